@@ -1,0 +1,579 @@
+"""Every error Hemaledger raises on purpose, grouped by who must act.
+
+Invariant: a leaf carries typed public facts (names, numbers, digests) and one sentence; never keys, tensors or
+patient data. A leaf that a contract can raise has the name and the field order of the Solidity custom error.
+
+Source: PROTOCOL.md (leaf names), sysexits.h (exit codes).
+Not here: third-party exceptions; the adapter that imports a library translates them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+
+class HemaledgerError(Exception):
+    """Base of all families; `str(error)` is the sentence for people."""
+
+    exit_code: ClassVar[int] = 70
+    http_status: ClassVar[int] = 500
+    sentence: ClassVar[str] = "Something went wrong."
+
+    def __str__(self) -> str:
+        """Return the leaf's sentence with its fields filled in; bytes are shown as 0x-hex."""
+        return self.sentence.format(**{name: _show(value) for name, value in self.facts().items()})
+
+    def facts(self) -> dict[str, object]:
+        """Return the typed fields of this leaf by name."""
+        if not hasattr(self, "__dataclass_fields__"):
+            return {}
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @property
+    def name(self) -> str:
+        """Return the leaf's name as PROTOCOL.md and the contracts spell it."""
+        return type(self).__name__
+
+
+def _show(value: object) -> object:
+    return "0x" + value.hex() if isinstance(value, bytes) else value
+
+
+class MalformedError(HemaledgerError):
+    """Bytes from outside do not parse."""
+
+    exit_code = 65
+    http_status = 400
+
+
+class RefusedError(HemaledgerError):
+    """Well-formed, but the rules forbid it."""
+
+    exit_code = 77
+    http_status = 403
+
+
+class TamperedError(HemaledgerError):
+    """The evidence contradicts itself. Never retried."""
+
+    exit_code = 76
+    http_status = 500
+
+
+class UnavailableError(HemaledgerError):
+    """The world did not answer; trying again later may help."""
+
+    exit_code = 75
+    http_status = 503
+
+
+class MisconfiguredError(HemaledgerError):
+    """This installation cannot work as it is set up."""
+
+    exit_code = 78
+    http_status = 500
+
+
+# --- Malformed -------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class EncodingError(MalformedError):
+    """A record, header or document is not in its canonical encoding (PROTOCOL.md 2)."""
+
+    what: str
+    why: str
+    sentence = "The {what} could not be read: {why}."
+
+
+@dataclass(eq=False)
+class InvalidPoint(MalformedError):
+    """A P-256 public key is not a valid point (PROTOCOL.md 2)."""
+
+    why: str
+    sentence = "A public key is not a valid P-256 point: {why}."
+
+
+@dataclass(eq=False)
+class TooLarge(MalformedError):
+    """A file exceeds the cap for its kind (PROTOCOL.md 4, step 1)."""
+
+    size: int
+    cap: int
+    sentence = "The file has {size} bytes; at most {cap} are accepted."
+
+
+@dataclass(eq=False)
+class ImageUnreadable(MalformedError):
+    """An image is empty, cut off, or of no accepted format."""
+
+    name_of_file: str
+    why: str
+    sentence = "The image {name_of_file} could not be read: {why}."
+
+
+@dataclass(eq=False)
+class DatasetUnusable(MalformedError):
+    """A data set cannot be trained on (one class only, no images, arrays of other shapes...)."""
+
+    source: str
+    why: str
+    sentence = "The data in {source} cannot be used: {why}."
+
+
+@dataclass(eq=False)
+class WeightsMismatch(MalformedError):
+    """Weights do not fit the manifest: another name, shape, dtype or number."""
+
+    why: str
+    sentence = "The weights do not fit the model: {why}."
+
+
+@dataclass(eq=False)
+class NonFinite(MalformedError):
+    """NaN or infinity in weights or in an update (PROTOCOL.md 9)."""
+
+    what: str
+    count: int
+    sentence = "The {what} holds {count} values that are NaN or infinite; nothing was sent."
+
+
+# --- Refused by the contracts and by `advance` alike ----------------------------------------------------------
+
+
+@dataclass(eq=False)
+class UnknownSender(RefusedError):
+    """The account is not a member of the consortium."""
+
+    account: bytes
+    sentence = "{account} is not a member of this consortium; the operator must register it first."
+
+
+@dataclass(eq=False)
+class RevokedSender(RefusedError):
+    """The account's membership was revoked."""
+
+    account: bytes
+    sentence = "The membership of {account} was revoked."
+
+
+@dataclass(eq=False)
+class WrongRole(RefusedError):
+    """The member's role does not allow this."""
+
+    account: bytes
+    sentence = "The role of {account} does not allow this."
+
+
+@dataclass(eq=False)
+class MemberExists(RefusedError):
+    """The account is or was a member; a revoked account is never registered again."""
+
+    account: bytes
+    sentence = "{account} is or was already a member; a revoked account does not come back."
+
+
+@dataclass(eq=False)
+class CoordinatorExists(RefusedError):
+    """A consortium has one coordinator at a time."""
+
+    account: bytes
+    sentence = "{account} is already the coordinator; revoke it before registering another."
+
+
+@dataclass(eq=False)
+class KeyEpochMismatch(RefusedError):
+    """A key's epoch is not the one expected."""
+
+    expected: int
+    actual: int
+    sentence = "The key epoch is {actual}, but {expected} was expected."
+
+
+@dataclass(eq=False)
+class KeyInvalid(RefusedError):
+    """A registered key is not 65 bytes of uncompressed P-256, or its proof of possession does not verify."""
+
+    account: bytes
+    sentence = "The public key of {account} is malformed or its proof of possession does not verify."
+
+
+@dataclass(eq=False)
+class LedgerClosed(RefusedError):
+    """The ledger handed over to a successor."""
+
+    successor: bytes
+    sentence = "This ledger is closed; its successor is the contract {successor}."
+
+
+@dataclass(eq=False)
+class FederationNotOpened(RefusedError):
+    """No initial model was recorded yet."""
+
+    sentence = "The federation has no initial model yet; the coordinator must open it first."
+
+
+@dataclass(eq=False)
+class FederationAlreadyOpened(RefusedError):
+    """The initial model is recorded once."""
+
+    sentence = "The federation was already opened; its initial model cannot be replaced."
+
+
+@dataclass(eq=False)
+class PredecessorMismatch(RefusedError):
+    """A successor ledger must begin with its predecessor's final state."""
+
+    sentence = "The predecessor did not hand over to this ledger, or its final state is another."
+
+
+@dataclass(eq=False)
+class WrongRound(RefusedError):
+    """The round is not the one the ledger is at."""
+
+    expected: int
+    actual: int
+    sentence = "Round {actual} is out of turn; the ledger is at round {expected}."
+
+
+@dataclass(eq=False)
+class RoundStillOpen(RefusedError):
+    """A round must end before the next one or a hand-over begins."""
+
+    round: int
+    sentence = "Round {round} has not ended yet."
+
+
+@dataclass(eq=False)
+class WrongPhase(RefusedError):
+    """The round's phase does not allow this record (the table NEXT)."""
+
+    round: int
+    phase: int
+    sentence = "Round {round} is in phase {phase}, which does not allow this."
+
+
+@dataclass(eq=False)
+class TermsInvalid(RefusedError):
+    """The terms of a round contradict each other."""
+
+    sentence = "The terms of the round contradict each other (roster order, thresholds, deadlines or protection)."
+
+
+@dataclass(eq=False)
+class NotInRoster(RefusedError):
+    """The hospital is not in the round's roster, or cannot be."""
+
+    account: bytes
+    sentence = "{account} is not an active hospital with a registered key in the roster of this round."
+
+
+@dataclass(eq=False)
+class DuplicateCommitment(RefusedError):
+    """One commitment per hospital and round."""
+
+    account: bytes
+    sentence = "{account} already committed an update to this round."
+
+
+@dataclass(eq=False)
+class DuplicateAttestation(RefusedError):
+    """One attestation per auditor and round."""
+
+    account: bytes
+    sentence = "{account} already attested this round."
+
+
+@dataclass(eq=False)
+class DeadlinePassed(RefusedError):
+    """The deadline of the phase is over (seconds since 1970)."""
+
+    deadline: int
+    sentence = "The deadline of this phase ({deadline}, seconds since 1970) has passed."
+
+
+@dataclass(eq=False)
+class DeadlineNotPassed(RefusedError):
+    """Not every hospital committed, and the deadline is still ahead (seconds since 1970)."""
+
+    deadline: int
+    sentence = "The deadline of this phase ({deadline}, seconds since 1970) has not passed yet."
+
+
+@dataclass(eq=False)
+class SetMismatch(RefusedError):
+    """The frozen set is not an ascending subset of the hospitals that committed."""
+
+    account: bytes
+    sentence = "The set to freeze is not in ascending order, or {account} committed nothing to this round."
+
+
+@dataclass(eq=False)
+class BelowThreshold(RefusedError):
+    """Fewer hospitals than the terms demand."""
+
+    actual: int
+    required: int
+    sentence = "{actual} hospitals took part; the terms of the round demand {required}."
+
+
+@dataclass(eq=False)
+class TooFewAttestations(RefusedError):
+    """Fewer attestations than the terms demand."""
+
+    actual: int
+    required: int
+    sentence = "{actual} attestations were recorded; the terms of the round demand {required}."
+
+
+@dataclass(eq=False)
+class ModelDigestMismatch(TamperedError):
+    """Two parties hold different models where the protocol demands one."""
+
+    expected: bytes
+    actual: bytes
+    sentence = "The model's digest is {actual}, but {expected} was expected."
+
+
+@dataclass(eq=False)
+class RevokedMidRound(RefusedError):
+    """A hospital of the round was revoked before the round was final; the round must be aborted."""
+
+    account: bytes
+    sentence = "{account} was revoked during the round, which must therefore be aborted."
+
+
+# --- Refused elsewhere -----------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class SenderMismatch(RefusedError):
+    """A record names another sender than the account that signs it."""
+
+    expected: bytes
+    actual: bytes
+    sentence = "A record of {actual} cannot be signed by {expected}."
+
+
+@dataclass(eq=False)
+class CoordinatorRunning(RefusedError):
+    """Another process already runs this role from the same state folder."""
+
+    folder: str
+    sentence = "Another process already runs this role from {folder}; stop it first."
+
+
+@dataclass(eq=False)
+class RoundFailed(RefusedError):
+    """A round ended aborted; the previous model stands."""
+
+    round: int
+    reason: str
+    sentence = "Round {round} was aborted ({reason}); the previous model stands."
+
+
+# --- Tampered --------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class HashMismatch(TamperedError):
+    """A file's SHA-256 is not the recorded one (PROTOCOL.md 4, step 2)."""
+
+    expected: bytes
+    actual: bytes
+    sentence = "The file's SHA-256 is {actual}, but the ledger records {expected}. It was not opened."
+
+
+@dataclass(eq=False)
+class NotOnChain(TamperedError):
+    """The ledger records no such file (PROTOCOL.md 4, step 2)."""
+
+    digest: bytes
+    sentence = "The ledger records no file with the SHA-256 {digest}. It was not opened."
+
+
+@dataclass(eq=False)
+class WrongSender(TamperedError):
+    """The envelope names another sender than the record (PROTOCOL.md 4, step 3)."""
+
+    expected: bytes
+    actual: bytes
+    sentence = "The file says it comes from {actual}, but the ledger records {expected}. It was not opened."
+
+
+@dataclass(eq=False)
+class WrongContext(TamperedError):
+    """A field of the envelope's header is not what this round demands (PROTOCOL.md 4, step 3)."""
+
+    what: str
+    sentence = "The file's header does not belong here: its {what} is another. It was not opened."
+
+
+@dataclass(eq=False)
+class StaleRound(TamperedError):
+    """The envelope belongs to another round (PROTOCOL.md 4, step 3)."""
+
+    expected: int
+    actual: int
+    sentence = "The file belongs to round {actual}, not to round {expected}. It was not opened."
+
+
+@dataclass(eq=False)
+class UnsupportedSuite(TamperedError):
+    """The envelope's cipher suite is not the agreed one."""
+
+    suite: int
+    sentence = "The file uses cipher suite {suite}, which was not agreed. It was not opened."
+
+
+@dataclass(eq=False)
+class RecipientNotFound(RefusedError):
+    """The envelope was not sealed to this key (PROTOCOL.md 4, step 4)."""
+
+    sentence = "The file was not encrypted to this key."
+
+
+@dataclass(eq=False)
+class AuthFailure(TamperedError):
+    """Authenticated decryption failed (PROTOCOL.md 4, step 4)."""
+
+    part: str
+    sentence = "The file's {part} failed authentication: it was changed or belongs to another file."
+
+
+@dataclass(eq=False)
+class KeyCommitMismatch(TamperedError):
+    """The envelope would open to different contents for different recipients (PROTOCOL.md 4)."""
+
+    sentence = "The file's key commitment does not match: it could open to different contents for different readers."
+
+
+@dataclass(eq=False)
+class NormExceeded(TamperedError):
+    """The aggregate's L2 norm exceeds the bound that honest clipping implies (PROTOCOL.md 5)."""
+
+    norm: float
+    bound: float
+    sentence = "The aggregate has an L2 norm of {norm:.4g}; honest updates stay below {bound:.4g}."
+
+
+@dataclass(eq=False)
+class JournalTampered(TamperedError):
+    """The embedded chain's journal was cut or edited."""
+
+    path: str
+    line: int
+    why: str
+    sentence = "The chain's journal {path} was changed at entry {line}: {why}. Restore it from a backup."
+
+
+@dataclass(eq=False)
+class ChainReorg(TamperedError):
+    """A block that was acted upon is gone from the chain."""
+
+    block: int
+    sentence = "Block {block}, on which this installation acted, is gone from the chain."
+
+
+# --- Unavailable -----------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class ChainUnavailable(UnavailableError):
+    """No node answers at the RPC URL."""
+
+    url: str
+    why: str
+    sentence = "No Ethereum node answers at {url} ({why}). Start the chain, or check the RPC URL."
+
+
+@dataclass(eq=False)
+class TransactionTimeout(UnavailableError):
+    """A transaction was sent but no receipt came in time."""
+
+    tx_hash: bytes
+    timeout_s: float
+    sentence = "Transaction {tx_hash} got no receipt within {timeout_s} s; it may still be mined."
+
+
+@dataclass(eq=False)
+class VaultMissing(UnavailableError):
+    """The vault holds no file with this digest."""
+
+    digest: bytes
+    sentence = "The vault holds no file with the SHA-256 {digest} (not uploaded yet, or deleted)."
+
+
+@dataclass(eq=False)
+class StorageFull(UnavailableError):
+    """A file could not be written whole; nothing partial was left."""
+
+    path: str
+    why: str
+    sentence = "{path} could not be written ({why}); nothing partial was left. Free some space and run again."
+
+
+@dataclass(eq=False)
+class RoundStalled(UnavailableError):
+    """A round did not end in time."""
+
+    round: int
+    sentence = "Round {round} did not end in time."
+
+
+# --- Misconfigured ---------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class WrongChain(MisconfiguredError):
+    """The node serves another chain, or a reset one, than the consortium was deployed on."""
+
+    url: str
+    why: str
+    sentence = "The chain at {url} is not the one of this consortium: {why}. Check the RPC URL and the addresses."
+
+
+@dataclass(eq=False)
+class PortInUse(MisconfiguredError):
+    """A port that should be listened on is taken."""
+
+    host: str
+    port: int
+    sentence = "Port {port} on {host} is in use. Stop the other program or choose another port."
+
+
+@dataclass(eq=False)
+class KeystoreUnreadable(MisconfiguredError):
+    """A key file is missing, damaged, or the password is wrong."""
+
+    path: str
+    why: str
+    sentence = "The key file {path} could not be opened: {why}."
+
+
+@dataclass(eq=False)
+class SettingInvalid(MisconfiguredError):
+    """A setting is missing or out of its range."""
+
+    setting: str
+    why: str
+    sentence = "The setting {setting} is not usable: {why}."
+
+
+@dataclass(eq=False)
+class ToolMissing(MisconfiguredError):
+    """A program that this task needs is not installed."""
+
+    tool: str
+    why: str
+    sentence = "{tool} is needed: {why}."
+
+
+@dataclass(eq=False)
+class AggregateOverflow(MisconfiguredError):
+    """The sum of this many hospitals could overflow the ring (PROTOCOL.md 5)."""
+
+    hospitals: int
+    limit: int
+    sentence = "{hospitals} hospitals could overflow the sum; at most {limit} are possible."

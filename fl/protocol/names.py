@@ -1,0 +1,72 @@
+"""The protocol's scalar types and labels.
+
+Invariant: identities travel as raw bytes (20-byte accounts, 32-byte digests); text forms exist only for people.
+
+Source: PROTOCOL.md 2.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NewType
+
+from fl.protocol.errors import EncodingError
+
+Address = NewType("Address", bytes)
+"""A 20-byte Ethereum account or contract."""
+
+Digest = NewType("Digest", bytes)
+"""A 32-byte SHA-256 value."""
+
+ADDRESS_BYTES = 20
+DIGEST_BYTES = 32
+NO_ADDRESS = Address(bytes(ADDRESS_BYTES))
+NO_DIGEST = Digest(bytes(DIGEST_BYTES))
+LABEL_PREFIX = b"BAFL/1/"
+
+
+class Role(IntEnum):
+    """What a member may do; one account has one role."""
+
+    OPERATOR = 1
+    HOSPITAL = 2
+    COORDINATOR = 3
+    AUDITOR = 4
+    TRUSTEE = 5
+
+
+class Protection(IntEnum):
+    """What hides one hospital's update during a round (PROTOCOL.md 5 and 5S)."""
+
+    MASKED = 1
+    SEALED = 2
+
+
+def address(raw: bytes) -> Address:
+    """Return `raw` as an account, or raise EncodingError when it has not 20 bytes."""
+    if len(raw) != ADDRESS_BYTES:
+        raise EncodingError("account", f"it has {len(raw)} bytes, not {ADDRESS_BYTES}")
+    return Address(raw)
+
+
+def digest(raw: bytes) -> Digest:
+    """Return `raw` as a SHA-256 value, or raise EncodingError when it has not 32 bytes."""
+    if len(raw) != DIGEST_BYTES:
+        raise EncodingError("digest", f"it has {len(raw)} bytes, not {DIGEST_BYTES}")
+    return Digest(raw)
+
+
+def parse_hex(text: str, length: int, what: str) -> bytes:
+    """Parse hexadecimal `text` (0x optional) of exactly `length` bytes, or raise EncodingError naming `what`."""
+    try:
+        raw = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError as error:
+        raise EncodingError(what, "it is not hexadecimal") from error
+    if len(raw) != length:
+        raise EncodingError(what, f"it has {len(raw)} bytes, not {length}")
+    return raw
+
+
+def show(raw: bytes) -> str:
+    """Return the 0x-prefixed hexadecimal form for people."""
+    return "0x" + raw.hex()

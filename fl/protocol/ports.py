@@ -1,0 +1,91 @@
+"""What the protocol needs from the world.
+
+Invariant: every role reads and writes through these ports only, so roles run over any chain, vault and journal.
+
+Source: HOUSE.md, ideas 3 and 4.
+Not here: implementations (chain/, fl/storage/, tests/fakes/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from fl.protocol.names import Address, Digest
+from fl.protocol.records import Entry, Position, Receipt, Record
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """What ties artefacts to one consortium on one chain (PROTOCOL.md 1 and 8)."""
+
+    consortium: bytes
+    """32 bytes fixed in the constructor of the key authority."""
+    chain_id: int
+    authority: Address
+    contract: Address
+    """The federation ledger now in force."""
+
+
+class Ledger(Protocol):
+    """The ordered list of records, seen by one account."""
+
+    @property
+    def anchor(self) -> Anchor:
+        """Return what this ledger is."""
+
+    @property
+    def account(self) -> Address:
+        """Return the account that signs what is appended; NO_ADDRESS when read-only."""
+
+    def append(self, record: Record) -> Receipt:
+        """Sign and append `record`, and wait until it is included.
+
+        Fields that the contract computes (`RoundFrozen.set_digest`) are ignored on the way in; the receipt's record
+        carries them. `FederationOpened` and the constructor's records are appended like the others, except
+        `ConsortiumFounded`, which deployment makes.
+
+        Raises:
+            RefusedError: a rule forbids it; the leaf bears the contract's error name.
+            UnavailableError: the chain did not answer (nothing or the whole record was included).
+            MisconfiguredError: the node serves another chain.
+        """
+
+    def replay(self, after: Position | None = None) -> Sequence[Entry]:
+        """Return every entry behind `after` (all from genesis by default) in ledger order."""
+
+    def wait(self, after: Position | None, timeout_s: float) -> bool:
+        """Block until an entry behind `after` exists; False when `timeout_s` passed first."""
+
+
+class Vault(Protocol):
+    """Content-addressed store: a file's name is its SHA-256."""
+
+    def put(self, data: bytes) -> Digest:
+        """Store `data` durably (atomic, fsynced) and return its digest; storing it twice is no error.
+
+        Raises:
+            StorageFull: nothing partial is left.
+        """
+
+    def get(self, digest: Digest, cap: int) -> bytes:
+        """Return the file, unverified: callers check size and digest (envelope.receive).
+
+        Raises:
+            VaultMissing: no such file.
+            TooLarge: it has more than `cap` bytes; it is not read.
+        """
+
+    def has(self, digest: Digest) -> bool:
+        """Return whether a file of that name exists."""
+
+
+class Journal(Protocol):
+    """A role's write-ahead log: what it promised, on its own disk, before anybody hears of it."""
+
+    def once(self, key: str, value: bytes) -> bytes:
+        """Record `value` under `key` durably unless `key` exists; return what stands there now."""
+
+    def get(self, key: str) -> bytes | None:
+        """Return what stands under `key`, or None."""

@@ -1,0 +1,239 @@
+"""What can happen: one frozen dataclass per Solidity event, with the same name and the same field order.
+
+Invariant: a record is a fact in the past tense; its first field is the account that made it happen.
+
+Source: PROTOCOL.md 3, 5 and 5S; contracts/IKeyAuthority.sol and contracts/IFederationLedger.sol (a test binds them).
+Not here: when a record is allowed (round.py, keys.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fl.protocol.names import Address, Digest, Protection, Role
+
+# --- Key authority ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ConsortiumFounded:
+    """The key authority was created; its creator is the operator."""
+
+    sender: Address
+    consortium: bytes
+    """32 random bytes: a reset chain reproduces chain id and addresses, but not this."""
+
+
+@dataclass(frozen=True)
+class MemberRegistered:
+    """The operator admitted an account in one role."""
+
+    sender: Address
+    member: Address
+    role: Role
+    member_name: str
+
+
+@dataclass(frozen=True)
+class KeyRegistered:
+    """A member registered its first HPKE key (epoch 1)."""
+
+    sender: Address
+    epoch: int
+    public_key: bytes
+    """SEC1 uncompressed P-256 point, 65 bytes."""
+    proof: bytes
+    """r ‖ s, 64 bytes: ECDSA-P256-SHA256, low s, over the proof-of-possession message (keys.possession_message)."""
+
+
+@dataclass(frozen=True)
+class KeyRotated:
+    """A member replaced its HPKE key by that of the next epoch."""
+
+    sender: Address
+    epoch: int
+    public_key: bytes
+    proof: bytes
+
+
+@dataclass(frozen=True)
+class MemberRevoked:
+    """The operator ended a membership; for good."""
+
+    sender: Address
+    member: Address
+    reason: str
+
+
+# --- Federation ledger -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On what conditions a round runs."""
+
+    protection: Protection
+    min_commitments: int
+    """u16: fewer commitments than this abort the round."""
+    attestations: int
+    """u16: how many attestations make a proposal final."""
+    parameters: int
+    """u64: number of model parameters d."""
+    config_digest: Digest
+    """SHA-256 of the round's configuration document in the vault (config.RoundConfig)."""
+    commit_deadline: int
+    """u64: seconds since 1970; the round may be frozen without the missing hospitals after it."""
+    close_deadline: int
+    """u64: seconds since 1970; any member may abort an unfinished round after it."""
+
+
+@dataclass(frozen=True)
+class FederationOpened:
+    """The coordinator recorded the model from which round `last_round + 1` starts."""
+
+    sender: Address
+    predecessor: Address
+    """The ledger this one succeeds, or NO_ADDRESS."""
+    last_round: int
+    """The number of the last round before this ledger: 0, or the predecessor's last."""
+    model_digest: Digest
+    envelope_digest: Digest
+    manifest_digest: Digest
+    """SHA-256 of the model's manifest document in the vault."""
+
+
+@dataclass(frozen=True)
+class RoundOpened:
+    """The coordinator opened a round."""
+
+    sender: Address
+    round: int
+    terms: Terms
+    roster: tuple[Address, ...]
+    """The hospitals of the round in ascending order."""
+    previous_model: Digest
+
+
+@dataclass(frozen=True)
+class UpdateCommitted:
+    """A hospital recorded the digest of its sealed update."""
+
+    sender: Address
+    round: int
+    digest: Digest
+
+
+@dataclass(frozen=True)
+class RoundFrozen:
+    """The coordinator fixed the set of hospitals whose updates are summed."""
+
+    sender: Address
+    round: int
+    hospitals: tuple[Address, ...]
+    """Ascending subset of the hospitals that committed."""
+    set_digest: Digest
+    """Computed by the contract (round.set_digest)."""
+
+
+@dataclass(frozen=True)
+class ModelProposed:
+    """The coordinator proposed the next global model."""
+
+    sender: Address
+    round: int
+    model_digest: Digest
+    envelope_digest: Digest
+
+
+@dataclass(frozen=True)
+class ModelAttested:
+    """An auditor replayed the round and got the same model."""
+
+    sender: Address
+    round: int
+    model_digest: Digest
+    report_digest: Digest
+    """SHA-256 of the auditor's report document in the vault (metrics included), or NO_DIGEST."""
+
+
+@dataclass(frozen=True)
+class RoundFinalised:
+    """The proposed model is now the global model."""
+
+    sender: Address
+    round: int
+    model_digest: Digest
+
+
+@dataclass(frozen=True)
+class RoundAborted:
+    """The round ended without a new model; the previous model stands."""
+
+    sender: Address
+    round: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class LedgerHandedOver:
+    """The operator closed this ledger in favour of a successor contract."""
+
+    sender: Address
+    successor: Address
+
+
+KeyRecord = ConsortiumFounded | MemberRegistered | KeyRegistered | KeyRotated | MemberRevoked
+RoundRecord = RoundOpened | UpdateCommitted | RoundFrozen | ModelProposed | ModelAttested | RoundFinalised | RoundAborted
+LedgerRecord = FederationOpened | RoundRecord | LedgerHandedOver
+Record = KeyRecord | LedgerRecord
+
+KEY_RECORDS: tuple[type[KeyRecord], ...] = (
+    ConsortiumFounded,
+    MemberRegistered,
+    KeyRegistered,
+    KeyRotated,
+    MemberRevoked,
+)
+LEDGER_RECORDS: tuple[type[LedgerRecord], ...] = (
+    FederationOpened,
+    RoundOpened,
+    UpdateCommitted,
+    RoundFrozen,
+    ModelProposed,
+    ModelAttested,
+    RoundFinalised,
+    RoundAborted,
+    LedgerHandedOver,
+)
+
+
+@dataclass(frozen=True, order=True)
+class Position:
+    """Where a record stands in the one order of all records."""
+
+    block: int
+    index: int
+    """Index of the log within its block."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A record and the proof of where and when it was included."""
+
+    record: Record
+    position: Position
+    block_hash: bytes
+    timestamp: int
+    """Seconds since 1970 of the block."""
+    transaction: bytes
+    """32-byte transaction hash."""
+    contract: Address
+    """The contract that emitted it."""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Proof that a record was included."""
+
+    entry: Entry
+    gas_used: int
