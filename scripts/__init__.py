@@ -1,0 +1,1 @@
+"""The composition root: commands, settings, wiring, exit codes."""

@@ -1,0 +1,1 @@
+"""Cryptographic engines over `cryptography`; no I/O."""

@@ -9,7 +9,7 @@ Not here: third-party exceptions; the adapter that imports a library translates 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from typing import ClassVar
 
 
@@ -26,9 +26,7 @@ class HemaledgerError(Exception):
 
     def facts(self) -> dict[str, object]:
         """Return the typed fields of this leaf by name."""
-        if not hasattr(self, "__dataclass_fields__"):
-            return {}
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {field.name: getattr(self, field.name) for field in fields(self)} if is_dataclass(self) else {}
 
     @property
     def name(self) -> str:

@@ -183,7 +183,9 @@ class LedgerHandedOver:
 
 
 KeyRecord = ConsortiumFounded | MemberRegistered | KeyRegistered | KeyRotated | MemberRevoked
-RoundRecord = RoundOpened | UpdateCommitted | RoundFrozen | ModelProposed | ModelAttested | RoundFinalised | RoundAborted
+RoundRecord = (
+    RoundOpened | UpdateCommitted | RoundFrozen | ModelProposed | ModelAttested | RoundFinalised | RoundAborted
+)
 LedgerRecord = FederationOpened | RoundRecord | LedgerHandedOver
 Record = KeyRecord | LedgerRecord
 

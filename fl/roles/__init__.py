@@ -1,0 +1,1 @@
+"""One shell per actor: read ports, ask protocol and engines, write ports."""

@@ -1,0 +1,1 @@
+"""Adapters that keep files: the vault, the journal and key files."""

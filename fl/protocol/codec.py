@@ -1,0 +1,188 @@
+"""The only parser and writer of hashed bytes: a fixed-order binary layout, and canonical JSON for documents.
+
+Invariant: one value has one encoding. A reader refuses trailing bytes; a document is refused unless writing it again
+gives the same bytes.
+
+Source: PROTOCOL.md 2 (layout: big-endian u8/u16/u32/u64, raw fixed arrays, `u32 length ‖ bytes`, `u16 count` lists).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from fl.protocol.errors import EncodingError
+from fl.protocol.names import LABEL_PREFIX, Digest
+
+
+class Writer:
+    """Builds canonical bytes; every method returns the writer, so that a layout reads as one line."""
+
+    def __init__(self, label: str | None = None) -> None:
+        self._parts: list[bytes] = [LABEL_PREFIX + label.encode("ascii")] if label else []
+
+    def u8(self, value: int) -> Writer:
+        """Append one unsigned byte."""
+        return self._integer(value, 1)
+
+    def u16(self, value: int) -> Writer:
+        """Append an unsigned 16-bit integer, big-endian."""
+        return self._integer(value, 2)
+
+    def u32(self, value: int) -> Writer:
+        """Append an unsigned 32-bit integer, big-endian."""
+        return self._integer(value, 4)
+
+    def u64(self, value: int) -> Writer:
+        """Append an unsigned 64-bit integer, big-endian."""
+        return self._integer(value, 8)
+
+    def raw(self, value: bytes, length: int) -> Writer:
+        """Append a fixed array of exactly `length` bytes."""
+        if len(value) != length:
+            raise EncodingError("fixed array", f"it has {len(value)} bytes, not {length}")
+        self._parts.append(value)
+        return self
+
+    def text(self, value: bytes) -> Writer:
+        """Append `u32 length ‖ bytes`."""
+        self.u32(len(value))
+        self._parts.append(value)
+        return self
+
+    def bytes(self) -> bytes:
+        """Return everything appended so far."""
+        return b"".join(self._parts)
+
+    def digest(self) -> Digest:
+        """Return the SHA-256 of everything appended so far."""
+        return sha256(self.bytes())
+
+    def _integer(self, value: int, width: int) -> Writer:
+        try:
+            self._parts.append(value.to_bytes(width, "big"))
+        except OverflowError as error:
+            raise EncodingError("integer", f"{value} does not fit in {width} unsigned bytes") from error
+        return self
+
+
+class Reader:
+    """Takes canonical bytes apart, strictly."""
+
+    def __init__(self, data: bytes | memoryview, what: str) -> None:
+        self._data = memoryview(data)
+        self._at = 0
+        self._what = what
+
+    def u8(self) -> int:
+        """Take one unsigned byte."""
+        return int.from_bytes(self.raw(1), "big")
+
+    def u16(self) -> int:
+        """Take an unsigned 16-bit integer."""
+        return int.from_bytes(self.raw(2), "big")
+
+    def u32(self) -> int:
+        """Take an unsigned 32-bit integer."""
+        return int.from_bytes(self.raw(4), "big")
+
+    def u64(self) -> int:
+        """Take an unsigned 64-bit integer."""
+        return int.from_bytes(self.raw(8), "big")
+
+    def raw(self, length: int) -> bytes:
+        """Take exactly `length` bytes, or raise EncodingError when the data ends before."""
+        if self._at + length > len(self._data):
+            raise EncodingError(self._what, "it ends too early")
+        taken = bytes(self._data[self._at : self._at + length])
+        self._at += length
+        return taken
+
+    def rest(self, length: int) -> memoryview:
+        """Take the final `length` bytes without copying; more or fewer bytes raise EncodingError."""
+        if self._at + length != len(self._data):
+            raise EncodingError(self._what, "its length differs from what its header says")
+        taken = self._data[self._at :]
+        self._at = len(self._data)
+        return taken
+
+    def end(self) -> None:
+        """Raise EncodingError unless everything was taken."""
+        if self._at != len(self._data):
+            raise EncodingError(self._what, f"{len(self._data) - self._at} bytes follow its end")
+
+    @property
+    def position(self) -> int:
+        """Return how many bytes were taken."""
+        return self._at
+
+
+def sha256(data: bytes | memoryview) -> Digest:
+    """Return the SHA-256 of `data`."""
+    return Digest(hashlib.sha256(data).digest())
+
+
+JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
+
+
+def write_document(value: dict[str, JsonValue]) -> bytes:
+    """Return canonical JSON: sorted keys, no spaces, ASCII, one final newline; NaN and infinity are refused."""
+    try:
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    except ValueError as error:
+        raise EncodingError("document", str(error)) from error
+    return text.encode("ascii") + b"\n"
+
+
+def parse_document(data: bytes, what: str) -> dict[str, JsonValue]:
+    """Parse canonical JSON, or raise EncodingError when it is not the one encoding of its value."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise EncodingError(what, "it is not JSON") from error
+    if not isinstance(value, dict) or write_document(value) != data:
+        raise EncodingError(what, "it is not in canonical form")
+    return value
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Typed access to a parsed document's fields; another type or a missing field raises EncodingError."""
+
+    value: dict[str, JsonValue]
+    what: str
+
+    def number(self, name: str) -> float:
+        """Return a finite number as float."""
+        found = self.value.get(name)
+        if isinstance(found, bool) or not isinstance(found, int | float):
+            raise EncodingError(self.what, f"{name} is not a number")
+        return float(found)
+
+    def integer(self, name: str) -> int:
+        """Return an integer."""
+        found = self.value.get(name)
+        if isinstance(found, bool) or not isinstance(found, int):
+            raise EncodingError(self.what, f"{name} is not an integer")
+        return found
+
+    def text(self, name: str) -> str:
+        """Return a string."""
+        found = self.value.get(name)
+        if not isinstance(found, str):
+            raise EncodingError(self.what, f"{name} is not a text")
+        return found
+
+    def mapping(self, name: str) -> dict[str, JsonValue]:
+        """Return a nested object."""
+        found = self.value.get(name)
+        if not isinstance(found, dict):
+            raise EncodingError(self.what, f"{name} is not an object")
+        return found
+
+    def only(self, *names: str) -> None:
+        """Raise EncodingError when the document has a field that is not named."""
+        extra = sorted(set(self.value) - set(names))
+        if extra:
+            raise EncodingError(self.what, f"it has the unknown field {extra[0]}")

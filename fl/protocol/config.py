@@ -1,0 +1,50 @@
+"""The configuration document of a round: how updates are quantised and what the hospitals train.
+
+Invariant: `terms.config_digest` is the SHA-256 of this document's canonical bytes in the vault, so all parties of a
+round use the same numbers.
+
+Source: PROTOCOL.md 5 (c, C, W_max) and 2 (encoding).
+Not here: what `training` means (fl/training reads it).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fl.protocol.codec import Fields, JsonValue, parse_document, write_document
+from fl.protocol.errors import EncodingError
+
+CONFIG_CAP = 64 * 1024
+"""Bytes; a larger configuration document is refused."""
+
+
+@dataclass(frozen=True)
+class RoundConfig:
+    """What every party of a round must agree on beside the terms."""
+
+    clip: float
+    """c > 0: bound of one coordinate of a weighted update, in units of weights."""
+    l2_bound: float
+    """C > 0: bound of an update's L2 norm, in units of weights."""
+    w_max: int
+    """1..2^21: the largest weight (number of training samples) a hospital may claim."""
+    training: dict[str, JsonValue]
+    """The model and the local training, as fl/training writes it."""
+
+    def to_bytes(self) -> bytes:
+        """Return the canonical document."""
+        return write_document(
+            {"clip": self.clip, "l2_bound": self.l2_bound, "training": self.training, "w_max": self.w_max}
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> RoundConfig:
+        """Parse a canonical document, or raise EncodingError."""
+        fields = Fields(parse_document(data, "round configuration"), "round configuration")
+        fields.only("clip", "l2_bound", "training", "w_max")
+        config = cls(
+            fields.number("clip"), fields.number("l2_bound"), fields.integer("w_max"), fields.mapping("training")
+        )
+        if not (config.clip > 0 and config.l2_bound > 0 and 1 <= config.w_max <= 2**21):
+            raise EncodingError("round configuration", "clip, l2_bound or w_max is out of its range")
+        return config
