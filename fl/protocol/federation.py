@@ -1,0 +1,189 @@
+"""Everything the ledger says, folded: members, keys, the models and all rounds.
+
+Invariant: a `Federation` can only be reached by records that the rules allow, in ledger order. The coordinator folds
+live, the auditor folds the same list later with the same function.
+
+Source: PROTOCOL.md 5S and 8; contracts/FederationLedger.sol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from fl.protocol.codec import Writer
+from fl.protocol.errors import (
+    EncodingError,
+    FederationAlreadyOpened,
+    FederationNotOpened,
+    LedgerClosed,
+    ModelDigestMismatch,
+    NotInRoster,
+    PredecessorMismatch,
+    RoundStillOpen,
+    WrongRound,
+)
+from fl.protocol.keys import Domain, KeyBook, VerifyPossession
+from fl.protocol.names import NO_ADDRESS, Address, Digest, Role
+from fl.protocol.ports import Anchor
+from fl.protocol.records import (
+    KEY_RECORDS,
+    Entry,
+    FederationOpened,
+    LedgerHandedOver,
+    Position,
+    RoundOpened,
+)
+from fl.protocol.round import Phase, Round, advance, check_terms
+
+
+@dataclass(frozen=True)
+class Federation:
+    """What is known after `position`."""
+
+    anchor: Anchor
+    """`contract` is the ledger whose records are being folded; it moves along with hand-overs."""
+    verify: VerifyPossession
+    book: KeyBook = field(default_factory=KeyBook)
+    genesis: FederationOpened | None = None
+    """The opening of the ledger in force."""
+    rounds: tuple[Round, ...] = ()
+    successor: Address | None = None
+    position: Position | None = None
+
+    @property
+    def last_round(self) -> int:
+        """Return the number of the newest round, 0 before the first."""
+        if self.rounds:
+            return self.rounds[-1].number
+        return self.genesis.last_round if self.genesis else 0
+
+    @property
+    def active_round(self) -> Round | None:
+        """Return the round that has not ended, if any."""
+        return self.rounds[-1] if self.rounds and not self.rounds[-1].ended else None
+
+    @property
+    def final_round(self) -> Round | None:
+        """Return the newest final round, if any."""
+        return next((found for found in reversed(self.rounds) if found.phase == Phase.FINAL), None)
+
+    @property
+    def model_digest(self) -> Digest:
+        """Return the digest of the global model in force, or raise FederationNotOpened."""
+        final = self.final_round
+        if final is not None and final.proposal is not None:
+            return final.proposal.model_digest
+        return self.opening.model_digest
+
+    @property
+    def opening(self) -> FederationOpened:
+        """Return the record of the first model, or raise FederationNotOpened."""
+        if self.genesis is None:
+            raise FederationNotOpened
+        return self.genesis
+
+    def round(self, number: int) -> Round:
+        """Return the round of that number, or raise WrongRound."""
+        for found in reversed(self.rounds):
+            if found.number == number:
+                return found
+        raise WrongRound(self.last_round, number)
+
+
+def fold(federation: Federation, entries: Iterable[Entry]) -> Federation:
+    """Return the federation after `entries`, or raise the RefusedError of the first that the rules forbid."""
+    for entry in entries:
+        federation = step(federation, entry)
+    return federation
+
+
+def step(federation: Federation, entry: Entry) -> Federation:
+    """Return the federation after one entry."""
+    if federation.position is not None and entry.position <= federation.position:
+        raise EncodingError("ledger", "its records are out of order")
+    if isinstance(entry.record, KEY_RECORDS):
+        domain = Domain(federation.anchor.chain_id, federation.anchor.authority)
+        book = federation.book.advance(entry.record, domain, federation.verify)
+        return replace(federation, book=book, position=entry.position)
+    if isinstance(entry.record, FederationOpened):
+        changed = _open_federation(federation, entry.record, entry.contract)
+    else:
+        changed = _advance_ledger(federation, entry)
+    return replace(changed, position=entry.position)
+
+
+def genesis_context(anchor: Anchor, last_round: int, manifest_digest: Digest) -> bytes:
+    """Return the envelope context of the model that a ledger opens with, 32 bytes.
+
+    SHA-256(`genesis` ‖ consortium[32] ‖ chainId u64 ‖ contract[20] ‖ last round u64 ‖ manifest digest[32]).
+    """
+    writer = Writer("genesis").raw(anchor.consortium, 32).u64(anchor.chain_id).raw(anchor.contract, 20)
+    return writer.u64(last_round).raw(manifest_digest, 32).digest()
+
+
+def _advance_ledger(federation: Federation, entry: Entry) -> Federation:
+    if federation.successor is not None:
+        raise LedgerClosed(federation.successor)
+    if isinstance(entry.record, LedgerHandedOver):
+        federation.book.active(entry.record.sender, Role.OPERATOR)
+        if federation.active_round is not None:
+            raise RoundStillOpen(federation.active_round.number)
+        return replace(federation, successor=entry.record.successor)
+    if isinstance(entry.record, RoundOpened):
+        return _open_round(federation, entry, entry.record)
+    if not federation.rounds:
+        federation.book.active(entry.record.sender)
+        raise WrongRound(federation.last_round, getattr(entry.record, "round", 0))
+    changed = advance(federation.rounds[-1], entry, federation.book)
+    return replace(federation, rounds=(*federation.rounds[:-1], changed))
+
+
+def _open_federation(federation: Federation, record: FederationOpened, contract: Address) -> Federation:
+    succeeds = federation.successor is not None and contract == federation.successor
+    if federation.successor is not None and not succeeds:
+        raise LedgerClosed(federation.successor)
+    federation.book.active(record.sender, Role.COORDINATOR)
+    if federation.genesis is not None and not succeeds:
+        raise FederationAlreadyOpened
+    if succeeds:
+        expected = (federation.anchor.contract, federation.last_round, federation.model_digest)
+        manifest = federation.opening.manifest_digest
+        same = expected == (record.predecessor, record.last_round, record.model_digest)
+        if not same or manifest != record.manifest_digest:
+            raise PredecessorMismatch
+    elif record.predecessor != NO_ADDRESS or record.last_round != 0:
+        raise PredecessorMismatch
+    anchor = replace(federation.anchor, contract=contract)
+    return replace(federation, anchor=anchor, genesis=record, successor=None)
+
+
+def _open_round(federation: Federation, entry: Entry, record: RoundOpened) -> Federation:
+    book = federation.book
+    book.active(record.sender, Role.COORDINATOR)
+    model = federation.model_digest
+    if federation.active_round is not None:
+        raise RoundStillOpen(federation.active_round.number)
+    if record.round != federation.last_round + 1:
+        raise WrongRound(federation.last_round + 1, record.round)
+    if record.previous_model != model:
+        raise ModelDigestMismatch(model, record.previous_model)
+    check_terms(record, entry.timestamp)
+    for account in record.roster:
+        member = book.members.get(account)
+        if member is None or member.revoked or member.role != Role.HOSPITAL or member.key is None:
+            raise NotInRoster(account)
+    keys = {member.account: member.key for member in book.members.values() if member.key and not member.revoked}
+    opened = Round(
+        number=record.round,
+        terms=record.terms,
+        roster=record.roster,
+        previous_model=record.previous_model,
+        opener=record.sender,
+        anchor=federation.anchor,
+        opened=entry,
+        keys=MappingProxyType(keys),
+        last=entry,
+    )
+    return replace(federation, rounds=(*federation.rounds, opened))
