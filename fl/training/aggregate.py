@@ -1,0 +1,88 @@
+"""The sum of the hospitals' updates and the new global model, in pinned arithmetic.
+
+Invariant: the same words and the same previous model give the same bytes on every machine: integer sums, then one
+binary64 product and one sum per parameter, rounded separately (no fused multiply-add), then one rounding to binary32.
+
+Source: PROTOCOL.md 5 (Update): M_r = f32(f64(M_{r-1}) + f64(S)·(c·W_max / (2^21·W))).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fl.protocol.config import RoundConfig
+from fl.protocol.errors import AggregateOverflow, EncodingError, NonFinite, NormExceeded
+from fl.training.quantise import LANES, LIMIT, LOSS_UNIT, SCALE, Vector, Words
+
+MAX_HOSPITALS = (2**31 - 1) // LIMIT
+_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True)
+class Totals:
+    """The summed lanes."""
+
+    weight: int
+    correct: int
+    samples: int
+    mean_loss: float
+    """Mean of the hospitals' training losses, each counted once."""
+
+
+class Sum:
+    """A streaming sum: memory does not grow with the number of hospitals."""
+
+    def __init__(self, parameters: int) -> None:
+        self._words = np.zeros(parameters + LANES, dtype=np.int32)
+        self.hospitals = 0
+
+    def add(self, words: Words) -> None:
+        """Add one hospital's int32 [d + LANES]; more than MAX_HOSPITALS raise AggregateOverflow."""
+        if words.shape != self._words.shape:
+            raise EncodingError("update", f"it has {words.size} words, {self._words.size} were expected")
+        if self.hospitals >= MAX_HOSPITALS:
+            raise AggregateOverflow(self.hospitals + 1, MAX_HOSPITALS)
+        self._words += words
+        self.hospitals += 1
+
+    @property
+    def totals(self) -> Totals:
+        """Return the summed lanes."""
+        weight, correct, samples, loss = (int(lane) for lane in self._words[-LANES:])
+        return Totals(weight, correct, samples, loss * LOSS_UNIT / max(self.hospitals, 1))
+
+    def apply(self, previous: Vector, config: RoundConfig) -> Vector:
+        """Return the new model, float32 [d].
+
+        Raises:
+            EncodingError: the summed weight is 0 or larger than n·2^21.
+            NormExceeded: the mean update is longer than honest clipping allows.
+            NonFinite: a new weight is not finite.
+        """
+        weight = self.totals.weight
+        if not 0 < weight <= self.hospitals * SCALE:
+            raise EncodingError("aggregate", f"the summed weight {weight} is impossible")
+        factor = (config.clip * config.w_max) / (float(SCALE) * weight)
+        model = np.empty_like(previous)
+        squares = 0.0
+        for start in range(0, previous.size, _CHUNK):
+            part = slice(start, min(start + _CHUNK, previous.size))
+            step = self._words[part].astype(np.float64)
+            step *= factor
+            squares += float(np.sum(step * step))
+            step += previous[part].astype(np.float64)
+            model[part] = step.astype(np.float32)
+        self._check_norm(squares, factor, config)
+        broken = int(model.size - np.count_nonzero(np.isfinite(model)))
+        if broken:
+            raise NonFinite("new model", broken)
+        return model
+
+    def _check_norm(self, squares: float, factor: float, config: RoundConfig) -> None:
+        """Honest clipping bounds the mean by C; rounding adds at most half a unit per hospital and coordinate."""
+        slack = factor * 0.5 * self.hospitals * float(np.sqrt(self._words.size))
+        norm, bound = float(np.sqrt(squares)), config.l2_bound * (1 + 1e-9) + slack
+        if norm > bound:
+            raise NormExceeded(norm, bound)
