@@ -8,7 +8,7 @@ Source: PROTOCOL.md 5S and 8; contracts/FederationLedger.sol.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -24,7 +24,7 @@ from fl.protocol.errors import (
     RoundStillOpen,
     WrongRound,
 )
-from fl.protocol.keys import Domain, KeyBook, VerifyPossession
+from fl.protocol.keys import Domain, KeyBook, MemberKey, VerifyPossession
 from fl.protocol.names import NO_ADDRESS, Address, Digest, Role
 from fl.protocol.ports import Anchor
 from fl.protocol.records import (
@@ -39,6 +39,22 @@ from fl.protocol.round import Phase, Round, advance, check_terms
 
 
 @dataclass(frozen=True)
+class Opening:
+    """How a ledger began: with which model, sealed to whom."""
+
+    record: FederationOpened
+    entry: Entry
+    anchor: Anchor
+    keys: Mapping[Address, MemberKey]
+    """The key of every active member at that moment."""
+
+    @property
+    def context(self) -> bytes:
+        """Return the envelope context of the first model."""
+        return genesis_context(self.anchor, self.record.last_round, self.record.manifest_digest)
+
+
+@dataclass(frozen=True)
 class Federation:
     """What is known after `position`."""
 
@@ -46,8 +62,8 @@ class Federation:
     """`contract` is the ledger whose records are being folded; it moves along with hand-overs."""
     verify: VerifyPossession
     book: KeyBook = field(default_factory=KeyBook)
-    genesis: FederationOpened | None = None
-    """The opening of the ledger in force."""
+    genesis: Opening | None = None
+    """How the ledger in force began."""
     rounds: tuple[Round, ...] = ()
     successor: Address | None = None
     position: Position | None = None
@@ -57,7 +73,7 @@ class Federation:
         """Return the number of the newest round, 0 before the first."""
         if self.rounds:
             return self.rounds[-1].number
-        return self.genesis.last_round if self.genesis else 0
+        return self.genesis.record.last_round if self.genesis else 0
 
     @property
     def active_round(self) -> Round | None:
@@ -70,16 +86,24 @@ class Federation:
         return next((found for found in reversed(self.rounds) if found.phase == Phase.FINAL), None)
 
     @property
-    def model_digest(self) -> Digest:
-        """Return the digest of the global model in force, or raise FederationNotOpened."""
+    def source(self) -> Round | Opening:
+        """Return where the model in force comes from: the newest final round of this ledger, or its opening."""
         final = self.final_round
-        if final is not None and final.proposal is not None:
-            return final.proposal.model_digest
-        return self.opening.model_digest
+        if final is not None and final.anchor == self.opening.anchor:
+            return final
+        return self.opening
 
     @property
-    def opening(self) -> FederationOpened:
-        """Return the record of the first model, or raise FederationNotOpened."""
+    def model_digest(self) -> Digest:
+        """Return the digest of the global model in force, or raise FederationNotOpened."""
+        source = self.source
+        if isinstance(source, Round) and source.proposal is not None:
+            return source.proposal.model_digest
+        return self.opening.record.model_digest
+
+    @property
+    def opening(self) -> Opening:
+        """Return how the ledger began, or raise FederationNotOpened."""
         if self.genesis is None:
             raise FederationNotOpened
         return self.genesis
@@ -108,7 +132,7 @@ def step(federation: Federation, entry: Entry) -> Federation:
         book = federation.book.advance(entry.record, domain, federation.verify)
         return replace(federation, book=book, position=entry.position)
     if isinstance(entry.record, FederationOpened):
-        changed = _open_federation(federation, entry.record, entry.contract)
+        changed = _open_federation(federation, entry, entry.record)
     else:
         changed = _advance_ledger(federation, entry)
     return replace(changed, position=entry.position)
@@ -140,8 +164,8 @@ def _advance_ledger(federation: Federation, entry: Entry) -> Federation:
     return replace(federation, rounds=(*federation.rounds[:-1], changed))
 
 
-def _open_federation(federation: Federation, record: FederationOpened, contract: Address) -> Federation:
-    succeeds = federation.successor is not None and contract == federation.successor
+def _open_federation(federation: Federation, entry: Entry, record: FederationOpened) -> Federation:
+    succeeds = federation.successor is not None and entry.contract == federation.successor
     if federation.successor is not None and not succeeds:
         raise LedgerClosed(federation.successor)
     federation.book.active(record.sender, Role.COORDINATOR)
@@ -149,14 +173,15 @@ def _open_federation(federation: Federation, record: FederationOpened, contract:
         raise FederationAlreadyOpened
     if succeeds:
         expected = (federation.anchor.contract, federation.last_round, federation.model_digest)
-        manifest = federation.opening.manifest_digest
+        manifest = federation.opening.record.manifest_digest
         same = expected == (record.predecessor, record.last_round, record.model_digest)
         if not same or manifest != record.manifest_digest:
             raise PredecessorMismatch
     elif record.predecessor != NO_ADDRESS or record.last_round != 0:
         raise PredecessorMismatch
-    anchor = replace(federation.anchor, contract=contract)
-    return replace(federation, anchor=anchor, genesis=record, successor=None)
+    anchor = replace(federation.anchor, contract=entry.contract)
+    opening = Opening(record, entry, anchor, _active_keys(federation.book))
+    return replace(federation, anchor=anchor, genesis=opening, successor=None)
 
 
 def _open_round(federation: Federation, entry: Entry, record: RoundOpened) -> Federation:
@@ -174,7 +199,6 @@ def _open_round(federation: Federation, entry: Entry, record: RoundOpened) -> Fe
         member = book.members.get(account)
         if member is None or member.revoked or member.role != Role.HOSPITAL or member.key is None:
             raise NotInRoster(account)
-    keys = {member.account: member.key for member in book.members.values() if member.key and not member.revoked}
     opened = Round(
         number=record.round,
         terms=record.terms,
@@ -183,7 +207,12 @@ def _open_round(federation: Federation, entry: Entry, record: RoundOpened) -> Fe
         opener=record.sender,
         anchor=federation.anchor,
         opened=entry,
-        keys=MappingProxyType(keys),
+        keys=_active_keys(book),
         last=entry,
     )
     return replace(federation, rounds=(*federation.rounds, opened))
+
+
+def _active_keys(book: KeyBook) -> Mapping[Address, MemberKey]:
+    members = book.members.values()
+    return MappingProxyType({member.account: member.key for member in members if member.key and not member.revoked})
