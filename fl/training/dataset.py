@@ -1,0 +1,181 @@
+"""One hospital's labelled images in memory, and the file they rest in.
+
+Invariant: a `Dataset` that exists is consistent: arrays of one length, labels that have a class name, and no subject
+group in both train and test.
+
+Source: the data set's README (groups and split of C-NMC); numpy's .npz without pickle.
+Not here: where the images come from (folders.py, arrays.py, synthetic.py); who gets which (divide.py).
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fl.protocol.errors import DatasetUnusable
+from fl.training.files import write_atomic
+from fl.training.images import fit_square
+
+TRAIN, TEST = 0, 1
+_KEYS = ("images", "labels", "groups", "split", "class_names")
+
+Index = npt.NDArray[np.int64] | npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images with labels.
+
+    Attributes:
+        images: uint8 [n, S, S, 3].
+        labels: int64 [n], an index into `class_names`.
+        groups: text [n]; images of one person, or of persons that cannot be told apart, share a group.
+        split: uint8 [n], 0 = train, 1 = test.
+        class_names: One name per class; for two classes the second one is the finding (leukemia).
+        source: What to call the data in an error.
+    """
+
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64]
+    groups: npt.NDArray[np.str_]
+    split: npt.NDArray[np.uint8]
+    class_names: tuple[str, ...]
+    source: str = "data set"
+
+    def __post_init__(self) -> None:
+        """Check the invariant.
+
+        Raises:
+            DatasetUnusable: an array has another shape or type, a label has no name, or a group is in both parts.
+        """
+        n = len(self.images)
+        if n == 0:
+            self._refuse("there are no images")
+        shape = self.images.shape
+        if self.images.dtype != np.uint8 or len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2]:  # noqa: PLR2004
+            self._refuse(f"the images are {self.images.dtype} {list(shape)}, not uint8 [n, S, S, 3]")
+        for name, values, dtype in (
+            ("labels", self.labels, np.int64),
+            ("groups", self.groups, np.str_),
+            ("split", self.split, np.uint8),
+        ):
+            if values.shape != (n,) or not np.issubdtype(values.dtype, dtype):
+                self._refuse(f"the {name} are {values.dtype} {list(values.shape)}, not {dtype.__name__} [{n}]")
+        if self.labels.min() < 0 or self.labels.max() >= len(self.class_names):
+            self._refuse(f"a label is not in 0 to {len(self.class_names) - 1}")
+        if self.split.max() > TEST:
+            self._refuse("a value of split is neither 0 (train) nor 1 (test)")
+        both = np.intersect1d(self.groups[self.split == TRAIN], self.groups[self.split == TEST])
+        if both.size:
+            self._refuse(f"{both.size} subject groups are in train and in test")
+
+    def _refuse(self, why: str) -> None:
+        raise DatasetUnusable(self.source, why)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def size_px(self) -> int:
+        """Return S, the side of every image in pixels."""
+        return int(self.images.shape[1])
+
+    def take(self, index: Index) -> Dataset:
+        """Return the images at `index` (positions or a mask)."""
+        return Dataset(
+            self.images[index],
+            self.labels[index],
+            self.groups[index],
+            self.split[index],
+            self.class_names,
+            self.source,
+        )
+
+    def part(self, split: int) -> Dataset:
+        """Return the train (0) or the test (1) images.
+
+        Raises:
+            DatasetUnusable: there are none.
+        """
+        if not self.has(split):
+            self._refuse(f"there are no {'test' if split else 'training'} images")
+        return self.take(self.split == split)
+
+    def has(self, split: int) -> bool:
+        """Return whether there are train (0) or test (1) images."""
+        return bool((self.split == split).any())
+
+    def fitted(self, size_px: int) -> Dataset:
+        """Return the same images at `size_px` (images.fit_square), or this data set if they have that size."""
+        if self.size_px == size_px:
+            return self
+        return replace(self, images=np.stack([fit_square(image, size_px) for image in self.images]))
+
+    def class_counts(self) -> npt.NDArray[np.int64]:
+        """Return int64 [classes], the number of images of each class."""
+        return np.bincount(self.labels, minlength=len(self.class_names)).astype(np.int64)
+
+
+def check_trainable(dataset: Dataset) -> Dataset:
+    """Return `dataset` if a classifier can be learned from it.
+
+    Raises:
+        DatasetUnusable: it holds one class only, or nothing to train on.
+    """
+    counts = dataset.part(TRAIN).class_counts()
+    if np.count_nonzero(counts) < 2:  # noqa: PLR2004  # two classes are what "classify" means
+        name = dataset.class_names[int(counts.argmax())]
+        raise DatasetUnusable(dataset.source, f"all training images are of one class ({name})")
+    return dataset
+
+
+def save_dataset(dataset: Dataset, path: Path) -> None:
+    """Write `dataset` to one .npz file, whole or not at all.
+
+    Raises:
+        StorageFull: it could not be written.
+    """
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        images=dataset.images,
+        labels=dataset.labels,
+        groups=dataset.groups,
+        split=dataset.split,
+        class_names=np.array(dataset.class_names),
+    )
+    write_atomic(path, buffer.getvalue())
+
+
+def load_dataset(path: Path) -> Dataset:
+    """Read what `save_dataset` wrote.
+
+    Raises:
+        DatasetUnusable: the file is missing, damaged, or holds anything else.
+    """
+    arrays = read_npz(path)
+    if set(arrays) != set(_KEYS):
+        raise DatasetUnusable(path.name, f"it holds {sorted(arrays)}, not {sorted(_KEYS)}")
+    names = tuple(str(name) for name in arrays["class_names"].reshape(-1))
+    return Dataset(arrays["images"], arrays["labels"], arrays["groups"], arrays["split"], names, path.name)
+
+
+def read_npz(path: Path) -> Mapping[str, npt.NDArray[np.generic]]:
+    """Return all arrays of a .npz file; nothing is unpickled.
+
+    Raises:
+        DatasetUnusable: the file is missing, damaged, or holds Python objects.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise DatasetUnusable(path.name, "it is a single array, not an .npz archive")
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+        raise DatasetUnusable(path.name, f"it is no readable .npz file ({error})") from error

@@ -1,0 +1,40 @@
+"""Plain dictionaries to frozen dataclasses, strictly.
+
+Invariant: `parse_fields(cls, asdict(value)) == value`, and nothing else parses: no missing, unknown or converted field.
+
+Source: HOUSE.md, style 3 (parse at the door, values inside).
+Not here: ranges; each dataclass checks its own in `__post_init__`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, TypeVar, get_type_hints
+
+from fl.protocol.errors import EncodingError
+
+T = TypeVar("T")
+
+
+def parse_fields(cls: type[T], raw: Mapping[str, object], what: str) -> T:
+    """Build the dataclass `cls` from `raw`; every field must be there with exactly its type (an int may fill a float).
+
+    Raises:
+        EncodingError: a field is missing, unknown or of another type; `what` names the thing.
+    """
+    hints = get_type_hints(cls)
+    names = [field.name for field in fields(cls)]  # type: ignore[arg-type]  # every caller passes a dataclass
+    if unknown := sorted(set(raw) - set(names)):
+        raise EncodingError(what, f"the field {unknown[0]!r} is unknown")
+    if missing := [name for name in names if name not in raw]:
+        raise EncodingError(what, f"the field {missing[0]!r} is missing")
+    values: dict[str, Any] = {}
+    for name in names:
+        value, wanted = raw[name], hints[name]
+        if wanted is float and type(value) is int:
+            value = float(value)
+        if type(value) is not wanted:
+            raise EncodingError(what, f"the field {name!r} is {value!r}, not a value of type {wanted.__name__}")
+        values[name] = value
+    return cls(**values)

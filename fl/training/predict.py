@@ -1,0 +1,68 @@
+"""From weights to probabilities.
+
+Invariant: a predictor never changes; the same pixels give the same probabilities, alone or in a batch (to rounding).
+
+Source: softmax over the logits of model.py.
+Not here: uploads (images.decode_image); thresholds and advice for doctors (webui).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from fl.training.compute import pick_device
+from fl.training.dataset import Dataset
+from fl.training.images import Pixels, fit_square, normalise, to_tensor
+from fl.training.metrics import Metrics, measure
+from fl.training.model import ModelSpec, build_model
+from fl.training.weights import Vector, load_vector
+
+BATCH = 64
+
+
+class Predictor:
+    """A model ready to look at images."""
+
+    def __init__(self, spec: ModelSpec, vector: Vector, device: str = "cpu") -> None:
+        """Build the model.
+
+        Args:
+            spec: Its shape.
+            vector: Its weights, float32 [d].
+            device: See `compute.pick_device`.
+
+        Raises:
+            WeightsMismatch: the weights do not fit the spec.
+            NonFinite: a weight is NaN or infinite.
+            SettingInvalid: there is no such device.
+        """
+        self.spec = spec
+        self._device = pick_device(device)
+        model = build_model(spec, 0)
+        load_vector(model, vector)
+        self._model = model.to(self._device, memory_format=torch.channels_last).eval()
+
+    def probabilities(self, images: Pixels) -> npt.NDArray[np.float32]:
+        """Return float32 [n, classes], rows summing to 1, for uint8 [n, H, W, 3]; other sizes are fitted first."""
+        size_px = self.spec.size_px
+        if images.shape[1:3] != (size_px, size_px):
+            images = np.stack([fit_square(image, size_px) for image in images])
+        rows = []
+        with torch.inference_mode():
+            for start in range(0, len(images), BATCH):
+                batch = to_tensor(images[start : start + BATCH]).to(self._device)
+                logits = self._model(normalise(batch).contiguous(memory_format=torch.channels_last))
+                rows.append(torch.softmax(logits.float(), dim=1).cpu().numpy())
+        return np.concatenate(rows)
+
+    def probability(self, image: Pixels) -> npt.NDArray[np.float32]:
+        """Return float32 [classes] for one picture uint8 [H, W, 3]."""
+        row: npt.NDArray[np.float32] = self.probabilities(image[np.newaxis])[0]
+        return row
+
+
+def evaluate(predictor: Predictor, dataset: Dataset) -> Metrics:
+    """Return how good the predictor is on all images of `dataset`, with results per subject group."""
+    return measure(predictor.probabilities(dataset.images), dataset.labels, dataset.groups)
