@@ -371,6 +371,15 @@ class RoundFailed(RefusedError):
     sentence = "Round {round} was aborted ({reason}); the previous model stands."
 
 
+@dataclass(eq=False)
+class SlotTaken(RefusedError):
+    """Somebody else booked this slot of this doctor first (starts_at: seconds since 1970, UTC)."""
+
+    starts_at: int
+    http_status = 409
+    sentence = "This appointment was just taken. Please choose another free slot."
+
+
 # --- Tampered --------------------------------------------------------------------------------------------------
 
 
