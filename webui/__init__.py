@@ -1,0 +1,1 @@
+"""The web site: create_app(config, services)."""

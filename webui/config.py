@@ -1,0 +1,101 @@
+"""What the operator chooses for one installation of the site.
+
+Invariant: a value that was built is usable; everything below reads this value, never the environment.
+
+Source: RFC 9106, section 4 (the second recommended Argon2id option); OWASP Session Management Cheat Sheet (idle time).
+Not here: where the values come from (scripts/).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from fl.protocol.errors import SettingInvalid
+
+KIBIBYTE = 1024
+MEBIBYTE = 1024 * KIBIBYTE
+MIN_SECRET_BYTES = 32
+
+
+@dataclass(frozen=True)
+class PasswordCost:
+    """How much work one Argon2id hash is."""
+
+    time_cost: int = 3
+    memory_kib: int = 64 * KIBIBYTE
+    parallelism: int = 4
+
+
+CHEAP_PASSWORDS = PasswordCost(time_cost=1, memory_kib=8, parallelism=1)
+"""For tests only: one hash takes well under a millisecond."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `count` attempts within `window_s` seconds."""
+
+    count: int
+    window_s: int
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one person or one network address may do."""
+
+    sign_in_pair: Limit = Limit(5, 15 * 60)
+    """Failed sign-ins to one account from one address."""
+    sign_in_account: Limit = Limit(50, 15 * 60)
+    """Failed sign-ins to one account from everywhere; high, or a stranger could lock a patient out."""
+    sign_in_address: Limit = Limit(30, 15 * 60)
+    """Failed sign-ins from one address."""
+    sign_up_address: Limit = Limit(20, 60 * 60)
+    checks: Limit = Limit(60, 60 * 60)
+    """Images that one patient may have checked."""
+    open_bookings: int = 3
+    """Appointments ahead that one patient may hold."""
+
+
+@dataclass(frozen=True)
+class SiteConfig:
+    """One installation of the site."""
+
+    database_url: str
+    """SQLAlchemy URL: `sqlite:////folder/site.db` or `postgresql+psycopg://...`."""
+    secret_key: bytes = field(repr=False)
+    """At least 32 random bytes; signs the session cookie and the CSRF tokens."""
+    hospital_name: str = "Hemaledger Clinic"
+    zone: str = "UTC"
+    """IANA name of the zone in which opening hours are meant and times are shown."""
+    secure_cookies: bool = True
+    """False only when the site is served without TLS, on localhost."""
+    image_cap: int = 8 * MEBIBYTE
+    """Bytes of an uploaded image."""
+    file_cap: int = 64 * MEBIBYTE
+    """Bytes of a file that an auditor checks."""
+    session_s: int = 30 * 60
+    """Idle seconds after which a session ends."""
+    passwords: PasswordCost = PasswordCost()
+    limits: Limits = Limits()
+    demo_accounts: bool = False
+    """Whether the sign-in page says that this installation shows invented people."""
+
+    def __post_init__(self) -> None:
+        """Refuse values the site cannot work with.
+
+        Raises:
+            SettingInvalid: short secret, unknown zone, or a cap below one byte.
+        """
+        if len(self.secret_key) < MIN_SECRET_BYTES:
+            raise SettingInvalid("secret_key", f"it needs at least {MIN_SECRET_BYTES} random bytes")
+        if min(self.image_cap, self.file_cap, self.session_s) < 1:
+            raise SettingInvalid("image_cap, file_cap, session_s", "they must be positive")
+        try:
+            ZoneInfo(self.zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise SettingInvalid("zone", f"{self.zone!r} is no IANA time zone") from error
+
+    @property
+    def tz(self) -> ZoneInfo:
+        """Return the zone of the hospital."""
+        return ZoneInfo(self.zone)

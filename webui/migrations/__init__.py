@@ -1,0 +1,1 @@
+"""How the tables came to be; applied by webui.store.database.upgrade_database."""

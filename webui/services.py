@@ -1,0 +1,161 @@
+"""What the site needs from the federation: small ports and the values that cross them.
+
+Invariant: the site never opens a model or a chain itself; whatever it shows about them came through these ports, which
+load a model only on the verified path (digest on the ledger, sender, final round, then decryption).
+
+Source: PROTOCOL.md 4 (order of checks), 7 (auditor), 8 (fail closed, "unverified since T").
+Not here: implementations (fl/roles, wired in scripts/); tests/fakes/site_services.py passes the same suite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from fl.protocol.names import Address, Digest
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """The global model that answers now, and what is known about it."""
+
+    round: int
+    model_digest: Digest
+    envelope_digest: Digest
+    protection: str
+    """`masked` or `sealed`, as the terms of the round say."""
+    coordinator_name: str
+    final_at: int
+    """Seconds since 1970: when the round became final."""
+    attested_by: tuple[str, ...]
+    """Names of the auditors who replayed the round."""
+    metrics: Mapping[str, float] | None
+    """Name -> value; shares (accuracy, sensitivity...) in 0..1. None when nobody reported any."""
+    verified: bool
+    """False: the chain did not answer just now, and a model that was verified at `verified_at` serves on."""
+    verified_at: int
+    """Seconds since 1970: when the ledger last confirmed this model."""
+    class_names: tuple[str, ...]
+    positive_class: str
+    """The class that means disease; one of `class_names`."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says about one image."""
+
+    label: str
+    """One of `model.class_names`."""
+    probability: float
+    """Of `model.positive_class`, in 0..1."""
+    model: ServedModel
+
+
+class PredictionService(Protocol):
+    """The verified model as a function."""
+
+    def predict(self, image: bytes, filename: str) -> Prediction:
+        """Judge one image file (PNG, JPEG or BMP bytes).
+
+        Raises:
+            ImageUnreadable: the bytes are no image that can be decoded whole.
+            TooLarge: more bytes or pixels than accepted.
+            UnavailableError: the chain or the vault did not answer and no verified model is cached.
+            TamperedError: the ledger contradicts the model; there is no prediction.
+        """
+
+    def model(self) -> ServedModel:
+        """Return the model that would answer now.
+
+        Raises:
+            FederationNotOpened: no round is final yet.
+            UnavailableError, TamperedError: as `predict`.
+        """
+
+
+@dataclass(frozen=True)
+class RoundHospital:
+    """One hospital of a round's roster."""
+
+    name: str
+    committed: bool
+
+
+@dataclass(frozen=True)
+class RoundView:
+    """One round as the ledger tells it."""
+
+    number: int
+    phase: str
+    """Name of `fl.protocol.round.Phase` in lower case: open, frozen, proposed, final, aborted..."""
+    protection: str
+    opened_at: int
+    ended_at: int | None
+    """Seconds since 1970; None while the round runs."""
+    hospitals: tuple[RoundHospital, ...]
+    model_digest: Digest | None
+    """Of the proposed or final model."""
+    attested_by: tuple[str, ...]
+    reason: str
+    """Why an aborted round ended; empty otherwise."""
+    metrics: Mapping[str, float] | None
+
+
+@dataclass(frozen=True)
+class FileFinding:
+    """What the ledger knows about one file."""
+
+    digest: Digest
+    found: bool
+    what: str
+    """In words: `the update of a hospital`, `the sealed global model`...; empty when not found."""
+    sender_name: str = ""
+    sender: Address | None = None
+    round: int | None = None
+    recorded_at: int | None = None
+    transaction: bytes = b""
+    block: int | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing an audit found wrong."""
+
+    name: str
+    """The leaf's name as PROTOCOL.md spells it."""
+    round: int | None
+    subject: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class AuditSummary:
+    """The last audit: the whole ledger replayed."""
+
+    checks: int
+    findings: tuple[Finding, ...]
+    checked_at: int
+
+
+class AuditService(Protocol):
+    """The ledger as an auditor reads it. Every method may raise UnavailableError."""
+
+    def rounds(self) -> Sequence[RoundView]:
+        """Return all rounds, the newest first."""
+
+    def look_up(self, data: bytes) -> FileFinding:
+        """Return whether the ledger records a file with the SHA-256 of `data`, and as what."""
+
+    def findings(self) -> AuditSummary | None:
+        """Return the last audit's result, or None when none ran yet."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything the site gets handed in."""
+
+    predictions: PredictionService
+    audits: AuditService
+    clock: Callable[[], int]
+    """Seconds since 1970, UTC."""

@@ -1,0 +1,1 @@
+"""What the site remembers: SQLAlchemy behind small classes."""

@@ -1,0 +1,172 @@
+"""Appointments: free slots, booking, cancelling.
+
+Invariant: one doctor, one slot, one patient. Booking is one serialised transaction, and two unique indexes over the
+bookings in force stand behind it (models.Appointment).
+
+Source: FACTS: book in a serialisable transaction with a constraint; appointments do not belong on a chain.
+Not here: which times exist at all (slots.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from fl.protocol.errors import SlotTaken
+from webui.store.database import Database
+from webui.store.models import Account, Appointment, BookingState, DoctorProfile
+from webui.store.refusals import BookingFixed, BookingOverlaps, NotFound, SlotNotOffered, TooManyBookings
+from webui.store.slots import Slot, offered
+
+IN_FORCE = Appointment.state == BookingState.BOOKED.value
+
+
+class AppointmentStore:
+    """The appointment book of the hospital."""
+
+    def __init__(self, database: Database, zone: ZoneInfo, open_bookings: int, clock: Callable[[], int]) -> None:
+        """Keep the book in `database`; opening hours are meant in `zone`; `clock` gives seconds since 1970."""
+        self._database = database
+        self._zone = zone
+        self._open_bookings = open_bookings
+        self._clock = clock
+
+    def doctors(self) -> Sequence[DoctorProfile]:
+        """Return all doctors by name."""
+        with self._database.reading() as session:
+            query = select(DoctorProfile).join(Account, DoctorProfile.account_id == Account.id).order_by(Account.name)
+            return session.scalars(query).unique().all()
+
+    def doctor(self, doctor_id: int) -> DoctorProfile:
+        """Return one doctor.
+
+        Raises:
+            NotFound: no such doctor.
+        """
+        with self._database.reading() as session:
+            return _doctor(session, doctor_id)
+
+    def free_slots(self, doctor_id: int) -> list[Slot]:
+        """Return what the doctor offers and nobody holds, in order.
+
+        Raises:
+            NotFound: no such doctor.
+        """
+        now = self._clock()
+        with self._database.reading() as session:
+            doctor = _doctor(session, doctor_id)
+            query = select(Appointment).where(Appointment.doctor_id == doctor_id, IN_FORCE, Appointment.ends_at > now)
+            held = [(row.starts_at, row.ends_at) for row in session.scalars(query)]
+        slots = offered(doctor.hours, doctor.slot_minutes, self._zone, now)
+        return [slot for slot in slots if not any(start < slot.ends_at and slot.starts_at < end for start, end in held)]
+
+    def slot(self, doctor_id: int, starts_at: int) -> Slot:
+        """Return the offered slot that begins at `starts_at`.
+
+        Raises:
+            NotFound: no such doctor.
+            SlotNotOffered: not a time of this doctor.
+        """
+        return _offered(self.doctor(doctor_id), starts_at, self._zone, self._clock())
+
+    def book(self, patient_id: int, doctor_id: int, starts_at: int) -> int:
+        """Book a slot and return the appointment's id.
+
+        Raises:
+            SlotTaken: somebody else was first.
+            SlotNotOffered, BookingOverlaps, TooManyBookings: the rules of the book.
+            NotFound: no such doctor.
+        """
+        now = self._clock()
+
+        def work(session: Session) -> int:
+            slot = _offered(_doctor(session, doctor_id), starts_at, self._zone, now)
+            if _holds(session, Appointment.doctor_id == doctor_id, slot):
+                raise SlotTaken(starts_at)
+            if _holds(session, Appointment.patient_id == patient_id, slot):
+                raise BookingOverlaps(starts_at)
+            if _ahead(session, patient_id, now) >= self._open_bookings:
+                raise TooManyBookings(self._open_bookings)
+            booking = _booking(patient_id, doctor_id, slot, now)
+            session.add(booking)
+            session.flush()
+            return booking.id
+
+        try:
+            return self._database.write(work)
+        except IntegrityError as error:
+            raise SlotTaken(starts_at) from error
+
+    def cancel(self, patient_id: int, appointment_id: int) -> None:
+        """Give a slot back.
+
+        Raises:
+            NotFound: no such appointment of this patient.
+            BookingFixed: it has begun or was cancelled.
+        """
+        now = self._clock()
+
+        def work(session: Session) -> None:
+            booking = session.get(Appointment, appointment_id)
+            if booking is None or booking.patient_id != patient_id:
+                raise NotFound
+            if booking.state != BookingState.BOOKED or booking.starts_at <= now:
+                raise BookingFixed(booking.starts_at)
+            booking.state = BookingState.CANCELLED.value
+            booking.cancelled_at = now
+
+        self._database.write(work)
+
+    def of_patient(self, patient_id: int) -> Sequence[Appointment]:
+        """Return a patient's appointments, the latest first; cancelled ones too."""
+        return self._list(Appointment.patient_id == patient_id)[::-1]
+
+    def of_doctor(self, doctor_id: int, since: int) -> Sequence[Appointment]:
+        """Return a doctor's appointments in force that end after `since`, the earliest first."""
+        return self._list(Appointment.doctor_id == doctor_id, IN_FORCE, Appointment.ends_at > since)
+
+    def _list(self, *conditions: ColumnElement[bool]) -> Sequence[Appointment]:
+        with self._database.reading() as session:
+            query = select(Appointment).where(*conditions).order_by(Appointment.starts_at, Appointment.id)
+            return session.scalars(query).unique().all()
+
+
+def _doctor(session: Session, doctor_id: int) -> DoctorProfile:
+    doctor = session.get(DoctorProfile, doctor_id)
+    if doctor is None:
+        raise NotFound
+    return doctor
+
+
+def _offered(doctor: DoctorProfile, starts_at: int, zone: ZoneInfo, now: int) -> Slot:
+    for slot in offered(doctor.hours, doctor.slot_minutes, zone, now):
+        if slot.starts_at == starts_at:
+            return slot
+    raise SlotNotOffered(starts_at)
+
+
+def _holds(session: Session, whose: ColumnElement[bool], slot: Slot) -> bool:
+    overlapping = (whose, IN_FORCE, Appointment.starts_at < slot.ends_at, Appointment.ends_at > slot.starts_at)
+    return session.scalar(select(Appointment.id).where(*overlapping).limit(1)) is not None
+
+
+def _ahead(session: Session, patient_id: int, now: int) -> int:
+    query = select(func.count(Appointment.id)).where(
+        Appointment.patient_id == patient_id, IN_FORCE, Appointment.starts_at > now
+    )
+    return session.scalar(query) or 0
+
+
+def _booking(patient_id: int, doctor_id: int, slot: Slot, now: int) -> Appointment:
+    return Appointment(
+        doctor_id=doctor_id,
+        patient_id=patient_id,
+        starts_at=slot.starts_at,
+        ends_at=slot.ends_at,
+        state=BookingState.BOOKED.value,
+        created_at=now,
+    )

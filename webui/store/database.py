@@ -1,0 +1,147 @@
+"""The door to the database: engine, transactions, migrations.
+
+Invariant: every write is one transaction that is serialised against all other writes (SQLite: BEGIN IMMEDIATE;
+PostgreSQL: SERIALIZABLE), so what a write read before it wrote still holds when it commits.
+
+Source: SQLAlchemy 2 documentation, "SQLite / Serializable isolation"; sqlite.org/wal.html; PostgreSQL manual 13.2.3.
+Not here: queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from fl.protocol.errors import SettingInvalid
+from webui.store.refusals import DatabaseUnavailable
+
+BUSY_TIMEOUT_MS = 5000
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+SERIALISATION_FAILURE = "40001"
+WRITE_TRIES = 4
+
+Result = TypeVar("Result")
+
+
+class _WriteConflict(DatabaseUnavailable):
+    """Two writes contradicted each other and this one lost; trying again may work."""
+
+
+class Database:
+    """One database, by its SQLAlchemy URL."""
+
+    def __init__(self, url: str) -> None:
+        """Make the engine; nothing is connected yet.
+
+        Raises:
+            SettingInvalid: the URL cannot be parsed, names an unknown dialect, or keeps SQLite in memory.
+        """
+        self.engine = _engine(url)
+        self._writer = self.engine.execution_options(**_serialised(self.engine))
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Yield a session whose changes are thrown away.
+
+        Raises:
+            DatabaseUnavailable: no answer.
+        """
+        with _translated(), Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    def write(self, work: Callable[[Session], Result]) -> Result:
+        """Run `work` in one transaction and return what it returned; it may run again when another write came first.
+
+        Raises:
+            IntegrityError: a constraint forbids it; the caller knows what that means.
+            DatabaseUnavailable: no answer.
+        """
+        for _ in range(WRITE_TRIES - 1):
+            with suppress(_WriteConflict):
+                return self._write_once(work)
+        return self._write_once(work)
+
+    def _write_once(self, work: Callable[[Session], Result]) -> Result:
+        with _translated(), Session(self._writer, expire_on_commit=False) as session, session.begin():
+            return work(session)
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+
+def upgrade_database(url: str) -> None:
+    """Bring the database at `url` to the newest revision; create it when it is empty.
+
+    Raises:
+        DatabaseUnavailable: no answer.
+    """
+    engine = _engine(url)
+    try:
+        with _translated(), engine.execution_options(**_serialised(engine)).begin() as connection:
+            command.upgrade(alembic_config(connection), "head")
+    finally:
+        engine.dispose()
+
+
+def alembic_config(connection: Connection) -> Config:
+    """Return Alembic's settings for an open connection; no ini file is needed."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) == SERIALISATION_FAILURE:
+            raise _WriteConflict("two changes at the same moment") from error
+        raise DatabaseUnavailable(type(error.orig).__name__) from error
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
+            raise SettingInvalid("database_url", "SQLite needs a file; a database in memory is lost at once")
+        engine = create_engine(parsed, pool_pre_ping=True)
+    except (ArgumentError, ImportError) as error:
+        raise SettingInvalid("database_url", f"it cannot be used ({type(error).__name__})") from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _serialised(engine: Engine) -> dict[str, object]:
+    return {"immediate": True} if engine.dialect.name == "sqlite" else {"isolation_level": "SERIALIZABLE"}
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves (_begin_sqlite)
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    immediate = connection.get_execution_options().get("immediate", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

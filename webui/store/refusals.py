@@ -1,0 +1,104 @@
+"""Why the site alone refuses something; `SlotTaken` and everything else stands in fl/protocol/errors.py.
+
+Invariant: leaves of the house's families, so webui/errors.py needs no second rule.
+
+Source: HOUSE.md, errors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fl.protocol.errors import MalformedError, RefusedError, UnavailableError
+
+
+@dataclass(eq=False)
+class SlotNotOffered(RefusedError):
+    """The time is outside the doctor's hours, over, or too far ahead."""
+
+    starts_at: int
+    http_status = 409
+    sentence = "This doctor does not offer an appointment at that time. Please choose one of the free slots."
+
+
+@dataclass(eq=False)
+class BookingOverlaps(RefusedError):
+    """The patient holds another appointment at that time."""
+
+    starts_at: int
+    http_status = 409
+    sentence = "You already have an appointment at that time. Cancel it first, or choose another time."
+
+
+@dataclass(eq=False)
+class TooManyBookings(RefusedError):
+    """The patient holds as many appointments ahead as one patient may."""
+
+    allowed: int
+    http_status = 409
+    sentence = "You already have {allowed} appointments ahead. Cancel one before you book another."
+
+
+@dataclass(eq=False)
+class BookingFixed(RefusedError):
+    """The appointment has begun, is over, or was cancelled already."""
+
+    starts_at: int
+    http_status = 409
+    sentence = "This appointment has begun, is over, or was cancelled already."
+
+
+@dataclass(eq=False)
+class AccountExists(RefusedError):
+    """An account with this e-mail address exists."""
+
+    http_status = 409
+    sentence = "There is already an account with this e-mail address. Sign in instead."
+
+
+@dataclass(eq=False)
+class SignInRefused(RefusedError):
+    """E-mail address and password do not belong together; which of them is wrong is not said."""
+
+    http_status = 401
+    sentence = "E-mail address and password do not fit together."
+
+
+@dataclass(eq=False)
+class TooManyAttempts(RefusedError):
+    """Something was tried too often."""
+
+    wait_s: int
+    http_status = 429
+    sentence = "That was tried too often. Please wait {wait_s} seconds and try again."
+
+
+@dataclass(eq=False)
+class NotFound(RefusedError):
+    """There is no such thing, or it is not for this account; the two look the same from outside."""
+
+    http_status = 404
+    sentence = "There is no such page, or it is not yours to see."
+
+
+@dataclass(eq=False)
+class PageForbidden(RefusedError):
+    """The page belongs to another role."""
+
+    role: str
+    sentence = "This page is not for accounts of the role {role}."
+
+
+@dataclass(eq=False)
+class EmailMalformed(MalformedError):
+    """Text that cannot be an e-mail address."""
+
+    sentence = "This is not an e-mail address."
+
+
+@dataclass(eq=False)
+class DatabaseUnavailable(UnavailableError):
+    """The database did not answer, or was busy for too long."""
+
+    why: str
+    sentence = "The site's database did not answer ({why}). Nothing was changed; please try again."

@@ -1,0 +1,85 @@
+"""Counting attempts in the database, so that every process of the site counts together and a restart forgets nothing.
+
+Invariant: an attempt is counted before it is made; attempts made side by side cannot outrun the counter.
+
+Source: OWASP Authentication Cheat Sheet (throttling); NIST SP 800-63B, 5.2.2.
+Not here: which limits apply (webui.config.Limits).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from webui.config import Limit
+from webui.store.database import Database
+from webui.store.models import Attempts
+from webui.store.refusals import TooManyAttempts
+
+
+@dataclass(frozen=True)
+class Meter:
+    """One thing that is counted: what, whose, and how often it may happen."""
+
+    what: str
+    whose: str
+    limit: Limit
+
+    @property
+    def key(self) -> str:
+        """Return the row's key; the address itself is not stored."""
+        return sha256(f"{self.what}\0{self.whose}".encode()).hexdigest()
+
+
+class Throttle:
+    """The counters."""
+
+    def __init__(self, database: Database, clock: Callable[[], int]) -> None:
+        """Count in `database`; `clock` gives seconds since 1970."""
+        self._database = database
+        self._clock = clock
+
+    def take(self, *meters: Meter) -> None:
+        """Count one attempt on every meter.
+
+        Raises:
+            TooManyAttempts: one of them is full; then none is counted.
+        """
+        now = self._clock()
+
+        def work(session: Session) -> None:
+            session.execute(delete(Attempts).where(Attempts.window_ends_at <= now))
+            for meter in meters:
+                _count(session, meter, now)
+
+        self._database.write(work)
+
+    def forget(self, *meters: Meter) -> None:
+        """Set the meters back to zero."""
+        keys = [meter.key for meter in meters]
+        self._database.write(lambda session: session.execute(delete(Attempts).where(Attempts.key.in_(keys))))
+
+    def give_back(self, *meters: Meter) -> None:
+        """Take one attempt back: it turned out to be none that the meters count."""
+
+        def work(session: Session) -> None:
+            for meter in meters:
+                row = session.get(Attempts, meter.key)
+                if row is not None and row.count > 0:
+                    row.count -= 1
+
+        self._database.write(work)
+
+
+def _count(session: Session, meter: Meter, now: int) -> None:
+    row = session.get(Attempts, meter.key)
+    if row is None:
+        row = Attempts(key=meter.key, count=0, window_ends_at=now + meter.limit.window_s)
+        session.add(row)
+    if row.count >= meter.limit.count:
+        raise TooManyAttempts(row.window_ends_at - now)
+    row.count += 1
