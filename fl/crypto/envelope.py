@@ -148,11 +148,16 @@ def receive(file: bytes, expected: Expected, key: PrivateKey) -> bytes:
         WrongSender, StaleRound, KeyEpochMismatch, UnsupportedSuite, WrongContext: step 3.
         EncodingError, RecipientNotFound, AuthFailure, KeyCommitMismatch: step 4.
     """
+    check_file(file, expected)
+    return _open(file, key)
+
+
+def check_file(file: bytes, expected: Expected) -> None:
+    """Steps 1 to 3 alone: what anybody can check without a key; raises as `receive` does."""
     if len(file) > expected.cap:
         raise TooLarge(len(file), expected.cap)
     check_digest(file, expected.digest)
     _check_core(file, expected.core)
-    return _open(file, key)
 
 
 def check_digest(file: bytes, recorded: Digest) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from fl.crypto.keys import verify_possession
-from fl.protocol.errors import PredecessorMismatch, SenderMismatch
+from fl.protocol.errors import SenderMismatch
 from fl.protocol.federation import Federation, step
 from fl.protocol.names import NO_ADDRESS, Address
 from fl.protocol.ports import Anchor
@@ -19,7 +19,6 @@ from fl.protocol.records import (
     KEY_RECORDS,
     ConsortiumFounded,
     Entry,
-    FederationOpened,
     Position,
     Receipt,
     Record,
@@ -102,9 +101,6 @@ class MemoryLedger:
             current = federation.rounds[-1]
             if all(account in current.commitments for account in record.hospitals):
                 return replace(record, set_digest=set_digest(current, record.hospitals))
-        if isinstance(record, FederationOpened) and record.predecessor not in self._chain.contracts[:-1]:
-            if record.predecessor != NO_ADDRESS:
-                raise PredecessorMismatch
         return record
 
 

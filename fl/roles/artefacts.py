@@ -1,0 +1,141 @@
+"""Which file the ledger expects: header, digest, size cap and recipients, rebuilt from the ledger alone.
+
+Invariant: everything here is a function of the folded federation; nothing is read from the file in question.
+
+Source: PROTOCOL.md 4 (step 3: the expected core) and 5S (recipients).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fl.crypto.envelope import MAX_RECIPIENTS, Core, Expected, Kind, check_digest, receive, sealed_size
+from fl.protocol.config import CONFIG_CAP, RoundConfig
+from fl.protocol.errors import ModelDigestMismatch, NotInRoster, RecipientNotFound, WrongPhase
+from fl.protocol.federation import Federation, Opening
+from fl.protocol.keys import KeyBook, MemberKey
+from fl.protocol.names import NO_DIGEST, Address, Digest, Role
+from fl.protocol.ports import Vault
+from fl.protocol.round import Round
+from fl.roles.view import Keyring, Stopwatch
+from fl.training.quantise import Vector, Words, body_bytes, from_bytes
+from fl.training.weights import Manifest, model_digest, vector_from_bytes
+
+MANIFEST_CAP = 4 * 1024 * 1024
+UPDATE_READERS = (Role.COORDINATOR, Role.AUDITOR)
+"""Who may open one hospital's update in a sealed round."""
+MODEL_READERS = (Role.COORDINATOR, Role.HOSPITAL, Role.AUDITOR)
+"""Who may open a global model."""
+
+
+def update_core(current: Round, hospital: Address) -> Core:
+    """Return the header of a hospital's sealed update."""
+    if hospital not in current.keys or hospital not in current.roster:
+        raise NotInRoster(hospital)
+    epoch = current.keys[hospital].epoch
+    return Core(Kind.UPDATE, current.anchor, hospital, current.number, epoch, current.context)
+
+
+def update_recipients(current: Round, book: KeyBook) -> list[MemberKey]:
+    """Return who may open an update of a sealed round: the coordinator and the auditors."""
+    return _keys(current, book, UPDATE_READERS)
+
+
+def expected_update(current: Round, hospital: Address) -> Expected:
+    """Return what the ledger says of a hospital's update."""
+    cap = sealed_size(body_bytes(current.terms.parameters), MAX_RECIPIENTS)
+    return Expected(update_core(current, hospital), current.commitments.get(hospital, NO_DIGEST), cap)
+
+
+def model_core(source: Round | Opening) -> Core:
+    """Return the header of the model that a round proposed, or that the ledger opened with."""
+    if isinstance(source, Round):
+        epoch = source.keys[source.opener].epoch
+        return Core(Kind.MODEL, source.anchor, source.opener, source.number, epoch, source.context)
+    sender = source.record.sender
+    epoch = source.keys[sender].epoch
+    return Core(Kind.MODEL, source.anchor, sender, source.record.last_round, epoch, source.context)
+
+
+def model_recipients(source: Round, book: KeyBook) -> list[MemberKey]:
+    """Return who may open a new global model: all hospitals with a key when the round opened, auditors, coordinator."""
+    return _keys(source, book, MODEL_READERS)
+
+
+def expected_model(source: Round | Opening, parameters: int) -> Expected:
+    """Return what the ledger says of a model envelope."""
+    cap = sealed_size(4 * parameters, MAX_RECIPIENTS)
+    if isinstance(source, Round):
+        digest = source.proposal.envelope_digest if source.proposal else NO_DIGEST
+    else:
+        digest = source.record.envelope_digest
+    return Expected(model_core(source), digest, cap)
+
+
+class Reader:
+    """Opens files for one member: fetch, then check and open in the order of PROTOCOL.md 4."""
+
+    def __init__(self, account: Address, vault: Vault, keyring: Keyring, watch: Stopwatch) -> None:
+        self._account = account
+        self._vault = vault
+        self._keyring = keyring
+        self._watch = watch
+
+    def update(self, current: Round, hospital: Address, config: RoundConfig) -> Words:
+        """Return a hospital's words, int32 [d + LANES], or raise why not."""
+        body = self._open(expected_update(current, hospital), current.keys)
+        return from_bytes(body, current.terms.parameters, config)
+
+    def model(self, source: Round | Opening, manifest: Manifest) -> Vector:
+        """Return the model of a round or of the opening, float32 [d], checked against its digest on the ledger.
+
+        Raises:
+            WrongPhase: the round proposed no model.
+            ModelDigestMismatch: the envelope holds another model than was proposed.
+            TamperedError, MalformedError, UnavailableError: see envelope.receive and the vault.
+        """
+        body = self._open(expected_model(source, manifest.length), source.keys)
+        vector = vector_from_bytes(body, manifest.length)
+        with self._watch("hash"):
+            actual = model_digest(manifest.digest, vector)
+        if actual != digest_of(source):
+            raise ModelDigestMismatch(digest_of(source), actual)
+        return vector
+
+    def _open(self, expected: Expected, keys: Mapping[Address, MemberKey]) -> bytes:
+        if self._account not in keys:
+            raise RecipientNotFound
+        with self._watch("vault"):
+            file = self._vault.get(expected.digest, expected.cap)
+        with self._watch("open"):
+            return receive(file, expected, self._keyring.of(keys[self._account].epoch))
+
+
+def digest_of(source: Round | Opening) -> Digest:
+    """Return the digest of the model that a round proposed or the ledger opened with, or raise WrongPhase."""
+    if isinstance(source, Opening):
+        return source.record.model_digest
+    if source.proposal is None:
+        raise WrongPhase(source.number, source.phase)
+    return source.proposal.model_digest
+
+
+def read_config(current: Round, vault: Vault) -> RoundConfig:
+    """Return the round's configuration, checked against the digest in its terms."""
+    return RoundConfig.from_bytes(read_document(vault, current.terms.config_digest, CONFIG_CAP))
+
+
+def read_manifest(federation: Federation, vault: Vault) -> Manifest:
+    """Return the model's manifest, checked against the digest with which the ledger opened."""
+    return Manifest.from_bytes(read_document(vault, federation.opening.record.manifest_digest, MANIFEST_CAP))
+
+
+def read_document(vault: Vault, digest: Digest, cap: int) -> bytes:
+    """Return a public document from the vault, or raise VaultMissing, TooLarge or HashMismatch."""
+    data = vault.get(digest, cap)
+    check_digest(data, digest)
+    return data
+
+
+def _keys(current: Round, book: KeyBook, roles: tuple[Role, ...]) -> list[MemberKey]:
+    return [key for account, key in current.keys.items() if book.members[account].role in roles]

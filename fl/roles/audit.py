@@ -1,0 +1,182 @@
+"""The audit: a consortium replayed from genesis, every record and every file.
+
+Invariant: nothing is taken on trust but the ledger's order; each digest, sender, phase, key epoch, aggregate and model
+is computed again, and every difference is a named finding. One bad file does not end the audit.
+
+Source: PROTOCOL.md 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from fl.crypto.envelope import Expected, check_file
+from fl.crypto.keys import verify_possession
+from fl.protocol.audit import Report, replay_records
+from fl.protocol.codec import Fields, parse_document
+from fl.protocol.errors import HemaledgerError, ModelDigestMismatch
+from fl.protocol.federation import Federation, Opening
+from fl.protocol.names import NO_DIGEST, Address, show
+from fl.protocol.ports import Anchor, Vault
+from fl.protocol.records import Entry
+from fl.protocol.round import Phase, Round
+from fl.roles.artefacts import (
+    Reader,
+    digest_of,
+    expected_model,
+    expected_update,
+    read_config,
+    read_document,
+    read_manifest,
+)
+from fl.roles.replay import replay_round
+from fl.roles.view import Keyring, Stopwatch
+from fl.training.quantise import Vector
+from fl.training.weights import Manifest
+
+REPORT_CAP = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class AuditKey:
+    """With what an audit opens files: an auditor's account and keys."""
+
+    account: Address
+    keyring: Keyring
+
+
+class Audit:
+    """One audit; `run` returns its report and the federation as replayed."""
+
+    def __init__(self, anchor: Anchor, vault: Vault, key: AuditKey | None, watch: Stopwatch) -> None:
+        self._anchor = anchor
+        self._vault = vault
+        self._watch = watch
+        self._reader = Reader(key.account, vault, key.keyring, watch) if key else None
+        self._account = key.account if key else None
+        self._report = Report()
+        self._model: tuple[bytes, Vector] | None = None
+
+    def run(self, entries: Sequence[Entry], progress: Callable[[int, int], None]) -> tuple[Report, Federation]:
+        """Check everything; `progress(done, of)` is called after each round."""
+        with self._watch("records"):
+            federation = replay_records(Federation(self._anchor, verify_possession), entries, self._report)
+        if self._reader is None:
+            self._report.notes.append(
+                "No auditor key was given: digests, senders and headers were checked; nothing was opened or summed."
+            )
+        manifest = self._opening(federation)
+        for done, current in enumerate(federation.rounds, start=1):
+            self._round(federation, current, manifest)
+            progress(done, len(federation.rounds))
+        return self._report, federation
+
+    def _opening(self, federation: Federation) -> Manifest | None:
+        """Check the manifest and the model that the ledger opened with."""
+        opening = federation.genesis
+        if opening is None:
+            self._report.notes.append("The federation was never opened; there is nothing more to check.")
+            return None
+        manifest = None
+        with self._finding(None, "model manifest"):
+            manifest = read_manifest(federation, self._vault)
+            self._report.checks["documents"] += 1
+        if manifest is not None:
+            self._check_model(opening, manifest, "initial model")
+        return manifest
+
+    def _round(self, federation: Federation, current: Round, manifest: Manifest | None) -> None:
+        number = current.number
+        with self._finding(number, "round configuration"):
+            read_config(current, self._vault)
+            self._report.checks["documents"] += 1
+        outcomes = [self._check_update(federation, current, hospital) for hospital in current.commitments]
+        if current.proposal is None or manifest is None:
+            return
+        if all(outcomes):
+            self._replay(current, manifest)
+        else:
+            self._report.notes.append(f"Round {number} could not be summed again, because of the findings above.")
+        self._check_model(current, manifest, "global model")
+        for auditor, digest in current.attestations.items():
+            if digest != NO_DIGEST:
+                self._check_report(federation, current, auditor)
+
+    def _check_update(self, federation: Federation, current: Round, hospital: Address) -> bool:
+        """Check one hospital's file without opening it; a file that was left out of the set may be missing."""
+        subject = f"sealed update of {federation.book.name_of(hospital)}"
+        expected = expected_update(current, hospital)
+        if hospital not in current.hospitals and not self._vault.has(expected.digest):
+            when = "aborted before it was needed" if current.phase == Phase.ABORTED else "frozen without it"
+            self._report.notes.append(
+                f"Round {current.number}: the {subject} is not in the vault; the round was {when}."
+            )
+            return True
+        return self._check(expected, current.number, subject)
+
+    def _check(self, expected: Expected, number: int | None, subject: str) -> bool:
+        with self._finding(number, subject) as outcome:
+            check_file(self._vault.get(expected.digest, expected.cap), expected)
+            self._report.checks["files"] += 1
+        return outcome.ok
+
+    def _replay(self, current: Round, manifest: Manifest) -> None:
+        """Sum the round again from the files; keep the model for the next round."""
+        if self._reader is None or self._account not in current.keys:
+            return
+        previous = self._model
+        if previous is None or previous[0] != current.previous_model:
+            self._report.notes.append(f"Round {current.number} was not summed again: its previous model is missing.")
+            return
+        with self._finding(current.number, "aggregate"):
+            replayed = replay_round(current, previous[1], manifest, self._reader, (self._vault, self._watch))
+            self._report.checks["aggregates"] += 1
+            if current.phase == Phase.FINAL:
+                self._model = (digest_of(current), replayed.model)
+
+    def _check_model(self, source: Round | Opening, manifest: Manifest, what: str) -> None:
+        """Check a model envelope, and open it and compare the digest when a key is there."""
+        number = source.number if isinstance(source, Round) else None
+        if not self._check(expected_model(source, manifest.length), number, what):
+            return
+        if self._reader is None or self._account not in source.keys:
+            return
+        with self._finding(number, what):
+            vector = self._reader.model(source, manifest)
+            self._report.checks["models"] += 1
+            if isinstance(source, Opening) or source.phase == Phase.FINAL:
+                self._model = (digest_of(source), vector)
+
+    def _check_report(self, federation: Federation, current: Round, auditor: Address) -> None:
+        name = federation.book.name_of(auditor)
+        with self._finding(current.number, f"report of {name}"):
+            data = read_document(self._vault, current.attestations[auditor], REPORT_CAP)
+            fields = Fields(parse_document(data, "auditor's report"), "auditor's report")
+            if fields.text("model") != show(digest_of(current)):
+                raise ModelDigestMismatch(digest_of(current), bytes.fromhex(fields.text("model")[2:]))
+            self._report.checks["documents"] += 1
+
+    def _finding(self, number: int | None, subject: str) -> _Guard:
+        return _Guard(self._report, number, subject)
+
+
+class _Guard:
+    """Turns an error inside its block into a finding."""
+
+    def __init__(self, report: Report, number: int | None, subject: str) -> None:
+        self._report = report
+        self._number = number
+        self._subject = subject
+        self.ok = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if not isinstance(error, HemaledgerError):
+            return False
+        self.ok = False
+        self._report.found(error, self._number, self._subject)
+        return True

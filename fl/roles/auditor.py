@@ -1,0 +1,94 @@
+"""The auditor during a federation: replays each proposal, evaluates it on held-out data, reports and attests.
+
+Invariant: an attestation is signed only after the round was replayed bit for bit and the sealed model was opened and
+compared; a proposal that fails is never attested, and the reason is kept in the journal.
+
+Source: PROTOCOL.md 5S (phase Attest) and 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from fl.protocol.codec import JsonValue, write_document
+from fl.protocol.errors import MalformedError, RefusedError, TamperedError
+from fl.protocol.federation import Federation
+from fl.protocol.names import show
+from fl.protocol.records import ModelAttested
+from fl.protocol.round import Phase, Round
+from fl.roles.artefacts import Reader, digest_of, read_config, read_manifest
+from fl.roles.replay import Replayed, replay_round
+from fl.roles.view import LedgerView, Ports
+from fl.training.quantise import Vector
+from fl.training.weights import Manifest
+
+Evaluate = Callable[[Vector, Mapping[str, JsonValue]], dict[str, JsonValue]]
+"""(model float32 [d], RoundConfig.training) -> metrics on held-out data; empty when the auditor holds none."""
+
+
+class Auditor:
+    """One auditor's agent."""
+
+    def __init__(self, ports: Ports, evaluate: Evaluate) -> None:
+        self.view = LedgerView(ports.ledger)
+        self._ports = ports
+        self._evaluate = evaluate
+        self._account = ports.ledger.account
+        self._reader = Reader(self._account, ports.vault, ports.keyring, ports.watch)
+
+    def step(self) -> bool:
+        """Attest the proposal that waits for this auditor; False when there is none."""
+        federation = self.view.refresh()
+        current = federation.active_round
+        if current is None or current.phase != Phase.PROPOSED or self._account in current.attestations:
+            return False
+        if self._account not in current.keys or self._ports.journal.get(_refused(current)) is not None:
+            return False
+        manifest = read_manifest(federation, self._ports.vault)
+        try:
+            replayed = self._replay(federation, current, manifest)
+        except (TamperedError, MalformedError, RefusedError) as error:
+            self._ports.journal.once(_refused(current), f"{error.name}: {error}".encode())
+            self._ports.notify("refused", {"round": current.number, "reason": str(error)})
+            return True
+        self._attest(current, replayed)
+        return True
+
+    def _replay(self, federation: Federation, current: Round, manifest: Manifest) -> Replayed:
+        previous = self._reader.model(federation.source, manifest)
+        tools = (self._ports.vault, self._ports.watch)
+        replayed = replay_round(current, previous, manifest, self._reader, tools)
+        self._reader.model(current, manifest)
+        return replayed
+
+    def _attest(self, current: Round, replayed: Replayed) -> None:
+        config = read_config(current, self._ports.vault)
+        with self._ports.watch("evaluate"):
+            metrics = self._evaluate(replayed.model, config.training)
+        document = self._report(current, replayed, metrics)
+        with self._ports.watch("vault"):
+            report = self._ports.vault.put(document)
+        with self._ports.watch("chain"):
+            self._ports.ledger.append(ModelAttested(self._account, current.number, digest_of(current), report))
+        self._ports.notify("attested", {"round": current.number, **metrics})
+
+    def _report(self, current: Round, replayed: Replayed, metrics: dict[str, JsonValue]) -> bytes:
+        totals = replayed.totals
+        training: dict[str, JsonValue] = {
+            "accuracy": totals.correct / max(totals.samples, 1),
+            "loss": totals.mean_loss,
+            "samples": totals.samples,
+        }
+        return write_document(
+            {
+                "auditor": show(self._account),
+                "metrics": metrics,
+                "model": show(digest_of(current)),
+                "round": current.number,
+                "training": training,
+            }
+        )
+
+
+def _refused(current: Round) -> str:
+    return f"refused/{current.context.hex()}"

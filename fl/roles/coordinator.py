@@ -1,0 +1,221 @@
+"""The coordinator: opens rounds, sums updates, proposes models, and ends rounds that cannot succeed.
+
+Invariant: it acts on the ledger's state only, so it may be killed at any moment and started again elsewhere.
+
+Source: PROTOCOL.md 5S.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fl.crypto.envelope import Core, Kind, seal
+from fl.protocol.config import RoundConfig
+from fl.protocol.errors import MalformedError, RefusedError, RevokedMidRound, TamperedError
+from fl.protocol.federation import Federation, genesis_context
+from fl.protocol.keys import MemberKey
+from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Protection, Role
+from fl.protocol.records import (
+    FederationOpened,
+    ModelProposed,
+    Record,
+    RoundAborted,
+    RoundFinalised,
+    RoundFrozen,
+    RoundOpened,
+    Terms,
+)
+from fl.protocol.round import Phase, Round
+from fl.roles.artefacts import MODEL_READERS, Reader, model_core, model_recipients, read_config, read_manifest
+from fl.roles.view import LedgerView, Ports
+from fl.training.aggregate import Sum
+from fl.training.quantise import Vector
+from fl.training.weights import Manifest, model_digest, vector_to_bytes
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the coordinator is asked to do."""
+
+    rounds: int
+    """Final rounds wanted in all."""
+    min_commitments: int
+    attestations: int
+    config: RoundConfig
+    commit_timeout_s: int
+    close_timeout_s: int
+    """After the commit deadline."""
+    min_hospitals: int = 1
+    """Wait for so many hospitals before opening a round."""
+
+
+@dataclass(frozen=True)
+class Initial:
+    """The model from which a new federation starts."""
+
+    manifest: Manifest
+    vector: Vector
+    """float32 [d]"""
+
+
+class Coordinator:
+    """The coordinator's agent."""
+
+    def __init__(self, ports: Ports, plan: Plan, initial: Initial) -> None:
+        self.view = LedgerView(ports.ledger)
+        self._ports = ports
+        self._plan = plan
+        self._initial = initial
+        self._account = ports.ledger.account
+        self._reader = Reader(self._account, ports.vault, ports.keyring, ports.watch)
+
+    @property
+    def done(self) -> bool:
+        """Return whether the plan's rounds are final."""
+        return sum(found.phase == Phase.FINAL for found in self.view.federation.rounds) >= self._plan.rounds
+
+    def step(self) -> bool:
+        """Do the next thing the ledger asks of the coordinator; False when there is none."""
+        federation = self.view.refresh()
+        current = federation.active_round
+        if federation.genesis is None:
+            return self._open_federation(federation)
+        if current is None:
+            return not self.done and self._open_round(federation)
+        match current.phase:
+            case Phase.OPEN:
+                return self._freeze(current)
+            case Phase.FROZEN:
+                return self._propose(federation, current)
+            case Phase.PROPOSED:
+                return self._finalise(current)
+            case _:
+                return False
+
+    def _open_federation(self, federation: Federation) -> bool:
+        """Record the initial model once the hospitals and auditors of the plan are there."""
+        recipients = self._recipients(federation)
+        if len(self._hospitals(federation)) < self._plan.min_hospitals or not self._auditors(federation):
+            return False
+        manifest, vector = self._initial.manifest, self._initial.vector
+        anchor = self._ports.ledger.anchor
+        context = genesis_context(anchor, 0, manifest.digest)
+        epoch = federation.book.active(self._account, Role.COORDINATOR).keys[-1].epoch
+        core = Core(Kind.MODEL, anchor, self._account, 0, epoch, context)
+        self._ports.vault.put(manifest.to_bytes())
+        envelope = self._ports.vault.put(seal(core, recipients, vector_to_bytes(vector)))
+        digest = model_digest(manifest.digest, vector)
+        self._append(FederationOpened(self._account, NO_ADDRESS, 0, digest, envelope, manifest.digest))
+        self._ports.notify("opened federation", {"parameters": vector.size})
+        return True
+
+    def _open_round(self, federation: Federation) -> bool:
+        """Open the next round for every active hospital that can read the model it starts from."""
+        readers = federation.source.keys
+        roster = tuple(sorted(account for account in self._hospitals(federation) if account in readers))
+        if len(roster) < max(self._plan.min_hospitals, self._plan.min_commitments):
+            return False
+        now = self._ports.now()
+        config_digest = self._ports.vault.put(self._plan.config.to_bytes())
+        commit_deadline = now + self._plan.commit_timeout_s
+        terms = Terms(
+            protection=Protection.SEALED,
+            min_commitments=self._plan.min_commitments,
+            attestations=self._plan.attestations,
+            parameters=read_manifest(federation, self._ports.vault).length,
+            config_digest=config_digest,
+            commit_deadline=commit_deadline,
+            close_deadline=commit_deadline + self._plan.close_timeout_s,
+        )
+        number = federation.last_round + 1
+        self._append(RoundOpened(self._account, number, terms, roster, federation.model_digest))
+        self._ports.notify("opened", {"round": number, "hospitals": len(roster)})
+        return True
+
+    def _freeze(self, current: Round) -> bool:
+        """Freeze when everybody's file is there, or at the deadline with those whose file is; else abort."""
+        late = self._ports.now() > current.terms.commit_deadline
+        if not current.complete and not late:
+            return False
+        present = tuple(
+            account for account, digest in sorted(current.commitments.items()) if self._ports.vault.has(digest)
+        )
+        if len(present) < len(current.roster) and not late:
+            return False
+        if len(present) < current.terms.min_commitments:
+            reason = f"BelowThreshold: {len(present)} of {current.terms.min_commitments} hospitals delivered"
+            return self._abort(current, reason)
+        self._append(RoundFrozen(self._account, current.number, present, NO_DIGEST))
+        self._ports.notify("frozen", {"round": current.number, "hospitals": len(present)})
+        return True
+
+    def _propose(self, federation: Federation, current: Round) -> bool:
+        """Verify, open and sum the updates; seal and propose the new model."""
+        manifest = read_manifest(federation, self._ports.vault)
+        config = read_config(current, self._ports.vault)
+        previous = self._reader.model(federation.source, manifest)
+        total = Sum(manifest.length)
+        for hospital in current.hospitals:
+            try:
+                words = self._reader.update(current, hospital, config)
+            except (TamperedError, MalformedError, RefusedError) as error:
+                name = federation.book.name_of(hospital)
+                return self._abort(current, f"{error.name}: the update of {name} was refused")
+            with self._ports.watch("sum"):
+                total.add(words)
+        try:
+            with self._ports.watch("sum"):
+                model = total.apply(previous, config)
+        except (TamperedError, MalformedError) as error:
+            return self._abort(current, f"{error.name}: the aggregate was refused")
+        with self._ports.watch("hash"):
+            digest = model_digest(manifest.digest, model)
+        with self._ports.watch("seal"):
+            file = seal(model_core(current), model_recipients(current, federation.book), vector_to_bytes(model))
+        with self._ports.watch("vault"):
+            envelope = self._ports.vault.put(file)
+        self._append(ModelProposed(self._account, current.number, digest, envelope))
+        totals = total.totals
+        self._ports.notify(
+            "proposed",
+            {
+                "round": current.number,
+                "training_accuracy": totals.correct / max(totals.samples, 1),
+                "training_loss": totals.mean_loss,
+                "samples": totals.samples,
+            },
+        )
+        return True
+
+    def _finalise(self, current: Round) -> bool:
+        """Finalise when enough auditors attested; abort when the time is over or a hospital was revoked."""
+        if len(current.attestations) >= current.terms.attestations:
+            try:
+                model = current.proposal.model_digest if current.proposal else NO_DIGEST
+                self._append(RoundFinalised(self._account, current.number, model))
+            except RevokedMidRound as error:
+                return self._abort(current, f"{error.name}: a hospital was revoked during the round")
+            self._ports.notify("final", {"round": current.number})
+            return True
+        if self._ports.now() > current.terms.close_deadline:
+            return self._abort(current, "RoundStalled: too few attestations in time")
+        return False
+
+    def _abort(self, current: Round, reason: str) -> bool:
+        self._append(RoundAborted(self._account, current.number, reason))
+        self._ports.notify("aborted", {"round": current.number, "reason": reason})
+        return True
+
+    def _append(self, record: Record) -> None:
+        with self._ports.watch("chain"):
+            self._ports.ledger.append(record)
+
+    def _hospitals(self, federation: Federation) -> list[Address]:
+        return [member.account for member in federation.book.having(Role.HOSPITAL) if member.key]
+
+    def _auditors(self, federation: Federation) -> list[Address]:
+        return [member.account for member in federation.book.having(Role.AUDITOR) if member.key]
+
+    def _recipients(self, federation: Federation) -> list[MemberKey]:
+        members = federation.book.members.values()
+        return [m.key for m in members if m.key and not m.revoked and m.role in MODEL_READERS]

@@ -1,0 +1,146 @@
+"""The hospital: trains when a round asks for it, seals what it learned, commits, uploads, and checks its part.
+
+Invariant: the sealed file and its digest are durable in the outbox and the journal before anybody hears of them; a
+retry after any crash re-sends the same bytes.
+
+Source: PROTOCOL.md 5S and 13.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fl.crypto.envelope import MAX_RECIPIENTS, seal, sealed_size
+from fl.protocol.codec import JsonValue
+from fl.protocol.config import RoundConfig
+from fl.protocol.errors import HashMismatch, SetMismatch
+from fl.protocol.federation import Federation
+from fl.protocol.names import NO_DIGEST, Digest
+from fl.protocol.records import UpdateCommitted
+from fl.protocol.round import Phase, Round
+from fl.roles.artefacts import Reader, read_config, read_manifest, update_core, update_recipients
+from fl.roles.view import LedgerView, Ports
+from fl.training.quantise import LocalMetrics, Vector, body_bytes, quantise, to_bytes
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a hospital is asked to train."""
+
+    round: int
+    previous: Vector
+    """float32 [d]"""
+    training: dict[str, JsonValue]
+    """RoundConfig.training"""
+
+
+Train = Callable[[Task], tuple[Vector, LocalMetrics]]
+"""Local training; the same task gives the same result after a restart."""
+
+
+class Hospital:
+    """One hospital's agent."""
+
+    def __init__(self, ports: Ports, train: Train) -> None:
+        self.view = LedgerView(ports.ledger)
+        self._ports = ports
+        self._train = train
+        self._account = ports.ledger.account
+        self._reader = Reader(self._account, ports.vault, ports.keyring, ports.watch)
+
+    def step(self) -> bool:
+        """Do the next thing the ledger asks of this hospital; False when there is none.
+
+        Raises:
+            HemaledgerError: the round's files or records are not what they should be; nothing was sent.
+        """
+        federation = self.view.refresh()
+        current = federation.rounds[-1] if federation.rounds else None
+        if current is None or self._account not in current.roster:
+            return False
+        if current.phase == Phase.OPEN and self._account not in current.commitments:
+            return self._take_part(federation, current)
+        if current.phase == Phase.OPEN and self._account in current.commitments:
+            return self._upload(current)
+        if current.phase in (Phase.PROPOSED, Phase.FINAL):
+            return self._check(federation, current)
+        return False
+
+    def _take_part(self, federation: Federation, current: Round) -> bool:
+        """Train, seal, remember, commit, upload; in this order."""
+        if self._ports.now() > current.terms.commit_deadline:
+            return False
+        if self._ports.journal.get(_key("update", current)) is None:
+            self._prepare(federation, current)
+        digest = self._promised(current)
+        self._ports.outbox.get(digest, self._cap(current))
+        with self._ports.watch("chain"):
+            self._ports.ledger.append(UpdateCommitted(self._account, current.number, digest))
+        self._ports.notify("committed", {"round": current.number})
+        self._upload(current)
+        return True
+
+    def _prepare(self, federation: Federation, current: Round) -> None:
+        config = read_config(current, self._ports.vault)
+        source = federation.source
+        previous = self._reader.model(source, read_manifest(federation, self._ports.vault))
+        self._ports.notify("training", {"round": current.number})
+        with self._ports.watch("training"):
+            trained, metrics = self._train(Task(current.number, previous, config.training))
+        self._ports.notify(
+            "trained", {"round": current.number, "samples": metrics.samples, "loss": round(metrics.loss, 4)}
+        )
+        file = self._seal(federation, current, config, (previous, trained, metrics))
+        with self._ports.watch("vault"):
+            digest = self._ports.outbox.put(file)
+        self._ports.journal.once(_key("update", current), digest)
+
+    def _seal(
+        self,
+        federation: Federation,
+        current: Round,
+        config: RoundConfig,
+        learned: tuple[Vector, Vector, LocalMetrics],
+    ) -> bytes:
+        with self._ports.watch("quantise"):
+            body = to_bytes(quantise(*learned, config))
+        with self._ports.watch("seal"):
+            return seal(update_core(current, self._account), update_recipients(current, federation.book), body)
+
+    def _upload(self, current: Round) -> bool:
+        """Put the promised file into the vault unless it is there; False when there was nothing to do."""
+        digest = self._promised(current)
+        if digest == NO_DIGEST or self._ports.vault.has(digest):
+            return False
+        with self._ports.watch("vault"):
+            self._ports.vault.put(self._ports.outbox.get(digest, self._cap(current)))
+        self._ports.notify("uploaded", {"round": current.number})
+        return True
+
+    def _check(self, federation: Federation, current: Round) -> bool:
+        """Check that the own commitment is in the set and that the model opened has the proposed digest."""
+        key = _key("checked", current)
+        if self._ports.journal.get(key) is not None:
+            return False
+        promised = self._promised(current)
+        recorded = current.commitments.get(self._account, NO_DIGEST)
+        if promised != recorded:
+            raise HashMismatch(recorded, promised)
+        if promised != NO_DIGEST and self._account not in current.hospitals and self._ports.vault.has(promised):
+            raise SetMismatch(self._account)
+        self._reader.model(current, read_manifest(federation, self._ports.vault))
+        self._ports.journal.once(key, b"ok")
+        self._ports.notify("checked", {"round": current.number})
+        return True
+
+    def _promised(self, current: Round) -> Digest:
+        return Digest(self._ports.journal.get(_key("update", current)) or NO_DIGEST)
+
+    def _cap(self, current: Round) -> int:
+        return sealed_size(body_bytes(current.terms.parameters), MAX_RECIPIENTS)
+
+
+def _key(what: str, current: Round) -> str:
+    """Return the journal key of a promise in one round; the context tells consortium, chain and contract apart."""
+    return f"{what}/{current.context.hex()}"

@@ -1,0 +1,58 @@
+"""Runs an agent: act while there is something to do, else wait for the next record.
+
+Invariant: only a passing fault of the world (UnavailableError) is retried; everything else ends the agent.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from fl.protocol.errors import UnavailableError
+from fl.roles.view import LedgerView
+
+POLL_S = 0.05
+"""Seconds between looks at what is not on the ledger (files in the vault, deadlines)."""
+MAX_BACKOFF_S = 5.0
+
+
+class Agent(Protocol):
+    """What can be run."""
+
+    view: LedgerView
+
+    def step(self) -> bool:
+        """Do the next thing; False when there is none."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """How long and how loudly an agent runs."""
+
+    stop: threading.Event
+    notify: Callable[[str, Mapping[str, object]], None]
+    patience_s: float = 60.0
+    """How long the world may stay silent before UnavailableError ends the agent."""
+    done: Callable[[], bool] = lambda: False
+
+
+def run(agent: Agent, how: Run) -> None:
+    """Run until `how.stop` is set or `how.done()` holds, or raise what ended the agent."""
+    silent_s, backoff_s = 0.0, POLL_S
+    while not how.stop.is_set():
+        try:
+            acted = agent.step()
+            silent_s, backoff_s = 0.0, POLL_S
+            if how.done():
+                return
+            if not acted:
+                agent.view.wait(POLL_S)
+        except UnavailableError as error:
+            if silent_s >= how.patience_s:
+                raise
+            how.notify("waiting", {"reason": str(error)})
+            how.stop.wait(backoff_s)
+            silent_s += backoff_s
+            backoff_s = min(backoff_s * 2, MAX_BACKOFF_S)

@@ -1,0 +1,82 @@
+"""What one role knows: the ledger folded up to now, its keys, its stores, and where its time goes.
+
+Invariant: nothing is remembered that the ledger, the vault or the journal does not hold; a restart rebuilds it all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from fl.crypto.keys import PrivateKey, verify_possession
+from fl.protocol.errors import KeystoreUnreadable
+from fl.protocol.federation import Federation, fold
+from fl.protocol.ports import Journal, Ledger, Vault
+
+
+class LedgerView:
+    """The federation as one account sees it, refreshed incrementally."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.federation = Federation(ledger.anchor, verify_possession)
+
+    def refresh(self) -> Federation:
+        """Fold what is new and return the federation, or raise the error of a record that breaks the rules."""
+        self.federation = fold(self.federation, self.ledger.replay(self.federation.position))
+        return self.federation
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until something new is on the ledger; False when `timeout_s` passed first."""
+        return self.ledger.wait(self.federation.position, timeout_s)
+
+
+@dataclass(frozen=True)
+class Keyring:
+    """A member's own private keys by epoch; old ones stay for files sealed before a rotation."""
+
+    keys: Mapping[int, PrivateKey]
+
+    def of(self, epoch: int) -> PrivateKey:
+        """Return the private key of an epoch, or raise KeystoreUnreadable."""
+        if epoch not in self.keys:
+            raise KeystoreUnreadable(f"epoch {epoch}", "there is no such key here")
+        return self.keys[epoch]
+
+
+@dataclass
+class Stopwatch:
+    """Seconds by part of the work, e.g. `with watch("seal"):`; the clock is handed in."""
+
+    clock: Callable[[], float]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, part: str) -> Iterator[None]:
+        """Add the time spent inside to `part`."""
+        start = self.clock()
+        try:
+            yield
+        finally:
+            self.seconds[part] = self.seconds.get(part, 0.0) + self.clock() - start
+
+
+Notify = Callable[[str, Mapping[str, object]], None]
+"""(what happened, facts) -> None: for progress bars and logs; never keys or weights."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """A role's world."""
+
+    ledger: Ledger
+    vault: Vault
+    outbox: Vault
+    """The role's own disk: what it sealed, before anybody hears of it."""
+    journal: Journal
+    keyring: Keyring
+    watch: Stopwatch
+    now: Callable[[], int]
+    """Seconds since 1970."""
+    notify: Notify

@@ -1,0 +1,169 @@
+"""A whole consortium in one process: real roles, real crypto, real vault, over any ledger."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from fl.crypto.keys import PrivateKey
+from fl.protocol.config import RoundConfig
+from fl.protocol.keys import Domain, possession_message
+from fl.protocol.names import Address, Role
+from fl.protocol.ports import Ledger
+from fl.protocol.records import KeyRegistered, MemberRegistered
+from fl.roles.auditor import Auditor
+from fl.roles.coordinator import Coordinator, Initial, Plan
+from fl.roles.hospital import Hospital, Task, Train
+from fl.roles.runner import Agent, Run, run
+from fl.roles.view import Keyring, Ports, Stopwatch
+from fl.storage.journal import SqliteJournal
+from fl.storage.vault import FolderVault
+from fl.training.model import ModelSpec, build_model
+from fl.training.quantise import LocalMetrics, Vector
+from fl.training.weights import Manifest, to_vector
+from tests.fakes.ledger import MemoryChain, MemoryLedger
+
+SPEC = ModelSpec(size_px=16, width=8, depth=1)
+CONFIG = RoundConfig(clip=0.5, l2_bound=50.0, w_max=1024, training={"seed": 1})
+
+
+def nudge(name: str) -> Train:
+    """Return a quick honest training: a seeded small step, so that the arithmetic has something to add."""
+
+    def train(task: Task) -> tuple[Vector, LocalMetrics]:
+        seed = int.from_bytes(name.encode() + bytes([task.round]), "big")
+        step = np.random.default_rng(seed).normal(0, 0.01, task.previous.size).astype(np.float32)
+        return task.previous + step, LocalMetrics(samples=100 + len(name), correct=80, loss=0.5)
+
+    return train
+
+
+def initial() -> Initial:
+    model = build_model(SPEC, seed=7)
+    return Initial(Manifest.of(model), to_vector(model))
+
+
+@dataclass
+class Party:
+    """One member with its own folder."""
+
+    name: str
+    role: Role
+    ledger: Ledger
+    folder: Path
+    keys: dict[int, PrivateKey]
+    events: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
+    now: Callable[[], int] = lambda: int(time.time())
+
+    @property
+    def account(self) -> Address:
+        return self.ledger.account
+
+    def ports(self, vault: FolderVault) -> Ports:
+        return Ports(
+            ledger=self.ledger,
+            vault=vault,
+            outbox=FolderVault(self.folder / "outbox"),
+            journal=SqliteJournal(self.folder / "journal.sqlite"),
+            keyring=Keyring(self.keys),
+            watch=Stopwatch(time.perf_counter),
+            now=self.now,
+            notify=lambda what, facts: self.events.append((what, facts)),
+        )
+
+    def register_key(self) -> None:
+        key = PrivateKey.generate(1)
+        self.keys[1] = key
+        anchor = self.ledger.anchor
+        record = KeyRegistered(self.account, 1, key.public_key, b"")
+        message = possession_message(anchor.consortium, Domain(anchor.chain_id, anchor.authority), record)
+        self.ledger.append(replace(record, proof=key.prove_possession(message)))
+
+
+@dataclass
+class Consortium:
+    """The parties over one shared vault."""
+
+    operator: Ledger
+    coordinator: Party
+    auditor: Party
+    hospitals: list[Party]
+    vault: FolderVault
+
+    def plan(self, rounds: int) -> Plan:
+        return Plan(
+            rounds=rounds,
+            min_commitments=len(self.hospitals),
+            attestations=1,
+            config=CONFIG,
+            commit_timeout_s=120,
+            close_timeout_s=120,
+            min_hospitals=len(self.hospitals),
+        )
+
+    def agents(self, plan: Plan) -> tuple[Coordinator, Auditor, list[Hospital]]:
+        coordinator = Coordinator(self.coordinator.ports(self.vault), plan, initial())
+        auditor = Auditor(self.auditor.ports(self.vault), lambda _model, _training: {"auroc": 0.5})
+        hospitals = [Hospital(party.ports(self.vault), nudge(party.name)) for party in self.hospitals]
+        return coordinator, auditor, hospitals
+
+
+def found(folder: Path, connect: Callable[[str], Ledger], hospitals: int = 3) -> Consortium:
+    """Register everybody over ledgers made by `connect(name)`; the operator's is `connect("operator")`."""
+    operator = connect("operator")
+
+    def party(name: str, role: Role) -> Party:
+        member = Party(name, role, connect(name), folder / name, {})
+        operator.append(MemberRegistered(operator.account, member.account, role, name))
+        member.register_key()
+        return member
+
+    return Consortium(
+        operator=operator,
+        coordinator=party("coordinator", Role.COORDINATOR),
+        auditor=party("auditor", Role.AUDITOR),
+        hospitals=[party(name, Role.HOSPITAL) for name in ("alpha", "beta", "gamma", "delta")[:hospitals]],
+        vault=FolderVault(folder / "vault"),
+    )
+
+
+def memory_connect(now: Callable[[], int] = lambda: int(time.time())) -> Callable[[str], Ledger]:
+    """Return a `connect` over one fresh MemoryChain."""
+    operator = Address(secrets.token_bytes(20))
+    chain = MemoryChain(now, operator, secrets.token_bytes(32))
+
+    def connect(name: str) -> Ledger:
+        return MemoryLedger(chain, operator if name == "operator" else Address(secrets.token_bytes(20)))
+
+    return connect
+
+
+def run_all(coordinator: Coordinator, others: list[Agent], timeout_s: float = 120) -> None:
+    """Run every agent in a thread of its own until the coordinator's plan is done; the first error is raised here."""
+    stop = threading.Event()
+    errors: list[BaseException] = []
+
+    def work(agent: Agent, done: Callable[[], bool]) -> None:
+        try:
+            run(agent, Run(stop, lambda _what, _facts: None, done=done))
+        except BaseException as error:  # noqa: BLE001 - handed to the test's own thread
+            errors.append(error)
+            stop.set()
+
+    threads = [threading.Thread(target=work, args=(agent, lambda: False), daemon=True) for agent in others]
+    leader = threading.Thread(target=work, args=(coordinator, lambda: coordinator.done), daemon=True)
+    for thread in (*threads, leader):
+        thread.start()
+    leader.join(timeout_s)
+    stop.set()
+    for thread in (*threads, leader):
+        thread.join(timeout_s)
+    if errors:
+        raise errors[0]
+    assert coordinator.done, "the plan was not done in time"
