@@ -9,6 +9,7 @@ Not here: what is computed (local.py, predict.py).
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from fl.protocol.errors import SettingInvalid
 
@@ -28,6 +29,15 @@ def pick_device(wanted: str) -> torch.device:
     if not here[name]:
         raise SettingInvalid("device", f"this machine or this build of torch has no {name}")
     return torch.device(name)
+
+
+def place(model: nn.Module, device: torch.device) -> nn.Module:
+    """Move `model` to `device` in channels-last layout, which convolutions prefer; return it."""
+    model.to(device)
+    for tensor in model.parameters():
+        if tensor.dim() == 4:  # noqa: PLR2004  # the weights of a convolution
+            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
+    return model
 
 
 def mixed_dtype(device: torch.device) -> torch.dtype | None:

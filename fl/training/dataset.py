@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ from fl.training.images import fit_square
 TRAIN, TEST = 0, 1
 _KEYS = ("images", "labels", "groups", "split", "class_names")
 
+G = TypeVar("G", bound=np.generic)
 Index = npt.NDArray[np.int64] | npt.NDArray[np.bool_]
 
 
@@ -163,7 +165,16 @@ def load_dataset(path: Path) -> Dataset:
     if set(arrays) != set(_KEYS):
         raise DatasetUnusable(path.name, f"it holds {sorted(arrays)}, not {sorted(_KEYS)}")
     names = tuple(str(name) for name in arrays["class_names"].reshape(-1))
-    return Dataset(arrays["images"], arrays["labels"], arrays["groups"], arrays["split"], names, path.name)
+    images, labels = _typed(arrays["images"], np.uint8, path), _typed(arrays["labels"], np.int64, path)
+    groups, split = _typed(arrays["groups"], np.str_, path), _typed(arrays["split"], np.uint8, path)
+    return Dataset(images, labels, groups, split, names, path.name)
+
+
+def _typed(array: npt.NDArray[np.generic], kind: type[G], path: Path) -> npt.NDArray[G]:
+    """Return `array` if its values are of `kind`; nothing is converted."""
+    if not issubclass(array.dtype.type, kind):
+        raise DatasetUnusable(path.name, f"an array is {array.dtype}, not {kind.__name__}")
+    return cast("npt.NDArray[G]", array)
 
 
 def read_npz(path: Path) -> Mapping[str, npt.NDArray[np.generic]]:

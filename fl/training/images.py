@@ -15,7 +15,7 @@ import warnings
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from fl.protocol.errors import ImageUnreadable
@@ -68,7 +68,7 @@ def _open(data: bytes, name: str) -> Image.Image:
     """Decode `data` in full and return it upright in RGB without metadata."""
     try:
         image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise ImageUnreadable(name, "it is no PNG, JPEG, BMP or TIFF image") from error
     width, height = image.size
     if width * height > MAX_PIXELS:

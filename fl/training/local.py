@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from fl.training.augment import augment
 from fl.training.checkpoint import Checkpoint, Progress, capture, load_checkpoint, restore, save_checkpoint
-from fl.training.compute import mixed_dtype, pick_device
+from fl.training.compute import mixed_dtype, pick_device, place
 from fl.training.config import LocalConfig
 from fl.training.dataset import TRAIN, Dataset
 from fl.training.images import normalise, to_tensor
@@ -117,7 +117,7 @@ class _Trainer:
         self.device = pick_device(context.device)
         self.model = build_model(spec, 0)
         load_vector(self.model, vector)
-        self.model.to(self.device, memory_format=torch.channels_last).train()
+        place(self.model, self.device).train()
         self.anchors = [tensor.detach().clone() for tensor in self.model.parameters()] if config.proximal else []
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(), lr=config.lr_of_round(context.round), weight_decay=config.weight_decay
@@ -143,7 +143,7 @@ class _Trainer:
         order = torch.randperm(len(self.images), generator=generator)
         loss_sum = torch.zeros((), device=self.device)
         correct = torch.zeros((), dtype=torch.int64, device=self.device)
-        for rows in order.split(self.config.batch):
+        for rows in torch.split(order, self.config.batch):
             pixels = normalise(augment(self.images[rows], self.config.augment, generator))
             batch = self._to_device(pixels.contiguous(memory_format=torch.channels_last))
             labels = self._to_device(self.labels[rows])
@@ -160,14 +160,14 @@ class _Trainer:
         return tensor.to(self.device)
 
     def _step(self, batch: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Take one step; batch float32 [B, 3, S, S], labels int64 [B]; returns the mean loss and logits [B, classes]."""
+        """Step on batch float32 [B, 3, S, S] and labels int64 [B]; return the mean loss and logits [B, classes]."""
         self.optimiser.zero_grad()
         with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not None):
             logits = self.model(batch)
         loss = tnf.cross_entropy(logits.float(), labels, reduction="none", label_smoothing=self.config.smoothing)
         loss = (loss * self.class_weights[labels]).mean()
         total = loss + self._pull() if self.anchors else loss
-        self.scaler.scale(total).backward()
+        torch.autograd.backward(self.scaler.scale(total))
         self.scaler.unscale_(self.optimiser)
         if self.config.clip_norm:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)

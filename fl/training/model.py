@@ -105,7 +105,8 @@ class Block(nn.Module):
         shortcut = self.shortcut(y) if isinstance(self.shortcut, nn.Conv2d) else x
         y = self.conv1(y)
         y = self.conv2(self.relu(self.norm2(y)))
-        return shortcut + y  # not `+=`: per-sample gradients need the parts
+        total: Tensor = shortcut + y
+        return total  # not `+=`: per-sample gradients need the parts
 
 
 class HemaNet(nn.Module):

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from fl.training.compute import pick_device
+from fl.training.compute import pick_device, place
 from fl.training.dataset import Dataset
 from fl.training.images import Pixels, fit_square, normalise, to_tensor
 from fl.training.metrics import Metrics, measure
@@ -42,7 +42,7 @@ class Predictor:
         self._device = pick_device(device)
         model = build_model(spec, 0)
         load_vector(model, vector)
-        self._model = model.to(self._device, memory_format=torch.channels_last).eval()
+        self._model = place(model, self._device).eval()
 
     def probabilities(self, images: Pixels) -> npt.NDArray[np.float32]:
         """Return float32 [n, classes], rows summing to 1, for uint8 [n, H, W, 3]; other sizes are fitted first."""
