@@ -355,11 +355,27 @@ class SenderMismatch(RefusedError):
 
 
 @dataclass(eq=False)
-class CoordinatorRunning(RefusedError):
+class RoleRunning(RefusedError):
     """Another process already runs this role from the same state folder."""
 
     folder: str
     sentence = "Another process already runs this role from {folder}; stop it first."
+
+
+@dataclass(eq=False)
+class ContractRefused(RefusedError):
+    """A contract reverted without naming a rule of the protocol."""
+
+    reason: str
+    sentence = "The contract refused the transaction ({reason})."
+
+
+@dataclass(eq=False)
+class ChainRunning(RefusedError):
+    """Another process already serves the embedded chain of this folder."""
+
+    folder: str
+    sentence = "Another process already runs the chain in {folder}; stop it first."
 
 
 @dataclass(eq=False)
