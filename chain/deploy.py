@@ -1,0 +1,80 @@
+"""Put a consortium's contracts on a chain, and succeed a ledger by a new one.
+
+Invariant: who deploys the key authority is the operator. A ledger is only handed over to a contract that names it as
+its predecessor; handing over to anything else would close it for ever.
+
+Source: PROTOCOL.md 1; FACTS: plan the succession of contracts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from eth_abi import encode
+
+from chain import artifacts
+from chain.contracts import ask_address
+from chain.keystore import AccountKey
+from chain.ledger import EthereumLedger, LedgerSettings
+from chain.node import NodeSettings, connect
+from chain.sender import Sender, TransactionSettings
+from fl.protocol.errors import PredecessorMismatch
+from fl.protocol.names import NO_ADDRESS, Address
+from fl.protocol.ports import Anchor
+from fl.protocol.records import LedgerHandedOver
+
+CONSORTIUM_BYTES = 32
+
+
+def deploy(node: NodeSettings, transactions: TransactionSettings, key: AccountKey, consortium: bytes) -> Anchor:
+    """Deploy key authority and ledger; `key` becomes the operator, `consortium` are 32 random bytes.
+
+    Raises:
+        ChainUnavailable, WrongChain, TransactionTimeout: as EthereumLedger.
+    """
+    if len(consortium) != CONSORTIUM_BYTES:
+        raise ValueError(f"consortium has {len(consortium)} bytes, not {CONSORTIUM_BYTES}")
+    connection = connect(node)
+    chain_id = connection.check_chain()
+    sender = Sender(connection, chain_id, key, transactions)
+    authority = _create(sender, "KeyAuthority", encode(["bytes32"], [consortium]))
+    return Anchor(consortium, chain_id, authority, _create_ledger(sender, authority, NO_ADDRESS))
+
+
+def deploy_successor(settings: LedgerSettings, key: AccountKey) -> Anchor:
+    """Deploy a ledger that names the one of `settings` as its predecessor; any account may.
+
+    Raises:
+        ChainUnavailable, WrongChain, TransactionTimeout: as EthereumLedger.
+    """
+    anchor = settings.anchor
+    connection = connect(replace(settings.node, chain_id=anchor.chain_id))
+    sender = Sender(connection, anchor.chain_id, key, settings.transactions)
+    return replace(anchor, contract=_create_ledger(sender, anchor.authority, anchor.contract))
+
+
+def hand_over(settings: LedgerSettings, key: AccountKey, successor: Anchor) -> None:
+    """Close the ledger of `settings` in favour of `successor`; `key` is the operator's.
+
+    The coordinator then opens the successor with the last model (FederationOpened).
+
+    Raises:
+        PredecessorMismatch: the successor does not name this ledger; nothing was closed.
+        RoundStillOpen, LedgerClosed, WrongRole: the contract refuses.
+        ChainUnavailable, WrongChain, TransactionTimeout: as EthereumLedger.
+    """
+    ledger = EthereumLedger(settings, key)
+    EthereumLedger(replace(settings, anchor=successor))  # it is a ledger of the same authority
+    node = connect(replace(settings.node, chain_id=settings.anchor.chain_id))
+    if ask_address(node, successor.contract, "predecessor") != settings.anchor.contract:
+        raise PredecessorMismatch
+    ledger.append(LedgerHandedOver(key.address, successor.contract))
+
+
+def _create_ledger(sender: Sender, authority: Address, predecessor: Address) -> Address:
+    return _create(sender, "FederationLedger", encode(["address", "address"], [authority, predecessor]))
+
+
+def _create(sender: Sender, name: str, arguments: bytes) -> Address:
+    receipt = sender.send(None, artifacts.load(name).bytecode + arguments)
+    return Address(bytes.fromhex(receipt["contractAddress"][2:]))

@@ -1,0 +1,267 @@
+"""The embedded chain: Hardhat's node behind a journal that survives kill -9 of everything.
+
+Clients speak JSON-RPC to this process; it owns the node. A raw transaction is offered to the node, then recorded
+durably, then mined in a block of its own, then answered. A start replays the journal to the same block hashes.
+
+Invariant: what was answered is in the journal; what is in the journal is on the chain; nobody else mines. So the
+chain after a restart is the chain before it, down to the head hash, or the start is refused (JournalTampered).
+
+Source: FACTS, Persistence; blockjournal.py says what is detected.
+Not here: contracts and accounts. Gas is free; the clock is handed in (`clock`, seconds since 1970).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from eth_account import Account
+from eth_account.typed_transactions import TypedTransaction
+from eth_utils.crypto import keccak
+from hexbytes import HexBytes
+
+from chain.blockjournal import BlockJournal, Transaction
+from chain.node import NodeRefusal
+from chain.nodeprocess import NodeProcess
+from chain.rpcserver import RpcServer
+from fl.protocol.errors import ChainRunning, ChainUnavailable, StorageFull, WrongChain
+
+REFUSED_PREFIXES = ("evm_", "hardhat_", "anvil_", "eth_sendTransaction", "eth_sign", "personal_")
+NOT_FOUND = -32601
+REJECTED = -32000
+
+
+@dataclass(frozen=True)
+class DevChainSettings:
+    """Where an embedded chain lives."""
+
+    project: Path
+    """The folder with hardhat.config.js and node_modules."""
+    folder: Path
+    """The chain's own folder: journal, heads, lock, the node's log."""
+    clock: Callable[[], float]
+    """Seconds since 1970; blocks take their time from it and never go back."""
+    port: int = 8545
+    """0 picks a free one."""
+    host: str = "127.0.0.1"
+
+
+class DevChain:
+    """A running embedded chain; a context manager."""
+
+    def __init__(self, settings: DevChainSettings) -> None:
+        """Lock the folder, listen, start the node, replay the journal, answer.
+
+        Raises:
+            ChainRunning: another process serves this folder.
+            PortInUse: the port is taken.
+            ToolMissing: Hardhat or Node is not installed.
+            JournalTampered: the journal was cut or edited.
+            WrongChain: Hardhat's configuration is another than when this chain began.
+            StorageFull: the folder cannot be written.
+            ChainUnavailable: the node did not start.
+        """
+        self._settings = settings
+        self._mutex = threading.Lock()
+        self._announced: int | None = None
+        self._nonces: dict[str, int] = {}
+        self.ended = threading.Event()
+        """Set when the node died or `close` was called."""
+        self._lock_file = _lock(settings.folder)
+        self._server: RpcServer | None = None
+        self._node: NodeProcess | None = None
+        try:
+            self._journal = BlockJournal(settings.folder)
+            self._server = RpcServer(settings.host, settings.port, self._handle)
+            self._node = NodeProcess(settings.project, settings.folder / "node.log", self.ended.set)
+            self._last_timestamp = self._begin()
+            self._replay()
+            self._server.start()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def url(self) -> str:
+        """Return the RPC URL."""
+        return f"http://{self._settings.host}:{self._server.port if self._server else 0}"
+
+    @property
+    def head(self) -> tuple[int, str]:
+        """Return number and hash of the newest block."""
+        block = self._ask("eth_getBlockByNumber", "latest", False)  # noqa: FBT003 - JSON
+        return int(block["number"], 16), block["hash"]
+
+    @property
+    def node_pid(self) -> int:
+        """Return the process id of Hardhat's node."""
+        return self._node.pid if self._node else 0
+
+    def close(self) -> None:
+        """Stop everything; what was answered stays in the journal."""
+        if self._server is not None:
+            self._server.stop()
+        if self._node is not None:
+            self._node.stop()
+        os.close(self._lock_file)
+        self._server, self._node, self._lock_file = None, None, os.open(os.devnull, os.O_RDONLY)
+        self.ended.set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _ask(self, method: str, *params: object) -> Any:  # noqa: ANN401 - JSON
+        node = self._node
+        if node is None:
+            raise ChainUnavailable(self.url, "it is stopped")
+        return node.request(method, *params)
+
+    def _handle(self, method: str, params: list[Any]) -> Any:  # noqa: ANN401 - JSON
+        """Answer one request of a client."""
+        if method == "eth_sendRawTransaction":
+            return self._include(params)
+        if method.startswith(REFUSED_PREFIXES):
+            message = f"{method} is refused: the chain's history is made by signed transactions only"
+            raise NodeRefusal({"code": NOT_FOUND, "message": message})
+        if method in ("eth_call", "eth_estimateGas"):
+            with self._mutex:
+                self._tick()
+        return self._ask(method, *params)
+
+    def _include(self, params: list[Any]) -> str:
+        """Record, mine and answer one raw transaction; one at a time."""
+        raw, sender, nonce = _parse(params)
+        tx_hash = "0x" + keccak(raw).hex()
+        with self._mutex:
+            self._check_nonce(sender, nonce, tx_hash)
+            timestamp = self._tick()
+            self._ask("eth_sendRawTransaction", "0x" + raw.hex())
+            number = len(self._journal.transactions) + 1
+            try:
+                self._journal.append(Transaction(number, timestamp, raw))
+            except StorageFull:
+                self._ask("hardhat_dropTransaction", tx_hash)
+                raise
+            self._journal.seal(self._mine(timestamp))
+            self._nonces[sender] = nonce + 1
+        return tx_hash
+
+    def _mine(self, timestamp: int) -> str:
+        """Mine what was offered; return the hash of its block."""
+        self._ask("evm_mine")
+        self._last_timestamp, self._announced = timestamp, None
+        return self.head[1]
+
+    def _tick(self) -> int:
+        """Tell the node the time of the next block, so that dry runs see it; return it."""
+        now = max(int(self._settings.clock()), self._last_timestamp)
+        if now != self._announced:
+            self._ask("evm_setNextBlockTimestamp", now)
+            self._announced = now
+        return now
+
+    def _check_nonce(self, sender: str, nonce: int, tx_hash: str) -> None:
+        """Refuse what the node would put aside for later: every journal entry is mined at once."""
+        expected = self._nonces.get(sender, 0)
+        if nonce == expected:
+            return
+        if nonce < expected and self._ask("eth_getTransactionReceipt", tx_hash) is not None:
+            raise NodeRefusal({"code": REJECTED, "message": "already known"})
+        side = "low" if nonce < expected else "high"
+        raise NodeRefusal({"code": REJECTED, "message": f"nonce too {side}: expected {expected}, got {nonce}"})
+
+    def _begin(self) -> int:
+        """Compare the node's genesis with the journal's, or record it; return its timestamp."""
+        chain_id = int(self._ask("eth_chainId"), 16)
+        block = self._ask("eth_getBlockByNumber", "0x0", False)  # noqa: FBT003 - JSON
+        if not self._journal.genesis:
+            self._journal.found(chain_id, block["hash"])
+        elif (self._journal.chain_id, self._journal.genesis) != (chain_id, block["hash"]):
+            why = f"Hardhat's genesis block is not that of the journal in {self._settings.folder}; hardhat.config.js changed"
+            raise WrongChain(self.url, why)
+        return int(block["timestamp"], 16)
+
+    def _replay(self) -> None:
+        """Bring the node where the journal ends, and compare the recorded hashes."""
+        for transaction in self._journal.transactions:
+            try:
+                sender, nonce = _sender(transaction.raw)
+                self._ask("evm_setNextBlockTimestamp", transaction.timestamp)
+                self._ask("eth_sendRawTransaction", "0x" + transaction.raw.hex())
+            except (NodeRefusal, ValueError) as error:
+                raise self._journal.mismatch(transaction.number) from error
+            self._ask("evm_mine")
+            self._last_timestamp = transaction.timestamp
+            self._nonces[sender] = nonce + 1
+        self._compare_heads()
+
+    def _compare_heads(self) -> None:
+        """Block hashes contain their parents', so one comparison covers all; only a mismatch looks for the first."""
+        heads, count = self._journal.heads, len(self._journal.transactions)
+        if heads and self._block_hash(len(heads)) != heads[-1]:
+            wrong = next(n for n, head in enumerate(heads, start=1) if self._block_hash(n) != head)
+            raise self._journal.mismatch(wrong)
+        number, newest = self.head
+        if number != count:
+            raise self._journal.mismatch(count)
+        if count > len(heads):
+            self._journal.seal(newest)
+
+    def _block_hash(self, number: int) -> str | None:
+        block = self._ask("eth_getBlockByNumber", hex(number), False)  # noqa: FBT003 - JSON
+        return block["hash"] if block else None
+
+
+def serve(settings: DevChainSettings, ready: Callable[[str], None], stop: threading.Event) -> None:
+    """Run an embedded chain in the foreground until `stop` is set; `ready` gets its URL.
+
+    Raises:
+        ChainUnavailable: the node died; start again, nothing that was answered is lost.
+        As DevChain.
+    """
+    with DevChain(settings) as chain:
+        ready(chain.url)
+        while not stop.wait(0.2):
+            if chain.ended.is_set():
+                raise ChainUnavailable(chain.url, f"Hardhat's node ended; see {settings.folder / 'node.log'}")
+
+
+def _lock(folder: Path) -> int:
+    """Return a locked descriptor; the kernel releases it with this process."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StorageFull(str(folder), error.strerror or "unknown") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise ChainRunning(str(folder)) from error
+    return descriptor
+
+
+def _parse(params: list[Any]) -> tuple[bytes, str, int]:
+    try:
+        raw = bytes.fromhex(params[0].removeprefix("0x"))
+        return raw, *_sender(raw)
+    except (IndexError, AttributeError, ValueError, TypeError) as error:
+        raise NodeRefusal({"code": REJECTED, "message": "this is no signed transaction"}) from error
+
+
+def _sender(raw: bytes) -> tuple[str, int]:
+    """Return the account and the nonce of a typed transaction, or raise ValueError."""
+    try:
+        nonce = int(TypedTransaction.from_bytes(HexBytes(raw)).as_dict()["nonce"])
+        return str(Account.recover_transaction(raw)), nonce
+    except Exception as error:
+        raise ValueError("no signed typed transaction") from error

@@ -1,0 +1,205 @@
+"""Logs and records: the contracts' events are the protocol's records, nothing more.
+
+Invariant: pure and table-driven. A record class and the event of its name have the same fields in the same order
+(camelCase there, snake_case here), so one generic translation serves all; `encode_log` inverts `decode_log`.
+
+Source: Solidity ABI specification (events); fl/protocol/records.py.
+Not here: fetching logs (ledger.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from enum import IntEnum
+from types import MappingProxyType
+from typing import Any, get_type_hints
+
+from eth_abi import decode, encode
+from eth_abi.exceptions import DecodingError
+from eth_utils.abi import collapse_if_tuple, event_abi_to_log_topic, function_abi_to_4byte_selector
+
+from chain import artifacts
+from fl.protocol.errors import EncodingError
+from fl.protocol.names import Address
+from fl.protocol.records import (
+    KEY_RECORDS,
+    LEDGER_RECORDS,
+    Entry,
+    FederationOpened,
+    KeyRegistered,
+    KeyRotated,
+    LedgerHandedOver,
+    MemberRegistered,
+    MemberRevoked,
+    ModelAttested,
+    ModelProposed,
+    Position,
+    Record,
+    RoundAborted,
+    RoundFinalised,
+    RoundFrozen,
+    RoundOpened,
+    Terms,
+    UpdateCommitted,
+)
+
+WORD = 32
+
+FUNCTIONS: Mapping[type[Record], str] = MappingProxyType(
+    {
+        MemberRegistered: "registerMember",
+        KeyRegistered: "registerKey",
+        KeyRotated: "rotateKey",
+        MemberRevoked: "revokeMember",
+        FederationOpened: "openFederation",
+        RoundOpened: "openRound",
+        UpdateCommitted: "commitUpdate",
+        RoundFrozen: "freezeRound",
+        ModelProposed: "proposeModel",
+        ModelAttested: "attestModel",
+        RoundFinalised: "finaliseRound",
+        RoundAborted: "abortRound",
+        LedgerHandedOver: "handOver",
+    }
+)
+"""Which call makes which record; its arguments are the record's fields of the same names."""
+
+CONTRACT_OF: Mapping[type[Record], str] = MappingProxyType(
+    dict.fromkeys(KEY_RECORDS, "KeyAuthority") | dict.fromkeys(LEDGER_RECORDS, "FederationLedger")
+)
+
+
+def snake(name: str) -> str:
+    """Return a Solidity name as Python spells it: `modelDigest` and `modelDigest_` become `model_digest`."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower().strip("_")
+
+
+def event_abi(kind: type[Record]) -> dict[str, Any]:
+    """Return the event of a record class."""
+    return artifacts.load(CONTRACT_OF[kind]).entry("event", kind.__name__)
+
+
+def topic(kind: type[Record]) -> bytes:
+    """Return the first topic of a record's event, 32 bytes."""
+    return event_abi_to_log_topic(event_abi(kind))  # type: ignore[arg-type]
+
+
+def encode_call(record: Record) -> bytes:
+    """Return the call data that makes `record`; fields that the contract computes are left out.
+
+    Raises:
+        EncodingError: a field does not fit its Solidity type, or deployment makes this record.
+    """
+    kind = type(record)
+    if kind not in FUNCTIONS:
+        raise EncodingError(kind.__name__, "deployment makes this record")
+    function = artifacts.load(CONTRACT_OF[kind]).entry("function", FUNCTIONS[kind])
+    values = [to_abi(getattr(record, snake(item["name"]))) for item in function["inputs"]]
+    selector: bytes = function_abi_to_4byte_selector(function)  # type: ignore[arg-type]
+    return selector + _encode(kind, function["inputs"], values)
+
+
+def decode_log(contract: str, log: Mapping[str, Any]) -> Record | None:
+    """Return the record of one JSON-RPC log of `contract` ("KeyAuthority" or "FederationLedger").
+
+    None stands for an event that this version does not know.
+
+    Raises:
+        EncodingError: the log does not fit the ABI.
+    """
+    topics = [bytes.fromhex(item[2:]) for item in log["topics"]]
+    kind = _KINDS.get((contract, topics[0])) if topics else None
+    if kind is None:
+        return None
+    inputs = event_abi(kind)["inputs"]
+    indexed = [item for item in inputs if item["indexed"]]
+    plain = [item for item in inputs if not item["indexed"]]
+    if len(topics) != len(indexed) + 1:
+        raise EncodingError(kind.__name__, "its log has another number of topics")
+    words = b"".join(topics[1:])
+    body = bytes.fromhex(log["data"][2:])
+    values = dict(zip(_names(indexed), _decode(kind, indexed, words), strict=True))
+    values |= dict(zip(_names(plain), _decode(kind, plain, body), strict=True))
+    return from_abi(kind, [values[item.name] for item in fields(kind)])
+
+
+def encode_log(record: Record) -> dict[str, Any]:
+    """Return `topics` and `data` of the log that the contract emits for `record`."""
+    kind = type(record)
+    inputs = event_abi(kind)["inputs"]
+    values = {item["name"]: to_abi(getattr(record, snake(item["name"]))) for item in inputs}
+    indexed = [item for item in inputs if item["indexed"]]
+    plain = [item for item in inputs if not item["indexed"]]
+    words = _encode(kind, indexed, [values[item["name"]] for item in indexed])
+    topics = [topic(kind), *(words[start : start + WORD] for start in range(0, len(words), WORD))]
+    data = _encode(kind, plain, [values[item["name"]] for item in plain])
+    return {"topics": ["0x" + item.hex() for item in topics], "data": "0x" + data.hex()}
+
+
+def entry(record: Record, log: Mapping[str, Any], timestamp: int) -> Entry:
+    """Return `record` with the place that its JSON-RPC log gives it."""
+    return Entry(
+        record=record,
+        position=Position(int(log["blockNumber"], 16), int(log["logIndex"], 16)),
+        block_hash=bytes.fromhex(log["blockHash"][2:]),
+        timestamp=timestamp,
+        transaction=bytes.fromhex(log["transactionHash"][2:]),
+        contract=Address(bytes.fromhex(log["address"][2:])),
+    )
+
+
+def to_abi(value: object) -> object:
+    """Return a field as eth_abi takes it: Terms as a tuple, enums as numbers, the rest as it is."""
+    if isinstance(value, Terms):
+        return tuple(to_abi(getattr(value, item.name)) for item in fields(value))
+    return int(value) if isinstance(value, IntEnum) else value
+
+
+def from_abi(kind: type[Any], values: Sequence[Any]) -> Any:  # noqa: ANN401 - a record class or Terms
+    """Return a `kind` from its fields as eth_abi gives them, or raise EncodingError."""
+    hints = get_type_hints(kind)
+    try:
+        return kind(**{item.name: _field(hints[item.name], v) for item, v in zip(fields(kind), values, strict=True)})
+    except ValueError as error:
+        raise EncodingError(kind.__name__, "a field of its log is out of range") from error
+
+
+def _field(hint: Any, value: Any) -> Any:  # noqa: ANN401 - by type hint
+    if hint is Terms:
+        return from_abi(Terms, value)
+    if hint is Address:
+        return Address(bytes.fromhex(value[2:]))
+    if isinstance(value, tuple):
+        return tuple(Address(bytes.fromhex(item[2:])) for item in value)
+    if isinstance(hint, type) and issubclass(hint, IntEnum):
+        return hint(value)
+    return value
+
+
+def _names(inputs: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [snake(item["name"]) for item in inputs]
+
+
+def _types(inputs: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [collapse_if_tuple(dict(item)) for item in inputs]  # type: ignore[arg-type]
+
+
+def _encode(kind: type[Record], inputs: Sequence[Mapping[str, Any]], values: Sequence[object]) -> bytes:
+    try:
+        return encode(_types(inputs), values)
+    except (ValueError, TypeError, OverflowError) as error:  # eth_abi's EncodingError is a ValueError or TypeError
+        raise EncodingError(kind.__name__, "a field does not fit its type on the chain") from error
+
+
+def _decode(kind: type[Record], inputs: Sequence[Mapping[str, Any]], data: bytes) -> tuple[Any, ...]:
+    try:
+        return decode(_types(inputs), data)
+    except (DecodingError, ValueError, OverflowError) as error:
+        raise EncodingError(kind.__name__, "its log does not fit the ABI") from error
+
+
+_KINDS: Mapping[tuple[str, bytes], type[Record]] = MappingProxyType(
+    {(CONTRACT_OF[kind], topic(kind)): kind for kind in (*KEY_RECORDS, *LEDGER_RECORDS)}
+)

@@ -1,0 +1,107 @@
+"""Ethereum accounts in files that a password encrypts (Web3 Secret Storage, version 3).
+
+Invariant: a secret key is in memory or encrypted, never in a plain file, a log or a repr.
+
+Source: Web3 Secret Storage Definition; eth_keyfile (scrypt, AES-128-CTR, keccak MAC).
+Not here: HPKE keys (fl/crypto).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from eth_keyfile import create_keyfile_json, decode_keyfile_json
+
+from fl.protocol.errors import KeystoreUnreadable, StorageFull
+from fl.protocol.names import Address
+
+SECRET_BYTES = 32
+WORK_FACTOR = 2**18
+"""scrypt's N: 256 MiB and about a second per attempt."""
+MAX_FILE_BYTES = 16 * 1024
+
+
+class AccountKey:
+    """A secp256k1 key that signs transactions."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._account: LocalAccount = Account.from_key(secret)
+
+    @property
+    def address(self) -> Address:
+        """Return the account."""
+        return Address(bytes.fromhex(self._account.address[2:]))
+
+    @property
+    def secret(self) -> bytes:
+        """Return the 32 secret bytes, for `create` only."""
+        return bytes(self._account.key)
+
+    def sign(self, transaction: dict[str, Any]) -> tuple[bytes, bytes]:
+        """Return the raw signed transaction and its 32-byte hash."""
+        signed = self._account.sign_transaction(transaction)
+        return bytes(signed.raw_transaction), bytes(signed.hash)
+
+    def __repr__(self) -> str:
+        return f"AccountKey({self._account.address})"
+
+
+def generate() -> AccountKey:
+    """Return a new account from the operating system's randomness."""
+    return AccountKey(secrets.token_bytes(SECRET_BYTES))
+
+
+def create(path: Path, password: str, key: AccountKey, work_factor: int = WORK_FACTOR) -> None:
+    """Write `key` to a new file, readable by its owner only; `work_factor` is scrypt's N, a power of two.
+
+    Raises:
+        KeystoreUnreadable: the file exists; a key is never overwritten.
+        StorageFull: it could not be written; nothing partial is left.
+    """
+    document = create_keyfile_json(key.secret, password.encode(), kdf="scrypt", iterations=work_factor)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise KeystoreUnreadable(str(path), "it exists already and is not overwritten") from error
+    except OSError as error:
+        raise StorageFull(str(path), error.strerror or "unknown") from error
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(document, file)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise StorageFull(str(path), error.strerror or "unknown") from error
+
+
+def load(path: Path, password: str) -> AccountKey:
+    """Return the key in a file.
+
+    Raises:
+        KeystoreUnreadable: the file is missing, damaged, or the password is wrong.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_FILE_BYTES)
+    except OSError as error:
+        raise KeystoreUnreadable(str(path), error.strerror or "it cannot be read") from error
+    try:
+        document = json.loads(raw)
+        if not isinstance(document, dict):
+            raise TypeError
+    except (ValueError, TypeError) as error:
+        raise KeystoreUnreadable(str(path), "it is no Ethereum key file") from error
+    try:
+        return AccountKey(decode_keyfile_json(document, password.encode()))
+    except ValueError as error:
+        why = "the password is wrong" if "MAC" in str(error) else "it is damaged"
+        raise KeystoreUnreadable(str(path), why) from error
+    except (KeyError, TypeError, AttributeError, NotImplementedError, MemoryError) as error:
+        raise KeystoreUnreadable(str(path), "it is damaged") from error

@@ -1,0 +1,129 @@
+"""The Ledger port over Ethereum: records are appended by calling the contracts and replayed from their events.
+
+Invariant: an adapter; every rule is the contracts' or fl/protocol's. What `append` returns and what `replay` returns
+come from the same logs through the same translation.
+
+Source: fl/protocol/ports.py (Ledger); PROTOCOL.md 8.
+Not here: deployment (deploy.py), the embedded chain (devchain.py).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chain import events
+from chain.contracts import check_deployment, ledgers_of
+from chain.keystore import AccountKey
+from chain.node import NodeSettings, connect
+from chain.reader import Reader, Source
+from chain.sender import Sender, TransactionSettings
+from fl.protocol.errors import ContractRefused, SenderMismatch, SettingInvalid
+from fl.protocol.names import NO_ADDRESS, Address
+from fl.protocol.ports import Anchor
+from fl.protocol.records import Entry, Position, Receipt, Record
+
+
+@dataclass(frozen=True)
+class LedgerSettings:
+    """Where a consortium's ledger is."""
+
+    node: NodeSettings
+    anchor: Anchor
+    transactions: TransactionSettings = TransactionSettings()
+    first_block: int = 0
+    """The block of deployment or any before; saves time on a long public chain."""
+
+
+class EthereumLedger:
+    """The ledger seen by one account, or read-only without a key; safe to use from several threads."""
+
+    def __init__(self, settings: LedgerSettings, key: AccountKey | None = None) -> None:
+        """Connect and check that the node serves this consortium.
+
+        Raises:
+            ChainUnavailable: nothing answers at the URL.
+            WrongChain: another chain id, a reset chain, or contracts of another consortium.
+        """
+        self._anchor = settings.anchor
+        self._poll_s = settings.transactions.poll_s
+        self._node = connect(NodeSettings(settings.node.url, settings.anchor.chain_id, settings.node.timeout_s))
+        check_deployment(self._node, settings.anchor)
+        contracts = {settings.anchor.authority: "KeyAuthority"}
+        contracts |= dict.fromkeys(ledgers_of(self._node, settings.anchor.contract), "FederationLedger")
+        source = Source(contracts, settings.first_block, settings.transactions.confirmations)
+        self._reader = Reader(self._node, source, lambda: check_deployment(self._node, settings.anchor))
+        self._sender = Sender(self._node, settings.anchor.chain_id, key, settings.transactions) if key else None
+
+    @property
+    def anchor(self) -> Anchor:
+        """Return what this ledger is."""
+        return self._anchor
+
+    @property
+    def account(self) -> Address:
+        """Return the account that signs what is appended; NO_ADDRESS when read-only."""
+        return self._sender.account if self._sender else NO_ADDRESS
+
+    def append(self, record: Record) -> Receipt:
+        """Sign and append `record`, and wait until it is included (and confirmed as the settings demand).
+
+        Fields that the contract computes are ignored; the receipt's record carries them.
+
+        Raises:
+            SettingInvalid: the ledger was opened without a key.
+            SenderMismatch: `record.sender` is not this account.
+            RefusedError: a rule forbids it (TamperedError for ModelDigestMismatch); nothing was included.
+            EncodingError: a field does not fit its type on the chain.
+            ChainUnavailable: the chain did not answer; nothing or the whole record was included.
+            TransactionTimeout: no receipt came in time.
+        """
+        if self._sender is None:
+            raise SettingInvalid("account", "the ledger was opened without a key, so it can only be read")
+        if record.sender != self._sender.account:
+            raise SenderMismatch(self._sender.account, record.sender)
+        contract = events.CONTRACT_OF[type(record)]
+        to = self._anchor.authority if contract == "KeyAuthority" else self._anchor.contract
+        receipt = self._sender.send(to, events.encode_call(record))
+        return Receipt(self._entry(contract, type(record), receipt), int(receipt["gasUsed"], 16))
+
+    def replay(self, after: Position | None = None) -> Sequence[Entry]:
+        """Return every entry behind `after`: of the key authority, of this ledger and of its predecessors.
+
+        Raises:
+            ChainReorg: a block that was read before is gone.
+            WrongChain: the node serves another chain now.
+            ChainUnavailable: it does not answer.
+        """
+        return self._reader.behind(after)
+
+    def wait(self, after: Position | None, timeout_s: float) -> bool:
+        """Block until an entry behind `after` exists; False when `timeout_s` passed first.
+
+        Raises:
+            ChainReorg, WrongChain, ChainUnavailable: as `replay`.
+        """
+        deadline = time.monotonic() + timeout_s
+        seen = -1
+        while True:
+            head = self._reader.head()
+            if head != seen and self._reader.behind(after):
+                return True
+            seen = head
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            time.sleep(min(self._poll_s, left))
+
+    def _entry(self, contract: str, kind: type[Record], receipt: dict[str, Any]) -> Entry:
+        """Return the entry that a receipt's log proves."""
+        for log in receipt["logs"]:
+            record = events.decode_log(contract, log)
+            if isinstance(record, kind):
+                stamp = log.get("blockTimestamp")
+                if not stamp:
+                    stamp = self._node.request("eth_getBlockByNumber", receipt["blockNumber"], False)["timestamp"]
+                return events.entry(record, log, int(stamp, 16))
+        raise ContractRefused(f"it emitted no {kind.__name__}")

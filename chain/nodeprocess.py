@@ -1,0 +1,147 @@
+"""Hardhat's node as a child process without a port (devnode.js), spoken to over its standard streams.
+
+Invariant: the child ends with its standard input, so it never outlives this process, however this process died.
+
+Source: devnode.js; FACTS: the real Node binary is started, not the environment's launcher.
+Not here: what is asked (devchain.py).
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from pathlib import Path
+from typing import Any
+
+from chain.node import NodeRefusal
+from chain.tools import node_binary, require_hardhat
+from fl.protocol.errors import ChainUnavailable
+
+START_S = 60.0
+ANSWER_S = 60.0
+STOP_S = 5.0
+SCRIPT = Path(__file__).with_name("devnode.js")
+
+
+class NodeProcess:
+    """One running child; safe to use from several threads."""
+
+    def __init__(self, project: Path, log: Path, ended: Callable[[], None]) -> None:
+        """Start Hardhat of `project`; the child's complaints go to `log`; `ended` is called when it dies.
+
+        Raises:
+            ToolMissing: Node or Hardhat is not installed.
+            ChainUnavailable: the child did not start; the log says why.
+        """
+        folder = require_hardhat(project)
+        self._log = log
+        self._ended = ended
+        self._ids = itertools.count(1)
+        self._waiting: dict[int, Future[Any]] = {}
+        self._lock = threading.Lock()
+        self._ready: Future[Any] = Future()
+        self._alive = True
+        with log.open("wb") as stderr:
+            self._child = subprocess.Popen(
+                [str(node_binary()), str(SCRIPT), str(folder)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                cwd=folder,
+            )
+        threading.Thread(target=self._read, name="devnode", daemon=True).start()
+        try:
+            self._ready.result(START_S)
+        except (FutureTimeoutError, ChainUnavailable) as error:
+            self.stop()
+            raise self._unavailable("it did not start") from error
+
+    @property
+    def pid(self) -> int:
+        """Return the child's process id."""
+        return self._child.pid
+
+    def request(self, method: str, *params: object) -> Any:  # noqa: ANN401 - JSON
+        """Return the result of one JSON-RPC request.
+
+        Raises:
+            NodeRefusal: the node answered with an error.
+            ChainUnavailable: the child ended or hangs.
+        """
+        number = next(self._ids)
+        future: Future[Any] = Future()
+        line = json.dumps({"id": number, "method": method, "params": params}) + "\n"
+        with self._lock:
+            if not self._alive or self._child.stdin is None:
+                raise self._unavailable("it ended")
+            self._waiting[number] = future
+            try:
+                self._child.stdin.write(line.encode())
+                self._child.stdin.flush()
+            except OSError as error:
+                raise self._unavailable("it ended") from error
+        try:
+            return future.result(ANSWER_S)
+        except FutureTimeoutError as error:
+            self._waiting.pop(number, None)
+            raise self._unavailable(f"no answer to {method} within {ANSWER_S:g} s") from error
+
+    def stop(self) -> None:
+        """End the child and wait for it."""
+        self._alive = False
+        with self._lock:
+            if self._child.stdin is not None:
+                try:
+                    self._child.stdin.close()
+                except OSError:
+                    self._child.kill()
+        try:
+            self._child.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+
+    def _read(self) -> None:
+        stdout = self._child.stdout
+        for line in stdout or ():
+            try:
+                message = json.loads(line)
+            except ValueError:
+                continue  # a library's chatter
+            if not isinstance(message, dict):
+                continue
+            if "ready" in message:
+                self._ready.set_result(message["ready"])
+                continue
+            future = self._waiting.pop(message.get("id", 0), None)
+            if future is not None:
+                self._settle(future, message)
+        self._finish()
+
+    @staticmethod
+    def _settle(future: Future[Any], message: dict[str, Any]) -> None:
+        if "error" in message:
+            future.set_exception(NodeRefusal(message["error"]))
+        else:
+            future.set_result(message.get("result"))
+
+    def _finish(self) -> None:
+        expected = not self._alive
+        with self._lock:
+            self._alive = False
+            waiting = list(self._waiting.values())
+            self._waiting.clear()
+        for future in waiting:
+            future.set_exception(self._unavailable("it ended"))
+        if not self._ready.done():
+            self._ready.set_exception(self._unavailable("it ended"))
+        elif not expected:
+            self._ended()
+
+    def _unavailable(self, why: str) -> ChainUnavailable:
+        return ChainUnavailable("the embedded chain", f"Hardhat's node: {why}; see {self._log}")

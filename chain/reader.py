@@ -1,0 +1,117 @@
+"""The merged log of the consortium's contracts, read once and then only forward.
+
+Invariant: entries are in ledger order (block, log index) and none is ever taken back: when a block that was read is
+gone, ChainReorg or WrongChain is raised, never another history returned.
+
+Source: PROTOCOL.md 8 (finality: act after k confirmations, record block hashes).
+Not here: what the records mean (fl/protocol).
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chain import events
+from chain.node import Node
+from fl.protocol.errors import ChainReorg
+from fl.protocol.names import Address
+from fl.protocol.records import Entry, Position
+
+BLOCKS_PER_REQUEST = 5000
+CALLS_PER_BATCH = 100
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which logs are read."""
+
+    contracts: Mapping[Address, str]
+    """Address -> "KeyAuthority" or "FederationLedger"."""
+    first_block: int = 0
+    confirmations: int = 1
+
+
+class Reader:
+    """A growing list of entries; safe to use from several threads."""
+
+    def __init__(self, node: Node, source: Source, recheck: Callable[[], None]) -> None:
+        """Begin before `source.first_block`; `recheck` raises WrongChain when the contracts are gone."""
+        self._node = node
+        self._source = source
+        self._recheck = recheck
+        self._lock = threading.Lock()
+        self._entries: list[Entry] = []
+        self._positions: list[Position] = []
+        self._scanned = source.first_block - 1
+        self._scanned_hash: str | None = None
+
+    def head(self) -> int:
+        """Return the number of the newest block that counts."""
+        return int(self._node.request("eth_blockNumber"), 16) - self._source.confirmations + 1
+
+    def behind(self, after: Position | None) -> list[Entry]:
+        """Read what is new and return the entries behind `after`.
+
+        Raises:
+            ChainReorg: a block that was read is gone.
+            WrongChain: the node serves another chain now.
+            EncodingError: a log does not fit the ABI.
+        """
+        with self._lock:
+            self._advance()
+            start = 0 if after is None else bisect_right(self._positions, after)
+            return self._entries[start:]
+
+    def _advance(self) -> None:
+        target = self._check_anchor()
+        while self._scanned < target:
+            upto = min(target, self._scanned + BLOCKS_PER_REQUEST)
+            span = {"fromBlock": hex(self._scanned + 1), "toBlock": hex(upto)}
+            query = {**span, "address": ["0x" + address.hex() for address in self._source.contracts]}
+            logs, block = self._node.batch([("eth_getLogs", [query]), ("eth_getBlockByNumber", [hex(upto), False])])
+            if block is None:
+                raise ChainReorg(upto)
+            self._add(logs)
+            self._scanned, self._scanned_hash = upto, block["hash"]
+
+    def _check_anchor(self) -> int:
+        """Return the newest block that counts; make sure the last one read is still on the chain."""
+        if self._scanned_hash is None:
+            return self.head()
+        number, block = self._node.batch(
+            [("eth_blockNumber", []), ("eth_getBlockByNumber", [hex(self._scanned), False])]
+        )
+        if block is None or block["hash"] != self._scanned_hash:
+            self._recheck()
+            raise ChainReorg(self._scanned)
+        return int(number, 16) - self._source.confirmations + 1
+
+    def _add(self, logs: Sequence[Mapping[str, Any]]) -> None:
+        kept = [log for log in logs if not log.get("removed")]
+        kept.sort(key=lambda log: (int(log["blockNumber"], 16), int(log["logIndex"], 16)))
+        times = self._timestamps(kept)
+        added: list[Entry] = []
+        for log in kept:
+            contract = self._source.contracts[Address(bytes.fromhex(log["address"][2:]))]
+            record = events.decode_log(contract, log)
+            if record is not None:
+                added.append(events.entry(record, log, times[log["blockNumber"]]))
+        self._entries += added
+        self._positions += [entry.position for entry in added]
+
+    def _timestamps(self, logs: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+        """Return the time of each block; nodes that do not put it into the log are asked for the blocks."""
+        times = {log["blockNumber"]: int(log["blockTimestamp"], 16) for log in logs if log.get("blockTimestamp")}
+        missing = sorted({log["blockNumber"] for log in logs} - times.keys())
+        for start in range(0, len(missing), CALLS_PER_BATCH):
+            part = missing[start : start + CALLS_PER_BATCH]
+            blocks = self._node.batch([("eth_getBlockByNumber", [number, False]) for number in part])
+            for number, block in zip(part, blocks, strict=True):
+                if block is None:
+                    raise ChainReorg(int(number, 16))
+                times[number] = int(block["timestamp"], 16)
+        return times

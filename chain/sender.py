@@ -1,0 +1,171 @@
+"""Signed transactions: nonce, fees, sending, and waiting for the receipt.
+
+Invariant: a transaction that a contract would refuse is not sent when the refusal can be known before (a dry run), and
+a refusal is always the leaf of the custom error; after an error nothing or the whole transaction was included.
+
+Source: EIP-1559 (fees), EIP-7825 (gas cap of one transaction).
+Not here: what is sent (events.py, deploy.py).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from chain import refusals
+from chain.keystore import AccountKey
+from chain.node import Node, NodeRefusal
+from fl.protocol.errors import ChainUnavailable, ContractRefused, HemaledgerError, TransactionTimeout
+from fl.protocol.names import Address
+
+FREE_GAS_LIMIT = 2**24
+"""The most gas a transaction may ask for; asking costs nothing where gas is free."""
+
+NONCE_ATTEMPTS = 50
+NONCE_SIGNS = ("nonce", "replacement", "underpriced")
+KNOWN_SIGNS = ("already known", "known transaction", "already imported")
+
+
+@dataclass(frozen=True)
+class TransactionSettings:
+    """How transactions are paid and awaited."""
+
+    free_gas: bool = True
+    """True on the embedded chain and on other chains without fees; False pays the market's price."""
+    confirmations: int = 1
+    """Blocks on top of and including the one that includes a transaction, before it counts."""
+    timeout_s: float = 60.0
+    """How long to wait for a receipt."""
+    poll_s: float = 0.02
+    """How often to look; 1 s is enough on public networks."""
+
+
+class Sender:
+    """Sends the transactions of one account; safe to use from several threads."""
+
+    def __init__(self, node: Node, chain_id: int, key: AccountKey, settings: TransactionSettings) -> None:
+        self._node = node
+        self._chain_id = chain_id
+        self._key = key
+        self._settings = settings
+        self._lock = threading.Lock()
+
+    @property
+    def account(self) -> Address:
+        """Return the account that signs."""
+        return self._key.address
+
+    def send(self, to: Address | None, data: bytes) -> dict[str, Any]:
+        """Return the receipt of a transaction; `to` None creates a contract.
+
+        Raises:
+            RefusedError: the contract refuses it; so does TamperedError for ModelDigestMismatch.
+            ChainUnavailable: the node did not answer; nothing or the whole transaction was included.
+            TransactionTimeout: no receipt came in time.
+        """
+        request = {"from": _hex(self.account), "data": _hex(data)}
+        if to is not None:
+            request["to"] = _hex(to)
+        gas = self._dry_run(request)
+        with self._lock:
+            tx_hash = self._submit(to, data, gas)
+        receipt = self._await(tx_hash)
+        if int(receipt["status"], 16) == 0:
+            raise self._reason(request, receipt)
+        return receipt
+
+    def _dry_run(self, request: dict[str, str]) -> int:
+        """Return the gas limit to use, or raise what the contract would refuse with."""
+        try:
+            if self._settings.free_gas:
+                self._node.attempt("eth_call", request, "pending")
+                return FREE_GAS_LIMIT
+            estimate = int(self._node.attempt("eth_estimateGas", request), 16)
+        except NodeRefusal as refusal:
+            raise self._translate(refusal) from refusal
+        return min(estimate + estimate // 4, FREE_GAS_LIMIT)
+
+    def _submit(self, to: Address | None, data: bytes, gas: int) -> bytes:
+        """Sign and send with the account's next nonce, again when another process of the account was faster."""
+        fees = self._fees()
+        last: NodeRefusal | None = None
+        for _ in range(NONCE_ATTEMPTS):
+            nonce = int(self._node.request("eth_getTransactionCount", _hex(self.account), "pending"), 16)
+            raw, tx_hash = self._key.sign(
+                {
+                    "chainId": self._chain_id,
+                    "nonce": nonce,
+                    "gas": gas,
+                    "value": 0,
+                    "to": to if to is not None else b"",
+                    "data": data,
+                    **fees,
+                }
+            )
+            try:
+                self._node.attempt("eth_sendRawTransaction", _hex(raw))
+            except NodeRefusal as refusal:
+                message = refusal.message.lower()
+                if any(sign in message for sign in KNOWN_SIGNS):
+                    return tx_hash
+                if not any(sign in message for sign in NONCE_SIGNS):
+                    raise self._translate(refusal) from refusal
+                last = refusal
+                continue
+            except ChainUnavailable:
+                if self._receipt(tx_hash) is None:  # the answer was lost; was the transaction?
+                    raise
+            return tx_hash
+        raise self._node.unavailable("other processes send with this account all the time") from last
+
+    def _fees(self) -> dict[str, int]:
+        if self._settings.free_gas:
+            return {"maxFeePerGas": 0, "maxPriorityFeePerGas": 0}
+        tip, block = self._node.batch([("eth_maxPriorityFeePerGas", []), ("eth_getBlockByNumber", ["latest", False])])
+        priority = int(tip, 16)
+        base = int(block.get("baseFeePerGas", "0x0"), 16)
+        return {"maxFeePerGas": 2 * base + priority, "maxPriorityFeePerGas": priority}
+
+    def _await(self, tx_hash: bytes) -> dict[str, Any]:
+        """Return the receipt once it has the demanded confirmations; a reorg in between just starts anew."""
+        deadline = time.monotonic() + self._settings.timeout_s
+        while True:
+            receipt = self._receipt(tx_hash)
+            if receipt is not None and self._confirmed(receipt):
+                return receipt
+            if time.monotonic() >= deadline:
+                raise TransactionTimeout(tx_hash, self._settings.timeout_s)
+            time.sleep(self._settings.poll_s)
+
+    def _receipt(self, tx_hash: bytes) -> dict[str, Any] | None:
+        receipt: dict[str, Any] | None = self._node.request("eth_getTransactionReceipt", _hex(tx_hash))
+        return receipt
+
+    def _confirmed(self, receipt: dict[str, Any]) -> bool:
+        if receipt.get("blockNumber") is None:
+            return False
+        if self._settings.confirmations <= 1:
+            return True
+        head = int(self._node.request("eth_blockNumber"), 16)
+        return head - int(receipt["blockNumber"], 16) + 1 >= self._settings.confirmations
+
+    def _reason(self, request: dict[str, str], receipt: dict[str, Any]) -> HemaledgerError:
+        """Return why an included transaction failed: the same call on the state it met."""
+        try:
+            self._node.attempt("eth_call", request, receipt["blockNumber"])
+        except NodeRefusal as refusal:
+            return self._translate(refusal)
+        return ContractRefused("it failed when it was included, but would succeed now; try again")
+
+    def _translate(self, refusal: NodeRefusal) -> HemaledgerError:
+        if refusal.data:
+            return refusals.leaf(refusal.data)
+        if "revert" in refusal.message.lower():
+            return ContractRefused(refusal.message)
+        return self._node.unavailable(f"it refused the transaction: {refusal.message}")
+
+
+def _hex(raw: bytes) -> str:
+    return "0x" + raw.hex()
