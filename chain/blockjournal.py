@@ -103,6 +103,7 @@ class BlockJournal:
         self._journal = _Lines(self.folder / JOURNAL)
         self._heads = _Lines(self.folder / HEADS)
         self._links: list[bytes] = []
+        self._sealed = 0
         self._load()
 
     def found(self, chain_id: int, genesis: str) -> None:

@@ -22,12 +22,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from eth_account import Account
-from eth_account.typed_transactions import TypedTransaction
+from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
 
 from chain.blockjournal import BlockJournal, Transaction
-from chain.node import NodeRefusal
+from chain.node import HEADER_ONLY, NodeRefusal
 from chain.nodeprocess import NodeProcess
 from chain.rpcserver import RpcServer
 from fl.protocol.errors import ChainRunning, ChainUnavailable, StorageFull, WrongChain
@@ -95,7 +95,7 @@ class DevChain:
     @property
     def head(self) -> tuple[int, str]:
         """Return number and hash of the newest block."""
-        block = self._ask("eth_getBlockByNumber", "latest", False)  # noqa: FBT003 - JSON
+        block = self._ask("eth_getBlockByNumber", "latest", HEADER_ONLY)
         return int(block["number"], 16), block["hash"]
 
     @property
@@ -116,7 +116,9 @@ class DevChain:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def _ask(self, method: str, *params: object) -> Any:  # noqa: ANN401 - JSON
@@ -151,15 +153,29 @@ class DevChain:
             except StorageFull:
                 self._ask("hardhat_dropTransaction", tx_hash)
                 raise
-            self._journal.seal(self._mine(timestamp))
+            self._journal.seal(self._mine(timestamp, tx_hash))
             self._nonces[sender] = nonce + 1
         return tx_hash
 
-    def _mine(self, timestamp: int) -> str:
-        """Mine what was offered; return the hash of its block."""
-        self._ask("evm_mine")
+    def _mine(self, timestamp: int, tx_hash: str) -> str:
+        """Mine what was recorded; return the hash of its block. A node that cannot is not used any longer."""
+        try:
+            self._ask("evm_mine")
+            block = self._ask("eth_getBlockByNumber", "latest", HEADER_ONLY)
+        except (NodeRefusal, ChainUnavailable):
+            self._abandon()
+            raise
+        if block["transactions"] != [tx_hash]:
+            self._abandon()
+            raise ChainUnavailable(self.url, "the node did not include the transaction; start the chain again")
         self._last_timestamp, self._announced = timestamp, None
-        return self.head[1]
+        return str(block["hash"])
+
+    def _abandon(self) -> None:
+        """Stop a node that may no longer stand where the journal does; the next start brings both together."""
+        self.ended.set()
+        if self._node is not None:
+            self._node.stop()
 
     def _tick(self) -> int:
         """Tell the node the time of the next block, so that dry runs see it; return it."""
@@ -182,12 +198,14 @@ class DevChain:
     def _begin(self) -> int:
         """Compare the node's genesis with the journal's, or record it; return its timestamp."""
         chain_id = int(self._ask("eth_chainId"), 16)
-        block = self._ask("eth_getBlockByNumber", "0x0", False)  # noqa: FBT003 - JSON
+        block = self._ask("eth_getBlockByNumber", "0x0", HEADER_ONLY)
         if not self._journal.genesis:
             self._journal.found(chain_id, block["hash"])
         elif (self._journal.chain_id, self._journal.genesis) != (chain_id, block["hash"]):
-            why = f"Hardhat's genesis block is not that of the journal in {self._settings.folder}; hardhat.config.js changed"
-            raise WrongChain(self.url, why)
+            where = self._settings.folder
+            raise WrongChain(
+                self.url, f"its genesis block is not that of {where}; hardhat.config.js or Hardhat changed"
+            )
         return int(block["timestamp"], 16)
 
     def _replay(self) -> None:
@@ -217,7 +235,7 @@ class DevChain:
             self._journal.seal(newest)
 
     def _block_hash(self, number: int) -> str | None:
-        block = self._ask("eth_getBlockByNumber", hex(number), False)  # noqa: FBT003 - JSON
+        block = self._ask("eth_getBlockByNumber", hex(number), HEADER_ONLY)
         return block["hash"] if block else None
 
 

@@ -122,7 +122,8 @@ def decode_log(contract: str, log: Mapping[str, Any]) -> Record | None:
     body = bytes.fromhex(log["data"][2:])
     values = dict(zip(_names(indexed), _decode(kind, indexed, words), strict=True))
     values |= dict(zip(_names(plain), _decode(kind, plain, body), strict=True))
-    return from_abi(kind, [values[item.name] for item in fields(kind)])
+    record: Record = from_abi(kind, [values[item.name] for item in fields(kind)])
+    return record
 
 
 def encode_log(record: Record) -> dict[str, Any]:
@@ -183,7 +184,7 @@ def _names(inputs: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _types(inputs: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [collapse_if_tuple(dict(item)) for item in inputs]  # type: ignore[arg-type]
+    return [collapse_if_tuple(dict(item)) for item in inputs]
 
 
 def _encode(kind: type[Record], inputs: Sequence[Mapping[str, Any]], values: Sequence[object]) -> bytes:

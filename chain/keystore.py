@@ -94,10 +94,10 @@ def load(path: Path, password: str) -> AccountKey:
         raise KeystoreUnreadable(str(path), error.strerror or "it cannot be read") from error
     try:
         document = json.loads(raw)
-        if not isinstance(document, dict):
-            raise TypeError
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise KeystoreUnreadable(str(path), "it is no Ethereum key file") from error
+    if not isinstance(document, dict):
+        raise KeystoreUnreadable(str(path), "it is no Ethereum key file")
     try:
         return AccountKey(decode_keyfile_json(document, password.encode()))
     except ValueError as error:

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from chain import events
 from chain.contracts import check_deployment, ledgers_of
 from chain.keystore import AccountKey
-from chain.node import NodeSettings, connect
+from chain.node import HEADER_ONLY, NodeSettings, connect
 from chain.reader import Reader, Source
 from chain.sender import Sender, TransactionSettings
 from fl.protocol.errors import ContractRefused, SenderMismatch, SettingInvalid
@@ -32,7 +32,7 @@ class LedgerSettings:
 
     node: NodeSettings
     anchor: Anchor
-    transactions: TransactionSettings = TransactionSettings()
+    transactions: TransactionSettings = field(default_factory=TransactionSettings)
     first_block: int = 0
     """The block of deployment or any before; saves time on a long public chain."""
 
@@ -124,6 +124,7 @@ class EthereumLedger:
             if isinstance(record, kind):
                 stamp = log.get("blockTimestamp")
                 if not stamp:
-                    stamp = self._node.request("eth_getBlockByNumber", receipt["blockNumber"], False)["timestamp"]
+                    block = self._node.request("eth_getBlockByNumber", receipt["blockNumber"], HEADER_ONLY)
+                    stamp = block["timestamp"]
                 return events.entry(record, log, int(stamp, 16))
         raise ContractRefused(f"it emitted no {kind.__name__}")

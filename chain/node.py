@@ -24,6 +24,9 @@ from web3.types import RPCEndpoint
 
 from fl.protocol.errors import ChainUnavailable, WrongChain
 
+HEADER_ONLY = False
+"""Last parameter of eth_getBlockByNumber: transactions as hashes."""
+
 Call = tuple[str, Sequence[Any]]
 """Method and parameters."""
 

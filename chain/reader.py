@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chain import events
-from chain.node import Node
+from chain.node import HEADER_ONLY, Node
 from fl.protocol.errors import ChainReorg
 from fl.protocol.names import Address
 from fl.protocol.records import Entry, Position
@@ -72,7 +72,9 @@ class Reader:
             upto = min(target, self._scanned + BLOCKS_PER_REQUEST)
             span = {"fromBlock": hex(self._scanned + 1), "toBlock": hex(upto)}
             query = {**span, "address": ["0x" + address.hex() for address in self._source.contracts]}
-            logs, block = self._node.batch([("eth_getLogs", [query]), ("eth_getBlockByNumber", [hex(upto), False])])
+            logs, block = self._node.batch(
+                [("eth_getLogs", [query]), ("eth_getBlockByNumber", [hex(upto), HEADER_ONLY])]
+            )
             if block is None:
                 raise ChainReorg(upto)
             self._add(logs)
@@ -83,7 +85,7 @@ class Reader:
         if self._scanned_hash is None:
             return self.head()
         number, block = self._node.batch(
-            [("eth_blockNumber", []), ("eth_getBlockByNumber", [hex(self._scanned), False])]
+            [("eth_blockNumber", []), ("eth_getBlockByNumber", [hex(self._scanned), HEADER_ONLY])]
         )
         if block is None or block["hash"] != self._scanned_hash:
             self._recheck()
@@ -109,7 +111,7 @@ class Reader:
         missing = sorted({log["blockNumber"] for log in logs} - times.keys())
         for start in range(0, len(missing), CALLS_PER_BATCH):
             part = missing[start : start + CALLS_PER_BATCH]
-            blocks = self._node.batch([("eth_getBlockByNumber", [number, False]) for number in part])
+            blocks = self._node.batch([("eth_getBlockByNumber", [number, HEADER_ONLY]) for number in part])
             for number, block in zip(part, blocks, strict=True):
                 if block is None:
                     raise ChainReorg(int(number, 16))

@@ -16,7 +16,7 @@ from typing import Any
 
 from chain import refusals
 from chain.keystore import AccountKey
-from chain.node import Node, NodeRefusal
+from chain.node import HEADER_ONLY, Node, NodeRefusal
 from fl.protocol.errors import ChainUnavailable, ContractRefused, HemaledgerError, TransactionTimeout
 from fl.protocol.names import Address
 
@@ -123,7 +123,9 @@ class Sender:
     def _fees(self) -> dict[str, int]:
         if self._settings.free_gas:
             return {"maxFeePerGas": 0, "maxPriorityFeePerGas": 0}
-        tip, block = self._node.batch([("eth_maxPriorityFeePerGas", []), ("eth_getBlockByNumber", ["latest", False])])
+        tip, block = self._node.batch(
+            [("eth_maxPriorityFeePerGas", []), ("eth_getBlockByNumber", ["latest", HEADER_ONLY])]
+        )
         priority = int(tip, 16)
         base = int(block.get("baseFeePerGas", "0x0"), 16)
         return {"maxFeePerGas": 2 * base + priority, "maxPriorityFeePerGas": priority}
