@@ -43,7 +43,7 @@ class Opening:
     """How a ledger began: with which model, sealed to whom."""
 
     record: FederationOpened
-    entry: Entry
+    opened: Entry
     anchor: Anchor
     keys: Mapping[Address, MemberKey]
     """The key of every active member at that moment."""
@@ -62,8 +62,8 @@ class Federation:
     """`contract` is the ledger whose records are being folded; it moves along with hand-overs."""
     verify: VerifyPossession
     book: KeyBook = field(default_factory=KeyBook)
-    genesis: Opening | None = None
-    """How the ledger in force began."""
+    openings: tuple[Opening, ...] = ()
+    """How each ledger began, the first one and its successors."""
     rounds: tuple[Round, ...] = ()
     successor: Address | None = None
     position: Position | None = None
@@ -73,7 +73,7 @@ class Federation:
         """Return the number of the newest round, 0 before the first."""
         if self.rounds:
             return self.rounds[-1].number
-        return self.genesis.record.last_round if self.genesis else 0
+        return self.openings[-1].record.last_round if self.openings else 0
 
     @property
     def active_round(self) -> Round | None:
@@ -103,10 +103,10 @@ class Federation:
 
     @property
     def opening(self) -> Opening:
-        """Return how the ledger began, or raise FederationNotOpened."""
-        if self.genesis is None:
+        """Return how the ledger in force began, or raise FederationNotOpened."""
+        if not self.openings:
             raise FederationNotOpened
-        return self.genesis
+        return self.openings[-1]
 
     def round(self, number: int) -> Round:
         """Return the round of that number, or raise WrongRound."""
@@ -169,7 +169,7 @@ def _open_federation(federation: Federation, entry: Entry, record: FederationOpe
     if federation.successor is not None and not succeeds:
         raise LedgerClosed(federation.successor)
     federation.book.active(record.sender, Role.COORDINATOR)
-    if federation.genesis is not None and not succeeds:
+    if federation.openings and not succeeds:
         raise FederationAlreadyOpened
     if succeeds:
         expected = (federation.anchor.contract, federation.last_round, federation.model_digest)
@@ -181,7 +181,7 @@ def _open_federation(federation: Federation, entry: Entry, record: FederationOpe
         raise PredecessorMismatch
     anchor = replace(federation.anchor, contract=entry.contract)
     opening = Opening(record, entry, anchor, _active_keys(federation.book))
-    return replace(federation, anchor=anchor, genesis=opening, successor=None)
+    return replace(federation, anchor=anchor, openings=(*federation.openings, opening), successor=None)
 
 
 def _open_round(federation: Federation, entry: Entry, record: RoundOpened) -> Federation:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from fl.crypto.envelope import MAX_RECIPIENTS, Core, Expected, Kind, check_digest, receive, sealed_size
 from fl.protocol.config import CONFIG_CAP, RoundConfig
 from fl.protocol.errors import ModelDigestMismatch, NotInRoster, RecipientNotFound, WrongPhase
-from fl.protocol.federation import Federation, Opening
+from fl.protocol.federation import Opening
 from fl.protocol.keys import KeyBook, MemberKey
 from fl.protocol.names import NO_DIGEST, Address, Digest, Role
 from fl.protocol.ports import Vault
@@ -125,9 +125,9 @@ def read_config(current: Round, vault: Vault) -> RoundConfig:
     return RoundConfig.from_bytes(read_document(vault, current.terms.config_digest, CONFIG_CAP))
 
 
-def read_manifest(federation: Federation, vault: Vault) -> Manifest:
+def read_manifest(opening: Opening, vault: Vault) -> Manifest:
     """Return the model's manifest, checked against the digest with which the ledger opened."""
-    return Manifest.from_bytes(read_document(vault, federation.opening.record.manifest_digest, MANIFEST_CAP))
+    return Manifest.from_bytes(read_document(vault, opening.record.manifest_digest, MANIFEST_CAP))
 
 
 def read_document(vault: Vault, digest: Digest, cap: int) -> bytes:

@@ -67,21 +67,24 @@ class Audit:
             self._report.notes.append(
                 "No auditor key was given: digests, senders and headers were checked; nothing was opened or summed."
             )
-        manifest = self._opening(federation)
-        for done, current in enumerate(federation.rounds, start=1):
-            self._round(federation, current, manifest)
-            progress(done, len(federation.rounds))
+        if not federation.openings:
+            self._report.notes.append("The federation was never opened; there is nothing more to check.")
+        manifest = None
+        parts: list[Opening | Round] = [*federation.openings, *federation.rounds]
+        parts.sort(key=lambda part: part.opened.position)
+        for done, part in enumerate(parts, start=1):
+            if isinstance(part, Opening):
+                manifest = self._opening(part)
+            else:
+                self._round(federation, part, manifest)
+            progress(done, len(parts))
         return self._report, federation
 
-    def _opening(self, federation: Federation) -> Manifest | None:
-        """Check the manifest and the model that the ledger opened with."""
-        opening = federation.genesis
-        if opening is None:
-            self._report.notes.append("The federation was never opened; there is nothing more to check.")
-            return None
+    def _opening(self, opening: Opening) -> Manifest | None:
+        """Check the manifest and the model that a ledger opened with."""
         manifest = None
         with self._finding(None, "model manifest"):
-            manifest = read_manifest(federation, self._vault)
+            manifest = read_manifest(opening, self._vault)
             self._report.checks["documents"] += 1
         if manifest is not None:
             self._check_model(opening, manifest, "initial model")

@@ -44,7 +44,7 @@ class Auditor:
             return False
         if self._account not in current.keys or self._ports.journal.get(_refused(current)) is not None:
             return False
-        manifest = read_manifest(federation, self._ports.vault)
+        manifest = read_manifest(federation.opening, self._ports.vault)
         try:
             replayed = self._replay(federation, current, manifest)
         except (TamperedError, MalformedError, RefusedError) as error:

@@ -78,36 +78,49 @@ class Coordinator:
         """Do the next thing the ledger asks of the coordinator; False when there is none."""
         federation = self.view.refresh()
         current = federation.active_round
-        if federation.genesis is None:
+        if not federation.openings:
             return self._open_federation(federation)
+        if federation.successor == self._ports.ledger.anchor.contract:
+            return self._succeed(federation)
         if current is None:
             return not self.done and self._open_round(federation)
+        return self._continue(federation, current)
+
+    def _continue(self, federation: Federation, current: Round) -> bool:
         match current.phase:
             case Phase.OPEN:
                 return self._freeze(current)
             case Phase.FROZEN:
                 return self._propose(federation, current)
-            case Phase.PROPOSED:
-                return self._finalise(current)
             case _:
-                return False
+                return self._finalise(current)
 
     def _open_federation(self, federation: Federation) -> bool:
         """Record the initial model once the hospitals and auditors of the plan are there."""
-        recipients = self._recipients(federation)
         if len(self._hospitals(federation)) < self._plan.min_hospitals or not self._auditors(federation):
             return False
-        manifest, vector = self._initial.manifest, self._initial.vector
-        anchor = self._ports.ledger.anchor
-        context = genesis_context(anchor, 0, manifest.digest)
-        epoch = federation.book.active(self._account, Role.COORDINATOR).keys[-1].epoch
-        core = Core(Kind.MODEL, anchor, self._account, 0, epoch, context)
-        self._ports.vault.put(manifest.to_bytes())
-        envelope = self._ports.vault.put(seal(core, recipients, vector_to_bytes(vector)))
-        digest = model_digest(manifest.digest, vector)
-        self._append(FederationOpened(self._account, NO_ADDRESS, 0, digest, envelope, manifest.digest))
-        self._ports.notify("opened federation", {"parameters": vector.size})
+        self._record_opening(federation, NO_ADDRESS, self._initial)
         return True
+
+    def _succeed(self, federation: Federation) -> bool:
+        """Open the successor of a ledger that was handed over with the model in force."""
+        manifest = read_manifest(federation.opening, self._ports.vault)
+        model = self._reader.model(federation.source, manifest)
+        self._record_opening(federation, federation.anchor.contract, Initial(manifest, model))
+        return True
+
+    def _record_opening(self, federation: Federation, predecessor: Address, model: Initial) -> None:
+        """Seal a ledger's first model to everybody who has a key, and record it."""
+        anchor, digest = self._ports.ledger.anchor, model.manifest.digest
+        context = genesis_context(anchor, federation.last_round, digest)
+        epoch = federation.book.active(self._account, Role.COORDINATOR).keys[-1].epoch
+        core = Core(Kind.MODEL, anchor, self._account, federation.last_round, epoch, context)
+        self._ports.vault.put(model.manifest.to_bytes())
+        file = seal(core, self._recipients(federation), vector_to_bytes(model.vector))
+        envelope = self._ports.vault.put(file)
+        weights = model_digest(digest, model.vector)
+        self._append(FederationOpened(self._account, predecessor, federation.last_round, weights, envelope, digest))
+        self._ports.notify("opened federation", {"parameters": model.vector.size})
 
     def _open_round(self, federation: Federation) -> bool:
         """Open the next round for every active hospital that can read the model it starts from."""
@@ -122,7 +135,7 @@ class Coordinator:
             protection=Protection.SEALED,
             min_commitments=self._plan.min_commitments,
             attestations=self._plan.attestations,
-            parameters=read_manifest(federation, self._ports.vault).length,
+            parameters=read_manifest(federation.opening, self._ports.vault).length,
             config_digest=config_digest,
             commit_deadline=commit_deadline,
             close_deadline=commit_deadline + self._plan.close_timeout_s,
@@ -151,7 +164,7 @@ class Coordinator:
 
     def _propose(self, federation: Federation, current: Round) -> bool:
         """Verify, open and sum the updates; seal and propose the new model."""
-        manifest = read_manifest(federation, self._ports.vault)
+        manifest = read_manifest(federation.opening, self._ports.vault)
         config = read_config(current, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)
         total = Sum(manifest.length)

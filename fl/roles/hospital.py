@@ -84,7 +84,7 @@ class Hospital:
     def _prepare(self, federation: Federation, current: Round) -> None:
         config = read_config(current, self._ports.vault)
         source = federation.source
-        previous = self._reader.model(source, read_manifest(federation, self._ports.vault))
+        previous = self._reader.model(source, read_manifest(federation.opening, self._ports.vault))
         self._ports.notify("training", {"round": current.number})
         with self._ports.watch("training"):
             trained, metrics = self._train(Task(current.number, previous, config.training))
@@ -129,7 +129,7 @@ class Hospital:
             raise HashMismatch(recorded, promised)
         if promised != NO_DIGEST and self._account not in current.hospitals and self._ports.vault.has(promised):
             raise SetMismatch(self._account)
-        self._reader.model(current, read_manifest(federation, self._ports.vault))
+        self._reader.model(current, read_manifest(federation.opening, self._ports.vault))
         self._ports.journal.once(key, b"ok")
         self._ports.notify("checked", {"round": current.number})
         return True

@@ -82,6 +82,6 @@ class ModelReader:
             self._served = replace(kept, federation=federation, verified=True, verified_at=now)
             return self._served
         recipe = Recipe.from_dict(read_config(final, self._vault).training)
-        vector = self._reader.model(final, read_manifest(federation, self._vault))
+        vector = self._reader.model(final, read_manifest(federation.opening, self._vault))
         self._served = Served(final, recipe, Predictor(recipe.spec, vector), federation, verified=True, verified_at=now)
         return self._served

@@ -1,0 +1,154 @@
+"""Where things lie on disk: one folder per run, one subfolder per member.
+
+HOME/consortium.json          which chain, which contracts, which vault
+HOME/chain/                   the embedded chain's journal
+HOME/vault/                   sealed files by digest
+HOME/members/NAME/            account.json, hpke-1.pem, journal.sqlite, outbox/, data.npz, password (demo only)
+HOME/site/                    the site's database and secret
+HOME/audit.{txt,json,html}    the last audit
+HOME/summary.json             what a demo run measured
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from chain import keystore
+from fl.protocol.errors import SettingInvalid
+from fl.protocol.names import Role, address, parse_hex, show
+from fl.protocol.ports import Anchor
+from fl.storage.files import write_atomic
+from fl.storage.vault import FolderVault
+
+PASSWORD_VARIABLE = "HEMALEDGER_PASSWORD"  # noqa: S105 - the name of the variable, not a password
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Which chain and contracts a consortium lives on."""
+
+    url: str
+    anchor: Anchor
+    free_gas: bool
+    """True on the embedded chain, where a transaction costs nothing."""
+
+
+@dataclass(frozen=True)
+class MemberHome:
+    """One member's folder."""
+
+    folder: Path
+    name: str
+
+    @property
+    def account_file(self) -> Path:
+        """Return the Ethereum keystore file."""
+        return self.folder / "account.json"
+
+    @property
+    def data_file(self) -> Path:
+        """Return the member's own images."""
+        return self.folder / "data.npz"
+
+    @property
+    def password(self) -> str:
+        """Return the password of the member's keys: HEMALEDGER_PASSWORD, else the demo's file.
+
+        Raises:
+            SettingInvalid: there is neither.
+        """
+        given = os.environ.get(PASSWORD_VARIABLE)
+        if given:
+            return given
+        try:
+            return (self.folder / "password").read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingInvalid(PASSWORD_VARIABLE, f"set it to the password of {self.name}'s keys") from error
+
+    @property
+    def work_factor(self) -> int:
+        """Return scrypt's N: a random password of 192 bits needs no slow hash, a person's does."""
+        return 2**12 if (self.folder / "password").exists() else keystore.WORK_FACTOR
+
+    def create_password(self) -> None:
+        """Write a random password beside the keys: for demos, where nobody is there to type one."""
+        write_atomic(self.folder / "password", secrets.token_urlsafe(24).encode(), mode=0o600)
+
+    def save_role(self, role: Role) -> None:
+        """Remember what this member is."""
+        write_atomic(self.folder / "member.json", json.dumps({"role": role.name.lower()}).encode())
+
+    @property
+    def role(self) -> Role:
+        """Return what this member is, or raise SettingInvalid."""
+        try:
+            return Role[json.loads((self.folder / "member.json").read_bytes())["role"].upper()]
+        except (OSError, ValueError, KeyError, AttributeError) as error:
+            raise SettingInvalid("name", f"there is no member {self.name} in {self.folder.parent}") from error
+
+
+@dataclass(frozen=True)
+class Home:
+    """A run's folder."""
+
+    folder: Path
+
+    @property
+    def vault(self) -> FolderVault:
+        """Return the shared vault."""
+        return FolderVault(self.folder / "vault")
+
+    @property
+    def chain(self) -> Path:
+        """Return the embedded chain's folder."""
+        return self.folder / "chain"
+
+    @property
+    def audit_report(self) -> Path:
+        """Return the last audit's JSON."""
+        return self.folder / "audit.json"
+
+    def member(self, name: str) -> MemberHome:
+        """Return a member's folder; the name is a plain word."""
+        if not name or not name.replace("-", "").isalnum():
+            raise SettingInvalid("name", f"{name!r} is not made of letters, digits and hyphens")
+        return MemberHome(self.folder / "members" / name, name)
+
+    def members(self) -> list[MemberHome]:
+        """Return every member with a folder here, by name."""
+        return [MemberHome(path, path.name) for path in sorted((self.folder / "members").glob("*")) if path.is_dir()]
+
+    def save(self, deployment: Deployment) -> None:
+        """Write consortium.json."""
+        anchor = deployment.anchor
+        document = {
+            "authority": show(anchor.authority),
+            "chain_id": anchor.chain_id,
+            "consortium": show(anchor.consortium),
+            "free_gas": deployment.free_gas,
+            "ledger": show(anchor.contract),
+            "url": deployment.url,
+        }
+        write_atomic(self.folder / "consortium.json", json.dumps(document, indent=2).encode() + b"\n")
+
+    @property
+    def deployment(self) -> Deployment:
+        """Read consortium.json, or raise SettingInvalid."""
+        path = self.folder / "consortium.json"
+        try:
+            raw = json.loads(path.read_bytes())
+            anchor = Anchor(
+                consortium=parse_hex(raw["consortium"], 32, "consortium"),
+                chain_id=int(raw["chain_id"]),
+                authority=address(parse_hex(raw["authority"], 20, "authority")),
+                contract=address(parse_hex(raw["ledger"], 20, "ledger")),
+            )
+            return Deployment(str(raw["url"]), anchor, bool(raw["free_gas"]))
+        except FileNotFoundError as error:
+            raise SettingInvalid("home", f"{path} does not exist; create a consortium first") from error
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise SettingInvalid("home", f"{path} is damaged") from error

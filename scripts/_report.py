@@ -1,0 +1,107 @@
+"""An audit's report as text, JSON and HTML."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+
+from fl.protocol.audit import Report
+from fl.protocol.federation import Federation
+from fl.protocol.names import show
+from fl.protocol.round import Round
+from fl.storage.files import write_atomic
+from scripts._home import Home
+
+CHECKS = {
+    "records": "records replayed by the rules (sender, role, phase, key epoch, deadline)",
+    "files": "sealed files compared with their digest, size, sender and header",
+    "documents": "public documents compared with their digest",
+    "aggregates": "rounds summed again from the hospitals' files, bit for bit",
+    "models": "global models opened and compared with their digest",
+}
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A finished audit."""
+
+    report: Report
+    federation: Federation
+    checked_at: int
+    """Seconds since 1970."""
+    seconds: float
+
+    @property
+    def verdict(self) -> str:
+        """Return the result in one sentence."""
+        count = len(self.report.findings)
+        if count:
+            return f"{count} finding{'s' if count > 1 else ''}: do not trust the models named below."
+        return "Nothing was found: every record, file and model is what the ledger says."
+
+
+def to_text(audited: Audited) -> str:
+    """Return the report for a terminal."""
+    report, federation = audited.report, audited.federation
+    lines = [
+        f"Audit of consortium {show(federation.anchor.consortium)}",
+        f"{len(federation.rounds)} rounds, {sum(report.checks.values())} checks in {audited.seconds:.1f} s",
+        "",
+        *(f"  {report.checks[name]:>6}  {what}" for name, what in CHECKS.items() if report.checks[name]),
+        "",
+    ]
+    for finding in report.findings:
+        where = f"round {finding.round}" if finding.round else "set-up"
+        lines += [f"  FINDING {finding.name} ({where}, {finding.subject})", f"          {finding.sentence}"]
+    lines += [f"  Note: {note}" for note in report.notes]
+    return "\n".join([*lines, audited.verdict])
+
+
+def to_json(audited: Audited) -> str:
+    """Return the report as one JSON document."""
+    document = {
+        **audited.report.to_dict(),
+        "checked_at": audited.checked_at,
+        "consortium": show(audited.federation.anchor.consortium),
+        "rounds": [_round(audited.federation, current) for current in audited.federation.rounds],
+        "seconds": round(audited.seconds, 3),
+        "verdict": audited.verdict,
+    }
+    return json.dumps(document, indent=2, sort_keys=True) + "\n"
+
+
+def to_html(audited: Audited) -> str:
+    """Return the report as one page that needs no other file."""
+    folder = Path(__file__).parent / "templates"
+    environment = Environment(loader=FileSystemLoader(folder), autoescape=select_autoescape(), trim_blocks=True)
+    return environment.get_template("audit.html").render(
+        audited=audited,
+        checks=CHECKS,
+        consortium=show(audited.federation.anchor.consortium),
+        rounds=[_round(audited.federation, current) for current in audited.federation.rounds],
+        when=datetime.fromtimestamp(audited.checked_at, UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+
+
+def save(audited: Audited, home: Home) -> None:
+    """Write audit.txt, audit.json and audit.html into the run's folder."""
+    for suffix, text in (("txt", to_text(audited) + "\n"), ("json", to_json(audited)), ("html", to_html(audited))):
+        write_atomic(home.folder / f"audit.{suffix}", text.encode())
+
+
+def _round(federation: Federation, current: Round) -> dict[str, object]:
+    names = federation.book.name_of
+    return {
+        "attested_by": [names(auditor) for auditor in current.attestations],
+        "hospitals": [names(hospital) for hospital in current.hospitals],
+        "model": show(current.proposal.model_digest) if current.proposal else None,
+        "number": current.number,
+        "phase": current.phase.name.lower(),
+        "protection": current.terms.protection.name.lower(),
+        "reason": current.reason,
+        "roster": [names(hospital) for hospital in current.roster],
+    }

@@ -1,0 +1,63 @@
+"""Hands fl/training to the roles: what a hospital trains, how an auditor evaluates, how data reaches them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+from fl.protocol.codec import JsonValue
+from fl.protocol.errors import DatasetUnusable
+from fl.roles.auditor import Evaluate
+from fl.roles.hospital import Task, Train
+from fl.training.dataset import Dataset, load_dataset, save_dataset
+from fl.training.local import TrainContext, train_local
+from fl.training.predict import Predictor, evaluate
+from fl.training.quantise import LocalMetrics, Vector
+from fl.training.recipe import Recipe
+from fl.training.sources import load_source
+
+PUBLISHED = ("accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1", "auroc", "samples")
+"""What an auditor publishes of an evaluation; results per subject stay with it."""
+
+
+def trainer(data_file: Path, name: str, device: str) -> Train:
+    """Return a hospital's local training over its own images."""
+    loaded: list[Dataset] = []
+
+    def train(task: Task) -> tuple[Vector, LocalMetrics]:
+        recipe = Recipe.from_dict(task.training)
+        if not loaded:
+            loaded.append(_read(data_file))
+        context = TrainContext(recipe.seed, task.round, name, device, data_file.with_name("checkpoint"), None)
+        result = train_local(recipe.spec, task.previous, loaded[0], recipe.local, context)
+        return result.vector, LocalMetrics(result.samples, result.correct, result.loss)
+
+    return train
+
+
+def evaluator(data_file: Path) -> Evaluate:
+    """Return an auditor's evaluation on the held-out images in `data_file`; without the file, no metrics."""
+    loaded = [_read(data_file)] if data_file.exists() else []
+
+    def measure(model: Vector, training: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        if not loaded:
+            return {}
+        recipe = Recipe.from_dict(training)
+        metrics = evaluate(Predictor(recipe.spec, model), loaded[0].fitted(recipe.spec.size_px)).to_dict()
+        return cast("dict[str, JsonValue]", {name: metrics[name] for name in PUBLISHED})
+
+    return measure
+
+
+def _read(path: Path) -> Dataset:
+    if not path.exists():
+        raise DatasetUnusable(str(path), "there is no such file; give the hospital its data with --data")
+    return load_dataset(path)
+
+
+def keep_data(source: Path, target: Path) -> int:
+    """Read images of any accepted kind into a member's own file; return how many."""
+    dataset = load_source(source)
+    save_dataset(dataset, target)
+    return len(dataset)

@@ -1,0 +1,108 @@
+"""Builds roles over real ports: the one place that knows which adapter serves which port."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from chain import keystore
+from chain.keystore import AccountKey
+from chain.ledger import EthereumLedger, LedgerSettings
+from chain.node import NodeSettings
+from chain.sender import TransactionSettings
+from fl.protocol.keys import Domain, possession_message
+from fl.protocol.names import Address, Role
+from fl.protocol.ports import Ledger
+from fl.protocol.records import KeyRegistered, MemberRegistered
+from fl.roles.audit import AuditKey
+from fl.roles.view import Keyring, LedgerView, Ports, Stopwatch
+from fl.storage.journal import SqliteJournal
+from fl.storage.keyring import create_key, load_keys
+from fl.storage.vault import FolderVault
+from scripts._home import Home, MemberHome
+
+Notify = Callable[[str, Mapping[str, object]], None]
+
+
+def now() -> int:
+    """Return seconds since 1970."""
+    return int(time.time())
+
+
+def open_ledger(home: Home, member: MemberHome | None = None) -> EthereumLedger:
+    """Connect to the consortium's chain, as `member` or read-only.
+
+    Raises:
+        ChainUnavailable, WrongChain: see chain/ledger.py.
+        KeystoreUnreadable: the member's key file or password.
+    """
+    return EthereumLedger(ledger_settings(home), load_account(member) if member else None)
+
+
+def ledger_settings(home: Home) -> LedgerSettings:
+    """Return where the consortium's ledger is and how transactions are paid there."""
+    deployment = home.deployment
+    return LedgerSettings(NodeSettings(deployment.url), deployment.anchor, transactions(free_gas=deployment.free_gas))
+
+
+def transactions(*, free_gas: bool) -> TransactionSettings:
+    """Return how often to look for blocks: the embedded chain answers at once, a public one takes seconds."""
+    return TransactionSettings(free_gas=free_gas, poll_s=0.02 if free_gas else 1.0)
+
+
+def load_account(member: MemberHome) -> AccountKey:
+    """Decrypt a member's Ethereum account, or raise KeystoreUnreadable."""
+    return keystore.load(member.account_file, member.password)
+
+
+def open_ports(home: Home, member: MemberHome, notify: Notify) -> Ports:
+    """Return a member's world."""
+    return Ports(
+        ledger=open_ledger(home, member),
+        vault=home.vault,
+        outbox=FolderVault(member.folder / "outbox"),
+        journal=SqliteJournal(member.folder / "journal.sqlite"),
+        keyring=Keyring(load_keys(member.folder, member.password)),
+        watch=Stopwatch(time.perf_counter),
+        now=now,
+        notify=notify,
+    )
+
+
+def create_member(home: Home, name: str, role: Role) -> Address:
+    """Create a member's folder, Ethereum account and first HPKE key; return the account. Repeating it is no error."""
+    member = home.member(name)
+    member.folder.mkdir(parents=True, exist_ok=True)
+    if not member.account_file.exists():
+        keystore.create(member.account_file, member.password, keystore.generate(), member.work_factor)
+    if role != Role.OPERATOR:
+        create_key(member.folder, 1, member.password)
+    member.save_role(role)
+    return load_account(member).address
+
+
+def register_member(operator: Ledger, account: Address, role: Role, name: str) -> None:
+    """Admit an account; the operator signs."""
+    operator.append(MemberRegistered(operator.account, account, role, name))
+
+
+def register_key(home: Home, name: str) -> None:
+    """Register a member's first HPKE key with its proof of possession; repeating it is no error."""
+    member = home.member(name)
+    ledger = open_ledger(home, member)
+    found = LedgerView(ledger).refresh().book.active(ledger.account)
+    if found.key is not None:
+        return
+    key = create_key(member.folder, 1, member.password)
+    anchor = ledger.anchor
+    record = KeyRegistered(ledger.account, 1, key.public_key, b"")
+    message = possession_message(anchor.consortium, Domain(anchor.chain_id, anchor.authority), record)
+    ledger.append(replace(record, proof=key.prove_possession(message)))
+
+
+def audit_key(home: Home, name: str) -> AuditKey:
+    """Return an auditor's account and keys."""
+    member = home.member(name)
+    ledger = open_ledger(home, member)
+    return AuditKey(ledger.account, Keyring(load_keys(member.folder, member.password)))

@@ -1,0 +1,144 @@
+"""`hemaledger audit`: replay a consortium from genesis, or ask what the ledger knows of one file."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from rich.progress import Progress
+
+from chain.discovery import discover
+from chain.ledger import EthereumLedger, LedgerSettings
+from chain.node import NodeSettings
+from fl.protocol.audit import mentions
+from fl.protocol.codec import sha256
+from fl.protocol.errors import SettingInvalid, TamperedError
+from fl.protocol.names import address, parse_hex, show
+from fl.protocol.ports import Ledger, Vault
+from fl.roles.audit import Audit, AuditKey
+from fl.roles.view import Keyring, LedgerView, Stopwatch
+from fl.storage.keyring import load_keys
+from fl.storage.vault import FolderVault
+from scripts import _report
+from scripts._exit import guarded
+from scripts._home import Home, MemberHome
+from scripts._wiring import audit_key, now, open_ledger
+
+NOT_RECORDED = 1
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the evidence lies."""
+
+    home: Home | None
+    ledger: Ledger
+    vault: Vault
+
+
+@click.group(invoke_without_command=True)
+@click.option("--home", type=click.Path(path_type=Path), help="The run's folder; it names chain, contracts and vault.")
+@click.option("--rpc", help="RPC URL of an Ethereum node, instead of the one in --home.")
+@click.option("--authority", help="Address of the KeyAuthority contract.")
+@click.option("--ledger", "contract", help="Address of the FederationLedger contract.")
+@click.option("--vault", type=click.Path(path_type=Path), help="Folder of the vault.")
+@click.option("--auditor", "name", help="Member of --home whose key opens the files.")
+@click.option("--keys", type=click.Path(path_type=Path), help="Folder with an auditor's hpke-*.pem files.")
+@click.option("--account", help="The auditor's account, with --keys.")
+@click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
+@click.option("--output", type=click.Path(path_type=Path), help="Write the report here instead of the terminal.")
+@click.pass_context
+@guarded
+def audit(context: click.Context, /, **given: str | Path | None) -> None:
+    r"""Check everything: each digest, sender, phase, key epoch, aggregate and model, bit for bit.
+
+    Exit code 0: nothing was found. 76: something was, and is named. Other codes: the audit could not be made.
+
+    \b
+    hemaledger audit --home RUN --auditor auditor
+    hemaledger audit --rpc URL --authority 0x... --ledger 0x... --vault DIR
+    hemaledger audit --home RUN file update.bin
+    """
+    source = _source(given)
+    context.obj = source
+    if context.invoked_subcommand is None:
+        audited = run_audit(source, _key(source.home, given))
+        _show(audited, str(given["form"]), given["output"])
+        if not audited.report.clean:
+            sys.exit(TamperedError.exit_code)
+
+
+@audit.command("file")
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.pass_obj
+@guarded
+def audit_file(source: Source, path: Path) -> None:
+    """Say whether a file is on the ledger: by whom, when, and in which round. Exit code 1 when it is not."""
+    digest = sha256(path.read_bytes())
+    click.echo(f"{path.name}: SHA-256 {show(digest)}")
+    entries = source.ledger.replay()
+    book = LedgerView(source.ledger).refresh().book
+    found = [mention for mention in mentions(entries) if mention.digest == digest]
+    for mention in found:
+        when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(mention.entry.timestamp))
+        click.echo(
+            f"  {mention.what} of round {mention.round}, recorded by {book.name_of(mention.sender)} "
+            f"({show(mention.sender)}) on {when}, block {mention.entry.position.block}, "
+            f"transaction {show(mention.entry.transaction)}"
+        )
+    if not found:
+        click.echo("  The ledger does not know this file: it was changed, or never part of this consortium.")
+        sys.exit(NOT_RECORDED)
+
+
+def run_audit(source: Source, key: AuditKey | None) -> _report.Audited:
+    """Run an audit with a progress bar and keep its report in the run's folder."""
+    started = time.perf_counter()
+    watch = Stopwatch(time.perf_counter)
+    with Progress(transient=True) as progress:
+        task = progress.add_task("Replaying rounds", total=None)
+        report, federation = Audit(source.ledger.anchor, source.vault, key, watch).run(
+            source.ledger.replay(), lambda done, of: progress.update(task, completed=done, total=of)
+        )
+    audited = _report.Audited(report, federation, now(), time.perf_counter() - started)
+    if source.home is not None:
+        _report.save(audited, source.home)
+    return audited
+
+
+def _source(given: dict[str, str | Path | None]) -> Source:
+    home = Home(Path(given["home"])) if given["home"] else None
+    vault = FolderVault(Path(given["vault"])) if given["vault"] else None
+    if given["rpc"] and given["authority"] and given["contract"] and (vault or home):
+        authority = address(parse_hex(str(given["authority"]), 20, "authority"))
+        contract = address(parse_hex(str(given["contract"]), 20, "ledger"))
+        node = NodeSettings(str(given["rpc"]))
+        settings = LedgerSettings(node, discover(node, authority, contract))
+        return Source(home, EthereumLedger(settings), vault or _of(home).vault)
+    return Source(home, open_ledger(_of(home)), vault or _of(home).vault)
+
+
+def _of(home: Home | None) -> Home:
+    if home is None:
+        raise SettingInvalid("home", "give --home, or all of --rpc, --authority, --ledger and --vault")
+    return home
+
+
+def _key(home: Home | None, given: dict[str, str | Path | None]) -> AuditKey | None:
+    if given["keys"] and given["account"]:
+        member = MemberHome(Path(given["keys"]), "auditor")
+        account = address(parse_hex(str(given["account"]), 20, "account"))
+        return AuditKey(account, Keyring(load_keys(member.folder, member.password)))
+    return audit_key(_of(home), str(given["name"])) if given["name"] else None
+
+
+def _show(audited: _report.Audited, form: str, output: str | Path | None) -> None:
+    text = {"text": _report.to_text, "json": _report.to_json, "html": _report.to_html}[form](audited)
+    if output is None:
+        click.echo(text)
+    else:
+        Path(output).write_text(text, encoding="utf-8")
+        click.echo(f"{audited.verdict} The report is in {output}.")

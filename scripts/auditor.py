@@ -1,0 +1,61 @@
+"""`hemaledger auditor`: set up an auditor and let it attest rounds while they run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fl.protocol.names import Role, show
+from fl.roles.auditor import Auditor
+from fl.storage.lock import only_one
+from scripts._agent import announce, serve_agent
+from scripts._exit import guarded
+from scripts._home import Home
+from scripts._options import home_option, name_option
+from scripts._training import evaluator, keep_data
+from scripts._wiring import create_member, open_ports, register_key
+
+
+@click.group()
+def auditor() -> None:
+    """Auditor: replay and attest each round while it runs."""
+
+
+@auditor.command()
+@home_option
+@name_option("auditor")
+@click.option("--holdout", type=click.Path(path_type=Path), help="Held-out images to evaluate every model on.")
+@guarded
+def init(home: Path, name: str, holdout: Path | None) -> None:
+    """Create the auditor's account and key."""
+    place = Home(home)
+    account = create_member(place, name, Role.AUDITOR)
+    if holdout is not None:
+        keep_data(holdout, place.member(name).data_file)
+    click.echo(f"Account of {name}: {show(account)}")
+
+
+@auditor.command()
+@home_option
+@name_option("auditor")
+@guarded
+def join(home: Path, name: str) -> None:
+    """Register the auditor's key on the ledger, after the operator admitted its account."""
+    register_key(Home(home), name)
+    click.echo(f"The key of {name} is on the ledger.")
+
+
+@auditor.command()
+@home_option
+@name_option("auditor")
+@guarded
+def run(home: Path, name: str) -> None:
+    """Replay, evaluate and attest every proposal until stopped."""
+    place = Home(home)
+    member = place.member(name)
+    notify = announce(name)
+    with only_one(member.folder):
+        agent = Auditor(open_ports(place, member, notify), evaluator(member.data_file))
+        notify("ready", {})
+        serve_agent(agent, notify)

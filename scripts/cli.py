@@ -1,0 +1,64 @@
+"""`hemaledger`: one command line, a subcommand per role and task.
+
+Commands are imported when they are called, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+COMMANDS = {
+    "demo": ("scripts.demo", "demo", "Run a whole federation on this machine, audit it and serve the site."),
+    "chain": ("scripts.chain", "chain", "The embedded Ethereum chain: run it."),
+    "consortium": ("scripts.consortium", "consortium", "Operator: found a consortium, admit and revoke members."),
+    "hospital": ("scripts.hospital", "hospital", "Hospital: set up, join and take part in rounds."),
+    "coordinator": ("scripts.coordinator", "coordinator", "Coordinator: open rounds and sum sealed updates."),
+    "auditor": ("scripts.auditor", "auditor", "Auditor: replay and attest each round while it runs."),
+    "audit": ("scripts.audit", "audit", "Check a consortium's whole history, or one file."),
+    "data": ("scripts.data", "data", "Draw synthetic cells, or divide images among hospitals."),
+    "serve": ("scripts.serve", "serve", "Serve the web site of one hospital."),
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a subcommand when it is needed."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        """Return the names in the order of a first visit."""
+        return list(COMMANDS)
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        """Import and return one command."""
+        if name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="hemaledger")
+def main() -> None:
+    r"""Hemaledger: blockchain-audited federated learning for hospitals.
+
+    \b
+    A first look:             hemaledger demo
+    Your own images:          hemaledger demo --data FOLDER_OR_NPZ
+    Check a finished run:     hemaledger audit --home RUN --auditor auditor
+    A command per role:       hemaledger hospital --help
+
+    \b
+    Exit codes: 0 fine; 65 bad input; 75 something does not answer, try again;
+    76 evidence was tampered with; 77 refused by the rules; 78 set-up is wrong.
+    """
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""`hemaledger consortium`: the operator founds a consortium, admits, revokes, and succeeds a ledger."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import click
+
+from chain.deploy import deploy, deploy_successor, hand_over
+from chain.node import NodeSettings
+from fl.protocol.names import Role, address, parse_hex, show
+from fl.protocol.records import MemberRevoked
+from fl.roles.view import LedgerView
+from scripts._exit import guarded
+from scripts._home import Deployment, Home
+from scripts._options import home_option
+from scripts._wiring import create_member, ledger_settings, load_account, open_ledger, register_member, transactions
+
+OPERATOR = "operator"
+
+
+@click.group()
+def consortium() -> None:
+    """Operator: found a consortium, admit and revoke members."""
+
+
+@consortium.command()
+@home_option
+@click.option("--rpc", required=True, help="RPC URL of an Ethereum node.")
+@click.option("--free-gas/--paid-gas", default=True, show_default=True, help="Whether transactions are free there.")
+@guarded
+def create(home: Path, rpc: str, *, free_gas: bool) -> None:
+    """Create the operator's account and deploy the contracts. The password is read from HEMALEDGER_PASSWORD."""
+    found = found_consortium(Home(home), rpc, free_gas=free_gas)
+    anchor = found.anchor
+    click.echo(f"Consortium {show(anchor.consortium)}")
+    click.echo(f"KeyAuthority {show(anchor.authority)}, FederationLedger {show(anchor.contract)}")
+    click.echo(f"Give every member {home / 'consortium.json'}.")
+
+
+@consortium.command()
+@home_option
+@click.option("--account", required=True, help="The member's Ethereum account.")
+@click.option("--role", type=click.Choice([role.name.lower() for role in Role if role != Role.OPERATOR]), required=True)
+@click.option("--name", required=True, help="The name that pages and reports show.")
+@guarded
+def register(home: Path, account: str, role: str, name: str) -> None:
+    """Admit an account in one role."""
+    ledger = open_ledger(Home(home), Home(home).member(OPERATOR))
+    register_member(ledger, address(parse_hex(account, 20, "account")), Role[role.upper()], name)
+    click.echo(f"{name} is registered as {role}.")
+
+
+@consortium.command()
+@home_option
+@click.option("--account", required=True, help="The member's Ethereum account.")
+@click.option("--reason", required=True, help="Why; it is kept on the ledger for ever, so name no patient.")
+@guarded
+def revoke(home: Path, account: str, reason: str) -> None:
+    """End a membership for good; a round it takes part in will be aborted."""
+    ledger = open_ledger(Home(home), Home(home).member(OPERATOR))
+    ledger.append(MemberRevoked(ledger.account, address(parse_hex(account, 20, "account")), reason))
+    click.echo(f"{account} is revoked.")
+
+
+@consortium.command()
+@home_option
+@guarded
+def members(home: Path) -> None:
+    """List all members, their roles and key epochs."""
+    book = LedgerView(open_ledger(Home(home))).refresh().book
+    for member in book.members.values():
+        key = f"key epoch {member.key.epoch}" if member.key else "no key"
+        state = "revoked" if member.revoked else key
+        click.echo(f"{member.name:<16} {member.role.name.lower():<12} {show(member.account)}  {state}")
+
+
+@consortium.command("hand-over")
+@home_option
+@guarded
+def hand_over_ledger(home: Path) -> None:
+    """Deploy a successor of the ledger contract and close the old one; no contract is upgraded in place."""
+    place = Home(home)
+    key = load_account(place.member(OPERATOR))
+    settings = ledger_settings(place)
+    successor = deploy_successor(settings, key)
+    hand_over(settings, key, successor)
+    place.save(Deployment(settings.node.url, successor, settings.transactions.free_gas))
+    click.echo(f"The ledger {show(settings.anchor.contract)} is closed; its successor is {show(successor.contract)}.")
+    click.echo("The coordinator opens it with the last model when it next runs.")
+
+
+def found_consortium(home: Home, url: str, *, free_gas: bool) -> Deployment:
+    """Create the operator and deploy; consortium.json is written last."""
+    create_member(home, OPERATOR, Role.OPERATOR)
+    key = load_account(home.member(OPERATOR))
+    anchor = deploy(NodeSettings(url), transactions(free_gas=free_gas), key, secrets.token_bytes(32))
+    deployment = Deployment(url, anchor, free_gas)
+    home.save(deployment)
+    return deployment

@@ -1,0 +1,61 @@
+"""`hemaledger data`: draw synthetic cells, or divide images among hospitals by subject."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fl.training.dataset import TEST, TRAIN, Dataset, save_dataset
+from fl.training.divide import divide as divide_by_subject
+from fl.training.presets import SYNTHETIC_PLAN
+from fl.training.sources import load_source
+from fl.training.synthetic import draw_dataset
+from scripts._exit import guarded
+
+
+@click.group()
+def data() -> None:
+    """Draw synthetic cells, or divide images among hospitals."""
+
+
+@data.command()
+@click.argument("output", type=click.Path(path_type=Path))
+@click.option("--seed", type=int, default=2026, show_default=True)
+@guarded
+def draw(output: Path, seed: int) -> None:
+    """Draw synthetic blood-smear cells into OUTPUT, one .npz file."""
+    drawn = draw_dataset(SYNTHETIC_PLAN, seed)
+    save_dataset(drawn, output)
+    click.echo(f"{len(drawn)} drawn cells are in {output}.")
+
+
+@data.command()
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--hospitals", type=click.IntRange(1), default=3, show_default=True)
+@click.option("--seed", type=int, default=2026, show_default=True)
+@guarded
+def divide(source: Path, folder: Path, hospitals: int, seed: int) -> None:
+    """Divide SOURCE into FOLDER: one .npz per hospital and holdout.npz; no person is in two of them."""
+    dataset = load_source(source)
+    for name, part in parts_of(dataset, hospitals, seed).items():
+        save_dataset(part, folder / f"{name}.npz")
+        counts = ", ".join(f"{n} {label}" for n, label in zip(part.class_counts(), part.class_names, strict=True))
+        click.echo(f"{name}: {len(part)} images ({counts})")
+
+
+NAMES = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta")
+HOLDOUT = "holdout"
+
+
+def hospital_names(count: int) -> list[str]:
+    """Return names for so many hospitals."""
+    return [NAMES[index] if index < len(NAMES) else f"hospital-{index + 1}" for index in range(count)]
+
+
+def parts_of(dataset: Dataset, hospitals: int, seed: int) -> dict[str, Dataset]:
+    """Return the hospitals' training images by name, and the held-out test images as `holdout`."""
+    parts = divide_by_subject(dataset.part(TRAIN), hospitals, seed)
+    named = dict(zip(hospital_names(hospitals), parts, strict=True))
+    return {**named, HOLDOUT: dataset.part(TEST)} if dataset.has(TEST) else named

@@ -1,0 +1,67 @@
+"""`hemaledger hospital`: set up a hospital, give it its images, and run it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fl.protocol.names import Role, show
+from fl.roles.hospital import Hospital
+from fl.storage.lock import only_one
+from fl.training.compute import use_threads
+from scripts._agent import announce, serve_agent
+from scripts._exit import guarded
+from scripts._home import Home
+from scripts._options import device_option, home_option, name_option
+from scripts._training import keep_data, trainer
+from scripts._wiring import create_member, open_ports, register_key
+
+
+@click.group()
+def hospital() -> None:
+    """Hospital: set up, join and take part in rounds."""
+
+
+@hospital.command()
+@home_option
+@name_option()
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of images by class, or an .npz file.")
+@guarded
+def init(home: Path, name: str, data: Path | None) -> None:
+    """Create the hospital's account and key, and take in its images. Tell the operator the account."""
+    place = Home(home)
+    account = create_member(place, name, Role.HOSPITAL)
+    if data is not None:
+        images = keep_data(data, place.member(name).data_file)
+        click.echo(f"{images} images were taken in; they never leave {place.member(name).folder}.")
+    click.echo(f"Account of {name}: {show(account)}")
+
+
+@hospital.command()
+@home_option
+@name_option()
+@guarded
+def join(home: Path, name: str) -> None:
+    """Register the hospital's key on the ledger, after the operator admitted its account."""
+    register_key(Home(home), name)
+    click.echo(f"The key of {name} is on the ledger.")
+
+
+@hospital.command()
+@home_option
+@name_option()
+@device_option
+@click.option("--threads", type=click.IntRange(1), help="CPU threads for training; all by default.")
+@guarded
+def run(home: Path, name: str, device: str, threads: int | None) -> None:
+    """Take part in every round until stopped; after a crash, start it again and it finds its place."""
+    place = Home(home)
+    member = place.member(name)
+    if threads:
+        use_threads(threads)
+    notify = announce(name)
+    with only_one(member.folder):
+        agent = Hospital(open_ports(place, member, notify), trainer(member.data_file, name, device))
+        notify("ready", {})
+        serve_agent(agent, notify)
