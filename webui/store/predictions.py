@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, undefer
 
-from webui.services import Prediction
+from fl.protocol.names import Digest
+from webui.services import Prediction, ServedModel
 from webui.store.accounts import Member
 from webui.store.appointments import IN_FORCE
 from webui.store.database import Database
@@ -138,4 +139,22 @@ def _row(patient_id: int, image_png: bytes, prediction: Prediction) -> StoredPre
         final_at=model.final_at,
         verified=model.verified,
         verified_at=model.verified_at,
+    )
+
+
+def served_model(row: StoredPrediction) -> ServedModel:
+    """Return the model that made a stored prediction, as it was known at that moment (metrics are not kept)."""
+    return ServedModel(
+        round=row.model_round,
+        model_digest=Digest(row.model_digest),
+        envelope_digest=Digest(row.envelope_digest),
+        protection=row.protection,
+        coordinator_name=row.coordinator_name,
+        final_at=row.final_at,
+        attested_by=tuple(row.attested_by),
+        metrics=None,
+        verified=row.verified,
+        verified_at=row.verified_at,
+        class_names=(row.positive_class,),
+        positive_class=row.positive_class,
     )

@@ -1,0 +1,62 @@
+"""One check of one image, from upload to stored result.
+
+Invariant: the file is decoded whole before anything else happens with it; only pixels that we encoded are stored.
+
+Source: OWASP File Upload Cheat Sheet (image rewriting).
+Not here: pages; the model (services.py).
+"""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+from werkzeug.datastructures import FileStorage
+
+from fl.protocol.errors import TooLarge
+from fl.training.images import Pixels, decode_image, encode_png
+from webui.site import Site
+from webui.store.throttle import Meter
+
+STORED_SIDE_PX = 1024
+"""A stored picture is for people to look at; larger ones are scaled down to this."""
+NEUTRAL_NAME = "you uploaded"
+"""Never the file's own name, which may be a patient's."""
+
+
+def check_image(site: Site, patient_id: int, upload: FileStorage) -> int:
+    """Predict, store, and return the id of the check.
+
+    Raises:
+        TooManyAttempts: the patient had too many images checked.
+        ImageUnreadable, TooLarge: the upload is no acceptable image.
+        UnavailableError, TamperedError: there is no prediction (services.PredictionService).
+    """
+    site.throttle.take(Meter("check", str(patient_id), site.config.limits.checks))
+    data = read_capped(upload, site.config.image_cap)
+    pixels = decode_image(data, NEUTRAL_NAME)
+    prediction = site.services.predictions.predict(data, NEUTRAL_NAME)
+    return site.predictions.add(patient_id, encode_png(_shrink(pixels)), prediction)
+
+
+def read_capped(upload: FileStorage, cap: int) -> bytes:
+    """Return the file.
+
+    Raises:
+        TooLarge: more than `cap` bytes.
+    """
+    data = upload.stream.read(cap + 1)
+    if len(data) > cap:
+        upload.stream.seek(0, io.SEEK_END)
+        raise TooLarge(upload.stream.tell(), cap)
+    return data
+
+
+def _shrink(pixels: Pixels) -> Pixels:
+    """Return uint8 [H, W, 3] with neither side above 1024 px."""
+    if max(pixels.shape[:2]) <= STORED_SIDE_PX:
+        return pixels
+    image = Image.fromarray(pixels)
+    image.thumbnail((STORED_SIDE_PX, STORED_SIDE_PX), Image.Resampling.LANCZOS)
+    return np.asarray(image, dtype=np.uint8)

@@ -1,0 +1,100 @@
+"""The forms, and what they accept.
+
+Invariant: every form that changes something is one of these, so every one carries a CSRF token.
+
+Source: NIST SP 800-63B, 5.1.1.2 (passwords).
+Not here: what happens with the values (pages/).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from flask_wtf import FlaskForm
+from flask_wtf.file import FileField, FileRequired
+from wtforms import DateField, EmailField, PasswordField, StringField, SubmitField
+from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
+
+from webui.store.accounts import fold_email
+from webui.store.models import EMAIL_CHARS, NAME_CHARS
+from webui.store.passwords import MAX_CHARS, MIN_CHARS
+from webui.store.refusals import EmailMalformed
+
+EARLIEST_BIRTH = date(1900, 1, 1)
+
+
+class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF brings no types
+    """A form of this site."""
+
+
+class PressForm(Form):
+    """A button that changes something: nothing but the CSRF token."""
+
+    submit = SubmitField()
+
+
+class SignUpForm(Form):
+    """A new patient."""
+
+    name = StringField("Full name", [InputRequired("Please tell us your name."), Length(max=NAME_CHARS)])
+    date_of_birth = DateField("Date of birth", [InputRequired("Please give your date of birth.")])
+    email = EmailField("E-mail address", [InputRequired("Please give your e-mail address."), Length(max=EMAIL_CHARS)])
+    password = PasswordField(
+        "Password",
+        [
+            InputRequired("Please choose a password."),
+            Length(MIN_CHARS, MAX_CHARS, f"Between {MIN_CHARS} and {MAX_CHARS} characters, please."),
+        ],
+    )
+    again = PasswordField("Password again", [EqualTo("password", "The two passwords differ.")])
+    submit = SubmitField("Create account")
+
+    def __init__(self, today: date) -> None:
+        super().__init__()
+        self._today = today
+
+    def validate_name(self, field: StringField) -> None:
+        """Refuse blanks and control characters."""
+        if not field.data.strip() or not field.data.isprintable():
+            raise ValidationError("Please tell us your name.")
+
+    def validate_email(self, field: EmailField) -> None:
+        """Refuse what cannot be an address."""
+        try:
+            fold_email(field.data)
+        except EmailMalformed as error:
+            raise ValidationError(str(error)) from error
+
+    def validate_date_of_birth(self, field: DateField) -> None:
+        """Refuse days ahead and centuries ago."""
+        if not EARLIEST_BIRTH <= field.data <= self._today:
+            raise ValidationError("This cannot be a date of birth.")
+
+    def validate_password(self, field: PasswordField) -> None:
+        """Refuse a password that is the address or the name, or one character over and over."""
+        folded = field.data.casefold()
+        known = {(self.email.data or "").strip().casefold(), (self.name.data or "").strip().casefold()}
+        if folded in known or len(set(folded)) < len("abcd"):
+            raise ValidationError("This password is too easy to guess.")
+
+
+class SignInForm(Form):
+    """Somebody with an account."""
+
+    email = EmailField("E-mail address", [InputRequired("Please give your e-mail address."), Length(max=EMAIL_CHARS)])
+    password = PasswordField("Password", [InputRequired("Please give your password."), Length(max=MAX_CHARS)])
+    submit = SubmitField("Sign in")
+
+
+class ImageForm(Form):
+    """A blood-cell image to check."""
+
+    image = FileField("Blood-cell image", [FileRequired("Please choose an image first.")])
+    submit = SubmitField("Check this image")
+
+
+class LedgerFileForm(Form):
+    """A file to look up on the ledger."""
+
+    file = FileField("File", [FileRequired("Please choose a file first.")])
+    submit = SubmitField("Look it up")

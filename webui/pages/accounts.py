@@ -1,0 +1,91 @@
+"""Signing up, in and out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from webui.errors import status_of
+from webui.forms import SignInForm, SignUpForm
+from webui.login import begin_session, end_session, safe_next, start_page, visitor
+from webui.site import Site, site
+from webui.store.accounts import Member, NewAccount, PatientFacts
+from webui.store.models import SiteRole
+from webui.store.refusals import AccountExists, SignInRefused
+from webui.store.throttle import Meter
+
+blueprint = Blueprint("accounts", __name__)
+
+
+@blueprint.route("/sign-up", methods=["GET", "POST"])
+def sign_up() -> ResponseReturnValue:
+    """Create a patient's account and sign in."""
+    here = site()
+    form = SignUpForm(datetime.fromtimestamp(here.services.clock(), here.config.tz).date())
+    status = 200
+    if form.validate_on_submit():
+        try:
+            begin_session(_create(here, form))
+        except AccountExists as error:
+            form.email.errors, status = [str(error)], status_of(error)
+        else:
+            flash("Welcome. Your account is ready.", "good")
+            return redirect(url_for("checks.new"))
+    elif form.is_submitted():
+        status = 400
+    return render_template("accounts/sign_up.html", form=form), status
+
+
+@blueprint.route("/sign-in", methods=["GET", "POST"])
+def sign_in() -> ResponseReturnValue:
+    """Sign in and go where one came from."""
+    form, status = SignInForm(), 200
+    found = visitor()
+    if found is not None and request.method == "GET":
+        return redirect(start_page(found))
+    if form.validate_on_submit():
+        try:
+            found = _verify(site(), form)
+        except SignInRefused as error:
+            form.password.errors, status = [str(error)], status_of(error)
+        else:
+            begin_session(found)
+            return redirect(safe_next(request.args.get("next")) or start_page(found))
+    return render_template("accounts/sign_in.html", form=form), status
+
+
+@blueprint.post("/sign-out")
+def sign_out() -> ResponseReturnValue:
+    """End all sessions of this account."""
+    end_session()
+    flash("You are signed out on all devices.", "plain")
+    return redirect(url_for("home.index"))
+
+
+def _create(here: Site, form: SignUpForm) -> Member:
+    here.throttle.take(Meter("sign-up", _address(), here.config.limits.sign_up_address))
+    facts = PatientFacts(form.date_of_birth.data)
+    return here.accounts.create(
+        NewAccount(SiteRole.PATIENT, form.email.data, form.name.data, form.password.data, facts)
+    )
+
+
+def _verify(here: Site, form: SignInForm) -> Member:
+    """Return who signs in; only failures stay counted."""
+    limits, who = here.config.limits, form.email.data.strip().casefold()
+    pair = Meter("sign-in pair", f"{_address()} {who}", limits.sign_in_pair)
+    shared = (
+        Meter("sign-in account", who, limits.sign_in_account),
+        Meter("sign-in address", _address(), limits.sign_in_address),
+    )
+    here.throttle.take(pair, *shared)
+    found = here.accounts.sign_in(form.email.data, form.password.data)
+    here.throttle.forget(pair)
+    here.throttle.give_back(*shared)
+    return found
+
+
+def _address() -> str:
+    return request.remote_addr or "unknown"

@@ -1,0 +1,65 @@
+"""Appointments of a patient: choose a doctor, a free slot, confirm; cancel."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from webui.forms import PressForm
+from webui.login import member, only
+from webui.site import site
+from webui.store.models import SiteRole
+from webui.words import on_day
+
+blueprint = Blueprint("appointments", __name__, url_prefix="/appointments")
+
+
+@blueprint.get("/")
+@only(SiteRole.PATIENT)
+def mine() -> ResponseReturnValue:
+    """List the patient's appointments."""
+    bookings = site().appointments.of_patient(member().id)
+    return render_template("appointments/mine.html", bookings=bookings, now=site().services.clock())
+
+
+@blueprint.get("/doctors")
+@only(SiteRole.PATIENT)
+def doctors() -> ResponseReturnValue:
+    """List the doctors with their next free slot."""
+    book = site().appointments
+    found = [(doctor, book.free_slots(doctor.account_id)[:1]) for doctor in book.doctors()]
+    return render_template("appointments/doctors.html", doctors=found)
+
+
+@blueprint.get("/doctors/<int:doctor_id>")
+@only(SiteRole.PATIENT)
+def slots(doctor_id: int) -> ResponseReturnValue:
+    """Show a doctor's free slots by day."""
+    book, zone = site().appointments, site().config.tz
+    free = groupby(book.free_slots(doctor_id), lambda slot: on_day(slot.starts_at, zone))
+    days = [(day, list(times)) for day, times in free]
+    return render_template("appointments/slots.html", doctor=book.doctor(doctor_id), days=days)
+
+
+@blueprint.route("/doctors/<int:doctor_id>/<int:starts_at>", methods=["GET", "POST"])
+@only(SiteRole.PATIENT)
+def confirm(doctor_id: int, starts_at: int) -> ResponseReturnValue:
+    """Ask once more, then book."""
+    book = site().appointments
+    if PressForm().validate_on_submit():
+        book.book(member().id, doctor_id, starts_at)
+        flash("Your appointment is booked.", "good")
+        return redirect(url_for("appointments.mine"))
+    slot = book.slot(doctor_id, starts_at)
+    return render_template("appointments/confirm.html", doctor=book.doctor(doctor_id), slot=slot)
+
+
+@blueprint.post("/<int:appointment_id>/cancel")
+@only(SiteRole.PATIENT)
+def cancel(appointment_id: int) -> ResponseReturnValue:
+    """Give a slot back."""
+    site().appointments.cancel(member().id, appointment_id)
+    flash("Your appointment is cancelled.", "plain")
+    return redirect(url_for("appointments.mine"))

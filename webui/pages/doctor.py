@@ -1,0 +1,40 @@
+"""A doctor's pages: the appointments, and the checks of patients who hold one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import groupby
+
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+
+from webui.login import member, only
+from webui.site import Site, site
+from webui.store.models import SiteRole
+from webui.words import on_day
+
+blueprint = Blueprint("doctor", __name__, url_prefix="/doctor")
+
+
+@blueprint.get("/")
+@only(SiteRole.DOCTOR)
+def agenda() -> ResponseReturnValue:
+    """List today's and later appointments by day, with each patient's newest check."""
+    here = site()
+    bookings = here.appointments.of_doctor(member().id, _midnight(here))
+    days = [(day, list(rows)) for day, rows in groupby(bookings, lambda row: on_day(row.starts_at, here.config.tz))]
+    latest = here.predictions.latest_of(booking.patient_id for booking in bookings)
+    return render_template("doctor/agenda.html", days=days, latest=latest, now=here.services.clock())
+
+
+@blueprint.get("/patients/<int:patient_id>")
+@only(SiteRole.DOCTOR)
+def patient(patient_id: int) -> ResponseReturnValue:
+    """Show a patient of this doctor."""
+    found, checks = site().predictions.patient_of(member().id, patient_id)
+    return render_template("doctor/patient.html", patient=found, checks=checks)
+
+
+def _midnight(here: Site) -> int:
+    now = datetime.fromtimestamp(here.services.clock(), here.config.tz)
+    return int(now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp())

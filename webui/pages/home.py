@@ -1,0 +1,36 @@
+"""The first page: what this is, and which model serves."""
+
+from __future__ import annotations
+
+from flask import Blueprint, current_app, render_template
+from flask.typing import ResponseReturnValue
+
+from fl.protocol.errors import HemaledgerError, TamperedError
+from webui.errors import ALARM, ErrorPage, page_of
+from webui.services import ServedModel
+from webui.site import site
+
+blueprint = Blueprint("home", __name__)
+
+
+@blueprint.get("/")
+def index() -> ResponseReturnValue:
+    """Show the home page; it renders without a model too."""
+    found = _model()
+    model = found if isinstance(found, ServedModel) else None
+    return render_template("home.html", model=model, trouble=None if model else found)
+
+
+@blueprint.get("/health")
+def health() -> ResponseReturnValue:
+    """Say that the site runs; a probe of the process, not of the chain."""
+    return {"status": "ok"}
+
+
+def _model() -> ServedModel | ErrorPage:
+    try:
+        return site().services.predictions.model()
+    except HemaledgerError as error:
+        if isinstance(error, TamperedError):
+            current_app.logger.critical(ALARM, error.name, error, error.facts())
+        return page_of(error)

@@ -1,0 +1,45 @@
+// Shows the chosen picture and says early when a file is too large. The server checks everything again.
+"use strict";
+
+document.querySelectorAll("[data-drop]").forEach((drop) => {
+  const input = drop.querySelector("input[type=file]");
+  const preview = drop.querySelector("[data-preview]");
+  const icon = drop.querySelector("[data-drop-icon]");
+  const error = drop.querySelector("[data-drop-error]");
+
+  const show = () => {
+    const file = input.files[0];
+    const tooLarge = file !== undefined && file.size > Number(input.dataset.cap);
+    input.classList.toggle("is-invalid", tooLarge);
+    error.textContent = tooLarge ? "This file is larger than this page accepts. Please choose a smaller one." : "";
+    const picture = file !== undefined && !tooLarge && file.type.startsWith("image/");
+    if (preview.src) { URL.revokeObjectURL(preview.src); }
+    if (picture) { preview.src = URL.createObjectURL(file); } else { preview.removeAttribute("src"); }
+    preview.hidden = !picture;
+    icon.hidden = picture;
+  };
+
+  preview.addEventListener("error", () => { preview.hidden = true; icon.hidden = false; });
+  input.addEventListener("change", show);
+  ["dragover", "dragleave", "drop"].forEach((name) => {
+    drop.addEventListener(name, (event) => {
+      event.preventDefault();
+      drop.classList.toggle("drop-over", name === "dragover");
+    });
+  });
+  drop.addEventListener("drop", (event) => {
+    if (event.dataTransfer.files.length > 0) { input.files = event.dataTransfer.files; show(); }
+  });
+});
+
+document.querySelectorAll("form[data-upload]").forEach((form) => {
+  form.addEventListener("submit", (event) => {
+    const input = form.querySelector("input[type=file]");
+    if (input.classList.contains("is-invalid") && input.files.length > 0 && input.files[0].size > Number(input.dataset.cap)) {
+      event.preventDefault();
+      input.focus();
+      return;
+    }
+    form.querySelector("[type=submit]").setAttribute("aria-busy", "true");
+  });
+});

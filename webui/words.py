@@ -1,0 +1,175 @@
+"""Numbers and facts as words for people: pure functions, used by the templates.
+
+Invariant: a sentence says no more than the facts do; `verified=False` is always said.
+
+Source: PROTOCOL.md 5S (a sealed round is shown as such) and 8 ("unverified since T"); GMC guidance on sharing
+uncertainty with patients.
+Not here: HTML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from webui.services import ServedModel
+
+UNSURE_FROM = 0.35
+UNSURE_TO = 0.65
+SHARES = {"accuracy", "balanced_accuracy", "sensitivity", "specificity", "precision", "recall", "f1", "npv", "ppv"}
+NAMES = {
+    "auroc": "AUROC",
+    "auc": "AUROC",
+    "f1": "F1",
+    "npv": "Negative predictive value",
+    "ppv": "Positive predictive value",
+}
+PHASES = {
+    "open": ("Open", "hospitals train and commit their updates", "wait"),
+    "frozen": ("Frozen", "the set of updates is fixed", "wait"),
+    "proposed": ("Proposed", "the new model awaits the auditors", "wait"),
+    "final": ("Final", "auditors attested the new model", "good"),
+    "aborted": ("Aborted", "the previous model stands", "bad"),
+}
+PROTECTIONS = {
+    "masked": ("Masked", "Nobody, not even the coordinator, could read a single hospital's update."),
+    "sealed": ("Sealed", "The coordinator could read each hospital's update; other hospitals could not."),
+}
+
+
+@dataclass(frozen=True)
+class Saying:
+    """A finding in words and the tone it is shown in: good, wait, bad or plain."""
+
+    tone: str
+    title: str
+    text: str
+
+
+def verdict(label: str, positive_class: str, probability: float) -> Saying:
+    """Return what a prediction means, in careful words; `probability` is that of `positive_class`, in 0..1."""
+    if UNSURE_FROM < probability < UNSURE_TO:
+        return Saying(
+            "wait",
+            "The model is not sure about this cell",
+            "What it sees fits a healthy cell about as well as a leukemic one. Another image, and a doctor, can tell "
+            "more.",
+        )
+    if label == positive_class:
+        return Saying(
+            "bad",
+            "This cell looks like a leukemic blast to the model",
+            "That is a reason to have it looked at, not a diagnosis. Please show this result to a doctor soon; blood "
+            "counts and an examination decide.",
+        )
+    return Saying(
+        "good",
+        "This cell looks healthy to the model",
+        "One cell cannot rule out a disease. If you feel unwell, or a doctor has asked for tests, please go on with "
+        "them.",
+    )
+
+
+def verification(model: ServedModel, zone: ZoneInfo) -> Saying:
+    """Return whether, when and how the ledger confirmed a model."""
+    if not model.verified:
+        return Saying(
+            "wait",
+            f"Unverified since {when(model.verified_at, zone)}",
+            "The ledger did not answer when this model was used. It had been verified at the time given here, against "
+            f"the ledger's record of round {model.round}; whether the ledger has moved on since is not known.",
+        )
+    return Saying(
+        "good",
+        f"Verified on the ledger, {when(model.verified_at, zone)}",
+        f"The digest of the model file is the one recorded for round {model.round} by {model.coordinator_name}; "
+        f"{attested(model.attested_by)} The round is final since {when(model.final_at, zone)}. Only after these checks "
+        "was the file decrypted.",
+    )
+
+
+def attested(names: Sequence[str]) -> str:
+    """Return who replayed a round."""
+    if not names:
+        return "no auditor has attested it."
+    return f"{listing(names)} replayed the round and got the same model."
+
+
+def listing(names: Sequence[str]) -> str:
+    """Return names as English enumerates them."""
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+
+
+def when(seconds: int, zone: ZoneInfo) -> str:
+    """Return a moment with date, time and zone."""
+    moment = datetime.fromtimestamp(seconds, zone)
+    return f"{moment.day} {moment:%b %Y, %H:%M} {moment.tzname()}"
+
+
+def on_day(seconds: int, zone: ZoneInfo) -> str:
+    """Return the day of a moment."""
+    moment = datetime.fromtimestamp(seconds, zone)
+    return f"{moment:%A}, {moment.day} {moment:%B %Y}"
+
+
+def at_time(seconds: int, zone: ZoneInfo) -> str:
+    """Return the time of day of a moment."""
+    return f"{datetime.fromtimestamp(seconds, zone):%H:%M}"
+
+
+def iso(seconds: int, zone: ZoneInfo) -> str:
+    """Return a moment for the `datetime` attribute of a `time` element."""
+    return datetime.fromtimestamp(seconds, zone).isoformat()
+
+
+def birthday(day: date) -> str:
+    """Return a date of birth."""
+    return f"{day.day} {day:%B %Y}"
+
+
+def percent(share: float) -> str:
+    """Return a share in 0..1 in whole per cent; never 0 % or 100 %, which would claim certainty."""
+    rounded = round(share * 100)
+    return "below 1 %" if rounded < 1 else "above 99 %" if rounded > 99 else f"{rounded} %"  # noqa: PLR2004 per cent
+
+
+def metric_name(name: str) -> str:
+    """Return a metric's name for people."""
+    return NAMES.get(name, name.replace("_", " ").capitalize())
+
+
+def metric_value(name: str, value: float) -> str:
+    """Return a metric's value for people: shares in per cent with one place, other numbers as they are."""
+    if name in SHARES:
+        return f"{value * 100:.1f} %"
+    return f"{value:,.0f}" if float(value).is_integer() and abs(value) > 1 else f"{value:.3f}"
+
+
+def phase(name: str) -> Saying:
+    """Return a round's phase: name, what happens in it, tone."""
+    title, text, tone = PHASES.get(name, (name.capitalize(), "", "plain"))
+    return Saying(tone, title, text)
+
+
+def protection(name: str) -> Saying:
+    """Return what hid the hospitals' updates in a round, and from whom."""
+    title, text = PROTECTIONS.get(name, (name.capitalize(), ""))
+    return Saying("plain", title, text)
+
+
+def hexed(raw: bytes) -> str:
+    """Return bytes as 0x-hexadecimal."""
+    return "0x" + raw.hex()
+
+
+def shortened(raw: bytes) -> str:
+    """Return the two ends of a digest, enough to compare at a glance."""
+    text = raw.hex()
+    return f"{text[:8]}…{text[-6:]}"
+
+
+def bars(raw: bytes) -> list[tuple[int, int]]:
+    """Return a digest as a picture: for every byte its place and its height in 4..28."""
+    return [(index * 5, 4 + byte * 24 // 255) for index, byte in enumerate(raw)]
