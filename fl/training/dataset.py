@@ -184,9 +184,10 @@ def read_npz(path: Path) -> Mapping[str, npt.NDArray[np.generic]]:
         DatasetUnusable: the file is missing, damaged, or holds Python objects.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise DatasetUnusable(path.name, "it is a single array, not an .npz archive")
+        file = np.load(path, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise DatasetUnusable(path.name, "it is a single array, not an .npz archive")
+        with file:
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
         raise DatasetUnusable(path.name, f"it is no readable .npz file ({error})") from error

@@ -48,8 +48,9 @@ class Predictor:
         """Return float32 [n, classes], rows summing to 1, for uint8 [n, H, W, 3]; other sizes are fitted first."""
         size_px = self.spec.size_px
         if images.shape[1:3] != (size_px, size_px):
-            images = np.stack([fit_square(image, size_px) for image in images])
-        rows = []
+            fitted = [fit_square(image, size_px) for image in images]
+            images = np.stack(fitted) if fitted else np.zeros((0, size_px, size_px, 3), np.uint8)
+        rows = [np.zeros((0, self.spec.classes), np.float32)]
         with torch.inference_mode():
             for start in range(0, len(images), BATCH):
                 batch = to_tensor(images[start : start + BATCH]).to(self._device)

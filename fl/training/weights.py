@@ -90,9 +90,12 @@ class Manifest:
             rows = json.loads(data)
             manifest = cls(tuple(row["name"] for row in rows), tuple(tuple(row["shape"]) for row in rows))
             canonical = manifest.to_bytes()
+            typed = all(type(name) is str for name in manifest.names) and all(
+                type(side) is int and side > 0 for shape in manifest.shapes for side in shape
+            )
         except (ValueError, TypeError, KeyError) as error:
             raise WeightsMismatch("the manifest is no list of names and shapes") from error
-        if canonical != data or len(set(manifest.names)) != len(manifest.names):
+        if not typed or canonical != data or len(set(manifest.names)) != len(manifest.names):
             raise WeightsMismatch("the manifest is not in its canonical form")
         return manifest
 
