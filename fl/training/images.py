@@ -32,7 +32,8 @@ CNMC_SIDE_PX = 450
 CNMC_CENTRE_PX = 320
 MEAN = 0.2
 STD = 0.2
-"""Chosen for dark cells on black (measured). The same for all channels and data sets, so that hospitals need not agree on statistics of their patients."""
+"""Chosen for dark cells on black; the same for all channels and data sets, so that hospitals need not agree on
+statistics of their patients."""
 
 
 def decode_image(data: bytes, name: str) -> Pixels:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def test_an_unwritable_place_leaves_nothing(cells: Dataset, tmp_path: Path) -> N
         ({"groups": np.full(24, "same person")}, "in train and in test"),
     ],
 )
-def test_an_inconsistent_data_set_cannot_exist(cells: Dataset, change: dict[str, np.ndarray], why: str) -> None:
+def test_an_inconsistent_data_set_cannot_exist(cells: Dataset, change: dict[str, Any], why: str) -> None:
     with pytest.raises(DatasetUnusable, match=why):
         replace(cells, **change)
 
@@ -82,7 +83,8 @@ def test_damaged_and_foreign_files_are_refused(cells: Dataset, tmp_path: Path) -
 def test_pickled_objects_are_refused_unopened(tmp_path: Path) -> None:
     path = tmp_path / "evil.npz"
     names = ("images", "labels", "groups", "split", "class_names")
-    np.savez(path, **{name: np.array([object()], dtype=object) for name in names})
+    arrays: dict[str, Any] = {name: np.array([object()], dtype=object) for name in names}
+    np.savez(path, **arrays)
     with pytest.raises(DatasetUnusable):
         load_dataset(path)
 
