@@ -25,26 +25,21 @@ class Preset:
     rounds: int
 
 
-@dataclass(frozen=True)
-class DemoPreset(Preset):
-    """A preset together with the drawn cells it is meant for."""
-
-    plan: SyntheticPlan
-
-
 DEFAULT_SPEC = ModelSpec(width=40)
 DEFAULT_ROUNDS = 10
 DEFAULT_LOCAL = LocalConfig(
     epochs=2, batch=32, lr=1e-3, lr_final=1e-4, horizon=DEFAULT_ROUNDS, augment=1.0, class_balance=1.0
 )
-REAL = Preset(DEFAULT_SPEC, DEFAULT_LOCAL, DEFAULT_ROUNDS)
+DEFAULT_PRESET = Preset(DEFAULT_SPEC, DEFAULT_LOCAL, DEFAULT_ROUNDS)
+"""For real cells: C-NMC and its like."""
 
-DEMO_ROUNDS = 5
-DEMO = DemoPreset(
+SYNTHETIC_PLAN = SyntheticPlan(subjects=36, cells=20)
+_SYNTHETIC_ROUNDS = 5
+SYNTHETIC_PRESET = Preset(
     ModelSpec(width=24),
-    LocalConfig(epochs=2, batch=16, lr=2e-3, lr_final=2e-4, horizon=DEMO_ROUNDS, class_balance=1.0),
-    DEMO_ROUNDS,
-    SyntheticPlan(subjects=36, cells=20),
+    LocalConfig(epochs=2, batch=16, lr=2e-3, lr_final=2e-4, horizon=_SYNTHETIC_ROUNDS, class_balance=1.0),
+    _SYNTHETIC_ROUNDS,
 )
+"""For the cells of `SYNTHETIC_PLAN`: a demonstration within a minute or so."""
 
-PRESETS: dict[str, Preset] = {"real": REAL, "demo": DEMO}
+PRESETS: dict[str, Preset] = {"real": DEFAULT_PRESET, "synthetic": SYNTHETIC_PRESET}

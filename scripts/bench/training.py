@@ -29,7 +29,7 @@ from fl.training.local import LocalResult, TrainContext, train_local
 from fl.training.metrics import Metrics
 from fl.training.model import ModelSpec, build_model
 from fl.training.predict import Predictor, evaluate
-from fl.training.presets import DEMO, PRESETS, Preset
+from fl.training.presets import PRESETS, SYNTHETIC_PLAN, Preset
 from fl.training.sources import load_source
 from fl.training.synthetic import draw_dataset
 from fl.training.weights import Vector, to_vector
@@ -100,7 +100,7 @@ def _table(outcomes: list[RoundOutcome], title: str) -> Table:
 
 def _federation(data: Path | None, preset: Preset, hospitals: int, seed: int, device: str) -> Federation:
     """Load or draw the data, fit the preset to it and deal it to the hospitals."""
-    dataset = load_source(data, preset.spec.size_px) if data else draw_dataset(DEMO.plan, seed)
+    dataset = load_source(data, preset.spec.size_px) if data else draw_dataset(SYNTHETIC_PLAN, seed)
     spec = replace(preset.spec, size_px=min(preset.spec.size_px, dataset.size_px), classes=len(dataset.class_names))
     dealt = divide(dataset.fitted(spec.size_px), hospitals, seed)
     return Federation(spec, preset.local, dealt, dataset.part(TEST), seed, device)
@@ -108,7 +108,9 @@ def _federation(data: Path | None, preset: Preset, hospitals: int, seed: int, de
 
 @click.command()
 @click.option("--data", type=click.Path(exists=True, path_type=Path), help="Folder or .npz; drawn cells without it.")
-@click.option("--preset", "preset_name", type=click.Choice(sorted(PRESETS)), help="Default: real for data, else demo.")
+@click.option(
+    "--preset", "preset_name", type=click.Choice(sorted(PRESETS)), help="Default: real for data, else synthetic."
+)
 @click.option("--hospitals", default=3, show_default=True, type=click.IntRange(1, 100))
 @click.option("--rounds", type=click.IntRange(1, 1000), help="Default: the preset's.")
 @click.option("--seed", "seeds", multiple=True, default=(1,), show_default=True, type=int)
@@ -125,7 +127,7 @@ def main(  # noqa: PLR0913, PLR0917  # one parameter per option
 ) -> None:
     """Run plain FedAvg and print its metrics per round."""
     console = Console()
-    preset = PRESETS[preset_name or ("real" if data else "demo")]
+    preset = PRESETS[preset_name or ("real" if data else "synthetic")]
     count = rounds or preset.rounds
     preset = replace(preset, local=replace(preset.local, horizon=count))
     runs = []
