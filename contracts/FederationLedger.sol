@@ -30,7 +30,7 @@ contract FederationLedger is IFederationLedger {
     /// @inheritdoc IFederationLedger
     IFederationLedger public immutable override predecessor;
 
-    bytes32 private immutable _CONSORTIUM;
+    bytes32 private immutable _consortium;
 
     /// @inheritdoc IFederationLedger
     address public override successor;
@@ -54,6 +54,8 @@ contract FederationLedger is IFederationLedger {
         _;
     }
 
+    /// @notice Begin a ledger; the coordinator opens it with {openFederation}.
+    /// @dev Reverts with PredecessorMismatch when the predecessor belongs to another authority.
     /// @param authority_ The consortium's membership and keys.
     /// @param predecessor_ The ledger this one succeeds, of the same authority; or zero.
     constructor(IKeyAuthority authority_, IFederationLedger predecessor_) {
@@ -61,7 +63,7 @@ contract FederationLedger is IFederationLedger {
         if (!first && address(predecessor_.authority()) != address(authority_)) revert PredecessorMismatch();
         authority = authority_;
         predecessor = predecessor_;
-        _CONSORTIUM = authority_.consortium();
+        _consortium = authority_.consortium();
     }
 
     /// @inheritdoc IFederationLedger
@@ -160,7 +162,7 @@ contract FederationLedger is IFederationLedger {
         bytes32 setDigest = sha256(
             abi.encodePacked(
                 "BAFL/1/set3",
-                _CONSORTIUM,
+                _consortium,
                 uint64(block.chainid),
                 address(this),
                 round,

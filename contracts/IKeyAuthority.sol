@@ -95,8 +95,9 @@ interface IKeyAuthority {
 
     /// @notice Register the sender's first HPKE key.
     /// @dev Reverts, in this order: UnknownSender, RevokedSender; WrongRole for the operator, who holds no key;
-    /// KeyEpochMismatch(current + 1, epoch) unless `epoch` is 1 and there is no key yet; KeyInvalid. The proof is ECDSA-P256-SHA256 over "BAFL/1/pop" ‖ consortium[32] ‖ chainId u64 ‖ this[20] ‖
-    /// sender[20] ‖ epoch u32 ‖ publicKey[65]. Emits {KeyRegistered}.
+    /// KeyEpochMismatch(current + 1, epoch) unless `epoch` is 1 and there is no key yet; KeyInvalid. The proof is
+    /// ECDSA-P256-SHA256 over "BAFL/1/pop" ‖ consortium[32] ‖ chainId u64 ‖ this[20] ‖ sender[20] ‖ epoch u32 ‖
+    /// publicKey[65]. Emits {KeyRegistered}.
     /// @param epoch Must be 1.
     /// @param publicKey 0x04 ‖ X ‖ Y, 65 bytes.
     /// @param proof r ‖ s, 64 bytes, low s.

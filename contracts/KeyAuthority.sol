@@ -27,6 +27,7 @@ contract KeyAuthority is IKeyAuthority {
 
     mapping(address account => Member member) private _members;
 
+    /// @notice Found a consortium; the creator is its operator.
     /// @param consortium_ 32 random bytes.
     constructor(bytes32 consortium_) {
         consortium = consortium_;
