@@ -8,10 +8,10 @@ import click
 
 from fl.training.dataset import TEST, TRAIN, Dataset, save_dataset
 from fl.training.divide import divide as divide_by_subject
-from fl.training.presets import SYNTHETIC_PLAN
 from fl.training.sources import load_source
 from fl.training.synthetic import draw_dataset
 from scripts._exit import guarded
+from scripts._presets import DRAWN_PLAN
 
 
 @click.group()
@@ -25,7 +25,7 @@ def data() -> None:
 @guarded
 def draw(output: Path, seed: int) -> None:
     """Draw synthetic blood-smear cells into OUTPUT, one .npz file."""
-    drawn = draw_dataset(SYNTHETIC_PLAN, seed)
+    drawn = draw_dataset(DRAWN_PLAN, seed)
     save_dataset(drawn, output)
     click.echo(f"{len(drawn)} drawn cells are in {output}.")
 

@@ -1,0 +1,104 @@
+"""`hemaledger serve`: the web site of one hospital."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from pathlib import Path
+
+import click
+import waitress
+from flask import Flask
+
+from fl.protocol.errors import PortInUse
+from fl.roles.served import ModelReader
+from fl.roles.view import Keyring
+from fl.storage.files import write_atomic
+from fl.storage.keyring import load_keys
+from scripts._exit import guarded
+from scripts._home import Home
+from scripts._options import home_option, name_option
+from scripts._wiring import now, open_ledger
+from webui.app import create_app
+from webui.config import SiteConfig
+from webui.federation import FederationAudits, FederationPredictions
+from webui.services import Services
+from webui.site import EXTENSION
+from webui.store.demo import demo_accounts
+
+THREADS = 8
+
+
+@click.command()
+@home_option
+@name_option()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option("--hospital-name", default="Hemaledger Clinic", show_default=True, help="What the pages show.")
+@click.option("--zone", default="UTC", show_default=True, help="IANA time zone of the hospital.")
+@click.option("--tls/--no-tls", default=False, show_default=True, help="Whether a TLS proxy stands in front.")
+@guarded
+def serve(home: Path, name: str, **given: str | int | bool) -> None:
+    """Serve patients, doctors and auditors with the model that the ledger confirms, as hospital NAME."""
+    place = Home(home)
+    host, port = str(given["host"]), int(given["port"])
+    config = site_config(place, str(given["hospital_name"]), str(given["zone"]), tls=bool(given["tls"]))
+    check_port(host, port)
+    app = build_site(place, name, config)
+    click.echo(f"The site is at http://{host}:{port}")
+    run_site(app, host, port)
+
+
+def site_config(home: Home, hospital: str, zone: str, *, tls: bool, demo: bool = False) -> SiteConfig:
+    """Return the site's settings; its secret is created once and kept."""
+    secret = home.folder / "site" / "secret"
+    if not secret.exists():
+        write_atomic(secret, secrets.token_bytes(32), mode=0o600)
+    return SiteConfig(
+        database_url=f"sqlite:///{(home.folder / 'site' / 'site.sqlite').resolve()}",
+        secret_key=secret.read_bytes(),
+        hospital_name=hospital,
+        zone=zone,
+        secure_cookies=tls,
+        demo_accounts=demo,
+    )
+
+
+def build_site(home: Home, name: str, config: SiteConfig) -> Flask:
+    """Return the site of a hospital over the real federation."""
+    member = home.member(name)
+    ledger = open_ledger(home, member)
+    keyring = Keyring(load_keys(member.folder, member.password))
+    reader = ModelReader(ledger, home.vault, (ledger.account, keyring), now)
+    services = Services(
+        predictions=FederationPredictions(reader, home.vault),
+        audits=FederationAudits(ledger, reader.federation, home.vault, home.audit_report),
+        clock=now,
+    )
+    return create_app(config, services)
+
+
+def seed_demo(app: Flask, home: Home) -> list[tuple[str, str]]:
+    """Create the demo's invented people; return (role and e-mail, password) of each."""
+    path = home.folder / "site" / "demo-password"
+    if not path.exists():
+        write_atomic(path, secrets.token_urlsafe(9).encode(), mode=0o600)
+    password = path.read_text(encoding="ascii")
+    accounts = demo_accounts(password)
+    app.extensions[EXTENSION].accounts.seed(accounts)
+    return [(f"{account.role.value}: {account.email}", password) for account in accounts]
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise PortInUse when somebody listens there."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortInUse(host, port) from error
+
+
+def run_site(app: Flask, host: str, port: int) -> None:
+    """Serve until interrupted."""
+    waitress.serve(app, host=host, port=port, threads=THREADS, ident=None, _quiet=True)
