@@ -50,8 +50,7 @@ FAMILIES: dict[type[HemaledgerError], tuple[str, str, str]] = {
     RefusedError: ("That is not possible", "Go back and choose another way.", "lock"),
     TamperedError: (
         "The ledger contradicts the model",
-        "Nothing was computed and nothing was stored. The operator of this site has been alarmed. Please tell the "
-        + "hospital's staff if this page stays, and do not rely on a copy of this model from elsewhere.",
+        "Nothing was computed or stored, and the operator of this site has been alarmed. Please tell the hospital.",
         "shield-x",
     ),
     UnavailableError: (

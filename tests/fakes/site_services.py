@@ -1,0 +1,181 @@
+"""The site's services over a ledger in memory: small, honest, and breakable on purpose.
+
+Invariant: the same order of checks as the real thing (digest on the ledger, then final round, then the file is
+opened), so that a page tested here behaves over the real services; tests/integration/test_webui_services.py runs
+against both.
+
+Source: HOUSE.md, style 12; python-tuf tests/repository_simulator.py.
+Not here: a network; the "model" weighs how purple a cell is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+
+import numpy as np
+
+from fl.protocol.errors import ChainUnavailable, FederationNotOpened, HashMismatch
+from fl.protocol.names import Address, Digest
+from fl.training.images import decode_image
+from webui.services import (
+    AuditSummary,
+    FileFinding,
+    Finding,
+    Prediction,
+    RoundHospital,
+    RoundView,
+    ServedModel,
+    Services,
+)
+
+NOON = 1_795_435_200
+"""Monday, 23 November 2026, 12:00 UTC."""
+COORDINATOR = Address(bytes.fromhex("c0") * 20)
+CLASSES = ("healthy", "leukemia")
+METRICS = {"accuracy": 0.872, "sensitivity": 0.893, "specificity": 0.846, "auroc": 0.931}
+
+
+def sha(data: bytes) -> Digest:
+    return Digest(sha256(data).digest())
+
+
+@dataclass
+class Clock:
+    now: int = NOON
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@dataclass
+class FakeFederation:
+    """A federation that finished some rounds; the knobs break it."""
+
+    clock: Clock = field(default_factory=Clock)
+    final_round: int = 7
+    chain_up: bool = True
+    protection: str = "sealed"
+    recorded_file: bytes = b"the sealed global model of round 7"
+    served_file: bytes = b"the sealed global model of round 7"
+    findings_of_last_audit: tuple[Finding, ...] = ()
+    audited: bool = True
+    probability: float | None = None
+    """What every image gets; None: its own purple share."""
+    _cached: ServedModel | None = None
+
+    def stop_chain(self) -> None:
+        self.chain_up = False
+
+    def start_chain(self) -> None:
+        self.chain_up = True
+
+    def replace_model(self) -> None:
+        """Somebody swaps the model file; what was cached is gone, as after a restart."""
+        self.served_file = b"another model"
+        self._cached = None
+
+    @property
+    def services(self) -> Services:
+        return Services(FakePredictions(self), FakeAudits(self), self.clock)
+
+    def ask_ledger(self) -> None:
+        if not self.chain_up:
+            raise ChainUnavailable("http://ledger.example", "connection refused")
+
+    def verified_model(self) -> ServedModel:
+        try:
+            self.ask_ledger()
+        except ChainUnavailable:
+            if self._cached is None:
+                raise
+            return replace(self._cached, verified=False)
+        if self.final_round == 0:
+            raise FederationNotOpened
+        if sha(self.served_file) != sha(self.recorded_file):
+            raise HashMismatch(sha(self.recorded_file), sha(self.served_file))
+        self._cached = self._model()
+        return self._cached
+
+    def _model(self) -> ServedModel:
+        return ServedModel(
+            round=self.final_round,
+            model_digest=sha(b"weights of round %d" % self.final_round),
+            envelope_digest=sha(self.recorded_file),
+            protection=self.protection,
+            coordinator_name="North Coordination Office",
+            final_at=self.clock.now - 86_400,
+            attested_by=("National Audit Laboratory",),
+            metrics=METRICS,
+            verified=True,
+            verified_at=self.clock.now,
+            class_names=CLASSES,
+            positive_class="leukemia",
+        )
+
+
+class FakePredictions:
+    def __init__(self, federation: FakeFederation) -> None:
+        self._federation = federation
+
+    def model(self) -> ServedModel:
+        return self._federation.verified_model()
+
+    def predict(self, image: bytes, filename: str) -> Prediction:
+        pixels = decode_image(image, filename)
+        model = self._federation.verified_model()
+        probability = self._federation.probability
+        if probability is None:
+            red, green, blue = (float(np.mean(pixels[..., channel])) for channel in range(3))
+            probability = min(max((red + blue - green) / 300.0, 0.0), 1.0)
+        return Prediction(CLASSES[probability >= 0.5], probability, model)
+
+
+class FakeAudits:
+    def __init__(self, federation: FakeFederation) -> None:
+        self._federation = federation
+
+    def rounds(self) -> Sequence[RoundView]:
+        self._federation.ask_ledger()
+        return [self._round(number) for number in range(self._federation.final_round, 0, -1)]
+
+    def look_up(self, data: bytes) -> FileFinding:
+        federation = self._federation
+        federation.ask_ledger()
+        digest = sha(data)
+        if digest != sha(federation.recorded_file):
+            return FileFinding(digest, found=False, what="")
+        return FileFinding(
+            digest,
+            found=True,
+            what="the sealed global model",
+            sender_name="North Coordination Office",
+            sender=COORDINATOR,
+            round=federation.final_round,
+            recorded_at=federation.clock.now - 86_400,
+            transaction=sha(b"transaction"),
+            block=1284,
+        )
+
+    def findings(self) -> AuditSummary | None:
+        if not self._federation.audited:
+            return None
+        return AuditSummary(1318, self._federation.findings_of_last_audit, self._federation.clock.now - 3600)
+
+    def _round(self, number: int) -> RoundView:
+        aborted = number == self._federation.final_round - 2
+        hospitals = ("St Elisabeth", "University Clinic West", "Harbour Hospital")
+        opened = self._federation.clock.now - 86_400 * (self._federation.final_round - number + 1) - 1800
+        return RoundView(
+            number=number,
+            phase="aborted" if aborted else "final",
+            protection=self._federation.protection,
+            opened_at=opened,
+            ended_at=opened + 1800,
+            hospitals=tuple(RoundHospital(name, not (aborted and name.startswith("Harbour"))) for name in hospitals),
+            model_digest=None if aborted else sha(b"weights of round %d" % number),
+            attested_by=() if aborted else ("National Audit Laboratory",),
+            reason="2 of 3 hospitals committed before the deadline" if aborted else "",
+            metrics=None if aborted else METRICS,
+        )
