@@ -46,7 +46,7 @@ class RoundProgress:
         if what in STEPS:
             self._progress.update(self._task, advance=STEPS[what], description=f"Round {number}: {name} {what}")
         if what == "final":
-            self._progress.console.print(self._line(number))
+            self._progress.console.print(self._line(number), soft_wrap=True)
         elif what in ("aborted", "refused", "waiting"):
             self._progress.console.print(f"  {name}: {what} ({facts.get('reason')})", style="yellow")
 

