@@ -1,0 +1,149 @@
+"""tests/vectors/rounds.json for Python: a case becomes records, whatever ledger they are appended to.
+
+Proofs of possession are made here with `cryptography` alone, so that neither fl/crypto nor the contracts judge
+themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from chain.events import snake
+from chain.keystore import AccountKey
+from fl.protocol import records
+from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Digest, Protection, Role
+from fl.protocol.ports import Anchor
+from fl.protocol.records import Record, Terms
+
+VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "rounds.json").read_text(encoding="utf-8"))
+CONSORTIUM = bytes.fromhex(VECTORS["consortium"][2:])
+KEYS = {name: AccountKey(bytes.fromhex(value["key"][2:])) for name, value in VECTORS["accounts"].items()}
+ADDRESSES: Mapping[str, Address] = {name: key.address for name, key in KEYS.items()}
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What the steps of one case refer to."""
+
+    anchor: Anchor
+    successor: Callable[[], Address]
+    start: int
+    """Seconds since 1970 at which the case begins."""
+
+    def address(self, name: str) -> Address:
+        if name == "successor":
+            return self.successor()
+        return NO_ADDRESS if name == "nobody" else ADDRESSES[name]
+
+
+def steps_of(case: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [step for setup in case["setup"] for step in VECTORS["setups"][setup]] + case["steps"]
+
+
+def record_of(step: Mapping[str, Any], scene: Scene) -> Record:
+    """Return the record of a step; what the contract computes is left empty."""
+    kind = getattr(records, step["do"])
+    args = {snake(name): value for name, value in step["args"].items()}
+    args["sender"] = ADDRESSES[step["by"]]
+    if kind in (records.KeyRegistered, records.KeyRotated):
+        args |= _present(step, scene)
+    if kind is records.FederationOpened:
+        args["predecessor"] = scene.anchor.contract if step.get("on") == "successor" else NO_ADDRESS
+    args.setdefault("set_digest", NO_DIGEST)
+    hints = get_type_hints(kind)
+    values = {item.name: _value(hints[item.name], args[item.name], scene) for item in fields(kind)}
+    record: Record = kind(**values)
+    return record
+
+
+def expected_fields(step: Mapping[str, Any], scene: Scene) -> list[object]:
+    """Return the fields of the refusal that a step demands."""
+    return [_fact(text, scene) for text in step["fields"]]
+
+
+def _fact(text: str, scene: Scene) -> object:
+    if text.startswith("0x"):
+        return bytes.fromhex(text[2:])
+    if text.startswith("+"):
+        return scene.start + int(text)
+    return int(text) if text.isdigit() else scene.address(text)
+
+
+def _value(hint: Any, value: Any, scene: Scene) -> Any:
+    if hint is Terms:
+        return _terms(value, scene)
+    if hint is Address:
+        return value if isinstance(value, bytes) else scene.address(value)
+    if hint is Role:
+        return Role(value)
+    if isinstance(value, list):
+        return tuple(scene.address(name) for name in value)
+    return bytes.fromhex(value[2:]) if isinstance(value, str) and value.startswith("0x") else value
+
+
+def _terms(value: Mapping[str, Any], scene: Scene) -> Terms:
+    return Terms(
+        protection=Protection(value["protection"]),
+        min_commitments=value["minCommitments"],
+        attestations=value["attestations"],
+        parameters=value["parameters"],
+        config_digest=Digest(bytes.fromhex(value["configDigest"][2:])),
+        commit_deadline=scene.start + value["commitDeadline"],
+        close_deadline=scene.start + value["closeDeadline"],
+    )
+
+
+def _present(step: Mapping[str, Any], scene: Scene) -> dict[str, bytes]:
+    """Return `public_key` and `proof` as the step presents them."""
+    who, epoch, how = step["by"], step["args"]["epoch"], step["args"]["proof"]
+    anchor, sender = scene.anchor, ADDRESSES[who]
+    public = public_key(who)
+    match how:
+        case "otherAccount":
+            sender = ADDRESSES["outsider"]
+        case "otherEpoch":
+            epoch += 1
+        case "otherAuthority":
+            anchor = replace(anchor, authority=anchor.contract)
+        case "otherConsortium":
+            anchor = replace(anchor, consortium=bytes(32))
+        case "otherChain":
+            anchor = replace(anchor, chain_id=anchor.chain_id + 1)
+    message = b"BAFL/1/pop" + anchor.consortium + struct.pack(">Q", anchor.chain_id) + anchor.authority
+    message += sender + struct.pack(">I", epoch) + public
+    proof = sign("outsider" if how == "otherKey" else who, message, high=how == "highS")
+    proof = {"zero": bytes(64), "short": proof[:63], "long": proof + b"\0"}.get(how, proof)
+    x_and_y = public[1:]
+    shown = {
+        "offCurve": b"\4" + x_and_y[:63] + bytes([x_and_y[63] ^ 1]),
+        "short": public[:64],
+        "compressedTag": b"\2" + x_and_y,
+        "zero": b"\4" + bytes(64),
+    }.get(step["args"]["publicKey"], public)
+    return {"public_key": shown, "proof": proof}
+
+
+def public_key(who: str) -> bytes:
+    encoding, point = serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
+    return _p256(who).public_key().public_bytes(encoding, point)
+
+
+def sign(who: str, message: bytes, *, high: bool = False) -> bytes:
+    r, s = decode_dss_signature(_p256(who).sign(message, ec.ECDSA(hashes.SHA256())))
+    low = min(s, ORDER - s)
+    return r.to_bytes(32, "big") + (ORDER - low if high else low).to_bytes(32, "big")
+
+
+def _p256(who: str) -> ec.EllipticCurvePrivateKey:
+    scalar = int(VECTORS["accounts"][who]["p256"], 16) % ORDER
+    return ec.derive_private_key(scalar, ec.SECP256R1())
