@@ -14,14 +14,11 @@ from chain.devchain import DevChain
 from fl.protocol.codec import parse_document
 from fl.protocol.config import RoundConfig
 from fl.protocol.federation import Federation
-from fl.protocol.names import NO_DIGEST, Digest, Role, show
+from fl.protocol.names import NO_DIGEST, Digest, show
 from fl.protocol.round import Phase
 from fl.roles.artefacts import read_document
 from fl.roles.audit import REPORT_CAP
-from fl.roles.auditor import Auditor
-from fl.roles.coordinator import Coordinator, Plan
-from fl.roles.hospital import Hospital
-from fl.roles.view import Ports
+from fl.roles.coordinator import Plan
 from fl.storage.files import write_atomic
 from fl.training.compute import use_threads
 from fl.training.dataset import Dataset, save_dataset
@@ -34,17 +31,15 @@ from scripts._home import Home
 from scripts._options import device_option
 from scripts._presets import DRAWN, DRAWN_PLAN, REAL, Preset
 from scripts._progress import Console
-from scripts._threads import run_together
+from scripts._together import AUDITOR, COORDINATOR, Work, found_together, gather
 from scripts._training import evaluator, trainer
-from scripts._wiring import audit_key, create_member, open_ledger, open_ports, register_key, register_member
+from scripts._wiring import audit_key, open_ledger
 from scripts.audit import Source, run_audit
 from scripts.chain import chain_settings
-from scripts.consortium import OPERATOR, found_consortium
 from scripts.coordinator import CLIP, L2_BOUND, first_model
 from scripts.data import HOLDOUT, parts_of
 from scripts.serve import build_site, check_port, run_site, seed_demo, site_config
 
-COORDINATOR, AUDITOR = "coordinator", "auditor"
 TIMEOUT_S = 3600
 
 
@@ -107,7 +102,7 @@ def _run(demo_run: Demo, data: Path | None, given: dict[str, str | int | bool | 
     with console.stage("Starting the chain", demo_run.seconds):
         chain = stack.enter_context(DevChain(chain_settings(home, int(given["rpc_port"] or 0))))
     with console.stage("Founding the consortium", demo_run.seconds):
-        _found(demo_run, chain.url)
+        found_together(home, chain.url, demo_run.hospitals)
     recipe = _recipe(demo_run, dataset)
     federation = _federate(demo_run, recipe, largest)
     with console.stage("Auditing the whole history", demo_run.seconds):
@@ -136,20 +131,6 @@ def _divide(demo_run: Demo, dataset: Dataset, hospitals: int) -> int:
     return max(len(part) for part in parts.values())
 
 
-def _found(demo_run: Demo, url: str) -> None:
-    """Deploy the contracts and register everybody."""
-    home = demo_run.home
-    roles = {COORDINATOR: Role.COORDINATOR, AUDITOR: Role.AUDITOR}
-    roles |= dict.fromkeys(demo_run.hospitals, Role.HOSPITAL)
-    for name in (OPERATOR, *roles):
-        home.member(name).create_password()
-    found_consortium(home, url, free_gas=True)
-    operator = open_ledger(home, home.member(OPERATOR))
-    for name, role in roles.items():
-        register_member(operator, create_member(home, name, role), role, name)
-        register_key(home, name)
-
-
 def _recipe(demo_run: Demo, dataset: Dataset) -> Recipe:
     preset = demo_run.preset
     spec = replace(preset.spec, classes=len(dataset.class_names))
@@ -169,21 +150,15 @@ def _federate(demo_run: Demo, recipe: Recipe, largest: int) -> Federation:
         close_timeout_s=TIMEOUT_S,
         min_hospitals=count,
     )
+    train = {name: trainer(home.member(name).data_file, name, demo_run.device) for name in demo_run.hospitals}
+    work = Work(plan, first_model(recipe), train, evaluator(home.member(AUDITOR).data_file))
     use_threads(1)
     with console.stage("Training together", demo_run.seconds), console.rounds(plan.rounds, count) as progress:
-        ports: dict[str, Ports] = {
-            name: open_ports(home, home.member(name), progress.of(name))
-            for name in (COORDINATOR, AUDITOR, *demo_run.hospitals)
-        }
-        leader = Coordinator(ports[COORDINATOR], plan, first_model(recipe))
-        auditor = Auditor(ports[AUDITOR], evaluator(home.member(AUDITOR).data_file))
-        hospitals = [
-            Hospital(ports[name], trainer(home.member(name).data_file, name, demo_run.device))
-            for name in demo_run.hospitals
-        ]
-        run_together(leader, lambda: leader.done, [auditor, *hospitals], progress.of("demo"))
-    demo_run.parts = {name: dict(sorted(port.watch.seconds.items())) for name, port in ports.items()}
-    return leader.view.refresh()
+        notify = {name: progress.of(name) for name in (COORDINATOR, AUDITOR, *train)}
+        together = gather(home, work, notify)
+        together.run(progress.of("demo"))
+    demo_run.parts = {name: dict(sorted(port.watch.seconds.items())) for name, port in together.ports.items()}
+    return together.coordinator.view.refresh()
 
 
 def _summarise(demo_run: Demo, federation: Federation, audited: _report.Audited) -> dict[str, list[dict[str, object]]]:

@@ -44,7 +44,7 @@ from fl.protocol.errors import (
     WrongSender,
 )
 from fl.protocol.keys import MemberKey
-from fl.protocol.names import LABEL_PREFIX, NO_DIGEST, Address, Digest
+from fl.protocol.names import LABEL_PREFIX, NO_DIGEST, Address, Blob, Digest
 from fl.protocol.ports import Anchor
 
 MAGIC = b"BAFL"
@@ -114,7 +114,7 @@ def sealed_size(body: int, recipients: int) -> int:
     return HEAD_BYTES + WRAP_BYTES * recipients + body + TAG_BYTES
 
 
-def seal(core: Core, recipients: Sequence[MemberKey], plaintext: bytes | memoryview) -> bytes:
+def seal(core: Core, recipients: Sequence[MemberKey], plaintext: Blob) -> bytearray:
     """Seal `plaintext` to every recipient under a fresh content key.
 
     Raises:
@@ -136,7 +136,7 @@ def seal(core: Core, recipients: Sequence[MemberKey], plaintext: bytes | memoryv
     out = bytearray(len(prefix) + body_bytes)
     out[: len(prefix)] = prefix
     AESGCM(body_key).encrypt_into(_NONCE, plaintext, sha256(prefix), memoryview(out)[len(prefix) :])
-    return bytes(out)
+    return out
 
 
 def receive(file: bytes, expected: Expected, key: PrivateKey) -> bytes:

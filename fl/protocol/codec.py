@@ -13,7 +13,7 @@ import json
 from dataclasses import dataclass
 
 from fl.protocol.errors import EncodingError
-from fl.protocol.names import LABEL_PREFIX, Digest
+from fl.protocol.names import LABEL_PREFIX, Blob, Digest
 
 
 class Writer:
@@ -118,7 +118,7 @@ class Reader:
         return self._at
 
 
-def sha256(data: bytes | memoryview) -> Digest:
+def sha256(data: Blob) -> Digest:
     """Return the SHA-256 of `data`."""
     return Digest(hashlib.sha256(data).digest())
 

@@ -18,6 +18,9 @@ Address = NewType("Address", bytes)
 Digest = NewType("Digest", bytes)
 """A 32-byte SHA-256 value."""
 
+Blob = bytes | bytearray | memoryview
+"""Bytes to hash or to store; large ones are not copied for the sake of their type."""
+
 ADDRESS_BYTES = 20
 DIGEST_BYTES = 32
 NO_ADDRESS = Address(bytes(ADDRESS_BYTES))

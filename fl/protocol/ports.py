@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from fl.protocol.names import Address, Digest
+from fl.protocol.names import Address, Blob, Digest
 from fl.protocol.records import Entry, Position, Receipt, Record
 
 
@@ -62,7 +62,7 @@ class Ledger(Protocol):
 class Vault(Protocol):
     """Content-addressed store: a file's name is its SHA-256."""
 
-    def put(self, data: bytes) -> Digest:
+    def put(self, data: Blob) -> Digest:
         """Store `data` durably (atomic, fsynced) and return its digest; storing it twice is no error.
 
         Raises:

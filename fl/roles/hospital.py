@@ -102,7 +102,7 @@ class Hospital:
         current: Round,
         config: RoundConfig,
         learned: tuple[Vector, Vector, LocalMetrics],
-    ) -> bytes:
+    ) -> bytearray:
         with self._ports.watch("quantise"):
             body = to_bytes(quantise(*learned, config))
         with self._ports.watch("seal"):

@@ -11,9 +11,10 @@ import secrets
 from pathlib import Path
 
 from fl.protocol.errors import StorageFull
+from fl.protocol.names import Blob
 
 
-def write_atomic(path: Path, data: bytes, mode: int = 0o644) -> None:
+def write_atomic(path: Path, data: Blob, mode: int = 0o644) -> None:
     """Write `data` beside `path`, fsync, rename, fsync the folder.
 
     Raises:

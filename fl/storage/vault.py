@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fl.protocol.codec import sha256
 from fl.protocol.errors import TooLarge, VaultMissing
-from fl.protocol.names import Digest
+from fl.protocol.names import Blob, Digest
 from fl.storage.files import write_atomic
 
 
@@ -21,7 +21,7 @@ class FolderVault:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def put(self, data: bytes) -> Digest:
+    def put(self, data: Blob) -> Digest:
         """Store `data` durably and return its digest; an existing file of that name is replaced by the same bytes."""
         digest = sha256(data)
         write_atomic(self.path(digest), data)

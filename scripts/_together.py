@@ -1,0 +1,62 @@
+"""A whole consortium on one machine: everybody registered, every role ready to run as a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fl.protocol.names import Role
+from fl.roles.auditor import Auditor, Evaluate
+from fl.roles.coordinator import Coordinator, Initial, Plan
+from fl.roles.hospital import Hospital, Train
+from fl.roles.view import Ports
+from scripts._home import Home
+from scripts._threads import run_together
+from scripts._wiring import Notify, create_member, open_ledger, open_ports, register_key, register_member
+from scripts.consortium import OPERATOR, found_consortium
+
+COORDINATOR, AUDITOR = "coordinator", "auditor"
+
+
+def found_together(home: Home, url: str, hospitals: list[str]) -> None:
+    """Deploy the contracts and register a coordinator, an auditor and the hospitals, with random passwords."""
+    roles = {COORDINATOR: Role.COORDINATOR, AUDITOR: Role.AUDITOR, **dict.fromkeys(hospitals, Role.HOSPITAL)}
+    for name in (OPERATOR, *roles):
+        home.member(name).create_password()
+    found_consortium(home, url, free_gas=True)
+    operator = open_ledger(home, home.member(OPERATOR))
+    for name, role in roles.items():
+        register_member(operator, create_member(home, name, role), role, name)
+        register_key(home, name)
+
+
+@dataclass
+class Together:
+    """All roles of a consortium in this process."""
+
+    ports: Mapping[str, Ports]
+    coordinator: Coordinator
+    others: list[Auditor | Hospital]
+
+    def run(self, notify: Notify) -> None:
+        """Run until the coordinator's plan is done."""
+        run_together(self.coordinator, lambda: self.coordinator.done, self.others, notify)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the roles do."""
+
+    plan: Plan
+    initial: Initial
+    train: Mapping[str, Train]
+    """By hospital."""
+    evaluate: Evaluate
+
+
+def gather(home: Home, work: Work, notify: Mapping[str, Notify]) -> Together:
+    """Open everybody's ports and make the agents."""
+    ports = {name: open_ports(home, home.member(name), notify[name]) for name in (COORDINATOR, AUDITOR, *work.train)}
+    hospitals = [Hospital(ports[name], train) for name, train in work.train.items()]
+    coordinator = Coordinator(ports[COORDINATOR], work.plan, work.initial)
+    return Together(ports, coordinator, [Auditor(ports[AUDITOR], work.evaluate), *hospitals])

@@ -1,0 +1,178 @@
+"""What a sealed round costs outside local training, beside a plain FedAvg loop over the same model.
+
+Three hospitals (or more) over the real embedded chain, vault and crypto; "training" adds a prepared step, so that all
+that is measured is the protocol. The plain loop averages the same float32 vectors in memory and loads the result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+
+import click
+import numpy as np
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from chain.devchain import DevChain
+from fl.crypto.envelope import Core, Kind, seal
+from fl.crypto.keys import PrivateKey
+from fl.protocol.codec import sha256
+from fl.protocol.config import RoundConfig
+from fl.protocol.names import Address
+from fl.protocol.ports import Anchor
+from fl.protocol.round import Phase
+from fl.roles.coordinator import Initial, Plan
+from fl.roles.hospital import Task, Train
+from fl.training.model import build_model
+from fl.training.quantise import LocalMetrics, Vector
+from fl.training.weights import Manifest, load_vector, to_vector
+from scripts._home import Home
+from scripts._presets import REAL
+from scripts._together import AUDITOR, COORDINATOR, Together, Work, found_together, gather
+from scripts.bench._table import keep, median, show
+from scripts.chain import chain_settings
+from scripts.data import hospital_names
+
+PARTS = ("quantise", "seal", "hash", "chain", "vault", "open", "sum")
+REPEATS = 9
+
+
+@click.command()
+@click.option("--hospitals", type=click.IntRange(1), default=3, show_default=True)
+@click.option("--rounds", type=click.IntRange(2), default=6, show_default=True)
+def main(hospitals: int, rounds: int) -> None:
+    """Measure a sealed round's overhead and the speed of sealing."""
+    model = build_model(REAL.spec, 1)
+    initial = Initial(Manifest.of(model), to_vector(model))
+    names = hospital_names(hospitals)
+    steps = {name: _step(initial.vector.size, index) for index, name in enumerate(names)}
+    plain_s = _plain(initial.vector, steps, REPEATS)
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(Path(folder))
+        with DevChain(chain_settings(home, 0)) as chain:
+            found_together(home, chain.url, names)
+            together, spans = _rounds(home, initial, steps, rounds)
+    _report(initial.vector.size, together, spans, plain_s)
+    _sealing(initial.vector.size)
+
+
+def _step(parameters: int, index: int) -> Vector:
+    return np.random.default_rng(index).normal(0, 1e-3, parameters).astype(np.float32)
+
+
+def _plain(start: Vector, steps: Mapping[str, Vector], repeats: int) -> float:
+    """Return the seconds of one plain FedAvg round without training: average in memory, load into a model."""
+    model = build_model(REAL.spec, 1)
+    seconds = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        mean = np.zeros(start.size, np.float64)
+        for step in steps.values():
+            mean += (start + step).astype(np.float64) / len(steps)
+        load_vector(model, mean.astype(np.float32))
+        seconds.append(time.perf_counter() - began)
+    return median(seconds)
+
+
+def _rounds(
+    home: Home, initial: Initial, steps: Mapping[str, Vector], rounds: int
+) -> tuple[Together, list[dict[str, float]]]:
+    """Run the rounds; return the agents and the seconds of each round by phase."""
+    marks: dict[tuple[object, str], float] = {}
+
+    def notify(what: str, facts: Mapping[str, object]) -> None:
+        key = (facts.get("round"), what)
+        marks[key] = time.perf_counter() if what in ("committed", "uploaded") else marks.get(key, time.perf_counter())
+
+    def train(step: Vector) -> Train:
+        return lambda task: (_nudged(task, step), LocalMetrics(100, 80, 0.5))
+
+    plan = Plan(
+        rounds=rounds,
+        min_commitments=len(steps),
+        attestations=1,
+        config=RoundConfig(0.5, 50.0, 100, {}),
+        commit_timeout_s=600,
+        close_timeout_s=600,
+        min_hospitals=len(steps),
+    )
+    work = Work(plan, initial, {name: train(step) for name, step in steps.items()}, lambda _model, _training: {})
+    together = gather(home, work, dict.fromkeys((COORDINATOR, AUDITOR, *steps), notify))
+    together.run(notify)
+    finished = [r.number for r in together.coordinator.view.refresh().rounds if r.phase == Phase.FINAL]
+    names = ("opened", "training", "uploaded", "frozen", "proposed", "attested", "final")
+    spans = [
+        {f"{a} to {b}": marks[number, b] - marks[number, a] for a, b in pairwise(names)}
+        | {"whole round": marks[number, "final"] - marks[number, "opened"]}
+        for number in finished[1:]
+    ]
+    return together, spans
+
+
+def _nudged(task: Task, step: Vector) -> Vector:
+    return task.previous + step
+
+
+def _report(parameters: int, together: Together, spans: list[dict[str, float]], plain_s: float) -> None:
+    whole = median([span["whole round"] for span in spans])
+    rows = [(name, 1000 * median([span[name] for span in spans])) for name in spans[0]]
+    title = f"One sealed round outside training: {len(together.others) - 1} hospitals, {parameters:,} parameters"
+    show(f"{title}, median of {len(spans)}", ("Span (wall time)", "ms"), rows)
+    count = len(spans) + 1
+    by_role = {
+        name: {part: 1000 * ports.watch.seconds.get(part, 0.0) / count for part in PARTS}
+        for name, ports in together.ports.items()
+    }
+    header = ("Work per round (ms, overlapping)", *by_role)
+    show("Split by part", header, [(part, *(row[part] for row in by_role.values())) for part in PARTS])
+    ratio = whole / plain_s
+    show(
+        "Against plain FedAvg in memory (no chain, no crypto, no disk, no audit)",
+        ("Loop", "s per round", "ratio"),
+        [("plain", plain_s, 1.0), ("sealed and audited", whole, ratio)],
+    )
+    keep(
+        "rounds",
+        {"parameters": parameters, "plain_s": plain_s, "sealed_s": whole, "ratio": ratio}
+        | {"spans": spans, "parts_ms": by_role},
+    )
+
+
+def _sealing(parameters: int) -> None:
+    """Compare sealing to two recipients with raw AES-256-GCM + SHA-256 over the same bytes."""
+    rows = []
+    figures: dict[str, object] = {}
+    for count in (parameters, 11_000_000):
+        data = os.urandom(4 * count)
+        raw_s = median([_timed_raw(data) for _ in range(REPEATS)])
+        seal_s = median([_timed_seal(data) for _ in range(REPEATS)])
+        rows.append((f"{count:,} words", 1000 * raw_s, 1000 * seal_s, raw_s / seal_s))
+        figures[str(count)] = {"raw_ms": 1000 * raw_s, "seal_ms": 1000 * seal_s, "speed": raw_s / seal_s}
+    header = ("Body", "raw AES-256-GCM + SHA-256 (ms)", "envelope + its digest (ms)", "speed (1 = raw)")
+    show(f"Sealing, median of {REPEATS}", header, rows)
+    keep("sealing", figures)
+
+
+def _timed_raw(data: bytes) -> float:
+    began = time.perf_counter()
+    sealed = AESGCM(bytes(32)).encrypt(bytes(12), data, None)
+    hashlib.sha256(sealed).digest()
+    return time.perf_counter() - began
+
+
+def _timed_seal(data: bytes) -> float:
+    anchor = Anchor(bytes(32), 1, Address(bytes(20)), Address(bytes(20)))
+    core = Core(Kind.UPDATE, anchor, Address(bytes(20)), 1, 1, bytes(32))
+    recipients = [PrivateKey.generate(1).member_key for _ in range(2)]
+    began = time.perf_counter()
+    sha256(seal(core, recipients, data))
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()
