@@ -78,7 +78,7 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     for function in (words.when, words.on_day, words.at_time, words.iso, words.verification):
         app.jinja_env.globals[function.__name__] = partial(function, zone=zone)
-    plain = (words.verdict, words.percent, words.phase, words.protection, words.hexed, words.shortened, words.bars)
+    plain = (words.verdict, words.percent, words.phase, words.protection, words.hexed, words.shortened, words.bars, words.grouped)
     for other in (*plain, words.metric_name, words.metric_value, words.birthday, words.attested, words.listing):
         app.jinja_env.globals[other.__name__] = other
     app.jinja_env.globals["asset"] = _assets(app)

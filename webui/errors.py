@@ -28,7 +28,7 @@ from fl.protocol.errors import (
 )
 from webui.store.refusals import NotFound, TooManyAttempts
 
-ALARM = "ALARM %s: %s %s"
+ALARM = "ALARM %s: %s"
 RETRY_AFTER_S = 30
 
 
@@ -111,7 +111,7 @@ def page_of(error: HemaledgerError) -> ErrorPage:
 
 def _hemaledger(error: HemaledgerError) -> ResponseReturnValue:
     if isinstance(error, TamperedError):
-        current_app.logger.critical(ALARM, error.name, error, error.facts())
+        current_app.logger.critical(ALARM, error.name, error)
     elif not isinstance(error, MalformedError | RefusedError):
         current_app.logger.error("%s: %s", error.name, error)
     return _answer(page_of(error))

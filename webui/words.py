@@ -170,6 +170,12 @@ def shortened(raw: bytes) -> str:
     return f"{text[:8]}…{text[-6:]}"
 
 
+def grouped(raw: bytes) -> list[str]:
+    """Return the hexadecimal digits in two groups of 32, as sha256sum prints them but breakable."""
+    text = raw.hex()
+    return [text[start : start + 32] for start in range(0, len(text), 32)]
+
+
 def bars(raw: bytes) -> list[tuple[int, int]]:
     """Return a digest as a picture: for every byte its place and its height in 4..28."""
     return [(index * 5, 4 + byte * 24 // 255) for index, byte in enumerate(raw)]

@@ -32,5 +32,5 @@ def _model() -> ServedModel | ErrorPage:
         return site().services.predictions.model()
     except HemaledgerError as error:
         if isinstance(error, TamperedError):
-            current_app.logger.critical(ALARM, error.name, error, error.facts())
+            current_app.logger.critical(ALARM, error.name, error)
         return page_of(error)
