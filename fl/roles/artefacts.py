@@ -96,21 +96,22 @@ class Reader:
             ModelDigestMismatch: the envelope holds another model than was proposed.
             TamperedError, MalformedError, UnavailableError: see envelope.receive and the vault.
         """
-        if self._last is not None and self._last[0] == digest_of(source):
+        expected = expected_model(source, manifest.length)
+        if self._last is not None and self._last[0] == expected.digest:
             return self._last[1]
-        body = self._open(expected_model(source, manifest.length), source.keys)
+        body = self._open(expected, source.keys)
         vector = vector_from_bytes(body, manifest.length)
         with self._watch("hash"):
             actual = model_digest(manifest.digest, vector)
         if actual != digest_of(source):
             raise ModelDigestMismatch(digest_of(source), actual)
-        self.remember(actual, vector)
+        self.remember(expected.digest, vector)
         return vector
 
-    def remember(self, digest: Digest, vector: Vector) -> None:
-        """Keep a model whose digest the caller computed, so that the next round need not open it again."""
+    def remember(self, envelope_digest: Digest, vector: Vector) -> None:
+        """Keep the model of a checked or self-made envelope, so that the next round need not open it again."""
         vector.flags.writeable = False
-        self._last = (digest, vector)
+        self._last = (envelope_digest, vector)
 
     def _open(self, expected: Expected, keys: Mapping[Address, MemberKey]) -> bytes:
         if self._account not in keys:

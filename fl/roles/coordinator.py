@@ -183,11 +183,11 @@ class Coordinator:
             return self._abort(current, f"{error.name}: the aggregate was refused")
         with self._ports.watch("hash"):
             digest = model_digest(manifest.digest, model)
-        self._reader.remember(digest, model)
         with self._ports.watch("seal"):
             file = seal(model_core(current), model_recipients(current, federation.book), vector_to_bytes(model))
         with self._ports.watch("vault"):
             envelope = self._ports.vault.put(file)
+        self._reader.remember(envelope, model)
         self._append(ModelProposed(self._account, current.number, digest, envelope))
         totals = total.totals
         self._ports.notify(
