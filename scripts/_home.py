@@ -16,6 +16,7 @@ import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from chain import keystore
 from fl.protocol.errors import SettingInvalid
@@ -90,6 +91,12 @@ class MemberHome:
         except (OSError, ValueError, KeyError, AttributeError) as error:
             raise SettingInvalid("name", f"there is no member {self.name} in {self.folder.parent}") from error
 
+    def as_a(self, role: Role) -> Self:
+        """Return this member, or raise SettingInvalid when it is another kind of member or none."""
+        if self.role != role:
+            raise SettingInvalid("name", f"{self.name} is no {role.name.lower()} but a member as {self.role.name.lower()}")
+        return self
+
 
 @dataclass(frozen=True)
 class Home:
@@ -106,6 +113,11 @@ class Home:
     def chain(self) -> Path:
         """Return the embedded chain's folder."""
         return self.folder / "chain"
+
+    @property
+    def deployment_file(self) -> Path:
+        """Return consortium.json."""
+        return self.folder / "consortium.json"
 
     @property
     def audit_report(self) -> Path:
@@ -133,12 +145,12 @@ class Home:
             "ledger": show(anchor.contract),
             "url": deployment.url,
         }
-        write_atomic(self.folder / "consortium.json", json.dumps(document, indent=2).encode() + b"\n")
+        write_atomic(self.deployment_file, json.dumps(document, indent=2).encode() + b"\n")
 
     @property
     def deployment(self) -> Deployment:
         """Read consortium.json, or raise SettingInvalid."""
-        path = self.folder / "consortium.json"
+        path = self.deployment_file
         try:
             raw = json.loads(path.read_bytes())
             anchor = Anchor(

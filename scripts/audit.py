@@ -53,7 +53,7 @@ class Source:
 @click.pass_context
 @guarded
 def audit(context: click.Context, /, **given: str | Path | None) -> None:
-    r"""Check everything: each digest, sender, phase, key epoch, aggregate and model, bit for bit.
+    """Check everything: each digest, sender, phase, key epoch, aggregate and model, bit for bit.
 
     Exit code 0: nothing was found. 76: something was, and is named. Other codes: the audit could not be made.
 
@@ -61,10 +61,10 @@ def audit(context: click.Context, /, **given: str | Path | None) -> None:
     hemaledger audit --home RUN --auditor auditor
     hemaledger audit --rpc URL --authority 0x... --ledger 0x... --vault DIR
     hemaledger audit --home RUN file update.bin
-    """
-    source = _source(given)
-    context.obj = source
+    """  # noqa: D301 - click needs the character itself
+    context.obj = given
     if context.invoked_subcommand is None:
+        source = _source(given)
         audited = run_audit(source, _key(source.home, given))
         _show(audited, str(given["form"]), given["output"])
         if not audited.report.clean:
@@ -75,8 +75,9 @@ def audit(context: click.Context, /, **given: str | Path | None) -> None:
 @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.pass_obj
 @guarded
-def audit_file(source: Source, path: Path) -> None:
+def audit_file(given: dict[str, str | Path | None], path: Path) -> None:
     """Say whether a file is on the ledger: by whom, when, and in which round. Exit code 1 when it is not."""
+    source = _source(given)
     digest = sha256(path.read_bytes())
     click.echo(f"{path.name}: SHA-256 {show(digest)}")
     entries = source.ledger.replay()

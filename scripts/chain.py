@@ -26,15 +26,16 @@ def chain() -> None:
 @chain.command()
 @home_option
 @click.option("--port", type=click.IntRange(0, 65535), default=8545, show_default=True, help="0 picks a free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; see docs/operator.md.")
 @guarded
-def run(home: Path, port: int) -> None:
+def run(home: Path, port: int, host: str) -> None:
     """Run the chain until stopped. Its journal survives any crash: a restart gives the same head block."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())
-    serve(chain_settings(Home(home), port), lambda url: click.echo(f"Chain ready at {url}"), stop)
+    serve(chain_settings(Home(home), port, host), lambda url: click.echo(f"Chain ready at {url}"), stop)
 
 
-def chain_settings(home: Home, port: int) -> DevChainSettings:
+def chain_settings(home: Home, port: int, host: str = "127.0.0.1") -> DevChainSettings:
     """Return the settings of a run's embedded chain."""
-    return DevChainSettings(project=PROJECT, folder=home.chain, clock=time.time, port=port)
+    return DevChainSettings(project=PROJECT, folder=home.chain, clock=time.time, port=port, host=host)

@@ -19,6 +19,7 @@ COMMANDS = {
     "audit": ("scripts.audit", "audit", "Check a consortium's whole history, or one file."),
     "data": ("scripts.data", "data", "Draw synthetic cells, or divide images among hospitals."),
     "serve": ("scripts.serve", "serve", "Serve the web site of one hospital."),
+    "staff": ("scripts.staff", "staff", "Site: accounts for doctors, auditors and operators."),
 }
 
 
@@ -46,7 +47,7 @@ class LazyGroup(click.Group):
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="hemaledger")
 def main() -> None:
-    r"""Hemaledger: blockchain-audited federated learning for hospitals.
+    """Hemaledger: blockchain-audited federated learning for hospitals.
 
     \b
     A first look:             hemaledger demo
@@ -57,7 +58,7 @@ def main() -> None:
     \b
     Exit codes: 0 fine; 65 bad input; 75 something does not answer, try again;
     76 evidence was tampered with; 77 refused by the rules; 78 set-up is wrong.
-    """
+    """  # noqa: D301 - click needs the character itself
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import click
 
 from chain.deploy import deploy, deploy_successor, hand_over
 from chain.node import NodeSettings
+from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import Role, address, parse_hex, show
 from fl.protocol.records import MemberRevoked
 from fl.roles.view import LedgerView
@@ -32,7 +33,10 @@ def consortium() -> None:
 @guarded
 def create(home: Path, rpc: str, *, free_gas: bool) -> None:
     """Create the operator's account and deploy the contracts. The password is read from HEMALEDGER_PASSWORD."""
-    found = found_consortium(Home(home), rpc, free_gas=free_gas)
+    place = Home(home)
+    if place.deployment_file.exists():
+        raise SettingInvalid("home", f"{place.deployment_file} exists already: one folder, one consortium")
+    found = found_consortium(place, rpc, free_gas=free_gas)
     anchor = found.anchor
     click.echo(f"Consortium {show(anchor.consortium)}")
     click.echo(f"KeyAuthority {show(anchor.authority)}, FederationLedger {show(anchor.contract)}")
