@@ -26,7 +26,7 @@ class Preset:
 
 
 DEFAULT_SPEC = ModelSpec(width=40)
-DEFAULT_ROUNDS = 10
+DEFAULT_ROUNDS = 8
 DEFAULT_LOCAL = LocalConfig(
     epochs=2, batch=32, lr=1e-3, lr_final=1e-4, horizon=DEFAULT_ROUNDS, augment=1.0, class_balance=1.0
 )
