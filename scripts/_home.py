@@ -94,7 +94,7 @@ class MemberHome:
     def as_a(self, role: Role) -> Self:
         """Return this member, or raise SettingInvalid when it is another kind of member or none."""
         if self.role != role:
-            raise SettingInvalid("name", f"{self.name} is no {role.name.lower()} but a member as {self.role.name.lower()}")
+            raise SettingInvalid("name", f"{self.name} is a {self.role.name.lower()}, not a {role.name.lower()}")
         return self
 
 

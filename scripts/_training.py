@@ -10,7 +10,7 @@ from fl.protocol.codec import JsonValue
 from fl.protocol.errors import DatasetUnusable
 from fl.roles.auditor import Evaluate
 from fl.roles.hospital import Task, Train
-from fl.training.dataset import Dataset, load_dataset, save_dataset
+from fl.training.dataset import TRAIN, Dataset, load_dataset, read_npz, save_dataset
 from fl.training.local import TrainContext, train_local
 from fl.training.predict import Predictor, evaluate
 from fl.training.quantise import LocalMetrics, Vector
@@ -22,15 +22,17 @@ PUBLISHED = ("accuracy", "balanced_accuracy", "precision", "recall", "specificit
 
 
 def trainer(data_file: Path, name: str, device: str) -> Train:
-    """Return a hospital's local training over its own images."""
-    loaded: list[Dataset] = []
+    """Return a hospital's local training over its own images.
+
+    Raises:
+        DatasetUnusable: there are none.
+    """
+    dataset = _read(data_file)
 
     def train(task: Task) -> tuple[Vector, LocalMetrics]:
         recipe = Recipe.from_dict(task.training)
-        if not loaded:
-            loaded.append(_read(data_file))
         context = TrainContext(recipe.seed, task.round, name, device, data_file.with_name("checkpoint"), None)
-        result = train_local(recipe.spec, task.previous, loaded[0], recipe.local, context)
+        result = train_local(recipe.spec, task.previous, dataset, recipe.local, context)
         return result.vector, LocalMetrics(result.samples, result.correct, result.loss)
 
     return train
@@ -56,8 +58,25 @@ def _read(path: Path) -> Dataset:
     return load_dataset(path)
 
 
-def keep_data(source: Path, target: Path) -> int:
-    """Read images of any accepted kind into a member's own file; return how many."""
-    dataset = load_source(source)
+def keep_data(source: Path, target: Path, *, held_out: bool = False) -> int:
+    """Read images of any accepted kind, or a part that `hemaledger data divide` wrote, into a member's own file.
+
+    Args:
+        source: Folder or file.
+        target: The member's file.
+        held_out: The images are for evaluation only, so a part without training images is no fault.
+
+    Raises:
+        DatasetUnusable: it is of no accepted kind, or cannot be trained on.
+        ImageUnreadable: an image is damaged.
+    """
+    dataset = load_dataset(source) if _is_part(source) else load_source(source)
+    if not held_out:
+        dataset.part(TRAIN)
     save_dataset(dataset, target)
     return len(dataset)
+
+
+def _is_part(source: Path) -> bool:
+    """Return whether a file is of the form in which Hemaledger keeps images itself."""
+    return source.suffix == ".npz" and source.is_file() and "class_names" in read_npz(source)

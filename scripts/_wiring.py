@@ -11,10 +11,11 @@ from chain.keystore import AccountKey
 from chain.ledger import EthereumLedger, LedgerSettings
 from chain.node import NodeSettings
 from chain.sender import TransactionSettings
+from fl.crypto.keys import PrivateKey
 from fl.protocol.keys import Domain, possession_message
 from fl.protocol.names import Address, Role
 from fl.protocol.ports import Ledger
-from fl.protocol.records import KeyRegistered, MemberRegistered
+from fl.protocol.records import KeyRegistered, KeyRotated, MemberRegistered
 from fl.roles.audit import AuditKey
 from fl.roles.view import Keyring, LedgerView, Ports, Stopwatch
 from fl.storage.journal import SqliteJournal
@@ -71,8 +72,15 @@ def open_ports(home: Home, member: MemberHome, notify: Notify) -> Ports:
 
 
 def create_member(home: Home, name: str, role: Role) -> Address:
-    """Create a member's folder, Ethereum account and first HPKE key; return the account. Repeating it is no error."""
+    """Create a member's folder, Ethereum account and first HPKE key; return the account. Repeating it is no error.
+
+    Raises:
+        SettingInvalid: the name is that of a member in another role.
+        KeystoreUnreadable: the member exists, but the password is another.
+    """
     member = home.member(name)
+    if member.account_file.exists():
+        member.as_a(role)
     member.folder.mkdir(parents=True, exist_ok=True)
     if not member.account_file.exists():
         keystore.create(member.account_file, member.password, keystore.generate(), member.work_factor)
@@ -95,10 +103,25 @@ def register_key(home: Home, name: str) -> None:
     if found.key is not None:
         return
     key = create_key(member.folder, 1, member.password)
+    ledger.append(_proven(ledger, key, KeyRegistered(ledger.account, 1, key.public_key, b"")))
+
+
+def rotate_key(home: Home, name: str) -> int:
+    """Replace a member's HPKE key by a new one and return its epoch; the old ones stay for old files."""
+    member = home.member(name)
+    ledger = open_ledger(home, member)
+    found = LedgerView(ledger).refresh().book.active(ledger.account)
+    epoch = len(found.keys) + 1
+    key = create_key(member.folder, epoch, member.password)
+    ledger.append(_proven(ledger, key, KeyRotated(ledger.account, epoch, key.public_key, b"")))
+    return epoch
+
+
+def _proven(ledger: Ledger, key: PrivateKey, record: KeyRegistered | KeyRotated) -> KeyRegistered | KeyRotated:
+    """Return `record` with the proof that its sender holds the key."""
     anchor = ledger.anchor
-    record = KeyRegistered(ledger.account, 1, key.public_key, b"")
     message = possession_message(anchor.consortium, Domain(anchor.chain_id, anchor.authority), record)
-    ledger.append(replace(record, proof=key.prove_possession(message)))
+    return replace(record, proof=key.prove_possession(message))
 
 
 def audit_key(home: Home, name: str) -> AuditKey:

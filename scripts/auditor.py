@@ -14,7 +14,7 @@ from scripts._exit import guarded
 from scripts._home import Home
 from scripts._options import home_option, name_option
 from scripts._training import evaluator, keep_data
-from scripts._wiring import create_member, open_ports, register_key
+from scripts._wiring import create_member, open_ports, register_key, rotate_key
 
 
 @click.group()
@@ -32,7 +32,8 @@ def init(home: Path, name: str, holdout: Path | None) -> None:
     place = Home(home)
     account = create_member(place, name, Role.AUDITOR)
     if holdout is not None:
-        keep_data(holdout, place.member(name).data_file)
+        images = keep_data(holdout, place.member(name).data_file, held_out=True)
+        click.echo(f"{images} held-out images were taken in; they never leave {place.member(name).folder}.")
     click.echo(f"Account of {name}: {show(account)}")
 
 
@@ -50,10 +51,20 @@ def join(home: Path, name: str) -> None:
 @home_option
 @name_option("auditor")
 @guarded
+def rotate(home: Path, name: str) -> None:
+    """Replace the auditor's key from the next round on; restart its other processes afterwards."""
+    epoch = rotate_key(Home(home), name)
+    click.echo(f"The key of {name} is now that of epoch {epoch}. Keep the old key files: they open old files.")
+
+
+@auditor.command()
+@home_option
+@name_option("auditor")
+@guarded
 def run(home: Path, name: str) -> None:
     """Replay, evaluate and attest every proposal until stopped."""
     place = Home(home)
-    member = place.member(name)
+    member = place.member(name).as_a(Role.AUDITOR)
     notify = announce(name)
     with only_one(member.folder):
         agent = Auditor(open_ports(place, member, notify), evaluator(member.data_file))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,15 +12,16 @@ from fl.protocol.config import RoundConfig
 from fl.protocol.names import Role, show
 from fl.roles.coordinator import Coordinator, Initial, Plan
 from fl.storage.lock import only_one
-from fl.training.model import build_model
-from fl.training.presets import DEFAULT_LOCAL, DEFAULT_ROUNDS, DEFAULT_SPEC
+from fl.training.config import LocalConfig
+from fl.training.model import ModelSpec, build_model
+from fl.training.presets import PRESETS, Preset
 from fl.training.recipe import Recipe
 from fl.training.weights import Manifest, to_vector
 from scripts._agent import announce, serve_agent
 from scripts._exit import guarded
 from scripts._home import Home
 from scripts._options import home_option, name_option
-from scripts._wiring import create_member, open_ports, register_key
+from scripts._wiring import create_member, open_ports, register_key, rotate_key
 
 CLIP = 0.5
 """c: no single weight moves further than this in one round."""
@@ -54,32 +56,46 @@ def join(home: Path, name: str) -> None:
 @coordinator.command()
 @home_option
 @name_option("coordinator")
-@click.option(
-    "--rounds", type=click.IntRange(1), default=DEFAULT_ROUNDS, show_default=True, help="Final rounds wanted."
-)
+@guarded
+def rotate(home: Path, name: str) -> None:
+    """Replace the coordinator's key from the next round on; restart its other processes afterwards."""
+    epoch = rotate_key(Home(home), name)
+    click.echo(f"The key of {name} is now that of epoch {epoch}. Keep the old key files: they open old files.")
+
+
+@coordinator.command()
+@home_option
+@name_option("coordinator")
+@click.option("--rounds", type=click.IntRange(1), help="Final rounds wanted in all; chosen by --preset by default.")
 @click.option("--hospitals", type=click.IntRange(1), default=3, show_default=True, help="Wait for so many.")
 @click.option("--min-commitments", type=click.IntRange(1), help="Fewer than this abort a round; all by default.")
 @click.option("--attestations", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--w-max", type=click.IntRange(1, 2**21), default=4096, show_default=True, help="Largest sample count.")
 @click.option("--commit-timeout", type=click.IntRange(1), default=3600, show_default=True, help="Seconds to train.")
 @click.option("--close-timeout", type=click.IntRange(1), default=3600, show_default=True, help="Seconds after that.")
-@click.option("--class", "classes", multiple=True, default=("healthy", "leukemia"), show_default=True)
+@click.option(
+    "--class",
+    "classes",
+    multiple=True,
+    default=("healthy", "leukemia"),
+    show_default=True,
+    help="Name of a class, once per class, the finding last.",
+)
+@click.option("--preset", type=click.Choice(list(PRESETS)), default="real", show_default=True, help="What is trained.")
+@click.option("--width", type=click.IntRange(8, 512), help="Channels of the network, a multiple of 8; else as preset.")
+@click.option("--image-size", type=click.IntRange(16, 1024), help="Side of an image in pixels; else as preset.")
+@click.option("--epochs", type=click.IntRange(1, 1000), help="Passes over the images per round; else as preset.")
 @click.option("--seed", type=int, default=2026, show_default=True)
 @guarded
-def run(home: Path, name: str, **given: int | None) -> None:
+def run(home: Path, name: str, classes: tuple[str, ...], preset: str, **given: int | None) -> None:
     """Open rounds, sum, propose and finalise until the plan is done. Only one may run per consortium."""
     place = Home(home)
-    member = place.member(name)
+    member = place.member(name).as_a(Role.COORDINATOR)
     notify = announce(name)
-    rounds, hospitals = int(given["rounds"] or 0), int(given["hospitals"] or 0)
-    classes: object = given["classes"]
-    names = tuple(str(label) for label in classes) if isinstance(classes, tuple) else ()
-    recipe = Recipe(
-        replace(DEFAULT_SPEC, classes=len(names)),
-        replace(DEFAULT_LOCAL, horizon=rounds),
-        int(given["seed"] or 0),
-        names,
-    )
+    chosen = _adjusted(PRESETS[preset], given)
+    rounds, hospitals = chosen.rounds, int(given["hospitals"] or 0)
+    spec, local = replace(chosen.spec, classes=len(classes)), replace(chosen.local, horizon=rounds)
+    recipe = Recipe(spec, local, int(given["seed"] or 0), classes)
     plan = Plan(
         rounds=rounds,
         min_commitments=given["min_commitments"] or hospitals,
@@ -93,6 +109,17 @@ def run(home: Path, name: str, **given: int | None) -> None:
         agent = Coordinator(open_ports(place, member, notify), plan, first_model(recipe))
         notify("ready", {})
         serve_agent(agent, notify, lambda: agent.done)
+
+
+def _adjusted(preset: Preset, given: Mapping[str, int | None]) -> Preset:
+    """Return the preset with what was given on the command line, or raise WeightsMismatch or SettingInvalid."""
+    spec = {name: given[option] for name, option in (("width", "width"), ("size_px", "image_size")) if given[option]}
+    local = {"epochs": given["epochs"]} if given["epochs"] else {}
+    return Preset(
+        ModelSpec.from_dict({**preset.spec.to_dict(), **spec}),
+        LocalConfig.from_dict({**preset.local.to_dict(), **local}),
+        given["rounds"] or preset.rounds,
+    )
 
 
 def first_model(recipe: Recipe) -> Initial:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from fl.training.dataset import TEST, TRAIN, Dataset, save_dataset
 from fl.training.divide import divide as divide_by_subject
+from fl.training.presets import SYNTHETIC_PLAN
 from fl.training.sources import load_source
 from fl.training.synthetic import draw_dataset
 from scripts._exit import guarded
-from scripts._presets import DRAWN_PLAN
 
 
 @click.group()
@@ -21,11 +22,17 @@ def data() -> None:
 
 @data.command()
 @click.argument("output", type=click.Path(path_type=Path))
+@click.option("--subjects", type=click.IntRange(4), default=SYNTHETIC_PLAN.subjects, show_default=True, help="Persons.")
+@click.option(
+    "--cells", type=click.IntRange(1), default=SYNTHETIC_PLAN.cells, show_default=True, help="Cells per person."
+)
+@click.option("--image-size", type=click.IntRange(16, 1024), default=SYNTHETIC_PLAN.size_px, show_default=True)
 @click.option("--seed", type=int, default=2026, show_default=True)
 @guarded
-def draw(output: Path, seed: int) -> None:
+def draw(output: Path, subjects: int, cells: int, image_size: int, seed: int) -> None:
     """Draw synthetic blood-smear cells into OUTPUT, one .npz file."""
-    drawn = draw_dataset(DRAWN_PLAN, seed)
+    plan = replace(SYNTHETIC_PLAN, subjects=subjects, cells=cells, size_px=image_size)
+    drawn = draw_dataset(plan, seed)
     save_dataset(drawn, output)
     click.echo(f"{len(drawn)} drawn cells are in {output}.")
 

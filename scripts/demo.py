@@ -22,6 +22,7 @@ from fl.roles.coordinator import Plan
 from fl.storage.files import write_atomic
 from fl.training.compute import use_threads
 from fl.training.dataset import Dataset, save_dataset
+from fl.training.presets import DEFAULT_PRESET, SYNTHETIC_PLAN, SYNTHETIC_PRESET, Preset
 from fl.training.recipe import Recipe
 from fl.training.sources import load_source
 from fl.training.synthetic import draw_dataset
@@ -29,7 +30,6 @@ from scripts import _report
 from scripts._exit import guarded
 from scripts._home import Home
 from scripts._options import device_option
-from scripts._presets import DRAWN, DRAWN_PLAN, REAL, Preset
 from scripts._progress import Console
 from scripts._together import AUDITOR, COORDINATOR, Work, found_together, gather
 from scripts._training import evaluator, trainer
@@ -78,7 +78,7 @@ def demo(data: Path | None, home: Path | None, **given: str | int | bool | None)
     if given["serve"]:
         check_port("127.0.0.1", int(given["port"] or 0))
     place = Home(home or Path("runs") / time.strftime("%Y%m%d-%H%M%S"))
-    preset = REAL if data else DRAWN
+    preset = DEFAULT_PRESET if data else SYNTHETIC_PRESET
     if given["rounds"]:
         preset = replace(preset, rounds=int(given["rounds"]))
     demo_run = Demo(
@@ -97,7 +97,7 @@ def _run(demo_run: Demo, data: Path | None, given: dict[str, str | int | bool | 
     console, home = demo_run.console, demo_run.home
     console.title("Hemaledger demo", f"everything this run writes is in {home.folder}")
     with console.stage("Preparing images", demo_run.seconds):
-        dataset = load_source(data) if data else draw_dataset(DRAWN_PLAN, demo_run.seed)
+        dataset = load_source(data) if data else draw_dataset(SYNTHETIC_PLAN, demo_run.seed)
         largest = _divide(demo_run, dataset, int(given["hospitals"] or 3))
     with console.stage("Starting the chain", demo_run.seconds):
         chain = stack.enter_context(DevChain(chain_settings(home, int(given["rpc_port"] or 0))))

@@ -15,7 +15,7 @@ from scripts._exit import guarded
 from scripts._home import Home
 from scripts._options import device_option, home_option, name_option
 from scripts._training import keep_data, trainer
-from scripts._wiring import create_member, open_ports, register_key
+from scripts._wiring import create_member, open_ports, register_key, rotate_key
 
 
 @click.group()
@@ -51,17 +51,28 @@ def join(home: Path, name: str) -> None:
 @hospital.command()
 @home_option
 @name_option()
+@guarded
+def rotate(home: Path, name: str) -> None:
+    """Replace the hospital's key from the next round on; restart its other processes afterwards."""
+    epoch = rotate_key(Home(home), name)
+    click.echo(f"The key of {name} is now that of epoch {epoch}. Keep the old key files: they open old files.")
+
+
+@hospital.command()
+@home_option
+@name_option()
 @device_option
 @click.option("--threads", type=click.IntRange(1), help="CPU threads for training; all by default.")
 @guarded
 def run(home: Path, name: str, device: str, threads: int | None) -> None:
     """Take part in every round until stopped; after a crash, start it again and it finds its place."""
     place = Home(home)
-    member = place.member(name)
+    member = place.member(name).as_a(Role.HOSPITAL)
     if threads:
         use_threads(threads)
     notify = announce(name)
     with only_one(member.folder):
-        agent = Hospital(open_ports(place, member, notify), trainer(member.data_file, name, device))
+        train = trainer(member.data_file, name, device)
+        agent = Hospital(open_ports(place, member, notify), train)
         notify("ready", {})
         serve_agent(agent, notify)

@@ -23,11 +23,11 @@ from fl.roles.hospital import Task, Train
 from fl.training.compute import use_threads
 from fl.training.images import encode_png
 from fl.training.predict import Predictor
+from fl.training.presets import DEFAULT_PRESET
 from fl.training.quantise import LocalMetrics, Vector
 from fl.training.recipe import Recipe
 from fl.training.synthetic import draw_cell
 from scripts._home import Home
-from scripts._presets import REAL
 from scripts._together import AUDITOR, COORDINATOR, Work, found_together, gather
 from scripts.bench._table import keep, median, show
 from scripts.chain import chain_settings
@@ -68,7 +68,7 @@ def main(images: int) -> None:
 def _one_round(home: Home, url: str) -> None:
     """Make one final round with prepared updates: how good the model is does not change how long it takes."""
     found_together(home, url, ["alpha"])
-    recipe = Recipe(REAL.spec, REAL.local, 1, ("healthy", "leukemia"))
+    recipe = Recipe(DEFAULT_PRESET.spec, DEFAULT_PRESET.local, 1, ("healthy", "leukemia"))
     plan = Plan(1, 1, 1, RoundConfig(0.5, 50.0, 100, recipe.to_dict()), 600, 600)
     work = Work(plan, first_model(recipe), {"alpha": _still()}, lambda _model, _training: {"auroc": 0.5})
     gather(home, work, dict.fromkeys((COORDINATOR, AUDITOR, "alpha"), lambda _what, _facts: None)).run(
@@ -103,7 +103,7 @@ def _through_site(url: str, account: tuple[str, str], images: int) -> list[float
 
 
 def _bare(images: int) -> list[float]:
-    recipe = Recipe(REAL.spec, REAL.local, 1, ("healthy", "leukemia"))
+    recipe = Recipe(DEFAULT_PRESET.spec, DEFAULT_PRESET.local, 1, ("healthy", "leukemia"))
     predictor = Predictor(recipe.spec, first_model(recipe).vector)
     cells = [draw_cell(index % 2, index) for index in range(WARM_UP + images)]
     seconds = []

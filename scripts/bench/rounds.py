@@ -29,10 +29,10 @@ from fl.protocol.round import Phase
 from fl.roles.coordinator import Initial, Plan
 from fl.roles.hospital import Task, Train
 from fl.training.model import build_model
+from fl.training.presets import DEFAULT_PRESET
 from fl.training.quantise import LocalMetrics, Vector
 from fl.training.weights import Manifest, load_vector, to_vector
 from scripts._home import Home
-from scripts._presets import REAL
 from scripts._together import AUDITOR, COORDINATOR, Together, Work, found_together, gather
 from scripts.bench._table import keep, median, show
 from scripts.chain import chain_settings
@@ -47,7 +47,7 @@ REPEATS = 9
 @click.option("--rounds", type=click.IntRange(2), default=6, show_default=True)
 def main(hospitals: int, rounds: int) -> None:
     """Measure a sealed round's overhead and the speed of sealing."""
-    model = build_model(REAL.spec, 1)
+    model = build_model(DEFAULT_PRESET.spec, 1)
     initial = Initial(Manifest.of(model), to_vector(model))
     names = hospital_names(hospitals)
     steps = {name: _step(initial.vector.size, index) for index, name in enumerate(names)}
@@ -67,7 +67,7 @@ def _step(parameters: int, index: int) -> Vector:
 
 def _plain(start: Vector, steps: Mapping[str, Vector], repeats: int) -> float:
     """Return the seconds of one plain FedAvg round without training: average in memory, load into a model."""
-    model = build_model(REAL.spec, 1)
+    model = build_model(DEFAULT_PRESET.spec, 1)
     seconds = []
     for _ in range(repeats):
         began = time.perf_counter()
