@@ -18,6 +18,7 @@ from typing import Any, get_type_hints
 
 from eth_abi import decode, encode
 from eth_abi.exceptions import DecodingError
+from eth_abi.exceptions import EncodingError as AbiError
 from eth_utils.abi import collapse_if_tuple, event_abi_to_log_topic, function_abi_to_4byte_selector
 
 from chain import artifacts
@@ -174,6 +175,8 @@ def _field(hint: Any, value: Any) -> Any:  # noqa: ANN401 - by type hint
         return Address(bytes.fromhex(value[2:]))
     if isinstance(value, tuple):
         return tuple(Address(bytes.fromhex(item[2:])) for item in value)
+    if hint is str:
+        return value.decode("utf-8", "replace")  # a member may write any bytes; they must not stop a replay
     if isinstance(hint, type) and issubclass(hint, IntEnum):
         return hint(value)
     return value
@@ -189,14 +192,24 @@ def _types(inputs: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _encode(kind: type[Record], inputs: Sequence[Mapping[str, Any]], values: Sequence[object]) -> bytes:
     try:
+        for item, value in zip(inputs, values, strict=True):
+            _check_lengths(item, value)
         return encode(_types(inputs), values)
-    except (ValueError, TypeError, OverflowError) as error:  # eth_abi's EncodingError is a ValueError or TypeError
+    except (AbiError, ValueError, TypeError, OverflowError) as error:
         raise EncodingError(kind.__name__, "a field does not fit its type on the chain") from error
+
+
+def _check_lengths(item: Mapping[str, Any], value: Any) -> None:  # noqa: ANN401 - by ABI type
+    """Raise ValueError for a digest that is too short: eth_abi would fill it up with zeros."""
+    if item["type"] == "bytes32" and len(value) != WORD:
+        raise ValueError("a digest has 32 bytes")
+    for part, inner in zip(item.get("components", ()), value if "components" in item else (), strict=True):
+        _check_lengths(part, inner)
 
 
 def _decode(kind: type[Record], inputs: Sequence[Mapping[str, Any]], data: bytes) -> tuple[Any, ...]:
     try:
-        return decode(_types(inputs), data)
+        return decode([name.replace("string", "bytes") for name in _types(inputs)], data)
     except (DecodingError, ValueError, OverflowError) as error:
         raise EncodingError(kind.__name__, "its log does not fit the ABI") from error
 

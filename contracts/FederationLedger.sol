@@ -229,6 +229,7 @@ contract FederationLedger is IFederationLedger {
     /// @inheritdoc IFederationLedger
     function handOver(address successor_) external override whileInForce {
         _requireRole(IKeyAuthority.Role.OPERATOR);
+        if (!opened) revert FederationNotOpened();
         _requireEnded(lastRound);
         if (successor_ == address(0) || successor_ == address(this)) revert PredecessorMismatch();
         successor = successor_;

@@ -303,8 +303,8 @@ interface IFederationLedger {
     function abortRound(uint64 round, string calldata reason) external;
 
     /// @notice Close this ledger in favour of `successor_`.
-    /// @dev By the operator. Reverts, in this order: RoundStillOpen; PredecessorMismatch when `successor_` is zero or
-    /// this ledger itself. Whether `successor_` names this ledger as its predecessor is for the caller to check before
+    /// @dev By the operator. Reverts, in this order: FederationNotOpened; RoundStillOpen; PredecessorMismatch when
+    /// `successor_` is zero or this ledger itself. Whether `successor_` names this ledger as its predecessor is for the caller to check before
     /// (chain/deploy.py does). Emits {LedgerHandedOver}.
     /// @param successor_ The ledger that continues.
     function handOver(address successor_) external;

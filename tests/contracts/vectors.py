@@ -47,7 +47,8 @@ class Scene:
 
 
 def steps_of(case: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [step for setup in case["setup"] for step in VECTORS["setups"][setup]] + case["steps"]
+    setups: list[dict[str, Any]] = [step for setup in case["setup"] for step in VECTORS["setups"][setup]]
+    return [*setups, *case["steps"]]
 
 
 def record_of(step: Mapping[str, Any], scene: Scene) -> Record:

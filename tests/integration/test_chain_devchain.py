@@ -23,7 +23,7 @@ from chain.deploy import deploy
 from chain.devchain import DevChain, DevChainSettings, serve
 from chain.keystore import AccountKey, generate
 from chain.ledger import EthereumLedger, LedgerSettings
-from chain.node import NodeRefusal, NodeSettings, connect
+from chain.node import HEADER_ONLY, NodeRefusal, NodeSettings, connect
 from chain.sender import TransactionSettings
 from fl.protocol.errors import (
     ChainRunning,
@@ -161,7 +161,8 @@ def test_what_was_answered_survives_sigkill_in_the_middle_of_transactions(tmp_pa
 
 
 def test_a_dead_node_is_reported_and_the_next_start_has_everything(folder: Path) -> None:
-    stop, urls = threading.Event(), []
+    stop = threading.Event()
+    urls: list[str] = []
     failure: list[BaseException] = []
     settings = DevChainSettings(PROJECT, folder, lambda: T0, port=0)
 
@@ -201,7 +202,7 @@ def test_a_torn_last_line_was_never_answered_and_is_dropped(folder: Path, name: 
 def _anchor(chain: DevChain) -> Anchor:
     """The anchor of the one consortium in `origin`."""
     node = connect(NodeSettings(chain.url))
-    blocks = [node.request("eth_getBlockByNumber", hex(number), False) for number in (1, 2)]
+    blocks = [node.request("eth_getBlockByNumber", hex(number), HEADER_ONLY) for number in (1, 2)]
     made = [node.request("eth_getTransactionReceipt", block["transactions"][0])["contractAddress"] for block in blocks]
     authority, contract = (bytes.fromhex(address[2:]) for address in made)
     return Anchor(CONSORTIUM, 31337, authority, contract)  # type: ignore[arg-type]

@@ -1,0 +1,73 @@
+"""Key files: encrypted, never overwritten, and unreadable for a reason that is named."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from eth_account import Account
+
+from chain import keystore
+from chain.keystore import AccountKey
+from fl.protocol.errors import KeystoreUnreadable, StorageFull
+
+QUICK = 2
+SECRET = b"\x11" * 32
+
+
+def test_a_key_comes_back_and_nobody_else_may_read_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "key.json"
+    keystore.create(path, "secret", AccountKey(SECRET), QUICK)
+    assert keystore.load(path, "secret").secret == SECRET
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert SECRET.hex() not in path.read_text()
+
+
+def test_other_ethereum_programs_read_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "key.json"
+    keystore.create(path, "päss", AccountKey(SECRET), QUICK)
+    assert bytes(Account.decrypt(json.loads(path.read_text()), "päss")) == SECRET
+
+
+def test_a_key_is_never_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "key.json"
+    path.write_text("mine")
+    with pytest.raises(KeystoreUnreadable, match="not overwritten"):
+        keystore.create(path, "secret", AccountKey(SECRET), QUICK)
+    assert path.read_text() == "mine"
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StorageFull):
+        keystore.create(tmp_path / "no" / "key.json", "secret", AccountKey(SECRET), QUICK)
+
+
+def test_a_wrong_password_is_said_to_be_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "key.json"
+    keystore.create(path, "secret", AccountKey(SECRET), QUICK)
+    with pytest.raises(KeystoreUnreadable, match="password is wrong"):
+        keystore.load(path, "Secret")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", "{}", '{"version":3,"crypto":{}}', '{"version":9}', "\0" * 20000])
+def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "key.json"
+    path.write_text(text)
+    with pytest.raises(KeystoreUnreadable) as refusal:
+        keystore.load(path, "secret")
+    assert str(path) in str(refusal.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(KeystoreUnreadable, match="No such file"):
+        keystore.load(tmp_path / "key.json", "secret")
+
+
+def test_a_key_does_not_show_its_secret() -> None:
+    assert SECRET.hex() not in repr(AccountKey(SECRET)) + str(AccountKey(SECRET))
+
+
+def test_generated_keys_differ() -> None:
+    assert keystore.generate().address != keystore.generate().address
