@@ -130,7 +130,7 @@ def write_document(value: dict[str, JsonValue]) -> bytes:
     """Return canonical JSON: sorted keys, no spaces, ASCII, one final newline; NaN and infinity are refused."""
     try:
         text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise EncodingError("document", str(error)) from error
     return text.encode("ascii") + b"\n"
 
@@ -158,7 +158,10 @@ class Fields:
         found = self.value.get(name)
         if isinstance(found, bool) or not isinstance(found, int | float):
             raise EncodingError(self.what, f"{name} is not a number")
-        return float(found)
+        try:
+            return float(found)
+        except OverflowError as error:
+            raise EncodingError(self.what, f"{name} is not a number of binary64") from error
 
     def integer(self, name: str) -> int:
         """Return an integer."""

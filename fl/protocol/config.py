@@ -17,15 +17,18 @@ from fl.protocol.errors import EncodingError
 CONFIG_CAP = 64 * 1024
 """Bytes; a larger configuration document is refused."""
 
+LARGEST_BOUND = 2.0**64
+"""clip and l2_bound lie between this and its inverse, so that no product with a float32 weight leaves binary64."""
+
 
 @dataclass(frozen=True)
 class RoundConfig:
     """What every party of a round must agree on beside the terms."""
 
     clip: float
-    """c > 0: bound of one coordinate of a weighted update, in units of weights."""
+    """c, 2^-64..2^64: bound of one coordinate of a weighted update, in units of weights."""
     l2_bound: float
-    """C > 0: bound of an update's L2 norm, in units of weights."""
+    """C, 2^-64..2^64: bound of an update's L2 norm, in units of weights."""
     w_max: int
     """1..2^21: the largest weight (number of training samples) a hospital may claim."""
     training: dict[str, JsonValue]
@@ -45,6 +48,7 @@ class RoundConfig:
         config = cls(
             fields.number("clip"), fields.number("l2_bound"), fields.integer("w_max"), fields.mapping("training")
         )
-        if not (config.clip > 0 and config.l2_bound > 0 and 1 <= config.w_max <= 2**21):
+        bounded = all(1 / LARGEST_BOUND <= bound <= LARGEST_BOUND for bound in (config.clip, config.l2_bound))
+        if not bounded or not 1 <= config.w_max <= 2**21:
             raise EncodingError("round configuration", "clip, l2_bound or w_max is out of its range")
         return config
