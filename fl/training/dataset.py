@@ -119,6 +119,16 @@ class Dataset:
             return self
         return replace(self, images=np.stack([fit_square(image, size_px) for image in self.images]))
 
+    def for_model(self, size_px: int, classes: int) -> Dataset:
+        """Return the images at the size a model wants.
+
+        Raises:
+            DatasetUnusable: there are more classes than the model tells apart.
+        """
+        if len(self.class_names) > classes:
+            self._refuse(f"it has {len(self.class_names)} classes, but the model tells {classes} apart")
+        return self.fitted(size_px)
+
     def class_counts(self) -> npt.NDArray[np.int64]:
         """Return int64 [classes], the number of images of each class."""
         return np.bincount(self.labels, minlength=len(self.class_names)).astype(np.int64)

@@ -24,7 +24,8 @@ Floats = npt.NDArray[np.float64]
 
 IMPROVE_UP_TO_GROUPS = 400
 """More groups than this are balanced well enough by the greedy pass alone."""
-_EMPTY_PENALTY = 4.0
+_EMPTY_FINE = 4.0
+"""More than any deviation within one bin can cost, so that a hole is filled first."""
 _MIN_GROUPS = 2
 
 
@@ -73,27 +74,25 @@ def _count(group_of_row: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], c
     return counts
 
 
-def _cost(held: Floats, target: Floats, present: Floats) -> float:
-    """Return how unbalanced `held` [bins, classes + 1] is: relative squared deviations, plus a fine per hole."""
-    deviation = ((held - target) ** 2 / np.maximum(target, 1e-9))[:, present > 0] / present[present > 0]
-    return float(deviation.sum() + _EMPTY_PENALTY * np.count_nonzero(held[:, present > 0] == 0))
+def _unbalance(held: Floats, target: Floats, present: Floats) -> Floats:
+    """Return float64 [bins]: relative squared deviations of `held` from `target`, plus a fine per empty class.
+
+    `held` and `target` are [bins, classes + 1]; `present` [classes + 1] are the sums of `target` over the bins.
+    """
+    there = present > 0
+    deviation = (held - target)[:, there] ** 2 / (target[:, there] * present[there])
+    return np.asarray(deviation.sum(axis=1) + _EMPTY_FINE * np.count_nonzero(held[:, there] == 0, axis=1), np.float64)
 
 
 def _deal(counts: Floats, shares: Floats, rng: np.random.Generator) -> npt.NDArray[np.int64]:
     """Return int64 [groups], the bin of each group: largest group first to where it balances best, then improved."""
     bins = rng.permutation(len(shares))
-    shares = shares[bins]
     present = counts.sum(axis=0)
-    target = shares[:, np.newaxis] * present
-    order = np.lexsort((rng.random(len(counts)), -counts[:, -1]))
+    target = shares[bins][:, np.newaxis] * present
     held = np.zeros_like(target)
     owner = np.zeros(len(counts), np.int64)
-    for group in order:
-        # The cost of each bin's deviation after taking the group, relative to before: the least growth wins.
-        before = (held - target) ** 2 / target[:, -1:]
-        after = (held + counts[group] - target) ** 2 / target[:, -1:]
-        hole = ((held == 0) & (counts[group] > 0)).sum(axis=1)
-        growth = ((after - before) / np.maximum(present, 1.0)).sum(axis=1) - _EMPTY_PENALTY / len(counts) * hole
+    for group in np.lexsort((rng.random(len(counts)), -counts[:, -1])):
+        growth = _unbalance(held + counts[group], target, present) - _unbalance(held, target, present)
         owner[group] = int(growth.argmin())
         held[owner[group]] += counts[group]
     if len(counts) <= IMPROVE_UP_TO_GROUPS:
@@ -102,11 +101,11 @@ def _deal(counts: Floats, shares: Floats, rng: np.random.Generator) -> npt.NDArr
 
 
 def _improve(owner: npt.NDArray[np.int64], counts: Floats, target: Floats) -> None:
-    """Move single groups in place while that lowers the cost; no bin is emptied."""
+    """Move single groups in place while that lowers the unbalance; no bin is emptied."""
     present = counts.sum(axis=0)
     held = np.zeros_like(target)
     np.add.at(held, owner, counts)
-    best = _cost(held, target, present)
+    best = float(_unbalance(held, target, present).sum())
     improved = True
     while improved:
         improved = False
@@ -115,7 +114,7 @@ def _improve(owner: npt.NDArray[np.int64], counts: Floats, target: Floats) -> No
                 origin = owner[group]
                 held[origin] -= row
                 held[bin_index] += row
-                cost = _cost(held, target, present)
+                cost = float(_unbalance(held, target, present).sum())
                 if cost < best - 1e-9 and held[origin, -1] > 0:
                     owner[group], best, improved = bin_index, cost, True
                 else:

@@ -10,7 +10,6 @@ Not here: decoding (images.py); arrays (arrays.py).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,16 +127,3 @@ def _class_item(path: Path, folder: Path) -> _Item:
 def _ordered(names: set[str]) -> tuple[str, ...]:
     """Return class names by alphabet, a healthy-sounding one first."""
     return tuple(sorted(names, key=lambda name: (name.lower() not in HEALTHY_NAMES, name.lower(), name)))
-
-
-def summary(datasets: Sequence[Dataset]) -> list[dict[str, object]]:
-    """Return, for each hospital's data set, plain counts for people: images, subjects and classes of each part."""
-    return [
-        {
-            "train": int((dataset.split == 0).sum()),
-            "test": int((dataset.split == 1).sum()),
-            "subjects": len(np.unique(dataset.groups)),
-            "classes": dict(zip(dataset.class_names, dataset.class_counts().tolist(), strict=True)),
-        }
-        for dataset in datasets
-    ]

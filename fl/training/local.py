@@ -80,18 +80,18 @@ def train_local(
     Args:
         spec: The network.
         vector: The global weights, float32 [d].
-        dataset: The hospital's images; its test part is not touched.
+        dataset: The hospital's images, of any size; its test part is not touched.
         config: How to train.
         context: Where and when.
 
     Raises:
-        WeightsMismatch: the weights do not fit the spec, or the images have another size than it wants.
+        WeightsMismatch: the weights do not fit the spec.
         NonFinite: the weights given or learned hold NaN or infinity.
-        DatasetUnusable: there are no training images.
+        DatasetUnusable: there are no training images, or more classes than the model tells apart.
         SettingInvalid: there is no such device.
         StorageFull: a checkpoint could not be written.
     """
-    train = dataset.part(TRAIN).fitted(spec.size_px)
+    train = dataset.part(TRAIN).for_model(spec.size_px, spec.classes)
     trainer = _Trainer(spec, vector, train, config, context)
     key = _key(spec, vector, train, config, context)
     done = load_checkpoint(context.checkpoint, key, vector.size) if context.checkpoint else None

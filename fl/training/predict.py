@@ -65,5 +65,10 @@ class Predictor:
 
 
 def evaluate(predictor: Predictor, dataset: Dataset) -> Metrics:
-    """Return how good the predictor is on all images of `dataset`, with results per subject group."""
+    """Return how good the predictor is on all images of `dataset`, with results per subject group.
+
+    Raises:
+        DatasetUnusable: there are more classes than the model tells apart.
+    """
+    dataset = dataset.for_model(predictor.spec.size_px, predictor.spec.classes)
     return measure(predictor.probabilities(dataset.images), dataset.labels, dataset.groups)

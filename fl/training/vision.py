@@ -58,4 +58,4 @@ horizontal_flip = _functional.horizontal_flip
 vertical_flip = _functional.vertical_flip
 InterpolationMode = importlib.import_module("torchvision.transforms.v2").InterpolationMode
 shimmed = bool(_LIBRARIES)
-"""Whether the shim was needed, for `hemaledger doctor`-like reports and for tests."""
+"""Whether the shim was needed."""

@@ -138,6 +138,7 @@ def test_what_cannot_be_trained_is_said(tiny: ModelSpec, start: Vector, cells: D
         (start[1:], cells, CONTEXT, WeightsMismatch),
         (bad, cells, CONTEXT, NonFinite),
         (start, cells.part(TEST), CONTEXT, DatasetUnusable),
+        (start, replace(cells, class_names=("a", "b", "c")), CONTEXT, DatasetUnusable),
         (start, cells, replace(CONTEXT, device="abacus"), SettingInvalid),
         (start, cells, replace(CONTEXT, checkpoint=tmp_path), StorageFull),
     ):
