@@ -22,7 +22,6 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from webui import words
 from webui.config import SiteConfig
 from webui.errors import init_errors
-from webui.forms import PressForm
 from webui.login import init_login, visitor
 from webui.pages import PAGES
 from webui.security import FORM_OVERHEAD, init_security
@@ -78,11 +77,20 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     for function in (words.when, words.on_day, words.at_time, words.iso, words.verification):
         app.jinja_env.globals[function.__name__] = partial(function, zone=zone)
-    plain = (words.verdict, words.percent, words.phase, words.protection, words.hexed, words.shortened, words.bars, words.grouped)
+    plain = (
+        words.verdict,
+        words.percent,
+        words.phase,
+        words.protection,
+        words.hexed,
+        words.shortened,
+        words.bars,
+        words.grouped,
+    )
     for other in (*plain, words.metric_name, words.metric_value, words.birthday, words.attested, words.listing):
         app.jinja_env.globals[other.__name__] = other
     app.jinja_env.globals["asset"] = _assets(app)
-    app.context_processor(lambda: {"visitor": visitor(), "config_of_site": config, "press": PressForm()})
+    app.context_processor(lambda: {"visitor": visitor(), "config_of_site": config})
 
 
 def _assets(app: Flask) -> Callable[[str], str]:

@@ -1,0 +1,75 @@
+"""A patient and a doctor, in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from waitress.server import create_server
+
+from tests.fakes.site_town import INES, PASSWORD, Town, cell
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = Path("/usr/bin/chromium")
+QUIET = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync --no-first-run"
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}")
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    town = Town(tmp_path)
+    town.federation.probability = 0.83
+    server = create_server(town.app, host="127.0.0.1", port=0, threads=4)
+    thread = Thread(target=server.run, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.effective_port}"
+    server.close()
+    thread.join(timeout=5)
+
+
+def test_from_sign_up_to_the_doctors_list(address: str) -> None:
+    with playwright.sync_playwright() as tool:
+        browser = tool.chromium.launch(executable_path=str(CHROMIUM), args=QUIET.split())
+        complaints: list[str] = []
+        here = (address, "blob:", "data:")
+
+        def page() -> Any:
+            made = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
+            made.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+            made.on("request", lambda sent: complaints.append(sent.url) if not sent.url.startswith(here) else None)
+            return made
+
+        patient = page()
+        patient.goto(f"{address}/sign-up")
+        for field, value in (("name", "Ada Byron"), ("date_of_birth", "1990-12-10"), ("email", "ada@x.example")):
+            patient.fill(f"#{field}", value)
+        patient.fill("#password", PASSWORD)
+        patient.fill("#again", PASSWORD)
+        patient.click("#submit")
+
+        patient.set_input_files("#image", {"name": "c.png", "mimeType": "image/png", "buffer": cell(size=(450, 450))})
+        patient.wait_for_selector("[data-preview]:not([hidden])")
+        patient.click("#submit")
+        assert "83 %" in patient.inner_text("main")
+        assert "Verified on the ledger" in patient.inner_text("main")
+
+        patient.click("text=Book an appointment")
+        patient.click("text=Dr Inês Carvalho")
+        patient.click(".time >> nth=1")
+        patient.click("main button[type=submit]")
+        patient.wait_for_selector("text=Your appointment is booked.")
+
+        doctor = page()
+        doctor.goto(f"{address}/sign-in")
+        doctor.fill("#email", INES)
+        doctor.fill("#password", PASSWORD)
+        doctor.click("#submit")
+        doctor.click("text=Ada Byron")
+        doctor.click("text=This cell looks like a leukemic blast")
+        assert "83 %" in doctor.inner_text("main")
+        assert doctor.evaluate("document.querySelector('.cell img').naturalWidth") == 450
+        browser.close()
+        assert complaints == []

@@ -1,0 +1,113 @@
+"""Every error becomes a page of its family."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from fl.protocol import errors
+from tests.fakes.site_town import MAYA, NOOR, Town, cell, words
+from webui.errors import FAMILIES, page_of
+from webui.store import refusals
+
+FAMILY_STATUS = {
+    errors.MalformedError: {400, 413},
+    errors.RefusedError: {401, 403, 404, 409, 429, 503},
+    errors.TamperedError: {500},
+    errors.UnavailableError: {503},
+    errors.MisconfiguredError: {500},
+}
+SAMPLES = {"int": 7, "float": 1.5, "bytes": b"\x07" * 32, "str": "something"}
+LEAVES = [
+    leaf
+    for module in (errors, refusals)
+    for _, leaf in inspect.getmembers(module, inspect.isclass)
+    if issubclass(leaf, tuple(FAMILIES)) and leaf not in FAMILIES
+]
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Town:
+    return Town(tmp_path)
+
+
+@pytest.mark.parametrize("leaf", LEAVES, ids=lambda leaf: leaf.__name__)
+def test_every_leaf_has_a_page_with_the_status_of_its_family(leaf: type[errors.HemaledgerError]) -> None:
+    names = [name for name in inspect.signature(leaf).parameters if name not in {"args", "kwargs"}]
+    error = leaf(*[SAMPLES[leaf.__annotations__[name]] for name in names])
+    page = page_of(error)
+    family = next(family for family in FAMILIES if isinstance(error, family))
+    assert page.status in FAMILY_STATUS[family]
+    assert page.title
+    assert page.sentence
+    assert "{" not in page.sentence
+
+
+def test_a_tampered_model_gives_no_prediction_a_page_and_an_alarm(town: Town, caplog: pytest.LogCaptureFixture) -> None:
+    visitor = town.visitor(MAYA)
+    town.federation.replace_model()
+    with caplog.at_level(logging.CRITICAL):
+        answer = visitor.check(cell())
+    assert answer.status_code == 500
+    assert "The ledger contradicts the model" in words(answer)
+    assert "Please tell the hospital" in words(answer)
+    assert [record.levelname for record in caplog.records] == ["CRITICAL"]
+    assert "ALARM HashMismatch" in caplog.text
+    assert town.site.predictions.of_patient(town.members[MAYA].id) == []
+    assert "The ledger contradicts the model" in visitor.text("/")
+
+
+def test_a_silent_chain_without_a_cached_model_is_503(town: Town) -> None:
+    town.federation.stop_chain()
+    answer = town.visitor(MAYA).check(cell())
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"]
+    assert "Nothing was lost" in words(answer)
+    assert town.visitor(NOOR).get("/auditor/").status_code == 503
+
+
+def test_without_a_final_round_there_is_no_prediction(town: Town) -> None:
+    town.federation.final_round = 0
+    answer = town.visitor(MAYA).check(cell())
+    assert answer.status_code == 503
+    assert "No model is served yet" in words(answer)
+
+
+@pytest.mark.parametrize(("path", "status"), [("/nowhere", 404), ("/sign-out", 405), ("/checks/999", 404)])
+def test_http_errors_have_pages_too(town: Town, path: str, status: int) -> None:
+    answer = town.visitor(MAYA).get(path)
+    assert answer.status_code == status
+    assert "Home page" in answer.text
+
+
+def test_a_bug_shows_no_traceback(town: Town, caplog: pytest.LogCaptureFixture) -> None:
+    def broken() -> str:
+        raise KeyError("a secret inside")
+
+    _add(town.app, broken)
+    answer = town.visitor(MAYA).get("/broken")
+    assert answer.status_code == 500
+    assert "Something went wrong" in words(answer)
+    assert "secret" not in answer.text
+    assert "a secret inside" in caplog.text
+
+
+def test_a_database_that_went_away_is_503_even_when_signed_in(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    visitor = town.visitor(MAYA)
+
+    def gone(_: str) -> None:
+        raise refusals.DatabaseUnavailable("OperationalError")
+
+    monkeypatch.setattr(town.site.accounts, "resume", gone)
+    answer = visitor.get("/checks/")
+    assert answer.status_code == 503
+    assert "does not answer" in words(answer)
+
+
+def _add(app: Flask, view: object) -> None:
+    app._got_first_request = False
+    app.add_url_rule("/broken", view_func=view)  # type: ignore[arg-type]

@@ -1,0 +1,146 @@
+"""What every implementation of the site's services keeps: the one in memory, and the real one.
+
+To run the real services through it, append a factory to WORLDS: a callable that takes a folder and returns a
+`ServiceWorld` with at least one final round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from fl.protocol.errors import ImageUnreadable, TamperedError, UnavailableError
+from fl.protocol.names import DIGEST_BYTES
+from fl.protocol.round import Phase
+from tests.fakes.site_services import FakeFederation
+from tests.fakes.site_town import cell
+from webui.services import Services
+
+
+class ServiceWorld(Protocol):
+    """A federation with final rounds, and the ways to break it."""
+
+    @property
+    def services(self) -> Services:
+        """The services under test; the same on every call."""
+
+    @property
+    def recorded_file(self) -> bytes:
+        """A file whose digest the ledger records."""
+
+    def stop_chain(self) -> None:
+        """From now on no node answers."""
+
+    def start_chain(self) -> None:
+        """The node answers again."""
+
+    def replace_model(self) -> None:
+        """Put another file in the place of the model's, and forget what was cached, as after a restart."""
+
+
+WORLDS: list[Callable[[Path], ServiceWorld]] = [lambda _: FakeFederation()]
+
+
+@pytest.fixture(params=WORLDS, ids=lambda world: getattr(world, "__name__", "world"))
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> ServiceWorld:
+    made: ServiceWorld = request.param(tmp_path)
+    return made
+
+
+def test_the_served_model_is_complete(world: ServiceWorld) -> None:
+    model = world.services.predictions.model()
+    assert model.verified
+    assert model.round >= 1
+    assert len(model.model_digest) == len(model.envelope_digest) == DIGEST_BYTES
+    assert model.protection in {"masked", "sealed"}
+    assert model.coordinator_name
+    assert model.positive_class in model.class_names
+    assert model.final_at <= world.services.clock()
+    assert 0 <= world.services.clock() - model.verified_at < 3600
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP"])
+def test_a_prediction_is_a_probability_and_the_label_that_goes_with_it(world: ServiceWorld, form: str) -> None:
+    prediction = world.services.predictions.predict(cell(form, (450, 450)), "cell")
+    assert 0 <= prediction.probability <= 1
+    assert (prediction.label == prediction.model.positive_class) == (prediction.probability >= 0.5)
+    assert prediction.label in prediction.model.class_names
+
+
+def test_the_same_image_gets_the_same_answer(world: ServiceWorld) -> None:
+    first, second = (world.services.predictions.predict(cell(), "cell") for _ in range(2))
+    assert (first.label, first.probability) == (second.label, second.probability)
+
+
+@pytest.mark.parametrize("data", [b"", b"no image", cell()[:100]])
+def test_what_is_no_image_is_refused(world: ServiceWorld, data: bytes) -> None:
+    with pytest.raises(ImageUnreadable):
+        world.services.predictions.predict(data, "cell")
+
+
+def test_a_verified_model_serves_on_without_the_chain_and_says_so(world: ServiceWorld) -> None:
+    before = world.services.predictions.model()
+    world.stop_chain()
+    during = world.services.predictions.predict(cell(), "cell").model
+    assert not during.verified
+    assert (during.model_digest, during.verified_at) == (before.model_digest, before.verified_at)
+    world.start_chain()
+    assert world.services.predictions.model().verified
+
+
+def test_nothing_serves_that_was_never_verified(world: ServiceWorld) -> None:
+    world.stop_chain()
+    with pytest.raises(UnavailableError):
+        world.services.predictions.predict(cell(), "cell")
+
+
+def test_a_model_that_the_ledger_contradicts_is_not_used(world: ServiceWorld) -> None:
+    world.replace_model()
+    for _ in range(2):
+        with pytest.raises(TamperedError):
+            world.services.predictions.predict(cell(), "cell")
+    with pytest.raises(TamperedError):
+        world.services.predictions.model()
+
+
+def test_rounds_are_told_from_the_newest(world: ServiceWorld) -> None:
+    rounds = world.services.audits.rounds()
+    numbers = [view.number for view in rounds]
+    assert numbers == sorted(numbers, reverse=True)
+    final = next(view for view in rounds if view.phase == "final")
+    model = world.services.predictions.model()
+    assert (final.number, final.model_digest) == (model.round, model.model_digest)
+    names = {phase.name.lower() for phase in Phase}
+    for view in rounds:
+        assert view.phase in names
+        assert view.hospitals
+        assert view.ended_at is None or view.ended_at >= view.opened_at
+        assert bool(view.reason) == (view.phase == "aborted")
+
+
+def test_a_recorded_file_is_found_and_one_changed_bit_is_not(world: ServiceWorld) -> None:
+    data = world.recorded_file
+    found = world.services.audits.look_up(data)
+    assert found.found
+    assert found.what
+    assert found.sender_name
+    assert found.transaction
+    changed = world.services.audits.look_up(bytes([data[0] ^ 1]) + data[1:])
+    assert not changed.found
+    assert changed.digest != found.digest
+
+
+def test_a_silent_chain_is_not_an_empty_ledger(world: ServiceWorld) -> None:
+    world.stop_chain()
+    with pytest.raises(UnavailableError):
+        world.services.audits.look_up(world.recorded_file)
+    with pytest.raises(UnavailableError):
+        world.services.audits.rounds()
+
+
+def test_the_last_audit_says_how_much_it_checked(world: ServiceWorld) -> None:
+    summary = world.services.audits.findings()
+    assert summary is None or (summary.checks > 0 and summary.checked_at <= world.services.clock())

@@ -1,0 +1,87 @@
+"""What the site says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fakes.site_services import NOON, FakeFederation
+from webui import words
+from webui.services import ServedModel
+
+UTC = ZoneInfo("UTC")
+
+
+@pytest.fixture
+def model() -> ServedModel:
+    return FakeFederation().verified_model()
+
+
+def test_a_verified_model_names_round_sender_auditor_and_time(model: ServedModel) -> None:
+    saying = words.verification(model, UTC)
+    assert saying.tone == "good"
+    assert saying.title == "Verified on the ledger, 23 Nov 2026, 12:00 UTC"
+    for fact in ("round 7", "North Coordination Office", "National Audit Laboratory", "22 Nov 2026"):
+        assert fact in saying.text
+
+
+def test_an_unverified_model_says_since_when(model: ServedModel) -> None:
+    saying = words.verification(replace(model, verified=False, verified_at=NOON - 600), UTC)
+    assert saying.tone == "wait"
+    assert saying.title == "Unverified since 23 Nov 2026, 11:50 UTC"
+
+
+def test_a_model_without_attestations_says_so(model: ServedModel) -> None:
+    assert "no auditor has attested it" in words.verification(replace(model, attested_by=()), UTC).text
+
+
+def test_a_sealed_round_says_what_the_coordinator_could_read() -> None:
+    assert "coordinator could read each hospital's update" in words.protection("sealed").text
+    assert "not even the coordinator" in words.protection("masked").text
+
+
+@pytest.mark.parametrize(
+    ("label", "probability", "tone"),
+    [("leukemia", 0.97, "bad"), ("leukemia", 0.6, "wait"), ("healthy", 0.4, "wait"), ("healthy", 0.02, "good")],
+)
+def test_the_verdict_follows_the_probability(label: str, probability: float, tone: str) -> None:
+    assert words.verdict(label, "leukemia", probability).tone == tone
+
+
+def test_no_verdict_claims_a_diagnosis() -> None:
+    assert "not a diagnosis" in words.verdict("leukemia", "leukemia", 0.99).text
+    assert "cannot rule out" in words.verdict("healthy", "leukemia", 0.01).text
+
+
+@given(st.floats(0, 1))
+def test_a_probability_is_never_shown_as_certainty(share: float) -> None:
+    assert words.percent(share) not in {"0 %", "100 %"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [("accuracy", 0.8721, "87.2 %"), ("auroc", 0.9312, "0.931"), ("images", 861.0, "861"), ("loss", 0.25, "0.250")],
+)
+def test_metrics_are_shown_in_their_own_unit(name: str, value: float, shown: str) -> None:
+    assert words.metric_value(name, value) == shown
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_the_picture_of_a_digest_shows_every_byte(raw: bytes) -> None:
+    bars = words.bars(raw)
+    assert len(bars) == 32
+    assert all(4 <= height <= 28 for _, height in bars)
+    assert "".join(words.grouped(raw)) == raw.hex()
+
+
+def test_names_are_listed_as_english_does() -> None:
+    assert words.listing(["A"]) == "A"
+    assert words.listing(["A", "B", "C"]) == "A, B and C"
+
+
+def test_an_unknown_phase_still_has_a_name() -> None:
+    assert words.phase("revealed").title == "Revealed"
