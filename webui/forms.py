@@ -67,7 +67,7 @@ class SignUpForm(Form):
 
     def validate_date_of_birth(self, field: DateField) -> None:
         """Refuse days ahead and centuries ago."""
-        if not EARLIEST_BIRTH <= field.data <= self._today:
+        if field.data is None or not EARLIEST_BIRTH <= field.data <= self._today:
             raise ValidationError("This cannot be a date of birth.")
 
     def validate_password(self, field: PasswordField) -> None:

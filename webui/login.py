@@ -13,7 +13,7 @@ from functools import wraps
 from typing import ParamSpec
 from urllib.parse import urlsplit
 
-from flask import Flask, redirect, request, session, url_for
+from flask import Flask, Response, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user, login_user, logout_user
 
@@ -39,11 +39,26 @@ def init_login(app: Flask) -> None:
     manager = LoginManager()
     manager.session_protection = "strong"
     manager.user_loader(_resume)
-    manager.init_app(app)
+    manager.init_app(app, add_context_processor=False)  # it would ask the database while an error page renders
+    app.before_request(_keep_alive)
+    app.after_request(_no_remember_cookie)
 
 
 def _resume(session_id: str) -> Member | None:
     return site().accounts.resume(session_id)
+
+
+def _keep_alive() -> None:
+    """Let the idle time begin anew. A permanent session would do so too, but weaken "strong" to "basic"."""
+    if "_user_id" in session:
+        session.modified = True
+
+
+def _no_remember_cookie(response: Response) -> Response:
+    """Drop Flask-Login's wish to delete a cookie that this site never sets."""
+    if "_remember" in session:
+        session.pop("_remember")
+    return response
 
 
 def visitor() -> Member | None:
@@ -83,7 +98,6 @@ def only(*roles: SiteRole) -> Callable[[View[Arguments]], View[Arguments]]:
 def begin_session(who: Member) -> None:
     """Sign `who` in, in a session that shares nothing with the one before."""
     session.clear()
-    session.permanent = True
     login_user(who)
 
 

@@ -14,7 +14,14 @@ from tests.fakes.site_town import INES, PASSWORD, Town, cell
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = Path("/usr/bin/chromium")
-QUIET = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync --no-first-run"
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}")
 
 
@@ -32,7 +39,7 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 def test_from_sign_up_to_the_doctors_list(address: str) -> None:
     with playwright.sync_playwright() as tool:
-        browser = tool.chromium.launch(executable_path=str(CHROMIUM), args=QUIET.split())
+        browser = tool.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
         complaints: list[str] = []
         here = (address, "blob:", "data:")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -139,6 +140,15 @@ def test_a_cookie_carried_to_another_browser_is_dropped(town: Town) -> None:
     thief = Visitor(town.app, "198.51.100.7")
     thief.use_cookie(town.visitor(MAYA).cookie())
     assert thief.get("/checks/").status_code == 302
+
+
+def test_an_idle_session_ends_and_a_used_one_does_not(tmp_path: Path) -> None:
+    town = Town(tmp_path, session_s=2)
+    used, idle = town.visitor(MAYA), town.visitor(OMAR)
+    for _ in range(4):
+        time.sleep(0.9)
+        assert used.get("/checks/").status_code == 200
+    assert idle.get("/checks/").status_code == 302
 
 
 def test_a_forged_cookie_is_nobody(town: Town) -> None:
