@@ -22,20 +22,23 @@ from fl.protocol.errors import (
     NotInRoster,
     PredecessorMismatch,
     RoundStillOpen,
+    WrongPhase,
     WrongRound,
 )
 from fl.protocol.keys import Domain, KeyBook, MemberKey, VerifyPossession
 from fl.protocol.names import NO_ADDRESS, Address, Digest, Role
 from fl.protocol.ports import Anchor
 from fl.protocol.records import (
-    KEY_RECORDS,
+    ConsortiumFounded,
     Entry,
     FederationOpened,
+    KeyRecord,
     LedgerHandedOver,
     Position,
     RoundOpened,
+    RoundRecord,
 )
-from fl.protocol.round import Phase, Round, advance, check_terms
+from fl.protocol.round import Phase, Round, advance, check_sender, check_terms
 
 
 @dataclass(frozen=True)
@@ -127,14 +130,19 @@ def step(federation: Federation, entry: Entry) -> Federation:
     """Return the federation after one entry."""
     if federation.position is not None and entry.position <= federation.position:
         raise EncodingError("ledger", "its records are out of order")
-    if isinstance(entry.record, KEY_RECORDS):
-        domain = Domain(federation.anchor.chain_id, federation.anchor.authority)
-        book = federation.book.advance(entry.record, domain, federation.verify)
-        return replace(federation, book=book, position=entry.position)
-    if isinstance(entry.record, FederationOpened):
-        changed = _open_federation(federation, entry, entry.record)
+    record = entry.record
+    if isinstance(record, KeyRecord):
+        changed = replace(federation, book=_advance_book(federation, entry, record))
     else:
-        changed = _advance_ledger(federation, entry)
+        _check_contract(federation, entry)
+        if isinstance(record, FederationOpened):
+            changed = _open_federation(federation, entry, record)
+        elif isinstance(record, LedgerHandedOver):
+            changed = _hand_over(federation, entry, record)
+        elif isinstance(record, RoundOpened):
+            changed = _open_round(federation, entry, record)
+        else:
+            changed = _advance_round(federation, entry, record)
     return replace(changed, position=entry.position)
 
 
@@ -147,36 +155,58 @@ def genesis_context(anchor: Anchor, last_round: int, manifest_digest: Digest) ->
     return writer.u64(last_round).raw(manifest_digest, 32).digest()
 
 
-def _advance_ledger(federation: Federation, entry: Entry) -> Federation:
+def _advance_book(federation: Federation, entry: Entry, record: KeyRecord) -> KeyBook:
+    anchor = federation.anchor
+    if entry.contract != anchor.authority:
+        raise EncodingError("ledger", "a record of the key authority comes from another contract")
+    if isinstance(record, ConsortiumFounded) and record.consortium != anchor.consortium:
+        raise EncodingError("ledger", "its key authority is that of another consortium")
+    return federation.book.advance(record, Domain(anchor.chain_id, anchor.authority), federation.verify)
+
+
+def _check_contract(federation: Federation, entry: Entry) -> None:
+    """Raise LedgerClosed for a record of a ledger that handed over, EncodingError for one of a foreign contract."""
+    ledgers = [opening.anchor.contract for opening in federation.openings]
     if federation.successor is not None:
-        raise LedgerClosed(federation.successor)
-    if isinstance(entry.record, LedgerHandedOver):
-        federation.book.active(entry.record.sender, Role.OPERATOR)
-        if federation.active_round is not None:
-            raise RoundStillOpen(federation.active_round.number)
-        return replace(federation, successor=entry.record.successor)
-    if isinstance(entry.record, RoundOpened):
-        return _open_round(federation, entry, entry.record)
-    if not federation.rounds:
-        federation.book.active(entry.record.sender)
-        raise WrongRound(federation.last_round, getattr(entry.record, "round", 0))
-    changed = advance(federation.rounds[-1], entry, federation.book)
-    return replace(federation, rounds=(*federation.rounds[:-1], changed))
+        ledgers = [*(ledgers or [federation.anchor.contract]), federation.successor]
+    if entry.contract in ledgers[:-1]:
+        raise LedgerClosed(ledgers[ledgers.index(entry.contract) + 1])
+    if ledgers and entry.contract != ledgers[-1]:
+        raise EncodingError("ledger", "a record comes from a contract that is not this consortium's ledger")
+
+
+def _hand_over(federation: Federation, entry: Entry, record: LedgerHandedOver) -> Federation:
+    federation.book.active(record.sender, Role.OPERATOR)
+    if federation.active_round is not None:
+        raise RoundStillOpen(federation.active_round.number)
+    if record.successor in (NO_ADDRESS, entry.contract):
+        raise PredecessorMismatch
+    if federation.successor is not None:
+        raise FederationNotOpened
+    return replace(federation, anchor=replace(federation.anchor, contract=entry.contract), successor=record.successor)
+
+
+def _advance_round(federation: Federation, entry: Entry, record: RoundRecord) -> Federation:
+    if federation.rounds and federation.rounds[-1].anchor.contract == entry.contract:
+        changed = advance(federation.rounds[-1], entry, federation.book)
+        return replace(federation, rounds=(*federation.rounds[:-1], changed))
+    check_sender(record, federation.book)
+    last_round = federation.last_round if federation.successor is None else 0
+    if record.round != last_round:
+        raise WrongRound(last_round, record.round)
+    raise WrongPhase(record.round, Phase.NONE)
 
 
 def _open_federation(federation: Federation, entry: Entry, record: FederationOpened) -> Federation:
-    succeeds = federation.successor is not None and entry.contract == federation.successor
-    if federation.successor is not None and not succeeds:
-        raise LedgerClosed(federation.successor)
     federation.book.active(record.sender, Role.COORDINATOR)
-    if federation.openings and not succeeds:
-        raise FederationAlreadyOpened
-    if succeeds:
+    if federation.successor is not None:
         expected = (federation.anchor.contract, federation.last_round, federation.model_digest)
         manifest = federation.opening.record.manifest_digest
         same = expected == (record.predecessor, record.last_round, record.model_digest)
         if not same or manifest != record.manifest_digest:
             raise PredecessorMismatch
+    elif federation.openings:
+        raise FederationAlreadyOpened
     elif record.predecessor != NO_ADDRESS or record.last_round != 0:
         raise PredecessorMismatch
     anchor = replace(federation.anchor, contract=entry.contract)
@@ -186,7 +216,9 @@ def _open_federation(federation: Federation, entry: Entry, record: FederationOpe
 
 def _open_round(federation: Federation, entry: Entry, record: RoundOpened) -> Federation:
     book = federation.book
-    book.active(record.sender, Role.COORDINATOR)
+    check_sender(record, book)
+    if federation.successor is not None:
+        raise FederationNotOpened
     model = federation.model_digest
     if federation.active_round is not None:
         raise RoundStillOpen(federation.active_round.number)

@@ -1,4 +1,4 @@
-"""When it may happen: a round is a value, its rules are the table `NEXT` and the pure function `advance`.
+"""When it may happen: a round is a value, its rules are the tables `NEXT` and `MAY` and the pure function `advance`.
 
 Invariant: the checks stand in the order of FederationLedger.sol, so both refuse the same record with the same error;
 tests/vectors/rounds.json is run against both.
@@ -78,6 +78,19 @@ NEXT: Mapping[tuple[Protection, Phase, type[RoundRecord]], Phase] = MappingProxy
     }
 )
 
+MAY: Mapping[type[RoundRecord], Role | None] = MappingProxyType(
+    {
+        RoundOpened: Role.COORDINATOR,
+        UpdateCommitted: Role.HOSPITAL,
+        RoundFrozen: Role.COORDINATOR,
+        ModelProposed: Role.COORDINATOR,
+        ModelAttested: Role.AUDITOR,
+        RoundFinalised: Role.COORDINATOR,
+        RoundAborted: None,
+    }
+)
+"""Who records what; None is every active member. What follows the opening is the opener's."""
+
 
 @dataclass(frozen=True)
 class Proposal:
@@ -151,23 +164,32 @@ class Round:
 
 def advance(current: Round, entry: Entry, book: KeyBook) -> Round:
     """Return the round after `entry`, or raise the rule's RefusedError; `current` is unchanged either way."""
-    record = entry.record
+    record, now = entry.record, entry.timestamp
+    if not isinstance(record, RoundRecord) or isinstance(record, RoundOpened):
+        raise EncodingError("record", f"{type(record).__name__} does not belong to an open round")
+    check_sender(record, book)
+    if MAY[type(record)] == Role.COORDINATOR and record.sender != current.opener:
+        raise WrongRole(record.sender)
+    phase = _step(current, record)
     match record:
         case UpdateCommitted():
-            changed = _commit(current, record, entry.timestamp, book)
+            changed = _commit(current, record, now)
         case RoundFrozen():
-            changed = _freeze(current, record, entry.timestamp, book)
+            changed = _freeze(current, record, now)
         case ModelProposed():
-            changed = _propose(current, record, book)
+            changed = replace(current, proposal=Proposal(record.model_digest, record.envelope_digest))
         case ModelAttested():
-            changed = _attest(current, record, book)
+            changed = _attest(current, record)
         case RoundFinalised():
             changed = _finalise(current, record, book)
         case RoundAborted():
-            changed = _abort(current, record, entry.timestamp, book)
-        case _:
-            raise EncodingError("record", f"{type(record).__name__} does not belong to an open round")
-    return replace(changed, last=entry)
+            changed = _abort(current, record, now)
+    return replace(changed, phase=phase, last=entry)
+
+
+def check_sender(record: RoundRecord, book: KeyBook) -> None:
+    """Raise UnknownSender, RevokedSender or WrongRole unless `MAY` allows the sender this record."""
+    book.active(record.sender, MAY[type(record)])
 
 
 def check_terms(opened: RoundOpened, now: int) -> None:
@@ -215,28 +237,17 @@ def _step(current: Round, record: RoundRecord) -> Phase:
     return following
 
 
-def _check_opener(current: Round, sender: Address, book: KeyBook) -> None:
-    book.active(sender, Role.COORDINATOR)
-    if sender != current.opener:
-        raise WrongRole(sender)
-
-
-def _commit(current: Round, record: UpdateCommitted, now: int, book: KeyBook) -> Round:
-    book.active(record.sender, Role.HOSPITAL)
-    phase = _step(current, record)
+def _commit(current: Round, record: UpdateCommitted, now: int) -> Round:
     if record.sender not in current.roster:
         raise NotInRoster(record.sender)
     if now > current.terms.commit_deadline:
         raise DeadlinePassed(current.terms.commit_deadline)
     if record.sender in current.commitments:
         raise DuplicateCommitment(record.sender)
-    commitments = MappingProxyType({**current.commitments, record.sender: record.digest})
-    return replace(current, phase=phase, commitments=commitments)
+    return replace(current, commitments=MappingProxyType({**current.commitments, record.sender: record.digest}))
 
 
-def _freeze(current: Round, record: RoundFrozen, now: int, book: KeyBook) -> Round:
-    _check_opener(current, record.sender, book)
-    phase = _step(current, record)
+def _freeze(current: Round, record: RoundFrozen, now: int) -> Round:
     if not current.complete and now <= current.terms.commit_deadline:
         raise DeadlineNotPassed(current.terms.commit_deadline)
     previous = b""
@@ -248,30 +259,20 @@ def _freeze(current: Round, record: RoundFrozen, now: int, book: KeyBook) -> Rou
         raise BelowThreshold(len(record.hospitals), current.terms.min_commitments)
     if record.set_digest != set_digest(current, record.hospitals):
         raise EncodingError("frozen set", "its digest is not that of its members")
-    return replace(current, phase=phase, hospitals=record.hospitals)
+    return replace(current, hospitals=record.hospitals)
 
 
-def _propose(current: Round, record: ModelProposed, book: KeyBook) -> Round:
-    _check_opener(current, record.sender, book)
-    phase = _step(current, record)
-    return replace(current, phase=phase, proposal=Proposal(record.model_digest, record.envelope_digest))
-
-
-def _attest(current: Round, record: ModelAttested, book: KeyBook) -> Round:
-    book.active(record.sender, Role.AUDITOR)
-    phase = _step(current, record)
+def _attest(current: Round, record: ModelAttested) -> Round:
     proposed = _proposed(current)
     if record.model_digest != proposed.model_digest:
         raise ModelDigestMismatch(proposed.model_digest, record.model_digest)
     if record.sender in current.attestations:
         raise DuplicateAttestation(record.sender)
     attestations = MappingProxyType({**current.attestations, record.sender: record.report_digest})
-    return replace(current, phase=phase, attestations=attestations)
+    return replace(current, attestations=attestations)
 
 
 def _finalise(current: Round, record: RoundFinalised, book: KeyBook) -> Round:
-    _check_opener(current, record.sender, book)
-    phase = _step(current, record)
     for account in current.hospitals:
         if book.members[account].revoked:
             raise RevokedMidRound(account)
@@ -279,15 +280,13 @@ def _finalise(current: Round, record: RoundFinalised, book: KeyBook) -> Round:
         raise TooFewAttestations(len(current.attestations), current.terms.attestations)
     if record.model_digest != _proposed(current).model_digest:
         raise ModelDigestMismatch(_proposed(current).model_digest, record.model_digest)
-    return replace(current, phase=phase)
+    return current
 
 
-def _abort(current: Round, record: RoundAborted, now: int, book: KeyBook) -> Round:
-    book.active(record.sender)
-    phase = _step(current, record)
+def _abort(current: Round, record: RoundAborted, now: int) -> Round:
     if record.sender != current.opener and now <= current.terms.close_deadline:
         raise DeadlineNotPassed(current.terms.close_deadline)
-    return replace(current, phase=phase, reason=record.reason)
+    return replace(current, reason=record.reason)
 
 
 def _proposed(current: Round) -> Proposal:
