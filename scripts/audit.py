@@ -40,7 +40,12 @@ class Source:
 
 
 @click.group(invoke_without_command=True)
-@click.option("--home", type=click.Path(path_type=Path), help="The run's folder; it names chain, contracts and vault.")
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path),
+    envvar="HEMALEDGER_HOME",
+    help="The run's folder; it names chain, contracts and vault.",
+)
 @click.option("--rpc", help="RPC URL of an Ethereum node, instead of the one in --home.")
 @click.option("--authority", help="Address of the KeyAuthority contract.")
 @click.option("--ledger", "contract", help="Address of the FederationLedger contract.")

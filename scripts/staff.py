@@ -58,13 +58,14 @@ def add(home: Path, role: str, hours: tuple[str, ...], **given: str | int) -> No
 def parse_hours(text: str) -> list[Hours]:
     """Return the stretches of `mon-fri 09:00-12:00`, or raise SettingInvalid."""
     found = HOURS.fullmatch(text.strip().lower())
+    malformed = SettingInvalid("hours", f"{text!r} is not of the form 'mon-fri 09:00-12:00'")
+    if found is None:
+        raise malformed
     try:
-        if found is None:
-            raise ValueError(text)
         first, last = DAYS.index(found["first"]), DAYS.index(found["last"] or found["first"])
         opens, closes = (_minute(found[name]) for name in ("opens", "closes"))
     except ValueError as error:
-        raise SettingInvalid("hours", f"{text!r} is not of the form 'mon-fri 09:00-12:00'") from error
+        raise malformed from error
     if last < first or closes <= opens:
         raise SettingInvalid("hours", f"{text!r} ends before it begins")
     return [Hours(day, opens, closes) for day in range(first, last + 1)]
