@@ -43,7 +43,8 @@ class LocalConfig:
         horizon: Rounds the federation is planned for.
         weight_decay: AdamW's decoupled decay.
         augment: Strength of augmentation, 0 for none (augment.py).
-        class_balance: Exponent b of the class weights (n / n_c)^b: 0 = every image counts the same, 1 = every class.
+        class_balance: How far an epoch is drawn towards equal classes (order.py): 0 = each image once, 1 =
+            each class equally often.
         smoothing: Share of the label spread over all classes.
         clip_norm: Largest L2 norm of a step's gradient; 0 = no limit.
         proximal: FedProx's mu, the pull towards the global weights; 0 = plain FedAvg.

@@ -28,6 +28,7 @@ from fl.training.config import LocalConfig
 from fl.training.dataset import TRAIN, Dataset
 from fl.training.images import normalise, to_tensor
 from fl.training.model import ModelSpec, build_model
+from fl.training.order import draw_order
 from fl.training.weights import Vector, load_vector, to_vector, vector_to_bytes
 
 
@@ -124,7 +125,6 @@ class _Trainer:
         )
         self.images = to_tensor(train.images)
         self.labels = torch.from_numpy(train.labels)
-        self.class_weights = _class_weights(train, config.class_balance).to(self.device)
         self.dtype = mixed_dtype(self.device)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype is torch.float16)
         self.progress = Progress(0, config.epochs, len(train), 0, 0.0)
@@ -140,7 +140,7 @@ class _Trainer:
     def run_epoch(self, epoch: int) -> Progress:
         """Pass once over the images in an order drawn for this epoch (counted from 0)."""
         generator = torch.Generator().manual_seed(_seed(self.context, epoch))
-        order = torch.randperm(len(self.images), generator=generator)
+        order = draw_order(self.labels, self.config.class_balance, generator)
         loss_sum = torch.zeros((), device=self.device)
         correct = torch.zeros((), dtype=torch.int64, device=self.device)
         for rows in torch.split(order, self.config.batch):
@@ -150,7 +150,7 @@ class _Trainer:
             loss, logits = self._step(batch, labels)
             loss_sum += loss.detach() * len(rows)
             correct += (logits.detach().argmax(dim=1) == labels).sum()
-        count = len(self.images)
+        count = len(order)
         self.progress = Progress(epoch + 1, self.config.epochs, count, int(correct), float(loss_sum) / count)
         return self.progress
 
@@ -164,8 +164,7 @@ class _Trainer:
         self.optimiser.zero_grad()
         with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not None):
             logits = self.model(batch)
-        loss = tnf.cross_entropy(logits.float(), labels, reduction="none", label_smoothing=self.config.smoothing)
-        loss = (loss * self.class_weights[labels]).mean()
+        loss = tnf.cross_entropy(logits.float(), labels, label_smoothing=self.config.smoothing)
         total = loss + self._pull() if self.anchors else loss
         torch.autograd.backward(self.scaler.scale(total))
         self.scaler.unscale_(self.optimiser)
@@ -179,13 +178,6 @@ class _Trainer:
         """Return FedProx's mu / 2 ||w - w_global||^2."""
         pairs = zip(self.model.parameters(), self.anchors, strict=True)
         return 0.5 * self.config.proximal * torch.stack([((now - then) ** 2).sum() for now, then in pairs]).sum()
-
-
-def _class_weights(train: Dataset, exponent: float) -> Tensor:
-    """Return float32 [classes], (n / n_c)^exponent scaled so that the mean over the images is 1."""
-    counts = train.class_counts().astype(np.float64)
-    weights = (len(train) / np.maximum(counts, 1.0)) ** exponent
-    return torch.from_numpy((weights * len(train) / (weights * counts).sum()).astype(np.float32))
 
 
 def _seed(context: TrainContext, epoch: int) -> int:
