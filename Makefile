@@ -49,6 +49,7 @@ $(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
 
+# Not `npm ci`: it refuses a lock made on another platform, whose native parts it cannot list; --no-save keeps the lock.
 node_modules/.ready: package.json package-lock.json $(VENV)/.ready
-	$(WITH_NODE) npm ci --no-audit --no-fund --loglevel=error
+	$(WITH_NODE) npm install --no-save --no-audit --no-fund --loglevel=error
 	touch $@
