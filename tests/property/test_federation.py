@@ -1,0 +1,233 @@
+"""Whatever is thrown at a ledger, in whatever order: what holds afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from fl.protocol.errors import HemaledgerError
+from fl.protocol.federation import Federation, fold, step
+from fl.protocol.names import Address, Digest, Role
+from fl.protocol.records import (
+    KeyRotated,
+    LedgerHandedOver,
+    MemberRegistered,
+    MemberRevoked,
+    ModelAttested,
+    ModelProposed,
+    Record,
+    RoundAborted,
+    RoundFinalised,
+    RoundFrozen,
+    UpdateCommitted,
+)
+from fl.protocol.round import Phase, set_digest
+from tests.unit.protocol.scene import (
+    ANCHOR,
+    AUDITOR,
+    AUDITOR_2,
+    COORDINATOR,
+    ENVELOPE,
+    FOREIGN,
+    H1,
+    H2,
+    H3,
+    HOSPITALS,
+    KEYLESS,
+    MODEL_0,
+    MODEL_1,
+    MODEL_2,
+    OPERATOR,
+    OUTSIDER,
+    SUCCESSOR,
+    TERMS,
+    Log,
+    opened,
+    public_key,
+)
+from tests.unit.protocol.scene import federation as begun
+
+HEIR = Address(b"\xe1" * 20)
+PEOPLE = (OPERATOR, COORDINATOR, HEIR, AUDITOR, AUDITOR_2, H1, H2, H3, KEYLESS, OUTSIDER)
+people = st.sampled_from(PEOPLE)
+hospitals = st.sampled_from((*HOSPITALS, KEYLESS, AUDITOR))
+models = st.sampled_from((MODEL_0, MODEL_1, MODEL_2))
+offsets = st.sampled_from((0, 0, 0, 0, 1, -1))
+seconds = st.integers(0, 1_500)
+subsets = st.one_of(
+    st.lists(hospitals, max_size=4).map(tuple), st.sampled_from((HOSPITALS, (H1, H2), (H1, H3), (H2, H3), (H1,)))
+)
+
+
+class Ledger(RuleBasedStateMachine):
+    """Records of all kinds, sensible and not, by anybody and at any time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log = Log()
+        self.models = [MODEL_0]
+        self.deadline = 0
+
+    @initialize()
+    def begin(self) -> None:
+        self.log = begun()
+
+    @property
+    def federation(self) -> Federation:
+        return self.log.federation
+
+    def throw(self, record: Record, contract: Address | None = None) -> bool:
+        """Try to append; a refusal must be one of our errors and change nothing."""
+        before = replace(self.federation)
+        entry = self.log.entry(record, contract)
+        try:
+            step(self.federation, entry)
+        except HemaledgerError:
+            assert self.federation == before
+            return False
+        self.log.add(record, contract=contract)
+        return True
+
+    def number(self, offset: int) -> int:
+        return self.federation.last_round + offset
+
+    @rule(passed=seconds)
+    def wait(self, passed: int) -> None:
+        self.log.now += passed
+
+    @rule(who=st.sampled_from((COORDINATOR, COORDINATOR, HEIR, H1)), offset=offsets, stale=st.booleans())
+    def open_round(self, who: Address, offset: int, *, stale: bool) -> None:
+        now = self.log.now
+        terms = replace(TERMS, commit_deadline=now + 1_000, close_deadline=now + 2_000)
+        previous = MODEL_2 if stale else self.models[-1]
+        record = replace(opened(self.number(offset) + 1, previous, terms), sender=who)
+        if self.throw(record):
+            assert offset == 0
+            assert previous == self.models[-1]
+            self.deadline = terms.commit_deadline
+
+    @rule(who=hospitals, offset=offsets)
+    def commit(self, who: Address, offset: int) -> None:
+        digest = Digest(hashlib.sha256(who + bytes([len(self.log.entries)])).digest())
+        if self.throw(UpdateCommitted(who, self.number(offset), digest)):
+            assert self.log.now <= self.deadline
+            assert self.log.round.commitments[who] == digest
+
+    @rule()
+    def commit_all(self) -> None:
+        for who in HOSPITALS:
+            self.commit(who, 0)
+
+    @rule(who=st.sampled_from((COORDINATOR, COORDINATOR, HEIR, H1)), members=subsets, offset=offsets)
+    def freeze(self, who: Address, members: tuple[Address, ...], offset: int) -> None:
+        digest = Digest(bytes(32))
+        if self.federation.rounds and set(members) <= set(self.log.round.commitments):
+            digest = set_digest(self.log.round, members)
+        if self.throw(RoundFrozen(who, self.number(offset), members, digest)):
+            assert self.log.now > self.deadline or set(self.log.round.commitments) == set(HOSPITALS)
+
+    @rule(who=st.sampled_from((COORDINATOR, COORDINATOR, AUDITOR)), model=models, offset=offsets)
+    def propose(self, who: Address, model: Digest, offset: int) -> None:
+        self.throw(ModelProposed(who, self.number(offset), model, ENVELOPE))
+
+    @rule(who=st.sampled_from((AUDITOR, AUDITOR_2, H1)), model=models, offset=offsets)
+    def attest(self, who: Address, model: Digest, offset: int) -> None:
+        self.throw(ModelAttested(who, self.number(offset), model, ENVELOPE))
+
+    @rule(who=st.sampled_from((COORDINATOR, COORDINATOR, AUDITOR)), model=models, offset=offsets)
+    def finalise(self, who: Address, model: Digest, offset: int) -> None:
+        if self.throw(RoundFinalised(who, self.number(offset), model)):
+            self.models.append(model)
+
+    @precondition(lambda self: self.federation.active_round is not None)
+    @rule(model=models)
+    def go_on(self, model: Digest) -> None:
+        """Do the right thing next, so that runs get to final rounds."""
+        match self.log.round.phase:
+            case Phase.OPEN:
+                self.commit_all()
+                self.freeze(COORDINATOR, tuple(sorted(self.log.round.commitments)), 0)
+            case Phase.FROZEN:
+                self.propose(COORDINATOR, model, 0)
+            case _:
+                proposal = self.log.round.proposal
+                assert proposal is not None
+                self.attest(AUDITOR, proposal.model_digest, 0)
+                self.finalise(COORDINATOR, proposal.model_digest, 0)
+
+    @rule(who=people, offset=offsets)
+    def abort(self, who: Address, offset: int) -> None:
+        self.throw(RoundAborted(who, self.number(offset), "enough"))
+
+    @rule(who=people, successor=st.sampled_from((SUCCESSOR, FOREIGN)))
+    def hand_over(self, who: Address, successor: Address) -> None:
+        self.throw(LedgerHandedOver(who, successor))
+
+    @rule(member=st.sampled_from((H3, AUDITOR_2)), by=st.sampled_from((OPERATOR, COORDINATOR)))
+    def revoke(self, member: Address, by: Address) -> None:
+        if self.throw(MemberRevoked(by, member, "left")):
+            assert by == OPERATOR
+
+    @rule(member=people, role=st.sampled_from((Role.HOSPITAL, Role.COORDINATOR)))
+    def admit(self, member: Address, role: Role) -> None:
+        if self.throw(MemberRegistered(OPERATOR, member, role, "new")):
+            assert member == OUTSIDER or (member == HEIR and role == Role.HOSPITAL)
+
+    @rule(member=people, epoch=st.integers(1, 3))
+    def rotate(self, member: Address, epoch: int) -> None:
+        self.throw(KeyRotated(member, epoch, public_key(member, epoch), bytes(64)))
+
+    @rule(who=people)
+    def foreign(self, who: Address) -> None:
+        assert not self.throw(RoundAborted(who, self.number(0), "from elsewhere"), FOREIGN)
+
+    @invariant()
+    def the_model_in_force_is_that_of_the_last_final_round(self) -> None:
+        if self.federation.openings:
+            assert self.federation.model_digest == self.models[-1]
+            final = [found for found in self.federation.rounds if found.phase == Phase.FINAL]
+            assert len(final) == len(self.models) - 1
+
+    @invariant()
+    def every_round_is_consistent(self) -> None:
+        for current in self.federation.rounds:
+            assert set(current.commitments) <= set(current.roster)
+            assert set(current.hospitals) <= set(current.commitments)
+            assert list(current.hospitals) == sorted(set(current.hospitals))
+            if current.phase in (Phase.FROZEN, Phase.PROPOSED, Phase.FINAL):
+                assert len(current.hospitals) >= current.terms.min_commitments
+            if current.phase == Phase.FINAL:
+                assert len(current.attestations) >= current.terms.attestations
+                assert current.proposal is not None
+            assert (current.proposal is not None) or not current.attestations
+
+    @invariant()
+    def one_commitment_per_hospital_and_round_was_ever_accepted(self) -> None:
+        made = [
+            (entry.record.round, entry.record.sender)
+            for entry in self.log.entries
+            if isinstance(entry.record, UpdateCommitted)
+        ]
+        assert len(made) == len(set(made))
+
+    @invariant()
+    def rounds_are_numbered_without_gaps_and_only_the_last_is_open(self) -> None:
+        assert [found.number for found in self.federation.rounds] == list(range(1, len(self.federation.rounds) + 1))
+        assert all(found.ended for found in self.federation.rounds[:-1])
+
+    @invariant()
+    def a_revoked_account_stays_revoked(self) -> None:
+        revoked = {entry.record.member for entry in self.log.entries if isinstance(entry.record, MemberRevoked)}
+        members = self.federation.book.members
+        assert {account for account, member in members.items() if member.revoked} == revoked
+
+    def teardown(self) -> None:
+        assert fold(Federation(ANCHOR, self.log.verify), self.log.entries) == self.federation
+
+
+Ledger.TestCase.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+TestLedger = Ledger.TestCase
