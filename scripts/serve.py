@@ -5,10 +5,10 @@ from __future__ import annotations
 import secrets
 import socket
 from pathlib import Path
+from wsgiref.types import WSGIApplication
 
 import click
 import waitress
-from flask import Flask
 
 from fl.protocol.errors import PortInUse
 from fl.roles.served import ModelReader
@@ -23,8 +23,10 @@ from webui.app import create_app
 from webui.config import SiteConfig
 from webui.federation import FederationAudits, FederationPredictions
 from webui.services import Services
-from webui.site import EXTENSION
+from webui.store.accounts import AccountStore
+from webui.store.database import Database, upgrade_database
 from webui.store.demo import demo_accounts
+from webui.store.passwords import Passwords
 
 THREADS = 8
 
@@ -64,7 +66,7 @@ def site_config(home: Home, hospital: str, zone: str, *, tls: bool, demo: bool =
     )
 
 
-def build_site(home: Home, name: str, config: SiteConfig) -> Flask:
+def build_site(home: Home, name: str, config: SiteConfig) -> WSGIApplication:
     """Return the site of a hospital over the real federation."""
     member = home.member(name)
     ledger = open_ledger(home, member)
@@ -78,14 +80,20 @@ def build_site(home: Home, name: str, config: SiteConfig) -> Flask:
     return create_app(config, services)
 
 
-def seed_demo(app: Flask, home: Home) -> list[tuple[str, str]]:
+def open_accounts(config: SiteConfig) -> AccountStore:
+    """Return the site's accounts; the database is brought to the newest revision first."""
+    upgrade_database(config.database_url)
+    return AccountStore(Database(config.database_url), Passwords(config.passwords), now)
+
+
+def seed_demo(config: SiteConfig, home: Home) -> list[tuple[str, str]]:
     """Create the demo's invented people; return (role and e-mail, password) of each."""
     path = home.folder / "site" / "demo-password"
     if not path.exists():
         write_atomic(path, secrets.token_urlsafe(9).encode(), mode=0o600)
     password = path.read_text(encoding="ascii")
     accounts = demo_accounts(password)
-    app.extensions[EXTENSION].accounts.seed(accounts)
+    open_accounts(config).seed(accounts)
     return [(f"{account.role.value}: {account.email}", password) for account in accounts]
 
 
@@ -99,6 +107,6 @@ def check_port(host: str, port: int) -> None:
             raise PortInUse(host, port) from error
 
 
-def run_site(app: Flask, host: str, port: int) -> None:
+def run_site(app: WSGIApplication, host: str, port: int) -> None:
     """Serve until interrupted."""
     waitress.serve(app, host=host, port=port, threads=THREADS, ident=None, _quiet=True)

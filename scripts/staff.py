@@ -13,12 +13,10 @@ from fl.protocol.errors import SettingInvalid
 from scripts._exit import guarded
 from scripts._home import Home
 from scripts._options import home_option
-from scripts._wiring import now
-from scripts.serve import site_config
-from webui.store.accounts import AccountStore, DoctorFacts, Hours, NewAccount
-from webui.store.database import Database, upgrade_database
+from scripts.serve import open_accounts, site_config
+from webui.store.accounts import DoctorFacts, Hours, NewAccount
 from webui.store.models import SiteRole
-from webui.store.passwords import MAX_CHARS, MIN_CHARS, Passwords
+from webui.store.passwords import MAX_CHARS, MIN_CHARS
 
 PASSWORD_VARIABLE = "HEMALEDGER_STAFF_PASSWORD"  # noqa: S105 - the name of the variable, not a password
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -49,9 +47,9 @@ def add(home: Path, role: str, hours: tuple[str, ...], **given: str | int) -> No
         facts = DoctorFacts(str(given["specialty"]), str(given["room"]), int(given["slot_minutes"]), opening)
     password = _password()
     config = site_config(Home(home), "", "UTC", tls=False)
-    upgrade_database(config.database_url)
-    accounts = AccountStore(Database(config.database_url), Passwords(config.passwords), now)
-    accounts.create(NewAccount(SiteRole(role), str(given["email"]), str(given["full_name"]), password, facts))
+    open_accounts(config).create(
+        NewAccount(SiteRole(role), str(given["email"]), str(given["full_name"]), password, facts)
+    )
     click.echo(f"{given['email']} can sign in as {role}.")
 
 
