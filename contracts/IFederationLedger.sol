@@ -304,8 +304,8 @@ interface IFederationLedger {
 
     /// @notice Close this ledger in favour of `successor_`.
     /// @dev By the operator. Reverts, in this order: FederationNotOpened; RoundStillOpen; PredecessorMismatch when
-    /// `successor_` is zero or this ledger itself. Whether `successor_` names this ledger as its predecessor is for the caller to check before
-    /// (chain/deploy.py does). Emits {LedgerHandedOver}.
+    /// `successor_` is zero or this ledger itself. Whether it names this ledger as its predecessor is for the caller
+    /// to check before (chain/deploy.py does). Emits {LedgerHandedOver}.
     /// @param successor_ The ledger that continues.
     function handOver(address successor_) external;
 

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
+import {AddressList} from "../../contracts/AddressList.sol";
+import {FederationLedger} from "../../contracts/FederationLedger.sol";
+import {IFederationLedger} from "../../contracts/IFederationLedger.sol";
+import {IKeyAuthority} from "../../contracts/IKeyAuthority.sol";
+import {KeyAuthority} from "../../contracts/KeyAuthority.sol";
+import {vm} from "./Vm.sol";
+
+/// @title The largest round, and inputs that no vector lists.
+contract LimitsTest {
+    using AddressList for address;
+    using AddressList for bytes;
+
+    /// @dev The most gas one transaction may use (EIP-7825).
+    uint256 private constant GAS_CAP = 1 << 24;
+    uint256 private constant LARGEST = 1024;
+    uint256 private constant SCALAR = 7;
+    address private constant COORDINATOR = address(0xC0);
+    address private constant AUDITOR = address(0xA0);
+
+    KeyAuthority private _authority;
+    FederationLedger private _ledger;
+
+    /// @notice A consortium whose operator is this contract.
+    function setUp() external {
+        _authority = new KeyAuthority(bytes32(uint256(1)));
+        _ledger = new FederationLedger(_authority, IFederationLedger(address(0)));
+        _authority.registerMember(COORDINATOR, uint8(IKeyAuthority.Role.COORDINATOR), "c");
+        _authority.registerMember(AUDITOR, uint8(IKeyAuthority.Role.AUDITOR), "a");
+        vm.prank(COORDINATOR);
+        _ledger.openFederation(0, bytes32(uint256(1)), 0, 0);
+    }
+
+    /// @notice A round of 1024 hospitals fits into the gas of a transaction at every step.
+    function testTheLargestRoundFits() external {
+        address[] memory roster = _hospitals(LARGEST);
+        uint256 gas = gasleft();
+        vm.prank(COORDINATOR);
+        _ledger.openRound(1, _terms(uint16(LARGEST)), roster, bytes32(uint256(1)));
+        require(gas - gasleft() + _calldataGas(LARGEST) < GAS_CAP, "openRound needs too much gas");
+        for (uint256 i = 0; i < LARGEST; ++i) {
+            vm.prank(roster[i]);
+            _ledger.commitUpdate(1, bytes32(i));
+        }
+        gas = gasleft();
+        vm.prank(COORDINATOR);
+        _ledger.freezeRound(1, roster);
+        require(gas - gasleft() + _calldataGas(LARGEST) < GAS_CAP, "freezeRound needs too much gas");
+        vm.prank(COORDINATOR);
+        _ledger.proposeModel(1, bytes32(uint256(2)), 0);
+        vm.prank(AUDITOR);
+        _ledger.attestModel(1, bytes32(uint256(2)), 0);
+        gas = gasleft();
+        vm.prank(COORDINATOR);
+        _ledger.finaliseRound(1);
+        require(gas - gasleft() < GAS_CAP, "finaliseRound needs too much gas");
+        require(_ledger.currentModel() == bytes32(uint256(2)), "another model");
+        require(_ledger.frozenSetOf(1).length == LARGEST && _ledger.rosterOf(1).length == LARGEST, "another set");
+    }
+
+    /// @notice 1025 hospitals are one too many.
+    function testOneMoreIsRefused() external {
+        address[] memory roster = new address[](LARGEST + 1);
+        for (uint256 i = 0; i < roster.length; ++i) roster[i] = address(uint160(i + 1));
+        vm.prank(COORDINATOR);
+        vm.expectRevert(abi.encodeWithSelector(IFederationLedger.TermsInvalid.selector));
+        _ledger.openRound(1, _terms(1), roster, bytes32(uint256(1)));
+    }
+
+    /// @notice Only the roles 2..5 are given.
+    /// @param role Any number.
+    function testFuzzRolesOutOfRange(uint8 role) external {
+        vm.assume(role < 2 || role > 5);
+        vm.expectRevert(abi.encodeWithSelector(IKeyAuthority.WrongRole.selector, address(1)));
+        _authority.registerMember(address(1), role, "x");
+    }
+
+    /// @notice A random key and a random proof are never accepted.
+    /// @param key Any bytes.
+    /// @param proof Any bytes.
+    function testFuzzRandomProofs(bytes calldata key, bytes calldata proof) external {
+        vm.prank(AUDITOR);
+        vm.expectRevert(abi.encodeWithSelector(IKeyAuthority.KeyInvalid.selector, AUDITOR));
+        _authority.registerKey(1, key, proof);
+    }
+
+    /// @notice A stored list finds exactly its own accounts, where they are.
+    /// @param steps Distances between neighbours.
+    /// @param stranger An account that may be in the list.
+    function testFuzzAddressList(uint16[] calldata steps, uint24 stranger) external {
+        vm.assume(steps.length <= LARGEST);
+        address[] memory accounts = new address[](steps.length);
+        uint160 last = 0;
+        bool listed = false;
+        for (uint256 i = 0; i < steps.length; ++i) {
+            last += 1 + uint160(steps[i]);
+            accounts[i] = address(last);
+            listed = listed || last == stranger;
+        }
+        bytes memory packed = this.store(accounts).load();
+        require(packed.count() == accounts.length, "another length");
+        for (uint256 i = 0; i < accounts.length; ++i) {
+            (bool found, uint256 index) = packed.find(accounts[i]);
+            require(found && index == i && packed.accountAt(i) == accounts[i], "not found");
+        }
+        (bool there, ) = packed.find(address(uint160(stranger)));
+        require(there == listed, "a stranger was found, or an account was not");
+    }
+
+    /// @notice Store a list; AddressList takes calldata.
+    /// @param accounts The list.
+    /// @return pointer Where it is.
+    function store(address[] calldata accounts) external returns (address pointer) {
+        return AddressList.store(accounts);
+    }
+
+    /// @notice A ledger of another authority cannot be succeeded.
+    function testForeignPredecessor() external {
+        KeyAuthority other = new KeyAuthority(bytes32(uint256(1)));
+        vm.expectRevert(abi.encodeWithSelector(IFederationLedger.PredecessorMismatch.selector));
+        new FederationLedger(other, _ledger);
+    }
+
+    function _hospitals(uint256 count) private returns (address[] memory roster) {
+        roster = new address[](count);
+        (uint256 x, uint256 y) = vm.publicKeyP256(SCALAR);
+        bytes memory key = abi.encodePacked(bytes1(0x04), x, y);
+        for (uint256 i = 0; i < count; ++i) {
+            address hospital = address(uint160(0x10000 + i * 3));
+            roster[i] = hospital;
+            _authority.registerMember(hospital, uint8(IKeyAuthority.Role.HOSPITAL), "h");
+            bytes memory head = abi.encodePacked("BAFL/1/pop", bytes32(uint256(1)), uint64(block.chainid));
+            bytes memory tail = abi.encodePacked(address(_authority), hospital, uint32(1), key);
+            (bytes32 r, bytes32 s) = vm.signP256(SCALAR, sha256(bytes.concat(head, tail)));
+            if (uint256(s) > P256.N / 2) s = bytes32(P256.N - uint256(s));
+            vm.prank(hospital);
+            _authority.registerKey(1, key, abi.encodePacked(r, s));
+        }
+    }
+
+    function _terms(uint16 minCommitments) private view returns (IFederationLedger.Terms memory) {
+        return
+            IFederationLedger.Terms({
+                protection: IFederationLedger.Protection.SEALED,
+                minCommitments: minCommitments,
+                attestations: 1,
+                parameters: 1,
+                configDigest: 0,
+                commitDeadline: uint64(block.timestamp + 100),
+                closeDeadline: uint64(block.timestamp + 200)
+            });
+    }
+
+    /// @dev 16 gas per nonzero and 4 per zero byte, plus the transaction itself.
+    function _calldataGas(uint256 count) private pure returns (uint256) {
+        return 21_000 + count * (20 * 16 + 12 * 4);
+    }
+}
