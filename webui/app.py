@@ -87,7 +87,15 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
         words.bars,
         words.grouped,
     )
-    for other in (*plain, words.metric_name, words.metric_value, words.birthday, words.attested, words.listing):
+    for other in (
+        *plain,
+        words.chief_metrics,
+        words.metric_name,
+        words.metric_value,
+        words.birthday,
+        words.attested,
+        words.listing,
+    ):
         app.jinja_env.globals[other.__name__] = other
     app.jinja_env.globals["asset"] = _assets(app)
     app.context_processor(lambda: {"visitor": visitor(), "config_of_site": config})

@@ -9,7 +9,7 @@ Not here: HTML.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -23,9 +23,13 @@ NAMES = {
     "auroc": "AUROC",
     "auc": "AUROC",
     "f1": "F1",
+    "recall": "Sensitivity",
+    "samples": "Images tested",
+    "correct": "Judged rightly",
     "npv": "Negative predictive value",
     "ppv": "Positive predictive value",
 }
+CHIEF = ("sensitivity", "recall", "specificity", "balanced_accuracy", "accuracy", "auroc")
 PHASES = {
     "open": ("Open", "hospitals train and commit their updates", "wait"),
     "frozen": ("Frozen", "the set of updates is fixed", "wait"),
@@ -133,6 +137,11 @@ def percent(share: float) -> str:
     """Return a share in 0..1 in whole per cent; never 0 % or 100 %, which would claim certainty."""
     rounded = round(share * 100)
     return "below 1 %" if rounded < 1 else "above 99 %" if rounded > 99 else f"{rounded} %"  # noqa: PLR2004 per cent
+
+
+def chief_metrics(metrics: Mapping[str, float] | None) -> dict[str, float]:
+    """Return the few metrics that a patient or an overview needs, in the order of their weight."""
+    return {name: metrics[name] for name in CHIEF if name in metrics} if metrics else {}
 
 
 def metric_name(name: str) -> str:

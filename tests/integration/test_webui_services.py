@@ -1,7 +1,7 @@
 """What every implementation of the site's services keeps: the one in memory, and the real one.
 
-To run the real services through it, append a factory to WORLDS: a callable that takes a folder and returns a
-`ServiceWorld` with at least one final round.
+A further implementation is appended to WORLDS: a callable that takes a folder and returns a `ServiceWorld` with at
+least one final round.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pytest
 from fl.protocol.errors import ImageUnreadable, TamperedError, UnavailableError
 from fl.protocol.names import DIGEST_BYTES
 from fl.protocol.round import Phase
+from tests.fakes.site_federation import real_world
 from tests.fakes.site_services import FakeFederation
 from tests.fakes.site_town import cell
 from webui.services import Services
@@ -41,7 +42,11 @@ class ServiceWorld(Protocol):
         """Put another file in the place of the model's, and forget what was cached, as after a restart."""
 
 
-WORLDS: list[Callable[[Path], ServiceWorld]] = [lambda _: FakeFederation()]
+def fake_world(_: Path) -> ServiceWorld:
+    return FakeFederation()
+
+
+WORLDS: list[Callable[[Path], ServiceWorld]] = [fake_world, real_world]
 
 
 @pytest.fixture(params=WORLDS, ids=lambda world: getattr(world, "__name__", "world"))

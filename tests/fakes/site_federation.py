@@ -1,0 +1,148 @@
+"""The site's real services over a small real federation in one process: the other subject of the contract suite.
+
+Invariant: only the chain is in memory; rounds, envelopes, vault, model and the verified path are the real ones.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+from fl.protocol.errors import ChainUnavailable
+from fl.protocol.federation import Federation
+from fl.protocol.names import Address
+from fl.protocol.ports import Anchor, Ledger
+from fl.protocol.records import Entry, Position, Receipt, Record
+from fl.roles.served import ModelReader
+from fl.roles.view import Keyring
+from fl.storage.vault import FolderVault
+from fl.training.config import LocalConfig
+from fl.training.recipe import Recipe
+from tests.fakes.federation import CONFIG, SPEC, Consortium, found, memory_connect, run_all
+from webui.federation import FederationAudits, FederationPredictions
+from webui.services import AuditService, Prediction, PredictionService, ServedModel, Services
+
+RECIPE = Recipe(SPEC, LocalConfig(), seed=1, class_names=("healthy", "leukemia"))
+CAP = 64 * 2**20
+
+
+@dataclass
+class BreakableLedger:
+    """A ledger whose node can be taken away."""
+
+    behind: Ledger
+    up: bool = True
+
+    @property
+    def anchor(self) -> Anchor:
+        return self.behind.anchor
+
+    @property
+    def account(self) -> Address:
+        return self.behind.account
+
+    def append(self, record: Record) -> Receipt:
+        return self.behind.append(record)
+
+    def replay(self, after: Position | None = None) -> Sequence[Entry]:
+        if not self.up:
+            raise ChainUnavailable("http://ledger.example", "connection refused")
+        return self.behind.replay(after)
+
+    def wait(self, after: Position | None, timeout_s: float) -> bool:
+        return self.behind.wait(after, timeout_s)
+
+
+@dataclass
+class RealWorld:
+    """Two final rounds, seen by the hospital `alpha`, whose site this is."""
+
+    consortium: Consortium
+    ledger: BreakableLedger
+    report: Path
+    services: Services = field(init=False)
+    reader: ModelReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._restart()
+        self.services = Services(_Late(self), self._audits(), lambda: int(time.time()))
+
+    @property
+    def recorded_file(self) -> bytes:
+        proposal = self.reader.federation().rounds[-1].proposal
+        assert proposal is not None
+        return self.consortium.vault.get(proposal.envelope_digest, CAP)
+
+    def stop_chain(self) -> None:
+        self.ledger.up = False
+
+    def start_chain(self) -> None:
+        self.ledger.up = True
+
+    def replace_model(self) -> None:
+        proposal = self.reader.federation().rounds[-1].proposal
+        assert proposal is not None
+        path = self.consortium.vault.path(proposal.envelope_digest)
+        data = path.read_bytes()
+        path.unlink()
+        path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+        self._restart()
+
+    def predictions(self) -> PredictionService:
+        return FederationPredictions(self.reader, self.consortium.vault)
+
+    def _federation(self) -> Federation:
+        return self.reader.federation()
+
+    def _audits(self) -> AuditService:
+        return FederationAudits(self.ledger, self._federation, self.consortium.vault, self.report)
+
+    def _restart(self) -> None:
+        party = self.consortium.hospitals[0]
+        keyring = Keyring(party.keys)
+        self.reader = ModelReader(
+            self.ledger, self.consortium.vault, (party.account, keyring), lambda: int(time.time())
+        )
+
+
+@dataclass
+class _Late:
+    """The predictions of the reader that runs now."""
+
+    world: RealWorld
+
+    def predict(self, image: bytes, filename: str) -> Prediction:
+        return self.world.predictions().predict(image, filename)
+
+    def model(self) -> ServedModel:
+        return self.world.predictions().model()
+
+
+@cache
+def _finished() -> tuple[Consortium, Path]:
+    """Run two rounds of three hospitals, once for all worlds; return them and the folder of their vault."""
+    folder = Path(mkdtemp(prefix="hemaledger-site-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    consortium = found(folder, memory_connect())
+    plan = replace(consortium.plan(2), config=replace(CONFIG, training=RECIPE.to_dict()))
+    coordinator, auditor, hospitals = consortium.agents(plan)
+    run_all(coordinator, [auditor, *hospitals])
+    return consortium, folder / "vault"
+
+
+def real_world(folder: Path) -> RealWorld:
+    """Return a site's view of a finished federation, with a vault of its own that a test may break."""
+    finished, vault = _finished()
+    shutil.copytree(vault, folder / "vault")
+    consortium = replace(finished, vault=FolderVault(folder / "vault"))
+    report = folder / "audit.json"
+    document = {"checks": {"files": 9, "records": 30}, "findings": [], "checked_at": int(time.time())}
+    report.write_text(json.dumps(document), encoding="utf-8")
+    return RealWorld(consortium, BreakableLedger(consortium.hospitals[0].ledger), report)
