@@ -5,13 +5,18 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 import click
 
+from fl.protocol.errors import LedgerClosed
 from fl.roles.runner import Agent, Run, run
 from scripts._wiring import Notify
 
+A = TypeVar("A", bound=Agent)
 PATIENCE_S = 3600.0
 
 
@@ -25,13 +30,38 @@ def announce(name: str) -> Notify:
     return notify
 
 
-def serve_agent(agent: Agent, notify: Notify, done: object = None) -> None:
-    """Run until SIGINT or SIGTERM, or until `done()` holds."""
+def serve_agent(make: Callable[[], A], notify: Notify, done: Callable[[A], bool] = lambda _agent: False) -> None:
+    """Run until SIGINT or SIGTERM, or until `done(agent)` holds; after a hand-over, go on with the successor.
+
+    Args:
+        make: Opens the ledger in force and returns an agent over it.
+        notify: Is told what happens.
+        done: Whether nothing is left to do.
+    """
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())
-    finished = done if callable(done) else lambda: False
-    run(agent, Run(stop, notify, patience_s=PATIENCE_S, done=finished))
+    successor: bytes | None = b""
+    while successor is not None:
+        agent = make()
+        notify("ready", {})
+        successor = _run(agent, Run(stop, notify, PATIENCE_S, partial(done, agent)))
+        if successor is not None:
+            notify("handed over", {"successor": "0x" + successor.hex()})
+
+
+def _run(agent: Agent, how: Run) -> bytes | None:
+    """Run an agent to its end; return the contract that continues when its ledger was handed over before."""
+
+    def left() -> bytes | None:
+        found = agent.view.federation.successor
+        return found if found != agent.view.ledger.anchor.contract else None
+
+    try:
+        run(agent, replace(how, done=lambda: how.done() or left() is not None))
+    except LedgerClosed as error:
+        return error.successor
+    return None if how.done() or how.stop.is_set() else left()
 
 
 def _short(value: object) -> object:

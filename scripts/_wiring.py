@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from chain import keystore
+from chain.contracts import MAX_PREDECESSORS, ask_address, check_deployment
 from chain.keystore import AccountKey
 from chain.ledger import EthereumLedger, LedgerSettings
-from chain.node import NodeSettings
+from chain.node import NodeSettings, connect
 from chain.sender import TransactionSettings
 from fl.crypto.keys import PrivateKey
 from fl.protocol.keys import Domain, possession_message
-from fl.protocol.names import Address, Role
-from fl.protocol.ports import Ledger
+from fl.protocol.names import NO_ADDRESS, Address, Role
+from fl.protocol.ports import Anchor, Ledger
 from fl.protocol.records import KeyRegistered, KeyRotated, MemberRegistered
 from fl.roles.audit import AuditKey
 from fl.roles.view import Keyring, LedgerView, Ports, Stopwatch
@@ -42,9 +43,26 @@ def open_ledger(home: Home, member: MemberHome | None = None) -> EthereumLedger:
 
 
 def ledger_settings(home: Home) -> LedgerSettings:
-    """Return where the consortium's ledger is and how transactions are paid there."""
+    """Return where the consortium's ledger in force is and how transactions are paid there."""
     deployment = home.deployment
-    return LedgerSettings(NodeSettings(deployment.url), deployment.anchor, transactions(free_gas=deployment.free_gas))
+    node = NodeSettings(deployment.url)
+    return LedgerSettings(node, in_force(node, deployment.anchor), transactions(free_gas=deployment.free_gas))
+
+
+def in_force(node: NodeSettings, anchor: Anchor) -> Anchor:
+    """Return the anchor of the ledger that continues `anchor`'s after all hand-overs so far.
+
+    Raises:
+        ChainUnavailable, WrongChain: see chain/ledger.py.
+    """
+    connection = connect(replace(node, chain_id=anchor.chain_id))
+    check_deployment(connection, anchor)
+    for _ in range(MAX_PREDECESSORS):
+        successor = ask_address(connection, anchor.contract, "successor")
+        if successor == NO_ADDRESS:
+            break
+        anchor = replace(anchor, contract=successor)
+    return anchor
 
 
 def transactions(*, free_gas: bool) -> TransactionSettings:

@@ -109,6 +109,8 @@ def run_audit(source: Source, key: AuditKey | None) -> _report.Audited:
         report, federation = Audit(source.ledger.anchor, source.vault, key, watch).run(
             source.ledger.replay(), lambda done, of: progress.update(task, completed=done, total=of)
         )
+    if federation.successor is not None and federation.successor != source.ledger.anchor.contract:
+        report.notes.append(f"This ledger was handed over to {show(federation.successor)}; audit that one to see more.")
     audited = _report.Audited(report, federation, now(), time.perf_counter() - started)
     if source.home is not None:
         _report.save(audited, source.home)

@@ -67,6 +67,5 @@ def run(home: Path, name: str) -> None:
     member = place.member(name).as_a(Role.AUDITOR)
     notify = announce(name)
     with only_one(member.folder):
-        agent = Auditor(open_ports(place, member, notify), evaluator(member.data_file))
-        notify("ready", {})
-        serve_agent(agent, notify)
+        evaluate = evaluator(member.data_file)
+        serve_agent(lambda: Auditor(open_ports(place, member, notify), evaluate), notify)

@@ -106,9 +106,10 @@ def run(home: Path, name: str, classes: tuple[str, ...], preset: str, **given: i
         min_hospitals=hospitals,
     )
     with only_one(member.folder):
-        agent = Coordinator(open_ports(place, member, notify), plan, first_model(recipe))
-        notify("ready", {})
-        serve_agent(agent, notify, lambda: agent.done)
+        initial = first_model(recipe)
+        serve_agent(
+            lambda: Coordinator(open_ports(place, member, notify), plan, initial), notify, lambda agent: agent.done
+        )
 
 
 def _adjusted(preset: Preset, given: Mapping[str, int | None]) -> Preset:

@@ -73,6 +73,4 @@ def run(home: Path, name: str, device: str, threads: int | None) -> None:
     notify = announce(name)
     with only_one(member.folder):
         train = trainer(member.data_file, name, device)
-        agent = Hospital(open_ports(place, member, notify), train)
-        notify("ready", {})
-        serve_agent(agent, notify)
+        serve_agent(lambda: Hospital(open_ports(place, member, notify), train), notify)
