@@ -76,6 +76,17 @@ class Node:
         except NodeRefusal as error:
             raise self.unavailable(f"it refused {method}: {error.message}") from error
 
+    def number(self, method: str, *params: object) -> int:
+        """Return the result of such a request as a number."""
+        return self.parse_number(self.request(method, *params))
+
+    def parse_number(self, text: object) -> int:
+        """Return a JSON-RPC quantity, or raise ChainUnavailable."""
+        try:
+            return int(str(text), 16)
+        except ValueError as error:
+            raise self.unavailable("what listens there does not speak JSON-RPC") from error
+
     def batch(self, calls: Sequence[Call]) -> list[Any]:
         """Return the results of several such requests, made in one exchange."""
         wire = [(RPCEndpoint(method), list(params)) for method, params in calls]
@@ -89,7 +100,7 @@ class Node:
 
     def check_chain(self) -> int:
         """Return the node's chain id, or raise WrongChain when the settings name another."""
-        actual = int(self.request("eth_chainId"), 16)
+        actual = self.number("eth_chainId")
         expected = self.settings.chain_id
         if expected is not None and actual != expected:
             raise WrongChain(self.settings.url, f"its chain id is {actual}, not {expected}")

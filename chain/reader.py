@@ -51,7 +51,7 @@ class Reader:
 
     def head(self) -> int:
         """Return the number of the newest block that counts."""
-        return int(self._node.request("eth_blockNumber"), 16) - self._source.confirmations + 1
+        return self._node.number("eth_blockNumber") - self._source.confirmations + 1
 
     def behind(self, after: Position | None) -> list[Entry]:
         """Read what is new and return the entries behind `after`.
@@ -60,9 +60,13 @@ class Reader:
             ChainReorg: a block that was read is gone.
             WrongChain: the node serves another chain now.
             EncodingError: a log does not fit the ABI.
+            ChainUnavailable: the node does not answer, or not in the form of JSON-RPC.
         """
         with self._lock:
-            self._advance()
+            try:
+                self._advance()
+            except (KeyError, TypeError, ValueError) as error:
+                raise self._node.unavailable("its logs do not have the form of JSON-RPC") from error
             start = 0 if after is None else bisect_right(self._positions, after)
             return self._entries[start:]
 
@@ -90,7 +94,7 @@ class Reader:
         if block is None or block["hash"] != self._scanned_hash:
             self._recheck()
             raise ChainReorg(self._scanned)
-        return int(number, 16) - self._source.confirmations + 1
+        return self._node.parse_number(number) - self._source.confirmations + 1
 
     def _add(self, logs: Sequence[Mapping[str, Any]]) -> None:
         kept = [log for log in logs if not log.get("removed")]

@@ -92,7 +92,7 @@ class Sender:
         fees = self._fees()
         last: NodeRefusal | None = None
         for _ in range(NONCE_ATTEMPTS):
-            nonce = int(self._node.request("eth_getTransactionCount", _hex(self.account), "pending"), 16)
+            nonce = self._node.number("eth_getTransactionCount", _hex(self.account), "pending")
             raw, tx_hash = self._key.sign(
                 {
                     "chainId": self._chain_id,
@@ -150,7 +150,7 @@ class Sender:
             return False
         if self._settings.confirmations <= 1:
             return True
-        head = int(self._node.request("eth_blockNumber"), 16)
+        head = self._node.number("eth_blockNumber")
         return head - int(receipt["blockNumber"], 16) + 1 >= self._settings.confirmations
 
     def _reason(self, request: dict[str, str], receipt: dict[str, Any]) -> HemaledgerError:
