@@ -335,6 +335,57 @@ class ModelDigestMismatch(TamperedError):
 
 
 @dataclass(eq=False)
+class DuplicateStep(RefusedError):
+    """A hospital does each step of a masked round once."""
+
+    account: bytes
+    sentence = "{account} already did this step of the round."
+
+
+@dataclass(eq=False)
+class NotInSet(RefusedError):
+    """The hospital was left out earlier in the round."""
+
+    account: bytes
+    sentence = "{account} is not among the hospitals that go on in this round."
+
+
+@dataclass(eq=False)
+class LengthInvalid(RefusedError):
+    """A field of a masked round's record has another length than the terms imply."""
+
+    expected: int
+    actual: int
+    sentence = "A field has {actual} bytes; the terms of the round imply {expected}."
+
+
+@dataclass(eq=False)
+class EquivocationDetected(TamperedError):
+    """Two sets are being endorsed or revealed where the protocol knows one."""
+
+    expected: bytes
+    actual: bytes
+    sentence = "The set {actual} is not the frozen set {expected}; somebody shows different sets."
+
+
+@dataclass(eq=False)
+class RevealConflict(RefusedError):
+    """One reveal per hospital and round, ever (PROTOCOL.md 5, phase 6)."""
+
+    account: bytes
+    sentence = "{account} already revealed its shares in this round; a second reveal would unmask an update."
+
+
+@dataclass(eq=False)
+class TooFewReveals(RefusedError):
+    """Fewer hospitals revealed their shares than the threshold."""
+
+    actual: int
+    required: int
+    sentence = "{actual} hospitals revealed their shares; {required} are needed to unmask the sum."
+
+
+@dataclass(eq=False)
 class RevokedMidRound(RefusedError):
     """A hospital of the round was revoked before the round was final; the round must be aborted."""
 

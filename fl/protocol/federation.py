@@ -26,7 +26,7 @@ from fl.protocol.errors import (
     WrongRound,
 )
 from fl.protocol.keys import Domain, KeyBook, MemberKey, VerifyPossession
-from fl.protocol.names import NO_ADDRESS, Address, Digest, Role
+from fl.protocol.names import NO_ADDRESS, Address, Digest, Protection, Role
 from fl.protocol.ports import Anchor
 from fl.protocol.records import (
     ConsortiumFounded,
@@ -38,7 +38,8 @@ from fl.protocol.records import (
     RoundOpened,
     RoundRecord,
 )
-from fl.protocol.round import Phase, Round, advance, check_sender, check_terms
+from fl.protocol.round import Phase, Round
+from fl.protocol.rules import advance, check_sender, check_terms
 
 
 @dataclass(frozen=True)
@@ -240,6 +241,9 @@ def _open_round(federation: Federation, entry: Entry, record: RoundOpened) -> Fe
         anchor=federation.anchor,
         opened=entry,
         keys=_active_keys(book),
+        phase=Phase.ADVERTISE if record.terms.protection == Protection.MASKED else Phase.OPEN,
+        phase_since=entry.timestamp,
+        sharers=record.roster,
         last=entry,
     )
     return replace(federation, rounds=(*federation.rounds, opened))

@@ -77,10 +77,14 @@ class Terms:
     """u16: fewer commitments than this abort the round."""
     attestations: int
     """u16: how many attestations make a proposal final."""
+    threshold: int
+    """u16: t of a masked round, how many hospitals must endorse the set and reveal shares; 0 in a sealed one."""
     parameters: int
     """u64: number of model parameters d."""
     config_digest: Digest
     """SHA-256 of the round's configuration document in the vault (config.RoundConfig)."""
+    step_timeout: int
+    """u64: seconds from the start of a phase to its deadline, in the phases of a masked round that name no other."""
     commit_deadline: int
     """u64: seconds since 1970; the round may be frozen without the missing hospitals after it."""
     close_deadline: int
@@ -112,6 +116,76 @@ class RoundOpened:
     roster: tuple[Address, ...]
     """The hospitals of the round in ascending order."""
     previous_model: Digest
+
+
+@dataclass(frozen=True)
+class KeysAdvertised:
+    """A hospital advertised its two keys of one masked round (PROTOCOL.md 5, phase 1)."""
+
+    sender: Address
+    round: int
+    mask_key: bytes
+    """S_i, 33-byte compressed point."""
+    transport_key: bytes
+    """E_i, 33-byte compressed point."""
+
+
+@dataclass(frozen=True)
+class SharesDealt:
+    """A hospital dealt shares of its round secrets (phase 2)."""
+
+    sender: Address
+    round: int
+    mask_commitments: bytes
+    """Feldman vector A_i: t compressed points, 33·t bytes; the first is S_i."""
+    self_commitments: bytes
+    """Feldman vector B_i: t compressed points, 33·t bytes."""
+    bundle_digest: Digest
+    """SHA-256 of the file with one sealed share per hospital, in the vault."""
+
+
+@dataclass(frozen=True)
+class SharesChecked:
+    """A hospital checked every share it was dealt (phase 2b); without complaints, it found them right."""
+
+    sender: Address
+    round: int
+    complaints: bytes
+    """Complaints in a row, COMPLAINT_BYTES each (masked.Complaint); empty when there is none."""
+
+
+@dataclass(frozen=True)
+class PhaseClosed:
+    """The coordinator ended a set-up phase and fixed who goes on."""
+
+    sender: Address
+    round: int
+    phase: int
+    """The phase that ended: ADVERTISE, SHARE or COMPLAIN."""
+    hospitals: tuple[Address, ...]
+    """Ascending subset of those who did what the phase asked."""
+
+
+@dataclass(frozen=True)
+class SetEndorsed:
+    """A hospital signed the frozen set, once (phase 5)."""
+
+    sender: Address
+    round: int
+    set_digest: Digest
+    signature: bytes
+    """65 bytes r ‖ s ‖ v: EIP-712 signature over consortium, round and set, valid without any RPC node."""
+
+
+@dataclass(frozen=True)
+class SharesRevealed:
+    """A hospital revealed one share per hospital that dealt (phase 6)."""
+
+    sender: Address
+    round: int
+    set_digest: Digest
+    digest: Digest
+    """SHA-256 of the UNMASK envelope."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +221,7 @@ class ModelProposed:
 
 @dataclass(frozen=True)
 class ModelAttested:
-    """An auditor replayed the round and got the same model."""
+    """An auditor, or in a masked round a hospital, replayed the round and got the same model."""
 
     sender: Address
     round: int
@@ -183,9 +257,9 @@ class LedgerHandedOver:
 
 
 KeyRecord = ConsortiumFounded | MemberRegistered | KeyRegistered | KeyRotated | MemberRevoked
-RoundRecord = (
-    RoundOpened | UpdateCommitted | RoundFrozen | ModelProposed | ModelAttested | RoundFinalised | RoundAborted
-)
+MaskedRecord = KeysAdvertised | SharesDealt | SharesChecked | PhaseClosed | SetEndorsed | SharesRevealed
+CommonRecord = UpdateCommitted | RoundFrozen | ModelProposed | ModelAttested | RoundFinalised | RoundAborted
+RoundRecord = RoundOpened | MaskedRecord | CommonRecord
 LedgerRecord = FederationOpened | RoundRecord | LedgerHandedOver
 Record = KeyRecord | LedgerRecord
 
@@ -199,8 +273,14 @@ KEY_RECORDS: tuple[type[KeyRecord], ...] = (
 LEDGER_RECORDS: tuple[type[LedgerRecord], ...] = (
     FederationOpened,
     RoundOpened,
+    KeysAdvertised,
+    SharesDealt,
+    SharesChecked,
+    PhaseClosed,
     UpdateCommitted,
     RoundFrozen,
+    SetEndorsed,
+    SharesRevealed,
     ModelProposed,
     ModelAttested,
     RoundFinalised,

@@ -1,63 +1,58 @@
-"""When it may happen: a round is a value, its rules are the tables `NEXT` and `MAY` and the pure function `advance`.
+"""When it may happen: a round is a value, its phases are the tables `NEXT` and `MAY`.
 
-Invariant: the checks stand in the order of FederationLedger.sol, so both refuse the same record with the same error;
-tests/vectors/rounds.json is run against both.
+Invariant: NEXT is the one list of what may follow what; rules.py and FederationLedger.sol add conditions, no phases.
 
-Source: PROTOCOL.md 5S (sealed rounds); phases 2-5, 7 and 8 are kept free for masked rounds (PROTOCOL.md 5).
-Not here: opening a round, which needs the whole federation (federation.py).
+Source: PROTOCOL.md 5 (masked rounds) and 5S (sealed rounds).
+Not here: the conditions (rules.py, masked.py); opening a round (federation.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import IntEnum
-from itertools import pairwise
 from types import MappingProxyType
 
-from fl.protocol.codec import Writer
-from fl.protocol.errors import (
-    BelowThreshold,
-    DeadlineNotPassed,
-    DeadlinePassed,
-    DuplicateAttestation,
-    DuplicateCommitment,
-    EncodingError,
-    ModelDigestMismatch,
-    NotInRoster,
-    RevokedMidRound,
-    SetMismatch,
-    TermsInvalid,
-    TooFewAttestations,
-    WrongPhase,
-    WrongRole,
-    WrongRound,
-)
-from fl.protocol.keys import KeyBook, MemberKey
-from fl.protocol.names import Address, Digest, Protection, Role
+from fl.protocol.codec import Writer, sha256
+from fl.protocol.keys import MemberKey
+from fl.protocol.names import NO_DIGEST, Address, Digest, Protection, Role
 from fl.protocol.ports import Anchor
 from fl.protocol.records import (
     Entry,
+    KeysAdvertised,
     ModelAttested,
     ModelProposed,
+    PhaseClosed,
     RoundAborted,
     RoundFinalised,
     RoundFrozen,
     RoundOpened,
     RoundRecord,
+    SetEndorsed,
+    SharesChecked,
+    SharesDealt,
+    SharesRevealed,
     Terms,
     UpdateCommitted,
 )
 
-MAX_ROSTER = 1024
-
 
 class Phase(IntEnum):
-    """Where a round stands; the numbers are those of the contract, gaps are kept for masked rounds."""
+    """Where a round stands; the numbers are those of the contract."""
 
     NONE = 0
     OPEN = 1
+    """Sealed rounds: hospitals commit."""
+    ADVERTISE = 2
+    SHARE = 3
+    COMPLAIN = 4
+    MASK = 5
+    """Masked rounds: hospitals commit."""
     FROZEN = 6
+    """Sealed rounds: the coordinator sums."""
+    AGREE = 7
+    """Masked rounds: hospitals endorse the frozen set."""
+    UNMASK = 8
     PROPOSED = 9
     FINAL = 10
     ABORTED = 11
@@ -65,31 +60,59 @@ class Phase(IntEnum):
 
 ENDED = (Phase.NONE, Phase.FINAL, Phase.ABORTED)
 
+_SEALED: dict[tuple[Phase, type[RoundRecord]], Phase] = {
+    (Phase.OPEN, UpdateCommitted): Phase.OPEN,
+    (Phase.OPEN, RoundFrozen): Phase.FROZEN,
+    (Phase.FROZEN, ModelProposed): Phase.PROPOSED,
+    (Phase.PROPOSED, ModelAttested): Phase.PROPOSED,
+    (Phase.PROPOSED, RoundFinalised): Phase.FINAL,
+}
+_MASKED: dict[tuple[Phase, type[RoundRecord]], Phase] = {
+    (Phase.ADVERTISE, KeysAdvertised): Phase.ADVERTISE,
+    (Phase.ADVERTISE, PhaseClosed): Phase.SHARE,
+    (Phase.SHARE, SharesDealt): Phase.SHARE,
+    (Phase.SHARE, PhaseClosed): Phase.COMPLAIN,
+    (Phase.COMPLAIN, SharesChecked): Phase.COMPLAIN,
+    (Phase.COMPLAIN, PhaseClosed): Phase.MASK,
+    (Phase.MASK, UpdateCommitted): Phase.MASK,
+    (Phase.MASK, RoundFrozen): Phase.AGREE,
+    (Phase.AGREE, SetEndorsed): Phase.AGREE,  # the threshold-th endorsement moves on to UNMASK
+    (Phase.UNMASK, SetEndorsed): Phase.UNMASK,
+    (Phase.UNMASK, SharesRevealed): Phase.UNMASK,
+    (Phase.UNMASK, ModelProposed): Phase.PROPOSED,
+    (Phase.PROPOSED, ModelAttested): Phase.PROPOSED,
+    (Phase.PROPOSED, RoundFinalised): Phase.FINAL,
+}
+_RUNNING = {protection: {phase for phase, _ in table} for protection, table in ((1, _MASKED), (2, _SEALED))}
 NEXT: Mapping[tuple[Protection, Phase, type[RoundRecord]], Phase] = MappingProxyType(
-    {
-        (Protection.SEALED, Phase.OPEN, UpdateCommitted): Phase.OPEN,
-        (Protection.SEALED, Phase.OPEN, RoundFrozen): Phase.FROZEN,
-        (Protection.SEALED, Phase.FROZEN, ModelProposed): Phase.PROPOSED,
-        (Protection.SEALED, Phase.PROPOSED, ModelAttested): Phase.PROPOSED,
-        (Protection.SEALED, Phase.PROPOSED, RoundFinalised): Phase.FINAL,
-        (Protection.SEALED, Phase.OPEN, RoundAborted): Phase.ABORTED,
-        (Protection.SEALED, Phase.FROZEN, RoundAborted): Phase.ABORTED,
-        (Protection.SEALED, Phase.PROPOSED, RoundAborted): Phase.ABORTED,
+    {(Protection.MASKED, phase, kind): then for (phase, kind), then in _MASKED.items()}
+    | {(Protection.SEALED, phase, kind): then for (phase, kind), then in _SEALED.items()}
+    | {
+        (Protection(number), phase, RoundAborted): Phase.ABORTED
+        for number, phases in _RUNNING.items()
+        for phase in phases
     }
 )
 
-MAY: Mapping[type[RoundRecord], Role | None] = MappingProxyType(
+
+MAY: Mapping[type[RoundRecord], tuple[Role, ...]] = MappingProxyType(
     {
-        RoundOpened: Role.COORDINATOR,
-        UpdateCommitted: Role.HOSPITAL,
-        RoundFrozen: Role.COORDINATOR,
-        ModelProposed: Role.COORDINATOR,
-        ModelAttested: Role.AUDITOR,
-        RoundFinalised: Role.COORDINATOR,
-        RoundAborted: None,
+        RoundOpened: (Role.COORDINATOR,),
+        KeysAdvertised: (Role.HOSPITAL,),
+        SharesDealt: (Role.HOSPITAL,),
+        SharesChecked: (Role.HOSPITAL,),
+        PhaseClosed: (Role.COORDINATOR,),
+        UpdateCommitted: (Role.HOSPITAL,),
+        RoundFrozen: (Role.COORDINATOR,),
+        SetEndorsed: (Role.HOSPITAL,),
+        SharesRevealed: (Role.HOSPITAL,),
+        ModelProposed: (Role.COORDINATOR,),
+        ModelAttested: (Role.AUDITOR, Role.HOSPITAL),
+        RoundFinalised: (Role.COORDINATOR,),
+        RoundAborted: (),
     }
 )
-"""Who records what; None is every active member. What follows the opening is the opener's."""
+"""Who records what; () is every active member. What follows the opening is the opener's."""
 
 
 @dataclass(frozen=True)
@@ -115,9 +138,20 @@ class Round:
     keys: Mapping[Address, MemberKey]
     """The key of every active member when the round opened; a rotation takes effect in the next round."""
     phase: Phase = Phase.OPEN
+    phase_since: int = 0
+    """Seconds since 1970 of the block that began the phase."""
+    sharers: tuple[Address, ...] = ()
+    """Masked rounds: who goes on after the last closed phase, ascending; U2 once COMPLAIN is closed."""
+    advertised: Mapping[Address, KeysAdvertised] = field(default_factory=lambda: MappingProxyType({}))
+    dealt: Mapping[Address, SharesDealt] = field(default_factory=lambda: MappingProxyType({}))
+    checked: Mapping[Address, SharesChecked] = field(default_factory=lambda: MappingProxyType({}))
+    endorsed: Mapping[Address, SetEndorsed] = field(default_factory=lambda: MappingProxyType({}))
+    revealed: Mapping[Address, SharesRevealed] = field(default_factory=lambda: MappingProxyType({}))
     commitments: Mapping[Address, Digest] = field(default_factory=lambda: MappingProxyType({}))
     hospitals: tuple[Address, ...] = ()
     """The frozen set, ascending."""
+    set_digest: Digest = NO_DIGEST
+    """Of the frozen set."""
     proposal: Proposal | None = None
     attestations: Mapping[Address, Digest] = field(default_factory=lambda: MappingProxyType({}))
     """Auditor -> digest of its report."""
@@ -132,8 +166,23 @@ class Round:
 
     @property
     def complete(self) -> bool:
-        """Return whether every hospital of the roster committed."""
-        return len(self.commitments) == len(self.roster)
+        """Return whether everybody who may commit did."""
+        return len(self.commitments) == len(self.committers)
+
+    @property
+    def masked(self) -> bool:
+        """Return whether the terms ask for masks."""
+        return self.terms.protection == Protection.MASKED
+
+    @property
+    def committers(self) -> tuple[Address, ...]:
+        """Return who may commit an update: the roster, or those who passed the set-up of a masked round."""
+        return self.sharers if self.masked else self.roster
+
+    @property
+    def step_deadline(self) -> int:
+        """Return when the phase of a masked round is over, in seconds since 1970."""
+        return self.phase_since + self.terms.step_timeout
 
     @property
     def context(self) -> bytes:
@@ -153,6 +202,19 @@ class Round:
         )
 
     @property
+    def mask_context(self) -> bytes:
+        """Return ctx2 of PROTOCOL.md 5, 32 bytes: ctx and everything that the hospitals of U2 recorded.
+
+        SHA-256(`set2` ‖ ctx ‖ u16 n ‖ (account[20] ‖ S[33] ‖ E[33] ‖ H(A ‖ B))*).
+        """
+        writer = Writer("set2").raw(self.context, 32).u16(len(self.sharers))
+        for account in self.sharers:
+            keys, dealt = self.advertised[account], self.dealt[account]
+            writer.raw(account, 20).raw(keys.mask_key, 33).raw(keys.transport_key, 33)
+            writer.raw(sha256(dealt.mask_commitments + dealt.self_commitments), 32)
+        return writer.digest()
+
+    @property
     def roster_root(self) -> Digest:
         """Return SHA-256(`roster` ‖ u16 n ‖ (account[20] ‖ epoch u32 ‖ key[65])*)."""
         writer = Writer("roster").u16(len(self.roster))
@@ -162,55 +224,10 @@ class Round:
         return writer.digest()
 
 
-def advance(current: Round, entry: Entry, book: KeyBook) -> Round:
-    """Return the round after `entry`, or raise the rule's RefusedError; `current` is unchanged either way."""
-    record, now = entry.record, entry.timestamp
-    if not isinstance(record, RoundRecord) or isinstance(record, RoundOpened):
-        raise EncodingError("record", f"{type(record).__name__} does not belong to an open round")
-    check_sender(record, book)
-    if MAY[type(record)] == Role.COORDINATOR and record.sender != current.opener:
-        raise WrongRole(record.sender)
-    phase = _step(current, record)
-    match record:
-        case UpdateCommitted():
-            changed = _commit(current, record, now)
-        case RoundFrozen():
-            changed = _freeze(current, record, now)
-        case ModelProposed():
-            changed = replace(current, proposal=Proposal(record.model_digest, record.envelope_digest))
-        case ModelAttested():
-            changed = _attest(current, record)
-        case RoundFinalised():
-            changed = _finalise(current, record, book)
-        case RoundAborted():
-            changed = _abort(current, record, now)
-    return replace(changed, phase=phase, last=entry)
-
-
-def check_sender(record: RoundRecord, book: KeyBook) -> None:
-    """Raise UnknownSender, RevokedSender or WrongRole unless `MAY` allows the sender this record."""
-    book.active(record.sender, MAY[type(record)])
-
-
-def check_terms(opened: RoundOpened, now: int) -> None:
-    """Raise TermsInvalid when the terms contradict each other; `now` in seconds since 1970."""
-    terms, roster = opened.terms, opened.roster
-    ok = (
-        terms.protection == Protection.SEALED
-        and 1 <= terms.min_commitments <= len(roster) <= MAX_ROSTER
-        and terms.attestations >= 1
-        and terms.parameters >= 1
-        and now < terms.commit_deadline < terms.close_deadline
-        and _ascending(roster)
-    )
-    if not ok:
-        raise TermsInvalid
-
-
 def terms_digest(terms: Terms) -> Digest:
     """Return SHA-256 of the terms in the order of their fields."""
     writer = Writer("terms").u8(terms.protection).u16(terms.min_commitments).u16(terms.attestations)
-    writer.u64(terms.parameters).raw(terms.config_digest, 32)
+    writer.u16(terms.threshold).u64(terms.parameters).raw(terms.config_digest, 32).u64(terms.step_timeout)
     return writer.u64(terms.commit_deadline).u64(terms.close_deadline).digest()
 
 
@@ -225,75 +242,3 @@ def set_digest(current: Round, hospitals: Sequence[Address]) -> Digest:
     for account in hospitals:
         writer.raw(account, 20).raw(current.commitments[account], 32)
     return writer.digest()
-
-
-def _step(current: Round, record: RoundRecord) -> Phase:
-    """Return the phase after `record`, or raise WrongRound or WrongPhase."""
-    if record.round != current.number:
-        raise WrongRound(current.number, record.round)
-    following = NEXT.get((current.terms.protection, current.phase, type(record)))
-    if following is None:
-        raise WrongPhase(current.number, current.phase)
-    return following
-
-
-def _commit(current: Round, record: UpdateCommitted, now: int) -> Round:
-    if record.sender not in current.roster:
-        raise NotInRoster(record.sender)
-    if now > current.terms.commit_deadline:
-        raise DeadlinePassed(current.terms.commit_deadline)
-    if record.sender in current.commitments:
-        raise DuplicateCommitment(record.sender)
-    return replace(current, commitments=MappingProxyType({**current.commitments, record.sender: record.digest}))
-
-
-def _freeze(current: Round, record: RoundFrozen, now: int) -> Round:
-    if not current.complete and now <= current.terms.commit_deadline:
-        raise DeadlineNotPassed(current.terms.commit_deadline)
-    previous = b""
-    for account in record.hospitals:
-        if account <= previous or account not in current.commitments:
-            raise SetMismatch(account)
-        previous = account
-    if len(record.hospitals) < current.terms.min_commitments:
-        raise BelowThreshold(len(record.hospitals), current.terms.min_commitments)
-    if record.set_digest != set_digest(current, record.hospitals):
-        raise EncodingError("frozen set", "its digest is not that of its members")
-    return replace(current, hospitals=record.hospitals)
-
-
-def _attest(current: Round, record: ModelAttested) -> Round:
-    proposed = _proposed(current)
-    if record.model_digest != proposed.model_digest:
-        raise ModelDigestMismatch(proposed.model_digest, record.model_digest)
-    if record.sender in current.attestations:
-        raise DuplicateAttestation(record.sender)
-    attestations = MappingProxyType({**current.attestations, record.sender: record.report_digest})
-    return replace(current, attestations=attestations)
-
-
-def _finalise(current: Round, record: RoundFinalised, book: KeyBook) -> Round:
-    for account in current.hospitals:
-        if book.members[account].revoked:
-            raise RevokedMidRound(account)
-    if len(current.attestations) < current.terms.attestations:
-        raise TooFewAttestations(len(current.attestations), current.terms.attestations)
-    if record.model_digest != _proposed(current).model_digest:
-        raise ModelDigestMismatch(_proposed(current).model_digest, record.model_digest)
-    return current
-
-
-def _abort(current: Round, record: RoundAborted, now: int) -> Round:
-    if record.sender != current.opener and now <= current.terms.close_deadline:
-        raise DeadlineNotPassed(current.terms.close_deadline)
-    return replace(current, reason=record.reason)
-
-
-def _proposed(current: Round) -> Proposal:
-    if current.proposal is None:
-        raise WrongPhase(current.number, current.phase)
-    return current.proposal
-
-
-def _ascending(accounts: Sequence[Address]) -> bool:
-    return all(left < right for left, right in pairwise(accounts))

@@ -43,7 +43,8 @@ from fl.protocol.records import (
     RoundRecord,
     UpdateCommitted,
 )
-from fl.protocol.round import Phase, advance
+from fl.protocol.round import Phase
+from fl.protocol.rules import advance
 from tests.unit.protocol.scene import (
     ANCHOR,
     AUDITOR,
