@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from waitress.server import create_server
 
-from tests.fakes.site_town import INES, PASSWORD, Town, cell
+from tests.fakes.site_town import INES, MAYA, PASSWORD, Town, cell
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = Path("/usr/bin/chromium")
@@ -80,3 +80,23 @@ def test_from_sign_up_to_the_doctors_list(address: str) -> None:
         assert doctor.evaluate("document.querySelector('.cell img').naturalWidth") == 450
         browser.close()
         assert complaints == []
+
+
+def test_no_page_is_wider_than_a_phone(address: str) -> None:
+    with playwright.sync_playwright() as tool:
+        browser = tool.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
+        page = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
+
+        def width(path: str) -> int:
+            page.goto(address + path)
+            return int(page.evaluate("document.documentElement.scrollWidth"))
+
+        widths = {path: width(path) for path in ("/", "/sign-up", "/sign-in", "/nowhere")}
+        page.goto(f"{address}/sign-in")
+        page.fill("#email", MAYA)
+        page.fill("#password", PASSWORD)
+        page.click("#submit")
+        page.wait_for_selector("text=No checks yet")
+        widths |= {path: width(path) for path in ("/", "/checks/new", "/appointments/", "/appointments/doctors")}
+        browser.close()
+        assert set(widths.values()) == {390}, widths
