@@ -60,12 +60,14 @@ def test_from_sign_up_to_the_doctors_list(address: str) -> None:
         patient.set_input_files("#image", {"name": "c.png", "mimeType": "image/png", "buffer": cell(size=(450, 450))})
         patient.wait_for_selector("[data-preview]:not([hidden])")
         patient.click("#submit")
+        patient.wait_for_selector("#verdict")
         assert "83 %" in patient.inner_text("main")
         assert "Verified on the ledger" in patient.inner_text("main")
 
         patient.click("text=Book an appointment")
         patient.click("text=Dr Inês Carvalho")
         patient.click(".time >> nth=1")
+        patient.wait_for_selector("text=Book this appointment?")
         patient.click("main button[type=submit]")
         patient.wait_for_selector("text=Your appointment is booked.")
 
@@ -76,8 +78,9 @@ def test_from_sign_up_to_the_doctors_list(address: str) -> None:
         doctor.click("#submit")
         doctor.click("text=Ada Byron")
         doctor.click("text=This cell looks like a leukemic blast")
+        doctor.wait_for_selector("#verdict")
         assert "83 %" in doctor.inner_text("main")
-        assert doctor.evaluate("document.querySelector('.cell img').naturalWidth") == 450
+        doctor.wait_for_function("document.querySelector('.cell img').naturalWidth === 450")
         browser.close()
         assert complaints == []
 
