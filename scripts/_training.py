@@ -16,6 +16,7 @@ from fl.training.predict import Predictor, evaluate
 from fl.training.quantise import LocalMetrics, Vector
 from fl.training.recipe import Recipe
 from fl.training.sources import load_source
+from scripts._wiring import OWNER_ONLY
 
 PUBLISHED = ("accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1", "auroc", "samples")
 """What an auditor publishes of an evaluation; results per subject stay with it."""
@@ -73,6 +74,7 @@ def keep_data(source: Path, target: Path, *, held_out: bool = False) -> int:
     dataset = load_dataset(source) if _is_part(source) else load_source(source)
     if not held_out:
         dataset.part(TRAIN)
+    target.parent.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
     save_dataset(dataset, target)
     return len(dataset)
 

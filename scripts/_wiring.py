@@ -24,6 +24,7 @@ from fl.storage.keyring import create_key, load_keys
 from fl.storage.vault import FolderVault
 from scripts._home import Home, MemberHome
 
+OWNER_ONLY = 0o700
 Notify = Callable[[str, Mapping[str, object]], None]
 
 
@@ -100,6 +101,7 @@ def create_member(home: Home, name: str, role: Role) -> Address:
     if member.account_file.exists():
         member.as_a(role)
     member.folder.mkdir(parents=True, exist_ok=True)
+    member.folder.chmod(OWNER_ONLY)
     if not member.account_file.exists():
         keystore.create(member.account_file, member.password, keystore.generate(), member.work_factor)
     if role != Role.OPERATOR:

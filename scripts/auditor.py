@@ -30,10 +30,10 @@ def auditor() -> None:
 def init(home: Path, name: str, holdout: Path | None) -> None:
     """Create the auditor's account and key."""
     place = Home(home)
-    account = create_member(place, name, Role.AUDITOR)
     if holdout is not None:
         images = keep_data(holdout, place.member(name).data_file, held_out=True)
         click.echo(f"{images} held-out images were taken in; they never leave {place.member(name).folder}.")
+    account = create_member(place, name, Role.AUDITOR)
     click.echo(f"Account of {name}: {show(account)}")
 
 

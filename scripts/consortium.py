@@ -32,10 +32,14 @@ def consortium() -> None:
 @click.option("--free-gas/--paid-gas", default=True, show_default=True, help="Whether transactions are free there.")
 @guarded
 def create(home: Path, rpc: str, *, free_gas: bool) -> None:
-    """Create the operator's account and deploy the contracts. The password is read from HEMALEDGER_PASSWORD."""
+    """Create the operator's account and deploy the contracts. The password is read from HEMALEDGER_PASSWORD.
+
+    Where gas is paid, the first run stops for want of money: give the account some, and run the command again.
+    """
     place = Home(home)
     if place.deployment_file.exists():
         raise SettingInvalid("home", f"{place.deployment_file} exists already: one folder, one consortium")
+    click.echo(f"Account of {OPERATOR}: {show(create_member(place, OPERATOR, Role.OPERATOR))}")
     found = found_consortium(place, rpc, free_gas=free_gas)
     anchor = found.anchor
     click.echo(f"Consortium {show(anchor.consortium)}")

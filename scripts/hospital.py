@@ -31,10 +31,10 @@ def hospital() -> None:
 def init(home: Path, name: str, data: Path | None) -> None:
     """Create the hospital's account and key, and take in its images. Tell the operator the account."""
     place = Home(home)
-    account = create_member(place, name, Role.HOSPITAL)
     if data is not None:
         images = keep_data(data, place.member(name).data_file)
         click.echo(f"{images} images were taken in; they never leave {place.member(name).folder}.")
+    account = create_member(place, name, Role.HOSPITAL)
     click.echo(f"Account of {name}: {show(account)}")
 
 

@@ -18,7 +18,7 @@ from fl.storage.keyring import load_keys
 from scripts._exit import guarded
 from scripts._home import Home
 from scripts._options import home_option, name_option
-from scripts._wiring import now, open_ledger
+from scripts._wiring import OWNER_ONLY, now, open_ledger
 from webui.app import create_app
 from webui.config import SiteConfig
 from webui.federation import FederationAudits, FederationPredictions
@@ -54,6 +54,7 @@ def serve(home: Path, name: str, **given: str | int | bool) -> None:
 def site_config(home: Home, hospital: str, zone: str, *, tls: bool, demo: bool = False) -> SiteConfig:
     """Return the site's settings; its secret is created once and kept."""
     secret = home.folder / "site" / "secret"
+    secret.parent.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
     if not secret.exists():
         write_atomic(secret, secrets.token_bytes(32), mode=0o600)
     return SiteConfig(

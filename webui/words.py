@@ -39,7 +39,10 @@ PHASES = {
 }
 PROTECTIONS = {
     "masked": ("Masked", "Nobody, not even the coordinator, could read a single hospital's update."),
-    "sealed": ("Sealed", "The coordinator could read each hospital's update; other hospitals could not."),
+    "sealed": (
+        "Sealed",
+        "The coordinator and the auditors could read each hospital's update; other hospitals could not.",
+    ),
 }
 
 

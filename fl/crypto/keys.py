@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
@@ -63,7 +63,7 @@ class PrivateKey:
         """Decrypt a key, or raise KeystoreUnreadable naming `path` (wrong password, damaged, another curve)."""
         try:
             secret = serialization.load_pem_private_key(pem, password.encode())
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise KeystoreUnreadable(path, "the password is wrong or the file is damaged") from error
         if not isinstance(secret, ec.EllipticCurvePrivateKey) or secret.curve.name != "secp256r1":
             raise KeystoreUnreadable(path, "it holds no P-256 key")

@@ -135,12 +135,24 @@ def write_document(value: dict[str, JsonValue]) -> bytes:
     return text.encode("ascii") + b"\n"
 
 
-def parse_document(data: bytes, what: str) -> dict[str, JsonValue]:
-    """Parse canonical JSON, or raise EncodingError when it is not the one encoding of its value."""
+MAX_BRACKETS = 5000
+"""Objects and lists of one document; the parser recurses, and a raised recursion limit would let it end the process."""
+
+
+def load_json(data: bytes, what: str) -> JsonValue:
+    """Parse JSON of a bounded number of objects and lists, or raise EncodingError."""
+    if data.count(b"[") + data.count(b"{") > MAX_BRACKETS:
+        raise EncodingError(what, f"it has more than {MAX_BRACKETS} objects and lists")
     try:
-        value = json.loads(data)
+        value: JsonValue = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise EncodingError(what, "it is not JSON") from error
+    return value
+
+
+def parse_document(data: bytes, what: str) -> dict[str, JsonValue]:
+    """Parse canonical JSON, or raise EncodingError when it is not the one encoding of its value."""
+    value = load_json(data, what)
     if not isinstance(value, dict) or write_document(value) != data:
         raise EncodingError(what, "it is not in canonical form")
     return value

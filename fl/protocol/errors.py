@@ -627,6 +627,15 @@ class KeystoreUnreadable(MisconfiguredError):
 
 
 @dataclass(eq=False)
+class JournalUnreadable(MisconfiguredError):
+    """A role's journal is damaged or no journal; what the role promised is unknown."""
+
+    path: str
+    why: str
+    sentence = "The journal {path} could not be read: {why}. Restore it from a backup; do not delete it."
+
+
+@dataclass(eq=False)
 class SettingInvalid(MisconfiguredError):
     """A setting is missing or out of its range."""
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from fl.crypto.envelope import MAX_RECIPIENTS, Core, Expected, Kind, check_digest, receive, sealed_size
 from fl.protocol.config import CONFIG_CAP, RoundConfig
-from fl.protocol.errors import ModelDigestMismatch, NotInRoster, RecipientNotFound, WrongPhase
+from fl.protocol.errors import KeyEpochMismatch, ModelDigestMismatch, NotInRoster, RecipientNotFound, WrongPhase
 from fl.protocol.federation import Opening
 from fl.protocol.keys import KeyBook, MemberKey
 from fl.protocol.names import NO_DIGEST, Address, Digest, Role
@@ -48,13 +48,18 @@ def expected_update(current: Round, hospital: Address) -> Expected:
 
 
 def model_core(source: Round | Opening) -> Core:
-    """Return the header of the model that a round proposed, or that the ledger opened with."""
+    """Return the header of the model that a round proposed, or that the ledger opened with.
+
+    Raises:
+        KeyEpochMismatch: its sender had no key then.
+    """
     if isinstance(source, Round):
-        epoch = source.keys[source.opener].epoch
-        return Core(Kind.MODEL, source.anchor, source.opener, source.number, epoch, source.context)
-    sender = source.record.sender
-    epoch = source.keys[sender].epoch
-    return Core(Kind.MODEL, source.anchor, sender, source.record.last_round, epoch, source.context)
+        sender, number = source.opener, source.number
+    else:
+        sender, number = source.record.sender, source.record.last_round
+    if sender not in source.keys:
+        raise KeyEpochMismatch(1, 0)
+    return Core(Kind.MODEL, source.anchor, sender, number, source.keys[sender].epoch, source.context)
 
 
 def model_recipients(source: Round, book: KeyBook) -> list[MemberKey]:
@@ -80,8 +85,8 @@ class Reader:
         self._vault = vault
         self._keyring = keyring
         self._watch = watch
-        self._last: tuple[Digest, Vector] | None = None
-        """The newest model opened or made here: the next round starts from it."""
+        self._last: tuple[Expected, Digest, Vector] | None = None
+        """The newest model opened or made here, and as what: the next round starts from it."""
 
     def update(self, current: Round, hospital: Address, config: RoundConfig) -> Words:
         """Return a hospital's words, int32 [d + LANES], or raise why not."""
@@ -97,21 +102,24 @@ class Reader:
             TamperedError, MalformedError, UnavailableError: see envelope.receive and the vault.
         """
         expected = expected_model(source, manifest.length)
-        if self._last is not None and self._last[0] == expected.digest:
-            return self._last[1]
+        if self._last is not None and self._last[:2] == (expected, digest_of(source)):
+            return self._last[2]
         body = self._open(expected, source.keys)
         vector = vector_from_bytes(body, manifest.length)
         with self._watch("hash"):
             actual = model_digest(manifest.digest, vector)
         if actual != digest_of(source):
             raise ModelDigestMismatch(digest_of(source), actual)
-        self.remember(expected.digest, vector)
+        self.remember(expected, actual, vector)
         return vector
 
-    def remember(self, envelope_digest: Digest, vector: Vector) -> None:
-        """Keep the model of a checked or self-made envelope, so that the next round need not open it again."""
+    def remember(self, expected: Expected, digest: Digest, vector: Vector) -> None:
+        """Keep the model of a checked or self-made envelope, so that the next round need not open it again.
+
+        It is kept as the file of one header, sender and round: the same file recorded elsewhere is checked again.
+        """
         vector.flags.writeable = False
-        self._last = (envelope_digest, vector)
+        self._last = (expected, digest, vector)
 
     def _open(self, expected: Expected, keys: Mapping[Address, MemberKey]) -> bytes:
         if self._account not in keys:
@@ -149,4 +157,6 @@ def read_document(vault: Vault, digest: Digest, cap: int) -> bytes:
 
 
 def _keys(current: Round, book: KeyBook, roles: tuple[Role, ...]) -> list[MemberKey]:
-    return [key for account, key in current.keys.items() if book.members[account].role in roles]
+    """Return the keys of the members of `roles`; who was revoked since the round opened reads no more."""
+    members = ((book.members[account], key) for account, key in current.keys.items())
+    return [key for member, key in members if member.role in roles and not member.revoked]

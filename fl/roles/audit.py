@@ -16,9 +16,9 @@ from fl.crypto.envelope import Expected, check_file
 from fl.crypto.keys import verify_possession
 from fl.protocol.audit import Report, replay_records
 from fl.protocol.codec import Fields, parse_document
-from fl.protocol.errors import HemaledgerError, ModelDigestMismatch
+from fl.protocol.errors import HemaledgerError, ModelDigestMismatch, StaleRound, WrongSender
 from fl.protocol.federation import Federation, Opening
-from fl.protocol.names import NO_DIGEST, Address, show
+from fl.protocol.names import ADDRESS_BYTES, DIGEST_BYTES, NO_DIGEST, Address, parse_hex
 from fl.protocol.ports import Anchor, Vault
 from fl.protocol.records import Entry
 from fl.protocol.round import Phase, Round
@@ -37,6 +37,7 @@ from fl.training.quantise import Vector
 from fl.training.weights import Manifest
 
 REPORT_CAP = 1024 * 1024
+_REPORT = "auditor's report"
 
 
 @dataclass(frozen=True)
@@ -117,13 +118,13 @@ class Audit:
                 f"Round {current.number}: the {subject} is not in the vault; the round was {when}."
             )
             return True
-        return self._check(expected, current.number, subject)
-
-    def _check(self, expected: Expected, number: int | None, subject: str) -> bool:
-        with self._finding(number, subject) as outcome:
-            check_file(self._vault.get(expected.digest, expected.cap), expected)
-            self._report.checks["files"] += 1
+        with self._finding(current.number, subject) as outcome:
+            self._check_file(expected)
         return outcome.ok
+
+    def _check_file(self, expected: Expected) -> None:
+        check_file(self._vault.get(expected.digest, expected.cap), expected)
+        self._report.checks["files"] += 1
 
     def _replay(self, current: Round, manifest: Manifest) -> None:
         """Sum the round again from the files; keep the model for the next round."""
@@ -142,9 +143,9 @@ class Audit:
     def _check_model(self, source: Round | Opening, manifest: Manifest, what: str) -> None:
         """Check a model envelope, and open it and compare the digest when a key is there."""
         number = source.number if isinstance(source, Round) else None
-        if not self._check(expected_model(source, manifest.length), number, what):
-            return
-        if self._reader is None or self._account not in source.keys:
+        with self._finding(number, what) as outcome:
+            self._check_file(expected_model(source, manifest.length))
+        if not outcome.ok or self._reader is None or self._account not in source.keys:
             return
         with self._finding(number, what):
             vector = self._reader.model(source, manifest)
@@ -156,9 +157,15 @@ class Audit:
         name = federation.book.name_of(auditor)
         with self._finding(current.number, f"report of {name}"):
             data = read_document(self._vault, current.attestations[auditor], REPORT_CAP)
-            fields = Fields(parse_document(data, "auditor's report"), "auditor's report")
-            if fields.text("model") != show(digest_of(current)):
-                raise ModelDigestMismatch(digest_of(current), bytes.fromhex(fields.text("model")[2:]))
+            fields = Fields(parse_document(data, _REPORT), _REPORT)
+            author = parse_hex(fields.text("auditor"), ADDRESS_BYTES, _REPORT)
+            model = parse_hex(fields.text("model"), DIGEST_BYTES, _REPORT)
+            if author != auditor:
+                raise WrongSender(auditor, author)
+            if fields.integer("round") != current.number:
+                raise StaleRound(current.number, fields.integer("round"))
+            if model != digest_of(current):
+                raise ModelDigestMismatch(digest_of(current), model)
             self._report.checks["documents"] += 1
 
     def _finding(self, number: int | None, subject: str) -> _Guard:

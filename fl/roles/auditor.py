@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from fl.protocol.codec import JsonValue, write_document
-from fl.protocol.errors import MalformedError, RefusedError, TamperedError
+from fl.protocol.errors import MalformedError, RefusedError, TamperedError, WrongPhase, WrongRound
 from fl.protocol.federation import Federation
 from fl.protocol.names import show
 from fl.protocol.records import ModelAttested
@@ -68,8 +68,12 @@ class Auditor:
         document = self._report(current, replayed, metrics)
         with self._ports.watch("vault"):
             report = self._ports.vault.put(document)
-        with self._ports.watch("chain"):
-            self._ports.ledger.append(ModelAttested(self._account, current.number, digest_of(current), report))
+        try:
+            with self._ports.watch("chain"):
+                self._ports.ledger.append(ModelAttested(self._account, current.number, digest_of(current), report))
+        except (WrongPhase, WrongRound) as error:
+            self._ports.notify("too late", {"round": current.number, "reason": str(error)})
+            return
         self._ports.notify("attested", {"round": current.number, **metrics})
 
     def _report(self, current: Round, replayed: Replayed, metrics: dict[str, JsonValue]) -> bytes:

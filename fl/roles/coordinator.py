@@ -7,11 +7,18 @@ Source: PROTOCOL.md 5S.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fl.crypto.envelope import Core, Kind, seal
 from fl.protocol.config import RoundConfig
-from fl.protocol.errors import MalformedError, RefusedError, RevokedMidRound, TamperedError
+from fl.protocol.errors import (
+    DeadlineNotPassed,
+    MalformedError,
+    RefusedError,
+    RevokedMidRound,
+    TamperedError,
+    VaultMissing,
+)
 from fl.protocol.federation import Federation, genesis_context
 from fl.protocol.keys import MemberKey
 from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Protection, Role
@@ -26,7 +33,15 @@ from fl.protocol.records import (
     Terms,
 )
 from fl.protocol.round import Phase, Round
-from fl.roles.artefacts import MODEL_READERS, Reader, model_core, model_recipients, read_config, read_manifest
+from fl.roles.artefacts import (
+    MODEL_READERS,
+    Reader,
+    expected_model,
+    model_core,
+    model_recipients,
+    read_config,
+    read_manifest,
+)
 from fl.roles.view import LedgerView, Ports
 from fl.training.aggregate import Sum
 from fl.training.quantise import Vector
@@ -96,7 +111,9 @@ class Coordinator:
                 return self._finalise(current)
 
     def _open_federation(self, federation: Federation) -> bool:
-        """Record the initial model once the hospitals and auditors of the plan are there."""
+        """Record the initial model once the own key and the hospitals and auditors of the plan are there."""
+        if federation.book.active(self._account, Role.COORDINATOR).key is None:
+            return False
         if len(self._hospitals(federation)) < self._plan.min_hospitals or not self._auditors(federation):
             return False
         self._record_opening(federation, NO_ADDRESS, self._initial)
@@ -123,11 +140,17 @@ class Coordinator:
         self._ports.notify("opened federation", {"parameters": model.vector.size})
 
     def _open_round(self, federation: Federation) -> bool:
-        """Open the next round for every active hospital that can read the model it starts from."""
+        """Open the next round for every active hospital that can read the model it starts from.
+
+        Raises:
+            RecipientNotFound: this coordinator cannot read that model itself, so the round could not end.
+        """
         readers = federation.source.keys
         roster = tuple(sorted(account for account in self._hospitals(federation) if account in readers))
         if len(roster) < max(self._plan.min_hospitals, self._plan.min_commitments):
             return False
+        manifest = read_manifest(federation.opening, self._ports.vault)
+        self._reader.model(federation.source, manifest)
         now = self._ports.now()
         config_digest = self._ports.vault.put(self._plan.config.to_bytes())
         commit_deadline = now + self._plan.commit_timeout_s
@@ -135,7 +158,7 @@ class Coordinator:
             protection=Protection.SEALED,
             min_commitments=self._plan.min_commitments,
             attestations=self._plan.attestations,
-            parameters=read_manifest(federation.opening, self._ports.vault).length,
+            parameters=manifest.length,
             config_digest=config_digest,
             commit_deadline=commit_deadline,
             close_deadline=commit_deadline + self._plan.close_timeout_s,
@@ -158,7 +181,10 @@ class Coordinator:
         if len(present) < current.terms.min_commitments:
             reason = f"BelowThreshold: {len(present)} of {current.terms.min_commitments} hospitals delivered"
             return self._abort(current, reason)
-        self._append(RoundFrozen(self._account, current.number, present, NO_DIGEST))
+        try:
+            self._append(RoundFrozen(self._account, current.number, present, NO_DIGEST))
+        except DeadlineNotPassed:  # the chain's clock is behind ours, and it counts
+            return False
         self._ports.notify("frozen", {"round": current.number, "hospitals": len(present)})
         return True
 
@@ -167,15 +193,9 @@ class Coordinator:
         manifest = read_manifest(federation.opening, self._ports.vault)
         config = read_config(current, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)
-        total = Sum(manifest.length)
-        for hospital in current.hospitals:
-            try:
-                words = self._reader.update(current, hospital, config)
-            except (TamperedError, MalformedError, RefusedError) as error:
-                name = federation.book.name_of(hospital)
-                return self._abort(current, f"{error.name}: the update of {name} was refused")
-            with self._ports.watch("sum"):
-                total.add(words)
+        total = self._sum(federation, current, config)
+        if total is None:
+            return True
         try:
             with self._ports.watch("sum"):
                 model = total.apply(previous, config)
@@ -187,7 +207,7 @@ class Coordinator:
             file = seal(model_core(current), model_recipients(current, federation.book), vector_to_bytes(model))
         with self._ports.watch("vault"):
             envelope = self._ports.vault.put(file)
-        self._reader.remember(envelope, model)
+        self._reader.remember(replace(expected_model(current, manifest.length), digest=envelope), digest, model)
         self._append(ModelProposed(self._account, current.number, digest, envelope))
         totals = total.totals
         self._ports.notify(
@@ -200,6 +220,26 @@ class Coordinator:
             },
         )
         return True
+
+    def _sum(self, federation: Federation, current: Round, config: RoundConfig) -> Sum | None:
+        """Return the sum of the updates, or None when one of them made the round end aborted.
+
+        Raises:
+            VaultMissing: a file is gone that may come back before the close deadline.
+        """
+        total = Sum(current.terms.parameters)
+        for hospital in current.hospitals:
+            try:
+                words = self._reader.update(current, hospital, config)
+            except (TamperedError, MalformedError, RefusedError, VaultMissing) as error:
+                if isinstance(error, VaultMissing) and self._ports.now() <= current.terms.close_deadline:
+                    raise
+                name = federation.book.name_of(hospital)
+                self._abort(current, f"{error.name}: the update of {name} was refused")
+                return None
+            with self._ports.watch("sum"):
+                total.add(words)
+        return total
 
     def _finalise(self, current: Round) -> bool:
         """Finalise when enough auditors attested; abort when the time is over or a hospital was revoked."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fl.crypto.envelope import MAX_RECIPIENTS, seal, sealed_size
 from fl.protocol.codec import JsonValue
 from fl.protocol.config import RoundConfig
-from fl.protocol.errors import HashMismatch, SetMismatch
+from fl.protocol.errors import DeadlinePassed, HashMismatch, SetMismatch, WrongPhase, WrongRound
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Digest
 from fl.protocol.records import UpdateCommitted
@@ -68,15 +68,21 @@ class Hospital:
         return False
 
     def _take_part(self, federation: Federation, current: Round) -> bool:
-        """Train, seal, remember, commit, upload; in this order."""
-        if self._ports.now() > current.terms.commit_deadline:
+        """Train, seal, remember, commit, upload; in this order. Who is too late waits for the next round."""
+        late = _key("late", current)
+        if self._ports.now() > current.terms.commit_deadline or self._ports.journal.get(late) is not None:
             return False
         if self._ports.journal.get(_key("update", current)) is None:
             self._prepare(federation, current)
         digest = self._promised(current)
         self._ports.outbox.get(digest, self._cap(current))
-        with self._ports.watch("chain"):
-            self._ports.ledger.append(UpdateCommitted(self._account, current.number, digest))
+        try:
+            with self._ports.watch("chain"):
+                self._ports.ledger.append(UpdateCommitted(self._account, current.number, digest))
+        except (DeadlinePassed, WrongPhase, WrongRound) as error:
+            self._ports.journal.once(late, error.name.encode())
+            self._ports.notify("too late", {"round": current.number, "reason": str(error)})
+            return False
         self._ports.notify("committed", {"round": current.number})
         self._upload(current)
         return True
@@ -115,6 +121,7 @@ class Hospital:
             return False
         with self._ports.watch("vault"):
             self._ports.vault.put(self._ports.outbox.get(digest, self._cap(current)))
+        self._ports.journal.once(_key("uploaded", current), str(self._ports.now()).encode())
         self._ports.notify("uploaded", {"round": current.number})
         return True
 
@@ -123,16 +130,23 @@ class Hospital:
         key = _key("checked", current)
         if self._ports.journal.get(key) is not None:
             return False
-        promised = self._promised(current)
-        recorded = current.commitments.get(self._account, NO_DIGEST)
-        if promised != recorded:
-            raise HashMismatch(recorded, promised)
-        if promised != NO_DIGEST and self._account not in current.hospitals and self._ports.vault.has(promised):
-            raise SetMismatch(self._account)
+        if self._account in current.commitments:
+            self._check_own(current)
         self._reader.model(current, read_manifest(federation.opening, self._ports.vault))
         self._ports.journal.once(key, b"ok")
         self._ports.notify("checked", {"round": current.number})
         return True
+
+    def _check_own(self, current: Round) -> None:
+        """Raise HashMismatch for another commitment than the own, SetMismatch when a file in time was left out."""
+        recorded, promised = current.commitments[self._account], self._promised(current)
+        if promised != recorded:
+            raise HashMismatch(recorded, promised)
+        uploaded = self._ports.journal.get(_key("uploaded", current))
+        if self._account not in current.hospitals:
+            if uploaded is not None and int(uploaded) < current.terms.commit_deadline:
+                raise SetMismatch(self._account)
+            self._ports.notify("left out", {"round": current.number})
 
     def _promised(self, current: Round) -> Digest:
         return Digest(self._ports.journal.get(_key("update", current)) or NO_DIGEST)

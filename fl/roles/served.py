@@ -64,13 +64,12 @@ class ModelReader:
         """
         with self._lock:
             try:
-                federation = self._view.refresh()
+                return self._serve(self._view.refresh())
             except UnavailableError:
                 if self._served is None:
                     raise
                 self._served = replace(self._served, verified=False)
                 return self._served
-            return self._serve(federation)
 
     def _serve(self, federation: Federation) -> Served:
         final = federation.final_round

@@ -22,7 +22,7 @@ def write_atomic(path: Path, data: Blob, mode: int = 0o644) -> None:
     """
     partial = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
@@ -34,6 +34,15 @@ def write_atomic(path: Path, data: Blob, mode: int = 0o644) -> None:
         with contextlib.suppress(OSError):
             partial.unlink()
         raise StorageFull(str(path), error.strerror or str(error)) from error
+
+
+def _make_folder(folder: Path) -> None:
+    """Create a folder and its parents, each durably: a file in a folder that a power cut loses is lost with it."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:

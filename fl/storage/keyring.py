@@ -16,12 +16,14 @@ def create_key(folder: Path, epoch: int, password: str) -> PrivateKey:
     """Generate and store the key of an epoch; an existing one is loaded instead.
 
     Raises:
-        KeystoreUnreadable: it exists, but the password is wrong.
+        KeystoreUnreadable: the password is empty, or the key exists and the password is wrong.
         StorageFull: it could not be written.
     """
     path = folder / f"hpke-{epoch}.pem"
     if path.exists():
         return _load(path, epoch, password)
+    if not password:
+        raise KeystoreUnreadable(str(path), "its password is empty")
     key = PrivateKey.generate(epoch)
     write_atomic(path, key.to_pem(password), mode=0o600)
     return key

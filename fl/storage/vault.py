@@ -39,8 +39,11 @@ class FolderVault:
             raise VaultMissing(digest) from error
 
     def has(self, digest: Digest) -> bool:
-        """Return whether a file of that name exists."""
-        return self.path(digest).is_file()
+        """Return whether a file of that name exists and can be seen."""
+        try:
+            return self.path(digest).is_file()
+        except OSError:
+            return False
 
     def path(self, digest: Digest) -> Path:
         """Return where a file of that digest lies."""

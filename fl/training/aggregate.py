@@ -57,10 +57,12 @@ class Sum:
         """Return the new model, float32 [d].
 
         Raises:
-            EncodingError: the summed weight is 0 or larger than n·2^21.
+            EncodingError: the summed weight is 0 or larger than n·2^21, or `previous` has another length.
             NormExceeded: the mean update is longer than honest clipping allows.
             NonFinite: a new weight is not finite.
         """
+        if previous.shape != (self._words.size - LANES,):
+            raise EncodingError("previous model", f"it has {previous.size} parameters")
         weight = self.totals.weight
         if not 0 < weight <= self.hospitals * SCALE:
             raise EncodingError("aggregate", f"the summed weight {weight} is impossible")
@@ -73,7 +75,8 @@ class Sum:
             step *= factor
             squares += float(np.sum(step * step))
             step += previous[part].astype(np.float64)
-            model[part] = step.astype(np.float32)
+            with np.errstate(over="ignore"):  # an overflow is found below
+                model[part] = step.astype(np.float32)
         self._check_norm(squares, factor, config)
         broken = int(model.size - np.count_nonzero(np.isfinite(model)))
         if broken:

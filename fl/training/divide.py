@@ -6,8 +6,8 @@ Source: greedy number partitioning (largest first) with local improvement; the d
 Not here: what a group is; the loaders say (folders.py, arrays.py).
 
 C-NMC note: two persons hold 785 of its 821 healthy cells, one of them in train. Since a person must not be in two
-hospitals, one hospital gets nearly all healthy training cells and the others about a dozen each; training weighs the
-classes for that (local.py).
+hospitals, one hospital gets nearly all healthy training cells and the others about a dozen each; training draws
+its epochs with that in mind (order.py).
 """
 
 from __future__ import annotations

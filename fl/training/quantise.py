@@ -48,15 +48,17 @@ def quantise(previous: Vector, trained: Vector, metrics: LocalMetrics, config: R
 
     Raises:
         NonFinite: the trained weights hold NaN or infinity.
-        EncodingError: the two vectors differ in length.
+        EncodingError: the two vectors differ in length, or the metrics contradict each other.
     """
     if previous.shape != trained.shape or previous.ndim != 1:
         raise EncodingError("update", f"it has {trained.size} parameters, the model has {previous.size}")
     broken = int(trained.size - np.count_nonzero(np.isfinite(trained)))
     if broken or not np.isfinite(metrics.loss):
         raise NonFinite("trained weights" if broken else "training loss", max(broken, 1))
+    if not 0 <= metrics.correct <= metrics.samples or metrics.samples < 1:
+        raise EncodingError("update", f"it counts {metrics.correct} of {metrics.samples} samples as correct")
     words = np.empty(previous.size + LANES, dtype=np.int32)
-    weight = min(metrics.samples, config.w_max)
+    weight = min(metrics.samples, config.w_max, LIMIT)
     squares = 0.0
     for part in _chunks(previous.size):
         delta = trained[part].astype(np.float64) - previous[part]

@@ -14,6 +14,7 @@ import json
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,8 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from fl.protocol.errors import NonFinite, WeightsMismatch
+from fl.protocol.codec import load_json
+from fl.protocol.errors import EncodingError, NonFinite, WeightsMismatch
 from fl.protocol.names import DIGEST_BYTES, LABEL_PREFIX, Digest
 
 Vector = npt.NDArray[np.float32]
@@ -87,13 +89,13 @@ class Manifest:
             WeightsMismatch: the bytes are not a canonical manifest.
         """
         try:
-            rows = json.loads(data)
+            rows: Any = load_json(data, "manifest")
             manifest = cls(tuple(row["name"] for row in rows), tuple(tuple(row["shape"]) for row in rows))
             canonical = manifest.to_bytes()
             typed = all(type(name) is str for name in manifest.names) and all(
                 type(side) is int and side > 0 for shape in manifest.shapes for side in shape
             )
-        except (ValueError, TypeError, KeyError) as error:
+        except (EncodingError, ValueError, TypeError, KeyError) as error:
             raise WeightsMismatch("the manifest is no list of names and shapes") from error
         if not typed or canonical != data or len(set(manifest.names)) != len(manifest.names):
             raise WeightsMismatch("the manifest is not in its canonical form")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from waitress.server import create_server
 
-from tests.fakes.site_town import INES, PASSWORD, Town, cell
+from tests.fakes.site_town import INES, MAYA, PASSWORD, Town, cell
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = Path("/usr/bin/chromium")
@@ -60,12 +60,14 @@ def test_from_sign_up_to_the_doctors_list(address: str) -> None:
         patient.set_input_files("#image", {"name": "c.png", "mimeType": "image/png", "buffer": cell(size=(450, 450))})
         patient.wait_for_selector("[data-preview]:not([hidden])")
         patient.click("#submit")
+        patient.wait_for_selector("#verdict")
         assert "83 %" in patient.inner_text("main")
         assert "Verified on the ledger" in patient.inner_text("main")
 
         patient.click("text=Book an appointment")
         patient.click("text=Dr Inês Carvalho")
         patient.click(".time >> nth=1")
+        patient.wait_for_selector("text=Book this appointment?")
         patient.click("main button[type=submit]")
         patient.wait_for_selector("text=Your appointment is booked.")
 
@@ -76,7 +78,28 @@ def test_from_sign_up_to_the_doctors_list(address: str) -> None:
         doctor.click("#submit")
         doctor.click("text=Ada Byron")
         doctor.click("text=This cell looks like a leukemic blast")
+        doctor.wait_for_selector("#verdict")
         assert "83 %" in doctor.inner_text("main")
-        assert doctor.evaluate("document.querySelector('.cell img').naturalWidth") == 450
+        doctor.wait_for_function("document.querySelector('.cell img').naturalWidth === 450")
         browser.close()
         assert complaints == []
+
+
+def test_no_page_is_wider_than_a_phone(address: str) -> None:
+    with playwright.sync_playwright() as tool:
+        browser = tool.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
+        page = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
+
+        def width(path: str) -> int:
+            page.goto(address + path)
+            return int(page.evaluate("document.documentElement.scrollWidth"))
+
+        widths = {path: width(path) for path in ("/", "/sign-up", "/sign-in", "/nowhere")}
+        page.goto(f"{address}/sign-in")
+        page.fill("#email", MAYA)
+        page.fill("#password", PASSWORD)
+        page.click("#submit")
+        page.wait_for_selector("text=No checks yet")
+        widths |= {path: width(path) for path in ("/", "/checks/new", "/appointments/", "/appointments/doctors")}
+        browser.close()
+        assert set(widths.values()) == {390}, widths

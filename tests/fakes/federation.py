@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from fl.protocol.config import RoundConfig
 from fl.protocol.keys import Domain, possession_message
 from fl.protocol.names import Address, Role
 from fl.protocol.ports import Ledger
-from fl.protocol.records import KeyRegistered, MemberRegistered
+from fl.protocol.records import KeyRegistered, KeyRotated, MemberRegistered
 from fl.roles.auditor import Auditor
 from fl.roles.coordinator import Coordinator, Initial, Plan
 from fl.roles.hospital import Hospital, Task, Train
@@ -78,10 +81,13 @@ class Party:
         )
 
     def register_key(self) -> None:
-        key = PrivateKey.generate(1)
-        self.keys[1] = key
+        """Register a fresh key: the first one, or that of the next epoch."""
+        epoch = len(self.keys) + 1
+        key = PrivateKey.generate(epoch)
+        self.keys[epoch] = key
         anchor = self.ledger.anchor
-        record = KeyRegistered(self.account, 1, key.public_key, b"")
+        kind = KeyRegistered if epoch == 1 else KeyRotated
+        record = kind(self.account, epoch, key.public_key, b"")
         message = possession_message(anchor.consortium, Domain(anchor.chain_id, anchor.authority), record)
         self.ledger.append(replace(record, proof=key.prove_possession(message)))
 
@@ -95,6 +101,11 @@ class Consortium:
     auditor: Party
     hospitals: list[Party]
     vault: FolderVault
+    join: Callable[[str, Role], Party]
+    """Admit one more member, with a key."""
+
+    def everybody(self) -> list[Party]:
+        return [self.coordinator, self.auditor, *self.hospitals]
 
     def plan(self, rounds: int) -> Plan:
         return Plan(
@@ -114,12 +125,47 @@ class Consortium:
         return coordinator, auditor, hospitals
 
 
-def found(folder: Path, connect: Callable[[str], Ledger], hospitals: int = 3) -> Consortium:
+@dataclass
+class Clock:
+    """Seconds since 1970, as the test says."""
+
+    now: int = 1_800_000_000
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@contextmanager
+def memory_folder(otherwise: Path) -> Iterator[Path]:
+    """Yield a folder in memory where the system has such, so that a hundred syncs take no time; else `otherwise`."""
+    memory = Path("/dev/shm")  # noqa: S108 - a fresh private folder inside it
+    if not os.access(memory, os.W_OK):
+        yield otherwise
+        return
+    with tempfile.TemporaryDirectory(dir=memory, prefix="hemaledger-") as name:
+        yield Path(name)
+
+
+def settle(*agents: Agent) -> None:
+    """Step the agents in turn, in this thread, until none of them has anything to do."""
+    for _ in range(200):
+        acted = [agent.step() for agent in agents]
+        if not any(acted):
+            return
+    raise AssertionError("the agents never came to rest")
+
+
+def found(
+    folder: Path,
+    connect: Callable[[str], Ledger],
+    hospitals: int = 3,
+    now: Callable[[], int] = lambda: int(time.time()),
+) -> Consortium:
     """Register everybody over ledgers made by `connect(name)`; the operator's is `connect("operator")`."""
     operator = connect("operator")
 
     def party(name: str, role: Role) -> Party:
-        member = Party(name, role, connect(name), folder / name, {})
+        member = Party(name, role, connect(name), folder / name, {}, now=now)
         operator.append(MemberRegistered(operator.account, member.account, role, name))
         member.register_key()
         return member
@@ -130,6 +176,7 @@ def found(folder: Path, connect: Callable[[str], Ledger], hospitals: int = 3) ->
         auditor=party("auditor", Role.AUDITOR),
         hospitals=[party(name, Role.HOSPITAL) for name in ("alpha", "beta", "gamma", "delta")[:hospitals]],
         vault=FolderVault(folder / "vault"),
+        join=party,
     )
 
 

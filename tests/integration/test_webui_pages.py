@@ -24,7 +24,7 @@ def test_home_says_which_model_serves_how_it_was_verified_and_what_this_is_not(t
         "Verified on the ledger",
         "North Coordination Office",
         "National Audit Laboratory",
-        "coordinator could read each hospital's update",
+        "could read each hospital's update",
         "not a medical device",
         sha(b"weights of round 7").hex()[:32],
     ):

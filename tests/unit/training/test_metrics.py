@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from fl.training.metrics import auroc, measure
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=1, max_size=60))
 def test_auroc_is_scikit_learns_also_with_ties(pairs: list[tuple[int, bool]]) -> None:
     scores = np.array([score / 6 for score, _ in pairs])
@@ -20,6 +21,7 @@ def test_auroc_is_scikit_learns_also_with_ties(pairs: list[tuple[int, bool]]) ->
         assert area == pytest.approx(sk.roc_auc_score(positive, scores), abs=1e-12)
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.integers(0, 2**32 - 1))
 def test_binary_numbers_are_scikit_learns(seed: int) -> None:
     rng = np.random.default_rng(seed)

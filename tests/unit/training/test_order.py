@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fl.training.order import draw_order
@@ -26,6 +26,7 @@ def test_full_balance_shows_every_class_equally_often_and_its_images_evenly() ->
     assert shown[8:].max() == 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=60), st.floats(0.0, 1.0), st.integers(0, 99))
 def test_an_epoch_has_its_length_and_repeats_by_its_seed(classes: list[int], balance: float, seed: int) -> None:
     labels = torch.tensor(classes)

@@ -40,7 +40,7 @@ def test_a_model_without_attestations_says_so(model: ServedModel) -> None:
 
 
 def test_a_sealed_round_says_what_the_coordinator_could_read() -> None:
-    assert "coordinator could read each hospital's update" in words.protection("sealed").text
+    assert "could read each hospital's update" in words.protection("sealed").text
     assert "not even the coordinator" in words.protection("masked").text
 
 

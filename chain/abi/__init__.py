@@ -1,0 +1,1 @@
+"""Committed ABI and bytecode of the contracts (artifacts.py reads them, compile.py writes them)."""

@@ -1,0 +1,383 @@
+"""Every role as a process of its own: they are killed, restarted and set up wrongly; nothing is lost, faults are named.
+
+Nothing here sleeps to be in time: a process is waited for by its output, the ledger or a file, each with a deadline.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import requests
+from click.testing import CliRunner, Result
+
+from fl.protocol.federation import Federation
+from fl.protocol.names import Address, Digest
+from fl.protocol.round import Phase
+from fl.roles.view import LedgerView
+from fl.training.dataset import save_dataset
+from fl.training.images import encode_png
+from fl.training.synthetic import SyntheticPlan, draw_cell, draw_dataset
+from scripts._home import Home
+from scripts._together import found_together
+from scripts._wiring import open_ledger
+from scripts.cli import main
+from scripts.data import HOLDOUT, parts_of
+
+PASSWORD = {"HEMALEDGER_PASSWORD": "a password of a person"}
+ROOT = Path(__file__).parents[2]
+TIMEOUT_S = 240.0
+HOSPITALS = ["alpha", "beta"]
+PLAN = SyntheticPlan(subjects=12, cells=12, size_px=32)
+SMALL = ("--preset", "synthetic", "--width", "8", "--image-size", "32", "--epochs", "12", "--hospitals", "2")
+
+pytestmark = pytest.mark.slow
+
+
+class Process:
+    """`hemaledger ...` as a process of its own, with its output line by line."""
+
+    def __init__(self, *arguments: str, env: Mapping[str, str] | None = None) -> None:
+        self.arguments = arguments
+        self.lines: list[str] = []
+        self._news = threading.Condition()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "scripts.cli", *arguments],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def output(self) -> str:
+        return "".join(self.lines)
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def wait_for(self, pattern: str, timeout_s: float = TIMEOUT_S) -> re.Match[str]:
+        """Return the first match in the output so far or to come."""
+        with self._news:
+            self._news.wait_for(lambda: re.search(pattern, self.output) or not self._reader.is_alive(), timeout_s)
+        found = re.search(pattern, self.output)
+        assert found, f"{' '.join(self.arguments)} never said {pattern!r}, but:\n{self.output}"
+        return found
+
+    def exit_code(self, timeout_s: float = TIMEOUT_S) -> int:
+        code = self._process.wait(timeout_s)
+        self._reader.join(timeout_s)
+        return code
+
+    def send(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self._process.kill()
+        self.exit_code()
+
+    def stop(self) -> int:
+        """End it as a service manager does."""
+        self._process.terminate()
+        return self.exit_code()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            with self._news:
+                self.lines.append(line)
+                self._news.notify_all()
+        with self._news:
+            self._news.notify_all()
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def until(what: str, found: Callable[[], bool], timeout_s: float = TIMEOUT_S) -> None:
+    """Wait for `found` to be true."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if found():
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"{what} did not happen within {timeout_s:g} s")
+
+
+@dataclass
+class Party:
+    """A consortium whose roles are processes."""
+
+    home: Home
+    port: int
+    processes: dict[str, Process] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, name: str, *arguments: str) -> Process:
+        self.processes[name] = Process(*arguments, "--home", str(self.home.folder))
+        return self.processes[name]
+
+    def start_chain(self) -> Process:
+        chain = self.start("chain", "chain", "run", "--port", str(self.port))
+        chain.wait_for("Chain ready at")
+        return chain
+
+    def start_hospital(self, name: str) -> Process:
+        return self.start(name, "hospital", "run", "--name", name, "--threads", "1", "--device", "cpu")
+
+    def start_coordinator(self, rounds: int) -> Process:
+        return self.start("coordinator", "coordinator", "run", *SMALL, "--rounds", str(rounds))
+
+    def federation(self) -> Federation:
+        return LedgerView(open_ledger(self.home)).refresh()
+
+    def head(self) -> str:
+        """Return the hash of the newest block, as the chain tells it."""
+        body = {"jsonrpc": "2.0", "id": 1, "method": "eth_getBlockByNumber", "params": ["latest", False]}
+        with requests.Session() as session:
+            session.trust_env = False
+            block_hash: str = session.post(self.url, json=body, timeout=30).json()["result"]["hash"]
+            return block_hash
+
+    def promises(self, name: str) -> list[Digest]:
+        """Return the digests that a hospital promised, by round, as its journal on disk holds them."""
+        path = self.home.member(name).folder / "journal.sqlite"
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as journal:
+            rows = journal.execute("SELECT value FROM promise WHERE key LIKE 'update/%' ORDER BY rowid").fetchall()
+        return [Digest(value) for (value,) in rows]
+
+    def account(self, name: str) -> Address:
+        return next(member.account for member in self.federation().book.members.values() if member.name == name)
+
+    def audit(self, *arguments: str) -> Result:
+        return invoke("audit", "--home", str(self.home.folder), "--auditor", "auditor", *arguments)
+
+
+def invoke(*arguments: str, env: Mapping[str, str] | None = None) -> Result:
+    """Run a short command in this process."""
+    return CliRunner().invoke(main, list(arguments), env=dict(env or {}))
+
+
+@pytest.fixture(scope="module")
+def party(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Party]:
+    """Found a consortium and start its chain, auditor and hospitals; there is no coordinator yet."""
+    found = Party(Home(tmp_path_factory.mktemp("party")), free_port())
+    try:
+        found.start_chain()
+        found_together(found.home, found.url, HOSPITALS)
+        parts = parts_of(draw_dataset(PLAN, 7), len(HOSPITALS), 7)
+        save_dataset(parts.pop(HOLDOUT), found.home.member("auditor").data_file)
+        for name, part in parts.items():
+            save_dataset(part, found.home.member(name).data_file)
+        for name in HOSPITALS:
+            found.start_hospital(name)
+        found.start("auditor", "auditor", "run")
+        yield found
+    finally:
+        for process in found.processes.values():
+            process.send(signal.SIGCONT)
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def killed_while_training(party: Party) -> Party:
+    """Kill beta while it trains in round 1, start it again, and leave a coordinator running that wants three rounds."""
+    party.start_coordinator(rounds=3)
+    beta = party.processes["beta"]
+    beta.wait_for(r"beta: training \(round 1\)")
+    beta.kill()
+    assert party.promises("beta") == [], "beta was killed too late"
+    party.start_hospital("beta")
+    party.processes["coordinator"].wait_for(r"final \(round 1\)")
+    return party
+
+
+@dataclass
+class Cut:
+    """What was seen when alpha was killed between its outbox and its commitment in round 2."""
+
+    party: Party
+    promised: Digest
+    committed_before: bool
+    head: str
+    """Hash of the newest block, after round 2, before chain and coordinator were killed."""
+    head_again: str
+    """The same after the chain's restart."""
+
+
+@pytest.fixture(scope="module")
+def cut(killed_while_training: Party) -> Cut:
+    """Kill alpha between outbox and commitment in round 2; then chain and coordinator; start all of them again."""
+    party = killed_while_training
+    chain, alpha, coordinator = (party.processes[name] for name in ("chain", "alpha", "coordinator"))
+    alpha.wait_for(r"alpha: training \(round 2\)")
+    chain.send(signal.SIGSTOP)  # alpha can promise now, but not commit
+    until("alpha's promise", lambda: len(party.promises("alpha")) == 2)
+    alpha.kill()
+    chain.send(signal.SIGCONT)
+    committed = party.account("alpha") in party.federation().round(2).commitments
+    party.start_hospital("alpha")
+    coordinator.wait_for(r"final \(round 2\)")
+    coordinator.kill()
+    head = party.head()
+    chain.kill()
+    party.processes["auditor"].wait_for("auditor: waiting")
+    party.start_chain()
+    return Cut(party, party.promises("alpha")[1], committed, head, party.head())
+
+
+@pytest.fixture(scope="module")
+def third_round(cut: Cut) -> Party:
+    """Let the coordinator finish its three rounds."""
+    coordinator = cut.party.start_coordinator(rounds=3)
+    assert coordinator.exit_code() == 0, coordinator.output
+    return cut.party
+
+
+def test_a_second_process_of_the_same_role_or_chain_is_refused(party: Party) -> None:
+    folder = str(party.home.folder)
+    patient = ("--hospitals", "9")  # waits for hospitals that never come
+    first = Process("coordinator", "run", *patient, "--home", folder)
+    first.wait_for("coordinator: ready")
+    second = Process("coordinator", "run", *patient, "--home", folder)
+    hospital = Process("hospital", "run", "--name", "alpha", "--home", folder)
+    chain = Process("chain", "run", "--port", str(free_port()), "--home", folder)
+    for process, name in ((second, "RoleRunning"), (hospital, "RoleRunning"), (chain, "ChainRunning")):
+        assert process.exit_code() == 77, process.output
+        assert name in process.output
+    assert first.stop() == 0
+
+
+def test_a_round_ends_though_a_hospital_was_killed_while_it_trained(killed_while_training: Party) -> None:
+    first = killed_while_training.federation().round(1)
+    assert first.phase == Phase.FINAL
+    assert len(first.hospitals) == 2
+
+
+def test_a_hospital_killed_between_outbox_and_commitment_commits_the_very_file_it_promised(cut: Cut) -> None:
+    second = cut.party.federation().round(2)
+    assert not cut.committed_before, "alpha was killed too late"
+    assert second.phase == Phase.FINAL
+    assert second.commitments[cut.party.account("alpha")] == cut.promised
+    assert cut.party.home.vault.has(cut.promised)
+
+
+def test_a_killed_chain_comes_back_with_the_same_head_and_a_clean_history(cut: Cut) -> None:
+    assert cut.head_again == cut.head
+    audit = cut.party.audit("--format", "json")
+    assert audit.exit_code == 0, audit.output
+    assert json.loads(audit.stdout)["findings"] == []
+
+
+def test_the_round_after_chain_and_coordinator_were_killed_becomes_final(third_round: Party) -> None:
+    federation = third_round.federation()
+    assert [found.phase for found in federation.rounds] == [Phase.FINAL] * 3
+    audit = third_round.audit("--format", "json")
+    assert audit.exit_code == 0, audit.output
+    assert json.loads(audit.stdout)["checks"]["aggregates"] == 3
+
+
+def test_running_members_follow_a_hand_over_and_a_rotated_key(third_round: Party) -> None:
+    party, folder = third_round, str(third_round.home.folder)
+    alpha, beta = party.processes["alpha"], party.processes["beta"]
+    assert alpha.stop() == 0
+    assert invoke("hospital", "rotate", "--home", folder, "--name", "alpha").exit_code == 0
+    handed = invoke("consortium", "hand-over", "--home", folder)
+    assert handed.exit_code == 0, handed.output
+    beta.wait_for("beta: handed over")
+    party.start_hospital("alpha")
+    coordinator = party.start_coordinator(rounds=4)
+    assert coordinator.exit_code() == 0, coordinator.output
+    federation = party.federation()
+    assert len(federation.openings) == 2
+    assert federation.round(4).phase == Phase.FINAL
+    assert federation.round(4).keys[party.account("alpha")].epoch == 2
+    assert beta.running
+    assert party.audit().exit_code == 0
+
+
+def test_a_port_in_use_is_refused(party: Party, tmp_path: Path) -> None:
+    chain = Process("chain", "run", "--home", str(tmp_path), "--port", str(party.port))
+    folder = str(party.home.folder)
+    site = invoke("serve", "--home", folder, "--name", "alpha", "--port", str(party.port))
+    assert chain.exit_code() == 78, chain.output
+    assert "PortInUse" in chain.output
+    assert site.exit_code == 78
+    assert "PortInUse" in site.output
+
+
+def test_a_chain_that_is_down_or_another_one_is_named(party: Party, tmp_path: Path) -> None:
+    document = json.loads(party.home.deployment_file.read_bytes())
+    other = Home(tmp_path / "other")
+    port = free_port()
+    other.folder.mkdir()
+    other.deployment_file.write_text(json.dumps({**document, "url": f"http://127.0.0.1:{port}"}))
+    down = invoke("consortium", "members", "--home", str(other.folder))
+    chain = Process("chain", "run", "--home", str(other.folder), "--port", str(port))
+    try:
+        chain.wait_for("Chain ready at")
+        wrong = invoke("consortium", "members", "--home", str(other.folder))
+    finally:
+        chain.kill()
+    assert (down.exit_code, down.output.split(":")[0]) == (75, "ChainUnavailable")
+    assert (wrong.exit_code, wrong.output.split(":")[0]) == (78, "WrongChain")
+
+
+@pytest.mark.parametrize(
+    ("files", "name"),
+    [
+        ({"healthy/a.png": b"", "leukemia/b.png": b"whole"}, "ImageUnreadable"),
+        ({"healthy/a.png": b"cut", "leukemia/b.png": b"whole"}, "ImageUnreadable"),
+        ({"leukemia/a.png": b"whole", "leukemia/b.png": b"whole"}, "DatasetUnusable"),
+        ({}, "DatasetUnusable"),
+    ],
+    ids=["empty image", "cut image", "one class", "no images"],
+)
+def test_images_that_cannot_be_trained_on_are_refused_by_name(
+    files: dict[str, bytes], name: str, tmp_path: Path
+) -> None:
+    whole = encode_png(draw_cell(1, 3, 32))
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for place, content in files.items():
+        (folder / place).parent.mkdir(exist_ok=True)
+        (folder / place).write_bytes({b"whole": whole, b"cut": whole[: len(whole) // 2]}.get(content, content))
+    made = invoke(
+        "hospital", "init", "--home", str(tmp_path / "run"), "--name", "alpha", "--data", str(folder), env=PASSWORD
+    )
+    assert (made.exit_code, made.output.split(":")[0]) == (65, name)
+
+
+def test_a_wrong_password_or_another_role_is_refused(party: Party) -> None:
+    folder = str(party.home.folder)
+    wrong = invoke("hospital", "join", "--home", folder, "--name", "alpha", env=PASSWORD)
+    role = invoke("auditor", "run", "--home", folder, "--name", "alpha")
+    again = invoke("consortium", "create", "--home", folder, "--rpc", party.url)
+    assert (wrong.exit_code, wrong.output.split(":")[0]) == (78, "KeystoreUnreadable")
+    assert (role.exit_code, role.output.split(":")[0]) == (78, "SettingInvalid")
+    assert (again.exit_code, again.output.split(":")[0]) == (78, "SettingInvalid")

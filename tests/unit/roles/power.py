@@ -1,0 +1,105 @@
+"""Ports that fail where a test says: the power goes, a file is withheld. They wrap real ports and change nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from fl.protocol.names import Address, Blob, Digest
+from fl.protocol.ports import Anchor, Journal, Ledger, Vault
+from fl.protocol.records import Entry, Position, Receipt, Record
+from fl.roles.view import Ports
+
+
+class PowerCut(BaseException):
+    """The machine stopped."""
+
+
+@dataclass
+class Fuse:
+    """Blows at a chosen moment; every write passes it twice, before and after its effect."""
+
+    blows_at: int | None = None
+    passed: list[str] = field(default_factory=list)
+
+    def burn(self, moment: str) -> None:
+        self.passed.append(moment)
+        if len(self.passed) - 1 == self.blows_at:
+            raise PowerCut(moment)
+
+
+@dataclass
+class FusedVault:
+    """A vault whose machine can lose power."""
+
+    inner: Vault
+    fuse: Fuse
+    name: str
+
+    def put(self, data: Blob) -> Digest:
+        self.fuse.burn(f"before {self.name}.put")
+        digest = self.inner.put(data)
+        self.fuse.burn(f"after {self.name}.put")
+        return digest
+
+    def get(self, digest: Digest, cap: int) -> bytes:
+        return self.inner.get(digest, cap)
+
+    def has(self, digest: Digest) -> bool:
+        return self.inner.has(digest)
+
+
+@dataclass
+class FusedJournal:
+    """A journal whose machine can lose power."""
+
+    inner: Journal
+    fuse: Fuse
+
+    def once(self, key: str, value: bytes) -> bytes:
+        what = key.split("/", maxsplit=1)[0]
+        self.fuse.burn(f"before journal.once {what}")
+        found = self.inner.once(key, value)
+        self.fuse.burn(f"after journal.once {what}")
+        return found
+
+    def get(self, key: str) -> bytes | None:
+        return self.inner.get(key)
+
+
+@dataclass
+class FusedLedger:
+    """A ledger whose writer can lose power."""
+
+    inner: Ledger
+    fuse: Fuse
+
+    @property
+    def anchor(self) -> Anchor:
+        return self.inner.anchor
+
+    @property
+    def account(self) -> Address:
+        return self.inner.account
+
+    def append(self, record: Record) -> Receipt:
+        self.fuse.burn(f"before append {type(record).__name__}")
+        receipt = self.inner.append(record)
+        self.fuse.burn(f"after append {type(record).__name__}")
+        return receipt
+
+    def replay(self, after: Position | None = None) -> list[Entry]:
+        return list(self.inner.replay(after))
+
+    def wait(self, after: Position | None, timeout_s: float) -> bool:
+        return self.inner.wait(after, timeout_s)
+
+
+def fused(ports: Ports, fuse: Fuse) -> Ports:
+    """Return the same ports on a machine with that fuse."""
+    return replace(
+        ports,
+        ledger=FusedLedger(ports.ledger, fuse),
+        vault=FusedVault(ports.vault, fuse, "vault"),
+        outbox=FusedVault(ports.outbox, fuse, "outbox"),
+        journal=FusedJournal(ports.journal, fuse),
+    )

@@ -1,0 +1,134 @@
+"""A consortium whose time is the test's and whose agents act when the test says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from fl.crypto.envelope import seal
+from fl.protocol.federation import Federation
+from fl.protocol.names import Digest, Role
+from fl.protocol.ports import Ledger
+from fl.protocol.records import ModelProposed
+from fl.protocol.round import Phase, Round
+from fl.roles.artefacts import model_core, model_recipients
+from fl.roles.auditor import Auditor
+from fl.roles.coordinator import Coordinator, Plan
+from fl.roles.hospital import Hospital, Task, Train
+from fl.roles.view import LedgerView
+from fl.training.quantise import LocalMetrics, Vector
+from fl.training.weights import model_digest, vector_to_bytes
+from tests.fakes.federation import Clock, Consortium, Party, found, initial, memory_connect, nudge, settle
+
+COMMIT_S, CLOSE_S = 120, 120
+
+
+@dataclass
+class World:
+    """One consortium of three hospitals, by name."""
+
+    folder: Path
+    clock: Clock = field(default_factory=Clock)
+    consortium: Consortium = field(init=False)
+    connect: Callable[[str], Ledger] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.connect = memory_connect(self.clock)
+        self.consortium = found(self.folder, self.connect, now=self.clock)
+
+    def party(self, name: str) -> Party:
+        return next(party for party in self.consortium.everybody() if party.name == name)
+
+    def join(self, name: str, role: Role) -> Party:
+        return self.consortium.join(name, role)
+
+    def plan(self, rounds: int = 1, **changes: int) -> Plan:
+        plan = replace(self.consortium.plan(rounds), min_hospitals=2, min_commitments=2)
+        return replace(plan, **changes)  # type: ignore[arg-type]
+
+    def coordinator(self, rounds: int = 1, **changes: int) -> Coordinator:
+        ports = self.consortium.coordinator.ports(self.consortium.vault)
+        return Coordinator(ports, self.plan(rounds, **changes), initial())
+
+    def hospital(self, name: str, train: Train | None = None) -> Hospital:
+        return self.hospital_of(self.party(name), train)
+
+    def hospital_of(self, party: Party, train: Train | None = None) -> Hospital:
+        return Hospital(party.ports(self.consortium.vault), train or nudge(party.name))
+
+    def hospitals(self, *names: str) -> list[Hospital]:
+        return [self.hospital(name) for name in names or ("alpha", "beta", "gamma")]
+
+    def auditor(self, party: Party | None = None) -> Auditor:
+        ports = (party or self.consortium.auditor).ports(self.consortium.vault)
+        return Auditor(ports, lambda _model, _training: {"auroc": 0.5})
+
+    def run(self, rounds: int = 1) -> None:
+        """Run an honest federation until so many rounds are final."""
+        settle(self.coordinator(rounds), self.auditor(), *self.hospitals())
+
+    def freeze_a_round(self) -> Coordinator:
+        """Bring a round to FROZEN with everybody's update, and return the coordinator."""
+        coordinator, hospitals = self.coordinator(99), self.hospitals()
+        while self.round is None or self.round.phase != Phase.OPEN:
+            coordinator.step()
+        settle(*hospitals)
+        coordinator.step()
+        assert self.current.phase == Phase.FROZEN
+        return coordinator
+
+    @property
+    def federation(self) -> Federation:
+        return LedgerView(self.consortium.operator).refresh()
+
+    @property
+    def round(self) -> Round | None:
+        rounds = self.federation.rounds
+        return rounds[-1] if rounds else None
+
+    @property
+    def current(self) -> Round:
+        assert self.round is not None
+        return self.round
+
+    def phases(self) -> list[str]:
+        return [found.phase.name for found in self.federation.rounds]
+
+    def events(self, name: str) -> list[str]:
+        return [what for what, _facts in self.party(name).events]
+
+    def seal_model(self, vector: Vector, source: Round | None = None) -> Digest:
+        """Put a model into the vault under the header of a round, and return the envelope's digest."""
+        current = source or self.current
+        recipients = model_recipients(current, self.federation.book)
+        return self.consortium.vault.put(seal(model_core(current), recipients, vector_to_bytes(vector)))
+
+    def propose(self, model: Digest, envelope: Digest) -> None:
+        ledger = self.consortium.coordinator.ledger
+        ledger.append(ModelProposed(ledger.account, self.current.number, model, envelope))
+
+    def honest_model(self) -> Vector:
+        """Return the weighted mean of what the hospitals learned in round 1, within the quantiser's step."""
+        start = initial().vector
+        learned = [nudge(party.name)(Task(1, start, {})) for party in self.consortium.hospitals]
+        vectors = [vector.astype(np.float64) for vector, _ in learned]
+        mean = np.average(vectors, axis=0, weights=[metrics.samples for _, metrics in learned])
+        return mean.astype(np.float32)
+
+
+def digest(vector: Vector) -> Digest:
+    return model_digest(initial().manifest.digest, vector)
+
+
+def restless(name: str) -> Train:
+    """Return a training that never gives the same twice."""
+    calls = [0]
+
+    def train(task: Task) -> tuple[Vector, LocalMetrics]:
+        calls[0] += 1
+        return nudge(f"{name}{calls[0]}")(task)
+
+    return train

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fl.protocol.errors import StorageFull, TooLarge, VaultMissing
+from fl.protocol.names import Digest
+from fl.storage.files import write_atomic
+from fl.storage.vault import FolderVault
+
+DATA = b"a sealed update"
+DIGEST = Digest(hashlib.sha256(DATA).digest())
+NAME = DIGEST.hex()
+
+
+def everything(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = sys.platform == "linux" and os.geteuid() == 0
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if not mounted or subprocess.run(command, check=False, capture_output=True).returncode != 0:
+        pytest.skip("mounting a small file system needs root on Linux; the next test covers a refused write")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_file_lies_under_its_digest_and_comes_back(tmp_path: Path) -> None:
+    vault = FolderVault(tmp_path)
+    assert not vault.has(DIGEST)
+    assert vault.put(DATA) == DIGEST
+    assert vault.has(DIGEST)
+    assert vault.get(DIGEST, len(DATA)) == DATA
+    assert everything(tmp_path) == [tmp_path / NAME[:2] / NAME]
+    assert (tmp_path / NAME[:2] / NAME).read_bytes() == DATA
+
+
+def test_putting_it_again_changes_nothing_and_mends_a_damaged_file(tmp_path: Path) -> None:
+    vault = FolderVault(tmp_path)
+    vault.put(DATA)
+    vault.path(DIGEST).write_bytes(b"damaged")
+    assert vault.put(bytearray(DATA)) == DIGEST
+    assert vault.get(DIGEST, 100) == DATA
+    assert len(everything(tmp_path)) == 1
+
+
+def test_what_is_not_there_is_missing(tmp_path: Path) -> None:
+    for vault in (FolderVault(tmp_path), FolderVault(tmp_path / "nowhere"), FolderVault(Path("/dev/null/x"))):
+        assert not vault.has(DIGEST)
+        with pytest.raises(VaultMissing) as missing:
+            vault.get(DIGEST, 100)
+        assert missing.value.digest == DIGEST
+
+
+def test_a_folder_that_the_system_refuses_is_our_error(tmp_path: Path) -> None:
+    vault = FolderVault(tmp_path / ("x" * 300))
+    assert not vault.has(DIGEST)
+    with pytest.raises(VaultMissing):
+        vault.get(DIGEST, 100)
+    with pytest.raises(StorageFull) as refusal:
+        vault.put(DATA)
+    assert NAME in refusal.value.path
+    assert refusal.value.why == os.strerror(errno.ENAMETOOLONG)
+
+
+def test_a_file_above_the_cap_is_refused_unread(tmp_path: Path) -> None:
+    vault = FolderVault(tmp_path)
+    path = vault.path(DIGEST)
+    path.parent.mkdir()
+    with path.open("wb") as file:
+        file.truncate(2**40)  # a terabyte of holes: reading it would not end
+    with pytest.raises(TooLarge) as refusal:
+        vault.get(DIGEST, 1_000_000)
+    assert refusal.value.facts() == {"size": 2**40, "cap": 1_000_000}
+
+
+def test_a_file_of_exactly_the_cap_is_read(tmp_path: Path) -> None:
+    vault = FolderVault(tmp_path)
+    vault.put(DATA)
+    assert vault.get(DIGEST, len(DATA)) == DATA
+    with pytest.raises(TooLarge):
+        vault.get(DIGEST, len(DATA) - 1)
+
+
+def test_wrong_content_is_returned_unverified_because_the_reader_checks(tmp_path: Path) -> None:
+    vault = FolderVault(tmp_path)
+    vault.put(DATA)
+    vault.path(DIGEST).write_bytes(b"something else")
+    assert vault.get(DIGEST, 100) == b"something else"
+
+
+def test_a_folder_in_a_files_place_is_no_file(tmp_path: Path) -> None:
+    vault = FolderVault(tmp_path)
+    vault.path(DIGEST).mkdir(parents=True)
+    assert not vault.has(DIGEST)
+    with pytest.raises(VaultMissing):
+        vault.get(DIGEST, 10**6)
+    with pytest.raises(StorageFull):
+        vault.put(DATA)
+    assert everything(tmp_path) == []
+
+
+def test_a_full_disk_leaves_nothing_partial(tiny_disk: Path) -> None:
+    vault = FolderVault(tiny_disk / "vault")
+    vault.put(DATA)
+    before = everything(tiny_disk)
+    with pytest.raises(StorageFull) as refusal:
+        vault.put(bytes(256 * 1024))
+    assert refusal.value.why == os.strerror(errno.ENOSPC)
+    assert everything(tiny_disk) == before
+    assert vault.get(DIGEST, 100) == DATA
+    vault.put(b"there is room again")
+
+
+LIMITED = """
+import resource, signal, sys
+from pathlib import Path
+from fl.protocol.errors import StorageFull
+from fl.storage.vault import FolderVault
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    FolderVault(Path(sys.argv[1])).put(bytes(100_000))
+except StorageFull as error:
+    print(error.why)
+"""
+
+
+def test_a_write_that_the_system_stops_half_way_leaves_nothing(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path)], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.strip() == os.strerror(errno.EFBIG)
+    assert everything(tmp_path) == []
+
+
+def test_an_existing_file_is_whole_at_every_moment_of_its_replacement(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    contents = [bytes([number]) * 50_000 for number in range(8)]
+    write_atomic(path, contents[0])
+    stop = threading.Event()
+    torn: list[int] = []
+
+    def watch() -> None:
+        while not stop.is_set():
+            seen = path.read_bytes()
+            if seen not in contents:
+                torn.append(len(seen))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    for content in contents * 3:
+        write_atomic(path, content)
+    stop.set()
+    watcher.join()
+    assert torn == []
+    assert path.read_bytes() == contents[-1]
+
+
+def test_a_file_and_every_new_folder_above_it_are_synced_before_the_call_returns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        real(descriptor)
+
+    if not Path("/proc/self/fd").is_dir():
+        pytest.skip("no /proc to ask which file a descriptor is")
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_atomic(tmp_path / "a" / "b" / "file", DATA)
+    folders = [str(tmp_path), str(tmp_path / "a"), str(tmp_path / "a" / "b")]
+    assert [name for name in synced if name in folders] == folders
+    [partial] = [name for name in synced if name not in folders]
+    assert Path(partial).name.startswith(".file.")
+    assert synced[-1] == folders[-1]
+
+
+def test_a_private_file_is_private_from_its_first_moment(tmp_path: Path) -> None:
+    write_atomic(tmp_path / "key", DATA, mode=0o600)
+    assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
