@@ -91,7 +91,7 @@ def random_scalar() -> int:
 
 def decode_point(data: bytes) -> Point:
     """Return the point of 33 compressed bytes, or raise InvalidPoint: length, tag, x ≥ p, off the curve, identity."""
-    if data in (b"\x00", bytes(len(data))):
+    if data in (b"\x00", bytes(POINT_BYTES)):
         raise InvalidPoint("it is the identity")
     if len(data) != POINT_BYTES:
         raise InvalidPoint(f"it has {len(data)} bytes, not {POINT_BYTES}")

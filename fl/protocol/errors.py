@@ -533,6 +533,14 @@ class ShareInvalid(TamperedError):
 
 
 @dataclass(eq=False)
+class CommitmentMismatch(TamperedError):
+    """A dealer's commitments are not to the key that it advertised (PROTOCOL.md 5, phase 2)."""
+
+    dealer: bytes
+    sentence = "The commitments of {dealer} are not to the key that it advertised."
+
+
+@dataclass(eq=False)
 class ReconstructMismatch(TamperedError):
     """The shares of a secret do not give the secret that its dealer advertised (PROTOCOL.md 5, phase 7)."""
 
