@@ -16,11 +16,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
+from fl.crypto.curve import ORDER
 from fl.protocol.errors import InvalidPoint, KeystoreUnreadable
 from fl.protocol.keys import MemberKey
 
-ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-"""n, the order of P-256 (FIPS 186-5, SP 800-186 3.2.1.3)."""
 _PROOF_BYTES = 64
 
 

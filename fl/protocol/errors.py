@@ -94,6 +94,14 @@ class InvalidPoint(MalformedError):
 
 
 @dataclass(eq=False)
+class InvalidScalar(MalformedError):
+    """A number is no scalar of P-256, or 0 where a key is meant (PROTOCOL.md 2)."""
+
+    why: str
+    sentence = "A number is not a valid P-256 scalar: {why}."
+
+
+@dataclass(eq=False)
 class TooLarge(MalformedError):
     """A file exceeds the cap for its kind (PROTOCOL.md 4, step 1)."""
 
@@ -369,6 +377,30 @@ class EquivocationDetected(TamperedError):
 
 
 @dataclass(eq=False)
+class MaskReuse(RefusedError):
+    """A second, different vector under the masks of one round would reveal x - x' (PROTOCOL.md 5, phase 3)."""
+
+    account: bytes
+    sentence = "{account} already masked another update in this round; its masks are never used twice."
+
+
+@dataclass(eq=False)
+class FalseComplaint(RefusedError):
+    """A complaint about a share does not hold; the complainant leaves the round (PROTOCOL.md 5, phase 2b)."""
+
+    account: bytes
+    sentence = "The complaint of {account} does not hold: the share it names is in order, or its proof is not."
+
+
+@dataclass(eq=False)
+class DealerDisqualified(RefusedError):
+    """A complaint proved that the dealer sent a wrong share (PROTOCOL.md 5, phase 2b)."""
+
+    account: bytes
+    sentence = "{account} dealt a wrong share in this round and takes no further part in it."
+
+
+@dataclass(eq=False)
 class RevealConflict(RefusedError):
     """One reveal per hospital and round, ever (PROTOCOL.md 5, phase 6)."""
 
@@ -517,6 +549,14 @@ class AuthFailure(TamperedError):
 
 
 @dataclass(eq=False)
+class SignatureInvalid(TamperedError):
+    """A signature is not the one 65-byte form r ‖ s ‖ v of any account's signature (ports.Endorser)."""
+
+    why: str
+    sentence = "The signature is not valid: {why}."
+
+
+@dataclass(eq=False)
 class KeyCommitMismatch(TamperedError):
     """The envelope would open to different contents for different recipients (PROTOCOL.md 4)."""
 
@@ -530,6 +570,39 @@ class NormExceeded(TamperedError):
     norm: float
     bound: float
     sentence = "The aggregate has an L2 norm of {norm:.4g}; honest updates stay below {bound:.4g}."
+
+
+@dataclass(eq=False)
+class ShareInvalid(TamperedError):
+    """A secret share does not fit its dealer's commitments (PROTOCOL.md 5, phases 2 and 6)."""
+
+    dealer: bytes
+    index: int
+    sentence = "The share of {dealer}'s secret that belongs to party {index} does not fit the dealer's commitments."
+
+
+@dataclass(eq=False)
+class CommitmentMismatch(TamperedError):
+    """A dealer's commitments are not to the key that it advertised (PROTOCOL.md 5, phase 2)."""
+
+    dealer: bytes
+    sentence = "The commitments of {dealer} are not to the key that it advertised."
+
+
+@dataclass(eq=False)
+class ReconstructMismatch(TamperedError):
+    """The shares of a secret do not give the secret that its dealer advertised (PROTOCOL.md 5, phase 7)."""
+
+    dealer: bytes
+    sentence = "The shares of {dealer}'s secret do not give the secret that it advertised."
+
+
+@dataclass(eq=False)
+class ProofInvalid(TamperedError):
+    """A proof of equal discrete logarithms does not verify (RFC 9497, section 2.2)."""
+
+    what: str
+    sentence = "The proof of {what} does not verify."
 
 
 @dataclass(eq=False)

@@ -1,0 +1,205 @@
+"""The fast backend: the system's OpenSSL 3 by ctypes, where there is one.
+
+Invariant: `load` returns a backend only after it agreed with the portable one; anything missing or different means
+None, never an error. Scratch objects belong to one thread.
+
+The library is opened so that calls keep the interpreter lock: they last microseconds, and giving it up each time costs
+more than they do.
+
+Source: OpenSSL 3 manual pages EC_POINT_mul(3), EC_POINT_add(3), EC_POINT_new(3).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Sequence
+from ctypes import c_char_p, c_int, c_size_t, c_ulong, c_void_p
+
+from fl.crypto._portable import PORTABLE
+from fl.crypto.curve import (
+    GENERATOR,
+    IDENTITY,
+    ORDER,
+    POINT_BYTES,
+    SCALAR_BYTES,
+    UNCOMPRESSED_BYTES,
+    Point,
+    encode_uncompressed,
+)
+
+_NAMES = ("libcrypto.so.3", "libcrypto.3.dylib")
+"""Versioned names only: what other names load may be of any age."""
+_VERSION_3 = 0x30000000
+_P256 = 415
+"""NID_X9_62_prime256v1."""
+_UNCOMPRESSED = 4
+_SIGNATURES: dict[str, tuple[type[ctypes._SimpleCData[int] | c_void_p] | None, tuple[type, ...]]] = {
+    "OpenSSL_version_num": (c_ulong, ()),
+    "BN_CTX_new": (c_void_p, ()),
+    "BN_CTX_free": (None, (c_void_p,)),
+    "BN_new": (c_void_p, ()),
+    "BN_clear_free": (None, (c_void_p,)),
+    "BN_bin2bn": (c_void_p, (c_char_p, c_int, c_void_p)),
+    "EC_GROUP_new_by_curve_name": (c_void_p, (c_int,)),
+    "EC_POINT_new": (c_void_p, (c_void_p,)),
+    "EC_POINT_clear_free": (None, (c_void_p,)),
+    "EC_POINT_copy": (c_int, (c_void_p, c_void_p)),
+    "EC_POINT_set_to_infinity": (c_int, (c_void_p, c_void_p)),
+    "EC_POINT_is_at_infinity": (c_int, (c_void_p, c_void_p)),
+    "EC_POINT_oct2point": (c_int, (c_void_p, c_void_p, c_char_p, c_size_t, c_void_p)),
+    "EC_POINT_point2oct": (c_size_t, (c_void_p, c_void_p, c_int, c_char_p, c_size_t, c_void_p)),
+    "EC_POINT_mul": (c_int, (c_void_p,) * 6),
+    "EC_POINT_add": (c_int, (c_void_p,) * 5),
+    "EC_POINT_dbl": (c_int, (c_void_p,) * 4),
+    "ERR_clear_error": (None, ()),
+}
+
+
+class _Scratch:
+    """One thread's number, points and buffer."""
+
+    def __init__(self, library: ctypes.PyDLL, group: int) -> None:
+        self._library = library
+        self.context: int = library.BN_CTX_new()
+        self.number: int = library.BN_new()
+        self.result: int = library.EC_POINT_new(group)
+        self.operand: int = library.EC_POINT_new(group)
+        self.buffer = ctypes.create_string_buffer(UNCOMPRESSED_BYTES)
+
+    def __del__(self) -> None:
+        self._library.EC_POINT_clear_free(self.result)
+        self._library.EC_POINT_clear_free(self.operand)
+        self._library.BN_clear_free(self.number)
+        self._library.BN_CTX_free(self.context)
+
+
+class LibCrypto:
+    """P-256 by OpenSSL's own arithmetic."""
+
+    name = "libcrypto"
+
+    def __init__(self, library: ctypes.PyDLL) -> None:
+        for name, (result, arguments) in _SIGNATURES.items():
+            function = getattr(library, name)
+            function.restype, function.argtypes = result, arguments
+        if library.OpenSSL_version_num() < _VERSION_3:
+            raise OSError("it is older than OpenSSL 3")
+        self._library = library
+        self._group: int = library.EC_GROUP_new_by_curve_name(_P256)
+        self._local = threading.local()
+
+    def decompress(self, data: bytes) -> Point | None:
+        """Return the point of a compressed encoding, or None."""
+        scratch = self._scratch()
+        if self._library.EC_POINT_oct2point(self._group, scratch.result, data, POINT_BYTES, scratch.context) != 1:
+            self._library.ERR_clear_error()
+            return None
+        return self._take(scratch)
+
+    def base(self, scalar: int) -> Point:
+        """Return scalar·G."""
+        scratch = self._scratch()
+        self._number(scratch, scalar)
+        self._done(self._library.EC_POINT_mul(self._group, scratch.result, scratch.number, None, None, scratch.context))
+        return self._take(scratch)
+
+    def mult(self, scalar: int, point: Point) -> Point:
+        """Return scalar·point."""
+        scratch = self._scratch()
+        self._number(scratch, scalar)
+        self._put(scratch, scratch.operand, point)
+        self._done(
+            self._library.EC_POINT_mul(
+                self._group, scratch.result, None, scratch.operand, scratch.number, scratch.context
+            )
+        )
+        return self._take(scratch)
+
+    def shared_x(self, scalar: int, point: Point) -> bytes:
+        """Return the x-coordinate of scalar·point."""
+        return self.mult(scalar, point).x.to_bytes(SCALAR_BYTES, "big")
+
+    def total(self, points: Sequence[Point]) -> Point:
+        """Return the sum of the points."""
+        return self.horner(1, points)
+
+    def horner(self, at: int, points: Sequence[Point]) -> Point:
+        """Return Σ at^k·points[k]."""
+        scratch, library, group = self._scratch(), self._library, self._group
+        result, operand, context = scratch.result, scratch.operand, scratch.context
+        bits = bin(at)[3:]
+        self._done(library.EC_POINT_set_to_infinity(group, result))
+        for point in reversed(points):
+            if bits:
+                self._done(library.EC_POINT_copy(operand, result))
+            for bit in bits:
+                self._done(library.EC_POINT_dbl(group, result, result, context))
+                if bit == "1":
+                    self._done(library.EC_POINT_add(group, result, result, operand, context))
+            self._put(scratch, operand, point)
+            self._done(library.EC_POINT_add(group, result, result, operand, context))
+        return self._take(scratch)
+
+    def _scratch(self) -> _Scratch:
+        found: _Scratch | None = getattr(self._local, "scratch", None)
+        if found is None:
+            found = self._local.scratch = _Scratch(self._library, self._group)
+        return found
+
+    def _number(self, scratch: _Scratch, scalar: int) -> None:
+        if not self._library.BN_bin2bn(scalar.to_bytes(SCALAR_BYTES, "big"), SCALAR_BYTES, scratch.number):
+            raise MemoryError
+
+    def _put(self, scratch: _Scratch, where: int, point: Point) -> None:
+        if point == IDENTITY:
+            self._done(self._library.EC_POINT_set_to_infinity(self._group, where))
+            return
+        data = encode_uncompressed(point)
+        self._done(self._library.EC_POINT_oct2point(self._group, where, data, UNCOMPRESSED_BYTES, scratch.context))
+
+    def _take(self, scratch: _Scratch) -> Point:
+        """Return what stands in the scratch's result."""
+        if self._library.EC_POINT_is_at_infinity(self._group, scratch.result):
+            return IDENTITY
+        written = self._library.EC_POINT_point2oct(
+            self._group, scratch.result, _UNCOMPRESSED, scratch.buffer, UNCOMPRESSED_BYTES, scratch.context
+        )
+        self._done(int(written == UNCOMPRESSED_BYTES))
+        data = scratch.buffer.raw
+        return Point(int.from_bytes(data[1:POINT_BYTES], "big"), int.from_bytes(data[POINT_BYTES:], "big"))
+
+    @staticmethod
+    def _done(status: int) -> None:
+        """Check OpenSSL's status of an operation on valid values, which only memory can make fail."""
+        if status != 1:
+            raise MemoryError
+
+
+def load() -> LibCrypto | None:
+    """Return the backend of the first library found that agrees with the portable one."""
+    for name in _NAMES:
+        try:
+            engine = LibCrypto(ctypes.PyDLL(name))
+            agrees = _agrees(engine)
+        except (OSError, AttributeError, MemoryError):
+            continue
+        if agrees:
+            return engine
+    return None
+
+
+def _agrees(engine: LibCrypto) -> bool:
+    """Compare every operation with the portable backend, edges included."""
+    scalars = (0, 1, 2, ORDER - 1, ORDER // 3, 0xBAF1 << 230)
+    points = [PORTABLE.base(scalar) for scalar in scalars]
+    compressed = [bytes([2 + (point.y & 1)]) + point.x.to_bytes(SCALAR_BYTES, "big") for point in points[1:]]
+    return (
+        [engine.base(scalar) for scalar in scalars] == points
+        and [engine.decompress(data) for data in compressed] == points[1:]
+        and engine.decompress(b"\x02" + (1).to_bytes(SCALAR_BYTES, "big"))
+        == PORTABLE.decompress(b"\x02" + (1).to_bytes(SCALAR_BYTES, "big"))
+        and [engine.mult(scalar, points[4]) for scalar in scalars] == [PORTABLE.mult(s, points[4]) for s in scalars]
+        and engine.total([GENERATOR, *points, GENERATOR]) == PORTABLE.total([GENERATOR, *points, GENERATOR])
+        and engine.horner(41, points) == PORTABLE.horner(41, points)
+    )

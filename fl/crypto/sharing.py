@@ -1,0 +1,233 @@
+"""Shamir's secret sharing over P-256's scalars with Feldman's commitments.
+
+Invariant: a secret is returned only after it was checked against the dealer's commitment 0; whoever sent a wrong share
+is named.
+
+Layout: share value = scalar[32]; vector of commitments = t points of 33 bytes, A_0 ‖ ... ‖ A_{t-1}, where
+A_k = a_k·G and f(x) = Σ a_k·x^k; the share of party j (1..1024) is f(j).
+
+Source: A. Shamir, "How to share a secret", 1979; P. Feldman, FOCS 1987; PROTOCOL.md 5, phases 2, 6 and 7.
+Not here: sealing a share to its receiver and complaints (delivery.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache, reduce
+from typing import Self
+
+from fl.crypto.curve import ORDER, Point
+from fl.crypto.group import base_mult, decode_points, encode_point, horner, random_scalar
+from fl.protocol.errors import (
+    BelowThreshold,
+    CommitmentMismatch,
+    EncodingError,
+    ReconstructMismatch,
+    ShareInvalid,
+)
+from fl.protocol.names import Address
+
+MAX_PARTIES = 1024
+
+
+@dataclass(frozen=True)
+class Share:
+    """One party's share."""
+
+    index: int
+    """1..1024: the party's place in the roster."""
+    value: int = field(repr=False)
+    """f(index), 0..n-1."""
+
+
+@dataclass(frozen=True)
+class Polynomial:
+    """A dealer's secret polynomial; its first coefficient is the secret."""
+
+    coefficients: tuple[int, ...] = field(repr=False)
+    """t scalars of 1..n-1."""
+
+    @classmethod
+    def draw(cls, secret: int, threshold: int) -> Self:
+        """Return a random polynomial of degree threshold - 1 with f(0) = secret."""
+        if not 0 < secret < ORDER or not 1 <= threshold <= MAX_PARTIES:
+            raise ValueError("a secret of 1..n-1 and a threshold of 1..1024 are needed")
+        return cls((secret, *(random_scalar() for _ in range(threshold - 1))))
+
+    def share(self, index: int) -> Share:
+        """Return the share of party `index`."""
+        _check_index(index)
+        return Share(index, _evaluate(self.coefficients, index))
+
+    def commitments(self) -> bytes:
+        """Return the vector of commitments, t·33 bytes."""
+        return b"".join(encode_point(base_mult(coefficient)) for coefficient in self.coefficients)
+
+
+@dataclass(frozen=True)
+class Commitments:
+    """A dealer's parsed vector of commitments."""
+
+    dealer: Address
+    points: tuple[Point, ...]
+
+    @classmethod
+    def from_bytes(cls, dealer: Address, data: bytes, threshold: int) -> Self:
+        """Parse t·33 bytes.
+
+        Raises:
+            InvalidPoint: another length, or one of the points is none.
+        """
+        return cls(dealer, decode_points(data, threshold))
+
+    def to_bytes(self) -> bytes:
+        """Return the vector as recorded."""
+        return b"".join(encode_point(point) for point in self.points)
+
+    @property
+    def threshold(self) -> int:
+        """Return how many shares give the secret."""
+        return len(self.points)
+
+    @property
+    def key(self) -> Point:
+        """Return secret·G."""
+        return self.points[0]
+
+    def check_key(self, advertised: Point) -> None:
+        """Raise CommitmentMismatch unless commitment 0 is the key that the dealer advertised."""
+        if self.key != advertised:
+            raise CommitmentMismatch(self.dealer)
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """A secret rebuilt from shares, and which parties' shares were wrong."""
+
+    secret: int = field(repr=False)
+    invalid: tuple[int, ...]
+    """Indices, ascending."""
+
+
+def deal(secret: int, threshold: int, parties: int) -> tuple[tuple[Share, ...], bytes]:
+    """Split a secret; return the shares of parties 1..n and the vector of commitments (t·33 bytes)."""
+    if not threshold <= parties <= MAX_PARTIES:
+        raise ValueError("the threshold exceeds the number of parties")
+    polynomial = Polynomial.draw(secret, threshold)
+    return tuple(polynomial.share(index) for index in range(1, parties + 1)), polynomial.commitments()
+
+
+def verify(share: Share, commitments: Commitments) -> None:
+    """Raise ShareInvalid, naming the dealer, unless value·G = Σ index^k·A_k."""
+    _check_index(share.index)
+    if base_mult(share.value) != horner(share.index, commitments.points):
+        raise ShareInvalid(commitments.dealer, share.index)
+
+
+def invalid_dealers(received: Sequence[tuple[Share, Commitments]]) -> tuple[Address, ...]:
+    """Verify all shares that one party received; return the dealers of wrong ones, each once, in order.
+
+    Every share is checked by itself: at the small indices of a roster that costs less than a random combination.
+    """
+    wrong: dict[Address, None] = {}
+    for share, commitments in received:
+        try:
+            verify(share, commitments)
+        except ShareInvalid:
+            wrong[commitments.dealer] = None
+    return tuple(wrong)
+
+
+def reconstruct(shares: Sequence[Share], commitments: Commitments) -> int:
+    """Return the secret from at least t shares by Lagrange's formula at 0.
+
+    Raises:
+        EncodingError: two shares of one party, or an index outside 1..1024.
+        BelowThreshold: fewer than t shares.
+        ReconstructMismatch: the result is not the secret behind commitment 0.
+    """
+    used = _distinct(shares, commitments.threshold)[: commitments.threshold]
+    secret = 0
+    for share in used:
+        others = [other.index for other in used if other.index != share.index]
+        top = reduce(lambda product, index: product * index % ORDER, others, 1)
+        bottom = reduce(lambda product, index: product * (index - share.index) % ORDER, others, 1)
+        secret += share.value * top * pow(bottom, -1, ORDER)
+    if base_mult(secret) != commitments.key:
+        raise ReconstructMismatch(commitments.dealer)
+    return secret % ORDER
+
+
+def recover(shares: Sequence[Share], commitments: Commitments) -> Recovery:
+    """Return the secret and name every wrong share.
+
+    t shares give the whole polynomial; when its coefficients are those committed to, the other shares need no curve
+    arithmetic. Only otherwise is every share verified by itself.
+
+    Raises:
+        EncodingError: two shares of one party, or an index outside 1..1024.
+        BelowThreshold: fewer than t shares are right.
+        ReconstructMismatch: the dealer's commitments contradict themselves.
+    """
+    threshold = commitments.threshold
+    ordered = _distinct(shares, threshold)
+    coefficients = _interpolate(ordered[:threshold])
+    if all(base_mult(each) == point for each, point in zip(coefficients, commitments.points, strict=True)):
+        wrong = (share.index for share in ordered[threshold:] if _evaluate(coefficients, share.index) != share.value)
+        return Recovery(coefficients[0], tuple(wrong))
+    right = [share for share in ordered if _fits(share, commitments)]
+    secret = reconstruct(right, commitments)
+    kept = {share.index for share in right}
+    return Recovery(secret, tuple(share.index for share in ordered if share.index not in kept))
+
+
+def _fits(share: Share, commitments: Commitments) -> bool:
+    try:
+        verify(share, commitments)
+    except ShareInvalid:
+        return False
+    return True
+
+
+def _distinct(shares: Sequence[Share], threshold: int) -> list[Share]:
+    """Return the shares by ascending index, after refusing repeated or impossible indices and too few."""
+    ordered = sorted(shares, key=lambda share: share.index)
+    for share in ordered:
+        _check_index(share.index)
+    if len({share.index for share in ordered}) != len(ordered):
+        raise EncodingError("shares", "two of them belong to one party")
+    if len(ordered) < threshold:
+        raise BelowThreshold(len(ordered), threshold)
+    return ordered
+
+
+def _check_index(index: int) -> None:
+    if not 1 <= index <= MAX_PARTIES:
+        raise EncodingError("share", f"the index {index} is not in 1..{MAX_PARTIES}")
+
+
+def _evaluate(coefficients: Sequence[int], at: int) -> int:
+    return reduce(lambda value, coefficient: (value * at + coefficient) % ORDER, reversed(coefficients), 0)
+
+
+def _interpolate(shares: Sequence[Share]) -> list[int]:
+    """Return the coefficients of the polynomial through the shares (Newton's divided differences)."""
+    at = [share.index for share in shares]
+    steps = [share.value for share in shares]
+    for level in range(1, len(steps)):
+        for place in range(len(steps) - 1, level - 1, -1):
+            steps[place] = (steps[place] - steps[place - 1]) * _inverse(at[place] - at[place - level]) % ORDER
+    coefficients = [0] * len(steps)
+    for place in range(len(steps) - 1, -1, -1):
+        carried = 0
+        for power, coefficient in enumerate(coefficients):
+            coefficients[power] = (carried - at[place] * coefficient) % ORDER
+            carried = coefficient
+        coefficients[0] = (coefficients[0] + steps[place]) % ORDER
+    return coefficients
+
+
+@lru_cache(maxsize=MAX_PARTIES)
+def _inverse(difference: int) -> int:
+    return pow(difference, -1, ORDER)
