@@ -429,6 +429,15 @@ class RevokedMidRound(RefusedError):
 
 
 @dataclass(eq=False)
+class RosterUntrusted(RefusedError):
+    """Too few of the hospitals that this one trusts are in the round (PROTOCOL.md 5, phase 0)."""
+
+    actual: int
+    required: int
+    sentence = "{actual} of the hospitals trusted here are in the round; {required} are demanded. Nothing was sent."
+
+
+@dataclass(eq=False)
 class SenderMismatch(RefusedError):
     """A record names another sender than the account that signs it."""
 

@@ -96,7 +96,8 @@ def _close(current: Round, record: PhaseClosed, now: int) -> Round:
         previous = account
     if len(record.hospitals) < current.terms.min_commitments:
         raise BelowThreshold(len(record.hospitals), current.terms.min_commitments)
-    return replace(current, sharers=record.hospitals)
+    receivers = record.hospitals if current.phase == Phase.ADVERTISE else current.receivers
+    return replace(current, sharers=record.hospitals, receivers=receivers)
 
 
 def _check_once(current: Round, sender: Address, done: Mapping[Address, object], now: int) -> None:

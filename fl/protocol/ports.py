@@ -120,3 +120,6 @@ class Journal(Protocol):
 
     def get(self, key: str) -> bytes | None:
         """Return what stands under `key`, or None."""
+
+    def erase(self, key: str) -> None:
+        """Overwrite and remove what stands under `key`: secrets of a round that has ended."""

@@ -142,6 +142,8 @@ class Round:
     """Seconds since 1970 of the block that began the phase."""
     sharers: tuple[Address, ...] = ()
     """Masked rounds: who goes on after the last closed phase, ascending; U2 once COMPLAIN is closed."""
+    receivers: tuple[Address, ...] = ()
+    """Masked rounds: U1, to whom shares are dealt, ascending."""
     advertised: Mapping[Address, KeysAdvertised] = field(default_factory=lambda: MappingProxyType({}))
     dealt: Mapping[Address, SharesDealt] = field(default_factory=lambda: MappingProxyType({}))
     checked: Mapping[Address, SharesChecked] = field(default_factory=lambda: MappingProxyType({}))
@@ -152,6 +154,8 @@ class Round:
     """The frozen set, ascending."""
     set_digest: Digest = NO_DIGEST
     """Of the frozen set."""
+    frozen: Entry | None = None
+    """The entry that froze the set."""
     proposal: Proposal | None = None
     attestations: Mapping[Address, Digest] = field(default_factory=lambda: MappingProxyType({}))
     """Auditor -> digest of its report."""
@@ -205,12 +209,15 @@ class Round:
     def mask_context(self) -> bytes:
         """Return ctx2 of PROTOCOL.md 5, 32 bytes: ctx and everything that the hospitals of U2 recorded.
 
-        SHA-256(`set2` ‖ ctx ‖ u16 n ‖ (account[20] ‖ S[33] ‖ E[33] ‖ H(A ‖ B))*).
+        SHA-256(`set2` ‖ ctx ‖ u16 n ‖ (index u16 ‖ account[20] ‖ S[33] ‖ E[33] ‖ H(A ‖ B))*); the
+        index is the place in the roster, from 1.
         """
         writer = Writer("set2").raw(self.context, 32).u16(len(self.sharers))
         for account in self.sharers:
             keys, dealt = self.advertised[account], self.dealt[account]
-            writer.raw(account, 20).raw(keys.mask_key, 33).raw(keys.transport_key, 33)
+            writer.u16(self.roster.index(account) + 1).raw(account, 20).raw(keys.mask_key, 33).raw(
+                keys.transport_key, 33
+            )
             writer.raw(sha256(dealt.mask_commitments + dealt.self_commitments), 32)
         return writer.digest()
 

@@ -72,6 +72,8 @@ def advance(current: Round, entry: Entry, book: KeyBook) -> Round:
     )
     if phase == Phase.AGREE and len(changed.endorsed) >= current.terms.threshold:
         phase = Phase.UNMASK
+    if isinstance(record, RoundFrozen):
+        changed = replace(changed, frozen=entry)
     since = now if phase != current.phase else current.phase_since
     return replace(changed, phase=phase, phase_since=since, last=entry)
 

@@ -11,7 +11,14 @@ from collections.abc import Mapping
 
 from fl.crypto.envelope import MAX_RECIPIENTS, Core, Expected, Kind, check_digest, receive, sealed_size
 from fl.protocol.config import CONFIG_CAP, RoundConfig
-from fl.protocol.errors import KeyEpochMismatch, ModelDigestMismatch, NotInRoster, RecipientNotFound, WrongPhase
+from fl.protocol.errors import (
+    KeyEpochMismatch,
+    ModelDigestMismatch,
+    NotInRoster,
+    NotInSet,
+    RecipientNotFound,
+    WrongPhase,
+)
 from fl.protocol.federation import Opening
 from fl.protocol.keys import KeyBook, MemberKey
 from fl.protocol.names import NO_DIGEST, Address, Digest, Role
@@ -24,6 +31,7 @@ from fl.training.weights import Manifest, model_digest, vector_from_bytes
 MANIFEST_CAP = 4 * 1024 * 1024
 UPDATE_READERS = (Role.COORDINATOR, Role.AUDITOR)
 """Who may open one hospital's update in a sealed round."""
+ANSWER_CAP = 2 + 53 * 1024
 MODEL_READERS = (Role.COORDINATOR, Role.HOSPITAL, Role.AUDITOR)
 """Who may open a global model."""
 
@@ -45,6 +53,38 @@ def expected_update(current: Round, hospital: Address) -> Expected:
     """Return what the ledger says of a hospital's update."""
     cap = sealed_size(body_bytes(current.terms.parameters), MAX_RECIPIENTS)
     return Expected(update_core(current, hospital), current.commitments.get(hospital, NO_DIGEST), cap)
+
+
+def masked_core(current: Round, hospital: Address, kind: Kind) -> Core:
+    """Return the header of a hospital's MASKED or UNMASK file; its context is ctx2."""
+    if hospital not in current.sharers:
+        raise NotInSet(hospital)
+    epoch = current.keys[hospital].epoch
+    return Core(kind, current.anchor, hospital, current.number, epoch, current.mask_context)
+
+
+def masked_recipients(current: Round, book: KeyBook) -> list[MemberKey]:
+    """Return who may open the masked files of a round: all its hospitals, the coordinator and the auditors."""
+    members = book.members
+    return [
+        key
+        for account, key in current.keys.items()
+        if account in current.roster or members[account].role in UPDATE_READERS
+    ]
+
+
+def expected_masked(current: Round, hospital: Address) -> Expected:
+    """Return what the ledger says of a hospital's masked update."""
+    cap = sealed_size(body_bytes(current.terms.parameters), MAX_RECIPIENTS)
+    digest = current.commitments.get(hospital, NO_DIGEST)
+    return Expected(masked_core(current, hospital, Kind.MASKED), digest, cap)
+
+
+def expected_answer(current: Round, hospital: Address) -> Expected:
+    """Return what the ledger says of a hospital's unmasking answer."""
+    cap = sealed_size(ANSWER_CAP, MAX_RECIPIENTS)
+    digest = current.revealed[hospital].digest if hospital in current.revealed else NO_DIGEST
+    return Expected(masked_core(current, hospital, Kind.UNMASK), digest, cap)
 
 
 def model_core(source: Round | Opening) -> Core:
@@ -92,6 +132,14 @@ class Reader:
         """Return a hospital's words, int32 [d + LANES], or raise why not."""
         body = self._open(expected_update(current, hospital), current.keys)
         return from_bytes(body, current.terms.parameters, config)
+
+    def masked(self, current: Round, hospital: Address) -> bytes:
+        """Return the body of a hospital's masked update, 4·(d + LANES) bytes, or raise why not."""
+        return self._open(expected_masked(current, hospital), current.keys)
+
+    def answer(self, current: Round, hospital: Address) -> bytes:
+        """Return a hospital's unmasking answer, or raise why not."""
+        return self._open(expected_answer(current, hospital), current.keys)
 
     def model(self, source: Round | Opening, manifest: Manifest) -> Vector:
         """Return the model of a round or of the opening, float32 [d], checked against its digest on the ledger.

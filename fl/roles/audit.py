@@ -19,19 +19,22 @@ from fl.protocol.codec import Fields, parse_document
 from fl.protocol.errors import HemaledgerError, ModelDigestMismatch, StaleRound, WrongSender
 from fl.protocol.federation import Federation, Opening
 from fl.protocol.names import ADDRESS_BYTES, DIGEST_BYTES, NO_DIGEST, Address, parse_hex
-from fl.protocol.ports import Anchor, Vault
+from fl.protocol.ports import Anchor, Endorser, Vault
 from fl.protocol.records import Entry
 from fl.protocol.round import Phase, Round
 from fl.roles.artefacts import (
     Reader,
     digest_of,
+    expected_answer,
+    expected_masked,
     expected_model,
     expected_update,
     read_config,
     read_document,
     read_manifest,
 )
-from fl.roles.replay import replay_round
+from fl.roles.participants import BUNDLE_CAP
+from fl.roles.replay import Tools, replay_round
 from fl.roles.view import Keyring, Stopwatch
 from fl.training.quantise import Vector
 from fl.training.weights import Manifest
@@ -51,11 +54,10 @@ class AuditKey:
 class Audit:
     """One audit; `run` returns its report and the federation as replayed."""
 
-    def __init__(self, anchor: Anchor, vault: Vault, key: AuditKey | None, watch: Stopwatch) -> None:
+    def __init__(self, anchor: Anchor, key: AuditKey | None, tools: tuple[Vault, Stopwatch, Endorser]) -> None:
         self._anchor = anchor
-        self._vault = vault
-        self._watch = watch
-        self._reader = Reader(key.account, vault, key.keyring, watch) if key else None
+        self._vault, self._watch, self._endorser = tools
+        self._reader = Reader(key.account, self._vault, key.keyring, self._watch) if key else None
         self._account = key.account if key else None
         self._report = Report()
         self._model: tuple[bytes, Vector] | None = None
@@ -97,6 +99,8 @@ class Audit:
             read_config(current, self._vault)
             self._report.checks["documents"] += 1
         outcomes = [self._check_update(federation, current, hospital) for hospital in current.commitments]
+        outcomes += [self._check_bundle(federation, current, dealer) for dealer in current.sharers if current.dealt]
+        outcomes += [self._check_answer(federation, current, hospital) for hospital in current.revealed]
         if current.proposal is None or manifest is None:
             return
         if all(outcomes):
@@ -110,8 +114,8 @@ class Audit:
 
     def _check_update(self, federation: Federation, current: Round, hospital: Address) -> bool:
         """Check one hospital's file without opening it; a file that was left out of the set may be missing."""
-        subject = f"sealed update of {federation.book.name_of(hospital)}"
-        expected = expected_update(current, hospital)
+        subject = f"{'masked' if current.masked else 'sealed'} update of {federation.book.name_of(hospital)}"
+        expected = expected_masked(current, hospital) if current.masked else expected_update(current, hospital)
         if hospital not in current.hospitals and not self._vault.has(expected.digest):
             when = "aborted before it was needed" if current.phase == Phase.ABORTED else "frozen without it"
             self._report.notes.append(
@@ -120,6 +124,20 @@ class Audit:
             return True
         with self._finding(current.number, subject) as outcome:
             self._check_file(expected)
+        return outcome.ok
+
+    def _check_bundle(self, federation: Federation, current: Round, dealer: Address) -> bool:
+        """Check the file of shares of a hospital that went on after the set-up."""
+        with self._finding(current.number, f"shares of {federation.book.name_of(dealer)}") as outcome:
+            if dealer in current.dealt:
+                read_document(self._vault, current.dealt[dealer].bundle_digest, BUNDLE_CAP)
+                self._report.checks["files"] += 1
+        return outcome.ok
+
+    def _check_answer(self, federation: Federation, current: Round, hospital: Address) -> bool:
+        """Check the file with which a hospital helped to unmask the sum."""
+        with self._finding(current.number, f"unmasking answer of {federation.book.name_of(hospital)}") as outcome:
+            self._check_file(expected_answer(current, hospital))
         return outcome.ok
 
     def _check_file(self, expected: Expected) -> None:
@@ -135,7 +153,9 @@ class Audit:
             self._report.notes.append(f"Round {current.number} was not summed again: its previous model is missing.")
             return
         with self._finding(current.number, "aggregate"):
-            replayed = replay_round(current, previous[1], manifest, self._reader, (self._vault, self._watch))
+            replayed = replay_round(
+                current, previous[1], manifest, Tools(self._reader, self._vault, self._watch, self._endorser)
+            )
             self._report.checks["aggregates"] += 1
             if current.phase == Phase.FINAL:
                 self._model = (digest_of(current), replayed.model)

@@ -17,7 +17,7 @@ from fl.protocol.names import show
 from fl.protocol.records import ModelAttested
 from fl.protocol.round import Phase, Round
 from fl.roles.artefacts import Reader, digest_of, read_config, read_manifest
-from fl.roles.replay import Replayed, replay_round
+from fl.roles.replay import Replayed, Tools, replay_round
 from fl.roles.view import LedgerView, Ports
 from fl.training.quantise import Vector
 from fl.training.weights import Manifest
@@ -56,8 +56,7 @@ class Auditor:
 
     def _replay(self, federation: Federation, current: Round, manifest: Manifest) -> Replayed:
         previous = self._reader.model(federation.source, manifest)
-        tools = (self._ports.vault, self._ports.watch)
-        replayed = replay_round(current, previous, manifest, self._reader, tools)
+        replayed = replay_round(current, previous, manifest, Tools(self._reader, *self._ports.replaying))
         self._reader.model(current, manifest)
         return replayed
 

@@ -12,11 +12,13 @@ from dataclasses import dataclass, replace
 from fl.crypto.envelope import Core, Kind, seal
 from fl.protocol.config import RoundConfig
 from fl.protocol.errors import (
+    BelowThreshold,
     DeadlineNotPassed,
     MalformedError,
     RefusedError,
     RevokedMidRound,
     TamperedError,
+    TooFewReveals,
     VaultMissing,
 )
 from fl.protocol.federation import Federation, genesis_context
@@ -33,6 +35,7 @@ from fl.protocol.records import (
     Terms,
 )
 from fl.protocol.round import Phase, Round
+from fl.protocol.rules import MIN_MASKED
 from fl.roles.artefacts import (
     MODEL_READERS,
     Reader,
@@ -42,6 +45,8 @@ from fl.roles.artefacts import (
     read_config,
     read_manifest,
 )
+from fl.roles.masked_coordinator import SetUp
+from fl.roles.replay import Tools, sum_of
 from fl.roles.view import LedgerView, Ports
 from fl.training.aggregate import Sum
 from fl.training.quantise import Vector
@@ -62,6 +67,13 @@ class Plan:
     """After the commit deadline."""
     min_hospitals: int = 1
     """Wait for so many hospitals before opening a round."""
+    protection: Protection = Protection.SEALED
+    step_timeout_s: int = 600
+    """Masked rounds: how long a phase of the set-up and of the unmasking may take."""
+
+    def threshold(self, hospitals: int) -> int:
+        """Return t: 0 in a sealed round, max(⌊2n/3⌋ + 1, 3) in a masked one (PROTOCOL.md 1)."""
+        return max(2 * hospitals // 3 + 1, MIN_MASKED) if self.protection == Protection.MASKED else 0
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,7 @@ class Coordinator:
         self._initial = initial
         self._account = ports.ledger.account
         self._reader = Reader(self._account, ports.vault, ports.keyring, ports.watch)
+        self._set_up = SetUp(ports, self._abort)
 
     @property
     def done(self) -> bool:
@@ -103,10 +116,12 @@ class Coordinator:
 
     def _continue(self, federation: Federation, current: Round) -> bool:
         match current.phase:
-            case Phase.OPEN:
+            case Phase.OPEN | Phase.MASK:
                 return self._freeze(current)
-            case Phase.FROZEN:
+            case Phase.FROZEN | Phase.UNMASK:
                 return self._propose(federation, current)
+            case Phase.ADVERTISE | Phase.SHARE | Phase.COMPLAIN | Phase.AGREE:
+                return self._set_up.step(current)
             case _:
                 return self._finalise(current)
 
@@ -147,7 +162,8 @@ class Coordinator:
         """
         readers = federation.source.keys
         roster = tuple(sorted(account for account in self._hospitals(federation) if account in readers))
-        if len(roster) < max(self._plan.min_hospitals, self._plan.min_commitments):
+        threshold = self._plan.threshold(len(roster))
+        if len(roster) < max(self._plan.min_hospitals, self._plan.min_commitments, threshold):
             return False
         manifest = read_manifest(federation.opening, self._ports.vault)
         self._reader.model(federation.source, manifest)
@@ -155,11 +171,13 @@ class Coordinator:
         config_digest = self._ports.vault.put(self._plan.config.to_bytes())
         commit_deadline = now + self._plan.commit_timeout_s
         terms = Terms(
-            protection=Protection.SEALED,
-            min_commitments=self._plan.min_commitments,
-            attestations=self._plan.attestations,
+            protection=self._plan.protection,
+            min_commitments=max(self._plan.min_commitments, threshold),
+            attestations=max(self._plan.attestations, threshold),
+            threshold=threshold,
             parameters=manifest.length,
             config_digest=config_digest,
+            step_timeout=self._plan.step_timeout_s,
             commit_deadline=commit_deadline,
             close_deadline=commit_deadline + self._plan.close_timeout_s,
         )
@@ -176,7 +194,7 @@ class Coordinator:
         present = tuple(
             account for account, digest in sorted(current.commitments.items()) if self._ports.vault.has(digest)
         )
-        if len(present) < len(current.roster) and not late:
+        if len(present) < len(current.committers) and not late:
             return False
         if len(present) < current.terms.min_commitments:
             reason = f"BelowThreshold: {len(present)} of {current.terms.min_commitments} hospitals delivered"
@@ -189,13 +207,16 @@ class Coordinator:
         return True
 
     def _propose(self, federation: Federation, current: Round) -> bool:
-        """Verify, open and sum the updates; seal and propose the new model."""
+        """Verify, open and sum the updates; seal and propose the new model. A masked sum waits for enough answers."""
+        if current.masked and len(current.revealed) < current.terms.threshold:
+            late = self._ports.now() > current.step_deadline
+            return late and self._abort(current, f"RoundStalled: {len(current.revealed)} hospitals revealed shares")
         manifest = read_manifest(federation.opening, self._ports.vault)
         config = read_config(current, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)
-        total = self._sum(federation, current, config)
+        total = self._unmask(current, config) if current.masked else self._sum(federation, current, config)
         if total is None:
-            return True
+            return not current.masked
         try:
             with self._ports.watch("sum"):
                 model = total.apply(previous, config)
@@ -220,6 +241,17 @@ class Coordinator:
             },
         )
         return True
+
+    def _unmask(self, current: Round, config: RoundConfig) -> Sum | None:
+        """Return the unmasked sum, or None while too few answers can be used; aborts when their time is over."""
+        try:
+            return sum_of(current, config, Tools(self._reader, *self._ports.replaying))
+        except (TooFewReveals, BelowThreshold, VaultMissing) as error:
+            if self._ports.now() > current.step_deadline:
+                self._abort(current, f"RoundStalled: {error}")
+        except (TamperedError, MalformedError, RefusedError) as error:
+            self._abort(current, f"{error.name}: the masked sum was refused")
+        return None
 
     def _sum(self, federation: Federation, current: Round, config: RoundConfig) -> Sum | None:
         """Return the sum of the updates, or None when one of them made the round end aborted.

@@ -8,11 +8,7 @@ Source: PROTOCOL.md 5S and 13.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from fl.crypto.envelope import MAX_RECIPIENTS, seal, sealed_size
-from fl.protocol.codec import JsonValue
 from fl.protocol.config import RoundConfig
 from fl.protocol.errors import DeadlinePassed, HashMismatch, SetMismatch, WrongPhase, WrongRound
 from fl.protocol.federation import Federation
@@ -20,34 +16,22 @@ from fl.protocol.names import NO_DIGEST, Digest
 from fl.protocol.records import UpdateCommitted
 from fl.protocol.round import Phase, Round
 from fl.roles.artefacts import Reader, read_config, read_manifest, update_core, update_recipients
+from fl.roles.masked_hospital import NO_TRUST, MaskedHospital, Trust
+from fl.roles.training_thread import Background, Task, Train
 from fl.roles.view import LedgerView, Ports
 from fl.training.quantise import LocalMetrics, Vector, body_bytes, quantise, to_bytes
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a hospital is asked to train."""
-
-    round: int
-    previous: Vector
-    """float32 [d]"""
-    training: dict[str, JsonValue]
-    """RoundConfig.training"""
-
-
-Train = Callable[[Task], tuple[Vector, LocalMetrics]]
-"""Local training; the same task gives the same result after a restart."""
 
 
 class Hospital:
     """One hospital's agent."""
 
-    def __init__(self, ports: Ports, train: Train) -> None:
+    def __init__(self, ports: Ports, train: Train, trust: Trust = NO_TRUST) -> None:
         self.view = LedgerView(ports.ledger)
         self._ports = ports
         self._train = train
         self._account = ports.ledger.account
         self._reader = Reader(self._account, ports.vault, ports.keyring, ports.watch)
+        self._masked = MaskedHospital(ports, self._reader, Background(train, ports.watch), trust)
 
     def step(self) -> bool:
         """Do the next thing the ledger asks of this hospital; False when there is none.
@@ -59,6 +43,8 @@ class Hospital:
         current = federation.rounds[-1] if federation.rounds else None
         if current is None or self._account not in current.roster:
             return False
+        if current.masked:
+            return self._step_masked(federation, current)
         if current.phase == Phase.OPEN and self._account not in current.commitments:
             return self._take_part(federation, current)
         if current.phase == Phase.OPEN and self._account in current.commitments:
@@ -66,6 +52,13 @@ class Hospital:
         if current.phase in (Phase.PROPOSED, Phase.FINAL):
             return self._check(federation, current)
         return False
+
+    def _step_masked(self, federation: Federation, current: Round) -> bool:
+        try:
+            return self._masked.step(federation, current)
+        except (DeadlinePassed, WrongPhase, WrongRound) as error:  # the round went on without this hospital
+            self._ports.notify("too late", {"round": current.number, "reason": str(error)})
+            return False
 
     def _take_part(self, federation: Federation, current: Round) -> bool:
         """Train, seal, remember, commit, upload; in this order. Who is too late waits for the next round."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fl.crypto.keys import PrivateKey, verify_possession
 from fl.protocol.errors import KeystoreUnreadable
 from fl.protocol.federation import Federation, fold
-from fl.protocol.ports import Journal, Ledger, Vault
+from fl.protocol.ports import Endorser, Journal, Ledger, Vault
 
 
 class LedgerView:
@@ -71,6 +71,7 @@ class Ports:
     """A role's world."""
 
     ledger: Ledger
+    endorser: Endorser
     vault: Vault
     outbox: Vault
     """The role's own disk: what it sealed, before anybody hears of it."""
@@ -80,3 +81,8 @@ class Ports:
     now: Callable[[], int]
     """Seconds since 1970."""
     notify: Notify
+
+    @property
+    def replaying(self) -> tuple[Vault, Stopwatch, Endorser]:
+        """Return what a replay needs beside a reader."""
+        return self.vault, self.watch, self.endorser

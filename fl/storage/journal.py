@@ -27,6 +27,7 @@ class SqliteJournal:
             self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=FULL")
+            self._database.execute("PRAGMA secure_delete=ON")
             self._database.execute("CREATE TABLE IF NOT EXISTS promise (key TEXT PRIMARY KEY, value BLOB NOT NULL)")
 
     def once(self, key: str, value: bytes) -> bytes:
@@ -46,6 +47,15 @@ class SqliteJournal:
         with self._lock, self._translated():
             row = self._database.execute("SELECT value FROM promise WHERE key = ?", (key,)).fetchone()
         return bytes(row[0]) if row else None
+
+    def erase(self, key: str) -> None:
+        """Overwrite and remove what stands under `key`; SQLite zeroes the page, the disk below may keep copies."""
+        try:
+            with self._lock:
+                self._database.execute("DELETE FROM promise WHERE key = ?", (key,))
+                self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            raise StorageFull(str(self._path), str(error)) from error
 
     def close(self) -> None:
         """Release the file."""

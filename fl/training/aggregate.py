@@ -9,6 +9,7 @@ Source: PROTOCOL.md 5 (Update): M_r = f32(f64(M_{r-1}) + f64(S)·(c·W_max / (2^
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -37,6 +38,24 @@ class Sum:
     def __init__(self, parameters: int) -> None:
         self._words = np.zeros(parameters + LANES, dtype=np.int32)
         self.hospitals = 0
+
+    @classmethod
+    def of(cls, words: Words, hospitals: int) -> Self:
+        """Return the sum of `hospitals` updates that was made elsewhere (unmasked), int32 [d + LANES].
+
+        Raises:
+            AggregateOverflow: more hospitals than the ring can hold.
+            EncodingError: a word is larger than so many updates can add up to: the sum was not unmasked rightly.
+        """
+        if hospitals > MAX_HOSPITALS:
+            raise AggregateOverflow(hospitals, MAX_HOSPITALS)
+        bound = hospitals * LIMIT
+        if words.min() < -bound or words.max() > bound:
+            raise EncodingError("aggregate", f"a value is larger than {hospitals} updates can add up to")
+        total = cls(words.size - LANES)
+        total._words = words
+        total.hospitals = hospitals
+        return total
 
     def add(self, words: Words) -> None:
         """Add one hospital's int32 [d + LANES]; more than MAX_HOSPITALS raise AggregateOverflow."""

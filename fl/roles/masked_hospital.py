@@ -1,0 +1,306 @@
+"""The hospital's part of a masked round: keys, shares, mask, agreement, answer, attestation.
+
+Invariant: every secret, every file and every promise is durable in the journal and the outbox before anything derived
+from it leaves; a retry after any crash re-sends the same bytes, and shares are revealed for one set only, ever.
+
+Source: PROTOCOL.md 5, phases 0 to 8, and 13.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fl.crypto import masking
+from fl.crypto.curve import POINT_BYTES
+from fl.crypto.delivery import Parcel, SharePair, bundle_to_bytes, complain, open_shares, own_shares, seal_shares
+from fl.crypto.envelope import MAX_RECIPIENTS, Kind, seal, sealed_size
+from fl.crypto.reveal import answer
+from fl.crypto.roundkeys import RoundKeys
+from fl.protocol.errors import (
+    EquivocationDetected,
+    HashMismatch,
+    MalformedError,
+    MaskReuse,
+    NotInSet,
+    RosterUntrusted,
+    TamperedError,
+)
+from fl.protocol.federation import Federation
+from fl.protocol.names import NO_DIGEST, Address, Blob, Digest
+from fl.protocol.records import (
+    KeysAdvertised,
+    ModelAttested,
+    Record,
+    SetEndorsed,
+    SharesChecked,
+    SharesDealt,
+    SharesRevealed,
+    UpdateCommitted,
+)
+from fl.protocol.round import Phase, Round
+from fl.roles.artefacts import ANSWER_CAP, Reader, digest_of, masked_core, masked_recipients, read_config, read_manifest
+from fl.roles.participants import BUNDLE_CAP, advertised, advertisers, dealers, parcel, participant, participants
+from fl.roles.replay import Tools, replay_round
+from fl.roles.training_thread import Background, Task
+from fl.roles.unmask import check_agreement, check_sharers, statement
+from fl.roles.view import Ports
+from fl.training.quantise import body_bytes, quantise
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Whom a hospital wants beside it before it hides its update in their sum."""
+
+    peers: frozenset[Address] = frozenset()
+    at_least: int = 0
+    """So many of `peers` must be in the roster (h of PROTOCOL.md 5, phase 0)."""
+
+
+NO_TRUST = Trust()
+"""Any roster will do."""
+
+
+class MaskedHospital:
+    """Masked rounds for one hospital."""
+
+    def __init__(self, ports: Ports, reader: Reader, training: Background, trust: Trust) -> None:
+        self._ports = ports
+        self._reader = reader
+        self._training = training
+        self._trust = trust
+        self._account = ports.ledger.account
+
+    def step(self, federation: Federation, current: Round) -> bool:
+        """Do the next thing the round asks of this hospital; False when there is none."""
+        me = self._account
+        if current.phase in (Phase.PROPOSED, Phase.FINAL, Phase.ABORTED):
+            return self._end(federation, current)
+        if me not in current.sharers or self._is_over(current):
+            return False
+        if current.phase in (Phase.AGREE, Phase.UNMASK):
+            return me in current.hospitals and self._agree_and_answer(federation, current)
+        self._begin_training(federation, current)
+        duties: dict[Phase, tuple[bool, Callable[[], bool]]] = {
+            Phase.ADVERTISE: (me in current.advertised, lambda: self._advertise(current)),
+            Phase.SHARE: (me in current.dealt, lambda: self._deal(current)),
+            Phase.COMPLAIN: (me in current.checked, lambda: self._check_shares(current)),
+            Phase.MASK: (me in current.commitments, lambda: self._mask(federation, current)),
+        }
+        done, duty = duties[current.phase]
+        if done:
+            return self._deliver("bundle", current) or self._deliver("update", current)
+        return duty()
+
+    # --- Set-up ------------------------------------------------------------------------------------------------
+
+    def _begin_training(self, federation: Federation, current: Round) -> None:
+        """Phase 0: accept the round, and train beside the set-up."""
+        trusted = sum(account in self._trust.peers for account in current.roster)
+        if trusted < self._trust.at_least:
+            raise RosterUntrusted(trusted, self._trust.at_least)
+        if self._ports.journal.get(_key("update", current)) is None:
+            self._training.begin(current.context, lambda: self._task(federation, current))
+
+    def _task(self, federation: Federation, current: Round) -> Task:
+        config = read_config(current, self._ports.vault)
+        previous = self._reader.model(federation.source, read_manifest(federation.opening, self._ports.vault))
+        self._ports.notify("training", {"round": current.number})
+        return Task(current.number, previous, config.training)
+
+    def _advertise(self, current: Round) -> bool:
+        advert = self._keys(current).advert()
+        self._append(KeysAdvertised(self._account, current.number, advert[:POINT_BYTES], advert[POINT_BYTES:]))
+        self._ports.notify("advertised", {"round": current.number})
+        return True
+
+    def _deal(self, current: Round) -> bool:
+        """Share both secrets among those who advertised."""
+        if not set(current.receivers) <= set(advertisers(current)):
+            raise NotInSet(next(account for account in current.receivers if account not in advertisers(current)))
+        keys = self._keys(current)
+        dealing = keys.dealing()
+        half = len(dealing) // 2
+        bundle = self._promise("bundle", current, lambda: self._bundle(current, keys))
+        commitments = (dealing[:half], dealing[half:])
+        self._append(SharesDealt(self._account, current.number, *commitments, bundle))
+        self._deliver("bundle", current)
+        self._ports.notify("dealt", {"round": current.number})
+        return True
+
+    def _bundle(self, current: Round, keys: RoundKeys) -> bytes:
+        others = [account for account in current.receivers if account != self._account]
+        return bundle_to_bytes([seal_shares(keys, self._outgoing(current, account)) for account in others])
+
+    def _outgoing(self, current: Round, receiver: Address) -> Parcel:
+        """Return the parcel to fill; before dealing, nobody has recorded commitments yet."""
+        return Parcel(current.context, advertised(current, self._account), advertised(current, receiver))
+
+    def _check_shares(self, current: Round) -> bool:
+        """Open every share and complain of the wrong ones."""
+        keys = self._keys(current)
+        complaints = b""
+        for dealer in dealers(current, self._ports.vault):
+            if dealer == self._account or dealer not in current.sharers:
+                continue
+            received = parcel(current, dealer, self._account, self._ports.vault)
+            try:
+                open_shares(received, keys.transport)
+            except (MalformedError, TamperedError) as error:
+                complaints += dealer + complain(received, keys.transport)
+                self._ports.notify("complained", {"round": current.number, "reason": str(error)})
+        self._append(SharesChecked(self._account, current.number, complaints))
+        self._ports.notify("shares checked", {"round": current.number})
+        return True
+
+    # --- Mask --------------------------------------------------------------------------------------------------
+
+    def _mask(self, federation: Federation, current: Round) -> bool:
+        """Mask what was learned, remember it, commit, upload."""
+        if self._ports.journal.get(_key("update", current)) is None and not self._training.done(current.context):
+            return False
+        check_sharers(current, self._ports.vault)
+        digest = self._promise("update", current, lambda: self._masked_file(federation, current))
+        self._ports.outbox.get(digest, sealed_size(body_bytes(current.terms.parameters), MAX_RECIPIENTS))
+        self._append(UpdateCommitted(self._account, current.number, digest))
+        self._ports.notify("committed", {"round": current.number})
+        self._deliver("update", current)
+        return True
+
+    def _masked_file(self, federation: Federation, current: Round) -> Blob:
+        context = current.mask_context
+        if self._ports.journal.once(_key("masked", current), context) != context:
+            raise MaskReuse(self._account)
+        learned, metrics = self._training.result(current.context)
+        self._ports.notify(
+            "trained", {"round": current.number, "samples": metrics.samples, "loss": round(metrics.loss, 4)}
+        )
+        config = read_config(current, self._ports.vault)
+        previous = self._reader.model(federation.source, read_manifest(federation.opening, self._ports.vault))
+        with self._ports.watch("quantise"):
+            words = quantise(previous, learned, metrics, config)
+        with self._ports.watch("mask"):
+            parts = participants(current, current.sharers)
+            masks = masking.hospital_masks(self._keys(current), self._account, parts, Digest(context))
+            body = masking.to_bytes(masking.apply(words, masks))
+        with self._ports.watch("seal"):
+            core = masked_core(current, self._account, Kind.MASKED)
+            return seal(core, masked_recipients(current, federation.book), body)
+
+    # --- Agree and unmask --------------------------------------------------------------------------------------
+
+    def _agree_and_answer(self, federation: Federation, current: Round) -> bool:
+        if self._account not in current.endorsed:
+            return self._endorse(current)
+        if current.phase == Phase.UNMASK and self._account not in current.revealed:
+            return self._reveal(federation, current)
+        return self._deliver("answer", current)
+
+    def _endorse(self, current: Round) -> bool:
+        """Sign the frozen set, once per round, ever."""
+        self._check_set(current)
+        signature = self._ports.endorser.endorse(statement(current))
+        self._append(SetEndorsed(self._account, current.number, current.set_digest, signature))
+        self._ports.notify("endorsed", {"round": current.number})
+        return True
+
+    def _check_set(self, current: Round) -> None:
+        promised = Digest(self._ports.journal.get(_key("update", current)) or NO_DIGEST)
+        if promised != current.commitments[self._account]:
+            raise HashMismatch(current.commitments[self._account], promised)
+        kept = self._ports.journal.once(_key("set", current), current.set_digest)
+        if kept != current.set_digest:
+            raise EquivocationDetected(kept, current.set_digest)
+
+    def _reveal(self, federation: Federation, current: Round) -> bool:
+        """Reveal one share per hospital, after enough others signed the same set."""
+        self._check_set(current)
+        check_agreement(current, self._ports.endorser, self._ports.vault)
+        digest = self._promise("answer", current, lambda: self._answer_file(federation, current))
+        self._append(SharesRevealed(self._account, current.number, current.set_digest, digest))
+        self._deliver("answer", current)
+        self._ports.notify("revealed", {"round": current.number})
+        return True
+
+    def _answer_file(self, federation: Federation, current: Round) -> Blob:
+        keys = self._keys(current)
+        held: dict[Address, SharePair] = {}
+        for dealer in current.sharers:
+            if dealer == self._account:
+                held[dealer] = own_shares(keys, participant(current, dealer).index)
+            else:
+                held[dealer] = open_shares(parcel(current, dealer, self._account, self._ports.vault), keys.transport)
+        body = answer(held, participants(current, current.sharers), frozenset(current.hospitals))
+        core = masked_core(current, self._account, Kind.UNMASK)
+        return seal(core, masked_recipients(current, federation.book), body)
+
+    # --- End ---------------------------------------------------------------------------------------------------
+
+    def _end(self, federation: Federation, current: Round) -> bool:
+        """Attest a proposal; erase the round's secrets once it ended."""
+        if current.ended:
+            secret = _key("keys", current)
+            if self._ports.journal.get(secret) is None:
+                return False
+            self._ports.journal.erase(secret)
+            return True
+        if self._account not in current.hospitals or self._account in current.attestations:
+            return False
+        if self._ports.journal.get(_key("refused", current)) is not None:
+            return False
+        manifest = read_manifest(federation.opening, self._ports.vault)
+        try:
+            previous = self._reader.model(federation.source, manifest)
+            replay_round(current, previous, manifest, Tools(self._reader, *self._ports.replaying))
+            self._reader.model(current, manifest)
+        except (TamperedError, MalformedError) as error:
+            self._ports.journal.once(_key("refused", current), f"{error.name}: {error}".encode())
+            self._ports.notify("refused", {"round": current.number, "reason": str(error)})
+            return True
+        self._append(ModelAttested(self._account, current.number, digest_of(current), NO_DIGEST))
+        self._ports.notify("checked", {"round": current.number})
+        return True
+
+    # --- Promises ----------------------------------------------------------------------------------------------
+
+    def _keys(self, current: Round) -> RoundKeys:
+        """Return the round's keys, drawn once and journalled before anything of them leaves."""
+        key = _key("keys", current)
+        kept = self._ports.journal.get(key)
+        if kept is None:
+            kept = self._ports.journal.once(key, RoundKeys.generate(current.terms.threshold).to_bytes())
+        return RoundKeys.from_bytes(kept)
+
+    def _promise(self, what: str, current: Round, make: Callable[[], Blob]) -> Digest:
+        """Return the digest of the one file of this kind in this round, made and kept now if it was not yet."""
+        key = _key(what, current)
+        kept = self._ports.journal.get(key)
+        if kept is None:
+            file = make()
+            with self._ports.watch("vault"):
+                kept = self._ports.journal.once(key, self._ports.outbox.put(file))
+        return Digest(kept)
+
+    def _deliver(self, what: str, current: Round) -> bool:
+        """Put a promised file into the vault unless it is there; False when there was nothing to do."""
+        kept = self._ports.journal.get(_key(what, current))
+        if kept is None or self._ports.vault.has(Digest(kept)):
+            return False
+        caps = {"bundle": BUNDLE_CAP, "update": body_bytes(current.terms.parameters), "answer": ANSWER_CAP}
+        with self._ports.watch("vault"):
+            self._ports.vault.put(self._ports.outbox.get(Digest(kept), sealed_size(caps[what], MAX_RECIPIENTS)))
+        return True
+
+    def _is_over(self, current: Round) -> bool:
+        """Return whether the phase's deadline has passed: what comes now would be refused."""
+        deadline = current.terms.commit_deadline if current.phase == Phase.MASK else current.step_deadline
+        return self._ports.now() > deadline
+
+    def _append(self, record: Record) -> None:
+        with self._ports.watch("chain"):
+            self._ports.ledger.append(record)
+
+
+def _key(what: str, current: Round) -> str:
+    """Return the journal key of a promise in one round; the context tells consortium, chain and contract apart."""
+    return f"{what}/{current.context.hex()}"

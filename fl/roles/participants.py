@@ -1,0 +1,121 @@
+"""Who may go on in a masked round: what a contract cannot check, checked by everybody alike.
+
+Invariant: pure over ledger and vault, so coordinator, hospitals and auditors come to the same set.
+
+Source: PROTOCOL.md 5, phases 1 to 2b.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fl.crypto.curve import Point
+from fl.crypto.delivery import SEALED_BYTES, Parcel, bundle_from_bytes, uphold
+from fl.crypto.roundkeys import Participant, parse_advert
+from fl.crypto.sharing import Commitments
+from fl.protocol.errors import FalseComplaint, HashMismatch, MalformedError, TamperedError, UnavailableError
+from fl.protocol.masked import COMPLAINT_BYTES
+from fl.protocol.names import Address, address
+from fl.protocol.ports import Vault
+from fl.protocol.round import Round
+from fl.roles.artefacts import read_document
+
+BUNDLE_CAP = 2 + SEALED_BYTES * 1024
+
+
+def advertisers(current: Round) -> tuple[Address, ...]:
+    """Return who advertised two valid keys that nobody advertised before, ascending."""
+    seen: set[Point] = set()
+    valid = []
+    for account, record in current.advertised.items():
+        try:
+            keys = parse_advert(record.mask_key + record.transport_key)
+        except MalformedError:
+            continue
+        if not seen & set(keys):
+            seen |= set(keys)
+            valid.append(account)
+    return tuple(sorted(valid))
+
+
+def dealers(current: Round, vault: Vault) -> tuple[Address, ...]:
+    """Return who dealt shares that can be checked: commitments to the advertised key, and a whole file of parcels."""
+    return tuple(sorted(account for account in current.dealt if _dealt_well(current, account, vault)))
+
+
+def participant(current: Round, account: Address) -> Participant:
+    """Return what the ledger records of a hospital that advertised and dealt, or raise why it cannot be used."""
+    keys, dealt = current.advertised[account], current.dealt[account]
+    return Participant.parse(
+        index_of(current, account),
+        account,
+        keys.mask_key + keys.transport_key,
+        dealt.mask_commitments + dealt.self_commitments,
+        current.terms.threshold,
+    )
+
+
+def advertised(current: Round, account: Address) -> Participant:
+    """Return a hospital as it is known before it dealt: without commitments."""
+    record, nothing = current.advertised[account], Commitments(account, ())
+    keys = parse_advert(record.mask_key + record.transport_key)
+    return Participant(index_of(current, account), account, *keys, nothing, nothing)
+
+
+def participants(current: Round, accounts: Sequence[Address]) -> list[Participant]:
+    """Return several, in the order given."""
+    return [participant(current, account) for account in accounts]
+
+
+def honest(current: Round, vault: Vault) -> frozenset[Address]:
+    """Return who checked its shares and lost no complaint: U2 must lie within.
+
+    A complaint that holds puts the dealer out, a false one the complainant.
+
+    Raises:
+        VaultMissing: a dealer's parcels are gone.
+    """
+    out: set[Address] = set()
+    for complainant, record in current.checked.items():
+        for start in range(0, len(record.complaints), COMPLAINT_BYTES):
+            part = record.complaints[start : start + COMPLAINT_BYTES]
+            dealer = address(part[:20])
+            out.add(dealer if _holds(current, complainant, part, vault) else complainant)
+    return frozenset(current.checked) - out
+
+
+def parcel(current: Round, dealer: Address, receiver: Address, vault: Vault) -> Parcel:
+    """Return what `dealer` sent to `receiver`, as the ledger and the vault have it."""
+    others = [account for account in current.receivers if account != dealer]
+    data = read_document(vault, current.dealt[dealer].bundle_digest, BUNDLE_CAP)
+    sealed = bundle_from_bytes(data, len(others))[others.index(receiver)]
+    return Parcel(current.context, participant(current, dealer), participant(current, receiver), sealed)
+
+
+def index_of(current: Round, account: Address) -> int:
+    """Return a hospital's index for shares: its place in the roster, from 1."""
+    return current.roster.index(account) + 1
+
+
+def _dealt_well(current: Round, account: Address, vault: Vault) -> bool:
+    try:
+        participant(current, account)
+        data = read_document(vault, current.dealt[account].bundle_digest, BUNDLE_CAP)
+        bundle_from_bytes(data, len(current.receivers) - 1)
+    except (MalformedError, TamperedError, UnavailableError):
+        return False
+    return True
+
+
+def _holds(current: Round, complainant: Address, complaint: bytes, vault: Vault) -> bool:
+    """Return whether a complaint is right; one about nobody who dealt is not."""
+    dealer = address(complaint[:20])
+    if dealer not in current.dealt or dealer == complainant:
+        return False
+    try:
+        uphold(complaint[20:], parcel(current, dealer, complainant, vault))
+    except FalseComplaint:
+        return False
+    except HashMismatch:
+        return True  # the parcels are not those that the dealer recorded
+    return True
