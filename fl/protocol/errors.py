@@ -517,6 +517,14 @@ class AuthFailure(TamperedError):
 
 
 @dataclass(eq=False)
+class SignatureInvalid(TamperedError):
+    """A signature is not the one 65-byte form r ‖ s ‖ v of any account's signature (ports.Endorser)."""
+
+    why: str
+    sentence = "The signature is not valid: {why}."
+
+
+@dataclass(eq=False)
 class KeyCommitMismatch(TamperedError):
     """The envelope would open to different contents for different recipients (PROTOCOL.md 4)."""
 

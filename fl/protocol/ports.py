@@ -28,6 +28,23 @@ class Anchor:
     """The federation ledger now in force."""
 
 
+@dataclass(frozen=True)
+class SetStatement:
+    """What a hospital signs about the frozen set of a masked round, once (PROTOCOL.md 5, phase 5)."""
+
+    consortium: bytes
+    """32 bytes."""
+    chain_id: int
+    contract: Address
+    """The federation ledger that holds the round."""
+    round: int
+    mask_context: bytes
+    """ctx2 (round.Round.mask_context), 32 bytes."""
+    set_digest: Digest
+    freeze_block: bytes
+    """Hash of the block that holds RoundFrozen, 32 bytes: on a forked chain it is another."""
+
+
 class Ledger(Protocol):
     """The ordered list of records, seen by one account."""
 
@@ -57,6 +74,20 @@ class Ledger(Protocol):
 
     def wait(self, after: Position | None, timeout_s: float) -> bool:
         """Block until an entry behind `after` exists; False when `timeout_s` passed first."""
+
+
+class Endorser(Protocol):
+    """Signs statements with one account's key, and tells who signed one; needs no chain."""
+
+    def endorse(self, statement: SetStatement) -> bytes:
+        """Return the own account's EIP-712 signature r ‖ s ‖ v, 65 bytes; the same for the same statement."""
+
+    def recover(self, statement: SetStatement, signature: bytes) -> Address:
+        """Return the account that made `signature`; for a signature of another statement that is some other account.
+
+        Raises:
+            SignatureInvalid: not 65 bytes, v not 27 or 28, r or s out of range, s high, or no key fits.
+        """
 
 
 class Vault(Protocol):
