@@ -48,6 +48,10 @@ class AccountKey:
         signed = self._account.sign_transaction(transaction)
         return bytes(signed.raw_transaction), bytes(signed.hash)
 
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Return the deterministic signature (RFC 6979) r ‖ s ‖ v of a 32-byte digest, 65 bytes, low s."""
+        return bytes(self._account.unsafe_sign_hash(digest).signature)
+
     def __repr__(self) -> str:
         return f"AccountKey({self._account.address})"
 

@@ -4,39 +4,24 @@ pragma solidity 0.8.37;
 import {AddressList} from "./AddressList.sol";
 import {IFederationLedger} from "./IFederationLedger.sol";
 import {IKeyAuthority} from "./IKeyAuthority.sol";
+import {MaskedRounds} from "./MaskedRounds.sol";
+import {RoundBook} from "./RoundBook.sol";
 
 /// @title The rules of a federation's rounds on the chain.
-/// @notice The same rules are a pure function in fl/protocol/round.py; tests/vectors/rounds.json binds the two.
-contract FederationLedger is IFederationLedger {
+/// @notice The same rules are a pure function in fl/protocol/rules.py; tests/vectors/rounds.json binds the two. What
+/// sealed and masked rounds share is here, what only masked rounds have is in MaskedRounds.
+contract FederationLedger is MaskedRounds {
     using AddressList for address;
     using AddressList for bytes;
 
-    /// @dev The roster and the frozen set are stored lists (AddressList); the state fills four slots.
-    struct Round {
-        RoundState state;
-        address roster;
-        address frozenSet;
-        mapping(uint256 word => uint256 bits) committed;
-        mapping(address hospital => bytes32 digest) digests;
-        mapping(address auditor => bool made) attestations;
-    }
-
-    uint256 private constant MAX_ROSTER = 1024;
+    uint256 private constant MIN_MASKED = 3;
+    uint256 private constant MAX_STEP_TIMEOUT = type(uint32).max;
     uint256 private constant ENTRY_BYTES = 52;
-
-    /// @inheritdoc IFederationLedger
-    IKeyAuthority public immutable override authority;
 
     /// @inheritdoc IFederationLedger
     IFederationLedger public immutable override predecessor;
 
     bytes32 private immutable _consortium;
-
-    /// @inheritdoc IFederationLedger
-    address public override successor;
-
-    /// @inheritdoc IFederationLedger
-    uint64 public override lastRound;
 
     /// @inheritdoc IFederationLedger
     bool public override opened;
@@ -47,21 +32,13 @@ contract FederationLedger is IFederationLedger {
     /// @inheritdoc IFederationLedger
     bytes32 public override manifest;
 
-    mapping(uint64 round => Round data) private _rounds;
-
-    modifier whileInForce() {
-        if (successor != address(0)) revert LedgerClosed(successor);
-        _;
-    }
-
     /// @notice Begin a ledger; the coordinator opens it with {openFederation}.
     /// @dev Reverts with PredecessorMismatch when the predecessor belongs to another authority.
     /// @param authority_ The consortium's membership and keys.
     /// @param predecessor_ The ledger this one succeeds, of the same authority; or zero.
-    constructor(IKeyAuthority authority_, IFederationLedger predecessor_) {
+    constructor(IKeyAuthority authority_, IFederationLedger predecessor_) RoundBook(authority_) {
         bool first = address(predecessor_) == address(0);
         if (!first && address(predecessor_.authority()) != address(authority_)) revert PredecessorMismatch();
-        authority = authority_;
         predecessor = predecessor_;
         _consortium = authority_.consortium();
     }
@@ -113,19 +90,29 @@ contract FederationLedger is IFederationLedger {
         _requireTerms(terms, roster);
         for (uint256 i = 0; i < roster.length; ++i) _requireHospital(roster[i]);
         lastRound = round;
-        Round storage data = _rounds[round];
-        data.roster = AddressList.store(roster);
-        data.state = RoundState({
-            opener: msg.sender,
-            phase: Phase.OPEN,
-            commitDeadline: terms.commitDeadline,
-            closeDeadline: terms.closeDeadline,
-            minCommitments: terms.minCommitments,
-            attestations: terms.attestations,
-            rosterSize: uint16(roster.length),
+        bool masked = terms.protection == Protection.MASKED;
+        uint16 size = uint16(roster.length);
+        _rounds[round].state = RoundState({
+            phase: masked ? Phase.ADVERTISE : Phase.OPEN,
+            protection: terms.protection,
+            phaseSince: uint64(block.timestamp),
+            stepTimeout: terms.stepTimeout,
+            going: size,
+            stepped: 0,
             committed: 0,
             frozen: 0,
+            endorsed: 0,
+            revealed: 0,
             attested: 0,
+            opener: msg.sender,
+            commitDeadline: terms.commitDeadline,
+            minCommitments: terms.minCommitments,
+            attestations: terms.attestations,
+            rosterList: AddressList.store(roster),
+            closeDeadline: terms.closeDeadline,
+            threshold: terms.threshold,
+            rosterSize: size,
+            setDigest: 0,
             proposedModel: 0
         });
         emit RoundOpened(msg.sender, round, terms, roster, previousModel);
@@ -135,12 +122,14 @@ contract FederationLedger is IFederationLedger {
     function commitUpdate(uint64 round, bytes32 digest) external override whileInForce {
         _requireRole(IKeyAuthority.Role.HOSPITAL);
         Round storage data = _requireRound(round);
-        _requirePhase(round, data, Phase.OPEN);
-        (bool found, uint256 index) = data.roster.load().find(msg.sender);
-        if (!found) revert NotInRoster(msg.sender);
-        if (block.timestamp > data.state.commitDeadline) revert DeadlinePassed(data.state.commitDeadline);
-        if (_isCommitted(data, index)) revert DuplicateCommitment(msg.sender);
-        data.committed[index >> 8] |= 1 << (index & 0xff);
+        Phase phase = _requireEither(round, data, Phase.OPEN, Phase.MASK);
+        (bool found, uint256 index) = _findActor(data, phase, msg.sender);
+        if (!found && phase == Phase.OPEN) revert NotInRoster(msg.sender);
+        if (!found) revert NotInSet(msg.sender);
+        uint64 deadline = data.state.commitDeadline;
+        if (block.timestamp > deadline) revert DeadlinePassed(deadline);
+        if (_isMarked(data, phase, index)) revert DuplicateCommitment(msg.sender);
+        _mark(data, phase, index);
         data.digests[msg.sender] = digest;
         ++data.state.committed;
         emit UpdateCommitted(msg.sender, round, digest);
@@ -148,16 +137,13 @@ contract FederationLedger is IFederationLedger {
 
     /// @inheritdoc IFederationLedger
     function freezeRound(uint64 round, address[] calldata hospitals) external override whileInForce {
-        Round storage data = _requireOpener(round, Phase.OPEN);
-        RoundState memory state = data.state;
-        if (block.timestamp <= state.commitDeadline && state.committed < state.rosterSize) {
-            revert DeadlineNotPassed(state.commitDeadline);
-        }
-        bytes memory entries = _collect(data, hospitals);
-        uint16 count = uint16(hospitals.length);
-        if (count < state.minCommitments) revert BelowThreshold(count, state.minCommitments);
-        data.frozenSet = count == state.rosterSize ? data.roster : AddressList.store(hospitals);
-        data.state.phase = Phase.FROZEN;
+        Round storage data = _requireOpener(round);
+        Phase phase = _requireEither(round, data, Phase.OPEN, Phase.MASK);
+        uint64 deadline = data.state.commitDeadline;
+        bool complete = data.state.committed == data.state.going;
+        if (!complete && block.timestamp <= deadline) revert DeadlineNotPassed(deadline);
+        _choose(data, phase, Phase.FROZEN, hospitals);
+        uint16 count = _requireEnough(data, hospitals);
         data.state.frozen = count;
         bytes32 setDigest = sha256(
             abi.encodePacked(
@@ -167,9 +153,11 @@ contract FederationLedger is IFederationLedger {
                 address(this),
                 round,
                 count,
-                entries
+                _entries(data, hospitals)
             )
         );
+        if (phase == Phase.MASK) data.state.setDigest = setDigest;
+        _enter(data, phase == Phase.MASK ? Phase.AGREE : Phase.FROZEN);
         emit RoundFrozen(msg.sender, round, hospitals, setDigest);
     }
 
@@ -179,17 +167,23 @@ contract FederationLedger is IFederationLedger {
         bytes32 modelDigest,
         bytes32 envelopeDigest
     ) external override whileInForce {
-        Round storage data = _requireOpener(round, Phase.FROZEN);
-        data.state.phase = Phase.PROPOSED;
+        Round storage data = _requireOpener(round);
+        _requireEither(round, data, Phase.FROZEN, Phase.UNMASK);
+        uint16 threshold = data.state.threshold; // 0 in a sealed round
+        if (data.state.revealed < threshold) revert TooFewReveals(data.state.revealed, threshold);
+        _enter(data, Phase.PROPOSED);
         data.state.proposedModel = modelDigest;
         emit ModelProposed(msg.sender, round, modelDigest, envelopeDigest);
     }
 
     /// @inheritdoc IFederationLedger
     function attestModel(uint64 round, bytes32 modelDigest, bytes32 reportDigest) external override whileInForce {
-        _requireRole(IKeyAuthority.Role.AUDITOR);
+        IKeyAuthority.Role role = authority.requireActive(msg.sender);
+        bool hospital = role == IKeyAuthority.Role.HOSPITAL;
+        if (!hospital && role != IKeyAuthority.Role.AUDITOR) revert IKeyAuthority.WrongRole(msg.sender);
         Round storage data = _requireRound(round);
         _requirePhase(round, data, Phase.PROPOSED);
+        if (hospital) _requireReplayer(data);
         bytes32 proposed = data.state.proposedModel;
         if (modelDigest != proposed) revert ModelDigestMismatch(proposed, modelDigest);
         if (data.attestations[msg.sender]) revert DuplicateAttestation(msg.sender);
@@ -200,17 +194,18 @@ contract FederationLedger is IFederationLedger {
 
     /// @inheritdoc IFederationLedger
     function finaliseRound(uint64 round) external override whileInForce {
-        Round storage data = _requireOpener(round, Phase.PROPOSED);
-        bytes memory hospitals = data.frozenSet.load();
-        for (uint256 i = 0; i < hospitals.count(); ++i) {
-            address hospital = hospitals.accountAt(i);
-            if (authority.statusOf(hospital) != IKeyAuthority.Status.ACTIVE) revert RevokedMidRound(hospital);
+        Round storage data = _requireOpener(round);
+        _requirePhase(round, data, Phase.PROPOSED);
+        address[] memory hospitals = _frozenSet(data);
+        for (uint256 i = 0; i < hospitals.length; ++i) {
+            bool active = authority.statusOf(hospitals[i]) == IKeyAuthority.Status.ACTIVE;
+            if (!active) revert RevokedMidRound(hospitals[i]);
         }
-        RoundState memory state = data.state;
-        if (state.attested < state.attestations) revert TooFewAttestations(state.attested, state.attestations);
-        data.state.phase = Phase.FINAL;
-        currentModel = state.proposedModel;
-        emit RoundFinalised(msg.sender, round, state.proposedModel);
+        (uint16 attested, uint16 required) = (data.state.attested, data.state.attestations);
+        if (attested < required) revert TooFewAttestations(attested, required);
+        _enter(data, Phase.FINAL);
+        currentModel = data.state.proposedModel;
+        emit RoundFinalised(msg.sender, round, currentModel);
     }
 
     /// @inheritdoc IFederationLedger
@@ -222,7 +217,7 @@ contract FederationLedger is IFederationLedger {
         if (!running) revert WrongPhase(round, uint8(phase));
         uint64 deadline = data.state.closeDeadline;
         if (msg.sender != data.state.opener && block.timestamp <= deadline) revert DeadlineNotPassed(deadline);
-        data.state.phase = Phase.ABORTED;
+        _enter(data, Phase.ABORTED);
         emit RoundAborted(msg.sender, round, reason);
     }
 
@@ -243,12 +238,17 @@ contract FederationLedger is IFederationLedger {
 
     /// @inheritdoc IFederationLedger
     function rosterOf(uint64 round) external view override returns (address[] memory) {
-        return _unpack(_rounds[round].roster);
+        address list = _rounds[round].state.rosterList;
+        if (list == address(0)) return new address[](0);
+        bytes memory packed = list.load();
+        address[] memory accounts = new address[](packed.count());
+        for (uint256 i = 0; i < accounts.length; ++i) accounts[i] = packed.accountAt(i);
+        return accounts;
     }
 
     /// @inheritdoc IFederationLedger
     function frozenSetOf(uint64 round) external view override returns (address[] memory) {
-        return _unpack(_rounds[round].frozenSet);
+        return _frozenSet(_rounds[round]);
     }
 
     /// @inheritdoc IFederationLedger
@@ -257,55 +257,41 @@ contract FederationLedger is IFederationLedger {
         address hospital
     ) external view override returns (bool made, bytes32 digest) {
         Round storage data = _rounds[round];
-        if (data.roster == address(0)) return (false, 0);
-        (bool found, uint256 index) = data.roster.load().find(hospital);
-        return (found && _isCommitted(data, index), data.digests[hospital]);
+        made = hasActed(round, data.state.protection == Protection.MASKED ? Phase.MASK : Phase.OPEN, hospital);
+        return (made, data.digests[hospital]);
     }
 
     /// @inheritdoc IFederationLedger
-    function hasAttested(uint64 round, address auditor) external view override returns (bool) {
-        return _rounds[round].attestations[auditor];
+    function hasAttested(uint64 round, address member) external view override returns (bool) {
+        return _rounds[round].attestations[member];
     }
 
-    function _requireRole(IKeyAuthority.Role role) private view {
-        if (authority.requireActive(msg.sender) != role) revert IKeyAuthority.WrongRole(msg.sender);
-    }
-
-    /// @dev Role, opener of the last round, round, phase: the order every step of the coordinator is checked in.
-    function _requireOpener(uint64 round, Phase phase) private view returns (Round storage data) {
-        _requireRole(IKeyAuthority.Role.COORDINATOR);
-        address opener = _rounds[lastRound].state.opener;
-        if (opener != address(0) && msg.sender != opener) revert IKeyAuthority.WrongRole(msg.sender);
-        data = _requireRound(round);
-        _requirePhase(round, data, phase);
-    }
-
-    function _requireRound(uint64 round) private view returns (Round storage data) {
-        if (round != lastRound) revert WrongRound(lastRound, round);
-        return _rounds[round];
-    }
-
-    function _requirePhase(uint64 round, Round storage data, Phase phase) private view {
-        if (data.state.phase != phase) revert WrongPhase(round, uint8(data.state.phase));
-    }
-
-    /// @dev A round that was not opened here (0, or the predecessor's last) counts as ended.
-    function _requireEnded(uint64 round) private view {
-        Phase phase = _rounds[round].state.phase;
-        bool ended = phase == Phase.NONE || phase == Phase.FINAL || phase == Phase.ABORTED;
-        if (!ended) revert RoundStillOpen(round);
+    /// @inheritdoc IFederationLedger
+    function hasActed(uint64 round, Phase phase, address hospital) public view override returns (bool) {
+        Round storage data = _rounds[round];
+        if (data.state.rosterList == address(0)) return false;
+        (bool found, uint256 index) = data.state.rosterList.load().find(hospital);
+        return found && _isMarked(data, phase, index);
     }
 
     function _requireTerms(Terms calldata terms, address[] calldata roster) private view {
-        bool coherent = terms.protection == Protection.SEALED &&
-            terms.minCommitments >= 1 &&
-            terms.minCommitments <= roster.length &&
-            roster.length <= MAX_ROSTER &&
+        uint256 count = roster.length;
+        bool coherent = terms.minCommitments >= 1 &&
+            terms.minCommitments <= count &&
+            count <= MAX_ROSTER &&
             terms.attestations >= 1 &&
             terms.parameters >= 1 &&
             block.timestamp < terms.commitDeadline &&
             terms.commitDeadline < terms.closeDeadline;
-        for (uint256 i = 1; coherent && i < roster.length; ++i) coherent = roster[i - 1] < roster[i];
+        if (terms.protection == Protection.MASKED) {
+            bool majority = count >= MIN_MASKED &&
+                count < 2 * uint256(terms.threshold) &&
+                terms.threshold <= terms.minCommitments;
+            coherent = coherent && majority && terms.stepTimeout >= 1 && terms.stepTimeout <= MAX_STEP_TIMEOUT;
+        } else {
+            coherent = coherent && terms.protection == Protection.SEALED && terms.threshold == 0;
+        }
+        for (uint256 i = 1; coherent && i < count; ++i) coherent = roster[i - 1] < roster[i];
         if (!coherent) revert TermsInvalid();
     }
 
@@ -315,18 +301,28 @@ contract FederationLedger is IFederationLedger {
         if (!eligible) revert NotInRoster(account);
     }
 
-    /// @dev Walks the set and the roster side by side, both ascending, and returns (hospital[20] ‖ digest[32])*.
-    function _collect(Round storage data, address[] calldata hospitals) private view returns (bytes memory entries) {
-        bytes memory roster = data.roster.load();
-        uint256 size = roster.count();
+    /// @dev A hospital attests what it could replay: a masked round in whose sum its own update is.
+    function _requireReplayer(Round storage data) private view {
+        if (data.state.protection != Protection.MASKED) revert IKeyAuthority.WrongRole(msg.sender);
+        (bool found, ) = _findActor(data, Phase.PROPOSED, msg.sender);
+        if (!found) revert NotInSet(msg.sender);
+    }
+
+    function _frozenSet(Round storage data) private view returns (address[] memory hospitals) {
+        hospitals = new address[](data.state.frozen);
+        if (hospitals.length == 0) return hospitals;
+        bytes memory roster = data.state.rosterList.load();
         uint256 index = 0;
+        for (uint256 i = 0; i < hospitals.length; ++index) {
+            if (_isMarked(data, Phase.FROZEN, index)) hospitals[i++] = roster.accountAt(index);
+        }
+    }
+
+    /// @dev Returns (hospital[20] ‖ digest[32])*.
+    function _entries(Round storage data, address[] calldata hospitals) private view returns (bytes memory entries) {
         entries = new bytes(hospitals.length * ENTRY_BYTES);
         for (uint256 i = 0; i < hospitals.length; ++i) {
             address hospital = hospitals[i];
-            while (index < size && roster.accountAt(index) < hospital) ++index;
-            bool listed = index < size && roster.accountAt(index) == hospital && _isCommitted(data, index);
-            if (!listed) revert SetMismatch(hospital);
-            ++index;
             bytes32 digest = data.digests[hospital];
             // solhint-disable-next-line no-inline-assembly
             assembly ("memory-safe") {
@@ -335,16 +331,5 @@ contract FederationLedger is IFederationLedger {
                 mstore(add(entry, 20), digest)
             }
         }
-    }
-
-    function _isCommitted(Round storage data, uint256 index) private view returns (bool) {
-        return (data.committed[index >> 8] >> (index & 0xff)) & 1 == 1;
-    }
-
-    function _unpack(address pointer) private view returns (address[] memory accounts) {
-        if (pointer == address(0)) return accounts;
-        bytes memory packed = pointer.load();
-        accounts = new address[](packed.count());
-        for (uint256 i = 0; i < accounts.length; ++i) accounts[i] = packed.accountAt(i);
     }
 }

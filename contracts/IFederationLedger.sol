@@ -8,7 +8,8 @@ import {IKeyAuthority} from "./IKeyAuthority.sol";
 /// records: fl/protocol/records.py has one dataclass of the same name and field order per event, and
 /// fl/protocol/errors.py one leaf per custom error. Every function that changes state reverts first with LedgerClosed
 /// after a hand-over, then with UnknownSender, RevokedSender or WrongRole (declared in IKeyAuthority), then with the
-/// rest in the order its documentation gives. Source: PROTOCOL.md 5 and 5S.
+/// rest in the order its documentation gives. Bytes that only hospitals and auditors can judge (points, shares,
+/// complaints, signatures) are in events alone; the ledger checks their lengths. Source: PROTOCOL.md 5 and 5S.
 interface IFederationLedger {
     /// @notice What hides one hospital's update during a round. The numbers are those of `names.Protection`.
     enum Protection {
@@ -17,9 +18,9 @@ interface IFederationLedger {
         SEALED
     }
 
-    /// @notice Where a round stands.
-    /// @dev A sealed round is OPEN, FROZEN, PROPOSED, FINAL. The phases between are kept for masked rounds
-    /// (PROTOCOL.md 5), which the next version of this contract brings; their numbers never change.
+    /// @notice Where a round stands. The numbers are those of `round.Phase`; they never change.
+    /// @dev A sealed round is OPEN, FROZEN, PROPOSED, FINAL; a masked one ADVERTISE, SHARE, COMPLAIN, MASK, AGREE,
+    /// UNMASK, PROPOSED, FINAL. ABORTED ends either from any phase before FINAL.
     enum Phase {
         NONE,
         OPEN,
@@ -36,46 +37,72 @@ interface IFederationLedger {
     }
 
     /// @notice On what conditions a round runs.
-    /// @param protection SEALED; MASKED is refused until the version that brings it.
+    /// @param protection MASKED or SEALED.
     /// @param minCommitments Fewer commitments than this cannot be frozen.
     /// @param attestations How many attestations make a proposal final.
+    /// @param threshold How many hospitals of a masked round must endorse the set and reveal shares; 0 in a sealed one.
     /// @param parameters Number of model parameters.
     /// @param configDigest SHA-256 of the round's configuration document.
+    /// @param stepTimeout Seconds from the start of a phase to its deadline, in the phases of a masked round that name
+    /// no other.
     /// @param commitDeadline Seconds since 1970; the last moment to commit.
     /// @param closeDeadline Seconds since 1970; after it any member may abort an unfinished round.
     struct Terms {
         Protection protection;
         uint16 minCommitments;
         uint16 attestations;
+        uint16 threshold;
         uint64 parameters;
         bytes32 configDigest;
+        uint64 stepTimeout;
         uint64 commitDeadline;
         uint64 closeDeadline;
     }
 
     /// @notice The state of one round.
-    /// @param opener The coordinator that opened it.
+    /// @dev Ordered so that it fills five slots and a hospital's step writes to the first one only.
     /// @param phase Where it stands.
-    /// @param commitDeadline As in its terms.
-    /// @param closeDeadline As in its terms.
-    /// @param minCommitments As in its terms.
-    /// @param attestations As in its terms.
-    /// @param rosterSize Hospitals in the roster.
+    /// @param protection As in its terms.
+    /// @param phaseSince Seconds since 1970 of the block that began the phase.
+    /// @param stepTimeout As in its terms.
+    /// @param going Hospitals that go on after the last closed set-up phase; the whole roster before.
+    /// @param stepped Hospitals that did what the set-up phase at hand asks.
     /// @param committed Commitments so far.
     /// @param frozen Hospitals in the frozen set.
+    /// @param endorsed Endorsements of the frozen set so far.
+    /// @param revealed Hospitals that revealed their shares so far.
     /// @param attested Attestations so far.
+    /// @param opener The coordinator that opened it.
+    /// @param commitDeadline As in its terms.
+    /// @param minCommitments As in its terms.
+    /// @param attestations As in its terms.
+    /// @param rosterList The contract that holds its roster (AddressList).
+    /// @param closeDeadline As in its terms.
+    /// @param threshold As in its terms.
+    /// @param rosterSize Hospitals in the roster.
+    /// @param setDigest Digest of the frozen set of a masked round; zero before and in a sealed round.
     /// @param proposedModel Digest of the proposed model; zero before.
     struct RoundState {
-        address opener;
         Phase phase;
-        uint64 commitDeadline;
-        uint64 closeDeadline;
-        uint16 minCommitments;
-        uint16 attestations;
-        uint16 rosterSize;
+        Protection protection;
+        uint64 phaseSince;
+        uint64 stepTimeout;
+        uint16 going;
+        uint16 stepped;
         uint16 committed;
         uint16 frozen;
+        uint16 endorsed;
+        uint16 revealed;
         uint16 attested;
+        address opener;
+        uint64 commitDeadline;
+        uint16 minCommitments;
+        uint16 attestations;
+        address rosterList;
+        uint64 closeDeadline;
+        uint16 threshold;
+        uint16 rosterSize;
+        bytes32 setDigest;
         bytes32 proposedModel;
     }
 
@@ -109,7 +136,41 @@ interface IFederationLedger {
         bytes32 previousModel
     );
 
-    /// @notice A hospital recorded the digest of its sealed update.
+    /// @notice A hospital advertised its two keys of one masked round.
+    /// @param sender The hospital.
+    /// @param round The round.
+    /// @param maskKey Compressed P-256 point S_i, 33 bytes.
+    /// @param transportKey Compressed P-256 point E_i, 33 bytes.
+    event KeysAdvertised(address indexed sender, uint64 indexed round, bytes maskKey, bytes transportKey);
+
+    /// @notice A hospital dealt shares of its round secrets.
+    /// @param sender The hospital.
+    /// @param round The round.
+    /// @param maskCommitments Feldman vector A_i: as many compressed points as the threshold, 33 bytes each.
+    /// @param selfCommitments Feldman vector B_i, alike.
+    /// @param bundleDigest SHA-256 of the file with one sealed share per hospital.
+    event SharesDealt(
+        address indexed sender,
+        uint64 indexed round,
+        bytes maskCommitments,
+        bytes selfCommitments,
+        bytes32 bundleDigest
+    );
+
+    /// @notice A hospital checked every share it was dealt.
+    /// @param sender The hospital.
+    /// @param round The round.
+    /// @param complaints Complaints in a row, 117 bytes each; empty when it found all shares right.
+    event SharesChecked(address indexed sender, uint64 indexed round, bytes complaints);
+
+    /// @notice The coordinator ended a set-up phase and fixed who goes on.
+    /// @param sender The coordinator.
+    /// @param round The round.
+    /// @param phase The phase that ended.
+    /// @param hospitals Ascending subset of those who did what the phase asked.
+    event PhaseClosed(address indexed sender, uint64 indexed round, uint8 phase, address[] hospitals);
+
+    /// @notice A hospital recorded the digest of its update, sealed or masked.
     /// @param sender The hospital.
     /// @param round The round.
     /// @param digest SHA-256 of the envelope.
@@ -122,6 +183,20 @@ interface IFederationLedger {
     /// @param setDigest SHA-256 over the set, see {freezeRound}.
     event RoundFrozen(address indexed sender, uint64 indexed round, address[] hospitals, bytes32 setDigest);
 
+    /// @notice A hospital signed the frozen set, once.
+    /// @param sender The hospital.
+    /// @param round The round.
+    /// @param setDigest Digest of the frozen set.
+    /// @param signature EIP-712 signature r ‖ s ‖ v of the hospital's SetStatement (chain/signing.py), 65 bytes.
+    event SetEndorsed(address indexed sender, uint64 indexed round, bytes32 setDigest, bytes signature);
+
+    /// @notice A hospital revealed one share per hospital that dealt.
+    /// @param sender The hospital.
+    /// @param round The round.
+    /// @param setDigest Digest of the frozen set.
+    /// @param digest SHA-256 of the file with its shares.
+    event SharesRevealed(address indexed sender, uint64 indexed round, bytes32 setDigest, bytes32 digest);
+
     /// @notice The coordinator proposed the next global model.
     /// @param sender The coordinator.
     /// @param round The round.
@@ -129,11 +204,11 @@ interface IFederationLedger {
     /// @param envelopeDigest SHA-256 of its envelope.
     event ModelProposed(address indexed sender, uint64 indexed round, bytes32 modelDigest, bytes32 envelopeDigest);
 
-    /// @notice An auditor replayed the round and got the same model.
-    /// @param sender The auditor.
+    /// @notice An auditor, or a hospital of a masked round's frozen set, replayed the round and got the same model.
+    /// @param sender The auditor or hospital.
     /// @param round The round.
     /// @param modelDigest Digest of the model.
-    /// @param reportDigest SHA-256 of the auditor's report document, or zero.
+    /// @param reportDigest SHA-256 of its report document, or zero.
     event ModelAttested(address indexed sender, uint64 indexed round, bytes32 modelDigest, bytes32 reportDigest);
 
     /// @notice The proposed model is now the global model.
@@ -191,20 +266,20 @@ interface IFederationLedger {
     /// @param account The hospital.
     error DuplicateCommitment(address account);
 
-    /// @notice One attestation per auditor and round.
-    /// @param account The auditor.
+    /// @notice One attestation per member and round.
+    /// @param account The auditor or hospital.
     error DuplicateAttestation(address account);
 
     /// @notice The deadline of the phase is over.
     /// @param deadline Seconds since 1970.
     error DeadlinePassed(uint64 deadline);
 
-    /// @notice Not every hospital committed, and the deadline is still ahead.
+    /// @notice Not everybody who may has acted yet, and the deadline is still ahead.
     /// @param deadline Seconds since 1970.
     error DeadlineNotPassed(uint64 deadline);
 
-    /// @notice The set to freeze is not an ascending subset of the hospitals that committed.
-    /// @param account The first hospital out of order or without a commitment.
+    /// @notice The set is not an ascending subset of the hospitals that did what the phase asked.
+    /// @param account The first hospital out of order or not among them.
     error SetMismatch(address account);
 
     /// @notice Fewer hospitals than the terms demand.
@@ -221,6 +296,33 @@ interface IFederationLedger {
     /// @param expected The digest on this ledger.
     /// @param actual The digest given.
     error ModelDigestMismatch(bytes32 expected, bytes32 actual);
+
+    /// @notice A hospital does each step of a masked round once.
+    /// @param account The hospital.
+    error DuplicateStep(address account);
+
+    /// @notice The hospital was left out earlier in the round.
+    /// @param account The hospital.
+    error NotInSet(address account);
+
+    /// @notice A field has another length than the terms imply.
+    /// @param expected Bytes implied.
+    /// @param actual Bytes given.
+    error LengthInvalid(uint256 expected, uint256 actual);
+
+    /// @notice Two sets are being endorsed or revealed where the protocol knows one.
+    /// @param expected Digest of the frozen set.
+    /// @param actual The digest given.
+    error EquivocationDetected(bytes32 expected, bytes32 actual);
+
+    /// @notice One reveal per hospital and round, ever: a second one would unmask an update.
+    /// @param account The hospital.
+    error RevealConflict(address account);
+
+    /// @notice Fewer hospitals revealed their shares than the threshold.
+    /// @param actual How many did.
+    /// @param required The threshold.
+    error TooFewReveals(uint16 actual, uint16 required);
 
     /// @notice A hospital of the round was revoked before the round was final; the round must be aborted.
     /// @param account The hospital.
@@ -243,18 +345,63 @@ interface IFederationLedger {
 
     /// @notice Open the next round.
     /// @dev By the coordinator. Reverts, in this order: FederationNotOpened; RoundStillOpen; WrongRound;
-    /// ModelDigestMismatch(current, previousModel); TermsInvalid unless protection is SEALED,
-    /// 1 <= minCommitments <= roster size <= 1024, attestations >= 1, parameters >= 1,
-    /// now < commitDeadline < closeDeadline, and the roster is strictly ascending; NotInRoster for the first account
-    /// that is not an active hospital with a key. Emits {RoundOpened}.
+    /// ModelDigestMismatch(current, previousModel); TermsInvalid unless 1 <= minCommitments <= roster size <= 1024,
+    /// attestations >= 1, parameters >= 1, now < commitDeadline < closeDeadline, the roster is strictly ascending, and
+    /// either protection is SEALED and threshold = 0, or protection is MASKED, roster size >= 3,
+    /// roster size < 2 * threshold <= 2 * minCommitments and 1 <= stepTimeout < 2^32; NotInRoster for the first
+    /// account that is not an active hospital with a key. A masked round begins in ADVERTISE, a sealed one in OPEN.
+    /// Emits {RoundOpened}.
     /// @param round The last round plus one.
     /// @param terms Its conditions.
     /// @param roster Its hospitals in ascending order.
     /// @param previousModel Digest of the current model.
     function openRound(uint64 round, Terms calldata terms, address[] calldata roster, bytes32 previousModel) external;
 
-    /// @notice Record the digest of the sender's sealed update.
-    /// @dev By a hospital. Reverts, in this order: WrongRound; WrongPhase unless OPEN; NotInRoster; DeadlinePassed;
+    /// @notice Advertise the sender's two keys of a masked round.
+    /// @dev By a hospital. Reverts, in this order: WrongRound; WrongPhase unless ADVERTISE; NotInSet unless in the
+    /// roster; DeadlinePassed after phaseSince + stepTimeout; DuplicateStep; LengthInvalid. Emits {KeysAdvertised}.
+    /// @param round The round.
+    /// @param maskKey Compressed P-256 point S_i, 33 bytes.
+    /// @param transportKey Compressed P-256 point E_i, 33 bytes.
+    function advertiseKeys(uint64 round, bytes calldata maskKey, bytes calldata transportKey) external;
+
+    /// @notice Deal shares of the sender's round secrets.
+    /// @dev By a hospital. Reverts, in this order: WrongRound; WrongPhase unless SHARE; NotInSet unless it goes on
+    /// after ADVERTISE; DeadlinePassed after phaseSince + stepTimeout; DuplicateStep; LengthInvalid unless both vectors
+    /// have 33 * threshold bytes. Emits {SharesDealt}.
+    /// @param round The round.
+    /// @param maskCommitments Feldman vector A_i.
+    /// @param selfCommitments Feldman vector B_i.
+    /// @param bundleDigest SHA-256 of the file with one sealed share per hospital.
+    function dealShares(
+        uint64 round,
+        bytes calldata maskCommitments,
+        bytes calldata selfCommitments,
+        bytes32 bundleDigest
+    ) external;
+
+    /// @notice State that the sender checked every share it was dealt.
+    /// @dev By a hospital. Reverts, in this order: WrongRound; WrongPhase unless COMPLAIN; NotInSet unless it goes on
+    /// after SHARE; DeadlinePassed after phaseSince + stepTimeout; DuplicateStep; LengthInvalid(multiple of 117 below,
+    /// length) for a part of a complaint. Emits {SharesChecked}.
+    /// @param round The round.
+    /// @param complaints Complaints in a row, 117 bytes each; empty when all shares are right.
+    function checkShares(uint64 round, bytes calldata complaints) external;
+
+    /// @notice End a set-up phase of a masked round and fix who goes on.
+    /// @dev By the coordinator. Reverts, in this order: WrongRole unless the sender opened the last round; WrongRound;
+    /// WrongPhase unless the round is in `phase` and that is ADVERTISE, SHARE or COMPLAIN; DeadlineNotPassed up to and
+    /// including phaseSince + stepTimeout unless all who may have acted; SetMismatch for the first hospital out of
+    /// ascending order or that did not act; BelowThreshold(count, minCommitments). Moves on to SHARE, COMPLAIN or MASK.
+    /// Emits {PhaseClosed}.
+    /// @param round The round.
+    /// @param phase The phase to end.
+    /// @param hospitals Ascending subset of those who acted.
+    function closePhase(uint64 round, uint8 phase, address[] calldata hospitals) external;
+
+    /// @notice Record the digest of the sender's update, sealed or masked.
+    /// @dev By a hospital. Reverts, in this order: WrongRound; WrongPhase unless OPEN or MASK; NotInRoster in a sealed
+    /// round, NotInSet in a masked one unless it goes on after COMPLAIN; DeadlinePassed after the commit deadline;
     /// DuplicateCommitment. Commitments are keyed by (round, sender), never by digest: copying another hospital's
     /// digest blocks nobody. Emits {UpdateCommitted}.
     /// @param round The round.
@@ -263,27 +410,49 @@ interface IFederationLedger {
 
     /// @notice Fix the hospitals whose updates are summed.
     /// @dev By the coordinator. Reverts, in this order: WrongRole unless the sender opened the last round; WrongRound;
-    /// WrongPhase unless OPEN; DeadlineNotPassed up to and including the commit deadline unless the whole roster
-    /// committed; SetMismatch for the first hospital out of ascending order or without a commitment; BelowThreshold.
+    /// WrongPhase unless OPEN or MASK; DeadlineNotPassed up to and including the commit deadline unless all who may
+    /// have committed; SetMismatch for the first hospital out of ascending order or without a commitment;
+    /// BelowThreshold. A sealed round moves on to FROZEN, a masked one to AGREE.
     /// setDigest = SHA-256("BAFL/1/set3" ‖ consortium[32] ‖ chainId u64 ‖ this[20] ‖ round u64 ‖ count u16 ‖
     /// (hospital[20] ‖ digest[32])*). Emits {RoundFrozen}.
     /// @param round The round.
     /// @param hospitals Ascending subset of the hospitals that committed.
     function freezeRound(uint64 round, address[] calldata hospitals) external;
 
+    /// @notice Endorse the frozen set of a masked round.
+    /// @dev By a hospital of the frozen set. Reverts, in this order: WrongRound; WrongPhase unless AGREE or UNMASK;
+    /// NotInSet; DeadlinePassed after phaseSince + stepTimeout; EquivocationDetected(frozen, setDigest); DuplicateStep;
+    /// LengthInvalid(65, length). The threshold-th endorsement moves the round from AGREE to UNMASK.
+    /// Emits {SetEndorsed}.
+    /// @param round The round.
+    /// @param setDigest Digest of the frozen set.
+    /// @param signature EIP-712 signature r ‖ s ‖ v, 65 bytes; hospitals and auditors verify it.
+    function endorseSet(uint64 round, bytes32 setDigest, bytes calldata signature) external;
+
+    /// @notice Record the file with the sender's shares of a masked round.
+    /// @dev By a hospital of the frozen set. Reverts, in this order: WrongRound; WrongPhase unless UNMASK; NotInSet;
+    /// DeadlinePassed after phaseSince + stepTimeout; EquivocationDetected(frozen, setDigest); RevealConflict.
+    /// Emits {SharesRevealed}.
+    /// @param round The round.
+    /// @param setDigest Digest of the frozen set.
+    /// @param digest SHA-256 of the file.
+    function revealShares(uint64 round, bytes32 setDigest, bytes32 digest) external;
+
     /// @notice Propose the next global model.
     /// @dev By the coordinator. Reverts, in this order: WrongRole unless the sender opened the last round; WrongRound;
-    /// WrongPhase unless FROZEN. Emits {ModelProposed}.
+    /// WrongPhase unless FROZEN or UNMASK; TooFewReveals(revealed, threshold) in a masked round.
+    /// Emits {ModelProposed}.
     /// @param round The round.
     /// @param modelDigest Digest of the model.
     /// @param envelopeDigest SHA-256 of its envelope.
     function proposeModel(uint64 round, bytes32 modelDigest, bytes32 envelopeDigest) external;
 
     /// @notice State that replaying the round gives the proposed model.
-    /// @dev By an auditor. Reverts, in this order: WrongRound; WrongPhase unless PROPOSED;
+    /// @dev By an auditor or a hospital. Reverts, in this order: WrongRound; WrongPhase unless PROPOSED; for a
+    /// hospital WrongRole in a sealed round and NotInSet outside the frozen set of a masked one;
     /// ModelDigestMismatch(proposed, modelDigest); DuplicateAttestation. Emits {ModelAttested}.
     /// @param round The round.
-    /// @param modelDigest Digest of the model that the auditor got.
+    /// @param modelDigest Digest of the model that the sender got.
     /// @param reportDigest SHA-256 of its report document, or zero.
     function attestModel(uint64 round, bytes32 modelDigest, bytes32 reportDigest) external;
 
@@ -331,11 +500,19 @@ interface IFederationLedger {
     /// @return digest SHA-256 of its envelope.
     function commitmentOf(uint64 round, address hospital) external view returns (bool made, bytes32 digest);
 
-    /// @notice Whether an auditor attested a round.
+    /// @notice Whether a hospital did what a phase of a round asks: advertise, deal, check, commit, endorse, reveal.
+    /// @dev After ADVERTISE, SHARE and COMPLAIN are closed: whether it was among those who go on.
     /// @param round The round.
-    /// @param auditor The auditor.
+    /// @param phase The phase; FROZEN stands for being in the frozen set.
+    /// @param hospital The hospital.
     /// @return Whether it did.
-    function hasAttested(uint64 round, address auditor) external view returns (bool);
+    function hasActed(uint64 round, Phase phase, address hospital) external view returns (bool);
+
+    /// @notice Whether a member attested a round.
+    /// @param round The round.
+    /// @param member The auditor or hospital.
+    /// @return Whether it did.
+    function hasAttested(uint64 round, address member) external view returns (bool);
 
     /// @notice The consortium's membership and keys.
     /// @return The contract.

@@ -54,6 +54,8 @@ from fl.protocol.round import MAY, NEXT, Phase, Proposal, Round, set_digest
 MAX_ROSTER = 1024
 MIN_MASKED = 3
 """Fewer hospitals cannot hide one update in a sum; two use a sealed round."""
+MAX_STEP_TIMEOUT_S = 2**32 - 1
+"""136 years; the contract's deadlines are u64 and must not overflow."""
 
 
 def advance(current: Round, entry: Entry, book: KeyBook) -> Round:
@@ -107,8 +109,9 @@ def check_terms(opened: RoundOpened, now: int) -> None:
     terms, roster = opened.terms, opened.roster
     count = len(roster)
     majority = count >= MIN_MASKED and count < 2 * terms.threshold <= 2 * terms.min_commitments
+    in_time = 1 <= terms.step_timeout <= MAX_STEP_TIMEOUT_S
     ok = (
-        (majority and terms.step_timeout >= 1 if terms.protection == Protection.MASKED else terms.threshold == 0)
+        (majority and in_time if terms.protection == Protection.MASKED else terms.threshold == 0)
         and 1 <= terms.min_commitments <= len(roster) <= MAX_ROSTER
         and terms.attestations >= 1
         and terms.parameters >= 1

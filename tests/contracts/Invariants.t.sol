@@ -40,8 +40,10 @@ contract Anybody {
             protection: IFederationLedger.Protection.SEALED,
             minCommitments: need % 5,
             attestations: need % 3,
+            threshold: 0,
             parameters: 1,
             configDigest: 0,
+            stepTimeout: 0,
             commitDeadline: uint64(block.timestamp + 50),
             closeDeadline: uint64(block.timestamp + 100)
         });

@@ -147,8 +147,10 @@ contract LimitsTest {
                 protection: IFederationLedger.Protection.SEALED,
                 minCommitments: minCommitments,
                 attestations: 1,
+                threshold: 0,
                 parameters: 1,
                 configDigest: 0,
+                stepTimeout: 0,
                 commitDeadline: uint64(block.timestamp + 100),
                 closeDeadline: uint64(block.timestamp + 200)
             });

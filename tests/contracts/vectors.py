@@ -39,6 +39,8 @@ class Scene:
     successor: Callable[[], Address]
     start: int
     """Seconds since 1970 at which the case begins."""
+    frozen: Callable[[], Digest] = lambda: NO_DIGEST
+    """The digest of the round's frozen set."""
 
     def address(self, name: str) -> Address:
         if name == "successor":
@@ -73,6 +75,8 @@ def expected_fields(step: Mapping[str, Any], scene: Scene) -> list[object]:
 
 
 def _fact(text: str, scene: Scene) -> object:
+    if text == "frozen":
+        return scene.frozen()
     if text.startswith("0x"):
         return bytes.fromhex(text[2:])
     if text.startswith("+"):
@@ -85,6 +89,8 @@ def _value(hint: Any, value: Any, scene: Scene) -> Any:
         return _terms(value, scene)
     if hint is Address:
         return value if isinstance(value, bytes) else scene.address(value)
+    if value == "frozen":
+        return scene.frozen()
     if hint is Role:
         return Role(value)
     if isinstance(value, list):
@@ -97,8 +103,10 @@ def _terms(value: Mapping[str, Any], scene: Scene) -> Terms:
         protection=Protection(value["protection"]),
         min_commitments=value["minCommitments"],
         attestations=value["attestations"],
+        threshold=value["threshold"],
         parameters=value["parameters"],
         config_digest=Digest(bytes.fromhex(value["configDigest"][2:])),
+        step_timeout=value["stepTimeout"],
         commit_deadline=scene.start + value["commitDeadline"],
         close_deadline=scene.start + value["closeDeadline"],
     )

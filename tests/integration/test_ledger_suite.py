@@ -22,7 +22,7 @@ from fl.crypto.keys import verify_possession
 from fl.protocol import errors
 from fl.protocol.errors import DuplicateCommitment, HemaledgerError, SenderMismatch
 from fl.protocol.federation import Federation, fold
-from fl.protocol.names import Address, Digest
+from fl.protocol.names import NO_DIGEST, Address, Digest
 from fl.protocol.ports import Anchor, Ledger
 from fl.protocol.records import Entry, Record, RoundFrozen, UpdateCommitted
 from tests.contracts.vectors import ADDRESSES, CONSORTIUM, KEYS, VECTORS, Scene, expected_fields, record_of, steps_of
@@ -116,12 +116,17 @@ class Play:
         self.entries: list[Entry] = []
         self._ledgers: dict[tuple[str, Address], Ledger] = {}
         self._successor: Address | None = None
-        self.scene = Scene(world.anchor, self.successor, self.start)
+        self.scene = Scene(world.anchor, self.successor, self.start, self.frozen)
 
     def successor(self) -> Address:
         if self._successor is None:
             self._successor = self.world.deploy_successor()
         return self._successor
+
+    def frozen(self) -> Digest:
+        """Return the digest of the newest frozen set, as the receipt of RoundFrozen says it."""
+        found = [entry.record.set_digest for entry in self.entries if isinstance(entry.record, RoundFrozen)]
+        return found[-1] if found else NO_DIGEST
 
     def ledger(self, name: str, contract: Address | None = None) -> Ledger:
         key = (name, contract or self.world.anchor.contract)

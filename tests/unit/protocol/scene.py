@@ -55,7 +55,7 @@ MEMBERS = {
     AUDITOR_2: Role.AUDITOR,
     TRUSTEE: Role.TRUSTEE,
 }
-TERMS = Terms(Protection.SEALED, 2, 1, 10, CONFIG, COMMIT_BY, CLOSE_BY)
+TERMS = Terms(Protection.SEALED, 2, 1, 0, 10, CONFIG, 0, COMMIT_BY, CLOSE_BY)
 
 
 def public_key(account: bytes, epoch: int = 1) -> bytes:

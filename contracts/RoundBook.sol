@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {AddressList} from "./AddressList.sol";
+import {IFederationLedger} from "./IFederationLedger.sol";
+import {IKeyAuthority} from "./IKeyAuthority.sol";
+
+/// @title What the ledger keeps about rounds, and the checks that every step begins with.
+/// @notice Who did what is one bit per hospital of the roster and phase (256 hospitals to a slot).
+abstract contract RoundBook is IFederationLedger {
+    using AddressList for address;
+    using AddressList for bytes;
+
+    /// @dev `marks`: for each phase who did what it asks, after a set-up phase is closed who goes on; FROZEN holds the
+    /// frozen set. Keys are made by {_key}.
+    struct Round {
+        RoundState state;
+        mapping(uint256 key => uint256 bits) marks;
+        mapping(address hospital => bytes32 digest) digests;
+        mapping(address member => bool made) attestations;
+    }
+
+    uint256 internal constant MAX_ROSTER = 1024;
+
+    /// @inheritdoc IFederationLedger
+    IKeyAuthority public immutable override authority;
+
+    /// @inheritdoc IFederationLedger
+    address public override successor;
+
+    /// @inheritdoc IFederationLedger
+    uint64 public override lastRound;
+
+    mapping(uint64 round => Round data) internal _rounds;
+
+    modifier whileInForce() {
+        if (successor != address(0)) revert LedgerClosed(successor);
+        _;
+    }
+
+    /// @notice Begin without rounds.
+    /// @param authority_ The consortium's membership and keys.
+    constructor(IKeyAuthority authority_) {
+        authority = authority_;
+    }
+
+    /// @dev Begins a phase.
+    function _enter(Round storage data, Phase phase) internal {
+        data.state.phase = phase;
+        data.state.phaseSince = uint64(block.timestamp);
+    }
+
+    function _mark(Round storage data, Phase phase, uint256 index) internal {
+        data.marks[_key(phase, index >> 8)] |= 1 << (index & 0xff);
+    }
+
+    /// @dev Walks the set and the roster side by side, both ascending, and marks under `target` those of the set, who
+    /// must all be marked under `done`.
+    function _choose(Round storage data, Phase done, Phase target, address[] calldata hospitals) internal {
+        bytes memory roster = data.state.rosterList.load();
+        uint256 size = roster.count();
+        uint256 index = 0;
+        uint256[MAX_ROSTER / 256] memory chosen;
+        for (uint256 i = 0; i < hospitals.length; ++i) {
+            address hospital = hospitals[i];
+            while (index < size && roster.accountAt(index) < hospital) ++index;
+            bool listed = index < size && roster.accountAt(index) == hospital && _isMarked(data, done, index);
+            if (!listed) revert SetMismatch(hospital);
+            chosen[index >> 8] |= 1 << (index & 0xff);
+            ++index;
+        }
+        for (uint256 word = 0; word << 8 < size; ++word) data.marks[_key(target, word)] = chosen[word];
+    }
+
+    /// @dev How many hospitals a set has, once {_choose} took it.
+    function _requireEnough(Round storage data, address[] calldata hospitals) internal view returns (uint16 count) {
+        count = uint16(hospitals.length);
+        uint16 required = data.state.minCommitments;
+        if (count < required) revert BelowThreshold(count, required);
+    }
+
+    function _requireRole(IKeyAuthority.Role role) internal view {
+        if (authority.requireActive(msg.sender) != role) revert IKeyAuthority.WrongRole(msg.sender);
+    }
+
+    /// @dev Role, opener of the last round, round: the order every step of the coordinator is checked in.
+    function _requireOpener(uint64 round) internal view returns (Round storage data) {
+        _requireRole(IKeyAuthority.Role.COORDINATOR);
+        address opener = _rounds[lastRound].state.opener;
+        if (opener != address(0) && msg.sender != opener) revert IKeyAuthority.WrongRole(msg.sender);
+        return _requireRound(round);
+    }
+
+    function _requireRound(uint64 round) internal view returns (Round storage data) {
+        if (round != lastRound) revert WrongRound(lastRound, round);
+        return _rounds[round];
+    }
+
+    function _requirePhase(uint64 round, Round storage data, Phase phase) internal view {
+        if (data.state.phase != phase) revert WrongPhase(round, uint8(data.state.phase));
+    }
+
+    /// @dev For steps that sealed and masked rounds share: which of the two phases the round is in.
+    function _requireEither(
+        uint64 round,
+        Round storage data,
+        Phase first,
+        Phase second
+    ) internal view returns (Phase phase) {
+        phase = data.state.phase;
+        if (phase != first && phase != second) revert WrongPhase(round, uint8(phase));
+    }
+
+    /// @dev A round that was not opened here (0, or the predecessor's last) counts as ended.
+    function _requireEnded(uint64 round) internal view {
+        Phase phase = _rounds[round].state.phase;
+        bool ended = phase == Phase.NONE || phase == Phase.FINAL || phase == Phase.ABORTED;
+        if (!ended) revert RoundStillOpen(round);
+    }
+
+    /// @dev Finds who may act in a phase: the roster in OPEN and ADVERTISE, then those marked under the phase before,
+    /// after the freeze the frozen set.
+    function _findActor(
+        Round storage data,
+        Phase phase,
+        address account
+    ) internal view returns (bool found, uint256 index) {
+        (found, index) = data.state.rosterList.load().find(account);
+        if (!found || phase == Phase.OPEN || phase == Phase.ADVERTISE) return (found, index);
+        Phase gate = phase > Phase.FROZEN ? Phase.FROZEN : Phase(uint8(phase) - 1);
+        return (_isMarked(data, gate, index), index);
+    }
+
+    function _isMarked(Round storage data, Phase phase, uint256 index) internal view returns (bool) {
+        return (data.marks[_key(phase, index >> 8)] >> (index & 0xff)) & 1 == 1;
+    }
+
+    function _key(Phase phase, uint256 word) internal pure returns (uint256) {
+        return (uint256(phase) << 8) | word;
+    }
+}
