@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
@@ -16,6 +17,7 @@ from scripts._options import home_option
 
 PROJECT = Path(__file__).resolve().parent.parent
 """Where hardhat.config.js and node_modules lie."""
+DEFAULT_PORT = 8545
 
 
 @click.group()
@@ -25,15 +27,25 @@ def chain() -> None:
 
 @chain.command()
 @home_option
-@click.option("--port", type=click.IntRange(0, 65535), default=8545, show_default=True, help="0 picks a free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="0 picks a free one; that of consortium.json by default, else 8545."
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; see docs/operator.md.")
 @guarded
-def run(home: Path, port: int, host: str) -> None:
+def run(home: Path, port: int | None, host: str) -> None:
     """Run the chain until stopped. Its journal survives any crash: a restart gives the same head block."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())
-    serve(chain_settings(Home(home), port, host), lambda url: click.echo(f"Chain ready at {url}"), stop)
+    place = Home(home)
+    port = usual_port(place) if port is None else port
+    serve(chain_settings(place, port, host), lambda url: click.echo(f"Chain ready at {url}"), stop)
+
+
+def usual_port(home: Home) -> int:
+    """Return the port where the consortium's members look for their chain."""
+    known = urlsplit(home.deployment.url).port if home.deployment_file.exists() else None
+    return known or DEFAULT_PORT
 
 
 def chain_settings(home: Home, port: int, host: str = "127.0.0.1") -> DevChainSettings:

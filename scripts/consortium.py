@@ -37,8 +37,7 @@ def create(home: Path, rpc: str, *, free_gas: bool) -> None:
     Where gas is paid, the first run stops for want of money: give the account some, and run the command again.
     """
     place = Home(home)
-    if place.deployment_file.exists():
-        raise SettingInvalid("home", f"{place.deployment_file} exists already: one folder, one consortium")
+    check_unfounded(place)
     click.echo(f"Account of {OPERATOR}: {show(create_member(place, OPERATOR, Role.OPERATOR))}")
     found = found_consortium(place, rpc, free_gas=free_gas)
     anchor = found.anchor
@@ -99,8 +98,20 @@ def hand_over_ledger(home: Path) -> None:
     click.echo("The coordinator opens it with the last model when it next runs.")
 
 
+def check_unfounded(home: Home) -> None:
+    """Raise SettingInvalid when the folder holds a consortium already."""
+    if home.deployment_file.exists():
+        raise SettingInvalid("home", f"{home.deployment_file} exists already: one folder, one consortium")
+
+
 def found_consortium(home: Home, url: str, *, free_gas: bool) -> Deployment:
-    """Create the operator and deploy; consortium.json is written last."""
+    """Create the operator and deploy; consortium.json is written last.
+
+    Raises:
+        SettingInvalid: the folder holds a consortium already.
+        ChainUnavailable, WrongChain, TransactionTimeout: see chain/ledger.py.
+    """
+    check_unfounded(home)
     create_member(home, OPERATOR, Role.OPERATOR)
     key = load_account(home.member(OPERATOR))
     anchor = deploy(NodeSettings(url), transactions(free_gas=free_gas), key, secrets.token_bytes(32))

@@ -36,6 +36,7 @@ from scripts._training import evaluator, trainer
 from scripts._wiring import audit_key, open_ledger
 from scripts.audit import Source, run_audit
 from scripts.chain import chain_settings
+from scripts.consortium import check_unfounded
 from scripts.coordinator import CLIP, L2_BOUND, first_model
 from scripts.data import HOLDOUT, parts_of
 from scripts.serve import build_site, check_port, run_site, seed_demo, site_config
@@ -78,6 +79,7 @@ def demo(data: Path | None, home: Path | None, **given: str | int | bool | None)
     if given["serve"]:
         check_port("127.0.0.1", int(given["port"] or 0))
     place = Home(home or Path("runs") / time.strftime("%Y%m%d-%H%M%S"))
+    check_unfounded(place)
     preset = DEFAULT_PRESET if data else SYNTHETIC_PRESET
     if given["rounds"]:
         preset = replace(preset, rounds=int(given["rounds"]))

@@ -15,6 +15,7 @@ from fl.roles.served import ModelReader
 from fl.roles.view import Keyring
 from fl.storage.files import write_atomic
 from fl.storage.keyring import load_keys
+from fl.training.compute import use_threads
 from scripts._exit import guarded
 from scripts._home import Home
 from scripts._options import home_option, name_option
@@ -109,5 +110,6 @@ def check_port(host: str, port: int) -> None:
 
 
 def run_site(app: WSGIApplication, host: str, port: int) -> None:
-    """Serve until interrupted."""
+    """Serve until interrupted; every request computes on one thread, so that requests do not wait for each other."""
+    use_threads(1)
     waitress.serve(app, host=host, port=port, threads=THREADS, ident=None, _quiet=True)

@@ -90,6 +90,7 @@ class Audit:
             manifest = read_manifest(opening, self._vault)
             self._report.checks["documents"] += 1
         if manifest is not None:
+            self._note_unless_readable(opening, "The initial model was not opened")
             self._check_model(opening, manifest, "initial model")
         return manifest
 
@@ -103,6 +104,7 @@ class Audit:
         outcomes += [self._check_answer(federation, current, hospital) for hospital in current.revealed]
         if current.proposal is None or manifest is None:
             return
+        self._note_unless_readable(current, f"Round {number} was neither summed again nor opened")
         if all(outcomes):
             self._replay(current, manifest)
         else:
@@ -146,7 +148,7 @@ class Audit:
 
     def _replay(self, current: Round, manifest: Manifest) -> None:
         """Sum the round again from the files; keep the model for the next round."""
-        if self._reader is None or self._account not in current.keys:
+        if self._reader is None or not self._can_open(current):
             return
         previous = self._model
         if previous is None or previous[0] != current.previous_model:
@@ -165,7 +167,7 @@ class Audit:
         number = source.number if isinstance(source, Round) else None
         with self._finding(number, what) as outcome:
             self._check_file(expected_model(source, manifest.length))
-        if not outcome.ok or self._reader is None or self._account not in source.keys:
+        if not outcome.ok or self._reader is None or not self._can_open(source):
             return
         with self._finding(number, what):
             vector = self._reader.model(source, manifest)
@@ -187,6 +189,14 @@ class Audit:
             if model != digest_of(current):
                 raise ModelDigestMismatch(digest_of(current), model)
             self._report.checks["documents"] += 1
+
+    def _can_open(self, source: Round | Opening) -> bool:
+        return self._account in source.keys
+
+    def _note_unless_readable(self, source: Round | Opening, what: str) -> None:
+        """Say what a key that came too late leaves unchecked; without any key `run` said so already."""
+        if self._reader is not None and not self._can_open(source):
+            self._report.notes.append(f"{what}: the auditor had no key in this federation at that time.")
 
     def _finding(self, number: int | None, subject: str) -> _Guard:
         return _Guard(self._report, number, subject)

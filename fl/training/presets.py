@@ -25,7 +25,8 @@ class Preset:
     rounds: int
 
 
-DEFAULT_SPEC = ModelSpec(width=40)
+DEFAULT_SPEC = ModelSpec(width=56)
+"""945,338 weights."""
 DEFAULT_ROUNDS = 8
 DEFAULT_LOCAL = LocalConfig(
     epochs=2, batch=32, lr=1e-3, lr_final=1e-4, horizon=DEFAULT_ROUNDS, augment=1.0, class_balance=1.0

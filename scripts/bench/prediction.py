@@ -36,14 +36,13 @@ from scripts.serve import THREADS, build_site, seed_demo, site_config
 
 WARM_UP = 5
 PERCENTILE = 0.95
-CORES = 2
 
 
 @click.command()
 @click.option("--images", type=click.IntRange(20, 55), default=50, show_default=True)
 def main(images: int) -> None:
     """Measure predictions through the site, one after another."""
-    use_threads(CORES)
+    use_threads(1)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         home = Home(Path(folder))
         chain = stack.enter_context(DevChain(chain_settings(home, 0)))
@@ -62,7 +61,7 @@ def main(images: int) -> None:
         ("forward pass alone", 1000 * median(bare), 1000 * _percentile(bare), 1.0),
         ("through the site", 1000 * median(seconds), 1000 * _percentile(seconds), median(seconds) / median(bare)),
     ]
-    show(f"One image on {CORES} threads, {images} in turn", ("Path", "median (ms)", "p95 (ms)", "ratio"), rows)
+    show(f"One image on one thread, {images} in turn", ("Path", "median (ms)", "p95 (ms)", "ratio"), rows)
     keep("prediction", {"site_p95_ms": rows[1][2], "site_median_ms": rows[1][1], "bare_median_ms": rows[0][1]})
 
 

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pytest
+
+from fl.protocol.errors import HashMismatch, HemaledgerError, StorageFull, VaultMissing, WrongPhase
+from fl.protocol.names import Digest
+from fl.roles.runner import Run, run
+from fl.roles.view import Keyring, LedgerView, Stopwatch
+from tests.fakes.federation import memory_connect
+
+MISSING = VaultMissing(Digest(bytes(32)))
+
+
+@dataclass
+class Scripted:
+    """An agent that does what a test wrote down: True, False, or an error to raise."""
+
+    script: list[bool | HemaledgerError]
+    view: LedgerView = field(default_factory=lambda: LedgerView(memory_connect()("x")))
+    steps: int = 0
+
+    def step(self) -> bool:
+        self.steps += 1
+        now = self.script.pop(0) if self.script else False
+        if isinstance(now, HemaledgerError):
+            raise now
+        return now
+
+    @property
+    def played(self) -> bool:
+        return not self.script
+
+
+def play(agent: Scripted, patience_s: float = 60.0) -> list[tuple[str, Mapping[str, object]]]:
+    events: list[tuple[str, Mapping[str, object]]] = []
+    how = Run(threading.Event(), lambda what, facts: events.append((what, facts)), patience_s, lambda: agent.played)
+    run(agent, how)
+    return events
+
+
+def test_an_agent_acts_until_its_work_is_done() -> None:
+    agent = Scripted([True, False, True])
+    assert play(agent) == []
+    assert agent.steps == 3
+
+
+def test_an_agent_that_is_told_to_stop_does_not_begin() -> None:
+    agent, stop = Scripted([True]), threading.Event()
+    stop.set()
+    run(agent, Run(stop, lambda _what, _facts: None))
+    assert agent.steps == 0
+
+
+def test_a_passing_fault_of_the_world_is_told_and_tried_again() -> None:
+    agent = Scripted([MISSING, MISSING, True])
+    assert play(agent) == [("waiting", {"reason": str(MISSING)})] * 2
+    assert agent.steps == 3
+
+
+def test_a_fault_that_does_not_pass_ends_the_agent_after_its_patience() -> None:
+    agent = Scripted([MISSING] * 100)
+    with pytest.raises(VaultMissing):
+        play(agent, patience_s=0.12)
+    assert agent.steps == 3  # waits of 0.05 s and 0.1 s make 0.15 s of silence
+
+
+def test_patience_begins_anew_once_the_world_answered() -> None:
+    agent = Scripted([MISSING, MISSING, False, MISSING, MISSING, False])
+    assert len(play(agent, patience_s=0.12)) == 4
+
+
+@pytest.mark.parametrize("error", [WrongPhase(1, 6), HashMismatch(bytes(32), bytes(32))])
+def test_everything_else_ends_the_agent_at_once(error: HemaledgerError) -> None:
+    agent = Scripted([True, error, True])
+    with pytest.raises(type(error)):
+        play(agent)
+    assert agent.steps == 2
+
+
+def test_a_full_disk_is_a_passing_fault() -> None:
+    assert len(play(Scripted([StorageFull("x", "full"), True]))) == 1
+
+
+def test_a_stopwatch_adds_up_by_part_even_when_the_part_fails() -> None:
+    ticks = iter([0.0, 1.5, 10.0, 10.25, 20.0, 23.0])
+    watch = Stopwatch(lambda: next(ticks))
+    with watch("seal"):
+        pass
+    with watch("open"):
+        pass
+    with pytest.raises(KeyError), watch("seal"):
+        raise KeyError
+    assert watch.seconds == {"seal": 4.5, "open": 0.25}
+
+
+def test_a_key_of_an_epoch_that_is_not_there_is_named() -> None:
+    with pytest.raises(HemaledgerError) as refusal:
+        Keyring({}).of(3)
+    assert refusal.value.name == "KeystoreUnreadable"
+    assert refusal.value.facts()["path"] == "epoch 3"
