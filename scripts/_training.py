@@ -9,7 +9,7 @@ from typing import cast
 from fl.protocol.codec import JsonValue
 from fl.protocol.errors import DatasetUnusable
 from fl.roles.auditor import Evaluate
-from fl.roles.hospital import Task, Train
+from fl.roles.training_thread import Task, Train
 from fl.training.dataset import TRAIN, Dataset, load_dataset, read_npz, save_dataset
 from fl.training.local import TrainContext, train_local
 from fl.training.predict import Predictor, evaluate

@@ -54,9 +54,11 @@ class AuditKey:
 class Audit:
     """One audit; `run` returns its report and the federation as replayed."""
 
-    def __init__(self, anchor: Anchor, key: AuditKey | None, tools: tuple[Vault, Stopwatch, Endorser]) -> None:
+    def __init__(
+        self, anchor: Anchor, vault: Vault, key: AuditKey | None, watch: Stopwatch, endorser: Endorser
+    ) -> None:
         self._anchor = anchor
-        self._vault, self._watch, self._endorser = tools
+        self._vault, self._watch, self._endorser = vault, watch, endorser
         self._reader = Reader(key.account, self._vault, key.keyring, self._watch) if key else None
         self._account = key.account if key else None
         self._report = Report()

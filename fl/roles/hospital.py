@@ -31,7 +31,8 @@ class Hospital:
         self._train = train
         self._account = ports.ledger.account
         self._reader = Reader(self._account, ports.vault, ports.keyring, ports.watch)
-        self._masked = MaskedHospital(ports, self._reader, Background(train, ports.watch), trust)
+        self._training = Background(train, ports.watch)
+        self._masked = MaskedHospital(ports, self._reader, self._training, trust)
 
     def step(self) -> bool:
         """Do the next thing the ledger asks of this hospital; False when there is none.
@@ -52,6 +53,10 @@ class Hospital:
         if current.phase in (Phase.PROPOSED, Phase.FINAL):
             return self._check(federation, current)
         return False
+
+    def finish_training(self) -> None:
+        """Wait for a training that runs beside a masked round; without one, return at once."""
+        self._training.wait()
 
     def _step_masked(self, federation: Federation, current: Round) -> bool:
         try:

@@ -6,7 +6,7 @@ Invariant: at most one training runs; its result or its error is handed out once
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from fl.protocol.codec import JsonValue
@@ -52,6 +52,11 @@ class Background:
     def done(self, key: bytes) -> bool:
         """Return whether the training of round `key` ended."""
         return self._running is not None and self._running[0] == key and self._running[1].done()
+
+    def wait(self) -> None:
+        """Wait until no training runs."""
+        if self._running is not None:
+            wait([self._running[1]])
 
     def result(self, key: bytes) -> Learned:
         """Return what was learned, waiting for it, or raise what ended the training."""

@@ -19,7 +19,7 @@ import waitress
 from chain.devchain import DevChain
 from fl.protocol.config import RoundConfig
 from fl.roles.coordinator import Plan
-from fl.roles.hospital import Task, Train
+from fl.roles.training_thread import Task, Train
 from fl.training.compute import use_threads
 from fl.training.images import encode_png
 from fl.training.predict import Predictor

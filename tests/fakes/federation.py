@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from chain.keystore import generate
+from chain.signing import AccountEndorser
 from fl.crypto.keys import PrivateKey
 from fl.protocol.config import RoundConfig
 from fl.protocol.keys import Domain, possession_message
@@ -22,8 +24,9 @@ from fl.protocol.ports import Ledger
 from fl.protocol.records import KeyRegistered, KeyRotated, MemberRegistered
 from fl.roles.auditor import Auditor
 from fl.roles.coordinator import Coordinator, Initial, Plan
-from fl.roles.hospital import Hospital, Task, Train
+from fl.roles.hospital import Hospital
 from fl.roles.runner import Agent, Run, run
+from fl.roles.training_thread import Task, Train
 from fl.roles.view import Keyring, Ports, Stopwatch
 from fl.storage.journal import SqliteJournal
 from fl.storage.vault import FolderVault
@@ -52,6 +55,21 @@ def initial() -> Initial:
     return Initial(Manifest.of(model), to_vector(model))
 
 
+ENDORSERS: dict[Address, AccountEndorser] = {}
+"""By account: the real signatures of accounts that need no chain."""
+
+
+def new_account() -> Address:
+    key = generate()
+    ENDORSERS[key.address] = AccountEndorser(key)
+    return key.address
+
+
+def endorser() -> AccountEndorser:
+    """Return somebody who can tell who signed."""
+    return AccountEndorser(generate())
+
+
 @dataclass
 class Party:
     """One member with its own folder."""
@@ -71,6 +89,7 @@ class Party:
     def ports(self, vault: FolderVault) -> Ports:
         return Ports(
             ledger=self.ledger,
+            endorser=ENDORSERS[self.account],
             vault=vault,
             outbox=FolderVault(self.folder / "outbox"),
             journal=SqliteJournal(self.folder / "journal.sqlite"),
@@ -182,11 +201,11 @@ def found(
 
 def memory_connect(now: Callable[[], int] = lambda: int(time.time())) -> Callable[[str], Ledger]:
     """Return a `connect` over one fresh MemoryChain."""
-    operator = Address(secrets.token_bytes(20))
+    operator = new_account()
     chain = MemoryChain(now, operator, secrets.token_bytes(32))
 
     def connect(name: str) -> Ledger:
-        return MemoryLedger(chain, operator if name == "operator" else Address(secrets.token_bytes(20)))
+        return MemoryLedger(chain, operator if name == "operator" else new_account())
 
     return connect
 

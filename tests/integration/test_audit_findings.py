@@ -28,7 +28,7 @@ from fl.roles.artefacts import Reader
 from fl.roles.audit import Audit, AuditKey
 from fl.roles.view import Keyring, Stopwatch
 from fl.training.weights import vector_to_bytes
-from tests.fakes.federation import Party, initial, memory_folder, settle
+from tests.fakes.federation import Party, endorser, initial, memory_folder, settle
 from tests.unit.roles.world import World, digest
 
 MODEL = initial().vector
@@ -55,7 +55,7 @@ def audit(
     party = key or world.consortium.auditor
     chosen = AuditKey(party.account, Keyring(party.keys)) if with_key else None
     ledger = world.consortium.operator
-    made = Audit(ledger.anchor, world.consortium.vault, chosen, Stopwatch(lambda: 0.0))
+    made = Audit(ledger.anchor, world.consortium.vault, chosen, Stopwatch(lambda: 0.0), endorser())
     report, _ = made.run(entries if entries is not None else ledger.replay(), lambda _done, _of: None)
     return report
 

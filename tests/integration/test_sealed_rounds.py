@@ -11,9 +11,9 @@ import pytest
 from fl.protocol.audit import Report
 from fl.protocol.round import Phase
 from fl.roles.audit import Audit, AuditKey
-from fl.roles.hospital import Task
+from fl.roles.training_thread import Task
 from fl.roles.view import Keyring, Stopwatch
-from tests.fakes.federation import CONFIG, Consortium, found, initial, memory_connect, nudge, run_all
+from tests.fakes.federation import CONFIG, Consortium, endorser, found, initial, memory_connect, nudge, run_all
 
 
 @pytest.fixture
@@ -26,7 +26,9 @@ def audit(consortium: Consortium, *, with_key: bool = True) -> Report:
     key = AuditKey(party.account, Keyring(party.keys)) if with_key else None
     ledger = consortium.operator
     watch = Stopwatch(time.perf_counter)
-    report, _ = Audit(ledger.anchor, consortium.vault, key, watch).run(ledger.replay(), lambda _done, _of: None)
+    report, _ = Audit(ledger.anchor, consortium.vault, key, watch, endorser()).run(
+        ledger.replay(), lambda _done, _of: None
+    )
     return report
 
 

@@ -15,7 +15,7 @@ from fl.roles.coordinator import Coordinator
 from fl.roles.hospital import Hospital
 from fl.roles.runner import Agent
 from fl.roles.view import Keyring, Stopwatch
-from tests.fakes.federation import initial, settle
+from tests.fakes.federation import endorser, initial, settle
 from tests.unit.roles.power import Fuse, PowerCut, fused
 from tests.unit.roles.world import World, restless
 
@@ -52,6 +52,7 @@ def check_audit(world: World) -> None:
         world.consortium.vault,
         AuditKey(party.account, Keyring(party.keys)),
         Stopwatch(lambda: 0.0),
+        endorser(),
     )
     report, _ = audit.run(world.consortium.operator.replay(), lambda _done, _of: None)
     assert report.findings == []

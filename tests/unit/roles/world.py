@@ -17,7 +17,8 @@ from fl.protocol.round import Phase, Round
 from fl.roles.artefacts import model_core, model_recipients
 from fl.roles.auditor import Auditor
 from fl.roles.coordinator import Coordinator, Plan
-from fl.roles.hospital import Hospital, Task, Train
+from fl.roles.hospital import Hospital
+from fl.roles.training_thread import Task, Train
 from fl.roles.view import LedgerView
 from fl.training.quantise import LocalMetrics, Vector
 from fl.training.weights import model_digest, vector_to_bytes
