@@ -263,11 +263,13 @@ def test_a_second_process_of_the_same_role_or_chain_is_refused(party: Party) -> 
     folder = str(party.home.folder)
     patient = ("--hospitals", "9")  # waits for hospitals that never come
     first = Process("coordinator", "run", *patient, "--home", folder)
+    chain = Process("chain", "run", "--port", str(free_port()), "--home", folder)
     first.wait_for("coordinator: ready")
     second = Process("coordinator", "run", *patient, "--home", folder)
-    hospital = Process("hospital", "run", "--name", "alpha", "--home", folder)
-    chain = Process("chain", "run", "--port", str(free_port()), "--home", folder)
-    for process, name in ((second, "RoleRunning"), (hospital, "RoleRunning"), (chain, "ChainRunning")):
+    party.processes["alpha"].wait_for("alpha: ready")
+    hospital = invoke("hospital", "run", "--name", "alpha", "--home", folder)
+    assert (hospital.exit_code, hospital.output.split(":")[0]) == (77, "RoleRunning")
+    for process, name in ((second, "RoleRunning"), (chain, "ChainRunning")):
         assert process.exit_code() == 77, process.output
         assert name in process.output
     assert first.stop() == 0
