@@ -12,10 +12,11 @@ from chain.keystore import AccountKey
 from chain.ledger import EthereumLedger, LedgerSettings
 from chain.node import NodeSettings, connect
 from chain.sender import TransactionSettings
+from chain.signing import AccountEndorser
 from fl.crypto.keys import PrivateKey
 from fl.protocol.keys import Domain, possession_message
 from fl.protocol.names import NO_ADDRESS, Address, Role
-from fl.protocol.ports import Anchor, Ledger
+from fl.protocol.ports import Anchor, Endorser, Ledger
 from fl.protocol.records import KeyRegistered, KeyRotated, MemberRegistered
 from fl.roles.audit import AuditKey
 from fl.roles.view import Keyring, LedgerView, Ports, Stopwatch
@@ -71,6 +72,11 @@ def transactions(*, free_gas: bool) -> TransactionSettings:
     return TransactionSettings(free_gas=free_gas, poll_s=0.02 if free_gas else 1.0)
 
 
+def signatures() -> Endorser:
+    """Return what tells who signed a statement; the key it could sign with itself is nobody's."""
+    return AccountEndorser(keystore.generate())
+
+
 def load_account(member: MemberHome) -> AccountKey:
     """Decrypt a member's Ethereum account, or raise KeystoreUnreadable."""
     return keystore.load(member.account_file, member.password)
@@ -80,6 +86,7 @@ def open_ports(home: Home, member: MemberHome, notify: Notify) -> Ports:
     """Return a member's world."""
     return Ports(
         ledger=open_ledger(home, member),
+        endorser=AccountEndorser(load_account(member)),
         vault=home.vault,
         outbox=FolderVault(member.folder / "outbox"),
         journal=SqliteJournal(member.folder / "journal.sqlite"),

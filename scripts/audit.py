@@ -25,7 +25,7 @@ from fl.storage.vault import FolderVault
 from scripts import _report
 from scripts._exit import guarded
 from scripts._home import Home, MemberHome
-from scripts._wiring import audit_key, now, open_ledger
+from scripts._wiring import audit_key, now, open_ledger, signatures
 
 NOT_RECORDED = 1
 
@@ -106,7 +106,7 @@ def run_audit(source: Source, key: AuditKey | None) -> _report.Audited:
     watch = Stopwatch(time.perf_counter)
     with Progress(transient=True) as progress:
         task = progress.add_task("Replaying rounds", total=None)
-        report, federation = Audit(source.ledger.anchor, source.vault, key, watch).run(
+        report, federation = Audit(source.ledger.anchor, source.vault, key, watch, signatures()).run(
             source.ledger.replay(), lambda done, of: progress.update(task, completed=done, total=of)
         )
     if federation.successor is not None and federation.successor != source.ledger.anchor.contract:

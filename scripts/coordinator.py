@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from fl.protocol.config import RoundConfig
-from fl.protocol.names import Role, show
+from fl.protocol.names import Protection, Role, show
+from fl.protocol.rules import MIN_MASKED
 from fl.roles.coordinator import Coordinator, Initial, Plan
 from fl.storage.lock import only_one
 from fl.training.config import LocalConfig
@@ -69,7 +70,13 @@ def rotate(home: Path, name: str) -> None:
 @click.option("--rounds", type=click.IntRange(1), help="Final rounds wanted in all; chosen by --preset by default.")
 @click.option("--hospitals", type=click.IntRange(1), default=3, show_default=True, help="Wait for so many.")
 @click.option("--min-commitments", type=click.IntRange(1), help="Fewer than this abort a round; all by default.")
-@click.option("--attestations", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--attestations", type=click.IntRange(1), default=1, show_default=True, help="By auditors.")
+@click.option(
+    "--protection",
+    type=click.Choice([protection.name.lower() for protection in Protection]),
+    help="masked: nobody sees one hospital's update (3 hospitals or more); sealed: coordinator and auditors do.",
+)
+@click.option("--step-timeout", type=click.IntRange(1), default=600, show_default=True, help="Seconds per masked step.")
 @click.option("--w-max", type=click.IntRange(1, 2**21), default=4096, show_default=True, help="Largest sample count.")
 @click.option("--commit-timeout", type=click.IntRange(1), default=3600, show_default=True, help="Seconds to train.")
 @click.option("--close-timeout", type=click.IntRange(1), default=3600, show_default=True, help="Seconds after that.")
@@ -87,7 +94,9 @@ def rotate(home: Path, name: str) -> None:
 @click.option("--epochs", type=click.IntRange(1, 1000), help="Passes over the images per round; else as preset.")
 @click.option("--seed", type=int, default=2026, show_default=True)
 @guarded
-def run(home: Path, name: str, classes: tuple[str, ...], preset: str, **given: int | None) -> None:
+def run(
+    home: Path, name: str, classes: tuple[str, ...], preset: str, protection: str | None, **given: int | None
+) -> None:
     """Open rounds, sum, propose and finalise until the plan is done. Only one may run per consortium."""
     place = Home(home)
     member = place.member(name).as_a(Role.COORDINATOR)
@@ -104,6 +113,8 @@ def run(home: Path, name: str, classes: tuple[str, ...], preset: str, **given: i
         commit_timeout_s=int(given["commit_timeout"] or 1),
         close_timeout_s=int(given["close_timeout"] or 1),
         min_hospitals=hospitals,
+        protection=protection_of(protection, hospitals),
+        step_timeout_s=int(given["step_timeout"] or 1),
     )
     with only_one(member.folder):
         initial = first_model(recipe)
@@ -121,6 +132,13 @@ def _adjusted(preset: Preset, given: Mapping[str, int | None]) -> Preset:
         LocalConfig.from_dict({**preset.local.to_dict(), **local}),
         given["rounds"] or preset.rounds,
     )
+
+
+def protection_of(name: str | None, hospitals: int) -> Protection:
+    """Return the protection of that name; by default masked, where there are enough hospitals to hide among."""
+    if name is not None:
+        return Protection[name.upper()]
+    return Protection.MASKED if hospitals >= MIN_MASKED else Protection.SEALED
 
 
 def first_model(recipe: Recipe) -> Initial:

@@ -14,7 +14,7 @@ from chain.devchain import DevChain
 from fl.protocol.codec import parse_document
 from fl.protocol.config import RoundConfig
 from fl.protocol.federation import Federation
-from fl.protocol.names import NO_DIGEST, Digest, show
+from fl.protocol.names import NO_DIGEST, Digest, Protection, show
 from fl.protocol.round import Phase
 from fl.roles.artefacts import read_document
 from fl.roles.audit import REPORT_CAP
@@ -37,7 +37,7 @@ from scripts._wiring import audit_key, open_ledger
 from scripts.audit import Source, run_audit
 from scripts.chain import chain_settings
 from scripts.consortium import check_unfounded
-from scripts.coordinator import CLIP, L2_BOUND, first_model
+from scripts.coordinator import CLIP, L2_BOUND, first_model, protection_of
 from scripts.data import HOLDOUT, parts_of
 from scripts.serve import build_site, check_port, run_site, seed_demo, site_config
 
@@ -53,6 +53,7 @@ class Demo:
     preset: Preset
     hospitals: list[str]
     device: str
+    protection: Protection
     seed: int
     seconds: dict[str, float] = field(default_factory=dict)
     """Seconds by stage of the demo."""
@@ -66,15 +67,20 @@ class Demo:
 @click.option("--hospitals", type=click.IntRange(2, 100), default=3, show_default=True)
 @click.option("--rounds", type=click.IntRange(1), help="Rounds; chosen by the kind of data by default.")
 @click.option("--seed", type=int, default=2026, show_default=True)
+@click.option(
+    "--protection",
+    type=click.Choice([protection.name.lower() for protection in Protection]),
+    help="masked (default with 3 hospitals or more): nobody sees one hospital's update; sealed: the coordinator does.",
+)
 @device_option
 @click.option("--serve/--no-serve", default=True, show_default=True, help="Serve the site when all is done.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port of the site.")
 @click.option("--rpc-port", type=click.IntRange(0, 65535), default=0, help="Port of the chain; 0 picks a free one.")
 @guarded
 def demo(data: Path | None, home: Path | None, **given: str | int | bool | None) -> None:
-    """Run a whole federation on this machine: chain, sealed rounds, audit, site.
+    """Run a whole federation on this machine: chain, masked rounds, audit, site.
 
-    Every update is sealed, every digest is on the chain, the whole history is audited before the site starts.
+    Every update is masked and sealed, every digest is on the chain, the whole history is audited before the site starts.
     """
     if given["serve"]:
         check_port("127.0.0.1", int(given["port"] or 0))
@@ -89,6 +95,9 @@ def demo(data: Path | None, home: Path | None, **given: str | int | bool | None)
         preset=preset,
         hospitals=[],
         device=str(given["device"]),
+        protection=protection_of(
+            str(given["protection"]) if given["protection"] else None, int(given["hospitals"] or 0)
+        ),
         seed=int(given["seed"] or 0),
     )
     with ExitStack() as stack:
@@ -151,6 +160,8 @@ def _federate(demo_run: Demo, recipe: Recipe, largest: int) -> Federation:
         commit_timeout_s=TIMEOUT_S,
         close_timeout_s=TIMEOUT_S,
         min_hospitals=count,
+        protection=demo_run.protection,
+        step_timeout_s=TIMEOUT_S,
     )
     train = {name: trainer(home.member(name).data_file, name, demo_run.device) for name in demo_run.hospitals}
     work = Work(plan, first_model(recipe), train, evaluator(home.member(AUDITOR).data_file))

@@ -22,6 +22,8 @@ from fl.protocol.records import (
     ModelAttested,
     ModelProposed,
     RoundOpened,
+    SharesDealt,
+    SharesRevealed,
     UpdateCommitted,
 )
 
@@ -99,12 +101,15 @@ class Mention:
 
 def mentions(entries: Iterable[Entry]) -> list[Mention]:
     """Return every digest on the ledger, in ledger order."""
-    return [
-        Mention(what, digest, entry.record.sender, number, entry)
-        for entry in entries
-        for what, digest, number in _digests(entry)
-        if digest != NO_DIGEST
-    ]
+    found, words = [], dict[int, str]()
+    for entry in entries:
+        if isinstance(entry.record, RoundOpened):
+            words[entry.record.round] = entry.record.terms.protection.name.lower()
+        for what, digest, number in _digests(entry):
+            if digest != NO_DIGEST:
+                said = what.format(protection=words.get(number, ""))
+                found.append(Mention(said, digest, entry.record.sender, number, entry))
+    return found
 
 
 def _digests(entry: Entry) -> list[tuple[str, Digest, int]]:
@@ -118,7 +123,11 @@ def _digests(entry: Entry) -> list[tuple[str, Digest, int]]:
         case RoundOpened() as opened_round:
             return [("round configuration", opened_round.terms.config_digest, opened_round.round)]
         case UpdateCommitted() as committed:
-            return [("sealed update", committed.digest, committed.round)]
+            return [("{protection} update", committed.digest, committed.round)]
+        case SharesDealt() as dealt:
+            return [("file of shares", dealt.bundle_digest, dealt.round)]
+        case SharesRevealed() as revealed:
+            return [("unmasking answer", revealed.digest, revealed.round)]
         case ModelProposed() as proposed:
             return [
                 ("global model (sealed)", proposed.envelope_digest, proposed.round),

@@ -61,6 +61,7 @@ class Plan:
     """Final rounds wanted in all."""
     min_commitments: int
     attestations: int
+    """By auditors; in a masked round, the threshold's number of hospitals attest beside them."""
     config: RoundConfig
     commit_timeout_s: int
     close_timeout_s: int
@@ -173,7 +174,7 @@ class Coordinator:
         terms = Terms(
             protection=self._plan.protection,
             min_commitments=max(self._plan.min_commitments, threshold),
-            attestations=max(self._plan.attestations, threshold),
+            attestations=self._plan.attestations + threshold,
             threshold=threshold,
             parameters=manifest.length,
             config_digest=config_digest,
@@ -275,7 +276,9 @@ class Coordinator:
 
     def _finalise(self, current: Round) -> bool:
         """Finalise when enough auditors attested; abort when the time is over or a hospital was revoked."""
-        if len(current.attestations) >= current.terms.attestations:
+        book = self.view.federation.book
+        audited = sum(book.members[account].role == Role.AUDITOR for account in current.attestations)
+        if audited >= self._plan.attestations and len(current.attestations) >= current.terms.attestations:
             try:
                 model = current.proposal.model_digest if current.proposal else NO_DIGEST
                 self._append(RoundFinalised(self._account, current.number, model))
