@@ -4,7 +4,7 @@ import contextlib
 import json
 import struct
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fl.protocol.codec import JsonValue, Reader, Writer, parse_document, write_document
@@ -70,6 +70,7 @@ def read(data: bytes, layout: Layout) -> Layout:
     return found
 
 
+@settings(deadline=None)
 @given(st.lists(FIELD, max_size=8))
 def test_what_is_written_is_what_struct_packs_and_is_read_back(layout: Layout) -> None:
     data = write(layout)
@@ -77,6 +78,7 @@ def test_what_is_written_is_what_struct_packs_and_is_read_back(layout: Layout) -
     assert read(data, layout) == layout
 
 
+@settings(deadline=None)
 @given(st.lists(FIELD, min_size=1, max_size=8), st.data())
 def test_a_changed_byte_changes_a_value_or_is_refused(layout: Layout, data: st.DataObject) -> None:
     written = bytearray(write(layout))
@@ -88,6 +90,7 @@ def test_a_changed_byte_changes_a_value_or_is_refused(layout: Layout, data: st.D
         assert read(bytes(written), layout) != layout
 
 
+@settings(deadline=None)
 @given(st.lists(FIELD, max_size=8), st.binary(min_size=1, max_size=3))
 def test_bytes_behind_the_end_are_always_refused(layout: Layout, tail: bytes) -> None:
     try:
@@ -97,6 +100,7 @@ def test_bytes_behind_the_end_are_always_refused(layout: Layout, tail: bytes) ->
     raise AssertionError("the tail was accepted")
 
 
+@settings(deadline=None)
 @given(st.lists(FIELD, min_size=1, max_size=8), st.data())
 def test_a_cut_layout_is_always_refused(layout: Layout, data: st.DataObject) -> None:
     written = write(layout)
@@ -109,6 +113,7 @@ def test_a_cut_layout_is_always_refused(layout: Layout, data: st.DataObject) -> 
     raise AssertionError("the cut was accepted")
 
 
+@settings(deadline=None)
 @given(DOCUMENT)
 def test_a_document_comes_back_and_any_json_parser_agrees(document: dict[str, JsonValue]) -> None:
     data = write_document(document)
@@ -117,6 +122,7 @@ def test_a_document_comes_back_and_any_json_parser_agrees(document: dict[str, Js
     assert data.isascii()
 
 
+@settings(deadline=None)
 @given(DOCUMENT, st.data())
 def test_a_changed_document_is_refused_or_another_one(document: dict[str, JsonValue], data: st.DataObject) -> None:
     written = bytearray(write_document(document))
@@ -129,6 +135,7 @@ def test_a_changed_document_is_refused_or_another_one(document: dict[str, JsonVa
     assert repr(found) != repr(document)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_no_bytes_make_the_parser_raise_anything_else(data: bytes) -> None:
     with contextlib.suppress(EncodingError):

@@ -154,6 +154,20 @@ def test_a_hospital_that_comes_back_after_the_deadline_waits_for_the_next_round(
     assert account in second.hospitals
 
 
+def test_a_hospital_that_stopped_before_its_upload_and_was_left_out_is_told_and_goes_on(world: World) -> None:
+    others: list[Agent] = [world.coordinator(1), *world.hospitals("alpha", "gamma")]
+    with pytest.raises(PowerCut):
+        settle(*others, fused_hospital(world, Fuse(moments(HOSPITAL_WRITES).index("before vault.put"))))
+    world.clock.now = world.current.terms.commit_deadline + 1
+    settle(*others)
+    assert world.phases() == ["PROPOSED"]
+    beta = fused_hospital(world, Fuse())
+    settle(world.coordinator(2), world.auditor(), *world.hospitals("alpha", "gamma"), beta)
+    assert world.phases() == ["FINAL", "FINAL"]
+    assert "left out" in world.events("beta")
+    assert world.party("beta").account in world.current.hospitals
+
+
 def test_a_role_whose_journal_says_another_thing_than_the_ledger_stops(world: World) -> None:
     coordinator = world.freeze_a_round()
     coordinator.step()
