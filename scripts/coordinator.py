@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -94,9 +95,7 @@ def rotate(home: Path, name: str) -> None:
 @click.option("--epochs", type=click.IntRange(1, 1000), help="Passes over the images per round; else as preset.")
 @click.option("--seed", type=int, default=2026, show_default=True)
 @guarded
-def run(
-    home: Path, name: str, classes: tuple[str, ...], preset: str, protection: str | None, **given: int | None
-) -> None:
+def run(home: Path, name: str, classes: tuple[str, ...], preset: str, **given: Any) -> None:  # noqa: ANN401 - options
     """Open rounds, sum, propose and finalise until the plan is done. Only one may run per consortium."""
     place = Home(home)
     member = place.member(name).as_a(Role.COORDINATOR)
@@ -113,7 +112,7 @@ def run(
         commit_timeout_s=int(given["commit_timeout"] or 1),
         close_timeout_s=int(given["close_timeout"] or 1),
         min_hospitals=hospitals,
-        protection=protection_of(protection, hospitals),
+        protection=protection_of(given["protection"], hospitals),
         step_timeout_s=int(given["step_timeout"] or 1),
     )
     with only_one(member.folder):
@@ -134,9 +133,9 @@ def _adjusted(preset: Preset, given: Mapping[str, int | None]) -> Preset:
     )
 
 
-def protection_of(name: str | None, hospitals: int) -> Protection:
+def protection_of(name: object, hospitals: int) -> Protection:
     """Return the protection of that name; by default masked, where there are enough hospitals to hide among."""
-    if name is not None:
+    if isinstance(name, str):
         return Protection[name.upper()]
     return Protection.MASKED if hospitals >= MIN_MASKED else Protection.SEALED
 

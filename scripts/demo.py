@@ -80,7 +80,8 @@ class Demo:
 def demo(data: Path | None, home: Path | None, **given: str | int | bool | None) -> None:
     """Run a whole federation on this machine: chain, masked rounds, audit, site.
 
-    Every update is masked and sealed, every digest is on the chain, the whole history is audited before the site starts.
+    Every update is masked and sealed, every digest is on the chain, and the whole history is audited before the site
+    starts.
     """
     if given["serve"]:
         check_port("127.0.0.1", int(given["port"] or 0))
@@ -95,9 +96,7 @@ def demo(data: Path | None, home: Path | None, **given: str | int | bool | None)
         preset=preset,
         hospitals=[],
         device=str(given["device"]),
-        protection=protection_of(
-            str(given["protection"]) if given["protection"] else None, int(given["hospitals"] or 0)
-        ),
+        protection=protection_of(given["protection"], int(given["hospitals"] or 0)),
         seed=int(given["seed"] or 0),
     )
     with ExitStack() as stack:
@@ -185,7 +184,7 @@ def _summarise(demo_run: Demo, federation: Federation, audited: _report.Audited)
             "model": show(current.proposal.model_digest) if current.proposal else None,
             "envelope": show(current.proposal.envelope_digest) if current.proposal else None,
             "updates": {federation.book.name_of(a): show(d) for a, d in current.commitments.items()},
-            **_reported(home, next(iter(current.attestations.values()), None)),
+            **_reported(home, next((found for found in current.attestations.values() if found != NO_DIGEST), None)),
         }
         for current in federation.rounds
     ]

@@ -9,7 +9,7 @@ Not here: files and arithmetic (fl/roles/audit.py).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from fl.protocol.codec import JsonValue
@@ -21,6 +21,7 @@ from fl.protocol.records import (
     FederationOpened,
     ModelAttested,
     ModelProposed,
+    Record,
     RoundOpened,
     SharesDealt,
     SharesRevealed,
@@ -112,28 +113,26 @@ def mentions(entries: Iterable[Entry]) -> list[Mention]:
     return found
 
 
+_DIGESTS: dict[type[Record], tuple[tuple[str, Callable[..., Digest]], ...]] = {
+    FederationOpened: (
+        ("initial model (sealed)", lambda opened: opened.envelope_digest),
+        ("initial model (weights)", lambda opened: opened.model_digest),
+        ("model manifest", lambda opened: opened.manifest_digest),
+    ),
+    RoundOpened: (("round configuration", lambda opened: opened.terms.config_digest),),
+    SharesDealt: (("file of shares", lambda dealt: dealt.bundle_digest),),
+    UpdateCommitted: (("{protection} update", lambda committed: committed.digest),),
+    SharesRevealed: (("unmasking answer", lambda revealed: revealed.digest),),
+    ModelProposed: (
+        ("global model (sealed)", lambda proposed: proposed.envelope_digest),
+        ("global model (weights)", lambda proposed: proposed.model_digest),
+    ),
+    ModelAttested: (("auditor's report", lambda attested: attested.report_digest),),
+}
+"""What each record names, in words, and where the digest stands."""
+
+
 def _digests(entry: Entry) -> list[tuple[str, Digest, int]]:
-    match entry.record:
-        case FederationOpened() as opened:
-            return [
-                ("initial model (sealed)", opened.envelope_digest, opened.last_round),
-                ("initial model (weights)", opened.model_digest, opened.last_round),
-                ("model manifest", opened.manifest_digest, opened.last_round),
-            ]
-        case RoundOpened() as opened_round:
-            return [("round configuration", opened_round.terms.config_digest, opened_round.round)]
-        case UpdateCommitted() as committed:
-            return [("{protection} update", committed.digest, committed.round)]
-        case SharesDealt() as dealt:
-            return [("file of shares", dealt.bundle_digest, dealt.round)]
-        case SharesRevealed() as revealed:
-            return [("unmasking answer", revealed.digest, revealed.round)]
-        case ModelProposed() as proposed:
-            return [
-                ("global model (sealed)", proposed.envelope_digest, proposed.round),
-                ("global model (weights)", proposed.model_digest, proposed.round),
-            ]
-        case ModelAttested() as attested:
-            return [("auditor's report", attested.report_digest, attested.round)]
-        case _:
-            return []
+    record = entry.record
+    number = record.last_round if isinstance(record, FederationOpened) else getattr(record, "round", 0)
+    return [(what, digest_of(record), number) for what, digest_of in _DIGESTS.get(type(record), ())]

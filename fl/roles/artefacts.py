@@ -65,12 +65,8 @@ def masked_core(current: Round, hospital: Address, kind: Kind) -> Core:
 
 def masked_recipients(current: Round, book: KeyBook) -> list[MemberKey]:
     """Return who may open the masked files of a round: all its hospitals, the coordinator and the auditors."""
-    members = book.members
-    return [
-        key
-        for account, key in current.keys.items()
-        if account in current.roster or members[account].role in UPDATE_READERS
-    ]
+    readers = (*current.roster, *(account for account, member in book.members.items() if member.role in UPDATE_READERS))
+    return [key for account, key in current.keys.items() if account in readers and not book.members[account].revoked]
 
 
 def expected_masked(current: Round, hospital: Address) -> Expected:
