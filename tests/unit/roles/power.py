@@ -65,6 +65,12 @@ class FusedJournal:
     def get(self, key: str) -> bytes | None:
         return self.inner.get(key)
 
+    def erase(self, key: str) -> None:
+        what = key.split("/", maxsplit=1)[0]
+        self.fuse.burn(f"before journal.erase {what}")
+        self.inner.erase(key)
+        self.fuse.burn(f"after journal.erase {what}")
+
 
 @dataclass
 class FusedLedger:
