@@ -243,6 +243,7 @@ contract InvariantsTest {
     }
 
     /// @notice Everything below holds; one invariant, since each would be a campaign of its own.
+    /// hardhat-config: invariant.runs = 100
     function invariantWhateverAnybodyDoes() external view {
         _modelChangesByFinalisationOnly();
         _roundsEndBeforeTheNext();
