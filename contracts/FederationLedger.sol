@@ -312,9 +312,11 @@ contract FederationLedger is MaskedRounds {
         hospitals = new address[](data.state.frozen);
         if (hospitals.length == 0) return hospitals;
         bytes memory roster = data.state.rosterList.load();
-        uint256 index = 0;
-        for (uint256 i = 0; i < hospitals.length; ++index) {
-            if (_isMarked(data, Phase.FROZEN, index)) hospitals[i++] = roster.accountAt(index);
+        uint256 next = 0;
+        for (uint256 index = 0; next < hospitals.length; ++index) {
+            if (!_isMarked(data, Phase.FROZEN, index)) continue;
+            hospitals[next] = roster.accountAt(index);
+            ++next;
         }
     }
 

@@ -32,25 +32,97 @@ contract Anybody {
         ledger.openFederation(0, lastFinal, 0, 0);
     }
 
-    /// @notice The coordinator opens a round of all three hospitals.
+    /// @notice The coordinator opens a sealed round of all three hospitals.
     /// @param need How many must commit.
     function open(uint8 need) external {
-        address[] memory roster = _hospitals(3);
-        IFederationLedger.Terms memory terms = IFederationLedger.Terms({
-            protection: IFederationLedger.Protection.SEALED,
-            minCommitments: need % 5,
-            attestations: need % 3,
-            threshold: 0,
-            parameters: 1,
-            configDigest: 0,
-            stepTimeout: 0,
-            commitDeadline: uint64(block.timestamp + 50),
-            closeDeadline: uint64(block.timestamp + 100)
-        });
-        uint64 round = ledger.lastRound() + 1;
-        bytes32 model = ledger.currentModel();
-        vm.prank(address(0x300)); // for the very next call
-        try ledger.openRound(round, terms, roster, model) {} catch {}
+        _open(IFederationLedger.Protection.SEALED, need % 5, 0);
+    }
+
+    /// @notice The coordinator opens a masked round of all three hospitals.
+    /// @param need How many must commit.
+    /// @param threshold How many must endorse and reveal.
+    function openMasked(uint8 need, uint8 threshold) external {
+        if (need < 128) _open(IFederationLedger.Protection.MASKED, 2 + (need % 2), 2);
+        else _open(IFederationLedger.Protection.MASKED, need % 5, threshold % 5);
+    }
+
+    /// @notice Anybody advertises keys.
+    /// @param who Which actor.
+    function advertise(uint8 who) external {
+        uint64 round = ledger.lastRound();
+        vm.prank(_actors[who % 4]);
+        try ledger.advertiseKeys(round, new bytes(33), new bytes(33)) {} catch {}
+    }
+
+    /// @notice Anybody deals shares.
+    /// @param who Which actor.
+    /// @param points How long the vectors are.
+    function deal(uint8 who, uint8 points) external {
+        uint64 round = ledger.lastRound();
+        bytes memory vector = new bytes(33 * uint256(points < 200 ? 2 : points % 5));
+        vm.prank(_actors[who % 4]);
+        try ledger.dealShares(round, vector, vector, 0) {} catch {}
+    }
+
+    /// @notice Anybody checks shares.
+    /// @param who Which actor.
+    /// @param complaints Any bytes.
+    function check(uint8 who, bytes calldata complaints) external {
+        uint64 round = ledger.lastRound();
+        vm.prank(_actors[who % 4]);
+        try ledger.checkShares(round, complaints) {} catch {}
+    }
+
+    /// @notice Anybody closes any phase with the first hospitals.
+    /// @param who Which actor.
+    /// @param phase Which phase.
+    /// @param count How many hospitals.
+    function close(uint8 who, uint8 phase, uint8 count) external {
+        uint64 round = ledger.lastRound();
+        address[] memory hospitals = _hospitals(count < 64 ? count % 4 : 3);
+        if (phase >= 16) phase = uint8(ledger.roundState(round).phase);
+        vm.prank(who % 2 == 0 ? address(0x300) : _actors[who % _actors.length]);
+        try ledger.closePhase(round, phase, hospitals) {} catch {}
+    }
+
+    /// @notice Anybody endorses the frozen set, or another.
+    /// @param who Which actor.
+    /// @param other Mostly even: the frozen set.
+    function endorse(uint8 who, bytes32 other) external {
+        uint64 round = ledger.lastRound();
+        bytes32 set = uint256(other) % 8 == 7 ? other : ledger.roundState(round).setDigest;
+        vm.prank(_actors[who % 4]);
+        try ledger.endorseSet(round, set, new bytes(65)) {} catch {}
+    }
+
+    /// @notice Anybody reveals shares for the frozen set, or another.
+    /// @param who Which actor.
+    /// @param other Mostly even: the frozen set.
+    function reveal(uint8 who, bytes32 other) external {
+        uint64 round = ledger.lastRound();
+        bytes32 set = uint256(other) % 8 == 7 ? other : ledger.roundState(round).setDigest;
+        vm.prank(_actors[who % 4]);
+        try ledger.revealShares(round, set, other) {} catch {}
+    }
+
+    /// @notice All hospitals, or all but one, and the coordinator do what comes next, so that runs get to the end.
+    /// @param missing Which hospital does nothing, if it is below three.
+    function goOn(uint8 missing) external {
+        uint64 round = ledger.lastRound();
+        IFederationLedger.RoundState memory state = ledger.roundState(round);
+        for (uint8 who = 0; who < 3; ++who) {
+            if (missing % 6 == who) continue;
+            if (state.phase == IFederationLedger.Phase.ADVERTISE) this.advertise(who);
+            if (state.phase == IFederationLedger.Phase.SHARE) this.deal(who, 2);
+            if (state.phase == IFederationLedger.Phase.COMPLAIN) this.check(who, "");
+            if (state.phase == IFederationLedger.Phase.MASK) this.commit(who, bytes32(uint256(who)));
+            if (state.phase == IFederationLedger.Phase.AGREE) this.endorse(who, 0);
+            if (state.phase == IFederationLedger.Phase.UNMASK) this.reveal(who, 0);
+            if (state.phase == IFederationLedger.Phase.PROPOSED) this.attest(who);
+        }
+        this.close(0, 16, 255);
+        this.freeze(0, 255);
+        this.propose(0, bytes32(uint256(round)));
     }
 
     /// @notice Anybody commits.
@@ -115,6 +187,25 @@ contract Anybody {
         vm.warp(block.timestamp + by / 16);
     }
 
+    function _open(IFederationLedger.Protection protection, uint16 need, uint16 threshold) private {
+        address[] memory roster = _hospitals(3);
+        IFederationLedger.Terms memory terms = IFederationLedger.Terms({
+            protection: protection,
+            minCommitments: need,
+            attestations: 1 + (need % 2),
+            threshold: threshold,
+            parameters: 1,
+            configDigest: 0,
+            stepTimeout: 30,
+            commitDeadline: uint64(block.timestamp + 200),
+            closeDeadline: uint64(block.timestamp + 400)
+        });
+        uint64 round = ledger.lastRound() + 1;
+        bytes32 model = ledger.currentModel();
+        vm.prank(address(0x300)); // for the very next call
+        try ledger.openRound(round, terms, roster, model) {} catch {}
+    }
+
     function _admit(address account, IKeyAuthority.Role role, bool withKey) private {
         _actors.push(account);
         authority.registerMember(account, uint8(role), "m");
@@ -151,13 +242,23 @@ contract InvariantsTest {
         targets[0] = address(_anybody);
     }
 
-    /// @notice The only way to another model is an accepted finalisation.
-    function invariantModelChangesByFinalisationOnly() external view {
+    /// @notice Everything below holds; one invariant, since each would be a campaign of its own.
+    /// hardhat-config: invariant.runs = 100
+    function invariantWhateverAnybodyDoes() external view {
+        _modelChangesByFinalisationOnly();
+        _roundsEndBeforeTheNext();
+        _thresholdsHold();
+        _maskedSetsShrink();
+        _nothingIsUnmaskedTooEarly();
+    }
+
+    /// @dev The only way to another model is an accepted finalisation.
+    function _modelChangesByFinalisationOnly() private view {
         require(_anybody.ledger().currentModel() == _anybody.lastFinal(), "the model changed otherwise");
     }
 
-    /// @notice Every round before the last ended, and as many are final as finalisations were accepted.
-    function invariantRoundsEndBeforeTheNext() external view {
+    /// @dev Every round before the last ended, and as many are final as finalisations were accepted.
+    function _roundsEndBeforeTheNext() private view {
         FederationLedger ledger = _anybody.ledger();
         uint256 finals = 0;
         for (uint64 round = 1; round <= ledger.lastRound(); ++round) {
@@ -169,8 +270,8 @@ contract InvariantsTest {
         require(finals == _anybody.finals(), "a round became final otherwise");
     }
 
-    /// @notice Counters agree with what they count, and a round past a phase met that phase's thresholds.
-    function invariantThresholdsHold() external view {
+    /// @dev Counters agree with what they count, and a round past a phase met that phase's thresholds.
+    function _thresholdsHold() private view {
         FederationLedger ledger = _anybody.ledger();
         uint64 round = ledger.lastRound();
         IFederationLedger.RoundState memory state = ledger.roundState(round);
@@ -185,5 +286,50 @@ contract InvariantsTest {
             require(state.attested >= state.attestations && state.attestations > 0, "too few attestations");
         }
         if (state.frozen > 0) require(state.frozen >= state.minCommitments, "too few hospitals");
+    }
+
+    /// @dev Who goes on, or is summed, did what was asked before; counters agree with the marks.
+    function _maskedSetsShrink() private view {
+        FederationLedger ledger = _anybody.ledger();
+        IFederationLedger.RoundState memory state = ledger.roundState(ledger.lastRound());
+        if (state.protection != IFederationLedger.Protection.MASKED) return;
+        uint256 advertised = _acted(IFederationLedger.Phase.ADVERTISE);
+        uint256 dealt = _acted(IFederationLedger.Phase.SHARE);
+        uint256 checkedAll = _acted(IFederationLedger.Phase.COMPLAIN);
+        uint256 committed = _acted(IFederationLedger.Phase.MASK);
+        uint256 frozen = _acted(IFederationLedger.Phase.FROZEN);
+        uint256 endorsed = _acted(IFederationLedger.Phase.AGREE);
+        uint256 revealed = _acted(IFederationLedger.Phase.UNMASK);
+        bool within = dealt & ~advertised == 0 && checkedAll & ~dealt == 0 && committed & ~checkedAll == 0;
+        require(within && frozen & ~committed == 0, "somebody went on without the step before");
+        require(endorsed & ~frozen == 0 && revealed & ~frozen == 0, "somebody outside the set endorsed or revealed");
+        require(_size(committed) == state.committed && _size(frozen) == state.frozen, "counted wrongly");
+        require(_size(endorsed) == state.endorsed && _size(revealed) == state.revealed, "counted wrongly");
+        if (state.phase == IFederationLedger.Phase.ADVERTISE) require(_size(advertised) == state.stepped, "stepped");
+        if (state.phase == IFederationLedger.Phase.SHARE) require(_size(dealt) == state.stepped, "stepped");
+        if (state.phase == IFederationLedger.Phase.COMPLAIN) require(_size(checkedAll) == state.stepped, "stepped");
+        if (state.phase == IFederationLedger.Phase.MASK) require(_size(checkedAll) == state.going, "going");
+    }
+
+    /// @dev Nothing is revealed before a majority of the round endorsed one set, and no model comes of too little.
+    function _nothingIsUnmaskedTooEarly() private view {
+        FederationLedger ledger = _anybody.ledger();
+        IFederationLedger.RoundState memory state = ledger.roundState(ledger.lastRound());
+        if (state.protection != IFederationLedger.Protection.MASKED) return;
+        require(2 * uint256(state.threshold) > state.rosterSize, "the threshold is no majority");
+        require(state.going >= state.threshold, "fewer go on than can unmask");
+        if (state.revealed > 0) require(state.endorsed >= state.threshold, "revealed without agreement");
+        if (state.proposedModel != 0) require(state.revealed >= state.threshold, "proposed without reveals");
+        require((state.setDigest != 0) == (state.frozen > 0), "a set without a digest");
+    }
+
+    function _acted(IFederationLedger.Phase phase) private view returns (uint256 bits) {
+        FederationLedger ledger = _anybody.ledger();
+        uint64 round = ledger.lastRound();
+        for (uint160 i = 0; i < 3; ++i) if (ledger.hasActed(round, phase, address(0x100 + i))) bits |= 1 << i;
+    }
+
+    function _size(uint256 bits) private pure returns (uint256) {
+        return (bits & 1) + ((bits >> 1) & 1) + ((bits >> 2) & 1);
     }
 }

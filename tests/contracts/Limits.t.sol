@@ -61,6 +61,108 @@ contract LimitsTest {
         require(_ledger.frozenSetOf(1).length == LARGEST && _ledger.rosterOf(1).length == LARGEST, "another set");
     }
 
+    /// @notice A masked round of 1024 hospitals fits into the gas of a transaction at every step.
+    function testTheLargestMaskedRoundFits() external {
+        address[] memory roster = _hospitals(LARGEST);
+        _openMasked(roster);
+        uint256 threshold = _ledger.roundState(1).threshold;
+        bytes memory vector = new bytes(33 * threshold);
+        for (uint256 i = 0; i < LARGEST; ++i) {
+            vm.prank(roster[i]);
+            _ledger.advertiseKeys(1, new bytes(33), new bytes(33));
+        }
+        _close(2, roster);
+        for (uint256 i = 0; i < LARGEST; ++i) {
+            uint256 gas = gasleft();
+            vm.prank(roster[i]);
+            _ledger.dealShares(1, vector, vector, 0);
+            uint256 used = gas - gasleft() + 21_000 + 2 * vector.length * 40; // EIP-7623: at most 40 gas per byte
+            if (i == 0) require(used < GAS_CAP, "dealShares needs too much gas");
+        }
+        _close(3, roster);
+        for (uint256 i = 0; i < LARGEST; ++i) {
+            vm.prank(roster[i]);
+            _ledger.checkShares(1, "");
+        }
+        _close(4, roster);
+        for (uint256 i = 0; i < LARGEST; ++i) {
+            vm.prank(roster[i]);
+            _ledger.commitUpdate(1, bytes32(i));
+        }
+        vm.prank(COORDINATOR);
+        _ledger.freezeRound(1, roster);
+        bytes32 set = _ledger.roundState(1).setDigest;
+        for (uint256 i = 0; i < threshold; ++i) {
+            require(_ledger.roundState(1).phase == IFederationLedger.Phase.AGREE, "unmasked too early");
+            vm.prank(roster[i]);
+            _ledger.endorseSet(1, set, new bytes(65));
+        }
+        for (uint256 i = LARGEST - threshold; i < LARGEST; ++i) {
+            vm.prank(roster[i]);
+            _ledger.revealShares(1, set, 0);
+        }
+        vm.prank(COORDINATOR);
+        _ledger.proposeModel(1, bytes32(uint256(2)), 0);
+        vm.prank(roster[LARGEST - 1]);
+        _ledger.attestModel(1, bytes32(uint256(2)), 0);
+        vm.prank(COORDINATOR);
+        _ledger.finaliseRound(1);
+        require(_ledger.currentModel() == bytes32(uint256(2)), "another model");
+    }
+
+    /// @notice Fields of any length but the right one are refused with both lengths.
+    /// @param field Any bytes.
+    function testFuzzLengths(bytes calldata field) external {
+        address[] memory roster = _hospitals(3);
+        _openMasked(roster);
+        vm.assume(field.length != 33);
+        bytes memory refusal = abi.encodeWithSelector(IFederationLedger.LengthInvalid.selector, 33, field.length);
+        vm.prank(roster[0]);
+        vm.expectRevert(refusal);
+        _ledger.advertiseKeys(1, field, field);
+        vm.prank(roster[0]);
+        vm.expectRevert(refusal);
+        _ledger.advertiseKeys(1, new bytes(33), field);
+        for (uint256 i = 0; i < 3; ++i) {
+            vm.prank(roster[i]);
+            _ledger.advertiseKeys(1, new bytes(33), new bytes(33));
+        }
+        _close(2, roster);
+        if (field.length == 66) return;
+        refusal = abi.encodeWithSelector(IFederationLedger.LengthInvalid.selector, 66, field.length);
+        vm.prank(roster[0]);
+        vm.expectRevert(refusal);
+        _ledger.dealShares(1, field, new bytes(66), 0);
+    }
+
+    /// @notice Terms are accepted exactly when they say what the interface says they must.
+    /// @param threshold Any.
+    /// @param need Any.
+    /// @param timeout Any.
+    /// @param size Hospitals in the roster.
+    function testFuzzMaskedTerms(uint16 threshold, uint16 need, uint64 timeout, uint8 size) external {
+        address[] memory roster = _hospitals(size % 8);
+        threshold %= 10;
+        need %= 10;
+        if (timeout % 4 != 0) timeout %= 100;
+        bool right = roster.length >= 3 &&
+            2 * threshold > roster.length &&
+            threshold <= need &&
+            need <= roster.length &&
+            timeout > 0 &&
+            timeout < 2 ** 32;
+        IFederationLedger.Terms memory terms = _terms(need);
+        terms.protection = IFederationLedger.Protection.MASKED;
+        terms.threshold = threshold;
+        terms.stepTimeout = timeout;
+        vm.prank(COORDINATOR);
+        try _ledger.openRound(1, terms, roster, bytes32(uint256(1))) {
+            require(right, "wrong terms were accepted");
+        } catch (bytes memory refusal) {
+            require(!right && bytes4(refusal) == IFederationLedger.TermsInvalid.selector, "right terms were refused");
+        }
+    }
+
     /// @notice 1025 hospitals are one too many.
     function testOneMoreIsRefused() external {
         address[] memory roster = new address[](LARGEST + 1);
@@ -139,6 +241,22 @@ contract LimitsTest {
             vm.prank(hospital);
             _authority.registerKey(1, key, abi.encodePacked(r, s));
         }
+    }
+
+    function _openMasked(address[] memory roster) private {
+        IFederationLedger.Terms memory terms = _terms(uint16(roster.length));
+        terms.protection = IFederationLedger.Protection.MASKED;
+        terms.threshold = uint16(roster.length / 2 + 1);
+        terms.stepTimeout = 50;
+        vm.prank(COORDINATOR);
+        _ledger.openRound(1, terms, roster, bytes32(uint256(1)));
+    }
+
+    function _close(uint8 phase, address[] memory hospitals) private {
+        uint256 gas = gasleft();
+        vm.prank(COORDINATOR);
+        _ledger.closePhase(1, phase, hospitals);
+        require(gas - gasleft() + _calldataGas(hospitals.length) < GAS_CAP, "closePhase needs too much gas");
     }
 
     function _terms(uint16 minCommitments) private view returns (IFederationLedger.Terms memory) {

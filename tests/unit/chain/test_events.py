@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from eth_abi import encode
+from eth_utils.abi import function_signature_to_4byte_selector
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,10 +18,16 @@ from fl.protocol.records import (
     KEY_RECORDS,
     LEDGER_RECORDS,
     ConsortiumFounded,
+    KeysAdvertised,
     MemberRegistered,
+    PhaseClosed,
     Record,
     RoundAborted,
     RoundOpened,
+    SetEndorsed,
+    SharesChecked,
+    SharesDealt,
+    SharesRevealed,
     Terms,
     UpdateCommitted,
 )
@@ -29,7 +36,7 @@ ADDRESS = st.binary(min_size=20, max_size=20).map(Address)
 DIGEST = st.binary(min_size=32, max_size=32).map(Digest)
 U16 = st.integers(0, 2**16 - 1)
 U64 = st.integers(0, 2**64 - 1)
-TERMS = st.builds(Terms, st.sampled_from(Protection), U16, U16, U64, DIGEST, U64, U64)
+TERMS = st.builds(Terms, st.sampled_from(Protection), U16, U16, U16, U64, DIGEST, U64, U64, U64)
 BY_FIELD: dict[str, st.SearchStrategy[Any]] = {
     "role": st.sampled_from(Role),
     "member_name": st.text(max_size=70),
@@ -37,6 +44,13 @@ BY_FIELD: dict[str, st.SearchStrategy[Any]] = {
     "epoch": st.integers(0, 2**32 - 1),
     "public_key": st.binary(max_size=70),
     "proof": st.binary(max_size=70),
+    "mask_key": st.binary(max_size=70),
+    "transport_key": st.binary(max_size=70),
+    "mask_commitments": st.binary(max_size=200),
+    "self_commitments": st.binary(max_size=200),
+    "complaints": st.binary(max_size=240),
+    "signature": st.binary(max_size=70),
+    "phase": st.integers(0, 255),
     "terms": TERMS,
     "roster": st.lists(ADDRESS, max_size=4).map(tuple),
     "hospitals": st.lists(ADDRESS, max_size=4).map(tuple),
@@ -53,6 +67,9 @@ RECORD = st.one_of(
         for kind in (*KEY_RECORDS, *LEDGER_RECORDS)
     )
 )
+
+WHO = Address(b"\7" * 20)
+BUNDLE = Digest(b"\5" * 32)
 
 
 @given(RECORD)
@@ -92,7 +109,7 @@ def test_a_number_that_does_not_fit_is_named(round_number: int) -> None:
 def test_a_digest_of_another_length_is_named(length: int) -> None:
     with pytest.raises(EncodingError):
         events.encode_call(UpdateCommitted(NO_ADDRESS, 1, Digest(bytes(length))))
-    terms = Terms(Protection.SEALED, 2, 1, 10, Digest(bytes(length)), 100, 200)
+    terms = Terms(Protection.SEALED, 2, 1, 0, 10, Digest(bytes(length)), 0, 100, 200)
     with pytest.raises(EncodingError):
         events.encode_call(RoundOpened(NO_ADDRESS, 7, terms, (), Digest(bytes(32))))
 
@@ -119,11 +136,35 @@ def test_a_role_that_does_not_exist_is_named() -> None:
 
 def test_the_call_of_a_round_is_the_abi_encoding_of_its_fields() -> None:
     """Judged by a signature written by hand."""
-    terms = Terms(Protection.SEALED, 2, 1, 10, Digest(b"\1" * 32), 100, 200)
+    terms = Terms(Protection.MASKED, 3, 1, 2, 10, Digest(b"\1" * 32), 60, 100, 200)
     roster = (Address(b"\2" * 20), Address(b"\3" * 20))
     call = events.encode_call(RoundOpened(NO_ADDRESS, 7, terms, roster, Digest(b"\4" * 32)))
-    types = ["uint64", "(uint8,uint16,uint16,uint64,bytes32,uint64,uint64)", "address[]", "bytes32"]
-    assert call[4:] == encode(types, [7, (2, 2, 1, 10, b"\1" * 32, 100, 200), roster, b"\4" * 32])
+    types = ["uint64", "(uint8,uint16,uint16,uint16,uint64,bytes32,uint64,uint64,uint64)", "address[]", "bytes32"]
+    assert call[4:] == encode(types, [7, (1, 3, 1, 2, 10, b"\1" * 32, 60, 100, 200), roster, b"\4" * 32])
+
+
+@pytest.mark.parametrize(
+    ("record", "signature", "values"),
+    [
+        (KeysAdvertised(WHO, 7, b"S", b"E"), "advertiseKeys(uint64,bytes,bytes)", [7, b"S", b"E"]),
+        (
+            SharesDealt(WHO, 7, b"A" * 66, b"B" * 66, BUNDLE),
+            "dealShares(uint64,bytes,bytes,bytes32)",
+            [7, b"A" * 66, b"B" * 66, BUNDLE],
+        ),
+        (SharesChecked(WHO, 7, b"c"), "checkShares(uint64,bytes)", [7, b"c"]),
+        (PhaseClosed(WHO, 7, 3, (WHO,)), "closePhase(uint64,uint8,address[])", [7, 3, [WHO]]),
+        (SetEndorsed(WHO, 7, BUNDLE, b"s"), "endorseSet(uint64,bytes32,bytes)", [7, BUNDLE, b"s"]),
+        (SharesRevealed(WHO, 7, BUNDLE, BUNDLE), "revealShares(uint64,bytes32,bytes32)", [7, BUNDLE, BUNDLE]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_the_call_of_a_masked_step_is_the_abi_encoding_of_its_fields(
+    record: Record, signature: str, values: list[object]
+) -> None:
+    """Judged by signatures written by hand."""
+    types = signature[signature.index("(") + 1 : -1].split(",")
+    assert events.encode_call(record) == function_signature_to_4byte_selector(signature) + encode(types, values)
 
 
 def facts(error: HemaledgerError) -> tuple[str, list[object]]:

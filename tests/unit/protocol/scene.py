@@ -18,15 +18,21 @@ from fl.protocol.records import (
     Entry,
     FederationOpened,
     KeyRegistered,
+    KeysAdvertised,
     MemberRegistered,
     ModelAttested,
     ModelProposed,
+    PhaseClosed,
     Position,
     Record,
     RoundAborted,
     RoundFinalised,
     RoundFrozen,
     RoundOpened,
+    SetEndorsed,
+    SharesChecked,
+    SharesDealt,
+    SharesRevealed,
     Terms,
     UpdateCommitted,
 )
@@ -56,6 +62,9 @@ MEMBERS = {
     TRUSTEE: Role.TRUSTEE,
 }
 TERMS = Terms(Protection.SEALED, 2, 1, 0, 10, CONFIG, 0, COMMIT_BY, CLOSE_BY)
+STEP_S = 100
+MASKED = replace(TERMS, protection=Protection.MASKED, threshold=2, step_timeout=STEP_S)
+SIGNATURE = bytes(64) + b"\x1b"
 
 
 def public_key(account: bytes, epoch: int = 1) -> bytes:
@@ -80,6 +89,37 @@ def frozen(hospitals: tuple[Address, ...] = HOSPITALS, number: int = 1, contract
     content += len(hospitals).to_bytes(2, "big")
     content += b"".join(hospital + update_digest(hospital, number) for hospital in hospitals)
     return RoundFrozen(COORDINATOR, number, hospitals, Digest(hashlib.sha256(content).digest()))
+
+
+def point(*names: bytes) -> bytes:
+    """Return 33 bytes per name that look like compressed points."""
+    return b"".join(b"\2" + hashlib.sha256(name).digest() for name in names)
+
+
+def advertise(hospital: Address) -> KeysAdvertised:
+    return KeysAdvertised(hospital, 1, point(b"S" + hospital), point(b"E" + hospital))
+
+
+def deal(hospital: Address) -> SharesDealt:
+    mask, own = point(b"S" + hospital, b"A" + hospital), point(b"B" + hospital, b"C" + hospital)
+    return SharesDealt(hospital, 1, mask, own, Digest(hashlib.sha256(b"bundle" + hospital).digest()))
+
+
+def check(hospital: Address, complaints: bytes = b"") -> SharesChecked:
+    return SharesChecked(hospital, 1, complaints)
+
+
+def close(phase: int, hospitals: tuple[Address, ...] = HOSPITALS) -> PhaseClosed:
+    return PhaseClosed(COORDINATOR, 1, phase, hospitals)
+
+
+def endorse(hospital: Address, hospitals: tuple[Address, ...] = HOSPITALS) -> SetEndorsed:
+    return SetEndorsed(hospital, 1, frozen(hospitals).set_digest, SIGNATURE)
+
+
+def reveal(hospital: Address, hospitals: tuple[Address, ...] = HOSPITALS) -> SharesRevealed:
+    shares = Digest(hashlib.sha256(b"shares" + hospital).digest())
+    return SharesRevealed(hospital, 1, frozen(hospitals).set_digest, shares)
 
 
 @dataclass
@@ -159,4 +199,29 @@ def at(phase: Phase) -> Log:
         log.add(ModelAttested(AUDITOR, 1, MODEL_1, REPORT), RoundFinalised(COORDINATOR, 1, MODEL_1))
     if phase == Phase.ABORTED:
         log.add(RoundAborted(COORDINATOR, 1, "it failed"))
+    return log
+
+
+def masked_at(phase: Phase, acted: tuple[Address, ...] = HOSPITALS) -> Log:
+    """Return a ledger whose masked round 1 stands in `phase`, where `acted` did what it asks; all did before."""
+    log = federation()
+    log.add(opened(terms=MASKED))
+    steps: list[tuple[Phase, list[Record], list[Record]]] = [
+        (Phase.ADVERTISE, [advertise(who) for who in HOSPITALS], [close(Phase.ADVERTISE)]),
+        (Phase.SHARE, [deal(who) for who in HOSPITALS], [close(Phase.SHARE)]),
+        (Phase.COMPLAIN, [check(who) for who in HOSPITALS], [close(Phase.COMPLAIN)]),
+        (Phase.MASK, [commit(who) for who in HOSPITALS], [frozen()]),
+        (Phase.AGREE, [endorse(who) for who in HOSPITALS], []),
+        (Phase.UNMASK, [reveal(who) for who in HOSPITALS], [ModelProposed(COORDINATOR, 1, MODEL_1, ENVELOPE)]),
+        (
+            Phase.PROPOSED,
+            [ModelAttested(who, 1, MODEL_1, REPORT) for who in HOSPITALS],
+            [RoundFinalised(COORDINATOR, 1, MODEL_1)],
+        ),
+    ]
+    for step_phase, actions, end in steps:
+        if step_phase == phase:
+            log.add(*(record for record in actions if record.sender in acted))
+            return log
+        log.add(*actions, *end)
     return log
