@@ -1,11 +1,17 @@
-"""PROTOCOL.md 5 written a second time, slowly and without fl/: affine formulas, hmac, another AES."""
+"""PROTOCOL.md 5 written a second time, slowly and without fl/: affine formulas, hmac, another AES.
+
+`python -m tests.unit.crypto.reference` prints tests/vectors/masking.json.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import struct
+import sys
 from itertools import pairwise
+from typing import Any
 
 from Crypto.Cipher import AES
 
@@ -31,7 +37,7 @@ def plus(left: Pair | None, right: Pair | None) -> Pair | None:
 
 def times(scalar: int, point: Pair | None = G) -> Pair | None:
     result = None
-    for bit in bin(scalar)[2:]:
+    for bit in f"{scalar:b}":
         result = plus(result, result)
         if bit == "1":
             result = plus(result, point)
@@ -56,7 +62,7 @@ def keystream(seed: bytes, count: int, width: int = 4) -> list[int]:
 
 
 def polynomial(coefficients: list[int], at: int) -> int:
-    return sum(coefficient * at**power for power, coefficient in enumerate(coefficients)) % N
+    return sum(coefficient * pow(at, power, N) for power, coefficient in enumerate(coefficients)) % N
 
 
 class Hospital:
@@ -101,3 +107,76 @@ def mask(holder: Hospital, hospitals: list[Hospital], salt: bytes, words: list[i
             rows.append((sign, keystream(pair_seed(holder, other, salt), len(words), width)))
     sums = (word + sum(sign * row[place] for sign, row in rows) for place, word in enumerate(words))
     return [each % 2 ** (8 * width) for each in sums]
+
+
+# --- tests/vectors/masking.json --------------------------------------------------------------------------------
+
+ABOUT = [
+    "PROTOCOL.md 5 as an example: four hospitals, threshold 3, the fourth drops out after it dealt. Made by",
+    "tests/unit/crypto/reference.py, which shares no code with fl/. e, f, g are scalars (hexadecimal, big-endian),",
+    "x the signed words of a hospital, y its masked words as they travel (little-endian, 4 bytes each); sum is what is",
+    "left of the survivors' y after unmasking.",
+]
+THRESHOLD, WORDS, SURVIVORS = 3, 8, (1, 2, 3)
+LIMIT = 2**21 - 1
+
+
+def example() -> dict[str, Any]:
+    """Return the document; everything in it follows from the names of its parts."""
+    hospitals = [_hospital(index) for index in range(1, 5)]
+    context = hashlib.sha256(b"round 7").digest()
+    salt = context2(context, hospitals)
+    rows = {each.index: _words(each.index) for each in hospitals}
+    return {
+        "about": ABOUT,
+        "ctx": context.hex(),
+        "ctx2": salt.hex(),
+        "threshold": THRESHOLD,
+        "words": WORDS,
+        "survivors": list(SURVIVORS),
+        "hospitals": [_case(each, hospitals, salt, rows[each.index]) for each in hospitals],
+        "sum": [sum(column) for column in zip(*(rows[index] for index in SURVIVORS), strict=True)],
+    }
+
+
+def _hospital(index: int) -> Hospital:
+    account = bytes([16 * index]) + hashlib.sha256(f"hospital {index}".encode()).digest()[:19]
+    f, g = ([_scalar(index, name, power) for power in range(THRESHOLD)] for name in "fg")
+    return Hospital(index, account, (_scalar(index, "e", 0), f, g))
+
+
+def _scalar(index: int, name: str, power: int) -> int:
+    return 1 + int.from_bytes(hashlib.sha512(f"{name}{power} of {index}".encode()).digest(), "big") % (N - 1)
+
+
+def _words(index: int) -> list[int]:
+    """Return words within the quantiser's range; two hospitals begin with its ends."""
+    drawn = (hashlib.sha256(f"word {place} of {index}".encode()).digest()[:4] for place in range(WORDS))
+    words = [int.from_bytes(each, "big") % (2 * LIMIT + 1) - LIMIT for each in drawn]
+    return [LIMIT, -LIMIT, *words[2:]] if index <= 2 else words
+
+
+def _case(holder: Hospital, hospitals: list[Hospital], salt: bytes, words: list[int]) -> dict[str, Any]:
+    secrets = [holder.transport, *holder.pairwise, *holder.own]
+    scalars = [each.to_bytes(32, "big").hex() for each in secrets]
+    journal = b"BAFL/1/roundkeys" + bytes.fromhex(scalars[0]) + struct.pack(">H", THRESHOLD)
+    return {
+        "index": holder.index,
+        "account": holder.account.hex(),
+        "e": scalars[0],
+        "f": scalars[1 : 1 + THRESHOLD],
+        "g": scalars[1 + THRESHOLD :],
+        "journal": journal.hex() + "".join(scalars[1:]),
+        "advert": holder.advert.hex(),
+        "dealing": holder.dealing.hex(),
+        "self_seed": self_seed(holder, salt).hex(),
+        "pair_seeds": {
+            str(other.index): pair_seed(holder, other, salt).hex() for other in hospitals if other is not holder
+        },
+        "x": words,
+        "y": struct.pack(f"<{WORDS}I", *mask(holder, hospitals, salt, words)).hex(),
+    }
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(example(), indent=1) + "\n")

@@ -27,20 +27,26 @@ VECTORS = [
     (
         (0,),
         0xF9DB001266677F62C095021DB018CD8CBB55941D4073698CE45C405D1348B7B1,
-        "e7c2b3c5c954c035949f1f74e6bce2ed539a3be267d1481e9ddb178533df4c26"
-        "64f69d065c604a4fd953e100b856ad83804eb3845189babfa5a702090d6fc5fa",
+        (
+            "e7c2b3c5c954c035949f1f74e6bce2ed539a3be267d1481e9ddb178533df4c26"
+            "64f69d065c604a4fd953e100b856ad83804eb3845189babfa5a702090d6fc5fa"
+        ),
     ),
     (
         (1,),
         0xF9DB001266677F62C095021DB018CD8CBB55941D4073698CE45C405D1348B7B1,
-        "2787d729c57e3d9512d3aa9e8708ad226bc48e0f1750b0767aaff73482c44b8d"
-        "2873d74ec88aebd3504961acea16790a05c542d9fbff4fe269a77510db00abab",
+        (
+            "2787d729c57e3d9512d3aa9e8708ad226bc48e0f1750b0767aaff73482c44b8d"
+            "2873d74ec88aebd3504961acea16790a05c542d9fbff4fe269a77510db00abab"
+        ),
     ),
     (
         (0, 2),
         0x350E8040F828BF6CECA27405420CDF3D63CB3AEF005F40BA51943C8026877963,
-        "bdcc351707d02a72ce49511c7db990566d29d6153ad6f8982fad2b435d6ce4d6"
-        "0da1e6b3fa740811bde34dd4fe0aa1b5fe6600d0440c9ddee95ea7fad7a60cf2",
+        (
+            "bdcc351707d02a72ce49511c7db990566d29d6153ad6f8982fad2b435d6ce4d6"
+            "0da1e6b3fa740811bde34dd4fe0aa1b5fe6600d0440c9ddee95ea7fad7a60cf2"
+        ),
     ),
 ]
 
