@@ -8,9 +8,9 @@ from fl.crypto.curve import Engine
 from fl.crypto.group import ENGINES, use
 
 
-@pytest.fixture(scope="module", params=["portable", "libcrypto"], autouse=True)
+@pytest.fixture(scope="module", params=["portable", "libcrypto"])
 def backend(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """Run every test of this folder over each backend."""
+    """Run a module's tests over each backend of the group."""
     if request.param not in ENGINES:
         pytest.skip("this machine has no libcrypto of OpenSSL 3")
     with use(request.param) as engine:

@@ -25,7 +25,9 @@ from fl.crypto.keys import load_point
 from fl.crypto.roundkeys import RoundKeys
 from fl.protocol.errors import AuthFailure, EncodingError, FalseComplaint, InvalidScalar, ShareInvalid
 from fl.protocol.names import Address
-from tests.unit.crypto.scene import CONTEXT, Scene, round_of
+from tests.unit.crypto.masked_scene import CONTEXT, Scene, round_of
+
+pytestmark = pytest.mark.usefixtures("backend")
 
 SUITE = hpke.Suite(hpke.KEM.P256, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 

@@ -9,6 +9,8 @@ from fl.crypto.dleq import PROOF_BYTES, Statement, _prove_with, prove, verify
 from fl.crypto.group import base_mult, decode_point, mult, random_scalar
 from fl.protocol.errors import ProofInvalid
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 # RFC 9497, A.3.2: P256-SHA256, VOPRF mode
 RFC_CONTEXT = b"OPRFV1-\x01-P256-SHA256"
 RFC_KEY = 0xCA5D94C8807817669A51B196C34C1B7F8442FDE4334A7121AE4736364312FCA6

@@ -28,7 +28,9 @@ from fl.protocol.errors import (
     ShareInvalid,
 )
 from fl.protocol.names import Address
-from tests.unit.crypto import reference
+from tests.unit.crypto import masked_round as reference
+
+pytestmark = pytest.mark.usefixtures("backend")
 
 DEALER = Address(b"\x11" * 20)
 OTHER = Address(b"\x22" * 20)
