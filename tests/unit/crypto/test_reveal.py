@@ -17,10 +17,9 @@ from fl.crypto.masking import (
 )
 from fl.crypto.reveal import Secret, answer, due, parse_answer, uncover
 from fl.crypto.roundkeys import (
-    RoundKeys,
     self_seed,
 )
-from fl.crypto.sharing import Polynomial, Share
+from fl.crypto.sharing import Share
 from fl.protocol.errors import (
     BelowThreshold,
     EncodingError,
@@ -85,6 +84,13 @@ def test_an_answer_holds_exactly_one_secret_of_every_hospital(scene: Scene) -> N
     everyone = {each.account for each in scene.participants}
     with pytest.raises(EncodingError):
         parse_answer(data, scene.participants[1], scene.participants, everyone)
+
+
+def test_nothing_is_revealed_for_too_few_survivors(scene: Scene) -> None:
+    survivors = {each.account for each in scene.participants[:2]}
+    with pytest.raises(BelowThreshold) as caught:
+        answer(scene.held[1], scene.participants, survivors)
+    assert caught.value.facts() == {"actual": 2, "required": 3}
 
 
 def test_an_answer_is_parsed_strictly(scene: Scene) -> None:
@@ -160,9 +166,9 @@ def test_the_late_vector_of_a_dropped_hospital_stays_noise(scene: Scene) -> None
     found = scene.uncover(range(4), range(4))
     gone = scene.participants[4]
     assert gone.account not in found.self_secrets
-    known = RoundKeys(1, Polynomial((found.mask_secrets[gone.account],)), Polynomial((1,)))
-    public = hospital_masks(known, gone.account, scene.participants, scene.context)
-    left = apply(late, Masks(public.taken, public.added[1:]))  # without the self seed of the invented b
+    assert found.mask_secrets == {gone.account: scene.keys[4].mask_secret}
+    public = hospital_masks(scene.keys[4], gone.account, scene.participants, scene.context)
+    left = apply(late, Masks(public.taken, public.added[1:]))  # its self mask stays on
     assert spread(left) < 255 + 6 * 23
     whole = Masks((), (self_seed(scene.keys[4].self_secret, gone, scene.context),))
     assert np.array_equal(to_signed(apply(left, whole)), words)  # b alone was missing

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -87,6 +88,15 @@ def test_a_restarted_hospital_sends_the_same_masked_bytes(scene: Scene) -> None:
         for keys in (scene.keys[2], again)
     ]
     assert masked[0] == masked[1]
+
+
+def test_keys_that_the_ledger_does_not_record_make_no_masks(scene: Scene) -> None:
+    own = scene.participants[0]
+    recorded, other = scene.keys[0], RoundKeys.generate(3)
+    for keys in (replace(recorded, pairwise=other.pairwise), replace(recorded, own=other.own)):
+        with pytest.raises(CommitmentMismatch) as caught:
+            hospital_masks(keys, own.account, scene.participants, scene.context)
+        assert caught.value.facts() == {"dealer": own.account}
 
 
 def test_a_journal_entry_is_strict() -> None:
