@@ -29,7 +29,8 @@ Signed = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 Masked = npt.NDArray[np.uint32] | npt.NDArray[np.uint64]
 """Words mod 2^32 or mod 2^64."""
 
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 18
+"""Words, keystream and zeros of one chunk stay in a 1 MiB cache while all masks pass over them."""
 _ZEROS = bytes(CHUNK_BYTES)
 _NO_COUNTER = bytes(16)
 _RINGS: dict[np.dtype[np.generic], np.dtype[np.generic]] = {

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from fl.crypto.delivery import own_shares
 from fl.crypto.group import ENGINES, use
-from fl.crypto.masking import CHUNK_BYTES, Masks, accumulate, apply, from_bytes, hospital_masks, remaining_masks
+from fl.crypto.masking import Masks, accumulate, apply, from_bytes, hospital_masks, remaining_masks
 from fl.crypto.reveal import Uncovered, answer, parse_answer, uncover
 from fl.crypto.roundkeys import Participant, RoundKeys, context2
 from fl.crypto.sharing import Commitments, invalid_dealers
@@ -130,9 +130,9 @@ def masking(scene: Round, words: int, repeats: int) -> Row:
 
 
 def plain(words: Words, seeds: Sequence[bytes]) -> None:
-    """Add one keystream after the other, each over the whole vector, chunk by chunk."""
-    ring, zeros, stream = words.view(np.uint32), bytes(CHUNK_BYTES), np.empty(CHUNK_BYTES, np.uint8)
-    step = CHUNK_BYTES // 4
+    """Add one keystream after the other, each over the whole vector, in chunks of 1 MiB."""
+    ring, zeros, stream = words.view(np.uint32), bytes(MEBI), np.empty(MEBI, np.uint8)
+    step = MEBI // 4
     for seed in seeds:
         encryptor = Cipher(algorithms.AES256(seed), modes.CTR(bytes(16))).encryptor()
         for start in range(0, ring.size, step):
