@@ -176,9 +176,9 @@ class LibCrypto:
             raise MemoryError
 
 
-def load() -> LibCrypto | None:
+def load(names: Sequence[str] = _NAMES) -> LibCrypto | None:
     """Return the backend of the first library found that agrees with the portable one."""
-    for name in _NAMES:
+    for name in names:
         try:
             engine = LibCrypto(ctypes.PyDLL(name))
             agrees = _agrees(engine)

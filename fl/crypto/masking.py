@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algori
 
 from fl.crypto.group import base_mult
 from fl.crypto.roundkeys import Participant, RoundKeys, pair_seed, self_seed
-from fl.protocol.errors import EncodingError, ReconstructMismatch, SetMismatch
+from fl.protocol.errors import CommitmentMismatch, EncodingError, ReconstructMismatch, SetMismatch
 from fl.protocol.names import Address, Blob, Digest
 
 Signed = npt.NDArray[np.int32] | npt.NDArray[np.int64]
@@ -29,7 +29,8 @@ Signed = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 Masked = npt.NDArray[np.uint32] | npt.NDArray[np.uint64]
 """Words mod 2^32 or mod 2^64."""
 
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 18
+"""Words, keystream and zeros of one chunk stay in a 1 MiB cache while all masks pass over them."""
 _ZEROS = bytes(CHUNK_BYTES)
 _NO_COUNTER = bytes(16)
 _RINGS: dict[np.dtype[np.generic], np.dtype[np.generic]] = {
@@ -56,8 +57,11 @@ def hospital_masks(keys: RoundKeys, own: Address, participants: Sequence[Partici
 
     Raises:
         SetMismatch: the hospital is not among the participants.
+        CommitmentMismatch: the ledger records other keys of it; masks of these would never cancel.
     """
     holder = _find(own, participants)
+    if (base_mult(keys.mask_secret), base_mult(keys.self_secret)) != (holder.mask_key, holder.self_key):
+        raise CommitmentMismatch(own)
     later: list[bytes] = []
     earlier: list[bytes] = []
     for other in participants:

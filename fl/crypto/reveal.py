@@ -23,7 +23,7 @@ from fl.crypto.group import parse_scalar, scalar_bytes
 from fl.crypto.roundkeys import Participant
 from fl.crypto.sharing import Share, recover
 from fl.protocol.codec import Reader, Writer
-from fl.protocol.errors import EncodingError, SetMismatch
+from fl.protocol.errors import BelowThreshold, EncodingError, SetMismatch
 from fl.protocol.names import Address
 
 
@@ -65,8 +65,12 @@ def answer(
 
     Raises:
         SetMismatch: U3 is not within U2, or no share of a dealer is held.
+        BelowThreshold: U3 has fewer hospitals than a secret's threshold; nothing is revealed.
     """
     _check_within(survivors, participants)
+    required = max((each.own.threshold for each in participants), default=1)
+    if len(survivors) < required:
+        raise BelowThreshold(len(survivors), required)
     writer = Writer().u16(len(participants))
     for each in participants:
         if each.account not in held:
