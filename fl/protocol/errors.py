@@ -393,14 +393,6 @@ class FalseComplaint(RefusedError):
 
 
 @dataclass(eq=False)
-class DealerDisqualified(RefusedError):
-    """A complaint proved that the dealer sent a wrong share (PROTOCOL.md 5, phase 2b)."""
-
-    account: bytes
-    sentence = "{account} dealt a wrong share in this round and takes no further part in it."
-
-
-@dataclass(eq=False)
 class RevealConflict(RefusedError):
     """One reveal per hospital and round, ever (PROTOCOL.md 5, phase 6)."""
 

@@ -62,7 +62,7 @@ def quantise(previous: Vector, trained: Vector, metrics: LocalMetrics, config: R
     squares = 0.0
     for part in _chunks(previous.size):
         delta = trained[part].astype(np.float64) - previous[part]
-        squares += float(delta @ delta)
+        squares += float(np.sum(delta * delta))  # not a BLAS product: its threads wait for each other on busy cores
     norm = float(np.sqrt(squares))
     shrink = min(1.0, config.l2_bound / norm) if norm > 0 else 1.0
     factor = shrink * (weight / config.w_max) * SCALE / config.clip

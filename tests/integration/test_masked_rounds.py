@@ -58,7 +58,9 @@ def four(folder: Path, clock: Clock) -> Consortium:
 
 
 def masked(consortium: Consortium, rounds: int = 1) -> Plan:
-    plan = replace(consortium.plan(rounds), protection=Protection.MASKED, step_timeout_s=STEP_S, min_commitments=3)
+    plan = replace(
+        consortium.plan(rounds), protection=Protection.MASKED, step_timeout_s=STEP_S, min_commitments=3, attestations=0
+    )
     return replace(plan, min_hospitals=len(consortium.hospitals))
 
 
@@ -135,7 +137,7 @@ def test_one_of_four_may_vanish_in_any_phase(four: Consortium, clock: Clock, pha
         if current is not None and current.phase == Phase.FINAL:
             break
         present = current is None or current.phase < phase
-        active = [gone, *others] if present else others
+        active: list[Hospital] = [gone, *others] if present else others
         acted = [hospital.step() for hospital in active]
         for hospital in others:
             hospital.finish_training()
@@ -156,7 +158,8 @@ def test_below_the_threshold_the_round_is_aborted_and_the_model_stands(four: Con
         current = _current(coordinator)
         if current is not None and current.ended:
             break
-        if not any(agent.step() for agent in (coordinator, *present)):
+        acted = [hospital.step() for hospital in present]
+        if not any([coordinator.step(), *acted]):
             clock.now += STEP_S + 1
         before = before or (coordinator.view.federation.openings and coordinator.view.federation.model_digest)
     federation = coordinator.view.refresh()

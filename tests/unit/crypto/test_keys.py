@@ -8,7 +8,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from fl.crypto.keys import ORDER, PrivateKey, load_point, verify_possession
+from fl.crypto.curve import ORDER
+from fl.crypto.keys import PrivateKey, load_point, verify_possession
 from fl.protocol.errors import InvalidPoint, KeystoreUnreadable
 from tests.unit.crypto.reference import point, secret
 

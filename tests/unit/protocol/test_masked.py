@@ -407,7 +407,8 @@ def test_a_revoked_hospital_takes_no_step_and_a_frozen_one_stops_the_round() -> 
 
 def mask_context(current: Round) -> bytes:
     rows = b"".join(
-        account
+        struct.pack(">H", current.roster.index(account) + 1)
+        + account
         + point(b"S" + account)
         + point(b"E" + account)
         + hashlib.sha256(point(b"S" + account, b"A" + account) + point(b"B" + account, b"C" + account)).digest()

@@ -28,8 +28,9 @@ from fl.protocol.round import Phase
 from fl.roles.artefacts import Reader, update_core, update_recipients
 from fl.roles.auditor import Auditor
 from fl.roles.coordinator import Coordinator
-from fl.roles.hospital import Hospital, Task
+from fl.roles.hospital import Hospital
 from fl.roles.runner import Agent
+from fl.roles.training_thread import Task
 from fl.roles.view import Keyring, Stopwatch
 from fl.training.quantise import LocalMetrics, Vector, quantise, to_bytes
 from tests.fakes.federation import CONFIG, Party, initial, nudge, settle
