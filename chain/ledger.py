@@ -25,6 +25,10 @@ from fl.protocol.names import NO_ADDRESS, Address
 from fl.protocol.ports import Anchor
 from fl.protocol.records import Entry, Position, Receipt, Record
 
+LOOKS = 4
+"""How often a short wait looks at the chain."""
+MAX_PAUSE_S = 0.25
+
 
 @dataclass(frozen=True)
 class LedgerSettings:
@@ -102,10 +106,13 @@ class EthereumLedger:
     def wait(self, after: Position | None, timeout_s: float) -> bool:
         """Block until an entry behind `after` exists; False when `timeout_s` passed first.
 
+        Who waits shortly is answered quickly; who waits long is answered within MAX_PAUSE_S or the settings' poll_s.
+
         Raises:
             ChainReorg, WrongChain, ChainUnavailable: as `replay`.
         """
         deadline = time.monotonic() + timeout_s
+        pause_s = max(self._poll_s, min(timeout_s / LOOKS, MAX_PAUSE_S))
         seen = -1
         while True:
             head = self._reader.head()
@@ -115,7 +122,7 @@ class EthereumLedger:
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
-            time.sleep(min(self._poll_s, left))
+            time.sleep(min(pause_s, left))
 
     def _entry(self, contract: str, kind: type[Record], receipt: dict[str, Any]) -> Entry:
         """Return the entry that a receipt's log proves."""

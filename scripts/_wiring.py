@@ -69,7 +69,7 @@ def in_force(node: NodeSettings, anchor: Anchor) -> Anchor:
 
 def transactions(*, free_gas: bool) -> TransactionSettings:
     """Return how often to look for blocks: the embedded chain answers at once, a public one takes seconds."""
-    return TransactionSettings(free_gas=free_gas, poll_s=0.02 if free_gas else 1.0)
+    return TransactionSettings(free_gas=free_gas, poll_s=0.005 if free_gas else 1.0)
 
 
 def signatures() -> Endorser:

@@ -24,6 +24,7 @@ from fl.storage.keyring import load_keys
 from fl.storage.vault import FolderVault
 from scripts import _report
 from scripts._exit import guarded
+from scripts._explain import explain as explain_round
 from scripts._home import Home, MemberHome
 from scripts._wiring import audit_key, now, open_ledger, signatures
 
@@ -55,23 +56,31 @@ class Source:
 @click.option("--account", help="The auditor's account, with --keys.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), help="Write the report here instead of the terminal.")
+@click.option("--round", "number", type=click.IntRange(1), help="Tell of this round only, with --explain.")
+@click.option("--explain", is_flag=True, help="Tell in plain words what happened in --round and what was checked.")
 @click.pass_context
 @guarded
-def audit(context: click.Context, /, **given: str | Path | None) -> None:
+def audit(context: click.Context, /, number: int | None, *, explain: bool, **given: str | Path | None) -> None:
     """Check everything: each digest, sender, phase, key epoch, aggregate and model, bit for bit.
 
     Exit code 0: nothing was found. 76: something was, and is named. Other codes: the audit could not be made.
 
     \b
     hemaledger audit --home RUN --auditor auditor
+    hemaledger audit --home RUN --auditor auditor --round 3 --explain
     hemaledger audit --rpc URL --authority 0x... --ledger 0x... --vault DIR
     hemaledger audit --home RUN file update.bin
     """  # noqa: D301 - click needs the character itself
+    if number and not explain:
+        raise SettingInvalid("round", "it goes with --explain")
     context.obj = given
     if context.invoked_subcommand is None:
         source = _source(given)
         audited = run_audit(source, _key(source.home, given))
-        _show(audited, str(given["form"]), given["output"])
+        if explain:
+            click.echo(explain_round(audited, number or audited.federation.last_round))
+        else:
+            _show(audited, str(given["form"]), given["output"])
         if not audited.report.clean:
             sys.exit(TamperedError.exit_code)
 

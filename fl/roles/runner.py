@@ -13,9 +13,10 @@ from typing import Protocol
 from fl.protocol.errors import UnavailableError
 from fl.roles.view import LedgerView
 
-POLL_S = 0.05
-"""Seconds between looks at what is not on the ledger (files in the vault, deadlines)."""
-MAX_BACKOFF_S = 5.0
+MIN_IDLE_S, MAX_IDLE_S, IDLE_GROWTH = 0.02, 0.25, 1.5
+"""Seconds between looks at what is not on the ledger (files in the vault, deadlines, the own training): short while
+things happen, longer while nothing does, so that waiting takes no processor from training."""
+MIN_BACKOFF_S, MAX_BACKOFF_S = 0.05, 5.0
 
 
 class Agent(Protocol):
@@ -40,15 +41,15 @@ class Run:
 
 def run(agent: Agent, how: Run) -> None:
     """Run until `how.stop` is set or `how.done()` holds, or raise what ended the agent."""
-    silent_s, backoff_s = 0.0, POLL_S
+    silent_s, backoff_s, idle_s = 0.0, MIN_BACKOFF_S, MIN_IDLE_S
     while not how.stop.is_set():
         try:
             acted = agent.step()
-            silent_s, backoff_s = 0.0, POLL_S
+            silent_s, backoff_s = 0.0, MIN_BACKOFF_S
             if how.done():
                 return
-            if not acted:
-                agent.view.wait(POLL_S)
+            news = acted or agent.view.wait(idle_s)
+            idle_s = MIN_IDLE_S if news else min(idle_s * IDLE_GROWTH, MAX_IDLE_S)
         except UnavailableError as error:
             if silent_s >= how.patience_s:
                 raise

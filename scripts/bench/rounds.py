@@ -1,4 +1,4 @@
-"""What a sealed round costs outside local training, beside a plain FedAvg loop over the same model.
+"""What a sealed and a masked round cost outside local training, beside a plain FedAvg loop over the same model.
 
 Three hospitals (or more) over the real embedded chain, vault and crypto; "training" adds a prepared step, so that all
 that is measured is the protocol. The plain loop averages the same float32 vectors in memory and loads the result.
@@ -23,9 +23,10 @@ from fl.crypto.envelope import Core, Kind, seal
 from fl.crypto.keys import PrivateKey
 from fl.protocol.codec import sha256
 from fl.protocol.config import RoundConfig
-from fl.protocol.names import Address
+from fl.protocol.names import Address, Protection
 from fl.protocol.ports import Anchor
 from fl.protocol.round import Phase
+from fl.protocol.rules import MIN_MASKED
 from fl.roles.coordinator import Initial, Plan
 from fl.roles.training_thread import Task, Train
 from fl.training.model import build_model
@@ -38,7 +39,25 @@ from scripts.bench._table import keep, median, show
 from scripts.chain import chain_settings
 from scripts.data import hospital_names
 
-PARTS = ("quantise", "seal", "hash", "chain", "vault", "open", "sum")
+PARTS = ("quantise", "mask", "seal", "hash", "chain", "vault", "open", "reconstruct", "sum", "unmask")
+MARKS = {
+    Protection.SEALED: ("opened", "training", "uploaded", "frozen", "proposed", "attested", "final"),
+    Protection.MASKED: (
+        "opened",
+        "closed advertise",
+        "closed share",
+        "closed complain",
+        "committed",
+        "frozen",
+        "endorsed",
+        "revealed",
+        "proposed",
+        "attested",
+        "final",
+    ),
+}
+LATEST = ("committed", "uploaded", "endorsed", "revealed")
+"""Of these the last hospital's counts."""
 REPEATS = 9
 
 
@@ -46,18 +65,21 @@ REPEATS = 9
 @click.option("--hospitals", type=click.IntRange(1), default=3, show_default=True)
 @click.option("--rounds", type=click.IntRange(2), default=6, show_default=True)
 def main(hospitals: int, rounds: int) -> None:
-    """Measure a sealed round's overhead and the speed of sealing."""
+    """Measure what a round costs beside its training, and the speed of sealing."""
     model = build_model(DEFAULT_PRESET.spec, 1)
     initial = Initial(Manifest.of(model), to_vector(model))
     names = hospital_names(hospitals)
     steps = {name: _step(initial.vector.size, index) for index, name in enumerate(names)}
     plain_s = _plain(initial.vector, steps, REPEATS)
-    with tempfile.TemporaryDirectory() as folder:
-        home = Home(Path(folder))
-        with DevChain(chain_settings(home, 0)) as chain:
-            found_together(home, chain.url, names)
-            together, spans = _rounds(home, initial, steps, rounds)
-    _report(initial.vector.size, together, spans, plain_s)
+    figures: dict[str, object] = {"parameters": initial.vector.size, "plain_s": plain_s}
+    for protection in (Protection.SEALED, Protection.MASKED)[: 2 if hospitals >= MIN_MASKED else 1]:
+        with tempfile.TemporaryDirectory() as folder:
+            home = Home(Path(folder))
+            with DevChain(chain_settings(home, 0)) as chain:
+                found_together(home, chain.url, names)
+                together, spans = _rounds(home, initial, steps, (rounds, protection))
+        figures[protection.name.lower()] = _report(protection, together, spans, plain_s)
+    keep("rounds", figures)
     _sealing(initial.vector.size)
 
 
@@ -80,18 +102,20 @@ def _plain(start: Vector, steps: Mapping[str, Vector], repeats: int) -> float:
 
 
 def _rounds(
-    home: Home, initial: Initial, steps: Mapping[str, Vector], rounds: int
+    home: Home, initial: Initial, steps: Mapping[str, Vector], how: tuple[int, Protection]
 ) -> tuple[Together, list[dict[str, float]]]:
     """Run the rounds; return the agents and the seconds of each round by phase."""
     marks: dict[tuple[object, str], float] = {}
 
     def notify(what: str, facts: Mapping[str, object]) -> None:
-        key = (facts.get("round"), what)
-        marks[key] = time.perf_counter() if what in ("committed", "uploaded") else marks.get(key, time.perf_counter())
+        mark = f"closed {facts['phase']}" if what == "closed" else what
+        key = (facts.get("round"), mark)
+        marks[key] = time.perf_counter() if mark in LATEST else marks.get(key, time.perf_counter())
 
     def train(step: Vector) -> Train:
         return lambda task: (_nudged(task, step), LocalMetrics(100, 80, 0.5))
 
+    rounds, protection = how
     plan = Plan(
         rounds=rounds,
         min_commitments=len(steps),
@@ -100,12 +124,13 @@ def _rounds(
         commit_timeout_s=600,
         close_timeout_s=600,
         min_hospitals=len(steps),
+        protection=protection,
     )
     work = Work(plan, initial, {name: train(step) for name, step in steps.items()}, lambda _model, _training: {})
     together = gather(home, work, dict.fromkeys((COORDINATOR, AUDITOR, *steps), notify))
     together.run(notify)
     finished = [r.number for r in together.coordinator.view.refresh().rounds if r.phase == Phase.FINAL]
-    names = ("opened", "training", "uploaded", "frozen", "proposed", "attested", "final")
+    names = MARKS[protection]
     spans = [
         {f"{a} to {b}": marks[number, b] - marks[number, a] for a, b in pairwise(names)}
         | {"whole round": marks[number, "final"] - marks[number, "opened"]}
@@ -118,15 +143,19 @@ def _nudged(task: Task, step: Vector) -> Vector:
     return task.previous + step
 
 
-def _report(parameters: int, together: Together, spans: list[dict[str, float]], plain_s: float) -> None:
+def _report(
+    protection: Protection, together: Together, spans: list[dict[str, float]], plain_s: float
+) -> dict[str, object]:
+    """Print one protection's tables; return its figures."""
+    name = protection.name.lower()
     whole = median([span["whole round"] for span in spans])
-    rows = [(name, 1000 * median([span[name] for span in spans])) for name in spans[0]]
-    title = f"One sealed round outside training: {len(together.others) - 1} hospitals, {parameters:,} parameters"
+    rows = [(span, 1000 * median([each[span] for each in spans])) for span in spans[0]]
+    title = f"One {name} round outside training: {len(together.others) - 1} hospitals"
     show(f"{title}, median of {len(spans)}", ("Span (wall time)", "ms"), rows)
     count = len(spans) + 1
     by_role = {
-        name: {part: 1000 * ports.watch.seconds.get(part, 0.0) / count for part in PARTS}
-        for name, ports in together.ports.items()
+        member: {part: 1000 * ports.watch.seconds.get(part, 0.0) / count for part in PARTS}
+        for member, ports in together.ports.items()
     }
     header = ("Work per round (ms, overlapping)", *by_role)
     show("Split by part", header, [(part, *(row[part] for row in by_role.values())) for part in PARTS])
@@ -134,13 +163,9 @@ def _report(parameters: int, together: Together, spans: list[dict[str, float]], 
     show(
         "Against plain FedAvg in memory (no chain, no crypto, no disk, no audit)",
         ("Loop", "s per round", "ratio"),
-        [("plain", plain_s, 1.0), ("sealed and audited", whole, ratio)],
+        [("plain", plain_s, 1.0), (f"{name} and audited", whole, ratio)],
     )
-    keep(
-        "rounds",
-        {"parameters": parameters, "plain_s": plain_s, "sealed_s": whole, "ratio": ratio}
-        | {"spans": spans, "parts_ms": by_role},
-    )
+    return {"seconds": whole, "ratio": ratio, "spans": spans, "parts_ms": by_role}
 
 
 def _sealing(parameters: int) -> None:

@@ -114,7 +114,7 @@ def test_a_file_is_told_by_whom_and_when(chain: Path) -> None:
     digest = summary["rounds"][1]["updates"]["beta"][2:]
     done = hemaledger("audit", "--home", chain, "file", chain / "vault" / digest[:2] / digest)
     assert done.returncode == 0, done.stderr
-    assert "sealed update of round 2, recorded by beta" in done.stdout
+    assert "masked update of round 2, recorded by beta" in done.stdout
     unknown = hemaledger("audit", "--home", chain, "file", chain / "consortium.json")
     assert unknown.returncode == 1
     assert "does not know this file" in unknown.stdout
@@ -132,7 +132,7 @@ def test_dark_twin_a_flipped_bit_is_found_and_named(dark: Path, kind: str) -> No
     done = hemaledger("audit", "--home", dark.parent, "--auditor", "auditor", "--format", "json")
     assert done.returncode == 76, done.stdout
     named = {(found["name"], found["round"], found["subject"]) for found in json.loads(done.stdout)["findings"]}
-    subject = {"update": "sealed update of gamma", "model": "global model", "report": "report of auditor"}[kind]
+    subject = {"update": "masked update of gamma", "model": "global model", "report": "report of auditor"}[kind]
     assert ("HashMismatch", 1, subject) in named
 
 
@@ -144,8 +144,8 @@ def test_dark_twin_swapped_files_are_found(dark: Path) -> None:
     second.write_bytes(one)
     done = hemaledger("audit", "--home", dark.parent, "--auditor", "auditor")
     assert done.returncode == 76
-    assert "HashMismatch (round 2, sealed update of alpha)" in done.stdout
-    assert "HashMismatch (round 2, sealed update of beta)" in done.stdout
+    assert "HashMismatch (round 2, masked update of alpha)" in done.stdout
+    assert "HashMismatch (round 2, masked update of beta)" in done.stdout
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: the browser part of the story is not run")
