@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
+from fl.protocol.errors import SettingInvalid
 from fl.protocol.federation import Federation
 from fl.protocol.masked import COMPLAINT_BYTES
 from fl.protocol.names import Address, show
@@ -21,9 +22,11 @@ def explain(audited: Audited, number: int) -> str:
     """Return the sentences about one round, numbered in the order in which things happened.
 
     Raises:
-        WrongRound: there is no such round.
+        SettingInvalid: there is no such round.
     """
     federation = audited.federation
+    if number not in {each.number for each in federation.rounds}:
+        raise SettingInvalid("round", f"there is no round {number}; the last is {federation.last_round}")
     current = federation.round(number)
     steps = [*_opening(federation, current), *_hiding(federation, current), *_ending(federation, current)]
     lines = [f"Round {number} was {current.terms.protection.name.lower()} and is {current.phase.name.lower()}.", ""]
@@ -43,11 +46,15 @@ def _about(number: int) -> tuple[str, ...]:
 def _opening(federation: Federation, current: Round) -> list[str]:
     terms, when = current.terms, _when(current.opened.timestamp)
     return [
-        f"On {when} {federation.book.name_of(current.opener)} opened the round for {_names(federation, current.roster)},"
-        f" starting from the model {_short(current.previous_model)}. Checked: the sender's role, that this was the"
-        " model in force, and that every hospital was a member with a key.",
-        f"The terms demanded {terms.min_commitments} hospitals and {terms.attestations} attestations. Checked: the"
-        " configuration in the vault has the digest in the terms.",
+        (
+            f"On {when} {federation.book.name_of(current.opener)} opened the round for"
+            f" {_names(federation, current.roster)}, starting from the model {_short(current.previous_model)}. Checked: the sender's role, that this was the"
+            " model in force, and that every hospital was a member with a key."
+        ),
+        (
+            f"The terms demanded {terms.min_commitments} hospitals and {terms.attestations} attestations. Checked: the"
+            " configuration in the vault has the digest in the terms."
+        ),
     ]
 
 
@@ -58,15 +65,23 @@ def _hiding(federation: Federation, current: Round) -> list[str]:
         return [f"{commits}, sealed to the coordinator and the auditors. Checked: {files}."]
     complaints = sum(len(record.complaints) // COMPLAINT_BYTES for record in current.checked.values())
     return [
-        f"{_names(federation, current.advertised)} advertised fresh keys and {_names(federation, current.dealt)} dealt"
-        " shares of their secrets. Checked: all keys are valid and different, and the shares' commitments are to them.",
-        f"{_names(federation, current.checked)} checked their shares; {complaints} complaints were made. Checked: who"
-        f" went on ({_names(federation, current.sharers)}) lost no complaint.",
+        (
+            f"{_names(federation, current.advertised)} advertised fresh keys and {_names(federation, current.dealt)} dealt"
+            " shares of their secrets. Checked: all keys are valid and different, and the shares' commitments are to them."
+        ),
+        (
+            f"{_names(federation, current.checked)} checked their shares; {complaints} complaints were made. Checked: who"
+            f" went on ({_names(federation, current.sharers)}) lost no complaint."
+        ),
         f"{commits}, masked by the others' keys. Checked: {files}.",
-        f"{_names(federation, current.endorsed)} signed the same set of survivors. Checked: at least"
-        f" {current.terms.threshold} signatures of its members verify, independently of any node.",
-        f"{_names(federation, current.revealed)} revealed shares, one secret per hospital. Checked: each share fits"
-        " its dealer's commitments, and the rebuilt secrets fit the advertised keys.",
+        (
+            f"{_names(federation, current.endorsed)} signed the same set of survivors. Checked: at least"
+            f" {current.terms.threshold} signatures of its members verify, independently of any node."
+        ),
+        (
+            f"{_names(federation, current.revealed)} revealed shares, one secret per hospital. Checked: each share fits"
+            " its dealer's commitments, and the rebuilt secrets fit the advertised keys."
+        ),
     ]
 
 
@@ -76,14 +91,16 @@ def _ending(federation: Federation, current: Round) -> list[str]:
     if current.proposal is None:
         return ["No model was proposed yet."]
     return [
-        f"The coordinator proposed the model {_short(current.proposal.model_digest)}. Checked: the updates of"
-        f" {_names(federation, current.hospitals)} were summed again, and give this model bit for bit.",
+        (
+            f"The coordinator proposed the model {_short(current.proposal.model_digest)}. Checked: the updates of"
+            f" {_names(federation, current.hospitals)} were summed again, and give this model bit for bit."
+        ),
         f"{_names(federation, current.attestations)} replayed the round and attested the same model.",
     ]
 
 
 def _names(federation: Federation, accounts: Iterable[Address]) -> str:
-    return ", ".join(federation.book.name_of(account) for account in accounts) or "nobody"
+    return ", ".join(sorted(federation.book.name_of(account) for account in accounts)) or "nobody"
 
 
 def _when(timestamp: int) -> str:
