@@ -48,8 +48,8 @@ def _opening(federation: Federation, current: Round) -> list[str]:
     return [
         (
             f"On {when} {federation.book.name_of(current.opener)} opened the round for"
-            f" {_names(federation, current.roster)}, starting from the model {_short(current.previous_model)}. Checked: the sender's role, that this was the"
-            " model in force, and that every hospital was a member with a key."
+            f" {_names(federation, current.roster)}, starting from the model {_short(current.previous_model)}."
+            " Checked: the sender's role, that this was the model in force, and that every hospital was a member with a key."
         ),
         (
             f"The terms demanded {terms.min_commitments} hospitals and {terms.attestations} attestations. Checked: the"
@@ -66,12 +66,12 @@ def _hiding(federation: Federation, current: Round) -> list[str]:
     complaints = sum(len(record.complaints) // COMPLAINT_BYTES for record in current.checked.values())
     return [
         (
-            f"{_names(federation, current.advertised)} advertised fresh keys and {_names(federation, current.dealt)} dealt"
-            " shares of their secrets. Checked: all keys are valid and different, and the shares' commitments are to them."
+            f"{_names(federation, current.advertised)} advertised fresh keys and {_names(federation, current.dealt)} "
+            " dealt shares of their secrets. Checked: all keys are valid and different, and the commitments are to them."
         ),
         (
-            f"{_names(federation, current.checked)} checked their shares; {complaints} complaints were made. Checked: who"
-            f" went on ({_names(federation, current.sharers)}) lost no complaint."
+            f"{_names(federation, current.checked)} checked their shares; {complaints} complaints were made."
+            f" Checked: who went on ({_names(federation, current.sharers)}) lost no complaint."
         ),
         f"{commits}, masked by the others' keys. Checked: {files}.",
         (

@@ -20,10 +20,13 @@ import click
 import pytest
 
 from chain import keystore
+from chain.signing import AccountEndorser, statement_digest
 from fl.crypto.envelope import CORE_BYTES, HEAD_BYTES, Kind
 from fl.protocol.codec import Reader, Writer
-from fl.protocol.records import KEY_RECORDS, LEDGER_RECORDS
-from fl.protocol.round import NEXT, Phase
+from fl.protocol.names import Address, Digest, Protection
+from fl.protocol.ports import SetStatement
+from fl.protocol.records import KEY_RECORDS, LEDGER_RECORDS, Terms
+from fl.protocol.round import NEXT, Phase, terms_digest
 from scripts._home import Home
 from scripts.cli import COMMANDS, main
 from tests.e2e.test_processes import Process, free_port, invoke
@@ -220,7 +223,7 @@ def test_the_protocol_names_exactly_the_phases_and_steps_of_the_code() -> None:
         for record, target in re.findall(r"`(\w+)` → `(\w+)`", row[3])
     }
     expected = {(phase.name, record.__name__, target.name) for (_, phase, record), target in NEXT.items()}
-    assert steps == expected | {("NONE", "RoundOpened", "OPEN")}
+    assert steps == expected | {("NONE", "RoundOpened", "OPEN"), ("NONE", "RoundOpened", "ADVERTISE")}
 
 
 def test_the_example_of_the_protocol_is_a_head_that_the_code_reads() -> None:
@@ -230,7 +233,7 @@ def test_the_example_of_the_protocol_is_a_head_that_the_code_reads() -> None:
     assert len(head) == HEAD_BYTES
     reader = Reader(head[:CORE_BYTES], "head")
     reader.raw(5)
-    assert Kind(reader.u8()) == Kind.UPDATE
+    assert Kind(reader.u8()) == Kind.MASKED
 
 
 def test_the_digests_of_the_example_follow_from_its_parts() -> None:
@@ -240,11 +243,43 @@ def test_the_digests_of_the_example_follow_from_its_parts() -> None:
     context = Writer("round").raw(anchor, 68)
     for part in ("hash of block 14", "digest of the terms", "model it starts from", "root of the roster"):
         context.raw(rows[part], 32)
+    masks = Writer("set2").raw(rows["gives the context"], 32).u16(3)
     members = Writer("set3").raw(anchor, 68).u16(3)
-    for name in ("alpha", "gamma", "beta"):
+    for index, name in enumerate(("gamma", "alpha", "beta"), start=1):
+        masks.u16(index).raw(rows[name], 20).raw(rows[f"{name}'s mask key"], 33)
+        masks.raw(rows[f"{name}'s transport key"], 33).raw(rows[f"{name}'s dealing, hashed"], 32)
         members.raw(rows[name], 20).raw(rows[f"{name}'s commitment"], 32)
-    assert context.digest() == rows["gives the context"] == head["context of the round"]
+    assert context.digest() == rows["gives the context"]
+    assert masks.digest() == rows["gives the mask context"] == head["mask context of the round"]
     assert members.digest() == rows["gives the set digest"]
+
+
+def test_the_terms_of_the_example_have_the_digest_that_it_gives() -> None:
+    fields = [row[1].strip("`") for row in table("example: terms")]
+    before, digest, after = fields[:5], Digest(bytes.fromhex(fields[5])), fields[6:]
+    protection, *counts = (int(field) for field in before)
+    fewest, attestations, threshold, parameters = counts
+    step, commit, close = (int(field) for field in after)
+    terms = Terms(Protection(protection), fewest, attestations, threshold, parameters, digest, step, commit, close)
+    rows = {row[0]: row[1].strip("`") for row in table("example: digests")}
+    assert terms_digest(terms).hex() == rows["digest of the terms"]
+
+
+def test_the_signature_of_the_example_is_its_hospitals() -> None:
+    head = {row[2]: bytes.fromhex(row[1].strip("`")) for row in table("example: head")}
+    rows = {row[0]: bytes.fromhex(row[1].strip("`")) for row in table("example: digests")}
+    statement = SetStatement(
+        consortium=head["consortium"],
+        chain_id=int.from_bytes(head["chain id 31337"], "big"),
+        contract=Address(head["the ledger contract"]),
+        round=1,
+        mask_context=rows["gives the mask context"],
+        set_digest=Digest(rows["gives the set digest"]),
+        freeze_block=rows["hash of block 30"],
+    )
+    assert statement_digest(statement) == rows["gives the statement's digest"]
+    signer = AccountEndorser(keystore.generate()).recover(statement, rows["gamma's signature of it"])
+    assert signer == rows["gamma"]
 
 
 def test_no_page_names_a_path_of_one_machine() -> None:
