@@ -66,8 +66,9 @@ def _hiding(federation: Federation, current: Round) -> list[str]:
     complaints = sum(len(record.complaints) // COMPLAINT_BYTES for record in current.checked.values())
     return [
         (
-            f"{_names(federation, current.advertised)} advertised fresh keys and {_names(federation, current.dealt)} "
-            " dealt shares of their secrets. Checked: all keys are valid and different, and the commitments are to them."
+            f"{_names(federation, current.advertised)} advertised fresh keys and"
+            f" {_names(federation, current.dealt)} dealt"
+            " shares of their secrets. Checked: all keys are valid and different, and the commitments are to them."
         ),
         (
             f"{_names(federation, current.checked)} checked their shares; {complaints} complaints were made."

@@ -99,6 +99,17 @@ def test_the_chain_restarts_to_the_same_history_and_the_audit_is_clean(chain: Pa
     assert report["checks"]["aggregates"] == 2
 
 
+def test_a_round_is_told_in_plain_words(chain: Path) -> None:
+    done = hemaledger("audit", "--home", chain, "--auditor", "auditor", "--round", "2", "--explain")
+    assert done.returncode == 0, done.stderr
+    assert "Round 2 was masked and is final." in done.stdout
+    assert "alpha, beta, gamma revealed shares" in done.stdout
+    assert "Nobody, the coordinator included, could see one hospital's update" in done.stdout
+    missing = hemaledger("audit", "--home", chain, "--round", "9", "--explain")
+    assert missing.returncode == 78
+    assert "there is no round 9" in missing.stderr
+
+
 def test_an_audit_needs_no_run_folder(chain: Path) -> None:
     place = json.loads((chain / "consortium.json").read_bytes())
     done = hemaledger(
