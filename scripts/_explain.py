@@ -49,7 +49,8 @@ def _opening(federation: Federation, current: Round) -> list[str]:
         (
             f"On {when} {federation.book.name_of(current.opener)} opened the round for"
             f" {_names(federation, current.roster)}, starting from the model {_short(current.previous_model)}."
-            " Checked: the sender's role, that this was the model in force, and that every hospital was a member with a key."
+            " Checked: the sender's role, that this was the model in force, and that every hospital was a member with"
+            " a key."
         ),
         (
             f"The terms demanded {terms.min_commitments} hospitals and {terms.attestations} attestations. Checked: the"
