@@ -17,6 +17,7 @@ from typing import Any
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_keyfile import create_keyfile_json, decode_keyfile_json
+from eth_typing import Hash32
 
 from fl.protocol.errors import KeystoreUnreadable, StorageFull
 from fl.protocol.names import Address
@@ -50,7 +51,7 @@ class AccountKey:
 
     def sign_digest(self, digest: bytes) -> bytes:
         """Return the deterministic signature (RFC 6979) r ‖ s ‖ v of a 32-byte digest, 65 bytes, low s."""
-        return bytes(self._account.unsafe_sign_hash(digest).signature)
+        return bytes(self._account.unsafe_sign_hash(Hash32(digest)).signature)
 
     def __repr__(self) -> str:
         return f"AccountKey({self._account.address})"
