@@ -118,7 +118,9 @@ class Ledger(RuleBasedStateMachine):
         now = self.log.now
         terms = replace(kind, commit_deadline=now + 1_000, close_deadline=now + 2_000)
         previous = MODEL_2 if stale else self.models[-1]
-        record = replace(opened(self.number(offset) + 1, previous, terms), sender=who)
+        members = self.federation.book.members
+        roster = tuple(hospital for hospital in HOSPITALS if not members[hospital].revoked)
+        record = replace(opened(self.number(offset) + 1, previous, terms), sender=who, roster=roster)
         if self.throw(record):
             assert offset == 0
             assert previous == self.models[-1]
@@ -186,15 +188,16 @@ class Ledger(RuleBasedStateMachine):
             self.models.append(model)
 
     @precondition(lambda self: self.federation.active_round is not None)
-    @rule(model=models)
-    def go_on(self, model: Digest) -> None:
-        """Do the right thing next, so that runs get to final rounds."""
+    @rule(model=models, some=st.integers(1, 3), attested=st.booleans())
+    def go_on(self, model: Digest, some: int, *, attested: bool) -> None:
+        """Do nearly the right thing next, so that runs get to final rounds and to the edges before them."""
         match self.log.round.phase:
             case Phase.OPEN | Phase.MASK:
-                self.commit_all()
+                for who in HOSPITALS[:some]:
+                    self.commit(who, 0)
                 self.freeze(COORDINATOR, tuple(sorted(self.log.round.commitments)), 0)
             case Phase.ADVERTISE | Phase.SHARE | Phase.COMPLAIN:
-                for who in HOSPITALS:
+                for who in HOSPITALS[: max(some, 2)]:
                     self.set_up(who, 0, 2)
                 self.close(COORDINATOR, tuple(who for who in self.log.round.sharers if who not in self.idle()), 0)
             case Phase.AGREE | Phase.UNMASK:
@@ -206,7 +209,8 @@ class Ledger(RuleBasedStateMachine):
             case _:
                 proposal = self.log.round.proposal
                 assert proposal is not None
-                self.attest(AUDITOR, proposal.model_digest, 0)
+                if attested:
+                    self.attest(AUDITOR, proposal.model_digest, 0)
                 self.finalise(COORDINATOR, proposal.model_digest, 0)
 
     def idle(self) -> set[Address]:
@@ -215,10 +219,16 @@ class Ledger(RuleBasedStateMachine):
         done = {Phase.ADVERTISE: current.advertised, Phase.SHARE: current.dealt, Phase.COMPLAIN: current.checked}
         return set(current.sharers) - set(done.get(current.phase, {}))
 
+    @precondition(lambda self: self.federation.active_round is None)
+    @rule(kind=st.sampled_from((TERMS, MASKED)))
+    def begin_the_next(self, kind: Terms) -> None:
+        self.open_round(COORDINATOR, 0, kind, stale=False)
+
     @rule(who=people, offset=offsets)
     def abort(self, who: Address, offset: int) -> None:
         self.throw(RoundAborted(who, self.number(offset), "enough"))
 
+    @precondition(lambda self: len(self.log.entries) > 50)
     @rule(who=people, successor=st.sampled_from((SUCCESSOR, FOREIGN)))
     def hand_over(self, who: Address, successor: Address) -> None:
         self.throw(LedgerHandedOver(who, successor))
