@@ -37,6 +37,7 @@ from tests.unit.protocol.scene import (
     ANCHOR,
     AUDITOR,
     AUDITOR_2,
+    COMMIT_BY,
     COORDINATOR,
     ENVELOPE,
     FOREIGN,
@@ -55,6 +56,7 @@ from tests.unit.protocol.scene import (
     SUCCESSOR,
     TERMS,
     Log,
+    masked_at,
     opened,
     public_key,
 )
@@ -65,6 +67,15 @@ PEOPLE = (OPERATOR, COORDINATOR, HEIR, AUDITOR, AUDITOR_2, H1, H2, H3, KEYLESS, 
 people = st.sampled_from(PEOPLE)
 hospitals = st.sampled_from((*HOSPITALS, KEYLESS, AUDITOR))
 models = st.sampled_from((MODEL_0, MODEL_1, MODEL_2))
+MASKED_PHASES = (
+    Phase.ADVERTISE,
+    Phase.SHARE,
+    Phase.COMPLAIN,
+    Phase.MASK,
+    Phase.AGREE,
+    Phase.UNMASK,
+    Phase.PROPOSED,
+)
 offsets = st.sampled_from((0, 0, 0, 0, 1, -1))
 seconds = st.integers(0, 1_500)
 subsets = st.one_of(
@@ -81,9 +92,14 @@ class Ledger(RuleBasedStateMachine):
         self.models = [MODEL_0]
         self.deadline = 0
 
-    @initialize()
-    def begin(self) -> None:
-        self.log = begun()
+    @initialize(
+        phase=st.sampled_from((Phase.NONE, Phase.NONE, Phase.NONE, *MASKED_PHASES)),
+        acted=st.sampled_from(((), (H1,), (H1, H2), HOSPITALS)),
+    )
+    def begin(self, phase: Phase, acted: tuple[Address, ...]) -> None:
+        """Start before the first round, or deep in a masked one."""
+        self.log = masked_at(phase, acted) if phase else begun()
+        self.deadline = COMMIT_BY
 
     @property
     def federation(self) -> Federation:
@@ -116,7 +132,7 @@ class Ledger(RuleBasedStateMachine):
     )
     def open_round(self, who: Address, offset: int, kind: Terms, *, stale: bool) -> None:
         now = self.log.now
-        terms = replace(kind, commit_deadline=now + 1_000, close_deadline=now + 2_000)
+        terms = replace(kind, step_timeout=500, commit_deadline=now + 1_000, close_deadline=now + 2_000)
         previous = MODEL_2 if stale else self.models[-1]
         members = self.federation.book.members
         roster = tuple(hospital for hospital in HOSPITALS if not members[hospital].revoked)
@@ -218,6 +234,13 @@ class Ledger(RuleBasedStateMachine):
         current = self.log.round
         done = {Phase.ADVERTISE: current.advertised, Phase.SHARE: current.dealt, Phase.COMPLAIN: current.checked}
         return set(current.sharers) - set(done.get(current.phase, {}))
+
+    @precondition(lambda self: self.federation.active_round is not None)
+    @rule(times=st.integers(2, 8), model=models)
+    def go_on_for_long(self, times: int, model: Digest) -> None:
+        for _ in range(times):
+            if self.federation.active_round is not None:
+                self.go_on(model, 3, attested=True)
 
     @precondition(lambda self: self.federation.active_round is None)
     @rule(kind=st.sampled_from((TERMS, MASKED)))
