@@ -15,8 +15,9 @@ from typing import Any
 from eth_abi.exceptions import EncodingError as AbiError
 from eth_account.messages import encode_typed_data
 from eth_keys.datatypes import Signature
-from eth_keys.exceptions import BadSignature, ValidationError
+from eth_keys.exceptions import BadSignature
 from eth_utils.crypto import keccak
+from eth_utils.exceptions import ValidationError
 
 from chain.keystore import AccountKey
 from fl.protocol.errors import EncodingError, SignatureInvalid

@@ -9,6 +9,8 @@ interface Vm {
 
     function keyExistsJson(string calldata json, string calldata key) external view returns (bool);
 
+    function parseJsonAddress(string calldata json, string calldata key) external pure returns (address);
+
     function parseJsonBytes(string calldata json, string calldata key) external pure returns (bytes memory);
 
     function parseJsonBytes32(string calldata json, string calldata key) external pure returns (bytes32);

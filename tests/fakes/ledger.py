@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from fl.crypto.keys import verify_possession
-from fl.protocol.errors import SenderMismatch
+from fl.protocol.codec import Writer
+from fl.protocol.errors import SenderMismatch, SignatureInvalid
 from fl.protocol.federation import Federation, step
 from fl.protocol.names import NO_ADDRESS, Address
-from fl.protocol.ports import Anchor
+from fl.protocol.ports import Anchor, SetStatement
 from fl.protocol.records import (
     KEY_RECORDS,
     ConsortiumFounded,
@@ -102,6 +103,34 @@ class MemoryLedger:
             if all(account in current.commitments for account in record.hospitals):
                 return replace(record, set_digest=set_digest(current, record.hospitals))
         return record
+
+
+class MemoryEndorser:
+    """The Endorser port without keys: a signature is its account, blinded by the hash of the statement.
+
+    Anybody can make anybody's. What it keeps of a real one: the form, one signature per account and statement, and
+    that the signature of another statement is some other account's. Trusted because it passes
+    tests/unit/chain/test_signing.py.
+    """
+
+    def __init__(self, account: Address) -> None:
+        self._account = account
+
+    def endorse(self, statement: SetStatement) -> bytes:
+        return _blind(statement, self._account) + bytes(44) + b"\x1b"
+
+    def recover(self, statement: SetStatement, signature: bytes) -> Address:
+        account = _blind(statement, signature[:20].ljust(20))
+        if len(signature) != 65 or not any(signature[:20]) or any(signature[20:64]) or signature[64] != 27:
+            raise SignatureInvalid("it has another form")
+        return Address(account)
+
+
+def _blind(statement: SetStatement, account: bytes) -> bytes:
+    writer = Writer("memory").raw(statement.consortium, 32).u64(statement.chain_id).raw(statement.contract, 20)
+    writer.u64(statement.round).raw(statement.mask_context, 32).raw(statement.set_digest, 32)
+    pad = writer.raw(statement.freeze_block, 32).digest()[:20]
+    return bytes(one ^ other for one, other in zip(account, pad, strict=True))
 
 
 def _contract(consortium: bytes, number: int) -> Address:

@@ -14,15 +14,22 @@ from fl.protocol.federation import Federation, fold, step
 from fl.protocol.names import Address, Digest, Role
 from fl.protocol.records import (
     KeyRotated,
+    KeysAdvertised,
     LedgerHandedOver,
     MemberRegistered,
     MemberRevoked,
     ModelAttested,
     ModelProposed,
+    PhaseClosed,
     Record,
     RoundAborted,
     RoundFinalised,
     RoundFrozen,
+    SetEndorsed,
+    SharesChecked,
+    SharesDealt,
+    SharesRevealed,
+    Terms,
     UpdateCommitted,
 )
 from fl.protocol.round import Phase, set_digest
@@ -30,6 +37,7 @@ from tests.unit.protocol.scene import (
     ANCHOR,
     AUDITOR,
     AUDITOR_2,
+    COMMIT_BY,
     COORDINATOR,
     ENVELOPE,
     FOREIGN,
@@ -38,14 +46,17 @@ from tests.unit.protocol.scene import (
     H3,
     HOSPITALS,
     KEYLESS,
+    MASKED,
     MODEL_0,
     MODEL_1,
     MODEL_2,
     OPERATOR,
     OUTSIDER,
+    SIGNATURE,
     SUCCESSOR,
     TERMS,
     Log,
+    masked_at,
     opened,
     public_key,
 )
@@ -56,6 +67,15 @@ PEOPLE = (OPERATOR, COORDINATOR, HEIR, AUDITOR, AUDITOR_2, H1, H2, H3, KEYLESS, 
 people = st.sampled_from(PEOPLE)
 hospitals = st.sampled_from((*HOSPITALS, KEYLESS, AUDITOR))
 models = st.sampled_from((MODEL_0, MODEL_1, MODEL_2))
+MASKED_PHASES = (
+    Phase.ADVERTISE,
+    Phase.SHARE,
+    Phase.COMPLAIN,
+    Phase.MASK,
+    Phase.AGREE,
+    Phase.UNMASK,
+    Phase.PROPOSED,
+)
 offsets = st.sampled_from((0, 0, 0, 0, 1, -1))
 seconds = st.integers(0, 1_500)
 subsets = st.one_of(
@@ -72,9 +92,14 @@ class Ledger(RuleBasedStateMachine):
         self.models = [MODEL_0]
         self.deadline = 0
 
-    @initialize()
-    def begin(self) -> None:
-        self.log = begun()
+    @initialize(
+        phase=st.sampled_from((Phase.NONE, Phase.NONE, Phase.NONE, *MASKED_PHASES)),
+        acted=st.sampled_from(((), (H1,), (H1, H2), HOSPITALS)),
+    )
+    def begin(self, phase: Phase, acted: tuple[Address, ...]) -> None:
+        """Start before the first round, or deep in a masked one."""
+        self.log = masked_at(phase, acted) if phase else begun()
+        self.deadline = COMMIT_BY
 
     @property
     def federation(self) -> Federation:
@@ -99,10 +124,15 @@ class Ledger(RuleBasedStateMachine):
     def wait(self, passed: int) -> None:
         self.log.now += passed
 
-    @rule(who=st.sampled_from((COORDINATOR, COORDINATOR, HEIR, H1)), offset=offsets, stale=st.booleans())
-    def open_round(self, who: Address, offset: int, *, stale: bool) -> None:
+    @rule(
+        who=st.sampled_from((COORDINATOR, COORDINATOR, HEIR, H1)),
+        offset=offsets,
+        stale=st.booleans(),
+        kind=st.sampled_from((TERMS, MASKED, MASKED)),
+    )
+    def open_round(self, who: Address, offset: int, kind: Terms, *, stale: bool) -> None:
         now = self.log.now
-        terms = replace(TERMS, commit_deadline=now + 1_000, close_deadline=now + 2_000)
+        terms = replace(kind, step_timeout=500, commit_deadline=now + 1_000, close_deadline=now + 2_000)
         previous = MODEL_2 if stale else self.models[-1]
         members = self.federation.book.members
         roster = tuple(hospital for hospital in HOSPITALS if not members[hospital].revoked)
@@ -130,7 +160,35 @@ class Ledger(RuleBasedStateMachine):
         if self.federation.rounds and set(members) <= set(self.log.round.commitments):
             digest = set_digest(self.log.round, members)
         if self.throw(RoundFrozen(who, self.number(offset), members, digest)):
-            assert self.log.now > self.deadline or set(self.log.round.commitments) == set(self.log.round.roster)
+            assert self.log.now > self.deadline or set(self.log.round.commitments) == set(self.log.round.sharers)
+
+    @rule(who=hospitals, offset=offsets, points=st.sampled_from((2, 2, 2, 1, 3)))
+    def set_up(self, who: Address, offset: int, points: int) -> None:
+        """Take whichever step of the set-up; two of three are out of phase."""
+        number, vector = self.number(offset), bytes(33 * points)
+        self.throw(KeysAdvertised(who, number, bytes(33), bytes(33)))
+        if self.throw(SharesDealt(who, number, vector, vector, ENVELOPE)):
+            assert points == 2
+        self.throw(SharesChecked(who, number, bytes(117 * (points - 2) if points > 1 else 7)))
+
+    @rule(who=st.sampled_from((COORDINATOR, COORDINATOR, HEIR, H1)), members=subsets, offset=offsets)
+    def close(self, who: Address, members: tuple[Address, ...], offset: int) -> None:
+        phase = self.log.round.phase if self.federation.rounds else Phase.ADVERTISE
+        if self.throw(PhaseClosed(who, self.number(offset), phase, members)):
+            assert who == self.log.round.opener
+            assert self.log.round.phase == phase + 1
+
+    @rule(who=hospitals, offset=offsets, wrong=st.sampled_from((False, False, True)))
+    def agree(self, who: Address, offset: int, *, wrong: bool) -> None:
+        """Endorse and reveal, whichever the phase allows."""
+        digest = MODEL_2 if wrong or not self.federation.rounds else self.log.round.set_digest
+        for record in (
+            SetEndorsed(who, self.number(offset), digest, SIGNATURE),
+            SharesRevealed(who, self.number(offset), digest, ENVELOPE),
+        ):
+            if self.throw(record):
+                assert not wrong
+                assert who in self.log.round.hospitals
 
     @rule(who=st.sampled_from((COORDINATOR, COORDINATOR, AUDITOR)), model=models, offset=offsets)
     def propose(self, who: Address, model: Digest, offset: int) -> None:
@@ -150,10 +208,18 @@ class Ledger(RuleBasedStateMachine):
     def go_on(self, model: Digest, some: int, *, attested: bool) -> None:
         """Do nearly the right thing next, so that runs get to final rounds and to the edges before them."""
         match self.log.round.phase:
-            case Phase.OPEN:
+            case Phase.OPEN | Phase.MASK:
                 for who in HOSPITALS[:some]:
                     self.commit(who, 0)
                 self.freeze(COORDINATOR, tuple(sorted(self.log.round.commitments)), 0)
+            case Phase.ADVERTISE | Phase.SHARE | Phase.COMPLAIN:
+                for who in HOSPITALS[: max(some, 2)]:
+                    self.set_up(who, 0, 2)
+                self.close(COORDINATOR, tuple(who for who in self.log.round.sharers if who not in self.idle()), 0)
+            case Phase.AGREE | Phase.UNMASK:
+                for who in HOSPITALS:
+                    self.agree(who, 0, wrong=False)
+                self.propose(COORDINATOR, model, 0)
             case Phase.FROZEN:
                 self.propose(COORDINATOR, model, 0)
             case _:
@@ -163,10 +229,23 @@ class Ledger(RuleBasedStateMachine):
                     self.attest(AUDITOR, proposal.model_digest, 0)
                 self.finalise(COORDINATOR, proposal.model_digest, 0)
 
+    def idle(self) -> set[Address]:
+        """Return who did not do what the set-up phase asks."""
+        current = self.log.round
+        done = {Phase.ADVERTISE: current.advertised, Phase.SHARE: current.dealt, Phase.COMPLAIN: current.checked}
+        return set(current.sharers) - set(done.get(current.phase, {}))
+
+    @precondition(lambda self: self.federation.active_round is not None)
+    @rule(times=st.integers(2, 8), model=models)
+    def go_on_for_long(self, times: int, model: Digest) -> None:
+        for _ in range(times):
+            if self.federation.active_round is not None:
+                self.go_on(model, 3, attested=True)
+
     @precondition(lambda self: self.federation.active_round is None)
-    @rule()
-    def begin_the_next(self) -> None:
-        self.open_round(COORDINATOR, 0, stale=False)
+    @rule(kind=st.sampled_from((TERMS, MASKED)))
+    def begin_the_next(self, kind: Terms) -> None:
+        self.open_round(COORDINATOR, 0, kind, stale=False)
 
     @rule(who=people, offset=offsets)
     def abort(self, who: Address, offset: int) -> None:
@@ -216,6 +295,31 @@ class Ledger(RuleBasedStateMachine):
             assert (current.proposal is not None) or not current.attestations
 
     @invariant()
+    def masked_rounds_unmask_one_agreed_set_only(self) -> None:
+        for current in self.federation.rounds:
+            if not current.masked:
+                assert not {*current.advertised, *current.dealt, *current.checked, *current.endorsed}
+                continue
+            assert set(current.sharers) <= set(current.roster)
+            assert set(current.commitments) <= set(current.sharers)
+            assert set(current.dealt) <= set(current.advertised)
+            assert set(current.checked) <= set(current.dealt)
+            assert set(current.endorsed) | set(current.revealed) <= set(current.hospitals)
+            assert {record.set_digest for record in current.endorsed.values()} <= {current.set_digest}
+            assert not current.revealed or len(current.endorsed) >= current.terms.threshold
+            assert current.proposal is None or len(current.revealed) >= current.terms.threshold
+            assert 2 * current.terms.threshold > len(current.roster)
+
+    @invariant()
+    def one_reveal_per_hospital_and_round_was_ever_accepted(self) -> None:
+        made = [
+            (entry.record.round, entry.record.sender)
+            for entry in self.log.entries
+            if isinstance(entry.record, SharesRevealed)
+        ]
+        assert len(made) == len(set(made))
+
+    @invariant()
     def one_commitment_per_hospital_and_round_was_ever_accepted(self) -> None:
         made = [
             (entry.record.round, entry.record.sender)
@@ -239,5 +343,5 @@ class Ledger(RuleBasedStateMachine):
         assert fold(Federation(ANCHOR, self.log.verify), self.log.entries) == self.federation
 
 
-Ledger.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+Ledger.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
 TestLedger = Ledger.TestCase
