@@ -20,6 +20,7 @@ CHECKS = {
     "records": "records replayed by the rules (sender, role, phase, key epoch, deadline)",
     "files": "sealed files compared with their digest, size, sender and header",
     "documents": "public documents compared with their digest",
+    "agreements": "sets of survivors that enough hospitals signed, and that no complaint contradicts",
     "aggregates": "rounds summed again from the hospitals' files, bit for bit",
     "models": "global models opened and compared with their digest",
 }

@@ -70,7 +70,11 @@ def rotate(home: Path, name: str) -> None:
 @name_option("coordinator")
 @click.option("--rounds", type=click.IntRange(1), help="Final rounds wanted in all; chosen by --preset by default.")
 @click.option("--hospitals", type=click.IntRange(1), default=3, show_default=True, help="Wait for so many.")
-@click.option("--min-commitments", type=click.IntRange(1), help="Fewer than this abort a round; all by default.")
+@click.option(
+    "--min-commitments",
+    type=click.IntRange(1),
+    help="Fewer abort a round; else all, or t if masked.",
+)
 @click.option("--attestations", type=click.IntRange(1), default=1, show_default=True, help="By auditors.")
 @click.option(
     "--protection",
@@ -104,15 +108,16 @@ def run(home: Path, name: str, classes: tuple[str, ...], preset: str, **given: A
     rounds, hospitals = chosen.rounds, int(given["hospitals"] or 0)
     spec, local = replace(chosen.spec, classes=len(classes)), replace(chosen.local, horizon=rounds)
     recipe = Recipe(spec, local, int(given["seed"] or 0), classes)
+    protection = protection_of(given["protection"], hospitals)
     plan = Plan(
         rounds=rounds,
-        min_commitments=given["min_commitments"] or hospitals,
+        min_commitments=given["min_commitments"] or fewest(protection, hospitals),
         attestations=int(given["attestations"] or 1),
         config=RoundConfig(CLIP, L2_BOUND, int(given["w_max"] or 1), recipe.to_dict()),
         commit_timeout_s=int(given["commit_timeout"] or 1),
         close_timeout_s=int(given["close_timeout"] or 1),
         min_hospitals=hospitals,
-        protection=protection_of(given["protection"], hospitals),
+        protection=protection,
         step_timeout_s=int(given["step_timeout"] or 1),
     )
     with only_one(member.folder):
@@ -138,6 +143,11 @@ def protection_of(name: object, hospitals: int) -> Protection:
     if isinstance(name, str):
         return Protection[name.upper()]
     return Protection.MASKED if hospitals >= MIN_MASKED else Protection.SEALED
+
+
+def fewest(protection: Protection, hospitals: int) -> int:
+    """Return how many hospitals a round needs by default: all in a sealed one; a masked one has its threshold."""
+    return 1 if protection == Protection.MASKED else hospitals
 
 
 def first_model(recipe: Recipe) -> Initial:

@@ -37,7 +37,7 @@ from scripts._wiring import audit_key, open_ledger
 from scripts.audit import Source, run_audit
 from scripts.chain import chain_settings
 from scripts.consortium import check_unfounded
-from scripts.coordinator import CLIP, L2_BOUND, first_model, protection_of
+from scripts.coordinator import CLIP, L2_BOUND, fewest, first_model, protection_of
 from scripts.data import HOLDOUT, parts_of
 from scripts.serve import build_site, check_port, run_site, seed_demo, site_config
 
@@ -153,7 +153,7 @@ def _federate(demo_run: Demo, recipe: Recipe, largest: int) -> Federation:
     count = len(demo_run.hospitals)
     plan = Plan(
         rounds=demo_run.preset.rounds,
-        min_commitments=count,
+        min_commitments=fewest(demo_run.protection, count),
         attestations=1,
         config=RoundConfig(CLIP, L2_BOUND, largest, recipe.to_dict()),
         commit_timeout_s=TIMEOUT_S,

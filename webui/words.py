@@ -32,9 +32,15 @@ NAMES = {
 CHIEF = ("sensitivity", "recall", "specificity", "balanced_accuracy", "accuracy", "auroc")
 PHASES = {
     "open": ("Open", "hospitals train and commit their updates", "wait"),
+    "advertise": ("Keys", "hospitals train and advertise keys for their masks", "wait"),
+    "share": ("Shares", "hospitals train and share the secrets behind their masks", "wait"),
+    "complain": ("Checks", "hospitals train and check the shares they got", "wait"),
+    "mask": ("Masking", "hospitals commit their masked updates", "wait"),
+    "agree": ("Agreement", "hospitals sign the set of updates", "wait"),
+    "unmask": ("Unmasking", "hospitals reveal what unmasks the sum, and only the sum", "wait"),
     "frozen": ("Frozen", "the set of updates is fixed", "wait"),
-    "proposed": ("Proposed", "the new model awaits the auditors", "wait"),
-    "final": ("Final", "auditors attested the new model", "good"),
+    "proposed": ("Proposed", "the new model awaits those who replay the round", "wait"),
+    "final": ("Final", "the round was replayed and the new model attested", "good"),
     "aborted": ("Aborted", "the previous model stands", "bad"),
 }
 PROTECTIONS = {

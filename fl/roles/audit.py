@@ -35,6 +35,7 @@ from fl.roles.artefacts import (
 )
 from fl.roles.participants import BUNDLE_CAP
 from fl.roles.replay import Tools, replay_round
+from fl.roles.unmask import check_agreement
 from fl.roles.view import Keyring, Stopwatch
 from fl.training.quantise import Vector
 from fl.training.weights import Manifest
@@ -106,6 +107,8 @@ class Audit:
         outcomes += [self._check_answer(federation, current, hospital) for hospital in current.revealed]
         if current.proposal is None or manifest is None:
             return
+        if current.masked:
+            self._check_agreement(current)
         self._note_unless_readable(current, f"Round {number} was neither summed again nor opened")
         if all(outcomes):
             self._replay(current, manifest)
@@ -132,17 +135,34 @@ class Audit:
 
     def _check_bundle(self, federation: Federation, current: Round, dealer: Address) -> bool:
         """Check the file of shares of a hospital that went on after the set-up."""
-        with self._finding(current.number, f"shares of {federation.book.name_of(dealer)}") as outcome:
-            if dealer in current.dealt:
-                read_document(self._vault, current.dealt[dealer].bundle_digest, BUNDLE_CAP)
+        subject = f"shares of {federation.book.name_of(dealer)}"
+        record = current.dealt.get(dealer)
+        if record is not None and current.phase == Phase.ABORTED and not self._vault.has(record.bundle_digest):
+            self._report.notes.append(f"Round {current.number}: the {subject} are not in the vault; it was aborted.")
+            return True
+        with self._finding(current.number, subject) as outcome:
+            if record is not None:
+                read_document(self._vault, record.bundle_digest, BUNDLE_CAP)
                 self._report.checks["files"] += 1
         return outcome.ok
 
     def _check_answer(self, federation: Federation, current: Round, hospital: Address) -> bool:
         """Check the file with which a hospital helped to unmask the sum."""
-        with self._finding(current.number, f"unmasking answer of {federation.book.name_of(hospital)}") as outcome:
+        subject = f"unmasking answer of {federation.book.name_of(hospital)}"
+        if self._gone(current.revealed[hospital].digest):
+            self._report.notes.append(
+                f"Round {current.number}: the {subject} never arrived; others were enough or not."
+            )
+            return True
+        with self._finding(current.number, subject) as outcome:
             self._check_file(expected_answer(current, hospital))
         return outcome.ok
+
+    def _check_agreement(self, current: Round) -> None:
+        """Check who signed which set of survivors; it takes no key."""
+        with self._finding(current.number, "agreement on the set"):
+            check_agreement(current, self._endorser, self._vault)
+            self._report.checks["agreements"] += 1
 
     def _check_file(self, expected: Expected) -> None:
         check_file(self._vault.get(expected.digest, expected.cap), expected)

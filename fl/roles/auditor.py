@@ -54,6 +54,9 @@ class Auditor:
         self._attest(current, replayed)
         return True
 
+    def finish(self) -> None:
+        """Nothing is left to do: what counts is on the ledger."""
+
     def _replay(self, federation: Federation, current: Round, manifest: Manifest) -> Replayed:
         previous = self._reader.model(federation.source, manifest)
         replayed = replay_round(current, previous, manifest, Tools(self._reader, *self._ports.replaying))

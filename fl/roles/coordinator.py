@@ -115,6 +115,9 @@ class Coordinator:
             return not self.done and self._open_round(federation)
         return self._continue(federation, current)
 
+    def finish(self) -> None:
+        """Nothing is left to do: what counts is on the ledger."""
+
     def _continue(self, federation: Federation, current: Round) -> bool:
         match current.phase:
             case Phase.OPEN | Phase.MASK:

@@ -41,6 +41,7 @@ class Hospital:
             HemaledgerError: the round's files or records are not what they should be; nothing was sent.
         """
         federation = self.view.refresh()
+        self._masked.erase_ended(federation)
         current = federation.rounds[-1] if federation.rounds else None
         if current is None or self._account not in current.roster:
             return False
@@ -53,6 +54,10 @@ class Hospital:
         if current.phase in (Phase.PROPOSED, Phase.FINAL):
             return self._check(federation, current)
         return False
+
+    def finish(self) -> None:
+        """Erase the secrets of rounds that have ended; call it before the process ends."""
+        self._masked.erase_ended(self.view.refresh())
 
     def finish_training(self) -> None:
         """Wait for a training that runs beside a masked round; without one, return at once."""

@@ -70,16 +70,20 @@ class MaskedHospital:
         self._training = training
         self._trust = trust
         self._account = ports.ledger.account
+        self._cleared = 0
+        """How many rounds ended and hold no secrets here any more."""
 
     def step(self, federation: Federation, current: Round) -> bool:
         """Do the next thing the round asks of this hospital; False when there is none."""
         me = self._account
+        if self._deliver_recorded(current):
+            return True
         if current.phase in (Phase.PROPOSED, Phase.FINAL, Phase.ABORTED):
             return self._end(federation, current)
         if me not in current.sharers or self._is_over(current):
             return False
         if current.phase in (Phase.AGREE, Phase.UNMASK):
-            return me in current.hospitals and self._agree_and_answer(federation, current)
+            return self._agree_and_answer(federation, current) if me in current.hospitals else self._left_out(current)
         self._begin_training(federation, current)
         duties: dict[Phase, tuple[bool, Callable[[], bool]]] = {
             Phase.ADVERTISE: (me in current.advertised, lambda: self._advertise(current)),
@@ -88,9 +92,15 @@ class MaskedHospital:
             Phase.MASK: (me in current.commitments, lambda: self._mask(federation, current)),
         }
         done, duty = duties[current.phase]
-        if done:
-            return self._deliver("bundle", current) or self._deliver("update", current)
-        return duty()
+        return not done and duty()
+
+    def erase_ended(self, federation: Federation) -> None:
+        """Erase the secrets of every round that has ended, also of one that this hospital missed the end of."""
+        while self._cleared < len(federation.rounds) and federation.rounds[self._cleared].ended:
+            key = _key("keys", federation.rounds[self._cleared])
+            if self._ports.journal.get(key) is not None:
+                self._ports.journal.erase(key)
+            self._cleared += 1
 
     # --- Set-up ------------------------------------------------------------------------------------------------
 
@@ -194,7 +204,15 @@ class MaskedHospital:
             return self._endorse(current)
         if current.phase == Phase.UNMASK and self._account not in current.revealed:
             return self._reveal(federation, current)
-        return self._deliver("answer", current)
+        return False
+
+    def _left_out(self, current: Round) -> bool:
+        """Tell once that the set was frozen without this hospital, though it committed."""
+        if self._account in current.commitments and self._ports.journal.get(_key("left out", current)) is None:
+            self._ports.journal.once(_key("left out", current), b"told")
+            reason = "the set was frozen without this hospital: its file came too late, or was withheld"
+            self._ports.notify("left out", {"round": current.number, "reason": reason})
+        return False
 
     def _endorse(self, current: Round) -> bool:
         """Sign the frozen set, once per round, ever."""
@@ -237,14 +255,8 @@ class MaskedHospital:
     # --- End ---------------------------------------------------------------------------------------------------
 
     def _end(self, federation: Federation, current: Round) -> bool:
-        """Attest a proposal; erase the round's secrets once it ended."""
-        if current.ended:
-            secret = _key("keys", current)
-            if self._ports.journal.get(secret) is None:
-                return False
-            self._ports.journal.erase(secret)
-            return True
-        if self._account not in current.hospitals or self._account in current.attestations:
+        """Replay and attest a proposal."""
+        if current.ended or self._account not in current.hospitals or self._account in current.attestations:
             return False
         if self._ports.journal.get(_key("refused", current)) is not None:
             return False
@@ -280,6 +292,16 @@ class MaskedHospital:
             with self._ports.watch("vault"):
                 kept = self._ports.journal.once(key, self._ports.outbox.put(file))
         return Digest(kept)
+
+    def _deliver_recorded(self, current: Round) -> bool:
+        """Deliver what the ledger says is to be had from this hospital, after a crash also in a later phase."""
+        recorded = (
+            ("bundle", current.dealt),
+            ("update", current.commitments),
+            ("answer", current.revealed),
+        )
+        delivered = [self._account in those and self._deliver(what, current) for what, those in recorded]
+        return any(delivered)
 
     def _deliver(self, what: str, current: Round) -> bool:
         """Put a promised file into the vault unless it is there; False when there was nothing to do."""

@@ -5,6 +5,7 @@ Invariant: only a passing fault of the world (UnavailableError) is retried; ever
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ class Agent(Protocol):
     def step(self) -> bool:
         """Do the next thing; False when there is none."""
 
+    def finish(self) -> None:
+        """Put things in order before the process ends."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -47,7 +51,7 @@ def run(agent: Agent, how: Run) -> None:
             acted = agent.step()
             silent_s, backoff_s = 0.0, MIN_BACKOFF_S
             if how.done():
-                return
+                break
             news = acted or agent.view.wait(idle_s)
             idle_s = MIN_IDLE_S if news else min(idle_s * IDLE_GROWTH, MAX_IDLE_S)
         except UnavailableError as error:
@@ -57,3 +61,5 @@ def run(agent: Agent, how: Run) -> None:
             how.stop.wait(backoff_s)
             silent_s += backoff_s
             backoff_s = min(backoff_s * 2, MAX_BACKOFF_S)
+    with contextlib.suppress(UnavailableError):
+        agent.finish()

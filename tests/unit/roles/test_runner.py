@@ -22,6 +22,7 @@ class Scripted:
     script: list[bool | HemaledgerError]
     view: LedgerView = field(default_factory=lambda: LedgerView(memory_connect()("x")))
     steps: int = 0
+    finished: int = 0
 
     def step(self) -> bool:
         self.steps += 1
@@ -29,6 +30,9 @@ class Scripted:
         if isinstance(now, HemaledgerError):
             raise now
         return now
+
+    def finish(self) -> None:
+        self.finished += 1
 
     @property
     def played(self) -> bool:
