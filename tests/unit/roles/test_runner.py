@@ -49,7 +49,7 @@ def play(agent: Scripted, patience_s: float = 60.0) -> list[tuple[str, Mapping[s
 def test_an_agent_acts_until_its_work_is_done() -> None:
     agent = Scripted([True, False, True])
     assert play(agent) == []
-    assert agent.steps == 3
+    assert (agent.steps, agent.finished) == (3, 1)
 
 
 def test_an_agent_that_is_told_to_stop_does_not_begin() -> None:
