@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from fl.protocol.names import Role
 from fl.roles.auditor import Auditor, Evaluate
-from fl.roles.coordinator import Coordinator, Initial, Plan
+from fl.roles.coordinator import Coordinator
 from fl.roles.hospital import Hospital
+from fl.roles.plan import Initial, Plan
 from fl.roles.training_thread import Train
 from fl.roles.view import Ports
 from scripts._home import Home

@@ -12,7 +12,8 @@ import click
 from fl.protocol.config import RoundConfig
 from fl.protocol.names import Protection, Role, show
 from fl.protocol.rules import MIN_MASKED
-from fl.roles.coordinator import Coordinator, Initial, Plan
+from fl.roles.coordinator import Coordinator
+from fl.roles.plan import Initial, Plan
 from fl.storage.lock import only_one
 from fl.training.config import LocalConfig
 from fl.training.model import ModelSpec, build_model

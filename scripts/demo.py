@@ -18,7 +18,7 @@ from fl.protocol.names import NO_DIGEST, Digest, Protection, show
 from fl.protocol.round import Phase
 from fl.roles.artefacts import read_document
 from fl.roles.audit import REPORT_CAP
-from fl.roles.coordinator import Plan
+from fl.roles.plan import Plan
 from fl.storage.files import write_atomic
 from fl.training.compute import use_threads
 from fl.training.dataset import Dataset, save_dataset

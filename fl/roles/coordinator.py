@@ -7,7 +7,7 @@ Source: PROTOCOL.md 5S.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from fl.crypto.envelope import Core, Kind, seal
 from fl.protocol.config import RoundConfig
@@ -23,7 +23,7 @@ from fl.protocol.errors import (
 )
 from fl.protocol.federation import Federation, genesis_context
 from fl.protocol.keys import MemberKey
-from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Protection, Role
+from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Role
 from fl.protocol.records import (
     FederationOpened,
     ModelProposed,
@@ -35,7 +35,6 @@ from fl.protocol.records import (
     Terms,
 )
 from fl.protocol.round import Phase, Round
-from fl.protocol.rules import MIN_MASKED
 from fl.roles.artefacts import (
     MODEL_READERS,
     Reader,
@@ -46,44 +45,11 @@ from fl.roles.artefacts import (
     read_manifest,
 )
 from fl.roles.masked_coordinator import SetUp
+from fl.roles.plan import Initial, Plan
 from fl.roles.replay import Tools, sum_of
 from fl.roles.view import LedgerView, Ports
 from fl.training.aggregate import Sum
-from fl.training.quantise import Vector
-from fl.training.weights import Manifest, model_digest, vector_to_bytes
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What the coordinator is asked to do."""
-
-    rounds: int
-    """Final rounds wanted in all."""
-    min_commitments: int
-    attestations: int
-    """By auditors; in a masked round, the threshold's number of hospitals attest beside them."""
-    config: RoundConfig
-    commit_timeout_s: int
-    close_timeout_s: int
-    """After the commit deadline."""
-    min_hospitals: int = 1
-    """Wait for so many hospitals before opening a round."""
-    protection: Protection = Protection.SEALED
-    step_timeout_s: int = 600
-    """Masked rounds: how long a phase of the set-up and of the unmasking may take."""
-
-    def threshold(self, hospitals: int) -> int:
-        """Return t: 0 in a sealed round, max(⌊2n/3⌋ + 1, 3) in a masked one (PROTOCOL.md 1)."""
-        return max(2 * hospitals // 3 + 1, MIN_MASKED) if self.protection == Protection.MASKED else 0
-
-
-@dataclass(frozen=True)
-class Initial:
-    """The model from which a new federation starts."""
-
-    manifest: Manifest
-    vector: Vector
-    """float32 [d]"""
+from fl.training.weights import model_digest, vector_to_bytes
 
 
 class Coordinator:

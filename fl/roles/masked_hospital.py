@@ -39,8 +39,9 @@ from fl.protocol.records import (
     UpdateCommitted,
 )
 from fl.protocol.round import Phase, Round
-from fl.roles.artefacts import ANSWER_CAP, Reader, digest_of, masked_core, masked_recipients, read_config, read_manifest
-from fl.roles.participants import BUNDLE_CAP, advertised, advertisers, dealers, parcel, participant, participants
+from fl.roles.artefacts import Reader, digest_of, masked_core, masked_recipients, read_config, read_manifest
+from fl.roles.participants import advertised, advertisers, dealers, parcel, participant, participants
+from fl.roles.promises import Promises, key_of
 from fl.roles.replay import Tools, replay_round
 from fl.roles.training_thread import Background, Task
 from fl.roles.unmask import check_agreement, check_sharers, statement
@@ -69,6 +70,7 @@ class MaskedHospital:
         self._reader = reader
         self._training = training
         self._trust = trust
+        self._promises = Promises(ports)
         self._account = ports.ledger.account
         self._cleared = 0
         """How many rounds ended and hold no secrets here any more."""
@@ -97,7 +99,7 @@ class MaskedHospital:
     def erase_ended(self, federation: Federation) -> None:
         """Erase the secrets of every round that has ended, also of one that this hospital missed the end of."""
         while self._cleared < len(federation.rounds) and federation.rounds[self._cleared].ended:
-            key = _key("keys", federation.rounds[self._cleared])
+            key = key_of("keys", federation.rounds[self._cleared])
             if self._ports.journal.get(key) is not None:
                 self._ports.journal.erase(key)
             self._cleared += 1
@@ -109,7 +111,7 @@ class MaskedHospital:
         trusted = sum(account in self._trust.peers for account in current.roster)
         if trusted < self._trust.at_least:
             raise RosterUntrusted(trusted, self._trust.at_least)
-        if self._ports.journal.get(_key("update", current)) is None:
+        if self._ports.journal.get(key_of("update", current)) is None:
             self._training.begin(current.context, lambda: self._task(federation, current))
 
     def _task(self, federation: Federation, current: Round) -> Task:
@@ -119,7 +121,7 @@ class MaskedHospital:
         return Task(current.number, previous, config.training)
 
     def _advertise(self, current: Round) -> bool:
-        advert = self._keys(current).advert()
+        advert = self._promises.keys(current).advert()
         self._append(KeysAdvertised(self._account, current.number, advert[:POINT_BYTES], advert[POINT_BYTES:]))
         self._ports.notify("advertised", {"round": current.number})
         return True
@@ -128,13 +130,13 @@ class MaskedHospital:
         """Share both secrets among those who advertised."""
         if not set(current.receivers) <= set(advertisers(current)):
             raise NotInSet(next(account for account in current.receivers if account not in advertisers(current)))
-        keys = self._keys(current)
+        keys = self._promises.keys(current)
         dealing = keys.dealing()
         half = len(dealing) // 2
-        bundle = self._promise("bundle", current, lambda: self._bundle(current, keys))
+        bundle = self._promises.file("bundle", current, lambda: self._bundle(current, keys))
         commitments = (dealing[:half], dealing[half:])
         self._append(SharesDealt(self._account, current.number, *commitments, bundle))
-        self._deliver("bundle", current)
+        self._promises.deliver("bundle", current)
         self._ports.notify("dealt", {"round": current.number})
         return True
 
@@ -148,7 +150,7 @@ class MaskedHospital:
 
     def _check_shares(self, current: Round) -> bool:
         """Open every share and complain of the wrong ones."""
-        keys = self._keys(current)
+        keys = self._promises.keys(current)
         complaints = b""
         for dealer in dealers(current, self._ports.vault):
             if dealer == self._account or dealer not in current.sharers:
@@ -167,19 +169,19 @@ class MaskedHospital:
 
     def _mask(self, federation: Federation, current: Round) -> bool:
         """Mask what was learned, remember it, commit, upload."""
-        if self._ports.journal.get(_key("update", current)) is None and not self._training.done(current.context):
+        if self._ports.journal.get(key_of("update", current)) is None and not self._training.done(current.context):
             return False
         check_sharers(current, self._ports.vault)
-        digest = self._promise("update", current, lambda: self._masked_file(federation, current))
+        digest = self._promises.file("update", current, lambda: self._masked_file(federation, current))
         self._ports.outbox.get(digest, sealed_size(body_bytes(current.terms.parameters), MAX_RECIPIENTS))
         self._append(UpdateCommitted(self._account, current.number, digest))
         self._ports.notify("committed", {"round": current.number})
-        self._deliver("update", current)
+        self._promises.deliver("update", current)
         return True
 
     def _masked_file(self, federation: Federation, current: Round) -> Blob:
         context = current.mask_context
-        if self._ports.journal.once(_key("masked", current), context) != context:
+        if self._ports.journal.once(key_of("masked", current), context) != context:
             raise MaskReuse(self._account)
         learned, metrics = self._training.result(current.context)
         self._ports.notify(
@@ -191,7 +193,7 @@ class MaskedHospital:
             words = quantise(previous, learned, metrics, config)
         with self._ports.watch("mask"):
             parts = participants(current, current.sharers)
-            masks = masking.hospital_masks(self._keys(current), self._account, parts, Digest(context))
+            masks = masking.hospital_masks(self._promises.keys(current), self._account, parts, Digest(context))
             body = masking.to_bytes(masking.apply(words, masks))
         with self._ports.watch("seal"):
             core = masked_core(current, self._account, Kind.MASKED)
@@ -208,8 +210,8 @@ class MaskedHospital:
 
     def _left_out(self, current: Round) -> bool:
         """Tell once that the set was frozen without this hospital, though it committed."""
-        if self._account in current.commitments and self._ports.journal.get(_key("left out", current)) is None:
-            self._ports.journal.once(_key("left out", current), b"told")
+        if self._account in current.commitments and self._ports.journal.get(key_of("left out", current)) is None:
+            self._ports.journal.once(key_of("left out", current), b"told")
             reason = "the set was frozen without this hospital: its file came too late, or was withheld"
             self._ports.notify("left out", {"round": current.number, "reason": reason})
         return False
@@ -223,10 +225,10 @@ class MaskedHospital:
         return True
 
     def _check_set(self, current: Round) -> None:
-        promised = Digest(self._ports.journal.get(_key("update", current)) or NO_DIGEST)
+        promised = Digest(self._ports.journal.get(key_of("update", current)) or NO_DIGEST)
         if promised != current.commitments[self._account]:
             raise HashMismatch(current.commitments[self._account], promised)
-        kept = self._ports.journal.once(_key("set", current), current.set_digest)
+        kept = self._ports.journal.once(key_of("set", current), current.set_digest)
         if kept != current.set_digest:
             raise EquivocationDetected(kept, current.set_digest)
 
@@ -234,14 +236,14 @@ class MaskedHospital:
         """Reveal one share per hospital, after enough others signed the same set."""
         self._check_set(current)
         check_agreement(current, self._ports.endorser, self._ports.vault)
-        digest = self._promise("answer", current, lambda: self._answer_file(federation, current))
+        digest = self._promises.file("answer", current, lambda: self._answer_file(federation, current))
         self._append(SharesRevealed(self._account, current.number, current.set_digest, digest))
-        self._deliver("answer", current)
+        self._promises.deliver("answer", current)
         self._ports.notify("revealed", {"round": current.number})
         return True
 
     def _answer_file(self, federation: Federation, current: Round) -> Blob:
-        keys = self._keys(current)
+        keys = self._promises.keys(current)
         held: dict[Address, SharePair] = {}
         for dealer in current.sharers:
             if dealer == self._account:
@@ -258,7 +260,7 @@ class MaskedHospital:
         """Replay and attest a proposal."""
         if current.ended or self._account not in current.hospitals or self._account in current.attestations:
             return False
-        if self._ports.journal.get(_key("refused", current)) is not None:
+        if self._ports.journal.get(key_of("refused", current)) is not None:
             return False
         manifest = read_manifest(federation.opening, self._ports.vault)
         try:
@@ -266,32 +268,12 @@ class MaskedHospital:
             replay_round(current, previous, manifest, Tools(self._reader, *self._ports.replaying))
             self._reader.model(current, manifest)
         except (TamperedError, MalformedError) as error:
-            self._ports.journal.once(_key("refused", current), f"{error.name}: {error}".encode())
+            self._ports.journal.once(key_of("refused", current), f"{error.name}: {error}".encode())
             self._ports.notify("refused", {"round": current.number, "reason": str(error)})
             return True
         self._append(ModelAttested(self._account, current.number, digest_of(current), NO_DIGEST))
         self._ports.notify("checked", {"round": current.number})
         return True
-
-    # --- Promises ----------------------------------------------------------------------------------------------
-
-    def _keys(self, current: Round) -> RoundKeys:
-        """Return the round's keys, drawn once and journalled before anything of them leaves."""
-        key = _key("keys", current)
-        kept = self._ports.journal.get(key)
-        if kept is None:
-            kept = self._ports.journal.once(key, RoundKeys.generate(current.terms.threshold).to_bytes())
-        return RoundKeys.from_bytes(kept)
-
-    def _promise(self, what: str, current: Round, make: Callable[[], Blob]) -> Digest:
-        """Return the digest of the one file of this kind in this round, made and kept now if it was not yet."""
-        key = _key(what, current)
-        kept = self._ports.journal.get(key)
-        if kept is None:
-            file = make()
-            with self._ports.watch("vault"):
-                kept = self._ports.journal.once(key, self._ports.outbox.put(file))
-        return Digest(kept)
 
     def _deliver_recorded(self, current: Round) -> bool:
         """Deliver what the ledger says is to be had from this hospital, after a crash also in a later phase."""
@@ -300,18 +282,8 @@ class MaskedHospital:
             ("update", current.commitments),
             ("answer", current.revealed),
         )
-        delivered = [self._account in those and self._deliver(what, current) for what, those in recorded]
+        delivered = [self._account in those and self._promises.deliver(what, current) for what, those in recorded]
         return any(delivered)
-
-    def _deliver(self, what: str, current: Round) -> bool:
-        """Put a promised file into the vault unless it is there; False when there was nothing to do."""
-        kept = self._ports.journal.get(_key(what, current))
-        if kept is None or self._ports.vault.has(Digest(kept)):
-            return False
-        caps = {"bundle": BUNDLE_CAP, "update": body_bytes(current.terms.parameters), "answer": ANSWER_CAP}
-        with self._ports.watch("vault"):
-            self._ports.vault.put(self._ports.outbox.get(Digest(kept), sealed_size(caps[what], MAX_RECIPIENTS)))
-        return True
 
     def _is_over(self, current: Round) -> bool:
         """Return whether the phase's deadline has passed: what comes now would be refused."""
@@ -321,8 +293,3 @@ class MaskedHospital:
     def _append(self, record: Record) -> None:
         with self._ports.watch("chain"):
             self._ports.ledger.append(record)
-
-
-def _key(what: str, current: Round) -> str:
-    """Return the journal key of a promise in one round; the context tells consortium, chain and contract apart."""
-    return f"{what}/{current.context.hex()}"

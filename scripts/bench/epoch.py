@@ -21,7 +21,7 @@ import numpy as np
 from chain.devchain import DevChain
 from fl.protocol.config import RoundConfig
 from fl.protocol.names import Protection
-from fl.roles.coordinator import Initial, Plan
+from fl.roles.plan import Initial, Plan
 from fl.roles.training_thread import Task, Train
 from fl.training.compute import use_threads
 from fl.training.dataset import Dataset, save_dataset

@@ -18,7 +18,7 @@ import waitress
 
 from chain.devchain import DevChain
 from fl.protocol.config import RoundConfig
-from fl.roles.coordinator import Plan
+from fl.roles.plan import Plan
 from fl.roles.training_thread import Task, Train
 from fl.training.compute import use_threads
 from fl.training.images import encode_png

@@ -27,7 +27,7 @@ from fl.protocol.names import Address, Protection
 from fl.protocol.ports import Anchor
 from fl.protocol.round import Phase
 from fl.protocol.rules import MIN_MASKED
-from fl.roles.coordinator import Initial, Plan
+from fl.roles.plan import Initial, Plan
 from fl.roles.training_thread import Task, Train
 from fl.training.model import build_model
 from fl.training.presets import DEFAULT_PRESET

@@ -23,8 +23,9 @@ from fl.protocol.names import Address, Role
 from fl.protocol.ports import Ledger
 from fl.protocol.records import KeyRegistered, KeyRotated, MemberRegistered
 from fl.roles.auditor import Auditor
-from fl.roles.coordinator import Coordinator, Initial, Plan
+from fl.roles.coordinator import Coordinator
 from fl.roles.hospital import Hospital
+from fl.roles.plan import Initial, Plan
 from fl.roles.runner import Agent, Run, run
 from fl.roles.training_thread import Task, Train
 from fl.roles.view import Keyring, Ports, Stopwatch

@@ -18,8 +18,9 @@ from fl.protocol.names import NO_DIGEST, Blob, Digest, Protection
 from fl.protocol.records import ModelAttested, PhaseClosed, SharesChecked
 from fl.protocol.round import Phase, Round
 from fl.roles.audit import Audit, AuditKey
-from fl.roles.coordinator import Coordinator, Plan
+from fl.roles.coordinator import Coordinator
 from fl.roles.hospital import Hospital
+from fl.roles.plan import Plan
 from fl.roles.training_thread import Task
 from fl.roles.view import Keyring, Stopwatch
 from fl.storage.vault import FolderVault

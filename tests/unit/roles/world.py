@@ -16,8 +16,9 @@ from fl.protocol.records import ModelProposed
 from fl.protocol.round import Phase, Round
 from fl.roles.artefacts import model_core, model_recipients
 from fl.roles.auditor import Auditor
-from fl.roles.coordinator import Coordinator, Plan
+from fl.roles.coordinator import Coordinator
 from fl.roles.hospital import Hospital
+from fl.roles.plan import Plan
 from fl.roles.training_thread import Task, Train
 from fl.roles.view import LedgerView
 from fl.training.quantise import LocalMetrics, Vector
