@@ -18,7 +18,7 @@ from scripts._home import Home
 
 CHECKS = {
     "records": "records replayed by the rules (sender, role, phase, key epoch, deadline)",
-    "files": "sealed files compared with their digest, size, sender and header",
+    "files": "encrypted files compared with their digest, size, sender and header",
     "documents": "public documents compared with their digest",
     "agreements": "sets of survivors that enough hospitals signed, and that no complaint contradicts",
     "aggregates": "rounds summed again from the hospitals' files, bit for bit",
@@ -42,6 +42,8 @@ class Audited:
         count = len(self.report.findings)
         if count:
             return f"{count} finding{'s' if count > 1 else ''}: do not trust the models named below."
+        if self.report.notes:
+            return "Nothing was found in what was checked; the notes say what was not."
         return "Nothing was found: every record, file and model is what the ledger says."
 
 
@@ -97,12 +99,12 @@ def save(audited: Audited, home: Home) -> None:
 def _round(federation: Federation, current: Round) -> dict[str, object]:
     names = federation.book.name_of
     return {
-        "attested_by": [names(auditor) for auditor in current.attestations],
-        "hospitals": [names(hospital) for hospital in current.hospitals],
+        "attested_by": sorted(names(member) for member in current.attestations),
+        "hospitals": sorted(names(hospital) for hospital in current.hospitals),
         "model": show(current.proposal.model_digest) if current.proposal else None,
         "number": current.number,
         "phase": current.phase.name.lower(),
         "protection": current.terms.protection.name.lower(),
         "reason": current.reason,
-        "roster": [names(hospital) for hospital in current.roster],
+        "roster": sorted(names(hospital) for hospital in current.roster),
     }
