@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from fl.protocol.names import Role, show
+from fl.protocol.names import Role, address, parse_hex, show
 from fl.roles.hospital import Hospital
+from fl.roles.masked_hospital import Trust
 from fl.storage.lock import only_one
 from fl.training.compute import use_threads
 from scripts._agent import announce, serve_agent
@@ -63,8 +65,10 @@ def rotate(home: Path, name: str) -> None:
 @name_option()
 @device_option
 @click.option("--threads", type=click.IntRange(1), help="CPU threads for training; all by default.")
+@click.option("--trust", multiple=True, help="Account of a hospital that this one trusts; may be given several times.")
+@click.option("--trust-at-least", type=click.IntRange(0), help="So many of them must be in a masked round; else all.")
 @guarded
-def run(home: Path, name: str, device: str, threads: int | None) -> None:
+def run(home: Path, name: str, device: str, threads: int | None, **given: Any) -> None:  # noqa: ANN401 - options
     """Take part in every round until stopped; after a crash, start it again and it finds its place."""
     place = Home(home)
     member = place.member(name).as_a(Role.HOSPITAL)
@@ -72,5 +76,11 @@ def run(home: Path, name: str, device: str, threads: int | None) -> None:
         use_threads(threads)
     notify = announce(name)
     with only_one(member.folder):
-        train = trainer(member.data_file, name, device)
-        serve_agent(lambda: Hospital(open_ports(place, member, notify), train), notify)
+        train, trust = trainer(member.data_file, name, device), _trust(given["trust"], given["trust_at_least"])
+        serve_agent(lambda: Hospital(open_ports(place, member, notify), train, trust), notify)
+
+
+def _trust(accounts: tuple[str, ...], at_least: int | None) -> Trust:
+    """Return whom this hospital wants beside it: all of `accounts`, or so many of them."""
+    peers = frozenset(address(parse_hex(account, 20, "account")) for account in accounts)
+    return Trust(peers, len(peers) if at_least is None else at_least)

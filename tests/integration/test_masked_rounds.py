@@ -13,13 +13,14 @@ import pytest
 
 from fl.crypto.delivery import SEALED_BYTES
 from fl.protocol.audit import Report
-from fl.protocol.errors import EquivocationDetected, HemaledgerError
-from fl.protocol.names import NO_DIGEST, Blob, Digest, Protection
+from fl.protocol.errors import EquivocationDetected, HemaledgerError, RosterUntrusted
+from fl.protocol.names import NO_DIGEST, Address, Blob, Digest, Protection
 from fl.protocol.records import ModelAttested, PhaseClosed, SharesChecked
 from fl.protocol.round import Phase, Round
 from fl.roles.audit import Audit, AuditKey
 from fl.roles.coordinator import Coordinator
 from fl.roles.hospital import Hospital
+from fl.roles.masked_hospital import Trust
 from fl.roles.plan import Plan
 from fl.roles.training_thread import Task
 from fl.roles.view import Keyring, Stopwatch
@@ -228,6 +229,16 @@ def test_a_hospital_that_comes_back_with_an_older_state_signs_no_second_set(four
     first.ports(four.vault).journal.once(f"set/{current.context.hex()}", b"\7" * 32)
     with pytest.raises(EquivocationDetected):
         hospitals[0].step()
+
+
+def test_a_hospital_that_does_not_trust_the_roster_sends_nothing(four: Consortium) -> None:
+    coordinator, hospitals = agents(four)
+    party = four.hospitals[0]
+    wary = Hospital(party.ports(four.vault), nudge(party.name), Trust(frozenset({Address(bytes(20))}), at_least=1))
+    _until(coordinator, hospitals[1:], Phase.ADVERTISE)
+    with pytest.raises(RosterUntrusted):
+        wary.step()
+    assert party.account not in coordinator.view.refresh().rounds[-1].advertised
 
 
 def test_secrets_are_erased_when_the_round_ends(four: Consortium) -> None:
