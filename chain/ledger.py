@@ -25,9 +25,8 @@ from fl.protocol.names import NO_ADDRESS, Address
 from fl.protocol.ports import Anchor
 from fl.protocol.records import Entry, Position, Receipt, Record
 
-LOOKS = 4
-"""How often a short wait looks at the chain."""
 MAX_PAUSE_S = 0.25
+"""Longest time between two looks at a chain that answers at once."""
 
 
 @dataclass(frozen=True)
@@ -106,13 +105,13 @@ class EthereumLedger:
     def wait(self, after: Position | None, timeout_s: float) -> bool:
         """Block until an entry behind `after` exists; False when `timeout_s` passed first.
 
-        Who waits shortly is answered quickly; who waits long is answered within MAX_PAUSE_S or the settings' poll_s.
+        News are seen within `timeout_s` or MAX_PAUSE_S, whichever is shorter, but no look comes before poll_s.
 
         Raises:
             ChainReorg, WrongChain, ChainUnavailable: as `replay`.
         """
         deadline = time.monotonic() + timeout_s
-        pause_s = max(self._poll_s, min(timeout_s / LOOKS, MAX_PAUSE_S))
+        pause_s = max(self._poll_s, min(timeout_s, MAX_PAUSE_S))
         seen = -1
         while True:
             head = self._reader.head()

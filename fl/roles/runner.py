@@ -14,7 +14,7 @@ from typing import Protocol
 from fl.protocol.errors import UnavailableError
 from fl.roles.view import LedgerView
 
-MIN_IDLE_S, MAX_IDLE_S, IDLE_GROWTH = 0.02, 0.25, 1.5
+MIN_IDLE_S, MAX_IDLE_S, IDLE_GROWTH = 0.02, 0.4, 1.5
 """Seconds between looks at what is not on the ledger (files in the vault, deadlines, the own training): short while
 things happen, longer while nothing does, so that waiting takes no processor from training."""
 MIN_BACKOFF_S, MAX_BACKOFF_S = 0.05, 5.0
