@@ -1,0 +1,108 @@
+"""What one protection costs, and how its seconds are taken.
+
+Invariant: every figure is the least of several runs of the same work in this process, on one thread; what was measured
+on fewer parameters than asked for says so.
+
+Not here: the protections themselves (the other modules); tables and targets (protections.py).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from fl.protocol.config import RoundConfig
+from fl.training.quantise import LocalMetrics, Vector, Words, quantise
+
+T = TypeVar("T")
+
+CONFIG = RoundConfig(0.5, 50.0, 100, {})
+METRICS = LocalMetrics(100, 80, 0.5)
+STEP = 1e-3
+"""Standard deviation of a drawn update, in units of weights: about what one local epoch moves a weight."""
+SECONDS_ENOUGH = 2.0
+
+
+@dataclass(frozen=True)
+class Case:
+    """A size: so many parameters, so many hospitals."""
+
+    parameters: int
+    hospitals: int
+
+    @property
+    def threshold(self) -> int:
+        """Return t of a masked round (PROTOCOL.md 1)."""
+        return max(2 * self.hospitals // 3 + 1, 3)
+
+    @property
+    def dropped(self) -> int:
+        """Return how many hospitals vanish after sharing: 20 %, but never more than the threshold bears."""
+        return min(round(0.2 * self.hospitals), self.hospitals - self.threshold)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One protection at one size."""
+
+    hospital: Mapping[str, float]
+    """Seconds of one hospital and round, by part."""
+    server: Mapping[str, float]
+    """Seconds of the server and round, by part."""
+    upload: int
+    """Bytes that one hospital sends in a round."""
+    measured: int
+    """Parameters that were measured; fewer than the case's = extrapolated linearly."""
+    notes: Mapping[str, float] = field(default_factory=dict)
+
+
+class Scheme(Protocol):
+    """One protection."""
+
+    name: str
+    needs: tuple[str, ...]
+    """Modules that must be importable."""
+
+    def cost(self, case: Case) -> Cost:
+        """Measure a round."""
+
+    def total(self, updates: Sequence[Vector]) -> Vector:
+        """Return the sum of float32 [d] updates (within ±CONFIG.clip), made under the protection."""
+
+
+def missing(scheme: Scheme) -> tuple[str, ...]:
+    """Return the modules that this machine lacks."""
+    return tuple(name for name in scheme.needs if importlib.util.find_spec(name) is None)
+
+
+def least(work: Callable[[], T], repeats: int = 3) -> tuple[float, T]:
+    """Return the least seconds of up to `repeats` runs (fewer when one takes long), and the last result."""
+    best = float("inf")
+    spent = 0.0
+    while True:
+        began = time.perf_counter()
+        result = work()
+        seconds = time.perf_counter() - began
+        best, spent, repeats = min(best, seconds), spent + seconds, repeats - 1
+        if repeats <= 0 or spent > SECONDS_ENOUGH:
+            return best, result
+
+
+def draw_update(parameters: int, seed: int) -> Vector:
+    """Return one hospital's update, float32 [d]."""
+    return np.random.default_rng(seed).normal(0, STEP, parameters).astype(np.float32)
+
+
+def words_of(update: Vector) -> Words:
+    """Return an update as the words of a masked or sealed round, int32 [d + LANES]."""
+    return quantise(np.zeros_like(update), update, METRICS, CONFIG)
+
+
+def wide(parameters: int, measured: int) -> float:
+    """Return by what to multiply figures of `measured` parameters."""
+    return parameters / measured
