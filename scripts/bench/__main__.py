@@ -7,8 +7,8 @@ import importlib
 import click
 
 QUICK = ("rounds", "prediction")
-"""Minutes in all; `training` takes longer and is run by name."""
-ALL = (*QUICK, "training")
+"""Minutes in all; `training` and `protections` take longer and are run by name."""
+ALL = (*QUICK, "training", "protections")
 
 
 @click.command()

@@ -20,12 +20,15 @@ from fl.protocol.config import RoundConfig
 from fl.training.quantise import LocalMetrics, Vector, Words, quantise
 
 T = TypeVar("T")
+Say = Callable[[str], None]
+"""Told of what is left out, and why."""
 
 CONFIG = RoundConfig(0.5, 50.0, 100, {})
 METRICS = LocalMetrics(100, 80, 0.5)
 STEP = 1e-3
 """Standard deviation of a drawn update, in units of weights: about what one local epoch moves a weight."""
-SECONDS_ENOUGH = 2.0
+SECONDS_ENOUGH, SECONDS_AT_LEAST = 6.0, 0.05
+"""How long the runs of one figure last in all: no new one after the first, no end before the second."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,13 @@ class Cost:
 class Scheme(Protocol):
     """One protection."""
 
-    name: str
-    needs: tuple[str, ...]
-    """Modules that must be importable."""
+    @property
+    def name(self) -> str:
+        """Return what tables call it."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Return the modules that must be importable."""
 
     def cost(self, case: Case) -> Cost:
         """Measure a round."""
@@ -81,7 +88,7 @@ def missing(scheme: Scheme) -> tuple[str, ...]:
 
 
 def least(work: Callable[[], T], repeats: int = 3) -> tuple[float, T]:
-    """Return the least seconds of up to `repeats` runs (fewer when one takes long), and the last result."""
+    """Return the least seconds of some runs, and the last result: `repeats` runs, more of what is over in no time."""
     best = float("inf")
     spent = 0.0
     while True:
@@ -89,8 +96,15 @@ def least(work: Callable[[], T], repeats: int = 3) -> tuple[float, T]:
         result = work()
         seconds = time.perf_counter() - began
         best, spent, repeats = min(best, seconds), spent + seconds, repeats - 1
-        if repeats <= 0 or spent > SECONDS_ENOUGH:
+        if spent > (SECONDS_ENOUGH if repeats > 0 else SECONDS_AT_LEAST):
             return best, result
+
+
+def duel(own: Callable[[], object], other: Callable[[], object], rounds: int = 5) -> tuple[float, float]:
+    """Return the least seconds of both, taken in turns so that a busy machine hits both alike."""
+    own()
+    pairs = [(least(own, 1)[0], least(other, 1)[0]) for _ in range(rounds)]
+    return min(first for first, _ in pairs), min(second for _, second in pairs)
 
 
 def draw_update(parameters: int, seed: int) -> Vector:

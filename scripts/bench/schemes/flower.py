@@ -63,10 +63,9 @@ class Flower:
         hospital = {"key set-up": keys_s, "quantise + mask": factor * protect_s}
         return Cost(hospital, server, int(factor * sum(map(len, files))), direct)
 
-    def protect_s(self, case: Case) -> float:
-        """Return the seconds in which one hospital opens its shares, quantises and masks."""
-        nodes, update = gather(case.hospitals, case.threshold), draw_update(case.parameters, 1)
-        return least(lambda: mask(nodes, 1, update))[0]
+    def protect(self, case: Case, update: Vector) -> list[bytes]:
+        """Open the shares that arrived, quantise and mask one hospital's update."""
+        return mask(gather(case.hospitals, case.threshold), 1, update)
 
     def unmask_s(self, case: Case, parameters: int) -> float:
         """Return the seconds from shares to the sum in floats, 20 % of the hospitals gone."""
@@ -88,7 +87,7 @@ class Flower:
         for vector in vectors[1:]:
             whole = parameters_addition(whole, vector)
         mean = _remove_masks(nodes, reveal(nodes, count), count, parameters_mod(whole, MOD_RANGE))
-        return (mean * count).astype(np.float32)
+        return np.asarray(mean * count, np.float32)
 
 
 @lru_cache(maxsize=4)
