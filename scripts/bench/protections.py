@@ -25,12 +25,13 @@ from scripts.bench.schemes.elgamal import ElGamal
 from scripts.bench.schemes.flower import Flower
 from scripts.bench.schemes.ours import Masked, Plain, Sealed
 from scripts.bench.schemes.paillier import Paillier
-from scripts.bench.schemes.report import Row, write_csv, write_plot
+from scripts.bench.schemes.report import HOSPITAL_PARTS, SERVER_PARTS, SHOWN_HOSPITALS, Row, write_csv, write_plot
 from scripts.bench.schemes.targets import LARGE, Target, all_targets
 
 DOCS = Path("docs")
 HOSPITALS, PARAMETERS = (3, 10, 50), (100_000, 1_000_000, LARGE)
 PARTS = ("targets", "cost", "accuracy")
+TOTALS = ["hospital s", "server s", "replay s", "upload bytes", "measured"]
 CLOSE = 0.005
 """How far AUROC may lie from plain averaging."""
 
@@ -40,7 +41,7 @@ CLOSE = 0.005
 @click.option(
     "--data", envvar="HEMALEDGER_DATA", type=click.Path(exists=True, path_type=Path), help="Images; else drawn cells."
 )
-@click.option("--rounds", type=click.IntRange(1), default=4, show_default=True, help="Rounds of the accuracy part.")
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Rounds of the accuracy part.")
 @click.option("--quick", is_flag=True, help="Small sizes only: a trial of the benchmark itself.")
 @click.option("--write", is_flag=True, help="Also write docs/protections.csv and docs/protections.svg.")
 def main(parts: tuple[str, ...], data: Path | None, rounds: int, *, quick: bool, write: bool) -> None:
@@ -90,7 +91,7 @@ def _plain(target: Target) -> dict[str, object]:
 
 def _schemes() -> list[Scheme]:
     """Return every protection whose libraries are here."""
-    every: list[Scheme] = [Plain(), Sealed(), Masked(), Flower(), Ckks(), Ckks("CKKS, lean", LEAN), Paillier()]
+    every: list[Scheme] = [Plain(), Sealed(), Masked(), Flower(), Ckks(), Ckks("CKKS lean", LEAN), Paillier()]
     every.append(ElGamal())
     try:
         from scripts.bench.schemes.dpsgd import DpSgd  # noqa: PLC0415
@@ -112,10 +113,21 @@ def _costs(sizes: tuple[int, ...]) -> list[Row]:
                 case = Case(parameters, hospitals)
                 rows.append(Row(scheme.name, case, scheme.cost(case)))
         click.echo(f"  measured: {scheme.name}")
-    for hospitals in HOSPITALS:
-        mine = [list(row.cells().values()) for row in rows if row.case.hospitals == hospitals]
-        show(f"Seconds per round, {hospitals} hospitals", list(rows[0].cells()), mine)
+    _show_costs(rows)
     return rows
+
+
+def _show_costs(rows: list[Row]) -> None:
+    """Print totals for every size, and for ten hospitals how they are made up."""
+    tables = {f"Totals per round, {count} hospitals": (count, TOTALS) for count in HOSPITALS}
+    tables |= {
+        f"One hospital of {SHOWN_HOSPITALS}, s": (SHOWN_HOSPITALS, [f"hospital {part}" for part in HOSPITAL_PARTS]),
+        f"Server, {SHOWN_HOSPITALS} hospitals, s": (SHOWN_HOSPITALS, [f"server {part}" for part in SERVER_PARTS]),
+    }
+    for title, (count, columns) in tables.items():
+        mine = [row.cells() for row in rows if row.case.hospitals == count]
+        header = ["protection", "parameters", *columns]
+        show(title, header, [[row["protection"], row["parameters"], *(row[each] for each in columns)] for row in mine])
 
 
 def _accuracy(data: Path | None, rounds: int) -> dict[str, object]:

@@ -18,7 +18,7 @@ SLOTS = 4096
 TUTORIAL = (60, 40, 40, 60)
 LEAN = (60, 60)
 """The fewest moduli that still add: what an expert would take; products are no longer possible."""
-SLICE = 16 * SLOTS
+SLICE = 32 * SLOTS
 
 
 class Ckks:

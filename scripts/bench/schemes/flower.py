@@ -24,8 +24,6 @@ from scripts.bench.schemes.base import CONFIG, METRICS, Case, Cost, draw_update,
 CLIP = 8.0
 TARGET_RANGE, MOD_RANGE = 1 << 22, 1 << 32
 """Flower's defaults."""
-LARGEST_DIRECT = 300_000_000
-"""Words of masks (parameters x masks) that the server removes in the grid's measurement; more are extrapolated."""
 
 
 @dataclass(frozen=True)
@@ -49,19 +47,16 @@ class Flower:
         from flwr.common.secure_aggregation.ndarrays_arithmetic import parameters_addition  # noqa: PLC0415
 
         survivors = case.hospitals - case.dropped
-        masks = survivors + case.dropped * (case.hospitals - 1)
-        direct = min(case.parameters, max(LARGEST_DIRECT // masks, 100_000))
-        factor = case.parameters / direct
         nodes = gather(case.hospitals, case.threshold)
-        update = draw_update(direct, 1)
+        update = draw_update(case.parameters, 1)
         keys_s, _ = least(lambda: _set_up(nodes, case.threshold))
         protect_s, files = least(lambda: mask(nodes, 1, update))
         vectors = [_load(file) for file in files]
         sum_s, _ = least(lambda: parameters_addition(vectors, vectors))
-        unmask_s = self.unmask_s(case, direct)
-        server = {"sum": factor * survivors * sum_s, "unprotect": factor * unmask_s}
-        hospital = {"key set-up": keys_s, "quantise + mask": factor * protect_s}
-        return Cost(hospital, server, int(factor * sum(map(len, files))), direct)
+        unmask_s = self.unmask_s(case, case.parameters)
+        server = {"sum": survivors * sum_s, "unprotect": unmask_s}
+        hospital = {"key set-up": keys_s, "quantise + mask": protect_s}
+        return Cost(hospital, server, sum(map(len, files)), case.parameters)
 
     def protect(self, case: Case, update: Vector) -> list[bytes]:
         """Open the shares that arrived, quantise and mask one hospital's update."""

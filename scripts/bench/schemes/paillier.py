@@ -28,20 +28,21 @@ SLICE = 32 * SLOTS
 class Paillier:
     """Sum under packed Paillier."""
 
-    name = "Paillier, packed"
+    name = "Paillier packed"
     needs = ("phe", "gmpy2")
 
     def cost(self, case: Case) -> Cost:
         """Measure a round on a slice."""
         size = min(case.parameters, SLICE)
-        update = draw_update(size, 1)
+        update = draw_update(case.parameters, 1)
         quantise_s, words = least(lambda: words_of(update))
+        words = words[:size]
         keys_s, (public, private) = least(_keys, 1)
         protect_s, file = least(lambda: _encrypt(public, words))
         sum_s, total = least(lambda: _add(public, file, file))
-        open_s, _ = least(lambda: _decrypt(private, total, words.size, 2))
+        open_s, _ = least(lambda: _decrypt(private, total, size, 2))
         factor, count = wide(case.parameters, size), case.hospitals
-        hospital = {"quantise": factor * quantise_s, "protect": factor * protect_s}
+        hospital = {"quantise": quantise_s, "protect": factor * protect_s}
         server = {"key set-up": keys_s, "sum": factor * (count - 1) * sum_s, "unprotect": factor * open_s}
         server["replay"] = server["sum"]
         return Cost(hospital, server, int(factor * len(file) * KEY_BITS // 4), size)

@@ -18,7 +18,7 @@ SCHEMES: list[tuple[Scheme, float]] = [
     (Sealed(), 1e-6),
     (Masked(), 1e-6),
     (Ckks(), 1e-6),
-    (Ckks("CKKS, lean", LEAN), 1e-6),
+    (Ckks("CKKS lean", LEAN), 1e-6),
     (Paillier(), 1e-6),
     (ElGamal(), 1e-6),
     (Flower(), 2e-5),
