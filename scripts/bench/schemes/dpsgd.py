@@ -1,0 +1,146 @@
+"""Record-level DP-SGD: every step's gradient is clipped per image and noised (opacus), so a model says little of one.
+
+It hides images from whoever sees the model; it hides no hospital's update from the server, so it is another kind of
+protection, to be had beside masks.
+
+Source: M. Abadi et al., CCS 2016; I. Mironov, "Renyi Differential Privacy", CSF 2017; opacus.
+Not here: the product's training (fl/training/local.py), whose batches are balanced by class and clipped as a whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fl.training.augment import augment
+from fl.training.config import LocalConfig
+from fl.training.dataset import TRAIN, Dataset
+from fl.training.images import normalise, to_tensor
+from fl.training.local import LocalResult, TrainContext, train_local
+from fl.training.model import ModelSpec, build_model
+from fl.training.quantise import Vector
+from fl.training.synthetic import SyntheticPlan, draw_dataset
+from fl.training.weights import load_vector, to_vector
+from scripts.bench.schemes.base import Case, Cost, least
+from scripts.bench.schemes.ours import Plain
+
+DELTA = 1e-5
+WIDTHS: Mapping[int, int] = {100_000: 16, 1_000_000: 56, 11_000_000: 192}
+"""Channels of networks of about so many weights."""
+IMAGES, BATCH = 512, 32
+"""One epoch of a hospital in the cost table."""
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How DP-SGD protects."""
+
+    multiplier: float
+    """Standard deviation of the noise in units of the clipping bound."""
+    bound: float = 1.0
+    """Largest L2 norm of one image's gradient."""
+
+    def epsilon(self, images: int, batch: int, epochs: int) -> float:
+        """Return epsilon at DELTA after so many epochs over so many images, by RDP; infinite without noise."""
+        from opacus.accountants import RDPAccountant  # noqa: PLC0415
+
+        if self.multiplier == 0.0:
+            return float("inf")
+        accountant = RDPAccountant()
+        rate = min(1.0, batch / images)
+        for _ in range(epochs * max(1, round(images / batch))):
+            accountant.step(noise_multiplier=self.multiplier, sample_rate=rate)
+        return float(accountant.get_epsilon(DELTA))
+
+
+def train_privately(
+    spec: ModelSpec, vector: Vector, dataset: Dataset, config: LocalConfig, context: tuple[TrainContext, Noise]
+) -> LocalResult:
+    """Train as `train_local` does, with Poisson-drawn batches, gradients clipped per image, and noise."""
+    where, noise = context
+    train = dataset.part(TRAIN).for_model(spec.size_px, spec.classes)
+    generator = torch.Generator().manual_seed(_seed(where))
+    model, optimiser = _private(spec, vector, config.lr_of_round(where.round), (noise, config, generator))
+    images, labels = to_tensor(train.images), torch.from_numpy(train.labels)
+    steps = config.epochs * max(1, round(len(train) / config.batch))
+    rate = min(1.0, config.batch / len(train))
+    correct, seen, losses = 0, 0, 0.0
+    for _ in range(steps):
+        rows = torch.nonzero(torch.rand(len(train), generator=generator) < rate)[:, 0]
+        if not len(rows):
+            continue
+        loss, right = _step(model, optimiser, augment(images[rows], config.augment, generator), labels[rows])
+        correct, seen, losses = correct + right, seen + len(rows), losses + loss * len(rows)
+    learned = to_vector(model._module)  # noqa: SLF001  # opacus's name for what it wraps
+    return LocalResult(learned, len(train), round(correct / max(seen, 1) * len(train)), losses / max(seen, 1))
+
+
+def _seed(where: TrainContext) -> int:
+    text = f"{where.seed}/{where.round}/{where.hospital}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
+
+
+def _private(
+    spec: ModelSpec, vector: Vector, rate: float, how: tuple[Noise, LocalConfig, torch.Generator]
+) -> tuple[Any, Any]:
+    from opacus import GradSampleModule  # noqa: PLC0415
+    from opacus.optimizers import DPOptimizer  # noqa: PLC0415
+
+    noise, config, generator = how
+    model = build_model(spec, 0)
+    load_vector(model, vector)
+    wrapped = GradSampleModule(model.train())
+    adam = torch.optim.AdamW(wrapped.parameters(), lr=rate, weight_decay=config.weight_decay)
+    optimiser = DPOptimizer(
+        adam,
+        noise_multiplier=noise.multiplier,
+        max_grad_norm=noise.bound,
+        expected_batch_size=config.batch,
+        generator=generator,
+    )
+    return wrapped, optimiser
+
+
+def _step(model: Any, optimiser: Any, pixels: Tensor, labels: Tensor) -> tuple[float, int]:  # noqa: ANN401
+    optimiser.zero_grad()
+    logits = model(normalise(pixels))
+    loss = torch.nn.functional.cross_entropy(logits, labels)
+    torch.autograd.backward(loss)
+    optimiser.step()
+    return float(loss.detach()), int((logits.argmax(dim=1) == labels).sum())
+
+
+class DpSgd:
+    """DP-SGD's price: the slower training of one local epoch. What is sent is sent in the clear."""
+
+    name = "DP-SGD"
+    needs = ("opacus",)
+
+    def cost(self, case: Case) -> Cost:
+        """Measure an epoch's price and what plain averaging costs."""
+        sent = Plain().cost(case)
+        return Cost({"protect": _extra_s(case.parameters)}, sent.server, sent.upload, case.parameters)
+
+    def total(self, updates: Sequence[Vector]) -> Vector:
+        """Return the sum: it is made in the clear."""
+        return Plain().total(updates)
+
+
+@lru_cache(maxsize=8)
+def _extra_s(parameters: int) -> float:
+    """Return by how much an epoch of IMAGES images is slower, from a few steps of it."""
+    spec = ModelSpec(size_px=64, width=WIDTHS.get(parameters, 16))
+    vector = to_vector(build_model(spec, 1))
+    few = draw_dataset(SyntheticPlan(subjects=8, cells=16, size_px=64, test=0.5), 1)
+    config = LocalConfig(epochs=1, batch=BATCH, augment=0.0)
+    where = TrainContext(1, 1, "hospital", "cpu")
+    steps = max(1, round(len(few.part(TRAIN)) / BATCH))
+    plain_s, _ = least(lambda: train_local(spec, vector, few, config, where), 2)
+    private_s, _ = least(lambda: train_privately(spec, vector, few, config, (where, Noise(1.0))), 2)
+    return (private_s - plain_s) * IMAGES / BATCH / steps

@@ -1,0 +1,99 @@
+"""The audit of one real masked round: ten hospitals over the embedded chain, replayed from ledger and vault.
+
+Source: fl/roles/replay.py, which auditors and hospitals run.
+Not here: the round's own wall time (scripts/bench/rounds.py).
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from chain.devchain import DevChain
+from fl.protocol.config import RoundConfig
+from fl.protocol.names import Protection
+from fl.protocol.round import Phase
+from fl.roles.artefacts import Reader, read_manifest
+from fl.roles.plan import Initial, Plan
+from fl.roles.replay import Tools, replay_round
+from fl.roles.training_thread import Task, Train
+from fl.roles.view import LedgerView, Ports, Stopwatch
+from fl.training.model import ModelSpec, build_model
+from fl.training.quantise import LocalMetrics, Vector
+from fl.training.weights import Manifest, to_vector
+from scripts._home import Home
+from scripts._together import AUDITOR, COORDINATOR, Together, Work, found_together, gather
+from scripts.bench.schemes.base import least
+from scripts.chain import chain_settings
+from scripts.data import hospital_names
+
+WIDTH = 192
+"""Channels of a network of 11 million weights."""
+
+
+def replay_s(hospitals: int) -> dict[str, float]:
+    """Run one masked round; return seconds of its replay (`whole`, and split by part) and its parameters."""
+    model = build_model(ModelSpec(width=WIDTH), 1)
+    initial = Initial(Manifest.of(model), to_vector(model))
+    names = hospital_names(hospitals)
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(Path(folder))
+        with DevChain(chain_settings(home, 0)) as chain:
+            found_together(home, chain.url, names)
+            together = _run(home, initial, names)
+            return {"parameters": float(initial.vector.size), **_replay(together.ports[AUDITOR])}
+
+
+def _run(home: Home, initial: Initial, names: list[str]) -> Together:
+    count = len(names)
+    plan = Plan(
+        rounds=1,
+        min_commitments=count,
+        attestations=1,
+        config=RoundConfig(0.5, 50.0, 100, {}),
+        commit_timeout_s=600,
+        close_timeout_s=600,
+        min_hospitals=count,
+        protection=Protection.MASKED,
+        step_timeout_s=600,
+    )
+    steps = {name: _trained(index) for index, name in enumerate(names)}
+    work = Work(plan, initial, steps, lambda _model, _training: {})
+    together = gather(home, work, dict.fromkeys((COORDINATOR, AUDITOR, *names), _ignore))
+    together.run(_ignore)
+    return together
+
+
+def _trained(index: int) -> Train:
+    def train(task: Task) -> tuple[Vector, LocalMetrics]:
+        step = np.random.default_rng(index).normal(0, 1e-3, task.previous.size).astype(np.float32)
+        return task.previous + step, LocalMetrics(100, 80, 0.5)
+
+    return train
+
+
+def _replay(ports: Ports) -> dict[str, float]:
+    """Replay the final round as the auditor, opening every file anew."""
+    federation = LedgerView(ports.ledger).refresh()
+    current = next(found for found in federation.rounds if found.phase == Phase.FINAL)
+    manifest = read_manifest(federation.opening, ports.vault)
+    previous = Reader(ports.ledger.account, ports.vault, ports.keyring, ports.watch).model(federation.opening, manifest)
+    best: dict[str, float] = {}
+
+    def work() -> None:
+        watch = Stopwatch(time.perf_counter)
+        reader = Reader(ports.ledger.account, ports.vault, ports.keyring, watch)
+        vault, _, endorser = ports.replaying
+        replay_round(current, previous, manifest, Tools(reader, vault, watch, endorser))
+        best.update(watch.seconds)
+
+    whole, _ = least(work, 5, time.perf_counter)
+    return {"whole": whole, **best}
+
+
+def _ignore(_what: str, _facts: Mapping[str, object]) -> None:
+    """Say nothing."""
