@@ -7,7 +7,6 @@ while the hospitals train.
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Mapping
@@ -33,13 +32,13 @@ from fl.training.synthetic import draw_dataset
 from scripts._home import Home
 from scripts._together import AUDITOR, COORDINATOR, Work, found_together, gather
 from scripts._training import trainer
+from scripts.bench._data import images_at_hand
 from scripts.bench._table import keep, median, show
 from scripts.chain import chain_settings
 from scripts.coordinator import first_model
 from scripts.data import HOLDOUT, parts_of
 
 HOSPITALS, SEED = 3, 2026
-CNMC = "leukemia_cnmc_128.npz"
 
 
 @click.command()
@@ -50,8 +49,8 @@ CNMC = "leukemia_cnmc_128.npz"
 def main(data: Path | None, rounds: int) -> None:
     """Measure the wall time of rounds with training."""
     use_threads(1)
-    source = data or Path(os.environ.get("HEMALEDGER_DATA", "../shared/data")) / CNMC
-    dataset = load_source(source) if source.exists() else draw_dataset(SYNTHETIC_PLAN, SEED)
+    source = data or images_at_hand()
+    dataset = load_source(source) if source else draw_dataset(SYNTHETIC_PLAN, SEED)
     local = replace(DEFAULT_PRESET.local, epochs=1, horizon=rounds)
     recipe = Recipe(replace(DEFAULT_PRESET.spec, classes=len(dataset.class_names)), local, SEED, dataset.class_names)
     with tempfile.TemporaryDirectory() as folder:

@@ -17,6 +17,7 @@ from pathlib import Path
 import click
 
 from fl.training.compute import use_threads
+from scripts.bench._data import images_at_hand
 from scripts.bench._table import BUILD, keep, show
 from scripts.bench.schemes.accuracy import Outcome, all_outcomes, prepare
 from scripts.bench.schemes.base import Case, Scheme, missing
@@ -38,9 +39,7 @@ CLOSE = 0.005
 
 @click.command()
 @click.option("--part", "parts", multiple=True, type=click.Choice(PARTS), help="Only this part; all by default.")
-@click.option(
-    "--data", envvar="HEMALEDGER_DATA", type=click.Path(exists=True, path_type=Path), help="Images; else drawn cells."
-)
+@click.option("--data", type=click.Path(exists=True, path_type=Path), help="Default: C-NMC if there, or drawn.")
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Rounds of the accuracy part.")
 @click.option("--quick", is_flag=True, help="Small sizes only: a trial of the benchmark itself.")
 @click.option("--write", is_flag=True, help="Also write docs/protections.csv and docs/protections.svg.")
@@ -57,7 +56,7 @@ def main(parts: tuple[str, ...], data: Path | None, rounds: int, *, quick: bool,
             write_csv(rows, DOCS / "protections.csv")
             write_plot(rows, DOCS / "protections.svg", click.echo)
     if "accuracy" in chosen:
-        _keep("accuracy", _accuracy(data, rounds))
+        _keep("accuracy", _accuracy(data or images_at_hand(), rounds))
 
 
 def _targets(parameters: int) -> list[dict[str, object]]:
