@@ -28,6 +28,7 @@ from fl.protocol.ports import SetStatement
 from fl.protocol.records import KEY_RECORDS, LEDGER_RECORDS, Terms
 from fl.protocol.round import NEXT, Phase, terms_digest
 from scripts._home import Home
+from scripts.bench.protections import main as protections
 from scripts.cli import COMMANDS, main
 from tests.e2e.test_processes import Process, free_port, invoke
 
@@ -178,7 +179,7 @@ def commands_of(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tu
 
 
 def test_every_option_that_a_page_names_exists() -> None:
-    commands = dict(commands_of(main))
+    commands = {**dict(commands_of(main)), ("protections",): protections}
     known = {option for command in commands.values() for param in command.params for option in param.opts}
     known |= {option for command in commands.values() for param in command.params for option in param.secondary_opts}
     known |= {"--help", "--version"}
