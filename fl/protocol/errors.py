@@ -417,7 +417,105 @@ class RevokedMidRound(RefusedError):
     sentence = "{account} was revoked during the round, which must therefore be aborted."
 
 
+@dataclass(eq=False)
+class CeremonyInvalid(RefusedError):
+    """A ceremony's use, kind, threshold, dealers, receivers or times contradict each other."""
+
+    sentence = "The ceremony contradicts itself or the committee in force (kind, threshold, dealers, receivers, times)."
+
+
+@dataclass(eq=False)
+class CeremonyStillOpen(RefusedError):
+    """A ceremony must end before the next one of its use begins."""
+
+    ceremony: int
+    sentence = "Ceremony {ceremony} of this key has not ended yet."
+
+
+@dataclass(eq=False)
+class WrongCeremony(RefusedError):
+    """The ceremony is not the one that its use is at."""
+
+    expected: int
+    actual: int
+    sentence = "Ceremony {actual} is out of turn; this key is at ceremony {expected}."
+
+
+@dataclass(eq=False)
+class NoCommittee(RefusedError):
+    """No committee holds shares of this key yet."""
+
+    key_use: int
+    sentence = "No committee holds the key of use {key_use} yet; the operator must start a ceremony first."
+
+
+@dataclass(eq=False)
+class NotInCommittee(RefusedError):
+    """The account does not take part in the ceremony, or is not of the committee in force."""
+
+    account: bytes
+    sentence = "{account} does not take part in this ceremony or holds no share of this key."
+
+
+@dataclass(eq=False)
+class StaleCommittee(RefusedError):
+    """A later ceremony replaced the committee that was asked."""
+
+    asked: int
+    current: int
+    sentence = "Committee {asked} was asked, but committee {current} is in force; ask again."
+
+
+@dataclass(eq=False)
+class KeyExpired(RefusedError):
+    """The committee's shares expired; they must be refreshed (seconds since 1970)."""
+
+    key_use: int
+    expired_at: int
+    sentence = "The shares of the key of use {key_use} expired at {expired_at} (seconds since 1970); refresh them."
+
+
+@dataclass(eq=False)
+class RequestInvalid(RefusedError):
+    """Purpose, key or deadline of a request do not fit."""
+
+    sentence = "The request's purpose does not fit its key, or its deadline has passed."
+
+
+@dataclass(eq=False)
+class WrongRequest(RefusedError):
+    """There is no request of this number."""
+
+    request: int
+    sentence = "There is no request {request}."
+
+
+@dataclass(eq=False)
+class RequestClosed(RefusedError):
+    """The request was fulfilled, or refused by too many."""
+
+    request: int
+    sentence = "Request {request} is closed: it was fulfilled, or too many trustees refused."
+
+
+@dataclass(eq=False)
+class QuorumNotReached(RefusedError):
+    """Fewer good approvals than the threshold."""
+
+    actual: int
+    required: int
+    sentence = "{actual} valid approvals are there; {required} are needed."
+
+
 # --- Refused elsewhere -----------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class PolicyNotApproved(RefusedError):
+    """A trustee's own check of a request failed: role, purpose, consent or revocation."""
+
+    what: str
+    sentence = "The request cannot be approved: {what}."
 
 
 @dataclass(eq=False)
@@ -604,6 +702,37 @@ class ProofInvalid(TamperedError):
 
     what: str
     sentence = "The proof of {what} does not verify."
+
+
+@dataclass(eq=False)
+class DealingMismatch(TamperedError):
+    """A dealer dealt something else than it had committed to."""
+
+    dealer: bytes
+    sentence = "The dealing of {dealer} is not the one that it committed to."
+
+
+@dataclass(eq=False)
+class CommitteeMismatch(TamperedError):
+    """A ceremony that must keep a key would change it."""
+
+    sentence = "The ceremony would change the key that it must keep."
+
+
+@dataclass(eq=False)
+class CiphertextInvalid(TamperedError):
+    """A ciphertext to a threshold key is mauled, or is another than its label says."""
+
+    what: str
+    sentence = "The ciphertext is refused: {what}."
+
+
+@dataclass(eq=False)
+class PartialInvalid(TamperedError):
+    """A partial decryption does not fit the trustee's public share."""
+
+    trustee: bytes
+    sentence = "The partial decryption of {trustee} does not fit its share of the key, this request or this epoch."
 
 
 @dataclass(eq=False)

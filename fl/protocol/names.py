@@ -45,6 +45,47 @@ class Protection(IntEnum):
     SEALED = 2
 
 
+class KeyUse(IntEnum):
+    """What a threshold key opens; every use has a key of its own (PROTOCOL.md 9)."""
+
+    RECORDS = 1
+    MODEL = 2
+    INFERENCE = 3
+
+
+class CeremonyKind(IntEnum):
+    """How a committee comes to its shares."""
+
+    GENERATE = 1
+    DEALER = 2
+    """The operator deals alone, and so knew the key."""
+    REFRESH = 3
+    RESHARE = 4
+
+
+class Purpose(IntEnum):
+    """What a sealed record or model is asked for."""
+
+    TREATMENT = 1
+    SECOND_OPINION = 2
+    EMERGENCY = 3
+    PATIENT_WISH = 4
+    RESEARCH = 5
+    QUALITY = 6
+    RELEASE = 7
+    """Of a model, and of nothing else."""
+
+
+class Refusal(IntEnum):
+    """Why a trustee refused a request."""
+
+    CIPHERTEXT = 1
+    CONSENT = 2
+    PURPOSE = 3
+    REQUESTER = 4
+    JUDGEMENT = 5
+
+
 def address(raw: bytes) -> Address:
     """Return `raw` as an account, or raise EncodingError when it has not 20 bytes."""
     if len(raw) != ADDRESS_BYTES:

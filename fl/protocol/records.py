@@ -2,7 +2,7 @@
 
 Invariant: a record is a fact in the past tense; its first field is the account that made it happen.
 
-Source: PROTOCOL.md 3, 5 and 5S; contracts/IKeyAuthority.sol and contracts/IFederationLedger.sol (a test binds them).
+Source: PROTOCOL.md 3, 5, 5S and 9; contracts/IKeyAuthority.sol and contracts/IFederationLedger.sol (a test binds them).
 Not here: when a record is allowed (round.py, keys.py).
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fl.protocol.names import Address, Digest, Protection, Role
+from fl.protocol.names import Address, CeremonyKind, Digest, KeyUse, Protection, Purpose, Refusal, Role
 
 # --- Key authority ---------------------------------------------------------------------------------------------
 
@@ -63,6 +63,156 @@ class MemberRevoked:
     sender: Address
     member: Address
     reason: str
+
+
+# --- Key authority: threshold keys, requests, records ------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CeremonyStarted:
+    """The operator began a ceremony that gives a committee its shares (PROTOCOL.md 9)."""
+
+    sender: Address
+    key_use: KeyUse
+    ceremony: int
+    """u32: 1 and up per use; the epoch of the committee it makes."""
+    kind: CeremonyKind
+    threshold: int
+    """u16: how many shares open a ciphertext afterwards."""
+    dealers: tuple[Address, ...]
+    """Ascending."""
+    receivers: tuple[Address, ...]
+    """The committee afterwards, ascending; party j is the j-th."""
+    step_timeout: int
+    """u64: seconds from the start of a phase to its deadline."""
+    expires_at: int
+    """u64: seconds since 1970 after which the committee answers nothing."""
+
+
+@dataclass(frozen=True)
+class CeremonyCommitted:
+    """A dealer committed to its dealing before it saw another's."""
+
+    sender: Address
+    key_use: KeyUse
+    ceremony: int
+    digest: Digest
+    """SHA-256 of the dealing (ceremony.dealing_digest)."""
+
+
+@dataclass(frozen=True)
+class CeremonyDealt:
+    """A dealer dealt."""
+
+    sender: Address
+    key_use: KeyUse
+    ceremony: int
+    commitments: bytes
+    """Feldman vector: t compressed points, 33·t bytes; t - 1 in a REFRESH, whose first is the identity."""
+    proof: bytes
+    """R ‖ z, 65 bytes: Schnorr's proof of the first coefficient committed to."""
+    bundle_digest: Digest
+    """SHA-256 of the file with one sealed share per receiver, in the vault."""
+
+
+@dataclass(frozen=True)
+class CeremonyChecked:
+    """A receiver checked every share it was dealt; without complaints, it found them right."""
+
+    sender: Address
+    key_use: KeyUse
+    ceremony: int
+    complaints: bytes
+    """Complaints in a row, masked.COMPLAINT_BYTES each."""
+
+
+@dataclass(frozen=True)
+class CeremonyPhaseClosed:
+    """A phase of a ceremony ended; the dealers named go on."""
+
+    sender: Address
+    key_use: KeyUse
+    ceremony: int
+    phase: int
+    """The phase that ended: COMMIT, DEAL or CHECK."""
+    dealers: tuple[Address, ...]
+
+
+@dataclass(frozen=True)
+class CeremonyConfirmed:
+    """A receiver holds its share and computed the same public values as the others."""
+
+    sender: Address
+    key_use: KeyUse
+    ceremony: int
+    public_key: bytes
+    """Y, 33-byte compressed point."""
+    shares_digest: Digest
+    """SHA-256 over everybody's public share (ceremony.shares_digest)."""
+
+
+@dataclass(frozen=True)
+class CeremonyAborted:
+    """The ceremony ended without a committee; the one before stands."""
+
+    sender: Address
+    key_use: KeyUse
+    ceremony: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class DecryptionRequested:
+    """Somebody asked the committee to open one ciphertext."""
+
+    sender: Address
+    request: int
+    """u64: computed by the contract, 1 and up."""
+    key_use: KeyUse
+    label: Digest
+    """What the ciphertext is bound to: SHA-256 over the envelope's core."""
+    capsule_digest: Digest
+    """SHA-256 of the capsule in the vault."""
+    purpose: Purpose
+    deadline: int
+    """u64: seconds since 1970 after which no approval counts."""
+
+
+@dataclass(frozen=True)
+class DecryptionApproved:
+    """A trustee approved: its partial decryption is sealed to the requester, in the vault."""
+
+    sender: Address
+    request: int
+    digest: Digest
+    """SHA-256 of the PARTIAL envelope."""
+
+
+@dataclass(frozen=True)
+class DecryptionRefused:
+    """A trustee refused."""
+
+    sender: Address
+    request: int
+    reason: Refusal
+
+
+@dataclass(frozen=True)
+class DecryptionFulfilled:
+    """The requester opened what it asked for."""
+
+    sender: Address
+    request: int
+
+
+@dataclass(frozen=True)
+class RecordsAnchored:
+    """A hospital recorded the Merkle root of the records it made since its last root."""
+
+    sender: Address
+    batch: int
+    """u32: 1 and up per hospital."""
+    root: Digest
 
 
 # --- Federation ledger -----------------------------------------------------------------------------------------
@@ -256,7 +406,18 @@ class LedgerHandedOver:
     successor: Address
 
 
-KeyRecord = ConsortiumFounded | MemberRegistered | KeyRegistered | KeyRotated | MemberRevoked
+MemberRecord = ConsortiumFounded | MemberRegistered | KeyRegistered | KeyRotated | MemberRevoked
+CeremonyRecord = (
+    CeremonyStarted
+    | CeremonyCommitted
+    | CeremonyDealt
+    | CeremonyChecked
+    | CeremonyPhaseClosed
+    | CeremonyConfirmed
+    | CeremonyAborted
+)
+RequestRecord = DecryptionRequested | DecryptionApproved | DecryptionRefused | DecryptionFulfilled
+KeyRecord = MemberRecord | CeremonyRecord | RequestRecord | RecordsAnchored
 MaskedRecord = KeysAdvertised | SharesDealt | SharesChecked | PhaseClosed | SetEndorsed | SharesRevealed
 CommonRecord = UpdateCommitted | RoundFrozen | ModelProposed | ModelAttested | RoundFinalised | RoundAborted
 RoundRecord = RoundOpened | MaskedRecord | CommonRecord
@@ -269,6 +430,18 @@ KEY_RECORDS: tuple[type[KeyRecord], ...] = (
     KeyRegistered,
     KeyRotated,
     MemberRevoked,
+    CeremonyStarted,
+    CeremonyCommitted,
+    CeremonyDealt,
+    CeremonyChecked,
+    CeremonyPhaseClosed,
+    CeremonyConfirmed,
+    CeremonyAborted,
+    DecryptionRequested,
+    DecryptionApproved,
+    DecryptionRefused,
+    DecryptionFulfilled,
+    RecordsAnchored,
 )
 LEDGER_RECORDS: tuple[type[LedgerRecord], ...] = (
     FederationOpened,
