@@ -211,6 +211,6 @@ def _reported(home: Home, digest: Digest | None) -> dict[str, object]:
 def _serve(demo_run: Demo, port: int) -> None:
     home, console = demo_run.home, demo_run.console
     config = site_config(home, "Hemaledger Clinic", "UTC", tls=False, demo=True)
-    app = build_site(home, demo_run.hospitals[0], config)
+    running = build_site(home, demo_run.hospitals[0], config)
     console.accounts(f"http://127.0.0.1:{port}", seed_demo(config, home))
-    run_site(app, "127.0.0.1", port)
+    run_site(running, "127.0.0.1", port)

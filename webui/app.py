@@ -95,8 +95,13 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
         words.birthday,
         words.attested,
         words.listing,
+        words.purpose,
+        words.record_number,
+        words.closed,
+        words.allowed,
     ):
         app.jinja_env.globals[other.__name__] = other
+    app.jinja_env.filters["any_byte"] = words.any_byte
     app.jinja_env.globals["asset"] = _assets(app)
     app.context_processor(lambda: {"visitor": visitor(), "config_of_site": config})
 

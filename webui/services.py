@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fl.protocol.names import Address, Digest
+from webui.record_services import RecordService
 
 
 @dataclass(frozen=True)
@@ -157,5 +158,6 @@ class Services:
 
     predictions: PredictionService
     audits: AuditService
+    records: RecordService
     clock: Callable[[], int]
     """Seconds since 1970, UTC."""

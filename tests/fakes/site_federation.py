@@ -27,6 +27,7 @@ from fl.training.config import LocalConfig
 from fl.training.recipe import Recipe
 from tests.fakes.federation import CONFIG, SPEC, Consortium, found, memory_connect, run_all
 from webui.federation import FederationAudits, FederationPredictions
+from webui.federation_records import FederationRecords
 from webui.services import AuditService, Prediction, PredictionService, ServedModel, Services
 
 RECIPE = Recipe(SPEC, LocalConfig(), seed=1, class_names=("healthy", "leukemia"))
@@ -72,7 +73,9 @@ class RealWorld:
 
     def __post_init__(self) -> None:
         self._restart()
-        self.services = Services(_Late(self), self._audits(), lambda: int(time.time()))
+        keyring = Keyring(self.consortium.hospitals[0].keys)
+        records = FederationRecords(self.ledger, self._federation, keyring)
+        self.services = Services(_Late(self), self._audits(), records, lambda: int(time.time()))
 
     @property
     def recorded_file(self) -> bytes:

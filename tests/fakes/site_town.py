@@ -126,6 +126,16 @@ class Town:
         starts_at = self.free(doctor)[place]
         return self.site.appointments.book(self.members[patient].id, self.members[doctor].id, starts_at)
 
+    def add_check(self, patient: str) -> int:
+        """Store a check of one cell; return its row."""
+        prediction = self.federation.services.predictions.predict(cell(), "x")
+        return self.site.charts.add_check(self.members[patient].id, cell(), prediction)
+
+    def stored_bytes(self) -> bytes:
+        """Return every byte of the database's files."""
+        database = Path(self.config.database_url.removeprefix("sqlite:///"))
+        return b"".join(path.read_bytes() for path in sorted(database.parent.glob(f"{database.name}*")))
+
 
 def words(response: TestResponse) -> str:
     """Return what a page says, without its tags."""

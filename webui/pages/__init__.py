@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from webui.pages import accounts, appointments, auditor, checks, doctor, home
+from webui.pages import accounts, appointments, auditor, checks, consent, doctor, home
 
 PAGES = (
     home.blueprint,
     accounts.blueprint,
     checks.blueprint,
+    consent.blueprint,
     appointments.blueprint,
     doctor.blueprint,
     auditor.blueprint,

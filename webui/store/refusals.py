@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fl.protocol.errors import MalformedError, RefusedError, UnavailableError
+from fl.protocol.errors import MalformedError, RefusedError, TamperedError, UnavailableError
 
 
 @dataclass(eq=False)
@@ -102,3 +102,12 @@ class DatabaseUnavailable(UnavailableError):
 
     why: str
     sentence = "The site's database did not answer ({why}). Nothing was changed; please try again."
+
+
+@dataclass(eq=False)
+class RecordDamaged(TamperedError):
+    """A sealed record is not the file that was stored."""
+
+    number: str
+    why: str
+    sentence = "Record {number} cannot be shown: {why}"
