@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {AddressList} from "./AddressList.sol";
 import {IFederationLedger} from "./IFederationLedger.sol";
 import {IKeyAuthority} from "./IKeyAuthority.sol";
+import {IMembers} from "./IMembers.sol";
 import {MaskedRounds} from "./MaskedRounds.sol";
 import {RoundBook} from "./RoundBook.sol";
 
@@ -50,7 +51,7 @@ contract FederationLedger is MaskedRounds {
         bytes32 envelopeDigest,
         bytes32 manifestDigest
     ) external override whileInForce {
-        _requireRole(IKeyAuthority.Role.COORDINATOR);
+        _requireRole(IMembers.Role.COORDINATOR);
         if (opened) revert FederationAlreadyOpened();
         if (address(predecessor) == address(0)) {
             if (lastRound_ != 0) revert PredecessorMismatch();
@@ -82,7 +83,7 @@ contract FederationLedger is MaskedRounds {
         address[] calldata roster,
         bytes32 previousModel
     ) external override whileInForce {
-        _requireRole(IKeyAuthority.Role.COORDINATOR);
+        _requireRole(IMembers.Role.COORDINATOR);
         if (!opened) revert FederationNotOpened();
         _requireEnded(lastRound);
         if (round != lastRound + 1) revert WrongRound(lastRound + 1, round);
@@ -120,7 +121,7 @@ contract FederationLedger is MaskedRounds {
 
     /// @inheritdoc IFederationLedger
     function commitUpdate(uint64 round, bytes32 digest) external override whileInForce {
-        _requireRole(IKeyAuthority.Role.HOSPITAL);
+        _requireRole(IMembers.Role.HOSPITAL);
         Round storage data = _requireRound(round);
         Phase phase = _requireEither(round, data, Phase.OPEN, Phase.MASK);
         (bool found, uint256 index) = _findActor(data, phase, msg.sender);
@@ -178,9 +179,9 @@ contract FederationLedger is MaskedRounds {
 
     /// @inheritdoc IFederationLedger
     function attestModel(uint64 round, bytes32 modelDigest, bytes32 reportDigest) external override whileInForce {
-        IKeyAuthority.Role role = authority.requireActive(msg.sender);
-        bool hospital = role == IKeyAuthority.Role.HOSPITAL;
-        if (!hospital && role != IKeyAuthority.Role.AUDITOR) revert IKeyAuthority.WrongRole(msg.sender);
+        IMembers.Role role = authority.requireActive(msg.sender);
+        bool hospital = role == IMembers.Role.HOSPITAL;
+        if (!hospital && role != IMembers.Role.AUDITOR) revert IMembers.WrongRole(msg.sender);
         Round storage data = _requireRound(round);
         _requirePhase(round, data, Phase.PROPOSED);
         if (hospital) _requireReplayer(data);
@@ -198,7 +199,7 @@ contract FederationLedger is MaskedRounds {
         _requirePhase(round, data, Phase.PROPOSED);
         address[] memory hospitals = _frozenSet(data);
         for (uint256 i = 0; i < hospitals.length; ++i) {
-            bool active = authority.statusOf(hospitals[i]) == IKeyAuthority.Status.ACTIVE;
+            bool active = authority.statusOf(hospitals[i]) == IMembers.Status.ACTIVE;
             if (!active) revert RevokedMidRound(hospitals[i]);
         }
         (uint16 attested, uint16 required) = (data.state.attested, data.state.attestations);
@@ -223,7 +224,7 @@ contract FederationLedger is MaskedRounds {
 
     /// @inheritdoc IFederationLedger
     function handOver(address successor_) external override whileInForce {
-        _requireRole(IKeyAuthority.Role.OPERATOR);
+        _requireRole(IMembers.Role.OPERATOR);
         if (!opened) revert FederationNotOpened();
         _requireEnded(lastRound);
         if (successor_ == address(0) || successor_ == address(this)) revert PredecessorMismatch();
@@ -296,14 +297,14 @@ contract FederationLedger is MaskedRounds {
     }
 
     function _requireHospital(address account) private view {
-        (IKeyAuthority.Role role, IKeyAuthority.Status status, uint32 epoch) = authority.memberOf(account);
-        bool eligible = role == IKeyAuthority.Role.HOSPITAL && status == IKeyAuthority.Status.ACTIVE && epoch >= 1;
+        (IMembers.Role role, IMembers.Status status, uint32 epoch) = authority.memberOf(account);
+        bool eligible = role == IMembers.Role.HOSPITAL && status == IMembers.Status.ACTIVE && epoch >= 1;
         if (!eligible) revert NotInRoster(account);
     }
 
     /// @dev A hospital attests what it could replay: a masked round in whose sum its own update is.
     function _requireReplayer(Round storage data) private view {
-        if (data.state.protection != Protection.MASKED) revert IKeyAuthority.WrongRole(msg.sender);
+        if (data.state.protection != Protection.MASKED) revert IMembers.WrongRole(msg.sender);
         (bool found, ) = _findActor(data, Phase.PROPOSED, msg.sender);
         if (!found) revert NotInSet(msg.sender);
     }

@@ -2,15 +2,16 @@
 pragma solidity 0.8.37;
 
 import {IKeyAuthority} from "./IKeyAuthority.sol";
+import {ISteps} from "./ISteps.sol";
 
 /// @title The ordered list of what happened in a federation: rounds, commitments, models, attestations.
 /// @notice Large things are files named by their SHA-256 digest; only the digests are here. Events are the ledger's
 /// records: fl/protocol/records.py has one dataclass of the same name and field order per event, and
 /// fl/protocol/errors.py one leaf per custom error. Every function that changes state reverts first with LedgerClosed
-/// after a hand-over, then with UnknownSender, RevokedSender or WrongRole (declared in IKeyAuthority), then with the
+/// after a hand-over, then with UnknownSender, RevokedSender or WrongRole (declared in IMembers), then with the
 /// rest in the order its documentation gives. Bytes that only hospitals and auditors can judge (points, shares,
 /// complaints, signatures) are in events alone; the ledger checks their lengths. Source: PROTOCOL.md 5 and 5S.
-interface IFederationLedger {
+interface IFederationLedger is ISteps {
     /// @notice What hides one hospital's update during a round. The numbers are those of `names.Protection`.
     enum Protection {
         NONE,
@@ -250,11 +251,6 @@ interface IFederationLedger {
     /// @param round The round still open.
     error RoundStillOpen(uint64 round);
 
-    /// @notice The round's phase does not allow this.
-    /// @param round The round.
-    /// @param phase Its phase.
-    error WrongPhase(uint64 round, uint8 phase);
-
     /// @notice The terms of a round contradict each other.
     error TermsInvalid();
 
@@ -270,23 +266,6 @@ interface IFederationLedger {
     /// @param account The auditor or hospital.
     error DuplicateAttestation(address account);
 
-    /// @notice The deadline of the phase is over.
-    /// @param deadline Seconds since 1970.
-    error DeadlinePassed(uint64 deadline);
-
-    /// @notice Not everybody who may has acted yet, and the deadline is still ahead.
-    /// @param deadline Seconds since 1970.
-    error DeadlineNotPassed(uint64 deadline);
-
-    /// @notice The set is not an ascending subset of the hospitals that did what the phase asked.
-    /// @param account The first hospital out of order or not among them.
-    error SetMismatch(address account);
-
-    /// @notice Fewer hospitals than the terms demand.
-    /// @param actual How many took part.
-    /// @param required How many the terms demand.
-    error BelowThreshold(uint16 actual, uint16 required);
-
     /// @notice Fewer attestations than the terms demand.
     /// @param actual How many were recorded.
     /// @param required How many the terms demand.
@@ -297,18 +276,9 @@ interface IFederationLedger {
     /// @param actual The digest given.
     error ModelDigestMismatch(bytes32 expected, bytes32 actual);
 
-    /// @notice A hospital does each step of a masked round once.
-    /// @param account The hospital.
-    error DuplicateStep(address account);
-
     /// @notice The hospital was left out earlier in the round.
     /// @param account The hospital.
     error NotInSet(address account);
-
-    /// @notice A field has another length than the terms imply.
-    /// @param expected Bytes implied.
-    /// @param actual Bytes given.
-    error LengthInvalid(uint256 expected, uint256 actual);
 
     /// @notice Two sets are being endorsed or revealed where the protocol knows one.
     /// @param expected Digest of the frozen set.

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IFederationLedger} from "./IFederationLedger.sol";
-import {IKeyAuthority} from "./IKeyAuthority.sol";
+import {IMembers} from "./IMembers.sol";
 import {RoundBook} from "./RoundBook.sol";
 
 /// @title The steps that only masked rounds have: set up keys, agree on one set, reveal shares.
@@ -67,7 +67,7 @@ abstract contract MaskedRounds is RoundBook {
         bytes32 setDigest,
         bytes calldata signature
     ) external override whileInForce {
-        _requireRole(IKeyAuthority.Role.HOSPITAL);
+        _requireRole(IMembers.Role.HOSPITAL);
         Round storage data = _requireRound(round);
         Phase phase = _requireEither(round, data, Phase.AGREE, Phase.UNMASK);
         uint256 index = _requireFrozen(data, setDigest);
@@ -81,7 +81,7 @@ abstract contract MaskedRounds is RoundBook {
 
     /// @inheritdoc IFederationLedger
     function revealShares(uint64 round, bytes32 setDigest, bytes32 digest) external override whileInForce {
-        _requireRole(IKeyAuthority.Role.HOSPITAL);
+        _requireRole(IMembers.Role.HOSPITAL);
         Round storage data = _requireRound(round);
         _requirePhase(round, data, Phase.UNMASK);
         uint256 index = _requireFrozen(data, setDigest);
@@ -93,7 +93,7 @@ abstract contract MaskedRounds is RoundBook {
 
     /// @dev Takes the sender's one step of a set-up phase; the caller checks what the step brought.
     function _stepOnce(uint64 round, Phase phase) private returns (Round storage data) {
-        _requireRole(IKeyAuthority.Role.HOSPITAL);
+        _requireRole(IMembers.Role.HOSPITAL);
         data = _requireRound(round);
         _requirePhase(round, data, phase);
         uint256 index = _requireActor(data, phase);

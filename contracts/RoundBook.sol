@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {AddressList} from "./AddressList.sol";
 import {IFederationLedger} from "./IFederationLedger.sol";
 import {IKeyAuthority} from "./IKeyAuthority.sol";
+import {IMembers} from "./IMembers.sol";
 
 /// @title What the ledger keeps about rounds, and the checks that every step begins with.
 /// @notice Who did what is one bit per hospital of the roster and phase (256 hospitals to a slot).
@@ -79,15 +80,15 @@ abstract contract RoundBook is IFederationLedger {
         if (count < required) revert BelowThreshold(count, required);
     }
 
-    function _requireRole(IKeyAuthority.Role role) internal view {
-        if (authority.requireActive(msg.sender) != role) revert IKeyAuthority.WrongRole(msg.sender);
+    function _requireRole(IMembers.Role role) internal view {
+        if (authority.requireActive(msg.sender) != role) revert IMembers.WrongRole(msg.sender);
     }
 
     /// @dev Role, opener of the last round, round: the order every step of the coordinator is checked in.
     function _requireOpener(uint64 round) internal view returns (Round storage data) {
-        _requireRole(IKeyAuthority.Role.COORDINATOR);
+        _requireRole(IMembers.Role.COORDINATOR);
         address opener = _rounds[lastRound].state.opener;
-        if (opener != address(0) && msg.sender != opener) revert IKeyAuthority.WrongRole(msg.sender);
+        if (opener != address(0) && msg.sender != opener) revert IMembers.WrongRole(msg.sender);
         return _requireRound(round);
     }
 

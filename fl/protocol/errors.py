@@ -253,11 +253,12 @@ class RoundStillOpen(RefusedError):
 
 @dataclass(eq=False)
 class WrongPhase(RefusedError):
-    """The round's phase does not allow this record (the table NEXT)."""
+    """The phase of a round or of a ceremony does not allow this record (NEXT, CEREMONY_NEXT)."""
 
     round: int
+    """Or the ceremony."""
     phase: int
-    sentence = "Round {round} is in phase {phase}, which does not allow this."
+    sentence = "Round or ceremony {round} is in phase {phase}, which does not allow this."
 
 
 @dataclass(eq=False)
@@ -309,19 +310,19 @@ class DeadlineNotPassed(RefusedError):
 
 @dataclass(eq=False)
 class SetMismatch(RefusedError):
-    """The frozen set is not an ascending subset of the hospitals that committed."""
+    """A set is not an ascending subset of those who did what the phase asked."""
 
     account: bytes
-    sentence = "The set to freeze is not in ascending order, or {account} committed nothing to this round."
+    sentence = "The set is not in ascending order, or {account} did not do what this phase asked."
 
 
 @dataclass(eq=False)
 class BelowThreshold(RefusedError):
-    """Fewer hospitals than the terms demand."""
+    """Fewer take part than the terms of a round or of a ceremony demand."""
 
     actual: int
     required: int
-    sentence = "{actual} hospitals took part; the terms of the round demand {required}."
+    sentence = "{actual} took part; the terms demand {required}."
 
 
 @dataclass(eq=False)
@@ -344,10 +345,10 @@ class ModelDigestMismatch(TamperedError):
 
 @dataclass(eq=False)
 class DuplicateStep(RefusedError):
-    """A hospital does each step of a masked round once."""
+    """Each step of a masked round, of a ceremony or of a request is done once."""
 
     account: bytes
-    sentence = "{account} already did this step of the round."
+    sentence = "{account} already did this step."
 
 
 @dataclass(eq=False)
@@ -360,11 +361,11 @@ class NotInSet(RefusedError):
 
 @dataclass(eq=False)
 class LengthInvalid(RefusedError):
-    """A field of a masked round's record has another length than the terms imply."""
+    """A field has another length than the terms of the round or of the ceremony imply."""
 
     expected: int
     actual: int
-    sentence = "A field has {actual} bytes; the terms of the round imply {expected}."
+    sentence = "A field has {actual} bytes; the terms imply {expected}."
 
 
 @dataclass(eq=False)
@@ -451,10 +452,10 @@ class NoCommittee(RefusedError):
 
 @dataclass(eq=False)
 class NotInCommittee(RefusedError):
-    """The account does not take part in the ceremony, or is not of the committee in force."""
+    """The account does not take part in the ceremony, or may not, or is not of the committee in force."""
 
     account: bytes
-    sentence = "{account} does not take part in this ceremony or holds no share of this key."
+    sentence = "{account} is not an active trustee with a key, takes no part in this ceremony, or holds no share."
 
 
 @dataclass(eq=False)
@@ -477,7 +478,7 @@ class KeyExpired(RefusedError):
 
 @dataclass(eq=False)
 class RequestInvalid(RefusedError):
-    """Purpose, key or deadline of a request do not fit."""
+    """Purpose, key or deadline of a request do not fit, or a refusal has no known reason."""
 
     sentence = "The request's purpose does not fit its key, or its deadline has passed."
 
@@ -496,6 +497,15 @@ class RequestClosed(RefusedError):
 
     request: int
     sentence = "Request {request} is closed: it was fulfilled, or too many trustees refused."
+
+
+@dataclass(eq=False)
+class WrongBatch(RefusedError):
+    """A hospital's batches of records are numbered without gaps."""
+
+    expected: int
+    actual: int
+    sentence = "Batch {actual} is out of turn; the next one is {expected}."
 
 
 @dataclass(eq=False)

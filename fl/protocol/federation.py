@@ -1,4 +1,4 @@
-"""Everything the ledger says, folded: members, keys, the models and all rounds.
+"""Everything the ledger says, folded: members, keys, threshold keys, the models and all rounds.
 
 Invariant: a `Federation` can only be reached by records that the rules allow, in ledger order. The coordinator folds
 live, the auditor folds the same list later with the same function.
@@ -34,12 +34,14 @@ from fl.protocol.records import (
     FederationOpened,
     KeyRecord,
     LedgerHandedOver,
+    MemberRecord,
     Position,
     RoundOpened,
     RoundRecord,
 )
 from fl.protocol.round import Phase, Round
 from fl.protocol.rules import advance, check_sender, check_terms
+from fl.protocol.threshold import ThresholdKeys
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Federation:
     """`contract` is the ledger whose records are being folded; it moves along with hand-overs."""
     verify: VerifyPossession
     book: KeyBook = field(default_factory=KeyBook)
+    threshold: ThresholdKeys = field(default_factory=ThresholdKeys)
     openings: tuple[Opening, ...] = ()
     """How each ledger began, the first one and its successors."""
     rounds: tuple[Round, ...] = ()
@@ -133,7 +136,7 @@ def step(federation: Federation, entry: Entry) -> Federation:
         raise EncodingError("ledger", "its records are out of order")
     record = entry.record
     if isinstance(record, KeyRecord):
-        changed = replace(federation, book=_advance_book(federation, entry, record))
+        changed = _advance_authority(federation, entry, record)
     else:
         _check_contract(federation, entry)
         if isinstance(record, FederationOpened):
@@ -156,13 +159,16 @@ def genesis_context(anchor: Anchor, last_round: int, manifest_digest: Digest) ->
     return writer.u64(last_round).raw(manifest_digest, 32).digest()
 
 
-def _advance_book(federation: Federation, entry: Entry, record: KeyRecord) -> KeyBook:
-    anchor = federation.anchor
+def _advance_authority(federation: Federation, entry: Entry, record: KeyRecord) -> Federation:
+    anchor, book = federation.anchor, federation.book
     if entry.contract != anchor.authority:
         raise EncodingError("ledger", "a record of the key authority comes from another contract")
+    if not isinstance(record, MemberRecord):
+        return replace(federation, threshold=federation.threshold.advance(entry, record, book, anchor))
     if isinstance(record, ConsortiumFounded) and record.consortium != anchor.consortium:
         raise EncodingError("ledger", "its key authority is that of another consortium")
-    return federation.book.advance(record, Domain(anchor.chain_id, anchor.authority), federation.verify)
+    book = book.advance(record, Domain(anchor.chain_id, anchor.authority), federation.verify)
+    return replace(federation, book=book)
 
 
 def _check_contract(federation: Federation, entry: Entry) -> None:

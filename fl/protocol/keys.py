@@ -1,9 +1,9 @@
-"""Who is a member and with which key: the fold of the key authority's records.
+"""Who is a member and with which key: the fold of the key authority's records of members.
 
-Invariant: a `KeyBook` holds only members and keys that the rules of `KeyAuthority.sol` admit; the checks stand in the
+Invariant: a `KeyBook` holds only members and keys that the rules of `Members.sol` admit; the checks stand in the
 same order as there, so both refuse with the same error.
 
-Source: PROTOCOL.md 3; contracts/KeyAuthority.sol.
+Source: PROTOCOL.md 3; contracts/Members.sol.
 Not here: the signature check of a proof of possession (fl/crypto/signing.py, handed in).
 """
 
@@ -27,9 +27,9 @@ from fl.protocol.errors import (
 from fl.protocol.names import NO_ADDRESS, Address, Role
 from fl.protocol.records import (
     ConsortiumFounded,
-    KeyRecord,
     KeyRegistered,
     KeyRotated,
+    MemberRecord,
     MemberRegistered,
     MemberRevoked,
 )
@@ -105,7 +105,7 @@ class KeyBook:
         member = self.members.get(account)
         return member.name if member else "0x" + account.hex()
 
-    def advance(self, record: KeyRecord, domain: Domain, verify: VerifyPossession) -> KeyBook:
+    def advance(self, record: MemberRecord, domain: Domain, verify: VerifyPossession) -> KeyBook:
         """Return the book after `record`, or raise the rule's RefusedError."""
         match record:
             case ConsortiumFounded():

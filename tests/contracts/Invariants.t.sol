@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
 import {FederationLedger} from "../../contracts/FederationLedger.sol";
 import {IFederationLedger} from "../../contracts/IFederationLedger.sol";
-import {IKeyAuthority} from "../../contracts/IKeyAuthority.sol";
+import {IMembers} from "../../contracts/IMembers.sol";
 import {KeyAuthority} from "../../contracts/KeyAuthority.sol";
-import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
 import {vm} from "./Vm.sol";
 
 /// @title Anybody tries anything in any order.
@@ -25,9 +25,9 @@ contract Anybody {
     constructor() {
         authority = new KeyAuthority(bytes32(uint256(9)));
         ledger = new FederationLedger(authority, IFederationLedger(address(0)));
-        for (uint160 i = 0; i < 3; ++i) _admit(address(0x100 + i), IKeyAuthority.Role.HOSPITAL, true);
-        for (uint160 i = 0; i < 2; ++i) _admit(address(0x200 + i), IKeyAuthority.Role.AUDITOR, false);
-        _admit(address(0x300), IKeyAuthority.Role.COORDINATOR, false);
+        for (uint160 i = 0; i < 3; ++i) _admit(address(0x100 + i), IMembers.Role.HOSPITAL, true);
+        for (uint160 i = 0; i < 2; ++i) _admit(address(0x200 + i), IMembers.Role.AUDITOR, false);
+        _admit(address(0x300), IMembers.Role.COORDINATOR, false);
         vm.prank(address(0x300));
         ledger.openFederation(0, lastFinal, 0, 0);
     }
@@ -209,7 +209,7 @@ contract Anybody {
         try ledger.openRound(round, terms, roster, model) {} catch {}
     }
 
-    function _admit(address account, IKeyAuthority.Role role, bool withKey) private {
+    function _admit(address account, IMembers.Role role, bool withKey) private {
         _actors.push(account);
         authority.registerMember(account, uint8(role), "m");
         if (!withKey) return;

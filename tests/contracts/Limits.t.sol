@@ -5,7 +5,8 @@ import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
 import {AddressList} from "../../contracts/AddressList.sol";
 import {FederationLedger} from "../../contracts/FederationLedger.sol";
 import {IFederationLedger} from "../../contracts/IFederationLedger.sol";
-import {IKeyAuthority} from "../../contracts/IKeyAuthority.sol";
+import {IMembers} from "../../contracts/IMembers.sol";
+import {ISteps} from "../../contracts/ISteps.sol";
 import {KeyAuthority} from "../../contracts/KeyAuthority.sol";
 import {vm} from "./Vm.sol";
 
@@ -28,8 +29,8 @@ contract LimitsTest {
     function setUp() external {
         _authority = new KeyAuthority(bytes32(uint256(1)));
         _ledger = new FederationLedger(_authority, IFederationLedger(address(0)));
-        _authority.registerMember(COORDINATOR, uint8(IKeyAuthority.Role.COORDINATOR), "c");
-        _authority.registerMember(AUDITOR, uint8(IKeyAuthority.Role.AUDITOR), "a");
+        _authority.registerMember(COORDINATOR, uint8(IMembers.Role.COORDINATOR), "c");
+        _authority.registerMember(AUDITOR, uint8(IMembers.Role.AUDITOR), "a");
         vm.prank(COORDINATOR);
         _ledger.openFederation(0, bytes32(uint256(1)), 0, 0);
     }
@@ -116,7 +117,7 @@ contract LimitsTest {
         address[] memory roster = _hospitals(3);
         _openMasked(roster);
         vm.assume(field.length != 33);
-        bytes memory refusal = abi.encodeWithSelector(IFederationLedger.LengthInvalid.selector, 33, field.length);
+        bytes memory refusal = abi.encodeWithSelector(ISteps.LengthInvalid.selector, 33, field.length);
         vm.prank(roster[0]);
         vm.expectRevert(refusal);
         _ledger.advertiseKeys(1, field, field);
@@ -129,7 +130,7 @@ contract LimitsTest {
         }
         _close(2, roster);
         if (field.length == 66) return;
-        refusal = abi.encodeWithSelector(IFederationLedger.LengthInvalid.selector, 66, field.length);
+        refusal = abi.encodeWithSelector(ISteps.LengthInvalid.selector, 66, field.length);
         vm.prank(roster[0]);
         vm.expectRevert(refusal);
         _ledger.dealShares(1, field, new bytes(66), 0);
@@ -176,7 +177,7 @@ contract LimitsTest {
     /// @param role Any number.
     function testFuzzRolesOutOfRange(uint8 role) external {
         vm.assume(role < 2 || role > 5);
-        vm.expectRevert(abi.encodeWithSelector(IKeyAuthority.WrongRole.selector, address(1)));
+        vm.expectRevert(abi.encodeWithSelector(IMembers.WrongRole.selector, address(1)));
         _authority.registerMember(address(1), role, "x");
     }
 
@@ -185,7 +186,7 @@ contract LimitsTest {
     /// @param proof Any bytes.
     function testFuzzRandomProofs(bytes calldata key, bytes calldata proof) external {
         vm.prank(AUDITOR);
-        vm.expectRevert(abi.encodeWithSelector(IKeyAuthority.KeyInvalid.selector, AUDITOR));
+        vm.expectRevert(abi.encodeWithSelector(IMembers.KeyInvalid.selector, AUDITOR));
         _authority.registerKey(1, key, proof);
     }
 
@@ -233,7 +234,7 @@ contract LimitsTest {
         for (uint256 i = 0; i < count; ++i) {
             address hospital = address(uint160(0x10000 + i * 3));
             roster[i] = hospital;
-            _authority.registerMember(hospital, uint8(IKeyAuthority.Role.HOSPITAL), "h");
+            _authority.registerMember(hospital, uint8(IMembers.Role.HOSPITAL), "h");
             bytes memory head = abi.encodePacked("BAFL/1/pop", bytes32(uint256(1)), uint64(block.chainid));
             bytes memory tail = abi.encodePacked(address(_authority), hospital, uint32(1), key);
             (bytes32 r, bytes32 s) = vm.signP256(SCALAR, sha256(bytes.concat(head, tail)));

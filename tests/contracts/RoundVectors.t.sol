@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
 import {FederationLedger} from "../../contracts/FederationLedger.sol";
 import {IFederationLedger} from "../../contracts/IFederationLedger.sol";
-import {IKeyAuthority} from "../../contracts/IKeyAuthority.sol";
+import {IMembers} from "../../contracts/IMembers.sol";
 import {KeyAuthority} from "../../contracts/KeyAuthority.sol";
 import {vm} from "./Vm.sol";
 
@@ -109,17 +109,17 @@ contract RoundVectorsTest {
         if (kind == keccak256("MemberRegistered")) {
             address member = _account(json, _text(json, args, ".member"));
             uint8 role = uint8(_number(json, args, ".role"));
-            return abi.encodeCall(IKeyAuthority.registerMember, (member, role, _text(json, args, ".memberName")));
+            return abi.encodeCall(IMembers.registerMember, (member, role, _text(json, args, ".memberName")));
         }
         if (kind == keccak256("MemberRevoked")) {
             address member = _account(json, _text(json, args, ".member"));
-            return abi.encodeCall(IKeyAuthority.revokeMember, (member, _text(json, args, ".reason")));
+            return abi.encodeCall(IMembers.revokeMember, (member, _text(json, args, ".reason")));
         }
         uint32 epoch = uint32(_number(json, args, ".epoch"));
         (bytes memory key, bytes memory proof) = _present(json, path, epoch);
-        if (kind == keccak256("KeyRegistered")) return abi.encodeCall(IKeyAuthority.registerKey, (epoch, key, proof));
+        if (kind == keccak256("KeyRegistered")) return abi.encodeCall(IMembers.registerKey, (epoch, key, proof));
         require(kind == keccak256("KeyRotated"), string.concat(path, ": unknown record"));
-        return abi.encodeCall(IKeyAuthority.rotateKey, (epoch, key, proof));
+        return abi.encodeCall(IMembers.rotateKey, (epoch, key, proof));
     }
 
     function _isMasked(bytes32 kind) private pure returns (bool) {

@@ -19,6 +19,7 @@ from fl.protocol.ports import Anchor, SetStatement
 from fl.protocol.records import (
     KEY_RECORDS,
     ConsortiumFounded,
+    DecryptionRequested,
     Entry,
     Position,
     Receipt,
@@ -98,6 +99,8 @@ class MemoryLedger:
     def _complete(self, record: Record) -> Record:
         """Fill in what the contract computes."""
         federation = self._chain.federation
+        if isinstance(record, DecryptionRequested):
+            return replace(record, request=len(federation.threshold.requests) + 1)
         if isinstance(record, RoundFrozen) and federation.rounds:
             current = federation.rounds[-1]
             if all(account in current.commitments for account in record.hospitals):

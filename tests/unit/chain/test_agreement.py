@@ -14,8 +14,10 @@ from chain.artifacts import CONTRACTS
 from chain.compile import compile_contracts
 from chain.events import CONTRACT_OF, FUNCTIONS, event_abi, snake
 from fl.protocol import errors
-from fl.protocol.names import Protection, Role
+from fl.protocol.ceremony import CeremonyPhase
+from fl.protocol.names import CeremonyKind, KeyUse, Protection, Purpose, Refusal, Role
 from fl.protocol.records import KEY_RECORDS, LEDGER_RECORDS, Terms
+from fl.protocol.requests import RequestPhase
 from fl.protocol.round import Phase
 from tests.contracts.vectors import VECTORS
 
@@ -68,9 +70,12 @@ def test_every_state_changing_function_makes_one_record() -> None:
     assert set(FUNCTIONS) == set(CONTRACT_OF) - {KEY_RECORDS[0]}
 
 
-@pytest.mark.parametrize(("enum", "python"), [("Role", Role), ("Protection", Protection), ("Phase", Phase)])
-def test_enums_have_the_same_numbers(enum: str, python: type[Any]) -> None:
-    source = "".join((PROJECT / "contracts" / f"I{name}.sol").read_text() for name in CONTRACTS)
+@pytest.mark.parametrize(
+    "python", [Role, Protection, Phase, KeyUse, CeremonyKind, CeremonyPhase, Purpose, Refusal, RequestPhase]
+)
+def test_enums_have_the_same_numbers(python: type[Any]) -> None:
+    enum = python.__name__
+    source = "".join(path.read_text() for path in (PROJECT / "contracts").glob("I*.sol"))
     body = source.split(f"enum {enum} {{")[1].split("}")[0]
     numbers = {name.strip(): number for number, name in enumerate(body.split(","))}
     assert {member.name: member.value for member in python}.items() <= numbers.items()

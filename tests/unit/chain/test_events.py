@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from chain import events, refusals
 from fl.protocol.errors import ContractRefused, EncodingError, HemaledgerError, ModelDigestMismatch, WrongRound
-from fl.protocol.names import NO_ADDRESS, Address, Digest, Protection, Role
+from fl.protocol.names import NO_ADDRESS, Address, CeremonyKind, Digest, KeyUse, Protection, Purpose, Refusal, Role
 from fl.protocol.records import (
     KEY_RECORDS,
     LEDGER_RECORDS,
     ConsortiumFounded,
+    DecryptionRefused,
     KeysAdvertised,
     MemberRegistered,
     PhaseClosed,
@@ -57,6 +58,19 @@ BY_FIELD: dict[str, st.SearchStrategy[Any]] = {
     "round": U64,
     "last_round": U64,
     "sender": ADDRESS,
+    "key_use": st.sampled_from(KeyUse),
+    "kind": st.sampled_from(CeremonyKind),
+    "ceremony": st.integers(0, 2**32 - 1),
+    "threshold": U16,
+    "dealers": st.lists(ADDRESS, max_size=4).map(tuple),
+    "receivers": st.lists(ADDRESS, max_size=4).map(tuple),
+    "step_timeout": U64,
+    "expires_at": U64,
+    "commitments": st.binary(max_size=200),
+    "request": U64,
+    "purpose": st.sampled_from(Purpose),
+    "deadline": U64,
+    "batch": st.integers(0, 2**32 - 1),
     "member": ADDRESS,
     "predecessor": ADDRESS,
     "successor": ADDRESS,
@@ -65,7 +79,9 @@ RECORD = st.one_of(
     *(
         st.builds(kind, **{name: BY_FIELD.get(name, DIGEST) for name in kind.__dataclass_fields__})
         for kind in (*KEY_RECORDS, *LEDGER_RECORDS)
-    )
+        if kind is not DecryptionRefused
+    ),
+    st.builds(DecryptionRefused, ADDRESS, U64, st.sampled_from(Refusal)),
 )
 
 WHO = Address(b"\7" * 20)
