@@ -10,20 +10,19 @@ import click
 
 from fl.crypto.lockbox import Kit, Site, lock
 from fl.protocol.errors import SettingInvalid
-from fl.protocol.names import CeremonyKind, KeyUse, Refusal, Role, show
+from fl.protocol.names import CeremonyKind, Refusal, Role, show
 from fl.roles.trustee import Trustee
 from fl.storage.files import write_atomic
 from fl.storage.lock import only_one
 from fl.storage.shares import FolderShares
 from scripts._agent import announce, serve_agent
-from scripts._ceremony import DEFAULT_DAYS, STEP_S, in_days, start_ceremony
+from scripts._ceremony import DEFAULT_DAYS, USES, Wish, start_ceremony
 from scripts._exit import guarded
 from scripts._home import Home, MemberHome
 from scripts._options import home_option, name_option
-from scripts._wiring import create_member, load_account, open_ports, register_key, rotate_key
+from scripts._wiring import create_member, load_account, open_ledger, open_ports, register_key, rotate_key
 
 KIT_PASSWORD_VARIABLE = "HEMALEDGER_KIT_PASSWORD"  # noqa: S105 - the name of the variable, not a password
-USES = {use.name.lower(): use for use in (KeyUse.RECORDS, KeyUse.MODEL)}
 use_option = click.option("--use", type=click.Choice(list(USES)), default="records", show_default=True)
 
 
@@ -133,8 +132,7 @@ def refresh(home: Path, name: str, use: str, days: int) -> None:
     """Start a ceremony that gives the committee new shares of the same key; running trustees do the rest."""
     place = Home(home)
     member = place.member(name).as_a(Role.TRUSTEE)
-    ports = open_ports(place, member, announce(name))
-    number = start_ceremony(ports.ledger, USES[use], CeremonyKind.REFRESH, expires_at=in_days(days), step_s=STEP_S)
+    number = start_ceremony(open_ledger(place, member), Wish(USES[use], CeremonyKind.REFRESH, days=days))
     click.echo(f"Ceremony {number} of the key for {use} has begun.")
 
 

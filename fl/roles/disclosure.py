@@ -9,11 +9,10 @@ Not here: asking and opening (requester.py); answering (trustee.py).
 from __future__ import annotations
 
 from fl.crypto.capsule import CAPSULE_CAP, Asked, Capsule, key_anchor
-from fl.crypto.envelope import MAX_RECIPIENTS, Expected, Parts, receive, sealed_size
-from fl.crypto.envelope import Header as EnvelopeHeader
+from fl.crypto.envelope import CORE_BYTES, MAX_RECIPIENTS, Expected, Header, Parts, receive, sealed_size
 from fl.crypto.partials import PARTIAL_BYTES, partial_core
 from fl.crypto.threshold import ThresholdKey
-from fl.protocol.errors import CiphertextInvalid, PolicyNotApproved, RecipientNotFound, RevokedSender, UnknownSender
+from fl.protocol.errors import CiphertextInvalid, MalformedError, PolicyNotApproved, RecipientNotFound, RevokedSender, UnknownSender
 from fl.protocol.federation import Federation
 from fl.protocol.keys import KeyBook, MemberKey
 from fl.protocol.names import Address, KeyUse, Role
@@ -87,7 +86,7 @@ def open_partial(file: bytes, federation: Federation, asked: Asked, trustee: Add
         TamperedError, MalformedError, RecipientNotFound: as envelope.receive.
     """
     request = federation.threshold.request(asked.number)
-    epoch = EnvelopeHeader.from_bytes(file[:138]).epoch
+    epoch = Header.from_bytes(file[:CORE_BYTES]).epoch
     index = request.committee.party(trustee) or 0
     core = partial_core(federation.anchor, trustee, epoch, asked, index)
     expected = Expected(core, request.approvals[trustee].digest, PARTIAL_CAP)
