@@ -1,4 +1,4 @@
-"""The part of tests/vectors/threshold.json about capsules, and the secrets of all its parts (make_threshold_vectors.py)."""
+"""The part of tests/vectors/threshold.json about capsules, and the secrets of all parts (make_threshold_vectors.py)."""
 
 from __future__ import annotations
 

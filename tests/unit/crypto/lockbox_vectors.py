@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.unit.crypto.capsule_vectors import ACCOUNTS, AUTHORITY, SHARES
 from tests.unit.crypto.masked_round import N
-from tests.unit.crypto.threshold_reference import lockbox, number, scalar, some
+from tests.unit.crypto.threshold_reference import lockbox, number, some
 
 Case = dict[str, Any]
-ACCOUNT, AUTHORITY = some("trustee", 20), b"\xa0" * 20
-SHARE = number(scalar("a share"))
+ACCOUNT, SHARE = ACCOUNTS[1], number(SHARES[1])
 SEAT: Case = {"account": ACCOUNT.hex(), "use": 1, "epoch": 2, "index": 2}
-SITE: Case = {"authority": AUTHORITY.hex(), "chain_id": 31337, "consortium": some("consortium", 32).hex()}
+SITE: Case = {"authority": AUTHORITY.hex(), "chain_id": 31337, "consortium": bytes(range(32)).hex()}
 PASSWORD = "vier zufällige Wörter hier"
 
 
