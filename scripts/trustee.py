@@ -87,8 +87,8 @@ def requests(home: Path, name: str) -> None:
     waiting = agent.waiting()
     for request in waiting:
         asked = agent.view.federation.book.name_of(request.requester)
-        until = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(request.deadline))
-        purpose = request.purpose.name.lower().replace("_", " ")
+        until = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(request.record.deadline))
+        purpose = request.record.purpose.name.lower().replace("_", " ")
         click.echo(f"{request.number:>6}  {request.key_use.name.lower():<8} {asked:<16} for {purpose}, until {until}")
     if not waiting:
         click.echo("Nothing waits for an answer.")

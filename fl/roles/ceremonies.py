@@ -1,7 +1,7 @@
-"""What a participant does in a ceremony: deal, check, keep its share, confirm; and close phases that everybody finished.
+"""What a participant does in a ceremony: deal, check, keep its share, confirm; and close what everybody finished.
 
-Invariant: a dealing is drawn once and kept before its digest is told; a share is at rest before it is confirmed, and the
-share it replaces is erased only after the ceremony is done.
+Invariant: a dealing is drawn once and kept before its digest is told; a share is at rest before it is confirmed, and
+the share it replaces is erased only after the ceremony is done.
 
 Source: PROTOCOL.md 9, Ceremonies.
 Not here: requests (trustee.py); what everybody can compute (committee.py).
@@ -82,7 +82,12 @@ class CeremonyPart:
             if ceremony.ended or not self._takes_part(ceremony):
                 return False
             return self._duty(keys, ceremony) or self._close(keys, ceremony)
-        except (WrongPhase, WrongCeremony, DuplicateStep, DeadlineNotPassed):  # somebody else was faster, or the chain's
+        except (
+            WrongPhase,
+            WrongCeremony,
+            DuplicateStep,
+            DeadlineNotPassed,
+        ):  # somebody else was faster, or the chain's
             return False  # clock is behind ours
 
     def _takes_part(self, ceremony: Ceremony) -> bool:
@@ -246,8 +251,8 @@ class CeremonyPart:
         """After the end: get a share that was missed, and erase those of the same key that it replaces."""
         if self._shares is None:
             return False
-        receives = self._account in ceremony.terms.receivers
-        if receives and not self._shares.has(ceremony.use, ceremony.number):
+        receives, confirmed = self._account in ceremony.terms.receivers, self._account in ceremony.confirmed
+        if receives and not (confirmed and self._shares.has(ceremony.use, ceremony.number)):
             return self._late(keys, ceremony)
         if ceremony.generation == ceremony.number:
             return False
@@ -258,11 +263,11 @@ class CeremonyPart:
         return bool(old)
 
     def _late(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
-        """Store a share of a ceremony that ended without this trustee."""
+        """Store and confirm a share of a ceremony that was done without this trustee."""
         if self._ports.journal.get(_key("no share", ceremony)) is not None:
             return False
         try:
-            return self._keep(keys, ceremony)
+            return self._keep(keys, ceremony) if self._account in ceremony.confirmed else self._confirm(keys, ceremony)
         except (TamperedError, MalformedError, RefusedError) as error:
             return self._tell_once("no share", ceremony, str(error))
 

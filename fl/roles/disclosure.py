@@ -1,6 +1,6 @@
 """What a request to open something means: its capsule, who may read the answers, whether a trustee may answer.
 
-Invariant: everything here follows from the folded ledger and the capsule that it names; nothing is computed with a share.
+Invariant: everything here follows from the folded ledger and the capsule that it names; no share is needed.
 
 Source: PROTOCOL.md 9, Requests.
 Not here: asking and opening (requester.py); answering (trustee.py).
@@ -12,7 +12,14 @@ from fl.crypto.capsule import CAPSULE_CAP, Asked, Capsule, key_anchor
 from fl.crypto.envelope import CORE_BYTES, MAX_RECIPIENTS, Expected, Header, Parts, receive, sealed_size
 from fl.crypto.partials import PARTIAL_BYTES, partial_core
 from fl.crypto.threshold import ThresholdKey
-from fl.protocol.errors import CiphertextInvalid, MalformedError, PolicyNotApproved, RecipientNotFound, RevokedSender, UnknownSender
+from fl.protocol.errors import (
+    CiphertextInvalid,
+    MalformedError,
+    PolicyNotApproved,
+    RecipientNotFound,
+    RevokedSender,
+    UnknownSender,
+)
 from fl.protocol.federation import Federation
 from fl.protocol.keys import KeyBook, MemberKey
 from fl.protocol.names import Address, KeyUse, Role
@@ -41,8 +48,8 @@ def read_capsule(request: Request, vault: Vault) -> Capsule:
 def asked_of(federation: Federation, request: Request, capsule: Capsule) -> Asked:
     """Return what partial decryptions for a request are bound to."""
     record = request.record
-    context = _round_context(federation, capsule) if request.use == KeyUse.MODEL else b""
-    return Asked(record.label, request.number, request.use, request.epoch, record.purpose, context)
+    context = _round_context(federation, capsule) if request.key_use == KeyUse.MODEL else b""
+    return Asked(record.label, request.number, request.key_use, request.epoch, record.purpose, context)
 
 
 def key_of(request: Request) -> ThresholdKey:
@@ -64,15 +71,19 @@ def check_standing(federation: Federation, request: Request, capsule: Capsule) -
         raise PolicyNotApproved("requester") from error
     if header.sender not in book.members:
         raise PolicyNotApproved("sender")
-    if request.use == KeyUse.RECORDS:
+    if request.key_use == KeyUse.RECORDS:
         anchor = key_anchor(federation.anchor)
-        if (header.consortium, header.chain_id, header.contract) != (anchor.consortium, anchor.chain_id, anchor.contract):
+        if (header.consortium, header.chain_id, header.contract) != (
+            anchor.consortium,
+            anchor.chain_id,
+            anchor.contract,
+        ):
             raise CiphertextInvalid("it belongs to another consortium")
 
 
 def readers_of(request: Request, book: KeyBook) -> list[MemberKey]:
     """Return who may read the answers: the requester of a record; of a model every member with a key but trustees."""
-    if request.use == KeyUse.RECORDS:
+    if request.key_use == KeyUse.RECORDS:
         key = book.active(request.requester).key
         return [key] if key else []
     members = (member for member in book.members.values() if member.role != Role.TRUSTEE and not member.revoked)

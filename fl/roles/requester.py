@@ -1,7 +1,7 @@
 """Asks a committee to open one ciphertext, and opens it with what enough trustees answer.
 
-Invariant: a file is opened only with answers whose proofs fit the trustees' public shares; wrong ones are named and left
-out. A request is recorded as fulfilled after its file was opened, never before.
+Invariant: a file is opened only with answers whose proofs fit the trustees' public shares; wrong ones are named and
+left out. A request is recorded as fulfilled after its file was opened, never before.
 
 Source: PROTOCOL.md 9, Requests.
 Not here: who may see the result (webui, scripts).
@@ -70,7 +70,7 @@ class Requester:
         request = federation.threshold.request(number)
         capsule = read_capsule(request, self._vault)
         asked = asked_of(federation, request, capsule)
-        committee = committee_keys(federation.threshold, request.use, request.epoch)
+        committee = committee_keys(federation.threshold, request.key_use, request.epoch)
         answers: dict[Address, bytes] = {}
         unread = []
         for trustee in request.approvals:
@@ -90,5 +90,7 @@ class Requester:
 
 def newest_request(federation: Federation, use: KeyUse, label: bytes) -> Request | None:
     """Return the newest request about one ciphertext, if any."""
-    found = (each for each in reversed(federation.threshold.requests) if (each.use, each.record.label) == (use, label))
+    found = (
+        each for each in reversed(federation.threshold.requests) if (each.key_use, each.record.label) == (use, label)
+    )
     return next(found, None)

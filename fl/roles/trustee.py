@@ -1,7 +1,7 @@
 """The trustee: takes part in ceremonies by itself, and answers requests when a person decides.
 
-Invariant: nothing is computed with a share before the capsule, the policy and the ledger were checked; an answer is made
-once, kept before it is told, and sealed to whoever asks.
+Invariant: nothing is computed with a share before the capsule, the policy and the ledger were checked; an answer is
+made once, kept before it is told, and sealed to whoever asks.
 
 Source: PROTOCOL.md 9.
 Not here: the ceremony's duties (ceremonies.py); where shares lie (fl/storage/shares.py).
@@ -24,7 +24,7 @@ from fl.protocol.errors import (
     TamperedError,
 )
 from fl.protocol.federation import Federation
-from fl.protocol.names import Blob, Digest, KeyUse, Purpose, Refusal
+from fl.protocol.names import Blob, Digest, KeyUse, Refusal
 from fl.protocol.records import DecryptionApproved, DecryptionRefused
 from fl.protocol.requests import Request
 from fl.roles.ceremonies import CeremonyPart, Shares
@@ -53,8 +53,7 @@ class Trustee:
         return self._release_models and self._release(federation)
 
     def finish(self) -> None:
-        """Erase what ended ceremonies left."""
-        self._ceremonies.erase_ended(self.view.refresh())
+        """Nothing is left to do: what counts is on the ledger and at rest."""
 
     def waiting(self) -> list[Request]:
         """Return the requests that this trustee can answer and has not, oldest first."""
@@ -98,7 +97,7 @@ class Trustee:
         capsule = read_capsule(request, self._ports.vault)
         check_standing(federation, request, capsule)
         asked = asked_of(federation, request, capsule)
-        held = self.held(request.use)
+        held = self.held(request.key_use)
         share = Share(held.seat.index, held.share)
         body = partials.approve(capsule, asked, key_of(request), share)
         own = federation.book.active(self._account).key
@@ -107,7 +106,7 @@ class Trustee:
 
     def _answerable(self, federation: Federation, number: int) -> Request:
         request = federation.threshold.request(number)
-        current = federation.threshold.committee(request.use)
+        current = federation.threshold.committee(request.key_use)
         if current.epoch != request.epoch:
             raise StaleCommittee(request.epoch, current.epoch)
         if current.party(self._account) is None:
@@ -127,15 +126,13 @@ class Trustee:
         """Approve the oldest release of a final model, or refuse it by name."""
         now = self._ports.now()
         for request in federation.threshold.requests:
-            if request.use == KeyUse.MODEL and self._may_answer(federation, request, now):
+            if request.key_use == KeyUse.MODEL and self._may_answer(federation, request, now):
                 self._release_one(request)
                 return True
         return False
 
     def _release_one(self, request: Request) -> None:
         try:
-            if request.record.purpose != Purpose.RELEASE:
-                raise PolicyNotApproved("purpose")
             self.approve(request.number)
         except PolicyNotApproved as error:
             self.refuse(request.number, REASONS.get(error.what, Refusal.JUDGEMENT))
