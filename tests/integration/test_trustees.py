@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 
 from fl.crypto.capsule import Capsule, Readers, RecordPolicy
 from fl.crypto.envelope import Expected, open_with, seal, sealed_size
+from fl.crypto.lockbox import HeldShare
 from fl.crypto.threshold import ThresholdKey
+from fl.protocol.audit import Report
 from fl.protocol.ceremony import CeremonyPhase
 from fl.protocol.codec import sha256
 from fl.protocol.errors import (
@@ -26,13 +29,15 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import CeremonyKind, KeyUse, Purpose, Refusal, Role
 from fl.protocol.records import CeremonyStarted, MemberRevoked
 from fl.protocol.requests import RequestPhase
+from fl.roles.audit import Audit
 from fl.roles.committee import committee_keys
 from fl.roles.dealer import Dealer
 from fl.roles.requester import Requester
+from fl.roles.runner import Agent
 from fl.roles.trustee import Trustee
-from fl.roles.view import Keyring, LedgerView
+from fl.roles.view import Keyring, LedgerView, Stopwatch
 from fl.storage.shares import FolderShares
-from tests.fakes.federation import Clock, Consortium, Party, found, memory_connect, memory_folder, settle
+from tests.fakes.federation import Clock, Consortium, Party, endorser, found, memory_connect, memory_folder, settle
 
 USE = KeyUse.RECORDS
 TEXT = b"a note that nobody may read alone"
@@ -53,6 +58,7 @@ def clock() -> Clock:
 class Clinic:
     """A consortium with trustees, and one record sealed to their key."""
 
+    folder: Path
     consortium: Consortium
     clock: Clock
     parties: list[Party]
@@ -116,7 +122,7 @@ class Clinic:
 @pytest.fixture
 def clinic(folder: Path, clock: Clock) -> Clinic:
     """Return three trustees, of whom two open; they went through their ceremony."""
-    made = Clinic(found(folder, memory_connect(clock), now=clock), clock, [], [])
+    made = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
     for name in ("ada", "ben", "cleo"):
         made.add(name)
     made.start(CeremonyKind.GENERATE, made.parties)
@@ -219,8 +225,45 @@ def test_after_a_reshare_the_new_committee_opens_old_records_and_the_old_one_not
     assert clinic.open(number, file, capsule) == TEXT
 
 
+def audit(clinic: Clinic) -> Report:
+    ledger = clinic.consortium.operator
+    made = Audit(ledger.anchor, clinic.consortium.vault, None, Stopwatch(time.perf_counter), endorser())
+    return made.run(ledger.replay(), lambda _done, _of: None)[0]
+
+
+def test_an_audit_computes_the_ceremony_again_and_names_a_changed_answer(clinic: Clinic) -> None:
+    _, capsule = clinic.record()
+    number = clinic.ask(capsule)
+    clinic.trustees[0].approve(number)
+    report = audit(clinic)
+    assert report.clean
+    assert report.checks["ceremonies"] == 1
+    approval = clinic.federation.threshold.request(number).approvals[clinic.parties[0].account]
+    name = approval.digest.hex()
+    path = clinic.folder / "vault" / name[:2] / name
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert [(found.name, found.subject) for found in audit(clinic).findings] == [
+        ("HashMismatch", f"answer of ada to request {number}")
+    ]
+
+
+def test_a_wrong_answer_is_named_and_left_out(clinic: Clinic) -> None:
+    file, capsule = clinic.record()
+    number = clinic.ask(capsule)
+    liar, party = clinic.trustees[0], clinic.parties[0]
+    held = liar.held(USE)
+    FolderShares(party.folder / "shares", "a password of the trustee").put(HeldShare(held.seat, held.share + 1))
+    for trustee in clinic.trustees[:2]:
+        trustee.approve(number)
+    with pytest.raises(QuorumNotReached):
+        clinic.open(number, file, capsule)
+    clinic.trustees[2].approve(number)
+    assert clinic.open(number, file, capsule) == TEXT
+    assert clinic.requester.open(clinic.federation, number).wrong == (party.account,)
+
+
 def test_a_dealer_makes_a_key_that_says_so(folder: Path, clock: Clock) -> None:
-    clinic = Clinic(found(folder, memory_connect(clock), now=clock), clock, [], [])
+    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
     for name in ("ada", "ben", "cleo"):
         clinic.add(name)
     clinic.start(CeremonyKind.DEALER, clinic.parties)
@@ -235,12 +278,12 @@ def test_a_dealer_makes_a_key_that_says_so(folder: Path, clock: Clock) -> None:
 
 
 def test_a_trustee_that_slept_gets_its_share_afterwards(folder: Path, clock: Clock) -> None:
-    clinic = Clinic(found(folder, memory_connect(clock), now=clock), clock, [], [])
+    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
     for name in ("ada", "ben", "cleo"):
         clinic.add(name)
     clinic.start(CeremonyKind.DEALER, clinic.parties)
     operator = Party("operator", Role.OPERATOR, clinic.consortium.operator, folder / "operator", {}, now=clock)
-    awake = (Dealer(operator.ports(clinic.consortium.vault), USE), *clinic.trustees[:2])
+    awake: tuple[Agent, ...] = (Dealer(operator.ports(clinic.consortium.vault), USE), *clinic.trustees[:2])
     settle(*awake)
     clock.now += 61
     settle(*awake)
@@ -250,7 +293,7 @@ def test_a_trustee_that_slept_gets_its_share_afterwards(folder: Path, clock: Clo
 
 
 def test_two_dealers_go_on_when_the_third_never_deals(folder: Path, clock: Clock) -> None:
-    clinic = Clinic(found(folder, memory_connect(clock), now=clock), clock, [], [])
+    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
     for name in ("ada", "ben", "cleo"):
         clinic.add(name)
     clinic.start(CeremonyKind.GENERATE, clinic.parties)
