@@ -22,6 +22,7 @@ CHECKS = {
     "documents": "public documents compared with their digest",
     "agreements": "sets of survivors that enough hospitals signed, and that no complaint contradicts",
     "aggregates": "rounds summed again from the hospitals' files, bit for bit",
+    "ceremonies": "key ceremonies computed again from what was dealt",
     "models": "global models opened and compared with their digest",
 }
 

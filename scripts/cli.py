@@ -16,6 +16,7 @@ COMMANDS = {
     "hospital": ("scripts.hospital", "hospital", "Hospital: set up, join and take part in rounds."),
     "coordinator": ("scripts.coordinator", "coordinator", "Coordinator: open rounds and sum sealed updates."),
     "auditor": ("scripts.auditor", "auditor", "Auditor: replay and attest each round while it runs."),
+    "trustee": ("scripts.trustee", "trustee", "Trustee: hold a share of a key; approve or refuse requests."),
     "audit": ("scripts.audit", "audit", "Check a consortium's whole history, or one file."),
     "data": ("scripts.data", "data", "Draw synthetic cells, or divide images among hospitals."),
     "serve": ("scripts.serve", "serve", "Serve the web site of one hospital."),

@@ -10,13 +10,24 @@ import click
 from chain.deploy import deploy, deploy_successor, hand_over
 from chain.node import NodeSettings
 from fl.protocol.errors import SettingInvalid
-from fl.protocol.names import Role, address, parse_hex, show
-from fl.protocol.records import MemberRevoked
+from fl.protocol.names import CeremonyKind, Role, address, parse_hex, show
+from fl.protocol.records import CeremonyAborted, MemberRevoked
+from fl.roles.dealer import Dealer
 from fl.roles.view import LedgerView
+from scripts._agent import announce, serve_agent
+from scripts._ceremony import DEFAULT_DAYS, KINDS, USES, Wish, start_ceremony
 from scripts._exit import guarded
 from scripts._home import Deployment, Home
 from scripts._options import home_option
-from scripts._wiring import create_member, ledger_settings, load_account, open_ledger, register_member, transactions
+from scripts._wiring import (
+    create_member,
+    ledger_settings,
+    load_account,
+    open_ledger,
+    open_ports,
+    register_member,
+    transactions,
+)
 
 OPERATOR = "operator"
 
@@ -73,14 +84,60 @@ def revoke(home: Path, account: str, reason: str) -> None:
 
 @consortium.command()
 @home_option
+@click.option("--use", type=click.Choice(list(USES)), default="records", show_default=True, help="What the key opens.")
+@click.option("--kind", type=click.Choice(list(KINDS)), default="generate", show_default=True)
+@click.option("--trustee", "trustees", multiple=True, help="Name of a trustee of the committee; all without it.")
+@click.option("--threshold", type=click.IntRange(2, 32), help="How many must approve; two thirds without it.")
+@click.option("--days", type=click.IntRange(1, 3650), default=DEFAULT_DAYS, show_default=True, help="Validity.")
+@guarded
+def ceremony(home: Path, use: str, kind: str, trustees: tuple[str, ...], **given: int | None) -> None:
+    """Start a ceremony that gives trustees their shares of a key; running trustees do the rest."""
+    place = Home(home)
+    member = place.member(OPERATOR)
+    wish = Wish(USES[use], KINDS[kind], trustees, given["threshold"], given["days"] or DEFAULT_DAYS)
+    number = start_ceremony(open_ledger(place, member), wish)
+    click.echo(f"Ceremony {number} of the key for {use} has begun.")
+    if wish.kind == CeremonyKind.DEALER:
+        click.echo("You deal: this machine knows the key until it forgets it, and every page says so.")
+        serve_agent(
+            lambda: Dealer(open_ports(place, member, announce(OPERATOR)), wish.use),
+            announce(OPERATOR),
+            lambda agent: agent.done,
+        )
+
+
+@consortium.command()
+@home_option
+@click.option("--use", type=click.Choice(list(USES)), default="records", show_default=True)
+@click.option("--reason", required=True, help="Why; it is kept on the ledger for ever.")
+@guarded
+def abort(home: Path, use: str, reason: str) -> None:
+    """End a ceremony that cannot be finished; the committee before it stays in force."""
+    ledger = open_ledger(Home(home), Home(home).member(OPERATOR))
+    current = LedgerView(ledger).refresh().threshold.ceremony(USES[use])
+    if current is None or current.ended:
+        raise SettingInvalid("use", f"no ceremony of the key for {use} is running")
+    ledger.append(CeremonyAborted(ledger.account, USES[use], current.number, reason))
+    click.echo(f"Ceremony {current.number} is aborted.")
+
+
+@consortium.command()
+@home_option
 @guarded
 def members(home: Path) -> None:
-    """List all members, their roles and key epochs."""
-    book = LedgerView(open_ledger(Home(home))).refresh().book
+    """List all members, their roles and key epochs, and who holds which threshold key."""
+    federation = LedgerView(open_ledger(Home(home))).refresh()
+    book = federation.book
     for member in book.members.values():
         key = f"key epoch {member.key.epoch}" if member.key else "no key"
         state = "revoked" if member.revoked else key
         click.echo(f"{member.name:<16} {member.role.name.lower():<12} {show(member.account)}  {state}")
+    for name, use in USES.items():
+        committee = federation.threshold.in_force(use)
+        if committee is not None:
+            holders = ", ".join(book.name_of(account) for account in committee.members)
+            made = "DEALT BY THE OPERATOR" if committee.origin == CeremonyKind.DEALER else "held whole by nobody"
+            click.echo(f"Key for {name}, epoch {committee.epoch}: any {committee.threshold} of {holders}; {made}")
 
 
 @consortium.command("hand-over")

@@ -17,6 +17,9 @@ from fl.protocol.errors import HemaledgerError
 from fl.protocol.federation import Federation, step
 from fl.protocol.names import NO_DIGEST, Address, Digest
 from fl.protocol.records import (
+    CeremonyDealt,
+    DecryptionApproved,
+    DecryptionRequested,
     Entry,
     FederationOpened,
     ModelAttested,
@@ -127,6 +130,9 @@ _DIGESTS: dict[type[Record], tuple[tuple[str, Callable[..., Digest]], ...]] = {
         ("global model (sealed)", lambda proposed: proposed.envelope_digest),
         ("global model (weights)", lambda proposed: proposed.model_digest),
     ),
+    CeremonyDealt: (("shares of a key, sealed to trustees", lambda dealt: dealt.bundle_digest),),
+    DecryptionRequested: (("capsule of a request", lambda requested: requested.capsule_digest),),
+    DecryptionApproved: (("sealed answer of a trustee", lambda approved: approved.digest),),
     ModelAttested: (("auditor's report", lambda attested: attested.report_digest),),
 }
 """What each record names, in words, and where the digest stands."""

@@ -33,6 +33,7 @@ from fl.roles.artefacts import (
     read_document,
     read_manifest,
 )
+from fl.roles.authority_audit import AuthorityAudit
 from fl.roles.participants import BUNDLE_CAP
 from fl.roles.replay import Tools, replay_round
 from fl.roles.unmask import check_agreement
@@ -84,6 +85,7 @@ class Audit:
             else:
                 self._round(federation, part, manifest)
             progress(done, len(parts))
+        AuthorityAudit(self._vault, self._report, self._finding).run(federation)
         return self._report, federation
 
     def _opening(self, opening: Opening) -> Manifest | None:

@@ -1,0 +1,291 @@
+"""What a participant does in a ceremony: deal, check, keep its share, confirm; and close what everybody finished.
+
+Invariant: a dealing is drawn once and kept before its digest is told; a share is at rest before it is confirmed, and
+the share it replaces is erased only after the ceremony is done.
+
+Source: PROTOCOL.md 9, Ceremonies.
+Not here: requests (trustee.py); what everybody can compute (committee.py).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from fl.crypto import dealing, sealing
+from fl.crypto.dealing import BUNDLE_CAP
+from fl.crypto.group import encode_point
+from fl.crypto.knowledge import KNOWLEDGE_BYTES
+from fl.crypto.lockbox import HeldShare, Seat
+from fl.crypto.sharing import Share
+from fl.protocol.ceremony import Ceremony, CeremonyPhase, dealing_digest
+from fl.protocol.errors import (
+    DeadlineNotPassed,
+    DuplicateStep,
+    KeystoreUnreadable,
+    MalformedError,
+    RefusedError,
+    TamperedError,
+    VaultMissing,
+    WrongCeremony,
+    WrongPhase,
+)
+from fl.protocol.federation import Federation
+from fl.protocol.names import Address, CeremonyKind, Digest, KeyUse
+from fl.protocol.records import (
+    CeremonyChecked,
+    CeremonyCommitted,
+    CeremonyConfirmed,
+    CeremonyDealt,
+    CeremonyPhaseClosed,
+    Record,
+)
+from fl.protocol.threshold import ThresholdKeys
+from fl.roles.committee import committee_of, found_right, outcome_digest, parcel_of, setting_of
+from fl.roles.view import Ports
+
+
+class Shares(Protocol):
+    """Where a trustee's shares lie."""
+
+    def put(self, held: HeldShare) -> None:
+        """Store a share durably; the same once more is no error."""
+
+    def get(self, use: KeyUse, epoch: int) -> HeldShare:
+        """Return a share, or raise KeystoreUnreadable."""
+
+    def has(self, use: KeyUse, epoch: int) -> bool:
+        """Return whether a share is there."""
+
+    def erase(self, use: KeyUse, epoch: int) -> None:
+        """Overwrite and remove a share; without one, do nothing."""
+
+
+class CeremonyPart:
+    """One account's part in the ceremonies of every use."""
+
+    def __init__(self, ports: Ports, shares: Shares | None) -> None:
+        """Take part; `shares` None: as the dealer of DEALER ceremonies, who receives nothing."""
+        self._ports = ports
+        self._shares = shares
+        self._account = ports.ledger.account
+
+    def step(self, federation: Federation) -> bool:
+        """Do the next thing that the newest ceremony of a use asks; False when there is none."""
+        keys = federation.threshold
+        current = (keys.ceremony(use) for use in keys.ceremonies)
+        return any(each is not None and self._act(keys, each) for each in current)
+
+    def _act(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
+        try:
+            if ceremony.phase == CeremonyPhase.DONE:
+                return self._settle(keys, ceremony)
+            if ceremony.ended or not self._takes_part(ceremony):
+                return False
+            return self._duty(keys, ceremony) or self._close(keys, ceremony)
+        except (
+            WrongPhase,
+            WrongCeremony,
+            DuplicateStep,
+            DeadlineNotPassed,
+        ):  # somebody else was faster, or the chain's
+            return False  # clock is behind ours
+
+    def _takes_part(self, ceremony: Ceremony) -> bool:
+        return self._account in ceremony.terms.dealers or self._account in ceremony.terms.receivers
+
+    def _duty(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
+        """Do what the phase asks of this account, in time."""
+        me, late = self._account, self._ports.now() > ceremony.deadline
+        deals, receives = me in ceremony.dealers, me in ceremony.terms.receivers
+        if late:
+            return False
+        match ceremony.phase:
+            case CeremonyPhase.COMMIT if deals and me not in ceremony.committed:
+                return self._commit(keys, ceremony)
+            case CeremonyPhase.DEAL if deals and me not in ceremony.dealt:
+                return self._deal(ceremony)
+            case CeremonyPhase.CHECK if receives and me not in ceremony.checked:
+                return self._check(keys, ceremony)
+            case CeremonyPhase.CONFIRM if receives and me not in ceremony.confirmed:
+                return self._confirm(keys, ceremony)
+        return False
+
+    # --- Dealing -----------------------------------------------------------------------------------------------
+
+    def _commit(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
+        """Draw the dealing once, keep it, and record its digest."""
+        if self._ports.journal.get(_key("dealing", ceremony)) is None and not self._draw(keys, ceremony):
+            return False
+        digest = dealing_digest(ceremony.anchor, self._dealt(ceremony))
+        self._append(CeremonyCommitted(self._account, ceremony.use, ceremony.number, digest))
+        self._notify("committed a dealing", ceremony)
+        return True
+
+    def _draw(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
+        setting, old = setting_of(keys, ceremony), None
+        if ceremony.terms.kind == CeremonyKind.RESHARE:
+            old = self._old_share(ceremony)
+            if old is None:
+                return False
+        made = dealing.deal(setting, self._account, old)
+        bundle = self._ports.outbox.put(made.bundle)
+        self._ports.journal.once(_key("dealing", ceremony), made.proof + bundle + made.commitments)
+        return True
+
+    def _dealt(self, ceremony: Ceremony) -> CeremonyDealt:
+        kept = self._ports.journal.get(_key("dealing", ceremony)) or b""
+        proof, bundle = kept[:KNOWLEDGE_BYTES], Digest(kept[KNOWLEDGE_BYTES : KNOWLEDGE_BYTES + 32])
+        commitments = kept[KNOWLEDGE_BYTES + 32 :]
+        return CeremonyDealt(self._account, ceremony.use, ceremony.number, commitments, proof, bundle)
+
+    def _deal(self, ceremony: Ceremony) -> bool:
+        if self._ports.journal.get(_key("dealing", ceremony)) is None:
+            return False
+        dealt = self._dealt(ceremony)
+        self._ports.vault.put(self._ports.outbox.get(dealt.bundle_digest, BUNDLE_CAP))
+        self._append(dealt)
+        self._notify("dealt shares", ceremony)
+        return True
+
+    # --- Receiving ---------------------------------------------------------------------------------------------
+
+    def _check(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
+        """Open every share, and complain of the wrong ones; wait for a bundle that is not there yet."""
+        setting, complaints = setting_of(keys, ceremony), b""
+        for dealer in ceremony.dealers:
+            try:
+                received = parcel_of(setting, ceremony, dealer, self._account, self._ports.vault)
+            except VaultMissing:
+                return False
+            except (MalformedError, TamperedError):  # everybody sees what is wrong with this dealer
+                continue
+            try:
+                sealing.unseal(received, self._secret(ceremony))
+            except (MalformedError, TamperedError) as error:
+                complaints += dealer + sealing.complain(received, self._secret(ceremony))
+                self._notify("complained", ceremony, reason=str(error))
+        self._append(CeremonyChecked(self._account, ceremony.use, ceremony.number, complaints))
+        self._notify("checked shares", ceremony)
+        return True
+
+    def _confirm(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
+        """Keep the new share, then confirm the public values; those who went on must be those found right."""
+        setting = setting_of(keys, ceremony)
+        if found_right(setting, ceremony, self._ports.vault) != ceremony.dealers:
+            self._tell_once("refused", ceremony, "the dealers who go on are not those found right")
+            return False
+        made = committee_of(keys, ceremony)
+        if not self._keep(keys, ceremony):
+            return False
+        digest = outcome_digest(ceremony, made)
+        self._append(
+            CeremonyConfirmed(self._account, ceremony.use, ceremony.number, encode_point(made.key.point), digest)
+        )
+        self._notify("confirmed", ceremony)
+        return True
+
+    def _keep(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
+        """Compute the new share and store it; False when the share it builds on is lost."""
+        if self._shares is None or self._shares.has(ceremony.use, ceremony.number):
+            return self._shares is not None
+        old = None
+        if ceremony.terms.kind == CeremonyKind.REFRESH:
+            old = self._old_share(ceremony)
+            if old is None:
+                return False
+        setting, received = setting_of(keys, ceremony), {}
+        for dealer in ceremony.dealers:
+            sealed = parcel_of(setting, ceremony, dealer, self._account, self._ports.vault)
+            received[dealer] = sealing.unseal(sealed, self._secret(ceremony))[0]
+        made = committee_of(keys, ceremony)
+        share = dealing.new_share(setting, made, self._account, received, old)
+        seat = Seat(self._account, ceremony.use, ceremony.number, share.index)
+        self._shares.put(HeldShare(seat, share.value))
+        return True
+
+    def _old_share(self, ceremony: Ceremony) -> Share | None:
+        """Return the share in force, or None with a word when it cannot be had."""
+        epoch = ceremony.previous.epoch if ceremony.previous else 0
+        try:
+            held = self._shares.get(ceremony.use, epoch) if self._shares else None
+        except KeystoreUnreadable as error:
+            self._tell_once("no share", ceremony, str(error))
+            return None
+        return Share(held.seat.index, held.share) if held else None
+
+    def _secret(self, ceremony: Ceremony) -> int:
+        """Return the own member key of the ceremony's start as a scalar."""
+        key = self._ports.keyring.of(ceremony.keys[self._account].epoch)
+        return key.secret.private_numbers().private_value
+
+    # --- Ends --------------------------------------------------------------------------------------------------
+
+    def _close(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
+        """End a phase that everybody finished, or whose time is over."""
+        going = self._going(keys, ceremony)
+        if going is None:
+            return False
+        if len(going) < ceremony.required:
+            self._tell_once("too few dealers", ceremony, f"{len(going)} of {ceremony.required} can go on")
+            return False
+        phase = int(ceremony.phase)
+        self._append(CeremonyPhaseClosed(self._account, ceremony.use, ceremony.number, phase, going))
+        return True
+
+    def _going(self, keys: ThresholdKeys, ceremony: Ceremony) -> tuple[Address, ...] | None:
+        """Return who goes on, or None while the phase waits for somebody."""
+        late, vault = self._ports.now() > ceremony.deadline, self._ports.vault
+        match ceremony.phase:
+            case CeremonyPhase.COMMIT:
+                did = tuple(account for account in ceremony.dealers if account in ceremony.committed)
+                return did if late or did == ceremony.dealers else None
+            case CeremonyPhase.DEAL:
+                dealt = ceremony.dealt
+                did = tuple(each for each in ceremony.dealers if each in dealt and vault.has(dealt[each].bundle_digest))
+                return did if late or did == ceremony.dealers else None
+            case CeremonyPhase.CHECK if late or len(ceremony.checked) == len(ceremony.terms.receivers):
+                return found_right(setting_of(keys, ceremony), ceremony, vault)
+        return None
+
+    def _settle(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
+        """After the end: get a share that was missed, and erase those of the same key that it replaces."""
+        if self._shares is None:
+            return False
+        receives, confirmed = self._account in ceremony.terms.receivers, self._account in ceremony.confirmed
+        if receives and not (confirmed and self._shares.has(ceremony.use, ceremony.number)):
+            return self._late(keys, ceremony)
+        if ceremony.generation == ceremony.number:
+            return False
+        old = [n for n in range(ceremony.generation, ceremony.number) if self._shares.has(ceremony.use, n)]
+        for number in old:
+            self._shares.erase(ceremony.use, number)
+            self._notify("erased an old share", ceremony, epoch=number)
+        return bool(old)
+
+    def _late(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
+        """Store and confirm a share of a ceremony that was done without this trustee."""
+        if self._ports.journal.get(_key("no share", ceremony)) is not None:
+            return False
+        try:
+            return self._keep(keys, ceremony) if self._account in ceremony.confirmed else self._confirm(keys, ceremony)
+        except (TamperedError, MalformedError, RefusedError) as error:
+            return self._tell_once("no share", ceremony, str(error))
+
+    def _append(self, record: Record) -> None:
+        with self._ports.watch("chain"):
+            self._ports.ledger.append(record)
+
+    def _tell_once(self, what: str, ceremony: Ceremony, reason: str) -> bool:
+        """Notify of something that stays so, once per ceremony and reason; False, for nothing was done."""
+        if self._ports.journal.get(_key(what, ceremony)) is None:
+            self._ports.journal.once(_key(what, ceremony), reason.encode())
+            self._notify(what, ceremony, reason=reason)
+        return False
+
+    def _notify(self, what: str, ceremony: Ceremony, **facts: object) -> None:
+        self._ports.notify(what, {"use": ceremony.use.name.lower(), "ceremony": ceremony.number, **facts})
+
+
+def _key(what: str, ceremony: Ceremony) -> str:
+    """Return the journal key of a promise in one ceremony."""
+    return f"{what}/{ceremony.context.hex()}"

@@ -1,0 +1,140 @@
+"""The public side of ceremonies, computed from the ledger and the vault: settings, who dealt right, committees' keys.
+
+Invariant: every trustee, requester and auditor computes the same from the same records; nothing here needs a secret.
+
+Source: PROTOCOL.md 9, Ceremonies.
+Not here: a participant's own duties (ceremonies.py).
+"""
+
+from __future__ import annotations
+
+from fl.crypto import dealing, sealing
+from fl.crypto.dealing import BUNDLE_CAP, Receiver, Setting
+from fl.crypto.group import encode_point
+from fl.crypto.sealing import SealedShares
+from fl.crypto.sharing import Commitments
+from fl.crypto.threshold import Committee
+from fl.protocol.ceremony import Ceremony, CeremonyPhase, shares_digest
+from fl.protocol.errors import (
+    CommitteeMismatch,
+    EncodingError,
+    FalseComplaint,
+    HemaledgerError,
+    NoCommittee,
+)
+from fl.protocol.masked import COMPLAINT_BYTES
+from fl.protocol.names import ADDRESS_BYTES, Address, CeremonyKind, Digest, KeyUse
+from fl.protocol.ports import Vault
+from fl.protocol.threshold import ThresholdKeys
+from fl.roles.artefacts import read_document
+
+KEEPING = (CeremonyKind.REFRESH, CeremonyKind.RESHARE)
+_CHECKED: dict[tuple[bytes, Digest], Committee] = {}
+"""(ctx, digest of the public shares) -> the committee that was found to follow from its dealings."""
+
+
+def committee_keys(keys: ThresholdKeys, use: KeyUse, epoch: int) -> Committee:
+    """Return the public keys of the committee of an epoch, from the dealings of its ceremony and those before.
+
+    Raises:
+        NoCommittee: no ceremony of that number was finished.
+        CommitteeMismatch: what the trustees confirmed does not follow from what was dealt.
+    """
+    ceremony = _ceremony(keys, use, epoch)
+    if ceremony.phase != CeremonyPhase.DONE:
+        raise NoCommittee(use)
+    outcome = (ceremony.context, ceremony.shares_digest)
+    if outcome not in _CHECKED:
+        made = committee_of(keys, ceremony)
+        if made.key.to_bytes() != ceremony.public_key or outcome_digest(ceremony, made) != ceremony.shares_digest:
+            raise CommitteeMismatch
+        _CHECKED[outcome] = made
+    return _CHECKED[outcome]
+
+
+def committee_of(keys: ThresholdKeys, ceremony: Ceremony) -> Committee:
+    """Return the committee that the dealers named so far (Q) make; raises as dealing.committee."""
+    setting = setting_of(keys, ceremony)
+    vectors = [vector_of(setting, ceremony, dealer) for dealer in ceremony.dealers]
+    return dealing.committee(setting, vectors)
+
+
+def setting_of(keys: ThresholdKeys, ceremony: Ceremony) -> Setting:
+    """Return what the start of a ceremony fixes."""
+    old = None
+    if ceremony.terms.kind in KEEPING and ceremony.previous is not None:
+        old = committee_keys(keys, ceremony.use, ceremony.previous.epoch)
+    receivers = tuple(Receiver.of(account, ceremony.keys[account]) for account in ceremony.terms.receivers)
+    return Setting(ceremony.context, ceremony.terms.kind, ceremony.terms.threshold, receivers, old)
+
+
+def vector_of(setting: Setting, ceremony: Ceremony, dealer: Address) -> Commitments:
+    """Return a dealer's commitments; raises as dealing.verify_dealing."""
+    dealt = ceremony.dealt[dealer]
+    return dealing.verify_dealing(setting, dealer, dealt.commitments, dealt.proof)
+
+
+def parcel_of(setting: Setting, ceremony: Ceremony, dealer: Address, receiver: Address, vault: Vault) -> SealedShares:
+    """Return what a dealer sealed to a receiver.
+
+    Raises:
+        VaultMissing: the bundle is not in the vault.
+        TamperedError, MalformedError: the bundle or the commitments are wrong.
+    """
+    bundle = read_document(vault, ceremony.dealt[dealer].bundle_digest, BUNDLE_CAP)
+    return dealing.parcel(setting, vector_of(setting, ceremony, dealer), receiver, bundle)
+
+
+def found_right(setting: Setting, ceremony: Ceremony, vault: Vault) -> tuple[Address, ...]:
+    """Return Q: the dealers whose dealing everybody can use and of whom nobody complained rightly, ascending.
+
+    Raises:
+        VaultMissing: a bundle that a complaint is about is not in the vault.
+    """
+    return tuple(dealer for dealer in ceremony.dealers if not _at_fault(setting, ceremony, dealer, vault))
+
+
+def outcome_digest(ceremony: Ceremony, made: Committee) -> Digest:
+    """Return the digest of everybody's public share that receivers confirm."""
+    shares = [encode_point(point) for point in made.shares]
+    return shares_digest(ceremony.use, ceremony.number, made.key.to_bytes(), shares)
+
+
+def complaints_of(record: bytes) -> list[tuple[Address, bytes]]:
+    """Take recorded complaints apart: (dealer, complaint of 97 bytes) each."""
+    parts = [record[at : at + COMPLAINT_BYTES] for at in range(0, len(record), COMPLAINT_BYTES)]
+    return [(Address(part[:ADDRESS_BYTES]), part[ADDRESS_BYTES:]) for part in parts]
+
+
+def _ceremony(keys: ThresholdKeys, use: KeyUse, number: int) -> Ceremony:
+    ceremonies = keys.ceremonies.get(use, ())
+    if not 1 <= number <= len(ceremonies):
+        raise NoCommittee(use)
+    return ceremonies[number - 1]
+
+
+def _at_fault(setting: Setting, ceremony: Ceremony, dealer: Address, vault: Vault) -> bool:
+    try:
+        vector_of(setting, ceremony, dealer)
+    except HemaledgerError:
+        return True
+    for receiver, checked in ceremony.checked.items():
+        for accused, complaint in complaints_of(checked.complaints):
+            if accused == dealer and _upheld(setting, ceremony, (dealer, receiver), complaint, vault):
+                return True
+    return False
+
+
+def _upheld(
+    setting: Setting, ceremony: Ceremony, pair: tuple[Address, Address], complaint: bytes, vault: Vault
+) -> bool:
+    dealer, receiver = pair
+    try:
+        parcel = parcel_of(setting, ceremony, dealer, receiver, vault)
+    except EncodingError:  # everybody sees that the bundle has another layout
+        return True
+    try:
+        sealing.uphold(complaint, parcel)
+    except FalseComplaint:
+        return False
+    return True

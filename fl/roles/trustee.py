@@ -1,0 +1,140 @@
+"""The trustee: takes part in ceremonies by itself, and answers requests when a person decides.
+
+Invariant: nothing is computed with a share before the capsule, the policy and the ledger were checked; an answer is
+made once, kept before it is told, and sealed to whoever asks.
+
+Source: PROTOCOL.md 9.
+Not here: the ceremony's duties (ceremonies.py); where shares lie (fl/storage/shares.py).
+"""
+
+from __future__ import annotations
+
+from fl.crypto import partials
+from fl.crypto.envelope import seal
+from fl.crypto.lockbox import HeldShare
+from fl.crypto.sharing import Share
+from fl.protocol.errors import (
+    CiphertextInvalid,
+    DuplicateStep,
+    HashMismatch,
+    NotInCommittee,
+    PolicyNotApproved,
+    RefusedError,
+    StaleCommittee,
+    TamperedError,
+)
+from fl.protocol.federation import Federation
+from fl.protocol.names import Blob, Digest, KeyUse, Refusal
+from fl.protocol.records import DecryptionApproved, DecryptionRefused
+from fl.protocol.requests import Request
+from fl.roles.ceremonies import CeremonyPart, Shares
+from fl.roles.disclosure import PARTIAL_CAP, asked_of, check_standing, key_of, read_capsule, readers_of
+from fl.roles.view import LedgerView, Ports
+
+REASONS = {"consent": Refusal.CONSENT, "purpose": Refusal.PURPOSE, "requester": Refusal.REQUESTER}
+
+
+class Trustee:
+    """One trustee's agent."""
+
+    def __init__(self, ports: Ports, shares: Shares, *, release_models: bool = False) -> None:
+        self.view = LedgerView(ports.ledger)
+        self._ports = ports
+        self._shares = shares
+        self._release_models = release_models
+        self._account = ports.ledger.account
+        self._ceremonies = CeremonyPart(ports, shares)
+
+    def step(self) -> bool:
+        """Do the next thing a ceremony asks; answer releases of models if that was agreed; False when there is none."""
+        federation = self.view.refresh()
+        if self._ceremonies.step(federation):
+            return True
+        return self._release_models and self._release(federation)
+
+    def finish(self) -> None:
+        """Nothing is left to do: what counts is on the ledger and at rest."""
+
+    def waiting(self) -> list[Request]:
+        """Return the requests that this trustee can answer and has not, oldest first."""
+        federation, now = self.view.refresh(), self._ports.now()
+        return [each for each in federation.threshold.requests if self._may_answer(federation, each, now)]
+
+    def held(self, use: KeyUse) -> HeldShare:
+        """Return the own share of the committee in force, or raise NoCommittee, NotInCommittee, KeystoreUnreadable."""
+        committee = self.view.refresh().threshold.committee(use)
+        if committee.party(self._account) is None:
+            raise NotInCommittee(self._account)
+        return self._shares.get(use, committee.epoch)
+
+    def approve(self, number: int) -> None:
+        """Check a request and seal the own partial decryption to whoever asks.
+
+        Raises:
+            WrongRequest, StaleCommittee, NotInCommittee, DuplicateStep: it cannot be answered by this trustee.
+            CiphertextInvalid, HashMismatch, PolicyNotApproved: it must not be approved; nothing was computed.
+            RefusedError, UnavailableError: the ledger.
+        """
+        federation = self.view.refresh()
+        request = self._answerable(federation, number)
+        key = f"partial/{federation.anchor.consortium.hex()}/{number}"
+        kept = self._ports.journal.get(key)
+        if kept is None:
+            kept = self._ports.journal.once(key, self._ports.outbox.put(self._partial(federation, request)))
+        digest = Digest(kept)
+        if not self._ports.vault.has(digest):
+            self._ports.vault.put(self._ports.outbox.get(digest, PARTIAL_CAP))
+        self._ports.ledger.append(DecryptionApproved(self._account, number, digest))
+        self._ports.notify("approved", {"request": number})
+
+    def refuse(self, number: int, reason: Refusal) -> None:
+        """Record a refusal."""
+        self._answerable(self.view.refresh(), number)
+        self._ports.ledger.append(DecryptionRefused(self._account, number, reason))
+        self._ports.notify("refused", {"request": number, "reason": reason.name.lower()})
+
+    def _partial(self, federation: Federation, request: Request) -> Blob:
+        capsule = read_capsule(request, self._ports.vault)
+        check_standing(federation, request, capsule)
+        asked = asked_of(federation, request, capsule)
+        held = self.held(request.key_use)
+        share = Share(held.seat.index, held.share)
+        body = partials.approve(capsule, asked, key_of(request), share)
+        own = federation.book.active(self._account).key
+        core = partials.partial_core(federation.anchor, self._account, own.epoch if own else 0, asked, share.index)
+        return seal(core, readers_of(request, federation.book), body)
+
+    def _answerable(self, federation: Federation, number: int) -> Request:
+        request = federation.threshold.request(number)
+        current = federation.threshold.committee(request.key_use)
+        if current.epoch != request.epoch:
+            raise StaleCommittee(request.epoch, current.epoch)
+        if current.party(self._account) is None:
+            raise NotInCommittee(self._account)
+        if self._account in request.approvals or self._account in request.refusals:
+            raise DuplicateStep(self._account)
+        return request
+
+    def _may_answer(self, federation: Federation, request: Request, now: int) -> bool:
+        try:
+            self._answerable(federation, request.number)
+        except RefusedError:
+            return False
+        return not request.closed and now <= request.record.deadline
+
+    def _release(self, federation: Federation) -> bool:
+        """Approve the oldest release of a final model, or refuse it by name."""
+        now = self._ports.now()
+        for request in federation.threshold.requests:
+            if request.key_use == KeyUse.MODEL and self._may_answer(federation, request, now):
+                self._release_one(request)
+                return True
+        return False
+
+    def _release_one(self, request: Request) -> None:
+        try:
+            self.approve(request.number)
+        except PolicyNotApproved as error:
+            self.refuse(request.number, REASONS.get(error.what, Refusal.JUDGEMENT))
+        except (CiphertextInvalid, HashMismatch, TamperedError):
+            self.refuse(request.number, Refusal.CIPHERTEXT)

@@ -1,0 +1,64 @@
+"""A trustee's shares as password-protected files, one per use and epoch: `records-3.json`.
+
+Invariant: a share is durable before anybody hears that it is held; an erased one is overwritten first, though the disk
+below may keep copies.
+
+Source: PROTOCOL.md 9, At rest.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fl.crypto.lockbox import LOCKBOX_CAP, HeldShare, Lockbox, lock
+from fl.protocol.errors import KeystoreUnreadable
+from fl.protocol.names import KeyUse
+from fl.storage.files import write_atomic
+
+
+class FolderShares:
+    """Implements ceremonies.Shares over a folder; the files are readable by their owner only."""
+
+    def __init__(self, folder: Path, password: str) -> None:
+        self._folder = folder
+        self._password = password
+
+    def put(self, held: HeldShare) -> None:
+        """Store a share durably; the same once more is no error.
+
+        Raises:
+            KeystoreUnreadable: the password is empty.
+            StorageFull: it could not be written.
+        """
+        path = self._path(held.seat.use, held.seat.epoch)
+        if not self._password:
+            raise KeystoreUnreadable(str(path), "its password is empty")
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_atomic(path, lock(held, self._password), mode=0o600)
+
+    def get(self, use: KeyUse, epoch: int) -> HeldShare:
+        """Return a share, or raise KeystoreUnreadable: none is here, it is damaged, or the password is wrong."""
+        path = self._path(use, epoch)
+        try:
+            with path.open("rb") as file:
+                data = file.read(LOCKBOX_CAP + 1)
+        except OSError as error:
+            raise KeystoreUnreadable(str(path), error.strerror or "it cannot be read") from error
+        held = Lockbox.parse(data, str(path)).unlock(self._password)
+        if not isinstance(held, HeldShare) or (held.seat.use, held.seat.epoch) != (use, epoch):
+            raise KeystoreUnreadable(str(path), "it holds another share than its name says")
+        return held
+
+    def has(self, use: KeyUse, epoch: int) -> bool:
+        """Return whether a share is here, readable or not."""
+        return self._path(use, epoch).exists()
+
+    def erase(self, use: KeyUse, epoch: int) -> None:
+        """Overwrite and remove a share; without one, do nothing."""
+        path = self._path(use, epoch)
+        if path.exists():
+            write_atomic(path, bytes(path.stat().st_size), mode=0o600)
+            path.unlink()
+
+    def _path(self, use: KeyUse, epoch: int) -> Path:
+        return self._folder / f"{use.name.lower()}-{epoch}.json"

@@ -1,0 +1,308 @@
+"""Trustees over the in-memory ledger: ceremonies, approvals, and what must not open."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fl.crypto.capsule import Capsule, Readers, RecordPolicy
+from fl.crypto.envelope import Expected, open_with, seal, sealed_size
+from fl.crypto.lockbox import HeldShare
+from fl.crypto.threshold import ThresholdKey
+from fl.protocol.audit import Report
+from fl.protocol.ceremony import CeremonyPhase
+from fl.protocol.codec import sha256
+from fl.protocol.errors import (
+    KeystoreUnreadable,
+    NotInCommittee,
+    PolicyNotApproved,
+    QuorumNotReached,
+    RequestClosed,
+    StaleCommittee,
+)
+from fl.protocol.federation import Federation
+from fl.protocol.names import CeremonyKind, KeyUse, Purpose, Refusal, Role
+from fl.protocol.records import CeremonyStarted, MemberRevoked
+from fl.protocol.requests import RequestPhase
+from fl.roles.audit import Audit
+from fl.roles.committee import committee_keys
+from fl.roles.dealer import Dealer
+from fl.roles.requester import Requester
+from fl.roles.runner import Agent
+from fl.roles.trustee import Trustee
+from fl.roles.view import Keyring, LedgerView, Stopwatch
+from fl.storage.shares import FolderShares
+from tests.fakes.federation import Clock, Consortium, Party, endorser, found, memory_connect, memory_folder, settle
+
+USE = KeyUse.RECORDS
+TEXT = b"a note that nobody may read alone"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    with memory_folder(tmp_path) as place:
+        yield place
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@dataclass
+class Clinic:
+    """A consortium with trustees, and one record sealed to their key."""
+
+    folder: Path
+    consortium: Consortium
+    clock: Clock
+    parties: list[Party]
+    trustees: list[Trustee]
+
+    @property
+    def federation(self) -> Federation:
+        return LedgerView(self.consortium.operator).refresh()
+
+    @property
+    def hospital(self) -> Party:
+        return self.consortium.hospitals[0]
+
+    @property
+    def requester(self) -> Requester:
+        party = self.hospital
+        return Requester(party.ledger, self.consortium.vault, Keyring(party.keys))
+
+    def add(self, name: str) -> Trustee:
+        party = self.consortium.join(name, Role.TRUSTEE)
+        shares = FolderShares(party.folder / "shares", "a password of the trustee")
+        trustee = Trustee(party.ports(self.consortium.vault), shares)
+        self.parties.append(party)
+        self.trustees.append(trustee)
+        return trustee
+
+    def start(self, kind: CeremonyKind, committee: list[Party], threshold: int = 2) -> int:
+        operator, keys = self.consortium.operator, self.federation.threshold
+        receivers = tuple(sorted(party.account for party in committee))
+        dealers = receivers
+        if kind == CeremonyKind.DEALER:
+            dealers = (operator.account,)
+        if kind == CeremonyKind.RESHARE:
+            members = keys.committee(USE).members
+            dealers = tuple(each for each in members if not self.federation.book.members[each].revoked)
+        number = len(keys.ceremonies.get(USE, ())) + 1
+        expires = self.clock.now + 10**7
+        operator.append(
+            CeremonyStarted(operator.account, USE, number, kind, threshold, dealers, receivers, 60, expires)
+        )
+        return number
+
+    def record(self, consent: frozenset[Purpose] = frozenset({Purpose.TREATMENT})) -> tuple[bytes, Capsule]:
+        """Seal TEXT to K_REC alone."""
+        key = ThresholdKey.from_bytes(self.federation.threshold.committee(USE).public_key)
+        policy = RecordPolicy(secrets.token_bytes(16), Readers.TRUSTEES, consent)
+        anchor = self.hospital.ledger.anchor
+        file = bytes(seal(policy.core(anchor, self.hospital.account, 1, key), [key], TEXT))
+        return file, Capsule.of(file, key, policy.to_bytes())
+
+    def ask(self, capsule: Capsule, purpose: Purpose = Purpose.TREATMENT) -> int:
+        return self.requester.ask(USE, capsule, purpose, self.clock.now + 3600)
+
+    def open(self, number: int, file: bytes, capsule: Capsule) -> bytes:
+        found = self.requester.open(self.federation, number)
+        assert capsule.policy
+        core = capsule.policy.core(self.hospital.ledger.anchor, self.hospital.account, 1, found.key)
+        return open_with(file, Expected(core, sha256(file), sealed_size(1000, 1, 1)), found.key, found.secret)
+
+
+@pytest.fixture
+def clinic(folder: Path, clock: Clock) -> Clinic:
+    """Return three trustees, of whom two open; they went through their ceremony."""
+    made = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
+    for name in ("ada", "ben", "cleo"):
+        made.add(name)
+    made.start(CeremonyKind.GENERATE, made.parties)
+    settle(*made.trustees)
+    return made
+
+
+def test_a_ceremony_gives_everybody_a_share_and_nobody_the_key(clinic: Clinic) -> None:
+    ceremony = clinic.federation.threshold.ceremony(USE)
+    assert ceremony is not None
+    assert ceremony.phase == CeremonyPhase.DONE
+    assert len(ceremony.confirmed) == len(clinic.trustees)
+    committee = committee_keys(clinic.federation.threshold, USE, 1)
+    assert [trustee.held(USE).seat.index for trustee in clinic.trustees] != [1, 1, 1]
+    assert committee.threshold == 2
+    assert committee.key.to_bytes() == ceremony.public_key
+
+
+def test_two_of_three_open_and_one_does_not(clinic: Clinic) -> None:
+    file, capsule = clinic.record()
+    number = clinic.ask(capsule)
+    clinic.trustees[0].approve(number)
+    with pytest.raises(QuorumNotReached):
+        clinic.open(number, file, capsule)
+    clinic.trustees[2].approve(number)
+    assert clinic.open(number, file, capsule) == TEXT
+    request = clinic.federation.threshold.request(number)
+    clinic.requester.fulfil(request)
+    assert clinic.federation.threshold.request(number).phase == RequestPhase.FULFILLED
+
+
+def test_a_refusal_leaves_two_and_two_refusals_close_the_request(clinic: Clinic) -> None:
+    file, capsule = clinic.record()
+    number = clinic.ask(capsule)
+    clinic.trustees[0].refuse(number, Refusal.JUDGEMENT)
+    clinic.trustees[1].approve(number)
+    clinic.trustees[2].approve(number)
+    assert clinic.open(number, file, capsule) == TEXT
+    second = clinic.ask(capsule)
+    clinic.trustees[0].refuse(second, Refusal.JUDGEMENT)
+    clinic.trustees[1].refuse(second, Refusal.REQUESTER)
+    with pytest.raises(RequestClosed):
+        clinic.trustees[2].approve(second)
+
+
+def test_without_consent_nothing_is_computed(clinic: Clinic) -> None:
+    _, capsule = clinic.record(frozenset({Purpose.TREATMENT}))
+    number = clinic.ask(capsule, Purpose.RESEARCH)
+    with pytest.raises(PolicyNotApproved, match="consent"):
+        clinic.trustees[0].approve(number)
+    assert not clinic.federation.threshold.request(number).approvals
+
+
+def test_a_revoked_trustee_approves_nothing_more(clinic: Clinic) -> None:
+    file, capsule = clinic.record()
+    number = clinic.ask(capsule)
+    operator = clinic.consortium.operator
+    operator.append(MemberRevoked(operator.account, clinic.parties[0].account, "left the hospital"))
+    with pytest.raises(Exception, match="revoked"):
+        clinic.trustees[0].approve(number)
+    for trustee in clinic.trustees[1:]:
+        trustee.approve(number)
+    assert clinic.open(number, file, capsule) == TEXT
+
+
+def test_after_a_refresh_old_shares_are_gone_and_old_records_open(clinic: Clinic) -> None:
+    file, capsule = clinic.record()
+    asked_before = clinic.ask(capsule)
+    clinic.start(CeremonyKind.REFRESH, clinic.parties)
+    settle(*clinic.trustees)
+    with pytest.raises(StaleCommittee):
+        clinic.trustees[0].approve(asked_before)
+    for trustee, party in zip(clinic.trustees, clinic.parties, strict=True):
+        assert trustee.held(USE).seat.epoch == 2
+        with pytest.raises(KeystoreUnreadable):
+            FolderShares(party.folder / "shares", "a password of the trustee").get(USE, 1)
+    number = clinic.ask(capsule)
+    for trustee in clinic.trustees[:2]:
+        trustee.approve(number)
+    assert clinic.open(number, file, capsule) == TEXT
+
+
+def test_after_a_reshare_the_new_committee_opens_old_records_and_the_old_one_nothing(clinic: Clinic) -> None:
+    file, capsule = clinic.record()
+    operator = clinic.consortium.operator
+    operator.append(MemberRevoked(operator.account, clinic.parties[0].account, "left the hospital"))
+    old = clinic.trustees[0]
+    for name in ("dora", "emil"):
+        clinic.add(name)
+    clinic.start(CeremonyKind.RESHARE, clinic.parties[1:], threshold=3)
+    settle(*clinic.trustees[1:])
+    number = clinic.ask(capsule)
+    with pytest.raises(NotInCommittee):
+        old.approve(number)
+    for trustee in clinic.trustees[2:4]:
+        trustee.approve(number)
+    with pytest.raises(QuorumNotReached):
+        clinic.open(number, file, capsule)
+    clinic.trustees[4].approve(number)
+    assert clinic.open(number, file, capsule) == TEXT
+
+
+def audit(clinic: Clinic) -> Report:
+    ledger = clinic.consortium.operator
+    made = Audit(ledger.anchor, clinic.consortium.vault, None, Stopwatch(time.perf_counter), endorser())
+    return made.run(ledger.replay(), lambda _done, _of: None)[0]
+
+
+def test_an_audit_computes_the_ceremony_again_and_names_a_changed_answer(clinic: Clinic) -> None:
+    _, capsule = clinic.record()
+    number = clinic.ask(capsule)
+    clinic.trustees[0].approve(number)
+    report = audit(clinic)
+    assert report.clean
+    assert report.checks["ceremonies"] == 1
+    approval = clinic.federation.threshold.request(number).approvals[clinic.parties[0].account]
+    name = approval.digest.hex()
+    path = clinic.folder / "vault" / name[:2] / name
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert [(found.name, found.subject) for found in audit(clinic).findings] == [
+        ("HashMismatch", f"answer of ada to request {number}")
+    ]
+
+
+def test_a_wrong_answer_is_named_and_left_out(clinic: Clinic) -> None:
+    file, capsule = clinic.record()
+    number = clinic.ask(capsule)
+    liar, party = clinic.trustees[0], clinic.parties[0]
+    held = liar.held(USE)
+    FolderShares(party.folder / "shares", "a password of the trustee").put(HeldShare(held.seat, held.share + 1))
+    for trustee in clinic.trustees[:2]:
+        trustee.approve(number)
+    with pytest.raises(QuorumNotReached):
+        clinic.open(number, file, capsule)
+    clinic.trustees[2].approve(number)
+    assert clinic.open(number, file, capsule) == TEXT
+    assert clinic.requester.open(clinic.federation, number).wrong == (party.account,)
+
+
+def test_a_dealer_makes_a_key_that_says_so(folder: Path, clock: Clock) -> None:
+    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
+    for name in ("ada", "ben", "cleo"):
+        clinic.add(name)
+    clinic.start(CeremonyKind.DEALER, clinic.parties)
+    operator = Party("operator", Role.OPERATOR, clinic.consortium.operator, folder / "operator", {}, now=clock)
+    settle(Dealer(operator.ports(clinic.consortium.vault), USE), *clinic.trustees)
+    assert clinic.federation.threshold.committee(USE).origin == CeremonyKind.DEALER
+    file, capsule = clinic.record()
+    number = clinic.ask(capsule)
+    for trustee in clinic.trustees[:2]:
+        trustee.approve(number)
+    assert clinic.open(number, file, capsule) == TEXT
+
+
+def test_a_trustee_that_slept_gets_its_share_afterwards(folder: Path, clock: Clock) -> None:
+    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
+    for name in ("ada", "ben", "cleo"):
+        clinic.add(name)
+    clinic.start(CeremonyKind.DEALER, clinic.parties)
+    operator = Party("operator", Role.OPERATOR, clinic.consortium.operator, folder / "operator", {}, now=clock)
+    awake: tuple[Agent, ...] = (Dealer(operator.ports(clinic.consortium.vault), USE), *clinic.trustees[:2])
+    settle(*awake)
+    clock.now += 61
+    settle(*awake)
+    assert clinic.federation.threshold.in_force(USE) is not None
+    settle(clinic.trustees[2])
+    assert clinic.trustees[2].held(USE).seat.epoch == 1
+
+
+def test_two_dealers_go_on_when_the_third_never_deals(folder: Path, clock: Clock) -> None:
+    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
+    for name in ("ada", "ben", "cleo"):
+        clinic.add(name)
+    clinic.start(CeremonyKind.GENERATE, clinic.parties)
+    for _ in range(4):
+        settle(*clinic.trustees[:2])
+        clock.now += 61
+    settle(*clinic.trustees)
+    ceremony = clinic.federation.threshold.ceremony(USE)
+    assert ceremony is not None
+    assert ceremony.phase == CeremonyPhase.DONE
+    assert len(ceremony.dealers) == 2
+    assert clinic.trustees[2].held(USE)
