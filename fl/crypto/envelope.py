@@ -1,33 +1,46 @@
 """Envelopes: a file sealed to several recipients, bound to its sender, round and consortium.
 
-Invariant: `receive` decrypts nothing before size, digest on the ledger, sender and every header field were checked
-against values that the caller rebuilt from the ledger.
+Invariant: `receive` and `open_with` decrypt nothing before size, digest on the ledger, sender and every header field
+were checked against values that the caller rebuilt from the ledger.
 
 Layout (big-endian):
     core(138) = "BAFL" ver=1 kind:u8 suite:u16 flags:u16=0 consortium[32] chainId:u64 contract[20] sender[20]
                 round:u64 epoch:u32 seq:u32 context[32]
     head(180) = core ‖ keyCommit[32] ‖ bodyLen:u64 ‖ nRecipients:u16
-    wrap      = keyId[16] ‖ u16 length ‖ HPKE.SealBase(pk, info="BAFL/1/wrap" ‖ H(head) ‖ keyId, CEK)
+    wrap      = keyId[16] ‖ length:u16 ‖ the content key CEK, sealed (wraps.py)
     body      = AES-256-GCM(HKDF(CEK, H(core), "BAFL/1/body"), nonce 0^12, aad=H(head ‖ wraps), plaintext)
 
-Source: PROTOCOL.md 4; RFC 9180; RFC 5869; key commitment after Dodis et al. (CRYPTO 2018).
+Source: PROTOCOL.md 4; RFC 5869; key commitment after Dodis et al. (CRYPTO 2018).
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from hmac import compare_digest
+from typing import Self
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes, hpke
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from fl.crypto.keys import PrivateKey, load_point
+from fl.crypto.curve import Point
+from fl.crypto.keys import PrivateKey
+from fl.crypto.threshold import LABELLED_BYTES, ThresholdKey
+from fl.crypto.wraps import (
+    CONTENT_KEY_BYTES,
+    KEY_ID_BYTES,
+    MEMBER_WRAP_BYTES,
+    THRESHOLD_WRAP_BYTES,
+    Recipient,
+    unwrap,
+    unwrap_with,
+    wrap,
+)
 from fl.protocol.codec import Reader, Writer, sha256
 from fl.protocol.errors import (
     AuthFailure,
@@ -43,7 +56,6 @@ from fl.protocol.errors import (
     WrongContext,
     WrongSender,
 )
-from fl.protocol.keys import MemberKey
 from fl.protocol.names import LABEL_PREFIX, NO_DIGEST, Address, Blob, Digest
 from fl.protocol.ports import Anchor
 
@@ -51,15 +63,11 @@ MAGIC = b"BAFL"
 VERSION = 1
 SUITE_P256 = 1
 """DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, AES-256-GCM."""
-CORE_BYTES = 138
+CORE_BYTES = LABELLED_BYTES
 HEAD_BYTES = 180
-WRAP_BYTES = 131
 TAG_BYTES = 16
 MAX_RECIPIENTS = 1024
-_CEK_BYTES = 32
-_SEALED_CEK_BYTES = WRAP_BYTES - 18
 _NONCE = bytes(12)
-_SUITE = hpke.Suite(hpke.KEM.P256, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 
 
 class Kind(IntEnum):
@@ -99,6 +107,64 @@ class Core:
 
 
 @dataclass(frozen=True)
+class Header:
+    """A core as it was read, still to be compared with what the ledger demands."""
+
+    kind: int
+    suite: int
+    flags: int
+    consortium: bytes
+    chain_id: int
+    contract: bytes
+    sender: bytes
+    round: int
+    epoch: int
+    seq: int
+    context: bytes
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Parse 138 bytes, or raise EncodingError (length, magic or version)."""
+        reader = Reader(data, "envelope header")
+        if reader.raw(4) != MAGIC or reader.u8() != VERSION:
+            raise EncodingError("envelope header", "it is not a BAFL/1 envelope")
+        kind, suite, flags = reader.u8(), reader.u16(), reader.u16()
+        place = reader.raw(32), reader.u64(), reader.raw(20)
+        found = cls(
+            kind, suite, flags, *place, reader.raw(20), reader.u64(), reader.u32(), reader.u32(), reader.raw(32)
+        )
+        reader.end()
+        return found
+
+
+@dataclass(frozen=True)
+class Parts:
+    """An envelope taken apart, nothing in it checked."""
+
+    head: bytes
+    wraps: Mapping[bytes, bytes]
+    """What is sealed, by identity of the key."""
+    prefix: bytes
+    """Head and wraps, which the body is bound to."""
+    body: memoryview
+
+    @classmethod
+    def of(cls, file: bytes) -> Self:
+        """Parse a file strictly, or raise EncodingError."""
+        reader = Reader(file, "envelope")
+        reader.raw(HEAD_BYTES - 10)
+        body_bytes, count = reader.u64(), reader.u16()
+        if not 1 <= count <= MAX_RECIPIENTS or body_bytes < TAG_BYTES:
+            raise EncodingError("envelope", "its recipients or its body are missing")
+        wraps = {}
+        for _ in range(count):
+            key_id, length = reader.raw(KEY_ID_BYTES), reader.u16()
+            wraps[key_id] = reader.raw(length)
+        prefix = file[: reader.position]
+        return cls(file[:HEAD_BYTES], wraps, prefix, reader.rest(body_bytes))
+
+
+@dataclass(frozen=True)
 class Expected:
     """What the ledger says about a file that should be opened."""
 
@@ -109,12 +175,12 @@ class Expected:
     """Bytes; a larger file is refused unread."""
 
 
-def sealed_size(body: int, recipients: int) -> int:
-    """Return the bytes of an envelope of `body` plaintext bytes."""
-    return HEAD_BYTES + WRAP_BYTES * recipients + body + TAG_BYTES
+def sealed_size(body: int, members: int, thresholds: int = 0) -> int:
+    """Return the bytes of an envelope of `body` plaintext bytes to so many members and threshold keys."""
+    return HEAD_BYTES + MEMBER_WRAP_BYTES * members + THRESHOLD_WRAP_BYTES * thresholds + body + TAG_BYTES
 
 
-def seal(core: Core, recipients: Sequence[MemberKey], plaintext: Blob) -> bytearray:
+def seal(core: Core, recipients: Sequence[Recipient], plaintext: Blob) -> bytearray:
     """Seal `plaintext` to every recipient under a fresh content key.
 
     Raises:
@@ -125,14 +191,10 @@ def seal(core: Core, recipients: Sequence[MemberKey], plaintext: Blob) -> bytear
         raise EncodingError("envelope", f"it has {len(recipients)} recipients")
     body_bytes = len(plaintext) + TAG_BYTES
     core_bytes = core.to_bytes()
-    content_key = os.urandom(_CEK_BYTES)
+    content_key = os.urandom(CONTENT_KEY_BYTES)
     body_key, commitment = _derive(content_key, core_bytes)
     head = Writer().raw(core_bytes, CORE_BYTES).raw(commitment, 32).u64(body_bytes).u16(len(recipients)).bytes()
-    parts = [head]
-    for recipient in recipients:
-        sealed = _SUITE.encrypt(content_key, load_point(recipient.public_key), _wrap_info(head, recipient.key_id))
-        parts.append(Writer().raw(recipient.key_id, 16).u16(len(sealed)).raw(sealed, _SEALED_CEK_BYTES).bytes())
-    prefix = b"".join(parts)
+    prefix = head + b"".join(wrap(content_key, recipient, head) for recipient in recipients)
     out = bytearray(len(prefix) + body_bytes)
     out[: len(prefix)] = prefix
     AESGCM(body_key).encrypt_into(_NONCE, plaintext, sha256(prefix), memoryview(out)[len(prefix) :])
@@ -149,7 +211,20 @@ def receive(file: bytes, expected: Expected, key: PrivateKey) -> bytes:
         EncodingError, RecipientNotFound, AuthFailure, KeyCommitMismatch: step 4.
     """
     check_file(file, expected)
-    return _open(file, key)
+    parts = Parts.of(file)
+    return _open(parts, key.member_key.key_id, lambda sealed: unwrap(sealed, key, parts.head))
+
+
+def open_with(file: bytes, expected: Expected, key: ThresholdKey, secret: Point) -> bytes:
+    """Check and open a file with the secret point r·Y that t trustees gave (partials.combine); else as `receive`.
+
+    Raises:
+        InvalidPoint: step 4; what is sealed to the threshold key is no ciphertext.
+        TooLarge, ...: as `receive`.
+    """
+    check_file(file, expected)
+    parts = Parts.of(file)
+    return _open(parts, key.key_id, lambda sealed: unwrap_with(sealed, key, secret, parts.head))
 
 
 def check_file(file: bytes, expected: Expected) -> None:
@@ -171,59 +246,38 @@ def check_digest(file: bytes, recorded: Digest) -> None:
 
 def _check_core(file: bytes, expected: Core) -> None:
     """Step 3: the header equals the one rebuilt from the ledger; the first difference names the error."""
-    reader = Reader(file[:CORE_BYTES], "envelope header")
-    if reader.raw(4) != MAGIC or reader.u8() != VERSION:
-        raise EncodingError("envelope header", "it is not a BAFL/1 envelope")
-    kind, suite, flags = reader.u8(), reader.u16(), reader.u16()
-    consortium, chain_id, contract = reader.raw(32), reader.u64(), reader.raw(20)
-    sender, number, epoch, seq, context = reader.raw(20), reader.u64(), reader.u32(), reader.u32(), reader.raw(32)
-    if suite != SUITE_P256:
-        raise UnsupportedSuite(suite)
-    if sender != expected.sender:
-        raise WrongSender(expected.sender, sender)
-    if number != expected.round:
-        raise StaleRound(expected.round, number)
-    if epoch != expected.epoch:
-        raise KeyEpochMismatch(expected.epoch, epoch)
+    found = Header.from_bytes(file[:CORE_BYTES])
+    if found.suite != SUITE_P256:
+        raise UnsupportedSuite(found.suite)
+    if found.sender != expected.sender:
+        raise WrongSender(expected.sender, found.sender)
+    if found.round != expected.round:
+        raise StaleRound(expected.round, found.round)
+    if found.epoch != expected.epoch:
+        raise KeyEpochMismatch(expected.epoch, found.epoch)
     anchor = expected.anchor
-    for what, found, wanted in (
-        ("kind", kind, int(expected.kind)),
-        ("flags", flags, 0),
-        ("consortium", consortium, anchor.consortium),
-        ("chain", chain_id, anchor.chain_id),
-        ("contract", contract, anchor.contract),
-        ("sequence number", seq, expected.seq),
-        ("round context", context, expected.context),
+    for what, actual, wanted in (
+        ("kind", found.kind, int(expected.kind)),
+        ("flags", found.flags, 0),
+        ("consortium", found.consortium, anchor.consortium),
+        ("chain", found.chain_id, anchor.chain_id),
+        ("contract", found.contract, anchor.contract),
+        ("sequence number", found.seq, expected.seq),
+        ("round context", found.context, expected.context),
     ):
-        if found != wanted:
+        if actual != wanted:
             raise WrongContext(what)
 
 
-def _open(file: bytes, key: PrivateKey) -> bytes:
-    """Step 4: strict parse, own wrap, key commitment, body."""
-    reader = Reader(file, "envelope")
-    core_bytes, commitment = reader.raw(CORE_BYTES), reader.raw(32)
-    body_bytes, count = reader.u64(), reader.u16()
-    if not 1 <= count <= MAX_RECIPIENTS or body_bytes < TAG_BYTES:
-        raise EncodingError("envelope", "its recipients or its body are missing")
-    wraps = {}
-    for _ in range(count):
-        key_id, length = reader.raw(16), reader.u16()
-        wraps[key_id] = reader.raw(length)
-    prefix = file[: reader.position]
-    body = reader.rest(body_bytes)
-    own = key.member_key.key_id
-    if own not in wraps:
+def _open(parts: Parts, key_id: bytes, unseal: Callable[[bytes], bytes]) -> bytes:
+    """Step 4 after parsing: own wrap, key commitment, body."""
+    if key_id not in parts.wraps:
         raise RecipientNotFound
-    try:
-        content_key = _SUITE.decrypt(wraps[own], key.secret, _wrap_info(prefix[:HEAD_BYTES], own))
-    except (InvalidTag, ValueError) as error:
-        raise AuthFailure("key wrap") from error
-    body_key, found = _derive(content_key, core_bytes)
-    if not compare_digest(found, commitment):
+    body_key, commitment = _derive(unseal(parts.wraps[key_id]), parts.head[:CORE_BYTES])
+    if not compare_digest(commitment, parts.head[CORE_BYTES : CORE_BYTES + 32]):
         raise KeyCommitMismatch
     try:
-        return AESGCM(body_key).decrypt(_NONCE, body, sha256(prefix))
+        return AESGCM(body_key).decrypt(_NONCE, parts.body, sha256(parts.prefix))
     except InvalidTag as error:
         raise AuthFailure("body") from error
 
@@ -235,7 +289,3 @@ def _derive(content_key: bytes, core_bytes: bytes) -> tuple[bytes, bytes]:
         HKDF(hashes.SHA256(), 32, salt, LABEL_PREFIX + label).derive(content_key) for label in (b"body", b"commit")
     )
     return body, commit
-
-
-def _wrap_info(head: bytes, key_id: bytes) -> bytes:
-    return Writer("wrap").raw(sha256(head), 32).raw(key_id, 16).bytes()

@@ -12,6 +12,7 @@ Not here: sealing a share to its receiver and complaints (delivery.py).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, reduce
@@ -148,15 +149,21 @@ def reconstruct(shares: Sequence[Share], commitments: Commitments) -> int:
         ReconstructMismatch: the result is not the secret behind commitment 0.
     """
     used = _distinct(shares, commitments.threshold)[: commitments.threshold]
-    secret = 0
-    for share in used:
-        others = [other.index for other in used if other.index != share.index]
-        top = reduce(lambda product, index: product * index % ORDER, others, 1)
-        bottom = reduce(lambda product, index: product * (index - share.index) % ORDER, others, 1)
-        secret += share.value * top * pow(bottom, -1, ORDER)
+    weights = lagrange([share.index for share in used])
+    secret = sum(weight * share.value for weight, share in zip(weights, used, strict=True))
     if base_mult(secret) != commitments.key:
         raise ReconstructMismatch(commitments.dealer)
     return secret % ORDER
+
+
+def lagrange(indices: Sequence[int]) -> list[int]:
+    """Return λ_i of distinct indices: f(0) = Σ λ_i·f(i) for every polynomial with at most as many coefficients."""
+    weights = []
+    for own in indices:
+        others = [index for index in indices if index != own]
+        top, bottom = math.prod(others), math.prod(index - own for index in others)
+        weights.append(top * pow(bottom, -1, ORDER) % ORDER)
+    return weights
 
 
 def recover(shares: Sequence[Share], commitments: Commitments) -> Recovery:

@@ -1,0 +1,200 @@
+"""What a trustee needs of an envelope in order to answer: its core, what is sealed to the threshold key, its policy.
+
+Invariant: `Capsule.check` returns a ciphertext only after everything that a trustee can check by itself was checked;
+nothing is computed with a share before.
+
+Layout (big-endian):
+    capsule = core[138] ‖ key_id[16] ‖ u[33] ‖ ū[33] ‖ π[64] ‖ length:u32 ‖ policy[length]
+    policy  = record id[16] ‖ readers:u8 ‖ consent:u16                 of a RECORD; empty of a MODEL
+    context of a RECORD's core = H("BAFL/1/rec" ‖ policy ‖ key_id)
+
+Source: PROTOCOL.md 9 (Encapsulation; Requests).
+Not here: what the ledger says of requester, sender and committee (fl/roles); answers (partials.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Self
+
+from fl.crypto.envelope import CORE_BYTES, SUITE_P256, Core, Header, Kind, Parts
+from fl.crypto.threshold import CIPHERTEXT_BYTES, Ciphertext, ThresholdKey, label_of
+from fl.crypto.wraps import KEY_ID_BYTES, ciphertext_of
+from fl.protocol.codec import Reader, Writer
+from fl.protocol.errors import CiphertextInvalid, EncodingError, PolicyNotApproved, RecipientNotFound
+from fl.protocol.names import Address, Digest, KeyUse, Purpose
+from fl.protocol.ports import Anchor
+
+RECORD_ID_BYTES = 16
+_POLICY_BYTES = RECORD_ID_BYTES + 3
+CAPSULE_CAP = CORE_BYTES + KEY_ID_BYTES + CIPHERTEXT_BYTES + 4 + _POLICY_BYTES
+"""No capsule has more bytes."""
+_ALL_CONSENT = (1 << (Purpose.RELEASE - 1)) - 1
+_KINDS = {KeyUse.RECORDS: Kind.RECORD, KeyUse.MODEL: Kind.MODEL}
+
+
+class Readers(IntEnum):
+    """Whom a record is sealed to."""
+
+    HOSPITAL_AND_TRUSTEES = 1
+    TRUSTEES = 2
+
+
+@dataclass(frozen=True)
+class RecordPolicy:
+    """What a patient agreed to about one record."""
+
+    record: bytes
+    """16 random bytes."""
+    readers: Readers
+    consent: frozenset[Purpose]
+    """Never RELEASE, which is for models."""
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Parse 19 bytes, or raise EncodingError (length, readers, a bit that means nothing)."""
+        reader = Reader(data, "policy of a record")
+        record, readers, bits = reader.raw(RECORD_ID_BYTES), reader.u8(), reader.u16()
+        reader.end()
+        if readers not in tuple(Readers):
+            raise EncodingError("policy of a record", f"it has the readers {readers}")
+        if bits > _ALL_CONSENT:
+            raise EncodingError("policy of a record", "it consents to a purpose that records do not have")
+        return cls(record, Readers(readers), frozenset(each for each in Purpose if bits >> (each - 1) & 1))
+
+    def to_bytes(self) -> bytes:
+        """Return the 19 bytes; consent to RELEASE is a programmer's mistake (ValueError)."""
+        bits = sum(1 << (purpose - 1) for purpose in self.consent)
+        if bits > _ALL_CONSENT:
+            raise ValueError("a record is never released as a model is")
+        return Writer().raw(self.record, RECORD_ID_BYTES).u8(self.readers).u16(bits).bytes()
+
+    def allows(self, purpose: Purpose) -> bool:
+        """Return whether the patient agreed to this purpose."""
+        return purpose in self.consent
+
+    def context(self, key: ThresholdKey) -> Digest:
+        """Return the context of the record's envelope, which binds it to this policy and to K_REC."""
+        return Writer("rec").raw(self.to_bytes(), _POLICY_BYTES).raw(key.key_id, KEY_ID_BYTES).digest()
+
+    def core(self, anchor: Anchor, sender: Address, epoch: int, key: ThresholdKey) -> Core:
+        """Return the core of the record's envelope: the contract is the key authority, round and seq are 0."""
+        return Core(Kind.RECORD, key_anchor(anchor), sender, 0, epoch, self.context(key))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as the ledger records it, with the epoch that was in force when it was made."""
+
+    label: Digest
+    number: int
+    """u64."""
+    use: KeyUse
+    epoch: int
+    """u32: of the committee."""
+    purpose: Purpose
+    model_context: bytes = b""
+    """MODEL: the context of the round that made the model."""
+
+    def context(self, index: int) -> Digest:
+        """Return the 32 bytes that the partial decryption of party `index` is bound to."""
+        writer = Writer("pdec").raw(self.label, 32).u64(self.number).u8(self.use)
+        return writer.u32(self.epoch).u16(index).digest()
+
+
+@dataclass(frozen=True)
+class Capsule:
+    """A parsed capsule."""
+
+    core: bytes
+    """138 bytes."""
+    header: Header
+    """The same, parsed."""
+    key_id: bytes
+    ciphertext: Ciphertext
+    policy: RecordPolicy | None
+    """None of a model."""
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Parse a capsule.
+
+        Raises:
+            EncodingError: another layout, or a kind of envelope that is sealed to no threshold key.
+            InvalidPoint: u or ū is no point.
+        """
+        reader = Reader(data, "capsule")
+        core, key_id = reader.raw(CORE_BYTES), reader.raw(KEY_ID_BYTES)
+        ciphertext = Ciphertext.from_bytes(reader.raw(CIPHERTEXT_BYTES))
+        policy = bytes(reader.rest(reader.u32()))
+        header = Header.from_bytes(core)
+        return cls(core, header, key_id, ciphertext, _parse_policy(header, policy))
+
+    def to_bytes(self) -> bytes:
+        """Return the file."""
+        policy = self.policy.to_bytes() if self.policy else b""
+        return self.core + self.key_id + self.ciphertext.to_bytes() + Writer().text(policy).bytes()
+
+    @classmethod
+    def of(cls, file: bytes, key: ThresholdKey, policy: bytes) -> Self:
+        """Take the capsule out of an envelope; `policy` is empty for a model.
+
+        Raises:
+            EncodingError, InvalidPoint: as `from_bytes`.
+            RecipientNotFound: the envelope is not sealed to `key`.
+        """
+        parts = Parts.of(file)
+        if key.key_id not in parts.wraps:
+            raise RecipientNotFound
+        core = parts.head[:CORE_BYTES]
+        header, ciphertext = Header.from_bytes(core), ciphertext_of(parts.wraps[key.key_id])
+        return cls(core, header, key.key_id, ciphertext, _parse_policy(header, policy))
+
+    @property
+    def label(self) -> Digest:
+        """Return what the ciphertext is bound to."""
+        return label_of(self.core)
+
+    def check(self, asked: Asked, key: ThresholdKey) -> Ciphertext:
+        """Return the ciphertext that a request asks to open, after all that needs no ledger was checked.
+
+        Raises:
+            CiphertextInvalid: kind, label, key, context or proof.
+            PolicyNotApproved: purpose, or consent.
+        """
+        header = self.header
+        for what, right in (
+            ("its kind is not what this key opens", _KINDS.get(asked.use) == header.kind),
+            ("its suite or flags are unknown", (header.suite, header.flags) == (SUITE_P256, 0)),
+            ("its label is not the one asked for", self.label == asked.label),
+            ("it is sealed to another key", self.key_id == key.key_id),
+            ("its context does not follow from its policy or round", self._in_context(asked, key)),
+        ):
+            if not right:
+                raise CiphertextInvalid(what)
+        if (asked.purpose == Purpose.RELEASE) != (asked.use == KeyUse.MODEL):
+            raise PolicyNotApproved("purpose")
+        if self.policy and not self.policy.allows(asked.purpose):
+            raise PolicyNotApproved("consent")
+        self.ciphertext.verify(asked.label)
+        return self.ciphertext
+
+    def _in_context(self, asked: Asked, key: ThresholdKey) -> bool:
+        if self.policy is None:
+            return self.header.context == asked.model_context
+        return (self.header.round, self.header.seq, self.header.context) == (0, 0, self.policy.context(key))
+
+
+def key_anchor(anchor: Anchor) -> Anchor:
+    """Return the anchor of records and partial decryptions: the key authority, which outlives every ledger."""
+    return replace(anchor, contract=anchor.authority)
+
+
+def _parse_policy(header: Header, policy: bytes) -> RecordPolicy | None:
+    """Return the policy that a core of this kind asks for."""
+    if header.kind == Kind.RECORD:
+        return RecordPolicy.from_bytes(policy)
+    if header.kind != Kind.MODEL or policy:
+        raise EncodingError("capsule", "it is of no kind that is sealed to a threshold key")
+    return None
