@@ -68,8 +68,7 @@ const word = (value) => integerBytes(value, 32);
 
 /** Return an unsigned integer in as few bytes as it needs; none for 0. */
 function shortest(value) {
-  const width = value === 0n ? 0 : Math.ceil(value.toString(16).length / 2);
-  return integerBytes(value, width);
+  return value === 0n ? NO_BYTES : integerBytes(value, Math.ceil(value.toString(16).length / 2));
 }
 
 /** Recursive Length Prefix (Ethereum's yellow paper, appendix B). */

@@ -5101,8 +5101,7 @@ var hemaledger = (() => {
   var call = (signature, ...words) => concat(keccak_256(ascii(signature)).slice(0, SELECTOR_BYTES), ...words);
   var word = (value) => integerBytes(value, 32);
   function shortest(value) {
-    const width = value === 0n ? 0 : Math.ceil(value.toString(16).length / 2);
-    return integerBytes(value, width);
+    return value === 0n ? NO_BYTES : integerBytes(value, Math.ceil(value.toString(16).length / 2));
   }
   function rlp(item) {
     if (Array.isArray(item)) {
