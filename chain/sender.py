@@ -14,6 +14,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from eth_utils.crypto import keccak
+
 from chain import refusals
 from chain.keystore import AccountKey
 from chain.node import HEADER_ONLY, Node, NodeRefusal
@@ -71,10 +73,33 @@ class Sender:
         gas = self._dry_run(request)
         with self._lock:
             tx_hash = self._submit(to, data, gas)
-        receipt = self._await(tx_hash)
-        if int(receipt["status"], 16) == 0:
-            raise self._reason(request, receipt)
-        return receipt
+        return self._included(tx_hash, request)
+
+    def relay(self, raw: bytes, signer: Address, to: Address, data: bytes) -> dict[str, Any]:
+        """Return the receipt of a transaction that `signer` signed elsewhere; raises as `send`."""
+        request = {"from": _hex(signer), "to": _hex(to), "data": _hex(data)}
+        self._dry_run(request)
+        tx_hash = keccak(raw)
+        try:
+            self._node.attempt("eth_sendRawTransaction", _hex(raw))
+        except NodeRefusal as refusal:
+            if not any(sign in refusal.message.lower() for sign in KNOWN_SIGNS):
+                raise self._translate(refusal) from refusal
+        except ChainUnavailable:
+            if self._receipt(tx_hash) is None:
+                raise
+        return self._included(tx_hash, request)
+
+    def fees(self) -> dict[str, int]:
+        """Return `maxFeePerGas` and `maxPriorityFeePerGas` of a transaction now, in wei."""
+        if self._settings.free_gas:
+            return {"maxFeePerGas": 0, "maxPriorityFeePerGas": 0}
+        tip, block = self._node.batch(
+            [("eth_maxPriorityFeePerGas", []), ("eth_getBlockByNumber", ["latest", HEADER_ONLY])]
+        )
+        priority = int(tip, 16)
+        base = int(block.get("baseFeePerGas", "0x0"), 16)
+        return {"maxFeePerGas": 2 * base + priority, "maxPriorityFeePerGas": priority}
 
     def _dry_run(self, request: dict[str, str]) -> int:
         """Return the gas limit to use, or raise what the contract would refuse with."""
@@ -89,7 +114,7 @@ class Sender:
 
     def _submit(self, to: Address | None, data: bytes, gas: int) -> bytes:
         """Sign and send with the account's next nonce, again when another process of the account was faster."""
-        fees = self._fees()
+        fees = self.fees()
         last: NodeRefusal | None = None
         for _ in range(NONCE_ATTEMPTS):
             nonce = self._node.number("eth_getTransactionCount", _hex(self.account), "pending")
@@ -120,15 +145,12 @@ class Sender:
             return tx_hash
         raise self._node.unavailable("other processes send with this account all the time") from last
 
-    def _fees(self) -> dict[str, int]:
-        if self._settings.free_gas:
-            return {"maxFeePerGas": 0, "maxPriorityFeePerGas": 0}
-        tip, block = self._node.batch(
-            [("eth_maxPriorityFeePerGas", []), ("eth_getBlockByNumber", ["latest", HEADER_ONLY])]
-        )
-        priority = int(tip, 16)
-        base = int(block.get("baseFeePerGas", "0x0"), 16)
-        return {"maxFeePerGas": 2 * base + priority, "maxPriorityFeePerGas": priority}
+    def _included(self, tx_hash: bytes, request: dict[str, str]) -> dict[str, Any]:
+        """Return the receipt of a transaction that succeeded, or raise why it did not."""
+        receipt = self._await(tx_hash)
+        if int(receipt["status"], 16) == 0:
+            raise self._reason(request, receipt)
+        return receipt
 
     def _await(self, tx_hash: bytes) -> dict[str, Any]:
         """Return the receipt once it has the demanded confirmations; a reorg in between just starts anew."""

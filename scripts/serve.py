@@ -13,7 +13,9 @@ from wsgiref.types import WSGIApplication
 import click
 import waitress
 
+from chain.relay import EthereumRelay
 from fl.protocol.errors import PortInUse
+from fl.roles.requester import Requester
 from fl.roles.served import ModelReader
 from fl.roles.view import Keyring
 from fl.storage.files import write_atomic
@@ -22,11 +24,13 @@ from fl.training.compute import use_threads
 from scripts._exit import guarded
 from scripts._home import Home
 from scripts._options import home_option, name_option
-from scripts._wiring import OWNER_ONLY, now, open_ledger
+from scripts._wiring import OWNER_ONLY, ledger_settings, now, open_ledger
 from webui.app import create_app
 from webui.config import SiteConfig
 from webui.federation import FederationAudits, FederationPredictions
+from webui.federation_disclosures import Consulted, FederationDisclosures
 from webui.federation_records import FederationRecords
+from webui.request_facts import Scene
 from webui.services import Services
 from webui.store.accounts import AccountStore
 from webui.store.database import Database, upgrade_database
@@ -93,10 +97,14 @@ def open_services(home: Home, name: str) -> Services:
     ledger = open_ledger(home, member)
     keyring = Keyring(load_keys(member.folder, member.password))
     reader = ModelReader(ledger, home.vault, (ledger.account, keyring), now)
+    records = FederationRecords(ledger, reader.federation, keyring)
+    asking = Requester(ledger, home.vault, keyring)
+    consulted = Consulted(records, asking, EthereumRelay(ledger_settings(home)), home.vault, now)
     return Services(
         predictions=FederationPredictions(reader, home.vault),
         audits=FederationAudits(ledger, reader.federation, home.vault, home.audit_report),
-        records=FederationRecords(ledger, reader.federation, keyring),
+        records=records,
+        disclosures=FederationDisclosures(Scene(ledger, reader.federation), consulted),
         clock=now,
     )
 

@@ -17,6 +17,7 @@ from wtforms import (
     EmailField,
     PasswordField,
     RadioField,
+    SelectField,
     SelectMultipleField,
     StringField,
     SubmitField,
@@ -29,6 +30,7 @@ from fl.crypto.capsule import Readers
 from fl.protocol.names import Purpose
 from webui.consent import RECORD_PURPOSES, Choice
 from webui.record_body import MAX_NOTE_CHARS
+from webui.request_words import PURPOSES
 from webui.store.accounts import fold_email
 from webui.store.models import EMAIL_CHARS, NAME_CHARS
 from webui.store.passwords import MAX_CHARS, MIN_CHARS
@@ -123,6 +125,25 @@ class NoteForm(Form):
         filters=[lambda value: value.strip() if value else value],
     )
     submit = SubmitField("Seal and add this note")
+
+
+class FindForm(Form):
+    """A patient's address, or a record's number."""
+
+    text = StringField(
+        "E-mail address or record number", [InputRequired("Please give one of the two."), Length(max=EMAIL_CHARS)]
+    )
+    submit = SubmitField("Look up")
+
+
+class AskForm(Form):
+    """A request to the quorum for one record."""
+
+    number = StringField(validators=[InputRequired(), Length(max=EMAIL_CHARS)])
+    purpose = SelectField(
+        "What for", coerce=int, choices=[SelectChoice(int(p), PURPOSES[p][0]) for p in RECORD_PURPOSES]
+    )
+    submit = SubmitField("Ask the trustees")
 
 
 class ConsentForm(Form):

@@ -15,12 +15,14 @@ from flask import current_app
 from fl.protocol.errors import UnavailableError
 from webui.anchoring import Anchoring
 from webui.config import SiteConfig
+from webui.disclosing import Disclosing
 from webui.patient_records import PatientRecords
 from webui.record_services import CommitteeFacts
 from webui.services import Services
 from webui.store.accounts import AccountStore
 from webui.store.appointments import AppointmentStore
 from webui.store.database import Database
+from webui.store.disclosures import DisclosureStore
 from webui.store.leaves import LeafStore
 from webui.store.passwords import Passwords
 from webui.store.records import RecordStore
@@ -40,6 +42,8 @@ class Site:
     records: RecordStore
     charts: PatientRecords
     anchoring: Anchoring
+    requests: DisclosureStore
+    disclosing: Disclosing
     appointments: AppointmentStore
     throttle: Throttle
 
@@ -55,7 +59,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
     """Return the stores over one database, which must be at its newest revision."""
     database = Database(config.database_url)
     clock = services.clock
-    records = RecordStore(database, clock)
+    records, requests = RecordStore(database, clock), DisclosureStore(database, clock)
     return Site(
         config=config,
         services=services,
@@ -64,6 +68,8 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         records=records,
         charts=PatientRecords(records, services.records, clock),
         anchoring=Anchoring(LeafStore(database), services.records, clock),
+        requests=requests,
+        disclosing=Disclosing(requests, records, services.disclosures, clock),
         appointments=AppointmentStore(database, config.tz, config.limits.open_bookings, clock),
         throttle=Throttle(database, clock),
     )

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from fl.protocol.names import Purpose
-from webui.consent import purposes_in
 from webui.services import ServedModel
 
 UNSURE_FROM = 0.35
@@ -50,31 +48,6 @@ PROTECTIONS = {
     "sealed": (
         "Sealed",
         "The coordinator and the auditors could read each hospital's update; other hospitals could not.",
-    ),
-}
-PURPOSES = {
-    Purpose.TREATMENT: ("Treatment", "A doctor here or elsewhere treats you and needs this record."),
-    Purpose.SECOND_OPINION: ("Second opinion", "Another doctor is asked what this record shows."),
-    Purpose.EMERGENCY: ("Emergency", "You cannot be asked, and a doctor must know at once."),
-    Purpose.PATIENT_WISH: ("My own wish", "You yourself ask for your record."),
-    Purpose.RESEARCH: ("Research", "A study uses this record."),
-    Purpose.QUALITY: ("Quality control", "Somebody checks how good the model's answers are."),
-}
-CLOSED = {
-    "waiting": (
-        "wait",
-        "Sealed: waits for a quorum",
-        "This record is sealed to the trustees alone. No single person can open it, nor can this site; a quorum can.",
-    ),
-    "erased": (
-        "plain",
-        "Erased",
-        "The sealed file and all that could open it were deleted. The number left on the ledger says nothing.",
-    ),
-    "damaged": (
-        "bad",
-        "Cannot be shown",
-        "The sealed file is not the one that was stored. Please tell the hospital.",
     ),
 }
 
@@ -224,40 +197,3 @@ def grouped(raw: bytes) -> list[str]:
 def bars(raw: bytes) -> list[tuple[int, int]]:
     """Return a digest as a picture: for every byte its place and its height in 4..28."""
     return [(index * 5, 4 + byte * 24 // 255) for index, byte in enumerate(raw)]
-
-
-def purpose(value: int) -> Saying:
-    """Return what something is asked for."""
-    title, text = PURPOSES.get(Purpose(value), ("Release", ""))
-    return Saying("plain", title, text)
-
-
-def record_number(number: str | None) -> str:
-    """Return a record's number in groups of four."""
-    return "-".join((number or "")[start : start + 4] for start in range(0, len(number or ""), 4))
-
-
-def resealed(changed: int, kept: int) -> str:
-    """Return what a new choice did to records that exist."""
-    text = "Your choice is kept. It holds for all records to come"
-    if changed:
-        text += f"; {changed} {'record was' if changed == 1 else 'records were'} sealed anew by it"
-    if kept:
-        text += f"; {kept} could not be opened and stayed as they were"
-    return text + "."
-
-
-def closed(state: str) -> Saying:
-    """Return why a record is not shown."""
-    return Saying(*CLOSED[state])
-
-
-def allowed(mask: int | None) -> str:
-    """Return what a record may be opened for."""
-    names = [PURPOSES[one][0].lower() for one in PURPOSES if one in purposes_in(mask or 0)]
-    return listing(names) if names else "nothing"
-
-
-def any_byte(raw: bytes | None) -> bool:
-    """Return whether bytes are not all zero: whether a file is sealed to a threshold key."""
-    return any(raw or b"")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webui.pages import accounts, appointments, auditor, checks, consent, doctor, home
+from webui.pages import accounts, appointments, approvals, auditor, checks, consent, doctor, home, requests
 
 PAGES = (
     home.blueprint,
@@ -11,5 +11,7 @@ PAGES = (
     consent.blueprint,
     appointments.blueprint,
     doctor.blueprint,
+    requests.blueprint,
+    approvals.blueprint,
     auditor.blueprint,
 )

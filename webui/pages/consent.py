@@ -8,9 +8,9 @@ from flask.typing import ResponseReturnValue
 from webui.forms import ConsentForm
 from webui.login import member, only
 from webui.patient_records import choice_of
+from webui.request_words import resealed
 from webui.site import site
 from webui.store.models import SiteRole
-from webui.words import resealed
 
 blueprint = Blueprint("consent", __name__, url_prefix="/consent")
 

@@ -22,7 +22,7 @@ from webui.record_services import SealedRecord
 from webui.store.accounts import Member
 from webui.store.appointments import IN_FORCE
 from webui.store.database import Database
-from webui.store.models import Appointment, Leaf, PatientProfile, SiteRole, StoredRecord
+from webui.store.models import Account, Appointment, Leaf, PatientProfile, SiteRole, StoredRecord
 from webui.store.refusals import NotFound
 
 PAGE_ROWS = 20
@@ -72,7 +72,14 @@ class RecordStore:
         """Return the record, a note too, that people call by this number; hyphens and case do not count."""
         number = text.strip().replace("-", "").lower()
         with self._database.reading() as session:
-            return session.scalar(select(StoredRecord).where(StoredRecord.number == number))
+            return session.scalar(select(StoredRecord).options(WITH_FILE).where(StoredRecord.number == number))
+
+    def of_email(self, email: str) -> Sequence[StoredRecord]:
+        """Return the newest records of the patient with exactly this folded address, notes too; none is no error."""
+        patient = select(Account.id).where(Account.email == email).scalar_subquery()
+        with self._database.reading() as session:
+            query = select(StoredRecord).where(StoredRecord.patient_id == patient, StoredRecord.erased_at.is_(None))
+            return session.scalars(query.order_by(StoredRecord.id.desc()).limit(PAGE_ROWS)).all()
 
     def notes_on(self, row_id: int) -> Sequence[StoredRecord]:
         """Return the notes on a check, the oldest first; for readers who see the check."""
@@ -129,6 +136,12 @@ class RecordStore:
     def openable(self, patient_id: int) -> Sequence[StoredRecord]:
         """Return all records of a patient that the hospital can open by itself, notes among them."""
         return self._whole(StoredRecord.patient_id == patient_id)
+
+    def all_of(self, patient_id: int) -> Sequence[StoredRecord]:
+        """Return all records of a patient that were not erased, notes among them."""
+        with self._database.reading() as session:
+            query = select(StoredRecord).options(WITH_FILE).where(StoredRecord.patient_id == patient_id)
+            return session.scalars(query.where(StoredRecord.erased_at.is_(None))).all()
 
     def sealed_to_other_keys(self, key_id: bytes, limit: int) -> Sequence[StoredRecord]:
         """Return some records that the hospital can open and that are not sealed to the threshold key `key_id`."""
