@@ -31,7 +31,7 @@ from scripts._exit import guarded
 from scripts._home import Home
 from scripts._options import device_option
 from scripts._progress import Console
-from scripts._together import AUDITOR, COORDINATOR, Work, found_together, gather
+from scripts._together import AUDITOR, COORDINATOR, TRUSTEES, Work, found_together, gather, share_key
 from scripts._training import evaluator, trainer
 from scripts._wiring import audit_key, open_ledger
 from scripts.audit import Source, run_audit
@@ -112,7 +112,12 @@ def _run(demo_run: Demo, data: Path | None, given: dict[str, str | int | bool | 
     with console.stage("Starting the chain", demo_run.seconds):
         chain = stack.enter_context(DevChain(chain_settings(home, int(given["rpc_port"] or 0))))
     with console.stage("Founding the consortium", demo_run.seconds):
-        found_together(home, chain.url, demo_run.hospitals)
+        found_together(home, chain.url, demo_run.hospitals, TRUSTEES)
+    with console.stage("Sharing the key to patient records among three doctors", demo_run.seconds):
+        threshold = share_key(home, TRUSTEES, console.trouble)
+        console.say(
+            f"  {', '.join(TRUSTEES)} hold one share each; any {threshold} of them open a record, and nobody alone"
+        )
     recipe = _recipe(demo_run, dataset)
     federation = _federate(demo_run, recipe, largest)
     with console.stage("Auditing the whole history", demo_run.seconds):
