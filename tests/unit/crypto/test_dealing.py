@@ -20,7 +20,16 @@ from fl.crypto.dealing import (
     parcel,
     verify_dealing,
 )
-from fl.crypto.group import add, base_mult, encode_point, mult, multi_mult, random_scalar
+from fl.crypto.group import (
+    add,
+    base_mult,
+    decode_point,
+    decode_uncompressed,
+    encode_point,
+    mult,
+    multi_mult,
+    random_scalar,
+)
 from fl.crypto.keys import PrivateKey
 from fl.crypto.sealing import COMPLAINT_BYTES, SealedShares
 from fl.crypto.sharing import Commitments, Polynomial, Share, lagrange
@@ -39,6 +48,8 @@ from fl.protocol.errors import (
     ShareInvalid,
 )
 from fl.protocol.names import Address, CeremonyKind
+from tests.unit.crypto.reference import hpke_open, secret
+from tests.unit.crypto.threshold_reference import hash_to_scalar
 from tests.unit.crypto.threshold_scene import (
     Made,
     account,
@@ -269,13 +280,13 @@ def test_a_wrong_share_puts_the_dealer_out(setting: Setting) -> None:
 
 def test_a_share_that_is_no_scalar_puts_the_dealer_out(setting: Setting) -> None:
     target = sent(setting, deal(setting, ONE))
-    secret = random_scalar()
-    enc = encode_uncompressed(base_mult(secret))
+    ephemeral = random_scalar()
+    enc = encode_uncompressed(base_mult(ephemeral))
     key, nonce = sealing._schedule(
-        mult(secret, target.key).x.to_bytes(32, "big"), enc + encode_uncompressed(target.key), target.info
+        mult(ephemeral, target.key).x.to_bytes(32, "big"), enc + encode_uncompressed(target.key), target.info
     )
     body = AESGCM(key).encrypt(nonce, ORDER.to_bytes(32, "big"), None)
-    target = replace(target, sealed=enc + knowledge.prove(secret, b"", target.info) + body)
+    target = replace(target, sealed=enc + knowledge.prove(ephemeral, b"", target.info) + body)
     with pytest.raises(InvalidScalar):
         sealing.unseal(target, secret_of(THREE))
     sealing.uphold(sealing.complain(target, secret_of(THREE)), target)
@@ -341,12 +352,12 @@ def test_a_bundle_is_strict(setting: Setting) -> None:
 
 
 def test_knowledge_is_proved_for_one_message_tag_and_point() -> None:
-    secret = random_scalar()
-    proof = knowledge.prove(secret, b"message", b"tag")
-    known: Point = base_mult(secret)
+    own = random_scalar()
+    proof = knowledge.prove(own, b"message", b"tag")
+    known: Point = base_mult(own)
     knowledge.verify(proof, known, b"message", b"tag")
     wrong: list[tuple[bytes, Point, bytes, bytes]] = [
-        (proof, base_mult(secret + 1), b"message", b"tag"),
+        (proof, base_mult(own + 1), b"message", b"tag"),
         (proof, known, b"other", b"tag"),
         (proof, known, b"message", b"other"),
         (proof, Point(0, 0), b"message", b"tag"),
@@ -356,3 +367,32 @@ def test_knowledge_is_proved_for_one_message_tag_and_point() -> None:
     for given, point, message, tag in wrong:
         with pytest.raises(ProofInvalid):
             knowledge.verify(given, point, message, tag)
+
+
+# --- The layouts, once more by hand --------------------------------------------------------------------------------
+
+
+def proves(proof: bytes, known: bytes, message: bytes, tag: bytes) -> bool:
+    """Check z·G = R + c·A with the second implementation's hash."""
+    challenge = hash_to_scalar(message + known + proof[:33], tag)
+    right = add(decode_point(proof[:33]), mult(challenge, decode_point(known)))
+    return base_mult(int.from_bytes(proof[33:], "big")) == right
+
+
+@pytest.mark.parametrize("kind", [CeremonyKind.GENERATE, CeremonyKind.REFRESH, CeremonyKind.RESHARE])
+def test_a_dealing_is_laid_out_as_the_specification_says(kind: CeremonyKind) -> None:
+    old = generated(3, 2)
+    setting = setting_of(kind, 2, (1, 2, 3), old)
+    dealing = deal(setting, ONE, old.shares[ONE])
+    tag = b"BAFL/1/dkg" + setting.context
+    assert proves(dealing.proof, dealing.commitments[:33], bytes(12) + ONE, tag)
+    assert dealing.bundle[:2] == b"\x00\x03"
+    points = [decode_point(dealing.commitments[at : at + 33]) for at in range(0, len(dealing.commitments), 33)]
+    for index, who in enumerate((ONE, TWO, THREE), start=1):
+        sealed = dealing.bundle[2 + 178 * (index - 1) : 2 + 178 * index]
+        info = b"BAFL/1/dkgshare" + setting.context + ONE + who
+        enc = encode_point(decode_uncompressed(sealed[:65]))
+        assert proves(sealed[65:130], enc, b"", info)
+        share = int.from_bytes(hpke_open(secret(secret_of(who)), info, sealed[:65] + sealed[130:]), "big")
+        powers = [index**power for power in range(2)][-len(points) :]
+        assert base_mult(share) == multi_mult(powers, points)
