@@ -10,7 +10,6 @@ from pathlib import Path
 
 import click
 
-from chain.devchain import DevChain
 from fl.protocol.codec import parse_document
 from fl.protocol.config import RoundConfig
 from fl.protocol.federation import Federation
@@ -27,6 +26,7 @@ from fl.training.recipe import Recipe
 from fl.training.sources import load_source
 from fl.training.synthetic import draw_dataset
 from scripts import _report
+from scripts._chain_process import ChainProcess
 from scripts._exit import guarded
 from scripts._home import Home
 from scripts._options import device_option
@@ -35,7 +35,6 @@ from scripts._together import AUDITOR, COORDINATOR, TRUSTEES, Work, found_togeth
 from scripts._training import evaluator, trainer
 from scripts._wiring import audit_key, open_ledger
 from scripts.audit import Source, run_audit
-from scripts.chain import chain_settings
 from scripts.consortium import check_unfounded
 from scripts.coordinator import CLIP, L2_BOUND, fewest, first_model, protection_of
 from scripts.data import HOLDOUT, parts_of
@@ -110,7 +109,7 @@ def _run(demo_run: Demo, data: Path | None, given: dict[str, str | int | bool | 
         dataset = load_source(data) if data else draw_dataset(SYNTHETIC_PLAN, demo_run.seed)
         largest = _divide(demo_run, dataset, int(given["hospitals"] or 3))
     with console.stage("Starting the chain", demo_run.seconds):
-        chain = stack.enter_context(DevChain(chain_settings(home, int(given["rpc_port"] or 0))))
+        chain = stack.enter_context(ChainProcess(home, int(given["rpc_port"] or 0)))
     with console.stage("Founding the consortium", demo_run.seconds):
         found_together(home, chain.url, demo_run.hospitals, TRUSTEES)
     with console.stage("Sharing the key to patient records among three doctors", demo_run.seconds):

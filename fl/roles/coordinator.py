@@ -71,7 +71,7 @@ class Coordinator:
 
     def step(self) -> bool:
         """Do the next thing the ledger asks of the coordinator; False when there is none."""
-        federation = self.view.refresh()
+        federation = self.view.current()
         current = federation.active_round
         if not federation.openings:
             return self._open_federation(federation)
@@ -91,7 +91,7 @@ class Coordinator:
             case Phase.FROZEN | Phase.UNMASK:
                 return self._propose(federation, current)
             case Phase.ADVERTISE | Phase.SHARE | Phase.COMPLAIN | Phase.AGREE:
-                return self._set_up.step(current)
+                return self._set_up.step(current) or self._reader.masked_sum.step(current)
             case _:
                 return self._finalise(current)
 
@@ -180,7 +180,9 @@ class Coordinator:
         """Verify, open and sum the updates; seal and propose the new model. A masked sum waits for enough answers."""
         if current.masked and len(current.revealed) < current.terms.threshold:
             late = self._ports.now() > current.step_deadline
-            return late and self._abort(current, f"RoundStalled: {len(current.revealed)} hospitals revealed shares")
+            if late:
+                return self._abort(current, f"RoundStalled: {len(current.revealed)} hospitals revealed shares")
+            return self._reader.masked_sum.step(current)
         manifest = read_manifest(federation.opening, self._ports.vault)
         config = read_config(current, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)

@@ -40,7 +40,7 @@ class Hospital:
         Raises:
             HemaledgerError: the round's files or records are not what they should be; nothing was sent.
         """
-        federation = self.view.refresh()
+        federation = self.view.current()
         self._masked.erase_ended(federation)
         current = federation.rounds[-1] if federation.rounds else None
         if current is None or self._account not in current.roster:
