@@ -713,6 +713,15 @@ class DealingMismatch(TamperedError):
 
 
 @dataclass(eq=False)
+class DealingInvalid(TamperedError):
+    """A dealer's commitments or the proof beside them are wrong, as everybody can see."""
+
+    dealer: bytes
+    why: str
+    sentence = "The dealing of {dealer} cannot be used: {why}."
+
+
+@dataclass(eq=False)
 class CommitteeMismatch(TamperedError):
     """A ceremony that must keep a key would change it."""
 
