@@ -8,10 +8,11 @@ Not here: reading settings, building services, serving (scripts/).
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
-from hashlib import sha256
+from functools import cache, partial
+from hashlib import sha256, sha384
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,7 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
     ):
         app.jinja_env.globals[other.__name__] = other
     app.jinja_env.globals["asset"] = _assets(app)
+    app.jinja_env.globals["integrity"] = partial(_integrity, Path(app.static_folder or ""))
     app.context_processor(lambda: {"visitor": visitor(), "config_of_site": config})
 
 
@@ -114,3 +116,9 @@ def _assets(app: Flask) -> Callable[[str], str]:
         return url_for("static", filename=filename, v=versions[filename])
 
     return asset
+
+
+@cache
+def _integrity(root: Path, filename: str) -> str:
+    """Return what a browser compares a script with before it runs it (Subresource Integrity)."""
+    return "sha384-" + b64encode(sha384((root / filename).read_bytes()).digest()).decode()

@@ -1,7 +1,7 @@
 """From errors to pages: the one place.
 
-Invariant: every error becomes a page with the status of its family and a sentence for people, never a traceback; a
-TamperedError is also an alarm in the log.
+Invariant: every error becomes a page (JSON where a script asked) with the status of its family and a sentence for
+people, never a traceback; a TamperedError is also an alarm in the log.
 
 Source: HOUSE.md, errors.
 Not here: the sentences (fl/protocol/errors.py, store/refusals.py).
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import Flask, current_app, make_response, render_template
+from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
@@ -137,7 +137,11 @@ def _bug(error: Exception) -> ResponseReturnValue:
 
 
 def _answer(page: ErrorPage) -> ResponseReturnValue:
-    response = make_response(render_template("error.html", page=page), page.status)
+    if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
+        body: str | Response = jsonify(error=page.title, message=page.sentence)  # a script of ours asked
+    else:
+        body = render_template("error.html", page=page)
+    response = make_response(body, page.status)
     if page.status in {429, 503}:
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response

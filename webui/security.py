@@ -30,8 +30,18 @@ POLICY = {
     "frame-ancestors": "'none'",
     "base-uri": "'none'",
 }
+CALCULATION = {"worker-src": "'self'", "connect-src": "'self'"}
+"""What the page of an approval needs beside: a thread for its secrets, and to send what that thread sealed.
+The thread's own file comes with the policy of every other file, which lets it connect to nothing."""
+
+
+def policy_text(policy: dict[str, str]) -> str:
+    """Return a policy as its header has it."""
+    return "; ".join(f"{name} {sources}" for name, sources in policy.items())
+
+
 HEADERS = {
-    "Content-Security-Policy": "; ".join(f"{name} {sources}" for name, sources in POLICY.items()),
+    "Content-Security-Policy": policy_text(POLICY),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
@@ -45,6 +55,12 @@ def init_security(app: Flask) -> None:
     """Set size limits before anything reads a form, and headers after everything else."""
     app.before_request(_limit_request)
     app.after_request(_add_headers)
+
+
+def allow_calculation(response: Response) -> Response:
+    """Let this one page start a thread of the site's own script and call the site (templates/_approval.html)."""
+    response.headers["Content-Security-Policy"] = policy_text(POLICY | CALCULATION)
+    return response
 
 
 def _limit_request() -> None:

@@ -8,7 +8,7 @@ import click
 
 QUICK = ("rounds", "prediction")
 """Minutes in all; the others take longer and are run by name."""
-ALL = (*QUICK, "epoch", "masking", "training", "protections", "threshold")
+ALL = (*QUICK, "browser", "epoch", "masking", "training", "protections", "threshold")
 
 
 @click.command()

@@ -1,0 +1,118 @@
+/**
+ * What a trustee needs of an envelope in order to answer: its core, what is sealed to the threshold key, its policy.
+ *
+ * Invariant: `checkCapsule` returns a ciphertext only after everything that needs no ledger was checked.
+ *
+ * Layout:
+ *     capsule = core[138] ‖ key_id[16] ‖ u[33] ‖ ū[33] ‖ π[64] ‖ length u32 ‖ policy[length]
+ *     policy  = record id[16] ‖ readers u8 ‖ consent u16                 of a RECORD; empty of a MODEL
+ *
+ * Source: PROTOCOL.md 9 (Encapsulation; Requests); fl/crypto/capsule.py, in the same order.
+ * Not here: what the ledger says of requester, sender and committee (trustee.js).
+ */
+
+import { equal, Reader, Writer } from "./encoding.js";
+import { CORE_BYTES, KIND, parseHeader, SUITE_P256 } from "./envelope.js";
+import { Refused } from "./errors.js";
+import {
+  CIPHERTEXT_BYTES, KEY_ID_BYTES, labelOf, parseCiphertext, thresholdKeyId, verifyCiphertext,
+} from "./threshold.js";
+
+export const KEY_USE = Object.freeze({ RECORDS: 1, MODEL: 2 });
+export const RELEASE = 7;
+const KIND_OF_USE = { [KEY_USE.RECORDS]: KIND.RECORD, [KEY_USE.MODEL]: KIND.MODEL };
+const RECORD_ID_BYTES = 16;
+const POLICY_BYTES = RECORD_ID_BYTES + 3;
+const MOST_READERS = 2;
+const ALL_CONSENT = 2 ** (RELEASE - 1) - 1;
+
+/**
+ * A parsed capsule; `policy` is null for a model.
+ * @typedef {{core: Uint8Array, header: ReturnType<typeof parseHeader>, keyId: Uint8Array,
+ *   ciphertext: import("./threshold.js").Ciphertext, policy: {bytes: Uint8Array, consent: number} | null}} Capsule
+ */
+
+/**
+ * Parse a capsule strictly.
+ * @param {Uint8Array} bytes
+ * @returns {Capsule}
+ * @throws {Refused} EncodingError: another layout or kind. InvalidPoint: u or ū is no point.
+ */
+export function parseCapsule(bytes) {
+  const reader = new Reader(bytes, "capsule");
+  const core = reader.raw(CORE_BYTES);
+  const keyId = reader.raw(KEY_ID_BYTES);
+  const ciphertext = parseCiphertext(reader.raw(CIPHERTEXT_BYTES));
+  const policy = reader.raw(reader.u32());
+  reader.end();
+  const header = parseHeader(core);
+  return { core, header, keyId, ciphertext, policy: policyOf(header, policy) };
+}
+
+/**
+ * Return the ciphertext that a request asks to open.
+ * @param {Capsule} capsule
+ * @param {import("./threshold.js").Asked} asked
+ * @param {object} key Y, a point.
+ * @throws {Refused} CiphertextInvalid: kind, label, key, context or proof. PolicyNotApproved: purpose, or consent.
+ */
+export function checkCapsule(capsule, asked, key) {
+  const { header, policy } = capsule;
+  const keyId = thresholdKeyId(key);
+  for (const [what, right] of [
+    ["its kind is not what this key opens", KIND_OF_USE[asked.use] === header.kind],
+    ["its suite or flags are unknown", header.suite === SUITE_P256 && header.flags === 0],
+    ["its label is not the one asked for", equal(labelOf(capsule.core), asked.label)],
+    ["it is sealed to another key", equal(capsule.keyId, keyId)],
+    ["its context does not follow from its policy or round", inContext(capsule, asked, keyId)],
+  ]) {
+    if (!right) {
+      throw new Refused("CiphertextInvalid", { what });
+    }
+  }
+  if ((asked.purpose === RELEASE) !== (asked.use === KEY_USE.MODEL)) {
+    throw new Refused("PolicyNotApproved", { what: "purpose" });
+  }
+  if (policy !== null && !allows(policy, asked.purpose)) {
+    throw new Refused("PolicyNotApproved", { what: "consent" });
+  }
+  verifyCiphertext(capsule.ciphertext, asked.label);
+  return capsule.ciphertext;
+}
+
+const allows = (policy, purpose) => purpose >= 1 && purpose <= RELEASE && ((policy.consent >> (purpose - 1)) & 1) === 1;
+
+function inContext({ header, policy }, asked, keyId) {
+  if (policy === null) {
+    return equal(header.context, asked.modelContext);
+  }
+  const context = new Writer("rec").raw(policy.bytes, POLICY_BYTES).raw(keyId, KEY_ID_BYTES).digest();
+  return header.round === 0n && header.seq === 0 && equal(header.context, context);
+}
+
+/** Return the policy that a header of this kind asks for. */
+function policyOf(header, bytes) {
+  if (header.kind === KIND.RECORD) {
+    return parsePolicy(bytes);
+  }
+  if (header.kind !== KIND.MODEL || bytes.length > 0) {
+    throw new Refused("EncodingError", { what: "capsule", why: "it is of no kind that is sealed to a threshold key" });
+  }
+  return null;
+}
+
+function parsePolicy(bytes) {
+  const refuse = (why) => { throw new Refused("EncodingError", { what: "policy of a record", why }); };
+  const reader = new Reader(bytes, "policy of a record");
+  reader.raw(RECORD_ID_BYTES);
+  const readers = reader.u8();
+  const consent = reader.u16();
+  reader.end();
+  if (readers < 1 || readers > MOST_READERS) {
+    refuse(`it has the readers ${readers}`);
+  }
+  if (consent > ALL_CONSENT) {
+    refuse("it consents to a purpose that records do not have");
+  }
+  return { bytes, consent };
+}

@@ -1,0 +1,144 @@
+/**
+ * Lockboxes: the file with a trustee's share, and the kit with which a browser approves, each under a password.
+ *
+ * Invariant: a file never decides how cheap guessing its password is, nor how much memory opening it takes: parameters of
+ * the key derivation outside the bounds below are refused before any of it is computed.
+ *
+ * Source: PROTOCOL.md 9, At rest; RFC 9106; fl/crypto/lockbox.py.
+ * Not here: making one; whose share the page asks for (trustee.js).
+ */
+
+import { argon2id } from "@noble/hashes/argon2.js";
+
+import { equal, fromHex, writeDocument } from "./encoding.js";
+import { Refused } from "./errors.js";
+import { parseKey, SCALAR_BYTES } from "./group.js";
+
+const FORMAT = "hemaledger-lockbox-1";
+/** Bytes; a larger file is refused unread. */
+export const LOCKBOX_CAP = 4096;
+const TAG_BYTES = 16;
+const KEY_BYTES = 32;
+const LOWEST = { memory_kib: 65536, passes: 3, lanes: 4 };
+const HIGHEST = { memory_kib: 1 << 20, passes: 16, lanes: 16 };
+const MOST_USE = 3;
+const SEAT = { account: 20, use: "integer", epoch: "integer", index: "integer" };
+/** Fields of `public` by kind: how many bytes of hex, or an integer. */
+const PUBLIC = {
+  share: SEAT,
+  kit: { ...SEAT, chain_id: "integer", authority: 20, consortium: 32 },
+};
+const FIELDS = ["format", "kind", "kdf", "public", "nonce", "sealed"];
+const KDF_FIELDS = ["name", "memory_kib", "passes", "lanes", "salt"];
+
+const refuse = (why) => { throw new Refused("KeystoreUnreadable", { why }); };
+
+/**
+ * A parsed file: `public` as in the file, and what a password opens.
+ * @typedef {{kind: "share" | "kit", public: Record<string, string | number>, cost: typeof LOWEST, salt: Uint8Array,
+ *   nonce: Uint8Array, sealed: Uint8Array, aad: Uint8Array}} Lockbox
+ */
+
+/**
+ * Parse a lockbox strictly.
+ * @param {Uint8Array} file
+ * @returns {Lockbox}
+ * @throws {Refused} KeystoreUnreadable: no lockbox, or its key derivation is out of bounds.
+ */
+export function parseLockbox(file) {
+  if (file.length > LOCKBOX_CAP) {
+    refuse(`it has more than ${LOCKBOX_CAP} bytes`);
+  }
+  let box;
+  try {
+    const value = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(file));
+    if (!equal(writeDocument(value), file)) {
+      refuse("it is not in canonical form");
+    }
+    box = takeApart(value);
+  } catch (error) {
+    refuse(`it is no lockbox (${error instanceof Refused ? error.facts.why : "it is not JSON"})`);
+  }
+  const names = Object.keys(LOWEST);
+  if (!names.every((name) => LOWEST[name] <= box.cost[name] && box.cost[name] <= HIGHEST[name])) {
+    refuse("its key derivation is weaker or more costly than this version allows");
+  }
+  return box;
+}
+
+/**
+ * Return what is inside; a wrong password and a changed file look alike.
+ * @param {Lockbox} box
+ * @param {string} password
+ * @returns {Promise<{share: bigint, accountKey: Uint8Array}>} `accountKey` has 32 bytes, none in a lone share.
+ * @throws {Refused} KeystoreUnreadable
+ */
+export async function unlock(box, password) {
+  const { memory_kib: m, passes: t, lanes: p } = box.cost;
+  const key = argon2id(new TextEncoder().encode(password), box.salt, { m, t, p, dkLen: KEY_BYTES });
+  let payload;
+  try {
+    const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["decrypt"]);
+    const options = { name: "AES-GCM", iv: box.nonce, additionalData: box.aad };
+    payload = new Uint8Array(await crypto.subtle.decrypt(options, imported, box.sealed));
+    return { share: parseKey(payload.subarray(0, SCALAR_BYTES)), accountKey: payload.slice(SCALAR_BYTES) };
+  } catch {
+    return refuse("the password is wrong or the file is damaged");
+  } finally {
+    key.fill(0);
+    payload?.fill(0);
+  }
+}
+
+function takeApart(value) {
+  only(value, FIELDS);
+  only(value.kdf, KDF_FIELDS);
+  if (value.format !== FORMAT || value.kdf.name !== "argon2id") {
+    refuse("its format is unknown");
+  }
+  const { kind } = value;
+  if (!Object.hasOwn(PUBLIC, kind)) {
+    refuse("its kind is unknown");
+  }
+  checkPublic(value.public, PUBLIC[kind]);
+  const { nonce, sealed, ...bound } = value;
+  const cost = Object.fromEntries(Object.keys(LOWEST).map((name) => [name, integer(value.kdf[name], name)]));
+  return {
+    kind,
+    public: Object.freeze({ ...value.public }),
+    cost,
+    salt: fromHex(value.kdf.salt, "salt", 16),
+    nonce: fromHex(nonce, "nonce", 12),
+    sealed: fromHex(sealed, "sealed", SCALAR_BYTES * (kind === "kit" ? 2 : 1) + TAG_BYTES),
+    aad: writeDocument(bound),
+  };
+}
+
+function checkPublic(fields, forms) {
+  only(fields, Object.keys(forms));
+  for (const [name, form] of Object.entries(forms)) {
+    if (form === "integer") {
+      integer(fields[name], name);
+    } else {
+      fromHex(fields[name], name, form);
+    }
+  }
+  if (fields.use < 1 || fields.use > MOST_USE) {
+    refuse(`it is of the unknown use ${fields.use}`);
+  }
+}
+
+/** Refuse unless `value` is an object with exactly these fields. */
+function only(value, names) {
+  const found = typeof value === "object" && value !== null ? Object.keys(value) : [];
+  if (found.length !== names.length || !names.every((name) => found.includes(name))) {
+    refuse(`it has not exactly the fields ${names.join(", ")}`);
+  }
+}
+
+function integer(value, name) {
+  if (!Number.isSafeInteger(value)) {
+    refuse(`${name} is not an integer`);
+  }
+  return value;
+}

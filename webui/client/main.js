@@ -1,0 +1,29 @@
+/**
+ * The one file that a browser loads, as the page's script and as the worker's.
+ *
+ * Its exports are `hemaledger` in the page and the worker; they hold no secret, and tests run the vectors with them.
+ */
+
+import { control } from "./approve.js";
+import { serve } from "./worker.js";
+
+export * as capsules from "./capsule.js";
+export * as dleq from "./dleq.js";
+export * as encoding from "./encoding.js";
+export * as envelopes from "./envelope.js";
+export * as group from "./group.js";
+export * as hpke from "./hpke.js";
+export * as lockboxes from "./lockbox.js";
+export * as threshold from "./threshold.js";
+export * as transactions from "./transaction.js";
+export * as trustee from "./trustee.js";
+
+if (typeof WorkerGlobalScope !== "undefined") {
+  serve(globalThis);
+} else if (typeof document !== "undefined") {
+  const form = document.querySelector("form[data-approval]");
+  const block = document.getElementById("approval");
+  if (form !== null && block !== null) {
+    control(form, JSON.parse(block.textContent), document.currentScript.src);
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * Signed transactions to the key authority: an approval or a refusal of a request.
+ *
+ * Invariant: a transaction carries no value and goes to the contract it is given; nothing else can be signed here.
+ *
+ * Source: EIP-2718, EIP-1559 (type 2), EIP-2 (low s); RFC 6979 (nonces); contracts/IRequests.sol.
+ * Not here: sending it, which the site does.
+ */
+
+import { secp256k1 } from "@noble/curves/secp256k1.js";
+import { keccak_256 as keccak } from "@noble/hashes/sha3.js";
+
+import { ascii, concat, integerBytes, toInteger, Writer } from "./encoding.js";
+import { Refused } from "./errors.js";
+
+const TYPE = 2;
+const SELECTOR_BYTES = 4;
+const ACCOUNT_BYTES = 20;
+const NO_BYTES = new Uint8Array();
+const SINGLE_BYTE = 0x80;
+const LIST = 0xc0;
+const LONGEST_SHORT = 55;
+
+/**
+ * Where a transaction goes and what it may cost; everything but `to` is a bigint.
+ * @typedef {{chainId: bigint, to: Uint8Array, nonce: bigint, gas: bigint, maxFee: bigint, maxPriorityFee: bigint}} Terms
+ */
+
+/** Return the call data of approveDecryption(request, digest). */
+export const approval = (request, digest) => (
+  call("approveDecryption(uint64,bytes32)", word(request), new Writer().raw(digest, 32).bytes())
+);
+
+/** Return the call data of refuseDecryption(request, reason). */
+export const refusal = (request, reason) => call("refuseDecryption(uint64,uint8)", word(request), word(reason));
+
+/** Return the account of a secp256k1 key, 20 bytes; InvalidScalar when it is no key. */
+export function accountOf(key) {
+  if (!secp256k1.utils.isValidSecretKey(key)) {
+    throw new Refused("InvalidScalar", { why: "the account's key is none" });
+  }
+  return keccak(secp256k1.getPublicKey(key, false).subarray(1)).slice(-ACCOUNT_BYTES);
+}
+
+/**
+ * Return the raw signed transaction; the same arguments give the same bytes.
+ * @param {Uint8Array} key The account's key, 32 bytes.
+ * @param {Terms} terms
+ * @param {Uint8Array} data Call data.
+ */
+export function sign(key, terms, data) {
+  const to = new Writer().raw(terms.to, ACCOUNT_BYTES).bytes();
+  const fields = [
+    ...[terms.chainId, terms.nonce, terms.maxPriorityFee, terms.maxFee, terms.gas].map(shortest),
+    to, NO_BYTES, data, [],
+  ];
+  const digest = keccak(typed(fields));
+  const signature = secp256k1.sign(digest, key, { prehash: false, lowS: true, format: "recovered" });
+  const numbers = [signature.subarray(0, 1), signature.subarray(1, 33), signature.subarray(33)];
+  return typed([...fields, ...numbers.map((each) => shortest(toInteger(each)))]);
+}
+
+const typed = (fields) => concat(Uint8Array.of(TYPE), rlp(fields));
+
+const call = (signature, ...words) => concat(keccak(ascii(signature)).slice(0, SELECTOR_BYTES), ...words);
+
+const word = (value) => integerBytes(value, 32);
+
+/** Return an unsigned integer in as few bytes as it needs; none for 0. */
+function shortest(value) {
+  return value === 0n ? NO_BYTES : integerBytes(value, Math.ceil(value.toString(16).length / 2));
+}
+
+/** Recursive Length Prefix (Ethereum's yellow paper, appendix B). */
+function rlp(item) {
+  if (Array.isArray(item)) {
+    const body = concat(...item.map(rlp));
+    return concat(lengthPrefix(body.length, LIST), body);
+  }
+  return item.length === 1 && item[0] < SINGLE_BYTE ? item : concat(lengthPrefix(item.length, SINGLE_BYTE), item);
+}
+
+function lengthPrefix(length, offset) {
+  if (length <= LONGEST_SHORT) {
+    return Uint8Array.of(offset + length);
+  }
+  const bytes = shortest(BigInt(length));
+  return concat(Uint8Array.of(offset + LONGEST_SHORT + bytes.length), bytes);
+}

@@ -1,0 +1,220 @@
+/**
+ * A trustee's answer to one request: everything that is checked, in its order, and what is made.
+ *
+ * Invariant: the kit is not opened before the request was checked; its share is used once and forgotten.
+ *
+ * Order: the page's facts parse; the fee; deadline and expiry; digest of the capsule; its place and members; key, label, context,
+ * policy, proof (capsule.js); the kit is of this chain and seat; the password; the kit's account and public share.
+ *
+ * Source: PROTOCOL.md 9 (Requests).
+ * Not here: the page (approve.js). The facts come from the site, which read them from the ledger: a browser sees no ledger.
+ */
+
+import { checkCapsule, KEY_USE, parseCapsule } from "./capsule.js";
+import { equal, fromHex, sha256, toHex } from "./encoding.js";
+import { KIND, memberKeyId, seal } from "./envelope.js";
+import { Refused } from "./errors.js";
+import { decodePoint, GENERATOR, mult, UNCOMPRESSED_BYTES } from "./group.js";
+import { parseLockbox, unlock } from "./lockbox.js";
+import { decryptPartially, partialContext, verifyPartial } from "./threshold.js";
+import { accountOf, approval, refusal, sign } from "./transaction.js";
+
+const MOST_FEE = 10n ** 17n; // wei: a tenth of the chain's coin, far above what an answer costs
+const REASONS = [1, 2, 3, 4, 5];
+const DECIMAL = /^(?:0|[1-9][0-9]{0,77})$/;
+
+/**
+ * Return the facts of the page's JSON block as values (the contract stands in approve.js).
+ * @param {Record<string, any>} given
+ * @throws {Refused} EncodingError: a field is missing or has another form. InvalidPoint: a key is no point.
+ */
+export function parseFacts(given) {
+  const hex = (name, length) => fromHex(withoutPrefix(given[name]), name, length);
+  const whole = (name) => wholeNumber(given[name], name);
+  const small = (name) => Number(whole(name));
+  const { fees } = given;
+  return Object.freeze({
+    asked: Object.freeze({
+      label: hex("label", 32), number: whole("request"), use: small("key_use"), epoch: small("epoch"),
+      purpose: small("purpose"), modelContext: hex("model_context"),
+    }),
+    capsule: hex("capsule"),
+    capsuleDigest: hex("capsule_digest", 32),
+    requester: hex("requester", 20),
+    members: list(given, "members").map((each) => toHex(fromHex(withoutPrefix(each), "members", 20))),
+    deadline: small("deadline"),
+    expiresAt: small("expires_at"),
+    index: small("index"),
+    publicShare: decodePoint(hex("public_share")),
+    key: decodePoint(hex("threshold_key")),
+    chainId: whole("chain_id"),
+    authority: hex("authority", 20),
+    consortium: hex("consortium", 32),
+    trustee: hex("trustee", 20),
+    trusteeKeyEpoch: small("trustee_key_epoch"),
+    readers: list(given, "recipients").map(parseRecipient),
+    nonce: whole("nonce"),
+    gas: wholeNumber(fees?.gas, "gas"),
+    maxFee: wholeNumber(fees?.max_fee_per_gas, "max_fee_per_gas"),
+    maxPriorityFee: wholeNumber(fees?.max_priority_fee_per_gas, "max_priority_fee_per_gas"),
+  });
+}
+
+/**
+ * Return the ciphertext of a request after all that needs no share was checked.
+ * @param {ReturnType<typeof parseFacts>} facts
+ * @param {number} now Seconds since 1970.
+ * @throws {Refused} Every name of the protocol that forbids an approval.
+ */
+export function checkRequest(facts, now) {
+  const { asked, capsule: file, key } = facts;
+  if (now > facts.deadline) {
+    throw new Refused("DeadlinePassed");
+  }
+  if (now > facts.expiresAt) {
+    throw new Refused("KeyExpired");
+  }
+  if (!equal(sha256(file), facts.capsuleDigest)) {
+    throw new Refused("HashMismatch");
+  }
+  const capsule = parseCapsule(file);
+  const { header } = capsule;
+  if (!equal(header.consortium, facts.consortium) || header.chainId !== facts.chainId) {
+    throw new Refused("CiphertextInvalid", { what: "it is of another consortium" });
+  }
+  for (const account of [header.sender, facts.requester].map(toHex)) {
+    if (!facts.members.includes(account)) {
+      throw new Refused("RevokedSender", { account });
+    }
+  }
+  if (asked.use === KEY_USE.RECORDS && facts.readers.length !== 1) {
+    throw new Refused("PolicyNotApproved", { what: "a record is opened for the one who asks alone" });
+  }
+  return checkCapsule(capsule, asked, key);
+}
+
+/**
+ * Return what the site records: the sealed partial decryption, and the signed approval of its digest.
+ * @param {ReturnType<typeof parseFacts>} facts
+ * @param {{kit: Uint8Array, password: string, now: number, say?: (step: string) => void}} given `now`: seconds since 1970.
+ * @returns {Promise<{envelope: Uint8Array, transaction: Uint8Array}>}
+ */
+export async function approve(facts, { kit, password, now, say = () => {} }) {
+  say("checking");
+  const agreed = terms(facts);
+  const ciphertext = checkRequest(facts, now);
+  say("opening");
+  const secrets = await openKit(facts, kit, password);
+  say("computing");
+  try {
+    if (!mult(secrets.share, GENERATOR).equals(facts.publicShare)) {
+      throw new Refused("PartialInvalid");
+    }
+    const envelope = await answer(facts, ciphertext, secrets.share);
+    const data = approval(facts.asked.number, sha256(envelope));
+    return { envelope, transaction: sign(secrets.accountKey, agreed, data) };
+  } finally {
+    secrets.accountKey.fill(0);
+  }
+}
+
+/**
+ * Return the signed refusal of a request; nothing is decrypted, and the request need not be sound.
+ * @param {ReturnType<typeof parseFacts>} facts
+ * @param {number} reason 1 to 5 (PROTOCOL.md 9, Requests).
+ * @param {{kit: Uint8Array, password: string, say?: (step: string) => void}} given
+ * @returns {Promise<{envelope: null, transaction: Uint8Array}>}
+ */
+export async function refuse(facts, reason, { kit, password, say = () => {} }) {
+  if (!REASONS.includes(reason)) {
+    throw new Refused("EncodingError", { what: "reason", why: "it is none of 1 to 5" });
+  }
+  const agreed = terms(facts);
+  say("opening");
+  const { accountKey } = await openKit(facts, kit, password);
+  try {
+    return { envelope: null, transaction: sign(accountKey, agreed, refusal(facts.asked.number, reason)) };
+  } finally {
+    accountKey.fill(0);
+  }
+}
+
+/**
+ * Return the sealed partial decryption of a ciphertext that was checked.
+ * @param {ReturnType<typeof parseFacts>} facts
+ * @param {import("./threshold.js").Ciphertext} ciphertext
+ * @param {bigint} share
+ */
+export async function answer(facts, ciphertext, share) {
+  const { asked, index, publicShare } = facts;
+  const partial = decryptPartially(share, index, asked, ciphertext);
+  verifyPartial(partial, publicShare, index, asked, ciphertext);
+  const core = {
+    kind: KIND.PARTIAL, consortium: facts.consortium, chainId: facts.chainId, contract: facts.authority,
+    sender: facts.trustee, round: asked.number, epoch: facts.trusteeKeyEpoch, seq: 0,
+    context: partialContext(asked, index),
+  };
+  return seal(core, facts.readers, partial);
+}
+
+/** Open the kit after comparing its public part with the page; its account key is that of the trustee. */
+async function openKit(facts, kit, password) {
+  const box = parseLockbox(kit);
+  if (box.kind !== "kit") {
+    throw new Refused("KeystoreUnreadable", { why: "it is a share, not an approval kit" });
+  }
+  const { asked } = facts;
+  for (const [what, found, wanted] of [
+    ["chain", box.public.chain_id, Number(facts.chainId)],
+    ["key authority", box.public.authority, toHex(facts.authority)],
+    ["consortium", box.public.consortium, toHex(facts.consortium)],
+    ["account", box.public.account, toHex(facts.trustee)],
+    ["key", box.public.use, asked.use],
+    ["committee", box.public.epoch, asked.epoch],
+    ["place in the committee", box.public.index, facts.index],
+  ]) {
+    if (found !== wanted) {
+      throw new Refused("WrongChain", { what });
+    }
+  }
+  const secrets = await unlock(box, password);
+  if (!equal(accountOf(secrets.accountKey), facts.trustee)) {
+    throw new Refused("KeystoreUnreadable", { why: "it holds the key of another account" });
+  }
+  return secrets;
+}
+
+/** Return where the transaction goes; what it may cost is bounded, for the site chose it. */
+function terms(facts) {
+  const { chainId, nonce, gas, maxFee, maxPriorityFee } = facts;
+  if (gas * maxFee > MOST_FEE) {
+    throw new Refused("PolicyNotApproved", { what: "its transaction could cost more than a tenth of the chain's coin" });
+  }
+  return { chainId, to: facts.authority, nonce, gas, maxFee, maxPriorityFee };
+}
+
+function parseRecipient(given) {
+  const publicKey = fromHex(withoutPrefix(given?.public_key), "public_key", UNCOMPRESSED_BYTES);
+  if (!equal(memberKeyId(publicKey), fromHex(withoutPrefix(given?.key_id), "key_id", 16))) {
+    throw new Refused("EncodingError", { what: "recipient", why: "its key_id is not that of its key" });
+  }
+  return publicKey;
+}
+
+function list(given, name) {
+  if (!Array.isArray(given[name])) {
+    throw new Refused("EncodingError", { what: name, why: "it is no list" });
+  }
+  return given[name];
+}
+
+/** Take a whole number that is not negative, as a JSON number or as decimal digits, and return a bigint. */
+function wholeNumber(value, what) {
+  const text = Number.isSafeInteger(value) ? String(value) : value;
+  if (typeof text !== "string" || !DECIMAL.test(text)) {
+    throw new Refused("EncodingError", { what, why: "it is no whole number" });
+  }
+  return BigInt(text);
+}
+
+const withoutPrefix = (text) => (typeof text === "string" && text.startsWith("0x") ? text.slice(2) : text);

@@ -1,0 +1,46 @@
+/**
+ * The thread that holds the secrets: one job, one answer, then the page ends it and its memory with it.
+ *
+ * Invariant: what leaves it is a step's name, a sealed envelope, a signed transaction, or an error's name and sentence.
+ * It cannot reach the network: the site's policy for this file allows no connection.
+ *
+ * Not here: what a job does (trustee.js); the page (approve.js).
+ */
+
+import { toHex } from "./encoding.js";
+import { Refused } from "./errors.js";
+import { approve, parseFacts, refuse } from "./trustee.js";
+
+/**
+ * A job; `reason` is null for an approval, 1 to 5 for a refusal; `now` are seconds since 1970.
+ * @typedef {{facts: Record<string, any>, kit: Uint8Array, password: string, reason: number | null, now: number}} Job
+ */
+
+/** Answer the jobs of a page. */
+export function serve(scope) {
+  scope.addEventListener("message", async ({ data }) => {
+    scope.postMessage(await run(data, (step) => scope.postMessage({ step })));
+  });
+}
+
+/**
+ * Return {envelope, transaction} in hex (envelope null in a refusal), or {error, message}.
+ * @param {Job} job
+ * @param {(step: string) => void} say Hears of each step as it begins.
+ */
+async function run(job, say) {
+  try {
+    if (globalThis.crypto?.subtle === undefined) {
+      throw new Refused("InsecureContext");
+    }
+    const facts = parseFacts(job.facts);
+    const given = { kit: job.kit, password: job.password, now: job.now, say };
+    const { envelope, transaction } = await (job.reason === null ? approve(facts, given) : refuse(facts, job.reason, given));
+    return { envelope: envelope && toHex(envelope), transaction: toHex(transaction) };
+  } catch (error) {
+    const known = error instanceof Refused ? error : new Refused("WorkerFailed");
+    return { error: known.name, message: known.message };
+  } finally {
+    job.kit.fill(0);
+  }
+}
