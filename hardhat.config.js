@@ -47,7 +47,7 @@ export default defineConfig({
   },
   test: {
     solidity: {
-      fsPermissions: { readFile: ["./tests/vectors/rounds.json"] },
+      fsPermissions: { readFile: ["./tests/vectors/rounds.json", "./tests/vectors/authority.json"] },
     },
   },
 });

@@ -15,26 +15,24 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from eth_account import Account
-from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from eth_utils.crypto import keccak
-from hexbytes import HexBytes
 
 from chain.blockjournal import BlockJournal, Transaction
-from chain.node import HEADER_ONLY, NodeRefusal
+from chain.news import Block, Log, News
+from chain.node import HEADER_ONLY, NEWS, NodeRefusal
 from chain.nodeprocess import NodeProcess
+from chain.rawtransaction import REJECTED, parse, sender_of
 from chain.rpcserver import RpcServer
 from fl.protocol.errors import ChainRunning, ChainUnavailable, StorageFull, WrongChain
 
 REFUSED_PREFIXES = ("evm_", "hardhat_", "anvil_", "eth_sendTransaction", "eth_sign", "personal_")
 NOT_FOUND = -32601
-REJECTED = -32000
 
 
 @dataclass(frozen=True)
@@ -69,6 +67,7 @@ class DevChain:
         """
         self._settings = settings
         self._mutex = threading.Lock()
+        self._news = News(self._header, self._logs)
         self._announced: int | None = None
         self._nonces: dict[str, int] = {}
         self.ended = threading.Event()
@@ -82,6 +81,8 @@ class DevChain:
             self._node = NodeProcess(settings.project, settings.folder / "node.log", self.ended.set)
             self._last_timestamp = self._begin()
             self._replay()
+            number, block_hash = self.head
+            self._news.add(Block(number, block_hash, self._last_timestamp, []))
             self._server.start()
         except BaseException:
             self.close()
@@ -112,6 +113,7 @@ class DevChain:
         os.close(self._lock_file)
         self._server, self._node, self._lock_file = None, None, os.open(os.devnull, os.O_RDONLY)
         self.ended.set()
+        self._news.end()
 
     def __enter__(self) -> Self:
         return self
@@ -127,10 +129,19 @@ class DevChain:
             raise ChainUnavailable(self.url, "it is stopped")
         return node.request(method, *params)
 
+    def _sequence(self, *calls: tuple[str, Sequence[Any]]) -> list[Any]:
+        """Return the results of requests that follow each other; the first that is refused ends them."""
+        node = self._node
+        if node is None:
+            raise ChainUnavailable(self.url, "it is stopped")
+        return node.sequence(*calls)
+
     def _handle(self, method: str, params: list[Any]) -> Any:  # noqa: ANN401 - JSON
         """Answer one request of a client."""
         if method == "eth_sendRawTransaction":
             return self._include(params)
+        if method == NEWS:
+            return self._news.answer(params)
         if method.startswith(REFUSED_PREFIXES):
             message = f"{method} is refused: the chain's history is made by signed transactions only"
             raise NodeRefusal({"code": NOT_FOUND, "message": message})
@@ -141,7 +152,7 @@ class DevChain:
 
     def _include(self, params: list[Any]) -> str:
         """Record, mine and answer one raw transaction; one at a time."""
-        raw, sender, nonce = _parse(params)
+        raw, sender, nonce = parse(params)
         tx_hash = "0x" + keccak(raw).hex()
         with self._mutex:
             self._check_nonce(sender, nonce, tx_hash)
@@ -153,23 +164,28 @@ class DevChain:
             except StorageFull:
                 self._ask("hardhat_dropTransaction", tx_hash)
                 raise
-            self._journal.seal(self._mine(timestamp, tx_hash))
+            block = self._mine(timestamp, tx_hash)
+            self._journal.seal(block.hash)
             self._nonces[sender] = nonce + 1
+            self._news.add(block)
         return tx_hash
 
-    def _mine(self, timestamp: int, tx_hash: str) -> str:
-        """Mine what was recorded; return the hash of its block. A node that cannot is not used any longer."""
+    def _mine(self, timestamp: int, tx_hash: str) -> Block:
+        """Mine what was recorded; return its block. A node that cannot is not used any longer."""
         try:
-            self._ask("evm_mine")
-            block = self._ask("eth_getBlockByNumber", "latest", HEADER_ONLY)
+            _, header, logs = self._sequence(
+                ("evm_mine", ()),
+                ("eth_getBlockByNumber", ("latest", HEADER_ONLY)),
+                ("eth_getLogs", ({"fromBlock": "latest", "toBlock": "latest"},)),
+            )
         except (NodeRefusal, ChainUnavailable):
             self._abandon()
             raise
-        if block["transactions"] != [tx_hash]:
+        if header["transactions"] != [tx_hash]:
             self._abandon()
             raise ChainUnavailable(self.url, "the node did not include the transaction; start the chain again")
         self._last_timestamp, self._announced = timestamp, None
-        return str(block["hash"])
+        return Block(int(header["number"], 16), header["hash"], timestamp, logs)
 
     def _abandon(self) -> None:
         """Stop a node that may no longer stand where the journal does; the next start brings both together."""
@@ -212,7 +228,7 @@ class DevChain:
         """Bring the node where the journal ends, and compare the recorded hashes."""
         for transaction in self._journal.transactions:
             try:
-                sender, nonce = _sender(transaction.raw)
+                sender, nonce = sender_of(transaction.raw)
                 self._ask("evm_setNextBlockTimestamp", transaction.timestamp)
                 self._ask("eth_sendRawTransaction", "0x" + transaction.raw.hex())
             except (NodeRefusal, ValueError) as error:
@@ -235,8 +251,16 @@ class DevChain:
             self._journal.seal(newest)
 
     def _block_hash(self, number: int) -> str | None:
-        block = self._ask("eth_getBlockByNumber", hex(number), HEADER_ONLY)
+        block = self._header(number)
         return block["hash"] if block else None
+
+    def _header(self, number: int) -> dict[str, Any] | None:
+        block: dict[str, Any] | None = self._ask("eth_getBlockByNumber", hex(number), HEADER_ONLY)
+        return block
+
+    def _logs(self, first: int, last: int) -> list[Log]:
+        logs: list[Log] = self._ask("eth_getLogs", {"fromBlock": hex(first), "toBlock": hex(last)})
+        return logs
 
 
 def serve(settings: DevChainSettings, ready: Callable[[str], None], stop: threading.Event) -> None:
@@ -266,20 +290,3 @@ def _lock(folder: Path) -> int:
         os.close(descriptor)
         raise ChainRunning(str(folder)) from error
     return descriptor
-
-
-def _parse(params: list[Any]) -> tuple[bytes, str, int]:
-    try:
-        raw = bytes.fromhex(params[0].removeprefix("0x"))
-        return raw, *_sender(raw)
-    except (IndexError, AttributeError, ValueError, TypeError) as error:
-        raise NodeRefusal({"code": REJECTED, "message": "this is no signed transaction"}) from error
-
-
-def _sender(raw: bytes) -> tuple[str, int]:
-    """Return the account and the nonce of a typed transaction, or raise ValueError."""
-    try:
-        nonce = int(TypedTransaction.from_bytes(HexBytes(raw)).as_dict()["nonce"])
-        return str(Account.recover_transaction(raw)), nonce
-    except Exception as error:
-        raise ValueError("no signed typed transaction") from error

@@ -5,6 +5,7 @@
 //
 // Usage: node devnode.js PROJECT   (the folder with hardhat.config.js and node_modules)
 // In:  {"id": 1, "method": "eth_call", "params": [...]}
+//      {"id": 1, "calls": [["evm_mine", []], ["eth_getLogs", [{...}]]]}   one after the other, up to the first error
 // Out: {"id": 1, "result": ...} or {"id": 1, "error": {"code": -32000, "message": "...", "data": "0x..."}}
 import { createRequire } from "node:module";
 import path from "node:path";
@@ -30,10 +31,18 @@ const config = (await import(pathToFileURL(configPath).href)).default;
 const hre = await createHardhatRuntimeEnvironment(config, { config: configPath }, project);
 const { provider } = await hre.network.create("node");
 
+async function inTurn(calls) {
+  const results = [];
+  for (const [method, params] of calls) {
+    results.push(await provider.request({ method, params }));
+  }
+  return results;
+}
+
 async function answer(line) {
-  const { id, method, params } = JSON.parse(line);
+  const { id, method, params, calls } = JSON.parse(line);
   try {
-    say({ id, result: await provider.request({ method, params }) });
+    say({ id, result: calls ? await inTurn(calls) : await provider.request({ method, params }) });
   } catch (error) {
     say({ id, error: describe(error) });
   }

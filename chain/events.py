@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from enum import IntEnum
+from functools import cache
 from types import MappingProxyType
 from typing import Any, get_type_hints
 
@@ -108,6 +109,7 @@ CONTRACT_OF: Mapping[type[Record], str] = MappingProxyType(
 )
 
 
+@cache
 def snake(name: str) -> str:
     """Return a Solidity name as Python spells it: `modelDigest` and `modelDigest_` become `model_digest`."""
     return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower().strip("_")
@@ -150,9 +152,7 @@ def decode_log(contract: str, log: Mapping[str, Any]) -> Record | None:
     kind = _KINDS.get((contract, topics[0])) if topics else None
     if kind is None:
         return None
-    inputs = event_abi(kind)["inputs"]
-    indexed = [item for item in inputs if item["indexed"]]
-    plain = [item for item in inputs if not item["indexed"]]
+    indexed, plain = _LAYOUTS[kind]
     if len(topics) != len(indexed) + 1:
         raise EncodingError(kind.__name__, "its log has another number of topics")
     words = b"".join(topics[1:])
@@ -197,7 +197,7 @@ def to_abi(value: object) -> object:
 
 def from_abi(kind: type[Any], values: Sequence[Any]) -> Any:  # noqa: ANN401 - a record class or Terms
     """Return a `kind` from its fields as eth_abi gives them, or raise EncodingError."""
-    hints = get_type_hints(kind)
+    hints = _HINTS[kind]
     try:
         return kind(**{item.name: _field(hints[item.name], v) for item, v in zip(fields(kind), values, strict=True)})
     except ValueError as error:
@@ -250,6 +250,17 @@ def _decode(kind: type[Record], inputs: Sequence[Mapping[str, Any]], data: bytes
         raise EncodingError(kind.__name__, "its log does not fit the ABI") from error
 
 
+def _layout(kind: type[Record]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return an event's indexed inputs and the others."""
+    inputs = event_abi(kind)["inputs"]
+    return [item for item in inputs if item["indexed"]], [item for item in inputs if not item["indexed"]]
+
+
+_RECORDS: tuple[type[Record], ...] = (*KEY_RECORDS, *LEDGER_RECORDS)
+_HINTS: Mapping[type[Any], dict[str, Any]] = MappingProxyType(
+    {kind: get_type_hints(kind) for kind in (*_RECORDS, Terms)}
+)
+_LAYOUTS = MappingProxyType({kind: _layout(kind) for kind in _RECORDS})
 _KINDS: Mapping[tuple[str, bytes], type[Record]] = MappingProxyType(
-    {(CONTRACT_OF[kind], topic(kind)): kind for kind in (*KEY_RECORDS, *LEDGER_RECORDS)}
+    {(CONTRACT_OF[kind], topic(kind)): kind for kind in _RECORDS}
 )

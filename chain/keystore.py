@@ -2,7 +2,7 @@
 
 Invariant: a secret key is in memory or encrypted, never in a plain file, a log or a repr.
 
-Source: Web3 Secret Storage Definition; eth_keyfile (scrypt, AES-128-CTR, keccak MAC).
+Source: Web3 Secret Storage Definition; eth_keyfile (scrypt, AES-128-CTR, keccak MAC); EIP-1559 (transactions).
 Not here: HPKE keys (fl/crypto).
 """
 
@@ -14,10 +14,12 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+import rlp
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_keyfile import create_keyfile_json, decode_keyfile_json
 from eth_typing import Hash32
+from eth_utils.crypto import keccak
 
 from fl.protocol.errors import KeystoreUnreadable, StorageFull
 from fl.protocol.names import Address
@@ -26,6 +28,11 @@ SECRET_BYTES = 32
 WORK_FACTOR = 2**18
 """scrypt's N: 256 MiB and about a second per attempt."""
 MAX_FILE_BYTES = 16 * 1024
+FEE_TRANSACTION = b"\x02"
+"""The type of transactions with fees of EIP-1559."""
+FEE_FIELDS = ("chainId", "nonce", "maxPriorityFeePerGas", "maxFeePerGas", "gas", "to", "value", "data")
+NO_ACCESS_LIST: list[bytes] = []
+RECOVERY_OFFSET = 27
 
 
 class AccountKey:
@@ -45,9 +52,13 @@ class AccountKey:
         return bytes(self._account.key)
 
     def sign(self, transaction: dict[str, Any]) -> tuple[bytes, bytes]:
-        """Return the raw signed transaction and its 32-byte hash."""
-        signed = self._account.sign_transaction(transaction)
-        return bytes(signed.raw_transaction), bytes(signed.hash)
+        """Return the raw signed EIP-1559 transaction and its 32-byte hash; the same bytes as eth_account's, sooner."""
+        fields = [transaction[name] for name in FEE_FIELDS]
+        unsigned = FEE_TRANSACTION + rlp.encode([*fields, NO_ACCESS_LIST])
+        signature = self._account.unsafe_sign_hash(Hash32(keccak(unsigned)))
+        parity = signature.v - RECOVERY_OFFSET
+        raw: bytes = FEE_TRANSACTION + rlp.encode([*fields, NO_ACCESS_LIST, parity, signature.r, signature.s])
+        return raw, keccak(raw)
 
     def sign_digest(self, digest: bytes) -> bytes:
         """Return the deterministic signature (RFC 6979) r ‖ s ‖ v of a 32-byte digest, 65 bytes, low s."""

@@ -51,6 +51,8 @@ class EthereumLedger:
             WrongChain: another chain id, a reset chain, or contracts of another consortium.
         """
         self._anchor = settings.anchor
+        self._fresh = False
+        """Whether `wait` has just read what `replay` will be asked for."""
         self._poll_s = settings.transactions.poll_s
         self._node = connect(NodeSettings(settings.node.url, settings.anchor.chain_id, settings.node.timeout_s))
         check_deployment(self._node, settings.anchor)
@@ -89,6 +91,7 @@ class EthereumLedger:
             raise SenderMismatch(self._sender.account, record.sender)
         contract = events.CONTRACT_OF[type(record)]
         to = self._anchor.authority if contract == "KeyAuthority" else self._anchor.contract
+        self._fresh = False
         receipt = self._sender.send(to, events.encode_call(record))
         return Receipt(self._entry(contract, type(record), receipt), int(receipt["gasUsed"], 16))
 
@@ -100,28 +103,36 @@ class EthereumLedger:
             WrongChain: the node serves another chain now.
             ChainUnavailable: it does not answer.
         """
+        if self._fresh and (known := self._reader.known(after)):
+            self._fresh = False
+            return known
         return self._reader.behind(after)
 
     def wait(self, after: Position | None, timeout_s: float) -> bool:
         """Block until an entry behind `after` exists; False when `timeout_s` passed first.
 
-        News are seen within `timeout_s` or MAX_PAUSE_S, whichever is shorter, but no look comes before poll_s.
+        The embedded chain tells of a new block at once. Other nodes are asked: news are seen within `timeout_s` or
+        MAX_PAUSE_S, whichever is shorter, but no look comes before poll_s.
 
         Raises:
             ChainReorg, WrongChain, ChainUnavailable: as `replay`.
         """
         deadline = time.monotonic() + timeout_s
-        pause_s = max(self._poll_s, min(timeout_s, MAX_PAUSE_S))
-        seen = -1
-        while True:
-            head = self._reader.head()
-            if head != seen and self._reader.behind(after):
-                return True
-            seen = head
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return False
-            time.sleep(min(pause_s, left))
+        seen, news = -1, bool(self._reader.known(after))
+        while not news:
+            left = max(deadline - time.monotonic(), 0.0)
+            if self._reader.awaits:
+                news = bool(self._reader.behind(after, left))
+            else:
+                head = self._reader.head()
+                news = head != seen and bool(self._reader.behind(after))
+                seen = head
+            if news or time.monotonic() >= deadline:
+                break
+            if not self._reader.awaits:
+                time.sleep(min(max(self._poll_s, min(timeout_s, MAX_PAUSE_S)), left))
+        self._fresh = news
+        return news
 
     def _entry(self, contract: str, kind: type[Record], receipt: dict[str, Any]) -> Entry:
         """Return the entry that a receipt's log proves."""

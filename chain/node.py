@@ -3,32 +3,30 @@
 Invariant: whatever goes wrong on the wire leaves here as ChainUnavailable or WrongChain with a sentence that says what
 to do; an answer that refuses one request is a `NodeRefusal`, which never leaves the package `chain`.
 
-Source: JSON-RPC of Ethereum (execution-apis); web3's HTTPProvider carries it.
-Not here: what the requests mean (sender.py, ledger.py).
+Source: JSON-RPC of Ethereum (execution-apis).
+Not here: how it travels (wire.py); what the requests mean (sender.py, ledger.py).
 """
 
 from __future__ import annotations
 
-import ipaddress
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
-import requests
-from eth_typing import URI
-from web3 import HTTPProvider
-from web3.exceptions import Web3Exception
-from web3.types import RPCEndpoint
-
+from chain import wire as wires
+from chain.wire import NO_JSON_RPC, Broken, Call, Wire
 from fl.protocol.errors import ChainUnavailable, WrongChain
 
 HEADER_ONLY = False
 """Last parameter of eth_getBlockByNumber: transactions as hashes."""
 
-Call = tuple[str, Sequence[Any]]
-"""Method and parameters."""
+NEWS = "hemaledger_news"
+"""A method of the embedded chain (news.py): [number, contracts, milliseconds] -> {last, newest, logs}."""
+
+Answer = Callable[[], Any]
+"""Returns a result or raises NodeRefusal."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,10 @@ class Node:
             NodeRefusal: the node answered with an error.
             ChainUnavailable: it did not answer.
         """
-        return self._result(self._exchange(lambda provider: provider.make_request(RPCEndpoint(method), list(params))))
+        try:
+            return self._result(self._wire().one((method, params)))
+        except Broken as error:
+            raise self.unavailable(str(error)) from error
 
     def request(self, method: str, *params: object) -> Any:  # noqa: ANN401 - JSON
         """Return the result of one request that a working node never refuses; ChainUnavailable otherwise."""
@@ -85,18 +86,32 @@ class Node:
         try:
             return int(str(text), 16)
         except ValueError as error:
-            raise self.unavailable("what listens there does not speak JSON-RPC") from error
+            raise self.unavailable(NO_JSON_RPC) from error
 
-    def batch(self, calls: Sequence[Call]) -> list[Any]:
+    def batch(self, *calls: Call) -> list[Any]:
         """Return the results of several such requests, made in one exchange."""
-        wire = [(RPCEndpoint(method), list(params)) for method, params in calls]
-        responses = self._exchange(lambda provider: provider.make_batch_request(wire))
-        if not isinstance(responses, list) or len(responses) != len(calls):
-            raise self.unavailable("it does not answer batches")
+        return self.results(self.attempt_batch(*calls))
+
+    def results(self, answers: Sequence[Answer]) -> list[Any]:
+        """Return the results of answers that a working node does not refuse; ChainUnavailable otherwise."""
         try:
-            return [self._result(response) for response in responses]
+            return [answer() for answer in answers]
         except NodeRefusal as error:
             raise self.unavailable(error.message) from error
+
+    def attempt_batch(self, *calls: Call) -> list[Answer]:
+        """Return the answers to several requests, made in one exchange; each is called for its result.
+
+        Raises:
+            ChainUnavailable: the node did not answer, or does not answer batches. An answer raises NodeRefusal.
+        """
+        try:
+            responses = self._wire().many(calls)
+        except Broken as error:
+            raise self.unavailable(str(error)) from error
+        if not isinstance(responses, list) or len(responses) != len(calls):
+            raise self.unavailable("it does not answer batches")
+        return [partial(self._result, response) for response in responses]
 
     def check_chain(self) -> int:
         """Return the node's chain id, or raise WrongChain when the settings name another."""
@@ -110,41 +125,20 @@ class Node:
         """Return the error that says this node cannot be used, and why."""
         return ChainUnavailable(self.settings.url, why)
 
-    def _exchange(self, send: Any) -> Any:  # noqa: ANN401 - JSON
-        try:
-            return send(self._provider())
-        except requests.Timeout as error:
-            raise self.unavailable(f"no answer within {self.settings.timeout_s:g} s") from error
-        except requests.ConnectionError as error:
-            raise self.unavailable("the connection was refused or broke") from error
-        except requests.HTTPError as error:
-            status = error.response.status_code if error.response is not None else "an error"
-            raise self.unavailable(f"what listens there answered HTTP {status}") from error
-        except (requests.RequestException, Web3Exception, ValueError, TypeError, KeyError) as error:
-            raise self.unavailable("what listens there does not speak JSON-RPC") from error
-
-    def _provider(self) -> HTTPProvider:
-        provider: HTTPProvider | None = getattr(self._local, "provider", None)
-        if provider is None:
-            session = requests.Session()
-            session.trust_env = not _is_loopback(self.settings.url)  # a proxy for the internet does not serve us
-            provider = HTTPProvider(
-                URI(self.settings.url),
-                request_kwargs={"timeout": self.settings.timeout_s},
-                session=session,
-                exception_retry_configuration=None,
-            )
-            self._local.provider = provider
-        return provider
+    def _wire(self) -> Wire:
+        wire: Wire | None = getattr(self._local, "wire", None)
+        if wire is None:
+            wire = self._local.wire = wires.connect(self.settings.url, self.settings.timeout_s)
+        return wire
 
     def _result(self, response: Any) -> Any:  # noqa: ANN401 - JSON
         if not isinstance(response, dict):
-            raise self.unavailable("what listens there does not speak JSON-RPC")
+            raise self.unavailable(NO_JSON_RPC)
         if response.get("error") is not None:
             error = response["error"]
             raise NodeRefusal(error if isinstance(error, dict) else {"message": str(error)})
         if "result" not in response:
-            raise self.unavailable("what listens there does not speak JSON-RPC")
+            raise self.unavailable(NO_JSON_RPC)
         return response["result"]
 
 
@@ -158,14 +152,6 @@ def connect(settings: NodeSettings) -> Node:
     node = Node(settings)
     node.check_chain()
     return node
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _revert_data(data: object) -> bytes:

@@ -12,7 +12,7 @@ import itertools
 import json
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
@@ -73,9 +73,22 @@ class NodeProcess:
             NodeRefusal: the node answered with an error.
             ChainUnavailable: the child ended or hangs.
         """
+        return self._send(method, {"method": method, "params": params})
+
+    def sequence(self, *calls: tuple[str, Sequence[Any]]) -> list[Any]:
+        """Return the results of several requests, made one after the other in one exchange.
+
+        Raises:
+            NodeRefusal: the node answered one with an error; those behind it were not made.
+            ChainUnavailable: the child ended or hangs.
+        """
+        results: list[Any] = self._send(calls[0][0], {"calls": calls})
+        return results
+
+    def _send(self, method: str, message: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
         number = next(self._ids)
         future: Future[Any] = Future()
-        line = json.dumps({"id": number, "method": method, "params": params}) + "\n"
+        line = json.dumps({"id": number, **message}) + "\n"
         with self._lock:
             if not self._alive or self._child.stdin is None:
                 raise self._unavailable("it ended")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chain import events
-from chain.node import HEADER_ONLY, Node
+from chain.node import HEADER_ONLY, NEWS, Node, NodeRefusal
 from fl.protocol.errors import ChainReorg
 from fl.protocol.names import Address
 from fl.protocol.records import Entry, Position
@@ -44,6 +44,8 @@ class Reader:
         self._source = source
         self._recheck = recheck
         self._lock = threading.Lock()
+        self.awaits = source.confirmations == 1
+        """Whether the node may wait for blocks itself; False once it said that it does not know how."""
         self._entries: list[Entry] = []
         self._positions: list[Position] = []
         self._scanned = source.first_block - 1
@@ -53,8 +55,10 @@ class Reader:
         """Return the number of the newest block that counts."""
         return self._node.number("eth_blockNumber") - self._source.confirmations + 1
 
-    def behind(self, after: Position | None) -> list[Entry]:
+    def behind(self, after: Position | None, wait_s: float = 0.0) -> list[Entry]:
         """Read what is new and return the entries behind `after`.
+
+        A node that can (`awaits`) is given up to `wait_s` for a new block to come first.
 
         Raises:
             ChainReorg: a block that was read is gone.
@@ -62,26 +66,54 @@ class Reader:
             EncodingError: a log does not fit the ABI.
             ChainUnavailable: the node does not answer, or not in the form of JSON-RPC.
         """
+        try:
+            if not self._read_at_once(wait_s):
+                with self._lock:
+                    self._advance()
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._node.unavailable("its logs do not have the form of JSON-RPC") from error
+        return self.known(after)
+
+    def known(self, after: Position | None) -> list[Entry]:
+        """Return the entries behind `after` that were read already; nothing is asked."""
         with self._lock:
-            try:
-                self._advance()
-            except (KeyError, TypeError, ValueError) as error:
-                raise self._node.unavailable("its logs do not have the form of JSON-RPC") from error
             start = 0 if after is None else bisect_right(self._positions, after)
             return self._entries[start:]
+
+    def _read_at_once(self, wait_s: float) -> bool:
+        """Wait and read in one exchange; False when this node or the first read needs the long way.
+
+        The lock is not held meanwhile: when another thread read on first, what it read is enough.
+        """
+        with self._lock:
+            scanned, known_hash = self._scanned, self._scanned_hash
+        if not self.awaits or known_hash is None:
+            return False
+        milliseconds = int(1000 * min(wait_s, self._node.settings.timeout_s / 2))
+        try:
+            news = self._node.attempt(NEWS, hex(scanned), self._contracts(), milliseconds)
+        except NodeRefusal:
+            self.awaits = False
+            return False
+        with self._lock:
+            if self._scanned == scanned:
+                self._check_last(news["last"])
+                newest = news["newest"]
+                self._add(news["logs"], {newest["number"]: int(newest["timestamp"], 16)})
+                self._scanned, self._scanned_hash = int(newest["number"], 16), newest["hash"]
+        return True
 
     def _advance(self) -> None:
         target = self._check_anchor()
         while self._scanned < target:
             upto = min(target, self._scanned + BLOCKS_PER_REQUEST)
-            span = {"fromBlock": hex(self._scanned + 1), "toBlock": hex(upto)}
-            query = {**span, "address": ["0x" + address.hex() for address in self._source.contracts]}
             logs, block = self._node.batch(
-                [("eth_getLogs", [query]), ("eth_getBlockByNumber", [hex(upto), HEADER_ONLY])]
+                ("eth_getLogs", [self._query(self._scanned + 1, hex(upto))]),
+                ("eth_getBlockByNumber", [hex(upto), HEADER_ONLY]),
             )
             if block is None:
                 raise ChainReorg(upto)
-            self._add(logs)
+            self._add(logs, {})
             self._scanned, self._scanned_hash = upto, block["hash"]
 
     def _check_anchor(self) -> int:
@@ -89,17 +121,26 @@ class Reader:
         if self._scanned_hash is None:
             return self.head()
         number, block = self._node.batch(
-            [("eth_blockNumber", []), ("eth_getBlockByNumber", [hex(self._scanned), HEADER_ONLY])]
+            ("eth_blockNumber", []), ("eth_getBlockByNumber", [hex(self._scanned), HEADER_ONLY])
         )
+        self._check_last(block)
+        return self._node.parse_number(number) - self._source.confirmations + 1
+
+    def _check_last(self, block: Mapping[str, Any] | None) -> None:
         if block is None or block["hash"] != self._scanned_hash:
             self._recheck()
             raise ChainReorg(self._scanned)
-        return self._node.parse_number(number) - self._source.confirmations + 1
 
-    def _add(self, logs: Sequence[Mapping[str, Any]]) -> None:
+    def _query(self, first: int, last: str) -> dict[str, Any]:
+        return {"fromBlock": hex(first), "toBlock": last, "address": self._contracts()}
+
+    def _contracts(self) -> list[str]:
+        return ["0x" + address.hex() for address in self._source.contracts]
+
+    def _add(self, logs: Sequence[Mapping[str, Any]], known_times: Mapping[str, int]) -> None:
         kept = [log for log in logs if not log.get("removed")]
         kept.sort(key=lambda log: (int(log["blockNumber"], 16), int(log["logIndex"], 16)))
-        times = self._timestamps(kept)
+        times = self._timestamps(kept, known_times)
         added: list[Entry] = []
         for log in kept:
             contract = self._source.contracts[Address(bytes.fromhex(log["address"][2:]))]
@@ -109,13 +150,14 @@ class Reader:
         self._entries += added
         self._positions += [entry.position for entry in added]
 
-    def _timestamps(self, logs: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    def _timestamps(self, logs: Sequence[Mapping[str, Any]], known: Mapping[str, int]) -> dict[str, int]:
         """Return the time of each block; nodes that do not put it into the log are asked for the blocks."""
         times = {log["blockNumber"]: int(log["blockTimestamp"], 16) for log in logs if log.get("blockTimestamp")}
+        times |= known
         missing = sorted({log["blockNumber"] for log in logs} - times.keys())
         for start in range(0, len(missing), CALLS_PER_BATCH):
             part = missing[start : start + CALLS_PER_BATCH]
-            blocks = self._node.batch([("eth_getBlockByNumber", [number, HEADER_ONLY]) for number in part])
+            blocks = self._node.batch(*(("eth_getBlockByNumber", [number, HEADER_ONLY]) for number in part))
             for number, block in zip(part, blocks, strict=True):
                 if block is None:
                     raise ChainReorg(int(number, 16))

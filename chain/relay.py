@@ -72,7 +72,9 @@ class EthereumRelay:
             ChainUnavailable, TransactionTimeout: as Ledger.append.
         """
         answer = self.read(transaction)
-        receipt = self._sender.relay(transaction, answer.sender, self._anchor.authority, events.encode_call(answer))
+        to, data = self._anchor.authority, events.encode_call(answer)
+        request = {"from": "0x" + answer.sender.hex(), "to": "0x" + to.hex(), "data": "0x" + data.hex()}
+        receipt = self._sender.relay(transaction, request)
         for log in receipt["logs"]:
             record = events.decode_log("KeyAuthority", log)
             if isinstance(record, type(answer)):

@@ -12,13 +12,14 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from eth_utils.crypto import keccak
 
 from chain import refusals
 from chain.keystore import AccountKey
-from chain.node import HEADER_ONLY, Node, NodeRefusal
+from chain.node import HEADER_ONLY, Answer, Node, NodeRefusal
+from chain.wire import Call
 from fl.protocol.errors import ChainUnavailable, ContractRefused, HemaledgerError, TransactionTimeout
 from fl.protocol.names import Address
 
@@ -28,6 +29,9 @@ FREE_GAS_LIMIT = 2**24
 NONCE_ATTEMPTS = 50
 NONCE_SIGNS = ("nonce", "replacement", "underpriced")
 KNOWN_SIGNS = ("already known", "known transaction", "already imported")
+
+Found = dict[str, Any] | None
+"""A receipt, if there is one."""
 
 
 @dataclass(frozen=True)
@@ -70,54 +74,66 @@ class Sender:
         request = {"from": _hex(self.account), "data": _hex(data)}
         if to is not None:
             request["to"] = _hex(to)
-        gas = self._dry_run(request)
         with self._lock:
-            tx_hash = self._submit(to, data, gas)
-        return self._included(tx_hash, request)
+            gas, nonce = self._dry_run(request)
+            tx_hash, receipt = self._submit(to, data, gas, nonce)
+        receipt = self._await(tx_hash, receipt)
+        if int(receipt["status"], 16) == 0:
+            raise self._reason(request, receipt)
+        return receipt
 
-    def relay(self, raw: bytes, signer: Address, to: Address, data: bytes) -> dict[str, Any]:
-        """Return the receipt of a transaction that `signer` signed elsewhere; raises as `send`."""
-        request = {"from": _hex(signer), "to": _hex(to), "data": _hex(data)}
+    def relay(self, raw: bytes, request: dict[str, str]) -> dict[str, Any]:
+        """Return the receipt of a transaction that another account signed; raises as `send`.
+
+        Args:
+            raw: The signed transaction.
+            request: `from`, `to` and `data` of it.
+        """
         self._dry_run(request)
-        tx_hash = keccak(raw)
+        tx_hash, receipt = keccak(raw), None
         try:
-            self._node.attempt("eth_sendRawTransaction", _hex(raw))
+            receipt = self._offer(raw, tx_hash)
         except NodeRefusal as refusal:
             if not any(sign in refusal.message.lower() for sign in KNOWN_SIGNS):
                 raise self._translate(refusal) from refusal
-        except ChainUnavailable:
-            if self._receipt(tx_hash) is None:
-                raise
-        return self._included(tx_hash, request)
+        receipt = self._await(tx_hash, receipt)
+        if int(receipt["status"], 16) == 0:
+            raise self._reason(request, receipt)
+        return receipt
 
     def fees(self) -> dict[str, int]:
         """Return `maxFeePerGas` and `maxPriorityFeePerGas` of a transaction now, in wei."""
-        if self._settings.free_gas:
-            return {"maxFeePerGas": 0, "maxPriorityFeePerGas": 0}
-        tip, block = self._node.batch(
-            [("eth_maxPriorityFeePerGas", []), ("eth_getBlockByNumber", ["latest", HEADER_ONLY])]
-        )
-        priority = int(tip, 16)
-        base = int(block.get("baseFeePerGas", "0x0"), 16)
-        return {"maxFeePerGas": 2 * base + priority, "maxPriorityFeePerGas": priority}
+        return self._fees()
 
-    def _dry_run(self, request: dict[str, str]) -> int:
-        """Return the gas limit to use, or raise what the contract would refuse with."""
+    def _dry_run(self, request: dict[str, str]) -> tuple[int, int]:
+        """Return the gas limit and the nonce to use, or raise what the contract would refuse with."""
+        trial: Call = ("eth_call", [request, "pending"]) if self._settings.free_gas else ("eth_estimateGas", [request])
+        gas, nonce = self._node.attempt_batch(trial, self._ask_nonce())
         try:
             if self._settings.free_gas:
-                self._node.attempt("eth_call", request, "pending")
-                return FREE_GAS_LIMIT
-            estimate = int(self._node.attempt("eth_estimateGas", request), 16)
+                gas()
+                limit = FREE_GAS_LIMIT
+            else:
+                estimate = self._node.parse_number(gas())
+                limit = min(estimate + estimate // 4, FREE_GAS_LIMIT)
         except NodeRefusal as refusal:
             raise self._translate(refusal) from refusal
-        return min(estimate + estimate // 4, FREE_GAS_LIMIT)
+        return limit, self._number(nonce)
 
-    def _submit(self, to: Address | None, data: bytes, gas: int) -> bytes:
-        """Sign and send with the account's next nonce, again when another process of the account was faster."""
-        fees = self.fees()
+    def _ask_nonce(self) -> Call:
+        return "eth_getTransactionCount", [_hex(self.account), "pending"]
+
+    def _number(self, answer: Answer) -> int:
+        try:
+            return self._node.parse_number(answer())
+        except NodeRefusal as refusal:
+            raise self._node.unavailable(f"it refused to count transactions: {refusal.message}") from refusal
+
+    def _submit(self, to: Address | None, data: bytes, gas: int, nonce: int) -> tuple[bytes, Found]:
+        """Sign and send, again when another process of the account was faster; return the hash and a first look."""
+        fees = self._fees()
         last: NodeRefusal | None = None
         for _ in range(NONCE_ATTEMPTS):
-            nonce = self._node.number("eth_getTransactionCount", _hex(self.account), "pending")
             raw, tx_hash = self._key.sign(
                 {
                     "chainId": self._chain_id,
@@ -130,41 +146,56 @@ class Sender:
                 }
             )
             try:
-                self._node.attempt("eth_sendRawTransaction", _hex(raw))
+                return tx_hash, self._offer(raw, tx_hash)
             except NodeRefusal as refusal:
                 message = refusal.message.lower()
                 if any(sign in message for sign in KNOWN_SIGNS):
-                    return tx_hash
+                    return tx_hash, None
                 if not any(sign in message for sign in NONCE_SIGNS):
                     raise self._translate(refusal) from refusal
                 last = refusal
-                continue
-            except ChainUnavailable:
-                if self._receipt(tx_hash) is None:  # the answer was lost; was the transaction?
-                    raise
-            return tx_hash
+            nonce = self._number(*self._node.attempt_batch(self._ask_nonce()))
         raise self._node.unavailable("other processes send with this account all the time") from last
 
-    def _included(self, tx_hash: bytes, request: dict[str, str]) -> dict[str, Any]:
-        """Return the receipt of a transaction that succeeded, or raise why it did not."""
-        receipt = self._await(tx_hash)
-        if int(receipt["status"], 16) == 0:
-            raise self._reason(request, receipt)
-        return receipt
+    def _offer(self, raw: bytes, tx_hash: bytes) -> Found:
+        """Send, and look for the receipt in the same exchange: a chain that mines at once has it already."""
+        try:
+            sent, receipt = self._node.attempt_batch(
+                ("eth_sendRawTransaction", [_hex(raw)]), ("eth_getTransactionReceipt", [_hex(tx_hash)])
+            )
+        except ChainUnavailable:
+            found = self._receipt(tx_hash)  # the answer was lost; was the transaction?
+            if found is None:
+                raise
+            return found
+        sent()
+        try:
+            return cast("Found", receipt())
+        except NodeRefusal:  # some nodes know no receipt of what waits
+            return None
 
-    def _await(self, tx_hash: bytes) -> dict[str, Any]:
+    def _fees(self) -> dict[str, int]:
+        if self._settings.free_gas:
+            return {"maxFeePerGas": 0, "maxPriorityFeePerGas": 0}
+        tip, block = self._node.batch(
+            ("eth_maxPriorityFeePerGas", []), ("eth_getBlockByNumber", ["latest", HEADER_ONLY])
+        )
+        priority = int(tip, 16)
+        base = int(block.get("baseFeePerGas", "0x0"), 16)
+        return {"maxFeePerGas": 2 * base + priority, "maxPriorityFeePerGas": priority}
+
+    def _await(self, tx_hash: bytes, receipt: Found) -> dict[str, Any]:
         """Return the receipt once it has the demanded confirmations; a reorg in between just starts anew."""
         deadline = time.monotonic() + self._settings.timeout_s
-        while True:
-            receipt = self._receipt(tx_hash)
-            if receipt is not None and self._confirmed(receipt):
-                return receipt
+        while receipt is None or not self._confirmed(receipt):
             if time.monotonic() >= deadline:
                 raise TransactionTimeout(tx_hash, self._settings.timeout_s)
             time.sleep(self._settings.poll_s)
+            receipt = self._receipt(tx_hash)
+        return receipt
 
-    def _receipt(self, tx_hash: bytes) -> dict[str, Any] | None:
-        receipt: dict[str, Any] | None = self._node.request("eth_getTransactionReceipt", _hex(tx_hash))
+    def _receipt(self, tx_hash: bytes) -> Found:
+        receipt: Found = self._node.request("eth_getTransactionReceipt", _hex(tx_hash))
         return receipt
 
     def _confirmed(self, receipt: dict[str, Any]) -> bool:

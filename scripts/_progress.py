@@ -71,6 +71,11 @@ class Console:
         """Print plain text."""
         self._console.print(text, markup=False, soft_wrap=True)
 
+    def trouble(self, what: str, facts: Mapping[str, object]) -> None:
+        """Print what went wrong, and nothing else: a notifier for stages without a bar."""
+        if "reason" in facts:
+            self._console.print(f"  {what} ({facts['reason']})", style="yellow")
+
     @contextmanager
     def stage(self, name: str, seconds: dict[str, float]) -> Iterator[None]:
         """Name a stage and keep how long it took."""

@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fl.protocol.names import Role
+from fl.protocol.names import CeremonyKind, KeyUse, Role
 from fl.roles.auditor import Auditor, Evaluate
 from fl.roles.coordinator import Coordinator
 from fl.roles.hospital import Hospital
 from fl.roles.plan import Initial, Plan
 from fl.roles.training_thread import Train
+from fl.roles.trustee import Trustee
 from fl.roles.view import Ports
+from scripts._ceremony import Wish, start_ceremony
 from scripts._home import Home
 from scripts._threads import run_together
-from scripts._wiring import Notify, create_member, open_ledger, open_ports, register_key, register_member
+from scripts._wiring import (
+    Notify,
+    create_member,
+    open_ledger,
+    open_ports,
+    open_shares,
+    register_key,
+    register_member,
+)
 from scripts.consortium import OPERATOR, found_consortium
 
 COORDINATOR, AUDITOR = "coordinator", "auditor"
+TRUSTEES = ("ines", "jonas", "salma")
+"""Doctors who hold the shares of the key to patient records; any two of them open one."""
+CEREMONY_STEP_S = 3600
 
 
-def found_together(home: Home, url: str, hospitals: list[str]) -> None:
-    """Deploy the contracts and register a coordinator, an auditor and the hospitals, with random passwords."""
+def found_together(home: Home, url: str, hospitals: list[str], trustees: Sequence[str] = ()) -> None:
+    """Deploy the contracts and register a coordinator, an auditor, hospitals and trustees, with random passwords."""
     roles = {COORDINATOR: Role.COORDINATOR, AUDITOR: Role.AUDITOR, **dict.fromkeys(hospitals, Role.HOSPITAL)}
+    roles |= dict.fromkeys(trustees, Role.TRUSTEE)
     for name in (OPERATOR, *roles):
         home.member(name).create_password()
     found_consortium(home, url, free_gas=True)
@@ -30,6 +44,21 @@ def found_together(home: Home, url: str, hospitals: list[str]) -> None:
     for name, role in roles.items():
         register_member(operator, create_member(home, name, role), role, name)
         register_key(home, name)
+
+
+def share_key(home: Home, trustees: Sequence[str], notify: Notify) -> int:
+    """Hold the first ceremony of the key to patient records, every trustee as a thread; return its threshold."""
+    wish = Wish(KeyUse.RECORDS, CeremonyKind.GENERATE, tuple(trustees), step_s=CEREMONY_STEP_S)
+    start_ceremony(open_ledger(home, home.member(OPERATOR)), wish)
+    members = [home.member(name) for name in trustees]
+    first, *others = [Trustee(open_ports(home, member, notify), open_shares(member)) for member in members]
+
+    def confirmed() -> bool:
+        ceremony = first.view.federation.threshold.ceremony(wish.use)
+        return ceremony is not None and len(ceremony.confirmed) == len(trustees)
+
+    run_together(first, confirmed, others, notify)
+    return first.view.federation.threshold.committee(wish.use).threshold
 
 
 @dataclass

@@ -22,6 +22,7 @@ from fl.roles.audit import AuditKey
 from fl.roles.view import Keyring, LedgerView, Ports, Stopwatch
 from fl.storage.journal import SqliteJournal
 from fl.storage.keyring import create_key, load_keys
+from fl.storage.shares import FolderShares
 from fl.storage.vault import FolderVault
 from scripts._home import Home, MemberHome
 
@@ -95,6 +96,11 @@ def open_ports(home: Home, member: MemberHome, notify: Notify) -> Ports:
         now=now,
         notify=notify,
     )
+
+
+def open_shares(member: MemberHome) -> FolderShares:
+    """Return a trustee's shares at rest."""
+    return FolderShares(member.folder / "shares", member.password)
 
 
 def create_member(home: Home, name: str, role: Role) -> Address:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -18,6 +19,7 @@ from scripts._options import home_option
 PROJECT = Path(__file__).resolve().parent.parent
 """Where hardhat.config.js and node_modules lie."""
 DEFAULT_PORT = 8545
+READY = "Chain ready at "
 
 
 @click.group()
@@ -31,15 +33,25 @@ def chain() -> None:
     "--port", type=click.IntRange(0, 65535), help="0 picks a free one; that of consortium.json by default, else 8545."
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; see docs/operator.md.")
+@click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input does.")
 @guarded
-def run(home: Path, port: int | None, host: str) -> None:
+def run(home: Path, port: int | None, host: str, *, with_parent: bool) -> None:
     """Run the chain until stopped. Its journal survives any crash: a restart gives the same head block."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())
+    if with_parent:
+        threading.Thread(target=_end_with_input, args=(stop,), daemon=True).start()
     place = Home(home)
     port = usual_port(place) if port is None else port
-    serve(chain_settings(place, port, host), lambda url: click.echo(f"Chain ready at {url}"), stop)
+    serve(chain_settings(place, port, host), lambda url: click.echo(f"{READY}{url}"), stop)
+
+
+def _end_with_input(stop: threading.Event) -> None:
+    """Set `stop` when whoever holds the other end of standard input is gone."""
+    while sys.stdin.buffer.read(1):
+        pass
+    stop.set()
 
 
 def usual_port(home: Home) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from fl.protocol.config import RoundConfig
+from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import Protection, Role, show
 from fl.protocol.rules import MIN_MASKED
 from fl.roles.coordinator import Coordinator
@@ -82,6 +83,7 @@ def rotate(home: Path, name: str) -> None:
     type=click.Choice([protection.name.lower() for protection in Protection]),
     help="masked: nobody sees one hospital's update (3 hospitals or more); sealed: coordinator and auditors do.",
 )
+@click.option("--hold-back", is_flag=True, help="Trustees must release each new model first; sealed rounds only.")
 @click.option("--step-timeout", type=click.IntRange(1), default=600, show_default=True, help="Seconds per masked step.")
 @click.option("--w-max", type=click.IntRange(1, 2**21), default=4096, show_default=True, help="Largest sample count.")
 @click.option("--commit-timeout", type=click.IntRange(1), default=3600, show_default=True, help="Seconds to train.")
@@ -110,11 +112,15 @@ def run(home: Path, name: str, classes: tuple[str, ...], preset: str, **given: A
     spec, local = replace(chosen.spec, classes=len(classes)), replace(chosen.local, horizon=rounds)
     recipe = Recipe(spec, local, int(given["seed"] or 0), classes)
     protection = protection_of(given["protection"], hospitals)
+    if given["hold_back"] and protection == Protection.MASKED:
+        raise SettingInvalid(
+            "hold-back", "hospitals of a masked round sum the model themselves; use --protection sealed"
+        )
     plan = Plan(
         rounds=rounds,
         min_commitments=given["min_commitments"] or fewest(protection, hospitals),
         attestations=int(given["attestations"] or 1),
-        config=RoundConfig(CLIP, L2_BOUND, int(given["w_max"] or 1), recipe.to_dict()),
+        config=RoundConfig(CLIP, L2_BOUND, int(given["w_max"] or 1), recipe.to_dict(), bool(given["hold_back"])),
         commit_timeout_s=int(given["commit_timeout"] or 1),
         close_timeout_s=int(given["close_timeout"] or 1),
         min_hospitals=hospitals,

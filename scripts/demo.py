@@ -10,14 +10,13 @@ from pathlib import Path
 
 import click
 
-from chain.devchain import DevChain
 from fl.protocol.codec import parse_document
 from fl.protocol.config import RoundConfig
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Digest, Protection, show
 from fl.protocol.round import Phase
-from fl.roles.artefacts import read_document
 from fl.roles.audit import REPORT_CAP
+from fl.roles.documents import read_document
 from fl.roles.plan import Plan
 from fl.storage.files import write_atomic
 from fl.training.compute import use_threads
@@ -27,15 +26,15 @@ from fl.training.recipe import Recipe
 from fl.training.sources import load_source
 from fl.training.synthetic import draw_dataset
 from scripts import _report
+from scripts._chain_process import ChainProcess
 from scripts._exit import guarded
 from scripts._home import Home
 from scripts._options import device_option
 from scripts._progress import Console
-from scripts._together import AUDITOR, COORDINATOR, Work, found_together, gather
+from scripts._together import AUDITOR, COORDINATOR, TRUSTEES, Work, found_together, gather, share_key
 from scripts._training import evaluator, trainer
 from scripts._wiring import audit_key, open_ledger
 from scripts.audit import Source, run_audit
-from scripts.chain import chain_settings
 from scripts.consortium import check_unfounded
 from scripts.coordinator import CLIP, L2_BOUND, fewest, first_model, protection_of
 from scripts.data import HOLDOUT, parts_of
@@ -110,9 +109,14 @@ def _run(demo_run: Demo, data: Path | None, given: dict[str, str | int | bool | 
         dataset = load_source(data) if data else draw_dataset(SYNTHETIC_PLAN, demo_run.seed)
         largest = _divide(demo_run, dataset, int(given["hospitals"] or 3))
     with console.stage("Starting the chain", demo_run.seconds):
-        chain = stack.enter_context(DevChain(chain_settings(home, int(given["rpc_port"] or 0))))
+        chain = stack.enter_context(ChainProcess(home, int(given["rpc_port"] or 0)))
     with console.stage("Founding the consortium", demo_run.seconds):
-        found_together(home, chain.url, demo_run.hospitals)
+        found_together(home, chain.url, demo_run.hospitals, TRUSTEES)
+    with console.stage("Sharing the key to patient records among three doctors", demo_run.seconds):
+        threshold = share_key(home, TRUSTEES, console.trouble)
+        console.say(
+            f"  {', '.join(TRUSTEES)} hold one share each; any {threshold} of them open a record, and nobody alone"
+        )
     recipe = _recipe(demo_run, dataset)
     federation = _federate(demo_run, recipe, largest)
     with console.stage("Auditing the whole history", demo_run.seconds):

@@ -14,13 +14,12 @@ from fl.protocol.names import CeremonyKind, Refusal, Role, show
 from fl.roles.trustee import Trustee
 from fl.storage.files import write_atomic
 from fl.storage.lock import only_one
-from fl.storage.shares import FolderShares
 from scripts._agent import announce, serve_agent
 from scripts._ceremony import DEFAULT_DAYS, USES, Wish, start_ceremony
 from scripts._exit import guarded
-from scripts._home import Home, MemberHome
+from scripts._home import Home
 from scripts._options import home_option, name_option
-from scripts._wiring import create_member, load_account, open_ledger, open_ports, register_key, rotate_key
+from scripts._wiring import create_member, load_account, open_ledger, open_ports, open_shares, register_key, rotate_key
 
 KIT_PASSWORD_VARIABLE = "HEMALEDGER_KIT_PASSWORD"  # noqa: S105 - the name of the variable, not a password
 use_option = click.option("--use", type=click.Choice(list(USES)), default="records", show_default=True)
@@ -155,11 +154,6 @@ def kit(home: Path, name: str, use: str, output: Path) -> None:
     site = Site(anchor.chain_id, anchor.authority, anchor.consortium)
     write_atomic(output, lock(Kit(held, site, load_account(member).secret), password), mode=0o600)
     click.echo(f"{output} approves with the share of epoch {held.seat.epoch}. Keep it apart from its password.")
-
-
-def open_shares(member: MemberHome) -> FolderShares:
-    """Return a trustee's shares at rest."""
-    return FolderShares(member.folder / "shares", member.password)
 
 
 def _agent(home: Path, name: str) -> Trustee:

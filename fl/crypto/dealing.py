@@ -48,7 +48,7 @@ from fl.protocol.errors import (
 from fl.protocol.keys import MemberKey
 from fl.protocol.names import LABEL_PREFIX, Address, CeremonyKind
 
-SEALED_BYTES = sealed_bytes(1, proven=True)
+SEALED_BYTES = sealed_bytes(1)
 MAX_RECEIVERS = 32
 BUNDLE_CAP = 2 + SEALED_BYTES * MAX_RECEIVERS
 
@@ -229,7 +229,7 @@ def _weights(setting: Setting, dealers: Sequence[Address]) -> list[int]:
 def _target(setting: Setting, vector: Commitments, receiver: Address) -> SealedShares:
     index = setting.place(receiver)
     info = Writer("dkgshare").raw(setting.context, 32).raw(vector.dealer, 20).raw(receiver, 20).bytes()
-    return SealedShares(info, receiver, setting.receivers[index - 1].key, index, (vector,), proven=True)
+    return SealedShares(info, receiver, setting.receivers[index - 1].key, index, (vector,))
 
 
 def _message(dealer: Address) -> bytes:

@@ -5,7 +5,7 @@ Invariant: a complaint opens one sealed pair of shares and nothing else (sealing
 Layout (big-endian):
     info      = "BAFL/1/share" ‖ ctx[32] ‖ dealer[20] ‖ receiver[20]
     plaintext = f(j)[32] ‖ g(j)[32]
-    sealed    = enc[65] ‖ ciphertext[64] ‖ tag[16]               HPKE base mode, to E of the receiver
+    sealed    = enc[65] ‖ known[65] ‖ ciphertext[64] ‖ tag[16]   HPKE base mode, to E of the receiver
 
 Source: PROTOCOL.md 5, phases 2 and 2b.
 """
@@ -23,7 +23,7 @@ from fl.crypto.sharing import Share
 from fl.protocol.codec import Writer
 
 COMPLAINT_BYTES = sealing.COMPLAINT_BYTES
-SEALED_BYTES = sealed_bytes(2, proven=False)
+SEALED_BYTES = sealed_bytes(2)
 
 
 @dataclass(frozen=True)
@@ -45,16 +45,8 @@ class Parcel:
     @property
     def shares(self) -> SealedShares:
         """Return the pair as sealing.py takes it."""
-        vectors, receiver = (self.dealer.pairwise, self.dealer.own), self.receiver
-        return SealedShares(
-            self.info,
-            receiver.account,
-            receiver.transport_key,
-            receiver.index,
-            vectors,
-            proven=False,
-            sealed=self.sealed,
-        )
+        vectors, whom = (self.dealer.pairwise, self.dealer.own), self.receiver
+        return SealedShares(self.info, whom.account, whom.transport_key, whom.index, vectors, self.sealed)
 
 
 @dataclass(frozen=True)
@@ -68,7 +60,7 @@ class SharePair:
 
 
 def seal_shares(keys: RoundKeys, parcel: Parcel) -> bytes:
-    """Return the sealed shares of the dealer's `keys` for the parcel's receiver, 145 bytes."""
+    """Return the sealed shares of the dealer's `keys` for the parcel's receiver, 210 bytes."""
     pair = own_shares(keys, parcel.receiver.index)
     return sealing.seal(parcel.shares, (pair.pairwise, pair.own))
 
@@ -82,7 +74,8 @@ def open_shares(parcel: Parcel, transport: int) -> SharePair:
     """Open and verify what a dealer sent; any error is ground for a complaint.
 
     Raises:
-        EncodingError: not 145 bytes.
+        EncodingError: not 210 bytes.
+        InvalidPoint, ProofInvalid: the dealer did not make the key agreement itself.
         AuthFailure: it was not sealed to this hospital's transport key in this round.
         InvalidScalar: a share is not below n.
         ShareInvalid: a share does not fit the dealer's commitments.
@@ -106,7 +99,7 @@ def reopen(parcel: Parcel, agreed: Point) -> SharePair:
 
 
 def bundle_to_bytes(sealed: Sequence[bytes]) -> bytes:
-    """Return count:u16 ‖ count·sealed[145]: all of a dealer's parcels, receivers ascending."""
+    """Return count:u16 ‖ count·sealed[210]: all of a dealer's parcels, receivers ascending."""
     return sealing.bundle_to_bytes(sealed, SEALED_BYTES)
 
 

@@ -5,8 +5,8 @@ complainant's key.
 
 Layout (big-endian), for s shares:
     plaintext = share[32]·s
-    sealed    = enc[65] ‖ known[65] ‖ ciphertext[32·s] ‖ tag[16]   HPKE base mode to the receiver's key; `known` only
-                where the receiver's key outlives the ceremony: a proof of knowledge of enc's secret, tag `info`
+    sealed    = enc[65] ‖ known[65] ‖ ciphertext[32·s] ‖ tag[16]   HPKE base mode to the receiver's key; `known` is a
+                proof of knowledge of enc's secret, tag `info`
     complaint = dh[33] ‖ proof[64]             dh = e·enc; 97 zero bytes when enc is no point or `known` does not hold
     proof     = DLEQ(G, E; enc, dh) with `info` as context string
 
@@ -45,7 +45,6 @@ from fl.crypto.group import (
     scalar_bytes,
     shared_x,
 )
-from fl.crypto.keys import load_point
 from fl.crypto.knowledge import KNOWLEDGE_BYTES
 from fl.crypto.sharing import Commitments, Share, verify
 from fl.protocol.codec import Reader, Writer
@@ -61,6 +60,7 @@ from fl.protocol.errors import (
 from fl.protocol.names import Address
 
 COMPLAINT_BYTES = POINT_BYTES + PROOF_BYTES
+_CIPHERTEXT_AT = UNCOMPRESSED_BYTES + KNOWLEDGE_BYTES
 _TAG_BYTES = 16
 _SUITE = hpke.Suite(hpke.KEM.P256, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 _KEM_ID = b"KEM" + (0x0010).to_bytes(2, "big")
@@ -82,14 +82,12 @@ class SealedShares:
     """The receiver's party j."""
     vectors: tuple[Commitments, ...]
     """The dealer's: one for each share; without points before it dealt."""
-    proven: bool
-    """Whether `known` stands behind enc."""
     sealed: bytes = field(default=b"", repr=False)
 
     @property
     def size(self) -> int:
         """Return how many bytes the sealed shares have to have."""
-        return sealed_bytes(len(self.vectors), proven=self.proven)
+        return sealed_bytes(len(self.vectors))
 
     @property
     def enc(self) -> Point:
@@ -102,15 +100,13 @@ class SealedShares:
         """
         self.check_size()
         enc = decode_uncompressed(self.sealed[:UNCOMPRESSED_BYTES])
-        if self.proven:
-            proof = self.sealed[UNCOMPRESSED_BYTES : UNCOMPRESSED_BYTES + KNOWLEDGE_BYTES]
-            knowledge.verify(proof, enc, b"", self.info)
+        knowledge.verify(self.sealed[UNCOMPRESSED_BYTES:_CIPHERTEXT_AT], enc, b"", self.info)
         return enc
 
     @property
     def ciphertext(self) -> bytes:
         """Return what follows enc and its proof."""
-        return self.sealed[UNCOMPRESSED_BYTES + (KNOWLEDGE_BYTES if self.proven else 0) :]
+        return self.sealed[_CIPHERTEXT_AT:]
 
     def check_size(self) -> None:
         """Raise EncodingError for another size."""
@@ -126,16 +122,14 @@ class SealedShares:
         return shares
 
 
-def sealed_bytes(shares: int, *, proven: bool) -> int:
+def sealed_bytes(shares: int) -> int:
     """Return the bytes of so many sealed shares."""
-    return UNCOMPRESSED_BYTES + (KNOWLEDGE_BYTES if proven else 0) + SCALAR_BYTES * shares + _TAG_BYTES
+    return _CIPHERTEXT_AT + SCALAR_BYTES * shares + _TAG_BYTES
 
 
 def seal(target: SealedShares, shares: Sequence[Share]) -> bytes:
     """Return the shares sealed to the receiver of `target`, whose `sealed` is not looked at."""
     plaintext = b"".join(scalar_bytes(share.value) for share in shares)
-    if not target.proven:
-        return _SUITE.encrypt(plaintext, load_point(encode_uncompressed(target.key)), target.info)
     secret = random_scalar()
     enc = encode_uncompressed(base_mult(secret))
     key, nonce = _schedule(shared_x(secret, target.key), enc + encode_uncompressed(target.key), target.info)
@@ -147,13 +141,12 @@ def unseal(target: SealedShares, secret: int) -> tuple[Share, ...]:
 
     Raises:
         EncodingError: another size.
-        InvalidPoint, ProofInvalid: where a proof is asked for, enc is no point or not shown to be the dealer's.
+        InvalidPoint, ProofInvalid: enc is no point, or not shown to be the dealer's.
         AuthFailure: it was not sealed to this key under this `info`.
         InvalidScalar: a share is not below n.
         ShareInvalid: a share does not fit the dealer's commitments.
     """
-    target.check_size()
-    enc = encode_uncompressed(target.enc) if target.proven else target.sealed[:UNCOMPRESSED_BYTES]
+    enc = encode_uncompressed(target.enc)
     try:
         key = ec.derive_private_key(secret, ec.SECP256R1())
         plaintext = _SUITE.decrypt(enc + target.ciphertext, key, target.info)

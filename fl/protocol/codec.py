@@ -189,6 +189,13 @@ class Fields:
             raise EncodingError(self.what, f"{name} is not a text")
         return found
 
+    def truth(self, name: str) -> bool:
+        """Return true or false."""
+        found = self.value.get(name)
+        if not isinstance(found, bool):
+            raise EncodingError(self.what, f"{name} is neither true nor false")
+        return found
+
     def mapping(self, name: str) -> dict[str, JsonValue]:
         """Return a nested object."""
         found = self.value.get(name)

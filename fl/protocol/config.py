@@ -33,20 +33,32 @@ class RoundConfig:
     """1..2^21: the largest weight (number of training samples) a hospital may claim."""
     training: dict[str, JsonValue]
     """The model and the local training, as fl/training writes it."""
+    release: bool = False
+    """Whether trustees have to release the new model to the hospitals before anybody uses it (K_MODEL)."""
 
     def to_bytes(self) -> bytes:
         """Return the canonical document."""
         return write_document(
-            {"clip": self.clip, "l2_bound": self.l2_bound, "training": self.training, "w_max": self.w_max}
+            {
+                "clip": self.clip,
+                "l2_bound": self.l2_bound,
+                "release": self.release,
+                "training": self.training,
+                "w_max": self.w_max,
+            }
         )
 
     @classmethod
     def from_bytes(cls, data: bytes) -> RoundConfig:
         """Parse a canonical document, or raise EncodingError."""
         fields = Fields(parse_document(data, "round configuration"), "round configuration")
-        fields.only("clip", "l2_bound", "training", "w_max")
+        fields.only("clip", "l2_bound", "release", "training", "w_max")
         config = cls(
-            fields.number("clip"), fields.number("l2_bound"), fields.integer("w_max"), fields.mapping("training")
+            fields.number("clip"),
+            fields.number("l2_bound"),
+            fields.integer("w_max"),
+            fields.mapping("training"),
+            fields.truth("release"),
         )
         bounded = all(1 / LARGEST_BOUND <= bound <= LARGEST_BOUND for bound in (config.clip, config.l2_bound))
         if not bounded or not 1 <= config.w_max <= 2**21:

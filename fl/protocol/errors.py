@@ -811,6 +811,14 @@ class StorageFull(UnavailableError):
 
 
 @dataclass(eq=False)
+class NotReleased(UnavailableError):
+    """The trustees have not released this global model yet."""
+
+    round: int
+    sentence = "The model of round {round} is held back until enough trustees release it."
+
+
+@dataclass(eq=False)
 class RoundStalled(UnavailableError):
     """A round did not end in time."""
 

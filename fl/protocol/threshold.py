@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from fl.protocol import ceremony_rules, requests
-from fl.protocol.ceremony import Ceremony, Committee
-from fl.protocol.errors import CeremonyStillOpen, NoCommittee, WrongBatch, WrongCeremony, WrongRequest
+from fl.protocol.ceremony import Ceremony, CeremonyPhase, Committee
+from fl.protocol.errors import CeremonyStillOpen, NoCommittee, WrongBatch, WrongCeremony, WrongPhase, WrongRequest
 from fl.protocol.keys import KeyBook
 from fl.protocol.names import Address, Digest, KeyUse, Role
 from fl.protocol.ports import Anchor
@@ -100,8 +100,11 @@ class ThresholdKeys:
     def _step(self, entry: Entry, record: ceremony_rules.Step, book: KeyBook) -> ThresholdKeys:
         book.active(record.sender)
         newest = self.ceremony(record.key_use)
-        if newest is None or record.ceremony != newest.number:
-            raise WrongCeremony(newest.number if newest else 0, record.ceremony)
+        number = newest.number if newest else 0
+        if record.ceremony != number:
+            raise WrongCeremony(number, record.ceremony)
+        if newest is None:
+            raise WrongPhase(0, CeremonyPhase.NONE)
         changed = ceremony_rules.advance(newest, entry, record, book)
         return self._with(record.key_use, (*self.ceremonies[record.key_use][:-1], changed))
 

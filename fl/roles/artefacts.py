@@ -7,9 +7,15 @@ Source: PROTOCOL.md 4 (step 3: the expected core) and 5S (recipients).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from fl.crypto.envelope import MAX_RECIPIENTS, Core, Expected, Kind, check_digest, receive, sealed_size
+import numpy as np
+
+from fl.crypto import masking
+from fl.crypto.curve import Point
+from fl.crypto.envelope import MAX_RECIPIENTS, Core, Expected, Kind, open_with, receive, sealed_size
+from fl.crypto.threshold import ThresholdKey
+from fl.crypto.wraps import Recipient
 from fl.protocol.config import CONFIG_CAP, RoundConfig
 from fl.protocol.errors import (
     KeyEpochMismatch,
@@ -24,6 +30,8 @@ from fl.protocol.keys import KeyBook, MemberKey
 from fl.protocol.names import NO_DIGEST, Address, Digest, Role
 from fl.protocol.ports import Vault
 from fl.protocol.round import Round
+from fl.roles.ahead import MaskedSum
+from fl.roles.documents import read_document
 from fl.roles.view import Keyring, Stopwatch
 from fl.training.quantise import Vector, Words, body_bytes, from_bytes
 from fl.training.weights import Manifest, model_digest, vector_from_bytes
@@ -98,14 +106,19 @@ def model_core(source: Round | Opening) -> Core:
     return Core(Kind.MODEL, source.anchor, sender, number, source.keys[sender].epoch, source.context)
 
 
-def model_recipients(source: Round, book: KeyBook) -> list[MemberKey]:
-    """Return who may open a new global model: all hospitals with a key when the round opened, auditors, coordinator."""
-    return _keys(source, book, MODEL_READERS)
+def model_recipients(source: Round, book: KeyBook, held_by: ThresholdKey | None) -> list[Recipient]:
+    """Return who may open a new global model: all hospitals with a key when the round opened, auditors, coordinator.
+
+    With `held_by`, K_MODEL, hospitals cannot: trustees have to release it to them first.
+    """
+    if held_by is not None:
+        return [*_keys(source, book, UPDATE_READERS), held_by]
+    return [*_keys(source, book, MODEL_READERS)]
 
 
 def expected_model(source: Round | Opening, parameters: int) -> Expected:
     """Return what the ledger says of a model envelope."""
-    cap = sealed_size(4 * parameters, MAX_RECIPIENTS)
+    cap = sealed_size(4 * parameters, MAX_RECIPIENTS, 1)
     if isinstance(source, Round):
         digest = source.proposal.envelope_digest if source.proposal else NO_DIGEST
     else:
@@ -113,16 +126,25 @@ def expected_model(source: Round | Opening, parameters: int) -> Expected:
     return Expected(model_core(source), digest, cap)
 
 
+Release = Callable[[Round], tuple[ThresholdKey, Point]]
+"""A final round -> the threshold key its model is sealed to and the secret point that opens it, or NotReleased."""
+
+
 class Reader:
     """Opens files for one member: fetch, then check and open in the order of PROTOCOL.md 4."""
 
-    def __init__(self, account: Address, vault: Vault, keyring: Keyring, watch: Stopwatch) -> None:
+    def __init__(
+        self, account: Address, vault: Vault, keyring: Keyring, watch: Stopwatch, release: Release | None = None
+    ) -> None:
+        """Open files as `account`; `release` opens models that trustees have to release first."""
         self._account = account
+        self._release = release
         self._vault = vault
         self._keyring = keyring
         self._watch = watch
         self._last: tuple[Expected, Digest, Vector] | None = None
         """The newest model opened or made here, and as what: the next round starts from it."""
+        self.masked_sum = MaskedSum(self.masked, self._add)
 
     def update(self, current: Round, hospital: Address, config: RoundConfig) -> Words:
         """Return a hospital's words, int32 [d + LANES], or raise why not."""
@@ -133,28 +155,36 @@ class Reader:
         """Return the body of a hospital's masked update, 4·(d + LANES) bytes, or raise why not."""
         return self._open(expected_masked(current, hospital), current.keys)
 
+    def _add(self, total: masking.Masked, body: bytes) -> None:
+        with self._watch("sum"):
+            masking.accumulate(total, masking.from_bytes(body, total.size))
+
     def answer(self, current: Round, hospital: Address) -> bytes:
         """Return a hospital's unmasking answer, or raise why not."""
         return self._open(expected_answer(current, hospital), current.keys)
 
-    def model(self, source: Round | Opening, manifest: Manifest) -> Vector:
+    def model(self, source: Round | Opening, manifest: Manifest, replayed: Vector | None = None) -> Vector:
         """Return the model of a round or of the opening, float32 [d], checked against its digest on the ledger.
+
+        A `replayed` model has that digest already: a file with the same bits needs none of its own.
 
         Raises:
             WrongPhase: the round proposed no model.
             ModelDigestMismatch: the envelope holds another model than was proposed.
+            NotReleased: trustees have to release it first.
             TamperedError, MalformedError, UnavailableError: see envelope.receive and the vault.
         """
         expected = expected_model(source, manifest.length)
         if self._last is not None and self._last[:2] == (expected, digest_of(source)):
             return self._last[2]
-        body = self._open(expected, source.keys)
+        body = self._open_model(expected, source)
         vector = vector_from_bytes(body, manifest.length)
-        with self._watch("hash"):
-            actual = model_digest(manifest.digest, vector)
-        if actual != digest_of(source):
-            raise ModelDigestMismatch(digest_of(source), actual)
-        self.remember(expected, actual, vector)
+        if replayed is None or not np.array_equal(vector.view(np.uint32), replayed.view(np.uint32)):
+            with self._watch("hash"):
+                actual = model_digest(manifest.digest, vector)
+            if actual != digest_of(source):
+                raise ModelDigestMismatch(digest_of(source), actual)
+        self.remember(expected, digest_of(source), vector)
         return vector
 
     def remember(self, expected: Expected, digest: Digest, vector: Vector) -> None:
@@ -164,6 +194,18 @@ class Reader:
         """
         vector.flags.writeable = False
         self._last = (expected, digest, vector)
+
+    def _open_model(self, expected: Expected, source: Round | Opening) -> bytes:
+        try:
+            return self._open(expected, source.keys)
+        except RecipientNotFound:
+            if self._release is None or not isinstance(source, Round):
+                raise
+        key, secret = self._release(source)
+        with self._watch("vault"):
+            file = self._vault.get(expected.digest, expected.cap)
+        with self._watch("open"):
+            return open_with(file, expected, key, secret)
 
     def _open(self, expected: Expected, keys: Mapping[Address, MemberKey]) -> bytes:
         if self._account not in keys:
@@ -191,13 +233,6 @@ def read_config(current: Round, vault: Vault) -> RoundConfig:
 def read_manifest(opening: Opening, vault: Vault) -> Manifest:
     """Return the model's manifest, checked against the digest with which the ledger opened."""
     return Manifest.from_bytes(read_document(vault, opening.record.manifest_digest, MANIFEST_CAP))
-
-
-def read_document(vault: Vault, digest: Digest, cap: int) -> bytes:
-    """Return a public document from the vault, or raise VaultMissing, TooLarge or HashMismatch."""
-    data = vault.get(digest, cap)
-    check_digest(data, digest)
-    return data
 
 
 def _keys(current: Round, book: KeyBook, roles: tuple[Role, ...]) -> list[MemberKey]:

@@ -30,10 +30,10 @@ from fl.roles.artefacts import (
     expected_model,
     expected_update,
     read_config,
-    read_document,
     read_manifest,
 )
 from fl.roles.authority_audit import AuthorityAudit
+from fl.roles.documents import read_document
 from fl.roles.participants import BUNDLE_CAP
 from fl.roles.replay import Tools, replay_round
 from fl.roles.unmask import check_agreement

@@ -38,11 +38,13 @@ class Auditor:
 
     def step(self) -> bool:
         """Attest the proposal that waits for this auditor; False when there is none."""
-        federation = self.view.refresh()
+        federation = self.view.current()
         current = federation.active_round
-        if current is None or current.phase != Phase.PROPOSED or self._account in current.attestations:
+        if current is None or self._account not in current.keys or self._account in current.attestations:
             return False
-        if self._account not in current.keys or self._ports.journal.get(_refused(current)) is not None:
+        if current.phase != Phase.PROPOSED:
+            return self._reader.masked_sum.step(current)
+        if self._ports.journal.get(_refused(current)) is not None:
             return False
         manifest = read_manifest(federation.opening, self._ports.vault)
         try:
@@ -60,7 +62,7 @@ class Auditor:
     def _replay(self, federation: Federation, current: Round, manifest: Manifest) -> Replayed:
         previous = self._reader.model(federation.source, manifest)
         replayed = replay_round(current, previous, manifest, Tools(self._reader, *self._ports.replaying))
-        self._reader.model(current, manifest)
+        self._reader.model(current, manifest, replayed.model)
         return replayed
 
     def _attest(self, current: Round, replayed: Replayed) -> None:

@@ -26,7 +26,7 @@ from fl.protocol.masked import COMPLAINT_BYTES
 from fl.protocol.names import ADDRESS_BYTES, Address, CeremonyKind, Digest, KeyUse
 from fl.protocol.ports import Vault
 from fl.protocol.threshold import ThresholdKeys
-from fl.roles.artefacts import read_document
+from fl.roles.documents import read_document
 
 KEEPING = (CeremonyKind.REFRESH, CeremonyKind.RESHARE)
 _CHECKED: dict[tuple[bytes, Digest], Committee] = {}

@@ -23,7 +23,7 @@ from fl.protocol.errors import (
 )
 from fl.protocol.federation import Federation, genesis_context
 from fl.protocol.keys import MemberKey
-from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Role
+from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, KeyUse, Role
 from fl.protocol.records import (
     FederationOpened,
     ModelProposed,
@@ -46,6 +46,7 @@ from fl.roles.artefacts import (
 )
 from fl.roles.masked_coordinator import SetUp
 from fl.roles.plan import Initial, Plan
+from fl.roles.release import ReleaseDesk, held_by
 from fl.roles.replay import Tools, sum_of
 from fl.roles.view import LedgerView, Ports
 from fl.training.aggregate import Sum
@@ -63,6 +64,7 @@ class Coordinator:
         self._account = ports.ledger.account
         self._reader = Reader(self._account, ports.vault, ports.keyring, ports.watch)
         self._set_up = SetUp(ports, self._abort)
+        self._desk = ReleaseDesk(ports, plan.close_timeout_s)
 
     @property
     def done(self) -> bool:
@@ -71,14 +73,14 @@ class Coordinator:
 
     def step(self) -> bool:
         """Do the next thing the ledger asks of the coordinator; False when there is none."""
-        federation = self.view.refresh()
+        federation = self.view.current()
         current = federation.active_round
         if not federation.openings:
             return self._open_federation(federation)
         if federation.successor == self._ports.ledger.anchor.contract:
             return self._succeed(federation)
         if current is None:
-            return not self.done and self._open_round(federation)
+            return self._release(federation) or (not self.done and self._open_round(federation))
         return self._continue(federation, current)
 
     def finish(self) -> None:
@@ -91,7 +93,7 @@ class Coordinator:
             case Phase.FROZEN | Phase.UNMASK:
                 return self._propose(federation, current)
             case Phase.ADVERTISE | Phase.SHARE | Phase.COMPLAIN | Phase.AGREE:
-                return self._set_up.step(current)
+                return self._set_up.step(current) or self._reader.masked_sum.step(current)
             case _:
                 return self._finalise(current)
 
@@ -133,6 +135,8 @@ class Coordinator:
         readers = federation.source.keys
         roster = tuple(sorted(account for account in self._hospitals(federation) if account in readers))
         threshold = self._plan.threshold(len(roster))
+        if self._held_back(federation):
+            return False
         if len(roster) < max(self._plan.min_hospitals, self._plan.min_commitments, threshold):
             return False
         manifest = read_manifest(federation.opening, self._ports.vault)
@@ -155,6 +159,18 @@ class Coordinator:
         self._append(RoundOpened(self._account, number, terms, roster, federation.model_digest))
         self._ports.notify("opened", {"round": number, "hospitals": len(roster)})
         return True
+
+    def _release(self, federation: Federation) -> bool:
+        """Ask the trustees to release the model in force, where its round's configuration holds it back."""
+        source = federation.source
+        return isinstance(source, Round) and self._desk.step(federation, source)
+
+    def _held_back(self, federation: Federation) -> bool:
+        """Return whether a round would wait: for the release of its model, or for a committee that holds its key."""
+        if self._plan.config.release and federation.threshold.in_force(KeyUse.MODEL) is None:
+            return True
+        source = federation.source
+        return isinstance(source, Round) and self._desk.waits(federation, source)
 
     def _freeze(self, current: Round) -> bool:
         """Freeze when everybody's file is there, or at the deadline with those whose file is; else abort."""
@@ -180,7 +196,9 @@ class Coordinator:
         """Verify, open and sum the updates; seal and propose the new model. A masked sum waits for enough answers."""
         if current.masked and len(current.revealed) < current.terms.threshold:
             late = self._ports.now() > current.step_deadline
-            return late and self._abort(current, f"RoundStalled: {len(current.revealed)} hospitals revealed shares")
+            if late:
+                return self._abort(current, f"RoundStalled: {len(current.revealed)} hospitals revealed shares")
+            return self._reader.masked_sum.step(current)
         manifest = read_manifest(federation.opening, self._ports.vault)
         config = read_config(current, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)
@@ -195,7 +213,8 @@ class Coordinator:
         with self._ports.watch("hash"):
             digest = model_digest(manifest.digest, model)
         with self._ports.watch("seal"):
-            file = seal(model_core(current), model_recipients(current, federation.book), vector_to_bytes(model))
+            recipients = model_recipients(current, federation.book, held_by(federation) if config.release else None)
+            file = seal(model_core(current), recipients, vector_to_bytes(model))
         with self._ports.watch("vault"):
             envelope = self._ports.vault.put(file)
         self._reader.remember(replace(expected_model(current, manifest.length), digest=envelope), digest, model)
@@ -254,6 +273,7 @@ class Coordinator:
             except RevokedMidRound as error:
                 return self._abort(current, f"{error.name}: a hospital was revoked during the round")
             self._ports.notify("final", {"round": current.number})
+            self._release(self.view.refresh())
             return True
         if self._ports.now() > current.terms.close_deadline:
             return self._abort(current, "RoundStalled: too few attestations in time")

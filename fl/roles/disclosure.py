@@ -25,7 +25,7 @@ from fl.protocol.keys import KeyBook, MemberKey
 from fl.protocol.names import Address, KeyUse, Role
 from fl.protocol.ports import Vault
 from fl.protocol.requests import Request
-from fl.roles.artefacts import read_document
+from fl.roles.documents import read_document
 from fl.roles.view import Keyring
 
 PARTIAL_CAP = sealed_size(PARTIAL_BYTES, MAX_RECIPIENTS)

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from fl.crypto.envelope import MAX_RECIPIENTS, seal, sealed_size
 from fl.protocol.config import RoundConfig
-from fl.protocol.errors import DeadlinePassed, HashMismatch, SetMismatch, WrongPhase, WrongRound
+from fl.protocol.errors import DeadlinePassed, HashMismatch, NotReleased, SetMismatch, WrongPhase, WrongRound
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Digest
 from fl.protocol.records import UpdateCommitted
 from fl.protocol.round import Phase, Round
 from fl.roles.artefacts import Reader, read_config, read_manifest, update_core, update_recipients
 from fl.roles.masked_hospital import NO_TRUST, MaskedHospital, Trust
+from fl.roles.release import Releases
+from fl.roles.requester import Requester
 from fl.roles.training_thread import Background, Task, Train
 from fl.roles.view import LedgerView, Ports
 from fl.training.quantise import LocalMetrics, Vector, body_bytes, quantise, to_bytes
@@ -30,7 +32,8 @@ class Hospital:
         self._ports = ports
         self._train = train
         self._account = ports.ledger.account
-        self._reader = Reader(self._account, ports.vault, ports.keyring, ports.watch)
+        release = Releases(self.view, Requester(ports.ledger, ports.vault, ports.keyring))
+        self._reader = Reader(self._account, ports.vault, ports.keyring, ports.watch, release)
         self._training = Background(train, ports.watch)
         self._masked = MaskedHospital(ports, self._reader, self._training, trust)
 
@@ -40,7 +43,7 @@ class Hospital:
         Raises:
             HemaledgerError: the round's files or records are not what they should be; nothing was sent.
         """
-        federation = self.view.refresh()
+        federation = self.view.current()
         self._masked.erase_ended(federation)
         current = federation.rounds[-1] if federation.rounds else None
         if current is None or self._account not in current.roster:
@@ -135,7 +138,10 @@ class Hospital:
             return False
         if self._account in current.commitments:
             self._check_own(current)
-        self._reader.model(current, read_manifest(federation.opening, self._ports.vault))
+        try:
+            self._reader.model(current, read_manifest(federation.opening, self._ports.vault))
+        except NotReleased:
+            return False
         self._ports.journal.once(key, b"ok")
         self._ports.notify("checked", {"round": current.number})
         return True

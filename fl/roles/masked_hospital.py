@@ -206,7 +206,7 @@ class MaskedHospital:
             return self._endorse(current)
         if current.phase == Phase.UNMASK and self._account not in current.revealed:
             return self._reveal(federation, current)
-        return False
+        return self._reader.masked_sum.step(current)
 
     def _left_out(self, current: Round) -> bool:
         """Tell once that the set was frozen without this hospital, though it committed."""
@@ -265,8 +265,8 @@ class MaskedHospital:
         manifest = read_manifest(federation.opening, self._ports.vault)
         try:
             previous = self._reader.model(federation.source, manifest)
-            replay_round(current, previous, manifest, Tools(self._reader, *self._ports.replaying))
-            self._reader.model(current, manifest)
+            replayed = replay_round(current, previous, manifest, Tools(self._reader, *self._ports.replaying))
+            self._reader.model(current, manifest, replayed.model)
         except (TamperedError, MalformedError) as error:
             self._ports.journal.once(key_of("refused", current), f"{error.name}: {error}".encode())
             self._ports.notify("refused", {"round": current.number, "reason": str(error)})

@@ -18,7 +18,7 @@ from fl.protocol.masked import COMPLAINT_BYTES
 from fl.protocol.names import Address, address
 from fl.protocol.ports import Vault
 from fl.protocol.round import Round
-from fl.roles.artefacts import read_document
+from fl.roles.documents import read_document
 
 BUNDLE_CAP = 2 + SEALED_BYTES * 1024
 

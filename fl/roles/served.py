@@ -18,6 +18,8 @@ from fl.protocol.names import Address
 from fl.protocol.ports import Ledger, Vault
 from fl.protocol.round import Round
 from fl.roles.artefacts import Reader, read_config, read_manifest
+from fl.roles.release import Releases
+from fl.roles.requester import Requester
 from fl.roles.view import Keyring, LedgerView, Stopwatch
 from fl.training.predict import Predictor
 from fl.training.recipe import Recipe
@@ -45,7 +47,8 @@ class ModelReader:
         self._vault = vault
         self._now = now
         account, keyring = member
-        self._reader = Reader(account, vault, keyring, Stopwatch(lambda: 0.0))
+        release = Releases(self._view, Requester(ledger, vault, keyring))
+        self._reader = Reader(account, vault, keyring, Stopwatch(lambda: 0.0), release)
         self._served: Served | None = None
         self._lock = threading.Lock()
 

@@ -32,7 +32,7 @@ from fl.protocol.round import Round
 from fl.roles.artefacts import Reader
 from fl.roles.participants import honest, participants
 from fl.roles.view import Stopwatch
-from fl.training.quantise import LANES, Words
+from fl.training.quantise import Words
 
 
 @dataclass(frozen=True)
@@ -108,11 +108,7 @@ def unmask_sum(
         raise TooFewReveals(len(answers), current.terms.threshold)
     with watch("reconstruct"):
         uncovered = uncover(answers, parts, survivors)
-    total = np.zeros(current.terms.parameters + LANES, dtype=np.uint32)
-    for hospital in current.hospitals:
-        body = reader.masked(current, hospital)
-        with watch("sum"):
-            masking.accumulate(total, masking.from_bytes(body, total.size))
+    total = reader.masked_sum.take(current)
     with watch("unmask"):
         context = Digest(current.mask_context)
         masks = masking.remaining_masks(parts, uncovered.self_secrets, uncovered.mask_secrets, context)

@@ -21,15 +21,27 @@ class LedgerView:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.federation = Federation(ledger.anchor, verify_possession)
+        self._nothing_new = False
+        """Whether `wait` has just looked and found nothing."""
 
     def refresh(self) -> Federation:
         """Fold what is new and return the federation, or raise the error of a record that breaks the rules."""
+        self._nothing_new = False
         self.federation = fold(self.federation, self.ledger.replay(self.federation.position))
         return self.federation
 
+    def current(self) -> Federation:
+        """Return the federation as `refresh` does, without asking again when `wait` has just found nothing new."""
+        if self._nothing_new:
+            self._nothing_new = False
+            return self.federation
+        return self.refresh()
+
     def wait(self, timeout_s: float) -> bool:
         """Wait until something new is on the ledger; False when `timeout_s` passed first."""
-        return self.ledger.wait(self.federation.position, timeout_s)
+        news = self.ledger.wait(self.federation.position, timeout_s)
+        self._nothing_new = not news
+        return news
 
 
 @dataclass(frozen=True)

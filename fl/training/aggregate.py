@@ -8,6 +8,7 @@ Source: PROTOCOL.md 5 (Update): M_r = f32(f64(M_{r-1}) + f64(S)·(c·W_max / (2^
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,10 +16,10 @@ import numpy as np
 
 from fl.protocol.config import RoundConfig
 from fl.protocol.errors import AggregateOverflow, EncodingError, NonFinite, NormExceeded
+from fl.training.pieces import PIECE, summed
 from fl.training.quantise import LANES, LIMIT, LOSS_UNIT, SCALE, Vector, Words
 
 MAX_HOSPITALS = (2**31 - 1) // LIMIT
-_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -87,20 +88,29 @@ class Sum:
             raise EncodingError("aggregate", f"the summed weight {weight} is impossible")
         factor = (config.clip * config.w_max) / (float(SCALE) * weight)
         model = np.empty_like(previous)
-        squares = 0.0
-        for start in range(0, previous.size, _CHUNK):
-            part = slice(start, min(start + _CHUNK, previous.size))
-            step = self._words[part].astype(np.float64)
-            step *= factor
-            squares += float(np.sum(step * step))
-            step += previous[part].astype(np.float64)
-            with np.errstate(over="ignore"):  # an overflow is found below
-                model[part] = step.astype(np.float32)
+        squares = summed(self._stepper(previous, model, factor), previous.size)
         self._check_norm(squares, factor, config)
         broken = int(model.size - np.count_nonzero(np.isfinite(model)))
         if broken:
             raise NonFinite("new model", broken)
         return model
+
+    def _stepper(self, previous: Vector, model: Vector, factor: float) -> Callable[[slice], float]:
+        """Return what writes a piece of the new model and returns the sum of its squared steps."""
+        steps, other = np.empty((2, PIECE), np.float64)
+
+        def work(part: slice) -> float:
+            step, square = steps[: part.stop - part.start], other[: part.stop - part.start]
+            step[:] = self._words[part]
+            step *= factor
+            squares = float(np.add.reduce(np.multiply(step, step, out=square)))
+            square[:] = previous[part]
+            step += square
+            with np.errstate(over="ignore"):  # an overflow is found when the whole model is there
+                model[part] = step
+            return squares
+
+        return work
 
     def _check_norm(self, squares: float, factor: float, config: RoundConfig) -> None:
         """Honest clipping bounds the mean by C; rounding adds at most half a unit per hospital and coordinate."""

@@ -15,13 +15,13 @@ import numpy.typing as npt
 
 from fl.protocol.config import RoundConfig
 from fl.protocol.errors import EncodingError, NonFinite
+from fl.training.pieces import PIECE, summed
 
 SCALE = 2**21
 LIMIT = SCALE - 1
 LANES = 4
 """weight w, correctly classified training samples, training samples, mean loss in units of 2^-16."""
 LOSS_UNIT = 2.0**-16
-_CHUNK = 1 << 16
 
 Vector = npt.NDArray[np.float32]
 Words = npt.NDArray[np.int32]
@@ -52,28 +52,49 @@ def quantise(previous: Vector, trained: Vector, metrics: LocalMetrics, config: R
     """
     if previous.shape != trained.shape or previous.ndim != 1:
         raise EncodingError("update", f"it has {trained.size} parameters, the model has {previous.size}")
-    broken = int(trained.size - np.count_nonzero(np.isfinite(trained)))
-    if broken or not np.isfinite(metrics.loss):
-        raise NonFinite("trained weights" if broken else "training loss", max(broken, 1))
+    if not np.isfinite(metrics.loss):
+        raise NonFinite("training loss", 1)
     if not 0 <= metrics.correct <= metrics.samples or metrics.samples < 1:
         raise EncodingError("update", f"it counts {metrics.correct} of {metrics.samples} samples as correct")
     words = np.empty(previous.size + LANES, dtype=np.int32)
     weight = min(metrics.samples, config.w_max, LIMIT)
-    squares = 0.0
-    for part in _chunks(previous.size):
-        delta = trained[part].astype(np.float64) - previous[part]
-        squares += float(np.sum(delta * delta))  # not a BLAS product: its threads wait for each other on busy cores
-    norm = float(np.sqrt(squares))
-    shrink = min(1.0, config.l2_bound / norm) if norm > 0 else 1.0
-    factor = shrink * (weight / config.w_max) * SCALE / config.clip
-    for part in _chunks(previous.size):
-        delta = trained[part].astype(np.float64) - previous[part]
-        delta *= factor
-        np.clip(delta, -LIMIT, LIMIT, out=delta)
-        words[part] = np.rint(delta, out=delta)
+    norm = _round_to(words, previous, trained, (weight / config.w_max) * SCALE / config.clip)
+    if not np.isfinite(norm):
+        _check_finite(previous, trained)
+    if norm > config.l2_bound:
+        shrink = config.l2_bound / norm
+        _round_to(words, previous, trained, shrink * (weight / config.w_max) * SCALE / config.clip)
     loss = min(round(max(metrics.loss, 0.0) / LOSS_UNIT), LIMIT)
     words[-LANES:] = (weight, min(metrics.correct, LIMIT), min(metrics.samples, LIMIT), loss)
     return words
+
+
+def _round_to(words: Words, previous: Vector, trained: Vector, factor: float) -> float:
+    """Write rint(clip(Δ·factor, ±LIMIT)) to `words` and return ‖Δ‖₂, in one pass: most updates need no second one."""
+    delta, other = np.empty((2, PIECE), np.float64)
+    inside = (LIMIT - 1) / factor
+
+    def work(part: slice) -> float:
+        piece, square = delta[: part.stop - part.start], other[: part.stop - part.start]
+        piece[:], square[:] = trained[part], previous[part]
+        np.subtract(piece, square, out=piece)
+        np.multiply(piece, piece, out=square)
+        squares = float(np.add.reduce(square))  # not a BLAS product: its threads wait for each other on busy cores
+        piece *= factor
+        if not squares < inside * inside:  # else no value can be larger than the norm of all
+            np.clip(piece, -LIMIT, LIMIT, out=piece)
+        words[part] = np.rint(piece, out=piece)
+        return squares
+
+    with np.errstate(invalid="ignore"):  # what is not finite is found in the norm
+        return float(np.sqrt(summed(work, previous.size)))
+
+
+def _check_finite(previous: Vector, trained: Vector) -> None:
+    for what, vector in (("trained weights", trained), ("previous model", previous)):
+        broken = int(vector.size - np.count_nonzero(np.isfinite(vector)))
+        if broken:
+            raise NonFinite(what, broken)
 
 
 def to_bytes(words: Words) -> bytes:
@@ -92,7 +113,3 @@ def from_bytes(body: bytes, parameters: int, config: RoundConfig) -> Words:
     if not (1 <= weight <= config.w_max and 0 <= correct <= samples and weight <= samples and loss >= 0):
         raise EncodingError("update", "its sample counts contradict each other")
     return words
-
-
-def _chunks(length: int) -> list[slice]:
-    return [slice(start, min(start + _CHUNK, length)) for start in range(0, length, _CHUNK)]

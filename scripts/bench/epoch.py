@@ -1,8 +1,9 @@
-"""A masked round with one local epoch of the default network, beside a plain FedAvg loop with the same training.
+"""A masked round with one local epoch of the default network, beside a plain FedAvg round with the same training.
 
 Both train the same hospitals on the same images with the same seeds, three at a time in threads of one process. What
 differs is the protocol: keys, shares, masks, chain, vault, sum, replay and attestations, of which the set-up runs
-while the hospitals train.
+while the hospitals train. The two loops take turns round by round, and each round is compared with its neighbour, so
+that whatever else the machine does hits both alike.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from pathlib import Path
 import click
 import numpy as np
 
-from chain.devchain import DevChain
 from fl.protocol.config import RoundConfig
 from fl.protocol.names import Protection
-from fl.roles.plan import Initial, Plan
-from fl.roles.training_thread import Task, Train
+from fl.roles.coordinator import Coordinator
+from fl.roles.plan import Plan
+from fl.roles.training_thread import Learned, Task, Train
 from fl.training.compute import use_threads
 from fl.training.dataset import Dataset, save_dataset
 from fl.training.presets import DEFAULT_PRESET, SYNTHETIC_PLAN
@@ -29,12 +30,12 @@ from fl.training.quantise import Vector
 from fl.training.recipe import Recipe
 from fl.training.sources import load_source
 from fl.training.synthetic import draw_dataset
+from scripts._chain_process import ChainProcess
 from scripts._home import Home
 from scripts._together import AUDITOR, COORDINATOR, Work, found_together, gather
 from scripts._training import trainer
 from scripts.bench._data import images_at_hand
 from scripts.bench._table import keep, median, show
-from scripts.chain import chain_settings
 from scripts.coordinator import first_model
 from scripts.data import HOLDOUT, parts_of
 
@@ -45,7 +46,7 @@ HOSPITALS, SEED = 3, 2026
 @click.option(
     "--data", type=click.Path(exists=True, path_type=Path), help="Default: C-NMC in HEMALEDGER_DATA, or drawn."
 )
-@click.option("--rounds", type=click.IntRange(2), default=3, show_default=True, help="The first one warms up.")
+@click.option("--rounds", type=click.IntRange(2), default=4, show_default=True, help="The first one warms up.")
 def main(data: Path | None, rounds: int) -> None:
     """Measure the wall time of rounds with training."""
     use_threads(1)
@@ -57,8 +58,7 @@ def main(data: Path | None, rounds: int) -> None:
         home = Home(Path(folder))
         names, largest = _divide(home, dataset)
         initial = first_model(recipe)
-        train = {name: trainer(home.member(name).data_file, name, "cpu") for name in names}
-        plain_s = _plain(initial.vector, train, recipe, rounds)
+        train = {name: _afresh(home.member(name).data_file, name) for name in names}
         plan = Plan(
             rounds=rounds,
             min_commitments=1,
@@ -70,11 +70,16 @@ def main(data: Path | None, rounds: int) -> None:
             protection=Protection.MASKED,
             step_timeout_s=3600,
         )
-        masked_s = _masked(home, plan, initial, train)
-    rows = [("plain FedAvg", median(plain_s), 1.0), ("masked and audited", median(masked_s), _ratio(masked_s, plain_s))]
+        with ChainProcess(home) as chain:
+            found_together(home, chain.url, names)
+            plain = _Plain(train, recipe, initial.vector)
+            turns = _take_turns(plain, _Masked(home, Work(plan, initial, train, lambda _model, _training: {})), rounds)
+    ratio = median([masked_s / plain_s for plain_s, masked_s in turns])
+    plain_s, masked_s = (median([turn[place] for turn in turns]) for place in (0, 1))
+    rows = [("plain FedAvg", plain_s, 1.0), ("masked and audited", masked_s, ratio)]
     title = f"One round with one local epoch, {HOSPITALS} hospitals, {len(dataset)} images, median of {rounds - 1}"
-    show(title, ("Loop", "s per round", "ratio"), rows)
-    keep("epoch", {"plain_s": plain_s, "masked_s": masked_s, "ratio": _ratio(masked_s, plain_s)})
+    show(title, ("Loop", "s per round", "ratio to its neighbour"), rows)
+    keep("epoch", {"turns_s": turns, "ratio": ratio})
 
 
 def _divide(home: Home, dataset: Dataset) -> tuple[list[str], int]:
@@ -84,38 +89,63 @@ def _divide(home: Home, dataset: Dataset) -> tuple[list[str], int]:
     return list(parts), max(len(part) for part in parts.values())
 
 
-def _plain(start: Vector, train: Mapping[str, Train], recipe: Recipe, rounds: int) -> list[float]:
-    """Return the seconds of each round but the first: train in parallel, average in memory."""
-    seconds, model = [], start
-    with ThreadPoolExecutor(len(train)) as pool:
-        for number in range(1, rounds + 1):
-            began = time.perf_counter()
-            task = Task(number, model, recipe.to_dict())
-            learned = list(pool.map(lambda one, task=task: one(task), train.values()))
-            weights = [metrics.samples for _, metrics in learned]
-            model = np.average([vector for vector, _ in learned], axis=0, weights=weights).astype(np.float32)
-            seconds.append(time.perf_counter() - began)
-    return seconds[1:]
+def _afresh(data_file: Path, name: str) -> Train:
+    """Return a hospital's training; a checkpoint of the other loop does not spare it its epoch."""
+    train = trainer(data_file, name, "cpu")
+
+    def work(task: Task) -> Learned:
+        data_file.with_name("checkpoint").unlink(missing_ok=True)
+        return train(task)
+
+    return work
 
 
-def _masked(home: Home, plan: Plan, initial: Initial, train: Mapping[str, Train]) -> list[float]:
-    """Return the seconds of each masked round but the first, from opening to final."""
-    marks: dict[tuple[object, str], float] = {}
+class _Plain:
+    """Plain FedAvg: train in parallel, average in memory."""
 
-    def notify(what: str, facts: Mapping[str, object]) -> None:
-        marks.setdefault((facts.get("round"), what), time.perf_counter())
+    def __init__(self, train: Mapping[str, Train], recipe: Recipe, start: Vector) -> None:
+        self._train = train
+        self._recipe = recipe
+        self._model = start
 
-    for name in train:
-        home.member(name).data_file.with_name("checkpoint").unlink(missing_ok=True)
-    with DevChain(chain_settings(home, 0)) as chain:
-        found_together(home, chain.url, list(train))
-        work = Work(plan, initial, train, lambda _model, _training: {})
-        gather(home, work, dict.fromkeys((COORDINATOR, AUDITOR, *train), notify)).run(notify)
-    return [marks[number, "final"] - marks[number, "opened"] for number in range(2, plan.rounds + 1)]
+    def round(self, number: int) -> float:
+        """Run a round and return its seconds."""
+        began = time.perf_counter()
+        task = Task(number, self._model, self._recipe.to_dict())
+        with ThreadPoolExecutor(len(self._train)) as pool:
+            learned = list(pool.map(lambda one: one(task), self._train.values()))
+        weights = [metrics.samples for _, metrics in learned]
+        self._model = np.average([vector for vector, _ in learned], axis=0, weights=weights).astype(np.float32)
+        return time.perf_counter() - began
 
 
-def _ratio(masked_s: list[float], plain_s: list[float]) -> float:
-    return median(masked_s) / median(plain_s)
+class _Masked:
+    """Masked rounds, one at a time."""
+
+    def __init__(self, home: Home, work: Work) -> None:
+        self._marks: dict[tuple[object, str], float] = {}
+        self._work = work
+        self._together = gather(home, work, dict.fromkeys((COORDINATOR, AUDITOR, *work.train), self._notify))
+
+    def _notify(self, what: str, facts: Mapping[str, object]) -> None:
+        self._marks.setdefault((facts.get("round"), what), time.perf_counter())
+
+    def round(self, number: int) -> float:
+        """Run a round and return its seconds from opening to final."""
+        plan = replace(self._work.plan, rounds=number)
+        coordinator = Coordinator(self._together.ports[COORDINATOR], plan, self._work.initial)
+        replace(self._together, coordinator=coordinator).run(self._notify)
+        return self._marks[number, "final"] - self._marks[number, "opened"]
+
+
+def _take_turns(plain: _Plain, masked: _Masked, rounds: int) -> list[tuple[float, float]]:
+    """Return the seconds (plain, masked) of each pair of rounds but the first; they change who comes first."""
+    turns = []
+    for number in range(1, rounds + 1):
+        order = (plain, masked) if number % 2 else (masked, plain)
+        seconds = {type(loop): loop.round(number) for loop in order}
+        turns.append((seconds[_Plain], seconds[_Masked]))
+    return turns[1:]
 
 
 if __name__ == "__main__":

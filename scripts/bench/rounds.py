@@ -18,7 +18,6 @@ import click
 import numpy as np
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from chain.devchain import DevChain
 from fl.crypto.envelope import Core, Kind, seal
 from fl.crypto.keys import PrivateKey
 from fl.protocol.codec import sha256
@@ -33,10 +32,10 @@ from fl.training.model import build_model
 from fl.training.presets import DEFAULT_PRESET
 from fl.training.quantise import LocalMetrics, Vector
 from fl.training.weights import Manifest, load_vector, to_vector
+from scripts._chain_process import ChainProcess
 from scripts._home import Home
 from scripts._together import AUDITOR, COORDINATOR, Together, Work, found_together, gather
 from scripts.bench._table import keep, median, show
-from scripts.chain import chain_settings
 from scripts.data import hospital_names
 
 PARTS = ("quantise", "mask", "seal", "hash", "chain", "vault", "open", "reconstruct", "sum", "unmask")
@@ -75,7 +74,7 @@ def main(hospitals: int, rounds: int) -> None:
     for protection in (Protection.SEALED, Protection.MASKED)[: 2 if hospitals >= MIN_MASKED else 1]:
         with tempfile.TemporaryDirectory() as folder:
             home = Home(Path(folder))
-            with DevChain(chain_settings(home, 0)) as chain:
+            with ChainProcess(home) as chain:
                 found_together(home, chain.url, names)
                 together, spans = _rounds(home, initial, steps, (rounds, protection))
         figures[protection.name.lower()] = _report(protection, together, spans, plain_s)

@@ -15,6 +15,8 @@ interface Vm {
 
     function parseJsonBytes32(string calldata json, string calldata key) external pure returns (bytes32);
 
+    function parseJsonKeys(string calldata json, string calldata key) external pure returns (string[] memory);
+
     function parseJsonString(string calldata json, string calldata key) external pure returns (string memory);
 
     function parseJsonStringArray(

@@ -1,4 +1,4 @@
-"""tests/vectors/rounds.json for Python: a case becomes records, whatever ledger they are appended to.
+"""tests/vectors/rounds.json and authority.json for Python: a case becomes records, whatever ledger takes them.
 
 Proofs of possession are made here with `cryptography` alone, so that neither fl/crypto nor the contracts judge
 themselves.
@@ -6,10 +6,12 @@ themselves.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from enum import IntEnum
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -20,13 +22,19 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from chain.events import snake
 from chain.keystore import AccountKey
 from fl.protocol import records
-from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Digest, Protection, Role
+from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Digest, Protection
 from fl.protocol.ports import Anchor
 from fl.protocol.records import Record, Terms
 
-VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "rounds.json").read_text(encoding="utf-8"))
+FOLDER = Path(__file__).parent.parent / "vectors"
+VECTORS = json.loads((FOLDER / "rounds.json").read_text(encoding="utf-8"))
+AUTHORITY = json.loads((FOLDER / "authority.json").read_text(encoding="utf-8"))
+CASES = [*VECTORS["cases"], *AUTHORITY["cases"]]
+ERRORS: Mapping[str, str] = VECTORS["errors"] | AUTHORITY["errors"]
+SETUPS = VECTORS["setups"] | AUTHORITY["setups"]
+ACCOUNTS = VECTORS["accounts"] | AUTHORITY["accounts"]
 CONSORTIUM = bytes.fromhex(VECTORS["consortium"][2:])
-KEYS = {name: AccountKey(bytes.fromhex(value["key"][2:])) for name, value in VECTORS["accounts"].items()}
+KEYS = {name: AccountKey(bytes.fromhex(value["key"][2:])) for name, value in ACCOUNTS.items()}
 ADDRESSES: Mapping[str, Address] = {name: key.address for name, key in KEYS.items()}
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
@@ -49,7 +57,7 @@ class Scene:
 
 
 def steps_of(case: Mapping[str, Any]) -> list[dict[str, Any]]:
-    setups: list[dict[str, Any]] = [step for setup in case["setup"] for step in VECTORS["setups"][setup]]
+    setups: list[dict[str, Any]] = [step for setup in case["setup"] for step in SETUPS[setup]]
     return [*setups, *case["steps"]]
 
 
@@ -62,6 +70,9 @@ def record_of(step: Mapping[str, Any], scene: Scene) -> Record:
         args |= _present(step, scene)
     if kind is records.FederationOpened:
         args["predecessor"] = scene.anchor.contract if step.get("on") == "successor" else NO_ADDRESS
+    if kind in (records.CeremonyCommitted, records.CeremonyDealt):
+        args |= _deal(step, scene)
+    args |= {name: scene.start + args[name] for name in ("deadline", "expires_at") if name in args}
     args.setdefault("set_digest", NO_DIGEST)
     hints = get_type_hints(kind)
     values = {item.name: _value(hints[item.name], args[item.name], scene) for item in fields(kind)}
@@ -91,8 +102,8 @@ def _value(hint: Any, value: Any, scene: Scene) -> Any:
         return value if isinstance(value, bytes) else scene.address(value)
     if value == "frozen":
         return scene.frozen()
-    if hint is Role:
-        return Role(value)
+    if isinstance(hint, type) and issubclass(hint, IntEnum):
+        return hint(value)
     if isinstance(value, list):
         return tuple(scene.address(name) for name in value)
     return bytes.fromhex(value[2:]) if isinstance(value, str) and value.startswith("0x") else value
@@ -110,6 +121,18 @@ def _terms(value: Mapping[str, Any], scene: Scene) -> Terms:
         commit_deadline=scene.start + value["commitDeadline"],
         close_deadline=scene.start + value["closeDeadline"],
     )
+
+
+def _deal(step: Mapping[str, Any], scene: Scene) -> dict[str, bytes]:
+    """Return what a step deals, and the digest that commits to it, by hand."""
+    args, anchor = step["args"], scene.anchor
+    dealing = AUTHORITY["dealings"][args["dealing"]]
+    points, proof, bundle = (bytes.fromhex(dealing[name][2:]) for name in ("commitments", "proof", "bundleDigest"))
+    message = b"BAFL/1/dealing" + anchor.consortium + struct.pack(">Q", anchor.chain_id) + anchor.authority
+    message += struct.pack(">BI", args.get("asUse", args["keyUse"]), args.get("asCeremony", args["ceremony"]))
+    message += ADDRESSES[args.get("as", step["by"])] + points + proof + bundle
+    digest = hashlib.sha256(message).digest()
+    return {"commitments": points, "proof": proof, "bundle_digest": bundle, "digest": digest}
 
 
 def _present(step: Mapping[str, Any], scene: Scene) -> dict[str, bytes]:
@@ -154,5 +177,5 @@ def sign(who: str, message: bytes, *, high: bool = False) -> bytes:
 
 
 def _p256(who: str) -> ec.EllipticCurvePrivateKey:
-    scalar = int(VECTORS["accounts"][who]["p256"], 16) % ORDER
+    scalar = int(ACCOUNTS[who]["p256"], 16) % ORDER
     return ec.derive_private_key(scalar, ec.SECP256R1())

@@ -90,6 +90,7 @@ class Story:
         """Return what the guides leave to the reader: the folder, the password, accounts and addresses."""
         found = {"HEMALEDGER_HOME": str(self.home.folder), "HEMALEDGER_PASSWORD": "four random words here"}
         found["HEMALEDGER_STAFF_PASSWORD"] = "a password of a person"
+        found["HEMALEDGER_KIT_PASSWORD"] = "a password of the kit"
         for member in self.home.members():
             if member.account_file.exists():
                 address = json.loads(member.account_file.read_bytes())["address"].removeprefix("0x")

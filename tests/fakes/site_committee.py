@@ -5,6 +5,7 @@ Not here: rounds (site_federation.py).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from fl.crypto.capsule import key_anchor
 from fl.protocol.codec import sha256
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address, CeremonyKind, KeyUse, Refusal, Role
+from fl.protocol.ports import Ledger, Relay
 from fl.protocol.records import CeremonyStarted, DecryptionApproved, DecryptionRefused
 from fl.roles.requester import Requester
 from fl.roles.trustee import Trustee
@@ -40,7 +42,7 @@ class CommitteeWorld:
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
-        self.consortium: Consortium = found(self.folder, memory_connect(self.clock), now=self.clock)
+        self.consortium: Consortium = found(self.folder, self.connect(), now=self.clock)
         self.parties: list[Party] = [self.consortium.join(name, Role.TRUSTEE) for name in NAMES]
         self.parties.sort(key=lambda party: party.account)
         self.trustees = [
@@ -48,13 +50,21 @@ class CommitteeWorld:
             for party in self.parties
         ]
         hospital = self.consortium.hospitals[0]
-        behind = hospital.ledger
-        assert isinstance(behind, MemoryLedger)
-        self.ledger, keyring = BreakableLedger(behind), Keyring(hospital.keys)
+        self.ledger, keyring = BreakableLedger(hospital.ledger), Keyring(hospital.keys)
         self.records = FederationRecords(self.ledger, self.federation, keyring)
         requester = Requester(self.ledger, self.consortium.vault, keyring)
-        world = Consulted(self.records, requester, MemoryRelay(behind), self.consortium.vault, self.clock)
+        world = Consulted(self.records, requester, self.relay(), self.consortium.vault, self.clock)
         self.disclosures = FederationDisclosures(Scene(self.ledger, self.federation), world)
+
+    def connect(self) -> Callable[[str], Ledger]:
+        """Return how members reach the ledger."""
+        return memory_connect(self.clock)
+
+    def relay(self) -> Relay:
+        """Return who sends the trustees' answers."""
+        behind = self.ledger.behind
+        assert isinstance(behind, MemoryLedger)
+        return MemoryRelay(behind)
 
     @property
     def accounts(self) -> list[Address]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,8 @@ from chain.devchain import DevChain, DevChainSettings
 from chain.discovery import discover
 from chain.keystore import AccountKey, generate
 from chain.ledger import EthereumLedger, LedgerSettings
-from chain.node import NodeSettings
+from chain.node import NEWS, NodeRefusal, NodeSettings, connect
+from chain.rpcserver import RpcServer
 from chain.sender import TransactionSettings
 from fl.protocol.errors import (
     ChainReorg,
@@ -192,6 +194,39 @@ def test_confirmations_hold_back_what_is_too_new(settings: LedgerSettings) -> No
     assert "slow" in [getattr(entry.record, "member_name", "") for entry in reader.replay()]
 
 
+@pytest.mark.parametrize("tells", [True, False])
+def test_news_come_from_nodes_that_tell_of_them_and_from_others(
+    chain: DevChain, settings: LedgerSettings, *, tells: bool
+) -> None:
+    def handle(method: str, params: list[Any]) -> Any:
+        asked.append(method)
+        if method == NEWS and not tells:
+            raise NodeRefusal({"code": -32601, "message": "the method does not exist"})
+        return behind.attempt(method, *params)
+
+    asked: list[str] = []
+    behind = connect(NodeSettings(chain.url))
+    server = RpcServer("127.0.0.1", 0, handle)
+    server.start()
+    try:
+        reader = EthereumLedger(replace(settings, node=NodeSettings(f"http://127.0.0.1:{server.port}")))
+        ledger = EthereumLedger(settings, KEY)
+        known = reader.replay()[-1].position
+        assert not reader.wait(known, 0.01)
+        entries = [ledger.append(member(name)).entry for name in ("one", "two")]
+        assert reader.wait(known, 20.0)
+        assert list(reader.replay(known)) == entries
+        assert not reader.wait(entries[-1].position, 0.01)
+        third = threading.Thread(target=ledger.append, args=(member("three"),))
+        third.start()
+        assert reader.wait(entries[-1].position, 20.0)
+        third.join()
+        assert list(reader.replay())[-3:-1] == entries
+    finally:
+        server.stop()
+    assert asked.count(NEWS) > 1 if tells else asked.count(NEWS) == 1
+
+
 def test_market_fees_are_paid_where_gas_costs(settings: LedgerSettings) -> None:
     """On this chain the market's price is zero, so the path is walked without funds."""
     paying = replace(settings, transactions=TransactionSettings(free_gas=False))
@@ -204,7 +239,8 @@ import sys
 from chain.discovery import discover
 from chain.keystore import AccountKey, generate
 from chain.ledger import EthereumLedger, LedgerSettings
-from chain.node import NodeSettings
+from chain.node import NEWS, NodeRefusal, NodeSettings, connect
+from chain.rpcserver import RpcServer
 from fl.protocol.names import Role
 from fl.protocol.records import MemberRegistered
 node = NodeSettings(sys.argv[1])

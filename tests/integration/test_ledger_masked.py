@@ -206,7 +206,7 @@ def test_the_largest_call_of_fifty_hospitals_is_tried_before_it_is_sent(chain: D
     sender = Sender(connect(consortium.settings.node), consortium.anchor.chain_id, key, settings)
     request = {"from": "0x" + record.sender.hex(), "to": "0x" + consortium.anchor.contract.hex()}
     request["data"] = "0x" + encode_call(record).hex()
-    limit = sender._dry_run(request)
+    limit, _nonce = sender._dry_run(request)
     consortium.append(record)
     assert limit >= consortium.gas["SharesDealt"][0]
     with pytest.raises(DuplicateStep):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from fl.protocol.codec import sha256
 from fl.protocol.errors import (
     KeystoreUnreadable,
     NotInCommittee,
+    NotReleased,
     PolicyNotApproved,
     QuorumNotReached,
     RequestClosed,
@@ -32,6 +33,7 @@ from fl.protocol.requests import RequestPhase
 from fl.roles.audit import Audit
 from fl.roles.committee import committee_keys
 from fl.roles.dealer import Dealer
+from fl.roles.release import Releases
 from fl.roles.requester import Requester
 from fl.roles.runner import Agent
 from fl.roles.trustee import Trustee
@@ -306,3 +308,58 @@ def test_two_dealers_go_on_when_the_third_never_deals(folder: Path, clock: Clock
     assert ceremony.phase == CeremonyPhase.DONE
     assert len(ceremony.dealers) == 2
     assert clinic.trustees[2].held(USE)
+
+
+def phases(clinic: Clinic) -> list[str]:
+    return [each.phase.name for each in clinic.federation.rounds]
+
+
+def test_a_model_is_held_back_until_enough_trustees_release_it(folder: Path, clock: Clock) -> None:
+    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
+    for name in ("ada", "ben", "cleo"):
+        clinic.add(name)
+    operator, receivers = clinic.consortium.operator, tuple(sorted(party.account for party in clinic.parties))
+    expires = clock.now + 10**7
+    operator.append(
+        CeremonyStarted(operator.account, KeyUse.MODEL, 1, CeremonyKind.GENERATE, 2, receivers, receivers, 60, expires)
+    )
+    plan = clinic.consortium.plan(2)
+    coordinator, auditor, hospitals = clinic.consortium.agents(replace(plan, config=replace(plan.config, release=True)))
+    settle(coordinator, auditor, *hospitals)
+    assert phases(clinic) == []  # nobody holds K_MODEL yet
+    settle(*clinic.trustees)
+    settle(coordinator, auditor, *hospitals)
+    final = clinic.federation.final_round
+    assert final is not None
+    assert phases(clinic) == ["FINAL"]  # round 2 waits
+    view = LedgerView(clinic.hospital.ledger)
+    view.refresh()
+    with pytest.raises(NotReleased):
+        Releases(view, clinic.requester)(final)
+    for trustee in clinic.trustees[:2]:
+        trustee.approve(1)
+    settle(coordinator, auditor, *hospitals)
+    assert phases(clinic) == ["FINAL", "FINAL"]
+    assert clinic.federation.threshold.request(1).phase == RequestPhase.FULFILLED
+    assert clinic.federation.threshold.request(2).phase == RequestPhase.OPEN
+
+
+def test_a_trustee_that_agreed_beforehand_releases_models_by_itself(folder: Path, clock: Clock) -> None:
+    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
+    for name in ("ada", "ben", "cleo"):
+        clinic.add(name)
+    ready = [
+        Trustee(party.ports(clinic.consortium.vault), trustee._shares, release_models=True)
+        for party, trustee in zip(clinic.parties, clinic.trustees, strict=True)
+    ]
+    operator, receivers = clinic.consortium.operator, tuple(sorted(party.account for party in clinic.parties))
+    start = CeremonyStarted(
+        operator.account, KeyUse.MODEL, 1, CeremonyKind.GENERATE, 2, receivers, receivers, 60, clock.now + 10**7
+    )
+    operator.append(start)
+    plan = clinic.consortium.plan(2)
+    coordinator, auditor, hospitals = clinic.consortium.agents(replace(plan, config=replace(plan.config, release=True)))
+    settle(coordinator, auditor, *hospitals, *ready)
+    assert coordinator.done
+    assert all(request.phase == RequestPhase.FULFILLED for request in clinic.federation.threshold.requests)
+    assert audit(clinic).clean

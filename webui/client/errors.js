@@ -3,7 +3,7 @@
  *
  * Invariant: a refusal carries names, numbers and digests; never a key, a share or a password.
  *
- * Source: fl/protocol/errors.py; the last four are the browser's own.
+ * Source: fl/protocol/errors.py; the last four, which PROTOCOL.md does not know, are the browser's own.
  */
 
 /** What each name says; a function of the refusal's facts. */
@@ -23,7 +23,7 @@ const SENTENCES = {
   KeystoreUnreadable: ({ why }) => `The key file could not be opened: ${why}.`,
   InsecureContext: () => "This browser allows no encryption here. Open the site by https, or on this machine itself.",
   WorkerFailed: () => "The calculation could not be started or ended early. Reload the page and try again.",
-  SiteUnavailable: () => "The site did not answer. Nothing was recorded; try again.",
+  SiteUnavailable: () => "The site did not answer. Reload the page to see whether your answer arrived.",
   SiteRefused: ({ why }) => `The site did not accept the answer: ${why}`,
 };
 

@@ -3,7 +3,7 @@
  *
  * Invariant: the kit is not opened before the request was checked; its share is used once and forgotten.
  *
- * Order: the page's facts parse; deadline and expiry; digest of the capsule; its place and members; key, label, context,
+ * Order: the page's facts parse; the fee; deadline and expiry; digest of the capsule; its place and members; key, label, context,
  * policy, proof (capsule.js); the kit is of this chain and seat; the password; the kit's account and public share.
  *
  * Source: PROTOCOL.md 9 (Requests).
@@ -19,7 +19,7 @@ import { parseLockbox, unlock } from "./lockbox.js";
 import { decryptPartially, partialContext, verifyPartial } from "./threshold.js";
 import { accountOf, approval, refusal, sign } from "./transaction.js";
 
-const MOST_GAS = 2n ** 24n;
+const MOST_FEE = 10n ** 17n; // wei: a tenth of the chain's coin, far above what an answer costs
 const REASONS = [1, 2, 3, 4, 5];
 const DECIMAL = /^(?:0|[1-9][0-9]{0,77})$/;
 
@@ -101,6 +101,7 @@ export function checkRequest(facts, now) {
  */
 export async function approve(facts, { kit, password, now, say = () => {} }) {
   say("checking");
+  const agreed = terms(facts);
   const ciphertext = checkRequest(facts, now);
   say("opening");
   const secrets = await openKit(facts, kit, password);
@@ -111,7 +112,7 @@ export async function approve(facts, { kit, password, now, say = () => {} }) {
     }
     const envelope = await answer(facts, ciphertext, secrets.share);
     const data = approval(facts.asked.number, sha256(envelope));
-    return { envelope, transaction: sign(secrets.accountKey, terms(facts), data) };
+    return { envelope, transaction: sign(secrets.accountKey, agreed, data) };
   } finally {
     secrets.accountKey.fill(0);
   }
@@ -128,10 +129,11 @@ export async function refuse(facts, reason, { kit, password, say = () => {} }) {
   if (!REASONS.includes(reason)) {
     throw new Refused("EncodingError", { what: "reason", why: "it is none of 1 to 5" });
   }
+  const agreed = terms(facts);
   say("opening");
   const { accountKey } = await openKit(facts, kit, password);
   try {
-    return { envelope: null, transaction: sign(accountKey, terms(facts), refusal(facts.asked.number, reason)) };
+    return { envelope: null, transaction: sign(accountKey, agreed, refusal(facts.asked.number, reason)) };
   } finally {
     accountKey.fill(0);
   }
@@ -182,11 +184,12 @@ async function openKit(facts, kit, password) {
   return secrets;
 }
 
+/** Return where the transaction goes; what it may cost is bounded, for the site chose it. */
 function terms(facts) {
-  if (facts.gas > MOST_GAS) {
-    throw new Refused("EncodingError", { what: "gas", why: `it is more than ${MOST_GAS}` });
-  }
   const { chainId, nonce, gas, maxFee, maxPriorityFee } = facts;
+  if (gas * maxFee > MOST_FEE) {
+    throw new Refused("PolicyNotApproved", { what: "its transaction could cost more than a tenth of the chain's coin" });
+  }
   return { chainId, to: facts.authority, nonce, gas, maxFee, maxPriorityFee };
 }
 

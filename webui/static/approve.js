@@ -50,7 +50,7 @@ var hemaledger = (() => {
     KeystoreUnreadable: ({ why }) => `The key file could not be opened: ${why}.`,
     InsecureContext: () => "This browser allows no encryption here. Open the site by https, or on this machine itself.",
     WorkerFailed: () => "The calculation could not be started or ended early. Reload the page and try again.",
-    SiteUnavailable: () => "The site did not answer. Nothing was recorded; try again.",
+    SiteUnavailable: () => "The site did not answer. Reload the page to see whether your answer arrived.",
     SiteRefused: ({ why }) => `The site did not accept the answer: ${why}`
   };
   var Refused = class _Refused extends Error {
@@ -5119,7 +5119,7 @@ var hemaledger = (() => {
   }
 
   // webui/client/trustee.js
-  var MOST_GAS = 2n ** 24n;
+  var MOST_FEE = 10n ** 17n;
   var REASONS = [1, 2, 3, 4, 5];
   var DECIMAL = /^(?:0|[1-9][0-9]{0,77})$/;
   function parseFacts(given) {
@@ -5186,6 +5186,7 @@ var hemaledger = (() => {
   async function approve(facts, { kit, password, now, say = () => {
   } }) {
     say("checking");
+    const agreed = terms(facts);
     const ciphertext = checkRequest(facts, now);
     say("opening");
     const secrets = await openKit(facts, kit, password);
@@ -5196,7 +5197,7 @@ var hemaledger = (() => {
       }
       const envelope = await answer(facts, ciphertext, secrets.share);
       const data = approval(facts.asked.number, sha2562(envelope));
-      return { envelope, transaction: sign(secrets.accountKey, terms(facts), data) };
+      return { envelope, transaction: sign(secrets.accountKey, agreed, data) };
     } finally {
       secrets.accountKey.fill(0);
     }
@@ -5206,10 +5207,11 @@ var hemaledger = (() => {
     if (!REASONS.includes(reason)) {
       throw new Refused("EncodingError", { what: "reason", why: "it is none of 1 to 5" });
     }
+    const agreed = terms(facts);
     say("opening");
     const { accountKey } = await openKit(facts, kit, password);
     try {
-      return { envelope: null, transaction: sign(accountKey, terms(facts), refusal(facts.asked.number, reason)) };
+      return { envelope: null, transaction: sign(accountKey, agreed, refusal(facts.asked.number, reason)) };
     } finally {
       accountKey.fill(0);
     }
@@ -5257,10 +5259,10 @@ var hemaledger = (() => {
     return secrets;
   }
   function terms(facts) {
-    if (facts.gas > MOST_GAS) {
-      throw new Refused("EncodingError", { what: "gas", why: `it is more than ${MOST_GAS}` });
-    }
     const { chainId, nonce, gas, maxFee, maxPriorityFee } = facts;
+    if (gas * maxFee > MOST_FEE) {
+      throw new Refused("PolicyNotApproved", { what: "its transaction could cost more than a tenth of the chain's coin" });
+    }
     return { chainId, to: facts.authority, nonce, gas, maxFee, maxPriorityFee };
   }
   function parseRecipient(given) {

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from chain.devchain import DevChain
 from fl.protocol.config import RoundConfig
 from fl.protocol.names import Protection
 from fl.protocol.round import Phase
@@ -25,10 +24,10 @@ from fl.roles.view import LedgerView, Ports, Stopwatch
 from fl.training.model import ModelSpec, build_model
 from fl.training.quantise import LocalMetrics, Vector
 from fl.training.weights import Manifest, to_vector
+from scripts._chain_process import ChainProcess
 from scripts._home import Home
 from scripts._together import AUDITOR, COORDINATOR, Together, Work, found_together, gather
 from scripts.bench.schemes.base import least
-from scripts.chain import chain_settings
 from scripts.data import hospital_names
 
 WIDTH = 192
@@ -42,7 +41,7 @@ def replay_s(hospitals: int) -> dict[str, float]:
     names = hospital_names(hospitals)
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder))
-        with DevChain(chain_settings(home, 0)) as chain:
+        with ChainProcess(home) as chain:
             found_together(home, chain.url, names)
             together = _run(home, initial, names)
             return {"parameters": float(initial.vector.size), **_replay(together.ports[AUDITOR])}

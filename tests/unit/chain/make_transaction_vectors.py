@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import rlp  # type: ignore[import-untyped]
+import rlp
 from eth_abi import encode
 from eth_utils.abi import function_signature_to_4byte_selector
 

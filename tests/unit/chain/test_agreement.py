@@ -19,7 +19,7 @@ from fl.protocol.names import CeremonyKind, KeyUse, Protection, Purpose, Refusal
 from fl.protocol.records import KEY_RECORDS, LEDGER_RECORDS, Terms
 from fl.protocol.requests import RequestPhase
 from fl.protocol.round import Phase
-from tests.contracts.vectors import VECTORS
+from tests.contracts.vectors import ERRORS
 
 PROJECT = Path(__file__).resolve().parents[3]
 RECORDS = (*KEY_RECORDS, *LEDGER_RECORDS)
@@ -50,7 +50,7 @@ def test_the_terms_have_the_fields_of_the_struct_in_its_order() -> None:
     assert [snake(part["name"]) for part in terms["components"]] == [field.name for field in fields(Terms)]
 
 
-@pytest.mark.parametrize("name", sorted(VECTORS["errors"]))
+@pytest.mark.parametrize("name", sorted(ERRORS))
 def test_a_leaf_has_the_fields_of_its_custom_error_in_its_order(name: str) -> None:
     leaf = getattr(errors, name)
     assert inputs(items("error")[name]) == [field.name for field in fields(leaf)]
@@ -61,7 +61,7 @@ def test_a_leaf_has_the_fields_of_its_custom_error_in_its_order(name: str) -> No
 
 def test_every_custom_error_has_a_leaf() -> None:
     rules = {name for name in items("error") if name != "ListNotStored"}  # the chain's own limit, no rule
-    assert rules == set(VECTORS["errors"])
+    assert rules == set(ERRORS)
 
 
 def test_every_state_changing_function_makes_one_record() -> None:

@@ -11,6 +11,7 @@ from eth_account import Account
 
 from chain import keystore
 from chain.keystore import AccountKey
+from chain.rawtransaction import sender_of
 from fl.protocol.errors import KeystoreUnreadable, StorageFull
 
 QUICK = 2
@@ -71,3 +72,21 @@ def test_a_key_does_not_show_its_secret() -> None:
 
 def test_generated_keys_differ() -> None:
     assert keystore.generate().address != keystore.generate().address
+
+
+@pytest.mark.parametrize("to", [b"", b"\x22" * 20])
+@pytest.mark.parametrize("data", [b"", b"\x00", b"\x01" * 5000])
+@pytest.mark.parametrize(("nonce", "fee"), [(0, 0), (7, 1), (2**40, 2**60)])
+def test_a_transaction_is_signed_as_eth_account_signs_it(to: bytes, data: bytes, nonce: int, fee: int) -> None:
+    fees = {"maxFeePerGas": 2 * fee, "maxPriorityFeePerGas": fee}
+    transaction = {"chainId": 31337, "nonce": nonce, "gas": 2**24, "value": 0, "to": to, "data": data, **fees}
+    expected = Account.sign_transaction(transaction, SECRET)
+    raw, tx_hash = AccountKey(SECRET).sign(transaction)
+    assert (raw, tx_hash) == (bytes(expected.raw_transaction), bytes(expected.hash))
+    assert sender_of(raw) == (Account.from_key(SECRET).address, nonce)
+
+
+@pytest.mark.parametrize("raw", [b"", b"\x02", b"\x02\xc0", b"\xc0", b"\x7f" * 40])
+def test_what_is_no_signed_transaction_has_no_sender(raw: bytes) -> None:
+    with pytest.raises(ValueError, match="no signed typed transaction"):
+        sender_of(raw)

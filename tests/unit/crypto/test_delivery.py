@@ -4,7 +4,6 @@ import os
 from dataclasses import replace
 
 import pytest
-from cryptography.hazmat.primitives import hpke
 
 from fl.crypto.curve import ORDER, encode_uncompressed
 from fl.crypto.delivery import (
@@ -21,15 +20,22 @@ from fl.crypto.delivery import (
     uphold,
 )
 from fl.crypto.group import base_mult, decode_uncompressed, mult, random_scalar, scalar_bytes
-from fl.crypto.keys import load_point
+from fl.crypto.knowledge import prove
 from fl.crypto.roundkeys import RoundKeys
-from fl.protocol.errors import AuthFailure, EncodingError, FalseComplaint, InvalidScalar, ShareInvalid
+from fl.protocol.errors import (
+    AuthFailure,
+    EncodingError,
+    FalseComplaint,
+    InvalidPoint,
+    InvalidScalar,
+    ProofInvalid,
+    ShareInvalid,
+)
 from fl.protocol.names import Address
 from tests.unit.crypto.masked_scene import CONTEXT, Scene, round_of
+from tests.unit.crypto.reference import hpke_seal, secret
 
 pytestmark = pytest.mark.usefixtures("backend")
-
-SUITE = hpke.Suite(hpke.KEM.P256, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 
 
 @pytest.fixture
@@ -42,8 +48,19 @@ def parcel_of(scene: Scene, plaintext: bytes | None = None) -> Parcel:
     parcel = Parcel(CONTEXT, scene.participants[0], scene.participants[2])
     if plaintext is None:
         return replace(parcel, sealed=seal_shares(scene.keys[0], parcel))
-    key = load_point(encode_uncompressed(parcel.receiver.transport_key))
-    return replace(parcel, sealed=SUITE.encrypt(plaintext, key, parcel.info))
+    return replace(parcel, sealed=sealed_by_hand(plaintext, parcel, random_scalar()))
+
+
+def sealed_by_hand(plaintext: bytes, parcel: Parcel, ephemeral: int) -> bytes:
+    """Seal with the second implementation of HPKE."""
+    key = encode_uncompressed(parcel.receiver.transport_key)
+    sealed = hpke_seal(key, parcel.info, plaintext, secret(ephemeral))
+    return sealed[:65] + prove(ephemeral, b"", parcel.info) + sealed[65:]
+
+
+def resealed(scene: Scene, parcel: Parcel) -> Parcel:
+    """Return a parcel with dealer 1's shares of the parcel's own context and dealer."""
+    return replace(parcel, sealed=seal_shares(scene.keys[0], parcel))
 
 
 def shares_bytes(keys: RoundKeys, index: int, *, first: int = 0, second: int = 0) -> bytes:
@@ -58,7 +75,7 @@ def agreed(scene: Scene, parcel: Parcel) -> bytes:
 
 def test_a_receiver_opens_the_shares_that_were_dealt(scene: Scene) -> None:
     parcel = parcel_of(scene)
-    assert len(parcel.sealed) == SEALED_BYTES == 145
+    assert len(parcel.sealed) == SEALED_BYTES == 210
     assert open_shares(parcel, scene.keys[2].transport) == own_shares(scene.keys[0], 3)
 
 
@@ -83,24 +100,39 @@ def test_a_parcel_opens_in_its_round_between_its_two_hospitals_only(scene: Scene
         replace(parcel, receiver=replace(parcel.receiver, account=Address(b"\x99" * 20))),
     ]
     for other in others:
-        with pytest.raises(AuthFailure):
+        with pytest.raises((AuthFailure, ProofInvalid)):
             open_shares(other, scene.keys[2].transport)
     with pytest.raises(AuthFailure):
         open_shares(parcel, scene.keys[1].transport)
 
 
-@pytest.mark.parametrize("place", [0, 1, 40, 64, 65, 100, 144])
+@pytest.mark.parametrize("place", [0, 1, 40, 64, 65, 100, 129, 130, 165, 209])
 def test_a_changed_byte_is_noticed_and_upheld(scene: Scene, place: int) -> None:
     parcel = parcel_of(scene)
     sealed = bytearray(parcel.sealed)
     sealed[place] ^= 1
     parcel = replace(parcel, sealed=bytes(sealed))
-    with pytest.raises(AuthFailure):
+    with pytest.raises((AuthFailure, InvalidPoint, ProofInvalid)):
         open_shares(parcel, scene.keys[2].transport)
-    uphold(agreed(scene, parcel), parcel)
+    complaint = agreed(scene, parcel)
+    assert (complaint == bytes(COMPLAINT_BYTES)) == (place < 130)
+    uphold(complaint, parcel)
 
 
-@pytest.mark.parametrize("size", [0, 144, 146])
+def test_a_dealer_that_copies_anothers_key_agreement_opens_nothing_of_his(scene: Scene) -> None:
+    """Complaints about copies of all of a victim's parcels would give all its secrets away."""
+    theirs = parcel_of(scene)
+    thief = Parcel(CONTEXT, scene.participants[1], scene.participants[2])
+    own = seal_shares(scene.keys[1], thief)
+    for sealed in (theirs.sealed, theirs.sealed[:65] + own[65:], own[:65] + theirs.sealed[65:130] + own[130:]):
+        copied = replace(thief, sealed=sealed)
+        with pytest.raises(ProofInvalid):
+            open_shares(copied, scene.keys[2].transport)
+        assert agreed(scene, copied) == bytes(COMPLAINT_BYTES)
+        uphold(bytes(COMPLAINT_BYTES), copied)
+
+
+@pytest.mark.parametrize("size", [0, 209, 211])
 def test_another_size_is_refused_and_upheld(scene: Scene, size: int) -> None:
     parcel = replace(parcel_of(scene), sealed=bytes(size))
     with pytest.raises(EncodingError):
@@ -150,9 +182,9 @@ def test_a_complaint_about_one_parcel_is_none_about_another(scene: Scene) -> Non
     uphold(complaint, spoiled)
     for other in (
         parcel_of(scene),
-        replace(spoiled, context=os.urandom(32)),
-        replace(spoiled, dealer=scene.participants[1]),
         parcel_of(scene, shares_bytes(scene.keys[0], 3, first=1)),
+        resealed(scene, replace(spoiled, context=os.urandom(32))),
+        resealed(scene, replace(spoiled, dealer=scene.participants[1])),
     ):
         with pytest.raises(FalseComplaint):
             uphold(complaint, other)
@@ -161,7 +193,7 @@ def test_a_complaint_about_one_parcel_is_none_about_another(scene: Scene) -> Non
 def test_a_bundle_comes_back_and_is_strict() -> None:
     sealed = tuple(os.urandom(SEALED_BYTES) for _ in range(3))
     data = bundle_to_bytes(sealed)
-    assert len(data) == 2 + 3 * 145
+    assert len(data) == 2 + 3 * 210
     assert bundle_from_bytes(data, 3) == sealed
     for broken, count in ((data, 2), (data, 4), (data[:-1], 3), (data + b"\x00", 3), (b"", 3)):
         with pytest.raises(EncodingError):

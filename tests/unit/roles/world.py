@@ -105,7 +105,7 @@ class World:
     def seal_model(self, vector: Vector, source: Round | None = None) -> Digest:
         """Put a model into the vault under the header of a round, and return the envelope's digest."""
         current = source or self.current
-        recipients = model_recipients(current, self.federation.book)
+        recipients = model_recipients(current, self.federation.book, None)
         return self.consortium.vault.put(seal(model_core(current), recipients, vector_to_bytes(vector)))
 
     def propose(self, model: Digest, envelope: Digest) -> None:

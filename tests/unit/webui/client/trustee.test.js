@@ -92,6 +92,16 @@ test("the kit is looked at after the request, and its seat before its password",
   await assert.rejects(attempt({}, lone), { name: "KeystoreUnreadable", message: /not an approval kit/ });
 });
 
+test("what the transaction may cost is bounded", async () => {
+  const priced = (gas, fee) => trustee.parseFacts({
+    ...PAGE, fees: { gas, max_fee_per_gas: fee, max_priority_fee_per_gas: 0 },
+  });
+  const given = { kit: new Uint8Array(), password: "x", now: NOW };
+  await assert.rejects(trustee.approve(priced(100_000, "1000000000001"), given), { name: "PolicyNotApproved" });
+  await assert.rejects(trustee.refuse(priced(100_000, "1000000000001"), 5, given), { name: "PolicyNotApproved" });
+  await assert.rejects(trustee.approve(priced(100_000, "1000000000000"), given), { name: "KeystoreUnreadable" });
+});
+
 test("a refusal needs one of the five reasons", async () => {
   for (const reason of [0, 6, 1.5, Number.NaN]) {
     const refused = trustee.refuse(trustee.parseFacts(PAGE), reason, { kit: new Uint8Array(), password: "x" });

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
+import {ICeremonies} from "../../contracts/ICeremonies.sol";
+import {IMembers} from "../../contracts/IMembers.sol";
+import {IRequests} from "../../contracts/IRequests.sol";
+import {ISteps} from "../../contracts/ISteps.sol";
+import {KeyAuthority} from "../../contracts/KeyAuthority.sol";
+import {vm} from "./Vm.sol";
+
+/// @title The largest committee, and inputs that no vector lists.
+contract AuthorityLimitsTest {
+    /// @dev The most gas one transaction may use (EIP-7825).
+    uint256 private constant GAS_CAP = 1 << 24;
+    uint256 private constant LARGEST = 32;
+    uint256 private constant SCALAR = 7;
+    uint64 private constant LATER = type(uint64).max;
+    address private constant HOSPITAL = address(0x100);
+
+    KeyAuthority private _authority;
+    address[] private _trustees;
+    address[] private _none;
+
+    /// @notice A consortium of one hospital and 33 trustees; this contract is the operator.
+    function setUp() external {
+        _authority = new KeyAuthority(bytes32(uint256(1)));
+        _admit(HOSPITAL, IMembers.Role.HOSPITAL);
+        for (uint160 i = 0; i < LARGEST + 1; ++i) {
+            _trustees.push(address(0x10000 + 3 * i));
+            _admit(_trustees[i], IMembers.Role.TRUSTEE);
+        }
+    }
+
+    /// @notice A committee of 32 is made, answers, and is refreshed, each step within the gas of a transaction.
+    function testTheLargestCommitteeFits() external {
+        address[] memory all = _first(LARGEST);
+        uint16 threshold = uint16(LARGEST);
+        for (uint32 number = 1; number <= 2; ++number) {
+            uint256 gas = gasleft();
+            _authority.startCeremony(1, number, number == 1 ? 1 : 3, threshold, all, all, 50, LATER);
+            require(gas - gasleft() < GAS_CAP / 4, "startCeremony needs too much gas");
+            bytes memory vector = new bytes(33 * (number == 1 ? LARGEST : LARGEST - 1));
+            for (uint256 i = 0; i < LARGEST; ++i) _commit(number, all[i], vector);
+            _authority.closeCeremonyPhase(1, number, 1, all);
+            for (uint256 i = 0; i < LARGEST; ++i) {
+                vm.prank(all[i]);
+                _authority.deal(1, number, vector, new bytes(65), 0);
+            }
+            _authority.closeCeremonyPhase(1, number, 2, all);
+            for (uint256 i = 0; i < LARGEST; ++i) {
+                vm.prank(all[i]);
+                _authority.checkDealings(1, number, new bytes(117 * (LARGEST - 1)));
+            }
+            _authority.closeCeremonyPhase(1, number, 3, all);
+            for (uint256 i = 0; i < LARGEST; ++i) {
+                require(_authority.committeeInForce(1) == number - 1, "in force too early");
+                vm.prank(all[i]);
+                _authority.confirmCeremony(1, number, new bytes(33), 0);
+            }
+            require(_authority.committeeInForce(1) == number, "not in force");
+        }
+        vm.prank(HOSPITAL);
+        uint64 request = _authority.requestDecryption(1, 0, 0, 1, LATER);
+        for (uint256 i = 0; i < LARGEST; ++i) {
+            vm.prank(all[i]);
+            _authority.approveDecryption(request, 0);
+        }
+        vm.prank(HOSPITAL);
+        _authority.fulfilDecryption(request);
+    }
+
+    /// @notice 33 receivers are one too many.
+    function testOneMoreIsRefused() external {
+        address[] memory all = _first(LARGEST + 1);
+        vm.expectRevert(abi.encodeWithSelector(ICeremonies.CeremonyInvalid.selector));
+        _authority.startCeremony(1, 1, 1, 2, all, all, 50, LATER);
+    }
+
+    /// @notice Numbers that name nothing are refused by name, not by a panic.
+    /// @param keyUse Any number.
+    /// @param kind Any number.
+    function testFuzzUnknownUsesAndKinds(uint8 keyUse, uint8 kind) external {
+        address[] memory all = _first(3);
+        vm.assume(keyUse == 0 || keyUse > 2 || kind == 0 || kind > 4);
+        vm.expectRevert(abi.encodeWithSelector(ICeremonies.CeremonyInvalid.selector));
+        _authority.startCeremony(keyUse, 1, kind, 2, all, all, 50, LATER);
+        vm.expectRevert(abi.encodeWithSelector(ICeremonies.WrongCeremony.selector, 0, 1));
+        _authority.commitDealing(keyUse, 1, 0);
+        vm.expectRevert(abi.encodeWithSelector(ISteps.WrongPhase.selector, 0, 0));
+        _authority.confirmCeremony(keyUse, 0, "", 0);
+        if (keyUse == 1 || keyUse == 2) return;
+        vm.prank(HOSPITAL);
+        vm.expectRevert(abi.encodeWithSelector(IMembers.WrongRole.selector, HOSPITAL));
+        _authority.requestDecryption(keyUse, 0, 0, 1, LATER);
+    }
+
+    /// @notice So are phases.
+    /// @param phase Any number.
+    function testFuzzUnknownPhases(uint8 phase) external {
+        vm.assume(phase != 1);
+        address[] memory all = _first(3);
+        _authority.startCeremony(1, 1, 1, 2, all, all, 50, LATER);
+        vm.expectRevert(abi.encodeWithSelector(ISteps.WrongPhase.selector, 1, 1));
+        _authority.closeCeremonyPhase(1, 1, phase, _none);
+    }
+
+    /// @notice So are purposes and reasons.
+    /// @param purpose Any number.
+    /// @param reason Any number.
+    function testFuzzUnknownPurposesAndReasons(uint8 purpose, uint8 reason) external {
+        vm.assume((purpose == 0 || purpose > 6) && (reason == 0 || reason > 5));
+        _dealAlone();
+        vm.prank(HOSPITAL);
+        vm.expectRevert(abi.encodeWithSelector(IRequests.RequestInvalid.selector));
+        _authority.requestDecryption(1, 0, 0, purpose, LATER);
+        vm.prank(HOSPITAL);
+        _authority.requestDecryption(1, 0, 0, 1, LATER);
+        vm.prank(_trustees[0]);
+        vm.expectRevert(abi.encodeWithSelector(IRequests.RequestInvalid.selector));
+        _authority.refuseDecryption(1, reason);
+        vm.prank(_trustees[0]);
+        _authority.approveDecryption(1, 0);
+    }
+
+    /// @notice Any dealing but the one committed to is refused.
+    /// @param vector Any points.
+    /// @param proof Any proof.
+    /// @param bundle Any digest.
+    function testFuzzDealings(bytes calldata vector, bytes calldata proof, bytes32 bundle) external {
+        address[] memory all = _first(3);
+        _authority.startCeremony(1, 1, 1, 2, all, all, 50, LATER);
+        for (uint256 i = 0; i < 3; ++i) _commit(1, all[i], new bytes(66));
+        _authority.closeCeremonyPhase(1, 1, 1, all);
+        vm.assume(bundle != 0 && vector.length != 66);
+        vm.prank(all[0]);
+        vm.expectRevert(abi.encodeWithSelector(ISteps.LengthInvalid.selector, 66, vector.length));
+        _authority.deal(1, 1, vector, proof, bundle);
+        vm.prank(all[0]);
+        vm.expectRevert(abi.encodeWithSelector(ICeremonies.DealingMismatch.selector, all[0]));
+        _authority.deal(1, 1, new bytes(66), new bytes(65), bundle);
+        vm.prank(all[0]);
+        _authority.deal(1, 1, new bytes(66), new bytes(65), 0);
+    }
+
+    /// @dev The operator deals to three trustees, two of whom confirm.
+    function _dealAlone() private {
+        address[] memory operator = new address[](1);
+        operator[0] = address(this);
+        _authority.startCeremony(1, 1, 2, 2, operator, _first(3), 50, LATER);
+        _authority.commitDealing(1, 1, _digest(1, address(this), new bytes(66)));
+        _authority.closeCeremonyPhase(1, 1, 1, operator);
+        _authority.deal(1, 1, new bytes(66), new bytes(65), 0);
+        _authority.closeCeremonyPhase(1, 1, 2, operator);
+        vm.warp(block.timestamp + 51);
+        _authority.closeCeremonyPhase(1, 1, 3, operator);
+        for (uint256 i = 0; i < 2; ++i) {
+            vm.prank(_trustees[i]);
+            _authority.confirmCeremony(1, 1, new bytes(33), 0);
+        }
+    }
+
+    function _commit(uint32 number, address dealer, bytes memory vector) private {
+        bytes32 digest = _digest(number, dealer, vector);
+        vm.prank(dealer);
+        _authority.commitDealing(1, number, digest);
+    }
+
+    function _admit(address member, IMembers.Role role) private {
+        (uint256 x, uint256 y) = vm.publicKeyP256(SCALAR);
+        bytes memory key = abi.encodePacked(bytes1(0x04), x, y);
+        _authority.registerMember(member, uint8(role), "m");
+        bytes memory head = abi.encodePacked("BAFL/1/pop", bytes32(uint256(1)), uint64(block.chainid));
+        bytes memory tail = abi.encodePacked(address(_authority), member, uint32(1), key);
+        (bytes32 r, bytes32 s) = vm.signP256(SCALAR, sha256(bytes.concat(head, tail)));
+        if (uint256(s) > P256.N / 2) s = bytes32(P256.N - uint256(s));
+        vm.prank(member);
+        _authority.registerKey(1, key, abi.encodePacked(r, s));
+    }
+
+    function _first(uint256 count) private view returns (address[] memory accounts) {
+        accounts = new address[](count);
+        for (uint256 i = 0; i < count; ++i) accounts[i] = _trustees[i];
+    }
+
+    /// @dev Of a dealing with a proof and a bundle of zeros.
+    function _digest(uint32 number, address dealer, bytes memory vector) private view returns (bytes32) {
+        bytes memory head = abi.encodePacked("BAFL/1/dealing", bytes32(uint256(1)), uint64(block.chainid));
+        bytes memory tail = abi.encodePacked(address(_authority), uint8(1), number, dealer, vector);
+        return sha256(bytes.concat(head, tail, new bytes(65), new bytes(32)));
+    }
+}

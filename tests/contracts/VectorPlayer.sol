@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
+import {FederationLedger} from "../../contracts/FederationLedger.sol";
+import {IFederationLedger} from "../../contracts/IFederationLedger.sol";
+import {IMembers} from "../../contracts/IMembers.sol";
+import {KeyAuthority} from "../../contracts/KeyAuthority.sol";
+import {vm} from "./Vm.sol";
+
+/// @title Plays a file of vectors against the contracts, without Python in between.
+/// @notice What is common to the files is here: accounts, keys, refusals, and the steps of members.
+abstract contract VectorPlayer {
+    bytes32 internal _consortium;
+    KeyAuthority internal _authority;
+    FederationLedger internal _ledger;
+    FederationLedger internal _successor;
+    uint256 internal _start = 1_800_000_000;
+
+    string private _file;
+    uint256 private _atLeast;
+    /// @dev Parsed once: the file is long, and almost every step names several accounts.
+    mapping(string name => address account) private _accountOf;
+
+    /// @notice Play `file`.
+    /// @param file Where it is.
+    /// @param atLeast How many cases it has at least.
+    constructor(string memory file, uint256 atLeast) {
+        _file = file;
+        _atLeast = atLeast;
+    }
+
+    /// @notice Read the accounts.
+    function setUp() external {
+        string memory json = vm.readFile(_file);
+        _consortium = vm.parseJsonBytes32(json, ".consortium");
+        string[] memory names = vm.parseJsonKeys(json, ".accounts");
+        for (uint256 i = 0; i < names.length; ++i) {
+            string memory path = string.concat(".accounts.", names[i], ".key");
+            _accountOf[names[i]] = vm.addr(uint256(vm.parseJsonBytes32(json, path)));
+        }
+    }
+
+    /// @notice Every case of the file gives what it says.
+    function testEveryCase() external {
+        uint256 number = 0;
+        while (this.play(number)) ++number;
+        require(number >= _atLeast, "the file has fewer cases than it should");
+    }
+
+    /// @notice Play one case; a call of its own, so that memory is fresh.
+    /// @param number Its index.
+    /// @return there Whether there is such a case.
+    function play(uint256 number) external returns (bool there) {
+        string memory json = vm.readFile(_file);
+        string memory path = _indexed(".cases", number);
+        if (!vm.keyExistsJson(json, path)) return false;
+        _start += 1_000_000;
+        vm.warp(_start);
+        vm.prank(_account("operator"));
+        _authority = new KeyAuthority(_consortium);
+        _ledger = new FederationLedger(_authority, IFederationLedger(address(0)));
+        _successor = new FederationLedger(_authority, _ledger);
+        string[] memory setups = vm.parseJsonStringArray(json, string.concat(path, ".setup"));
+        for (uint256 i = 0; i < setups.length; ++i) _playAll(string.concat(".setups.", setups[i]));
+        _playAll(string.concat(path, ".steps"));
+        if (vm.keyExistsJson(json, string.concat(path, ".then"))) _checkEnd(json, string.concat(path, ".then"));
+        return true;
+    }
+
+    /// @notice Play one step; a call of its own, so that memory is fresh.
+    /// @param path Where it is in the file.
+    /// @return there Whether there is such a step.
+    function step(string calldata path) external returns (bool there) {
+        string memory json = vm.readFile(_file);
+        if (!vm.keyExistsJson(json, path)) return false;
+        vm.warp(_start + _number(json, path, ".at"));
+        (address target, bytes memory data) = _call(json, path, keccak256(bytes(_text(json, path, ".do"))));
+        vm.prank(_account(_text(json, path, ".by")));
+        // solhint-disable-next-line avoid-low-level-calls
+        (bool done, bytes memory answer) = target.call(data);
+        if (vm.keyExistsJson(json, string.concat(path, ".refused"))) {
+            require(!done, string.concat(path, " was not refused"));
+            require(keccak256(answer) == keccak256(_refusal(json, path)), string.concat(path, ": another refusal"));
+        } else {
+            require(done, string.concat(path, " was refused"));
+            _checkAnswer(json, path, answer);
+        }
+        return true;
+    }
+
+    /// @dev What a step that was accepted returned.
+    function _checkAnswer(string memory json, string memory path, bytes memory answer) internal view virtual {}
+
+    /// @dev Whom a step calls, and with what; members are here, the rest is the file's.
+    function _call(
+        string memory json,
+        string memory path,
+        bytes32 kind
+    ) internal view virtual returns (address, bytes memory) {
+        string memory args = string.concat(path, ".args");
+        if (kind == keccak256("MemberRegistered")) {
+            address member = _account(_text(json, args, ".member"));
+            uint8 role = uint8(_number(json, args, ".role"));
+            string memory name = _text(json, args, ".memberName");
+            return (address(_authority), abi.encodeCall(IMembers.registerMember, (member, role, name)));
+        }
+        if (kind == keccak256("MemberRevoked")) {
+            address member = _account(_text(json, args, ".member"));
+            string memory reason = _text(json, args, ".reason");
+            return (address(_authority), abi.encodeCall(IMembers.revokeMember, (member, reason)));
+        }
+        uint32 epoch = uint32(_number(json, args, ".epoch"));
+        (bytes memory key, bytes memory proof) = _present(json, path, epoch);
+        if (kind == keccak256("KeyRegistered")) {
+            return (address(_authority), abi.encodeCall(IMembers.registerKey, (epoch, key, proof)));
+        }
+        require(kind == keccak256("KeyRotated"), string.concat(path, ": unknown record"));
+        return (address(_authority), abi.encodeCall(IMembers.rotateKey, (epoch, key, proof)));
+    }
+
+    /// @dev How a case ends.
+    function _checkEnd(string memory json, string memory path) internal view virtual;
+
+    /// @dev What a word in the fields of a refusal stands for, when it is no number, digest, time or account.
+    function _word(string memory text) internal view virtual returns (bool known, bytes32 value) {}
+
+    function _account(string memory name) internal view returns (address account) {
+        if (keccak256(bytes(name)) == keccak256("nobody")) return address(0);
+        if (keccak256(bytes(name)) == keccak256("successor")) return address(_successor);
+        account = _accountOf[name];
+        require(account != address(0), string.concat(name, ": unknown account"));
+    }
+
+    function _accounts(string memory json, string memory path) internal view returns (address[] memory accounts) {
+        string[] memory names = vm.parseJsonStringArray(json, path);
+        accounts = new address[](names.length);
+        for (uint256 i = 0; i < names.length; ++i) accounts[i] = _account(names[i]);
+    }
+
+    function _number(string memory json, string memory path, string memory key) internal pure returns (uint256) {
+        return vm.parseJsonUint(json, string.concat(path, key));
+    }
+
+    function _digest(string memory json, string memory path, string memory key) internal pure returns (bytes32) {
+        return vm.parseJsonBytes32(json, string.concat(path, key));
+    }
+
+    function _bytes(string memory json, string memory path, string memory key) internal pure returns (bytes memory) {
+        return vm.parseJsonBytes(json, string.concat(path, key));
+    }
+
+    function _text(string memory json, string memory path, string memory key) internal pure returns (string memory) {
+        return vm.parseJsonString(json, string.concat(path, key));
+    }
+
+    function _playAll(string memory path) private {
+        uint256 number = 0;
+        while (this.step(_indexed(path, number))) ++number;
+    }
+
+    function _present(
+        string memory json,
+        string memory path,
+        uint32 epoch
+    ) private view returns (bytes memory key, bytes memory proof) {
+        string memory who = _text(json, path, ".by");
+        (uint256 x, uint256 y) = vm.publicKeyP256(_scalar(json, who));
+        key = abi.encodePacked(bytes1(0x04), x, y);
+        proof = _prove(json, path, epoch, key);
+        bytes32 shown = keccak256(bytes(_text(json, path, ".args.publicKey")));
+        if (shown == keccak256("offCurve")) key = abi.encodePacked(bytes1(0x04), x, y ^ 1);
+        if (shown == keccak256("compressedTag")) key = abi.encodePacked(bytes1(0x02), x, y);
+        if (shown == keccak256("short")) key = abi.encodePacked(bytes1(0x04), x, bytes31(bytes32(y)));
+        if (shown == keccak256("zero")) key = abi.encodePacked(bytes1(0x04), uint256(0), uint256(0));
+    }
+
+    function _prove(
+        string memory json,
+        string memory path,
+        uint32 epoch,
+        bytes memory key
+    ) private view returns (bytes memory) {
+        bytes32 how = keccak256(bytes(_text(json, path, ".args.proof")));
+        string memory who = _text(json, path, ".by");
+        bytes memory message = abi.encodePacked(
+            "BAFL/1/pop",
+            how == keccak256("otherConsortium") ? bytes32(0) : _consortium,
+            uint64(how == keccak256("otherChain") ? block.chainid + 1 : block.chainid),
+            how == keccak256("otherAuthority") ? address(_ledger) : address(_authority),
+            _account(how == keccak256("otherAccount") ? "outsider" : who),
+            how == keccak256("otherEpoch") ? epoch + 1 : epoch,
+            key
+        );
+        uint256 scalar = _scalar(json, how == keccak256("otherKey") ? "outsider" : who);
+        (bytes32 r, bytes32 s) = vm.signP256(scalar, sha256(message));
+        bool high = uint256(s) > P256.N / 2;
+        if (high != (how == keccak256("highS"))) s = bytes32(P256.N - uint256(s));
+        if (how == keccak256("zero")) return new bytes(64);
+        if (how == keccak256("short")) return abi.encodePacked(r, bytes31(s));
+        if (how == keccak256("long")) return abi.encodePacked(r, s, bytes1(0));
+        return abi.encodePacked(r, s);
+    }
+
+    function _refusal(string memory json, string memory path) private view returns (bytes memory data) {
+        string memory name = _text(json, path, ".refused");
+        data = abi.encodePacked(bytes4(keccak256(bytes(_text(json, ".errors.", name)))));
+        string[] memory facts = vm.parseJsonStringArray(json, string.concat(path, ".fields"));
+        for (uint256 i = 0; i < facts.length; ++i) data = bytes.concat(data, _fact(facts[i]));
+    }
+
+    function _fact(string memory text) private view returns (bytes32) {
+        (bool known, bytes32 value) = _word(text);
+        if (known) return value;
+        bytes memory raw = bytes(text);
+        if (raw.length == 66) return vm.parseBytes32(text);
+        if (raw[0] == "+") {
+            raw[0] = "0";
+            return bytes32(_start + vm.parseUint(string(raw)));
+        }
+        if (raw[0] >= "0" && raw[0] <= "9") return bytes32(vm.parseUint(text));
+        return bytes32(uint256(uint160(_account(text))));
+    }
+
+    function _scalar(string memory json, string memory name) private pure returns (uint256) {
+        return uint256(vm.parseJsonBytes32(json, string.concat(".accounts.", name, ".p256"))) % P256.N;
+    }
+
+    function _indexed(string memory path, uint256 number) private pure returns (string memory) {
+        return string.concat(path, "[", vm.toString(number), "]");
+    }
+}
