@@ -94,7 +94,10 @@ class Sender:
         try:
             receipt = self._offer(raw, tx_hash)
         except NodeRefusal as refusal:
-            if not any(sign in refusal.message.lower() for sign in KNOWN_SIGNS):
+            message = refusal.message.lower()
+            if any(sign in message for sign in NONCE_SIGNS):
+                raise ContractRefused("the account sent another transaction meanwhile; sign anew") from refusal
+            if not any(sign in message for sign in KNOWN_SIGNS):
                 raise self._translate(refusal) from refusal
         receipt = self._await(tx_hash, receipt)
         if int(receipt["status"], 16) == 0:

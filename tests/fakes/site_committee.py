@@ -6,12 +6,13 @@ Not here: rounds (site_federation.py).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from chain.events import encode_call
 from chain.sender import FREE_GAS_LIMIT
 from fl.crypto.capsule import key_anchor
+from fl.crypto.lockbox import Kit, Site, lock
 from fl.protocol.codec import sha256
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address, CeremonyKind, KeyUse, Refusal, Role
@@ -25,10 +26,12 @@ from tests.fakes.federation import ENDORSERS, Clock, Consortium, Party, found, m
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.relay import MemoryRelay
 from tests.fakes.site_federation import BreakableLedger
+from tests.fakes.site_town import Town
 from webui.disclosure_services import SignedAnswer
 from webui.federation_disclosures import Consulted, FederationDisclosures
 from webui.federation_records import FederationRecords
 from webui.request_facts import Scene
+from webui.services import Services
 
 NAMES = ("ada", "ben", "cleo")
 
@@ -94,9 +97,16 @@ class CommitteeWorld:
 
     def sign(self, place: int, record: DecryptionApproved | DecryptionRefused) -> bytes:
         anchor = key_anchor(self.ledger.anchor)
-        fields = {"chainId": anchor.chain_id, "nonce": 0, "gas": FREE_GAS_LIMIT, "value": 0, "to": anchor.authority}
+        nonce = self.relay().terms(self.accounts[place]).nonce
+        fields = {"chainId": anchor.chain_id, "nonce": nonce, "gas": FREE_GAS_LIMIT, "value": 0, "to": anchor.authority}
         fees = {"maxFeePerGas": 0, "maxPriorityFeePerGas": 0, "data": encode_call(record)}
         return ENDORSERS[self.accounts[place]]._key.sign({**fields, **fees})[0]
+
+    def kit(self, place: int, password: str) -> bytes:
+        """Return the approval kit of a trustee, by its place from 0."""
+        anchor, key = self.ledger.anchor, ENDORSERS[self.accounts[place]]._key
+        site = Site(anchor.chain_id, anchor.authority, anchor.consortium)
+        return lock(Kit(self.trustees[place].held(KeyUse.RECORDS), site, key.secret), password)
 
     def answer(self, number: int, place: int, refused: Refusal | None = None) -> None:
         """Let a trustee answer."""
@@ -104,3 +114,16 @@ class CommitteeWorld:
 
     def stop_chain(self) -> None:
         self.ledger.up = False
+
+
+class CommitteeTown(Town):
+    """A whole site over a real committee; predictions alone are the fake's."""
+
+    def __init__(self, folder: Path, world: CommitteeWorld) -> None:
+        self.world = world
+        super().__init__(folder)
+
+    def services(self) -> Services:
+        self.federation.clock.now = self.world.clock.now
+        made = self.federation.services
+        return replace(made, records=self.world.records, disclosures=self.world.disclosures, clock=self.world.clock)

@@ -21,6 +21,7 @@ from werkzeug.test import TestResponse
 from tests.fakes.site_services import FakeFederation
 from webui.app import create_app
 from webui.config import CHEAP_PASSWORDS, SiteConfig
+from webui.services import Services
 from webui.site import EXTENSION, Site
 from webui.store.accounts import DoctorFacts, Hours, NewAccount, PatientFacts
 from webui.store.models import SiteRole
@@ -109,9 +110,13 @@ class Town:
     def __init__(self, folder: Path, **changes: object) -> None:
         self.federation = FakeFederation()
         self.config = replace(config_at(folder), **changes)  # type: ignore[arg-type]
-        self.app = create_app(self.config, self.federation.services)
+        self.app = create_app(self.config, self.services())
         self.site: Site = self.app.extensions[EXTENSION]
         self.members = {new.email: self.site.accounts.create(new) for new in PEOPLE}
+
+    def services(self) -> Services:
+        """Return what stands behind the site."""
+        return self.federation.services
 
     def visitor(self, email: str | None = None) -> Visitor:
         found = Visitor(self.app)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import rlp  # type: ignore[import-untyped]
 
 from chain.deploy import deploy
 from chain.devchain import DevChain, DevChainSettings
@@ -58,6 +59,13 @@ def signed(**changes: object) -> bytes:
     return AccountKey(bytes.fromhex(case["key"])).sign(fields | changes)[0]
 
 
+def with_access_list() -> bytes:
+    """Return that transaction with an access list; whoever it now says has signed it, it is refused."""
+    fields = rlp.decode(signed()[1:])
+    fields[8] = [[b"\x11" * 20, []]]
+    return b"\x02" + bytes(rlp.encode(fields))
+
+
 DATA = bytes.fromhex("59b57c2b") + bytes(31) + b"\x07" + bytes(32)
 
 
@@ -78,7 +86,7 @@ DATA = bytes.fromhex("59b57c2b") + bytes(31) + b"\x07" + bytes(32)
         signed(data=DATA[:-1]),
         signed(data=b"\x00" + DATA[1:]),
         signed(data=DATA[:4] + b"\x01" + DATA[5:]),
-        signed(accessList=[{"address": "0x" + "11" * 20, "storageKeys": []}]),
+        with_access_list(),
         signed(data=DATA + bytes(5000)),
     ],
 )
