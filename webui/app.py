@@ -100,6 +100,7 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
         request_words.record_number,
         request_words.closed,
         request_words.allowed,
+        request_words.askable,
         request_words.request_state,
         request_words.refusal,
     ):

@@ -9,8 +9,9 @@ Not here: HTML; models and rounds (words.py).
 from __future__ import annotations
 
 from fl.protocol.names import Purpose, Refusal
-from webui.consent import purposes_in
+from webui.consent import ASKED_BY_DOCTORS, purposes_in
 from webui.disclosure_services import RequestFacts, RequestState
+from webui.store.models import StoredRecord
 from webui.words import Saying, listing
 
 PURPOSES = {
@@ -66,6 +67,12 @@ def allowed(mask: int | None) -> str:
     """Return what a record may be opened for."""
     names = [PURPOSES[one][0].lower() for one in PURPOSES if one in purposes_in(mask or 0)]
     return listing(names) if names else "nothing"
+
+
+def askable(row: StoredRecord) -> list[Purpose]:
+    """Return what a doctor may ask a record for: what its patient allows now, and allowed when it was sealed."""
+    both = purposes_in(row.consent or 0) & purposes_in(row.patient.consent)
+    return [one for one in ASKED_BY_DOCTORS if one in both]
 
 
 def closed(state: str) -> Saying:

@@ -18,7 +18,9 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import Address, CeremonyKind, KeyUse, Refusal, Role
 from fl.protocol.ports import Ledger, Relay
 from fl.protocol.records import CeremonyStarted, DecryptionApproved, DecryptionRefused
+from fl.roles.dealer import Dealer
 from fl.roles.requester import Requester
+from fl.roles.runner import Agent
 from fl.roles.trustee import Trustee
 from fl.roles.view import Keyring, LedgerView
 from fl.storage.shares import FolderShares
@@ -85,7 +87,14 @@ class CommitteeWorld:
         operator.append(
             CeremonyStarted(operator.account, KeyUse.RECORDS, number, self.kind, 2, dealers, receivers, 60, expires)
         )
-        settle(*self.trustees)
+        settle(*self._dealers(), *self.trustees)
+
+    def _dealers(self) -> list[Agent]:
+        if self.kind != CeremonyKind.DEALER:
+            return []
+        folder, ledger = self.folder / "operator", self.consortium.operator
+        operator = Party("operator", Role.OPERATOR, ledger, folder, {}, now=self.clock)
+        return [Dealer(operator.ports(self.consortium.vault), KeyUse.RECORDS)]
 
     def signed(self, number: int, place: int, refused: Refusal | None = None) -> SignedAnswer:
         """Return what the browser of a trustee, by its place from 0, would send."""

@@ -23,7 +23,7 @@ from fl.protocol.errors import (
     UnavailableError,
     WrongRequest,
 )
-from fl.protocol.names import Address, Purpose, Refusal
+from fl.protocol.names import Address, CeremonyKind, Purpose, Refusal
 from tests.fakes.federation import memory_folder
 from tests.fakes.site_committee import CommitteeWorld
 from tests.fakes.site_disclosures import ACCOUNTS, FakeDisclosures
@@ -161,6 +161,18 @@ def test_enough_refusals_close_a_request(world: World) -> None:
     assert [answer.refused for answer in facts.answers] == [Refusal.JUDGEMENT, Refusal.PURPOSE]
     assert facts.approvals == 0
     assert facts.ended_block == facts.answers[1].block
+
+
+def test_a_key_that_the_operator_dealt_says_so(tmp_path: Path) -> None:
+    with memory_folder(tmp_path) as folder:
+        world = CommitteeWorld(folder, kind=CeremonyKind.DEALER)
+        world.hold_key()
+        committee = world.records.committee()
+        assert committee is not None
+        assert committee.dealer_made
+        policy = RecordPolicy(bytes(16), Readers.TRUSTEES, frozenset({Purpose.TREATMENT}))
+        number = world.disclosures.request(world.records.seal(policy, BODY), Purpose.TREATMENT)
+        assert world.disclosures.facts([number])[number].dealer_made
 
 
 def test_whoever_asks_for_a_file_is_found_by_it(world: World) -> None:

@@ -309,6 +309,16 @@ def _send(visitor: Visitor, answer: SignedAnswer, **changes: object) -> Any:
     return visitor._client.post("/approvals/1", json=body, headers=headers)
 
 
+def test_nobody_answers_a_request_of_ones_own(town: Town) -> None:
+    town.add_check(MAYA)
+    _link(town)
+    both = town.visitor(INES)
+    ask(town, both)
+    assert both.get("/approvals/1").status_code == 403
+    assert _send(both, town.federation.disclosures.signed(1, 0)).status_code == 403
+    assert town.federation.disclosures.facts([1])[1].answers == ()
+
+
 def test_answers_that_do_not_belong_together_are_refused(town: Town) -> None:
     town.add_check(MAYA)
     ask(town, town.visitor(JONAS))

@@ -15,7 +15,7 @@ from webui.request_words import purpose
 from webui.security import allow_calculation
 from webui.site import site
 from webui.store.models import SiteRole
-from webui.store.refusals import NotFound, NoTrustee
+from webui.store.refusals import NotFound, NoTrustee, OwnRequest
 
 blueprint = Blueprint("approvals", __name__, url_prefix="/approvals")
 ANSWER_CAP = 16 * 1024
@@ -26,7 +26,7 @@ _WHAT = "answer"
 @only(SiteRole.DOCTOR)
 def approve(number: int) -> ResponseReturnValue:
     """Show one request with everything that the trustee's browser needs."""
-    service, trustee = site().services.disclosures, _trustee()
+    service, trustee = site().services.disclosures, _trustee(number)
     facts = service.facts([number]).get(number)
     if facts is None:
         raise NotFound
@@ -47,14 +47,19 @@ def approve(number: int) -> ResponseReturnValue:
 @only(SiteRole.DOCTOR)
 def submit(number: int) -> ResponseReturnValue:
     """Take a sealed answer and its signed transaction."""
-    site().services.disclosures.submit(number, _trustee(), _answer())
+    site().services.disclosures.submit(number, _trustee(number), _answer())
     return jsonify(location=url_for("requests.mine"))
 
 
-def _trustee() -> Address:
-    found = site().requests.trustee_of(member().id)
+def _trustee(number: int) -> Address:
+    """Return the account with which the doctor at the browser answers request `number`."""
+    requests = site().requests
+    found = requests.trustee_of(member().id)
     if found is None:
         raise NoTrustee
+    row = requests.asked_as([number]).get(number)
+    if row is not None and row.asker_id == member().id:
+        raise OwnRequest
     return found
 
 

@@ -8,7 +8,6 @@ from flask.typing import ResponseReturnValue
 from fl.protocol.codec import sha256
 from fl.protocol.errors import MalformedError
 from webui.checks import check_image
-from webui.consent import ASKED_BY_DOCTORS
 from webui.errors import status_of
 from webui.forms import ImageForm, NoteForm, PressForm
 from webui.login import member, only
@@ -108,6 +107,5 @@ def _page(check_id: int, form: NoteForm) -> str:
         notes=here.charts.read_all(here.records.notes_on(row.id)),
         standing=here.anchoring.standing(row),
         committee=here.committee(),
-        purposes=ASKED_BY_DOCTORS,
         form=form,
     )

@@ -8,7 +8,6 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from fl.protocol.names import Purpose
-from webui.consent import ASKED_BY_DOCTORS
 from webui.disclosure_services import RequestFacts, RequestState
 from webui.forms import AskForm, FindForm, PressForm
 from webui.login import member, only
@@ -90,7 +89,6 @@ def _overview(form: FindForm, found: list[StoredRecord] | None) -> ResponseRetur
         "requests/mine.html",
         form=form,
         found=found,
-        purposes=ASKED_BY_DOCTORS,
         requests=here.disclosing.of(member()),
         trustee=trustee,
         waiting=[(facts, who_asks(facts, here.requests.asked_as([facts.number]))) for facts in waiting],

@@ -137,6 +137,13 @@ class NoTrustee(RefusedError):
 
 
 @dataclass(eq=False)
+class OwnRequest(RefusedError):
+    """Nobody answers a request of one's own on this site."""
+
+    sentence = "You asked for this record yourself, so another trustee must answer."
+
+
+@dataclass(eq=False)
 class TrusteeTaken(RefusedError):
     """One trustee's account belongs to one doctor."""
 
