@@ -19,7 +19,7 @@ from eth_keys.exceptions import BadSignature
 from eth_utils.abi import function_abi_to_4byte_selector
 from eth_utils.exceptions import ValidationError
 from hexbytes import HexBytes
-from rlp.exceptions import RLPException  # type: ignore[import-untyped]
+from rlp.exceptions import RLPException
 
 from chain import artifacts, events, keystore
 from chain.contracts import check_deployment

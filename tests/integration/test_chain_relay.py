@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import rlp  # type: ignore[import-untyped]
+import rlp
 
 from chain.deploy import deploy
 from chain.devchain import DevChain, DevChainSettings
