@@ -20,7 +20,7 @@ from fl.training.config import LocalConfig
 from fl.training.model import ModelSpec, build_model
 from fl.training.presets import PRESETS, Preset
 from fl.training.recipe import Recipe
-from fl.training.weights import Manifest, to_vector
+from fl.training.tensors import manifest_of, to_vector
 from scripts._agent import announce, serve_agent
 from scripts._exit import guarded
 from scripts._home import Home
@@ -160,4 +160,4 @@ def fewest(protection: Protection, hospitals: int) -> int:
 def first_model(recipe: Recipe) -> Initial:
     """Return the seeded initial model of a recipe."""
     model = build_model(recipe.spec, recipe.seed)
-    return Initial(Manifest.of(model), to_vector(model))
+    return Initial(manifest_of(model), to_vector(model))

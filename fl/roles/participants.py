@@ -8,6 +8,7 @@ Source: PROTOCOL.md 5, phases 1 to 2b.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from fl.crypto.curve import Point
 from fl.crypto.delivery import SEALED_BYTES, Parcel, bundle_from_bytes, uphold
@@ -46,13 +47,12 @@ def dealers(current: Round, vault: Vault) -> tuple[Address, ...]:
 def participant(current: Round, account: Address) -> Participant:
     """Return what the ledger records of a hospital that advertised and dealt, or raise why it cannot be used."""
     keys, dealt = current.advertised[account], current.dealt[account]
-    return Participant.parse(
-        index_of(current, account),
-        account,
-        keys.mask_key + keys.transport_key,
-        dealt.mask_commitments + dealt.self_commitments,
-        current.terms.threshold,
-    )
+    advert, dealing = keys.mask_key + keys.transport_key, dealt.mask_commitments + dealt.self_commitments
+    return _parsed(index_of(current, account), account, advert, dealing, current.terms.threshold)
+
+
+_parsed = lru_cache(maxsize=1024)(Participant.parse)
+"""Points are found once, though every step of a round asks for them; what does not parse is never kept."""
 
 
 def advertised(current: Round, account: Address) -> Participant:

@@ -21,7 +21,8 @@ from safetensors import SafetensorError
 from torch import nn
 
 from fl.training.files import write_atomic
-from fl.training.weights import Vector, to_vector
+from fl.training.tensors import to_vector
+from fl.training.weights import Vector
 
 _TENSORS = ("weights", "mean", "square")
 

@@ -29,7 +29,8 @@ from fl.training.dataset import TRAIN, Dataset
 from fl.training.images import normalise, to_tensor
 from fl.training.model import ModelSpec, build_model
 from fl.training.order import draw_order
-from fl.training.weights import Vector, load_vector, to_vector, vector_to_bytes
+from fl.training.tensors import load_vector, to_vector
+from fl.training.weights import Vector, vector_to_bytes
 
 
 @dataclass(frozen=True)

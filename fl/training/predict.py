@@ -17,7 +17,8 @@ from fl.training.dataset import Dataset
 from fl.training.images import Pixels, fit_square, normalise, to_tensor
 from fl.training.metrics import Metrics, measure
 from fl.training.model import ModelSpec, build_model
-from fl.training.weights import Vector, load_vector
+from fl.training.tensors import load_vector
+from fl.training.weights import Vector
 
 BATCH = 64
 

@@ -4,7 +4,8 @@ Invariant: a vector that passed a function of this module has exactly the manife
 nothing is ever unpickled.
 
 Source: PROTOCOL.md 5 and 8 (bodies are raw float32 little-endian; modelDigest); the safetensors format.
-Not here: fixed-point updates (quantise.py); sums (aggregate.py).
+Not here: tensors (tensors.py): who only handles bytes need not load torch; fixed-point updates (quantise.py); sums
+(aggregate.py).
 """
 
 from __future__ import annotations
@@ -19,9 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import safetensors.numpy
-import torch
 from safetensors import SafetensorError
-from torch import nn
 
 from fl.protocol.codec import load_json
 from fl.protocol.errors import EncodingError, NonFinite, WeightsMismatch
@@ -44,22 +43,6 @@ class Manifest:
 
     names: tuple[str, ...]
     shapes: tuple[tuple[int, ...], ...]
-
-    @classmethod
-    def of(cls, model: nn.Module) -> Manifest:
-        """Return the manifest of `model`.
-
-        Raises:
-            WeightsMismatch: a tensor is not float32, or the model holds buffers (running statistics), which would
-                not travel.
-        """
-        for name, buffer in model.named_buffers():
-            raise WeightsMismatch(f"{name} {tuple(buffer.shape)} is a buffer; use GroupNorm instead of BatchNorm")
-        pairs = list(model.named_parameters())
-        for name, tensor in pairs:
-            if tensor.dtype is not torch.float32:
-                raise WeightsMismatch(f"{name} is {tensor.dtype}, not torch.float32")
-        return cls(tuple(name for name, _ in pairs), tuple(tuple(tensor.shape) for _, tensor in pairs))
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
@@ -100,33 +83,6 @@ class Manifest:
         if not typed or canonical != data or len(set(manifest.names)) != len(manifest.names):
             raise WeightsMismatch("the manifest is not in its canonical form")
         return manifest
-
-
-def to_vector(model: nn.Module) -> Vector:
-    """Return a copy of all weights of `model` as float32 [d].
-
-    Raises:
-        WeightsMismatch: the model has weights that cannot travel (see `Manifest.of`).
-        NonFinite: a weight is NaN or infinite.
-    """
-    Manifest.of(model)
-    flat = torch.cat([tensor.detach().reshape(-1).cpu() for tensor in model.parameters()])
-    return check_vector(flat.numpy(), flat.numel())
-
-
-def load_vector(model: nn.Module, vector: Vector) -> None:
-    """Copy float32 [d] into the parameters of `model`, wherever they live.
-
-    Raises:
-        WeightsMismatch: the length or dtype is another.
-        NonFinite: a value is NaN or infinite.
-    """
-    manifest = Manifest.of(model)
-    check_vector(vector, manifest.length)
-    parts = np.split(vector, np.cumsum(manifest.sizes)[:-1])
-    with torch.no_grad():
-        for tensor, part in zip(model.parameters(), parts, strict=True):
-            tensor.copy_(torch.from_numpy(part.reshape(tensor.shape).copy()))
 
 
 def check_vector(vector: npt.NDArray[np.float32], length: int, what: str = "weights") -> Vector:

@@ -31,7 +31,7 @@ from fl.roles.training_thread import Task, Train
 from fl.training.model import build_model
 from fl.training.presets import DEFAULT_PRESET
 from fl.training.quantise import LocalMetrics, Vector
-from fl.training.weights import Manifest, load_vector, to_vector
+from fl.training.tensors import load_vector, manifest_of, to_vector
 from scripts._chain_process import ChainProcess
 from scripts._home import Home
 from scripts._together import AUDITOR, COORDINATOR, Together, Work, found_together, gather
@@ -66,7 +66,7 @@ REPEATS = 9
 def main(hospitals: int, rounds: int) -> None:
     """Measure what a round costs beside its training, and the speed of sealing."""
     model = build_model(DEFAULT_PRESET.spec, 1)
-    initial = Initial(Manifest.of(model), to_vector(model))
+    initial = Initial(manifest_of(model), to_vector(model))
     names = hospital_names(hospitals)
     steps = {name: _step(initial.vector.size, index) for index, name in enumerate(names)}
     plain_s = _plain(initial.vector, steps, REPEATS)

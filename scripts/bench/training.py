@@ -32,7 +32,8 @@ from fl.training.predict import Predictor, evaluate
 from fl.training.presets import PRESETS, SYNTHETIC_PLAN, Preset
 from fl.training.sources import load_source
 from fl.training.synthetic import draw_dataset
-from fl.training.weights import Vector, to_vector
+from fl.training.tensors import to_vector
+from fl.training.weights import Vector
 
 
 @dataclass(frozen=True)

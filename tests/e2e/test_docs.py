@@ -22,10 +22,12 @@ import pytest
 from chain import keystore
 from chain.signing import AccountEndorser, statement_digest
 from fl.crypto.envelope import CORE_BYTES, HEAD_BYTES, Kind
+from fl.protocol.ceremony import CEREMONY_NEXT, CeremonyPhase
 from fl.protocol.codec import Reader, Writer
 from fl.protocol.names import Address, Digest, Protection
 from fl.protocol.ports import SetStatement
 from fl.protocol.records import KEY_RECORDS, LEDGER_RECORDS, Terms
+from fl.protocol.requests import RequestPhase
 from fl.protocol.round import NEXT, Phase, terms_digest
 from scripts._home import Home
 from scripts.bench.protections import main as protections
@@ -226,6 +228,19 @@ def test_the_protocol_names_exactly_the_phases_and_steps_of_the_code() -> None:
     }
     expected = {(phase.name, record.__name__, target.name) for (_, phase, record), target in NEXT.items()}
     assert steps == expected | {("NONE", "RoundOpened", "OPEN"), ("NONE", "RoundOpened", "ADVERTISE")}
+
+
+def test_the_protocol_names_exactly_the_phases_of_ceremonies_and_requests() -> None:
+    rows = [row for row in table("table: ceremonies") if row[0]]
+    named = [(row[0].strip("`"), int(row[1])) for row in rows]
+    assert named == [(phase.name, phase.value) for phase in CeremonyPhase if phase]
+    awaited = {(row[0].strip("`"), row[2].strip("`")) for row in rows if row[2]}
+    own = {(phase.name, kind.__name__) for (phase, kind), then in CEREMONY_NEXT.items() if then == phase}
+    assert awaited == own - {("DONE", "CeremonyConfirmed")} | {("ABORTED", "CeremonyAborted")}
+    rows = table("table: requests")
+    assert [(row[0].strip("`"), int(row[1])) for row in rows] == [(phase.name, phase.value) for phase in RequestPhase][
+        1:
+    ]
 
 
 def test_the_example_of_the_protocol_is_a_head_that_the_code_reads() -> None:

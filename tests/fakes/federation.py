@@ -33,7 +33,7 @@ from fl.storage.journal import SqliteJournal
 from fl.storage.vault import FolderVault
 from fl.training.model import ModelSpec, build_model
 from fl.training.quantise import LocalMetrics, Vector
-from fl.training.weights import Manifest, to_vector
+from fl.training.tensors import manifest_of, to_vector
 from tests.fakes.ledger import MemoryChain, MemoryLedger
 
 SPEC = ModelSpec(size_px=16, width=8, depth=1)
@@ -53,7 +53,7 @@ def nudge(name: str) -> Train:
 
 def initial() -> Initial:
     model = build_model(SPEC, seed=7)
-    return Initial(Manifest.of(model), to_vector(model))
+    return Initial(manifest_of(model), to_vector(model))
 
 
 ENDORSERS: dict[Address, AccountEndorser] = {}

@@ -19,7 +19,8 @@ from fl.training.predict import Predictor, evaluate
 from fl.training.presets import DEFAULT_LOCAL, DEFAULT_SPEC
 from fl.training.sources import load_source
 from fl.training.synthetic import SyntheticPlan, draw_dataset
-from fl.training.weights import Manifest, Vector, from_safetensors, to_safetensors, to_vector
+from fl.training.tensors import manifest_of, to_vector
+from fl.training.weights import Vector, from_safetensors, to_safetensors
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,7 +61,7 @@ def test_three_hospitals_learn_together_from_their_own_files(tmp_path: Path) -> 
     assert metrics.auroc is not None
     assert metrics.auroc > 0.85
     assert (vector == _federate(spec, config, hospitals, rounds=3, together=False)).all()
-    manifest = Manifest.of(build_model(spec, 0))
+    manifest = manifest_of(build_model(spec, 0))
     exported = from_safetensors(manifest, to_safetensors(manifest, vector, {"round": "3"}))
     assert _measure(spec, exported, whole) == metrics
 

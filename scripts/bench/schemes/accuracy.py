@@ -29,7 +29,8 @@ from fl.training.predict import Predictor, evaluate
 from fl.training.quantise import LocalMetrics, Vector, quantise
 from fl.training.sources import load_source
 from fl.training.synthetic import SyntheticPlan, draw_dataset
-from fl.training.weights import to_vector, vector_to_bytes
+from fl.training.tensors import to_vector
+from fl.training.weights import vector_to_bytes
 from scripts.bench.schemes.base import Say, missing
 from scripts.bench.schemes.ckks import Ckks
 from scripts.bench.schemes.flower import Flower

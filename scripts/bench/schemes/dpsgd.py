@@ -26,7 +26,7 @@ from fl.training.local import LocalResult, TrainContext, train_local
 from fl.training.model import ModelSpec, build_model
 from fl.training.quantise import Vector
 from fl.training.synthetic import SyntheticPlan, draw_dataset
-from fl.training.weights import load_vector, to_vector
+from fl.training.tensors import load_vector, to_vector
 from scripts.bench.schemes.base import Case, Cost, least
 from scripts.bench.schemes.ours import Plain
 

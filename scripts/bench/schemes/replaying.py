@@ -23,7 +23,7 @@ from fl.roles.training_thread import Task, Train
 from fl.roles.view import LedgerView, Ports, Stopwatch
 from fl.training.model import ModelSpec, build_model
 from fl.training.quantise import LocalMetrics, Vector
-from fl.training.weights import Manifest, to_vector
+from fl.training.tensors import manifest_of, to_vector
 from scripts._chain_process import ChainProcess
 from scripts._home import Home
 from scripts._together import AUDITOR, COORDINATOR, Together, Work, found_together, gather
@@ -37,7 +37,7 @@ WIDTH = 192
 def replay_s(hospitals: int) -> dict[str, float]:
     """Run one masked round; return seconds of its replay (`whole`, and split by part) and its parameters."""
     model = build_model(ModelSpec(width=WIDTH), 1)
-    initial = Initial(Manifest.of(model), to_vector(model))
+    initial = Initial(manifest_of(model), to_vector(model))
     names = hospital_names(hospitals)
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder))

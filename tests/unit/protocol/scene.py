@@ -139,7 +139,7 @@ class Log:
         """Return the entry that `record` would be."""
         number = len(self.entries) + 1
         home = AUTHORITY if isinstance(record, KEY_RECORDS) else self.contract
-        block = hashlib.sha256(b"block" + bytes([number])).digest()
+        block = hashlib.sha256(b"block" + number.to_bytes(4, "big")).digest()
         return Entry(record, Position(number, 0), block, self.now, bytes(32), contract or home)
 
     def add(self, *records: Record, contract: Address | None = None) -> None:

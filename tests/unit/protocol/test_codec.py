@@ -217,7 +217,7 @@ def test_unknown_fields_are_refused_by_name() -> None:
     assert refusal.value.why == "it has the unknown field t"
 
 
-CONFIG = b'{"clip":0.5,"l2_bound":50.0,"training":{"seed":1},"w_max":1024}\n'
+CONFIG = b'{"clip":0.5,"l2_bound":50.0,"release":false,"training":{"seed":1},"w_max":1024}\n'
 
 
 def test_a_round_configuration_is_its_canonical_document() -> None:
@@ -245,6 +245,7 @@ def test_a_round_configuration_is_its_canonical_document() -> None:
         (b'"w_max":1024', b'"w_max":2097153'),
         (b'"w_max":1024', b'"w_max":1024.0'),
         (b'"w_max":1024', b'"w_max":1024,"z":1'),
+        (b'"release":false', b'"release":0'),
         (b'{"seed":1}', b"[]"),
         (b"\n", b""),
     ],

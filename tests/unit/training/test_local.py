@@ -17,7 +17,8 @@ from fl.training.dataset import TEST, TRAIN, Dataset, load_dataset, save_dataset
 from fl.training.images import to_tensor
 from fl.training.local import LocalResult, TrainContext, train_local
 from fl.training.model import ModelSpec, build_model
-from fl.training.weights import Vector, to_vector, vector_to_bytes
+from fl.training.tensors import to_vector
+from fl.training.weights import Vector, vector_to_bytes
 
 CONFIG = LocalConfig(epochs=3, batch=8, lr=3e-3, horizon=4)
 CONTEXT = TrainContext(seed=1, round=1, hospital="north", device="cpu")

@@ -7,12 +7,12 @@ from torch import nn
 from fl.protocol.errors import EncodingError, WeightsMismatch
 from fl.training.model import ModelSpec, build_model
 from fl.training.presets import DEFAULT_SPEC
-from fl.training.weights import Manifest, to_vector
+from fl.training.tensors import manifest_of, to_vector
 
 
 def test_the_default_network_has_about_a_million_weights_and_no_batch_norm() -> None:
     model = build_model(DEFAULT_SPEC, 0)
-    assert 300_000 < Manifest.of(model).length < 1_500_000
+    assert 300_000 < manifest_of(model).length < 1_500_000
     assert not any(isinstance(module, nn.modules.batchnorm._NormBase) for module in model.modules())
     assert not any(getattr(module, "inplace", False) for module in model.modules())
 

@@ -14,7 +14,7 @@ from fl.training.model import ModelSpec, build_model
 from fl.training.predict import Predictor, evaluate
 from fl.training.presets import DEFAULT_SPEC
 from fl.training.synthetic import SyntheticPlan, draw_dataset
-from fl.training.weights import to_vector
+from fl.training.tensors import to_vector
 
 
 def test_probabilities_are_rows_that_sum_to_one_alone_and_in_a_batch(tiny: ModelSpec, cells: Dataset) -> None:

@@ -13,14 +13,13 @@ from torch import nn
 
 from fl.protocol.errors import NonFinite, WeightsMismatch
 from fl.training.model import ModelSpec, build_model
+from fl.training.tensors import load_vector, manifest_of, to_vector
 from fl.training.weights import (
     Manifest,
     Vector,
     from_safetensors,
-    load_vector,
     model_digest,
     to_safetensors,
-    to_vector,
     vector_from_bytes,
     vector_to_bytes,
 )
@@ -60,7 +59,7 @@ def test_any_other_manifest_is_refused(data: bytes) -> None:
 
 def test_weights_survive_vector_bytes_and_safetensors() -> None:
     model, other = build_model(SPEC, 1), build_model(SPEC, 2)
-    vector, manifest = to_vector(model), Manifest.of(model)
+    vector, manifest = to_vector(model), manifest_of(model)
     assert (vector_from_bytes(vector_to_bytes(vector), manifest.length) == vector).all()
     assert (from_safetensors(manifest, to_safetensors(manifest, vector)) == vector).all()
     load_vector(other, vector)
@@ -148,6 +147,6 @@ def test_a_vector_of_another_length_type_or_shape_is_refused() -> None:
 
 def test_models_whose_state_would_not_travel_are_refused() -> None:
     with pytest.raises(WeightsMismatch, match="buffer"):
-        Manifest.of(nn.BatchNorm2d(3))
+        manifest_of(nn.BatchNorm2d(3))
     with pytest.raises(WeightsMismatch, match="float64"):
-        Manifest.of(nn.Linear(2, 2).double())
+        manifest_of(nn.Linear(2, 2).double())
