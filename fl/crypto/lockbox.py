@@ -15,6 +15,7 @@ Not here: files (fl/storage); whether the share is that of the ledger's committe
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -35,6 +36,8 @@ _SALT_BYTES = 16
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
 _WHAT = "lockbox"
+_ONE_AT_A_TIME = threading.Lock()
+"""OpenSSL computes the lanes in threads of one pool, in which several computations at once wait for ever."""
 _WRONG = "the password is wrong or the file is damaged"
 
 
@@ -59,7 +62,8 @@ class Cost:
         kdf = Argon2id(
             salt=salt, length=_KEY_BYTES, iterations=self.passes, lanes=self.lanes, memory_cost=self.memory_kib
         )
-        return kdf.derive(password.encode())
+        with _ONE_AT_A_TIME:
+            return kdf.derive(password.encode())
 
 
 LOWEST = Cost()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -106,3 +107,15 @@ def test_no_secret_is_shown() -> None:
     assert str(SHARE.share) not in repr(SHARE)
     assert KIT.account_key.hex() not in repr(KIT)
     assert repr(KIT.account_key) not in repr(KIT)
+
+
+def test_several_keys_are_derived_side_by_side() -> None:
+    found: list[bytes] = []
+    threads = [Thread(target=lambda: found.append(Cost().derive("a password", bytes(16)))) for _ in range(3)]
+    for thread in threads:
+        thread.daemon = True
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(found) == len(threads), "OpenSSL's threads wait for each other"
+    assert len(set(found)) == 1
