@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from fl.protocol.codec import Fields, load_json
 from fl.protocol.errors import EncodingError, TooLarge
 from fl.protocol.names import Address
-from webui.disclosure_services import SignedAnswer
+from webui.disclosure_services import RequestFacts, SignedAnswer
 from webui.login import member, only
 from webui.pages.requests import who_asks
 from webui.request_words import purpose
@@ -31,16 +31,8 @@ def approve(number: int) -> ResponseReturnValue:
     if facts is None:
         raise NotFound
     block = {**service.approval(number, trustee), "submit_url": url_for("approvals.submit", number=number)}
-    shown = {
-        "requester": who_asks(facts, site().requests.asked_as([number])),
-        "purpose": purpose(facts.purpose).title,
-        "approvals": facts.approvals,
-        "threshold": facts.threshold,
-        "trustees": len(facts.trustees),
-    }
-    return allow_calculation(
-        make_response(render_template("requests/approve.html", block=block, shown=shown, facts=facts))
-    )
+    page = render_template("requests/approve.html", block=block, shown=_shown(facts), facts=facts)
+    return allow_calculation(make_response(page))
 
 
 @blueprint.post("/<int:number>")
@@ -49,6 +41,17 @@ def submit(number: int) -> ResponseReturnValue:
     """Take a sealed answer and its signed transaction."""
     site().services.disclosures.submit(number, _trustee(number), _answer())
     return jsonify(location=url_for("requests.mine"))
+
+
+def _shown(facts: RequestFacts) -> dict[str, object]:
+    """Return what the form tells of a request."""
+    return {
+        "requester": who_asks(facts, site().requests.asked_as([facts.number])),
+        "purpose": purpose(facts.purpose).title,
+        "approvals": facts.approvals,
+        "threshold": facts.threshold,
+        "trustees": len(facts.trustees),
+    }
 
 
 def _trustee(number: int) -> Address:

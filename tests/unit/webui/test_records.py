@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import undefer
 
 from fl.crypto.capsule import NO_KEY, Readers
@@ -15,9 +19,10 @@ from tests.fakes.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, cell
 from webui.consent import Choice, mask_of, purposes_in
 from webui.patient_records import Shown
 from webui.store.database import Database
-from webui.store.models import Leaf, StoredRecord
+from webui.store.models import Base, Leaf, StoredRecord
 from webui.store.refusals import NotFound, RecordDamaged
 
+POSTGRES = os.environ.get("HEMALEDGER_TEST_DATABASE", "")
 HOSPITAL, QUORUM = Readers.HOSPITAL_AND_TRUSTEES, Readers.TRUSTEES
 TREATMENT = frozenset({Purpose.TREATMENT})
 
@@ -30,6 +35,40 @@ def town(tmp_path: Path) -> Town:
 @pytest.fixture
 def check(town: Town) -> int:
     return town.add_check(MAYA)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Town]:
+    if request.param == "sqlite":
+        yield Town(tmp_path)
+        return
+    if not POSTGRES:
+        pytest.skip("HEMALEDGER_TEST_DATABASE names no PostgreSQL database")
+    database = Database(POSTGRES)
+    with database.engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    yield Town(tmp_path, database_url=POSTGRES)
+    database.close()
+
+
+def test_a_records_whole_life_on_either_database(either: Town) -> None:
+    either.federation.records.hold_key()
+    row_id, maya = either.add_check(MAYA), either.members[MAYA]
+    either.book(MAYA, INES)
+    either.site.charts.add_note(either.members[INES], row_id, "A note.")
+    assert either.site.anchoring.anchor() is not None
+    assert either.site.charts.choose(maya.id, Choice(HOSPITAL, TREATMENT)) == (2, 0)
+    asked = either.site.disclosing.ask(either.members[JONAS], row_of(either, row_id).number or "", Purpose.TREATMENT)
+    for place in (0, 1):
+        either.federation.disclosures.answer(1, place)
+    shown, wrong = either.site.disclosing.open(either.site.disclosing.one(either.members[JONAS], asked.row.id))
+    assert (shown.state, wrong) == ("open", ())
+    either.site.records.erase(row_id, maya.id)
+    assert read(either, MAYA, row_id).state == "erased"
+    with either.site.database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
 
 
 def read(town: Town, email: str, row_id: int) -> Shown:

@@ -20,6 +20,7 @@ depends_on = None
 def upgrade() -> None:
     _create_leaves()
     _create_records()
+    _create_requests()
     # No batch: it would copy and drop the table, and SQLite would delete what refers to it.
     op.add_column("patient_profile", sa.Column("readers", sa.SmallInteger(), server_default="1", nullable=False))
     op.add_column("patient_profile", sa.Column("consent", sa.Integer(), server_default="15", nullable=False))
@@ -91,6 +92,9 @@ def _create_records() -> None:
     )
     op.create_index("ix_record_patient_id_created_at", "record", ["patient_id", "created_at"], unique=False)
     op.create_index("ix_record_about_id", "record", ["about_id"], unique=False)
+
+
+def _create_requests() -> None:
     op.create_table(
         "disclosure",
         sa.Column("id", sa.Integer(), nullable=False),
