@@ -10,8 +10,8 @@ from fl.protocol.merkle import record_leaf, verify_inclusion
 from fl.protocol.names import Digest, address, digest, parse_hex
 from fl.protocol.ports import Ledger
 from fl.roles.view import LedgerView
+from webui.anchoring import PROOF_FORMAT
 
-FORMAT = "hemaledger-proof-1"
 _WHAT = "inclusion proof"
 
 
@@ -41,7 +41,7 @@ def check_proof(data: bytes, ledger: Ledger) -> Checked:
         ProofInvalid: its path does not lead to the root.
     """
     fields = Fields(parse_document(data, _WHAT), _WHAT)
-    if fields.text("format") != FORMAT:
+    if fields.text("format") != PROOF_FORMAT:
         raise EncodingError(_WHAT, "it is of another format")
     anchor = ledger.anchor
     for name, known in (("consortium", anchor.consortium), ("key_authority", anchor.authority)):
