@@ -15,6 +15,7 @@ Not here: files (fl/storage); whether the share is that of the ledger's committe
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -59,8 +60,12 @@ class Cost:
         kdf = Argon2id(
             salt=salt, length=_KEY_BYTES, iterations=self.passes, lanes=self.lanes, memory_cost=self.memory_kib
         )
-        return kdf.derive(password.encode())
+        with _ONE_AT_A_TIME:
+            return kdf.derive(password.encode())
 
+
+_ONE_AT_A_TIME = threading.Lock()
+"""OpenSSL shares one pool of threads among all derivations; several at once can wait for each other for ever."""
 
 LOWEST = Cost()
 HIGHEST = Cost(1 << 20, 16, 16)

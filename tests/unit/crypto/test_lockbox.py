@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -106,3 +107,11 @@ def test_no_secret_is_shown() -> None:
     assert str(SHARE.share) not in repr(SHARE)
     assert KIT.account_key.hex() not in repr(KIT)
     assert repr(KIT.account_key) not in repr(KIT)
+
+
+def test_several_threads_open_lockboxes_at_the_same_time() -> None:
+    """OpenSSL's Argon2id with several lanes waits for ever when several threads call it at once."""
+    file = lock(SHARE, "a password")
+    with ThreadPoolExecutor(4) as pool:
+        opened = [pool.submit(Lockbox.parse(file, "x").unlock, "a password") for _ in range(4)]
+        assert [each.result() for each in opened] == [SHARE] * 4
