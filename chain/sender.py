@@ -14,6 +14,8 @@ import time
 from dataclasses import dataclass
 from typing import Any, cast
 
+from eth_utils.crypto import keccak
+
 from chain import refusals
 from chain.keystore import AccountKey
 from chain.node import HEADER_ONLY, Answer, Node, NodeRefusal
@@ -79,6 +81,32 @@ class Sender:
         if int(receipt["status"], 16) == 0:
             raise self._reason(request, receipt)
         return receipt
+
+    def relay(self, raw: bytes, request: dict[str, str]) -> dict[str, Any]:
+        """Return the receipt of a transaction that another account signed; raises as `send`.
+
+        Args:
+            raw: The signed transaction.
+            request: `from`, `to` and `data` of it.
+        """
+        self._dry_run(request)
+        tx_hash, receipt = keccak(raw), None
+        try:
+            receipt = self._offer(raw, tx_hash)
+        except NodeRefusal as refusal:
+            message = refusal.message.lower()
+            if any(sign in message for sign in NONCE_SIGNS):
+                raise ContractRefused("the account sent another transaction meanwhile; sign anew") from refusal
+            if not any(sign in message for sign in KNOWN_SIGNS):
+                raise self._translate(refusal) from refusal
+        receipt = self._await(tx_hash, receipt)
+        if int(receipt["status"], 16) == 0:
+            raise self._reason(request, receipt)
+        return receipt
+
+    def fees(self) -> dict[str, int]:
+        """Return `maxFeePerGas` and `maxPriorityFeePerGas` of a transaction now, in wei."""
+        return self._fees()
 
     def _dry_run(self, request: dict[str, str]) -> tuple[int, int]:
         """Return the gas limit and the nonce to use, or raise what the contract would refuse with."""

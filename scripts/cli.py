@@ -20,6 +20,7 @@ COMMANDS = {
     "audit": ("scripts.audit", "audit", "Check a consortium's whole history, or one file."),
     "data": ("scripts.data", "data", "Draw synthetic cells, or divide images among hospitals."),
     "serve": ("scripts.serve", "serve", "Serve the web site of one hospital."),
+    "records": ("scripts.records", "records", "Site: anchor, erase and check sealed patient records."),
     "staff": ("scripts.staff", "staff", "Site: accounts for doctors, auditors and operators."),
 }
 

@@ -27,6 +27,7 @@ from fl.training.sources import load_source
 from fl.training.synthetic import draw_dataset
 from scripts import _report
 from scripts._chain_process import ChainProcess
+from scripts._clinic import link_trustees
 from scripts._exit import guarded
 from scripts._home import Home
 from scripts._options import device_option
@@ -215,6 +216,9 @@ def _reported(home: Home, digest: Digest | None) -> dict[str, object]:
 def _serve(demo_run: Demo, port: int) -> None:
     home, console = demo_run.home, demo_run.console
     config = site_config(home, "Hemaledger Clinic", "UTC", tls=False, demo=True)
-    app = build_site(home, demo_run.hospitals[0], config)
-    console.accounts(f"http://127.0.0.1:{port}", seed_demo(config, home))
-    run_site(app, "127.0.0.1", port)
+    running = build_site(home, demo_run.hospitals[0], config)
+    accounts = seed_demo(config, home)
+    kits = link_trustees(home, config, TRUSTEES)
+    console.say(f"  the doctors {', '.join(TRUSTEES)} approve requests with the kits in {kits} (password as below)")
+    console.accounts(f"http://127.0.0.1:{port}", accounts)
+    run_site(running, "127.0.0.1", port)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import secrets
 import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from wsgiref.types import WSGIApplication
 
 import click
 import waitress
 
+from chain.relay import EthereumRelay
 from fl.protocol.errors import PortInUse
+from fl.roles.requester import Requester
 from fl.roles.served import ModelReader
 from fl.roles.view import Keyring
 from fl.storage.files import write_atomic
@@ -19,17 +24,29 @@ from fl.training.compute import use_threads
 from scripts._exit import guarded
 from scripts._home import Home
 from scripts._options import home_option, name_option
-from scripts._wiring import OWNER_ONLY, now, open_ledger
+from scripts._wiring import OWNER_ONLY, ledger_settings, now, open_ledger
 from webui.app import create_app
 from webui.config import SiteConfig
 from webui.federation import FederationAudits, FederationPredictions
+from webui.federation_disclosures import Consulted, FederationDisclosures
+from webui.federation_records import FederationRecords
+from webui.request_facts import Scene
 from webui.services import Services
 from webui.store.accounts import AccountStore
 from webui.store.database import Database, upgrade_database
 from webui.store.demo import demo_accounts
 from webui.store.passwords import Passwords
+from webui.upkeep import TURN_S, upkeep_of
 
 THREADS = 8
+
+
+@dataclass(frozen=True)
+class RunningSite:
+    """A site, and what it does by itself."""
+
+    app: WSGIApplication
+    upkeep: Callable[[], None]
 
 
 @click.command()
@@ -47,9 +64,9 @@ def serve(home: Path, name: str, **given: str | int | bool) -> None:
     host, port = str(given["host"]), int(given["port"])
     config = site_config(place, str(given["hospital_name"]), str(given["zone"]), tls=bool(given["tls"]))
     check_port(host, port)
-    app = build_site(place, name, config)
+    running = build_site(place, name, config)
     click.echo(f"The site is at http://{host}:{port}")
-    run_site(app, host, port)
+    run_site(running, host, port)
 
 
 def site_config(home: Home, hospital: str, zone: str, *, tls: bool, demo: bool = False) -> SiteConfig:
@@ -68,18 +85,28 @@ def site_config(home: Home, hospital: str, zone: str, *, tls: bool, demo: bool =
     )
 
 
-def build_site(home: Home, name: str, config: SiteConfig) -> WSGIApplication:
+def build_site(home: Home, name: str, config: SiteConfig) -> RunningSite:
     """Return the site of a hospital over the real federation."""
+    app = create_app(config, open_services(home, name))
+    return RunningSite(app, upkeep_of(app))
+
+
+def open_services(home: Home, name: str) -> Services:
+    """Return what the site of a hospital needs from the real federation."""
     member = home.member(name)
     ledger = open_ledger(home, member)
     keyring = Keyring(load_keys(member.folder, member.password))
     reader = ModelReader(ledger, home.vault, (ledger.account, keyring), now)
-    services = Services(
+    records = FederationRecords(ledger, reader.federation, keyring)
+    asking = Requester(ledger, home.vault, keyring)
+    consulted = Consulted(records, asking, EthereumRelay(ledger_settings(home)), home.vault, now)
+    return Services(
         predictions=FederationPredictions(reader, home.vault),
         audits=FederationAudits(ledger, reader.federation, home.vault, home.audit_report),
+        records=records,
+        disclosures=FederationDisclosures(Scene(ledger, reader.federation), consulted),
         clock=now,
     )
-    return create_app(config, services)
 
 
 def open_accounts(config: SiteConfig) -> AccountStore:
@@ -109,7 +136,19 @@ def check_port(host: str, port: int) -> None:
             raise PortInUse(host, port) from error
 
 
-def run_site(app: WSGIApplication, host: str, port: int) -> None:
+def run_site(running: RunningSite, host: str, port: int) -> None:
     """Serve until interrupted; every request computes on one thread, so that requests do not wait for each other."""
     use_threads(1)
-    waitress.serve(app, host=host, port=port, threads=THREADS, ident=None, _quiet=True)
+    stop = threading.Event()
+    threading.Thread(target=_keep_up, args=(running.upkeep, stop), name="upkeep", daemon=True).start()
+    try:
+        waitress.serve(running.app, host=host, port=port, threads=THREADS, ident=None, _quiet=True)
+    finally:
+        stop.set()
+
+
+def _keep_up(upkeep: Callable[[], None], stop: threading.Event) -> None:
+    """Do what is due, now and after every `TURN_S`, until `stop`."""
+    upkeep()
+    while not stop.wait(TURN_S):
+        upkeep()

@@ -10,11 +10,15 @@ from pathlib import Path
 import click
 
 from fl.protocol.errors import SettingInvalid
+from fl.protocol.names import ADDRESS_BYTES, address, parse_hex
 from scripts._exit import guarded
 from scripts._home import Home
 from scripts._options import home_option
+from scripts._wiring import now
 from scripts.serve import open_accounts, site_config
-from webui.store.accounts import DoctorFacts, Hours, NewAccount
+from webui.store.accounts import DoctorFacts, Hours, NewAccount, fold_email
+from webui.store.database import Database, upgrade_database
+from webui.store.disclosures import DisclosureStore
 from webui.store.models import SiteRole
 from webui.store.passwords import MAX_CHARS, MIN_CHARS
 
@@ -51,6 +55,20 @@ def add(home: Path, role: str, hours: tuple[str, ...], **given: str | int) -> No
         NewAccount(SiteRole(role), str(given["email"]), str(given["full_name"]), password, facts)
     )
     click.echo(f"{given['email']} can sign in as {role}.")
+
+
+@staff.command()
+@home_option
+@click.option("--email", required=True, help="Of the doctor's account on the site.")
+@click.option("--account", help="The trustee's account on the ledger; without it the link is taken away.")
+@guarded
+def link(home: Path, email: str, account: str | None) -> None:
+    """Say with which trustee's account a doctor approves requests on the site. It gives no right on the ledger."""
+    trustee = address(parse_hex(account, ADDRESS_BYTES, "account")) if account else None
+    config = site_config(Home(home), "", "UTC", tls=False)
+    upgrade_database(config.database_url)
+    DisclosureStore(Database(config.database_url), now).link_trustee(fold_email(email), trustee)
+    click.echo(f"{email} answers requests as {account}." if account else f"{email} answers no requests any more.")
 
 
 def parse_hours(text: str) -> list[Hours]:

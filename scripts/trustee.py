@@ -10,14 +10,14 @@ import click
 
 from fl.crypto.lockbox import Kit, Site, lock
 from fl.protocol.errors import SettingInvalid
-from fl.protocol.names import Refusal, Role, show
+from fl.protocol.names import KeyUse, Refusal, Role, show
 from fl.roles.trustee import Trustee
 from fl.storage.files import write_atomic
 from fl.storage.lock import only_one
 from scripts._agent import announce, serve_agent
 from scripts._ceremony import USES
 from scripts._exit import guarded
-from scripts._home import Home
+from scripts._home import Home, MemberHome
 from scripts._options import home_option, name_option
 from scripts._wiring import create_member, load_account, open_ports, open_shares, register_key, rotate_key
 
@@ -149,11 +149,18 @@ def kit(home: Path, name: str, use: str, output: Path) -> None:
     if not password:
         raise SettingInvalid(KIT_PASSWORD_VARIABLE, "set it to a password for the kit, another than that of the keys")
     agent = _agent(home, name)
-    held = agent.held(USES[use])
+    epoch = write_kit(agent, member, USES[use], (output, password))
+    click.echo(f"{output} approves with the share of epoch {epoch}. Keep it apart from its password.")
+
+
+def write_kit(agent: Trustee, member: MemberHome, use: KeyUse, to: tuple[Path, str]) -> int:
+    """Write a trustee's approval kit to a path, sealed with a password; return the epoch of its share."""
+    path, password = to
+    held = agent.held(use)
     anchor = agent.view.ledger.anchor
     site = Site(anchor.chain_id, anchor.authority, anchor.consortium)
-    write_atomic(output, lock(Kit(held, site, load_account(member).secret), password), mode=0o600)
-    click.echo(f"{output} approves with the share of epoch {held.seat.epoch}. Keep it apart from its password.")
+    write_atomic(path, lock(Kit(held, site, load_account(member).secret), password), mode=0o600)
+    return held.seat.epoch
 
 
 def _settled(agent: Trustee) -> bool:
@@ -164,7 +171,11 @@ def _settled(agent: Trustee) -> bool:
 
 
 def _agent(home: Path, name: str) -> Trustee:
-    place = Home(home)
+    return trustee_of(Home(home), name)
+
+
+def trustee_of(place: Home, name: str) -> Trustee:
+    """Return a trustee that knows the ledger up to now."""
     member = place.member(name).as_a(Role.TRUSTEE)
     agent = Trustee(open_ports(place, member, announce(name)), open_shares(member))
     agent.view.refresh()

@@ -20,7 +20,7 @@ from flask import Flask, url_for
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webui import words
+from webui import request_words, words
 from webui.config import SiteConfig
 from webui.errors import init_errors
 from webui.login import init_login, visitor
@@ -96,8 +96,16 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
         words.birthday,
         words.attested,
         words.listing,
+        request_words.purpose,
+        request_words.record_number,
+        request_words.closed,
+        request_words.allowed,
+        request_words.askable,
+        request_words.request_state,
+        request_words.refusal,
     ):
         app.jinja_env.globals[other.__name__] = other
+    app.jinja_env.filters["any_byte"] = request_words.any_byte
     app.jinja_env.globals["asset"] = _assets(app)
     app.jinja_env.globals["integrity"] = partial(_integrity, Path(app.static_folder or ""))
     app.context_processor(lambda: {"visitor": visitor(), "config_of_site": config})

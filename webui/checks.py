@@ -26,18 +26,19 @@ NEUTRAL_NAME = "you uploaded"
 
 
 def check_image(site: Site, patient_id: int, upload: FileStorage) -> int:
-    """Predict, store, and return the id of the check.
+    """Predict, seal, store, and return the row of the check.
 
     Raises:
         TooManyAttempts: the patient had too many images checked.
         ImageUnreadable, TooLarge: the upload is no acceptable image.
         UnavailableError, TamperedError: there is no prediction (services.PredictionService).
+        NoCommittee: the patient chose a quorum, and nobody holds the key (PatientRecords.add_check).
     """
     site.throttle.take(Meter("check", str(patient_id), site.config.limits.checks))
     data = read_capped(upload, site.config.image_cap)
     pixels = decode_image(data, NEUTRAL_NAME)
     prediction = site.services.predictions.predict(data, NEUTRAL_NAME)
-    return site.predictions.add(patient_id, encode_png(_shrink(pixels)), prediction)
+    return site.charts.add_check(patient_id, encode_png(_shrink(pixels)), prediction)
 
 
 def read_capped(upload: FileStorage, cap: int) -> bytes:

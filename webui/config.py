@@ -52,6 +52,10 @@ class Limits:
     sign_up_address: Limit = Limit(20, 60 * 60)
     checks: Limit = Limit(60, 60 * 60)
     """Images that one patient may have checked."""
+    searches: Limit = Limit(60, 60 * 60)
+    """Look-ups of strangers' records by one doctor."""
+    requests: Limit = Limit(30, 60 * 60)
+    """Requests to the trustees by one person; each costs the trustees time."""
     open_bookings: int = 3
     """Appointments ahead that one patient may hold."""
 

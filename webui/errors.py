@@ -26,7 +26,7 @@ from fl.protocol.errors import (
     TooLarge,
     UnavailableError,
 )
-from webui.store.refusals import NotFound, TooManyAttempts
+from webui.store.refusals import NotFound, RecordDamaged, TooManyAttempts
 
 ALARM = "ALARM %s: %s"
 RETRY_AFTER_S = 30
@@ -67,6 +67,11 @@ FAMILIES: dict[type[HemaledgerError], tuple[str, str, str]] = {
 LEAVES: dict[type[HemaledgerError], tuple[str, str, str]] = {
     NotFound: ("Page not found", "Check the address, or start again from the home page.", "search"),
     TooManyAttempts: ("Too many attempts", "This protects every account here. Your data are safe.", "clock-history"),
+    RecordDamaged: (
+        "This record was changed",
+        "It is not shown, and the operator of this site has been alarmed. Please tell the hospital.",
+        "shield-x",
+    ),
     FederationNotOpened: (
         "No model is served yet",
         "The hospitals have not finished their first round of training. Come back later.",
@@ -101,8 +106,11 @@ def page_of(error: HemaledgerError) -> ErrorPage:
     family = next(family for family in FAMILIES if isinstance(error, family))
     title, advice, icon = LEAVES.get(type(error), FAMILIES[family])
     inner = isinstance(error, TamperedError | UnavailableError | MisconfiguredError)
+    tampered = "There is no prediction, because the model could not be proven to be the recorded one."
+    if isinstance(error, RecordDamaged):
+        tampered = "The sealed file is not the one that was stored, so nothing of it is shown."
     sentence = {
-        TamperedError: "There is no prediction, because the model could not be proven to be the recorded one.",
+        TamperedError: tampered,
         UnavailableError: "This page needs an answer that did not come.",
         MisconfiguredError: "This page cannot work.",
     }.get(family, str(error))

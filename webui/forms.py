@@ -12,9 +12,25 @@ from datetime import date
 
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
-from wtforms import DateField, EmailField, PasswordField, StringField, SubmitField
-from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
+from wtforms import (
+    DateField,
+    EmailField,
+    PasswordField,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    SubmitField,
+    TextAreaField,
+)
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import DataRequired, EqualTo, InputRequired, Length, ValidationError
 
+from fl.crypto.capsule import Readers
+from fl.protocol.names import Purpose
+from webui.consent import RECORD_PURPOSES, Choice
+from webui.record_body import MAX_NOTE_CHARS
+from webui.request_words import PURPOSES
 from webui.store.accounts import fold_email
 from webui.store.models import EMAIL_CHARS, NAME_CHARS
 from webui.store.passwords import MAX_CHARS, MIN_CHARS
@@ -98,3 +114,57 @@ class LedgerFileForm(Form):
 
     file = FileField("File", [FileRequired("Please choose a file first.")])
     submit = SubmitField("Look it up")
+
+
+class NoteForm(Form):
+    """A doctor's note on a check."""
+
+    text = TextAreaField(
+        "Your note",
+        [DataRequired("Please write something first."), Length(max=MAX_NOTE_CHARS)],
+        filters=[lambda value: value.strip() if value else value],
+    )
+    submit = SubmitField("Seal and add this note")
+
+
+class FindForm(Form):
+    """A patient's address, or a record's number."""
+
+    text = StringField(
+        "E-mail address or record number", [InputRequired("Please give one of the two."), Length(max=EMAIL_CHARS)]
+    )
+    submit = SubmitField("Look up")
+
+
+class AskForm(Form):
+    """A request to the quorum for one record."""
+
+    number = StringField(validators=[InputRequired(), Length(max=EMAIL_CHARS)])
+    purpose = SelectField(
+        "What for", coerce=int, choices=[SelectChoice(int(p), PURPOSES[p][0]) for p in RECORD_PURPOSES]
+    )
+    submit = SubmitField("Ask the trustees")
+
+
+class ConsentForm(Form):
+    """Who can open a patient's records, and what others may ask for."""
+
+    readers = RadioField(
+        "Who can open my records",
+        choices=[
+            SelectChoice(str(int(Readers.HOSPITAL_AND_TRUSTEES)), "This hospital for me and my doctors, and a quorum"),
+            SelectChoice(str(int(Readers.TRUSTEES)), "A quorum of trustees alone"),
+        ],
+    )
+    purposes = SelectMultipleField(
+        "What others may ask for", choices=[SelectChoice(str(int(p)), p.name) for p in RECORD_PURPOSES]
+    )
+    submit = SubmitField("Keep this choice")
+
+    def __init__(self, choice: Choice) -> None:
+        super().__init__(data={"readers": str(int(choice.readers)), "purposes": [str(int(p)) for p in choice.consent]})
+
+    @property
+    def choice(self) -> Choice:
+        """Return what was chosen, once the form validated."""
+        return Choice(Readers(int(self.readers.data)), frozenset(Purpose(int(p)) for p in self.purposes.data or ()))

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fl.protocol.names import Address, Digest
+from webui.disclosure_services import DisclosureService
+from webui.record_services import RecordService
 
 
 @dataclass(frozen=True)
@@ -157,5 +159,7 @@ class Services:
 
     predictions: PredictionService
     audits: AuditService
+    records: RecordService
+    disclosures: DisclosureService
     clock: Callable[[], int]
     """Seconds since 1970, UTC."""

@@ -12,13 +12,20 @@ from dataclasses import dataclass
 
 from flask import current_app
 
+from fl.protocol.errors import UnavailableError
+from webui.anchoring import Anchoring
 from webui.config import SiteConfig
+from webui.disclosing import Disclosing
+from webui.patient_records import PatientRecords
+from webui.record_services import CommitteeFacts
 from webui.services import Services
 from webui.store.accounts import AccountStore
 from webui.store.appointments import AppointmentStore
 from webui.store.database import Database
+from webui.store.disclosures import DisclosureStore
+from webui.store.leaves import LeafStore
 from webui.store.passwords import Passwords
-from webui.store.predictions import PredictionStore
+from webui.store.records import RecordStore
 from webui.store.throttle import Throttle
 
 EXTENSION = "hemaledger"
@@ -30,21 +37,39 @@ class Site:
 
     config: SiteConfig
     services: Services
+    database: Database
     accounts: AccountStore
-    predictions: PredictionStore
+    records: RecordStore
+    charts: PatientRecords
+    anchoring: Anchoring
+    requests: DisclosureStore
+    disclosing: Disclosing
     appointments: AppointmentStore
     throttle: Throttle
+
+    def committee(self) -> CommitteeFacts | None:
+        """Return who holds the key for records; None, too, while that cannot be known."""
+        try:
+            return self.services.records.committee()
+        except UnavailableError:
+            return None
 
 
 def build_site(config: SiteConfig, services: Services) -> Site:
     """Return the stores over one database, which must be at its newest revision."""
     database = Database(config.database_url)
     clock = services.clock
+    records, requests = RecordStore(database, clock), DisclosureStore(database, clock)
     return Site(
         config=config,
         services=services,
+        database=database,
         accounts=AccountStore(database, Passwords(config.passwords), clock),
-        predictions=PredictionStore(database, clock),
+        records=records,
+        charts=PatientRecords(records, services.records, clock),
+        anchoring=Anchoring(LeafStore(database), services.records, clock),
+        requests=requests,
+        disclosing=Disclosing(requests, records, services.disclosures, clock),
         appointments=AppointmentStore(database, config.tz, config.limits.open_bookings, clock),
         throttle=Throttle(database, clock),
     )

@@ -27,6 +27,8 @@ from fl.protocol.names import Address, Digest, KeyUse, Purpose
 from fl.protocol.ports import Anchor
 
 RECORD_ID_BYTES = 16
+NO_KEY = bytes(KEY_ID_BYTES)
+"""Stands for K_REC in the context of a record that was sealed to its hospital alone."""
 _POLICY_BYTES = RECORD_ID_BYTES + 3
 CAPSULE_CAP = CORE_BYTES + KEY_ID_BYTES + CIPHERTEXT_BYTES + 4 + _POLICY_BYTES
 """No capsule has more bytes."""
@@ -76,7 +78,11 @@ class RecordPolicy:
 
     def context(self, key: ThresholdKey) -> Digest:
         """Return the context of the record's envelope, which binds it to this policy and to K_REC."""
-        return Writer("rec").raw(self.to_bytes(), _POLICY_BYTES).raw(key.key_id, KEY_ID_BYTES).digest()
+        return self.bound_to(key.key_id)
+
+    def bound_to(self, key_id: bytes) -> Digest:
+        """Return the same from the key's 16 bytes; NO_KEY where no committee held K_REC yet."""
+        return Writer("rec").raw(self.to_bytes(), _POLICY_BYTES).raw(key_id, KEY_ID_BYTES).digest()
 
     def core(self, anchor: Anchor, sender: Address, epoch: int, key: ThresholdKey) -> Core:
         """Return the core of the record's envelope: the contract is the key authority, round and seq are 0."""

@@ -36,6 +36,8 @@ _SALT_BYTES = 16
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
 _WHAT = "lockbox"
+_ONE_AT_A_TIME = threading.Lock()
+"""OpenSSL computes the lanes in threads of one pool, in which several computations at once wait for ever."""
 _WRONG = "the password is wrong or the file is damaged"
 
 
@@ -63,9 +65,6 @@ class Cost:
         with _ONE_AT_A_TIME:
             return kdf.derive(password.encode())
 
-
-_ONE_AT_A_TIME = threading.Lock()
-"""OpenSSL shares one pool of threads among all derivations; several at once can wait for each other for ever."""
 
 LOWEST = Cost()
 HIGHEST = Cost(1 << 20, 16, 16)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fl.protocol.names import Address, Blob, Digest
-from fl.protocol.records import Entry, Position, Receipt, Record
+from fl.protocol.records import DecryptionApproved, DecryptionRefused, Entry, Position, Receipt, Record
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,35 @@ class Ledger(Protocol):
 
     def wait(self, after: Position | None, timeout_s: float) -> bool:
         """Block until an entry behind `after` exists; False when `timeout_s` passed first."""
+
+
+@dataclass(frozen=True)
+class TransactionTerms:
+    """What somebody needs in order to sign the next transaction of an account."""
+
+    nonce: int
+    gas: int
+    max_fee_per_gas: int
+    """Wei."""
+    max_priority_fee_per_gas: int
+    """Wei."""
+
+
+class Relay(Protocol):
+    """Sends answers to requests that somebody else signed; holds no key."""
+
+    def terms(self, account: Address) -> TransactionTerms:
+        """Return what the account's next transaction must say, or raise UnavailableError."""
+
+    def read(self, transaction: bytes) -> DecryptionApproved | DecryptionRefused:
+        """Return the answer that a raw signed transaction records; its sender is who signed it.
+
+        Raises:
+            EncodingError: it is no transaction, or no answer to a request, or goes elsewhere.
+        """
+
+    def send(self, transaction: bytes) -> Receipt:
+        """Send it, and wait until it is included; raises as `read` and `Ledger.append`."""
 
 
 class Endorser(Protocol):

@@ -48,7 +48,7 @@ def main(images: int) -> None:
         chain = stack.enter_context(DevChain(chain_settings(home, 0)))
         _one_round(home, chain.url)
         config = site_config(home, "Bench", "UTC", tls=False, demo=True)
-        app = build_site(home, "alpha", config)
+        app = build_site(home, "alpha", config).app
         patient, password = next(pair for pair in seed_demo(config, home) if pair[0].startswith("patient"))
         server = waitress.create_server(app, host="127.0.0.1", port=0, threads=THREADS)
         thread = threading.Thread(target=server.run, daemon=True)

@@ -20,13 +20,20 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import Address
 from fl.protocol.ports import Anchor, Ledger
 from fl.protocol.records import Entry, Position, Receipt, Record
+from fl.roles.requester import Requester
 from fl.roles.served import ModelReader
 from fl.roles.view import Keyring
 from fl.storage.vault import FolderVault
 from fl.training.config import LocalConfig
 from fl.training.recipe import Recipe
 from tests.fakes.federation import CONFIG, SPEC, Consortium, found, memory_connect, run_all
+from tests.fakes.ledger import MemoryLedger
+from tests.fakes.relay import MemoryRelay
+from webui.disclosure_services import DisclosureService
 from webui.federation import FederationAudits, FederationPredictions
+from webui.federation_disclosures import Consulted, FederationDisclosures
+from webui.federation_records import FederationRecords
+from webui.request_facts import Scene
 from webui.services import AuditService, Prediction, PredictionService, ServedModel, Services
 
 RECIPE = Recipe(SPEC, LocalConfig(), seed=1, class_names=("healthy", "leukemia"))
@@ -72,7 +79,11 @@ class RealWorld:
 
     def __post_init__(self) -> None:
         self._restart()
-        self.services = Services(_Late(self), self._audits(), lambda: int(time.time()))
+        keyring = Keyring(self.consortium.hospitals[0].keys)
+        records = FederationRecords(self.ledger, self._federation, keyring)
+        self.services = Services(
+            _Late(self), self._audits(), records, _disclosures(self, records), lambda: int(time.time())
+        )
 
     @property
     def recorded_file(self) -> bytes:
@@ -110,6 +121,16 @@ class RealWorld:
         self.reader = ModelReader(
             self.ledger, self.consortium.vault, (party.account, keyring), lambda: int(time.time())
         )
+
+
+def _disclosures(world: RealWorld, records: FederationRecords) -> DisclosureService:
+    """Return requests over the same ledger; nobody here answers any (site_committee.py does)."""
+    hospital = world.consortium.hospitals[0]
+    requester = Requester(world.ledger, world.consortium.vault, Keyring(hospital.keys))
+    behind = world.ledger.behind
+    assert isinstance(behind, MemoryLedger)
+    consulted = Consulted(records, requester, MemoryRelay(behind), world.consortium.vault, lambda: int(time.time()))
+    return FederationDisclosures(Scene(world.ledger, world._federation), consulted)
 
 
 @dataclass

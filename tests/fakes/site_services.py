@@ -19,6 +19,8 @@ import numpy as np
 from fl.protocol.errors import ChainUnavailable, FederationNotOpened, HashMismatch
 from fl.protocol.names import Address, Digest
 from fl.training.images import decode_image
+from tests.fakes.site_disclosures import FakeDisclosures
+from tests.fakes.site_records import FakeRecords
 from webui.services import (
     AuditSummary,
     FileFinding,
@@ -65,6 +67,10 @@ class FakeFederation:
     """What every image gets; None: its own purple share."""
     _cached: ServedModel | None = None
 
+    def __post_init__(self) -> None:
+        self.records = FakeRecords(self.clock, lambda: self.chain_up)
+        self.disclosures = FakeDisclosures(self.records)
+
     def stop_chain(self) -> None:
         self.chain_up = False
 
@@ -78,7 +84,7 @@ class FakeFederation:
 
     @property
     def services(self) -> Services:
-        return Services(FakePredictions(self), FakeAudits(self), self.clock)
+        return Services(FakePredictions(self), FakeAudits(self), self.records, self.disclosures, self.clock)
 
     def ask_ledger(self) -> None:
         if not self.chain_up:

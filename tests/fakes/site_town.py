@@ -21,6 +21,7 @@ from werkzeug.test import TestResponse
 from tests.fakes.site_services import FakeFederation
 from webui.app import create_app
 from webui.config import CHEAP_PASSWORDS, SiteConfig
+from webui.services import Services
 from webui.site import EXTENSION, Site
 from webui.store.accounts import DoctorFacts, Hours, NewAccount, PatientFacts
 from webui.store.models import SiteRole
@@ -109,9 +110,13 @@ class Town:
     def __init__(self, folder: Path, **changes: object) -> None:
         self.federation = FakeFederation()
         self.config = replace(config_at(folder), **changes)  # type: ignore[arg-type]
-        self.app = create_app(self.config, self.federation.services)
+        self.app = create_app(self.config, self.services())
         self.site: Site = self.app.extensions[EXTENSION]
         self.members = {new.email: self.site.accounts.create(new) for new in PEOPLE}
+
+    def services(self) -> Services:
+        """Return what stands behind the site."""
+        return self.federation.services
 
     def visitor(self, email: str | None = None) -> Visitor:
         found = Visitor(self.app)
@@ -125,6 +130,16 @@ class Town:
     def book(self, patient: str = MAYA, doctor: str = INES, place: int = 0) -> int:
         starts_at = self.free(doctor)[place]
         return self.site.appointments.book(self.members[patient].id, self.members[doctor].id, starts_at)
+
+    def add_check(self, patient: str) -> int:
+        """Store a check of one cell; return its row."""
+        prediction = self.federation.services.predictions.predict(cell(), "x")
+        return self.site.charts.add_check(self.members[patient].id, cell(), prediction)
+
+    def stored_bytes(self) -> bytes:
+        """Return every byte of the database's files."""
+        database = Path(self.config.database_url.removeprefix("sqlite:///"))
+        return b"".join(path.read_bytes() for path in sorted(database.parent.glob(f"{database.name}*")))
 
 
 def words(response: TestResponse) -> str:

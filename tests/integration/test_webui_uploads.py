@@ -53,7 +53,7 @@ def test_what_is_no_whole_image_is_explained_and_not_stored(town: Town, kind: st
     assert answer.status_code == 400
     assert "could not be read" in words(answer) or "choose an image" in words(answer)
     assert "Traceback" not in answer.text
-    assert town.site.predictions.of_patient(town.members[MAYA].id) == []
+    assert town.site.records.of_patient(town.members[MAYA].id) == []
 
 
 def test_no_file_at_all_is_explained(town: Town) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from webui.pages import accounts, appointments, auditor, checks, doctor, home
+from webui.pages import accounts, appointments, approvals, auditor, checks, consent, doctor, home, requests
 
 PAGES = (
     home.blueprint,
     accounts.blueprint,
     checks.blueprint,
+    consent.blueprint,
     appointments.blueprint,
     doctor.blueprint,
+    requests.blueprint,
+    approvals.blueprint,
     auditor.blueprint,
 )

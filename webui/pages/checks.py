@@ -1,18 +1,21 @@
-"""A patient's checks: upload, result, history; a result is also for the treating doctor."""
+"""A patient's checks: upload, result, history, erasure; a result is also for the treating doctor, who may add notes."""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, redirect, render_template, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from fl.protocol.codec import sha256
 from fl.protocol.errors import MalformedError
 from webui.checks import check_image
 from webui.errors import status_of
-from webui.forms import ImageForm
+from webui.forms import ImageForm, NoteForm, PressForm
 from webui.login import member, only
+from webui.patient_records import sealed_of
 from webui.site import site
 from webui.store.models import SiteRole
-from webui.store.predictions import served_model
+from webui.store.records import PAGE_ROWS
+from webui.store.refusals import NotFound
 
 blueprint = Blueprint("checks", __name__, url_prefix="/checks")
 
@@ -20,8 +23,11 @@ blueprint = Blueprint("checks", __name__, url_prefix="/checks")
 @blueprint.get("/")
 @only(SiteRole.PATIENT)
 def history() -> ResponseReturnValue:
-    """List the patient's checks."""
-    return render_template("checks/history.html", checks=site().predictions.of_patient(member().id))
+    """List the patient's checks, a page at a time."""
+    page = max(request.args.get("page", 0, int), 0)
+    rows = site().records.of_patient(member().id, page)
+    older = page + 1 if len(rows) == PAGE_ROWS else None
+    return render_template("checks/history.html", checks=site().charts.read_all(rows), page=page, older=older)
 
 
 @blueprint.route("/new", methods=["GET", "POST"])
@@ -38,19 +44,68 @@ def new() -> ResponseReturnValue:
             return redirect(url_for("checks.result", check_id=check_id))
     elif form.is_submitted():
         status = 400
-    return render_template("checks/new.html", form=form), status
+    return render_template("checks/new.html", form=form, profile=site().records.patient(member().id)), status
 
 
 @blueprint.get("/<int:check_id>")
 @only(SiteRole.PATIENT, SiteRole.DOCTOR)
 def result(check_id: int) -> ResponseReturnValue:
-    """Show one check."""
-    check = site().predictions.visible(member(), check_id)
-    return render_template("checks/result.html", check=check, model=served_model(check))
+    """Show one check, as far as it can be opened here."""
+    return _page(check_id, NoteForm()), 200
+
+
+@blueprint.post("/<int:check_id>/notes")
+@only(SiteRole.DOCTOR)
+def add_note(check_id: int) -> ResponseReturnValue:
+    """Seal a treating doctor's note."""
+    form = NoteForm()
+    if not form.validate_on_submit():
+        return _page(check_id, form), 400
+    site().charts.add_note(member(), check_id, form.text.data)
+    flash("Your note is sealed and kept with this check.", "good")
+    return redirect(url_for("checks.result", check_id=check_id))
 
 
 @blueprint.get("/<int:check_id>/image.png")
 @only(SiteRole.PATIENT, SiteRole.DOCTOR)
 def image(check_id: int) -> ResponseReturnValue:
     """Send the picture of one check."""
-    return Response(site().predictions.image(member(), check_id), mimetype="image/png")
+    shown = site().charts.read(site().records.visible(member(), check_id))
+    if shown.check is None:
+        raise NotFound
+    return Response(shown.check.image_png, mimetype="image/png")
+
+
+@blueprint.get("/<int:check_id>/proof.json")
+@only(SiteRole.PATIENT, SiteRole.DOCTOR)
+def proof(check_id: int) -> ResponseReturnValue:
+    """Send the proof that this record is under a root on the ledger."""
+    row = site().records.visible(member(), check_id)
+    document = site().anchoring.proof(row, sha256(sealed_of(row).file))
+    name = f"attachment; filename=proof-{row.number}.json"
+    return Response(document, mimetype="application/json", headers={"Content-Disposition": name})
+
+
+@blueprint.route("/<int:check_id>/erase", methods=["GET", "POST"])
+@only(SiteRole.PATIENT)
+def erase(check_id: int) -> ResponseReturnValue:
+    """Ask once more, then erase a check and the notes on it for good."""
+    row = site().records.visible(member(), check_id)
+    if PressForm().validate_on_submit():
+        site().records.erase(row.id, member().id)
+        flash("This check and all notes on it are erased.", "plain")
+        return redirect(url_for("checks.result", check_id=check_id))
+    return render_template("checks/erase.html", row=row, notes=site().records.notes_on(row.id))
+
+
+def _page(check_id: int, form: NoteForm) -> str:
+    here = site()
+    row = here.records.visible(member(), check_id)
+    return render_template(
+        "checks/result.html",
+        shown=here.charts.read(row),
+        notes=here.charts.read_all(here.records.notes_on(row.id)),
+        standing=here.anchoring.standing(row),
+        committee=here.committee(),
+        form=form,
+    )

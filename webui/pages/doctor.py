@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from itertools import groupby
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from webui.login import member, only
 from webui.site import Site, site
 from webui.store.models import SiteRole
+from webui.store.records import PAGE_ROWS
 from webui.words import on_day
 
 blueprint = Blueprint("doctor", __name__, url_prefix="/doctor")
@@ -23,7 +24,8 @@ def agenda() -> ResponseReturnValue:
     here = site()
     bookings = here.appointments.of_doctor(member().id, _midnight(here))
     days = [(day, list(rows)) for day, rows in groupby(bookings, lambda row: on_day(row.starts_at, here.config.tz))]
-    latest = here.predictions.latest_of(booking.patient_id for booking in bookings)
+    rows = here.records.latest_of(booking.patient_id for booking in bookings)
+    latest = {shown.row.patient_id: shown for shown in here.charts.read_all(list(rows.values()))}
     return render_template("doctor/agenda.html", days=days, latest=latest, now=here.services.clock())
 
 
@@ -31,8 +33,12 @@ def agenda() -> ResponseReturnValue:
 @only(SiteRole.DOCTOR)
 def patient(patient_id: int) -> ResponseReturnValue:
     """Show a patient of this doctor."""
-    found, checks = site().predictions.patient_of(member().id, patient_id)
-    return render_template("doctor/patient.html", patient=found, checks=checks)
+    here, page = site(), max(request.args.get("page", 0, int), 0)
+    found = here.records.patient_of(member().id, patient_id)
+    rows = here.records.of_patient(patient_id, page)
+    older = page + 1 if len(rows) == PAGE_ROWS else None
+    checks = here.charts.read_all(rows)
+    return render_template("doctor/patient.html", patient=found, checks=checks, page=page, older=older)
 
 
 def _midnight(here: Site) -> int:

@@ -75,6 +75,19 @@ class Database:
         with _translated(), Session(self._writer, expire_on_commit=False) as session, session.begin():
             return work(session)
 
+    def forget(self, *, rebuild: bool = False) -> None:
+        """Empty SQLite's write-ahead log, which still holds pages as they were; `rebuild` writes the file anew, too.
+
+        On PostgreSQL old row versions go when the server vacuums; `rebuild` makes it do so.
+        """
+        sqlite = self.engine.dialect.name == "sqlite"
+        bare = {"bare": True} if sqlite else {"isolation_level": "AUTOCOMMIT"}
+        with _translated(), self.engine.execution_options(**bare).connect() as connection:
+            if rebuild:
+                connection.exec_driver_sql("VACUUM")
+            if sqlite:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
@@ -139,9 +152,13 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten, not only forgotten
     cursor.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    immediate = connection.get_execution_options().get("immediate", False)
+    options = connection.get_execution_options()
+    if options.get("bare", False):  # VACUUM allows no transaction around it
+        return
+    immediate = options.get("immediate", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

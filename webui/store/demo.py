@@ -21,15 +21,17 @@ MORNINGS = tuple(Hours(day, *MORNING) for day in WEEKDAYS)
 
 
 def demo_accounts(password: str) -> tuple[NewAccount, ...]:
-    """Return two patients, two doctors, an auditor and an operator, all with the same password."""
+    """Return two patients, three doctors, an auditor and an operator, all with the same password."""
     haematology = DoctorFacts("Haematology", "Building B, room 2.14", 30, FULL_WEEK)
     paediatrics = DoctorFacts("Paediatric oncology", "Children's clinic, room 7", 20, MORNINGS)
+    surgery = DoctorFacts("Surgery", "Building A, room 0.3", 30, MORNINGS)
     maya, omar = PatientFacts(date(1987, 4, 12)), PatientFacts(date(1962, 9, 3))
     return (
         NewAccount(SiteRole.PATIENT, "maya@patients.example", "Maya Lindqvist", password, maya),
         NewAccount(SiteRole.PATIENT, "omar@patients.example", "Omar Haddad", password, omar),
         NewAccount(SiteRole.DOCTOR, "ines@clinic.example", "Dr Inês Carvalho", password, haematology),
         NewAccount(SiteRole.DOCTOR, "jonas@clinic.example", "Dr Jonas Okafor", password, paediatrics),
+        NewAccount(SiteRole.DOCTOR, "salma@clinic.example", "Dr Salma Rahimi", password, surgery),
         NewAccount(SiteRole.AUDITOR, "audit@ledger.example", "Noor Visser", password),
         NewAccount(SiteRole.OPERATOR, "operator@clinic.example", "Site operator", password),
     )

@@ -14,7 +14,6 @@ from enum import StrEnum
 from typing import Annotated
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     CheckConstraint,
     ForeignKey,
@@ -22,7 +21,9 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     String,
+    UniqueConstraint,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -37,6 +38,10 @@ NAMES = {
 EMAIL_CHARS = 254
 NAME_CHARS = 120
 DIGEST_BYTES = 32
+DEFAULT_READERS = 1
+"""The treating hospital, and a quorum of trustees."""
+DEFAULT_CONSENT = 0b1111
+"""Treatment, second opinion, emergency, the patient's own wish."""
 
 Id = Annotated[int, mapped_column(Integer, primary_key=True)]
 Seconds = Annotated[int, mapped_column(BigInteger)]
@@ -90,6 +95,10 @@ class PatientProfile(Base):
 
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), primary_key=True)
     date_of_birth: Mapped[date]
+    readers: Mapped[int] = mapped_column(SmallInteger, default=DEFAULT_READERS, server_default=str(DEFAULT_READERS))
+    """capsule.Readers: whom new records are sealed to."""
+    consent: Mapped[int] = mapped_column(Integer, default=DEFAULT_CONSENT, server_default=str(DEFAULT_CONSENT))
+    """u16: bit p - 1 allows purpose p."""
     account: Mapped[Account] = relationship(lazy="joined", innerjoin=True)
 
 
@@ -97,12 +106,17 @@ class DoctorProfile(Base):
     """What the site knows about a doctor beside the account."""
 
     __tablename__ = "doctor_profile"
-    __table_args__ = (CheckConstraint("slot_minutes BETWEEN 5 AND 240", name="slot_minutes"),)
+    __table_args__ = (
+        CheckConstraint("slot_minutes BETWEEN 5 AND 240", name="slot_minutes"),
+        Index("uq_doctor_profile_trustee_account", "trustee_account", unique=True),
+    )
 
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), primary_key=True)
     specialty: Mapped[Name]
     room: Mapped[Name]
     slot_minutes: Mapped[int] = mapped_column(Integer)
+    trustee_account: Mapped[bytes | None] = mapped_column(LargeBinary(20))
+    """The ledger account with which this doctor approves requests, if this doctor is a trustee."""
     account: Mapped[Account] = relationship(lazy="joined", innerjoin=True)
     hours: Mapped[list[OfficeHours]] = relationship(
         lazy="selectin", order_by="OfficeHours.weekday, OfficeHours.opens_minute", cascade="all, delete-orphan"
@@ -127,35 +141,88 @@ class OfficeHours(Base):
     closes_minute: Mapped[int] = mapped_column(Integer)
 
 
-class StoredPrediction(Base):
-    """One image a patient had checked, with what the model said and how the model was verified at that moment."""
+class Batch(Base):
+    """Records whose root is, or is about to be, on the ledger."""
 
-    __tablename__ = "prediction"
+    __tablename__ = "batch"
+
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    """From 1 per hospital, as the ledger counts."""
+    root: Mapped[RawDigest]
+    size: Mapped[int] = mapped_column(Integer)
+    block: Mapped[int | None] = mapped_column(BigInteger)
+    """None until the ledger answered."""
+    transaction: Mapped[bytes | None] = mapped_column(LargeBinary(DIGEST_BYTES))
+    anchored_at: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class Leaf(Base):
+    """What stands for one sealed file in the tree of its batch; it outlives the file."""
+
+    __tablename__ = "leaf"
+    __table_args__ = (UniqueConstraint("batch", "place", name="uq_leaf_batch_place"),)
+
+    id: Mapped[Id]
+    digest: Mapped[bytes] = mapped_column(LargeBinary(DIGEST_BYTES), unique=True)
+    batch: Mapped[int | None] = mapped_column(ForeignKey("batch.number", ondelete="RESTRICT"), index=True)
+    place: Mapped[int | None] = mapped_column(Integer)
+    """Index in the batch, from 0."""
+
+
+class StoredRecord(Base):
+    """One sealed record: a check, or a note on one. What it says is in the file alone."""
+
+    __tablename__ = "record"
     __table_args__ = (
-        Index("ix_prediction_patient_id_created_at", "patient_id", "created_at"),
-        CheckConstraint("0 <= probability AND probability <= 1", name="probability"),
-        CheckConstraint("protection IN ('masked', 'sealed')", name="protection"),
+        Index("ix_record_patient_id_created_at", "patient_id", "created_at"),
+        CheckConstraint("(erased_at IS NULL) = (file IS NOT NULL)", name="erased"),
+        CheckConstraint(
+            "(erased_at IS NULL) = (salt IS NOT NULL AND number IS NOT NULL AND record_id IS NOT NULL "
+            "AND readers IS NOT NULL AND consent IS NOT NULL AND key_id IS NOT NULL AND key_epoch IS NOT NULL)",
+            name="whole",
+        ),
     )
 
     id: Mapped[Id]
     patient_id: Mapped[int] = mapped_column(ForeignKey("patient_profile.account_id", ondelete="CASCADE"))
-    image_png: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
-    """Encoded anew by us, without metadata; never the uploaded bytes."""
-    label: Mapped[Name]
-    positive_class: Mapped[Name]
-    probability: Mapped[float]
-    """Of `positive_class`, in 0..1."""
-    model_round: Mapped[int] = mapped_column(BigInteger)
-    model_digest: Mapped[RawDigest]
-    envelope_digest: Mapped[RawDigest]
-    protection: Mapped[str] = mapped_column(String(16))
-    coordinator_name: Mapped[Name]
-    attested_by: Mapped[list[str]] = mapped_column(JSON)
-    final_at: Mapped[Seconds]
-    verified: Mapped[bool]
-    verified_at: Mapped[Seconds]
+    about_id: Mapped[int | None] = mapped_column(ForeignKey("record.id", ondelete="CASCADE"), index=True)
+    """Of a note: the check that it is about."""
     created_at: Mapped[Seconds]
+    number: Mapped[str | None] = mapped_column(String(16), unique=True)
+    """What people call it by; from the random record id, so that it cannot be guessed."""
+    record_id: Mapped[bytes | None] = mapped_column(LargeBinary(16))
+    file: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+    """The RECORD envelope."""
+    salt: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    readers: Mapped[int | None] = mapped_column(SmallInteger)
+    """capsule.Readers: whom the file is sealed to."""
+    consent: Mapped[int | None] = mapped_column(Integer)
+    """u16: bit p - 1 allows purpose p."""
+    key_id: Mapped[bytes | None] = mapped_column(LargeBinary(16))
+    """Of K_REC; zeros when the file is not sealed to it."""
+    key_epoch: Mapped[int | None] = mapped_column(BigInteger)
+    """Of the hospital's member key."""
+    leaf_id: Mapped[int] = mapped_column(ForeignKey("leaf.id", ondelete="RESTRICT"), unique=True)
+    erased_at: Mapped[int | None] = mapped_column(BigInteger)
     patient: Mapped[PatientProfile] = relationship(lazy="joined", innerjoin=True)
+    leaf: Mapped[Leaf] = relationship(lazy="joined", innerjoin=True)
+
+
+class Disclosure(Base):
+    """A request to a committee for one record: who asked for it here, and its number on the ledger."""
+
+    __tablename__ = "disclosure"
+
+    id: Mapped[Id]
+    record_row: Mapped[int] = mapped_column(ForeignKey("record.id", ondelete="CASCADE"), index=True)
+    asker_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), index=True)
+    """A doctor, or the patient."""
+    purpose: Mapped[int] = mapped_column(SmallInteger)
+    asked_at: Mapped[Seconds]
+    number: Mapped[int | None] = mapped_column(BigInteger, unique=True)
+    """On the ledger; None when it never got there."""
+    record: Mapped[StoredRecord] = relationship(lazy="joined", innerjoin=True)
+    asker: Mapped[Account] = relationship(lazy="joined", innerjoin=True)
 
 
 class Appointment(Base):

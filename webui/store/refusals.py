@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fl.protocol.errors import MalformedError, RefusedError, UnavailableError
+from fl.protocol.errors import MalformedError, RefusedError, TamperedError, UnavailableError
 
 
 @dataclass(eq=False)
@@ -102,3 +102,50 @@ class DatabaseUnavailable(UnavailableError):
 
     why: str
     sentence = "The site's database did not answer ({why}). Nothing was changed; please try again."
+
+
+@dataclass(eq=False)
+class RecordDamaged(TamperedError):
+    """A sealed record is not the file that was stored."""
+
+    number: str
+    why: str
+    sentence = "Record {number} cannot be shown: {why}"
+
+
+@dataclass(eq=False)
+class NotSealedToQuorum(RefusedError):
+    """A record was made before trustees held the key, and was not sealed to them since."""
+
+    http_status = 409
+    sentence = "This record is not sealed to the trustees yet, so they cannot open it. Try again in a few minutes."
+
+
+@dataclass(eq=False)
+class AnswerMismatch(RefusedError):
+    """What a trustee handed in does not belong together."""
+
+    why: str
+    sentence = "The signed answer was not accepted: {why}."
+
+
+@dataclass(eq=False)
+class NoTrustee(RefusedError):
+    """The account is not linked to a trustee of the ledger."""
+
+    sentence = "Your account is not linked to a trustee's account on the ledger. Ask the hospital's staff to link it."
+
+
+@dataclass(eq=False)
+class OwnRequest(RefusedError):
+    """Nobody answers a request of one's own on this site."""
+
+    sentence = "You asked for this record yourself, so another trustee must answer."
+
+
+@dataclass(eq=False)
+class TrusteeTaken(RefusedError):
+    """One trustee's account belongs to one doctor."""
+
+    http_status = 409
+    sentence = "Another doctor's account is linked to this trustee already."

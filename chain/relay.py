@@ -1,0 +1,132 @@
+"""Sends answers to requests that a trustee signed elsewhere, e.g. in a browser.
+
+Invariant: only an approval or a refusal is sent, to this consortium's key authority, without value; what is read from a
+transaction is what the ledger will record of it, under the account that signed it.
+
+Source: EIP-2718, EIP-1559 (type 2); contracts/IRequests.sol.
+Not here: whether the answer is the right one (webui/federation_disclosures.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eth_abi import decode
+from eth_abi.exceptions import DecodingError
+from eth_account import Account
+from eth_account.typed_transactions import TypedTransaction
+from eth_keys.exceptions import BadSignature
+from eth_utils.abi import function_abi_to_4byte_selector
+from eth_utils.exceptions import ValidationError
+from hexbytes import HexBytes
+from rlp.exceptions import RLPException
+
+from chain import artifacts, events, keystore
+from chain.contracts import check_deployment
+from chain.ledger import LedgerSettings
+from chain.node import NodeSettings, connect
+from chain.sender import FREE_GAS_LIMIT, Sender
+from fl.protocol.errors import ContractRefused, EncodingError
+from fl.protocol.names import Address, Digest, Refusal
+from fl.protocol.ports import Anchor, TransactionTerms
+from fl.protocol.records import DecryptionApproved, DecryptionRefused, Receipt
+
+TRANSACTION_CAP = 4096
+"""No answer's transaction has more bytes."""
+PAID_GAS_LIMIT = 200_000
+"""More than an approval takes; what is not used is not paid."""
+_TYPE = 2
+_WHAT = "signed answer"
+Answer = DecryptionApproved | DecryptionRefused
+
+
+class EthereumRelay:
+    """Implements the Relay port; safe to use from several threads."""
+
+    def __init__(self, settings: LedgerSettings) -> None:
+        """Connect; raises as EthereumLedger."""
+        self._anchor = settings.anchor
+        self._free_gas = settings.transactions.free_gas
+        self._node = connect(NodeSettings(settings.node.url, settings.anchor.chain_id, settings.node.timeout_s))
+        check_deployment(self._node, settings.anchor)
+        nobody = keystore.generate()
+        self._sender = Sender(self._node, settings.anchor.chain_id, nobody, settings.transactions)
+
+    def terms(self, account: Address) -> TransactionTerms:
+        """Return what the account's next transaction must say."""
+        nonce = self._node.number("eth_getTransactionCount", "0x" + account.hex(), "pending")
+        fees = self._sender.fees()
+        gas = FREE_GAS_LIMIT if self._free_gas else PAID_GAS_LIMIT
+        return TransactionTerms(nonce, gas, fees["maxFeePerGas"], fees["maxPriorityFeePerGas"])
+
+    def read(self, transaction: bytes) -> Answer:
+        """Return the answer that a raw signed transaction records."""
+        return read_answer(transaction, self._anchor)
+
+    def send(self, transaction: bytes) -> Receipt:
+        """Send it, and wait until it is included.
+
+        Raises:
+            EncodingError: as `read`.
+            RefusedError: the contract refuses it; nothing was included.
+            ChainUnavailable, TransactionTimeout: as Ledger.append.
+        """
+        answer = self.read(transaction)
+        to, data = self._anchor.authority, events.encode_call(answer)
+        request = {"from": "0x" + answer.sender.hex(), "to": "0x" + to.hex(), "data": "0x" + data.hex()}
+        receipt = self._sender.relay(transaction, request)
+        for log in receipt["logs"]:
+            record = events.decode_log("KeyAuthority", log)
+            if isinstance(record, type(answer)):
+                stamp = log.get("blockTimestamp") or self._stamp(receipt)
+                return Receipt(events.entry(record, log, int(stamp, 16)), int(receipt["gasUsed"], 16))
+        raise ContractRefused(f"it emitted no {type(answer).__name__}")
+
+    def _stamp(self, receipt: dict[str, Any]) -> str:
+        return str(self._node.request("eth_getBlockByNumber", receipt["blockNumber"], False)["timestamp"])  # noqa: FBT003
+
+
+def read_answer(transaction: bytes, anchor: Anchor) -> Answer:
+    """Return the approval or refusal that a raw signed transaction to `anchor.authority` records.
+
+    Raises:
+        EncodingError: it is no transaction of type 2, or none to this contract on this chain, or has value, or another
+            call than approveDecryption or refuseDecryption in their one encoding.
+    """
+    if len(transaction) > TRANSACTION_CAP or transaction[:1] != bytes([_TYPE]):
+        raise EncodingError(_WHAT, "it is no transaction of type 2")
+    try:
+        fields = TypedTransaction.from_bytes(HexBytes(transaction)).as_dict()
+        signer = Address(bytes.fromhex(Account.recover_transaction(transaction)[2:]))
+    except (RLPException, BadSignature, ValidationError, ValueError, TypeError, OverflowError) as error:
+        raise EncodingError(_WHAT, "it is no signed transaction") from error
+    wanted = {"chainId": anchor.chain_id, "to": anchor.authority, "value": 0}
+    for name, value in wanted.items():
+        found = fields[name]
+        if (bytes(found) if isinstance(value, bytes) else found) != value:
+            raise EncodingError(_WHAT, f"its {name} is another")
+    if fields["accessList"]:
+        raise EncodingError(_WHAT, "it has an access list")
+    return _answer(bytes(fields["data"]), signer)
+
+
+def _answer(data: bytes, signer: Address) -> Answer:
+    for kind in (DecryptionApproved, DecryptionRefused):
+        function = artifacts.load("KeyAuthority").entry("function", events.FUNCTIONS[kind])
+        if data[:4] != function_abi_to_4byte_selector(function):  # type: ignore[arg-type]
+            continue
+        try:
+            request, said = decode([item["type"] for item in function["inputs"]], data[4:])
+            record = _said(kind, signer, request, said)
+        except (DecodingError, ValueError, OverflowError) as error:
+            raise EncodingError(_WHAT, "its call does not fit the contract") from error
+        if events.encode_call(record) != data:
+            raise EncodingError(_WHAT, "its call is not in its one encoding")
+        return record
+    raise EncodingError(_WHAT, "it calls something else than an answer to a request")
+
+
+def _said(kind: type[Answer], signer: Address, request: int, said: Any) -> Answer:  # noqa: ANN401 - bytes or a number
+    if kind is DecryptionApproved:
+        return DecryptionApproved(signer, request, Digest(said))
+    return DecryptionRefused(signer, request, Refusal(said))

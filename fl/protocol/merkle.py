@@ -1,0 +1,80 @@
+"""The tree over a batch of patient records: its root, and the proof that one record is under it.
+
+Invariant: a path that verifies exists for the leaves that made the root, and for no other (SHA-256 permitting); leaves
+and inner nodes are hashed apart, so that neither passes for the other.
+
+Source: RFC 9162, 2.1.1 (tree hash), 2.1.3.1 (inclusion path) and 2.1.3.2 (verification); PROTOCOL.md 9, Records.
+Not here: who anchors a root and when (webui/anchoring.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from fl.protocol.codec import Writer
+from fl.protocol.errors import ProofInvalid
+from fl.protocol.names import DIGEST_BYTES, Digest
+
+SALT_BYTES = 32
+_LEAF, _NODE = b"\x00", b"\x01"
+
+
+def record_leaf(salt: bytes, file_digest: Digest) -> Digest:
+    """Return what stands for one file in the tree: SHA-256(`leaf` ‖ salt[32] ‖ file digest[32]).
+
+    Without the salt nobody can tell which file it was; so it means nothing once the salt is erased.
+    """
+    return Writer("leaf").raw(salt, SALT_BYTES).raw(file_digest, DIGEST_BYTES).digest()
+
+
+def root_of(leaves: Sequence[bytes]) -> Digest:
+    """Return MTH(leaves); of no leaves it is the SHA-256 of nothing."""
+    if not leaves:
+        return Digest(hashlib.sha256().digest())
+    if len(leaves) == 1:
+        return _hash(_LEAF, leaves[0])
+    middle = _split(len(leaves))
+    return _hash(_NODE, root_of(leaves[:middle]), root_of(leaves[middle:]))
+
+
+def inclusion_path(leaves: Sequence[bytes], index: int) -> tuple[Digest, ...]:
+    """Return PATH(index, leaves), from the leaf's neighbour up; IndexError when there is no such leaf."""
+    if not 0 <= index < len(leaves):
+        raise IndexError(index)
+    if len(leaves) == 1:
+        return ()
+    middle = _split(len(leaves))
+    if index < middle:
+        return (*inclusion_path(leaves[:middle], index), root_of(leaves[middle:]))
+    return (*inclusion_path(leaves[middle:], index - middle), root_of(leaves[:middle]))
+
+
+def verify_inclusion(leaf: bytes, place: tuple[int, int], path: Sequence[bytes], root: Digest) -> None:
+    """Raise ProofInvalid unless `path` leads from `leaf` to `root`; `place` is (index, number of leaves)."""
+    index, size = place
+    if not 0 <= index < size:
+        raise ProofInvalid("inclusion: there is no such leaf")
+    at, last = index, size - 1
+    found = _hash(_LEAF, leaf)
+    for node in path:
+        if last == 0:
+            raise ProofInvalid("inclusion: the path is too long")
+        if at & 1 or at == last:
+            found = _hash(_NODE, node, found)
+            while not at & 1 and at:
+                at, last = at >> 1, last >> 1
+        else:
+            found = _hash(_NODE, found, node)
+        at, last = at >> 1, last >> 1
+    if last != 0 or found != root:
+        raise ProofInvalid("inclusion: the path does not lead to the root")
+
+
+def _split(size: int) -> int:
+    """Return the largest power of two below `size`, which is at least 2."""
+    return 1 << (size - 1).bit_length() - 1
+
+
+def _hash(*parts: bytes) -> Digest:
+    return Digest(hashlib.sha256(b"".join(parts)).digest())

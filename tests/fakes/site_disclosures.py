@@ -1,0 +1,197 @@
+"""Requests for records without a ledger: a list of requests, three trustees of whom two open, answers by name.
+
+Invariant: the same rules as the real one, held to them by tests/integration/test_webui_disclosure_services.py; a
+"transaction" here is a document that says who signed it.
+
+Not here: sealing (site_records.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from typing import Any
+
+from fl.protocol.codec import JsonValue, parse_document, write_document
+from fl.protocol.errors import (
+    ChainUnavailable,
+    DuplicateStep,
+    EncodingError,
+    NoCommittee,
+    NotInCommittee,
+    QuorumNotReached,
+    RecipientNotFound,
+    StaleCommittee,
+    WrongContext,
+    WrongRequest,
+)
+from fl.protocol.names import Address, Digest, KeyUse, Purpose, Refusal
+from tests.fakes.site_records import TRUSTEES, FakeRecords
+from webui.disclosure_services import OpenedRecord, RequestFacts, RequestState, SignedAnswer, TrusteeAnswer
+from webui.record_services import SealedRecord
+from webui.store.refusals import AnswerMismatch
+
+ACCOUNTS = tuple(Address(bytes([number]) * 20) for number in (0xD1, 0xD2, 0xD3))
+WEEK_S = 7 * 24 * 3600
+THRESHOLD = 2
+
+
+@dataclass
+class FakeRequest:
+    facts: RequestFacts
+    epoch: int
+    opened: bool = False
+
+
+@dataclass
+class FakeDisclosures:
+    records: FakeRecords
+    requests: list[FakeRequest] = field(default_factory=list)
+    block: int = 500
+
+    def label_of(self, sealed: SealedRecord) -> Digest:
+        return Digest(sha256(sealed.file).digest())
+
+    def request(self, sealed: SealedRecord, purpose: Purpose) -> int:
+        self._ask()
+        committee = self.records.committee()
+        if committee is None:
+            raise NoCommittee(KeyUse.RECORDS)
+        if sealed.key_id != committee.key_id:
+            raise RecipientNotFound
+        now, number = self.records.now(), len(self.requests) + 1
+        facts = RequestFacts(
+            number=number,
+            requester="alpha",
+            own=True,
+            label=self.label_of(sealed),
+            purpose=purpose,
+            block=self._next_block(),
+            asked_at=now,
+            deadline=now + WEEK_S,
+            state=RequestState.OPEN,
+            threshold=THRESHOLD,
+            trustees=TRUSTEES,
+            dealer_made=committee.dealer_made,
+            answers=(),
+        )
+        self.requests.append(FakeRequest(facts, committee.epoch))
+        return number
+
+    def facts(self, numbers: Sequence[int]) -> Mapping[int, RequestFacts]:
+        self._ask()
+        return {number: self._now(self.requests[number - 1]) for number in numbers if 1 <= number <= len(self.requests)}
+
+    def about(self, labels: Sequence[Digest]) -> list[RequestFacts]:
+        self._ask()
+        return [self._now(each) for each in self.requests if each.facts.label in labels]
+
+    def waiting_for(self, trustee: Address) -> list[RequestFacts]:
+        self._ask()
+        found = [self._now(each) for each in self.requests if not self._answered(each, trustee)]
+        return [each for each in found if each.state in {RequestState.OPEN, RequestState.READY} and trustee in ACCOUNTS]
+
+    def approval(self, number: int, trustee: Address) -> Mapping[str, JsonValue]:
+        request = self._answerable(number, trustee)
+        fees: dict[str, JsonValue] = {"gas": 1, "max_fee_per_gas": 0, "max_priority_fee_per_gas": 0}
+        return {
+            "request": number,
+            "purpose": int(request.facts.purpose),
+            "deadline": request.facts.deadline,
+            "label": request.facts.label.hex(),
+            "trustee": trustee.hex(),
+            "authority": "00" * 20,
+            "chain_id": 7357,
+            "fees": fees,
+        }
+
+    def submit(self, number: int, trustee: Address, answer: SignedAnswer) -> None:
+        request = self._answerable(number, trustee)
+        said: dict[str, Any] = parse_document(answer.transaction, "signed answer")
+        if set(said) != {"by", "request", "digest", "reason"}:
+            raise EncodingError("signed answer", "it is none")
+        if said["by"] != trustee.hex():
+            raise AnswerMismatch("another account signed it")
+        if said["request"] != number:
+            raise AnswerMismatch("it answers another request")
+        if (said["reason"] is None) != (answer.envelope is not None):
+            raise AnswerMismatch("an approval comes with a sealed answer, a refusal without")
+        if answer.envelope is not None and said["digest"] != sha256(answer.envelope).hexdigest():
+            raise AnswerMismatch("the sealed answer is not the one that it approves")
+        refused = None if said["reason"] is None else Refusal(said["reason"])
+        name = TRUSTEES[ACCOUNTS.index(trustee)]
+        made = TrusteeAnswer(name, trustee, refused, self._next_block(), self.records.now())
+        request.facts = replace(request.facts, answers=(*request.facts.answers, made))
+
+    def open(self, number: int, sealed: SealedRecord, leaf: Digest) -> OpenedRecord:
+        self._ask()
+        request = self.requests[number - 1]
+        if request.facts.label != self.label_of(sealed):
+            raise WrongContext("label")
+        if request.facts.approvals < THRESHOLD:
+            raise QuorumNotReached(request.facts.approvals, THRESHOLD)
+        body = self.records.open_with_quorum(sealed, leaf)
+        if not request.opened:
+            request.opened = True
+            request.facts = replace(request.facts, ended_block=self._next_block())
+        return OpenedRecord(body, ())
+
+    def signed(self, number: int, place: int, refused: Refusal | None = None) -> SignedAnswer:
+        """Return what the browser of a trustee, by its place from 0, would send."""
+        envelope = None if refused else f"the part of {place} for {number}".encode()
+        document: dict[str, JsonValue] = {
+            "by": ACCOUNTS[place].hex(),
+            "request": number,
+            "digest": sha256(envelope).hexdigest() if envelope else None,
+            "reason": int(refused) if refused else None,
+        }
+        return SignedAnswer(envelope, write_document(document))
+
+    def answer(self, number: int, place: int, refused: Refusal | None = None) -> None:
+        """Let a trustee answer."""
+        self.submit(number, ACCOUNTS[place], self.signed(number, place, refused))
+
+    def _now(self, request: FakeRequest) -> RequestFacts:
+        facts, committee = request.facts, self.records.committee()
+        refusals = len(facts.answers) - facts.approvals
+        if request.opened:
+            state = RequestState.FULFILLED
+        elif refusals > len(TRUSTEES) - THRESHOLD:
+            state = RequestState.REFUSED
+        elif facts.approvals >= THRESHOLD:
+            state = RequestState.READY
+        elif self.records.now() > facts.deadline:
+            state = RequestState.EXPIRED
+        elif committee is None or committee.epoch != request.epoch or self.records.now() > committee.expires_at:
+            state = RequestState.STALE
+        else:
+            state = RequestState.OPEN
+        ended = facts.ended_block
+        if state is RequestState.REFUSED:
+            ended = facts.answers[-1].block
+        return replace(facts, state=state, ended_block=ended)
+
+    def _answerable(self, number: int, trustee: Address) -> FakeRequest:
+        self._ask()
+        if not 1 <= number <= len(self.requests):
+            raise WrongRequest(number)
+        request, committee = self.requests[number - 1], self.records.committee()
+        if committee is None or committee.epoch != request.epoch:
+            raise StaleCommittee(request.epoch, committee.epoch if committee else 0)
+        if trustee not in ACCOUNTS:
+            raise NotInCommittee(trustee)
+        if self._answered(request, trustee):
+            raise DuplicateStep(trustee)
+        return request
+
+    def _answered(self, request: FakeRequest, trustee: Address) -> bool:
+        return any(answer.account == trustee for answer in request.facts.answers)
+
+    def _next_block(self) -> int:
+        self.block += 1
+        return self.block
+
+    def _ask(self) -> None:
+        if not self.records.up():
+            raise ChainUnavailable("http://ledger.example", "connection refused")

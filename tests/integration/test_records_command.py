@@ -1,0 +1,129 @@
+"""`hemaledger records` and `hemaledger staff link`, over a chain of their own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chain.devchain import DevChain
+from fl.protocol.codec import parse_document, sha256, write_document
+from fl.protocol.errors import EncodingError, HashMismatch, NotOnChain, ProofInvalid, TamperedError, WrongContext
+from scripts._home import Home
+from scripts._proof import check_proof
+from scripts._together import found_together
+from scripts._wiring import load_account, open_ledger
+from scripts.chain import chain_settings
+from scripts.serve import open_services, seed_demo, site_config
+from tests.e2e.test_processes import invoke
+from tests.fakes.site_services import FakeFederation
+from tests.fakes.site_town import cell
+from webui.patient_records import sealed_of
+from webui.site import Site, build_site
+from webui.store.accounts import Member
+from webui.store.models import SiteRole
+
+pytestmark = pytest.mark.slow
+INES = "ines@clinic.example"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A hospital with a site, its invented people, and a trustee."""
+    place = Home(tmp_path_factory.mktemp("records") / "run")
+    with DevChain(chain_settings(place, 0)) as chain:
+        found_together(place, chain.url, ["alpha"], ["ines"])
+        seed_demo(site_config(place, "", "UTC", tls=False), place)
+        yield place
+
+
+@pytest.fixture(scope="module")
+def site(home: Home) -> Site:
+    return build_site(site_config(home, "", "UTC", tls=False), open_services(home, "alpha"))
+
+
+@pytest.fixture
+def row(site: Site) -> int:
+    """Store one check of the first patient."""
+    prediction = FakeFederation(probability=0.9).services.predictions.predict(cell(), "x")
+    return site.charts.add_check(1, cell(), prediction)
+
+
+def say(*arguments: str) -> str:
+    """Run a command that must succeed, and return what it says."""
+    done = invoke(*arguments)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+MAYA = Member(1, SiteRole.PATIENT, "Maya", 0)
+
+
+def proof(site: Site, row_id: int) -> bytes:
+    row = site.records.visible(MAYA, row_id)
+    return site.anchoring.proof(row, sha256(sealed_of(row).file))
+
+
+def test_the_command_anchors_and_a_proof_holds_without_a_key(home: Home, site: Site, row: int, tmp_path: Path) -> None:
+    said = say("records", "anchor", "--home", str(home.folder), "--name", "alpha")
+    assert "is on the ledger in block" in said
+    assert "No record waits" in say("records", "anchor", "--home", str(home.folder), "--name", "alpha")
+    file = tmp_path / "proof.json"
+    file.write_bytes(proof(site, row))
+    assert "under the root that alpha anchored" in say("records", "verify", "--home", str(home.folder), str(file))
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"salt": "0x" + "11" * 32}, ProofInvalid),
+        ({"index": 7}, ProofInvalid),
+        ({"root": "0x" + "11" * 32}, HashMismatch),
+        ({"batch": 99}, NotOnChain),
+        ({"hospital": "0x" + "11" * 20}, NotOnChain),
+        ({"consortium": "0x" + "11" * 32}, WrongContext),
+        ({"chain_id": 1}, WrongContext),
+        ({"path": ["0x" + "11" * 32]}, ProofInvalid),
+        ({"path": [7]}, EncodingError),
+        ({"format": "another"}, EncodingError),
+    ],
+)
+def test_a_changed_proof_is_refused_by_name(
+    home: Home, site: Site, row: int, change: dict[str, object], error: type[Exception]
+) -> None:
+    site.anchoring.anchor()
+    ledger = open_ledger(home)
+    whole = proof(site, row)
+    assert check_proof(whole, ledger).hospital == "alpha"
+    with pytest.raises(error):
+        check_proof(write_document(parse_document(whole, "proof") | change), ledger)  # type: ignore[arg-type]
+
+
+def test_the_operator_erases_by_number(home: Home, site: Site, row: int) -> None:
+    number = site.records.visible(MAYA, row).number or ""
+    assert "erased" in say(
+        "records", "erase", "--home", str(home.folder), "--name", "alpha", "--record", number, "--yes"
+    )
+    assert site.records.visible(MAYA, row).erased_at is not None
+
+
+def test_nothing_old_is_sealed_where_nothing_old_is(home: Home) -> None:
+    assert "0 old predictions" in say("records", "seal-old", "--home", str(home.folder), "--name", "alpha")
+
+
+def test_a_doctor_is_linked_to_a_trustee(home: Home, site: Site) -> None:
+    account = load_account(home.member("ines")).address
+    said = say("staff", "link", "--home", str(home.folder), "--email", INES, "--account", "0x" + account.hex())
+    assert "answers requests as" in said
+    doctor = next(each.account_id for each in site.appointments.doctors() if each.account.email == INES)
+    assert site.requests.trustee_of(doctor) == account
+    say("staff", "link", "--home", str(home.folder), "--email", INES)
+    assert site.requests.trustee_of(doctor) is None
+
+
+def test_errors_of_a_proof_are_evidence_or_input() -> None:
+    assert issubclass(ProofInvalid, TamperedError)
+    with pytest.raises(EncodingError):
+        check_proof(json.dumps({}).encode(), None)  # type: ignore[arg-type]

@@ -1,0 +1,261 @@
+"""What every implementation of DisclosureService keeps: the one in memory, and the real one over a real committee."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from fl.crypto.capsule import Readers, RecordPolicy
+from fl.protocol.errors import (
+    DuplicateStep,
+    EncodingError,
+    NoCommittee,
+    NotInCommittee,
+    QuorumNotReached,
+    RecipientNotFound,
+    StaleCommittee,
+    TamperedError,
+    UnavailableError,
+    WrongRequest,
+)
+from fl.protocol.names import Address, CeremonyKind, Purpose, Refusal
+from tests.fakes.federation import memory_folder
+from tests.fakes.site_committee import CommitteeWorld
+from tests.fakes.site_disclosures import ACCOUNTS, FakeDisclosures
+from tests.fakes.site_services import FakeFederation
+from webui.disclosure_services import DisclosureService, RequestState, SignedAnswer
+from webui.record_services import RecordService, SealedRecord
+from webui.store.refusals import AnswerMismatch
+
+BODY = b"a blast cell, said the model"
+STRANGER = Address(bytes.fromhex("ee") * 20)
+
+
+class World(Protocol):
+    """A hospital's site, and three trustees of whom two open."""
+
+    @property
+    def records(self) -> RecordService:
+        """The records under test."""
+
+    @property
+    def disclosures(self) -> DisclosureService:
+        """The requests under test."""
+
+    @property
+    def accounts(self) -> Sequence[Address]:
+        """The trustees' accounts."""
+
+    def hold_key(self) -> None:
+        """Give a new committee the key."""
+
+    def signed(self, number: int, place: int, refused: Refusal | None = None) -> SignedAnswer:
+        """What a trustee's browser would send."""
+
+    def answer(self, number: int, place: int, refused: Refusal | None = None) -> None:
+        """Let a trustee answer."""
+
+    def stop_chain(self) -> None:
+        """From now on no node answers."""
+
+    def wait(self, seconds: int) -> None:
+        """Let time pass."""
+
+
+class FakeWorld:
+    def __init__(self, _folder: Path) -> None:
+        self.federation = FakeFederation()
+        self.records = self.federation.records
+        self.disclosures: FakeDisclosures = self.federation.disclosures
+        self.accounts = ACCOUNTS
+        self.hold_key = self.records.hold_key
+        self.signed, self.answer = self.disclosures.signed, self.disclosures.answer
+        self.stop_chain = self.federation.stop_chain
+
+    def wait(self, seconds: int) -> None:
+        self.federation.clock.now += seconds
+
+
+class RealWorld(CommitteeWorld):
+    def wait(self, seconds: int) -> None:
+        self.clock.now += seconds
+
+
+@pytest.fixture(params=[FakeWorld, RealWorld])
+def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    make: Callable[[Path], World] = request.param
+    with memory_folder(tmp_path) as folder:
+        yield make(folder)
+
+
+@pytest.fixture
+def world(fresh: World) -> World:
+    fresh.hold_key()
+    return fresh
+
+
+def sealed_in(world: World, readers: Readers = Readers.TRUSTEES) -> SealedRecord:
+    policy = RecordPolicy(secrets.token_bytes(16), readers, frozenset({Purpose.TREATMENT}))
+    return world.records.seal(policy, BODY)
+
+
+def state(world: World, number: int) -> RequestState:
+    return world.disclosures.facts([number])[number].state
+
+
+def test_a_request_stands_on_the_ledger_with_its_facts(world: World) -> None:
+    sealed = sealed_in(world)
+    number = world.disclosures.request(sealed, Purpose.TREATMENT)
+    facts = world.disclosures.facts([number, number + 1])
+    assert set(facts) == {number}
+    found = facts[number]
+    assert (found.requester, found.own, found.purpose, found.state) == ("alpha", True, Purpose.TREATMENT, "open")
+    assert (found.label, found.threshold, len(found.trustees)) == (world.disclosures.label_of(sealed), 2, 3)
+    assert (found.dealer_made, found.answers, found.ended_block) == (False, (), None)
+    assert found.asked_at < found.deadline
+
+
+@pytest.mark.parametrize("readers", list(Readers))
+def test_a_quorum_opens_and_the_ledger_says_so_once(world: World, readers: Readers) -> None:
+    sealed = sealed_in(world, readers)
+    number = world.disclosures.request(sealed, Purpose.TREATMENT)
+    world.answer(number, 0)
+    with pytest.raises(QuorumNotReached):
+        world.disclosures.open(number, sealed, sealed.leaf)
+    assert state(world, number) is RequestState.OPEN
+    world.answer(number, 2)
+    assert state(world, number) is RequestState.READY
+    for _ in range(2):
+        opened = world.disclosures.open(number, sealed, sealed.leaf)
+        assert (opened.body, opened.wrong) == (BODY, ())
+        facts = world.disclosures.facts([number])[number]
+        assert facts.state is RequestState.FULFILLED
+        assert [answer.account for answer in facts.answers] == [world.accounts[0], world.accounts[2]]
+        assert facts.ended_block is not None
+        assert facts.block < facts.answers[0].block < facts.answers[1].block < facts.ended_block
+
+
+def test_what_was_opened_is_the_file_that_was_asked_for(world: World) -> None:
+    sealed, other = sealed_in(world), sealed_in(world)
+    number = world.disclosures.request(sealed, Purpose.TREATMENT)
+    world.answer(number, 0)
+    world.answer(number, 1)
+    for wrong, leaf in ((other, other.leaf), (sealed, other.leaf)):
+        with pytest.raises(TamperedError):
+            world.disclosures.open(number, wrong, leaf)
+    assert state(world, number) is RequestState.READY
+
+
+def test_enough_refusals_close_a_request(world: World) -> None:
+    number = world.disclosures.request(sealed_in(world), Purpose.TREATMENT)
+    world.answer(number, 0, Refusal.JUDGEMENT)
+    assert state(world, number) is RequestState.OPEN
+    world.answer(number, 1, Refusal.PURPOSE)
+    facts = world.disclosures.facts([number])[number]
+    assert facts.state is RequestState.REFUSED
+    assert [answer.refused for answer in facts.answers] == [Refusal.JUDGEMENT, Refusal.PURPOSE]
+    assert facts.approvals == 0
+    assert facts.ended_block == facts.answers[1].block
+
+
+def test_a_key_that_the_operator_dealt_says_so(tmp_path: Path) -> None:
+    with memory_folder(tmp_path) as folder:
+        world = CommitteeWorld(folder, kind=CeremonyKind.DEALER)
+        world.hold_key()
+        committee = world.records.committee()
+        assert committee is not None
+        assert committee.dealer_made
+        policy = RecordPolicy(bytes(16), Readers.TRUSTEES, frozenset({Purpose.TREATMENT}))
+        number = world.disclosures.request(world.records.seal(policy, BODY), Purpose.TREATMENT)
+        assert world.disclosures.facts([number])[number].dealer_made
+
+
+def test_whoever_asks_for_a_file_is_found_by_it(world: World) -> None:
+    mine, other = sealed_in(world), sealed_in(world)
+    numbers = [world.disclosures.request(sealed, Purpose.TREATMENT) for sealed in (mine, other, mine)]
+    found = world.disclosures.about([world.disclosures.label_of(mine)])
+    assert [facts.number for facts in found] == [numbers[0], numbers[2]]
+    assert list(world.disclosures.about([])) == []
+
+
+def test_a_trustee_sees_what_waits_and_answers_once(world: World) -> None:
+    numbers = [world.disclosures.request(sealed_in(world), Purpose.TREATMENT) for _ in range(2)]
+    first = world.accounts[0]
+    assert [facts.number for facts in world.disclosures.waiting_for(first)] == numbers
+    assert list(world.disclosures.waiting_for(STRANGER)) == []
+    world.answer(numbers[0], 0)
+    assert [facts.number for facts in world.disclosures.waiting_for(first)] == numbers[1:]
+    with pytest.raises(DuplicateStep):
+        world.disclosures.approval(numbers[0], first)
+    with pytest.raises(NotInCommittee):
+        world.disclosures.approval(numbers[0], STRANGER)
+    with pytest.raises(WrongRequest):
+        world.disclosures.approval(99, first)
+    block = world.disclosures.approval(numbers[1], first)
+    assert (block["request"], block["trustee"], block["purpose"]) == (numbers[1], first.hex(), 1)
+
+
+def test_an_answer_must_be_that_trustees_to_that_request_with_that_envelope(world: World) -> None:
+    number, other = (world.disclosures.request(sealed_in(world), Purpose.TREATMENT) for _ in range(2))
+    mine, first = world.signed(number, 0), world.accounts[0]
+    refusal = world.signed(number, 0, Refusal.JUDGEMENT)
+    for wrong in (
+        world.signed(number, 1),
+        world.signed(other, 0),
+        replace(mine, envelope=None),
+        replace(mine, envelope=(mine.envelope or b"") + b"\x00"),
+        replace(refusal, envelope=mine.envelope),
+    ):
+        with pytest.raises(AnswerMismatch):
+            world.disclosures.submit(number, first, wrong)
+    for garbage in (
+        b"",
+        b"\x02\xc0",
+        mine.transaction[:-1],
+        mine.transaction + b"\x00",
+        b"\x01" + mine.transaction[1:],
+    ):
+        with pytest.raises(EncodingError):
+            world.disclosures.submit(number, first, replace(mine, transaction=garbage))
+    assert world.disclosures.facts([number])[number].answers == ()
+    world.disclosures.submit(number, first, mine)
+
+
+def test_a_request_runs_out(world: World) -> None:
+    number = world.disclosures.request(sealed_in(world), Purpose.TREATMENT)
+    world.answer(number, 0)
+    world.wait(8 * 24 * 3600)
+    assert state(world, number) is RequestState.EXPIRED
+    assert list(world.disclosures.waiting_for(world.accounts[1])) == []
+
+
+def test_another_committee_answers_no_old_request(world: World) -> None:
+    sealed = sealed_in(world)
+    number = world.disclosures.request(sealed, Purpose.TREATMENT)
+    world.hold_key()
+    assert state(world, number) is RequestState.STALE
+    with pytest.raises(StaleCommittee):
+        world.disclosures.approval(number, world.accounts[0])
+    with pytest.raises(RecipientNotFound):
+        world.disclosures.request(sealed, Purpose.TREATMENT)
+
+
+def test_without_a_committee_nobody_can_be_asked(fresh: World) -> None:
+    sealed = sealed_in(fresh, Readers.HOSPITAL_AND_TRUSTEES)
+    with pytest.raises(NoCommittee):
+        fresh.disclosures.request(sealed, Purpose.TREATMENT)
+
+
+def test_a_silent_chain_is_not_an_empty_one(world: World) -> None:
+    sealed = sealed_in(world)
+    number = world.disclosures.request(sealed, Purpose.TREATMENT)
+    world.stop_chain()
+    with pytest.raises(UnavailableError):
+        world.disclosures.facts([number])
+    with pytest.raises(UnavailableError):
+        world.disclosures.waiting_for(world.accounts[0])

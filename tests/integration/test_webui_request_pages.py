@@ -1,0 +1,354 @@
+"""The pages of requests: a doctor asks, trustees answer, the patient sees all of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fl.protocol.errors import ChainUnavailable
+from fl.protocol.names import Purpose, Refusal
+from tests.fakes.site_disclosures import ACCOUNTS
+from tests.fakes.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, Visitor, cell, words
+from webui.config import Limit, Limits
+from webui.disclosure_services import SignedAnswer
+from webui.patient_records import sealed_of
+from webui.record_services import SealedRecord
+from webui.store.refusals import NotFound
+
+DAY_S = 24 * 3600
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Town:
+    made = Town(tmp_path)
+    made.federation.probability = 0.91
+    made.federation.records.hold_key()
+    return made
+
+
+def number_of(town: Town, row_id: int = 1) -> str:
+    return town.site.records.visible(town.members[MAYA], row_id).number or ""
+
+
+def ask(town: Town, visitor: Visitor, purpose: Purpose = Purpose.SECOND_OPINION) -> Any:
+    return visitor.post("/requests/ask", page="/requests/", number=number_of(town), purpose=str(int(purpose)))
+
+
+def approve(town: Town, number: int = 1, places: tuple[int, ...] = (0, 1)) -> None:
+    for place in places:
+        town.federation.disclosures.answer(number, place)
+
+
+def test_a_doctor_finds_records_by_the_exact_address_or_number_only(town: Town) -> None:
+    town.add_check(MAYA)
+    number, doctor = number_of(town), town.visitor(JONAS)
+
+    def find(text: str) -> str:
+        return words(doctor.post("/requests/find", page="/requests/", text=text))
+
+    grouped = "-".join((number[:4], number[4:8], number[8:]))
+    for text in (MAYA, MAYA.upper(), number, grouped, f" {grouped.upper()} "):
+        page = find(text)
+        assert grouped in page, text
+        assert "Maya" not in page, "who asks does not learn a name from it"
+    for text in ("maya", "%", "maya@%", number[:4], OMAR, "nobody@x.example", "1"):
+        assert "Nothing is known" in find(text), text
+    assert doctor.post("/requests/find", page="/requests/").status_code == 400
+
+
+def test_a_doctor_asks_a_quorum_agrees_and_the_record_opens(town: Town) -> None:
+    town.add_check(MAYA)
+    doctor = town.visitor(JONAS)
+    location = ask(town, doctor).location
+    assert "2 more of 3 trustees must approve" in doctor.text(location)
+    assert doctor.get(f"{location}/open").status_code == 405
+    assert doctor.post(f"{location}/open", page=location).status_code == 404, "nobody approved yet"
+    approve(town, places=(0,))
+    assert "1 more of 3" in doctor.text(location)
+    assert "leukemic blast" not in doctor.text(location)
+    approve(town, places=(2,))
+    page = doctor.text(location)
+    assert "Open the record" in page
+    assert "leukemic blast" not in page
+    assert doctor.post(f"{location}/open", page=location).location == location
+    opened = doctor.get(location)
+    for fact in ("Opened", "leukemic blast", "91 %", "Maya Lindqvist", "Dr Ada", "Dr Cleo"):
+        assert fact in words(opened)
+    assert "data:image/png;base64,iVBOR" in opened.text
+    assert "leukemic blast" not in town.visitor(INES).text("/requests/")
+    assert town.visitor(INES).get(location).status_code == 404
+
+
+def test_the_patient_sees_who_asked_for_what_and_who_said_what(town: Town) -> None:
+    town.add_check(MAYA)
+    ask(town, town.visitor(JONAS), Purpose.EMERGENCY)
+    town.federation.disclosures.answer(1, 1, Refusal.REQUESTER)
+    approve(town, places=(0,))
+    facts = town.federation.disclosures.facts([1])[1]
+    page = town.visitor(MAYA).text("/requests/about-me")
+    for fact in ("Dr Jonas Okafor", "emergency", "Dr Ben refused (no trust in who asks)", "Dr Ada approved"):
+        assert fact in page
+    for block in (facts.block, *(answer.block for answer in facts.answers)):
+        assert f"in block {block}" in page
+    assert "Nobody so far" in town.visitor(OMAR).text("/requests/about-me")
+
+
+def test_only_purposes_that_the_patient_allows_reach_the_trustees(town: Town) -> None:
+    town.add_check(MAYA)
+    doctor, patient = town.visitor(JONAS), town.visitor(MAYA)
+    for purpose in (Purpose.RESEARCH, Purpose.QUALITY, Purpose.PATIENT_WISH, 7, 0):
+        assert ask(town, doctor, purpose).status_code in {403, 404}  # type: ignore[arg-type]
+    assert ask(town, patient, Purpose.TREATMENT).status_code == 403
+    assert (
+        town.visitor(OMAR).post("/requests/ask", page="/checks/new", number=number_of(town), purpose="4").status_code
+        == 404
+    ), "a wish is for one's own record"
+    assert town.federation.disclosures.requests == []
+    patient.post("/consent/", readers="1", purposes=["5"])
+    assert ask(town, doctor).status_code == 403
+    assert ask(town, doctor, Purpose.RESEARCH).status_code == 302
+
+
+def test_what_a_patient_no_longer_allows_is_refused_for_records_of_the_quorum_too(town: Town) -> None:
+    patient = town.visitor(MAYA)
+    patient.post("/consent/", readers="2", purposes=["1", "2"])
+    town.add_check(MAYA)
+    patient.post("/consent/", readers="2", purposes=["1"])
+    assert ask(town, town.visitor(JONAS), Purpose.SECOND_OPINION).status_code == 403
+    assert ask(town, town.visitor(JONAS), Purpose.TREATMENT).status_code == 302
+
+
+def test_a_patient_asks_for_an_own_record_that_only_a_quorum_opens(town: Town) -> None:
+    patient = town.visitor(MAYA)
+    patient.post("/consent/", readers="2", purposes=["4"])
+    location = patient.check(cell()).location
+    assert "You may ask for it yourself" in patient.text(location)
+    asked = patient.post("/requests/ask", page=location, number=number_of(town), purpose="4")
+    approve(town)
+    patient.post(f"{asked.location}/open", page=asked.location)
+    assert "91 %" in patient.text(asked.location)
+    assert "Look at it" in patient.text("/requests/about-me")
+    assert "waits for a quorum" in patient.text(location), "what was opened is not stored"
+
+
+def test_the_same_question_is_asked_once(town: Town) -> None:
+    town.add_check(MAYA)
+    doctor = town.visitor(JONAS)
+    first, second = ask(town, doctor).location, ask(town, doctor).location
+    assert first == second
+    assert len(town.federation.disclosures.requests) == 1
+    assert ask(town, doctor, Purpose.EMERGENCY).location != first
+    town.federation.clock.now += 8 * DAY_S
+    assert "Ran out" in doctor.text(first)
+    assert ask(town, doctor).location != first
+
+
+def test_refused_requests_open_nothing(town: Town) -> None:
+    town.add_check(MAYA)
+    doctor = town.visitor(JONAS)
+    location = ask(town, doctor).location
+    for place in (0, 1):
+        town.federation.disclosures.answer(1, place, Refusal.JUDGEMENT)
+    assert "Refused" in doctor.text(location)
+    assert doctor.post(f"{location}/open", page=location).status_code == 404
+
+
+def test_an_opened_record_is_readable_for_a_limited_time(town: Town) -> None:
+    town.add_check(MAYA)
+    doctor = town.visitor(JONAS)
+    location = ask(town, doctor).location
+    approve(town)
+    doctor.post(f"{location}/open", page=location)
+    assert "91 %" in doctor.text(location)
+    town.federation.clock.now += 31 * DAY_S
+    assert "91 %" not in doctor.text(location)
+
+
+def test_nothing_opens_what_was_erased_or_sealed_anew(town: Town) -> None:
+    for _ in range(2):
+        town.add_check(MAYA)
+    doctor = town.visitor(JONAS)
+    location = ask(town, doctor).location
+    approve(town)
+    town.site.records.erase(1)
+    assert "erased since" in doctor.text(location)
+    assert doctor.post(f"{location}/open", page=location).status_code == 404
+    assert "erased since" in town.visitor(MAYA).text("/requests/about-me")
+    fields = {"number": number_of(town, 2), "purpose": "2"}
+    second = doctor.post("/requests/ask", page="/requests/", **fields).location
+    approve(town, 2)
+    town.visitor(MAYA).post("/consent/", readers="1", purposes=["1", "2", "3"])
+    assert "sealed anew since" in doctor.text(second)
+    assert doctor.post(f"{second}/open", page=second).status_code == 404
+
+
+def test_a_record_from_before_the_committee_cannot_be_asked_for_yet(tmp_path: Path) -> None:
+    town = Town(tmp_path)
+    town.add_check(MAYA)
+    answer = ask(town, town.visitor(JONAS))
+    assert answer.status_code == 409
+    assert "not sealed to the trustees yet" in words(answer)
+    town.federation.records.hold_key()
+    town.site.charts.follow_key()
+    assert ask(town, town.visitor(JONAS)).status_code == 302
+
+
+def test_a_request_that_the_ledger_refuses_leaves_no_trace(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    town.add_check(MAYA)
+
+    def refuse(*_: object) -> int:
+        raise NotFound
+
+    monkeypatch.setattr(town.federation.disclosures, "request", refuse)
+    assert ask(town, town.visitor(JONAS)).status_code == 404
+    assert "You have not asked" in town.visitor(JONAS).text("/requests/")
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_when_no_answer_comes_back_the_ledger_tells_whether_anybody_was_asked(
+    town: Town, monkeypatch: pytest.MonkeyPatch, arrived: bool
+) -> None:
+    town.add_check(MAYA)
+    doctor, request = town.visitor(JONAS), town.federation.disclosures.request
+
+    def lose(sealed: SealedRecord, purpose: Purpose) -> int:
+        if arrived:
+            request(sealed, purpose)
+        raise ChainUnavailable("http://ledger.example", "no answer")
+
+    monkeypatch.setattr(town.federation.disclosures, "request", lose)
+    assert ask(town, doctor).status_code == 503
+    monkeypatch.undo()
+    wanted = "Waits for the trustees" if arrived else "Not recorded"
+    assert wanted in doctor.text("/requests/")
+    assert wanted in town.visitor(MAYA).text("/requests/about-me")
+    assert len(town.federation.disclosures.requests) == arrived
+
+
+def test_a_request_past_this_site_is_told_to_the_patient_too(town: Town) -> None:
+    row = town.site.records.visible(town.members[MAYA], town.add_check(MAYA))
+    town.federation.disclosures.request(sealed_of(row), Purpose.RESEARCH)
+    page = town.visitor(MAYA).text("/requests/about-me")
+    for fact in ("alpha, not through this site", "research", "Who it was, only that hospital can tell"):
+        assert fact in page
+    assert "not through this site" not in town.visitor(OMAR).text("/requests/about-me")
+
+
+def test_a_silent_chain_is_said(town: Town) -> None:
+    doctor, patient = town.visitor(JONAS), town.visitor(MAYA)
+    town.add_check(MAYA)
+    ask(town, doctor)
+    town.federation.stop_chain()
+    for visitor, path in ((doctor, "/requests/"), (patient, "/requests/about-me")):
+        assert visitor.get(path).status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("path", "limits"), [("find", Limits(searches=Limit(2, 60))), ("ask", Limits(requests=Limit(2, 60)))]
+)
+def test_looking_up_and_asking_are_counted(tmp_path: Path, path: str, limits: Limits) -> None:
+    town = Town(tmp_path, limits=limits)
+    town.federation.records.hold_key()
+    town.add_check(MAYA)
+    fields = {"text": MAYA, "number": number_of(town), "purpose": "2"}
+    doctor = town.visitor(JONAS)
+    codes = [doctor.post(f"/requests/{path}", page="/requests/", **fields).status_code for _ in range(3)]
+    assert codes[2] == 429
+
+
+def test_a_dealt_key_is_marked_wherever_a_request_is_shown(town: Town) -> None:
+    town.federation.records.hold_key(dealer_made=True)
+    town.add_check(MAYA)
+    _link(town)
+    location = ask(town, town.visitor(JONAS)).location
+    assert "The operator dealt this key" in town.visitor(JONAS).text(location)
+    assert "The operator dealt this key" in town.visitor(MAYA).text("/requests/about-me")
+    assert "The operator dealt this key" in town.visitor(INES).text("/approvals/1")
+    assert "the operator dealt this key" in town.visitor(INES).text("/requests/")
+
+
+def _link(town: Town) -> None:
+    town.site.requests.link_trustee(INES, ACCOUNTS[0])
+
+
+def test_a_trustee_sees_who_asks_for_what_and_answers(town: Town) -> None:
+    town.add_check(MAYA)
+    ask(town, town.visitor(JONAS))
+    trustee = town.visitor(INES)
+    assert "Approvals waiting for me" not in trustee.text("/requests/")
+    assert trustee.get("/approvals/1").status_code == 403
+    _link(town)
+    assert "Dr Jonas Okafor, for alpha" in trustee.text("/requests/")
+    page = trustee.get("/approvals/1")
+    assert "worker-src" in page.headers["Content-Security-Policy"]
+    found = re.search(r'<script type="application/json" id="approval">(.*?)</script>', page.text, re.DOTALL)
+    assert found is not None
+    block = json.loads(found[1])
+    assert (block["submit_url"], block["trustee"]) == ("/approvals/1", ACCOUNTS[0].hex())
+    assert "Dr Jonas Okafor, for alpha" in words(page)
+    signed = town.federation.disclosures.signed(1, 0)
+    answer = _send(trustee, signed)
+    assert (answer.status_code, answer.json) == (200, {"location": "/requests/"})
+    assert town.federation.disclosures.facts([1])[1].approvals == 1
+    assert "Nothing waits" in trustee.text("/requests/")
+    again = _send(trustee, signed)
+    assert again.status_code == 403
+    assert again.json is not None
+    assert "already did this step" in again.json["message"]
+
+
+def _send(visitor: Visitor, answer: SignedAnswer, **changes: object) -> Any:
+    envelope = answer.envelope.hex() if answer.envelope else None
+    body = {"envelope": envelope, "transaction": answer.transaction.hex()} | changes
+    headers = {"X-CSRFToken": visitor.token("/requests/"), "Accept": "application/json"}
+    return visitor._client.post("/approvals/1", json=body, headers=headers)
+
+
+def test_nobody_answers_a_request_of_ones_own(town: Town) -> None:
+    town.add_check(MAYA)
+    _link(town)
+    both = town.visitor(INES)
+    ask(town, both)
+    assert both.get("/approvals/1").status_code == 403
+    assert _send(both, town.federation.disclosures.signed(1, 0)).status_code == 403
+    assert town.federation.disclosures.facts([1])[1].answers == ()
+
+
+def test_answers_that_do_not_belong_together_are_refused(town: Town) -> None:
+    town.add_check(MAYA)
+    ask(town, town.visitor(JONAS))
+    _link(town)
+    trustee = town.visitor(INES)
+    mine, others = (town.federation.disclosures.signed(1, place) for place in (0, 1))
+    for wrong in (others, replace(mine, envelope=others.envelope), replace(mine, envelope=None)):
+        assert _send(trustee, wrong).status_code == 403
+    for change in ({"transaction": "00"}, {"transaction": "zz"}, {"envelope": 7}, {"extra": 1}):
+        assert _send(trustee, mine, **change).status_code == 400
+    assert _send(trustee, replace(mine, envelope=bytes(40_000))).status_code == 413
+    stranger = town.visitor(JONAS)
+    assert _send(stranger, mine).status_code == 403
+    without = trustee._client.post("/approvals/1", json={"envelope": None, "transaction": ""})
+    assert without.status_code == 400
+    assert town.federation.disclosures.facts([1])[1].answers == ()
+
+
+@pytest.mark.parametrize("path", ["/requests/", "/requests/1", "/approvals/1", "/requests/about-me", "/consent/"])
+def test_an_auditor_has_no_part_in_it(town: Town, path: str) -> None:
+    assert town.visitor(NOOR).get(path).status_code == 403
+
+
+def test_a_treating_doctor_asks_for_a_record_of_the_quorum_from_its_page(town: Town) -> None:
+    town.visitor(MAYA).post("/consent/", readers="2", purposes=["1"])
+    town.add_check(MAYA)
+    town.book(MAYA, INES)
+    doctor = town.visitor(INES)
+    assert "Ask the trustees" in doctor.text("/checks/1")
+    asked = doctor.post("/requests/ask", page="/checks/1", number=number_of(town), purpose="1")
+    approve(town)
+    doctor.post(f"{asked.location}/open", page=asked.location)
+    assert "91 %" in doctor.text(asked.location)

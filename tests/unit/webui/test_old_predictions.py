@@ -1,0 +1,135 @@
+"""What an earlier version kept in the clear is sealed, and gone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic import command
+from sqlalchemy import inspect, text
+
+from fl.protocol.errors import UnavailableError
+from tests.fakes.site_services import FakeFederation
+from tests.fakes.site_town import cell
+from webui.config import CHEAP_PASSWORDS
+from webui.old_predictions import seal_old
+from webui.patient_records import PatientRecords
+from webui.store.accounts import AccountStore, Member
+from webui.store.database import Database, alembic_config, upgrade_database
+from webui.store.models import SiteRole
+from webui.store.passwords import Passwords
+from webui.store.records import RecordStore
+
+POSTGRES = os.environ.get("HEMALEDGER_TEST_DATABASE", "")
+OLD_ROWS = 3
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def old(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database of the earlier version, with a patient, a doctor, an appointment and three checks."""
+    if request.param == "postgresql" and not POSTGRES:
+        pytest.skip("HEMALEDGER_TEST_DATABASE names no PostgreSQL database")
+    database = Database(POSTGRES if request.param == "postgresql" else f"sqlite:///{tmp_path / 'site.db'}")
+    if request.param == "postgresql":
+        with database.engine.begin() as connection:
+            connection.execute(text("DROP SCHEMA public CASCADE"))
+            connection.execute(text("CREATE SCHEMA public"))
+    with database.engine.begin() as connection:
+        command.upgrade(alembic_config(connection), "0001")
+        for statement in _people():
+            connection.execute(text(statement))
+        for number in range(OLD_ROWS):
+            connection.execute(text(_OLD_ROW), {"image": cell(), "at": 1_700_000_000 + number, "digest": bytes(32)})
+    yield database
+    database.close()
+
+
+_OLD_ROW = """INSERT INTO prediction (patient_id, image_png, label, positive_class, probability, model_round,
+model_digest, envelope_digest, protection, coordinator_name, attested_by, final_at, verified, verified_at, created_at)
+VALUES (1, :image, 'leukemia', 'leukemia', 0.75, 3, :digest, :digest, 'masked', 'Coordinator', '["Auditor"]', 1, true,
+2, :at)"""
+
+
+def _people() -> list[str]:
+    account = "INSERT INTO account VALUES ({0}, '{1}', '{1}', '{2}', 'x', 0, 0)"
+    return [
+        account.format(1, "maya@x.example", "patient"),
+        account.format(2, "ines@x.example", "doctor"),
+        "INSERT INTO patient_profile VALUES (1, '1987-04-12')",
+        "INSERT INTO doctor_profile VALUES (2, 'Haematology', 'Room', 30)",
+        "INSERT INTO office_hours VALUES (1, 2, 0, 540, 600)",
+        "INSERT INTO appointment VALUES (1, 2, 1, 100, 200, 'booked', 0, NULL)",
+    ]
+
+
+def _url(database: Database) -> str:
+    return database.engine.url.render_as_string(hide_password=False)
+
+
+def _upgrade(database: Database) -> FakeFederation:
+    database.close()
+    upgrade_database(_url(database))
+    return FakeFederation()
+
+
+def test_nothing_of_an_old_database_is_lost(old: Database) -> None:
+    federation = _upgrade(old)
+    assert seal_old(old, federation.records) == OLD_ROWS
+    store = RecordStore(old, federation.clock)
+    charts = PatientRecords(store, federation.records, federation.clock)
+    found = charts.read_all(store.of_patient(1))
+    assert [shown.row.created_at for shown in found] == [1_700_000_002, 1_700_000_001, 1_700_000_000]
+    for shown in found:
+        assert shown.check is not None
+        check = shown.check
+        assert (check.label, check.probability, check.image_png) == ("leukemia", 0.75, cell())
+        assert (check.model.round, check.model.attested_by, check.model.verified) == (3, ("Auditor",), True)
+    with old.engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM office_hours")) == 1
+        assert connection.scalar(text("SELECT count(*) FROM appointment")) == 1
+
+
+def test_afterwards_nothing_of_it_is_in_the_clear(old: Database) -> None:
+    federation = _upgrade(old)
+    seal_old(old, federation.records)
+    assert not inspect(old.engine).has_table("old_prediction")
+    if old.engine.dialect.name == "sqlite":
+        database = Path(str(old.engine.url.database))
+        stored = b"".join(path.read_bytes() for path in database.parent.glob(f"{database.name}*"))
+        assert b"leukemia" not in stored
+        assert b"\x89PNG" not in stored
+        assert b"maya@x.example" in stored
+
+
+def test_a_chain_that_is_silent_leaves_the_old_rows_for_the_next_turn(
+    old: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    federation = _upgrade(old)
+    seal, left = federation.records.seal, [1]
+
+    def fail(*given: object) -> object:
+        if not left:
+            raise UnavailableError
+        left.pop()
+        return seal(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(federation.records, "seal", fail)
+    with pytest.raises(UnavailableError):
+        seal_old(old, federation.records)
+    monkeypatch.undo()
+    assert seal_old(old, federation.records) == OLD_ROWS - 1
+    assert seal_old(old, federation.records) == 0
+
+
+def test_a_fresh_database_has_no_old_table(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    upgrade_database(url)
+    assert not {"prediction", "old_prediction"} & set(inspect(Database(url).engine).get_table_names())
+
+
+def test_an_account_of_before_still_works(old: Database) -> None:
+    federation = _upgrade(old)
+    accounts = AccountStore(old, Passwords(CHEAP_PASSWORDS), federation.clock)
+    assert accounts.resume("1:0") == Member(1, SiteRole.PATIENT, "maya@x.example", 0)

@@ -1,0 +1,61 @@
+"""What stands inside a record."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fl.protocol.codec import Writer
+from fl.protocol.errors import EncodingError
+from tests.fakes.site_services import FakeFederation
+from tests.fakes.site_town import cell
+from webui.record_body import Check, Note, Subject, pack, unpack
+
+MAYA = Subject(1, "Maya Lindqvist", "1987-04-12")
+MODEL = replace(FakeFederation().verified_model(), metrics=None)
+CHECK = Check(MAYA, 1_795_435_200, "leukemia", 0.91, MODEL, cell())
+NOTE = Note(MAYA, bytes(range(16)), "Dr Inês Carvalho", 1_795_435_300, "Smear review.\nThen a differential.")
+
+
+@pytest.mark.parametrize("record", [CHECK, NOTE, replace(CHECK, probability=0.0), replace(CHECK, probability=1.0)])
+def test_what_was_packed_comes_back(record: Check | Note) -> None:
+    assert unpack(pack(record)) == record
+
+
+@pytest.mark.parametrize("record", [CHECK, NOTE])
+@given(data=st.data())
+def test_no_changed_byte_of_the_document_passes_for_the_same_record(record: Check | Note, data: st.DataObject) -> None:
+    body = bytearray(pack(record))
+    end = len(body) - (len(record.image_png) if isinstance(record, Check) else 0)
+    at = data.draw(st.integers(0, end - 1))
+    body[at] ^= data.draw(st.integers(1, 255))
+    with suppress(EncodingError):
+        assert unpack(bytes(body)) != record
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        pack(CHECK) + b"\x00",
+        pack(CHECK)[:-1],
+        Writer().text(b'{"format":"hemaledger-record-1"}\n').text(b"").bytes(),
+        pack(CHECK).replace(b'"kind":"check"', b'"kind":"notes"'),
+        pack(CHECK).replace(b'"probability":0.91', b'"probability":1.91'),
+        pack(CHECK).replace(b'"verified":true', b'"verified":1234'),
+        pack(NOTE).replace(b"000102", b"00010G"),
+        pack(NOTE).replace(b"0a0b0c", b"0A0B0C"),
+    ],
+)
+def test_what_is_no_record_is_refused(body: bytes) -> None:
+    with pytest.raises(EncodingError):
+        unpack(body)
+
+
+def test_a_check_without_its_picture_is_refused() -> None:
+    with pytest.raises(EncodingError):
+        unpack(pack(replace(CHECK, image_png=b"no picture")))

@@ -1,0 +1,166 @@
+"""Who may ask a quorum for which record, and what becomes of it.
+
+Invariant: a record is asked for only for a purpose that its patient allows now and allowed when it was sealed; what a
+quorum opened is shown to whoever asked, for a limited time, and is never stored.
+
+Source: PROTOCOL.md 9 (policy, requests).
+Not here: rows (store/disclosures.py), ledger and keys (disclosure_services.DisclosureService).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from fl.crypto.capsule import NO_KEY
+from fl.protocol.errors import MalformedError, PolicyNotApproved, RefusedError, TamperedError
+from fl.protocol.names import Digest, Purpose
+from webui.consent import ASKED_BY_DOCTORS, purposes_in
+from webui.disclosure_services import DisclosureService, RequestFacts, RequestState
+from webui.patient_records import Shown, sealed_of, shown
+from webui.record_body import unpack
+from webui.store.accounts import Member
+from webui.store.disclosures import DisclosureStore
+from webui.store.models import Disclosure, SiteRole, StoredRecord
+from webui.store.records import RecordStore
+from webui.store.refusals import NotFound, NotSealedToQuorum, RecordDamaged
+
+READABLE_S = 30 * 24 * 3600
+"""How long after asking an opened record can be read again; then one must ask anew."""
+PENDING = {RequestState.OPEN, RequestState.READY}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request for a page: what the site knows of it, and what the ledger does."""
+
+    row: Disclosure
+    facts: RequestFacts | None
+    """None: it never reached the ledger."""
+    current: bool
+    """Whether the record is still the file that was asked for: not erased, not sealed anew."""
+    readable: bool
+    """Whether the asker may read what the quorum opened."""
+
+    @property
+    def pending(self) -> bool:
+        """Return whether asking again would ask twice."""
+        return self.facts is not None and self.current and self.facts.state in PENDING
+
+
+class Disclosing:
+    """Requests for records of this hospital's patients."""
+
+    def __init__(
+        self, store: DisclosureStore, records: RecordStore, service: DisclosureService, clock: Callable[[], int]
+    ) -> None:
+        self._store = store
+        self._records = records
+        self._service = service
+        self._clock = clock
+
+    def find(self, text: str) -> Sequence[StoredRecord]:
+        """Return the checks and notes that exactly this e-mail address or record number names; none is no error."""
+        if "@" in text:
+            return self._records.of_email(text.strip().casefold())
+        row = self._records.numbered(text)
+        return [row] if row is not None else []
+
+    def ask(self, asker: Member, number: str, purpose: Purpose) -> Asked:
+        """Ask the quorum for a record; while the same is pending, no second request is made.
+
+        Raises:
+            NotFound: no such record, or not for this asker.
+            PolicyNotApproved: the patient does not allow this purpose.
+            NotSealedToQuorum: the record was made before trustees held the key.
+            RefusedError, UnavailableError: the ledger.
+        """
+        row = self._record(asker, number, purpose)
+        for earlier in self.of(asker):
+            if (earlier.row.record_row, earlier.row.purpose) == (row.id, purpose) and earlier.pending:
+                return earlier
+        made = self._store.begin(asker.id, row.id, purpose)
+        try:
+            ledger_number = self._service.request(sealed_of(row), purpose)
+        except RefusedError:
+            self._store.withdraw(made)
+            raise
+        self._store.numbered(made, ledger_number)
+        return self.one(asker, made)
+
+    def of(self, asker: Member) -> list[Asked]:
+        """Return what somebody asked for, the newest first."""
+        return self._with_facts(self._store.of_asker(asker.id))
+
+    def about(self, patient_id: int) -> list[Asked]:
+        """Return what anybody asked for here of a patient, the newest first."""
+        return self._with_facts(self._store.about_patient(patient_id))
+
+    def past_this_site(self, patient_id: int) -> list[tuple[StoredRecord, RequestFacts]]:
+        """Return requests for a patient's records that nobody made here: the ledger has them all the same."""
+        labels = {self._service.label_of(sealed_of(row)): row for row in self._records.all_of(patient_id)}
+        found = self._service.about(list(labels))
+        known = self._store.asked_as([facts.number for facts in found])
+        return [(labels[facts.label], facts) for facts in found if not facts.own or facts.number not in known]
+
+    def one(self, asker: Member, row_id: int) -> Asked:
+        """Return one own request, or raise NotFound."""
+        return self._with_facts([self._store.own(asker.id, row_id)])[0]
+
+    def open(self, asked: Asked) -> tuple[Shown, tuple[str, ...]]:
+        """Return what a quorum opened, and the names of trustees whose answers were wrong; recorded once.
+
+        Raises:
+            NotFound: it may not be read: not approved, erased, sealed anew, or too long ago.
+            QuorumNotReached: too few of the answers are right.
+            RecordDamaged: the file is not the one that was stored.
+        """
+        row, facts = asked.row.record, asked.facts
+        if facts is None or not asked.readable:
+            raise NotFound
+        try:
+            found = self._service.open(facts.number, sealed_of(row), Digest(row.leaf.digest))
+            return shown(row, unpack(found.body)), found.wrong
+        except RecordDamaged:
+            raise
+        except (TamperedError, MalformedError) as error:
+            raise RecordDamaged(row.number or "", f"{error.name}: {error}") from error
+
+    def _record(self, asker: Member, number: str, purpose: Purpose) -> StoredRecord:
+        row = self._records.numbered(number)
+        if row is None or (asker.role is SiteRole.PATIENT and row.patient_id != asker.id):
+            raise NotFound
+        allowed = (Purpose.PATIENT_WISH,) if asker.role is SiteRole.PATIENT else ASKED_BY_DOCTORS
+        if purpose not in allowed:
+            raise PolicyNotApproved("purpose")
+        if purpose not in purposes_in(row.consent or 0) & purposes_in(row.patient.consent):
+            raise PolicyNotApproved("consent")
+        if row.key_id == NO_KEY:
+            raise NotSealedToQuorum
+        return row
+
+    def _with_facts(self, rows: Sequence[Disclosure]) -> list[Asked]:
+        for row in rows:
+            if row.number is None and row.record.erased_at is None:
+                self._adopt(row)
+        facts = self._service.facts([row.number for row in rows if row.number is not None])
+        return [self._asked(row, facts.get(row.number or 0)) for row in rows]
+
+    def _adopt(self, row: Disclosure) -> None:
+        """Give a row its number when the ledger has its request though no answer came back when it was made."""
+        label = self._service.label_of(sealed_of(row.record))
+        own = [facts for facts in self._service.about([label]) if facts.own and facts.purpose == row.purpose]
+        taken = self._store.asked_as([facts.number for facts in own])
+        found = next((facts for facts in own if facts.number not in taken), None)
+        if found is not None:
+            self._store.numbered(row.id, found.number)
+            row.number = found.number
+
+    def _asked(self, row: Disclosure, facts: RequestFacts | None) -> Asked:
+        record = row.record
+        current = (
+            facts is not None and record.erased_at is None and self._service.label_of(sealed_of(record)) == facts.label
+        )
+        approved = facts is not None and facts.state in {RequestState.READY, RequestState.FULFILLED}
+        recent = self._clock() - row.asked_at <= READABLE_S
+        return Asked(row, facts, current, current and approved and recent)

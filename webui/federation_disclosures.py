@@ -1,0 +1,198 @@
+"""Requests for records over the real federation: ledger, vault, and the hospital's own key.
+
+Invariant: a trustee's envelope is kept and its transaction sent only if the one approves the other, under that
+trustee's signature, for that request.
+
+Source: webui/disclosure_services.py (the port); PROTOCOL.md 9, Requests.
+Not here: facts in words (request_facts.py); computing with answers (fl/roles/requester.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from fl.crypto.capsule import Capsule
+from fl.crypto.envelope import CORE_BYTES, Expected, check_file, open_with
+from fl.crypto.group import encode_point
+from fl.crypto.partials import partial_core
+from fl.crypto.threshold import label_of
+from fl.protocol.codec import JsonValue, sha256
+from fl.protocol.errors import NoCommittee, NotInCommittee, RefusedError, WrongContext, WrongRequest
+from fl.protocol.federation import Federation
+from fl.protocol.names import Address, Digest, KeyUse, Purpose
+from fl.protocol.ports import Relay, Vault
+from fl.protocol.records import DecryptionApproved
+from fl.protocol.requests import Request
+from fl.roles.committee import committee_keys
+from fl.roles.disclosure import PARTIAL_CAP, asked_of, check_standing, read_capsule, readers_of
+from fl.roles.requester import Requester
+from webui.disclosure_services import OpenedRecord, RequestFacts, SignedAnswer
+from webui.federation_records import FederationRecords, threshold_key
+from webui.record_services import SealedRecord
+from webui.request_facts import Scene, answerable, request_facts
+from webui.store.refusals import AnswerMismatch
+
+REQUEST_S = 7 * 24 * 3600
+"""How long trustees may take."""
+
+
+@dataclass(frozen=True)
+class Consulted:
+    """What requests need of the world."""
+
+    records: FederationRecords
+    requester: Requester
+    relay: Relay
+    vault: Vault
+    clock: Callable[[], int]
+
+
+class FederationDisclosures:
+    """Implements DisclosureService."""
+
+    def __init__(self, scene: Scene, world: Consulted) -> None:
+        self._scene = scene
+        self._world = world
+
+    def label_of(self, sealed: SealedRecord) -> Digest:
+        """Return what a request for this file names."""
+        return label_of(sealed.file[:CORE_BYTES])
+
+    def request(self, sealed: SealedRecord, purpose: Purpose) -> int:
+        """Put the record's capsule into the vault, ask as this hospital, and return the request's number."""
+        key = threshold_key(self._scene.federation())
+        if key is None:
+            raise NoCommittee(KeyUse.RECORDS)
+        capsule = Capsule.of(sealed.file, key, sealed.policy.to_bytes())
+        deadline = self._world.clock() + REQUEST_S
+        return self._world.requester.ask(KeyUse.RECORDS, capsule, purpose, deadline)
+
+    def facts(self, numbers: Sequence[int]) -> Mapping[int, RequestFacts]:
+        """Return what the ledger says of these requests; those it does not have are left out."""
+        federation, now = self._scene.federation(), self._world.clock()
+        known = [number for number in numbers if 1 <= number <= len(federation.threshold.requests)]
+        told = self._scene.tell(federation, now)
+        return {number: request_facts(federation.threshold.request(number), told) for number in known}
+
+    def about(self, labels: Sequence[Digest]) -> list[RequestFacts]:
+        """Return all requests that name one of these files, whoever made them, oldest first."""
+        federation, wanted = self._scene.federation(), set(labels)
+        told = self._scene.tell(federation, self._world.clock())
+        return [request_facts(each, told) for each in federation.threshold.requests if each.record.label in wanted]
+
+    def waiting_for(self, trustee: Address) -> list[RequestFacts]:
+        """Return the requests for records that this trustee can answer and has not, oldest first."""
+        federation, now = self._scene.federation(), self._world.clock()
+        told = self._scene.tell(federation, now)
+        found = (each for each in federation.threshold.requests if each.key_use == KeyUse.RECORDS)
+        return [request_facts(each, told) for each in found if _waits(federation, each, trustee, now)]
+
+    def approval(self, number: int, trustee: Address) -> Mapping[str, JsonValue]:
+        """Return what the trustee's browser needs (webui/client/approve.js), without `submit_url`."""
+        federation = self._scene.federation()
+        request = _of_records(federation, number)
+        answerable(federation, request, trustee)
+        capsule = read_capsule(request, self._world.vault)
+        check_standing(federation, request, capsule)
+        return {**_request_block(federation, request, capsule), **self._trustee_block(federation, request, trustee)}
+
+    def submit(self, number: int, trustee: Address, answer: SignedAnswer) -> None:
+        """Check a trustee's answer, keep its envelope, and send its transaction."""
+        federation = self._scene.federation()
+        request = _of_records(federation, number)
+        answerable(federation, request, trustee)
+        said = self._world.relay.read(answer.transaction)
+        if said.sender != trustee:
+            raise AnswerMismatch("another account signed it")
+        if said.request != number:
+            raise AnswerMismatch("it answers another request")
+        if isinstance(said, DecryptionApproved) != (answer.envelope is not None):
+            raise AnswerMismatch("an approval comes with a sealed answer, a refusal without")
+        if isinstance(said, DecryptionApproved) and answer.envelope is not None:
+            self._check_envelope(federation, request, said, answer.envelope)
+            self._world.vault.put(answer.envelope)
+        self._world.relay.send(answer.transaction)
+
+    def open(self, number: int, sealed: SealedRecord, leaf: Digest) -> OpenedRecord:
+        """Combine the answers, open the record, and record once that it was opened."""
+        federation, requester = self._scene.federation(), self._world.requester
+        request = _of_records(federation, number)
+        if request.record.label != self.label_of(sealed):
+            raise WrongContext("label")
+        expected = self._world.records.expected(sealed, leaf)
+        found = requester.open(federation, number)
+        body = open_with(sealed.file, expected, found.key, found.secret)
+        requester.fulfil(request)
+        return OpenedRecord(body, tuple(federation.book.name_of(account) for account in found.wrong))
+
+    def _check_envelope(
+        self, federation: Federation, request: Request, said: DecryptionApproved, envelope: bytes
+    ) -> None:
+        """Check all of a sealed answer that can be seen from outside."""
+        if sha256(envelope) != said.digest:
+            raise AnswerMismatch("the sealed answer is not the one that it approves")
+        key = federation.book.active(said.sender).key
+        index = request.committee.party(said.sender)
+        if key is None or index is None:
+            raise NotInCommittee(said.sender)
+        asked = asked_of(federation, request, read_capsule(request, self._world.vault))
+        core = partial_core(federation.anchor, said.sender, key.epoch, asked, index)
+        check_file(envelope, Expected(core, said.digest, PARTIAL_CAP))
+
+    def _trustee_block(self, federation: Federation, request: Request, trustee: Address) -> dict[str, JsonValue]:
+        committee = committee_keys(federation.threshold, request.key_use, request.epoch)
+        key, terms = federation.book.active(trustee).key, self._world.relay.terms(trustee)
+        return {
+            "epoch": request.epoch,
+            "index": committee.index_of(trustee),
+            "public_share": encode_point(committee.share_of(trustee)).hex(),
+            "threshold_key": committee.key.to_bytes().hex(),
+            "expires_at": request.committee.expires_at,
+            "trustee": trustee.hex(),
+            "trustee_key_epoch": key.epoch if key else 0,
+            "nonce": terms.nonce,
+            "fees": {
+                "gas": terms.gas,
+                "max_fee_per_gas": terms.max_fee_per_gas,
+                "max_priority_fee_per_gas": terms.max_priority_fee_per_gas,
+            },
+        }
+
+
+def _of_records(federation: Federation, number: int) -> Request:
+    request = federation.threshold.request(number)
+    if request.key_use != KeyUse.RECORDS:
+        raise WrongRequest(number)
+    return request
+
+
+def _waits(federation: Federation, request: Request, trustee: Address, now: int) -> bool:
+    try:
+        answerable(federation, request, trustee)
+    except RefusedError:
+        return False
+    return not request.closed and now <= min(request.record.deadline, request.committee.expires_at)
+
+
+def _request_block(federation: Federation, request: Request, capsule: Capsule) -> dict[str, JsonValue]:
+    record, anchor, members = request.record, federation.anchor, federation.book.members.values()
+    return {
+        "request": request.number,
+        "key_use": int(request.key_use),
+        "label": record.label.hex(),
+        "capsule": capsule.to_bytes().hex(),
+        "capsule_digest": record.capsule_digest.hex(),
+        "model_context": "",
+        "purpose": int(record.purpose),
+        "deadline": record.deadline,
+        "requester": request.requester.hex(),
+        "members": [member.account.hex() for member in members if not member.revoked],
+        "chain_id": anchor.chain_id,
+        "authority": anchor.authority.hex(),
+        "consortium": anchor.consortium.hex(),
+        "recipients": [
+            {"key_id": key.key_id.hex(), "public_key": key.public_key.hex()}
+            for key in readers_of(request, federation.book)
+        ],
+    }

@@ -1,0 +1,76 @@
+"""Predictions that an earlier version kept in the clear: sealed, then erased with their table.
+
+Invariant: a row is gone only after its sealed record is stored; killed in between, the next start goes on.
+
+Source: migrations/versions/0002_sealed_records.py.
+Not here: records of today (patient_records.py).
+"""
+
+from __future__ import annotations
+
+import json
+
+from sqlalchemy import RowMapping, inspect, text
+from sqlalchemy.orm import Session
+
+from fl.protocol.names import Digest
+from webui.patient_records import new_policy, subject_of
+from webui.record_body import Check, pack
+from webui.record_services import RecordService
+from webui.services import ServedModel
+from webui.store.database import Database
+from webui.store.models import PatientProfile
+from webui.store.records import NewRecord, insert_record
+
+TABLE = "old_prediction"
+
+
+def seal_old(database: Database, service: RecordService) -> int:
+    """Seal every old prediction, erase it, and drop the table at the end; return how many were sealed.
+
+    Raises:
+        UnavailableError: the chain or the database does not answer; what was sealed stays sealed.
+    """
+    if not inspect(database.engine).has_table(TABLE):
+        return 0
+    sealed = 0
+    while _seal_one(database, service):
+        sealed += 1
+    database.write(lambda session: session.execute(text(f"DROP TABLE {TABLE}")))
+    database.forget(rebuild=True)
+    return sealed
+
+
+def _seal_one(database: Database, service: RecordService) -> bool:
+    def work(session: Session) -> bool:
+        row = session.execute(text(f"SELECT * FROM {TABLE} ORDER BY id LIMIT 1")).mappings().first()  # noqa: S608
+        if row is None:
+            return False
+        profile = session.get_one(PatientProfile, row["patient_id"])
+        record = service.seal(new_policy(profile), pack(_check(row, profile)))
+        insert_record(session, NewRecord(profile.account_id, record, row["created_at"]))
+        session.execute(text(f"DELETE FROM {TABLE} WHERE id = :id"), {"id": row["id"]})  # noqa: S608 our own name
+        return True
+
+    return database.write(work)
+
+
+def _check(row: RowMapping, profile: PatientProfile) -> Check:
+    names = row["attested_by"]
+    model = ServedModel(
+        round=row["model_round"],
+        model_digest=Digest(bytes(row["model_digest"])),
+        envelope_digest=Digest(bytes(row["envelope_digest"])),
+        protection=row["protection"],
+        coordinator_name=row["coordinator_name"],
+        final_at=row["final_at"],
+        attested_by=tuple(json.loads(names) if isinstance(names, str) else names),
+        metrics=None,
+        verified=bool(row["verified"]),
+        verified_at=row["verified_at"],
+        class_names=(row["positive_class"],),
+        positive_class=row["positive_class"],
+    )
+    return Check(
+        subject_of(profile), row["created_at"], row["label"], row["probability"], model, bytes(row["image_png"])
+    )

@@ -1,0 +1,83 @@
+"""A trustee's answer to a request, made in the browser: the page, and what its script sends."""
+
+from __future__ import annotations
+
+from flask import Blueprint, jsonify, make_response, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from fl.protocol.codec import Fields, load_json
+from fl.protocol.errors import EncodingError, TooLarge
+from fl.protocol.names import Address
+from webui.disclosure_services import SignedAnswer
+from webui.login import member, only
+from webui.pages.requests import who_asks
+from webui.request_words import purpose
+from webui.security import allow_calculation
+from webui.site import site
+from webui.store.models import SiteRole
+from webui.store.refusals import NotFound, NoTrustee, OwnRequest
+
+blueprint = Blueprint("approvals", __name__, url_prefix="/approvals")
+ANSWER_CAP = 16 * 1024
+_WHAT = "answer"
+
+
+@blueprint.get("/<int:number>")
+@only(SiteRole.DOCTOR)
+def approve(number: int) -> ResponseReturnValue:
+    """Show one request with everything that the trustee's browser needs."""
+    service, trustee = site().services.disclosures, _trustee(number)
+    facts = service.facts([number]).get(number)
+    if facts is None:
+        raise NotFound
+    block = {**service.approval(number, trustee), "submit_url": url_for("approvals.submit", number=number)}
+    shown = {
+        "requester": who_asks(facts, site().requests.asked_as([number])),
+        "purpose": purpose(facts.purpose).title,
+        "approvals": facts.approvals,
+        "threshold": facts.threshold,
+        "trustees": len(facts.trustees),
+    }
+    return allow_calculation(
+        make_response(render_template("requests/approve.html", block=block, shown=shown, facts=facts))
+    )
+
+
+@blueprint.post("/<int:number>")
+@only(SiteRole.DOCTOR)
+def submit(number: int) -> ResponseReturnValue:
+    """Take a sealed answer and its signed transaction."""
+    site().services.disclosures.submit(number, _trustee(number), _answer())
+    return jsonify(location=url_for("requests.mine"))
+
+
+def _trustee(number: int) -> Address:
+    """Return the account with which the doctor at the browser answers request `number`."""
+    requests = site().requests
+    found = requests.trustee_of(member().id)
+    if found is None:
+        raise NoTrustee
+    row = requests.asked_as([number]).get(number)
+    if row is not None and row.asker_id == member().id:
+        raise OwnRequest
+    return found
+
+
+def _answer() -> SignedAnswer:
+    size = request.content_length or 0
+    if size > ANSWER_CAP:
+        raise TooLarge(size, ANSWER_CAP)
+    body = load_json(request.get_data(), _WHAT)
+    if not isinstance(body, dict):
+        raise EncodingError(_WHAT, "it is no object")
+    fields = Fields(body, _WHAT)
+    fields.only("envelope", "transaction")
+    envelope = None if body.get("envelope") is None else _bytes(fields.text("envelope"))
+    return SignedAnswer(envelope, _bytes(fields.text("transaction")))
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text.removeprefix("0x"))
+    except ValueError as error:
+        raise EncodingError(_WHAT, "it is not hexadecimal") from error

@@ -1,0 +1,28 @@
+"""A patient's choice: who can open records, and what others may ask for."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from webui.forms import ConsentForm
+from webui.login import member, only
+from webui.patient_records import choice_of
+from webui.request_words import resealed
+from webui.site import site
+from webui.store.models import SiteRole
+
+blueprint = Blueprint("consent", __name__, url_prefix="/consent")
+
+
+@blueprint.route("/", methods=["GET", "POST"])
+@only(SiteRole.PATIENT)
+def choose() -> ResponseReturnValue:
+    """Show the choice, and change it: records that the hospital can open are sealed anew by it."""
+    here, patient_id = site(), member().id
+    form = ConsentForm(choice_of(here.records.patient(patient_id)))
+    if form.validate_on_submit():
+        changed, kept = here.charts.choose(patient_id, form.choice)
+        flash(resealed(changed, kept), "good")
+        return redirect(url_for("consent.choose"))
+    return render_template("consent.html", form=form, committee=here.committee()), 400 if form.is_submitted() else 200

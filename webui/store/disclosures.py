@@ -1,0 +1,110 @@
+"""Who asked for which record here, and the number that the ledger gave the request.
+
+Invariant: a request is written down before it goes to the ledger, so that whoever asked is known even after a crash.
+
+Source: PROTOCOL.md 9, Requests.
+Not here: whether somebody may ask (webui/disclosing.py); what trustees said (the ledger).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, joinedload
+
+from fl.protocol.names import Address, Purpose
+from webui.store.database import Database
+from webui.store.models import Account, Disclosure, DoctorProfile, StoredRecord
+from webui.store.records import WITH_FILE
+from webui.store.refusals import NotFound, TrusteeTaken
+
+
+class DisclosureStore:
+    """The requests that were made here."""
+
+    def __init__(self, database: Database, clock: Callable[[], int]) -> None:
+        """Keep requests in `database`; `clock` gives seconds since 1970."""
+        self._database = database
+        self._clock = clock
+
+    def begin(self, asker_id: int, record_row: int, purpose: Purpose) -> int:
+        """Write down that somebody asks; return the row."""
+        row = Disclosure(asker_id=asker_id, record_row=record_row, purpose=int(purpose), asked_at=self._clock())
+
+        def work(session: Session) -> int:
+            session.add(row)
+            session.flush()
+            return row.id
+
+        return self._database.write(work)
+
+    def numbered(self, row_id: int, number: int) -> None:
+        """Write down which number the ledger gave it."""
+
+        def work(session: Session) -> None:
+            session.get_one(Disclosure, row_id).number = number
+
+        self._database.write(work)
+
+    def withdraw(self, row_id: int) -> None:
+        """Forget a request that the ledger refused."""
+        self._database.write(lambda session: session.delete(session.get_one(Disclosure, row_id)))
+
+    def of_asker(self, asker_id: int) -> Sequence[Disclosure]:
+        """Return what somebody asked for, the newest first."""
+        return self._list(Disclosure.asker_id == asker_id)
+
+    def about_patient(self, patient_id: int) -> Sequence[Disclosure]:
+        """Return what anybody asked for of a patient, the newest first."""
+        return self._list(Disclosure.record.has(StoredRecord.patient_id == patient_id))
+
+    def asked_as(self, numbers: Sequence[int]) -> dict[int, Disclosure]:
+        """Return the requests made here by their numbers on the ledger."""
+        found = self._list(Disclosure.number.in_(numbers))
+        return {row.number: row for row in found if row.number is not None}
+
+    def own(self, asker_id: int, row_id: int) -> Disclosure:
+        """Return one request with the record's file.
+
+        Raises:
+            NotFound: none, or not made by `asker_id`.
+        """
+        with self._database.reading() as session:
+            query = select(Disclosure).where(Disclosure.id == row_id, Disclosure.asker_id == asker_id)
+            row = session.scalar(query.options(joinedload(Disclosure.record).options(WITH_FILE)))
+        if row is None:
+            raise NotFound
+        return row
+
+    def trustee_of(self, doctor_id: int) -> Address | None:
+        """Return the ledger account with which a doctor answers requests."""
+        with self._database.reading() as session:
+            profile = session.get(DoctorProfile, doctor_id)
+        return Address(profile.trustee_account) if profile is not None and profile.trustee_account else None
+
+    def link_trustee(self, email: str, account: Address | None) -> None:
+        """Say which ledger account a doctor answers with; None: no more.
+
+        Raises:
+            NotFound: no doctor has this address.
+            TrusteeTaken: another doctor has this account.
+        """
+
+        def work(session: Session) -> None:
+            found = session.scalar(select(Account).where(Account.email == email))
+            profile = session.get(DoctorProfile, found.id) if found is not None else None
+            if profile is None:
+                raise NotFound
+            profile.trustee_account = account
+
+        try:
+            self._database.write(work)
+        except IntegrityError as error:
+            raise TrusteeTaken from error
+
+    def _list(self, condition: ColumnElement[bool]) -> Sequence[Disclosure]:
+        with self._database.reading() as session:
+            query = select(Disclosure).where(condition).order_by(Disclosure.asked_at.desc(), Disclosure.id.desc())
+            return session.scalars(query.options(joinedload(Disclosure.record).options(WITH_FILE))).unique().all()

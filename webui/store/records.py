@@ -1,0 +1,247 @@
+"""The sealed records of the patients, and who may see them.
+
+Invariant: every read names the account that reads; a record is visible to its patient and to doctors who hold or held
+an appointment with that patient, to nobody else, and an invisible one looks like one that does not exist. No column
+tells what a record says.
+
+Source: Health records follow the treating relation (ISO 22600-1, 5; BMA guidance on confidentiality); PROTOCOL.md 9.
+Not here: sealing and opening (webui/patient_records.py); requests by others (store/disclosures.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, undefer
+
+from fl.crypto.capsule import Readers
+from webui.consent import Choice, mask_of
+from webui.record_services import SealedRecord
+from webui.store.accounts import Member
+from webui.store.appointments import IN_FORCE
+from webui.store.database import Database
+from webui.store.models import Account, Appointment, Leaf, PatientProfile, SiteRole, StoredRecord
+from webui.store.refusals import NotFound
+
+PAGE_ROWS = 20
+NUMBER_BYTES = 6
+WITH_FILE = undefer(StoredRecord.file)
+IS_CHECK = StoredRecord.about_id.is_(None)
+
+
+@dataclass(frozen=True)
+class NewRecord:
+    """A sealed record to keep."""
+
+    patient_id: int
+    sealed: SealedRecord
+    created_at: int
+    """Seconds since 1970."""
+    about_id: int | None = None
+    """Of a note: the row of its check."""
+
+
+class RecordStore:
+    """The records."""
+
+    def __init__(self, database: Database, clock: Callable[[], int]) -> None:
+        """Keep records in `database`; `clock` gives seconds since 1970."""
+        self._database = database
+        self._clock = clock
+
+    def add(self, new: NewRecord) -> int:
+        """Store one record and its leaf; return its row."""
+        return self._database.write(lambda session: insert_record(session, new))
+
+    def visible(self, reader: Member, row_id: int) -> StoredRecord:
+        """Return one check with its file.
+
+        Raises:
+            NotFound: none, or not for `reader`.
+        """
+        with self._database.reading() as session:
+            query = select(StoredRecord).options(WITH_FILE).where(StoredRecord.id == row_id, IS_CHECK)
+            row = session.scalar(query.where(_may_see(reader)))
+        if row is None:
+            raise NotFound
+        return row
+
+    def numbered(self, text: str) -> StoredRecord | None:
+        """Return the record, a note too, that people call by this number; hyphens and case do not count."""
+        number = text.strip().replace("-", "").lower()
+        with self._database.reading() as session:
+            return session.scalar(select(StoredRecord).options(WITH_FILE).where(StoredRecord.number == number))
+
+    def of_email(self, email: str) -> Sequence[StoredRecord]:
+        """Return the newest records of the patient with exactly this folded address, notes too; none is no error."""
+        patient = select(Account.id).where(Account.email == email).scalar_subquery()
+        with self._database.reading() as session:
+            query = select(StoredRecord).where(StoredRecord.patient_id == patient, StoredRecord.erased_at.is_(None))
+            return session.scalars(query.order_by(StoredRecord.id.desc()).limit(PAGE_ROWS)).all()
+
+    def notes_on(self, row_id: int) -> Sequence[StoredRecord]:
+        """Return the notes on a check, the oldest first; for readers who see the check."""
+        with self._database.reading() as session:
+            query = select(StoredRecord).options(WITH_FILE).where(StoredRecord.about_id == row_id)
+            return session.scalars(query.order_by(StoredRecord.created_at, StoredRecord.id)).all()
+
+    def of_patient(self, patient_id: int, page: int = 0) -> Sequence[StoredRecord]:
+        """Return one page of a patient's own checks, the newest first."""
+        with self._database.reading() as session:
+            return _of(session, patient_id, page)
+
+    def patient_of(self, doctor_id: int, patient_id: int) -> PatientProfile:
+        """Return a patient of this doctor.
+
+        Raises:
+            NotFound: no such patient, or none of this doctor's.
+        """
+        with self._database.reading() as session:
+            query = select(PatientProfile).where(PatientProfile.account_id == patient_id)
+            patient = session.scalar(query.where(_treated_by(doctor_id, PatientProfile.account_id)))
+        if patient is None:
+            raise NotFound
+        return patient
+
+    def latest_of(self, patient_ids: Iterable[int]) -> Mapping[int, StoredRecord]:
+        """Return the newest check of each patient that has one; for lists of patients the reader treats."""
+        newest = (
+            select(func.max(StoredRecord.id))
+            .where(StoredRecord.patient_id.in_(set(patient_ids)), IS_CHECK, StoredRecord.erased_at.is_(None))
+            .group_by(StoredRecord.patient_id)
+        )
+        with self._database.reading() as session:
+            rows = session.scalars(select(StoredRecord).options(WITH_FILE).where(StoredRecord.id.in_(newest))).all()
+        return {row.patient_id: row for row in rows}
+
+    def patient(self, patient_id: int) -> PatientProfile:
+        """Return a patient with the choice of readers, or raise NotFound."""
+        with self._database.reading() as session:
+            found = session.get(PatientProfile, patient_id)
+        if found is None:
+            raise NotFound
+        return found
+
+    def choose(self, patient_id: int, choice: Choice) -> None:
+        """Keep a patient's choice for records to come."""
+
+        def work(session: Session) -> None:
+            profile = session.get_one(PatientProfile, patient_id)
+            profile.readers, profile.consent = int(choice.readers), mask_of(choice.consent)
+
+        self._database.write(work)
+
+    def openable(self, patient_id: int) -> Sequence[StoredRecord]:
+        """Return all records of a patient that the hospital can open by itself, notes among them."""
+        return self._whole(StoredRecord.patient_id == patient_id)
+
+    def all_of(self, patient_id: int) -> Sequence[StoredRecord]:
+        """Return all records of a patient that were not erased, notes among them."""
+        with self._database.reading() as session:
+            query = select(StoredRecord).options(WITH_FILE).where(StoredRecord.patient_id == patient_id)
+            return session.scalars(query.where(StoredRecord.erased_at.is_(None))).all()
+
+    def sealed_to_other_keys(self, key_id: bytes, limit: int) -> Sequence[StoredRecord]:
+        """Return some records that the hospital can open and that are not sealed to the threshold key `key_id`."""
+        return self._whole(StoredRecord.key_id != key_id)[:limit]
+
+    def replace(self, row_id: int, was: bytes, sealed: SealedRecord) -> bool:
+        """Put a newly sealed file in the place of the one with the salt `was`; False when another was faster."""
+
+        def work(session: Session) -> bool:
+            row = session.get(StoredRecord, row_id)
+            if row is None or row.salt != was:
+                return False
+            row.leaf = Leaf(digest=sealed.leaf)
+            _fill(row, sealed)
+            return True
+
+        done = self._database.write(work)
+        self._database.forget()
+        return done
+
+    def erase(self, row_id: int, patient_id: int | None = None) -> None:
+        """Delete file, salt, wraps and policy of a check and its notes; the leaves stay. Repeating it is no error.
+
+        Raises:
+            NotFound: no such check, or none of `patient_id` when given.
+        """
+        now = self._clock()
+
+        def work(session: Session) -> None:
+            check = session.get(StoredRecord, row_id)
+            if check is None or check.about_id is not None or patient_id not in {None, check.patient_id}:
+                raise NotFound
+            notes = session.scalars(select(StoredRecord).where(StoredRecord.about_id == row_id)).all()
+            for row in (check, *notes):
+                _empty(row, now)
+
+        self._database.write(work)
+        self._database.forget()
+
+    def _whole(self, condition: ColumnElement[bool]) -> Sequence[StoredRecord]:
+        readable = StoredRecord.readers == int(Readers.HOSPITAL_AND_TRUSTEES)
+        with self._database.reading() as session:
+            query = select(StoredRecord).options(WITH_FILE).where(condition, readable)
+            return session.scalars(query.order_by(StoredRecord.id)).all()
+
+
+def insert_record(session: Session, new: NewRecord) -> int:
+    """Add one record within a write; return its row."""
+    row = StoredRecord(patient_id=new.patient_id, about_id=new.about_id, created_at=new.created_at)
+    row.leaf = Leaf(digest=new.sealed.leaf)
+    _fill(row, new.sealed)
+    session.add(row)
+    session.flush()
+    return row.id
+
+
+def treats(session: Session, doctor_id: int, patient_id: int) -> bool:
+    """Return whether a doctor holds or held an appointment with a patient."""
+    query = select(Appointment.id).where(
+        Appointment.doctor_id == doctor_id, Appointment.patient_id == patient_id, IN_FORCE
+    )
+    return session.scalar(query.limit(1)) is not None
+
+
+def number_of(record_id: bytes) -> str:
+    """Return what people call a record by: 12 hexadecimal digits."""
+    return record_id[:NUMBER_BYTES].hex()
+
+
+def _fill(row: StoredRecord, sealed: SealedRecord) -> None:
+    policy = sealed.policy
+    row.number, row.record_id = number_of(policy.record), policy.record
+    row.readers, row.consent = int(policy.readers), mask_of(policy.consent)
+    row.file, row.salt = sealed.file, sealed.salt
+    row.key_id, row.key_epoch = sealed.key_id, sealed.key_epoch
+
+
+def _empty(row: StoredRecord, now: int) -> None:
+    row.number = row.record_id = row.readers = row.consent = None
+    row.file = row.salt = row.key_id = row.key_epoch = None
+    row.erased_at = row.erased_at or now
+
+
+def _may_see(reader: Member) -> ColumnElement[bool]:
+    if reader.role is SiteRole.PATIENT:
+        return StoredRecord.patient_id == reader.id
+    if reader.role is SiteRole.DOCTOR:
+        return _treated_by(reader.id, StoredRecord.patient_id)
+    raise NotFound
+
+
+def _treated_by(doctor_id: int, patient: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    return (
+        select(Appointment.id)
+        .where(Appointment.doctor_id == doctor_id, Appointment.patient_id == patient, IN_FORCE)
+        .exists()
+    )
+
+
+def _of(session: Session, patient_id: int, page: int) -> Sequence[StoredRecord]:
+    query = select(StoredRecord).options(WITH_FILE).where(StoredRecord.patient_id == patient_id, IS_CHECK)
+    newest = query.order_by(StoredRecord.created_at.desc(), StoredRecord.id.desc())
+    return session.scalars(newest.offset(page * PAGE_ROWS).limit(PAGE_ROWS)).all()

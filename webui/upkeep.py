@@ -1,0 +1,47 @@
+"""What a running site does by itself, once a minute: seal what lies open, follow the key, anchor new records.
+
+Invariant: a task that fails is told in the log and tried again at the next turn; it never stops the others or the site.
+
+Source: PROTOCOL.md 9, Records (at least one root a day when there are new records).
+Not here: the tasks themselves; the thread (scripts/serve.py).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+from fl.protocol.errors import HemaledgerError, TamperedError
+from webui.errors import ALARM
+from webui.old_predictions import seal_old
+from webui.site import EXTENSION, Site
+
+TURN_S = 60.0
+LOG = logging.getLogger("hemaledger.site")
+
+
+def upkeep_of(app: Flask) -> Callable[[], None]:
+    """Return what the site of `app` should do once every `TURN_S`."""
+    site = app.extensions[EXTENSION]
+    return lambda: keep_up(site)
+
+
+def keep_up(site: Site) -> None:
+    """Do what is due now."""
+    tasks: tuple[tuple[str, Callable[[], object]], ...] = (
+        ("sealing old predictions", lambda: seal_old(site.database, site.services.records)),
+        ("sealing to the key in force", site.charts.follow_key),
+        ("anchoring new records", lambda: site.anchoring.anchor() if site.anchoring.due() else None),
+    )
+    for what, task in tasks:
+        try:
+            task()
+        except TamperedError as error:
+            LOG.critical(ALARM, error.name, error)
+        except HemaledgerError as error:
+            LOG.warning("%s: %s: %s", what, error.name, error)
+        except (SQLAlchemyError, OSError):
+            LOG.exception("%s failed", what)
