@@ -10,16 +10,16 @@ import click
 
 from fl.crypto.lockbox import Kit, Site, lock
 from fl.protocol.errors import SettingInvalid
-from fl.protocol.names import CeremonyKind, KeyUse, Refusal, Role, show
+from fl.protocol.names import KeyUse, Refusal, Role, show
 from fl.roles.trustee import Trustee
 from fl.storage.files import write_atomic
 from fl.storage.lock import only_one
 from scripts._agent import announce, serve_agent
-from scripts._ceremony import DEFAULT_DAYS, USES, Wish, start_ceremony
+from scripts._ceremony import USES
 from scripts._exit import guarded
 from scripts._home import Home, MemberHome
 from scripts._options import home_option, name_option
-from scripts._wiring import create_member, load_account, open_ledger, open_ports, open_shares, register_key, rotate_key
+from scripts._wiring import create_member, load_account, open_ports, open_shares, register_key, rotate_key
 
 KIT_PASSWORD_VARIABLE = "HEMALEDGER_KIT_PASSWORD"  # noqa: S105 - the name of the variable, not a password
 use_option = click.option("--use", type=click.Choice(list(USES)), default="records", show_default=True)
@@ -124,15 +124,15 @@ def refuse(home: Path, name: str, number: int, reason: str) -> None:
 @trustee.command()
 @home_option
 @name_option()
-@use_option
-@click.option("--days", type=click.IntRange(1, 3650), default=DEFAULT_DAYS, show_default=True, help="Validity.")
 @guarded
-def refresh(home: Path, name: str, use: str, days: int) -> None:
-    """Start a ceremony that gives the committee new shares of the same key; running trustees do the rest."""
+def refresh(home: Path, name: str) -> None:
+    """Take part in the ceremonies that wait, until this trustee's part is done; for who does not `run` all the time."""
     place = Home(home)
     member = place.member(name).as_a(Role.TRUSTEE)
-    number = start_ceremony(open_ledger(place, member), Wish(USES[use], CeremonyKind.REFRESH, days=days))
-    click.echo(f"Ceremony {number} of the key for {use} has begun.")
+    notify = announce(name)
+    with only_one(member.folder):
+        serve_agent(lambda: Trustee(open_ports(place, member, notify), open_shares(member)), notify, _settled)
+    click.echo(f"{name} has nothing left to do.")
 
 
 @trustee.command()
@@ -161,6 +161,13 @@ def write_kit(agent: Trustee, member: MemberHome, use: KeyUse, to: tuple[Path, s
     site = Site(anchor.chain_id, anchor.authority, anchor.consortium)
     write_atomic(path, lock(Kit(held, site, load_account(member).secret), password), mode=0o600)
     return held.seat.epoch
+
+
+def _settled(agent: Trustee) -> bool:
+    """Return whether no ceremony is running and this trustee did all it could."""
+    keys = agent.view.federation.threshold
+    newest = [keys.ceremony(use) for use in keys.ceremonies]
+    return agent.idle and all(ceremony is None or ceremony.ended for ceremony in newest)
 
 
 def _agent(home: Path, name: str) -> Trustee:

@@ -44,13 +44,15 @@ class Trustee:
         self._release_models = release_models
         self._account = ports.ledger.account
         self._ceremonies = CeremonyPart(ports, shares)
+        self.idle = False
+        """Whether the last step found nothing to do."""
 
     def step(self) -> bool:
         """Do the next thing a ceremony asks; answer releases of models if that was agreed; False when there is none."""
-        federation = self.view.refresh()
-        if self._ceremonies.step(federation):
-            return True
-        return self._release_models and self._release(federation)
+        federation = self.view.current()
+        acted = self._ceremonies.step(federation) or (self._release_models and self._release(federation))
+        self.idle = not acted
+        return acted
 
     def finish(self) -> None:
         """Nothing is left to do: what counts is on the ledger and at rest."""
