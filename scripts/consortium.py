@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from pathlib import Path
 
 import click
@@ -137,7 +138,9 @@ def members(home: Path) -> None:
         if committee is not None:
             holders = ", ".join(book.name_of(account) for account in committee.members)
             made = "DEALT BY THE OPERATOR" if committee.origin == CeremonyKind.DEALER else "held whole by nobody"
-            click.echo(f"Key for {name}, epoch {committee.epoch}: any {committee.threshold} of {holders}; {made}")
+            until = time.strftime("%Y-%m-%d", time.gmtime(committee.expires_at))
+            click.echo(f"Key for {name}, epoch {committee.epoch}, until {until}:")
+            click.echo(f"  any {committee.threshold} of {holders}; {made}")
 
 
 @consortium.command("hand-over")
