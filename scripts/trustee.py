@@ -22,6 +22,8 @@ from scripts._options import home_option, name_option
 from scripts._wiring import create_member, load_account, open_ports, open_shares, register_key, rotate_key
 
 KIT_PASSWORD_VARIABLE = "HEMALEDGER_KIT_PASSWORD"  # noqa: S105 - the name of the variable, not a password
+LATEST = 253_402_300_799
+"""The last second of the year 9999."""
 use_option = click.option("--use", type=click.Choice(list(USES)), default="records", show_default=True)
 
 
@@ -86,7 +88,7 @@ def requests(home: Path, name: str) -> None:
     waiting = agent.waiting()
     for request in waiting:
         asked = agent.view.federation.book.name_of(request.requester)
-        until = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(request.record.deadline))
+        until = _moment(request.record.deadline)
         purpose = request.record.purpose.name.lower().replace("_", " ")
         click.echo(f"{request.number:>6}  {request.key_use.name.lower():<8} {asked:<16} for {purpose}, until {until}")
     if not waiting:
@@ -161,6 +163,13 @@ def write_kit(agent: Trustee, member: MemberHome, use: KeyUse, to: tuple[Path, s
     site = Site(anchor.chain_id, anchor.authority, anchor.consortium)
     write_atomic(path, lock(Kit(held, site, load_account(member).secret), password), mode=0o600)
     return held.seat.epoch
+
+
+def _moment(seconds: int) -> str:
+    """Return a time of the ledger for people; whoever asks may have named any number."""
+    if seconds > LATEST:
+        return "the end of time"
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
 
 
 def _settled(agent: Trustee) -> bool:

@@ -143,7 +143,7 @@ def answer(request: Request, entry: Entry, record: Answer, current: Committee | 
         RequestClosed, StaleCommittee, KeyExpired, NotInCommittee, DeadlinePassed, DuplicateStep, RevokedSender: as
             IRequests.approveDecryption; `current` is the committee in force.
     """
-    _check_answer(request, entry.timestamp, record.sender, current)
+    check_answer(request, entry.timestamp, record.sender, current)
     asked = request.committee
     if isinstance(record, DecryptionApproved):
         book.active(request.requester)
@@ -168,7 +168,8 @@ def fulfil(request: Request, entry: Entry, record: DecryptionFulfilled) -> Reque
     return replace(request, phase=RequestPhase.FULFILLED, last=entry)
 
 
-def _check_answer(request: Request, now: int, sender: Address, current: Committee | None) -> None:
+def check_answer(request: Request, now: int, sender: Address, current: Committee | None) -> None:
+    """Raise what the ledger answers a trustee with who may not answer (now); `current` is the committee in force."""
     if request.closed:
         raise RequestClosed(request.number)
     if current is None or current.epoch != request.epoch:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from fl.crypto import dealing, sealing
-from fl.crypto.dealing import BUNDLE_CAP
+from fl.crypto.dealing import BUNDLE_CAP, Setting
 from fl.crypto.group import encode_point
 from fl.crypto.knowledge import KNOWLEDGE_BYTES
 from fl.crypto.lockbox import HeldShare, Seat
@@ -20,12 +20,11 @@ from fl.crypto.sharing import Share
 from fl.protocol.ceremony import Ceremony, CeremonyPhase, dealing_digest
 from fl.protocol.errors import (
     DeadlineNotPassed,
+    DeadlinePassed,
     DuplicateStep,
     KeystoreUnreadable,
     MalformedError,
-    RefusedError,
     TamperedError,
-    VaultMissing,
     WrongCeremony,
     WrongPhase,
 )
@@ -40,7 +39,15 @@ from fl.protocol.records import (
     Record,
 )
 from fl.protocol.threshold import ThresholdKeys
-from fl.roles.committee import committee_of, found_right, outcome_digest, parcel_of, setting_of
+from fl.roles.committee import (
+    committee_keys,
+    committee_of,
+    found_right,
+    outcome_digest,
+    parcel_of,
+    setting_of,
+    vector_of,
+)
 from fl.roles.view import Ports
 
 
@@ -68,17 +75,23 @@ class CeremonyPart:
         self._ports = ports
         self._shares = shares
         self._account = ports.ledger.account
+        self._given_up: set[tuple[KeyUse, int]] = set()
+        """Shares that cannot be had; a restart tries again."""
 
     def step(self, federation: Federation) -> bool:
-        """Do the next thing that the newest ceremony of a use asks; False when there is none."""
+        """Do the next thing that ceremonies ask: the newest of each use, and the one that made the committee in force.
+
+        What is wrong with a ceremony is told; it never ends the agent.
+        """
         keys = federation.threshold
-        current = (keys.ceremony(use) for use in keys.ceremonies)
-        return any(each is not None and self._act(keys, each) for each in current)
+        return any(self._act(keys, each) for use in keys.ceremonies for each in _current(keys, use))
 
     def _act(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
         try:
             if ceremony.phase == CeremonyPhase.DONE:
                 return self._settle(keys, ceremony)
+            if ceremony.phase == CeremonyPhase.ABORTED:
+                return self._forget(ceremony)
             if ceremony.ended or not self._takes_part(ceremony):
                 return False
             return self._duty(keys, ceremony) or self._close(keys, ceremony)
@@ -87,6 +100,7 @@ class CeremonyPart:
             WrongCeremony,
             DuplicateStep,
             DeadlineNotPassed,
+            DeadlinePassed,
         ):  # somebody else was faster, or the chain's
             return False  # clock is behind ours
 
@@ -124,7 +138,7 @@ class CeremonyPart:
     def _draw(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
         setting, old = setting_of(keys, ceremony), None
         if ceremony.terms.kind == CeremonyKind.RESHARE:
-            old = self._old_share(ceremony)
+            old = self._old_share(keys, ceremony)
             if old is None:
                 return False
         made = dealing.deal(setting, self._account, old)
@@ -151,22 +165,31 @@ class CeremonyPart:
 
     def _check(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
         """Open every share, and complain of the wrong ones; wait for a bundle that is not there yet."""
+        if not all(self._ports.vault.has(ceremony.dealt[dealer].bundle_digest) for dealer in ceremony.dealers):
+            return False
         setting, complaints = setting_of(keys, ceremony), b""
         for dealer in ceremony.dealers:
-            try:
-                received = parcel_of(setting, ceremony, dealer, self._account, self._ports.vault)
-            except VaultMissing:
-                return False
-            except (MalformedError, TamperedError):  # everybody sees what is wrong with this dealer
-                continue
-            try:
-                sealing.unseal(received, self._secret(ceremony))
-            except (MalformedError, TamperedError) as error:
-                complaints += dealer + sealing.complain(received, self._secret(ceremony))
-                self._notify("complained", ceremony, reason=str(error))
+            complaints += self._complaint(setting, ceremony, dealer)
         self._append(CeremonyChecked(self._account, ceremony.use, ceremony.number, complaints))
         self._notify("checked shares", ceremony)
         return True
+
+    def _complaint(self, setting: Setting, ceremony: Ceremony, dealer: Address) -> bytes:
+        """Return what to complain of a dealer's share: nothing, or dealer[20] ‖ complaint[97]."""
+        try:
+            vector_of(setting, ceremony, dealer)
+        except (MalformedError, TamperedError):  # everybody sees it
+            return b""
+        try:
+            received = parcel_of(setting, ceremony, dealer, self._account, self._ports.vault)
+        except MalformedError:  # the bundle has another layout: there is nothing to agree on
+            return dealer + bytes(sealing.COMPLAINT_BYTES)
+        try:
+            sealing.unseal(received, self._secret(ceremony))
+        except (MalformedError, TamperedError) as error:
+            self._tell_once("complained", ceremony, str(error))
+            return dealer + sealing.complain(received, self._secret(ceremony))
+        return b""
 
     def _confirm(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
         """Keep the new share, then confirm the public values; those who went on must be those found right."""
@@ -190,7 +213,7 @@ class CeremonyPart:
             return self._shares is not None
         old = None
         if ceremony.terms.kind == CeremonyKind.REFRESH:
-            old = self._old_share(ceremony)
+            old = self._old_share(keys, ceremony)
             if old is None:
                 return False
         setting, received = setting_of(keys, ceremony), {}
@@ -203,15 +226,19 @@ class CeremonyPart:
         self._shares.put(HeldShare(seat, share.value))
         return True
 
-    def _old_share(self, ceremony: Ceremony) -> Share | None:
-        """Return the share in force, or None with a word when it cannot be had."""
-        epoch = ceremony.previous.epoch if ceremony.previous else 0
+    def _old_share(self, keys: ThresholdKeys, ceremony: Ceremony) -> Share | None:
+        """Return the share in force, made up for if it was missed, or None with a word when it cannot be had."""
+        before = ceremony.previous
+        if self._shares is None or before is None:
+            return None
         try:
-            held = self._shares.get(ceremony.use, epoch) if self._shares else None
-        except KeystoreUnreadable as error:
+            if not self._shares.has(ceremony.use, before.epoch) and self._account in before.members:
+                self._keep(keys, keys.ceremonies[ceremony.use][before.epoch - 1])
+            held = self._shares.get(ceremony.use, before.epoch)
+        except (KeystoreUnreadable, MalformedError, TamperedError) as error:
             self._tell_once("no share", ceremony, str(error))
             return None
-        return Share(held.seat.index, held.share) if held else None
+        return Share(held.seat.index, held.share)
 
     def _secret(self, ceremony: Ceremony) -> int:
         """Return the own member key of the ceremony's start as a scalar."""
@@ -251,11 +278,18 @@ class CeremonyPart:
         """After the end: get a share that was missed, and erase those of the same key that it replaces."""
         if self._shares is None:
             return False
-        receives, confirmed = self._account in ceremony.terms.receivers, self._account in ceremony.confirmed
-        if receives and not (confirmed and self._shares.has(ceremony.use, ceremony.number)):
-            return self._late(keys, ceremony)
+        newest = ceremony == keys.ceremony(ceremony.use)
+        missing = not self._shares.has(ceremony.use, ceremony.number)
+        if self._account in ceremony.terms.receivers and (missing or self._account not in ceremony.confirmed):
+            if newest:
+                return self._late(keys, ceremony)
+            if missing:  # a later ceremony is running or was aborted: the chain takes no confirmation any more
+                return (ceremony.use, ceremony.number) not in self._given_up and self._make_up(keys, ceremony)
         if ceremony.generation == ceremony.number:
             return False
+        committee_keys(
+            keys, ceremony.use, ceremony.number
+        )  # nothing is erased for what does not follow from its dealings
         old = [n for n in range(ceremony.generation, ceremony.number) if self._shares.has(ceremony.use, n)]
         for number in old:
             self._shares.erase(ceremony.use, number)
@@ -264,12 +298,29 @@ class CeremonyPart:
 
     def _late(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
         """Store and confirm a share of a ceremony that was done without this trustee."""
-        if self._ports.journal.get(_key("no share", ceremony)) is not None:
+        if (ceremony.use, ceremony.number) in self._given_up:
             return False
         try:
-            return self._keep(keys, ceremony) if self._account in ceremony.confirmed else self._confirm(keys, ceremony)
-        except (TamperedError, MalformedError, RefusedError) as error:
-            return self._tell_once("no share", ceremony, str(error))
+            done = self._keep(keys, ceremony) if self._account in ceremony.confirmed else self._confirm(keys, ceremony)
+        except (TamperedError, MalformedError) as error:
+            done = self._tell_once("no share", ceremony, str(error))
+        if not done:
+            self._given_up.add((ceremony.use, ceremony.number))
+        return done
+
+    def _make_up(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
+        """Store a share of the committee in force that was missed."""
+        if not self._keep(keys, ceremony):
+            self._given_up.add((ceremony.use, ceremony.number))
+            return False
+        return True
+
+    def _forget(self, ceremony: Ceremony) -> bool:
+        """Erase the share of an aborted ceremony: it would be one of the same key."""
+        if self._shares is None or not self._shares.has(ceremony.use, ceremony.number):
+            return False
+        self._shares.erase(ceremony.use, ceremony.number)
+        return True
 
     def _append(self, record: Record) -> None:
         with self._ports.watch("chain"):
@@ -284,6 +335,13 @@ class CeremonyPart:
 
     def _notify(self, what: str, ceremony: Ceremony, **facts: object) -> None:
         self._ports.notify(what, {"use": ceremony.use.name.lower(), "ceremony": ceremony.number, **facts})
+
+
+def _current(keys: ThresholdKeys, use: KeyUse) -> list[Ceremony]:
+    """Return the ceremony that made the committee in force, and the newest one when it is another."""
+    newest, committee = keys.ceremony(use), keys.in_force(use)
+    made = keys.ceremonies[use][committee.epoch - 1] if committee else None
+    return [each for each in (made, newest if newest is not made else None) if each is not None]
 
 
 def _key(what: str, ceremony: Ceremony) -> str:

@@ -21,6 +21,7 @@ from fl.protocol.errors import (
     FalseComplaint,
     HemaledgerError,
     NoCommittee,
+    TooLarge,
 )
 from fl.protocol.masked import COMPLAINT_BYTES
 from fl.protocol.names import ADDRESS_BYTES, Address, CeremonyKind, Digest, KeyUse
@@ -131,7 +132,7 @@ def _upheld(
     dealer, receiver = pair
     try:
         parcel = parcel_of(setting, ceremony, dealer, receiver, vault)
-    except EncodingError:  # everybody sees that the bundle has another layout
+    except (EncodingError, TooLarge):  # everybody sees that the bundle has another layout
         return True
     try:
         sealing.uphold(complaint, parcel)

@@ -19,12 +19,15 @@ from fl.protocol.errors import (
     RecipientNotFound,
     RevokedSender,
     UnknownSender,
+    WrongRound,
 )
 from fl.protocol.federation import Federation
 from fl.protocol.keys import KeyBook, MemberKey
 from fl.protocol.names import Address, KeyUse, Role
 from fl.protocol.ports import Vault
 from fl.protocol.requests import Request
+from fl.protocol.round import Phase, Round
+from fl.roles.artefacts import model_core
 from fl.roles.documents import read_document
 from fl.roles.view import Keyring
 
@@ -38,9 +41,8 @@ def read_capsule(request: Request, vault: Vault) -> Capsule:
         VaultMissing, HashMismatch: it is not there, or another file is.
         CiphertextInvalid: it is no capsule.
     """
-    data = read_document(vault, request.record.capsule_digest, CAPSULE_CAP)
     try:
-        return Capsule.from_bytes(data)
+        return Capsule.from_bytes(read_document(vault, request.record.capsule_digest, CAPSULE_CAP))
     except MalformedError as error:
         raise CiphertextInvalid(str(error)) from error
 
@@ -48,7 +50,7 @@ def read_capsule(request: Request, vault: Vault) -> Capsule:
 def asked_of(federation: Federation, request: Request, capsule: Capsule) -> Asked:
     """Return what partial decryptions for a request are bound to."""
     record = request.record
-    context = _round_context(federation, capsule) if request.key_use == KeyUse.MODEL else b""
+    context = _round_of(federation, capsule).context if request.key_use == KeyUse.MODEL else b""
     return Asked(record.label, request.number, request.key_use, request.epoch, record.purpose, context)
 
 
@@ -61,7 +63,8 @@ def check_standing(federation: Federation, request: Request, capsule: Capsule) -
     """Check what only the ledger knows: who asks, and who sealed.
 
     Raises:
-        PolicyNotApproved: the requester was revoked, or whoever sealed the file was never a member.
+        PolicyNotApproved: the requester was revoked, whoever sealed the file was never a member, or a model's round
+            is not final.
         CiphertextInvalid: the file belongs to another consortium, chain or contract.
     """
     book, header = federation.book, capsule.header
@@ -71,6 +74,12 @@ def check_standing(federation: Federation, request: Request, capsule: Capsule) -
         raise PolicyNotApproved("requester") from error
     if header.sender not in book.members:
         raise PolicyNotApproved("sender")
+    if request.key_use == KeyUse.MODEL:
+        current = _round_of(federation, capsule)
+        if current.phase != Phase.FINAL:
+            raise PolicyNotApproved("round")
+        if capsule.core != model_core(current).to_bytes():
+            raise CiphertextInvalid("it is not the model of its round")
     if request.key_use == KeyUse.RECORDS:
         anchor = key_anchor(federation.anchor)
         if (header.consortium, header.chain_id, header.contract) != (
@@ -108,6 +117,9 @@ def open_partial(file: bytes, federation: Federation, asked: Asked, trustee: Add
     raise RecipientNotFound
 
 
-def _round_context(federation: Federation, capsule: Capsule) -> bytes:
-    """Return the context of the round that a model's capsule names."""
-    return federation.round(capsule.header.round).context
+def _round_of(federation: Federation, capsule: Capsule) -> Round:
+    """Return the round that a model's capsule names, or raise CiphertextInvalid."""
+    try:
+        return federation.round(capsule.header.round)
+    except WrongRound as error:
+        raise CiphertextInvalid("it names a round that is not there") from error

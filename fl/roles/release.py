@@ -19,7 +19,7 @@ from fl.protocol.names import NO_DIGEST, KeyUse, Purpose
 from fl.protocol.requests import Request, RequestPhase
 from fl.protocol.round import Round
 from fl.roles.artefacts import model_core, read_config
-from fl.roles.requester import Requester, newest_request
+from fl.roles.requester import Requester
 from fl.roles.view import LedgerView, Ports
 
 RELEASED = (RequestPhase.APPROVED, RequestPhase.FULFILLED)
@@ -70,7 +70,10 @@ class ReleaseDesk:
             self._ask(federation, current)
             return True
         if request.phase == RequestPhase.APPROVED and request.requester == self._ports.ledger.account:
-            self._requester.open(federation, request.number)
+            try:
+                self._requester.open(federation, request.number)
+            except QuorumNotReached:  # some answers are wrong or not there yet; others may follow
+                return False
             self._requester.fulfil(request)
             self._ports.notify("released", {"round": current.number})
             return True
@@ -98,5 +101,10 @@ def held_by(federation: Federation) -> ThresholdKey:
 
 
 def release_of(federation: Federation, current: Round) -> Request | None:
-    """Return the newest request to release the model of a round, if any."""
-    return newest_request(federation, KeyUse.MODEL, label_of(model_core(current).to_bytes()))
+    """Return the request that released the model of a round, else the newest of the coordinator, if any."""
+    label = label_of(model_core(current).to_bytes())
+    asked = [
+        each for each in federation.threshold.requests if (each.key_use, each.record.label) == (KeyUse.MODEL, label)
+    ]
+    released = next((each for each in asked if each.phase in RELEASED), None)
+    return released or next((each for each in reversed(asked) if each.requester == current.opener), None)

@@ -9,24 +9,25 @@ Not here: the ceremony's duties (ceremonies.py); where shares lie (fl/storage/sh
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from fl.crypto import partials
 from fl.crypto.envelope import seal
 from fl.crypto.lockbox import HeldShare
 from fl.crypto.sharing import Share
 from fl.protocol.errors import (
-    CiphertextInvalid,
     DuplicateStep,
-    HashMismatch,
+    MalformedError,
     NotInCommittee,
     PolicyNotApproved,
     RefusedError,
-    StaleCommittee,
     TamperedError,
+    VaultMissing,
 )
 from fl.protocol.federation import Federation
-from fl.protocol.names import Blob, Digest, KeyUse, Refusal
+from fl.protocol.names import Blob, Digest, KeyUse, Refusal, Role
 from fl.protocol.records import DecryptionApproved, DecryptionRefused
-from fl.protocol.requests import Request
+from fl.protocol.requests import Request, check_answer
 from fl.roles.ceremonies import CeremonyPart, Shares
 from fl.roles.disclosure import PARTIAL_CAP, asked_of, check_standing, key_of, read_capsule, readers_of
 from fl.roles.view import LedgerView, Ports
@@ -59,8 +60,8 @@ class Trustee:
 
     def waiting(self) -> list[Request]:
         """Return the requests that this trustee can answer and has not, oldest first."""
-        federation, now = self.view.refresh(), self._ports.now()
-        return [each for each in federation.threshold.requests if self._may_answer(federation, each, now)]
+        federation = self.view.refresh()
+        return [each for each in federation.threshold.requests if self._may_answer(federation, each)]
 
     def held(self, use: KeyUse) -> HeldShare:
         """Return the own share of the committee in force, or raise NoCommittee, NotInCommittee, KeystoreUnreadable."""
@@ -78,20 +79,23 @@ class Trustee:
             RefusedError, UnavailableError: the ledger.
         """
         federation = self.view.refresh()
-        request = self._answerable(federation, number)
-        key = f"partial/{federation.anchor.consortium.hex()}/{number}"
+        request = federation.threshold.request(number)
+        key = f"partial/{federation.anchor.consortium.hex()}/{number}/{request.record.label.hex()}"
         kept = self._ports.journal.get(key)
-        if kept is None:
-            kept = self._ports.journal.once(key, self._ports.outbox.put(self._partial(federation, request)))
-        digest = Digest(kept)
-        if not self._ports.vault.has(digest):
-            self._ports.vault.put(self._ports.outbox.get(digest, PARTIAL_CAP))
-        self._ports.ledger.append(DecryptionApproved(self._account, number, digest))
-        self._ports.notify("approved", {"request": number})
+        if self._account not in request.approvals:
+            self._check_answerable(federation, request)
+            if kept is None:
+                kept = self._ports.journal.once(key, self._ports.outbox.put(self._partial(federation, request)))
+            self._ports.ledger.append(DecryptionApproved(self._account, number, Digest(kept)))
+            self._ports.notify("approved", {"request": number})
+        elif kept != request.approvals[self._account].digest or self._ports.vault.has(Digest(kept)):
+            raise DuplicateStep(self._account)
+        self._ports.vault.put(self._ports.outbox.get(Digest(kept), PARTIAL_CAP))
 
     def refuse(self, number: int, reason: Refusal) -> None:
         """Record a refusal."""
-        self._answerable(self.view.refresh(), number)
+        federation = self.view.refresh()
+        self._check_answerable(federation, federation.threshold.request(number))
         self._ports.ledger.append(DecryptionRefused(self._account, number, reason))
         self._ports.notify("refused", {"request": number, "reason": reason.name.lower()})
 
@@ -99,38 +103,33 @@ class Trustee:
         capsule = read_capsule(request, self._ports.vault)
         check_standing(federation, request, capsule)
         asked = asked_of(federation, request, capsule)
-        held = self.held(request.key_use)
+        capsule.check(asked, key_of(request))  # before the lockbox is opened
+        held = self._shares.get(request.key_use, request.epoch)
         share = Share(held.seat.index, held.share)
         body = partials.approve(capsule, asked, key_of(request), share)
         own = federation.book.active(self._account).key
         core = partials.partial_core(federation.anchor, self._account, own.epoch if own else 0, asked, share.index)
         return seal(core, readers_of(request, federation.book), body)
 
-    def _answerable(self, federation: Federation, number: int) -> Request:
-        request = federation.threshold.request(number)
-        current = federation.threshold.committee(request.key_use)
-        if current.epoch != request.epoch:
-            raise StaleCommittee(request.epoch, current.epoch)
-        if current.party(self._account) is None:
-            raise NotInCommittee(self._account)
-        if self._account in request.approvals or self._account in request.refusals:
-            raise DuplicateStep(self._account)
-        return request
+    def _check_answerable(self, federation: Federation, request: Request) -> None:
+        """Raise what the ledger would: nothing is computed for an answer that it would not take."""
+        federation.book.active(self._account, Role.TRUSTEE)
+        check_answer(request, self._ports.now(), self._account, federation.threshold.in_force(request.key_use))
 
-    def _may_answer(self, federation: Federation, request: Request, now: int) -> bool:
+    def _may_answer(self, federation: Federation, request: Request) -> bool:
         try:
-            self._answerable(federation, request.number)
+            self._check_answerable(federation, request)
         except RefusedError:
             return False
-        return not request.closed and now <= request.record.deadline
+        return True
 
     def _release(self, federation: Federation) -> bool:
-        """Approve the oldest release of a final model, or refuse it by name."""
-        now = self._ports.now()
+        """Approve the oldest release of a final model, or refuse it by name; wait for a capsule that is not there."""
         for request in federation.threshold.requests:
-            if request.key_use == KeyUse.MODEL and self._may_answer(federation, request, now):
-                self._release_one(request)
-                return True
+            if request.key_use == KeyUse.MODEL and self._may_answer(federation, request):
+                with suppress(VaultMissing):
+                    self._release_one(request)
+                    return True
         return False
 
     def _release_one(self, request: Request) -> None:
@@ -138,5 +137,5 @@ class Trustee:
             self.approve(request.number)
         except PolicyNotApproved as error:
             self.refuse(request.number, REASONS.get(error.what, Refusal.JUDGEMENT))
-        except (CiphertextInvalid, HashMismatch, TamperedError):
+        except (MalformedError, TamperedError):
             self.refuse(request.number, Refusal.CIPHERTEXT)

@@ -8,6 +8,7 @@ Source: PROTOCOL.md 9, At rest.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from fl.crypto.lockbox import LOCKBOX_CAP, HeldShare, Lockbox, lock
@@ -57,7 +58,10 @@ class FolderShares:
         """Overwrite and remove a share; without one, do nothing."""
         path = self._path(use, epoch)
         if path.exists():
-            write_atomic(path, bytes(path.stat().st_size), mode=0o600)
+            with path.open("r+b") as file:
+                file.write(bytes(path.stat().st_size))
+                file.flush()
+                os.fsync(file.fileno())
             path.unlink()
 
     def _path(self, use: KeyUse, epoch: int) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fl.crypto.capsule import Capsule, Readers, RecordPolicy
+from fl.crypto.dealing import deal
 from fl.crypto.envelope import Expected, open_with, seal, sealed_size
 from fl.crypto.lockbox import HeldShare
 from fl.crypto.threshold import ThresholdKey
@@ -18,22 +19,24 @@ from fl.protocol.audit import Report
 from fl.protocol.ceremony import CeremonyPhase
 from fl.protocol.codec import sha256
 from fl.protocol.errors import (
+    DeadlinePassed,
+    KeyExpired,
     KeystoreUnreadable,
-    NotInCommittee,
     NotReleased,
     PolicyNotApproved,
     QuorumNotReached,
     RequestClosed,
+    RevokedSender,
     StaleCommittee,
 )
 from fl.protocol.federation import Federation
 from fl.protocol.names import CeremonyKind, KeyUse, Purpose, Refusal, Role
-from fl.protocol.records import CeremonyStarted, MemberRevoked
+from fl.protocol.records import CeremonyAborted, CeremonyStarted, MemberRevoked
 from fl.protocol.requests import RequestPhase
 from fl.roles.audit import Audit
-from fl.roles.committee import committee_keys
+from fl.roles.committee import committee_keys, setting_of
 from fl.roles.dealer import Dealer
-from fl.roles.release import Releases
+from fl.roles.release import Releases, held_by
 from fl.roles.requester import Requester
 from fl.roles.runner import Agent
 from fl.roles.trustee import Trustee
@@ -217,7 +220,7 @@ def test_after_a_reshare_the_new_committee_opens_old_records_and_the_old_one_not
     clinic.start(CeremonyKind.RESHARE, clinic.parties[1:], threshold=3)
     settle(*clinic.trustees[1:])
     number = clinic.ask(capsule)
-    with pytest.raises(NotInCommittee):
+    with pytest.raises(RevokedSender):
         old.approve(number)
     for trustee in clinic.trustees[2:4]:
         trustee.approve(number)
@@ -363,3 +366,92 @@ def test_a_trustee_that_agreed_beforehand_releases_models_by_itself(folder: Path
     assert coordinator.done
     assert all(request.phase == RequestPhase.FULFILLED for request in clinic.federation.threshold.requests)
     assert audit(clinic).clean
+
+
+@pytest.mark.parametrize(("later", "error"), [(3601, DeadlinePassed), (10**7 + 1, KeyExpired)])
+def test_too_late_nothing_is_computed_and_nothing_leaves(clinic: Clinic, later: int, error: type[Exception]) -> None:
+    _, capsule = clinic.record()
+    number = clinic.ask(capsule)
+    before = sorted((clinic.folder / "vault").rglob("*"))
+    clinic.clock.now += later
+    with pytest.raises(error):
+        clinic.trustees[0].approve(number)
+    assert sorted((clinic.folder / "vault").rglob("*")) == before
+
+
+def test_a_trustee_that_missed_two_ceremonies_makes_up_for_its_share(clinic: Clinic) -> None:
+    file, capsule = clinic.record()
+    awake, asleep = clinic.trustees[:2], clinic.trustees[2]
+    clinic.start(CeremonyKind.REFRESH, clinic.parties)
+    for _ in range(4):
+        settle(*awake)
+        clinic.clock.now += 61
+    operator = clinic.consortium.operator
+    clinic.start(CeremonyKind.REFRESH, clinic.parties)
+    operator.append(CeremonyAborted(operator.account, USE, 3, "a mistake"))
+    settle(asleep)
+    number = clinic.ask(capsule)
+    asleep.approve(number)
+    awake[0].approve(number)
+    assert clinic.open(number, file, capsule) == TEXT
+
+
+def test_a_dealer_of_garbage_is_left_out_and_stops_nobody(folder: Path, clock: Clock) -> None:
+    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
+    for name in ("ada", "ben", "cleo"):
+        clinic.add(name)
+    clinic.start(CeremonyKind.GENERATE, clinic.parties)
+    ports = clinic.parties[0].ports(clinic.consortium.vault)
+    ceremony = clinic.federation.threshold.ceremony(USE)
+    assert ceremony is not None
+    made = deal(setting_of(clinic.federation.threshold, ceremony), clinic.parties[0].account)
+    garbage = ports.outbox.put(b"garbage")
+    ports.journal.once(f"dealing/{ceremony.context.hex()}", made.proof + garbage + made.commitments)
+    settle(*clinic.trustees)
+    done = clinic.federation.threshold.ceremony(USE)
+    assert done is not None
+    assert done.phase == CeremonyPhase.DONE
+    assert clinic.parties[0].account not in done.dealers
+    assert clinic.trustees[0].held(USE)  # who dealt wrongly still receives
+    assert audit(clinic).clean
+
+
+def test_an_erased_share_is_overwritten_where_it_lay(clinic: Clinic) -> None:
+    folder = clinic.parties[0].folder / "shares"
+    kept = folder.parent / "link"
+    kept.hardlink_to(folder / "records-1.json")
+    FolderShares(folder, "a password of the trustee").erase(USE, 1)
+    assert not (folder / "records-1.json").exists()
+    assert set(kept.read_bytes()) == {0}
+
+
+def test_nobody_releases_a_model_before_its_round_is_final_or_takes_a_release_back(folder: Path, clock: Clock) -> None:
+    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
+    for name in ("ada", "ben", "cleo"):
+        clinic.add(name)
+    operator, receivers = clinic.consortium.operator, tuple(sorted(party.account for party in clinic.parties))
+    start = CeremonyStarted(
+        operator.account, KeyUse.MODEL, 1, CeremonyKind.GENERATE, 2, receivers, receivers, 60, clock.now + 10**7
+    )
+    operator.append(start)
+    settle(*clinic.trustees)
+    plan = clinic.consortium.plan(1)
+    coordinator, auditor, hospitals = clinic.consortium.agents(replace(plan, config=replace(plan.config, release=True)))
+    settle(coordinator, *hospitals)  # nobody attests
+    proposed = clinic.federation.rounds[-1]
+    assert proposed.phase.name == "PROPOSED"
+    assert proposed.proposal
+    envelope = clinic.consortium.vault.get(proposed.proposal.envelope_digest, 10**8)
+    capsule = Capsule.of(envelope, held_by(clinic.federation), b"")
+    early = clinic.requester.ask(KeyUse.MODEL, capsule, Purpose.RELEASE, clock.now + 3600)
+    with pytest.raises(PolicyNotApproved, match="round"):
+        clinic.trustees[0].approve(early)
+    settle(coordinator, auditor, *hospitals)
+    asked = len(clinic.federation.threshold.requests)
+    for trustee in clinic.trustees[:2]:
+        trustee.approve(asked)
+    settle(coordinator)
+    clinic.requester.ask(KeyUse.MODEL, capsule, Purpose.RELEASE, 2**63)
+    view = LedgerView(clinic.hospital.ledger)
+    view.refresh()
+    assert Releases(view, clinic.requester)(clinic.federation.rounds[-1])
