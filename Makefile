@@ -12,6 +12,9 @@ SERVE  ?= 1
 PORT   ?= 8000
 ROUNDS ?=
 ARGS   ?=
+# A worker per core, each with whole files, in the order of their names: the long ones, in tests/e2e, come first. As many
+# workers as memory allows, for some load torch. In one process instead: make test ARGS="-n 0".
+AT_ONCE = --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 help: ## Say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F: '{printf "  make %-7s %s\n", $$1, $$2}'
@@ -21,7 +24,7 @@ demo: $(VENV)/.ready node_modules/.ready ## Run a federation, audit it, serve th
 
 test: $(VENV)/.ready-dev node_modules/.ready ## Run every test that this machine can run, and say what was skipped and why
 	$(WITH_NODE) npm test --silent
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest $(AT_ONCE) $(ARGS)
 
 lint: $(VENV)/.ready-dev node_modules/.ready ## Check style, types and the layers of the architecture
 	$(BIN)/ruff check

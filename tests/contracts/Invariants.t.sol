@@ -253,36 +253,40 @@ contract InvariantsTest {
     /// @notice Everything below holds; one invariant, since each would be a campaign of its own.
     /// hardhat-config: invariant.runs = 100
     function invariantWhateverAnybodyDoes() external view {
-        _modelChangesByFinalisationOnly();
-        _roundsEndBeforeTheNext();
-        _thresholdsHold();
-        _maskedSetsShrink();
-        _nothingIsUnmaskedTooEarly();
+        FederationLedger ledger = _anybody.ledger();
+        uint64 last = ledger.lastRound();
+        IFederationLedger.RoundState memory state = ledger.roundState(last);
+        _modelChangesByFinalisationOnly(ledger);
+        _roundsEndBeforeTheNext(ledger, last);
+        _thresholdsHold(ledger, last, state);
+        if (state.protection != IFederationLedger.Protection.MASKED) return;
+        _maskedSetsShrink(ledger, last, state);
+        _nothingIsUnmaskedTooEarly(state);
     }
 
     /// @dev The only way to another model is an accepted finalisation.
-    function _modelChangesByFinalisationOnly() private view {
-        require(_anybody.ledger().currentModel() == _anybody.lastFinal(), "the model changed otherwise");
+    function _modelChangesByFinalisationOnly(FederationLedger ledger) private view {
+        require(ledger.currentModel() == _anybody.lastFinal(), "the model changed otherwise");
     }
 
     /// @dev Every round before the last ended, and as many are final as finalisations were accepted.
-    function _roundsEndBeforeTheNext() private view {
-        FederationLedger ledger = _anybody.ledger();
+    function _roundsEndBeforeTheNext(FederationLedger ledger, uint64 last) private view {
         uint256 finals = 0;
-        for (uint64 round = 1; round <= ledger.lastRound(); ++round) {
+        for (uint64 round = 1; round <= last; ++round) {
             IFederationLedger.Phase phase = ledger.roundState(round).phase;
             bool ended = phase == IFederationLedger.Phase.FINAL || phase == IFederationLedger.Phase.ABORTED;
-            require(ended || round == ledger.lastRound(), "an old round is open");
+            require(ended || round == last, "an old round is open");
             if (phase == IFederationLedger.Phase.FINAL) ++finals;
         }
         require(finals == _anybody.finals(), "a round became final otherwise");
     }
 
     /// @dev Counters agree with what they count, and a round past a phase met that phase's thresholds.
-    function _thresholdsHold() private view {
-        FederationLedger ledger = _anybody.ledger();
-        uint64 round = ledger.lastRound();
-        IFederationLedger.RoundState memory state = ledger.roundState(round);
+    function _thresholdsHold(
+        FederationLedger ledger,
+        uint64 round,
+        IFederationLedger.RoundState memory state
+    ) private view {
         uint256 committed = 0;
         for (uint160 i = 0; i < 3; ++i) {
             (bool made, ) = ledger.commitmentOf(round, address(0x100 + i));
@@ -297,17 +301,18 @@ contract InvariantsTest {
     }
 
     /// @dev Who goes on, or is summed, did what was asked before; counters agree with the marks.
-    function _maskedSetsShrink() private view {
-        FederationLedger ledger = _anybody.ledger();
-        IFederationLedger.RoundState memory state = ledger.roundState(ledger.lastRound());
-        if (state.protection != IFederationLedger.Protection.MASKED) return;
-        uint256 advertised = _acted(IFederationLedger.Phase.ADVERTISE);
-        uint256 dealt = _acted(IFederationLedger.Phase.SHARE);
-        uint256 checkedAll = _acted(IFederationLedger.Phase.COMPLAIN);
-        uint256 committed = _acted(IFederationLedger.Phase.MASK);
-        uint256 frozen = _acted(IFederationLedger.Phase.FROZEN);
-        uint256 endorsed = _acted(IFederationLedger.Phase.AGREE);
-        uint256 revealed = _acted(IFederationLedger.Phase.UNMASK);
+    function _maskedSetsShrink(
+        FederationLedger ledger,
+        uint64 round,
+        IFederationLedger.RoundState memory state
+    ) private view {
+        uint256 advertised = _acted(ledger, round, IFederationLedger.Phase.ADVERTISE);
+        uint256 dealt = _acted(ledger, round, IFederationLedger.Phase.SHARE);
+        uint256 checkedAll = _acted(ledger, round, IFederationLedger.Phase.COMPLAIN);
+        uint256 committed = _acted(ledger, round, IFederationLedger.Phase.MASK);
+        uint256 frozen = _acted(ledger, round, IFederationLedger.Phase.FROZEN);
+        uint256 endorsed = _acted(ledger, round, IFederationLedger.Phase.AGREE);
+        uint256 revealed = _acted(ledger, round, IFederationLedger.Phase.UNMASK);
         bool within = dealt & ~advertised == 0 && checkedAll & ~dealt == 0 && committed & ~checkedAll == 0;
         require(within && frozen & ~committed == 0, "somebody went on without the step before");
         require(endorsed & ~frozen == 0 && revealed & ~frozen == 0, "somebody outside the set endorsed or revealed");
@@ -320,10 +325,7 @@ contract InvariantsTest {
     }
 
     /// @dev Nothing is revealed before a majority of the round endorsed one set, and no model comes of too little.
-    function _nothingIsUnmaskedTooEarly() private view {
-        FederationLedger ledger = _anybody.ledger();
-        IFederationLedger.RoundState memory state = ledger.roundState(ledger.lastRound());
-        if (state.protection != IFederationLedger.Protection.MASKED) return;
+    function _nothingIsUnmaskedTooEarly(IFederationLedger.RoundState memory state) private pure {
         require(2 * uint256(state.threshold) > state.rosterSize, "the threshold is no majority");
         require(state.going >= state.threshold, "fewer go on than can unmask");
         if (state.revealed > 0) require(state.endorsed >= state.threshold, "revealed without agreement");
@@ -331,9 +333,11 @@ contract InvariantsTest {
         require((state.setDigest != 0) == (state.frozen > 0), "a set without a digest");
     }
 
-    function _acted(IFederationLedger.Phase phase) private view returns (uint256 bits) {
-        FederationLedger ledger = _anybody.ledger();
-        uint64 round = ledger.lastRound();
+    function _acted(
+        FederationLedger ledger,
+        uint64 round,
+        IFederationLedger.Phase phase
+    ) private view returns (uint256 bits) {
         for (uint160 i = 0; i < 3; ++i) if (ledger.hasActed(round, phase, address(0x100 + i))) bits |= 1 << i;
     }
 

@@ -6,11 +6,15 @@ import {FederationLedger} from "../../contracts/FederationLedger.sol";
 import {IFederationLedger} from "../../contracts/IFederationLedger.sol";
 import {IMembers} from "../../contracts/IMembers.sol";
 import {KeyAuthority} from "../../contracts/KeyAuthority.sol";
+import {VectorLines} from "./VectorLines.sol";
 import {vm} from "./Vm.sol";
 
 /// @title Plays a file of vectors against the contracts, without Python in between.
 /// @notice What is common to the files is here: accounts, keys, refusals, and the steps of members.
 abstract contract VectorPlayer {
+    using VectorLines for string[];
+    using VectorLines for string;
+
     bytes32 internal _consortium;
     KeyAuthority internal _authority;
     FederationLedger internal _ledger;
@@ -19,8 +23,9 @@ abstract contract VectorPlayer {
 
     string private _file;
     uint256 private _atLeast;
-    /// @dev Parsed once: the file is long, and almost every step names several accounts.
     mapping(string name => address account) private _accountOf;
+    mapping(string name => uint256 scalar) private _scalarOf;
+    mapping(string name => bytes4 selector) private _selectorOf;
 
     /// @notice Play `file`.
     /// @param file Where it is.
@@ -30,97 +35,86 @@ abstract contract VectorPlayer {
         _atLeast = atLeast;
     }
 
-    /// @notice Read the accounts.
+    /// @notice Read what the steps refer to.
     function setUp() external {
         string memory json = vm.readFile(_file);
         _consortium = vm.parseJsonBytes32(json, ".consortium");
         string[] memory names = vm.parseJsonKeys(json, ".accounts");
         for (uint256 i = 0; i < names.length; ++i) {
-            string memory path = string.concat(".accounts.", names[i], ".key");
-            _accountOf[names[i]] = vm.addr(uint256(vm.parseJsonBytes32(json, path)));
+            string memory path = string.concat(".accounts.", names[i]);
+            _accountOf[names[i]] = vm.addr(uint256(_digest(json, string.concat(path, ".key"))));
+            _scalarOf[names[i]] = uint256(_digest(json, string.concat(path, ".p256"))) % P256.N;
         }
+        names = vm.parseJsonKeys(json, ".errors");
+        for (uint256 i = 0; i < names.length; ++i) {
+            string memory signature = _text(json, string.concat(".errors.", names[i]));
+            _selectorOf[names[i]] = bytes4(keccak256(bytes(signature)));
+        }
+        _readMore(json);
     }
 
     /// @notice Every case of the file gives what it says.
     function testEveryCase() external {
+        string[] memory lines = VectorLines.read(_file);
         uint256 number = 0;
-        while (this.play(number)) ++number;
+        uint256 end = 0;
+        for (uint256 first = lines.find(" \"cases\": [") + 1; !lines[first].begins(" ]"); first = end + 1) {
+            end = lines.endOfSteps(first);
+            _playCase(lines, first, end);
+            ++number;
+        }
         require(number >= _atLeast, "the file has fewer cases than it should");
     }
 
-    /// @notice Play one case; a call of its own, so that memory is fresh.
-    /// @param number Its index.
-    /// @return there Whether there is such a case.
-    function play(uint256 number) external returns (bool there) {
-        string memory json = vm.readFile(_file);
-        string memory path = _indexed(".cases", number);
-        if (!vm.keyExistsJson(json, path)) return false;
-        _start += 1_000_000;
-        vm.warp(_start);
-        vm.prank(_account("operator"));
-        _authority = new KeyAuthority(_consortium);
-        _ledger = new FederationLedger(_authority, IFederationLedger(address(0)));
-        _successor = new FederationLedger(_authority, _ledger);
-        string[] memory setups = vm.parseJsonStringArray(json, string.concat(path, ".setup"));
-        for (uint256 i = 0; i < setups.length; ++i) _playAll(string.concat(".setups.", setups[i]));
-        _playAll(string.concat(path, ".steps"));
-        if (vm.keyExistsJson(json, string.concat(path, ".then"))) _checkEnd(json, string.concat(path, ".then"));
-        return true;
-    }
-
     /// @notice Play one step; a call of its own, so that memory is fresh.
-    /// @param path Where it is in the file.
-    /// @return there Whether there is such a step.
-    function step(string calldata path) external returns (bool there) {
-        string memory json = vm.readFile(_file);
-        if (!vm.keyExistsJson(json, path)) return false;
-        vm.warp(_start + _number(json, path, ".at"));
-        (address target, bytes memory data) = _call(json, path, keccak256(bytes(_text(json, path, ".do"))));
-        vm.prank(_account(_text(json, path, ".by")));
+    /// @param json The step.
+    function step(string calldata json) external {
+        vm.warp(_start + _number(json, ".at"));
+        (address target, bytes memory data) = _call(json, keccak256(bytes(_text(json, ".do"))));
+        vm.prank(_account(_text(json, ".by")));
         // solhint-disable-next-line avoid-low-level-calls
         (bool done, bytes memory answer) = target.call(data);
-        if (vm.keyExistsJson(json, string.concat(path, ".refused"))) {
-            require(!done, string.concat(path, " was not refused"));
-            require(keccak256(answer) == keccak256(_refusal(json, path)), string.concat(path, ": another refusal"));
+        if (vm.keyExistsJson(json, ".refused")) {
+            require(!done, string.concat("not refused: ", json));
+            require(keccak256(answer) == keccak256(_refusal(json)), string.concat("another refusal: ", json));
         } else {
-            require(done, string.concat(path, " was refused"));
-            _checkAnswer(json, path, answer);
+            require(done, string.concat("refused: ", json));
+            _checkAnswer(json, answer);
         }
-        return true;
     }
 
+    /// @dev What the steps of one file alone refer to.
+    function _readMore(string memory json) internal virtual {}
+
     /// @dev What a step that was accepted returned.
-    function _checkAnswer(string memory json, string memory path, bytes memory answer) internal view virtual {}
+    function _checkAnswer(string memory json, bytes memory answer) internal view virtual {}
 
     /// @dev Whom a step calls, and with what; members are here, the rest is the file's.
     function _call(
-        string memory json,
-        string memory path,
-        bytes32 kind
+        string memory json, bytes32 kind
     ) internal view virtual returns (address, bytes memory) {
-        string memory args = string.concat(path, ".args");
         if (kind == keccak256("MemberRegistered")) {
-            address member = _account(_text(json, args, ".member"));
-            uint8 role = uint8(_number(json, args, ".role"));
-            string memory name = _text(json, args, ".memberName");
+            address member = _account(_text(json, ".args.member"));
+            uint8 role = uint8(_number(json, ".args.role"));
+            string memory name = _text(json, ".args.memberName");
             return (address(_authority), abi.encodeCall(IMembers.registerMember, (member, role, name)));
         }
         if (kind == keccak256("MemberRevoked")) {
-            address member = _account(_text(json, args, ".member"));
-            string memory reason = _text(json, args, ".reason");
+            address member = _account(_text(json, ".args.member"));
+            string memory reason = _text(json, ".args.reason");
             return (address(_authority), abi.encodeCall(IMembers.revokeMember, (member, reason)));
         }
-        uint32 epoch = uint32(_number(json, args, ".epoch"));
-        (bytes memory key, bytes memory proof) = _present(json, path, epoch);
+        uint32 epoch = uint32(_number(json, ".args.epoch"));
+        (bytes memory key, bytes memory proof) = _present(json, epoch);
         if (kind == keccak256("KeyRegistered")) {
             return (address(_authority), abi.encodeCall(IMembers.registerKey, (epoch, key, proof)));
         }
-        require(kind == keccak256("KeyRotated"), string.concat(path, ": unknown record"));
+        require(kind == keccak256("KeyRotated"), string.concat("unknown record: ", json));
         return (address(_authority), abi.encodeCall(IMembers.rotateKey, (epoch, key, proof)));
     }
 
     /// @dev How a case ends.
-    function _checkEnd(string memory json, string memory path) internal view virtual;
+    function _checkEnd(string memory json) internal view virtual;
 
     /// @dev What a word in the fields of a refusal stands for, when it is no number, digest, time or account.
     function _word(string memory text) internal view virtual returns (bool known, bytes32 value) {}
@@ -138,37 +132,53 @@ abstract contract VectorPlayer {
         for (uint256 i = 0; i < names.length; ++i) accounts[i] = _account(names[i]);
     }
 
-    function _number(string memory json, string memory path, string memory key) internal pure returns (uint256) {
-        return vm.parseJsonUint(json, string.concat(path, key));
+    function _number(string memory json, string memory path) internal pure returns (uint256) {
+        return vm.parseJsonUint(json, path);
     }
 
-    function _digest(string memory json, string memory path, string memory key) internal pure returns (bytes32) {
-        return vm.parseJsonBytes32(json, string.concat(path, key));
+    function _digest(string memory json, string memory path) internal pure returns (bytes32) {
+        return vm.parseJsonBytes32(json, path);
     }
 
-    function _bytes(string memory json, string memory path, string memory key) internal pure returns (bytes memory) {
-        return vm.parseJsonBytes(json, string.concat(path, key));
+    function _bytes(string memory json, string memory path) internal pure returns (bytes memory) {
+        return vm.parseJsonBytes(json, path);
     }
 
-    function _text(string memory json, string memory path, string memory key) internal pure returns (string memory) {
-        return vm.parseJsonString(json, string.concat(path, key));
+    function _text(string memory json, string memory path) internal pure returns (string memory) {
+        return vm.parseJsonString(json, path);
     }
 
-    function _playAll(string memory path) private {
-        uint256 number = 0;
-        while (this.step(_indexed(path, number))) ++number;
+    /// @dev The case from line `first` to line `end`.
+    function _playCase(string[] memory lines, uint256 first, uint256 end) private {
+        string memory head = string.concat(lines[first], "]}");
+        _start += 1_000_000;
+        vm.warp(_start);
+        vm.prank(_account("operator"));
+        _authority = new KeyAuthority(_consortium);
+        _ledger = new FederationLedger(_authority, IFederationLedger(address(0)));
+        _successor = new FederationLedger(_authority, _ledger);
+        string[] memory names = vm.parseJsonStringArray(head, ".setup");
+        for (uint256 i = 0; i < names.length; ++i) {
+            uint256 setup = lines.find(string.concat("  \"", names[i], "\": ["));
+            _playSteps(lines, setup, lines.endOfSteps(setup));
+        }
+        _playSteps(lines, first, end);
+        if (vm.keyExistsJson(head, ".then")) _checkEnd(head);
+    }
+
+    function _playSteps(string[] memory lines, uint256 first, uint256 end) private {
+        for (uint256 i = first + 1; i < end; ++i) this.step(lines[i].withoutComma());
     }
 
     function _present(
         string memory json,
-        string memory path,
         uint32 epoch
     ) private view returns (bytes memory key, bytes memory proof) {
-        string memory who = _text(json, path, ".by");
-        (uint256 x, uint256 y) = vm.publicKeyP256(_scalar(json, who));
+        string memory who = _text(json, ".by");
+        (uint256 x, uint256 y) = vm.publicKeyP256(_scalar(who));
         key = abi.encodePacked(bytes1(0x04), x, y);
-        proof = _prove(json, path, epoch, key);
-        bytes32 shown = keccak256(bytes(_text(json, path, ".args.publicKey")));
+        proof = _prove(json, epoch, key);
+        bytes32 shown = keccak256(bytes(_text(json, ".args.publicKey")));
         if (shown == keccak256("offCurve")) key = abi.encodePacked(bytes1(0x04), x, y ^ 1);
         if (shown == keccak256("compressedTag")) key = abi.encodePacked(bytes1(0x02), x, y);
         if (shown == keccak256("short")) key = abi.encodePacked(bytes1(0x04), x, bytes31(bytes32(y)));
@@ -177,12 +187,11 @@ abstract contract VectorPlayer {
 
     function _prove(
         string memory json,
-        string memory path,
         uint32 epoch,
         bytes memory key
     ) private view returns (bytes memory) {
-        bytes32 how = keccak256(bytes(_text(json, path, ".args.proof")));
-        string memory who = _text(json, path, ".by");
+        bytes32 how = keccak256(bytes(_text(json, ".args.proof")));
+        string memory who = _text(json, ".by");
         bytes memory message = abi.encodePacked(
             "BAFL/1/pop",
             how == keccak256("otherConsortium") ? bytes32(0) : _consortium,
@@ -192,7 +201,7 @@ abstract contract VectorPlayer {
             how == keccak256("otherEpoch") ? epoch + 1 : epoch,
             key
         );
-        uint256 scalar = _scalar(json, how == keccak256("otherKey") ? "outsider" : who);
+        uint256 scalar = _scalar(how == keccak256("otherKey") ? "outsider" : who);
         (bytes32 r, bytes32 s) = vm.signP256(scalar, sha256(message));
         bool high = uint256(s) > P256.N / 2;
         if (high != (how == keccak256("highS"))) s = bytes32(P256.N - uint256(s));
@@ -202,10 +211,11 @@ abstract contract VectorPlayer {
         return abi.encodePacked(r, s);
     }
 
-    function _refusal(string memory json, string memory path) private view returns (bytes memory data) {
-        string memory name = _text(json, path, ".refused");
-        data = abi.encodePacked(bytes4(keccak256(bytes(_text(json, ".errors.", name)))));
-        string[] memory facts = vm.parseJsonStringArray(json, string.concat(path, ".fields"));
+    function _refusal(string memory json) private view returns (bytes memory data) {
+        bytes4 selector = _selectorOf[_text(json, ".refused")];
+        require(selector != 0, string.concat("unknown error: ", json));
+        data = abi.encodePacked(selector);
+        string[] memory facts = vm.parseJsonStringArray(json, ".fields");
         for (uint256 i = 0; i < facts.length; ++i) data = bytes.concat(data, _fact(facts[i]));
     }
 
@@ -222,11 +232,8 @@ abstract contract VectorPlayer {
         return bytes32(uint256(uint160(_account(text))));
     }
 
-    function _scalar(string memory json, string memory name) private pure returns (uint256) {
-        return uint256(vm.parseJsonBytes32(json, string.concat(".accounts.", name, ".p256"))) % P256.N;
-    }
-
-    function _indexed(string memory path, uint256 number) private pure returns (string memory) {
-        return string.concat(path, "[", vm.toString(number), "]");
+    function _scalar(string memory name) private view returns (uint256 scalar) {
+        scalar = _scalarOf[name];
+        require(scalar != 0, string.concat(name, ": unknown account"));
     }
 }

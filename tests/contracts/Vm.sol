@@ -38,6 +38,8 @@ interface Vm {
 
     function signP256(uint256 privateKey, bytes32 digest) external pure returns (bytes32 r, bytes32 s);
 
+    function split(string calldata input, string calldata delimiter) external pure returns (string[] memory);
+
     function toString(uint256 value) external pure returns (string memory);
 
     function warp(uint256 timestamp) external;

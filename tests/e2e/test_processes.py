@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -16,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,6 +41,7 @@ from scripts.data import HOLDOUT, parts_of
 PASSWORD = {"HEMALEDGER_PASSWORD": "a password of a person"}
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 240.0
+FIRST_PORT, PORTS_EACH, WORKERS = 20_000, 500, 16
 HOSPITALS = ["alpha", "beta"]
 PLAN = SyntheticPlan(subjects=12, cells=12, size_px=32)
 SMALL = ("--preset", "synthetic", "--width", "8", "--image-size", "32", "--epochs", "12", "--hospitals", "2")
@@ -110,10 +112,18 @@ class Process:
 
 
 def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that nobody has.
+
+    It is out of the worker's own range, and below those that a system hands out by itself: nobody else takes it before
+    it is used, nor while a process that comes back on it is away.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = FIRST_PORT + worker % WORKERS * PORTS_EACH
+    for port in random.sample(range(first, first + PORTS_EACH), PORTS_EACH):
+        with closing(socket.socket()) as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("every port is taken")
 
 
 def until(what: str, found: Callable[[], bool], timeout_s: float = TIMEOUT_S) -> None:

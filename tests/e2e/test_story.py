@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from fl.training.images import encode_png
 from fl.training.synthetic import draw_cell
+from tests.e2e.test_processes import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 HEMALEDGER = (sys.executable, "-m", "scripts.cli")
@@ -190,9 +190,7 @@ def test_dark_twin_a_tampered_model_never_predicts(dark: Path) -> None:
 @contextmanager
 def _site(home: Path) -> Iterator[Page]:
     """Serve the site as hospital alpha and open a browser on it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     site = serving("The site is at", "serve", "--home", home, "--name", "alpha", "--port", port)
     with site, sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))

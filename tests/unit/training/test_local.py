@@ -93,7 +93,7 @@ from fl.training.dataset import load_dataset
 from fl.training.local import TrainContext, train_local
 from fl.training.config import LocalConfig
 from fl.training.model import ModelSpec, build_model
-from fl.training.weights import to_vector
+from fl.training.tensors import to_vector
 use_threads(1)
 folder, epoch = Path(sys.argv[1]), int(sys.argv[2])
 def end(progress):

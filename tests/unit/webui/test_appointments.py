@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -10,17 +9,17 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from fl.protocol.errors import SlotTaken
+from tests.fakes.postgres import own_database
 from tests.fakes.site_town import INES, JONAS, MAYA, OMAR, PASSWORD, Town
 from webui.store.accounts import NewAccount, PatientFacts
-from webui.store.database import Database, upgrade_database
+from webui.store.database import upgrade_database
 from webui.store.models import Appointment, SiteRole
 from webui.store.refusals import BookingFixed, BookingOverlaps, NotFound, SlotNotOffered, TooManyBookings
 
-POSTGRES = os.environ.get("HEMALEDGER_TEST_DATABASE", "")
 CROWD = 20
 
 
@@ -34,15 +33,11 @@ def crowded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Town]:
     if request.param == "sqlite":
         yield Town(tmp_path)
         return
-    if not POSTGRES:
-        pytest.skip("HEMALEDGER_TEST_DATABASE names no PostgreSQL database")
-    database = Database(POSTGRES)
-    with database.engine.begin() as connection:
-        connection.execute(text("DROP SCHEMA public CASCADE"))
-        connection.execute(text("CREATE SCHEMA public"))
-    upgrade_database(POSTGRES)
-    yield Town(tmp_path, database_url=POSTGRES)
-    database.close()
+    with own_database() as url:
+        upgrade_database(url)
+        town = Town(tmp_path, database_url=url)
+        yield town
+        town.site.database.close()
 
 
 def test_a_booked_slot_is_not_free_any_more(town: Town) -> None:

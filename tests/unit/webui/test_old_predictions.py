@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from alembic import command
 from sqlalchemy import inspect, text
 
 from fl.protocol.errors import UnavailableError
+from tests.fakes.postgres import own_database
 from tests.fakes.site_services import FakeFederation
 from tests.fakes.site_town import cell
 from webui.config import CHEAP_PASSWORDS
@@ -22,28 +23,23 @@ from webui.store.models import SiteRole
 from webui.store.passwords import Passwords
 from webui.store.records import RecordStore
 
-POSTGRES = os.environ.get("HEMALEDGER_TEST_DATABASE", "")
 OLD_ROWS = 3
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def old(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """A database of the earlier version, with a patient, a doctor, an appointment and three checks."""
-    if request.param == "postgresql" and not POSTGRES:
-        pytest.skip("HEMALEDGER_TEST_DATABASE names no PostgreSQL database")
-    database = Database(POSTGRES if request.param == "postgresql" else f"sqlite:///{tmp_path / 'site.db'}")
-    if request.param == "postgresql":
+    where = own_database() if request.param == "postgresql" else nullcontext(f"sqlite:///{tmp_path / 'site.db'}")
+    with where as url:
+        database = Database(url)
         with database.engine.begin() as connection:
-            connection.execute(text("DROP SCHEMA public CASCADE"))
-            connection.execute(text("CREATE SCHEMA public"))
-    with database.engine.begin() as connection:
-        command.upgrade(alembic_config(connection), "0001")
-        for statement in _people():
-            connection.execute(text(statement))
-        for number in range(OLD_ROWS):
-            connection.execute(text(_OLD_ROW), {"image": cell(), "at": 1_700_000_000 + number, "digest": bytes(32)})
-    yield database
-    database.close()
+            command.upgrade(alembic_config(connection), "0001")
+            for statement in _people():
+                connection.execute(text(statement))
+            for number in range(OLD_ROWS):
+                connection.execute(text(_OLD_ROW), {"image": cell(), "at": 1_700_000_000 + number, "digest": bytes(32)})
+        yield database
+        database.close()
 
 
 _OLD_ROW = """INSERT INTO prediction (patient_id, image_png, label, positive_class, probability, model_round,

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import select, text, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import undefer
 
 from fl.crypto.capsule import NO_KEY, Readers
 from fl.protocol.errors import NoCommittee
 from fl.protocol.names import Purpose
+from tests.fakes.postgres import own_database
 from tests.fakes.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, cell
 from webui.consent import Choice, mask_of, purposes_in
 from webui.patient_records import Shown
@@ -22,7 +22,6 @@ from webui.store.database import Database
 from webui.store.models import Base, Leaf, StoredRecord
 from webui.store.refusals import NotFound, RecordDamaged
 
-POSTGRES = os.environ.get("HEMALEDGER_TEST_DATABASE", "")
 HOSPITAL, QUORUM = Readers.HOSPITAL_AND_TRUSTEES, Readers.TRUSTEES
 TREATMENT = frozenset({Purpose.TREATMENT})
 
@@ -42,14 +41,10 @@ def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Town]:
     if request.param == "sqlite":
         yield Town(tmp_path)
         return
-    if not POSTGRES:
-        pytest.skip("HEMALEDGER_TEST_DATABASE names no PostgreSQL database")
-    database = Database(POSTGRES)
-    with database.engine.begin() as connection:
-        connection.execute(text("DROP SCHEMA public CASCADE"))
-        connection.execute(text("CREATE SCHEMA public"))
-    yield Town(tmp_path, database_url=POSTGRES)
-    database.close()
+    with own_database() as url:
+        town = Town(tmp_path, database_url=url)
+        yield town
+        town.site.database.close()
 
 
 def test_a_records_whole_life_on_either_database(either: Town) -> None:
