@@ -58,7 +58,8 @@ def join(home: Path, name: str) -> None:
 def rotate(home: Path, name: str) -> None:
     """Replace the trustee's key; restart its other processes afterwards. Its shares stay as they are."""
     epoch = rotate_key(Home(home), name)
-    click.echo(f"The key of {name} is now that of epoch {epoch}. Keep the old key files: they open old files.")
+    click.echo(f"The key of {name} is now that of epoch {epoch}.")
+    click.echo("Destroy the old key file when no ceremony runs: it opens old shares.")
 
 
 @trustee.command()
