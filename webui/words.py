@@ -115,26 +115,34 @@ def listing(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
 
 
+LATEST = 253_402_214_400
+"""A day before the year 10000, where calendars end: who makes a request may name any deadline."""
+
+
+def _moment(seconds: int, zone: ZoneInfo) -> datetime:
+    return datetime.fromtimestamp(min(seconds, LATEST), zone)
+
+
 def when(seconds: int, zone: ZoneInfo) -> str:
     """Return a moment with date, time and zone."""
-    moment = datetime.fromtimestamp(seconds, zone)
+    moment = _moment(seconds, zone)
     return f"{moment.day} {moment:%b %Y, %H:%M} {moment.tzname()}"
 
 
 def on_day(seconds: int, zone: ZoneInfo) -> str:
     """Return the day of a moment."""
-    moment = datetime.fromtimestamp(seconds, zone)
+    moment = _moment(seconds, zone)
     return f"{moment:%A}, {moment.day} {moment:%B %Y}"
 
 
 def at_time(seconds: int, zone: ZoneInfo) -> str:
     """Return the time of day of a moment."""
-    return f"{datetime.fromtimestamp(seconds, zone):%H:%M}"
+    return f"{_moment(seconds, zone):%H:%M}"
 
 
 def iso(seconds: int, zone: ZoneInfo) -> str:
     """Return a moment for the `datetime` attribute of a `time` element."""
-    return datetime.fromtimestamp(seconds, zone).isoformat()
+    return _moment(seconds, zone).isoformat()
 
 
 def birthday(day: date) -> str:

@@ -92,3 +92,7 @@ def test_names_are_listed_as_english_does() -> None:
 
 def test_an_unknown_phase_still_has_a_name() -> None:
     assert words.phase("revealed").title == "Revealed"
+
+
+def test_a_deadline_behind_all_calendars_is_shown() -> None:
+    assert "9999" in words.when(2**64 - 1, ZoneInfo("Pacific/Kiritimati"))
