@@ -9,20 +9,15 @@ Not here: requests (trustee.py); what everybody can compute (committee.py).
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from fl.crypto import dealing, sealing
 from fl.crypto.dealing import BUNDLE_CAP, Setting
 from fl.crypto.group import encode_point
 from fl.crypto.knowledge import KNOWLEDGE_BYTES
-from fl.crypto.lockbox import HeldShare, Seat
-from fl.crypto.sharing import Share
 from fl.protocol.ceremony import Ceremony, CeremonyPhase, dealing_digest
 from fl.protocol.errors import (
     DeadlineNotPassed,
     DeadlinePassed,
     DuplicateStep,
-    KeystoreUnreadable,
     MalformedError,
     TamperedError,
     WrongCeremony,
@@ -40,7 +35,6 @@ from fl.protocol.records import (
 )
 from fl.protocol.threshold import ThresholdKeys
 from fl.roles.committee import (
-    committee_keys,
     committee_of,
     found_right,
     outcome_digest,
@@ -48,23 +42,8 @@ from fl.roles.committee import (
     setting_of,
     vector_of,
 )
+from fl.roles.share_keeper import ShareKeeper, Shares
 from fl.roles.view import Ports
-
-
-class Shares(Protocol):
-    """Where a trustee's shares lie."""
-
-    def put(self, held: HeldShare) -> None:
-        """Store a share durably; the same once more is no error."""
-
-    def get(self, use: KeyUse, epoch: int) -> HeldShare:
-        """Return a share, or raise KeystoreUnreadable."""
-
-    def has(self, use: KeyUse, epoch: int) -> bool:
-        """Return whether a share is there."""
-
-    def erase(self, use: KeyUse, epoch: int) -> None:
-        """Overwrite and remove a share; without one, do nothing."""
 
 
 class CeremonyPart:
@@ -73,8 +52,10 @@ class CeremonyPart:
     def __init__(self, ports: Ports, shares: Shares | None) -> None:
         """Take part; `shares` None: as the dealer of DEALER ceremonies, who receives nothing."""
         self._ports = ports
-        self._shares = shares
         self._account = ports.ledger.account
+        self._keeper = (
+            ShareKeeper(shares, self._account, ports.keyring, ports.vault, self._tell_once) if shares else None
+        )
         self._given_up: set[tuple[KeyUse, int]] = set()
         """Shares that cannot be had; a restart tries again."""
 
@@ -91,7 +72,7 @@ class CeremonyPart:
             if ceremony.phase == CeremonyPhase.DONE:
                 return self._settle(keys, ceremony)
             if ceremony.phase == CeremonyPhase.ABORTED:
-                return self._forget(ceremony)
+                return self._keeper is not None and self._keeper.forget(ceremony)
             if ceremony.ended or not self._takes_part(ceremony):
                 return False
             return self._duty(keys, ceremony) or self._close(keys, ceremony)
@@ -138,7 +119,7 @@ class CeremonyPart:
     def _draw(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
         setting, old = setting_of(keys, ceremony), None
         if ceremony.terms.kind == CeremonyKind.RESHARE:
-            old = self._old_share(keys, ceremony)
+            old = self._keeper.old_share(keys, ceremony) if self._keeper else None
             if old is None:
                 return False
         made = dealing.deal(setting, self._account, old)
@@ -176,6 +157,7 @@ class CeremonyPart:
 
     def _complaint(self, setting: Setting, ceremony: Ceremony, dealer: Address) -> bytes:
         """Return what to complain of a dealer's share: nothing, or dealer[20] ‖ complaint[97]."""
+        secret = self._keeper.secret(ceremony) if self._keeper else 0
         try:
             vector_of(setting, ceremony, dealer)
         except (MalformedError, TamperedError):  # everybody sees it
@@ -185,10 +167,10 @@ class CeremonyPart:
         except MalformedError:  # the bundle has another layout: there is nothing to agree on
             return dealer + bytes(sealing.COMPLAINT_BYTES)
         try:
-            sealing.unseal(received, self._secret(ceremony))
+            sealing.unseal(received, secret)
         except (MalformedError, TamperedError) as error:
             self._tell_once("complained", ceremony, str(error))
-            return dealer + sealing.complain(received, self._secret(ceremony))
+            return dealer + sealing.complain(received, secret)
         return b""
 
     def _confirm(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
@@ -198,7 +180,7 @@ class CeremonyPart:
             self._tell_once("refused", ceremony, "the dealers who go on are not those found right")
             return False
         made = committee_of(keys, ceremony)
-        if not self._keep(keys, ceremony):
+        if self._keeper is None or not self._keeper.keep(keys, ceremony):
             return False
         digest = outcome_digest(ceremony, made)
         self._append(
@@ -206,44 +188,6 @@ class CeremonyPart:
         )
         self._notify("confirmed", ceremony)
         return True
-
-    def _keep(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
-        """Compute the new share and store it; False when the share it builds on is lost."""
-        if self._shares is None or self._shares.has(ceremony.use, ceremony.number):
-            return self._shares is not None
-        old = None
-        if ceremony.terms.kind == CeremonyKind.REFRESH:
-            old = self._old_share(keys, ceremony)
-            if old is None:
-                return False
-        setting, received = setting_of(keys, ceremony), {}
-        for dealer in ceremony.dealers:
-            sealed = parcel_of(setting, ceremony, dealer, self._account, self._ports.vault)
-            received[dealer] = sealing.unseal(sealed, self._secret(ceremony))[0]
-        made = committee_of(keys, ceremony)
-        share = dealing.new_share(setting, made, self._account, received, old)
-        seat = Seat(self._account, ceremony.use, ceremony.number, share.index)
-        self._shares.put(HeldShare(seat, share.value))
-        return True
-
-    def _old_share(self, keys: ThresholdKeys, ceremony: Ceremony) -> Share | None:
-        """Return the share in force, made up for if it was missed, or None with a word when it cannot be had."""
-        before = ceremony.previous
-        if self._shares is None or before is None:
-            return None
-        try:
-            if not self._shares.has(ceremony.use, before.epoch) and self._account in before.members:
-                self._keep(keys, keys.ceremonies[ceremony.use][before.epoch - 1])
-            held = self._shares.get(ceremony.use, before.epoch)
-        except (KeystoreUnreadable, MalformedError, TamperedError) as error:
-            self._tell_once("no share", ceremony, str(error))
-            return None
-        return Share(held.seat.index, held.share)
-
-    def _secret(self, ceremony: Ceremony) -> int:
-        """Return the own member key of the ceremony's start as a scalar."""
-        key = self._ports.keyring.of(ceremony.keys[self._account].epoch)
-        return key.secret.private_numbers().private_value
 
     # --- Ends --------------------------------------------------------------------------------------------------
 
@@ -276,32 +220,28 @@ class CeremonyPart:
 
     def _settle(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
         """After the end: get a share that was missed, and erase those of the same key that it replaces."""
-        if self._shares is None:
+        if self._keeper is None:
             return False
         newest = ceremony == keys.ceremony(ceremony.use)
-        missing = not self._shares.has(ceremony.use, ceremony.number)
+        missing = not self._keeper.has(ceremony)
         if self._account in ceremony.terms.receivers and (missing or self._account not in ceremony.confirmed):
             if newest:
                 return self._late(keys, ceremony)
             if missing:  # a later ceremony is running or was aborted: the chain takes no confirmation any more
                 return (ceremony.use, ceremony.number) not in self._given_up and self._make_up(keys, ceremony)
-        if ceremony.generation == ceremony.number:
-            return False
-        committee_keys(
-            keys, ceremony.use, ceremony.number
-        )  # nothing is erased for what does not follow from its dealings
-        old = [n for n in range(ceremony.generation, ceremony.number) if self._shares.has(ceremony.use, n)]
-        for number in old:
-            self._shares.erase(ceremony.use, number)
+        erased = self._keeper.erase_replaced(keys, ceremony)
+        for number in erased:
             self._notify("erased an old share", ceremony, epoch=number)
-        return bool(old)
+        return bool(erased)
 
     def _late(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
         """Store and confirm a share of a ceremony that was done without this trustee."""
         if (ceremony.use, ceremony.number) in self._given_up:
             return False
         try:
-            done = self._keep(keys, ceremony) if self._account in ceremony.confirmed else self._confirm(keys, ceremony)
+            done = (
+                self._make_up(keys, ceremony) if self._account in ceremony.confirmed else self._confirm(keys, ceremony)
+            )
         except (TamperedError, MalformedError) as error:
             done = self._tell_once("no share", ceremony, str(error))
         if not done:
@@ -310,16 +250,9 @@ class CeremonyPart:
 
     def _make_up(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
         """Store a share of the committee in force that was missed."""
-        if not self._keep(keys, ceremony):
+        if self._keeper is None or not self._keeper.keep(keys, ceremony):
             self._given_up.add((ceremony.use, ceremony.number))
             return False
-        return True
-
-    def _forget(self, ceremony: Ceremony) -> bool:
-        """Erase the share of an aborted ceremony: it would be one of the same key."""
-        if self._shares is None or not self._shares.has(ceremony.use, ceremony.number):
-            return False
-        self._shares.erase(ceremony.use, ceremony.number)
         return True
 
     def _append(self, record: Record) -> None:

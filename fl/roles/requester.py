@@ -86,11 +86,3 @@ class Requester:
         """Record that the own request was answered and opened, once."""
         if request.requester == self._ledger.account and request.phase != RequestPhase.FULFILLED:
             self._ledger.append(DecryptionFulfilled(self._ledger.account, request.number))
-
-
-def newest_request(federation: Federation, use: KeyUse, label: bytes) -> Request | None:
-    """Return the newest request about one ciphertext, if any."""
-    found = (
-        each for each in reversed(federation.threshold.requests) if (each.key_use, each.record.label) == (use, label)
-    )
-    return next(found, None)

@@ -28,8 +28,9 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import Blob, Digest, KeyUse, Refusal, Role
 from fl.protocol.records import DecryptionApproved, DecryptionRefused
 from fl.protocol.requests import Request, check_answer
-from fl.roles.ceremonies import CeremonyPart, Shares
+from fl.roles.ceremonies import CeremonyPart
 from fl.roles.disclosure import PARTIAL_CAP, asked_of, check_standing, key_of, read_capsule, readers_of
+from fl.roles.share_keeper import Shares
 from fl.roles.view import LedgerView, Ports
 
 REASONS = {"consent": Refusal.CONSENT, "purpose": Refusal.PURPOSE, "requester": Refusal.REQUESTER}

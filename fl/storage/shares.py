@@ -18,7 +18,7 @@ from fl.storage.files import write_atomic
 
 
 class FolderShares:
-    """Implements ceremonies.Shares over a folder; the files are readable by their owner only."""
+    """Implements share_keeper.Shares over a folder; the files are readable by their owner only."""
 
     def __init__(self, folder: Path, password: str) -> None:
         self._folder = folder

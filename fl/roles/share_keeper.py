@@ -1,0 +1,111 @@
+"""A trustee's shares: computed from what dealers sent, stored before anything is confirmed, erased when replaced.
+
+Invariant: a share is erased only when the one that replaces it is at rest, or when its ceremony was aborted.
+
+Source: PROTOCOL.md 9, Ceremonies and At rest.
+Not here: the duties of a ceremony (ceremonies.py); files (fl/storage/shares.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from fl.crypto import dealing, sealing
+from fl.crypto.lockbox import HeldShare, Seat
+from fl.crypto.sharing import Share
+from fl.protocol.ceremony import Ceremony
+from fl.protocol.errors import KeystoreUnreadable, MalformedError, TamperedError
+from fl.protocol.names import Address, CeremonyKind, KeyUse
+from fl.protocol.ports import Vault
+from fl.protocol.threshold import ThresholdKeys
+from fl.roles.committee import committee_keys, committee_of, parcel_of, setting_of
+from fl.roles.view import Keyring
+
+Tell = Callable[[str, Ceremony, str], bool]
+"""(what, ceremony, reason) -> False, after telling a person once."""
+
+
+class Shares(Protocol):
+    """Where a trustee's shares lie."""
+
+    def put(self, held: HeldShare) -> None:
+        """Store a share durably; the same once more is no error."""
+
+    def get(self, use: KeyUse, epoch: int) -> HeldShare:
+        """Return a share, or raise KeystoreUnreadable."""
+
+    def has(self, use: KeyUse, epoch: int) -> bool:
+        """Return whether a share is there."""
+
+    def erase(self, use: KeyUse, epoch: int) -> None:
+        """Overwrite and remove a share; without one, do nothing."""
+
+
+class ShareKeeper:
+    """One account's shares of every use."""
+
+    def __init__(self, shares: Shares, account: Address, keyring: Keyring, vault: Vault, tell: Tell) -> None:
+        self._shares = shares
+        self._account = account
+        self._keyring = keyring
+        self._vault = vault
+        self._tell = tell
+
+    def has(self, ceremony: Ceremony) -> bool:
+        """Return whether the share of a ceremony is at rest."""
+        return self._shares.has(ceremony.use, ceremony.number)
+
+    def keep(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
+        """Compute the new share and store it; False when the share it builds on is lost."""
+        if self.has(ceremony):
+            return True
+        old = None
+        if ceremony.terms.kind == CeremonyKind.REFRESH:
+            old = self.old_share(keys, ceremony)
+            if old is None:
+                return False
+        setting, received = setting_of(keys, ceremony), {}
+        for dealer in ceremony.dealers:
+            sealed = parcel_of(setting, ceremony, dealer, self._account, self._vault)
+            received[dealer] = sealing.unseal(sealed, self.secret(ceremony))[0]
+        made = committee_of(keys, ceremony)
+        share = dealing.new_share(setting, made, self._account, received, old)
+        seat = Seat(self._account, ceremony.use, ceremony.number, share.index)
+        self._shares.put(HeldShare(seat, share.value))
+        return True
+
+    def old_share(self, keys: ThresholdKeys, ceremony: Ceremony) -> Share | None:
+        """Return the share in force, made up for if it was missed, or None with a word when it cannot be had."""
+        before = ceremony.previous
+        if before is None:
+            return None
+        try:
+            if not self._shares.has(ceremony.use, before.epoch) and self._account in before.members:
+                self.keep(keys, keys.ceremonies[ceremony.use][before.epoch - 1])
+            held = self._shares.get(ceremony.use, before.epoch)
+        except (KeystoreUnreadable, MalformedError, TamperedError) as error:
+            self._tell("no share", ceremony, str(error))
+            return None
+        return Share(held.seat.index, held.share)
+
+    def secret(self, ceremony: Ceremony) -> int:
+        """Return the own member key of the ceremony's start as a scalar."""
+        key = self._keyring.of(ceremony.keys[self._account].epoch)
+        return key.secret.private_numbers().private_value
+
+    def forget(self, ceremony: Ceremony) -> bool:
+        """Erase the share of an aborted ceremony: it would be one of the same key."""
+        if not self.has(ceremony):
+            return False
+        self._shares.erase(ceremony.use, ceremony.number)
+        return True
+
+    def erase_replaced(self, keys: ThresholdKeys, ceremony: Ceremony) -> list[int]:
+        """Erase the shares of the same key that a finished ceremony replaced; return their epochs."""
+        old = [n for n in range(ceremony.generation, ceremony.number) if self._shares.has(ceremony.use, n)]
+        if old:
+            committee_keys(keys, ceremony.use, ceremony.number)  # raises unless it follows from its dealings
+        for number in old:
+            self._shares.erase(ceremony.use, number)
+        return old
