@@ -22,7 +22,7 @@ from webui.services import Prediction
 from webui.store.accounts import Member
 from webui.store.models import PatientProfile, StoredRecord
 from webui.store.records import NewRecord, RecordStore
-from webui.store.refusals import NotFound, RecordDamaged
+from webui.store.refusals import NotFound, RecordDamaged, WishNeeded
 
 RESEALED_AT_ONCE = 20
 """Files sealed to a new key in one go; the rest at the next."""
@@ -104,7 +104,10 @@ class PatientRecords:
 
         Raises:
             NoCommittee: the choice is a quorum alone, and nobody holds the key; nothing was changed.
+            WishNeeded: the choice is a quorum alone, which may not even open a record for its patient.
         """
+        if choice.locks_out:
+            raise WishNeeded
         if choice.readers == Readers.TRUSTEES and self._service.committee() is None:
             raise NoCommittee(KeyUse.RECORDS)
         rows = self._store.openable(patient_id)

@@ -116,9 +116,9 @@ def test_only_purposes_that_the_patient_allows_reach_the_trustees(town: Town) ->
 
 def test_what_a_patient_no_longer_allows_is_refused_for_records_of_the_quorum_too(town: Town) -> None:
     patient = town.visitor(MAYA)
-    patient.post("/consent/", readers="2", purposes=["1", "2"])
+    patient.post("/consent/", readers="2", purposes=["1", "2", "4"])
     town.add_check(MAYA)
-    patient.post("/consent/", readers="2", purposes=["1"])
+    patient.post("/consent/", readers="2", purposes=["1", "4"])
     assert ask(town, town.visitor(JONAS), Purpose.SECOND_OPINION).status_code == 403
     assert ask(town, town.visitor(JONAS), Purpose.TREATMENT).status_code == 302
 
@@ -343,7 +343,7 @@ def test_an_auditor_has_no_part_in_it(town: Town, path: str) -> None:
 
 
 def test_a_treating_doctor_asks_for_a_record_of_the_quorum_from_its_page(town: Town) -> None:
-    town.visitor(MAYA).post("/consent/", readers="2", purposes=["1"])
+    town.visitor(MAYA).post("/consent/", readers="2", purposes=["1", "4"])
     town.add_check(MAYA)
     town.book(MAYA, INES)
     doctor = town.visitor(INES)

@@ -15,16 +15,17 @@ from sqlalchemy.orm import undefer
 from fl.crypto.capsule import NO_KEY, Readers
 from fl.protocol.errors import NoCommittee
 from fl.protocol.names import Purpose
-from tests.fakes.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, cell
+from tests.fakes.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, cell, words
 from webui.consent import Choice, mask_of, purposes_in
 from webui.patient_records import Shown
 from webui.store.database import Database
 from webui.store.models import Base, Leaf, StoredRecord
-from webui.store.refusals import NotFound, RecordDamaged
+from webui.store.refusals import NotFound, RecordDamaged, WishNeeded
 
 POSTGRES = os.environ.get("HEMALEDGER_TEST_DATABASE", "")
 HOSPITAL, QUORUM = Readers.HOSPITAL_AND_TRUSTEES, Readers.TRUSTEES
 TREATMENT = frozenset({Purpose.TREATMENT})
+WITH_WISH = TREATMENT | {Purpose.PATIENT_WISH}
 
 
 @pytest.fixture
@@ -224,14 +225,24 @@ def test_a_choice_seals_what_exists_anew(town: Town, check: int) -> None:
 def test_a_quorum_alone_needs_a_committee(town: Town, check: int) -> None:
     maya = town.members[MAYA].id
     with pytest.raises(NoCommittee):
-        town.site.charts.choose(maya, Choice(QUORUM, TREATMENT))
+        town.site.charts.choose(maya, Choice(QUORUM, WITH_WISH))
     assert row_of(town, check).readers == HOSPITAL
     town.federation.records.hold_key()
-    assert town.site.charts.choose(maya, Choice(QUORUM, TREATMENT)) == (1, 0)
+    assert town.site.charts.choose(maya, Choice(QUORUM, WITH_WISH)) == (1, 0)
     assert read(town, MAYA, check).state == "waiting"
     assert town.site.charts.choose(maya, Choice(HOSPITAL, TREATMENT)) == (0, 0)
     assert row_of(town, check).readers == QUORUM, "the hospital cannot open it, so it cannot seal it anew"
     assert read(town, MAYA, town.add_check(MAYA)).state == "open"
+
+
+def test_a_choice_that_locks_its_patient_out_is_refused(town: Town, check: int) -> None:
+    town.federation.records.hold_key()
+    with pytest.raises(WishNeeded):
+        town.site.charts.choose(town.members[MAYA].id, Choice(QUORUM, TREATMENT))
+    page = town.visitor(MAYA).post("/consent/", readers="2", purposes=["1"])
+    assert page.status_code == 400
+    assert WishNeeded.sentence in words(page)
+    assert row_of(town, check).readers == HOSPITAL
 
 
 def test_records_follow_the_key_in_force(town: Town, check: int) -> None:
