@@ -123,6 +123,27 @@ def test_what_a_patient_no_longer_allows_is_refused_for_records_of_the_quorum_to
     assert ask(town, town.visitor(JONAS), Purpose.TREATMENT).status_code == 302
 
 
+def test_consent_withdrawn_later_closes_what_was_approved_and_stops_approvals(town: Town) -> None:
+    patient, doctor = town.visitor(MAYA), town.visitor(JONAS)
+    patient.post("/consent/", readers="2", purposes=["1", "2", "4"])
+    town.add_check(MAYA)
+    _link(town)
+    first, second = ask(town, doctor).location, ask(town, doctor, Purpose.TREATMENT).location
+    approve(town)
+    doctor.post(f"{first}/open", page=first)
+    assert "91 %" in doctor.text(first)
+    patient.post("/consent/", readers="2", purposes=["4"])
+    assert "91 %" not in doctor.text(first)
+    assert "no longer allows this purpose" in doctor.text(first)
+    assert doctor.post(f"{first}/open", page=second).status_code == 404
+    trustee = town.visitor(INES)
+    assert "you can refuse" in trustee.text("/approvals/2")
+    assert _send(trustee, town.federation.disclosures.signed(2, 0), number=2).status_code == 403
+    assert town.federation.disclosures.facts([2])[2].answers == ()
+    refusal = town.federation.disclosures.signed(2, 0, Refusal.CONSENT)
+    assert _send(trustee, refusal, number=2).status_code == 200
+
+
 def test_a_patient_asks_for_an_own_record_that_only_a_quorum_opens(town: Town) -> None:
     patient = town.visitor(MAYA)
     patient.post("/consent/", readers="2", purposes=["4"])
@@ -302,11 +323,11 @@ def test_a_trustee_sees_who_asks_for_what_and_answers(town: Town) -> None:
     assert "already did this step" in again.json["message"]
 
 
-def _send(visitor: Visitor, answer: SignedAnswer, **changes: object) -> Any:
+def _send(visitor: Visitor, answer: SignedAnswer, number: int = 1, **changes: object) -> Any:
     envelope = answer.envelope.hex() if answer.envelope else None
     body = {"envelope": envelope, "transaction": answer.transaction.hex()} | changes
     headers = {"X-CSRFToken": visitor.token("/requests/"), "Accept": "application/json"}
-    return visitor._client.post("/approvals/1", json=body, headers=headers)
+    return visitor._client.post(f"/approvals/{number}", json=body, headers=headers)
 
 
 def test_nobody_answers_a_request_of_ones_own(town: Town) -> None:
