@@ -169,7 +169,10 @@ class Disclosing:
     def _asked(self, row: Disclosure, facts: RequestFacts | None) -> Asked:
         record = row.record
         current = (
-            facts is not None and record.erased_at is None and self._service.label_of(sealed_of(record)) == facts.label
+            facts is not None
+            and record.erased_at is None
+            and self._service.label_of(sealed_of(record)) == facts.label
+            and self._service.capsule_of(sealed_of(record)) == facts.capsule
         )
         approved = facts is not None and facts.state in {RequestState.READY, RequestState.FULFILLED}
         recent = self._clock() - row.asked_at <= READABLE_S

@@ -208,6 +208,22 @@ def test_nothing_opens_what_was_erased_or_sealed_anew(town: Town) -> None:
     assert doctor.post(f"{second}/open", page=second).status_code == 404
 
 
+def test_a_file_replaced_by_the_same_policy_is_asked_for_again_not_an_alarm(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    town.add_check(MAYA)
+    doctor = town.visitor(JONAS)
+    location = ask(town, doctor).location
+    approve(town)
+    doctor.post(f"{location}/open", page=location)
+    town.federation.records.hold_key()
+    assert town.site.charts.follow_key() == 1
+    assert "Ask again to read it" in doctor.text(location)
+    assert doctor.post(f"{location}/open", page=location).status_code == 404
+    assert "ALARM" not in caplog.text
+    assert ask(town, doctor).location != location
+
+
 def test_a_record_from_before_the_committee_cannot_be_asked_for_yet(tmp_path: Path) -> None:
     town = Town(tmp_path)
     town.add_check(MAYA)

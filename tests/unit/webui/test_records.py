@@ -222,6 +222,16 @@ def test_a_choice_seals_what_exists_anew(town: Town, check: int) -> None:
     assert (before.file or b"")[:64] not in town.stored_bytes()
 
 
+def test_the_same_choice_again_seals_nothing_anew_until_the_key_changes(town: Town, check: int) -> None:
+    maya, choice = town.members[MAYA].id, Choice(HOSPITAL, TREATMENT)
+    assert town.site.charts.choose(maya, choice) == (1, 0)
+    before = row_of(town, check)
+    assert town.site.charts.choose(maya, choice) == (0, 0)
+    assert row_of(town, check).file == before.file
+    town.federation.records.hold_key()
+    assert town.site.charts.choose(maya, choice) == (1, 0)
+
+
 def test_a_quorum_alone_needs_a_committee(town: Town, check: int) -> None:
     maya = town.members[MAYA].id
     with pytest.raises(NoCommittee):
