@@ -52,7 +52,11 @@ class RecordStore:
         self._clock = clock
 
     def add(self, new: NewRecord) -> int:
-        """Store one record and its leaf; return its row."""
+        """Store one record and its leaf; return its row.
+
+        Raises:
+            NotFound: the check that a note is about was erased meanwhile.
+        """
         return self._database.write(lambda session: insert_record(session, new))
 
     def visible(self, reader: Member, row_id: int) -> StoredRecord:
@@ -189,7 +193,11 @@ class RecordStore:
 
 
 def insert_record(session: Session, new: NewRecord) -> int:
-    """Add one record within a write; return its row."""
+    """Add one record within a write; return its row, or raise NotFound when what it is about was erased meanwhile."""
+    if new.about_id is not None:
+        check = session.get(StoredRecord, new.about_id)
+        if check is None or check.erased_at is not None:
+            raise NotFound
     row = StoredRecord(patient_id=new.patient_id, about_id=new.about_id, created_at=new.created_at)
     row.leaf = Leaf(digest=new.sealed.leaf)
     _fill(row, new.sealed)

@@ -12,12 +12,13 @@ from alembic.migration import MigrationContext
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import undefer
 
-from fl.crypto.capsule import NO_KEY, Readers
+from fl.crypto.capsule import NO_KEY, Readers, RecordPolicy
 from fl.protocol.errors import NoCommittee
 from fl.protocol.names import Purpose
 from tests.fakes.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, cell, words
 from webui.consent import Choice, mask_of, purposes_in
 from webui.patient_records import Shown
+from webui.record_services import SealedRecord
 from webui.store.database import Database
 from webui.store.models import Base, Leaf, StoredRecord
 from webui.store.refusals import NotFound, RecordDamaged, WishNeeded
@@ -201,6 +202,22 @@ def test_erasing_leaves_the_leaf_and_nothing_that_opens(town: Town, check: int) 
         assert old.salt not in stored
         assert old.leaf.digest in stored
     town.site.records.erase(check)
+
+
+def test_a_note_on_a_check_that_is_erased_meanwhile_is_not_kept(
+    town: Town, check: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town.book(MAYA, INES)
+    seal = town.federation.records.seal
+
+    def erase_first(policy: RecordPolicy, body: bytes) -> SealedRecord:
+        town.site.records.erase(check)
+        return seal(policy, body)
+
+    monkeypatch.setattr(town.federation.records, "seal", erase_first)
+    with pytest.raises(NotFound):
+        town.site.charts.add_note(town.members[INES], check, "Too late.")
+    assert town.site.records.notes_on(check) == []
 
 
 def test_nobody_erases_anothers_record(town: Town, check: int) -> None:
