@@ -12,7 +12,6 @@ import logging
 from collections.abc import Callable
 
 from flask import Flask
-from sqlalchemy.exc import SQLAlchemyError
 
 from fl.protocol.errors import HemaledgerError, TamperedError
 from webui.errors import ALARM
@@ -43,5 +42,5 @@ def keep_up(site: Site) -> None:
             LOG.critical(ALARM, error.name, error)
         except HemaledgerError as error:
             LOG.warning("%s: %s: %s", what, error.name, error)
-        except (SQLAlchemyError, OSError):
+        except Exception:  # whatever it is, the thread goes on
             LOG.exception("%s failed", what)
