@@ -8,7 +8,10 @@ Not here: sessions (login.py), CSRF (app.py, by Flask-WTF).
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
+from io import BytesIO
+from typing import IO
+
+from flask import Flask, Request, Response, request
 from werkzeug.routing import IntegerConverter, Map, ValidationError
 
 from webui.config import KIBIBYTE
@@ -56,6 +59,21 @@ HEADERS = {
 }
 
 
+class SiteRequest(Request):
+    """A request whose uploads by patients stay in memory: what they show is never in a temporary file."""
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        if self.endpoint in FILE_ENDPOINTS:
+            return super()._get_file_stream(total_content_length, content_type, filename, content_length)
+        return BytesIO()
+
+
 class BoundedInteger(IntegerConverter):
     """An integer of a path that a database can hold; a larger one names nothing."""
 
@@ -79,6 +97,7 @@ def page_number() -> int:
 
 def init_security(app: Flask) -> None:
     """Bound the numbers in paths, set size limits before anything reads a form, and headers after everything else."""
+    app.request_class = SiteRequest
     app.url_map.converters["int"] = BoundedInteger
     app.before_request(_limit_request)
     app.after_request(_add_headers)
