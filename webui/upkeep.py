@@ -32,6 +32,7 @@ def keep_up(site: Site) -> None:
     """Do what is due now."""
     tasks: tuple[tuple[str, Callable[[], object]], ...] = (
         ("sealing old predictions", lambda: seal_old(site.database, site.services.records)),
+        ("emptying the database's log", site.database.forget_owed),
         ("sealing to the key in force", site.charts.follow_key),
         ("anchoring new records", lambda: site.anchoring.anchor() if site.anchoring.due() else None),
     )

@@ -93,8 +93,9 @@ def erase(check_id: int) -> ResponseReturnValue:
     """Ask once more, then erase a check and the notes on it for good."""
     row = site().records.visible(member(), check_id)
     if PressForm().validate_on_submit():
-        site().records.erase(row.id, member().id)
-        flash("This check and all notes on it are erased.", "plain")
+        whole = site().records.erase(row.id, member().id)
+        rest = "" if whole else " What the database's log still holds of them goes within minutes."
+        flash(f"This check and all notes on it are erased.{rest}", "plain")
         return redirect(url_for("checks.result", check_id=check_id))
     return render_template("checks/erase.html", row=row, notes=site().records.notes_on(row.id))
 

@@ -166,8 +166,10 @@ class RecordStore:
         self._database.forget()
         return done
 
-    def erase(self, row_id: int, patient_id: int | None = None) -> None:
+    def erase(self, row_id: int, patient_id: int | None = None) -> bool:
         """Delete file, salt, wraps and policy of a check and its notes; the leaves stay. Repeating it is no error.
+
+        Return whether the database's log is empty, too; if not, upkeep empties it.
 
         Raises:
             NotFound: no such check, or none of `patient_id` when given.
@@ -183,7 +185,7 @@ class RecordStore:
                 _empty(row, now)
 
         self._database.write(work)
-        self._database.forget()
+        return self._database.forget()
 
     def _whole(self, condition: ColumnElement[bool]) -> Sequence[StoredRecord]:
         readable = StoredRecord.readers == int(Readers.HOSPITAL_AND_TRUSTEES)
