@@ -50,7 +50,8 @@ def erase(home: Path, name: str, number: str) -> None:
     row = site.records.numbered(number)
     if row is None or row.about_id is not None:
         raise SettingInvalid("record", f"there is no check {number}")
-    site.records.erase(row.id)
+    if not site.records.erase(row.id):
+        click.echo("The database's log is in use and still holds it. Restart the site, which empties it.", err=True)
     click.echo(f"Record {number} is erased. Backups that hold it are yours to erase.")
 
 

@@ -31,6 +31,7 @@ from webui.federation import FederationAudits, FederationPredictions
 from webui.federation_disclosures import Consulted, FederationDisclosures
 from webui.federation_records import FederationRecords
 from webui.request_facts import Scene
+from webui.security import FORM_OVERHEAD
 from webui.services import Services
 from webui.store.accounts import AccountStore
 from webui.store.database import Database, upgrade_database
@@ -39,6 +40,8 @@ from webui.store.passwords import Passwords
 from webui.upkeep import TURN_S, upkeep_of
 
 THREADS = 8
+IN_MEMORY_BYTES = SiteConfig.image_cap + 2 * FORM_OVERHEAD
+"""More than a patient's upload or a page with a picture: no clinical plaintext goes into a temporary file."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,16 @@ def run_site(running: RunningSite, host: str, port: int) -> None:
     stop = threading.Event()
     threading.Thread(target=_keep_up, args=(running.upkeep, stop), name="upkeep", daemon=True).start()
     try:
-        waitress.serve(running.app, host=host, port=port, threads=THREADS, ident=None, _quiet=True)
+        waitress.serve(
+            running.app,
+            host=host,
+            port=port,
+            threads=THREADS,
+            ident=None,
+            inbuf_overflow=IN_MEMORY_BYTES,
+            outbuf_overflow=IN_MEMORY_BYTES,
+            _quiet=True,
+        )
     finally:
         stop.set()
 

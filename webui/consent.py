@@ -25,6 +25,11 @@ class Choice:
     readers: Readers
     consent: frozenset[Purpose]
 
+    @property
+    def locks_out(self) -> bool:
+        """Return whether the patient could never see a record again that is sealed so."""
+        return self.readers == Readers.TRUSTEES and Purpose.PATIENT_WISH not in self.consent
+
 
 def mask_of(consent: Iterable[Purpose]) -> int:
     """Return u16: bit p - 1 stands for purpose p."""

@@ -10,7 +10,7 @@ Not here: rows (store/disclosures.py), ledger and keys (disclosure_services.Disc
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fl.crypto.capsule import NO_KEY
 from fl.protocol.errors import MalformedError, PolicyNotApproved, RefusedError, TamperedError
@@ -41,6 +41,11 @@ class Asked:
     """Whether the record is still the file that was asked for: not erased, not sealed anew."""
     readable: bool
     """Whether the asker may read what the quorum opened."""
+
+    @property
+    def allowed(self) -> bool:
+        """Return whether the patient, who may have withdrawn it since, still allows the purpose."""
+        return self.row.purpose in purposes_in(self.row.record.patient.consent)
 
     @property
     def pending(self) -> bool:
@@ -111,7 +116,7 @@ class Disclosing:
         """Return what a quorum opened, and the names of trustees whose answers were wrong; recorded once.
 
         Raises:
-            NotFound: it may not be read: not approved, erased, sealed anew, or too long ago.
+            NotFound: it may not be read: not approved, no longer allowed, erased, sealed anew, or too long ago.
             QuorumNotReached: too few of the answers are right.
             RecordDamaged: the file is not the one that was stored.
         """
@@ -125,6 +130,11 @@ class Disclosing:
             raise
         except (TamperedError, MalformedError) as error:
             raise RecordDamaged(row.number or "", f"{error.name}: {error}") from error
+
+    def still_allowed(self, number: int) -> bool:
+        """Return whether a request may be approved here: made elsewhere, or for what its patient allows now."""
+        row = self._store.asked_as([number]).get(number)
+        return row is None or row.purpose in purposes_in(row.record.patient.consent)
 
     def _record(self, asker: Member, number: str, purpose: Purpose) -> StoredRecord:
         row = self._records.numbered(number)
@@ -159,8 +169,12 @@ class Disclosing:
     def _asked(self, row: Disclosure, facts: RequestFacts | None) -> Asked:
         record = row.record
         current = (
-            facts is not None and record.erased_at is None and self._service.label_of(sealed_of(record)) == facts.label
+            facts is not None
+            and record.erased_at is None
+            and self._service.label_of(sealed_of(record)) == facts.label
+            and self._service.capsule_of(sealed_of(record)) == facts.capsule
         )
         approved = facts is not None and facts.state in {RequestState.READY, RequestState.FULFILLED}
         recent = self._clock() - row.asked_at <= READABLE_S
-        return Asked(row, facts, current, current and approved and recent)
+        asked = Asked(row, facts, current, readable=False)
+        return replace(asked, readable=current and approved and recent and asked.allowed)

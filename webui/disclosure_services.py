@@ -55,6 +55,9 @@ class RequestFacts:
     own: bool
     """Whether this site's hospital asked."""
     label: Digest
+    """What the ciphertext is bound to; a file sealed anew by the same policy keeps it."""
+    capsule: Digest
+    """Of the capsule that was asked for: of this one file."""
     purpose: Purpose
     block: int
     asked_at: int
@@ -101,7 +104,10 @@ class DisclosureService(Protocol):
     """Requests to the committee for records. Every method may raise UnavailableError."""
 
     def label_of(self, sealed: SealedRecord) -> Digest:
-        """Return what a request for this file names."""
+        """Return what a request for this file names, and one for the same record sealed anew by the same policy."""
+
+    def capsule_of(self, sealed: SealedRecord) -> Digest | None:
+        """Return the digest of this file's capsule, which no other file has; None: no trustees' key opens it."""
 
     def request(self, sealed: SealedRecord, purpose: Purpose) -> int:
         """Put the record's capsule into the vault, ask as this hospital, and return the request's number.
@@ -142,6 +148,6 @@ class DisclosureService(Protocol):
 
         Raises:
             QuorumNotReached: fewer right answers than the threshold.
-            WrongContext: the request is about another file.
+            WrongContext: the request is about another file, or the record was sealed anew since.
             TamperedError, MalformedError: as RecordService.open.
         """

@@ -18,7 +18,16 @@ from fl.crypto.group import encode_point
 from fl.crypto.partials import partial_core
 from fl.crypto.threshold import label_of
 from fl.protocol.codec import JsonValue, sha256
-from fl.protocol.errors import NoCommittee, NotInCommittee, RefusedError, WrongContext, WrongRequest
+from fl.protocol.errors import (
+    EncodingError,
+    InvalidPoint,
+    NoCommittee,
+    NotInCommittee,
+    RecipientNotFound,
+    RefusedError,
+    WrongContext,
+    WrongRequest,
+)
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address, Digest, KeyUse, Purpose
 from fl.protocol.ports import Relay, Vault
@@ -58,6 +67,14 @@ class FederationDisclosures:
     def label_of(self, sealed: SealedRecord) -> Digest:
         """Return what a request for this file names."""
         return label_of(sealed.file[:CORE_BYTES])
+
+    def capsule_of(self, sealed: SealedRecord) -> Digest | None:
+        """Return the digest of this file's capsule, which no other file has; None: no trustees' key opens it."""
+        try:
+            capsule = Capsule.sealed_to(sealed.file, sealed.key_id, sealed.policy.to_bytes())
+        except (RecipientNotFound, EncodingError, InvalidPoint):
+            return None
+        return sha256(capsule.to_bytes())
 
     def request(self, sealed: SealedRecord, purpose: Purpose) -> int:
         """Put the record's capsule into the vault, ask as this hospital, and return the request's number."""
@@ -120,6 +137,8 @@ class FederationDisclosures:
         request = _of_records(federation, number)
         if request.record.label != self.label_of(sealed):
             raise WrongContext("label")
+        if request.record.capsule_digest != self.capsule_of(sealed):
+            raise WrongContext("capsule")
         expected = self._world.records.expected(sealed, leaf)
         found = requester.open(federation, number)
         body = open_with(sealed.file, expected, found.key, found.secret)

@@ -34,7 +34,7 @@ from webui.request_words import PURPOSES
 from webui.store.accounts import fold_email
 from webui.store.models import EMAIL_CHARS, NAME_CHARS
 from webui.store.passwords import MAX_CHARS, MIN_CHARS
-from webui.store.refusals import EmailMalformed
+from webui.store.refusals import EmailMalformed, WishNeeded
 
 EARLIEST_BIRTH = date(1900, 1, 1)
 
@@ -163,6 +163,11 @@ class ConsentForm(Form):
 
     def __init__(self, choice: Choice) -> None:
         super().__init__(data={"readers": str(int(choice.readers)), "purposes": [str(int(p)) for p in choice.consent]})
+
+    def validate_purposes(self, field: SelectMultipleField) -> None:
+        """Refuse what would lock the patient out for ever."""
+        if self.readers.data == str(int(Readers.TRUSTEES)) and str(int(Purpose.PATIENT_WISH)) not in (field.data or ()):
+            raise ValidationError(WishNeeded.sentence)
 
     @property
     def choice(self) -> Choice:

@@ -9,10 +9,12 @@ Not here: records of today (patient_records.py).
 from __future__ import annotations
 
 import json
+import logging
 
 from sqlalchemy import RowMapping, inspect, text
 from sqlalchemy.orm import Session
 
+from fl.protocol.errors import UnavailableError
 from fl.protocol.names import Digest
 from webui.patient_records import new_policy, subject_of
 from webui.record_body import Check, pack
@@ -23,27 +25,48 @@ from webui.store.models import PatientProfile
 from webui.store.records import NewRecord, insert_record
 
 TABLE = "old_prediction"
+LOG = logging.getLogger("hemaledger.site")
 
 
 def seal_old(database: Database, service: RecordService) -> int:
-    """Seal every old prediction, erase it, and drop the table at the end; return how many were sealed.
+    """Seal every old prediction, erase it, and drop the table once it is empty; return how many were sealed.
+
+    A row that cannot be sealed stays, is told in the log, and does not stop the others.
 
     Raises:
         UnavailableError: the chain or the database does not answer; what was sealed stays sealed.
     """
     if not inspect(database.engine).has_table(TABLE):
         return 0
-    sealed = 0
-    while _seal_one(database, service):
-        sealed += 1
-    database.write(lambda session: session.execute(text(f"DROP TABLE {TABLE}")))
-    database.forget(rebuild=True)
+    with database.reading() as session:
+        rows = session.scalars(text(f"SELECT id FROM {TABLE} ORDER BY id")).all()  # noqa: S608 our own name
+    sealed = sum(_try_one(database, service, row_id) for row_id in rows)
+    if database.write(_drop_empty):
+        database.forget(rebuild=True)
     return sealed
 
 
-def _seal_one(database: Database, service: RecordService) -> bool:
+def _drop_empty(session: Session) -> bool:
+    if session.scalar(text(f"SELECT count(*) FROM {TABLE}")):  # noqa: S608 our own name
+        return False
+    session.execute(text(f"DROP TABLE {TABLE}"))
+    return True
+
+
+def _try_one(database: Database, service: RecordService, row_id: int) -> bool:
+    try:
+        return _seal_one(database, service, row_id)
+    except UnavailableError:
+        raise
+    except Exception as error:  # noqa: BLE001 one bad row does not block the others
+        LOG.error("old prediction %d stays in the clear: %s", row_id, type(error).__name__)  # noqa: TRY400 what it holds is no log's
+        return False
+
+
+def _seal_one(database: Database, service: RecordService, row_id: int) -> bool:
     def work(session: Session) -> bool:
-        row = session.execute(text(f"SELECT * FROM {TABLE} ORDER BY id LIMIT 1")).mappings().first()  # noqa: S608
+        query = text(f"SELECT * FROM {TABLE} WHERE id = :id")  # noqa: S608 our own name
+        row = session.execute(query, {"id": row_id}).mappings().first()
         if row is None:
             return False
         profile = session.get_one(PatientProfile, row["patient_id"])

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from fl.crypto.capsule import RECORD_ID_BYTES, Readers, RecordPolicy
+from fl.crypto.capsule import NO_KEY, RECORD_ID_BYTES, Readers, RecordPolicy
 from fl.protocol.errors import MalformedError, NoCommittee, RecipientNotFound, TamperedError
 from fl.protocol.names import Digest, KeyUse
 from webui.consent import Choice, purposes_in
@@ -22,7 +22,7 @@ from webui.services import Prediction
 from webui.store.accounts import Member
 from webui.store.models import PatientProfile, StoredRecord
 from webui.store.records import NewRecord, RecordStore
-from webui.store.refusals import NotFound, RecordDamaged
+from webui.store.refusals import NotFound, RecordDamaged, WishNeeded
 
 RESEALED_AT_ONCE = 20
 """Files sealed to a new key in one go; the rest at the next."""
@@ -100,17 +100,25 @@ class PatientRecords:
         return [self._read_one(row) for row in rows]
 
     def choose(self, patient_id: int, choice: Choice) -> tuple[int, int]:
-        """Keep a patient's choice and seal what the hospital can open anew by it; return (sealed anew, all others).
+        """Keep a patient's choice and seal anew what the hospital can open and is sealed otherwise.
+
+        Return (sealed anew, could not be opened).
 
         Raises:
             NoCommittee: the choice is a quorum alone, and nobody holds the key; nothing was changed.
+            WishNeeded: the choice is a quorum alone, which may not even open a record for its patient.
         """
+        if choice.locks_out:
+            raise WishNeeded
         if choice.readers == Readers.TRUSTEES and self._service.committee() is None:
             raise NoCommittee(KeyUse.RECORDS)
         rows = self._store.openable(patient_id)
         self._store.choose(patient_id, choice)
-        changed = sum(self._seal_anew(row, choice) for row in rows)
-        return changed, len(rows) - changed
+        committee = self._service.committee()
+        key_id = committee.key_id if committee is not None else NO_KEY
+        due = [row for row in rows if choice_of(row) != choice or row.key_id != key_id]
+        changed = sum(self._seal_anew(row, choice) for row in due)
+        return changed, len(due) - changed
 
     def follow_key(self) -> int:
         """Seal some records to the threshold key in force that are sealed to another or to none; return how many."""

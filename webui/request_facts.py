@@ -58,6 +58,7 @@ def request_facts(request: Request, told: Told) -> RequestFacts:
         requester=book.name_of(request.requester),
         own=request.requester == told.account,
         label=request.record.label,
+        capsule=request.record.capsule_digest,
         purpose=request.record.purpose,
         block=asked.position.block,
         asked_at=asked.timestamp,

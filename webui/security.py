@@ -8,17 +8,25 @@ Not here: sessions (login.py), CSRF (app.py, by Flask-WTF).
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
+from io import BytesIO
+from typing import IO
+
+from flask import Flask, Request, Response, request
+from werkzeug.routing import IntegerConverter, Map, ValidationError
 
 from webui.config import KIBIBYTE
 from webui.login import visitor
 from webui.site import site
 from webui.store.models import SiteRole
+from webui.store.refusals import NotFound
 
 FORM_OVERHEAD = 64 * KIBIBYTE
 """Bytes of a form around the file in it."""
 FILE_ENDPOINTS = {"auditor.file"}
 AUDITING_ROLES = {SiteRole.AUDITOR, SiteRole.OPERATOR}
+MAX_INTEGER = 2**63 - 1
+"""The largest number of a row, in SQLite and in PostgreSQL."""
+MAX_PAGE = 10**6
 TWO_YEARS_S = 2 * 365 * 24 * 3600
 
 POLICY = {
@@ -51,8 +59,46 @@ HEADERS = {
 }
 
 
+class SiteRequest(Request):
+    """A request whose uploads by patients stay in memory: what they show is never in a temporary file."""
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        if self.endpoint in FILE_ENDPOINTS:
+            return super()._get_file_stream(total_content_length, content_type, filename, content_length)
+        return BytesIO()
+
+
+class BoundedInteger(IntegerConverter):
+    """An integer of a path that a database can hold; a larger one names nothing."""
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, max=MAX_INTEGER)
+
+    def to_python(self, value: str) -> int:
+        """Return the integer, or raise ValidationError, which is a 404."""
+        if len(value) > len(str(MAX_INTEGER)):
+            raise ValidationError
+        return int(super().to_python(value))
+
+
+def page_number() -> int:
+    """Return which page of a list is asked for, from 0; raise NotFound where no list can reach."""
+    page = max(request.args.get("page", 0, int), 0)
+    if page > MAX_PAGE:
+        raise NotFound
+    return page
+
+
 def init_security(app: Flask) -> None:
-    """Set size limits before anything reads a form, and headers after everything else."""
+    """Bound the numbers in paths, set size limits before anything reads a form, and headers after everything else."""
+    app.request_class = SiteRequest
+    app.url_map.converters["int"] = BoundedInteger
     app.before_request(_limit_request)
     app.after_request(_add_headers)
 

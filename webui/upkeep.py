@@ -12,7 +12,6 @@ import logging
 from collections.abc import Callable
 
 from flask import Flask
-from sqlalchemy.exc import SQLAlchemyError
 
 from fl.protocol.errors import HemaledgerError, TamperedError
 from webui.errors import ALARM
@@ -33,6 +32,7 @@ def keep_up(site: Site) -> None:
     """Do what is due now."""
     tasks: tuple[tuple[str, Callable[[], object]], ...] = (
         ("sealing old predictions", lambda: seal_old(site.database, site.services.records)),
+        ("emptying the database's log", site.database.forget_owed),
         ("sealing to the key in force", site.charts.follow_key),
         ("anchoring new records", lambda: site.anchoring.anchor() if site.anchoring.due() else None),
     )
@@ -43,5 +43,5 @@ def keep_up(site: Site) -> None:
             LOG.critical(ALARM, error.name, error)
         except HemaledgerError as error:
             LOG.warning("%s: %s: %s", what, error.name, error)
-        except (SQLAlchemyError, OSError):
+        except Exception:  # whatever it is, the thread goes on
             LOG.exception("%s failed", what)

@@ -150,12 +150,17 @@ class Capsule:
             EncodingError, InvalidPoint: as `from_bytes`.
             RecipientNotFound: the envelope is not sealed to `key`.
         """
+        return cls.sealed_to(file, key.key_id, policy)
+
+    @classmethod
+    def sealed_to(cls, file: bytes, key_id: bytes, policy: bytes) -> Self:
+        """As `of`, by the key's id alone; the key may not be in force any more."""
         parts = Parts.of(file)
-        if key.key_id not in parts.wraps:
+        if key_id not in parts.wraps:
             raise RecipientNotFound
         core = parts.head[:CORE_BYTES]
-        header, ciphertext = Header.from_bytes(core), ciphertext_of(parts.wraps[key.key_id])
-        return cls(core, header, key.key_id, ciphertext, _parse_policy(header, policy))
+        header, ciphertext = Header.from_bytes(core), ciphertext_of(parts.wraps[key_id])
+        return cls(core, header, key_id, ciphertext, _parse_policy(header, policy))
 
     @property
     def label(self) -> Digest:

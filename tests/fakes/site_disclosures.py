@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
+from fl.crypto.capsule import NO_KEY
 from fl.protocol.codec import JsonValue, parse_document, write_document
 from fl.protocol.errors import (
     ChainUnavailable,
@@ -51,7 +52,10 @@ class FakeDisclosures:
     block: int = 500
 
     def label_of(self, sealed: SealedRecord) -> Digest:
-        return Digest(sha256(sealed.file).digest())
+        return Digest(sha256(sealed.policy.to_bytes()).digest())
+
+    def capsule_of(self, sealed: SealedRecord) -> Digest | None:
+        return None if sealed.key_id == NO_KEY else Digest(sha256(sealed.file).digest())
 
     def request(self, sealed: SealedRecord, purpose: Purpose) -> int:
         self._ask()
@@ -66,6 +70,7 @@ class FakeDisclosures:
             requester="alpha",
             own=True,
             label=self.label_of(sealed),
+            capsule=Digest(sha256(sealed.file).digest()),
             purpose=purpose,
             block=self._next_block(),
             asked_at=now,
@@ -129,6 +134,8 @@ class FakeDisclosures:
         request = self.requests[number - 1]
         if request.facts.label != self.label_of(sealed):
             raise WrongContext("label")
+        if request.facts.capsule != self.capsule_of(sealed):
+            raise WrongContext("capsule")
         if request.facts.approvals < THRESHOLD:
             raise QuorumNotReached(request.facts.approvals, THRESHOLD)
         body = self.records.open_with_quorum(sealed, leaf)

@@ -21,6 +21,7 @@ from fl.protocol.errors import (
     StaleCommittee,
     TamperedError,
     UnavailableError,
+    WrongContext,
     WrongRequest,
 )
 from fl.protocol.names import Address, CeremonyKind, Purpose, Refusal
@@ -149,6 +150,19 @@ def test_what_was_opened_is_the_file_that_was_asked_for(world: World) -> None:
         with pytest.raises(TamperedError):
             world.disclosures.open(number, wrong, leaf)
     assert state(world, number) is RequestState.READY
+
+
+def test_a_record_sealed_anew_keeps_its_label_and_not_its_capsule(world: World) -> None:
+    sealed = sealed_in(world)
+    anew = world.records.seal(sealed.policy, BODY)
+    number = world.disclosures.request(sealed, Purpose.TREATMENT)
+    facts = world.disclosures.facts([number])[number]
+    assert facts.label == world.disclosures.label_of(sealed) == world.disclosures.label_of(anew)
+    assert facts.capsule == world.disclosures.capsule_of(sealed) != world.disclosures.capsule_of(anew)
+    world.answer(number, 0)
+    world.answer(number, 1)
+    with pytest.raises(WrongContext):
+        world.disclosures.open(number, anew, anew.leaf)
 
 
 def test_enough_refusals_close_a_request(world: World) -> None:

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from fl.protocol import errors
-from tests.fakes.site_town import MAYA, NOOR, Town, cell, words
+from tests.fakes.site_town import INES, MAYA, NOOR, Town, cell, words
 from webui.errors import FAMILIES, page_of
 from webui.store import refusals
 
@@ -45,6 +45,20 @@ def test_every_leaf_has_a_page_with_the_status_of_its_family(leaf: type[errors.H
     assert page.title
     assert page.sentence
     assert "{" not in page.sentence
+
+
+@pytest.mark.parametrize("number", [str(2**63), "9" * 30, "1" * 5000])
+def test_numbers_that_no_database_holds_name_nothing(tmp_path: Path, number: str) -> None:
+    town = Town(tmp_path)
+    patient, doctor = town.visitor(MAYA), town.visitor(INES)
+    for path in ("/checks/{}", "/checks/{}/image.png", "/requests/{}", "/appointments/doctors/{}"):
+        assert patient.get(path.format(number)).status_code == 404, path
+    assert doctor.get(f"/approvals/{number}").status_code == 404
+    assert patient.get(f"/checks/?page={number}").status_code == (404 if len(number) < 4000 else 200)
+    largest = 2**63 - 1
+    assert patient.get(f"/checks/{largest}").status_code == 404
+    for path in (f"/appointments/doctors/3/{largest}", f"/appointments/doctors/3/{10**14}"):
+        assert patient.get(path).status_code in {404, 409}, path
 
 
 def test_a_tampered_model_gives_no_prediction_a_page_and_an_alarm(town: Town, caplog: pytest.LogCaptureFixture) -> None:

@@ -116,11 +116,32 @@ def test_only_purposes_that_the_patient_allows_reach_the_trustees(town: Town) ->
 
 def test_what_a_patient_no_longer_allows_is_refused_for_records_of_the_quorum_too(town: Town) -> None:
     patient = town.visitor(MAYA)
-    patient.post("/consent/", readers="2", purposes=["1", "2"])
+    patient.post("/consent/", readers="2", purposes=["1", "2", "4"])
     town.add_check(MAYA)
-    patient.post("/consent/", readers="2", purposes=["1"])
+    patient.post("/consent/", readers="2", purposes=["1", "4"])
     assert ask(town, town.visitor(JONAS), Purpose.SECOND_OPINION).status_code == 403
     assert ask(town, town.visitor(JONAS), Purpose.TREATMENT).status_code == 302
+
+
+def test_consent_withdrawn_later_closes_what_was_approved_and_stops_approvals(town: Town) -> None:
+    patient, doctor = town.visitor(MAYA), town.visitor(JONAS)
+    patient.post("/consent/", readers="2", purposes=["1", "2", "4"])
+    town.add_check(MAYA)
+    _link(town)
+    first, second = ask(town, doctor).location, ask(town, doctor, Purpose.TREATMENT).location
+    approve(town)
+    doctor.post(f"{first}/open", page=first)
+    assert "91 %" in doctor.text(first)
+    patient.post("/consent/", readers="2", purposes=["4"])
+    assert "91 %" not in doctor.text(first)
+    assert "no longer allows this purpose" in doctor.text(first)
+    assert doctor.post(f"{first}/open", page=second).status_code == 404
+    trustee = town.visitor(INES)
+    assert "you can refuse" in trustee.text("/approvals/2")
+    assert _send(trustee, town.federation.disclosures.signed(2, 0), number=2).status_code == 403
+    assert town.federation.disclosures.facts([2])[2].answers == ()
+    refusal = town.federation.disclosures.signed(2, 0, Refusal.CONSENT)
+    assert _send(trustee, refusal, number=2).status_code == 200
 
 
 def test_a_patient_asks_for_an_own_record_that_only_a_quorum_opens(town: Town) -> None:
@@ -185,6 +206,22 @@ def test_nothing_opens_what_was_erased_or_sealed_anew(town: Town) -> None:
     town.visitor(MAYA).post("/consent/", readers="1", purposes=["1", "2", "3"])
     assert "sealed anew since" in doctor.text(second)
     assert doctor.post(f"{second}/open", page=second).status_code == 404
+
+
+def test_a_file_replaced_by_the_same_policy_is_asked_for_again_not_an_alarm(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    town.add_check(MAYA)
+    doctor = town.visitor(JONAS)
+    location = ask(town, doctor).location
+    approve(town)
+    doctor.post(f"{location}/open", page=location)
+    town.federation.records.hold_key()
+    assert town.site.charts.follow_key() == 1
+    assert "Ask again to read it" in doctor.text(location)
+    assert doctor.post(f"{location}/open", page=location).status_code == 404
+    assert "ALARM" not in caplog.text
+    assert ask(town, doctor).location != location
 
 
 def test_a_record_from_before_the_committee_cannot_be_asked_for_yet(tmp_path: Path) -> None:
@@ -302,11 +339,11 @@ def test_a_trustee_sees_who_asks_for_what_and_answers(town: Town) -> None:
     assert "already did this step" in again.json["message"]
 
 
-def _send(visitor: Visitor, answer: SignedAnswer, **changes: object) -> Any:
+def _send(visitor: Visitor, answer: SignedAnswer, number: int = 1, **changes: object) -> Any:
     envelope = answer.envelope.hex() if answer.envelope else None
     body = {"envelope": envelope, "transaction": answer.transaction.hex()} | changes
     headers = {"X-CSRFToken": visitor.token("/requests/"), "Accept": "application/json"}
-    return visitor._client.post("/approvals/1", json=body, headers=headers)
+    return visitor._client.post(f"/approvals/{number}", json=body, headers=headers)
 
 
 def test_nobody_answers_a_request_of_ones_own(town: Town) -> None:
@@ -343,7 +380,7 @@ def test_an_auditor_has_no_part_in_it(town: Town, path: str) -> None:
 
 
 def test_a_treating_doctor_asks_for_a_record_of_the_quorum_from_its_page(town: Town) -> None:
-    town.visitor(MAYA).post("/consent/", readers="2", purposes=["1"])
+    town.visitor(MAYA).post("/consent/", readers="2", purposes=["1", "4"])
     town.add_check(MAYA)
     town.book(MAYA, INES)
     doctor = town.visitor(INES)

@@ -110,7 +110,7 @@ def test_a_key_that_the_operator_dealt_is_marked(town: Town) -> None:
     town.federation.records.hold_key(dealer_made=True)
     visitor = town.visitor(MAYA)
     assert "The operator dealt this key" in visitor.text("/consent/")
-    visitor.post("/consent/", readers="2", purposes=["1"])
+    visitor.post("/consent/", readers="2", purposes=["1", "4"])
     assert "The operator dealt this key" in visitor.text(visitor.check(cell()).location)
     town.federation.records.hold_key()
     assert "The operator dealt this key" not in visitor.text("/consent/")

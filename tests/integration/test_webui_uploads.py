@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from scripts.serve import IN_MEMORY_BYTES
 from tests.fakes.site_town import MAYA, NOOR, Town, cell, words
 from webui.config import MEBIBYTE
 
@@ -54,6 +55,21 @@ def test_what_is_no_whole_image_is_explained_and_not_stored(town: Town, kind: st
     assert "could not be read" in words(answer) or "choose an image" in words(answer)
     assert "Traceback" not in answer.text
     assert town.site.records.of_patient(town.members[MAYA].id) == []
+
+
+def test_an_upload_never_reaches_a_temporary_file(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a temporary file was made")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    monkeypatch.setattr("werkzeug.formparser.SpooledTemporaryFile", refuse)
+    picture = cell("BMP", (900, 900))
+    assert len(picture) > MEBIBYTE
+    assert len(picture) < IN_MEMORY_BYTES
+    with town.app.test_request_context(
+        "/checks/new", method="POST", data={"image": (io.BytesIO(picture), "cell.bmp")}
+    ) as context:
+        assert context.request.files["image"].read() == picture
 
 
 def test_no_file_at_all_is_explained(town: Town) -> None:

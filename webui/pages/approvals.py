@@ -6,7 +6,7 @@ from flask import Blueprint, jsonify, make_response, render_template, request, u
 from flask.typing import ResponseReturnValue
 
 from fl.protocol.codec import Fields, load_json
-from fl.protocol.errors import EncodingError, TooLarge
+from fl.protocol.errors import EncodingError, PolicyNotApproved, TooLarge
 from fl.protocol.names import Address
 from webui.disclosure_services import RequestFacts, SignedAnswer
 from webui.login import member, only
@@ -31,15 +31,19 @@ def approve(number: int) -> ResponseReturnValue:
     if facts is None:
         raise NotFound
     block = {**service.approval(number, trustee), "submit_url": url_for("approvals.submit", number=number)}
-    page = render_template("requests/approve.html", block=block, shown=_shown(facts), facts=facts)
+    withdrawn = not site().disclosing.still_allowed(number)
+    page = render_template("requests/approve.html", block=block, shown=_shown(facts), facts=facts, withdrawn=withdrawn)
     return allow_calculation(make_response(page))
 
 
 @blueprint.post("/<int:number>")
 @only(SiteRole.DOCTOR)
 def submit(number: int) -> ResponseReturnValue:
-    """Take a sealed answer and its signed transaction."""
-    site().services.disclosures.submit(number, _trustee(number), _answer())
+    """Take a sealed answer and its signed transaction; what the patient no longer allows can only be refused."""
+    trustee, answer = _trustee(number), _answer()
+    if answer.envelope is not None and not site().disclosing.still_allowed(number):
+        raise PolicyNotApproved("consent")
+    site().services.disclosures.submit(number, trustee, answer)
     return jsonify(location=url_for("requests.mine"))
 
 

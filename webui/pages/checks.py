@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from fl.protocol.codec import sha256
@@ -12,6 +12,7 @@ from webui.errors import status_of
 from webui.forms import ImageForm, NoteForm, PressForm
 from webui.login import member, only
 from webui.patient_records import sealed_of
+from webui.security import page_number
 from webui.site import site
 from webui.store.models import SiteRole
 from webui.store.records import PAGE_ROWS
@@ -24,7 +25,7 @@ blueprint = Blueprint("checks", __name__, url_prefix="/checks")
 @only(SiteRole.PATIENT)
 def history() -> ResponseReturnValue:
     """List the patient's checks, a page at a time."""
-    page = max(request.args.get("page", 0, int), 0)
+    page = page_number()
     rows = site().records.of_patient(member().id, page)
     older = page + 1 if len(rows) == PAGE_ROWS else None
     return render_template("checks/history.html", checks=site().charts.read_all(rows), page=page, older=older)
@@ -92,8 +93,9 @@ def erase(check_id: int) -> ResponseReturnValue:
     """Ask once more, then erase a check and the notes on it for good."""
     row = site().records.visible(member(), check_id)
     if PressForm().validate_on_submit():
-        site().records.erase(row.id, member().id)
-        flash("This check and all notes on it are erased.", "plain")
+        whole = site().records.erase(row.id, member().id)
+        rest = "" if whole else " What the database's log still holds of them goes within minutes."
+        flash(f"This check and all notes on it are erased.{rest}", "plain")
         return redirect(url_for("checks.result", check_id=check_id))
     return render_template("checks/erase.html", row=row, notes=site().records.notes_on(row.id))
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from itertools import groupby
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from webui.login import member, only
+from webui.security import page_number
 from webui.site import Site, site
 from webui.store.models import SiteRole
 from webui.store.records import PAGE_ROWS
@@ -33,7 +34,7 @@ def agenda() -> ResponseReturnValue:
 @only(SiteRole.DOCTOR)
 def patient(patient_id: int) -> ResponseReturnValue:
     """Show a patient of this doctor."""
-    here, page = site(), max(request.args.get("page", 0, int), 0)
+    here, page = site(), page_number()
     found = here.records.patient_of(member().id, patient_id)
     rows = here.records.of_patient(patient_id, page)
     older = page + 1 if len(rows) == PAGE_ROWS else None

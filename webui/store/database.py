@@ -47,6 +47,7 @@ class Database:
             SettingInvalid: the URL cannot be parsed, names an unknown dialect, or keeps SQLite in memory.
         """
         self.engine = _engine(url)
+        self._owed = True  # what an earlier process left in the log, too
         self._writer = self.engine.execution_options(**_serialised(self.engine))
 
     @contextmanager
@@ -75,18 +76,26 @@ class Database:
         with _translated(), Session(self._writer, expire_on_commit=False) as session, session.begin():
             return work(session)
 
-    def forget(self, *, rebuild: bool = False) -> None:
+    def forget_owed(self) -> None:
+        """Empty the log if an earlier `forget` could not."""
+        if self._owed:
+            self.forget()
+
+    def forget(self, *, rebuild: bool = False) -> bool:
         """Empty SQLite's write-ahead log, which still holds pages as they were; `rebuild` writes the file anew, too.
 
+        Return whether it is empty; a reader at the same moment keeps it, and `forget_owed` tries again.
         On PostgreSQL old row versions go when the server vacuums; `rebuild` makes it do so.
         """
+        self._owed = True
         sqlite = self.engine.dialect.name == "sqlite"
         bare = {"bare": True} if sqlite else {"isolation_level": "AUTOCOMMIT"}
         with _translated(), self.engine.execution_options(**bare).connect() as connection:
             if rebuild:
                 connection.exec_driver_sql("VACUUM")
-            if sqlite:
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+            busy = sqlite and bool(connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0])
+        self._owed = busy
+        return not busy
 
     def close(self) -> None:
         """Give all connections back."""

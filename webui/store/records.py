@@ -52,7 +52,11 @@ class RecordStore:
         self._clock = clock
 
     def add(self, new: NewRecord) -> int:
-        """Store one record and its leaf; return its row."""
+        """Store one record and its leaf; return its row.
+
+        Raises:
+            NotFound: the check that a note is about was erased meanwhile.
+        """
         return self._database.write(lambda session: insert_record(session, new))
 
     def visible(self, reader: Member, row_id: int) -> StoredRecord:
@@ -162,8 +166,10 @@ class RecordStore:
         self._database.forget()
         return done
 
-    def erase(self, row_id: int, patient_id: int | None = None) -> None:
+    def erase(self, row_id: int, patient_id: int | None = None) -> bool:
         """Delete file, salt, wraps and policy of a check and its notes; the leaves stay. Repeating it is no error.
+
+        Return whether the database's log is empty, too; if not, upkeep empties it.
 
         Raises:
             NotFound: no such check, or none of `patient_id` when given.
@@ -179,7 +185,7 @@ class RecordStore:
                 _empty(row, now)
 
         self._database.write(work)
-        self._database.forget()
+        return self._database.forget()
 
     def _whole(self, condition: ColumnElement[bool]) -> Sequence[StoredRecord]:
         readable = StoredRecord.readers == int(Readers.HOSPITAL_AND_TRUSTEES)
@@ -189,7 +195,11 @@ class RecordStore:
 
 
 def insert_record(session: Session, new: NewRecord) -> int:
-    """Add one record within a write; return its row."""
+    """Add one record within a write; return its row, or raise NotFound when what it is about was erased meanwhile."""
+    if new.about_id is not None:
+        check = session.get(StoredRecord, new.about_id)
+        if check is None or check.erased_at is not None:
+            raise NotFound
     row = StoredRecord(patient_id=new.patient_id, about_id=new.about_id, created_at=new.created_at)
     row.leaf = Leaf(digest=new.sealed.leaf)
     _fill(row, new.sealed)

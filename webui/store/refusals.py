@@ -90,6 +90,14 @@ class PageForbidden(RefusedError):
 
 
 @dataclass(eq=False)
+class WishNeeded(RefusedError):
+    """A quorum alone was chosen, and the patient's own wish is no purpose: nobody could open the records ever again."""
+
+    http_status = 409
+    sentence = "With a quorum alone, your own wish must be allowed; else you could never see your records again."
+
+
+@dataclass(eq=False)
 class EmailMalformed(MalformedError):
     """Text that cannot be an e-mail address."""
 

@@ -57,6 +57,16 @@ def test_the_first_record_is_anchored_at_once_and_then_one_root_a_day(town: Town
     assert len(town.federation.records.made) == 2, "nothing new, no root"
 
 
+def test_a_task_that_fails_unexpectedly_does_not_stop_the_others(
+    town: Town, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    town.add_check(MAYA)
+    monkeypatch.setattr(town.site.charts, "follow_key", lambda: 1 // 0)
+    keep_up(town.site)
+    assert "sealing to the key in force failed" in caplog.text
+    assert len(town.federation.records.made) == 1
+
+
 def test_a_proof_leads_from_the_file_to_the_root_on_the_ledger(town: Town) -> None:
     rows = [town.add_check(MAYA) for _ in range(5)]
     anchored = town.site.anchoring.anchor()

@@ -68,6 +68,18 @@ def test_a_write_that_fails_leaves_nothing(url: str) -> None:
         assert session.get(Attempts, "k") is None
 
 
+def test_a_log_that_a_reader_keeps_is_emptied_later(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webui.store.database.BUSY_TIMEOUT_MS", 10)
+    database, log = Database(url), Path(url.removeprefix("sqlite:///") + "-wal")
+    with database.reading() as reader:
+        assert reader.get(Attempts, "k") is None
+        database.write(lambda session: session.add(Attempts(key="k", count=1, window_ends_at=9)))
+        assert not database.forget()
+        assert log.stat().st_size > 0
+    database.forget_owed()
+    assert log.stat().st_size == 0
+
+
 def test_a_folder_that_does_not_exist_is_unavailable_not_a_crash(tmp_path: Path) -> None:
     with pytest.raises(DatabaseUnavailable):
         upgrade_database(f"sqlite:///{tmp_path / 'missing' / 'site.db'}")

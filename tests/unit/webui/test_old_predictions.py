@@ -119,6 +119,15 @@ def test_a_chain_that_is_silent_leaves_the_old_rows_for_the_next_turn(
     assert seal_old(old, federation.records) == 0
 
 
+def test_one_bad_row_does_not_block_the_others(old: Database, caplog: pytest.LogCaptureFixture) -> None:
+    federation = _upgrade(old)
+    with old.engine.begin() as connection:
+        connection.execute(text("UPDATE old_prediction SET attested_by = '7' WHERE id = 1"))
+    assert seal_old(old, federation.records) == OLD_ROWS - 1
+    assert "old prediction 1 stays in the clear: TypeError" in caplog.text
+    assert inspect(old.engine).has_table("old_prediction")
+
+
 def test_a_fresh_database_has_no_old_table(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'new.db'}"
     upgrade_database(url)

@@ -11,19 +11,21 @@ from alembic.migration import MigrationContext
 from sqlalchemy import select, update
 from sqlalchemy.orm import undefer
 
-from fl.crypto.capsule import NO_KEY, Readers
+from fl.crypto.capsule import NO_KEY, Readers, RecordPolicy
 from fl.protocol.errors import NoCommittee
 from fl.protocol.names import Purpose
 from tests.fakes.postgres import own_database
-from tests.fakes.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, cell
+from tests.fakes.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, cell, words
 from webui.consent import Choice, mask_of, purposes_in
 from webui.patient_records import Shown
+from webui.record_services import SealedRecord
 from webui.store.database import Database
 from webui.store.models import Base, Leaf, StoredRecord
-from webui.store.refusals import NotFound, RecordDamaged
+from webui.store.refusals import NotFound, RecordDamaged, WishNeeded
 
 HOSPITAL, QUORUM = Readers.HOSPITAL_AND_TRUSTEES, Readers.TRUSTEES
 TREATMENT = frozenset({Purpose.TREATMENT})
+WITH_WISH = TREATMENT | {Purpose.PATIENT_WISH}
 
 
 @pytest.fixture
@@ -197,6 +199,22 @@ def test_erasing_leaves_the_leaf_and_nothing_that_opens(town: Town, check: int) 
     town.site.records.erase(check)
 
 
+def test_a_note_on_a_check_that_is_erased_meanwhile_is_not_kept(
+    town: Town, check: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town.book(MAYA, INES)
+    seal = town.federation.records.seal
+
+    def erase_first(policy: RecordPolicy, body: bytes) -> SealedRecord:
+        town.site.records.erase(check)
+        return seal(policy, body)
+
+    monkeypatch.setattr(town.federation.records, "seal", erase_first)
+    with pytest.raises(NotFound):
+        town.site.charts.add_note(town.members[INES], check, "Too late.")
+    assert town.site.records.notes_on(check) == []
+
+
 def test_nobody_erases_anothers_record(town: Town, check: int) -> None:
     with pytest.raises(NotFound):
         town.site.records.erase(check, town.members[OMAR].id)
@@ -216,17 +234,37 @@ def test_a_choice_seals_what_exists_anew(town: Town, check: int) -> None:
     assert (before.file or b"")[:64] not in town.stored_bytes()
 
 
+def test_the_same_choice_again_seals_nothing_anew_until_the_key_changes(town: Town, check: int) -> None:
+    maya, choice = town.members[MAYA].id, Choice(HOSPITAL, TREATMENT)
+    assert town.site.charts.choose(maya, choice) == (1, 0)
+    before = row_of(town, check)
+    assert town.site.charts.choose(maya, choice) == (0, 0)
+    assert row_of(town, check).file == before.file
+    town.federation.records.hold_key()
+    assert town.site.charts.choose(maya, choice) == (1, 0)
+
+
 def test_a_quorum_alone_needs_a_committee(town: Town, check: int) -> None:
     maya = town.members[MAYA].id
     with pytest.raises(NoCommittee):
-        town.site.charts.choose(maya, Choice(QUORUM, TREATMENT))
+        town.site.charts.choose(maya, Choice(QUORUM, WITH_WISH))
     assert row_of(town, check).readers == HOSPITAL
     town.federation.records.hold_key()
-    assert town.site.charts.choose(maya, Choice(QUORUM, TREATMENT)) == (1, 0)
+    assert town.site.charts.choose(maya, Choice(QUORUM, WITH_WISH)) == (1, 0)
     assert read(town, MAYA, check).state == "waiting"
     assert town.site.charts.choose(maya, Choice(HOSPITAL, TREATMENT)) == (0, 0)
     assert row_of(town, check).readers == QUORUM, "the hospital cannot open it, so it cannot seal it anew"
     assert read(town, MAYA, town.add_check(MAYA)).state == "open"
+
+
+def test_a_choice_that_locks_its_patient_out_is_refused(town: Town, check: int) -> None:
+    town.federation.records.hold_key()
+    with pytest.raises(WishNeeded):
+        town.site.charts.choose(town.members[MAYA].id, Choice(QUORUM, TREATMENT))
+    page = town.visitor(MAYA).post("/consent/", readers="2", purposes=["1"])
+    assert page.status_code == 400
+    assert WishNeeded.sentence in words(page)
+    assert row_of(town, check).readers == HOSPITAL
 
 
 def test_records_follow_the_key_in_force(town: Town, check: int) -> None:
