@@ -30,8 +30,8 @@ from fl.protocol.errors import (
     StaleCommittee,
 )
 from fl.protocol.federation import Federation
-from fl.protocol.names import CeremonyKind, KeyUse, Purpose, Refusal, Role
-from fl.protocol.records import CeremonyAborted, CeremonyStarted, MemberRevoked
+from fl.protocol.names import CeremonyKind, Digest, KeyUse, Purpose, Refusal, Role
+from fl.protocol.records import CeremonyAborted, CeremonyStarted, DecryptionApproved, MemberRevoked
 from fl.protocol.requests import RequestPhase
 from fl.roles.audit import Audit
 from fl.roles.committee import committee_keys, setting_of
@@ -455,3 +455,29 @@ def test_nobody_releases_a_model_before_its_round_is_final_or_takes_a_release_ba
     view = LedgerView(clinic.hospital.ledger)
     view.refresh()
     assert Releases(view, clinic.requester)(clinic.federation.rounds[-1])
+
+
+def test_a_replayed_a_foreign_and_a_missing_answer_are_named_and_two_good_ones_open(folder: Path, clock: Clock) -> None:
+    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
+    for name in ("ada", "ben", "cleo", "dora", "emil"):
+        clinic.add(name)
+    clinic.start(CeremonyKind.GENERATE, clinic.parties)
+    settle(*clinic.trustees)
+    file, capsule = clinic.record()
+    first = clinic.ask(capsule)
+    for trustee in clinic.trustees[:2]:
+        trustee.approve(first)
+    number = clinic.ask(capsule)
+    earlier = clinic.federation.threshold.request(first).approvals
+    ada, ben, cleo = (party.ledger for party in clinic.parties[:3])
+    of_ada = earlier[ada.account].digest
+    ada.append(DecryptionApproved(ada.account, number, of_ada))  # her own, of another request
+    ben.append(DecryptionApproved(ben.account, number, of_ada))  # somebody else's
+    cleo.append(DecryptionApproved(cleo.account, number, Digest(bytes(31) + b"\x01")))  # of no file at all
+    clinic.trustees[3].approve(number)
+    with pytest.raises(QuorumNotReached):
+        clinic.open(number, file, capsule)
+    clinic.trustees[4].approve(number)
+    assert clinic.open(number, file, capsule) == TEXT
+    named = clinic.requester.open(clinic.federation, number).wrong
+    assert set(named) == {ada.account, ben.account, cleo.account}
