@@ -755,6 +755,16 @@ class PartialInvalid(TamperedError):
 
 
 @dataclass(eq=False)
+class RecordForged(TamperedError):
+    """The node tells of a record that its sender did not sign."""
+
+    record: str
+    sender: bytes
+    why: str
+    sentence = "The node tells of a {record} by {sender} that this account did not make: {why}."
+
+
+@dataclass(eq=False)
 class JournalTampered(TamperedError):
     """The embedded chain's journal was cut or edited."""
 
