@@ -71,7 +71,10 @@ def to_json(audited: Audited) -> str:
         **audited.report.to_dict(),
         "checked_at": audited.checked_at,
         "consortium": show(audited.federation.anchor.consortium),
-        "rounds": [_round(audited.federation, current) for current in audited.federation.rounds],
+        "rounds": [
+            {**_round(audited.federation, current), **_results(audited.report, current.number)}
+            for current in audited.federation.rounds
+        ],
         "seconds": round(audited.seconds, 3),
         "verdict": audited.verdict,
     }
@@ -109,3 +112,8 @@ def _round(federation: Federation, current: Round) -> dict[str, object]:
         "reason": current.reason,
         "roster": sorted(names(hospital) for hospital in current.roster),
     }
+
+
+def _results(report: Report, number: int) -> dict[str, object]:
+    """Return what was checked of a round without a finding, and the metrics of its sum (webui/last_audit.py)."""
+    return {"passed": sorted(report.passed.get(number, ())), "sums": report.sums.get(number, {})}

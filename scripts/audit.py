@@ -18,7 +18,8 @@ from fl.protocol.codec import sha256
 from fl.protocol.errors import SettingInvalid, TamperedError
 from fl.protocol.names import address, parse_hex, show
 from fl.protocol.ports import Ledger, Vault
-from fl.roles.audit import Audit, AuditKey
+from fl.roles.audit import Audit
+from fl.roles.audit_key import AuditKey
 from fl.roles.view import Keyring, LedgerView, Stopwatch
 from fl.storage.keyring import load_keys
 from fl.storage.vault import FolderVault

@@ -18,8 +18,8 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Digest
 from fl.protocol.ports import Ledger, Vault
 from fl.protocol.round import Phase, Round
-from fl.roles.audit import REPORT_CAP
 from fl.roles.documents import read_document
+from fl.roles.round_audit import REPORT_CAP
 from fl.roles.served import ModelReader, Served
 from fl.training.images import decode_image
 from webui.services import (
