@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,19 +16,22 @@ import waitress
 
 from chain.relay import EthereumRelay
 from fl.protocol.errors import PortInUse
+from fl.roles.audit_key import AuditKey
 from fl.roles.requester import Requester
+from fl.roles.round_audit import Bench
 from fl.roles.served import ModelReader
-from fl.roles.view import Keyring
+from fl.roles.view import Keyring, Stopwatch
 from fl.storage.files import write_atomic
 from fl.storage.keyring import load_keys
 from fl.training.compute import use_threads
 from scripts._exit import guarded
 from scripts._home import Home
 from scripts._options import home_option, name_option
-from scripts._wiring import OWNER_ONLY, ledger_settings, now, open_ledger
+from scripts._wiring import OWNER_ONLY, ledger_settings, now, open_ledger, signatures
 from webui.app import create_app
 from webui.config import SiteConfig
-from webui.federation import FederationAudits, FederationPredictions
+from webui.federation import FederationPredictions
+from webui.federation_audits import FederationAudits
 from webui.federation_disclosures import Consulted, FederationDisclosures
 from webui.federation_records import FederationRecords
 from webui.request_facts import Scene
@@ -102,10 +106,11 @@ def open_services(home: Home, name: str) -> Services:
     reader = ModelReader(ledger, home.vault, (ledger.account, keyring), now)
     records = FederationRecords(ledger, reader.federation, keyring)
     asking = Requester(ledger, home.vault, keyring)
+    bench = Bench(home.vault, AuditKey(ledger.account, keyring), Stopwatch(time.perf_counter), signatures())
     consulted = Consulted(records, asking, EthereumRelay(ledger_settings(home)), home.vault, now)
     return Services(
         predictions=FederationPredictions(reader, home.vault),
-        audits=FederationAudits(ledger, reader.federation, home.vault, home.audit_report),
+        audits=FederationAudits(ledger, reader.federation, bench, home.audit_report),
         records=records,
         disclosures=FederationDisclosures(Scene(ledger, reader.federation), consulted),
         clock=now,

@@ -83,6 +83,8 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
         words.percent,
         words.phase,
         words.protection,
+        words.outcome,
+        words.summary_of,
         words.hexed,
         words.shortened,
         words.bars,

@@ -56,6 +56,8 @@ class Limits:
     """Look-ups of strangers' records by one doctor."""
     requests: Limit = Limit(30, 60 * 60)
     """Requests to the trustees by one person; each costs the trustees time."""
+    replays: Limit = Limit(120, 60 * 60)
+    """Rounds that one auditor may have replayed."""
     open_bookings: int = 3
     """Appointments ahead that one patient may hold."""
 

@@ -18,6 +18,7 @@ from webui.config import SiteConfig
 from webui.disclosing import Disclosing
 from webui.patient_records import PatientRecords
 from webui.record_services import CommitteeFacts
+from webui.replays import Replays
 from webui.services import Services
 from webui.store.accounts import AccountStore
 from webui.store.appointments import AppointmentStore
@@ -46,6 +47,7 @@ class Site:
     disclosing: Disclosing
     appointments: AppointmentStore
     throttle: Throttle
+    replays: Replays
 
     def committee(self) -> CommitteeFacts | None:
         """Return who holds the key for records; None, too, while that cannot be known."""
@@ -72,6 +74,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         disclosing=Disclosing(requests, records, services.disclosures, clock),
         appointments=AppointmentStore(database, config.tz, config.limits.open_bookings, clock),
         throttle=Throttle(database, clock),
+        replays=Replays(services.audits, clock),
     )
 
 

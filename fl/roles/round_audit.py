@@ -276,6 +276,24 @@ def audit_round(federation: Federation, number: int, bench: Bench) -> Report:
     return report
 
 
+def obstacle(federation: Federation, number: int, bench: Bench) -> str:
+    """Return why the member of `bench` cannot sum a round again, empty when it can or there is nothing to sum.
+
+    Raises:
+        WrongRound: there is no such round.
+    """
+    current, key = federation.round(number), bench.key
+    if key is None or current.proposal is None:
+        return ""
+    source = _source(federation, current)
+    reasons = (
+        why_closed(federation, key, current, bench.vault),
+        why_sealed_away(federation, key, current),
+        why_closed(federation, key, source, bench.vault),
+    )
+    return next(filter(None, reasons), "")
+
+
 def _source(federation: Federation, current: Round) -> Round | Opening:
     """Return where the model came from that a round started from: a final round of the same ledger, or its opening."""
     parts: list[Round | Opening] = [*federation.openings]

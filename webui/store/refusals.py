@@ -157,3 +157,11 @@ class TrusteeTaken(RefusedError):
 
     http_status = 409
     sentence = "Another doctor's account is linked to this trustee already."
+
+
+@dataclass(eq=False)
+class ReplayRunning(RefusedError):
+    """One replay at a time: it takes a processor for itself."""
+
+    http_status = 409
+    sentence = "Another round is being replayed just now. Wait a few seconds and try again."
