@@ -137,8 +137,8 @@ class _Teller:
     def _opening(self) -> Passage:
         current = self.round
         happened = (
-            f"On {_when(current.opened.timestamp)} {self._name(current.opener)} opened the round for"
-            f" {self._names(current.roster)}, starting from the model {_short(current.previous_model)}."
+            f"On {_when(current.opened.timestamp)} {self._name(current.opener)} opened the round, which starts from the"
+            f" model {_short(current.previous_model)}, for {self._names(current.roster)}."
         )
         checked = (
             "the sender's role, that this was the model in force, and that every hospital was a member with a key;"
@@ -273,4 +273,4 @@ def _when(timestamp: int) -> str:
 
 
 def _short(digest: bytes) -> str:
-    return show(digest)[:18] + "..."
+    return show(digest)[:18] + "…"

@@ -1,4 +1,4 @@
-"""One round replayed alone with a hospital's key: what is checked, what cannot be, and in which step a fault is told."""
+"""One round replayed alone with a hospital's key: what is checked, what is not, and in which step a fault is told."""
 
 from __future__ import annotations
 
