@@ -120,7 +120,7 @@ class LedgerFileForm(Form):
 class LedgerDigestForm(Form):
     """A digest to look up on the ledger; it changes nothing, so it may stand in an address."""
 
-    class Meta(Form.Meta):  # type: ignore[misc]  # Flask-WTF brings no types
+    class Meta:
         """A form that is sent by GET."""
 
         csrf = False
