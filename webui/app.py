@@ -27,7 +27,7 @@ from webui.login import init_login, visitor
 from webui.pages import PAGES
 from webui.security import FORM_OVERHEAD, init_security
 from webui.services import Services
-from webui.site import EXTENSION, build_site
+from webui.site import EXTENSION, build_site, site
 from webui.store.database import upgrade_database
 
 ONE_DAY_S = 24 * 3600
@@ -107,6 +107,7 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
         request_words.refusal,
     ):
         app.jinja_env.globals[other.__name__] = other
+    app.jinja_env.globals["dealt"] = lambda row: site().dealt(row)
     app.jinja_env.filters["any_byte"] = request_words.any_byte
     app.jinja_env.globals["asset"] = _assets(app)
     app.jinja_env.globals["integrity"] = partial(_integrity, Path(app.static_folder or ""))

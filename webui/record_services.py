@@ -99,6 +99,13 @@ class RecordService(Protocol):
             UnavailableError: the chain does not answer and never did.
         """
 
+    def dealt_keys(self) -> frozenset[bytes]:
+        """Return the ids of all K_REC, in force or not, that the operator dealt; the last known while it is silent.
+
+        Raises:
+            UnavailableError: the chain does not answer and never did.
+        """
+
     def seal(self, policy: RecordPolicy, body: bytes) -> SealedRecord:
         """Seal a record to those whom its policy names, K_REC among them as soon as a committee holds it.
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import current_app
+from flask import current_app, g
 
+from fl.crypto.capsule import NO_KEY
 from fl.protocol.errors import UnavailableError
 from webui.anchoring import Anchoring
 from webui.config import SiteConfig
@@ -25,6 +26,7 @@ from webui.store.appointments import AppointmentStore
 from webui.store.database import Database
 from webui.store.disclosures import DisclosureStore
 from webui.store.leaves import LeafStore
+from webui.store.models import StoredRecord
 from webui.store.passwords import Passwords
 from webui.store.records import RecordStore
 from webui.store.throttle import Throttle
@@ -55,6 +57,20 @@ class Site:
             return self.services.records.committee()
         except UnavailableError:
             return None
+
+    def dealt(self, row: StoredRecord) -> bool | None:
+        """Return whether a record is sealed to a key that the operator dealt; None while that cannot be known.
+
+        The ledger is asked once for a page.
+        """
+        if not any(row.key_id or NO_KEY):
+            return False
+        if "dealt_keys" not in g:
+            try:
+                g.dealt_keys = self.services.records.dealt_keys()
+            except UnavailableError:
+                g.dealt_keys = None
+        return None if g.dealt_keys is None else row.key_id in g.dealt_keys
 
 
 def build_site(config: SiteConfig, services: Services) -> Site:

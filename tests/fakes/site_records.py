@@ -34,15 +34,22 @@ class FakeRecords:
     up: Callable[[], bool]
     facts: CommitteeFacts | None = None
     made: list[Anchored] = field(default_factory=list)
+    dealt: frozenset[bytes] = frozenset()
     _key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
     def hold_key(self, *, dealer_made: bool = False) -> None:
         """From now on a new committee holds a new K_REC."""
         epoch = self.facts.epoch + 1 if self.facts else 1
-        self.facts = CommitteeFacts(epoch, 2, TRUSTEES, dealer_made, self.now() + 365 * 86400, secrets.token_bytes(16))
+        key_id = secrets.token_bytes(16)
+        self.facts = CommitteeFacts(epoch, 2, TRUSTEES, dealer_made, self.now() + 365 * 86400, key_id)
+        self.dealt |= {key_id} if dealer_made else set()
 
     def sealer(self) -> Sealer:
         return Sealer(HOSPITAL, "alpha", bytes(32), 7357, Address(bytes.fromhex("b2") * 20))
+
+    def dealt_keys(self) -> frozenset[bytes]:
+        self._ask()
+        return self.dealt
 
     def committee(self) -> CommitteeFacts | None:
         return self.facts

@@ -199,6 +199,7 @@ def test_a_key_that_the_operator_dealt_says_so(tmp_path: Path) -> None:
         committee = world.records.committee()
         assert committee is not None
         assert committee.dealer_made
+        assert world.records.dealt_keys() == {committee.key_id}
         policy = RecordPolicy(bytes(16), Readers.TRUSTEES, frozenset({Purpose.TREATMENT}))
         number = ask(world, world.records.seal(policy, BODY))
         assert world.disclosures.facts([number])[number].dealer_made

@@ -122,6 +122,15 @@ class RecordDamaged(TamperedError):
 
 
 @dataclass(eq=False)
+class RecordMisplaced(TamperedError):
+    """A record is not under the root that the ledger has."""
+
+    number: str
+    why: str
+    sentence = "Record {number} is not where the ledger has it: {why}."
+
+
+@dataclass(eq=False)
 class NotSealedToQuorum(RefusedError):
     """A record was made before trustees held the key, and was not sealed to them since."""
 
