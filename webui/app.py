@@ -18,7 +18,6 @@ from typing import Any
 
 from flask import Flask, url_for
 from flask_wtf.csrf import CSRFProtect
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webui import request_words, words
 from webui.config import SiteConfig
@@ -44,9 +43,6 @@ def create_app(config: SiteConfig, services: Services) -> Flask:
     app = Flask("webui", root_path=str(Path(__file__).parent))
     app.config.from_mapping(_flask_settings(config))
     app.extensions[EXTENSION] = build_site(config, services)
-    if config.trusted_proxies:
-        hops = config.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     init_login(app)
     init_security(app)  # before CSRF, which reads the form
     CSRFProtect(app)

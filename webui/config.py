@@ -83,8 +83,6 @@ class SiteConfig:
     """Idle seconds after which a session ends."""
     passwords: PasswordCost = PasswordCost()
     limits: Limits = Limits()
-    trusted_proxies: int = 0
-    """How many proxies in front of the site set X-Forwarded-For and X-Forwarded-Proto; 0: none is believed."""
     demo_accounts: bool = False
     """Whether the sign-in page says that this installation shows invented people."""
 
