@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from fl.protocol.errors import SettingInvalid
-from fl.roles.explain import Outcome, Passage, Results
+from fl.roles.explain import Passage, Results
 from fl.roles.explain import explain as explain_round
-from scripts._report import Audited
-
-CHECKED = {Outcome.RIGHT: "Checked", Outcome.WRONG: "CHECKED, AND WRONG", Outcome.OPEN: "NOT CHECKED"}
+from scripts._report import MARKS, Audited
 
 
 def explain(audited: Audited, number: int) -> str:
@@ -29,4 +27,4 @@ def explain(audited: Audited, number: int) -> str:
 
 
 def _sentences(passage: Passage) -> str:
-    return f"{passage.happened} {CHECKED[passage.outcome]}: {passage.checked}"
+    return f"{passage.happened} {MARKS[passage.outcome]}: {passage.checked}"

@@ -13,6 +13,7 @@ from fl.protocol.audit import Report
 from fl.protocol.federation import Federation
 from fl.protocol.names import show
 from fl.protocol.round import Round
+from fl.roles.explain import Outcome, Results, explain
 from fl.storage.files import write_atomic
 from scripts._home import Home
 
@@ -25,6 +26,9 @@ CHECKS = {
     "ceremonies": "key ceremonies computed again from what was dealt",
     "models": "global models opened and compared with their digest",
 }
+
+
+MARKS = {Outcome.RIGHT: "Checked", Outcome.WRONG: "CHECKED, AND WRONG", Outcome.OPEN: "NOT CHECKED"}
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,11 @@ def to_html(audited: Audited) -> str:
         checks=CHECKS,
         consortium=show(audited.federation.anchor.consortium),
         rounds=[_round(audited.federation, current) for current in audited.federation.rounds],
+        told=[
+            explain(audited.federation, current.number, Results.of(audited.report, current.number))
+            for current in audited.federation.rounds
+        ],
+        marks=MARKS,
         when=datetime.fromtimestamp(audited.checked_at, UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
 
