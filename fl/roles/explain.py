@@ -151,10 +151,9 @@ class _Teller:
     def _terms(self) -> Passage:
         terms = self.round.terms
         quorum = f", and {terms.threshold} hospitals to unmask the sum" if self.round.masked else ""
-        happened = (
-            f"The terms demanded {terms.min_commitments} hospitals and {terms.attestations} attestations{quorum}."
-        )
-        checked = "the configuration in the vault has the digest in the terms."
+        attestations = f"{terms.attestations} attestation{'s' if terms.attestations > 1 else ''}"
+        happened = f"The terms demanded {terms.min_commitments} hospitals and {attestations}{quorum}."
+        checked = "that the configuration in the vault has the digest in the terms."
         return self._passage((Step.TERMS, "Terms"), happened, checked, {"configuration": terms.config_digest})
 
     def _setup(self) -> Passage | None:
@@ -168,8 +167,8 @@ class _Teller:
             f" {self._names(current.sharers)} went on."
         )
         checked = (
-            "all keys are valid and different, the commitments are to them, each file of shares is the recorded one,"
-            " and who went on lost no complaint."
+            "that all keys are valid and different, the commitments are to them, and each file of shares is the recorded"
+            " one, and that who went on lost no complaint."
         )
         digests = {f"shares of {self._name(who)}": record.bundle_digest for who, record in current.dealt.items()}
         return self._passage((Step.SETUP, "Keys and shares"), happened, checked, digests)
@@ -180,7 +179,7 @@ class _Teller:
             return None
         how = "masked by the others' keys" if current.masked else "sealed to the coordinator and the auditors"
         happened = f"{self._names(current.commitments)} committed an update, {how}."
-        checked = "each file has the recorded digest, size and sender, and belongs to this round."
+        checked = "that each file has the recorded digest, size and sender, and belongs to this round."
         digests = {f"update of {self._name(who)}": digest for who, digest in current.commitments.items()}
         return self._passage((Step.UPDATES, "Updates"), happened, checked, digests)
 
@@ -193,8 +192,8 @@ class _Teller:
             f" {self._names(current.endorsed)} signed this set."
         )
         checked = (
-            f"the set lies within those who went on, and at least {current.terms.threshold} signatures of its members"
-            " verify, independently of any node."
+            f"that the set lies within those who went on, and that at least {current.terms.threshold} signatures of its"
+            " members verify, independently of any node."
         )
         return self._passage((Step.AGREEMENT, "Agreement on the set"), happened, checked)
 
@@ -204,8 +203,8 @@ class _Teller:
             return None
         happened = f"{self._names(current.revealed)} revealed shares, one secret per hospital."
         checked = (
-            f"at least {current.terms.threshold} answers hold shares that fit their dealers' Feldman commitments, and"
-            " the secrets rebuilt from them fit the advertised keys. Other answers were left out."
+            f"that at least {current.terms.threshold} answers hold shares that fit their dealers' Feldman commitments,"
+            " and that the secrets rebuilt from them fit the advertised keys. Other answers are left out."
         )
         digests = {f"answer of {self._name(who)}": record.digest for who, record in current.revealed.items()}
         return self._passage((Step.ANSWERS, "Revealed shares"), happened, checked, digests)
@@ -218,8 +217,8 @@ class _Teller:
             f"The coordinator proposed the model {_short(current.proposal.model_digest)}, made of the updates of"
             f" {self._names(current.hospitals)}."
         )
-        masks = "the masks were taken off again, " if current.masked else ""
-        checked = f"{masks}the updates were summed again, and they give this model bit for bit."
+        masks = " and freed of the masks" if current.masked else ""
+        checked = f"that the updates, summed again{masks}, give this model bit for bit."
         title = "Masks and sum" if current.masked else "Sum"
         digests = {"new model (weights)": current.proposal.model_digest}
         return self._passage((Step.SUM, title), happened, checked, digests)
@@ -229,7 +228,7 @@ class _Teller:
         if current.proposal is None:
             return None
         happened = "The coordinator sealed the new model and put it into the vault."
-        checked = "the file is the recorded one, and was opened: its weights have the digest of the proposed model."
+        checked = "that the file is the recorded one and, opened, holds weights with the digest of the proposed model."
         digests = {"new model (sealed)": current.proposal.envelope_digest}
         return self._passage((Step.MODEL, "New model"), happened, checked, digests)
 
@@ -239,8 +238,8 @@ class _Teller:
             return None
         happened = f"{self._names(current.attestations)} replayed the round and attested the same model."
         checked = (
-            "each report of an auditor is the recorded one and about this round and model, and its numbers of training"
-            " images and right answers are those of the sum. Its figures on images of its own are its word."
+            "that each report of an auditor is the recorded one and about this round and model, and that its numbers of"
+            " training images and right answers are those of the sum. Its figures on images of its own are its word."
         )
         reports = {who: digest for who, digest in current.attestations.items() if any(digest)}
         digests = {f"report of {self._name(who)}": digest for who, digest in reports.items()}

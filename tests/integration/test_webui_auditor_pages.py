@@ -46,10 +46,10 @@ def test_a_masked_round_is_replayed_with_the_hospitals_own_key(masked: RealTown)
     assert (answer.status_code, answer.location) == (302, PAGE)
     page = auditor.text(PAGE)
     for fact in (
-        "Round 2 was replayed just now",
+        "Round 2 was checked just now",
         "every step was checked",
         "fit their dealers' Feldman commitments",
-        "the masks were taken off again",
+        "summed again and freed of the masks",
         "The sum counts 314 training images",
         "Nobody, the coordinator included, could see one hospital's update",
     ):

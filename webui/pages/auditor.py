@@ -61,9 +61,9 @@ def replay(number: int) -> ResponseReturnValue:
     for finding in findings:
         current_app.logger.critical(ALARM, finding.name, finding.sentence)
     if findings:
-        flash(f"Round {number} was replayed, and something is wrong in it.", "bad")
+        flash(f"Round {number} was checked just now, and something is wrong in it.", "bad")
     else:
-        flash(f"Round {number} was replayed just now. Nothing wrong was found in what was checked.", "good")
+        flash(f"Round {number} was checked just now. Nothing was found.", "good")
     return redirect(url_for("auditor.one_round", number=number))
 
 
