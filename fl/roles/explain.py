@@ -167,8 +167,8 @@ class _Teller:
             f" {self._names(current.sharers)} went on."
         )
         checked = (
-            "that all keys are valid and different, the commitments are to them, and each file of shares is the recorded"
-            " one, and that who went on lost no complaint."
+            "that all keys are valid and different, the commitments are to them, each file of shares is the"
+            " recorded one, and that who went on lost no complaint."
         )
         digests = {f"shares of {self._name(who)}": record.bundle_digest for who, record in current.dealt.items()}
         return self._passage((Step.SETUP, "Keys and shares"), happened, checked, digests)
