@@ -46,7 +46,7 @@ class FederationPredictions:
             coordinator_name=book.name_of(current.opener),
             final_at=current.last.timestamp if current.last else 0,
             attested_by=tuple(book.name_of(auditor) for auditor in current.attestations),
-            metrics=reported(current, self._vault, "metrics"),
+            metrics=reported(current, self._vault).metrics,
             verified=served.verified,
             verified_at=served.verified_at,
             class_names=served.recipe.class_names,

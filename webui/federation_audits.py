@@ -9,12 +9,13 @@ Not here: predictions (federation.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from fl.protocol.audit import Mention, mentions_of
-from fl.protocol.codec import parse_document
-from fl.protocol.errors import HemaledgerError
+from fl.protocol.codec import Fields, JsonValue, parse_document
+from fl.protocol.errors import EncodingError, HemaledgerError
 from fl.protocol.federation import Federation
 from fl.protocol.keys import KeyBook
 from fl.protocol.names import Digest
@@ -22,7 +23,8 @@ from fl.protocol.ports import Ledger, Vault
 from fl.protocol.round import Phase, Round
 from fl.roles.documents import read_document
 from fl.roles.explain import Explained, Results, explain
-from fl.roles.round_audit import REPORT_CAP, Bench, audit_round, obstacle
+from fl.roles.report_audit import REPORT_CAP
+from fl.roles.round_audit import Bench, audit_round, obstacle
 from webui.last_audit import read_summary
 from webui.services import AuditSummary, FileFinding, Place, RoundHospital, RoundView
 
@@ -65,28 +67,40 @@ class FederationAudits:
         return Results.of(audit_round(self.federation(), number, self.bench), number)
 
 
-def reported(current: Round, vault: Vault, part: str) -> Mapping[str, float] | None:
-    """Return the `metrics` or the `training` of the first attesting auditor's report that can be read, or None."""
+@dataclass(frozen=True)
+class Reported:
+    """The numbers of an auditor's report; None where it has none."""
+
+    metrics: Mapping[str, float] | None = None
+    """On images of its own."""
+    training: Mapping[str, float] | None = None
+    """Of the sum."""
+
+
+def reported(current: Round, vault: Vault) -> Reported:
+    """Return the numbers of the first attesting auditor's report that can be read."""
     if current.phase not in (Phase.PROPOSED, Phase.FINAL):
-        return None
+        return Reported()
     for digest in current.attestations.values():
-        found = _numbers(digest, vault, part)
-        if found:
-            return found
-    return None
+        try:
+            document = parse_document(read_document(vault, digest, REPORT_CAP), "auditor's report")
+        except HemaledgerError:
+            continue
+        return Reported(_numbers(document, "metrics"), _numbers(document, "training"))
+    return Reported()
 
 
-def _numbers(digest: Digest, vault: Vault, part: str) -> Mapping[str, float]:
-    try:
-        document = parse_document(read_document(vault, digest, REPORT_CAP), "auditor's report")
-    except HemaledgerError:
-        return {}
+def _numbers(document: Mapping[str, JsonValue], part: str) -> Mapping[str, float] | None:
     numbers = document.get(part)
-    rows = numbers.items() if isinstance(numbers, dict) else ()
-    return {name: float(value) for name, value in rows if isinstance(value, int | float)}
+    fields, found = Fields(numbers if isinstance(numbers, dict) else {}, part), dict[str, float]()
+    for name in fields.value:
+        with suppress(EncodingError):
+            found[name] = fields.number(name)
+    return found or None
 
 
 def _view(book: KeyBook, current: Round, vault: Vault) -> RoundView:
+    report = reported(current, vault)
     return RoundView(
         number=current.number,
         phase=current.phase.name.lower(),
@@ -99,8 +113,8 @@ def _view(book: KeyBook, current: Round, vault: Vault) -> RoundView:
         model_digest=current.proposal.model_digest if current.proposal else None,
         attested_by=tuple(book.name_of(auditor) for auditor in current.attestations),
         reason=current.reason,
-        metrics=reported(current, vault, "metrics"),
-        training=reported(current, vault, "training"),
+        metrics=report.metrics,
+        training=report.training,
     )
 
 

@@ -77,7 +77,7 @@ class Report:
     notes: list[str] = field(default_factory=list)
     """What could not be checked and why, in sentences."""
     passed: dict[int, set[Step]] = field(default_factory=dict)
-    """Round -> which of its parts were checked without a finding."""
+    """Round -> which of its parts were checked to the end; a finding in one of them counts more."""
     sums: dict[int, dict[str, float]] = field(default_factory=dict)
     """Round -> the metrics that came out of its sum, where it was summed again."""
 
@@ -91,7 +91,7 @@ class Report:
         self.findings.append(Finding(error.name, number, subject, str(error), step))
 
     def right(self, number: int, *steps: Step) -> None:
-        """Note that parts of a round were checked, whatever is found of them elsewhere."""
+        """Note that parts of a round were checked to the end."""
         self.passed.setdefault(number, set()).update(steps)
 
     def to_dict(self) -> dict[str, JsonValue]:

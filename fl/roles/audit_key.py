@@ -38,6 +38,8 @@ def why_closed(federation: Federation, key: AuditKey, source: Round | Opening, v
         return f"the {role} had no key in this federation at that time"
     if source.keys[key.account].epoch not in key.keyring.keys:
         return f"the key that the {role} had at that time is not here"
+    if role == "hospital" and federation.book.members[key.account].revoked:
+        return "the hospital was revoked, and nothing is sealed to it any more"
     return _held_back(source, vault) if role == "hospital" and isinstance(source, Round) else ""
 
 

@@ -13,16 +13,9 @@ from dataclasses import dataclass
 
 from fl.crypto.envelope import Expected, check_file
 from fl.protocol.audit import Report, Step
-from fl.protocol.codec import Fields, parse_document
-from fl.protocol.errors import (
-    ModelDigestMismatch,
-    ReportMismatch,
-    SetMismatch,
-    StaleRound,
-    WrongSender,
-)
+from fl.protocol.errors import SetMismatch
 from fl.protocol.federation import Federation, Opening
-from fl.protocol.names import ADDRESS_BYTES, DIGEST_BYTES, NO_DIGEST, Address, Digest, parse_hex
+from fl.protocol.names import NO_DIGEST, Address, Digest
 from fl.protocol.ports import Endorser, Vault
 from fl.protocol.round import Phase, Round
 from fl.roles.artefacts import (
@@ -40,13 +33,11 @@ from fl.roles.documents import read_document
 from fl.roles.guard import Guard
 from fl.roles.participants import BUNDLE_CAP, advertisers, participants
 from fl.roles.replay import Replayed, Tools, replay_round
-from fl.roles.unmask import check_agreement
+from fl.roles.report_audit import check_report
+from fl.roles.unmask import check_agreement, check_sharers
 from fl.roles.view import Stopwatch
 from fl.training.quantise import Vector
 from fl.training.weights import Manifest
-
-REPORT_CAP = 1024 * 1024
-_REPORT = "auditor's report"
 
 
 @dataclass(frozen=True)
@@ -172,12 +163,15 @@ class RoundAudit:
 
     def _check_agreement(self, current: Round) -> None:
         """Check who went on after the set-up, and who signed which set of survivors; it takes no key."""
-        with self._finding(current.number, "keys and shares", Step.SETUP):
+        with self._finding(current.number, "keys and shares", Step.SETUP) as outcome:
             valid = advertisers(current)
             for part in participants(current, current.sharers):
                 if part.account not in valid:
                     raise SetMismatch(part.account)
+            check_sharers(current, self._bench.vault)
             self._report.right(current.number, Step.SETUP)
+        if not outcome.ok:
+            return
         with self._finding(current.number, "agreement on the set", Step.AGREEMENT):
             check_agreement(current, self._bench.endorser, self._bench.vault)
             self._report.checks["agreements"] += 1
@@ -224,26 +218,13 @@ class RoundAudit:
     def _check_reports(self, current: Round, replayed: Replayed | None) -> None:
         """Check what auditors reported about the round; hospitals attest without a report."""
         reports = [auditor for auditor, digest in current.attestations.items() if digest != NO_DIGEST]
+        sums = replayed.training if replayed is not None else None
         for auditor in reports:
-            self._check_report(current, auditor, replayed)
+            with self._finding(current.number, f"report of {self._name(auditor)}", Step.REPORTS):
+                check_report(current, auditor, self._bench.vault, sums)
+                self._report.checks["documents"] += 1
         if current.attestations and (replayed is not None or not reports):
             self._report.right(current.number, Step.REPORTS)
-
-    def _check_report(self, current: Round, auditor: Address, replayed: Replayed | None) -> None:
-        with self._finding(current.number, f"report of {self._name(auditor)}", Step.REPORTS):
-            data = read_document(self._bench.vault, current.attestations[auditor], REPORT_CAP)
-            fields = Fields(parse_document(data, _REPORT), _REPORT)
-            author = parse_hex(fields.text("auditor"), ADDRESS_BYTES, _REPORT)
-            model = parse_hex(fields.text("model"), DIGEST_BYTES, _REPORT)
-            if author != auditor:
-                raise WrongSender(auditor, author)
-            if fields.integer("round") != current.number:
-                raise StaleRound(current.number, fields.integer("round"))
-            if model != digest_of(current):
-                raise ModelDigestMismatch(digest_of(current), model)
-            if replayed is not None:
-                _compare(Fields(fields.mapping("training"), _REPORT), replayed.training)
-            self._report.checks["documents"] += 1
 
     def _closed(self, source: Round | Opening) -> str:
         key = self._bench.key  # that there is none is said once, for the whole audit
@@ -302,9 +283,3 @@ def _source(federation: Federation, current: Round) -> Round | Opening:
         each for each in parts if each.anchor == current.anchor and each.opened.position < current.opened.position
     ]
     return max(before, key=lambda part: part.opened.position)
-
-
-def _compare(reported: Fields, summed: dict[str, float]) -> None:
-    for name, value in summed.items():
-        if reported.number(name) != value:
-            raise ReportMismatch(name, reported.number(name), value)

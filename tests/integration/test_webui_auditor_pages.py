@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fl.protocol.audit import Finding, Step
+from fl.protocol.codec import write_document
 from fl.protocol.names import Protection
 from fl.roles.explain import Results
 from tests.fakes.site_federation import RealTown
@@ -83,6 +85,28 @@ def test_what_is_wrong_in_a_replayed_round_is_shown_and_an_alarm(
     assert "Something is wrong in this round: do not trust its model." in page
     assert "Checked, and wrong" in page
     assert "HashMismatch , masked update of" in page
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"not a report",
+        write_document({"metrics": {"auroc": 10**400, "f1": 1}, "training": {"samples": True}}),
+        write_document({"metrics": [], "training": {"samples": 12}}),
+        write_document({}),
+    ],
+)
+def test_a_report_of_nonsense_breaks_no_page(
+    masked: RealTown, monkeypatch: pytest.MonkeyPatch, document: bytes
+) -> None:
+    world = masked.world
+    digest, current = world.consortium.vault.put(document), world._federation().round(2)
+    attestations = dict.fromkeys(current.attestations, digest)
+    federation = replace(world._federation(), rounds=(replace(current, attestations=attestations),))
+    monkeypatch.setattr(world.reader, "federation", lambda: federation)
+    auditor = masked.visitor(NOOR)
+    assert "The sum counts" not in auditor.text(PAGE)
+    assert auditor.get("/auditor/").status_code == 200
 
 
 def test_every_digest_of_a_round_leads_to_what_the_ledger_says_of_it(masked: RealTown) -> None:
