@@ -194,10 +194,10 @@ def outcome(found: Outcome) -> Saying:
 def summary_of(results: Results | None) -> Saying:
     """Return what the last audit says of a round, in a word."""
     if results is None:
-        return Saying("plain", "not yet", "The last audit was before this round.")
+        return Saying("plain", "not yet", "No audit covers this round yet.")
     if results.findings:
         return Saying("bad", "wrong", "The last audit found something wrong in this round.")
-    if results.notes:
+    if results.notes or not results.passed:
         return Saying("wait", "in part", "Nothing was found in what was checked; not everything was.")
     return Saying("good", "right", "The last audit checked this round and found nothing wrong.")
 
