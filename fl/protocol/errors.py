@@ -344,6 +344,16 @@ class ModelDigestMismatch(TamperedError):
 
 
 @dataclass(eq=False)
+class ReportMismatch(TamperedError):
+    """An auditor reports other numbers than the sum of its round gives."""
+
+    what: str
+    reported: float
+    summed: float
+    sentence = "The report says {what} {reported}, but the sum of the round gives {summed}."
+
+
+@dataclass(eq=False)
 class DuplicateStep(RefusedError):
     """Each step of a masked round, of a ceremony or of a request is done once."""
 
