@@ -107,6 +107,7 @@ class Audit:
         outcomes = [self._check_update(federation, current, hospital) for hospital in current.commitments]
         outcomes += [self._check_bundle(federation, current, dealer) for dealer in current.sharers if current.dealt]
         outcomes += [self._check_answer(federation, current, hospital) for hospital in current.revealed]
+        self._note_spent(current)
         if current.proposal is None or manifest is None:
             return
         if current.masked:
@@ -214,6 +215,14 @@ class Audit:
 
     def _can_open(self, source: Round | Opening) -> bool:
         return self._account in source.keys
+
+    def _note_spent(self, current: Round) -> None:
+        """Say that shares were revealed for a sum that never came."""
+        if current.phase == Phase.ABORTED and current.revealed:
+            self._report.notes.append(
+                f"Round {current.number} was aborted after {len(current.revealed)} hospitals had revealed shares. What "
+                "was learned in it is spent; its sum, compared with that of another set, may tell about one of them."
+            )
 
     def _note_unless_readable(self, source: Round | Opening, what: str) -> None:
         """Say what a key that came too late leaves unchecked; without any key `run` said so already."""

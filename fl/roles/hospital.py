@@ -44,7 +44,7 @@ class Hospital:
             HemaledgerError: the round's files or records are not what they should be; nothing was sent.
         """
         federation = self.view.current()
-        self._masked.erase_ended(federation)
+        self._masked.settle_ended(federation)
         current = federation.rounds[-1] if federation.rounds else None
         if current is None or self._account not in current.roster:
             return False
@@ -60,7 +60,7 @@ class Hospital:
 
     def finish(self) -> None:
         """Erase the secrets of rounds that have ended; call it before the process ends."""
-        self._masked.erase_ended(self.view.refresh())
+        self._masked.settle_ended(self.view.refresh())
 
     def finish_training(self) -> None:
         """Wait for a training that runs beside a masked round; without one, return at once."""
