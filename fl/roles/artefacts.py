@@ -126,8 +126,8 @@ def expected_model(source: Round | Opening, parameters: int) -> Expected:
     return Expected(model_core(source), digest, cap)
 
 
-Release = Callable[[Round], tuple[ThresholdKey, Point]]
-"""A final round -> the threshold key its model is sealed to and the secret point that opens it, or NotReleased."""
+Release = Callable[[Round, bytes], tuple[ThresholdKey, Point]]
+"""A final round and its model's file -> the threshold key and the secret point that open it, or NotReleased."""
 
 
 class Reader:
@@ -201,9 +201,9 @@ class Reader:
         except RecipientNotFound:
             if self._release is None or not isinstance(source, Round) or not read_config(source, self._vault).release:
                 raise
-        key, secret = self._release(source)
         with self._watch("vault"):
             file = self._vault.get(expected.digest, expected.cap)
+        key, secret = self._release(source, file)
         with self._watch("open"):
             return open_with(file, expected, key, secret)
 

@@ -23,7 +23,7 @@ from fl.protocol.errors import (
 )
 from fl.protocol.federation import Federation, genesis_context
 from fl.protocol.keys import MemberKey
-from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, KeyUse, Role
+from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Role
 from fl.protocol.records import (
     FederationOpened,
     ModelProposed,
@@ -46,8 +46,9 @@ from fl.roles.artefacts import (
 )
 from fl.roles.masked_coordinator import SetUp
 from fl.roles.plan import Initial, Plan
-from fl.roles.release import ReleaseDesk, held_by
+from fl.roles.release import ReleaseDesk, Releases, held_by
 from fl.roles.replay import Tools, sum_of
+from fl.roles.requester import Requester
 from fl.roles.view import LedgerView, Ports
 from fl.training.aggregate import Sum
 from fl.training.weights import model_digest, vector_to_bytes
@@ -62,7 +63,8 @@ class Coordinator:
         self._plan = plan
         self._initial = initial
         self._account = ports.ledger.account
-        self._reader = Reader(self._account, ports.vault, ports.keyring, ports.watch)
+        release = Releases(self.view, Requester(ports.ledger, ports.vault, ports.keyring))
+        self._reader = Reader(self._account, ports.vault, ports.keyring, ports.watch, release)
         self._set_up = SetUp(ports, self._abort)
         self._desk = ReleaseDesk(ports, plan.close_timeout_s)
 
@@ -167,7 +169,7 @@ class Coordinator:
 
     def _held_back(self, federation: Federation) -> bool:
         """Return whether a round would wait: for the release of its model, or for a committee that holds its key."""
-        if self._plan.config.release and federation.threshold.in_force(KeyUse.MODEL) is None:
+        if self._plan.config.release and not self._desk.can_hold(federation):
             return True
         source = federation.source
         return isinstance(source, Round) and self._desk.waits(federation, source)
