@@ -250,7 +250,7 @@ class Coordinator:
         Raises:
             VaultMissing: a file is gone that may come back before the close deadline.
         """
-        total = Sum(current.terms.parameters)
+        total = Sum(current.terms.parameters, config.word_bits)
         for hospital in current.hospitals:
             try:
                 words = self._reader.update(current, hospital, config)

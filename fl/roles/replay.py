@@ -69,7 +69,7 @@ def sum_of(current: Round, config: RoundConfig, tools: Tools) -> Sum:
     if current.masked:
         unmasked = unmask_sum(current, tools.reader, tools.watch, _ignore)
         return Sum.of(unmasked.words, len(current.hospitals))
-    total = Sum(current.terms.parameters)
+    total = Sum(current.terms.parameters, config.word_bits)
     for hospital in current.hospitals:
         words = tools.reader.update(current, hospital, config)
         with tools.watch("sum"):
