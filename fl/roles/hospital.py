@@ -16,6 +16,7 @@ from fl.protocol.names import NO_DIGEST, Digest
 from fl.protocol.records import UpdateCommitted
 from fl.protocol.round import Phase, Round
 from fl.roles.artefacts import Reader, read_config, read_manifest, update_core, update_recipients
+from fl.roles.documents import read_document
 from fl.roles.masked_hospital import NO_TRUST, MaskedHospital, Trust
 from fl.roles.release import Releases
 from fl.roles.requester import Requester
@@ -147,13 +148,15 @@ class Hospital:
         return True
 
     def _check_own(self, current: Round) -> None:
-        """Raise HashMismatch for another commitment than the own, SetMismatch when a file in time was left out."""
+        """Raise HashMismatch for a commitment or file that is not the own, SetMismatch for a file in time left out."""
         recorded, promised = current.commitments[self._account], self._promised(current)
         if promised != recorded:
             raise HashMismatch(recorded, promised)
         uploaded = self._ports.journal.get(_key("uploaded", current))
         if self._account not in current.hospitals:
             if uploaded is not None and int(uploaded) < current.terms.commit_deadline:
+                if self._ports.vault.has(promised):  # raises when somebody changed it there: then it is not usable
+                    read_document(self._ports.vault, promised, self._cap(current))
                 raise SetMismatch(self._account)
             self._ports.notify("left out", {"round": current.number})
 
