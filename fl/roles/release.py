@@ -10,14 +10,12 @@ Not here: masked rounds; their hospitals sum the model themselves, so nothing ca
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from fl.crypto.capsule import Capsule
 from fl.crypto.curve import Point
 from fl.crypto.envelope import MAX_RECIPIENTS, sealed_size
 from fl.crypto.threshold import ThresholdKey
 from fl.protocol.codec import sha256
-from fl.protocol.errors import KeyExpired, NotReleased, QuorumNotReached, RecipientNotFound
+from fl.protocol.errors import KeyExpired, NotReleased, QuorumNotReached, RecipientNotFound, RequestInvalid
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Digest, KeyUse, Purpose
 from fl.protocol.requests import Request, RequestPhase
@@ -51,22 +49,19 @@ class Releases:
         raise NotReleased(current.number)
 
 
-@dataclass
 class ReleaseDesk:
     """The coordinator's part: ask for each model, again where it must, and say once for what it waits."""
 
-    ports: Ports
-    timeout_s: int
-    """Seconds that trustees have for an answer."""
-    _requester: Requester = field(init=False)
-    _capsule: tuple[Digest, Capsule] | None = None
-    """Of the newest model, by the digest of its file."""
-    _tried: dict[int, tuple[int, bool]] = field(default_factory=dict)
-    """Request -> how many approvals there were when it was opened last, and whether enough of them were right."""
-    _told: str = ""
-
-    def __post_init__(self) -> None:
-        self._requester = Requester(self.ports.ledger, self.ports.vault, self.ports.keyring)
+    def __init__(self, ports: Ports, timeout_s: int) -> None:
+        """Ask with deadlines of `timeout_s` from now."""
+        self._ports = ports
+        self._timeout_s = timeout_s
+        self._requester = Requester(ports.ledger, ports.vault, ports.keyring)
+        self._capsule: tuple[Digest, Capsule] | None = None
+        """Of the newest model, by the digest of its file."""
+        self._tried: dict[int, tuple[int, bool]] = {}
+        """Request -> how many approvals there were when it was opened last, and whether enough of them were right."""
+        self._told = ""
 
     def can_hold(self, federation: Federation) -> bool:
         """Return whether a committee holds K_MODEL, so that a new model can be held back; say so once if none does."""
@@ -77,16 +72,16 @@ class ReleaseDesk:
 
     def waits(self, federation: Federation, current: Round) -> bool:
         """Return whether the model of a final round is still held back."""
-        return read_config(current, self.ports.vault).release and self._released(federation, current) is None
+        return read_config(current, self._ports.vault).release and self._released(federation, current) is None
 
     def step(self, federation: Federation, current: Round) -> bool:
         """Ask for the release of a final model unless a request stands; note when it was granted."""
-        if not read_config(current, self.ports.vault).release:
+        if not read_config(current, self._ports.vault).release:
             return False
         released = self._released(federation, current)
         if released is not None:
             return self._fulfil(current, released)
-        reason = self._standing(federation, current) or self._obstacle(federation, current)
+        reason = self._obstacle(federation, current) or self._standing(federation, current)
         if not reason:
             return self._ask(federation, current)
         return self._wait(f"round {current.number}: {reason}")
@@ -96,10 +91,8 @@ class ReleaseDesk:
         return next((each for each in asked if self._opens(federation, each)), None)
 
     def _opens(self, federation: Federation, request: Request) -> bool:
-        """Return whether t right answers are there; it is computed again only when one more came."""
-        if request.phase == RequestPhase.FULFILLED:
-            return True
-        if request.phase != RequestPhase.APPROVED:
+        """Return whether t right answers are there, whatever its requester says; looked at again when one more came."""
+        if request.phase not in RELEASED:
             return False
         count, opens = self._tried.get(request.number, (0, False))
         if not opens and count < len(request.approvals):
@@ -112,28 +105,14 @@ class ReleaseDesk:
         return opens
 
     def _fulfil(self, current: Round, request: Request) -> bool:
-        if request.phase != RequestPhase.APPROVED or request.requester != self.ports.ledger.account:
+        if request.phase != RequestPhase.APPROVED or request.requester != self._ports.ledger.account:
             return False
         self._requester.fulfil(request)
-        self.ports.notify("released", {"round": current.number})
+        self._ports.notify("released", {"round": current.number})
         return True
 
-    def _standing(self, federation: Federation, current: Round) -> str:
-        """Return what the newest own request waits for; nothing when it was overtaken, or there is none."""
-        asked = requests_for(federation, self._capsule_of(federation, current))
-        own = next((each for each in asked if each.requester == self.ports.ledger.account), None)
-        committee = federation.threshold.committee(KeyUse.MODEL)
-        if own is None or own.epoch != committee.epoch:
-            return ""
-        if own.phase == RequestPhase.REFUSED:
-            names = ", ".join(federation.book.name_of(account) for account in own.refusals)
-            return f"request {own.number} was refused by {names}; only another committee is asked again"
-        if self.ports.now() > own.record.deadline:
-            return ""
-        return f"request {own.number} waits for {committee.threshold} right answers of its trustees"
-
     def _obstacle(self, federation: Federation, current: Round) -> str:
-        """Return why nobody can be asked now."""
+        """Return why no trustee can answer now."""
         committee, capsule = federation.threshold.committee(KeyUse.MODEL), self._capsule_of(federation, current)
         if ThresholdKey.from_bytes(committee.public_key).key_id != capsule.key_id:
             return (
@@ -141,30 +120,44 @@ class ReleaseDesk:
                 "answers for that; the operator can hand the ledger over: its successor opens with this model, for all "
                 "hospitals to read"
             )
-        if self.ports.now() > committee.expires_at:
-            return f"{KeyExpired(KeyUse.MODEL, committee.expires_at)}"
+        if self._ports.now() > committee.expires_at:
+            return str(KeyExpired(KeyUse.MODEL, committee.expires_at))
         return ""
 
+    def _standing(self, federation: Federation, current: Round) -> str:
+        """Return what the newest own request waits for; nothing when it was overtaken, or there is none."""
+        asked = requests_for(federation, self._capsule_of(federation, current))
+        own = next((each for each in asked if each.requester == self._ports.ledger.account), None)
+        committee = federation.threshold.committee(KeyUse.MODEL)
+        if own is None or own.epoch != committee.epoch:
+            return ""
+        if own.phase == RequestPhase.REFUSED:
+            names = ", ".join(federation.book.name_of(account) for account in own.refusals)
+            return f"request {own.number} was refused by {names}; only another committee is asked again"
+        if self._ports.now() > own.record.deadline:
+            return ""
+        return f"request {own.number} waits for {committee.threshold} right answers of its trustees"
+
     def _ask(self, federation: Federation, current: Round) -> bool:
-        capsule, deadline = self._capsule_of(federation, current), self.ports.now() + self.timeout_s
+        capsule, deadline = self._capsule_of(federation, current), self._ports.now() + self._timeout_s
         try:
             number = self._requester.ask(KeyUse.MODEL, capsule, Purpose.RELEASE, deadline)
-        except KeyExpired as error:  # the chain's clock is ahead of ours, and it counts
+        except (KeyExpired, RequestInvalid) as error:  # the chain's clock is ahead of ours, and it counts
             return self._wait(f"round {current.number}: {error}")
-        self.ports.notify("asked for release", {"round": current.number, "request": number})
+        self._ports.notify("asked for release", {"round": current.number, "request": number})
         return True
 
     def _wait(self, reason: str) -> bool:
         if reason != self._told:
             self._told = reason
-            self.ports.notify("waits for release", {"reason": reason})
+            self._ports.notify("waits for release", {"reason": reason})
         return False
 
     def _capsule_of(self, federation: Federation, current: Round) -> Capsule:
         digest = current.proposal.envelope_digest if current.proposal else NO_DIGEST
         if self._capsule is None or self._capsule[0] != digest:
             cap = sealed_size(4 * current.terms.parameters, MAX_RECIPIENTS, 1)
-            self._capsule = (digest, capsule_of(federation, read_document(self.ports.vault, digest, cap)))
+            self._capsule = (digest, capsule_of(federation, read_document(self._ports.vault, digest, cap)))
         return self._capsule[1]
 
 

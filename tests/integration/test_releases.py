@@ -151,11 +151,13 @@ def test_after_a_refresh_the_new_committee_is_asked_and_the_round_opens(held: He
 
 
 def test_expired_shares_are_waited_for_until_they_are_refreshed(held: Held) -> None:
-    held.clinic.clock.now += LIFE_S + 1
+    held.clinic.clock.now += LIFE_S - 10
+    held.settle()  # a request whose deadline lies behind the expiry
+    held.clinic.clock.now += 11
     stand_still(held, "expired")
     held.ceremony(CeremonyKind.REFRESH)
     held.settle()
-    held.approve(2)
+    held.approve(3)
     held.settle()
     assert phases(held.clinic) == ["FINAL", "FINAL"]
 
@@ -206,6 +208,18 @@ def test_approvals_that_open_nothing_are_no_release_and_a_right_one_more_is(held
     assert held.clinic.federation.threshold.request(1).phase == RequestPhase.APPROVED
     stand_still(held, "request 1 waits for 2 right answers")
     held.clinic.trustees[2].approve(1)
+    held.settle()
+    assert phases(held.clinic) == ["FINAL", "FINAL"]
+
+
+def test_who_calls_a_request_fulfilled_that_opens_nothing_releases_nothing(held: Held) -> None:
+    number = held.clinic.requester.ask(KeyUse.MODEL, capsule(held), Purpose.RELEASE, held.clinic.clock.now + 3600)
+    ada = held.clinic.parties[0].ledger
+    ada.append(DecryptionApproved(ada.account, number, held.clinic.federation.rounds[0].previous_model))
+    held.clinic.trustees[1].approve(number)
+    held.clinic.requester.fulfil(held.clinic.federation.threshold.request(number))
+    stand_still(held, "request 1 waits")
+    held.approve(1)
     held.settle()
     assert phases(held.clinic) == ["FINAL", "FINAL"]
 
