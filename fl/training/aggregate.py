@@ -64,7 +64,8 @@ class Sum:
     def add(self, words: Words) -> None:
         """Add one hospital's words [d + LANES]; more than MAX_HOSPITALS raise AggregateOverflow."""
         if (words.shape, words.dtype) != (self._words.shape, self._words.dtype):
-            raise EncodingError("update", f"it has {words.size} words, {self._words.size} were expected")
+            have, wanted = (f"{each.size} words of {8 * each.itemsize} bits" for each in (words, self._words))
+            raise EncodingError("update", f"it has {have}, {wanted} were expected")
         if self.hospitals >= MAX_HOSPITALS:
             raise AggregateOverflow(self.hospitals + 1, MAX_HOSPITALS)
         self._words += words

@@ -101,7 +101,7 @@ def test_an_update_of_another_length_is_refused_and_changes_nothing(size: int) -
     total = summed(words([7]))
     with pytest.raises(EncodingError) as refusal:
         total.add(np.zeros(size, np.int32))
-    assert refusal.value.why == f"it has {size} words, 5 were expected"
+    assert refusal.value.why == f"it has {size} words of 32 bits, 5 words of 32 bits were expected"
     assert total.hospitals == 1
 
 
