@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from fl.protocol.config import RoundConfig
+from fl.protocol.config import WORD_BITS, RoundConfig
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import Protection, Role, show
 from fl.protocol.rules import MIN_MASKED
@@ -31,6 +31,7 @@ CLIP = 0.5
 """c: no single weight moves further than this in one round."""
 L2_BOUND = 50.0
 """C: no update is longer than this."""
+WORDS = "Bits of a number in an update: 64 for steps far finer than a weight's, and files of twice the size."
 
 
 @click.group()
@@ -86,6 +87,9 @@ def rotate(home: Path, name: str) -> None:
 @click.option("--hold-back", is_flag=True, help="Trustees must release each new model first; sealed rounds only.")
 @click.option("--step-timeout", type=click.IntRange(1), default=600, show_default=True, help="Seconds per masked step.")
 @click.option("--w-max", type=click.IntRange(1, 2**21), default=4096, show_default=True, help="Largest sample count.")
+@click.option(
+    "--word-bits", type=click.Choice([str(bits) for bits in WORD_BITS]), default="32", show_default=True, help=WORDS
+)
 @click.option("--commit-timeout", type=click.IntRange(1), default=3600, show_default=True, help="Seconds to train.")
 @click.option("--close-timeout", type=click.IntRange(1), default=3600, show_default=True, help="Seconds after that.")
 @click.option(
@@ -116,11 +120,12 @@ def run(home: Path, name: str, classes: tuple[str, ...], preset: str, **given: A
         raise SettingInvalid(
             "hold-back", "hospitals of a masked round sum the model themselves; use --protection sealed"
         )
+    held_back, bits = bool(given["hold_back"]), int(given["word_bits"] or WORD_BITS[0])
     plan = Plan(
         rounds=rounds,
         min_commitments=given["min_commitments"] or fewest(protection, hospitals),
         attestations=int(given["attestations"] or 1),
-        config=RoundConfig(CLIP, L2_BOUND, int(given["w_max"] or 1), recipe.to_dict(), bool(given["hold_back"])),
+        config=RoundConfig(CLIP, L2_BOUND, int(given["w_max"] or 1), recipe.to_dict(), held_back, bits),
         commit_timeout_s=int(given["commit_timeout"] or 1),
         close_timeout_s=int(given["close_timeout"] or 1),
         min_hospitals=hospitals,

@@ -136,7 +136,7 @@ def apply(words: Signed | Masked, masks: Masks) -> Masked:
         words: int32, uint32 (Z_2^32) or int64, uint64 (Z_2^64), [d + lanes], contiguous and writeable.
         masks: Seeds of 32 bytes.
     """
-    ring = _as_ring(words)
+    ring = as_ring(words)
     keystream = np.empty(CHUNK_BYTES, np.uint8)
     expanded = keystream.view(ring.dtype.newbyteorder("<"))
     added, taken = ([_expander(seed) for seed in seeds] for seeds in (masks.added, masks.taken))
@@ -186,7 +186,8 @@ def from_bytes(body: Blob, words: int, *, wide: bool = False) -> Masked:
     return np.frombuffer(body, "<u4").astype(np.uint32, copy=False)
 
 
-def _as_ring(words: Signed | Masked) -> Masked:
+def as_ring(words: Signed | Masked) -> Masked:
+    """Return the same memory as words mod 2^32 or mod 2^64; other arrays are a programmer's mistake."""
     ring = _RINGS.get(words.dtype)
     if ring is None or words.ndim != 1 or not words.flags.c_contiguous or not words.flags.writeable:
         raise TypeError("masks are applied to contiguous, writeable words [d] of 32 or 64 bits")

@@ -20,6 +20,8 @@ CONFIG_CAP = 64 * 1024
 LARGEST_BOUND = 2.0**64
 """clip and l2_bound lie between this and its inverse, so that no product with a float32 weight leaves binary64."""
 
+WORD_BITS = (32, 64)
+
 
 @dataclass(frozen=True)
 class RoundConfig:
@@ -35,6 +37,8 @@ class RoundConfig:
     """The model and the local training, as fl/training writes it."""
     release: bool = False
     """Whether trustees have to release the new model to the hospitals before anybody uses it (K_MODEL)."""
+    word_bits: int = 32
+    """32 or 64: updates are summed mod 2^32, or mod 2^64 with finer steps and files of twice the size."""
 
     def to_bytes(self) -> bytes:
         """Return the canonical document."""
@@ -45,6 +49,7 @@ class RoundConfig:
                 "release": self.release,
                 "training": self.training,
                 "w_max": self.w_max,
+                "word_bits": self.word_bits,
             }
         )
 
@@ -52,15 +57,18 @@ class RoundConfig:
     def from_bytes(cls, data: bytes) -> RoundConfig:
         """Parse a canonical document, or raise EncodingError."""
         fields = Fields(parse_document(data, "round configuration"), "round configuration")
-        fields.only("clip", "l2_bound", "release", "training", "w_max")
+        fields.only("clip", "l2_bound", "release", "training", "w_max", "word_bits")
         config = cls(
             fields.number("clip"),
             fields.number("l2_bound"),
             fields.integer("w_max"),
             fields.mapping("training"),
             fields.truth("release"),
+            fields.integer("word_bits"),
         )
         bounded = all(1 / LARGEST_BOUND <= bound <= LARGEST_BOUND for bound in (config.clip, config.l2_bound))
         if not bounded or not 1 <= config.w_max <= 2**21:
             raise EncodingError("round configuration", "clip, l2_bound or w_max is out of its range")
+        if config.word_bits not in WORD_BITS:
+            raise EncodingError("round configuration", "word_bits is neither 32 nor 64")
         return config

@@ -396,6 +396,17 @@ class MaskReuse(RefusedError):
 
 
 @dataclass(eq=False)
+class UpdateSpent(RefusedError):
+    """What was learned is bit for bit what shares were revealed for before (PROTOCOL.md 5, Spent updates)."""
+
+    round: int
+    sentence = (
+        "The training gave the very weights whose unmasking was helped in round {round}. They are never offered again: "
+        "two sums that hold them could be subtracted."
+    )
+
+
+@dataclass(eq=False)
 class FalseComplaint(RefusedError):
     """A complaint about a share does not hold; the complainant leaves the round (PROTOCOL.md 5, phase 2b)."""
 

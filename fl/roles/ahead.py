@@ -12,13 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from fl.crypto import masking
 from fl.protocol.errors import MalformedError, RefusedError, TamperedError, UnavailableError
 from fl.protocol.names import Address
 from fl.protocol.round import Phase, Round
-from fl.training.quantise import LANES
 
 EARLY = (Phase.AGREE, Phase.UNMASK)
 
@@ -37,6 +34,7 @@ class _Partial:
 class MaskedSum:
     """The sum of the newest frozen set's masked files."""
 
+    no_sum: Callable[[Round], masking.Masked]
     open_masked: Callable[[Round, Address], bytes]
     add: Callable[[masking.Masked, bytes], None]
     _partial: _Partial | None = field(default=None)
@@ -55,7 +53,7 @@ class MaskedSum:
         return not partial.broken
 
     def take(self, current: Round) -> masking.Masked:
-        """Return the whole sum, uint32 [d + LANES], and forget it; or raise why a file cannot be used."""
+        """Return the whole sum, uint32 or uint64 [d + LANES], and forget it; or raise why a file cannot be used."""
         partial = self._begun(current)
         while partial.added < len(current.hospitals):
             self._add_next(current, partial)
@@ -65,7 +63,7 @@ class MaskedSum:
     def _begun(self, current: Round) -> _Partial:
         key = (current.context, bytes(current.set_digest))
         if self._partial is None or self._partial.set_of != key:
-            self._partial = _Partial(key, np.zeros(current.terms.parameters + LANES, np.uint32))
+            self._partial = _Partial(key, self.no_sum(current))
         return self._partial
 
     def _add_next(self, current: Round, partial: _Partial) -> None:

@@ -33,7 +33,7 @@ from fl.protocol.round import Round
 from fl.roles.ahead import MaskedSum
 from fl.roles.documents import read_document
 from fl.roles.view import Keyring, Stopwatch
-from fl.training.quantise import Vector, Words, body_bytes, from_bytes
+from fl.training.quantise import GRIDS, Vector, Words, body_bytes, from_bytes
 from fl.training.weights import Manifest, model_digest, vector_from_bytes
 
 MANIFEST_CAP = 4 * 1024 * 1024
@@ -126,8 +126,8 @@ def expected_model(source: Round | Opening, parameters: int) -> Expected:
     return Expected(model_core(source), digest, cap)
 
 
-Release = Callable[[Round], tuple[ThresholdKey, Point]]
-"""A final round -> the threshold key its model is sealed to and the secret point that opens it, or NotReleased."""
+Release = Callable[[Round, bytes], tuple[ThresholdKey, Point]]
+"""A final round and its model's file -> the threshold key and the secret point that open it, or NotReleased."""
 
 
 class Reader:
@@ -144,20 +144,25 @@ class Reader:
         self._watch = watch
         self._last: tuple[Expected, Digest, Vector] | None = None
         """The newest model opened or made here, and as what: the next round starts from it."""
-        self.masked_sum = MaskedSum(self.masked, self._add)
+        self.masked_sum = MaskedSum(self._no_sum, self.masked, self._add)
 
     def update(self, current: Round, hospital: Address, config: RoundConfig) -> Words:
-        """Return a hospital's words, int32 [d + LANES], or raise why not."""
+        """Return a hospital's words [d + LANES], or raise why not."""
         body = self._open(expected_update(current, hospital), current.keys)
         return from_bytes(body, current.terms.parameters, config)
 
     def masked(self, current: Round, hospital: Address) -> bytes:
-        """Return the body of a hospital's masked update, 4·(d + LANES) bytes, or raise why not."""
+        """Return the body of a hospital's masked update, 4 or 8·(d + LANES) bytes, or raise why not."""
         return self._open(expected_masked(current, hospital), current.keys)
+
+    def _no_sum(self, current: Round) -> masking.Masked:
+        """Return the sum of no masked updates, in the words that the round's configuration asks for."""
+        bits = read_config(current, self._vault).word_bits
+        return masking.as_ring(GRIDS[bits].zeros(current.terms.parameters))
 
     def _add(self, total: masking.Masked, body: bytes) -> None:
         with self._watch("sum"):
-            masking.accumulate(total, masking.from_bytes(body, total.size))
+            masking.accumulate(total, masking.from_bytes(body, total.size, wide=total.dtype == np.uint64))
 
     def answer(self, current: Round, hospital: Address) -> bytes:
         """Return a hospital's unmasking answer, or raise why not."""
@@ -201,9 +206,9 @@ class Reader:
         except RecipientNotFound:
             if self._release is None or not isinstance(source, Round) or not read_config(source, self._vault).release:
                 raise
-        key, secret = self._release(source)
         with self._watch("vault"):
             file = self._vault.get(expected.digest, expected.cap)
+        key, secret = self._release(source, file)
         with self._watch("open"):
             return open_with(file, expected, key, secret)
 

@@ -17,7 +17,7 @@ from fl.protocol.names import show
 from fl.protocol.records import ModelAttested
 from fl.protocol.round import Phase, Round
 from fl.roles.artefacts import Reader, digest_of, read_config, read_manifest
-from fl.roles.replay import Replayed, Tools, replay_round
+from fl.roles.replay import Replayed, Tools, left_out, replay_round
 from fl.roles.view import LedgerView, Ports
 from fl.training.quantise import Vector
 from fl.training.weights import Manifest
@@ -81,9 +81,11 @@ class Auditor:
         self._ports.notify("attested", {"round": current.number, **metrics})
 
     def _report(self, current: Round, replayed: Replayed, metrics: dict[str, JsonValue]) -> bytes:
+        left = left_out(current, Tools(self._reader, *self._ports.replaying))
         return write_document(
             {
                 "auditor": show(self._account),
+                "left_out": {show(hospital): error.name if error else "" for hospital, error in left.items()},
                 "metrics": metrics,
                 "model": show(digest_of(current)),
                 "round": current.number,

@@ -23,7 +23,7 @@ from fl.protocol.errors import (
 )
 from fl.protocol.federation import Federation, genesis_context
 from fl.protocol.keys import MemberKey
-from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, KeyUse, Role
+from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Role
 from fl.protocol.records import (
     FederationOpened,
     ModelProposed,
@@ -46,8 +46,10 @@ from fl.roles.artefacts import (
 )
 from fl.roles.masked_coordinator import SetUp
 from fl.roles.plan import Initial, Plan
-from fl.roles.release import ReleaseDesk, held_by
+from fl.roles.release import ReleaseDesk, Releases, held_by
 from fl.roles.replay import Tools, sum_of
+from fl.roles.requester import Requester
+from fl.roles.sealed_sum import SealedSum
 from fl.roles.view import LedgerView, Ports
 from fl.training.aggregate import Sum
 from fl.training.weights import model_digest, vector_to_bytes
@@ -62,7 +64,9 @@ class Coordinator:
         self._plan = plan
         self._initial = initial
         self._account = ports.ledger.account
-        self._reader = Reader(self._account, ports.vault, ports.keyring, ports.watch)
+        release = Releases(self.view, Requester(ports.ledger, ports.vault, ports.keyring))
+        self._reader = Reader(self._account, ports.vault, ports.keyring, ports.watch, release)
+        self._sealed = SealedSum(ports, self._reader, self._abort)
         self._set_up = SetUp(ports, self._abort)
         self._desk = ReleaseDesk(ports, plan.close_timeout_s)
 
@@ -89,7 +93,7 @@ class Coordinator:
     def _continue(self, federation: Federation, current: Round) -> bool:
         match current.phase:
             case Phase.OPEN | Phase.MASK:
-                return self._freeze(current)
+                return self._freeze(federation, current)
             case Phase.FROZEN | Phase.UNMASK:
                 return self._propose(federation, current)
             case Phase.ADVERTISE | Phase.SHARE | Phase.COMPLAIN | Phase.AGREE:
@@ -167,29 +171,34 @@ class Coordinator:
 
     def _held_back(self, federation: Federation) -> bool:
         """Return whether a round would wait: for the release of its model, or for a committee that holds its key."""
-        if self._plan.config.release and federation.threshold.in_force(KeyUse.MODEL) is None:
+        if self._plan.config.release and not self._desk.can_hold(federation):
             return True
         source = federation.source
         return isinstance(source, Round) and self._desk.waits(federation, source)
 
-    def _freeze(self, current: Round) -> bool:
-        """Freeze when everybody's file is there, or at the deadline with those whose file is; else abort."""
+    def _freeze(self, federation: Federation, current: Round) -> bool:
+        """Freeze when everybody's file is there, or at the deadline with those whose file is; else abort.
+
+        Of a sealed round only those are in the set whose update can be used.
+        """
         late = self._ports.now() > current.terms.commit_deadline
         if not current.complete and not late:
             return False
-        present = tuple(
-            account for account, digest in sorted(current.commitments.items()) if self._ports.vault.has(digest)
-        )
+        present = [account for account, digest in sorted(current.commitments.items()) if self._ports.vault.has(digest)]
         if len(present) < len(current.committers) and not late:
             return False
-        if len(present) < current.terms.min_commitments:
-            reason = f"BelowThreshold: {len(present)} of {current.terms.min_commitments} hospitals delivered"
-            return self._abort(current, reason)
+        refused = {} if current.masked else self._sealed.judge(federation, current, present)
+        going = tuple(account for account in present if account not in refused)
+        if len(going) < current.terms.min_commitments:
+            reason = f"BelowThreshold: {len(going)} of {current.terms.min_commitments} hospitals delivered"
+            return self._abort(current, "; ".join([reason, *refused.values()]))
         try:
-            self._append(RoundFrozen(self._account, current.number, present, NO_DIGEST))
+            self._append(RoundFrozen(self._account, current.number, going, NO_DIGEST))
         except DeadlineNotPassed:  # the chain's clock is behind ours, and it counts
             return False
-        self._ports.notify("frozen", {"round": current.number, "hospitals": len(present)})
+        for reason in refused.values():
+            self._ports.notify("left out", {"round": current.number, "reason": reason})
+        self._ports.notify("frozen", {"round": current.number, "hospitals": len(going)})
         return True
 
     def _propose(self, federation: Federation, current: Round) -> bool:
@@ -202,7 +211,7 @@ class Coordinator:
         manifest = read_manifest(federation.opening, self._ports.vault)
         config = read_config(current, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)
-        total = self._unmask(current, config) if current.masked else self._sum(federation, current, config)
+        total = self._unmask(current, config) if current.masked else self._sealed.take(federation, current)
         if total is None:
             return not current.masked
         try:
@@ -241,26 +250,6 @@ class Coordinator:
         except (TamperedError, MalformedError, RefusedError) as error:
             self._abort(current, f"{error.name}: the masked sum was refused")
         return None
-
-    def _sum(self, federation: Federation, current: Round, config: RoundConfig) -> Sum | None:
-        """Return the sum of the updates, or None when one of them made the round end aborted.
-
-        Raises:
-            VaultMissing: a file is gone that may come back before the close deadline.
-        """
-        total = Sum(current.terms.parameters)
-        for hospital in current.hospitals:
-            try:
-                words = self._reader.update(current, hospital, config)
-            except (TamperedError, MalformedError, RefusedError, VaultMissing) as error:
-                if isinstance(error, VaultMissing) and self._ports.now() <= current.terms.close_deadline:
-                    raise
-                name = federation.book.name_of(hospital)
-                self._abort(current, f"{error.name}: the update of {name} was refused")
-                return None
-            with self._ports.watch("sum"):
-                total.add(words)
-        return total
 
     def _finalise(self, current: Round) -> bool:
         """Finalise when enough auditors attested; abort when the time is over or a hospital was revoked."""

@@ -16,6 +16,7 @@ from fl.protocol.names import NO_DIGEST, Digest
 from fl.protocol.records import UpdateCommitted
 from fl.protocol.round import Phase, Round
 from fl.roles.artefacts import Reader, read_config, read_manifest, update_core, update_recipients
+from fl.roles.documents import read_document
 from fl.roles.masked_hospital import NO_TRUST, MaskedHospital, Trust
 from fl.roles.release import Releases
 from fl.roles.requester import Requester
@@ -44,7 +45,7 @@ class Hospital:
             HemaledgerError: the round's files or records are not what they should be; nothing was sent.
         """
         federation = self.view.current()
-        self._masked.erase_ended(federation)
+        self._masked.settle_ended(federation)
         current = federation.rounds[-1] if federation.rounds else None
         if current is None or self._account not in current.roster:
             return False
@@ -60,7 +61,7 @@ class Hospital:
 
     def finish(self) -> None:
         """Erase the secrets of rounds that have ended; call it before the process ends."""
-        self._masked.erase_ended(self.view.refresh())
+        self._masked.settle_ended(self.view.refresh())
 
     def finish_training(self) -> None:
         """Wait for a training that runs beside a masked round; without one, return at once."""
@@ -147,13 +148,15 @@ class Hospital:
         return True
 
     def _check_own(self, current: Round) -> None:
-        """Raise HashMismatch for another commitment than the own, SetMismatch when a file in time was left out."""
+        """Raise HashMismatch for a commitment or file that is not the own, SetMismatch for a file in time left out."""
         recorded, promised = current.commitments[self._account], self._promised(current)
         if promised != recorded:
             raise HashMismatch(recorded, promised)
         uploaded = self._ports.journal.get(_key("uploaded", current))
         if self._account not in current.hospitals:
             if uploaded is not None and int(uploaded) < current.terms.commit_deadline:
+                if self._ports.vault.has(promised):  # raises when somebody changed it there: then it is not usable
+                    read_document(self._ports.vault, promised, self._cap(current))
                 raise SetMismatch(self._account)
             self._ports.notify("left out", {"round": current.number})
 

@@ -25,6 +25,7 @@ from fl.protocol.errors import (
     NotInSet,
     RosterUntrusted,
     TamperedError,
+    UpdateSpent,
 )
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Address, Blob, Digest
@@ -72,17 +73,17 @@ class MaskedHospital:
         self._trust = trust
         self._promises = Promises(ports)
         self._account = ports.ledger.account
-        self._cleared = 0
-        """How many rounds ended and hold no secrets here any more."""
 
     def step(self, federation: Federation, current: Round) -> bool:
         """Do the next thing the round asks of this hospital; False when there is none."""
         me = self._account
-        if self._deliver_recorded(current):
+        if self._promises.deliver_recorded(current, me):
             return True
         if current.phase in (Phase.PROPOSED, Phase.FINAL, Phase.ABORTED):
             return self._end(federation, current)
         if me not in current.sharers or self._is_over(current):
+            return False
+        if self._ports.journal.get(key_of("withheld", current)) is not None:
             return False
         if current.phase in (Phase.AGREE, Phase.UNMASK):
             return self._agree_and_answer(federation, current) if me in current.hospitals else self._left_out(current)
@@ -96,13 +97,9 @@ class MaskedHospital:
         done, duty = duties[current.phase]
         return not done and duty()
 
-    def erase_ended(self, federation: Federation) -> None:
-        """Erase the secrets of every round that has ended, also of one that this hospital missed the end of."""
-        while self._cleared < len(federation.rounds) and federation.rounds[self._cleared].ended:
-            key = key_of("keys", federation.rounds[self._cleared])
-            if self._ports.journal.get(key) is not None:
-                self._ports.journal.erase(key)
-            self._cleared += 1
+    def settle_ended(self, federation: Federation) -> None:
+        """Erase the secrets of rounds that have ended, and tell of an update that was spent in one."""
+        self._promises.settle_ended(federation)
 
     # --- Set-up ------------------------------------------------------------------------------------------------
 
@@ -168,11 +165,17 @@ class MaskedHospital:
     # --- Mask --------------------------------------------------------------------------------------------------
 
     def _mask(self, federation: Federation, current: Round) -> bool:
-        """Mask what was learned, remember it, commit, upload."""
+        """Mask what was learned, remember it, commit, upload; what is spent is withheld."""
         if self._ports.journal.get(key_of("update", current)) is None and not self._training.done(current.context):
             return False
         check_sharers(current, self._ports.vault)
-        digest = self._promises.file("update", current, lambda: self._masked_file(federation, current))
+        try:
+            digest = self._promises.file("update", current, lambda: self._masked_file(federation, current))
+        except UpdateSpent as error:
+            reason = f"{error.name}: {error}"
+            self._promises.first("withheld", current, reason)
+            self._ports.notify("withheld", {"round": current.number, "reason": reason})
+            return True
         self._ports.outbox.get(digest, sealed_size(body_bytes(current.terms.parameters), MAX_RECIPIENTS))
         self._append(UpdateCommitted(self._account, current.number, digest))
         self._ports.notify("committed", {"round": current.number})
@@ -189,6 +192,7 @@ class MaskedHospital:
         )
         config = read_config(current, self._ports.vault)
         previous = self._reader.model(federation.source, read_manifest(federation.opening, self._ports.vault))
+        self._promises.offer(current, previous, learned)
         with self._ports.watch("quantise"):
             words = quantise(previous, learned, metrics, config)
         with self._ports.watch("mask"):
@@ -210,9 +214,8 @@ class MaskedHospital:
 
     def _left_out(self, current: Round) -> bool:
         """Tell once that the set was frozen without this hospital, though it committed."""
-        if self._account in current.commitments and self._ports.journal.get(key_of("left out", current)) is None:
-            self._ports.journal.once(key_of("left out", current), b"told")
-            reason = "the set was frozen without this hospital: its file came too late, or was withheld"
+        reason = "the set was frozen without this hospital: its file came too late, or was withheld"
+        if self._account in current.commitments and self._promises.first("left out", current, reason):
             self._ports.notify("left out", {"round": current.number, "reason": reason})
         return False
 
@@ -236,6 +239,7 @@ class MaskedHospital:
         """Reveal one share per hospital, after enough others signed the same set."""
         self._check_set(current)
         check_agreement(current, self._ports.endorser, self._ports.vault)
+        self._promises.spend(current)
         digest = self._promises.file("answer", current, lambda: self._answer_file(federation, current))
         self._append(SharesRevealed(self._account, current.number, current.set_digest, digest))
         self._promises.deliver("answer", current)
@@ -274,16 +278,6 @@ class MaskedHospital:
         self._append(ModelAttested(self._account, current.number, digest_of(current), NO_DIGEST))
         self._ports.notify("checked", {"round": current.number})
         return True
-
-    def _deliver_recorded(self, current: Round) -> bool:
-        """Deliver what the ledger says is to be had from this hospital, after a crash also in a later phase."""
-        recorded = (
-            ("bundle", current.dealt),
-            ("update", current.commitments),
-            ("answer", current.revealed),
-        )
-        delivered = [self._account in those and self._promises.deliver(what, current) for what, those in recorded]
-        return any(delivered)
 
     def _is_over(self, current: Round) -> bool:
         """Return whether the phase's deadline has passed: what comes now would be refused."""

@@ -1,29 +1,42 @@
-"""What a hospital promised in one masked round: its keys and its files, made once, kept before they are told.
+"""What a hospital promised in masked rounds: keys and files, made once, kept before they are told; and what is spent.
 
-Invariant: the same question gives the same bytes after any crash; nothing is made twice.
+Invariant: the same question gives the same bytes after any crash; nothing is made twice. Weights whose shares may have
+left are never masked again.
 
-Source: PROTOCOL.md, masked rounds (what is journalled before what leaves); PROTOCOL.md 5, phase 3 of the design.
+Source: PROTOCOL.md 5 (what is on disk before what leaves; Spent updates).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from fl.crypto.envelope import MAX_RECIPIENTS, sealed_size
 from fl.crypto.roundkeys import RoundKeys
-from fl.protocol.names import Blob, Digest
-from fl.protocol.round import Round
+from fl.protocol.codec import sha256
+from fl.protocol.errors import UpdateSpent
+from fl.protocol.federation import Federation
+from fl.protocol.names import NO_DIGEST, Address, Blob, Digest
+from fl.protocol.round import Phase, Round
 from fl.roles.artefacts import ANSWER_CAP
 from fl.roles.participants import BUNDLE_CAP
 from fl.roles.view import Ports
-from fl.training.quantise import body_bytes
+from fl.training.quantise import Vector, body_bytes
+
+SPENT = (
+    "the round was aborted after this hospital had revealed shares: what it learned there is never offered again; the "
+    "next update is trained with another seed, but resembles it"
+)
 
 
 class Promises:
-    """The journal and the outbox of a masked round."""
+    """The journal and the outbox of masked rounds."""
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
+        self._settled = 0
+        """How many rounds ended and hold no secrets here any more."""
 
     def keys(self, current: Round) -> RoundKeys:
         """Return the round's keys, drawn once and journalled before anything of them leaves."""
@@ -52,6 +65,76 @@ class Promises:
         with self._ports.watch("vault"):
             self._ports.vault.put(self._ports.outbox.get(Digest(kept), sealed_size(caps[what], MAX_RECIPIENTS)))
         return True
+
+    def deliver_recorded(self, current: Round, account: Address) -> bool:
+        """Deliver what the ledger says is to be had from this hospital, after a crash also in a later phase."""
+        recorded = (
+            ("bundle", current.dealt),
+            ("update", current.commitments),
+            ("answer", current.revealed),
+        )
+        delivered = [account in those and self.deliver(what, current) for what, those in recorded]
+        return any(delivered)
+
+    def first(self, what: str, current: Round, why: str) -> bool:
+        """Note something for good; return whether it was not noted before."""
+        key = key_of(what, current)
+        noted = self._ports.journal.get(key) is not None
+        if not noted:
+            self._ports.journal.once(key, why.encode())
+        return not noted
+
+    # --- Spent updates -----------------------------------------------------------------------------------------
+
+    def offer(self, current: Round, previous: Vector, learned: Vector) -> None:
+        """Keep the digest of the weights, float32 [d], that are about to be masked; `spend` needs it after a crash.
+
+        A training that a crash made necessary again may have learned something else; nothing of the first one left.
+        Weights that no training changed (a learning rate of 0) tell nothing, and may be offered as often as one likes.
+
+        Raises:
+            UpdateSpent: shares were revealed for these very weights.
+        """
+        if np.array_equal(previous, learned):
+            return
+        with self._ports.watch("hash"):
+            digest = sha256(np.ascontiguousarray(learned).data)
+        spent = self._ports.journal.get(_spent(digest))
+        if spent is not None:
+            raise UpdateSpent(int(spent))
+        key = key_of("learned", current)
+        if self._ports.journal.get(key) not in {None, digest}:
+            self._ports.journal.erase(key)
+        self._ports.journal.once(key, digest)
+
+    def spend(self, current: Round) -> None:
+        """Mark what was learned in a round as spent, before a share leaves that helps to unmask it."""
+        learned = Digest(self._ports.journal.get(key_of("learned", current)) or NO_DIGEST)
+        self._ports.journal.once(_spent(learned), str(current.number).encode())
+
+    # --- After the end -----------------------------------------------------------------------------------------
+
+    def settle_ended(self, federation: Federation) -> None:
+        """Erase the secrets of every round that has ended, also of one that this hospital missed the end of."""
+        while self._settled < len(federation.rounds) and federation.rounds[self._settled].ended:
+            ended = federation.rounds[self._settled]
+            key = key_of("keys", ended)
+            if self._ports.journal.get(key) is not None:
+                self._ports.journal.erase(key)
+            self._tell_spent(ended)
+            self._settled += 1
+
+    def _tell_spent(self, ended: Round) -> None:
+        """Tell once of an update that was spent for nothing."""
+        if ended.phase != Phase.ABORTED or self._ports.journal.get(key_of("answer", ended)) is None:
+            return
+        if self.first("told spent", ended, SPENT):
+            self._ports.notify("spent", {"round": ended.number, "reason": SPENT})
+
+
+def _spent(learned: Digest) -> str:
+    """Return the journal key of the mark that these weights are spent, in whatever round."""
+    return f"spent/{learned.hex()}"
 
 
 def key_of(what: str, current: Round) -> str:

@@ -1,9 +1,10 @@
 """Global models that are held back: asked for by the coordinator, opened by everybody once enough trustees agreed.
 
 Invariant: a model that its round's configuration holds back is sealed to the coordinator, the auditors and K_MODEL;
-no hospital can open it before t trustees approved its release.
+no hospital can open it before t trustees approved its release. Whatever happens to K_MODEL, the coordinator waits and
+says for what; it does not end.
 
-Source: PROTOCOL.md 9, Requests.
+Source: PROTOCOL.md 9, Requests and Models that are held back.
 Not here: masked rounds; their hospitals sum the model themselves, so nothing can be held back from them.
 """
 
@@ -12,13 +13,15 @@ from __future__ import annotations
 from fl.crypto.capsule import Capsule
 from fl.crypto.curve import Point
 from fl.crypto.envelope import MAX_RECIPIENTS, sealed_size
-from fl.crypto.threshold import ThresholdKey, label_of
-from fl.protocol.errors import NotReleased, QuorumNotReached
+from fl.crypto.threshold import ThresholdKey
+from fl.protocol.codec import sha256
+from fl.protocol.errors import KeyExpired, NotReleased, QuorumNotReached, RecipientNotFound, RequestInvalid
 from fl.protocol.federation import Federation
-from fl.protocol.names import NO_DIGEST, KeyUse, Purpose
+from fl.protocol.names import NO_DIGEST, Digest, KeyUse, Purpose
 from fl.protocol.requests import Request, RequestPhase
 from fl.protocol.round import Round
-from fl.roles.artefacts import model_core, read_config
+from fl.roles.artefacts import read_config
+from fl.roles.documents import read_document
 from fl.roles.requester import Requester
 from fl.roles.view import LedgerView, Ports
 
@@ -32,67 +35,130 @@ class Releases:
         self._view = view
         self._requester = requester
 
-    def __call__(self, current: Round) -> tuple[ThresholdKey, Point]:
-        """Return what opens the model of a round, or raise NotReleased."""
+    def __call__(self, current: Round, file: bytes) -> tuple[ThresholdKey, Point]:
+        """Return what opens the file of a round's model, or raise NotReleased."""
         federation = self._view.federation
-        request = release_of(federation, current)
-        if request is None or request.phase not in RELEASED:
-            raise NotReleased(current.number)
-        try:
-            opened = self._requester.open(federation, request.number)
-        except QuorumNotReached as error:
-            raise NotReleased(current.number) from error
-        return opened.key, opened.secret
+        for request in requests_for(federation, capsule_of(federation, file)):
+            if request.phase not in RELEASED:
+                continue
+            try:
+                opened = self._requester.open(federation, request.number)
+            except QuorumNotReached:  # some answers are wrong or not there yet
+                continue
+            return opened.key, opened.secret
+        raise NotReleased(current.number)
 
 
 class ReleaseDesk:
-    """The coordinator's part: ask once per model and committee, and tell when it was released."""
+    """The coordinator's part: ask for each model, again where it must, and say once for what it waits."""
 
     def __init__(self, ports: Ports, timeout_s: int) -> None:
         """Ask with deadlines of `timeout_s` from now."""
         self._ports = ports
         self._timeout_s = timeout_s
         self._requester = Requester(ports.ledger, ports.vault, ports.keyring)
+        self._capsule: tuple[Digest, Capsule] | None = None
+        """Of the newest model, by the digest of its file."""
+        self._tried: dict[int, tuple[int, bool]] = {}
+        """Request -> how many approvals there were when it was opened last, and whether enough of them were right."""
+        self._told = ""
+
+    def can_hold(self, federation: Federation) -> bool:
+        """Return whether a committee holds K_MODEL, so that a new model can be held back; say so once if none does."""
+        if federation.threshold.in_force(KeyUse.MODEL) is None:
+            self._wait("no committee holds K_MODEL; the operator starts a ceremony for the use `model`")
+            return False
+        return True
 
     def waits(self, federation: Federation, current: Round) -> bool:
         """Return whether the model of a final round is still held back."""
-        if not read_config(current, self._ports.vault).release:
-            return False
-        request = release_of(federation, current)
-        return request is None or request.phase not in RELEASED
+        return read_config(current, self._ports.vault).release and self._released(federation, current) is None
 
     def step(self, federation: Federation, current: Round) -> bool:
         """Ask for the release of a final model unless a request stands; note when it was granted."""
         if not read_config(current, self._ports.vault).release:
             return False
-        request = release_of(federation, current)
-        if request is None or self._lapsed(federation, request):
-            self._ask(federation, current)
-            return True
-        if request.phase == RequestPhase.APPROVED and request.requester == self._ports.ledger.account:
+        released = self._released(federation, current)
+        if released is not None:
+            return self._fulfil(current, released)
+        reason = self._obstacle(federation, current) or self._standing(federation, current)
+        if not reason:
+            return self._ask(federation, current)
+        return self._wait(f"round {current.number}: {reason}")
+
+    def _released(self, federation: Federation, current: Round) -> Request | None:
+        asked = requests_for(federation, self._capsule_of(federation, current))
+        return next((each for each in asked if self._opens(federation, each)), None)
+
+    def _opens(self, federation: Federation, request: Request) -> bool:
+        """Return whether t right answers are there, whatever its requester says; looked at again when one more came."""
+        if request.phase not in RELEASED:
+            return False
+        count, opens = self._tried.get(request.number, (0, False))
+        if not opens and count < len(request.approvals):
             try:
                 self._requester.open(federation, request.number)
-            except QuorumNotReached:  # some answers are wrong or not there yet; others may follow
-                return False
-            self._requester.fulfil(request)
-            self._ports.notify("released", {"round": current.number})
-            return True
+                opens = True
+            except QuorumNotReached:
+                pass
+            self._tried[request.number] = (len(request.approvals), opens)
+        return opens
+
+    def _fulfil(self, current: Round, request: Request) -> bool:
+        if request.phase != RequestPhase.APPROVED or request.requester != self._ports.ledger.account:
+            return False
+        self._requester.fulfil(request)
+        self._ports.notify("released", {"round": current.number})
+        return True
+
+    def _obstacle(self, federation: Federation, current: Round) -> str:
+        """Return why no trustee can answer now."""
+        committee, capsule = federation.threshold.committee(KeyUse.MODEL), self._capsule_of(federation, current)
+        if ThresholdKey.from_bytes(committee.public_key).key_id != capsule.key_id:
+            return (
+                f"the model is sealed to a K_MODEL that ceremony {committee.generation} replaced, and no committee "
+                "answers for that; the operator can hand the ledger over: its successor opens with this model, for all "
+                "hospitals to read"
+            )
+        if self._ports.now() > committee.expires_at:
+            return str(KeyExpired(KeyUse.MODEL, committee.expires_at))
+        return ""
+
+    def _standing(self, federation: Federation, current: Round) -> str:
+        """Return what the newest own request waits for; nothing when it was overtaken, or there is none."""
+        asked = requests_for(federation, self._capsule_of(federation, current))
+        own = next((each for each in asked if each.requester == self._ports.ledger.account), None)
+        committee = federation.threshold.committee(KeyUse.MODEL)
+        if own is None or own.epoch != committee.epoch:
+            return ""
+        if own.phase == RequestPhase.REFUSED:
+            names = ", ".join(federation.book.name_of(account) for account in own.refusals)
+            return f"request {own.number} was refused by {names}; only another committee is asked again"
+        if self._ports.now() > own.record.deadline:
+            return ""
+        return f"request {own.number} waits for {committee.threshold} right answers of its trustees"
+
+    def _ask(self, federation: Federation, current: Round) -> bool:
+        capsule, deadline = self._capsule_of(federation, current), self._ports.now() + self._timeout_s
+        try:
+            number = self._requester.ask(KeyUse.MODEL, capsule, Purpose.RELEASE, deadline)
+        except (KeyExpired, RequestInvalid) as error:  # the chain's clock is ahead of ours, and it counts
+            return self._wait(f"round {current.number}: {error}")
+        self._ports.notify("asked for release", {"round": current.number, "request": number})
+        return True
+
+    def _wait(self, reason: str) -> bool:
+        if reason != self._told:
+            self._told = reason
+            self._ports.notify("waits for release", {"reason": reason})
         return False
 
-    def _lapsed(self, federation: Federation, request: Request) -> bool:
-        """Return whether a request can be answered no more, without having been granted or refused."""
-        if request.phase != RequestPhase.OPEN:
-            return False
-        current = federation.threshold.committee(KeyUse.MODEL)
-        return current.epoch != request.epoch or self._ports.now() > request.record.deadline
-
-    def _ask(self, federation: Federation, current: Round) -> None:
-        key = held_by(federation)
-        envelope = current.proposal.envelope_digest if current.proposal else NO_DIGEST
-        file = self._ports.vault.get(envelope, sealed_size(4 * current.terms.parameters, MAX_RECIPIENTS, 1))
-        deadline = self._ports.now() + self._timeout_s
-        number = self._requester.ask(KeyUse.MODEL, Capsule.of(file, key, b""), Purpose.RELEASE, deadline)
-        self._ports.notify("asked for release", {"round": current.number, "request": number})
+    def _capsule_of(self, federation: Federation, current: Round) -> Capsule:
+        digest = current.proposal.envelope_digest if current.proposal else NO_DIGEST
+        if self._capsule is None or self._capsule[0] != digest:
+            cap = sealed_size(4 * current.terms.parameters, MAX_RECIPIENTS, 1)
+            self._capsule = (digest, capsule_of(federation, read_document(self._ports.vault, digest, cap)))
+        return self._capsule[1]
 
 
 def held_by(federation: Federation) -> ThresholdKey:
@@ -100,11 +166,22 @@ def held_by(federation: Federation) -> ThresholdKey:
     return ThresholdKey.from_bytes(federation.threshold.committee(KeyUse.MODEL).public_key)
 
 
-def release_of(federation: Federation, current: Round) -> Request | None:
-    """Return the request that released the model of a round, else the newest of the coordinator, if any."""
-    label = label_of(model_core(current).to_bytes())
-    asked = [
-        each for each in federation.threshold.requests if (each.key_use, each.record.label) == (KeyUse.MODEL, label)
+def capsule_of(federation: Federation, file: bytes) -> Capsule:
+    """Return the capsule of a model's file, whichever K_MODEL it is sealed to, or raise RecipientNotFound."""
+    keys = {each.public_key for each in federation.threshold.committees(KeyUse.MODEL)}
+    for key in keys:
+        try:
+            return Capsule.of(file, ThresholdKey.from_bytes(key), b"")
+        except RecipientNotFound:
+            continue
+    raise RecipientNotFound
+
+
+def requests_for(federation: Federation, capsule: Capsule) -> list[Request]:
+    """Return who asked for this very ciphertext, newest first; another one under the same label opens nothing here."""
+    asked = (KeyUse.MODEL, capsule.label, sha256(capsule.to_bytes()))
+    return [
+        each
+        for each in reversed(federation.threshold.requests)
+        if (each.key_use, each.record.label, each.record.capsule_digest) == asked
     ]
-    released = next((each for each in asked if each.phase in RELEASED), None)
-    return released or next((each for each in reversed(asked) if each.requester == current.opener), None)

@@ -11,7 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fl.protocol.config import RoundConfig
-from fl.protocol.errors import HemaledgerError, ModelDigestMismatch
+from fl.protocol.errors import (
+    HemaledgerError,
+    MalformedError,
+    ModelDigestMismatch,
+    RefusedError,
+    TamperedError,
+    UnavailableError,
+)
 from fl.protocol.names import Address
 from fl.protocol.ports import Endorser, Vault
 from fl.protocol.round import Round
@@ -76,12 +83,31 @@ def sum_of(current: Round, config: RoundConfig, tools: Tools) -> Sum:
     if current.masked:
         unmasked = unmask_sum(current, tools.reader, tools.watch, _ignore)
         return Sum.of(unmasked.words, len(current.hospitals))
-    total = Sum(current.terms.parameters)
+    total = Sum(current.terms.parameters, config.word_bits)
     for hospital in current.hospitals:
         words = tools.reader.update(current, hospital, config)
         with tools.watch("sum"):
             total.add(words)
     return total
+
+
+def left_out(current: Round, tools: Tools) -> dict[Address, HemaledgerError | None]:
+    """Return who committed to a sealed round and is not in its set, with what is wrong with the update, if anything.
+
+    An update that is right may have come too late; nobody but its hospital can tell.
+    """
+    config = read_config(current, tools.vault)
+    found: dict[Address, HemaledgerError | None] = {}
+    for hospital in current.commitments:
+        if current.masked or hospital in current.hospitals:
+            continue
+        try:
+            tools.reader.update(current, hospital, config)
+        except (TamperedError, MalformedError, RefusedError, UnavailableError) as error:
+            found[hospital] = error
+        else:
+            found[hospital] = None
+    return found
 
 
 def _ignore(_account: Address, _error: HemaledgerError) -> None:

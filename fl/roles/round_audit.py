@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from fl.crypto.envelope import Expected, check_file
 from fl.protocol.audit import Report, Step
-from fl.protocol.errors import SetMismatch
+from fl.protocol.errors import HemaledgerError, SetMismatch
 from fl.protocol.federation import Federation, Opening
 from fl.protocol.names import NO_DIGEST, Address, Digest
 from fl.protocol.ports import Endorser, Vault
@@ -97,6 +97,11 @@ class RoundAudit:
             self._report.checks["documents"] += 1
             self._report.right(number, Step.TERMS)
         whole = self._check_files(current)
+        if current.phase == Phase.ABORTED and current.revealed:
+            self._report.notes.append(
+                f"Round {number} was aborted after {len(current.revealed)} hospitals had revealed shares. What was "
+                "learned in it is spent; its sum, compared with that of another set, may tell about one of them."
+            )
         if current.proposal is None or manifest is None:
             return
         if current.masked:
@@ -133,9 +138,24 @@ class RoundAudit:
                 f"Round {current.number}: the {subject} is not in the vault; the round was {when}."
             )
             return True
+        if current.frozen is not None and not current.masked and hospital not in current.hospitals:
+            why = self._why_left_out(current, hospital)
+            self._report.notes.append(f"Round {current.number}: the {subject} was left out of the set; {why}")
+            return True
         with self._finding(current.number, subject, Step.UPDATES) as outcome:
             self._check_file(expected)
         return outcome.ok
+
+    def _why_left_out(self, current: Round, hospital: Address) -> str:
+        """Return what is wrong with a sealed update that the set does not hold, as far as the keys at hand tell."""
+        try:
+            if self._reader is None or self._closed(current) or self._sealed_away(current):
+                self._check_file(expected_update(current, hospital))
+            else:
+                self._reader.update(current, hospital, read_config(current, self._bench.vault))
+        except HemaledgerError as error:
+            return f"{error.name}: {error}"
+        return "nothing is wrong with it here, so it came late, or the coordinator left it out on purpose"
 
     def _check_bundle(self, current: Round, dealer: Address) -> bool:
         """Check the file of shares of a hospital that went on after the set-up."""

@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
 from fl.crypto import masking
 from fl.crypto.reveal import parse_answer, uncover
 from fl.crypto.sharing import Share
@@ -40,7 +38,7 @@ class Unmasked:
     """The hospitals' summed words, and who revealed wrong shares."""
 
     words: Words
-    """int32 [d + LANES], summed mod 2^32."""
+    """int32 or int64 [d + LANES], summed mod 2^32 or 2^64."""
     wrong: tuple[Address, ...]
 
 
@@ -112,7 +110,7 @@ def unmask_sum(
     with watch("unmask"):
         context = Digest(current.mask_context)
         masks = masking.remaining_masks(parts, uncovered.self_secrets, uncovered.mask_secrets, context)
-        words = masking.to_signed(masking.apply(total, masks)).view(np.int32)
+        words = masking.to_signed(masking.apply(total, masks))
     return Unmasked(words, tuple(sorted({who for who, _ in uncovered.wrong})))
 
 

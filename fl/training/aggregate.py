@@ -3,7 +3,7 @@
 Invariant: the same words and the same previous model give the same bytes on every machine: integer sums, then one
 binary64 product and one sum per parameter, rounded separately (no fused multiply-add), then one rounding to binary32.
 
-Source: PROTOCOL.md 5 (Update): M_r = f32(f64(M_{r-1}) + f64(S)·(c·W_max / (2^21·W))).
+Source: PROTOCOL.md 5 (Update): M_r = f32(f64(M_{r-1}) + f64(S)·(c·W_max / (scale·W))), scale 2^21 or 2^43.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import numpy as np
 from fl.protocol.config import RoundConfig
 from fl.protocol.errors import AggregateOverflow, EncodingError, NonFinite, NormExceeded
 from fl.training.pieces import PIECE, summed
-from fl.training.quantise import LANES, LIMIT, LOSS_UNIT, SCALE, Vector, Words
+from fl.training.quantise import GRIDS, LANES, LIMIT, LOSS_UNIT, SCALE, Vector, Words
 
 MAX_HOSPITALS = (2**31 - 1) // LIMIT
+"""1024, for words of 64 bits too: binary64 holds every whole number up to 1024·2^43 = 2^53."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,15 @@ class Totals:
 class Sum:
     """A streaming sum: memory does not grow with the number of hospitals."""
 
-    def __init__(self, parameters: int) -> None:
-        self._words = np.zeros(parameters + LANES, dtype=np.int32)
+    def __init__(self, parameters: int, bits: int = 32) -> None:
+        """Begin with nothing, in words of so many bits (RoundConfig.word_bits)."""
+        self._grid = GRIDS[bits]
+        self._words = self._grid.zeros(parameters)
         self.hospitals = 0
 
     @classmethod
     def of(cls, words: Words, hospitals: int) -> Self:
-        """Return the sum of `hospitals` updates that was made elsewhere (unmasked), int32 [d + LANES].
+        """Return the sum of `hospitals` updates that was made elsewhere (unmasked), int32 or int64 [d + LANES].
 
         Raises:
             AggregateOverflow: more hospitals than the ring can hold.
@@ -50,18 +53,19 @@ class Sum:
         """
         if hospitals > MAX_HOSPITALS:
             raise AggregateOverflow(hospitals, MAX_HOSPITALS)
-        bound = hospitals * LIMIT
+        total = cls(words.size - LANES, 8 * words.itemsize)
+        bound = hospitals * total._grid.limit
         if words.min() < -bound or words.max() > bound:
             raise EncodingError("aggregate", f"a value is larger than {hospitals} updates can add up to")
-        total = cls(words.size - LANES)
         total._words = words
         total.hospitals = hospitals
         return total
 
     def add(self, words: Words) -> None:
-        """Add one hospital's int32 [d + LANES]; more than MAX_HOSPITALS raise AggregateOverflow."""
-        if words.shape != self._words.shape:
-            raise EncodingError("update", f"it has {words.size} words, {self._words.size} were expected")
+        """Add one hospital's words [d + LANES]; more than MAX_HOSPITALS raise AggregateOverflow."""
+        if (words.shape, words.dtype) != (self._words.shape, self._words.dtype):
+            have, wanted = (f"{each.size} words of {8 * each.itemsize} bits" for each in (words, self._words))
+            raise EncodingError("update", f"it has {have}, {wanted} were expected")
         if self.hospitals >= MAX_HOSPITALS:
             raise AggregateOverflow(self.hospitals + 1, MAX_HOSPITALS)
         self._words += words
@@ -86,7 +90,7 @@ class Sum:
         weight = self.totals.weight
         if not 0 < weight <= self.hospitals * SCALE:
             raise EncodingError("aggregate", f"the summed weight {weight} is impossible")
-        factor = (config.clip * config.w_max) / (float(SCALE) * weight)
+        factor = (config.clip * config.w_max) / (float(self._grid.scale) * weight)
         model = np.empty_like(previous)
         squares = summed(self._stepper(previous, model, factor), previous.size)
         self._check_norm(squares, factor, config)

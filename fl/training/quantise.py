@@ -1,8 +1,9 @@
-"""The fixed-point quantiser: what one hospital learned as 32-bit words, with lanes for its metrics.
+"""The fixed-point quantiser: what one hospital learned as words of 32 or 64 bits, with lanes for its metrics.
 
-Invariant: every word of every hospital lies in ±(2^21 - 1), so the sum of up to 1024 hospitals never overflows int32.
+Invariant: every word of every hospital lies in ±(2^21 - 1), or ±(2^43 - 1) where words have 64 bits, so the sum of up
+to 1024 hospitals never overflows, and binary64 holds it exactly.
 
-Source: PROTOCOL.md 5 (Masking): λ = w / W_max; x = rint(clip(Δ·λ·2^21/c, ±(2^21-1))) in binary64.
+Source: PROTOCOL.md 5 (Masking): λ = w / W_max; x = rint(clip(Δ·λ·scale/c, ±(scale-1))) in binary64, scale 2^21 or 2^43.
 Not here: sums and the update of the model (aggregate.py), masks and envelopes.
 """
 
@@ -18,13 +19,40 @@ from fl.protocol.errors import EncodingError, NonFinite
 from fl.training.pieces import PIECE, summed
 
 SCALE = 2**21
+"""Steps per c in words of 32 bits."""
 LIMIT = SCALE - 1
+"""The largest such word; no lane is larger, whatever the words."""
 LANES = 4
 """weight w, correctly classified training samples, training samples, mean loss in units of 2^-16."""
 LOSS_UNIT = 2.0**-16
 
 Vector = npt.NDArray[np.float32]
-Words = npt.NDArray[np.int32]
+Words = npt.NDArray[np.int32] | npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How wide the words of a round are, and how fine their steps."""
+
+    bits: int
+    scale: int
+    """Steps per c."""
+
+    @property
+    def limit(self) -> int:
+        """Return the largest word."""
+        return self.scale - 1
+
+    def zeros(self, parameters: int) -> Words:
+        """Return the words of nobody's update, int32 or int64 [d + LANES]."""
+        if self.bits == 32:  # noqa: PLR2004 - the narrow one of two
+            return np.zeros(parameters + LANES, np.int32)
+        return np.zeros(parameters + LANES, np.int64)
+
+
+GRIDS = {grid.bits: grid for grid in (Grid(32, SCALE), Grid(64, 2**43))}
+"""The finer steps are of 2^-22 of the others: far below float32's own, also for a hospital of few images."""
+_WIDEST = max(GRIDS)
 
 
 @dataclass(frozen=True)
@@ -36,13 +64,13 @@ class LocalMetrics:
     loss: float
 
 
-def body_bytes(parameters: int) -> int:
-    """Return the plaintext size of an update of d parameters: 4·(d + LANES) bytes."""
-    return 4 * (parameters + LANES)
+def body_bytes(parameters: int, bits: int = _WIDEST) -> int:
+    """Return the plaintext size of an update of d parameters in such words; by default the most it can be."""
+    return bits // 8 * (parameters + LANES)
 
 
 def quantise(previous: Vector, trained: Vector, metrics: LocalMetrics, config: RoundConfig) -> Words:
-    """Return the update as int32 [d + LANES].
+    """Return the update as int32 or int64 [d + LANES], as the configuration says.
 
     `previous`, `trained`: float32 [d]. The difference is L2-clipped to C, weighted by w / W_max and rounded.
 
@@ -56,23 +84,27 @@ def quantise(previous: Vector, trained: Vector, metrics: LocalMetrics, config: R
         raise NonFinite("training loss", 1)
     if not 0 <= metrics.correct <= metrics.samples or metrics.samples < 1:
         raise EncodingError("update", f"it counts {metrics.correct} of {metrics.samples} samples as correct")
-    words = np.empty(previous.size + LANES, dtype=np.int32)
+    grid = GRIDS[config.word_bits]
+    words = grid.zeros(previous.size)
     weight = min(metrics.samples, config.w_max, LIMIT)
-    norm = _round_to(words, previous, trained, (weight / config.w_max) * SCALE / config.clip)
+    factor = (weight / config.w_max) * grid.scale / config.clip
+    norm = _round_to(words, (previous, trained), factor, grid.limit)
     if not np.isfinite(norm):
         _check_finite(previous, trained)
     if norm > config.l2_bound:
         shrink = config.l2_bound / norm
-        _round_to(words, previous, trained, shrink * (weight / config.w_max) * SCALE / config.clip)
+        shrunk = shrink * (weight / config.w_max) * grid.scale / config.clip
+        _round_to(words, (previous, trained), shrunk, grid.limit)
     loss = min(round(max(metrics.loss, 0.0) / LOSS_UNIT), LIMIT)
     words[-LANES:] = (weight, min(metrics.correct, LIMIT), min(metrics.samples, LIMIT), loss)
     return words
 
 
-def _round_to(words: Words, previous: Vector, trained: Vector, factor: float) -> float:
-    """Write rint(clip(Δ·factor, ±LIMIT)) to `words` and return ‖Δ‖₂, in one pass: most updates need no second one."""
+def _round_to(words: Words, change: tuple[Vector, Vector], factor: float, limit: int) -> float:
+    """Write rint(clip(Δ·factor, ±limit)) to `words` and return ‖Δ‖₂, in one pass: most updates need no second one."""
+    previous, trained = change
     delta, other = np.empty((2, PIECE), np.float64)
-    inside = (LIMIT - 1) / factor
+    inside = (limit - 1) / factor
 
     def work(part: slice) -> float:
         piece, square = delta[: part.stop - part.start], other[: part.stop - part.start]
@@ -82,7 +114,7 @@ def _round_to(words: Words, previous: Vector, trained: Vector, factor: float) ->
         squares = float(np.add.reduce(square))  # not a BLAS product: its threads wait for each other on busy cores
         piece *= factor
         if not squares < inside * inside:  # else no value can be larger than the norm of all
-            np.clip(piece, -LIMIT, LIMIT, out=piece)
+            np.clip(piece, -limit, limit, out=piece)
         words[part] = np.rint(piece, out=piece)
         return squares
 
@@ -98,18 +130,27 @@ def _check_finite(previous: Vector, trained: Vector) -> None:
 
 
 def to_bytes(words: Words) -> bytes:
-    """Return the words as little-endian two's complement, 4 bytes each."""
-    return words.astype("<i4", copy=False).tobytes()
+    """Return the words as little-endian two's complement, 4 or 8 bytes each."""
+    return words.astype(words.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
 def from_bytes(body: bytes, parameters: int, config: RoundConfig) -> Words:
     """Return the words of an update body, or raise EncodingError when a rule of the quantiser is broken."""
-    if len(body) != body_bytes(parameters):
-        raise EncodingError("update", f"it has {len(body)} bytes, {body_bytes(parameters)} were expected")
-    words = np.frombuffer(body, dtype="<i4")
-    if words.min() < -LIMIT or words.max() > LIMIT:
+    grid = GRIDS[config.word_bits]
+    expected = body_bytes(parameters, grid.bits)
+    if len(body) != expected:
+        raise EncodingError("update", f"it has {len(body)} bytes, {expected} were expected")
+    words = _words_in(body, grid)
+    lanes = words[-LANES:]
+    if words.min() < -grid.limit or words.max() > grid.limit or lanes.max() > LIMIT:
         raise EncodingError("update", "a value lies outside the quantiser's range")
-    weight, correct, samples, loss = (int(lane) for lane in words[-LANES:])
+    weight, correct, samples, loss = (int(lane) for lane in lanes)
     if not (1 <= weight <= config.w_max and 0 <= correct <= samples and weight <= samples and loss >= 0):
         raise EncodingError("update", "its sample counts contradict each other")
     return words
+
+
+def _words_in(body: bytes, grid: Grid) -> Words:
+    if grid.bits == 32:  # noqa: PLR2004 - the narrow one of two
+        return np.frombuffer(body, "<i4").astype(np.int32, copy=False)
+    return np.frombuffer(body, "<i8").astype(np.int64, copy=False)

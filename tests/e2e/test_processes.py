@@ -44,7 +44,10 @@ TIMEOUT_S = 240.0
 FIRST_PORT, PORTS_EACH, WORKERS = 20_000, 500, 16
 HOSPITALS = ["alpha", "beta"]
 PLAN = SyntheticPlan(subjects=12, cells=12, size_px=32)
-SMALL = ("--preset", "synthetic", "--width", "8", "--image-size", "32", "--epochs", "12", "--hospitals", "2")
+SMALL = (
+    *("--preset", "synthetic", "--width", "8", "--image-size", "32", "--epochs", "12"),
+    *("--hospitals", "2", "--word-bits", "64"),
+)
 
 pytestmark = pytest.mark.slow
 

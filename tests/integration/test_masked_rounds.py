@@ -117,17 +117,24 @@ def test_a_masked_federation_in_threads_is_final_and_audited(folder: Path) -> No
     assert all(len(found_.attestations) >= 3 for found_ in federation.rounds)
 
 
-def test_masked_and_sealed_rounds_give_the_same_model_to_the_last_bit(folder: Path, clock: Clock) -> None:
+@pytest.mark.parametrize("bits", [32, 64])
+def test_masked_and_sealed_rounds_give_the_same_model_to_the_last_bit(folder: Path, clock: Clock, bits: int) -> None:
     digests = []
     for protection in (Protection.MASKED, Protection.SEALED):
         consortium = found(folder / protection.name, memory_connect(clock), now=clock)
         plan = replace(consortium.plan(1), protection=protection)
+        plan = replace(plan, config=replace(plan.config, word_bits=bits))
         coordinator, auditor, hospitals = consortium.agents(plan)
         for _ in range(20):
             settle(coordinator, auditor, *hospitals)
             for hospital in hospitals:
                 hospital.finish_training()
         digests.append(coordinator.view.refresh().model_digest)
+        report = audit(consortium)
+        assert (report.findings, report.checks["aggregates"]) == ([], 1)
+        error = np.abs(model_of(coordinator) - mean_of(["alpha", "beta", "gamma"])).max()
+        assert error < {32: 3e-6, 64: 6e-8}[bits]  # 6e-8: half a step of float32 below 1
+        assert bits == 64 or error > 6e-8
     assert digests[0] == digests[1]
 
 

@@ -33,6 +33,7 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import CeremonyKind, Digest, KeyUse, Purpose, Refusal, Role
 from fl.protocol.records import CeremonyAborted, CeremonyStarted, DecryptionApproved, MemberRevoked
 from fl.protocol.requests import RequestPhase
+from fl.protocol.round import Round
 from fl.roles.audit import Audit
 from fl.roles.committee import committee_keys, setting_of
 from fl.roles.dealer import Dealer
@@ -338,13 +339,18 @@ def test_a_model_is_held_back_until_enough_trustees_release_it(folder: Path, clo
     view = LedgerView(clinic.hospital.ledger)
     view.refresh()
     with pytest.raises(NotReleased):
-        Releases(view, clinic.requester)(final)
+        Releases(view, clinic.requester)(final, model_file(clinic, final))
     for trustee in clinic.trustees[:2]:
         trustee.approve(1)
     settle(coordinator, auditor, *hospitals)
     assert phases(clinic) == ["FINAL", "FINAL"]
     assert clinic.federation.threshold.request(1).phase == RequestPhase.FULFILLED
     assert clinic.federation.threshold.request(2).phase == RequestPhase.OPEN
+
+
+def model_file(clinic: Clinic, current: Round) -> bytes:
+    assert current.proposal
+    return clinic.consortium.vault.get(current.proposal.envelope_digest, 10**8)
 
 
 def test_a_trustee_that_agreed_beforehand_releases_models_by_itself(folder: Path, clock: Clock) -> None:
@@ -440,8 +446,7 @@ def test_nobody_releases_a_model_before_its_round_is_final_or_takes_a_release_ba
     settle(coordinator, *hospitals)  # nobody attests
     proposed = clinic.federation.rounds[-1]
     assert proposed.phase.name == "PROPOSED"
-    assert proposed.proposal
-    envelope = clinic.consortium.vault.get(proposed.proposal.envelope_digest, 10**8)
+    envelope = model_file(clinic, proposed)
     capsule = Capsule.of(envelope, held_by(clinic.federation), b"")
     early = clinic.requester.ask(KeyUse.MODEL, capsule, Purpose.RELEASE, clock.now + 3600)
     with pytest.raises(PolicyNotApproved, match="round"):
@@ -454,7 +459,7 @@ def test_nobody_releases_a_model_before_its_round_is_final_or_takes_a_release_ba
     clinic.requester.ask(KeyUse.MODEL, capsule, Purpose.RELEASE, 2**63)
     view = LedgerView(clinic.hospital.ledger)
     view.refresh()
-    assert Releases(view, clinic.requester)(clinic.federation.rounds[-1])
+    assert Releases(view, clinic.requester)(clinic.federation.rounds[-1], envelope)
 
 
 def test_a_replayed_a_foreign_and_a_missing_answer_are_named_and_two_good_ones_open(folder: Path, clock: Clock) -> None:

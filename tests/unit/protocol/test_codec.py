@@ -217,7 +217,7 @@ def test_unknown_fields_are_refused_by_name() -> None:
     assert refusal.value.why == "it has the unknown field t"
 
 
-CONFIG = b'{"clip":0.5,"l2_bound":50.0,"release":false,"training":{"seed":1},"w_max":1024}\n'
+CONFIG = b'{"clip":0.5,"l2_bound":50.0,"release":false,"training":{"seed":1},"w_max":1024,"word_bits":32}\n'
 
 
 def test_a_round_configuration_is_its_canonical_document() -> None:
@@ -246,6 +246,8 @@ def test_a_round_configuration_is_its_canonical_document() -> None:
         (b'"w_max":1024', b'"w_max":1024.0'),
         (b'"w_max":1024', b'"w_max":1024,"z":1'),
         (b'"release":false', b'"release":0'),
+        (b'"word_bits":32', b'"word_bits":16'),
+        (b',"word_bits":32', b""),
         (b'{"seed":1}', b"[]"),
         (b"\n", b""),
     ],
@@ -254,6 +256,10 @@ def test_a_round_configuration_out_of_its_range_is_refused(old: bytes, new: byte
     assert CONFIG.count(old) == 1
     with pytest.raises(EncodingError):
         RoundConfig.from_bytes(CONFIG.replace(old, new))
+
+
+def test_words_have_32_or_64_bits() -> None:
+    assert [RoundConfig.from_bytes(CONFIG.replace(b":32", bits)).word_bits for bits in (b":32", b":64")] == [32, 64]
 
 
 def test_the_largest_weight_is_2_to_the_21() -> None:

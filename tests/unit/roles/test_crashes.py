@@ -6,6 +6,7 @@ import hashlib
 
 import pytest
 
+from fl.protocol.audit import Report
 from fl.protocol.errors import HemaledgerError
 from fl.protocol.names import NO_DIGEST
 from fl.protocol.records import ModelAttested, UpdateCommitted
@@ -46,16 +47,20 @@ def moments(writes: list[str]) -> list[str]:
     return [f"{when} {write}" for write in writes for when in ("before", "after")]
 
 
-def check_audit(world: World) -> None:
+def audit(world: World) -> Report:
     party = world.consortium.auditor
-    audit = Audit(
+    made = Audit(
         world.consortium.operator.anchor,
         world.consortium.vault,
         AuditKey(party.account, Keyring(party.keys)),
         Stopwatch(lambda: 0.0),
         endorser(),
     )
-    report, _ = audit.run(world.consortium.operator.replay(), lambda _done, _of: None)
+    return made.run(world.consortium.operator.replay(), lambda _done, _of: None)[0]
+
+
+def check_audit(world: World) -> None:
+    report = audit(world)
     assert report.findings == []
     assert report.checks["aggregates"] == 1
 

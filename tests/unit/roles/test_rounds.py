@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from fl.crypto.envelope import Core, seal
-from fl.crypto.keys import PrivateKey
 from fl.protocol.codec import JsonValue
 from fl.protocol.errors import (
     HashMismatch,
@@ -176,83 +175,6 @@ def test_the_chains_clock_counts_when_the_coordinators_is_ahead(world: World) ->
 
 
 # --- Updates that are not what they should be ----------------------------------------------------------------------
-
-
-def other_round(world: World, beta: Party) -> Blob:
-    return sealed(world, beta, own_body(beta), replace(update_core(world.current, beta.account), round=99))
-
-
-def other_context(world: World, beta: Party) -> Blob:
-    return sealed(world, beta, own_body(beta), replace(update_core(world.current, beta.account), context=bytes(32)))
-
-
-def other_epoch(world: World, beta: Party) -> Blob:
-    return sealed(world, beta, own_body(beta), replace(update_core(world.current, beta.account), epoch=2))
-
-
-def copied(world: World, _beta: Party) -> Blob:
-    alpha = world.party("alpha").account
-    return world.consortium.vault.get(world.current.commitments[alpha], 10**7)
-
-
-def too_short(world: World, beta: Party) -> Blob:
-    return sealed(world, beta, own_body(beta)[:-4])
-
-
-def not_quantised(world: World, beta: Party) -> Blob:
-    return sealed(world, beta, b"\xff\xff\xff\x7f" + own_body(beta)[4:])
-
-
-def another_weight(world: World, beta: Party) -> Blob:
-    return sealed(world, beta, own_body(beta)[:-16] + (1025).to_bytes(4, "little") * 4)
-
-
-def not_for_the_coordinator(world: World, beta: Party) -> Blob:
-    return seal(update_core(world.current, beta.account), [PrivateKey.generate(1).member_key], own_body(beta))
-
-
-def no_envelope(_world: World, _beta: Party) -> Blob:
-    return b"this is no envelope"
-
-
-@pytest.mark.parametrize(
-    ("forge", "named"),
-    [
-        (other_round, "StaleRound"),
-        (other_context, "WrongContext"),
-        (other_epoch, "KeyEpochMismatch"),
-        (copied, "WrongSender"),
-        (too_short, "EncodingError"),
-        (not_quantised, "EncodingError"),
-        (another_weight, "EncodingError"),
-        (not_for_the_coordinator, "RecipientNotFound"),
-        (no_envelope, "EncodingError"),
-    ],
-    ids=lambda value: getattr(value, "__name__", None),
-)
-def test_an_update_that_is_not_right_ends_the_round_and_its_sender_is_named(
-    world: World, forge: object, named: str
-) -> None:
-    assert callable(forge)
-    coordinator, beta = opened(world), world.party("beta")
-    settle(*world.hospitals("alpha", "gamma"))
-    send(world, beta, forge(world, beta))
-    coordinator.step()
-    coordinator.step()
-    assert world.phases() == ["ABORTED"]
-    assert world.current.reason == f"{named}: the update of beta was refused"
-    settle(world.coordinator(), world.auditor(), *world.hospitals())
-    assert world.phases() == ["ABORTED", "FINAL"]
-
-
-def test_a_changed_file_ends_the_round(world: World) -> None:
-    coordinator = world.freeze_a_round()
-    path = world.consortium.vault.path(world.current.commitments[world.party("beta").account])
-    file = bytearray(path.read_bytes())
-    file[500] ^= 1
-    path.write_bytes(file)
-    coordinator.step()
-    assert world.current.reason == "HashMismatch: the update of beta was refused"
 
 
 def test_an_aggregate_beyond_the_norm_ends_the_round(world: World) -> None:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,12 +21,12 @@ CONFIG = RoundConfig(clip=0.5, l2_bound=1e9, w_max=1000, training={})
 CHUNK = 1 << 16
 
 
-def words(values: list[int], lanes: tuple[int, int, int, int] = (100, 80, 100, 0)) -> Words:
-    return np.array([*values, *lanes], np.int32)
+def words(values: list[int], lanes: tuple[int, int, int, int] = (100, 80, 100, 0), bits: int = 32) -> Words:
+    return np.array([*values, *lanes], np.int32) if bits == 32 else np.array([*values, *lanes], np.int64)
 
 
 def summed(*parts: Words) -> Sum:
-    total = Sum(parts[0].size - 4)
+    total = Sum(parts[0].size - 4, 8 * parts[0].itemsize)
     for part in parts:
         total.add(part)
     return total
@@ -39,8 +38,8 @@ def binary32(value: float) -> float:
 
 
 def updated(previous: Vector, sums: list[int], weight: int, config: RoundConfig) -> bytes:
-    """Return M_r = f32(f64(M) + f64(S)·(c·W_max / (2^21·W))) one number at a time, in Python's binary64."""
-    factor = (config.clip * config.w_max) / (2097152.0 * weight)
+    """Return M_r = f32(f64(M) + f64(S)·(c·W_max / (scale·W))) one number at a time, in Python's binary64."""
+    factor = (config.clip * config.w_max) / ({32: 2097152.0, 64: 8796093022208.0}[config.word_bits] * weight)
     out = [binary32(before + float(total) * factor) for before, total in zip(previous.tolist(), sums, strict=True)]
     return struct.pack(f"<{len(out)}f", *out)
 
@@ -72,12 +71,37 @@ def test_1024_hospitals_at_the_limit_do_not_overflow_and_one_more_is_refused() -
     assert total.totals == before
 
 
+def test_1024_hospitals_at_the_limit_of_64_bits_give_a_sum_that_binary64_holds_exactly() -> None:
+    config, limit = replace(CONFIG, clip=1.0, w_max=LIMIT, word_bits=64), 2**43 - 1
+    total = Sum(2, 64)
+    for _ in range(1024):
+        total.add(words([limit, -limit], (LIMIT, LIMIT, LIMIT, LIMIT), 64))
+    assert int(float(1024 * limit)) == 1024 * limit
+    model = total.apply(np.zeros(2, np.float32), config)
+    assert model.tobytes() == updated(np.zeros(2, np.float32), [1024 * limit, -1024 * limit], 1024 * LIMIT, config)
+    with pytest.raises(AggregateOverflow):
+        total.add(words([0, 0], bits=64))
+
+
+@pytest.mark.parametrize(("have", "added"), [(32, 64), (64, 32)])
+def test_words_of_another_width_are_refused(have: int, added: int) -> None:
+    with pytest.raises(EncodingError):
+        summed(words([7], bits=have)).add(words([7], bits=added))
+
+
+@pytest.mark.parametrize(("bits", "limit"), [(32, LIMIT), (64, 2**43 - 1)])
+def test_a_sum_that_was_not_unmasked_rightly_is_refused(bits: int, limit: int) -> None:
+    assert Sum.of(words([2 * limit], bits=bits), 2).hospitals == 2
+    with pytest.raises(EncodingError, match="larger than 2 updates"):
+        Sum.of(words([2 * limit + 1], bits=bits), 2)
+
+
 @pytest.mark.parametrize("size", [0, 4, 6, 8])
 def test_an_update_of_another_length_is_refused_and_changes_nothing(size: int) -> None:
     total = summed(words([7]))
     with pytest.raises(EncodingError) as refusal:
         total.add(np.zeros(size, np.int32))
-    assert refusal.value.why == f"it has {size} words, 5 were expected"
+    assert refusal.value.why == f"it has {size} words of 32 bits, 5 words of 32 bits were expected"
     assert total.hospitals == 1
 
 
@@ -99,17 +123,19 @@ def test_nobodys_sum_is_no_model() -> None:
         Sum(3).apply(np.zeros(3, np.float32), CONFIG)
 
 
+@pytest.mark.parametrize("bits", [32, 64])
 @pytest.mark.parametrize("size", [1, 7, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 5])
-def test_the_new_model_is_that_of_scalar_binary64_bit_for_bit(size: int) -> None:
+def test_the_new_model_is_that_of_scalar_binary64_bit_for_bit(size: int, bits: int) -> None:
+    config, limit = replace(CONFIG, word_bits=bits), {32: LIMIT, 64: 2**43 - 1}[bits]
     chance = random.Random(size)  # noqa: S311 - test data
     previous = np.array([chance.gauss(0, 0.1) for _ in range(size)], np.float32)
-    parts = [[chance.randint(-LIMIT, LIMIT) for _ in range(size)] for _ in range(3)]
+    parts = [[chance.randint(-limit, limit) for _ in range(size)] for _ in range(3)]
     weights = [chance.randint(1, 1000) for _ in range(3)]
-    total = summed(*(words(part, (weight, 1, 1000, 0)) for part, weight in zip(parts, weights, strict=True)))
+    total = summed(*(words(part, (weight, 1, 1000, 0), bits) for part, weight in zip(parts, weights, strict=True)))
     sums = [sum(column) for column in zip(*parts, strict=True)]
-    model = total.apply(previous, CONFIG)
+    model = total.apply(previous, config)
     assert model.dtype == np.float32
-    assert model.tobytes() == updated(previous, sums, sum(weights), CONFIG)
+    assert model.tobytes() == updated(previous, sums, sum(weights), config)
 
 
 @pytest.mark.parametrize("clip", [0.5, 1 / 3, 0.1, 7e-5])
@@ -130,6 +156,7 @@ bounds = st.builds(
     l2_bound=st.floats(1e-3, 100),
     w_max=st.just(500),
     training=st.just({}),
+    word_bits=st.sampled_from([32, 64]),
 )
 updates = st.lists(st.tuples(floats, st.integers(-LIMIT, LIMIT), st.integers(-LIMIT, LIMIT)), min_size=1, max_size=30)
 
@@ -170,7 +197,7 @@ def test_honest_hospitals_never_exceed_the_norm(
     chance = np.random.default_rng(seed)
     previous = chance.normal(size=size).astype(np.float32)
     direction = chance.normal(size=size)
-    total = Sum(size)
+    total = Sum(size, config.word_bits)
     for _ in range(hospitals):
         trained = (previous + spread * (direction + chance.normal(0, 0.01, size))).astype(np.float32)
         samples = int(chance.integers(1, 1000))
@@ -211,7 +238,7 @@ def test_a_model_that_leaves_binary32_is_refused_with_the_number_of_weights() ->
     largest = np.finfo(np.float32).max
     config = RoundConfig(clip=1e38, l2_bound=1e60, w_max=1000, training={})
     previous = np.array([largest, 0, -largest, largest], np.float32)
-    moving: npt.NDArray[np.int32] = words([LIMIT, LIMIT, -LIMIT, 0], (1000, 0, 1000, 0))
+    moving = words([LIMIT, LIMIT, -LIMIT, 0], (1000, 0, 1000, 0))
     with pytest.raises(NonFinite) as refusal:
         summed(moving).apply(previous, config)
     assert refusal.value.facts() == {"what": "new model", "count": 2}

@@ -16,27 +16,30 @@ from fl.training.quantise import LIMIT, LocalMetrics, Vector, body_bytes, from_b
 
 CONFIG = RoundConfig(clip=0.5, l2_bound=1e6, w_max=1000, training={})
 METRICS = LocalMetrics(samples=250, correct=200, loss=0.5)
+SCALES = {32: 2**21, 64: 2**43}
 CHUNK = 1 << 16
 
 
 def exact(previous: Vector, trained: Vector, samples: int, config: RoundConfig) -> list[Fraction]:
-    """Return Δ·λ·2^21/c with the L2 clip, in rational numbers (PROTOCOL.md 5); the root to 60 digits."""
+    """Return Δ·λ·scale/c with the L2 clip, in rational numbers (PROTOCOL.md 5); the root to 60 digits."""
     deltas = [
         Fraction(after) - Fraction(before) for after, before in zip(trained.tolist(), previous.tolist(), strict=True)
     ]
     squares = sum((delta * delta for delta in deltas), Fraction(0))
     norm = Fraction(math.isqrt(int(squares * 10**120)), 10**60)
     shrink = min(Fraction(1), Fraction(config.l2_bound) / norm) if norm else Fraction(1)
-    scale = shrink * Fraction(min(samples, config.w_max), config.w_max) * 2**21 / Fraction(config.clip)
+    scale = shrink * Fraction(min(samples, config.w_max), config.w_max) * SCALES[config.word_bits]
+    scale /= Fraction(config.clip)
     return [delta * scale for delta in deltas]
 
 
-def check_words(words: list[int], values: list[Fraction]) -> None:
+def check_words(words: list[int], values: list[Fraction], bits: int = 32) -> None:
     """Assert that each word is its value, clipped and rounded half to even; either neighbour next to a tie."""
+    limit, near = SCALES[bits] - 1, Fraction(SCALES[bits], 2**45) + Fraction(1, 10**6)
     for word, value in zip(words, values, strict=True):
-        clipped = max(min(value, Fraction(2**21 - 1)), Fraction(1 - 2**21))
+        clipped = max(min(value, Fraction(limit)), Fraction(-limit))
         below = math.floor(clipped)
-        if abs(clipped - below - Fraction(1, 2)) < Fraction(1, 10**6):
+        if abs(clipped - below - Fraction(1, 2)) < near:
             assert word in {below, below + 1}
         else:
             assert word == round(clipped)
@@ -181,6 +184,7 @@ configs = st.builds(
     l2_bound=st.floats(1e-3, 1e7),
     w_max=st.integers(1, 2**21),
     training=st.just({}),
+    word_bits=st.sampled_from([32, 64]),
 )
 
 
@@ -192,9 +196,10 @@ def test_the_words_are_those_of_rational_arithmetic(
     previous, trained = (np.array(side, np.float32) for side in zip(*pair, strict=True))
     words = quantise(previous, trained, LocalMetrics(samples, samples // 2, 0.3), config)
     capped = min(samples, 2**21 - 1)
-    check_words(words[:-4].tolist(), exact(previous, trained, capped, config))
+    check_words(words[:-4].tolist(), exact(previous, trained, capped, config), config.word_bits)
     assert words[-4] == min(capped, config.w_max)
-    assert np.abs(words).max() <= 2**21 - 1
+    assert words.itemsize * 8 == config.word_bits
+    assert np.abs(words).max() <= SCALES[config.word_bits] - 1
     assert (from_bytes(to_bytes(words), len(pair), config) == words).all()
     again = quantise(previous, trained, LocalMetrics(samples, samples // 2, 0.3), config)
     assert again.tobytes() == words.tobytes()
@@ -212,8 +217,27 @@ def test_words_travel_as_little_endian_twos_complement() -> None:
     expected = body(1, -1, LIMIT, -LIMIT, 250, 200, 250, 32768)
     assert to_bytes(words) == expected
     assert expected[:8] == bytes.fromhex("01000000ffffffff")
-    assert len(expected) == body_bytes(4) == 32
+    assert len(expected) == body_bytes(4, 32) == 32
     assert from_bytes(expected, 4, CONFIG).tolist() == words.tolist()
+
+
+def test_words_of_64_bits_travel_in_8_bytes_with_steps_of_2_to_the_minus_43() -> None:
+    config = replace(CONFIG, word_bits=64, l2_bound=1e40)
+    words = quantise(vector(0.0, 0.0, 0.0), vector(2.0**-42, -(2.0**-41), 1e30), METRICS, config)
+    assert words.tolist() == [1, -2, 2**43 - 1, 250, 200, 250, 32768]
+    assert to_bytes(words) == struct.pack("<7q", *words.tolist())
+    assert len(to_bytes(words)) == body_bytes(3, 64) == body_bytes(3)
+    assert from_bytes(to_bytes(words), 3, config).tolist() == words.tolist()
+    with pytest.raises(EncodingError, match="56 bytes, 28 were expected"):
+        from_bytes(to_bytes(words), 3, CONFIG)
+
+
+@pytest.mark.parametrize("first", [2**43, -(2**43)])
+def test_words_of_64_bits_have_bounds_too_and_their_lanes_the_old_ones(first: int) -> None:
+    config = replace(CONFIG, word_bits=64)
+    for words in ((first, 250, 200, 250, 0), (0, 250, 200, 250, LIMIT + 1)):
+        with pytest.raises(EncodingError):
+            from_bytes(struct.pack("<5q", *words), 1, config)
 
 
 @pytest.mark.parametrize("size", [0, 4, 16, 19, 21, 24, 400])
