@@ -52,19 +52,19 @@ class Clinic:
         self.trustees.append(trustee)
         return trustee
 
-    def start(self, kind: CeremonyKind, committee: list[Party], threshold: int = 2) -> int:
+    def start(self, kind: CeremonyKind, committee: list[Party], *, threshold: int = 2, use: KeyUse = USE) -> int:
         operator, keys = self.consortium.operator, self.federation.threshold
         receivers = tuple(sorted(party.account for party in committee))
         dealers = receivers
         if kind == CeremonyKind.DEALER:
             dealers = (operator.account,)
         if kind == CeremonyKind.RESHARE:
-            members = keys.committee(USE).members
+            members = keys.committee(use).members
             dealers = tuple(each for each in members if not self.federation.book.members[each].revoked)
-        number = len(keys.ceremonies.get(USE, ())) + 1
+        number = len(keys.ceremonies.get(use, ())) + 1
         expires = self.clock.now + 10**7
         operator.append(
-            CeremonyStarted(operator.account, USE, number, kind, threshold, dealers, receivers, 60, expires)
+            CeremonyStarted(operator.account, use, number, kind, threshold, dealers, receivers, 60, expires)
         )
         return number
 
