@@ -16,7 +16,7 @@ from fl.crypto.keys import key_record
 from fl.protocol.ceremony import Ceremony
 from fl.protocol.errors import KeyEpochMismatch, RevokedSender
 from fl.protocol.federation import Federation
-from fl.protocol.keys import Member, MemberKey
+from fl.protocol.keys import Member
 from fl.protocol.names import CeremonyKind, KeyUse
 from fl.protocol.threshold import ThresholdKeys
 from fl.roles.safe import Safe
@@ -34,25 +34,21 @@ class KeyKeeper:
     def step(self, federation: Federation) -> bool:
         """Replace a spent key, or destroy those that nothing needs; False when there is neither."""
         member = federation.book.members.get(self._account)
-        if member is None or member.key is None:
+        if member is None:
             return False
-        return self._replace(federation.threshold, member, member.key) or self._destroy(federation.threshold, member)
+        return self._replace(federation.threshold, member) or self._destroy(federation.threshold, member)
 
-    def _replace(self, keys: ThresholdKeys, member: Member, current: MemberKey) -> bool:
-        """Record a new key when the one in force was used in a ceremony that ended."""
-        if member.revoked or not self._used(keys, current):
+    def _replace(self, keys: ThresholdKeys, member: Member) -> bool:
+        """Record a new key when shares of a ceremony that ended were sealed to the one in force."""
+        if member.revoked or not keys.spent(member):
             return False
-        key = self._safe.keys.create(current.epoch + 1)
+        key = self._safe.keys.create(len(member.keys) + 1)
         try:
             self._ports.ledger.append(key_record(self._ports.ledger.anchor, self._account, key))
         except (KeyEpochMismatch, RevokedSender):  # rotated by hand, or revoked, in this moment: the ledger will tell
             return False
         self._ports.notify("replaced the member key", {"epoch": key.epoch})
         return True
-
-    def _used(self, keys: ThresholdKeys, current: MemberKey) -> bool:
-        ended = (each for ceremonies in keys.ceremonies.values() for each in ceremonies if each.ended)
-        return any(each.keys.get(self._account) == current for each in ended)
 
     def _destroy(self, keys: ThresholdKeys, member: Member) -> bool:
         """Destroy the keys before the one in force that nothing needs; of a revoked trustee all."""

@@ -165,3 +165,10 @@ def test_the_operator_deals_when_a_consortium_wants_one_authority(home: Home) ->
     assert member_keys(home, "jonas", "salma") == {"hpke-2.pem"}
     for process in running:
         process.stop()
+
+    assert invoke("consortium", "ceremony", *folder, "--kind", "refresh").exit_code == 0
+    assert invoke("consortium", "abort", *folder, "--reason", "a mistake").exit_code == 0
+    assert invoke("consortium", "members", *folder).output.count("not replaced since a ceremony") == 3
+    assert Process("trustee", "refresh", *folder, "--name", "salma").exit_code() == 0  # long after
+    assert member_keys(home, "salma") == {"hpke-3.pem"}
+    assert invoke("consortium", "members", *folder).output.count("not replaced since a ceremony") == 2

@@ -38,6 +38,11 @@ def rotations(clinic: Clinic, account: Address) -> int:
     return sum(isinstance(record, KeyRotated) and record.sender == account for record in records)
 
 
+def spent(clinic: Clinic) -> list[bool]:
+    federation = clinic.federation
+    return [federation.threshold.spent(federation.book.members[party.account]) for party in clinic.parties]
+
+
 def keys(party: Party) -> list[int]:
     return list(party.safe.keys.epochs())
 
@@ -78,8 +83,11 @@ def test_a_running_ceremony_keeps_its_key_though_another_one_has_ended(clinic: C
 def test_an_aborted_ceremony_uses_up_its_key_too(clinic: Clinic) -> None:
     for trustee in clinic.trustees:
         trustee.step()
+    assert spent(clinic) == [False] * 3
     abort(clinic)
+    assert spent(clinic) == [True] * 3
     settle(*clinic.trustees)
+    assert spent(clinic) == [False] * 3
     assert [keys(party) for party in clinic.parties] == [[2]] * 3
 
 
