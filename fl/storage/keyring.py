@@ -14,7 +14,7 @@ from fl.storage.files import erase, numbers, write_once
 
 
 class FolderKeys:
-    """Implements safe.MemberKeys over a folder; a key is read when it is used, and stays in no memory."""
+    """Implements safe.MemberKeys over a folder; a key is read each time that it is used."""
 
     def __init__(self, folder: Path, password: str) -> None:
         self._folder = folder
