@@ -14,9 +14,11 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import CeremonyKind, KeyUse, Purpose, Role
 from fl.protocol.records import CeremonyStarted
 from fl.roles.requester import Requester
+from fl.roles.safe import Safe
 from fl.roles.trustee import Trustee
 from fl.roles.view import Keyring, LedgerView
-from tests.fakes.federation import Clock, Consortium, Party
+from fl.storage.shares import FolderShares
+from tests.fakes.federation import PASSWORD, Clock, Consortium, Party
 
 USE = KeyUse.RECORDS
 TEXT = b"a note that nobody may read alone"
@@ -31,6 +33,8 @@ class Clinic:
     clock: Clock
     parties: list[Party]
     trustees: list[Trustee]
+    shares: type[FolderShares] = FolderShares
+    """How shares lie on disk: OpenShares where no password matters."""
 
     @property
     def federation(self) -> Federation:
@@ -47,10 +51,13 @@ class Clinic:
 
     def add(self, name: str) -> Trustee:
         party = self.consortium.join(name, Role.TRUSTEE)
-        trustee = Trustee(party.ports(self.consortium.vault), party.safe)
+        trustee = Trustee(party.ports(self.consortium.vault), self.safe(party))
         self.parties.append(party)
         self.trustees.append(trustee)
         return trustee
+
+    def safe(self, party: Party) -> Safe:
+        return Safe(self.shares(party.folder / "shares", PASSWORD), party.safe.keys)
 
     def start(self, kind: CeremonyKind, committee: list[Party], *, threshold: int = 2, use: KeyUse = USE) -> int:
         operator, keys = self.consortium.operator, self.federation.threshold

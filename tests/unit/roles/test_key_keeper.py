@@ -13,6 +13,7 @@ from fl.roles.runner import Agent
 from fl.roles.trustee import Trustee
 from tests.fakes.clinic import TEXT, USE, Clinic
 from tests.fakes.federation import Clock, Party, found, memory_connect, memory_folder, settle
+from tests.fakes.shares import OpenShares
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def clinic(tmp_path: Path) -> Iterator[Clinic]:
     """Return three trustees, of whom two open; their ceremony has begun, and nobody did anything yet."""
     clock = Clock()
     with memory_folder(tmp_path) as folder:
-        made = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
+        made = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [], OpenShares)
         for name in ("ada", "ben", "cleo"):
             made.add(name)
         made.start(CeremonyKind.GENERATE, made.parties)
@@ -62,7 +63,7 @@ def test_after_a_ceremony_everybody_holds_a_key_that_no_share_was_ever_sealed_to
         assert keys(party) == [2]
         assert told(party) == ["replaced the member key", "destroyed an old member key"]
         assert rotations(clinic, party.account) == 1
-    settle(*(Trustee(party.ports(clinic.consortium.vault), party.safe) for party in clinic.parties))
+    settle(*(Trustee(party.ports(clinic.consortium.vault), clinic.safe(party)) for party in clinic.parties))
     assert [keys(party) for party in clinic.parties] == [[2]] * 3
 
 
@@ -102,7 +103,7 @@ def test_who_slept_keeps_the_keys_of_what_it_missed_until_it_holds_its_share(cli
             settle(*awake)
             clinic.clock.now += 61
     withheld = take_away(clinic, 2)
-    asleep = Trustee(cleo.ports(clinic.consortium.vault), cleo.safe)
+    asleep = Trustee(cleo.ports(clinic.consortium.vault), clinic.safe(cleo))
     asleep._keys.step(clinic.federation)  # whatever order things are done in
     asleep._keys.step(clinic.federation)
     assert keys(cleo) == [3, 4, 5]
@@ -190,7 +191,7 @@ def test_who_loses_its_share_after_the_key_is_gone_is_told_once_and_goes_on(clin
     ada = clinic.parties[0]
     ada.safe.shares.erase(USE, 1)
     for _ in range(2):
-        settle(Trustee(ada.ports(clinic.consortium.vault), ada.safe))
+        settle(Trustee(ada.ports(clinic.consortium.vault), clinic.safe(ada)))
     assert [what for what, _facts in ada.events].count("no share") == 1
     clinic.start(CeremonyKind.RESHARE, clinic.parties)
     settle(*clinic.trustees)  # two of the three dealers still hold theirs

@@ -16,7 +16,6 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import CeremonyKind
 from fl.protocol.records import CeremonyChecked, CeremonyCommitted, CeremonyConfirmed, CeremonyDealt, Entry, KeyRotated
 from fl.roles.committee import committee_keys
-from fl.roles.safe import Safe
 from fl.roles.trustee import Trustee
 from tests.fakes.clinic import TEXT, USE, Clinic
 from tests.fakes.federation import Clock, Party, found, memory_connect, memory_folder, settle
@@ -42,12 +41,12 @@ WRITES = {
     CeremonyKind.REFRESH: [*FIRST, "shares.erase", *LAST],
     CeremonyKind.RESHARE: [*FIRST, "shares.erase", *LAST],
 }
-MOMENTS = [(kind, moment) for kind, writes in WRITES.items() for moment in range(2 * len(writes))]
+MOMENTS = [
+    pytest.param(kind, moment, id=f"{kind.name} {moment} {what}")
+    for kind, writes in WRITES.items()
+    for moment, what in enumerate(moments(writes))
+]
 ONCE = (CeremonyCommitted, CeremonyDealt, CeremonyChecked, CeremonyConfirmed, KeyRotated)
-
-
-def safe_of(party: Party) -> Safe:
-    return Safe(OpenShares(party.folder / "shares", ""), party.safe.keys)
 
 
 @dataclass(frozen=True)
@@ -64,13 +63,13 @@ class Town:
 
     def __init__(self, folder: Path) -> None:
         clock = Clock()
-        self.clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
+        self.clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [], OpenShares)
         assert isinstance(self.clinic.consortium.operator, MemoryLedger)
         self.chain = self.clinic.consortium.operator._chain
         for name in ("ada", "ben", "cleo"):
             self.clinic.add(name)
         self.begun = {CeremonyKind.GENERATE: self._begun(CeremonyKind.GENERATE)}
-        settle(*map(self.trustee, self.clinic.parties))
+        settle(*self.clinic.trustees)
         self.file, self.capsule = self.clinic.record()
         for kind in (CeremonyKind.REFRESH, CeremonyKind.RESHARE):
             before = list(self.chain.entries), self.chain.federation
@@ -95,8 +94,8 @@ class Town:
         self.clinic.trustees[:] = [self.trustee(party) for party in self.clinic.parties]
 
     def trustee(self, party: Party, fuse: Fuse | None = None) -> Trustee:
-        fuse = fuse or Fuse()
-        return Trustee(fused(party.ports(self.clinic.consortium.vault), fuse), fused_safe(safe_of(party), fuse))
+        fuse, ports = fuse or Fuse(), party.ports(self.clinic.consortium.vault)
+        return Trustee(fused(ports, fuse), fused_safe(self.clinic.safe(party), fuse))
 
     @property
     def ada(self) -> Party:
@@ -137,7 +136,7 @@ def check_end(town: Town) -> None:
         assert key.public_key == party.safe.keys.of(key.epoch).public_key
         assert secrets_of(party) == [f"hpke-{key.epoch}.pem", f"records-{ceremony.number}.json"]
         assert not {told: times for told, times in Counter(map(repr, party.events)).items() if times > 1}
-    held = safe_of(town.ada).shares.get(USE, ceremony.number)
+    held = town.clinic.safe(town.ada).shares.get(USE, ceremony.number)
     assert base_mult(held.share) == made.share_of(town.ada.account)
 
 
