@@ -70,6 +70,10 @@ class ThresholdKeys:
             raise NoCommittee(use)
         return found
 
+    def holders(self, use: KeyUse) -> tuple[Committee, ...]:
+        """Return the newest committee of each key that a use ever had, oldest key first."""
+        return tuple({committee.generation: committee for committee in self.committees(use)}.values())
+
     def spent(self, member: Member) -> bool:
         """Return whether shares of a ceremony that ended were sealed to a member's key in force."""
         ended = (each for ceremonies in self.ceremonies.values() for each in ceremonies if each.ended)

@@ -61,7 +61,7 @@ class CeremonyPart:
         """Where nothing is left to do: the share cannot be had, or the account was revoked; a restart tries again."""
 
     def step(self, federation: Federation) -> bool:
-        """Do the next thing that ceremonies ask: the newest of each use, and the one that made the committee in force.
+        """Do the next thing that ceremonies ask: the newest of each use, and those whose shares are the last of a key.
 
         What is wrong with a ceremony is told; it never ends the agent.
         """
@@ -264,10 +264,9 @@ class CeremonyPart:
 
 
 def _current(keys: ThresholdKeys, use: KeyUse) -> list[Ceremony]:
-    """Return the ceremony that made the committee in force, and the newest one when it is another."""
-    newest, committee = keys.ceremony(use), keys.in_force(use)
-    made = keys.ceremonies[use][committee.epoch - 1] if committee else None
-    return [each for each in (made, newest if newest is not made else None) if each is not None]
+    """Return the ceremonies that made the newest committee of each key, and the newest one when it is another."""
+    numbers = {committee.epoch for committee in keys.holders(use)} | {len(keys.ceremonies[use])}
+    return [keys.ceremonies[use][number - 1] for number in sorted(numbers)]
 
 
 def _key(what: str, ceremony: Ceremony) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fl.crypto.keys import key_record
-from fl.protocol.ceremony import Ceremony
+from fl.protocol.ceremony import Ceremony, Committee
 from fl.protocol.errors import KeyEpochMismatch, RevokedSender
 from fl.protocol.federation import Federation
 from fl.protocol.keys import Member
@@ -66,8 +66,9 @@ class KeyKeeper:
         newest = keys.ceremony(use)
         if newest is not None and not newest.ended:
             yield newest
-        committee = keys.in_force(use)
-        while committee is not None and not self._safe.shares.has(use, committee.epoch):
-            made = keys.ceremonies[use][committee.epoch - 1]
-            yield made
-            committee = made.previous if made.terms.kind == CeremonyKind.REFRESH else None
+        for holder in keys.holders(use):
+            committee: Committee | None = holder
+            while committee is not None and not self._safe.shares.has(use, committee.epoch):
+                made = keys.ceremonies[use][committee.epoch - 1]
+                yield made
+                committee = made.previous if made.terms.kind == CeremonyKind.REFRESH else None

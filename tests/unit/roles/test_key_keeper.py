@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from fl.crypto.group import base_mult
 from fl.protocol.names import Address, CeremonyKind, KeyUse
 from fl.protocol.records import CeremonyAborted, KeyRotated, MemberRevoked
+from fl.roles.committee import committee_keys
 from fl.roles.runner import Agent
 from fl.roles.trustee import Trustee
 from tests.fakes.clinic import TEXT, USE, Clinic
@@ -116,6 +118,22 @@ def test_who_slept_keeps_the_keys_of_what_it_missed_until_it_holds_its_share(cli
     asleep.approve(number)
     awake[0].approve(number)
     assert clinic.open(number, file, capsule) == TEXT
+
+
+def test_who_slept_while_a_second_key_was_made_holds_the_last_shares_of_both(clinic: Clinic) -> None:
+    settle(*clinic.trustees)
+    awake, cleo = clinic.trustees[:2], clinic.parties[2]
+    for kind in (CeremonyKind.REFRESH, CeremonyKind.GENERATE):
+        clinic.start(kind, clinic.parties)
+        for _ in range(4):
+            settle(*awake)
+            clinic.clock.now += 61
+    settle(clinic.trustees[2])
+    assert cleo.safe.shares.epochs(USE) == [2, 3]
+    for epoch in (2, 3):
+        public = committee_keys(clinic.federation.threshold, USE, epoch).share_of(cleo.account)
+        assert base_mult(clinic.safe(cleo).shares.get(USE, epoch).share) == public
+    assert keys(cleo) == [3]
 
 
 def take_away(clinic: Clinic, number: int) -> dict[Path, bytes]:
