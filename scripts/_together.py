@@ -21,7 +21,7 @@ from scripts._wiring import (
     create_member,
     open_ledger,
     open_ports,
-    open_shares,
+    open_safe,
     register_key,
     register_member,
 )
@@ -51,7 +51,7 @@ def share_key(home: Home, trustees: Sequence[str], notify: Notify) -> int:
     wish = Wish(KeyUse.RECORDS, CeremonyKind.GENERATE, tuple(trustees), step_s=CEREMONY_STEP_S)
     start_ceremony(open_ledger(home, home.member(OPERATOR)), wish)
     members = [home.member(name) for name in trustees]
-    first, *others = [Trustee(open_ports(home, member, notify), open_shares(member)) for member in members]
+    first, *others = [Trustee(open_ports(home, member, notify), open_safe(member)) for member in members]
 
     def confirmed() -> bool:
         ceremony = first.view.federation.threshold.ceremony(wish.use)

@@ -13,15 +13,15 @@ from chain.ledger import EthereumLedger, LedgerSettings
 from chain.node import NodeSettings, connect
 from chain.sender import TransactionSettings
 from chain.signing import AccountEndorser
-from fl.crypto.keys import PrivateKey
-from fl.protocol.keys import Domain, possession_message
+from fl.crypto.keys import key_record
 from fl.protocol.names import NO_ADDRESS, Address, Role
 from fl.protocol.ports import Anchor, Endorser, Ledger
-from fl.protocol.records import KeyRegistered, KeyRotated, MemberRegistered
+from fl.protocol.records import MemberRegistered
 from fl.roles.audit_key import AuditKey
+from fl.roles.safe import Safe
 from fl.roles.view import Keyring, LedgerView, Ports, Stopwatch
 from fl.storage.journal import SqliteJournal
-from fl.storage.keyring import create_key, load_keys
+from fl.storage.keyring import FolderKeys, create_key, load_keys
 from fl.storage.shares import FolderShares
 from fl.storage.vault import FolderVault
 from scripts._home import Home, MemberHome
@@ -91,16 +91,21 @@ def open_ports(home: Home, member: MemberHome, notify: Notify) -> Ports:
         vault=home.vault,
         outbox=FolderVault(member.folder / "outbox"),
         journal=SqliteJournal(member.folder / "journal.sqlite"),
-        keyring=Keyring(load_keys(member.folder, member.password)),
+        keyring=_keyring(member),
         watch=Stopwatch(time.perf_counter),
         now=now,
         notify=notify,
     )
 
 
-def open_shares(member: MemberHome) -> FolderShares:
-    """Return a trustee's shares at rest."""
-    return FolderShares(member.folder / "shares", member.password)
+def _keyring(member: MemberHome) -> Keyring:
+    """Return a member's keys; a trustee has them where it can destroy them (open_safe), and no copy in memory."""
+    return Keyring({} if member.role == Role.TRUSTEE else load_keys(member.folder, member.password))
+
+
+def open_safe(member: MemberHome) -> Safe:
+    """Return a trustee's shares and member keys at rest."""
+    return Safe(FolderShares(member.folder / "shares", member.password), FolderKeys(member.folder, member.password))
 
 
 def create_member(home: Home, name: str, role: Role) -> Address:
@@ -136,25 +141,18 @@ def register_key(home: Home, name: str) -> None:
     if found.key is not None:
         return
     key = create_key(member.folder, 1, member.password)
-    ledger.append(_proven(ledger, key, KeyRegistered(ledger.account, 1, key.public_key, b"")))
+    ledger.append(key_record(ledger.anchor, ledger.account, key))
 
 
 def rotate_key(home: Home, name: str) -> int:
-    """Replace a member's HPKE key by a new one and return its epoch; the old ones stay for old files."""
+    """Replace a member's HPKE key by a new one and return its epoch; old ones stay for old files."""
     member = home.member(name)
     ledger = open_ledger(home, member)
     found = LedgerView(ledger).refresh().book.active(ledger.account)
     epoch = len(found.keys) + 1
     key = create_key(member.folder, epoch, member.password)
-    ledger.append(_proven(ledger, key, KeyRotated(ledger.account, epoch, key.public_key, b"")))
+    ledger.append(key_record(ledger.anchor, ledger.account, key))
     return epoch
-
-
-def _proven(ledger: Ledger, key: PrivateKey, record: KeyRegistered | KeyRotated) -> KeyRegistered | KeyRotated:
-    """Return `record` with the proof that its sender holds the key."""
-    anchor = ledger.anchor
-    message = possession_message(anchor.consortium, Domain(anchor.chain_id, anchor.authority), record)
-    return replace(record, proof=key.prove_possession(message))
 
 
 def audit_key(home: Home, name: str) -> AuditKey:

@@ -126,12 +126,13 @@ def abort(home: Path, use: str, reason: str) -> None:
 @home_option
 @guarded
 def members(home: Path) -> None:
-    """List all members, their roles and key epochs, and who holds which threshold key."""
+    """List all members, their roles and key epochs, who should run its agent, and who holds which threshold key."""
     federation = LedgerView(open_ledger(Home(home))).refresh()
     book = federation.book
     for member in book.members.values():
         key = f"key epoch {member.key.epoch}" if member.key else "no key"
-        state = "revoked" if member.revoked else key
+        spent = ", not replaced since a ceremony" if federation.threshold.spent(member) else ""
+        state = "revoked" if member.revoked else key + spent
         click.echo(f"{member.name:<16} {member.role.name.lower():<12} {show(member.account)}  {state}")
     for name, use in USES.items():
         committee = federation.threshold.in_force(use)

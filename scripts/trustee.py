@@ -19,7 +19,7 @@ from scripts._ceremony import USES
 from scripts._exit import guarded
 from scripts._home import Home, MemberHome
 from scripts._options import home_option, name_option
-from scripts._wiring import create_member, load_account, open_ports, open_shares, register_key, rotate_key
+from scripts._wiring import create_member, load_account, open_ports, open_safe, register_key, rotate_key
 
 KIT_PASSWORD_VARIABLE = "HEMALEDGER_KIT_PASSWORD"  # noqa: S105 - the name of the variable, not a password
 LATEST = 253_402_300_799
@@ -56,10 +56,10 @@ def join(home: Path, name: str) -> None:
 @name_option()
 @guarded
 def rotate(home: Path, name: str) -> None:
-    """Replace the trustee's key; restart its other processes afterwards. Its shares stay as they are."""
+    """Replace the trustee's key, as its agent does after every ceremony. Its shares stay as they are."""
     epoch = rotate_key(Home(home), name)
     click.echo(f"The key of {name} is now that of epoch {epoch}.")
-    click.echo("Destroy the old key file when no ceremony runs: it opens old shares.")
+    click.echo("Its agent destroys the old one when no ceremony needs it.")
 
 
 @trustee.command()
@@ -68,13 +68,13 @@ def rotate(home: Path, name: str) -> None:
 @click.option("--release-models", is_flag=True, help="Approve every release of a final model without asking.")
 @guarded
 def run(home: Path, name: str, *, release_models: bool) -> None:
-    """Take part in every ceremony until stopped; requests for records wait for you."""
+    """Take part in every ceremony until stopped, with a new key after each; requests for records wait for you."""
     place = Home(home)
     member = place.member(name).as_a(Role.TRUSTEE)
     notify = announce(name)
     with only_one(member.folder):
         serve_agent(
-            lambda: Trustee(open_ports(place, member, notify), open_shares(member), release_models=release_models),
+            lambda: Trustee(open_ports(place, member, notify), open_safe(member), release_models=release_models),
             notify,
         )
 
@@ -134,7 +134,7 @@ def refresh(home: Path, name: str) -> None:
     member = place.member(name).as_a(Role.TRUSTEE)
     notify = announce(name)
     with only_one(member.folder):
-        serve_agent(lambda: Trustee(open_ports(place, member, notify), open_shares(member)), notify, _settled)
+        serve_agent(lambda: Trustee(open_ports(place, member, notify), open_safe(member)), notify, _settled)
     click.echo(f"{name} has nothing left to do.")
 
 
@@ -187,6 +187,6 @@ def _agent(home: Path, name: str) -> Trustee:
 def trustee_of(place: Home, name: str) -> Trustee:
     """Return a trustee that knows the ledger up to now."""
     member = place.member(name).as_a(Role.TRUSTEE)
-    agent = Trustee(open_ports(place, member, announce(name)), open_shares(member))
+    agent = Trustee(open_ports(place, member, announce(name)), open_safe(member))
     agent.view.refresh()
     return agent

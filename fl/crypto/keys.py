@@ -8,7 +8,7 @@ Not here: files (fl/storage), Ethereum accounts (chain/keystore.py).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -18,7 +18,10 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from fl.crypto.curve import ORDER
 from fl.protocol.errors import InvalidPoint, KeystoreUnreadable
-from fl.protocol.keys import MemberKey
+from fl.protocol.keys import Domain, MemberKey, possession_message
+from fl.protocol.names import Address
+from fl.protocol.ports import Anchor
+from fl.protocol.records import KeyRegistered, KeyRotated
 
 _PROOF_BYTES = 64
 
@@ -67,6 +70,14 @@ class PrivateKey:
         if not isinstance(secret, ec.EllipticCurvePrivateKey) or secret.curve.name != "secp256r1":
             raise KeystoreUnreadable(path, "it holds no P-256 key")
         return cls(epoch, secret)
+
+
+def key_record(anchor: Anchor, account: Address, key: PrivateKey) -> KeyRegistered | KeyRotated:
+    """Return the record that puts a member's key on the ledger, with the proof that its sender holds it."""
+    kind = KeyRegistered if key.epoch == 1 else KeyRotated
+    record = kind(account, key.epoch, key.public_key, b"")
+    message = possession_message(anchor.consortium, Domain(anchor.chain_id, anchor.authority), record)
+    return replace(record, proof=key.prove_possession(message))
 
 
 def load_point(public_key: bytes) -> ec.EllipticCurvePublicKey:

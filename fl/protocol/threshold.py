@@ -15,7 +15,7 @@ from types import MappingProxyType
 from fl.protocol import ceremony_rules, requests
 from fl.protocol.ceremony import Ceremony, CeremonyPhase, Committee
 from fl.protocol.errors import CeremonyStillOpen, NoCommittee, WrongBatch, WrongCeremony, WrongPhase, WrongRequest
-from fl.protocol.keys import KeyBook
+from fl.protocol.keys import KeyBook, Member
 from fl.protocol.names import Address, Digest, KeyUse, Role
 from fl.protocol.ports import Anchor
 from fl.protocol.records import (
@@ -69,6 +69,15 @@ class ThresholdKeys:
         if found is None:
             raise NoCommittee(use)
         return found
+
+    def holders(self, use: KeyUse) -> tuple[Committee, ...]:
+        """Return the newest committee of each key that a use ever had, oldest key first."""
+        return tuple({committee.generation: committee for committee in self.committees(use)}.values())
+
+    def spent(self, member: Member) -> bool:
+        """Return whether shares of a ceremony that ended were sealed to a member's key in force."""
+        ended = (each for ceremonies in self.ceremonies.values() for each in ceremonies if each.ended)
+        return member.key is not None and any(each.keys.get(member.account) == member.key for each in ended)
 
     def request(self, number: int) -> Request:
         """Return the request of that number, or raise WrongRequest."""

@@ -18,7 +18,9 @@ from fl.protocol.errors import (
     DeadlineNotPassed,
     DeadlinePassed,
     DuplicateStep,
+    KeystoreUnreadable,
     MalformedError,
+    RevokedSender,
     TamperedError,
     WrongCeremony,
     WrongPhase,
@@ -42,25 +44,24 @@ from fl.roles.committee import (
     setting_of,
     vector_of,
 )
-from fl.roles.share_keeper import ShareKeeper, Shares
+from fl.roles.safe import Safe
+from fl.roles.share_keeper import ShareKeeper
 from fl.roles.view import Ports
 
 
 class CeremonyPart:
     """One account's part in the ceremonies of every use."""
 
-    def __init__(self, ports: Ports, shares: Shares | None) -> None:
-        """Take part; `shares` None: as the dealer of DEALER ceremonies, who receives nothing."""
+    def __init__(self, ports: Ports, safe: Safe | None) -> None:
+        """Take part; `safe` None: as the dealer of DEALER ceremonies, who receives nothing."""
         self._ports = ports
         self._account = ports.ledger.account
-        self._keeper = (
-            ShareKeeper(shares, self._account, ports.keyring, ports.vault, self._tell_once) if shares else None
-        )
+        self._keeper = ShareKeeper(safe, self._account, ports.vault, self._tell_once) if safe else None
         self._given_up: set[tuple[KeyUse, int]] = set()
-        """Shares that cannot be had; a restart tries again."""
+        """Where nothing is left to do: the share cannot be had, or the account was revoked; a restart tries again."""
 
     def step(self, federation: Federation) -> bool:
-        """Do the next thing that ceremonies ask: the newest of each use, and the one that made the committee in force.
+        """Do the next thing that ceremonies ask: the newest of each use, and those whose shares are the last of a key.
 
         What is wrong with a ceremony is told; it never ends the agent.
         """
@@ -84,9 +85,13 @@ class CeremonyPart:
             DeadlinePassed,
         ):  # somebody else was faster, or the chain's
             return False  # clock is behind ours
+        except RevokedSender:  # the ceremony goes on without this account
+            self._given_up.add((ceremony.use, ceremony.number))
+            return False
 
     def _takes_part(self, ceremony: Ceremony) -> bool:
-        return self._account in ceremony.terms.dealers or self._account in ceremony.terms.receivers
+        terms, given_up = ceremony.terms, (ceremony.use, ceremony.number) in self._given_up
+        return not given_up and (self._account in terms.dealers or self._account in terms.receivers)
 
     def _duty(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
         """Do what the phase asks of this account, in time."""
@@ -222,38 +227,26 @@ class CeremonyPart:
         """After the end: get a share that was missed, and erase those of the same key that it replaces."""
         if self._keeper is None:
             return False
-        newest = ceremony == keys.ceremony(ceremony.use)
-        missing = not self._keeper.has(ceremony)
-        if self._account in ceremony.terms.receivers and (missing or self._account not in ceremony.confirmed):
-            if newest:
-                return self._late(keys, ceremony)
-            if missing:  # a later ceremony is running or was aborted: the chain takes no confirmation any more
-                return (ceremony.use, ceremony.number) not in self._given_up and self._make_up(keys, ceremony)
+        missing, confirmed = not self._keeper.has(ceremony), self._account in ceremony.confirmed
+        may_confirm = not confirmed and ceremony == keys.ceremony(ceremony.use)
+        if self._account in ceremony.terms.receivers and (missing or may_confirm):
+            return self._late(keys, ceremony, confirm=may_confirm)
         erased = self._keeper.erase_replaced(keys, ceremony)
         for number in erased:
             self._notify("erased an old share", ceremony, epoch=number)
         return bool(erased)
 
-    def _late(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
-        """Store and confirm a share of a ceremony that was done without this trustee."""
-        if (ceremony.use, ceremony.number) in self._given_up:
+    def _late(self, keys: ThresholdKeys, ceremony: Ceremony, *, confirm: bool) -> bool:
+        """Store a share of a ceremony that was done without this trustee; confirm it while the chain takes that."""
+        if self._keeper is None or (ceremony.use, ceremony.number) in self._given_up:
             return False
         try:
-            done = (
-                self._make_up(keys, ceremony) if self._account in ceremony.confirmed else self._confirm(keys, ceremony)
-            )
-        except (TamperedError, MalformedError) as error:
+            done = self._confirm(keys, ceremony) if confirm else self._keeper.keep(keys, ceremony)
+        except (TamperedError, MalformedError, KeystoreUnreadable) as error:
             done = self._tell_once("no share", ceremony, str(error))
         if not done:
             self._given_up.add((ceremony.use, ceremony.number))
         return done
-
-    def _make_up(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
-        """Store a share of the committee in force that was missed."""
-        if self._keeper is None or not self._keeper.keep(keys, ceremony):
-            self._given_up.add((ceremony.use, ceremony.number))
-            return False
-        return True
 
     def _append(self, record: Record) -> None:
         with self._ports.watch("chain"):
@@ -271,10 +264,9 @@ class CeremonyPart:
 
 
 def _current(keys: ThresholdKeys, use: KeyUse) -> list[Ceremony]:
-    """Return the ceremony that made the committee in force, and the newest one when it is another."""
-    newest, committee = keys.ceremony(use), keys.in_force(use)
-    made = keys.ceremonies[use][committee.epoch - 1] if committee else None
-    return [each for each in (made, newest if newest is not made else None) if each is not None]
+    """Return the ceremonies that made the newest committee of each key, and the newest one when it is another."""
+    numbers = {committee.epoch for committee in keys.holders(use)} | {len(keys.ceremonies[use])}
+    return [keys.ceremonies[use][number - 1] for number in sorted(numbers)]
 
 
 def _key(what: str, ceremony: Ceremony) -> str:

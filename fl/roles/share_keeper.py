@@ -3,52 +3,35 @@
 Invariant: a share is erased only when the one that replaces it is at rest, or when its ceremony was aborted.
 
 Source: PROTOCOL.md 9, Ceremonies and At rest.
-Not here: the duties of a ceremony (ceremonies.py); files (fl/storage/shares.py).
+Not here: the duties of a ceremony (ceremonies.py); the keys that shares are sealed to (key_keeper.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from fl.crypto import dealing, sealing
 from fl.crypto.lockbox import HeldShare, Seat
 from fl.crypto.sharing import Share
 from fl.protocol.ceremony import Ceremony
 from fl.protocol.errors import KeystoreUnreadable, MalformedError, TamperedError
-from fl.protocol.names import Address, CeremonyKind, KeyUse
+from fl.protocol.names import Address, CeremonyKind
 from fl.protocol.ports import Vault
 from fl.protocol.threshold import ThresholdKeys
 from fl.roles.committee import committee_keys, committee_of, parcel_of, setting_of
-from fl.roles.view import Keyring
+from fl.roles.safe import Safe
 
 Tell = Callable[[str, Ceremony, str], bool]
 """(what, ceremony, reason) -> False, after telling a person once."""
 
 
-class Shares(Protocol):
-    """Where a trustee's shares lie."""
-
-    def put(self, held: HeldShare) -> None:
-        """Store a share durably; the same once more is no error."""
-
-    def get(self, use: KeyUse, epoch: int) -> HeldShare:
-        """Return a share, or raise KeystoreUnreadable."""
-
-    def has(self, use: KeyUse, epoch: int) -> bool:
-        """Return whether a share is there."""
-
-    def erase(self, use: KeyUse, epoch: int) -> None:
-        """Overwrite and remove a share; without one, do nothing."""
-
-
 class ShareKeeper:
     """One account's shares of every use."""
 
-    def __init__(self, shares: Shares, account: Address, keyring: Keyring, vault: Vault, tell: Tell) -> None:
-        self._shares = shares
+    def __init__(self, safe: Safe, account: Address, vault: Vault, tell: Tell) -> None:
+        self._shares = safe.shares
+        self._keys = safe.keys
         self._account = account
-        self._keyring = keyring
         self._vault = vault
         self._tell = tell
 
@@ -91,19 +74,19 @@ class ShareKeeper:
 
     def secret(self, ceremony: Ceremony) -> int:
         """Return the own member key of the ceremony's start as a scalar."""
-        key = self._keyring.of(ceremony.keys[self._account].epoch)
+        key = self._keys.of(ceremony.keys[self._account].epoch)
         return key.secret.private_numbers().private_value
 
     def forget(self, ceremony: Ceremony) -> bool:
         """Erase the share of an aborted ceremony: it would be one of the same key."""
-        if not self.has(ceremony):
+        if ceremony.number not in self._shares.epochs(ceremony.use):
             return False
         self._shares.erase(ceremony.use, ceremony.number)
         return True
 
     def erase_replaced(self, keys: ThresholdKeys, ceremony: Ceremony) -> list[int]:
         """Erase the shares of the same key that a finished ceremony replaced; return their epochs."""
-        old = [n for n in range(ceremony.generation, ceremony.number) if self._shares.has(ceremony.use, n)]
+        old = [n for n in self._shares.epochs(ceremony.use) if ceremony.generation <= n < ceremony.number]
         if old:
             committee_keys(keys, ceremony.use, ceremony.number)  # raises unless it follows from its dealings
         for number in old:

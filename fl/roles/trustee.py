@@ -4,7 +4,7 @@ Invariant: nothing is computed with a share before the capsule, the policy and t
 made once, kept before it is told, and sealed to whoever asks.
 
 Source: PROTOCOL.md 9.
-Not here: the ceremony's duties (ceremonies.py); where shares lie (fl/storage/shares.py).
+Not here: the ceremony's duties (ceremonies.py); member keys (key_keeper.py); where both lie (fl/storage).
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from fl.protocol.records import DecryptionApproved, DecryptionRefused
 from fl.protocol.requests import Request, check_answer
 from fl.roles.ceremonies import CeremonyPart
 from fl.roles.disclosure import PARTIAL_CAP, asked_of, check_standing, key_of, read_capsule, readers_of
-from fl.roles.share_keeper import Shares
+from fl.roles.key_keeper import KeyKeeper
+from fl.roles.safe import Safe
 from fl.roles.view import LedgerView, Ports
 
 REASONS = {"consent": Refusal.CONSENT, "purpose": Refusal.PURPOSE, "requester": Refusal.REQUESTER}
@@ -39,25 +40,32 @@ REASONS = {"consent": Refusal.CONSENT, "purpose": Refusal.PURPOSE, "requester": 
 class Trustee:
     """One trustee's agent."""
 
-    def __init__(self, ports: Ports, shares: Shares, *, release_models: bool = False) -> None:
+    def __init__(self, ports: Ports, safe: Safe, *, release_models: bool = False) -> None:
         self.view = LedgerView(ports.ledger)
         self._ports = ports
-        self._shares = shares
+        self._shares = safe.shares
         self._release_models = release_models
         self._account = ports.ledger.account
-        self._ceremonies = CeremonyPart(ports, shares)
+        self._ceremonies = CeremonyPart(ports, safe)
+        self._keys = KeyKeeper(ports, safe)
         self.idle = False
         """Whether the last step found nothing to do."""
 
     def step(self) -> bool:
-        """Do the next thing a ceremony asks; answer releases of models if that was agreed; False when there is none."""
+        """Do the next thing: for a ceremony, for the own key after it, for releases if that was agreed; False: none."""
         federation = self.view.current()
-        acted = self._ceremonies.step(federation) or (self._release_models and self._release(federation))
+        acted = (
+            self._ceremonies.step(federation)
+            or self._keys.step(federation)
+            or (self._release_models and self._release(federation))
+        )
         self.idle = not acted
         return acted
 
     def finish(self) -> None:
-        """Nothing is left to do: what counts is on the ledger and at rest."""
+        """Leave no key behind that the last ceremony used up; all else that counts is on the ledger and at rest."""
+        while self._keys.step(self.view.refresh()):
+            pass
 
     def waiting(self) -> list[Request]:
         """Return the requests that this trustee can answer and has not, oldest first."""

@@ -1,13 +1,17 @@
-"""Files that are whole or absent.
+"""Files that are whole or absent, and files that are gone.
 
-Invariant: after `write_atomic` returns, the file survives a power cut; when it raises, nothing partial is left.
+Invariant: after `write_atomic` and `write_once` return, the file survives a power cut; when they raise, nothing partial
+is left. What a power cut leaves of a write lies beside it under a name of its own; `erase` takes that, too.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from fl.protocol.errors import StorageFull
@@ -20,6 +24,46 @@ def write_atomic(path: Path, data: Blob, mode: int = 0o644) -> None:
     Raises:
         StorageFull: the disk is full or refuses the write.
     """
+    with _beside(path, data, mode) as partial:
+        partial.replace(path)
+
+
+def write_once(path: Path, data: Blob, mode: int = 0o644) -> None:
+    """Write as `write_atomic` does, unless `path` exists: of two processes the first one's file stays.
+
+    Raises:
+        StorageFull: the disk is full or refuses the write.
+    """
+    with _beside(path, data, mode) as partial, contextlib.suppress(FileExistsError):
+        path.hardlink_to(partial)
+
+
+def erase(path: Path) -> None:
+    """Overwrite and remove a file and what interrupted writes of it left; without any, do nothing.
+
+    Raises:
+        StorageFull: the disk refuses.
+    """
+    try:
+        for each in (path, *path.parent.glob(f".{path.name}.*.part")):
+            with contextlib.suppress(FileNotFoundError):
+                _overwrite(each)
+                each.unlink()
+                _sync_folder(path.parent)
+    except OSError as error:
+        raise StorageFull(str(path), error.strerror or str(error)) from error
+
+
+def numbers(folder: Path, before: str, after: str) -> list[int]:
+    """Return every number between `before` and `after` in the names of files and of interrupted writes, ascending."""
+    form = re.compile(rf"\.?{re.escape(before)}([0-9]+){re.escape(after)}(?:\.[0-9a-f]+\.part)?")
+    found = (form.fullmatch(path.name) for path in folder.glob("*"))
+    return sorted({int(match[1]) for match in found if match})
+
+
+@contextmanager
+def _beside(path: Path, data: Blob, mode: int) -> Iterator[Path]:
+    """Write `data` durably beside `path` for the block to put in its place, and fsync the folder after it."""
     partial = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     try:
         _make_folder(path.parent)
@@ -28,12 +72,20 @@ def write_atomic(path: Path, data: Blob, mode: int = 0o644) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(path)
+        yield partial
         _sync_folder(path.parent)
     except OSError as error:
+        raise StorageFull(str(path), error.strerror or str(error)) from error
+    finally:
         with contextlib.suppress(OSError):
             partial.unlink()
-        raise StorageFull(str(path), error.strerror or str(error)) from error
+
+
+def _overwrite(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(bytes(path.stat().st_size))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _make_folder(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """A member's HPKE keys as password-protected files, one per epoch: `hpke-1.pem`, `hpke-2.pem`...
 
-Invariant: a key file is written once, readable by its owner only, and never replaced.
+Invariant: a key file is written once, readable by its owner only, and never replaced; a destroyed one is overwritten
+first, though the disk below may keep copies.
 """
 
 from __future__ import annotations
@@ -9,24 +10,46 @@ from pathlib import Path
 
 from fl.crypto.keys import PrivateKey
 from fl.protocol.errors import KeystoreUnreadable
-from fl.storage.files import write_atomic
+from fl.storage.files import erase, numbers, write_once
+
+
+class FolderKeys:
+    """Implements safe.MemberKeys over a folder; a key is read each time that it is used."""
+
+    def __init__(self, folder: Path, password: str) -> None:
+        self._folder = folder
+        self._password = password
+
+    def epochs(self) -> list[int]:
+        """Return the epochs of which a key, or what an interrupted write left of it, is here; ascending."""
+        return numbers(self._folder, "hpke-", ".pem")
+
+    def of(self, epoch: int) -> PrivateKey:
+        """Return the key of an epoch, or raise KeystoreUnreadable."""
+        return _load(_path(self._folder, epoch), epoch, self._password)
+
+    def create(self, epoch: int) -> PrivateKey:
+        """Return the key of an epoch, made and stored durably unless it exists; raises as `create_key` does."""
+        return create_key(self._folder, epoch, self._password)
+
+    def destroy(self, epoch: int) -> None:
+        """Overwrite and remove a key; without one, do nothing."""
+        erase(_path(self._folder, epoch))
 
 
 def create_key(folder: Path, epoch: int, password: str) -> PrivateKey:
-    """Generate and store the key of an epoch; an existing one is loaded instead.
+    """Generate and store the key of an epoch; an existing one, or that of a faster process, is loaded instead.
 
     Raises:
         KeystoreUnreadable: the password is empty, or the key exists and the password is wrong.
         StorageFull: it could not be written.
     """
-    path = folder / f"hpke-{epoch}.pem"
-    if path.exists():
-        return _load(path, epoch, password)
-    if not password:
-        raise KeystoreUnreadable(str(path), "its password is empty")
-    key = PrivateKey.generate(epoch)
-    write_atomic(path, key.to_pem(password), mode=0o600)
-    return key
+    path = _path(folder, epoch)
+    if not path.exists():
+        if not password:
+            raise KeystoreUnreadable(str(path), "its password is empty")
+        write_once(path, PrivateKey.generate(epoch).to_pem(password), mode=0o600)
+    return _load(path, epoch, password)
 
 
 def load_keys(folder: Path, password: str) -> dict[int, PrivateKey]:
@@ -38,6 +61,10 @@ def load_keys(folder: Path, password: str) -> dict[int, PrivateKey]:
             raise KeystoreUnreadable(str(path), "its name has no epoch")
         found[int(epoch)] = _load(path, int(epoch), password)
     return found
+
+
+def _path(folder: Path, epoch: int) -> Path:
+    return folder / f"hpke-{epoch}.pem"
 
 
 def _load(path: Path, epoch: int, password: str) -> PrivateKey:

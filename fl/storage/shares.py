@@ -8,17 +8,16 @@ Source: PROTOCOL.md 9, At rest.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from fl.crypto.lockbox import LOCKBOX_CAP, HeldShare, Lockbox, lock
 from fl.protocol.errors import KeystoreUnreadable
 from fl.protocol.names import KeyUse
-from fl.storage.files import write_atomic
+from fl.storage.files import erase, numbers, write_atomic
 
 
 class FolderShares:
-    """Implements share_keeper.Shares over a folder; the files are readable by their owner only."""
+    """Implements safe.Shares over a folder; the files are readable by their owner only."""
 
     def __init__(self, folder: Path, password: str) -> None:
         self._folder = folder
@@ -54,15 +53,13 @@ class FolderShares:
         """Return whether a share is here, readable or not."""
         return self._path(use, epoch).exists()
 
+    def epochs(self, use: KeyUse) -> list[int]:
+        """Return the epochs of which a share, or what an interrupted write left of it, is here; ascending."""
+        return numbers(self._folder, f"{use.name.lower()}-", ".json")
+
     def erase(self, use: KeyUse, epoch: int) -> None:
         """Overwrite and remove a share; without one, do nothing."""
-        path = self._path(use, epoch)
-        if path.exists():
-            with path.open("r+b") as file:
-                file.write(bytes(path.stat().st_size))
-                file.flush()
-                os.fsync(file.fileno())
-            path.unlink()
+        erase(self._path(use, epoch))
 
     def _path(self, use: KeyUse, epoch: int) -> Path:
         return self._folder / f"{use.name.lower()}-{epoch}.json"

@@ -1,4 +1,7 @@
-"""Trustees as processes of their own: a ceremony that survives kill -9, answers on the command line, a refresh."""
+"""Trustees as processes of their own: a ceremony that survives kill -9, answers on the command line, a refresh.
+
+Each moment at which a process can be killed: tests/unit/roles/test_trustee_crashes.py.
+"""
 
 from __future__ import annotations
 
@@ -53,6 +56,10 @@ def held_by_all(home: Home) -> bool:
     return found.phase == CeremonyPhase.DONE and len(found.confirmed) == len(TRUSTEES)
 
 
+def member_keys(home: Home, *names: str) -> set[str]:
+    return {path.name for name in names for path in home.member(name).folder.glob("*hpke-*")}
+
+
 def trustee(home: Home, name: str) -> Process:
     process = Process("trustee", "run", "--home", str(home.folder), "--name", name)
     process.wait_for("ready")
@@ -97,6 +104,7 @@ def test_a_ceremony_survives_kill_9_and_its_committee_opens_records_before_and_a
     running["ines"].kill()
     running |= {name: trustee(home, name) for name in ("ines", "salma")}
     until("everybody's share", lambda: held_by_all(home))
+    until("everybody's new key", lambda: member_keys(home, *TRUSTEES) == {"hpke-2.pem"})
 
     hospital = Hospital(home)
     first = hospital.ask()
@@ -116,11 +124,13 @@ def test_a_ceremony_survives_kill_9_and_its_committee_opens_records_before_and_a
     once = Process("trustee", "refresh", *folder, "--name", "ines")  # whose agent does not run all the time
     once.wait_for("nothing left to do")
     assert once.exit_code() == 0
+    assert member_keys(home, "ines") == {"hpke-3.pem"}
     until("new shares", lambda: ceremony(home).number == 2 and held_by_all(home))
     until(
         "old shares erased",
         lambda: not any((home.member(name).folder / "shares" / "records-1.json").exists() for name in TRUSTEES),
     )
+    until("old keys destroyed", lambda: member_keys(home, *TRUSTEES) == {"hpke-3.pem"})
     second = hospital.ask()
     for name in ("jonas", "salma"):
         assert answer(home, "approve", name, second) == 0
@@ -151,3 +161,24 @@ def test_the_operator_deals_when_a_consortium_wants_one_authority(home: Home) ->
     assert "DEALT BY THE OPERATOR" in invoke("consortium", "members", *folder).output
     for process in running:
         process.stop()
+
+
+def test_a_key_is_replaced_long_after_its_ceremony_and_by_hand_beside_a_running_agent(home: Home) -> None:
+    folder = ("--home", str(home.folder))
+
+    def due() -> int:
+        return invoke("consortium", "members", *folder).output.count("not replaced since a ceremony")
+
+    assert invoke("consortium", "ceremony", *folder).exit_code == 0
+    assert due() == 0
+    assert invoke("consortium", "abort", *folder, "--reason", "a mistake").exit_code == 0
+    assert due() == 3
+    assert Process("trustee", "refresh", *folder, "--name", "salma").exit_code() == 0
+    assert member_keys(home, "salma") == {"hpke-2.pem"}
+    assert due() == 2
+    running = trustee(home, "jonas")
+    until("the agent's key", lambda: member_keys(home, "jonas") == {"hpke-2.pem"})
+    assert invoke("trustee", "rotate", *folder, "--name", "jonas").exit_code == 0
+    until("the key made by hand", lambda: member_keys(home, "jonas") == {"hpke-3.pem"})
+    assert due() == 1
+    running.stop()

@@ -9,27 +9,29 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from chain.keystore import generate
 from chain.signing import AccountEndorser
-from fl.crypto.keys import PrivateKey
+from fl.crypto.keys import PrivateKey, key_record
 from fl.protocol.config import RoundConfig
-from fl.protocol.keys import Domain, possession_message
 from fl.protocol.names import Address, Role
 from fl.protocol.ports import Ledger
-from fl.protocol.records import KeyRegistered, KeyRotated, MemberRegistered
+from fl.protocol.records import MemberRegistered
 from fl.roles.auditor import Auditor
 from fl.roles.coordinator import Coordinator
 from fl.roles.hospital import Hospital
 from fl.roles.plan import Initial, Plan
 from fl.roles.runner import Agent, Run, run
+from fl.roles.safe import Safe
 from fl.roles.training_thread import Task, Train
 from fl.roles.view import Keyring, Ports, Stopwatch
 from fl.storage.journal import SqliteJournal
+from fl.storage.keyring import FolderKeys
+from fl.storage.shares import FolderShares
 from fl.storage.vault import FolderVault
 from fl.training.model import ModelSpec, build_model
 from fl.training.quantise import LocalMetrics, Vector
@@ -37,6 +39,7 @@ from fl.training.tensors import manifest_of, to_vector
 from tests.fakes.ledger import MemoryChain, MemoryLedger
 
 SPEC = ModelSpec(size_px=16, width=8, depth=1)
+PASSWORD = "a password of the trustee"
 CONFIG = RoundConfig(clip=0.5, l2_bound=50.0, w_max=1024, training={"seed": 1})
 
 
@@ -100,16 +103,19 @@ class Party:
             notify=lambda what, facts: self.events.append((what, facts)),
         )
 
+    @property
+    def safe(self) -> Safe:
+        """Return a trustee's disk."""
+        return Safe(FolderShares(self.folder / "shares", PASSWORD), FolderKeys(self.folder, PASSWORD))
+
     def register_key(self) -> None:
-        """Register a fresh key: the first one, or that of the next epoch."""
-        epoch = len(self.keys) + 1
-        key = PrivateKey.generate(epoch)
-        self.keys[epoch] = key
-        anchor = self.ledger.anchor
-        kind = KeyRegistered if epoch == 1 else KeyRotated
-        record = kind(self.account, epoch, key.public_key, b"")
-        message = possession_message(anchor.consortium, Domain(anchor.chain_id, anchor.authority), record)
-        self.ledger.append(replace(record, proof=key.prove_possession(message)))
+        """Register a fresh key: the first one, or that of the next epoch; a trustee's lies on its disk alone."""
+        if self.role == Role.TRUSTEE:
+            key = self.safe.keys.create(max(self.safe.keys.epochs(), default=0) + 1)
+        else:
+            key = PrivateKey.generate(len(self.keys) + 1)
+            self.keys[key.epoch] = key
+        self.ledger.append(key_record(self.ledger.anchor, self.account, key))
 
 
 @dataclass

@@ -23,7 +23,6 @@ from fl.roles.requester import Requester
 from fl.roles.runner import Agent
 from fl.roles.trustee import Trustee
 from fl.roles.view import Keyring, LedgerView
-from fl.storage.shares import FolderShares
 from tests.fakes.federation import ENDORSERS, Clock, Consortium, Party, found, memory_connect, settle
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.relay import MemoryRelay
@@ -50,10 +49,7 @@ class CommitteeWorld:
         self.consortium: Consortium = found(self.folder, self.connect(), now=self.clock)
         self.parties: list[Party] = [self.consortium.join(name, Role.TRUSTEE) for name in NAMES]
         self.parties.sort(key=lambda party: party.account)
-        self.trustees = [
-            Trustee(party.ports(self.consortium.vault), FolderShares(party.folder / "shares", "a trustee's password"))
-            for party in self.parties
-        ]
+        self.trustees = [Trustee(party.ports(self.consortium.vault), party.safe) for party in self.parties]
         hospital = self.consortium.hospitals[0]
         self.ledger, keyring = BreakableLedger(hospital.ledger), Keyring(hospital.keys)
         self.records = FederationRecords(self.ledger, self.federation, keyring)

@@ -20,9 +20,10 @@ from fl.roles.coordinator import Coordinator
 from fl.roles.hospital import Hospital
 from fl.roles.plan import Plan
 from fl.roles.release import held_by
+from tests.fakes.clinic import Clinic
 from tests.fakes.federation import Clock, found, initial, memory_connect, memory_folder, settle
 from tests.fakes.ledger import MemoryLedger
-from tests.integration.test_trustees import Clinic, audit, model_file, phases
+from tests.integration.test_trustees import audit, model_file, phases
 
 LIFE_S = 10**7
 

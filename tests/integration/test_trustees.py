@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from fl.crypto.capsule import Capsule, Readers, RecordPolicy
+from fl.crypto.capsule import Capsule
 from fl.crypto.dealing import deal
-from fl.crypto.envelope import Expected, open_with, seal, sealed_size
 from fl.crypto.lockbox import HeldShare
-from fl.crypto.threshold import ThresholdKey
 from fl.protocol.audit import Report
 from fl.protocol.ceremony import CeremonyPhase
-from fl.protocol.codec import sha256
 from fl.protocol.errors import (
     DeadlinePassed,
     KeyExpired,
@@ -29,7 +25,6 @@ from fl.protocol.errors import (
     RevokedSender,
     StaleCommittee,
 )
-from fl.protocol.federation import Federation
 from fl.protocol.names import CeremonyKind, Digest, KeyUse, Purpose, Refusal, Role
 from fl.protocol.records import CeremonyAborted, CeremonyStarted, DecryptionApproved, MemberRevoked
 from fl.protocol.requests import RequestPhase
@@ -38,15 +33,21 @@ from fl.roles.audit import Audit
 from fl.roles.committee import committee_keys, setting_of
 from fl.roles.dealer import Dealer
 from fl.roles.release import Releases, held_by
-from fl.roles.requester import Requester
 from fl.roles.runner import Agent
 from fl.roles.trustee import Trustee
-from fl.roles.view import Keyring, LedgerView, Stopwatch
+from fl.roles.view import LedgerView, Stopwatch
 from fl.storage.shares import FolderShares
-from tests.fakes.federation import Clock, Consortium, Party, endorser, found, memory_connect, memory_folder, settle
-
-USE = KeyUse.RECORDS
-TEXT = b"a note that nobody may read alone"
+from tests.fakes.clinic import TEXT, USE, Clinic
+from tests.fakes.federation import (
+    PASSWORD,
+    Clock,
+    Party,
+    endorser,
+    found,
+    memory_connect,
+    memory_folder,
+    settle,
+)
 
 
 @pytest.fixture
@@ -58,71 +59,6 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@dataclass
-class Clinic:
-    """A consortium with trustees, and one record sealed to their key."""
-
-    folder: Path
-    consortium: Consortium
-    clock: Clock
-    parties: list[Party]
-    trustees: list[Trustee]
-
-    @property
-    def federation(self) -> Federation:
-        return LedgerView(self.consortium.operator).refresh()
-
-    @property
-    def hospital(self) -> Party:
-        return self.consortium.hospitals[0]
-
-    @property
-    def requester(self) -> Requester:
-        party = self.hospital
-        return Requester(party.ledger, self.consortium.vault, Keyring(party.keys))
-
-    def add(self, name: str) -> Trustee:
-        party = self.consortium.join(name, Role.TRUSTEE)
-        shares = FolderShares(party.folder / "shares", "a password of the trustee")
-        trustee = Trustee(party.ports(self.consortium.vault), shares)
-        self.parties.append(party)
-        self.trustees.append(trustee)
-        return trustee
-
-    def start(self, kind: CeremonyKind, committee: list[Party], threshold: int = 2) -> int:
-        operator, keys = self.consortium.operator, self.federation.threshold
-        receivers = tuple(sorted(party.account for party in committee))
-        dealers = receivers
-        if kind == CeremonyKind.DEALER:
-            dealers = (operator.account,)
-        if kind == CeremonyKind.RESHARE:
-            members = keys.committee(USE).members
-            dealers = tuple(each for each in members if not self.federation.book.members[each].revoked)
-        number = len(keys.ceremonies.get(USE, ())) + 1
-        expires = self.clock.now + 10**7
-        operator.append(
-            CeremonyStarted(operator.account, USE, number, kind, threshold, dealers, receivers, 60, expires)
-        )
-        return number
-
-    def record(self, consent: frozenset[Purpose] = frozenset({Purpose.TREATMENT})) -> tuple[bytes, Capsule]:
-        """Seal TEXT to K_REC alone."""
-        key = ThresholdKey.from_bytes(self.federation.threshold.committee(USE).public_key)
-        policy = RecordPolicy(secrets.token_bytes(16), Readers.TRUSTEES, consent)
-        anchor = self.hospital.ledger.anchor
-        file = bytes(seal(policy.core(anchor, self.hospital.account, 1, key), [key], TEXT))
-        return file, Capsule.of(file, key, policy.to_bytes())
-
-    def ask(self, capsule: Capsule, purpose: Purpose = Purpose.TREATMENT) -> int:
-        return self.requester.ask(USE, capsule, purpose, self.clock.now + 3600)
-
-    def open(self, number: int, file: bytes, capsule: Capsule) -> bytes:
-        found = self.requester.open(self.federation, number)
-        assert capsule.policy
-        core = capsule.policy.core(self.hospital.ledger.anchor, self.hospital.account, 1, found.key)
-        return open_with(file, Expected(core, sha256(file), sealed_size(1000, 1, 1)), found.key, found.secret)
 
 
 @pytest.fixture
@@ -204,7 +140,7 @@ def test_after_a_refresh_old_shares_are_gone_and_old_records_open(clinic: Clinic
     for trustee, party in zip(clinic.trustees, clinic.parties, strict=True):
         assert trustee.held(USE).seat.epoch == 2
         with pytest.raises(KeystoreUnreadable):
-            FolderShares(party.folder / "shares", "a password of the trustee").get(USE, 1)
+            party.safe.shares.get(USE, 1)
     number = clinic.ask(capsule)
     for trustee in clinic.trustees[:2]:
         trustee.approve(number)
@@ -258,7 +194,7 @@ def test_a_wrong_answer_is_named_and_left_out(clinic: Clinic) -> None:
     number = clinic.ask(capsule)
     liar, party = clinic.trustees[0], clinic.parties[0]
     held = liar.held(USE)
-    FolderShares(party.folder / "shares", "a password of the trustee").put(HeldShare(held.seat, held.share + 1))
+    party.safe.shares.put(HeldShare(held.seat, held.share + 1))
     for trustee in clinic.trustees[:2]:
         trustee.approve(number)
     with pytest.raises(QuorumNotReached):
@@ -357,10 +293,7 @@ def test_a_trustee_that_agreed_beforehand_releases_models_by_itself(folder: Path
     clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
     for name in ("ada", "ben", "cleo"):
         clinic.add(name)
-    ready = [
-        Trustee(party.ports(clinic.consortium.vault), trustee._shares, release_models=True)
-        for party, trustee in zip(clinic.parties, clinic.trustees, strict=True)
-    ]
+    ready = [Trustee(party.ports(clinic.consortium.vault), party.safe, release_models=True) for party in clinic.parties]
     operator, receivers = clinic.consortium.operator, tuple(sorted(party.account for party in clinic.parties))
     start = CeremonyStarted(
         operator.account, KeyUse.MODEL, 1, CeremonyKind.GENERATE, 2, receivers, receivers, 60, clock.now + 10**7
@@ -426,7 +359,7 @@ def test_an_erased_share_is_overwritten_where_it_lay(clinic: Clinic) -> None:
     folder = clinic.parties[0].folder / "shares"
     kept = folder.parent / "link"
     kept.hardlink_to(folder / "records-1.json")
-    FolderShares(folder, "a password of the trustee").erase(USE, 1)
+    FolderShares(folder, PASSWORD).erase(USE, 1)
     assert not (folder / "records-1.json").exists()
     assert set(kept.read_bytes()) == {0}
 

@@ -11,9 +11,11 @@ from typing import Protocol
 import pytest
 
 from fl.crypto.capsule import Readers, RecordPolicy
+from fl.protocol.codec import sha256
 from fl.protocol.errors import (
     DuplicateStep,
     EncodingError,
+    KeyEpochMismatch,
     NoCommittee,
     NotInCommittee,
     QuorumNotReached,
@@ -254,6 +256,24 @@ def test_an_answer_must_be_that_trustees_to_that_request_with_that_envelope(worl
             world.disclosures.submit(number, first, replace(mine, transaction=garbage))
     assert world.disclosures.facts([number])[number].answers == ()
     world.disclosures.submit(number, first, mine)
+
+
+def test_an_answer_sealed_before_the_trustees_key_was_replaced_is_refused_and_made_anew(tmp_path: Path) -> None:
+    """Its agent did that after a ceremony of another key, while the page was open; the transaction is too late, too."""
+    with memory_folder(tmp_path) as folder:
+        world = CommitteeWorld(folder)
+        world.hold_key()
+        policy = RecordPolicy(bytes(16), Readers.TRUSTEES, frozenset({Purpose.TREATMENT}))
+        sealed, deadline = world.records.seal(policy, BODY), world.clock.now + WEEK_S
+        number = world.disclosures.request(sealed, Purpose.TREATMENT, deadline)
+        before = world.signed(number, 0)
+        world.parties[0].register_key()
+        assert before.envelope
+        with pytest.raises(KeyEpochMismatch):
+            world.disclosures.submit(number, world.accounts[0], before)
+        assert not world.consortium.vault.has(sha256(before.envelope))
+        world.answer(number, 0)
+        assert world.disclosures.facts([number])[number].approvals == 1
 
 
 def test_a_request_runs_out(world: World) -> None:

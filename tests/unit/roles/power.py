@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from fl.protocol.names import Address, Blob, Digest
+from fl.crypto.keys import PrivateKey
+from fl.crypto.lockbox import HeldShare
+from fl.protocol.names import Address, Blob, Digest, KeyUse
 from fl.protocol.ports import Anchor, Journal, Ledger, Vault
 from fl.protocol.records import Entry, Position, Receipt, Record
+from fl.roles.safe import MemberKeys, Safe, Shares
 from fl.roles.view import Ports
 
 
@@ -109,3 +113,60 @@ def fused(ports: Ports, fuse: Fuse) -> Ports:
         outbox=FusedVault(ports.outbox, fuse, "outbox"),
         journal=FusedJournal(ports.journal, fuse),
     )
+
+
+@dataclass
+class FusedShares:
+    """Shares on a disk whose machine can lose power."""
+
+    inner: Shares
+    fuse: Fuse
+
+    def put(self, held: HeldShare) -> None:
+        self.fuse.burn("before shares.put")
+        self.inner.put(held)
+        self.fuse.burn("after shares.put")
+
+    def get(self, use: KeyUse, epoch: int) -> HeldShare:
+        return self.inner.get(use, epoch)
+
+    def has(self, use: KeyUse, epoch: int) -> bool:
+        return self.inner.has(use, epoch)
+
+    def epochs(self, use: KeyUse) -> Sequence[int]:
+        return self.inner.epochs(use)
+
+    def erase(self, use: KeyUse, epoch: int) -> None:
+        self.fuse.burn("before shares.erase")
+        self.inner.erase(use, epoch)
+        self.fuse.burn("after shares.erase")
+
+
+@dataclass
+class FusedKeys:
+    """Member keys on a disk whose machine can lose power."""
+
+    inner: MemberKeys
+    fuse: Fuse
+
+    def create(self, epoch: int) -> PrivateKey:
+        self.fuse.burn("before keys.create")
+        key = self.inner.create(epoch)
+        self.fuse.burn("after keys.create")
+        return key
+
+    def of(self, epoch: int) -> PrivateKey:
+        return self.inner.of(epoch)
+
+    def epochs(self) -> Sequence[int]:
+        return self.inner.epochs()
+
+    def destroy(self, epoch: int) -> None:
+        self.fuse.burn("before keys.destroy")
+        self.inner.destroy(epoch)
+        self.fuse.burn("after keys.destroy")
+
+
+def fused_safe(safe: Safe, fuse: Fuse) -> Safe:
+    """Return the same disk of a trustee in a machine with that fuse."""
+    return Safe(FusedShares(safe.shares, fuse), FusedKeys(safe.keys, fuse))
