@@ -18,6 +18,7 @@ from fl.protocol.names import NO_ADDRESS, Address, Role
 from fl.protocol.ports import Anchor, Endorser, Ledger
 from fl.protocol.records import MemberRegistered
 from fl.roles.audit_key import AuditKey
+from fl.roles.documents import Awaited
 from fl.roles.safe import Safe
 from fl.roles.view import Keyring, LedgerView, Ports, Stopwatch
 from fl.storage.journal import SqliteJournal
@@ -88,7 +89,7 @@ def open_ports(home: Home, member: MemberHome, notify: Notify) -> Ports:
     return Ports(
         ledger=open_ledger(home, member),
         endorser=AccountEndorser(load_account(member)),
-        vault=home.vault,
+        vault=Awaited(home.vault),
         outbox=FolderVault(member.folder / "outbox"),
         journal=SqliteJournal(member.folder / "journal.sqlite"),
         keyring=_keyring(member),

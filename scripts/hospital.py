@@ -9,7 +9,7 @@ import click
 
 from fl.protocol.names import Role, address, parse_hex, show
 from fl.roles.hospital import Hospital
-from fl.roles.masked_hospital import Trust
+from fl.roles.trust import Trust
 from fl.storage.lock import only_one
 from fl.training.compute import use_threads
 from scripts._agent import announce, serve_agent

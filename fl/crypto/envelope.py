@@ -211,6 +211,12 @@ def receive(file: bytes, expected: Expected, key: PrivateKey) -> bytes:
         EncodingError, RecipientNotFound, AuthFailure, KeyCommitMismatch: step 4.
     """
     check_file(file, expected)
+    return open_file(file, expected.core, key)
+
+
+def open_file(file: bytes, core: Core, key: PrivateKey) -> bytes:
+    """Steps 3 and 4 alone, for a file whose size and digest were found right; raises as `receive` does."""
+    _check_core(file, core)
     parts = Parts.of(file)
     return _open(parts, key.member_key.key_id, lambda sealed: unwrap(sealed, key, parts.head))
 

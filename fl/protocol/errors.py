@@ -555,7 +555,7 @@ class RosterUntrusted(RefusedError):
 
     actual: int
     required: int
-    sentence = "{actual} of the hospitals trusted here are in the round; {required} are demanded. Nothing was sent."
+    sentence = "{actual} of the hospitals trusted here are in the round; {required} are demanded."
 
 
 @dataclass(eq=False)

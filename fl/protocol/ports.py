@@ -119,8 +119,16 @@ class Endorser(Protocol):
         """
 
 
+Mark = tuple[int, ...]
+"""What the file system says of a file; it differs after every write to it."""
+
+
 class Vault(Protocol):
     """Content-addressed store: a file's name is its SHA-256."""
+
+    @property
+    def checked(self) -> bool:
+        """Return whether `get` compares a file with its digest, so that nobody need hash it again."""
 
     def put(self, data: Blob) -> Digest:
         """Store `data` durably (atomic, fsynced) and return its digest; storing it twice is no error.
@@ -130,7 +138,7 @@ class Vault(Protocol):
         """
 
     def get(self, digest: Digest, cap: int) -> bytes:
-        """Return the file, unverified: callers check size and digest (envelope.receive).
+        """Return the file; unless the vault is `checked`, whoever asks compares its digest (roles/documents.py).
 
         Raises:
             VaultMissing: no such file.
@@ -138,7 +146,10 @@ class Vault(Protocol):
         """
 
     def has(self, digest: Digest) -> bool:
-        """Return whether a file of that name exists."""
+        """Return whether a file of that name exists, right or wrong."""
+
+    def mark(self, digest: Digest) -> Mark | None:
+        """Return the mark of the file of that name, None when there is none; it costs no reading."""
 
 
 class Journal(Protocol):

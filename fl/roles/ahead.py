@@ -1,71 +1,96 @@
-"""The masked files of a frozen set, added up while its hospitals still sign and reveal.
+"""The masked files of a round, added up before their sum is needed.
 
-Invariant: each file is checked and opened as the ledger names it; what `take` returns is the sum of all of the set's
-files, whether they were added before or not.
+Invariant: each file is checked and opened as the ledger names it; what `take` returns is the sum of the frozen set's
+files and of no other, whether they were added before or not.
 
 Source: PROTOCOL.md 5 (Unmasking): this part of the sum needs no answer.
-Not here: the masks (unmask.py).
+Not here: the masks (unmask.py); who gets into the set (freezing.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from fl.crypto import masking
-from fl.protocol.errors import MalformedError, RefusedError, TamperedError, UnavailableError
+from fl.protocol.errors import HemaledgerError, MalformedError, RefusedError, TamperedError, UnavailableError
+from fl.protocol.keys import MemberKey
 from fl.protocol.names import Address
 from fl.protocol.round import Phase, Round
 
 EARLY = (Phase.AGREE, Phase.UNMASK)
 
 
+OpenMasked = Callable[[Round, Address, Collection[MemberKey]], bytes]
+"""Return the body of a hospital's masked file, or raise why it cannot be used; it must name all who are due."""
+
+
 @dataclass
 class _Partial:
-    set_of: tuple[bytes, bytes]
-    """Round context and set digest."""
+    context: bytes
+    """Of the round."""
     total: masking.Masked
-    added: int = 0
+    added: set[Address] = field(default_factory=set)
     broken: bool = False
     """A file could not be used, so its turn comes when the sum is needed, and says why."""
 
 
 @dataclass
 class MaskedSum:
-    """The sum of the newest frozen set's masked files."""
+    """The sum of the newest round's masked files."""
 
     no_sum: Callable[[Round], masking.Masked]
-    open_masked: Callable[[Round, Address], bytes]
+    open_masked: OpenMasked
     add: Callable[[masking.Masked, bytes], None]
     _partial: _Partial | None = field(default=None)
+    _failed: tuple[HemaledgerError, Address] | None = field(default=None)
 
     def step(self, current: Round) -> bool:
-        """Add one more file when there is time for it; False when nothing can be added now."""
+        """Add one more file of the frozen set when there is time for it; False when nothing can be added now."""
         if not current.masked or current.phase not in EARLY:
             return False
-        partial = self._begun(current)
-        if partial.broken or partial.added == len(current.hospitals):
+        try:
+            partial = self._begun(current, current.hospitals)
+        except (TamperedError, MalformedError, RefusedError, UnavailableError):
+            return False
+        missing = [hospital for hospital in current.hospitals if hospital not in partial.added]
+        if partial.broken or not missing:
             return False
         try:
-            self._add_next(current, partial)
+            self._add(partial, current, missing[0])
         except (TamperedError, MalformedError, RefusedError, UnavailableError):
             partial.broken = True
         return not partial.broken
 
+    def admit(self, current: Round, hospital: Address, due: Collection[MemberKey]) -> None:
+        """Add a file before the set is frozen, or raise why it cannot be in the set."""
+        self._add(self._begun(current, current.commitments), current, hospital, due)
+
     def take(self, current: Round) -> masking.Masked:
         """Return the whole sum, uint32 or uint64 [d + LANES], and forget it; or raise why a file cannot be used."""
-        partial = self._begun(current)
-        while partial.added < len(current.hospitals):
-            self._add_next(current, partial)
+        partial = self._begun(current, current.hospitals)
+        for hospital in current.hospitals:
+            self._add(partial, current, hospital)
         self._partial = None
         return partial.total
 
-    def _begun(self, current: Round) -> _Partial:
-        key = (current.context, bytes(current.set_digest))
-        if self._partial is None or self._partial.set_of != key:
-            self._partial = _Partial(key, self.no_sum(current))
-        return self._partial
+    def whose(self, error: HemaledgerError) -> Address | None:
+        """Return whose file it was that could not be used, None when `error` is about none."""
+        return self._failed[1] if self._failed is not None and self._failed[0] is error else None
 
-    def _add_next(self, current: Round, partial: _Partial) -> None:
-        self.add(partial.total, self.open_masked(current, current.hospitals[partial.added]))
-        partial.added += 1
+    def _begun(self, current: Round, among: Collection[Address]) -> _Partial:
+        """Return the round's sum so far, or an empty one where there is none or it holds a file from elsewhere."""
+        partial = self._partial
+        if partial is None or partial.context != current.context or not partial.added <= set(among):
+            partial = self._partial = _Partial(current.context, self.no_sum(current))
+        return partial
+
+    def _add(self, partial: _Partial, current: Round, hospital: Address, due: Collection[MemberKey] = ()) -> None:
+        if hospital in partial.added:
+            return
+        try:
+            self.add(partial.total, self.open_masked(current, hospital, due))
+        except HemaledgerError as error:
+            self._failed = error, hospital
+            raise
+        partial.added.add(hospital)

@@ -7,13 +7,13 @@ Source: PROTOCOL.md 4 (step 3: the expected core) and 5S (recipients).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 
 from fl.crypto import masking
 from fl.crypto.curve import Point
-from fl.crypto.envelope import MAX_RECIPIENTS, Core, Expected, Kind, open_with, receive, sealed_size
+from fl.crypto.envelope import MAX_RECIPIENTS, Core, Expected, Kind, Parts, open_file, open_with, sealed_size
 from fl.crypto.threshold import ThresholdKey
 from fl.crypto.wraps import Recipient
 from fl.protocol.config import CONFIG_CAP, RoundConfig
@@ -151,9 +151,14 @@ class Reader:
         body = self._open(expected_update(current, hospital), current.keys)
         return from_bytes(body, current.terms.parameters, config)
 
-    def masked(self, current: Round, hospital: Address) -> bytes:
-        """Return the body of a hospital's masked update, 4 or 8·(d + LANES) bytes, or raise why not."""
-        return self._open(expected_masked(current, hospital), current.keys)
+    def masked(self, current: Round, hospital: Address, due: Collection[MemberKey] = ()) -> bytes:
+        """Return the body of a hospital's masked update, 4 or 8·(d + LANES) bytes, or raise why not.
+
+        Raises:
+            RecipientNotFound: it is not sealed to this member, or to one of those who are due.
+            TamperedError, MalformedError, RefusedError, UnavailableError: see envelope.receive and the vault.
+        """
+        return self._open(expected_masked(current, hospital), current.keys, due)
 
     def _no_sum(self, current: Round) -> masking.Masked:
         """Return the sum of no masked updates, in the words that the round's configuration asks for."""
@@ -206,19 +211,28 @@ class Reader:
         except RecipientNotFound:
             if self._release is None or not isinstance(source, Round) or not read_config(source, self._vault).release:
                 raise
-        with self._watch("vault"):
-            file = self._vault.get(expected.digest, expected.cap)
-        key, secret = self._release(source, file)
+        key, secret = self._release(source, file := self._fetch(expected))
         with self._watch("open"):
             return open_with(file, expected, key, secret)
 
-    def _open(self, expected: Expected, keys: Mapping[Address, MemberKey]) -> bytes:
+    def _open(self, expected: Expected, keys: Mapping[Address, MemberKey], due: Collection[MemberKey] = ()) -> bytes:
         if self._account not in keys:
             raise RecipientNotFound
-        with self._watch("vault"):
-            file = self._vault.get(expected.digest, expected.cap)
+        file = self._fetch(expected)
         with self._watch("open"):
-            return receive(file, expected, self._keyring.of(keys[self._account].epoch))
+            body = open_file(file, expected.core, self._keyring.of(keys[self._account].epoch))
+            check_readers(file, due)
+        return body
+
+    def _fetch(self, expected: Expected) -> bytes:
+        with self._watch("vault"):
+            return read_document(self._vault, expected.digest, expected.cap)
+
+
+def check_readers(file: bytes, due: Collection[MemberKey]) -> None:
+    """Raise RecipientNotFound unless a file names each of the keys in `due`; whether it opens only they can tell."""
+    if not {key.key_id for key in due} <= Parts.of(file).wraps.keys():
+        raise RecipientNotFound
 
 
 def digest_of(source: Round | Opening) -> Digest:

@@ -17,7 +17,8 @@ from fl.protocol.names import show
 from fl.protocol.records import ModelAttested
 from fl.protocol.round import Phase, Round
 from fl.roles.artefacts import Reader, digest_of, read_config, read_manifest
-from fl.roles.replay import Replayed, Tools, left_out, replay_round
+from fl.roles.left_out import left_out
+from fl.roles.replay import Replayed, Tools, replay_round
 from fl.roles.view import LedgerView, Ports
 from fl.training.quantise import Vector
 from fl.training.weights import Manifest

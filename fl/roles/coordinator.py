@@ -10,16 +10,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fl.crypto.envelope import Core, Kind, seal
-from fl.protocol.config import RoundConfig
 from fl.protocol.errors import (
-    BelowThreshold,
-    DeadlineNotPassed,
     MalformedError,
-    RefusedError,
     RevokedMidRound,
     TamperedError,
-    TooFewReveals,
     VaultMissing,
+    WrongPhase,
+    WrongRound,
 )
 from fl.protocol.federation import Federation, genesis_context
 from fl.protocol.keys import MemberKey
@@ -30,7 +27,6 @@ from fl.protocol.records import (
     Record,
     RoundAborted,
     RoundFinalised,
-    RoundFrozen,
     RoundOpened,
     Terms,
 )
@@ -44,14 +40,14 @@ from fl.roles.artefacts import (
     read_config,
     read_manifest,
 )
-from fl.roles.masked_coordinator import SetUp
+from fl.roles.freezing import Freezing
+from fl.roles.masked_coordinator import SetUp, Unmasking
 from fl.roles.plan import Initial, Plan
 from fl.roles.release import ReleaseDesk, Releases, held_by
-from fl.roles.replay import Tools, sum_of
 from fl.roles.requester import Requester
 from fl.roles.sealed_sum import SealedSum
+from fl.roles.stops import CONTENT, OWN_FAULT
 from fl.roles.view import LedgerView, Ports
-from fl.training.aggregate import Sum
 from fl.training.weights import model_digest, vector_to_bytes
 
 
@@ -67,7 +63,9 @@ class Coordinator:
         release = Releases(self.view, Requester(ports.ledger, ports.vault, ports.keyring))
         self._reader = Reader(self._account, ports.vault, ports.keyring, ports.watch, release)
         self._sealed = SealedSum(ports, self._reader, self._abort)
+        self._freezing = Freezing(ports, self._reader, self._sealed, self._abort)
         self._set_up = SetUp(ports, self._abort)
+        self._unmasking = Unmasking(ports, self._reader, self._abort)
         self._desk = ReleaseDesk(ports, plan.close_timeout_s)
 
     @property
@@ -91,9 +89,22 @@ class Coordinator:
         """Nothing is left to do: what counts is on the ledger."""
 
     def _continue(self, federation: Federation, current: Round) -> bool:
+        """Go on with a round; after its close deadline end one that cannot go on, whatever the reason is."""
+        try:
+            return self._go_on(federation, current)
+        except (WrongPhase, WrongRound):  # somebody else ended it after its close deadline
+            return False
+        except OWN_FAULT:
+            raise
+        except (VaultMissing, *CONTENT) as error:
+            if self._ports.now() <= current.terms.close_deadline:
+                raise
+            return self._abort(current, f"{error.name}: the round could not go on in time")
+
+    def _go_on(self, federation: Federation, current: Round) -> bool:
         match current.phase:
             case Phase.OPEN | Phase.MASK:
-                return self._freeze(federation, current)
+                return self._freezing.step(federation, current)
             case Phase.FROZEN | Phase.UNMASK:
                 return self._propose(federation, current)
             case Phase.ADVERTISE | Phase.SHARE | Phase.COMPLAIN | Phase.AGREE:
@@ -176,42 +187,18 @@ class Coordinator:
         source = federation.source
         return isinstance(source, Round) and self._desk.waits(federation, source)
 
-    def _freeze(self, federation: Federation, current: Round) -> bool:
-        """Freeze when everybody's file is there, or at the deadline with those whose file is; else abort.
-
-        Of a sealed round only those are in the set whose update can be used.
-        """
-        late = self._ports.now() > current.terms.commit_deadline
-        if not current.complete and not late:
-            return False
-        present = [account for account, digest in sorted(current.commitments.items()) if self._ports.vault.has(digest)]
-        if len(present) < len(current.committers) and not late:
-            return False
-        refused = {} if current.masked else self._sealed.judge(federation, current, present)
-        going = tuple(account for account in present if account not in refused)
-        if len(going) < current.terms.min_commitments:
-            reason = f"BelowThreshold: {len(going)} of {current.terms.min_commitments} hospitals delivered"
-            return self._abort(current, "; ".join([reason, *refused.values()]))
-        try:
-            self._append(RoundFrozen(self._account, current.number, going, NO_DIGEST))
-        except DeadlineNotPassed:  # the chain's clock is behind ours, and it counts
-            return False
-        for reason in refused.values():
-            self._ports.notify("left out", {"round": current.number, "reason": reason})
-        self._ports.notify("frozen", {"round": current.number, "hospitals": len(going)})
-        return True
-
     def _propose(self, federation: Federation, current: Round) -> bool:
         """Verify, open and sum the updates; seal and propose the new model. A masked sum waits for enough answers."""
-        if current.masked and len(current.revealed) < current.terms.threshold:
-            late = self._ports.now() > current.step_deadline
-            if late:
-                return self._abort(current, f"RoundStalled: {len(current.revealed)} hospitals revealed shares")
-            return self._reader.masked_sum.step(current)
+        waits = self._unmasking.waits(current) if current.masked else None
+        if waits is not None:
+            return waits
         manifest = read_manifest(federation.opening, self._ports.vault)
         config = read_config(current, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)
-        total = self._unmask(current, config) if current.masked else self._sealed.take(federation, current)
+        if current.masked:
+            total = self._unmasking.take(federation, current, config)
+        else:
+            total = self._sealed.take(federation, current)
         if total is None:
             return not current.masked
         try:
@@ -240,17 +227,6 @@ class Coordinator:
         )
         return True
 
-    def _unmask(self, current: Round, config: RoundConfig) -> Sum | None:
-        """Return the unmasked sum, or None while too few answers can be used; aborts when their time is over."""
-        try:
-            return sum_of(current, config, Tools(self._reader, *self._ports.replaying))
-        except (TooFewReveals, BelowThreshold, VaultMissing) as error:
-            if self._ports.now() > current.step_deadline:
-                self._abort(current, f"RoundStalled: {error}")
-        except (TamperedError, MalformedError, RefusedError) as error:
-            self._abort(current, f"{error.name}: the masked sum was refused")
-        return None
-
     def _finalise(self, current: Round) -> bool:
         """Finalise when enough auditors attested; abort when the time is over or a hospital was revoked."""
         book = self.view.federation.book
@@ -269,6 +245,7 @@ class Coordinator:
         return False
 
     def _abort(self, current: Round, reason: str) -> bool:
+        """End a round without a new model."""
         self._append(RoundAborted(self._account, current.number, reason))
         self._ports.notify("aborted", {"round": current.number, "reason": reason})
         return True

@@ -1,17 +1,91 @@
-"""Public documents of the vault, read by the digest that the ledger names.
+"""Files of the vault, read by the digest that the ledger names.
 
-Source: PROTOCOL.md 2.
+Invariant: nothing leaves here but the file of that digest.
+
+Source: PROTOCOL.md 2 and 4, steps 1 and 2.
 """
 
 from __future__ import annotations
 
 from fl.crypto.envelope import check_digest
-from fl.protocol.names import Digest
-from fl.protocol.ports import Vault
+from fl.protocol.codec import sha256
+from fl.protocol.errors import HashMismatch, TooLarge, VaultMissing
+from fl.protocol.names import Blob, Digest
+from fl.protocol.ports import Mark, Vault
 
 
 def read_document(vault: Vault, digest: Digest, cap: int) -> bytes:
-    """Return a public document from the vault, or raise VaultMissing, TooLarge or HashMismatch."""
+    """Return a file from the vault, or raise VaultMissing, TooLarge or HashMismatch."""
     data = vault.get(digest, cap)
-    check_digest(data, digest)
+    if not vault.checked:
+        check_digest(data, digest)
     return data
+
+
+class Awaited:
+    """A vault as agents see it: what is not the file of its name is the same as no file, for the right one may come.
+
+    Whoever can write there could otherwise stop every agent, or have a hospital blamed for bytes that it never sent. An
+    audit reads the plain vault, and reports such a file.
+    """
+
+    checked = True
+
+    def __init__(self, inner: Vault) -> None:
+        self._inner = inner
+        self._wrong: dict[Digest, Mark] = {}
+        """Files that were read and are wrong: not read again until somebody writes there."""
+
+    def put(self, data: Blob) -> Digest:
+        """Store `data`, whatever lies under its name."""
+        return self._inner.put(data)
+
+    def get(self, digest: Digest, cap: int) -> bytes:
+        """Return the file of that digest, or raise VaultMissing; one of more than `cap` bytes cannot be right."""
+        mark = self._inner.mark(digest)
+        if mark is None or self._wrong.get(digest) == mark:
+            raise VaultMissing(digest)
+        try:
+            data = self._inner.get(digest, cap)
+        except TooLarge as error:
+            raise self._missing(digest, mark) from error
+        if not self._inner.checked and sha256(data) != digest:
+            raise self._missing(digest, mark)
+        return data
+
+    def has(self, digest: Digest) -> bool:
+        """Return whether a file of that name exists that was not found wrong."""
+        mark = self._inner.mark(digest)
+        return mark is not None and self._wrong.get(digest) != mark
+
+    def mark(self, digest: Digest) -> Mark | None:
+        """Return the mark of the file of that name, right or wrong."""
+        return self._inner.mark(digest)
+
+    def _missing(self, digest: Digest, mark: Mark) -> VaultMissing:
+        self._wrong[digest] = mark
+        return VaultMissing(digest)
+
+
+class Presence:
+    """Whether the right file lies in a vault; it is read once, and again only after somebody wrote there."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+        self._right: dict[Digest, Mark] = {}
+
+    def holds(self, digest: Digest, cap: int) -> bool:
+        """Return whether the vault holds the file of that digest now."""
+        mark = self._vault.mark(digest)
+        if mark is not None and self._right.get(digest) != mark:
+            try:
+                read_document(self._vault, digest, cap)
+            except (VaultMissing, TooLarge, HashMismatch):
+                return False
+            self.found(digest, mark)
+        return mark is not None
+
+    def found(self, digest: Digest, mark: Mark | None) -> None:
+        """Note that the file with that mark was the right one."""
+        if mark is not None:
+            self._right[digest] = mark

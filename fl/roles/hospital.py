@@ -1,28 +1,34 @@
 """The hospital: trains when a round asks for it, seals what it learned, commits, uploads, and checks its part.
 
 Invariant: the sealed file and its digest are durable in the outbox and the journal before anybody hears of them; a
-retry after any crash re-sends the same bytes.
+retry after any crash re-sends the same bytes. What others made of a round ends this round here, and no process.
 
 Source: PROTOCOL.md 5S and 13.
 """
 
 from __future__ import annotations
 
-from fl.crypto.envelope import MAX_RECIPIENTS, seal, sealed_size
+from fl.crypto.envelope import seal
 from fl.protocol.config import RoundConfig
-from fl.protocol.errors import DeadlinePassed, HashMismatch, NotReleased, SetMismatch, WrongPhase, WrongRound
+from fl.protocol.errors import DeadlineNotPassed, HashMismatch, NotReleased, SetMismatch, VaultMissing
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Digest
-from fl.protocol.records import UpdateCommitted
+from fl.protocol.records import RoundAborted, UpdateCommitted
 from fl.protocol.round import Phase, Round
 from fl.roles.artefacts import Reader, read_config, read_manifest, update_core, update_recipients
-from fl.roles.documents import read_document
-from fl.roles.masked_hospital import NO_TRUST, MaskedHospital, Trust
+from fl.roles.masked_hospital import MaskedHospital
+from fl.roles.promises import Promises, key_of
 from fl.roles.release import Releases
 from fl.roles.requester import Requester
+from fl.roles.stops import CONTENT, LATE, OWN_FAULT
 from fl.roles.training_thread import Background, Task, Train
+from fl.roles.trust import NO_TRUST, Trust
 from fl.roles.view import LedgerView, Ports
-from fl.training.quantise import LocalMetrics, Vector, body_bytes, quantise, to_bytes
+from fl.training.quantise import LocalMetrics, Vector, quantise, to_bytes
+
+ABORT_AFTER_S = 600
+"""From a round's close deadline until hospitals end it: a coordinator that is started again may still make it final."""
+ABANDONED = "RoundStalled: the coordinator did not end the round in time"
 
 
 class Hospital:
@@ -36,60 +42,87 @@ class Hospital:
         release = Releases(self.view, Requester(ports.ledger, ports.vault, ports.keyring))
         self._reader = Reader(self._account, ports.vault, ports.keyring, ports.watch, release)
         self._training = Background(train, ports.watch)
-        self._masked = MaskedHospital(ports, self._reader, self._training, trust)
+        self._promises = Promises(ports)
+        self._masked = MaskedHospital(ports, self._reader, self._promises, self._training, trust)
 
     def step(self) -> bool:
         """Do the next thing the ledger asks of this hospital; False when there is none.
 
         Raises:
-            HemaledgerError: the round's files or records are not what they should be; nothing was sent.
+            HemaledgerError: this account, disk or chain contradicts itself (stops.OWN_FAULT); nothing was sent.
+            VaultMissing: a file is not there that may come.
         """
         federation = self.view.current()
-        self._masked.settle_ended(federation)
+        self._promises.settle_ended(federation)
         current = federation.rounds[-1] if federation.rounds else None
         if current is None or self._account not in current.roster:
             return False
-        if current.masked:
-            return self._step_masked(federation, current)
-        if current.phase == Phase.OPEN and self._account not in current.commitments:
-            return self._take_part(federation, current)
-        if current.phase == Phase.OPEN and self._account in current.commitments:
-            return self._upload(current)
-        if current.phase in (Phase.PROPOSED, Phase.FINAL):
-            return self._check(federation, current)
-        return False
+        if self._abandoned(federation, current):
+            return self._abort(current)
+        try:
+            part = self._masked.step if current.masked else self._step_sealed
+            return part(federation, current)
+        except LATE as error:
+            self._ports.notify("too late", {"round": current.number, "reason": str(error)})
+            return False
+        except OWN_FAULT:
+            raise
+        except CONTENT as error:
+            whose = self._reader.masked_sum.whose(error)
+            about = f"(the masked update of {federation.book.name_of(whose)})" if whose else ""
+            return self._promises.refuse(current, error, about)
 
     def finish(self) -> None:
         """Erase the secrets of rounds that have ended; call it before the process ends."""
-        self._masked.settle_ended(self.view.refresh())
+        self._promises.settle_ended(self.view.refresh())
 
     def finish_training(self) -> None:
         """Wait for a training that runs beside a masked round; without one, return at once."""
         self._training.wait()
 
-    def _step_masked(self, federation: Federation, current: Round) -> bool:
+    def _abandoned(self, federation: Federation, current: Round) -> bool:
+        """Return whether a round should have ended long ago, and this hospital may end it."""
+        late = self._ports.now() > current.terms.close_deadline + ABORT_AFTER_S
+        return late and not current.ended and not federation.book.members[self._account].revoked
+
+    def _abort(self, current: Round) -> bool:
+        """End a round whose coordinator does not; the first of all hospitals that try counts."""
         try:
-            return self._masked.step(federation, current)
-        except (DeadlinePassed, WrongPhase, WrongRound) as error:  # the round went on without this hospital
-            self._ports.notify("too late", {"round": current.number, "reason": str(error)})
+            self._ports.ledger.append(RoundAborted(self._account, current.number, ABANDONED))
+        except (DeadlineNotPassed, *LATE):
             return False
+        self._ports.notify("aborted", {"round": current.number, "reason": ABANDONED})
+        return True
+
+    def _step_sealed(self, federation: Federation, current: Round) -> bool:
+        """Do the next thing a sealed round asks for; the own file is delivered again where somebody touched it."""
+        awaited = current.phase == Phase.OPEN or (not current.ended and self._account in current.hospitals)
+        if awaited and self._account in current.commitments and self._upload(current):
+            return True
+        if self._promises.refused(current):
+            return False
+        if current.phase == Phase.OPEN and self._account not in current.commitments:
+            return self._take_part(federation, current)
+        if current.phase in (Phase.PROPOSED, Phase.FINAL):
+            return self._check(federation, current)
+        return False
 
     def _take_part(self, federation: Federation, current: Round) -> bool:
         """Train, seal, remember, commit, upload; in this order. Who is too late waits for the next round."""
-        late = _key("late", current)
+        late = key_of("late", current)
         if self._ports.now() > current.terms.commit_deadline or self._ports.journal.get(late) is not None:
             return False
-        if self._ports.journal.get(_key("update", current)) is None:
+        if self._ports.journal.get(key_of("update", current)) is None:
             self._prepare(federation, current)
         digest = self._promised(current)
-        self._ports.outbox.get(digest, self._cap(current))
+        if not self._ports.outbox.has(digest):
+            raise VaultMissing(digest)
         try:
             with self._ports.watch("chain"):
                 self._ports.ledger.append(UpdateCommitted(self._account, current.number, digest))
-        except (DeadlinePassed, WrongPhase, WrongRound) as error:
+        except LATE as error:
             self._ports.journal.once(late, error.name.encode())
-            self._ports.notify("too late", {"round": current.number, "reason": str(error)})
-            return False
+            raise
         self._ports.notify("committed", {"round": current.number})
         self._upload(current)
         return True
@@ -107,7 +140,7 @@ class Hospital:
         file = self._seal(federation, current, config, (previous, trained, metrics))
         with self._ports.watch("vault"):
             digest = self._ports.outbox.put(file)
-        self._ports.journal.once(_key("update", current), digest)
+        self._ports.journal.once(key_of("update", current), digest)
 
     def _seal(
         self,
@@ -123,18 +156,15 @@ class Hospital:
 
     def _upload(self, current: Round) -> bool:
         """Put the promised file into the vault unless it is there; False when there was nothing to do."""
-        digest = self._promised(current)
-        if digest == NO_DIGEST or self._ports.vault.has(digest):
+        if not self._promises.deliver("update", current):
             return False
-        with self._ports.watch("vault"):
-            self._ports.vault.put(self._ports.outbox.get(digest, self._cap(current)))
-        self._ports.journal.once(_key("uploaded", current), str(self._ports.now()).encode())
+        self._ports.journal.once(key_of("uploaded", current), str(self._ports.now()).encode())
         self._ports.notify("uploaded", {"round": current.number})
         return True
 
     def _check(self, federation: Federation, current: Round) -> bool:
         """Check that the own commitment is in the set and that the model opened has the proposed digest."""
-        key = _key("checked", current)
+        key = key_of("checked", current)
         if self._ports.journal.get(key) is not None:
             return False
         if self._account in current.commitments:
@@ -148,25 +178,16 @@ class Hospital:
         return True
 
     def _check_own(self, current: Round) -> None:
-        """Raise HashMismatch for a commitment or file that is not the own, SetMismatch for a file in time left out."""
+        """Raise HashMismatch for a commitment that is not the own, SetMismatch for a file left out that is there."""
         recorded, promised = current.commitments[self._account], self._promised(current)
         if promised != recorded:
             raise HashMismatch(recorded, promised)
-        uploaded = self._ports.journal.get(_key("uploaded", current))
+        uploaded = self._ports.journal.get(key_of("uploaded", current))
         if self._account not in current.hospitals:
-            if uploaded is not None and int(uploaded) < current.terms.commit_deadline:
-                if self._ports.vault.has(promised):  # raises when somebody changed it there: then it is not usable
-                    read_document(self._ports.vault, promised, self._cap(current))
+            in_time = uploaded is not None and int(uploaded) < current.terms.commit_deadline
+            if in_time and self._promises.delivered("update", current):
                 raise SetMismatch(self._account)
             self._ports.notify("left out", {"round": current.number})
 
     def _promised(self, current: Round) -> Digest:
-        return Digest(self._ports.journal.get(_key("update", current)) or NO_DIGEST)
-
-    def _cap(self, current: Round) -> int:
-        return sealed_size(body_bytes(current.terms.parameters), MAX_RECIPIENTS)
-
-
-def _key(what: str, current: Round) -> str:
-    """Return the journal key of a promise in one round; the context tells consortium, chain and contract apart."""
-    return f"{what}/{current.context.hex()}"
+        return Digest(self._ports.journal.get(key_of("update", current)) or NO_DIGEST)

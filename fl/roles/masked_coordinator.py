@@ -1,20 +1,28 @@
-"""The coordinator's part of a masked round: end each set-up phase with those who did what it asked.
+"""The coordinator's part of a masked round: end each set-up phase with those who did what it asked; unmask the sum.
 
-Invariant: whom it leaves out, everybody can see why: the sets are functions of ledger and vault (participants.py).
+Invariant: whom it leaves out, everybody can see why: the sets are functions of ledger and vault (participants.py). A
+phase whose time is over ends, or the round does, whatever the others recorded.
 
-Source: PROTOCOL.md 5, phases 1 to 2b and 4 to 6.
+Source: PROTOCOL.md 5, phases 1 to 2b and 4 to 7.
+Not here: who gets into the frozen set (freezing.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from fl.protocol.errors import DeadlineNotPassed
+from fl.protocol.config import RoundConfig
+from fl.protocol.errors import BelowThreshold, DeadlineNotPassed, HemaledgerError, TooFewReveals, VaultMissing
+from fl.protocol.federation import Federation
 from fl.protocol.names import Address
 from fl.protocol.records import PhaseClosed
 from fl.protocol.round import Phase, Round
+from fl.roles.artefacts import Reader
 from fl.roles.participants import advertisers, dealers, honest
+from fl.roles.replay import Tools, sum_of
+from fl.roles.stops import CONTENT
 from fl.roles.view import Ports
+from fl.training.aggregate import Sum
 
 
 class SetUp:
@@ -36,9 +44,17 @@ class SetUp:
         }[current.phase]
         if len(done) < len(current.sharers) and not late:
             return False
-        going = self._going_on(current)
+        try:
+            going = self._going_on(current)
+        except HemaledgerError as error:
+            if not late:
+                raise
+            return self._abort(current, f"{error.name}: nobody can tell who goes on after {current.phase.name.lower()}")
         if current.phase == Phase.SHARE and len(going) < len(done) and not late:
             return False  # a file of shares may still be on its way
+        return self._close(current, going)
+
+    def _close(self, current: Round, going: tuple[Address, ...]) -> bool:
         if len(going) < current.terms.min_commitments:
             reason = f"BelowThreshold: {len(going)} of {current.terms.min_commitments} hospitals can go on"
             return self._abort(current, f"{reason} after {current.phase.name.lower()}")
@@ -60,3 +76,41 @@ class SetUp:
                 return dealers(current, self._ports.vault)
             case _:
                 return tuple(sorted(honest(current, self._ports.vault)))
+
+
+class Unmasking:
+    """Takes the masks off the sum of a frozen set once enough answers can be used."""
+
+    def __init__(self, ports: Ports, reader: Reader, abort: Callable[[Round, str], bool]) -> None:
+        self._ports = ports
+        self._reader = reader
+        self._abort = abort
+        self._told: set[tuple[bytes, Address]] = set()
+
+    def waits(self, current: Round) -> bool | None:
+        """Wait for t answers: None when they are there, else whether something was done meanwhile."""
+        if len(current.revealed) >= current.terms.threshold:
+            return None
+        if self._ports.now() > current.step_deadline:
+            return self._abort(current, f"RoundStalled: {len(current.revealed)} hospitals revealed shares")
+        return self._reader.masked_sum.step(current)
+
+    def take(self, federation: Federation, current: Round, config: RoundConfig) -> Sum | None:
+        """Return the unmasked sum, or None while too few answers can be used; aborts when their time is over."""
+
+        def skip(hospital: Address, error: HemaledgerError) -> None:
+            if (current.context, hospital) not in self._told:
+                self._told.add((current.context, hospital))
+                reason = f"{error.name}: the answer of {federation.book.name_of(hospital)} cannot be used"
+                self._ports.notify("answer left out", {"round": current.number, "reason": reason})
+
+        try:
+            return sum_of(current, config, Tools(self._reader, *self._ports.replaying, skip))
+        except (TooFewReveals, BelowThreshold, VaultMissing) as error:
+            if self._ports.now() > current.step_deadline:
+                self._abort(current, f"RoundStalled: {error}")
+        except CONTENT as error:
+            whose = self._reader.masked_sum.whose(error)
+            what = f"update of {federation.book.name_of(whose)}" if whose else "masked sum"
+            self._abort(current, f"{error.name}: the {what} was refused")
+        return None

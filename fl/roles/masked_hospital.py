@@ -9,23 +9,33 @@ Source: PROTOCOL.md 5, phases 0 to 8, and 13.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from fl.crypto import masking
 from fl.crypto.curve import POINT_BYTES
-from fl.crypto.delivery import Parcel, SharePair, bundle_to_bytes, complain, open_shares, own_shares, seal_shares
-from fl.crypto.envelope import MAX_RECIPIENTS, Kind, seal, sealed_size
+from fl.crypto.delivery import (
+    COMPLAINT_BYTES,
+    Parcel,
+    SharePair,
+    bundle_to_bytes,
+    complain,
+    open_shares,
+    own_shares,
+    seal_shares,
+)
+from fl.crypto.envelope import Kind, seal
 from fl.crypto.reveal import answer
 from fl.crypto.roundkeys import RoundKeys
 from fl.protocol.errors import (
+    BelowThreshold,
+    EncodingError,
     EquivocationDetected,
     HashMismatch,
     MalformedError,
     MaskReuse,
     NotInSet,
-    RosterUntrusted,
     TamperedError,
     UpdateSpent,
+    VaultMissing,
 )
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Address, Blob, Digest
@@ -41,49 +51,42 @@ from fl.protocol.records import (
 )
 from fl.protocol.round import Phase, Round
 from fl.roles.artefacts import Reader, digest_of, masked_core, masked_recipients, read_config, read_manifest
-from fl.roles.participants import advertised, advertisers, dealers, parcel, participant, participants
+from fl.roles.participants import advertised, advertisers, parcel, participant, participants
 from fl.roles.promises import Promises, key_of
 from fl.roles.replay import Tools, replay_round
 from fl.roles.training_thread import Background, Task
+from fl.roles.trust import Trust
 from fl.roles.unmask import check_agreement, check_sharers, statement
 from fl.roles.view import Ports
-from fl.training.quantise import body_bytes, quantise
-
-
-@dataclass(frozen=True)
-class Trust:
-    """Whom a hospital wants beside it before it hides its update in their sum."""
-
-    peers: frozenset[Address] = frozenset()
-    at_least: int = 0
-    """So many of `peers` must be in the roster (h of PROTOCOL.md 5, phase 0)."""
-
-
-NO_TRUST = Trust()
-"""Any roster will do."""
+from fl.training.quantise import quantise
 
 
 class MaskedHospital:
     """Masked rounds for one hospital."""
 
-    def __init__(self, ports: Ports, reader: Reader, training: Background, trust: Trust) -> None:
+    def __init__(self, ports: Ports, reader: Reader, promises: Promises, training: Background, trust: Trust) -> None:
         self._ports = ports
         self._reader = reader
         self._training = training
         self._trust = trust
-        self._promises = Promises(ports)
+        self._promises = promises
         self._account = ports.ledger.account
 
     def step(self, federation: Federation, current: Round) -> bool:
-        """Do the next thing the round asks of this hospital; False when there is none."""
+        """Do the next thing the round asks of this hospital; False when there is none.
+
+        Raises:
+            MalformedError, RefusedError, TamperedError: as stops.py tells apart; nothing was sent since the last step.
+        """
         me = self._account
         if self._promises.deliver_recorded(current, me):
             return True
+        if self._promises.refused(current):
+            return False
         if current.phase in (Phase.PROPOSED, Phase.FINAL, Phase.ABORTED):
             return self._end(federation, current)
-        if me not in current.sharers or self._is_over(current):
-            return False
-        if self._ports.journal.get(key_of("withheld", current)) is not None:
+        withheld = self._ports.journal.get(key_of("withheld", current)) is not None
+        if withheld or me not in current.sharers or self._is_over(current):
             return False
         if current.phase in (Phase.AGREE, Phase.UNMASK):
             return self._agree_and_answer(federation, current) if me in current.hospitals else self._left_out(current)
@@ -97,17 +100,11 @@ class MaskedHospital:
         done, duty = duties[current.phase]
         return not done and duty()
 
-    def settle_ended(self, federation: Federation) -> None:
-        """Erase the secrets of rounds that have ended, and tell of an update that was spent in one."""
-        self._promises.settle_ended(federation)
-
     # --- Set-up ------------------------------------------------------------------------------------------------
 
     def _begin_training(self, federation: Federation, current: Round) -> None:
         """Phase 0: accept the round, and train beside the set-up."""
-        trusted = sum(account in self._trust.peers for account in current.roster)
-        if trusted < self._trust.at_least:
-            raise RosterUntrusted(trusted, self._trust.at_least)
+        self._trust.check(current.roster)
         if self._ports.journal.get(key_of("update", current)) is None:
             self._training.begin(current.context, lambda: self._task(federation, current))
 
@@ -146,21 +143,30 @@ class MaskedHospital:
         return Parcel(current.context, advertised(current, self._account), advertised(current, receiver))
 
     def _check_shares(self, current: Round) -> bool:
-        """Open every share and complain of the wrong ones."""
+        """Open the shares of everybody who goes on, and complain of the wrong ones.
+
+        Raises:
+            VaultMissing: a dealer's file is not there; nothing is recorded until it is.
+        """
         keys = self._promises.keys(current)
-        complaints = b""
-        for dealer in dealers(current, self._ports.vault):
-            if dealer == self._account or dealer not in current.sharers:
-                continue
-            received = parcel(current, dealer, self._account, self._ports.vault)
-            try:
-                open_shares(received, keys.transport)
-            except (MalformedError, TamperedError) as error:
-                complaints += dealer + complain(received, keys.transport)
-                self._ports.notify("complained", {"round": current.number, "reason": str(error)})
-        self._append(SharesChecked(self._account, current.number, complaints))
+        complaints = [self._complaint(current, each, keys) for each in current.sharers if each != self._account]
+        self._append(SharesChecked(self._account, current.number, b"".join(complaints)))
         self._ports.notify("shares checked", {"round": current.number})
         return True
+
+    def _complaint(self, current: Round, dealer: Address, keys: RoundKeys) -> bytes:
+        """Return what is to be said of one dealer's shares: nothing when they are right."""
+        try:
+            received = parcel(current, dealer, self._account, self._ports.vault)
+        except EncodingError as error:  # there is no parcel that could be opened
+            self._ports.notify("complained", {"round": current.number, "reason": str(error)})
+            return dealer + bytes(COMPLAINT_BYTES)
+        try:
+            open_shares(received, keys.transport)
+        except (MalformedError, TamperedError) as error:
+            self._ports.notify("complained", {"round": current.number, "reason": str(error)})
+            return dealer + complain(received, keys.transport)
+        return b""
 
     # --- Mask --------------------------------------------------------------------------------------------------
 
@@ -168,6 +174,7 @@ class MaskedHospital:
         """Mask what was learned, remember it, commit, upload; what is spent is withheld."""
         if self._ports.journal.get(key_of("update", current)) is None and not self._training.done(current.context):
             return False
+        self._trust.check(current.sharers)
         check_sharers(current, self._ports.vault)
         try:
             digest = self._promises.file("update", current, lambda: self._masked_file(federation, current))
@@ -176,7 +183,8 @@ class MaskedHospital:
             self._promises.first("withheld", current, reason)
             self._ports.notify("withheld", {"round": current.number, "reason": reason})
             return True
-        self._ports.outbox.get(digest, sealed_size(body_bytes(current.terms.parameters), MAX_RECIPIENTS))
+        if not self._ports.outbox.has(digest):
+            raise VaultMissing(digest)
         self._append(UpdateCommitted(self._account, current.number, digest))
         self._ports.notify("committed", {"round": current.number})
         self._promises.deliver("update", current)
@@ -221,6 +229,7 @@ class MaskedHospital:
 
     def _endorse(self, current: Round) -> bool:
         """Sign the frozen set, once per round, ever."""
+        self._trust.check(current.hospitals)
         self._check_set(current)
         signature = self._ports.endorser.endorse(statement(current))
         self._append(SetEndorsed(self._account, current.number, current.set_digest, signature))
@@ -236,9 +245,13 @@ class MaskedHospital:
             raise EquivocationDetected(kept, current.set_digest)
 
     def _reveal(self, federation: Federation, current: Round) -> bool:
-        """Reveal one share per hospital, after enough others signed the same set."""
+        """Reveal one share per hospital, after enough others signed the same set; those who did not yet still may."""
+        self._trust.check(current.hospitals)
         self._check_set(current)
-        check_agreement(current, self._ports.endorser, self._ports.vault)
+        try:
+            check_agreement(current, self._ports.endorser, self._ports.vault)
+        except BelowThreshold:
+            return self._reader.masked_sum.step(current)
         self._promises.spend(current)
         digest = self._promises.file("answer", current, lambda: self._answer_file(federation, current))
         self._append(SharesRevealed(self._account, current.number, current.set_digest, digest))
@@ -264,17 +277,10 @@ class MaskedHospital:
         """Replay and attest a proposal."""
         if current.ended or self._account not in current.hospitals or self._account in current.attestations:
             return False
-        if self._ports.journal.get(key_of("refused", current)) is not None:
-            return False
         manifest = read_manifest(federation.opening, self._ports.vault)
-        try:
-            previous = self._reader.model(federation.source, manifest)
-            replayed = replay_round(current, previous, manifest, Tools(self._reader, *self._ports.replaying))
-            self._reader.model(current, manifest, replayed.model)
-        except (TamperedError, MalformedError) as error:
-            self._ports.journal.once(key_of("refused", current), f"{error.name}: {error}".encode())
-            self._ports.notify("refused", {"round": current.number, "reason": str(error)})
-            return True
+        previous = self._reader.model(federation.source, manifest)
+        replayed = replay_round(current, previous, manifest, Tools(self._reader, *self._ports.replaying))
+        self._reader.model(current, manifest, replayed.model)
         self._append(ModelAttested(self._account, current.number, digest_of(current), NO_DIGEST))
         self._ports.notify("checked", {"round": current.number})
         return True

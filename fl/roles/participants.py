@@ -14,7 +14,7 @@ from fl.crypto.curve import Point
 from fl.crypto.delivery import SEALED_BYTES, Parcel, bundle_from_bytes, uphold
 from fl.crypto.roundkeys import Participant, parse_advert
 from fl.crypto.sharing import Commitments
-from fl.protocol.errors import FalseComplaint, HashMismatch, MalformedError, TamperedError, UnavailableError
+from fl.protocol.errors import EncodingError, FalseComplaint, MalformedError, TamperedError, UnavailableError
 from fl.protocol.masked import COMPLAINT_BYTES
 from fl.protocol.names import Address, address
 from fl.protocol.ports import Vault
@@ -68,20 +68,24 @@ def participants(current: Round, accounts: Sequence[Address]) -> list[Participan
 
 
 def honest(current: Round, vault: Vault) -> frozenset[Address]:
-    """Return who checked its shares and lost no complaint: U2 must lie within.
+    """Return who dealt and checked its shares and lost no complaint: U2 must lie within.
 
-    A complaint that holds puts the dealer out, a false one the complainant.
+    A complaint that holds puts the dealer out, a false one the complainant. One about somebody who does not go on
+    anyway, or by such a one, is not judged.
 
     Raises:
         VaultMissing: a dealer's parcels are gone.
+        TooLarge, HashMismatch: others lie in their place, and the vault is not one that waits for the right ones.
     """
-    out: set[Address] = set()
-    for complainant, record in current.checked.items():
-        for start in range(0, len(record.complaints), COMPLAINT_BYTES):
-            part = record.complaints[start : start + COMPLAINT_BYTES]
+    going, out = [account for account in current.checked if _usable(current, account)], set[Address]()
+    for complainant in going:
+        complaints = current.checked[complainant].complaints
+        for start in range(0, len(complaints), COMPLAINT_BYTES):
+            part = complaints[start : start + COMPLAINT_BYTES]
             dealer = address(part[:20])
-            out.add(dealer if _holds(current, complainant, part, vault) else complainant)
-    return frozenset(current.checked) - out
+            if dealer in going:
+                out.add(dealer if _holds(current, complainant, part, vault) else complainant)
+    return frozenset(going) - out
 
 
 def parcel(current: Round, dealer: Address, receiver: Address, vault: Vault) -> Parcel:
@@ -99,23 +103,31 @@ def index_of(current: Round, account: Address) -> int:
 
 def _dealt_well(current: Round, account: Address, vault: Vault) -> bool:
     try:
-        participant(current, account)
         data = read_document(vault, current.dealt[account].bundle_digest, BUNDLE_CAP)
         bundle_from_bytes(data, len(current.receivers) - 1)
     except (MalformedError, TamperedError, UnavailableError):
+        return False
+    return _usable(current, account)
+
+
+def _usable(current: Round, account: Address) -> bool:
+    """Return whether what the ledger records of a hospital can be used."""
+    try:
+        participant(current, account)
+    except (MalformedError, TamperedError):
         return False
     return True
 
 
 def _holds(current: Round, complainant: Address, complaint: bytes, vault: Vault) -> bool:
-    """Return whether a complaint is right; one about nobody who dealt is not."""
+    """Return whether a complaint is right; one about oneself is not."""
     dealer = address(complaint[:20])
-    if dealer not in current.dealt or dealer == complainant:
+    if dealer == complainant:
         return False
     try:
         uphold(complaint[20:], parcel(current, dealer, complainant, vault))
     except FalseComplaint:
         return False
-    except HashMismatch:
-        return True  # the parcels are not those that the dealer recorded
+    except EncodingError:
+        return True  # the file that the dealer recorded holds no parcels
     return True

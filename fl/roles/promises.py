@@ -1,4 +1,4 @@
-"""What a hospital promised in masked rounds: keys and files, made once, kept before they are told; and what is spent.
+"""What a hospital promised in a round: keys and files, made once, kept before they are told; and what is spent.
 
 Invariant: the same question gives the same bytes after any crash; nothing is made twice. Weights whose shares may have
 left are never masked again.
@@ -15,11 +15,12 @@ import numpy as np
 from fl.crypto.envelope import MAX_RECIPIENTS, sealed_size
 from fl.crypto.roundkeys import RoundKeys
 from fl.protocol.codec import sha256
-from fl.protocol.errors import UpdateSpent
+from fl.protocol.errors import HemaledgerError, UpdateSpent
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Address, Blob, Digest
 from fl.protocol.round import Phase, Round
 from fl.roles.artefacts import ANSWER_CAP
+from fl.roles.documents import Presence
 from fl.roles.participants import BUNDLE_CAP
 from fl.roles.view import Ports
 from fl.training.quantise import Vector, body_bytes
@@ -31,10 +32,11 @@ SPENT = (
 
 
 class Promises:
-    """The journal and the outbox of masked rounds."""
+    """The journal and the outbox of rounds."""
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
+        self._presence = Presence(ports.vault)
         self._settled = 0
         """How many rounds ended and hold no secrets here any more."""
 
@@ -57,14 +59,19 @@ class Promises:
         return Digest(kept)
 
     def deliver(self, what: str, current: Round) -> bool:
-        """Put a promised file into the vault unless it is there; False when there was nothing to do."""
+        """Put a promised file into the vault unless the right one is there; False when there was nothing to do."""
         kept = self._ports.journal.get(key_of(what, current))
-        if kept is None or self._ports.vault.has(Digest(kept)):
+        if kept is None or self.delivered(what, current):
             return False
-        caps = {"bundle": BUNDLE_CAP, "update": body_bytes(current.terms.parameters), "answer": ANSWER_CAP}
         with self._ports.watch("vault"):
-            self._ports.vault.put(self._ports.outbox.get(Digest(kept), sealed_size(caps[what], MAX_RECIPIENTS)))
+            digest = self._ports.vault.put(self._ports.outbox.get(Digest(kept), _cap(what, current)))
+        self._presence.found(digest, self._ports.vault.mark(digest))
         return True
+
+    def delivered(self, what: str, current: Round) -> bool:
+        """Return whether a promised file lies in the vault as it was promised."""
+        kept = self._ports.journal.get(key_of(what, current))
+        return kept is not None and self._presence.holds(Digest(kept), _cap(what, current))
 
     def deliver_recorded(self, current: Round, account: Address) -> bool:
         """Deliver what the ledger says is to be had from this hospital, after a crash also in a later phase."""
@@ -75,6 +82,17 @@ class Promises:
         )
         delivered = [account in those and self.deliver(what, current) for what, those in recorded]
         return any(delivered)
+
+    def refuse(self, current: Round, error: HemaledgerError, about: str) -> bool:
+        """Take no further part in a round, for a reason that is kept and told once; `about` is part of it, or empty."""
+        reason = f"{error} {about}".strip()
+        self._ports.journal.once(key_of("refused", current), f"{error.name}: {reason}".encode())
+        self._ports.notify("refused", {"round": current.number, "reason": f"{error.name}: {reason}"})
+        return True
+
+    def refused(self, current: Round) -> bool:
+        """Return whether this hospital takes no further part in a round."""
+        return self._ports.journal.get(key_of("refused", current)) is not None
 
     def first(self, what: str, current: Round, why: str) -> bool:
         """Note something for good; return whether it was not noted before."""
@@ -130,6 +148,12 @@ class Promises:
             return
         if self.first("told spent", ended, SPENT):
             self._ports.notify("spent", {"round": ended.number, "reason": SPENT})
+
+
+def _cap(what: str, current: Round) -> int:
+    """Return how large a promised file may be, in bytes."""
+    caps = {"bundle": BUNDLE_CAP, "update": body_bytes(current.terms.parameters), "answer": ANSWER_CAP}
+    return sealed_size(caps[what], MAX_RECIPIENTS)
 
 
 def _spent(learned: Digest) -> str:

@@ -8,17 +8,11 @@ Source: PROTOCOL.md 5, 5S and 7.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fl.protocol.config import RoundConfig
-from fl.protocol.errors import (
-    HemaledgerError,
-    MalformedError,
-    ModelDigestMismatch,
-    RefusedError,
-    TamperedError,
-    UnavailableError,
-)
+from fl.protocol.errors import HemaledgerError, ModelDigestMismatch
 from fl.protocol.names import Address
 from fl.protocol.ports import Endorser, Vault
 from fl.protocol.round import Round
@@ -38,6 +32,8 @@ class Tools:
     vault: Vault
     watch: Stopwatch
     endorser: Endorser
+    skip: Callable[[Address, HemaledgerError], None] = lambda _account, _error: None
+    """Is told of each answer that is left out: any t right ones give the same sum."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,7 @@ def replay_round(current: Round, previous: Vector, manifest: Manifest, tools: To
 def sum_of(current: Round, config: RoundConfig, tools: Tools) -> Sum:
     """Return the summed updates of the frozen set; raises as `replay_round`."""
     if current.masked:
-        unmasked = unmask_sum(current, tools.reader, tools.watch, _ignore)
+        unmasked = unmask_sum(current, tools.reader, tools.watch, tools.skip)
         return Sum.of(unmasked.words, len(current.hospitals))
     total = Sum(current.terms.parameters, config.word_bits)
     for hospital in current.hospitals:
@@ -89,26 +85,3 @@ def sum_of(current: Round, config: RoundConfig, tools: Tools) -> Sum:
         with tools.watch("sum"):
             total.add(words)
     return total
-
-
-def left_out(current: Round, tools: Tools) -> dict[Address, HemaledgerError | None]:
-    """Return who committed to a sealed round and is not in its set, with what is wrong with the update, if anything.
-
-    An update that is right may have come too late; nobody but its hospital can tell.
-    """
-    config = read_config(current, tools.vault)
-    found: dict[Address, HemaledgerError | None] = {}
-    for hospital in current.commitments:
-        if current.masked or hospital in current.hospitals:
-            continue
-        try:
-            tools.reader.update(current, hospital, config)
-        except (TamperedError, MalformedError, RefusedError, UnavailableError) as error:
-            found[hospital] = error
-        else:
-            found[hospital] = None
-    return found
-
-
-def _ignore(_account: Address, _error: HemaledgerError) -> None:
-    """Leave out a wrong answer: any t right ones give the same sum."""

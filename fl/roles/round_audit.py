@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from fl.crypto.envelope import Expected, check_file
 from fl.protocol.audit import Report, Step
-from fl.protocol.errors import HemaledgerError, SetMismatch
+from fl.protocol.errors import SetMismatch
 from fl.protocol.federation import Federation, Opening
 from fl.protocol.names import NO_DIGEST, Address, Digest
 from fl.protocol.ports import Endorser, Vault
@@ -31,6 +31,7 @@ from fl.roles.artefacts import (
 from fl.roles.audit_key import AuditKey, why_closed, why_sealed_away
 from fl.roles.documents import read_document
 from fl.roles.guard import Guard
+from fl.roles.left_out import why_left_out
 from fl.roles.participants import BUNDLE_CAP, advertisers, participants
 from fl.roles.replay import Replayed, Tools, replay_round
 from fl.roles.report_audit import check_report
@@ -138,24 +139,14 @@ class RoundAudit:
                 f"Round {current.number}: the {subject} is not in the vault; the round was {when}."
             )
             return True
-        if current.frozen is not None and not current.masked and hospital not in current.hospitals:
-            why = self._why_left_out(current, hospital)
+        if current.frozen is not None and hospital not in current.hospitals:
+            reader = None if self._closed(current) or self._sealed_away(current) else self._reader
+            why = why_left_out(self._federation, current, hospital, self._bench.vault, reader)
             self._report.notes.append(f"Round {current.number}: the {subject} was left out of the set; {why}")
             return True
         with self._finding(current.number, subject, Step.UPDATES) as outcome:
             self._check_file(expected)
         return outcome.ok
-
-    def _why_left_out(self, current: Round, hospital: Address) -> str:
-        """Return what is wrong with a sealed update that the set does not hold, as far as the keys at hand tell."""
-        try:
-            if self._reader is None or self._closed(current) or self._sealed_away(current):
-                self._check_file(expected_update(current, hospital))
-            else:
-                self._reader.update(current, hospital, read_config(current, self._bench.vault))
-        except HemaledgerError as error:
-            return f"{error.name}: {error}"
-        return "nothing is wrong with it here, so it came late, or the coordinator left it out on purpose"
 
     def _check_bundle(self, current: Round, dealer: Address) -> bool:
         """Check the file of shares of a hospital that went on after the set-up."""

@@ -1,6 +1,7 @@
 """Runs an agent: act while there is something to do, else wait for the next record.
 
-Invariant: only a passing fault of the world (UnavailableError) is retried; everything else ends the agent.
+Invariant: only a passing fault of the world (UnavailableError) is retried; everything else ends the agent. A file that
+is not in the vault is waited for without end: it is the ledger's deadlines that count, and others write there.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from fl.protocol.errors import UnavailableError
+from fl.protocol.errors import UnavailableError, VaultMissing
 from fl.roles.view import LedgerView
 
 MIN_IDLE_S, MAX_IDLE_S, IDLE_GROWTH = 0.02, 0.4, 1.5
@@ -45,7 +46,7 @@ class Run:
 
 def run(agent: Agent, how: Run) -> None:
     """Run until `how.stop` is set or `how.done()` holds, or raise what ended the agent."""
-    silent_s, backoff_s, idle_s = 0.0, MIN_BACKOFF_S, MIN_IDLE_S
+    silent_s, backoff_s, idle_s, told = 0.0, MIN_BACKOFF_S, MIN_IDLE_S, ""
     while not how.stop.is_set():
         try:
             acted = agent.step()
@@ -55,9 +56,12 @@ def run(agent: Agent, how: Run) -> None:
             news = acted or agent.view.wait(idle_s)
             idle_s = MIN_IDLE_S if news else min(idle_s * IDLE_GROWTH, MAX_IDLE_S)
         except UnavailableError as error:
-            if silent_s >= how.patience_s:
+            missing = isinstance(error, VaultMissing)
+            if silent_s >= how.patience_s and not missing:
                 raise
-            how.notify("waiting", {"reason": str(error)})
+            if not missing or str(error) != told:
+                how.notify("waiting", {"reason": str(error)})
+            told = str(error)
             how.stop.wait(backoff_s)
             silent_s += backoff_s
             backoff_s = min(backoff_s * 2, MAX_BACKOFF_S)

@@ -1,39 +1,36 @@
-"""The coordinator's part of a sealed round: open the updates before the set is frozen, and sum those of the set.
+"""The sum of a sealed round: updates opened and added as they come, and those of the frozen set handed out.
 
-Invariant: an update is added once, as the ledger names it, and the sum is that of the frozen set and nobody else. Who
-is left out is left out for a reason that every auditor can find again.
+Invariant: an update is added once, as the ledger names it, and the sum is that of the frozen set and nobody else.
 
 Source: PROTOCOL.md 5S, steps 3 and 4.
-Not here: masked rounds (ahead.py, unmask.py), where nobody can judge one update.
+Not here: who gets into the set (freezing.py); masked rounds (ahead.py, unmask.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from fl.protocol.errors import HemaledgerError, MalformedError, RefusedError, TamperedError, VaultMissing
+from fl.protocol.errors import VaultMissing
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address
 from fl.protocol.round import Round
 from fl.roles.artefacts import Reader, read_config
+from fl.roles.stops import CONTENT
 from fl.roles.view import Ports
 from fl.training.aggregate import Sum
-
-UNUSABLE = (TamperedError, MalformedError, RefusedError)
-"""Why an update cannot be used; a file that is not there may still come."""
 
 
 @dataclass
 class _Opened:
     context: bytes
+    """Of the round."""
     total: Sum
     added: set[Address] = field(default_factory=set)
-    refused: dict[Address, HemaledgerError] = field(default_factory=dict)
 
 
 class SealedSum:
-    """Opens, judges and sums the updates of the newest sealed round."""
+    """Opens and sums the updates of the newest sealed round."""
 
     def __init__(self, ports: Ports, reader: Reader, abort: Callable[[Round, str], bool]) -> None:
         self._ports = ports
@@ -41,11 +38,17 @@ class SealedSum:
         self._abort = abort
         self._opened: _Opened | None = None
 
-    def judge(self, federation: Federation, current: Round, present: Sequence[Address]) -> dict[Address, str]:
-        """Return which of the updates whose files are there cannot be used, and why."""
-        opened = self._open(current, present)
-        refused = {hospital: opened.refused[hospital] for hospital in present if hospital in opened.refused}
-        return {hospital: _reason(federation, hospital, error) for hospital, error in refused.items()}
+    def admit(self, current: Round, hospital: Address) -> None:
+        """Open and add an update unless it was added, or raise why it cannot be used."""
+        config = read_config(current, self._ports.vault)
+        if self._opened is None or self._opened.context != current.context:
+            self._opened = _Opened(current.context, Sum(current.terms.parameters, config.word_bits))
+        if hospital in self._opened.added:
+            return
+        words = self._reader.update(current, hospital, config)
+        with self._ports.watch("sum"):
+            self._opened.total.add(words)
+        self._opened.added.add(hospital)
 
     def take(self, federation: Federation, current: Round) -> Sum | None:
         """Return the sum of the frozen set and forget it, or None when an update made the round end aborted.
@@ -53,41 +56,22 @@ class SealedSum:
         Raises:
             VaultMissing: a file is gone that may come back before the close deadline.
         """
-        for hospital in current.hospitals:
-            if not self._ports.vault.has(current.commitments[hospital]):
-                gone = VaultMissing(current.commitments[hospital])
-                if self._ports.now() <= current.terms.close_deadline:
-                    raise gone
-                self._abort(current, _reason(federation, hospital, gone))
-                return None
         if self._opened is not None and not self._opened.added <= set(current.hospitals):
             self._opened = None  # it holds an update that the set does not
-        opened, self._opened = self._open(current, current.hospitals), None
-        for hospital, error in opened.refused.items():
-            if hospital in current.hospitals:
-                self._abort(current, _reason(federation, hospital, error))
-                return None
-        return opened.total
-
-    def _open(self, current: Round, hospitals: Sequence[Address]) -> _Opened:
-        """Open and add the updates that were not yet."""
-        config = read_config(current, self._ports.vault)
-        if self._opened is None or self._opened.context != current.context:
-            self._opened = _Opened(current.context, Sum(current.terms.parameters, config.word_bits))
-        opened = self._opened
-        for hospital in hospitals:
-            if hospital in opened.added or hospital in opened.refused:
-                continue
+        for hospital in current.hospitals:
             try:
-                words = self._reader.update(current, hospital, config)
-            except UNUSABLE as error:
-                opened.refused[hospital] = error
-                continue
-            with self._ports.watch("sum"):
-                opened.total.add(words)
-            opened.added.add(hospital)
-        return opened
+                self._demand(current, hospital)
+            except (VaultMissing, *CONTENT) as error:
+                if isinstance(error, VaultMissing) and self._ports.now() <= current.terms.close_deadline:
+                    raise
+                name = federation.book.name_of(hospital)
+                self._abort(current, f"{error.name}: the update of {name} was refused")
+                return None
+        opened, self._opened = self._opened, None
+        return opened.total if opened is not None else None
 
-
-def _reason(federation: Federation, hospital: Address, error: HemaledgerError) -> str:
-    return f"{error.name}: the update of {federation.book.name_of(hospital)} was refused"
+    def _demand(self, current: Round, hospital: Address) -> None:
+        """Add an update, also when it was opened before; raises VaultMissing when its file is gone since."""
+        if not self._ports.vault.has(current.commitments[hospital]):
+            raise VaultMissing(current.commitments[hospital])
+        self.admit(current, hospital)

@@ -18,6 +18,7 @@ from fl.protocol.errors import (
     BelowThreshold,
     HemaledgerError,
     MalformedError,
+    RefusedError,
     SetMismatch,
     SignatureInvalid,
     TamperedError,
@@ -90,18 +91,24 @@ def unmask_sum(
 
     Raises:
         TooFewReveals: fewer than t answers could be used.
+        VaultMissing: enough answers were recorded, but some are not there.
         TamperedError, MalformedError, UnavailableError: a masked file, or the shares of a secret.
     """
     parts = participants(current, current.sharers)
     survivors = frozenset(current.hospitals)
     answers: dict[Address, dict[Address, Share]] = {}
+    missing: list[UnavailableError] = []
     for part in parts:
         if part.account not in current.revealed:
             continue
         try:
             answers[part.account] = parse_answer(reader.answer(current, part.account), part, parts, survivors)
-        except (TamperedError, MalformedError, UnavailableError) as error:
+        except (TamperedError, MalformedError, RefusedError) as error:
             skip(part.account, error)
+        except UnavailableError as error:
+            missing.append(error)
+    if len(answers) < current.terms.threshold <= len(answers) + len(missing):
+        raise missing[0]
     if len(answers) < current.terms.threshold:
         raise TooFewReveals(len(answers), current.terms.threshold)
     with watch("reconstruct"):

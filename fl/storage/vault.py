@@ -1,22 +1,31 @@
 """The vault: large sealed files by their SHA-256, in a folder that may be shared by many machines.
 
-Invariant: a file is whole or absent. Nothing here is trusted: who reads checks the digest.
+Invariant: a file is whole or absent. Nothing here is trusted: who reads checks the digest, and what is no regular file
+is not opened.
 
 Source: HOUSE.md, idea 3.
 """
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 from fl.protocol.codec import sha256
 from fl.protocol.errors import TooLarge, VaultMissing
 from fl.protocol.names import Blob, Digest
+from fl.protocol.ports import Mark
 from fl.storage.files import write_atomic
+
+_NO_SURPRISE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""Others write here too: no link is followed, and no pipe or device is waited for."""
 
 
 class FolderVault:
     """Implements the Vault port over `folder/ab/abcd...`, the first byte of the digest being the subfolder."""
+
+    checked = False
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -29,21 +38,33 @@ class FolderVault:
 
     def get(self, digest: Digest, cap: int) -> bytes:
         """Return the file unverified, or raise VaultMissing or TooLarge (unread)."""
-        path = self.path(digest)
         try:
-            size = path.stat().st_size
-            if size > cap:
-                raise TooLarge(size, cap)
-            return path.read_bytes()
+            with os.fdopen(os.open(self.path(digest), _NO_SURPRISE), "rb") as file:
+                found = os.fstat(file.fileno())
+                if not stat.S_ISREG(found.st_mode):
+                    raise VaultMissing(digest)
+                if found.st_size > cap:
+                    raise TooLarge(found.st_size, cap)
+                data = file.read(found.st_size + 1)
         except OSError as error:
             raise VaultMissing(digest) from error
+        if len(data) > cap:  # it grew meanwhile
+            raise TooLarge(len(data), cap)
+        return data
 
     def has(self, digest: Digest) -> bool:
-        """Return whether a file of that name exists and can be seen."""
+        """Return whether a regular file of that name exists and can be seen."""
+        return self.mark(digest) is not None
+
+    def mark(self, digest: Digest) -> Mark | None:
+        """Return inode, size and times of the regular file of that name; no writer can choose when it changed."""
         try:
-            return self.path(digest).is_file()
+            found = self.path(digest).lstat()
         except OSError:
-            return False
+            return None
+        if not stat.S_ISREG(found.st_mode):
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
     def path(self, digest: Digest) -> Path:
         """Return where a file of that digest lies."""

@@ -19,10 +19,11 @@ from chain.signing import AccountEndorser
 from fl.crypto.keys import PrivateKey, key_record
 from fl.protocol.config import RoundConfig
 from fl.protocol.names import Address, Role
-from fl.protocol.ports import Ledger
+from fl.protocol.ports import Ledger, Vault
 from fl.protocol.records import MemberRegistered
 from fl.roles.auditor import Auditor
 from fl.roles.coordinator import Coordinator
+from fl.roles.documents import Awaited
 from fl.roles.hospital import Hospital
 from fl.roles.plan import Initial, Plan
 from fl.roles.runner import Agent, Run, run
@@ -90,11 +91,11 @@ class Party:
     def account(self) -> Address:
         return self.ledger.account
 
-    def ports(self, vault: FolderVault) -> Ports:
+    def ports(self, vault: Vault) -> Ports:
         return Ports(
             ledger=self.ledger,
             endorser=ENDORSERS[self.account],
-            vault=vault,
+            vault=Awaited(vault),
             outbox=FolderVault(self.folder / "outbox"),
             journal=SqliteJournal(self.folder / "journal.sqlite"),
             keyring=Keyring(self.keys),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from fl.crypto.keys import PrivateKey
 from fl.crypto.lockbox import HeldShare
 from fl.protocol.names import Address, Blob, Digest, KeyUse
-from fl.protocol.ports import Anchor, Journal, Ledger, Vault
+from fl.protocol.ports import Anchor, Journal, Ledger, Mark, Vault
 from fl.protocol.records import Entry, Position, Receipt, Record
 from fl.roles.safe import MemberKeys, Safe, Shares
 from fl.roles.view import Ports
@@ -50,6 +50,13 @@ class FusedVault:
 
     def has(self, digest: Digest) -> bool:
         return self.inner.has(digest)
+
+    def mark(self, digest: Digest) -> Mark | None:
+        return self.inner.mark(digest)
+
+    @property
+    def checked(self) -> bool:
+        return self.inner.checked
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from types import SimpleNamespace
 from typing import cast
 
@@ -10,6 +11,7 @@ import pytest
 
 from fl.crypto import masking
 from fl.protocol.errors import VaultMissing
+from fl.protocol.keys import MemberKey
 from fl.protocol.names import Address, Digest
 from fl.protocol.round import Phase, Round
 from fl.roles.ahead import MaskedSum
@@ -40,7 +42,7 @@ class Files:
         self.missing: set[Address] = set()
         self.sum = MaskedSum(nothing, self.open, self.add)
 
-    def open(self, _current: Round, hospital: Address) -> bytes:
+    def open(self, _current: Round, hospital: Address, _due: Collection[MemberKey]) -> bytes:
         if hospital in self.missing:
             raise VaultMissing(Digest(bytes(32)))
         self.opened.append(hospital)
@@ -91,6 +93,6 @@ def test_a_file_that_cannot_be_used_waits_for_its_turn_and_says_why() -> None:
 
 
 def test_a_mistake_of_the_program_is_not_hidden() -> None:
-    broken = MaskedSum(nothing, lambda _round, _hospital: b"", lambda _total, _body: cast("None", 1 / 0))
+    broken = MaskedSum(nothing, lambda _round, _hospital, _due: b"", lambda _total, _body: cast("None", 1 / 0))
     with pytest.raises(ZeroDivisionError):
         broken.step(frozen())

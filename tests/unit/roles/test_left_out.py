@@ -10,7 +10,7 @@ import pytest
 from fl.crypto.envelope import seal
 from fl.crypto.keys import PrivateKey
 from fl.protocol.codec import JsonValue, parse_document
-from fl.protocol.errors import HashMismatch
+from fl.protocol.errors import VaultMissing
 from fl.protocol.names import Blob, show
 from fl.roles.artefacts import update_core
 from fl.roles.coordinator import Coordinator
@@ -134,30 +134,53 @@ def change_the_file_of_beta(world: World) -> None:
     path.write_bytes(file)
 
 
-def test_a_file_that_was_changed_before_the_freeze_is_left_out_and_its_hospital_sees_it(world: World) -> None:
+def test_a_file_that_was_changed_before_the_freeze_is_awaited_and_delivered_again(world: World) -> None:
     coordinator, hospitals = opened(world), world.hospitals()
     settle(*hospitals)
     change_the_file_of_beta(world)
     settle(coordinator)
-    assert world.phases() == ["PROPOSED"]
+    assert world.phases() == ["OPEN"]
+    settle(coordinator, hospitals[1], world.auditor())
+    assert world.phases() == ["FINAL"]
+    assert world.party("beta").account in world.current.hospitals
+
+
+def test_a_file_that_stays_changed_is_left_out_like_one_that_never_came_and_blames_nobody(world: World) -> None:
+    coordinator, hospitals = opened(world), world.hospitals()
+    settle(*hospitals)
+    change_the_file_of_beta(world)
+    after_the_commit_deadline(world)
+    settle(coordinator, world.auditor())
+    assert world.phases() == ["FINAL"]
     assert world.party("beta").account not in world.current.hospitals
-    with pytest.raises(HashMismatch):
-        hospitals[1].step()
+    assert "left out" not in world.events("coordinator")
+    settle(*hospitals)
+    assert world.events("beta")[-2:] == ["left out", "checked"]
+    assert any("HashMismatch" in note for note in audit(world).notes)
 
 
-def test_a_file_that_was_changed_after_the_freeze_is_not_summed_by_a_new_coordinator(world: World) -> None:
+def test_a_file_that_was_changed_after_the_freeze_is_awaited_and_delivered_again(world: World) -> None:
     world.freeze_a_round()
     change_the_file_of_beta(world)
-    world.coordinator().step()
-    assert world.current.reason == "HashMismatch: the update of beta was refused"
+    with pytest.raises(VaultMissing):
+        world.coordinator().step()
+    assert world.phases() == ["FROZEN"]
+    settle(world.hospital("beta"))
+    settle(world.coordinator(), world.auditor())
+    assert world.phases() == ["FINAL"]
 
 
-def test_a_file_that_was_changed_after_it_was_opened_is_found_by_the_auditor(world: World) -> None:
-    coordinator = world.freeze_a_round()
+def test_a_file_that_was_changed_after_it_was_opened_is_awaited_by_the_auditor(world: World) -> None:
+    coordinator, auditor = world.freeze_a_round(), world.auditor()
     change_the_file_of_beta(world)
-    settle(coordinator, world.auditor())
+    settle(coordinator)
+    with pytest.raises(VaultMissing):
+        auditor.step()
     assert world.phases() == ["PROPOSED"]
-    assert world.events("auditor") == ["refused"]
+    assert world.events("auditor") == []
+    assert [finding.name for finding in audit(world).findings] == ["HashMismatch"]
+    settle(world.hospital("beta"), auditor, coordinator)
+    assert world.phases()[0] == "FINAL"
 
 
 def test_a_right_update_that_comes_too_late_is_reported_as_right(world: World) -> None:

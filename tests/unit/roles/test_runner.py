@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from fl.protocol.errors import HashMismatch, HemaledgerError, StorageFull, VaultMissing, WrongPhase
+from fl.protocol.errors import ChainUnavailable, HashMismatch, HemaledgerError, StorageFull, VaultMissing, WrongPhase
 from fl.protocol.names import Digest
 from fl.roles.runner import Run, run
 from fl.roles.view import Keyring, LedgerView, Stopwatch
 from tests.fakes.federation import memory_connect
 
+SILENT = ChainUnavailable("http://127.0.0.1:8545", "connection refused")
 MISSING = VaultMissing(Digest(bytes(32)))
 
 
@@ -60,21 +61,27 @@ def test_an_agent_that_is_told_to_stop_does_not_begin() -> None:
 
 
 def test_a_passing_fault_of_the_world_is_told_and_tried_again() -> None:
-    agent = Scripted([MISSING, MISSING, True])
-    assert play(agent) == [("waiting", {"reason": str(MISSING)})] * 2
+    agent = Scripted([SILENT, SILENT, True])
+    assert play(agent) == [("waiting", {"reason": str(SILENT)})] * 2
     assert agent.steps == 3
 
 
 def test_a_fault_that_does_not_pass_ends_the_agent_after_its_patience() -> None:
-    agent = Scripted([MISSING] * 100)
-    with pytest.raises(VaultMissing):
+    agent = Scripted([SILENT] * 100)
+    with pytest.raises(ChainUnavailable):
         play(agent, patience_s=0.12)
     assert agent.steps == 3  # waits of 0.05 s and 0.1 s make 0.15 s of silence
 
 
 def test_patience_begins_anew_once_the_world_answered() -> None:
-    agent = Scripted([MISSING, MISSING, False, MISSING, MISSING, False])
+    agent = Scripted([SILENT, SILENT, False, SILENT, SILENT, False])
     assert len(play(agent, patience_s=0.12)) == 4
+
+
+def test_a_file_that_is_not_there_is_waited_for_without_end_and_told_once() -> None:
+    agent = Scripted([MISSING, MISSING, MISSING, MISSING, True])
+    assert play(agent, patience_s=0.06) == [("waiting", {"reason": str(MISSING)})]
+    assert agent.steps == 5
 
 
 @pytest.mark.parametrize("error", [WrongPhase(1, 6), HashMismatch(bytes(32), bytes(32))])

@@ -102,6 +102,10 @@ class World:
     def events(self, name: str) -> list[str]:
         return [what for what, _facts in self.party(name).events]
 
+    def refusals(self, name: str) -> list[str]:
+        """Return why a member took no further part in a round, or attested nothing, as it told it."""
+        return [str(facts["reason"]) for what, facts in self.party(name).events if what == "refused"]
+
     def seal_model(self, vector: Vector, source: Round | None = None) -> Digest:
         """Put a model into the vault under the header of a round, and return the envelope's digest."""
         current = source or self.current

@@ -1,0 +1,102 @@
+"""The coordinator freezes a set: those whose files are in the vault and break no rule that it can see.
+
+Invariant: a file is judged by what the ledger names alone. Whose right file is not there is left out like one who
+delivered nothing, blamed for nothing, and may still deliver before the commit deadline.
+
+Source: PROTOCOL.md 5, phase 4, and 5S, step 3.
+Not here: the sums (sealed_sum.py, ahead.py), to which every file that is judged right is added at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from fl.protocol.errors import DeadlineNotPassed, HemaledgerError, VaultMissing
+from fl.protocol.federation import Federation
+from fl.protocol.names import NO_DIGEST, Address
+from fl.protocol.records import RoundFrozen
+from fl.protocol.round import Round
+from fl.roles.artefacts import Reader, expected_masked, expected_update, masked_recipients, read_config
+from fl.roles.documents import Presence
+from fl.roles.sealed_sum import SealedSum
+from fl.roles.stops import CONTENT
+from fl.roles.view import Ports
+
+
+@dataclass
+class _Judged:
+    context: bytes
+    """Of the round."""
+    verdicts: dict[Address, HemaledgerError | None] = field(default_factory=dict)
+    """Why a hospital's file cannot be used, None when it can; of those whose files were there once."""
+
+
+class Freezing:
+    """Judges the files of the newest round as they come, and freezes its set."""
+
+    def __init__(self, ports: Ports, reader: Reader, sealed: SealedSum, abort: Callable[[Round, str], bool]) -> None:
+        self._ports = ports
+        self._reader = reader
+        self._sealed = sealed
+        self._abort = abort
+        self._presence = Presence(ports.vault)
+        self._judged = _Judged(b"")
+
+    def step(self, federation: Federation, current: Round) -> bool:
+        """Freeze when everybody's file is there, or at the deadline with those whose file is; else abort."""
+        late = self._ports.now() > current.terms.commit_deadline
+        verdicts = self._judge(federation, current)
+        if len(verdicts) < len(current.committers) and not late:
+            return False
+        going = tuple(account for account, error in verdicts.items() if error is None)
+        refused = [_reason(federation, account, error) for account, error in verdicts.items() if error is not None]
+        if len(going) < current.terms.min_commitments:
+            reason = f"BelowThreshold: {len(going)} of {current.terms.min_commitments} hospitals delivered"
+            return self._abort(current, "; ".join([reason, *refused]))
+        try:
+            with self._ports.watch("chain"):
+                self._ports.ledger.append(RoundFrozen(self._ports.ledger.account, current.number, going, NO_DIGEST))
+        except DeadlineNotPassed:  # the chain's clock is behind ours, and it counts
+            return False
+        for reason in refused:
+            self._ports.notify("left out", {"round": current.number, "reason": reason})
+        self._ports.notify("frozen", {"round": current.number, "hospitals": len(going)})
+        return True
+
+    def _judge(self, federation: Federation, current: Round) -> dict[Address, HemaledgerError | None]:
+        """Return the verdict on each file that is there now, ascending by account."""
+        if self._judged.context != current.context:
+            self._judged = _Judged(current.context)
+        there = [account for account in sorted(current.commitments) if self._is_there(federation, current, account)]
+        return {account: self._judged.verdicts[account] for account in there}
+
+    def _is_there(self, federation: Federation, current: Round, hospital: Address) -> bool:
+        """Return whether a hospital's file is in the vault; when it is seen first, it is judged and added."""
+        expected = expected_masked(current, hospital) if current.masked else expected_update(current, hospital)
+        if hospital in self._judged.verdicts:
+            return self._presence.holds(expected.digest, expected.cap)
+        mark = self._ports.vault.mark(expected.digest)
+        if mark is None:
+            return False
+        read_config(current, self._ports.vault)  # no hospital's fault when that is not there
+        try:
+            self._admit(federation, current, hospital)
+        except VaultMissing:
+            return False
+        except CONTENT as error:
+            self._judged.verdicts[hospital] = error
+        else:
+            self._judged.verdicts[hospital] = None
+        self._presence.found(expected.digest, mark)
+        return True
+
+    def _admit(self, federation: Federation, current: Round, hospital: Address) -> None:
+        if current.masked:
+            self._reader.masked_sum.admit(current, hospital, masked_recipients(current, federation.book))
+        else:
+            self._sealed.admit(current, hospital)
+
+
+def _reason(federation: Federation, hospital: Address, error: HemaledgerError) -> str:
+    return f"{error.name}: the update of {federation.book.name_of(hospital)} was refused"

@@ -1,0 +1,31 @@
+"""Whom a hospital wants beside it before it hides its update in their sum.
+
+Source: PROTOCOL.md 5, phase 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from fl.protocol.errors import RosterUntrusted
+from fl.protocol.names import Address
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Peers, and how many of them must be there."""
+
+    peers: frozenset[Address] = frozenset()
+    at_least: int = 0
+    """So many of them: in the roster, after the set-up, and in the frozen set (h of PROTOCOL.md 5)."""
+
+    def check(self, hospitals: Iterable[Address]) -> None:
+        """Raise RosterUntrusted when too few of the peers are among the hospitals that are in a round now."""
+        trusted = sum(account in self.peers for account in hospitals)
+        if trusted < self.at_least:
+            raise RosterUntrusted(trusted, self.at_least)
+
+
+NO_TRUST = Trust()
+"""Any roster will do."""
