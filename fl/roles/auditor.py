@@ -51,8 +51,10 @@ class Auditor:
         try:
             replayed = self._replay(federation, current, manifest)
         except (TamperedError, MalformedError, RefusedError) as error:
-            self._ports.journal.once(_refused(current), f"{error.name}: {error}".encode())
-            self._ports.notify("refused", {"round": current.number, "reason": str(error)})
+            whose = self._reader.masked_sum.whose(error)
+            about = f" (the masked update of {federation.book.name_of(whose)})" if whose else ""
+            self._ports.journal.once(_refused(current), f"{error.name}: {error}{about}".encode())
+            self._ports.notify("refused", {"round": current.number, "reason": f"{error}{about}"})
             return True
         self._attest(current, replayed)
         return True

@@ -103,6 +103,46 @@ def test_wrong_content_is_returned_unverified_because_the_reader_checks(tmp_path
     assert vault.get(DIGEST, 100) == b"something else"
 
 
+def test_what_is_no_regular_file_is_neither_followed_nor_waited_for(tmp_path: Path) -> None:
+    vault = FolderVault(tmp_path)
+    path = vault.path(DIGEST)
+    path.parent.mkdir()
+    (tmp_path / "elsewhere").write_bytes(DATA)
+    for make in (
+        os.mkfifo,
+        lambda place: place.symlink_to(tmp_path / "elsewhere"),
+        lambda place: place.symlink_to("/dev/zero"),
+    ):
+        make(path)
+        assert not vault.has(DIGEST)
+        with pytest.raises(VaultMissing):
+            vault.get(DIGEST, 100)
+        path.unlink()
+
+
+def test_a_link_in_a_files_place_is_replaced_and_what_it_leads_to_is_left_alone(tmp_path: Path) -> None:
+    vault, other = FolderVault(tmp_path), tmp_path / "elsewhere"
+    other.write_bytes(b"something else")
+    vault.path(DIGEST).parent.mkdir()
+    vault.path(DIGEST).symlink_to(other)
+    vault.put(DATA)
+    assert vault.get(DIGEST, 100) == DATA
+    assert other.read_bytes() == b"something else"
+
+
+def test_every_write_to_a_file_changes_its_mark(tmp_path: Path) -> None:
+    vault = FolderVault(tmp_path)
+    assert vault.mark(DIGEST) is None
+    vault.put(DATA)
+    marks = [vault.mark(DIGEST)]
+    for change in (lambda: vault.put(DATA), lambda: vault.path(DIGEST).write_bytes(DATA[::-1])):
+        change()
+        os.utime(vault.path(DIGEST), ns=(0, 0))
+        marks.append(vault.mark(DIGEST))
+    assert len(set(marks)) == 3
+    assert vault.mark(DIGEST) == marks[-1]
+
+
 def test_a_folder_in_a_files_place_is_no_file(tmp_path: Path) -> None:
     vault = FolderVault(tmp_path)
     vault.path(DIGEST).mkdir(parents=True)
