@@ -90,8 +90,8 @@ def unmask_sum(
     """Return the sum; `skip` is told of every answer that had to be left out.
 
     Raises:
-        TooFewReveals: fewer than t answers could be used.
-        VaultMissing: enough answers were recorded, but some are not there.
+        TooFewReveals, BelowThreshold: fewer than t answers, or shares in them, could be used.
+        VaultMissing: the same, but some answers that were recorded are not there.
         TamperedError, MalformedError, UnavailableError: a masked file, or the shares of a secret.
     """
     parts = participants(current, current.sharers)
@@ -107,12 +107,15 @@ def unmask_sum(
             skip(part.account, error)
         except UnavailableError as error:
             missing.append(error)
-    if len(answers) < current.terms.threshold <= len(answers) + len(missing):
-        raise missing[0]
-    if len(answers) < current.terms.threshold:
-        raise TooFewReveals(len(answers), current.terms.threshold)
-    with watch("reconstruct"):
-        uncovered = uncover(answers, parts, survivors)
+    try:
+        if len(answers) < current.terms.threshold:
+            raise TooFewReveals(len(answers), current.terms.threshold)
+        with watch("reconstruct"):
+            uncovered = uncover(answers, parts, survivors)
+    except (TooFewReveals, BelowThreshold):
+        if missing:  # with them it might have been enough
+            raise missing[0] from None
+        raise
     total = reader.masked_sum.take(current)
     with watch("unmask"):
         context = Digest(current.mask_context)
