@@ -169,9 +169,9 @@ class Reader:
         with self._watch("sum"):
             masking.accumulate(total, masking.from_bytes(body, total.size, wide=total.dtype == np.uint64))
 
-    def answer(self, current: Round, hospital: Address) -> bytes:
-        """Return a hospital's unmasking answer, or raise why not."""
-        return self._open(expected_answer(current, hospital), current.keys)
+    def answer(self, current: Round, hospital: Address, due: Collection[MemberKey] = ()) -> bytes:
+        """Return a hospital's unmasking answer, or raise why not, as `masked` does."""
+        return self._open(expected_answer(current, hospital), current.keys, due)
 
     def model(self, source: Round | Opening, manifest: Manifest, replayed: Vector | None = None) -> Vector:
         """Return the model of a round or of the opening, float32 [d], checked against its digest on the ledger.

@@ -16,12 +16,12 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import show
 from fl.protocol.records import ModelAttested
 from fl.protocol.round import Phase, Round
+from fl.roles.answers import AnswersLeftOut
 from fl.roles.artefacts import Reader, digest_of, read_config, read_manifest
 from fl.roles.left_out import left_out
 from fl.roles.replay import Replayed, Tools, replay_round
 from fl.roles.view import LedgerView, Ports
 from fl.training.quantise import Vector
-from fl.training.weights import Manifest
 
 Evaluate = Callable[[Vector, Mapping[str, JsonValue]], dict[str, JsonValue]]
 """(model float32 [d], RoundConfig.training) -> metrics on held-out data; empty when the auditor holds none."""
@@ -36,6 +36,7 @@ class Auditor:
         self._evaluate = evaluate
         self._account = ports.ledger.account
         self._reader = Reader(self._account, ports.vault, ports.keyring, ports.watch)
+        self._answers = AnswersLeftOut(ports.notify)
 
     def step(self) -> bool:
         """Attest the proposal that waits for this auditor; False when there is none."""
@@ -47,9 +48,8 @@ class Auditor:
             return self._reader.masked_sum.step(current)
         if self._ports.journal.get(_refused(current)) is not None:
             return False
-        manifest = read_manifest(federation.opening, self._ports.vault)
         try:
-            replayed = self._replay(federation, current, manifest)
+            replayed = self._replay(federation, current)
         except (TamperedError, MalformedError, RefusedError) as error:
             whose = self._reader.masked_sum.whose(error)
             about = f" (the masked update of {federation.book.name_of(whose)})" if whose else ""
@@ -62,9 +62,11 @@ class Auditor:
     def finish(self) -> None:
         """Nothing is left to do: what counts is on the ledger."""
 
-    def _replay(self, federation: Federation, current: Round, manifest: Manifest) -> Replayed:
+    def _replay(self, federation: Federation, current: Round) -> Replayed:
+        manifest = read_manifest(federation.opening, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)
-        replayed = replay_round(current, previous, manifest, Tools(self._reader, *self._ports.replaying))
+        tools = Tools(self._reader, *self._ports.replaying, self._answers.of(federation, current))
+        replayed = replay_round(current, previous, manifest, tools)
         self._reader.model(current, manifest, replayed.model)
         return replayed
 

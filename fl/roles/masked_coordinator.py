@@ -17,7 +17,8 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import Address
 from fl.protocol.records import PhaseClosed
 from fl.protocol.round import Phase, Round
-from fl.roles.artefacts import Reader
+from fl.roles.answers import AnswersLeftOut
+from fl.roles.artefacts import Reader, masked_recipients
 from fl.roles.participants import advertisers, dealers, honest
 from fl.roles.replay import Tools, sum_of
 from fl.roles.stops import CONTENT
@@ -85,7 +86,7 @@ class Unmasking:
         self._ports = ports
         self._reader = reader
         self._abort = abort
-        self._told: set[tuple[bytes, Address]] = set()
+        self._answers = AnswersLeftOut(ports.notify)
 
     def waits(self, current: Round) -> bool | None:
         """Wait for t answers: None when they are there, else whether something was done meanwhile."""
@@ -97,15 +98,9 @@ class Unmasking:
 
     def take(self, federation: Federation, current: Round, config: RoundConfig) -> Sum | None:
         """Return the unmasked sum, or None while too few answers can be used; aborts when their time is over."""
-
-        def skip(hospital: Address, error: HemaledgerError) -> None:
-            if (current.context, hospital) not in self._told:
-                self._told.add((current.context, hospital))
-                reason = f"{error.name}: the answer of {federation.book.name_of(hospital)} cannot be used"
-                self._ports.notify("answer left out", {"round": current.number, "reason": reason})
-
+        skip, due = self._answers.of(federation, current), masked_recipients(current, federation.book)
         try:
-            return sum_of(current, config, Tools(self._reader, *self._ports.replaying, skip))
+            return sum_of(current, config, Tools(self._reader, *self._ports.replaying, skip, due))
         except (TooFewReveals, BelowThreshold, VaultMissing) as error:
             if self._ports.now() > current.step_deadline:
                 self._abort(current, f"RoundStalled: {error}")

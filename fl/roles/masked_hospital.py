@@ -50,6 +50,7 @@ from fl.protocol.records import (
     UpdateCommitted,
 )
 from fl.protocol.round import Phase, Round
+from fl.roles.answers import AnswersLeftOut
 from fl.roles.artefacts import Reader, digest_of, masked_core, masked_recipients, read_config, read_manifest
 from fl.roles.participants import advertised, advertisers, parcel, participant, participants
 from fl.roles.promises import Promises, key_of
@@ -70,6 +71,7 @@ class MaskedHospital:
         self._training = training
         self._trust = trust
         self._promises = promises
+        self._answers = AnswersLeftOut(ports.notify)
         self._account = ports.ledger.account
 
     def step(self, federation: Federation, current: Round) -> bool:
@@ -279,7 +281,8 @@ class MaskedHospital:
             return False
         manifest = read_manifest(federation.opening, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)
-        replayed = replay_round(current, previous, manifest, Tools(self._reader, *self._ports.replaying))
+        skip = self._answers.of(federation, current)
+        replayed = replay_round(current, previous, manifest, Tools(self._reader, *self._ports.replaying, skip))
         self._reader.model(current, manifest, replayed.model)
         self._append(ModelAttested(self._account, current.number, digest_of(current), NO_DIGEST))
         self._ports.notify("checked", {"round": current.number})

@@ -8,11 +8,12 @@ Source: PROTOCOL.md 5, 5S and 7.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from fl.protocol.config import RoundConfig
 from fl.protocol.errors import HemaledgerError, ModelDigestMismatch
+from fl.protocol.keys import MemberKey
 from fl.protocol.names import Address
 from fl.protocol.ports import Endorser, Vault
 from fl.protocol.round import Round
@@ -23,6 +24,8 @@ from fl.training.aggregate import Sum, Totals
 from fl.training.quantise import Vector
 from fl.training.weights import Manifest, model_digest
 
+Skip = Callable[[Address, HemaledgerError], None]
+
 
 @dataclass(frozen=True)
 class Tools:
@@ -32,8 +35,10 @@ class Tools:
     vault: Vault
     watch: Stopwatch
     endorser: Endorser
-    skip: Callable[[Address, HemaledgerError], None] = lambda _account, _error: None
+    skip: Skip = lambda _account, _error: None
     """Is told of each answer that is left out: any t right ones give the same sum."""
+    due: Collection[MemberKey] = ()
+    """Whom an answer must name as its readers, so that they can compute the sum, too."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +82,8 @@ def replay_round(current: Round, previous: Vector, manifest: Manifest, tools: To
 def sum_of(current: Round, config: RoundConfig, tools: Tools) -> Sum:
     """Return the summed updates of the frozen set; raises as `replay_round`."""
     if current.masked:
-        unmasked = unmask_sum(current, tools.reader, tools.watch, tools.skip)
-        return Sum.of(unmasked.words, len(current.hospitals))
+        words = unmask_sum(current, tools.reader, tools.watch, tools.skip, tools.due)
+        return Sum.of(words, len(current.hospitals))
     total = Sum(current.terms.parameters, config.word_bits)
     for hospital in current.hospitals:
         words = tools.reader.update(current, hospital, config)

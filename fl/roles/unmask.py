@@ -8,11 +8,11 @@ Source: PROTOCOL.md 5 (Unmasking) and 7.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from fl.crypto import masking
-from fl.crypto.reveal import parse_answer, uncover
+from fl.crypto.reveal import Uncovered, parse_answer, uncover
+from fl.crypto.roundkeys import Participant
 from fl.crypto.sharing import Share
 from fl.protocol.errors import (
     BelowThreshold,
@@ -20,27 +20,20 @@ from fl.protocol.errors import (
     MalformedError,
     RefusedError,
     SetMismatch,
+    ShareInvalid,
     SignatureInvalid,
     TamperedError,
     TooFewReveals,
     UnavailableError,
 )
+from fl.protocol.keys import MemberKey
 from fl.protocol.names import Address, Digest
 from fl.protocol.ports import Endorser, SetStatement, Vault
 from fl.protocol.round import Round
 from fl.roles.artefacts import Reader
-from fl.roles.participants import honest, participants
+from fl.roles.participants import honest, index_of, participants
 from fl.roles.view import Stopwatch
 from fl.training.quantise import Words
-
-
-@dataclass(frozen=True)
-class Unmasked:
-    """The hospitals' summed words, and who revealed wrong shares."""
-
-    words: Words
-    """int32 or int64 [d + LANES], summed mod 2^32 or 2^64."""
-    wrong: tuple[Address, ...]
 
 
 def statement(current: Round) -> SetStatement:
@@ -85,9 +78,15 @@ def check_sharers(current: Round, vault: Vault) -> None:
 
 
 def unmask_sum(
-    current: Round, reader: Reader, watch: Stopwatch, skip: Callable[[Address, HemaledgerError], None]
-) -> Unmasked:
-    """Return the sum; `skip` is told of every answer that had to be left out.
+    current: Round,
+    reader: Reader,
+    watch: Stopwatch,
+    skip: Callable[[Address, HemaledgerError], None],
+    due: Collection[MemberKey] = (),
+) -> Words:
+    """Return the hospitals' summed words, int32 or int64 [d + LANES], mod 2^32 or 2^64.
+
+    `skip` is told of every answer that is left out, also of one that those who are `due` cannot read.
 
     Raises:
         TooFewReveals, BelowThreshold: fewer than t answers, or shares in them, could be used.
@@ -95,33 +94,50 @@ def unmask_sum(
         TamperedError, MalformedError, UnavailableError: a masked file, or the shares of a secret.
     """
     parts = participants(current, current.sharers)
-    survivors = frozenset(current.hospitals)
+    answers, missing = _answers(current, parts, lambda account: reader.answer(current, account, due), skip)
+    try:
+        with watch("reconstruct"):
+            uncovered = _uncover(current, parts, answers)
+    except (TooFewReveals, BelowThreshold):
+        if missing:  # with them it might have been enough
+            raise missing[0] from None
+        raise
+    for revealer, dealer in uncovered.wrong:
+        skip(revealer, ShareInvalid(dealer, index_of(current, revealer)))
+    total = reader.masked_sum.take(current)
+    with watch("unmask"):
+        context = Digest(current.mask_context)
+        masks = masking.remaining_masks(parts, uncovered.self_secrets, uncovered.mask_secrets, context)
+        return masking.to_signed(masking.apply(total, masks))
+
+
+def _answers(
+    current: Round,
+    parts: Sequence[Participant],
+    read: Callable[[Address], bytes],
+    skip: Callable[[Address, HemaledgerError], None],
+) -> tuple[dict[Address, dict[Address, Share]], list[UnavailableError]]:
+    """Return the answers that can be used, and why others are not there."""
     answers: dict[Address, dict[Address, Share]] = {}
     missing: list[UnavailableError] = []
     for part in parts:
         if part.account not in current.revealed:
             continue
         try:
-            answers[part.account] = parse_answer(reader.answer(current, part.account), part, parts, survivors)
+            answers[part.account] = parse_answer(read(part.account), part, parts, frozenset(current.hospitals))
         except (TamperedError, MalformedError, RefusedError) as error:
             skip(part.account, error)
         except UnavailableError as error:
             missing.append(error)
-    try:
-        if len(answers) < current.terms.threshold:
-            raise TooFewReveals(len(answers), current.terms.threshold)
-        with watch("reconstruct"):
-            uncovered = uncover(answers, parts, survivors)
-    except (TooFewReveals, BelowThreshold):
-        if missing:  # with them it might have been enough
-            raise missing[0] from None
-        raise
-    total = reader.masked_sum.take(current)
-    with watch("unmask"):
-        context = Digest(current.mask_context)
-        masks = masking.remaining_masks(parts, uncovered.self_secrets, uncovered.mask_secrets, context)
-        words = masking.to_signed(masking.apply(total, masks))
-    return Unmasked(words, tuple(sorted({who for who, _ in uncovered.wrong})))
+    return answers, missing
+
+
+def _uncover(
+    current: Round, parts: Sequence[Participant], answers: Mapping[Address, Mapping[Address, Share]]
+) -> Uncovered:
+    if len(answers) < current.terms.threshold:
+        raise TooFewReveals(len(answers), current.terms.threshold)
+    return uncover(answers, parts, frozenset(current.hospitals))
 
 
 def _signed(endorser: Endorser, wanted: SetStatement, account: Address, current: Round) -> bool:

@@ -131,6 +131,41 @@ def test_an_answer_that_is_not_right_is_left_out_and_named(world: Four, reseal: 
     assert world.told("coordinator", "answer left out") == [f"{named}: the answer of delta cannot be used"]
 
 
+def test_a_wrong_share_in_an_answer_is_left_out_and_named(world: Four) -> None:
+    def reseal(core: Core, body: bytes, _key: PrivateKey) -> Blob:
+        keys = [member.key for member in world.federation.book.members.values() if member.key]
+        return seal(core, keys, body[:-1] + bytes([body[-1] ^ 1]))
+
+    boss, hospitals = world.boss(), world.hospitals("alpha", "beta", "gamma")
+    forging = forger(world, "delta", Kind.UNMASK, reseal)
+    world.until(Phase.UNMASK, boss, *hospitals, forging)
+    rest(forging, *hospitals)
+    rest(boss, world.auditor(), *hospitals, forging)
+    assert world.phases() == ["FINAL"]
+    assert world.told("coordinator", "answer left out") == ["ShareInvalid: the answer of delta cannot be used"]
+
+
+def test_an_answer_that_only_the_coordinator_and_auditors_can_open_makes_no_sum(world: Four) -> None:
+    """With it the others would have too few to compute the sum themselves, and none could attest."""
+
+    def reseal(core: Core, body: bytes, _key: PrivateKey) -> Blob:
+        members = world.federation.book.members
+        keys = (members[world.account(name)].key for name in ("coordinator", "auditor"))
+        return seal(core, [key for key in keys if key], body)
+
+    boss, hospitals = world.boss(), world.hospitals("alpha", "beta", "gamma")
+    forging = forger(world, "delta", Kind.UNMASK, reseal)
+    world.until(Phase.UNMASK, boss, *hospitals, forging)
+    rest(forging, *hospitals[:2])
+    assert len(world.current.revealed) == 3
+    rest(boss)
+    assert world.current.phase == Phase.UNMASK
+    assert world.told("coordinator", "answer left out") == ["RecipientNotFound: the answer of delta cannot be used"]
+    rest(boss, world.auditor(), *hospitals)
+    assert world.phases() == ["FINAL"]
+    assert world.told("alpha", "answer left out") == world.told("coordinator", "answer left out")
+
+
 def test_a_signature_that_does_not_verify_is_waited_over(world: Four) -> None:
     hospitals, boss = world.hospitals("alpha", "beta"), world.boss()
     gamma, delta = world.hospitals("gamma", "delta")
