@@ -123,7 +123,8 @@ interface IRequests is ICeremonies {
     /// @notice Ask the committee in force to open one ciphertext.
     /// @dev By a hospital (RECORDS, MODEL), the coordinator or an auditor (MODEL). Reverts, in this order: WrongRole;
     /// KeyEpochMismatch(1, 0) when the sender has no key; NoCommittee; KeyExpired; RequestInvalid unless the purpose is
-    /// 1..7, is RELEASE if and only if the use is MODEL, and now < deadline. Emits {DecryptionRequested}.
+    /// 1..7, is RELEASE if and only if the use is MODEL, and now < deadline <= now + 366 days. Emits
+    /// {DecryptionRequested}.
     /// @param keyUse 1 records, 2 model.
     /// @param label What the ciphertext is bound to.
     /// @param capsuleDigest SHA-256 of the capsule.

@@ -7,6 +7,8 @@ import {IRequests} from "./IRequests.sol";
 /// @title The rules of requests for decryption on the chain.
 /// @notice The same rules are a pure function in fl/protocol/requests.py.
 abstract contract Requests is Ceremonies, IRequests {
+    uint256 private constant MAX_WAIT = 366 days;
+
     /// @inheritdoc IRequests
     uint64 public override lastRequest;
 
@@ -26,7 +28,8 @@ abstract contract Requests is Ceremonies, IRequests {
         _requireUnexpired(keyUse, epoch);
         bool known = purpose >= uint8(Purpose.TREATMENT) && purpose <= uint8(Purpose.RELEASE);
         bool fits = (purpose == uint8(Purpose.RELEASE)) == (keyUse == uint8(KeyUse.MODEL));
-        if (!known || !fits || block.timestamp >= deadline) revert RequestInvalid();
+        bool timely = block.timestamp < deadline && deadline <= block.timestamp + MAX_WAIT;
+        if (!known || !fits || !timely) revert RequestInvalid();
         request = ++lastRequest;
         RequestState storage state = _requests[request];
         state.requester = msg.sender;

@@ -11,12 +11,12 @@ from fl.protocol.keys import KeyBook
 from fl.protocol.names import Address, CeremonyKind, KeyUse, Role
 from fl.protocol.ports import Ledger
 from fl.protocol.records import CeremonyStarted
+from fl.protocol.steps import DAY_S
 from fl.roles.view import LedgerView
 from scripts._wiring import now
 
 USES = {use.name.lower(): use for use in (KeyUse.RECORDS, KeyUse.MODEL)}
 KINDS = {kind.name.lower(): kind for kind in CeremonyKind}
-DAY_S = 24 * 3600
 DEFAULT_DAYS = 365
 STEP_S = DAY_S
 """People's machines are not always on."""

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.federation import Federation
-from fl.protocol.masked import COMPLAINT_BYTES
 from fl.protocol.names import Address, show
 from fl.protocol.round import Phase, Round
+from fl.protocol.steps import complaints_of
 from scripts._report import Audited
 
 SEEN = {
@@ -64,7 +64,7 @@ def _hiding(federation: Federation, current: Round) -> list[str]:
     files = "each file has the recorded digest, size and sender, and belongs to this round"
     if not current.masked:
         return [f"{commits}, sealed to the coordinator and the auditors. Checked: {files}."]
-    complaints = sum(len(record.complaints) // COMPLAINT_BYTES for record in current.checked.values())
+    complaints = sum(len(complaints_of(record.complaints)) for record in current.checked.values())
     return [
         (
             f"{_names(federation, current.advertised)} advertised fresh keys and"

@@ -310,10 +310,10 @@ class DeadlineNotPassed(RefusedError):
 
 @dataclass(eq=False)
 class SetMismatch(RefusedError):
-    """A set is not an ascending subset of those who did what the phase asked."""
+    """A set is not an ascending subset of those who did what the phase asked, or not all of them."""
 
     account: bytes
-    sentence = "The set is not in ascending order, or {account} did not do what this phase asked."
+    sentence = "The set is out of order or incomplete, or {account} is in it and did not do what this phase asked."
 
 
 @dataclass(eq=False)
@@ -480,7 +480,7 @@ class KeyExpired(RefusedError):
 class RequestInvalid(RefusedError):
     """Purpose, key or deadline of a request do not fit, or a refusal has no known reason."""
 
-    sentence = "The request's purpose does not fit its key, or its deadline has passed."
+    sentence = "The request's purpose does not fit its key, or its deadline has passed or is over a year away."
 
 
 @dataclass(eq=False)

@@ -123,7 +123,7 @@ class CeremonyChecked:
     key_use: KeyUse
     ceremony: int
     complaints: bytes
-    """Complaints in a row, masked.COMPLAINT_BYTES each."""
+    """Complaints in a row, steps.COMPLAINT_BYTES each, ascending by dealer."""
 
 
 @dataclass(frozen=True)
@@ -301,7 +301,7 @@ class SharesChecked:
     sender: Address
     round: int
     complaints: bytes
-    """Complaints in a row, COMPLAINT_BYTES each (masked.Complaint); empty when there is none."""
+    """Complaints in a row, steps.COMPLAINT_BYTES each, ascending by dealer; empty when there is none."""
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ from fl.protocol.records import (
     DecryptionRequested,
     Entry,
 )
+from fl.protocol.steps import DAY_S
 
 REQUESTERS: Mapping[KeyUse, tuple[Role, ...]] = MappingProxyType(
     {
@@ -47,6 +48,9 @@ REQUESTERS: Mapping[KeyUse, tuple[Role, ...]] = MappingProxyType(
     }
 )
 """Who may ask for what."""
+
+MAX_WAIT_S = 366 * DAY_S
+"""From a request to its deadline."""
 
 Answer = DecryptionApproved | DecryptionRefused
 
@@ -129,7 +133,7 @@ def ask(entry: Entry, record: DecryptionRequested, number: int, committee: Commi
         raise NoCommittee(record.key_use)
     _check_expiry(committee, entry.timestamp)
     fits = (record.purpose == Purpose.RELEASE) == (record.key_use == KeyUse.MODEL)
-    if not fits or entry.timestamp >= record.deadline:
+    if not fits or not entry.timestamp < record.deadline <= entry.timestamp + MAX_WAIT_S:
         raise RequestInvalid
     if record.request != number:
         raise EncodingError("request", f"its number is {record.request}, not {number}")

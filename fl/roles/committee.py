@@ -23,9 +23,9 @@ from fl.protocol.errors import (
     NoCommittee,
     TooLarge,
 )
-from fl.protocol.masked import COMPLAINT_BYTES
-from fl.protocol.names import ADDRESS_BYTES, Address, CeremonyKind, Digest, KeyUse
+from fl.protocol.names import Address, CeremonyKind, Digest, KeyUse
 from fl.protocol.ports import Vault
+from fl.protocol.steps import complaints_of
 from fl.protocol.threshold import ThresholdKeys
 from fl.roles.documents import read_document
 
@@ -99,12 +99,6 @@ def outcome_digest(ceremony: Ceremony, made: Committee) -> Digest:
     """Return the digest of everybody's public share that receivers confirm."""
     shares = [encode_point(point) for point in made.shares]
     return shares_digest(ceremony.use, ceremony.number, made.key.to_bytes(), shares)
-
-
-def complaints_of(record: bytes) -> list[tuple[Address, bytes]]:
-    """Take recorded complaints apart: (dealer, complaint of 97 bytes) each."""
-    parts = [record[at : at + COMPLAINT_BYTES] for at in range(0, len(record), COMPLAINT_BYTES)]
-    return [(Address(part[:ADDRESS_BYTES]), part[ADDRESS_BYTES:]) for part in parts]
 
 
 def _ceremony(keys: ThresholdKeys, use: KeyUse, number: int) -> Ceremony:

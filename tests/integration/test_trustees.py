@@ -451,7 +451,7 @@ def test_nobody_releases_a_model_before_its_round_is_final_or_takes_a_release_ba
     for trustee in clinic.trustees[:2]:
         trustee.approve(asked)
     settle(coordinator)
-    clinic.requester.ask(KeyUse.MODEL, capsule, Purpose.RELEASE, 2**63)
+    clinic.requester.ask(KeyUse.MODEL, capsule, Purpose.RELEASE, clock.now + 366 * 86_400)
     view = LedgerView(clinic.hospital.ledger)
     view.refresh()
     assert Releases(view, clinic.requester)(clinic.federation.rounds[-1])
