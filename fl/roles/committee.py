@@ -8,6 +8,8 @@ Not here: a participant's own duties (ceremonies.py).
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from fl.crypto import dealing, sealing
 from fl.crypto.dealing import BUNDLE_CAP, Receiver, Setting
 from fl.crypto.group import encode_point
@@ -86,19 +88,42 @@ def parcel_of(setting: Setting, ceremony: Ceremony, dealer: Address, receiver: A
     return dealing.parcel(setting, vector_of(setting, ceremony, dealer), receiver, bundle)
 
 
+def everybody_acted(ceremony: Ceremony) -> bool:
+    """Return whether COMMIT, DEAL or CHECK waits for nobody; CONFIRM ends by itself."""
+    awaited = ceremony.terms.receivers if ceremony.phase == CeremonyPhase.CHECK else ceremony.dealers
+    return len(_acted(ceremony)) == len(awaited)
+
+
+def going_on(keys: ThresholdKeys, ceremony: Ceremony, vault: Vault) -> tuple[Address, ...]:
+    """Return the dealers whom a close of COMMIT, DEAL or CHECK must name; raises as found_right."""
+    if ceremony.phase == CeremonyPhase.CHECK:
+        return found_right(setting_of(keys, ceremony), ceremony, vault)
+    return tuple(dealer for dealer in ceremony.dealers if dealer in _acted(ceremony))
+
+
 def found_right(setting: Setting, ceremony: Ceremony, vault: Vault) -> tuple[Address, ...]:
     """Return Q: the dealers whose dealing everybody can use and of whom nobody complained rightly, ascending.
 
     Raises:
         VaultMissing: a bundle that a complaint is about is not in the vault.
     """
-    return tuple(dealer for dealer in ceremony.dealers if not _at_fault(setting, ceremony, dealer, vault))
+    return tuple(dealer for dealer in sorted(ceremony.dealt) if not _at_fault(setting, ceremony, dealer, vault))
 
 
 def outcome_digest(ceremony: Ceremony, made: Committee) -> Digest:
     """Return the digest of everybody's public share that receivers confirm."""
     shares = [encode_point(point) for point in made.shares]
     return shares_digest(ceremony.use, ceremony.number, made.key.to_bytes(), shares)
+
+
+def _acted(ceremony: Ceremony) -> Collection[Address]:
+    """Return who did what the phase asks."""
+    acted: Mapping[CeremonyPhase, Collection[Address]] = {
+        CeremonyPhase.COMMIT: ceremony.committed,
+        CeremonyPhase.DEAL: ceremony.dealt,
+        CeremonyPhase.CHECK: ceremony.checked,
+    }
+    return acted.get(ceremony.phase, ())
 
 
 def _ceremony(keys: ThresholdKeys, use: KeyUse, number: int) -> Ceremony:
@@ -113,11 +138,17 @@ def _at_fault(setting: Setting, ceremony: Ceremony, dealer: Address, vault: Vaul
         vector_of(setting, ceremony, dealer)
     except HemaledgerError:
         return True
-    for receiver, checked in ceremony.checked.items():
-        for accused, complaint in complaints_of(checked.complaints):
-            if accused == dealer and _upheld(setting, ceremony, (dealer, receiver), complaint, vault):
-                return True
-    return False
+    complaints = {
+        receiver: complaint
+        for receiver, checked in ceremony.checked.items()
+        for accused, complaint in complaints_of(checked.complaints)
+        if accused == dealer
+    }
+    if sum(not any(complaint) for complaint in complaints.values()) >= ceremony.terms.threshold:
+        return True  # so many cannot all be wrong: its bundle never came
+    return any(
+        _upheld(setting, ceremony, (dealer, receiver), complaint, vault) for receiver, complaint in complaints.items()
+    )
 
 
 def _upheld(
