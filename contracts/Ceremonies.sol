@@ -47,7 +47,11 @@ abstract contract Ceremonies is CeremonyBook {
         state.threshold = threshold;
         state.stepTimeout = stepTimeout;
         state.expiresAt = expiresAt;
-        if (kind >= uint8(CeremonyKind.REFRESH)) state.key = _inForce(keyUse).key;
+        state.generation = ceremony;
+        if (kind >= uint8(CeremonyKind.REFRESH)) {
+            state.generation = _inForce(keyUse).generation;
+            state.key = _inForce(keyUse).key;
+        }
         lastCeremony[keyUse] = ceremony;
         emit CeremonyStarted(
             msg.sender,
@@ -152,6 +156,7 @@ abstract contract Ceremonies is CeremonyBook {
             state.phase = CeremonyPhase.DONE;
             (state.key, state.outcome) = (key, outcome);
             committeeInForce[keyUse] = ceremony;
+            committeeOf[keyUse][state.generation] = ceremony;
         }
         emit CeremonyConfirmed(msg.sender, KeyUse(keyUse), ceremony, publicKey, sharesDigest);
     }

@@ -50,6 +50,7 @@ interface ICeremonies is ISteps {
     /// @param stepTimeout Seconds from the start of a phase to its deadline.
     /// @param dealerList The contract that holds the dealers (AddressList).
     /// @param expiresAt Seconds since 1970 after which the committee answers nothing.
+    /// @param generation The ceremony that made the key, or is to make it.
     /// @param receiverList The contract that holds the receivers (AddressList), the committee afterwards.
     /// @param key Keccak-256 of Y: what must be confirmed, or what was; zero while a new key is made.
     /// @param outcome Keccak-256 of Y and the digest of the public shares, once DONE.
@@ -65,6 +66,7 @@ interface ICeremonies is ISteps {
         uint64 stepTimeout;
         address dealerList;
         uint64 expiresAt;
+        uint32 generation;
         address receiverList;
         bytes32 key;
         bytes32 outcome;
@@ -312,6 +314,12 @@ interface ICeremonies is ISteps {
     /// @param keyUse What the key opens.
     /// @return The number of the ceremony that made it; 0 when there is none.
     function committeeInForce(uint8 keyUse) external view returns (uint32);
+
+    /// @notice The epoch of the newest committee that holds a key, the one in force or one before it.
+    /// @param keyUse What the key opens.
+    /// @param generation The ceremony that made the key.
+    /// @return The number of the ceremony that made the committee; 0 when there is none.
+    function committeeOf(uint8 keyUse, uint32 generation) external view returns (uint32);
 
     /// @notice The state of a ceremony.
     /// @param keyUse What the key opens.

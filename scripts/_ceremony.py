@@ -80,9 +80,9 @@ def _check_new_key(federation: Federation, wish: Wish) -> None:
         return
     raise SettingInvalid(
         "new-key",
-        f"there is a key for {wish.use.name.lower()} already. With a new one nobody can be asked any more to open what "
-        "was sealed to the old one: records of quorum alone, models held back. New shares of the same key come with "
-        "--kind refresh or reshare. If a new key is meant, add --new-key",
+        f"there is a key for {wish.use.name.lower()} already. A new one leaves it behind: its committee opens what was "
+        "sealed to it until its shares expire, and gets no new ones. New shares of the same key come with --kind "
+        "refresh or reshare. If a new key is meant, add --new-key",
     )
 
 

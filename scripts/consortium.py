@@ -91,7 +91,7 @@ def revoke(home: Path, account: str, reason: str) -> None:
 @click.option("--trustee", "trustees", multiple=True, help="Name of a trustee of the committee; all without it.")
 @click.option("--threshold", type=click.IntRange(2, 32), help="How many must approve; two thirds without it.")
 @click.option("--days", type=click.IntRange(1, 3650), default=DEFAULT_DAYS, show_default=True, help="Validity.")
-@click.option("--new-key", is_flag=True, help="Replace the key in force, and lock what was sealed to it.")
+@click.option("--new-key", is_flag=True, help="Leave the key in force behind, and make another.")
 @guarded
 def ceremony(home: Path, use: str, kind: str, trustees: tuple[str, ...], **given: Any) -> None:  # noqa: ANN401 - options
     """Start a ceremony that gives trustees their shares of a key; running trustees do the rest."""

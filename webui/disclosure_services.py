@@ -113,7 +113,6 @@ class DisclosureService(Protocol):
         """Put the record's capsule into the vault, ask as this hospital, and return the request's number.
 
         Raises:
-            RecipientNotFound: the file is not sealed to the key in force.
             RefusedError: the ledger's rules forbid it (NoCommittee, KeyExpired...).
         """
 

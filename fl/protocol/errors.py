@@ -460,11 +460,12 @@ class NotInCommittee(RefusedError):
 
 @dataclass(eq=False)
 class StaleCommittee(RefusedError):
-    """A later ceremony replaced the committee that was asked."""
+    """The committee asked does not hold its key any more, or never did."""
 
     asked: int
     current: int
-    sentence = "Committee {asked} was asked, but committee {current} is in force; ask again."
+    """The newest committee with the same key; 0 when there is none."""
+    sentence = "Committee {asked} was asked, but committee {current} holds that key now (0: none does); ask again."
 
 
 @dataclass(eq=False)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from fl.crypto.capsule import Capsule
 from fl.crypto.curve import Point
-from fl.crypto.envelope import MAX_RECIPIENTS, sealed_size
+from fl.crypto.envelope import MAX_RECIPIENTS, Parts, sealed_size
 from fl.crypto.threshold import ThresholdKey, label_of
 from fl.protocol.errors import NotReleased, QuorumNotReached
 from fl.protocol.federation import Federation
@@ -19,6 +19,7 @@ from fl.protocol.names import NO_DIGEST, KeyUse, Purpose
 from fl.protocol.requests import Request, RequestPhase
 from fl.protocol.round import Round
 from fl.roles.artefacts import model_core, read_config
+from fl.roles.disclosure import holder_of
 from fl.roles.requester import Requester
 from fl.roles.view import LedgerView, Ports
 
@@ -83,15 +84,16 @@ class ReleaseDesk:
         """Return whether a request can be answered no more, without having been granted or refused."""
         if request.phase != RequestPhase.OPEN:
             return False
-        current = federation.threshold.committee(KeyUse.MODEL)
-        return current.epoch != request.epoch or self._ports.now() > request.record.deadline
+        holder = federation.threshold.holder(KeyUse.MODEL, request.epoch)
+        return holder != request.committee or self._ports.now() > request.record.deadline
 
     def _ask(self, federation: Federation, current: Round) -> None:
-        key = held_by(federation)
         envelope = current.proposal.envelope_digest if current.proposal else NO_DIGEST
         file = self._ports.vault.get(envelope, sealed_size(4 * current.terms.parameters, MAX_RECIPIENTS, 1))
         deadline = self._ports.now() + self._timeout_s
-        number = self._requester.ask(KeyUse.MODEL, Capsule.of(file, key, b""), Purpose.RELEASE, deadline)
+        holder = holder_of(federation, KeyUse.MODEL, Parts.of(file).wraps)
+        capsule = Capsule.of(file, ThresholdKey.from_bytes(holder.public_key), b"")
+        number = self._requester.ask(federation, capsule, Purpose.RELEASE, deadline)
         self._ports.notify("asked for release", {"round": current.number, "request": number})
 
 

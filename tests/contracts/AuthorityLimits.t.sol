@@ -67,7 +67,7 @@ contract AuthorityLimitsTest {
             require(_authority.committeeInForce(1) == number, "not in force");
         }
         vm.prank(HOSPITAL);
-        uint64 request = _authority.requestDecryption(1, 0, 0, 1, LATER);
+        uint64 request = _authority.requestDecryption(1, 2, 0, 0, 1, LATER);
         for (uint256 i = 0; i < LARGEST; ++i) {
             vm.prank(all[i]);
             _authority.approveDecryption(request, 0);
@@ -98,7 +98,7 @@ contract AuthorityLimitsTest {
         if (keyUse == 1 || keyUse == 2) return;
         vm.prank(HOSPITAL);
         vm.expectRevert(abi.encodeWithSelector(IMembers.WrongRole.selector, HOSPITAL));
-        _authority.requestDecryption(keyUse, 0, 0, 1, LATER);
+        _authority.requestDecryption(keyUse, 1, 0, 0, 1, LATER);
     }
 
     /// @notice So are phases.
@@ -119,9 +119,9 @@ contract AuthorityLimitsTest {
         _dealAlone();
         vm.prank(HOSPITAL);
         vm.expectRevert(abi.encodeWithSelector(IRequests.RequestInvalid.selector));
-        _authority.requestDecryption(1, 0, 0, purpose, LATER);
+        _authority.requestDecryption(1, 1, 0, 0, purpose, LATER);
         vm.prank(HOSPITAL);
-        _authority.requestDecryption(1, 0, 0, 1, LATER);
+        _authority.requestDecryption(1, 1, 0, 0, 1, LATER);
         vm.prank(_trustees[0]);
         vm.expectRevert(abi.encodeWithSelector(IRequests.RequestInvalid.selector));
         _authority.refuseDecryption(1, reason);

@@ -144,6 +144,7 @@ contract AuthorityVectorsTest is VectorPlayer("tests/vectors/authority.json", 68
                     IRequests.requestDecryption,
                     (
                         _use(json),
+                        uint32(_number(json, ".args.epoch")),
                         _digest(json, ".args.label"),
                         _digest(json, ".args.capsuleDigest"),
                         uint8(_number(json, ".args.purpose")),

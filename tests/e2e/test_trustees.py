@@ -79,7 +79,7 @@ class Hospital:
 
     def ask(self) -> int:
         capsule = Capsule.of(self.file, self.key, self.policy.to_bytes())
-        return self.requester.ask(KeyUse.RECORDS, capsule, Purpose.EMERGENCY, now() + 600)
+        return self.requester.ask(LedgerView(self.ledger).refresh(), capsule, Purpose.EMERGENCY, now() + 600)
 
     def open(self, number: int) -> bytes:
         found = self.requester.open(LedgerView(self.ledger).refresh(), number)

@@ -115,7 +115,7 @@ class Clinic:
         return file, Capsule.of(file, key, policy.to_bytes())
 
     def ask(self, capsule: Capsule, purpose: Purpose = Purpose.TREATMENT) -> int:
-        return self.requester.ask(USE, capsule, purpose, self.clock.now + 3600)
+        return self.requester.ask(self.federation, capsule, purpose, self.clock.now + 3600)
 
     def open(self, number: int, file: bytes, capsule: Capsule) -> bytes:
         found = self.requester.open(self.federation, number)
@@ -443,7 +443,7 @@ def test_nobody_releases_a_model_before_its_round_is_final_or_takes_a_release_ba
     assert proposed.proposal
     envelope = clinic.consortium.vault.get(proposed.proposal.envelope_digest, 10**8)
     capsule = Capsule.of(envelope, held_by(clinic.federation), b"")
-    early = clinic.requester.ask(KeyUse.MODEL, capsule, Purpose.RELEASE, clock.now + 3600)
+    early = clinic.requester.ask(clinic.federation, capsule, Purpose.RELEASE, clock.now + 3600)
     with pytest.raises(PolicyNotApproved, match="round"):
         clinic.trustees[0].approve(early)
     settle(coordinator, auditor, *hospitals)
@@ -451,7 +451,7 @@ def test_nobody_releases_a_model_before_its_round_is_final_or_takes_a_release_ba
     for trustee in clinic.trustees[:2]:
         trustee.approve(asked)
     settle(coordinator)
-    clinic.requester.ask(KeyUse.MODEL, capsule, Purpose.RELEASE, clock.now + 366 * 86_400)
+    clinic.requester.ask(clinic.federation, capsule, Purpose.RELEASE, clock.now + 366 * 86_400)
     view = LedgerView(clinic.hospital.ledger)
     view.refresh()
     assert Releases(view, clinic.requester)(clinic.federation.rounds[-1])
