@@ -313,7 +313,7 @@ class SetMismatch(RefusedError):
     """A set is not an ascending subset of those who did what the phase asked, or not all of them."""
 
     account: bytes
-    sentence = "The set is out of order or incomplete, or {account} is in it and did not do what this phase asked."
+    sentence = "The set is not in ascending order, or {account} is in it and must not be, or is missing."
 
 
 @dataclass(eq=False)
