@@ -12,6 +12,9 @@ SERVE  ?= 1
 PORT   ?= 8000
 ROUNDS ?=
 ARGS   ?=
+EXTRAS ?=
+# What benchmarks run in: the product's own environment, or one that also has the libraries it is compared with.
+BENCH  := $(if $(filter 1,$(EXTRAS)),build/bench-venv,$(VENV))
 # A worker per core, each with whole files, in the order of their names: the long ones, in tests/e2e, come first. As many
 # workers as memory allows, for some load torch. In one process instead: make test ARGS="-n 0".
 AT_ONCE = --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
@@ -33,8 +36,8 @@ lint: $(VENV)/.ready-dev node_modules/.ready ## Check style, types and the layer
 	$(BIN)/lint-imports
 	$(WITH_NODE) npm run lint --silent
 
-bench: $(VENV)/.ready-dev node_modules/.ready ## Measure; every benchmark prints a table and writes build/bench/NAME.json
-	$(BIN)/python -m scripts.bench $(ARGS)
+bench: $(VENV)/.ready-dev node_modules/.ready $(BENCH)/.ready ## Measure, with a table and build/bench/NAME.json (ARGS=NAME; EXTRAS=1 installs what protections compares)
+	$(BENCH)/bin/python -m scripts.bench $(ARGS)
 
 setup: $(VENV)/.ready node_modules/.ready ## Set up without running anything
 
@@ -50,6 +53,11 @@ $(VENV)/.ready: requirements.txt pyproject.toml
 
 $(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+build/bench-venv/.ready: requirements-bench.txt $(VENV)/.ready
+	test -d build/bench-venv || $(PYTHON) -m venv build/bench-venv
+	build/bench-venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	touch $@
 
 # Not `npm ci`: it refuses a lock made on another platform, whose native parts it cannot list; --no-save keeps the lock.

@@ -21,15 +21,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from eth_utils.crypto import keccak
-
 from chain.blockjournal import BlockJournal, Transaction
-from chain.news import Block, Log, News
+from chain.news import RAW, Block, Log, News
 from chain.node import HEADER_ONLY, NEWS, NodeRefusal
 from chain.nodeprocess import NodeProcess
-from chain.rawtransaction import REJECTED, parse, sender_of
+from chain.rawtransaction import REJECTED, of_raw, parse
 from chain.rpcserver import RpcServer
 from fl.protocol.errors import ChainRunning, ChainUnavailable, StorageFull, WrongChain
+from fl.protocol.names import Address
 
 REFUSED_PREFIXES = ("evm_", "hardhat_", "anvil_", "eth_sendTransaction", "eth_sign", "personal_")
 NOT_FOUND = -32601
@@ -69,7 +68,7 @@ class DevChain:
         self._mutex = threading.Lock()
         self._news = News(self._header, self._logs)
         self._announced: int | None = None
-        self._nonces: dict[str, int] = {}
+        self._nonces: dict[Address, int] = {}
         self.ended = threading.Event()
         """Set when the node died or `close` was called."""
         self._lock_file = _lock(settings.folder)
@@ -152,8 +151,9 @@ class DevChain:
 
     def _include(self, params: list[Any]) -> str:
         """Record, mine and answer one raw transaction; one at a time."""
-        raw, sender, nonce = parse(params)
-        tx_hash = "0x" + keccak(raw).hex()
+        raw, call = parse(params)
+        sender, nonce = call.account, call.nonce
+        tx_hash = "0x" + call.hash.hex()
         with self._mutex:
             self._check_nonce(sender, nonce, tx_hash)
             timestamp = self._tick()
@@ -164,13 +164,13 @@ class DevChain:
             except StorageFull:
                 self._ask("hardhat_dropTransaction", tx_hash)
                 raise
-            block = self._mine(timestamp, tx_hash)
+            block = self._mine(timestamp, tx_hash, raw)
             self._journal.seal(block.hash)
             self._nonces[sender] = nonce + 1
             self._news.add(block)
         return tx_hash
 
-    def _mine(self, timestamp: int, tx_hash: str) -> Block:
+    def _mine(self, timestamp: int, tx_hash: str, raw: bytes) -> Block:
         """Mine what was recorded; return its block. A node that cannot is not used any longer."""
         try:
             _, header, logs = self._sequence(
@@ -185,7 +185,8 @@ class DevChain:
             self._abandon()
             raise ChainUnavailable(self.url, "the node did not include the transaction; start the chain again")
         self._last_timestamp, self._announced = timestamp, None
-        return Block(int(header["number"], 16), header["hash"], timestamp, logs)
+        told = [{**log, RAW: "0x" + raw.hex()} for log in logs]
+        return Block(int(header["number"], 16), header["hash"], timestamp, told)
 
     def _abandon(self) -> None:
         """Stop a node that may no longer stand where the journal does; the next start brings both together."""
@@ -201,7 +202,7 @@ class DevChain:
             self._announced = now
         return now
 
-    def _check_nonce(self, sender: str, nonce: int, tx_hash: str) -> None:
+    def _check_nonce(self, sender: Address, nonce: int, tx_hash: str) -> None:
         """Refuse what the node would put aside for later: every journal entry is mined at once."""
         expected = self._nonces.get(sender, 0)
         if nonce == expected:
@@ -228,14 +229,14 @@ class DevChain:
         """Bring the node where the journal ends, and compare the recorded hashes."""
         for transaction in self._journal.transactions:
             try:
-                sender, nonce = sender_of(transaction.raw)
+                call = of_raw(transaction.raw)
                 self._ask("evm_setNextBlockTimestamp", transaction.timestamp)
                 self._ask("eth_sendRawTransaction", "0x" + transaction.raw.hex())
             except (NodeRefusal, ValueError) as error:
                 raise self._journal.mismatch(transaction.number) from error
             self._ask("evm_mine")
             self._last_timestamp = transaction.timestamp
-            self._nonces[sender] = nonce + 1
+            self._nonces[call.account] = call.nonce + 1
         self._compare_heads()
 
     def _compare_heads(self) -> None:

@@ -22,7 +22,7 @@ from eth_abi.exceptions import DecodingError
 from eth_abi.exceptions import EncodingError as AbiError
 from eth_utils.abi import collapse_if_tuple, event_abi_to_log_topic, function_abi_to_4byte_selector
 
-from chain import artifacts
+from chain import artifacts, calldata
 from fl.protocol.errors import EncodingError
 from fl.protocol.names import Address
 from fl.protocol.records import (
@@ -140,6 +140,25 @@ def encode_call(record: Record) -> bytes:
     return selector + _encode(kind, function["inputs"], values)
 
 
+def decode_call(kind: type[Record], data: bytes) -> dict[str, Any]:
+    """Return the fields of a record of `kind` that call data sets, as the contract reads them.
+
+    Raises:
+        EncodingError: it is another call, or one that the contract would not read.
+    """
+    function = artifacts.load(CONTRACT_OF[kind]).entry("function", FUNCTIONS[kind])
+    selector: bytes = function_abi_to_4byte_selector(function)  # type: ignore[arg-type]
+    if data[: len(selector)] != selector:
+        raise EncodingError(kind.__name__, "the call is another one")
+    inputs, hints = function["inputs"], _HINTS[kind]
+    try:
+        plain = calldata.normalise([item["type"] for item in _flat(inputs)], data[len(selector) :])
+        values = zip(_names(inputs), _decode(kind, inputs, plain), strict=True)
+        return {name: _field(hints[name], value) for name, value in values}
+    except ValueError as error:
+        raise EncodingError(kind.__name__, "its call cannot be read") from error
+
+
 def decode_log(contract: str, log: Mapping[str, Any]) -> Record | None:
     """Return the record of one JSON-RPC log of `contract` ("KeyAuthority" or "FederationLedger").
 
@@ -220,6 +239,11 @@ def _field(hint: Any, value: Any) -> Any:  # noqa: ANN401 - by type hint
 
 def _names(inputs: Sequence[Mapping[str, Any]]) -> list[str]:
     return [snake(item["name"]) for item in inputs]
+
+
+def _flat(inputs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the inputs with those of a struct in its place: a struct without bytes or lists lies there as it is."""
+    return [part for item in inputs for part in (_flat(item["components"]) if "components" in item else [item])]
 
 
 def _types(inputs: Sequence[Mapping[str, Any]]) -> list[str]:

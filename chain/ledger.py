@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chain import events
+from chain.authorship import makes
 from chain.contracts import check_deployment, ledgers_of
 from chain.keystore import AccountKey
 from chain.node import HEADER_ONLY, NodeSettings, connect
 from chain.reader import Reader, Source
 from chain.sender import Sender, TransactionSettings
-from fl.protocol.errors import ContractRefused, SenderMismatch, SettingInvalid
+from fl.protocol.errors import ContractRefused, RecordForged, SenderMismatch, SettingInvalid
 from fl.protocol.names import NO_ADDRESS, Address
 from fl.protocol.ports import Anchor
 from fl.protocol.records import Entry, Position, Receipt, Record
@@ -58,7 +59,7 @@ class EthereumLedger:
         check_deployment(self._node, settings.anchor)
         contracts = {settings.anchor.authority: "KeyAuthority"}
         contracts |= dict.fromkeys(ledgers_of(self._node, settings.anchor.contract), "FederationLedger")
-        source = Source(contracts, settings.first_block, settings.transactions.confirmations)
+        source = Source(contracts, settings.anchor.chain_id, settings.first_block, settings.transactions.confirmations)
         self._reader = Reader(self._node, source, lambda: check_deployment(self._node, settings.anchor))
         self._sender = Sender(self._node, settings.anchor.chain_id, key, settings.transactions) if key else None
 
@@ -82,6 +83,7 @@ class EthereumLedger:
             SenderMismatch: `record.sender` is not this account.
             RefusedError: a rule forbids it (TamperedError for ModelDigestMismatch); nothing was included.
             EncodingError: a field does not fit its type on the chain.
+            RecordForged: the node's receipt shows another record.
             ChainUnavailable: the chain did not answer; nothing or the whole record was included.
             TransactionTimeout: no receipt came in time.
         """
@@ -92,14 +94,19 @@ class EthereumLedger:
         contract = events.CONTRACT_OF[type(record)]
         to = self._anchor.authority if contract == "KeyAuthority" else self._anchor.contract
         self._fresh = False
-        receipt = self._sender.send(to, events.encode_call(record))
-        return Receipt(self._entry(contract, type(record), receipt), int(receipt["gasUsed"], 16))
+        data = events.encode_call(record)
+        receipt = self._sender.send(to, data)
+        entry = self._entry(contract, type(record), receipt)
+        if entry.record.sender != record.sender or not makes(data, entry.record):
+            raise RecordForged(type(record).__name__, record.sender, "the receipt shows another record than was sent")
+        return Receipt(entry, int(receipt["gasUsed"], 16))
 
     def replay(self, after: Position | None = None) -> Sequence[Entry]:
         """Return every entry behind `after`: of the key authority, of this ledger and of its predecessors.
 
         Raises:
             ChainReorg: a block that was read before is gone.
+            RecordForged: the node tells of a record that its sender did not sign.
             WrongChain: the node serves another chain now.
             ChainUnavailable: it does not answer.
         """

@@ -21,6 +21,8 @@ LONGEST_S = 5.0
 """How long a client may wait in one request."""
 KEPT = 1000
 """So many blocks' logs are kept at hand; older ones are asked of the node."""
+RAW = "rawTransaction"
+"""Beside what JSON-RPC knows of a log: its signed transaction, so that who reads need not ask for it."""
 
 Log = dict[str, Any]
 Question = tuple[int, frozenset[str], float]
@@ -29,7 +31,7 @@ Question = tuple[int, frozenset[str], float]
 
 @dataclass(frozen=True)
 class Block:
-    """A block with its logs, as JSON-RPC has them."""
+    """A block with its logs, as JSON-RPC has them, and RAW."""
 
     number: int
     hash: str
@@ -48,7 +50,7 @@ class News:
     block: Callable[[int], Mapping[str, Any] | None]
     """Asks the node for a block's header."""
     logs: Callable[[int, int], list[Log]]
-    """Asks the node for the logs from one block to another."""
+    """Asks the node for the logs from one block to another; RAW may be missing."""
     _blocks: list[Block] = field(default_factory=list)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _ended: bool = False

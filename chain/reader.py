@@ -1,7 +1,8 @@
 """The merged log of the consortium's contracts, read once and then only forward.
 
 Invariant: entries are in ledger order (block, log index) and none is ever taken back: when a block that was read is
-gone, ChainReorg or WrongChain is raised, never another history returned.
+gone, ChainReorg or WrongChain is raised, never another history returned. No entry is the node's invention: each was
+signed by its sender (authorship.py).
 
 Source: PROTOCOL.md 8 (finality: act after k confirmations, record block hashes).
 Not here: what the records mean (fl/protocol).
@@ -16,7 +17,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from chain import events
+from chain.authorship import check_author
+from chain.news import RAW
 from chain.node import HEADER_ONLY, NEWS, Node, NodeRefusal
+from chain.rawtransaction import SignedCall, of_json, of_raw
 from fl.protocol.errors import ChainReorg
 from fl.protocol.names import Address
 from fl.protocol.records import Entry, Position
@@ -31,6 +35,7 @@ class Source:
 
     contracts: Mapping[Address, str]
     """Address -> "KeyAuthority" or "FederationLedger"."""
+    chain_id: int
     first_block: int = 0
     confirmations: int = 1
 
@@ -64,6 +69,7 @@ class Reader:
             ChainReorg: a block that was read is gone.
             WrongChain: the node serves another chain now.
             EncodingError: a log does not fit the ABI.
+            RecordForged: a log's sender did not sign what it says.
             ChainUnavailable: the node does not answer, or not in the form of JSON-RPC.
         """
         try:
@@ -140,12 +146,13 @@ class Reader:
     def _add(self, logs: Sequence[Mapping[str, Any]], known_times: Mapping[str, int]) -> None:
         kept = [log for log in logs if not log.get("removed")]
         kept.sort(key=lambda log: (int(log["blockNumber"], 16), int(log["logIndex"], 16)))
-        times = self._timestamps(kept, known_times)
+        times, calls = self._timestamps(kept, known_times), self._calls(kept)
         added: list[Entry] = []
         for log in kept:
-            contract = self._source.contracts[Address(bytes.fromhex(log["address"][2:]))]
-            record = events.decode_log(contract, log)
+            contract = Address(bytes.fromhex(log["address"][2:]))
+            record = events.decode_log(self._source.contracts[contract], log)
             if record is not None:
+                check_author(record, contract, calls[log["transactionHash"]], self._source.chain_id)
                 added.append(events.entry(record, log, times[log["blockNumber"]]))
         self._entries += added
         self._positions += [entry.position for entry in added]
@@ -163,3 +170,16 @@ class Reader:
                     raise ChainReorg(int(number, 16))
                 times[number] = int(block["timestamp"], 16)
         return times
+
+    def _calls(self, logs: Sequence[Mapping[str, Any]]) -> dict[str, SignedCall]:
+        """Return the signed transaction behind each log, by its hash; what no log brings along is asked for."""
+        calls = {log["transactionHash"]: of_raw(bytes.fromhex(log[RAW][2:])) for log in logs if RAW in log}
+        missing = sorted({log["transactionHash"] for log in logs} - calls.keys())
+        for start in range(0, len(missing), CALLS_PER_BATCH):
+            part = missing[start : start + CALLS_PER_BATCH]
+            found = self._node.batch(*(("eth_getTransactionByHash", [each]) for each in part))
+            calls |= {each: of_json(transaction) for each, transaction in zip(part, found, strict=True)}
+        for tx_hash, call in calls.items():
+            if call.hash.hex() != tx_hash[2:].lower():
+                raise self._node.unavailable(f"it gave another transaction for {tx_hash}")
+        return calls

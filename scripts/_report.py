@@ -13,6 +13,7 @@ from fl.protocol.audit import Report
 from fl.protocol.federation import Federation
 from fl.protocol.names import show
 from fl.protocol.round import Round
+from fl.roles.explain import Outcome, Results, explain
 from fl.storage.files import write_atomic
 from scripts._home import Home
 
@@ -25,6 +26,9 @@ CHECKS = {
     "ceremonies": "key ceremonies computed again from what was dealt",
     "models": "global models opened and compared with their digest",
 }
+
+
+MARKS = {Outcome.RIGHT: "Checked", Outcome.WRONG: "CHECKED, AND WRONG", Outcome.OPEN: "NOT CHECKED"}
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,10 @@ def to_json(audited: Audited) -> str:
         **audited.report.to_dict(),
         "checked_at": audited.checked_at,
         "consortium": show(audited.federation.anchor.consortium),
-        "rounds": [_round(audited.federation, current) for current in audited.federation.rounds],
+        "rounds": [
+            {**_round(audited.federation, current), **_results(audited.report, current.number)}
+            for current in audited.federation.rounds
+        ],
         "seconds": round(audited.seconds, 3),
         "verdict": audited.verdict,
     }
@@ -87,6 +94,11 @@ def to_html(audited: Audited) -> str:
         checks=CHECKS,
         consortium=show(audited.federation.anchor.consortium),
         rounds=[_round(audited.federation, current) for current in audited.federation.rounds],
+        told=[
+            explain(audited.federation, current.number, Results.of(audited.report, current.number))
+            for current in audited.federation.rounds
+        ],
+        marks=MARKS,
         when=datetime.fromtimestamp(audited.checked_at, UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
 
@@ -109,3 +121,8 @@ def _round(federation: Federation, current: Round) -> dict[str, object]:
         "reason": current.reason,
         "roster": sorted(names(hospital) for hospital in current.roster),
     }
+
+
+def _results(report: Report, number: int) -> dict[str, object]:
+    """Return what was checked of a round without a finding, and the metrics of its sum (webui/last_audit.py)."""
+    return {"passed": sorted(report.passed.get(number, ())), "sums": report.sums.get(number, {})}

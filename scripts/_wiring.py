@@ -18,7 +18,7 @@ from fl.protocol.keys import Domain, possession_message
 from fl.protocol.names import NO_ADDRESS, Address, Role
 from fl.protocol.ports import Anchor, Endorser, Ledger
 from fl.protocol.records import KeyRegistered, KeyRotated, MemberRegistered
-from fl.roles.audit import AuditKey
+from fl.roles.audit_key import AuditKey
 from fl.roles.view import Keyring, LedgerView, Ports, Stopwatch
 from fl.storage.journal import SqliteJournal
 from fl.storage.keyring import create_key, load_keys

@@ -13,12 +13,13 @@ from rich.progress import Progress
 from chain.discovery import discover
 from chain.ledger import EthereumLedger, LedgerSettings
 from chain.node import NodeSettings
-from fl.protocol.audit import mentions
+from fl.protocol.audit import mentions_of
 from fl.protocol.codec import sha256
 from fl.protocol.errors import SettingInvalid, TamperedError
 from fl.protocol.names import address, parse_hex, show
 from fl.protocol.ports import Ledger, Vault
-from fl.roles.audit import Audit, AuditKey
+from fl.roles.audit import Audit
+from fl.roles.audit_key import AuditKey
 from fl.roles.view import Keyring, LedgerView, Stopwatch
 from fl.storage.keyring import load_keys
 from fl.storage.vault import FolderVault
@@ -94,9 +95,8 @@ def audit_file(given: dict[str, str | Path | None], path: Path) -> None:
     source = _source(given)
     digest = sha256(path.read_bytes())
     click.echo(f"{path.name}: SHA-256 {show(digest)}")
-    entries = source.ledger.replay()
+    found = mentions_of(digest, source.ledger.replay())
     book = LedgerView(source.ledger).refresh().book
-    found = [mention for mention in mentions(entries) if mention.digest == digest]
     for mention in found:
         when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(mention.entry.timestamp))
         click.echo(

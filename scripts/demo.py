@@ -15,9 +15,9 @@ from fl.protocol.config import RoundConfig
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Digest, Protection, show
 from fl.protocol.round import Phase
-from fl.roles.audit import REPORT_CAP
 from fl.roles.documents import read_document
 from fl.roles.plan import Plan
+from fl.roles.report_audit import REPORT_CAP
 from fl.storage.files import write_atomic
 from fl.training.compute import use_threads
 from fl.training.dataset import Dataset, save_dataset

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,19 +16,23 @@ import waitress
 
 from chain.relay import EthereumRelay
 from fl.protocol.errors import PortInUse
+from fl.roles.audit_key import AuditKey
 from fl.roles.requester import Requester
+from fl.roles.round_audit import Bench
 from fl.roles.served import ModelReader
-from fl.roles.view import Keyring
+from fl.roles.view import Keyring, Stopwatch
 from fl.storage.files import write_atomic
 from fl.storage.keyring import load_keys
 from fl.training.compute import use_threads
 from scripts._exit import guarded
 from scripts._home import Home
 from scripts._options import home_option, name_option
-from scripts._wiring import OWNER_ONLY, ledger_settings, now, open_ledger
+from scripts._proxy import TrustedProxy, waitress_options
+from scripts._wiring import OWNER_ONLY, ledger_settings, now, open_ledger, signatures
 from webui.app import create_app
 from webui.config import SiteConfig
-from webui.federation import FederationAudits, FederationPredictions
+from webui.federation import FederationPredictions
+from webui.federation_audits import FederationAudits
 from webui.federation_disclosures import Consulted, FederationDisclosures
 from webui.federation_records import FederationRecords
 from webui.request_facts import Scene
@@ -60,16 +65,19 @@ class RunningSite:
 @click.option("--hospital-name", default="Hemaledger Clinic", show_default=True, help="What the pages show.")
 @click.option("--zone", default="UTC", show_default=True, help="IANA time zone of the hospital.")
 @click.option("--tls/--no-tls", default=False, show_default=True, help="Whether a TLS proxy stands in front.")
+@click.option("--trusted-proxy", help="IP address from which that proxy connects; its X-Forwarded-* are believed.")
+@click.option("--proxies", type=click.IntRange(1, 8), default=1, show_default=True, help="How many stand in a row.")
 @guarded
-def serve(home: Path, name: str, **given: str | int | bool) -> None:
+def serve(home: Path, name: str, trusted_proxy: str | None, proxies: int, **given: str | int | bool) -> None:
     """Serve patients, doctors and auditors with the model that the ledger confirms, as hospital NAME."""
     place = Home(home)
+    proxy = TrustedProxy.parse(trusted_proxy, proxies, tls=bool(given["tls"]))
     host, port = str(given["host"]), int(given["port"])
     config = site_config(place, str(given["hospital_name"]), str(given["zone"]), tls=bool(given["tls"]))
     check_port(host, port)
     running = build_site(place, name, config)
     click.echo(f"The site is at http://{host}:{port}")
-    run_site(running, host, port)
+    run_site(running, host, port, proxy)
 
 
 def site_config(home: Home, hospital: str, zone: str, *, tls: bool, demo: bool = False) -> SiteConfig:
@@ -102,10 +110,11 @@ def open_services(home: Home, name: str) -> Services:
     reader = ModelReader(ledger, home.vault, (ledger.account, keyring), now)
     records = FederationRecords(ledger, reader.federation, keyring)
     asking = Requester(ledger, home.vault, keyring)
+    bench = Bench(home.vault, AuditKey(ledger.account, keyring), Stopwatch(time.perf_counter), signatures())
     consulted = Consulted(records, asking, EthereumRelay(ledger_settings(home)), home.vault, now)
     return Services(
         predictions=FederationPredictions(reader, home.vault),
-        audits=FederationAudits(ledger, reader.federation, home.vault, home.audit_report),
+        audits=FederationAudits(ledger, reader.federation, bench, home.audit_report),
         records=records,
         disclosures=FederationDisclosures(Scene(ledger, reader.federation), consulted),
         clock=now,
@@ -139,7 +148,7 @@ def check_port(host: str, port: int) -> None:
             raise PortInUse(host, port) from error
 
 
-def run_site(running: RunningSite, host: str, port: int) -> None:
+def run_site(running: RunningSite, host: str, port: int, proxy: TrustedProxy | None = None) -> None:
     """Serve until interrupted; every request computes on one thread, so that requests do not wait for each other."""
     use_threads(1)
     stop = threading.Event()
@@ -154,6 +163,7 @@ def run_site(running: RunningSite, host: str, port: int) -> None:
             inbuf_overflow=IN_MEMORY_BYTES,
             outbuf_overflow=IN_MEMORY_BYTES,
             _quiet=True,
+            **waitress_options(proxy),
         )
     finally:
         stop.set()

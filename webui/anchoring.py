@@ -12,13 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fl.protocol.codec import JsonValue, write_document
-from fl.protocol.errors import HashMismatch, WrongBatch
+from fl.protocol.errors import HashMismatch, ProofInvalid, UnavailableError, WrongBatch
 from fl.protocol.merkle import inclusion_path, verify_inclusion
 from fl.protocol.names import Digest, show
 from webui.record_services import Anchored, RecordService
 from webui.store.leaves import LeafStore, Place
 from webui.store.models import Batch, StoredRecord
-from webui.store.refusals import NotFound
+from webui.store.refusals import NotFound, RecordMisplaced
 
 ONE_DAY_S = 24 * 3600
 PROOF_FORMAT = "hemaledger-proof-1"
@@ -26,14 +26,17 @@ PROOF_FORMAT = "hemaledger-proof-1"
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a record stands on the ledger; `block` is None while its root is on its way."""
+    """Where a record stands on the ledger: its path was computed anew, and leads to the root."""
 
     batch: int
     root: Digest
     index: int
     size: int
     block: int | None
+    """None while the root is on its way."""
     anchored_at: int | None
+    confirmed: bool
+    """Whether the ledger answered just now; else the root is the one that it had when it was noted here."""
 
 
 class Anchoring:
@@ -71,26 +74,48 @@ class Anchoring:
         return found
 
     def standing(self, row: StoredRecord) -> Standing | None:
-        """Return where a record stands, None while it waits for its batch."""
+        """Return where a record stands, None while it waits for its batch.
+
+        Raises:
+            RecordMisplaced: its path does not lead to the root, or the ledger has another root or none.
+        """
         place = self._leaves.place_of(row.leaf_id)
         if place is None:
             return None
         batch = place.batch
-        return Standing(batch.number, Digest(batch.root), place.index, batch.size, batch.block, batch.anchored_at)
+        found = self._on_ledger(row, batch)
+        root = Digest(batch.root)
+        _path(row, place, root)
+        block, anchored_at = (found.block, found.anchored_at) if found else (batch.block, batch.anchored_at)
+        return Standing(batch.number, root, place.index, batch.size, block, anchored_at, confirmed=found is not None)
 
     def proof(self, row: StoredRecord, file_digest: Digest) -> bytes:
         """Return the inclusion proof of a record as a document that anybody can check without this site.
 
         Raises:
             NotFound: the record waits for its root, or was erased.
-            ProofInvalid: the leaves here do not give the root that was anchored.
+            RecordMisplaced: the leaves here do not give the root that was anchored.
         """
         place = self._leaves.place_of(row.leaf_id)
         if place is None or place.batch.block is None or row.salt is None:
             raise NotFound
-        leaf, path = Digest(row.leaf.digest), inclusion_path(place.leaves, place.index)
-        verify_inclusion(leaf, (place.index, place.batch.size), path, Digest(place.batch.root))
+        path = _path(row, place, Digest(place.batch.root))
         return write_document(self._document(place, path, (row.salt, file_digest)))
+
+    def _on_ledger(self, row: StoredRecord, batch: Batch) -> Anchored | None:
+        """Return the root of a batch as the ledger has it now; None when it is on its way, or the chain is silent."""
+        if batch.block is None:
+            return None
+        try:
+            roots = self._service.roots()
+        except UnavailableError:
+            return None
+        found = next((root for root in roots if root.batch == batch.number), None)
+        if found is None:
+            raise RecordMisplaced(row.number or "", f"the ledger has no batch {batch.number} of this hospital")
+        if found.root != batch.root:
+            raise RecordMisplaced(row.number or "", f"another root than the ledger's is noted for batch {batch.number}")
+        return found
 
     def _document(self, place: Place, path: tuple[Digest, ...], opened: tuple[bytes, Digest]) -> dict[str, JsonValue]:
         sealer, batch = self._service.sealer(), place.batch
@@ -120,3 +145,14 @@ class Anchoring:
                 if root.batch == batch.number:
                     return root
             raise
+
+
+def _path(row: StoredRecord, place: Place, root: Digest) -> tuple[Digest, ...]:
+    """Return the path from a record's leaf to `root`, or raise RecordMisplaced when there is none."""
+    try:
+        path = inclusion_path(place.leaves, place.index)
+        verify_inclusion(row.leaf.digest, (place.index, place.batch.size), path, root)
+    except (IndexError, ProofInvalid) as error:
+        why = f"its place {place.index + 1} in batch {place.batch.number} does not lead to the root {show(root)}"
+        raise RecordMisplaced(row.number or "", why) from error
+    return path

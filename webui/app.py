@@ -18,7 +18,6 @@ from typing import Any
 
 from flask import Flask, url_for
 from flask_wtf.csrf import CSRFProtect
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webui import request_words, words
 from webui.config import SiteConfig
@@ -27,7 +26,7 @@ from webui.login import init_login, visitor
 from webui.pages import PAGES
 from webui.security import FORM_OVERHEAD, init_security
 from webui.services import Services
-from webui.site import EXTENSION, build_site
+from webui.site import EXTENSION, build_site, site
 from webui.store.database import upgrade_database
 
 ONE_DAY_S = 24 * 3600
@@ -44,9 +43,6 @@ def create_app(config: SiteConfig, services: Services) -> Flask:
     app = Flask("webui", root_path=str(Path(__file__).parent))
     app.config.from_mapping(_flask_settings(config))
     app.extensions[EXTENSION] = build_site(config, services)
-    if config.trusted_proxies:
-        hops = config.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     init_login(app)
     init_security(app)  # before CSRF, which reads the form
     CSRFProtect(app)
@@ -83,6 +79,8 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
         words.percent,
         words.phase,
         words.protection,
+        words.outcome,
+        words.summary_of,
         words.hexed,
         words.shortened,
         words.bars,
@@ -105,6 +103,7 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
         request_words.refusal,
     ):
         app.jinja_env.globals[other.__name__] = other
+    app.jinja_env.globals["dealt"] = lambda row: site().dealt(row)
     app.jinja_env.filters["any_byte"] = request_words.any_byte
     app.jinja_env.globals["asset"] = _assets(app)
     app.jinja_env.globals["integrity"] = partial(_integrity, Path(app.static_folder or ""))

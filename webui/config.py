@@ -56,6 +56,8 @@ class Limits:
     """Look-ups of strangers' records by one doctor."""
     requests: Limit = Limit(30, 60 * 60)
     """Requests to the trustees by one person; each costs the trustees time."""
+    replays: Limit = Limit(120, 60 * 60)
+    """Rounds that one auditor may have replayed."""
     open_bookings: int = 3
     """Appointments ahead that one patient may hold."""
 
@@ -81,8 +83,6 @@ class SiteConfig:
     """Idle seconds after which a session ends."""
     passwords: PasswordCost = PasswordCost()
     limits: Limits = Limits()
-    trusted_proxies: int = 0
-    """How many proxies in front of the site set X-Forwarded-For and X-Forwarded-Proto; 0: none is believed."""
     demo_accounts: bool = False
     """Whether the sign-in page says that this installation shows invented people."""
 

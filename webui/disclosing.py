@@ -20,7 +20,7 @@ from webui.disclosure_services import DisclosureService, RequestFacts, RequestSt
 from webui.patient_records import Shown, sealed_of, shown
 from webui.record_body import unpack
 from webui.store.accounts import Member
-from webui.store.disclosures import DisclosureStore
+from webui.store.disclosures import DisclosureStore, Wish
 from webui.store.models import Disclosure, SiteRole, StoredRecord
 from webui.store.records import RecordStore
 from webui.store.refusals import NotFound, NotSealedToQuorum, RecordDamaged
@@ -84,9 +84,13 @@ class Disclosing:
         for earlier in self.of(asker):
             if (earlier.row.record_row, earlier.row.purpose) == (row.id, purpose) and earlier.pending:
                 return earlier
-        made = self._store.begin(asker.id, row.id, purpose)
+        sealed = sealed_of(row)
+        capsule = self._service.capsule_of(sealed)
+        if capsule is None:
+            raise NotSealedToQuorum
+        made, deadline = self._store.begin(asker.id, Wish(row.id, capsule, purpose))
         try:
-            ledger_number = self._service.request(sealed_of(row), purpose)
+            ledger_number = self._service.request(sealed, purpose, deadline)
         except RefusedError:
             self._store.withdraw(made)
             raise
@@ -103,7 +107,7 @@ class Disclosing:
 
     def past_this_site(self, patient_id: int) -> list[tuple[StoredRecord, RequestFacts]]:
         """Return requests for a patient's records that nobody made here: the ledger has them all the same."""
-        labels = {self._service.label_of(sealed_of(row)): row for row in self._records.all_of(patient_id)}
+        labels = self._records.labels_of(patient_id)
         found = self._service.about(list(labels))
         known = self._store.asked_as([facts.number for facts in found])
         return [(labels[facts.label], facts) for facts in found if not facts.own or facts.number not in known]
@@ -151,27 +155,28 @@ class Disclosing:
 
     def _with_facts(self, rows: Sequence[Disclosure]) -> list[Asked]:
         for row in rows:
-            if row.number is None and row.record.erased_at is None:
+            if row.number is None and row.capsule is not None:
                 self._adopt(row)
         facts = self._service.facts([row.number for row in rows if row.number is not None])
         return [self._asked(row, facts.get(row.number or 0)) for row in rows]
 
     def _adopt(self, row: Disclosure) -> None:
-        """Give a row its number when the ledger has its request though no answer came back when it was made."""
-        label = self._service.label_of(sealed_of(row.record))
-        own = [facts for facts in self._service.about([label]) if facts.own and facts.purpose == row.purpose]
-        taken = self._store.asked_as([facts.number for facts in own])
-        found = next((facts for facts in own if facts.number not in taken), None)
-        if found is not None:
-            self._store.numbered(row.id, found.number)
-            row.number = found.number
+        """Give a row its number when the ledger has its request though no answer came back when it was made.
+
+        Only this hospital's request for this very file, purpose and deadline is it; another row's has another deadline.
+        """
+        for facts in self._service.about(list(self._records.labels_of_row(row.record_row))):
+            if facts.own and (facts.capsule, facts.purpose, facts.deadline) == (row.capsule, row.purpose, row.deadline):
+                self._store.numbered(row.id, facts.number)
+                row.number = facts.number
+                return
 
     def _asked(self, row: Disclosure, facts: RequestFacts | None) -> Asked:
         record = row.record
         current = (
             facts is not None
             and record.erased_at is None
-            and self._service.label_of(sealed_of(record)) == facts.label
+            and sealed_of(record).label == facts.label
             and self._service.capsule_of(sealed_of(record)) == facts.capsule
         )
         approved = facts is not None and facts.state in {RequestState.READY, RequestState.FULFILLED}

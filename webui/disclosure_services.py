@@ -103,14 +103,13 @@ class SignedAnswer:
 class DisclosureService(Protocol):
     """Requests to the committee for records. Every method may raise UnavailableError."""
 
-    def label_of(self, sealed: SealedRecord) -> Digest:
-        """Return what a request for this file names, and one for the same record sealed anew by the same policy."""
-
     def capsule_of(self, sealed: SealedRecord) -> Digest | None:
         """Return the digest of this file's capsule, which no other file has; None: no trustees' key opens it."""
 
-    def request(self, sealed: SealedRecord, purpose: Purpose) -> int:
+    def request(self, sealed: SealedRecord, purpose: Purpose, deadline: int) -> int:
         """Put the record's capsule into the vault, ask as this hospital, and return the request's number.
+
+        Answers count until `deadline`, in seconds since 1970.
 
         Raises:
             RefusedError: the ledger's rules forbid it (NoCommittee, KeyExpired...).

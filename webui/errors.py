@@ -26,7 +26,7 @@ from fl.protocol.errors import (
     TooLarge,
     UnavailableError,
 )
-from webui.store.refusals import NotFound, RecordDamaged, TooManyAttempts
+from webui.store.refusals import NotFound, RecordDamaged, RecordMisplaced, TooManyAttempts
 
 ALARM = "ALARM %s: %s"
 RETRY_AFTER_S = 30
@@ -72,11 +72,21 @@ LEAVES: dict[type[HemaledgerError], tuple[str, str, str]] = {
         "It is not shown, and the operator of this site has been alarmed. Please tell the hospital.",
         "shield-x",
     ),
+    RecordMisplaced: (
+        "The ledger contradicts this record",
+        "It is not shown, and the operator of this site has been alarmed. Please tell the hospital.",
+        "shield-x",
+    ),
     FederationNotOpened: (
         "No model is served yet",
         "The hospitals have not finished their first round of training. Come back later.",
         "hourglass-split",
     ),
+}
+NO_MODEL = "There is no prediction, because the model could not be proven to be the recorded one."
+TAMPERED: dict[type[HemaledgerError], str] = {
+    RecordDamaged: "The sealed file is not the one that was stored, so nothing of it is shown.",
+    RecordMisplaced: "The place that is noted for it does not lead to the root that the ledger has, so it was changed.",
 }
 STATUSES: dict[type[HemaledgerError], int] = {TooLarge: 413, FederationNotOpened: 503}
 HTTP_WORDS = {
@@ -106,11 +116,8 @@ def page_of(error: HemaledgerError) -> ErrorPage:
     family = next(family for family in FAMILIES if isinstance(error, family))
     title, advice, icon = LEAVES.get(type(error), FAMILIES[family])
     inner = isinstance(error, TamperedError | UnavailableError | MisconfiguredError)
-    tampered = "There is no prediction, because the model could not be proven to be the recorded one."
-    if isinstance(error, RecordDamaged):
-        tampered = "The sealed file is not the one that was stored, so nothing of it is shown."
     sentence = {
-        TamperedError: tampered,
+        TamperedError: TAMPERED.get(type(error), NO_MODEL),
         UnavailableError: "This page needs an answer that did not come.",
         MisconfiguredError: "This page cannot work.",
     }.get(family, str(error))

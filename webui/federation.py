@@ -1,36 +1,19 @@
-"""The site's services over the real federation: predictions on the verified path, the ledger in words.
+"""The site's predictions over the real federation, on the verified path.
 
 Invariant: adapters translate; every check behind these answers is made in fl/roles.
 
-Source: webui/services.py (the ports).
+Source: webui/services.py (the port).
+Not here: the ledger as an auditor reads it (federation_audits.py).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from pathlib import Path
-
-from fl.protocol.audit import mentions
-from fl.protocol.codec import parse_document, sha256
-from fl.protocol.errors import EncodingError, HemaledgerError
-from fl.protocol.federation import Federation
-from fl.protocol.names import NO_DIGEST, Digest
-from fl.protocol.ports import Ledger, Vault
-from fl.protocol.round import Phase, Round
-from fl.roles.audit import REPORT_CAP
-from fl.roles.documents import read_document
+from fl.protocol.names import NO_DIGEST
+from fl.protocol.ports import Vault
 from fl.roles.served import ModelReader, Served
 from fl.training.images import decode_image
-from webui.services import (
-    AuditSummary,
-    FileFinding,
-    Finding,
-    Prediction,
-    RoundHospital,
-    RoundView,
-    ServedModel,
-)
+from webui.federation_audits import reported
+from webui.services import Prediction, ServedModel
 
 
 class FederationPredictions:
@@ -63,95 +46,9 @@ class FederationPredictions:
             coordinator_name=book.name_of(current.opener),
             final_at=current.last.timestamp if current.last else 0,
             attested_by=tuple(book.name_of(auditor) for auditor in current.attestations),
-            metrics=reported_metrics(current, self._vault),
+            metrics=reported(current, self._vault).metrics,
             verified=served.verified,
             verified_at=served.verified_at,
             class_names=served.recipe.class_names,
             positive_class=served.recipe.positive_class,
         )
-
-
-class FederationAudits:
-    """Implements AuditService; `report` is where `hemaledger audit` leaves its JSON."""
-
-    def __init__(self, ledger: Ledger, federation: Callable[[], Federation], vault: Vault, report: Path) -> None:
-        self._ledger = ledger
-        self._federation = federation
-        self._vault = vault
-        self._report = report
-
-    def rounds(self) -> list[RoundView]:
-        """Return all rounds, the newest first."""
-        federation = self._federation()
-        return [self._view(federation, current) for current in reversed(federation.rounds)]
-
-    def look_up(self, data: bytes) -> FileFinding:
-        """Return what the ledger records of a file."""
-        digest = sha256(data)
-        book = self._federation().book
-        for mention in mentions(self._ledger.replay()):
-            if mention.digest == digest:
-                entry = mention.entry
-                return FileFinding(
-                    digest=digest,
-                    found=True,
-                    what=mention.what,
-                    sender_name=book.name_of(mention.sender),
-                    sender=mention.sender,
-                    round=mention.round,
-                    recorded_at=entry.timestamp,
-                    transaction=entry.transaction,
-                    block=entry.position.block,
-                )
-        return FileFinding(digest, found=False, what="")
-
-    def findings(self) -> AuditSummary | None:
-        """Return the last audit's result, or None when none ran yet."""
-        try:
-            document = json.loads(self._report.read_bytes())
-            found = tuple(
-                Finding(row["name"], row["round"], row["subject"], row["sentence"]) for row in document["findings"]
-            )
-            return AuditSummary(sum(document["checks"].values()), found, int(document["checked_at"]))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise EncodingError("audit report", "it was changed by hand or cut off; run the audit again") from error
-
-    def _view(self, federation: Federation, current: Round) -> RoundView:
-        book = federation.book
-        return RoundView(
-            number=current.number,
-            phase=current.phase.name.lower(),
-            protection=current.terms.protection.name.lower(),
-            opened_at=current.opened.timestamp,
-            ended_at=current.last.timestamp if current.ended and current.last else None,
-            hospitals=tuple(
-                RoundHospital(book.name_of(account), account in current.commitments) for account in current.roster
-            ),
-            model_digest=current.proposal.model_digest if current.proposal else None,
-            attested_by=tuple(book.name_of(auditor) for auditor in current.attestations),
-            reason=current.reason,
-            metrics=reported_metrics(current, self._vault),
-        )
-
-
-def reported_metrics(current: Round, vault: Vault) -> Mapping[str, float] | None:
-    """Return the numbers of the first attesting auditor's report that can be read, or None."""
-    if current.phase not in (Phase.PROPOSED, Phase.FINAL):
-        return None
-    for digest in current.attestations.values():
-        found = _metrics(digest, vault)
-        if found:
-            return found
-    return None
-
-
-def _metrics(digest: Digest, vault: Vault) -> Mapping[str, float]:
-    try:
-        document = parse_document(read_document(vault, digest, REPORT_CAP), "auditor's report")
-    except HemaledgerError:
-        return {}
-    metrics = document.get("metrics")
-    rows = metrics.items() if isinstance(metrics, dict) else ()
-    return {name: float(value) for name, value in rows if isinstance(value, int | float)}

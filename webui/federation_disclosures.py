@@ -13,10 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fl.crypto.capsule import NO_KEY, Capsule
-from fl.crypto.envelope import CORE_BYTES, Expected, check_file, open_with
+from fl.crypto.envelope import Expected, check_file, open_with
 from fl.crypto.group import encode_point
 from fl.crypto.partials import partial_core
-from fl.crypto.threshold import label_of
 from fl.protocol.codec import JsonValue, sha256
 from fl.protocol.errors import (
     EncodingError,
@@ -42,9 +41,6 @@ from webui.record_services import SealedRecord
 from webui.request_facts import Scene, answerable, request_facts
 from webui.store.refusals import AnswerMismatch
 
-REQUEST_S = 7 * 24 * 3600
-"""How long trustees may take."""
-
 
 @dataclass(frozen=True)
 class Consulted:
@@ -64,10 +60,6 @@ class FederationDisclosures:
         self._scene = scene
         self._world = world
 
-    def label_of(self, sealed: SealedRecord) -> Digest:
-        """Return what a request for this file names."""
-        return label_of(sealed.file[:CORE_BYTES])
-
     def capsule_of(self, sealed: SealedRecord) -> Digest | None:
         """Return the digest of this file's capsule, which no other file has; None: no trustees' key opens it."""
         try:
@@ -76,12 +68,11 @@ class FederationDisclosures:
             return None
         return sha256(capsule.to_bytes())
 
-    def request(self, sealed: SealedRecord, purpose: Purpose) -> int:
+    def request(self, sealed: SealedRecord, purpose: Purpose, deadline: int) -> int:
         """Put the record's capsule into the vault, ask as this hospital, and return the request's number."""
         if sealed.key_id == NO_KEY:
             raise NoCommittee(KeyUse.RECORDS)
         capsule = Capsule.sealed_to(sealed.file, sealed.key_id, sealed.policy.to_bytes())
-        deadline = self._world.clock() + REQUEST_S
         return self._world.requester.ask(self._scene.federation(), capsule, purpose, deadline)
 
     def facts(self, numbers: Sequence[int]) -> Mapping[int, RequestFacts]:
@@ -134,7 +125,7 @@ class FederationDisclosures:
         """Combine the answers, open the record, and record once that it was opened."""
         federation, requester = self._scene.federation(), self._world.requester
         request = _of_records(federation, number)
-        if request.record.label != self.label_of(sealed):
+        if request.record.label != sealed.label:
             raise WrongContext("label")
         if request.record.capsule_digest != self.capsule_of(sealed):
             raise WrongContext("capsule")

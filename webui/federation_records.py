@@ -70,6 +70,12 @@ class FederationRecords:
         """Return who holds K_REC, None when nobody does yet."""
         return committee_facts(self._known.newest())
 
+    def dealt_keys(self) -> frozenset[bytes]:
+        """Return the ids of all K_REC that the operator dealt."""
+        committees = self._known.newest().threshold.committees(KeyUse.RECORDS)
+        dealt = {committee.public_key for committee in committees if committee.origin == CeremonyKind.DEALER}
+        return frozenset(ThresholdKey.from_bytes(key).key_id for key in dealt)
+
     def seal(self, policy: RecordPolicy, body: bytes) -> SealedRecord:
         """Seal a record to those whom its policy names."""
         federation = self._known.newest()

@@ -27,7 +27,8 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, EqualTo, InputRequired, Length, ValidationError
 
 from fl.crypto.capsule import Readers
-from fl.protocol.names import Purpose
+from fl.protocol.errors import EncodingError
+from fl.protocol.names import DIGEST_BYTES, Digest, Purpose, parse_hex
 from webui.consent import RECORD_PURPOSES, Choice
 from webui.record_body import MAX_NOTE_CHARS
 from webui.request_words import PURPOSES
@@ -114,6 +115,29 @@ class LedgerFileForm(Form):
 
     file = FileField("File", [FileRequired("Please choose a file first.")])
     submit = SubmitField("Look it up")
+
+
+class LedgerDigestForm(Form):
+    """A digest to look up on the ledger; it changes nothing, so it may stand in an address."""
+
+    class Meta:
+        """A form that is sent by GET."""
+
+        csrf = False
+
+    digest = StringField("SHA-256", [InputRequired("Please give a SHA-256.")])
+
+    def validate_digest(self, field: StringField) -> None:
+        """Refuse what is no SHA-256; `0x` in front and blanks around it do not matter."""
+        try:
+            parse_hex(field.data.strip(), DIGEST_BYTES, "SHA-256")
+        except EncodingError as error:
+            raise ValidationError("This is no SHA-256: 64 hexadecimal digits, please.") from error
+
+    @property
+    def value(self) -> Digest:
+        """Return the digest, once the form validated."""
+        return Digest(parse_hex(self.digest.data.strip(), DIGEST_BYTES, "SHA-256"))
 
 
 class NoteForm(Form):

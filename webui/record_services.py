@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from fl.crypto.capsule import RecordPolicy
+from fl.crypto.envelope import CORE_BYTES
+from fl.crypto.threshold import label_of
 from fl.protocol.codec import sha256
 from fl.protocol.merkle import record_leaf
 from fl.protocol.names import Address, Digest
@@ -53,6 +55,11 @@ class SealedRecord:
         """Return what stands for this file in the tree of its batch."""
         return record_leaf(self.salt, sha256(self.file))
 
+    @property
+    def label(self) -> Digest:
+        """Return what a request for this file names, and one for the same record sealed anew by the same policy."""
+        return label_of(self.file[:CORE_BYTES])
+
 
 @dataclass(frozen=True)
 class Anchored:
@@ -87,6 +94,13 @@ class RecordService(Protocol):
 
     def committee(self) -> CommitteeFacts | None:
         """Return who holds K_REC, None when nobody does yet; the last known ones while the chain is silent.
+
+        Raises:
+            UnavailableError: the chain does not answer and never did.
+        """
+
+    def dealt_keys(self) -> frozenset[bytes]:
+        """Return the ids of all K_REC, in force or not, that the operator dealt; the last known while it is silent.
 
         Raises:
             UnavailableError: the chain does not answer and never did.

@@ -13,7 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from fl.protocol.audit import Finding
 from fl.protocol.names import Address, Digest
+from fl.roles.explain import Explained, Results
 from webui.disclosure_services import DisclosureService
 from webui.record_services import RecordService
 
@@ -102,6 +104,25 @@ class RoundView:
     reason: str
     """Why an aborted round ended; empty otherwise."""
     metrics: Mapping[str, float] | None
+    """As the first attesting auditor reported them, on images of its own."""
+    training: Mapping[str, float] | None = None
+    """The metrics of the sum, in the same report."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One place where the ledger names a digest."""
+
+    what: str
+    """In words: `masked update`, `global model (sealed)`..."""
+    sender_name: str
+    sender: Address
+    round: int
+    """0 for what belongs to no round."""
+    recorded_at: int
+    """Seconds since 1970."""
+    transaction: bytes
+    block: int
 
 
 @dataclass(frozen=True)
@@ -109,26 +130,8 @@ class FileFinding:
     """What the ledger knows about one file."""
 
     digest: Digest
-    found: bool
-    what: str
-    """In words: `the update of a hospital`, `the sealed global model`...; empty when not found."""
-    sender_name: str = ""
-    sender: Address | None = None
-    round: int | None = None
-    recorded_at: int | None = None
-    transaction: bytes = b""
-    block: int | None = None
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing an audit found wrong."""
-
-    name: str
-    """The leaf's name as PROTOCOL.md spells it."""
-    round: int | None
-    subject: str
-    sentence: str
+    places: tuple[Place, ...]
+    """In the order of the ledger; empty when it does not know the file."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,8 @@ class AuditSummary:
     checks: int
     findings: tuple[Finding, ...]
     checked_at: int
+    results: Mapping[int, Results]
+    """By round; one that came later is not among them."""
 
 
 class AuditService(Protocol):
@@ -146,11 +151,32 @@ class AuditService(Protocol):
     def rounds(self) -> Sequence[RoundView]:
         """Return all rounds, the newest first."""
 
-    def look_up(self, data: bytes) -> FileFinding:
-        """Return whether the ledger records a file with the SHA-256 of `data`, and as what."""
+    def look_up(self, digest: Digest) -> FileFinding:
+        """Return where the ledger names the SHA-256 of a file, and as what."""
 
     def findings(self) -> AuditSummary | None:
         """Return the last audit's result, or None when none ran yet."""
+
+    def explain(self, number: int, results: Results) -> Explained:
+        """Return a round in plain words, with what was checked of it.
+
+        Raises:
+            WrongRound: there is no such round.
+        """
+
+    def obstacle(self, number: int) -> str:
+        """Return why the site's hospital cannot sum a round again with its own key; empty when it can.
+
+        Raises:
+            WrongRound: there is no such round.
+        """
+
+    def replay(self, number: int) -> Results:
+        """Replay a round now, from ledger and vault, as far as the hospital's own key opens it.
+
+        Raises:
+            WrongRound: there is no such round.
+        """
 
 
 @dataclass(frozen=True)

@@ -10,20 +10,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import current_app
+from flask import current_app, g
 
+from fl.crypto.capsule import NO_KEY
 from fl.protocol.errors import UnavailableError
 from webui.anchoring import Anchoring
 from webui.config import SiteConfig
 from webui.disclosing import Disclosing
 from webui.patient_records import PatientRecords
 from webui.record_services import CommitteeFacts
+from webui.replays import Replays
 from webui.services import Services
 from webui.store.accounts import AccountStore
 from webui.store.appointments import AppointmentStore
 from webui.store.database import Database
 from webui.store.disclosures import DisclosureStore
 from webui.store.leaves import LeafStore
+from webui.store.models import StoredRecord
 from webui.store.passwords import Passwords
 from webui.store.records import RecordStore
 from webui.store.throttle import Throttle
@@ -46,6 +49,7 @@ class Site:
     disclosing: Disclosing
     appointments: AppointmentStore
     throttle: Throttle
+    replays: Replays
 
     def committee(self) -> CommitteeFacts | None:
         """Return who holds the key for records; None, too, while that cannot be known."""
@@ -53,6 +57,20 @@ class Site:
             return self.services.records.committee()
         except UnavailableError:
             return None
+
+    def dealt(self, row: StoredRecord) -> bool | None:
+        """Return whether a record is sealed to a key that the operator dealt; None while that cannot be known.
+
+        The ledger is asked once for a page.
+        """
+        if not any(row.key_id or NO_KEY):
+            return False
+        if "dealt_keys" not in g:
+            try:
+                g.dealt_keys = self.services.records.dealt_keys()
+            except UnavailableError:
+                g.dealt_keys = None
+        return None if g.dealt_keys is None else row.key_id in g.dealt_keys
 
 
 def build_site(config: SiteConfig, services: Services) -> Site:
@@ -72,6 +90,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         disclosing=Disclosing(requests, records, services.disclosures, clock),
         appointments=AppointmentStore(database, config.tz, config.limits.open_bookings, clock),
         throttle=Throttle(database, clock),
+        replays=Replays(services.audits, clock),
     )
 
 

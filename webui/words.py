@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from fl.roles.explain import Outcome, Results
 from webui.services import ServedModel
 
 UNSURE_FROM = 0.35
@@ -49,6 +50,12 @@ PROTECTIONS = {
         "Sealed",
         "The coordinator and the auditors could read each hospital's update; other hospitals could not.",
     ),
+}
+
+OUTCOMES = {
+    Outcome.RIGHT: ("good", "right", "Checked"),
+    Outcome.WRONG: ("bad", "wrong", "Checked, and wrong"),
+    Outcome.OPEN: ("wait", "not checked", "Not checked"),
 }
 
 
@@ -177,6 +184,22 @@ def phase(name: str) -> Saying:
     """Return a round's phase: name, what happens in it, tone."""
     title, text, tone = PHASES.get(name, (name.capitalize(), "", "plain"))
     return Saying(tone, title, text)
+
+
+def outcome(found: Outcome) -> Saying:
+    """Return what became of one check."""
+    return Saying(*OUTCOMES[found])
+
+
+def summary_of(results: Results | None) -> Saying:
+    """Return what the last audit says of a round, in a word."""
+    if results is None:
+        return Saying("plain", "not yet", "No audit covers this round yet.")
+    if results.findings:
+        return Saying("bad", "wrong", "The last audit found something wrong in this round.")
+    if results.notes or not results.passed:
+        return Saying("wait", "in part", "Nothing was found in what was checked; not everything was.")
+    return Saying("good", "right", "The last audit checked this round and found nothing wrong.")
 
 
 def protection(name: str) -> Saying:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from fl.protocol.codec import JsonValue
 from fl.protocol.errors import HemaledgerError
@@ -32,6 +33,21 @@ from fl.protocol.records import (
 )
 
 
+class Step(StrEnum):
+    """A part of a round that is checked by itself, in the order in which it happens."""
+
+    OPENING = "opening"
+    TERMS = "terms"
+    SETUP = "setup"
+    """Masked rounds: keys, shares, complaints."""
+    UPDATES = "updates"
+    AGREEMENT = "agreement"
+    ANSWERS = "answers"
+    SUM = "sum"
+    MODEL = "model"
+    REPORTS = "reports"
+
+
 @dataclass(frozen=True)
 class Finding:
     """Something an auditor must report."""
@@ -42,10 +58,13 @@ class Finding:
     subject: str
     """Which file or record, and whose."""
     sentence: str
+    step: Step | None = None
+    """Which part of its round, where it is about one."""
 
     def to_dict(self) -> dict[str, JsonValue]:
         """Return the fields for a JSON report."""
-        return {"name": self.name, "round": self.round, "subject": self.subject, "sentence": self.sentence}
+        named: dict[str, JsonValue] = {"name": self.name, "round": self.round, "subject": self.subject}
+        return {**named, "sentence": self.sentence, "step": self.step}
 
 
 @dataclass
@@ -57,15 +76,23 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """What could not be checked and why, in sentences."""
+    passed: dict[int, set[Step]] = field(default_factory=dict)
+    """Round -> which of its parts were checked to the end; a finding in one of them counts more."""
+    sums: dict[int, dict[str, float]] = field(default_factory=dict)
+    """Round -> the metrics that came out of its sum, where it was summed again."""
 
     @property
     def clean(self) -> bool:
         """Return whether nothing was found."""
         return not self.findings
 
-    def found(self, error: HemaledgerError, number: int | None, subject: str) -> None:
+    def found(self, error: HemaledgerError, number: int | None, subject: str, step: Step | None = None) -> None:
         """Add a finding for an error."""
-        self.findings.append(Finding(error.name, number, subject, str(error)))
+        self.findings.append(Finding(error.name, number, subject, str(error), step))
+
+    def right(self, number: int, *steps: Step) -> None:
+        """Note that parts of a round were checked to the end."""
+        self.passed.setdefault(number, set()).update(steps)
 
     def to_dict(self) -> dict[str, JsonValue]:
         """Return the report for a JSON document."""
@@ -114,6 +141,11 @@ def mentions(entries: Iterable[Entry]) -> list[Mention]:
                 said = what.format(protection=words.get(number, ""))
                 found.append(Mention(said, digest, entry.record.sender, number, entry))
     return found
+
+
+def mentions_of(digest: Digest, entries: Iterable[Entry]) -> list[Mention]:
+    """Return every place where the ledger names a digest, in ledger order; none: it does not know it."""
+    return [mention for mention in mentions(entries) if mention.digest == digest]
 
 
 _DIGESTS: dict[type[Record], tuple[tuple[str, Callable[..., Digest]], ...]] = {

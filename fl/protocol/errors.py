@@ -344,6 +344,16 @@ class ModelDigestMismatch(TamperedError):
 
 
 @dataclass(eq=False)
+class ReportMismatch(TamperedError):
+    """An auditor reports other numbers than the sum of its round gives."""
+
+    what: str
+    reported: float
+    summed: float
+    sentence = "The report says {what} {reported}, but the sum of the round gives {summed}."
+
+
+@dataclass(eq=False)
 class DuplicateStep(RefusedError):
     """Each step of a masked round, of a ceremony or of a request is done once."""
 
@@ -753,6 +763,16 @@ class PartialInvalid(TamperedError):
 
     trustee: bytes
     sentence = "The partial decryption of {trustee} does not fit its share of the key, this request or this epoch."
+
+
+@dataclass(eq=False)
+class RecordForged(TamperedError):
+    """The node tells of a record that its sender did not sign."""
+
+    record: str
+    sender: bytes
+    why: str
+    sentence = "The node tells of a {record} by {sender} that this account did not make: {why}."
 
 
 @dataclass(eq=False)

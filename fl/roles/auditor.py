@@ -81,19 +81,13 @@ class Auditor:
         self._ports.notify("attested", {"round": current.number, **metrics})
 
     def _report(self, current: Round, replayed: Replayed, metrics: dict[str, JsonValue]) -> bytes:
-        totals = replayed.totals
-        training: dict[str, JsonValue] = {
-            "accuracy": totals.correct / max(totals.samples, 1),
-            "loss": totals.mean_loss,
-            "samples": totals.samples,
-        }
         return write_document(
             {
                 "auditor": show(self._account),
                 "metrics": metrics,
                 "model": show(digest_of(current)),
                 "round": current.number,
-                "training": training,
+                "training": {**replayed.training},
             }
         )
 

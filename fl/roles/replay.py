@@ -41,6 +41,13 @@ class Replayed:
     """float32 [d]"""
     totals: Totals
 
+    @property
+    def training(self) -> dict[str, float]:
+        """Return the metrics of the sum: how all the hospitals' own images were judged in training."""
+        totals = self.totals
+        accuracy = totals.correct / max(totals.samples, 1)
+        return {"accuracy": accuracy, "loss": totals.mean_loss, "samples": totals.samples}
+
 
 def replay_round(current: Round, previous: Vector, manifest: Manifest, tools: Tools) -> Replayed:
     """Return the round's model, recomputed from the hospitals' files.

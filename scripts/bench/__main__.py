@@ -1,8 +1,9 @@
-"""`make bench`: run the benchmarks named, or all quick ones; each also runs alone with options of its own."""
+"""`make bench`: run the benchmarks named, or all quick ones; one alone also takes options of its own."""
 
 from __future__ import annotations
 
 import importlib
+from itertools import takewhile
 
 import click
 
@@ -11,12 +12,18 @@ QUICK = ("rounds", "prediction")
 ALL = (*QUICK, "browser", "epoch", "masking", "training", "protections", "threshold")
 
 
-@click.command()
-@click.argument("names", nargs=-1, type=click.Choice(ALL))
-def main(names: tuple[str, ...]) -> None:
-    """Run benchmarks."""
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def main(words: tuple[str, ...]) -> None:
+    """Run benchmarks: NAME... , or one NAME with its own options."""
+    names = tuple(takewhile(lambda word: not word.startswith("-"), words))
+    options = words[len(names) :]
+    if unknown := set(names) - set(ALL):
+        raise click.UsageError(f"no benchmark is called {', '.join(sorted(unknown))}; there are {', '.join(ALL)}")
+    if options and len(names) != 1:
+        raise click.UsageError("options are those of one benchmark: name it, and no other")
     for name in names or QUICK:
-        importlib.import_module(f"scripts.bench.{name}").main.main(args=[], standalone_mode=False)
+        importlib.import_module(f"scripts.bench.{name}").main.main(args=list(options), standalone_mode=False)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 BUILD = Path("build/bench")
@@ -19,7 +20,7 @@ def show(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) ->
     """Print one table; floats get four significant digits."""
     table = Table(*header, title=title, box=box.SIMPLE, title_justify="left")
     for row in rows:
-        table.add_row(*(f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row))
+        table.add_row(*(f"{cell:.4g}" if isinstance(cell, float) else escape(str(cell)) for cell in row))
     Console(highlight=False).print(table)
 
 

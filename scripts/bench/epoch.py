@@ -49,6 +49,17 @@ HOSPITALS, SEED = 3, 2026
 @click.option("--rounds", type=click.IntRange(2), default=4, show_default=True, help="The first one warms up.")
 def main(data: Path | None, rounds: int) -> None:
     """Measure the wall time of rounds with training."""
+    images, turns = take_turns(data, rounds)
+    ratio = median([masked_s / plain_s for plain_s, masked_s in turns])
+    plain_s, masked_s = (median([turn[place] for turn in turns]) for place in (0, 1))
+    rows = [("plain FedAvg", plain_s, 1.0), ("masked and audited", masked_s, ratio)]
+    title = f"One round with one local epoch, {HOSPITALS} hospitals, {images} images, median of {rounds - 1}"
+    show(title, ("Loop", "s per round", "ratio to its neighbour"), rows)
+    keep("epoch", {"turns_s": turns, "ratio": ratio})
+
+
+def take_turns(data: Path | None, rounds: int) -> tuple[int, list[tuple[float, float]]]:
+    """Return the number of images, and the seconds (plain, masked) of each pair of rounds but the first."""
     use_threads(1)
     source = data or images_at_hand()
     dataset = load_source(source) if source else draw_dataset(SYNTHETIC_PLAN, SEED)
@@ -73,13 +84,8 @@ def main(data: Path | None, rounds: int) -> None:
         with ChainProcess(home) as chain:
             found_together(home, chain.url, names)
             plain = _Plain(train, recipe, initial.vector)
-            turns = _take_turns(plain, _Masked(home, Work(plan, initial, train, lambda _model, _training: {})), rounds)
-    ratio = median([masked_s / plain_s for plain_s, masked_s in turns])
-    plain_s, masked_s = (median([turn[place] for turn in turns]) for place in (0, 1))
-    rows = [("plain FedAvg", plain_s, 1.0), ("masked and audited", masked_s, ratio)]
-    title = f"One round with one local epoch, {HOSPITALS} hospitals, {len(dataset)} images, median of {rounds - 1}"
-    show(title, ("Loop", "s per round", "ratio to its neighbour"), rows)
-    keep("epoch", {"turns_s": turns, "ratio": ratio})
+            masked = _Masked(home, Work(plan, initial, train, lambda _model, _training: {}))
+            return len(dataset), _alternate(plain, masked, rounds)
 
 
 def _divide(home: Home, dataset: Dataset) -> tuple[list[str], int]:
@@ -138,7 +144,7 @@ class _Masked:
         return self._marks[number, "final"] - self._marks[number, "opened"]
 
 
-def _take_turns(plain: _Plain, masked: _Masked, rounds: int) -> list[tuple[float, float]]:
+def _alternate(plain: _Plain, masked: _Masked, rounds: int) -> list[tuple[float, float]]:
     """Return the seconds (plain, masked) of each pair of rounds but the first; they change who comes first."""
     turns = []
     for number in range(1, rounds + 1):

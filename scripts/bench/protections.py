@@ -25,6 +25,7 @@ from scripts.bench.schemes.ckks import LEAN, Ckks
 from scripts.bench.schemes.elgamal import ElGamal
 from scripts.bench.schemes.flower import Flower
 from scripts.bench.schemes.ours import Masked, Plain, Sealed
+from scripts.bench.schemes.page import write_page
 from scripts.bench.schemes.paillier import Paillier
 from scripts.bench.schemes.report import HOSPITAL_PARTS, SERVER_PARTS, SHOWN_HOSPITALS, Row, write_csv, write_plot
 from scripts.bench.schemes.targets import LARGE, Target, all_targets
@@ -42,26 +43,34 @@ CLOSE = 0.005
 @click.option("--data", type=click.Path(exists=True, path_type=Path), help="Default: C-NMC if there, or drawn.")
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Rounds of the accuracy part.")
 @click.option("--quick", is_flag=True, help="Small sizes only: a trial of the benchmark itself.")
-@click.option("--write", is_flag=True, help="Also write docs/protections.csv and docs/protections.svg.")
+@click.option("--write", is_flag=True, help="Also renew docs/protections.md, .csv and .svg; of a whole run only.")
 def main(parts: tuple[str, ...], data: Path | None, rounds: int, *, quick: bool, write: bool) -> None:
     """Compare protections of federated rounds."""
+    if write and (parts or quick):
+        raise click.UsageError("what --write renews is of one whole run: leave out --part and --quick")
     use_threads(1)
-    chosen = parts or PARTS
-    if "targets" in chosen:
-        _keep("targets", _targets(PARAMETERS[0] if quick else LARGE))
-    if "cost" in chosen:
-        rows = _costs(PARAMETERS[:1] if quick else PARAMETERS)
-        _keep("cost", [row.cells() for row in rows])
-        if write:
-            write_csv(rows, DOCS / "protections.csv")
-            write_plot(rows, DOCS / "protections.svg", click.echo)
-    if "accuracy" in chosen:
-        _keep("accuracy", _accuracy(data or images_at_hand(), rounds))
+    chosen, source = parts or PARTS, data or images_at_hand()
+    figures: dict[str, object] = {} if chosen == PARTS else _known()
+    rows: list[Row] = []
+    for part in chosen:
+        match part:
+            case "targets":
+                figures[part] = _targets(PARAMETERS[0] if quick else LARGE, source)
+            case "cost":
+                rows = _costs(PARAMETERS[:1] if quick else PARAMETERS)
+                figures[part] = [row.cells() for row in rows]
+            case _:
+                figures[part] = _accuracy(source, rounds)
+        keep("protections", figures)
+    if write:
+        write_csv(rows, DOCS / "protections.csv")
+        write_plot(rows, DOCS / "protections.svg", click.echo)
+        write_page(figures, DOCS / "protections.md")
 
 
-def _targets(parameters: int) -> list[dict[str, object]]:
+def _targets(parameters: int, data: Path | None) -> list[dict[str, object]]:
     found = []
-    for target in all_targets(parameters, click.echo):
+    for target in all_targets(parameters, data, click.echo):
         found.append(target)
         click.echo(f"  {target.name}: {target.figure:.4g} {target.unit}, {target.verdict} ({target.note})")
     _show_targets(f"Targets at {parameters:,} parameters", found)
@@ -168,12 +177,11 @@ def _facts(outcome: Outcome) -> dict[str, object]:
     return {"seconds": outcome.seconds, "epsilon": epsilon, **outcome.metrics.to_dict()}
 
 
-def _keep(part: str, figures: object) -> None:
-    """Write one part's figures beside those of the other parts."""
+def _known() -> dict[str, object]:
+    """Return the figures of earlier runs, beside which single parts are kept."""
     path = BUILD / "protections.json"
     loads: Callable[[str], dict[str, dict[str, object]]] = json.loads
-    known = loads(path.read_text(encoding="utf-8"))["figures"] if path.exists() else {}
-    keep("protections", {**known, part: figures})
+    return loads(path.read_text(encoding="utf-8"))["figures"] if path.exists() else {}
 
 
 if __name__ == "__main__":

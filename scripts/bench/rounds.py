@@ -28,7 +28,7 @@ from fl.protocol.round import Phase
 from fl.protocol.rules import MIN_MASKED
 from fl.roles.plan import Initial, Plan
 from fl.roles.training_thread import Task, Train
-from fl.training.model import build_model
+from fl.training.model import ModelSpec, build_model
 from fl.training.presets import DEFAULT_PRESET
 from fl.training.quantise import LocalMetrics, Vector
 from fl.training.tensors import load_vector, manifest_of, to_vector
@@ -65,21 +65,39 @@ REPEATS = 9
 @click.option("--rounds", type=click.IntRange(2), default=6, show_default=True)
 def main(hospitals: int, rounds: int) -> None:
     """Measure what a round costs beside its training, and the speed of sealing."""
-    model = build_model(DEFAULT_PRESET.spec, 1)
-    initial = Initial(manifest_of(model), to_vector(model))
-    names = hospital_names(hospitals)
-    steps = {name: _step(initial.vector.size, index) for index, name in enumerate(names)}
+    initial, steps = _start(hospitals, DEFAULT_PRESET.spec)
     plain_s = _plain(initial.vector, steps, REPEATS)
     figures: dict[str, object] = {"parameters": initial.vector.size, "plain_s": plain_s}
     for protection in (Protection.SEALED, Protection.MASKED)[: 2 if hospitals >= MIN_MASKED else 1]:
-        with tempfile.TemporaryDirectory() as folder:
-            home = Home(Path(folder))
-            with ChainProcess(home) as chain:
-                found_together(home, chain.url, names)
-                together, spans = _rounds(home, initial, steps, (rounds, protection))
+        together, spans = _run(initial, steps, (rounds, protection))
         figures[protection.name.lower()] = _report(protection, together, spans, plain_s)
     keep("rounds", figures)
     _sealing(initial.vector.size)
+
+
+def masked_spans(hospitals: int, spec: ModelSpec, rounds: int = 6) -> tuple[int, dict[str, float]]:
+    """Return the network's parameters, and the median seconds of a masked round by phase and as a `whole round`."""
+    initial, steps = _start(hospitals, spec)
+    _, spans = _run(initial, steps, (rounds, Protection.MASKED))
+    return initial.vector.size, {span: median([each[span] for each in spans]) for span in spans[0]}
+
+
+def _start(hospitals: int, spec: ModelSpec) -> tuple[Initial, dict[str, Vector]]:
+    """Return the first model, and what each hospital adds to a model."""
+    model = build_model(spec, 1)
+    initial = Initial(manifest_of(model), to_vector(model))
+    return initial, {name: _step(initial.vector.size, index) for index, name in enumerate(hospital_names(hospitals))}
+
+
+def _run(
+    initial: Initial, steps: Mapping[str, Vector], how: tuple[int, Protection]
+) -> tuple[Together, list[dict[str, float]]]:
+    """Found a consortium and run the rounds; return the agents and the seconds of each round by phase."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(Path(folder))
+        with ChainProcess(home) as chain:
+            found_together(home, chain.url, list(steps))
+            return _rounds(home, initial, steps, how)
 
 
 def _step(parameters: int, index: int) -> Vector:

@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 from waitress.server import create_server
 
-from tests.fakes.site_town import INES, MAYA, PASSWORD, Town, cell
+from fl.protocol.audit import Step
+from fl.protocol.names import Protection
+from tests.fakes.approval_site import served
+from tests.fakes.site_federation import RealTown
+from tests.fakes.site_town import INES, MAYA, NOOR, PASSWORD, Town, cell
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = Path("/usr/bin/chromium")
@@ -103,3 +107,28 @@ def test_no_page_is_wider_than_a_phone(address: str) -> None:
         widths |= {path: width(path) for path in ("/", "/checks/new", "/appointments/", "/appointments/doctors")}
         browser.close()
         assert set(widths.values()) == {390}, widths
+
+
+def test_an_auditor_replays_a_masked_round_and_follows_a_digest_on_a_phone(tmp_path: Path) -> None:
+    town = RealTown(tmp_path, Protection.MASKED)
+    with served(town.app) as address, playwright.sync_playwright() as tool:
+        browser = tool.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
+        complaints: list[str] = []
+        page = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
+        page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+        page.goto(f"{address}/sign-in")
+        page.fill("#email", NOOR)
+        page.fill("#password", PASSWORD)
+        page.click("#submit")
+        page.click("th a >> nth=0")
+        assert page.locator(".trail-wait").count() == len(Step)
+        page.click("text=Replay this round")
+        page.wait_for_selector("text=every step was checked")
+        assert page.locator(".trail-good").count() == len(Step)
+        page.click("summary >> nth=0")
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        page.click(".digests a >> nth=0")
+        page.wait_for_selector("text=The ledger records this file")
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        browser.close()
+        assert complaints == []

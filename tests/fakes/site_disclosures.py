@@ -33,7 +33,6 @@ from webui.record_services import SealedRecord
 from webui.store.refusals import AnswerMismatch
 
 ACCOUNTS = tuple(Address(bytes([number]) * 20) for number in (0xD1, 0xD2, 0xD3))
-WEEK_S = 7 * 24 * 3600
 THRESHOLD = 2
 
 
@@ -51,13 +50,10 @@ class FakeDisclosures:
     requests: list[FakeRequest] = field(default_factory=list)
     block: int = 500
 
-    def label_of(self, sealed: SealedRecord) -> Digest:
-        return Digest(sha256(sealed.policy.to_bytes()).digest())
-
     def capsule_of(self, sealed: SealedRecord) -> Digest | None:
         return None if sealed.key_id == NO_KEY else Digest(sha256(sealed.file).digest())
 
-    def request(self, sealed: SealedRecord, purpose: Purpose) -> int:
+    def request(self, sealed: SealedRecord, purpose: Purpose, deadline: int) -> int:
         self._ask()
         committee = self.records.keys.get(sealed.key_id)
         if committee is None:
@@ -67,12 +63,12 @@ class FakeDisclosures:
             number=number,
             requester="alpha",
             own=True,
-            label=self.label_of(sealed),
+            label=sealed.label,
             capsule=Digest(sha256(sealed.file).digest()),
             purpose=purpose,
             block=self._next_block(),
             asked_at=now,
-            deadline=now + WEEK_S,
+            deadline=deadline,
             state=RequestState.OPEN,
             threshold=THRESHOLD,
             trustees=TRUSTEES,
@@ -130,7 +126,7 @@ class FakeDisclosures:
     def open(self, number: int, sealed: SealedRecord, leaf: Digest) -> OpenedRecord:
         self._ask()
         request = self.requests[number - 1]
-        if request.facts.label != self.label_of(sealed):
+        if request.facts.label != sealed.label:
             raise WrongContext("label")
         if request.facts.capsule != self.capsule_of(sealed):
             raise WrongContext("capsule")

@@ -17,20 +17,24 @@ from tempfile import mkdtemp
 
 from fl.protocol.errors import ChainUnavailable
 from fl.protocol.federation import Federation
-from fl.protocol.names import Address
+from fl.protocol.names import Address, Protection
 from fl.protocol.ports import Anchor, Ledger
 from fl.protocol.records import Entry, Position, Receipt, Record
+from fl.roles.audit_key import AuditKey
 from fl.roles.requester import Requester
+from fl.roles.round_audit import Bench
 from fl.roles.served import ModelReader
-from fl.roles.view import Keyring
+from fl.roles.view import Keyring, Stopwatch
 from fl.storage.vault import FolderVault
 from fl.training.config import LocalConfig
 from fl.training.recipe import Recipe
-from tests.fakes.federation import CONFIG, SPEC, Consortium, found, memory_connect, run_all
+from tests.fakes.federation import CONFIG, SPEC, Consortium, endorser, found, memory_connect, run_all
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.relay import MemoryRelay
+from tests.fakes.site_town import Town
 from webui.disclosure_services import DisclosureService
-from webui.federation import FederationAudits, FederationPredictions
+from webui.federation import FederationPredictions
+from webui.federation_audits import FederationAudits
 from webui.federation_disclosures import Consulted, FederationDisclosures
 from webui.federation_records import FederationRecords
 from webui.request_facts import Scene
@@ -113,7 +117,10 @@ class RealWorld:
         return self.reader.federation()
 
     def _audits(self) -> AuditService:
-        return FederationAudits(self.ledger, self._federation, self.consortium.vault, self.report)
+        party = self.consortium.hospitals[0]
+        key = AuditKey(party.account, Keyring(party.keys))
+        bench = Bench(self.consortium.vault, key, Stopwatch(lambda: 0.0), endorser())
+        return FederationAudits(self.ledger, self._federation, bench, self.report)
 
     def _restart(self) -> None:
         party = self.consortium.hospitals[0]
@@ -147,23 +154,47 @@ class _Late:
 
 
 @cache
-def _finished() -> tuple[Consortium, Path]:
+def _finished(protection: Protection) -> tuple[Consortium, Path]:
     """Run two rounds of three hospitals, once for all worlds; return them and the folder of their vault."""
     folder = Path(mkdtemp(prefix="hemaledger-site-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     consortium = found(folder, memory_connect())
     plan = replace(consortium.plan(2), config=replace(CONFIG, training=RECIPE.to_dict()))
+    if protection == Protection.MASKED:
+        plan = replace(plan, protection=protection, step_timeout_s=60)
     coordinator, auditor, hospitals = consortium.agents(plan)
     run_all(coordinator, [auditor, *hospitals])
     return consortium, folder / "vault"
 
 
-def real_world(folder: Path) -> RealWorld:
+def masked_world(folder: Path) -> RealWorld:
+    """Return what `real_world` does, of masked rounds."""
+    return real_world(folder, Protection.MASKED)
+
+
+def real_world(folder: Path, protection: Protection = Protection.SEALED) -> RealWorld:
     """Return a site's view of a finished federation, with a vault of its own that a test may break."""
-    finished, vault = _finished()
+    finished, vault = _finished(protection)
     shutil.copytree(vault, folder / "vault")
     consortium = replace(finished, vault=FolderVault(folder / "vault"))
     report = folder / "audit.json"
-    document = {"checks": {"files": 9, "records": 30}, "findings": [], "checked_at": int(time.time())}
+    document = {
+        "checks": {"files": 9, "records": 30},
+        "findings": [],
+        "notes": [],
+        "rounds": [],
+        "checked_at": int(time.time()),
+    }
     report.write_text(json.dumps(document), encoding="utf-8")
     return RealWorld(consortium, BreakableLedger(consortium.hospitals[0].ledger), report)
+
+
+class RealTown(Town):
+    """A whole site over a finished federation, with a vault of its own; people and clock are the fake's."""
+
+    def __init__(self, folder: Path, protection: Protection) -> None:
+        self.world = real_world(folder, protection)
+        super().__init__(folder)
+
+    def services(self) -> Services:
+        return replace(self.world.services, clock=self.federation.clock)

@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from fl.crypto.capsule import NO_KEY, Readers, RecordPolicy
+from fl.crypto.envelope import CORE_BYTES
 from fl.protocol.errors import AuthFailure, ChainUnavailable, HashMismatch, NoCommittee, RecipientNotFound, WrongBatch
 from fl.protocol.names import Address, Digest, KeyUse
 from webui.record_services import Anchored, CommitteeFacts, SealedRecord, Sealer
@@ -34,12 +35,14 @@ class FakeRecords:
     keys: dict[bytes, CommitteeFacts] = field(default_factory=dict)
     """The newest committee of each key, by its id; the last one is in force."""
     made: list[Anchored] = field(default_factory=list)
+    dealt: frozenset[bytes] = frozenset()
     _key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
     def hold_key(self, *, dealer_made: bool = False) -> None:
         """From now on a new committee holds a new K_REC."""
         epoch, key_id = self.facts.epoch + 1 if self.facts else 1, secrets.token_bytes(16)
         self.keys[key_id] = CommitteeFacts(epoch, 2, TRUSTEES, dealer_made, self.now() + 365 * 86400, key_id)
+        self.dealt |= {key_id} if dealer_made else set()
 
     def refresh(self) -> None:
         """From now on a new committee holds the same K_REC."""
@@ -54,6 +57,10 @@ class FakeRecords:
     def sealer(self) -> Sealer:
         return Sealer(HOSPITAL, "alpha", bytes(32), 7357, Address(bytes.fromhex("b2") * 20))
 
+    def dealt_keys(self) -> frozenset[bytes]:
+        self._ask()
+        return self.dealt
+
     def committee(self) -> CommitteeFacts | None:
         return self.facts
 
@@ -62,7 +69,8 @@ class FakeRecords:
             raise NoCommittee(KeyUse.RECORDS)
         key_id = self.facts.key_id if self.facts else NO_KEY
         nonce = secrets.token_bytes(12)
-        file = nonce + AESGCM(self._key).encrypt(nonce, body, policy.to_bytes() + key_id)
+        bound = policy.to_bytes() + key_id
+        file = bound.ljust(CORE_BYTES, b".") + nonce + AESGCM(self._key).encrypt(nonce, body, bound)
         return SealedRecord(file, secrets.token_bytes(32), policy, key_id, 1)
 
     def open(self, sealed: SealedRecord, leaf: Digest) -> bytes:
@@ -75,7 +83,8 @@ class FakeRecords:
             raise HashMismatch(leaf, sealed.leaf)
         try:
             bound = sealed.policy.to_bytes() + sealed.key_id
-            return AESGCM(self._key).decrypt(sealed.file[:12], sealed.file[12:], bound)
+            sealed_body = sealed.file[CORE_BYTES:]
+            return AESGCM(self._key).decrypt(sealed_body[:12], sealed_body[12:], bound)
         except InvalidTag as error:
             raise AuthFailure("body") from error
 

@@ -16,15 +16,17 @@ from hashlib import sha256
 
 import numpy as np
 
-from fl.protocol.errors import ChainUnavailable, FederationNotOpened, HashMismatch
+from fl.protocol.audit import Finding, Step
+from fl.protocol.errors import ChainUnavailable, FederationNotOpened, HashMismatch, WrongRound
 from fl.protocol.names import Address, Digest
+from fl.roles.explain import Explained, Passage, Results
 from fl.training.images import decode_image
 from tests.fakes.site_disclosures import FakeDisclosures
 from tests.fakes.site_records import FakeRecords
 from webui.services import (
     AuditSummary,
     FileFinding,
-    Finding,
+    Place,
     Prediction,
     RoundHospital,
     RoundView,
@@ -146,16 +148,13 @@ class FakeAudits:
         self._federation.ask_ledger()
         return [self._round(number) for number in range(self._federation.final_round, 0, -1)]
 
-    def look_up(self, data: bytes) -> FileFinding:
+    def look_up(self, digest: Digest) -> FileFinding:
         federation = self._federation
         federation.ask_ledger()
-        digest = sha(data)
         if digest != sha(federation.recorded_file):
-            return FileFinding(digest, found=False, what="")
-        return FileFinding(
-            digest,
-            found=True,
-            what="the sealed global model",
+            return FileFinding(digest, ())
+        place = Place(
+            what="global model (sealed)",
             sender_name="North Coordination Office",
             sender=COORDINATOR,
             round=federation.final_round,
@@ -163,11 +162,42 @@ class FakeAudits:
             transaction=sha(b"transaction"),
             block=1284,
         )
+        return FileFinding(digest, (place,))
 
     def findings(self) -> AuditSummary | None:
-        if not self._federation.audited:
+        federation = self._federation
+        if not federation.audited:
             return None
-        return AuditSummary(1318, self._federation.findings_of_last_audit, self._federation.clock.now - 3600)
+        results = {number: self._results(number) for number in range(1, federation.final_round)}
+        return AuditSummary(1318, federation.findings_of_last_audit, federation.clock.now - 3600, results)
+
+    def explain(self, number: int, results: Results) -> Explained:
+        self._check(number)
+        told = tuple(
+            Passage(step, title, f"{title} happened.", f"all of {title.lower()}.", results.outcome(step), (), digests)
+            for step, title, digests in (
+                (Step.OPENING, "Opening", {}),
+                (Step.SUM, "Sum", {"new model (weights)": sha(b"weights of round %d" % number)}),
+            )
+        )
+        return Explained(number, told, "The round is over.", "Nobody could see one update.", results)
+
+    def obstacle(self, number: int) -> str:
+        self._check(number)
+        return "" if self._federation.protection == "masked" else "its updates are sealed to others"
+
+    def replay(self, number: int) -> Results:
+        self._check(number)
+        return self._results(number)
+
+    def _results(self, number: int) -> Results:
+        found = tuple(each for each in self._federation.findings_of_last_audit if each.round == number)
+        return Results(frozenset({Step.OPENING, Step.SUM}), found)
+
+    def _check(self, number: int) -> None:
+        self._federation.ask_ledger()
+        if not 1 <= number <= self._federation.final_round:
+            raise WrongRound(self._federation.final_round, number)
 
     def _round(self, number: int) -> RoundView:
         aborted = number == self._federation.final_round - 2

@@ -64,11 +64,9 @@ def cell(form: str = "PNG", size: tuple[int, int] = (64, 64)) -> bytes:
 class Visitor:
     """A browser without a screen: keeps cookies, and takes the CSRF token from the page it fills in."""
 
-    def __init__(self, app: Flask, client_address: str = "192.0.2.1", claimed: str = "") -> None:
+    def __init__(self, app: Flask, client_address: str = "192.0.2.1") -> None:
         self._client: FlaskClient = app.test_client()
         self._client.environ_base["REMOTE_ADDR"] = client_address
-        if claimed:
-            self._client.environ_base["HTTP_X_FORWARDED_FOR"] = claimed
 
     def get(self, path: str) -> TestResponse:
         return self._client.get(path)

@@ -25,7 +25,8 @@ from fl.protocol.records import (
 )
 from fl.protocol.round import Phase, Round
 from fl.roles.artefacts import Reader
-from fl.roles.audit import Audit, AuditKey
+from fl.roles.audit import Audit
+from fl.roles.audit_key import AuditKey
 from fl.roles.view import Keyring, Stopwatch
 from fl.training.weights import vector_to_bytes
 from tests.fakes.federation import Party, endorser, initial, memory_folder, settle

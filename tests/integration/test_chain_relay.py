@@ -131,7 +131,7 @@ def test_a_record_is_asked_for_answered_and_opened_on_a_real_chain(settings: Led
     world.hold_key()
     policy = RecordPolicy(bytes(16), Readers.TRUSTEES, frozenset({Purpose.TREATMENT}))
     sealed = world.records.seal(policy, b"what a cell looked like")
-    number = world.disclosures.request(sealed, Purpose.TREATMENT)
+    number = world.disclosures.request(sealed, Purpose.TREATMENT, world.clock.now + 7 * 24 * 3600)
     assert world.disclosures.approval(number, world.accounts[0])["nonce"] != 0, "the ceremony took some"
     for place, refused in ((0, None), (1, Refusal.JUDGEMENT), (2, None)):
         world.answer(number, place, refused)

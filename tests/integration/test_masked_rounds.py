@@ -17,7 +17,8 @@ from fl.protocol.errors import EquivocationDetected, HemaledgerError, RosterUntr
 from fl.protocol.names import NO_DIGEST, Address, Blob, Digest, Protection
 from fl.protocol.records import ModelAttested, PhaseClosed, SharesChecked
 from fl.protocol.round import Phase, Round
-from fl.roles.audit import Audit, AuditKey
+from fl.roles.audit import Audit
+from fl.roles.audit_key import AuditKey
 from fl.roles.coordinator import Coordinator
 from fl.roles.hospital import Hospital
 from fl.roles.masked_hospital import Trust

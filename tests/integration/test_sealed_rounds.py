@@ -10,7 +10,8 @@ import pytest
 
 from fl.protocol.audit import Report
 from fl.protocol.round import Phase
-from fl.roles.audit import Audit, AuditKey
+from fl.roles.audit import Audit
+from fl.roles.audit_key import AuditKey
 from fl.roles.training_thread import Task
 from fl.roles.view import Keyring, Stopwatch
 from tests.fakes.federation import CONFIG, Consortium, endorser, found, initial, memory_connect, nudge, run_all

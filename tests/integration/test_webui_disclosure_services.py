@@ -33,6 +33,7 @@ from webui.record_services import RecordService, SealedRecord
 from webui.store.refusals import AnswerMismatch
 
 BODY = b"a blast cell, said the model"
+WEEK_S = 7 * 24 * 3600
 STRANGER = Address(bytes.fromhex("ee") * 20)
 
 
@@ -69,6 +70,9 @@ class World(Protocol):
     def wait(self, seconds: int) -> None:
         """Let time pass."""
 
+    def now(self) -> int:
+        """Seconds since 1970."""
+
 
 class FakeWorld:
     def __init__(self, _folder: Path) -> None:
@@ -83,10 +87,16 @@ class FakeWorld:
     def wait(self, seconds: int) -> None:
         self.federation.clock.now += seconds
 
+    def now(self) -> int:
+        return self.federation.clock.now
+
 
 class RealWorld(CommitteeWorld):
     def wait(self, seconds: int) -> None:
         self.clock.now += seconds
+
+    def now(self) -> int:
+        return self.clock.now
 
 
 @pytest.fixture(params=[FakeWorld, RealWorld])
@@ -107,18 +117,23 @@ def sealed_in(world: World, readers: Readers = Readers.TRUSTEES) -> SealedRecord
     return world.records.seal(policy, BODY)
 
 
+def ask(world: World, sealed: SealedRecord) -> int:
+    """Ask for a record, for a week; return the request's number."""
+    return world.disclosures.request(sealed, Purpose.TREATMENT, world.now() + WEEK_S)
+
+
 def state(world: World, number: int) -> RequestState:
     return world.disclosures.facts([number])[number].state
 
 
 def test_a_request_stands_on_the_ledger_with_its_facts(world: World) -> None:
     sealed = sealed_in(world)
-    number = world.disclosures.request(sealed, Purpose.TREATMENT)
+    number = ask(world, sealed)
     facts = world.disclosures.facts([number, number + 1])
     assert set(facts) == {number}
     found = facts[number]
     assert (found.requester, found.own, found.purpose, found.state) == ("alpha", True, Purpose.TREATMENT, "open")
-    assert (found.label, found.threshold, len(found.trustees)) == (world.disclosures.label_of(sealed), 2, 3)
+    assert (found.label, found.threshold, len(found.trustees)) == (sealed.label, 2, 3)
     assert (found.dealer_made, found.answers, found.ended_block) == (False, (), None)
     assert found.asked_at < found.deadline
 
@@ -126,7 +141,7 @@ def test_a_request_stands_on_the_ledger_with_its_facts(world: World) -> None:
 @pytest.mark.parametrize("readers", list(Readers))
 def test_a_quorum_opens_and_the_ledger_says_so_once(world: World, readers: Readers) -> None:
     sealed = sealed_in(world, readers)
-    number = world.disclosures.request(sealed, Purpose.TREATMENT)
+    number = ask(world, sealed)
     world.answer(number, 0)
     with pytest.raises(QuorumNotReached):
         world.disclosures.open(number, sealed, sealed.leaf)
@@ -145,7 +160,7 @@ def test_a_quorum_opens_and_the_ledger_says_so_once(world: World, readers: Reade
 
 def test_what_was_opened_is_the_file_that_was_asked_for(world: World) -> None:
     sealed, other = sealed_in(world), sealed_in(world)
-    number = world.disclosures.request(sealed, Purpose.TREATMENT)
+    number = ask(world, sealed)
     world.answer(number, 0)
     world.answer(number, 1)
     for wrong, leaf in ((other, other.leaf), (sealed, other.leaf)):
@@ -157,9 +172,9 @@ def test_what_was_opened_is_the_file_that_was_asked_for(world: World) -> None:
 def test_a_record_sealed_anew_keeps_its_label_and_not_its_capsule(world: World) -> None:
     sealed = sealed_in(world)
     anew = world.records.seal(sealed.policy, BODY)
-    number = world.disclosures.request(sealed, Purpose.TREATMENT)
+    number = ask(world, sealed)
     facts = world.disclosures.facts([number])[number]
-    assert facts.label == world.disclosures.label_of(sealed) == world.disclosures.label_of(anew)
+    assert facts.label == sealed.label == anew.label
     assert facts.capsule == world.disclosures.capsule_of(sealed) != world.disclosures.capsule_of(anew)
     world.answer(number, 0)
     world.answer(number, 1)
@@ -168,7 +183,7 @@ def test_a_record_sealed_anew_keeps_its_label_and_not_its_capsule(world: World) 
 
 
 def test_enough_refusals_close_a_request(world: World) -> None:
-    number = world.disclosures.request(sealed_in(world), Purpose.TREATMENT)
+    number = ask(world, sealed_in(world))
     world.answer(number, 0, Refusal.JUDGEMENT)
     assert state(world, number) is RequestState.OPEN
     world.answer(number, 1, Refusal.PURPOSE)
@@ -181,26 +196,27 @@ def test_enough_refusals_close_a_request(world: World) -> None:
 
 def test_a_key_that_the_operator_dealt_says_so(tmp_path: Path) -> None:
     with memory_folder(tmp_path) as folder:
-        world = CommitteeWorld(folder, kind=CeremonyKind.DEALER)
+        world = RealWorld(folder, kind=CeremonyKind.DEALER)
         world.hold_key()
         committee = world.records.committee()
         assert committee is not None
         assert committee.dealer_made
+        assert world.records.dealt_keys() == {committee.key_id}
         policy = RecordPolicy(bytes(16), Readers.TRUSTEES, frozenset({Purpose.TREATMENT}))
-        number = world.disclosures.request(world.records.seal(policy, BODY), Purpose.TREATMENT)
+        number = ask(world, world.records.seal(policy, BODY))
         assert world.disclosures.facts([number])[number].dealer_made
 
 
 def test_whoever_asks_for_a_file_is_found_by_it(world: World) -> None:
     mine, other = sealed_in(world), sealed_in(world)
-    numbers = [world.disclosures.request(sealed, Purpose.TREATMENT) for sealed in (mine, other, mine)]
-    found = world.disclosures.about([world.disclosures.label_of(mine)])
+    numbers = [ask(world, sealed) for sealed in (mine, other, mine)]
+    found = world.disclosures.about([mine.label])
     assert [facts.number for facts in found] == [numbers[0], numbers[2]]
     assert list(world.disclosures.about([])) == []
 
 
 def test_a_trustee_sees_what_waits_and_answers_once(world: World) -> None:
-    numbers = [world.disclosures.request(sealed_in(world), Purpose.TREATMENT) for _ in range(2)]
+    numbers = [ask(world, sealed_in(world)) for _ in range(2)]
     first = world.accounts[0]
     assert [facts.number for facts in world.disclosures.waiting_for(first)] == numbers
     assert list(world.disclosures.waiting_for(STRANGER)) == []
@@ -217,7 +233,7 @@ def test_a_trustee_sees_what_waits_and_answers_once(world: World) -> None:
 
 
 def test_an_answer_must_be_that_trustees_to_that_request_with_that_envelope(world: World) -> None:
-    number, other = (world.disclosures.request(sealed_in(world), Purpose.TREATMENT) for _ in range(2))
+    number, other = (ask(world, sealed_in(world)) for _ in range(2))
     mine, first = world.signed(number, 0), world.accounts[0]
     refusal = world.signed(number, 0, Refusal.JUDGEMENT)
     for wrong in (
@@ -243,7 +259,7 @@ def test_an_answer_must_be_that_trustees_to_that_request_with_that_envelope(worl
 
 
 def test_a_request_runs_out(world: World) -> None:
-    number = world.disclosures.request(sealed_in(world), Purpose.TREATMENT)
+    number = ask(world, sealed_in(world))
     world.answer(number, 0)
     world.wait(8 * 24 * 3600)
     assert state(world, number) is RequestState.EXPIRED
@@ -252,12 +268,12 @@ def test_a_request_runs_out(world: World) -> None:
 
 def test_another_committee_of_the_same_key_answers_no_old_request(world: World) -> None:
     sealed = sealed_in(world)
-    number = world.disclosures.request(sealed, Purpose.TREATMENT)
+    number = ask(world, sealed)
     world.refresh()
     assert state(world, number) is RequestState.STALE
     with pytest.raises(StaleCommittee):
         world.disclosures.approval(number, world.accounts[0])
-    again = world.disclosures.request(sealed, Purpose.TREATMENT)
+    again = ask(world, sealed)
     for place in (0, 1):
         world.answer(again, place)
     assert world.disclosures.open(again, sealed, sealed.leaf).body == BODY
@@ -265,10 +281,10 @@ def test_another_committee_of_the_same_key_answers_no_old_request(world: World) 
 
 def test_a_record_of_an_earlier_key_is_asked_of_those_who_hold_that_key(world: World) -> None:
     sealed = sealed_in(world)
-    before = world.disclosures.request(sealed, Purpose.TREATMENT)
+    before = ask(world, sealed)
     world.hold_key()
     assert state(world, before) is RequestState.OPEN
-    after = world.disclosures.request(sealed, Purpose.TREATMENT)
+    after = ask(world, sealed)
     for number in (before, after):
         assert number in [each.number for each in world.disclosures.waiting_for(world.accounts[0])]
         for place in (0, 1):
@@ -279,12 +295,12 @@ def test_a_record_of_an_earlier_key_is_asked_of_those_who_hold_that_key(world: W
 def test_without_a_committee_nobody_can_be_asked(fresh: World) -> None:
     sealed = sealed_in(fresh, Readers.HOSPITAL_AND_TRUSTEES)
     with pytest.raises(NoCommittee):
-        fresh.disclosures.request(sealed, Purpose.TREATMENT)
+        ask(fresh, sealed)
 
 
 def test_a_silent_chain_is_not_an_empty_one(world: World) -> None:
     sealed = sealed_in(world)
-    number = world.disclosures.request(sealed, Purpose.TREATMENT)
+    number = ask(world, sealed)
     world.stop_chain()
     with pytest.raises(UnavailableError):
         world.disclosures.facts([number])

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from fl.protocol.audit import Finding
 from tests.fakes.site_services import sha
 from tests.fakes.site_town import INES, JONAS, MAYA, NOOR, OMAR, PASSWORD, Town, cell, words
-from webui.services import Finding
 
 
 @pytest.fixture
@@ -197,7 +197,7 @@ def test_an_auditor_reads_the_findings_of_the_last_audit(town: Town) -> None:
 def test_an_auditor_checks_files(town: Town) -> None:
     auditor = town.visitor(NOOR)
     known = auditor.post("/auditor/file", file=(io.BytesIO(town.federation.recorded_file), "model.bin"))
-    for fact in ("The ledger records this file", "the sealed global model of round 7", "1,284"):
+    for fact in ("The ledger records this file", "Global model (sealed) of round 7", "1,284"):
         assert fact in words(known)
     changed = auditor.post("/auditor/file", file=(io.BytesIO(town.federation.recorded_file + b"!"), "model.bin"))
     assert "The ledger records no such file" in words(changed)

@@ -253,9 +253,9 @@ def test_when_no_answer_comes_back_the_ledger_tells_whether_anybody_was_asked(
     town.add_check(MAYA)
     doctor, request = town.visitor(JONAS), town.federation.disclosures.request
 
-    def lose(sealed: SealedRecord, purpose: Purpose) -> int:
+    def lose(sealed: SealedRecord, purpose: Purpose, deadline: int) -> int:
         if arrived:
-            request(sealed, purpose)
+            request(sealed, purpose, deadline)
         raise ChainUnavailable("http://ledger.example", "no answer")
 
     monkeypatch.setattr(town.federation.disclosures, "request", lose)
@@ -269,11 +269,72 @@ def test_when_no_answer_comes_back_the_ledger_tells_whether_anybody_was_asked(
 
 def test_a_request_past_this_site_is_told_to_the_patient_too(town: Town) -> None:
     row = town.site.records.visible(town.members[MAYA], town.add_check(MAYA))
-    town.federation.disclosures.request(sealed_of(row), Purpose.RESEARCH)
+    town.federation.disclosures.request(sealed_of(row), Purpose.RESEARCH, town.federation.clock.now + DAY_S)
     page = town.visitor(MAYA).text("/requests/about-me")
     for fact in ("alpha, not through this site", "research", "Who it was, only that hospital can tell"):
         assert fact in page
     assert "not through this site" not in town.visitor(OMAR).text("/requests/about-me")
+
+
+@pytest.mark.parametrize("later", ["erased", "sealed anew"])
+def test_requests_past_this_site_outlive_the_file_that_they_asked_for(town: Town, later: str) -> None:
+    row_id, disclosures = town.add_check(MAYA), town.federation.disclosures
+    row = town.site.records.visible(town.members[MAYA], row_id)
+    for _ in range(2):
+        disclosures.request(sealed_of(row), Purpose.RESEARCH, town.federation.clock.now + DAY_S)
+    disclosures.requests[1].facts = replace(disclosures.requests[1].facts, own=False, requester="elsewhere")
+    patient = town.visitor(MAYA)
+    if later == "erased":
+        patient.post(f"/checks/{row_id}/erase")
+    else:
+        patient.post("/consent/", readers="1", purposes=["1", "4"])
+    page = patient.text("/requests/about-me")
+    for fact in ("alpha, not through this site", "elsewhere, not through this site", "research"):
+        assert fact in page
+    assert ("erased since" in page) == (later == "erased")
+
+
+def _lose(town: Town, monkeypatch: pytest.MonkeyPatch, doctor: Visitor) -> None:
+    """Let a doctor's request get lost on its way to the ledger."""
+
+    def lose(*_: object) -> int:
+        raise ChainUnavailable("http://ledger.example", "no answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(town.federation.disclosures, "request", lose)
+        assert ask(town, doctor).status_code == 503
+
+
+def test_a_lost_request_does_not_become_another_doctors(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    town.add_check(MAYA)
+    loser, other = town.visitor(JONAS), town.visitor(INES)
+    _lose(town, monkeypatch, loser)
+    with monkeypatch.context() as patch:  # the other's arrives in the same second, and its answer gets lost
+        patch.setattr(town.site.requests, "numbered", lambda *_: None)
+        ask(town, other)
+    approve(town)
+    page = loser.text("/requests/")
+    assert "Not recorded" in page
+    assert "Approved" not in page
+    assert "Approved" in other.text("/requests/")
+
+
+@pytest.mark.parametrize("whose", ["past this site", "a stranger's"])
+def test_a_lost_request_does_not_become_one_that_was_made_elsewhere(
+    town: Town, monkeypatch: pytest.MonkeyPatch, whose: str
+) -> None:
+    row, doctor = town.site.records.visible(town.members[MAYA], town.add_check(MAYA)), town.visitor(JONAS)
+    _lose(town, monkeypatch, doctor)
+    disclosures = town.federation.disclosures
+    deadline = town.site.requests.of_asker(town.members[JONAS].id)[0].deadline or 0
+    stranger = whose == "a stranger's"
+    disclosures.request(sealed_of(row), Purpose.SECOND_OPINION, deadline if stranger else deadline + 1)
+    disclosures.requests[0].facts = replace(disclosures.requests[0].facts, own=not stranger)
+    approve(town)
+    assert "Not recorded" in doctor.text("/requests/")
+    page = town.visitor(MAYA).text("/requests/about-me")
+    assert "alpha, not through this site" in page
+    assert "Not recorded" in page
 
 
 def test_a_silent_chain_is_said(town: Town) -> None:

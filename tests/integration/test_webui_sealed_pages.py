@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fl.crypto.capsule import Readers
-from fl.protocol.names import Purpose
+from fl.protocol.names import Digest, Purpose
 from tests.fakes.site_town import INES, JONAS, MAYA, OMAR, Town, cell, words
 from webui.consent import purposes_in
 
@@ -114,6 +115,81 @@ def test_a_key_that_the_operator_dealt_is_marked(town: Town) -> None:
     assert "The operator dealt this key" in visitor.text(visitor.check(cell()).location)
     town.federation.records.hold_key()
     assert "The operator dealt this key" not in visitor.text("/consent/")
+
+
+def test_every_page_of_a_record_is_marked_by_the_key_that_it_was_sealed_to(town: Town) -> None:
+    town.federation.records.hold_key(dealer_made=True)
+    visitor = town.visitor(MAYA)
+    location = visitor.check(cell()).location
+    town.book(MAYA, INES)
+    doctor = town.visitor(INES)
+    doctor.post(f"{location}/notes", page=location, text="Please come back soon.")
+    town.federation.records.hold_key()  # another key, which nobody knew, is in force now
+    other = visitor.check(cell()).location
+    number = town.site.records.visible(town.members[MAYA], 1).number or ""
+    for reader in (visitor, doctor):
+        assert "The operator dealt this key" in reader.text(location)
+        assert reader.text(location).count("dealt key") == 1, "the note on it"
+        assert "dealt" not in reader.text(other)
+    assert visitor.text("/checks/").count("dealt key") == 1
+    assert doctor.text(f"/doctor/patients/{town.members[MAYA].id}").count("dealt key") == 1
+    assert "dealt key" in visitor.text(f"{location}/erase")
+    assert "dealt key" in words(doctor.post("/requests/find", page="/requests/", text=number))
+    assert "dealt" not in doctor.text("/doctor/"), "the newest check has the other key"
+    town.site.charts.follow_key()
+    assert "dealt" not in visitor.text(location)
+
+
+def test_who_made_a_key_is_not_guessed_while_the_ledger_is_silent(town: Town) -> None:
+    town.federation.records.hold_key(dealer_made=True)
+    visitor = town.visitor(MAYA)
+    location = visitor.check(cell()).location
+    town.federation.stop_chain()
+    assert "cannot be told just now" in visitor.text(location)
+    assert "The operator dealt" not in visitor.text(location)
+
+
+def test_a_place_is_computed_anew_and_compared_with_the_ledger(town: Town) -> None:
+    visitor = town.visitor(MAYA)
+    location = visitor.check(cell()).location
+    town.add_check(MAYA)
+    town.site.anchoring.anchor()
+    assert "the root compared with the ledger's" in visitor.text(location)
+    town.federation.stop_chain()
+    assert "The ledger does not answer just now" in visitor.text(location)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE batch SET root = zeroblob(32)",
+        "UPDATE batch SET size = 3",
+        "UPDATE leaf SET place = 7 WHERE place = 0",
+        "UPDATE leaf SET digest = zeroblob(32) WHERE place = 1",
+        "another root on the ledger",
+        "no root on the ledger",
+    ],
+)
+def test_a_place_that_does_not_lead_to_the_ledgers_root_is_an_alarm(
+    town: Town, caplog: pytest.LogCaptureFixture, change: str
+) -> None:
+    visitor = town.visitor(MAYA)
+    location = visitor.check(cell()).location
+    town.add_check(MAYA)
+    town.site.anchoring.anchor()
+    made = town.federation.records.made
+    if change.startswith("another"):
+        made[0] = replace(made[0], root=Digest(bytes(32)))
+    elif change.startswith("no"):
+        made.clear()
+    else:
+        with town.site.database.engine.begin() as connection:
+            connection.exec_driver_sql(change)
+    answer = visitor.get(location)
+    assert answer.status_code == 500
+    assert "The ledger contradicts this record" in words(answer)
+    assert "ALARM RecordMisplaced" in caplog.text
+    assert "leukemic" not in words(answer)
 
 
 def test_a_damaged_record_is_an_alarm_and_a_page(town: Town, caplog: pytest.LogCaptureFixture) -> None:

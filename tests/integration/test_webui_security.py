@@ -169,14 +169,6 @@ def test_guessing_a_password_is_slowed_down_and_others_are_not(town: Town) -> No
     assert guesser.sign_in(MAYA).status_code == 302
 
 
-@pytest.mark.parametrize(("proxies", "status"), [(0, 429), (1, 401)])
-def test_a_claimed_address_counts_only_from_a_trusted_proxy(tmp_path: Path, proxies: int, status: int) -> None:
-    town = Town(tmp_path, trusted_proxies=proxies)
-    for n in range(5):
-        Visitor(town.app, claimed=f"203.0.113.{n}").sign_in(MAYA, "wrong password")
-    assert Visitor(town.app, claimed="203.0.113.99").sign_in(MAYA, "wrong password").status_code == status
-
-
 def test_signing_in_well_is_never_counted(town: Town) -> None:
     for _ in range(40):
         assert town.visitor().sign_in(MAYA).status_code == 302

@@ -12,10 +12,12 @@ from typing import Protocol
 
 import pytest
 
-from fl.protocol.errors import ImageUnreadable, TamperedError, UnavailableError
+from fl.protocol.codec import sha256
+from fl.protocol.errors import ImageUnreadable, TamperedError, UnavailableError, WrongRound
 from fl.protocol.names import DIGEST_BYTES
 from fl.protocol.round import Phase
-from tests.fakes.site_federation import real_world
+from fl.roles.explain import Outcome, Results
+from tests.fakes.site_federation import masked_world, real_world
 from tests.fakes.site_services import FakeFederation
 from tests.fakes.site_town import cell
 from webui.services import Services
@@ -46,7 +48,7 @@ def fake_world(_: Path) -> ServiceWorld:
     return FakeFederation()
 
 
-WORLDS: list[Callable[[Path], ServiceWorld]] = [fake_world, real_world]
+WORLDS: list[Callable[[Path], ServiceWorld]] = [fake_world, real_world, masked_world]
 
 
 @pytest.fixture(params=WORLDS, ids=lambda world: getattr(world, "__name__", "world"))
@@ -128,20 +130,31 @@ def test_rounds_are_told_from_the_newest(world: ServiceWorld) -> None:
 
 def test_a_recorded_file_is_found_and_one_changed_bit_is_not(world: ServiceWorld) -> None:
     data = world.recorded_file
-    found = world.services.audits.look_up(data)
-    assert found.found
-    assert found.what
-    assert found.sender_name
-    assert found.transaction
-    changed = world.services.audits.look_up(bytes([data[0] ^ 1]) + data[1:])
-    assert not changed.found
-    assert changed.digest != found.digest
+    [place] = world.services.audits.look_up(sha256(data)).places
+    assert place.what == "global model (sealed)"
+    assert place.sender_name
+    assert place.transaction
+    changed = world.services.audits.look_up(sha256(bytes([data[0] ^ 1]) + data[1:]))
+    assert changed.places == ()
+
+
+def test_a_round_is_told_with_what_was_checked_of_it(world: ServiceWorld) -> None:
+    audits = world.services.audits
+    number = audits.rounds()[0].number
+    unchecked = audits.explain(number, Results())
+    assert unchecked.open_steps == len(unchecked.passages) > 1
+    checked = audits.explain(number, audits.replay(number))
+    assert checked.open_steps < unchecked.open_steps
+    assert checked.passages[0].outcome == Outcome.RIGHT
+    for call in (audits.replay, audits.obstacle):
+        with pytest.raises(WrongRound):
+            call(number + 1)
 
 
 def test_a_silent_chain_is_not_an_empty_ledger(world: ServiceWorld) -> None:
     world.stop_chain()
     with pytest.raises(UnavailableError):
-        world.services.audits.look_up(world.recorded_file)
+        world.services.audits.look_up(sha256(world.recorded_file))
     with pytest.raises(UnavailableError):
         world.services.audits.rounds()
 

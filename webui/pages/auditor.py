@@ -1,19 +1,22 @@
-"""An auditor's pages: the rounds, one round, a file against the ledger, the last audit."""
+"""An auditor's pages: the rounds, one round and what was checked of it, a file against the ledger, the last audit."""
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from fl.protocol.codec import sha256
 from fl.protocol.errors import TooLarge
+from fl.roles.explain import Results
 from webui.checks import read_capped
-from webui.errors import status_of
-from webui.forms import LedgerFileForm
-from webui.login import only
-from webui.services import RoundView
+from webui.errors import ALARM, status_of
+from webui.forms import LedgerDigestForm, LedgerFileForm, PressForm
+from webui.login import member, only
+from webui.services import FileFinding, RoundView
 from webui.site import site
 from webui.store.models import SiteRole
 from webui.store.refusals import NotFound
+from webui.store.throttle import Meter
 
 blueprint = Blueprint("auditor", __name__, url_prefix="/auditor")
 
@@ -29,23 +32,59 @@ def rounds() -> ResponseReturnValue:
 @blueprint.get("/rounds/<int:number>")
 @only(SiteRole.AUDITOR, SiteRole.OPERATOR)
 def one_round(number: int) -> ResponseReturnValue:
-    """Show one round."""
-    return render_template("auditor/round.html", round=_round(number))
+    """Tell one round in plain words, with what the last audit and a replay here checked of it."""
+    audits, found = site().services.audits, _round(number)
+    summary, replayed = audits.findings(), site().replays.of(number)
+    results = summary.results.get(number) if summary is not None else None
+    shown = replayed.results if replayed is not None else results or Results()
+    return render_template(
+        "auditor/round.html",
+        round=found,
+        told=audits.explain(number, shown),
+        audited=results,
+        checked_at=summary.checked_at if summary is not None else None,
+        replayed=replayed,
+        obstacle=audits.obstacle(number),
+    )
+
+
+@blueprint.post("/rounds/<int:number>/replay")
+@only(SiteRole.AUDITOR, SiteRole.OPERATOR)
+def replay(number: int) -> ResponseReturnValue:
+    """Replay one round now; what is wrong in it is an alarm, too."""
+    if not PressForm().validate_on_submit():
+        raise NotFound
+    here = site()
+    found = _round(number)
+    here.throttle.take(Meter("replay", str(member().id), here.config.limits.replays))
+    findings = here.replays.run(found.number).results.findings
+    for finding in findings:
+        current_app.logger.critical(ALARM, finding.name, finding.sentence)
+    if findings:
+        flash(f"Round {number} was checked just now, and something is wrong in it.", "bad")
+    else:
+        flash(f"Round {number} was checked just now. Nothing was found.", "good")
+    return redirect(url_for("auditor.one_round", number=number))
 
 
 @blueprint.route("/file", methods=["GET", "POST"])
 @only(SiteRole.AUDITOR, SiteRole.OPERATOR)
 def file() -> ResponseReturnValue:
-    """Look up an uploaded file on the ledger; the file is not kept."""
-    form, finding, status = LedgerFileForm(), None, 200
+    """Look up an uploaded file, which is not kept, or a digest on the ledger."""
+    form, named, audits = LedgerFileForm(), LedgerDigestForm(request.args), site().services.audits
+    finding: FileFinding | None = None
+    status = 200
     if form.validate_on_submit():
         try:
-            finding = site().services.audits.look_up(read_capped(form.file.data, site().config.file_cap))
+            finding = audits.look_up(sha256(read_capped(form.file.data, site().config.file_cap)))
         except TooLarge as error:
             form.file.errors, status = [str(error)], status_of(error)
     elif form.is_submitted():
         status = 400
-    return render_template("auditor/file.html", form=form, finding=finding), status
+    elif "digest" in request.args:
+        finding = audits.look_up(named.value) if named.validate() else None
+        status = 200 if finding else 400
+    return render_template("auditor/file.html", form=form, named=named, finding=finding), status
 
 
 def _round(number: int) -> RoundView:

@@ -108,6 +108,5 @@ def _page(check_id: int, form: NoteForm) -> str:
         shown=here.charts.read(row),
         notes=here.charts.read_all(here.records.notes_on(row.id)),
         standing=here.anchoring.standing(row),
-        committee=here.committee(),
         form=form,
     )

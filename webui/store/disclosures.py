@@ -1,6 +1,7 @@
 """Who asked for which record here, and the number that the ledger gave the request.
 
-Invariant: a request is written down before it goes to the ledger, so that whoever asked is known even after a crash.
+Invariant: a request is written down before it goes to the ledger, with what tells it from all others there, so that
+whoever asked is known even after a crash.
 
 Source: PROTOCOL.md 9, Requests.
 Not here: whether somebody may ask (webui/disclosing.py); what trustees said (the ledger).
@@ -9,16 +10,30 @@ Not here: whether somebody may ask (webui/disclosing.py); what trustees said (th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
-from fl.protocol.names import Address, Purpose
+from fl.protocol.names import Address, Digest, Purpose
 from webui.store.database import Database
 from webui.store.models import Account, Disclosure, DoctorProfile, StoredRecord
 from webui.store.records import WITH_FILE
 from webui.store.refusals import NotFound, TrusteeTaken
+
+REQUEST_S = 7 * 24 * 3600
+"""How long trustees may take."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody asks for."""
+
+    record_row: int
+    capsule: Digest
+    """Of the file that the record has now."""
+    purpose: Purpose
 
 
 class DisclosureStore:
@@ -29,14 +44,20 @@ class DisclosureStore:
         self._database = database
         self._clock = clock
 
-    def begin(self, asker_id: int, record_row: int, purpose: Purpose) -> int:
-        """Write down that somebody asks; return the row."""
-        row = Disclosure(asker_id=asker_id, record_row=record_row, purpose=int(purpose), asked_at=self._clock())
+    def begin(self, asker_id: int, wish: Wish) -> tuple[int, int]:
+        """Write down that somebody asks; return the row and the deadline, which tells it from every other request."""
+        now = self._clock()
 
-        def work(session: Session) -> int:
+        def work(session: Session) -> tuple[int, int]:
+            same = select(func.max(Disclosure.deadline)).where(
+                Disclosure.capsule == wish.capsule, Disclosure.purpose == int(wish.purpose)
+            )
+            deadline = max(now + REQUEST_S, (session.scalar(same) or 0) + 1)
+            row = Disclosure(asker_id=asker_id, record_row=wish.record_row, purpose=int(wish.purpose), asked_at=now)
+            row.capsule, row.deadline = wish.capsule, deadline
             session.add(row)
             session.flush()
-            return row.id
+            return row.id, deadline
 
         return self._database.write(work)
 

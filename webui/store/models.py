@@ -208,10 +208,22 @@ class StoredRecord(Base):
     leaf: Mapped[Leaf] = relationship(lazy="joined", innerjoin=True)
 
 
+class RecordLabel(Base):
+    """What a file of a record, the one it has or an earlier one, is called in requests; it outlives them all."""
+
+    __tablename__ = "record_label"
+
+    label: Mapped[bytes] = mapped_column(LargeBinary(DIGEST_BYTES), primary_key=True)
+    """A digest that holds nothing of what the record says."""
+    record_row: Mapped[int] = mapped_column(ForeignKey("record.id", ondelete="CASCADE"), index=True)
+    record: Mapped[StoredRecord] = relationship(lazy="joined", innerjoin=True)
+
+
 class Disclosure(Base):
     """A request to a committee for one record: who asked for it here, and its number on the ledger."""
 
     __tablename__ = "disclosure"
+    __table_args__ = (Index("uq_disclosure_capsule_purpose_deadline", "capsule", "purpose", "deadline", unique=True),)
 
     id: Mapped[Id]
     record_row: Mapped[int] = mapped_column(ForeignKey("record.id", ondelete="CASCADE"), index=True)
@@ -221,6 +233,10 @@ class Disclosure(Base):
     asked_at: Mapped[Seconds]
     number: Mapped[int | None] = mapped_column(BigInteger, unique=True)
     """On the ledger; None when it never got there."""
+    capsule: Mapped[bytes | None] = mapped_column(LargeBinary(DIGEST_BYTES))
+    """Digest of what was asked for; None in rows of earlier versions."""
+    deadline: Mapped[int | None] = mapped_column(BigInteger)
+    """Of the request; with capsule and purpose no other request of this site has it."""
     record: Mapped[StoredRecord] = relationship(lazy="joined", innerjoin=True)
     asker: Mapped[Account] = relationship(lazy="joined", innerjoin=True)
 

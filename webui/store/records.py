@@ -17,12 +17,21 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, undefer
 
 from fl.crypto.capsule import Readers
+from fl.protocol.names import Digest
 from webui.consent import Choice, mask_of
 from webui.record_services import SealedRecord
 from webui.store.accounts import Member
 from webui.store.appointments import IN_FORCE
 from webui.store.database import Database
-from webui.store.models import Account, Appointment, Leaf, PatientProfile, SiteRole, StoredRecord
+from webui.store.models import (
+    Account,
+    Appointment,
+    Leaf,
+    PatientProfile,
+    RecordLabel,
+    SiteRole,
+    StoredRecord,
+)
 from webui.store.refusals import NotFound
 
 PAGE_ROWS = 20
@@ -141,11 +150,13 @@ class RecordStore:
         """Return all records of a patient that the hospital can open by itself, notes among them."""
         return self._whole(StoredRecord.patient_id == patient_id)
 
-    def all_of(self, patient_id: int) -> Sequence[StoredRecord]:
-        """Return all records of a patient that were not erased, notes among them."""
-        with self._database.reading() as session:
-            query = select(StoredRecord).options(WITH_FILE).where(StoredRecord.patient_id == patient_id)
-            return session.scalars(query.where(StoredRecord.erased_at.is_(None))).all()
+    def labels_of(self, patient_id: int) -> Mapping[Digest, StoredRecord]:
+        """Return every label that a record of a patient ever had, erased records and notes among them."""
+        return self._labels(RecordLabel.record.has(StoredRecord.patient_id == patient_id))
+
+    def labels_of_row(self, row_id: int) -> Mapping[Digest, StoredRecord]:
+        """Return every label that one record ever had."""
+        return self._labels(RecordLabel.record_row == row_id)
 
     def sealed_to_other_keys(self, key_id: bytes, limit: int) -> Sequence[StoredRecord]:
         """Return some records that the hospital can open and that are not sealed to the threshold key `key_id`."""
@@ -160,6 +171,7 @@ class RecordStore:
                 return False
             row.leaf = Leaf(digest=sealed.leaf)
             _fill(row, sealed)
+            _keep_label(session, row.id, sealed)
             return True
 
         done = self._database.write(work)
@@ -167,7 +179,7 @@ class RecordStore:
         return done
 
     def erase(self, row_id: int, patient_id: int | None = None) -> bool:
-        """Delete file, salt, wraps and policy of a check and its notes; the leaves stay. Repeating it is no error.
+        """Delete file, salt, wraps and policy of a check and its notes; leaves and labels stay. Repeating is no error.
 
         Return whether the database's log is empty, too; if not, upkeep empties it.
 
@@ -187,6 +199,11 @@ class RecordStore:
         self._database.write(work)
         return self._database.forget()
 
+    def _labels(self, condition: ColumnElement[bool]) -> Mapping[Digest, StoredRecord]:
+        with self._database.reading() as session:
+            found = session.scalars(select(RecordLabel).where(condition)).all()
+        return {Digest(each.label): each.record for each in found}
+
     def _whole(self, condition: ColumnElement[bool]) -> Sequence[StoredRecord]:
         readable = StoredRecord.readers == int(Readers.HOSPITAL_AND_TRUSTEES)
         with self._database.reading() as session:
@@ -205,6 +222,7 @@ def insert_record(session: Session, new: NewRecord) -> int:
     _fill(row, new.sealed)
     session.add(row)
     session.flush()
+    _keep_label(session, row.id, new.sealed)
     return row.id
 
 
@@ -227,6 +245,11 @@ def _fill(row: StoredRecord, sealed: SealedRecord) -> None:
     row.readers, row.consent = int(policy.readers), mask_of(policy.consent)
     row.file, row.salt = sealed.file, sealed.salt
     row.key_id, row.key_epoch = sealed.key_id, sealed.key_epoch
+
+
+def _keep_label(session: Session, row_id: int, sealed: SealedRecord) -> None:
+    if session.get(RecordLabel, sealed.label) is None:
+        session.add(RecordLabel(label=sealed.label, record_row=row_id))
 
 
 def _empty(row: StoredRecord, now: int) -> None:

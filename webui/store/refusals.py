@@ -122,6 +122,15 @@ class RecordDamaged(TamperedError):
 
 
 @dataclass(eq=False)
+class RecordMisplaced(TamperedError):
+    """A record is not under the root that the ledger has."""
+
+    number: str
+    why: str
+    sentence = "Record {number} is not where the ledger has it: {why}."
+
+
+@dataclass(eq=False)
 class NotSealedToQuorum(RefusedError):
     """A record was made before trustees held the key, and was not sealed to them since."""
 
@@ -157,3 +166,11 @@ class TrusteeTaken(RefusedError):
 
     http_status = 409
     sentence = "Another doctor's account is linked to this trustee already."
+
+
+@dataclass(eq=False)
+class ReplayRunning(RefusedError):
+    """One replay at a time: it takes a processor for itself."""
+
+    http_status = 409
+    sentence = "Another round is being replayed just now. Wait a few seconds and try again."

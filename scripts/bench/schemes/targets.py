@@ -9,8 +9,9 @@ Not here: accuracy (accuracy.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -18,7 +19,11 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from fl.crypto import group
 from fl.crypto.envelope import Kind
 from fl.crypto.masking import CHUNK_BYTES
+from fl.training.presets import DEFAULT_SPEC
 from fl.training.quantise import Vector
+from scripts.bench._table import median
+from scripts.bench.epoch import take_turns
+from scripts.bench.rounds import masked_spans
 from scripts.bench.schemes import ours
 from scripts.bench.schemes.base import Case, Say, Scheme, draw_update, duel, least, missing, words_of
 from scripts.bench.schemes.ckks import LEAN, Ckks
@@ -28,6 +33,8 @@ from scripts.bench.schemes.paillier import Paillier
 from scripts.bench.schemes.replaying import replay_s
 
 LARGE = 11_000_000
+AT_LEAST_A_MILLION = replace(DEFAULT_SPEC, width=64)
+"""1,232,962 weights."""
 MIB = 1 << 20
 RUNS = 9
 
@@ -52,8 +59,9 @@ class Target:
         return f"MISSED by {short:.3g} x"
 
 
-def all_targets(parameters: int, say: Say) -> Iterator[Target]:
-    """Measure every target in turn; `parameters` is 11 million but in a trial."""
+def all_targets(parameters: int, data: Path | None, say: Say) -> Iterator[Target]:
+    """Measure every target in turn; `parameters` is 11 million but in a trial, `data` what one epoch is trained on."""
+    yield from _rounds(data)
     yield from _masking(parameters)
     yield from _against(parameters, say)
     yield from _unmasking(parameters, say)
@@ -63,6 +71,20 @@ def all_targets(parameters: int, say: Say) -> Iterator[Target]:
     found = replay_s(10)
     parts = ", ".join(f"{part} {seconds:.2f}" for part, seconds in found.items() if part not in ("whole", "parameters"))
     yield Target(f"replay, n=10, {found['parameters']:,.0f} parameters", found["whole"], 2.0, "s", note=parts)
+
+
+def _rounds(data: Path | None) -> Iterator[Target]:
+    """Measure whole rounds over chain and vault by the clock: without training, and with one epoch."""
+    parameters, spans = masked_spans(3, AT_LEAST_A_MILLION)
+    whole_s = spans.pop("whole round")
+    parts = ", ".join(f"{span} {1000 * seconds:.0f}" for span, seconds in spans.items())
+    name = f"protocol part of a masked round, n=3, {parameters:,} parameters"
+    yield Target(name, whole_s, 0.8, "s", note=f"ms: {parts}")
+    images, turns = take_turns(data, 4)
+    ratio = median([masked_s / plain_s for plain_s, masked_s in turns])
+    plain_s, masked_s = (median([turn[place] for turn in turns]) for place in (0, 1))
+    note = f"{images:,} images, median of {len(turns)} pairs: {masked_s:.1f} s against {plain_s:.1f} s"
+    yield Target("masked round with one epoch / plain FedAvg, n=3", ratio, 1.1, "x", note=note)
 
 
 def _naive(hospitals: int, update: Vector) -> None:

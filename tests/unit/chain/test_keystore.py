@@ -11,7 +11,7 @@ from eth_account import Account
 
 from chain import keystore
 from chain.keystore import AccountKey
-from chain.rawtransaction import sender_of
+from chain.rawtransaction import of_raw
 from fl.protocol.errors import KeystoreUnreadable, StorageFull
 
 QUICK = 2
@@ -83,10 +83,12 @@ def test_a_transaction_is_signed_as_eth_account_signs_it(to: bytes, data: bytes,
     expected = Account.sign_transaction(transaction, SECRET)
     raw, tx_hash = AccountKey(SECRET).sign(transaction)
     assert (raw, tx_hash) == (bytes(expected.raw_transaction), bytes(expected.hash))
-    assert sender_of(raw) == (Account.from_key(SECRET).address, nonce)
+    call = of_raw(raw)
+    assert "0x" + call.account.hex() == Account.from_key(SECRET).address.lower()
+    assert (call.chain_id, call.nonce, call.to or b"", call.data, call.hash) == (31337, nonce, to, data, tx_hash)
 
 
 @pytest.mark.parametrize("raw", [b"", b"\x02", b"\x02\xc0", b"\xc0", b"\x7f" * 40])
 def test_what_is_no_signed_transaction_has_no_sender(raw: bytes) -> None:
-    with pytest.raises(ValueError, match="no signed typed transaction"):
-        sender_of(raw)
+    with pytest.raises(ValueError, match=r"no (signed|typed) transaction"):
+        of_raw(raw)

@@ -344,7 +344,7 @@ def test_an_audits_replay_ends_at_the_first_record_that_the_rules_forbid_and_nam
     assert finding.subject == f"RoundFrozen in block {good + 1} by HOSPITAL-11"
     assert "0x" + "11" * 20 in finding.sentence
     assert report.to_dict()["findings"] == [
-        {"name": "WrongRole", "round": 1, "subject": finding.subject, "sentence": finding.sentence}
+        {"name": "WrongRole", "round": 1, "subject": finding.subject, "sentence": finding.sentence, "step": None}
     ]
 
 

@@ -9,7 +9,8 @@ import pytest
 from fl.protocol.errors import HemaledgerError
 from fl.protocol.names import NO_DIGEST
 from fl.protocol.records import ModelAttested, UpdateCommitted
-from fl.roles.audit import Audit, AuditKey
+from fl.roles.audit import Audit
+from fl.roles.audit_key import AuditKey
 from fl.roles.auditor import Auditor
 from fl.roles.coordinator import Coordinator
 from fl.roles.hospital import Hospital

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import select, update
@@ -17,9 +18,9 @@ from fl.protocol.names import Purpose
 from tests.fakes.postgres import own_database
 from tests.fakes.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, cell, words
 from webui.consent import Choice, mask_of, purposes_in
-from webui.patient_records import Shown
+from webui.patient_records import Shown, sealed_of
 from webui.record_services import SealedRecord
-from webui.store.database import Database
+from webui.store.database import Database, alembic_config
 from webui.store.models import Base, Leaf, StoredRecord
 from webui.store.refusals import NotFound, RecordDamaged, WishNeeded
 
@@ -66,6 +67,31 @@ def test_a_records_whole_life_on_either_database(either: Town) -> None:
     with either.site.database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_labels_of_files_that_are_here_are_found_by_the_migration(either: Town) -> None:
+    row_id, maya = either.add_check(MAYA), either.members[MAYA].id
+    gone = either.add_check(MAYA)
+    either.site.records.erase(gone, maya)
+    labels = either.site.records.labels_of(maya)
+    assert sorted(row.id for row in labels.values()) == sorted([row_id, gone])
+    with either.site.database.engine.begin() as connection:
+        command.downgrade(alembic_config(connection), "0002")
+        command.upgrade(alembic_config(connection), "head")
+    assert either.site.records.labels_of(maya).keys() == {sealed_of(row_of(either, row_id)).label}
+
+
+def test_a_record_keeps_every_label_it_had_and_choosing_back_adds_none(town: Town, check: int) -> None:
+    maya, first = town.members[MAYA].id, sealed_of(row_of(town, check)).label
+    for consent in (TREATMENT, frozenset({Purpose.TREATMENT, Purpose.RESEARCH}), TREATMENT):
+        town.site.charts.choose(maya, Choice(HOSPITAL, consent))
+    labels = town.site.records.labels_of(maya)
+    assert len(labels) == 3
+    assert {row.id for row in labels.values()} == {check}
+    assert first in town.site.records.labels_of_row(check)
+    town.site.records.erase(check, maya)
+    assert town.site.records.labels_of(maya).keys() == labels.keys()
+    assert town.site.records.labels_of(town.members[OMAR].id) == {}
 
 
 def read(town: Town, email: str, row_id: int) -> Shown:

@@ -1,0 +1,47 @@
+"""Errors as findings: one bad file does not end an audit.
+
+Source: PROTOCOL.md 7.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+from fl.protocol.audit import Report, Step
+from fl.protocol.errors import (
+    BelowThreshold,
+    HemaledgerError,
+    ReconstructMismatch,
+    SetMismatch,
+    TooFewReveals,
+)
+
+_EARLIER: dict[type[HemaledgerError], Step] = {
+    SetMismatch: Step.AGREEMENT,
+    BelowThreshold: Step.AGREEMENT,
+    TooFewReveals: Step.ANSWERS,
+    ReconstructMismatch: Step.ANSWERS,
+}
+"""Where the sum of a masked round fails for what went wrong before it."""
+
+
+class Guard:
+    """Turns an error inside its block into a finding."""
+
+    def __init__(self, report: Report, number: int | None, subject: str, step: Step | None = None) -> None:
+        self._report = report
+        self._number = number
+        self._subject = subject
+        self._step = step
+        self.ok = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if not isinstance(error, HemaledgerError):
+            return False
+        self.ok = False
+        step = _EARLIER.get(type(error), Step.SUM) if self._step == Step.SUM else self._step
+        self._report.found(error, self._number, self._subject, step)
+        return True

@@ -1,0 +1,285 @@
+"""The audit of rounds: every file of a round checked, the round summed again, the new model opened.
+
+Invariant: a step of a round is noted as right only after all of it was checked; what this key cannot open is a note
+with the reason, never a finding.
+
+Source: PROTOCOL.md 7.
+Not here: the fold of the records (fl/protocol/audit.py); threshold keys (authority_audit.py); words (explain.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fl.crypto.envelope import Expected, check_file
+from fl.protocol.audit import Report, Step
+from fl.protocol.errors import SetMismatch
+from fl.protocol.federation import Federation, Opening
+from fl.protocol.names import NO_DIGEST, Address, Digest
+from fl.protocol.ports import Endorser, Vault
+from fl.protocol.round import Phase, Round
+from fl.roles.artefacts import (
+    Reader,
+    digest_of,
+    expected_answer,
+    expected_masked,
+    expected_model,
+    expected_update,
+    read_config,
+    read_manifest,
+)
+from fl.roles.audit_key import AuditKey, why_closed, why_sealed_away
+from fl.roles.documents import read_document
+from fl.roles.guard import Guard
+from fl.roles.participants import BUNDLE_CAP, advertisers, participants
+from fl.roles.replay import Replayed, Tools, replay_round
+from fl.roles.report_audit import check_report
+from fl.roles.unmask import check_agreement, check_sharers
+from fl.roles.view import Stopwatch
+from fl.training.quantise import Vector
+from fl.training.weights import Manifest
+
+
+@dataclass(frozen=True)
+class Bench:
+    """With what an audit works."""
+
+    vault: Vault
+    key: AuditKey | None
+    """None: nothing is opened."""
+    watch: Stopwatch
+    endorser: Endorser
+
+
+class RoundAudit:
+    """Checks the rounds of one federation, in order: each starts from the model that the one before left here."""
+
+    def __init__(self, federation: Federation, bench: Bench, report: Report) -> None:
+        self._federation = federation
+        self._bench = bench
+        self._report = report
+        key = bench.key
+        self._reader = Reader(key.account, bench.vault, key.keyring, bench.watch) if key else None
+        self._model: tuple[Digest, Vector] | None = None
+
+    def opening(self, opening: Opening) -> Manifest | None:
+        """Check the manifest and the model that a ledger opened with."""
+        manifest = self.manifest(opening)
+        if manifest is not None:
+            closed = self._closed(opening)
+            if closed:
+                self._report.notes.append(f"The initial model was not opened: {closed}.")
+            self._check_model(opening, manifest, "initial model")
+        return manifest
+
+    def manifest(self, opening: Opening) -> Manifest | None:
+        """Return the manifest of a ledger's models, None after a finding."""
+        with self._finding(None, "model manifest"):
+            manifest = read_manifest(opening, self._bench.vault)
+            self._report.checks["documents"] += 1
+            return manifest
+        return None
+
+    def start_from(self, current: Round, manifest: Manifest) -> None:
+        """Open the model that a round starts from, where this key can."""
+        source = _source(self._federation, current)
+        if self._reader is None or self._closed(source):
+            return
+        with self._finding(current.number, "model it starts from", Step.SUM):
+            self._model = (digest_of(source), self._reader.model(source, manifest))
+
+    def round(self, current: Round, manifest: Manifest | None) -> None:
+        """Check one round; its records were folded already."""
+        number = current.number
+        self._report.right(number, Step.OPENING)
+        with self._finding(number, "round configuration", Step.TERMS):
+            read_config(current, self._bench.vault)
+            self._report.checks["documents"] += 1
+            self._report.right(number, Step.TERMS)
+        whole = self._check_files(current)
+        if current.proposal is None or manifest is None:
+            return
+        if current.masked:
+            self._check_agreement(current)
+        closed, sealed_away = self._closed(current), self._sealed_away(current)
+        if closed:
+            self._report.notes.append(f"Round {number} was neither summed again nor opened: {closed}.")
+        elif sealed_away:
+            self._report.notes.append(f"Round {number} was not summed again: {sealed_away}.")
+        replayed = None
+        if not whole:
+            self._report.notes.append(f"Round {number} could not be summed again, because of the findings above.")
+        elif self._reader is not None and not closed and not sealed_away:
+            replayed = self._replay(current, manifest)
+        self._check_model(current, manifest, "global model")
+        self._check_reports(current, replayed)
+
+    def _check_files(self, current: Round) -> bool:
+        """Check every hospital's files without opening one; return whether nothing was found."""
+        updates = [self._check_update(current, hospital) for hospital in current.commitments]
+        bundles = [self._check_bundle(current, dealer) for dealer in current.sharers if current.dealt]
+        answers = [self._check_answer(current, hospital) for hospital in current.revealed]
+        if updates:
+            self._report.right(current.number, Step.UPDATES)
+        return all(updates + bundles + answers)
+
+    def _check_update(self, current: Round, hospital: Address) -> bool:
+        """Check one hospital's file without opening it; a file that was left out of the set may be missing."""
+        subject = f"{'masked' if current.masked else 'sealed'} update of {self._name(hospital)}"
+        expected = expected_masked(current, hospital) if current.masked else expected_update(current, hospital)
+        if hospital not in current.hospitals and not self._bench.vault.has(expected.digest):
+            when = "aborted before it was needed" if current.phase == Phase.ABORTED else "frozen without it"
+            self._report.notes.append(
+                f"Round {current.number}: the {subject} is not in the vault; the round was {when}."
+            )
+            return True
+        with self._finding(current.number, subject, Step.UPDATES) as outcome:
+            self._check_file(expected)
+        return outcome.ok
+
+    def _check_bundle(self, current: Round, dealer: Address) -> bool:
+        """Check the file of shares of a hospital that went on after the set-up."""
+        subject = f"shares of {self._name(dealer)}"
+        record = current.dealt.get(dealer)
+        missing = record is not None and not self._bench.vault.has(record.bundle_digest)
+        if missing and current.phase == Phase.ABORTED:
+            self._report.notes.append(f"Round {current.number}: the {subject} are not in the vault; it was aborted.")
+            return True
+        with self._finding(current.number, subject, Step.SETUP) as outcome:
+            if record is not None:
+                read_document(self._bench.vault, record.bundle_digest, BUNDLE_CAP)
+                self._report.checks["files"] += 1
+        return outcome.ok
+
+    def _check_answer(self, current: Round, hospital: Address) -> bool:
+        """Check the file with which a hospital helped to unmask the sum."""
+        subject = f"unmasking answer of {self._name(hospital)}"
+        if not self._bench.vault.has(current.revealed[hospital].digest):
+            self._report.notes.append(f"Round {current.number}: the {subject} is not in the vault.")
+            return True
+        with self._finding(current.number, subject, Step.ANSWERS) as outcome:
+            self._check_file(expected_answer(current, hospital))
+        return outcome.ok
+
+    def _check_agreement(self, current: Round) -> None:
+        """Check who went on after the set-up, and who signed which set of survivors; it takes no key."""
+        with self._finding(current.number, "keys and shares", Step.SETUP) as outcome:
+            valid = advertisers(current)
+            for part in participants(current, current.sharers):
+                if part.account not in valid:
+                    raise SetMismatch(part.account)
+            check_sharers(current, self._bench.vault)
+            self._report.right(current.number, Step.SETUP)
+        if not outcome.ok:
+            return
+        with self._finding(current.number, "agreement on the set", Step.AGREEMENT):
+            check_agreement(current, self._bench.endorser, self._bench.vault)
+            self._report.checks["agreements"] += 1
+            self._report.right(current.number, Step.AGREEMENT)
+
+    def _check_file(self, expected: Expected) -> None:
+        check_file(self._bench.vault.get(expected.digest, expected.cap), expected)
+        self._report.checks["files"] += 1
+
+    def _replay(self, current: Round, manifest: Manifest) -> Replayed | None:
+        """Sum the round again from the files; keep the model for the next round."""
+        if self._reader is None:
+            return None
+        previous, number, bench = self._model, current.number, self._bench
+        if previous is None or previous[0] != current.previous_model:
+            self._report.notes.append(f"Round {number} was not summed again: its previous model is missing.")
+            return None
+        tools = Tools(self._reader, bench.vault, bench.watch, bench.endorser)
+        with self._finding(number, "aggregate", Step.SUM):
+            replayed = replay_round(current, previous[1], manifest, tools)
+            self._report.checks["aggregates"] += 1
+            self._report.right(number, Step.SUM, *([Step.ANSWERS] if current.masked else []))
+            self._report.sums[number] = replayed.training
+            if current.phase == Phase.FINAL:
+                self._model = (digest_of(current), replayed.model)
+            return replayed
+        return None
+
+    def _check_model(self, source: Round | Opening, manifest: Manifest, what: str) -> None:
+        """Check a model envelope, and open it and compare the digest when a key is there."""
+        number = source.number if isinstance(source, Round) else None
+        with self._finding(number, what, Step.MODEL) as outcome:
+            self._check_file(expected_model(source, manifest.length))
+        if not outcome.ok or self._reader is None or self._closed(source):
+            return
+        with self._finding(number, what, Step.MODEL):
+            vector = self._reader.model(source, manifest)
+            self._report.checks["models"] += 1
+            if isinstance(source, Round):
+                self._report.right(source.number, Step.MODEL)
+            if isinstance(source, Opening) or source.phase == Phase.FINAL:
+                self._model = (digest_of(source), vector)
+
+    def _check_reports(self, current: Round, replayed: Replayed | None) -> None:
+        """Check what auditors reported about the round; hospitals attest without a report."""
+        reports = [auditor for auditor, digest in current.attestations.items() if digest != NO_DIGEST]
+        sums = replayed.training if replayed is not None else None
+        for auditor in reports:
+            with self._finding(current.number, f"report of {self._name(auditor)}", Step.REPORTS):
+                check_report(current, auditor, self._bench.vault, sums)
+                self._report.checks["documents"] += 1
+        if current.attestations and (replayed is not None or not reports):
+            self._report.right(current.number, Step.REPORTS)
+
+    def _closed(self, source: Round | Opening) -> str:
+        key = self._bench.key  # that there is none is said once, for the whole audit
+        return why_closed(self._federation, key, source, self._bench.vault) if key else ""
+
+    def _sealed_away(self, current: Round) -> str:
+        key = self._bench.key
+        return why_sealed_away(self._federation, key, current) if key else ""
+
+    def _name(self, account: Address) -> str:
+        return self._federation.book.name_of(account)
+
+    def _finding(self, number: int | None, subject: str, step: Step | None = None) -> Guard:
+        return Guard(self._report, number, subject, step)
+
+
+def audit_round(federation: Federation, number: int, bench: Bench) -> Report:
+    """Return what an audit of one round alone finds; its records were folded already.
+
+    Raises:
+        WrongRound: there is no such round.
+    """
+    current, report = federation.round(number), Report()
+    work = RoundAudit(federation, bench, report)
+    opening = [each for each in federation.openings if each.opened.position < current.opened.position][-1]
+    manifest = work.manifest(opening)
+    if manifest is not None and current.proposal is not None:
+        work.start_from(current, manifest)
+    work.round(current, manifest)
+    return report
+
+
+def obstacle(federation: Federation, number: int, bench: Bench) -> str:
+    """Return why the member of `bench` cannot sum a round again, empty when it can or there is nothing to sum.
+
+    Raises:
+        WrongRound: there is no such round.
+    """
+    current, key = federation.round(number), bench.key
+    if key is None or current.proposal is None:
+        return ""
+    source = _source(federation, current)
+    reasons = (
+        why_closed(federation, key, current, bench.vault),
+        why_sealed_away(federation, key, current),
+        why_closed(federation, key, source, bench.vault),
+    )
+    return next(filter(None, reasons), "")
+
+
+def _source(federation: Federation, current: Round) -> Round | Opening:
+    """Return where the model came from that a round started from: a final round of the same ledger, or its opening."""
+    parts: list[Round | Opening] = [*federation.openings]
+    parts += [each for each in federation.rounds if each.phase == Phase.FINAL]
+    before = [
+        each for each in parts if each.anchor == current.anchor and each.opened.position < current.opened.position
+    ]
+    return max(before, key=lambda part: part.opened.position)

@@ -1,0 +1,53 @@
+"""The report that the last `hemaledger audit` left, as the site shows it.
+
+Invariant: a report that cannot be read is an error, never a clean audit.
+
+Source: scripts/_report.py, which writes it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fl.protocol.audit import Finding, Step
+from fl.protocol.errors import EncodingError
+from fl.roles.explain import Results, concerns
+from webui.services import AuditSummary
+
+
+def read_summary(report: Path) -> AuditSummary | None:
+    """Return the last audit's result, or None when none ran yet.
+
+    Raises:
+        EncodingError: the report was changed by hand or cut off.
+    """
+    try:
+        return _summary(json.loads(report.read_bytes()))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EncodingError("audit report", "it was changed by hand or cut off; run the audit again") from error
+
+
+def _summary(document: dict[str, Any]) -> AuditSummary:
+    findings = tuple(_finding(row) for row in document["findings"])
+    results = {row["number"]: _results(row, findings, document["notes"]) for row in document["rounds"]}
+    return AuditSummary(sum(document["checks"].values()), findings, int(document["checked_at"]), results)
+
+
+def _finding(row: dict[str, Any]) -> Finding:
+    step = row.get("step")
+    return Finding(row["name"], row["round"], row["subject"], row["sentence"], Step(step) if step else None)
+
+
+def _results(row: dict[str, Any], findings: tuple[Finding, ...], notes: list[str]) -> Results:
+    """Return what the report says of one round; one of an earlier version says of no step that it passed."""
+    number = row["number"]
+    return Results(
+        frozenset(Step(step) for step in row.get("passed", ())),
+        tuple(finding for finding in findings if finding.round == number),
+        tuple(note for note in notes if concerns(note, number)),
+        {name: float(value) for name, value in row.get("sums", {}).items()},
+    )
