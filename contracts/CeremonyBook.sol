@@ -23,6 +23,9 @@ abstract contract CeremonyBook is Members, ICeremonies {
     /// @inheritdoc ICeremonies
     mapping(uint8 keyUse => uint32 ceremony) public override committeeInForce;
 
+    /// @inheritdoc ICeremonies
+    mapping(uint8 keyUse => mapping(uint32 generation => uint32 ceremony)) public override committeeOf;
+
     mapping(uint8 keyUse => mapping(uint32 ceremony => Ceremony data)) internal _ceremonies;
 
     /// @inheritdoc ICeremonies

@@ -16,7 +16,8 @@ contract FederationLedger is MaskedRounds {
     using AddressList for bytes;
 
     uint256 private constant MIN_MASKED = 3;
-    uint256 private constant MAX_STEP_TIMEOUT = type(uint32).max;
+    uint256 private constant MAX_STEP_TIMEOUT = 30 days;
+    uint256 private constant MAX_DURATION = 366 days;
     uint256 private constant ENTRY_BYTES = 52;
 
     /// @inheritdoc IFederationLedger
@@ -283,7 +284,8 @@ contract FederationLedger is MaskedRounds {
             terms.attestations >= 1 &&
             terms.parameters >= 1 &&
             block.timestamp < terms.commitDeadline &&
-            terms.commitDeadline < terms.closeDeadline;
+            terms.commitDeadline < terms.closeDeadline &&
+            terms.closeDeadline <= block.timestamp + MAX_DURATION;
         if (terms.protection == Protection.MASKED) {
             bool majority = count >= MIN_MASKED &&
                 count < 2 * uint256(terms.threshold) &&

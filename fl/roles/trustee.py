@@ -123,7 +123,8 @@ class Trustee:
     def _check_answerable(self, federation: Federation, request: Request) -> None:
         """Raise what the ledger would: nothing is computed for an answer that it would not take."""
         federation.book.active(self._account, Role.TRUSTEE)
-        check_answer(request, self._ports.now(), self._account, federation.threshold.in_force(request.key_use))
+        holder = federation.threshold.holder(request.key_use, request.epoch)
+        check_answer(request, self._ports.now(), self._account, holder)
 
     def _may_answer(self, federation: Federation, request: Request) -> bool:
         try:

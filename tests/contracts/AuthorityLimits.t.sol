@@ -15,7 +15,7 @@ contract AuthorityLimitsTest {
     uint256 private constant GAS_CAP = 1 << 24;
     uint256 private constant LARGEST = 32;
     uint256 private constant SCALAR = 7;
-    uint64 private constant LATER = type(uint64).max;
+    uint64 private constant LATER = 100 days;
     address private constant HOSPITAL = address(0x100);
 
     KeyAuthority private _authority;
@@ -41,6 +41,10 @@ contract AuthorityLimitsTest {
             _authority.startCeremony(1, number, number == 1 ? 1 : 3, threshold, all, all, 50, LATER);
             require(gas - gasleft() < GAS_CAP / 4, "startCeremony needs too much gas");
             bytes memory vector = new bytes(33 * (number == 1 ? LARGEST : LARGEST - 1));
+            bytes memory complaints = "";
+            for (uint256 i = 0; i < LARGEST; ++i) {
+                complaints = bytes.concat(complaints, bytes20(all[i]), new bytes(97));
+            }
             for (uint256 i = 0; i < LARGEST; ++i) _commit(number, all[i], vector);
             _authority.closeCeremonyPhase(1, number, 1, all);
             for (uint256 i = 0; i < LARGEST; ++i) {
@@ -50,7 +54,9 @@ contract AuthorityLimitsTest {
             _authority.closeCeremonyPhase(1, number, 2, all);
             for (uint256 i = 0; i < LARGEST; ++i) {
                 vm.prank(all[i]);
-                _authority.checkDealings(1, number, new bytes(117 * (LARGEST - 1)));
+                gas = gasleft();
+                _authority.checkDealings(1, number, complaints);
+                require(gas - gasleft() < GAS_CAP / 4, "checkDealings needs too much gas");
             }
             _authority.closeCeremonyPhase(1, number, 3, all);
             for (uint256 i = 0; i < LARGEST; ++i) {
@@ -61,7 +67,7 @@ contract AuthorityLimitsTest {
             require(_authority.committeeInForce(1) == number, "not in force");
         }
         vm.prank(HOSPITAL);
-        uint64 request = _authority.requestDecryption(1, 0, 0, 1, LATER);
+        uint64 request = _authority.requestDecryption(1, 2, 0, 0, 1, LATER);
         for (uint256 i = 0; i < LARGEST; ++i) {
             vm.prank(all[i]);
             _authority.approveDecryption(request, 0);
@@ -92,7 +98,7 @@ contract AuthorityLimitsTest {
         if (keyUse == 1 || keyUse == 2) return;
         vm.prank(HOSPITAL);
         vm.expectRevert(abi.encodeWithSelector(IMembers.WrongRole.selector, HOSPITAL));
-        _authority.requestDecryption(keyUse, 0, 0, 1, LATER);
+        _authority.requestDecryption(keyUse, 1, 0, 0, 1, LATER);
     }
 
     /// @notice So are phases.
@@ -113,9 +119,9 @@ contract AuthorityLimitsTest {
         _dealAlone();
         vm.prank(HOSPITAL);
         vm.expectRevert(abi.encodeWithSelector(IRequests.RequestInvalid.selector));
-        _authority.requestDecryption(1, 0, 0, purpose, LATER);
+        _authority.requestDecryption(1, 1, 0, 0, purpose, LATER);
         vm.prank(HOSPITAL);
-        _authority.requestDecryption(1, 0, 0, 1, LATER);
+        _authority.requestDecryption(1, 1, 0, 0, 1, LATER);
         vm.prank(_trustees[0]);
         vm.expectRevert(abi.encodeWithSelector(IRequests.RequestInvalid.selector));
         _authority.refuseDecryption(1, reason);

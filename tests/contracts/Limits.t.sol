@@ -81,9 +81,13 @@ contract LimitsTest {
             if (i == 0) require(used < GAS_CAP, "dealShares needs too much gas");
         }
         _close(3, roster);
+        bytes memory complaints = _complaints(roster);
         for (uint256 i = 0; i < LARGEST; ++i) {
+            uint256 gas = gasleft();
             vm.prank(roster[i]);
-            _ledger.checkShares(1, "");
+            _ledger.checkShares(1, i == 0 ? complaints : new bytes(0));
+            uint256 used = gas - gasleft() + 21_000 + complaints.length * 40; // EIP-7623: at most 40 gas per byte
+            if (i == 0) require(used < GAS_CAP, "checkShares needs too much gas");
         }
         _close(4, roster);
         for (uint256 i = 0; i < LARGEST; ++i) {
@@ -151,7 +155,7 @@ contract LimitsTest {
             threshold <= need &&
             need <= roster.length &&
             timeout > 0 &&
-            timeout < 2 ** 32;
+            timeout <= 30 days;
         IFederationLedger.Terms memory terms = _terms(need);
         terms.protection = IFederationLedger.Protection.MASKED;
         terms.threshold = threshold;
@@ -241,6 +245,14 @@ contract LimitsTest {
             if (uint256(s) > P256.N / 2) s = bytes32(P256.N - uint256(s));
             vm.prank(hospital);
             _authority.registerKey(1, key, abi.encodePacked(r, s));
+        }
+    }
+
+    /// @dev One of zeros about each.
+    function _complaints(address[] memory accused) private pure returns (bytes memory complaints) {
+        complaints = new bytes(117 * accused.length);
+        for (uint256 i = 0; i < 20 * accused.length; ++i) {
+            complaints[117 * (i / 20) + (i % 20)] = bytes20(accused[i / 20])[i % 20];
         }
     }
 

@@ -132,6 +132,15 @@ abstract contract VectorPlayer {
         for (uint256 i = 0; i < names.length; ++i) accounts[i] = _account(names[i]);
     }
 
+    /// @dev What a step complains of: these bytes, or 97 zero bytes about each of those named.
+    function _complaints(string memory json) internal view returns (bytes memory complaints) {
+        if (!vm.keyExistsJson(json, ".args.accused")) return _bytes(json, ".args.complaints");
+        address[] memory accused = _accounts(json, ".args.accused");
+        for (uint256 i = 0; i < accused.length; ++i) {
+            complaints = bytes.concat(complaints, bytes20(accused[i]), new bytes(97));
+        }
+    }
+
     function _number(string memory json, string memory path) internal pure returns (uint256) {
         return vm.parseJsonUint(json, path);
     }

@@ -84,7 +84,7 @@ class Clinic:
         return file, Capsule.of(file, key, policy.to_bytes())
 
     def ask(self, capsule: Capsule, purpose: Purpose = Purpose.TREATMENT) -> int:
-        return self.requester.ask(USE, capsule, purpose, self.clock.now + 3600)
+        return self.requester.ask(self.federation, capsule, purpose, self.clock.now + 3600)
 
     def open(self, number: int, file: bytes, capsule: Capsule) -> bytes:
         found = self.requester.open(self.federation, number)

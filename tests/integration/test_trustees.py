@@ -381,7 +381,7 @@ def test_nobody_releases_a_model_before_its_round_is_final_or_takes_a_release_ba
     assert proposed.phase.name == "PROPOSED"
     envelope = model_file(clinic, proposed)
     capsule = Capsule.of(envelope, held_by(clinic.federation), b"")
-    early = clinic.requester.ask(KeyUse.MODEL, capsule, Purpose.RELEASE, clock.now + 3600)
+    early = clinic.requester.ask(clinic.federation, capsule, Purpose.RELEASE, clock.now + 3600)
     with pytest.raises(PolicyNotApproved, match="round"):
         clinic.trustees[0].approve(early)
     settle(coordinator, auditor, *hospitals)
@@ -389,7 +389,7 @@ def test_nobody_releases_a_model_before_its_round_is_final_or_takes_a_release_ba
     for trustee in clinic.trustees[:2]:
         trustee.approve(asked)
     settle(coordinator)
-    clinic.requester.ask(KeyUse.MODEL, capsule, Purpose.RELEASE, 2**63)
+    clinic.requester.ask(clinic.federation, capsule, Purpose.RELEASE, clock.now + 366 * 86_400)
     view = LedgerView(clinic.hospital.ledger)
     view.refresh()
     assert Releases(view, clinic.requester)(clinic.federation.rounds[-1], envelope)
