@@ -62,7 +62,7 @@ abstract contract CeremonyBook is Members, ICeremonies {
 
     /// @dev The order in which every step is checked begins so: sender, ceremony.
     function _requireCeremony(uint8 keyUse, uint32 ceremony) internal view returns (Ceremony storage data) {
-        requireActive(msg.sender);
+        requireSender(msg.sender);
         uint32 last = lastCeremony[keyUse];
         if (ceremony != last) revert WrongCeremony(last, ceremony);
         return _ceremonies[keyUse][ceremony];

@@ -180,7 +180,7 @@ contract FederationLedger is MaskedRounds {
 
     /// @inheritdoc IFederationLedger
     function attestModel(uint64 round, bytes32 modelDigest, bytes32 reportDigest) external override whileInForce {
-        IMembers.Role role = authority.requireActive(msg.sender);
+        IMembers.Role role = authority.requireSender(msg.sender);
         bool hospital = role == IMembers.Role.HOSPITAL;
         if (!hospital && role != IMembers.Role.AUDITOR) revert IMembers.WrongRole(msg.sender);
         Round storage data = _requireRound(round);
@@ -212,7 +212,7 @@ contract FederationLedger is MaskedRounds {
 
     /// @inheritdoc IFederationLedger
     function abortRound(uint64 round, string calldata reason) external override whileInForce {
-        authority.requireActive(msg.sender);
+        authority.requireSender(msg.sender);
         Round storage data = _requireRound(round);
         Phase phase = data.state.phase;
         bool running = phase != Phase.NONE && phase != Phase.FINAL && phase != Phase.ABORTED;

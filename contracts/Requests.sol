@@ -67,7 +67,7 @@ abstract contract Requests is Ceremonies, IRequests {
 
     /// @inheritdoc IRequests
     function fulfilDecryption(uint64 request) external override {
-        requireActive(msg.sender);
+        requireSender(msg.sender);
         RequestState storage state = _requireRequest(request);
         if (state.requester != msg.sender) revert WrongRole(msg.sender);
         _requireNotClosed(request, state);
@@ -84,7 +84,7 @@ abstract contract Requests is Ceremonies, IRequests {
 
     /// @dev Takes the one answer of the sender; the caller checks what it says.
     function _answerOnce(uint64 request) private returns (RequestState storage state) {
-        if (requireActive(msg.sender) != Role.TRUSTEE) revert WrongRole(msg.sender);
+        if (requireSender(msg.sender) != Role.TRUSTEE) revert WrongRole(msg.sender);
         state = _requireRequest(request);
         _requireNotClosed(request, state);
         _requireHolder(uint8(state.keyUse), state.epoch);
@@ -100,7 +100,7 @@ abstract contract Requests is Ceremonies, IRequests {
 
     /// @dev Hospitals ask for records and models, coordinator and auditors for models, nobody for what is kept free.
     function _requireRequester(uint8 keyUse) private view {
-        Role role = requireActive(msg.sender);
+        Role role = requireSender(msg.sender);
         bool model = keyUse == uint8(KeyUse.MODEL);
         bool may = (role == Role.HOSPITAL && (model || keyUse == uint8(KeyUse.RECORDS))) ||
             (model && (role == Role.COORDINATOR || role == Role.AUDITOR));

@@ -91,7 +91,7 @@ abstract contract RoundBook is IFederationLedger {
     }
 
     function _requireRole(IMembers.Role role) internal view {
-        if (authority.requireActive(msg.sender) != role) revert IMembers.WrongRole(msg.sender);
+        if (authority.requireSender(msg.sender) != role) revert IMembers.WrongRole(msg.sender);
     }
 
     /// @dev Role, opener of the last round, round: the order every step of the coordinator is checked in.

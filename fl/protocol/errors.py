@@ -165,6 +165,14 @@ class RevokedSender(RefusedError):
 
 
 @dataclass(eq=False)
+class SenderHasCode(RefusedError):
+    """The member acts through a contract, or is one; its records could not be checked by its signature."""
+
+    account: bytes
+    sentence = "{account} acts through code on the chain; records are taken from accounts that sign them directly."
+
+
+@dataclass(eq=False)
 class WrongRole(RefusedError):
     """The member's role does not allow this."""
 
