@@ -23,7 +23,7 @@ from fl.protocol.names import Address, CeremonyKind
 from fl.protocol.ports import Vault
 from fl.protocol.requests import Request
 from fl.roles.committee import committee_keys, found_right, setting_of
-from fl.roles.disclosure import PARTIAL_CAP, asked_of, read_capsule
+from fl.roles.disclosure import PARTIAL_CAP, asked_of, key_of, read_capsule
 
 Guard = Callable[[int | None, str], AbstractContextManager[object]]
 """(round, subject) -> a block whose error becomes a finding."""
@@ -77,6 +77,8 @@ class AuthorityAudit:
             if capsule.label != request.record.label:
                 raise CiphertextInvalid("its label is not the one asked for")
             capsule.ciphertext.verify(capsule.label)
+            if request.approvals:  # no trustee should have approved what these checks refuse
+                capsule.check(asked_of(federation, request, capsule), key_of(request))
             self._report.checks["files"] += 1
             for trustee in request.approvals:
                 self._answer(federation, request, capsule, trustee)

@@ -183,7 +183,8 @@ def test_an_audit_computes_the_ceremony_again_and_names_a_changed_answer(clinic:
     approval = clinic.federation.threshold.request(number).approvals[clinic.parties[0].account]
     name = approval.digest.hex()
     path = clinic.folder / "vault" / name[:2] / name
-    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    kept = path.read_bytes()
+    path.write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]))
     assert [(found.name, found.subject) for found in audit(clinic).findings] == [
         ("HashMismatch", f"answer of ada to request {number}")
     ]
@@ -305,6 +306,41 @@ def test_a_trustee_that_agreed_beforehand_releases_models_by_itself(folder: Path
     assert coordinator.done
     assert all(request.phase == RequestPhase.FULFILLED for request in clinic.federation.threshold.requests)
     assert audit(clinic).clean
+
+
+def test_a_release_that_the_ledger_takes_no_more_does_not_end_the_trustee(folder: Path, clock: Clock) -> None:
+    """Whoever asks with a short deadline must not be able to stop who answers by itself, behind the chain's clock."""
+    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
+    party = clinic.consortium.join("ada", Role.TRUSTEE)
+    clinic.parties.append(party)
+    clinic.add("ben")
+    ports = replace(party.ports(clinic.consortium.vault), now=lambda: clock.now - 10)
+    ada = Trustee(ports, party.safe, release_models=True)
+    operator, receivers = clinic.consortium.operator, tuple(sorted(each.account for each in clinic.parties))
+    operator.append(
+        CeremonyStarted(
+            operator.account, KeyUse.MODEL, 1, CeremonyKind.GENERATE, 2, receivers, receivers, 60, clock.now + 10**7
+        )
+    )
+    plan = clinic.consortium.plan(1)
+    coordinator, auditor, hospitals = clinic.consortium.agents(replace(plan, config=replace(plan.config, release=True)))
+    settle(ada, *clinic.trustees)
+    settle(coordinator, auditor, *hospitals)
+    clock.now = clinic.federation.threshold.request(1).record.deadline + 5
+    settle(ada)
+    assert [what for what, _ in party.events].count("too late") == 1
+    assert clinic.federation.threshold.request(1).approvals == {}
+
+
+def test_an_audit_names_approvals_against_the_patients_consent(clinic: Clinic) -> None:
+    _, capsule = clinic.record(frozenset({Purpose.TREATMENT}))
+    number = clinic.ask(capsule, Purpose.RESEARCH)
+    assert audit(clinic).clean  # asking is no fault of the trustees
+    for party in clinic.parties[:2]:
+        party.ledger.append(DecryptionApproved(party.account, number, Digest(bytes(32))))
+    assert [(each.name, each.subject) for each in audit(clinic).findings] == [
+        ("PolicyNotApproved", f"capsule of request {number}")
+    ]
 
 
 @pytest.mark.parametrize(("later", "error"), [(3601, DeadlinePassed), (10**7 + 1, KeyExpired)])
