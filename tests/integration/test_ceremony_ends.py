@@ -13,8 +13,8 @@ from fl.protocol.records import CeremonyPhaseClosed
 from fl.roles.ceremonies import PATIENCE_S, CeremonyPart
 from fl.roles.trustee import Trustee
 from fl.storage.vault import FolderVault
-from tests.fakes.clinic import USE, Clinic
-from tests.fakes.federation import Clock, found, memory_connect, memory_folder, settle
+from tests.fakes.clinic import USE, Clinic, three_trustees
+from tests.fakes.federation import Clock, memory_folder, settle
 from tests.integration.test_trustees import audit
 
 STEP_S = 60
@@ -25,9 +25,7 @@ def clinic(tmp_path: Path) -> Iterator[Clinic]:
     """Yield three trustees, of whom two are to open; no ceremony has begun."""
     clock = Clock()
     with memory_folder(tmp_path) as folder:
-        made = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
-        for name in ("ada", "ben", "cleo"):
-            made.add(name)
+        made = three_trustees(folder, clock)
         yield made
 
 

@@ -13,8 +13,8 @@ from fl.protocol.names import CeremonyKind, KeyUse
 from fl.protocol.records import CeremonyStarted
 from fl.protocol.requests import RequestPhase
 from fl.roles.disclosure import holder_of
-from tests.fakes.clinic import TEXT, USE, Clinic
-from tests.fakes.federation import Clock, found, memory_connect, memory_folder, settle
+from tests.fakes.clinic import TEXT, USE, Clinic, three_trustees
+from tests.fakes.federation import Clock, memory_folder, settle
 from tests.integration.test_trustees import audit, phases
 
 
@@ -23,9 +23,7 @@ def clinic(tmp_path: Path) -> Iterator[Clinic]:
     """Yield three trustees, of whom two are to open, and no key."""
     clock = Clock()
     with memory_folder(tmp_path) as folder:
-        made = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
-        for name in ("ada", "ben", "cleo"):
-            made.add(name)
+        made = three_trustees(folder, clock)
         yield made
 
 

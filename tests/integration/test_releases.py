@@ -20,8 +20,8 @@ from fl.roles.coordinator import Coordinator
 from fl.roles.hospital import Hospital
 from fl.roles.plan import Plan
 from fl.roles.release import held_by
-from tests.fakes.clinic import Clinic
-from tests.fakes.federation import Clock, found, initial, memory_connect, memory_folder, settle
+from tests.fakes.clinic import Clinic, three_trustees
+from tests.fakes.federation import Clock, initial, memory_folder, settle
 from tests.fakes.ledger import MemoryLedger
 from tests.integration.test_trustees import audit, model_file, phases
 
@@ -77,9 +77,7 @@ def start(clinic: Clinic, kind: CeremonyKind) -> None:
 def held(tmp_path: Path) -> Iterator[Held]:
     clock = Clock()
     with memory_folder(tmp_path) as folder:
-        clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
-        for name in ("ada", "ben", "cleo"):
-            clinic.add(name)
+        clinic = three_trustees(folder, clock)
         made = Held(clinic, *_agents(clinic))
         made.settle()
         assert phases(clinic) == []

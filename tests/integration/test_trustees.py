@@ -37,7 +37,7 @@ from fl.roles.runner import Agent
 from fl.roles.trustee import Trustee
 from fl.roles.view import LedgerView, Stopwatch
 from fl.storage.shares import FolderShares
-from tests.fakes.clinic import TEXT, USE, Clinic
+from tests.fakes.clinic import TEXT, USE, Clinic, three_trustees
 from tests.fakes.federation import (
     PASSWORD,
     Clock,
@@ -64,9 +64,7 @@ def clock() -> Clock:
 @pytest.fixture
 def clinic(folder: Path, clock: Clock) -> Clinic:
     """Return three trustees, of whom two open; they went through their ceremony."""
-    made = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
-    for name in ("ada", "ben", "cleo"):
-        made.add(name)
+    made = three_trustees(folder, clock)
     made.start(CeremonyKind.GENERATE, made.parties)
     settle(*made.trustees)
     return made
@@ -206,9 +204,7 @@ def test_a_wrong_answer_is_named_and_left_out(clinic: Clinic) -> None:
 
 
 def test_a_dealer_makes_a_key_that_says_so(folder: Path, clock: Clock) -> None:
-    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
-    for name in ("ada", "ben", "cleo"):
-        clinic.add(name)
+    clinic = three_trustees(folder, clock)
     clinic.start(CeremonyKind.DEALER, clinic.parties)
     operator = Party("operator", Role.OPERATOR, clinic.consortium.operator, folder / "operator", {}, now=clock)
     settle(Dealer(operator.ports(clinic.consortium.vault), USE), *clinic.trustees)
@@ -221,9 +217,7 @@ def test_a_dealer_makes_a_key_that_says_so(folder: Path, clock: Clock) -> None:
 
 
 def test_a_trustee_that_slept_gets_its_share_afterwards(folder: Path, clock: Clock) -> None:
-    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
-    for name in ("ada", "ben", "cleo"):
-        clinic.add(name)
+    clinic = three_trustees(folder, clock)
     clinic.start(CeremonyKind.DEALER, clinic.parties)
     operator = Party("operator", Role.OPERATOR, clinic.consortium.operator, folder / "operator", {}, now=clock)
     awake: tuple[Agent, ...] = (Dealer(operator.ports(clinic.consortium.vault), USE), *clinic.trustees[:2])
@@ -236,9 +230,7 @@ def test_a_trustee_that_slept_gets_its_share_afterwards(folder: Path, clock: Clo
 
 
 def test_two_dealers_go_on_when_the_third_never_deals(folder: Path, clock: Clock) -> None:
-    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
-    for name in ("ada", "ben", "cleo"):
-        clinic.add(name)
+    clinic = three_trustees(folder, clock)
     clinic.start(CeremonyKind.GENERATE, clinic.parties)
     for _ in range(4):
         settle(*clinic.trustees[:2])
@@ -256,9 +248,7 @@ def phases(clinic: Clinic) -> list[str]:
 
 
 def test_a_model_is_held_back_until_enough_trustees_release_it(folder: Path, clock: Clock) -> None:
-    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
-    for name in ("ada", "ben", "cleo"):
-        clinic.add(name)
+    clinic = three_trustees(folder, clock)
     operator, receivers = clinic.consortium.operator, tuple(sorted(party.account for party in clinic.parties))
     expires = clock.now + 10**7
     operator.append(
@@ -291,9 +281,7 @@ def model_file(clinic: Clinic, current: Round) -> bytes:
 
 
 def test_a_trustee_that_agreed_beforehand_releases_models_by_itself(folder: Path, clock: Clock) -> None:
-    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
-    for name in ("ada", "ben", "cleo"):
-        clinic.add(name)
+    clinic = three_trustees(folder, clock)
     ready = [Trustee(party.ports(clinic.consortium.vault), party.safe, release_models=True) for party in clinic.parties]
     operator, receivers = clinic.consortium.operator, tuple(sorted(party.account for party in clinic.parties))
     start = CeremonyStarted(
@@ -372,9 +360,7 @@ def test_a_trustee_that_missed_two_ceremonies_makes_up_for_its_share(clinic: Cli
 
 
 def test_a_dealer_of_garbage_is_left_out_and_stops_nobody(folder: Path, clock: Clock) -> None:
-    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
-    for name in ("ada", "ben", "cleo"):
-        clinic.add(name)
+    clinic = three_trustees(folder, clock)
     clinic.start(CeremonyKind.GENERATE, clinic.parties)
     ports = clinic.parties[0].ports(clinic.consortium.vault)
     ceremony = clinic.federation.threshold.ceremony(USE)
@@ -401,9 +387,7 @@ def test_an_erased_share_is_overwritten_where_it_lay(clinic: Clinic) -> None:
 
 
 def test_nobody_releases_a_model_before_its_round_is_final_or_takes_a_release_back(folder: Path, clock: Clock) -> None:
-    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
-    for name in ("ada", "ben", "cleo"):
-        clinic.add(name)
+    clinic = three_trustees(folder, clock)
     operator, receivers = clinic.consortium.operator, tuple(sorted(party.account for party in clinic.parties))
     start = CeremonyStarted(
         operator.account, KeyUse.MODEL, 1, CeremonyKind.GENERATE, 2, receivers, receivers, 60, clock.now + 10**7
