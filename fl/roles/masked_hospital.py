@@ -52,7 +52,7 @@ from fl.protocol.records import (
 from fl.protocol.round import Phase, Round
 from fl.roles.answers import AnswersLeftOut
 from fl.roles.artefacts import Reader, digest_of, masked_core, masked_recipients, read_config, read_manifest
-from fl.roles.participants import advertised, advertisers, parcel, participant, participants
+from fl.roles.participants import advertised, advertisers, parcel, participant, participants, usable
 from fl.roles.promises import Promises, key_of
 from fl.roles.replay import Tools, replay_round
 from fl.roles.training_thread import Background, Task
@@ -145,13 +145,14 @@ class MaskedHospital:
         return Parcel(current.context, advertised(current, self._account), advertised(current, receiver))
 
     def _check_shares(self, current: Round) -> bool:
-        """Open the shares of everybody who goes on, and complain of the wrong ones.
+        """Open the shares of all who go on, and complain of the wrong ones; whose points are none is out anyway.
 
         Raises:
             VaultMissing: a dealer's file is not there; nothing is recorded until it is.
         """
         keys = self._promises.keys(current)
-        complaints = [self._complaint(current, each, keys) for each in current.sharers if each != self._account]
+        others = [each for each in current.sharers if each != self._account and usable(current, each)]
+        complaints = [self._complaint(current, dealer, keys) for dealer in others]
         self._append(SharesChecked(self._account, current.number, b"".join(complaints)))
         self._ports.notify("shares checked", {"round": current.number})
         return True

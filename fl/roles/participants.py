@@ -15,10 +15,10 @@ from fl.crypto.delivery import SEALED_BYTES, Parcel, bundle_from_bytes, uphold
 from fl.crypto.roundkeys import Participant, parse_advert
 from fl.crypto.sharing import Commitments
 from fl.protocol.errors import EncodingError, FalseComplaint, MalformedError, TamperedError, UnavailableError
-from fl.protocol.masked import COMPLAINT_BYTES
-from fl.protocol.names import Address, address
+from fl.protocol.names import Address
 from fl.protocol.ports import Vault
 from fl.protocol.round import Round
+from fl.protocol.steps import complaints_of
 from fl.roles.documents import read_document
 
 BUNDLE_CAP = 2 + SEALED_BYTES * 1024
@@ -51,6 +51,15 @@ def participant(current: Round, account: Address) -> Participant:
     return _parsed(index_of(current, account), account, advert, dealing, current.terms.threshold)
 
 
+def usable(current: Round, account: Address) -> bool:
+    """Return whether the ledger records points and keys of a hospital that dealt which can be used."""
+    try:
+        participant(current, account)
+    except (MalformedError, TamperedError):
+        return False
+    return True
+
+
 _parsed = lru_cache(maxsize=1024)(Participant.parse)
 """Points are found once, though every step of a round asks for them; what does not parse is never kept."""
 
@@ -77,14 +86,11 @@ def honest(current: Round, vault: Vault) -> frozenset[Address]:
         VaultMissing: a dealer's parcels are gone.
         TooLarge, HashMismatch: others lie in their place, and the vault is not one that waits for the right ones.
     """
-    going, out = [account for account in current.checked if _usable(current, account)], set[Address]()
+    going, out = [account for account in current.checked if usable(current, account)], set[Address]()
     for complainant in going:
-        complaints = current.checked[complainant].complaints
-        for start in range(0, len(complaints), COMPLAINT_BYTES):
-            part = complaints[start : start + COMPLAINT_BYTES]
-            dealer = address(part[:20])
+        for dealer, complaint in complaints_of(current.checked[complainant].complaints):
             if dealer in going:
-                out.add(dealer if _holds(current, complainant, part, vault) else complainant)
+                out.add(dealer if _holds(current, (dealer, complainant), complaint, vault) else complainant)
     return frozenset(going) - out
 
 
@@ -107,25 +113,16 @@ def _dealt_well(current: Round, account: Address, vault: Vault) -> bool:
         bundle_from_bytes(data, len(current.receivers) - 1)
     except (MalformedError, TamperedError, UnavailableError):
         return False
-    return _usable(current, account)
+    return usable(current, account)
 
 
-def _usable(current: Round, account: Address) -> bool:
-    """Return whether what the ledger records of a hospital can be used."""
-    try:
-        participant(current, account)
-    except (MalformedError, TamperedError):
-        return False
-    return True
-
-
-def _holds(current: Round, complainant: Address, complaint: bytes, vault: Vault) -> bool:
-    """Return whether a complaint is right; one about oneself is not."""
-    dealer = address(complaint[:20])
+def _holds(current: Round, pair: tuple[Address, Address], complaint: bytes, vault: Vault) -> bool:
+    """Return whether a complaint about a dealer (the first) by a receiver is right; one about oneself is not."""
+    dealer, complainant = pair
     if dealer == complainant:
         return False
     try:
-        uphold(complaint[20:], parcel(current, dealer, complainant, vault))
+        uphold(complaint, parcel(current, dealer, complainant, vault))
     except FalseComplaint:
         return False
     except EncodingError:

@@ -13,7 +13,7 @@ from fl.crypto.envelope import Core, Kind, seal
 from fl.crypto.keys import PrivateKey
 from fl.protocol.errors import EquivocationDetected, HashMismatch
 from fl.protocol.keys import MemberKey
-from fl.protocol.names import Blob, Digest
+from fl.protocol.names import Blob
 from fl.protocol.records import RoundAborted, SetEndorsed, SharesChecked, SharesDealt
 from fl.protocol.round import Phase
 from fl.roles.hospital import ABANDONED, ABORT_AFTER_S
@@ -28,6 +28,7 @@ from tests.unit.roles.masked import (
     no_envelope,
     of_another_round,
     rest,
+    step,
 )
 from tests.unit.roles.test_crashes import audit
 
@@ -179,27 +180,35 @@ def test_a_signature_that_does_not_verify_is_waited_over(world: Four) -> None:
     assert world.phases() == ["FINAL"]
 
 
-@pytest.mark.parametrize("dealing", ["garbage", "no file"])
-def test_a_complaint_about_somebody_who_was_left_out_already_stops_nothing(world: Four, dealing: str) -> None:
+def test_a_complaint_about_somebody_whose_points_are_none_stops_nothing(world: Four) -> None:
+    """The coordinator lets such a dealer go on, and gamma complains of it."""
     boss, hospitals = world.boss(), world.hospitals("alpha", "beta", "gamma", "delta")
     current = world.until(Phase.SHARE, boss, *hospitals)
     delta, gamma = world.party("delta"), world.party("gamma")
     points = GARBAGE_POINT * current.terms.threshold
     file = world.consortium.vault.put((3).to_bytes(2, "big") + bytes(3 * SEALED_BYTES))
-    if dealing == "no file":
-        keys = hospitals[3]._promises.keys(current).dealing()
-        record = SharesDealt(delta.account, 1, keys[: len(points)], keys[len(points) :], Digest(b"\7" * 32))
-    else:
-        record = SharesDealt(delta.account, 1, points, points, file)
-    delta.ledger.append(record)
+    delta.ledger.append(SharesDealt(delta.account, 1, points, points, file))
     rest(*hospitals[:3])
-    world.clock.now += STEP_S + 1
-    world.until(Phase.COMPLAIN, boss)
-    assert delta.account not in world.current.sharers
-    complaint = delta.account + bytes(COMPLAINT_BYTES)
-    gamma.ledger.append(SharesChecked(gamma.account, 1, complaint))
+    world.close(Phase.SHARE)
+    delta.ledger.append(SharesChecked(delta.account, 1, b""))
+    gamma.ledger.append(SharesChecked(gamma.account, 1, delta.account + bytes(COMPLAINT_BYTES)))
     rest(boss, world.auditor(), *hospitals[:3])
     assert world.phases() == ["FINAL"]
+    assert world.names(world.current.sharers) == ["alpha", "beta", "gamma"]
+
+
+def test_a_complaint_about_somebody_who_does_not_go_on_is_not_judged(world: Four) -> None:
+    """Delta dealt, but never says that it checked; its file is gone when gamma's complaint should be judged."""
+    boss, hospitals = world.boss(), world.hospitals("alpha", "beta", "gamma", "delta")
+    current = world.until(Phase.COMPLAIN, boss, *hospitals)
+    rest(*hospitals[:2])
+    delta, gamma = world.party("delta"), world.party("gamma")
+    world.overwrite(current.dealt[delta.account].bundle_digest)
+    gamma.ledger.append(SharesChecked(gamma.account, 1, delta.account + bytes(COMPLAINT_BYTES)))
+    world.clock.now += STEP_S + 1
+    assert step(boss)
+    assert world.current.phase == Phase.MASK
+    assert world.names(world.current.sharers) == ["alpha", "beta", "gamma"]
 
 
 def test_a_file_that_holds_no_parcels_gets_a_complaint_that_everybody_upholds(world: Four) -> None:
