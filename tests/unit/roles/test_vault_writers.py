@@ -14,13 +14,10 @@ from fl.protocol.names import Digest
 from fl.protocol.records import SharesChecked
 from fl.protocol.round import Phase
 from fl.roles.documents import Awaited, Presence, read_document
-from fl.roles.hospital import Hospital
-from fl.roles.trust import Trust
 from fl.storage.vault import FolderVault
-from tests.fakes.federation import memory_folder, nudge
+from tests.fakes.federation import memory_folder
 from tests.unit.roles.masked import STEP_S, Four, rest, step
 from tests.unit.roles.test_crashes import audit
-from tests.unit.roles.world import COMMIT_S
 
 DATA = b"a file"
 
@@ -171,6 +168,18 @@ def test_an_answer_that_is_overwritten_is_waited_for(world: Four) -> None:
     assert world.phases() == ["FINAL"]
 
 
+def test_a_hospital_attests_once_an_overwritten_answer_is_there_again(world: Four) -> None:
+    boss, hospitals = world.boss(), world.hospitals("alpha", "beta", "gamma", "delta")
+    world.until(Phase.UNMASK, boss, *hospitals)
+    rest(*hospitals[:3])
+    world.until(Phase.PROPOSED, boss)
+    world.overwrite(world.current.revealed[world.account("alpha")].digest)
+    rest(*hospitals[1:])
+    assert (world.current.attestations, world.told("beta", "refused")) == ({}, [])
+    rest(*hospitals)
+    assert len(world.current.attestations) == 4
+
+
 def test_nobody_is_put_out_for_a_file_of_shares_that_somebody_else_overwrote(world: Four) -> None:
     """Delta lies about alpha, and has alpha's file overwritten while the complaint is judged."""
     boss, hospitals = world.boss(), world.hospitals("alpha", "beta", "gamma", "delta")
@@ -207,24 +216,3 @@ def test_nobody_says_that_shares_were_checked_which_it_did_not_see(world: Four) 
     assert world.phases() == ["FINAL"]
     assert len(world.current.hospitals) == 4
     assert audit(world).findings == []
-
-
-# --- Trust ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("phase", [Phase.ADVERTISE, Phase.MASK])
-def test_a_hospital_whose_trusted_peer_drops_out_hides_its_update_among_no_strangers(world: Four, phase: Phase) -> None:
-    """Whom alpha trusts vanishes before the masks are made, or before the set is frozen."""
-    party = world.party("alpha")
-    trust = Trust(frozenset({world.account("delta")}), 1)
-    wary = Hospital(party.ports(world.consortium.vault), nudge("alpha"), trust)
-    boss, hospitals = world.boss(), [wary, *world.hospitals("beta", "gamma")]
-    delta = world.hospital("delta")
-    world.until(phase, boss, *hospitals, *([delta] if phase == Phase.MASK else []))
-    rest(boss, *hospitals)
-    world.clock.now += COMMIT_S + 1 if phase == Phase.MASK else STEP_S + 1
-    rest(boss, world.auditor(), *hospitals)
-    assert party.account not in world.current.endorsed
-    assert party.account not in world.current.revealed
-    (reason,) = world.told("alpha", "refused")
-    assert reason.startswith("RosterUntrusted: 0 of the hospitals")
