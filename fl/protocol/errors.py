@@ -816,6 +816,14 @@ class ChainUnavailable(UnavailableError):
 
 
 @dataclass(eq=False)
+class LedgerMoved(UnavailableError):
+    """The ledger was handed over while this program ran, and its successor is not at hand yet."""
+
+    why: str
+    sentence = "The ledger was handed over, but its successor cannot be opened yet ({why})."
+
+
+@dataclass(eq=False)
 class TransactionTimeout(UnavailableError):
     """A transaction was sent but no receipt came in time."""
 
