@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from fl.crypto.capsule import NO_KEY
-from fl.protocol.errors import MalformedError, PolicyNotApproved, RefusedError, TamperedError
+from fl.protocol.errors import MalformedError, PolicyNotApproved, RefusedError, TamperedError, UnavailableError
 from fl.protocol.names import Digest, Purpose
 from webui.consent import ASKED_BY_DOCTORS, purposes_in
 from webui.disclosure_services import DisclosureService, RequestFacts, RequestState
@@ -111,6 +111,14 @@ class Disclosing:
         found = self._service.about(list(labels))
         known = self._store.asked_as([facts.number for facts in found])
         return [(labels[facts.label], facts) for facts in found if not facts.own or facts.number not in known]
+
+    def under_way(self, asker: Member, record_row: int) -> Asked | None:
+        """Return the asker's newest request for a record that waits or can be read; None, too, while none is known."""
+        try:
+            found = self.of(asker)
+        except UnavailableError:
+            return None
+        return next((one for one in found if one.row.record_row == record_row and (one.pending or one.readable)), None)
 
     def one(self, asker: Member, row_id: int) -> Asked:
         """Return one own request, or raise NotFound."""

@@ -584,6 +584,15 @@ class ContractRefused(RefusedError):
 
 
 @dataclass(eq=False)
+class AnswerOutdated(RefusedError):
+    """A trustee's answer was begun with a state of its account or key that has passed since."""
+
+    what: str
+    http_status = 409
+    sentence = "{what} since this page was opened, so nothing was recorded. Reload the page and answer again."
+
+
+@dataclass(eq=False)
 class ChainRunning(RefusedError):
     """Another process already serves the embedded chain of this folder."""
 

@@ -27,12 +27,14 @@ class FollowingLedger:
 
         Args:
             in_force: Opens the ledger that continues the consortium's after all hand-overs so far.
-            notify: Is told of each hand-over.
+            notify: Is told of each hand-over, and once why one cannot be followed.
         """
         self._in_force = in_force
         self._notify = notify
         self._lock = threading.Lock()
         self._ledger = in_force()
+        self._trouble = ""
+        """Why the successor could not be opened last."""
 
     @property
     def anchor(self) -> Anchor:
@@ -82,7 +84,11 @@ class FollowingLedger:
         try:
             return self._in_force()
         except MisconfiguredError as error:
-            raise LedgerMoved(f"{error.name}: {error}") from error
+            why = f"{error.name}: {error}"
+            if why != self._trouble:
+                self._trouble = why
+                self._notify("cannot follow a hand-over yet", {"why": why})
+            raise LedgerMoved(why) from error
 
 
 def _closed(ledger: Ledger, entries: Sequence[Entry]) -> bool:

@@ -395,9 +395,9 @@ def test_a_trustee_sees_who_asks_for_what_and_answers(town: Town) -> None:
     assert town.federation.disclosures.facts([1])[1].approvals == 1
     assert "Nothing waits" in trustee.text("/requests/")
     again = _send(trustee, signed)
-    assert again.status_code == 403
+    assert again.status_code == 409
     assert again.json is not None
-    assert "already did this step" in again.json["message"]
+    assert "You have answered this request already" in again.json["message"]
 
 
 def _send(visitor: Visitor, answer: SignedAnswer, number: int = 1, **changes: object) -> Any:

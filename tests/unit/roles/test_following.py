@@ -27,11 +27,11 @@ class Consulted:
     behind: bool = False
     """Whether the node still shows the closed ledger only."""
     opened: int = 0
-    told: list[tuple[str, object]] = field(default_factory=list)
+    told: list[tuple[object, ...]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.first = self.chain.contracts[-1]
-        self.ledger = FollowingLedger(self.in_force, lambda what, facts: self.told.append((what, facts["successor"])))
+        self.ledger = FollowingLedger(self.in_force, lambda what, facts: self.told.append((what, *facts.values())))
 
     @property
     def chain(self) -> MemoryChain:
@@ -108,14 +108,14 @@ def test_two_hand_overs_that_nobody_saw_are_followed_at_once(consulted: Consulte
 
 
 @pytest.mark.parametrize(
-    ("trouble", "name"),
+    ("trouble", "name", "told"),
     [
-        (ChainUnavailable("http://ledger.example", "connection refused"), "ChainUnavailable"),
-        (WrongChain("http://ledger.example", "the contract there is not one of Hemaledger's"), "LedgerMoved"),
+        (ChainUnavailable("http://ledger.example", "connection refused"), "ChainUnavailable", []),
+        (WrongChain("http://ledger.example", "it is another one"), "LedgerMoved", ["cannot follow a hand-over yet"]),
     ],
 )
 def test_until_the_successor_opens_the_last_model_serves_unverified(
-    consulted: Consulted, trouble: HemaledgerError, name: str
+    consulted: Consulted, trouble: HemaledgerError, name: str, told: list[str]
 ) -> None:
     reader = reader_of(consulted)
     checked = reader.current().verified_at
@@ -128,10 +128,10 @@ def test_until_the_successor_opens_the_last_model_serves_unverified(
     with pytest.raises(HemaledgerError) as failure:
         reader.federation()
     assert failure.value.name == name
-    assert consulted.told == []
+    assert [what for what, _ in consulted.told] == told
     consulted.trouble = None
     assert reader.current().verified
-    assert len(consulted.told) == 1
+    assert [what for what, _ in consulted.told] == [*told, "handed over"]
 
 
 def test_a_node_that_does_not_show_the_successor_yet_is_asked_again(consulted: Consulted) -> None:
