@@ -21,6 +21,7 @@ from fl.roles.following import FollowingLedger
 from fl.roles.requester import Requester
 from fl.roles.round_audit import Bench
 from fl.roles.served import ModelReader
+from fl.roles.sparing import SparingLedger
 from fl.roles.view import Keyring, Stopwatch
 from fl.storage.files import write_atomic
 from fl.storage.keyring import load_keys
@@ -107,7 +108,8 @@ def build_site(home: Home, name: str, config: SiteConfig) -> RunningSite:
 def open_services(home: Home, name: str) -> Services:
     """Return what the site of a hospital needs from the real federation."""
     member = home.member(name)
-    ledger = FollowingLedger(lambda: open_ledger(home, member), announce("site"))
+    following = FollowingLedger(lambda: open_ledger(home, member), announce("site"))
+    ledger = SparingLedger(following, time.monotonic)
     keyring = Keyring(load_keys(member.folder, member.password))
     reader = ModelReader(ledger, home.vault, (ledger.account, keyring), now)
     records = FederationRecords(ledger, reader.federation, keyring)
