@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier, Semaphore
 from typing import Any
 
 import pytest
 
-from fl.protocol.names import Refusal
+from fl.protocol.names import Purpose, Refusal
 from tests.fakes.site_disclosures import ACCOUNTS
 from tests.fakes.site_town import INES, JONAS, MAYA, PASSWORD, Town, Visitor, words
+from webui.record_services import SealedRecord
 from webui.words import at_time, on_day
 
 
@@ -59,6 +62,27 @@ def test_an_own_request_does_not_wait_for_the_own_answer(town: Town) -> None:
     page = trustee.text("/requests/")
     assert "Dr Jonas Okafor, for alpha" in page
     assert "Dr Inês Carvalho, for alpha" not in page
+
+
+def test_two_clicks_make_one_request(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = town.site.records.visible(town.members[MAYA], town.add_check(MAYA)).number or ""
+    request, inside, together = town.federation.disclosures.request, Semaphore(0), Barrier(2)
+
+    def slow(sealed: SealedRecord, purpose: Purpose, deadline: int) -> int:
+        inside.release()
+        together_here = inside.acquire(timeout=10) and inside.acquire(timeout=0.5)
+        assert not together_here, "a second request was made while the first was on its way"
+        return request(sealed, purpose, deadline)
+
+    def click() -> int:
+        together.wait(timeout=20)
+        return town.site.disclosing.ask(town.members[JONAS], number, Purpose.TREATMENT).row.id
+
+    monkeypatch.setattr(town.federation.disclosures, "request", slow)
+    with ThreadPoolExecutor(2) as pool:
+        rows = [clicked.result() for clicked in [pool.submit(click), pool.submit(click)]]
+    assert rows[0] == rows[1]
+    assert len(town.federation.disclosures.requests) == 1
 
 
 def test_a_sealed_check_leads_to_the_request_that_is_under_way(town: Town) -> None:
