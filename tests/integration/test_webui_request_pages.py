@@ -77,7 +77,8 @@ def test_a_doctor_asks_a_quorum_agrees_and_the_record_opens(town: Town) -> None:
     assert "leukemic blast" not in page
     assert doctor.post(f"{location}/open", page=location).location == location
     opened = doctor.get(location)
-    for fact in ("Opened", "leukemic blast", "91 %", "Maya Lindqvist", "Dr Ada", "Dr Cleo"):
+    assert "show this result to a doctor" not in words(opened), "this is the doctor"
+    for fact in ("Opened", "leukemic blast", "91 %", "Maya Lindqvist", "Dr Ada", "Dr Cleo", "no blood count"):
         assert fact in words(opened)
     assert "data:image/png;base64,iVBOR" in opened.text
     assert "leukemic blast" not in town.visitor(INES).text("/requests/")
