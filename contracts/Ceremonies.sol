@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {AddressList} from "./AddressList.sol";
 import {CeremonyBook} from "./CeremonyBook.sol";
+import {Complaints} from "./Complaints.sol";
 import {ICeremonies} from "./ICeremonies.sol";
 
 /// @title The rules of ceremonies on the chain.
@@ -10,14 +11,14 @@ import {ICeremonies} from "./ICeremonies.sol";
 abstract contract Ceremonies is CeremonyBook {
     using AddressList for address;
     using AddressList for bytes;
+    using Complaints for bytes;
 
     uint256 private constant MIN_THRESHOLD = 2;
     uint256 private constant MAX_COMMITTEE = 32;
-    uint256 private constant MAX_STEP_TIMEOUT = type(uint32).max;
+    uint256 private constant MAX_STEP_TIMEOUT = 30 days;
+    uint256 private constant MAX_VALIDITY = 3660 days;
     uint256 private constant POINT_BYTES = 33;
     uint256 private constant PROOF_BYTES = 65;
-    /// @dev dealer[20] ‖ dh[33] ‖ DLEQ proof[64].
-    uint256 private constant COMPLAINT_BYTES = 117;
 
     /// @inheritdoc ICeremonies
     function startCeremony(
@@ -31,7 +32,11 @@ abstract contract Ceremonies is CeremonyBook {
         uint64 expiresAt
     ) external override {
         _requireNext(keyUse, ceremony);
-        if (stepTimeout < 1 || stepTimeout > MAX_STEP_TIMEOUT || block.timestamp >= expiresAt) revert CeremonyInvalid();
+        bool timely = stepTimeout >= 1 &&
+            stepTimeout <= MAX_STEP_TIMEOUT &&
+            block.timestamp < expiresAt &&
+            expiresAt <= block.timestamp + MAX_VALIDITY;
+        if (!timely) revert CeremonyInvalid();
         _requireCoherent(keyUse, kind, threshold, receivers);
         CeremonyState storage state = _ceremonies[keyUse][ceremony].state;
         state.required = _requireDealers(keyUse, kind, threshold, dealers, receivers);
@@ -42,7 +47,11 @@ abstract contract Ceremonies is CeremonyBook {
         state.threshold = threshold;
         state.stepTimeout = stepTimeout;
         state.expiresAt = expiresAt;
-        if (kind >= uint8(CeremonyKind.REFRESH)) state.key = _inForce(keyUse).key;
+        state.generation = ceremony;
+        if (kind >= uint8(CeremonyKind.REFRESH)) {
+            state.generation = _inForce(keyUse).generation;
+            state.key = _inForce(keyUse).key;
+        }
         lastCeremony[keyUse] = ceremony;
         emit CeremonyStarted(
             msg.sender,
@@ -95,8 +104,8 @@ abstract contract Ceremonies is CeremonyBook {
 
     /// @inheritdoc ICeremonies
     function checkDealings(uint8 keyUse, uint32 ceremony, bytes calldata complaints) external override {
-        _stepOnce(keyUse, ceremony, CeremonyPhase.CHECK);
-        _requireLength(complaints, complaints.length - (complaints.length % COMPLAINT_BYTES));
+        CeremonyState storage state = _stepOnce(keyUse, ceremony, CeremonyPhase.CHECK).state;
+        _choose(state.dealerList, state.going, complaints.accused());
         emit CeremonyChecked(msg.sender, KeyUse(keyUse), ceremony, complaints);
     }
 
@@ -114,7 +123,9 @@ abstract contract Ceremonies is CeremonyBook {
         _requireParticipant(state);
         bool checking = current == CeremonyPhase.CHECK;
         if (state.acted != (checking ? _all(state.size) : state.going)) _requireLate(state);
-        uint32 chosen = _choose(state.dealerList, checking ? state.going : state.acted, dealers);
+        uint32 allowed = checking ? state.going : state.acted;
+        uint32 chosen = _choose(state.dealerList, allowed, dealers);
+        if (!checking && chosen != allowed) revert SetMismatch(_first(state.dealerList, allowed ^ chosen));
         if (dealers.length < state.required) revert BelowThreshold(uint16(dealers.length), state.required);
         state.going = chosen;
         _enter(state, CeremonyPhase(phase + 1));
@@ -145,6 +156,7 @@ abstract contract Ceremonies is CeremonyBook {
             state.phase = CeremonyPhase.DONE;
             (state.key, state.outcome) = (key, outcome);
             committeeInForce[keyUse] = ceremony;
+            committeeOf[keyUse][state.generation] = ceremony;
         }
         emit CeremonyConfirmed(msg.sender, KeyUse(keyUse), ceremony, publicKey, sharesDigest);
     }
@@ -222,7 +234,7 @@ abstract contract Ceremonies is CeremonyBook {
     function _choose(
         address list,
         uint32 allowed,
-        address[] calldata accounts
+        address[] memory accounts
     ) private view returns (uint32 chosen) {
         bytes memory packed = list.load();
         for (uint256 i = 0; i < accounts.length; ++i) {
@@ -232,6 +244,13 @@ abstract contract Ceremonies is CeremonyBook {
             if (!next) revert SetMismatch(accounts[i]);
             chosen |= uint32(1 << index);
         }
+    }
+
+    /// @dev The account of the lowest of `bits`, of which there is one at least.
+    function _first(address list, uint32 bits) private view returns (address) {
+        uint256 index = 0;
+        while ((bits >> index) & 1 == 0) ++index;
+        return list.load().accountAt(index);
     }
 
     /// @dev A ceremony that was never started (0) counts as ended.

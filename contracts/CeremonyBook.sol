@@ -23,6 +23,9 @@ abstract contract CeremonyBook is Members, ICeremonies {
     /// @inheritdoc ICeremonies
     mapping(uint8 keyUse => uint32 ceremony) public override committeeInForce;
 
+    /// @inheritdoc ICeremonies
+    mapping(uint8 keyUse => mapping(uint32 generation => uint32 ceremony)) public override committeeOf;
+
     mapping(uint8 keyUse => mapping(uint32 ceremony => Ceremony data)) internal _ceremonies;
 
     /// @inheritdoc ICeremonies
@@ -59,7 +62,7 @@ abstract contract CeremonyBook is Members, ICeremonies {
 
     /// @dev The order in which every step is checked begins so: sender, ceremony.
     function _requireCeremony(uint8 keyUse, uint32 ceremony) internal view returns (Ceremony storage data) {
-        requireActive(msg.sender);
+        requireSender(msg.sender);
         uint32 last = lastCeremony[keyUse];
         if (ceremony != last) revert WrongCeremony(last, ceremony);
         return _ceremonies[keyUse][ceremony];

@@ -16,7 +16,8 @@ contract FederationLedger is MaskedRounds {
     using AddressList for bytes;
 
     uint256 private constant MIN_MASKED = 3;
-    uint256 private constant MAX_STEP_TIMEOUT = type(uint32).max;
+    uint256 private constant MAX_STEP_TIMEOUT = 30 days;
+    uint256 private constant MAX_DURATION = 366 days;
     uint256 private constant ENTRY_BYTES = 52;
 
     /// @inheritdoc IFederationLedger
@@ -179,7 +180,7 @@ contract FederationLedger is MaskedRounds {
 
     /// @inheritdoc IFederationLedger
     function attestModel(uint64 round, bytes32 modelDigest, bytes32 reportDigest) external override whileInForce {
-        IMembers.Role role = authority.requireActive(msg.sender);
+        IMembers.Role role = authority.requireSender(msg.sender);
         bool hospital = role == IMembers.Role.HOSPITAL;
         if (!hospital && role != IMembers.Role.AUDITOR) revert IMembers.WrongRole(msg.sender);
         Round storage data = _requireRound(round);
@@ -211,7 +212,7 @@ contract FederationLedger is MaskedRounds {
 
     /// @inheritdoc IFederationLedger
     function abortRound(uint64 round, string calldata reason) external override whileInForce {
-        authority.requireActive(msg.sender);
+        authority.requireSender(msg.sender);
         Round storage data = _requireRound(round);
         Phase phase = data.state.phase;
         bool running = phase != Phase.NONE && phase != Phase.FINAL && phase != Phase.ABORTED;
@@ -283,7 +284,8 @@ contract FederationLedger is MaskedRounds {
             terms.attestations >= 1 &&
             terms.parameters >= 1 &&
             block.timestamp < terms.commitDeadline &&
-            terms.commitDeadline < terms.closeDeadline;
+            terms.commitDeadline < terms.closeDeadline &&
+            terms.closeDeadline <= block.timestamp + MAX_DURATION;
         if (terms.protection == Protection.MASKED) {
             bool majority = count >= MIN_MASKED &&
                 count < 2 * uint256(terms.threshold) &&

@@ -6,8 +6,8 @@ import {ISteps} from "./ISteps.sol";
 /// @title Ceremonies, from which committees of trustees have their shares of threshold keys.
 /// @notice Every function that changes state reverts first with UnknownSender or RevokedSender (declared in IMembers),
 /// then with the rest in the order its documentation gives. Bytes that only dealers, receivers and auditors can judge
-/// (points, proofs, complaints, public shares) are in events alone; the contract checks their lengths, that a dealing
-/// is the one committed to, and that confirmations agree. Source: PROTOCOL.md 9.
+/// (points, proofs, complaints, public shares) are in events alone; the contract checks their lengths, whom complaints
+/// are about, that a dealing is the one committed to, and that confirmations agree. Source: PROTOCOL.md 9.
 interface ICeremonies is ISteps {
     /// @notice What a threshold key opens. The numbers are those of `names.KeyUse`; INFERENCE is kept free.
     enum KeyUse {
@@ -50,6 +50,7 @@ interface ICeremonies is ISteps {
     /// @param stepTimeout Seconds from the start of a phase to its deadline.
     /// @param dealerList The contract that holds the dealers (AddressList).
     /// @param expiresAt Seconds since 1970 after which the committee answers nothing.
+    /// @param generation The ceremony that made the key, or is to make it.
     /// @param receiverList The contract that holds the receivers (AddressList), the committee afterwards.
     /// @param key Keccak-256 of Y: what must be confirmed, or what was; zero while a new key is made.
     /// @param outcome Keccak-256 of Y and the digest of the public shares, once DONE.
@@ -65,6 +66,7 @@ interface ICeremonies is ISteps {
         uint64 stepTimeout;
         address dealerList;
         uint64 expiresAt;
+        uint32 generation;
         address receiverList;
         bytes32 key;
         bytes32 outcome;
@@ -124,7 +126,7 @@ interface ICeremonies is ISteps {
     /// @param sender The receiver.
     /// @param keyUse What the key opens.
     /// @param ceremony The ceremony.
-    /// @param complaints Complaints in a row, 117 bytes each; empty when it found all shares right.
+    /// @param complaints Complaints in a row, 117 bytes each, ascending by dealer; empty when all shares are right.
     event CeremonyChecked(
         address indexed sender,
         KeyUse indexed keyUse,
@@ -202,12 +204,13 @@ interface ICeremonies is ISteps {
     /// @notice Begin the next ceremony of a key.
     /// @dev By the operator (WrongRole). Reverts, in this order: CeremonyStillOpen; WrongCeremony(last + 1, ceremony);
     /// CeremonyInvalid unless the use is RECORDS or MODEL, the kind is one of the four, 2 <= threshold <= number of
-    /// receivers <= 32, the receivers are strictly ascending, 1 <= stepTimeout < 2^32 and now < expiresAt;
-    /// NoCommittee(keyUse) for REFRESH and RESHARE when none is in force; CeremonyInvalid unless the dealers are those
-    /// of the kind: GENERATE the receivers; DEALER the operator alone; REFRESH the receivers, who are the committee in
-    /// force, with the same threshold; RESHARE strictly ascending, at least the committee's threshold of them;
-    /// NotInCommittee for the first receiver that is not an active trustee with a key, then, in a RESHARE, for the
-    /// first dealer that is not active or not of the committee in force. Begins COMMIT. Emits {CeremonyStarted}.
+    /// receivers <= 32, the receivers are strictly ascending, 1 <= stepTimeout <= 30 days and
+    /// now < expiresAt <= now + 3660 days; NoCommittee(keyUse) for REFRESH and RESHARE when none is in force;
+    /// CeremonyInvalid unless the dealers are those of the kind: GENERATE the receivers; DEALER the operator alone;
+    /// REFRESH the receivers, who are the committee in force, with the same threshold; RESHARE strictly ascending, at
+    /// least the committee's threshold of them; NotInCommittee for the first receiver that is not an active trustee
+    /// with a key, then, in a RESHARE, for the first dealer that is not active or not of the committee in force.
+    /// Begins COMMIT. Emits {CeremonyStarted}.
     /// @param keyUse 1 records, 2 model.
     /// @param ceremony The use's last ceremony plus one.
     /// @param kind 1 generate, 2 dealer, 3 refresh, 4 reshare.
@@ -256,24 +259,25 @@ interface ICeremonies is ISteps {
 
     /// @notice Record that the sender checked the shares it was dealt.
     /// @dev By a receiver. Reverts, in this order: WrongCeremony; WrongPhase unless CHECK; NotInCommittee unless the
-    /// sender receives; DeadlinePassed; DuplicateStep; LengthInvalid unless a multiple of 117 bytes. Emits
+    /// sender receives; DeadlinePassed; DuplicateStep; LengthInvalid(multiple of 117 below, length) for a part of a
+    /// complaint; SetMismatch for the first dealer that is out of ascending order or does not go on. Emits
     /// {CeremonyChecked}.
     /// @param keyUse What the key opens.
     /// @param ceremony The last ceremony of the use.
-    /// @param complaints Complaints in a row, or nothing.
+    /// @param complaints Complaints in a row, at most one about each dealer that goes on, ascending; or nothing.
     function checkDealings(uint8 keyUse, uint32 ceremony, bytes calldata complaints) external;
 
     /// @notice End COMMIT, DEAL or CHECK; those named go on.
     /// @dev By the operator, a dealer or a receiver. Reverts, in this order: WrongCeremony; WrongPhase unless `phase`
     /// is the one the ceremony is in and one of the three; NotInCommittee; DeadlineNotPassed unless all dealers who go
     /// on (in CHECK: all receivers) acted or the deadline passed; SetMismatch for the first account that is out of
-    /// order or did not commit (COMMIT), deal (DEAL) or go on so far (CHECK); BelowThreshold when fewer go on than the
-    /// threshold (GENERATE, REFRESH), 1 (DEALER) or the threshold of the committee in force (RESHARE). Emits
-    /// {CeremonyPhaseClosed}.
+    /// order or did not commit (COMMIT), deal (DEAL) or go on so far (CHECK), then for the first that committed
+    /// (COMMIT) or dealt (DEAL) and is missing; BelowThreshold when fewer go on than the threshold (GENERATE, REFRESH),
+    /// 1 (DEALER) or the threshold of the committee in force (RESHARE). Emits {CeremonyPhaseClosed}.
     /// @param keyUse What the key opens.
     /// @param ceremony The last ceremony of the use.
     /// @param phase The phase that ends.
-    /// @param dealers The dealers that go on, ascending.
+    /// @param dealers The dealers that go on, ascending: all who committed or dealt; in CHECK those found right.
     function closeCeremonyPhase(uint8 keyUse, uint32 ceremony, uint8 phase, address[] calldata dealers) external;
 
     /// @notice Record what the sender computed. The threshold-th equal confirmation puts the committee in force.
@@ -310,6 +314,12 @@ interface ICeremonies is ISteps {
     /// @param keyUse What the key opens.
     /// @return The number of the ceremony that made it; 0 when there is none.
     function committeeInForce(uint8 keyUse) external view returns (uint32);
+
+    /// @notice The epoch of the newest committee that holds a key, the one in force or one before it.
+    /// @param keyUse What the key opens.
+    /// @param generation The ceremony that made the key.
+    /// @return The number of the ceremony that made the committee; 0 when there is none.
+    function committeeOf(uint8 keyUse, uint32 generation) external view returns (uint32);
 
     /// @notice The state of a ceremony.
     /// @param keyUse What the key opens.

@@ -316,9 +316,9 @@ interface IFederationLedger is ISteps {
     /// @notice Open the next round.
     /// @dev By the coordinator. Reverts, in this order: FederationNotOpened; RoundStillOpen; WrongRound;
     /// ModelDigestMismatch(current, previousModel); TermsInvalid unless 1 <= minCommitments <= roster size <= 1024,
-    /// attestations >= 1, parameters >= 1, now < commitDeadline < closeDeadline, the roster is strictly ascending, and
-    /// either protection is SEALED and threshold = 0, or protection is MASKED, roster size >= 3,
-    /// roster size < 2 * threshold <= 2 * minCommitments and 1 <= stepTimeout < 2^32; NotInRoster for the first
+    /// attestations >= 1, parameters >= 1, now < commitDeadline < closeDeadline <= now + 366 days, the roster is
+    /// strictly ascending, and either protection is SEALED and threshold = 0, or it is MASKED, roster size >= 3,
+    /// roster size < 2 * threshold <= 2 * minCommitments and 1 <= stepTimeout <= 30 days; NotInRoster for the first
     /// account that is not an active hospital with a key. A masked round begins in ADVERTISE, a sealed one in OPEN.
     /// Emits {RoundOpened}.
     /// @param round The last round plus one.
@@ -353,9 +353,11 @@ interface IFederationLedger is ISteps {
     /// @notice State that the sender checked every share it was dealt.
     /// @dev By a hospital. Reverts, in this order: WrongRound; WrongPhase unless COMPLAIN; NotInSet unless it goes on
     /// after SHARE; DeadlinePassed after phaseSince + stepTimeout; DuplicateStep; LengthInvalid(multiple of 117 below,
-    /// length) for a part of a complaint. Emits {SharesChecked}.
+    /// length) for a part of a complaint; SetMismatch for the first hospital that is out of ascending order or does not
+    /// go on after SHARE. Emits {SharesChecked}.
     /// @param round The round.
-    /// @param complaints Complaints in a row, 117 bytes each; empty when all shares are right.
+    /// @param complaints Complaints in a row, 117 bytes each, at most one about each hospital; empty when all shares
+    /// are right.
     function checkShares(uint64 round, bytes calldata complaints) external;
 
     /// @notice End a set-up phase of a masked round and fix who goes on.

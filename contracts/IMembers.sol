@@ -62,6 +62,10 @@ interface IMembers {
     /// @param account The account.
     error RevokedSender(address account);
 
+    /// @notice The member acts through a contract, or is one; its records could not be checked by its signature.
+    /// @param account The account.
+    error SenderHasCode(address account);
+
     /// @notice The member's role does not allow this.
     /// @param account The member.
     error WrongRole(address account);
@@ -121,6 +125,13 @@ interface IMembers {
     /// @param account The account in question.
     /// @return role Its role.
     function requireActive(address account) external view returns (Role role);
+
+    /// @notice Revert unless `account` is an active member, signed this very transaction and has no code of its own.
+    /// @dev So each record is one call, signed by its sender, which anybody can check without believing a node.
+    /// Reverts, in this order: UnknownSender, RevokedSender, SenderHasCode.
+    /// @param account The account that calls the contract which asks.
+    /// @return role Its role.
+    function requireSender(address account) external view returns (Role role);
 
     /// @notice Everything about an account in one call.
     /// @param account The account in question.

@@ -63,6 +63,7 @@ interface IRequests is ICeremonies {
     /// @param sender The requester.
     /// @param request Its number, from 1.
     /// @param keyUse Which key.
+    /// @param epoch The committee asked.
     /// @param label What the ciphertext is bound to.
     /// @param capsuleDigest SHA-256 of the capsule.
     /// @param purpose What for.
@@ -71,6 +72,7 @@ interface IRequests is ICeremonies {
         address indexed sender,
         uint64 indexed request,
         KeyUse indexed keyUse,
+        uint32 epoch,
         bytes32 label,
         bytes32 capsuleDigest,
         Purpose purpose,
@@ -94,9 +96,9 @@ interface IRequests is ICeremonies {
     /// @param request The request.
     event DecryptionFulfilled(address indexed sender, uint64 indexed request);
 
-    /// @notice A later ceremony replaced the committee that was asked.
+    /// @notice The committee asked does not hold its key any more, or never did.
     /// @param asked Its epoch.
-    /// @param current The epoch of the committee in force.
+    /// @param current The epoch of the newest committee with the same key; 0 when there is none.
     error StaleCommittee(uint32 asked, uint32 current);
 
     /// @notice The committee's shares expired.
@@ -120,11 +122,14 @@ interface IRequests is ICeremonies {
     /// @param required The threshold.
     error QuorumNotReached(uint16 actual, uint16 required);
 
-    /// @notice Ask the committee in force to open one ciphertext.
+    /// @notice Ask a committee to open one ciphertext: the newest of the key to which that is sealed.
     /// @dev By a hospital (RECORDS, MODEL), the coordinator or an auditor (MODEL). Reverts, in this order: WrongRole;
-    /// KeyEpochMismatch(1, 0) when the sender has no key; NoCommittee; KeyExpired; RequestInvalid unless the purpose is
-    /// 1..7, is RELEASE if and only if the use is MODEL, and now < deadline. Emits {DecryptionRequested}.
+    /// KeyEpochMismatch(1, 0) when the sender has no key; StaleCommittee(epoch, newest) unless the committee is the
+    /// newest of its key (newest is 0 where no such ceremony was done); KeyExpired; RequestInvalid unless the purpose
+    /// is 1..7, is RELEASE if and only if the use is MODEL, and now < deadline <= now + 366 days. Emits
+    /// {DecryptionRequested}.
     /// @param keyUse 1 records, 2 model.
+    /// @param epoch The committee asked.
     /// @param label What the ciphertext is bound to.
     /// @param capsuleDigest SHA-256 of the capsule.
     /// @param purpose What for.
@@ -132,6 +137,7 @@ interface IRequests is ICeremonies {
     /// @return request The number of the request.
     function requestDecryption(
         uint8 keyUse,
+        uint32 epoch,
         bytes32 label,
         bytes32 capsuleDigest,
         uint8 purpose,

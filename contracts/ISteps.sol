@@ -17,8 +17,8 @@ interface ISteps {
     /// @param deadline Seconds since 1970.
     error DeadlineNotPassed(uint64 deadline);
 
-    /// @notice Those named are not an ascending subset of those who did what the phase asked.
-    /// @param account The first one out of order or not among them.
+    /// @notice Those named are not an ascending subset of those who did what the phase asked, or not all of them.
+    /// @param account The first one out of order, not among them, or missing.
     error SetMismatch(address account);
 
     /// @notice Fewer go on than the terms demand.

@@ -18,7 +18,7 @@ contract KeyAuthority is Requests, IKeyAuthority {
 
     /// @inheritdoc IKeyAuthority
     function anchorRecords(uint32 batch, bytes32 root) external override {
-        if (requireActive(msg.sender) != Role.HOSPITAL) revert WrongRole(msg.sender);
+        if (requireSender(msg.sender) != Role.HOSPITAL) revert WrongRole(msg.sender);
         uint32 expected = lastBatch[msg.sender] + 1;
         if (batch != expected) revert WrongBatch(expected, batch);
         lastBatch[msg.sender] = batch;

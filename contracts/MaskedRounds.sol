@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Complaints} from "./Complaints.sol";
 import {IFederationLedger} from "./IFederationLedger.sol";
 import {IMembers} from "./IMembers.sol";
 import {RoundBook} from "./RoundBook.sol";
@@ -8,10 +9,10 @@ import {RoundBook} from "./RoundBook.sol";
 /// @title The steps that only masked rounds have: set up keys, agree on one set, reveal shares.
 /// @notice The same steps are in fl/protocol/masked.py. Source: PROTOCOL.md 5, phases 1, 2, 2b, 5 and 6.
 abstract contract MaskedRounds is RoundBook {
+    using Complaints for bytes;
+
     uint256 private constant POINT_BYTES = 33;
     uint256 private constant SIGNATURE_BYTES = 65;
-    /// @dev dealer[20] ‖ dh[33] ‖ DLEQ proof[64].
-    uint256 private constant COMPLAINT_BYTES = 117;
 
     /// @inheritdoc IFederationLedger
     function advertiseKeys(
@@ -40,8 +41,7 @@ abstract contract MaskedRounds is RoundBook {
 
     /// @inheritdoc IFederationLedger
     function checkShares(uint64 round, bytes calldata complaints) external override whileInForce {
-        _stepOnce(round, Phase.COMPLAIN);
-        _requireLength(complaints, complaints.length - (complaints.length % COMPLAINT_BYTES));
+        _subset(_stepOnce(round, Phase.COMPLAIN), Phase.SHARE, complaints.accused());
         emit SharesChecked(msg.sender, round, complaints);
     }
 

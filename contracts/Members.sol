@@ -106,17 +106,25 @@ abstract contract Members is IMembers {
         return member.role;
     }
 
+    /// @inheritdoc IMembers
+    function requireSender(address account) public view override returns (Role role) {
+        role = requireActive(account);
+        // Nothing is allowed by it here; it only refuses more.
+        // solhint-disable-next-line avoid-tx-origin
+        if (account != tx.origin || account.code.length != 0) revert SenderHasCode(account);
+    }
+
     function _setKey(uint32 epoch, bytes calldata publicKey, bytes calldata proof) private {
         _requirePossession(epoch, publicKey, proof);
         _members[msg.sender].keyEpoch = epoch;
     }
 
     function _requireOperator() internal view {
-        if (requireActive(msg.sender) != Role.OPERATOR) revert WrongRole(msg.sender);
+        if (requireSender(msg.sender) != Role.OPERATOR) revert WrongRole(msg.sender);
     }
 
     function _requireKeyHolder() private view returns (uint32 current) {
-        if (requireActive(msg.sender) == Role.OPERATOR) revert WrongRole(msg.sender);
+        if (requireSender(msg.sender) == Role.OPERATOR) revert WrongRole(msg.sender);
         return _members[msg.sender].keyEpoch;
     }
 

@@ -7,6 +7,8 @@ import {IRequests} from "./IRequests.sol";
 /// @title The rules of requests for decryption on the chain.
 /// @notice The same rules are a pure function in fl/protocol/requests.py.
 abstract contract Requests is Ceremonies, IRequests {
+    uint256 private constant MAX_WAIT = 366 days;
+
     /// @inheritdoc IRequests
     uint64 public override lastRequest;
 
@@ -15,18 +17,18 @@ abstract contract Requests is Ceremonies, IRequests {
     /// @inheritdoc IRequests
     function requestDecryption(
         uint8 keyUse,
+        uint32 epoch,
         bytes32 label,
         bytes32 capsuleDigest,
         uint8 purpose,
         uint64 deadline
     ) external override returns (uint64 request) {
         _requireRequester(keyUse);
-        uint32 epoch = committeeInForce[keyUse];
-        if (epoch == 0) revert NoCommittee(keyUse);
-        _requireUnexpired(keyUse, epoch);
+        _requireHolder(keyUse, epoch);
         bool known = purpose >= uint8(Purpose.TREATMENT) && purpose <= uint8(Purpose.RELEASE);
         bool fits = (purpose == uint8(Purpose.RELEASE)) == (keyUse == uint8(KeyUse.MODEL));
-        if (!known || !fits || block.timestamp >= deadline) revert RequestInvalid();
+        bool timely = block.timestamp < deadline && deadline <= block.timestamp + MAX_WAIT;
+        if (!known || !fits || !timely) revert RequestInvalid();
         request = ++lastRequest;
         RequestState storage state = _requests[request];
         state.requester = msg.sender;
@@ -38,6 +40,7 @@ abstract contract Requests is Ceremonies, IRequests {
             msg.sender,
             request,
             KeyUse(keyUse),
+            epoch,
             label,
             capsuleDigest,
             Purpose(purpose),
@@ -64,7 +67,7 @@ abstract contract Requests is Ceremonies, IRequests {
 
     /// @inheritdoc IRequests
     function fulfilDecryption(uint64 request) external override {
-        requireActive(msg.sender);
+        requireSender(msg.sender);
         RequestState storage state = _requireRequest(request);
         if (state.requester != msg.sender) revert WrongRole(msg.sender);
         _requireNotClosed(request, state);
@@ -81,13 +84,10 @@ abstract contract Requests is Ceremonies, IRequests {
 
     /// @dev Takes the one answer of the sender; the caller checks what it says.
     function _answerOnce(uint64 request) private returns (RequestState storage state) {
-        if (requireActive(msg.sender) != Role.TRUSTEE) revert WrongRole(msg.sender);
+        if (requireSender(msg.sender) != Role.TRUSTEE) revert WrongRole(msg.sender);
         state = _requireRequest(request);
         _requireNotClosed(request, state);
-        uint8 keyUse = uint8(state.keyUse);
-        uint32 current = committeeInForce[keyUse];
-        if (state.epoch != current) revert StaleCommittee(state.epoch, current);
-        _requireUnexpired(keyUse, current);
+        _requireHolder(uint8(state.keyUse), state.epoch);
         uint32 bit = _requireListed(_asked(state).receiverList);
         if (block.timestamp > state.deadline) revert DeadlinePassed(state.deadline);
         if (state.answered & bit != 0) revert DuplicateStep(msg.sender);
@@ -100,7 +100,7 @@ abstract contract Requests is Ceremonies, IRequests {
 
     /// @dev Hospitals ask for records and models, coordinator and auditors for models, nobody for what is kept free.
     function _requireRequester(uint8 keyUse) private view {
-        Role role = requireActive(msg.sender);
+        Role role = requireSender(msg.sender);
         bool model = keyUse == uint8(KeyUse.MODEL);
         bool may = (role == Role.HOSPITAL && (model || keyUse == uint8(KeyUse.RECORDS))) ||
             (model && (role == Role.COORDINATOR || role == Role.AUDITOR));
@@ -118,8 +118,11 @@ abstract contract Requests is Ceremonies, IRequests {
         if (!open) revert RequestClosed(request);
     }
 
-    function _requireUnexpired(uint8 keyUse, uint32 epoch) private view {
-        uint64 expiresAt = _ceremonies[keyUse][epoch].state.expiresAt;
-        if (block.timestamp > expiresAt) revert KeyExpired(keyUse, expiresAt);
+    /// @dev The committee must be the newest of its key, and its shares not expired.
+    function _requireHolder(uint8 keyUse, uint32 epoch) private view {
+        CeremonyState storage committee = _ceremonies[keyUse][epoch].state;
+        uint32 newest = committeeOf[keyUse][committee.generation];
+        if (epoch == 0 || epoch != newest) revert StaleCommittee(epoch, newest);
+        if (block.timestamp > committee.expiresAt) revert KeyExpired(keyUse, committee.expiresAt);
     }
 }

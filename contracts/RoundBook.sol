@@ -55,13 +55,24 @@ abstract contract RoundBook is IFederationLedger {
         data.marks[_key(phase, index >> 8)] |= 1 << (index & 0xff);
     }
 
-    /// @dev Walks the set and the roster side by side, both ascending, and marks under `target` those of the set, who
-    /// must all be marked under `done`.
+    /// @dev Marks under `target` those of an ascending set who are all marked under `done`.
     function _choose(Round storage data, Phase done, Phase target, address[] calldata hospitals) internal {
+        uint256[MAX_ROSTER / 256] memory chosen = _subset(data, done, hospitals);
+        for (uint256 word = 0; word << 8 < data.state.rosterSize; ++word) {
+            data.marks[_key(target, word)] = chosen[word];
+        }
+    }
+
+    /// @dev Walks the set and the roster side by side, both ascending, and returns the bits of the set, who must all be
+    /// marked under `done`.
+    function _subset(
+        Round storage data,
+        Phase done,
+        address[] memory hospitals
+    ) internal view returns (uint256[MAX_ROSTER / 256] memory chosen) {
         bytes memory roster = data.state.rosterList.load();
         uint256 size = roster.count();
         uint256 index = 0;
-        uint256[MAX_ROSTER / 256] memory chosen;
         for (uint256 i = 0; i < hospitals.length; ++i) {
             address hospital = hospitals[i];
             while (index < size && roster.accountAt(index) < hospital) ++index;
@@ -70,7 +81,6 @@ abstract contract RoundBook is IFederationLedger {
             chosen[index >> 8] |= 1 << (index & 0xff);
             ++index;
         }
-        for (uint256 word = 0; word << 8 < size; ++word) data.marks[_key(target, word)] = chosen[word];
     }
 
     /// @dev How many hospitals a set has, once {_choose} took it.
@@ -81,7 +91,7 @@ abstract contract RoundBook is IFederationLedger {
     }
 
     function _requireRole(IMembers.Role role) internal view {
-        if (authority.requireActive(msg.sender) != role) revert IMembers.WrongRole(msg.sender);
+        if (authority.requireSender(msg.sender) != role) revert IMembers.WrongRole(msg.sender);
     }
 
     /// @dev Role, opener of the last round, round: the order every step of the coordinator is checked in.

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fl.protocol.ceremony import KEEPS_KEY
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.federation import Federation
 from fl.protocol.keys import KeyBook
 from fl.protocol.names import Address, CeremonyKind, KeyUse, Role
 from fl.protocol.ports import Ledger
 from fl.protocol.records import CeremonyStarted
+from fl.protocol.steps import DAY_S
 from fl.roles.view import LedgerView
 from scripts._wiring import now
 
 USES = {use.name.lower(): use for use in (KeyUse.RECORDS, KeyUse.MODEL)}
 KINDS = {kind.name.lower(): kind for kind in CeremonyKind}
-DAY_S = 24 * 3600
 DEFAULT_DAYS = 365
 STEP_S = DAY_S
 """People's machines are not always on."""
@@ -32,6 +33,8 @@ class Wish:
     """Names of the committee afterwards; empty: all active trustees, or in a refresh the same."""
     threshold: int | None = None
     """Two thirds, rounded up, unless given."""
+    new_key: bool = False
+    """Whether a key in force may be replaced by another one."""
     days: int = DEFAULT_DAYS
     step_s: int = STEP_S
 
@@ -40,10 +43,11 @@ def start_ceremony(ledger: Ledger, wish: Wish) -> int:
     """Record the start of a ceremony and return its number.
 
     Raises:
-        SettingInvalid: a name is no active trustee.
+        SettingInvalid: a name is no active trustee, or the kind does not fit what is said of a new key.
         RefusedError: the rules forbid it (PROTOCOL.md 9).
     """
     federation = LedgerView(ledger).refresh()
+    _check_new_key(federation, wish)
     newest = federation.threshold.ceremony(wish.use)
     receivers, threshold = _committee(federation, wish)
     dealers = _dealers(federation, wish, receivers)
@@ -66,6 +70,20 @@ def start_ceremony(ledger: Ledger, wish: Wish) -> int:
 def two_thirds(count: int) -> int:
     """Return ⌈2·count/3⌉, and at least 2."""
     return max(2, -(-2 * count // 3))
+
+
+def _check_new_key(federation: Federation, wish: Wish) -> None:
+    """Raise SettingInvalid when a key would be replaced by accident, or kept though a new one was asked for."""
+    if wish.kind in KEEPS_KEY and wish.new_key:
+        raise SettingInvalid("new-key", f"a {wish.kind.name.lower()} keeps the key that is in force")
+    if wish.kind in KEEPS_KEY or wish.new_key or federation.threshold.in_force(wish.use) is None:
+        return
+    raise SettingInvalid(
+        "new-key",
+        f"there is a key for {wish.use.name.lower()} already. A new one leaves it behind: its committee opens what was "
+        "sealed to it until its shares expire, and gets no new ones. New shares of the same key come with --kind "
+        "refresh or reshare. If a new key is meant, add --new-key",
+    )
 
 
 def _committee(federation: Federation, wish: Wish) -> tuple[tuple[Address, ...], int]:

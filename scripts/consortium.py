@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -90,12 +91,13 @@ def revoke(home: Path, account: str, reason: str) -> None:
 @click.option("--trustee", "trustees", multiple=True, help="Name of a trustee of the committee; all without it.")
 @click.option("--threshold", type=click.IntRange(2, 32), help="How many must approve; two thirds without it.")
 @click.option("--days", type=click.IntRange(1, 3650), default=DEFAULT_DAYS, show_default=True, help="Validity.")
+@click.option("--new-key", is_flag=True, help="Leave the key in force behind, and make another.")
 @guarded
-def ceremony(home: Path, use: str, kind: str, trustees: tuple[str, ...], **given: int | None) -> None:
+def ceremony(home: Path, use: str, kind: str, trustees: tuple[str, ...], **given: Any) -> None:  # noqa: ANN401 - options
     """Start a ceremony that gives trustees their shares of a key; running trustees do the rest."""
     place = Home(home)
     member = place.member(OPERATOR)
-    wish = Wish(USES[use], KINDS[kind], trustees, given["threshold"], given["days"] or DEFAULT_DAYS)
+    wish = Wish(USES[use], KINDS[kind], trustees, **given)
     number = start_ceremony(open_ledger(place, member), wish)
     click.echo(f"Ceremony {number} of the key for {use} has begun.")
     if wish.kind == CeremonyKind.DEALER:

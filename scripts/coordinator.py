@@ -13,6 +13,7 @@ from fl.protocol.config import WORD_BITS, RoundConfig
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import Protection, Role, show
 from fl.protocol.rules import MIN_MASKED
+from fl.protocol.steps import MAX_STEP_TIMEOUT_S
 from fl.roles.coordinator import Coordinator
 from fl.roles.plan import Initial, Plan
 from fl.storage.lock import only_one
@@ -32,6 +33,7 @@ CLIP = 0.5
 L2_BOUND = 50.0
 """C: no update is longer than this."""
 WORDS = "Bits of a number in an update: 64 for steps far finer than a weight's, and files of twice the size."
+SECONDS = click.IntRange(1, MAX_STEP_TIMEOUT_S)
 
 
 @click.group()
@@ -85,13 +87,13 @@ def rotate(home: Path, name: str) -> None:
     help="masked: nobody sees one hospital's update (3 hospitals or more); sealed: coordinator and auditors do.",
 )
 @click.option("--hold-back", is_flag=True, help="Trustees must release each new model first; sealed rounds only.")
-@click.option("--step-timeout", type=click.IntRange(1), default=600, show_default=True, help="Seconds per masked step.")
+@click.option("--step-timeout", type=SECONDS, default=600, show_default=True, help="Seconds per masked step.")
 @click.option("--w-max", type=click.IntRange(1, 2**21), default=4096, show_default=True, help="Largest sample count.")
 @click.option(
     "--word-bits", type=click.Choice([str(bits) for bits in WORD_BITS]), default="32", show_default=True, help=WORDS
 )
-@click.option("--commit-timeout", type=click.IntRange(1), default=3600, show_default=True, help="Seconds to train.")
-@click.option("--close-timeout", type=click.IntRange(1), default=3600, show_default=True, help="Seconds after that.")
+@click.option("--commit-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds to train.")
+@click.option("--close-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds after that.")
 @click.option(
     "--class",
     "classes",

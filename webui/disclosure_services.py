@@ -112,7 +112,6 @@ class DisclosureService(Protocol):
         Answers count until `deadline`, in seconds since 1970.
 
         Raises:
-            RecipientNotFound: the file is not sealed to the key in force.
             RefusedError: the ledger's rules forbid it (NoCommittee, KeyExpired...).
         """
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from fl.crypto.capsule import Capsule
+from fl.crypto.capsule import NO_KEY, Capsule
 from fl.crypto.envelope import Expected, check_file, open_with
 from fl.crypto.group import encode_point
 from fl.crypto.partials import partial_core
@@ -38,7 +38,7 @@ from fl.roles.committee import committee_keys
 from fl.roles.disclosure import PARTIAL_CAP, asked_of, check_standing, read_capsule, readers_of
 from fl.roles.requester import Requester
 from webui.disclosure_services import OpenedRecord, RequestFacts, SignedAnswer
-from webui.federation_records import FederationRecords, threshold_key
+from webui.federation_records import FederationRecords
 from webui.record_services import SealedRecord
 from webui.request_facts import Scene, answerable, request_facts
 from webui.store.refusals import AnswerMismatch
@@ -72,11 +72,10 @@ class FederationDisclosures:
 
     def request(self, sealed: SealedRecord, purpose: Purpose, deadline: int) -> int:
         """Put the record's capsule into the vault, ask as this hospital, and return the request's number."""
-        key = threshold_key(self._scene.federation())
-        if key is None:
+        if sealed.key_id == NO_KEY:
             raise NoCommittee(KeyUse.RECORDS)
-        capsule = Capsule.of(sealed.file, key, sealed.policy.to_bytes())
-        return self._world.requester.ask(KeyUse.RECORDS, capsule, purpose, deadline)
+        capsule = Capsule.sealed_to(sealed.file, sealed.key_id, sealed.policy.to_bytes())
+        return self._world.requester.ask(self._scene.federation(), capsule, purpose, deadline)
 
     def facts(self, numbers: Sequence[int]) -> Mapping[int, RequestFacts]:
         """Return what the ledger says of these requests; those it does not have are left out."""

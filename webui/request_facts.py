@@ -78,8 +78,8 @@ def answerable(federation: Federation, request: Request, trustee: Address) -> No
     Raises:
         StaleCommittee, NotInCommittee, DuplicateStep: it cannot.
     """
-    current = federation.threshold.in_force(KeyUse.RECORDS)
-    epoch = current.epoch if current else 0
+    holder = federation.threshold.holder(KeyUse.RECORDS, request.epoch)
+    epoch = holder.epoch if holder else 0
     if epoch != request.epoch:
         raise StaleCommittee(request.epoch, epoch)
     if request.committee.party(trustee) is None:
@@ -98,8 +98,8 @@ def _state(request: Request, told: Told) -> RequestState:
         return ended[request.phase]
     if told.now > request.record.deadline:
         return RequestState.EXPIRED
-    current = told.federation.threshold.in_force(request.key_use)
-    if current is None or current.epoch != request.epoch or told.now > current.expires_at:
+    committee = request.committee
+    if told.federation.threshold.holder(request.key_use, request.epoch) != committee or told.now > committee.expires_at:
         return RequestState.STALE
     return RequestState.OPEN
 

@@ -91,14 +91,14 @@ class RecordPolicy:
 
 @dataclass(frozen=True)
 class Asked:
-    """A request as the ledger records it, with the epoch that was in force when it was made."""
+    """A request as the ledger records it."""
 
     label: Digest
     number: int
     """u64."""
     use: KeyUse
     epoch: int
-    """u32: of the committee."""
+    """u32: of the committee asked."""
     purpose: Purpose
     model_context: bytes = b""
     """MODEL: the context of the round that made the model."""

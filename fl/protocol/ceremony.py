@@ -16,7 +16,6 @@ from types import MappingProxyType
 
 from fl.protocol.codec import Writer, sha256
 from fl.protocol.keys import PUBLIC_KEY_BYTES, MemberKey
-from fl.protocol.masked import POINT_BYTES
 from fl.protocol.names import NO_DIGEST, Address, CeremonyKind, Digest, KeyUse
 from fl.protocol.ports import Anchor
 from fl.protocol.records import (
@@ -30,6 +29,7 @@ from fl.protocol.records import (
     CeremonyStarted,
     Entry,
 )
+from fl.protocol.steps import POINT_BYTES
 
 PROOF_BYTES = 65
 """R[33] ‖ z[32]."""

@@ -32,14 +32,12 @@ from fl.protocol.errors import (
     DeadlinePassed,
     DealingMismatch,
     DuplicateStep,
-    LengthInvalid,
     NoCommittee,
     NotInCommittee,
     SetMismatch,
     WrongPhase,
 )
 from fl.protocol.keys import KeyBook
-from fl.protocol.masked import COMPLAINT_BYTES, POINT_BYTES
 from fl.protocol.names import Address, CeremonyKind, KeyUse, Role
 from fl.protocol.ports import Anchor
 from fl.protocol.records import (
@@ -52,13 +50,22 @@ from fl.protocol.records import (
     CeremonyStarted,
     Entry,
 )
+from fl.protocol.steps import (
+    DAY_S,
+    MAX_STEP_TIMEOUT_S,
+    POINT_BYTES,
+    check_ascending,
+    check_complaints,
+    check_length,
+)
 
 USES = (KeyUse.RECORDS, KeyUse.MODEL)
 """What a committee may hold in this version."""
 MIN_THRESHOLD = 2
 MAX_COMMITTEE = 32
 """The contract keeps one bit per dealer and receiver."""
-MAX_STEP_TIMEOUT_S = 2**32 - 1
+MAX_VALIDITY_S = 3660 * DAY_S
+"""Ten years."""
 
 R = TypeVar("R")
 Step = CeremonyCommitted | CeremonyDealt | CeremonyChecked | CeremonyPhaseClosed | CeremonyConfirmed | CeremonyAborted
@@ -121,7 +128,7 @@ def _advance(current: Ceremony, record: Step, now: int, book: KeyBook) -> Ceremo
             return replace(current, dealt=_with(current.dealt, who, record))
         case CeremonyChecked():
             _check_once(current, who, current.terms.receivers, current.checked, now)
-            _check_length(record.complaints, len(record.complaints) // COMPLAINT_BYTES * COMPLAINT_BYTES)
+            check_complaints(record.complaints, current.dealers)
             return replace(current, checked=_with(current.checked, who, record))
         case CeremonyPhaseClosed():
             return _close(current, record, now, book)
@@ -138,7 +145,7 @@ def _check_terms(terms: CeremonyStarted, now: int) -> None:
     """Raise CeremonyInvalid when the terms contradict themselves; `now` in seconds since 1970."""
     ok = (
         1 <= terms.step_timeout <= MAX_STEP_TIMEOUT_S
-        and now < terms.expires_at
+        and now < terms.expires_at <= now + MAX_VALIDITY_S
         and terms.key_use in USES
         and MIN_THRESHOLD <= terms.threshold <= len(terms.receivers) <= MAX_COMMITTEE
         and _ascending(terms.receivers)
@@ -167,14 +174,14 @@ def _required(terms: CeremonyStarted, committee: Committee | None, book: KeyBook
 
 
 def _check_dealing(current: Ceremony, record: CeremonyDealt) -> None:
-    _check_length(record.commitments, POINT_BYTES * current.coefficients)
-    _check_length(record.proof, PROOF_BYTES)
+    check_length(record.commitments, POINT_BYTES * current.coefficients)
+    check_length(record.proof, PROOF_BYTES)
     if dealing_digest(current.anchor, record) != current.committed[record.sender]:
         raise DealingMismatch(record.sender)
 
 
 def _close(current: Ceremony, record: CeremonyPhaseClosed, now: int, book: KeyBook) -> Ceremony:
-    """End COMMIT, DEAL or CHECK; the dealers named go on."""
+    """End COMMIT, DEAL or CHECK; the dealers named go on: all who committed or dealt, in CHECK some of them."""
     _check_participant(current, record.sender, book)
     acted: Mapping[CeremonyPhase, Collection[Address]] = {
         CeremonyPhase.COMMIT: current.committed,
@@ -186,11 +193,10 @@ def _close(current: Ceremony, record: CeremonyPhaseClosed, now: int, book: KeyBo
     awaited = current.terms.receivers if checking else current.dealers
     if len(done) < len(awaited) and now <= current.deadline:
         raise DeadlineNotPassed(current.deadline)
-    previous = b""
-    for account in record.dealers:
-        if account <= previous or account not in (current.dealers if checking else done):
+    check_ascending(record.dealers, current.dealers if checking else done)
+    for account in () if checking else current.dealers:
+        if account in done and account not in record.dealers:
             raise SetMismatch(account)
-        previous = account
     if len(record.dealers) < current.required:
         raise BelowThreshold(len(record.dealers), current.required)
     return replace(current, dealers=record.dealers)
@@ -200,7 +206,7 @@ def _confirm(current: Ceremony, record: CeremonyConfirmed, now: int) -> Ceremony
     """Take a confirmation; the threshold-th equal one sets the outcome, which later ones must equal."""
     in_time = min(now, current.deadline) if current.phase == CeremonyPhase.DONE else now  # DONE waits for everybody
     _check_once(current, record.sender, current.terms.receivers, current.confirmed, in_time)
-    _check_length(record.public_key, POINT_BYTES)
+    check_length(record.public_key, POINT_BYTES)
     outcome = (record.public_key, record.shares_digest)
     if current.keeps_key and current.previous is not None and record.public_key != current.previous.public_key:
         raise CommitteeMismatch
@@ -229,11 +235,6 @@ def _check_once(
         raise DeadlinePassed(current.deadline)
     if sender in done:
         raise DuplicateStep(sender)
-
-
-def _check_length(field: bytes, expected: int) -> None:
-    if len(field) != expected:
-        raise LengthInvalid(expected, len(field))
 
 
 def _ascending(accounts: Sequence[Address]) -> bool:

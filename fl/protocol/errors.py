@@ -165,6 +165,14 @@ class RevokedSender(RefusedError):
 
 
 @dataclass(eq=False)
+class SenderHasCode(RefusedError):
+    """The member acts through a contract, or is one; its records could not be checked by its signature."""
+
+    account: bytes
+    sentence = "{account} acts through code on the chain; records are taken from accounts that sign them directly."
+
+
+@dataclass(eq=False)
 class WrongRole(RefusedError):
     """The member's role does not allow this."""
 
@@ -310,10 +318,10 @@ class DeadlineNotPassed(RefusedError):
 
 @dataclass(eq=False)
 class SetMismatch(RefusedError):
-    """A set is not an ascending subset of those who did what the phase asked."""
+    """A set is not an ascending subset of those who did what the phase asked, or not all of them."""
 
     account: bytes
-    sentence = "The set is not in ascending order, or {account} did not do what this phase asked."
+    sentence = "The set is not in ascending order, or {account} is in it and must not be, or is missing."
 
 
 @dataclass(eq=False)
@@ -481,11 +489,12 @@ class NotInCommittee(RefusedError):
 
 @dataclass(eq=False)
 class StaleCommittee(RefusedError):
-    """A later ceremony replaced the committee that was asked."""
+    """The committee asked does not hold its key any more, or never did."""
 
     asked: int
     current: int
-    sentence = "Committee {asked} was asked, but committee {current} is in force; ask again."
+    """The newest committee with the same key; 0 when there is none."""
+    sentence = "Committee {asked} was asked, but committee {current} holds that key now (0: none does); ask again."
 
 
 @dataclass(eq=False)
@@ -501,7 +510,7 @@ class KeyExpired(RefusedError):
 class RequestInvalid(RefusedError):
     """Purpose, key or deadline of a request do not fit, or a refusal has no known reason."""
 
-    sentence = "The request's purpose does not fit its key, or its deadline has passed."
+    sentence = "The request's purpose does not fit its key, or its deadline has passed or is over a year away."
 
 
 @dataclass(eq=False)

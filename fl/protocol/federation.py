@@ -100,6 +100,15 @@ class Federation:
             return final
         return self.opening
 
+    def source_of(self, current: Round) -> Round | Opening:
+        """Return where the model comes from that a round started from, on the ledger of that round."""
+        parts: list[Round | Opening] = [*self.openings]
+        parts += [found for found in self.rounds if found.phase == Phase.FINAL]
+        before = [
+            part for part in parts if part.anchor == current.anchor and part.opened.position < current.opened.position
+        ]
+        return max(before, key=lambda part: part.opened.position)
+
     @property
     def model_digest(self) -> Digest:
         """Return the digest of the global model in force, or raise FederationNotOpened."""

@@ -19,10 +19,8 @@ from fl.protocol.errors import (
     DeadlinePassed,
     DuplicateStep,
     EquivocationDetected,
-    LengthInvalid,
     NotInSet,
     RevealConflict,
-    SetMismatch,
     WrongPhase,
 )
 from fl.protocol.names import Address, Digest
@@ -36,11 +34,9 @@ from fl.protocol.records import (
     SharesRevealed,
 )
 from fl.protocol.round import Phase, Round
+from fl.protocol.steps import POINT_BYTES, check_ascending, check_complaints, check_length
 
-POINT_BYTES = 33
 SIGNATURE_BYTES = 65
-COMPLAINT_BYTES = 117
-"""dealer[20] ‖ dh[33] ‖ DLEQ proof[64]."""
 
 R = TypeVar("R")
 
@@ -52,23 +48,23 @@ def advance(current: Round, record: MaskedRecord, now: int) -> Round:
             return _close(current, record, now)
         case KeysAdvertised():
             _check_once(current, record.sender, current.advertised, now)
-            _check_length(record.mask_key, POINT_BYTES)
-            _check_length(record.transport_key, POINT_BYTES)
+            check_length(record.mask_key, POINT_BYTES)
+            check_length(record.transport_key, POINT_BYTES)
             return replace(current, advertised=_with(current.advertised, record.sender, record))
         case SharesDealt():
             _check_once(current, record.sender, current.dealt, now)
-            _check_length(record.mask_commitments, POINT_BYTES * current.terms.threshold)
-            _check_length(record.self_commitments, POINT_BYTES * current.terms.threshold)
+            check_length(record.mask_commitments, POINT_BYTES * current.terms.threshold)
+            check_length(record.self_commitments, POINT_BYTES * current.terms.threshold)
             return replace(current, dealt=_with(current.dealt, record.sender, record))
         case SharesChecked():
             _check_once(current, record.sender, current.checked, now)
-            _check_length(record.complaints, len(record.complaints) // COMPLAINT_BYTES * COMPLAINT_BYTES)
+            check_complaints(record.complaints, current.sharers)
             return replace(current, checked=_with(current.checked, record.sender, record))
         case SetEndorsed():
             _check_frozen(current, record.sender, record.set_digest, now)
             if record.sender in current.endorsed:
                 raise DuplicateStep(record.sender)
-            _check_length(record.signature, SIGNATURE_BYTES)
+            check_length(record.signature, SIGNATURE_BYTES)
             return replace(current, endorsed=_with(current.endorsed, record.sender, record))
         case SharesRevealed():
             _check_frozen(current, record.sender, record.set_digest, now)
@@ -89,11 +85,7 @@ def _close(current: Round, record: PhaseClosed, now: int) -> Round:
     done = did[current.phase]
     if len(done) < len(current.sharers) and now <= current.step_deadline:
         raise DeadlineNotPassed(current.step_deadline)
-    previous = b""
-    for account in record.hospitals:
-        if account <= previous or account not in done:
-            raise SetMismatch(account)
-        previous = account
+    check_ascending(record.hospitals, done)
     if len(record.hospitals) < current.terms.min_commitments:
         raise BelowThreshold(len(record.hospitals), current.terms.min_commitments)
     receivers = record.hospitals if current.phase == Phase.ADVERTISE else current.receivers
@@ -116,11 +108,6 @@ def _check_frozen(current: Round, sender: Address, given: Digest, now: int) -> N
         raise DeadlinePassed(current.step_deadline)
     if given != current.set_digest:
         raise EquivocationDetected(current.set_digest, given)
-
-
-def _check_length(field: bytes, expected: int) -> None:
-    if len(field) != expected:
-        raise LengthInvalid(expected, len(field))
 
 
 def _with(done: Mapping[Address, R], sender: Address, record: R) -> Mapping[Address, R]:

@@ -123,7 +123,7 @@ class CeremonyChecked:
     key_use: KeyUse
     ceremony: int
     complaints: bytes
-    """Complaints in a row, masked.COMPLAINT_BYTES each."""
+    """Complaints in a row, steps.COMPLAINT_BYTES each, ascending by dealer."""
 
 
 @dataclass(frozen=True)
@@ -163,12 +163,14 @@ class CeremonyAborted:
 
 @dataclass(frozen=True)
 class DecryptionRequested:
-    """Somebody asked the committee to open one ciphertext."""
+    """Somebody asked a committee to open one ciphertext."""
 
     sender: Address
     request: int
     """u64: computed by the contract, 1 and up."""
     key_use: KeyUse
+    epoch: int
+    """u32: the committee asked, the newest of the key to which the ciphertext is sealed."""
     label: Digest
     """What the ciphertext is bound to: SHA-256 over the envelope's core."""
     capsule_digest: Digest
@@ -301,7 +303,7 @@ class SharesChecked:
     sender: Address
     round: int
     complaints: bytes
-    """Complaints in a row, COMPLAINT_BYTES each (masked.Complaint); empty when there is none."""
+    """Complaints in a row, steps.COMPLAINT_BYTES each, ascending by dealer; empty when there is none."""
 
 
 @dataclass(frozen=True)

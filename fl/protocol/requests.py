@@ -1,7 +1,7 @@
 """Who asked a committee to open what, and what its trustees answered.
 
 Invariant: the checks stand in the order of Requests.sol, so both refuse the same record with the same error. A request
-belongs to the committee that was in force when it was made.
+belongs to the committee that it names, as long as that is the newest of its key.
 
 Source: PROTOCOL.md 9, Requests.
 Not here: what a trustee checks before it approves, and the partial decryptions (fl/crypto, fl/roles).
@@ -21,7 +21,6 @@ from fl.protocol.errors import (
     EncodingError,
     KeyEpochMismatch,
     KeyExpired,
-    NoCommittee,
     NotInCommittee,
     QuorumNotReached,
     RequestClosed,
@@ -38,6 +37,7 @@ from fl.protocol.records import (
     DecryptionRequested,
     Entry,
 )
+from fl.protocol.steps import DAY_S
 
 REQUESTERS: Mapping[KeyUse, tuple[Role, ...]] = MappingProxyType(
     {
@@ -47,6 +47,9 @@ REQUESTERS: Mapping[KeyUse, tuple[Role, ...]] = MappingProxyType(
     }
 )
 """Who may ask for what."""
+
+MAX_WAIT_S = 366 * DAY_S
+"""From a request to its deadline."""
 
 Answer = DecryptionApproved | DecryptionRefused
 
@@ -112,11 +115,11 @@ class Request:
         return self.phase in (RequestPhase.FULFILLED, RequestPhase.REFUSED)
 
 
-def ask(entry: Entry, record: DecryptionRequested, number: int, committee: Committee | None, book: KeyBook) -> Request:
-    """Return request `number` of `committee`, the one in force for its key.
+def ask(entry: Entry, record: DecryptionRequested, number: int, holder: Committee | None, book: KeyBook) -> Request:
+    """Return request `number` to a committee; `holder` is the newest with the key of the one that is named.
 
     Raises:
-        UnknownSender, RevokedSender, WrongRole, KeyEpochMismatch, NoCommittee, KeyExpired, RequestInvalid: as
+        UnknownSender, RevokedSender, WrongRole, KeyEpochMismatch, StaleCommittee, KeyExpired, RequestInvalid: as
             IRequests.requestDecryption.
         EncodingError: its number is not the one that the contract gives.
     """
@@ -125,25 +128,23 @@ def ask(entry: Entry, record: DecryptionRequested, number: int, committee: Commi
         raise WrongRole(record.sender)
     if member.key is None:
         raise KeyEpochMismatch(1, 0)
-    if committee is None:
-        raise NoCommittee(record.key_use)
-    _check_expiry(committee, entry.timestamp)
+    committee = _check_holder(record.epoch, holder, entry.timestamp)
     fits = (record.purpose == Purpose.RELEASE) == (record.key_use == KeyUse.MODEL)
-    if not fits or entry.timestamp >= record.deadline:
+    if not fits or not entry.timestamp < record.deadline <= entry.timestamp + MAX_WAIT_S:
         raise RequestInvalid
     if record.request != number:
         raise EncodingError("request", f"its number is {record.request}, not {number}")
     return Request(record, entry, committee, last=entry)
 
 
-def answer(request: Request, entry: Entry, record: Answer, current: Committee | None, book: KeyBook) -> Request:
+def answer(request: Request, entry: Entry, record: Answer, holder: Committee | None, book: KeyBook) -> Request:
     """Return the request after a trustee's answer; the sender's role was checked before (`check_trustee`).
 
     Raises:
         RequestClosed, StaleCommittee, KeyExpired, NotInCommittee, DeadlinePassed, DuplicateStep, RevokedSender: as
-            IRequests.approveDecryption; `current` is the committee in force.
+            IRequests.approveDecryption; `holder` is the newest committee with the key of the one asked.
     """
-    check_answer(request, entry.timestamp, record.sender, current)
+    check_answer(request, entry.timestamp, record.sender, holder)
     asked = request.committee
     if isinstance(record, DecryptionApproved):
         book.active(request.requester)
@@ -168,14 +169,12 @@ def fulfil(request: Request, entry: Entry, record: DecryptionFulfilled) -> Reque
     return replace(request, phase=RequestPhase.FULFILLED, last=entry)
 
 
-def check_answer(request: Request, now: int, sender: Address, current: Committee | None) -> None:
-    """Raise what the ledger answers a trustee with who may not answer (now); `current` is the committee in force."""
+def check_answer(request: Request, now: int, sender: Address, holder: Committee | None) -> None:
+    """Raise what the ledger answers a trustee with who may not answer (now); `holder` is as in `answer`."""
     if request.closed:
         raise RequestClosed(request.number)
-    if current is None or current.epoch != request.epoch:
-        raise StaleCommittee(request.epoch, current.epoch if current else 0)
-    _check_expiry(current, now)
-    if sender not in current.members:
+    committee = _check_holder(request.epoch, holder, now)
+    if sender not in committee.members:
         raise NotInCommittee(sender)
     if now > request.record.deadline:
         raise DeadlinePassed(request.record.deadline)
@@ -183,6 +182,10 @@ def check_answer(request: Request, now: int, sender: Address, current: Committee
         raise DuplicateStep(sender)
 
 
-def _check_expiry(committee: Committee, now: int) -> None:
-    if now > committee.expires_at:
-        raise KeyExpired(committee.use, committee.expires_at)
+def _check_holder(asked: int, holder: Committee | None, now: int) -> Committee:
+    """Return the committee asked, or raise StaleCommittee unless it holds its key, KeyExpired when it is too late."""
+    if holder is None or holder.epoch != asked:
+        raise StaleCommittee(asked, holder.epoch if holder else 0)
+    if now > holder.expires_at:
+        raise KeyExpired(holder.use, holder.expires_at)
+    return holder

@@ -26,7 +26,6 @@ from fl.protocol.errors import (
     NotInRoster,
     NotInSet,
     RevokedMidRound,
-    SetMismatch,
     TermsInvalid,
     TooFewAttestations,
     TooFewReveals,
@@ -50,12 +49,13 @@ from fl.protocol.records import (
     UpdateCommitted,
 )
 from fl.protocol.round import MAY, NEXT, Phase, Proposal, Round, set_digest
+from fl.protocol.steps import DAY_S, MAX_STEP_TIMEOUT_S, check_ascending
 
 MAX_ROSTER = 1024
 MIN_MASKED = 3
 """Fewer hospitals cannot hide one update in a sum; two use a sealed round."""
-MAX_STEP_TIMEOUT_S = 2**32 - 1
-"""136 years; the contract's deadlines are u64 and must not overflow."""
+MAX_DURATION_S = 366 * DAY_S
+"""From the opening to the close deadline."""
 
 
 def advance(current: Round, entry: Entry, book: KeyBook) -> Round:
@@ -115,7 +115,7 @@ def check_terms(opened: RoundOpened, now: int) -> None:
         and 1 <= terms.min_commitments <= len(roster) <= MAX_ROSTER
         and terms.attestations >= 1
         and terms.parameters >= 1
-        and now < terms.commit_deadline < terms.close_deadline
+        and now < terms.commit_deadline < terms.close_deadline <= now + MAX_DURATION_S
         and _ascending(roster)
     )
     if not ok:
@@ -145,11 +145,7 @@ def _commit(current: Round, record: UpdateCommitted, now: int) -> Round:
 def _freeze(current: Round, record: RoundFrozen, now: int) -> Round:
     if not current.complete and now <= current.terms.commit_deadline:
         raise DeadlineNotPassed(current.terms.commit_deadline)
-    previous = b""
-    for account in record.hospitals:
-        if account <= previous or account not in current.commitments:
-            raise SetMismatch(account)
-        previous = account
+    check_ascending(record.hospitals, current.commitments)
     if len(record.hospitals) < current.terms.min_commitments:
         raise BelowThreshold(len(record.hospitals), current.terms.min_commitments)
     if record.set_digest != set_digest(current, record.hospitals):

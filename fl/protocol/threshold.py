@@ -70,6 +70,14 @@ class ThresholdKeys:
             raise NoCommittee(use)
         return found
 
+    def holder(self, use: KeyUse, epoch: int) -> Committee | None:
+        """Return the newest committee with the key of ceremony `epoch`: the one in force, or that of an earlier key."""
+        ceremonies = self.ceremonies.get(use, ())
+        if not 1 <= epoch <= len(ceremonies):
+            return None
+        generation = ceremonies[epoch - 1].generation
+        return next((each for each in self.holders(use) if each.generation == generation), None)
+
     def holders(self, use: KeyUse) -> tuple[Committee, ...]:
         """Return the newest committee of each key that a use ever had, oldest key first."""
         return tuple({committee.generation: committee for committee in self.committees(use)}.values())
@@ -120,7 +128,7 @@ class ThresholdKeys:
     def _ask_or_answer(self, entry: Entry, record: RequestRecord, book: KeyBook) -> ThresholdKeys:
         if isinstance(record, DecryptionRequested):
             number = len(self.requests) + 1
-            asked = requests.ask(entry, record, number, self.in_force(record.key_use), book)
+            asked = requests.ask(entry, record, number, self.holder(record.key_use, record.epoch), book)
             return replace(self, requests=(*self.requests, asked))
         fulfils = isinstance(record, DecryptionFulfilled)
         book.active(record.sender, None if fulfils else Role.TRUSTEE)
@@ -128,7 +136,7 @@ class ThresholdKeys:
         if isinstance(record, DecryptionFulfilled):
             changed = requests.fulfil(request, entry, record)
         else:
-            changed = requests.answer(request, entry, record, self.in_force(request.key_use), book)
+            changed = requests.answer(request, entry, record, self.holder(request.key_use, request.epoch), book)
         at = request.number - 1
         return replace(self, requests=(*self.requests[:at], changed, *self.requests[at + 1 :]))
 

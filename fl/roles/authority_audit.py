@@ -17,13 +17,13 @@ from fl.crypto.envelope import CORE_BYTES, Expected, Header, check_digest, check
 from fl.crypto.partials import partial_core
 from fl.protocol.audit import Report
 from fl.protocol.ceremony import Ceremony, CeremonyPhase
-from fl.protocol.errors import CiphertextInvalid, CommitteeMismatch
+from fl.protocol.errors import CiphertextInvalid, CommitteeMismatch, VaultMissing
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address, CeremonyKind
 from fl.protocol.ports import Vault
 from fl.protocol.requests import Request
 from fl.roles.committee import committee_keys, found_right, setting_of
-from fl.roles.disclosure import PARTIAL_CAP, asked_of, read_capsule
+from fl.roles.disclosure import PARTIAL_CAP, asked_of, key_of, read_capsule
 
 Guard = Callable[[int | None, str], AbstractContextManager[object]]
 """(round, subject) -> a block whose error becomes a finding."""
@@ -52,14 +52,16 @@ class AuthorityAudit:
         name = f"ceremony {ceremony.number} of the key for {ceremony.use.name.lower()}"
         if ceremony.terms.kind == CeremonyKind.DEALER:
             self._report.notes.append(f"The {name} was dealt by the operator, who therefore knew the key.")
-        missing = [each for each in ceremony.dealt.values() if not self._vault.has(each.bundle_digest)]
-        if missing:
-            self._report.notes.append(
-                f"The {name}: complaints were not judged again; sealed shares are not in the vault."
-            )
         with self._guard(None, name):
             committee_keys(keys, ceremony.use, ceremony.number)
-            if not missing and found_right(setting_of(keys, ceremony), ceremony, self._vault) != ceremony.dealers:
+            try:
+                right = found_right(setting_of(keys, ceremony), ceremony, self._vault)
+            except VaultMissing:
+                right = ceremony.dealers
+                self._report.notes.append(
+                    f"The {name}: complaints were not judged again; sealed shares are not in the vault."
+                )
+            if right != ceremony.dealers:
                 raise CommitteeMismatch
             self._report.checks["ceremonies"] += 1
 
@@ -75,6 +77,8 @@ class AuthorityAudit:
             if capsule.label != request.record.label:
                 raise CiphertextInvalid("its label is not the one asked for")
             capsule.ciphertext.verify(capsule.label)
+            if request.approvals:  # no trustee should have approved what these checks refuse
+                capsule.check(asked_of(federation, request, capsule), key_of(request))
             self._report.checks["files"] += 1
             for trustee in request.approvals:
                 self._answer(federation, request, capsule, trustee)

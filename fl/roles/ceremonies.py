@@ -22,12 +22,14 @@ from fl.protocol.errors import (
     MalformedError,
     RevokedSender,
     TamperedError,
+    VaultMissing,
     WrongCeremony,
     WrongPhase,
 )
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address, CeremonyKind, Digest, KeyUse
 from fl.protocol.records import (
+    CeremonyAborted,
     CeremonyChecked,
     CeremonyCommitted,
     CeremonyConfirmed,
@@ -38,7 +40,9 @@ from fl.protocol.records import (
 from fl.protocol.threshold import ThresholdKeys
 from fl.roles.committee import (
     committee_of,
+    everybody_acted,
     found_right,
+    going_on,
     outcome_digest,
     parcel_of,
     setting_of,
@@ -47,6 +51,9 @@ from fl.roles.committee import (
 from fl.roles.safe import Safe
 from fl.roles.share_keeper import ShareKeeper
 from fl.roles.view import Ports
+
+PATIENCE_S = 60
+"""From a deadline to an abort: until then everybody knows what the ledger took in time."""
 
 
 class CeremonyPart:
@@ -70,24 +77,23 @@ class CeremonyPart:
 
     def _act(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
         try:
-            if ceremony.phase == CeremonyPhase.DONE:
-                return self._settle(keys, ceremony)
-            if ceremony.phase == CeremonyPhase.ABORTED:
-                return self._keeper is not None and self._keeper.forget(ceremony)
-            if ceremony.ended or not self._takes_part(ceremony):
-                return False
-            return self._duty(keys, ceremony) or self._close(keys, ceremony)
-        except (
-            WrongPhase,
-            WrongCeremony,
-            DuplicateStep,
-            DeadlineNotPassed,
-            DeadlinePassed,
-        ):  # somebody else was faster, or the chain's
-            return False  # clock is behind ours
+            return self._next(keys, ceremony)
+        except (WrongPhase, WrongCeremony, DuplicateStep, DeadlineNotPassed, DeadlinePassed):
+            return False  # somebody else was faster, or the chain's clock is behind ours
         except RevokedSender:  # the ceremony goes on without this account
             self._given_up.add((ceremony.use, ceremony.number))
             return False
+        except VaultMissing as error:  # it may still come
+            return self._tell_once("waiting", ceremony, str(error))
+
+    def _next(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
+        if ceremony.phase == CeremonyPhase.DONE:
+            return self._settle(keys, ceremony)
+        if ceremony.phase == CeremonyPhase.ABORTED:
+            return self._keeper is not None and self._keeper.forget(ceremony)
+        if ceremony.ended or not self._takes_part(ceremony):
+            return False
+        return self._duty(keys, ceremony) or self._close(keys, ceremony)
 
     def _takes_part(self, ceremony: Ceremony) -> bool:
         terms, given_up = ceremony.terms, (ceremony.use, ceremony.number) in self._given_up
@@ -150,8 +156,9 @@ class CeremonyPart:
     # --- Receiving ---------------------------------------------------------------------------------------------
 
     def _check(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
-        """Open every share, and complain of the wrong ones; wait for a bundle that is not there yet."""
-        if not all(self._ports.vault.has(ceremony.dealt[dealer].bundle_digest) for dealer in ceremony.dealers):
+        """Open every share, and complain of the wrong ones; wait half of the time for a bundle that is not there."""
+        whole = all(self._ports.vault.has(ceremony.dealt[dealer].bundle_digest) for dealer in ceremony.dealers)
+        if not whole and self._ports.now() <= ceremony.phase_since + ceremony.terms.step_timeout // 2:
             return False
         setting, complaints = setting_of(keys, ceremony), b""
         for dealer in ceremony.dealers:
@@ -169,7 +176,8 @@ class CeremonyPart:
             return b""
         try:
             received = parcel_of(setting, ceremony, dealer, self._account, self._ports.vault)
-        except MalformedError:  # the bundle has another layout: there is nothing to agree on
+        except (MalformedError, VaultMissing) as error:  # of another layout, or withheld: there is nothing to agree on
+            self._tell_once("complained", ceremony, str(error))
             return dealer + bytes(sealing.COMPLAINT_BYTES)
         try:
             sealing.unseal(received, secret)
@@ -197,31 +205,29 @@ class CeremonyPart:
     # --- Ends --------------------------------------------------------------------------------------------------
 
     def _close(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
-        """End a phase that everybody finished, or whose time is over."""
-        going = self._going(keys, ceremony)
-        if going is None:
+        """End a phase that everybody finished or whose time is over, or the ceremony when that cannot be."""
+        if not (everybody_acted(ceremony) or self._ports.now() > ceremony.deadline):
             return False
+        if ceremony.phase == CeremonyPhase.CONFIRM:
+            return self._abort(ceremony, f"BelowThreshold: fewer than {ceremony.terms.threshold} confirmed the same")
+        try:
+            going = going_on(keys, ceremony, self._ports.vault)
+        except VaultMissing:
+            return self._abort(ceremony, "VaultMissing: a complaint cannot be judged without the dealer's file")
         if len(going) < ceremony.required:
-            self._tell_once("too few dealers", ceremony, f"{len(going)} of {ceremony.required} can go on")
-            return False
+            return self._abort(ceremony, f"BelowThreshold: {len(going)} of {ceremony.required} dealers can go on")
         phase = int(ceremony.phase)
         self._append(CeremonyPhaseClosed(self._account, ceremony.use, ceremony.number, phase, going))
         return True
 
-    def _going(self, keys: ThresholdKeys, ceremony: Ceremony) -> tuple[Address, ...] | None:
-        """Return who goes on, or None while the phase waits for somebody."""
-        late, vault = self._ports.now() > ceremony.deadline, self._ports.vault
-        match ceremony.phase:
-            case CeremonyPhase.COMMIT:
-                did = tuple(account for account in ceremony.dealers if account in ceremony.committed)
-                return did if late or did == ceremony.dealers else None
-            case CeremonyPhase.DEAL:
-                dealt = ceremony.dealt
-                did = tuple(each for each in ceremony.dealers if each in dealt and vault.has(dealt[each].bundle_digest))
-                return did if late or did == ceremony.dealers else None
-            case CeremonyPhase.CHECK if late or len(ceremony.checked) == len(ceremony.terms.receivers):
-                return found_right(setting_of(keys, ceremony), ceremony, vault)
-        return None
+    def _abort(self, ceremony: Ceremony, reason: str) -> bool:
+        """End a ceremony that cannot end otherwise, a while after its deadline: what came at the last moment counts."""
+        self._tell_once("cannot go on", ceremony, reason)
+        if self._ports.now() <= ceremony.deadline + PATIENCE_S:
+            return False
+        self._append(CeremonyAborted(self._account, ceremony.use, ceremony.number, reason))
+        self._notify("aborted", ceremony, reason=reason)
+        return True
 
     def _settle(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
         """After the end: get a share that was missed, and erase those of the same key that it replaces."""

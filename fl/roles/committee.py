@@ -8,6 +8,8 @@ Not here: a participant's own duties (ceremonies.py).
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from fl.crypto import dealing, sealing
 from fl.crypto.dealing import BUNDLE_CAP, Receiver, Setting
 from fl.crypto.group import encode_point
@@ -23,9 +25,9 @@ from fl.protocol.errors import (
     NoCommittee,
     TooLarge,
 )
-from fl.protocol.masked import COMPLAINT_BYTES
-from fl.protocol.names import ADDRESS_BYTES, Address, CeremonyKind, Digest, KeyUse
+from fl.protocol.names import Address, CeremonyKind, Digest, KeyUse
 from fl.protocol.ports import Vault
+from fl.protocol.steps import complaints_of
 from fl.protocol.threshold import ThresholdKeys
 from fl.roles.documents import read_document
 
@@ -86,13 +88,26 @@ def parcel_of(setting: Setting, ceremony: Ceremony, dealer: Address, receiver: A
     return dealing.parcel(setting, vector_of(setting, ceremony, dealer), receiver, bundle)
 
 
+def everybody_acted(ceremony: Ceremony) -> bool:
+    """Return whether COMMIT, DEAL or CHECK waits for nobody; CONFIRM ends by itself."""
+    awaited = ceremony.terms.receivers if ceremony.phase == CeremonyPhase.CHECK else ceremony.dealers
+    return len(_acted(ceremony)) == len(awaited)
+
+
+def going_on(keys: ThresholdKeys, ceremony: Ceremony, vault: Vault) -> tuple[Address, ...]:
+    """Return the dealers whom a close of COMMIT, DEAL or CHECK must name; raises as found_right."""
+    if ceremony.phase == CeremonyPhase.CHECK:
+        return found_right(setting_of(keys, ceremony), ceremony, vault)
+    return tuple(dealer for dealer in ceremony.dealers if dealer in _acted(ceremony))
+
+
 def found_right(setting: Setting, ceremony: Ceremony, vault: Vault) -> tuple[Address, ...]:
     """Return Q: the dealers whose dealing everybody can use and of whom nobody complained rightly, ascending.
 
     Raises:
         VaultMissing: a bundle that a complaint is about is not in the vault.
     """
-    return tuple(dealer for dealer in ceremony.dealers if not _at_fault(setting, ceremony, dealer, vault))
+    return tuple(dealer for dealer in sorted(ceremony.dealt) if not _at_fault(setting, ceremony, dealer, vault))
 
 
 def outcome_digest(ceremony: Ceremony, made: Committee) -> Digest:
@@ -101,10 +116,14 @@ def outcome_digest(ceremony: Ceremony, made: Committee) -> Digest:
     return shares_digest(ceremony.use, ceremony.number, made.key.to_bytes(), shares)
 
 
-def complaints_of(record: bytes) -> list[tuple[Address, bytes]]:
-    """Take recorded complaints apart: (dealer, complaint of 97 bytes) each."""
-    parts = [record[at : at + COMPLAINT_BYTES] for at in range(0, len(record), COMPLAINT_BYTES)]
-    return [(Address(part[:ADDRESS_BYTES]), part[ADDRESS_BYTES:]) for part in parts]
+def _acted(ceremony: Ceremony) -> Collection[Address]:
+    """Return who did what the phase asks."""
+    acted: Mapping[CeremonyPhase, Collection[Address]] = {
+        CeremonyPhase.COMMIT: ceremony.committed,
+        CeremonyPhase.DEAL: ceremony.dealt,
+        CeremonyPhase.CHECK: ceremony.checked,
+    }
+    return acted.get(ceremony.phase, ())
 
 
 def _ceremony(keys: ThresholdKeys, use: KeyUse, number: int) -> Ceremony:
@@ -119,11 +138,17 @@ def _at_fault(setting: Setting, ceremony: Ceremony, dealer: Address, vault: Vaul
         vector_of(setting, ceremony, dealer)
     except HemaledgerError:
         return True
-    for receiver, checked in ceremony.checked.items():
-        for accused, complaint in complaints_of(checked.complaints):
-            if accused == dealer and _upheld(setting, ceremony, (dealer, receiver), complaint, vault):
-                return True
-    return False
+    complaints = {
+        receiver: complaint
+        for receiver, checked in ceremony.checked.items()
+        for accused, complaint in complaints_of(checked.complaints)
+        if accused == dealer
+    }
+    if sum(not any(complaint) for complaint in complaints.values()) >= ceremony.terms.threshold:
+        return True  # so many cannot all be wrong: its bundle never came
+    return any(
+        _upheld(setting, ceremony, (dealer, receiver), complaint, vault) for receiver, complaint in complaints.items()
+    )
 
 
 def _upheld(

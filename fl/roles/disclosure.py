@@ -8,13 +8,17 @@ Not here: asking and opening (requester.py); answering (trustee.py).
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from fl.crypto.capsule import CAPSULE_CAP, Asked, Capsule, key_anchor
 from fl.crypto.envelope import CORE_BYTES, MAX_RECIPIENTS, Expected, Header, Parts, receive, sealed_size
 from fl.crypto.partials import PARTIAL_BYTES, partial_core
 from fl.crypto.threshold import ThresholdKey
+from fl.protocol.ceremony import Committee
 from fl.protocol.errors import (
     CiphertextInvalid,
     MalformedError,
+    NoCommittee,
     PolicyNotApproved,
     RecipientNotFound,
     RevokedSender,
@@ -52,6 +56,14 @@ def asked_of(federation: Federation, request: Request, capsule: Capsule) -> Aske
     record = request.record
     context = _round_of(federation, capsule).context if request.key_use == KeyUse.MODEL else b""
     return Asked(record.label, request.number, request.key_use, request.epoch, record.purpose, context)
+
+
+def holder_of(federation: Federation, use: KeyUse, key_ids: Collection[bytes]) -> Committee:
+    """Return the newest committee that holds one of these keys, or raise NoCommittee."""
+    for committee in reversed(federation.threshold.committees(use)):
+        if ThresholdKey.from_bytes(committee.public_key).key_id in key_ids:
+            return committee
+    raise NoCommittee(use)
 
 
 def key_of(request: Request) -> ThresholdKey:

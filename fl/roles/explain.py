@@ -17,9 +17,9 @@ from typing import Self
 
 from fl.protocol.audit import Finding, Report, Step
 from fl.protocol.federation import Federation
-from fl.protocol.masked import COMPLAINT_BYTES
 from fl.protocol.names import Address, Digest, show
 from fl.protocol.round import Phase, Round
+from fl.protocol.steps import complaints_of
 
 SEEN = {
     True: "Nobody, the coordinator included, could see one hospital's update: only the sum of the survivors.",
@@ -160,7 +160,7 @@ class _Teller:
         current = self.round
         if not current.advertised:
             return None
-        complaints = sum(len(record.complaints) // COMPLAINT_BYTES for record in current.checked.values())
+        complaints = sum(len(complaints_of(record.complaints)) for record in current.checked.values())
         happened = (
             f"{self._names(current.advertised)} advertised fresh keys and {self._names(current.dealt)} dealt shares of"
             f" their secrets. {self._names(current.checked)} checked the shares; {complaints} complaints were made."

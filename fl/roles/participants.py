@@ -15,10 +15,10 @@ from fl.crypto.delivery import SEALED_BYTES, Parcel, bundle_from_bytes, uphold
 from fl.crypto.roundkeys import Participant, parse_advert
 from fl.crypto.sharing import Commitments
 from fl.protocol.errors import FalseComplaint, HashMismatch, MalformedError, TamperedError, UnavailableError
-from fl.protocol.masked import COMPLAINT_BYTES
-from fl.protocol.names import Address, address
+from fl.protocol.names import Address
 from fl.protocol.ports import Vault
 from fl.protocol.round import Round
+from fl.protocol.steps import complaints_of
 from fl.roles.documents import read_document
 
 BUNDLE_CAP = 2 + SEALED_BYTES * 1024
@@ -77,10 +77,8 @@ def honest(current: Round, vault: Vault) -> frozenset[Address]:
     """
     out: set[Address] = set()
     for complainant, record in current.checked.items():
-        for start in range(0, len(record.complaints), COMPLAINT_BYTES):
-            part = record.complaints[start : start + COMPLAINT_BYTES]
-            dealer = address(part[:20])
-            out.add(dealer if _holds(current, complainant, part, vault) else complainant)
+        for dealer, complaint in complaints_of(record.complaints):
+            out.add(dealer if _holds(current, (dealer, complainant), complaint, vault) else complainant)
     return frozenset(current.checked) - out
 
 
@@ -107,13 +105,13 @@ def _dealt_well(current: Round, account: Address, vault: Vault) -> bool:
     return True
 
 
-def _holds(current: Round, complainant: Address, complaint: bytes, vault: Vault) -> bool:
-    """Return whether a complaint is right; one about nobody who dealt is not."""
-    dealer = address(complaint[:20])
-    if dealer not in current.dealt or dealer == complainant:
+def _holds(current: Round, pair: tuple[Address, Address], complaint: bytes, vault: Vault) -> bool:
+    """Return whether a complaint about a dealer (the first) by a receiver is right; one about oneself is not."""
+    dealer, complainant = pair
+    if dealer == complainant:
         return False
     try:
-        uphold(complaint[20:], parcel(current, dealer, complainant, vault))
+        uphold(complaint, parcel(current, dealer, complainant, vault))
     except FalseComplaint:
         return False
     except HashMismatch:

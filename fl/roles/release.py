@@ -14,6 +14,7 @@ from fl.crypto.capsule import Capsule
 from fl.crypto.curve import Point
 from fl.crypto.envelope import MAX_RECIPIENTS, sealed_size
 from fl.crypto.threshold import ThresholdKey
+from fl.protocol.ceremony import Committee
 from fl.protocol.codec import sha256
 from fl.protocol.errors import KeyExpired, NotReleased, QuorumNotReached, RecipientNotFound, RequestInvalid
 from fl.protocol.federation import Federation
@@ -21,6 +22,7 @@ from fl.protocol.names import NO_DIGEST, Digest, KeyUse, Purpose
 from fl.protocol.requests import Request, RequestPhase
 from fl.protocol.round import Round
 from fl.roles.artefacts import read_config
+from fl.roles.disclosure import holder_of
 from fl.roles.documents import read_document
 from fl.roles.requester import Requester
 from fl.roles.view import LedgerView, Ports
@@ -113,22 +115,18 @@ class ReleaseDesk:
 
     def _obstacle(self, federation: Federation, current: Round) -> str:
         """Return why no trustee can answer now."""
-        committee, capsule = federation.threshold.committee(KeyUse.MODEL), self._capsule_of(federation, current)
-        if ThresholdKey.from_bytes(committee.public_key).key_id != capsule.key_id:
-            return (
-                f"the model is sealed to a K_MODEL that ceremony {committee.generation} replaced, and no committee "
-                "answers for that; the operator can hand the ledger over: its successor opens with this model, for all "
-                "hospitals to read"
-            )
-        if self._ports.now() > committee.expires_at:
-            return str(KeyExpired(KeyUse.MODEL, committee.expires_at))
-        return ""
+        holder = self._holder(federation, current)
+        return str(KeyExpired(KeyUse.MODEL, holder.expires_at)) if self._ports.now() > holder.expires_at else ""
+
+    def _holder(self, federation: Federation, current: Round) -> Committee:
+        """Return the newest committee of the key to which the model is sealed."""
+        return holder_of(federation, KeyUse.MODEL, (self._capsule_of(federation, current).key_id,))
 
     def _standing(self, federation: Federation, current: Round) -> str:
         """Return what the newest own request waits for; nothing when it was overtaken, or there is none."""
         asked = requests_for(federation, self._capsule_of(federation, current))
         own = next((each for each in asked if each.requester == self._ports.ledger.account), None)
-        committee = federation.threshold.committee(KeyUse.MODEL)
+        committee = self._holder(federation, current)
         if own is None or own.epoch != committee.epoch:
             return ""
         if own.phase == RequestPhase.REFUSED:
@@ -141,7 +139,7 @@ class ReleaseDesk:
     def _ask(self, federation: Federation, current: Round) -> bool:
         capsule, deadline = self._capsule_of(federation, current), self._ports.now() + self._timeout_s
         try:
-            number = self._requester.ask(KeyUse.MODEL, capsule, Purpose.RELEASE, deadline)
+            number = self._requester.ask(federation, capsule, Purpose.RELEASE, deadline)
         except (KeyExpired, RequestInvalid) as error:  # the chain's clock is ahead of ours, and it counts
             return self._wait(f"round {current.number}: {error}")
         self._ports.notify("asked for release", {"round": current.number, "request": number})

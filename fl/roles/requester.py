@@ -22,7 +22,7 @@ from fl.protocol.ports import Ledger, Vault
 from fl.protocol.records import DecryptionFulfilled, DecryptionRequested
 from fl.protocol.requests import Request, RequestPhase
 from fl.roles.committee import committee_keys
-from fl.roles.disclosure import PARTIAL_CAP, asked_of, open_partial, read_capsule
+from fl.roles.disclosure import PARTIAL_CAP, asked_of, holder_of, open_partial, read_capsule
 from fl.roles.view import Keyring
 
 
@@ -45,15 +45,20 @@ class Requester:
         self._vault = vault
         self._keyring = keyring
 
-    def ask(self, use: KeyUse, capsule: Capsule, purpose: Purpose, deadline: int) -> int:
-        """Put the capsule into the vault, ask, and return the request's number; `deadline` in seconds since 1970.
+    def ask(self, federation: Federation, capsule: Capsule, purpose: Purpose, deadline: int) -> int:
+        """Put the capsule into the vault, ask whoever holds its key now, and return the request's number.
+
+        `deadline` is in seconds since 1970.
 
         Raises:
+            NoCommittee: nobody ever held the key to which the file is sealed.
             RefusedError: the rules forbid it (PROTOCOL.md 9).
             UnavailableError: the chain or the vault does not answer.
         """
+        use = KeyUse.RECORDS if capsule.policy is not None else KeyUse.MODEL
+        epoch = holder_of(federation, use, (capsule.key_id,)).epoch
         digest = self._vault.put(capsule.to_bytes())
-        record = DecryptionRequested(self._ledger.account, 0, use, capsule.label, digest, purpose, deadline)
+        record = DecryptionRequested(self._ledger.account, 0, use, epoch, capsule.label, digest, purpose, deadline)
         made = self._ledger.append(record).entry.record
         if not isinstance(made, DecryptionRequested):
             raise TypeError("a receipt bears the record that was appended")

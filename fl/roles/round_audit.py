@@ -82,7 +82,7 @@ class RoundAudit:
 
     def start_from(self, current: Round, manifest: Manifest) -> None:
         """Open the model that a round starts from, where this key can."""
-        source = _source(self._federation, current)
+        source = self._federation.source_of(current)
         if self._reader is None or self._closed(source):
             return
         with self._finding(current.number, "model it starts from", Step.SUM):
@@ -286,20 +286,10 @@ def obstacle(federation: Federation, number: int, bench: Bench) -> str:
     current, key = federation.round(number), bench.key
     if key is None or current.proposal is None:
         return ""
-    source = _source(federation, current)
+    source = federation.source_of(current)
     reasons = (
         why_closed(federation, key, current, bench.vault),
         why_sealed_away(federation, key, current),
         why_closed(federation, key, source, bench.vault),
     )
     return next(filter(None, reasons), "")
-
-
-def _source(federation: Federation, current: Round) -> Round | Opening:
-    """Return where the model came from that a round started from: a final round of the same ledger, or its opening."""
-    parts: list[Round | Opening] = [*federation.openings]
-    parts += [each for each in federation.rounds if each.phase == Phase.FINAL]
-    before = [
-        each for each in parts if each.anchor == current.anchor and each.opened.position < current.opened.position
-    ]
-    return max(before, key=lambda part: part.opened.position)

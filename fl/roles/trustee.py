@@ -16,11 +16,15 @@ from fl.crypto.envelope import seal
 from fl.crypto.lockbox import HeldShare
 from fl.crypto.sharing import Share
 from fl.protocol.errors import (
+    DeadlinePassed,
     DuplicateStep,
+    KeyExpired,
     MalformedError,
     NotInCommittee,
     PolicyNotApproved,
     RefusedError,
+    RequestClosed,
+    StaleCommittee,
     TamperedError,
     VaultMissing,
 )
@@ -34,6 +38,8 @@ from fl.roles.key_keeper import KeyKeeper
 from fl.roles.safe import Safe
 from fl.roles.view import LedgerView, Ports
 
+TOO_LATE = (DeadlinePassed, DuplicateStep, KeyExpired, RequestClosed, StaleCommittee)
+"""Why the ledger takes no answer that seemed right a moment ago."""
 REASONS = {"consent": Refusal.CONSENT, "purpose": Refusal.PURPOSE, "requester": Refusal.REQUESTER}
 
 
@@ -48,6 +54,8 @@ class Trustee:
         self._account = ports.ledger.account
         self._ceremonies = CeremonyPart(ports, safe)
         self._keys = KeyKeeper(ports, safe)
+        self._too_late: set[int] = set()
+        """Releases that the ledger takes no answer to any more."""
         self.idle = False
         """Whether the last step found nothing to do."""
 
@@ -123,7 +131,8 @@ class Trustee:
     def _check_answerable(self, federation: Federation, request: Request) -> None:
         """Raise what the ledger would: nothing is computed for an answer that it would not take."""
         federation.book.active(self._account, Role.TRUSTEE)
-        check_answer(request, self._ports.now(), self._account, federation.threshold.in_force(request.key_use))
+        holder = federation.threshold.holder(request.key_use, request.epoch)
+        check_answer(request, self._ports.now(), self._account, holder)
 
     def _may_answer(self, federation: Federation, request: Request) -> bool:
         try:
@@ -135,13 +144,22 @@ class Trustee:
     def _release(self, federation: Federation) -> bool:
         """Approve the oldest release of a final model, or refuse it by name; wait for a capsule that is not there."""
         for request in federation.threshold.requests:
-            if request.key_use == KeyUse.MODEL and self._may_answer(federation, request):
+            if request.key_use != KeyUse.MODEL or request.number in self._too_late:
+                continue
+            if self._may_answer(federation, request):
                 with suppress(VaultMissing):
                     self._release_one(request)
                     return True
         return False
 
     def _release_one(self, request: Request) -> None:
+        try:
+            self._decide(request)
+        except TOO_LATE as error:  # the chain's clock is ahead of ours, or somebody was faster
+            self._too_late.add(request.number)
+            self._ports.notify("too late", {"request": request.number, "reason": str(error)})
+
+    def _decide(self, request: Request) -> None:
         try:
             self.approve(request.number)
         except PolicyNotApproved as error:

@@ -8,7 +8,7 @@ import {VectorPlayer} from "./VectorPlayer.sol";
 import {vm} from "./Vm.sol";
 
 /// @title tests/vectors/authority.json against the contracts.
-contract AuthorityVectorsTest is VectorPlayer("tests/vectors/authority.json", 66) {
+contract AuthorityVectorsTest is VectorPlayer("tests/vectors/authority.json", 68) {
     struct Dealing {
         bytes commitments;
         bytes proof;
@@ -79,8 +79,7 @@ contract AuthorityVectorsTest is VectorPlayer("tests/vectors/authority.json", 66
                 );
         }
         if (kind == keccak256("CeremonyChecked")) {
-            bytes memory complaints = _bytes(json, ".args.complaints");
-            return abi.encodeCall(ICeremonies.checkDealings, (keyUse, ceremony, complaints));
+            return abi.encodeCall(ICeremonies.checkDealings, (keyUse, ceremony, _complaints(json)));
         }
         if (kind == keccak256("CeremonyPhaseClosed")) {
             uint8 phase = uint8(_number(json, ".args.phase"));
@@ -145,6 +144,7 @@ contract AuthorityVectorsTest is VectorPlayer("tests/vectors/authority.json", 66
                     IRequests.requestDecryption,
                     (
                         _use(json),
+                        uint32(_number(json, ".args.epoch")),
                         _digest(json, ".args.label"),
                         _digest(json, ".args.capsuleDigest"),
                         uint8(_number(json, ".args.purpose")),

@@ -6,10 +6,12 @@ import {FederationLedger} from "../../contracts/FederationLedger.sol";
 import {IFederationLedger} from "../../contracts/IFederationLedger.sol";
 import {IMembers} from "../../contracts/IMembers.sol";
 import {KeyAuthority} from "../../contracts/KeyAuthority.sol";
-import {vm} from "./Vm.sol";
+import {actAs, vm} from "./Vm.sol";
 
 /// @title Anybody tries anything in any order.
 contract Anybody {
+    address private constant OPERATOR = address(0x400);
+
     KeyAuthority public immutable authority;
     FederationLedger public immutable ledger;
 
@@ -21,14 +23,15 @@ contract Anybody {
 
     address[] private _actors;
 
-    /// @notice Found a consortium of three hospitals, two auditors and a coordinator; this contract is the operator.
+    /// @notice Found a consortium of three hospitals, two auditors and a coordinator.
     constructor() {
+        actAs(OPERATOR);
         authority = new KeyAuthority(bytes32(uint256(9)));
         ledger = new FederationLedger(authority, IFederationLedger(address(0)));
         for (uint160 i = 0; i < 3; ++i) _admit(address(0x100 + i), IMembers.Role.HOSPITAL, true);
         for (uint160 i = 0; i < 2; ++i) _admit(address(0x200 + i), IMembers.Role.AUDITOR, false);
         _admit(address(0x300), IMembers.Role.COORDINATOR, false);
-        vm.prank(address(0x300));
+        actAs(address(0x300));
         ledger.openFederation(0, lastFinal, 0, 0);
     }
 
@@ -50,7 +53,7 @@ contract Anybody {
     /// @param who Which actor.
     function advertise(uint8 who) external {
         uint64 round = ledger.lastRound();
-        vm.prank(_actors[who % 4]);
+        actAs(_actors[who % 4]);
         try ledger.advertiseKeys(round, new bytes(33), new bytes(33)) {} catch {}
     }
 
@@ -60,7 +63,7 @@ contract Anybody {
     function deal(uint8 who, uint8 points) external {
         uint64 round = ledger.lastRound();
         bytes memory vector = new bytes(33 * uint256(points < 200 ? 2 : points % 5));
-        vm.prank(_actors[who % 4]);
+        actAs(_actors[who % 4]);
         try ledger.dealShares(round, vector, vector, 0) {} catch {}
     }
 
@@ -69,7 +72,7 @@ contract Anybody {
     /// @param complaints Any bytes.
     function check(uint8 who, bytes calldata complaints) external {
         uint64 round = ledger.lastRound();
-        vm.prank(_actors[who % 4]);
+        actAs(_actors[who % 4]);
         try ledger.checkShares(round, complaints) {} catch {}
     }
 
@@ -81,7 +84,7 @@ contract Anybody {
         uint64 round = ledger.lastRound();
         address[] memory hospitals = _hospitals(count < 64 ? count % 4 : 3);
         if (phase >= 16) phase = uint8(ledger.roundState(round).phase);
-        vm.prank(who % 2 == 0 ? address(0x300) : _actors[who % _actors.length]);
+        actAs(who % 2 == 0 ? address(0x300) : _actors[who % _actors.length]);
         try ledger.closePhase(round, phase, hospitals) {} catch {}
     }
 
@@ -91,7 +94,7 @@ contract Anybody {
     function endorse(uint8 who, bytes32 other) external {
         uint64 round = ledger.lastRound();
         bytes32 set = uint256(other) % 8 == 7 ? other : ledger.roundState(round).setDigest;
-        vm.prank(_actors[who % 4]);
+        actAs(_actors[who % 4]);
         try ledger.endorseSet(round, set, new bytes(65)) {} catch {}
     }
 
@@ -101,7 +104,7 @@ contract Anybody {
     function reveal(uint8 who, bytes32 other) external {
         uint64 round = ledger.lastRound();
         bytes32 set = uint256(other) % 8 == 7 ? other : ledger.roundState(round).setDigest;
-        vm.prank(_actors[who % 4]);
+        actAs(_actors[who % 4]);
         try ledger.revealShares(round, set, other) {} catch {}
     }
 
@@ -133,7 +136,7 @@ contract Anybody {
     /// @param digest What.
     function commit(uint8 who, bytes32 digest) external {
         uint64 round = ledger.lastRound();
-        vm.prank(_actors[who % 4]);
+        actAs(_actors[who % 4]);
         try ledger.commitUpdate(round, digest) {} catch {}
     }
 
@@ -143,7 +146,7 @@ contract Anybody {
     function freeze(uint8 who, uint8 count) external {
         uint64 round = ledger.lastRound();
         address[] memory hospitals = _hospitals(count < 64 ? count % 4 : 3);
-        vm.prank(who % 2 == 0 ? address(0x300) : _actors[who % _actors.length]);
+        actAs(who % 2 == 0 ? address(0x300) : _actors[who % _actors.length]);
         try ledger.freezeRound(round, hospitals) {} catch {}
     }
 
@@ -152,7 +155,7 @@ contract Anybody {
     /// @param model What.
     function propose(uint8 who, bytes32 model) external {
         uint64 round = ledger.lastRound();
-        vm.prank(who % 2 == 0 ? address(0x300) : _actors[who % _actors.length]);
+        actAs(who % 2 == 0 ? address(0x300) : _actors[who % _actors.length]);
         try ledger.proposeModel(round, model, 0) {} catch {}
     }
 
@@ -161,7 +164,7 @@ contract Anybody {
     function attest(uint8 who) external {
         uint64 round = ledger.lastRound();
         bytes32 model = ledger.roundState(round).proposedModel;
-        vm.prank(_actors[who % _actors.length]);
+        actAs(_actors[who % _actors.length]);
         try ledger.attestModel(round, model, 0) {} catch {}
     }
 
@@ -169,7 +172,7 @@ contract Anybody {
     /// @param who Which actor.
     function finalise(uint8 who) external {
         uint64 round = ledger.lastRound();
-        vm.prank(who % 2 == 0 ? address(0x300) : _actors[who % _actors.length]);
+        actAs(who % 2 == 0 ? address(0x300) : _actors[who % _actors.length]);
         try ledger.finaliseRound(round) {
             ++finals;
             lastFinal = ledger.roundState(round).proposedModel;
@@ -180,7 +183,7 @@ contract Anybody {
     /// @param who Which actor.
     function abort(uint8 who) external {
         uint64 round = ledger.lastRound();
-        vm.prank(_actors[who % _actors.length]);
+        actAs(_actors[who % _actors.length]);
         try ledger.abortRound(round, "no") {} catch {}
     }
 
@@ -205,12 +208,13 @@ contract Anybody {
         });
         uint64 round = ledger.lastRound() + 1;
         bytes32 model = ledger.currentModel();
-        vm.prank(address(0x300)); // for the very next call
+        actAs(address(0x300)); // for the very next call
         try ledger.openRound(round, terms, roster, model) {} catch {}
     }
 
     function _admit(address account, IMembers.Role role, bool withKey) private {
         _actors.push(account);
+        actAs(OPERATOR);
         authority.registerMember(account, uint8(role), "m");
         if (!withKey) return;
         (uint256 x, uint256 y) = vm.publicKeyP256(5);
@@ -219,7 +223,7 @@ contract Anybody {
         bytes memory tail = abi.encodePacked(address(authority), account, uint32(1), key);
         (bytes32 r, bytes32 s) = vm.signP256(5, sha256(bytes.concat(head, tail)));
         if (uint256(s) > P256.N / 2) s = bytes32(P256.N - uint256(s));
-        vm.prank(account);
+        actAs(account);
         authority.registerKey(1, key, abi.encodePacked(r, s));
     }
 

@@ -8,7 +8,7 @@ import {IFederationLedger} from "../../contracts/IFederationLedger.sol";
 import {IMembers} from "../../contracts/IMembers.sol";
 import {ISteps} from "../../contracts/ISteps.sol";
 import {KeyAuthority} from "../../contracts/KeyAuthority.sol";
-import {vm} from "./Vm.sol";
+import {actAs, vm} from "./Vm.sol";
 
 /// @title The largest round, and inputs that no vector lists.
 contract LimitsTest {
@@ -21,17 +21,21 @@ contract LimitsTest {
     uint256 private constant SCALAR = 7;
     address private constant COORDINATOR = address(0xC0);
     address private constant AUDITOR = address(0xA0);
+    address private constant OPERATOR = address(0x0B0);
 
     KeyAuthority private _authority;
     FederationLedger private _ledger;
 
-    /// @notice A consortium whose operator is this contract.
+    /// @notice A consortium with a coordinator and an auditor.
     function setUp() external {
+        actAs(OPERATOR);
         _authority = new KeyAuthority(bytes32(uint256(1)));
         _ledger = new FederationLedger(_authority, IFederationLedger(address(0)));
+        actAs(OPERATOR);
         _authority.registerMember(COORDINATOR, uint8(IMembers.Role.COORDINATOR), "c");
+        actAs(OPERATOR);
         _authority.registerMember(AUDITOR, uint8(IMembers.Role.AUDITOR), "a");
-        vm.prank(COORDINATOR);
+        actAs(COORDINATOR);
         _ledger.openFederation(0, bytes32(uint256(1)), 0, 0);
     }
 
@@ -39,23 +43,23 @@ contract LimitsTest {
     function testTheLargestRoundFits() external {
         address[] memory roster = _hospitals(LARGEST);
         uint256 gas = gasleft();
-        vm.prank(COORDINATOR);
+        actAs(COORDINATOR);
         _ledger.openRound(1, _terms(uint16(LARGEST)), roster, bytes32(uint256(1)));
         require(gas - gasleft() + _calldataGas(LARGEST) < GAS_CAP, "openRound needs too much gas");
         for (uint256 i = 0; i < LARGEST; ++i) {
-            vm.prank(roster[i]);
+            actAs(roster[i]);
             _ledger.commitUpdate(1, bytes32(i));
         }
         gas = gasleft();
-        vm.prank(COORDINATOR);
+        actAs(COORDINATOR);
         _ledger.freezeRound(1, roster);
         require(gas - gasleft() + _calldataGas(LARGEST) < GAS_CAP, "freezeRound needs too much gas");
-        vm.prank(COORDINATOR);
+        actAs(COORDINATOR);
         _ledger.proposeModel(1, bytes32(uint256(2)), 0);
-        vm.prank(AUDITOR);
+        actAs(AUDITOR);
         _ledger.attestModel(1, bytes32(uint256(2)), 0);
         gas = gasleft();
-        vm.prank(COORDINATOR);
+        actAs(COORDINATOR);
         _ledger.finaliseRound(1);
         require(gas - gasleft() < GAS_CAP, "finaliseRound needs too much gas");
         require(_ledger.currentModel() == bytes32(uint256(2)), "another model");
@@ -69,44 +73,48 @@ contract LimitsTest {
         uint256 threshold = _ledger.roundState(1).threshold;
         bytes memory vector = new bytes(33 * threshold);
         for (uint256 i = 0; i < LARGEST; ++i) {
-            vm.prank(roster[i]);
+            actAs(roster[i]);
             _ledger.advertiseKeys(1, new bytes(33), new bytes(33));
         }
         _close(2, roster);
         for (uint256 i = 0; i < LARGEST; ++i) {
             uint256 gas = gasleft();
-            vm.prank(roster[i]);
+            actAs(roster[i]);
             _ledger.dealShares(1, vector, vector, 0);
             uint256 used = gas - gasleft() + 21_000 + 2 * vector.length * 40; // EIP-7623: at most 40 gas per byte
             if (i == 0) require(used < GAS_CAP, "dealShares needs too much gas");
         }
         _close(3, roster);
+        bytes memory complaints = _complaints(roster);
         for (uint256 i = 0; i < LARGEST; ++i) {
-            vm.prank(roster[i]);
-            _ledger.checkShares(1, "");
+            uint256 gas = gasleft();
+            actAs(roster[i]);
+            _ledger.checkShares(1, i == 0 ? complaints : new bytes(0));
+            uint256 used = gas - gasleft() + 21_000 + complaints.length * 40; // EIP-7623: at most 40 gas per byte
+            if (i == 0) require(used < GAS_CAP, "checkShares needs too much gas");
         }
         _close(4, roster);
         for (uint256 i = 0; i < LARGEST; ++i) {
-            vm.prank(roster[i]);
+            actAs(roster[i]);
             _ledger.commitUpdate(1, bytes32(i));
         }
-        vm.prank(COORDINATOR);
+        actAs(COORDINATOR);
         _ledger.freezeRound(1, roster);
         bytes32 set = _ledger.roundState(1).setDigest;
         for (uint256 i = 0; i < threshold; ++i) {
             require(_ledger.roundState(1).phase == IFederationLedger.Phase.AGREE, "unmasked too early");
-            vm.prank(roster[i]);
+            actAs(roster[i]);
             _ledger.endorseSet(1, set, new bytes(65));
         }
         for (uint256 i = LARGEST - threshold; i < LARGEST; ++i) {
-            vm.prank(roster[i]);
+            actAs(roster[i]);
             _ledger.revealShares(1, set, 0);
         }
-        vm.prank(COORDINATOR);
+        actAs(COORDINATOR);
         _ledger.proposeModel(1, bytes32(uint256(2)), 0);
-        vm.prank(roster[LARGEST - 1]);
+        actAs(roster[LARGEST - 1]);
         _ledger.attestModel(1, bytes32(uint256(2)), 0);
-        vm.prank(COORDINATOR);
+        actAs(COORDINATOR);
         _ledger.finaliseRound(1);
         require(_ledger.currentModel() == bytes32(uint256(2)), "another model");
     }
@@ -118,20 +126,20 @@ contract LimitsTest {
         _openMasked(roster);
         vm.assume(field.length != 33);
         bytes memory refusal = abi.encodeWithSelector(ISteps.LengthInvalid.selector, 33, field.length);
-        vm.prank(roster[0]);
+        actAs(roster[0]);
         vm.expectRevert(refusal);
         _ledger.advertiseKeys(1, field, field);
-        vm.prank(roster[0]);
+        actAs(roster[0]);
         vm.expectRevert(refusal);
         _ledger.advertiseKeys(1, new bytes(33), field);
         for (uint256 i = 0; i < 3; ++i) {
-            vm.prank(roster[i]);
+            actAs(roster[i]);
             _ledger.advertiseKeys(1, new bytes(33), new bytes(33));
         }
         _close(2, roster);
         if (field.length == 66) return;
         refusal = abi.encodeWithSelector(ISteps.LengthInvalid.selector, 66, field.length);
-        vm.prank(roster[0]);
+        actAs(roster[0]);
         vm.expectRevert(refusal);
         _ledger.dealShares(1, field, new bytes(66), 0);
     }
@@ -151,12 +159,12 @@ contract LimitsTest {
             threshold <= need &&
             need <= roster.length &&
             timeout > 0 &&
-            timeout < 2 ** 32;
+            timeout <= 30 days;
         IFederationLedger.Terms memory terms = _terms(need);
         terms.protection = IFederationLedger.Protection.MASKED;
         terms.threshold = threshold;
         terms.stepTimeout = timeout;
-        vm.prank(COORDINATOR);
+        actAs(COORDINATOR);
         try _ledger.openRound(1, terms, roster, bytes32(uint256(1))) {
             require(right, "wrong terms were accepted");
         } catch (bytes memory refusal) {
@@ -168,7 +176,7 @@ contract LimitsTest {
     function testOneMoreIsRefused() external {
         address[] memory roster = new address[](LARGEST + 1);
         for (uint256 i = 0; i < roster.length; ++i) roster[i] = address(uint160(i + 1));
-        vm.prank(COORDINATOR);
+        actAs(COORDINATOR);
         vm.expectRevert(abi.encodeWithSelector(IFederationLedger.TermsInvalid.selector));
         _ledger.openRound(1, _terms(1), roster, bytes32(uint256(1)));
     }
@@ -178,6 +186,7 @@ contract LimitsTest {
     function testFuzzRolesOutOfRange(uint8 role) external {
         vm.assume(role < 2 || role > 5);
         vm.expectRevert(abi.encodeWithSelector(IMembers.WrongRole.selector, address(1)));
+        actAs(OPERATOR);
         _authority.registerMember(address(1), role, "x");
     }
 
@@ -185,7 +194,7 @@ contract LimitsTest {
     /// @param key Any bytes.
     /// @param proof Any bytes.
     function testFuzzRandomProofs(bytes calldata key, bytes calldata proof) external {
-        vm.prank(AUDITOR);
+        actAs(AUDITOR);
         vm.expectRevert(abi.encodeWithSelector(IMembers.KeyInvalid.selector, AUDITOR));
         _authority.registerKey(1, key, proof);
     }
@@ -234,13 +243,22 @@ contract LimitsTest {
         for (uint256 i = 0; i < count; ++i) {
             address hospital = address(uint160(0x10000 + i * 3));
             roster[i] = hospital;
+            actAs(OPERATOR);
             _authority.registerMember(hospital, uint8(IMembers.Role.HOSPITAL), "h");
             bytes memory head = abi.encodePacked("BAFL/1/pop", bytes32(uint256(1)), uint64(block.chainid));
             bytes memory tail = abi.encodePacked(address(_authority), hospital, uint32(1), key);
             (bytes32 r, bytes32 s) = vm.signP256(SCALAR, sha256(bytes.concat(head, tail)));
             if (uint256(s) > P256.N / 2) s = bytes32(P256.N - uint256(s));
-            vm.prank(hospital);
+            actAs(hospital);
             _authority.registerKey(1, key, abi.encodePacked(r, s));
+        }
+    }
+
+    /// @dev One of zeros about each.
+    function _complaints(address[] memory accused) private pure returns (bytes memory complaints) {
+        complaints = new bytes(117 * accused.length);
+        for (uint256 i = 0; i < 20 * accused.length; ++i) {
+            complaints[117 * (i / 20) + (i % 20)] = bytes20(accused[i / 20])[i % 20];
         }
     }
 
@@ -249,13 +267,13 @@ contract LimitsTest {
         terms.protection = IFederationLedger.Protection.MASKED;
         terms.threshold = uint16(roster.length / 2 + 1);
         terms.stepTimeout = 50;
-        vm.prank(COORDINATOR);
+        actAs(COORDINATOR);
         _ledger.openRound(1, terms, roster, bytes32(uint256(1)));
     }
 
     function _close(uint8 phase, address[] memory hospitals) private {
         uint256 gas = gasleft();
-        vm.prank(COORDINATOR);
+        actAs(COORDINATOR);
         _ledger.closePhase(1, phase, hospitals);
         require(gas - gasleft() + _calldataGas(hospitals.length) < GAS_CAP, "closePhase needs too much gas");
     }

@@ -60,8 +60,7 @@ contract RoundVectorsTest is VectorPlayer("tests/vectors/rounds.json", 91) {
             return abi.encodeCall(IFederationLedger.dealShares, (round, mask, self, bundle));
         }
         if (kind == keccak256("SharesChecked")) {
-            bytes memory complaints = _bytes(json, ".args.complaints");
-            return abi.encodeCall(IFederationLedger.checkShares, (round, complaints));
+            return abi.encodeCall(IFederationLedger.checkShares, (round, _complaints(json)));
         }
         if (kind == keccak256("PhaseClosed")) {
             uint8 phase = uint8(_number(json, ".args.phase"));

@@ -7,7 +7,7 @@ import {IFederationLedger} from "../../contracts/IFederationLedger.sol";
 import {IMembers} from "../../contracts/IMembers.sol";
 import {KeyAuthority} from "../../contracts/KeyAuthority.sol";
 import {VectorLines} from "./VectorLines.sol";
-import {vm} from "./Vm.sol";
+import {actAs, vm} from "./Vm.sol";
 
 /// @title Plays a file of vectors against the contracts, without Python in between.
 /// @notice What is common to the files is here: accounts, keys, refusals, and the steps of members.
@@ -71,7 +71,7 @@ abstract contract VectorPlayer {
     function step(string calldata json) external {
         vm.warp(_start + _number(json, ".at"));
         (address target, bytes memory data) = _call(json, keccak256(bytes(_text(json, ".do"))));
-        vm.prank(_account(_text(json, ".by")));
+        actAs(_account(_text(json, ".by")));
         // solhint-disable-next-line avoid-low-level-calls
         (bool done, bytes memory answer) = target.call(data);
         if (vm.keyExistsJson(json, ".refused")) {
@@ -132,6 +132,15 @@ abstract contract VectorPlayer {
         for (uint256 i = 0; i < names.length; ++i) accounts[i] = _account(names[i]);
     }
 
+    /// @dev What a step complains of: these bytes, or 97 zero bytes about each of those named.
+    function _complaints(string memory json) internal view returns (bytes memory complaints) {
+        if (!vm.keyExistsJson(json, ".args.accused")) return _bytes(json, ".args.complaints");
+        address[] memory accused = _accounts(json, ".args.accused");
+        for (uint256 i = 0; i < accused.length; ++i) {
+            complaints = bytes.concat(complaints, bytes20(accused[i]), new bytes(97));
+        }
+    }
+
     function _number(string memory json, string memory path) internal pure returns (uint256) {
         return vm.parseJsonUint(json, path);
     }
@@ -153,7 +162,7 @@ abstract contract VectorPlayer {
         string memory head = string.concat(lines[first], "]}");
         _start += 1_000_000;
         vm.warp(_start);
-        vm.prank(_account("operator"));
+        actAs(_account("operator"));
         _authority = new KeyAuthority(_consortium);
         _ledger = new FederationLedger(_authority, IFederationLedger(address(0)));
         _successor = new FederationLedger(_authority, _ledger);

@@ -30,7 +30,9 @@ interface Vm {
 
     function parseUint(string calldata text) external pure returns (uint256);
 
-    function prank(address sender) external;
+    function etch(address target, bytes calldata code) external;
+
+    function prank(address sender, address origin) external;
 
     function publicKeyP256(uint256 privateKey) external pure returns (uint256 x, uint256 y);
 
@@ -48,3 +50,8 @@ interface Vm {
 }
 
 Vm constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
+
+/// @dev The next call is `who`'s own transaction.
+function actAs(address who) {
+    vm.prank(who, who);
+}

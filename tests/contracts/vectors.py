@@ -72,6 +72,8 @@ def record_of(step: Mapping[str, Any], scene: Scene) -> Record:
         args["predecessor"] = scene.anchor.contract if step.get("on") == "successor" else NO_ADDRESS
     if kind in (records.CeremonyCommitted, records.CeremonyDealt):
         args |= _deal(step, scene)
+    if "accused" in args:
+        args["complaints"] = b"".join(scene.address(name) + bytes(97) for name in args["accused"])
     args |= {name: scene.start + args[name] for name in ("deadline", "expires_at") if name in args}
     args.setdefault("set_digest", NO_DIGEST)
     hints = get_type_hints(kind)

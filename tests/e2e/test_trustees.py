@@ -86,7 +86,7 @@ class Hospital:
 
     def ask(self) -> int:
         capsule = Capsule.of(self.file, self.key, self.policy.to_bytes())
-        return self.requester.ask(KeyUse.RECORDS, capsule, Purpose.EMERGENCY, now() + 600)
+        return self.requester.ask(LedgerView(self.ledger).refresh(), capsule, Purpose.EMERGENCY, now() + 600)
 
     def open(self, number: int) -> bytes:
         found = self.requester.open(LedgerView(self.ledger).refresh(), number)
@@ -159,6 +159,13 @@ def test_the_operator_deals_when_a_consortium_wants_one_authority(home: Home) ->
     assert "every page says so" in told
     until("everybody's share", lambda: held_by_all(home))
     assert "DEALT BY THE OPERATOR" in invoke("consortium", "members", *folder).output
+    for kind, said in (("generate", ()), ("dealer", ()), ("refresh", ("--new-key",))):
+        refused = invoke("consortium", "ceremony", *folder, "--kind", kind, *said)
+        assert (refused.exit_code, ceremony(home).number) == (SettingInvalid.exit_code, 1)
+        assert "new-key" in refused.output
+    assert invoke("consortium", "ceremony", *folder, "--kind", "generate", "--new-key").exit_code == 0
+    until("everybody's share of the new key", lambda: ceremony(home).number == 2 and held_by_all(home))
+    assert "held whole by nobody" in invoke("consortium", "members", *folder).output
     for process in running:
         process.stop()
 

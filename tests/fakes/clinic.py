@@ -18,7 +18,7 @@ from fl.roles.safe import Safe
 from fl.roles.trustee import Trustee
 from fl.roles.view import Keyring, LedgerView
 from fl.storage.shares import FolderShares
-from tests.fakes.federation import PASSWORD, Clock, Consortium, Party
+from tests.fakes.federation import PASSWORD, Clock, Consortium, Party, found, memory_connect
 
 USE = KeyUse.RECORDS
 TEXT = b"a note that nobody may read alone"
@@ -84,10 +84,18 @@ class Clinic:
         return file, Capsule.of(file, key, policy.to_bytes())
 
     def ask(self, capsule: Capsule, purpose: Purpose = Purpose.TREATMENT) -> int:
-        return self.requester.ask(USE, capsule, purpose, self.clock.now + 3600)
+        return self.requester.ask(self.federation, capsule, purpose, self.clock.now + 3600)
 
     def open(self, number: int, file: bytes, capsule: Capsule) -> bytes:
         found = self.requester.open(self.federation, number)
         assert capsule.policy
         core = capsule.policy.core(self.hospital.ledger.anchor, self.hospital.account, 1, found.key)
         return open_with(file, Expected(core, sha256(file), sealed_size(1000, 1, 1)), found.key, found.secret)
+
+
+def three_trustees(folder: Path, clock: Clock) -> Clinic:
+    """Return a consortium of three trustees; no ceremony has begun."""
+    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
+    for name in ("ada", "ben", "cleo"):
+        clinic.add(name)
+    return clinic

@@ -75,13 +75,20 @@ class CommitteeWorld:
         return LedgerView(self.ledger).refresh()
 
     def hold_key(self) -> None:
-        """Run a ceremony: from now on the trustees hold K_REC."""
+        """Run a ceremony: from now on the trustees hold a new K_REC."""
+        self._run(self.kind)
+
+    def refresh(self) -> None:
+        """Run a ceremony that gives the trustees new shares of the same key."""
+        self._run(CeremonyKind.REFRESH)
+
+    def _run(self, kind: CeremonyKind) -> None:
         operator, receivers = self.consortium.operator, tuple(self.accounts)
         number = len(self.federation().threshold.ceremonies.get(KeyUse.RECORDS, ())) + 1
-        dealers = (operator.account,) if self.kind == CeremonyKind.DEALER else receivers
+        dealers = (operator.account,) if kind == CeremonyKind.DEALER else receivers
         expires = self.clock.now + 10**8
         operator.append(
-            CeremonyStarted(operator.account, KeyUse.RECORDS, number, self.kind, 2, dealers, receivers, 60, expires)
+            CeremonyStarted(operator.account, KeyUse.RECORDS, number, kind, 2, dealers, receivers, 60, expires)
         )
         settle(*self._dealers(), *self.trustees)
 

@@ -22,7 +22,6 @@ from fl.protocol.errors import (
     NoCommittee,
     NotInCommittee,
     QuorumNotReached,
-    RecipientNotFound,
     StaleCommittee,
     WrongContext,
     WrongRequest,
@@ -41,6 +40,7 @@ THRESHOLD = 2
 class FakeRequest:
     facts: RequestFacts
     epoch: int
+    key_id: bytes
     opened: bool = False
 
 
@@ -55,11 +55,9 @@ class FakeDisclosures:
 
     def request(self, sealed: SealedRecord, purpose: Purpose, deadline: int) -> int:
         self._ask()
-        committee = self.records.committee()
+        committee = self.records.keys.get(sealed.key_id)
         if committee is None:
             raise NoCommittee(KeyUse.RECORDS)
-        if sealed.key_id != committee.key_id:
-            raise RecipientNotFound
         now, number = self.records.now(), len(self.requests) + 1
         facts = RequestFacts(
             number=number,
@@ -77,7 +75,7 @@ class FakeDisclosures:
             dealer_made=committee.dealer_made,
             answers=(),
         )
-        self.requests.append(FakeRequest(facts, committee.epoch))
+        self.requests.append(FakeRequest(facts, committee.epoch, committee.key_id))
         return number
 
     def facts(self, numbers: Sequence[int]) -> Mapping[int, RequestFacts]:
@@ -156,7 +154,7 @@ class FakeDisclosures:
         self.submit(number, ACCOUNTS[place], self.signed(number, place, refused))
 
     def _now(self, request: FakeRequest) -> RequestFacts:
-        facts, committee = request.facts, self.records.committee()
+        facts, committee = request.facts, self.records.keys[request.key_id]
         refusals = len(facts.answers) - facts.approvals
         if request.opened:
             state = RequestState.FULFILLED
@@ -166,7 +164,7 @@ class FakeDisclosures:
             state = RequestState.READY
         elif self.records.now() > facts.deadline:
             state = RequestState.EXPIRED
-        elif committee is None or committee.epoch != request.epoch or self.records.now() > committee.expires_at:
+        elif committee.epoch != request.epoch or self.records.now() > committee.expires_at:
             state = RequestState.STALE
         else:
             state = RequestState.OPEN
@@ -179,9 +177,10 @@ class FakeDisclosures:
         self._ask()
         if not 1 <= number <= len(self.requests):
             raise WrongRequest(number)
-        request, committee = self.requests[number - 1], self.records.committee()
-        if committee is None or committee.epoch != request.epoch:
-            raise StaleCommittee(request.epoch, committee.epoch if committee else 0)
+        request = self.requests[number - 1]
+        committee = self.records.keys[request.key_id]
+        if committee.epoch != request.epoch:
+            raise StaleCommittee(request.epoch, committee.epoch)
         if trustee not in ACCOUNTS:
             raise NotInCommittee(trustee)
         if self._answered(request, trustee):

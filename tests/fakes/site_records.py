@@ -32,17 +32,27 @@ class FakeRecords:
 
     now: Callable[[], int]
     up: Callable[[], bool]
-    facts: CommitteeFacts | None = None
+    keys: dict[bytes, CommitteeFacts] = field(default_factory=dict)
+    """The newest committee of each key, by its id; the last one is in force."""
     made: list[Anchored] = field(default_factory=list)
     dealt: frozenset[bytes] = frozenset()
     _key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
     def hold_key(self, *, dealer_made: bool = False) -> None:
         """From now on a new committee holds a new K_REC."""
-        epoch = self.facts.epoch + 1 if self.facts else 1
-        key_id = secrets.token_bytes(16)
-        self.facts = CommitteeFacts(epoch, 2, TRUSTEES, dealer_made, self.now() + 365 * 86400, key_id)
+        epoch, key_id = self.facts.epoch + 1 if self.facts else 1, secrets.token_bytes(16)
+        self.keys[key_id] = CommitteeFacts(epoch, 2, TRUSTEES, dealer_made, self.now() + 365 * 86400, key_id)
         self.dealt |= {key_id} if dealer_made else set()
+
+    def refresh(self) -> None:
+        """From now on a new committee holds the same K_REC."""
+        assert self.facts is not None
+        self.keys[self.facts.key_id] = replace(self.facts, epoch=self.facts.epoch + 1)
+
+    @property
+    def facts(self) -> CommitteeFacts | None:
+        """Return the committee in force."""
+        return next(iter(reversed(self.keys.values())), None)
 
     def sealer(self) -> Sealer:
         return Sealer(HOSPITAL, "alpha", bytes(32), 7357, Address(bytes.fromhex("b2") * 20))
@@ -93,7 +103,7 @@ class FakeRecords:
     def expire(self) -> None:
         """The committee's shares are not good any more."""
         assert self.facts is not None
-        self.facts = replace(self.facts, expires_at=self.now() - 1)
+        self.keys[self.facts.key_id] = replace(self.facts, expires_at=self.now() - 1)
 
     def _ask(self) -> None:
         if not self.up():

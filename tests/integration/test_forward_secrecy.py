@@ -19,8 +19,8 @@ from fl.protocol.ceremony import Ceremony
 from fl.protocol.errors import HemaledgerError
 from fl.protocol.names import Address, CeremonyKind
 from fl.roles.committee import committee_keys, parcel_of, setting_of
-from tests.fakes.clinic import USE, Clinic
-from tests.fakes.federation import PASSWORD, Clock, Party, found, memory_connect, memory_folder, settle
+from tests.fakes.clinic import USE, Clinic, three_trustees
+from tests.fakes.federation import PASSWORD, Clock, Party, memory_folder, settle
 
 
 @dataclass
@@ -108,9 +108,7 @@ def deal(clinic: Clinic, parties: list[Party]) -> None:
 def stolen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stolen]:
     clock = Clock()
     with memory_folder(tmp_path_factory.mktemp("thief")) as folder:
-        clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
-        for name in ("ada", "ben", "cleo"):
-            clinic.add(name)
+        clinic = three_trustees(folder, clock)
         deal(clinic, clinic.parties)
         before = copies(clinic, folder / "before")
         settle(*clinic.trustees)

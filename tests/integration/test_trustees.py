@@ -37,7 +37,7 @@ from fl.roles.runner import Agent
 from fl.roles.trustee import Trustee
 from fl.roles.view import LedgerView, Stopwatch
 from fl.storage.shares import FolderShares
-from tests.fakes.clinic import TEXT, USE, Clinic
+from tests.fakes.clinic import TEXT, USE, Clinic, three_trustees
 from tests.fakes.federation import (
     PASSWORD,
     Clock,
@@ -64,9 +64,7 @@ def clock() -> Clock:
 @pytest.fixture
 def clinic(folder: Path, clock: Clock) -> Clinic:
     """Return three trustees, of whom two open; they went through their ceremony."""
-    made = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
-    for name in ("ada", "ben", "cleo"):
-        made.add(name)
+    made = three_trustees(folder, clock)
     made.start(CeremonyKind.GENERATE, made.parties)
     settle(*made.trustees)
     return made
@@ -183,7 +181,8 @@ def test_an_audit_computes_the_ceremony_again_and_names_a_changed_answer(clinic:
     approval = clinic.federation.threshold.request(number).approvals[clinic.parties[0].account]
     name = approval.digest.hex()
     path = clinic.folder / "vault" / name[:2] / name
-    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    kept = path.read_bytes()
+    path.write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]))
     assert [(found.name, found.subject) for found in audit(clinic).findings] == [
         ("HashMismatch", f"answer of ada to request {number}")
     ]
@@ -205,9 +204,7 @@ def test_a_wrong_answer_is_named_and_left_out(clinic: Clinic) -> None:
 
 
 def test_a_dealer_makes_a_key_that_says_so(folder: Path, clock: Clock) -> None:
-    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
-    for name in ("ada", "ben", "cleo"):
-        clinic.add(name)
+    clinic = three_trustees(folder, clock)
     clinic.start(CeremonyKind.DEALER, clinic.parties)
     operator = Party("operator", Role.OPERATOR, clinic.consortium.operator, folder / "operator", {}, now=clock)
     settle(Dealer(operator.ports(clinic.consortium.vault), USE), *clinic.trustees)
@@ -220,9 +217,7 @@ def test_a_dealer_makes_a_key_that_says_so(folder: Path, clock: Clock) -> None:
 
 
 def test_a_trustee_that_slept_gets_its_share_afterwards(folder: Path, clock: Clock) -> None:
-    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
-    for name in ("ada", "ben", "cleo"):
-        clinic.add(name)
+    clinic = three_trustees(folder, clock)
     clinic.start(CeremonyKind.DEALER, clinic.parties)
     operator = Party("operator", Role.OPERATOR, clinic.consortium.operator, folder / "operator", {}, now=clock)
     awake: tuple[Agent, ...] = (Dealer(operator.ports(clinic.consortium.vault), USE), *clinic.trustees[:2])
@@ -235,9 +230,7 @@ def test_a_trustee_that_slept_gets_its_share_afterwards(folder: Path, clock: Clo
 
 
 def test_two_dealers_go_on_when_the_third_never_deals(folder: Path, clock: Clock) -> None:
-    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
-    for name in ("ada", "ben", "cleo"):
-        clinic.add(name)
+    clinic = three_trustees(folder, clock)
     clinic.start(CeremonyKind.GENERATE, clinic.parties)
     for _ in range(4):
         settle(*clinic.trustees[:2])
@@ -255,9 +248,7 @@ def phases(clinic: Clinic) -> list[str]:
 
 
 def test_a_model_is_held_back_until_enough_trustees_release_it(folder: Path, clock: Clock) -> None:
-    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
-    for name in ("ada", "ben", "cleo"):
-        clinic.add(name)
+    clinic = three_trustees(folder, clock)
     operator, receivers = clinic.consortium.operator, tuple(sorted(party.account for party in clinic.parties))
     expires = clock.now + 10**7
     operator.append(
@@ -290,9 +281,7 @@ def model_file(clinic: Clinic, current: Round) -> bytes:
 
 
 def test_a_trustee_that_agreed_beforehand_releases_models_by_itself(folder: Path, clock: Clock) -> None:
-    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
-    for name in ("ada", "ben", "cleo"):
-        clinic.add(name)
+    clinic = three_trustees(folder, clock)
     ready = [Trustee(party.ports(clinic.consortium.vault), party.safe, release_models=True) for party in clinic.parties]
     operator, receivers = clinic.consortium.operator, tuple(sorted(party.account for party in clinic.parties))
     start = CeremonyStarted(
@@ -305,6 +294,41 @@ def test_a_trustee_that_agreed_beforehand_releases_models_by_itself(folder: Path
     assert coordinator.done
     assert all(request.phase == RequestPhase.FULFILLED for request in clinic.federation.threshold.requests)
     assert audit(clinic).clean
+
+
+def test_a_release_that_the_ledger_takes_no_more_does_not_end_the_trustee(folder: Path, clock: Clock) -> None:
+    """Whoever asks with a short deadline must not be able to stop who answers by itself, behind the chain's clock."""
+    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
+    party = clinic.consortium.join("ada", Role.TRUSTEE)
+    clinic.parties.append(party)
+    clinic.add("ben")
+    ports = replace(party.ports(clinic.consortium.vault), now=lambda: clock.now - 10)
+    ada = Trustee(ports, party.safe, release_models=True)
+    operator, receivers = clinic.consortium.operator, tuple(sorted(each.account for each in clinic.parties))
+    operator.append(
+        CeremonyStarted(
+            operator.account, KeyUse.MODEL, 1, CeremonyKind.GENERATE, 2, receivers, receivers, 60, clock.now + 10**7
+        )
+    )
+    plan = clinic.consortium.plan(1)
+    coordinator, auditor, hospitals = clinic.consortium.agents(replace(plan, config=replace(plan.config, release=True)))
+    settle(ada, *clinic.trustees)
+    settle(coordinator, auditor, *hospitals)
+    clock.now = clinic.federation.threshold.request(1).record.deadline + 5
+    settle(ada)
+    assert [what for what, _ in party.events].count("too late") == 1
+    assert clinic.federation.threshold.request(1).approvals == {}
+
+
+def test_an_audit_names_approvals_against_the_patients_consent(clinic: Clinic) -> None:
+    _, capsule = clinic.record(frozenset({Purpose.TREATMENT}))
+    number = clinic.ask(capsule, Purpose.RESEARCH)
+    assert audit(clinic).clean  # asking is no fault of the trustees
+    for party in clinic.parties[:2]:
+        party.ledger.append(DecryptionApproved(party.account, number, Digest(bytes(32))))
+    assert [(each.name, each.subject) for each in audit(clinic).findings] == [
+        ("PolicyNotApproved", f"capsule of request {number}")
+    ]
 
 
 @pytest.mark.parametrize(("later", "error"), [(3601, DeadlinePassed), (10**7 + 1, KeyExpired)])
@@ -336,9 +360,7 @@ def test_a_trustee_that_missed_two_ceremonies_makes_up_for_its_share(clinic: Cli
 
 
 def test_a_dealer_of_garbage_is_left_out_and_stops_nobody(folder: Path, clock: Clock) -> None:
-    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
-    for name in ("ada", "ben", "cleo"):
-        clinic.add(name)
+    clinic = three_trustees(folder, clock)
     clinic.start(CeremonyKind.GENERATE, clinic.parties)
     ports = clinic.parties[0].ports(clinic.consortium.vault)
     ceremony = clinic.federation.threshold.ceremony(USE)
@@ -365,9 +387,7 @@ def test_an_erased_share_is_overwritten_where_it_lay(clinic: Clinic) -> None:
 
 
 def test_nobody_releases_a_model_before_its_round_is_final_or_takes_a_release_back(folder: Path, clock: Clock) -> None:
-    clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
-    for name in ("ada", "ben", "cleo"):
-        clinic.add(name)
+    clinic = three_trustees(folder, clock)
     operator, receivers = clinic.consortium.operator, tuple(sorted(party.account for party in clinic.parties))
     start = CeremonyStarted(
         operator.account, KeyUse.MODEL, 1, CeremonyKind.GENERATE, 2, receivers, receivers, 60, clock.now + 10**7
@@ -381,7 +401,7 @@ def test_nobody_releases_a_model_before_its_round_is_final_or_takes_a_release_ba
     assert proposed.phase.name == "PROPOSED"
     envelope = model_file(clinic, proposed)
     capsule = Capsule.of(envelope, held_by(clinic.federation), b"")
-    early = clinic.requester.ask(KeyUse.MODEL, capsule, Purpose.RELEASE, clock.now + 3600)
+    early = clinic.requester.ask(clinic.federation, capsule, Purpose.RELEASE, clock.now + 3600)
     with pytest.raises(PolicyNotApproved, match="round"):
         clinic.trustees[0].approve(early)
     settle(coordinator, auditor, *hospitals)
@@ -389,7 +409,7 @@ def test_nobody_releases_a_model_before_its_round_is_final_or_takes_a_release_ba
     for trustee in clinic.trustees[:2]:
         trustee.approve(asked)
     settle(coordinator)
-    clinic.requester.ask(KeyUse.MODEL, capsule, Purpose.RELEASE, 2**63)
+    clinic.requester.ask(clinic.federation, capsule, Purpose.RELEASE, clock.now + 366 * 86_400)
     view = LedgerView(clinic.hospital.ledger)
     view.refresh()
     assert Releases(view, clinic.requester)(clinic.federation.rounds[-1], envelope)

@@ -19,7 +19,6 @@ from fl.protocol.errors import (
     NoCommittee,
     NotInCommittee,
     QuorumNotReached,
-    RecipientNotFound,
     StaleCommittee,
     TamperedError,
     UnavailableError,
@@ -56,7 +55,10 @@ class World(Protocol):
         """The trustees' accounts."""
 
     def hold_key(self) -> None:
-        """Give a new committee the key."""
+        """Give a new committee a new key."""
+
+    def refresh(self) -> None:
+        """Give a new committee the same key."""
 
     def signed(self, number: int, place: int, refused: Refusal | None = None) -> SignedAnswer:
         """What a trustee's browser would send."""
@@ -80,7 +82,7 @@ class FakeWorld:
         self.records = self.federation.records
         self.disclosures: FakeDisclosures = self.federation.disclosures
         self.accounts = ACCOUNTS
-        self.hold_key = self.records.hold_key
+        self.hold_key, self.refresh = self.records.hold_key, self.records.refresh
         self.signed, self.answer = self.disclosures.signed, self.disclosures.answer
         self.stop_chain = self.federation.stop_chain
 
@@ -284,15 +286,30 @@ def test_a_request_runs_out(world: World) -> None:
     assert list(world.disclosures.waiting_for(world.accounts[1])) == []
 
 
-def test_another_committee_answers_no_old_request(world: World) -> None:
+def test_another_committee_of_the_same_key_answers_no_old_request(world: World) -> None:
     sealed = sealed_in(world)
     number = ask(world, sealed)
-    world.hold_key()
+    world.refresh()
     assert state(world, number) is RequestState.STALE
     with pytest.raises(StaleCommittee):
         world.disclosures.approval(number, world.accounts[0])
-    with pytest.raises(RecipientNotFound):
-        ask(world, sealed)
+    again = ask(world, sealed)
+    for place in (0, 1):
+        world.answer(again, place)
+    assert world.disclosures.open(again, sealed, sealed.leaf).body == BODY
+
+
+def test_a_record_of_an_earlier_key_is_asked_of_those_who_hold_that_key(world: World) -> None:
+    sealed = sealed_in(world)
+    before = ask(world, sealed)
+    world.hold_key()
+    assert state(world, before) is RequestState.OPEN
+    after = ask(world, sealed)
+    for number in (before, after):
+        assert number in [each.number for each in world.disclosures.waiting_for(world.accounts[0])]
+        for place in (0, 1):
+            world.answer(number, place)
+        assert world.disclosures.open(number, sealed, sealed.leaf).body == BODY
 
 
 def test_without_a_committee_nobody_can_be_asked(fresh: World) -> None:

@@ -97,9 +97,11 @@ def newest(log: Log) -> Ceremony:
     return found
 
 
-def ask(log: Log, who: Address = H1, deadline_s: int = 1_000) -> DecryptionRequested:
-    number = len(log.federation.threshold.requests) + 1
-    return DecryptionRequested(who, number, USE, LABEL, CAPSULE, Purpose.TREATMENT, log.now + deadline_s)
+def ask(log: Log, who: Address = H1, deadline_s: int = 1_000, epoch: int | None = None) -> DecryptionRequested:
+    keys = log.federation.threshold
+    number, current = len(keys.requests) + 1, keys.in_force(USE)
+    asked = epoch if epoch is not None else current.epoch if current else 0
+    return DecryptionRequested(who, number, USE, asked, LABEL, CAPSULE, Purpose.TREATMENT, log.now + deadline_s)
 
 
 def approve(who: Address, number: int = 1) -> DecryptionApproved:

@@ -105,6 +105,10 @@ def deal(hospital: Address) -> SharesDealt:
     return SharesDealt(hospital, 1, mask, own, Digest(hashlib.sha256(b"bundle" + hospital).digest()))
 
 
+def complaints(*dealers: Address) -> bytes:
+    return b"".join(dealer + bytes(97) for dealer in dealers)
+
+
 def check(hospital: Address, complaints: bytes = b"") -> SharesChecked:
     return SharesChecked(hospital, 1, complaints)
 

@@ -22,6 +22,7 @@ from fl.protocol.errors import (
     EncodingError,
     NoCommittee,
     NotInCommittee,
+    SetMismatch,
     WrongBatch,
     WrongPhase,
 )
@@ -68,6 +69,7 @@ from tests.unit.protocol.scene import (
     H2,
     OPERATOR,
     START,
+    complaints,
     public_key,
 )
 
@@ -169,9 +171,43 @@ def test_33_receivers_are_one_too_many() -> None:
     log.refuses(start(dealers=many[:32], receivers=many[:32]), NotInCommittee, {"account": many[0]})
 
 
-@pytest.mark.parametrize("changes", [{"expires_at": START}, {"step_timeout": 0}, {"step_timeout": 2**32}])
+TOO_EARLY_OR_LATE = [
+    {"expires_at": START},
+    {"expires_at": START + 3660 * 86_400 + 1},
+    {"step_timeout": 0},
+    {"step_timeout": 30 * 86_400 + 1},
+]
+
+
+@pytest.mark.parametrize("changes", TOO_EARLY_OR_LATE)
 def test_times_that_make_no_sense_are_refused(changes: dict[str, int]) -> None:
     trustees().refuses(replace(start(), **changes), CeremonyInvalid, {})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("changes", [{"expires_at": START + 3660 * 86_400}, {"step_timeout": 30 * 86_400}])
+def test_times_at_their_bounds_are_accepted(changes: dict[str, int]) -> None:
+    log = trustees()
+    log.add(replace(start(), **changes))  # type: ignore[arg-type]
+    assert newest(log).phase == CeremonyPhase.COMMIT
+
+
+def test_a_receiver_complains_at_most_once_of_each_dealer_that_goes_on() -> None:
+    log = run(trustees(), start(), CeremonyPhase.CHECK)
+    for about, named in (((D2, D1), D1), ((D2, D2), D2), ((D1, D4), D4), ((*THREE, D1), D1)):
+        log.refuses(CeremonyChecked(D1, USE, 1, complaints(*about)), SetMismatch, {"account": named})
+    log.add(CeremonyChecked(D1, USE, 1, complaints(*THREE)), CeremonyChecked(D2, USE, 1, complaints(D3)))
+    assert set(newest(log).checked) == {D1, D2}
+
+
+def test_who_closes_a_phase_cannot_choose_among_those_who_committed_and_dealt() -> None:
+    log = trustees()
+    log.add(start())
+    for phase, act in ((1, commit), (2, deal)):
+        log.add(*(act(who) for who in THREE))
+        for named, missing in (((D1, D2), D3), ((D2, D3), D1), ((), D1)):
+            log.refuses(close(phase, named), SetMismatch, {"account": missing})
+        log.add(close(phase))
+    assert newest(log).dealers == THREE
 
 
 def test_a_receivers_key_is_that_of_the_start() -> None:

@@ -73,6 +73,7 @@ from tests.unit.protocol.scene import (
     check,
     close,
     commit,
+    complaints,
     deal,
     endorse,
     federation,
@@ -193,7 +194,7 @@ def test_a_masked_round_begins_with_its_whole_roster() -> None:
         {"min_commitments": 1},
         {"min_commitments": 4},
         {"step_timeout": 0},
-        {"step_timeout": 2**32},
+        {"step_timeout": 30 * 86_400 + 1},
         {"attestations": 0},
         {"commit_deadline": START},
     ],
@@ -203,7 +204,7 @@ def test_masked_terms_that_contradict_each_other_are_refused(changes: dict[str, 
 
 
 @pytest.mark.parametrize(
-    "changes", [{"threshold": 3, "min_commitments": 3}, {"step_timeout": 1}, {"step_timeout": 2**32 - 1}]
+    "changes", [{"threshold": 3, "min_commitments": 3}, {"step_timeout": 1}, {"step_timeout": 30 * 86_400}]
 )
 def test_masked_terms_at_their_bounds_are_accepted(changes: dict[str, int]) -> None:
     log = federation()
@@ -286,6 +287,10 @@ def without(hospital: Address, phase: Phase) -> Log:
             check(H3, bytes(235)),
             LengthInvalid,
             {"expected": 234, "actual": 235},
+        ),
+        *(
+            (masked_at(Phase.COMPLAIN, TWO), START, check(H3, complaints(*about)), SetMismatch, {"account": named})
+            for about, named in (((H3, H1), H1), ((H1, H1), H1), ((OUTSIDER,), OUTSIDER))
         ),
         (
             masked_at(Phase.SHARE, TWO),

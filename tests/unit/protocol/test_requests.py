@@ -11,6 +11,7 @@ from fl.protocol.errors import (
     EncodingError,
     KeyExpired,
     RequestClosed,
+    RequestInvalid,
     RevokedSender,
     StaleCommittee,
     WrongRequest,
@@ -53,6 +54,14 @@ def test_a_request_keeps_what_was_asked_and_every_answer() -> None:
     assert dict(request.approvals) == {D1: Approval(approve(D1).digest, log.entries[-2])}
     assert dict(request.refusals) == {D2: Refusal.CONSENT}
     assert request.phase == RequestPhase.OPEN
+
+
+def test_a_request_waits_a_year_at_most() -> None:
+    log = run(trustees(), start())
+    for wrong in (0, 366 * 86_400 + 1):
+        log.refuses(ask(log, deadline_s=wrong), RequestInvalid, {})
+    log.add(ask(log, deadline_s=366 * 86_400))
+    assert log.federation.threshold.request(1).phase == RequestPhase.OPEN
 
 
 def test_a_request_ends_with_its_requester_when_enough_approved() -> None:

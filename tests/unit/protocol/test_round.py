@@ -165,6 +165,7 @@ def test_a_round_begins_with_what_it_was_opened_with() -> None:
         {"commit_deadline": START - 1},
         {"close_deadline": COMMIT_BY},
         {"close_deadline": COMMIT_BY - 1},
+        {"close_deadline": START + 366 * 86_400 + 1},
     ],
 )
 def test_terms_that_contradict_each_other_are_refused(changes: dict[str, int]) -> None:
@@ -180,6 +181,7 @@ def test_terms_that_contradict_each_other_are_refused(changes: dict[str, int]) -
         {"step_timeout": 2**64 - 1},
         {"commit_deadline": START + 1},
         {"close_deadline": COMMIT_BY + 1},
+        {"close_deadline": START + 366 * 86_400},
     ],
 )
 def test_terms_at_their_bounds_are_accepted(changes: dict[str, int]) -> None:
