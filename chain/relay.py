@@ -68,6 +68,7 @@ class EthereumRelay:
 
         Raises:
             EncodingError: as `read`.
+            AnswerOutdated: the account sent another transaction since this one was signed; nothing was included.
             RefusedError: the contract refuses it; nothing was included.
             ChainUnavailable, TransactionTimeout: as Ledger.append.
         """

@@ -20,7 +20,13 @@ from chain import refusals
 from chain.keystore import AccountKey
 from chain.node import HEADER_ONLY, Answer, Node, NodeRefusal
 from chain.wire import Call
-from fl.protocol.errors import ChainUnavailable, ContractRefused, HemaledgerError, TransactionTimeout
+from fl.protocol.errors import (
+    AnswerOutdated,
+    ChainUnavailable,
+    ContractRefused,
+    HemaledgerError,
+    TransactionTimeout,
+)
 from fl.protocol.names import Address
 
 FREE_GAS_LIMIT = 2**24
@@ -83,11 +89,15 @@ class Sender:
         return receipt
 
     def relay(self, raw: bytes, request: dict[str, str]) -> dict[str, Any]:
-        """Return the receipt of a transaction that another account signed; raises as `send`.
+        """Return the receipt of an answer that another account signed.
 
         Args:
             raw: The signed transaction.
             request: `from`, `to` and `data` of it.
+
+        Raises:
+            AnswerOutdated: the account sent another transaction since it was signed.
+            HemaledgerError: as `send`.
         """
         self._dry_run(request)
         tx_hash, receipt = keccak(raw), None
@@ -96,7 +106,7 @@ class Sender:
         except NodeRefusal as refusal:
             message = refusal.message.lower()
             if any(sign in message for sign in NONCE_SIGNS):
-                raise ContractRefused("the account sent another transaction meanwhile; sign anew") from refusal
+                raise AnswerOutdated("Your account sent something else to the ledger") from refusal
             if not any(sign in message for sign in KNOWN_SIGNS):
                 raise self._translate(refusal) from refusal
         receipt = self._await(tx_hash, receipt)

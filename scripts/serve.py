@@ -17,13 +17,16 @@ import waitress
 from chain.relay import EthereumRelay
 from fl.protocol.errors import PortInUse
 from fl.roles.audit_key import AuditKey
+from fl.roles.following import FollowingLedger
 from fl.roles.requester import Requester
 from fl.roles.round_audit import Bench
 from fl.roles.served import ModelReader
+from fl.roles.sparing import SparingLedger
 from fl.roles.view import Keyring, Stopwatch
 from fl.storage.files import write_atomic
 from fl.storage.keyring import load_keys
 from fl.training.compute import use_threads
+from scripts._agent import announce
 from scripts._exit import guarded
 from scripts._home import Home
 from scripts._options import home_option, name_option
@@ -105,7 +108,8 @@ def build_site(home: Home, name: str, config: SiteConfig) -> RunningSite:
 def open_services(home: Home, name: str) -> Services:
     """Return what the site of a hospital needs from the real federation."""
     member = home.member(name)
-    ledger = open_ledger(home, member)
+    following = FollowingLedger(lambda: open_ledger(home, member), announce("site"))
+    ledger = SparingLedger(following, time.monotonic)
     keyring = Keyring(load_keys(member.folder, member.password))
     reader = ModelReader(ledger, home.vault, (ledger.account, keyring), now)
     records = FederationRecords(ledger, reader.federation, keyring)

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from threading import Lock
 
 from fl.crypto.capsule import NO_KEY
-from fl.protocol.errors import MalformedError, PolicyNotApproved, RefusedError, TamperedError
+from fl.protocol.errors import MalformedError, PolicyNotApproved, RefusedError, TamperedError, UnavailableError
 from fl.protocol.names import Digest, Purpose
 from webui.consent import ASKED_BY_DOCTORS, purposes_in
 from webui.disclosure_services import DisclosureService, RequestFacts, RequestState
@@ -27,6 +28,8 @@ from webui.store.refusals import NotFound, NotSealedToQuorum, RecordDamaged
 
 READABLE_S = 30 * 24 * 3600
 """How long after asking an opened record can be read again; then one must ask anew."""
+TURNS = 32
+"""Locks that all records share; two records of one lock only wait for each other."""
 PENDING = {RequestState.OPEN, RequestState.READY}
 
 
@@ -63,6 +66,8 @@ class Disclosing:
         self._records = records
         self._service = service
         self._clock = clock
+        self._turns = tuple(Lock() for _ in range(TURNS))
+        """Taken by record while somebody asks for it, so that two clicks make one request."""
 
     def find(self, text: str) -> Sequence[StoredRecord]:
         """Return the checks and notes that exactly this e-mail address or record number names; none is no error."""
@@ -81,21 +86,8 @@ class Disclosing:
             RefusedError, UnavailableError: the ledger.
         """
         row = self._record(asker, number, purpose)
-        for earlier in self.of(asker):
-            if (earlier.row.record_row, earlier.row.purpose) == (row.id, purpose) and earlier.pending:
-                return earlier
-        sealed = sealed_of(row)
-        capsule = self._service.capsule_of(sealed)
-        if capsule is None:
-            raise NotSealedToQuorum
-        made, deadline = self._store.begin(asker.id, Wish(row.id, capsule, purpose))
-        try:
-            ledger_number = self._service.request(sealed, purpose, deadline)
-        except RefusedError:
-            self._store.withdraw(made)
-            raise
-        self._store.numbered(made, ledger_number)
-        return self.one(asker, made)
+        with self._turns[row.id % len(self._turns)]:
+            return self._ask(asker, row, purpose)
 
     def of(self, asker: Member) -> list[Asked]:
         """Return what somebody asked for, the newest first."""
@@ -111,6 +103,14 @@ class Disclosing:
         found = self._service.about(list(labels))
         known = self._store.asked_as([facts.number for facts in found])
         return [(labels[facts.label], facts) for facts in found if not facts.own or facts.number not in known]
+
+    def under_way(self, asker: Member, record_row: int) -> Asked | None:
+        """Return the asker's newest request for a record that waits or can be read; None, too, while none is known."""
+        try:
+            found = self.of(asker)
+        except UnavailableError:
+            return None
+        return next((one for one in found if one.row.record_row == record_row and (one.pending or one.readable)), None)
 
     def one(self, asker: Member, row_id: int) -> Asked:
         """Return one own request, or raise NotFound."""
@@ -139,6 +139,23 @@ class Disclosing:
         """Return whether a request may be approved here: made elsewhere, or for what its patient allows now."""
         row = self._store.asked_as([number]).get(number)
         return row is None or row.purpose in purposes_in(row.record.patient.consent)
+
+    def _ask(self, asker: Member, row: StoredRecord, purpose: Purpose) -> Asked:
+        for earlier in self.of(asker):
+            if (earlier.row.record_row, earlier.row.purpose) == (row.id, purpose) and earlier.pending:
+                return earlier
+        sealed = sealed_of(row)
+        capsule = self._service.capsule_of(sealed)
+        if capsule is None:
+            raise NotSealedToQuorum
+        made, deadline = self._store.begin(asker.id, Wish(row.id, capsule, purpose))
+        try:
+            ledger_number = self._service.request(sealed, purpose, deadline)
+        except RefusedError:
+            self._store.withdraw(made)
+            raise
+        self._store.numbered(made, ledger_number)
+        return self.one(asker, made)
 
     def _record(self, asker: Member, number: str, purpose: Purpose) -> StoredRecord:
         row = self._records.numbered(number)

@@ -137,6 +137,7 @@ class DisclosureService(Protocol):
 
         Raises:
             AnswerMismatch: the transaction is not this trustee's answer to this request with this envelope.
+            AnswerOutdated: the trustee's account or member key moved on since the page was opened.
             EncodingError: it is no transaction.
             RefusedError: the ledger refuses it.
         """

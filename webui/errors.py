@@ -133,8 +133,11 @@ def _hemaledger(error: HemaledgerError) -> ResponseReturnValue:
 
 
 def _expired_form(_error: CSRFError) -> ResponseReturnValue:
-    sentence = "The form was open for too long, or it did not come from this site. Nothing was changed."
-    return _answer(ErrorPage(400, "This form has expired", sentence, "Go back, reload the page and send it again."))
+    sentence = (
+        "The form was open for too long, you were signed out since, or it did not come from this site. Nothing was "
+        "changed. Go back, reload the page and send it again."
+    )
+    return _answer(ErrorPage(400, "This form has expired", sentence, "Sign in first if you are asked to."))
 
 
 def _http(error: HTTPException) -> ResponseReturnValue:

@@ -18,8 +18,10 @@ from fl.crypto.group import encode_point
 from fl.crypto.partials import partial_core
 from fl.protocol.codec import JsonValue, sha256
 from fl.protocol.errors import (
+    AnswerOutdated,
     EncodingError,
     InvalidPoint,
+    KeyEpochMismatch,
     NoCommittee,
     NotInCommittee,
     RecipientNotFound,
@@ -147,7 +149,10 @@ class FederationDisclosures:
             raise NotInCommittee(said.sender)
         asked = asked_of(federation, request, read_capsule(request, self._world.vault))
         core = partial_core(federation.anchor, said.sender, key.epoch, asked, index)
-        check_file(envelope, Expected(core, said.digest, PARTIAL_CAP))
+        try:
+            check_file(envelope, Expected(core, said.digest, PARTIAL_CAP))
+        except KeyEpochMismatch as error:  # its agent replaced the key, which took the transaction's place, too
+            raise AnswerOutdated("Your member key was replaced") from error
 
     def _trustee_block(self, federation: Federation, request: Request, trustee: Address) -> dict[str, JsonValue]:
         committee = committee_keys(federation.threshold, request.key_use, request.epoch)

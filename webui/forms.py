@@ -13,6 +13,7 @@ from datetime import date
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
 from wtforms import (
+    BooleanField,
     DateField,
     EmailField,
     PasswordField,
@@ -183,6 +184,8 @@ class ConsentForm(Form):
     purposes = SelectMultipleField(
         "What others may ask for", choices=[SelectChoice(str(int(p)), p.name) for p in RECORD_PURPOSES]
     )
+    sure = BooleanField()
+    """Whether the patient was asked once more."""
     submit = SubmitField("Keep this choice")
 
     def __init__(self, choice: Choice) -> None:

@@ -593,6 +593,15 @@ class ContractRefused(RefusedError):
 
 
 @dataclass(eq=False)
+class AnswerOutdated(RefusedError):
+    """A trustee's answer was begun with a state of its account or key that has passed since."""
+
+    what: str
+    http_status = 409
+    sentence = "{what} since this page was opened, so nothing was recorded. Reload the page and answer again."
+
+
+@dataclass(eq=False)
 class ChainRunning(RefusedError):
     """Another process already serves the embedded chain of this folder."""
 
@@ -822,6 +831,14 @@ class ChainUnavailable(UnavailableError):
     url: str
     why: str
     sentence = "No Ethereum node answers at {url} ({why}). Start the chain, or check the RPC URL."
+
+
+@dataclass(eq=False)
+class LedgerMoved(UnavailableError):
+    """The ledger was handed over while this program ran, and its successor is not at hand yet."""
+
+    why: str
+    sentence = "The ledger was handed over, but its successor cannot be opened yet ({why})."
 
 
 @dataclass(eq=False)

@@ -163,6 +163,15 @@ class Party:
     def start_hospital(self, name: str) -> Process:
         return self.start(name, "hospital", "run", "--name", name, "--threads", "1", "--device", "cpu")
 
+    def start_site(self, name: str) -> tuple[Process, str]:
+        """Serve a hospital's site; return its process and its address."""
+        port = free_port()
+        site = self.start("site", "serve", "--name", name, "--port", str(port))
+        site.wait_for("The site is at")
+        address = f"http://127.0.0.1:{port}"
+        until("the site's first answer", lambda: answers(address))
+        return site, address
+
     def start_coordinator(self, rounds: int) -> Process:
         return self.start("coordinator", "coordinator", "run", *SMALL, "--rounds", str(rounds))
 
@@ -194,6 +203,22 @@ class Party:
 def invoke(*arguments: str, env: Mapping[str, str] | None = None) -> Result:
     """Run a short command in this process."""
     return CliRunner().invoke(main, list(arguments), env=dict(env or {}))
+
+
+def answers(address: str) -> bool:
+    """Return whether a site takes requests."""
+    with closing(socket.socket()) as probe:
+        return probe.connect_ex(("127.0.0.1", int(address.rpartition(":")[2]))) == 0
+
+
+def served_round(address: str) -> tuple[int, bool]:
+    """Return the round whose model a site's first page shows, and whether the ledger confirmed it just now."""
+    with requests.Session() as session:
+        session.trust_env = False
+        page = session.get(address, timeout=60).text
+    found = re.search(r"Round <strong>(\d+)</strong>", page)
+    assert found, page
+    return int(found[1]), "Verified on the ledger" in page
 
 
 @pytest.fixture(scope="module")
@@ -317,14 +342,18 @@ def test_the_round_after_chain_and_coordinator_were_killed_becomes_final(third_r
     assert json.loads(audit.stdout)["checks"]["aggregates"] == 3
 
 
-def test_running_members_follow_a_hand_over_and_a_rotated_key(third_round: Party) -> None:
+def test_running_members_and_a_site_follow_a_hand_over_and_a_rotated_key(third_round: Party) -> None:
     party, folder = third_round, str(third_round.home.folder)
     alpha, beta = party.processes["alpha"], party.processes["beta"]
+    site, address = party.start_site("beta")
+    assert served_round(address) == (3, True)
     assert alpha.stop() == 0
     assert invoke("hospital", "rotate", "--home", folder, "--name", "alpha").exit_code == 0
     handed = invoke("consortium", "hand-over", "--home", folder)
     assert handed.exit_code == 0, handed.output
     beta.wait_for("beta: handed over")
+    assert served_round(address) == (3, True), "the model that was verified last stays"
+    site.wait_for("site: handed over")
     party.start_hospital("alpha")
     coordinator = party.start_coordinator(rounds=4)
     assert coordinator.exit_code() == 0, coordinator.output
@@ -333,6 +362,7 @@ def test_running_members_follow_a_hand_over_and_a_rotated_key(third_round: Party
     assert federation.round(4).phase == Phase.FINAL
     assert federation.round(4).keys[party.account("alpha")].epoch == 2
     assert beta.running
+    assert served_round(address) == (4, True)
     assert party.audit().exit_code == 0
 
 

@@ -109,6 +109,22 @@ def test_no_page_is_wider_than_a_phone(address: str) -> None:
         assert set(widths.values()) == {390}, widths
 
 
+def test_a_phone_without_scripts_reaches_every_page(address: str) -> None:
+    with playwright.sync_playwright() as tool:
+        browser = tool.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
+        visitor = browser.new_context(viewport={"width": 390, "height": 844}, java_script_enabled=False).new_page()
+        visitor.goto(f"{address}/sign-in")
+        visitor.fill("#email", MAYA)
+        visitor.fill("#password", PASSWORD)
+        visitor.click("main #submit")
+        for page in ("New check", "My checks", "Appointments", "Consent", "Who asked"):
+            visitor.click(f"nav >> text={page}")
+        assert not visitor.is_visible("nav [aria-label=Menu]"), "it would do nothing"
+        visitor.click("text=Sign out")
+        assert visitor.is_visible("text=You are signed out")
+        browser.close()
+
+
 def test_an_auditor_replays_a_masked_round_and_follows_a_digest_on_a_phone(tmp_path: Path) -> None:
     town = RealTown(tmp_path, Protection.MASKED)
     with served(town.app) as address, playwright.sync_playwright() as tool:

@@ -20,13 +20,14 @@ from chain.relay import EthereumRelay, read_answer
 from chain.sender import FREE_GAS_LIMIT, TransactionSettings
 from chain.signing import AccountEndorser
 from fl.crypto.capsule import Readers, RecordPolicy
-from fl.protocol.errors import DuplicateStep, EncodingError, UnknownSender, WrongRole
+from fl.protocol.errors import AnswerOutdated, DuplicateStep, EncodingError, UnknownSender, WrongRole
 from fl.protocol.names import Address, Purpose, Refusal
 from fl.protocol.ports import Anchor, Ledger, Relay, TransactionTerms
 from fl.protocol.records import DecryptionApproved, DecryptionRefused
 from tests.fakes.federation import ENDORSERS, Clock
 from tests.fakes.site_committee import CommitteeWorld
 from webui.disclosure_services import RequestState
+from webui.record_services import SealedRecord
 
 PROJECT = Path(__file__).resolve().parents[2]
 VECTORS: list[dict[str, Any]] = json.loads((PROJECT / "tests" / "vectors" / "transactions.json").read_text())["cases"]
@@ -140,8 +141,21 @@ def test_a_record_is_asked_for_answered_and_opened_on_a_real_chain(settings: Led
     assert world.disclosures.facts([number])[number].state is RequestState.FULFILLED
     with pytest.raises(DuplicateStep):
         world.answer(number, 0)
+    two_pages(world, sealed)
     root = world.records.anchor(1, sealed.leaf)
     assert world.records.roots() == [root]
+
+
+def two_pages(world: ChainWorld, sealed: SealedRecord) -> None:
+    """Of two answers that were begun at once the second is late; begun anew, it counts."""
+    deadlines = (world.clock.now + 60, world.clock.now + 61)
+    first, second = (world.disclosures.request(sealed, Purpose.TREATMENT, deadline) for deadline in deadlines)
+    one, other = (world.signed(number, 0, Refusal.JUDGEMENT) for number in (first, second))
+    world.disclosures.submit(first, world.accounts[0], one)
+    with pytest.raises(AnswerOutdated, match=r"sent something else .* Reload the page and answer again"):
+        world.disclosures.submit(second, world.accounts[0], other)
+    assert world.disclosures.facts([second])[second].answers == ()
+    world.answer(second, 0, Refusal.JUDGEMENT)
 
 
 def test_a_refusal_of_the_contract_is_its_leaf(settings: LedgerSettings) -> None:

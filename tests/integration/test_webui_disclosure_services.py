@@ -13,9 +13,9 @@ import pytest
 from fl.crypto.capsule import Readers, RecordPolicy
 from fl.protocol.codec import sha256
 from fl.protocol.errors import (
+    AnswerOutdated,
     DuplicateStep,
     EncodingError,
-    KeyEpochMismatch,
     NoCommittee,
     NotInCommittee,
     QuorumNotReached,
@@ -271,7 +271,7 @@ def test_an_answer_sealed_before_the_trustees_key_was_replaced_is_refused_and_ma
         before = world.signed(number, 0)
         world.parties[0].register_key()
         assert before.envelope
-        with pytest.raises(KeyEpochMismatch):
+        with pytest.raises(AnswerOutdated, match=r"member key was replaced .* Reload the page and answer again"):
             world.disclosures.submit(number, world.accounts[0], before)
         assert not world.consortium.vault.has(sha256(before.envelope))
         world.answer(number, 0)

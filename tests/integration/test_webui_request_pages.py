@@ -77,7 +77,8 @@ def test_a_doctor_asks_a_quorum_agrees_and_the_record_opens(town: Town) -> None:
     assert "leukemic blast" not in page
     assert doctor.post(f"{location}/open", page=location).location == location
     opened = doctor.get(location)
-    for fact in ("Opened", "leukemic blast", "91 %", "Maya Lindqvist", "Dr Ada", "Dr Cleo"):
+    assert "show this result to a doctor" not in words(opened), "this is the doctor"
+    for fact in ("Opened", "leukemic blast", "91 %", "Maya Lindqvist", "Dr Ada", "Dr Cleo", "no blood count"):
         assert fact in words(opened)
     assert "data:image/png;base64,iVBOR" in opened.text
     assert "leukemic blast" not in town.visitor(INES).text("/requests/")
@@ -395,9 +396,9 @@ def test_a_trustee_sees_who_asks_for_what_and_answers(town: Town) -> None:
     assert town.federation.disclosures.facts([1])[1].approvals == 1
     assert "Nothing waits" in trustee.text("/requests/")
     again = _send(trustee, signed)
-    assert again.status_code == 403
+    assert again.status_code == 409
     assert again.json is not None
-    assert "already did this step" in again.json["message"]
+    assert "You have answered this request already" in again.json["message"]
 
 
 def _send(visitor: Visitor, answer: SignedAnswer, number: int = 1, **changes: object) -> Any:

@@ -65,10 +65,12 @@ def test_a_stricter_choice_closes_the_pages_and_says_why(town: Town) -> None:
     visitor = town.visitor(MAYA)
     fields: dict[str, Any] = {"readers": "2", "purposes": ["1", "4"]}
     assert "Not possible yet" in visitor.text("/consent/")
-    assert visitor.post("/consent/", **fields).status_code == 403
+    assert visitor.post("/consent/", **fields, sure="y").status_code == 403
     town.federation.records.hold_key()
     assert "2 of these 3 trustees must agree" in visitor.text("/consent/")
-    answer = visitor.post("/consent/", **fields)
+    assert "This cannot be undone" in words(visitor.post("/consent/", **fields))
+    assert "waits for a quorum" not in visitor.text(location), "nothing is closed before one was asked once more"
+    answer = visitor.post("/consent/", **fields, sure="y")
     assert (answer.status_code, answer.location) == (302, "/consent/")
     assert "1 record was sealed anew" in visitor.text("/consent/")
     for email in (MAYA, INES):

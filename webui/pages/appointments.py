@@ -7,10 +7,12 @@ from itertools import groupby
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
+from fl.crypto.capsule import Readers
 from webui.forms import PressForm
 from webui.login import member, only
+from webui.patient_records import choice_of
 from webui.site import site
-from webui.store.models import SiteRole
+from webui.store.models import Appointment, BookingState, SiteRole
 from webui.words import on_day
 
 blueprint = Blueprint("appointments", __name__, url_prefix="/appointments")
@@ -19,9 +21,11 @@ blueprint = Blueprint("appointments", __name__, url_prefix="/appointments")
 @blueprint.get("/")
 @only(SiteRole.PATIENT)
 def mine() -> ResponseReturnValue:
-    """List the patient's appointments."""
-    bookings = site().appointments.of_patient(member().id)
-    return render_template("appointments/mine.html", bookings=bookings, now=site().services.clock())
+    """List the patient's appointments: the next one first, then those that are over, the latest first."""
+    now, bookings = site().services.clock(), site().appointments.of_patient(member().id)
+    ahead = [booking for booking in reversed(bookings) if _is_ahead(booking, now)]
+    rest = [booking for booking in bookings if not _is_ahead(booking, now)]
+    return render_template("appointments/mine.html", ahead=ahead, bookings=[*ahead, *rest])
 
 
 @blueprint.get("/doctors")
@@ -53,7 +57,9 @@ def confirm(doctor_id: int, starts_at: int) -> ResponseReturnValue:
         flash("Your appointment is booked.", "good")
         return redirect(url_for("appointments.mine"))
     slot = book.slot(doctor_id, starts_at)
-    return render_template("appointments/confirm.html", doctor=book.doctor(doctor_id), slot=slot)
+    quorum_alone = choice_of(site().records.patient(member().id)).readers == Readers.TRUSTEES
+    doctor = book.doctor(doctor_id)
+    return render_template("appointments/confirm.html", doctor=doctor, slot=slot, quorum_alone=quorum_alone)
 
 
 @blueprint.post("/<int:appointment_id>/cancel")
@@ -63,3 +69,8 @@ def cancel(appointment_id: int) -> ResponseReturnValue:
     site().appointments.cancel(member().id, appointment_id)
     flash("Your appointment is cancelled.", "plain")
     return redirect(url_for("appointments.mine"))
+
+
+def _is_ahead(booking: Appointment, now: int) -> bool:
+    """Return whether an appointment is in force and has not begun."""
+    return booking.state == BookingState.BOOKED and booking.starts_at > now

@@ -97,15 +97,19 @@ def erase(check_id: int) -> ResponseReturnValue:
         rest = "" if whole else " What the database's log still holds of them goes within minutes."
         flash(f"This check and all notes on it are erased.{rest}", "plain")
         return redirect(url_for("checks.result", check_id=check_id))
+    if row.erased_at is not None:
+        return redirect(url_for("checks.result", check_id=check_id))
     return render_template("checks/erase.html", row=row, notes=site().records.notes_on(row.id))
 
 
 def _page(check_id: int, form: NoteForm) -> str:
     here = site()
     row = here.records.visible(member(), check_id)
+    shown = here.charts.read(row)
     return render_template(
         "checks/result.html",
-        shown=here.charts.read(row),
+        shown=shown,
+        asked=here.disclosing.under_way(member(), row.id) if shown.state == "waiting" else None,
         notes=here.charts.read_all(here.records.notes_on(row.id)),
         standing=here.anchoring.standing(row),
         form=form,

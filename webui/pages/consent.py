@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
+from fl.crypto.capsule import Readers
 from webui.forms import ConsentForm
 from webui.login import member, only
 from webui.patient_records import choice_of
@@ -22,6 +23,9 @@ def choose() -> ResponseReturnValue:
     here, patient_id = site(), member().id
     form = ConsentForm(choice_of(here.records.patient(patient_id)))
     if form.validate_on_submit():
+        closing = len(here.records.openable(patient_id)) if form.choice.readers == Readers.TRUSTEES else 0
+        if closing and not form.sure.data:
+            return render_template("consent_sure.html", form=form, closing=closing)
         changed, kept = here.charts.choose(patient_id, form.choice)
         flash(resealed(changed, kept), "good")
         return redirect(url_for("consent.choose"))

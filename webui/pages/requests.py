@@ -85,13 +85,15 @@ def open_record(row_id: int) -> ResponseReturnValue:
 def _overview(form: FindForm, found: list[StoredRecord] | None) -> ResponseReturnValue:
     here, trustee = site(), site().requests.trustee_of(member().id)
     waiting = here.services.disclosures.waiting_for(trustee) if trustee else []
+    asked = here.requests.asked_as([facts.number for facts in waiting])
+    own = {number for number, row in asked.items() if row.asker_id == member().id}
     return render_template(
         "requests/mine.html",
         form=form,
         found=found,
         requests=here.disclosing.of(member()),
         trustee=trustee,
-        waiting=[(facts, who_asks(facts, here.requests.asked_as([facts.number]))) for facts in waiting],
+        waiting=[(facts, who_asks(facts, asked)) for facts in waiting if facts.number not in own],
     ), 400 if form.errors else 200
 
 

@@ -85,10 +85,10 @@ class AppointmentStore:
 
         def work(session: Session) -> int:
             slot = _offered(_doctor(session, doctor_id), starts_at, self._zone, now)
-            if _holds(session, Appointment.doctor_id == doctor_id, slot):
-                raise SlotTaken(starts_at)
             if _holds(session, Appointment.patient_id == patient_id, slot):
                 raise BookingOverlaps(starts_at)
+            if _holds(session, Appointment.doctor_id == doctor_id, slot):
+                raise SlotTaken(starts_at)
             if _ahead(session, patient_id, now) >= self._open_bookings:
                 raise TooManyBookings(self._open_bookings)
             booking = _booking(patient_id, doctor_id, slot, now)
