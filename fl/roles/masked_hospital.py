@@ -12,22 +12,12 @@ from collections.abc import Callable
 
 from fl.crypto import masking
 from fl.crypto.curve import POINT_BYTES
-from fl.crypto.delivery import (
-    COMPLAINT_BYTES,
-    Parcel,
-    SharePair,
-    bundle_to_bytes,
-    complain,
-    open_shares,
-    own_shares,
-    seal_shares,
-)
+from fl.crypto.delivery import Parcel, SharePair, bundle_to_bytes, complain, open_shares, own_shares, seal_shares
 from fl.crypto.envelope import Kind, seal
 from fl.crypto.reveal import answer
 from fl.crypto.roundkeys import RoundKeys
 from fl.protocol.errors import (
     BelowThreshold,
-    EncodingError,
     EquivocationDetected,
     HashMismatch,
     MalformedError,
@@ -150,26 +140,18 @@ class MaskedHospital:
         Raises:
             VaultMissing: a dealer's file is not there; nothing is recorded until it is.
         """
-        keys = self._promises.keys(current)
+        transport, complaints = self._promises.keys(current).transport, b""
         others = [each for each in current.sharers if each != self._account and usable(current, each)]
-        complaints = [self._complaint(current, dealer, keys) for dealer in others]
-        self._append(SharesChecked(self._account, current.number, b"".join(complaints)))
+        received = [parcel(current, dealer, self._account, self._ports.vault) for dealer in others]
+        for each in received:
+            try:
+                open_shares(each, transport)
+            except (MalformedError, TamperedError) as error:
+                complaints += each.dealer.account + complain(each, transport)
+                self._ports.notify("complained", {"round": current.number, "reason": str(error)})
+        self._append(SharesChecked(self._account, current.number, complaints))
         self._ports.notify("shares checked", {"round": current.number})
         return True
-
-    def _complaint(self, current: Round, dealer: Address, keys: RoundKeys) -> bytes:
-        """Return what is to be said of one dealer's shares: nothing when they are right."""
-        try:
-            received = parcel(current, dealer, self._account, self._ports.vault)
-        except EncodingError as error:  # there is no parcel that could be opened
-            self._ports.notify("complained", {"round": current.number, "reason": str(error)})
-            return dealer + bytes(COMPLAINT_BYTES)
-        try:
-            open_shares(received, keys.transport)
-        except (MalformedError, TamperedError) as error:
-            self._ports.notify("complained", {"round": current.number, "reason": str(error)})
-            return dealer + complain(received, keys.transport)
-        return b""
 
     # --- Mask --------------------------------------------------------------------------------------------------
 

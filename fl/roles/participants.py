@@ -83,8 +83,7 @@ def honest(current: Round, vault: Vault) -> frozenset[Address]:
     anyway, or by such a one, is not judged.
 
     Raises:
-        VaultMissing: a dealer's parcels are gone.
-        TooLarge, HashMismatch: others lie in their place, and the vault is not one that waits for the right ones.
+        VaultMissing, TooLarge, HashMismatch: as `parcel`.
     """
     going, out = [account for account in current.checked if usable(current, account)], set[Address]()
     for complainant in going:
@@ -95,10 +94,20 @@ def honest(current: Round, vault: Vault) -> frozenset[Address]:
 
 
 def parcel(current: Round, dealer: Address, receiver: Address, vault: Vault) -> Parcel:
-    """Return what `dealer` sent to `receiver`, as the ledger and the vault have it."""
+    """Return what `dealer` sent to `receiver`, as the ledger and the vault have it.
+
+    Where the dealer's file has another layout it is a parcel of no bytes, which no receiver can open.
+
+    Raises:
+        VaultMissing: the file is gone.
+        TooLarge, HashMismatch: others lie in its place, and the vault is not one that waits for the right ones.
+    """
     others = [account for account in current.receivers if account != dealer]
     data = read_document(vault, current.dealt[dealer].bundle_digest, BUNDLE_CAP)
-    sealed = bundle_from_bytes(data, len(others))[others.index(receiver)]
+    try:
+        sealed = bundle_from_bytes(data, len(others))[others.index(receiver)]
+    except EncodingError:
+        sealed = b""
     return Parcel(current.context, participant(current, dealer), participant(current, receiver), sealed)
 
 
@@ -125,6 +134,4 @@ def _holds(current: Round, pair: tuple[Address, Address], complaint: bytes, vaul
         uphold(complaint, parcel(current, dealer, complainant, vault))
     except FalseComplaint:
         return False
-    except EncodingError:
-        return True  # the file that the dealer recorded holds no parcels
     return True

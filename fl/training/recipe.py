@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from fl.protocol.codec import Fields, JsonValue
-from fl.protocol.errors import EncodingError
+from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.training.config import LocalConfig
 from fl.training.model import ModelSpec
 
@@ -51,12 +51,12 @@ class Recipe:
         names = raw.get("classes")
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise EncodingError(_WHAT, "classes is not a list of names")
-        recipe = cls(
-            ModelSpec.from_dict(fields.mapping("model")),
-            LocalConfig.from_dict(fields.mapping("local")),
-            fields.integer("seed"),
-            tuple(str(name) for name in names),
-        )
+        try:
+            local = LocalConfig.from_dict(fields.mapping("local"))
+        except SettingInvalid as error:  # somebody else's document, not a setting of this installation
+            raise EncodingError(_WHAT, str(error)) from error
+        spec, seed = ModelSpec.from_dict(fields.mapping("model")), fields.integer("seed")
+        recipe = cls(spec, local, seed, tuple(str(name) for name in names))
         if len(recipe.class_names) != recipe.spec.classes:
             raise EncodingError(_WHAT, "the classes and the model's outputs differ in number")
         return recipe

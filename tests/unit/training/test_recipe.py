@@ -1,0 +1,31 @@
+"""The recipe of a round comes from the coordinator: what is wrong with it is somebody else's document, no setting."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+
+from fl.protocol.codec import JsonValue
+from fl.protocol.errors import EncodingError
+from fl.training.config import LocalConfig
+from fl.training.model import ModelSpec
+from fl.training.recipe import Recipe
+
+RECIPE = Recipe(ModelSpec(size_px=16, width=8, depth=1), LocalConfig(), 1, ("healthy", "ill"))
+
+
+def test_a_recipe_is_read_as_it_was_written() -> None:
+    assert Recipe.from_dict(RECIPE.to_dict()) == RECIPE
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"lr": 1e9}, {"epochs": 0}, {"epochs": "many"}, {"unknown": 1}],
+    ids=["too fast", "nothing", "no number", "unknown"],
+)
+def test_a_recipe_whose_values_are_out_of_range_is_malformed(change: dict[str, JsonValue]) -> None:
+    raw = RECIPE.to_dict()
+    raw["local"] = {**cast("dict[str, JsonValue]", raw["local"]), **change}
+    with pytest.raises(EncodingError):
+        Recipe.from_dict(raw)
