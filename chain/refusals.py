@@ -2,7 +2,7 @@
 
 Invariant: a custom error and the leaf of its name have the same fields in the same order.
 
-Source: Solidity ABI specification (errors); fl/protocol/errors.py.
+Source: Solidity ABI specification (errors); fl/protocol/errors.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import {ISteps} from "./ISteps.sol";
 /// @title The ordered list of what happened in a federation: rounds, commitments, models, attestations.
 /// @notice Large things are files named by their SHA-256 digest; only the digests are here. Events are the ledger's
 /// records: fl/protocol/records.py has one dataclass of the same name and field order per event, and
-/// fl/protocol/errors.py one leaf per custom error. Every function that changes state reverts first with LedgerClosed
+/// fl/protocol/errors one leaf per custom error. Every function that changes state reverts first with LedgerClosed
 /// after a hand-over, then with UnknownSender, RevokedSender or WrongRole (declared in IMembers), then with the
 /// rest in the order its documentation gives. Bytes that only hospitals and auditors can judge (points, shares,
 /// complaints, signatures) are in events alone; the ledger checks their lengths. Source: PROTOCOL.md 5 and 5S.

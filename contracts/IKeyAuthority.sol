@@ -7,7 +7,7 @@ import {IRequests} from "./IRequests.sol";
 /// @title Members, threshold keys, requests for decryption, and the hospitals' records.
 /// @notice One contract, for it is the anchor of a consortium; in parts, so that each can be read: IMembers,
 /// ICeremonies, IRequests, and what is here. Events are the ledger's records: fl/protocol/records.py has one dataclass
-/// of the same name and field order per event, fl/protocol/errors.py one leaf per custom error. Source: PROTOCOL.md 3
+/// of the same name and field order per event, fl/protocol/errors one leaf per custom error. Source: PROTOCOL.md 3
 /// and 9.
 interface IKeyAuthority is IMembers, IRequests {
     /// @notice A hospital recorded the Merkle root of the records it made since its last one.

@@ -4,7 +4,7 @@ Invariant: every error becomes a page (JSON where a script asked) with the statu
 people, never a traceback; a TamperedError is also an alarm in the log.
 
 Source: HOUSE.md, errors.
-Not here: the sentences (fl/protocol/errors.py, store/refusals.py).
+Not here: the sentences (fl/protocol/errors, store/refusals.py).
 """
 
 from __future__ import annotations

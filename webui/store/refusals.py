@@ -1,4 +1,4 @@
-"""Why the site alone refuses something; `SlotTaken` and everything else stands in fl/protocol/errors.py.
+"""Why the site alone refuses something; `SlotTaken` and everything else stands in fl/protocol/errors.
 
 Invariant: leaves of the house's families, so webui/errors.py needs no second rule.
 

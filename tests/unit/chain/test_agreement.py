@@ -1,4 +1,4 @@
-"""records.py, errors.py and the contracts say the same things in the same order; three compilers' bytes agree."""
+"""records.py, errors and the contracts say the same things in the same order; three compilers' bytes agree."""
 
 from __future__ import annotations
 
