@@ -27,7 +27,7 @@ def check_author(record: Record, contract: Address, call: SignedCall, chain_id: 
     name = type(record).__name__
     if call.account != record.sender:
         raise RecordForged(name, record.sender, "another account signed the transaction")
-    if call.chain_id != chain_id:
+    if call.chain_id not in (chain_id, None):
         raise RecordForged(name, record.sender, "the transaction is of another chain")
     if isinstance(record, ConsortiumFounded):
         if call.to is not None or created_by(call) != contract or not call.data.endswith(record.consortium):

@@ -39,6 +39,8 @@ _BYTES = {"to", "input", "address", "storageKeys", "blobVersionedHashes"}
 _FIRST_TYPED, _LAST_TYPED = 1, 0x7F
 _OLD_PARITY = 35
 """EIP-155: v = 35 + 2·chainId + parity."""
+_OLDEST_PARITY = 27
+"""Before it: v = 27 + parity, which blocks may still hold."""
 _REMEMBERED = 4096
 
 Item = Any
@@ -50,7 +52,8 @@ class SignedCall:
     """A transaction whose signature gave its account."""
 
     account: Address
-    chain_id: int
+    chain_id: int | None
+    """None: the signature holds on every chain (before EIP-155)."""
     nonce: int
     to: Address | None
     """None creates a contract."""
@@ -75,7 +78,7 @@ def of_raw(raw: bytes) -> SignedCall:
     try:
         decoded = rlp.decode(raw[1:])
         return _recovered(raw[0], decoded[:-3], tuple(map(_number, decoded[-3:])))
-    except (rlp.exceptions.RLPException, TypeError) as error:
+    except (rlp.exceptions.RLPException, TypeError, OverflowError, RecursionError) as error:
         raise ValueError("no signed transaction") from error
 
 
@@ -88,9 +91,9 @@ def of_json(transaction: Mapping[str, Any]) -> SignedCall:
         kind = int(transaction.get("type", "0x0"), 16)
         items = [_item(name, transaction[name]) for name in _SIGNED[kind]]
         v, r, s = (int(transaction[name], 16) for name in ("v", "r", "s"))
-    except (KeyError, TypeError, AttributeError) as error:
+        return _recovered(kind, items, (v, r, s))
+    except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError("no signed transaction") from error
-    return _recovered(kind, items, (v, r, s))
 
 
 def _recovered(kind: int, items: Sequence[Item], signature: Sequence[int]) -> SignedCall:
@@ -99,12 +102,16 @@ def _recovered(kind: int, items: Sequence[Item], signature: Sequence[int]) -> Si
         raise ValueError("no signed transaction: it has another number of fields")
     fields = dict(zip(_SIGNED[kind], items, strict=True))
     v, r, s = signature
+    chain_id: int | None
     if kind:
         chain_id, parity = _number(fields["chainId"]), v
         to_sign, signed = ([*items], [*items, *map(_bytes, signature)])
-    else:
+    elif v >= _OLD_PARITY:
         chain_id, parity = divmod(v - _OLD_PARITY, 2)
         to_sign, signed = ([*items, _bytes(chain_id), b"", b""], [*items, *map(_bytes, signature)])
+    else:
+        chain_id, parity = None, v - _OLDEST_PARITY
+        to_sign, signed = ([*items], [*items, *map(_bytes, signature)])
     prefix = bytes([kind]) if kind else b""
     try:
         key = Signature(vrs=(parity, r, s)).recover_public_key_from_msg_hash(keccak(prefix + rlp.encode(to_sign)))

@@ -21,9 +21,9 @@ from chain.authorship import check_author
 from chain.news import RAW
 from chain.node import HEADER_ONLY, NEWS, Node, NodeRefusal
 from chain.rawtransaction import SignedCall, of_json, of_raw
-from fl.protocol.errors import ChainReorg
+from fl.protocol.errors import ChainReorg, RecordForged
 from fl.protocol.names import Address
-from fl.protocol.records import Entry, Position
+from fl.protocol.records import Entry, Position, Record
 
 BLOCKS_PER_REQUEST = 5000
 CALLS_PER_BATCH = 100
@@ -55,6 +55,8 @@ class Reader:
         self._positions: list[Position] = []
         self._scanned = source.first_block - 1
         self._scanned_hash: str | None = None
+        self._turns: dict[Address, int] = {}
+        """The nonce of each account's newest record: a transaction makes one record, and comes once."""
 
     def head(self) -> int:
         """Return the number of the newest block that counts."""
@@ -152,7 +154,9 @@ class Reader:
             contract = Address(bytes.fromhex(log["address"][2:]))
             record = events.decode_log(self._source.contracts[contract], log)
             if record is not None:
-                check_author(record, contract, calls[log["transactionHash"]], self._source.chain_id)
+                call = calls[log["transactionHash"]]
+                check_author(record, contract, call, self._source.chain_id)
+                self._check_turn(record, call)
                 added.append(events.entry(record, log, times[log["blockNumber"]]))
         self._entries += added
         self._positions += [entry.position for entry in added]
@@ -170,6 +174,13 @@ class Reader:
                     raise ChainReorg(int(number, 16))
                 times[number] = int(block["timestamp"], 16)
         return times
+
+    def _check_turn(self, record: Record, call: SignedCall) -> None:
+        """Raise RecordForged when an account's transactions do not come in their order, each once."""
+        if call.nonce <= self._turns.get(call.account, -1):
+            why = "its transaction was told of before, or comes before one that was"
+            raise RecordForged(type(record).__name__, record.sender, why)
+        self._turns[call.account] = call.nonce
 
     def _calls(self, logs: Sequence[Mapping[str, Any]]) -> dict[str, SignedCall]:
         """Return the signed transaction behind each log, by its hash; what no log brings along is asked for."""

@@ -9,6 +9,8 @@ Not here: requests (trustee.py); what everybody can compute (committee.py).
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from fl.crypto import dealing, sealing
 from fl.crypto.dealing import BUNDLE_CAP, Setting
 from fl.crypto.group import encode_point
@@ -48,6 +50,7 @@ from fl.roles.committee import (
     setting_of,
     vector_of,
 )
+from fl.roles.documents import Presence
 from fl.roles.safe import Safe
 from fl.roles.share_keeper import ShareKeeper
 from fl.roles.view import Ports
@@ -64,6 +67,7 @@ class CeremonyPart:
         self._ports = ports
         self._account = ports.ledger.account
         self._keeper = ShareKeeper(safe, self._account, ports.vault, self._tell_once) if safe else None
+        self._presence = Presence(ports.vault)
         self._given_up: set[tuple[KeyUse, int]] = set()
         """Where nothing is left to do: the share cannot be had, or the account was revoked; a restart tries again."""
 
@@ -93,7 +97,17 @@ class CeremonyPart:
             return self._keeper is not None and self._keeper.forget(ceremony)
         if ceremony.ended or not self._takes_part(ceremony):
             return False
-        return self._duty(keys, ceremony) or self._close(keys, ceremony)
+        return self._restore(ceremony) or self._duty(keys, ceremony) or self._close(keys, ceremony)
+
+    def _restore(self, ceremony: Ceremony) -> bool:
+        """Put the own bundle into the vault again while it is needed, if somebody removed or changed it there."""
+        dealt = ceremony.dealt.get(self._account)
+        if dealt is None or self._presence.holds(dealt.bundle_digest, BUNDLE_CAP):
+            return False
+        with suppress(VaultMissing):  # the own copy is gone, too
+            self._ports.vault.put(self._ports.outbox.get(dealt.bundle_digest, BUNDLE_CAP))
+            return True
+        return False
 
     def _takes_part(self, ceremony: Ceremony) -> bool:
         terms, given_up = ceremony.terms, (ceremony.use, ceremony.number) in self._given_up

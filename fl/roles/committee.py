@@ -24,6 +24,7 @@ from fl.protocol.errors import (
     HemaledgerError,
     NoCommittee,
     TooLarge,
+    VaultMissing,
 )
 from fl.protocol.names import Address, CeremonyKind, Digest, KeyUse
 from fl.protocol.ports import Vault
@@ -157,8 +158,10 @@ def _upheld(
     dealer, receiver = pair
     try:
         parcel = parcel_of(setting, ceremony, dealer, receiver, vault)
-    except (EncodingError, TooLarge):  # everybody sees that the bundle has another layout
+    except EncodingError:  # everybody sees that the bundle has another layout
         return True
+    except TooLarge as error:  # no dealer's bundle is so large; somebody wrote there
+        raise VaultMissing(ceremony.dealt[dealer].bundle_digest) from error
     try:
         sealing.uphold(complaint, parcel)
     except FalseComplaint:

@@ -20,7 +20,7 @@ from fl.roles.masked_hospital import MaskedHospital
 from fl.roles.promises import Promises, key_of
 from fl.roles.release import Releases
 from fl.roles.requester import Requester
-from fl.roles.stops import CONTENT, LATE, OWN_FAULT
+from fl.roles.stops import CONTENT, LATE, OWN_FAULT, TAKEN
 from fl.roles.training_thread import Background, Task, Train
 from fl.roles.trust import NO_TRUST, Trust
 from fl.roles.view import LedgerView, Ports
@@ -64,6 +64,8 @@ class Hospital:
             return part(federation, current)
         except LATE as error:
             self._ports.notify("too late", {"round": current.number, "reason": str(error)})
+            return False
+        except TAKEN:
             return False
         except OWN_FAULT:
             raise

@@ -67,6 +67,8 @@ class KeyKeeper:
         if newest is not None and not newest.ended:
             yield newest
         for holder in keys.holders(use):
+            if holder != keys.in_force(use) and self._ports.now() > holder.expires_at:
+                continue  # nothing can be opened with it, and it gets no new shares
             committee: Committee | None = holder
             while committee is not None and not self._safe.shares.has(use, committee.epoch):
                 made = keys.ceremonies[use][committee.epoch - 1]

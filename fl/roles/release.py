@@ -19,6 +19,7 @@ from fl.protocol.codec import sha256
 from fl.protocol.errors import KeyExpired, NotReleased, QuorumNotReached, RecipientNotFound, RequestInvalid
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Digest, KeyUse, Purpose
+from fl.protocol.ports import Mark
 from fl.protocol.requests import Request, RequestPhase
 from fl.protocol.round import Round
 from fl.roles.artefacts import read_config
@@ -61,8 +62,8 @@ class ReleaseDesk:
         self._requester = Requester(ports.ledger, ports.vault, ports.keyring)
         self._capsule: tuple[Digest, Capsule] | None = None
         """Of the newest model, by the digest of its file."""
-        self._tried: dict[int, tuple[int, bool]] = {}
-        """Request -> how many approvals there were when it was opened last, and whether enough of them were right."""
+        self._tried: dict[int, tuple[tuple[Mark | None, ...], bool]] = {}
+        """Request -> which answers' files were there when it was opened last, and whether enough of them were right."""
         self._told = ""
 
     def can_hold(self, federation: Federation) -> bool:
@@ -93,17 +94,18 @@ class ReleaseDesk:
         return next((each for each in asked if self._opens(federation, each)), None)
 
     def _opens(self, federation: Federation, request: Request) -> bool:
-        """Return whether t right answers are there, whatever its requester says; looked at again when one more came."""
+        """Return whether t right answers are there, whatever its requester says; looked at again when a file came."""
         if request.phase not in RELEASED:
             return False
-        count, opens = self._tried.get(request.number, (0, False))
-        if not opens and count < len(request.approvals):
+        found = tuple(self._ports.vault.mark(each.digest) for each in request.approvals.values())
+        before, opens = self._tried.get(request.number, ((), False))
+        if not opens and found != before:
             try:
                 self._requester.open(federation, request.number)
                 opens = True
             except QuorumNotReached:
                 pass
-            self._tried[request.number] = (len(request.approvals), opens)
+            self._tried[request.number] = (found, opens)
         return opens
 
     def _fulfil(self, current: Round, request: Request) -> bool:

@@ -123,11 +123,13 @@ class RoundAudit:
     def _check_files(self, current: Round) -> bool:
         """Check every hospital's files without opening one; return whether nothing was found."""
         updates = [self._check_update(current, hospital) for hospital in current.commitments]
-        bundles = [self._check_bundle(current, dealer) for dealer in current.sharers if current.dealt]
-        answers = [self._check_answer(current, hospital) for hospital in current.revealed]
+        for dealer in current.sharers if current.dealt else ():
+            self._check_bundle(current, dealer)
+        for hospital in current.revealed:
+            self._check_answer(current, hospital)
         if updates:
             self._report.right(current.number, Step.UPDATES)
-        return all(updates + bundles + answers)
+        return all(updates)
 
     def _check_update(self, current: Round, hospital: Address) -> bool:
         """Check one hospital's file without opening it; a file that was left out of the set may be missing."""

@@ -37,13 +37,14 @@ from fl.protocol.errors import (
 LATE = (DeadlinePassed, WrongPhase, WrongRound)
 """The round went on without this member."""
 
+TAKEN = (DuplicateAttestation, DuplicateCommitment, DuplicateStep)
+"""The ledger took this step already and the reader does not show it yet, as after a transaction that timed out. Another
+record than the promised one shows itself later, as HashMismatch."""
+
 OWN_FAULT = (
     ChainReorg,
     ContractRefused,
     DatasetUnusable,
-    DuplicateAttestation,
-    DuplicateCommitment,
-    DuplicateStep,
     EquivocationDetected,
     HashMismatch,
     ImageUnreadable,

@@ -54,8 +54,8 @@ class Trustee:
         self._account = ports.ledger.account
         self._ceremonies = CeremonyPart(ports, safe)
         self._keys = KeyKeeper(ports, safe)
-        self._too_late: set[int] = set()
-        """Releases that the ledger takes no answer to any more."""
+        self._left: set[int] = set()
+        """Releases that this trustee cannot answer; a restart tries again."""
         self.idle = False
         """Whether the last step found nothing to do."""
 
@@ -103,11 +103,13 @@ class Trustee:
             self._check_answerable(federation, request)
             if kept is None:
                 kept = self._ports.journal.once(key, self._ports.outbox.put(self._partial(federation, request)))
+            self._deliver(Digest(kept))  # first: whoever waits for the approval looks for the file at once
             self._ports.ledger.append(DecryptionApproved(self._account, number, Digest(kept)))
             self._ports.notify("approved", {"request": number})
         elif kept != request.approvals[self._account].digest or self._ports.vault.has(Digest(kept)):
             raise DuplicateStep(self._account)
-        self._ports.vault.put(self._ports.outbox.get(Digest(kept), PARTIAL_CAP))
+        else:
+            self._deliver(Digest(kept))
 
     def refuse(self, number: int, reason: Refusal) -> None:
         """Record a refusal."""
@@ -115,6 +117,9 @@ class Trustee:
         self._check_answerable(federation, federation.threshold.request(number))
         self._ports.ledger.append(DecryptionRefused(self._account, number, reason))
         self._ports.notify("refused", {"request": number, "reason": reason.name.lower()})
+
+    def _deliver(self, digest: Digest) -> None:
+        self._ports.vault.put(self._ports.outbox.get(digest, PARTIAL_CAP))
 
     def _partial(self, federation: Federation, request: Request) -> Blob:
         capsule = read_capsule(request, self._ports.vault)
@@ -144,20 +149,28 @@ class Trustee:
     def _release(self, federation: Federation) -> bool:
         """Approve the oldest release of a final model, or refuse it by name; wait for a capsule that is not there."""
         for request in federation.threshold.requests:
-            if request.key_use != KeyUse.MODEL or request.number in self._too_late:
+            if request.key_use != KeyUse.MODEL or request.number in self._left:
                 continue
-            if self._may_answer(federation, request):
-                with suppress(VaultMissing):
-                    self._release_one(request)
-                    return True
+            if not self._may_answer(federation, request):
+                continue
+            if not self._shares.has(request.key_use, request.epoch):
+                self._leave(request, "this trustee has no share of the committee that is asked")
+                continue
+            with suppress(VaultMissing):
+                self._release_one(request)
+                return True
         return False
 
     def _release_one(self, request: Request) -> None:
         try:
             self._decide(request)
         except TOO_LATE as error:  # the chain's clock is ahead of ours, or somebody was faster
-            self._too_late.add(request.number)
-            self._ports.notify("too late", {"request": request.number, "reason": str(error)})
+            self._leave(request, str(error))
+
+    def _leave(self, request: Request, reason: str) -> None:
+        """Leave a release to others, and say so once."""
+        self._left.add(request.number)
+        self._ports.notify("not answered", {"request": request.number, "reason": reason})
 
     def _decide(self, request: Request) -> None:
         try:

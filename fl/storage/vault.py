@@ -9,7 +9,9 @@ Source: HOUSE.md, idea 3.
 from __future__ import annotations
 
 import os
+import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from fl.protocol.codec import sha256
@@ -33,7 +35,10 @@ class FolderVault:
     def put(self, data: Blob) -> Digest:
         """Store `data` durably and return its digest; an existing file of that name is replaced by the same bytes."""
         digest = sha256(data)
-        write_atomic(self.path(digest), data)
+        path = self.path(digest)
+        _make_way(path.parent, folder=True)
+        _make_way(path, folder=False)
+        write_atomic(path, data)
         return digest
 
     def get(self, digest: Digest, cap: int) -> bytes:
@@ -70,3 +75,11 @@ class FolderVault:
         """Return where a file of that digest lies."""
         name = digest.hex()
         return self._folder / name[:2] / name
+
+
+def _make_way(path: Path, *, folder: bool) -> None:
+    """Rename what others made where a file or its folder belongs; nothing of it is deleted."""
+    with suppress(OSError):  # nothing is there; or else the writing itself says what is wrong
+        found = path.lstat().st_mode
+        if stat.S_ISDIR(found) != folder and not stat.S_ISLNK(found):
+            path.rename(path.with_name(f".{path.name}.{secrets.token_hex(6)}.aside"))

@@ -184,3 +184,19 @@ def test_a_ceremony_that_can_still_go_on_is_closed_and_not_ended(clinic: Clinic)
     settle(*clinic.trustees[:2])
     assert newest(clinic).phase == CeremonyPhase.CHECK
     assert newest(clinic).dealers == tuple(sorted(party.account for party in clinic.parties[:2]))
+
+
+@pytest.mark.parametrize("content", [None, b"of somebody else"])
+def test_a_dealer_puts_its_shares_there_again_when_somebody_took_or_changed_them(
+    clinic: Clinic, content: bytes | None
+) -> None:
+    clinic.start(CeremonyKind.GENERATE, clinic.parties)
+    bring_to(clinic, CeremonyPhase.CHECK)
+    ada = clinic.parties[0].account
+    path = clinic.consortium.vault.path(newest(clinic).dealt[ada].bundle_digest)
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    settle(*clinic.trustees)
+    assert (newest(clinic).phase, ada in newest(clinic).dealers) == (CeremonyPhase.DONE, True)
+    assert audit(clinic).clean

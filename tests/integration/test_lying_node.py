@@ -25,7 +25,8 @@ from fl.protocol.records import MemberRegistered, MemberRevoked
 
 PROJECT = Path(__file__).resolve().parents[2]
 KEY = AccountKey(b"\x06" * 32)
-Change = Callable[[dict[str, Any]], dict[str, Any]]
+Log = dict[str, Any]
+Change = Callable[[Log], Log]
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +92,30 @@ def another_transaction(log: dict[str, Any]) -> dict[str, Any]:
     call = {"chainId": 31337, "nonce": 0, "to": bytes.fromhex(log["address"][2:]), "data": b"", **fees}
     raw, tx_hash = generate().sign(call)
     return {**log, "transactionHash": "0x" + tx_hash.hex(), RAW: "0x" + raw.hex()}
+
+
+def told_again(log: Log) -> Log:
+    """As if the same transaction had made its record in a later block once more."""
+    return {**log, "blockNumber": hex(int(log["blockNumber"], 16) + 1000)}
+
+
+def test_a_transaction_makes_its_record_once(settings: LedgerSettings) -> None:
+    ledger = EthereumLedger(settings)
+    ledger.replay()
+    EthereumLedger(settings, KEY).append(member())
+    behind = connect(settings.node)
+
+    def handle(method: str, params: list[Any]) -> Any:
+        answer = behind.attempt(method, *params)
+        return [*answer, told_again(answer[-1])] if method == "eth_getLogs" else answer
+
+    server = RpcServer("127.0.0.1", 0, handle)
+    server.start()
+    try:
+        with pytest.raises(RecordForged, match="told of before"):
+            EthereumLedger(replace(settings, node=NodeSettings(f"http://127.0.0.1:{server.port}"))).replay()
+    finally:
+        server.stop()
 
 
 @pytest.mark.parametrize("change", [another_role, another_kind, another_sender, another_transaction])

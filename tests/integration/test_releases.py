@@ -20,6 +20,7 @@ from fl.roles.coordinator import Coordinator
 from fl.roles.hospital import Hospital
 from fl.roles.plan import Plan
 from fl.roles.release import held_by
+from fl.roles.trustee import Trustee
 from tests.fakes.clinic import Clinic, three_trustees
 from tests.fakes.federation import Clock, initial, memory_folder, settle
 from tests.fakes.ledger import MemoryLedger
@@ -258,3 +259,27 @@ def test_a_new_coordinator_asks_itself_and_reads_what_was_released(held: Held) -
 
 def capsule(held: Held) -> Capsule:
     return Capsule.of(model_file(held.clinic, held.clinic.federation.rounds[0]), held_by(held.clinic.federation), b"")
+
+
+def test_an_answer_whose_file_comes_later_releases_the_model_without_a_further_approval(held: Held) -> None:
+    held.approve(1)
+    approvals = held.clinic.federation.threshold.request(1).approvals
+    path = held.clinic.consortium.vault.path(approvals[held.clinic.parties[0].account].digest)
+    file = path.read_bytes()
+    path.unlink()
+    stand_still(held, "request 1 waits for 2 right answers")
+    held.settle()
+    path.write_bytes(file)
+    held.settle()
+    assert phases(held.clinic) == ["FINAL", "FINAL"]
+
+
+def test_a_trustee_without_its_share_leaves_releases_to_others_and_says_so_once(held: Held) -> None:
+    party = held.clinic.parties[0]
+    safe = held.clinic.safe(party)
+    safe.shares.erase(KeyUse.MODEL, 1)
+    trustee = Trustee(party.ports(held.clinic.consortium.vault), safe, release_models=True)
+    for _ in range(5):
+        trustee.step()
+    assert [what for what, _ in party.events].count("not answered") == 1
+    assert held.clinic.federation.threshold.request(1).approvals == {}

@@ -125,7 +125,8 @@ def test_a_changed_file_is_told_in_the_step_that_it_belongs_to(
     told = masked.told(2)
     wrong = [passage.step for passage in told.passages if passage.outcome == Outcome.WRONG]
     assert step in wrong
-    assert {found.name for found in told.passages[list(Step).index(step)].findings} == {"HashMismatch"}
+    names = {found.name for found in told.passages[list(Step).index(step)].findings}
+    assert names == {"HashMismatch"} | ({"TooFewReveals"} if step == Step.ANSWERS else set())
     assert told.verdict.startswith("Something is wrong")
 
 

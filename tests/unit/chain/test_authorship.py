@@ -9,6 +9,7 @@ import pytest
 import rlp
 from eth_abi import encode
 from eth_account import Account
+from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -114,6 +115,42 @@ def test_every_type_of_transaction_names_its_account(fields: dict[str, Any]) -> 
     assert call == expected
     if "type" in fields:
         assert of_raw(bytes(made.raw_transaction)) == expected
+
+
+def oldest(v: int, key: AccountKey = KEY) -> dict[str, Any]:
+    """Return a transaction from before EIP-155 as JSON-RPC shows it: what is signed names no chain."""
+    data = events.encode_call(ADVERT)
+    signature = key.sign_digest(keccak(rlp.encode([b"\x04", b"", b"\x09", CONTRACT, b"", data])))
+    sent = {"nonce": "0x4", "gasPrice": "0x0", "gas": "0x9", "value": "0x0", "to": "0x" + CONTRACT.hex()}
+    r, s = (hex(int.from_bytes(part, "big")) for part in (signature[:32], signature[32:64]))
+    return {**sent, "input": "0x" + data.hex(), "v": hex(v or signature[64]), "r": r, "s": s}
+
+
+def test_a_transaction_from_before_eip_155_is_its_accounts_on_every_chain() -> None:
+    """Blocks may hold one, and no contract can see it: whoever sends it must not stop who reads."""
+    call = of_json(oldest(0))
+    assert (call.account, call.chain_id, call.nonce) == (KEY.address, None, 4)
+    check_author(ADVERT, CONTRACT, call, CHAIN)
+
+
+@pytest.mark.parametrize("v", [1, 26, 29, 34])
+def test_a_parity_that_no_transaction_has_is_refused(v: int) -> None:
+    with pytest.raises(ValueError, match="no signed transaction"):
+        of_json(oldest(v))
+
+
+@pytest.mark.parametrize("field", ["nonce", "gas", "v", "r"])
+def test_a_negative_number_is_no_transaction(field: str) -> None:
+    with pytest.raises(ValueError, match="no signed transaction"):
+        of_json({**oldest(0), field: "-0x1"})
+
+
+def test_lists_in_lists_without_end_are_no_transaction() -> None:
+    nested = b""
+    for _ in range(3000):
+        nested = rlp.codec.length_prefix(len(nested), 0xC0) + nested
+    with pytest.raises(ValueError, match="no signed transaction"):
+        of_raw(b"\x02" + nested)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from fl.crypto.keys import PrivateKey
 from fl.protocol.errors import EquivocationDetected, HashMismatch
 from fl.protocol.keys import MemberKey
 from fl.protocol.names import Blob
-from fl.protocol.records import RoundAborted, SetEndorsed, SharesChecked, SharesDealt
+from fl.protocol.records import RoundAborted, SetEndorsed, SharesChecked, SharesDealt, SharesRevealed
 from fl.protocol.round import Phase
 from fl.roles.hospital import ABANDONED, ABORT_AFTER_S
 from fl.roles.promises import key_of
@@ -271,3 +271,31 @@ def test_what_says_that_this_installation_contradicts_itself_still_ends_the_proc
     journal.erase(key_of("update", current))
     with pytest.raises(HashMismatch):
         world.hospital("beta").step()
+
+
+def test_one_answer_of_junk_does_not_keep_an_audit_from_summing_the_round(world: Four) -> None:
+    boss, auditor, hospitals = world.boss(), world.auditor(), world.hospitals("alpha", "beta", "gamma", "delta")
+    world.until(Phase.UNMASK, boss, *hospitals)
+    delta = world.party("delta")
+    junk = world.consortium.vault.put(b"junk" * 100)
+    delta.ledger.append(SharesRevealed(delta.account, 1, world.current.set_digest, junk))
+    rest(boss, auditor, *hospitals[:3])
+    assert world.phases() == ["FINAL"]
+    report = audit(world)
+    assert [found.subject for found in report.findings] == ["unmasking answer of delta"]
+    assert report.checks["aggregates"] == 1
+
+
+def test_a_hospital_whose_record_came_but_does_not_show_yet_waits_for_it(world: Four) -> None:
+    """As on a slow chain: the transaction timed out, was included all the same, and the reader is behind."""
+    world.until(Phase.ADVERTISE, world.boss())
+    alpha = world.hospital("alpha")
+    account = world.account("alpha")
+    alpha.view.refresh()
+    seen = world.current
+    assert step(alpha)
+    assert account in world.current.advertised
+    alpha.view.federation = replace(alpha.view.federation, rounds=(*alpha.view.federation.rounds[:-1], seen))
+    alpha.view._nothing_new = True
+    assert not step(alpha)
+    rest(alpha)

@@ -149,9 +149,18 @@ def test_a_folder_in_a_files_place_is_no_file(tmp_path: Path) -> None:
     assert not vault.has(DIGEST)
     with pytest.raises(VaultMissing):
         vault.get(DIGEST, 10**6)
-    with pytest.raises(StorageFull):
-        vault.put(DATA)
-    assert everything(tmp_path) == []
+    (vault.path(DIGEST) / "something").write_bytes(b"of others")
+    vault.put(DATA)
+    assert vault.get(DIGEST, 100) == DATA
+    assert [path.read_bytes() for path in tmp_path.rglob("something")] == [b"of others"]
+
+
+def test_a_file_in_a_folders_place_is_put_aside(tmp_path: Path) -> None:
+    vault = FolderVault(tmp_path)
+    vault.path(DIGEST).parent.write_bytes(b"of others")
+    vault.put(DATA)
+    assert vault.get(DIGEST, 100) == DATA
+    assert b"of others" in {path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
 
 
 def test_a_full_disk_leaves_nothing_partial(tiny_disk: Path) -> None:
