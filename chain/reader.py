@@ -150,14 +150,16 @@ class Reader:
         kept.sort(key=lambda log: (int(log["blockNumber"], 16), int(log["logIndex"], 16)))
         times, calls = self._timestamps(kept, known_times), self._calls(kept)
         added: list[Entry] = []
+        turns = dict(self._turns)
         for log in kept:
             contract = Address(bytes.fromhex(log["address"][2:]))
             record = events.decode_log(self._source.contracts[contract], log)
             if record is not None:
                 call = calls[log["transactionHash"]]
                 check_author(record, contract, call, self._source.chain_id)
-                self._check_turn(record, call)
+                _take_turn(turns, record, call)
                 added.append(events.entry(record, log, times[log["blockNumber"]]))
+        self._turns = turns
         self._entries += added
         self._positions += [entry.position for entry in added]
 
@@ -175,13 +177,6 @@ class Reader:
                 times[number] = int(block["timestamp"], 16)
         return times
 
-    def _check_turn(self, record: Record, call: SignedCall) -> None:
-        """Raise RecordForged when an account's transactions do not come in their order, each once."""
-        if call.nonce <= self._turns.get(call.account, -1):
-            why = "its transaction was told of before, or comes before one that was"
-            raise RecordForged(type(record).__name__, record.sender, why)
-        self._turns[call.account] = call.nonce
-
     def _calls(self, logs: Sequence[Mapping[str, Any]]) -> dict[str, SignedCall]:
         """Return the signed transaction behind each log, by its hash; what no log brings along is asked for."""
         calls = {log["transactionHash"]: of_raw(bytes.fromhex(log[RAW][2:])) for log in logs if RAW in log}
@@ -194,3 +189,11 @@ class Reader:
             if call.hash.hex() != tx_hash[2:].lower():
                 raise self._node.unavailable(f"it gave another transaction for {tx_hash}")
         return calls
+
+
+def _take_turn(turns: dict[Address, int], record: Record, call: SignedCall) -> None:
+    """Note an account's newest nonce; raise RecordForged when its transactions do not come in order, each once."""
+    if call.nonce <= turns.get(call.account, -1):
+        why = "its transaction was told of before, or comes before one that was"
+        raise RecordForged(type(record).__name__, record.sender, why)
+    turns[call.account] = call.nonce
