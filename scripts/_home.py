@@ -106,7 +106,7 @@ class Home:
 
     @property
     def vault(self) -> FolderVault:
-        """Return the shared vault, which must be the one that was founded; raise SettingInvalid without a consortium."""
+        """Return the shared vault, which must be the founded one; raise SettingInvalid without a consortium."""
         return FolderVault(self.vault_folder, self.deployment.anchor.consortium)
 
     @property

@@ -72,10 +72,11 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
     """Give the templates the words, with the hospital's zone filled in."""
     zone = config.tz
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    for function in (words.when, words.on_day, words.at_time, words.iso, words.verification):
+    for function in (words.when, words.on_day, words.at_time, words.iso, words.verification, words.facts_of):
         app.jinja_env.globals[function.__name__] = partial(function, zone=zone)
     plain = (
         words.verdict,
+        words.seal_of,
         words.percent,
         words.phase,
         words.protection,
@@ -103,6 +104,7 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
         request_words.refusal,
     ):
         app.jinja_env.globals[other.__name__] = other
+    app.jinja_env.globals["again"] = lambda model: words.looked_again(site().again(model), zone)
     app.jinja_env.globals["dealt"] = lambda row: site().dealt(row)
     app.jinja_env.filters["any_byte"] = request_words.any_byte
     app.jinja_env.globals["asset"] = _assets(app)

@@ -34,6 +34,7 @@ def keep_up(site: Site) -> None:
         ("sealing old predictions", lambda: seal_old(site.database, site.services.records)),
         ("emptying the database's log", site.database.forget_owed),
         ("sealing to the key in force", site.charts.follow_key),
+        ("looking at the model again", site.services.predictions.model),
         ("anchoring new records", lambda: site.anchoring.anchor() if site.anchoring.due() else None),
     )
     for what, task in tasks:

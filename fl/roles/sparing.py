@@ -106,9 +106,7 @@ class SparingLedger:
     def _ask(self, after: Position | None) -> Future[Sequence[Entry]]:
         return self._worker.begin(lambda: self._ledger.replay(after))
 
-    def _fall_silent(
-        self, error: UnavailableError, after: Position | None, asked: Future[Sequence[Entry]]
-    ) -> None:
+    def _fall_silent(self, error: UnavailableError, after: Position | None, asked: Future[Sequence[Entry]]) -> None:
         with self._lock:
             if self._silent is not None:
                 return

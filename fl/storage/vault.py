@@ -142,7 +142,7 @@ def found_vault(folder: Path, consortium: bytes) -> None:
     try:
         make_folder(folder)
         with _descriptor(str(folder), _FOLDER) as root:
-            if read_marker(root) not in {None, marker_of(consortium)} and set(os.listdir(root)) != {MARKER}:
+            if read_marker(root) not in {None, marker_of(consortium)} and set(os.listdir(root)) != {MARKER}:  # noqa: PTH208 an open folder has no path
                 raise SettingInvalid("vault", f"{folder} holds the files of another consortium")
     except OSError as error:
         raise StorageFull(str(folder), error.strerror or str(error)) from error

@@ -24,6 +24,7 @@ from fl.roles.audit_key import AuditKey
 from fl.roles.requester import Requester
 from fl.roles.round_audit import Bench
 from fl.roles.served import ModelReader
+from fl.roles.verification import Verification
 from fl.roles.view import Keyring, Stopwatch
 from fl.storage.vault import FolderVault
 from fl.training.config import LocalConfig
@@ -148,6 +149,9 @@ class _Late:
 
     def predict(self, image: bytes, filename: str) -> Prediction:
         return self.world.predictions().predict(image, filename)
+
+    def again(self, model: ServedModel) -> Verification:
+        return self.world.predictions().again(model)
 
     def model(self) -> ServedModel:
         return self.world.predictions().model()

@@ -17,6 +17,7 @@ from fl.protocol.errors import ImageUnreadable, TamperedError, UnavailableError,
 from fl.protocol.names import DIGEST_BYTES
 from fl.protocol.round import Phase
 from fl.roles.explain import Outcome, Results
+from fl.roles.verification import State
 from tests.fakes.site_federation import masked_world, real_world
 from tests.fakes.site_services import FakeFederation
 from tests.fakes.site_town import cell
@@ -59,14 +60,14 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> ServiceWorld:
 
 def test_the_served_model_is_complete(world: ServiceWorld) -> None:
     model = world.services.predictions.model()
-    assert model.verified
+    assert model.verification.whole
     assert model.round >= 1
     assert len(model.model_digest) == len(model.envelope_digest) == DIGEST_BYTES
     assert model.protection in {"masked", "sealed"}
     assert model.coordinator_name
     assert model.positive_class in model.class_names
     assert model.final_at <= world.services.clock()
-    assert 0 <= world.services.clock() - model.verified_at < 3600
+    assert 0 <= world.services.clock() - model.verification.ledger.at < 3600
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP"])
@@ -92,10 +93,10 @@ def test_a_verified_model_serves_on_without_the_chain_and_says_so(world: Service
     before = world.services.predictions.model()
     world.stop_chain()
     during = world.services.predictions.predict(cell(), "cell").model
-    assert not during.verified
-    assert (during.model_digest, during.verified_at) == (before.model_digest, before.verified_at)
+    assert during.verification.ledger.state == State.UNKNOWN
+    assert (during.model_digest, during.verification.ledger.at) == (before.model_digest, before.verification.ledger.at)
     world.start_chain()
-    assert world.services.predictions.model().verified
+    assert world.services.predictions.model().verification.whole
 
 
 def test_nothing_serves_that_was_never_verified(world: ServiceWorld) -> None:
