@@ -123,7 +123,8 @@ def verification(model: ServedModel, zone: ZoneInfo) -> Saying:
         "good",
         f"Verified on the ledger, {when(known.ledger.at, zone)}",
         f"The ledger, the file in the vault and the model in memory agree. {model.coordinator_name} recorded this "
-        f"model in round {model.round}; {attested(model.attested_by)} The round is final since {when(model.final_at, zone)}.",
+        f"model in round {model.round}; {attested(model.attested_by)} The round is final since "
+        f"{when(model.final_at, zone)}.",
     )
 
 

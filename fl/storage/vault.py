@@ -142,7 +142,8 @@ def found_vault(folder: Path, consortium: bytes) -> None:
     try:
         make_folder(folder)
         with _descriptor(str(folder), _FOLDER) as root:
-            if read_marker(root) not in {None, marker_of(consortium)} and set(os.listdir(root)) != {MARKER}:  # noqa: PTH208 an open folder has no path
+            others = set(os.listdir(root)) - {MARKER}  # noqa: PTH208 - an open folder has no path
+            if others and read_marker(root) not in {None, marker_of(consortium)}:
                 raise SettingInvalid("vault", f"{folder} holds the files of another consortium")
     except OSError as error:
         raise StorageFull(str(folder), error.strerror or str(error)) from error
@@ -157,12 +158,11 @@ def marker_of(consortium: bytes) -> bytes:
 def read_marker(root: int) -> bytes | None:
     """Return what `vault.json` in an open folder holds, b"" when it is no file to read; None when there is none."""
     try:
-        if _kind(MARKER, root) != stat.S_IFREG:
-            return b""
+        kind = _kind(MARKER, root)
+        if kind != stat.S_IFREG:
+            return b"" if kind else None
         with _descriptor(MARKER, _FILE, root) as file:
             return os.read(file, _MARKER_CAP)
-    except FileNotFoundError:
-        return None
     except OSError:
         return b""
 

@@ -132,7 +132,7 @@ def test_until_the_successor_opens_the_last_model_serves_unverified(
     assert failure.value.name == name
     assert [what for what, _ in consulted.told] == told
     consulted.trouble = None
-    assert reader.current().verified
+    assert reader.current().verification.whole
     assert [what for what, _ in consulted.told] == [*told, "handed over"]
 
 
@@ -143,7 +143,7 @@ def test_a_node_that_does_not_show_the_successor_yet_is_asked_again(consulted: C
     consulted.hand_over()
     with pytest.raises(LedgerMoved):
         reader.federation()
-    assert not reader.current().verified
+    assert not reader.current().verification.whole
     consulted.behind = False
-    assert reader.current().verified
+    assert reader.current().verification.whole
     assert len(consulted.told) == 1

@@ -264,7 +264,7 @@ def test_a_file_that_rots_is_found_though_nobody_wrote(world: World) -> None:
     mark = vault.mark(world.current.proposal.envelope_digest)
 
     class Rotten(FolderVault):
-        def mark(self, digest: Digest) -> Mark | None:
+        def mark(self, digest: Digest) -> Mark | None:  # noqa: ARG002 the port's
             return mark
 
     path = model_path(world)
