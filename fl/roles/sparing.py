@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from fl.protocol.errors import HemaledgerError, LedgerSilent, UnavailableError, VaultUnavailable
 from fl.protocol.names import Address, Blob, Digest
@@ -140,7 +140,7 @@ class SparingVault:
         self._where = where
         self._patience_s = patience_s
         self._worker = Worker("vault")
-        self._late: Future[object] | None = None
+        self._late: Future[Any] | None = None
         """The work that hangs, or hung last."""
 
     @property

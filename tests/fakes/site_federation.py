@@ -102,6 +102,17 @@ class RealWorld:
     def start_chain(self) -> None:
         self.ledger.up = True
 
+    def lose_vault(self) -> None:
+        """Move the vault's folder away."""
+        self._vault.rename(self._vault.with_name("elsewhere"))
+
+    def find_vault(self) -> None:
+        self._vault.with_name("elsewhere").rename(self._vault)
+
+    @property
+    def _vault(self) -> Path:
+        return self.report.with_name("vault")
+
     def replace_model(self) -> None:
         proposal = self.reader.federation().rounds[-1].proposal
         assert proposal is not None

@@ -83,6 +83,12 @@ class FakeFederation:
     def start_chain(self) -> None:
         self.chain_up = True
 
+    def lose_vault(self) -> None:
+        self.vault_up = False
+
+    def find_vault(self) -> None:
+        self.vault_up = True
+
     def replace_model(self) -> None:
         """Somebody swaps the model file; what was cached is gone, as after a restart."""
         self.served_file = b"another model"
@@ -120,6 +126,7 @@ class FakeFederation:
         return self._cached
 
     def _model(self) -> ServedModel:
+        checked = Fact(State.CHECKED, self.clock.now)
         return ServedModel(
             round=self.final_round,
             model_digest=sha(b"weights of round %d" % self.final_round),
@@ -129,7 +136,7 @@ class FakeFederation:
             final_at=self.clock.now - 86_400,
             attested_by=("National Audit Laboratory",),
             metrics=METRICS,
-            verification=Verification(*[Fact(State.CHECKED, self.clock.now)] * 3, block=1284),
+            verification=Verification(checked, checked, checked, block=1284),
             class_names=CLASSES,
             positive_class="leukemia",
         )

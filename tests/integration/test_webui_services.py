@@ -7,6 +7,7 @@ least one final round.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -40,6 +41,12 @@ class ServiceWorld(Protocol):
 
     def start_chain(self) -> None:
         """The node answers again."""
+
+    def lose_vault(self) -> None:
+        """From now on the vault is not where it was."""
+
+    def find_vault(self) -> None:
+        """It is there again."""
 
     def replace_model(self) -> None:
         """Put another file in the place of the model's, and forget what was cached, as after a restart."""
@@ -97,6 +104,29 @@ def test_a_verified_model_serves_on_without_the_chain_and_says_so(world: Service
     assert (during.model_digest, during.verification.ledger.at) == (before.model_digest, before.verification.ledger.at)
     world.start_chain()
     assert world.services.predictions.model().verification.whole
+
+
+def test_a_model_in_memory_serves_on_without_the_vault_and_says_so(world: ServiceWorld) -> None:
+    before = world.services.predictions.model().verification
+    assert before.whole
+    world.lose_vault()
+    during = world.services.predictions.predict(cell(), "cell").model.verification
+    assert before.file is not None
+    assert during.file is not None
+    assert (during.file.state, during.file.at) == (State.UNKNOWN, before.file.at)
+    assert during.ledger.state == State.CHECKED
+    world.find_vault()
+    assert world.services.predictions.model().verification.whole
+
+
+def test_an_answer_of_an_outage_can_be_looked_up_later(world: ServiceWorld) -> None:
+    model = world.services.predictions.model()
+    world.stop_chain()
+    assert world.services.predictions.again(model).ledger.state == State.UNKNOWN
+    world.start_chain()
+    assert world.services.predictions.again(model).ledger.state == State.CHECKED
+    stranger = replace(model, envelope_digest=model.model_digest)
+    assert world.services.predictions.again(stranger).contradicted
 
 
 def test_nothing_serves_that_was_never_verified(world: ServiceWorld) -> None:

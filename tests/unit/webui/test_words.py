@@ -41,7 +41,8 @@ def test_an_unverified_model_says_since_when(model: ServedModel) -> None:
 
 
 def test_each_fact_has_its_own_time(model: ServedModel) -> None:
-    facts = Verification(*(Fact(State.CHECKED, NOON - 60 * minutes) for minutes in (1, 2, 3)), block=1284)
+    ledger, file, memory = (Fact(State.CHECKED, NOON - 60 * minutes) for minutes in (1, 2, 3))
+    facts = Verification(ledger, file, memory, block=1284)
     told = words.facts_of(replace(model, verification=facts), UTC)
     assert [saying.title for saying in told] == ["The ledger", "The file in the vault", "The model in memory"]
     for saying, time in zip(told, ("11:59", "11:58", "11:57"), strict=True):
