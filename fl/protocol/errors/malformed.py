@@ -78,7 +78,7 @@ class NonFinite(MalformedError):
 
 @dataclass(eq=False)
 class WeightsTooLarge(MalformedError):
-    """Weights are numbers, but so large that a model computes infinities with them (PROTOCOL.md 5)."""
+    """Weights are numbers, but so large that a model computes infinities with them (PROTOCOL.md 4, step 5)."""
 
     what: str
     count: int
