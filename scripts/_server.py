@@ -1,7 +1,7 @@
-"""The site's HTTP server: waitress, with deadlines, a place for every newcomer, and bounds on what strangers may order.
+"""The site's HTTP server: waitress, with deadlines, a place for every newcomer, and bounds on what strangers order.
 
-Invariant: one thread holds all connections and reads and writes them without waiting, so slow visitors cost no worker; a
-request takes a worker only once it is here whole. At the limit the connection that has been idle longest goes, never
+Invariant: one thread holds all connections and reads and writes them without waiting, so slow visitors cost no worker;
+a request takes a worker only once it is here whole. At the limit the connection that has been idle longest goes, never
 the newest visitor. `/healthz` has a worker of its own.
 
 Source: RFC 9112, 9.5 (closing); OWASP, Slow HTTP attacks; waitress documentation, "Arguments".
@@ -11,9 +11,10 @@ Not here: names of the site and error pages (webui/rim.py); which proxy is belie
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 from wsgiref.types import WSGIApplication
 
@@ -22,8 +23,9 @@ from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher
-from waitress.utilities import RequestEntityTooLarge
+from waitress.utilities import Error
 
+from webui.config import FORM_OVERHEAD, SiteConfig
 from webui.plain import HEADERS, plain_page
 
 PROBE = "/healthz"
@@ -47,10 +49,21 @@ class Bounds:
     answer_s: float = 60.0
     """In which a whole answer must be taken."""
     header_bytes: int = 16 * 1024
-    body_bytes: int = 64 * 1024 * 1024
-    all_bodies: int = 256 * 1024 * 1024
+    body_bytes: int = SiteConfig.image_cap + 2 * FORM_OVERHEAD
+    large: Mapping[str, int] = field(default_factory=dict)
+    """Path -> bytes of a body, where it may be larger."""
+    thrown_away: int = 1024 * 1024 * 1024
+    """Bytes of a body that is too large and is read all the same, so that its sender gets a page."""
+    all_bodies: int = 128 * 1024 * 1024
     """Bytes of bodies that are on their way, in all connections."""
     threads: int = 16
+
+
+class Busy(Error):  # type: ignore[misc]  # waitress brings no types
+    """All memory for bodies is taken."""
+
+    code = 503
+    reason = "Service Unavailable"
 
 
 class Refusal(ErrorTask):  # type: ignore[misc]  # waitress brings no types
@@ -62,9 +75,33 @@ class Refusal(ErrorTask):  # type: ignore[misc]  # waitress brings no types
         self.status = f"{error.code} {error.reason}"
         body = plain_page(error.code)
         self.response_headers += [*HEADERS, ("Connection", "close")]
+        if error.code == Busy.code:
+            self.response_headers.append(("Retry-After", "10"))
         self.content_length = len(body)
         self.set_close_on_finish()
         self.write(body)
+
+
+class Sink:
+    """A buffer for what nobody will read: it only counts."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    def append(self, data: bytes) -> None:
+        """Count."""
+        self._size += len(data)
+
+    def __len__(self) -> int:
+        """Return the bytes so far, as the application is told of them."""
+        return self._size
+
+    def getfile(self) -> BytesIO:
+        """Return nothing to read: the application refuses by the length."""
+        return BytesIO()
+
+    def close(self) -> None:
+        """Hold nothing."""
 
 
 class TimedParser(HTTPRequestParser):  # type: ignore[misc]
@@ -80,11 +117,23 @@ class TimedParser(HTTPRequestParser):  # type: ignore[misc]
         taken: int = super().received(data)
         if self.headers_finished and self.headers_at is None:
             self.headers_at = time.monotonic()
+        body = self.body_rcv
+        if body is not None and not isinstance(body.buf, Sink) and max(self.content_length, len(body)) > self.limit:
+            buffer, body.buf = body.buf, Sink(len(body))
+            buffer.close()
         return taken
 
-    def held(self) -> int:
-        """Return the bytes of its body that are here."""
-        return len(self.body_rcv) if self.body_rcv is not None else 0
+    @property
+    def limit(self) -> int:
+        """Return how long its body may be."""
+        bounds: Bounds = self.adj.bounds
+        return bounds.large.get(self.path, bounds.body_bytes)
+
+    def coming(self) -> int:
+        """Return the bytes of memory that its body takes, or will take."""
+        if self.body_rcv is None or isinstance(self.body_rcv.buf, Sink):
+            return 0
+        return max(self.content_length, len(self.body_rcv))
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
@@ -104,7 +153,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         taken: bool = super().received(data)
         request = self.request
         if request is not None and request.headers_finished and self.server.overfull(request):
-            request.error = RequestEntityTooLarge("too much at once")
+            request.error = Busy("too much at once")
             request.completed = True
             self.requests.append(request)
             self.request = None
@@ -147,7 +196,9 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         self._proxy = proxy
         self._probes = ThreadedTaskDispatcher()
         self._probes.set_thread_count(1)
-        super().__init__(application, {}, adj=Adjustments(**_adjustments(bounds), **options))
+        adjustments = Adjustments(**_adjustments(bounds), **options)
+        adjustments.bounds = bounds  # for the parsers, which know nothing else
+        super().__init__(application, {}, adj=adjustments)
 
     def add_task(self, task: Channel) -> None:
         """Hand a request to a worker; probes have one of their own."""
@@ -179,8 +230,10 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
 
     def overfull(self, request: TimedParser) -> bool:
         """Return whether this request's body would be too much, with all others that are on their way."""
-        coming = sum(each.request.held() for each in self.active_channels.values() if each.request is not None)
-        return coming + request.content_length - request.held() > self.bounds.all_bodies
+        if request.coming() == 0:
+            return False
+        others = (each.request for each in list(self.active_channels.values()))
+        return sum(each.coming() for each in others if each is not None) > self.bounds.all_bodies
 
     def maintenance(self, now: float) -> None:  # noqa: ARG002 waitress' signature
         """Close what is overdue."""
@@ -216,9 +269,9 @@ def _adjustments(bounds: Bounds) -> dict[str, Any]:
         "asyncore_loop_timeout": 1,
         "asyncore_use_poll": True,
         "max_request_header_size": bounds.header_bytes,
-        "max_request_body_size": bounds.body_bytes,
-        "inbuf_overflow": 2 * bounds.body_bytes,  # nothing that a patient sends goes into a temporary file
-        "outbuf_overflow": 2 * bounds.body_bytes,
+        "max_request_body_size": bounds.thrown_away,
+        "inbuf_overflow": bounds.thrown_away,  # nothing that a patient sends goes into a temporary file
+        "outbuf_overflow": bounds.thrown_away,
     }
 
 

@@ -41,6 +41,7 @@ from webui.federation_disclosures import Consulted, FederationDisclosures
 from webui.federation_records import FederationRecords
 from webui.request_facts import Scene
 from webui.services import Services
+from webui.site import EXTENSION
 from webui.store.accounts import AccountStore
 from webui.store.database import Database, upgrade_database
 from webui.store.demo import demo_accounts
@@ -48,7 +49,8 @@ from webui.store.passwords import Passwords
 from webui.upkeep import TURN_S, upkeep_of
 
 IN_MEMORY_BYTES = SiteConfig.file_cap + 2 * FORM_OVERHEAD
-"""The largest body; none goes into a temporary file."""
+"""The largest body, of an auditor's file; none goes into a temporary file."""
+LARGE = {"/auditor/file": IN_MEMORY_BYTES}
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class RunningSite:
 
     app: WSGIApplication
     upkeep: Callable[[], None]
+    wake: threading.Event
+    """Set when the next turn should come at once."""
 
 
 @click.command()
@@ -110,7 +114,7 @@ def site_config(home: Home, hospital: str, zone: str, *, tls: bool, demo: bool =
 def build_site(home: Home, name: str, config: SiteConfig) -> RunningSite:
     """Return the site of a hospital over the real federation."""
     app = create_app(config, open_services(home, name))
-    return RunningSite(app, upkeep_of(app))
+    return RunningSite(app, upkeep_of(app), app.extensions[EXTENSION].wake)
 
 
 def open_services(home: Home, name: str) -> Services:
@@ -164,20 +168,22 @@ def run_site(running: RunningSite, host: str, port: int, proxy: TrustedProxy | N
     """Serve until interrupted; every request computes on one thread, so that requests do not wait for each other."""
     use_threads(1)
     quieten(time.monotonic)
-    bounds = Bounds(connections=raise_file_limit(Bounds.connections), body_bytes=IN_MEMORY_BYTES)
+    bounds = Bounds(connections=raise_file_limit(Bounds.connections), large=LARGE)
     address = proxy.address if proxy is not None else None
     server = Server(running.app, bounds, address, host=host, port=port, **waitress_options(proxy))
     stop = threading.Event()
-    threading.Thread(target=_keep_up, args=(running.upkeep, stop), name="upkeep", daemon=True).start()
+    threading.Thread(target=_keep_up, args=(running, stop), name="upkeep", daemon=True).start()
     try:
         server.run()
     finally:
         stop.set()
+        running.wake.set()
         server.shut()
 
 
-def _keep_up(upkeep: Callable[[], None], stop: threading.Event) -> None:
-    """Do what is due, now and after every `TURN_S`, until `stop`."""
-    upkeep()
-    while not stop.wait(TURN_S):
-        upkeep()
+def _keep_up(running: RunningSite, stop: threading.Event) -> None:
+    """Do what is due, now and after every `TURN_S` or when something waits for it, until `stop`."""
+    while not stop.is_set():
+        running.wake.clear()
+        running.upkeep()
+        running.wake.wait(TURN_S)

@@ -1,6 +1,6 @@
 """The static files: read and compressed once at the start, named by their contents, kept by browsers for ever.
 
-Invariant: an address with a file's own version brings that file for ever; any other address brings it with `no-cache`.
+Invariant: an address with a file's own version brings that file for ever; any other address brings it, to be asked for again each time.
 
 Source: RFC 8246 (immutable); RFC 9110, 12.5.3 (Accept-Encoding).
 Not here: which pages use which file (templates).
@@ -19,7 +19,7 @@ from flask import Flask, Response, request, url_for
 from werkzeug.exceptions import NotFound
 
 FOR_EVER = "public, max-age=31536000, immutable"
-ASK_FIRST = "public, no-cache"
+ASK_FIRST = "public, max-age=0, must-revalidate"
 VERSION_CHARS = 12
 WORTH_PACKING = 0.9
 """A file is sent packed when that makes it smaller than this share."""

@@ -9,6 +9,7 @@ Not here: building it (app.py).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Event
 
 from flask import current_app, g
 
@@ -49,6 +50,8 @@ class Site:
     anchoring: Anchoring
     requests: DisclosureStore
     handled: HandledForms
+    wake: Event
+    """Set when there is something to do in the background before the next turn."""
     doors: Doors
     disclosing: Disclosing
     appointments: AppointmentStore
@@ -92,6 +95,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         anchoring=Anchoring(LeafStore(database), services.records, clock),
         requests=requests,
         handled=HandledForms(database, clock),
+        wake=Event(),
         doors=Doors.of(config.places),
         disclosing=Disclosing(requests, records, services.disclosures, clock),
         appointments=AppointmentStore(database, config.tz, config.limits.open_bookings, clock),
