@@ -10,6 +10,8 @@ Not here: names of the site and error pages (webui/rim.py); which proxy is belie
 
 from __future__ import annotations
 
+import socket
+import struct
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -29,6 +31,7 @@ from webui.config import FORM_OVERHEAD, SiteConfig
 from webui.plain import HEADERS, plain_page
 
 PROBE = "/healthz"
+NO_LINGER = struct.pack("ii", 1, 0)
 RESERVED_FILES = 128
 """File descriptors for everything that is no visitor."""
 
@@ -166,14 +169,18 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         super().service()
         self.quiet_since = time.monotonic()
 
+    def cut(self) -> None:
+        """Close, and let the system forget what nobody takes."""
+        with suppress(OSError):
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+        self.handle_close()
+
     def overdue(self, now: float) -> bool:
         """Return whether this connection used up its time."""
         bounds = self.server.bounds
         if self.total_outbufs_len:
             self.answer_since = self.answer_since or now
-            return (not self.requests and now - self.answer_since > bounds.answer_s) or (
-                now - self.answer_since > 2 * bounds.answer_s
-            )
+            return now - self.answer_since > bounds.answer_s
         self.answer_since = None
         if self.requests:
             return False
@@ -240,7 +247,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         at = time.monotonic()
         for channel in list(self.active_channels.values()):
             if channel.overdue(at):
-                channel.handle_close()
+                channel.cut()
 
     def shut(self) -> None:
         """Stop listening and answering."""
@@ -256,7 +263,7 @@ def _drop(channels: Iterable[Channel], newest: Channel) -> None:
     """Close the connection that has been without a whole request longest; the newest stays, if any other may go."""
     idle = [each for each in channels if each is not newest and not each.requests and not each.total_outbufs_len]
     victim = min(idle, key=lambda each: each.quiet_since, default=newest)
-    victim.handle_close()
+    victim.cut()
 
 
 def _adjustments(bounds: Bounds) -> dict[str, Any]:

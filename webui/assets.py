@@ -1,6 +1,6 @@
 """The static files: read and compressed once at the start, named by their contents, kept by browsers for ever.
 
-Invariant: an address with a file's own version brings that file for ever; any other address brings it, to be asked for again each time.
+Invariant: an address with a file's own version brings that file for ever; any other address brings it for one use.
 
 Source: RFC 8246 (immutable); RFC 9110, 12.5.3 (Accept-Encoding).
 Not here: which pages use which file (templates).

@@ -6,25 +6,48 @@ Prints the p50 and p95 of `/healthz`, a sign-in page and the home page without a
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import click
 
+from scripts._home import Home
+from scripts._server import Bounds, Server, raise_file_limit
+from scripts._server_log import quieten
+from scripts._wiring import now
 from scripts.bench._table import keep, show
+from scripts.serve import site_config
+from webui.app import create_app
+from webui.services import Services
 
 PATHS = ("/healthz", "/sign-in", "/static/site.css")
 
 
 @click.command()
-@click.option("--port", type=int, required=True, help="Of a site that runs on this machine.")
+@click.option("--port", type=int, help="Of a site that runs on this machine; without it one is started.")
 @click.option("--idle", type=int, default=500, show_default=True)
 @click.option("--slow", type=int, default=100, show_default=True)
 @click.option("--requests", type=int, default=200, show_default=True)
-def main(port: int, idle: int, slow: int, requests: int) -> None:
-    """Measure a running site (`hemaledger serve` or `hemaledger demo`)."""
+def main(port: int | None, idle: int, slow: int, requests: int) -> None:
+    """Measure the server of `hemaledger serve`, alone and in a crowd, in one run."""
+    raise_file_limit(idle + slow)
+    if port is not None:
+        measure(port, idle, slow, requests)
+        return
+    with tempfile.TemporaryDirectory() as folder, started(Path(folder)) as found:
+        measure(found, idle, slow, requests)
+
+
+def measure(port: int, idle: int, slow: int, requests: int) -> None:
+    """Print the table."""
     alone = {path: timed(port, path, requests) for path in PATHS}
     with crowd(port, idle, slow) as held:
         among = {path: timed(port, path, requests) for path in PATHS}
@@ -32,6 +55,30 @@ def main(port: int, idle: int, slow: int, requests: int) -> None:
     rows = [(path, *percentiles(alone[path]), *percentiles(among[path])) for path in PATHS]
     show(f"{idle} idle and {slow} slow connections ({left} still open at the end)", HEADER, rows)
     keep("site", {path: {"alone_ms": percentiles(alone[path]), "among_ms": percentiles(among[path])} for path in PATHS})
+
+
+@contextmanager
+def started(folder: Path) -> Iterator[int]:
+    """Run a site in a process of its own and yield its port; a page that needs the ledger says that none answers."""
+    code = f"from scripts.bench.site import run; run({str(folder)!r})"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            if process.stdout is None:
+                raise RuntimeError
+            yield int(process.stdout.readline())
+        finally:
+            process.terminate()
+
+
+def run(folder: str) -> None:
+    """Serve a site without a federation, and print its port."""
+    home = Home(Path(folder))
+    silent = cast("Services", SimpleNamespace(clock=now, predictions=None, audits=None, records=None, disclosures=None))
+    app = create_app(site_config(home, "Bench", "UTC", tls=False), silent)
+    server = Server(app, Bounds(connections=raise_file_limit(Bounds.connections)), None, host="127.0.0.1", port=0)
+    print(server.effective_port, flush=True)
+    quieten(time.monotonic)
+    server.run()
 
 
 HEADER = ("path", "p50 alone, ms", "p95 alone, ms", "p50 in the crowd, ms", "p95 in the crowd, ms")
@@ -79,7 +126,7 @@ def crowd(port: int, idle: int, slow: int) -> Iterator[list[socket.socket]]:
 
 def still_open(held: socket.socket) -> bool:
     """Return whether the site has not closed this connection."""
-    held.setblocking(False)
+    held.settimeout(0)
     try:
         return held.recv(1, socket.MSG_PEEK) != b""
     except BlockingIOError:

@@ -36,6 +36,5 @@ def choose() -> ResponseReturnValue:
         return redirect(url_for("consent.choose"))
     change = here.charts.change_of(patient_id)
     under_way = change if change is not None and not change.done else None
-    return render_template(
-        "consent.html", form=form, committee=here.committee(), change=under_way
-    ), 400 if form.is_submitted() else 200
+    page = render_template("consent.html", form=form, committee=here.committee(), change=under_way)
+    return page, 400 if form.is_submitted() else 200

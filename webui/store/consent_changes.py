@@ -1,7 +1,7 @@
 """Changes of consent that go on in the background, one record at a time.
 
-Invariant: the choice and the change are written in one transaction, so a change is never forgotten; a later choice takes
-the place of an earlier one.
+Invariant: the choice and the change are written in one transaction, so a change is never forgotten; a later choice
+takes the place of an earlier one.
 
 Source: PROTOCOL.md 9 (policy).
 Not here: sealing (webui/patient_records.py); when it goes on (webui/upkeep.py).
@@ -68,7 +68,7 @@ class ConsentChanges:
             return session.scalar(query.order_by(StoredRecord.id).limit(1))
 
     def went_on(self, change: ConsentChange, row_id: int | None, *, sealed: bool = False) -> ConsentChange | None:
-        """Note that one record is through, None: that none is left; return the change, or None when a newer one came."""
+        """Note that one record is through (None: that none is left); return None when a newer change came."""
 
         def work(session: Session) -> ConsentChange | None:
             now = session.get(ConsentChange, change.patient_id)
