@@ -114,6 +114,7 @@ class TimedParser(HTTPRequestParser):  # type: ignore[misc]
         super().__init__(adj)
         self.began = time.monotonic()
         self.headers_at: float | None = None
+        self.admitted = False
 
     def received(self, data: bytes) -> int:
         """Take bytes, and note when the headers are whole."""
@@ -130,13 +131,13 @@ class TimedParser(HTTPRequestParser):  # type: ignore[misc]
     def limit(self) -> int:
         """Return how long its body may be."""
         bounds: Bounds = self.adj.bounds
-        return bounds.large.get(self.path, bounds.body_bytes)
+        return int(bounds.large.get(self.path, bounds.body_bytes))
 
     def coming(self) -> int:
         """Return the bytes of memory that its body takes, or will take."""
         if self.body_rcv is None or isinstance(self.body_rcv.buf, Sink):
             return 0
-        return max(self.content_length, len(self.body_rcv))
+        return int(max(self.content_length, len(self.body_rcv)))
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
@@ -145,6 +146,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     parser_class = TimedParser
     error_task_class = Refusal
     server: Server
+    request: TimedParser | None
+    requests: list[TimedParser]
+    total_outbufs_len: int
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 waitress' signature
         self.opened = self.quiet_since = time.monotonic()
@@ -196,6 +200,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
     """All connections of the site."""
 
     channel_class = Channel
+    next_channel_cleanup: float
 
     def __init__(self, application: WSGIApplication, bounds: Bounds, proxy: str | None, **options: Any) -> None:  # noqa: ANN401
         """Listen; `proxy` is the address whose connections are not counted as one visitor's."""
@@ -237,10 +242,11 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
 
     def overfull(self, request: TimedParser) -> bool:
         """Return whether this request's body would be too much, with all others that are on their way."""
-        if request.coming() == 0:
+        if request.coming() == 0 or request.admitted:
             return False
+        request.admitted = not request.chunked  # its length is known, and counted from now on
         others = (each.request for each in list(self.active_channels.values()))
-        return sum(each.coming() for each in others if each is not None) > self.bounds.all_bodies
+        return bool(sum(each.coming() for each in others if each is not None) > self.bounds.all_bodies)
 
     def maintenance(self, now: float) -> None:  # noqa: ARG002 waitress' signature
         """Close what is overdue."""
@@ -263,7 +269,7 @@ def _drop(channels: Iterable[Channel], newest: Channel) -> None:
     """Close the connection that has been without a whole request longest; the newest stays, if any other may go."""
     idle = [each for each in channels if each is not newest and not each.requests and not each.total_outbufs_len]
     victim = min(idle, key=lambda each: each.quiet_since, default=newest)
-    victim.cut()
+    victim.handle_close()
 
 
 def _adjustments(bounds: Bounds) -> dict[str, Any]:

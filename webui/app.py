@@ -55,7 +55,7 @@ def create_app(config: SiteConfig, services: Services) -> Flask:
     _init_templates(app, config)
     for page in PAGES:
         app.register_blueprint(page)
-    app.wsgi_app = rimmed(app.wsgi_app, config.hosts)  # type: ignore[method-assign]  # as Flask documents it
+    app.wsgi_app = rimmed(app.wsgi_app, config.hosts)  # type: ignore[assignment, method-assign]  # as Flask documents it
     return app
 
 

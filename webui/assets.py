@@ -71,7 +71,7 @@ class Assets:
         found = self._by_name.get(filename)
         if found is None:
             raise NotFound
-        packed = found.packed if "gzip" in request.accept_encodings else None
+        packed = found.packed if request.accept_encodings.quality("gzip") > 0 else None
         response = Response(packed or found.data, mimetype=found.mimetype)
         response.headers["Cache-Control"] = FOR_EVER if request.args.get("v") == found.version else ASK_FIRST
         if found.packed is not None:
@@ -79,7 +79,8 @@ class Assets:
         if packed is not None:
             response.headers["Content-Encoding"] = "gzip"
         response.set_etag(f"{found.version}-gzip" if packed is not None else found.version)
-        return response.make_conditional(request)
+        response.make_conditional(request)
+        return response
 
 
 def init_assets(app: Flask, root: Path) -> None:

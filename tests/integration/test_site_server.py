@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import pytest
 
 from scripts._server import Bounds, Server
+from tests.fakes.postgres import own_database
 from tests.fakes.site_town import INES, MAYA, PASSWORD, TOKEN, Town
 from webui.config import Limits
 from webui.store.accounts import NewAccount, PatientFacts
@@ -201,10 +202,19 @@ def test_a_picture_that_is_too_large_gets_the_page_with_the_limit_also_in_chunks
         assert b'href="/checks/new"' in answer
 
 
-def test_of_two_hundred_at_one_slot_one_wins_and_everybody_is_answered(tmp_path: Path) -> None:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'site.db'}"
+    else:
+        with own_database() as url:
+            yield url
+
+
+def test_of_two_hundred_at_one_slot_one_wins_and_everybody_is_answered(tmp_path: Path, database: str) -> None:
     attempts = 200
     wide = Limits(sign_in_address=Limits.sign_in_address.__class__(10**6, 900))
-    town = Town(tmp_path, limits=wide)
+    town = Town(tmp_path, limits=wide, database_url=database)
     people = [
         town.site.accounts.create(
             NewAccount(SiteRole.PATIENT, f"p{n}@patients.example", "A Patient", PASSWORD, PatientFacts(BORN))
