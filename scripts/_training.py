@@ -60,7 +60,7 @@ def _read(path: Path) -> Dataset:
 
 
 def keep_data(source: Path, target: Path, *, held_out: bool = False, reading: Reading = STRICT) -> Dataset:
-    """Read images of any accepted kind, or a part that `hemaledger data divide` wrote, into a member's own file; return them.
+    """Read images of any accepted kind, or a part that `hemaledger data divide` wrote, into a file; return them.
 
     Args:
         source: Folder or file.

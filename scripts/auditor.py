@@ -13,8 +13,8 @@ from fl.storage.lock import only_one
 from scripts._agent import announce, serve_agent
 from scripts._exit import guarded
 from scripts._home import Home
-from scripts._listing import tell
-from scripts._options import home_option, name_option, reading_of, reading_options
+from scripts._listing import reading_of, reading_options, tell
+from scripts._options import home_option, name_option
 from scripts._training import evaluator, keep_data
 from scripts._wiring import create_member, open_ports, register_key, rotate_key
 

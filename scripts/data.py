@@ -14,8 +14,7 @@ from fl.training.presets import SYNTHETIC_PLAN
 from fl.training.sources import check_source, check_usable, load_source
 from fl.training.synthetic import draw_dataset
 from scripts._exit import guarded
-from scripts._listing import tell
-from scripts._options import reading_of, reading_options
+from scripts._listing import reading_of, reading_options, tell
 
 
 @click.group()

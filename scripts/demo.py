@@ -30,7 +30,8 @@ from scripts._chain_process import ChainProcess
 from scripts._clinic import link_trustees
 from scripts._exit import guarded
 from scripts._home import Home
-from scripts._options import device_option, reading_of, reading_options
+from scripts._listing import reading_of, reading_options
+from scripts._options import device_option
 from scripts._progress import Console
 from scripts._together import AUDITOR, COORDINATOR, TRUSTEES, Work, found_together, gather, share_key
 from scripts._training import evaluator, trainer

@@ -15,8 +15,8 @@ from fl.training.compute import use_threads
 from scripts._agent import announce, serve_agent
 from scripts._exit import guarded
 from scripts._home import Home
-from scripts._listing import tell
-from scripts._options import device_option, home_option, name_option, reading_of, reading_options
+from scripts._listing import reading_of, reading_options, tell
+from scripts._options import device_option, home_option, name_option
 from scripts._training import keep_data, trainer
 from scripts._wiring import create_member, open_ports, register_key, rotate_key
 

@@ -25,7 +25,7 @@ from fl.training.classes import Array, Classes, as_texts, read_classes
 from fl.training.dataset import TEST, TRAIN, Dataset, check_trainable
 from fl.training.divide import split_holdout
 from fl.training.layouts import part_of
-from fl.training.listing import Listing, Part, Used, some
+from fl.training.listing import Listing, Part, Used, shown, some
 from fl.training.npz import MAX_PIXEL_BYTES, Npz, open_npz
 
 _MEDMNIST = ("train_images", "train_labels", "test_images", "test_labels")
@@ -133,7 +133,7 @@ def _split(file: Npz) -> npt.NDArray[np.uint8]:
         if part:
             sides[str(kind)] = TEST if part == Part.TEST else TRAIN
         elif str(kind) not in sides:
-            file.refuse(f"a value of split is {kind!r}, neither 0 (train) nor 1 (test)")
+            file.refuse(f"a value of split is '{shown(str(kind))}', neither 0 (train) nor 1 (test)")
     return np.array([sides[str(kind)] for kind in kinds], np.uint8)[back.reshape(-1)]
 
 

@@ -25,7 +25,7 @@ from fl.training.divide import split_holdout
 from fl.training.duplicates import Seen, sort_out
 from fl.training.images import MAX_BYTES, Pixels, decode_image, fit_square
 from fl.training.layouts import arrange_by_class
-from fl.training.listing import Listing, Part, Reason, Used, shown, some
+from fl.training.listing import LeftOut, Listing, Part, Reason, Used, shown, some
 from fl.training.placing import Arrangement, Placed
 from fl.training.walk import READ_TYPES, Entry, open_regular, walk
 
@@ -152,18 +152,22 @@ def _listing(folder: Path, arrangement: Arrangement, used: Sequence[Seen], left:
     rows = Counter((seen.placed.class_name or "", seen.placed.part) for seen in used)
     counted = tuple(Used(name, part, count) for (name, part), count in sorted(rows.items()))
     persons = len({seen.placed.group for seen in used if seen.placed.is_person})
-    refusals = (*arrangement.refusals, *(() if arrangement.refusals else _refusals(arrangement.placed, counted)))
     gone = tuple(sorted((entry.left_out() for entry in left), key=lambda item: (item.reason, item.name)))
+    refusals = arrangement.refusals or tuple(_refusals(arrangement.placed, counted, gone))
     return Listing(folder.resolve().name or str(folder), arrangement.layout, counted, persons, gone, (), refusals)
 
 
-def _refusals(placed: Sequence[Placed], used: Sequence[Used]) -> Iterator[str]:
+def _refusals(placed: Sequence[Placed], used: Sequence[Used], left: Sequence[LeftOut]) -> Iterator[str]:
     """Yield why pictures that were placed make no data set: a class or a side of which nothing is left, one class."""
+    gone = {item.name: item for item in left}
     meant = {(each.class_name, each.part == Part.TEST) for each in placed if each.class_name is not None}
     kept = {(row.class_name, row.part == Part.TEST) for row in used}
     lost = {name for name, test in meant - kept if name is not None}
     if lost:
-        yield f"no picture of {some(lost)} can be used" + (" on one side of the split" if lost & _names(used) else "")
+        where = " on one side of the split" if lost & _names(used) else ""
+        names = [each.entry.name for each in placed if each.class_name in lost]
+        files = some(str(gone[name]) for name in names if name in gone)
+        yield f"no picture of {some(lost)} can be used{where}: {files}"
     elif len(_names(used)) == 1:
         yield f"all images are of one class ({some(_names(used))})"
 

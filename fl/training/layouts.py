@@ -74,12 +74,14 @@ def _descend(entries: Sequence[Entry]) -> int:
 def _is_wrapper(name: str, below: set[str]) -> bool:
     if any(part_of(each) or _FOLD.fullmatch(each) or _is_class_word(each) for each in below):
         return True
+    if below and all(each.casefold() in WRAPPER_WORDS for each in below):
+        return True
     words = set(re.split(r"[^a-z]+", name.casefold()))
     return bool(below) and bool(words & WRAPPER_WORDS) and not any(re.search(r"\d", each) for each in below)
 
 
 def _is_class_word(name: str) -> bool:
-    return re.sub(r"[^a-z]", "", name.casefold()) in CLASS_WORDS
+    return re.sub(r"[^a-z0-9]", "", name.casefold()) in CLASS_WORDS
 
 
 def _loose(entries: Iterable[Entry], depth: int) -> tuple[list[Entry], list[Entry]]:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fl.protocol.errors import DatasetUnusable, ImageUnreadable
-from fl.training.dataset import TEST, TRAIN, Dataset
 from fl.training.cnmc import parse_name
+from fl.training.dataset import TEST, TRAIN, Dataset
 from fl.training.images import encode_png
 from fl.training.sources import load_source
 
