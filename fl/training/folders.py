@@ -112,7 +112,7 @@ def _survey(folder: Path, arrangement: Arrangement, keep: Keep) -> _Survey:
     used, duplicates, joined = sort_out(pictures)
     notes = (
         *arrangement.notes,
-        *([f"{joined} persons share pictures with others; they count as one"] if joined else ()),
+        *([f"{joined} persons share pictures with another person; such persons count as one"] if joined else ()),
     )
     listing = _listing(folder, arrangement, used, [*left, *duplicates])
     return _Survey(replace(listing, notes=tuple(notes)), tuple(used))

@@ -16,6 +16,7 @@ from fl.protocol.errors import DatasetUnusable, ImageUnreadable
 from fl.training import folders, walk
 from fl.training.dataset import TEST, TRAIN, Dataset
 from fl.training.folders import check_folder, load_folder
+from fl.training.images import MAX_BYTES
 from fl.training.listing import Listing, Reason, shown
 from tests.unit.training.folders_of_cells import by_class, c_nmc, c_nmc_test, cell, put, table
 
@@ -239,7 +240,7 @@ def test_a_copy_in_its_class_counts_once_and_joins_the_persons(tmp_path: Path) -
     assert listing.pictures == 8
     assert listing.persons == 7
     assert _reason(tmp_path, Reason.COPY) == ["healthy/healthy3/2.png"]
-    assert "share a picture" in listing.notes[0]
+    assert "share pictures" in listing.notes[0]
 
 
 def test_the_same_picture_on_both_sides_of_the_split_is_left_out(tmp_path: Path) -> None:
@@ -257,7 +258,7 @@ def test_damaged_files_stop_the_loading_and_are_all_listed(tmp_path: Path) -> No
     put_bytes(tmp_path / "leukemia/empty.png", b"")
     put(tmp_path / "leukemia/tiny.png", cell(1, 1, 4))
     with (tmp_path / "leukemia/huge.png").open("wb") as file:
-        file.truncate(walk.MAX_BYTES + 1)
+        file.truncate(MAX_BYTES + 1)
     with pytest.raises(ImageUnreadable, match=r"3 more files cannot be used.*--skip-damaged"):
         load_folder(tmp_path, 16)
     listing = check_folder(tmp_path)
