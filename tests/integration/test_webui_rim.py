@@ -15,10 +15,12 @@ from fl.crypto.capsule import Readers
 from fl.protocol.names import Purpose
 from scripts._server_log import QUEUE, OncePerMinute
 from tests.fakes.site_town import MAYA, Town, cell, words
+from webui.app import create_app
 from webui.config import Places
 from webui.consent import Choice
 from webui.doors import Door
 from webui.patient_records import AT_ONCE, choice_of
+from webui.site import EXTENSION, Site
 from webui.store.models import StoredRecord
 from webui.store.refusals import SiteBusy, TooManyAttempts, in_words
 from webui.upkeep import keep_up
@@ -184,16 +186,22 @@ def test_a_change_of_consent_goes_on_in_the_background_and_says_how_far_it_is(to
     assert "being changed" not in visitor.text("/consent/")
 
 
-def test_a_change_of_consent_survives_a_restart_and_waits_for_the_chain(tmp_path: Path) -> None:
-    town = Town(tmp_path)
-    maya = town.members[MAYA].id
+def test_a_change_of_consent_survives_a_restart(town: Town) -> None:
     for _ in range(AT_ONCE + 2):
         town.add_check(MAYA)
-    town.site.charts.choose(maya, Choice(Readers.HOSPITAL_AND_TRUSTEES, TREATMENT))
-    change = town.site.charts.change_of(maya)
-    assert change is not None
-    assert not change.done
-    town.site.charts.choose(maya, Choice(Readers.HOSPITAL_AND_TRUSTEES, frozenset()))  # a later wish wins
+    wanted = Choice(Readers.HOSPITAL_AND_TRUSTEES, TREATMENT)
+    town.site.charts.choose(town.members[MAYA].id, wanted)
+    restarted: Site = create_app(town.config, town.services()).extensions[EXTENSION]
+    assert {choice_of(row) == wanted for row in rows(town)} == {True, False}
+    keep_up(restarted)
+    assert {choice_of(row) for row in rows(town)} == {wanted}
+
+
+def test_a_later_choice_takes_the_place_of_an_earlier_one(town: Town) -> None:
+    for _ in range(AT_ONCE + 2):
+        town.add_check(MAYA)
+    for consent in (TREATMENT, frozenset[Purpose]()):
+        town.site.charts.choose(town.members[MAYA].id, Choice(Readers.HOSPITAL_AND_TRUSTEES, consent))
     keep_up(town.site)
     assert {choice_of(row).consent for row in rows(town)} == {frozenset()}
 
