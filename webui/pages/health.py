@@ -14,7 +14,7 @@ UNAVAILABLE = 503
 
 @blueprint.get("/healthz")
 def live() -> ResponseReturnValue:
-    """Say that the process answers; nothing else is looked at."""
+    """Say that the process answers; nothing else is looked at, and a worker of its own answers."""
     return {"status": "ok"}
 
 
