@@ -20,7 +20,7 @@ from fl.roles.following import FollowingLedger
 from fl.roles.requester import Requester
 from fl.roles.round_audit import Bench
 from fl.roles.served import ModelReader
-from fl.roles.sparing import SparingLedger
+from fl.roles.sparing import SparingLedger, SparingVault
 from fl.roles.view import Keyring, Stopwatch
 from fl.storage.files import write_atomic
 from fl.storage.keyring import load_keys
@@ -48,6 +48,8 @@ from webui.store.demo import demo_accounts
 from webui.store.passwords import Passwords
 from webui.upkeep import TURN_S, upkeep_of
 
+PAGE_TIMEOUT_S = 5.0
+"""How long the site waits for one answer of the node, in the background; a page waits less (fl/roles/sparing.py)."""
 IN_MEMORY_BYTES = SiteConfig.file_cap + 2 * FORM_OVERHEAD
 """The largest body, of an auditor's file; none goes into a temporary file."""
 LARGE = {"/auditor/file": IN_MEMORY_BYTES}
@@ -120,16 +122,17 @@ def build_site(home: Home, name: str, config: SiteConfig) -> RunningSite:
 def open_services(home: Home, name: str) -> Services:
     """Return what the site of a hospital needs from the real federation."""
     member = home.member(name)
-    following = FollowingLedger(lambda: open_ledger(home, member), announce("site"))
+    following = FollowingLedger(lambda: open_ledger(home, member, PAGE_TIMEOUT_S), announce("site"))
     ledger = SparingLedger(following, time.monotonic)
     keyring = Keyring(load_keys(member.folder, member.password))
-    reader = ModelReader(ledger, home.vault, (ledger.account, keyring), now)
+    vault = SparingVault(home.vault, str(home.vault_folder))
+    reader = ModelReader(ledger, vault, (ledger.account, keyring), now)
     records = FederationRecords(ledger, reader.federation, keyring)
-    asking = Requester(ledger, home.vault, keyring)
-    bench = Bench(home.vault, AuditKey(ledger.account, keyring), Stopwatch(time.perf_counter), signatures())
-    consulted = Consulted(records, asking, EthereumRelay(ledger_settings(home)), home.vault, now)
+    asking = Requester(ledger, vault, keyring)
+    bench = Bench(vault, AuditKey(ledger.account, keyring), Stopwatch(time.perf_counter), signatures())
+    consulted = Consulted(records, asking, EthereumRelay(ledger_settings(home)), vault, now)
     return Services(
-        predictions=FederationPredictions(reader, home.vault),
+        predictions=FederationPredictions(reader, vault),
         audits=FederationAudits(ledger, reader.federation, bench, home.audit_report),
         records=records,
         disclosures=FederationDisclosures(Scene(ledger, reader.federation), consulted),

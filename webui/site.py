@@ -15,6 +15,7 @@ from flask import current_app, g
 
 from fl.crypto.capsule import NO_KEY
 from fl.protocol.errors import UnavailableError
+from fl.roles.verification import Verification
 from webui.anchoring import Anchoring
 from webui.config import SiteConfig
 from webui.disclosing import Disclosing
@@ -22,7 +23,7 @@ from webui.doors import Doors
 from webui.patient_records import PatientRecords
 from webui.record_services import CommitteeFacts
 from webui.replays import Replays
-from webui.services import Services
+from webui.services import ServedModel, Services
 from webui.store.accounts import AccountStore
 from webui.store.appointments import AppointmentStore
 from webui.store.database import Database
@@ -64,6 +65,13 @@ class Site:
             return self.services.records.committee()
         except UnavailableError:
             return None
+
+    def again(self, model: ServedModel) -> Verification:
+        """Return what is known now of a model that answered once; the ledger is asked once for a page and model."""
+        looked: dict[bytes, Verification] = g.setdefault("looked_again", {})
+        if model.envelope_digest not in looked:
+            looked[model.envelope_digest] = self.services.predictions.again(model)
+        return looked[model.envelope_digest]
 
     def dealt(self, row: StoredRecord) -> bool | None:
         """Return whether a record is sealed to a key that the operator dealt; None while that cannot be known.

@@ -81,7 +81,7 @@ def test_nothing_of_an_old_database_is_lost(old: Database) -> None:
         assert shown.check is not None
         check = shown.check
         assert (check.label, check.probability, check.image_png) == ("leukemia", 0.75, cell())
-        assert (check.model.round, check.model.attested_by, check.model.verified) == (3, ("Auditor",), True)
+        assert (check.model.round, check.model.attested_by, check.model.verification.whole) == (3, ("Auditor",), True)
     with old.engine.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM office_hours")) == 1
         assert connection.scalar(text("SELECT count(*) FROM appointment")) == 1

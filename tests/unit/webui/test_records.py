@@ -113,7 +113,11 @@ def test_a_patient_sees_the_own_check_with_all_its_facts(town: Town, check: int)
     assert shown.check is not None
     kept = shown.check.model
     assert (kept.round, kept.model_digest, kept.envelope_digest) == (7, model.model_digest, model.envelope_digest)
-    assert (kept.attested_by, kept.coordinator_name, kept.verified) == (model.attested_by, model.coordinator_name, True)
+    assert (kept.attested_by, kept.coordinator_name, kept.verification.whole) == (
+        model.attested_by,
+        model.coordinator_name,
+        True,
+    )
     assert (shown.check.image_png, shown.check.patient.born) == (cell(), "1987-04-12")
 
 
