@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import rlp
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
 from eth_keyfile import create_keyfile_json, decode_keyfile_json
 from eth_typing import Hash32
 from eth_utils.crypto import keccak
 
+from chain.accounts import Account, LocalAccount
 from fl.protocol.errors import KeystoreUnreadable, StorageFull
 from fl.protocol.names import Address
 

@@ -15,7 +15,7 @@ from chain.deploy import deploy
 from chain.devchain import DevChain, DevChainSettings
 from chain.keystore import AccountKey, generate
 from chain.ledger import EthereumLedger, LedgerSettings
-from chain.news import RAW
+from chain.shapes import RAW
 from chain.node import NEWS, NodeRefusal, NodeSettings, connect
 from chain.rpcserver import RpcServer
 from chain.sender import Sender, TransactionSettings

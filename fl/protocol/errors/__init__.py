@@ -116,8 +116,10 @@ from fl.protocol.errors.tampered import (
     WrongSender,
 )
 from fl.protocol.errors.world import (
+    AccountEmpty,
     AggregateOverflow,
     ChainUnavailable,
+    FeeDemanded,
     JournalUnreadable,
     KeystoreUnreadable,
     LedgerMoved,
@@ -133,6 +135,7 @@ from fl.protocol.errors.world import (
 )
 
 __all__ = [
+    "AccountEmpty",
     "AggregateOverflow",
     "AnswerOutdated",
     "AuthFailure",
@@ -160,6 +163,7 @@ __all__ = [
     "FalseComplaint",
     "FederationAlreadyOpened",
     "FederationNotOpened",
+    "FeeDemanded",
     "HashMismatch",
     "HemaledgerError",
     "ImageUnreadable",
