@@ -84,6 +84,8 @@ class DevChainSettings:
     port: int = 8545
     """0 picks a free one."""
     host: str = "127.0.0.1"
+    names: frozenset[str] = frozenset()
+    """Names beside IP addresses and localhost under which clients reach it."""
 
 
 class DevChain:
@@ -97,6 +99,7 @@ class DevChain:
             PortInUse: the port is taken.
             ToolMissing: Hardhat or Node is not installed.
             JournalTampered: the journal was cut or edited.
+            JournalUnreadable: it cannot be read.
             WrongChain: Hardhat's configuration is another than when this chain began.
             StorageFull: the folder cannot be written.
             ChainUnavailable: the node did not start.
@@ -115,7 +118,7 @@ class DevChain:
         self._node: NodeProcess | None = None
         try:
             self._journal = BlockJournal(settings.folder)
-            self._server = RpcServer(settings.host, settings.port, self._handle)
+            self._server = RpcServer(settings.host, settings.port, self._handle, settings.names)
             self._node = NodeProcess(settings.project, settings.folder / "node.log", self.ended.set)
             self._last_timestamp = self._begin()
             self._replay()

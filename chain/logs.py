@@ -82,7 +82,7 @@ class LogRanges:
                     ) from refusal
                 time.sleep(PAUSE_S)
                 continue
-            if any(log["blockHash"] != block.hash for log in logs):
+            if any((log["blockHash"], int(log["blockNumber"], 16)) != (block.hash, number) for log in logs):
                 raise self.node.unavailable("it gave logs of other blocks than it was asked for")
             return logs, block
 

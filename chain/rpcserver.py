@@ -198,8 +198,7 @@ class _Connection(BaseHTTPRequestHandler):
         if not isinstance(message, dict) or not isinstance(message.get("method"), str):
             return _error(None, INVALID_REQUEST, "this is no JSON-RPC request")
         number, params = message.get("id"), message.get("params") or []
-        if not isinstance(number, str | int | float | None):
-            return _error(None, INVALID_REQUEST, "an id is a text or a number")
+        number = number if isinstance(number, str | int | float) else None
         if not isinstance(params, list):
             return _error(number, INVALID_REQUEST, "parameters are given as a list")
         try:

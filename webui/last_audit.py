@@ -7,14 +7,16 @@ Source: scripts/_report.py, which writes it.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from fl.protocol import strict_json
 from fl.protocol.audit import Finding, Step
 from fl.protocol.errors import EncodingError
 from fl.roles.explain import Results, concerns
 from webui.services import AuditSummary
+
+REPORT_CAP = 64 * 1024 * 1024
 
 
 def read_summary(report: Path) -> AuditSummary | None:
@@ -24,11 +26,15 @@ def read_summary(report: Path) -> AuditSummary | None:
         EncodingError: the report was changed by hand or cut off.
     """
     try:
-        return _summary(json.loads(report.read_bytes()))
+        return _summary(_parse(report.read_bytes()))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise EncodingError("audit report", "it was changed by hand or cut off; run the audit again") from error
+
+
+def _parse(data: bytes) -> Any:  # noqa: ANN401 - JSON; what is missing is a KeyError
+    return strict_json.loads(data, "audit report", REPORT_CAP)
 
 
 def _summary(document: dict[str, Any]) -> AuditSummary:

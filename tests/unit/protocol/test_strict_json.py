@@ -36,7 +36,7 @@ values = st.recursive(
 
 
 @given(values, st.booleans())
-def test_what_json_writes_is_read_back(value: object, ascii_only: bool) -> None:  # noqa: FBT001 - drawn
+def test_what_json_writes_is_read_back(value: object, ascii_only: bool) -> None:
     assert read(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
 
 
