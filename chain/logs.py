@@ -51,7 +51,7 @@ class LogRanges:
             try:
                 logs = self._logs({"fromBlock": hex(first), "toBlock": hex(upto)})
             except NodeRefusal as refusal:
-                self._halve(refusal)
+                self._halve(upto - first + 1, refusal)
                 continue
             self._grow()
             if any(not first <= int(log["blockNumber"], 16) <= upto for log in logs):
@@ -90,11 +90,11 @@ class LogRanges:
         answer = self.node.attempt("eth_getLogs", {**where, "address": list(self.contracts)})
         return self.node.parsed(shapes.logs, answer)
 
-    def _halve(self, refusal: NodeRefusal) -> None:
+    def _halve(self, asked: int, refusal: NodeRefusal) -> None:
         self._calm = 0
-        if self.blocks == 1:
+        if asked == 1:
             raise self.node.unavailable(f"it refused eth_getLogs: {refusal.message}") from refusal
-        self.blocks //= 2
+        self.blocks = asked // 2
 
     def _grow(self) -> None:
         self._calm += 1
