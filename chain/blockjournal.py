@@ -160,7 +160,7 @@ class BlockJournal:
         lines, torn = self._journal.load()
         heads, heads_torn = self._heads.load()
         self._sealed = len(heads)
-        if not lines and self._heads.path.exists():
+        if not lines and not heads and self._heads.path.exists():
             raise self._tampered(1, "it is empty, but blocks were recorded")
         if lines:
             self._read_header(lines[0])

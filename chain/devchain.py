@@ -21,54 +21,34 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from chain import trials
 from chain.blockjournal import BlockJournal, Transaction
 from chain.news import Block, Log, News
 from chain.node import HEADER_ONLY, NEWS, NodeRefusal
 from chain.nodeprocess import NodeProcess
 from chain.rawtransaction import REJECTED, of_raw, parse
 from chain.rpcserver import RpcServer
-from chain.shapes import RAW, quantity
+from chain.shapes import RAW
+from chain.trials import Trials
 from fl.protocol.errors import ChainRunning, ChainUnavailable, StorageFull, WrongChain
 from fl.protocol.names import Address
 
 SERVED = frozenset(
-    [
-        "eth_accounts",
-        "eth_blockNumber",
-        "eth_call",
-        "eth_chainId",
-        "eth_estimateGas",
-        "eth_feeHistory",
-        "eth_gasPrice",
-        "eth_getBalance",
-        "eth_getBlockByHash",
-        "eth_getBlockByNumber",
-        "eth_getBlockTransactionCountByHash",
-        "eth_getBlockTransactionCountByNumber",
-        "eth_getCode",
-        "eth_getLogs",
-        "eth_getProof",
-        "eth_getStorageAt",
-        "eth_getTransactionByBlockHashAndIndex",
-        "eth_getTransactionByBlockNumberAndIndex",
-        "eth_getTransactionByHash",
-        "eth_getTransactionCount",
-        "eth_getTransactionReceipt",
-        "eth_maxPriorityFeePerGas",
-        "eth_syncing",
-        "net_listening",
-        "net_version",
-        "web3_clientVersion",
-        "web3_sha3",
-    ]
+    (
+        *("eth_accounts", "eth_blockNumber", "eth_call"),
+        *("eth_chainId", "eth_estimateGas", "eth_feeHistory"),
+        *("eth_gasPrice", "eth_getBalance", "eth_getBlockByHash"),
+        *("eth_getBlockByNumber", "eth_getBlockTransactionCountByHash", "eth_getBlockTransactionCountByNumber"),
+        *("eth_getCode", "eth_getLogs", "eth_getProof"),
+        *("eth_getStorageAt", "eth_getTransactionByBlockHashAndIndex", "eth_getTransactionByBlockNumberAndIndex"),
+        *("eth_getTransactionByHash", "eth_getTransactionCount", "eth_getTransactionReceipt"),
+        *("eth_maxPriorityFeePerGas", "eth_syncing", "net_listening"),
+        *("net_version", "web3_clientVersion", "web3_sha3"),
+    )
 )
 """Read-only methods that are handed to the node. Filters are not: nobody would take them away again; tracing is not:
 it costs without bounds."""
-TRIALS = frozenset(("eth_call", "eth_estimateGas"))
-TRIAL_GAS = 2**24
-"""The most gas of a trial: as much as a transaction may have (EIP-7825)."""
 NOT_FOUND = -32601
-INVALID_PARAMS = -32602
 
 
 @dataclass(frozen=True)
@@ -106,7 +86,8 @@ class DevChain:
         """
         self._settings = settings
         self._mutex = threading.Lock()
-        self._trials = threading.Lock()
+        self._trials = Trials()
+        self._trial = threading.Lock()
         """Trials run one at a time, so that what follows one waits for one at most."""
         self._news = News(self._header, self._logs)
         self._announced: int | None = None
@@ -186,11 +167,12 @@ class DevChain:
         if method not in SERVED:
             message = f"{method} is refused: the chain's history is made by signed transactions only"
             raise NodeRefusal({"code": NOT_FOUND, "message": message})
-        if method in TRIALS:
-            with self._trials:
+        if method in trials.METHODS:
+            bounded = self._trials.bounded(params)
+            with self._trial:
                 with self._mutex:
                     self._tick()
-                return self._ask(method, *_bounded(params))
+                return self._ask(method, *bounded)
         return self._ask(method, *params)
 
     def _include(self, params: list[Any]) -> str:
@@ -211,6 +193,7 @@ class DevChain:
             block = self._mine(timestamp, tx_hash, raw)
             self._journal.seal(block.hash)
             self._nonces[sender] = nonce + 1
+            self._trials.note(call)
             self._news.add(block)
         return tx_hash
 
@@ -281,6 +264,7 @@ class DevChain:
             self._ask("evm_mine")
             self._last_timestamp = transaction.timestamp
             self._nonces[call.account] = call.nonce + 1
+            self._trials.note(call)
         self._compare_heads()
 
     def _compare_heads(self) -> None:
@@ -320,19 +304,6 @@ def serve(settings: DevChainSettings, ready: Callable[[str], None], stop: thread
         while not stop.wait(0.2):
             if chain.ended.is_set():
                 raise ChainUnavailable(chain.url, f"Hardhat's node ended; see {settings.folder / 'node.log'}")
-
-
-def _bounded(params: list[Any]) -> list[Any]:
-    """Return the parameters of a trial with a bounded amount of gas; state that the caller makes up is refused."""
-    most = 2
-    if not params or not isinstance(params[0], dict) or len(params) > most:
-        raise NodeRefusal({"code": INVALID_PARAMS, "message": "give a transaction and a block"})
-    call = dict(params[0])
-    try:
-        gas = quantity(call["gas"]) if call.get("gas") is not None else TRIAL_GAS
-    except ValueError as error:
-        raise NodeRefusal({"code": INVALID_PARAMS, "message": "gas is no quantity"}) from error
-    return [{**call, "gas": hex(min(gas, TRIAL_GAS))}, *params[1:]]
 
 
 def _lock(folder: Path) -> int:

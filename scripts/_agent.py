@@ -17,6 +17,7 @@ from fl.roles.runner import Agent, Run, run
 from scripts._wiring import Notify
 
 A = TypeVar("A", bound=Agent)
+T = TypeVar("T")
 PATIENCE_S = 3600.0
 RETRY_S = 1.0
 
@@ -44,7 +45,7 @@ def serve_agent(make: Callable[[], A], notify: Notify, done: Callable[[A], bool]
         signal.signal(number, lambda _number, _frame: stop.set())
     successor: bytes | None = b""
     while successor is not None:
-        agent = _made(make, notify, stop)
+        agent = made(make, notify, stop)
         if agent is None:
             return
         notify("ready", {})
@@ -53,7 +54,7 @@ def serve_agent(make: Callable[[], A], notify: Notify, done: Callable[[A], bool]
             notify("handed over", {"successor": "0x" + successor.hex()})
 
 
-def _made(make: Callable[[], A], notify: Notify, stop: threading.Event) -> A | None:
+def made(make: Callable[[], T], notify: Notify, stop: threading.Event) -> T | None:
     """Return the agent once its chain answers, or None when `stop` was set before; says once that it waits."""
     told = False
     while not stop.is_set():

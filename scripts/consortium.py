@@ -68,8 +68,9 @@ def create(home: Path, rpc: str, *, free_gas: bool) -> None:
 @guarded
 def register(home: Path, account: str, role: str, name: str) -> None:
     """Admit an account in one role."""
+    member = parse_address(account, "account")
     ledger = open_ledger(Home(home), Home(home).member(OPERATOR))
-    register_member(ledger, parse_address(account, "account"), Role[role.upper()], name)
+    register_member(ledger, member, Role[role.upper()], name)
     click.echo(f"{name} is registered as {role}.")
 
 
@@ -80,8 +81,9 @@ def register(home: Path, account: str, role: str, name: str) -> None:
 @guarded
 def revoke(home: Path, account: str, reason: str) -> None:
     """End a membership for good; a round it takes part in will be aborted."""
+    member = parse_address(account, "account")
     ledger = open_ledger(Home(home), Home(home).member(OPERATOR))
-    ledger.append(MemberRevoked(ledger.account, parse_address(account, "account"), reason))
+    ledger.append(MemberRevoked(ledger.account, member, reason))
     click.echo(f"{account} is revoked.")
 
 

@@ -231,7 +231,7 @@ def test_fees_and_empty_accounts_say_what_to_do(
 
 
 MISSING = "a field that is missing"
-ODD = st.sampled_from(
+ODD: st.SearchStrategy[Any] = st.sampled_from(
     [
         *(None, True, -1, 0, 2**70, 1.5, [], {}, ["x"], ["a", "b"], {"a": 1}, [None], [[]], MISSING),
         *("", "x", "12", "latest", "0x", "0xz", "0x0", "0x1", "0x" + "f" * 65, "0x" + "0" * 63, "0x" + "ab" * 32),
