@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
+from chain.addresses import parse_address
 from chain.deploy import deploy, deploy_successor, hand_over
 from chain.node import NodeSettings
 from fl.protocol.errors import SettingInvalid
-from fl.protocol.names import CeremonyKind, Role, address, parse_hex, show
+from fl.protocol.names import CeremonyKind, Role, show
 from fl.protocol.records import CeremonyAborted, MemberRevoked
 from fl.roles.dealer import Dealer
 from fl.roles.view import LedgerView
@@ -68,8 +69,9 @@ def create(home: Path, rpc: str, *, free_gas: bool) -> None:
 @guarded
 def register(home: Path, account: str, role: str, name: str) -> None:
     """Admit an account in one role."""
+    member = parse_address(account, "account")
     ledger = open_ledger(Home(home), Home(home).member(OPERATOR))
-    register_member(ledger, address(parse_hex(account, 20, "account")), Role[role.upper()], name)
+    register_member(ledger, member, Role[role.upper()], name)
     click.echo(f"{name} is registered as {role}.")
 
 
@@ -80,8 +82,9 @@ def register(home: Path, account: str, role: str, name: str) -> None:
 @guarded
 def revoke(home: Path, account: str, reason: str) -> None:
     """End a membership for good; a round it takes part in will be aborted."""
+    member = parse_address(account, "account")
     ledger = open_ledger(Home(home), Home(home).member(OPERATOR))
-    ledger.append(MemberRevoked(ledger.account, address(parse_hex(account, 20, "account")), reason))
+    ledger.append(MemberRevoked(ledger.account, member, reason))
     click.echo(f"{account} is revoked.")
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
+from chain.addresses import parse_address
 from fl.protocol.errors import SettingInvalid
-from fl.protocol.names import ADDRESS_BYTES, address, parse_hex
 from scripts._exit import guarded
 from scripts._home import Home
 from scripts._options import home_option
@@ -64,7 +64,7 @@ def add(home: Path, role: str, hours: tuple[str, ...], **given: str | int) -> No
 @guarded
 def link(home: Path, email: str, account: str | None) -> None:
     """Say with which trustee's account a doctor approves requests on the site. It gives no right on the ledger."""
-    trustee = address(parse_hex(account, ADDRESS_BYTES, "account")) if account else None
+    trustee = parse_address(account, "account") if account else None
     config = site_config(Home(home), "", "UTC", tls=False)
     upgrade_database(config.database_url)
     DisclosureStore(Database(config.database_url), now).link_trustee(fold_email(email), trustee)

@@ -7,11 +7,11 @@ Source: scripts/_report.py, which writes it.
 
 from __future__ import annotations
 
-import json
 import stat
 from pathlib import Path
 from typing import Any
 
+from fl.protocol import strict_json
 from fl.protocol.audit import Finding, Step
 from fl.protocol.errors import EncodingError
 from fl.roles.explain import Results, concerns
@@ -28,7 +28,7 @@ def read_summary(report: Path) -> AuditSummary | None:
         EncodingError: the report was changed by hand or cut off.
     """
     try:
-        return _summary(json.loads(_bytes(report)))
+        return _summary(_parse(_bytes(report)))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -41,6 +41,8 @@ def _bytes(report: Path) -> bytes:
     if not stat.S_ISREG(found.st_mode) or found.st_size > REPORT_CAP:
         raise ValueError
     return report.read_bytes()
+def _parse(data: bytes) -> Any:  # noqa: ANN401 - JSON; what is missing is a KeyError
+    return strict_json.loads(data, "audit report", REPORT_CAP)
 
 
 def _summary(document: dict[str, Any]) -> AuditSummary:

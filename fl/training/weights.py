@@ -22,7 +22,8 @@ import numpy.typing as npt
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from fl.protocol.codec import load_json
+from fl.protocol import strict_json
+from fl.protocol.codec import DOCUMENT_CAP
 from fl.protocol.errors import EncodingError, NonFinite, WeightsMismatch, WeightsTooLarge
 from fl.protocol.names import DIGEST_BYTES, LABEL_PREFIX, Digest
 
@@ -75,7 +76,7 @@ class Manifest:
             WeightsMismatch: the bytes are not a canonical manifest.
         """
         try:
-            rows: Any = load_json(data, "manifest")
+            rows: Any = strict_json.loads(data, "manifest", DOCUMENT_CAP)
             manifest = cls(tuple(row["name"] for row in rows), tuple(tuple(row["shape"]) for row in rows))
             canonical = manifest.to_bytes()
             typed = all(type(name) is str for name in manifest.names) and all(

@@ -118,8 +118,10 @@ from fl.protocol.errors.tampered import (
     WrongSender,
 )
 from fl.protocol.errors.world import (
+    AccountEmpty,
     AggregateOverflow,
     ChainUnavailable,
+    FeeDemanded,
     JournalUnreadable,
     KeystoreUnreadable,
     LedgerMoved,
@@ -137,6 +139,7 @@ from fl.protocol.errors.world import (
 )
 
 __all__ = [
+    "AccountEmpty",
     "AggregateOverflow",
     "AnswerOutdated",
     "AuthFailure",
@@ -164,6 +167,7 @@ __all__ = [
     "FalseComplaint",
     "FederationAlreadyOpened",
     "FederationNotOpened",
+    "FeeDemanded",
     "HashMismatch",
     "HemaledgerError",
     "ImageUnreadable",

@@ -42,6 +42,27 @@ class TransactionTimeout(UnavailableError):
 
 
 @dataclass(eq=False)
+class AccountEmpty(UnavailableError):
+    """An account cannot pay for its transaction."""
+
+    account: bytes
+    wei: int
+    sentence = "The account {account} cannot pay for a transaction. Send it {wei} wei or more; then run this again."
+
+
+@dataclass(eq=False)
+class FeeDemanded(MisconfiguredError):
+    """The chain takes fees, but transactions are set to be free."""
+
+    url: str
+    why: str
+    sentence = (
+        "The chain at {url} takes fees ({why}). Create the consortium with --paid-gas; where it exists already, set "
+        "free_gas to false in consortium.json. Then fund the account."
+    )
+
+
+@dataclass(eq=False)
 class VaultMissing(UnavailableError):
     """The vault holds no file with this digest."""
 
