@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -99,12 +98,12 @@ def list_(home: Path) -> None:
 @guarded
 def change(home: Path, email: str, hours: tuple[str, ...], **given: str | int | None) -> None:
     """Change an account. What is not given stays; appointments that were booked stay, too."""
-    store, role = _staff(home), SiteRole(given["role"]) if given["role"] else None
+    store, role = _staff(home), SiteRole(str(given["role"])) if given["role"] else None
     before = store.doctor(email)
     asked = hours or any(given[name] is not None for name in ("specialty", "room", "slot_minutes"))
     doctor = _refitted(before, hours, given) if asked or (role is SiteRole.DOCTOR and before is None) else None
-    new_email, name = given["new_email"], given["full_name"]
-    store.change(email, Change(new_email and str(new_email), name and str(name), role, doctor))
+    new_email, name = (None if given[key] is None else str(given[key]) for key in ("new_email", "full_name"))
+    store.change(email, Change(new_email, name, role, doctor))
     click.echo(f"The account {new_email or email} is changed.")
 
 
@@ -116,7 +115,7 @@ def change(home: Path, email: str, hours: tuple[str, ...], **given: str | int | 
 def disable(home: Path, email: str, *, keep_appointments: bool) -> None:
     """End an account's sessions now; nobody signs in with it, and a doctor offers no times.
 
-    Appointments ahead are cancelled. Patients see that the hospital cancelled them; the site sends no mail, so call them.
+    Appointments ahead are cancelled. Patients see that the hospital did it; the site sends no mail, so call them.
     """
     cancelled = _staff(home).disable(email, keep_appointments=keep_appointments)
     click.echo(f"{email} cannot sign in any more.")
@@ -191,6 +190,10 @@ def _moment(seconds: int) -> str:
 def _refitted(before: DoctorFacts | None, hours: tuple[str, ...], given: Mapping[str, str | int | None]) -> DoctorFacts:
     """Return a doctor's facts with what was given in the place of what was."""
     known = before or DoctorFacts("Haematology", "", 30, ())
-    opening = tuple(stretch for text in hours for stretch in parse_hours(text))
-    fresh = {name: value for name in ("specialty", "room", "slot_minutes") if (value := given[name]) is not None}
-    return replace(known, **fresh, **({"hours": opening} if opening else {}))
+    specialty, room, slot_minutes = (given[name] for name in ("specialty", "room", "slot_minutes"))
+    return DoctorFacts(
+        known.specialty if specialty is None else str(specialty),
+        known.room if room is None else str(room),
+        known.slot_minutes if slot_minutes is None else int(slot_minutes),
+        tuple(stretch for text in hours for stretch in parse_hours(text)) or known.hours,
+    )

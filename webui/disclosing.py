@@ -144,7 +144,10 @@ class Disclosing:
         return opened, found.wrong
 
     def still_allowed(self, number: int) -> bool:
-        """Return whether a request may be approved here: made elsewhere, or of a whole record for what is allowed now."""
+        """Return whether a request may be approved here: made elsewhere, or for what its patient allows now.
+
+        Nothing opens a record that was erased since.
+        """
         row = self._store.asked_as([number]).get(number)
         if row is None:
             return True

@@ -25,6 +25,7 @@ from webui.services import Services
 from webui.site import EXTENSION, Site
 from webui.store.accounts import DoctorFacts, Hours, NewAccount, PatientFacts
 from webui.store.models import SiteRole
+from webui.store.staff import StaffStore
 
 PASSWORD = "the quick brown fox"
 MAYA, OMAR = "maya@patients.example", "omar@patients.example"
@@ -110,6 +111,7 @@ class Town:
         self.config = replace(config_at(folder), **changes)  # type: ignore[arg-type]
         self.app = create_app(self.config, self.services())
         self.site: Site = self.app.extensions[EXTENSION]
+        self.staff = StaffStore(self.site.database, self.federation.clock)
         self.members = {new.email: self.site.accounts.create(new) for new in PEOPLE}
 
     def services(self) -> Services:

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import unicodedata
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 from webui.store.models import EMAIL_CHARS
 from webui.store.refusals import EmailMalformed
+
+SPECIAL_USE_DOMAIN_NAMES.clear()  # the library's way to allow anna@clinic.local: an address is a name to sign in with
 
 
 def email_key(text: str) -> str:
@@ -28,8 +30,7 @@ def email_key(text: str) -> str:
     if len(typed) > EMAIL_CHARS:
         raise EmailMalformed
     try:
-        # An intranet's name (anna@clinic.local) is fine: the address is a name to sign in with.
-        found = validate_email(typed, check_deliverability=False, globally_deliverable=False)
+        found = validate_email(typed, check_deliverability=False, globally_deliverable=False, strict=True)
     except (EmailNotValidError, ValueError) as error:
         raise EmailMalformed from error
     key = f"{_folded(found.local_part)}@{found.ascii_domain.lower()}"

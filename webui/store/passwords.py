@@ -29,6 +29,8 @@ MAX_TYPED = 4 * MAX_CHARS
 """Code points before they are composed."""
 MIN_GUESSES = 10**8
 """What a stranger with the throttle would need centuries for; zxcvbn calls this score 3."""
+MIN_GUESSES_BESIDE = 10**6
+"""For what stands beside words that are known: a year or "123" is not enough."""
 JUDGED_CHARS = 64
 """Of the front; judging costs time that grows with the square."""
 SHORTEST_WORD = 3
@@ -109,14 +111,18 @@ def check_guesses(password: str, known: Iterable[str]) -> None:
     Raises:
         PasswordWeak: it is found in few guesses.
     """
-    words = sorted({part for text in known for part in _words(text)})
+    words = sorted({part for text in known for part in _words(text)}, key=len, reverse=True)
     judged = password[:JUDGED_CHARS]
-    closed_up = "".join(re.findall(r"\w+", judged)) or judged
-    known_whole = {_close(text) for text in known}
-    if _close(password) in known_whole or any(
-        zxcvbn(form, user_inputs=words)["guesses"] < MIN_GUESSES for form in {judged, closed_up}
+    closed_up = _close(judged)
+    rest = re.sub("|".join(map(re.escape, words)), "", closed_up) if words else closed_up
+    if min(_guesses(judged), _guesses(closed_up)) < MIN_GUESSES or (
+        rest != closed_up and _guesses(rest) < MIN_GUESSES_BESIDE
     ):
         raise PasswordWeak
+
+
+def _guesses(text: str) -> float:
+    return float(zxcvbn(text)["guesses"]) if text else 0.0
 
 
 def _words(text: str) -> list[str]:

@@ -44,7 +44,7 @@ def person_name(text: str) -> str:
     """
     if len(text) > 2 * NAME_UNITS:
         raise NameMalformed(f"It is longer than {NAME_CHARS} characters.")
-    name = _SPACES.sub(" ", unicodedata.normalize("NFC", text).strip())
+    name: str = _SPACES.sub(" ", unicodedata.normalize("NFC", text).strip())
     if not _LETTER.search(name):
         raise NameMalformed("Please tell us your name.")
     if len(name) > NAME_UNITS or len(_GRAPHEME.findall(name)) > NAME_CHARS:

@@ -60,7 +60,9 @@ class StaffStore:
         """Return what is known of a doctor; None of an account that never was one's."""
         with self._database.reading() as session:
             profile = session.get(DoctorProfile, _found(session, email).id)
-            return profile and DoctorFacts(profile.specialty, profile.room, profile.slot_minutes, hours_of(profile))
+        if profile is None:
+            return None
+        return DoctorFacts(profile.specialty, profile.room, profile.slot_minutes, hours_of(profile))
 
     def change(self, email: str, change: Change) -> None:
         """Change an account; a new role ends its sessions.

@@ -91,7 +91,7 @@ def test_the_database_itself_forbids_a_double_booking(town: Town, column: str) -
     other = {"doctor_id": town.members[OMAR].id, "patient_id": town.members[JONAS].id}
     row |= {"patient_id": town.members[OMAR].id} if column == "doctor_id" else {"doctor_id": town.members[JONAS].id}
     assert row[column] != other[column]
-    with pytest.raises(IntegrityError, match="UNIQUE|overlaps"):
+    with pytest.raises(IntegrityError, match=r"UNIQUE|overlaps"):
         town.site.accounts._database.write(lambda session: session.execute(insert(Appointment).values(**row)))
 
 
