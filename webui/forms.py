@@ -111,8 +111,7 @@ class SignUpForm(Form):
             return
         if born > today:
             raise ValidationError("This cannot be a date of birth: it has not come yet.")
-        years = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
-        if years > OLDEST_YEARS:
+        if (born.year + OLDEST_YEARS, born.month, born.day) < (today.year, today.month, today.day):
             raise ValidationError(f"This cannot be a date of birth: it is more than {OLDEST_YEARS} years ago.")
 
 
