@@ -22,6 +22,11 @@ from webui.store.models import Appointment, OfficeHours, SiteRole
 from webui.store.refusals import BookingFixed, BookingOverlaps, NotFound, OneADay, SlotNotOffered, TooManyBookings
 
 CROWD = 20
+BEFORE = """INSERT INTO account (id, email, name, role, password_hash, session_version, created_at)
+VALUES (1, 'd@x.example', 'D', 'doctor', '', 0, 0);
+INSERT INTO doctor_profile (account_id, specialty, room, slot_minutes) VALUES (1, 's', 'r', 30);
+INSERT INTO office_hours (doctor_id, weekday, opens_minute, closes_minute)
+VALUES (1, 0, 540, 720), (1, 0, 600, 660), (1, 0, 660, 780), (1, 0, 780, 840), (1, 1, 540, 720)"""
 
 
 @pytest.fixture
@@ -228,14 +233,7 @@ def test_overlapping_hours_of_before_become_one_stretch(any_database: str) -> No
     database = Database(any_database)
     with database.engine.begin() as connection:
         command.downgrade(alembic_config(connection), "0003")
-        rows = (
-            "INSERT INTO account (id, email, name, role, password_hash, created_at, session_version)"
-            " VALUES (1, 'd@x.example', 'D', 'doctor', '', 0, 0);",
-            "INSERT INTO doctor_profile (account_id, specialty, room, slot_minutes) VALUES (1, 's', 'r', 30);"
-            "INSERT INTO office_hours (doctor_id, weekday, opens_minute, closes_minute)"
-            " VALUES (1, 0, 540, 720), (1, 0, 600, 660), (1, 0, 660, 780), (1, 0, 780, 840), (1, 1, 540, 720)",
-        )
-        for statement in rows.split(";"):
+        for statement in BEFORE.split(";"):
             connection.execute(text(statement))
     upgrade_database(any_database)
     with database.reading() as session:
