@@ -9,6 +9,7 @@ Not here: building it (app.py).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Event
 
 from flask import current_app, g
 
@@ -17,6 +18,7 @@ from fl.protocol.errors import UnavailableError
 from webui.anchoring import Anchoring
 from webui.config import SiteConfig
 from webui.disclosing import Disclosing
+from webui.doors import Doors
 from webui.patient_records import PatientRecords
 from webui.record_services import CommitteeFacts
 from webui.replays import Replays
@@ -26,6 +28,7 @@ from webui.store.appointments import AppointmentStore
 from webui.store.care import Care, CareStore
 from webui.store.database import Database
 from webui.store.disclosures import DisclosureStore
+from webui.store.handled import HandledForms
 from webui.store.leaves import LeafStore
 from webui.store.models import StoredRecord
 from webui.store.openings import Openings
@@ -48,6 +51,10 @@ class Site:
     charts: PatientRecords
     anchoring: Anchoring
     requests: DisclosureStore
+    handled: HandledForms
+    wake: Event
+    """Set when there is something to do in the background before the next turn."""
+    doors: Doors
     disclosing: Disclosing
     appointments: AppointmentStore
     care: CareStore
@@ -93,6 +100,9 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         charts=PatientRecords(records, services.records, openings, clock),
         anchoring=Anchoring(LeafStore(database), services.records, clock),
         requests=requests,
+        handled=HandledForms(database, clock),
+        wake=Event(),
+        doors=Doors.of(config.places),
         disclosing=Disclosing((requests, openings), records, services.disclosures, clock),
         appointments=AppointmentStore(database, config.tz, config.limits.open_bookings, clock),
         care=CareStore(database, care),

@@ -6,7 +6,7 @@ both stay: the older one gets the key, the other one is found by exactly what it
 
 No batch, as in 0002: it would copy the tables, and foreign keys would empty others.
 
-Revision: 0004, after 0003.
+Revision: 0004, after 0005.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from alembic import op
 from webui.store.emails import search_key
 
 revision = "0004"
-down_revision = "0003"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
