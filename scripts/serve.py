@@ -34,7 +34,7 @@ from scripts._server import Bounds, Server, raise_file_limit
 from scripts._server_log import quieten
 from scripts._wiring import OWNER_ONLY, ledger_settings, now, open_ledger, signatures
 from webui.app import create_app
-from webui.config import FORM_OVERHEAD, SiteConfig
+from webui.config import FORM_OVERHEAD, MAX_CARE_DAYS, SiteConfig
 from webui.federation import FederationPredictions
 from webui.federation_audits import FederationAudits
 from webui.federation_disclosures import Consulted, FederationDisclosures
@@ -72,6 +72,13 @@ class RunningSite:
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
 @click.option("--hospital-name", default="Hemaledger Clinic", show_default=True, help="What the pages show.")
 @click.option("--zone", default="UTC", show_default=True, help="IANA time zone of the hospital.")
+@click.option(
+    "--care-days",
+    type=click.IntRange(0, MAX_CARE_DAYS),
+    default=SiteConfig.care_days,
+    show_default=True,
+    help="How long after the last appointment a doctor still sees a patient's records.",
+)
 @click.option("--tls/--no-tls", default=False, show_default=True, help="Whether a TLS proxy stands in front.")
 @click.option("--trusted-proxy", help="IP address from which that proxy connects; its X-Forwarded-* are believed.")
 @click.option("--site-host", "site_hosts", multiple=True, help="Name by which browsers call the site; may be repeated.")
@@ -90,7 +97,7 @@ def serve(
     proxy = TrustedProxy.parse(trusted_proxy, proxies, tls=bool(given["tls"]))
     host, port = str(given["host"]), int(given["port"])
     config = site_config(place, str(given["hospital_name"]), str(given["zone"]), tls=bool(given["tls"]))
-    config = replace(config, hosts=(host, f"[{host}]", *site_hosts))
+    config = replace(config, hosts=(host, f"[{host}]", *site_hosts), care_days=int(given["care_days"]))
     check_port(host, port)
     running = build_site(place, name, config)
     click.echo(f"The site is at http://{host}:{port}")

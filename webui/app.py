@@ -115,6 +115,7 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
         request_words.allowed,
         request_words.askable,
         request_words.request_state,
+        request_words.opening,
         request_words.refusal,
     ):
         app.jinja_env.globals[other.__name__] = other

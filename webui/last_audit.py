@@ -41,6 +41,8 @@ def _bytes(report: Path) -> bytes:
     if not stat.S_ISREG(found.st_mode) or found.st_size > REPORT_CAP:
         raise ValueError
     return report.read_bytes()
+
+
 def _parse(data: bytes) -> Any:  # noqa: ANN401 - JSON; what is missing is a KeyError
     return strict_json.loads(data, "audit report", REPORT_CAP)
 

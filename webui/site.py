@@ -26,11 +26,13 @@ from webui.replays import Replays
 from webui.services import ServedModel, Services
 from webui.store.accounts import AccountStore
 from webui.store.appointments import AppointmentStore
+from webui.store.care import Care, CareStore
 from webui.store.database import Database
 from webui.store.disclosures import DisclosureStore
 from webui.store.handled import HandledForms
 from webui.store.leaves import LeafStore
 from webui.store.models import StoredRecord
+from webui.store.openings import Openings
 from webui.store.passwords import Passwords
 from webui.store.records import RecordStore
 from webui.store.throttle import Throttle
@@ -56,6 +58,8 @@ class Site:
     doors: Doors
     disclosing: Disclosing
     appointments: AppointmentStore
+    care: CareStore
+    openings: Openings
     throttle: Throttle
     replays: Replays
 
@@ -92,21 +96,25 @@ def build_site(config: SiteConfig, services: Services) -> Site:
     """Return the stores over one database, which must be at its newest revision."""
     database = Database(config.database_url)
     clock = services.clock
-    records, requests = RecordStore(database, clock), DisclosureStore(database, clock)
+    care, openings = Care(config.care_days, clock), Openings(database, clock)
+    records, requests = RecordStore(database, care), DisclosureStore(database, clock)
+    passwords = Passwords(config.passwords, (config.hospital_name, "hemaledger"))
     return Site(
         config=config,
         services=services,
         database=database,
-        accounts=AccountStore(database, Passwords(config.passwords), clock),
+        accounts=AccountStore(database, passwords, clock),
         records=records,
-        charts=PatientRecords(records, services.records, clock),
+        charts=PatientRecords(records, services.records, openings, clock),
         anchoring=Anchoring(LeafStore(database), services.records, clock),
         requests=requests,
         handled=HandledForms(database, clock),
         wake=Event(),
         doors=Doors.of(config.places),
-        disclosing=Disclosing(requests, records, services.disclosures, clock),
+        disclosing=Disclosing((requests, openings), records, services.disclosures, clock),
         appointments=AppointmentStore(database, config.tz, config.limits.open_bookings, clock),
+        care=CareStore(database, care),
+        openings=openings,
         throttle=Throttle(database, clock),
         replays=Replays(services.audits, clock),
     )

@@ -184,7 +184,9 @@ def test_the_file_of_another_patient_is_not_shown(town: Town, check: int) -> Non
         connection.execute(update(StoredRecord).where(StoredRecord.id == check).values(patient_id=omar))
     with pytest.raises(RecordDamaged):
         read(town, OMAR, check)
-    assert [shown.state for shown in town.site.charts.read_all(town.site.records.of_patient(omar))] == [
+    assert [
+        shown.state for shown in town.site.charts.show_all(town.members[OMAR], town.site.records.of_patient(omar))
+    ] == [
         "open",
         "damaged",
     ]
