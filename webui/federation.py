@@ -11,7 +11,8 @@ from __future__ import annotations
 from fl.protocol.names import NO_DIGEST
 from fl.protocol.ports import Vault
 from fl.roles.served import ModelReader, Served
-from fl.training.images import decode_image
+from fl.training.gate import check_picture
+from fl.training.images import Pixels
 from webui.federation_audits import reported
 from webui.services import Prediction, ServedModel
 
@@ -23,10 +24,10 @@ class FederationPredictions:
         self._reader = reader
         self._vault = vault
 
-    def predict(self, image: bytes, filename: str) -> Prediction:
-        """Judge one image with the model in force."""
-        pixels = decode_image(image, filename)
+    def predict(self, pixels: Pixels) -> Prediction:
+        """Judge one picture with the model in force."""
         served = self._reader.current()
+        check_picture(pixels, stained=True)
         probabilities = served.predictor.probability(pixels)
         label = served.recipe.class_names[int(probabilities.argmax())]
         return Prediction(label, float(probabilities[-1]), self._describe(served))

@@ -1,15 +1,15 @@
-"""Where the stained cell is in a picture, and the picture cut to it.
+"""Where the stained cell is in a picture, and how large.
 
-Invariant: what comes out depends on the cell, not on how many pixels show it or how much is around it: the square that
-is cut has a side of a fixed multiple of the cell's own diameter, and detail finer than `BAND_PX` across it is dropped.
+Invariant: what is found depends on the cell, not on how many pixels show it or how much is around it: it is looked for
+in a small copy, then measured in a copy in which every cell has about the same size.
 
 Source: N. Otsu, "A threshold selection method from gray-level histograms", 1979; scipy.ndimage (components).
-Not here: whether the picture shows a cell at all (gate.py); decoding (decode.py).
+Not here: whether what was found is a cell (gate.py).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -25,13 +25,9 @@ COARSE_PX = 192
 FINE_PX = 96
 """Side of the copy in which it is measured; it shows 2.2 diameters, at every resolution of the picture."""
 FINE_REACH = 2.2
-BAND_PX = 64
 DARK_BACKGROUND = 40
 """A border whose median is below this in all colours is black: the cell was cut out, as in C-NMC."""
-CELL_SIDE = 1.25
-"""Side of the square by diameter of the whole cell, on black."""
-NUCLEUS_SIDE = 1.9
-"""Side of the square by diameter of the nucleus (what is stained darkest), on the light ground of a smear."""
+RIVAL = 0.6
 SPLIT_MIN = 28
 """Two shades of stain further apart than this are nucleus and something paler (plasma, red cells)."""
 
@@ -45,7 +41,9 @@ class Cell:
         diameter: Of the whole cell on black, of its nucleus on light ground.
         on_black: Whether the ground is black.
         ground: The ground's colour.
-        roundness: Area of the found part by the area of its bounding box; a disc has 0.79.
+        box: Top, left, bottom, right of its bounding box.
+        colours: Pixels of the found part, uint8 [k, 3], from the small copy.
+        rivals: How many other parts in the whole picture are more than `RIVAL` times as large.
     """
 
     y: float
@@ -53,12 +51,15 @@ class Cell:
     diameter: float
     on_black: bool
     ground: tuple[int, int, int]
-    roundness: float = 0.0
+    box: tuple[float, float, float, float]
+    colours: Pixels
+    rivals: int = 0
 
     @property
-    def side(self) -> float:
-        """Return the side of the square to cut, in pixels."""
-        return self.diameter * (CELL_SIDE if self.on_black else NUCLEUS_SIDE)
+    def fullness(self) -> float:
+        """Return the area by that of the bounding box; a disc has 0.79."""
+        height, width = self.box[2] - self.box[0], self.box[3] - self.box[1]
+        return float(np.pi * self.diameter**2 / 4 / (height * width))
 
 
 def find_cell(pixels: Pixels) -> Cell | None:
@@ -73,22 +74,8 @@ def find_cell(pixels: Pixels) -> Cell | None:
         return None
     reach = found.diameter * FINE_REACH / 2
     window = (found.y - reach, found.x - reach, found.y + reach, found.x + reach)
-    return _measure(_copy(pixels, window, (FINE_PX, FINE_PX), ground), window, ground) or found
-
-
-def cut_cell(pixels: Pixels, cell: Cell, size_px: int) -> Pixels:
-    """Return uint8 [size_px, size_px, 3]: the square around `cell`, with ground where the picture ends."""
-    half = cell.side / 2
-    window = (cell.y - half, cell.x - half, cell.y + half, cell.x + half)
-    band = min(BAND_PX, size_px)
-    return resize(_copy(pixels, window, (band, band), cell.ground), size_px)
-
-
-def resize(pixels: Pixels, size_px: int) -> Pixels:
-    """Return square pixels at another size."""
-    if pixels.shape[:2] == (size_px, size_px):
-        return pixels
-    return np.asarray(Image.fromarray(pixels).resize((size_px, size_px), Image.Resampling.BICUBIC), dtype=np.uint8)
+    measured = _measure(_copy(pixels, window, (FINE_PX, FINE_PX), ground), window, ground)
+    return replace(measured, rivals=found.rivals) if measured else found
 
 
 def _ground(pixels: Pixels) -> tuple[int, int, int]:
@@ -122,21 +109,24 @@ def _measure(copy: Pixels, window: Window, ground: tuple[int, int, int]) -> Cell
     """Return the cell of one copy in pixels of the picture that `window` was cut from."""
     on_black = max(ground) < DARK_BACKGROUND
     mask = _on_black(copy, ground) if on_black else _stained(copy)
-    mask = _largest(mask, 1.0 if on_black else 0.02 * max(copy.shape[:2]))
+    mask, rivals = _largest(mask, 1.0 if on_black else 0.02 * max(copy.shape[:2]))
     if on_black:
         mask = ndimage.binary_fill_holes(mask)
     rows, columns = np.nonzero(mask)
     if not rows.size:
         return None
     scale = (window[2] - window[0]) / copy.shape[0]
-    box = (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
+    top, left = window[0] + rows.min() * scale, window[1] + columns.min() * scale
+    bottom, right = window[0] + (rows.max() + 1) * scale, window[1] + (columns.max() + 1) * scale
     return Cell(
         y=window[0] + (float(rows.mean()) + 0.5) * scale,
         x=window[1] + (float(columns.mean()) + 0.5) * scale,
         diameter=2.0 * float(np.sqrt(rows.size / np.pi)) * scale,
         on_black=on_black,
         ground=ground,
-        roundness=float(rows.size / box),
+        box=(float(top), float(left), float(bottom), float(right)),
+        colours=copy[rows, columns],
+        rivals=rivals,
     )
 
 
@@ -153,9 +143,7 @@ def _on_black(copy: Pixels, ground: tuple[int, int, int]) -> Mask:
 
 def _stained(copy: Pixels) -> Mask:
     """Return what is stained darkest: nuclei, whose dye takes green from the light."""
-    red, green, blue = (
-        ndimage.gaussian_filter(copy[..., channel].astype(np.float32), 0.7) for channel in range(3)
-    )
+    red, green, blue = (ndimage.gaussian_filter(copy[..., channel].astype(np.float32), 0.7) for channel in range(3))
     stain = np.clip(255.0 - green + (np.minimum(red, blue) - green) * 0.5, 0, 255).astype(np.uint8)
     limit = otsu(stain)
     strong = stain[stain > limit]
@@ -177,12 +165,16 @@ def otsu(values: npt.NDArray[np.uint8]) -> int:
     return int(between.argmax())
 
 
-def _largest(mask: Mask, bridge_px: float) -> Mask:
-    """Return the largest connected part of `mask`; gaps of about `bridge_px` (lobes of a nucleus) connect."""
+def _largest(mask: Mask, bridge_px: float) -> tuple[Mask, int]:
+    """Return the largest connected part of `mask`, and how many others are nearly as large.
+
+    Gaps of about `bridge_px` (between the lobes of a nucleus) connect.
+    """
     soft = ndimage.gaussian_filter(mask.astype(np.float32), bridge_px) > 0.35  # noqa: PLR2004  # a little under half
     parts, count = ndimage.label(soft)
     if not count:
-        return np.zeros(mask.shape, np.bool_)
+        return np.zeros(mask.shape, np.bool_), 0
     areas = np.bincount(parts[mask], minlength=count + 1)
     areas[0] = 0
-    return np.asarray(mask & (parts == areas.argmax()))
+    rivals = int((areas > RIVAL * areas.max()).sum()) - 1
+    return np.asarray(mask & (parts == areas.argmax())), rivals

@@ -20,7 +20,7 @@ from fl.protocol.audit import Finding, Step
 from fl.protocol.errors import ChainUnavailable, FederationNotOpened, HashMismatch, WrongRound
 from fl.protocol.names import Address, Digest
 from fl.roles.explain import Explained, Passage, Results
-from fl.training.images import decode_image
+from fl.training.images import Pixels
 from tests.fakes.site_disclosures import FakeDisclosures
 from tests.fakes.site_records import FakeRecords
 from webui.services import (
@@ -130,8 +130,7 @@ class FakePredictions:
     def model(self) -> ServedModel:
         return self._federation.verified_model()
 
-    def predict(self, image: bytes, filename: str) -> Prediction:
-        pixels = decode_image(image, filename)
+    def predict(self, pixels: Pixels) -> Prediction:
         model = self._federation.verified_model()
         probability = self._federation.probability
         if probability is None:
