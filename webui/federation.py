@@ -11,7 +11,7 @@ from __future__ import annotations
 from fl.protocol.names import NO_DIGEST
 from fl.protocol.ports import Vault
 from fl.roles.served import ModelReader, Served
-from fl.training.gate import check_picture
+from fl.training.gate import prepare
 from fl.training.images import Pixels
 from webui.federation_audits import reported
 from webui.services import Prediction, ServedModel
@@ -27,8 +27,7 @@ class FederationPredictions:
     def predict(self, pixels: Pixels) -> Prediction:
         """Judge one picture with the model in force."""
         served = self._reader.current()
-        check_picture(pixels, stained=True)
-        probabilities = served.predictor.probability(pixels)
+        probabilities = served.predictor.probability(prepare(pixels, served.predictor.spec.size_px))
         label = served.recipe.class_names[int(probabilities.argmax())]
         return Prediction(label, float(probabilities[-1]), self._describe(served))
 

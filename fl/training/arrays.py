@@ -17,15 +17,12 @@ import numpy.typing as npt
 from fl.protocol.errors import DatasetUnusable
 from fl.training.dataset import TEST, TRAIN, Dataset, check_trainable, read_npz
 from fl.training.divide import split_holdout
-from fl.training.images import framed
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 
 CNMC_CLASSES = ("healthy", "leukemia")
 _MEDMNIST = ("train_images", "train_labels", "test_images", "test_labels")
 _GREY_DIMENSIONS = 3
-_CNMC_ONLY = "cv2"
-"""An array that only the prepared C-NMC file has; its pictures keep a part of their frame (images.framed)."""
 
 
 def load_npz(path: Path, class_names: tuple[str, ...] | None = None) -> Dataset:
@@ -53,8 +50,6 @@ def load_npz(path: Path, class_names: tuple[str, ...] | None = None) -> Dataset:
 
 def _cnmc(arrays: Arrays, source: str, class_names: tuple[str, ...] | None) -> Dataset:
     images = _rgb(arrays["images"], source)
-    if _CNMC_ONLY in arrays:
-        images = framed(images)
     labels = _labels(arrays["labels"], source)
     groups = arrays.get("groups", arrays.get("subjects"))
     if groups is None:

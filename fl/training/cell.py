@@ -28,6 +28,9 @@ FINE_REACH = 2.2
 DARK_BACKGROUND = 40
 """A border whose median is below this in all colours is black: the cell was cut out, as in C-NMC."""
 RIVAL = 0.6
+"""Another part of at least this share of the largest one's area is another cell"""
+LOBES = 1.8
+"""if it is further away than so many of its diameters; what is nearer is a lobe of the same nucleus."""
 SPLIT_MIN = 28
 """Two shades of stain further apart than this are nucleus and something paler (plasma, red cells)."""
 
@@ -109,7 +112,8 @@ def _measure(copy: Pixels, window: Window, ground: tuple[int, int, int]) -> Cell
     """Return the cell of one copy in pixels of the picture that `window` was cut from."""
     on_black = max(ground) < DARK_BACKGROUND
     mask = _on_black(copy, ground) if on_black else _stained(copy)
-    mask, rivals = _largest(mask, 1.0 if on_black else 0.02 * max(copy.shape[:2]))
+    bridge, apart = (1.0, 0.0) if on_black else (0.02 * max(copy.shape[:2]), LOBES)
+    mask, rivals = _largest(mask, bridge, apart)
     if on_black:
         mask = ndimage.binary_fill_holes(mask)
     rows, columns = np.nonzero(mask)
@@ -165,10 +169,10 @@ def otsu(values: npt.NDArray[np.uint8]) -> int:
     return int(between.argmax())
 
 
-def _largest(mask: Mask, bridge_px: float) -> tuple[Mask, int]:
+def _largest(mask: Mask, bridge_px: float, apart: float) -> tuple[Mask, int]:
     """Return the largest connected part of `mask`, and how many others are nearly as large.
 
-    Gaps of about `bridge_px` (between the lobes of a nucleus) connect.
+    Gaps of about `bridge_px` (between the lobes of a nucleus) connect; others count if they are `apart` diameters away.
     """
     soft = ndimage.gaussian_filter(mask.astype(np.float32), bridge_px) > 0.35  # noqa: PLR2004  # a little under half
     parts, count = ndimage.label(soft)
@@ -176,5 +180,9 @@ def _largest(mask: Mask, bridge_px: float) -> tuple[Mask, int]:
         return np.zeros(mask.shape, np.bool_), 0
     areas = np.bincount(parts[mask], minlength=count + 1)
     areas[0] = 0
-    rivals = int((areas > RIVAL * areas.max()).sum()) - 1
-    return np.asarray(mask & (parts == areas.argmax())), rivals
+    main = int(areas.argmax())
+    reach = apart * 2.0 * float(np.sqrt(areas[main] / np.pi))
+    others = [index for index in np.flatnonzero(areas > RIVAL * areas[main]).tolist() if index != main]
+    centres = np.array(ndimage.center_of_mass(mask, parts, [main, *others]))
+    rivals = int((np.hypot(*(centres[1:] - centres[0]).T) > reach).sum())
+    return np.asarray(mask & (parts == main)), rivals

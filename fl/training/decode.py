@@ -50,11 +50,31 @@ _KINDS = (
     (b"II+\0", "TIFF"),
     (b"MM\0+", "TIFF"),
 )
-_OTHERS = ((0, b"GIF8", "GIF"), (8, b"WEBP", "WebP"), (4, b"ftyp", "HEIC, AVIF or film"), (128, b"DICM", "DICOM"))
-_OTHERS += ((0, b"%PDF", "PDF"), (0, b"<svg", "SVG"), (0, b"<?xml", "XML"), (0, b"\0\0\0\x0cjP", "JPEG 2000"))
+_OTHERS = (
+    (0, b"GIF8", "GIF"),
+    (8, b"WEBP", "WebP"),
+    (4, b"ftyp", "HEIC, AVIF or film"),
+    (128, b"DICM", "DICOM"),
+    (0, b"%PDF", "PDF"),
+    (0, b"<svg", "SVG"),
+    (0, b"\0\0\0\x0cjP", "JPEG 2000"),
+)
 _CONVERT = "open it in a picture program and save it as PNG"
-_BROKEN = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, ArithmeticError, RuntimeError)
-_BROKEN += (AttributeError, AssertionError, struct.error, zlib.error)
+_UNKNOWN = "it is no PNG, JPEG, BMP or TIFF image"
+_BROKEN = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    RuntimeError,
+    AttributeError,
+    AssertionError,
+    struct.error,
+    zlib.error,
+)
 """What parsers raise on hostile bytes; a MemoryError is not among them."""
 
 
@@ -117,7 +137,8 @@ def decode_image(data: bytes, name: str, reading: Reading | None = None) -> Pixe
     kind = next((kind for mark, kind in _KINDS if data.startswith(mark)), None)
     if kind is None:
         other = next((f"it is a {kind} file" for at, mark, kind in _OTHERS if data.startswith(mark, at)), "")
-        raise ImageUnreadable(name, f"{other or 'it'} {'and ' if other else 'is '}no PNG, JPEG, BMP or TIFF image")
+        text = f"{other} and no PNG, JPEG, BMP or TIFF image; {_CONVERT}" if other else _UNKNOWN
+        raise ImageUnreadable(name, text)
     try:
         return _DECODERS[kind](data, reading or Reading())
     except (_Refused, NoRange) as error:
@@ -165,9 +186,9 @@ def _bmp(data: bytes, _reading: Reading) -> Pixels:
 
 def _tiff(data: bytes, reading: Reading) -> Pixels:
     pages = read_pages(data)
-    count = sum(page.stack for page in pages)
     if not pages:
         raise Damaged("it has no page")
+    count = max(len(pages), pages[0].stack)
     number = _one_page(count, reading)
     if count != len(pages):
         raise _Refused(f"it is a stack of {count} pictures; save the one that you mean as PNG")

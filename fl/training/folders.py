@@ -19,7 +19,8 @@ from fl.protocol.errors import DatasetUnusable, ImageUnreadable
 from fl.training.arrays import CNMC_CLASSES
 from fl.training.dataset import Dataset, check_trainable
 from fl.training.divide import split_holdout
-from fl.training.images import MAX_BYTES, SUFFIXES, decode_image, fit_square
+from fl.training.field import fit_cell
+from fl.training.images import MAX_BYTES, SUFFIXES, decode_image
 
 CNMC_NAME = re.compile(r"UID_(H?)(\d+)_(\d+)_(\d+)_(all|hem)\.\w+", re.IGNORECASE)
 """Healthy mark, subject, microscope field, cell, class."""
@@ -79,7 +80,7 @@ def load_folder(folder: Path, size_px: int, seed: int = 0) -> Dataset:
         names = _ordered({item.class_name for item in found})
     if len({item.class_name for item in found}) == 1:
         raise DatasetUnusable(folder.name, f"all images are of one class ({found[0].class_name})")
-    images = np.stack([fit_square(decode_image(_read(item.path), item.path.name), size_px) for item in found])
+    images = np.stack([fit_cell(decode_image(_read(item.path), item.path.name), size_px) for item in found])
     labels = np.array([names.index(item.class_name) for item in found], np.int64)
     groups = np.array([item.group for item in found])
     dataset = Dataset(images, labels, groups, np.zeros(len(found), np.uint8), names, folder.name)

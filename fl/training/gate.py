@@ -19,6 +19,8 @@ from scipy import ndimage
 from fl.protocol.errors import NoAnswer
 from fl.training.cell import Cell, find_cell
 from fl.training.decode import Pixels
+from fl.training.field import cut_field, field_px
+from fl.training.images import fit_square
 
 COPY_PX = 192
 DARK = 24
@@ -34,15 +36,19 @@ STAIN = 4
 STAINED_SHARE = 0.6
 LIGHT_GROUND = 130
 """Brightness of a smear's ground; between it and black there is no ground of a smear."""
-SMALL_PX = 16
+SMALL_PX = 10
 """Diameter of a cell that has too few pixels to be judged."""
-SMALL_SHARE, LARGE_SHARE = 0.2, 0.98
+SMALL_SHARE, LARGE_SHARE = 0.26, 0.98
 """Diameter of a cut-out cell by the side of its picture."""
 NUCLEUS_SHARE = 0.06, 0.85
 """The same of a nucleus on light ground."""
 FULLNESS = 0.3
 CENTRE = 0.3
 """How far the cell may be from the middle, by the side of the picture."""
+_NO_SCALE = (
+    "its frame may be that of an original or that of a cut picture, so the size of the cell is not known; use the "
+    "original picture, larger than 128 x 128 pixels"
+)
 _NOT_A_CELL = "This is not a picture of a stained blood cell"
 _UNSUITED = "This picture of a cell gets no answer"
 _NOT_A_PICTURE = "This picture shows nothing"
@@ -62,11 +68,12 @@ class Reason(StrEnum):
     SCALE = "scale"
 
 
-def check_picture(pixels: Pixels, *, stained: bool = True) -> None:
-    """Return if the picture may be judged.
+def prepare(pixels: Pixels, size_px: int, *, stained: bool = True) -> Pixels:
+    """Return a picture that may be judged as the model takes it, uint8 [size_px, size_px, 3].
 
     Args:
         pixels: uint8 [H, W, 3] as it was decoded, before it is fitted.
+        size_px: Side of the model's input.
         stained: Whether the task is about stained single cells; other pictures (X-rays) must only show something.
 
     Raises:
@@ -81,6 +88,11 @@ def check_picture(pixels: Pixels, *, stained: bool = True) -> None:
             raise NoAnswer(Reason.NO_CELL, verdict, "nothing in it stands out from the ground")
         _check_stain(cell)
         _check_place(pixels, cell)
+        side = field_px(pixels, cell)
+        if side is None:
+            raise NoAnswer(Reason.SCALE, _UNSUITED, _NO_SCALE)
+        return cut_field(pixels, side, size_px)
+    return fit_square(pixels, size_px)
 
 
 def _check_content(pixels: Pixels, verdict: str) -> None:

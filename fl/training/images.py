@@ -1,10 +1,10 @@
 """Pixels to what a model takes.
 
-Invariant: the same picture gives the same input at every resolution. How large a cell is tells much about it, so the
-picture's frame is the scale: nothing is zoomed to the cell, and what the frame shows is what the model sees.
+Invariant: the same picture gives the same input at every resolution (to rounding).
 
-Source: the data's README (frame of C-NMC: 450 px, of which the prepared arrays keep the central 320).
-Not here: files (decode.py); datasets of many images (folders.py, arrays.py); chance (augment.py).
+Source: Pillow (Lanczos filter).
+Not here: files (decode.py); how much of a cell's picture is the model's field (field.py); datasets of many images
+(folders.py, arrays.py); chance (augment.py).
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ __all__ = [
     "decode_image",
     "encode_png",
     "fit_square",
-    "framed",
     "normalise",
     "shrunk",
     "to_model_input",
@@ -37,8 +36,6 @@ MEAN = 0.2
 STD = 0.2
 """Chosen for dark cells on black; the same for all channels and data sets, so that hospitals need not agree on
 statistics of their patients."""
-CNMC_FRAME_PX = 450
-CNMC_KEPT_PX = 320
 
 
 def fit_square(pixels: Pixels, size_px: int) -> Pixels:
@@ -61,23 +58,6 @@ def fit_square(pixels: Pixels, size_px: int) -> Pixels:
     if side != size_px:
         image = image.resize((size_px, size_px), Image.Resampling.LANCZOS)
     return np.asarray(image, dtype=np.uint8)
-
-
-def framed(images: Pixels) -> Pixels:
-    """Return C-NMC's prepared arrays [n, S, S, 3] in the frame of the original pictures, at the same size.
-
-    They keep the central 320 of 450 pixels, and what is outside is black: so a cell of an original picture and the same
-    cell of the arrays are equally large.
-    """
-    size_px = images.shape[1]
-    side = round(size_px * CNMC_FRAME_PX / CNMC_KEPT_PX)
-    edge = (side - size_px) // 2
-    placed = np.zeros((side, side, 3), np.uint8)
-    result = np.empty_like(images)
-    for row, image in enumerate(images):
-        placed[edge : edge + size_px, edge : edge + size_px] = image
-        result[row] = fit_square(placed, size_px)
-    return result
 
 
 def shrunk(pixels: Pixels, side_px: int) -> Pixels:

@@ -196,7 +196,7 @@ def decode_samples(data: bytes, page: Page, given: Range) -> Pixels:
     return _upright(pixels, page.number(_ORIENTATION, 1))
 
 
-def _joined(source: tifffile.TiffPage, page: Page) -> Samples:
+def _joined(source: tifffile.TiffPage | tifffile.TiffFrame, page: Page) -> Samples:
     """Return samples [H, W, n]."""
     width, height = page.size
     for piece, _index, shape in source.segments(maxworkers=1):
