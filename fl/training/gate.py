@@ -32,7 +32,11 @@ ROUGH = 0.5
 COLOUR = 14
 """Difference between the largest and the smallest colour, in the median pixel of a stained cell."""
 STAIN = 4
-"""By how much red and blue exceed green there: dyes of blood smears take green away."""
+"""By how much red and blue together exceed green there: dyes of blood smears take green away;"""
+TINT = 0.08
+"""neither is below green by more than this share of the brightness (a sky's red is);"""
+BLUE = 0.4
+"""and blue is at least so much of red (paint, skin and fruit have less)."""
 STAINED_SHARE = 0.6
 LIGHT_GROUND = 130
 """Brightness of a smear's ground; between it and black there is no ground of a smear."""
@@ -102,20 +106,22 @@ def _check_content(pixels: Pixels, verdict: str) -> None:
         raise NoAnswer(Reason.BLACK, verdict, "it is black, or far too dark")
     if high - low < FLAT:
         raise NoAnswer(Reason.EMPTY, verdict, "it has the same colour all over")
-    if max(_roughness(_centre(pixels)), _roughness(_small(pixels))) > ROUGH:
+    if min(_roughness(_centre(pixels)), _roughness(_small(pixels))) > ROUGH:
         raise NoAnswer(Reason.NOISE, verdict, "it is noise")
 
 
 def _check_colour(pixels: Pixels) -> None:
     copy = _small(pixels).astype(np.int16)
     if np.percentile(copy.max(axis=2) - copy.min(axis=2), 99) < COLOUR:
-        text = "it has no colours, and the model judges stained cells by their colours"
-        raise NoAnswer(Reason.GREY, _UNSUITED, f"{text}; use the picture as the microscope's camera made it")
+        text = "it has no colours, and stained cells are judged by their colours"
+        raise NoAnswer(Reason.GREY, _NOT_A_CELL, f"{text}; use the picture as the microscope's camera made it")
 
 
 def _check_stain(cell: Cell) -> None:
     red, green, blue = cell.colours.astype(np.int16).T
-    stained = (np.minimum(red, blue) - green) >= STAIN
+    purple = (red + blue) // 2 - green >= STAIN
+    pure = (np.minimum(red, blue) - green >= -TINT * cell.colours.max(axis=1)) & (blue >= BLUE * red)
+    stained = purple & pure
     if float(stained.mean()) < STAINED_SHARE:
         raise NoAnswer(Reason.COLOURS, _NOT_A_CELL, "what it shows does not have the colours of a blood stain")
     if not cell.on_black and max(cell.ground) < LIGHT_GROUND:

@@ -27,6 +27,7 @@ from fl.roles.served import ModelReader
 from fl.roles.view import Keyring, Stopwatch
 from fl.storage.vault import FolderVault
 from fl.training.config import LocalConfig
+from fl.training.images import Pixels
 from fl.training.recipe import Recipe
 from tests.fakes.federation import CONFIG, SPEC, Consortium, endorser, found, memory_connect, run_all
 from tests.fakes.ledger import MemoryLedger
@@ -146,8 +147,8 @@ class _Late:
 
     world: RealWorld
 
-    def predict(self, image: bytes, filename: str) -> Prediction:
-        return self.world.predictions().predict(image, filename)
+    def predict(self, pixels: Pixels) -> Prediction:
+        return self.world.predictions().predict(pixels)
 
     def model(self) -> ServedModel:
         return self.world.predictions().model()

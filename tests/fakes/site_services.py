@@ -20,6 +20,7 @@ from fl.protocol.audit import Finding, Step
 from fl.protocol.errors import ChainUnavailable, FederationNotOpened, HashMismatch, WrongRound
 from fl.protocol.names import Address, Digest
 from fl.roles.explain import Explained, Passage, Results
+from fl.training.gate import prepare
 from fl.training.images import Pixels
 from tests.fakes.site_disclosures import FakeDisclosures
 from tests.fakes.site_records import FakeRecords
@@ -36,6 +37,7 @@ from webui.services import (
 
 NOON = 1_795_435_200
 """Monday, 23 November 2026, 12:00 UTC."""
+SIZE_PX = 128
 COORDINATOR = Address(bytes.fromhex("c0") * 20)
 CLASSES = ("healthy", "leukemia")
 METRICS = {"accuracy": 0.872, "sensitivity": 0.893, "specificity": 0.846, "auroc": 0.931}
@@ -132,6 +134,7 @@ class FakePredictions:
 
     def predict(self, pixels: Pixels) -> Prediction:
         model = self._federation.verified_model()
+        prepare(pixels, SIZE_PX)
         probability = self._federation.probability
         if probability is None:
             red, green, blue = (float(np.mean(pixels[..., channel])) for channel in range(3))
