@@ -26,7 +26,7 @@ import simplejpeg
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from fl.protocol.errors import ImageUnreadable
-from fl.training.chunks import PNG_MARK, Damaged, read_jpeg, read_png
+from fl.training.chunks import PNG_MARK, Damaged, Png, read_jpeg, read_png
 from fl.training.ranges import NoRange, Range, to_eight_bits
 from fl.training.tiff import PROFILE, check_pieces, decode_samples, range_of, read_pages
 
@@ -36,7 +36,9 @@ Pixels = npt.NDArray[np.uint8]
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 MAX_BYTES = 64 * 2**20
-MAX_PIXELS = 2**24
+MAX_PIXELS = 4096 * 3072
+MAX_SIDE_PX = 2048
+"""What leaves this module is scaled down to this: a cell fills a model of 128 px, and memory is for all at once."""
 MIN_SIDE_PX = 8
 MAX_ASPECT = 16
 """A picture of a cell is about square; a strip of 14,000 x 8 would be 14,000 x 14,000 once it is padded."""
@@ -119,7 +121,7 @@ def decode_image(data: bytes, name: str, reading: Reading | None = None) -> Pixe
     """Return the picture in `data` as uint8 [H, W, 3], upright, in sRGB.
 
     Samples of more than 8 bits are scaled by the range that the file documents. A picture that is transparent all
-    over shows its colours; one that is transparent in part lies on black.
+    over shows its colours; one that is transparent in part lies on black. Sides above 2,048 px are scaled down to that.
 
     Args:
         data: A whole PNG, JPEG, BMP or TIFF file of at most 64 MiB.
@@ -157,12 +159,16 @@ def _png(data: bytes, reading: Reading) -> Pixels:
     with _measured(said.width, said.height):
         if said.bits <= 8:  # noqa: PLR2004  # deeper ones lose bits in Pillow
             return _by_pillow(said.lean)
-        samples = imagecodecs.png_decode(said.lean)
-        samples = samples.reshape(said.height, said.width, -1)
-        pixels = to_eight_bits(samples, Range(16, significant=reading.bits or said.significant))
-        with Image.open(io.BytesIO(said.lean), formats=("PNG",)) as header:
-            profile, turn = header.info.get("icc_profile"), header.getexif().get(0x0112, 1)
-        return _turned(_composed(pixels, profile), turn)
+        return _deep_png(said, reading)
+
+
+def _deep_png(said: Png, reading: Reading) -> Pixels:
+    samples = imagecodecs.png_decode(said.lean).reshape(said.height, said.width, -1)
+    pixels = to_eight_bits(samples, Range(16, significant=reading.bits or said.significant))
+    del samples
+    with Image.open(io.BytesIO(said.lean), formats=("PNG",)) as header:
+        profile, turn = header.info.get("icc_profile"), header.getexif().get(0x0112, 1)
+    return _turned(_composed(pixels, profile), turn)
 
 
 def _jpeg(data: bytes, _reading: Reading) -> Pixels:
@@ -246,9 +252,11 @@ def _by_pillow(data: bytes, reading: Reading | None = None) -> Pixels:
     image.load()
     profile = image.info.get("icc_profile")
     image = ImageOps.exif_transpose(image)
+    if image.mode in {"1", "P"} and "transparency" not in image.info:
+        image = image.convert("RGB")
     if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info:
         return _composed(np.asarray(image.convert("RGBA"), dtype=np.uint8), profile)
-    return np.asarray(_to_srgb(image, profile).convert("RGB"), dtype=np.uint8)
+    return np.asarray(_to_srgb(_scaled(image), profile).convert("RGB"), dtype=np.uint8)
 
 
 def _composed(pixels: Pixels, profile: bytes | None) -> Pixels:
@@ -256,11 +264,16 @@ def _composed(pixels: Pixels, profile: bytes | None) -> Pixels:
     count = pixels.shape[2]
     colours = pixels if count in {1, 3} else pixels[..., : count - 1]
     image = Image.fromarray(np.ascontiguousarray(colours[..., 0] if colours.shape[2] == 1 else colours))
-    image = _to_srgb(image, profile).convert("RGB")
+    image = _to_srgb(_scaled(image), profile).convert("RGB")
     if count in {2, 4} and pixels[..., -1].any() and pixels[..., -1].min() < 255:  # noqa: PLR2004
-        mask = Image.fromarray(np.ascontiguousarray(pixels[..., -1]))
+        mask = _scaled(Image.fromarray(np.ascontiguousarray(pixels[..., -1])))
         image = Image.composite(image, Image.new("RGB", image.size), mask)
     return np.asarray(image, dtype=np.uint8)
+
+
+def _scaled(image: Image.Image) -> Image.Image:
+    image.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX), Image.Resampling.LANCZOS)
+    return image
 
 
 def _turned(pixels: Pixels, orientation: int) -> Pixels:

@@ -19,7 +19,8 @@ Pixels = npt.NDArray[np.uint8]
 
 HINT_BITS = 12
 """A 16-bit picture without a value of more than 12 bits is hardly a 16-bit picture."""
-_ROWS = 256
+_BLOCK = 2**17
+"""Samples scaled at a time: larger blocks of floats would stay with each thread's allocator."""
 
 
 class NoRange(ValueError):
@@ -54,9 +55,10 @@ def to_eight_bits(samples: Samples, said: Range) -> Pixels:
     if (low, high) == (0.0, 255.0) and samples.dtype == np.uint8:
         return samples.astype(np.uint8, copy=False)
     scaled = np.empty(samples.shape, np.uint8)
-    for row in range(0, len(samples), _ROWS):
-        part = (samples[row : row + _ROWS].astype(np.float64) - low) * (255.0 / (high - low))
-        scaled[row : row + _ROWS] = part.clip(0.0, 255.0).round()
+    rows = max(1, _BLOCK * len(samples) // samples.size)
+    for row in range(0, len(samples), rows):
+        part = (samples[row : row + rows].astype(np.float64) - low) * (255.0 / (high - low))
+        scaled[row : row + rows] = part.clip(0.0, 255.0).round()
     return scaled
 
 
@@ -84,7 +86,7 @@ def _documented(samples: Samples, said: Range, most: float) -> tuple[float, floa
     if not 0 < said.significant < stored or most > white:
         return None  # the samples were stretched to the whole depth, as PNG asks for
     shift = 2 ** (stored - said.significant)
-    return None if not (samples % shift).any() else (0.0, float(white))
+    return None if not any((row % shift).any() for row in samples) else (0.0, float(white))
 
 
 def _by_type(samples: Samples, said: Range, seen: tuple[float, float]) -> tuple[float, float]:

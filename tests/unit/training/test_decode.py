@@ -3,6 +3,8 @@ from __future__ import annotations
 import io
 import json
 import struct
+import subprocess
+import sys
 import threading
 import zlib
 from collections.abc import Callable
@@ -255,8 +257,25 @@ def test_pictures_in_work_never_hold_more_pixels_than_the_budget() -> None:
         pass
 
 
-def test_a_picture_at_the_limit_is_decoded_and_one_above_is_not() -> None:
-    side = int(MAX_PIXELS**0.5)
-    assert decode_image(_file(Image.new("1", (side, side)), "PNG"), "x").shape == (side, side, 3)
+def test_a_picture_at_the_limit_is_decoded_smaller_and_one_above_is_not_read() -> None:
+    assert decode_image(_file(Image.new("1", (4096, MAX_PIXELS // 4096)), "PNG"), "x").shape == (1536, 2048, 3)
     with pytest.raises(ImageUnreadable, match="pixels"):
-        decode_image(_file(Image.new("1", (side, side + 1)), "PNG"), "x")
+        decode_image(_file(Image.new("1", (4096, MAX_PIXELS // 4096 + 1)), "PNG"), "x")
+
+
+def test_sixteen_pictures_at_once_do_not_take_the_process_far() -> None:
+    deep = imagecodecs.png_encode(np.full((3072, 4096, 3), 30_000, np.uint16))
+    script = (
+        "import resource, sys, threading\n"
+        "from fl.training.decode import decode_image\n"
+        "data = sys.stdin.buffer.read()\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024\n"
+        "before, kept = peak(), []\n"
+        "work = [threading.Thread(target=lambda: kept.append(decode_image(data, 'x'))) for _ in range(16)]\n"
+        "[each.start() for each in work]; [each.join() for each in work]\n"
+        "print(len(kept), peak() - before)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], input=deep, capture_output=True, check=True)  # noqa: S603
+    count, grown_mib = map(int, done.stdout.split())
+    assert count == 16
+    assert grown_mib < 400 + len(deep) // 2**20
