@@ -28,6 +28,7 @@ def check_image(site: Site, patient_id: int, upload: FileStorage) -> int:
 
     Raises:
         TooManyAttempts: the patient had too many images checked.
+        SiteBusy: too many pictures are in work at this moment.
         ImageUnreadable, TooLarge: the upload is no acceptable image.
         NoAnswer: it shows nothing that the model may judge; nothing is stored.
         UnavailableError, TamperedError: there is no prediction (services.PredictionService).
@@ -35,9 +36,10 @@ def check_image(site: Site, patient_id: int, upload: FileStorage) -> int:
     """
     site.throttle.take(Meter("check", str(patient_id), site.config.limits.checks))
     data = read_capped(upload, site.config.image_cap)
-    pixels = decode_image(data, NEUTRAL_NAME)
-    prediction = site.services.predictions.predict(pixels)
-    return site.charts.add_check(patient_id, encode_png(shrunk(pixels, STORED_SIDE_PX)), prediction)
+    with site.doors.checks.enter():
+        pixels = decode_image(data, NEUTRAL_NAME)
+        prediction = site.services.predictions.predict(pixels)
+        return site.charts.add_check(patient_id, encode_png(shrunk(pixels, STORED_SIDE_PX)), prediction)
 
 
 def read_capped(upload: FileStorage, cap: int) -> bytes:

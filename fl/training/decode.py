@@ -1,8 +1,8 @@
 """Picture files to pixels.
 
 Invariant: only pixels leave this module, and every one of them was really in the file. What a file costs (bytes,
-pixels, chunks, scans, pages) is bounded by what its header says, before it is spent; all decoding in this process
-together holds at most `MAX_PIXELS` pixels at a time.
+pixels, chunks, scans, pages) is bounded by what its header says, before it is spent; in one process
+large pictures are decoded one at a time.
 
 Source: Pillow (decoding, orientation, colour profiles); simplejpeg (what libjpeg only warns of); imagecodecs (16-bit
 PNG); OWASP File Upload Cheat Sheet.
@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import io
 import struct
-import threading
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import imagecodecs
@@ -26,9 +25,9 @@ import simplejpeg
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from fl.protocol.errors import ImageUnreadable
-from fl.training.chunks import PNG_MARK, Damaged, Png, read_jpeg, read_png
+from fl.training.chunks import PNG_MARK, Damaged, Jpeg, Png, read_jpeg, read_png
 from fl.training.ranges import NoRange, Range, to_eight_bits
-from fl.training.tiff import PROFILE, check_pieces, decode_samples, range_of, read_pages
+from fl.training.tiff import PROFILE, Page, check_pieces, decode_samples, range_of, read_pages
 
 Pixels = npt.NDArray[np.uint8]
 """uint8 [H, W, 3] in RGB order, or [n, S, S, 3] for many."""
@@ -93,28 +92,10 @@ class Reading:
     bits: int | None = None
 
 
-class _Budget:
-    """Pixels that may be in work at once; who asks for more waits for the others."""
-
-    def __init__(self, pixels: int) -> None:
-        self._free = self._all = pixels
-        self._changed = threading.Condition()
-
-    @contextmanager
-    def hold(self, pixels: int) -> Iterator[None]:
-        pixels = min(pixels, self._all)
-        with self._changed:
-            self._changed.wait_for(lambda: self._free >= pixels)
-            self._free -= pixels
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._free += pixels
-                self._changed.notify_all()
-
-
-_BUDGET = _Budget(MAX_PIXELS)
+_LARGE_PX = 2**20
+_LARGE = ThreadPoolExecutor(max_workers=1, thread_name_prefix="picture")
+"""Larger pictures are decoded one after another, and by one thread: what a decoder frees stays with its thread's
+allocator, so that sixteen threads would keep sixteen pictures' memory."""
 
 
 def decode_image(data: bytes, name: str, reading: Reading | None = None) -> Pixels:
@@ -156,10 +137,8 @@ class _Refused(Exception):
 def _png(data: bytes, reading: Reading) -> Pixels:
     said = read_png(data)
     _one_page(said.frames, reading)
-    with _measured(said.width, said.height):
-        if said.bits <= 8:  # noqa: PLR2004  # deeper ones lose bits in Pillow
-            return _by_pillow(said.lean)
-        return _deep_png(said, reading)
+    deep = said.bits > 8  # noqa: PLR2004  # Pillow would lose bits
+    return _in_turn((said.width, said.height), lambda: _deep_png(said, reading) if deep else _by_pillow(said.lean))
 
 
 def _deep_png(said: Png, reading: Reading) -> Pixels:
@@ -171,23 +150,25 @@ def _deep_png(said: Png, reading: Reading) -> Pixels:
     return _turned(_composed(pixels, profile), turn)
 
 
-def _jpeg(data: bytes, _reading: Reading) -> Pixels:
+def _jpeg(data: bytes, reading: Reading) -> Pixels:
     said = read_jpeg(data)
     if said.bits not in {0, 8}:
         raise _Refused(f"it is a JPEG of {said.bits} bits; {_CONVERT}")
-    with _measured(said.width, said.height):
-        colours = "CMYK" if len(said.components) == 4 else "GRAY"  # noqa: PLR2004
-        simplejpeg.decode_jpeg(data, colorspace=colours, strict=True, fastdct=True)
-        if not said.whole:
-            raise Damaged("a part of its pixels is missing")
-        return _by_pillow(data, _reading)
+    return _in_turn((said.width, said.height), lambda: _whole_jpeg(data, said, reading))
+
+
+def _whole_jpeg(data: bytes, said: Jpeg, reading: Reading) -> Pixels:
+    colours = "CMYK" if len(said.components) == 4 else "GRAY"  # noqa: PLR2004
+    simplejpeg.decode_jpeg(data, colorspace=colours, strict=True, fastdct=True)
+    if not said.whole:
+        raise Damaged("a part of its pixels is missing")
+    return _by_pillow(data, reading)
 
 
 def _bmp(data: bytes, _reading: Reading) -> Pixels:
     head = struct.unpack_from("<IIII", data, 10)
     width, height = struct.unpack_from("<HH", data, 18) if head[1] == 12 else struct.unpack_from("<ii", data, 18)  # noqa: PLR2004  # OS/2
-    with _measured(abs(width), abs(height)):
-        return _by_pillow(data)
+    return _in_turn((abs(width), abs(height)), lambda: _by_pillow(data))
 
 
 def _tiff(data: bytes, reading: Reading) -> Pixels:
@@ -199,14 +180,17 @@ def _tiff(data: bytes, reading: Reading) -> Pixels:
     if count != len(pages):
         raise _Refused(f"it is a stack of {count} pictures; save the one that you mean as PNG")
     page = pages[number - 1]
-    with _measured(*page.size):
-        check_pieces(data, page)
-        if page.plain:
-            return _by_pillow(data, Reading(page=page.index + 1))
-        given = range_of(page)
-        pixels = decode_samples(data, page, replace(given, significant=reading.bits or given.significant))
-        profile = page.tags.get(PROFILE)
-        return _composed(pixels, profile if isinstance(profile, bytes) else None)
+    return _in_turn(page.size, lambda: _tiff_page(data, page, reading))
+
+
+def _tiff_page(data: bytes, page: Page, reading: Reading) -> Pixels:
+    check_pieces(data, page)
+    if page.plain:
+        return _by_pillow(data, Reading(page=page.index + 1))
+    given = range_of(page)
+    pixels = decode_samples(data, page, replace(given, significant=reading.bits or given.significant))
+    profile = page.tags.get(PROFILE)
+    return _composed(pixels, profile if isinstance(profile, bytes) else None)
 
 
 _DECODERS = {"PNG": _png, "JPEG": _jpeg, "BMP": _bmp, "TIFF": _tiff}
@@ -223,17 +207,16 @@ def _one_page(count: int, reading: Reading) -> int:
     return reading.page
 
 
-@contextmanager
-def _measured(width: int, height: int) -> Iterator[None]:
-    """Refuse a size, or wait until so many pixels may be in work."""
+def _in_turn(size: tuple[int, int], decode: Callable[[], Pixels]) -> Pixels:
+    """Refuse a size, or decode when it is this picture's turn."""
+    width, height = size
     if width * height > MAX_PIXELS:
         raise _Refused(f"it has {width * height} pixels; at most {MAX_PIXELS} are accepted")
     if min(width, height) < MIN_SIDE_PX:
         raise _Refused(f"it is only {width} x {height} pixels")
     if max(width, height) > MAX_ASPECT * min(width, height):
         raise _Refused(f"it is {width} x {height} pixels; a side may be {MAX_ASPECT} times the other at most")
-    with _BUDGET.hold(width * height):
-        yield
+    return decode() if width * height <= _LARGE_PX else _LARGE.submit(decode).result()
 
 
 def _by_pillow(data: bytes, reading: Reading | None = None) -> Pixels:

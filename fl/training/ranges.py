@@ -54,6 +54,10 @@ def to_eight_bits(samples: Samples, said: Range) -> Pixels:
     low, high = _limits(samples, said)
     if (low, high) == (0.0, 255.0) and samples.dtype == np.uint8:
         return samples.astype(np.uint8, copy=False)
+    if samples.dtype.kind == "u" and samples.dtype.itemsize <= 2:  # noqa: PLR2004  # a table of all values is small
+        values = np.arange(2 ** (8 * samples.dtype.itemsize))
+        table: Pixels = ((values - low) * (255.0 / (high - low))).clip(0.0, 255.0).round().astype(np.uint8)
+        return np.asarray(table[samples])
     scaled = np.empty(samples.shape, np.uint8)
     rows = max(1, _BLOCK * len(samples) // samples.size)
     for row in range(0, len(samples), rows):
