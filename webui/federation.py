@@ -13,7 +13,8 @@ from fl.protocol.names import NO_DIGEST
 from fl.protocol.ports import Vault
 from fl.roles.served import ModelReader, Served
 from fl.roles.verification import Verification
-from fl.training.images import decode_image
+from fl.training.gate import prepare
+from fl.training.images import Pixels
 from webui.federation_audits import reported
 from webui.services import Prediction, ServedModel
 
@@ -25,12 +26,11 @@ class FederationPredictions:
         self._reader = reader
         self._vault = vault
 
-    def predict(self, image: bytes, filename: str) -> Prediction:
-        """Judge one image with the model in force."""
-        pixels = decode_image(image, filename)
+    def predict(self, pixels: Pixels) -> Prediction:
+        """Judge one picture with the model in force."""
         served = self._reader.current()
         try:
-            probabilities = served.predictor.probability(pixels)
+            probabilities = served.predictor.probability(prepare(pixels, served.predictor.spec.size_px))
         except NonFinite as error:
             raise ModelUnusable(served.round.number, str(error)) from error
         label = served.recipe.class_names[int(probabilities.argmax())]

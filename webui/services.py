@@ -17,6 +17,7 @@ from fl.protocol.audit import Finding
 from fl.protocol.names import Address, Digest
 from fl.roles.explain import Explained, Results
 from fl.roles.verification import Verification
+from fl.training.images import Pixels
 from webui.disclosure_services import DisclosureService
 from webui.record_services import RecordService
 
@@ -58,12 +59,11 @@ class Prediction:
 class PredictionService(Protocol):
     """The verified model as a function."""
 
-    def predict(self, image: bytes, filename: str) -> Prediction:
-        """Judge one image file (PNG, JPEG or BMP bytes).
+    def predict(self, pixels: Pixels) -> Prediction:
+        """Judge one decoded picture, uint8 [H, W, 3].
 
         Raises:
-            ImageUnreadable: the bytes are no image that can be decoded whole.
-            TooLarge: more bytes or pixels than accepted.
+            NoAnswer: it shows nothing that the model may judge.
             UnavailableError: the chain or the vault did not answer and no verified model is cached.
             TamperedError: the ledger contradicts the model; there is no prediction.
         """

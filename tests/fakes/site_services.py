@@ -23,7 +23,8 @@ from fl.roles.explain import Explained, Passage, Results
 from fl.roles.file_watch import NO_VAULT
 from fl.roles.served import NO_LEDGER
 from fl.roles.verification import Fact, State, Verification
-from fl.training.images import decode_image
+from fl.training.gate import prepare
+from fl.training.images import Pixels
 from tests.fakes.site_disclosures import FakeDisclosures
 from tests.fakes.site_records import FakeRecords
 from webui.services import (
@@ -39,6 +40,7 @@ from webui.services import (
 
 NOON = 1_795_435_200
 """Monday, 23 November 2026, 12:00 UTC."""
+SIZE_PX = 128
 COORDINATOR = Address(bytes.fromhex("c0") * 20)
 CLASSES = ("healthy", "leukemia")
 METRICS = {"accuracy": 0.872, "sensitivity": 0.893, "specificity": 0.846, "auroc": 0.931}
@@ -157,9 +159,9 @@ class FakePredictions:
         state = State.CHECKED if right else State.CONTRADICTED
         return Verification(Fact(state, federation.clock.now), None, None)
 
-    def predict(self, image: bytes, filename: str) -> Prediction:
-        pixels = decode_image(image, filename)
+    def predict(self, pixels: Pixels) -> Prediction:
         model = self._federation.verified_model()
+        prepare(pixels, SIZE_PX)
         probability = self._federation.probability
         if probability is None:
             red, green, blue = (float(np.mean(pixels[..., channel])) for channel in range(3))

@@ -18,6 +18,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.test import TestResponse
 
+from fl.training.images import Pixels, decode_image
 from tests.fakes.site_services import FakeFederation
 from webui.app import create_app
 from webui.config import CHEAP_PASSWORDS, SiteConfig
@@ -60,6 +61,11 @@ def cell(form: str = "PNG", size: tuple[int, int] = (64, 64)) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, form)
     return buffer.getvalue()
+
+
+def cell_pixels(form: str = "PNG", size: tuple[int, int] = (64, 64)) -> Pixels:
+    """Return `cell` as it is decoded."""
+    return decode_image(cell(form, size), "cell")
 
 
 class Visitor:
@@ -140,7 +146,7 @@ class Town:
 
     def add_check(self, patient: str) -> int:
         """Store a check of one cell; return its row."""
-        prediction = self.federation.services.predictions.predict(cell(), "x")
+        prediction = self.federation.services.predictions.predict(cell_pixels())
         return self.site.charts.add_check(self.members[patient].id, cell(), prediction)
 
     def stored_bytes(self) -> bytes:

@@ -19,7 +19,7 @@ from scripts.chain import chain_settings
 from scripts.serve import open_services, seed_demo, site_config
 from tests.e2e.test_processes import invoke
 from tests.fakes.site_services import FakeFederation
-from tests.fakes.site_town import cell
+from tests.fakes.site_town import cell, cell_pixels
 from webui.patient_records import sealed_of
 from webui.site import Site, build_site
 from webui.store.accounts import Member
@@ -47,7 +47,7 @@ def site(home: Home) -> Site:
 @pytest.fixture
 def row(site: Site) -> int:
     """Store one check of the first patient."""
-    prediction = FakeFederation(probability=0.9).services.predictions.predict(cell(), "x")
+    prediction = FakeFederation(probability=0.9).services.predictions.predict(cell_pixels())
     return site.charts.add_check(1, cell(), prediction)
 
 
