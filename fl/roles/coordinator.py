@@ -205,7 +205,7 @@ class Coordinator:
             with self._ports.watch("sum"):
                 model = total.apply(previous, config)
         except (TamperedError, MalformedError) as error:
-            return self._abort(current, f"{error.name}: the aggregate was refused")
+            return self._abort(current, f"{error.name}: {error}")
         with self._ports.watch("hash"):
             digest = model_digest(manifest.digest, model)
         with self._ports.watch("seal"):
@@ -215,14 +215,14 @@ class Coordinator:
             envelope = self._ports.vault.put(file)
         self._reader.remember(replace(expected_model(current, manifest.length), digest=envelope), digest, model)
         self._append(ModelProposed(self._account, current.number, digest, envelope))
-        totals = total.totals
+        claims = total.claims
         self._ports.notify(
             "proposed",
             {
                 "round": current.number,
-                "training_accuracy": totals.correct / max(totals.samples, 1),
-                "training_loss": totals.mean_loss,
-                "samples": totals.samples,
+                "training_accuracy": claims.accuracy,
+                "training_loss": claims.mean_loss,
+                "samples": claims.samples,
             },
         )
         return True

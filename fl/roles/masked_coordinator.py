@@ -106,6 +106,6 @@ class Unmasking:
                 self._abort(current, f"RoundStalled: {error}")
         except CONTENT as error:
             whose = self._reader.masked_sum.whose(error)
-            what = f"update of {federation.book.name_of(whose)}" if whose else "masked sum"
-            self._abort(current, f"{error.name}: the {what} was refused")
+            what = f"the update of {federation.book.name_of(whose)} was refused" if whose else str(error)
+            self._abort(current, f"{error.name}: {what}")
         return None

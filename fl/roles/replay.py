@@ -20,7 +20,8 @@ from fl.protocol.round import Round
 from fl.roles.artefacts import Reader, digest_of, read_config
 from fl.roles.unmask import check_agreement, unmask_sum
 from fl.roles.view import Stopwatch
-from fl.training.aggregate import Sum, Totals
+from fl.training.aggregate import Sum
+from fl.training.claims import Claims
 from fl.training.quantise import Vector
 from fl.training.weights import Manifest, model_digest
 
@@ -47,14 +48,15 @@ class Replayed:
 
     model: Vector
     """float32 [d]"""
-    totals: Totals
+    claims: Claims
+    """Of all its hospitals together."""
+    config: RoundConfig
 
     @property
     def training(self) -> dict[str, float]:
         """Return the metrics of the sum: how all the hospitals' own images were judged in training."""
-        totals = self.totals
-        accuracy = totals.correct / max(totals.samples, 1)
-        return {"accuracy": accuracy, "loss": totals.mean_loss, "samples": totals.samples}
+        claims = self.claims
+        return {"accuracy": claims.accuracy, "loss": claims.mean_loss, "samples": claims.samples}
 
 
 def replay_round(current: Round, previous: Vector, manifest: Manifest, tools: Tools) -> Replayed:
@@ -62,6 +64,7 @@ def replay_round(current: Round, previous: Vector, manifest: Manifest, tools: To
 
     Raises:
         ModelDigestMismatch: the proposed model is not what the files sum up to.
+        SumOutOfBounds, NormExceeded: the sum is none that so many honest hospitals can give.
         SetMismatch, BelowThreshold: the set was not agreed as it had to be.
         TamperedError, MalformedError, RefusedError: a file is not what the ledger says.
         VaultMissing: a file is not there.
@@ -76,7 +79,7 @@ def replay_round(current: Round, previous: Vector, manifest: Manifest, tools: To
         digest = model_digest(manifest.digest, model)
     if digest != digest_of(current):
         raise ModelDigestMismatch(digest_of(current), digest)
-    return Replayed(model, total.totals)
+    return Replayed(model, total.claims, config)
 
 
 def sum_of(current: Round, config: RoundConfig, tools: Tools) -> Sum:
