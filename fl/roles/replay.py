@@ -8,7 +8,7 @@ Source: PROTOCOL.md 5, 5S and 7.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from fl.protocol.config import RoundConfig
@@ -51,12 +51,14 @@ class Replayed:
     claims: Claims
     """Of all its hospitals together."""
     config: RoundConfig
+    each: Mapping[Address, Mapping[str, float]]
+    """What each hospital claimed, where that can be seen: in a sealed round."""
 
     @property
     def training(self) -> dict[str, float]:
         """Return the metrics of the sum: how all the hospitals' own images were judged in training."""
-        claims = self.claims
-        return {"accuracy": claims.accuracy, "loss": claims.mean_loss, "samples": claims.samples}
+        figures = self.claims.figures
+        return {name: figures[name] for name in ("accuracy", "loss", "samples")}
 
 
 def replay_round(current: Round, previous: Vector, manifest: Manifest, tools: Tools) -> Replayed:
@@ -79,7 +81,8 @@ def replay_round(current: Round, previous: Vector, manifest: Manifest, tools: To
         digest = model_digest(manifest.digest, model)
     if digest != digest_of(current):
         raise ModelDigestMismatch(digest_of(current), digest)
-    return Replayed(model, total.claims, config)
+    each = {who: one.figures for who, one in zip(current.hospitals, total.parts, strict=not current.masked)}
+    return Replayed(model, total.claims, config, each)
 
 
 def sum_of(current: Round, config: RoundConfig, tools: Tools) -> Sum:

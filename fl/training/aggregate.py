@@ -31,6 +31,8 @@ class Sum:
         self._grid = GRIDS[bits]
         self._words = self._grid.zeros(parameters)
         self.hospitals = 0
+        self.parts: list[Claims] = []
+        """What each hospital claimed that was added here, in order."""
 
     @classmethod
     def of(cls, words: Words, hospitals: int) -> Self:
@@ -60,11 +62,23 @@ class Sum:
             raise AggregateOverflow(self.hospitals + 1, MAX_HOSPITALS)
         self._words += words
         self.hospitals += 1
+        self.parts.append(Claims.of(words, 1))
 
     @property
     def claims(self) -> Claims:
         """Return the summed lanes."""
         return Claims.of(self._words, self.hospitals)
+
+    def check(self, config: RoundConfig) -> None:
+        """Check the sum without a model to add it to.
+
+        Raises:
+            EncodingError: it is nobody's.
+            SumOutOfBounds: a lane holds what so many honest hospitals cannot claim.
+            NormExceeded: the mean update is longer than honest clipping allows.
+        """
+        self._check_claims(config)
+        _check_length(self._words, self.claims, config)
 
     def apply(self, previous: Vector, config: RoundConfig) -> Vector:
         """Return the new model, float32 [d].
@@ -77,9 +91,7 @@ class Sum:
         """
         if previous.shape != (self._words.size - LANES,):
             raise EncodingError("previous model", f"it has {previous.size} parameters")
-        if not self.hospitals:
-            raise EncodingError("aggregate", "it is nobody's")
-        self.claims.check(config)
+        self._check_claims(config)
         factor = _factor(self.claims, config)
         model = np.empty_like(previous)
         squares = summed(self._stepper(previous, model, factor), previous.size)
@@ -88,6 +100,11 @@ class Sum:
         if broken:
             raise NonFinite("new model", broken)
         return model
+
+    def _check_claims(self, config: RoundConfig) -> None:
+        if not self.hospitals:
+            raise EncodingError("aggregate", "it is nobody's")
+        self.claims.check(config)
 
     def _stepper(self, previous: Vector, model: Vector, factor: float) -> Callable[[slice], float]:
         """Return what writes a piece of the new model and returns the sum of its squared steps."""
@@ -116,6 +133,10 @@ def check_update(words: Words, config: RoundConfig) -> None:
     """
     claims = Claims.of(words, 1)
     claims.check(config)
+    _check_length(words, claims, config)
+
+
+def _check_length(words: Words, claims: Claims, config: RoundConfig) -> None:
     factor = _factor(claims, config)
 
     def work(part: slice) -> float:

@@ -9,7 +9,6 @@ Not here: the length of an update (aggregate.py); who claimed what, which a mask
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -88,14 +87,15 @@ class Claims:
                 raise ClaimOutOfBounds(bound.what, bound.claimed, bound.low, bound.high)
             raise SumOutOfBounds(self.hospitals, bound.what, bound.claimed, bound.low, bound.high)
 
-    def to_dict(self, config: RoundConfig) -> Mapping[str, int]:
-        """Return the claims with the most that so many hospitals may claim, for reports and pages."""
-        most = {f"most_{bound.what}": bound.high for bound in self.bounds(config)}
-        return {
-            "hospitals": self.hospitals,
-            "weight": self.weight,
-            "correct": self.correct,
-            "samples": self.samples,
-            "loss": self.loss,
-            **most,
-        }
+    @property
+    def figures(self) -> dict[str, float]:
+        """Return the claims for reports and pages; the loss is the mean."""
+        claims = {"weight": self.weight, "correct": self.correct, "samples": self.samples}
+        return {**claims, "accuracy": self.accuracy, "loss": self.mean_loss}
+
+    def to_dict(self, config: RoundConfig) -> dict[str, float]:
+        """Return the figures of a sum and the most that so many hospitals may claim."""
+        most = {bound.what: bound.high for bound in self.bounds(config)}
+        loss = most["loss"] * LOSS_UNIT / max(self.hospitals, 1)
+        limits = {"most_weight": most["weight"], "most_samples": most["samples"], "most_loss": loss}
+        return {**self.figures, "hospitals": self.hospitals, **limits}
