@@ -98,7 +98,8 @@ interface IMembers {
     /// @notice Admit `member`.
     /// @dev Reverts, in this order: UnknownSender, RevokedSender, WrongRole(sender) unless the operator calls;
     /// WrongRole(member) unless `role` is 2..5; MemberExists when `member` is zero or ever was a member;
-    /// NameInvalid; NameTaken when the same bytes name a member or did; CoordinatorExists when a second active coordinator would arise. Emits {MemberRegistered}.
+    /// NameInvalid; NameTaken when the same bytes name a member or did;
+    /// CoordinatorExists when a second active coordinator would arise. Emits {MemberRegistered}.
     /// @param member The account to admit.
     /// @param role 2 hospital, 3 coordinator, 4 auditor, 5 trustee.
     /// @param memberName Its name for people: UTF-8, given once, for good.

@@ -137,8 +137,8 @@ class KeyBook:
         if record.role == Role.COORDINATOR:
             for coordinator in self.having(Role.COORDINATOR):
                 raise CoordinatorExists(coordinator.account)
-        named = replace(self, names=self.names | {record.member_name})
-        return named._with(Member(record.member, record.role, shown(record.member_name)))
+        member = Member(record.member, record.role, shown(record.member_name))
+        return replace(self._with(member), names=self.names | {record.member_name})
 
     def _add_key(self, record: KeyRegistered | KeyRotated, domain: Domain, verify: VerifyPossession) -> KeyBook:
         member = self.active(record.sender)

@@ -1,7 +1,8 @@
 """This machine's clock, compared with the blocks that come while it looks: deadlines are the chain's.
 
 Invariant: a record that was not there at one look and is there at the next was mined in between, so its block's time
-bounds the chain's time from both sides; any record bounds it from below. A clock outside of these bounds decides nothing.
+bounds the chain's time from both sides; any record bounds it from below. A clock outside of these bounds decides
+nothing.
 
 Source: PROTOCOL.md 5 (Deadlines).
 """

@@ -50,7 +50,6 @@ from fl.roles.stops import CONTENT, OWN_FAULT
 from fl.roles.view import LedgerView, Ports
 from fl.training.weights import model_digest, vector_to_bytes
 
-
 IDLE_ROUNDS = 3
 """So many rounds in a row without a commitment, and the coordinator waits before it opens another."""
 PAUSE_S, MAX_PAUSE_S = 60, 3600
@@ -188,8 +187,8 @@ class Coordinator:
         idle, last = idle_rounds(federation), federation.rounds[-1].last if federation.rounds else None
         if idle < IDLE_ROUNDS or last is None:
             return False
-        wait_s = min(PAUSE_S * 2 ** min(idle - IDLE_ROUNDS, 10), MAX_PAUSE_S)
-        waits = self._ports.now() < last.timestamp + wait_s
+        wait_s = min(PAUSE_S << min(idle - IDLE_ROUNDS, 10), MAX_PAUSE_S)
+        waits: bool = self._ports.now() < last.timestamp + wait_s
         if waits and self._alarmed != federation.last_round:
             self._alarmed = federation.last_round
             reason = f"{idle} rounds in a row ended before anybody committed; the next one opens in {wait_s} s"

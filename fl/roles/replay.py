@@ -12,7 +12,14 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from fl.protocol.config import RoundConfig
-from fl.protocol.errors import HemaledgerError, ModelDigestMismatch
+from fl.protocol.errors import (
+    HemaledgerError,
+    MalformedError,
+    ModelDigestMismatch,
+    RefusedError,
+    TamperedError,
+    UnavailableError,
+)
 from fl.protocol.keys import MemberKey
 from fl.protocol.names import Address
 from fl.protocol.ports import Endorser, Vault
@@ -96,3 +103,15 @@ def sum_of(current: Round, config: RoundConfig, tools: Tools) -> Sum:
         with tools.watch("sum"):
             total.add(words)
     return total
+
+
+def broken_bound(current: Round, tools: Tools) -> HemaledgerError | None:
+    """Return why no honest hospitals give the sum of a masked round that was aborted, None when it cannot be told."""
+    if current.frozen is None or not current.masked or len(current.revealed) < current.terms.threshold:
+        return None
+    try:
+        config = read_config(current, tools.vault)
+        sum_of(current, config, tools).check(config)
+    except (MalformedError, RefusedError, TamperedError, UnavailableError) as error:
+        return error
+    return None

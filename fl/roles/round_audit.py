@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from fl.crypto.envelope import Expected, check_file
 from fl.protocol.audit import Report, Step
-from fl.protocol.errors import MalformedError, RefusedError, TamperedError, UnavailableError
 from fl.protocol.federation import Federation, Opening
 from fl.protocol.names import NO_DIGEST, Address, Digest
 from fl.protocol.ports import Endorser, Vault
@@ -33,7 +32,7 @@ from fl.roles.documents import read_document
 from fl.roles.guard import Guard
 from fl.roles.left_out import why_left_out
 from fl.roles.participants import BUNDLE_CAP, participants, why_not
-from fl.roles.replay import Replayed, Tools, replay_round, sum_of
+from fl.roles.replay import Replayed, Tools, broken_bound, replay_round
 from fl.roles.report_audit import check_report
 from fl.roles.unmask import check_agreement, check_sharers
 from fl.roles.view import Stopwatch
@@ -98,8 +97,7 @@ class RoundAudit:
             self._report.checks["documents"] += 1
             self._report.right(number, Step.TERMS)
         for account, error in why_not(current).items():
-            if account not in current.receivers:
-                self._report.notes.append(f"Round {number}: {self._name(account)} was left out; {error.name}: {error}")
+            self._report.notes.append(f"Round {number}: the keys of {self._name(account)}; {error.name}: {error}")
         whole = self._check_files(current)
         if current.phase == Phase.ABORTED and current.revealed:
             self._report.notes.append(
@@ -126,15 +124,11 @@ class RoundAudit:
 
     def _weigh(self, current: Round) -> None:
         """Note which bound the sum breaks of a round that ended unmasked and without a model, where this key can."""
-        answered = current.masked and current.frozen and len(current.revealed) >= current.terms.threshold
-        if not answered or self._reader is None or self._closed(current) or self._sealed_away(current):
+        if self._reader is None or self._closed(current) or self._sealed_away(current):
             return
         bench = self._bench
-        try:
-            config = read_config(current, bench.vault)
-            total = sum_of(current, config, Tools(self._reader, bench.vault, bench.watch, bench.endorser))
-            total.check(config)
-        except (MalformedError, RefusedError, TamperedError, UnavailableError) as error:
+        error = broken_bound(current, Tools(self._reader, bench.vault, bench.watch, bench.endorser))
+        if error is not None:
             self._report.notes.append(f"Round {current.number} made no model. {error.name}: {error}")
 
     def _check_files(self, current: Round) -> bool:

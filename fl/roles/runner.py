@@ -1,7 +1,8 @@
 """Runs an agent: act while there is something to do, else wait for the next record.
 
 Invariant: only a passing fault of the world (UnavailableError) is retried; everything else ends the agent. A file that
-is not in the vault is waited for without end: it is the ledger's deadlines that count, and others write there. So is a clock that somebody has to set.
+is not in the vault is waited for without end: it is the ledger's deadlines that count, and others write there. So is
+somebody who sets this machine's clock.
 """
 
 from __future__ import annotations

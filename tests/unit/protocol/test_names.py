@@ -25,7 +25,7 @@ def test_the_ledger_gives_a_name_once() -> None:
 
 @pytest.mark.parametrize(
     "other",
-    ["ALPHA", "alpha", " alpha ", "ａｌｐｈａ", "alph\u00aa"],  # noqa: RUF001 - that is the point
+    ["ALPHA", "alpha", " alpha ", "ａｌｐｈａ", "alph\u00aa"],
 )
 def test_a_name_that_looks_the_same_is_not_registered(other: str) -> None:
     with pytest.raises(SettingInvalid, match="which looks the same"):

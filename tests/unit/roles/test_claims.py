@@ -43,7 +43,7 @@ LIES = pytest.mark.parametrize(
         (None, 2**22 + 2**21, "L2"),
     ],
 )
-"""What is added to which word of beta's masked update (None: to all but its lanes), mod 2^32, and which bound of the sum it breaks."""
+"""What is added to which word of beta's masked update (None: to all but its lanes), mod 2^32, and what it breaks."""
 
 
 def lying(world: Four, lane: int | None, claim: int) -> Callable[[Core, bytes, PrivateKey], Blob]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from fl.protocol.errors import ClockWrong, HemaledgerError
+from fl.protocol.errors import ClockWrong
 from fl.protocol.round import Phase
 from fl.roles.clock import SKEW_S, CheckedClock, TimedLedger
 from fl.roles.coordinator import Coordinator
@@ -75,7 +74,8 @@ def test_it_goes_on_as_soon_as_the_clock_is_set_right(world: World) -> None:
     machine.off = 5
     hospitals = world.hospitals()
     for _ in range(20):
-        for agent in (coordinator, world.auditor(), *hospitals):
+        agents: list[Agent] = [coordinator, world.auditor(), *hospitals]
+        for agent in agents:
             agent.step()
     assert world.phases() == ["FINAL"]
 
@@ -112,7 +112,7 @@ def test_a_clock_that_is_nearly_right_is_used_on_a_chain_that_is_quiet_for_a_wee
     coordinator = coordinator_on(world, machine, rounds=2)
     hospitals = [Hospital(machine.ports(world, each), nudge(each.name)) for each in world.consortium.hospitals]
     for rounds in (1, 2):
-        agents = [coordinator, world.auditor(), *hospitals]
+        agents: list[Agent] = [coordinator, world.auditor(), *hospitals]
         for _ in range(20):
             for agent in agents:
                 agent.step()
@@ -163,7 +163,7 @@ def test_one_commitment_ends_the_wait(world: World) -> None:
         coordinator.step()
     hospital.step()
     world.clock.now += 300
-    while world.current.phase != Phase.ABORTED:
+    ended = len(world.phases())
+    while len(world.phases()) == ended:
         coordinator.step()
-    coordinator.step()
-    assert world.current.phase == Phase.OPEN
+    assert world.phases()[-2:] == ["ABORTED", "OPEN"]
