@@ -10,12 +10,12 @@ from fl.protocol.codec import JsonValue
 from fl.protocol.errors import DatasetUnusable
 from fl.roles.auditor import Evaluate
 from fl.roles.training_thread import Task, Train
-from fl.training.dataset import TRAIN, Dataset, load_dataset, read_npz, save_dataset
+from fl.training.dataset import TRAIN, Dataset, is_stored, load_dataset, save_dataset
 from fl.training.local import TrainContext, train_local
 from fl.training.predict import Predictor, evaluate
 from fl.training.quantise import LocalMetrics, Vector
 from fl.training.recipe import Recipe
-from fl.training.sources import load_source
+from fl.training.sources import STRICT, Reading, load_source
 from scripts._wiring import OWNER_ONLY
 
 PUBLISHED = ("accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1", "auroc", "samples")
@@ -59,26 +59,27 @@ def _read(path: Path) -> Dataset:
     return load_dataset(path)
 
 
-def keep_data(source: Path, target: Path, *, held_out: bool = False) -> int:
-    """Read images of any accepted kind, or a part that `hemaledger data divide` wrote, into a member's own file.
+def keep_data(source: Path, target: Path, *, held_out: bool = False, reading: Reading = STRICT) -> Dataset:
+    """Read images of any accepted kind, or a part that `hemaledger data divide` wrote, into a file; return them.
 
     Args:
         source: Folder or file.
         target: The member's file.
         held_out: The images are for evaluation only, so a part without training images is no fault.
+        reading: What a person allows or says about the source.
 
     Raises:
         DatasetUnusable: it is of no accepted kind, or cannot be trained on.
         ImageUnreadable: an image is damaged.
     """
-    dataset = load_dataset(source) if _is_part(source) else load_source(source)
+    dataset = load_dataset(source) if _is_part(source) else load_source(source, reading=reading)
     if not held_out:
         dataset.part(TRAIN)
     target.parent.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
     save_dataset(dataset, target)
-    return len(dataset)
+    return dataset
 
 
 def _is_part(source: Path) -> bool:
     """Return whether a file is of the form in which Hemaledger keeps images itself."""
-    return source.suffix == ".npz" and source.is_file() and "class_names" in read_npz(source)
+    return source.suffix == ".npz" and source.is_file() and is_stored(source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,6 +13,7 @@ from fl.storage.lock import only_one
 from scripts._agent import announce, serve_agent
 from scripts._exit import guarded
 from scripts._home import Home
+from scripts._listing import reading_of, reading_options, tell
 from scripts._options import home_option, name_option
 from scripts._training import evaluator, keep_data
 from scripts._wiring import create_member, open_ports, register_key, rotate_key
@@ -26,13 +28,15 @@ def auditor() -> None:
 @home_option
 @name_option("auditor")
 @click.option("--holdout", type=click.Path(path_type=Path), help="Held-out images to evaluate every model on.")
+@reading_options
 @guarded
-def init(home: Path, name: str, holdout: Path | None) -> None:
+def init(home: Path, name: str, holdout: Path | None, **given: Any) -> None:  # noqa: ANN401 - options
     """Create the auditor's account and key."""
     place = Home(home)
     if holdout is not None:
-        images = keep_data(holdout, place.member(name).data_file, held_out=True)
-        click.echo(f"{images} held-out images were taken in; they never leave {place.member(name).folder}.")
+        images = keep_data(holdout, place.member(name).data_file, held_out=True, reading=reading_of(given))
+        tell(images.listing)
+        click.echo(f"{len(images)} held-out images were taken in; they never leave {place.member(name).folder}.")
     account = create_member(place, name, Role.AUDITOR)
     click.echo(f"Account of {name}: {show(account)}")
 

@@ -30,6 +30,7 @@ from scripts._chain_process import ChainProcess
 from scripts._clinic import link_trustees
 from scripts._exit import guarded
 from scripts._home import Home
+from scripts._listing import reading_of, reading_options
 from scripts._options import device_option
 from scripts._progress import Console
 from scripts._together import AUDITOR, COORDINATOR, TRUSTEES, Work, found_together, gather, share_key
@@ -73,6 +74,7 @@ class Demo:
     help="masked (default with 3 hospitals or more): nobody sees one hospital's update; sealed: the coordinator does.",
 )
 @device_option
+@reading_options
 @click.option("--serve/--no-serve", default=True, show_default=True, help="Serve the site when all is done.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port of the site.")
 @click.option("--rpc-port", type=click.IntRange(0, 65535), default=0, help="Port of the chain; 0 picks a free one.")
@@ -107,7 +109,9 @@ def _run(demo_run: Demo, data: Path | None, given: dict[str, str | int | bool | 
     console, home = demo_run.console, demo_run.home
     console.title("Hemaledger demo", f"everything this run writes is in {home.folder}")
     with console.stage("Preparing images", demo_run.seconds):
-        dataset = load_source(data) if data else draw_dataset(SYNTHETIC_PLAN, demo_run.seed)
+        dataset = load_source(data, reading=reading_of(given)) if data else draw_dataset(SYNTHETIC_PLAN, demo_run.seed)
+        for line in dataset.listing.lines() if dataset.listing else ():
+            console.say(f"  {line}")
         largest = _divide(demo_run, dataset, int(given["hospitals"] or 3))
     with console.stage("Starting the chain", demo_run.seconds):
         chain = stack.enter_context(ChainProcess(home, int(given["rpc_port"] or 0)))

@@ -15,6 +15,7 @@ from fl.training.compute import use_threads
 from scripts._agent import announce, serve_agent
 from scripts._exit import guarded
 from scripts._home import Home
+from scripts._listing import reading_of, reading_options, tell
 from scripts._options import device_option, home_option, name_option
 from scripts._training import keep_data, trainer
 from scripts._wiring import create_member, open_ports, register_key, rotate_key
@@ -29,13 +30,15 @@ def hospital() -> None:
 @home_option
 @name_option()
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of images by class, or an .npz file.")
+@reading_options
 @guarded
-def init(home: Path, name: str, data: Path | None) -> None:
+def init(home: Path, name: str, data: Path | None, **given: Any) -> None:  # noqa: ANN401 - options
     """Create the hospital's account and key, and take in its images. Tell the operator the account."""
     place = Home(home)
     if data is not None:
-        images = keep_data(data, place.member(name).data_file)
-        click.echo(f"{images} images were taken in; they never leave {place.member(name).folder}.")
+        images = keep_data(data, place.member(name).data_file, reading=reading_of(given))
+        tell(images.listing)
+        click.echo(f"{len(images)} images were taken in; they never leave {place.member(name).folder}.")
     account = create_member(place, name, Role.HOSPITAL)
     click.echo(f"Account of {name}: {show(account)}")
 

@@ -30,15 +30,17 @@ def check_image(site: Site, patient_id: int, upload: FileStorage) -> int:
 
     Raises:
         TooManyAttempts: the patient had too many images checked.
+        SiteBusy: too many pictures are in work at this moment.
         ImageUnreadable, TooLarge: the upload is no acceptable image.
         UnavailableError, TamperedError: there is no prediction (services.PredictionService).
         NoCommittee: the patient chose a quorum, and nobody holds the key (PatientRecords.add_check).
     """
     site.throttle.take(Meter("check", str(patient_id), site.config.limits.checks))
     data = read_capped(upload, site.config.image_cap)
-    pixels = decode_image(data, NEUTRAL_NAME)
-    prediction = site.services.predictions.predict(data, NEUTRAL_NAME)
-    return site.charts.add_check(patient_id, encode_png(_shrink(pixels)), prediction)
+    with site.doors.checks.enter():
+        pixels = decode_image(data, NEUTRAL_NAME)
+        prediction = site.services.predictions.predict(data, NEUTRAL_NAME)
+        return site.charts.add_check(patient_id, encode_png(_shrink(pixels)), prediction)
 
 
 def read_capped(upload: FileStorage, cap: int) -> bytes:

@@ -15,6 +15,8 @@ from fl.protocol.errors import SettingInvalid
 
 KIBIBYTE = 1024
 MEBIBYTE = 1024 * KIBIBYTE
+FORM_OVERHEAD = 64 * KIBIBYTE
+"""Bytes of a form around the file in it."""
 MIN_SECRET_BYTES = 32
 
 
@@ -63,6 +65,24 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Places:
+    """How many requests may do dear work at once; beside each, as many may wait for a moment."""
+
+    checks: int = 2
+    """Pictures that are decoded and judged."""
+    audits: int = 1
+    """Files that are looked up, rounds that are replayed."""
+    passwords: int = 2
+    """Each takes `PasswordCost.memory_kib` of memory."""
+    wait_s: float = 3.0
+
+    @property
+    def threads(self) -> int:
+        """Return how many of the server's threads such work can hold at most."""
+        return 2 * (self.checks + self.audits + self.passwords)
+
+
+@dataclass(frozen=True)
 class SiteConfig:
     """One installation of the site."""
 
@@ -83,6 +103,9 @@ class SiteConfig:
     """Idle seconds after which a session ends."""
     passwords: PasswordCost = PasswordCost()
     limits: Limits = Limits()
+    hosts: tuple[str, ...] = ()
+    """Names and addresses by which browsers may call the site, without port; those of this machine always may."""
+    places: Places = Places()
     demo_accounts: bool = False
     """Whether the sign-in page says that this installation shows invented people."""
 
@@ -96,6 +119,9 @@ class SiteConfig:
             raise SettingInvalid("secret_key", f"it needs at least {MIN_SECRET_BYTES} random bytes")
         if min(self.image_cap, self.file_cap, self.session_s) < 1:
             raise SettingInvalid("image_cap, file_cap, session_s", "they must be positive")
+        for host in self.hosts:
+            if "/" in host or "@" in host or not host.isascii() or not host.isprintable() or " " in host:
+                raise SettingInvalid("site-host", f"{host!r} is no name of a site, such as clinic.example")
         try:
             ZoneInfo(self.zone)
         except (ZoneInfoNotFoundError, ValueError) as error:

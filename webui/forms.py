@@ -31,6 +31,7 @@ from fl.crypto.capsule import Readers
 from fl.protocol.errors import EncodingError
 from fl.protocol.names import DIGEST_BYTES, Digest, Purpose, parse_hex
 from webui.consent import RECORD_PURPOSES, Choice
+from webui.once import FormToken
 from webui.record_body import MAX_NOTE_CHARS
 from webui.request_words import PURPOSES
 from webui.store.accounts import fold_email
@@ -42,7 +43,12 @@ EARLIEST_BIRTH = date(1900, 1, 1)
 
 
 class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF brings no types
-    """A form of this site."""
+    """A form of this site; its token is its own, so that two clicks make one (once.py)."""
+
+    class Meta(FlaskForm.Meta):  # type: ignore[misc]
+        """Where the token comes from."""
+
+        csrf_class = FormToken
 
 
 class PressForm(Form):

@@ -9,6 +9,7 @@ Not here: building it (app.py).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Event
 
 from flask import current_app, g
 
@@ -17,6 +18,7 @@ from fl.protocol.errors import UnavailableError
 from webui.anchoring import Anchoring
 from webui.config import SiteConfig
 from webui.disclosing import Disclosing
+from webui.doors import Doors
 from webui.patient_records import PatientRecords
 from webui.record_services import CommitteeFacts
 from webui.replays import Replays
@@ -25,6 +27,7 @@ from webui.store.accounts import AccountStore
 from webui.store.appointments import AppointmentStore
 from webui.store.database import Database
 from webui.store.disclosures import DisclosureStore
+from webui.store.handled import HandledForms
 from webui.store.leaves import LeafStore
 from webui.store.models import StoredRecord
 from webui.store.passwords import Passwords
@@ -46,6 +49,10 @@ class Site:
     charts: PatientRecords
     anchoring: Anchoring
     requests: DisclosureStore
+    handled: HandledForms
+    wake: Event
+    """Set when there is something to do in the background before the next turn."""
+    doors: Doors
     disclosing: Disclosing
     appointments: AppointmentStore
     throttle: Throttle
@@ -87,6 +94,9 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         charts=PatientRecords(records, services.records, clock),
         anchoring=Anchoring(LeafStore(database), services.records, clock),
         requests=requests,
+        handled=HandledForms(database, clock),
+        wake=Event(),
+        doors=Doors.of(config.places),
         disclosing=Disclosing(requests, records, services.disclosures, clock),
         appointments=AppointmentStore(database, config.tz, config.limits.open_bookings, clock),
         throttle=Throttle(database, clock),

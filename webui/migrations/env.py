@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+from webui.store import jobs  # noqa: F401 its tables
 from webui.store.models import Base
 
 context.configure(

@@ -53,6 +53,8 @@ def sign_in() -> ResponseReturnValue:
         else:
             begin_session(found)
             return redirect(safe_next(request.args.get("next")) or start_page(found))
+    elif form.is_submitted():
+        status = SignInRefused.http_status if form.email.data and form.password.data else 400
     return render_template("accounts/sign_in.html", form=form), status
 
 
@@ -67,9 +69,9 @@ def sign_out() -> ResponseReturnValue:
 def _create(here: Site, form: SignUpForm) -> Member:
     here.throttle.take(Meter("sign-up", _address(), here.config.limits.sign_up_address))
     facts = PatientFacts(form.date_of_birth.data)
-    return here.accounts.create(
-        NewAccount(SiteRole.PATIENT, form.email.data, form.name.data, form.password.data, facts)
-    )
+    new = NewAccount(SiteRole.PATIENT, form.email.data, form.name.data, form.password.data, facts)
+    with here.doors.passwords.enter():
+        return here.accounts.create(new)
 
 
 def _verify(here: Site, form: SignInForm) -> Member:
@@ -81,7 +83,8 @@ def _verify(here: Site, form: SignInForm) -> Member:
         Meter("sign-in address", _address(), limits.sign_in_address),
     )
     here.throttle.take(pair, *shared)
-    found = here.accounts.sign_in(form.email.data, form.password.data)
+    with here.doors.passwords.enter():
+        found = here.accounts.sign_in(form.email.data, form.password.data)
     here.throttle.forget(pair)
     here.throttle.give_back(*shared)
     return found

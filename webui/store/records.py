@@ -18,10 +18,11 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, undefer
 
 from fl.crypto.capsule import Readers
 from fl.protocol.names import Digest
-from webui.consent import Choice, mask_of
+from webui.consent import mask_of
 from webui.record_services import SealedRecord
 from webui.store.accounts import Member
 from webui.store.appointments import IN_FORCE
+from webui.store.consent_changes import ConsentChanges
 from webui.store.database import Database
 from webui.store.models import (
     Account,
@@ -38,6 +39,7 @@ PAGE_ROWS = 20
 NUMBER_BYTES = 6
 WITH_FILE = undefer(StoredRecord.file)
 IS_CHECK = StoredRecord.about_id.is_(None)
+OPENABLE = StoredRecord.readers == int(Readers.HOSPITAL_AND_TRUSTEES)
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class RecordStore:
         """Keep records in `database`; `clock` gives seconds since 1970."""
         self._database = database
         self._clock = clock
+        self.changes = ConsentChanges(database, clock)
 
     def add(self, new: NewRecord) -> int:
         """Store one record and its leaf; return its row.
@@ -137,18 +140,11 @@ class RecordStore:
             raise NotFound
         return found
 
-    def choose(self, patient_id: int, choice: Choice) -> None:
-        """Keep a patient's choice for records to come."""
-
-        def work(session: Session) -> None:
-            profile = session.get_one(PatientProfile, patient_id)
-            profile.readers, profile.consent = int(choice.readers), mask_of(choice.consent)
-
-        self._database.write(work)
-
-    def openable(self, patient_id: int) -> Sequence[StoredRecord]:
-        """Return all records of a patient that the hospital can open by itself, notes among them."""
-        return self._whole(StoredRecord.patient_id == patient_id)
+    def openable(self, patient_id: int) -> int:
+        """Return how many records of a patient the hospital can open by itself, notes among them."""
+        query = select(func.count(StoredRecord.id)).where(StoredRecord.patient_id == patient_id, OPENABLE)
+        with self._database.reading() as session:
+            return session.scalar(query) or 0
 
     def labels_of(self, patient_id: int) -> Mapping[Digest, StoredRecord]:
         """Return every label that a record of a patient ever had, erased records and notes among them."""
@@ -158,9 +154,16 @@ class RecordStore:
         """Return every label that one record ever had."""
         return self._labels(RecordLabel.record_row == row_id)
 
-    def sealed_to_other_keys(self, key_id: bytes, limit: int) -> Sequence[StoredRecord]:
+    def sealed_to_other_keys(self, key_id: bytes, limit: int) -> Sequence[int]:
         """Return some records that the hospital can open and that are not sealed to the threshold key `key_id`."""
-        return self._whole(StoredRecord.key_id != key_id)[:limit]
+        query = select(StoredRecord.id).where(StoredRecord.key_id != key_id, OPENABLE)
+        with self._database.reading() as session:
+            return session.scalars(query.order_by(StoredRecord.id).limit(limit)).all()
+
+    def whole(self, row_id: int) -> StoredRecord | None:
+        """Return one record with its file."""
+        with self._database.reading() as session:
+            return session.scalar(select(StoredRecord).options(WITH_FILE).where(StoredRecord.id == row_id))
 
     def replace(self, row_id: int, was: bytes, sealed: SealedRecord) -> bool:
         """Put a newly sealed file in the place of the one with the salt `was`; False when another was faster."""
@@ -203,12 +206,6 @@ class RecordStore:
         with self._database.reading() as session:
             found = session.scalars(select(RecordLabel).where(condition)).all()
         return {Digest(each.label): each.record for each in found}
-
-    def _whole(self, condition: ColumnElement[bool]) -> Sequence[StoredRecord]:
-        readable = StoredRecord.readers == int(Readers.HOSPITAL_AND_TRUSTEES)
-        with self._database.reading() as session:
-            query = select(StoredRecord).options(WITH_FILE).where(condition, readable)
-            return session.scalars(query.order_by(StoredRecord.id)).all()
 
 
 def insert_record(session: Session, new: NewRecord) -> int:
