@@ -143,7 +143,9 @@ def register_member(operator: Ledger, account: Address, role: Role, name: str) -
     Raises:
         SettingInvalid: the name cannot be read, or not be told from another member's.
     """
-    name = proper(name, LedgerView(operator).refresh().book.names)
+    book = LedgerView(operator).refresh().book
+    if account not in book.members:
+        name = proper(name, book.names)
     operator.append(MemberRegistered(operator.account, account, role, name))
 
 
