@@ -15,10 +15,10 @@ from chain.deploy import deploy
 from chain.devchain import DevChain, DevChainSettings
 from chain.keystore import AccountKey, generate
 from chain.ledger import EthereumLedger, LedgerSettings
-from chain.news import RAW
 from chain.node import NEWS, NodeRefusal, NodeSettings, connect
 from chain.rpcserver import RpcServer
 from chain.sender import Sender, TransactionSettings
+from chain.shapes import RAW
 from fl.protocol.errors import RecordForged
 from fl.protocol.names import Role
 from fl.protocol.records import MemberRegistered, MemberRevoked
@@ -95,20 +95,21 @@ def another_transaction(log: dict[str, Any]) -> dict[str, Any]:
     return {**log, "transactionHash": "0x" + tx_hash.hex(), RAW: "0x" + raw.hex()}
 
 
-def told_again(log: Log) -> Log:
-    """As if the same transaction had made its record in a later block once more."""
-    return {**log, "blockNumber": hex(int(log["blockNumber"], 16) + 1000)}
-
-
 def test_a_transaction_makes_its_record_once(settings: LedgerSettings) -> None:
     ledger = EthereumLedger(settings)
     ledger.replay()
     EthereumLedger(settings, KEY).append(member())
     behind = connect(settings.node)
+    told: list[Log] = []
 
     def handle(method: str, params: list[Any]) -> Any:
+        """As if the same transaction had made its record in a later block once more."""
         answer = behind.attempt(method, *params)
-        return [*answer, told_again(answer[-1])] if method == "eth_getLogs" else answer
+        if method != "eth_getLogs" or not answer:
+            return answer
+        told.extend(answer)
+        place = {name: answer[-1][name] for name in ("blockNumber", "blockHash")}
+        return [*answer, {**told[0], **place, "logIndex": "0xff"}]
 
     server = RpcServer("127.0.0.1", 0, handle)
     server.start()

@@ -30,6 +30,14 @@ class ClockWrong(UnavailableError):
 
 
 @dataclass(eq=False)
+class LedgerSilent(UnavailableError):
+    """The ledger did not answer as soon as somebody who answers people needs it."""
+
+    timeout_s: float
+    sentence = "The ledger gave no answer within {timeout_s:g} s. It is asked again in the background."
+
+
+@dataclass(eq=False)
 class LedgerMoved(UnavailableError):
     """The ledger was handed over while this program ran, and its successor is not at hand yet."""
 
@@ -47,11 +55,41 @@ class TransactionTimeout(UnavailableError):
 
 
 @dataclass(eq=False)
+class AccountEmpty(UnavailableError):
+    """An account cannot pay for its transaction."""
+
+    account: bytes
+    wei: int
+    sentence = "The account {account} cannot pay for a transaction. Send it {wei} wei or more; then run this again."
+
+
+@dataclass(eq=False)
+class FeeDemanded(MisconfiguredError):
+    """The chain takes fees, but transactions are set to be free."""
+
+    url: str
+    why: str
+    sentence = (
+        "The chain at {url} takes fees ({why}). Create the consortium with --paid-gas; where it exists already, set "
+        "free_gas to false in consortium.json. Then fund the account."
+    )
+
+
+@dataclass(eq=False)
 class VaultMissing(UnavailableError):
     """The vault holds no file with this digest."""
 
     digest: bytes
     sentence = "The vault holds no file with the SHA-256 {digest} (not uploaded yet, or deleted)."
+
+
+@dataclass(eq=False)
+class VaultUnavailable(UnavailableError):
+    """The folder of the vault is not where it was, is another one, or does not answer."""
+
+    path: str
+    why: str
+    sentence = "The vault is not at {path}: {why}. Put it back or mount it; it is never made a second time."
 
 
 @dataclass(eq=False)
