@@ -13,6 +13,7 @@ from typing import TypeVar
 import click
 
 from fl.protocol.errors import ChainUnavailable, LedgerClosed
+from fl.protocol.names import shown
 from fl.roles.runner import Agent, Run, run
 from scripts._wiring import Notify
 
@@ -27,7 +28,7 @@ def announce(name: str) -> Notify:
 
     def notify(what: str, facts: Mapping[str, object]) -> None:
         told = ", ".join(f"{key} {_short(value)}" for key, value in facts.items() if value is not None)
-        click.echo(f"{time.strftime('%H:%M:%S')} {name}: {what}{' (' + told + ')' if told else ''}")
+        click.echo(shown(f"{time.strftime('%H:%M:%S')} {name}: {what}{' (' + told + ')' if told else ''}"))
 
     return notify
 

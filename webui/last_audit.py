@@ -65,5 +65,10 @@ def _results(row: dict[str, Any], findings: tuple[Finding, ...], notes: list[str
         frozenset(Step(step) for step in row.get("passed", ())),
         tuple(finding for finding in findings if finding.round == number),
         tuple(note for note in notes if concerns(note, number)),
-        {name: float(value) for name, value in row.get("sums", {}).items()},
+        _floats(row.get("sums", {})),
+        {name: _floats(claims) for name, claims in row.get("claims", {}).items()},
     )
+
+
+def _floats(row: dict[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in row.items()}

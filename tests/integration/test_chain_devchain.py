@@ -137,7 +137,8 @@ def test_what_was_answered_survives_sigkill_in_the_middle_of_transactions(tmp_pa
         ledger = members(server.url, anchor)
         try:
             while True:
-                record = MemberRegistered(ledger.account, generate().address, Role.HOSPITAL, "H")
+                account = generate().address
+                record = MemberRegistered(ledger.account, account, Role.HOSPITAL, account.hex())
                 answered.append(ledger.append(record).entry)
         except ChainUnavailable:
             return

@@ -49,8 +49,9 @@ def found(url: str, consortium: bytes = bytes(32)) -> LedgerSettings:
     return LedgerSettings(NodeSettings(url), anchor)
 
 
-def member(name: str = "H") -> MemberRegistered:
-    return MemberRegistered(KEY.address, generate().address, Role.HOSPITAL, name)
+def member(name: str = "") -> MemberRegistered:
+    account = generate().address
+    return MemberRegistered(KEY.address, account, Role.HOSPITAL, name or account.hex())
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LedgerSetting
 
 
 def member() -> MemberRegistered:
-    return MemberRegistered(KEY.address, generate().address, Role.HOSPITAL, "H")
+    account = generate().address
+    return MemberRegistered(KEY.address, account, Role.HOSPITAL, account.hex())
 
 
 @contextmanager
@@ -138,15 +139,17 @@ def test_an_honest_node_that_knows_no_news_is_believed(settings: LedgerSettings)
         assert list(EthereumLedger(honest).replay()) == list(EthereumLedger(settings).replay())
 
 
-@pytest.mark.parametrize("name", ["plain", "\udcff\udcfe odd"])
-def test_a_call_that_no_encoder_makes_stops_nobody(settings: LedgerSettings, name: str) -> None:
-    """The contract takes tails anywhere and any bytes as a name; what it takes, everybody must be able to read."""
-    record = replace(member(), member_name="x" * 40)
+@pytest.mark.parametrize("reason", ["plain", "\udcff\udcfe odd"])
+def test_a_call_that_no_encoder_makes_stops_nobody(settings: LedgerSettings, reason: str) -> None:
+    """The contract takes tails anywhere and any bytes as a reason; what it takes, everybody must be able to read."""
+    registered = member()
+    EthereumLedger(settings, KEY).append(registered)
+    record = MemberRevoked(KEY.address, registered.member, "x" * 40)
     data = events.encode_call(record)
-    head, tail = data[: 4 + 3 * 32], data[4 + 3 * 32 :]
-    raw = name.encode("utf-8", "surrogateescape").ljust(40, b"_")
-    odd = head[:-32] + (4 * 32).to_bytes(32, "big") + bytes(32) + tail.replace(b"x" * 40, raw) + b"nobody reads this"
+    head, tail = data[: 4 + 2 * 32], data[4 + 2 * 32 :]
+    raw = reason.encode("utf-8", "surrogateescape").ljust(40, b"_")
+    odd = head[:-32] + (3 * 32).to_bytes(32, "big") + bytes(32) + tail.replace(b"x" * 40, raw) + b"nobody reads this"
     sender = Sender(connect(settings.node), settings.anchor.chain_id, KEY, TransactionSettings())
     sender.send(settings.anchor.authority, odd)
     newest = EthereumLedger(settings).replay()[-1].record
-    assert newest == replace(record, member_name=raw.decode("utf-8", "replace"))
+    assert newest == replace(record, reason=raw.decode("utf-8", "replace"))

@@ -107,6 +107,32 @@ class NormExceeded(TamperedError):
 
 
 @dataclass(eq=False)
+class ClaimOutOfBounds(TamperedError):
+    """An update claims what no honest hospital can have (PROTOCOL.md 5, Claims)."""
+
+    what: str
+    claimed: int
+    low: int
+    high: int
+    sentence = "The update claims a {what} of {claimed}; honest ones stay between {low} and {high}."
+
+
+@dataclass(eq=False)
+class SumOutOfBounds(TamperedError):
+    """A sum holds what so many honest hospitals cannot give together (PROTOCOL.md 5, Claims)."""
+
+    hospitals: int
+    what: str
+    claimed: int
+    low: int
+    high: int
+    sentence = (
+        "The sum of {hospitals} hospitals has a {what} of {claimed}; honest ones together stay between {low} and "
+        "{high}. One of them lied, or several; a masked sum does not show who."
+    )
+
+
+@dataclass(eq=False)
 class ShareInvalid(TamperedError):
     """A secret share does not fit its dealer's commitments (PROTOCOL.md 5, phases 2 and 6)."""
 

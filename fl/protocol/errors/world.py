@@ -17,6 +17,19 @@ class ChainUnavailable(UnavailableError):
 
 
 @dataclass(eq=False)
+class ClockWrong(UnavailableError):
+    """This machine's clock and the chain's differ by more than deadlines allow."""
+
+    amount: str
+    side: str
+    """ahead of, or behind"""
+    sentence = (
+        "This machine's clock is {amount} {side} the chain's newest block. Set the clock, or wait until the node has "
+        "caught up; until then this program does nothing."
+    )
+
+
+@dataclass(eq=False)
 class LedgerSilent(UnavailableError):
     """The ledger did not answer as soon as somebody who answers people needs it."""
 
