@@ -2,7 +2,7 @@
 
 HOME/consortium.json          which chain, which contracts, which vault
 HOME/chain/                   the embedded chain's journal
-HOME/vault/                   sealed files by digest
+HOME/vault/                   vault.json, and sealed files by digest
 HOME/members/NAME/            account.json, hpke-1.pem, journal.sqlite, outbox/, data.npz, password (demo only)
 HOME/site/                    the site's database and secret
 HOME/audit.{txt,json,html}    the last audit
@@ -110,8 +110,13 @@ class Home:
 
     @property
     def vault(self) -> FolderVault:
-        """Return the shared vault."""
-        return FolderVault(self.folder / "vault")
+        """Return the shared vault, which must be the founded one; raise SettingInvalid without a consortium."""
+        return FolderVault(self.vault_folder, self.deployment.anchor.consortium)
+
+    @property
+    def vault_folder(self) -> Path:
+        """Return where the shared vault lies; a link to shared storage may stand there."""
+        return self.folder / "vault"
 
     @property
     def chain(self) -> Path:

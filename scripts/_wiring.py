@@ -36,20 +36,22 @@ def now() -> int:
     return int(time.time())
 
 
-def open_ledger(home: Home, member: MemberHome | None = None) -> EthereumLedger:
-    """Connect to the consortium's chain, as `member` or read-only.
+def open_ledger(
+    home: Home, member: MemberHome | None = None, timeout_s: float = NodeSettings.timeout_s
+) -> EthereumLedger:
+    """Connect to the consortium's chain, as `member` or read-only; one answer may take `timeout_s`.
 
     Raises:
         ChainUnavailable, WrongChain: see chain/ledger.py.
         KeystoreUnreadable: the member's key file or password.
     """
-    return EthereumLedger(ledger_settings(home), load_account(member) if member else None)
+    return EthereumLedger(ledger_settings(home, timeout_s), load_account(member) if member else None)
 
 
-def ledger_settings(home: Home) -> LedgerSettings:
+def ledger_settings(home: Home, timeout_s: float = NodeSettings.timeout_s) -> LedgerSettings:
     """Return where the consortium's ledger in force is and how transactions are paid there."""
     deployment = home.deployment
-    node = NodeSettings(deployment.url)
+    node = NodeSettings(deployment.url, timeout_s=timeout_s)
     return LedgerSettings(node, in_force(node, deployment.anchor), transactions(free_gas=deployment.free_gas))
 
 

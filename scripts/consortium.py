@@ -17,6 +17,7 @@ from fl.protocol.names import CeremonyKind, Role, show
 from fl.protocol.records import CeremonyAborted, MemberRevoked
 from fl.roles.dealer import Dealer
 from fl.roles.view import LedgerView
+from fl.storage.vault import found_vault
 from scripts._agent import announce, serve_agent
 from scripts._ceremony import DEFAULT_DAYS, KINDS, USES, Wish, start_ceremony
 from scripts._exit import guarded
@@ -171,16 +172,18 @@ def check_unfounded(home: Home) -> None:
 
 
 def found_consortium(home: Home, url: str, *, free_gas: bool) -> Deployment:
-    """Create the operator and deploy; consortium.json is written last.
+    """Create the operator, deploy, and make the vault; consortium.json is written last.
 
     Raises:
-        SettingInvalid: the folder holds a consortium already.
+        SettingInvalid: the folder holds a consortium already, or its vault another one's files.
+        StorageFull: the vault cannot be made.
         ChainUnavailable, WrongChain, TransactionTimeout: see chain/ledger.py.
     """
     check_unfounded(home)
     create_member(home, OPERATOR, Role.OPERATOR)
     key = load_account(home.member(OPERATOR))
     anchor = deploy(NodeSettings(url), transactions(free_gas=free_gas), key, secrets.token_bytes(32))
+    found_vault(home.vault_folder, anchor.consortium)
     deployment = Deployment(url, anchor, free_gas)
     home.save(deployment)
     return deployment

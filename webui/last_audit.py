@@ -7,6 +7,7 @@ Source: scripts/_report.py, which writes it.
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from fl.protocol.errors import EncodingError
 from fl.roles.explain import Results, concerns
 from webui.services import AuditSummary
 
-REPORT_CAP = 64 * 1024 * 1024
+REPORT_CAP = 64 * 2**20
+"""Bytes; a report of ten thousand rounds has some ten million."""
 
 
 def read_summary(report: Path) -> AuditSummary | None:
@@ -26,11 +28,19 @@ def read_summary(report: Path) -> AuditSummary | None:
         EncodingError: the report was changed by hand or cut off.
     """
     try:
-        return _summary(_parse(report.read_bytes()))
+        return _summary(_parse(_bytes(report)))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise EncodingError("audit report", "it was changed by hand or cut off; run the audit again") from error
+
+
+def _bytes(report: Path) -> bytes:
+    """Return the file, or raise ValueError when it is a pipe, a device, or larger than any report."""
+    found = report.stat()
+    if not stat.S_ISREG(found.st_mode) or found.st_size > REPORT_CAP:
+        raise ValueError
+    return report.read_bytes()
 
 
 def _parse(data: bytes) -> Any:  # noqa: ANN401 - JSON; what is missing is a KeyError

@@ -37,6 +37,9 @@ NAMES = {
 }
 EMAIL_CHARS = 254
 NAME_CHARS = 120
+"""As people count them: graphemes."""
+NAME_UNITS = 480
+"""Code points: a letter with its marks may be several."""
 DIGEST_BYTES = 32
 DEFAULT_READERS = 1
 """The treating hospital, and a quorum of trustees."""
@@ -75,17 +78,28 @@ class Account(Base):
     """Somebody who can sign in."""
 
     __tablename__ = "account"
-    __table_args__ = (CheckConstraint("role IN ('patient', 'doctor', 'auditor', 'operator')", name="role"),)
+    __table_args__ = (
+        CheckConstraint("role IN ('patient', 'doctor', 'auditor', 'operator')", name="role"),
+        Index("uq_account_email_key", "email_key", unique=True),
+    )
 
     id: Mapped[Id]
     email: Mapped[str] = mapped_column(String(EMAIL_CHARS), unique=True)
-    """Case-folded."""
-    name: Mapped[Name]
+    """As it was typed."""
+    email_key: Mapped[str] = mapped_column(String(EMAIL_CHARS), server_default="")
+    """By what it is found (emails.py)."""
+    name: Mapped[str] = mapped_column(String(NAME_UNITS).with_variant(String(NAME_CHARS), "sqlite"))
+    """SQLite bounds no text, and cannot widen a column without a copy of the table."""
     role: Mapped[str] = mapped_column(String(16))
     password_hash: Mapped[str] = mapped_column(String(255))
     session_version: Mapped[int] = mapped_column(Integer, default=0)
     """Raised at sign-out, so that a copied cookie of an ended session is worth nothing."""
     created_at: Mapped[Seconds]
+    disabled_at: Mapped[int | None] = mapped_column(BigInteger)
+    """Since when nobody can sign in; None: somebody can."""
+    reset_digest: Mapped[bytes | None] = mapped_column(LargeBinary(DIGEST_BYTES))
+    """SHA-256 of the one-time code for a new password; None: there is none."""
+    reset_ends_at: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class PatientProfile(Base):
@@ -242,7 +256,11 @@ class Disclosure(Base):
 
 
 class Appointment(Base):
-    """A booking of one slot of one doctor by one patient."""
+    """A booking of one slot of one doctor by one patient.
+
+    Migration 0004 also forbids bookings in force that overlap for a doctor or a patient (PostgreSQL: exclusion
+    constraints; SQLite: triggers), and overlapping office hours.
+    """
 
     __tablename__ = "appointment"
     __table_args__ = (
@@ -262,6 +280,15 @@ class Appointment(Base):
             sqlite_where=text("state = 'booked'"),
             postgresql_where=text("state = 'booked'"),
         ),
+        Index(
+            "uq_appointment_doctor_patient_day",
+            "doctor_id",
+            "patient_id",
+            "day",
+            unique=True,
+            sqlite_where=text("state = 'booked'"),
+            postgresql_where=text("state = 'booked'"),
+        ),
         CheckConstraint("state IN ('booked', 'cancelled')", name="state"),
         CheckConstraint("starts_at < ends_at", name="times"),
     )
@@ -271,11 +298,30 @@ class Appointment(Base):
     patient_id: Mapped[int] = mapped_column(ForeignKey("patient_profile.account_id", ondelete="CASCADE"))
     starts_at: Mapped[Seconds]
     ends_at: Mapped[Seconds]
+    day: Mapped[date | None]
+    """In the hospital's zone when it was booked; None in rows of earlier versions."""
     state: Mapped[str] = mapped_column(String(16), default=BookingState.BOOKED.value)
     created_at: Mapped[Seconds]
     cancelled_at: Mapped[int | None] = mapped_column(BigInteger)
+    cancelled_by: Mapped[str | None] = mapped_column(String(16))
+    """`patient` or `hospital`."""
     doctor: Mapped[DoctorProfile] = relationship(lazy="joined", innerjoin=True)
     patient: Mapped[PatientProfile] = relationship(lazy="joined", innerjoin=True)
+
+
+class Opening(Base):
+    """That somebody opened a record of a patient: who, which, when. Nothing of what it says."""
+
+    __tablename__ = "opening"
+    __table_args__ = (Index("ix_opening_record_row_reader_id", "record_row", "reader_id"),)
+
+    id: Mapped[Id]
+    record_row: Mapped[int] = mapped_column(ForeignKey("record.id", ondelete="CASCADE"))
+    reader_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
+    how: Mapped[str] = mapped_column(String(16))
+    opened_at: Mapped[Seconds]
+    record: Mapped[StoredRecord] = relationship(lazy="joined", innerjoin=True)
+    reader: Mapped[Account] = relationship(lazy="joined", innerjoin=True)
 
 
 class Attempts(Base):

@@ -17,6 +17,15 @@ class HashMismatch(TamperedError):
 
 
 @dataclass(eq=False)
+class ModelUnusable(TamperedError):
+    """The file of a final model is the recorded one by name or digest, but no model that can be used."""
+
+    round: int
+    why: str
+    sentence = "The model of round {round} must not be used: {why}"
+
+
+@dataclass(eq=False)
 class NotOnChain(TamperedError):
     """The ledger records no such file (PROTOCOL.md 4, step 2)."""
 

@@ -17,6 +17,14 @@ class ChainUnavailable(UnavailableError):
 
 
 @dataclass(eq=False)
+class LedgerSilent(UnavailableError):
+    """The ledger did not answer as soon as somebody who answers people needs it."""
+
+    timeout_s: float
+    sentence = "The ledger gave no answer within {timeout_s:g} s. It is asked again in the background."
+
+
+@dataclass(eq=False)
 class LedgerMoved(UnavailableError):
     """The ledger was handed over while this program ran, and its successor is not at hand yet."""
 
@@ -60,6 +68,15 @@ class VaultMissing(UnavailableError):
 
     digest: bytes
     sentence = "The vault holds no file with the SHA-256 {digest} (not uploaded yet, or deleted)."
+
+
+@dataclass(eq=False)
+class VaultUnavailable(UnavailableError):
+    """The folder of the vault is not where it was, is another one, or does not answer."""
+
+    path: str
+    why: str
+    sentence = "The vault is not at {path}: {why}. Put it back or mount it; it is never made a second time."
 
 
 @dataclass(eq=False)

@@ -113,7 +113,11 @@ def test_a_patient_sees_the_own_check_with_all_its_facts(town: Town, check: int)
     assert shown.check is not None
     kept = shown.check.model
     assert (kept.round, kept.model_digest, kept.envelope_digest) == (7, model.model_digest, model.envelope_digest)
-    assert (kept.attested_by, kept.coordinator_name, kept.verified) == (model.attested_by, model.coordinator_name, True)
+    assert (kept.attested_by, kept.coordinator_name, kept.verification.whole) == (
+        model.attested_by,
+        model.coordinator_name,
+        True,
+    )
     assert (shown.check.image_png, shown.check.patient.born) == (cell(), "1987-04-12")
 
 
@@ -180,7 +184,9 @@ def test_the_file_of_another_patient_is_not_shown(town: Town, check: int) -> Non
         connection.execute(update(StoredRecord).where(StoredRecord.id == check).values(patient_id=omar))
     with pytest.raises(RecordDamaged):
         read(town, OMAR, check)
-    assert [shown.state for shown in town.site.charts.read_all(town.site.records.of_patient(omar))] == [
+    assert [
+        shown.state for shown in town.site.charts.show_all(town.members[OMAR], town.site.records.of_patient(omar))
+    ] == [
         "open",
         "damaged",
     ]
