@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from chain import trials
+from chain import methods
 from chain.blockjournal import BlockJournal, Transaction
 from chain.news import Block, Log, News
 from chain.node import HEADER_ONLY, NEWS, NodeRefusal
@@ -33,21 +33,6 @@ from chain.trials import Trials
 from fl.protocol.errors import ChainRunning, ChainUnavailable, StorageFull, WrongChain
 from fl.protocol.names import Address
 
-SERVED = frozenset(
-    (
-        *("eth_accounts", "eth_blockNumber", "eth_call"),
-        *("eth_chainId", "eth_estimateGas", "eth_feeHistory"),
-        *("eth_gasPrice", "eth_getBalance", "eth_getBlockByHash"),
-        *("eth_getBlockByNumber", "eth_getBlockTransactionCountByHash", "eth_getBlockTransactionCountByNumber"),
-        *("eth_getCode", "eth_getLogs", "eth_getProof"),
-        *("eth_getStorageAt", "eth_getTransactionByBlockHashAndIndex", "eth_getTransactionByBlockNumberAndIndex"),
-        *("eth_getTransactionByHash", "eth_getTransactionCount", "eth_getTransactionReceipt"),
-        *("eth_maxPriorityFeePerGas", "eth_syncing", "net_listening"),
-        *("net_version", "web3_clientVersion", "web3_sha3"),
-    )
-)
-"""Read-only methods that are handed to the node. Filters are not: nobody would take them away again; tracing is not:
-it costs without bounds."""
 NOT_FOUND = -32601
 
 
@@ -164,10 +149,10 @@ class DevChain:
             return self._include(params)
         if method == NEWS:
             return self._news.answer(params)
-        if method not in SERVED:
+        if method not in methods.SERVED:
             message = f"{method} is refused: the chain's history is made by signed transactions only"
             raise NodeRefusal({"code": NOT_FOUND, "message": message})
-        if method in trials.METHODS:
+        if method in methods.TRIALS:
             bounded = self._trials.bounded(params)
             with self._trial:
                 with self._mutex:

@@ -129,7 +129,8 @@ def load(path: Path, password: str) -> AccountKey:
 
 def _check_cost(document: dict[str, Any]) -> None:
     """Raise ValueError for a file whose opening would take more memory or time than any wallet's."""
-    parameters = document["crypto"]["kdfparams"]
+    crypto = document["crypto"] if "crypto" in document else document["Crypto"]
+    parameters = crypto["kdfparams"]
     work = {name: parameters.get(name, 1) for name in ("n", "r", "p", "c")}
     if not all(type(value) is int and value > 0 for value in work.values()):
         raise ValueError("no work factors")

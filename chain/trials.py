@@ -20,7 +20,6 @@ from chain.rawtransaction import SignedCall
 from chain.shapes import ADDRESS, data, quantity
 from fl.protocol.names import Address
 
-METHODS = frozenset(("eth_call", "eth_estimateGas"))
 OWN_GAS = 2**24
 OTHER_GAS = 2**22
 INVALID_PARAMS = -32602
