@@ -126,6 +126,8 @@ def decode_image(data: bytes, name: str, reading: Reading | None = None) -> Pixe
         return _DECODERS[kind](data, reading or Reading())
     except (_Refused, NoRange) as error:
         raise ImageUnreadable(name, str(error)) from error
+    except Image.DecompressionBombError as error:
+        raise ImageUnreadable(name, f"it has more than {MAX_PIXELS} pixels") from error
     except _BROKEN as error:
         raise ImageUnreadable(name, f"it is damaged or cut off ({error})") from error
 
@@ -238,19 +240,26 @@ def _by_pillow(data: bytes, reading: Reading | None = None) -> Pixels:
     if image.mode in {"1", "P"} and "transparency" not in image.info:
         image = image.convert("RGB")
     if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info:
-        return _composed(np.asarray(image.convert("RGBA"), dtype=np.uint8), profile)
-    return np.asarray(_to_srgb(_scaled(image), profile).convert("RGB"), dtype=np.uint8)
+        image = image.convert("RGBA")
+        alpha = image.getchannel("A")
+        image = image.convert("RGB")
+        return _finished(image, alpha, profile)
+    return _finished(image, None, profile)
 
 
 def _composed(pixels: Pixels, profile: bytes | None) -> Pixels:
-    """Return uint8 [H, W, 1 to 4] as RGB on black; alpha that is 0 everywhere is a mistake of the program before."""
-    count = pixels.shape[2]
-    colours = pixels if count in {1, 3} else pixels[..., : count - 1]
+    """Return uint8 [H, W, 1 to 4], grey or colours with or without alpha, as RGB."""
+    colours, alpha = np.split(pixels, [pixels.shape[2] - 1], axis=2) if pixels.shape[2] in {2, 4} else (pixels, None)
+    mask = None if alpha is None else Image.fromarray(np.ascontiguousarray(alpha[..., 0]))
     image = Image.fromarray(np.ascontiguousarray(colours[..., 0] if colours.shape[2] == 1 else colours))
+    return _finished(image, mask, profile)
+
+
+def _finished(image: Image.Image, alpha: Image.Image | None, profile: bytes | None) -> Pixels:
+    """Return an image as RGB on black; alpha that is 0 everywhere is a mistake of the program before."""
     image = _to_srgb(_scaled(image), profile).convert("RGB")
-    if count in {2, 4} and pixels[..., -1].any() and pixels[..., -1].min() < 255:  # noqa: PLR2004
-        mask = _scaled(Image.fromarray(np.ascontiguousarray(pixels[..., -1])))
-        image = Image.composite(image, Image.new("RGB", image.size), mask)
+    if alpha is not None and alpha.getextrema() not in {(0, 0), (255, 255)}:
+        image = Image.composite(image, Image.new("RGB", image.size), _scaled(alpha))
     return np.asarray(image, dtype=np.uint8)
 
 

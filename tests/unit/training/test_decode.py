@@ -130,6 +130,7 @@ def test_sensor_noise_is_not_stretched() -> None:
         *((_file(np.full((8, width, 3), 90, np.uint8), "PNG"), f"{width} x 8") for width in (13_000, 14_000)),
         (_file(np.full((14_000, 8, 3), 90, np.uint8), "TIFF"), "8 x 14000"),
         (b"BM" + bytes(8) + struct.pack("<IIii", 54, 40, 2**30, 2**30) + bytes(40), "pixels"),
+        (b"BM" + bytes(8) + struct.pack("<IIii", 54, 40, 64, -(2**31)) + bytes(40), "pixels|damaged"),
     ],
 )
 def test_what_is_not_read_says_why_and_what_to_do(data: bytes, why: str) -> None:
