@@ -34,8 +34,8 @@ from webui.consent import RECORD_PURPOSES, Choice
 from webui.once import FormToken
 from webui.record_body import MAX_NOTE_CHARS
 from webui.request_words import PURPOSES
+from webui.store.base import EMAIL_CHARS
 from webui.store.emails import email_key
-from webui.store.models import EMAIL_CHARS
 from webui.store.passwords import MAX_TYPED, prepare
 from webui.store.person_names import person_name
 from webui.store.refusals import EmailMalformed, NameMalformed, PasswordMalformed, WishNeeded

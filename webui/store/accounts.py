@@ -91,13 +91,8 @@ class DoctorFacts:
 
     def profile(self, account: Account) -> DoctorProfile:
         """Return the doctor's profile of an account."""
-        return DoctorProfile(
-            account=account,
-            specialty=self.specialty,
-            room=self.room,
-            slot_minutes=self.slot_minutes,
-            hours=self.rows(),
-        )
+        shown = {"specialty": self.specialty, "room": self.room, "slot_minutes": self.slot_minutes}
+        return DoctorProfile(account=account, hours=self.rows(), **shown)
 
 
 @dataclass(frozen=True)
@@ -170,8 +165,7 @@ class AccountStore:
         """Return the account to which both belong; its hash is renewed when it was made otherwise than today.
 
         Raises:
-            SignInRefused: they do not, or the account is disabled; which of these is not told, nor by the time it
-                takes.
+            SignInRefused: they do not, or it is disabled; which of these is not told, nor by the time it takes.
         """
         account = self._find(email)
         spelling = self._fitting(account, password)

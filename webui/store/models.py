@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated
 
 from sqlalchemy import (
     BigInteger,
@@ -20,36 +19,19 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     String,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-NAMES = {
-    "ix": "ix_%(column_0_label)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s",
-    "pk": "pk_%(table_name)s",
-}
-EMAIL_CHARS = 254
-NAME_CHARS = 120
-"""As people count them: graphemes."""
-NAME_UNITS = 480
-"""Code points: a letter with its marks may be several."""
-DIGEST_BYTES = 32
+from webui.store.base import DIGEST_BYTES, EMAIL_CHARS, NAME_CHARS, NAME_UNITS, Base, Id, Name, RawDigest, Seconds
+
 DEFAULT_READERS = 1
 """The treating hospital, and a quorum of trustees."""
 DEFAULT_CONSENT = 0b1111
 """Treatment, second opinion, emergency, the patient's own wish."""
-
-Id = Annotated[int, mapped_column(Integer, primary_key=True)]
-Seconds = Annotated[int, mapped_column(BigInteger)]
-Name = Annotated[str, mapped_column(String(NAME_CHARS))]
-RawDigest = Annotated[bytes, mapped_column(LargeBinary(DIGEST_BYTES))]
 
 
 class SiteRole(StrEnum):
@@ -66,12 +48,6 @@ class BookingState(StrEnum):
 
     BOOKED = "booked"
     CANCELLED = "cancelled"
-
-
-class Base(DeclarativeBase):
-    """All tables of the site."""
-
-    metadata = MetaData(naming_convention=NAMES)
 
 
 class Account(Base):
@@ -307,21 +283,6 @@ class Appointment(Base):
     """`patient` or `hospital`."""
     doctor: Mapped[DoctorProfile] = relationship(lazy="joined", innerjoin=True)
     patient: Mapped[PatientProfile] = relationship(lazy="joined", innerjoin=True)
-
-
-class Opening(Base):
-    """That somebody opened a record of a patient: who, which, when. Nothing of what it says."""
-
-    __tablename__ = "opening"
-    __table_args__ = (Index("ix_opening_record_row_reader_id", "record_row", "reader_id"),)
-
-    id: Mapped[Id]
-    record_row: Mapped[int] = mapped_column(ForeignKey("record.id", ondelete="CASCADE"))
-    reader_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
-    how: Mapped[str] = mapped_column(String(16))
-    opened_at: Mapped[Seconds]
-    record: Mapped[StoredRecord] = relationship(lazy="joined", innerjoin=True)
-    reader: Mapped[Account] = relationship(lazy="joined", innerjoin=True)
 
 
 class Attempts(Base):

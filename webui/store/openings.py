@@ -12,11 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import ForeignKey, Index, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
+from webui.store.base import Base, Id, Seconds
 from webui.store.database import Database
-from webui.store.models import Opening, StoredRecord
+from webui.store.models import Account, StoredRecord
 
 ONE_OPENING_S = 60
 PAGE_ROWS = 50
@@ -29,6 +30,21 @@ class How(StrEnum):
     CHECK = "check"
     PROOF = "proof"
     REQUEST = "request"
+
+
+class Opening(Base):
+    """That somebody opened a record of a patient: who, which, when. Nothing of what it says."""
+
+    __tablename__ = "opening"
+    __table_args__ = (Index("ix_opening_record_row_reader_id", "record_row", "reader_id"),)
+
+    id: Mapped[Id]
+    record_row: Mapped[int] = mapped_column(ForeignKey("record.id", ondelete="CASCADE"))
+    reader_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
+    how: Mapped[str] = mapped_column(String(16))
+    opened_at: Mapped[Seconds]
+    record: Mapped[StoredRecord] = relationship(lazy="joined", innerjoin=True)
+    reader: Mapped[Account] = relationship(lazy="joined", innerjoin=True)
 
 
 class Openings:

@@ -14,7 +14,7 @@ import unicodedata
 
 import regex
 
-from webui.store.models import NAME_CHARS, NAME_UNITS
+from webui.store.base import NAME_CHARS, NAME_UNITS
 from webui.store.refusals import NameMalformed
 
 JOINERS = "\u200c\u200d"

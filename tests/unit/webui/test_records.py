@@ -20,8 +20,9 @@ from tests.fakes.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, cell, wor
 from webui.consent import Choice, mask_of, purposes_in
 from webui.patient_records import Shown, sealed_of
 from webui.record_services import SealedRecord
+from webui.store.base import Base
 from webui.store.database import Database, alembic_config
-from webui.store.models import Base, Leaf, StoredRecord
+from webui.store.models import Leaf, StoredRecord
 from webui.store.refusals import NotFound, RecordDamaged, WishNeeded
 
 HOSPITAL, QUORUM = Readers.HOSPITAL_AND_TRUSTEES, Readers.TRUSTEES
