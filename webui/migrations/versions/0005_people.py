@@ -19,8 +19,8 @@ from alembic import op
 
 from webui.store.emails import search_key
 
-revision = "0004"
-down_revision = "0005"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
