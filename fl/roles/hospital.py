@@ -15,13 +15,16 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Digest
 from fl.protocol.records import RoundAborted, UpdateCommitted
 from fl.protocol.round import Phase, Round
+from fl.protocol.task import Task
 from fl.roles.artefacts import Reader, read_config, read_manifest, update_core, update_recipients
 from fl.roles.masked_hospital import MaskedHospital
 from fl.roles.promises import Promises, key_of
 from fl.roles.release import Releases
 from fl.roles.requester import Requester
 from fl.roles.stops import CONTENT, LATE, OWN_FAULT, TAKEN
-from fl.roles.training_thread import Background, Task, Train
+from fl.roles.tasks import check_labels
+from fl.roles.training_thread import Background, Train
+from fl.roles.training_thread import Task as Work
 from fl.roles.trust import NO_TRUST, Trust
 from fl.roles.view import LedgerView, Ports
 from fl.training.quantise import LocalMetrics, Vector, quantise, to_bytes
@@ -34,16 +37,18 @@ ABANDONED = "RoundStalled: the coordinator did not end the round in time"
 class Hospital:
     """One hospital's agent."""
 
-    def __init__(self, ports: Ports, train: Train, trust: Trust = NO_TRUST) -> None:
+    def __init__(self, ports: Ports, train: Train, trust: Trust = NO_TRUST, task: Task | None = None) -> None:
+        """Take part with `train`; `task` is the one that its images are labelled for, None where nothing is known."""
         self.view = LedgerView(ports.ledger)
         self._ports = ports
         self._train = train
+        self._task = task
         self._account = ports.ledger.account
         release = Releases(self.view, Requester(ports.ledger, ports.vault, ports.keyring))
         self._reader = Reader(self._account, ports.vault, ports.keyring, ports.watch, release)
         self._training = Background(train, ports.watch)
         self._promises = Promises(ports)
-        self._masked = MaskedHospital(ports, self._reader, self._promises, self._training, trust)
+        self._masked = MaskedHospital(ports, self._reader, self._promises, self._training, trust, task)
 
     def step(self) -> bool:
         """Do the next thing the ledger asks of this hospital; False when there is none.
@@ -131,11 +136,12 @@ class Hospital:
 
     def _prepare(self, federation: Federation, current: Round) -> None:
         config = read_config(current, self._ports.vault)
+        check_labels(current, config.task, self._task)
         source = federation.source
         previous = self._reader.model(source, read_manifest(federation.opening, self._ports.vault))
         self._ports.notify("training", {"round": current.number})
         with self._ports.watch("training"):
-            trained, metrics = self._train(Task(current.number, previous, config.training))
+            trained, metrics = self._train(Work(current.number, previous, config))
         self._ports.notify(
             "trained", {"round": current.number, "samples": metrics.samples, "loss": round(metrics.loss, 4)}
         )

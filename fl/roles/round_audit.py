@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from fl.crypto.envelope import Expected, check_file
 from fl.protocol.audit import Report, Step
-from fl.protocol.errors import SetMismatch
+from fl.protocol.errors import AccuracyAlarm, SetMismatch
 from fl.protocol.federation import Federation, Opening
 from fl.protocol.names import NO_DIGEST, Address, Digest
 from fl.protocol.ports import Endorser, Vault
@@ -35,6 +35,7 @@ from fl.roles.left_out import why_left_out
 from fl.roles.participants import BUNDLE_CAP, advertisers, participants
 from fl.roles.replay import Replayed, Tools, replay_round
 from fl.roles.report_audit import check_report
+from fl.roles.tasks import check_kept
 from fl.roles.unmask import check_agreement, check_sharers
 from fl.roles.view import Stopwatch
 from fl.training.quantise import Vector
@@ -95,6 +96,7 @@ class RoundAudit:
         self._report.right(number, Step.OPENING)
         with self._finding(number, "round configuration", Step.TERMS):
             read_config(current, self._bench.vault)
+            check_kept(self._federation, current, self._bench.vault)
             self._report.checks["documents"] += 1
             self._report.right(number, Step.TERMS)
         whole = self._check_files(current)
@@ -234,7 +236,10 @@ class RoundAudit:
         sums = replayed.training if replayed is not None else None
         for auditor in reports:
             with self._finding(current.number, f"report of {self._name(auditor)}", Step.REPORTS):
-                check_report(current, auditor, self._bench.vault, sums)
+                alarm = check_report(current, auditor, self._bench.vault, sums)
+                if alarm:
+                    name = f"report of {self._name(auditor)}"
+                    self._report.alarmed(AccuracyAlarm(current.number, alarm), current.number, name)
                 self._report.checks["documents"] += 1
         if current.attestations and (replayed is not None or not reports):
             self._report.right(current.number, Step.REPORTS)

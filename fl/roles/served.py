@@ -17,6 +17,7 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import Address
 from fl.protocol.ports import Ledger, Vault
 from fl.protocol.round import Round
+from fl.protocol.task import Task
 from fl.roles.artefacts import Reader, read_config, read_manifest
 from fl.roles.release import Releases
 from fl.roles.requester import Requester
@@ -30,7 +31,7 @@ class Served:
     """A verified model."""
 
     round: Round
-    recipe: Recipe
+    task: Task
     predictor: Predictor
     federation: Federation
     verified: bool
@@ -83,7 +84,8 @@ class ModelReader:
         if kept is not None and kept.round.context == final.context:
             self._served = replace(kept, federation=federation, verified=True, verified_at=now)
             return self._served
-        recipe = Recipe.from_dict(read_config(final, self._vault).training)
+        config = read_config(final, self._vault)
         vector = self._reader.model(final, read_manifest(federation.opening, self._vault))
-        self._served = Served(final, recipe, Predictor(recipe.spec, vector), federation, verified=True, verified_at=now)
+        predictor = Predictor(Recipe.of(config).spec, vector)
+        self._served = Served(final, config.task, predictor, federation, verified=True, verified_at=now)
         return self._served

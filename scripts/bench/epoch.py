@@ -20,6 +20,7 @@ import numpy as np
 
 from fl.protocol.config import RoundConfig
 from fl.protocol.names import Protection
+from fl.protocol.tasks import LEUKEMIA
 from fl.roles.coordinator import Coordinator
 from fl.roles.plan import Plan
 from fl.roles.training_thread import Learned, Task, Train
@@ -64,7 +65,7 @@ def take_turns(data: Path | None, rounds: int) -> tuple[int, list[tuple[float, f
     source = data or images_at_hand()
     dataset = load_source(source) if source else draw_dataset(SYNTHETIC_PLAN, SEED)
     local = replace(DEFAULT_PRESET.local, epochs=1, horizon=rounds)
-    recipe = Recipe(replace(DEFAULT_PRESET.spec, classes=len(dataset.class_names)), local, SEED, dataset.class_names)
+    recipe = Recipe(replace(DEFAULT_PRESET.spec, classes=len(dataset.class_names)), local, SEED)
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder))
         names, largest = _divide(home, dataset)
@@ -74,7 +75,7 @@ def take_turns(data: Path | None, rounds: int) -> tuple[int, list[tuple[float, f
             rounds=rounds,
             min_commitments=1,
             attestations=1,
-            config=RoundConfig(0.5, 50.0, largest, recipe.to_dict()),
+            config=RoundConfig(0.5, 50.0, largest, recipe.to_dict(), LEUKEMIA),
             commit_timeout_s=3600,
             close_timeout_s=3600,
             min_hospitals=HOSPITALS,

@@ -21,6 +21,7 @@ from fl.protocol.config import RoundConfig
 from fl.protocol.names import Address, Role
 from fl.protocol.ports import Ledger, Vault
 from fl.protocol.records import MemberRegistered
+from fl.protocol.tasks import LEUKEMIA
 from fl.roles.auditor import Auditor
 from fl.roles.coordinator import Coordinator
 from fl.roles.documents import Awaited
@@ -41,7 +42,7 @@ from tests.fakes.ledger import MemoryChain, MemoryLedger
 
 SPEC = ModelSpec(size_px=16, width=8, depth=1)
 PASSWORD = "a password of the trustee"
-CONFIG = RoundConfig(clip=0.5, l2_bound=50.0, w_max=1024, training={"seed": 1})
+CONFIG = RoundConfig(clip=0.5, l2_bound=50.0, w_max=1024, training={"seed": 1}, task=LEUKEMIA)
 
 
 def nudge(name: str) -> Train:

@@ -35,6 +35,7 @@ from fl.protocol.errors.malformed import (
     ImageUnreadable,
     InvalidPoint,
     InvalidScalar,
+    LabelsUnknown,
     NonFinite,
     TooLarge,
     WeightsMismatch,
@@ -50,6 +51,7 @@ from fl.protocol.errors.members import (
     WrongRole,
 )
 from fl.protocol.errors.refused import (
+    AccuracyAlarm,
     AnswerOutdated,
     ChainRunning,
     ContractRefused,
@@ -59,6 +61,8 @@ from fl.protocol.errors.refused import (
     RoundFailed,
     SenderMismatch,
     SlotTaken,
+    TaskChanged,
+    TaskMismatch,
 )
 from fl.protocol.errors.rounds import (
     BelowThreshold,
@@ -133,6 +137,7 @@ from fl.protocol.errors.world import (
 )
 
 __all__ = [
+    "AccuracyAlarm",
     "AggregateOverflow",
     "AnswerOutdated",
     "AuthFailure",
@@ -172,6 +177,7 @@ __all__ = [
     "KeyExpired",
     "KeyInvalid",
     "KeystoreUnreadable",
+    "LabelsUnknown",
     "LedgerClosed",
     "LedgerMoved",
     "LengthInvalid",
@@ -220,6 +226,8 @@ __all__ = [
     "StaleRound",
     "StorageFull",
     "TamperedError",
+    "TaskChanged",
+    "TaskMismatch",
     "TermsInvalid",
     "TooFewAttestations",
     "TooFewReveals",

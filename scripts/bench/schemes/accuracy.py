@@ -18,6 +18,7 @@ import numpy as np
 
 from fl.protocol.codec import sha256
 from fl.protocol.config import RoundConfig
+from fl.protocol.tasks import LEUKEMIA
 from fl.training.aggregate import Sum
 from fl.training.config import LocalConfig
 from fl.training.dataset import TEST, TRAIN, Dataset
@@ -75,7 +76,7 @@ class Run:
     @property
     def config(self) -> RoundConfig:
         """Return the quantiser's bounds."""
-        return RoundConfig(CLIP, L2_BOUND, max(len(part.part(TRAIN)) for part in self.hospitals), {})
+        return RoundConfig(CLIP, L2_BOUND, max(len(part.part(TRAIN)) for part in self.hospitals), {}, LEUKEMIA)
 
     def train(self, number: int, index: int, vector: Vector) -> tuple[LocalResult, float]:
         """Return what a hospital learns, and in how many seconds it did when it was computed."""

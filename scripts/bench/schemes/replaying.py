@@ -16,6 +16,7 @@ import numpy as np
 from fl.protocol.config import RoundConfig
 from fl.protocol.names import Protection
 from fl.protocol.round import Phase
+from fl.protocol.tasks import LEUKEMIA
 from fl.roles.artefacts import Reader, read_manifest
 from fl.roles.plan import Initial, Plan
 from fl.roles.replay import Tools, replay_round
@@ -53,7 +54,7 @@ def _run(home: Home, initial: Initial, names: list[str]) -> Together:
         rounds=1,
         min_commitments=count,
         attestations=1,
-        config=RoundConfig(0.5, 50.0, 100, {}),
+        config=RoundConfig(0.5, 50.0, 100, {}, LEUKEMIA),
         commit_timeout_s=600,
         close_timeout_s=600,
         min_hospitals=count,

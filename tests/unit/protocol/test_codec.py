@@ -10,6 +10,7 @@ from fl.protocol.codec import Fields, JsonValue, Reader, Writer, parse_document,
 from fl.protocol.config import RoundConfig
 from fl.protocol.errors import EncodingError
 from fl.protocol.names import address, digest, parse_hex, show
+from fl.protocol.tasks import LEUKEMIA
 
 
 def test_every_field_is_big_endian_and_in_the_order_it_was_written() -> None:
@@ -221,7 +222,7 @@ CONFIG = b'{"clip":0.5,"l2_bound":50.0,"release":false,"training":{"seed":1},"w_
 
 
 def test_a_round_configuration_is_its_canonical_document() -> None:
-    config = RoundConfig(clip=0.5, l2_bound=50.0, w_max=1024, training={"seed": 1})
+    config = RoundConfig(clip=0.5, l2_bound=50.0, w_max=1024, training={"seed": 1}, task=LEUKEMIA)
     assert config.to_bytes() == CONFIG
     assert RoundConfig.from_bytes(CONFIG) == config
 

@@ -19,7 +19,7 @@ from fl.training.recipe import Recipe
 from tests.fakes.federation import CONFIG, SPEC, Party, initial, settle
 from tests.unit.roles.world import World
 
-RECIPE = Recipe(SPEC, LocalConfig(), 1, tuple(f"class {number}" for number in range(SPEC.classes)))
+RECIPE = Recipe(SPEC, LocalConfig(), 1)
 
 
 @dataclass
