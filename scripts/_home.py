@@ -3,7 +3,7 @@
 HOME/consortium.json          which chain, which contracts, which vault
 HOME/chain/                   the embedded chain's journal
 HOME/vault/                   sealed files by digest
-HOME/members/NAME/            account.json, hpke-1.pem, journal.sqlite, outbox/, data.npz, password (demo only)
+HOME/members/NAME/            account.json, hpke-1.pem, journal.sqlite, outbox/, data.npz, labels.json, password (demo)
 HOME/site/                    the site's database and secret
 HOME/audit.{txt,json,html}    the last audit
 HOME/summary.json             what a demo run measured
@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Self
 
 from chain import keystore
-from fl.protocol.errors import SettingInvalid
+from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.names import Role, address, parse_hex, show
 from fl.protocol.ports import Anchor
+from fl.protocol.task import Task
 from fl.storage.files import write_atomic
 from fl.storage.vault import FolderVault
 
@@ -36,6 +37,8 @@ class Deployment:
     anchor: Anchor
     free_gas: bool
     """True on the embedded chain, where a transaction costs nothing."""
+    task: Task | None = None
+    """What the consortium trains; None in a file of an earlier version."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,11 @@ class MemberHome:
     def data_file(self) -> Path:
         """Return the member's own images."""
         return self.folder / "data.npz"
+
+    @property
+    def labels_file(self) -> Path:
+        """Return what the names in the member's own images mean."""
+        return self.folder / "labels.json"
 
     @property
     def password(self) -> str:
@@ -143,6 +151,7 @@ class Home:
             "consortium": show(anchor.consortium),
             "free_gas": deployment.free_gas,
             "ledger": show(anchor.contract),
+            "task": deployment.task.to_dict() if deployment.task else None,
             "url": deployment.url,
         }
         write_atomic(self.deployment_file, json.dumps(document, indent=2).encode() + b"\n")
@@ -159,8 +168,9 @@ class Home:
                 authority=address(parse_hex(raw["authority"], 20, "authority")),
                 contract=address(parse_hex(raw["ledger"], 20, "ledger")),
             )
-            return Deployment(str(raw["url"]), anchor, bool(raw["free_gas"]))
+            task = Task.from_dict(raw["task"]) if raw.get("task") else None
+            return Deployment(str(raw["url"]), anchor, bool(raw["free_gas"]), task)
         except FileNotFoundError as error:
             raise SettingInvalid("home", f"{path} does not exist; create a consortium first") from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, EncodingError) as error:
             raise SettingInvalid("home", f"{path} is damaged") from error

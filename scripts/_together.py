@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fl.protocol.names import CeremonyKind, KeyUse, Role
+from fl.protocol.task import Task
+from fl.protocol.tasks import LEUKEMIA
 from fl.roles.auditor import Auditor, Evaluate
 from fl.roles.coordinator import Coordinator
 from fl.roles.hospital import Hospital
@@ -33,13 +35,15 @@ TRUSTEES = ("ines", "jonas", "salma")
 CEREMONY_STEP_S = 3600
 
 
-def found_together(home: Home, url: str, hospitals: list[str], trustees: Sequence[str] = ()) -> None:
+def found_together(
+    home: Home, url: str, hospitals: Sequence[str], trustees: Sequence[str] = (), task: Task = LEUKEMIA
+) -> None:
     """Deploy the contracts and register a coordinator, an auditor, hospitals and trustees, with random passwords."""
     roles = {COORDINATOR: Role.COORDINATOR, AUDITOR: Role.AUDITOR, **dict.fromkeys(hospitals, Role.HOSPITAL)}
     roles |= dict.fromkeys(trustees, Role.TRUSTEE)
     for name in (OPERATOR, *roles):
         home.member(name).create_password()
-    found_consortium(home, url, free_gas=True)
+    found_consortium(home, url, free_gas=True, task=task)
     operator = open_ledger(home, home.member(OPERATOR))
     for name, role in roles.items():
         register_member(operator, create_member(home, name, role), role, name)
@@ -88,6 +92,7 @@ class Work:
 def gather(home: Home, work: Work, notify: Mapping[str, Notify]) -> Together:
     """Open everybody's ports and make the agents."""
     ports = {name: open_ports(home, home.member(name), notify[name]) for name in (COORDINATOR, AUDITOR, *work.train)}
-    hospitals = [Hospital(ports[name], train) for name, train in work.train.items()]
+    task = work.plan.config.task
+    hospitals = [Hospital(ports[name], train, task=task) for name, train in work.train.items()]
     coordinator = Coordinator(ports[COORDINATOR], work.plan, work.initial)
     return Together(ports, coordinator, [Auditor(ports[AUDITOR], work.evaluate), *hospitals])

@@ -7,7 +7,9 @@ Not here: tasks of a file (scripts/_task.py).
 
 from __future__ import annotations
 
-from fl.protocol.task import Domain, Task, TaskClass, TaskKind
+from dataclasses import replace
+
+from fl.protocol.task import Domain, Origin, Task, TaskClass, TaskKind
 
 PICTURE = "8-bit sRGB picture, at any scale"
 """`Task.units` of pictures: training and prediction bring every picture to one form first."""
@@ -53,4 +55,12 @@ CELL_DISEASE = Task(
     domain=Domain.STAINED_CELL,
     units=PICTURE,
 )
-TASKS = {task.code: task for task in (LEUKEMIA, LEUKEMIA_STAGES, PNEUMONIA, CELL_DISEASE)}
+DRAWN_SUFFIX = "-drawn"
+LEUKEMIA_DRAWN = replace(
+    LEUKEMIA,
+    code=LEUKEMIA.code + DRAWN_SUFFIX,
+    name="Drawn leukemic blast or drawn healthy cell",
+    origin=Origin.DRAWN,
+)
+"""For the cells that `hemaledger data draw` and a demo without data draw."""
+TASKS = {task.code: task for task in (LEUKEMIA, LEUKEMIA_STAGES, PNEUMONIA, CELL_DISEASE, LEUKEMIA_DRAWN)}

@@ -65,13 +65,18 @@ class Auditor:
             return False
         try:
             replayed = self._replay(federation, current)
+            config = read_config(current, self._ports.vault)
+            with self._ports.watch("evaluate"):
+                found = self._evaluate(replayed.model, config)
         except (TamperedError, MalformedError, RefusedError) as error:
             whose = self._reader.masked_sum.whose(error)
             about = f" (the masked update of {federation.book.name_of(whose)})" if whose else ""
             self._ports.journal.once(_refused(current), f"{error.name}: {error}{about}".encode())
             self._ports.notify("refused", {"round": current.number, "reason": f"{error}{about}"})
             return True
-        self._attest(current, replayed)
+        if found.alarm:
+            self._ports.notify("alarm", {"round": current.number, "reason": found.alarm})
+        self._attest(current, replayed, found)
         return True
 
     def finish(self) -> None:
@@ -86,12 +91,7 @@ class Auditor:
         self._reader.model(current, manifest, replayed.model)
         return replayed
 
-    def _attest(self, current: Round, replayed: Replayed) -> None:
-        config = read_config(current, self._ports.vault)
-        with self._ports.watch("evaluate"):
-            found = self._evaluate(replayed.model, config)
-        if found.alarm:
-            self._ports.notify("alarm", {"round": current.number, "reason": found.alarm})
+    def _attest(self, current: Round, replayed: Replayed, found: Evaluation) -> None:
         document = self._report(current, replayed, found)
         with self._ports.watch("vault"):
             report = self._ports.vault.put(document)
