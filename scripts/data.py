@@ -9,10 +9,12 @@ import click
 
 from fl.training.dataset import TEST, TRAIN, Dataset, save_dataset
 from fl.training.divide import divide as divide_by_subject
+from fl.training.labels import named
 from fl.training.presets import SYNTHETIC_PLAN
 from fl.training.sources import load_source
 from fl.training.synthetic import draw_dataset
 from scripts._exit import guarded
+from scripts._task import counts
 
 
 @click.group()
@@ -45,11 +47,10 @@ def draw(output: Path, subjects: int, cells: int, image_size: int, seed: int) ->
 @guarded
 def divide(source: Path, folder: Path, hospitals: int, seed: int) -> None:
     """Divide SOURCE into FOLDER: one .npz per hospital and holdout.npz; no person is in two of them."""
-    dataset = load_source(source)
+    dataset = named(load_source(source))
     for name, part in parts_of(dataset, hospitals, seed).items():
         save_dataset(part, folder / f"{name}.npz")
-        counts = ", ".join(f"{n} {label}" for n, label in zip(part.class_counts(), part.class_names, strict=True))
-        click.echo(f"{name}: {len(part)} images ({counts})")
+        click.echo(f"{name}: {len(part)} images ({counts(part)})")
 
 
 NAMES = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta")
