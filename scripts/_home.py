@@ -84,7 +84,9 @@ class MemberHome:
         return 2**12 if (self.folder / "password").exists() else keystore.WORK_FACTOR
 
     def create_password(self) -> None:
-        """Write a random password beside the keys: for demos, where nobody is there to type one."""
+        """Write a random password beside the keys, once: for demos, where nobody is there to type one."""
+        if (self.folder / "password").exists():
+            return
         write_atomic(self.folder / "password", secrets.token_urlsafe(24).encode(), mode=0o600)
 
     def save_role(self, role: Role) -> None:

@@ -47,6 +47,8 @@ class RoundProgress:
             self._progress.update(self._task, advance=STEPS[what], description=f"Round {number}: {name} {what}")
         if what == "final":
             self._progress.console.print(self._line(number), soft_wrap=True)
+        elif what == "alarm":
+            self._progress.console.print(f"  ALARM in round {number}, {name}: {facts.get('reason')}", style="bold red")
         elif what in ("aborted", "refused", "waiting"):
             self._progress.console.print(f"  {name}: {what} ({facts.get('reason')})", style="yellow")
 

@@ -84,8 +84,8 @@ def task_that_explains(dataset: Dataset) -> Task:
         SettingInvalid: none does, or several do equally well.
     """
     names = used_names(dataset)
-    known = [task for task in TASKS.values() if not task.drawn]
-    told = {task.code: len(set(propose(names, task).values())) for task in known if len(propose(names, task)) == len(names)}
+    proposals = {task.code: propose(names, task) for task in TASKS.values() if not task.drawn}
+    told = {code: len(set(known.values())) for code, known in proposals.items() if len(known) == len(names)}
     best = [code for code, count in told.items() if count == max(told.values())]
     if len(best) == 1 and told[best[0]] > 1:
         return TASKS[best[0]]
@@ -127,8 +127,8 @@ def map_labels(dataset: Dataset, task: Task, meaning: Meaning, described: str = 
         LabelsUnknown: a name is not known, and there is no terminal to ask on.
         SettingInvalid: the file of labels is for another task, or a name is said to mean no class of this one.
     """
-    if meaning.task not in (None, task):
-        raise SettingInvalid("labels", f"the file is for the task {meaning.task.code if meaning.task else ''}, not {task.code}")
+    if meaning.task is not None and meaning.task != task:
+        raise SettingInvalid("labels", f"the file is for the task {meaning.task.code}, not {task.code}")
     wrong = [f"{own}={code}" for own, code in meaning.labels.items() if code not in (*task.codes, IGNORE)]
     if wrong:
         raise SettingInvalid("label", f"{wrong[0]}: the classes are {', '.join(task.codes)}, or {IGNORE}")
@@ -186,7 +186,8 @@ def _read(path: Path, what: str) -> bytes:
 
 def _supported(task: Task) -> Task:
     if task.kind == TaskKind.LABELS or task.domain == Domain.TABLE:
-        raise SettingInvalid("task", f"{task.code} is of a kind that this version cannot train: {task.kind}, {task.domain}")
+        kind = f"{task.kind}, {task.domain}"
+        raise SettingInvalid("task", f"{task.code} is of a kind that this version cannot train: {kind}")
     return task
 
 

@@ -16,6 +16,7 @@ from fl.protocol.task import Task
 from fl.roles.auditor import Evaluate, Evaluation
 from fl.roles.training_thread import Task as Work
 from fl.roles.training_thread import Train
+from fl.storage.files import write_atomic
 from fl.training.chance import alarm
 from fl.training.dataset import TRAIN, Dataset, load_dataset, read_npz, save_dataset
 from fl.training.labels import LABELS_CAP, LabelMap
@@ -24,7 +25,6 @@ from fl.training.predict import Predictor, evaluate
 from fl.training.quantise import LocalMetrics, Vector
 from fl.training.recipe import Recipe
 from fl.training.sources import load_source
-from fl.storage.files import write_atomic
 from scripts._home import Home, MemberHome
 from scripts._task import Meaning, counts, map_labels, task_of, task_that_explains
 from scripts._wiring import OWNER_ONLY, Notify
@@ -111,7 +111,8 @@ def read_labels(data_file: Path) -> LabelMap:
         with path.open("rb") as file:
             return LabelMap.from_bytes(file.read(LABELS_CAP + 1))
     except OSError as error:
-        raise SettingInvalid("data", f"{path} is not there; take the images in again with --data or --holdout") from error
+        why = f"{path} is not there; take the images in again with --data or --holdout"
+        raise SettingInvalid("data", why) from error
 
 
 def _read(path: Path) -> Dataset:
@@ -132,8 +133,9 @@ class Kept:
         found = [f"  {own!r} is {code}" for own, code in sorted(self.labels.labels.items())]
         counted = self.dataset.class_counts()
         absent = [code for code, n in zip(self.dataset.class_names, counted, strict=True) if not n]
-        said = [f"Task {self.labels.task.code}: {counts(self.dataset)}", *found]
-        return [*said, f"  There is no image of {', '.join(absent)} here; other hospitals must have some."] if absent else said
+        if absent:
+            found.append(f"  There is no image of {', '.join(absent)} here; other hospitals must have some.")
+        return [f"Task {self.labels.task.code}: {counts(self.dataset)}", *found]
 
 
 def keep_data(source: Path, home: Home, name: str, given: Mapping[str, Any], *, held_out: bool = False) -> Kept:

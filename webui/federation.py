@@ -28,8 +28,10 @@ class FederationPredictions:
         pixels = decode_image(image, filename)
         served = self._reader.current()
         probabilities = served.predictor.probability(pixels)
-        label = served.recipe.class_names[int(probabilities.argmax())]
-        return Prediction(label, float(probabilities[-1]), self._describe(served))
+        row, task = [float(value) for value in probabilities], served.task
+        label = task.codes[int(probabilities.argmax())]
+        shares = dict(zip(task.codes, row, strict=True))
+        return Prediction(label, task.disease_probability(row), shares, self._describe(served))
 
     def model(self) -> ServedModel:
         """Return the model that would answer now."""
@@ -37,7 +39,7 @@ class FederationPredictions:
 
     def _describe(self, served: Served) -> ServedModel:
         current, book = served.round, served.federation.book
-        proposal = current.proposal
+        proposal, report = current.proposal, reported(current, self._vault)
         return ServedModel(
             round=current.number,
             model_digest=proposal.model_digest if proposal else NO_DIGEST,
@@ -46,9 +48,10 @@ class FederationPredictions:
             coordinator_name=book.name_of(current.opener),
             final_at=current.last.timestamp if current.last else 0,
             attested_by=tuple(book.name_of(auditor) for auditor in current.attestations),
-            metrics=reported(current, self._vault).metrics,
+            metrics=report.metrics,
             verified=served.verified,
             verified_at=served.verified_at,
-            class_names=served.recipe.class_names,
-            positive_class=served.recipe.positive_class,
+            task=served.task,
+            data=report.data,
+            alarm=report.alarm,
         )

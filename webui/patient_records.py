@@ -60,6 +60,7 @@ class PatientRecords:
             checked_at=self._clock(),
             label=prediction.label,
             probability=prediction.probability,
+            shares=prediction.shares,
             model=replace(prediction.model, metrics=None),
             image_png=image_png,
         )

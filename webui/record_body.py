@@ -11,18 +11,24 @@ Not here: sealing (federation_records.py), where the file lies (store/records.py
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from fl.protocol.codec import Fields, JsonValue, Reader, Writer, parse_document, write_document
 from fl.protocol.errors import EncodingError
 from fl.protocol.names import DIGEST_BYTES, Digest, parse_hex
+from fl.protocol.task import Task
+from webui.earlier_records import modernised
 from webui.services import ServedModel
 
-FORMAT = "hemaledger-record-1"
+FORMAT = "hemaledger-record-2"
+EARLIER = "hemaledger-record-1"
+"""Records of a version that knew class names and one positive class, and no task; they are read, and never written."""
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 MAX_NOTE_CHARS = 4000
 _WHAT = "patient record"
 _COMMON = ("format", "kind", "patient")
+_NOT_KEPT = ("alarm", "data", "metrics")
 
 
 @dataclass(frozen=True)
@@ -44,12 +50,15 @@ class Check:
     checked_at: int
     """Seconds since 1970."""
     label: str
-    probability: float
-    """Of `model.positive_class`, in 0..1."""
+    """The code of the likeliest class."""
+    probability: float | None
+    """Of what the task reports, in 0..1; None where no class is a disease."""
     model: ServedModel
-    """Without metrics, which are not kept."""
+    """Without metrics and what goes with them, which are not kept."""
     image_png: bytes
     """Encoded anew by us, without metadata; never the uploaded bytes."""
+    shares: Mapping[str, float] = field(default_factory=dict)
+    """Class code -> probability; empty in a record of an earlier version."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +86,9 @@ def unpack(body: bytes) -> Check | Note:
     document = parse_document(reader.raw(reader.u32()), _WHAT)
     picture = reader.raw(reader.u32())
     reader.end()
-    fields = Fields(document, _WHAT)
-    if fields.text("format") != FORMAT:
+    earlier = document.get("format") == EARLIER
+    fields = Fields(modernised(document) if earlier else document, _WHAT)
+    if not earlier and fields.text("format") != FORMAT:
         raise EncodingError(_WHAT, "it is of another format")
     found: Check | Note
     kind = fields.text("kind")
@@ -88,7 +98,7 @@ def unpack(body: bytes) -> Check | Note:
         found = _parse_note(fields)
     else:
         raise EncodingError(_WHAT, "its kind and its picture do not belong together")
-    if pack(found) != body:
+    if not earlier and pack(found) != body:
         raise EncodingError(_WHAT, "it is not in canonical form")
     return found
 
@@ -100,7 +110,11 @@ def _check_document(check: Check) -> dict[str, JsonValue]:
         "kind": "check",
         "patient": _subject_document(check.patient),
         "checked_at": check.checked_at,
-        "prediction": {"label": check.label, "probability": float(check.probability)},
+        "prediction": {
+            "label": check.label,
+            "probability": None if check.probability is None else float(check.probability),
+            "shares": {code: float(share) for code, share in check.shares.items()},
+        },
         "model": {
             "round": model.round,
             "model_digest": model.model_digest.hex(),
@@ -111,8 +125,7 @@ def _check_document(check: Check) -> dict[str, JsonValue]:
             "attested_by": list(model.attested_by),
             "verified": model.verified,
             "verified_at": model.verified_at,
-            "class_names": list(model.class_names),
-            "positive_class": model.positive_class,
+            "task": model.task.to_dict(),
         },
     }
 
@@ -136,18 +149,31 @@ def _subject_document(subject: Subject) -> dict[str, JsonValue]:
 def _parse_check(fields: Fields, picture: bytes) -> Check:
     fields.only(*_COMMON, "checked_at", "prediction", "model")
     prediction = Fields(fields.mapping("prediction"), _WHAT)
-    prediction.only("label", "probability")
-    probability = prediction.number("probability")
-    if not 0 <= probability <= 1:
-        raise EncodingError(_WHAT, "its probability is none")
+    prediction.only("label", "probability", "shares")
+    model, shares = _parse_model(Fields(fields.mapping("model"), _WHAT)), prediction.mapping("shares")
+    codes, label = model.task.codes, prediction.text("label")
+    if label not in codes or (shares and set(shares) != set(codes)):
+        raise EncodingError(_WHAT, "it names a class that its task does not have")
+    told = None if prediction.value.get("probability") is None else _share(prediction, "probability")
+    if (told is None) != (not model.task.disease):
+        raise EncodingError(_WHAT, "its probability is of nothing")
+    parsed = Fields(shares, _WHAT)
     return Check(
         patient=_parse_subject(fields),
         checked_at=fields.integer("checked_at"),
-        label=prediction.text("label"),
-        probability=probability,
-        model=_parse_model(Fields(fields.mapping("model"), _WHAT)),
+        label=label,
+        probability=told,
+        model=model,
         image_png=picture,
+        shares={code: _share(parsed, code) for code in codes} if shares else {},
     )
+
+
+def _share(fields: Fields, name: str) -> float:
+    value = fields.number(name)
+    if not 0 <= value <= 1:
+        raise EncodingError(_WHAT, f"{name} is no probability")
+    return value
 
 
 def _parse_model(fields: Fields) -> ServedModel:
@@ -165,10 +191,9 @@ def _parse_model(fields: Fields) -> ServedModel:
         metrics=None,
         verified=verified,
         verified_at=fields.integer("verified_at"),
-        class_names=_texts(fields, "class_names"),
-        positive_class=fields.text("positive_class"),
+        task=Task.from_dict(fields.mapping("task")),
     )
-    fields.only(*(name for name in ServedModel.__dataclass_fields__ if name != "metrics"))
+    fields.only(*(name for name in ServedModel.__dataclass_fields__ if name not in _NOT_KEPT))
     return found
 
 

@@ -26,6 +26,7 @@ from fl.roles.tasks import check_kept
 from fl.roles.view import LedgerView, Ports
 from fl.training.quantise import Vector
 
+
 @dataclass(frozen=True)
 class Evaluation:
     """What an auditor says of a model."""

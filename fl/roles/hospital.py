@@ -43,12 +43,14 @@ class Hospital:
         self._ports = ports
         self._train = train
         self._task = task
+        self._checked = b""
+        """The context of the round whose task was compared with the own."""
         self._account = ports.ledger.account
         release = Releases(self.view, Requester(ports.ledger, ports.vault, ports.keyring))
         self._reader = Reader(self._account, ports.vault, ports.keyring, ports.watch, release)
         self._training = Background(train, ports.watch)
         self._promises = Promises(ports)
-        self._masked = MaskedHospital(ports, self._reader, self._promises, self._training, trust, task)
+        self._masked = MaskedHospital(ports, self._reader, self._promises, self._training, trust)
 
     def step(self) -> bool:
         """Do the next thing the ledger asks of this hospital; False when there is none.
@@ -65,6 +67,7 @@ class Hospital:
         if self._abandoned(federation, current):
             return self._abort(current)
         try:
+            self._check_task(current)
             part = self._masked.step if current.masked else self._step_sealed
             return part(federation, current)
         except LATE as error:
@@ -101,6 +104,17 @@ class Hospital:
         self._ports.notify("aborted", {"round": current.number, "reason": ABANDONED})
         return True
 
+    def _check_task(self, current: Round) -> None:
+        """Compare the task of a round that may be trained here with the own labels, once, before anything is done.
+
+        Raises:
+            TaskMismatch: they differ.
+        """
+        if self._task is None or current.ended or self._checked == current.context or self._promises.refused(current):
+            return
+        check_labels(current, read_config(current, self._ports.vault).task, self._task)
+        self._checked = current.context
+
     def _step_sealed(self, federation: Federation, current: Round) -> bool:
         """Do the next thing a sealed round asks for; the own file is delivered again where somebody touched it."""
         awaited = current.phase == Phase.OPEN or (not current.ended and self._account in current.hospitals)
@@ -136,7 +150,6 @@ class Hospital:
 
     def _prepare(self, federation: Federation, current: Round) -> None:
         config = read_config(current, self._ports.vault)
-        check_labels(current, config.task, self._task)
         source = federation.source
         previous = self._reader.model(source, read_manifest(federation.opening, self._ports.vault))
         self._ports.notify("training", {"round": current.number})

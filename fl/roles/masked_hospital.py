@@ -40,15 +40,12 @@ from fl.protocol.records import (
     UpdateCommitted,
 )
 from fl.protocol.round import Phase, Round
-from fl.protocol.task import Task
 from fl.roles.answers import AnswersLeftOut
 from fl.roles.artefacts import Reader, digest_of, masked_core, masked_recipients, read_config, read_manifest
 from fl.roles.participants import advertised, advertisers, parcel, participant, participants, usable
 from fl.roles.promises import Promises, key_of
 from fl.roles.replay import Tools, replay_round
-from fl.roles.tasks import check_labels
-from fl.roles.training_thread import Background
-from fl.roles.training_thread import Task as Work
+from fl.roles.training_thread import Background, Task
 from fl.roles.trust import Trust
 from fl.roles.unmask import check_agreement, check_sharers, statement
 from fl.roles.view import Ports
@@ -58,20 +55,11 @@ from fl.training.quantise import quantise
 class MaskedHospital:
     """Masked rounds for one hospital."""
 
-    def __init__(  # noqa: PLR0913 - what Hospital has, handed on
-        self,
-        ports: Ports,
-        reader: Reader,
-        promises: Promises,
-        training: Background,
-        trust: Trust,
-        task: Task | None,
-    ) -> None:
+    def __init__(self, ports: Ports, reader: Reader, promises: Promises, training: Background, trust: Trust) -> None:
         self._ports = ports
         self._reader = reader
         self._training = training
         self._trust = trust
-        self._labels = task
         self._promises = promises
         self._answers = AnswersLeftOut(ports.notify)
         self._account = ports.ledger.account
@@ -112,12 +100,11 @@ class MaskedHospital:
         if self._ports.journal.get(key_of("update", current)) is None:
             self._training.begin(current.context, lambda: self._task(federation, current))
 
-    def _task(self, federation: Federation, current: Round) -> Work:
+    def _task(self, federation: Federation, current: Round) -> Task:
         config = read_config(current, self._ports.vault)
-        check_labels(current, config.task, self._labels)
         previous = self._reader.model(federation.source, read_manifest(federation.opening, self._ports.vault))
         self._ports.notify("training", {"round": current.number})
-        return Work(current.number, previous, config)
+        return Task(current.number, previous, config)
 
     def _advertise(self, current: Round) -> bool:
         advert = self._promises.keys(current).advert()

@@ -21,6 +21,7 @@ import numpy as np
 from fl.protocol.config import RoundConfig
 from fl.protocol.names import Protection
 from fl.protocol.tasks import LEUKEMIA
+from fl.roles.auditor import Evaluation
 from fl.roles.coordinator import Coordinator
 from fl.roles.plan import Plan
 from fl.roles.training_thread import Learned, Task, Train
@@ -85,7 +86,7 @@ def take_turns(data: Path | None, rounds: int) -> tuple[int, list[tuple[float, f
         with ChainProcess(home) as chain:
             found_together(home, chain.url, names)
             plain = _Plain(train, recipe, initial.vector)
-            masked = _Masked(home, Work(plan, initial, train, lambda _model, _training: {}))
+            masked = _Masked(home, Work(plan, initial, train, lambda _model, _config: Evaluation()))
             return len(dataset), _alternate(plain, masked, rounds)
 
 

@@ -19,6 +19,7 @@ import waitress
 from chain.devchain import DevChain
 from fl.protocol.config import RoundConfig
 from fl.protocol.tasks import LEUKEMIA
+from fl.roles.auditor import Evaluation
 from fl.roles.plan import Plan
 from fl.roles.training_thread import Task, Train
 from fl.training.compute import use_threads
@@ -71,7 +72,7 @@ def _one_round(home: Home, url: str) -> None:
     found_together(home, url, ["alpha"])
     recipe = Recipe(DEFAULT_PRESET.spec, DEFAULT_PRESET.local, 1)
     plan = Plan(1, 1, 1, RoundConfig(0.5, 50.0, 100, recipe.to_dict(), LEUKEMIA), 600, 600)
-    work = Work(plan, first_model(recipe), {"alpha": _still()}, lambda _model, _training: {"auroc": 0.5})
+    work = Work(plan, first_model(recipe), {"alpha": _still()}, lambda _model, _config: Evaluation({"auroc": 0.5}))
     gather(home, work, dict.fromkeys((COORDINATOR, AUDITOR, "alpha"), lambda _what, _facts: None)).run(
         lambda _what, _facts: None
     )

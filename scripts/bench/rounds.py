@@ -27,6 +27,7 @@ from fl.protocol.ports import Anchor
 from fl.protocol.round import Phase
 from fl.protocol.rules import MIN_MASKED
 from fl.protocol.tasks import LEUKEMIA
+from fl.roles.auditor import Evaluation
 from fl.roles.plan import Initial, Plan
 from fl.roles.training_thread import Task, Train
 from fl.training.model import ModelSpec, build_model
@@ -144,7 +145,8 @@ def _rounds(
         min_hospitals=len(steps),
         protection=protection,
     )
-    work = Work(plan, initial, {name: train(step) for name, step in steps.items()}, lambda _model, _training: {})
+    trains = {name: train(step) for name, step in steps.items()}
+    work = Work(plan, initial, trains, lambda _model, _config: Evaluation())
     together = gather(home, work, dict.fromkeys((COORDINATOR, AUDITOR, *steps), notify))
     together.run(notify)
     finished = [r.number for r in together.coordinator.view.refresh().rounds if r.phase == Phase.FINAL]

@@ -22,7 +22,7 @@ from fl.protocol.names import Address, Role
 from fl.protocol.ports import Ledger, Vault
 from fl.protocol.records import MemberRegistered
 from fl.protocol.tasks import LEUKEMIA
-from fl.roles.auditor import Auditor
+from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator import Coordinator
 from fl.roles.documents import Awaited
 from fl.roles.hospital import Hospital
@@ -148,7 +148,7 @@ class Consortium:
 
     def agents(self, plan: Plan) -> tuple[Coordinator, Auditor, list[Hospital]]:
         coordinator = Coordinator(self.coordinator.ports(self.vault), plan, initial())
-        auditor = Auditor(self.auditor.ports(self.vault), lambda _model, _training: {"auroc": 0.5})
+        auditor = Auditor(self.auditor.ports(self.vault), lambda _model, _config: Evaluation({"auroc": 0.5}))
         hospitals = [Hospital(party.ports(self.vault), nudge(party.name)) for party in self.hospitals]
         return coordinator, auditor, hospitals
 

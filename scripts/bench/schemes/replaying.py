@@ -18,6 +18,7 @@ from fl.protocol.names import Protection
 from fl.protocol.round import Phase
 from fl.protocol.tasks import LEUKEMIA
 from fl.roles.artefacts import Reader, read_manifest
+from fl.roles.auditor import Evaluation
 from fl.roles.plan import Initial, Plan
 from fl.roles.replay import Tools, replay_round
 from fl.roles.training_thread import Task, Train
@@ -62,7 +63,7 @@ def _run(home: Home, initial: Initial, names: list[str]) -> Together:
         step_timeout_s=600,
     )
     steps = {name: _trained(index) for index, name in enumerate(names)}
-    work = Work(plan, initial, steps, lambda _model, _training: {})
+    work = Work(plan, initial, steps, lambda _model, _config: Evaluation())
     together = gather(home, work, dict.fromkeys((COORDINATOR, AUDITOR, *names), _ignore))
     together.run(_ignore)
     return together

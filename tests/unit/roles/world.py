@@ -15,7 +15,7 @@ from fl.protocol.ports import Ledger
 from fl.protocol.records import ModelProposed
 from fl.protocol.round import Phase, Round
 from fl.roles.artefacts import model_core, model_recipients
-from fl.roles.auditor import Auditor
+from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator import Coordinator
 from fl.roles.hospital import Hospital
 from fl.roles.plan import Plan
@@ -66,7 +66,7 @@ class World:
 
     def auditor(self, party: Party | None = None) -> Auditor:
         ports = (party or self.consortium.auditor).ports(self.consortium.vault)
-        return Auditor(ports, lambda _model, _training: {"auroc": 0.5})
+        return Auditor(ports, lambda _model, _config: Evaluation({"auroc": 0.5}))
 
     def run(self, rounds: int = 1) -> None:
         """Run an honest federation until so many rounds are final."""
