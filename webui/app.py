@@ -76,6 +76,9 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
         app.jinja_env.globals[function.__name__] = partial(function, zone=zone)
     plain = (
         words.verdict,
+        words.thing_of,
+        words.class_name,
+        words.measured_on,
         words.percent,
         words.phase,
         words.protection,

@@ -21,7 +21,8 @@ from fl.protocol.keys import KeyBook
 from fl.protocol.names import Digest
 from fl.protocol.ports import Ledger, Vault
 from fl.protocol.round import Phase, Round
-from fl.protocol.task import MAX_NAME, Origin
+from fl.protocol.task import MAX_NAME, Origin, Task
+from fl.roles.artefacts import read_config
 from fl.roles.documents import read_document
 from fl.roles.explain import Explained, Results, explain
 from fl.roles.report_audit import REPORT_CAP, alarms_of
@@ -132,7 +133,15 @@ def _view(book: KeyBook, current: Round, vault: Vault) -> RoundView:
         metrics=report.metrics,
         training=report.training,
         alarm=report.alarm,
+        data=report.data,
+        task=_task(current, vault),
     )
+
+
+def _task(current: Round, vault: Vault) -> Task | None:
+    with suppress(HemaledgerError):
+        return read_config(current, vault).task
+    return None
 
 
 def _place(book: KeyBook, mention: Mention) -> Place:

@@ -61,7 +61,7 @@ class PatientRecords:
             label=prediction.label,
             probability=prediction.probability,
             shares=prediction.shares,
-            model=replace(prediction.model, metrics=None),
+            model=replace(prediction.model, metrics=None, data=None, alarm=""),
             image_png=image_png,
         )
         sealed = self._service.seal(new_policy(profile), pack(check))

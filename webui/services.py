@@ -127,6 +127,10 @@ class RoundView:
     """The metrics of the sum, in the same report."""
     alarm: str = ""
     """Why an auditor found the model far worse than chance; empty when none did."""
+    data: HeldOut | None = None
+    """On what `metrics` were measured."""
+    task: Task | None = None
+    """None while the round's configuration is not in the vault."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ import numpy as np
 
 from fl.protocol.audit import Finding, Step
 from fl.protocol.errors import ChainUnavailable, FederationNotOpened, HashMismatch, WrongRound
+from fl.protocol.task import Task
+from fl.protocol.tasks import LEUKEMIA
 from fl.protocol.names import Address, Digest
 from fl.roles.explain import Explained, Passage, Results
 from fl.training.images import decode_image
@@ -26,6 +28,7 @@ from tests.fakes.site_records import FakeRecords
 from webui.services import (
     AuditSummary,
     FileFinding,
+    HeldOut,
     Place,
     Prediction,
     RoundHospital,
@@ -37,7 +40,6 @@ from webui.services import (
 NOON = 1_795_435_200
 """Monday, 23 November 2026, 12:00 UTC."""
 COORDINATOR = Address(bytes.fromhex("c0") * 20)
-CLASSES = ("healthy", "leukemia")
 METRICS = {"accuracy": 0.872, "sensitivity": 0.893, "specificity": 0.846, "auroc": 0.931}
 
 
@@ -67,6 +69,7 @@ class FakeFederation:
     audited: bool = True
     probability: float | None = None
     """What every image gets; None: its own purple share."""
+    task: Task = LEUKEMIA
     _cached: ServedModel | None = None
 
     def __post_init__(self) -> None:
@@ -118,8 +121,8 @@ class FakeFederation:
             metrics=METRICS,
             verified=True,
             verified_at=self.clock.now,
-            class_names=CLASSES,
-            positive_class="leukemia",
+            task=self.task,
+            data=HeldOut("ALL images of one laboratory", 412, 38, "real"),
         )
 
 
@@ -137,7 +140,16 @@ class FakePredictions:
         if probability is None:
             red, green, blue = (float(np.mean(pixels[..., channel])) for channel in range(3))
             probability = min(max((red + blue - green) / 300.0, 0.0), 1.0)
-        return Prediction(CLASSES[probability >= 0.5], probability, model)
+        return self._of(model, probability)
+
+    def _of(self, model: ServedModel, probability: float) -> Prediction:
+        """Return all of `probability` in the last disease class, the rest in the first other one."""
+        task = model.task
+        ill = [one.code for one in task.classes if one.disease][-1:]
+        well = next(one.code for one in task.classes if not one.disease)
+        shares = {code: probability if code in ill else 0.0 for code in task.codes} | {well: 1 - probability}
+        row = [shares[code] for code in task.codes]
+        return Prediction(max(shares, key=shares.__getitem__), task.disease_probability(row), shares, model)
 
 
 class FakeAudits:
