@@ -1,6 +1,6 @@
 # Every target sets up what it needs, once. `make demo` and `make test` are all a newcomer has to know.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench clean
+.PHONY: help setup demo test lint bench fuzz clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -39,6 +39,9 @@ lint: $(VENV)/.ready-dev node_modules/.ready ## Check style, types and the layer
 bench: $(VENV)/.ready-dev node_modules/.ready $(BENCH)/.ready ## Measure, with a table and build/bench/NAME.json (ARGS=NAME; EXTRAS=1 installs what protections compares)
 	$(BENCH)/bin/python -m scripts.bench $(ARGS)
 
+fuzz: $(VENV)/.ready-fuzz node_modules/.ready ## Hand damaged bytes to every door for a minute each (ARGS="pictures --seconds 3600"; Linux)
+	$(BIN)/python -m scripts.fuzz $(ARGS)
+
 setup: $(VENV)/.ready node_modules/.ready ## Set up without running anything
 
 clean: ## Remove what was built and set up; runs/ stays
@@ -53,6 +56,10 @@ $(VENV)/.ready: requirements.txt pyproject.toml
 
 $(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+$(VENV)/.ready-fuzz: requirements-fuzz.txt $(VENV)/.ready-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-fuzz.txt
 	touch $@
 
 build/bench-venv/.ready: requirements-bench.txt $(VENV)/.ready

@@ -40,6 +40,7 @@ class ChainProcess:
             self.close()
             sys.exit(self._child.returncode or 1)
         self.url = line.removeprefix(READY).strip()
+        self.pid = self._child.pid
 
     def close(self) -> None:
         """Stop the chain; what it answered is in its journal."""

@@ -22,7 +22,7 @@ from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.task import IGNORE, Domain, Task, TaskClass, TaskKind
 from fl.protocol.tasks import PICTURE, TASKS
 from fl.training.dataset import Dataset
-from fl.training.labels import LABELS_CAP, LabelMap, named, propose, unknown
+from fl.training.labels import LABELS_CAP, LabelMap, propose, unknown
 from scripts._home import Home
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -143,8 +143,7 @@ def map_labels(dataset: Dataset, task: Task, meaning: Meaning, described: str = 
 
 def used_names(dataset: Dataset) -> list[str]:
     """Return the names that images of a data set have."""
-    names = named(dataset).class_names
-    return [names[index] for index in np.flatnonzero(dataset.class_counts())]
+    return [dataset.class_names[index] for index in np.flatnonzero(dataset.class_counts())]
 
 
 def counts(dataset: Dataset) -> str:

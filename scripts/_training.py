@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ from fl.roles.training_thread import Task as Work
 from fl.roles.training_thread import Train
 from fl.storage.files import write_atomic
 from fl.training.chance import alarm
-from fl.training.dataset import TRAIN, Dataset, load_dataset, read_npz, save_dataset
+from fl.training.dataset import TRAIN, Dataset, is_stored, load_dataset, save_dataset
 from fl.training.labels import LABELS_CAP, LabelMap
 from fl.training.local import TrainContext, train_local
 from fl.training.predict import Predictor, evaluate
@@ -26,6 +26,7 @@ from fl.training.quantise import LocalMetrics, Vector
 from fl.training.recipe import Recipe
 from fl.training.sources import load_source
 from scripts._home import Home, MemberHome
+from scripts._listing import reading_of
 from scripts._task import Meaning, counts, map_labels, task_of, task_that_explains
 from scripts._wiring import OWNER_ONLY, Notify
 
@@ -145,7 +146,7 @@ def keep_data(source: Path, home: Home, name: str, given: Mapping[str, Any], *, 
         source: Folder or file.
         home: Where the member's folder lies, and perhaps consortium.json with its task.
         name: The member.
-        given: The options --task, --classes, --disease, --labels, --label and --describe.
+        given: The options of scripts/_task.py and scripts/_listing.py, and --describe.
         held_out: The images are for evaluation only, so a part without training images is no fault.
 
     Raises:
@@ -153,7 +154,8 @@ def keep_data(source: Path, home: Home, name: str, given: Mapping[str, Any], *, 
         ImageUnreadable: an image is damaged.
         LabelsUnknown, SettingInvalid: see scripts/_task.py; nothing was written.
     """
-    raw = load_dataset(source) if _is_part(source) else load_source(source)
+    reading = replace(reading_of(given), one_class=True)
+    raw = load_dataset(source) if _is_part(source) else load_source(source, reading=reading)
     meaning = Meaning.of(given)
     task = task_of(home, given) or meaning.task or task_that_explains(raw)
     labels = map_labels(raw, task, meaning, str(given.get("describe") or ""))
@@ -161,7 +163,7 @@ def keep_data(source: Path, home: Home, name: str, given: Mapping[str, Any], *, 
     if not held_out:
         dataset.part(TRAIN)
     save_labelled(dataset, labels, home.member(name))
-    return Kept(dataset, labels)
+    return Kept(replace(dataset, listing=raw.listing), labels)
 
 
 def save_labelled(dataset: Dataset, labels: LabelMap, member: MemberHome) -> None:
@@ -173,4 +175,4 @@ def save_labelled(dataset: Dataset, labels: LabelMap, member: MemberHome) -> Non
 
 def _is_part(source: Path) -> bool:
     """Return whether a file is of the form in which Hemaledger keeps images itself."""
-    return source.suffix == ".npz" and source.is_file() and "class_names" in read_npz(source)
+    return source.suffix == ".npz" and source.is_file() and is_stored(source)

@@ -13,6 +13,7 @@ from fl.storage.lock import only_one
 from scripts._agent import announce, serve_agent
 from scripts._exit import guarded
 from scripts._home import Home
+from scripts._listing import reading_options, tell
 from scripts._options import home_option, name_option
 from scripts._task import label_options, task_options
 from scripts._training import evaluator, keep_data
@@ -31,6 +32,7 @@ def auditor() -> None:
 @click.option("--describe", help="What the reports call these images. It is public; without it they have no name.")
 @task_options
 @label_options
+@reading_options
 @guarded
 def init(home: Path, name: str, holdout: Path | None, **given: Any) -> None:  # noqa: ANN401 - options
     """Create the auditor's account and key.
@@ -40,6 +42,7 @@ def init(home: Path, name: str, holdout: Path | None, **given: Any) -> None:  # 
     place = Home(home)
     if holdout is not None:
         kept = keep_data(holdout, place, name, given, held_out=True)
+        tell(kept.dataset.listing)
         click.echo("\n".join(kept.lines()))
         click.echo(f"{len(kept.dataset)} held-out images were taken in; they never leave {place.member(name).folder}.")
     account = create_member(place, name, Role.AUDITOR)

@@ -18,7 +18,7 @@ COMMANDS = {
     "auditor": ("scripts.auditor", "auditor", "Auditor: replay and attest each round while it runs."),
     "trustee": ("scripts.trustee", "trustee", "Trustee: hold a share of a key; approve or refuse requests."),
     "audit": ("scripts.audit", "audit", "Check a consortium's whole history, or one file."),
-    "data": ("scripts.data", "data", "Draw synthetic cells, or divide images among hospitals."),
+    "data": ("scripts.data", "data", "Draw synthetic cells, check images, or divide them."),
     "serve": ("scripts.serve", "serve", "Serve the web site of one hospital."),
     "records": ("scripts.records", "records", "Site: anchor, erase and check sealed patient records."),
     "staff": ("scripts.staff", "staff", "Site: accounts for doctors, auditors and operators."),

@@ -1,25 +1,26 @@
-"""`hemaledger data`: draw synthetic cells, or divide images among hospitals by subject."""
+"""`hemaledger data`: draw synthetic cells, check images, or divide them among hospitals by subject."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from fl.training.dataset import TEST, TRAIN, Dataset, save_dataset
 from fl.training.divide import divide as divide_by_subject
-from fl.training.labels import named
 from fl.training.presets import SYNTHETIC_PLAN
-from fl.training.sources import load_source
+from fl.training.sources import check_source, check_usable, load_source
 from fl.training.synthetic import draw_dataset
 from scripts._exit import guarded
+from scripts._listing import reading_of, reading_options, tell
 from scripts._task import counts
 
 
 @click.group()
 def data() -> None:
-    """Draw synthetic cells, or divide images among hospitals."""
+    """Draw synthetic cells, check images, or divide them among hospitals."""
 
 
 @data.command()
@@ -41,13 +42,27 @@ def draw(output: Path, subjects: int, cells: int, image_size: int, seed: int) ->
 
 @data.command()
 @click.argument("source", type=click.Path(exists=True, path_type=Path))
+@reading_options
+@guarded
+def check(source: Path, **given: Any) -> None:  # noqa: ANN401 - options
+    """Say of every file in SOURCE whether it is used, and why not; nothing is kept."""
+    reading = reading_of(given)
+    listing = check_source(source, reading)
+    tell(listing)
+    check_usable(listing, reading)
+
+
+@data.command()
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--hospitals", type=click.IntRange(1), default=3, show_default=True)
 @click.option("--seed", type=int, default=2026, show_default=True)
+@reading_options
 @guarded
-def divide(source: Path, folder: Path, hospitals: int, seed: int) -> None:
+def divide(source: Path, folder: Path, hospitals: int, seed: int, **given: Any) -> None:  # noqa: ANN401 - options
     """Divide SOURCE into FOLDER: one .npz per hospital and holdout.npz; no person is in two of them."""
-    dataset = named(load_source(source))
+    dataset = load_source(source, reading=reading_of(given))
+    tell(dataset.listing)
     for name, part in parts_of(dataset, hospitals, seed).items():
         save_dataset(part, folder / f"{name}.npz")
         click.echo(f"{name}: {len(part)} images ({counts(part)})")

@@ -28,7 +28,7 @@ from fl.training.dataset import Dataset, load_dataset
 from fl.training.labels import LabelMap
 from fl.training.presets import DEFAULT_PRESET, SYNTHETIC_PLAN, SYNTHETIC_PRESET, Preset
 from fl.training.recipe import Recipe
-from fl.training.sources import load_source
+from fl.training.sources import Reading, load_source
 from fl.training.synthetic import draw_dataset
 from scripts import _report
 from scripts._chain_process import ChainProcess
@@ -36,6 +36,7 @@ from scripts._clinic import link_trustees
 from scripts._demo_run import Wanted, check_new
 from scripts._exit import guarded
 from scripts._home import Home
+from scripts._listing import reading_of, reading_options
 from scripts._options import device_option
 from scripts._progress import Console
 from scripts._task import Meaning, counts, given_task, label_options, map_labels, task_options, task_that_explains
@@ -88,6 +89,7 @@ class Demo:
     help="masked (default with 3 hospitals or more): nobody sees one hospital's update; sealed: the coordinator does.",
 )
 @device_option
+@reading_options
 @click.option("--serve/--no-serve", default=True, show_default=True, help="Serve the site when all is done.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port of the site.")
 @click.option("--rpc-port", type=click.IntRange(0, 65535), default=0, help="Port of the chain; 0 picks a free one.")
@@ -116,7 +118,7 @@ def _plan_new(home: Home, data: Path | None, given: Mapping[str, Any]) -> tuple[
     preset = DEFAULT_PRESET if data else SYNTHETIC_PRESET
     if data is None and given_task(given) not in (None, LEUKEMIA_DRAWN):
         raise SettingInvalid("task", f"without --data cells are drawn, and their task is {LEUKEMIA_DRAWN.code}")
-    raw, meaning = _images(data, int(given["seed"])), Meaning.of(given)
+    raw, meaning = _images(data, int(given["seed"]), reading_of(given)), Meaning.of(given)
     task = LEUKEMIA_DRAWN if data is None else given_task(given) or meaning.task or task_that_explains(raw)
     labels = map_labels(raw, task, meaning)
     wanted = Wanted(
@@ -129,11 +131,11 @@ def _plan_new(home: Home, data: Path | None, given: Mapping[str, Any]) -> tuple[
         protection=protection_of(given["protection"], int(given["hospitals"])),
     )
     wanted.save(home)
-    return wanted, labels.apply(raw)
+    return wanted, replace(labels.apply(raw), listing=raw.listing)
 
 
-def _images(data: Path | None, seed: int) -> Dataset:
-    return load_source(data) if data else draw_dataset(SYNTHETIC_PLAN, seed)
+def _images(data: Path | None, seed: int, reading: Reading) -> Dataset:
+    return load_source(data, reading=reading) if data else draw_dataset(SYNTHETIC_PLAN, seed)
 
 
 def _run(run: Demo, dataset: Dataset | None, given: Mapping[str, Any], stack: ExitStack) -> None:
@@ -141,7 +143,7 @@ def _run(run: Demo, dataset: Dataset | None, given: Mapping[str, Any], stack: Ex
     console, home, task = run.console, run.home, run.wanted.task
     console.title("Hemaledger demo", f"everything this run writes is in {home.folder}")
     with console.stage("Preparing images", run.seconds):
-        largest = _prepare(run, dataset)
+        largest = _prepare(run, dataset, given)
     with console.stage("Starting the chain", run.seconds):
         chain = stack.enter_context(ChainProcess(home, int(given["rpc_port"] or 0)))
     with console.stage("Founding the consortium", run.seconds):
@@ -167,13 +169,15 @@ def _run(run: Demo, dataset: Dataset | None, given: Mapping[str, Any], stack: Ex
     click.echo(str(home.folder))
 
 
-def _prepare(run: Demo, dataset: Dataset | None) -> int:
+def _prepare(run: Demo, dataset: Dataset | None, given: Mapping[str, Any]) -> int:
     """Give every hospital its part and the auditor the rest, unless they have them; return the largest part's size."""
     home, wanted, console = run.home, run.wanted, run.console
     if dataset is None and not all(home.member(name).labels_file.exists() for name in run.hospitals):
-        raw = _images(wanted.source, wanted.seed)
+        raw = _images(wanted.source, wanted.seed, reading_of(given))
         dataset = LabelMap(wanted.task, wanted.labels).apply(raw)
     if dataset is not None:
+        for line in dataset.listing.lines() if dataset.listing else ():
+            console.say(f"  {line}")
         described = wanted.source.name if wanted.source else "drawn cells"
         labels = LabelMap(wanted.task, wanted.labels, described if described.isprintable() else "")
         _divide(run, dataset, labels)

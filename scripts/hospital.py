@@ -15,6 +15,7 @@ from fl.training.compute import use_threads
 from scripts._agent import announce, serve_agent
 from scripts._exit import guarded
 from scripts._home import Home
+from scripts._listing import reading_options, tell
 from scripts._options import device_option, home_option, name_option
 from scripts._task import label_options, task_options
 from scripts._training import keep_data, own_task, trainer
@@ -32,6 +33,7 @@ def hospital() -> None:
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of images by class, or an .npz file.")
 @task_options
 @label_options
+@reading_options
 @guarded
 def init(home: Path, name: str, data: Path | None, **given: Any) -> None:  # noqa: ANN401 - options
     """Create the hospital's account and key, and take in its images. Tell the operator the account.
@@ -41,6 +43,7 @@ def init(home: Path, name: str, data: Path | None, **given: Any) -> None:  # noq
     place = Home(home)
     if data is not None:
         kept = keep_data(data, place, name, given)
+        tell(kept.dataset.listing)
         click.echo("\n".join(kept.lines()))
         click.echo(f"{len(kept.dataset)} images were taken in; they never leave {place.member(name).folder}.")
     account = create_member(place, name, Role.HOSPITAL)

@@ -30,7 +30,11 @@ def modernised(document: dict[str, JsonValue]) -> dict[str, JsonValue]:
     label = prediction.text("label")
     task = task_of_names([*(str(name) for name in names), label], positive)
     kept = {name: value for name, value in model.items() if name not in ("class_names", "positive_class")}
-    told: dict[str, JsonValue] = {"label": code_of(label), "probability": prediction.number("probability"), "shares": {}}
+    told: dict[str, JsonValue] = {
+        "label": code_of(label),
+        "probability": prediction.number("probability"),
+        "shares": {},
+    }
     return {**document, "model": {**kept, "task": task.to_dict()}, "prediction": told}
 
 

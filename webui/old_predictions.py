@@ -95,5 +95,10 @@ def _check(row: RowMapping, profile: PatientProfile) -> Check:
         task=task_of_names([row["label"]], row["positive_class"]),
     )
     return Check(
-        subject_of(profile), row["created_at"], code_of(row["label"]), row["probability"], model, bytes(row["image_png"])
+        subject_of(profile),
+        row["created_at"],
+        code_of(row["label"]),
+        row["probability"],
+        model,
+        bytes(row["image_png"]),
     )

@@ -1,106 +1,222 @@
 """Data sets that come as one .npz of arrays: the C-NMC form and the MedMNIST form.
 
-Invariant: what a file says about train and test is kept; where it says nothing, the split is subject-disjoint.
+Invariant: what a file says about train and test is kept; where it says nothing, the split is subject-disjoint. Arrays
+that are not needed are not read.
 
 Source: the data's README; J. Yang et al., "MedMNIST v2", 2023 (names and shapes of the arrays).
-Not here: folders of image files (folders.py); a hospital's own stored data (dataset.load_dataset).
+Not here: folders of image files (folders.py); the file itself (npz.py); labels to names (classes.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from fl.protocol.errors import DatasetUnusable
-from fl.training.dataset import TEST, TRAIN, Dataset, check_trainable, read_npz
+from fl.training import cnmc
+from fl.training.classes import Array, Classes, as_texts, read_classes
+from fl.training.dataset import TEST, TRAIN, Dataset, check_trainable
 from fl.training.divide import split_holdout
+from fl.training.layouts import part_of
+from fl.training.listing import Listing, Part, Used, shown, some
+from fl.training.npz import MAX_PIXEL_BYTES, Npz, open_npz
 
-Arrays = Mapping[str, npt.NDArray[np.generic]]
-
-CNMC_CLASSES = ("healthy", "leukemia")
 _MEDMNIST = ("train_images", "train_labels", "test_images", "test_labels")
-_GREY_DIMENSIONS = 3
+_PARTS = (("train", TRAIN), ("val", TRAIN), ("test", TEST))
+_CNMC = ("images", "labels", "groups", "subjects", "split", "class_names")
+_GREY_DIMENSIONS, _RGB_DIMENSIONS, _CHANNELS = 3, 4, 3
+_SUBJECT = re.compile(r"[AH]\d+")
 
 
-def load_npz(path: Path, class_names: tuple[str, ...] | None = None) -> Dataset:
-    """Read an .npz of either form; other arrays in it are ignored.
+@dataclass(frozen=True)
+class _Form:
+    """A file in one of the two forms, before its rows are looked at."""
+
+    images: list[str]
+    labels: list[str]
+    sides: list[int]
+    layout: str
+
+
+def load_npz(path: Path, ignore_labels: Collection[str] = (), *, one_class: bool = False) -> Dataset:
+    """Read an .npz of either form; other arrays in it are ignored, unread.
 
     The C-NMC form: `images` uint8 [n, S, S, 3] or [n, S, S], `labels` [n], optionally `groups` (or `subjects`) and
     `split`. The MedMNIST form: `train_`, `val_` and `test_` `images` and `labels`; validation images count as train.
+    Either may name its classes in `class_names`.
 
     Args:
         path: The file.
-        class_names: One name per label; by default healthy/leukemia for the first form with subjects, numbers else.
+        ignore_labels: Labels, as text, whose rows are left out ("255").
+        one_class: Accept images of one class only: other hospitals have the others.
 
     Raises:
-        DatasetUnusable: neither form, wrong shapes or types, or one class only.
+        DatasetUnusable: neither form, wrong shapes or types, labels out of range, or one class only.
     """
-    arrays = read_npz(path)
-    if set(_MEDMNIST) <= set(arrays):
-        dataset = _medmnist(arrays, path.name, class_names)
-    elif {"images", "labels"} <= set(arrays):
-        dataset = _cnmc(arrays, path.name, class_names)
-    else:
-        raise DatasetUnusable(path.name, f"it holds {sorted(arrays)}; images and labels are needed")
-    return check_trainable(dataset)
+    with open_npz(path) as file:
+        form = _form(file)
+        labels = _labels(file, form, ignore_labels)
+        groups, split, persons = _people(file, form)
+        images = _images(file, form, labels.index >= 0)
+        names = _cnmc_names(labels, groups if persons else None)
+        keep = labels.index >= 0
+        ignored = sorted(file.names - set(form.images) - set(form.labels) - set(_CNMC))
+    side = np.zeros(len(groups), np.uint8) if split is None else split
+    _check_length(path.name, len(keep), groups, side)
+    dataset = Dataset(images, labels.index[keep], groups[keep], side[keep], names, path.name)
+    notes = _notes(dataset, int((~keep).sum()), ignored)
+    listing = Listing(path.name, form.layout, _used(dataset, split is None), persons and _count(dataset), (), notes)
+    dataset = replace(dataset, listing=listing)
+    whole = split_holdout(dataset) if split is None else dataset
+    return whole if one_class else check_trainable(whole)
 
 
-def _cnmc(arrays: Arrays, source: str, class_names: tuple[str, ...] | None) -> Dataset:
-    images = _rgb(arrays["images"], source)
-    labels = _labels(arrays["labels"], source)
-    groups = arrays.get("groups", arrays.get("subjects"))
-    if groups is None:
-        groups = np.array([f"image-{row}" for row in range(len(images))])
-    elif class_names is None and labels.max() == 1:
-        class_names = CNMC_CLASSES
-    names = class_names or _numbered(labels)
-    split = arrays.get("split")
-    part = np.zeros(len(images), np.uint8) if split is None else _whole_numbers(split, "split", source).astype(np.uint8)
-    dataset = Dataset(images, labels, groups.astype(np.str_), part, names, source)
-    return split_holdout(dataset) if split is None else dataset
+def _form(file: Npz) -> _Form:
+    if set(_MEDMNIST) <= file.names:
+        parts = [(part, side) for part, side in _PARTS if f"{part}_images" in file.names]
+        for part, _ in parts:
+            if f"{part}_labels" not in file.names:
+                file.refuse(f"it holds {part}_images, but no {part}_labels")
+        images, labels = [f"{part}_images" for part, _ in parts], [f"{part}_labels" for part, _ in parts]
+        return _Form(images, labels, [side for _, side in parts], "arrays in the form of MedMNIST")
+    if not {"images", "labels"} <= file.names:
+        file.refuse(f"it holds the arrays {some(file.names) or 'none'}; images and labels are needed")
+    return _Form(["images"], ["labels"], [TRAIN], "arrays in the form of C-NMC")
 
 
-def _medmnist(arrays: Arrays, source: str, class_names: tuple[str, ...] | None) -> Dataset:
-    images, labels, groups, split = [], [], [], []
-    for part, side in (("train", TRAIN), ("val", TRAIN), ("test", TEST)):
-        if f"{part}_images" not in arrays:
-            continue
-        pictures = _rgb(arrays[f"{part}_images"], source)
-        images.append(pictures)
-        labels.append(_labels(arrays.get(f"{part}_labels", np.zeros(0)), source))
-        groups.append(np.array([f"{part}-{row}" for row in range(len(pictures))]))
-        split.append(np.full(len(pictures), side, np.uint8))
-        if len({array.shape[1:] for array in images}) > 1:
-            raise DatasetUnusable(source, "its parts have images of different sizes")
-    joined = np.concatenate(labels)
-    names = class_names or _numbered(joined)
-    return Dataset(np.concatenate(images), joined, np.concatenate(groups), np.concatenate(split), names, source)
+def _labels(file: Npz, form: _Form, ignored: Collection[str]) -> Classes:
+    """Return the classes of all rows, after the lengths of pictures and labels were compared."""
+    found: list[Array] = []
+    for images, labels in zip(form.images, form.labels, strict=True):
+        pictures, rows = _rows(file, images), _rows(file, labels)
+        if pictures != rows:
+            file.refuse(f"{images} holds {pictures} pictures, and {labels} {rows} labels")
+        array = file.read(labels)
+        found.append(array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array)  # noqa: PLR2004  # [n, 1]
+    if len({(array.dtype.kind in "SU", array.shape[1:]) for array in found}) > 1:
+        file.refuse("the labels of its parts are of different kinds")
+    names = file.read("class_names") if "class_names" in file.names else None
+    return read_classes(np.concatenate(found), names, ignored, file.source)
 
 
-def _rgb(images: npt.NDArray[np.generic], source: str) -> npt.NDArray[np.uint8]:
-    """Return uint8 [n, S, S, 3]; grey images [n, S, S] or [n, S, S, 1] are repeated over the channels."""
-    if images.dtype != np.uint8 or images.ndim not in {3, 4}:
-        raise DatasetUnusable(source, f"its images are {images.dtype} {list(images.shape)}, not uint8 [n, S, S, 3]")
-    pixels = images.astype(np.uint8, copy=False)
-    if pixels.ndim == _GREY_DIMENSIONS:
-        pixels = pixels[..., np.newaxis]
-    return np.repeat(pixels, 3, axis=3) if pixels.shape[3] == 1 else pixels
+def _rows(file: Npz, name: str) -> int:
+    shape = file.header(name).shape
+    return shape[0] if shape else 0
 
 
-def _labels(labels: npt.NDArray[np.generic], source: str) -> npt.NDArray[np.int64]:
-    """Return labels [n] or [n, 1] as int64 [n]."""
-    flat = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels  # noqa: PLR2004  # [n, 1]
-    return _whole_numbers(flat, "labels", source)
+def _people(file: Npz, form: _Form) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.uint8] | None, bool]:
+    """Return groups, the split if the file has one, and whether the groups are persons."""
+    if form.images != ["images"]:
+        rows = [_rows(file, name) for name in form.images]
+        parts = [name.removesuffix("_images") for name in form.images]
+        groups = [f"{part}-{row}" for part, count in zip(parts, rows, strict=True) for row in range(count)]
+        return np.array(groups, np.str_), np.repeat(np.array(form.sides, np.uint8), rows), False
+    split = _split(file) if "split" in file.names else None
+    name = next((each for each in ("groups", "subjects") if each in file.names), None)
+    if name is None:
+        return np.array([f"image-{row}" for row in range(_rows(file, "images"))], np.str_), split, False
+    return as_texts(file.read(name), name, file.source), split, True
 
 
-def _whole_numbers(values: npt.NDArray[np.generic], what: str, source: str) -> npt.NDArray[np.int64]:
-    if values.ndim != 1 or not np.issubdtype(values.dtype, np.integer) or not values.size:
-        raise DatasetUnusable(source, f"its {what} are {values.dtype} {list(values.shape)}, not whole numbers [n]")
-    return values.astype(np.int64)
+def _split(file: Npz) -> npt.NDArray[np.uint8]:
+    """Return split [n]: 0 and 1, or names of parts."""
+    values = as_texts(file.read("split"), "values of split", file.source)
+    sides = {"0": TRAIN, "1": TEST}
+    kinds, back = np.unique(values, return_inverse=True)
+    for kind in kinds:
+        part = part_of(str(kind))
+        if part:
+            sides[str(kind)] = TEST if part == Part.TEST else TRAIN
+        elif str(kind) not in sides:
+            file.refuse(f"a value of split is '{shown(str(kind))}', neither 0 (train) nor 1 (test)")
+    return np.array([sides[str(kind)] for kind in kinds], np.uint8)[back.reshape(-1)]
 
 
-def _numbered(labels: npt.NDArray[np.int64]) -> tuple[str, ...]:
-    return tuple(f"class {index}" for index in range(int(labels.max()) + 1))
+def _images(file: Npz, form: _Form, keep: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+    """Return the pictures of the rows to keep as uint8 [n, S, S, 3]; sizes are compared before a value is read."""
+    sides = {_side_px(file, name) for name in form.images}
+    if len(sides) > 1:
+        file.refuse(f"its parts have images of different sizes ({', '.join(map(str, sorted(sides)))} px)")
+    side, count = sides.pop(), int(keep.sum())
+    if count * side * side * _CHANNELS > MAX_PIXEL_BYTES:
+        file.refuse(f"its {count} pictures need more than {MAX_PIXEL_BYTES} bytes of memory")
+    try:
+        images = np.empty((count, side, side, _CHANNELS), np.uint8)
+        read = done = 0
+        for name in form.images:
+            pictures = file.read(name, MAX_PIXEL_BYTES)
+            chosen = pictures[keep[read : read + len(pictures)]]
+            read += len(pictures)
+            images[done : done + len(chosen)] = chosen if chosen.ndim == _RGB_DIMENSIONS else chosen[..., np.newaxis]
+            done += len(chosen)
+    except MemoryError as error:
+        raise DatasetUnusable(file.source, "this machine has not enough memory for its pictures") from error
+    return images
+
+
+def _side_px(file: Npz, name: str) -> int:
+    """Return the side of an array's pictures; grey ones are [n, S, S] or [n, S, S, 1]."""
+    header = file.header(name)
+    shape = header.shape
+    grey = len(shape) == _GREY_DIMENSIONS
+    square = len(shape) in {_GREY_DIMENSIONS, _RGB_DIMENSIONS} and shape[1] == shape[2]
+    if header.dtype != np.uint8 or not square or not (grey or shape[3] in {1, _CHANNELS}):
+        file.refuse(f"its {name} are {header.dtype} {list(shape)}, not uint8 [n, S, S, 3] or [n, S, S]")
+    return shape[1]
+
+
+def _cnmc_names(classes: Classes, groups: npt.NDArray[np.str_] | None) -> tuple[str, ...]:
+    """Return the class names: "hem" and "all" where bare labels 0 and 1 go with subjects H.. and A.. of C-NMC."""
+    if groups is None or classes.names != ("0", "1") or len(groups) != len(classes.index):
+        return classes.names
+    marks = [{str(group)[:1] for group in np.unique(groups[classes.index == label])} for label in (0, 1)]
+    named = all(_SUBJECT.fullmatch(str(group)) for group in np.unique(groups[classes.index >= 0]))
+    meant = {("H", "A"): cnmc.CLASSES, ("A", "H"): cnmc.CLASSES[::-1]}
+    both = tuple("".join(mark) for mark in marks)
+    return meant.get((both[0], both[1]), classes.names) if named else classes.names
+
+
+def _check_length(source: str, rows: int, *arrays: Array) -> None:
+    if any(array.shape != (rows,) for array in arrays):
+        raise DatasetUnusable(source, f"its groups or its split have not {rows} values, one for each picture")
+
+
+def _used(dataset: Dataset, undivided: bool) -> tuple[Used, ...]:
+    rows = []
+    for label, name in enumerate(dataset.class_names):
+        for side, part in ((TRAIN, Part.UNSPLIT if undivided else Part.TRAIN), (TEST, Part.TEST)):
+            count = int(((dataset.labels == label) & (dataset.split == side)).sum())
+            rows += [Used(name, part, count)] if count else []
+    return tuple(rows)
+
+
+def _count(dataset: Dataset) -> int:
+    return len(np.unique(dataset.groups))
+
+
+def _notes(dataset: Dataset, left_out: int, ignored: list[str]) -> tuple[str, ...]:
+    """Return what a person should know: rows left out, arrays not read, pictures that occur more than once."""
+    notes = []
+    if left_out:
+        notes.append(f"{left_out} rows have a label that is to be ignored; they are left out")
+    if ignored:
+        notes.append(f"{len(ignored)} arrays are not needed and were not read: {some(ignored)}")
+    rows: defaultdict[bytes, list[int]] = defaultdict(list)
+    for row, image in enumerate(dataset.images):
+        rows[hashlib.sha256(image).digest()].append(row)
+    again = [each for each in rows.values() if len(each) > 1]
+    if again:
+        labels = sum(len(set(dataset.labels[each])) > 1 for each in again)
+        sides = sum(len(set(dataset.split[each])) > 1 for each in again)
+        notes.append(
+            f"{len(again)} pictures occur more than once ({labels} of them in two classes, {sides} in training and in "
+            "test); the file is used as it is"
+        )
+    return tuple(notes)

@@ -10,8 +10,6 @@ Not here: where the images come from (folders.py, arrays.py, synthetic.py); who 
 from __future__ import annotations
 
 import io
-import zipfile
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar, cast
@@ -22,6 +20,8 @@ import numpy.typing as npt
 from fl.protocol.errors import DatasetUnusable
 from fl.training.files import write_atomic
 from fl.training.images import fit_square
+from fl.training.listing import Listing, shown
+from fl.training.npz import MAX_PIXEL_BYTES, MAX_SIDE_BYTES, open_npz
 
 TRAIN, TEST = 0, 1
 _KEYS = ("images", "labels", "groups", "split", "class_names")
@@ -39,8 +39,9 @@ class Dataset:
         labels: int64 [n], an index into `class_names`.
         groups: text [n]; images of one person, or of persons that cannot be told apart, share a group.
         split: uint8 [n], 0 = train, 1 = test.
-        class_names: One name per class; for two classes the second one is the finding (leukemia).
+        class_names: One name per class. As loaded they are the source's own names, and their order means nothing.
         source: What to call the data in an error.
+        listing: What became of every file of the source, where it was just read from one.
     """
 
     images: npt.NDArray[np.uint8]
@@ -49,6 +50,7 @@ class Dataset:
     split: npt.NDArray[np.uint8]
     class_names: tuple[str, ...]
     source: str = "data set"
+    listing: Listing | None = None
 
     def __post_init__(self) -> None:
         """Check the invariant.
@@ -171,13 +173,24 @@ def load_dataset(path: Path) -> Dataset:
     Raises:
         DatasetUnusable: the file is missing, damaged, or holds anything else.
     """
-    arrays = read_npz(path)
-    if set(arrays) != set(_KEYS):
-        raise DatasetUnusable(path.name, f"it holds {sorted(arrays)}, not {sorted(_KEYS)}")
+    with open_npz(path) as file:
+        if file.names != set(_KEYS):
+            file.refuse(f"it holds {sorted(map(shown, file.names))}, not {sorted(_KEYS)}")
+        arrays = {name: file.read(name, MAX_PIXEL_BYTES if name == "images" else MAX_SIDE_BYTES) for name in _KEYS}
     names = tuple(str(name) for name in arrays["class_names"].reshape(-1))
     images, labels = _typed(arrays["images"], np.uint8, path), _typed(arrays["labels"], np.int64, path)
     groups, split = _typed(arrays["groups"], np.str_, path), _typed(arrays["split"], np.uint8, path)
     return Dataset(images, labels, groups, split, names, path.name)
+
+
+def is_stored(path: Path) -> bool:
+    """Return whether a file is of the form in which Hemaledger keeps images itself; only its list of arrays is read.
+
+    Raises:
+        DatasetUnusable: it is no .npz file.
+    """
+    with open_npz(path) as file:
+        return file.names == set(_KEYS)
 
 
 def _typed(array: npt.NDArray[np.generic], kind: type[G], path: Path) -> npt.NDArray[G]:
@@ -185,19 +198,3 @@ def _typed(array: npt.NDArray[np.generic], kind: type[G], path: Path) -> npt.NDA
     if not issubclass(array.dtype.type, kind):
         raise DatasetUnusable(path.name, f"an array is {array.dtype}, not {kind.__name__}")
     return cast("npt.NDArray[G]", array)
-
-
-def read_npz(path: Path) -> Mapping[str, npt.NDArray[np.generic]]:
-    """Return all arrays of a .npz file; nothing is unpickled.
-
-    Raises:
-        DatasetUnusable: the file is missing, damaged, or holds Python objects.
-    """
-    try:
-        file = np.load(path, allow_pickle=False)
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            raise DatasetUnusable(path.name, "it is a single array, not an .npz archive")
-        with file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
-        raise DatasetUnusable(path.name, f"it is no readable .npz file ({error})") from error

@@ -1,129 +1,222 @@
 """Data sets that come as folders of image files.
 
-Invariant: no file is skipped silently: a picture that cannot be read, or a name that does not say what is needed,
-stops the loading with that file's name.
+Invariant: every file below the folder is used or listed with its reason; nothing is skipped silently. A class of which
+no picture can be used is a refusal, never a class less.
 
-Source: the data's README (names of C-NMC files).
+Source: walk.py (the files), layouts.py and cnmc.py (what their places and names say), duplicates.py.
 Not here: decoding (images.py); arrays (arrays.py).
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from fl.protocol.errors import DatasetUnusable, ImageUnreadable
-from fl.training.arrays import CNMC_CLASSES
-from fl.training.dataset import Dataset, check_trainable
+from fl.training import cnmc
+from fl.training.dataset import TEST, TRAIN, Dataset, check_trainable
 from fl.training.divide import split_holdout
-from fl.training.images import MAX_BYTES, SUFFIXES, decode_image, fit_square
+from fl.training.duplicates import Seen, sort_out
+from fl.training.images import MAX_BYTES, Pixels, decode_image, fit_square
+from fl.training.layouts import arrange_by_class
+from fl.training.listing import LeftOut, Listing, Part, Reason, Used, shown, some
+from fl.training.placing import Arrangement, Placed
+from fl.training.walk import READ_TYPES, Entry, open_regular, walk
 
-CNMC_NAME = re.compile(r"UID_(H?)(\d+)_(\d+)_(\d+)_(all|hem)\.\w+", re.IGNORECASE)
-"""Healthy mark, subject, microscope field, cell, class."""
-CNMC_LINKED = {"A75": "A51", "A78": "A51", "A21": "A20", "H03": "H10", "H04": "H02", "H05": "H02", "H06": "H02"}
-"""Subjects that the official data cannot tell apart (the data's README), by the first one of each."""
-HEALTHY_NAMES = frozenset({"hem", "healthy", "normal", "negative", "benign", "control"})
-MAX_IMAGES = 200_000
+MAX_ARRAY_BYTES = 4 * 2**30
+"""Memory for the fitted pictures of one folder."""
+Keep = Callable[[int, Pixels], None]
+"""What is done with the pixels of a row."""
 
 
 @dataclass(frozen=True)
-class _Item:
-    """One file with what its place and name say."""
+class _Survey:
+    """A folder after all its pictures were looked at."""
 
-    path: Path
-    class_name: str
-    group: str
-
-
-def parse_cnmc_name(name: str) -> tuple[str, int] | None:
-    """Return subject group and label (1 = leukemia) of a C-NMC file name, or None for any other name.
-
-    The subject is written as in the prepared arrays: A or H and at least two digits; linked subjects share a group.
-    """
-    match = CNMC_NAME.fullmatch(name)
-    if match is None:
-        return None
-    label = int(match[5].lower() == "all")
-    if bool(match[1]) == bool(label):
-        return None  # a healthy person's mark on a leukemic cell, or the reverse
-    subject = f"{'A' if label else 'H'}{int(match[2]):02d}"
-    return CNMC_LINKED.get(subject, subject), label
+    listing: Listing
+    used: tuple[Seen, ...]
 
 
-def load_folder(folder: Path, size_px: int, seed: int = 0) -> Dataset:
-    """Read a folder of images: one subfolder per class, or C-NMC file names in any arrangement.
-
-    Below a class folder a further folder is a subject (`leukemia/patient-7/cell-3.png`); without one every image is
-    its own subject. Two classes are ordered so that a healthy-sounding one is class 0, else by name. A test part of
-    about a fifth is held out by subject group.
-
-    Args:
-        folder: The folder; hidden files and files that are no images by their suffix are left alone.
-        size_px: Side of the resulting images.
-        seed: For the choice of the test part.
+def check_folder(folder: Path) -> Listing:
+    """Return the account of a folder; every picture is decoded, and nothing is kept.
 
     Raises:
-        DatasetUnusable: no such folder, no images, one class only, or a file outside any class.
-        ImageUnreadable: an image is damaged.
+        DatasetUnusable: no such folder, or more in it than is looked at.
     """
-    files = _files(folder)
-    items = [_cnmc_item(path) for path in files]
-    if all(item is not None for item in items):
-        found = [item for item in items if item is not None]
-        names: tuple[str, ...] = CNMC_CLASSES
-    else:
-        found = [_class_item(path, folder) for path in files]
-        names = _ordered({item.class_name for item in found})
-    if len({item.class_name for item in found}) == 1:
-        raise DatasetUnusable(folder.name, f"all images are of one class ({found[0].class_name})")
-    images = np.stack([fit_square(decode_image(_read(item.path), item.path.name), size_px) for item in found])
-    labels = np.array([names.index(item.class_name) for item in found], np.int64)
-    groups = np.array([item.group for item in found])
-    dataset = Dataset(images, labels, groups, np.zeros(len(found), np.uint8), names, folder.name)
-    return check_trainable(split_holdout(dataset, seed=seed))
+    return _survey(folder, _arranged(folder), lambda _row, _pixels: None).listing
 
 
-def _files(folder: Path) -> list[Path]:
+def load_folder(
+    folder: Path, size_px: int, seed: int = 0, *, skip_damaged: bool = False, one_class: bool = False
+) -> Dataset:
+    """Read a folder of images in one of the layouts that docs/data.md shows.
+
+    The class names are those of the folders (or "hem" and "all" of C-NMC), in an order without meaning. What the
+    folders say about training and test is kept; else about a fifth is held out by subject group.
+
+    Args:
+        folder: The folder.
+        size_px: Side of the resulting images.
+        seed: For the choice of the test part.
+        skip_damaged: Go on without pictures that are damaged or cannot be read.
+        one_class: Accept images of one class only: other hospitals have the others.
+
+    Raises:
+        DatasetUnusable: no such folder, a layout that is not understood, a class without a picture that can be used,
+            or one class only.
+        ImageUnreadable: a picture is damaged; the sentence names the first and says how many there are.
+    """
+    arrangement = _arranged(folder)
+    images = _room(folder, sum(each.entry.reason is None for each in arrangement.placed), size_px)
+
+    def keep(row: int, pixels: Pixels) -> None:
+        images[row] = fit_square(pixels, size_px)
+
+    survey = _survey(folder, arrangement, keep)
+    check_listing(survey.listing, skip_damaged=skip_damaged)
+    dataset = _dataset(survey, images, seed)
+    return dataset if one_class else check_trainable(dataset)
+
+
+def _arranged(folder: Path) -> Arrangement:
+    """Return the files of `folder`, each placed or left out."""
     if not folder.is_dir():
-        raise DatasetUnusable(folder.name, "there is no such folder")
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        raise DatasetUnusable(shown(folder.name), "there is no such folder")
+    entries = walk(folder)
+    meant = [entry for entry in entries if entry.reason is None or entry.reason.picture]
+    others = [entry for entry in entries if entry.reason is not None and not entry.reason.picture]
+    if not any(entry.reason is None for entry in meant):
+        refusal = f"the folder holds no {READ_TYPES.replace(' and ', ' or ')} images"
+        return Arrangement("no pictures", left_out=tuple(entries), refusals=(refusal,))
+    sides = [entry for entry in others if entry.reason == Reason.SIDE]
+    arrangement = cnmc.arrange_c_nmc(meant, sides) or arrange_by_class(meant)
+    return replace(arrangement, left_out=(*arrangement.left_out, *others))
+
+
+def _survey(folder: Path, arrangement: Arrangement, keep: Keep) -> _Survey:
+    """Decode every picture that has a place, one at a time, and give `keep` its row and pixels."""
+    left = [each for each in arrangement.left_out if each.reason is not None]
+    left += [each.entry for each in arrangement.placed if each.entry.reason is not None]
+    pictures: list[Seen] = []
+    for placed in arrangement.placed:
+        if placed.entry.reason is not None:
+            continue
+        pixels = _decode(placed.entry)
+        if isinstance(pixels, Entry):
+            left.append(pixels)
+            continue
+        keep(len(pictures), pixels)
+        pictures.append(Seen(placed, _digest(pixels), len(pictures), plain=bool(pixels.min() == pixels.max())))
+    used, duplicates, joined = sort_out(pictures)
+    notes = (
+        *arrangement.notes,
+        *([f"{joined} persons share pictures with another person; such persons count as one"] if joined else ()),
     )
-    if not files:
-        raise DatasetUnusable(folder.name, "the folder holds no PNG, JPEG, BMP or TIFF images")
-    if len(files) > MAX_IMAGES:
-        raise DatasetUnusable(folder.name, f"it holds {len(files)} images; at most {MAX_IMAGES} are accepted")
-    return files
+    listing = _listing(folder, arrangement, used, [*left, *duplicates])
+    return _Survey(replace(listing, notes=tuple(notes)), tuple(used))
 
 
-def _read(path: Path) -> bytes:
+def _decode(entry: Entry) -> Pixels | Entry:
+    """Return the pixels of a picture, or the entry with the reason why there are none."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ImageUnreadable(path.name, f"it has more than {MAX_BYTES} bytes")
-        return path.read_bytes()
+        return decode_image(_read(entry), shown(entry.name))
+    except ImageUnreadable as error:
+        return entry.out(Reason.DAMAGED, error.why)
+    except _Changed:
+        return entry.out(Reason.CHANGED)
     except OSError as error:
-        raise ImageUnreadable(path.name, error.strerror or str(error)) from error
+        return entry.out(Reason.UNREADABLE, error.strerror or str(error))
 
 
-def _cnmc_item(path: Path) -> _Item | None:
-    parsed = parse_cnmc_name(path.name)
-    return parsed and _Item(path, CNMC_CLASSES[parsed[1]], parsed[0])
+class _Changed(Exception):
+    """A file had another length than a moment before."""
 
 
-def _class_item(path: Path, folder: Path) -> _Item:
-    parts = path.relative_to(folder).parts
-    if len(parts) == 1:
-        raise DatasetUnusable(folder.name, f"{path.name} lies in no class folder, and its name does not tell its class")
-    return _Item(path, parts[0], "/".join(parts[1:-1]) if parts[2:] else "/".join(parts))
+def _read(entry: Entry) -> bytes:
+    with open_regular(entry.path) as file:
+        data = file.read(min(entry.size, MAX_BYTES) + 1)
+    if len(data) != entry.size:
+        raise _Changed
+    return data
 
 
-def _ordered(names: set[str]) -> tuple[str, ...]:
-    """Return class names by alphabet, a healthy-sounding one first."""
-    return tuple(sorted(names, key=lambda name: (name.lower() not in HEALTHY_NAMES, name.lower(), name)))
+def _digest(pixels: Pixels) -> bytes:
+    digest = hashlib.sha256(str(pixels.shape).encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.digest()
+
+
+def _listing(folder: Path, arrangement: Arrangement, used: Sequence[Seen], left: Sequence[Entry]) -> Listing:
+    rows = Counter((seen.placed.class_name or "", seen.placed.part) for seen in used)
+    counted = tuple(Used(name, part, count) for (name, part), count in sorted(rows.items()))
+    persons = len({seen.placed.group for seen in used if seen.placed.is_person})
+    gone = tuple(sorted((entry.left_out() for entry in left), key=lambda item: (item.reason, item.name)))
+    refusals = arrangement.refusals or tuple(_refusals(arrangement.placed, counted, gone))
+    return Listing(folder.resolve().name or str(folder), arrangement.layout, counted, persons, gone, (), refusals)
+
+
+def _refusals(placed: Sequence[Placed], used: Sequence[Used], left: Sequence[LeftOut]) -> Iterator[str]:
+    """Yield why pictures that were placed make no data set: a class or a side of which nothing is left, one class."""
+    gone = {item.name: item for item in left}
+    meant = {(each.class_name, each.part == Part.TEST) for each in placed if each.class_name is not None}
+    kept = {(row.class_name, row.part == Part.TEST) for row in used}
+    lost = {name for name, test in meant - kept if name is not None}
+    if lost:
+        where = " on one side of the split" if lost & _names(used) else ""
+        names = [each.entry.name for each in placed if each.class_name in lost]
+        files = some(str(gone[name]) for name in names if name in gone)
+        yield f"no picture of {some(lost)} can be used{where}: {files}"
+    elif len(_names(used)) == 1:
+        yield f"all images are of one class ({some(_names(used))})"
+
+
+def _names(used: Sequence[Used]) -> set[str]:
+    return {row.class_name for row in used}
+
+
+def check_listing(listing: Listing, *, skip_damaged: bool = False) -> None:
+    """Check that a folder with this list can be used.
+
+    Raises:
+        DatasetUnusable: a refusal is in the list.
+        ImageUnreadable: files are damaged, and they may not be skipped.
+    """
+    if listing.stopping and not skip_damaged:
+        first, more = listing.stopping[0], len(listing.stopping) - 1
+        why = f"{first.detail or first.reason}{f' (and {more} more files cannot be used)' if more else ''}"
+        hint = "`hemaledger data check` lists all such files; --skip-damaged goes on without them"
+        raise ImageUnreadable(shown(first.name), f"{shown(why)}. {hint}")
+    if listing.refusals:
+        raise DatasetUnusable(shown(listing.source), ". ".join(listing.refusals))
+
+
+def _room(folder: Path, pictures: int, size_px: int) -> npt.NDArray[np.uint8]:
+    """Return memory for so many pictures, or refuse."""
+    wanted = pictures * size_px * size_px * 3
+    if wanted > MAX_ARRAY_BYTES:
+        why = f"{pictures} pictures of {size_px} pixels a side need {wanted} bytes; at most {MAX_ARRAY_BYTES} are used"
+        raise DatasetUnusable(shown(folder.name), why)
+    try:
+        return np.empty((pictures, size_px, size_px, 3), np.uint8)
+    except MemoryError as error:
+        raise DatasetUnusable(shown(folder.name), f"this machine has no {wanted} bytes of memory for it") from error
+
+
+def _dataset(survey: _Survey, images: npt.NDArray[np.uint8], seed: int) -> Dataset:
+    """Return the pictures that are used, moved together in place, with their labels, groups and split."""
+    listing, used = survey.listing, survey.used
+    for position, seen in enumerate(used):
+        images[position] = images[seen.row]
+    present = {seen.placed.class_name or "" for seen in used}
+    names = cnmc.CLASSES if present == set(cnmc.CLASSES) else tuple(sorted(present))
+    labels = np.array([names.index(seen.placed.class_name or "") for seen in used], np.int64)
+    groups = np.array([seen.placed.group for seen in used])
+    split = np.array([TEST if seen.placed.part == Part.TEST else TRAIN for seen in used], np.uint8)
+    dataset = Dataset(images[: len(used)], labels, groups, split, names, listing.source, listing)
+    return dataset if dataset.has(TEST) else split_holdout(dataset, seed=seed)

@@ -58,7 +58,7 @@ class LabelMap:
             LabelsUnknown: images have a name that is not mapped.
             DatasetUnusable: all images are ignored.
         """
-        names = named(dataset).class_names
+        names = dataset.class_names
         used = np.flatnonzero(dataset.class_counts())
         missing = [names[index] for index in used if names[index] not in self.labels]
         if missing:
@@ -111,21 +111,6 @@ def unknown(source: str, names: Iterable[str], task: Task) -> LabelsUnknown:
     listed = ", ".join(repr(own) for own in names)
     how = "Say it with --label NAME=CLASS, once per name, or with --labels FILE; NAME=ignore leaves images out."
     return LabelsUnknown(source, listed, ", ".join(task.codes), how)
-
-
-def named(dataset: Dataset) -> Dataset:
-    """Return `dataset` with names for its numbers where its persons prove them, as C-NMC's do: A for all, H for hem."""
-    if not all(re.fullmatch(r"(class )?\d+", name) for name in dataset.class_names):
-        return dataset
-    names, marks = list(dataset.class_names), dict[int, set[str]]()
-    for label, group in zip(dataset.labels, dataset.groups, strict=True):
-        match = re.fullmatch(r"([AH])\d+", str(group))
-        marks.setdefault(int(label), set()).add(match[1] if match else "")
-    if sorted(marks.values(), key=sorted) != [{"A"}, {"H"}]:
-        return dataset
-    for label, (mark,) in marks.items():
-        names[label] = {"A": "all", "H": "hem"}[mark]
-    return replace(dataset, class_names=tuple(names))
 
 
 class _Words:

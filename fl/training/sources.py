@@ -1,6 +1,7 @@
 """One door for data of any accepted kind.
 
-Invariant: what comes out is trainable: at least two classes in train, no subject group in train and in test.
+Invariant: what comes out can be trained on: unless one class was asked for, two or more are in train; no subject group in train and in test. Its
+`listing` says what became of every file.
 
 Source: folders.py, arrays.py.
 Not here: a hospital's own stored part (dataset.load_dataset); drawn cells (synthetic.py).
@@ -8,28 +9,77 @@ Not here: a hospital's own stored part (dataset.load_dataset); drawn cells (synt
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from fl.protocol.errors import DatasetUnusable
 from fl.training.arrays import load_npz
 from fl.training.dataset import Dataset
-from fl.training.folders import load_folder
+from fl.training.folders import check_folder, check_listing, load_folder
+from fl.training.listing import Listing, shown
 
 
-def load_source(path: Path, size_px: int = 128, seed: int = 0) -> Dataset:
+@dataclass(frozen=True)
+class Reading:
+    """What a person allows or says about a source.
+
+    Attributes:
+        skip_damaged: Go on without files of a folder that are damaged or cannot be read.
+        one_class: Accept images of one class only, as a hospital may have them that others complete.
+        ignore_labels: Labels of an .npz, as text, that mean "no label"; their rows are left out.
+    """
+
+    skip_damaged: bool = False
+    ignore_labels: frozenset[str] = frozenset()
+    one_class: bool = False
+
+
+STRICT = Reading()
+
+
+def load_source(path: Path, size_px: int = 128, seed: int = 0, reading: Reading = STRICT) -> Dataset:
     """Read a folder of images, or an .npz in the C-NMC or the MedMNIST form.
 
     Args:
         path: Folder or file.
         size_px: Side to which images of a folder are fitted; arrays keep theirs (`Dataset.fitted` changes it).
         seed: For the choice of a test part where the source has none.
+        reading: What a person allows or says about the source.
 
     Raises:
         DatasetUnusable: there is nothing there, or nothing that can be trained on.
         ImageUnreadable: an image of a folder is damaged.
     """
     if path.is_dir():
-        return load_folder(path, size_px, seed)
-    if path.is_file() and path.suffix == ".npz":
-        return load_npz(path)
-    raise DatasetUnusable(path.name, "it is neither a folder of images nor an .npz file")
+        return load_folder(path, size_px, seed, skip_damaged=reading.skip_damaged, one_class=reading.one_class)
+    return load_npz(_archive(path), reading.ignore_labels, one_class=reading.one_class)
+
+
+def check_source(path: Path, reading: Reading = STRICT) -> Listing:
+    """Return what became of every file of a source, also of one that cannot be trained on.
+
+    Raises:
+        DatasetUnusable: there is nothing there, or an .npz that cannot be used.
+    """
+    if path.is_dir():
+        return check_folder(path)
+    listing = load_npz(_archive(path), reading.ignore_labels).listing
+    if listing is None:
+        raise RuntimeError("a source was read without its list")
+    return listing
+
+
+def check_usable(listing: Listing, reading: Reading = STRICT) -> None:
+    """Raise what `load_source` would raise for a folder with this list.
+
+    Raises:
+        DatasetUnusable: a refusal is in the list.
+        ImageUnreadable: files are damaged, and nobody said to go on without them.
+    """
+    check_listing(listing, skip_damaged=reading.skip_damaged)
+
+
+def _archive(path: Path) -> Path:
+    if path.is_file() and path.suffix.lower() == ".npz":
+        return path
+    raise DatasetUnusable(shown(path.name), "it is neither a folder of images nor an .npz file")

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from fl.protocol.errors import DatasetUnusable
-from fl.training.arrays import CNMC_CLASSES
 from fl.training.dataset import Dataset
 from fl.training.divide import split_holdout
 from fl.training.images import Pixels
@@ -23,6 +22,7 @@ from fl.training.images import Pixels
 Plane = npt.NDArray[np.float64]
 """float64 [S, S]."""
 
+CLASSES = ("healthy", "leukemia")
 NUCLEUS_RGB = (92.0, 38.0, 122.0)
 CYTOPLASM_RGB = (158.0, 128.0, 196.0)
 NUCLEOLUS_RGB = (150.0, 104.0, 178.0)
@@ -73,9 +73,7 @@ def draw_dataset(plan: SyntheticPlan, seed: int) -> Dataset:
         labels += [label] * plan.cells
         groups += [f"{'HA'[label]}{subject:03d}"] * plan.cells
     split = np.zeros(len(labels), np.uint8)
-    dataset = Dataset(
-        np.stack(images), np.array(labels, np.int64), np.array(groups), split, CNMC_CLASSES, "drawn cells"
-    )
+    dataset = Dataset(np.stack(images), np.array(labels, np.int64), np.array(groups), split, CLASSES, "drawn cells")
     return split_holdout(dataset, plan.test, seed)
 
 

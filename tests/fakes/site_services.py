@@ -18,9 +18,9 @@ import numpy as np
 
 from fl.protocol.audit import Finding, Step
 from fl.protocol.errors import ChainUnavailable, FederationNotOpened, HashMismatch, WrongRound
+from fl.protocol.names import Address, Digest
 from fl.protocol.task import Task
 from fl.protocol.tasks import LEUKEMIA
-from fl.protocol.names import Address, Digest
 from fl.roles.explain import Explained, Passage, Results
 from fl.training.images import decode_image
 from tests.fakes.site_disclosures import FakeDisclosures

@@ -1,0 +1,91 @@
+"""The site's upload forms, as strangers and as a signed-in patient: whole request bodies over a real federation.
+
+The first byte of an input says who sends it and where: bits 0 and 1 the page, bit 2 signed in or not.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from PIL import Image
+from werkzeug.test import Client
+
+from fl.training.synthetic import draw_cell
+from scripts._chain_process import ChainProcess
+from scripts._home import Home
+from scripts.fuzz._door import Door, Finding
+from scripts.serve import open_services, seed_demo, site_config
+from webui.app import create_app
+
+HOSPITAL = "alpha"
+BOUNDARY = "fuzz"
+PAGES = ("/checks/new", "/auditor/file", "/sign-in", "/sign-up")
+SIGNED_IN = 4
+TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
+INTERNAL_ERROR = 500
+
+
+def open_door(folder: Path) -> Door:
+    """Make a federation of drawn cells, or take that of the last run, and return the door of its site."""
+    home = Home(folder / "home")
+    if not home.deployment_file.exists():
+        _federate(home)
+    chain = ChainProcess(home, _port(home))
+    config = site_config(home, "Fuzz Clinic", "UTC", tls=False, demo=True)
+    accounts = seed_demo(config, home)
+    app = create_app(config, open_services(home, HOSPITAL))
+    stranger, patient = app.test_client(), app.test_client()
+    email, password = next((name.split(": ")[1], word) for name, word in accounts if name.startswith("patient"))
+    _sign_in(patient, email, password)
+
+    def knock(data: bytes) -> None:
+        first, body = (data[0] if data else 0), data[1:]
+        client = patient if first & SIGNED_IN else stranger
+        kind = f"multipart/form-data; boundary={BOUNDARY}"
+        page = PAGES[first % len(PAGES)]
+        answer = client.post(page, data=body.replace(b"TOKEN", _token(client).encode()), content_type=kind)
+        if answer.status_code == INTERNAL_ERROR:
+            raise Finding(f"HTTP 500 from {page}")
+
+    return Door(knock, _seeds(), (chain.pid,))
+
+
+def _federate(home: Home) -> None:
+    place = ["--home", str(home.folder), "--no-serve", "--rounds", "1"]
+    subprocess.run([sys.executable, "-m", "scripts.cli", "demo", *place], check=True, stdout=subprocess.DEVNULL)
+
+
+def _port(home: Home) -> int:
+    return int(home.deployment.url.rstrip("/").rsplit(":", 1)[1])
+
+
+def _sign_in(client: Client, email: str, password: str) -> None:
+    client.post("/sign-in", data={"csrf_token": _token(client), "email": email, "password": password})
+
+
+def _token(client: Client) -> str:
+    """Return a token of the client's session."""
+    found = TOKEN.search(client.get("/sign-in").text) or TOKEN.search(client.get("/checks/new").text)
+    return found[1] if found else ""
+
+
+def _seeds() -> list[bytes]:
+    buffer = io.BytesIO()
+    Image.fromarray(draw_cell(1, 0, 48)).save(buffer, "PNG")
+    parts = _part('name="csrf_token"', b"TOKEN") + _part('name="image"; filename="cell.png"', buffer.getvalue())
+    form = _part('name="csrf_token"', b"TOKEN") + _part('name="email"', b"x@y.example") + _part('name="password"', b"p")
+    end = f"--{BOUNDARY}--\r\n".encode()
+    return [
+        bytes([SIGNED_IN]) + parts + end,
+        bytes([0]) + parts + end,
+        bytes([2]) + form + end,
+        bytes([3]) + form + end,
+    ]
+
+
+def _part(name: str, value: bytes) -> bytes:
+    return f"--{BOUNDARY}\r\nContent-Disposition: form-data; {name}\r\n\r\n".encode() + value + b"\r\n"
