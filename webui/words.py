@@ -83,7 +83,7 @@ def verdict(task: Task, label: str, probability: float | None) -> Saying:
         return Saying(
             "plain",
             f"The model takes this {thing} for: {class_name(task, label)}",
-            f"It chose among {len(task.classes)} classes. Some look alike, and it can be wrong; a doctor can tell more.",
+            f"It chose among {len(task.classes)} classes. Some look alike, and it can err; a doctor can tell more.",
         )
     if UNSURE_FROM < probability < UNSURE_TO:
         return Saying(
@@ -102,8 +102,8 @@ def verdict(task: Task, label: str, probability: float | None) -> Saying:
     return Saying(
         "good",
         f"The model sees no signs of {reported} in this {thing}",
-        f"One {thing} cannot rule out a disease. If you feel unwell, or a doctor has asked for tests, please go on with "
-        "them.",
+        f"One {thing} cannot rule out a disease. If you feel unwell, or a doctor has asked for tests, please go on "
+        "with them.",
     )
 
 

@@ -33,6 +33,7 @@ MAX_ARRAY_BYTES = 4 * 2**30
 """Memory for the fitted pictures of one folder."""
 Keep = Callable[[int, Pixels], None]
 """What is done with the pixels of a row."""
+_ONE_CLASS = "all images are of one class"
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def load_folder(
         images[row] = fit_square(pixels, size_px)
 
     survey = _survey(folder, arrangement, keep)
-    check_listing(survey.listing, skip_damaged=skip_damaged)
+    check_listing(survey.listing, skip_damaged=skip_damaged, one_class=one_class)
     dataset = _dataset(survey, images, seed)
     return dataset if one_class else check_trainable(dataset)
 
@@ -173,14 +174,14 @@ def _refusals(placed: Sequence[Placed], used: Sequence[Used], left: Sequence[Lef
         files = some(str(gone[name]) for name in names if name in gone)
         yield f"no picture of {some(lost)} can be used{where}: {files}"
     elif len(_names(used)) == 1:
-        yield f"all images are of one class ({some(_names(used))})"
+        yield f"{_ONE_CLASS} ({some(_names(used))})"
 
 
 def _names(used: Sequence[Used]) -> set[str]:
     return {row.class_name for row in used}
 
 
-def check_listing(listing: Listing, *, skip_damaged: bool = False) -> None:
+def check_listing(listing: Listing, *, skip_damaged: bool = False, one_class: bool = False) -> None:
     """Check that a folder with this list can be used.
 
     Raises:
@@ -192,8 +193,9 @@ def check_listing(listing: Listing, *, skip_damaged: bool = False) -> None:
         why = f"{first.detail or first.reason}{f' (and {more} more files cannot be used)' if more else ''}"
         hint = "`hemaledger data check` lists all such files; --skip-damaged goes on without them"
         raise ImageUnreadable(shown(first.name), f"{shown(why)}. {hint}")
-    if listing.refusals:
-        raise DatasetUnusable(shown(listing.source), ". ".join(listing.refusals))
+    refusals = [why for why in listing.refusals if not (one_class and why.startswith(_ONE_CLASS))]
+    if refusals:
+        raise DatasetUnusable(shown(listing.source), ". ".join(refusals))
 
 
 def _room(folder: Path, pictures: int, size_px: int) -> npt.NDArray[np.uint8]:

@@ -9,7 +9,6 @@ Not here: predictions (predict.py).
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -115,7 +114,8 @@ class Metrics:
     def expected_correct(self) -> float:
         """Return how many answers would be right if the same answers were given to the images in any order."""
         answers = [sum(column) for column in zip(*self.confusion, strict=True)]
-        return sum(map(operator.mul, self.class_counts, answers)) / max(self.samples, 1)
+        right = sum(true * said for true, said in zip(self.class_counts, answers, strict=True))
+        return right / max(self.samples, 1)
 
     @property
     def kappa(self) -> float:
@@ -195,7 +195,10 @@ def measure(
 
 def _finding(said: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:
     """Return TP, FP, FN and TN."""
-    return tuple(int(np.count_nonzero(each)) for each in (said & truth, said & ~truth, ~said & truth, ~said & ~truth))
+    tp, fp, fn, tn = (
+        int(np.count_nonzero(each)) for each in (said & truth, said & ~truth, ~said & truth, ~said & ~truth)
+    )
+    return tp, fp, fn, tn
 
 
 def auroc(scores: Floats, positive: npt.NDArray[np.bool_]) -> float | None:

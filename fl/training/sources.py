@@ -1,7 +1,7 @@
 """One door for data of any accepted kind.
 
-Invariant: what comes out can be trained on: unless one class was asked for, two or more are in train; no subject group in train and in test. Its
-`listing` says what became of every file.
+Invariant: what comes out has two classes or more in train, unless one was asked for, and no subject group in train and
+in test. Its `listing` says what became of every file.
 
 Source: folders.py, arrays.py.
 Not here: a hospital's own stored part (dataset.load_dataset); drawn cells (synthetic.py).

@@ -119,7 +119,7 @@ class _Plain:
     def round(self, number: int) -> float:
         """Run a round and return its seconds."""
         began = time.perf_counter()
-        task = Task(number, self._model, self._recipe.to_dict())
+        task = Task(number, self._model, RoundConfig(0.5, 50.0, 1, self._recipe.to_dict(), LEUKEMIA))
         with ThreadPoolExecutor(len(self._train)) as pool:
             learned = list(pool.map(lambda one: one(task), self._train.values()))
         weights = [metrics.samples for _, metrics in learned]

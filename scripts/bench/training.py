@@ -21,6 +21,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from fl.protocol.tasks import LEUKEMIA
 from fl.training.compute import use_threads
 from fl.training.config import LocalConfig
 from fl.training.dataset import TEST, TRAIN, Dataset
@@ -81,7 +82,7 @@ def run_federation(federation: Federation, rounds: int, console: Console) -> lis
             start = time.perf_counter()
             vector = federation.round(number, vector, pool)
             seconds += time.perf_counter() - start
-            metrics = evaluate(Predictor(federation.spec, vector, federation.device), federation.test)
+            metrics = evaluate(Predictor(federation.spec, vector, federation.device), federation.test, LEUKEMIA)
             outcomes.append(RoundOutcome(number, seconds, metrics))
             console.print(f"round {number}: {seconds:.0f} s, AUROC {metrics.auroc or 0:.3f}")
     return outcomes

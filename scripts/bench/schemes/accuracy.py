@@ -111,7 +111,7 @@ class Run:
             began = time.perf_counter()
             vector = join(vector, results)
             seconds += time.perf_counter() - began
-        return Outcome(name, evaluate(Predictor(self.spec, vector), self.test), vector, seconds)
+        return Outcome(name, evaluate(Predictor(self.spec, vector), self.test, LEUKEMIA), vector, seconds)
 
 
 def prepare(data: Path | None, rounds: int) -> Run:

@@ -78,7 +78,7 @@ def test_the_newest_final_model_serves_and_moves_on(world: World) -> None:
     reader, _ = reader_of(world, world.party("alpha"))
     served = reader.current()
     assert (served.round.number, served.verified, served.verified_at) == (1, True, world.clock.now)
-    assert served.recipe == RECIPE
+    assert served.task == CONFIG.task
     world.clock.now += 60
     again = reader.current()
     assert again.predictor is served.predictor
