@@ -113,7 +113,7 @@ class Metrics:
     @property
     def expected_correct(self) -> float:
         """Return how many answers would be right if the same answers were given to the images in any order."""
-        answers = [sum(column) for column in zip(*self.confusion, strict=True)]
+        answers: list[int] = [sum(column) for column in zip(*self.confusion, strict=True)]
         right = sum(true * said for true, said in zip(self.class_counts, answers, strict=True))
         return right / max(self.samples, 1)
 

@@ -36,7 +36,7 @@ from scripts._chain_process import ChainProcess
 from scripts._home import Home
 from scripts._together import AUDITOR, COORDINATOR, Work, found_together, gather
 from scripts._training import trainer
-from scripts.bench._data import images_at_hand
+from scripts.bench._data import images_at_hand, labelled
 from scripts.bench._table import keep, median, show
 from scripts.coordinator import first_model
 from scripts.data import HOLDOUT, parts_of
@@ -64,7 +64,7 @@ def take_turns(data: Path | None, rounds: int) -> tuple[int, list[tuple[float, f
     """Return the number of images, and the seconds (plain, masked) of each pair of rounds but the first."""
     use_threads(1)
     source = data or images_at_hand()
-    dataset = load_source(source) if source else draw_dataset(SYNTHETIC_PLAN, SEED)
+    dataset = labelled(load_source(source) if source else draw_dataset(SYNTHETIC_PLAN, SEED))
     local = replace(DEFAULT_PRESET.local, epochs=1, horizon=rounds)
     recipe = Recipe(replace(DEFAULT_PRESET.spec, classes=len(dataset.class_names)), local, SEED)
     with tempfile.TemporaryDirectory() as folder:

@@ -32,6 +32,7 @@ from fl.training.sources import load_source
 from fl.training.synthetic import SyntheticPlan, draw_dataset
 from fl.training.tensors import to_vector
 from fl.training.weights import vector_to_bytes
+from scripts.bench._data import labelled
 from scripts.bench.schemes.base import Say, missing
 from scripts.bench.schemes.ckks import Ckks
 from scripts.bench.schemes.flower import Flower
@@ -116,7 +117,7 @@ class Run:
 
 def prepare(data: Path | None, rounds: int) -> Run:
     """Load real cells or draw some, and deal them to the hospitals."""
-    dataset = load_source(data, SIZE_PX) if data else draw_dataset(DRAWN, SEED)
+    dataset = labelled(load_source(data, SIZE_PX) if data else draw_dataset(DRAWN, SEED))
     parts = divide(dataset.fitted(SIZE_PX), HOSPITALS, SEED)
     local = LocalConfig(epochs=1, batch=32, lr=2e-3, lr_final=2e-4, horizon=rounds, augment=0.0, class_balance=1.0)
     return Run(parts, dataset.part(TEST), local, data.stem if data else "drawn cells")
