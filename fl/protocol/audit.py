@@ -80,6 +80,8 @@ class Report:
     """What could not be checked and why, in sentences."""
     passed: dict[int, set[Step]] = field(default_factory=dict)
     """Round -> which of its parts were checked to the end; a finding in one of them counts more."""
+    tasks: dict[int, dict[str, JsonValue]] = field(default_factory=dict)
+    """Round -> the task that its configuration names (Task.to_dict), where that was read."""
     sums: dict[int, dict[str, float]] = field(default_factory=dict)
     """Round -> the metrics that came out of its sum, where it was summed again."""
 

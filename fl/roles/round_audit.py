@@ -95,7 +95,7 @@ class RoundAudit:
         number = current.number
         self._report.right(number, Step.OPENING)
         with self._finding(number, "round configuration", Step.TERMS):
-            read_config(current, self._bench.vault)
+            self._report.tasks[number] = read_config(current, self._bench.vault).task.to_dict()
             check_kept(self._federation, current, self._bench.vault)
             self._report.checks["documents"] += 1
             self._report.right(number, Step.TERMS)

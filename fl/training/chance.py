@@ -30,7 +30,7 @@ def alarm(metrics: Metrics) -> str:
 
 def _area(metrics: Metrics) -> str:
     area, (sick, healthy) = metrics.auroc, metrics.disease_counts
-    if area is None or area > AREA:
+    if area is None or area > AREA or not sick or not healthy:
         return ""
     deviation = math.sqrt((sick + healthy + 1) / (12 * sick * healthy))
     if (0.5 - area) / deviation < DEVIATIONS:

@@ -177,8 +177,8 @@ def _unglued(word: str) -> list[str]:
 
 def _one(word: str) -> str:
     """Return a word in the singular and in one spelling."""
-    if word in SPELLINGS:
-        return SPELLINGS[word]
+    if word in SPELLINGS or word in NEGATIONS:
+        return SPELLINGS.get(word, word)
     single = word[:-1] if word.endswith("s") and len(word) > 3 and not word.endswith("ss") else word  # noqa: PLR2004
     return SPELLINGS.get(single, single)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from dataclasses import replace
 
@@ -9,15 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fl.protocol.codec import Writer
+from fl.protocol.codec import Writer, write_document
 from fl.protocol.errors import EncodingError
 from tests.fakes.site_services import FakeFederation
 from tests.fakes.site_town import cell
 from webui.record_body import Check, Note, Subject, pack, unpack
 
 MAYA = Subject(1, "Maya Lindqvist", "1987-04-12")
-MODEL = replace(FakeFederation().verified_model(), metrics=None)
-CHECK = Check(MAYA, 1_795_435_200, "leukemia", 0.91, MODEL, cell())
+MODEL = replace(FakeFederation().verified_model(), metrics=None, data=None)
+SHARES = {"healthy": 0.09, "leukemia": 0.91}
+CHECK = Check(MAYA, 1_795_435_200, "leukemia", 0.91, MODEL, cell(), SHARES)
 NOTE = Note(MAYA, bytes(range(16)), "Dr Inês Carvalho", 1_795_435_300, "Smear review.\nThen a differential.")
 
 
@@ -59,3 +61,34 @@ def test_what_is_no_record_is_refused(body: bytes) -> None:
 def test_a_check_without_its_picture_is_refused() -> None:
     with pytest.raises(EncodingError):
         unpack(pack(replace(CHECK, image_png=b"no picture")))
+
+
+def test_a_record_of_the_earlier_format_still_opens_with_its_meaning() -> None:
+    """Sealed records cannot be rewritten: the bytes are those that the version before wrote."""
+    document = json.loads(pack(CHECK)[4:].split(b"\n")[0])
+    document["format"] = "hemaledger-record-1"
+    document["prediction"] = {"label": "leukemia", "probability": 0.91}
+    del document["model"]["task"]
+    document["model"] |= {"class_names": ["healthy", "leukemia"], "positive_class": "leukemia"}
+    found = unpack(Writer().text(write_document(document)).text(CHECK.image_png).bytes())
+    assert isinstance(found, Check)
+    assert (found.label, found.probability, found.shares) == ("leukemia", 0.91, {})
+    assert [(one.code, one.disease) for one in found.model.task.classes] == [("healthy", False), ("leukemia", True)]
+    assert unpack(pack(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"label":"leukemia"', b'"label":"pneumonia"'),
+        (b'"shares":{"healthy":0.09,"leukemia":0.91}', b'"shares":{"healthy":0.09}'),
+        (b'"shares":{"healthy":0.09,"leukemia":0.91}', b'"shares":{"healthy":1.5,"leukemia":0.91}'),
+        (b'"probability":0.91', b'"probability":null'),
+        (b'"disease":true', b'"disease":false'),
+    ],
+)
+def test_a_record_that_contradicts_its_task_is_refused(old: bytes, new: bytes) -> None:
+    document = pack(CHECK)[4:].split(b"\n")[0] + b"\n"
+    assert document.count(old) == 1
+    with pytest.raises(EncodingError):
+        unpack(Writer().text(document.replace(old, new)).text(CHECK.image_png).bytes())
