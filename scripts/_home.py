@@ -3,7 +3,7 @@
 HOME/consortium.json          which chain, which contracts, which vault
 HOME/chain/                   the embedded chain's journal
 HOME/vault/                   vault.json, and sealed files by digest
-HOME/members/NAME/            account.json, hpke-1.pem, journal.sqlite, outbox/, data.npz, password (demo only)
+HOME/members/NAME/            account.json, hpke-1.pem, journal.sqlite, outbox/, data.npz, labels.json, password (demo)
 HOME/site/                    the site's database and secret
 HOME/audit.{txt,json,html}    the last audit
 HOME/summary.json             what a demo run measured
@@ -25,6 +25,7 @@ from fl.protocol.codec import Fields
 from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.names import Role, parse_hex, show
 from fl.protocol.ports import Anchor
+from fl.protocol.task import Task
 from fl.storage.files import write_atomic
 from fl.storage.vault import FolderVault
 
@@ -40,6 +41,8 @@ class Deployment:
     anchor: Anchor
     free_gas: bool
     """True on the embedded chain, where a transaction costs nothing."""
+    task: Task | None = None
+    """What the consortium trains; None in a file of an earlier version."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,11 @@ class MemberHome:
     def data_file(self) -> Path:
         """Return the member's own images."""
         return self.folder / "data.npz"
+
+    @property
+    def labels_file(self) -> Path:
+        """Return what the names in the member's own images mean."""
+        return self.folder / "labels.json"
 
     @property
     def password(self) -> str:
@@ -80,7 +88,9 @@ class MemberHome:
         return 2**12 if (self.folder / "password").exists() else keystore.WORK_FACTOR
 
     def create_password(self) -> None:
-        """Write a random password beside the keys: for demos, where nobody is there to type one."""
+        """Write a random password beside the keys, once: for demos, where nobody is there to type one."""
+        if (self.folder / "password").exists():
+            return
         write_atomic(self.folder / "password", secrets.token_urlsafe(24).encode(), mode=0o600)
 
     def save_role(self, role: Role) -> None:
@@ -152,6 +162,7 @@ class Home:
             "consortium": show(anchor.consortium),
             "free_gas": deployment.free_gas,
             "ledger": show(anchor.contract),
+            "task": deployment.task.to_dict() if deployment.task else None,
             "url": deployment.url,
         }
         write_atomic(self.deployment_file, json.dumps(document, indent=2).encode() + b"\n")
@@ -168,7 +179,8 @@ class Home:
                 authority=parse_address(fields.text("authority"), "authority"),
                 contract=parse_address(fields.text("ledger"), "ledger"),
             )
-            return Deployment(fields.text("url"), anchor, fields.truth("free_gas"))
+            task = Task.from_dict(fields.mapping("task")) if fields.value.get("task") else None
+            return Deployment(fields.text("url"), anchor, fields.truth("free_gas"), task)
         except FileNotFoundError as error:
             raise SettingInvalid("home", f"{path} does not exist; create a consortium first") from error
         except (OSError, EncodingError) as error:

@@ -26,7 +26,7 @@ def reading_options(command: F) -> F:
 
 def reading_of(given: Mapping[str, Any]) -> Reading:
     """Return what a person gave with `reading_options`."""
-    return Reading(bool(given["skip_damaged"]), frozenset(given["ignore_label"]))
+    return Reading(bool(given.get("skip_damaged")), frozenset(given.get("ignore_label") or ()))
 
 
 def tell(listing: Listing | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from fl.protocol.audit import Report
+from fl.protocol.codec import JsonValue
 from fl.protocol.federation import Federation
 from fl.protocol.names import show, shown_lines
 from fl.protocol.round import Round
@@ -46,8 +47,12 @@ class Audited:
     def verdict(self) -> str:
         """Return the result in one sentence."""
         count = len(self.report.findings)
-        if count:
-            return f"{count} finding{'s' if count > 1 else ''}: do not trust the models named below."
+        if count or self.report.alarms:
+            rounds = ", ".join(str(alarm.round) for alarm in self.report.alarms)
+            alarm = f" ALARM: the models of round {rounds} are far worse than chance." if rounds else ""
+            if not count:
+                return f"Every record, file and model that was checked is what the ledger says.{alarm}"
+            return f"{count} finding{'s' if count > 1 else ''}: do not trust the models named below.{alarm}"
         if self.report.notes:
             return "Nothing was found in what was checked; the notes say what was not."
         return "Nothing was found: every record, file and model is what the ledger says."
@@ -59,6 +64,7 @@ def to_text(audited: Audited) -> str:
     lines = [
         f"Audit of consortium {show(federation.anchor.consortium)}",
         f"{len(federation.rounds)} rounds, {sum(report.checks.values())} checks in {audited.seconds:.1f} s",
+        *(f"Task {task['code']}: {task['name']}" for task in _different(report.tasks.values())),
         "",
         *(f"  {report.checks[name]:>6}  {what}" for name, what in CHECKS.items() if report.checks[name]),
         "",
@@ -69,6 +75,7 @@ def to_text(audited: Audited) -> str:
     for number, sums in sorted(report.sums.items()):
         lines.append(_claims(f"round {number}, all together", sums))
         lines += [_claims(f"round {number}, {name}", each) for name, each in report.claims.get(number, {}).items()]
+    lines += [f"  ALARM (round {alarm.round}, {alarm.subject}): {alarm.sentence}" for alarm in report.alarms]
     lines += [f"  Note: {note}" for note in report.notes]
     return shown_lines("\n".join([*lines, audited.verdict]))
 
@@ -89,7 +96,11 @@ def to_json(audited: Audited) -> str:
         "checked_at": audited.checked_at,
         "consortium": show(audited.federation.anchor.consortium),
         "rounds": [
-            {**_round(audited.federation, current), **_results(audited.report, current.number)}
+            {
+                **_round(audited.federation, current),
+                **_results(audited.report, current.number),
+                "task": audited.report.tasks.get(current.number),
+            }
             for current in audited.federation.rounds
         ],
         "seconds": round(audited.seconds, 3),
@@ -112,8 +123,18 @@ def to_html(audited: Audited) -> str:
             for current in audited.federation.rounds
         ],
         marks=MARKS,
+        tasks=audited.report.tasks,
         when=datetime.fromtimestamp(audited.checked_at, UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
+
+
+def _different(tasks: Iterable[dict[str, JsonValue]]) -> list[dict[str, JsonValue]]:
+    """Return each task once, in the order of the rounds."""
+    found: list[dict[str, JsonValue]] = []
+    for task in tasks:
+        if task not in found:
+            found.append(task)
+    return found
 
 
 def save(audited: Audited, home: Home) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fl.protocol.names import CeremonyKind, KeyUse, Role
+from fl.protocol.task import Task
+from fl.protocol.tasks import LEUKEMIA
 from fl.roles.auditor import Auditor, Evaluate
 from fl.roles.coordinator import Coordinator
 from fl.roles.hospital import Hospital
 from fl.roles.plan import Initial, Plan
 from fl.roles.training_thread import Train
 from fl.roles.trustee import Trustee
-from fl.roles.view import Ports
+from fl.roles.view import LedgerView, Ports
 from scripts._ceremony import Wish, start_ceremony
 from scripts._home import Home
 from scripts._threads import run_together
@@ -33,23 +35,41 @@ TRUSTEES = ("ines", "jonas", "salma")
 CEREMONY_STEP_S = 3600
 
 
-def found_together(home: Home, url: str, hospitals: list[str], trustees: Sequence[str] = ()) -> None:
-    """Deploy the contracts and register a coordinator, an auditor, hospitals and trustees, with random passwords."""
+def found_together(
+    home: Home, url: str, hospitals: Sequence[str], trustees: Sequence[str] = (), task: Task = LEUKEMIA
+) -> None:
+    """Deploy the contracts and register a coordinator, an auditor, hospitals and trustees, with random passwords.
+
+    What was done before an interruption is not done again; the chain may answer at another address since then.
+    """
     roles = {COORDINATOR: Role.COORDINATOR, AUDITOR: Role.AUDITOR, **dict.fromkeys(hospitals, Role.HOSPITAL)}
     roles |= dict.fromkeys(trustees, Role.TRUSTEE)
     for name in (OPERATOR, *roles):
         home.member(name).create_password()
-    found_consortium(home, url, free_gas=True)
+    if home.deployment_file.exists():
+        home.save(replace(home.deployment, url=url))
+    else:
+        found_consortium(home, url, free_gas=True, task=task)
     operator = open_ledger(home, home.member(OPERATOR))
+    registered = LedgerView(operator).refresh().book.members
     for name, role in roles.items():
-        register_member(operator, create_member(home, name, role), role, name)
+        account = create_member(home, name, role)
+        if account not in registered:
+            register_member(operator, account, role, name)
         register_key(home, name)
 
 
 def share_key(home: Home, trustees: Sequence[str], notify: Notify) -> int:
-    """Hold the first ceremony of the key to patient records, every trustee as a thread; return its threshold."""
+    """Hold the first ceremony of the key to patient records, every trustee as a thread; return its threshold.
+
+    One that was held before is not held again; one that was interrupted goes on.
+    """
     wish = Wish(KeyUse.RECORDS, CeremonyKind.GENERATE, tuple(trustees), step_s=CEREMONY_STEP_S)
-    start_ceremony(open_ledger(home, home.member(OPERATOR)), wish)
+    operator = open_ledger(home, home.member(OPERATOR))
+    threshold = LedgerView(operator).refresh().threshold
+    running = threshold.ceremony(wish.use)
+    if threshold.in_force(wish.use) is None and (running is None or running.ended):
+        start_ceremony(operator, wish)
     members = [home.member(name) for name in trustees]
     first, *others = [Trustee(open_ports(home, member, notify), open_safe(member)) for member in members]
 
@@ -88,6 +108,7 @@ class Work:
 def gather(home: Home, work: Work, notify: Mapping[str, Notify]) -> Together:
     """Open everybody's ports and make the agents."""
     ports = {name: open_ports(home, home.member(name), notify[name]) for name in (COORDINATOR, AUDITOR, *work.train)}
-    hospitals = [Hospital(ports[name], train) for name, train in work.train.items()]
+    task = work.plan.config.task
+    hospitals = [Hospital(ports[name], train, task=task) for name, train in work.train.items()]
     coordinator = Coordinator(ports[COORDINATOR], work.plan, work.initial)
     return Together(ports, coordinator, [Auditor(ports[AUDITOR], work.evaluate), *hospitals])

@@ -16,7 +16,7 @@ from chain.ledger import EthereumLedger, LedgerSettings
 from chain.node import NodeSettings
 from fl.protocol.audit import mentions_of
 from fl.protocol.codec import sha256
-from fl.protocol.errors import SettingInvalid, TamperedError
+from fl.protocol.errors import AccuracyAlarm, SettingInvalid, TamperedError
 from fl.protocol.names import show
 from fl.protocol.ports import Ledger
 from fl.roles.audit import Audit
@@ -65,7 +65,8 @@ class Source:
 def audit(context: click.Context, /, number: int | None, *, explain: bool, **given: str | Path | None) -> None:
     """Check everything: each digest, sender, phase, key epoch, aggregate and model, bit for bit.
 
-    Exit code 0: nothing was found. 76: something was, and is named. Other codes: the audit could not be made.
+    Exit code 0: nothing was found. 76: something was, and is named. 77: nothing was, but an auditor gave the alarm that
+    a model is far worse than chance. Other codes: the audit could not be made.
 
     \b
     hemaledger audit --home RUN --auditor auditor
@@ -83,8 +84,10 @@ def audit(context: click.Context, /, number: int | None, *, explain: bool, **giv
             click.echo(explain_round(audited, number or audited.federation.last_round))
         else:
             _show(audited, str(given["form"]), given["output"])
-        if not audited.report.clean:
+        if audited.report.findings:
             sys.exit(TamperedError.exit_code)
+        if audited.report.alarms:
+            sys.exit(AccuracyAlarm.exit_code)
 
 
 @audit.command("file")

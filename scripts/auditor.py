@@ -13,8 +13,9 @@ from fl.storage.lock import only_one
 from scripts._agent import announce, serve_agent
 from scripts._exit import guarded
 from scripts._home import Home
-from scripts._listing import reading_of, reading_options, tell
+from scripts._listing import reading_options, tell
 from scripts._options import home_option, name_option
+from scripts._task import label_options, task_options
 from scripts._training import evaluator, keep_data
 from scripts._wiring import create_member, open_ports, register_key, rotate_key
 
@@ -28,15 +29,22 @@ def auditor() -> None:
 @home_option
 @name_option("auditor")
 @click.option("--holdout", type=click.Path(path_type=Path), help="Held-out images to evaluate every model on.")
+@click.option("--describe", help="What the reports call these images. It is public; without it they have no name.")
+@task_options
+@label_options
 @reading_options
 @guarded
 def init(home: Path, name: str, holdout: Path | None, **given: Any) -> None:  # noqa: ANN401 - options
-    """Create the auditor's account and key."""
+    """Create the auditor's account and key.
+
+    What the names of the folders mean is kept in labels.json beside the images. Edit it and give it with --labels.
+    """
     place = Home(home)
     if holdout is not None:
-        images = keep_data(holdout, place.member(name).data_file, held_out=True, reading=reading_of(given))
-        tell(images.listing)
-        click.echo(f"{len(images)} held-out images were taken in; they never leave {place.member(name).folder}.")
+        kept = keep_data(holdout, place, name, given, held_out=True)
+        tell(kept.dataset.listing)
+        click.echo("\n".join(kept.lines()))
+        click.echo(f"{len(kept.dataset)} held-out images were taken in; they never leave {place.member(name).folder}.")
     account = create_member(place, name, Role.AUDITOR)
     click.echo(f"Account of {name}: {show(account)}")
 

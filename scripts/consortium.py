@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from chain.node import NodeSettings
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import CeremonyKind, Role, show
 from fl.protocol.records import CeremonyAborted, MemberRevoked
+from fl.protocol.task import Task
+from fl.protocol.tasks import LEUKEMIA
 from fl.roles.dealer import Dealer
 from fl.roles.view import LedgerView
 from fl.storage.vault import found_vault
@@ -23,6 +26,7 @@ from scripts._ceremony import DEFAULT_DAYS, KINDS, USES, Wish, start_ceremony
 from scripts._exit import guarded
 from scripts._home import Deployment, Home
 from scripts._options import home_option
+from scripts._task import given_task, task_options
 from scripts._wiring import (
     create_member,
     ledger_settings,
@@ -45,19 +49,24 @@ def consortium() -> None:
 @home_option
 @click.option("--rpc", required=True, help="RPC URL of an Ethereum node.")
 @click.option("--free-gas/--paid-gas", default=True, show_default=True, help="Whether transactions are free there.")
+@task_options
 @guarded
-def create(home: Path, rpc: str, *, free_gas: bool) -> None:
+def create(home: Path, rpc: str, *, free_gas: bool, **given: Any) -> None:  # noqa: ANN401 - options
     """Create the operator's account and deploy the contracts. The password is read from HEMALEDGER_PASSWORD.
+
+    consortium.json says which task all members train; without --task or --classes it is leukemia.
 
     Where gas is paid, the first run stops for want of money: give the account some, and run the command again.
     """
     place = Home(home)
     check_unfounded(place)
+    task = given_task(given) or LEUKEMIA
     click.echo(f"Account of {OPERATOR}: {show(create_member(place, OPERATOR, Role.OPERATOR))}")
-    found = found_consortium(place, rpc, free_gas=free_gas)
+    found = found_consortium(place, rpc, free_gas=free_gas, task=task)
     anchor = found.anchor
     click.echo(f"Consortium {show(anchor.consortium)}")
     click.echo(f"KeyAuthority {show(anchor.authority)}, FederationLedger {show(anchor.contract)}")
+    click.echo(f"All members train the task {task.code}: {task.name} ({', '.join(task.codes)}).")
     click.echo(f"Give every member {home / 'consortium.json'}.")
 
 
@@ -160,7 +169,7 @@ def hand_over_ledger(home: Path) -> None:
     settings = ledger_settings(place)
     successor = deploy_successor(settings, key)
     hand_over(settings, key, successor)
-    place.save(Deployment(settings.node.url, successor, settings.transactions.free_gas))
+    place.save(replace(place.deployment, anchor=successor))
     click.echo(f"The ledger {show(settings.anchor.contract)} is closed; its successor is {show(successor.contract)}.")
     click.echo("The coordinator opens it with the last model when it next runs.")
 
@@ -171,7 +180,7 @@ def check_unfounded(home: Home) -> None:
         raise SettingInvalid("home", f"{home.deployment_file} exists already: one folder, one consortium")
 
 
-def found_consortium(home: Home, url: str, *, free_gas: bool) -> Deployment:
+def found_consortium(home: Home, url: str, *, free_gas: bool, task: Task) -> Deployment:
     """Create the operator, deploy, and make the vault; consortium.json is written last.
 
     Raises:
@@ -184,6 +193,6 @@ def found_consortium(home: Home, url: str, *, free_gas: bool) -> Deployment:
     key = load_account(home.member(OPERATOR))
     anchor = deploy(NodeSettings(url), transactions(free_gas=free_gas), key, secrets.token_bytes(32))
     found_vault(home.vault_folder, anchor.consortium)
-    deployment = Deployment(url, anchor, free_gas)
+    deployment = Deployment(url, anchor, free_gas, task)
     home.save(deployment)
     return deployment

@@ -26,6 +26,7 @@ from scripts._agent import announce, serve_agent
 from scripts._exit import guarded
 from scripts._home import Home
 from scripts._options import home_option, name_option
+from scripts._task import FLAGS, task_of, task_options
 from scripts._wiring import create_member, open_ports, register_key, rotate_key
 
 CLIP = 0.5
@@ -94,29 +95,29 @@ def rotate(home: Path, name: str) -> None:
 )
 @click.option("--commit-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds to train.")
 @click.option("--close-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds after that.")
-@click.option(
-    "--class",
-    "classes",
-    multiple=True,
-    default=("healthy", "leukemia"),
-    show_default=True,
-    help="Name of a class, once per class, the finding last.",
-)
+@click.option("--despite-alarm", is_flag=True, help="Go on after a model far worse than chance.")
+@task_options
 @click.option("--preset", type=click.Choice(list(PRESETS)), default="real", show_default=True, help="What is trained.")
 @click.option("--width", type=click.IntRange(8, 512), help="Channels of the network, a multiple of 8; else as preset.")
 @click.option("--image-size", type=click.IntRange(16, 1024), help="Side of an image in pixels; else as preset.")
 @click.option("--epochs", type=click.IntRange(1, 1000), help="Passes over the images per round; else as preset.")
 @click.option("--seed", type=int, default=2026, show_default=True)
 @guarded
-def run(home: Path, name: str, classes: tuple[str, ...], preset: str, **given: Any) -> None:  # noqa: ANN401 - options
-    """Open rounds, sum, propose and finalise until the plan is done. Only one may run per consortium."""
+def run(home: Path, name: str, preset: str, **given: Any) -> None:  # noqa: ANN401 - options
+    """Open rounds, sum, propose and finalise until the plan is done. Only one may run per consortium.
+
+    The task is that of consortium.json unless --task or --classes say another. It cannot change between rounds.
+    """
     place = Home(home)
     member = place.member(name).as_a(Role.COORDINATOR)
     notify = announce(name)
+    task = task_of(place, given)
+    if task is None:
+        raise SettingInvalid("task", f"consortium.json names none; give {FLAGS}")
     chosen = _adjusted(PRESETS[preset], given)
     rounds, hospitals = chosen.rounds, int(given["hospitals"] or 0)
-    spec, local = replace(chosen.spec, classes=len(classes)), replace(chosen.local, horizon=rounds)
-    recipe = Recipe(spec, local, int(given["seed"] or 0), classes)
+    spec, local = replace(chosen.spec, classes=len(task.classes)), replace(chosen.local, horizon=rounds)
+    recipe = Recipe(spec, local, int(given["seed"] or 0))
     protection = protection_of(given["protection"], hospitals)
     if given["hold_back"] and protection == Protection.MASKED:
         raise SettingInvalid(
@@ -127,11 +128,12 @@ def run(home: Path, name: str, classes: tuple[str, ...], preset: str, **given: A
         rounds=rounds,
         min_commitments=given["min_commitments"] or fewest(protection, hospitals),
         attestations=int(given["attestations"] or 1),
-        config=RoundConfig(CLIP, L2_BOUND, int(given["w_max"] or 1), recipe.to_dict(), held_back, bits),
+        config=RoundConfig(CLIP, L2_BOUND, int(given["w_max"] or 1), recipe.to_dict(), task, held_back, bits),
         commit_timeout_s=int(given["commit_timeout"] or 1),
         close_timeout_s=int(given["close_timeout"] or 1),
         min_hospitals=hospitals,
         protection=protection,
+        despite_alarm=bool(given["despite_alarm"]),
         step_timeout_s=int(given["step_timeout"] or 1),
     )
     with only_one(member.folder):

@@ -15,6 +15,7 @@ from fl.training.sources import check_source, check_usable, load_source
 from fl.training.synthetic import draw_dataset
 from scripts._exit import guarded
 from scripts._listing import reading_of, reading_options, tell
+from scripts._task import counts
 
 
 @click.group()
@@ -64,8 +65,7 @@ def divide(source: Path, folder: Path, hospitals: int, seed: int, **given: Any) 
     tell(dataset.listing)
     for name, part in parts_of(dataset, hospitals, seed).items():
         save_dataset(part, folder / f"{name}.npz")
-        counts = ", ".join(f"{n} {label}" for n, label in zip(part.class_counts(), part.class_names, strict=True))
-        click.echo(f"{name}: {len(part)} images ({counts})")
+        click.echo(f"{name}: {len(part)} images ({counts(part)})")
 
 
 NAMES = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta")

@@ -16,9 +16,10 @@ from fl.training.compute import use_threads
 from scripts._agent import announce, serve_agent
 from scripts._exit import guarded
 from scripts._home import Home
-from scripts._listing import reading_of, reading_options, tell
+from scripts._listing import reading_options, tell
 from scripts._options import device_option, home_option, name_option
-from scripts._training import keep_data, trainer
+from scripts._task import label_options, task_options
+from scripts._training import keep_data, own_task, trainer
 from scripts._wiring import create_member, open_ports, register_key, rotate_key
 
 
@@ -31,15 +32,21 @@ def hospital() -> None:
 @home_option
 @name_option()
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of images by class, or an .npz file.")
+@task_options
+@label_options
 @reading_options
 @guarded
 def init(home: Path, name: str, data: Path | None, **given: Any) -> None:  # noqa: ANN401 - options
-    """Create the hospital's account and key, and take in its images. Tell the operator the account."""
+    """Create the hospital's account and key, and take in its images. Tell the operator the account.
+
+    What the names of the folders mean is kept in labels.json beside the images. Edit it and give it with --labels.
+    """
     place = Home(home)
     if data is not None:
-        images = keep_data(data, place.member(name).data_file, reading=reading_of(given))
-        tell(images.listing)
-        click.echo(f"{len(images)} images were taken in; they never leave {place.member(name).folder}.")
+        kept = keep_data(data, place, name, given)
+        tell(kept.dataset.listing)
+        click.echo("\n".join(kept.lines()))
+        click.echo(f"{len(kept.dataset)} images were taken in; they never leave {place.member(name).folder}.")
     account = create_member(place, name, Role.HOSPITAL)
     click.echo(f"Account of {name}: {show(account)}")
 
@@ -80,8 +87,9 @@ def run(home: Path, name: str, device: str, threads: int | None, **given: Any) -
         use_threads(threads)
     notify = announce(name)
     with only_one(member.folder):
-        train, trust = trainer(member.data_file, name, device), _trust(given["trust"], given["trust_at_least"])
-        serve_agent(lambda: Hospital(open_ports(place, member, notify), train, trust), notify)
+        train, task = trainer(member.data_file, name, device, notify), own_task(member)
+        trust = _trust(given["trust"], given["trust_at_least"])
+        serve_agent(lambda: Hospital(open_ports(place, member, notify), train, trust, task), notify)
 
 
 def _trust(accounts: tuple[str, ...], at_least: int | None) -> Trust:

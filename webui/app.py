@@ -91,6 +91,9 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
     plain = (
         words.verdict,
         verification_words.seal_of,
+        words.thing_of,
+        words.class_name,
+        words.measured_on,
         words.percent,
         words.phase,
         words.protection,

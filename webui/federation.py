@@ -11,6 +11,7 @@ from __future__ import annotations
 from fl.protocol.errors import ModelUnusable, NonFinite
 from fl.protocol.names import NO_DIGEST
 from fl.protocol.ports import Vault
+from fl.protocol.task import Domain
 from fl.roles.served import ModelReader, Served
 from fl.roles.verification import Verification
 from fl.training.gate import prepare
@@ -30,11 +31,16 @@ class FederationPredictions:
         """Judge one picture with the model in force."""
         served = self._reader.current()
         try:
-            probabilities = served.predictor.probability(prepare(pixels, served.predictor.spec.size_px))
+            stained = served.task.domain == Domain.STAINED_CELL
+            probabilities = served.predictor.probability(
+                prepare(pixels, served.predictor.spec.size_px, stained=stained)
+            )
         except NonFinite as error:
             raise ModelUnusable(served.round.number, str(error)) from error
-        label = served.recipe.class_names[int(probabilities.argmax())]
-        return Prediction(label, float(probabilities[-1]), self._describe(served))
+        row, task = [float(value) for value in probabilities], served.task
+        label = task.codes[int(probabilities.argmax())]
+        shares = dict(zip(task.codes, row, strict=True))
+        return Prediction(label, task.disease_probability(row), shares, self._describe(served))
 
     def model(self) -> ServedModel:
         """Return the model that would answer now."""
@@ -46,7 +52,7 @@ class FederationPredictions:
 
     def _describe(self, served: Served) -> ServedModel:
         current, book = served.round, served.federation.book
-        proposal = current.proposal
+        proposal, report = current.proposal, reported(current, self._vault)
         return ServedModel(
             round=current.number,
             model_digest=proposal.model_digest if proposal else NO_DIGEST,
@@ -55,8 +61,9 @@ class FederationPredictions:
             coordinator_name=book.name_of(current.opener),
             final_at=current.last.timestamp if current.last else 0,
             attested_by=tuple(book.name_of(auditor) for auditor in current.attestations),
-            metrics=reported(current, self._vault).metrics,
+            metrics=report.metrics,
             verification=served.verification,
-            class_names=served.recipe.class_names,
-            positive_class=served.recipe.positive_class,
+            task=served.task,
+            data=report.data,
+            alarm=report.alarm,
         )

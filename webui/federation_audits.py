@@ -21,12 +21,14 @@ from fl.protocol.keys import KeyBook
 from fl.protocol.names import Digest
 from fl.protocol.ports import Ledger, Vault
 from fl.protocol.round import Phase, Round
+from fl.protocol.task import MAX_NAME, Origin, Task
+from fl.roles.artefacts import read_config
 from fl.roles.documents import read_document
 from fl.roles.explain import Explained, Results, explain
-from fl.roles.report_audit import REPORT_CAP
+from fl.roles.report_audit import REPORT_CAP, alarms_of
 from fl.roles.round_audit import Bench, audit_round, obstacle
 from webui.last_audit import read_summary
-from webui.services import AuditSummary, FileFinding, Place, RoundHospital, RoundView
+from webui.services import AuditSummary, FileFinding, HeldOut, Place, RoundHospital, RoundView
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class Reported:
     """On images of its own."""
     training: Mapping[str, float] | None = None
     """Of the sum."""
+    data: HeldOut | None = None
+    alarm: str = ""
 
 
 def reported(current: Round, vault: Vault) -> Reported:
@@ -86,8 +90,21 @@ def reported(current: Round, vault: Vault) -> Reported:
             document = parse_document(read_document(vault, digest, REPORT_CAP), "auditor's report")
         except HemaledgerError:
             continue
-        return Reported(_numbers(document, "metrics"), _numbers(document, "training"))
+        alarm = "; ".join(alarms_of(current, vault).values())
+        return Reported(_numbers(document, "metrics"), _numbers(document, "training"), _data(document), alarm)
     return Reported()
+
+
+def _data(document: Mapping[str, JsonValue]) -> HeldOut | None:
+    """Return how an auditor describes its images; None where it does not, or not so that it can be shown."""
+    raw = document.get("data")
+    fields = Fields(raw if isinstance(raw, dict) else {}, "data")
+    try:
+        name, origin = fields.text("name"), Origin(fields.text("origin"))
+        shown = name if name.isprintable() and len(name) <= MAX_NAME else ""
+        return HeldOut(shown, fields.integer("images"), fields.integer("persons"), origin.value)
+    except (EncodingError, ValueError):
+        return None
 
 
 def _numbers(document: Mapping[str, JsonValue], part: str) -> Mapping[str, float] | None:
@@ -115,7 +132,16 @@ def _view(book: KeyBook, current: Round, vault: Vault) -> RoundView:
         reason=current.reason,
         metrics=report.metrics,
         training=report.training,
+        alarm=report.alarm,
+        data=report.data,
+        task=_task(current, vault),
     )
+
+
+def _task(current: Round, vault: Vault) -> Task | None:
+    with suppress(HemaledgerError):
+        return read_config(current, vault).task
+    return None
 
 
 def _place(book: KeyBook, mention: Mention) -> Place:

@@ -152,6 +152,8 @@ class ImageForm(Form):
     """A blood-cell image to check."""
 
     image = FileField("Blood-cell image", [FileRequired("Please choose an image first.")])
+    drawn = BooleanField("I know that this model has only seen drawn cells")
+    """Asked for where the model was trained on drawn cells."""
     submit = SubmitField("Check this image")
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from fl.protocol.errors import UnavailableError
 from fl.protocol.names import Digest
+from webui.earlier_records import code_of, task_of_names
 from webui.patient_records import new_policy, subject_of
 from webui.record_body import Check, ledger_only, pack
 from webui.record_services import RecordService
@@ -90,9 +91,13 @@ def _check(row: RowMapping, profile: PatientProfile) -> Check:
         attested_by=tuple(json.loads(names) if isinstance(names, str) else names),
         metrics=None,
         verification=ledger_only(verified=bool(row["verified"]), at=row["verified_at"]),
-        class_names=(row["positive_class"],),
-        positive_class=row["positive_class"],
+        task=task_of_names([row["label"]], row["positive_class"]),
     )
     return Check(
-        subject_of(profile), row["created_at"], row["label"], row["probability"], model, bytes(row["image_png"])
+        subject_of(profile),
+        row["created_at"],
+        code_of(row["label"]),
+        row["probability"],
+        model,
+        bytes(row["image_png"]),
     )

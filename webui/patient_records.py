@@ -68,7 +68,8 @@ class PatientRecords:
             checked_at=self._clock(),
             label=prediction.label,
             probability=prediction.probability,
-            model=replace(prediction.model, metrics=None),
+            shares=prediction.shares,
+            model=replace(prediction.model, metrics=None, data=None, alarm=""),
             image_png=image_png,
         )
         sealed = self._service.seal(new_policy(profile), pack(check))

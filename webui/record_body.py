@@ -11,22 +11,25 @@ Not here: sealing (federation_records.py), where the file lies (store/records.py
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from fl.protocol.codec import Fields, JsonValue, Reader, Writer, parse_document, write_document
 from fl.protocol.errors import EncodingError
 from fl.protocol.names import DIGEST_BYTES, Digest, parse_hex
+from fl.protocol.task import Task
 from fl.roles.verification import Fact, State, Verification
+from webui.earlier_records import modernised
 from webui.services import ServedModel
 
-FORMAT = "hemaledger-record-1"
-"""Of notes, and of checks of earlier versions, which kept of the verification what the ledger said."""
-CHECK_FORMAT = "hemaledger-record-2"
-"""Of checks: with the three facts of the verification."""
+FORMAT = "hemaledger-record-2"
+EARLIER = "hemaledger-record-1"
+"""Records of a version that knew no task, and of the verification what the ledger said; read, and never written."""
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 MAX_NOTE_CHARS = 4000
 _WHAT = "patient record"
 _COMMON = ("format", "kind", "patient")
+_NOT_KEPT = ("alarm", "data", "metrics")
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,15 @@ class Check:
     checked_at: int
     """Seconds since 1970."""
     label: str
-    probability: float
-    """Of `model.positive_class`, in 0..1."""
+    """The code of the likeliest class."""
+    probability: float | None
+    """Of what the task reports, in 0..1; None where no class is a disease."""
     model: ServedModel
-    """Without metrics, which are not kept."""
+    """Without metrics and what goes with them, which are not kept."""
     image_png: bytes
     """Encoded anew by us, without metadata; never the uploaded bytes."""
+    shares: Mapping[str, float] = field(default_factory=dict)
+    """Class code -> probability; empty in a record of an earlier version."""
 
 
 @dataclass(frozen=True)
@@ -81,18 +87,19 @@ def unpack(body: bytes) -> Check | Note:
     document = parse_document(reader.raw(reader.u32()), _WHAT)
     picture = reader.raw(reader.u32())
     reader.end()
-    fields = Fields(document, _WHAT)
-    found: Check | Note
-    kind, form = fields.text("kind"), fields.text("format")
-    if form not in ({FORMAT, CHECK_FORMAT} if kind == "check" else {FORMAT}):
+    earlier = document.get("format") == EARLIER
+    fields = Fields(modernised(document) if earlier else document, _WHAT)
+    if not earlier and fields.text("format") != FORMAT:
         raise EncodingError(_WHAT, "it is of another format")
+    found: Check | Note
+    kind = fields.text("kind")
     if kind == "check" and picture.startswith(PNG_MAGIC):
         found = _parse_check(fields, picture)
     elif kind == "note" and not picture:
         found = _parse_note(fields)
     else:
         raise EncodingError(_WHAT, "its kind and its picture do not belong together")
-    if pack(found) != body:
+    if not earlier and pack(found) != body:
         raise EncodingError(_WHAT, "it is not in canonical form")
     return found
 
@@ -100,11 +107,15 @@ def unpack(body: bytes) -> Check | Note:
 def _check_document(check: Check) -> dict[str, JsonValue]:
     model = check.model
     return {
-        "format": CHECK_FORMAT if model.verification.file else FORMAT,
+        "format": FORMAT,
         "kind": "check",
         "patient": _subject_document(check.patient),
         "checked_at": check.checked_at,
-        "prediction": {"label": check.label, "probability": float(check.probability)},
+        "prediction": {
+            "label": check.label,
+            "probability": None if check.probability is None else float(check.probability),
+            "shares": {code: float(share) for code, share in check.shares.items()},
+        },
         "model": {
             "round": model.round,
             "model_digest": model.model_digest.hex(),
@@ -113,22 +124,19 @@ def _check_document(check: Check) -> dict[str, JsonValue]:
             "coordinator_name": model.coordinator_name,
             "final_at": model.final_at,
             "attested_by": list(model.attested_by),
-            **_verification_document(model.verification),
-            "class_names": list(model.class_names),
-            "positive_class": model.positive_class,
+            "verification": _verification_document(model.verification),
+            "task": model.task.to_dict(),
         },
     }
 
 
 def _verification_document(verification: Verification) -> dict[str, JsonValue]:
-    ledger, file, memory = verification.ledger, verification.file, verification.memory
-    if file is None or memory is None:
-        return {"verified": ledger.state == State.CHECKED, "verified_at": ledger.at}
-    facts: dict[str, JsonValue] = {
-        name: {"state": fact.state.value, "at": fact.at, "why": fact.why}
-        for name, fact in (("ledger", ledger), ("file", file), ("memory", memory))
-    }
-    return {"verification": {**facts, "block": verification.block}}
+    facts = {"ledger": verification.ledger, "file": verification.file, "memory": verification.memory}
+    return {**{name: _fact_document(fact) for name, fact in facts.items()}, "block": verification.block}
+
+
+def _fact_document(fact: Fact | None) -> JsonValue:
+    return None if fact is None else {"state": fact.state.value, "at": fact.at, "why": fact.why}
 
 
 def _note_document(note: Note) -> dict[str, JsonValue]:
@@ -150,21 +158,34 @@ def _subject_document(subject: Subject) -> dict[str, JsonValue]:
 def _parse_check(fields: Fields, picture: bytes) -> Check:
     fields.only(*_COMMON, "checked_at", "prediction", "model")
     prediction = Fields(fields.mapping("prediction"), _WHAT)
-    prediction.only("label", "probability")
-    probability = prediction.number("probability")
-    if not 0 <= probability <= 1:
-        raise EncodingError(_WHAT, "its probability is none")
+    prediction.only("label", "probability", "shares")
+    model, shares = _parse_model(Fields(fields.mapping("model"), _WHAT)), prediction.mapping("shares")
+    codes, label = model.task.codes, prediction.text("label")
+    if label not in codes or (shares and set(shares) != set(codes)):
+        raise EncodingError(_WHAT, "it names a class that its task does not have")
+    told = None if prediction.value.get("probability") is None else _share(prediction, "probability")
+    if (told is None) != (not model.task.disease):
+        raise EncodingError(_WHAT, "its probability is of nothing")
+    parsed = Fields(shares, _WHAT)
     return Check(
         patient=_parse_subject(fields),
         checked_at=fields.integer("checked_at"),
-        label=prediction.text("label"),
-        probability=probability,
-        model=_parse_model(Fields(fields.mapping("model"), _WHAT), fields.text("format")),
+        label=label,
+        probability=told,
+        model=model,
         image_png=picture,
+        shares={code: _share(parsed, code) for code in codes} if shares else {},
     )
 
 
-def _parse_model(fields: Fields, form: str) -> ServedModel:
+def _share(fields: Fields, name: str) -> float:
+    value = fields.number(name)
+    if not 0 <= value <= 1:
+        raise EncodingError(_WHAT, f"{name} is no probability")
+    return value
+
+
+def _parse_model(fields: Fields) -> ServedModel:
     found = ServedModel(
         round=fields.integer("round"),
         model_digest=_digest(fields, "model_digest"),
@@ -174,27 +195,18 @@ def _parse_model(fields: Fields, form: str) -> ServedModel:
         final_at=fields.integer("final_at"),
         attested_by=_texts(fields, "attested_by"),
         metrics=None,
-        verification=_parse_verification(fields) if form == CHECK_FORMAT else _parse_old_verification(fields),
-        class_names=_texts(fields, "class_names"),
-        positive_class=fields.text("positive_class"),
+        verification=_parse_verification(fields),
+        task=Task.from_dict(fields.mapping("task")),
     )
-    kept = {"verification"} if form == CHECK_FORMAT else {"verified", "verified_at"}
-    fields.only(*(ServedModel.__dataclass_fields__.keys() - {"metrics", "verification"} | kept))
+    fields.only(*(name for name in ServedModel.__dataclass_fields__ if name not in _NOT_KEPT))
     return found
-
-
-def _parse_old_verification(fields: Fields) -> Verification:
-    verified = fields.value.get("verified")
-    if not isinstance(verified, bool):
-        raise EncodingError(_WHAT, "verified is neither true nor false")
-    return ledger_only(verified=verified, at=fields.integer("verified_at"))
 
 
 def _parse_verification(fields: Fields) -> Verification:
     inner = Fields(fields.mapping("verification"), _WHAT)
     inner.only("ledger", "file", "memory", "block")
-    ledger, file, memory = (_parse_fact(inner, name) for name in ("ledger", "file", "memory"))
-    return Verification(ledger, file, memory, inner.integer("block"))
+    file, memory = (_parse_fact(inner, name) if inner.value.get(name) else None for name in ("file", "memory"))
+    return Verification(_parse_fact(inner, "ledger"), file, memory, inner.integer("block"))
 
 
 def _parse_fact(fields: Fields, name: str) -> Fact:
@@ -203,7 +215,7 @@ def _parse_fact(fields: Fields, name: str) -> Fact:
     try:
         state = State(inner.text("state"))
     except ValueError as error:
-        raise EncodingError(_WHAT, f"the state of {name} is none") from error
+        raise EncodingError(_WHAT, f"the state of {name} is not known") from error
     return Fact(state, inner.integer("at"), inner.text("why"))
 
 

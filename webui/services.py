@@ -15,11 +15,24 @@ from typing import Protocol
 
 from fl.protocol.audit import Finding
 from fl.protocol.names import Address, Digest
+from fl.protocol.task import Task
 from fl.roles.explain import Explained, Results
 from fl.roles.verification import Verification
 from fl.training.images import Pixels
 from webui.disclosure_services import DisclosureService
 from webui.record_services import RecordService
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The held-out images of an auditor, as it describes them."""
+
+    name: str
+    """As the auditor calls them; may be empty."""
+    images: int
+    persons: int
+    origin: str
+    """`real` or `drawn`."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +53,12 @@ class ServedModel:
     """Name -> value; shares (accuracy, sensitivity...) in 0..1. None when nobody reported any."""
     verification: Verification
     """What was checked of it when, at this answer."""
-    class_names: tuple[str, ...]
-    positive_class: str
-    """The class that means disease; one of `class_names`."""
+    task: Task
+    """What its classes mean."""
+    data: HeldOut | None = None
+    """On what the metrics were measured; None where no auditor says."""
+    alarm: str = ""
+    """Why an auditor found the model far worse than chance; empty when none did."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +66,11 @@ class Prediction:
     """What the model says about one image."""
 
     label: str
-    """One of `model.class_names`."""
-    probability: float
-    """Of `model.positive_class`, in 0..1."""
+    """The code of the likeliest class of `model.task`."""
+    probability: float | None
+    """Of what the task reports, in 0..1: the sum over its disease classes. None where no class is a disease."""
+    shares: Mapping[str, float]
+    """Class code -> probability in 0..1, for all classes in the task's order."""
     model: ServedModel
 
 
@@ -109,6 +127,12 @@ class RoundView:
     """As the first attesting auditor reported them, on images of its own."""
     training: Mapping[str, float] | None = None
     """The metrics of the sum, in the same report."""
+    alarm: str = ""
+    """Why an auditor found the model far worse than chance; empty when none did."""
+    data: HeldOut | None = None
+    """On what `metrics` were measured."""
+    task: Task | None = None
+    """None while the round's configuration is not in the vault."""
 
 
 @dataclass(frozen=True)

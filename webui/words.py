@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from fl.protocol.task import Domain, Origin, Task
 from fl.roles.explain import Outcome, Results
+from webui.services import HeldOut
 
 UNSURE_FROM = 0.35
 UNSURE_TO = 0.65
@@ -25,6 +27,7 @@ NAMES = {
     "f1": "F1",
     "recall": "Sensitivity",
     "samples": "Images tested",
+    "kappa": "Kappa",
     "correct": "Judged rightly",
     "npv": "Negative predictive value",
     "ppv": "Positive predictive value",
@@ -67,28 +70,59 @@ class Saying:
     text: str
 
 
-def verdict(label: str, positive_class: str, probability: float) -> Saying:
-    """Return what a prediction means, in careful words; `probability` is that of `positive_class`, in 0..1."""
+def verdict(task: Task, label: str, probability: float | None) -> Saying:
+    """Return what a prediction means, in careful words.
+
+    Args:
+        task: What the model tells apart.
+        label: The code of the likeliest class.
+        probability: Of what the task reports, in 0..1; None where no class is a disease.
+    """
+    thing, reported = thing_of(task), task.reported
+    if probability is None:
+        return Saying(
+            "plain",
+            f"The model takes this {thing} for: {class_name(task, label)}",
+            f"It chose among {len(task.classes)} classes. Some look alike, and it can err; a doctor can tell more.",
+        )
     if UNSURE_FROM < probability < UNSURE_TO:
         return Saying(
             "wait",
-            "The model is not sure about this cell",
-            "What it sees fits a healthy cell about as well as a leukemic one. Another image, and a doctor, can tell "
-            "more.",
+            f"The model is not sure about this {thing}",
+            f"What it sees fits {reported} about as well as no {reported}. Another image, and a doctor, can tell more.",
         )
-    if label == positive_class:
+    if probability >= UNSURE_TO:
+        decide = "blood counts and an examination decide" if task.domain == Domain.STAINED_CELL else "a doctor decides"
         return Saying(
             "bad",
-            "This cell looks like a leukemic blast to the model",
-            "That is a reason to have it looked at, not a diagnosis. Please show this result to a doctor soon; blood "
-            "counts and an examination decide.",
+            f"The model sees signs of {reported} in this {thing}",
+            "That is a reason to have it looked at, not a diagnosis. Please show this result to a doctor soon; "
+            f"{decide}.",
         )
     return Saying(
         "good",
-        "This cell looks healthy to the model",
-        "One cell cannot rule out a disease. If you feel unwell, or a doctor has asked for tests, please go on with "
-        "them.",
+        f"The model sees no signs of {reported} in this {thing}",
+        f"One {thing} cannot rule out a disease. If you feel unwell, or a doctor has asked for tests, please go on "
+        "with them.",
     )
+
+
+def thing_of(task: Task) -> str:
+    """Return what one input is: `cell`, `X-ray`."""
+    return {Domain.STAINED_CELL: "cell", Domain.XRAY: "X-ray"}.get(task.domain, "entry")
+
+
+def class_name(task: Task, code: str) -> str:
+    """Return the name of a class for people; its code where the task has no such class."""
+    return next((one.name for one in task.classes if one.code == code), code)
+
+
+def measured_on(data: HeldOut) -> str:
+    """Return on what an auditor measured its figures."""
+    persons = f" of {data.persons:,} person{'s' if data.persons != 1 else ''}"
+    kind = "drawn pictures" if data.origin == Origin.DRAWN else "pictures"
+    name = f" ({data.name})" if data.name else ""
+    return f"{data.images:,} {kind}{persons}{name}"
 
 
 def attested(names: Sequence[str]) -> str:

@@ -74,10 +74,14 @@ class Report:
     checks: Counter[str] = field(default_factory=Counter)
     """Kind of check -> how many were made."""
     findings: list[Finding] = field(default_factory=list)
+    alarms: list[Finding] = field(default_factory=list)
+    """What auditors reported as far worse than chance. All bytes may be right, and the model still turned around."""
     notes: list[str] = field(default_factory=list)
     """What could not be checked and why, in sentences."""
     passed: dict[int, set[Step]] = field(default_factory=dict)
     """Round -> which of its parts were checked to the end; a finding in one of them counts more."""
+    tasks: dict[int, dict[str, JsonValue]] = field(default_factory=dict)
+    """Round -> the task that its configuration names (Task.to_dict), where that was read."""
     sums: dict[int, dict[str, float]] = field(default_factory=dict)
     """Round -> the metrics that came out of its sum, where it was summed again, and the most that could be claimed."""
     claims: dict[int, dict[str, Mapping[str, float]]] = field(default_factory=dict)
@@ -85,12 +89,16 @@ class Report:
 
     @property
     def clean(self) -> bool:
-        """Return whether nothing was found."""
-        return not self.findings
+        """Return whether nothing was found, and no alarm given."""
+        return not self.findings and not self.alarms
 
     def found(self, error: HemaledgerError, number: int | None, subject: str, step: Step | None = None) -> None:
         """Add a finding for an error."""
         self.findings.append(Finding(error.name, number, subject, str(error), step))
+
+    def alarmed(self, error: HemaledgerError, number: int, subject: str) -> None:
+        """Add an alarm."""
+        self.alarms.append(Finding(error.name, number, subject, str(error), Step.REPORTS))
 
     def right(self, number: int, *steps: Step) -> None:
         """Note that parts of a round were checked to the end."""
@@ -99,6 +107,7 @@ class Report:
     def to_dict(self) -> dict[str, JsonValue]:
         """Return the report for a JSON document."""
         return {
+            "alarms": [alarm.to_dict() for alarm in self.alarms],
             "clean": self.clean,
             "checks": dict(sorted(self.checks.items())),
             "findings": [finding.to_dict() for finding in self.findings],

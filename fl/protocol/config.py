@@ -1,4 +1,4 @@
-"""The configuration document of a round: how updates are quantised and what the hospitals train.
+"""The configuration document of a round: how updates are quantised, and what the hospitals train to tell apart.
 
 Invariant: `terms.config_digest` is the SHA-256 of this document's canonical bytes in the vault, so all parties of a
 round use the same numbers.
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from fl.protocol.codec import Fields, JsonValue, parse_document, write_document
 from fl.protocol.errors import EncodingError
+from fl.protocol.task import Task
 
 CONFIG_CAP = 64 * 1024
 """Bytes; a larger configuration document is refused."""
@@ -35,6 +36,8 @@ class RoundConfig:
     """1..2^21: the largest weight (number of training samples) a hospital may claim."""
     training: dict[str, JsonValue]
     """The model and the local training, as fl/training writes it."""
+    task: Task
+    """What is learned, and which classes are the disease."""
     release: bool = False
     """Whether trustees have to release the new model to the hospitals before anybody uses it (K_MODEL)."""
     word_bits: int = 32
@@ -47,6 +50,7 @@ class RoundConfig:
                 "clip": self.clip,
                 "l2_bound": self.l2_bound,
                 "release": self.release,
+                "task": self.task.to_dict(),
                 "training": self.training,
                 "w_max": self.w_max,
                 "word_bits": self.word_bits,
@@ -57,12 +61,13 @@ class RoundConfig:
     def from_bytes(cls, data: bytes) -> RoundConfig:
         """Parse a canonical document, or raise EncodingError."""
         fields = Fields(parse_document(data, "round configuration"), "round configuration")
-        fields.only("clip", "l2_bound", "release", "training", "w_max", "word_bits")
+        fields.only("clip", "l2_bound", "release", "task", "training", "w_max", "word_bits")
         config = cls(
             fields.number("clip"),
             fields.number("l2_bound"),
             fields.integer("w_max"),
             fields.mapping("training"),
+            Task.from_dict(fields.mapping("task")),
             fields.truth("release"),
             fields.integer("word_bits"),
         )

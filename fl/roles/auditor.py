@@ -8,9 +8,11 @@ Source: PROTOCOL.md 5S (phase Attest) and 7.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from fl.protocol.codec import JsonValue, write_document
+from fl.protocol.config import RoundConfig
 from fl.protocol.errors import MalformedError, RefusedError, TamperedError, WrongPhase, WrongRound
 from fl.protocol.federation import Federation
 from fl.protocol.names import show
@@ -20,11 +22,25 @@ from fl.roles.answers import AnswersLeftOut
 from fl.roles.artefacts import Reader, digest_of, read_config, read_manifest
 from fl.roles.left_out import left_out
 from fl.roles.replay import Replayed, Tools, replay_round
+from fl.roles.tasks import check_kept
 from fl.roles.view import LedgerView, Ports
 from fl.training.quantise import Vector
 
-Evaluate = Callable[[Vector, Mapping[str, JsonValue]], dict[str, JsonValue]]
-"""(model float32 [d], RoundConfig.training) -> metrics on held-out data; empty when the auditor holds none."""
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an auditor says of a model."""
+
+    metrics: dict[str, JsonValue] = field(default_factory=dict)
+    """On held-out images; empty when it holds none."""
+    data: dict[str, JsonValue] = field(default_factory=dict)
+    """What these images are: name, number of images and persons, images per class code, origin."""
+    alarm: str = ""
+    """Why the model is far worse than chance (fl/training/chance.py); empty when it is not."""
+
+
+Evaluate = Callable[[Vector, RoundConfig], Evaluation]
+"""(model float32 [d], its round's configuration) -> what it does on held-out data."""
 
 
 class Auditor:
@@ -50,13 +66,18 @@ class Auditor:
             return False
         try:
             replayed = self._replay(federation, current)
+            config = read_config(current, self._ports.vault)
+            with self._ports.watch("evaluate"):
+                found = self._evaluate(replayed.model, config)
         except (TamperedError, MalformedError, RefusedError) as error:
             whose = self._reader.masked_sum.whose(error)
             about = f" (the masked update of {federation.book.name_of(whose)})" if whose else ""
             self._ports.journal.once(_refused(current), f"{error.name}: {error}{about}".encode())
             self._ports.notify("refused", {"round": current.number, "reason": f"{error}{about}"})
             return True
-        self._attest(current, replayed)
+        if found.alarm:
+            self._ports.notify("alarm", {"round": current.number, "reason": found.alarm})
+        self._attest(current, replayed, found)
         return True
 
     def finish(self) -> None:
@@ -66,15 +87,13 @@ class Auditor:
         manifest = read_manifest(federation.opening, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)
         tools = Tools(self._reader, *self._ports.replaying, self._answers.of(federation, current))
+        check_kept(federation, current, self._ports.vault)
         replayed = replay_round(current, previous, manifest, tools)
         self._reader.model(current, manifest, replayed.model)
         return replayed
 
-    def _attest(self, current: Round, replayed: Replayed) -> None:
-        config = read_config(current, self._ports.vault)
-        with self._ports.watch("evaluate"):
-            metrics = self._evaluate(replayed.model, config.training)
-        document = self._report(current, replayed, metrics)
+    def _attest(self, current: Round, replayed: Replayed, found: Evaluation) -> None:
+        document = self._report(current, replayed, found)
         with self._ports.watch("vault"):
             report = self._ports.vault.put(document)
         try:
@@ -83,15 +102,17 @@ class Auditor:
         except (WrongPhase, WrongRound) as error:
             self._ports.notify("too late", {"round": current.number, "reason": str(error)})
             return
-        self._ports.notify("attested", {"round": current.number, **metrics})
+        self._ports.notify("attested", {"round": current.number, **found.metrics})
 
-    def _report(self, current: Round, replayed: Replayed, metrics: dict[str, JsonValue]) -> bytes:
+    def _report(self, current: Round, replayed: Replayed, found: Evaluation) -> bytes:
         left = left_out(current, Tools(self._reader, *self._ports.replaying))
         return write_document(
             {
+                "alarm": found.alarm,
                 "auditor": show(self._account),
+                "data": found.data,
                 "left_out": {show(hospital): error.name if error else "" for hospital, error in left.items()},
-                "metrics": metrics,
+                "metrics": found.metrics,
                 "model": show(digest_of(current)),
                 "round": current.number,
                 "training": {**replayed.training},

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from fl.crypto.envelope import Core, Kind, seal
 from fl.protocol.errors import (
+    AccuracyAlarm,
     MalformedError,
     RevokedMidRound,
     TamperedError,
@@ -44,9 +45,11 @@ from fl.roles.freezing import Freezing
 from fl.roles.masked_coordinator import SetUp, Unmasking
 from fl.roles.plan import Initial, Plan
 from fl.roles.release import ReleaseDesk, Releases, held_by
+from fl.roles.report_audit import alarms_of
 from fl.roles.requester import Requester
 from fl.roles.sealed_sum import SealedSum
 from fl.roles.stops import CONTENT, OWN_FAULT
+from fl.roles.tasks import check_next
 from fl.roles.view import LedgerView, Ports
 from fl.training.weights import model_digest, vector_to_bytes
 
@@ -101,7 +104,7 @@ class Coordinator:
             return self._go_on(federation, current)
         except (WrongPhase, WrongRound):  # somebody else ended it after its close deadline
             return False
-        except OWN_FAULT:
+        except (AccuracyAlarm, *OWN_FAULT):
             raise
         except (VaultMissing, *CONTENT) as error:
             if self._ports.now() <= current.terms.close_deadline:
@@ -153,6 +156,7 @@ class Coordinator:
 
         Raises:
             RecipientNotFound: this coordinator cannot read that model itself, so the round could not end.
+            TaskChanged: that model was trained for another task than the plan's.
         """
         readers = federation.source.keys
         roster = tuple(sorted(account for account in self._hospitals(federation) if account in readers))
@@ -161,6 +165,7 @@ class Coordinator:
             return False
         if len(roster) < max(self._plan.min_hospitals, self._plan.min_commitments, threshold):
             return False
+        check_next(federation, self._plan.config.task, self._ports.vault)
         manifest = read_manifest(federation.opening, self._ports.vault)
         self._reader.model(federation.source, manifest)
         now = self._ports.now()
@@ -252,6 +257,7 @@ class Coordinator:
         book = self.view.federation.book
         audited = sum(book.members[account].role == Role.AUDITOR for account in current.attestations)
         if audited >= self._plan.attestations and len(current.attestations) >= current.terms.attestations:
+            self._heed(current)
             try:
                 model = current.proposal.model_digest if current.proposal else NO_DIGEST
                 self._append(RoundFinalised(self._account, current.number, model))
@@ -263,6 +269,18 @@ class Coordinator:
         if self._ports.now() > current.terms.close_deadline:
             return self._abort(current, "RoundStalled: too few attestations in time")
         return False
+
+    def _heed(self, current: Round) -> None:
+        """Tell an auditor's alarm; the round is not made final, and no other begun, unless the plan says so.
+
+        Raises:
+            AccuracyAlarm: the model is far worse than chance.
+        """
+        for auditor, reason in alarms_of(current, self._ports.vault).items():
+            name = self.view.federation.book.name_of(auditor)
+            self._ports.notify("alarm", {"round": current.number, "auditor": name, "reason": reason})
+            if not self._plan.despite_alarm:
+                raise AccuracyAlarm(current.number, reason)
 
     def _abort(self, current: Round, reason: str) -> bool:
         """End a round without a new model."""

@@ -15,13 +15,16 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Digest
 from fl.protocol.records import RoundAborted, UpdateCommitted
 from fl.protocol.round import Phase, Round
+from fl.protocol.task import Task
 from fl.roles.artefacts import Reader, read_config, read_manifest, update_core, update_recipients
 from fl.roles.masked_hospital import MaskedHospital
 from fl.roles.promises import Promises, key_of
 from fl.roles.release import Releases
 from fl.roles.requester import Requester
 from fl.roles.stops import CONTENT, LATE, OWN_FAULT, TAKEN
-from fl.roles.training_thread import Background, Task, Train
+from fl.roles.tasks import check_labels
+from fl.roles.training_thread import Background, Train
+from fl.roles.training_thread import Task as Work
 from fl.roles.trust import NO_TRUST, Trust
 from fl.roles.view import LedgerView, Ports
 from fl.training.quantise import LocalMetrics, Vector, quantise, to_bytes
@@ -34,10 +37,14 @@ ABANDONED = "RoundStalled: the coordinator did not end the round in time"
 class Hospital:
     """One hospital's agent."""
 
-    def __init__(self, ports: Ports, train: Train, trust: Trust = NO_TRUST) -> None:
+    def __init__(self, ports: Ports, train: Train, trust: Trust = NO_TRUST, task: Task | None = None) -> None:
+        """Take part with `train`; `task` is the one that its images are labelled for, None where nothing is known."""
         self.view = LedgerView(ports.ledger)
         self._ports = ports
         self._train = train
+        self._task = task
+        self._checked = b""
+        """The context of the round whose task was compared with the own."""
         self._account = ports.ledger.account
         release = Releases(self.view, Requester(ports.ledger, ports.vault, ports.keyring))
         self._reader = Reader(self._account, ports.vault, ports.keyring, ports.watch, release)
@@ -60,6 +67,7 @@ class Hospital:
         if self._abandoned(federation, current):
             return self._abort(current)
         try:
+            self._check_task(current)
             part = self._masked.step if current.masked else self._step_sealed
             return part(federation, current)
         except LATE as error:
@@ -95,6 +103,17 @@ class Hospital:
             return False
         self._ports.notify("aborted", {"round": current.number, "reason": ABANDONED})
         return True
+
+    def _check_task(self, current: Round) -> None:
+        """Compare the task of a round that may be trained here with the own labels, once, before anything is done.
+
+        Raises:
+            TaskMismatch: they differ.
+        """
+        if self._task is None or current.ended or self._checked == current.context or self._promises.refused(current):
+            return
+        check_labels(current, read_config(current, self._ports.vault).task, self._task)
+        self._checked = current.context
 
     def _step_sealed(self, federation: Federation, current: Round) -> bool:
         """Do the next thing a sealed round asks for; the own file is delivered again where somebody touched it."""
@@ -135,7 +154,7 @@ class Hospital:
         previous = self._reader.model(source, read_manifest(federation.opening, self._ports.vault))
         self._ports.notify("training", {"round": current.number})
         with self._ports.watch("training"):
-            trained, metrics = self._train(Task(current.number, previous, config.training))
+            trained, metrics = self._train(Work(current.number, previous, config))
         self._ports.notify(
             "trained", {"round": current.number, "samples": metrics.samples, "loss": round(metrics.loss, 4)}
         )

@@ -104,7 +104,7 @@ class MaskedHospital:
         config = read_config(current, self._ports.vault)
         previous = self._reader.model(federation.source, read_manifest(federation.opening, self._ports.vault))
         self._ports.notify("training", {"round": current.number})
-        return Task(current.number, previous, config.training)
+        return Task(current.number, previous, config)
 
     def _advertise(self, current: Round) -> bool:
         advert = self._promises.keys(current).advert()

@@ -30,6 +30,8 @@ class Plan:
     min_hospitals: int = 1
     """Wait for so many hospitals before opening a round."""
     protection: Protection = Protection.SEALED
+    despite_alarm: bool = False
+    """Whether to go on after a model that an auditor found far worse than chance."""
     step_timeout_s: int = 600
     """Masked rounds: how long a phase of the set-up and of the unmasking may take."""
 

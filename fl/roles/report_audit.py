@@ -8,21 +8,32 @@ Source: PROTOCOL.md 7.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from fl.protocol.codec import Fields, parse_document
-from fl.protocol.errors import ModelDigestMismatch, ReportMismatch, StaleRound, WrongSender
-from fl.protocol.names import ADDRESS_BYTES, DIGEST_BYTES, Address, parse_hex
+from fl.protocol.errors import (
+    HashMismatch,
+    MalformedError,
+    ModelDigestMismatch,
+    ReportMismatch,
+    StaleRound,
+    UnavailableError,
+    WrongSender,
+)
+from fl.protocol.names import ADDRESS_BYTES, DIGEST_BYTES, NO_DIGEST, Address, parse_hex
 from fl.protocol.ports import Vault
 from fl.protocol.round import Round
 from fl.roles.artefacts import digest_of
 from fl.roles.documents import read_document
 
 REPORT_CAP = 1024 * 1024
+MAX_ALARM = 500
+"""Characters; a longer one is cut."""
 _REPORT = "auditor's report"
 
 
-def check_report(current: Round, auditor: Address, vault: Vault, sums: Mapping[str, float] | None) -> None:
-    """Check one auditor's report; `sums` is what a replay gave, None when there was none.
+def check_report(current: Round, auditor: Address, vault: Vault, sums: Mapping[str, float] | None) -> str:
+    """Check one auditor's report; return its alarm or an empty text. `sums` is what a replay gave, None without one.
 
     Raises:
         VaultMissing, HashMismatch, EncodingError: the file.
@@ -41,6 +52,23 @@ def check_report(current: Round, auditor: Address, vault: Vault, sums: Mapping[s
         raise ModelDigestMismatch(digest_of(current), model)
     if sums is not None:
         _compare(Fields(fields.mapping("training"), _REPORT), sums)
+    return _alarm(fields)
+
+
+def alarms_of(current: Round, vault: Vault) -> dict[Address, str]:
+    """Return what auditors reported as an alarm about a round; a report that cannot be read says nothing."""
+    found = dict[Address, str]()
+    for auditor, digest in current.attestations.items():
+        if digest == NO_DIGEST:
+            continue
+        with suppress(UnavailableError, MalformedError, HashMismatch):
+            document = parse_document(read_document(vault, digest, REPORT_CAP), _REPORT)
+            found[auditor] = _alarm(Fields(document, _REPORT))
+    return {auditor: alarm for auditor, alarm in found.items() if alarm}
+
+
+def _alarm(fields: Fields) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in fields.text("alarm")[:MAX_ALARM])
 
 
 def _compare(reported: Fields, sums: Mapping[str, float]) -> None:

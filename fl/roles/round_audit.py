@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from fl.crypto.envelope import Expected, check_file
 from fl.protocol.audit import Report, Step
+from fl.protocol.errors import AccuracyAlarm
 from fl.protocol.federation import Federation, Opening
 from fl.protocol.names import NO_DIGEST, Address, Digest
 from fl.protocol.ports import Endorser, Vault
@@ -34,6 +35,7 @@ from fl.roles.left_out import why_left_out
 from fl.roles.participants import BUNDLE_CAP, participants, why_not
 from fl.roles.replay import Replayed, Tools, broken_bound, replay_round
 from fl.roles.report_audit import check_report
+from fl.roles.tasks import check_kept
 from fl.roles.unmask import check_agreement, check_sharers
 from fl.roles.view import Stopwatch
 from fl.training.quantise import Vector
@@ -93,7 +95,8 @@ class RoundAudit:
         number = current.number
         self._report.right(number, Step.OPENING)
         with self._finding(number, "round configuration", Step.TERMS):
-            read_config(current, self._bench.vault)
+            self._report.tasks[number] = read_config(current, self._bench.vault).task.to_dict()
+            check_kept(self._federation, current, self._bench.vault)
             self._report.checks["documents"] += 1
             self._report.right(number, Step.TERMS)
         for account, error in why_not(current).items():
@@ -246,7 +249,10 @@ class RoundAudit:
         sums = replayed.training if replayed is not None else None
         for auditor in reports:
             with self._finding(current.number, f"report of {self._name(auditor)}", Step.REPORTS):
-                check_report(current, auditor, self._bench.vault, sums)
+                alarm = check_report(current, auditor, self._bench.vault, sums)
+                if alarm:
+                    name = f"report of {self._name(auditor)}"
+                    self._report.alarmed(AccuracyAlarm(current.number, alarm), current.number, name)
                 self._report.checks["documents"] += 1
         if current.attestations and (replayed is not None or not reports):
             self._report.right(current.number, Step.REPORTS)

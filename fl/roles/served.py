@@ -19,6 +19,7 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Address, Digest
 from fl.protocol.ports import Ledger, Vault
 from fl.protocol.round import Phase, Round
+from fl.protocol.task import Task
 from fl.roles.artefacts import Reader, expected_model, read_config, read_manifest
 from fl.roles.file_watch import FileWatch
 from fl.roles.release import Releases
@@ -36,7 +37,7 @@ class Served:
     """A model that answers, and what is known of it now."""
 
     round: Round
-    recipe: Recipe
+    task: Task
     predictor: Predictor
     federation: Federation
     verification: Verification
@@ -47,7 +48,7 @@ class _Open:
     """The model in memory."""
 
     round: Round
-    recipe: Recipe
+    task: Task
     predictor: Predictor
     cap: int
     """The most bytes that its file can have."""
@@ -90,7 +91,7 @@ class ModelReader:
             federation = self._view.federation
             block = federation.position.block if federation.position else 0
             verification = Verification(ledger, file, Fact(State.CHECKED, found.opened_at), block)
-            return Served(found.round, found.recipe, found.predictor, federation, verification)
+            return Served(found.round, found.task, found.predictor, federation, verification)
 
     def again(self, number: int, model_digest: Digest, envelope_digest: Digest) -> Verification:
         """Look now at a model that answered once: whether the ledger names it for that round, and its file is there.
@@ -128,15 +129,15 @@ class ModelReader:
         """Open the model of a final round; what has the right names and is no model that can be used is evidence."""
         opening = self._view.federation.opening
         try:
-            recipe = Recipe.from_dict(read_config(final, self._vault).training)
+            config = read_config(final, self._vault)
             manifest = read_manifest(opening, self._vault)
             vector = self._reader.model(final, manifest)
-            predictor = Predictor(recipe.spec, vector)
+            predictor = Predictor(Recipe.of(config).spec, vector)
             cap = expected_model(final, manifest.length).cap
         except MalformedError as error:
             raise ModelUnusable(final.number, str(error)) from error
         now = self._now()
-        return _Open(final, recipe, predictor, cap, now, now)
+        return _Open(final, config.task, predictor, cap, now, now)
 
 
 def _same(one: Round, other: Round) -> bool:

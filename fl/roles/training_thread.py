@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
-from fl.protocol.codec import JsonValue
+from fl.protocol.config import RoundConfig
 from fl.roles.view import Stopwatch
 from fl.training.quantise import LocalMetrics, Vector
 
@@ -21,8 +21,7 @@ class Task:
     round: int
     previous: Vector
     """float32 [d]"""
-    training: dict[str, JsonValue]
-    """RoundConfig.training"""
+    config: RoundConfig
 
 
 Learned = tuple[Vector, LocalMetrics]

@@ -45,7 +45,7 @@ class _Form:
     layout: str
 
 
-def load_npz(path: Path, ignore_labels: Collection[str] = ()) -> Dataset:
+def load_npz(path: Path, ignore_labels: Collection[str] = (), *, one_class: bool = False) -> Dataset:
     """Read an .npz of either form; other arrays in it are ignored, unread.
 
     The C-NMC form: `images` uint8 [n, S, S, 3] or [n, S, S], `labels` [n], optionally `groups` (or `subjects`) and
@@ -55,6 +55,7 @@ def load_npz(path: Path, ignore_labels: Collection[str] = ()) -> Dataset:
     Args:
         path: The file.
         ignore_labels: Labels, as text, whose rows are left out ("255").
+        one_class: Accept images of one class only: other hospitals have the others.
 
     Raises:
         DatasetUnusable: neither form, wrong shapes or types, labels out of range, or one class only.
@@ -73,7 +74,8 @@ def load_npz(path: Path, ignore_labels: Collection[str] = ()) -> Dataset:
     notes = _notes(dataset, int((~keep).sum()), ignored)
     listing = Listing(path.name, form.layout, _used(dataset, split is None), persons and _count(dataset), (), notes)
     dataset = replace(dataset, listing=listing)
-    return check_trainable(split_holdout(dataset) if split is None else dataset)
+    whole = split_holdout(dataset) if split is None else dataset
+    return whole if one_class else check_trainable(whole)
 
 
 def _form(file: Npz) -> _Form:

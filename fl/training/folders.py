@@ -34,6 +34,7 @@ MAX_ARRAY_BYTES = 4 * 2**30
 """Memory for the fitted pictures of one folder."""
 Keep = Callable[[int, Pixels], None]
 """What is done with the pixels of a row."""
+_ONE_CLASS = "all images are of one class"
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,9 @@ def check_folder(folder: Path) -> Listing:
     return _survey(folder, _arranged(folder), lambda _row, _pixels: None).listing
 
 
-def load_folder(folder: Path, size_px: int, seed: int = 0, *, skip_damaged: bool = False) -> Dataset:
+def load_folder(
+    folder: Path, size_px: int, seed: int = 0, *, skip_damaged: bool = False, one_class: bool = False
+) -> Dataset:
     """Read a folder of images in one of the layouts that docs/data.md shows.
 
     The class names are those of the folders (or "hem" and "all" of C-NMC), in an order without meaning. What the
@@ -64,6 +67,7 @@ def load_folder(folder: Path, size_px: int, seed: int = 0, *, skip_damaged: bool
         size_px: Side of the resulting images.
         seed: For the choice of the test part.
         skip_damaged: Go on without pictures that are damaged or cannot be read.
+        one_class: Accept images of one class only: other hospitals have the others.
 
     Raises:
         DatasetUnusable: no such folder, a layout that is not understood, a class without a picture that can be used,
@@ -77,8 +81,9 @@ def load_folder(folder: Path, size_px: int, seed: int = 0, *, skip_damaged: bool
         images[row] = fit_cell(pixels, size_px)
 
     survey = _survey(folder, arrangement, keep)
-    check_listing(survey.listing, skip_damaged=skip_damaged)
-    return _dataset(survey, images, seed)
+    check_listing(survey.listing, skip_damaged=skip_damaged, one_class=one_class)
+    dataset = _dataset(survey, images, seed)
+    return dataset if one_class else check_trainable(dataset)
 
 
 def _arranged(folder: Path) -> Arrangement:
@@ -170,14 +175,14 @@ def _refusals(placed: Sequence[Placed], used: Sequence[Used], left: Sequence[Lef
         files = some(str(gone[name]) for name in names if name in gone)
         yield f"no picture of {some(lost)} can be used{where}: {files}"
     elif len(_names(used)) == 1:
-        yield f"all images are of one class ({some(_names(used))})"
+        yield f"{_ONE_CLASS} ({some(_names(used))})"
 
 
 def _names(used: Sequence[Used]) -> set[str]:
     return {row.class_name for row in used}
 
 
-def check_listing(listing: Listing, *, skip_damaged: bool = False) -> None:
+def check_listing(listing: Listing, *, skip_damaged: bool = False, one_class: bool = False) -> None:
     """Check that a folder with this list can be used.
 
     Raises:
@@ -189,8 +194,9 @@ def check_listing(listing: Listing, *, skip_damaged: bool = False) -> None:
         why = f"{first.detail or first.reason}{f' (and {more} more files cannot be used)' if more else ''}"
         hint = "`hemaledger data check` lists all such files; --skip-damaged goes on without them"
         raise ImageUnreadable(shown(first.name), f"{shown(why)}. {hint}")
-    if listing.refusals:
-        raise DatasetUnusable(shown(listing.source), ". ".join(listing.refusals))
+    refusals = [why for why in listing.refusals if not (one_class and why.startswith(_ONE_CLASS))]
+    if refusals:
+        raise DatasetUnusable(shown(listing.source), ". ".join(refusals))
 
 
 def _room(folder: Path, pictures: int, size_px: int) -> npt.NDArray[np.uint8]:
@@ -216,4 +222,4 @@ def _dataset(survey: _Survey, images: npt.NDArray[np.uint8], seed: int) -> Datas
     groups = np.array([seen.placed.group for seen in used])
     split = np.array([TEST if seen.placed.part == Part.TEST else TRAIN for seen in used], np.uint8)
     dataset = Dataset(images[: len(used)], labels, groups, split, names, listing.source, listing)
-    return check_trainable(dataset if dataset.has(TEST) else split_holdout(dataset, seed=seed))
+    return dataset if dataset.has(TEST) else split_holdout(dataset, seed=seed)

@@ -9,7 +9,7 @@ Not here: predictions (predict.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,16 +42,20 @@ class Metrics:
 
     Attributes:
         confusion: Counts; row = true class, column = predicted class.
-        auroc: Area under the ROC curve in 0..1; for more than two classes the mean of one against the rest; None
-            where a class has no image.
+        auroc: Area under the ROC curve of the probability of disease, in 0..1; without a disease the mean of one
+            class against the rest; None where one side has no image.
+        disease: Which classes are the disease (Task.disease), one truth per class.
+        finding: Counts TP, FP, FN, TN of disease against the rest, at a probability of 0.5; None without a disease.
         subjects: One entry per subject group and class, sorted.
 
-    For two classes precision, recall, F1 and specificity are those of class 1 (the finding); for more they are means
+    With a disease precision, recall, F1 and specificity are those of disease against the rest; else they are means
     over the classes (macro). A ratio whose denominator is zero is 0.
     """
 
     confusion: tuple[tuple[int, ...], ...]
     auroc: float | None
+    disease: tuple[bool, ...] = ()
+    finding: tuple[int, int, int, int] | None = None
     subjects: tuple[SubjectResult, ...] = ()
 
     @property
@@ -95,10 +99,33 @@ class Metrics:
         recalls = [_ratio(row[index], sum(row)) for index, row in enumerate(self.confusion) if sum(row)]
         return sum(recalls) / len(recalls) if recalls else 0.0
 
+    @property
+    def class_counts(self) -> tuple[int, ...]:
+        """Return the number of images of each class."""
+        return tuple(map(sum, self.confusion))
+
+    @property
+    def disease_counts(self) -> tuple[int, int]:
+        """Return how many images show disease, and how many do not."""
+        sick = sum(count for count, disease in zip(self.class_counts, self.disease, strict=True) if disease)
+        return sick, self.samples - sick
+
+    @property
+    def expected_correct(self) -> float:
+        """Return how many answers would be right if the same answers were given to the images in any order."""
+        answers: list[int] = [sum(column) for column in zip(*self.confusion, strict=True)]
+        right = sum(true * said for true, said in zip(self.class_counts, answers, strict=True))
+        return right / max(self.samples, 1)
+
+    @property
+    def kappa(self) -> float:
+        """Return Cohen's kappa: agreement beyond chance, 1 = all right, 0 = as by chance, below 0 = worse."""
+        return _ratio_of(self.correct - self.expected_correct, self.samples - self.expected_correct)
+
     def _over_classes(self, ratio: _RatioOfCounts) -> float:
-        classes = len(self.confusion)
-        wanted = [1] if classes == 2 else range(classes)  # noqa: PLR2004  # a finding and its absence
-        values = [ratio(*self._counts(index)) for index in wanted]
+        if self.finding is not None:
+            return ratio(*self.finding)
+        values = [ratio(*self._counts(index)) for index in range(len(self.confusion))]
         return sum(values) / len(values)
 
     def _counts(self, index: int) -> tuple[int, int, int, int]:
@@ -121,6 +148,7 @@ class Metrics:
             "specificity": self.specificity,
             "f1": self.f1,
             "auroc": self.auroc,
+            "kappa": self.kappa,
             "subjects": [
                 {"group": s.group, "label": s.label, "images": s.images, "correct": s.correct, "rate": s.rate}
                 for s in self.subjects
@@ -128,11 +156,13 @@ class Metrics:
         }
 
 
-def measure(scores: Floats, labels: Ints, groups: npt.NDArray[np.str_] | None = None) -> Metrics:
+def measure(
+    scores: Floats, labels: Ints, disease: Sequence[bool], groups: npt.NDArray[np.str_] | None = None
+) -> Metrics:
     """Return the metrics of `scores` [n, classes] (probabilities) against `labels` [n].
 
-    The predicted class is the one with the highest score; for two classes this is a threshold of 0.5 on class 1.
-    `groups` [n] adds the results per subject group.
+    The predicted class is the one with the highest score. `disease` says of each class whether it is disease: their
+    probabilities add up, and 0.5 is the threshold. `groups` [n] adds the results per subject group.
 
     Raises:
         ValueError: the arrays do not fit each other, or a label has no column.
@@ -140,19 +170,35 @@ def measure(scores: Floats, labels: Ints, groups: npt.NDArray[np.str_] | None = 
     if scores.ndim != 2 or labels.shape != scores.shape[:1] or (groups is not None and groups.shape != labels.shape):  # noqa: PLR2004
         raise ValueError(f"scores {scores.shape} do not fit labels {labels.shape}")
     classes = scores.shape[1]
+    if len(disease) != classes:
+        raise ValueError(f"{len(disease)} truths about disease do not fit {classes} classes")
     if labels.size and not 0 <= labels.min() <= labels.max() < classes:
         raise ValueError(f"a label is not in 0 to {classes - 1}")
     predicted = scores.argmax(axis=1)
     confusion = np.zeros((classes, classes), np.int64)
     np.add.at(confusion, (labels, predicted), 1)
-    columns = [1] if classes == 2 else range(classes)  # noqa: PLR2004
-    areas = [auroc(scores[:, column], labels == column) for column in columns]
+    ill = np.array(disease, np.bool_)
+    if ill.any():
+        score, truth = scores[:, ill].sum(axis=1), ill[labels]
+        areas, finding = [auroc(score, truth)], _finding(score > 0.5, truth)  # noqa: PLR2004
+    else:
+        areas, finding = [auroc(scores[:, column], labels == column) for column in range(classes)], None
     known = [area for area in areas if area is not None]
     return Metrics(
         tuple(tuple(int(count) for count in row) for row in confusion),
         sum(known) / len(known) if len(known) == len(areas) else None,
+        tuple(bool(one) for one in disease),
+        finding,
         () if groups is None else _by_subject(groups, labels, predicted == labels),
     )
+
+
+def _finding(said: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    """Return TP, FP, FN and TN."""
+    tp, fp, fn, tn = (
+        int(np.count_nonzero(each)) for each in (said & truth, said & ~truth, ~said & truth, ~said & ~truth)
+    )
+    return tp, fp, fn, tn
 
 
 def auroc(scores: Floats, positive: npt.NDArray[np.bool_]) -> float | None:
@@ -183,3 +229,7 @@ def _by_subject(
 
 def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
+
+
+def _ratio_of(part: float, whole: float) -> float:
+    return part / whole if whole > 0 else 0.0

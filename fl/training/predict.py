@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 
 from fl.protocol.errors import NonFinite
+from fl.protocol.task import Task
 from fl.training.compute import pick_device, place
 from fl.training.dataset import Dataset
 from fl.training.images import Pixels, fit_square, normalise, to_tensor
@@ -74,11 +75,12 @@ class Predictor:
         return row
 
 
-def evaluate(predictor: Predictor, dataset: Dataset) -> Metrics:
-    """Return how good the predictor is on all images of `dataset`, with results per subject group.
+def evaluate(predictor: Predictor, dataset: Dataset, task: Task) -> Metrics:
+    """Return how good the predictor is on all images of `dataset`, labelled by `task`, with results per subject group.
 
     Raises:
         DatasetUnusable: there are more classes than the model tells apart.
     """
     dataset = dataset.for_model(predictor.spec.size_px, predictor.spec.classes)
-    return measure(predictor.probabilities(dataset.images), dataset.labels, dataset.groups)
+    disease = [one.disease for one in task.classes]
+    return measure(predictor.probabilities(dataset.images), dataset.labels, disease, dataset.groups)

@@ -3,6 +3,7 @@
 Invariant: a recipe that was parsed names a network that can be built and a training that can be run.
 
 Source: fl/protocol/config.py (where it travels).
+Not here: the meaning of the classes (fl/protocol/task.py).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from fl.protocol.codec import Fields, JsonValue
+from fl.protocol.config import RoundConfig
 from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.training.config import LocalConfig
 from fl.training.model import ModelSpec
@@ -21,22 +23,15 @@ _WHAT = "training recipe"
 
 @dataclass(frozen=True)
 class Recipe:
-    """Network, local training and the meaning of the classes."""
+    """Network and local training; what the classes mean, the task says (fl/protocol/task.py)."""
 
     spec: ModelSpec
     local: LocalConfig
     seed: int
-    class_names: tuple[str, ...]
-
-    @property
-    def positive_class(self) -> str:
-        """Return the class that means disease: the last one."""
-        return self.class_names[-1]
 
     def to_dict(self) -> dict[str, JsonValue]:
         """Return the recipe as plain JSON values."""
         plain: dict[str, object] = {
-            "classes": list(self.class_names),
             "local": self.local.to_dict(),
             "model": self.spec.to_dict(),
             "seed": self.seed,
@@ -47,16 +42,17 @@ class Recipe:
     def from_dict(cls, raw: Mapping[str, JsonValue]) -> Recipe:
         """Parse what `to_dict` wrote, or raise EncodingError."""
         fields = Fields(dict(raw), _WHAT)
-        fields.only("classes", "local", "model", "seed")
-        names = raw.get("classes")
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise EncodingError(_WHAT, "classes is not a list of names")
+        fields.only("local", "model", "seed")
         try:
             local = LocalConfig.from_dict(fields.mapping("local"))
         except SettingInvalid as error:  # somebody else's document, not a setting of this installation
             raise EncodingError(_WHAT, str(error)) from error
-        spec, seed = ModelSpec.from_dict(fields.mapping("model")), fields.integer("seed")
-        recipe = cls(spec, local, seed, tuple(str(name) for name in names))
-        if len(recipe.class_names) != recipe.spec.classes:
-            raise EncodingError(_WHAT, "the classes and the model's outputs differ in number")
+        return cls(ModelSpec.from_dict(fields.mapping("model")), local, fields.integer("seed"))
+
+    @classmethod
+    def of(cls, config: RoundConfig) -> Recipe:
+        """Return what a round trains, or raise EncodingError: no recipe, or not one output per class of the task."""
+        recipe = cls.from_dict(config.training)
+        if recipe.spec.classes != len(config.task.classes):
+            raise EncodingError(_WHAT, "the task's classes and the model's outputs differ in number")
         return recipe

@@ -1,7 +1,7 @@
 """One door for data of any accepted kind.
 
-Invariant: what comes out is trainable: at least two classes in train, no subject group in train and in test. Its
-`listing` says what became of every file.
+Invariant: what comes out has two classes or more in train, unless one was asked for, and no subject group in train and
+in test. Its `listing` says what became of every file.
 
 Source: folders.py, arrays.py.
 Not here: a hospital's own stored part (dataset.load_dataset); drawn cells (synthetic.py).
@@ -25,11 +25,13 @@ class Reading:
 
     Attributes:
         skip_damaged: Go on without files of a folder that are damaged or cannot be read.
+        one_class: Accept images of one class only, as a hospital may have them that others complete.
         ignore_labels: Labels of an .npz, as text, that mean "no label"; their rows are left out.
     """
 
     skip_damaged: bool = False
     ignore_labels: frozenset[str] = frozenset()
+    one_class: bool = False
 
 
 STRICT = Reading()
@@ -49,8 +51,8 @@ def load_source(path: Path, size_px: int = 128, seed: int = 0, reading: Reading 
         ImageUnreadable: an image of a folder is damaged.
     """
     if path.is_dir():
-        return load_folder(path, size_px, seed, skip_damaged=reading.skip_damaged)
-    return load_npz(_archive(path), reading.ignore_labels)
+        return load_folder(path, size_px, seed, skip_damaged=reading.skip_damaged, one_class=reading.one_class)
+    return load_npz(_archive(path), reading.ignore_labels, one_class=reading.one_class)
 
 
 def check_source(path: Path, reading: Reading = STRICT) -> Listing:

@@ -20,6 +20,8 @@ import numpy as np
 
 from fl.protocol.config import RoundConfig
 from fl.protocol.names import Protection
+from fl.protocol.tasks import LEUKEMIA
+from fl.roles.auditor import Evaluation
 from fl.roles.coordinator import Coordinator
 from fl.roles.plan import Plan
 from fl.roles.training_thread import Learned, Task, Train
@@ -34,7 +36,7 @@ from scripts._chain_process import ChainProcess
 from scripts._home import Home
 from scripts._together import AUDITOR, COORDINATOR, Work, found_together, gather
 from scripts._training import trainer
-from scripts.bench._data import images_at_hand
+from scripts.bench._data import images_at_hand, labelled
 from scripts.bench._table import keep, median, show
 from scripts.coordinator import first_model
 from scripts.data import HOLDOUT, parts_of
@@ -62,9 +64,9 @@ def take_turns(data: Path | None, rounds: int) -> tuple[int, list[tuple[float, f
     """Return the number of images, and the seconds (plain, masked) of each pair of rounds but the first."""
     use_threads(1)
     source = data or images_at_hand()
-    dataset = load_source(source) if source else draw_dataset(SYNTHETIC_PLAN, SEED)
+    dataset = labelled(load_source(source) if source else draw_dataset(SYNTHETIC_PLAN, SEED))
     local = replace(DEFAULT_PRESET.local, epochs=1, horizon=rounds)
-    recipe = Recipe(replace(DEFAULT_PRESET.spec, classes=len(dataset.class_names)), local, SEED, dataset.class_names)
+    recipe = Recipe(replace(DEFAULT_PRESET.spec, classes=len(dataset.class_names)), local, SEED)
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder))
         names, largest = _divide(home, dataset)
@@ -74,7 +76,7 @@ def take_turns(data: Path | None, rounds: int) -> tuple[int, list[tuple[float, f
             rounds=rounds,
             min_commitments=1,
             attestations=1,
-            config=RoundConfig(0.5, 50.0, largest, recipe.to_dict()),
+            config=RoundConfig(0.5, 50.0, largest, recipe.to_dict(), LEUKEMIA),
             commit_timeout_s=3600,
             close_timeout_s=3600,
             min_hospitals=HOSPITALS,
@@ -84,7 +86,7 @@ def take_turns(data: Path | None, rounds: int) -> tuple[int, list[tuple[float, f
         with ChainProcess(home) as chain:
             found_together(home, chain.url, names)
             plain = _Plain(train, recipe, initial.vector)
-            masked = _Masked(home, Work(plan, initial, train, lambda _model, _training: {}))
+            masked = _Masked(home, Work(plan, initial, train, lambda _model, _config: Evaluation()))
             return len(dataset), _alternate(plain, masked, rounds)
 
 
@@ -117,7 +119,7 @@ class _Plain:
     def round(self, number: int) -> float:
         """Run a round and return its seconds."""
         began = time.perf_counter()
-        task = Task(number, self._model, self._recipe.to_dict())
+        task = Task(number, self._model, RoundConfig(0.5, 50.0, 1, self._recipe.to_dict(), LEUKEMIA))
         with ThreadPoolExecutor(len(self._train)) as pool:
             learned = list(pool.map(lambda one: one(task), self._train.values()))
         weights = [metrics.samples for _, metrics in learned]

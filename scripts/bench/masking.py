@@ -29,11 +29,12 @@ from fl.crypto.roundkeys import Participant, RoundKeys, context2
 from fl.crypto.sharing import Commitments, invalid_dealers
 from fl.protocol.config import RoundConfig
 from fl.protocol.names import Address, Digest
+from fl.protocol.tasks import LEUKEMIA
 from fl.training.quantise import LocalMetrics, Words, quantise
 from scripts.bench._table import keep, median, show
 
 CONTEXT = bytes(32)
-CONFIG = RoundConfig(0.5, 50.0, 100, {})
+CONFIG = RoundConfig(0.5, 50.0, 100, {}, LEUKEMIA)
 METRICS = LocalMetrics(100, 80, 0.5)
 GONE = 0.2
 """Part of the hospitals that drop out, where the threshold allows it."""

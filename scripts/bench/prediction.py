@@ -17,6 +17,8 @@ import requests
 
 from chain.devchain import DevChain
 from fl.protocol.config import RoundConfig
+from fl.protocol.tasks import LEUKEMIA
+from fl.roles.auditor import Evaluation
 from fl.roles.plan import Plan
 from fl.roles.training_thread import Task, Train
 from fl.training.compute import use_threads
@@ -68,9 +70,9 @@ def main(images: int) -> None:
 def _one_round(home: Home, url: str) -> None:
     """Make one final round with prepared updates: how good the model is does not change how long it takes."""
     found_together(home, url, ["alpha"])
-    recipe = Recipe(DEFAULT_PRESET.spec, DEFAULT_PRESET.local, 1, ("healthy", "leukemia"))
-    plan = Plan(1, 1, 1, RoundConfig(0.5, 50.0, 100, recipe.to_dict()), 600, 600)
-    work = Work(plan, first_model(recipe), {"alpha": _still()}, lambda _model, _training: {"auroc": 0.5})
+    recipe = Recipe(DEFAULT_PRESET.spec, DEFAULT_PRESET.local, 1)
+    plan = Plan(1, 1, 1, RoundConfig(0.5, 50.0, 100, recipe.to_dict(), LEUKEMIA), 600, 600)
+    work = Work(plan, first_model(recipe), {"alpha": _still()}, lambda _model, _config: Evaluation({"auroc": 0.5}))
     gather(home, work, dict.fromkeys((COORDINATOR, AUDITOR, "alpha"), lambda _what, _facts: None)).run(
         lambda _what, _facts: None
     )
@@ -103,7 +105,7 @@ def _through_site(url: str, account: tuple[str, str], images: int) -> list[float
 
 
 def _bare(images: int) -> list[float]:
-    recipe = Recipe(DEFAULT_PRESET.spec, DEFAULT_PRESET.local, 1, ("healthy", "leukemia"))
+    recipe = Recipe(DEFAULT_PRESET.spec, DEFAULT_PRESET.local, 1)
     predictor = Predictor(recipe.spec, first_model(recipe).vector)
     cells = [draw_cell(index % 2, index) for index in range(WARM_UP + images)]
     seconds = []

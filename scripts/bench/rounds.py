@@ -26,6 +26,8 @@ from fl.protocol.names import Address, Protection
 from fl.protocol.ports import Anchor
 from fl.protocol.round import Phase
 from fl.protocol.rules import MIN_MASKED
+from fl.protocol.tasks import LEUKEMIA
+from fl.roles.auditor import Evaluation
 from fl.roles.plan import Initial, Plan
 from fl.roles.training_thread import Task, Train
 from fl.training.model import ModelSpec, build_model
@@ -137,13 +139,14 @@ def _rounds(
         rounds=rounds,
         min_commitments=len(steps),
         attestations=1,
-        config=RoundConfig(0.5, 50.0, 100, {}),
+        config=RoundConfig(0.5, 50.0, 100, {}, LEUKEMIA),
         commit_timeout_s=600,
         close_timeout_s=600,
         min_hospitals=len(steps),
         protection=protection,
     )
-    work = Work(plan, initial, {name: train(step) for name, step in steps.items()}, lambda _model, _training: {})
+    trains = {name: train(step) for name, step in steps.items()}
+    work = Work(plan, initial, trains, lambda _model, _config: Evaluation())
     together = gather(home, work, dict.fromkeys((COORDINATOR, AUDITOR, *steps), notify))
     together.run(notify)
     finished = [r.number for r in together.coordinator.view.refresh().rounds if r.phase == Phase.FINAL]

@@ -21,6 +21,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from fl.protocol.tasks import LEUKEMIA
 from fl.training.compute import use_threads
 from fl.training.config import LocalConfig
 from fl.training.dataset import TEST, TRAIN, Dataset
@@ -34,6 +35,7 @@ from fl.training.sources import load_source
 from fl.training.synthetic import draw_dataset
 from fl.training.tensors import to_vector
 from fl.training.weights import Vector
+from scripts.bench._data import labelled
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def run_federation(federation: Federation, rounds: int, console: Console) -> lis
             start = time.perf_counter()
             vector = federation.round(number, vector, pool)
             seconds += time.perf_counter() - start
-            metrics = evaluate(Predictor(federation.spec, vector, federation.device), federation.test)
+            metrics = evaluate(Predictor(federation.spec, vector, federation.device), federation.test, LEUKEMIA)
             outcomes.append(RoundOutcome(number, seconds, metrics))
             console.print(f"round {number}: {seconds:.0f} s, AUROC {metrics.auroc or 0:.3f}")
     return outcomes
@@ -101,7 +103,7 @@ def _table(outcomes: list[RoundOutcome], title: str) -> Table:
 
 def _federation(data: Path | None, preset: Preset, hospitals: int, seed: int, device: str) -> Federation:
     """Load or draw the data, fit the preset to it and deal it to the hospitals."""
-    dataset = load_source(data, preset.spec.size_px) if data else draw_dataset(SYNTHETIC_PLAN, seed)
+    dataset = labelled(load_source(data, preset.spec.size_px) if data else draw_dataset(SYNTHETIC_PLAN, seed))
     spec = replace(preset.spec, size_px=min(preset.spec.size_px, dataset.size_px), classes=len(dataset.class_names))
     dealt = divide(dataset.fitted(spec.size_px), hospitals, seed)
     return Federation(spec, preset.local, dealt, dataset.part(TEST), seed, device)

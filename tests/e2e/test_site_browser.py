@@ -81,7 +81,7 @@ def test_from_sign_up_to_the_doctors_list(address: str) -> None:
         doctor.fill("#password", PASSWORD)
         doctor.click("#submit")
         doctor.click("text=Ada Byron")
-        doctor.click("text=This cell looks like a leukemic blast")
+        doctor.click("text=The model sees signs of leukemia in this cell")
         doctor.wait_for_selector("#verdict")
         assert "83 %" in doctor.inner_text("main")
         doctor.wait_for_function("document.querySelector('.cell img').naturalWidth === 450")

@@ -21,7 +21,8 @@ from fl.protocol.config import RoundConfig
 from fl.protocol.names import Address, Role
 from fl.protocol.ports import Ledger, Vault
 from fl.protocol.records import MemberRegistered
-from fl.roles.auditor import Auditor
+from fl.protocol.tasks import LEUKEMIA
+from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator import Coordinator
 from fl.roles.documents import Awaited
 from fl.roles.hospital import Hospital
@@ -41,7 +42,7 @@ from tests.fakes.ledger import MemoryChain, MemoryLedger
 
 SPEC = ModelSpec(size_px=16, width=8, depth=1)
 PASSWORD = "a password of the trustee"
-CONFIG = RoundConfig(clip=0.5, l2_bound=50.0, w_max=1024, training={"seed": 1})
+CONFIG = RoundConfig(clip=0.5, l2_bound=50.0, w_max=1024, training={"seed": 1}, task=LEUKEMIA)
 
 
 def nudge(name: str) -> Train:
@@ -147,7 +148,7 @@ class Consortium:
 
     def agents(self, plan: Plan) -> tuple[Coordinator, Auditor, list[Hospital]]:
         coordinator = Coordinator(self.coordinator.ports(self.vault), plan, initial())
-        auditor = Auditor(self.auditor.ports(self.vault), lambda _model, _training: {"auroc": 0.5})
+        auditor = Auditor(self.auditor.ports(self.vault), lambda _model, _config: Evaluation({"auroc": 0.5}))
         hospitals = [Hospital(party.ports(self.vault), nudge(party.name)) for party in self.hospitals]
         return coordinator, auditor, hospitals
 

@@ -42,7 +42,7 @@ from webui.federation_records import FederationRecords
 from webui.request_facts import Scene
 from webui.services import AuditService, Prediction, PredictionService, ServedModel, Services
 
-RECIPE = Recipe(SPEC, LocalConfig(), seed=1, class_names=("healthy", "leukemia"))
+RECIPE = Recipe(SPEC, LocalConfig(), seed=1)
 CAP = 64 * 2**20
 
 

@@ -19,6 +19,8 @@ import numpy as np
 from fl.protocol.audit import Finding, Step
 from fl.protocol.errors import ChainUnavailable, FederationNotOpened, HashMismatch, WrongRound
 from fl.protocol.names import Address, Digest
+from fl.protocol.task import Task
+from fl.protocol.tasks import LEUKEMIA
 from fl.roles.explain import Explained, Passage, Results
 from fl.roles.file_watch import NO_VAULT
 from fl.roles.served import NO_LEDGER
@@ -30,6 +32,7 @@ from tests.fakes.site_records import FakeRecords
 from webui.services import (
     AuditSummary,
     FileFinding,
+    HeldOut,
     Place,
     Prediction,
     RoundHospital,
@@ -42,7 +45,6 @@ NOON = 1_795_435_200
 """Monday, 23 November 2026, 12:00 UTC."""
 SIZE_PX = 128
 COORDINATOR = Address(bytes.fromhex("c0") * 20)
-CLASSES = ("healthy", "leukemia")
 METRICS = {"accuracy": 0.872, "sensitivity": 0.893, "specificity": 0.846, "auroc": 0.931}
 
 
@@ -73,6 +75,7 @@ class FakeFederation:
     audited: bool = True
     probability: float | None = None
     """What every image gets; None: its own purple share."""
+    task: Task = LEUKEMIA
     _cached: ServedModel | None = None
 
     def __post_init__(self) -> None:
@@ -139,8 +142,8 @@ class FakeFederation:
             attested_by=("National Audit Laboratory",),
             metrics=METRICS,
             verification=Verification(checked, checked, checked, block=1284),
-            class_names=CLASSES,
-            positive_class="leukemia",
+            task=self.task,
+            data=HeldOut("ALL images of one laboratory", 412, 38, "real"),
         )
 
 
@@ -166,7 +169,16 @@ class FakePredictions:
         if probability is None:
             red, green, blue = (float(np.mean(pixels[..., channel])) for channel in range(3))
             probability = min(max((red + blue - green) / 300.0, 0.0), 1.0)
-        return Prediction(CLASSES[probability >= 0.5], probability, model)
+        return self._of(model, probability)
+
+    def _of(self, model: ServedModel, probability: float) -> Prediction:
+        """Return all of `probability` in the last disease class, the rest in the first other one."""
+        task = model.task
+        ill = [one.code for one in task.classes if one.disease][-1:]
+        well = next(one.code for one in task.classes if not one.disease)
+        shares = {code: probability if code in ill else 0.0 for code in task.codes} | {well: 1 - probability}
+        row = [shares[code] for code in task.codes]
+        return Prediction(max(shares, key=shares.__getitem__), task.disease_probability(row), shares, model)
 
 
 class FakeAudits:

@@ -28,6 +28,7 @@ from fl.roles.view import Keyring, Stopwatch
 from fl.storage.vault import FolderVault
 from fl.training.quantise import Vector
 from tests.fakes.federation import (
+    CONFIG,
     Clock,
     Consortium,
     endorser,
@@ -94,7 +95,7 @@ def rest(*everybody: Coordinator | Hospital) -> None:
 def mean_of(names: list[str], number: int = 1) -> Vector:
     """Return what the model must be: the weighted mean of those hospitals, in exact integer steps of the quantiser."""
     start = initial().vector
-    learned = [nudge(name)(Task(number, start, {})) for name in names]
+    learned = [nudge(name)(Task(number, start, CONFIG)) for name in names]
     weights = [metrics.samples for _, metrics in learned]
     mean = np.average([vector.astype(np.float64) for vector, _ in learned], axis=0, weights=weights)
     return np.asarray(mean, dtype=np.float64)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fl.protocol.tasks import LEUKEMIA
 from fl.training.compute import use_threads
 from fl.training.config import LocalConfig
 from fl.training.dataset import TEST, Dataset, load_dataset, save_dataset
@@ -46,7 +47,7 @@ def _federate(
 
 
 def _measure(spec: ModelSpec, vector: Vector, dataset: Dataset) -> Metrics:
-    return evaluate(Predictor(spec, vector), dataset.part(TEST))
+    return evaluate(Predictor(spec, vector), dataset.part(TEST), LEUKEMIA)
 
 
 def test_three_hospitals_learn_together_from_their_own_files(tmp_path: Path) -> None:

@@ -156,7 +156,14 @@ def test_a_check_shows_probability_model_round_and_proof(town: Town) -> None:
     answer = visitor.check(cell())
     assert answer.status_code == 302
     page = visitor.text(answer.location)
-    for fact in ("looks like a leukemic blast", "91 %", "Round 7", "Verified on the ledger", "Book an appointment"):
+    for fact in (
+        "sees signs of leukemia in this cell",
+        "leukemic blast",
+        "91 %",
+        "Round 7",
+        "Verified on the ledger",
+        "Book an appointment",
+    ):
         assert fact in page
     assert sha(town.federation.recorded_file).hex()[:32] in page
     assert "91 %" in visitor.text("/checks/")

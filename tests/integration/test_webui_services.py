@@ -75,7 +75,7 @@ def test_the_served_model_is_complete(world: ServiceWorld) -> None:
     assert len(model.model_digest) == len(model.envelope_digest) == DIGEST_BYTES
     assert model.protection in {"masked", "sealed"}
     assert model.coordinator_name
-    assert model.positive_class in model.class_names
+    assert [one.code for one in model.task.disease] == ["leukemia"]
     assert model.final_at <= world.services.clock()
     assert 0 <= world.services.clock() - model.verification.ledger.at < 3600
 
@@ -83,9 +83,11 @@ def test_the_served_model_is_complete(world: ServiceWorld) -> None:
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP"])
 def test_a_prediction_is_a_probability_and_the_label_that_goes_with_it(world: ServiceWorld, form: str) -> None:
     prediction = world.services.predictions.predict(cell_pixels(form, (450, 450)))
+    assert prediction.probability is not None
     assert 0 <= prediction.probability <= 1
-    assert (prediction.label == prediction.model.positive_class) == (prediction.probability >= 0.5)
-    assert prediction.label in prediction.model.class_names
+    assert (prediction.label == "leukemia") == (prediction.probability >= 0.5)
+    assert list(prediction.shares) == list(prediction.model.task.codes)
+    assert prediction.shares["leukemia"] == prediction.probability
 
 
 def test_the_same_image_gets_the_same_answer(world: ServiceWorld) -> None:

@@ -6,13 +6,14 @@ from flask import Blueprint, Response, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from fl.protocol.codec import sha256
-from fl.protocol.errors import MalformedError
+from fl.protocol.errors import HemaledgerError, MalformedError
 from webui.checks import check_image
 from webui.errors import status_of
 from webui.forms import ImageForm, NoteForm, PressForm
 from webui.login import member, only
 from webui.patient_records import sealed_of
 from webui.security import page_number
+from webui.services import ServedModel
 from webui.site import site
 from webui.store.models import SiteRole
 from webui.store.openings import How
@@ -36,8 +37,10 @@ def history() -> ResponseReturnValue:
 @only(SiteRole.PATIENT)
 def new() -> ResponseReturnValue:
     """Take an image, predict, and go to the result."""
-    form, status = ImageForm(), 200
-    if form.validate_on_submit():
+    form, status, model = ImageForm(), 200, _model()
+    if form.validate_on_submit() and model is not None and model.task.drawn and not form.drawn.data:
+        form.drawn.errors, status = ["Please tick this first."], 400
+    elif form.validate_on_submit():
         try:
             check_id = check_image(site(), member().id, form.image.data)
         except MalformedError as error:
@@ -46,7 +49,16 @@ def new() -> ResponseReturnValue:
             return redirect(url_for("checks.result", check_id=check_id))
     elif form.is_submitted():
         status = 400
-    return render_template("checks/new.html", form=form, profile=site().records.patient(member().id)), status
+    profile = site().records.patient(member().id)
+    return render_template("checks/new.html", form=form, profile=profile, model=model), status
+
+
+def _model() -> ServedModel | None:
+    """Return the model that would answer; None where there is none now, which the prediction itself will say."""
+    try:
+        return site().services.predictions.model()
+    except HemaledgerError:
+        return None
 
 
 @blueprint.get("/<int:check_id>")

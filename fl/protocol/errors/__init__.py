@@ -35,6 +35,7 @@ from fl.protocol.errors.malformed import (
     ImageUnreadable,
     InvalidPoint,
     InvalidScalar,
+    LabelsUnknown,
     NoAnswer,
     NonFinite,
     TooLarge,
@@ -54,6 +55,7 @@ from fl.protocol.errors.members import (
     WrongRole,
 )
 from fl.protocol.errors.refused import (
+    AccuracyAlarm,
     AnswerOutdated,
     ChainRunning,
     ContractRefused,
@@ -63,6 +65,8 @@ from fl.protocol.errors.refused import (
     RoundFailed,
     SenderMismatch,
     SlotTaken,
+    TaskChanged,
+    TaskMismatch,
 )
 from fl.protocol.errors.rounds import (
     BelowThreshold,
@@ -147,6 +151,7 @@ from fl.protocol.errors.world import (
 
 __all__ = [
     "AccountEmpty",
+    "AccuracyAlarm",
     "AggregateOverflow",
     "AnswerOutdated",
     "AuthFailure",
@@ -189,6 +194,7 @@ __all__ = [
     "KeyExpired",
     "KeyInvalid",
     "KeystoreUnreadable",
+    "LabelsUnknown",
     "LedgerClosed",
     "LedgerMoved",
     "LedgerSilent",
@@ -244,6 +250,8 @@ __all__ = [
     "StorageFull",
     "SumOutOfBounds",
     "TamperedError",
+    "TaskChanged",
+    "TaskMismatch",
     "TermsInvalid",
     "TooFewAttestations",
     "TooFewReveals",

@@ -72,6 +72,20 @@ class DatasetUnusable(MalformedError):
 
 
 @dataclass(eq=False)
+class LabelsUnknown(MalformedError):
+    """Names of classes in a hospital's own data do not say which class of the task they mean."""
+
+    source: str
+    names: str
+    classes: str
+    how: str
+    sentence = (
+        "The data in {source} have labels whose meaning is not known: {names}. "
+        "The classes of the task: {classes}. {how}"
+    )
+
+
+@dataclass(eq=False)
 class WeightsMismatch(MalformedError):
     """Weights do not fit the manifest: another name, shape, dtype or number."""
 

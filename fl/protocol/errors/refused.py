@@ -25,6 +25,44 @@ class RosterUntrusted(RefusedError):
 
 
 @dataclass(eq=False)
+class TaskMismatch(RefusedError):
+    """A round trains another task than the one that a member's images are labelled for."""
+
+    round: int
+    theirs: str
+    ours: str
+    sentence = (
+        "Round {round} trains another task ({theirs}) than the one that the images here are labelled for ({ours}). "
+        "Nothing was trained."
+    )
+
+
+@dataclass(eq=False)
+class TaskChanged(RefusedError):
+    """A round starts from a model of another task: its outputs would change their meaning."""
+
+    round: int
+    before: str
+    now: str
+    sentence = (
+        "Round {round} trains another task ({now}) than the model from which it starts ({before}). "
+        "One consortium trains one task."
+    )
+
+
+@dataclass(eq=False)
+class AccuracyAlarm(RefusedError):
+    """A model is far worse than chance on held-out images: somebody's classes may be swapped."""
+
+    round: int
+    reason: str
+    sentence = (
+        "ALARM in round {round}: {reason}. A model so far below chance has usually learned from swapped classes. "
+        "Compare the hospitals' labels.json with their folders. To go on in spite of it, give --despite-alarm."
+    )
+
+
+@dataclass(eq=False)
 class SenderMismatch(RefusedError):
     """A record names another sender than the account that signs it."""
 

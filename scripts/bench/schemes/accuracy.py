@@ -18,6 +18,7 @@ import numpy as np
 
 from fl.protocol.codec import sha256
 from fl.protocol.config import RoundConfig
+from fl.protocol.tasks import LEUKEMIA
 from fl.training.aggregate import Sum
 from fl.training.config import LocalConfig
 from fl.training.dataset import TEST, TRAIN, Dataset
@@ -31,6 +32,7 @@ from fl.training.sources import load_source
 from fl.training.synthetic import SyntheticPlan, draw_dataset
 from fl.training.tensors import to_vector
 from fl.training.weights import vector_to_bytes
+from scripts.bench._data import labelled
 from scripts.bench.schemes.base import Say, missing
 from scripts.bench.schemes.ckks import Ckks
 from scripts.bench.schemes.flower import Flower
@@ -75,7 +77,7 @@ class Run:
     @property
     def config(self) -> RoundConfig:
         """Return the quantiser's bounds."""
-        return RoundConfig(CLIP, L2_BOUND, max(len(part.part(TRAIN)) for part in self.hospitals), {})
+        return RoundConfig(CLIP, L2_BOUND, max(len(part.part(TRAIN)) for part in self.hospitals), {}, LEUKEMIA)
 
     def train(self, number: int, index: int, vector: Vector) -> tuple[LocalResult, float]:
         """Return what a hospital learns, and in how many seconds it did when it was computed."""
@@ -110,12 +112,12 @@ class Run:
             began = time.perf_counter()
             vector = join(vector, results)
             seconds += time.perf_counter() - began
-        return Outcome(name, evaluate(Predictor(self.spec, vector), self.test), vector, seconds)
+        return Outcome(name, evaluate(Predictor(self.spec, vector), self.test, LEUKEMIA), vector, seconds)
 
 
 def prepare(data: Path | None, rounds: int) -> Run:
     """Load real cells or draw some, and deal them to the hospitals."""
-    dataset = load_source(data, SIZE_PX) if data else draw_dataset(DRAWN, SEED)
+    dataset = labelled(load_source(data, SIZE_PX) if data else draw_dataset(DRAWN, SEED))
     parts = divide(dataset.fitted(SIZE_PX), HOSPITALS, SEED)
     local = LocalConfig(epochs=1, batch=32, lr=2e-3, lr_final=2e-4, horizon=rounds, augment=0.0, class_balance=1.0)
     return Run(parts, dataset.part(TEST), local, data.stem if data else "drawn cells")

@@ -19,13 +19,14 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from fl.protocol.config import RoundConfig
+from fl.protocol.tasks import LEUKEMIA
 from fl.training.quantise import LocalMetrics, Vector, Words, quantise
 
 T = TypeVar("T")
 Say = Callable[[str], None]
 """Told of what is left out, and why."""
 
-CONFIG = RoundConfig(0.5, 50.0, 100, {})
+CONFIG = RoundConfig(0.5, 50.0, 100, {}, LEUKEMIA)
 METRICS = LocalMetrics(100, 80, 0.5)
 STEP = 1e-3
 """Standard deviation of a drawn update, in units of weights: about what one local epoch moves a weight."""

@@ -16,7 +16,9 @@ import numpy as np
 from fl.protocol.config import RoundConfig
 from fl.protocol.names import Protection
 from fl.protocol.round import Phase
+from fl.protocol.tasks import LEUKEMIA
 from fl.roles.artefacts import Reader, read_manifest
+from fl.roles.auditor import Evaluation
 from fl.roles.plan import Initial, Plan
 from fl.roles.replay import Tools, replay_round
 from fl.roles.training_thread import Task, Train
@@ -53,7 +55,7 @@ def _run(home: Home, initial: Initial, names: list[str]) -> Together:
         rounds=1,
         min_commitments=count,
         attestations=1,
-        config=RoundConfig(0.5, 50.0, 100, {}),
+        config=RoundConfig(0.5, 50.0, 100, {}, LEUKEMIA),
         commit_timeout_s=600,
         close_timeout_s=600,
         min_hospitals=count,
@@ -61,7 +63,7 @@ def _run(home: Home, initial: Initial, names: list[str]) -> Together:
         step_timeout_s=600,
     )
     steps = {name: _trained(index) for index, name in enumerate(names)}
-    work = Work(plan, initial, steps, lambda _model, _training: {})
+    work = Work(plan, initial, steps, lambda _model, _config: Evaluation())
     together = gather(home, work, dict.fromkeys((COORDINATOR, AUDITOR, *names), _ignore))
     together.run(_ignore)
     return together

@@ -10,6 +10,7 @@ from fl.protocol.codec import Fields, JsonValue, Reader, Writer, parse_document,
 from fl.protocol.config import RoundConfig
 from fl.protocol.errors import EncodingError
 from fl.protocol.names import address, digest, parse_hex, show
+from fl.protocol.tasks import LEUKEMIA
 
 
 def test_every_field_is_big_endian_and_in_the_order_it_was_written() -> None:
@@ -217,11 +218,21 @@ def test_unknown_fields_are_refused_by_name() -> None:
     assert refusal.value.why == "it has the unknown field t"
 
 
-CONFIG = b'{"clip":0.5,"l2_bound":50.0,"release":false,"training":{"seed":1},"w_max":1024,"word_bits":32}\n'
+TASK = (
+    b'{"classes":[{"code":"healthy","disease":false,"name":"healthy cell"},'
+    b'{"code":"leukemia","disease":true,"name":"leukemic blast"}],"code":"leukemia","domain":"stained single cell",'
+    b'"kind":"binary","name":"Leukemic blast or healthy cell","origin":"real","reported":"leukemia",'
+    b'"units":"8-bit sRGB picture, at any scale"}'
+)
+CONFIG = (
+    b'{"clip":0.5,"l2_bound":50.0,"release":false,"task":'
+    + TASK
+    + b',"training":{"seed":1},"w_max":1024,"word_bits":32}\n'
+)
 
 
 def test_a_round_configuration_is_its_canonical_document() -> None:
-    config = RoundConfig(clip=0.5, l2_bound=50.0, w_max=1024, training={"seed": 1})
+    config = RoundConfig(clip=0.5, l2_bound=50.0, w_max=1024, training={"seed": 1}, task=LEUKEMIA)
     assert config.to_bytes() == CONFIG
     assert RoundConfig.from_bytes(CONFIG) == config
 
@@ -246,6 +257,9 @@ def test_a_round_configuration_is_its_canonical_document() -> None:
         (b'"w_max":1024', b'"w_max":1024.0'),
         (b'"w_max":1024', b'"w_max":1024,"z":1'),
         (b'"release":false', b'"release":0'),
+        (b'"task":' + TASK, b'"task":null'),
+        (b'"task":' + TASK + b",", b""),
+        (b'"disease":true', b'"disease":false'),
         (b'"word_bits":32', b'"word_bits":16'),
         (b',"word_bits":32', b""),
         (b'{"seed":1}', b"[]"),

@@ -12,7 +12,7 @@ from fl.protocol.names import NO_DIGEST
 from fl.protocol.records import ModelAttested, UpdateCommitted
 from fl.roles.audit import Audit
 from fl.roles.audit_key import AuditKey
-from fl.roles.auditor import Auditor
+from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator import Coordinator
 from fl.roles.hospital import Hospital
 from fl.roles.runner import Agent
@@ -128,7 +128,7 @@ def test_an_auditor_that_stops_anywhere_attests_once(world: World, moment: int) 
     fuse = Fuse(moment)
     ports = fused(world.consortium.auditor.ports(world.consortium.vault), fuse)
     with pytest.raises(PowerCut):
-        settle(*others, Auditor(ports, lambda _model, _training: {}))
+        settle(*others, Auditor(ports, lambda _model, _config: Evaluation()))
     assert fuse.passed == moments(AUDITOR_WRITES)[: moment + 1]
     settle(*others, world.auditor())
     assert world.phases() == ["FINAL"]

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from fl.crypto.envelope import Core, seal
-from fl.protocol.codec import JsonValue
 from fl.protocol.errors import (
     HashMismatch,
     ModelDigestMismatch,
@@ -25,7 +24,7 @@ from fl.protocol.ports import Mark
 from fl.protocol.records import MemberRegistered, MemberRevoked, RoundAborted, UpdateCommitted
 from fl.protocol.round import Phase
 from fl.roles.artefacts import Reader, update_core, update_recipients
-from fl.roles.auditor import Auditor
+from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator import Coordinator
 from fl.roles.hospital import Hospital
 from fl.roles.runner import Agent
@@ -72,7 +71,7 @@ def sealed(world: World, party: Party, body: bytes, core: Core | None = None) ->
 
 
 def own_body(party: Party) -> bytes:
-    trained, metrics = nudge(party.name)(Task(1, START.vector, {}))
+    trained, metrics = nudge(party.name)(Task(1, START.vector, CONFIG))
     return to_bytes(quantise(START.vector, trained, metrics, CONFIG))
 
 
@@ -407,10 +406,10 @@ def test_a_round_that_ends_while_the_auditor_works_does_not_end_the_auditor(worl
     coordinator = world.freeze_a_round()
     coordinator.step()
 
-    def late(_model: Vector, _training: object) -> dict[str, JsonValue]:
+    def late(_model: Vector, _training: object) -> Evaluation:
         after_the_close_deadline(world)
         coordinator.step()
-        return {}
+        return Evaluation()
 
     auditor = Auditor(world.consortium.auditor.ports(world.consortium.vault), late)
     assert auditor.step()

@@ -31,7 +31,7 @@ from fl.training.recipe import Recipe
 from tests.fakes.federation import CONFIG, SPEC, Party, initial, settle
 from tests.unit.roles.world import World
 
-RECIPE = Recipe(SPEC, LocalConfig(), 1, tuple(f"class {number}" for number in range(SPEC.classes)))
+RECIPE = Recipe(SPEC, LocalConfig(), 1)
 
 
 @dataclass
@@ -93,7 +93,7 @@ def test_the_newest_final_model_serves_and_moves_on(world: World) -> None:
     assert (served.round.number, facts.whole) == (1, True)
     assert [fact.at for fact in facts.facts] == [world.clock.now] * 3
     assert facts.block > 0
-    assert served.recipe == RECIPE
+    assert served.task == CONFIG.task
     world.clock.now += 60
     again = reader.current()
     assert again.predictor is served.predictor

@@ -15,7 +15,7 @@ from fl.protocol.ports import Ledger
 from fl.protocol.records import ModelProposed
 from fl.protocol.round import Phase, Round
 from fl.roles.artefacts import model_core, model_recipients
-from fl.roles.auditor import Auditor
+from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator import Coordinator
 from fl.roles.hospital import Hospital
 from fl.roles.plan import Plan
@@ -23,7 +23,7 @@ from fl.roles.training_thread import Task, Train
 from fl.roles.view import LedgerView
 from fl.training.quantise import LocalMetrics, Vector
 from fl.training.weights import model_digest, vector_to_bytes
-from tests.fakes.federation import Clock, Consortium, Party, found, initial, memory_connect, nudge, settle
+from tests.fakes.federation import CONFIG, Clock, Consortium, Party, found, initial, memory_connect, nudge, settle
 
 COMMIT_S, CLOSE_S = 120, 120
 
@@ -66,7 +66,7 @@ class World:
 
     def auditor(self, party: Party | None = None) -> Auditor:
         ports = (party or self.consortium.auditor).ports(self.consortium.vault)
-        return Auditor(ports, lambda _model, _training: {"auroc": 0.5})
+        return Auditor(ports, lambda _model, _config: Evaluation({"auroc": 0.5}))
 
     def run(self, rounds: int = 1) -> None:
         """Run an honest federation until so many rounds are final."""
@@ -119,7 +119,7 @@ class World:
     def honest_model(self) -> Vector:
         """Return the weighted mean of what the hospitals learned in round 1, within the quantiser's step."""
         start = initial().vector
-        learned = [nudge(party.name)(Task(1, start, {})) for party in self.consortium.hospitals]
+        learned = [nudge(party.name)(Task(1, start, CONFIG)) for party in self.consortium.hospitals]
         vectors = [vector.astype(np.float64) for vector, _ in learned]
         mean = np.average(vectors, axis=0, weights=[metrics.samples for _, metrics in learned])
         return mean.astype(np.float32)

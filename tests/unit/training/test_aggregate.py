@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from fl.protocol.config import RoundConfig
 from fl.protocol.errors import AggregateOverflow, EncodingError, NonFinite, NormExceeded, SumOutOfBounds
+from fl.protocol.tasks import LEUKEMIA
 from fl.training.aggregate import MAX_HOSPITALS, Sum
 from fl.training.quantise import LocalMetrics, Vector, Words, quantise
 
 LIMIT = 2**21 - 1
-CONFIG = RoundConfig(clip=0.5, l2_bound=1e9, w_max=1000, training={})
+CONFIG = RoundConfig(clip=0.5, l2_bound=1e9, w_max=1000, training={}, task=LEUKEMIA)
 CHUNK = 1 << 16
 
 
@@ -203,7 +204,7 @@ def test_honest_hospitals_never_exceed_the_norm(
 @pytest.mark.parametrize("weight", [1, 10, 100])
 def test_a_dishonest_update_beyond_the_norm_is_refused(weight: int) -> None:
     """A liar sends words for a step of norm 10 where the bound is 1."""
-    config = RoundConfig(clip=4.0, l2_bound=1.0, w_max=100, training={})
+    config = RoundConfig(clip=4.0, l2_bound=1.0, w_max=100, training={}, task=LEUKEMIA)
     unit = config.clip * config.w_max / 2**21 / weight
     step = [round(10 / math.sqrt(100) / unit)] * 100
     assert max(step) <= LIMIT
@@ -214,7 +215,7 @@ def test_a_dishonest_update_beyond_the_norm_is_refused(weight: int) -> None:
 
 
 def test_the_bound_leaves_room_for_rounding_and_no_more() -> None:
-    config = RoundConfig(clip=0.5, l2_bound=1.0, w_max=100, training={})
+    config = RoundConfig(clip=0.5, l2_bound=1.0, w_max=100, training={}, task=LEUKEMIA)
     unit = 0.5 * 100 / 2**21 / 100
     inside = math.floor(1.0 / unit)
     slack = 0.5 * math.sqrt(5)
@@ -229,7 +230,7 @@ def test_the_bound_leaves_room_for_rounding_and_no_more() -> None:
 
 def test_a_model_that_leaves_binary32_is_refused_with_the_number_of_weights() -> None:
     largest = np.finfo(np.float32).max
-    config = RoundConfig(clip=1e38, l2_bound=1e60, w_max=1000, training={})
+    config = RoundConfig(clip=1e38, l2_bound=1e60, w_max=1000, training={}, task=LEUKEMIA)
     previous = np.array([largest, 0, -largest, largest], np.float32)
     moving = words([LIMIT, LIMIT, -LIMIT, 0], (1000, 0, 1000, 0))
     with pytest.raises(NonFinite) as refusal:

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from fl.protocol.config import RoundConfig
 from fl.protocol.errors import ClaimOutOfBounds, NormExceeded, SumOutOfBounds
+from fl.protocol.tasks import LEUKEMIA
 from fl.training.aggregate import Sum, check_update
 from fl.training.claims import Claims
 from fl.training.quantise import LIMIT, LocalMetrics, Words, quantise
 
-CONFIG = RoundConfig(clip=0.5, l2_bound=1e9, w_max=1000, training={})
+CONFIG = RoundConfig(clip=0.5, l2_bound=1e9, w_max=1000, training={}, task=LEUKEMIA)
 GOOD = (250, 200, 250, 32768)
 """weight, correct, samples, loss"""
 SUM = (750, 600, 750, 3 * 32768)

@@ -8,6 +8,9 @@ from sklearn import metrics as sk
 
 from fl.training.metrics import auroc, measure
 
+FINDING = (False, True)
+"""Two classes, the second one disease."""
+
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=1, max_size=60))
@@ -27,7 +30,7 @@ def test_binary_numbers_are_scikit_learns(seed: int) -> None:
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 2, 50)
     finding = (rng.random(50) * 0.7 + labels * 0.2).astype(np.float32)
-    result = measure(np.stack([1 - finding, finding], axis=1), labels)
+    result = measure(np.stack([1 - finding, finding], axis=1), labels, FINDING)
     predicted = (finding > 1 - finding).astype(int)
     assert result.confusion == tuple(map(tuple, sk.confusion_matrix(labels, predicted, labels=[0, 1]).tolist()))
     assert result.accuracy == pytest.approx(sk.accuracy_score(labels, predicted))
@@ -44,7 +47,7 @@ def test_many_classes_are_macro_means() -> None:
     scores = rng.dirichlet(np.ones(4), 200) + 0.4 * np.eye(4)[labels]
     scores /= scores.sum(axis=1, keepdims=True)
     predicted = scores.argmax(axis=1)
-    result = measure(scores, labels)
+    result = measure(scores, labels, [False] * 4)
     precision, recall, f1, _ = sk.precision_recall_fscore_support(labels, predicted, average="macro", zero_division=0)
     assert (result.precision, result.recall, result.f1) == pytest.approx((precision, recall, f1))
     assert result.auroc == pytest.approx(sk.roc_auc_score(labels, scores, multi_class="ovr", average="macro"))
@@ -55,7 +58,7 @@ def test_subjects_are_counted_by_class() -> None:
     finding = np.array([0.9, 0.2, 0.8, 0.4, 0.6])
     labels = np.array([1, 1, 1, 0, 0])
     groups = np.array(["A1", "A1", "A2", "H1", "H1"])
-    result = measure(np.stack([1 - finding, finding], axis=1), labels, groups)
+    result = measure(np.stack([1 - finding, finding], axis=1), labels, FINDING, groups)
     assert [(s.group, s.label, s.images, s.correct) for s in result.subjects] == [
         ("A1", 1, 2, 1),
         ("A2", 1, 1, 1),
@@ -65,12 +68,12 @@ def test_subjects_are_counted_by_class() -> None:
 
 
 def test_one_class_alone_has_no_auroc_and_divides_by_nothing() -> None:
-    result = measure(np.array([[0.8, 0.2], [0.7, 0.3]]), np.array([0, 0]))
+    result = measure(np.array([[0.8, 0.2], [0.7, 0.3]]), np.array([0, 0]), FINDING)
     assert (result.auroc, result.precision, result.recall, result.f1, result.specificity) == (None, 0, 0, 0, 1)
-    assert measure(np.zeros((0, 2)), np.zeros(0, np.int64)).accuracy == 0
+    assert measure(np.zeros((0, 2)), np.zeros(0, np.int64), FINDING).accuracy == 0
 
 
 def test_arrays_that_do_not_fit_are_a_programmers_mistake() -> None:
     for scores, labels in (((3, 2), [0, 1]), ((2, 2), [0, 2]), ((2,), [0, 1])):
         with pytest.raises(ValueError, match="label"):
-            measure(np.zeros(scores), np.array(labels))
+            measure(np.zeros(scores), np.array(labels), FINDING)

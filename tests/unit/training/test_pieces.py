@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fl.protocol.config import RoundConfig
+from fl.protocol.tasks import LEUKEMIA
 from fl.training.pieces import PIECE, summed
 from fl.training.quantise import LIMIT, SCALE, LocalMetrics, quantise
 
@@ -39,7 +40,7 @@ def test_a_sum_over_pieces_has_the_bits_of_numpys_sums_over_blocks(length: int) 
 @pytest.mark.parametrize("bound", [1e-3, 50.0, 1e9])
 def test_words_are_those_of_the_formula_written_over_whole_blocks(scale: float, bound: float) -> None:
     """PROTOCOL.md 5, Quantiser, in its plainest form: shrunk or not, clipped or not, the same words."""
-    config = replace(RoundConfig(0.5, 50.0, 100, {}), l2_bound=bound)
+    config = replace(RoundConfig(0.5, 50.0, 100, {}, LEUKEMIA), l2_bound=bound)
     draw = np.random.default_rng(5)
     previous = draw.normal(0, 0.1, 100_003).astype(np.float32)
     trained = (previous + draw.normal(0, scale, previous.size)).astype(np.float32)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from fl.protocol.errors import NonFinite, WeightsMismatch, WeightsTooLarge
+from fl.protocol.tasks import LEUKEMIA_DRAWN
 from fl.training.config import LocalConfig
 from fl.training.dataset import TEST, Dataset
 from fl.training.local import TrainContext, train_local
@@ -87,7 +88,7 @@ def test_drawn_cells_are_learnable_from_some_persons_for_others() -> None:
     spec = ModelSpec(size_px=48, width=16)
     config = LocalConfig(epochs=5, batch=16, lr=2e-3)
     result = train_local(spec, to_vector(build_model(spec, 1)), dataset, config, TrainContext(1, 1, "h", "cpu"))
-    metrics = evaluate(Predictor(spec, result.vector), dataset.part(TEST))
+    metrics = evaluate(Predictor(spec, result.vector), dataset.part(TEST), LEUKEMIA_DRAWN)
     assert metrics.auroc is not None
     assert metrics.auroc > 0.8
     assert metrics.samples == len(dataset.part(TEST))

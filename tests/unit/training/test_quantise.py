@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from fl.protocol.config import LARGEST_BOUND, RoundConfig
 from fl.protocol.errors import EncodingError, NonFinite
+from fl.protocol.tasks import LEUKEMIA
 from fl.training.quantise import LIMIT, LocalMetrics, Vector, body_bytes, from_bytes, quantise, to_bytes
 
-CONFIG = RoundConfig(clip=0.5, l2_bound=1e6, w_max=1000, training={})
+CONFIG = RoundConfig(clip=0.5, l2_bound=1e6, w_max=1000, training={}, task=LEUKEMIA)
 METRICS = LocalMetrics(samples=250, correct=200, loss=0.5)
 SCALES = {32: 2**21, 64: 2**43}
 CHUNK = 1 << 16
@@ -151,7 +152,7 @@ def test_every_place_of_a_long_vector_is_quantised(size: int) -> None:
 
 def test_an_update_longer_than_the_bound_is_shrunk_to_it() -> None:
     """3-4-5: a difference of norm 10 under a bound of 5 is halved before it is weighted."""
-    config = RoundConfig(clip=8.0, l2_bound=5.0, w_max=100, training={})
+    config = RoundConfig(clip=8.0, l2_bound=5.0, w_max=100, training={}, task=LEUKEMIA)
     words = quantise(vector(0, 0), vector(6, 8), LocalMetrics(100, 50, 0.1), config)
     assert words[:2].tolist() == [3 * 2**18, 4 * 2**18]
     inside = quantise(vector(0, 0), vector(3, 4), LocalMetrics(100, 50, 0.1), config)
@@ -161,7 +162,7 @@ def test_an_update_longer_than_the_bound_is_shrunk_to_it() -> None:
 @pytest.mark.parametrize("bound", [LARGEST_BOUND, 1 / LARGEST_BOUND])
 @pytest.mark.parametrize("clip", [LARGEST_BOUND, 1 / LARGEST_BOUND])
 def test_the_ends_of_the_configuration_stay_in_range(bound: float, clip: float) -> None:
-    config = RoundConfig(clip=clip, l2_bound=bound, w_max=1, training={})
+    config = RoundConfig(clip=clip, l2_bound=bound, w_max=1, training={}, task=LEUKEMIA)
     largest = float(np.finfo(np.float32).max)
     words = quantise(vector(0, 1, -1, 5), vector(0, largest, -largest, 5), METRICS, config)
     assert words[[0, 3]].tolist() == [0, 0]

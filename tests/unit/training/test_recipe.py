@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import pytest
 
 from fl.protocol.codec import JsonValue
+from fl.protocol.config import RoundConfig
 from fl.protocol.errors import EncodingError
+from fl.protocol.tasks import LEUKEMIA, LEUKEMIA_STAGES
 from fl.training.config import LocalConfig
 from fl.training.model import ModelSpec
 from fl.training.recipe import Recipe
 
-RECIPE = Recipe(ModelSpec(size_px=16, width=8, depth=1), LocalConfig(), 1, ("healthy", "ill"))
+RECIPE = Recipe(ModelSpec(size_px=16, width=8, depth=1), LocalConfig(), 1)
 
 
 def test_a_recipe_is_read_as_it_was_written() -> None:
@@ -29,3 +32,10 @@ def test_a_recipe_whose_values_are_out_of_range_is_malformed(change: dict[str, J
     raw["local"] = {**cast("dict[str, JsonValue]", raw["local"]), **change}
     with pytest.raises(EncodingError):
         Recipe.from_dict(raw)
+
+
+def test_a_recipe_has_one_output_per_class_of_the_task() -> None:
+    config = RoundConfig(0.5, 50.0, 100, RECIPE.to_dict(), LEUKEMIA)
+    assert Recipe.of(config) == RECIPE
+    with pytest.raises(EncodingError, match="differ in number"):
+        Recipe.of(replace(config, task=LEUKEMIA_STAGES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fl.protocol.codec import Writer
+from fl.protocol.codec import Writer, write_document
 from fl.protocol.errors import EncodingError
 from fl.roles.verification import Fact, State, Verification
 from tests.fakes.site_services import FakeFederation
@@ -17,14 +18,17 @@ from tests.fakes.site_town import cell
 from webui.record_body import Check, Note, Subject, ledger_only, pack, unpack
 
 MAYA = Subject(1, "Maya Lindqvist", "1987-04-12")
-MODEL = replace(FakeFederation().verified_model(), metrics=None)
-CHECK = Check(MAYA, 1_795_435_200, "leukemia", 0.91, MODEL, cell())
-OLD = replace(CHECK, model=replace(MODEL, verification=ledger_only(verified=True, at=1_795_435_100)))
-"""As an earlier version packed it."""
+MODEL = replace(FakeFederation().verified_model(), metrics=None, data=None)
+SHARES = {"healthy": 0.09, "leukemia": 0.91}
+CHECK = Check(MAYA, 1_795_435_200, "leukemia", 0.91, MODEL, cell(), SHARES)
+LEDGER_ONLY = replace(CHECK, model=replace(MODEL, verification=ledger_only(verified=True, at=1_795_435_100)))
+"""What is known of a check that an earlier version made."""
 NOTE = Note(MAYA, bytes(range(16)), "Dr Inês Carvalho", 1_795_435_300, "Smear review.\nThen a differential.")
 
 
-@pytest.mark.parametrize("record", [CHECK, OLD, NOTE, replace(CHECK, probability=0.0), replace(CHECK, probability=1.0)])
+@pytest.mark.parametrize(
+    "record", [CHECK, LEDGER_ONLY, NOTE, replace(CHECK, probability=0.0), replace(CHECK, probability=1.0)]
+)
 def test_what_was_packed_comes_back(record: Check | Note) -> None:
     assert unpack(pack(record)) == record
 
@@ -51,9 +55,7 @@ def test_no_changed_byte_of_the_document_passes_for_the_same_record(record: Chec
         pack(CHECK).replace(b'"probability":0.91', b'"probability":1.91'),
         pack(CHECK).replace(b'"state":"checked"', b'"state":"cheched"'),
         pack(CHECK).replace(b"hemaledger-record-2", b"hemaledger-record-1"),
-        pack(OLD).replace(b'"verified":true', b'"verified":1234'),
-        pack(OLD).replace(b"hemaledger-record-1", b"hemaledger-record-2"),
-        pack(NOTE).replace(b"hemaledger-record-1", b"hemaledger-record-2"),
+        pack(NOTE).replace(b"hemaledger-record-2", b"hemaledger-record-3"),
         pack(NOTE).replace(b"000102", b"00010G"),
         pack(NOTE).replace(b"0a0b0c", b"0A0B0C"),
     ],
@@ -61,13 +63,6 @@ def test_no_changed_byte_of_the_document_passes_for_the_same_record(record: Chec
 def test_what_is_no_record_is_refused(body: bytes) -> None:
     with pytest.raises(EncodingError):
         unpack(body)
-
-
-def test_a_check_of_an_earlier_version_keeps_its_bytes() -> None:
-    body = pack(OLD)
-    assert b'"format":"hemaledger-record-1"' in body
-    assert b'"verified":true,"verified_at":1795435100' in body
-    assert pack(unpack(body)) == body
 
 
 def test_the_three_facts_are_kept_each_with_its_time() -> None:
@@ -81,3 +76,36 @@ def test_the_three_facts_are_kept_each_with_its_time() -> None:
 def test_a_check_without_its_picture_is_refused() -> None:
     with pytest.raises(EncodingError):
         unpack(pack(replace(CHECK, image_png=b"no picture")))
+
+
+def test_a_record_of_the_earlier_format_still_opens_with_its_meaning() -> None:
+    """Sealed records cannot be rewritten: the bytes are those that the version before wrote."""
+    document = json.loads(pack(CHECK)[4:].split(b"\n")[0])
+    document["format"] = "hemaledger-record-1"
+    document["prediction"] = {"label": "leukemia", "probability": 0.91}
+    del document["model"]["task"], document["model"]["verification"]
+    document["model"] |= {"class_names": ["healthy", "leukemia"], "positive_class": "leukemia"}
+    document["model"] |= {"verified": True, "verified_at": 1_795_435_100}
+    found = unpack(Writer().text(write_document(document)).text(CHECK.image_png).bytes())
+    assert isinstance(found, Check)
+    assert (found.label, found.probability, found.shares) == ("leukemia", 0.91, {})
+    assert found.model.verification == ledger_only(verified=True, at=1_795_435_100)
+    assert [(one.code, one.disease) for one in found.model.task.classes] == [("healthy", False), ("leukemia", True)]
+    assert unpack(pack(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"label":"leukemia"', b'"label":"pneumonia"'),
+        (b'"shares":{"healthy":0.09,"leukemia":0.91}', b'"shares":{"healthy":0.09}'),
+        (b'"shares":{"healthy":0.09,"leukemia":0.91}', b'"shares":{"healthy":1.5,"leukemia":0.91}'),
+        (b'"probability":0.91', b'"probability":null'),
+        (b'"disease":true', b'"disease":false'),
+    ],
+)
+def test_a_record_that_contradicts_its_task_is_refused(old: bytes, new: bytes) -> None:
+    document = pack(CHECK)[4:].split(b"\n")[0] + b"\n"
+    assert document.count(old) == 1
+    with pytest.raises(EncodingError):
+        unpack(Writer().text(document.replace(old, new)).text(CHECK.image_png).bytes())

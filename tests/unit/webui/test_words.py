@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fl.protocol.tasks import LEUKEMIA
 from webui import words
 
 
@@ -21,12 +22,12 @@ def test_a_sealed_round_says_what_the_coordinator_could_read() -> None:
     [("leukemia", 0.97, "bad"), ("leukemia", 0.6, "wait"), ("healthy", 0.4, "wait"), ("healthy", 0.02, "good")],
 )
 def test_the_verdict_follows_the_probability(label: str, probability: float, tone: str) -> None:
-    assert words.verdict(label, "leukemia", probability).tone == tone
+    assert words.verdict(LEUKEMIA, label, probability).tone == tone
 
 
 def test_no_verdict_claims_a_diagnosis() -> None:
-    assert "not a diagnosis" in words.verdict("leukemia", "leukemia", 0.99).text
-    assert "cannot rule out" in words.verdict("healthy", "leukemia", 0.01).text
+    assert "not a diagnosis" in words.verdict(LEUKEMIA, "leukemia", 0.99).text
+    assert "cannot rule out" in words.verdict(LEUKEMIA, "healthy", 0.01).text
 
 
 @given(st.floats(0, 1))

@@ -1,0 +1,252 @@
+"""Folders with the names that people gave them, through the commands to a trained and judged model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from fl.protocol.config import RoundConfig
+from fl.protocol.errors import HemaledgerError, LabelsUnknown, SettingInvalid, TaskMismatch
+from fl.protocol.names import Address
+from fl.protocol.ports import Anchor
+from fl.protocol.tasks import LEUKEMIA, LEUKEMIA_DRAWN, LEUKEMIA_STAGES, PNEUMONIA
+from fl.roles.training_thread import Task as Work
+from fl.training.compute import use_threads
+from fl.training.config import LocalConfig
+from fl.training.dataset import load_dataset
+from fl.training.labels import LabelMap
+from fl.training.model import ModelSpec, build_model
+from fl.training.predict import Predictor
+from fl.training.recipe import Recipe
+from fl.training.sources import load_source
+from fl.training.synthetic import draw_cell
+from fl.training.tensors import to_vector
+from scripts._home import Deployment, Home
+from scripts._task import given_task, task_that_explains
+from scripts._training import evaluator, keep_data, own_task, read_labels, trainer
+from scripts.hospital import hospital
+
+SIZE = 48
+
+
+def cells(folder: Path, classes: dict[str, int], each: int = 8, seed: int = 0) -> Path:
+    """Draw `each` cells per class folder; the number says healthy (0) or blast (1)."""
+    for place, (name, label) in enumerate(classes.items()):
+        (folder / name).mkdir(parents=True)
+        for index in range(each):
+            cell = draw_cell(label, 1000 * seed + 100 * place + index, SIZE)
+            Image.fromarray(cell).save(folder / name / f"c{index:02d}.png")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    use_threads(1)
+
+
+def mapped(home: Home, name: str, source: Path, **given: object) -> dict[str, int]:
+    kept = keep_data(source, home, name, given).dataset
+    return dict(zip(kept.class_names, (int(n) for n in kept.class_counts()), strict=True))
+
+
+# --- What names mean -----------------------------------------------------------------------------------------------
+
+
+def test_leukemia_and_non_leukemia_are_what_they_say(tmp_path: Path) -> None:
+    source = cells(tmp_path / "in", {"leukemia": 1, "non-leukemia": 0})
+    assert task_that_explains(load_source(source, SIZE)) == LEUKEMIA
+    assert mapped(Home(tmp_path), "alpha", source) == {"healthy": 8, "leukemia": 8}
+    raw, kept = load_source(source), load_dataset(Home(tmp_path).member("alpha").data_file)
+    names = {image.tobytes(): raw.class_names[label] for image, label in zip(raw.images, raw.labels, strict=True)}
+    for image, label in zip(kept.images, kept.labels, strict=True):
+        assert (names[image.tobytes()] == "leukemia") == (kept.class_names[label] == "leukemia")
+
+
+def test_benign_early_pre_pro_are_stages_of_which_three_are_disease(tmp_path: Path) -> None:
+    source = cells(tmp_path / "in", {"Benign": 0, "Early": 1, "Pre": 1, "Pro": 1})
+    assert mapped(Home(tmp_path), "alpha", source) == {"benign": 8, "early": 8, "pre": 8, "pro": 8}
+    assert own_task(Home(tmp_path).member("alpha")) == LEUKEMIA_STAGES
+
+
+def test_case_makes_no_class(tmp_path: Path) -> None:
+    source = cells(tmp_path / "in", {"ALL": 1, "all ": 1, "HEM": 0, "Hem_": 0})
+    assert mapped(Home(tmp_path), "alpha", source) == {"healthy": 16, "leukemia": 16}
+
+
+def test_hospitals_with_other_names_have_one_task_and_one_may_lack_a_class(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    anchor = Anchor(bytes(32), 1, Address(bytes(20)), Address(bytes(20)))
+    home.save(Deployment("http://127.0.0.1:1", anchor, free_gas=True, task=LEUKEMIA))
+    named = ({"normal": 0, "leukemia": 1}, {"HEM": 0, "ALL": 1}, {"Benign": 0, "Pre": 1}, {"blasts": 1})
+    for number, names in enumerate(named):
+        counted = mapped(home, f"h{number}", cells(tmp_path / f"in{number}", names, seed=number))
+        assert counted == {"healthy": 8 if len(names) == 2 else 0, "leukemia": 8}
+        assert own_task(home.member(f"h{number}")) == LEUKEMIA
+
+
+@pytest.mark.parametrize(
+    "names", [("basophil", "eosinophil"), ("0", "1"), ("leukemia", "other"), ("normal", "sick"), ("Benign", "Pre")]
+)
+def test_what_no_single_task_explains_stops_with_the_flag_to_give(tmp_path: Path, names: tuple[str, str]) -> None:
+    """normal and sick fit several tasks; Benign and Pre may be two classes or two of four."""
+    source = cells(tmp_path / "in", dict.fromkeys(names, 0))
+    with pytest.raises(SettingInvalid, match="--task NAME"):
+        mapped(Home(tmp_path), "alpha", source)
+    assert not (tmp_path / "members").exists()
+
+
+def test_an_unknown_name_is_said_or_refused_never_guessed(tmp_path: Path) -> None:
+    source = cells(tmp_path / "in", {"leukemia": 1, "others": 0, "healthy": 0})
+    with pytest.raises(LabelsUnknown, match="'others'"):
+        mapped(Home(tmp_path), "alpha", source, task_name="leukemia")
+    assert not (tmp_path / "members").exists()
+    assert mapped(Home(tmp_path), "a", source, task_name="leukemia", label=("others=healthy",)) == {
+        "healthy": 16, "leukemia": 8,
+    }  # fmt: skip
+    assert mapped(Home(tmp_path), "b", source, task_name="leukemia", label=("others=ignore",)) == {
+        "healthy": 8, "leukemia": 8,
+    }  # fmt: skip
+
+
+def test_the_file_that_was_proposed_can_be_edited_and_given(tmp_path: Path) -> None:
+    source = cells(tmp_path / "in", {"leukemia": 1, "non-leukemia": 0})
+    home = Home(tmp_path)
+    mapped(home, "alpha", source)
+    file = home.member("alpha").labels_file
+    document = json.loads(file.read_bytes())
+    assert document["labels"] == {"leukemia": "leukemia", "non-leukemia": "healthy"}
+    document["labels"]["non-leukemia"] = "ignore"
+    file.write_text(json.dumps(document), encoding="utf-8")
+    assert mapped(home, "alpha", source, labels=file) == {"healthy": 0, "leukemia": 8}
+    with pytest.raises(SettingInvalid, match="is for the task leukemia"):
+        mapped(home, "alpha", source, labels=file, task_name="pneumonia")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"label": ("leukemia",)},
+        {"label": ("leukemia=ill",)},
+        {"labels": "no-such-file.json"},
+        {"task_name": "no-such-task"},
+        {"task_name": "leukemia", "classes": "a,b"},
+        {"disease": "a"},
+        {"classes": "a,b", "disease": "c"},
+        {"classes": "a"},
+        {"classes": "a,A", "disease": "a"},
+        {"classes": "a,b", "disease": "a,b"},
+    ],
+)
+def test_options_that_mean_nothing_are_refused_and_nothing_is_written(tmp_path: Path, given: dict[str, object]) -> None:
+    source = cells(tmp_path / "in", {"leukemia": 1, "non-leukemia": 0}, each=3)
+    with pytest.raises(HemaledgerError):
+        mapped(Home(tmp_path), "alpha", source, **given)
+    assert not (tmp_path / "members").exists()
+
+
+def test_kinds_of_cells_without_a_disease_are_a_task_of_ones_own(tmp_path: Path) -> None:
+    task = given_task({"classes": "Basophil, Eosinophil, Gelapptkerniger Granulozyt"})
+    assert task is not None
+    assert task.codes == ("basophil", "eosinophil", "gelapptkerniger-granulozyt")
+    assert task.disease_probability([0.2, 0.3, 0.5]) is None
+    source = cells(tmp_path / "in", {"basophils": 0, "Eosinophil": 1})
+    counted = mapped(Home(tmp_path), "alpha", source, classes="Basophil, Eosinophil, Gelapptkerniger Granulozyt")
+    assert counted == {"basophil": 8, "eosinophil": 8, "gelapptkerniger-granulozyt": 0}
+
+
+def test_init_says_what_each_name_was_taken_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEMALEDGER_PASSWORD", "a long password of the test")
+    source = cells(tmp_path / "in", {"leukemia": 1, "non-leukemia": 0}, each=3)
+    done = CliRunner().invoke(
+        hospital, ["init", "--home", str(tmp_path / "home"), "--name", "alpha", "--data", str(source)]
+    )
+    assert done.exit_code == 0, done.output
+    for line in ("Task leukemia: 3 healthy, 3 leukemia", "'non-leukemia' is healthy", "'leukemia' is leukemia"):
+        assert line in done.output
+
+
+# --- What a model learns from them ---------------------------------------------------------------------------------
+
+
+def _config(task: object, spec: ModelSpec, epochs: int) -> RoundConfig:
+    assert isinstance(task, type(LEUKEMIA))
+    recipe = Recipe(replace(spec, classes=len(task.classes)), LocalConfig(epochs=epochs, batch=16, lr=2e-3), 1)
+    return RoundConfig(0.5, 50.0, 4096, recipe.to_dict(), task)
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        {"leukemia": 1, "non-leukemia": 0},
+        {"ALL": 1, "all ": 1, "hem": 0},
+        {"Benign": 0, "Early": 1, "Pre": 1, "Pro": 1},
+    ],
+)
+def test_a_blast_is_called_a_blast_whatever_the_folders_are_called(tmp_path: Path, classes: dict[str, int]) -> None:
+    home, spec = Home(tmp_path), ModelSpec(size_px=SIZE, width=16)
+    keep_data(cells(tmp_path / "in", classes, each=48), home, "alpha", {})
+    held = keep_data(cells(tmp_path / "held", classes, each=12, seed=7), home, "auditor", {}, held_out=True)
+    task, member = own_task(home.member("alpha")), home.member("alpha")
+    config = _config(task, spec, 5)
+    start = to_vector(build_model(Recipe.of(config).spec, 1))
+    learned, _ = trainer(member.data_file, "alpha", "cpu")(Work(1, start, config))
+    found = evaluator(home.member("auditor").data_file)(learned, config)
+    assert found.alarm == ""
+    assert float(str(found.metrics["auroc"])) > 0.85
+    assert found.data["images"] == len(held.dataset) == 12 * len(classes)
+    predictor = Predictor(Recipe.of(config).spec, learned)
+    images = [np.stack([draw_cell(label, seed, SIZE) for seed in range(20)]) for label in (0, 1)]
+    healthy, blast = (
+        np.mean([task.disease_probability(list(row)) for row in predictor.probabilities(each)]) for each in images
+    )
+    assert float(blast) > float(healthy) + 0.1
+
+
+def test_a_hospital_whose_classes_are_swapped_sounds_an_alarm_of_its_own(tmp_path: Path) -> None:
+    home, spec = Home(tmp_path), ModelSpec(size_px=SIZE, width=16)
+    source = cells(tmp_path / "in", {"leukemia": 1, "healthy": 0}, each=48)
+    keep_data(source, home, "alpha", {"task_name": "leukemia"})
+    swapped = {"task_name": "leukemia", "label": ("leukemia=healthy", "healthy=leukemia")}
+    keep_data(source, home, "beta", swapped)
+    config = _config(LEUKEMIA, spec, 5)
+    start = to_vector(build_model(Recipe.of(config).spec, 1))
+    learned, _ = trainer(home.member("alpha").data_file, "alpha", "cpu")(Work(1, start, config))
+    told: list[tuple[str, str]] = []
+    again = Work(2, learned, _config(LEUKEMIA, spec, 1))
+    for name in ("alpha", "beta"):
+
+        def notify(what: str, _facts: object, who: str = name) -> None:
+            told.append((who, what))
+
+        trainer(home.member(name).data_file, name, "cpu", notify)(again)
+    assert told == [("beta", "alarm")]
+    assert evaluator(home.member("beta").data_file)(learned, config).alarm
+    assert not evaluator(home.member("alpha").data_file)(learned, config).alarm
+
+
+def test_an_auditor_judges_no_other_task_than_that_of_its_labels(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    keep_data(cells(tmp_path / "in", {"leukemia": 1, "healthy": 0}), home, "auditor", {"task_name": "leukemia"})
+    config = _config(PNEUMONIA, ModelSpec(size_px=SIZE, width=8), 1)
+    with pytest.raises(TaskMismatch):
+        evaluator(home.member("auditor").data_file)(to_vector(build_model(Recipe.of(config).spec, 1)), config)
+
+
+def test_a_home_of_an_earlier_version_says_what_to_do(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    keep_data(cells(tmp_path / "in", {"leukemia": 1, "healthy": 0}), home, "alpha", {"task_name": "leukemia"})
+    home.member("alpha").labels_file.unlink()
+    with pytest.raises(SettingInvalid, match="--data"):
+        read_labels(home.member("alpha").data_file)
+
+
+def test_drawn_cells_are_a_task_of_their_own() -> None:
+    assert LEUKEMIA_DRAWN != LEUKEMIA
+    assert LEUKEMIA_DRAWN.drawn
+    assert LabelMap(LEUKEMIA_DRAWN, {"healthy": "healthy"}).task.code == "leukemia-drawn"
