@@ -20,7 +20,7 @@ from fl.roles.following import FollowingLedger
 from fl.roles.requester import Requester
 from fl.roles.round_audit import Bench
 from fl.roles.served import ModelReader
-from fl.roles.sparing import SparingLedger
+from fl.roles.sparing import SparingLedger, SparingVault
 from fl.roles.view import Keyring, Stopwatch
 from fl.storage.files import write_atomic
 from fl.storage.keyring import load_keys
@@ -34,7 +34,7 @@ from scripts._server import Bounds, Server, raise_file_limit
 from scripts._server_log import quieten
 from scripts._wiring import OWNER_ONLY, ledger_settings, now, open_ledger, signatures
 from webui.app import create_app
-from webui.config import FORM_OVERHEAD, SiteConfig
+from webui.config import FORM_OVERHEAD, MAX_CARE_DAYS, SiteConfig
 from webui.federation import FederationPredictions
 from webui.federation_audits import FederationAudits
 from webui.federation_disclosures import Consulted, FederationDisclosures
@@ -48,6 +48,8 @@ from webui.store.demo import demo_accounts
 from webui.store.passwords import Passwords
 from webui.upkeep import TURN_S, upkeep_of
 
+PAGE_TIMEOUT_S = 5.0
+"""How long the site waits for one answer of the node, in the background; a page waits less (fl/roles/sparing.py)."""
 IN_MEMORY_BYTES = SiteConfig.file_cap + 2 * FORM_OVERHEAD
 """The largest body, of an auditor's file; none goes into a temporary file."""
 LARGE = {"/auditor/file": IN_MEMORY_BYTES}
@@ -70,6 +72,13 @@ class RunningSite:
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
 @click.option("--hospital-name", default="Hemaledger Clinic", show_default=True, help="What the pages show.")
 @click.option("--zone", default="UTC", show_default=True, help="IANA time zone of the hospital.")
+@click.option(
+    "--care-days",
+    type=click.IntRange(0, MAX_CARE_DAYS),
+    default=SiteConfig.care_days,
+    show_default=True,
+    help="How long after the last appointment a doctor still sees a patient's records.",
+)
 @click.option("--tls/--no-tls", default=False, show_default=True, help="Whether a TLS proxy stands in front.")
 @click.option("--trusted-proxy", help="IP address from which that proxy connects; its X-Forwarded-* are believed.")
 @click.option("--site-host", "site_hosts", multiple=True, help="Name by which browsers call the site; may be repeated.")
@@ -88,7 +97,7 @@ def serve(
     proxy = TrustedProxy.parse(trusted_proxy, proxies, tls=bool(given["tls"]))
     host, port = str(given["host"]), int(given["port"])
     config = site_config(place, str(given["hospital_name"]), str(given["zone"]), tls=bool(given["tls"]))
-    config = replace(config, hosts=(host, f"[{host}]", *site_hosts))
+    config = replace(config, hosts=(host, f"[{host}]", *site_hosts), care_days=int(given["care_days"]))
     check_port(host, port)
     running = build_site(place, name, config)
     click.echo(f"The site is at http://{host}:{port}")
@@ -120,16 +129,17 @@ def build_site(home: Home, name: str, config: SiteConfig) -> RunningSite:
 def open_services(home: Home, name: str) -> Services:
     """Return what the site of a hospital needs from the real federation."""
     member = home.member(name)
-    following = FollowingLedger(lambda: open_ledger(home, member), announce("site"))
+    following = FollowingLedger(lambda: open_ledger(home, member, PAGE_TIMEOUT_S), announce("site"))
     ledger = SparingLedger(following, time.monotonic)
     keyring = Keyring(load_keys(member.folder, member.password))
-    reader = ModelReader(ledger, home.vault, (ledger.account, keyring), now)
+    vault = SparingVault(home.vault, str(home.vault_folder))
+    reader = ModelReader(ledger, vault, (ledger.account, keyring), now)
     records = FederationRecords(ledger, reader.federation, keyring)
-    asking = Requester(ledger, home.vault, keyring)
-    bench = Bench(home.vault, AuditKey(ledger.account, keyring), Stopwatch(time.perf_counter), signatures())
-    consulted = Consulted(records, asking, EthereumRelay(ledger_settings(home)), home.vault, now)
+    asking = Requester(ledger, vault, keyring)
+    bench = Bench(vault, AuditKey(ledger.account, keyring), Stopwatch(time.perf_counter), signatures())
+    consulted = Consulted(records, asking, EthereumRelay(ledger_settings(home)), vault, now)
     return Services(
-        predictions=FederationPredictions(reader, home.vault),
+        predictions=FederationPredictions(reader, vault),
         audits=FederationAudits(ledger, reader.federation, bench, home.audit_report),
         records=records,
         disclosures=FederationDisclosures(Scene(ledger, reader.federation), consulted),

@@ -15,7 +15,7 @@ from typing import Any
 
 from flask import Flask
 
-from webui import request_words, words
+from webui import request_words, verification_words, words
 from webui.assets import init_assets
 from webui.config import FORM_OVERHEAD, KIBIBYTE, SiteConfig
 from webui.errors import init_errors
@@ -79,10 +79,18 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
     """Give the templates the words, with the hospital's zone filled in."""
     zone = config.tz
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    for function in (words.when, words.on_day, words.at_time, words.iso, words.verification):
+    for function in (
+        words.when,
+        words.on_day,
+        words.at_time,
+        words.iso,
+        verification_words.verification,
+        verification_words.facts_of,
+    ):
         app.jinja_env.globals[function.__name__] = partial(function, zone=zone)
     plain = (
         words.verdict,
+        verification_words.seal_of,
         words.percent,
         words.phase,
         words.protection,
@@ -107,9 +115,11 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
         request_words.allowed,
         request_words.askable,
         request_words.request_state,
+        request_words.opening,
         request_words.refusal,
     ):
         app.jinja_env.globals[other.__name__] = other
+    app.jinja_env.globals["again"] = lambda model: verification_words.looked_again(site().again(model), zone)
     app.jinja_env.globals["dealt"] = lambda row: site().dealt(row)
     app.jinja_env.filters["any_byte"] = request_words.any_byte
     app.context_processor(lambda: {"visitor": visitor(), "config_of_site": config})

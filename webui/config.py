@@ -18,6 +18,7 @@ MEBIBYTE = 1024 * KIBIBYTE
 FORM_OVERHEAD = 64 * KIBIBYTE
 """Bytes of a form around the file in it."""
 MIN_SECRET_BYTES = 32
+MAX_CARE_DAYS = 3650
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class Limits:
     sign_up_address: Limit = Limit(20, 60 * 60)
     checks: Limit = Limit(60, 60 * 60)
     """Images that one patient may have checked."""
+    new_passwords: Limit = Limit(10, 60 * 60)
+    """Tries of one account or address to replace a password."""
     searches: Limit = Limit(60, 60 * 60)
     """Look-ups of strangers' records by one doctor."""
     requests: Limit = Limit(30, 60 * 60)
@@ -101,6 +104,8 @@ class SiteConfig:
     """Bytes of a file that an auditor checks."""
     session_s: int = 30 * 60
     """Idle seconds after which a session ends."""
+    care_days: int = 90
+    """How long after the last appointment a doctor still sees a patient's records."""
     passwords: PasswordCost = PasswordCost()
     limits: Limits = Limits()
     hosts: tuple[str, ...] = ()
@@ -113,12 +118,14 @@ class SiteConfig:
         """Refuse values the site cannot work with.
 
         Raises:
-            SettingInvalid: short secret, unknown zone, or a cap below one byte.
+            SettingInvalid: short secret, unknown zone, a cap below one byte, or care without end.
         """
         if len(self.secret_key) < MIN_SECRET_BYTES:
             raise SettingInvalid("secret_key", f"it needs at least {MIN_SECRET_BYTES} random bytes")
         if min(self.image_cap, self.file_cap, self.session_s) < 1:
             raise SettingInvalid("image_cap, file_cap, session_s", "they must be positive")
+        if not 0 <= self.care_days <= MAX_CARE_DAYS:
+            raise SettingInvalid("care_days", f"it must be in 0..{MAX_CARE_DAYS}")
         for host in self.hosts:
             if "/" in host or "@" in host or not host.isascii() or not host.isprintable() or " " in host:
                 raise SettingInvalid("site-host", f"{host!r} is no name of a site, such as clinic.example")

@@ -67,7 +67,7 @@ FAMILIES: dict[type[HemaledgerError], tuple[str, str, str]] = {
     MalformedError: ("That could not be read", "Check the file or the form and try again.", "exclamation-triangle"),
     RefusedError: ("That is not possible", "Go back and choose another way.", "lock"),
     TamperedError: (
-        "The ledger contradicts the model",
+        "The ledger contradicts the model: do not use it",
         "Nothing was computed or stored, and the operator of this site has been alarmed. Please tell the hospital.",
         "shield-x",
     ),

@@ -8,9 +8,11 @@ Not here: the ledger as an auditor reads it (federation_audits.py).
 
 from __future__ import annotations
 
+from fl.protocol.errors import ModelUnusable, NonFinite
 from fl.protocol.names import NO_DIGEST
 from fl.protocol.ports import Vault
 from fl.roles.served import ModelReader, Served
+from fl.roles.verification import Verification
 from fl.training.gate import prepare
 from fl.training.images import Pixels
 from webui.federation_audits import reported
@@ -27,13 +29,20 @@ class FederationPredictions:
     def predict(self, pixels: Pixels) -> Prediction:
         """Judge one picture with the model in force."""
         served = self._reader.current()
-        probabilities = served.predictor.probability(prepare(pixels, served.predictor.spec.size_px))
+        try:
+            probabilities = served.predictor.probability(prepare(pixels, served.predictor.spec.size_px))
+        except NonFinite as error:
+            raise ModelUnusable(served.round.number, str(error)) from error
         label = served.recipe.class_names[int(probabilities.argmax())]
         return Prediction(label, float(probabilities[-1]), self._describe(served))
 
     def model(self) -> ServedModel:
         """Return the model that would answer now."""
         return self._describe(self._reader.current())
+
+    def again(self, model: ServedModel) -> Verification:
+        """Look now at a model that answered once."""
+        return self._reader.again(model.round, model.model_digest, model.envelope_digest)
 
     def _describe(self, served: Served) -> ServedModel:
         current, book = served.round, served.federation.book
@@ -47,8 +56,7 @@ class FederationPredictions:
             final_at=current.last.timestamp if current.last else 0,
             attested_by=tuple(book.name_of(auditor) for auditor in current.attestations),
             metrics=reported(current, self._vault).metrics,
-            verified=served.verified,
-            verified_at=served.verified_at,
+            verification=served.verification,
             class_names=served.recipe.class_names,
             positive_class=served.recipe.positive_class,
         )

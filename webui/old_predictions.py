@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from fl.protocol.errors import UnavailableError
 from fl.protocol.names import Digest
 from webui.patient_records import new_policy, subject_of
-from webui.record_body import Check, pack
+from webui.record_body import Check, ledger_only, pack
 from webui.record_services import RecordService
 from webui.services import ServedModel
 from webui.store.database import Database
@@ -89,8 +89,7 @@ def _check(row: RowMapping, profile: PatientProfile) -> Check:
         final_at=row["final_at"],
         attested_by=tuple(json.loads(names) if isinstance(names, str) else names),
         metrics=None,
-        verified=bool(row["verified"]),
-        verified_at=row["verified_at"],
+        verification=ledger_only(verified=bool(row["verified"]), at=row["verified_at"]),
         class_names=(row["positive_class"],),
         positive_class=row["positive_class"],
     )

@@ -21,7 +21,8 @@ from webui.record_services import RecordService, SealedRecord
 from webui.services import Prediction
 from webui.store.accounts import Member
 from webui.store.jobs import ConsentChange
-from webui.store.models import PatientProfile, StoredRecord
+from webui.store.models import PatientProfile, SiteRole, StoredRecord
+from webui.store.openings import How, Openings
 from webui.store.records import NewRecord, RecordStore
 from webui.store.refusals import NotFound, RecordDamaged, WishNeeded
 
@@ -45,10 +46,13 @@ class Shown:
 class PatientRecords:
     """The sealed records of one hospital's patients."""
 
-    def __init__(self, store: RecordStore, service: RecordService, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, store: RecordStore, service: RecordService, openings: Openings, clock: Callable[[], int]
+    ) -> None:
         self._store = store
         self._changes = store.changes
         self._service = service
+        self._openings = openings
         self._clock = clock
 
     def add_check(self, patient_id: int, image_png: bytes, prediction: Prediction) -> int:
@@ -83,6 +87,22 @@ class PatientRecords:
         sealed = self._service.seal(new_policy(row.patient), pack(note))
         self._store.add(NewRecord(row.patient_id, sealed, note.written_at, row.id))
 
+    def show(self, reader: Member, row: StoredRecord, how: How = How.CHECK) -> Shown:
+        """Return what a record says to somebody who may see it; an opening by a doctor is written down first.
+
+        Raises:
+            RecordDamaged: as `read`.
+        """
+        found = self.read(row)
+        self._note(reader, [found], how)
+        return found
+
+    def show_all(self, reader: Member, rows: Sequence[StoredRecord], how: How = How.CHECK) -> list[Shown]:
+        """Return several records; one that is damaged does not hide the others."""
+        found = [self._read_one(row) for row in rows]
+        self._note(reader, found, how)
+        return found
+
     def read(self, row: StoredRecord) -> Shown:
         """Return what a record says, or why that cannot be shown.
 
@@ -98,10 +118,6 @@ class PatientRecords:
         except (TamperedError, MalformedError) as error:
             raise RecordDamaged(row.number or "", f"{error.name}: {error}") from error
         return shown(row, found)
-
-    def read_all(self, rows: Sequence[StoredRecord]) -> list[Shown]:
-        """Return several records; one that is damaged does not hide the others."""
-        return [self._read_one(row) for row in rows]
 
     def choose(self, patient_id: int, choice: Choice) -> tuple[int, int]:
         """Keep a patient's choice, and change the first records that are sealed otherwise; `carry_on` does the rest.
@@ -163,6 +179,10 @@ class PatientRecords:
             return False
         policy = RecordPolicy(kept.policy.record, choice.readers, choice.consent)
         return self._store.replace(row.id, kept.salt, self._service.seal(policy, body))
+
+    def _note(self, reader: Member, found: Sequence[Shown], how: How) -> None:
+        if reader.role is not SiteRole.PATIENT:
+            self._openings.note(reader.id, [each.row for each in found if each.state == "open"], how)
 
     def _read_one(self, row: StoredRecord) -> Shown:
         try:

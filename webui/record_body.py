@@ -16,9 +16,13 @@ from dataclasses import dataclass
 from fl.protocol.codec import Fields, JsonValue, Reader, Writer, parse_document, write_document
 from fl.protocol.errors import EncodingError
 from fl.protocol.names import DIGEST_BYTES, Digest, parse_hex
+from fl.roles.verification import Fact, State, Verification
 from webui.services import ServedModel
 
 FORMAT = "hemaledger-record-1"
+"""Of notes, and of checks of earlier versions, which kept of the verification what the ledger said."""
+CHECK_FORMAT = "hemaledger-record-2"
+"""Of checks: with the three facts of the verification."""
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 MAX_NOTE_CHARS = 4000
 _WHAT = "patient record"
@@ -78,10 +82,10 @@ def unpack(body: bytes) -> Check | Note:
     picture = reader.raw(reader.u32())
     reader.end()
     fields = Fields(document, _WHAT)
-    if fields.text("format") != FORMAT:
-        raise EncodingError(_WHAT, "it is of another format")
     found: Check | Note
-    kind = fields.text("kind")
+    kind, form = fields.text("kind"), fields.text("format")
+    if form not in ({FORMAT, CHECK_FORMAT} if kind == "check" else {FORMAT}):
+        raise EncodingError(_WHAT, "it is of another format")
     if kind == "check" and picture.startswith(PNG_MAGIC):
         found = _parse_check(fields, picture)
     elif kind == "note" and not picture:
@@ -96,7 +100,7 @@ def unpack(body: bytes) -> Check | Note:
 def _check_document(check: Check) -> dict[str, JsonValue]:
     model = check.model
     return {
-        "format": FORMAT,
+        "format": CHECK_FORMAT if model.verification.file else FORMAT,
         "kind": "check",
         "patient": _subject_document(check.patient),
         "checked_at": check.checked_at,
@@ -109,12 +113,22 @@ def _check_document(check: Check) -> dict[str, JsonValue]:
             "coordinator_name": model.coordinator_name,
             "final_at": model.final_at,
             "attested_by": list(model.attested_by),
-            "verified": model.verified,
-            "verified_at": model.verified_at,
+            **_verification_document(model.verification),
             "class_names": list(model.class_names),
             "positive_class": model.positive_class,
         },
     }
+
+
+def _verification_document(verification: Verification) -> dict[str, JsonValue]:
+    ledger, file, memory = verification.ledger, verification.file, verification.memory
+    if file is None or memory is None:
+        return {"verified": ledger.state == State.CHECKED, "verified_at": ledger.at}
+    facts: dict[str, JsonValue] = {
+        name: {"state": fact.state.value, "at": fact.at, "why": fact.why}
+        for name, fact in (("ledger", ledger), ("file", file), ("memory", memory))
+    }
+    return {"verification": {**facts, "block": verification.block}}
 
 
 def _note_document(note: Note) -> dict[str, JsonValue]:
@@ -145,15 +159,12 @@ def _parse_check(fields: Fields, picture: bytes) -> Check:
         checked_at=fields.integer("checked_at"),
         label=prediction.text("label"),
         probability=probability,
-        model=_parse_model(Fields(fields.mapping("model"), _WHAT)),
+        model=_parse_model(Fields(fields.mapping("model"), _WHAT), fields.text("format")),
         image_png=picture,
     )
 
 
-def _parse_model(fields: Fields) -> ServedModel:
-    verified = fields.value.get("verified")
-    if not isinstance(verified, bool):
-        raise EncodingError(_WHAT, "verified is neither true nor false")
+def _parse_model(fields: Fields, form: str) -> ServedModel:
     found = ServedModel(
         round=fields.integer("round"),
         model_digest=_digest(fields, "model_digest"),
@@ -163,13 +174,42 @@ def _parse_model(fields: Fields) -> ServedModel:
         final_at=fields.integer("final_at"),
         attested_by=_texts(fields, "attested_by"),
         metrics=None,
-        verified=verified,
-        verified_at=fields.integer("verified_at"),
+        verification=_parse_verification(fields) if form == CHECK_FORMAT else _parse_old_verification(fields),
         class_names=_texts(fields, "class_names"),
         positive_class=fields.text("positive_class"),
     )
-    fields.only(*(name for name in ServedModel.__dataclass_fields__ if name != "metrics"))
+    kept = {"verification"} if form == CHECK_FORMAT else {"verified", "verified_at"}
+    fields.only(*(ServedModel.__dataclass_fields__.keys() - {"metrics", "verification"} | kept))
     return found
+
+
+def _parse_old_verification(fields: Fields) -> Verification:
+    verified = fields.value.get("verified")
+    if not isinstance(verified, bool):
+        raise EncodingError(_WHAT, "verified is neither true nor false")
+    return ledger_only(verified=verified, at=fields.integer("verified_at"))
+
+
+def _parse_verification(fields: Fields) -> Verification:
+    inner = Fields(fields.mapping("verification"), _WHAT)
+    inner.only("ledger", "file", "memory", "block")
+    ledger, file, memory = (_parse_fact(inner, name) for name in ("ledger", "file", "memory"))
+    return Verification(ledger, file, memory, inner.integer("block"))
+
+
+def _parse_fact(fields: Fields, name: str) -> Fact:
+    inner = Fields(fields.mapping(name), _WHAT)
+    inner.only("state", "at", "why")
+    try:
+        state = State(inner.text("state"))
+    except ValueError as error:
+        raise EncodingError(_WHAT, f"the state of {name} is none") from error
+    return Fact(state, inner.integer("at"), inner.text("why"))
+
+
+def ledger_only(*, verified: bool, at: int) -> Verification:
+    """Return the verification that an earlier version kept: what the ledger said, and when it last said so."""
+    return Verification(Fact(State.CHECKED if verified else State.UNKNOWN, at), None, None)
 
 
 def _parse_note(fields: Fields) -> Note:

@@ -16,6 +16,7 @@ from typing import Protocol
 from fl.protocol.audit import Finding
 from fl.protocol.names import Address, Digest
 from fl.roles.explain import Explained, Results
+from fl.roles.verification import Verification
 from fl.training.images import Pixels
 from webui.disclosure_services import DisclosureService
 from webui.record_services import RecordService
@@ -37,10 +38,8 @@ class ServedModel:
     """Names of the auditors who replayed the round."""
     metrics: Mapping[str, float] | None
     """Name -> value; shares (accuracy, sensitivity...) in 0..1. None when nobody reported any."""
-    verified: bool
-    """False: the chain did not answer just now, and a model that was verified at `verified_at` serves on."""
-    verified_at: int
-    """Seconds since 1970: when the ledger last confirmed this model."""
+    verification: Verification
+    """What was checked of it when, at this answer."""
     class_names: tuple[str, ...]
     positive_class: str
     """The class that means disease; one of `class_names`."""
@@ -68,6 +67,9 @@ class PredictionService(Protocol):
             UnavailableError: the chain or the vault did not answer and no verified model is cached.
             TamperedError: the ledger contradicts the model; there is no prediction.
         """
+
+    def again(self, model: ServedModel) -> Verification:
+        """Look now at a model that answered once: whether the ledger names it. Says so when that is unknown."""
 
     def model(self) -> ServedModel:
         """Return the model that would answer now.

@@ -15,7 +15,6 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from fl.roles.explain import Outcome, Results
-from webui.services import ServedModel
 
 UNSURE_FROM = 0.35
 UNSURE_TO = 0.65
@@ -89,24 +88,6 @@ def verdict(label: str, positive_class: str, probability: float) -> Saying:
         "This cell looks healthy to the model",
         "One cell cannot rule out a disease. If you feel unwell, or a doctor has asked for tests, please go on with "
         "them.",
-    )
-
-
-def verification(model: ServedModel, zone: ZoneInfo) -> Saying:
-    """Return whether, when and how the ledger confirmed a model."""
-    if not model.verified:
-        return Saying(
-            "wait",
-            f"Unverified since {when(model.verified_at, zone)}",
-            "The ledger did not answer when this model was used. It had been verified at the time given here, against "
-            f"the ledger's record of round {model.round}; whether the ledger has moved on since is not known.",
-        )
-    return Saying(
-        "good",
-        f"Verified on the ledger, {when(model.verified_at, zone)}",
-        f"The digest of the model file is the one recorded for round {model.round} by {model.coordinator_name}; "
-        f"{attested(model.attested_by)} The round is final since {when(model.final_at, zone)}. Only after these checks "
-        "was the file decrypted.",
     )
 
 

@@ -9,7 +9,7 @@ Not here: files and arithmetic (fl/roles/audit.py).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -79,7 +79,9 @@ class Report:
     passed: dict[int, set[Step]] = field(default_factory=dict)
     """Round -> which of its parts were checked to the end; a finding in one of them counts more."""
     sums: dict[int, dict[str, float]] = field(default_factory=dict)
-    """Round -> the metrics that came out of its sum, where it was summed again."""
+    """Round -> the metrics that came out of its sum, where it was summed again, and the most that could be claimed."""
+    claims: dict[int, dict[str, Mapping[str, float]]] = field(default_factory=dict)
+    """Sealed round -> hospital's name -> what it claimed of its training."""
 
     @property
     def clean(self) -> bool:

@@ -24,6 +24,7 @@ from fl.roles.audit_key import AuditKey
 from fl.roles.requester import Requester
 from fl.roles.round_audit import Bench
 from fl.roles.served import ModelReader
+from fl.roles.verification import Verification
 from fl.roles.view import Keyring, Stopwatch
 from fl.storage.vault import FolderVault
 from fl.training.config import LocalConfig
@@ -102,6 +103,17 @@ class RealWorld:
     def start_chain(self) -> None:
         self.ledger.up = True
 
+    def lose_vault(self) -> None:
+        """Move the vault's folder away."""
+        self._vault.rename(self._vault.with_name("elsewhere"))
+
+    def find_vault(self) -> None:
+        self._vault.with_name("elsewhere").rename(self._vault)
+
+    @property
+    def _vault(self) -> Path:
+        return self.report.with_name("vault")
+
     def replace_model(self) -> None:
         proposal = self.reader.federation().rounds[-1].proposal
         assert proposal is not None
@@ -149,6 +161,9 @@ class _Late:
 
     def predict(self, pixels: Pixels) -> Prediction:
         return self.world.predictions().predict(pixels)
+
+    def again(self, model: ServedModel) -> Verification:
+        return self.world.predictions().again(model)
 
     def model(self) -> ServedModel:
         return self.world.predictions().model()

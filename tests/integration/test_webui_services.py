@@ -7,6 +7,7 @@ least one final round.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,7 @@ from fl.protocol.errors import NoAnswer, TamperedError, UnavailableError, WrongR
 from fl.protocol.names import DIGEST_BYTES
 from fl.protocol.round import Phase
 from fl.roles.explain import Outcome, Results
+from fl.roles.verification import State
 from fl.training.gate import Reason
 from fl.training.images import Pixels
 from tests.fakes.site_federation import masked_world, real_world
@@ -43,6 +45,12 @@ class ServiceWorld(Protocol):
     def start_chain(self) -> None:
         """The node answers again."""
 
+    def lose_vault(self) -> None:
+        """From now on the vault is not where it was."""
+
+    def find_vault(self) -> None:
+        """It is there again."""
+
     def replace_model(self) -> None:
         """Put another file in the place of the model's, and forget what was cached, as after a restart."""
 
@@ -62,14 +70,14 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> ServiceWorld:
 
 def test_the_served_model_is_complete(world: ServiceWorld) -> None:
     model = world.services.predictions.model()
-    assert model.verified
+    assert model.verification.whole
     assert model.round >= 1
     assert len(model.model_digest) == len(model.envelope_digest) == DIGEST_BYTES
     assert model.protection in {"masked", "sealed"}
     assert model.coordinator_name
     assert model.positive_class in model.class_names
     assert model.final_at <= world.services.clock()
-    assert 0 <= world.services.clock() - model.verified_at < 3600
+    assert 0 <= world.services.clock() - model.verification.ledger.at < 3600
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP"])
@@ -104,10 +112,33 @@ def test_a_verified_model_serves_on_without_the_chain_and_says_so(world: Service
     before = world.services.predictions.model()
     world.stop_chain()
     during = world.services.predictions.predict(cell_pixels()).model
-    assert not during.verified
-    assert (during.model_digest, during.verified_at) == (before.model_digest, before.verified_at)
+    assert during.verification.ledger.state == State.UNKNOWN
+    assert (during.model_digest, during.verification.ledger.at) == (before.model_digest, before.verification.ledger.at)
     world.start_chain()
-    assert world.services.predictions.model().verified
+    assert world.services.predictions.model().verification.whole
+
+
+def test_a_model_in_memory_serves_on_without_the_vault_and_says_so(world: ServiceWorld) -> None:
+    before = world.services.predictions.model().verification
+    assert before.whole
+    world.lose_vault()
+    during = world.services.predictions.predict(cell_pixels()).model.verification
+    assert before.file is not None
+    assert during.file is not None
+    assert (during.file.state, during.file.at) == (State.UNKNOWN, before.file.at)
+    assert during.ledger.state == State.CHECKED
+    world.find_vault()
+    assert world.services.predictions.model().verification.whole
+
+
+def test_an_answer_of_an_outage_can_be_looked_up_later(world: ServiceWorld) -> None:
+    model = world.services.predictions.model()
+    world.stop_chain()
+    assert world.services.predictions.again(model).ledger.state == State.UNKNOWN
+    world.start_chain()
+    assert world.services.predictions.again(model).ledger.state == State.CHECKED
+    stranger = replace(model, envelope_digest=model.model_digest)
+    assert world.services.predictions.again(stranger).contradicted
 
 
 def test_nothing_serves_that_was_never_verified(world: ServiceWorld) -> None:

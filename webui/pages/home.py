@@ -21,18 +21,6 @@ def index() -> ResponseReturnValue:
     return render_template("home.html", model=model, trouble=None if model else found)
 
 
-@blueprint.get("/healthz")
-def alive() -> ResponseReturnValue:
-    """Say that the process answers; nothing else is asked, and a worker of its own answers."""
-    return {"status": "ok"}
-
-
-@blueprint.get("/health")
-def health() -> ResponseReturnValue:
-    """Say that the site runs; a probe of the process, not of the chain."""
-    return {"status": "ok"}
-
-
 def _model() -> ServedModel | ErrorPage:
     try:
         return site().services.predictions.model()

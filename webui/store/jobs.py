@@ -10,7 +10,7 @@ from __future__ import annotations
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, SmallInteger, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webui.store.models import DIGEST_BYTES, Base, Seconds
+from webui.store.base import DIGEST_BYTES, Base, Seconds
 
 
 class HandledForm(Base):

@@ -138,7 +138,64 @@ class WishNeeded(RefusedError):
 class EmailMalformed(MalformedError):
     """Text that cannot be an e-mail address."""
 
-    sentence = "This is not an e-mail address."
+    sentence = "This is not an e-mail address. It looks like name@clinic.example."
+
+
+@dataclass(eq=False)
+class NameMalformed(MalformedError):
+    """Text that cannot be a person's name."""
+
+    why: str
+    sentence = "{why}"
+
+
+@dataclass(eq=False)
+class PasswordMalformed(MalformedError):
+    """Too short, too long, or with characters that nobody can see."""
+
+    why: str
+    sentence = "{why}"
+
+
+@dataclass(eq=False)
+class PasswordWeak(MalformedError):
+    """Few guesses find it."""
+
+    sentence = "This password is too easy to guess. Take several words that do not belong together."
+
+
+@dataclass(eq=False)
+class HoursOverlap(RefusedError):
+    """Two stretches of one doctor's day share a minute."""
+
+    weekday: str
+    http_status = 409
+    sentence = "The working hours on {weekday} overlap. Give each stretch once."
+
+
+@dataclass(eq=False)
+class OneADay(RefusedError):
+    """The patient holds an appointment with this doctor on this day."""
+
+    starts_at: int
+    http_status = 409
+    sentence = "You already have an appointment with this doctor on that day. Cancel it first, or choose another day."
+
+
+@dataclass(eq=False)
+class CodeRefused(RefusedError):
+    """Address and one-time code do not belong together, or the code ran out or was used."""
+
+    http_status = 401
+    sentence = "E-mail address and code do not fit together, or the code ran out. Ask the hospital for a new one."
+
+
+@dataclass(eq=False)
+class RoleFixed(RefusedError):
+    """Patients stay patients, and staff stays staff: records and appointments hang on the account."""
+
+    role: str
+    sentence = "An account of the role {role} cannot get that role. Create a new account instead."
 
 
 @dataclass(eq=False)

@@ -86,3 +86,13 @@ class NonFinite(MalformedError):
     what: str
     count: int
     sentence = "The {what} holds {count} values that are NaN or infinite; nothing was sent."
+
+
+@dataclass(eq=False)
+class WeightsTooLarge(MalformedError):
+    """Weights are numbers, but so large that a model computes infinities with them (PROTOCOL.md 4, step 5)."""
+
+    what: str
+    count: int
+    bound: int
+    sentence = "The {what} holds {count} values outside ±{bound}; no model can be computed with them."
