@@ -25,10 +25,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fl.protocol.errors import JournalTampered, StorageFull
+from fl.protocol import strict_json
+from fl.protocol.errors import EncodingError, JournalTampered, JournalUnreadable, StorageFull
 
 JOURNAL = "journal.jsonl"
 HEADS = "heads.jsonl"
+LINE_CAP = 16 * 1024 * 1024
 LABEL = b"hemaledger/chain-journal/1"
 
 
@@ -51,14 +53,19 @@ class _Lines:
 
     def load(self) -> tuple[list[dict[str, Any]], bool]:
         """Return the complete lines, and whether a torn one follows."""
-        raw = self.path.read_bytes() if self.path.exists() else b""
+        try:
+            raw = self.path.read_bytes()
+        except FileNotFoundError:
+            raw = b""
+        except OSError as error:
+            raise JournalUnreadable(str(self.path), error.strerror or "it cannot be read") from error
         *complete, tail = raw.split(b"\n")
         self.size = len(raw) - len(tail)
         lines = []
         for number, line in enumerate(complete, start=1):
             try:
-                value = json.loads(line)
-            except ValueError as error:
+                value = strict_json.loads(line, "line", LINE_CAP)
+            except EncodingError as error:
                 raise JournalTampered(str(self.path), number, "the line does not parse") from error
             if not isinstance(value, dict):
                 raise JournalTampered(str(self.path), number, "the line is no entry")
@@ -153,6 +160,8 @@ class BlockJournal:
         lines, torn = self._journal.load()
         heads, heads_torn = self._heads.load()
         self._sealed = len(heads)
+        if not lines and not heads and self._heads.path.exists():
+            raise self._tampered(1, "it is empty, but blocks were recorded")
         if lines:
             self._read_header(lines[0])
             for number, line in enumerate(lines[1:], start=1):

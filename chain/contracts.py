@@ -11,6 +11,7 @@ from eth_abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_utils.abi import function_signature_to_4byte_selector
 
+from chain import shapes
 from chain.node import Node, NodeRefusal
 from fl.protocol.errors import WrongChain
 from fl.protocol.names import NO_ADDRESS, Address
@@ -22,7 +23,7 @@ MAX_PREDECESSORS = 1000
 def check_deployment(node: Node, anchor: Anchor) -> None:
     """Raise WrongChain unless the anchor's contracts are on this chain and belong to its consortium."""
     for name, address in (("key authority", anchor.authority), ("ledger", anchor.contract)):
-        if node.request("eth_getCode", "0x" + address.hex(), "latest") in ("0x", None):
+        if not node.parsed(shapes.data, node.request("eth_getCode", "0x" + address.hex(), "latest")):
             why = f"there is no {name} at 0x{address.hex()}; the chain was reset, or it is another one"
             raise WrongChain(node.settings.url, why)
     actual = ask(node, anchor.authority, "consortium", "bytes32")
@@ -48,7 +49,7 @@ def ask(node: Node, contract: Address, function: str, kind: str) -> object:
     data = "0x" + function_signature_to_4byte_selector(f"{function}()").hex()
     try:
         answer = node.attempt("eth_call", {"to": "0x" + contract.hex(), "data": data}, "latest")
-        value: object = decode([kind], bytes.fromhex(answer[2:]))[0]
+        value: object = decode([kind], node.parsed(shapes.data, answer))[0]
     except (NodeRefusal, DecodingError, ValueError) as error:
         why = f"the contract at 0x{contract.hex()} is not one of Hemaledger's"
         raise WrongChain(node.settings.url, why) from error

@@ -18,7 +18,7 @@ from chain.keystore import AccountKey
 from chain.ledger import EthereumLedger, LedgerSettings
 from chain.node import NodeSettings, connect
 from chain.sender import Sender, TransactionSettings
-from fl.protocol.errors import PredecessorMismatch
+from fl.protocol.errors import ContractRefused, PredecessorMismatch
 from fl.protocol.names import NO_ADDRESS, Address
 from fl.protocol.ports import Anchor
 from fl.protocol.records import LedgerHandedOver
@@ -77,4 +77,6 @@ def _create_ledger(sender: Sender, authority: Address, predecessor: Address) -> 
 
 def _create(sender: Sender, name: str, arguments: bytes) -> Address:
     receipt = sender.send(None, artifacts.load(name).bytecode + arguments)
-    return Address(bytes.fromhex(receipt["contractAddress"][2:]))
+    if receipt["contractAddress"] is None:
+        raise ContractRefused("it created no contract")
+    return Address(receipt["contractAddress"])

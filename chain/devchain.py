@@ -21,16 +21,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from chain import methods
 from chain.blockjournal import BlockJournal, Transaction
-from chain.news import RAW, Block, Log, News
+from chain.news import Block, Log, News
 from chain.node import HEADER_ONLY, NEWS, NodeRefusal
 from chain.nodeprocess import NodeProcess
 from chain.rawtransaction import REJECTED, of_raw, parse
 from chain.rpcserver import RpcServer
+from chain.shapes import RAW
+from chain.trials import Trials
 from fl.protocol.errors import ChainRunning, ChainUnavailable, StorageFull, WrongChain
 from fl.protocol.names import Address
 
-REFUSED_PREFIXES = ("evm_", "hardhat_", "anvil_", "eth_sendTransaction", "eth_sign", "personal_")
 NOT_FOUND = -32601
 
 
@@ -47,6 +49,8 @@ class DevChainSettings:
     port: int = 8545
     """0 picks a free one."""
     host: str = "127.0.0.1"
+    names: frozenset[str] = frozenset()
+    """Names beside IP addresses and localhost under which clients reach it."""
 
 
 class DevChain:
@@ -60,12 +64,16 @@ class DevChain:
             PortInUse: the port is taken.
             ToolMissing: Hardhat or Node is not installed.
             JournalTampered: the journal was cut or edited.
+            JournalUnreadable: it cannot be read.
             WrongChain: Hardhat's configuration is another than when this chain began.
             StorageFull: the folder cannot be written.
             ChainUnavailable: the node did not start.
         """
         self._settings = settings
         self._mutex = threading.Lock()
+        self._trials = Trials()
+        self._trial = threading.Lock()
+        """Trials run one at a time, so that what follows one waits for one at most."""
         self._news = News(self._header, self._logs)
         self._announced: int | None = None
         self._nonces: dict[Address, int] = {}
@@ -76,7 +84,7 @@ class DevChain:
         self._node: NodeProcess | None = None
         try:
             self._journal = BlockJournal(settings.folder)
-            self._server = RpcServer(settings.host, settings.port, self._handle)
+            self._server = RpcServer(settings.host, settings.port, self._handle, settings.names)
             self._node = NodeProcess(settings.project, settings.folder / "node.log", self.ended.set)
             self._last_timestamp = self._begin()
             self._replay()
@@ -141,12 +149,15 @@ class DevChain:
             return self._include(params)
         if method == NEWS:
             return self._news.answer(params)
-        if method.startswith(REFUSED_PREFIXES):
+        if method not in methods.SERVED:
             message = f"{method} is refused: the chain's history is made by signed transactions only"
             raise NodeRefusal({"code": NOT_FOUND, "message": message})
-        if method in ("eth_call", "eth_estimateGas"):
-            with self._mutex:
-                self._tick()
+        if method in methods.TRIALS:
+            bounded = self._trials.bounded(params)
+            with self._trial:
+                with self._mutex:
+                    self._tick()
+                return self._ask(method, *bounded)
         return self._ask(method, *params)
 
     def _include(self, params: list[Any]) -> str:
@@ -167,6 +178,7 @@ class DevChain:
             block = self._mine(timestamp, tx_hash, raw)
             self._journal.seal(block.hash)
             self._nonces[sender] = nonce + 1
+            self._trials.note(call)
             self._news.add(block)
         return tx_hash
 
@@ -237,6 +249,7 @@ class DevChain:
             self._ask("evm_mine")
             self._last_timestamp = transaction.timestamp
             self._nonces[call.account] = call.nonce + 1
+            self._trials.note(call)
         self._compare_heads()
 
     def _compare_heads(self) -> None:

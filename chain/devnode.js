@@ -6,6 +6,7 @@
 // Usage: node devnode.js PROJECT   (the folder with hardhat.config.js and node_modules)
 // In:  {"id": 1, "method": "eth_call", "params": [...]}
 //      {"id": 1, "calls": [["evm_mine", []], ["eth_getLogs", [{...}]]]}   one after the other, up to the first error
+//      Any other line, and what is no JSON, is answered with an error; the process goes on.
 // Out: {"id": 1, "result": ...} or {"id": 1, "error": {"code": -32000, "message": "...", "data": "0x..."}}
 import { createRequire } from "node:module";
 import path from "node:path";
@@ -17,13 +18,15 @@ const project = path.resolve(process.argv[2]);
 const require = createRequire(path.join(project, "package.json"));
 const { createHardhatRuntimeEnvironment } = await import(pathToFileURL(require.resolve("hardhat/hre")).href);
 
+const MOST_CHARACTERS = 32 * 1024 * 1024;
+
 function say(message) {
   process.stdout.write(JSON.stringify(message) + "\n");
 }
 
 function describe(error) {
-  const data = error.data?.data ?? error.data ?? error.cause?.data;
-  return { code: error.code ?? -32603, message: error.message ?? String(error), data };
+  const data = error?.data?.data ?? error?.data ?? error?.cause?.data;
+  return { code: error?.code ?? -32603, message: String(error?.message ?? error), data };
 }
 
 const configPath = path.join(project, "hardhat.config.js");
@@ -40,13 +43,24 @@ async function inTurn(calls) {
 }
 
 async function answer(line) {
-  const { id, method, params, calls } = JSON.parse(line);
+  let id = null;
   try {
-    say({ id, result: calls ? await inTurn(calls) : await provider.request({ method, params }) });
+    const message = JSON.parse(line);
+    id = message?.id ?? null;
+    const { method, params, calls } = message;
+    const result = calls ? await inTurn(calls) : await provider.request({ method, params });
+    const text = JSON.stringify({ id, result });
+    if (text.length > MOST_CHARACTERS) {
+      throw { code: -32005, message: "the answer is too large; ask for fewer blocks" };
+    }
+    process.stdout.write(text + "\n");
   } catch (error) {
     say({ id, error: describe(error) });
   }
 }
+
+// A fault in the library's background work ends no chain; the request that waits for it ends by its time limit.
+process.on("unhandledRejection", (error) => console.error(error));
 
 const lines = readline.createInterface({ input: process.stdin, crlfDelay: Infinity, terminal: false });
 lines.on("line", (line) => void answer(line));

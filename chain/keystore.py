@@ -15,19 +15,22 @@ from pathlib import Path
 from typing import Any
 
 import rlp
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
 from eth_keyfile import create_keyfile_json, decode_keyfile_json
 from eth_typing import Hash32
 from eth_utils.crypto import keccak
 
-from fl.protocol.errors import KeystoreUnreadable, StorageFull
+from chain.accounts import Account, LocalAccount
+from fl.protocol import strict_json
+from fl.protocol.errors import EncodingError, KeystoreUnreadable, StorageFull
 from fl.protocol.names import Address
 
 SECRET_BYTES = 32
 WORK_FACTOR = 2**18
 """scrypt's N: 256 MiB and about a second per attempt."""
 MAX_FILE_BYTES = 16 * 1024
+MOST_SCRYPT = 2**24
+"""N times r times p: four times the work of WORK_FACTOR with r = 8, in at most 2 GiB."""
+MOST_PBKDF2 = 10**7
 FEE_TRANSACTION = b"\x02"
 """The type of transactions with fees of EIP-1559."""
 FEE_FIELDS = ("chainId", "nonce", "maxPriorityFeePerGas", "maxFeePerGas", "gas", "to", "value", "data")
@@ -105,19 +108,31 @@ def load(path: Path, password: str) -> AccountKey:
     """
     try:
         with path.open("rb") as file:
-            raw = file.read(MAX_FILE_BYTES)
+            raw = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise KeystoreUnreadable(str(path), error.strerror or "it cannot be read") from error
     try:
-        document = json.loads(raw)
-    except ValueError as error:
+        document = strict_json.loads(raw, "key file", MAX_FILE_BYTES)
+    except EncodingError as error:
         raise KeystoreUnreadable(str(path), "it is no Ethereum key file") from error
     if not isinstance(document, dict):
         raise KeystoreUnreadable(str(path), "it is no Ethereum key file")
     try:
+        _check_cost(document)
         return AccountKey(decode_keyfile_json(document, password.encode()))
     except ValueError as error:
         why = "the password is wrong" if "MAC" in str(error) else "it is damaged"
         raise KeystoreUnreadable(str(path), why) from error
     except (KeyError, TypeError, AttributeError, NotImplementedError, MemoryError) as error:
         raise KeystoreUnreadable(str(path), "it is damaged") from error
+
+
+def _check_cost(document: dict[str, Any]) -> None:
+    """Raise ValueError for a file whose opening would take more memory or time than any wallet's."""
+    crypto = document["crypto"] if "crypto" in document else document["Crypto"]
+    parameters = crypto["kdfparams"]
+    work = {name: parameters.get(name, 1) for name in ("n", "r", "p", "c")}
+    if not all(type(value) is int and value > 0 for value in work.values()):
+        raise ValueError("no work factors")
+    if work["n"] * work["r"] * work["p"] > MOST_SCRYPT or work["c"] > MOST_PBKDF2:
+        raise ValueError("too much work")

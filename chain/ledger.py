@@ -18,7 +18,8 @@ from chain import events
 from chain.authorship import makes
 from chain.contracts import check_deployment, ledgers_of
 from chain.keystore import AccountKey
-from chain.node import HEADER_ONLY, NodeSettings, connect
+from chain.logs import stamp_of
+from chain.node import NodeSettings, connect
 from chain.reader import Reader, Source
 from chain.sender import Sender, TransactionSettings
 from fl.protocol.errors import ContractRefused, RecordForged, SenderMismatch, SettingInvalid
@@ -99,7 +100,7 @@ class EthereumLedger:
         entry = self._entry(contract, type(record), receipt)
         if entry.record.sender != record.sender or not makes(data, entry.record):
             raise RecordForged(type(record).__name__, record.sender, "the receipt shows another record than was sent")
-        return Receipt(entry, int(receipt["gasUsed"], 16))
+        return Receipt(entry, receipt["gasUsed"])
 
     def replay(self, after: Position | None = None) -> Sequence[Entry]:
         """Return every entry behind `after`: of the key authority, of this ledger and of its predecessors.
@@ -146,9 +147,5 @@ class EthereumLedger:
         for log in receipt["logs"]:
             record = events.decode_log(contract, log)
             if isinstance(record, kind):
-                stamp = log.get("blockTimestamp")
-                if not stamp:
-                    block = self._node.request("eth_getBlockByNumber", receipt["blockNumber"], HEADER_ONLY)
-                    stamp = block["timestamp"]
-                return events.entry(record, log, int(stamp, 16))
+                return events.entry(record, log, stamp_of(self._node, log))
         raise ContractRefused(f"it emitted no {kind.__name__}")

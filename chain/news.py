@@ -15,14 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chain.node import NodeRefusal
+from chain.shapes import ADDRESS, data, quantity
 
 INVALID_PARAMS = -32602
 LONGEST_S = 5.0
 """How long a client may wait in one request."""
 KEPT = 1000
 """So many blocks' logs are kept at hand; older ones are asked of the node."""
-RAW = "rawTransaction"
-"""Beside what JSON-RPC knows of a log: its signed transaction, so that who reads need not ask for it."""
 
 Log = dict[str, Any]
 Question = tuple[int, frozenset[str], float]
@@ -90,7 +89,8 @@ class News:
 def _parse(params: list[Any]) -> Question:
     try:
         number, contracts, milliseconds = params
-        return int(number, 16), frozenset(str(each).lower() for each in contracts), max(int(milliseconds), 0) / 1000
+        wait_s = min(max(milliseconds, 0), 1000 * LONGEST_S) / 1000
+        return quantity(number), frozenset("0x" + data(each, ADDRESS).hex() for each in contracts), wait_s
     except (ValueError, TypeError) as error:
         message = "give a block's number, contracts and milliseconds"
         raise NodeRefusal({"code": INVALID_PARAMS, "message": message}) from error

@@ -10,13 +10,17 @@ Not here: how it travels (wire.py); what the requests mean (sender.py, ledger.py
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from http import HTTPStatus
+from typing import Any, NoReturn, TypeVar
 
 from chain import wire as wires
-from chain.wire import NO_JSON_RPC, Broken, Call, Wire
+from chain.shapes import data as as_bytes
+from chain.shapes import quantity
+from chain.wire import NO_JSON_RPC, Broken, Busy, Call, Refused, TooMuch, Wire
 from fl.protocol.errors import ChainUnavailable, WrongChain
 
 HEADER_ONLY = False
@@ -25,6 +29,13 @@ HEADER_ONLY = False
 NEWS = "hemaledger_news"
 """A method of the embedded chain (news.py): [number, contracts, milliseconds] -> {last, newest, logs}."""
 
+BUSY_SIGNS = ("rate limit", "too many requests", "request limit", "limit exceeded", "capacity", "throttl")
+CLIENT_ERRORS = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY)
+"""With these, providers refuse one request; other ones answer to everything alike."""
+FIRST_PAUSE_S = 0.25
+MESSAGE_CAP = 500
+
+T = TypeVar("T")
 Answer = Callable[[], Any]
 """Returns a result or raises NodeRefusal."""
 
@@ -43,12 +54,19 @@ class NodeSettings:
 class NodeRefusal(Exception):
     """The node answered with an error object."""
 
-    def __init__(self, error: dict[str, Any]) -> None:
-        super().__init__(str(error.get("message", "")))
-        self.code = int(error.get("code", -32000))
-        self.message = str(error.get("message", ""))
+    def __init__(self, error: Mapping[str, Any]) -> None:
+        code, message = error.get("code"), error.get("message")
+        self.code = code if isinstance(code, int) and not isinstance(code, bool) else -32000
+        self.message = message[:MESSAGE_CAP] if isinstance(message, str) else "it does not say why"
+        super().__init__(self.message)
         self.data = _revert_data(error.get("data"))
         """What the contract reverted with; empty when the refusal is the node's own."""
+
+    @property
+    def busy(self) -> bool:
+        """Return whether the node asks for fewer requests, not for another one."""
+        message = self.message.lower()
+        return self.code == HTTPStatus.TOO_MANY_REQUESTS or any(sign in message for sign in BUSY_SIGNS)
 
 
 class Node:
@@ -57,18 +75,17 @@ class Node:
     def __init__(self, settings: NodeSettings) -> None:
         self.settings = settings
         self._local = threading.local()
+        self._batches = True
+        """False once the node showed that it answers no batches."""
 
     def attempt(self, method: str, *params: object) -> Any:  # noqa: ANN401 - JSON
         """Return the result of one request.
 
         Raises:
             NodeRefusal: the node answered with an error.
-            ChainUnavailable: it did not answer.
+            ChainUnavailable: it did not answer in time.
         """
-        try:
-            return self._result(self._wire().one((method, params)))
-        except Broken as error:
-            raise self.unavailable(str(error)) from error
+        return self._patiently(lambda left_s: self._result(self._wire().one((method, params), left_s)))
 
     def request(self, method: str, *params: object) -> Any:  # noqa: ANN401 - JSON
         """Return the result of one request that a working node never refuses; ChainUnavailable otherwise."""
@@ -79,12 +96,12 @@ class Node:
 
     def number(self, method: str, *params: object) -> int:
         """Return the result of such a request as a number."""
-        return self.parse_number(self.request(method, *params))
+        return self.parsed(quantity, self.request(method, *params))
 
-    def parse_number(self, text: object) -> int:
-        """Return a JSON-RPC quantity, or raise ChainUnavailable."""
+    def parsed(self, shape: Callable[[Any], T], value: object) -> T:
+        """Return what `shape` (shapes.py) makes of an answer, or raise ChainUnavailable."""
         try:
-            return int(str(text), 16)
+            return shape(value)
         except ValueError as error:
             raise self.unavailable(NO_JSON_RPC) from error
 
@@ -102,16 +119,58 @@ class Node:
     def attempt_batch(self, *calls: Call) -> list[Answer]:
         """Return the answers to several requests, made in one exchange; each is called for its result.
 
+        A node that answers no batches gets the requests one by one.
+
         Raises:
-            ChainUnavailable: the node did not answer, or does not answer batches. An answer raises NodeRefusal.
+            ChainUnavailable: the node did not answer in time. An answer raises NodeRefusal.
         """
+        responses = self._many(calls) if self._batches else None
+        if responses is None:
+            return [_settled(partial(self.attempt, method, *params)) for method, params in calls]
+        return [
+            _settled(partial(self._of_batch, call, response)) for call, response in zip(calls, responses, strict=True)
+        ]
+
+    def _many(self, calls: Sequence[Call]) -> list[dict[str, Any]] | None:
         try:
-            responses = self._wire().many(calls)
-        except Broken as error:
-            raise self.unavailable(str(error)) from error
-        if not isinstance(responses, list) or len(responses) != len(calls):
-            raise self.unavailable("it does not answer batches")
-        return [partial(self._result, response) for response in responses]
+            responses = self._patiently(lambda left_s: self._wire().many(calls, left_s))
+        except NodeRefusal:
+            responses = None
+        self._batches = responses is not None
+        return responses
+
+    def _of_batch(self, call: Call, response: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
+        try:
+            return self._result(response)
+        except NodeRefusal as refusal:
+            if not refusal.busy:
+                raise
+        return self.attempt(call[0], *call[1])
+
+    def _patiently(self, ask: Callable[[float], T]) -> T:
+        """Ask with the seconds that are left; again after the pause that a busy node wants, if there is time for it."""
+        timeout_s = self.settings.timeout_s
+        deadline, left_s, pause_s = time.monotonic() + timeout_s, timeout_s, FIRST_PAUSE_S
+        while True:
+            try:
+                return ask(left_s)
+            except Busy as busy:
+                why, wanted_s = str(busy), busy.pause_s
+            except (TooMuch, Refused) as refusal:
+                if isinstance(refusal, Refused) and refusal.status not in CLIENT_ERRORS:
+                    raise self.unavailable(str(refusal)) from refusal
+                raise NodeRefusal({"message": str(refusal)}) from refusal
+            except Broken as error:
+                raise self.unavailable(str(error)) from error
+            except NodeRefusal as refusal:
+                if not refusal.busy:
+                    raise
+                why, wanted_s = refusal.message, pause_s
+            left_s = deadline - time.monotonic() - wanted_s
+            if left_s <= 0:
+                raise self.unavailable(why)
+            time.sleep(wanted_s)
+            pause_s *= 2
 
     def check_chain(self) -> int:
         """Return the node's chain id, or raise WrongChain when the settings name another."""
@@ -128,7 +187,7 @@ class Node:
     def _wire(self) -> Wire:
         wire: Wire | None = getattr(self._local, "wire", None)
         if wire is None:
-            wire = self._local.wire = wires.connect(self.settings.url, self.settings.timeout_s)
+            wire = self._local.wire = wires.connect(self.settings.url)
         return wire
 
     def _result(self, response: Any) -> Any:  # noqa: ANN401 - JSON
@@ -154,13 +213,24 @@ def connect(settings: NodeSettings) -> Node:
     return node
 
 
+def _settled(ask: Answer) -> Answer:
+    """Ask now; return a call that gives the result or raises the refusal."""
+    try:
+        result = ask()
+    except NodeRefusal as refusal:
+        return partial(_raise, refusal)
+    return lambda: result
+
+
+def _raise(refusal: NodeRefusal) -> NoReturn:
+    raise refusal
+
+
 def _revert_data(data: object) -> bytes:
     """Return the revert data from where Hardhat, anvil and geth put it."""
     if isinstance(data, dict):
         data = data.get("data")
-    if not isinstance(data, str) or not data.startswith("0x"):
-        return b""
     try:
-        return bytes.fromhex(data[2:])
+        return as_bytes(data)
     except ValueError:
         return b""

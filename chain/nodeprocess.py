@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
@@ -20,11 +21,15 @@ from typing import Any
 
 from chain.node import NodeRefusal
 from chain.tools import node_binary, require_hardhat
-from fl.protocol.errors import ChainUnavailable
+from fl.protocol import strict_json
+from fl.protocol.errors import ChainUnavailable, EncodingError
 
 START_S = 60.0
 ANSWER_S = 60.0
 STOP_S = 5.0
+TOO_MUCH = -32005
+_NUMBER = re.compile(rb'\{"id":([0-9]{1,18}),')
+LINE_CAP = 40 * 1024 * 1024
 SCRIPT = Path(__file__).with_name("devnode.js")
 
 
@@ -88,7 +93,7 @@ class NodeProcess:
     def _send(self, method: str, message: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
         number = next(self._ids)
         future: Future[Any] = Future()
-        line = json.dumps({"id": number, **message}) + "\n"
+        line = json.dumps({"id": number, **message}, allow_nan=False) + "\n"
         with self._lock:
             if not self._alive or self._child.stdin is None:
                 raise self._unavailable("it ended")
@@ -122,16 +127,12 @@ class NodeProcess:
     def _read(self) -> None:
         stdout = self._child.stdout
         for line in stdout or ():
-            try:
-                message = json.loads(line)
-            except ValueError:
-                continue  # a library's chatter
-            if not isinstance(message, dict):
-                continue
+            message = _message(line)
             if "ready" in message:
                 self._ready.set_result(message["ready"])
                 continue
-            future = self._waiting.pop(message.get("id", 0), None)
+            number = message.get("id")
+            future = self._waiting.pop(number, None) if isinstance(number, int) else None
             if future is not None:
                 self._settle(future, message)
         self._finish()
@@ -139,7 +140,8 @@ class NodeProcess:
     @staticmethod
     def _settle(future: Future[Any], message: dict[str, Any]) -> None:
         if "error" in message:
-            future.set_exception(NodeRefusal(message["error"]))
+            error = message["error"]
+            future.set_exception(NodeRefusal(error if isinstance(error, dict) else {}))
         else:
             future.set_result(message.get("result"))
 
@@ -158,3 +160,14 @@ class NodeProcess:
 
     def _unavailable(self, why: str) -> ChainUnavailable:
         return ChainUnavailable("the embedded chain", f"Hardhat's node: {why}; see {self._log}")
+
+
+def _message(line: bytes) -> dict[str, Any]:
+    """Return a line of the child; an answer that is too much to read is an error of its number."""
+    try:
+        message = strict_json.loads(line, "node's answer", LINE_CAP)
+    except EncodingError as error:
+        number = _NUMBER.match(line)
+        refusal = {"code": TOO_MUCH, "message": f"{error}"}
+        return {"id": int(number[1]), "error": refusal} if number else {}  # a library's chatter
+    return message if isinstance(message, dict) else {}

@@ -21,6 +21,9 @@ from chain.node import NodeRefusal
 from fl.protocol.names import Address
 
 REJECTED = -32000
+ACCEPTED = (1, 2)
+"""Types that the embedded chain takes. One of type 4 (EIP-7702) puts code on any account that once signed an
+authorisation, whoever sends it; our contracts then refuse that account, and its nonce moves without it."""
 
 _FEES = ("chainId", "nonce", "maxPriorityFeePerGas", "maxFeePerGas", "gas", "to", "value", "input", "accessList")
 _SIGNED: Mapping[int, tuple[str, ...]] = {
@@ -65,9 +68,15 @@ def parse(params: list[Any]) -> tuple[bytes, SignedCall]:
     """Return transaction and meaning of a client's eth_sendRawTransaction, or raise NodeRefusal."""
     try:
         raw = bytes.fromhex(params[0].removeprefix("0x"))
-        return raw, of_raw(raw)
+        call = of_raw(raw)
     except (IndexError, AttributeError, ValueError, TypeError) as error:
         raise NodeRefusal({"code": REJECTED, "message": "this is no signed transaction"}) from error
+    if raw[0] not in ACCEPTED:
+        message = (
+            f"transactions of type {raw[0]} are refused here: accounts must stay without code, and blobs are not kept"
+        )
+        raise NodeRefusal({"code": REJECTED, "message": message})
+    return raw, call
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -14,18 +14,17 @@ import threading
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from chain import events
+from chain import events, shapes
 from chain.authorship import check_author
-from chain.news import RAW
+from chain.logs import LogRanges
 from chain.node import HEADER_ONLY, NEWS, Node, NodeRefusal
 from chain.rawtransaction import SignedCall, of_json, of_raw
-from fl.protocol.errors import ChainReorg, RecordForged
+from chain.shapes import RAW, Block, Log
+from fl.protocol.errors import ChainReorg, EncodingError, RecordForged
 from fl.protocol.names import Address
 from fl.protocol.records import Entry, Position, Record
 
-BLOCKS_PER_REQUEST = 5000
 CALLS_PER_BATCH = 100
 
 
@@ -51,6 +50,7 @@ class Reader:
         self._lock = threading.Lock()
         self.awaits = source.confirmations == 1
         """Whether the node may wait for blocks itself; False once it said that it does not know how."""
+        self._ranges = LogRanges(node, self._contracts())
         self._entries: list[Entry] = []
         self._positions: list[Position] = []
         self._scanned = source.first_block - 1
@@ -70,16 +70,15 @@ class Reader:
         Raises:
             ChainReorg: a block that was read is gone.
             WrongChain: the node serves another chain now.
-            EncodingError: a log does not fit the ABI.
             RecordForged: a log's sender did not sign what it says.
-            ChainUnavailable: the node does not answer, or not in the form of JSON-RPC.
+            ChainUnavailable: the node does not answer, or not in the form of JSON-RPC and of the contracts.
         """
         try:
             if not self._read_at_once(wait_s):
                 with self._lock:
                     self._advance()
-        except (KeyError, TypeError, ValueError) as error:
-            raise self._node.unavailable("its logs do not have the form of JSON-RPC") from error
+        except (EncodingError, ValueError) as error:
+            raise self._node.unavailable("its logs do not have the form of these contracts") from error
         return self.known(after)
 
     def known(self, after: Position | None) -> list[Entry]:
@@ -103,87 +102,87 @@ class Reader:
         except NodeRefusal:
             self.awaits = False
             return False
+        last, newest, logs = self._node.parsed(shapes.news, news)
         with self._lock:
             if self._scanned == scanned:
-                self._check_last(news["last"])
-                newest = news["newest"]
-                self._add(news["logs"], {newest["number"]: int(newest["timestamp"], 16)})
-                self._scanned, self._scanned_hash = int(newest["number"], 16), newest["hash"]
+                self._check_last(last)
+                self._add(logs, {newest.number: newest.timestamp})
+                self._scanned, self._scanned_hash = newest.number, newest.hash
         return True
 
     def _advance(self) -> None:
         target = self._check_anchor()
         while self._scanned < target:
-            upto = min(target, self._scanned + BLOCKS_PER_REQUEST)
-            logs, block = self._node.batch(
-                ("eth_getLogs", [self._query(self._scanned + 1, hex(upto))]),
-                ("eth_getBlockByNumber", [hex(upto), HEADER_ONLY]),
-            )
-            if block is None:
-                raise ChainReorg(upto)
-            self._add(logs, {})
-            self._scanned, self._scanned_hash = upto, block["hash"]
+            logs, block = self._ranges.read(self._scanned + 1, target)
+            self._add(logs, {block.number: block.timestamp})
+            self._scanned, self._scanned_hash = block.number, block.hash
 
     def _check_anchor(self) -> int:
-        """Return the newest block that counts; make sure the last one read is still on the chain."""
+        """Return the newest block that counts; make sure the last one read is still on the chain.
+
+        A node that does not have it lags, or its chain was reset: it is asked again, and `recheck` tells.
+        """
         if self._scanned_hash is None:
             return self.head()
-        number, block = self._node.batch(
+        number, found = self._node.batch(
             ("eth_blockNumber", []), ("eth_getBlockByNumber", [hex(self._scanned), HEADER_ONLY])
         )
+        block = self._node.parsed(shapes.block, found)
+        if block is None:
+            self._recheck()
+            block = self._ranges.block(self._scanned)
         self._check_last(block)
-        return self._node.parse_number(number) - self._source.confirmations + 1
+        return self._node.parsed(shapes.quantity, number) - self._source.confirmations + 1
 
-    def _check_last(self, block: Mapping[str, Any] | None) -> None:
-        if block is None or block["hash"] != self._scanned_hash:
+    def _check_last(self, block: Block | None) -> None:
+        if block is None or block.hash != self._scanned_hash:
             self._recheck()
             raise ChainReorg(self._scanned)
-
-    def _query(self, first: int, last: str) -> dict[str, Any]:
-        return {"fromBlock": hex(first), "toBlock": last, "address": self._contracts()}
 
     def _contracts(self) -> list[str]:
         return ["0x" + address.hex() for address in self._source.contracts]
 
-    def _add(self, logs: Sequence[Mapping[str, Any]], known_times: Mapping[str, int]) -> None:
-        kept = [log for log in logs if not log.get("removed")]
-        kept.sort(key=lambda log: (int(log["blockNumber"], 16), int(log["logIndex"], 16)))
+    def _add(self, logs: Sequence[Log], known_times: Mapping[int, int]) -> None:
+        kept = sorted(logs, key=lambda log: (int(log["blockNumber"], 16), int(log["logIndex"], 16)))
         times, calls = self._timestamps(kept, known_times), self._calls(kept)
         added: list[Entry] = []
         turns = dict(self._turns)
         for log in kept:
             contract = Address(bytes.fromhex(log["address"][2:]))
+            if contract not in self._source.contracts:
+                raise self._node.unavailable("it gave logs of other contracts than it was asked for")
             record = events.decode_log(self._source.contracts[contract], log)
             if record is not None:
                 call = calls[log["transactionHash"]]
                 check_author(record, contract, call, self._source.chain_id)
                 _take_turn(turns, record, call)
-                added.append(events.entry(record, log, times[log["blockNumber"]]))
+                added.append(events.entry(record, log, times[int(log["blockNumber"], 16)]))
         self._turns = turns
         self._entries += added
         self._positions += [entry.position for entry in added]
 
-    def _timestamps(self, logs: Sequence[Mapping[str, Any]], known: Mapping[str, int]) -> dict[str, int]:
+    def _timestamps(self, logs: Sequence[Log], known: Mapping[int, int]) -> dict[int, int]:
         """Return the time of each block; nodes that do not put it into the log are asked for the blocks."""
-        times = {log["blockNumber"]: int(log["blockTimestamp"], 16) for log in logs if log.get("blockTimestamp")}
-        times |= known
-        missing = sorted({log["blockNumber"] for log in logs} - times.keys())
+        stamped = (log for log in logs if "blockTimestamp" in log)
+        times = {int(log["blockNumber"], 16): int(log["blockTimestamp"], 16) for log in stamped} | dict(known)
+        missing = sorted({int(log["blockNumber"], 16) for log in logs} - times.keys())
         for start in range(0, len(missing), CALLS_PER_BATCH):
             part = missing[start : start + CALLS_PER_BATCH]
-            blocks = self._node.batch(*(("eth_getBlockByNumber", [number, HEADER_ONLY]) for number in part))
-            for number, block in zip(part, blocks, strict=True):
-                if block is None:
-                    raise ChainReorg(int(number, 16))
-                times[number] = int(block["timestamp"], 16)
+            found = self._node.batch(*(("eth_getBlockByNumber", [hex(number), HEADER_ONLY]) for number in part))
+            for number, answer in zip(part, found, strict=True):
+                block = self._node.parsed(shapes.block, answer) or self._ranges.block(number)
+                times[number] = block.timestamp
         return times
 
-    def _calls(self, logs: Sequence[Mapping[str, Any]]) -> dict[str, SignedCall]:
+    def _calls(self, logs: Sequence[Log]) -> dict[str, SignedCall]:
         """Return the signed transaction behind each log, by its hash; what no log brings along is asked for."""
         calls = {log["transactionHash"]: of_raw(bytes.fromhex(log[RAW][2:])) for log in logs if RAW in log}
         missing = sorted({log["transactionHash"] for log in logs} - calls.keys())
         for start in range(0, len(missing), CALLS_PER_BATCH):
             part = missing[start : start + CALLS_PER_BATCH]
             found = self._node.batch(*(("eth_getTransactionByHash", [each]) for each in part))
+            if None in found:
+                raise self._node.unavailable("it does not have a transaction yet whose log it gave")
             calls |= {each: of_json(transaction) for each, transaction in zip(part, found, strict=True)}
         for tx_hash, call in calls.items():
             if call.hash.hex() != tx_hash[2:].lower():

@@ -13,8 +13,6 @@ from typing import Any
 
 from eth_abi import decode
 from eth_abi.exceptions import DecodingError
-from eth_account import Account
-from eth_account.typed_transactions import TypedTransaction
 from eth_keys.exceptions import BadSignature
 from eth_utils.abi import function_abi_to_4byte_selector
 from eth_utils.exceptions import ValidationError
@@ -22,8 +20,10 @@ from hexbytes import HexBytes
 from rlp.exceptions import RLPException
 
 from chain import artifacts, events, keystore
+from chain.accounts import Account, TypedTransaction
 from chain.contracts import check_deployment
 from chain.ledger import LedgerSettings
+from chain.logs import stamp_of
 from chain.node import NodeSettings, connect
 from chain.sender import FREE_GAS_LIMIT, Sender
 from fl.protocol.errors import ContractRefused, EncodingError
@@ -79,12 +79,8 @@ class EthereumRelay:
         for log in receipt["logs"]:
             record = events.decode_log("KeyAuthority", log)
             if isinstance(record, type(answer)):
-                stamp = log.get("blockTimestamp") or self._stamp(receipt)
-                return Receipt(events.entry(record, log, int(stamp, 16)), int(receipt["gasUsed"], 16))
+                return Receipt(events.entry(record, log, stamp_of(self._node, log)), receipt["gasUsed"])
         raise ContractRefused(f"it emitted no {type(answer).__name__}")
-
-    def _stamp(self, receipt: dict[str, Any]) -> str:
-        return str(self._node.request("eth_getBlockByNumber", receipt["blockNumber"], False)["timestamp"])  # noqa: FBT003
 
 
 def read_answer(transaction: bytes, anchor: Anchor) -> Answer:

@@ -12,18 +12,20 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from eth_utils.crypto import keccak
 
-from chain import refusals
+from chain import refusals, shapes
 from chain.keystore import AccountKey
 from chain.node import HEADER_ONLY, Answer, Node, NodeRefusal
 from chain.wire import Call
 from fl.protocol.errors import (
+    AccountEmpty,
     AnswerOutdated,
     ChainUnavailable,
     ContractRefused,
+    FeeDemanded,
     HemaledgerError,
     TransactionTimeout,
 )
@@ -33,7 +35,11 @@ FREE_GAS_LIMIT = 2**24
 """The most gas a transaction may ask for; asking costs nothing where gas is free."""
 
 NONCE_ATTEMPTS = 50
-NONCE_SIGNS = ("nonce", "replacement", "underpriced")
+NONCE_SIGNS = ("nonce", "replacement")
+POOR_SIGNS = ("insufficient funds", "insufficient balance", "enough funds", "exceeds allowance", "upfront cost")
+FEE_SIGNS = ("underpriced", "base fee", "basefee", "fee too low", "gas price", "gasprice", "fee cap", "minimum gas")
+USUAL_TIP = 10**9
+"""Wei per gas, where the node names none."""
 KNOWN_SIGNS = ("already known", "known transaction", "already imported")
 
 Found = dict[str, Any] | None
@@ -84,7 +90,7 @@ class Sender:
             gas, nonce = self._dry_run(request)
             tx_hash, receipt = self._submit(to, data, gas, nonce)
         receipt = self._await(tx_hash, receipt)
-        if int(receipt["status"], 16) == 0:
+        if not receipt["status"]:
             raise self._reason(request, receipt)
         return receipt
 
@@ -110,7 +116,7 @@ class Sender:
             if not any(sign in message for sign in KNOWN_SIGNS):
                 raise self._translate(refusal) from refusal
         receipt = self._await(tx_hash, receipt)
-        if int(receipt["status"], 16) == 0:
+        if not receipt["status"]:
             raise self._reason(request, receipt)
         return receipt
 
@@ -127,10 +133,10 @@ class Sender:
                 gas()
                 limit = FREE_GAS_LIMIT
             else:
-                estimate = self._node.parse_number(gas())
+                estimate = self._node.parsed(shapes.quantity, gas())
                 limit = min(estimate + estimate // 4, FREE_GAS_LIMIT)
         except NodeRefusal as refusal:
-            raise self._translate(refusal) from refusal
+            raise self._translate(refusal, FREE_GAS_LIMIT) from refusal
         return limit, self._number(nonce)
 
     def _ask_nonce(self) -> Call:
@@ -138,7 +144,7 @@ class Sender:
 
     def _number(self, answer: Answer) -> int:
         try:
-            return self._node.parse_number(answer())
+            return self._node.parsed(shapes.quantity, answer())
         except NodeRefusal as refusal:
             raise self._node.unavailable(f"it refused to count transactions: {refusal.message}") from refusal
 
@@ -165,7 +171,7 @@ class Sender:
                 if any(sign in message for sign in KNOWN_SIGNS):
                     return tx_hash, None
                 if not any(sign in message for sign in NONCE_SIGNS):
-                    raise self._translate(refusal) from refusal
+                    raise self._translate(refusal, gas) from refusal
                 last = refusal
             nonce = self._number(*self._node.attempt_batch(self._ask_nonce()))
         raise self._node.unavailable("other processes send with this account all the time") from last
@@ -183,19 +189,24 @@ class Sender:
             return found
         sent()
         try:
-            return cast("Found", receipt())
+            return self._parse(receipt(), tx_hash)
         except NodeRefusal:  # some nodes know no receipt of what waits
             return None
 
     def _fees(self) -> dict[str, int]:
         if self._settings.free_gas:
             return {"maxFeePerGas": 0, "maxPriorityFeePerGas": 0}
-        tip, block = self._node.batch(
+        tip, newest = self._node.attempt_batch(
             ("eth_maxPriorityFeePerGas", []), ("eth_getBlockByNumber", ["latest", HEADER_ONLY])
         )
-        priority = int(tip, 16)
-        base = int(block.get("baseFeePerGas", "0x0"), 16)
-        return {"maxFeePerGas": 2 * base + priority, "maxPriorityFeePerGas": priority}
+        try:
+            priority = self._node.parsed(shapes.quantity, tip())
+        except NodeRefusal:  # a node may not know the method
+            priority = USUAL_TIP
+        block = self._node.parsed(shapes.block, self._node.results([newest])[0])
+        if block is None:
+            raise self._node.unavailable("it has no newest block")
+        return {"maxFeePerGas": 2 * block.base_fee + priority, "maxPriorityFeePerGas": priority}
 
     def _await(self, tx_hash: bytes, receipt: Found) -> dict[str, Any]:
         """Return the receipt once it has the demanded confirmations; a reorg in between just starts anew."""
@@ -204,16 +215,20 @@ class Sender:
             if time.monotonic() >= deadline:
                 raise TransactionTimeout(tx_hash, self._settings.timeout_s)
             time.sleep(self._settings.poll_s)
-            receipt = self._receipt(tx_hash)
+            try:
+                receipt = self._receipt(tx_hash)
+            except ChainUnavailable:
+                if time.monotonic() >= deadline:
+                    raise
         return receipt
 
     def _receipt(self, tx_hash: bytes) -> Found:
-        receipt: Found = self._node.request("eth_getTransactionReceipt", _hex(tx_hash))
-        return receipt
+        return self._parse(self._node.request("eth_getTransactionReceipt", _hex(tx_hash)), tx_hash)
+
+    def _parse(self, answer: object, tx_hash: bytes) -> Found:
+        return self._node.parsed(lambda value: shapes.receipt(value, tx_hash), answer)
 
     def _confirmed(self, receipt: dict[str, Any]) -> bool:
-        if receipt.get("blockNumber") is None:
-            return False
         if self._settings.confirmations <= 1:
             return True
         head = self._node.number("eth_blockNumber")
@@ -227,11 +242,17 @@ class Sender:
             return self._translate(refusal)
         return ContractRefused("it failed when it was included, but would succeed now; try again")
 
-    def _translate(self, refusal: NodeRefusal) -> HemaledgerError:
+    def _translate(self, refusal: NodeRefusal, gas: int = 0) -> HemaledgerError:
+        """Return the leaf that a refusal stands for; `gas` is what its account would have paid for."""
+        message = refusal.message.lower()
         if refusal.data:
             return refusals.leaf(refusal.data)
-        if "revert" in refusal.message.lower():
+        if "revert" in message:
             return ContractRefused(refusal.message)
+        if gas and self._settings.free_gas and any(sign in message for sign in (*FEE_SIGNS, *POOR_SIGNS)):
+            return FeeDemanded(self._node.settings.url, refusal.message)
+        if gas and any(sign in message for sign in POOR_SIGNS):
+            return AccountEmpty(self.account, gas * self._fees()["maxFeePerGas"])
         return self._node.unavailable(f"it refused the transaction: {refusal.message}")
 
 

@@ -13,12 +13,12 @@ from __future__ import annotations
 from typing import Any
 
 from eth_abi.exceptions import EncodingError as AbiError
-from eth_account.messages import encode_typed_data
 from eth_keys.datatypes import Signature
 from eth_keys.exceptions import BadSignature
 from eth_utils.crypto import keccak
 from eth_utils.exceptions import ValidationError
 
+from chain.accounts import encode_typed_data
 from chain.keystore import AccountKey
 from fl.protocol.errors import EncodingError, SignatureInvalid
 from fl.protocol.names import Address

@@ -1,8 +1,9 @@
-"""How JSON-RPC travels to a node: over one kept-alive connection to this machine, through web3 elsewhere.
+"""How JSON-RPC travels to a node: over one kept-alive connection to this machine, through `requests` elsewhere.
 
-Invariant: what goes wrong on the way leaves here as `Broken` with a sentence; an answer is returned as it came.
+Invariant: what goes wrong on the way leaves here as `Broken` with a sentence, within the time for one answer. An answer
+is JSON that the strict reader took; nothing else is known of it.
 
-Source: JSON-RPC 2.0 (batches).
+Source: JSON-RPC 2.0 (batches); RFC 9110 (429, Retry-After).
 Not here: the internet with its proxies and TLS (provider.py); what an answer means (node.py).
 """
 
@@ -13,101 +14,187 @@ import itertools
 import json
 import select
 from collections.abc import Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from urllib.parse import SplitResult, urlsplit
+
+from chain.deadline import Deadline, TimedSocket
+from fl.protocol import strict_json
+from fl.protocol.errors import EncodingError
+from fl.protocol.strict_json import JsonValue
 
 Call = tuple[str, Sequence[Any]]
 """Method and parameters."""
-HEADERS = {"Content-Type": "application/json"}
+HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
 NO_JSON_RPC = "what listens there does not speak JSON-RPC"
+LOST = "the connection was refused or broke"
+ANSWER_CAP = 32 * 1024 * 1024
+"""No answer has more bytes; for logs, smaller ranges are asked for then (logs.py)."""
 
 
 class Broken(Exception):
     """No answer came, or none that is JSON-RPC; the message says why."""
 
 
-class Wire(Protocol):
-    """One connection; used by one thread at a time."""
-
-    def one(self, call: Call) -> Any:  # noqa: ANN401 - JSON
-        """Return the answer to a request, or raise Broken."""
-
-    def many(self, calls: Sequence[Call]) -> Any:  # noqa: ANN401 - JSON
-        """Return the answers to a batch in its order, or what came instead of a list; or raise Broken."""
+class TooMuch(Broken):
+    """The answer is larger than what is read."""
 
 
-def connect(url: str, timeout_s: float) -> Wire:
-    """Return a wire to `url`; nothing is sent yet."""
-    place = urlsplit(url)
-    if place.scheme == "http" and _is_loopback(place) and not (place.username or place.query):
-        return Direct(place, timeout_s)
-    from chain.provider import Provider  # noqa: PLC0415  # web3 takes a second to load, the embedded chain needs none
+class Busy(Broken):
+    """The node asks for a pause (HTTP 429 or 503)."""
 
-    return Provider(url, timeout_s, trust_env=not _is_loopback(place))
+    def __init__(self, pause_s: float) -> None:
+        super().__init__("it asks for fewer requests")
+        self.pause_s = pause_s
 
 
-class Direct:
-    """Plain HTTP to this machine; a proxy for the internet does not serve it."""
+class Refused(Broken):
+    """The node answered with another HTTP status than 200, without saying why as JSON-RPC does."""
 
-    def __init__(self, place: SplitResult, timeout_s: float) -> None:
-        self._path = place.path or "/"
-        self._timeout_s = timeout_s
-        self._connection = HTTPConnection(place.hostname or "", place.port, timeout=timeout_s)
+    def __init__(self, status: int) -> None:
+        super().__init__(f"what listens there answered HTTP {status}")
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Response:
+    """What came over HTTP."""
+
+    status: int
+    retry_after: str
+    body: bytes
+
+
+class Transport(Protocol):
+    """Sends one body; used by one thread at a time."""
+
+    def post(self, body: bytes, timeout_s: float) -> Response:
+        """Return what comes back within `timeout_s`, or raise Broken."""
+
+
+class Wire:
+    """JSON-RPC over one connection; used by one thread at a time."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
         self._ids = itertools.count(1)
 
-    def one(self, call: Call) -> Any:  # noqa: ANN401 - JSON
+    def one(self, call: Call, timeout_s: float) -> dict[str, JsonValue]:
         """Return the answer to a request, or raise Broken."""
-        return self._post(self._message(call))
+        message = self._message(call)
+        answer = self._exchange(message, timeout_s)
+        if isinstance(answer, dict) and answer.get("id") in (message["id"], None):
+            return answer
+        raise Broken(NO_JSON_RPC)
 
-    def many(self, calls: Sequence[Call]) -> Any:  # noqa: ANN401 - JSON
-        """Return the answers to a batch in its order, or what came instead of a list; or raise Broken."""
-        answers = self._post([self._message(call) for call in calls])
-        try:
-            return sorted(answers, key=lambda answer: answer["id"]) if isinstance(answers, list) else answers
-        except (KeyError, TypeError) as error:
-            raise Broken(NO_JSON_RPC) from error
+    def many(self, calls: Sequence[Call], timeout_s: float) -> list[dict[str, JsonValue]] | None:
+        """Return the answers to a batch in its order; None: this is no node for batches. Raises Broken."""
+        messages = [self._message(call) for call in calls]
+        answers = self._exchange(messages, timeout_s)
+        if not isinstance(answers, list):
+            return None
+        found = {str(answer.get("id")): answer for answer in answers if isinstance(answer, dict)}
+        wanted = [str(message["id"]) for message in messages]
+        if len(answers) != len(calls) or sorted(found) != sorted(wanted):
+            return None
+        return [found[number] for number in wanted]
 
     def _message(self, call: Call) -> dict[str, Any]:
         method, params = call
         return {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": list(params)}
 
-    def _post(self, message: object) -> Any:  # noqa: ANN401 - JSON
+    def _exchange(self, message: object, timeout_s: float) -> JsonValue:
+        response = self._transport.post(json.dumps(message).encode(), timeout_s)
+        if response.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+            raise Busy(_pause(response.retry_after))
+        try:
+            answer = strict_json.loads(response.body, "node's answer", ANSWER_CAP)
+        except EncodingError as error:
+            raise (Broken(NO_JSON_RPC) if response.status == HTTPStatus.OK else Refused(response.status)) from error
+        if response.status != HTTPStatus.OK and not _has_error(answer):
+            raise Refused(response.status)
+        return answer
+
+
+def connect(url: str) -> Wire:
+    """Return a wire to `url`; nothing is sent yet. Raises Broken for what is no HTTP URL."""
+    try:
+        place = urlsplit(url)
+        usable = place.scheme in ("http", "https") and place.hostname and place.port != 0
+    except ValueError as error:
+        raise Broken("it is no URL of the form http://HOST:PORT") from error
+    if not usable:
+        raise Broken("it is no URL of the form http://HOST:PORT")
+    if place.scheme == "http" and is_loopback(place) and not (place.username or place.query):
+        return Wire(Direct(place))
+    from chain.provider import Provider  # noqa: PLC0415  # the embedded chain needs no `requests`
+
+    return Wire(Provider(url, trust_env=not is_loopback(place)))
+
+
+class Direct:
+    """Plain HTTP to this machine; a proxy for the internet does not serve it."""
+
+    def __init__(self, place: SplitResult) -> None:
+        self._path = place.path or "/"
+        self._deadline = Deadline()
+        self._connection = _TimedConnection(place, self._deadline)
+
+    def post(self, body: bytes, timeout_s: float) -> Response:
+        """Return what comes back within `timeout_s`, or raise Broken."""
+        self._deadline.start(timeout_s)
         try:
             self._refresh()
-            self._connection.request("POST", self._path, json.dumps(message).encode(), HEADERS)
+            self._connection.timeout = timeout_s
+            self._connection.request("POST", self._path, body, HEADERS)
             response = self._connection.getresponse()
-            body = response.read()
+            received = response.read(ANSWER_CAP + 1)
         except TimeoutError as error:
             self._connection.close()
-            raise Broken(f"no answer within {self._timeout_s:g} s") from error
-        except HTTPException as error:
+            raise Broken(f"no answer within {timeout_s:g} s") from error
+        except (HTTPException, OSError, ValueError) as error:
             self._connection.close()
-            closed = isinstance(error, ConnectionError)
-            raise Broken("the connection was refused or broke" if closed else NO_JSON_RPC) from error
-        except OSError as error:
+            raise Broken(LOST if isinstance(error, OSError) else NO_JSON_RPC) from error
+        if not response.isclosed():  # bytes of this answer are left on the connection
             self._connection.close()
-            raise Broken("the connection was refused or broke") from error
-        if response.status != HTTPStatus.OK:
-            raise Broken(f"what listens there answered HTTP {response.status}")
-        try:
-            return json.loads(body)
-        except ValueError as error:
-            raise Broken(NO_JSON_RPC) from error
+        if len(received) > ANSWER_CAP:
+            raise TooMuch(f"its answer has more than {ANSWER_CAP} bytes")
+        return Response(response.status, response.getheader("Retry-After", ""), received)
 
     def _refresh(self) -> None:
         """Drop the connection when the other side closed it since the last answer; the next request opens another."""
         if self._connection.sock is not None:
             poll = select.poll()
-            poll.register(self._connection.sock, select.POLLIN)
+            poll.register(self._connection.sock.fileno(), select.POLLIN)
             if poll.poll(0):
                 self._connection.close()
 
 
-def _is_loopback(place: SplitResult) -> bool:
+class _TimedConnection(HTTPConnection):
+    def __init__(self, place: SplitResult, deadline: Deadline) -> None:
+        super().__init__(place.hostname or "", place.port)
+        self._deadline = deadline
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock = cast("Any", TimedSocket(self.sock, self._deadline))
+
+
+def is_loopback(place: SplitResult) -> bool:
+    """Return whether a URL is of this machine."""
     host = place.hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _has_error(answer: JsonValue) -> bool:
+    return isinstance(answer, dict) and answer.get("error") is not None
+
+
+def _pause(retry_after: str) -> float:
+    """Return the seconds that Retry-After names; one where it names a date or nothing."""
+    return float(retry_after) if retry_after.isascii() and retry_after.isdigit() else 1.0

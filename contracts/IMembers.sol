@@ -74,6 +74,14 @@ interface IMembers {
     /// @param account The account.
     error MemberExists(address account);
 
+    /// @notice A member's name is not 1 to 64 bytes of well-formed UTF-8, or holds a control character.
+    /// @param account The account to be named.
+    error NameInvalid(address account);
+
+    /// @notice A member has this name, or had it; the operator's is "operator".
+    /// @param account The account to be named.
+    error NameTaken(address account);
+
     /// @notice A consortium has one coordinator at a time.
     /// @param account The coordinator in office.
     error CoordinatorExists(address account);
@@ -90,10 +98,11 @@ interface IMembers {
     /// @notice Admit `member`.
     /// @dev Reverts, in this order: UnknownSender, RevokedSender, WrongRole(sender) unless the operator calls;
     /// WrongRole(member) unless `role` is 2..5; MemberExists when `member` is zero or ever was a member;
+    /// NameInvalid; NameTaken when the same bytes name a member or did;
     /// CoordinatorExists when a second active coordinator would arise. Emits {MemberRegistered}.
     /// @param member The account to admit.
     /// @param role 2 hospital, 3 coordinator, 4 auditor, 5 trustee.
-    /// @param memberName Its name for people.
+    /// @param memberName Its name for people: UTF-8, given once, for good.
     function registerMember(address member, uint8 role, string calldata memberName) external;
 
     /// @notice Register the sender's first HPKE key.

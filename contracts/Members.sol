@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
 import {IMembers} from "./IMembers.sol";
+import {PlainText} from "./PlainText.sol";
 
 /// @title Membership and keys of one consortium.
 /// @notice The keys themselves are in the events only; the state keeps what the rules ask for: one slot per member.
@@ -13,8 +14,11 @@ abstract contract Members is IMembers {
         uint32 keyEpoch;
     }
 
+    using PlainText for bytes;
+
     uint256 private constant PUBLIC_KEY_BYTES = 65;
     uint256 private constant PROOF_BYTES = 64;
+    uint256 private constant MAX_NAME_BYTES = 64;
 
     /// @inheritdoc IMembers
     bytes32 public immutable override consortium;
@@ -26,6 +30,7 @@ abstract contract Members is IMembers {
     address public override coordinator;
 
     mapping(address account => Member member) private _members;
+    mapping(bytes32 hash => bool given) private _names;
 
     /// @notice Found a consortium; the creator is its operator.
     /// @param consortium_ 32 random bytes.
@@ -33,6 +38,7 @@ abstract contract Members is IMembers {
         consortium = consortium_;
         operator = msg.sender;
         _members[msg.sender] = Member(Role.OPERATOR, Status.ACTIVE, 0);
+        _names[keccak256("operator")] = true;
         emit ConsortiumFounded(msg.sender, consortium_);
     }
 
@@ -41,6 +47,7 @@ abstract contract Members is IMembers {
         _requireOperator();
         if (role < uint8(Role.HOSPITAL) || role > uint8(Role.TRUSTEE)) revert WrongRole(member);
         if (member == address(0) || _members[member].status != Status.NONE) revert MemberExists(member);
+        _giveName(member, memberName);
         if (Role(role) == Role.COORDINATOR) {
             if (coordinator != address(0)) revert CoordinatorExists(coordinator);
             coordinator = member;
@@ -112,6 +119,14 @@ abstract contract Members is IMembers {
         // Nothing is allowed by it here; it only refuses more.
         // solhint-disable-next-line avoid-tx-origin
         if (account != tx.origin || account.code.length != 0) revert SenderHasCode(account);
+    }
+
+    /// @dev A name is given once, also after its member was revoked: reports of years name members by it.
+    function _giveName(address member, string calldata memberName) private {
+        if (!bytes(memberName).isPlainText(MAX_NAME_BYTES)) revert NameInvalid(member);
+        bytes32 hash = keccak256(bytes(memberName));
+        if (_names[hash]) revert NameTaken(member);
+        _names[hash] = true;
     }
 
     function _setKey(uint32 epoch, bytes calldata publicKey, bytes calldata proof) private {

@@ -12,12 +12,15 @@ from typing import TypeVar
 
 import click
 
-from fl.protocol.errors import LedgerClosed
+from fl.protocol.errors import ChainUnavailable, LedgerClosed
+from fl.protocol.names import shown
 from fl.roles.runner import Agent, Run, run
 from scripts._wiring import Notify
 
 A = TypeVar("A", bound=Agent)
+T = TypeVar("T")
 PATIENCE_S = 3600.0
+RETRY_S = 1.0
 
 
 def announce(name: str) -> Notify:
@@ -25,7 +28,7 @@ def announce(name: str) -> Notify:
 
     def notify(what: str, facts: Mapping[str, object]) -> None:
         told = ", ".join(f"{key} {_short(value)}" for key, value in facts.items() if value is not None)
-        click.echo(f"{time.strftime('%H:%M:%S')} {name}: {what}{' (' + told + ')' if told else ''}")
+        click.echo(shown(f"{time.strftime('%H:%M:%S')} {name}: {what}{' (' + told + ')' if told else ''}"))
 
     return notify
 
@@ -43,11 +46,27 @@ def serve_agent(make: Callable[[], A], notify: Notify, done: Callable[[A], bool]
         signal.signal(number, lambda _number, _frame: stop.set())
     successor: bytes | None = b""
     while successor is not None:
-        agent = make()
+        agent = made(make, notify, stop)
+        if agent is None:
+            return
         notify("ready", {})
         successor = _run(agent, Run(stop, notify, PATIENCE_S, partial(done, agent)))
         if successor is not None:
             notify("handed over", {"successor": "0x" + successor.hex()})
+
+
+def made(make: Callable[[], T], notify: Notify, stop: threading.Event) -> T | None:
+    """Return the agent once its chain answers, or None when `stop` was set before; says once that it waits."""
+    told = False
+    while not stop.is_set():
+        try:
+            return make()
+        except ChainUnavailable as error:
+            if not told:
+                notify("waiting", {"reason": str(error)})
+            told = True
+            stop.wait(RETRY_S)
+    return None
 
 
 def _run(agent: Agent, how: Run) -> bytes | None:

@@ -10,6 +10,7 @@ from typing import ParamSpec, TypeVar
 import click
 
 from fl.protocol.errors import HemaledgerError
+from fl.protocol.names import shown_lines
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,7 +25,7 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except HemaledgerError as error:
-            click.secho(f"{error.name}: {error}", fg="red", err=True)
+            click.secho(f"{error.name}: {shown_lines(str(error))}", fg="red", err=True)
             sys.exit(error.exit_code)
         except KeyboardInterrupt:
             click.echo("Stopped.", err=True)

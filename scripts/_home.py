@@ -2,7 +2,7 @@
 
 HOME/consortium.json          which chain, which contracts, which vault
 HOME/chain/                   the embedded chain's journal
-HOME/vault/                   sealed files by digest
+HOME/vault/                   vault.json, and sealed files by digest
 HOME/members/NAME/            account.json, hpke-1.pem, journal.sqlite, outbox/, data.npz, labels.json, password (demo)
 HOME/site/                    the site's database and secret
 HOME/audit.{txt,json,html}    the last audit
@@ -19,13 +19,17 @@ from pathlib import Path
 from typing import Self
 
 from chain import keystore
+from chain.addresses import parse_address
+from fl.protocol import strict_json
+from fl.protocol.codec import Fields
 from fl.protocol.errors import EncodingError, SettingInvalid
-from fl.protocol.names import Role, address, parse_hex, show
+from fl.protocol.names import Role, parse_hex, show
 from fl.protocol.ports import Anchor
 from fl.protocol.task import Task
 from fl.storage.files import write_atomic
 from fl.storage.vault import FolderVault
 
+FILE_CAP = 64 * 1024
 PASSWORD_VARIABLE = "HEMALEDGER_PASSWORD"  # noqa: S105 - the name of the variable, not a password
 
 
@@ -97,8 +101,8 @@ class MemberHome:
     def role(self) -> Role:
         """Return what this member is, or raise SettingInvalid."""
         try:
-            return Role[json.loads((self.folder / "member.json").read_bytes())["role"].upper()]
-        except (OSError, ValueError, KeyError, AttributeError) as error:
+            return Role[_read(self.folder / "member.json").text("role").upper()]
+        except (OSError, EncodingError, KeyError) as error:
             raise SettingInvalid("name", f"there is no member {self.name} in {self.folder.parent}") from error
 
     def as_a(self, role: Role) -> Self:
@@ -116,8 +120,13 @@ class Home:
 
     @property
     def vault(self) -> FolderVault:
-        """Return the shared vault."""
-        return FolderVault(self.folder / "vault")
+        """Return the shared vault, which must be the founded one; raise SettingInvalid without a consortium."""
+        return FolderVault(self.vault_folder, self.deployment.anchor.consortium)
+
+    @property
+    def vault_folder(self) -> Path:
+        """Return where the shared vault lies; a link to shared storage may stand there."""
+        return self.folder / "vault"
 
     @property
     def chain(self) -> Path:
@@ -163,16 +172,25 @@ class Home:
         """Read consortium.json, or raise SettingInvalid."""
         path = self.deployment_file
         try:
-            raw = json.loads(path.read_bytes())
+            fields = _read(path)
             anchor = Anchor(
-                consortium=parse_hex(raw["consortium"], 32, "consortium"),
-                chain_id=int(raw["chain_id"]),
-                authority=address(parse_hex(raw["authority"], 20, "authority")),
-                contract=address(parse_hex(raw["ledger"], 20, "ledger")),
+                consortium=parse_hex(fields.text("consortium"), 32, "consortium"),
+                chain_id=fields.integer("chain_id"),
+                authority=parse_address(fields.text("authority"), "authority"),
+                contract=parse_address(fields.text("ledger"), "ledger"),
             )
-            task = Task.from_dict(raw["task"]) if raw.get("task") else None
-            return Deployment(str(raw["url"]), anchor, bool(raw["free_gas"]), task)
+            task = Task.from_dict(fields.mapping("task")) if fields.value.get("task") else None
+            return Deployment(fields.text("url"), anchor, fields.truth("free_gas"), task)
         except FileNotFoundError as error:
             raise SettingInvalid("home", f"{path} does not exist; create a consortium first") from error
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, EncodingError) as error:
-            raise SettingInvalid("home", f"{path} is damaged") from error
+        except (OSError, EncodingError) as error:
+            raise SettingInvalid("home", f"{path} is damaged ({error})") from error
+
+
+def _read(path: Path) -> Fields:
+    """Return the fields of a small JSON file, or raise OSError or EncodingError."""
+    with path.open("rb") as file:
+        value = strict_json.loads(file.read(FILE_CAP + 1), path.name, FILE_CAP)
+    if not isinstance(value, dict):
+        raise EncodingError(path.name, "it is no object")
+    return Fields(value, path.name)

@@ -12,6 +12,7 @@ from rich.console import Console as RichConsole
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from fl.protocol.names import shown
 from scripts._wiring import Notify
 
 STEPS = {"trained": 1, "committed": 1, "frozen": 1, "proposed": 1, "attested": 1, "final": 1}
@@ -47,10 +48,9 @@ class RoundProgress:
             self._progress.update(self._task, advance=STEPS[what], description=f"Round {number}: {name} {what}")
         if what == "final":
             self._progress.console.print(self._line(number), soft_wrap=True)
-        elif what == "alarm":
-            self._progress.console.print(f"  ALARM in round {number}, {name}: {facts.get('reason')}", style="bold red")
-        elif what in ("aborted", "refused", "waiting"):
-            self._progress.console.print(f"  {name}: {what} ({facts.get('reason')})", style="yellow")
+        elif what in ("aborted", "alarm", "left out", "refused", "waiting") and "reason" in facts:
+            line = shown(f"  {name}: {what} ({facts.get('reason')})")
+            self._progress.console.print(line, style="bold red" if what == "alarm" else "yellow", markup=False)
 
     def _line(self, number: object) -> str:
         figures = self._figures.get(number, {})
@@ -76,7 +76,7 @@ class Console:
     def trouble(self, what: str, facts: Mapping[str, object]) -> None:
         """Print what went wrong, and nothing else: a notifier for stages without a bar."""
         if "reason" in facts:
-            self._console.print(f"  {what} ({facts['reason']})", style="yellow")
+            self._console.print(shown(f"  {what} ({facts['reason']})"), style="yellow", markup=False)
 
     @contextmanager
     def stage(self, name: str, seconds: dict[str, float]) -> Iterator[None]:

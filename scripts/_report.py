@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 from fl.protocol.audit import Report
 from fl.protocol.codec import JsonValue
 from fl.protocol.federation import Federation
-from fl.protocol.names import show
+from fl.protocol.names import show, shown_lines
 from fl.protocol.round import Round
 from fl.roles.explain import Outcome, Results, explain
 from fl.storage.files import write_atomic
@@ -73,8 +73,20 @@ def to_text(audited: Audited) -> str:
         where = f"round {finding.round}" if finding.round else "set-up"
         lines += [f"  FINDING {finding.name} ({where}, {finding.subject})", f"          {finding.sentence}"]
     lines += [f"  ALARM (round {alarm.round}, {alarm.subject}): {alarm.sentence}" for alarm in report.alarms]
+    for number, sums in sorted(report.sums.items()):
+        lines.append(_claims(f"round {number}, all together", sums))
+        lines += [_claims(f"round {number}, {name}", each) for name, each in report.claims.get(number, {}).items()]
     lines += [f"  Note: {note}" for note in report.notes]
-    return "\n".join([*lines, audited.verdict])
+    return shown_lines("\n".join([*lines, audited.verdict]))
+
+
+def _claims(whose: str, figures: Mapping[str, float]) -> str:
+    """Return what hospitals say of their training, which nobody can check."""
+    most = f" of at most {figures['most_weight']:,.0f}" if "most_weight" in figures else ""
+    return (
+        f"  Claimed ({whose}): {figures['samples']:,.0f} images, weight {figures['weight']:,.0f}{most}, "
+        f"{figures['accuracy']:.3f} right in training, loss {figures['loss']:.3f}"
+    )
 
 
 def to_json(audited: Audited) -> str:
@@ -147,4 +159,5 @@ def _round(federation: Federation, current: Round) -> dict[str, object]:
 
 def _results(report: Report, number: int) -> dict[str, object]:
     """Return what was checked of a round without a finding, and the metrics of its sum (webui/last_audit.py)."""
-    return {"passed": sorted(report.passed.get(number, ())), "sums": report.sums.get(number, {})}
+    sums, claims = report.sums.get(number, {}), report.claims.get(number, {})
+    return {"passed": sorted(report.passed.get(number, ())), "sums": sums, "claims": claims}

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import click
 import numpy as np
 
-from fl.protocol.codec import load_json
+from fl.protocol import strict_json
 from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.task import IGNORE, Domain, Task, TaskClass, TaskKind
 from fl.protocol.tasks import PICTURE, TASKS
@@ -165,7 +165,7 @@ def _terminal() -> bool:
 def _named(name: str) -> Task:
     if name in TASKS:
         return TASKS[name]
-    document = load_json(_read(Path(name), "task"), "task")
+    document = strict_json.loads(_read(Path(name), "task"), "task", LABELS_CAP)
     if not isinstance(document, dict):
         raise EncodingError("task", "it is not an object")
     return Task.from_dict(document)

@@ -14,10 +14,12 @@ from chain.node import NodeSettings, connect
 from chain.sender import TransactionSettings
 from chain.signing import AccountEndorser
 from fl.crypto.keys import key_record
+from fl.protocol.membernames import proper
 from fl.protocol.names import NO_ADDRESS, Address, Role
 from fl.protocol.ports import Anchor, Endorser, Ledger
 from fl.protocol.records import MemberRegistered
 from fl.roles.audit_key import AuditKey
+from fl.roles.clock import CheckedClock, TimedLedger
 from fl.roles.documents import Awaited
 from fl.roles.safe import Safe
 from fl.roles.view import Keyring, LedgerView, Ports, Stopwatch
@@ -36,20 +38,27 @@ def now() -> int:
     return int(time.time())
 
 
-def open_ledger(home: Home, member: MemberHome | None = None) -> EthereumLedger:
-    """Connect to the consortium's chain, as `member` or read-only.
+def steady() -> float:
+    """Return seconds that nobody sets; they go on while the machine sleeps, where the system can tell."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+def open_ledger(
+    home: Home, member: MemberHome | None = None, timeout_s: float = NodeSettings.timeout_s
+) -> EthereumLedger:
+    """Connect to the consortium's chain, as `member` or read-only; one answer may take `timeout_s`.
 
     Raises:
         ChainUnavailable, WrongChain: see chain/ledger.py.
         KeystoreUnreadable: the member's key file or password.
     """
-    return EthereumLedger(ledger_settings(home), load_account(member) if member else None)
+    return EthereumLedger(ledger_settings(home, timeout_s), load_account(member) if member else None)
 
 
-def ledger_settings(home: Home) -> LedgerSettings:
+def ledger_settings(home: Home, timeout_s: float = NodeSettings.timeout_s) -> LedgerSettings:
     """Return where the consortium's ledger in force is and how transactions are paid there."""
     deployment = home.deployment
-    node = NodeSettings(deployment.url)
+    node = NodeSettings(deployment.url, timeout_s=timeout_s)
     return LedgerSettings(node, in_force(node, deployment.anchor), transactions(free_gas=deployment.free_gas))
 
 
@@ -86,15 +95,16 @@ def load_account(member: MemberHome) -> AccountKey:
 
 def open_ports(home: Home, member: MemberHome, notify: Notify) -> Ports:
     """Return a member's world."""
+    clock = CheckedClock(now, steady)
     return Ports(
-        ledger=open_ledger(home, member),
+        ledger=TimedLedger(open_ledger(home, member), clock),
         endorser=AccountEndorser(load_account(member)),
         vault=Awaited(home.vault),
         outbox=FolderVault(member.folder / "outbox"),
         journal=SqliteJournal(member.folder / "journal.sqlite"),
         keyring=_keyring(member),
         watch=Stopwatch(time.perf_counter),
-        now=now,
+        now=clock,
         notify=notify,
     )
 
@@ -130,7 +140,14 @@ def create_member(home: Home, name: str, role: Role) -> Address:
 
 
 def register_member(operator: Ledger, account: Address, role: Role, name: str) -> None:
-    """Admit an account; the operator signs."""
+    """Admit an account; the operator signs.
+
+    Raises:
+        SettingInvalid: the name cannot be read, or not be told from another member's.
+    """
+    book = LedgerView(operator).refresh().book
+    if account not in book.members:
+        name = proper(name, book.names)
     operator.append(MemberRegistered(operator.account, account, role, name))
 
 

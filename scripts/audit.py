@@ -10,14 +10,15 @@ from pathlib import Path
 import click
 from rich.progress import Progress
 
+from chain.addresses import parse_address
 from chain.discovery import discover
 from chain.ledger import EthereumLedger, LedgerSettings
 from chain.node import NodeSettings
 from fl.protocol.audit import mentions_of
 from fl.protocol.codec import sha256
 from fl.protocol.errors import AccuracyAlarm, SettingInvalid, TamperedError
-from fl.protocol.names import address, parse_hex, show
-from fl.protocol.ports import Ledger, Vault
+from fl.protocol.names import show
+from fl.protocol.ports import Ledger
 from fl.roles.audit import Audit
 from fl.roles.audit_key import AuditKey
 from fl.roles.view import Keyring, LedgerView, Stopwatch
@@ -38,7 +39,7 @@ class Source:
 
     home: Home | None
     ledger: Ledger
-    vault: Vault
+    vault: FolderVault
 
 
 @click.group(invoke_without_command=True)
@@ -131,14 +132,18 @@ def run_audit(source: Source, key: AuditKey | None) -> _report.Audited:
 
 def _source(given: dict[str, str | Path | None]) -> Source:
     home = Home(Path(given["home"])) if given["home"] else None
-    vault = FolderVault(Path(given["vault"])) if given["vault"] else None
-    if given["rpc"] and given["authority"] and given["contract"] and (vault or home):
-        authority = address(parse_hex(str(given["authority"]), 20, "authority"))
-        contract = address(parse_hex(str(given["contract"]), 20, "ledger"))
+    if given["rpc"] and given["authority"] and given["contract"] and (given["vault"] or home):
+        authority = parse_address(str(given["authority"]), "authority")
+        contract = parse_address(str(given["contract"]), "ledger")
         node = NodeSettings(str(given["rpc"]))
         settings = LedgerSettings(node, discover(node, authority, contract))
-        return Source(home, EthereumLedger(settings), vault or _of(home).vault)
-    return Source(home, open_ledger(_of(home)), vault or _of(home).vault)
+        ledger = EthereumLedger(settings)
+    else:
+        ledger = open_ledger(_of(home))
+    vault = Path(given["vault"]) if given["vault"] else _of(home).vault_folder
+    source = Source(home, ledger, FolderVault(vault, ledger.anchor.consortium))
+    source.vault.check()
+    return source
 
 
 def _of(home: Home | None) -> Home:
@@ -150,7 +155,7 @@ def _of(home: Home | None) -> Home:
 def _key(home: Home | None, given: dict[str, str | Path | None]) -> AuditKey | None:
     if given["keys"] and given["account"]:
         member = MemberHome(Path(given["keys"]), "auditor")
-        account = address(parse_hex(str(given["account"]), 20, "account"))
+        account = parse_address(str(given["account"]), "account")
         return AuditKey(account, Keyring(load_keys(member.folder, member.password)))
     return audit_key(_of(home), str(given["name"])) if given["name"] else None
 

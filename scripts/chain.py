@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,9 +34,12 @@ def chain() -> None:
     "--port", type=click.IntRange(0, 65535), help="0 picks a free one; that of consortium.json by default, else 8545."
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; see docs/operator.md.")
+@click.option(
+    "--name", "names", multiple=True, help="A host name under which members reach it; IP addresses need none."
+)
 @click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input does.")
 @guarded
-def run(home: Path, port: int | None, host: str, *, with_parent: bool) -> None:
+def run(home: Path, port: int | None, host: str, names: tuple[str, ...], *, with_parent: bool) -> None:
     """Run the chain until stopped. Its journal survives any crash: a restart gives the same head block."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -44,7 +48,8 @@ def run(home: Path, port: int | None, host: str, *, with_parent: bool) -> None:
         threading.Thread(target=_end_with_input, args=(stop,), daemon=True).start()
     place = Home(home)
     port = usual_port(place) if port is None else port
-    serve(chain_settings(place, port, host), lambda url: click.echo(f"{READY}{url}"), stop)
+    settings = replace(chain_settings(place, port, host), names=frozenset(map(str.lower, names)))
+    serve(settings, lambda url: click.echo(f"{READY}{url}"), stop)
 
 
 def _end_with_input(stop: threading.Event) -> None:

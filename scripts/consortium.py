@@ -10,15 +10,17 @@ from typing import Any
 
 import click
 
+from chain.addresses import parse_address
 from chain.deploy import deploy, deploy_successor, hand_over
 from chain.node import NodeSettings
 from fl.protocol.errors import SettingInvalid
-from fl.protocol.names import CeremonyKind, Role, address, parse_hex, show
+from fl.protocol.names import CeremonyKind, Role, show
 from fl.protocol.records import CeremonyAborted, MemberRevoked
 from fl.protocol.task import Task
 from fl.protocol.tasks import LEUKEMIA
 from fl.roles.dealer import Dealer
 from fl.roles.view import LedgerView
+from fl.storage.vault import found_vault
 from scripts._agent import announce, serve_agent
 from scripts._ceremony import DEFAULT_DAYS, KINDS, USES, Wish, start_ceremony
 from scripts._exit import guarded
@@ -76,8 +78,9 @@ def create(home: Path, rpc: str, *, free_gas: bool, **given: Any) -> None:  # no
 @guarded
 def register(home: Path, account: str, role: str, name: str) -> None:
     """Admit an account in one role."""
+    member = parse_address(account, "account")
     ledger = open_ledger(Home(home), Home(home).member(OPERATOR))
-    register_member(ledger, address(parse_hex(account, 20, "account")), Role[role.upper()], name)
+    register_member(ledger, member, Role[role.upper()], name)
     click.echo(f"{name} is registered as {role}.")
 
 
@@ -88,8 +91,9 @@ def register(home: Path, account: str, role: str, name: str) -> None:
 @guarded
 def revoke(home: Path, account: str, reason: str) -> None:
     """End a membership for good; a round it takes part in will be aborted."""
+    member = parse_address(account, "account")
     ledger = open_ledger(Home(home), Home(home).member(OPERATOR))
-    ledger.append(MemberRevoked(ledger.account, address(parse_hex(account, 20, "account")), reason))
+    ledger.append(MemberRevoked(ledger.account, member, reason))
     click.echo(f"{account} is revoked.")
 
 
@@ -177,16 +181,18 @@ def check_unfounded(home: Home) -> None:
 
 
 def found_consortium(home: Home, url: str, *, free_gas: bool, task: Task) -> Deployment:
-    """Create the operator and deploy; consortium.json is written last.
+    """Create the operator, deploy, and make the vault; consortium.json is written last.
 
     Raises:
-        SettingInvalid: the folder holds a consortium already.
+        SettingInvalid: the folder holds a consortium already, or its vault another one's files.
+        StorageFull: the vault cannot be made.
         ChainUnavailable, WrongChain, TransactionTimeout: see chain/ledger.py.
     """
     check_unfounded(home)
     create_member(home, OPERATOR, Role.OPERATOR)
     key = load_account(home.member(OPERATOR))
     anchor = deploy(NodeSettings(url), transactions(free_gas=free_gas), key, secrets.token_bytes(32))
+    found_vault(home.vault_folder, anchor.consortium)
     deployment = Deployment(url, anchor, free_gas, task)
     home.save(deployment)
     return deployment

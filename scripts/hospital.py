@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from fl.protocol.names import Role, address, parse_hex, show
+from chain.addresses import parse_address
+from fl.protocol.names import Role, show
 from fl.roles.hospital import Hospital
 from fl.roles.trust import Trust
 from fl.storage.lock import only_one
@@ -93,5 +94,5 @@ def run(home: Path, name: str, device: str, threads: int | None, **given: Any) -
 
 def _trust(accounts: tuple[str, ...], at_least: int | None) -> Trust:
     """Return whom this hospital wants beside it: all of `accounts`, or so many of them."""
-    peers = frozenset(address(parse_hex(account, 20, "account")) for account in accounts)
+    peers = frozenset(parse_address(account, "account") for account in accounts)
     return Trust(peers, len(peers) if at_least is None else at_least)

@@ -7,12 +7,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from wsgiref.types import WSGIApplication
 
 import click
-import waitress
 
 from chain.relay import EthereumRelay
 from fl.protocol.errors import PortInUse
@@ -21,7 +20,7 @@ from fl.roles.following import FollowingLedger
 from fl.roles.requester import Requester
 from fl.roles.round_audit import Bench
 from fl.roles.served import ModelReader
-from fl.roles.sparing import SparingLedger
+from fl.roles.sparing import SparingLedger, SparingVault
 from fl.roles.view import Keyring, Stopwatch
 from fl.storage.files import write_atomic
 from fl.storage.keyring import load_keys
@@ -31,25 +30,29 @@ from scripts._exit import guarded
 from scripts._home import Home
 from scripts._options import home_option, name_option
 from scripts._proxy import TrustedProxy, waitress_options
+from scripts._server import Bounds, Server, raise_file_limit
+from scripts._server_log import quieten
 from scripts._wiring import OWNER_ONLY, ledger_settings, now, open_ledger, signatures
 from webui.app import create_app
-from webui.config import SiteConfig
+from webui.config import FORM_OVERHEAD, MAX_CARE_DAYS, SiteConfig
 from webui.federation import FederationPredictions
 from webui.federation_audits import FederationAudits
 from webui.federation_disclosures import Consulted, FederationDisclosures
 from webui.federation_records import FederationRecords
 from webui.request_facts import Scene
-from webui.security import FORM_OVERHEAD
 from webui.services import Services
+from webui.site import EXTENSION
 from webui.store.accounts import AccountStore
 from webui.store.database import Database, upgrade_database
 from webui.store.demo import demo_accounts
 from webui.store.passwords import Passwords
 from webui.upkeep import TURN_S, upkeep_of
 
-THREADS = 8
-IN_MEMORY_BYTES = SiteConfig.image_cap + 2 * FORM_OVERHEAD
-"""More than a patient's upload or a page with a picture: no clinical plaintext goes into a temporary file."""
+PAGE_TIMEOUT_S = 5.0
+"""How long the site waits for one answer of the node, in the background; a page waits less (fl/roles/sparing.py)."""
+IN_MEMORY_BYTES = SiteConfig.file_cap + 2 * FORM_OVERHEAD
+"""The largest body, of an auditor's file; none goes into a temporary file."""
+LARGE = {"/auditor/file": IN_MEMORY_BYTES}
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ class RunningSite:
 
     app: WSGIApplication
     upkeep: Callable[[], None]
+    wake: threading.Event
+    """Set when the next turn should come at once."""
 
 
 @click.command()
@@ -67,16 +72,32 @@ class RunningSite:
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
 @click.option("--hospital-name", default="Hemaledger Clinic", show_default=True, help="What the pages show.")
 @click.option("--zone", default="UTC", show_default=True, help="IANA time zone of the hospital.")
+@click.option(
+    "--care-days",
+    type=click.IntRange(0, MAX_CARE_DAYS),
+    default=SiteConfig.care_days,
+    show_default=True,
+    help="How long after the last appointment a doctor still sees a patient's records.",
+)
 @click.option("--tls/--no-tls", default=False, show_default=True, help="Whether a TLS proxy stands in front.")
 @click.option("--trusted-proxy", help="IP address from which that proxy connects; its X-Forwarded-* are believed.")
+@click.option("--site-host", "site_hosts", multiple=True, help="Name by which browsers call the site; may be repeated.")
 @click.option("--proxies", type=click.IntRange(1, 8), default=1, show_default=True, help="How many stand in a row.")
 @guarded
-def serve(home: Path, name: str, trusted_proxy: str | None, proxies: int, **given: str | int | bool) -> None:
+def serve(
+    home: Path,
+    name: str,
+    trusted_proxy: str | None,
+    proxies: int,
+    site_hosts: tuple[str, ...],
+    **given: str | int | bool,
+) -> None:
     """Serve patients, doctors and auditors with the model that the ledger confirms, as hospital NAME."""
     place = Home(home)
     proxy = TrustedProxy.parse(trusted_proxy, proxies, tls=bool(given["tls"]))
     host, port = str(given["host"]), int(given["port"])
     config = site_config(place, str(given["hospital_name"]), str(given["zone"]), tls=bool(given["tls"]))
+    config = replace(config, hosts=(host, f"[{host}]", *site_hosts), care_days=int(given["care_days"]))
     check_port(host, port)
     running = build_site(place, name, config)
     click.echo(f"The site is at http://{host}:{port}")
@@ -102,22 +123,23 @@ def site_config(home: Home, hospital: str, zone: str, *, tls: bool, demo: bool =
 def build_site(home: Home, name: str, config: SiteConfig) -> RunningSite:
     """Return the site of a hospital over the real federation."""
     app = create_app(config, open_services(home, name))
-    return RunningSite(app, upkeep_of(app))
+    return RunningSite(app, upkeep_of(app), app.extensions[EXTENSION].wake)
 
 
 def open_services(home: Home, name: str) -> Services:
     """Return what the site of a hospital needs from the real federation."""
     member = home.member(name)
-    following = FollowingLedger(lambda: open_ledger(home, member), announce("site"))
+    following = FollowingLedger(lambda: open_ledger(home, member, PAGE_TIMEOUT_S), announce("site"))
     ledger = SparingLedger(following, time.monotonic)
     keyring = Keyring(load_keys(member.folder, member.password))
-    reader = ModelReader(ledger, home.vault, (ledger.account, keyring), now)
+    vault = SparingVault(home.vault, str(home.vault_folder))
+    reader = ModelReader(ledger, vault, (ledger.account, keyring), now)
     records = FederationRecords(ledger, reader.federation, keyring)
-    asking = Requester(ledger, home.vault, keyring)
-    bench = Bench(home.vault, AuditKey(ledger.account, keyring), Stopwatch(time.perf_counter), signatures())
-    consulted = Consulted(records, asking, EthereumRelay(ledger_settings(home)), home.vault, now)
+    asking = Requester(ledger, vault, keyring)
+    bench = Bench(vault, AuditKey(ledger.account, keyring), Stopwatch(time.perf_counter), signatures())
+    consulted = Consulted(records, asking, EthereumRelay(ledger_settings(home)), vault, now)
     return Services(
-        predictions=FederationPredictions(reader, home.vault),
+        predictions=FederationPredictions(reader, vault),
         audits=FederationAudits(ledger, reader.federation, bench, home.audit_report),
         records=records,
         disclosures=FederationDisclosures(Scene(ledger, reader.federation), consulted),
@@ -155,26 +177,23 @@ def check_port(host: str, port: int) -> None:
 def run_site(running: RunningSite, host: str, port: int, proxy: TrustedProxy | None = None) -> None:
     """Serve until interrupted; every request computes on one thread, so that requests do not wait for each other."""
     use_threads(1)
+    quieten(time.monotonic)
+    bounds = Bounds(connections=raise_file_limit(Bounds.connections), large=LARGE)
+    address = proxy.address if proxy is not None else None
+    server = Server(running.app, bounds, address, host=host, port=port, **waitress_options(proxy))
     stop = threading.Event()
-    threading.Thread(target=_keep_up, args=(running.upkeep, stop), name="upkeep", daemon=True).start()
+    threading.Thread(target=_keep_up, args=(running, stop), name="upkeep", daemon=True).start()
     try:
-        waitress.serve(
-            running.app,
-            host=host,
-            port=port,
-            threads=THREADS,
-            ident=None,
-            inbuf_overflow=IN_MEMORY_BYTES,
-            outbuf_overflow=IN_MEMORY_BYTES,
-            _quiet=True,
-            **waitress_options(proxy),
-        )
+        server.run()
     finally:
         stop.set()
+        running.wake.set()
+        server.shut()
 
 
-def _keep_up(upkeep: Callable[[], None], stop: threading.Event) -> None:
-    """Do what is due, now and after every `TURN_S`, until `stop`."""
-    upkeep()
-    while not stop.wait(TURN_S):
-        upkeep()
+def _keep_up(running: RunningSite, stop: threading.Event) -> None:
+    """Do what is due, now and after every `TURN_S` or when something waits for it, until `stop`."""
+    while not stop.is_set():
+        running.wake.clear()
+        running.upkeep()
+        running.wake.wait(TURN_S)

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import io
 
-import numpy as np
-from PIL import Image
 from werkzeug.datastructures import FileStorage
 
 from fl.protocol.errors import TooLarge
-from fl.training.images import Pixels, decode_image, encode_png
+from fl.training.images import decode_image, encode_png, shrunk
 from webui.site import Site
 from webui.store.throttle import Meter
 
@@ -30,15 +28,18 @@ def check_image(site: Site, patient_id: int, upload: FileStorage) -> int:
 
     Raises:
         TooManyAttempts: the patient had too many images checked.
+        SiteBusy: too many pictures are in work at this moment.
         ImageUnreadable, TooLarge: the upload is no acceptable image.
+        NoAnswer: it shows nothing that the model may judge; nothing is stored.
         UnavailableError, TamperedError: there is no prediction (services.PredictionService).
         NoCommittee: the patient chose a quorum, and nobody holds the key (PatientRecords.add_check).
     """
     site.throttle.take(Meter("check", str(patient_id), site.config.limits.checks))
     data = read_capped(upload, site.config.image_cap)
-    pixels = decode_image(data, NEUTRAL_NAME)
-    prediction = site.services.predictions.predict(data, NEUTRAL_NAME)
-    return site.charts.add_check(patient_id, encode_png(_shrink(pixels)), prediction)
+    with site.doors.checks.enter():
+        pixels = decode_image(data, NEUTRAL_NAME)
+        prediction = site.services.predictions.predict(pixels)
+        return site.charts.add_check(patient_id, encode_png(shrunk(pixels, STORED_SIDE_PX)), prediction)
 
 
 def read_capped(upload: FileStorage, cap: int) -> bytes:
@@ -52,12 +53,3 @@ def read_capped(upload: FileStorage, cap: int) -> bytes:
         upload.stream.seek(0, io.SEEK_END)
         raise TooLarge(upload.stream.tell(), cap)
     return data
-
-
-def _shrink(pixels: Pixels) -> Pixels:
-    """Return uint8 [H, W, 3] with neither side above 1024 px."""
-    if max(pixels.shape[:2]) <= STORED_SIDE_PX:
-        return pixels
-    image = Image.fromarray(pixels)
-    image.thumbnail((STORED_SIDE_PX, STORED_SIDE_PX), Image.Resampling.LANCZOS)
-    return np.asarray(image, dtype=np.uint8)

@@ -15,7 +15,10 @@ from fl.protocol.errors import SettingInvalid
 
 KIBIBYTE = 1024
 MEBIBYTE = 1024 * KIBIBYTE
+FORM_OVERHEAD = 64 * KIBIBYTE
+"""Bytes of a form around the file in it."""
 MIN_SECRET_BYTES = 32
+MAX_CARE_DAYS = 3650
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class Limits:
     sign_up_address: Limit = Limit(20, 60 * 60)
     checks: Limit = Limit(60, 60 * 60)
     """Images that one patient may have checked."""
+    new_passwords: Limit = Limit(10, 60 * 60)
+    """Tries of one account or address to replace a password."""
     searches: Limit = Limit(60, 60 * 60)
     """Look-ups of strangers' records by one doctor."""
     requests: Limit = Limit(30, 60 * 60)
@@ -60,6 +65,24 @@ class Limits:
     """Rounds that one auditor may have replayed."""
     open_bookings: int = 3
     """Appointments ahead that one patient may hold."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """How many requests may do dear work at once; beside each, as many may wait for a moment."""
+
+    checks: int = 2
+    """Pictures that are decoded and judged."""
+    audits: int = 1
+    """Files that are looked up, rounds that are replayed."""
+    passwords: int = 2
+    """Each takes `PasswordCost.memory_kib` of memory."""
+    wait_s: float = 3.0
+
+    @property
+    def threads(self) -> int:
+        """Return how many of the server's threads such work can hold at most."""
+        return 2 * (self.checks + self.audits + self.passwords)
 
 
 @dataclass(frozen=True)
@@ -81,8 +104,13 @@ class SiteConfig:
     """Bytes of a file that an auditor checks."""
     session_s: int = 30 * 60
     """Idle seconds after which a session ends."""
+    care_days: int = 90
+    """How long after the last appointment a doctor still sees a patient's records."""
     passwords: PasswordCost = PasswordCost()
     limits: Limits = Limits()
+    hosts: tuple[str, ...] = ()
+    """Names and addresses by which browsers may call the site, without port; those of this machine always may."""
+    places: Places = Places()
     demo_accounts: bool = False
     """Whether the sign-in page says that this installation shows invented people."""
 
@@ -90,12 +118,17 @@ class SiteConfig:
         """Refuse values the site cannot work with.
 
         Raises:
-            SettingInvalid: short secret, unknown zone, or a cap below one byte.
+            SettingInvalid: short secret, unknown zone, a cap below one byte, or care without end.
         """
         if len(self.secret_key) < MIN_SECRET_BYTES:
             raise SettingInvalid("secret_key", f"it needs at least {MIN_SECRET_BYTES} random bytes")
         if min(self.image_cap, self.file_cap, self.session_s) < 1:
             raise SettingInvalid("image_cap, file_cap, session_s", "they must be positive")
+        if not 0 <= self.care_days <= MAX_CARE_DAYS:
+            raise SettingInvalid("care_days", f"it must be in 0..{MAX_CARE_DAYS}")
+        for host in self.hosts:
+            if "/" in host or "@" in host or not host.isascii() or not host.isprintable() or " " in host:
+                raise SettingInvalid("site-host", f"{host!r} is no name of a site, such as clinic.example")
         try:
             ZoneInfo(self.zone)
         except (ZoneInfoNotFoundError, ValueError) as error:

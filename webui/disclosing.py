@@ -23,6 +23,7 @@ from webui.record_body import unpack
 from webui.store.accounts import Member
 from webui.store.disclosures import DisclosureStore, Wish
 from webui.store.models import Disclosure, SiteRole, StoredRecord
+from webui.store.openings import How, Openings
 from webui.store.records import RecordStore
 from webui.store.refusals import NotFound, NotSealedToQuorum, RecordDamaged
 
@@ -60,9 +61,13 @@ class Disclosing:
     """Requests for records of this hospital's patients."""
 
     def __init__(
-        self, store: DisclosureStore, records: RecordStore, service: DisclosureService, clock: Callable[[], int]
+        self,
+        stores: tuple[DisclosureStore, Openings],
+        records: RecordStore,
+        service: DisclosureService,
+        clock: Callable[[], int],
     ) -> None:
-        self._store = store
+        self._store, self._openings = stores
         self._records = records
         self._service = service
         self._clock = clock
@@ -72,7 +77,7 @@ class Disclosing:
     def find(self, text: str) -> Sequence[StoredRecord]:
         """Return the checks and notes that exactly this e-mail address or record number names; none is no error."""
         if "@" in text:
-            return self._records.of_email(text.strip().casefold())
+            return self._records.of_email(text)
         row = self._records.numbered(text)
         return [row] if row is not None else []
 
@@ -129,16 +134,24 @@ class Disclosing:
             raise NotFound
         try:
             found = self._service.open(facts.number, sealed_of(row), Digest(row.leaf.digest))
-            return shown(row, unpack(found.body)), found.wrong
+            opened = shown(row, unpack(found.body))
         except RecordDamaged:
             raise
         except (TamperedError, MalformedError) as error:
             raise RecordDamaged(row.number or "", f"{error.name}: {error}") from error
+        if asked.row.asker_id != row.patient_id:
+            self._openings.note(asked.row.asker_id, [row], How.REQUEST)
+        return opened, found.wrong
 
     def still_allowed(self, number: int) -> bool:
-        """Return whether a request may be approved here: made elsewhere, or for what its patient allows now."""
+        """Return whether a request may be approved here: made elsewhere, or for what its patient allows now.
+
+        Nothing opens a record that was erased since.
+        """
         row = self._store.asked_as([number]).get(number)
-        return row is None or row.purpose in purposes_in(row.record.patient.consent)
+        if row is None:
+            return True
+        return row.record.erased_at is None and row.purpose in purposes_in(row.record.patient.consent)
 
     def _ask(self, asker: Member, row: StoredRecord, purpose: Purpose) -> Asked:
         for earlier in self.of(asker):

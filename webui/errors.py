@@ -9,7 +9,8 @@ Not here: the sentences (fl/protocol/errors, store/refusals.py).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
 from flask.typing import ResponseReturnValue
@@ -26,10 +27,23 @@ from fl.protocol.errors import (
     TooLarge,
     UnavailableError,
 )
-from webui.store.refusals import NotFound, RecordDamaged, RecordMisplaced, TooManyAttempts
+from webui.config import FORM_OVERHEAD, MEBIBYTE
+from webui.login import safe_next
+from webui.plain import plain_page
+from webui.store.refusals import (
+    NotFound,
+    RecordDamaged,
+    RecordMisplaced,
+    SiteBusy,
+    StillHandled,
+    TooManyAttempts,
+    in_words,
+)
 
+TOO_LARGE = 413
 ALARM = "ALARM %s: %s"
 RETRY_AFTER_S = 30
+UNAVAILABLE = 503
 
 
 @dataclass(frozen=True)
@@ -43,13 +57,17 @@ class ErrorPage:
     icon: str = "info-circle"
     detail: str = ""
     """Technical words, folded away."""
+    retry_s: int | None = None
+    """When trying again may help."""
+    back: str = ""
+    """Path of the page to go back to; empty for the home page alone."""
 
 
 FAMILIES: dict[type[HemaledgerError], tuple[str, str, str]] = {
     MalformedError: ("That could not be read", "Check the file or the form and try again.", "exclamation-triangle"),
     RefusedError: ("That is not possible", "Go back and choose another way.", "lock"),
     TamperedError: (
-        "The ledger contradicts the model",
+        "The ledger contradicts the model: do not use it",
         "Nothing was computed or stored, and the operator of this site has been alarmed. Please tell the hospital.",
         "shield-x",
     ),
@@ -66,6 +84,12 @@ FAMILIES: dict[type[HemaledgerError], tuple[str, str, str]] = {
 }
 LEAVES: dict[type[HemaledgerError], tuple[str, str, str]] = {
     NotFound: ("Page not found", "Check the address, or start again from the home page.", "search"),
+    SiteBusy: ("The site is busy", "Your data are safe.", "hourglass-split"),
+    StillHandled: (
+        "Just a moment",
+        "If it takes longer, look at your own pages: it may be there already.",
+        "hourglass-split",
+    ),
     TooManyAttempts: ("Too many attempts", "This protects every account here. Your data are safe.", "clock-history"),
     RecordDamaged: (
         "This record was changed",
@@ -94,7 +118,11 @@ HTTP_WORDS = {
     403: ("Not for this account", "This page belongs to another role.", "Sign in with the account it belongs to."),
     404: ("Page not found", "There is no such page.", "Check the address, or start again from the home page."),
     405: ("Page not found", "This address cannot be used that way.", "Start again from the home page."),
+    408: ("That took too long", "The request did not arrive in time.", "Go back and try again."),
     413: ("That file is too large", "The file is larger than this page accepts.", "Choose a smaller file."),
+    429: ("Too many attempts", "That was tried too often.", "Please wait a moment and try again."),
+    500: ("Something went wrong", "That should not have happened.", "The mistake is in this site. Try again later."),
+    503: ("The site is busy", "Nothing was changed.", "Please wait a moment and try again."),
 }
 
 
@@ -115,13 +143,18 @@ def page_of(error: HemaledgerError) -> ErrorPage:
     """Return the page of a leaf; what is wrong inside the house is told in general words and folded details."""
     family = next(family for family in FAMILIES if isinstance(error, family))
     title, advice, icon = LEAVES.get(type(error), FAMILIES[family])
+    if isinstance(error, SiteBusy):
+        return ErrorPage(error.http_status, title, str(error), advice, icon, "", error.wait_s)
     inner = isinstance(error, TamperedError | UnavailableError | MisconfiguredError)
     sentence = {
         TamperedError: TAMPERED.get(type(error), NO_MODEL),
         UnavailableError: "This page needs an answer that did not come.",
         MisconfiguredError: "This page cannot work.",
     }.get(family, str(error))
-    return ErrorPage(status_of(error), title, sentence, advice, icon, f"{error.name}: {error}" if inner else "")
+    status = status_of(error)
+    retry_s = getattr(error, "wait_s", RETRY_AFTER_S if status == UNAVAILABLE else None)
+    detail = f"{error.name}: {error}" if inner else ""
+    return ErrorPage(status, title, sentence, advice, icon, detail, retry_s)
 
 
 def _hemaledger(error: HemaledgerError) -> ResponseReturnValue:
@@ -144,8 +177,28 @@ def _http(error: HTTPException) -> ResponseReturnValue:
     status = error.code or 500
     if error.response is not None or status < 400:  # noqa: PLR2004 a redirect that werkzeug raised
         return error
-    words = HTTP_WORDS.get(status, ("That did not work", error.name, "Go back and try again."))
-    return _answer(ErrorPage(status, *words))
+    title, sentence, advice = HTTP_WORDS.get(status, ("That did not work", error.name, "Go back and try again."))
+    if status == TOO_LARGE and request.max_content_length is not None:
+        sentence = f"This page accepts files up to {_size(request.max_content_length - FORM_OVERHEAD)}."
+    retry_s = RETRY_AFTER_S if status in {429, UNAVAILABLE} else None
+    if retry_s is not None:
+        advice = f"Please try again {in_words(retry_s)}."
+    return _answer(ErrorPage(status, title, sentence, advice, retry_s=retry_s))
+
+
+def _back() -> str:
+    """Return the path of the page that the request came from: where a form is sent to its own page, that page."""
+    if request.method != "POST":
+        return ""
+    origin = urlsplit(request.referrer or "")
+    if origin.netloc == request.host and safe_next(origin.path):
+        return origin.path
+    return request.path if current_app.url_map.bind("").test(request.path, "GET") else ""
+
+
+def _size(size: int) -> str:
+    """Return `8 MB`, or bytes where it is no whole number of them."""
+    return f"{size // MEBIBYTE} MB" if size >= MEBIBYTE and size % MEBIBYTE == 0 else f"{size} bytes"
 
 
 def _bug(error: Exception) -> ResponseReturnValue:
@@ -158,8 +211,17 @@ def _answer(page: ErrorPage) -> ResponseReturnValue:
     if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
         body: str | Response = jsonify(error=page.title, message=page.sentence)  # a script of ours asked
     else:
-        body = render_template("error.html", page=page)
+        body = _page(replace(page, back=_back()))
     response = make_response(body, page.status)
-    if page.status in {429, 503}:
-        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    if page.retry_s is not None:
+        response.headers["Retry-After"] = str(page.retry_s)
     return response
+
+
+def _page(page: ErrorPage) -> str:
+    """Return the page in the site's look, or a plain one where even that fails."""
+    try:
+        return render_template("error.html", page=page)
+    except Exception:
+        current_app.logger.exception("The error page cannot be rendered")
+        return plain_page(page.status, page.title, f"{page.sentence} {page.advice}").decode()

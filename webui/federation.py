@@ -8,10 +8,13 @@ Not here: the ledger as an auditor reads it (federation_audits.py).
 
 from __future__ import annotations
 
+from fl.protocol.errors import ModelUnusable, NonFinite
 from fl.protocol.names import NO_DIGEST
 from fl.protocol.ports import Vault
 from fl.roles.served import ModelReader, Served
-from fl.training.images import decode_image
+from fl.roles.verification import Verification
+from fl.training.gate import prepare
+from fl.training.images import Pixels
 from webui.federation_audits import reported
 from webui.services import Prediction, ServedModel
 
@@ -23,11 +26,13 @@ class FederationPredictions:
         self._reader = reader
         self._vault = vault
 
-    def predict(self, image: bytes, filename: str) -> Prediction:
-        """Judge one image with the model in force."""
-        pixels = decode_image(image, filename)
+    def predict(self, pixels: Pixels) -> Prediction:
+        """Judge one picture with the model in force."""
         served = self._reader.current()
-        probabilities = served.predictor.probability(pixels)
+        try:
+            probabilities = served.predictor.probability(prepare(pixels, served.predictor.spec.size_px))
+        except NonFinite as error:
+            raise ModelUnusable(served.round.number, str(error)) from error
         row, task = [float(value) for value in probabilities], served.task
         label = task.codes[int(probabilities.argmax())]
         shares = dict(zip(task.codes, row, strict=True))
@@ -36,6 +41,10 @@ class FederationPredictions:
     def model(self) -> ServedModel:
         """Return the model that would answer now."""
         return self._describe(self._reader.current())
+
+    def again(self, model: ServedModel) -> Verification:
+        """Look now at a model that answered once."""
+        return self._reader.again(model.round, model.model_digest, model.envelope_digest)
 
     def _describe(self, served: Served) -> ServedModel:
         current, book = served.round, served.federation.book
@@ -49,8 +58,7 @@ class FederationPredictions:
             final_at=current.last.timestamp if current.last else 0,
             attested_by=tuple(book.name_of(auditor) for auditor in current.attestations),
             metrics=report.metrics,
-            verified=served.verified,
-            verified_at=served.verified_at,
+            verification=served.verification,
             task=served.task,
             data=report.data,
             alarm=report.alarm,

@@ -2,7 +2,7 @@
 
 Invariant: every form that changes something is one of these, so every one carries a CSRF token.
 
-Source: NIST SP 800-63B, 5.1.1.2 (passwords).
+Source: NIST SP 800-63B, 3.1.1.2 (passwords); GOV.UK Design System, "Error summary".
 Not here: what happens with the values (pages/).
 """
 
@@ -31,18 +31,49 @@ from fl.crypto.capsule import Readers
 from fl.protocol.errors import EncodingError
 from fl.protocol.names import DIGEST_BYTES, Digest, Purpose, parse_hex
 from webui.consent import RECORD_PURPOSES, Choice
+from webui.once import FormToken
 from webui.record_body import MAX_NOTE_CHARS
 from webui.request_words import PURPOSES
-from webui.store.accounts import fold_email
-from webui.store.models import EMAIL_CHARS, NAME_CHARS
-from webui.store.passwords import MAX_CHARS, MIN_CHARS
-from webui.store.refusals import EmailMalformed, WishNeeded
+from webui.store.base import EMAIL_CHARS
+from webui.store.emails import email_key
+from webui.store.passwords import MAX_TYPED, prepare
+from webui.store.person_names import person_name
+from webui.store.refusals import EmailMalformed, NameMalformed, PasswordMalformed, WishNeeded
 
-EARLIEST_BIRTH = date(1900, 1, 1)
+OLDEST_YEARS = 130
+CODE_TYPED = 64
 
 
 class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF brings no types
-    """A form of this site."""
+    """A form of this site; its token is its own, so that two clicks make one (once.py)."""
+
+    class Meta(FlaskForm.Meta):  # type: ignore[misc]
+        """Where the token comes from."""
+
+        csrf_class = FormToken
+
+
+class BirthField(DateField):  # type: ignore[misc]  # WTForms brings no types
+    """A day that a calendar has."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Parse the day; WTForms' own message names no example."""
+        try:
+            super().process_formdata([value.strip() for value in valuelist])
+        except ValueError as error:
+            raise ValueError("This is no date. Write it like 1987-04-12: year, month, day.") from error
+
+
+def new_password(label: str) -> PasswordField:
+    """Return the field in which somebody chooses a password."""
+    return PasswordField(label, [InputRequired("Please choose a password."), _can_be_a_password])
+
+
+def _can_be_a_password(_form: Form, field: PasswordField) -> None:
+    try:
+        prepare(field.data)
+    except PasswordMalformed as error:
+        raise ValidationError(str(error)) from error
 
 
 class PressForm(Form):
@@ -54,16 +85,10 @@ class PressForm(Form):
 class SignUpForm(Form):
     """A new patient."""
 
-    name = StringField("Full name", [InputRequired("Please tell us your name."), Length(max=NAME_CHARS)])
-    date_of_birth = DateField("Date of birth", [InputRequired("Please give your date of birth.")])
-    email = EmailField("E-mail address", [InputRequired("Please give your e-mail address."), Length(max=EMAIL_CHARS)])
-    password = PasswordField(
-        "Password",
-        [
-            InputRequired("Please choose a password."),
-            Length(MIN_CHARS, MAX_CHARS, f"Between {MIN_CHARS} and {MAX_CHARS} characters, please."),
-        ],
-    )
+    name = StringField("Full name", [InputRequired("Please tell us your name.")])
+    date_of_birth = BirthField("Date of birth", [InputRequired("Please give your date of birth.")])
+    email = EmailField("E-mail address", [InputRequired("Please give your e-mail address.")])
+    password = new_password("Password")
     again = PasswordField("Password again", [EqualTo("password", "The two passwords differ.")])
     submit = SubmitField("Create account")
 
@@ -72,36 +97,55 @@ class SignUpForm(Form):
         self._today = today
 
     def validate_name(self, field: StringField) -> None:
-        """Refuse blanks and control characters."""
-        if not field.data.strip() or not field.data.isprintable():
-            raise ValidationError("Please tell us your name.")
+        """Refuse what cannot be a name."""
+        try:
+            person_name(field.data)
+        except NameMalformed as error:
+            raise ValidationError(str(error)) from error
 
     def validate_email(self, field: EmailField) -> None:
         """Refuse what cannot be an address."""
         try:
-            fold_email(field.data)
+            email_key(field.data)
         except EmailMalformed as error:
             raise ValidationError(str(error)) from error
 
     def validate_date_of_birth(self, field: DateField) -> None:
-        """Refuse days ahead and centuries ago."""
-        if field.data is None or not EARLIEST_BIRTH <= field.data <= self._today:
-            raise ValidationError("This cannot be a date of birth.")
-
-    def validate_password(self, field: PasswordField) -> None:
-        """Refuse a password that is the address or the name, or one character over and over."""
-        folded = field.data.casefold()
-        known = {(self.email.data or "").strip().casefold(), (self.name.data or "").strip().casefold()}
-        if folded in known or len(set(folded)) < len("abcd"):
-            raise ValidationError("This password is too easy to guess.")
+        """Refuse days ahead, and those of nobody alive; today is the day in the hospital's zone."""
+        born, today = field.data, self._today
+        if born is None:  # no date at all, which the field has said
+            return
+        if born > today:
+            raise ValidationError("This cannot be a date of birth: it has not come yet.")
+        if (born.year + OLDEST_YEARS, born.month, born.day) < (today.year, today.month, today.day):
+            raise ValidationError(f"This cannot be a date of birth: it is more than {OLDEST_YEARS} years ago.")
 
 
 class SignInForm(Form):
     """Somebody with an account."""
 
     email = EmailField("E-mail address", [InputRequired("Please give your e-mail address."), Length(max=EMAIL_CHARS)])
-    password = PasswordField("Password", [InputRequired("Please give your password."), Length(max=MAX_CHARS)])
+    password = PasswordField("Password", [InputRequired("Please give your password."), Length(max=MAX_TYPED)])
     submit = SubmitField("Sign in")
+
+
+class PasswordForm(Form):
+    """A new password of somebody who knows the old one."""
+
+    old = PasswordField("Your password now", [InputRequired("Please give your password."), Length(max=MAX_TYPED)])
+    password = new_password("New password")
+    again = PasswordField("New password again", [EqualTo("password", "The two passwords differ.")])
+    submit = SubmitField("Change password")
+
+
+class ResetForm(Form):
+    """A new password of somebody who has a one-time code from the hospital."""
+
+    email = EmailField("E-mail address", [InputRequired("Please give your e-mail address."), Length(max=EMAIL_CHARS)])
+    code = StringField("One-time code", [InputRequired("Please give the code."), Length(max=CODE_TYPED)])
+    password = new_password("New password")
+    again = PasswordField("New password again", [EqualTo("password", "The two passwords differ.")])
+    submit = SubmitField("Set new password")
 
 
 class ImageForm(Form):

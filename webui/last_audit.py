@@ -7,14 +7,18 @@ Source: scripts/_report.py, which writes it.
 
 from __future__ import annotations
 
-import json
+import stat
 from pathlib import Path
 from typing import Any
 
+from fl.protocol import strict_json
 from fl.protocol.audit import Finding, Step
 from fl.protocol.errors import EncodingError
 from fl.roles.explain import Results, concerns
 from webui.services import AuditSummary
+
+REPORT_CAP = 64 * 2**20
+"""Bytes; a report of ten thousand rounds has some ten million."""
 
 
 def read_summary(report: Path) -> AuditSummary | None:
@@ -24,11 +28,23 @@ def read_summary(report: Path) -> AuditSummary | None:
         EncodingError: the report was changed by hand or cut off.
     """
     try:
-        return _summary(json.loads(report.read_bytes()))
+        return _summary(_parse(_bytes(report)))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise EncodingError("audit report", "it was changed by hand or cut off; run the audit again") from error
+
+
+def _bytes(report: Path) -> bytes:
+    """Return the file, or raise ValueError when it is a pipe, a device, or larger than any report."""
+    found = report.stat()
+    if not stat.S_ISREG(found.st_mode) or found.st_size > REPORT_CAP:
+        raise ValueError
+    return report.read_bytes()
+
+
+def _parse(data: bytes) -> Any:  # noqa: ANN401 - JSON; what is missing is a KeyError
+    return strict_json.loads(data, "audit report", REPORT_CAP)
 
 
 def _summary(document: dict[str, Any]) -> AuditSummary:
@@ -49,5 +65,10 @@ def _results(row: dict[str, Any], findings: tuple[Finding, ...], notes: list[str
         frozenset(Step(step) for step in row.get("passed", ())),
         tuple(finding for finding in findings if finding.round == number),
         tuple(note for note in notes if concerns(note, number)),
-        {name: float(value) for name, value in row.get("sums", {}).items()},
+        _floats(row.get("sums", {})),
+        {name: _floats(claims) for name, claims in row.get("claims", {}).items()},
     )
+
+
+def _floats(row: dict[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in row.items()}

@@ -18,7 +18,7 @@ from fl.protocol.errors import UnavailableError
 from fl.protocol.names import Digest
 from webui.earlier_records import code_of, task_of_names
 from webui.patient_records import new_policy, subject_of
-from webui.record_body import Check, pack
+from webui.record_body import Check, ledger_only, pack
 from webui.record_services import RecordService
 from webui.services import ServedModel
 from webui.store.database import Database
@@ -90,8 +90,7 @@ def _check(row: RowMapping, profile: PatientProfile) -> Check:
         final_at=row["final_at"],
         attested_by=tuple(json.loads(names) if isinstance(names, str) else names),
         metrics=None,
-        verified=bool(row["verified"]),
-        verified_at=row["verified_at"],
+        verification=ledger_only(verified=bool(row["verified"]), at=row["verified_at"]),
         task=task_of_names([row["label"]], row["positive_class"]),
     )
     return Check(

@@ -20,12 +20,16 @@ from webui.record_body import Check, Note, Subject, pack, unpack
 from webui.record_services import RecordService, SealedRecord
 from webui.services import Prediction
 from webui.store.accounts import Member
-from webui.store.models import PatientProfile, StoredRecord
+from webui.store.jobs import ConsentChange
+from webui.store.models import PatientProfile, SiteRole, StoredRecord
+from webui.store.openings import How, Openings
 from webui.store.records import NewRecord, RecordStore
 from webui.store.refusals import NotFound, RecordDamaged, WishNeeded
 
 RESEALED_AT_ONCE = 20
 """Files sealed to a new key in one go; the rest at the next."""
+AT_ONCE = 3
+"""Files sealed by a new choice before its patient gets an answer; the rest in the background."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,13 @@ class Shown:
 class PatientRecords:
     """The sealed records of one hospital's patients."""
 
-    def __init__(self, store: RecordStore, service: RecordService, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, store: RecordStore, service: RecordService, openings: Openings, clock: Callable[[], int]
+    ) -> None:
         self._store = store
+        self._changes = store.changes
         self._service = service
+        self._openings = openings
         self._clock = clock
 
     def add_check(self, patient_id: int, image_png: bytes, prediction: Prediction) -> int:
@@ -80,6 +88,22 @@ class PatientRecords:
         sealed = self._service.seal(new_policy(row.patient), pack(note))
         self._store.add(NewRecord(row.patient_id, sealed, note.written_at, row.id))
 
+    def show(self, reader: Member, row: StoredRecord, how: How = How.CHECK) -> Shown:
+        """Return what a record says to somebody who may see it; an opening by a doctor is written down first.
+
+        Raises:
+            RecordDamaged: as `read`.
+        """
+        found = self.read(row)
+        self._note(reader, [found], how)
+        return found
+
+    def show_all(self, reader: Member, rows: Sequence[StoredRecord], how: How = How.CHECK) -> list[Shown]:
+        """Return several records; one that is damaged does not hide the others."""
+        found = [self._read_one(row) for row in rows]
+        self._note(reader, found, how)
+        return found
+
     def read(self, row: StoredRecord) -> Shown:
         """Return what a record says, or why that cannot be shown.
 
@@ -96,14 +120,10 @@ class PatientRecords:
             raise RecordDamaged(row.number or "", f"{error.name}: {error}") from error
         return shown(row, found)
 
-    def read_all(self, rows: Sequence[StoredRecord]) -> list[Shown]:
-        """Return several records; one that is damaged does not hide the others."""
-        return [self._read_one(row) for row in rows]
-
     def choose(self, patient_id: int, choice: Choice) -> tuple[int, int]:
-        """Keep a patient's choice and seal anew what the hospital can open and is sealed otherwise.
+        """Keep a patient's choice, and change the first records that are sealed otherwise; `carry_on` does the rest.
 
-        Return (sealed anew, could not be opened).
+        Return (sealed anew, could not be opened) so far.
 
         Raises:
             NoCommittee: the choice is a quorum alone, and nobody holds the key; nothing was changed.
@@ -111,32 +131,59 @@ class PatientRecords:
         """
         if choice.locks_out:
             raise WishNeeded
-        if choice.readers == Readers.TRUSTEES and self._service.committee() is None:
+        committee = self._service.committee()
+        if choice.readers == Readers.TRUSTEES and committee is None:
             raise NoCommittee(KeyUse.RECORDS)
-        rows = self._store.openable(patient_id)
-        self._store.choose(patient_id, choice)
+        change = self._changes.begin(patient_id, choice, committee.key_id if committee is not None else NO_KEY)
+        now = change if change.done else self._go_on(change, AT_ONCE) or change
+        return now.changed, now.kept
+
+    def carry_on(self) -> int:
+        """Change the records of all patients who chose anew; return of how many patients."""
+        changes = self._changes.under_way()
+        for change in changes:
+            self._go_on(change)
+        return len(changes)
+
+    def change_of(self, patient_id: int) -> ConsentChange | None:
+        """Return how far a patient's last change is."""
+        return self._changes.of(patient_id)
+
+    def _go_on(self, change: ConsentChange, most: int | None = None) -> ConsentChange | None:
+        """Seal records anew, one in memory at a time, each with a transaction of its own; at most `most` of them."""
         committee = self._service.committee()
         key_id = committee.key_id if committee is not None else NO_KEY
-        due = [row for row in rows if choice_of(row) != choice or row.key_id != key_id]
-        changed = sum(self._seal_anew(row, choice) for row in due)
-        return changed, len(due) - changed
+        choice = Choice(Readers(change.readers), purposes_in(change.consent))
+        now: ConsentChange | None = change
+        while now is not None and not now.done:
+            row = self._changes.next_due(now, key_id)
+            if row is not None and most is not None and now.changed + now.kept >= most:
+                return now
+            sealed = row is not None and self._seal_anew(row, choice)
+            now = self._changes.went_on(now, row.id if row is not None else None, sealed=sealed)
+        return now
 
     def follow_key(self) -> int:
         """Seal some records to the threshold key in force that are sealed to another or to none; return how many."""
         committee = self._service.committee()
         if committee is None:
             return 0
-        rows = self._store.sealed_to_other_keys(committee.key_id, RESEALED_AT_ONCE)
-        return sum(self._seal_anew(row, choice_of(row)) for row in rows)
+        found = self._store.sealed_to_other_keys(committee.key_id, RESEALED_AT_ONCE)
+        rows = (self._store.whole(row_id) for row_id in found)
+        return sum(self._seal_anew(row, choice_of(row)) for row in rows if row is not None)
 
     def _seal_anew(self, row: StoredRecord, choice: Choice) -> bool:
         try:
             kept = sealed_of(row)
             body = self._service.open(kept, Digest(row.leaf.digest))
-        except (TamperedError, MalformedError):  # it stays as it is, and says so when it is looked at
+        except (NotFound, TamperedError, MalformedError):  # it stays as it is, and says so when it is looked at
             return False
         policy = RecordPolicy(kept.policy.record, choice.readers, choice.consent)
         return self._store.replace(row.id, kept.salt, self._service.seal(policy, body))
+
+    def _note(self, reader: Member, found: Sequence[Shown], how: How) -> None:
+        if reader.role is not SiteRole.PATIENT:
+            self._openings.note(reader.id, [each.row for each in found if each.state == "open"], how)
 
     def _read_one(self, row: StoredRecord) -> Shown:
         try:

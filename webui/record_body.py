@@ -18,17 +18,19 @@ from fl.protocol.codec import Fields, JsonValue, Reader, Writer, parse_document,
 from fl.protocol.errors import EncodingError
 from fl.protocol.names import DIGEST_BYTES, Digest, parse_hex
 from fl.protocol.task import Task
+from fl.roles.verification import Fact, State, Verification
 from webui.earlier_records import modernised
 from webui.services import ServedModel
 
-FORMAT = "hemaledger-record-2"
-EARLIER = "hemaledger-record-1"
-"""Records of a version that knew class names and one positive class, and no task; they are read, and never written."""
+FORMAT = "hemaledger-record-1"
+"""Of notes, and of checks of an earlier version: with class names and no task. Such checks are read, never written."""
+CHECK_FORMAT = "hemaledger-record-2"
+"""Of checks: with the task, and what was checked of the model."""
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 MAX_NOTE_CHARS = 4000
 _WHAT = "patient record"
 _COMMON = ("format", "kind", "patient")
-_NOT_KEPT = ("alarm", "data", "metrics")
+_NOT_KEPT = {"alarm", "data", "metrics", "verification"}
 
 
 @dataclass(frozen=True)
@@ -86,12 +88,14 @@ def unpack(body: bytes) -> Check | Note:
     document = parse_document(reader.raw(reader.u32()), _WHAT)
     picture = reader.raw(reader.u32())
     reader.end()
-    earlier = document.get("format") == EARLIER
-    fields = Fields(modernised(document) if earlier else document, _WHAT)
-    if not earlier and fields.text("format") != FORMAT:
-        raise EncodingError(_WHAT, "it is of another format")
+    fields = Fields(document, _WHAT)
     found: Check | Note
-    kind = fields.text("kind")
+    kind, form = fields.text("kind"), fields.text("format")
+    if form not in ({FORMAT, CHECK_FORMAT} if kind == "check" else {FORMAT}):
+        raise EncodingError(_WHAT, "it is of another format")
+    earlier = kind == "check" and form == FORMAT
+    if earlier:
+        fields = Fields(modernised(document), _WHAT)
     if kind == "check" and picture.startswith(PNG_MAGIC):
         found = _parse_check(fields, picture)
     elif kind == "note" and not picture:
@@ -106,7 +110,7 @@ def unpack(body: bytes) -> Check | Note:
 def _check_document(check: Check) -> dict[str, JsonValue]:
     model = check.model
     return {
-        "format": FORMAT,
+        "format": CHECK_FORMAT,
         "kind": "check",
         "patient": _subject_document(check.patient),
         "checked_at": check.checked_at,
@@ -123,11 +127,21 @@ def _check_document(check: Check) -> dict[str, JsonValue]:
             "coordinator_name": model.coordinator_name,
             "final_at": model.final_at,
             "attested_by": list(model.attested_by),
-            "verified": model.verified,
-            "verified_at": model.verified_at,
+            **_verification_document(model.verification),
             "task": model.task.to_dict(),
         },
     }
+
+
+def _verification_document(verification: Verification) -> dict[str, JsonValue]:
+    ledger, file, memory = verification.ledger, verification.file, verification.memory
+    if file is None or memory is None:
+        return {"verified": ledger.state == State.CHECKED, "verified_at": ledger.at}
+    facts: dict[str, JsonValue] = {
+        name: {"state": fact.state.value, "at": fact.at, "why": fact.why}
+        for name, fact in (("ledger", ledger), ("file", file), ("memory", memory))
+    }
+    return {"verification": {**facts, "block": verification.block}}
 
 
 def _note_document(note: Note) -> dict[str, JsonValue]:
@@ -177,9 +191,7 @@ def _share(fields: Fields, name: str) -> float:
 
 
 def _parse_model(fields: Fields) -> ServedModel:
-    verified = fields.value.get("verified")
-    if not isinstance(verified, bool):
-        raise EncodingError(_WHAT, "verified is neither true nor false")
+    modern = "verification" in fields.value
     found = ServedModel(
         round=fields.integer("round"),
         model_digest=_digest(fields, "model_digest"),
@@ -189,12 +201,41 @@ def _parse_model(fields: Fields) -> ServedModel:
         final_at=fields.integer("final_at"),
         attested_by=_texts(fields, "attested_by"),
         metrics=None,
-        verified=verified,
-        verified_at=fields.integer("verified_at"),
+        verification=_parse_verification(fields) if modern else _parse_old_verification(fields),
         task=Task.from_dict(fields.mapping("task")),
     )
-    fields.only(*(name for name in ServedModel.__dataclass_fields__ if name not in _NOT_KEPT))
+    kept = {"verification"} if modern else {"verified", "verified_at"}
+    fields.only(*(ServedModel.__dataclass_fields__.keys() - _NOT_KEPT | kept))
     return found
+
+
+def _parse_old_verification(fields: Fields) -> Verification:
+    verified = fields.value.get("verified")
+    if not isinstance(verified, bool):
+        raise EncodingError(_WHAT, "verified is neither true nor false")
+    return ledger_only(verified=verified, at=fields.integer("verified_at"))
+
+
+def _parse_verification(fields: Fields) -> Verification:
+    inner = Fields(fields.mapping("verification"), _WHAT)
+    inner.only("ledger", "file", "memory", "block")
+    ledger, file, memory = (_parse_fact(inner, name) for name in ("ledger", "file", "memory"))
+    return Verification(ledger, file, memory, inner.integer("block"))
+
+
+def _parse_fact(fields: Fields, name: str) -> Fact:
+    inner = Fields(fields.mapping(name), _WHAT)
+    inner.only("state", "at", "why")
+    try:
+        state = State(inner.text("state"))
+    except ValueError as error:
+        raise EncodingError(_WHAT, f"the state of {name} is none") from error
+    return Fact(state, inner.integer("at"), inner.text("why"))
+
+
+def ledger_only(*, verified: bool, at: int) -> Verification:
+    """Return the verification that an earlier version kept: what the ledger said, and when it last said so."""
+    return Verification(Fact(State.CHECKED if verified else State.UNKNOWN, at), None, None)
 
 
 def _parse_note(fields: Fields) -> Note:

@@ -12,6 +12,7 @@ from fl.protocol.names import Purpose, Refusal
 from webui.consent import ASKED_BY_DOCTORS, purposes_in
 from webui.disclosure_services import RequestFacts, RequestState
 from webui.store.models import StoredRecord
+from webui.store.openings import How
 from webui.words import Saying, listing
 
 PURPOSES = {
@@ -38,7 +39,7 @@ CLOSED = {
     "erased": (
         "plain",
         "Erased",
-        "The sealed file and all that could open it were deleted. The number left on the ledger says nothing.",
+        "The sealed file and all that could open it were deleted. Nobody can bring it back.",
     ),
     "damaged": (
         "bad",
@@ -53,6 +54,13 @@ STATES = {
     RequestState.REFUSED: ("bad", "Refused", "So many trustees refused that no quorum is possible."),
     RequestState.EXPIRED: ("plain", "Ran out", "Too few trustees answered before the deadline."),
     RequestState.STALE: ("plain", "Lapsed", "Other trustees hold the key by now, or their shares ran out. Ask again."),
+}
+ERASED = ("plain", "Erased", "The record was erased. Nobody can open it any more, whatever trustees say.")
+OPENINGS = {
+    How.LIST: "saw the result in a list",
+    How.CHECK: "opened",
+    How.PROOF: "downloaded the proof of",
+    How.REQUEST: "opened, with a quorum of trustees,",
 }
 NEVER = ("plain", "Not recorded", "The ledger has no such request: nobody was asked. Ask again.")
 
@@ -80,8 +88,15 @@ def closed(state: str) -> Saying:
     return Saying(*CLOSED[state])
 
 
-def request_state(facts: RequestFacts | None) -> Saying:
-    """Return where a request stands."""
+def opening(how: str) -> str:
+    """Return what somebody did with a record."""
+    return OPENINGS[How(how)]
+
+
+def request_state(facts: RequestFacts | None, record: StoredRecord | None = None) -> Saying:
+    """Return where a request stands; a record that was erased promises nothing."""
+    if record is not None and record.erased_at is not None:
+        return Saying(*ERASED)
     if facts is None:
         return Saying(*NEVER)
     tone, title, text = STATES[facts.state]

@@ -12,16 +12,15 @@ from io import BytesIO
 from typing import IO
 
 from flask import Flask, Request, Response, request
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from werkzeug.routing import IntegerConverter, Map, ValidationError
 
-from webui.config import KIBIBYTE
+from webui.config import FORM_OVERHEAD
 from webui.login import visitor
 from webui.site import site
 from webui.store.models import SiteRole
 from webui.store.refusals import NotFound
 
-FORM_OVERHEAD = 64 * KIBIBYTE
-"""Bytes of a form around the file in it."""
 FILE_ENDPOINTS = {"auditor.file"}
 AUDITING_ROLES = {SiteRole.AUDITOR, SiteRole.OPERATOR}
 MAX_INTEGER = 2**63 - 1
@@ -100,6 +99,7 @@ def init_security(app: Flask) -> None:
     app.request_class = SiteRequest
     app.url_map.converters["int"] = BoundedInteger
     app.before_request(_limit_request)
+    app.before_request(_read_form)
     app.after_request(_add_headers)
 
 
@@ -116,11 +116,34 @@ def _limit_request() -> None:
             request.max_content_length = site().config.file_cap + FORM_OVERHEAD
 
 
+def _read_form() -> None:
+    """Read what was sent before anything works with it.
+
+    Raises:
+        RequestEntityTooLarge: it is larger than this page accepts.
+        BadRequest: it is no form, a part of it has no name, or a field holds what no text holds.
+    """
+    limit = request.max_content_length
+    if limit is not None and (request.content_length or 0) > limit:
+        raise RequestEntityTooLarge  # also on pages that would not read it
+    if request.method in {"GET", "HEAD"}:
+        return
+    try:
+        fields, files = list(request.form.items(multi=True)), list(request.files)
+    except HTTPException:
+        raise
+    except Exception as error:
+        raise BadRequest from error
+    names = [*(name for name, _ in fields), *files]
+    if not all(names) or any("\0" in text for pair in fields for text in pair):
+        raise BadRequest
+
+
 def _add_headers(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     if site().config.secure_cookies:
         response.headers.setdefault("Strict-Transport-Security", f"max-age={TWO_YEARS_S}")
-    if request.endpoint != "static":
+    if request.endpoint != "static" or response.status_code >= 400:  # noqa: PLR2004
         response.headers["Cache-Control"] = "no-store"
     return response

@@ -17,6 +17,8 @@ from fl.protocol.audit import Finding
 from fl.protocol.names import Address, Digest
 from fl.protocol.task import Task
 from fl.roles.explain import Explained, Results
+from fl.roles.verification import Verification
+from fl.training.images import Pixels
 from webui.disclosure_services import DisclosureService
 from webui.record_services import RecordService
 
@@ -49,10 +51,8 @@ class ServedModel:
     """Names of the auditors who replayed the round."""
     metrics: Mapping[str, float] | None
     """Name -> value; shares (accuracy, sensitivity...) in 0..1. None when nobody reported any."""
-    verified: bool
-    """False: the chain did not answer just now, and a model that was verified at `verified_at` serves on."""
-    verified_at: int
-    """Seconds since 1970: when the ledger last confirmed this model."""
+    verification: Verification
+    """What was checked of it when, at this answer."""
     task: Task
     """What its classes mean."""
     data: HeldOut | None = None
@@ -77,15 +77,17 @@ class Prediction:
 class PredictionService(Protocol):
     """The verified model as a function."""
 
-    def predict(self, image: bytes, filename: str) -> Prediction:
-        """Judge one image file (PNG, JPEG or BMP bytes).
+    def predict(self, pixels: Pixels) -> Prediction:
+        """Judge one decoded picture, uint8 [H, W, 3].
 
         Raises:
-            ImageUnreadable: the bytes are no image that can be decoded whole.
-            TooLarge: more bytes or pixels than accepted.
+            NoAnswer: it shows nothing that the model may judge.
             UnavailableError: the chain or the vault did not answer and no verified model is cached.
             TamperedError: the ledger contradicts the model; there is no prediction.
         """
+
+    def again(self, model: ServedModel) -> Verification:
+        """Look now at a model that answered once: whether the ledger names it. Says so when that is unknown."""
 
     def model(self) -> ServedModel:
         """Return the model that would answer now.

@@ -9,24 +9,30 @@ Not here: building it (app.py).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Event
 
 from flask import current_app, g
 
 from fl.crypto.capsule import NO_KEY
 from fl.protocol.errors import UnavailableError
+from fl.roles.verification import Verification
 from webui.anchoring import Anchoring
 from webui.config import SiteConfig
 from webui.disclosing import Disclosing
+from webui.doors import Doors
 from webui.patient_records import PatientRecords
 from webui.record_services import CommitteeFacts
 from webui.replays import Replays
-from webui.services import Services
+from webui.services import ServedModel, Services
 from webui.store.accounts import AccountStore
 from webui.store.appointments import AppointmentStore
+from webui.store.care import Care, CareStore
 from webui.store.database import Database
 from webui.store.disclosures import DisclosureStore
+from webui.store.handled import HandledForms
 from webui.store.leaves import LeafStore
 from webui.store.models import StoredRecord
+from webui.store.openings import Openings
 from webui.store.passwords import Passwords
 from webui.store.records import RecordStore
 from webui.store.throttle import Throttle
@@ -46,8 +52,14 @@ class Site:
     charts: PatientRecords
     anchoring: Anchoring
     requests: DisclosureStore
+    handled: HandledForms
+    wake: Event
+    """Set when there is something to do in the background before the next turn."""
+    doors: Doors
     disclosing: Disclosing
     appointments: AppointmentStore
+    care: CareStore
+    openings: Openings
     throttle: Throttle
     replays: Replays
 
@@ -57,6 +69,13 @@ class Site:
             return self.services.records.committee()
         except UnavailableError:
             return None
+
+    def again(self, model: ServedModel) -> Verification:
+        """Return what is known now of a model that answered once; the ledger is asked once for a page and model."""
+        looked: dict[bytes, Verification] = g.setdefault("looked_again", {})
+        if model.envelope_digest not in looked:
+            looked[model.envelope_digest] = self.services.predictions.again(model)
+        return looked[model.envelope_digest]
 
     def dealt(self, row: StoredRecord) -> bool | None:
         """Return whether a record is sealed to a key that the operator dealt; None while that cannot be known.
@@ -77,18 +96,25 @@ def build_site(config: SiteConfig, services: Services) -> Site:
     """Return the stores over one database, which must be at its newest revision."""
     database = Database(config.database_url)
     clock = services.clock
-    records, requests = RecordStore(database, clock), DisclosureStore(database, clock)
+    care, openings = Care(config.care_days, clock), Openings(database, clock)
+    records, requests = RecordStore(database, care), DisclosureStore(database, clock)
+    passwords = Passwords(config.passwords, (config.hospital_name, "hemaledger"))
     return Site(
         config=config,
         services=services,
         database=database,
-        accounts=AccountStore(database, Passwords(config.passwords), clock),
+        accounts=AccountStore(database, passwords, clock),
         records=records,
-        charts=PatientRecords(records, services.records, clock),
+        charts=PatientRecords(records, services.records, openings, clock),
         anchoring=Anchoring(LeafStore(database), services.records, clock),
         requests=requests,
-        disclosing=Disclosing(requests, records, services.disclosures, clock),
+        handled=HandledForms(database, clock),
+        wake=Event(),
+        doors=Doors.of(config.places),
+        disclosing=Disclosing((requests, openings), records, services.disclosures, clock),
         appointments=AppointmentStore(database, config.tz, config.limits.open_bookings, clock),
+        care=CareStore(database, care),
+        openings=openings,
         throttle=Throttle(database, clock),
         replays=Replays(services.audits, clock),
     )

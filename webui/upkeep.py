@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 from flask import Flask
 
-from fl.protocol.errors import HemaledgerError, TamperedError
+from fl.protocol.errors import FederationNotOpened, HemaledgerError, TamperedError
 from webui.errors import ALARM
 from webui.old_predictions import seal_old
 from webui.site import EXTENSION, Site
@@ -33,7 +34,10 @@ def keep_up(site: Site) -> None:
     tasks: tuple[tuple[str, Callable[[], object]], ...] = (
         ("sealing old predictions", lambda: seal_old(site.database, site.services.records)),
         ("emptying the database's log", site.database.forget_owed),
+        ("sealing by new choices", site.charts.carry_on),
+        ("forgetting old forms", site.handled.forget_old),
         ("sealing to the key in force", site.charts.follow_key),
+        ("looking at the model again", lambda: _look(site)),
         ("anchoring new records", lambda: site.anchoring.anchor() if site.anchoring.due() else None),
     )
     for what, task in tasks:
@@ -45,3 +49,9 @@ def keep_up(site: Site) -> None:
             LOG.warning("%s: %s: %s", what, error.name, error)
         except Exception:  # whatever it is, the thread goes on
             LOG.exception("%s failed", what)
+
+
+def _look(site: Site) -> None:
+    """Open a new model before somebody waits for it, and find one that must not be used though nobody asks."""
+    with suppress(FederationNotOpened):
+        site.services.predictions.model()

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from fl.protocol.task import Domain, Origin, Task
 from fl.roles.explain import Outcome, Results
-from webui.services import HeldOut, ServedModel
+from webui.services import HeldOut
 
 UNSURE_FROM = 0.35
 UNSURE_TO = 0.65
@@ -123,24 +123,6 @@ def measured_on(data: HeldOut) -> str:
     kind = "drawn pictures" if data.origin == Origin.DRAWN else "pictures"
     name = f" ({data.name})" if data.name else ""
     return f"{data.images:,} {kind}{persons}{name}"
-
-
-def verification(model: ServedModel, zone: ZoneInfo) -> Saying:
-    """Return whether, when and how the ledger confirmed a model."""
-    if not model.verified:
-        return Saying(
-            "wait",
-            f"Unverified since {when(model.verified_at, zone)}",
-            "The ledger did not answer when this model was used. It had been verified at the time given here, against "
-            f"the ledger's record of round {model.round}; whether the ledger has moved on since is not known.",
-        )
-    return Saying(
-        "good",
-        f"Verified on the ledger, {when(model.verified_at, zone)}",
-        f"The digest of the model file is the one recorded for round {model.round} by {model.coordinator_name}; "
-        f"{attested(model.attested_by)} The round is final since {when(model.final_at, zone)}. Only after these checks "
-        "was the file decrypted.",
-    )
 
 
 def attested(names: Sequence[str]) -> str:

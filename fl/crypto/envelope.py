@@ -159,6 +159,8 @@ class Parts:
         wraps = {}
         for _ in range(count):
             key_id, length = reader.raw(KEY_ID_BYTES), reader.u16()
+            if key_id in wraps:
+                raise EncodingError("envelope", "it is sealed to one key twice")
             wraps[key_id] = reader.raw(length)
         prefix = file[: reader.position]
         return cls(file[:HEAD_BYTES], wraps, prefix, reader.rest(body_bytes))
@@ -181,12 +183,13 @@ def sealed_size(body: int, members: int, thresholds: int = 0) -> int:
 
 
 def seal(core: Core, recipients: Sequence[Recipient], plaintext: Blob) -> bytearray:
-    """Seal `plaintext` to every recipient under a fresh content key.
+    """Seal `plaintext` to every recipient under a fresh content key; two members with one key get one wrap.
 
     Raises:
         EncodingError: not 1 to 1024 recipients.
         InvalidPoint: a recipient's key is no point.
     """
+    recipients = list({recipient.key_id: recipient for recipient in recipients}.values())
     if not 1 <= len(recipients) <= MAX_RECIPIENTS:
         raise EncodingError("envelope", f"it has {len(recipients)} recipients")
     body_bytes = len(plaintext) + TAG_BYTES

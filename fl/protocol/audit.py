@@ -9,7 +9,7 @@ Not here: files and arithmetic (fl/roles/audit.py).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -83,7 +83,9 @@ class Report:
     tasks: dict[int, dict[str, JsonValue]] = field(default_factory=dict)
     """Round -> the task that its configuration names (Task.to_dict), where that was read."""
     sums: dict[int, dict[str, float]] = field(default_factory=dict)
-    """Round -> the metrics that came out of its sum, where it was summed again."""
+    """Round -> the metrics that came out of its sum, where it was summed again, and the most that could be claimed."""
+    claims: dict[int, dict[str, Mapping[str, float]]] = field(default_factory=dict)
+    """Sealed round -> hospital's name -> what it claimed of its training."""
 
     @property
     def clean(self) -> bool:

@@ -38,7 +38,7 @@ from fl.protocol.errors import (
     WrongPhase,
 )
 from fl.protocol.keys import KeyBook
-from fl.protocol.names import Address, CeremonyKind, KeyUse, Role
+from fl.protocol.names import Address, CeremonyKind, KeyUse, Role, shown
 from fl.protocol.ports import Anchor
 from fl.protocol.records import (
     CeremonyAborted,
@@ -138,7 +138,7 @@ def _advance(current: Ceremony, record: Step, now: int, book: KeyBook) -> Ceremo
             _check_participant(current, who, book)
             if book.members[who].role != Role.OPERATOR and now <= current.deadline:
                 raise DeadlineNotPassed(current.deadline)
-            return replace(current, reason=record.reason)
+            return replace(current, reason=shown(record.reason))
 
 
 def _check_terms(terms: CeremonyStarted, now: int) -> None:

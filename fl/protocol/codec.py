@@ -12,8 +12,13 @@ import hashlib
 import json
 from dataclasses import dataclass
 
+from fl.protocol import strict_json
 from fl.protocol.errors import EncodingError
 from fl.protocol.names import LABEL_PREFIX, Blob, Digest
+
+JsonValue = strict_json.JsonValue
+DOCUMENT_CAP = 16 * 1024 * 1024
+"""No document has more bytes; who reads one from a vault has a smaller cap for its kind."""
 
 
 class Writer:
@@ -123,9 +128,6 @@ def sha256(data: Blob) -> Digest:
     return Digest(hashlib.sha256(data).digest())
 
 
-JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
-
-
 def write_document(value: dict[str, JsonValue]) -> bytes:
     """Return canonical JSON: sorted keys, no spaces, ASCII, one final newline; NaN and infinity are refused."""
     try:
@@ -135,24 +137,9 @@ def write_document(value: dict[str, JsonValue]) -> bytes:
     return text.encode("ascii") + b"\n"
 
 
-MAX_BRACKETS = 5000
-"""Objects and lists of one document; the parser recurses, and a raised recursion limit would let it end the process."""
-
-
-def load_json(data: bytes, what: str) -> JsonValue:
-    """Parse JSON of a bounded number of objects and lists, or raise EncodingError."""
-    if data.count(b"[") + data.count(b"{") > MAX_BRACKETS:
-        raise EncodingError(what, f"it has more than {MAX_BRACKETS} objects and lists")
-    try:
-        value: JsonValue = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise EncodingError(what, "it is not JSON") from error
-    return value
-
-
 def parse_document(data: bytes, what: str) -> dict[str, JsonValue]:
     """Parse canonical JSON, or raise EncodingError when it is not the one encoding of its value."""
-    value = load_json(data, what)
+    value = strict_json.loads(data, what, DOCUMENT_CAP)
     if not isinstance(value, dict) or write_document(value) != data:
         raise EncodingError(what, "it is not in canonical form")
     return value

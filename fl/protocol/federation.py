@@ -260,6 +260,7 @@ def _open_round(federation: Federation, entry: Entry, record: RoundOpened) -> Fe
         phase_since=entry.timestamp,
         sharers=record.roster,
         last=entry,
+        before=federation.rounds[-1] if federation.rounds else None,
     )
     return replace(federation, rounds=(*federation.rounds, opened))
 

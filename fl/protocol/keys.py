@@ -24,7 +24,8 @@ from fl.protocol.errors import (
     UnknownSender,
     WrongRole,
 )
-from fl.protocol.names import NO_ADDRESS, Address, Role
+from fl.protocol.membernames import OPERATOR_NAME, check_bytes
+from fl.protocol.names import NO_ADDRESS, Address, Role, shown
 from fl.protocol.records import (
     ConsortiumFounded,
     KeyRegistered,
@@ -61,6 +62,7 @@ class Member:
     account: Address
     role: Role
     name: str
+    """For people: what nobody can see in it is escaped."""
     keys: tuple[MemberKey, ...] = ()
     revoked: bool = False
 
@@ -84,6 +86,8 @@ class KeyBook:
 
     consortium: bytes = b""
     members: Mapping[Address, Member] = field(default_factory=lambda: MappingProxyType({}))
+    names: frozenset[str] = frozenset((OPERATOR_NAME,))
+    """Every name that was given, as it is on the ledger."""
 
     def active(self, account: Address, role: Role | None = None) -> Member:
         """Return the member, or raise UnknownSender, RevokedSender or WrongRole, in that order."""
@@ -120,7 +124,7 @@ class KeyBook:
     def _found(self, record: ConsortiumFounded) -> KeyBook:
         if self.members:
             raise EncodingError("ledger", "the consortium is founded twice")
-        operator = Member(record.sender, Role.OPERATOR, "operator")
+        operator = Member(record.sender, Role.OPERATOR, OPERATOR_NAME)
         return KeyBook(record.consortium, MappingProxyType({record.sender: operator}))
 
     def _register(self, record: MemberRegistered) -> KeyBook:
@@ -129,10 +133,12 @@ class KeyBook:
             raise WrongRole(record.member)
         if record.member == NO_ADDRESS or record.member in self.members:
             raise MemberExists(record.member)
+        check_bytes(record.member_name, record.member, self.names)
         if record.role == Role.COORDINATOR:
             for coordinator in self.having(Role.COORDINATOR):
                 raise CoordinatorExists(coordinator.account)
-        return self._with(Member(record.member, record.role, record.member_name))
+        member = Member(record.member, record.role, shown(record.member_name))
+        return replace(self._with(member), names=self.names | {record.member_name})
 
     def _add_key(self, record: KeyRegistered | KeyRotated, domain: Domain, verify: VerifyPossession) -> KeyBook:
         member = self.active(record.sender)

@@ -7,6 +7,7 @@ Source: PROTOCOL.md 2.
 
 from __future__ import annotations
 
+import unicodedata
 from enum import IntEnum
 from typing import NewType
 
@@ -114,3 +115,21 @@ def parse_hex(text: str, length: int, what: str) -> bytes:
 def show(raw: bytes) -> str:
     """Return the 0x-prefixed hexadecimal form for people."""
     return "0x" + raw.hex()
+
+
+UNSEEN = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
+"""Unicode's categories of what a reader cannot see: controls, marks of direction, joiners, what is not assigned."""
+
+
+def shown(text: str) -> str:
+    """Return text from outside for people: what nobody can see is written as an escape, so that it does nothing."""
+    return "".join(_escape(each) if unicodedata.category(each) in UNSEEN else each for each in text)
+
+
+def shown_lines(text: str) -> str:
+    """Return text of several lines as `shown` does each."""
+    return "\n".join(map(shown, text.split("\n")))
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")

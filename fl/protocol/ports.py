@@ -135,6 +135,7 @@ class Vault(Protocol):
 
         Raises:
             StorageFull: nothing partial is left.
+            VaultUnavailable: as `get`.
         """
 
     def get(self, digest: Digest, cap: int) -> bytes:
@@ -143,6 +144,7 @@ class Vault(Protocol):
         Raises:
             VaultMissing: no such file.
             TooLarge: it has more than `cap` bytes; it is not read.
+            VaultUnavailable: the vault itself is not there, or does not answer; `put`, `has` and `mark` say so, too.
         """
 
     def has(self, digest: Digest) -> bool:

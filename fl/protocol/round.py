@@ -8,7 +8,7 @@ Not here: the conditions (rules.py, masked.py); opening a round (federation.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from types import MappingProxyType
@@ -162,6 +162,16 @@ class Round:
     reason: str = ""
     last: Entry | None = None
     """The entry that brought the round where it stands."""
+    before: Round | None = field(default=None, compare=False, repr=False)
+    """The round before, also of an earlier ledger of the consortium."""
+
+    @property
+    def earlier(self) -> Iterator[Round]:
+        """Yield the rounds before this one, the newest first."""
+        before = self.before
+        while before is not None:
+            yield before
+            before = before.before
 
     @property
     def ended(self) -> bool:

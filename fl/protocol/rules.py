@@ -34,7 +34,7 @@ from fl.protocol.errors import (
     WrongRound,
 )
 from fl.protocol.keys import KeyBook
-from fl.protocol.names import Address, Protection, Role
+from fl.protocol.names import Address, Protection, Role, shown
 from fl.protocol.records import (
     CommonRecord,
     Entry,
@@ -188,7 +188,7 @@ def _finalise(current: Round, record: RoundFinalised, book: KeyBook) -> Round:
 def _abort(current: Round, record: RoundAborted, now: int) -> Round:
     if record.sender != current.opener and now <= current.terms.close_deadline:
         raise DeadlineNotPassed(current.terms.close_deadline)
-    return replace(current, reason=record.reason)
+    return replace(current, reason=shown(record.reason))
 
 
 def _proposed(current: Round) -> Proposal:

@@ -33,6 +33,7 @@ from fl.protocol.round import Round
 from fl.roles.ahead import MaskedSum
 from fl.roles.documents import read_document
 from fl.roles.view import Keyring, Stopwatch
+from fl.training.aggregate import check_update
 from fl.training.quantise import GRIDS, Vector, Words, body_bytes, from_bytes
 from fl.training.weights import Manifest, model_digest, vector_from_bytes
 
@@ -147,9 +148,11 @@ class Reader:
         self.masked_sum = MaskedSum(self._no_sum, self.masked, self._add)
 
     def update(self, current: Round, hospital: Address, config: RoundConfig) -> Words:
-        """Return a hospital's words [d + LANES], or raise why not."""
+        """Return a hospital's words [d + LANES], or raise why not; what they claim is checked too."""
         body = self._open(expected_update(current, hospital), current.keys)
-        return from_bytes(body, current.terms.parameters, config)
+        words = from_bytes(body, current.terms.parameters, config)
+        check_update(words, config)
+        return words
 
     def masked(self, current: Round, hospital: Address, due: Collection[MemberKey] = ()) -> bytes:
         """Return the body of a hospital's masked update, 4 or 8·(d + LANES) bytes, or raise why not.

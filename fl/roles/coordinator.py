@@ -53,6 +53,11 @@ from fl.roles.tasks import check_next
 from fl.roles.view import LedgerView, Ports
 from fl.training.weights import model_digest, vector_to_bytes
 
+IDLE_ROUNDS = 3
+"""So many rounds in a row without a commitment, and the coordinator waits before it opens another."""
+PAUSE_S, MAX_PAUSE_S = 60, 3600
+"""The first such wait; it doubles up to an hour."""
+
 
 class Coordinator:
     """The coordinator's agent."""
@@ -70,6 +75,8 @@ class Coordinator:
         self._set_up = SetUp(ports, self._abort)
         self._unmasking = Unmasking(ports, self._reader, self._abort)
         self._desk = ReleaseDesk(ports, plan.close_timeout_s)
+        self._alarmed = 0
+        """The last round when this was told."""
 
     @property
     def done(self) -> bool:
@@ -154,7 +161,7 @@ class Coordinator:
         readers = federation.source.keys
         roster = tuple(sorted(account for account in self._hospitals(federation) if account in readers))
         threshold = self._plan.threshold(len(roster))
-        if self._held_back(federation):
+        if self._held_back(federation) or self._pauses(federation):
             return False
         if len(roster) < max(self._plan.min_hospitals, self._plan.min_commitments, threshold):
             return False
@@ -179,6 +186,19 @@ class Coordinator:
         self._append(RoundOpened(self._account, number, terms, roster, federation.model_digest))
         self._ports.notify("opened", {"round": number, "hospitals": len(roster)})
         return True
+
+    def _pauses(self, federation: Federation) -> bool:
+        """Wait longer after each round in a row that ended before anybody committed: something is wrong everywhere."""
+        idle, last = idle_rounds(federation), federation.rounds[-1].last if federation.rounds else None
+        if idle < IDLE_ROUNDS or last is None:
+            return False
+        wait_s = min(PAUSE_S << min(idle - IDLE_ROUNDS, 10), MAX_PAUSE_S)
+        waits: bool = self._ports.now() < last.timestamp + wait_s
+        if waits and self._alarmed != federation.last_round:
+            self._alarmed = federation.last_round
+            reason = f"{idle} rounds in a row ended before anybody committed; the next one opens in {wait_s} s"
+            self._ports.notify("alarm", {"round": federation.last_round, "reason": reason})
+        return waits
 
     def _release(self, federation: Federation) -> bool:
         """Ask the trustees to release the model in force, where its round's configuration holds it back."""
@@ -210,7 +230,7 @@ class Coordinator:
             with self._ports.watch("sum"):
                 model = total.apply(previous, config)
         except (TamperedError, MalformedError) as error:
-            return self._abort(current, f"{error.name}: the aggregate was refused")
+            return self._abort(current, f"{error.name}: {error}")
         with self._ports.watch("hash"):
             digest = model_digest(manifest.digest, model)
         with self._ports.watch("seal"):
@@ -220,14 +240,14 @@ class Coordinator:
             envelope = self._ports.vault.put(file)
         self._reader.remember(replace(expected_model(current, manifest.length), digest=envelope), digest, model)
         self._append(ModelProposed(self._account, current.number, digest, envelope))
-        totals = total.totals
+        claims = total.claims
         self._ports.notify(
             "proposed",
             {
                 "round": current.number,
-                "training_accuracy": totals.correct / max(totals.samples, 1),
-                "training_loss": totals.mean_loss,
-                "samples": totals.samples,
+                "training_accuracy": claims.accuracy,
+                "training_loss": claims.mean_loss,
+                "samples": claims.samples,
             },
         )
         return True
@@ -281,3 +301,13 @@ class Coordinator:
     def _recipients(self, federation: Federation) -> list[MemberKey]:
         members = federation.book.members.values()
         return [m.key for m in members if m.key and not m.revoked and m.role in MODEL_READERS]
+
+
+def idle_rounds(federation: Federation) -> int:
+    """Return how many rounds in a row, up to the newest, were aborted before anybody committed."""
+    idle = 0
+    for found in reversed(federation.rounds):
+        if found.phase != Phase.ABORTED or found.commitments:
+            break
+        idle += 1
+    return idle

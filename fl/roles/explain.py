@@ -46,6 +46,8 @@ class Results:
     notes: tuple[str, ...] = ()
     sums: Mapping[str, float] = field(default_factory=dict)
     """Metrics that came out of the round's sum; empty when it was not summed again."""
+    claims: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """What each hospital claimed of its training, by name; empty where only the sum can be seen."""
 
     @classmethod
     def of(cls, report: Report, number: int) -> Self:
@@ -55,6 +57,7 @@ class Results:
             tuple(finding for finding in report.findings if finding.round == number),
             tuple(note for note in report.notes if concerns(note, number)),
             report.sums.get(number, {}),
+            report.claims.get(number, {}),
         )
 
     def outcome(self, step: Step) -> Outcome:

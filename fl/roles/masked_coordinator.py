@@ -19,7 +19,7 @@ from fl.protocol.records import PhaseClosed
 from fl.protocol.round import Phase, Round
 from fl.roles.answers import AnswersLeftOut
 from fl.roles.artefacts import Reader, masked_recipients
-from fl.roles.participants import advertisers, dealers, honest
+from fl.roles.participants import advertisers, dealers, honest, why_not
 from fl.roles.replay import Tools, sum_of
 from fl.roles.stops import CONTENT
 from fl.roles.view import Ports
@@ -65,6 +65,9 @@ class SetUp:
                 self._ports.ledger.append(closed)
         except DeadlineNotPassed:  # the chain's clock is behind ours, and it counts
             return False
+        if current.phase == Phase.ADVERTISE:
+            for error in why_not(current).values():
+                self._ports.notify("left out", {"round": current.number, "reason": str(error)})
         left = len(current.sharers) - len(going)
         self._ports.notify("closed", {"round": current.number, "phase": current.phase.name.lower(), "left_out": left})
         return True
@@ -106,6 +109,6 @@ class Unmasking:
                 self._abort(current, f"RoundStalled: {error}")
         except CONTENT as error:
             whose = self._reader.masked_sum.whose(error)
-            what = f"update of {federation.book.name_of(whose)}" if whose else "masked sum"
-            self._abort(current, f"{error.name}: the {what} was refused")
+            what = f"the update of {federation.book.name_of(whose)} was refused" if whose else str(error)
+            self._abort(current, f"{error.name}: {what}")
         return None

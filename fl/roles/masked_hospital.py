@@ -42,7 +42,7 @@ from fl.protocol.records import (
 from fl.protocol.round import Phase, Round
 from fl.roles.answers import AnswersLeftOut
 from fl.roles.artefacts import Reader, digest_of, masked_core, masked_recipients, read_config, read_manifest
-from fl.roles.participants import advertised, advertisers, parcel, participant, participants, usable
+from fl.roles.participants import advertised, parcel, participant, participants, usable, why_not
 from fl.roles.promises import Promises, key_of
 from fl.roles.replay import Tools, replay_round
 from fl.roles.training_thread import Background, Task
@@ -114,8 +114,10 @@ class MaskedHospital:
 
     def _deal(self, current: Round) -> bool:
         """Share both secrets among those who advertised."""
-        if not set(current.receivers) <= set(advertisers(current)):
-            raise NotInSet(next(account for account in current.receivers if account not in advertisers(current)))
+        wrong = why_not(current)
+        for account in current.receivers:
+            if account in wrong or account not in current.advertised:
+                raise wrong.get(account, NotInSet(account))
         keys = self._promises.keys(current)
         dealing = keys.dealing()
         half = len(dealing) // 2

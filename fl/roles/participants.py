@@ -10,13 +10,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from fl.crypto.curve import Point
+from fl.crypto.curve import POINT_BYTES
 from fl.crypto.delivery import SEALED_BYTES, Parcel, bundle_from_bytes, uphold
 from fl.crypto.roundkeys import Participant, parse_advert
 from fl.crypto.sharing import Commitments
-from fl.protocol.errors import EncodingError, FalseComplaint, MalformedError, TamperedError, UnavailableError
+from fl.protocol.errors import (
+    EncodingError,
+    FalseComplaint,
+    HemaledgerError,
+    MalformedError,
+    RoundKeyReused,
+    TamperedError,
+    UnavailableError,
+)
 from fl.protocol.names import Address
 from fl.protocol.ports import Vault
+from fl.protocol.records import SharesDealt
 from fl.protocol.round import Round
 from fl.protocol.steps import complaints_of
 from fl.roles.documents import read_document
@@ -26,22 +35,56 @@ BUNDLE_CAP = 2 + SEALED_BYTES * 1024
 
 def advertisers(current: Round) -> tuple[Address, ...]:
     """Return who advertised two valid keys that nobody advertised before, ascending."""
-    seen: set[Point] = set()
-    valid = []
+    return tuple(sorted(set(current.advertised) - why_not(current).keys()))
+
+
+def why_not(current: Round) -> dict[Address, HemaledgerError]:
+    """Return what is wrong with the keys of those who advertised or dealt others than fresh and valid ones."""
+    used, wrong = _used_before(current), dict[Address, HemaledgerError]()
     for account, record in current.advertised.items():
+        keys = (record.mask_key, record.transport_key)
         try:
-            keys = parse_advert(record.mask_key + record.transport_key)
-        except MalformedError:
+            parse_advert(b"".join(keys))
+        except MalformedError as error:
+            wrong[account] = error
             continue
-        if not seen & set(keys):
-            seen |= set(keys)
-            valid.append(account)
-    return tuple(sorted(valid))
+        rounds = [used[key] for key in keys if key in used]
+        if rounds:
+            wrong[account] = RoundKeyReused(account, rounds[0])
+        else:
+            used |= dict.fromkeys(keys, current.number)
+    return wrong
 
 
 def dealers(current: Round, vault: Vault) -> tuple[Address, ...]:
     """Return who dealt shares that can be checked: commitments to the advertised key, and a whole file of parcels."""
-    return tuple(sorted(account for account in current.dealt if _dealt_well(current, account, vault)))
+    spent = _dealt_again(current)
+    return tuple(sorted(who for who in current.dealt if who not in spent and _dealt_well(current, who, vault)))
+
+
+def _dealt_again(current: Round) -> frozenset[Address]:
+    """Return who committed to a self key that was recorded in an earlier round: others may know it from then."""
+    used = _used_before(current)
+    return frozenset(who for who, record in current.dealt.items() if _self_key(record) in used)
+
+
+def _used_before(current: Round) -> dict[bytes, int]:
+    """Return which keys of this round were recorded in an earlier one, and the number of that round.
+
+    Points are compared as bytes: each has one compressed form.
+    """
+    asked = {key for record in current.advertised.values() for key in (record.mask_key, record.transport_key)}
+    asked |= {_self_key(record) for record in current.dealt.values()}
+    found: dict[bytes, int] = {}
+    for earlier in current.earlier:
+        for record in earlier.advertised.values():
+            found |= {key: earlier.number for key in (record.mask_key, record.transport_key) if key in asked}
+        found |= {key: earlier.number for key in map(_self_key, earlier.dealt.values()) if key in asked}
+    return found
+
+
+def _self_key(record: SharesDealt) -> bytes:
+    return record.self_commitments[:POINT_BYTES]
 
 
 def participant(current: Round, account: Address) -> Participant:
@@ -85,7 +128,8 @@ def honest(current: Round, vault: Vault) -> frozenset[Address]:
     Raises:
         VaultMissing, TooLarge, HashMismatch: as `parcel`.
     """
-    going, out = [account for account in current.checked if usable(current, account)], set[Address]()
+    spent, out = _dealt_again(current), set[Address]()
+    going = [account for account in current.checked if account not in spent and usable(current, account)]
     for complainant in going:
         for dealer, complaint in complaints_of(current.checked[complainant].complaints):
             if dealer in going:

@@ -8,11 +8,18 @@ Source: PROTOCOL.md 5, 5S and 7.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from fl.protocol.config import RoundConfig
-from fl.protocol.errors import HemaledgerError, ModelDigestMismatch
+from fl.protocol.errors import (
+    HemaledgerError,
+    MalformedError,
+    ModelDigestMismatch,
+    RefusedError,
+    TamperedError,
+    UnavailableError,
+)
 from fl.protocol.keys import MemberKey
 from fl.protocol.names import Address
 from fl.protocol.ports import Endorser, Vault
@@ -20,7 +27,8 @@ from fl.protocol.round import Round
 from fl.roles.artefacts import Reader, digest_of, read_config
 from fl.roles.unmask import check_agreement, unmask_sum
 from fl.roles.view import Stopwatch
-from fl.training.aggregate import Sum, Totals
+from fl.training.aggregate import Sum
+from fl.training.claims import Claims
 from fl.training.quantise import Vector
 from fl.training.weights import Manifest, model_digest
 
@@ -47,14 +55,17 @@ class Replayed:
 
     model: Vector
     """float32 [d]"""
-    totals: Totals
+    claims: Claims
+    """Of all its hospitals together."""
+    config: RoundConfig
+    each: Mapping[Address, Mapping[str, float]]
+    """What each hospital claimed, where that can be seen: in a sealed round."""
 
     @property
     def training(self) -> dict[str, float]:
         """Return the metrics of the sum: how all the hospitals' own images were judged in training."""
-        totals = self.totals
-        accuracy = totals.correct / max(totals.samples, 1)
-        return {"accuracy": accuracy, "loss": totals.mean_loss, "samples": totals.samples}
+        figures = self.claims.figures
+        return {name: figures[name] for name in ("accuracy", "loss", "samples")}
 
 
 def replay_round(current: Round, previous: Vector, manifest: Manifest, tools: Tools) -> Replayed:
@@ -62,6 +73,7 @@ def replay_round(current: Round, previous: Vector, manifest: Manifest, tools: To
 
     Raises:
         ModelDigestMismatch: the proposed model is not what the files sum up to.
+        SumOutOfBounds, NormExceeded: the sum is none that so many honest hospitals can give.
         SetMismatch, BelowThreshold: the set was not agreed as it had to be.
         TamperedError, MalformedError, RefusedError: a file is not what the ledger says.
         VaultMissing: a file is not there.
@@ -76,7 +88,8 @@ def replay_round(current: Round, previous: Vector, manifest: Manifest, tools: To
         digest = model_digest(manifest.digest, model)
     if digest != digest_of(current):
         raise ModelDigestMismatch(digest_of(current), digest)
-    return Replayed(model, total.totals)
+    each = {who: one.figures for who, one in zip(current.hospitals, total.parts, strict=not current.masked)}
+    return Replayed(model, total.claims, config, each)
 
 
 def sum_of(current: Round, config: RoundConfig, tools: Tools) -> Sum:
@@ -90,3 +103,15 @@ def sum_of(current: Round, config: RoundConfig, tools: Tools) -> Sum:
         with tools.watch("sum"):
             total.add(words)
     return total
+
+
+def broken_bound(current: Round, tools: Tools) -> HemaledgerError | None:
+    """Return why no honest hospitals give the sum of a masked round that was aborted, None when it cannot be told."""
+    if current.frozen is None or not current.masked or len(current.revealed) < current.terms.threshold:
+        return None
+    try:
+        config = read_config(current, tools.vault)
+        sum_of(current, config, tools).check(config)
+    except (MalformedError, RefusedError, TamperedError, UnavailableError) as error:
+        return error
+    return None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from fl.crypto.envelope import Expected, check_file
 from fl.protocol.audit import Report, Step
-from fl.protocol.errors import AccuracyAlarm, SetMismatch
+from fl.protocol.errors import AccuracyAlarm
 from fl.protocol.federation import Federation, Opening
 from fl.protocol.names import NO_DIGEST, Address, Digest
 from fl.protocol.ports import Endorser, Vault
@@ -32,8 +32,8 @@ from fl.roles.audit_key import AuditKey, why_closed, why_sealed_away
 from fl.roles.documents import read_document
 from fl.roles.guard import Guard
 from fl.roles.left_out import why_left_out
-from fl.roles.participants import BUNDLE_CAP, advertisers, participants
-from fl.roles.replay import Replayed, Tools, replay_round
+from fl.roles.participants import BUNDLE_CAP, participants, why_not
+from fl.roles.replay import Replayed, Tools, broken_bound, replay_round
 from fl.roles.report_audit import check_report
 from fl.roles.tasks import check_kept
 from fl.roles.unmask import check_agreement, check_sharers
@@ -99,6 +99,8 @@ class RoundAudit:
             check_kept(self._federation, current, self._bench.vault)
             self._report.checks["documents"] += 1
             self._report.right(number, Step.TERMS)
+        for account, error in why_not(current).items():
+            self._report.notes.append(f"Round {number}: the keys of {self._name(account)}; {error.name}: {error}")
         whole = self._check_files(current)
         if current.phase == Phase.ABORTED and current.revealed:
             self._report.notes.append(
@@ -106,6 +108,7 @@ class RoundAudit:
                 "learned in it is spent; its sum, compared with that of another set, may tell about one of them."
             )
         if current.proposal is None or manifest is None:
+            self._weigh(current)
             return
         if current.masked:
             self._check_agreement(current)
@@ -121,6 +124,15 @@ class RoundAudit:
             replayed = self._replay(current, manifest)
         self._check_model(current, manifest, "global model")
         self._check_reports(current, replayed)
+
+    def _weigh(self, current: Round) -> None:
+        """Note which bound the sum breaks of a round that ended unmasked and without a model, where this key can."""
+        if self._reader is None or self._closed(current) or self._sealed_away(current):
+            return
+        bench = self._bench
+        error = broken_bound(current, Tools(self._reader, bench.vault, bench.watch, bench.endorser))
+        if error is not None:
+            self._report.notes.append(f"Round {current.number} made no model. {error.name}: {error}")
 
     def _check_files(self, current: Round) -> bool:
         """Check every hospital's files without opening one; return whether nothing was found."""
@@ -179,10 +191,10 @@ class RoundAudit:
     def _check_agreement(self, current: Round) -> None:
         """Check who went on after the set-up, and who signed which set of survivors; it takes no key."""
         with self._finding(current.number, "keys and shares", Step.SETUP) as outcome:
-            valid = advertisers(current)
+            wrong = why_not(current)
             for part in participants(current, current.sharers):
-                if part.account not in valid:
-                    raise SetMismatch(part.account)
+                if part.account in wrong:
+                    raise wrong[part.account]
             check_sharers(current, self._bench.vault)
             self._report.right(current.number, Step.SETUP)
         if not outcome.ok:
@@ -209,7 +221,8 @@ class RoundAudit:
             replayed = replay_round(current, previous[1], manifest, tools)
             self._report.checks["aggregates"] += 1
             self._report.right(number, Step.SUM, *([Step.ANSWERS] if current.masked else []))
-            self._report.sums[number] = replayed.training
+            self._report.sums[number] = {**replayed.training, **replayed.claims.to_dict(replayed.config)}
+            self._report.claims[number] = {self._name(who): each for who, each in replayed.each.items()}
             if current.phase == Phase.FINAL:
                 self._model = (digest_of(current), replayed.model)
             return replayed

@@ -1,7 +1,8 @@
 """Runs an agent: act while there is something to do, else wait for the next record.
 
 Invariant: only a passing fault of the world (UnavailableError) is retried; everything else ends the agent. A file that
-is not in the vault is waited for without end: it is the ledger's deadlines that count, and others write there.
+is not in the vault, or a vault that is not there, is waited for without end: it is the ledger's deadlines that count,
+and others write there. So is somebody who sets this machine's clock.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from fl.protocol.errors import UnavailableError, VaultMissing
+from fl.protocol.errors import ClockWrong, UnavailableError, VaultMissing, VaultUnavailable
 from fl.roles.view import LedgerView
 
 MIN_IDLE_S, MAX_IDLE_S, IDLE_GROWTH = 0.02, 0.4, 1.5
@@ -56,7 +57,7 @@ def run(agent: Agent, how: Run) -> None:
             news = acted or agent.view.wait(idle_s)
             idle_s = MIN_IDLE_S if news else min(idle_s * IDLE_GROWTH, MAX_IDLE_S)
         except UnavailableError as error:
-            missing = isinstance(error, VaultMissing)
+            missing = isinstance(error, VaultMissing | VaultUnavailable | ClockWrong)
             if silent_s >= how.patience_s and not missing:
                 raise
             if not missing or str(error) != told:

@@ -24,8 +24,18 @@ def write_atomic(path: Path, data: Blob, mode: int = 0o644) -> None:
     Raises:
         StorageFull: the disk is full or refuses the write.
     """
-    with _beside(path, data, mode) as partial:
-        partial.replace(path)
+    with _translated(path), _folder_of(path) as folder:
+        write_at(folder, path.name, data, mode)
+
+
+def write_at(folder: int, name: str, data: Blob, mode: int = 0o644) -> None:
+    """Write as `write_atomic` does, into an open folder, so that no link on the way to it can lead elsewhere.
+
+    Raises:
+        OSError: the disk is full or refuses the write.
+    """
+    with _beside(folder, name, data, mode) as partial:
+        os.replace(partial, name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
 def write_once(path: Path, data: Blob, mode: int = 0o644) -> None:
@@ -34,8 +44,13 @@ def write_once(path: Path, data: Blob, mode: int = 0o644) -> None:
     Raises:
         StorageFull: the disk is full or refuses the write.
     """
-    with _beside(path, data, mode) as partial, contextlib.suppress(FileExistsError):
-        path.hardlink_to(partial)
+    with (
+        _translated(path),
+        _folder_of(path) as folder,
+        _beside(folder, path.name, data, mode) as partial,
+        contextlib.suppress(FileExistsError),
+    ):
+        os.link(partial, path.name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
 def erase(path: Path) -> None:
@@ -62,23 +77,39 @@ def numbers(folder: Path, before: str, after: str) -> list[int]:
 
 
 @contextmanager
-def _beside(path: Path, data: Blob, mode: int) -> Iterator[Path]:
-    """Write `data` durably beside `path` for the block to put in its place, and fsync the folder after it."""
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
+def _beside(folder: int, name: str, data: Blob, mode: int) -> Iterator[str]:
+    """Write `data` durably beside `name` for the block to put in its place, and fsync the folder after it."""
+    partial = f".{name}.{secrets.token_hex(6)}.part"
     try:
-        _make_folder(path.parent)
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode, dir_fd=folder)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         yield partial
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise StorageFull(str(path), error.strerror or str(error)) from error
+        os.fsync(folder)
     finally:
         with contextlib.suppress(OSError):
-            partial.unlink()
+            os.unlink(partial, dir_fd=folder)
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageFull(str(path), error.strerror or str(error)) from error
+
+
+@contextmanager
+def _folder_of(path: Path) -> Iterator[int]:
+    """Yield the descriptor of the folder that holds `path`, which is made where it is not."""
+    make_folder(path.parent)
+    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _overwrite(path: Path) -> None:
@@ -88,11 +119,11 @@ def _overwrite(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
     """Create a folder and its parents, each durably: a file in a folder that a power cut loses is lost with it."""
     if folder.is_dir():
         return
-    _make_folder(folder.parent)
+    make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
     _sync_folder(folder.parent)
 

@@ -7,6 +7,8 @@ Source: PROTOCOL.md 5 (the WAL of phases 3, 5 and 6); SQLite's synchronous=FULL.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -14,6 +16,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fl.protocol.errors import JournalUnreadable, StorageFull
+from fl.storage.files import write_once
+
+SCHEMA = "CREATE TABLE promise (key TEXT PRIMARY KEY, value BLOB NOT NULL, seal BLOB NOT NULL)"
+"""`seal` is the SHA-256 of key and value: SQLite itself does not see a changed byte in a value."""
+VERSION = 1
+LOCK_S = 10.0
 
 
 class SqliteJournal:
@@ -23,50 +31,94 @@ class SqliteJournal:
         self._path = path
         self._lock = threading.Lock()
         with self._translated():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=FULL")
-            self._database.execute("PRAGMA secure_delete=ON")
-            self._database.execute("CREATE TABLE IF NOT EXISTS promise (key TEXT PRIMARY KEY, value BLOB NOT NULL)")
+            self._create()
+            self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=LOCK_S)
+            try:
+                self._check()
+                self._database.execute("PRAGMA journal_mode=WAL")
+                self._database.execute("PRAGMA synchronous=FULL")
+                self._database.execute("PRAGMA secure_delete=ON")
+            except BaseException:
+                self._database.close()
+                raise
 
     def once(self, key: str, value: bytes) -> bytes:
         """Record `value` under `key` unless it exists; return what stands there now.
 
         Raises:
             StorageFull: nothing was recorded.
-            JournalUnreadable: the file is damaged.
+            JournalUnreadable: the file is damaged, or another program holds it for too long.
         """
         with self._lock, self._translated():
-            self._database.execute("INSERT OR IGNORE INTO promise VALUES (?, ?)", (key, value))
+            row = (key, value, _seal(key, value))
+            self._database.execute("INSERT OR IGNORE INTO promise VALUES (?, ?, ?)", row)
         found = self.get(key)
         return value if found is None else found
 
     def get(self, key: str) -> bytes | None:
         """Return what stands under `key`, or None; raises as `once` does."""
         with self._lock, self._translated():
-            row = self._database.execute("SELECT value FROM promise WHERE key = ?", (key,)).fetchone()
-        return bytes(row[0]) if row else None
+            row = self._database.execute("SELECT * FROM promise WHERE key = ?", (key,)).fetchone()
+        return self._whole(row) if row else None
 
     def erase(self, key: str) -> None:
         """Overwrite and remove what stands under `key`; SQLite zeroes the page, the disk below may keep copies."""
-        try:
-            with self._lock:
-                self._database.execute("DELETE FROM promise WHERE key = ?", (key,))
-                self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        except sqlite3.Error as error:
-            raise StorageFull(str(self._path), str(error)) from error
+        with self._lock, self._translated():
+            self._database.execute("DELETE FROM promise WHERE key = ?", (key,))
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Release the file."""
         self._database.close()
+
+    def _create(self) -> None:
+        """Put a whole empty journal there unless one exists, so that an empty file is always a damaged one."""
+        if self._path.exists():
+            return
+        if self._path.with_name(self._path.name + "-wal").exists():
+            raise JournalUnreadable(str(self._path), "it is gone, but its companion ending in -wal is here")
+        with contextlib.closing(sqlite3.connect(":memory:")) as empty:
+            empty.execute(SCHEMA)
+            empty.execute(f"PRAGMA user_version={VERSION}")
+            write_once(self._path, empty.serialize(), mode=0o600)
+
+    def _check(self) -> None:
+        """Raise JournalUnreadable unless the file is one of ours and whole."""
+        if not self._path.is_file() or self._path.stat().st_size == 0:
+            raise JournalUnreadable(str(self._path), "it is empty or no file")
+        version = self._database.execute("PRAGMA user_version").fetchone()[0]
+        if version != VERSION:
+            raise JournalUnreadable(str(self._path), f"it is of version {version}, and this program reads {VERSION}")
+        found = self._database.execute("SELECT sql FROM sqlite_schema WHERE name = 'promise'").fetchone()
+        if found != (SCHEMA,):
+            raise JournalUnreadable(str(self._path), "it has another table than a journal")
+        problem = self._database.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        if problem != "ok":
+            raise JournalUnreadable(str(self._path), "it is damaged")
+        for row in self._database.execute("SELECT * FROM promise"):
+            self._whole(row)
+
+    def _whole(self, row: tuple[object, object, object]) -> bytes:
+        """Return the value of a row that is as it was written."""
+        key, value, seal = row
+        if not isinstance(key, str) or not isinstance(value, bytes) or seal != _seal(key, value):
+            raise JournalUnreadable(str(self._path), "a promise in it was changed")
+        return value
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         """Turn what SQLite and the system raise inside into our errors."""
         try:
             yield
-        except (OSError, sqlite3.OperationalError) as error:
-            raise StorageFull(str(self._path), str(error)) from error
-        except sqlite3.DatabaseError as error:
-            raise JournalUnreadable(str(self._path), str(error)) from error
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+                raise StorageFull(str(self._path), str(error)) from error
+            why = "another program holds it" if code == sqlite3.SQLITE_BUSY else str(error)
+            raise JournalUnreadable(str(self._path), why) from error
+        except OSError as error:
+            raise JournalUnreadable(str(self._path), error.strerror or str(error)) from error
+
+
+def _seal(key: str, value: bytes) -> bytes:
+    return hashlib.sha256(len(key.encode()).to_bytes(8, "big") + key.encode() + value).digest()

@@ -9,29 +9,18 @@ Source: PROTOCOL.md 5 (Update): M_r = f32(f64(M_{r-1}) + f64(S)·(c·W_max / (sc
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
 from fl.protocol.config import RoundConfig
-from fl.protocol.errors import AggregateOverflow, EncodingError, NonFinite, NormExceeded
+from fl.protocol.errors import AggregateOverflow, EncodingError, NonFinite, NormExceeded, SumOutOfBounds
+from fl.training.claims import Claims
 from fl.training.pieces import PIECE, summed
-from fl.training.quantise import GRIDS, LANES, LIMIT, LOSS_UNIT, SCALE, Vector, Words
+from fl.training.quantise import GRIDS, LANES, LIMIT, Vector, Words
 
 MAX_HOSPITALS = (2**31 - 1) // LIMIT
 """1024, for words of 64 bits too: binary64 holds every whole number up to 1024·2^43 = 2^53."""
-
-
-@dataclass(frozen=True)
-class Totals:
-    """The summed lanes."""
-
-    weight: int
-    correct: int
-    samples: int
-    mean_loss: float
-    """Mean of the hospitals' training losses, each counted once."""
 
 
 class Sum:
@@ -42,6 +31,8 @@ class Sum:
         self._grid = GRIDS[bits]
         self._words = self._grid.zeros(parameters)
         self.hospitals = 0
+        self.parts: list[Claims] = []
+        """What each hospital claimed that was added here, in order."""
 
     @classmethod
     def of(cls, words: Words, hospitals: int) -> Self:
@@ -49,14 +40,15 @@ class Sum:
 
         Raises:
             AggregateOverflow: more hospitals than the ring can hold.
-            EncodingError: a word is larger than so many updates can add up to: the sum was not unmasked rightly.
+            SumOutOfBounds: a word is larger than so many updates can add up to: somebody masked another vector.
         """
         if hospitals > MAX_HOSPITALS:
             raise AggregateOverflow(hospitals, MAX_HOSPITALS)
         total = cls(words.size - LANES, 8 * words.itemsize)
         bound = hospitals * total._grid.limit
-        if words.min() < -bound or words.max() > bound:
-            raise EncodingError("aggregate", f"a value is larger than {hospitals} updates can add up to")
+        for extreme in (int(words.min()), int(words.max())):
+            if not -bound <= extreme <= bound:
+                raise SumOutOfBounds(hospitals, "value", extreme, -bound, bound)
         total._words = words
         total.hospitals = hospitals
         return total
@@ -70,34 +62,49 @@ class Sum:
             raise AggregateOverflow(self.hospitals + 1, MAX_HOSPITALS)
         self._words += words
         self.hospitals += 1
+        self.parts.append(Claims.of(words, 1))
 
     @property
-    def totals(self) -> Totals:
+    def claims(self) -> Claims:
         """Return the summed lanes."""
-        weight, correct, samples, loss = (int(lane) for lane in self._words[-LANES:])
-        return Totals(weight, correct, samples, loss * LOSS_UNIT / max(self.hospitals, 1))
+        return Claims.of(self._words, self.hospitals)
+
+    def check(self, config: RoundConfig) -> None:
+        """Check the sum without a model to add it to.
+
+        Raises:
+            EncodingError: it is nobody's.
+            SumOutOfBounds: a lane holds what so many honest hospitals cannot claim.
+            NormExceeded: the mean update is longer than honest clipping allows.
+        """
+        self._check_claims(config)
+        _check_length(self._words, self.claims, config)
 
     def apply(self, previous: Vector, config: RoundConfig) -> Vector:
         """Return the new model, float32 [d].
 
         Raises:
-            EncodingError: the summed weight is 0 or larger than n·2^21, or `previous` has another length.
+            EncodingError: `previous` has another length, or nobody's update was added.
+            SumOutOfBounds: the lanes hold what so many honest hospitals cannot claim.
             NormExceeded: the mean update is longer than honest clipping allows.
             NonFinite: a new weight is not finite.
         """
         if previous.shape != (self._words.size - LANES,):
             raise EncodingError("previous model", f"it has {previous.size} parameters")
-        weight = self.totals.weight
-        if not 0 < weight <= self.hospitals * SCALE:
-            raise EncodingError("aggregate", f"the summed weight {weight} is impossible")
-        factor = (config.clip * config.w_max) / (float(self._grid.scale) * weight)
+        self._check_claims(config)
+        factor = _factor(self.claims, config)
         model = np.empty_like(previous)
         squares = summed(self._stepper(previous, model, factor), previous.size)
-        self._check_norm(squares, factor, config)
+        _check_norm(squares, self.claims, self._words.size, config)
         broken = int(model.size - np.count_nonzero(np.isfinite(model)))
         if broken:
             raise NonFinite("new model", broken)
         return model
+
+    def _check_claims(self, config: RoundConfig) -> None:
+        if not self.hospitals:
+            raise EncodingError("aggregate", "it is nobody's")
+        self.claims.check(config)
 
     def _stepper(self, previous: Vector, model: Vector, factor: float) -> Callable[[slice], float]:
         """Return what writes a piece of the new model and returns the sum of its squared steps."""
@@ -116,9 +123,37 @@ class Sum:
 
         return work
 
-    def _check_norm(self, squares: float, factor: float, config: RoundConfig) -> None:
-        """Honest clipping bounds the mean by C; rounding adds at most half a unit per hospital and coordinate."""
-        slack = factor * 0.5 * self.hospitals * float(np.sqrt(self._words.size))
-        norm, bound = float(np.sqrt(squares)), config.l2_bound * (1 + 1e-9) + slack
-        if norm > bound:
-            raise NormExceeded(norm, bound)
+
+def check_update(words: Words, config: RoundConfig) -> None:
+    """Check one hospital's words [d + LANES], where they can be seen: what it claims, and how far it moves the model.
+
+    Raises:
+        ClaimOutOfBounds: a lane.
+        NormExceeded: the change, divided by its weight, is longer than C.
+    """
+    claims = Claims.of(words, 1)
+    claims.check(config)
+    _check_length(words, claims, config)
+
+
+def _check_length(words: Words, claims: Claims, config: RoundConfig) -> None:
+    factor = _factor(claims, config)
+
+    def work(part: slice) -> float:
+        step = words[part] * factor
+        return float(np.add.reduce(np.multiply(step, step, out=step)))
+
+    _check_norm(summed(work, words.size - LANES), claims, words.size, config)
+
+
+def _factor(claims: Claims, config: RoundConfig) -> float:
+    """Return what a summed word is multiplied with, in units of weights."""
+    return (config.clip * config.w_max) / (float(GRIDS[config.word_bits].scale) * claims.weight)
+
+
+def _check_norm(squares: float, claims: Claims, size: int, config: RoundConfig) -> None:
+    """Honest clipping bounds the mean by C; rounding adds at most half a unit per hospital and coordinate."""
+    slack = _factor(claims, config) * 0.5 * claims.hospitals * float(np.sqrt(size))
+    norm, bound = float(np.sqrt(squares)), config.l2_bound * (1 + 1e-9) + slack
+    if norm > bound:
+        raise NormExceeded(norm, bound)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors
@@ -20,10 +21,13 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
+from fl.protocol import strict_json
+from fl.protocol.errors import EncodingError
 from fl.training.files import write_atomic
 from fl.training.tensors import to_vector
 from fl.training.weights import Vector
 
+FACTS_CAP = 4096
 _TENSORS = ("weights", "mean", "square")
 
 
@@ -111,5 +115,9 @@ def load_checkpoint(path: Path, key: str, length: int) -> Checkpoint | None:
         return None
     if any(tensor.shape != (length,) or tensor.dtype != np.float32 for tensor in tensors.values()):
         return None
-    epoch, epochs, samples, correct, loss, steps = json.loads(notes["facts"])
+    try:
+        facts: Any = strict_json.loads(notes["facts"].encode(), "checkpoint", FACTS_CAP)
+        epoch, epochs, samples, correct, loss, steps = facts
+    except (EncodingError, KeyError, TypeError, ValueError):
+        return None
     return Checkpoint(Progress(epoch, epochs, samples, correct, loss), steps=steps, **tensors)

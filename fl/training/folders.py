@@ -23,7 +23,8 @@ from fl.training import cnmc
 from fl.training.dataset import TEST, TRAIN, Dataset, check_trainable
 from fl.training.divide import split_holdout
 from fl.training.duplicates import Seen, sort_out
-from fl.training.images import MAX_BYTES, Pixels, decode_image, fit_square
+from fl.training.field import fit_cell
+from fl.training.images import MAX_BYTES, Pixels, decode_image
 from fl.training.layouts import arrange_by_class
 from fl.training.listing import LeftOut, Listing, Part, Reason, Used, shown, some
 from fl.training.placing import Arrangement, Placed
@@ -77,7 +78,7 @@ def load_folder(
     images = _room(folder, sum(each.entry.reason is None for each in arrangement.placed), size_px)
 
     def keep(row: int, pixels: Pixels) -> None:
-        images[row] = fit_square(pixels, size_px)
+        images[row] = fit_cell(pixels, size_px)
 
     survey = _survey(folder, arrangement, keep)
     check_listing(survey.listing, skip_damaged=skip_damaged, one_class=one_class)

@@ -20,7 +20,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fl.protocol.codec import Fields, load_json
+from fl.protocol import strict_json
+from fl.protocol.codec import Fields
 from fl.protocol.errors import DatasetUnusable, EncodingError, LabelsUnknown
 from fl.protocol.task import IGNORE, MAX_NAME, Task
 from fl.protocol.tasks import DRAWN_SUFFIX
@@ -83,9 +84,7 @@ class LabelMap:
     @classmethod
     def from_bytes(cls, data: bytes) -> LabelMap:
         """Parse a file, or raise EncodingError."""
-        if len(data) > LABELS_CAP:
-            raise EncodingError(_WHAT, f"it has more than {LABELS_CAP} bytes")
-        document = load_json(data, _WHAT)
+        document = strict_json.loads(data, _WHAT, LABELS_CAP)
         if not isinstance(document, dict):
             raise EncodingError(_WHAT, "it is not an object with labels and task")
         fields = Fields(document, _WHAT)

@@ -1,6 +1,7 @@
 """From weights to probabilities.
 
 Invariant: a predictor never changes; the same pixels give the same probabilities, alone or in a batch (to rounding).
+What it returns is a probability, or it raises.
 
 Source: softmax over the logits of model.py.
 Not here: uploads (images.decode_image); thresholds and advice for doctors (webui).
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from fl.protocol.errors import NonFinite
 from fl.protocol.task import Task
 from fl.training.compute import pick_device, place
 from fl.training.dataset import Dataset
@@ -37,7 +39,7 @@ class Predictor:
 
         Raises:
             WeightsMismatch: the weights do not fit the spec.
-            NonFinite: a weight is NaN or infinite.
+            NonFinite, WeightsTooLarge: a weight is NaN, infinite, or too large to compute with.
             SettingInvalid: there is no such device.
         """
         self.spec = spec
@@ -47,7 +49,11 @@ class Predictor:
         self._model = place(model, self._device).eval()
 
     def probabilities(self, images: Pixels) -> npt.NDArray[np.float32]:
-        """Return float32 [n, classes], rows summing to 1, for uint8 [n, H, W, 3]; other sizes are fitted first."""
+        """Return float32 [n, classes], rows summing to 1, for uint8 [n, H, W, 3]; other sizes are fitted first.
+
+        Raises:
+            NonFinite: the model computed something that is no probability.
+        """
         size_px = self.spec.size_px
         if images.shape[1:3] != (size_px, size_px):
             fitted = [fit_square(image, size_px) for image in images]
@@ -58,7 +64,10 @@ class Predictor:
                 batch = to_tensor(images[start : start + BATCH]).to(self._device)
                 logits = self._model(normalise(batch).contiguous(memory_format=torch.channels_last))
                 rows.append(torch.softmax(logits.float(), dim=1).cpu().numpy())
-        return np.concatenate(rows)
+        found = np.concatenate(rows)
+        if bad := int(found.size - np.count_nonzero(np.isfinite(found))):
+            raise NonFinite("model's answer", bad)
+        return found
 
     def probability(self, image: Pixels) -> npt.NDArray[np.float32]:
         """Return float32 [classes] for one picture uint8 [H, W, 3]."""

@@ -23,7 +23,7 @@ SCALE = 2**21
 LIMIT = SCALE - 1
 """The largest such word; no lane is larger, whatever the words."""
 LANES = 4
-"""weight w, correctly classified training samples, training samples, mean loss in units of 2^-16."""
+"""weight w, correctly classified training samples, training samples, mean loss in units of 2^-16 (claims.py)."""
 LOSS_UNIT = 2.0**-16
 
 Vector = npt.NDArray[np.float32]
@@ -135,18 +135,17 @@ def to_bytes(words: Words) -> bytes:
 
 
 def from_bytes(body: bytes, parameters: int, config: RoundConfig) -> Words:
-    """Return the words of an update body, or raise EncodingError when a rule of the quantiser is broken."""
+    """Return the words of an update body, or raise EncodingError for a length or a word that no quantiser makes.
+
+    What its lanes claim is checked where it is read (claims.py, aggregate.check_update).
+    """
     grid = GRIDS[config.word_bits]
     expected = body_bytes(parameters, grid.bits)
     if len(body) != expected:
         raise EncodingError("update", f"it has {len(body)} bytes, {expected} were expected")
     words = _words_in(body, grid)
-    lanes = words[-LANES:]
-    if words.min() < -grid.limit or words.max() > grid.limit or lanes.max() > LIMIT:
+    if words.min() < -grid.limit or words.max() > grid.limit:
         raise EncodingError("update", "a value lies outside the quantiser's range")
-    weight, correct, samples, loss = (int(lane) for lane in lanes)
-    if not (1 <= weight <= config.w_max and 0 <= correct <= samples and weight <= samples and loss >= 0):
-        raise EncodingError("update", "its sample counts contradict each other")
     return words
 
 

@@ -26,6 +26,9 @@ CLASSES = ("healthy", "leukemia")
 NUCLEUS_RGB = (92.0, 38.0, 122.0)
 CYTOPLASM_RGB = (158.0, 128.0, 196.0)
 NUCLEOLUS_RGB = (150.0, 104.0, 178.0)
+SMALLEST_PX = 38.5
+"""Radius of the smallest cell in a picture of 128 px: none is so small that its picture could be an original of C-NMC
+(field.py)."""
 OVERLAP = 0.12
 """Standard deviation of a cell's blastness (0 = healthy, 1 = blast) around 0.27 or 0.73: about 3 of 100 cells lie."""
 
@@ -94,7 +97,7 @@ def _draw(label: int, style: _Style, rng: np.random.Generator, size_px: int) -> 
     unit = size_px / 128.0  # one pixel of the 128 px drawing
     grid = (np.arange(size_px) - (size_px - 1) / 2) / unit
     y, x = np.meshgrid(grid + rng.normal(0.0, 2.0), grid + rng.normal(0.0, 2.0), indexing="ij")
-    radius = float(np.clip(style.size * rng.normal(34.0 + 11.0 * blast, 3.5), 22.0, 56.0))
+    radius = float(np.clip(style.size * rng.normal(38.0 + 11.0 * blast, 3.5), SMALLEST_PX, 56.0))
     body = _blob(x, y, radius, 0.03 + 0.03 * blast, rng)
     ratio = float(np.clip(rng.normal(0.74 + 0.17 * blast, 0.04), 0.6, 0.96))
     away = rng.uniform(0.0, 2.0 * np.pi)

@@ -1,7 +1,7 @@
 """Weights as one flat vector, as bytes and as safetensors; the manifest that says what lies where.
 
-Invariant: a vector that passed a function of this module has exactly the manifest's length and finite values only;
-nothing is ever unpickled.
+Invariant: a vector that passed a function of this module has exactly the manifest's length and finite values within
+±WEIGHT_MAX only; nothing is ever unpickled.
 
 Source: PROTOCOL.md 5 and 8 (bodies are raw float32 little-endian; modelDigest); the safetensors format.
 Not here: tensors (tensors.py): who only handles bytes need not load torch; fixed-point updates (quantise.py); sums
@@ -22,14 +22,18 @@ import numpy.typing as npt
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from fl.protocol.codec import load_json
-from fl.protocol.errors import EncodingError, NonFinite, WeightsMismatch
+from fl.protocol import strict_json
+from fl.protocol.codec import DOCUMENT_CAP
+from fl.protocol.errors import EncodingError, NonFinite, WeightsMismatch, WeightsTooLarge
 from fl.protocol.names import DIGEST_BYTES, LABEL_PREFIX, Digest
 
 Vector = npt.NDArray[np.float32]
 """float32 [d]: all weights of a model, parameters in the manifest's order, each in C order."""
 
 _LITTLE = np.dtype("<f4")
+WEIGHT_MAX = 2**20
+"""The largest magnitude of a weight. Trained ones stay far below; with larger ones float32 overflows between two
+normalisations, and a model answers NaN."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class Manifest:
             WeightsMismatch: the bytes are not a canonical manifest.
         """
         try:
-            rows: Any = load_json(data, "manifest")
+            rows: Any = strict_json.loads(data, "manifest", DOCUMENT_CAP)
             manifest = cls(tuple(row["name"] for row in rows), tuple(tuple(row["shape"]) for row in rows))
             canonical = manifest.to_bytes()
             typed = all(type(name) is str for name in manifest.names) and all(
@@ -86,16 +90,19 @@ class Manifest:
 
 
 def check_vector(vector: npt.NDArray[np.float32], length: int, what: str = "weights") -> Vector:
-    """Return `vector` if it is float32 [length] and finite.
+    """Return `vector` if it is float32 [length], finite, and within ±WEIGHT_MAX.
 
     Raises:
         WeightsMismatch: the length, shape or dtype is another.
         NonFinite: a value is NaN or infinite; `what` names the thing.
+        WeightsTooLarge: a value is outside ±WEIGHT_MAX.
     """
     if vector.dtype != np.float32 or vector.shape != (length,):
         raise WeightsMismatch(f"{vector.dtype} {list(vector.shape)} instead of float32 [{length}]")
-    if bad := int(vector.size - np.count_nonzero(np.isfinite(vector))):
-        raise NonFinite(what, bad)
+    if vector.size and not (vector.max() <= WEIGHT_MAX and vector.min() >= -WEIGHT_MAX):  # false for NaN, too
+        if bad := int(vector.size - np.count_nonzero(np.isfinite(vector))):
+            raise NonFinite(what, bad)
+        raise WeightsTooLarge(what, int(np.count_nonzero(np.abs(vector) > WEIGHT_MAX)), WEIGHT_MAX)
     return vector
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import click
 import requests
-import waitress
 
 from chain.devchain import DevChain
 from fl.protocol.config import RoundConfig
@@ -30,11 +29,12 @@ from fl.training.quantise import LocalMetrics, Vector
 from fl.training.recipe import Recipe
 from fl.training.synthetic import draw_cell
 from scripts._home import Home
+from scripts._server import Bounds, Server
 from scripts._together import AUDITOR, COORDINATOR, Work, found_together, gather
 from scripts.bench._table import keep, median, show
 from scripts.chain import chain_settings
 from scripts.coordinator import first_model
-from scripts.serve import THREADS, build_site, seed_demo, site_config
+from scripts.serve import build_site, seed_demo, site_config
 
 WARM_UP = 5
 PERCENTILE = 0.95
@@ -52,12 +52,12 @@ def main(images: int) -> None:
         config = site_config(home, "Bench", "UTC", tls=False, demo=True)
         app = build_site(home, "alpha", config).app
         patient, password = next(pair for pair in seed_demo(config, home) if pair[0].startswith("patient"))
-        server = waitress.create_server(app, host="127.0.0.1", port=0, threads=THREADS)
+        server = Server(app, Bounds(), None, host="127.0.0.1", port=0)
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
         url = f"http://127.0.0.1:{server.effective_port}"
         seconds = _through_site(url, (patient.split(": ")[1], password), images)
-        server.close()
+        server.shut()
     bare = _bare(images)
     rows = [
         ("forward pass alone", 1000 * median(bare), 1000 * _percentile(bare), 1.0),

@@ -27,9 +27,7 @@ def killed(folder: Path, after: str) -> None:
         running.kill()
 
 
-@pytest.mark.parametrize(
-    "after", ["Preparing images", "Sharing the key", "Training together"]
-)
+@pytest.mark.parametrize("after", ["Preparing images", "Sharing the key", "Training together"])
 def test_a_killed_demo_goes_on(tmp_path: Path, after: str) -> None:
     folder = tmp_path / "run"
     killed(folder, after)

@@ -82,6 +82,10 @@ class MemoryLedger:
     def account(self) -> Address:
         return self._account
 
+    @property
+    def chain(self) -> MemoryChain:
+        return self._chain
+
     def append(self, record: Record) -> Receipt:
         if record.sender != self._account:
             raise SenderMismatch(self._account, record.sender)

@@ -24,9 +24,11 @@ from fl.roles.audit_key import AuditKey
 from fl.roles.requester import Requester
 from fl.roles.round_audit import Bench
 from fl.roles.served import ModelReader
+from fl.roles.verification import Verification
 from fl.roles.view import Keyring, Stopwatch
 from fl.storage.vault import FolderVault
 from fl.training.config import LocalConfig
+from fl.training.images import Pixels
 from fl.training.recipe import Recipe
 from tests.fakes.federation import CONFIG, SPEC, Consortium, endorser, found, memory_connect, run_all
 from tests.fakes.ledger import MemoryLedger
@@ -101,6 +103,17 @@ class RealWorld:
     def start_chain(self) -> None:
         self.ledger.up = True
 
+    def lose_vault(self) -> None:
+        """Move the vault's folder away."""
+        self._vault.rename(self._vault.with_name("elsewhere"))
+
+    def find_vault(self) -> None:
+        self._vault.with_name("elsewhere").rename(self._vault)
+
+    @property
+    def _vault(self) -> Path:
+        return self.report.with_name("vault")
+
     def replace_model(self) -> None:
         proposal = self.reader.federation().rounds[-1].proposal
         assert proposal is not None
@@ -146,8 +159,11 @@ class _Late:
 
     world: RealWorld
 
-    def predict(self, image: bytes, filename: str) -> Prediction:
-        return self.world.predictions().predict(image, filename)
+    def predict(self, pixels: Pixels) -> Prediction:
+        return self.world.predictions().predict(pixels)
+
+    def again(self, model: ServedModel) -> Verification:
+        return self.world.predictions().again(model)
 
     def model(self) -> ServedModel:
         return self.world.predictions().model()

@@ -22,7 +22,11 @@ from fl.protocol.names import Address, Digest
 from fl.protocol.task import Task
 from fl.protocol.tasks import LEUKEMIA
 from fl.roles.explain import Explained, Passage, Results
-from fl.training.images import decode_image
+from fl.roles.file_watch import NO_VAULT
+from fl.roles.served import NO_LEDGER
+from fl.roles.verification import Fact, State, Verification
+from fl.training.gate import prepare
+from fl.training.images import Pixels
 from tests.fakes.site_disclosures import FakeDisclosures
 from tests.fakes.site_records import FakeRecords
 from webui.services import (
@@ -39,6 +43,7 @@ from webui.services import (
 
 NOON = 1_795_435_200
 """Monday, 23 November 2026, 12:00 UTC."""
+SIZE_PX = 128
 COORDINATOR = Address(bytes.fromhex("c0") * 20)
 METRICS = {"accuracy": 0.872, "sensitivity": 0.893, "specificity": 0.846, "auroc": 0.931}
 
@@ -62,6 +67,7 @@ class FakeFederation:
     clock: Clock = field(default_factory=Clock)
     final_round: int = 7
     chain_up: bool = True
+    vault_up: bool = True
     protection: str = "sealed"
     recorded_file: bytes = b"the sealed global model of round 7"
     served_file: bytes = b"the sealed global model of round 7"
@@ -82,6 +88,12 @@ class FakeFederation:
     def start_chain(self) -> None:
         self.chain_up = True
 
+    def lose_vault(self) -> None:
+        self.vault_up = False
+
+    def find_vault(self) -> None:
+        self.vault_up = True
+
     def replace_model(self) -> None:
         """Somebody swaps the model file; what was cached is gone, as after a restart."""
         self.served_file = b"another model"
@@ -101,15 +113,25 @@ class FakeFederation:
         except ChainUnavailable:
             if self._cached is None:
                 raise
-            return replace(self._cached, verified=False)
+            return self._looked_at(Fact(State.UNKNOWN, self._cached.verification.ledger.at, NO_LEDGER))
         if self.final_round == 0:
             raise FederationNotOpened
         if sha(self.served_file) != sha(self.recorded_file):
             raise HashMismatch(sha(self.recorded_file), sha(self.served_file))
         self._cached = self._model()
+        return self._looked_at(self._cached.verification.ledger)
+
+    def _looked_at(self, ledger: Fact) -> ServedModel:
+        """Return the model at hand with what is known of it now."""
+        assert self._cached is not None
+        known = self._cached.verification
+        assert known.file is not None
+        file = Fact(State.CHECKED, self.clock.now) if self.vault_up else Fact(State.UNKNOWN, known.file.at, NO_VAULT)
+        self._cached = replace(self._cached, verification=replace(known, ledger=ledger, file=file))
         return self._cached
 
     def _model(self) -> ServedModel:
+        checked = Fact(State.CHECKED, self.clock.now)
         return ServedModel(
             round=self.final_round,
             model_digest=sha(b"weights of round %d" % self.final_round),
@@ -119,8 +141,7 @@ class FakeFederation:
             final_at=self.clock.now - 86_400,
             attested_by=("National Audit Laboratory",),
             metrics=METRICS,
-            verified=True,
-            verified_at=self.clock.now,
+            verification=Verification(checked, checked, checked, block=1284),
             task=self.task,
             data=HeldOut("ALL images of one laboratory", 412, 38, "real"),
         )
@@ -133,9 +154,17 @@ class FakePredictions:
     def model(self) -> ServedModel:
         return self._federation.verified_model()
 
-    def predict(self, image: bytes, filename: str) -> Prediction:
-        pixels = decode_image(image, filename)
+    def again(self, model: ServedModel) -> Verification:
+        federation = self._federation
+        if not federation.chain_up:
+            return Verification(Fact(State.UNKNOWN, 0, NO_LEDGER), None, None)
+        right = model.envelope_digest == sha(federation.recorded_file)
+        state = State.CHECKED if right else State.CONTRADICTED
+        return Verification(Fact(state, federation.clock.now), None, None)
+
+    def predict(self, pixels: Pixels) -> Prediction:
         model = self._federation.verified_model()
+        prepare(pixels, SIZE_PX)
         probability = self._federation.probability
         if probability is None:
             red, green, blue = (float(np.mean(pixels[..., channel])) for channel in range(3))

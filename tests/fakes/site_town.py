@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from html import unescape
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.test import TestResponse
 
+from fl.training.images import Pixels, decode_image
 from tests.fakes.site_services import FakeFederation
 from webui.app import create_app
 from webui.config import CHEAP_PASSWORDS, SiteConfig
@@ -25,6 +26,7 @@ from webui.services import Services
 from webui.site import EXTENSION, Site
 from webui.store.accounts import DoctorFacts, Hours, NewAccount, PatientFacts
 from webui.store.models import SiteRole
+from webui.store.staff import StaffStore
 
 PASSWORD = "the quick brown fox"
 MAYA, OMAR = "maya@patients.example", "omar@patients.example"
@@ -59,6 +61,11 @@ def cell(form: str = "PNG", size: tuple[int, int] = (64, 64)) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, form)
     return buffer.getvalue()
+
+
+def cell_pixels(form: str = "PNG", size: tuple[int, int] = (64, 64)) -> Pixels:
+    """Return `cell` as it is decoded."""
+    return decode_image(cell(form, size), "cell")
 
 
 class Visitor:
@@ -110,6 +117,7 @@ class Town:
         self.config = replace(config_at(folder), **changes)  # type: ignore[arg-type]
         self.app = create_app(self.config, self.services())
         self.site: Site = self.app.extensions[EXTENSION]
+        self.staff = StaffStore(self.site.database, self.federation.clock)
         self.members = {new.email: self.site.accounts.create(new) for new in PEOPLE}
 
     def services(self) -> Services:
@@ -126,12 +134,19 @@ class Town:
         return [slot.starts_at for slot in self.site.appointments.free_slots(self.members[email].id)]
 
     def book(self, patient: str = MAYA, doctor: str = INES, place: int = 0) -> int:
-        starts_at = self.free(doctor)[place]
+        """Book the free slot `place` among the days on which the patient sees this doctor not yet."""
+        taken = {
+            datetime.fromtimestamp(row.starts_at, self.config.tz).date()
+            for row in self.site.appointments.of_patient(self.members[patient].id)
+            if row.state == "booked" and row.doctor_id == self.members[doctor].id
+        }
+        free = [t for t in self.free(doctor) if datetime.fromtimestamp(t, self.config.tz).date() not in taken]
+        starts_at = free[place]
         return self.site.appointments.book(self.members[patient].id, self.members[doctor].id, starts_at)
 
     def add_check(self, patient: str) -> int:
         """Store a check of one cell; return its row."""
-        prediction = self.federation.services.predictions.predict(cell(), "x")
+        prediction = self.federation.services.predictions.predict(cell_pixels())
         return self.site.charts.add_check(self.members[patient].id, cell(), prediction)
 
     def stored_bytes(self) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -18,17 +19,19 @@ from typing import Any
 
 import pytest
 import requests
+from eth_account import Account
 
 from chain.deploy import deploy
 from chain.devchain import DevChain, DevChainSettings, serve
 from chain.keystore import AccountKey, generate
 from chain.ledger import EthereumLedger, LedgerSettings
-from chain.node import HEADER_ONLY, NodeRefusal, NodeSettings, connect
+from chain.node import HEADER_ONLY, NEWS, NodeRefusal, NodeSettings, connect
 from chain.sender import TransactionSettings
 from fl.protocol.errors import (
     ChainRunning,
     ChainUnavailable,
     JournalTampered,
+    JournalUnreadable,
     PortInUse,
     StorageFull,
     ToolMissing,
@@ -134,7 +137,8 @@ def test_what_was_answered_survives_sigkill_in_the_middle_of_transactions(tmp_pa
         ledger = members(server.url, anchor)
         try:
             while True:
-                record = MemberRegistered(ledger.account, generate().address, Role.HOSPITAL, "H")
+                account = generate().address
+                record = MemberRegistered(ledger.account, account, Role.HOSPITAL, account.hex())
                 answered.append(ledger.append(record).entry)
         except ChainUnavailable:
             return
@@ -401,3 +405,93 @@ def test_the_server_stands_hostile_requests(running: DevChain) -> None:
     assert post(b'{"id":1,"method":"eth_chainId"}', "text/plain").status_code == 415
     assert [part.get("result") for part in post(b'[{"id":1,"method":"eth_chainId"},5]').json()] == ["0x7a69", None]
     assert requests.get(running.url, timeout=10).status_code == 501
+
+
+@pytest.mark.parametrize("name", ["journal.jsonl", "heads.jsonl"])
+def test_a_journal_that_cannot_be_read_is_named(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    (folder / name).mkdir()
+    with pytest.raises(JournalUnreadable) as refusal:
+        start(folder)
+    assert refusal.value.path == str(folder / name)
+
+
+def test_journals_without_a_byte_are_no_new_chain(folder: Path) -> None:
+    for name in ("journal.jsonl", "heads.jsonl"):
+        (folder / name).write_bytes(b"")
+    with pytest.raises(JournalTampered, match="it is empty"):
+        start(folder)
+
+
+def test_values_that_node_cannot_read_end_no_chain(running: DevChain) -> None:
+    """66 bytes ended it: Python reads Infinity, writes it on, and Node does not read it."""
+    assert running._node is not None
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        running._node.request("eth_getBlockByNumber", float("inf"), False)  # noqa: FBT003 - JSON-RPC
+    child = running._node._child
+    assert child.stdin is not None
+    odd = [b"[" * 200_000, b"\xff\xfe", b"null", b"7", b'{"calls":7}', b"[1]", b""]
+    for line in (b'{"id":-1,"params":[Infinity,false]}', *odd):
+        child.stdin.write(line + b"\n")
+    child.stdin.write(b'{"id":-2,"method":"eth_chainId","params":' + b"[" * 100_000 + b"]" * 100_000 + b"}\n")
+    child.stdin.flush()
+    assert running._node.request("eth_chainId") == "0x7a69"
+    body = b'{"id":1,"method":"eth_getBlockByNumber","params":[Infinity,false]}'
+    answer = requests.post(running.url, data=body, headers={"Content-Type": "application/json"}, timeout=10)
+    assert answer.json()["error"]["code"] == -32700
+    assert running.head[0] >= 0
+
+
+@pytest.mark.parametrize("method", ["eth_newFilter", "debug_traceCall", "evm_mine", "hardhat_reset", "eth_sign", ""])
+def test_methods_that_are_not_for_reading_are_refused(running: DevChain, method: str) -> None:
+    with pytest.raises(NodeRefusal, match="is refused"):
+        connect(NodeSettings(running.url)).attempt(method)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [[1e300, [], 0], ["0x1", {}, 5], ["-0x1", [], 0], ["0x1", ["x"], 0], ["0x" + "f" * 64, [], 0], [{}, [], 0], [[]]],
+)
+def test_odd_questions_for_news_are_answered(running: DevChain, params: list[Any]) -> None:
+    node = connect(NodeSettings(running.url))
+    with contextlib.suppress(NodeRefusal):
+        node.attempt(NEWS, *params)
+    assert node.number("eth_chainId") == 31337
+
+
+@pytest.mark.parametrize("kind", [3, 4])
+def test_transactions_that_put_code_on_accounts_or_carry_blobs_are_refused(running: DevChain, kind: int) -> None:
+    """An authorisation of EIP-7702 works whoever sends it: its signer would be locked out of our contracts."""
+    member, stranger = Account.create(), Account.create()
+    fields: dict[str, Any] = {
+        "chainId": 31337,
+        "nonce": 0,
+        "gas": 100_000,
+        "value": 0,
+        "to": member.address,
+        "maxFeePerGas": 0,
+        "maxPriorityFeePerGas": 0,
+    }
+    if kind == 4:
+        code = {"chainId": 31337, "address": "0x" + "12" * 20, "nonce": 0}
+        fields["authorizationList"] = [member.sign_authorization(code)]
+    else:
+        fields |= {"maxFeePerBlobGas": 1, "blobVersionedHashes": ["0x01" + "00" * 31]}
+    raw = bytes(stranger.sign_transaction(fields).raw_transaction)
+    head = running.head
+    node = connect(NodeSettings(running.url))
+    with pytest.raises(NodeRefusal, match=f"type {kind} are refused"):
+        node.attempt("eth_sendRawTransaction", "0x" + raw.hex())
+    assert running.head == head
+    assert node.attempt("eth_getCode", member.address, "latest") == "0x"
+
+
+def test_a_trial_of_foreign_code_gets_little_gas(running: DevChain) -> None:
+    node, says_gas = connect(NodeSettings(running.url)), "0x5a60005260206000f3"
+    left = node.number("eth_call", {"data": says_gas, "gas": hex(2**60)}, "latest")
+    assert left < 2**22
+    with pytest.raises(NodeRefusal, match="out of gas"):
+        node.attempt("eth_call", {"data": "0x5b600056"}, "latest")
+    for params in ([], ["x"], [{}, "latest", {"0x" + "11" * 20: {"code": says_gas}}], [{"gas": 5}, "latest"]):
+        with pytest.raises(NodeRefusal, match=r"give a transaction|another form"):
+            node.attempt("eth_call", *params)

@@ -22,6 +22,7 @@ from chain.node import NEWS, NodeRefusal, NodeSettings, connect
 from chain.rpcserver import RpcServer
 from chain.sender import TransactionSettings
 from fl.protocol.errors import (
+    AccountEmpty,
     ChainReorg,
     ChainUnavailable,
     PredecessorMismatch,
@@ -48,8 +49,9 @@ def found(url: str, consortium: bytes = bytes(32)) -> LedgerSettings:
     return LedgerSettings(NodeSettings(url), anchor)
 
 
-def member(name: str = "H") -> MemberRegistered:
-    return MemberRegistered(KEY.address, generate().address, Role.HOSPITAL, name)
+def member(name: str = "") -> MemberRegistered:
+    account = generate().address
+    return MemberRegistered(KEY.address, account, Role.HOSPITAL, name or account.hex())
 
 
 @pytest.fixture(scope="module")
@@ -230,7 +232,7 @@ def test_news_come_from_nodes_that_tell_of_them_and_from_others(
 def test_market_fees_are_paid_where_gas_costs(settings: LedgerSettings) -> None:
     """On this chain the market's price is zero, so the path is walked without funds."""
     paying = replace(settings, transactions=TransactionSettings(free_gas=False))
-    with pytest.raises(ChainUnavailable, match="funds"):
+    with pytest.raises(AccountEmpty, match=f"0x{KEY.address.hex()} cannot pay"):
         EthereumLedger(paying, KEY).append(member())
 
 

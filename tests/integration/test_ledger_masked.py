@@ -93,7 +93,7 @@ class Consortium:
         everybody = (*self.keys.values(), OPERATOR, COORDINATOR)
         self.ledgers = {key.address: EthereumLedger(self.settings, key) for key in everybody}
         for hospital in self.hospitals:
-            self.append(MemberRegistered(OPERATOR.address, hospital, Role.HOSPITAL, "H"))
+            self.append(MemberRegistered(OPERATOR.address, hospital, Role.HOSPITAL, hospital.hex()))
             self.append(self.member_key(hospital))
         self.append(MemberRegistered(OPERATOR.address, COORDINATOR.address, Role.COORDINATOR, "C"))
         opening = FederationOpened(COORDINATOR.address, NO_ADDRESS, 0, digest("m0"), digest("e0"), digest("manifest"))

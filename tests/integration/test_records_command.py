@@ -1,4 +1,4 @@
-"""`hemaledger records` and `hemaledger staff link`, over a chain of their own."""
+"""`hemaledger records` and `hemaledger staff`, over a chain of their own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scripts.chain import chain_settings
 from scripts.serve import open_services, seed_demo, site_config
 from tests.e2e.test_processes import invoke
 from tests.fakes.site_services import FakeFederation
-from tests.fakes.site_town import cell
+from tests.fakes.site_town import cell, cell_pixels
 from webui.patient_records import sealed_of
 from webui.site import Site, build_site
 from webui.store.accounts import Member
@@ -47,7 +47,7 @@ def site(home: Home) -> Site:
 @pytest.fixture
 def row(site: Site) -> int:
     """Store one check of the first patient."""
-    prediction = FakeFederation(probability=0.9).services.predictions.predict(cell(), "x")
+    prediction = FakeFederation(probability=0.9).services.predictions.predict(cell_pixels())
     return site.charts.add_check(1, cell(), prediction)
 
 
@@ -121,6 +121,34 @@ def test_a_doctor_is_linked_to_a_trustee(home: Home, site: Site) -> None:
     assert site.requests.trustee_of(doctor) == account
     say("staff", "link", "--home", str(home.folder), "--email", INES)
     assert site.requests.trustee_of(doctor) is None
+
+
+def test_the_operator_looks_after_accounts(home: Home, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    where, new = ("--home", str(home.folder)), "salma@neu.example"
+    assert "salma@clinic.example" in say("staff", "list", *where)
+    say("staff", "change", *where, "--email", "SALMA@clinic.example", "--new-email", new, "--full-name", "Dr S. Rahimi")
+    say("staff", "change", *where, "--email", new, "--specialty", "Surgery", "--hours", "mon 09:00-12:00")
+    doctor = next(each for each in site.appointments.doctors() if each.account.email == new)
+    assert (doctor.account.name, doctor.room, len(doctor.hours)) == ("Dr S. Rahimi", "Building A, room 0.3", 1)
+    slot = site.appointments.free_slots(doctor.account_id)[0]
+    site.appointments.book(2, doctor.account_id, slot.starts_at)
+    said = say("staff", "disable", *where, "--email", new)
+    assert "cannot sign in" in said
+    assert "Omar Haddad (omar@patients.example)" in said
+    assert "disabled since" in say("staff", "list", *where)
+    say("staff", "enable", *where, "--email", new)
+    code = say("staff", "reset", *where, "--email", "maya@patients.example").split("example: ")[1].split()[0]
+    password = "four purple trains leave"
+    assert site.accounts.replace_forgotten("maya@patients.example", code, password).id == 1
+    monkeypatch.setenv("HEMALEDGER_STAFF_PASSWORD", password)
+    overlap = ("--hours", "mon-fri 09:00-12:00", "--hours", "wed 11:00-13:00")
+    add = ("staff", "add", *where, "--role", "doctor", "--email", "d@x.example", "--full-name", "D")
+    done = invoke(*add, *overlap)
+    assert (done.exit_code, "The working hours on Wednesday overlap" in done.output) == (77, True)
+    monkeypatch.setenv("HEMALEDGER_STAFF_PASSWORD", "password1234")
+    done = invoke(*add)
+    assert (done.exit_code, "too easy to guess" in done.output) == (65, True)
+    assert invoke("staff", "disable", *where, "--email", "nobody@x.example").exit_code == 77
 
 
 def test_errors_of_a_proof_are_evidence_or_input() -> None:

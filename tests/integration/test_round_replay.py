@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from fl.protocol.audit import Step
 from fl.protocol.codec import parse_document, write_document
+from fl.protocol.errors import EncodingError
 from fl.protocol.names import Digest, Protection
 from fl.protocol.records import ModelAttested
 from fl.protocol.round import Round
@@ -176,3 +178,19 @@ def test_a_report_of_an_earlier_version_says_of_no_step_that_it_was_right(tmp_pa
     assert summary is not None
     assert summary.results[1].passed == frozenset()
     assert [each.name for each in summary.results[1].findings] == ["HashMismatch"]
+
+
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def huge(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(2**40)
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, pipe, huge])
+def test_what_is_no_report_is_neither_waited_for_nor_read(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "audit.json")
+    with pytest.raises(EncodingError):
+        read_summary(tmp_path / "audit.json")

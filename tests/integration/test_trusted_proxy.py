@@ -24,7 +24,7 @@ NEAR = TrustedProxy("127.0.0.1", 1)
 @contextmanager
 def served(folder: Path, proxy: TrustedProxy | None) -> Iterator[int]:
     """Serve a site over TLS, as far as it knows, and yield its port."""
-    town = Town(folder, secure_cookies=True)
+    town = Town(folder, secure_cookies=True, hosts=(HOST,))
     town.app.add_url_rule("/seen", view_func=lambda: f"{request.remote_addr} {request.scheme}")
     server = waitress.create_server(town.app, host="127.0.0.1", port=0, **waitress_options(proxy))
     thread = threading.Thread(target=server.run, daemon=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,12 @@ import pytest
 from fl.protocol.audit import Finding, Step
 from fl.protocol.codec import write_document
 from fl.protocol.names import Protection
+from fl.roles.audit import Audit
+from fl.roles.audit_key import AuditKey
 from fl.roles.explain import Results
+from fl.roles.view import Keyring, Stopwatch
+from scripts._report import Audited, to_json, to_text
+from tests.fakes.federation import endorser
 from tests.fakes.site_federation import RealTown
 from tests.fakes.site_services import sha
 from tests.fakes.site_town import INES, MAYA, NOOR, Town, words
@@ -53,6 +59,8 @@ def test_a_masked_round_is_replayed_with_the_hospitals_own_key(masked: RealTown)
         "fit their dealers' Feldman commitments",
         "summed again and freed of the masks",
         "The sum counts 314 training images",
+        "Their images weigh 314 ; 3 honest hospitals with so many images can weigh at most 314, and their mean loss",
+        "No single hospital's numbers are in it",
         "Nobody, the coordinator included, could see one hospital's update",
     ):
         assert fact in page
@@ -200,3 +208,21 @@ def test_there_is_one_replay_at_a_time_and_its_end_frees_the_next(town: Town) ->
 def test_a_file_is_found_by_the_digest_of_its_bytes(town: Town) -> None:
     page = town.visitor(NOOR).text(f"/auditor/file?digest={sha(town.federation.recorded_file).hex()}")
     assert "Global model (sealed) of round 7" in page
+
+
+def test_a_sealed_round_shows_what_each_hospital_claimed_by_the_last_audit(tmp_path: Path) -> None:
+    town = RealTown(tmp_path, Protection.SEALED)
+    world, consortium = town.world, town.world.consortium
+    key = AuditKey(consortium.auditor.account, Keyring(consortium.auditor.keys))
+    audit = Audit(consortium.operator.anchor, consortium.vault, key, Stopwatch(time.perf_counter), endorser())
+    report, federation = audit.run(consortium.operator.replay(), lambda _done, _of: None)
+    audited = Audited(report, federation, 1_800_000_000, 1.0)
+    world.report.write_text(to_json(audited), encoding="utf-8")
+    page = town.visitor(NOOR).text(PAGE)
+    assert "3 honest hospitals with so many images can weigh at most 314, and their mean loss is at most 32" in page
+    assert "The hospitals claim these numbers." in page
+    for name, samples, accuracy in (("alpha", 105, "76.2 %"), ("beta", 104, "76.9 %"), ("gamma", 105, "76.2 %")):
+        assert f"{name} {samples} {samples} {accuracy}" in page
+    text = to_text(audited)
+    assert "Claimed (round 2, all together): 314 images, weight 314 of at most 314" in text
+    assert "Claimed (round 2, beta): 104 images, weight 104, 0.769 right in training, loss 0.500" in text

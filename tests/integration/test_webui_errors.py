@@ -15,7 +15,7 @@ from webui.errors import FAMILIES, page_of
 from webui.store import refusals
 
 FAMILY_STATUS = {
-    errors.MalformedError: {400, 413},
+    errors.MalformedError: {400, 413, 422},
     errors.RefusedError: {401, 403, 404, 409, 429, 503},
     errors.TamperedError: {500},
     errors.UnavailableError: {503},

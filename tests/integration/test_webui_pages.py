@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fl.protocol.audit import Finding
-from tests.fakes.site_services import sha
+from tests.fakes.site_services import NOON, sha
 from tests.fakes.site_town import INES, JONAS, MAYA, NOOR, OMAR, PASSWORD, Town, cell, words
 
 
@@ -44,8 +44,53 @@ def test_home_says_unverified_since_when_the_chain_is_silent(town: Town) -> None
     assert "Unverified since 23 Nov 2026, 12:00 UTC" in visitor.text("/")
 
 
-def test_health_answers_without_a_session(town: Town) -> None:
-    assert town.visitor().get("/health").json == {"status": "ok"}
+def test_home_says_at_once_that_the_file_cannot_be_checked(town: Town) -> None:
+    visitor = town.visitor()
+    assert "Verified on the ledger" in visitor.text("/")
+    town.federation.vault_up = False
+    page = visitor.text("/")
+    assert "Verified on the ledger" not in page
+    assert "The file in the vault cannot be checked now" in page
+
+
+def test_a_living_process_says_so_whatever_else_is_missing(town: Town) -> None:
+    town.federation.stop_chain()
+    assert town.visitor().get("/healthz").json == {"status": "ok"}
+
+
+def test_health_names_each_part(town: Town) -> None:
+    answer = town.visitor().get("/health")
+    parts = {"database": "ok", "chain": "ok", "vault": "ok", "model": "ok"}
+    assert (answer.status_code, answer.json) == (200, {"status": "ok", "checked_at": NOON, **parts})
+
+
+@pytest.mark.parametrize("part", ["chain", "vault"])
+def test_a_part_that_is_missing_alarms_while_the_site_still_answers(town: Town, part: str) -> None:
+    visitor = town.visitor()
+    visitor.get("/")
+    town.federation.chain_up = part != "chain"
+    town.federation.vault_up = part != "vault"
+    for path, status in (("/health", 503), ("/readyz", 200)):
+        answer = visitor.get(path)
+        assert answer.status_code == status
+        assert answer.json is not None
+        assert (answer.json["status"], answer.json[part]) == ("degraded", "cannot be checked now")
+
+
+def test_a_site_that_cannot_answer_is_not_ready(town: Town) -> None:
+    visitor = town.visitor()
+    town.federation.stop_chain()
+    assert visitor.get("/readyz").status_code == 503
+    town.federation.start_chain()
+    assert visitor.get("/readyz").status_code == 200
+    town.federation.replace_model()
+    answer = visitor.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json is not None
+    assert answer.json["model"].startswith("do not use")
+    town.federation.final_round = 0
+    town.federation.served_file = town.federation.recorded_file
+    assert visitor.get("/readyz").status_code == 503
 
 
 def test_a_stranger_signs_up_and_arrives_signed_in(town: Town) -> None:
@@ -137,6 +182,20 @@ def test_a_result_keeps_what_was_known_that_day(town: Town) -> None:
     assert "Unverified since" in page
     assert "Round 7" in page
     assert "unverified" in visitor.text("/checks/")
+
+
+def test_what_could_not_be_checked_is_looked_at_again(town: Town) -> None:
+    visitor = town.visitor(MAYA)
+    visitor.get("/")
+    town.federation.stop_chain()
+    location = visitor.check(cell()).location
+    assert "Confirmed on the ledger" not in visitor.text(location)
+    town.federation.start_chain()
+    assert "Confirmed on the ledger" in visitor.text(location)
+    assert "confirmed later" in visitor.text("/checks/")
+    town.federation.recorded_file = b"another one"
+    assert "Do not use this answer" in visitor.text(location)
+    assert "do not use" in visitor.text("/checks/")
 
 
 def test_empty_pages_say_what_to_do(town: Town) -> None:

@@ -451,3 +451,26 @@ def test_a_treating_doctor_asks_for_a_record_of_the_quorum_from_its_page(town: T
     approve(town)
     doctor.post(f"{asked.location}/open", page=asked.location)
     assert "91 %" in doctor.text(asked.location)
+
+
+def test_a_request_for_an_erased_record_promises_nothing(town: Town) -> None:
+    check = town.add_check(MAYA)
+    doctor, patient = town.visitor(JONAS), town.visitor(MAYA)
+    ask(town, doctor)
+    assert "more of 3 trustees must approve" in doctor.text("/requests/1")
+    town.site.records.erase(check, town.members[MAYA].id)
+    for page in (doctor.text("/requests/"), doctor.text("/requests/1"), patient.text("/requests/about-me")):
+        assert "Erased" in page
+        assert "must approve" not in page
+        assert "Waits for the trustees" not in page
+    assert not town.site.disclosing.still_allowed(1)
+
+
+def test_what_a_quorum_opened_is_an_opening_that_the_patient_sees(town: Town) -> None:
+    town.add_check(MAYA)
+    doctor = town.visitor(JONAS)
+    ask(town, doctor)
+    approve(town)
+    doctor.post("/requests/1/open", page="/requests/1")
+    page = town.visitor(MAYA).text("/requests/who-sees")
+    assert "Dr Jonas Okafor opened, with a quorum of trustees, your check of" in page

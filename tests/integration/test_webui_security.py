@@ -120,7 +120,7 @@ def test_cookies_are_locked_down(tmp_path: Path) -> None:
 
 
 def test_with_tls_the_cookie_is_secure_and_bound_to_the_host(tmp_path: Path) -> None:
-    config = replace(config_at(tmp_path), secure_cookies=True)
+    config = replace(config_at(tmp_path), secure_cookies=True, hosts=("site.example",))
     client = create_app(config, Town(tmp_path).federation.services).test_client()
     answer = client.get("/sign-in", base_url="https://site.example")
     assert answer.headers["Set-Cookie"].startswith("__Host-hemaledger=")

@@ -7,19 +7,24 @@ least one final round.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import pytest
 
 from fl.protocol.codec import sha256
-from fl.protocol.errors import ImageUnreadable, TamperedError, UnavailableError, WrongRound
+from fl.protocol.errors import NoAnswer, TamperedError, UnavailableError, WrongRound
 from fl.protocol.names import DIGEST_BYTES
 from fl.protocol.round import Phase
 from fl.roles.explain import Outcome, Results
+from fl.roles.verification import State
+from fl.training.gate import Reason
+from fl.training.images import Pixels
 from tests.fakes.site_federation import masked_world, real_world
 from tests.fakes.site_services import FakeFederation
-from tests.fakes.site_town import cell
+from tests.fakes.site_town import cell_pixels
 from webui.services import Services
 
 
@@ -40,6 +45,12 @@ class ServiceWorld(Protocol):
     def start_chain(self) -> None:
         """The node answers again."""
 
+    def lose_vault(self) -> None:
+        """From now on the vault is not where it was."""
+
+    def find_vault(self) -> None:
+        """It is there again."""
+
     def replace_model(self) -> None:
         """Put another file in the place of the model's, and forget what was cached, as after a restart."""
 
@@ -59,19 +70,19 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> ServiceWorld:
 
 def test_the_served_model_is_complete(world: ServiceWorld) -> None:
     model = world.services.predictions.model()
-    assert model.verified
+    assert model.verification.whole
     assert model.round >= 1
     assert len(model.model_digest) == len(model.envelope_digest) == DIGEST_BYTES
     assert model.protection in {"masked", "sealed"}
     assert model.coordinator_name
     assert [one.code for one in model.task.disease] == ["leukemia"]
     assert model.final_at <= world.services.clock()
-    assert 0 <= world.services.clock() - model.verified_at < 3600
+    assert 0 <= world.services.clock() - model.verification.ledger.at < 3600
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "BMP"])
 def test_a_prediction_is_a_probability_and_the_label_that_goes_with_it(world: ServiceWorld, form: str) -> None:
-    prediction = world.services.predictions.predict(cell(form, (450, 450)), "cell")
+    prediction = world.services.predictions.predict(cell_pixels(form, (450, 450)))
     assert prediction.probability is not None
     assert 0 <= prediction.probability <= 1
     assert (prediction.label == "leukemia") == (prediction.probability >= 0.5)
@@ -80,37 +91,69 @@ def test_a_prediction_is_a_probability_and_the_label_that_goes_with_it(world: Se
 
 
 def test_the_same_image_gets_the_same_answer(world: ServiceWorld) -> None:
-    first, second = (world.services.predictions.predict(cell(), "cell") for _ in range(2))
+    first, second = (world.services.predictions.predict(cell_pixels()) for _ in range(2))
     assert (first.label, first.probability) == (second.label, second.probability)
 
 
-@pytest.mark.parametrize("data", [b"", b"no image", cell()[:100]])
-def test_what_is_no_image_is_refused(world: ServiceWorld, data: bytes) -> None:
-    with pytest.raises(ImageUnreadable):
-        world.services.predictions.predict(data, "cell")
+@pytest.mark.parametrize(
+    ("pixels", "reason"),
+    [
+        (np.zeros((128, 128, 3), np.uint8), Reason.BLACK),
+        (np.random.default_rng(1).integers(0, 256, (128, 128, 3), np.uint8), Reason.NOISE),
+        (cell_pixels().mean(axis=2, keepdims=True).repeat(3, axis=2).astype(np.uint8), Reason.GREY),
+        (cell_pixels()[..., [1, 0, 1]], Reason.COLOURS),
+    ],
+)
+def test_what_is_no_stained_cell_gets_no_probability(world: ServiceWorld, pixels: Pixels, reason: Reason) -> None:
+    with pytest.raises(NoAnswer) as caught:
+        world.services.predictions.predict(pixels)
+    assert caught.value.reason == reason
 
 
 def test_a_verified_model_serves_on_without_the_chain_and_says_so(world: ServiceWorld) -> None:
     before = world.services.predictions.model()
     world.stop_chain()
-    during = world.services.predictions.predict(cell(), "cell").model
-    assert not during.verified
-    assert (during.model_digest, during.verified_at) == (before.model_digest, before.verified_at)
+    during = world.services.predictions.predict(cell_pixels()).model
+    assert during.verification.ledger.state == State.UNKNOWN
+    assert (during.model_digest, during.verification.ledger.at) == (before.model_digest, before.verification.ledger.at)
     world.start_chain()
-    assert world.services.predictions.model().verified
+    assert world.services.predictions.model().verification.whole
+
+
+def test_a_model_in_memory_serves_on_without_the_vault_and_says_so(world: ServiceWorld) -> None:
+    before = world.services.predictions.model().verification
+    assert before.whole
+    world.lose_vault()
+    during = world.services.predictions.predict(cell_pixels()).model.verification
+    assert before.file is not None
+    assert during.file is not None
+    assert (during.file.state, during.file.at) == (State.UNKNOWN, before.file.at)
+    assert during.ledger.state == State.CHECKED
+    world.find_vault()
+    assert world.services.predictions.model().verification.whole
+
+
+def test_an_answer_of_an_outage_can_be_looked_up_later(world: ServiceWorld) -> None:
+    model = world.services.predictions.model()
+    world.stop_chain()
+    assert world.services.predictions.again(model).ledger.state == State.UNKNOWN
+    world.start_chain()
+    assert world.services.predictions.again(model).ledger.state == State.CHECKED
+    stranger = replace(model, envelope_digest=model.model_digest)
+    assert world.services.predictions.again(stranger).contradicted
 
 
 def test_nothing_serves_that_was_never_verified(world: ServiceWorld) -> None:
     world.stop_chain()
     with pytest.raises(UnavailableError):
-        world.services.predictions.predict(cell(), "cell")
+        world.services.predictions.predict(cell_pixels())
 
 
 def test_a_model_that_the_ledger_contradicts_is_not_used(world: ServiceWorld) -> None:
     world.replace_model()
     for _ in range(2):
         with pytest.raises(TamperedError):
-            world.services.predictions.predict(cell(), "cell")
+            world.services.predictions.predict(cell_pixels())
     with pytest.raises(TamperedError):
         world.services.predictions.model()
 

@@ -57,6 +57,18 @@ def test_what_is_no_whole_image_is_explained_and_not_stored(town: Town, kind: st
     assert town.site.records.of_patient(town.members[MAYA].id) == []
 
 
+@pytest.mark.parametrize("shade", [0, 120])
+def test_a_picture_without_a_cell_gets_a_reason_no_percentage_and_no_record(town: Town, shade: int) -> None:
+    visitor, buffer = town.visitor(MAYA), io.BytesIO()
+    Image.new("RGB", (128, 128), (shade, shade // 2, shade)).save(buffer, "PNG")
+    answer = visitor.check(buffer.getvalue())
+    assert answer.status_code == 422
+    assert "This is not a picture of a stained blood cell" in words(answer)
+    assert "%" not in words(answer)
+    assert 'type="file"' in answer.text
+    assert town.site.records.of_patient(town.members[MAYA].id) == []
+
+
 def test_an_upload_never_reaches_a_temporary_file(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a temporary file was made")

@@ -263,7 +263,7 @@ class Ledger(RuleBasedStateMachine):
 
     @rule(member=people, role=st.sampled_from((Role.HOSPITAL, Role.COORDINATOR)))
     def admit(self, member: Address, role: Role) -> None:
-        if self.throw(MemberRegistered(OPERATOR, member, role, "new")):
+        if self.throw(MemberRegistered(OPERATOR, member, role, f"new {member[0]}")):
             assert member == OUTSIDER or (member == HEIR and role == Role.HOSPITAL)
 
     @rule(member=people, epoch=st.integers(1, 3))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
-from webui.store.models import Base
+from webui.store import jobs, models, openings  # noqa: F401 their tables
+from webui.store.base import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

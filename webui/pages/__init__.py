@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from webui.pages import accounts, appointments, approvals, auditor, checks, consent, doctor, home, requests
+from webui.pages import accounts, appointments, approvals, auditor, checks, consent, doctor, health, home, requests
 
 PAGES = (
+    health.blueprint,
     home.blueprint,
     accounts.blueprint,
     checks.blueprint,

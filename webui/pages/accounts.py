@@ -1,4 +1,4 @@
-"""Signing up, in and out."""
+"""Signing up, in and out; a new password."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webui.errors import status_of
-from webui.forms import SignInForm, SignUpForm
-from webui.login import begin_session, end_session, safe_next, start_page, visitor
+from webui.forms import PasswordForm, ResetForm, SignInForm, SignUpForm
+from webui.login import begin_session, end_session, member, only, safe_next, start_page, visitor
 from webui.site import Site, site
 from webui.store.accounts import Member, NewAccount, PatientFacts
+from webui.store.emails import search_key
 from webui.store.models import SiteRole
-from webui.store.refusals import AccountExists, SignInRefused
+from webui.store.refusals import AccountExists, CodeRefused, PasswordWeak, SignInRefused
 from webui.store.throttle import Meter
 
 blueprint = Blueprint("accounts", __name__)
@@ -30,6 +31,8 @@ def sign_up() -> ResponseReturnValue:
             begin_session(_create(here, form))
         except AccountExists as error:
             form.email.errors, status = [str(error)], status_of(error)
+        except PasswordWeak as error:
+            form.password.errors, status = [str(error)], status_of(error)
         else:
             flash("Welcome. Your account is ready.", "good")
             return redirect(url_for("checks.new"))
@@ -53,6 +56,8 @@ def sign_in() -> ResponseReturnValue:
         else:
             begin_session(found)
             return redirect(safe_next(request.args.get("next")) or start_page(found))
+    elif form.is_submitted():
+        status = SignInRefused.http_status if form.email.data and form.password.data else 400
     return render_template("accounts/sign_in.html", form=form), status
 
 
@@ -64,24 +69,71 @@ def sign_out() -> ResponseReturnValue:
     return redirect(url_for("home.index"))
 
 
+@blueprint.route("/password", methods=["GET", "POST"])
+@only(*SiteRole)
+def password() -> ResponseReturnValue:
+    """Change the own password; every other session ends."""
+    here, form, status = site(), PasswordForm(), 200
+    if form.validate_on_submit():
+        here.throttle.take(Meter("new password", str(member().id), here.config.limits.new_passwords))
+        try:
+            begin_session(here.accounts.change_password(member().id, form.old.data, form.password.data))
+        except SignInRefused as error:
+            form.old.errors, status = ["This is not your password."], status_of(error)
+        except PasswordWeak as error:
+            form.password.errors, status = [str(error)], status_of(error)
+        else:
+            flash("Your password is changed. You are signed out everywhere else.", "good")
+            return redirect(url_for("accounts.password"))
+    elif form.is_submitted():
+        status = 400
+    return render_template("accounts/password.html", form=form), status
+
+
+@blueprint.route("/new-password", methods=["GET", "POST"])
+def new_password() -> ResponseReturnValue:
+    """Choose a new password by a code from the hospital."""
+    form, status = ResetForm(), 200
+    if form.validate_on_submit():
+        try:
+            begin_session(_reset(site(), form))
+        except CodeRefused as error:
+            form.code.errors, status = [str(error)], status_of(error)
+        except PasswordWeak as error:
+            form.password.errors, status = [str(error)], status_of(error)
+        else:
+            flash("Your new password is set. You are signed in.", "good")
+            return redirect(start_page(member()))
+    elif form.is_submitted():
+        status = 400
+    return render_template("accounts/new_password.html", form=form), status
+
+
+def _reset(here: Site, form: ResetForm) -> Member:
+    limit, who = here.config.limits.new_passwords, search_key(form.email.data)
+    here.throttle.take(Meter("code", who, limit), Meter("code address", _address(), limit))
+    return here.accounts.replace_forgotten(form.email.data, form.code.data, form.password.data)
+
+
 def _create(here: Site, form: SignUpForm) -> Member:
     here.throttle.take(Meter("sign-up", _address(), here.config.limits.sign_up_address))
     facts = PatientFacts(form.date_of_birth.data)
-    return here.accounts.create(
-        NewAccount(SiteRole.PATIENT, form.email.data, form.name.data, form.password.data, facts)
-    )
+    new = NewAccount(SiteRole.PATIENT, form.email.data, form.name.data, form.password.data, facts)
+    with here.doors.passwords.enter():
+        return here.accounts.create(new)
 
 
 def _verify(here: Site, form: SignInForm) -> Member:
     """Return who signs in; only failures stay counted."""
-    limits, who = here.config.limits, form.email.data.strip().casefold()
+    limits, who = here.config.limits, search_key(form.email.data)
     pair = Meter("sign-in pair", f"{_address()} {who}", limits.sign_in_pair)
     shared = (
         Meter("sign-in account", who, limits.sign_in_account),
         Meter("sign-in address", _address(), limits.sign_in_address),
     )
     here.throttle.take(pair, *shared)
-    found = here.accounts.sign_in(form.email.data, form.password.data)
+    with here.doors.passwords.enter():
+        found = here.accounts.sign_in(form.email.data, form.password.data)
     here.throttle.forget(pair)
     here.throttle.give_back(*shared)
     return found

@@ -59,16 +59,22 @@ def confirm(doctor_id: int, starts_at: int) -> ResponseReturnValue:
     slot = book.slot(doctor_id, starts_at)
     quorum_alone = choice_of(site().records.patient(member().id)).readers == Readers.TRUSTEES
     doctor = book.doctor(doctor_id)
-    return render_template("appointments/confirm.html", doctor=doctor, slot=slot, quorum_alone=quorum_alone)
+    until = site().care.until(slot.ends_at)
+    return render_template(
+        "appointments/confirm.html", doctor=doctor, slot=slot, until=until, quorum_alone=quorum_alone
+    )
 
 
-@blueprint.post("/<int:appointment_id>/cancel")
+@blueprint.route("/<int:appointment_id>/cancel", methods=["GET", "POST"])
 @only(SiteRole.PATIENT)
 def cancel(appointment_id: int) -> ResponseReturnValue:
-    """Give a slot back."""
-    site().appointments.cancel(member().id, appointment_id)
-    flash("Your appointment is cancelled.", "plain")
-    return redirect(url_for("appointments.mine"))
+    """Ask once more, then give a slot back."""
+    book = site().appointments
+    if PressForm().validate_on_submit():
+        book.cancel(member().id, appointment_id)
+        flash("Your appointment is cancelled.", "plain")
+        return redirect(url_for("appointments.mine"))
+    return render_template("appointments/cancel.html", booking=book.cancellable(member().id, appointment_id))
 
 
 def _is_ahead(booking: Appointment, now: int) -> bool:

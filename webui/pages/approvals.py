@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, flash, jsonify, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from fl.protocol.codec import Fields, load_json
+from fl.protocol import strict_json
+from fl.protocol.codec import Fields
 from fl.protocol.errors import EncodingError, PolicyNotApproved, TooLarge
 from fl.protocol.names import Address
 from webui.disclosure_services import RequestFacts, SignedAnswer
@@ -84,7 +85,7 @@ def _answer() -> SignedAnswer:
     size = request.content_length or 0
     if size > ANSWER_CAP:
         raise TooLarge(size, ANSWER_CAP)
-    body = load_json(request.get_data(), _WHAT)
+    body = strict_json.loads(request.get_data(), _WHAT, ANSWER_CAP)
     if not isinstance(body, dict):
         raise EncodingError(_WHAT, "it is no object")
     fields = Fields(body, _WHAT)

@@ -57,7 +57,8 @@ def replay(number: int) -> ResponseReturnValue:
     here = site()
     found = _round(number)
     here.throttle.take(Meter("replay", str(member().id), here.config.limits.replays))
-    findings = here.replays.run(found.number).results.findings
+    with here.doors.audits.enter():
+        findings = here.replays.run(found.number).results.findings
     for finding in findings:
         current_app.logger.critical(ALARM, finding.name, finding.sentence)
     if findings:
@@ -76,7 +77,8 @@ def file() -> ResponseReturnValue:
     status = 200
     if form.validate_on_submit():
         try:
-            finding = audits.look_up(sha256(read_capped(form.file.data, site().config.file_cap)))
+            with site().doors.audits.enter():
+                finding = audits.look_up(sha256(read_capped(form.file.data, site().config.file_cap)))
         except TooLarge as error:
             form.file.errors, status = [str(error)], status_of(error)
     elif form.is_submitted():

@@ -16,6 +16,7 @@ from webui.security import page_number
 from webui.services import ServedModel
 from webui.site import site
 from webui.store.models import SiteRole
+from webui.store.openings import How
 from webui.store.records import PAGE_ROWS
 from webui.store.refusals import NotFound
 
@@ -29,7 +30,7 @@ def history() -> ResponseReturnValue:
     page = page_number()
     rows = site().records.of_patient(member().id, page)
     older = page + 1 if len(rows) == PAGE_ROWS else None
-    return render_template("checks/history.html", checks=site().charts.read_all(rows), page=page, older=older)
+    return render_template("checks/history.html", checks=site().charts.show_all(member(), rows), page=page, older=older)
 
 
 @blueprint.route("/new", methods=["GET", "POST"])
@@ -83,7 +84,7 @@ def add_note(check_id: int) -> ResponseReturnValue:
 @only(SiteRole.PATIENT, SiteRole.DOCTOR)
 def image(check_id: int) -> ResponseReturnValue:
     """Send the picture of one check."""
-    shown = site().charts.read(site().records.visible(member(), check_id))
+    shown = site().charts.show(member(), site().records.visible(member(), check_id))
     if shown.check is None:
         raise NotFound
     return Response(shown.check.image_png, mimetype="image/png")
@@ -94,6 +95,8 @@ def image(check_id: int) -> ResponseReturnValue:
 def proof(check_id: int) -> ResponseReturnValue:
     """Send the proof that this record is under a root on the ledger."""
     row = site().records.visible(member(), check_id)
+    if member().role is SiteRole.DOCTOR:
+        site().openings.note(member().id, [row], How.PROOF)
     document = site().anchoring.proof(row, sha256(sealed_of(row).file))
     name = f"attachment; filename=proof-{row.number}.json"
     return Response(document, mimetype="application/json", headers={"Content-Disposition": name})
@@ -117,12 +120,12 @@ def erase(check_id: int) -> ResponseReturnValue:
 def _page(check_id: int, form: NoteForm) -> str:
     here = site()
     row = here.records.visible(member(), check_id)
-    shown = here.charts.read(row)
+    shown = here.charts.show(member(), row)
     return render_template(
         "checks/result.html",
         shown=shown,
         asked=here.disclosing.under_way(member(), row.id) if shown.state == "waiting" else None,
-        notes=here.charts.read_all(here.records.notes_on(row.id)),
+        notes=here.charts.show_all(member(), here.records.notes_on(row.id)),
         standing=here.anchoring.standing(row),
         form=form,
     )

@@ -23,10 +23,18 @@ def choose() -> ResponseReturnValue:
     here, patient_id = site(), member().id
     form = ConsentForm(choice_of(here.records.patient(patient_id)))
     if form.validate_on_submit():
-        closing = len(here.records.openable(patient_id)) if form.choice.readers == Readers.TRUSTEES else 0
+        closing = here.records.openable(patient_id) if form.choice.readers == Readers.TRUSTEES else 0
         if closing and not form.sure.data:
             return render_template("consent_sure.html", form=form, closing=closing)
         changed, kept = here.charts.choose(patient_id, form.choice)
-        flash(resealed(changed, kept), "good")
+        change = here.charts.change_of(patient_id)
+        if change is None or change.done:
+            flash(resealed(changed, kept), "good")
+        else:
+            flash("Your choice is kept. Your records are being changed.", "good")
+            here.wake.set()
         return redirect(url_for("consent.choose"))
-    return render_template("consent.html", form=form, committee=here.committee()), 400 if form.is_submitted() else 200
+    change = here.charts.change_of(patient_id)
+    under_way = change if change is not None and not change.done else None
+    page = render_template("consent.html", form=form, committee=here.committee(), change=under_way)
+    return page, 400 if form.is_submitted() else 200

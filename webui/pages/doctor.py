@@ -12,6 +12,7 @@ from webui.login import member, only
 from webui.security import page_number
 from webui.site import Site, site
 from webui.store.models import SiteRole
+from webui.store.openings import How
 from webui.store.records import PAGE_ROWS
 from webui.words import on_day
 
@@ -26,8 +27,12 @@ def agenda() -> ResponseReturnValue:
     bookings = here.appointments.of_doctor(member().id, _midnight(here))
     days = [(day, list(rows)) for day, rows in groupby(bookings, lambda row: on_day(row.starts_at, here.config.tz))]
     rows = here.records.latest_of(booking.patient_id for booking in bookings)
-    latest = {shown.row.patient_id: shown for shown in here.charts.read_all(list(rows.values()))}
-    return render_template("doctor/agenda.html", days=days, latest=latest, now=here.services.clock())
+    shown = here.charts.show_all(member(), list(rows.values()), How.LIST)
+    latest, listed = {each.row.patient_id: each for each in shown}, {booking.patient_id for booking in bookings}
+    others = [
+        (person, until) for person, until in here.care.patients_of(member().id) if person.account_id not in listed
+    ]
+    return render_template("doctor/agenda.html", days=days, latest=latest, others=others, now=here.services.clock())
 
 
 @blueprint.get("/patients/<int:patient_id>")
@@ -38,7 +43,7 @@ def patient(patient_id: int) -> ResponseReturnValue:
     found = here.records.patient_of(member().id, patient_id)
     rows = here.records.of_patient(patient_id, page)
     older = page + 1 if len(rows) == PAGE_ROWS else None
-    checks = here.charts.read_all(rows)
+    checks = here.charts.show_all(member(), rows, How.LIST)
     return render_template("doctor/patient.html", patient=found, checks=checks, page=page, older=older)
 
 

@@ -21,12 +21,6 @@ def index() -> ResponseReturnValue:
     return render_template("home.html", model=model, trouble=None if model else found)
 
 
-@blueprint.get("/health")
-def health() -> ResponseReturnValue:
-    """Say that the site runs; a probe of the process, not of the chain."""
-    return {"status": "ok"}
-
-
 def _model() -> ServedModel | ErrorPage:
     try:
         return site().services.predictions.model()

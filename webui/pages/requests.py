@@ -1,4 +1,4 @@
-"""Requests to the quorum: a patient sees who asked, a doctor asks, both read what a quorum opened for them."""
+"""Requests to the quorum: a patient sees who asked and who opened, a doctor asks, both read what a quorum opened."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from webui.disclosure_services import RequestFacts, RequestState
 from webui.forms import AskForm, FindForm, PressForm
 from webui.login import member, only
 from webui.patient_records import Shown
+from webui.security import page_number
 from webui.site import site
 from webui.store.models import Disclosure, SiteRole, StoredRecord
+from webui.store.openings import PAGE_ROWS
 from webui.store.refusals import NotFound
 from webui.store.throttle import Meter
 
@@ -28,6 +30,17 @@ def about_me() -> ResponseReturnValue:
     return render_template(
         "requests/about_me.html", requests=here.about(patient_id), others=here.past_this_site(patient_id)
     )
+
+
+@blueprint.get("/who-sees")
+@only(SiteRole.PATIENT)
+def who_sees() -> ResponseReturnValue:
+    """List who can see the patient's records until when, and every opening."""
+    here, page = site(), page_number()
+    openings = here.openings.of_patient(member().id, page)
+    older = page + 1 if len(openings) == PAGE_ROWS else None
+    doctors = here.care.doctors_of(member().id)
+    return render_template("requests/who_sees.html", doctors=doctors, openings=openings, page=page, older=older)
 
 
 @blueprint.get("/")

@@ -1,9 +1,10 @@
 """Who can sign in.
 
-Invariant: an e-mail address belongs to one account; a password leaves this module only as a hash.
+Invariant: an e-mail address, however it is written, belongs to one account; a password leaves this module only as a
+hash; a disabled account has no session.
 
 Source: OWASP Authentication and Session Management Cheat Sheets.
-Not here: cookies and pages (webui/login.py, webui/pages/accounts.py).
+Not here: cookies and pages (webui/login.py, webui/pages/accounts.py); changes by the hospital's staff (staff.py).
 """
 
 from __future__ import annotations
@@ -11,15 +12,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from hashlib import sha256
+from itertools import pairwise
 
-from sqlalchemy import select
+from sqlalchemy import case, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webui.store.database import Database
-from webui.store.models import EMAIL_CHARS, Account, DoctorProfile, OfficeHours, PatientProfile, SiteRole
-from webui.store.passwords import Passwords
-from webui.store.refusals import AccountExists, EmailMalformed, SignInRefused
+from webui.store.emails import email_key, older_key, search_key, typed_email
+from webui.store.models import Account, DoctorProfile, OfficeHours, PatientProfile, SiteRole
+from webui.store.passwords import Passwords, spellings
+from webui.store.person_names import person_name
+from webui.store.refusals import AccountExists, CodeRefused, HoursOverlap, SignInRefused
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,29 @@ class DoctorFacts:
     slot_minutes: int
     hours: tuple[Hours, ...]
 
+    def __post_init__(self) -> None:
+        """Refuse hours of which two share a minute.
+
+        Raises:
+            HoursOverlap: they do.
+        """
+        in_order = sorted(self.hours, key=lambda each: (each.weekday, each.opens_minute))
+        for first, second in pairwise(in_order):
+            if first.weekday == second.weekday and second.opens_minute < first.closes_minute:
+                raise HoursOverlap(WEEKDAYS[first.weekday])
+
+    def rows(self) -> list[OfficeHours]:
+        """Return the hours as the database has them."""
+        return [
+            OfficeHours(weekday=each.weekday, opens_minute=each.opens_minute, closes_minute=each.closes_minute)
+            for each in self.hours
+        ]
+
+    def profile(self, account: Account) -> DoctorProfile:
+        """Return the doctor's profile of an account."""
+        shown = {"specialty": self.specialty, "room": self.room, "slot_minutes": self.slot_minutes}
+        return DoctorProfile(account=account, hours=self.rows(), **shown)
+
 
 @dataclass(frozen=True)
 class NewAccount:
@@ -91,24 +121,24 @@ class AccountStore:
 
         Raises:
             AccountExists: the e-mail address is taken.
-            EmailMalformed: it is no e-mail address.
+            EmailMalformed, NameMalformed, PasswordMalformed, PasswordWeak: it cannot be.
             TypeError: role and facts do not belong together.
         """
         account = Account(
-            email=fold_email(new.email),
-            name=new.name.strip(),
+            email=typed_email(new.email),
+            email_key=email_key(new.email),
+            name=person_name(new.name),
             role=new.role.value,
-            password_hash=self._passwords.hash(new.password),
+            password_hash=self._passwords.accept(new.password, (new.name, new.email)),
             session_version=0,
             created_at=self._clock(),
         )
-        profile = _profile(new)
+        profile = _profile(new, account)
 
         def work(session: Session) -> Member:
             session.add(account)
             session.flush()
             if profile is not None:
-                profile.account = account
                 session.add(profile)
                 session.flush()
             return _member(account)
@@ -116,7 +146,7 @@ class AccountStore:
         try:
             return self._database.write(work)
         except IntegrityError as error:
-            if self._find(account.email) is None:
+            if self._find(new.email) is None:
                 raise
             raise AccountExists from error
 
@@ -128,22 +158,49 @@ class AccountStore:
                 self.create(new)
             except AccountExists:
                 continue
-            created.append(fold_email(new.email))
+            created.append(new.email)
         return tuple(created)
 
     def sign_in(self, email: str, password: str) -> Member:
-        """Return the account to which both belong; its hash is renewed when it was made at another cost.
+        """Return the account to which both belong; its hash is renewed when it was made otherwise than today.
 
         Raises:
-            SignInRefused: they do not; which of the two is wrong is not told, nor by the time it takes.
+            SignInRefused: they do not, or it is disabled; which of these is not told, nor by the time it takes.
         """
-        account = self._find(email.strip().casefold())
-        fits = self._passwords.fits(account.password_hash if account is not None else None, password)
-        if account is None or not fits:
+        account = self._find(email)
+        spelling = self._fitting(account, password)
+        if account is None or spelling is None or account.disabled_at is not None:
             raise SignInRefused
-        if self._passwords.outdated(account.password_hash):
-            self._rehash(account.id, password)
+        prepared = spellings(password)[0]
+        if spelling != prepared or self._passwords.outdated(account.password_hash):
+            self._keep_hash(account.id, self._passwords.hash(prepared))
         return _member(account)
+
+    def change_password(self, account_id: int, old: str, new: str) -> Member:
+        """Give an account a new password and end all its sessions; return it with the version of a new one.
+
+        Raises:
+            SignInRefused: `old` is not its password.
+            PasswordMalformed, PasswordWeak: `new` cannot be one.
+        """
+        with self._database.reading() as session:
+            account = session.get_one(Account, account_id)
+        if self._fitting(account, old) is None or account.disabled_at is not None:
+            raise SignInRefused
+        return self._renew(account, new)
+
+    def replace_forgotten(self, email: str, code: str, new: str) -> Member:
+        """Give an account a new password by a one-time code; the code and all sessions end.
+
+        Raises:
+            CodeRefused: address and code do not belong together, or the code ran out or was used.
+            PasswordMalformed, PasswordWeak: `new` cannot be one; the code stays good.
+        """
+        account = self._find(email)
+        digest, now = code_digest(code), self._clock()
+        if account is None or not _code_fits(account, digest, now):
+            raise CodeRefused
+        return self._renew(account, new, digest)
 
     def resume(self, session_id: str) -> Member | None:
         """Return the account of a session cookie, or None when the session was ended."""
@@ -153,7 +210,8 @@ class AccountStore:
             return None
         with self._database.reading() as session:
             account = session.get(Account, account_id)
-        return _member(account) if account is not None and account.session_version == version else None
+        in_force = account is not None and account.session_version == version and account.disabled_at is None
+        return _member(account) if account is not None and in_force else None
 
     def end_sessions(self, account_id: int) -> None:
         """End every session of this account, on all devices."""
@@ -165,45 +223,74 @@ class AccountStore:
 
     def _find(self, email: str) -> Account | None:
         with self._database.reading() as session:
-            return session.scalar(select(Account).where(Account.email == email))
+            return find_account(session, email)
 
-    def _rehash(self, account_id: int, password: str) -> None:
-        renewed = self._passwords.hash(password)
+    def _fitting(self, account: Account | None, password: str) -> str | None:
+        """Return in which of its spellings a password belongs to an account; each costs one hash, for nobody too."""
+        stored = account.password_hash if account is not None else None
+        for spelling in spellings(password):
+            if self._passwords.fits(stored, spelling):
+                return spelling
+        return None
 
+    def _keep_hash(self, account_id: int, renewed: str) -> None:
         def work(session: Session) -> None:
             session.get_one(Account, account_id).password_hash = renewed
 
         self._database.write(work)
 
+    def _renew(self, known: Account, new: str, code: bytes | None = None) -> Member:
+        """Keep a new password; of two who use one code at once, the second is refused."""
+        renewed, now = self._passwords.accept(new, (known.name, known.email)), self._clock()
 
-def fold_email(text: str) -> str:
-    """Return the address as it is stored and compared.
+        def work(session: Session) -> Member:
+            account = session.get_one(Account, known.id)
+            if code is not None and not _code_fits(account, code, now):
+                raise CodeRefused
+            account.password_hash = renewed
+            account.session_version += 1
+            account.reset_digest = account.reset_ends_at = None
+            return _member(account)
 
-    Raises:
-        EmailMalformed: not one `@` between two parts, blanks inside, or too long.
+        return self._database.write(work)
+
+
+def find_account(session: Session, email: str) -> Account | None:
+    """Return the account of an address, however it is written.
+
+    An account that migration 0004 left without a key of its own is found by exactly what it once typed; it comes first.
     """
-    folded = text.strip().casefold()
-    local, at, domain = folded.partition("@")
-    printable = folded.isprintable() and " " not in folded
-    if not (local and at and domain) or "@" in domain or not printable or len(folded) > EMAIL_CHARS:
-        raise EmailMalformed
-    return folded
+    typed = older_key(email)
+    exact = case((Account.email == typed, 0), else_=1)
+    query = select(Account).where(or_(Account.email_key == search_key(email), Account.email == typed))
+    return session.scalar(query.order_by(exact).limit(1))
+
+
+def code_digest(code: str) -> bytes:
+    """Return what is kept of a one-time code; case, hyphens and blanks do not count."""
+    return sha256("".join(sign for sign in code.upper() if sign.isalnum()).encode(errors="replace")).digest()
+
+
+def hours_of(profile: DoctorProfile) -> tuple[Hours, ...]:
+    """Return a doctor's hours as values."""
+    return tuple(Hours(row.weekday, row.opens_minute, row.closes_minute) for row in profile.hours)
+
+
+def _code_fits(account: Account, digest: bytes, now: int) -> bool:
+    ends_at = account.reset_ends_at or 0
+    return account.disabled_at is None and account.reset_digest == digest and now < ends_at
 
 
 def _member(account: Account) -> Member:
     return Member(account.id, SiteRole(account.role), account.name, account.session_version)
 
 
-def _profile(new: NewAccount) -> PatientProfile | DoctorProfile | None:
+def _profile(new: NewAccount, account: Account) -> PatientProfile | DoctorProfile | None:
     match new.role, new.facts:
         case SiteRole.PATIENT, PatientFacts(date_of_birth):
-            return PatientProfile(date_of_birth=date_of_birth)
-        case SiteRole.DOCTOR, DoctorFacts(specialty, room, slot_minutes, hours):
-            rows = [
-                OfficeHours(weekday=h.weekday, opens_minute=h.opens_minute, closes_minute=h.closes_minute)
-                for h in hours
-            ]
-            return DoctorProfile(specialty=specialty, room=room, slot_minutes=slot_minutes, hours=rows)
+            return PatientProfile(account=account, date_of_birth=date_of_birth)
+        case SiteRole.DOCTOR, DoctorFacts() as facts:
+            return facts.profile(account)
         case ((SiteRole.AUDITOR | SiteRole.OPERATOR), None):
             return None
     raise TypeError(f"an account of the role {new.role} has other facts")

@@ -1,7 +1,8 @@
 """Appointments: free slots, booking, cancelling.
 
-Invariant: one doctor, one slot, one patient. Booking is one serialised transaction, and two unique indexes over the
-bookings in force stand behind it (models.Appointment).
+Invariant: one doctor, one slot, one patient; one booking in force of a patient with a doctor on a day of the hospital's
+zone. Booking is one serialised transaction, and constraints over the bookings in force stand behind it
+(models.Appointment).
 
 Source: FACTS: book in a serialisable transaction with a constraint; appointments do not belong on a chain.
 Not here: which times exist at all (slots.py).
@@ -10,6 +11,7 @@ Not here: which times exist at all (slots.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, func, select
@@ -18,11 +20,12 @@ from sqlalchemy.orm import Session
 
 from fl.protocol.errors import SlotTaken
 from webui.store.database import Database
-from webui.store.models import Account, Appointment, BookingState, DoctorProfile
-from webui.store.refusals import BookingFixed, BookingOverlaps, NotFound, SlotNotOffered, TooManyBookings
+from webui.store.models import Account, Appointment, BookingState, DoctorProfile, SiteRole
+from webui.store.refusals import BookingFixed, BookingOverlaps, NotFound, OneADay, SlotNotOffered, TooManyBookings
 from webui.store.slots import Slot, offered
 
 IN_FORCE = Appointment.state == BookingState.BOOKED.value
+SEES_PATIENTS = (Account.role == SiteRole.DOCTOR.value) & Account.disabled_at.is_(None)
 
 
 class AppointmentStore:
@@ -36,10 +39,10 @@ class AppointmentStore:
         self._clock = clock
 
     def doctors(self) -> Sequence[DoctorProfile]:
-        """Return all doctors by name."""
+        """Return all doctors who see patients, by name."""
         with self._database.reading() as session:
-            query = select(DoctorProfile).join(Account, DoctorProfile.account_id == Account.id).order_by(Account.name)
-            return session.scalars(query).unique().all()
+            query = select(DoctorProfile).join(Account, DoctorProfile.account_id == Account.id)
+            return session.scalars(query.where(SEES_PATIENTS).order_by(Account.name)).unique().all()
 
     def doctor(self, doctor_id: int) -> DoctorProfile:
         """Return one doctor.
@@ -78,20 +81,24 @@ class AppointmentStore:
 
         Raises:
             SlotTaken: somebody else was first.
-            SlotNotOffered, BookingOverlaps, TooManyBookings: the rules of the book.
+            SlotNotOffered, BookingOverlaps, OneADay, TooManyBookings: the rules of the book.
             NotFound: no such doctor.
         """
         now = self._clock()
 
         def work(session: Session) -> int:
             slot = _offered(_doctor(session, doctor_id), starts_at, self._zone, now)
+            day = datetime.fromtimestamp(starts_at, self._zone).date()
             if _holds(session, Appointment.patient_id == patient_id, slot):
                 raise BookingOverlaps(starts_at)
             if _holds(session, Appointment.doctor_id == doctor_id, slot):
                 raise SlotTaken(starts_at)
+            if _meets(session, (patient_id, doctor_id), self._span(day)):
+                raise OneADay(starts_at)
             if _ahead(session, patient_id, now) >= self._open_bookings:
                 raise TooManyBookings(self._open_bookings)
             booking = _booking(patient_id, doctor_id, slot, now)
+            booking.day = day
             session.add(booking)
             session.flush()
             return booking.id
@@ -111,15 +118,21 @@ class AppointmentStore:
         now = self._clock()
 
         def work(session: Session) -> None:
-            booking = session.get(Appointment, appointment_id)
-            if booking is None or booking.patient_id != patient_id:
-                raise NotFound
-            if booking.state != BookingState.BOOKED or booking.starts_at <= now:
-                raise BookingFixed(booking.starts_at)
+            booking = _cancellable(session, (patient_id, appointment_id), now)
             booking.state = BookingState.CANCELLED.value
-            booking.cancelled_at = now
+            booking.cancelled_at, booking.cancelled_by = now, SiteRole.PATIENT.value
 
         self._database.write(work)
+
+    def cancellable(self, patient_id: int, appointment_id: int) -> Appointment:
+        """Return an appointment that `cancel` would cancel; it raises the same."""
+        with self._database.reading() as session:
+            return _cancellable(session, (patient_id, appointment_id), self._clock())
+
+    def _span(self, day: date) -> Slot:
+        """Return a day of the hospital's zone, also one with 23 or 25 hours."""
+        first, last = (datetime(each.year, each.month, each.day, tzinfo=self._zone) for each in (day, _next(day)))
+        return Slot(int(first.timestamp()), int(last.timestamp()))
 
     def of_patient(self, patient_id: int) -> Sequence[Appointment]:
         """Return a patient's appointments, the latest first; cancelled ones too."""
@@ -137,9 +150,30 @@ class AppointmentStore:
 
 def _doctor(session: Session, doctor_id: int) -> DoctorProfile:
     doctor = session.get(DoctorProfile, doctor_id)
-    if doctor is None:
+    if doctor is None or doctor.account.role != SiteRole.DOCTOR or doctor.account.disabled_at is not None:
         raise NotFound
     return doctor
+
+
+def _cancellable(session: Session, whose: tuple[int, int], now: int) -> Appointment:
+    patient_id, appointment_id = whose
+    booking = session.get(Appointment, appointment_id)
+    if booking is None or booking.patient_id != patient_id:
+        raise NotFound
+    if booking.state != BookingState.BOOKED or booking.starts_at <= now:
+        raise BookingFixed(booking.starts_at)
+    return booking
+
+
+def _next(day: date) -> date:
+    return day + timedelta(days=1)
+
+
+def _meets(session: Session, pair: tuple[int, int], day: Slot) -> bool:
+    patient_id, doctor_id = pair
+    same = (Appointment.patient_id == patient_id, Appointment.doctor_id == doctor_id, IN_FORCE)
+    within = (Appointment.starts_at >= day.starts_at, Appointment.starts_at < day.ends_at)
+    return session.scalar(select(Appointment.id).where(*same, *within).limit(1)) is not None
 
 
 def _offered(doctor: DoctorProfile, starts_at: int, zone: ZoneInfo, now: int) -> Slot:

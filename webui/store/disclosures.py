@@ -17,8 +17,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
 from fl.protocol.names import Address, Digest, Purpose
+from webui.store.accounts import find_account
 from webui.store.database import Database
-from webui.store.models import Account, Disclosure, DoctorProfile, StoredRecord
+from webui.store.models import Disclosure, DoctorProfile, StoredRecord
 from webui.store.records import WITH_FILE
 from webui.store.refusals import NotFound, TrusteeTaken
 
@@ -114,7 +115,7 @@ class DisclosureStore:
         """
 
         def work(session: Session) -> None:
-            found = session.scalar(select(Account).where(Account.email == email))
+            found = find_account(session, email)
             profile = session.get(DoctorProfile, found.id) if found is not None else None
             if profile is None:
                 raise NotFound

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated
 
 from sqlalchemy import (
     BigInteger,
@@ -20,33 +19,19 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     String,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-NAMES = {
-    "ix": "ix_%(column_0_label)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s",
-    "pk": "pk_%(table_name)s",
-}
-EMAIL_CHARS = 254
-NAME_CHARS = 120
-DIGEST_BYTES = 32
+from webui.store.base import DIGEST_BYTES, EMAIL_CHARS, NAME_CHARS, NAME_UNITS, Base, Id, Name, RawDigest, Seconds
+
 DEFAULT_READERS = 1
 """The treating hospital, and a quorum of trustees."""
 DEFAULT_CONSENT = 0b1111
 """Treatment, second opinion, emergency, the patient's own wish."""
-
-Id = Annotated[int, mapped_column(Integer, primary_key=True)]
-Seconds = Annotated[int, mapped_column(BigInteger)]
-Name = Annotated[str, mapped_column(String(NAME_CHARS))]
-RawDigest = Annotated[bytes, mapped_column(LargeBinary(DIGEST_BYTES))]
 
 
 class SiteRole(StrEnum):
@@ -65,27 +50,32 @@ class BookingState(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Base(DeclarativeBase):
-    """All tables of the site."""
-
-    metadata = MetaData(naming_convention=NAMES)
-
-
 class Account(Base):
     """Somebody who can sign in."""
 
     __tablename__ = "account"
-    __table_args__ = (CheckConstraint("role IN ('patient', 'doctor', 'auditor', 'operator')", name="role"),)
+    __table_args__ = (
+        CheckConstraint("role IN ('patient', 'doctor', 'auditor', 'operator')", name="role"),
+        Index("uq_account_email_key", "email_key", unique=True),
+    )
 
     id: Mapped[Id]
     email: Mapped[str] = mapped_column(String(EMAIL_CHARS), unique=True)
-    """Case-folded."""
-    name: Mapped[Name]
+    """As it was typed."""
+    email_key: Mapped[str] = mapped_column(String(EMAIL_CHARS), server_default="")
+    """By what it is found (emails.py)."""
+    name: Mapped[str] = mapped_column(String(NAME_UNITS).with_variant(String(NAME_CHARS), "sqlite"))
+    """SQLite bounds no text, and cannot widen a column without a copy of the table."""
     role: Mapped[str] = mapped_column(String(16))
     password_hash: Mapped[str] = mapped_column(String(255))
     session_version: Mapped[int] = mapped_column(Integer, default=0)
     """Raised at sign-out, so that a copied cookie of an ended session is worth nothing."""
     created_at: Mapped[Seconds]
+    disabled_at: Mapped[int | None] = mapped_column(BigInteger)
+    """Since when nobody can sign in; None: somebody can."""
+    reset_digest: Mapped[bytes | None] = mapped_column(LargeBinary(DIGEST_BYTES))
+    """SHA-256 of the one-time code for a new password; None: there is none."""
+    reset_ends_at: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class PatientProfile(Base):
@@ -242,7 +232,11 @@ class Disclosure(Base):
 
 
 class Appointment(Base):
-    """A booking of one slot of one doctor by one patient."""
+    """A booking of one slot of one doctor by one patient.
+
+    Migration 0004 also forbids bookings in force that overlap for a doctor or a patient (PostgreSQL: exclusion
+    constraints; SQLite: triggers), and overlapping office hours.
+    """
 
     __tablename__ = "appointment"
     __table_args__ = (
@@ -262,6 +256,15 @@ class Appointment(Base):
             sqlite_where=text("state = 'booked'"),
             postgresql_where=text("state = 'booked'"),
         ),
+        Index(
+            "uq_appointment_doctor_patient_day",
+            "doctor_id",
+            "patient_id",
+            "day",
+            unique=True,
+            sqlite_where=text("state = 'booked'"),
+            postgresql_where=text("state = 'booked'"),
+        ),
         CheckConstraint("state IN ('booked', 'cancelled')", name="state"),
         CheckConstraint("starts_at < ends_at", name="times"),
     )
@@ -271,9 +274,13 @@ class Appointment(Base):
     patient_id: Mapped[int] = mapped_column(ForeignKey("patient_profile.account_id", ondelete="CASCADE"))
     starts_at: Mapped[Seconds]
     ends_at: Mapped[Seconds]
+    day: Mapped[date | None]
+    """In the hospital's zone when it was booked; None in rows of earlier versions."""
     state: Mapped[str] = mapped_column(String(16), default=BookingState.BOOKED.value)
     created_at: Mapped[Seconds]
     cancelled_at: Mapped[int | None] = mapped_column(BigInteger)
+    cancelled_by: Mapped[str | None] = mapped_column(String(16))
+    """`patient` or `hospital`."""
     doctor: Mapped[DoctorProfile] = relationship(lazy="joined", innerjoin=True)
     patient: Mapped[PatientProfile] = relationship(lazy="joined", innerjoin=True)
 

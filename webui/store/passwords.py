@@ -1,28 +1,47 @@
-"""Passwords as Argon2id hashes.
+"""Passwords: what is one, and its Argon2id hash.
 
-Invariant: verifying costs one Argon2id computation whether or not the account exists.
+Invariant: verifying costs the same whether or not the account exists; what is hashed is in the form that RFC 8265
+prepares, so one password typed on two keyboards is one.
 
-Source: RFC 9106; NIST SP 800-63B, 5.1.1.2 (length over composition); OWASP Authentication Cheat Sheet.
+Source: RFC 8265, 4.2 (OpaqueString); RFC 9106; NIST SP 800-63B, 3.1.1.2 (length over composition, a list of common
+ones, words of the context); OWASP Authentication Cheat Sheet.
 Not here: counting attempts (throttle.py).
 """
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections.abc import Iterable
+
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
+from precis_i18n import get_profile
+from zxcvbn import zxcvbn
 
 from webui.config import PasswordCost
+from webui.store.refusals import PasswordMalformed, PasswordWeak
 
 MIN_CHARS = 12
 MAX_CHARS = 128
 """Hashing a longer one would be work for a stranger to order."""
+MAX_TYPED = 4 * MAX_CHARS
+"""Code points before they are composed."""
+MIN_GUESSES = 10**8
+"""What a stranger with the throttle would need centuries for; zxcvbn calls this score 3."""
+MIN_GUESSES_BESIDE = 10**6
+"""For what stands beside words that are known: a year or "123" is not enough."""
+JUDGED_CHARS = 64
+"""Of the front; judging costs time that grows with the square."""
+SHORTEST_WORD = 3
 
 
 class Passwords:
     """Hashes and verifies at one cost."""
 
-    def __init__(self, cost: PasswordCost) -> None:
-        """Compute the hash that stands in for accounts that do not exist."""
+    def __init__(self, cost: PasswordCost, house_words: Iterable[str] = ()) -> None:
+        """Compute the hash that stands in for accounts that do not exist; `house_words` make a password easy."""
+        self._house_words = tuple(house_words)
         self._hasher = PasswordHasher(
             time_cost=cost.time_cost,
             memory_cost=cost.memory_kib,
@@ -31,9 +50,19 @@ class Passwords:
         )
         self._nobody = self._hasher.hash("nobody has this password")
 
-    def hash(self, password: str) -> str:
+    def accept(self, password: str, about: Iterable[str]) -> str:
+        """Return the hash of a new password; `about` are name and address of who will use it.
+
+        Raises:
+            PasswordMalformed, PasswordWeak: it is none that this site takes.
+        """
+        prepared = prepare(password)
+        check_guesses(prepared, (*about, *self._house_words))
+        return self.hash(prepared)
+
+    def hash(self, prepared: str) -> str:
         """Return the hash in its PHC string form."""
-        return self._hasher.hash(password)
+        return self._hasher.hash(prepared)
 
     def fits(self, stored: str | None, password: str) -> bool:
         """Return whether `password` belongs to `stored`; None (no such account) costs the same and is False."""
@@ -46,3 +75,61 @@ class Passwords:
     def outdated(self, stored: str) -> bool:
         """Return whether `stored` was made at another cost than today's."""
         return self._hasher.check_needs_rehash(stored)
+
+
+def prepare(password: str) -> str:
+    """Return a password in the form that is hashed.
+
+    Raises:
+        PasswordMalformed: too short, too long, or with characters that nobody can see.
+    """
+    if len(password) <= MAX_TYPED:
+        try:
+            prepared = str(get_profile("OpaqueString").enforce(password)) if password else ""
+        except UnicodeError as error:
+            raise PasswordMalformed("A password holds only characters that one can see and type.") from error
+        if MIN_CHARS <= len(prepared) <= MAX_CHARS:
+            return prepared
+    raise PasswordMalformed(f"Between {MIN_CHARS} and {MAX_CHARS} characters, please.")
+
+
+def spellings(password: str) -> tuple[str, ...]:
+    """Return in which forms a typed password may have been hashed: prepared, and as earlier versions took it."""
+    if len(password) > MAX_TYPED:
+        return ("",)
+    typed = password.encode(errors="replace").decode()
+    try:
+        prepared = str(get_profile("OpaqueString").enforce(typed)) if typed else ""
+    except UnicodeError:
+        return (typed,)
+    return (prepared,) if prepared == typed else (prepared, typed)
+
+
+def check_guesses(password: str, known: Iterable[str]) -> None:
+    """Check a password against lists of common ones, and against what is known of its owner and of this place.
+
+    Raises:
+        PasswordWeak: it is found in few guesses.
+    """
+    words = sorted({part for text in known for part in _words(text)}, key=len, reverse=True)
+    judged = password[:JUDGED_CHARS]
+    closed_up = _close(judged)
+    rest = re.sub("|".join(map(re.escape, words)), "", closed_up) if words else closed_up
+    if min(_guesses(judged), _guesses(closed_up)) < MIN_GUESSES or (
+        rest != closed_up and _guesses(rest) < MIN_GUESSES_BESIDE
+    ):
+        raise PasswordWeak
+
+
+def _guesses(text: str) -> float:
+    return float(zxcvbn(text)["guesses"]) if text else 0.0
+
+
+def _words(text: str) -> list[str]:
+    parts = re.split(r"[\W_]+", text.casefold())
+    plain = [unicodedata.normalize("NFKD", part).encode("ascii", "ignore").decode() for part in parts]
+    return [part for part in (*parts, *plain) if len(part) >= SHORTEST_WORD]
+
+
+def _close(text: str) -> str:
+    return "".join(re.findall(r"\w+", text.casefold()))

@@ -1,8 +1,8 @@
 """The sealed records of the patients, and who may see them.
 
-Invariant: every read names the account that reads; a record is visible to its patient and to doctors who hold or held
-an appointment with that patient, to nobody else, and an invisible one looks like one that does not exist. No column
-tells what a record says.
+Invariant: every read names the account that reads; a record is visible to its patient and to the doctors in whose care
+that patient is now (care.py), to nobody else, and an invisible one looks like one that does not exist. No column tells
+what a record says.
 
 Source: Health records follow the treating relation (ISO 22600-1, 5; BMA guidance on confidentiality); PROTOCOL.md 9.
 Not here: sealing and opening (webui/patient_records.py); requests by others (store/disclosures.py).
@@ -14,18 +14,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import InstrumentedAttribute, Session, undefer
+from sqlalchemy.orm import Session, undefer
 
 from fl.crypto.capsule import Readers
 from fl.protocol.names import Digest
-from webui.consent import Choice, mask_of
+from webui.consent import mask_of
 from webui.record_services import SealedRecord
-from webui.store.accounts import Member
-from webui.store.appointments import IN_FORCE
+from webui.store.accounts import Member, find_account
+from webui.store.care import Care
+from webui.store.consent_changes import ConsentChanges
 from webui.store.database import Database
 from webui.store.models import (
-    Account,
-    Appointment,
     Leaf,
     PatientProfile,
     RecordLabel,
@@ -38,6 +37,7 @@ PAGE_ROWS = 20
 NUMBER_BYTES = 6
 WITH_FILE = undefer(StoredRecord.file)
 IS_CHECK = StoredRecord.about_id.is_(None)
+OPENABLE = StoredRecord.readers == int(Readers.HOSPITAL_AND_TRUSTEES)
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,12 @@ class NewRecord:
 class RecordStore:
     """The records."""
 
-    def __init__(self, database: Database, clock: Callable[[], int]) -> None:
-        """Keep records in `database`; `clock` gives seconds since 1970."""
+    def __init__(self, database: Database, care: Care) -> None:
+        """Keep records in `database`; `care` says which doctors see them."""
         self._database = database
-        self._clock = clock
+        self._care = care
+        self._clock: Callable[[], int] = care.clock
+        self.changes = ConsentChanges(database, care.clock)
 
     def add(self, new: NewRecord) -> int:
         """Store one record and its leaf; return its row.
@@ -76,7 +78,7 @@ class RecordStore:
         """
         with self._database.reading() as session:
             query = select(StoredRecord).options(WITH_FILE).where(StoredRecord.id == row_id, IS_CHECK)
-            row = session.scalar(query.where(_may_see(reader)))
+            row = session.scalar(query.where(self._may_see(reader)))
         if row is None:
             raise NotFound
         return row
@@ -88,10 +90,12 @@ class RecordStore:
             return session.scalar(select(StoredRecord).options(WITH_FILE).where(StoredRecord.number == number))
 
     def of_email(self, email: str) -> Sequence[StoredRecord]:
-        """Return the newest records of the patient with exactly this folded address, notes too; none is no error."""
-        patient = select(Account.id).where(Account.email == email).scalar_subquery()
+        """Return the newest records of the patient with exactly this address, notes too; none is no error."""
         with self._database.reading() as session:
-            query = select(StoredRecord).where(StoredRecord.patient_id == patient, StoredRecord.erased_at.is_(None))
+            patient = find_account(session, email)
+            if patient is None:
+                return []
+            query = select(StoredRecord).where(StoredRecord.patient_id == patient.id, StoredRecord.erased_at.is_(None))
             return session.scalars(query.order_by(StoredRecord.id.desc()).limit(PAGE_ROWS)).all()
 
     def notes_on(self, row_id: int) -> Sequence[StoredRecord]:
@@ -113,7 +117,7 @@ class RecordStore:
         """
         with self._database.reading() as session:
             query = select(PatientProfile).where(PatientProfile.account_id == patient_id)
-            patient = session.scalar(query.where(_treated_by(doctor_id, PatientProfile.account_id)))
+            patient = session.scalar(query.where(self._care.of(doctor_id, PatientProfile.account_id)))
         if patient is None:
             raise NotFound
         return patient
@@ -137,18 +141,11 @@ class RecordStore:
             raise NotFound
         return found
 
-    def choose(self, patient_id: int, choice: Choice) -> None:
-        """Keep a patient's choice for records to come."""
-
-        def work(session: Session) -> None:
-            profile = session.get_one(PatientProfile, patient_id)
-            profile.readers, profile.consent = int(choice.readers), mask_of(choice.consent)
-
-        self._database.write(work)
-
-    def openable(self, patient_id: int) -> Sequence[StoredRecord]:
-        """Return all records of a patient that the hospital can open by itself, notes among them."""
-        return self._whole(StoredRecord.patient_id == patient_id)
+    def openable(self, patient_id: int) -> int:
+        """Return how many records of a patient the hospital can open by itself, notes among them."""
+        query = select(func.count(StoredRecord.id)).where(StoredRecord.patient_id == patient_id, OPENABLE)
+        with self._database.reading() as session:
+            return session.scalar(query) or 0
 
     def labels_of(self, patient_id: int) -> Mapping[Digest, StoredRecord]:
         """Return every label that a record of a patient ever had, erased records and notes among them."""
@@ -158,9 +155,16 @@ class RecordStore:
         """Return every label that one record ever had."""
         return self._labels(RecordLabel.record_row == row_id)
 
-    def sealed_to_other_keys(self, key_id: bytes, limit: int) -> Sequence[StoredRecord]:
+    def sealed_to_other_keys(self, key_id: bytes, limit: int) -> Sequence[int]:
         """Return some records that the hospital can open and that are not sealed to the threshold key `key_id`."""
-        return self._whole(StoredRecord.key_id != key_id)[:limit]
+        query = select(StoredRecord.id).where(StoredRecord.key_id != key_id, OPENABLE)
+        with self._database.reading() as session:
+            return session.scalars(query.order_by(StoredRecord.id).limit(limit)).all()
+
+    def whole(self, row_id: int) -> StoredRecord | None:
+        """Return one record with its file."""
+        with self._database.reading() as session:
+            return session.scalar(select(StoredRecord).options(WITH_FILE).where(StoredRecord.id == row_id))
 
     def replace(self, row_id: int, was: bytes, sealed: SealedRecord) -> bool:
         """Put a newly sealed file in the place of the one with the salt `was`; False when another was faster."""
@@ -199,16 +203,17 @@ class RecordStore:
         self._database.write(work)
         return self._database.forget()
 
+    def _may_see(self, reader: Member) -> ColumnElement[bool]:
+        if reader.role is SiteRole.PATIENT:
+            return StoredRecord.patient_id == reader.id
+        if reader.role is SiteRole.DOCTOR:
+            return self._care.of(reader.id, StoredRecord.patient_id)
+        raise NotFound
+
     def _labels(self, condition: ColumnElement[bool]) -> Mapping[Digest, StoredRecord]:
         with self._database.reading() as session:
             found = session.scalars(select(RecordLabel).where(condition)).all()
         return {Digest(each.label): each.record for each in found}
-
-    def _whole(self, condition: ColumnElement[bool]) -> Sequence[StoredRecord]:
-        readable = StoredRecord.readers == int(Readers.HOSPITAL_AND_TRUSTEES)
-        with self._database.reading() as session:
-            query = select(StoredRecord).options(WITH_FILE).where(condition, readable)
-            return session.scalars(query.order_by(StoredRecord.id)).all()
 
 
 def insert_record(session: Session, new: NewRecord) -> int:
@@ -224,14 +229,6 @@ def insert_record(session: Session, new: NewRecord) -> int:
     session.flush()
     _keep_label(session, row.id, new.sealed)
     return row.id
-
-
-def treats(session: Session, doctor_id: int, patient_id: int) -> bool:
-    """Return whether a doctor holds or held an appointment with a patient."""
-    query = select(Appointment.id).where(
-        Appointment.doctor_id == doctor_id, Appointment.patient_id == patient_id, IN_FORCE
-    )
-    return session.scalar(query.limit(1)) is not None
 
 
 def number_of(record_id: bytes) -> str:
@@ -256,22 +253,6 @@ def _empty(row: StoredRecord, now: int) -> None:
     row.number = row.record_id = row.readers = row.consent = None
     row.file = row.salt = row.key_id = row.key_epoch = None
     row.erased_at = row.erased_at or now
-
-
-def _may_see(reader: Member) -> ColumnElement[bool]:
-    if reader.role is SiteRole.PATIENT:
-        return StoredRecord.patient_id == reader.id
-    if reader.role is SiteRole.DOCTOR:
-        return _treated_by(reader.id, StoredRecord.patient_id)
-    raise NotFound
-
-
-def _treated_by(doctor_id: int, patient: InstrumentedAttribute[int]) -> ColumnElement[bool]:
-    return (
-        select(Appointment.id)
-        .where(Appointment.doctor_id == doctor_id, Appointment.patient_id == patient, IN_FORCE)
-        .exists()
-    )
 
 
 def _of(session: Session, patient_id: int, page: int) -> Sequence[StoredRecord]:

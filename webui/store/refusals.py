@@ -11,6 +11,17 @@ from dataclasses import dataclass
 
 from fl.protocol.errors import MalformedError, RefusedError, TamperedError, UnavailableError
 
+MINUTE_S = 60
+HOUR_S = 3600
+
+
+def in_words(seconds: int) -> str:
+    """Return `in 40 seconds`, `in 15 minutes`, `in 2 hours`: rounded up."""
+    for unit_s, name in ((HOUR_S, "hour"), (MINUTE_S, "minute")):
+        if seconds > unit_s:
+            return f"in {-(-seconds // unit_s)} {name}s"
+    return f"in {max(seconds, 1)} seconds" if seconds != 1 else "in a second"
+
 
 @dataclass(eq=False)
 class SlotNotOffered(RefusedError):
@@ -70,7 +81,33 @@ class TooManyAttempts(RefusedError):
 
     wait_s: int
     http_status = 429
-    sentence = "That was tried too often. Please wait {wait_s} seconds and try again."
+    sentence = "That was tried too often. Please try again {wait}."
+
+    def facts(self) -> dict[str, object]:
+        """Return the fields, and when to try again as people say it; never too early."""
+        return {**super().facts(), "wait": in_words(self.wait_s)}
+
+
+@dataclass(eq=False)
+class StillHandled(RefusedError):
+    """The same form was sent a moment ago, and is being handled."""
+
+    wait_s: int = 5
+    http_status = 409
+    sentence = "Your first click is still being worked on. Reload this page in a few seconds: nothing is made twice."
+
+
+@dataclass(eq=False)
+class SiteBusy(UnavailableError):
+    """All places for this kind of work are taken."""
+
+    what: str
+    wait_s: int = 10
+    sentence = "Too many people {what} at this moment. Nothing was changed. Please try again {wait}."
+
+    def facts(self) -> dict[str, object]:
+        """Return the fields, and when to try again as people say it."""
+        return {**super().facts(), "wait": in_words(self.wait_s)}
 
 
 @dataclass(eq=False)
@@ -101,7 +138,64 @@ class WishNeeded(RefusedError):
 class EmailMalformed(MalformedError):
     """Text that cannot be an e-mail address."""
 
-    sentence = "This is not an e-mail address."
+    sentence = "This is not an e-mail address. It looks like name@clinic.example."
+
+
+@dataclass(eq=False)
+class NameMalformed(MalformedError):
+    """Text that cannot be a person's name."""
+
+    why: str
+    sentence = "{why}"
+
+
+@dataclass(eq=False)
+class PasswordMalformed(MalformedError):
+    """Too short, too long, or with characters that nobody can see."""
+
+    why: str
+    sentence = "{why}"
+
+
+@dataclass(eq=False)
+class PasswordWeak(MalformedError):
+    """Few guesses find it."""
+
+    sentence = "This password is too easy to guess. Take several words that do not belong together."
+
+
+@dataclass(eq=False)
+class HoursOverlap(RefusedError):
+    """Two stretches of one doctor's day share a minute."""
+
+    weekday: str
+    http_status = 409
+    sentence = "The working hours on {weekday} overlap. Give each stretch once."
+
+
+@dataclass(eq=False)
+class OneADay(RefusedError):
+    """The patient holds an appointment with this doctor on this day."""
+
+    starts_at: int
+    http_status = 409
+    sentence = "You already have an appointment with this doctor on that day. Cancel it first, or choose another day."
+
+
+@dataclass(eq=False)
+class CodeRefused(RefusedError):
+    """Address and one-time code do not belong together, or the code ran out or was used."""
+
+    http_status = 401
+    sentence = "E-mail address and code do not fit together, or the code ran out. Ask the hospital for a new one."
+
+
+@dataclass(eq=False)
+class RoleFixed(RefusedError):
+    """Patients stay patients, and staff stays staff: records and appointments hang on the account."""
+
+    role: str
+    sentence = "An account of the role {role} cannot get that role. Create a new account instead."
 
 
 @dataclass(eq=False)

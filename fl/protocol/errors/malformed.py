@@ -51,6 +51,18 @@ class ImageUnreadable(MalformedError):
 
 
 @dataclass(eq=False)
+class NoAnswer(MalformedError):
+    """A picture that could be read shows nothing that the model may judge; there is no percentage and no record."""
+
+    reason: str
+    """`fl.training.gate.Reason`: which check it failed."""
+    verdict: str
+    why: str
+    sentence = "{verdict}: {why}. No answer was made, and nothing was kept."
+    http_status = 422
+
+
+@dataclass(eq=False)
 class DatasetUnusable(MalformedError):
     """A data set cannot be trained on (one class only, no images, arrays of other shapes...)."""
 
@@ -88,3 +100,13 @@ class NonFinite(MalformedError):
     what: str
     count: int
     sentence = "The {what} holds {count} values that are NaN or infinite; nothing was sent."
+
+
+@dataclass(eq=False)
+class WeightsTooLarge(MalformedError):
+    """Weights are numbers, but so large that a model computes infinities with them (PROTOCOL.md 4, step 5)."""
+
+    what: str
+    count: int
+    bound: int
+    sentence = "The {what} holds {count} values outside ±{bound}; no model can be computed with them."

@@ -48,6 +48,22 @@ class MemberExists(RefusedError):
 
 
 @dataclass(eq=False)
+class NameInvalid(RefusedError):
+    """A member's name is not 1 to 64 bytes of UTF-8 without control characters."""
+
+    account: bytes
+    sentence = "The name for {account} must have 1 to 64 bytes of UTF-8, and no control characters."
+
+
+@dataclass(eq=False)
+class NameTaken(RefusedError):
+    """A member has this name, or had it; the operator's is "operator"."""
+
+    account: bytes
+    sentence = "Another member has the name that {account} should get, or had it. Give a name that is new."
+
+
+@dataclass(eq=False)
 class CoordinatorExists(RefusedError):
     """A consortium has one coordinator at a time."""
 

@@ -198,6 +198,15 @@ class MaskReuse(RefusedError):
 
 
 @dataclass(eq=False)
+class RoundKeyReused(RefusedError):
+    """A key of one round is advertised or dealt once more (PROTOCOL.md 5, phases 1 and 2)."""
+
+    account: bytes
+    round: int
+    sentence = "{account} uses a key again that was recorded in round {round}. The keys of a round serve once."
+
+
+@dataclass(eq=False)
 class UpdateSpent(RefusedError):
     """What was learned is bit for bit what shares were revealed for before (PROTOCOL.md 5, Spent updates)."""
 

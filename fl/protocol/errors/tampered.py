@@ -17,6 +17,15 @@ class HashMismatch(TamperedError):
 
 
 @dataclass(eq=False)
+class ModelUnusable(TamperedError):
+    """The file of a final model is the recorded one by name or digest, but no model that can be used."""
+
+    round: int
+    why: str
+    sentence = "The model of round {round} must not be used: {why}"
+
+
+@dataclass(eq=False)
 class NotOnChain(TamperedError):
     """The ledger records no such file (PROTOCOL.md 4, step 2)."""
 
@@ -95,6 +104,32 @@ class NormExceeded(TamperedError):
     norm: float
     bound: float
     sentence = "The aggregate has an L2 norm of {norm:.4g}; honest updates stay below {bound:.4g}."
+
+
+@dataclass(eq=False)
+class ClaimOutOfBounds(TamperedError):
+    """An update claims what no honest hospital can have (PROTOCOL.md 5, Claims)."""
+
+    what: str
+    claimed: int
+    low: int
+    high: int
+    sentence = "The update claims a {what} of {claimed}; honest ones stay between {low} and {high}."
+
+
+@dataclass(eq=False)
+class SumOutOfBounds(TamperedError):
+    """A sum holds what so many honest hospitals cannot give together (PROTOCOL.md 5, Claims)."""
+
+    hospitals: int
+    what: str
+    claimed: int
+    low: int
+    high: int
+    sentence = (
+        "The sum of {hospitals} hospitals has a {what} of {claimed}; honest ones together stay between {low} and "
+        "{high}. One of them lied, or several; a masked sum does not show who."
+    )
 
 
 @dataclass(eq=False)

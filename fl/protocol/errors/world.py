@@ -17,6 +17,27 @@ class ChainUnavailable(UnavailableError):
 
 
 @dataclass(eq=False)
+class ClockWrong(UnavailableError):
+    """This machine's clock and the chain's differ by more than deadlines allow."""
+
+    amount: str
+    side: str
+    """ahead of, or behind"""
+    sentence = (
+        "This machine's clock is {amount} {side} the chain's newest block. Set the clock, or wait until the node has "
+        "caught up; until then this program does nothing."
+    )
+
+
+@dataclass(eq=False)
+class LedgerSilent(UnavailableError):
+    """The ledger did not answer as soon as somebody who answers people needs it."""
+
+    timeout_s: float
+    sentence = "The ledger gave no answer within {timeout_s:g} s. It is asked again in the background."
+
+
+@dataclass(eq=False)
 class LedgerMoved(UnavailableError):
     """The ledger was handed over while this program ran, and its successor is not at hand yet."""
 
@@ -34,11 +55,41 @@ class TransactionTimeout(UnavailableError):
 
 
 @dataclass(eq=False)
+class AccountEmpty(UnavailableError):
+    """An account cannot pay for its transaction."""
+
+    account: bytes
+    wei: int
+    sentence = "The account {account} cannot pay for a transaction. Send it {wei} wei or more; then run this again."
+
+
+@dataclass(eq=False)
+class FeeDemanded(MisconfiguredError):
+    """The chain takes fees, but transactions are set to be free."""
+
+    url: str
+    why: str
+    sentence = (
+        "The chain at {url} takes fees ({why}). Create the consortium with --paid-gas; where it exists already, set "
+        "free_gas to false in consortium.json. Then fund the account."
+    )
+
+
+@dataclass(eq=False)
 class VaultMissing(UnavailableError):
     """The vault holds no file with this digest."""
 
     digest: bytes
     sentence = "The vault holds no file with the SHA-256 {digest} (not uploaded yet, or deleted)."
+
+
+@dataclass(eq=False)
+class VaultUnavailable(UnavailableError):
+    """The folder of the vault is not where it was, is another one, or does not answer."""
+
+    path: str
+    why: str
+    sentence = "The vault is not at {path}: {why}. Put it back or mount it; it is never made a second time."
 
 
 @dataclass(eq=False)

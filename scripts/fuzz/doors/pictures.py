@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fl.training.images import decode_image, fit_square
+from fl.training.field import fit_cell
+from fl.training.gate import prepare
+from fl.training.images import decode_image
 from fl.training.synthetic import draw_cell
 from scripts.fuzz._door import Door, refuses_well
 
@@ -25,7 +27,9 @@ def open_door(folder: Path) -> Door:  # noqa: ARG001 - as every door
 
 
 def _look(data: bytes) -> None:
-    fit_square(decode_image(data, "the picture"), SIDE_PX)
+    pixels = decode_image(data, "the picture")
+    fit_cell(pixels, SIDE_PX)
+    prepare(pixels, SIDE_PX)
 
 
 def _file(image: Image.Image, kind: str) -> bytes:

@@ -46,7 +46,7 @@ def test_schemes_over_whole_numbers_agree_with_sealed_rounds_bit_for_bit(scheme:
 def test_masks_leave_nothing_behind_whoever_vanishes(vanished: int) -> None:
     words = [words_of(update) for update in UPDATES]
     weight = CONFIG.w_max * len(words)
-    assert masked_sum(words, vanished).totals.weight == weight
+    assert masked_sum(words, vanished).claims.weight == weight
 
 
 def test_a_target_says_by_how_much_it_is_missed() -> None:

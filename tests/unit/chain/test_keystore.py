@@ -92,3 +92,34 @@ def test_a_transaction_is_signed_as_eth_account_signs_it(to: bytes, data: bytes,
 def test_what_is_no_signed_transaction_has_no_sender(raw: bytes) -> None:
     with pytest.raises(ValueError, match=r"no (signed|typed) transaction"):
         of_raw(raw)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"n": 2**40, "r": 8, "p": 1},
+        {"n": 2**18, "r": 8, "p": 2**20},
+        {"n": "2", "r": 8, "p": 1},
+        {"n": -2, "r": 8, "p": 1},
+        {"c": 10**12, "prf": "hmac-sha256"},
+        {"n": True, "r": 8, "p": 1},
+        [],
+        None,
+    ],
+)
+def test_a_file_that_would_cost_more_than_any_wallets_is_refused_at_once(tmp_path: Path, parameters: object) -> None:
+    path = tmp_path / "account.json"
+    keystore.create(path, "word", AccountKey(SECRET), QUICK)
+    document = json.loads(path.read_text())
+    document["crypto"]["kdfparams"] = parameters
+    path.write_text(json.dumps(document))
+    with pytest.raises(KeystoreUnreadable, match="damaged"):
+        keystore.load(path, "word")
+
+
+@pytest.mark.parametrize("text", ["[" * 15_000, '{"crypto":NaN}', '{"a":1,"a":2}', " " * 20_000])
+def test_a_file_that_the_strict_reader_refuses_is_no_key_file(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "account.json"
+    path.write_text(text)
+    with pytest.raises(KeystoreUnreadable, match="no Ethereum key file"):
+        keystore.load(path, "word")

@@ -148,7 +148,7 @@ def test_two_seals_of_the_same_share_nothing_but_the_core_and_the_names() -> Non
 
 
 def test_an_envelope_has_1_to_1024_recipients() -> None:
-    many = [ALICE.member_key] * 1024
+    many = [ALICE.member_key, *(PrivateKey.generate(1).member_key for _ in range(1023))]
     file = sealed(many, b"x")
     assert len(file) == sealed_size(1, 1024)
     assert receive(file, Expected(CORE, digest_of(file), len(file)), ALICE) == b"x"
@@ -156,6 +156,25 @@ def test_an_envelope_has_1_to_1024_recipients() -> None:
         with pytest.raises(EncodingError) as refusal:
             sealed(recipients, b"x")
         assert refusal.value.facts() == {"what": "envelope", "why": f"it has {len(recipients)} recipients"}
+
+
+def test_two_readers_with_one_key_get_one_wrap() -> None:
+    file = sealed([ALICE.member_key, BOB.member_key, ALICE.member_key], b"x")
+    assert len(file) == sealed_size(1, 2)
+    assert receive(file, Expected(CORE, digest_of(file), len(file)), ALICE) == b"x"
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_an_envelope_that_names_one_key_twice_is_refused_by_all_its_readers(*, first: bool) -> None:
+    """Else it opens for one reader with the first wrap, for another with the second."""
+    right = sealed([ALICE.member_key, BOB.member_key], b"x")
+    begin, size = 180, (len(right) - 180 - 17) // 2
+    again = right[begin : begin + size] if first else right[begin + size : begin + 2 * size]
+    file = right[:178] + (3).to_bytes(2, "big") + right[180 : begin + 2 * size] + again + right[begin + 2 * size :]
+    for reader in (ALICE, BOB):
+        with pytest.raises(EncodingError) as refusal:
+            receive(file, Expected(CORE, digest_of(file), len(file)), reader)
+        assert refusal.value.why == "it is sealed to one key twice"
 
 
 @pytest.mark.parametrize(

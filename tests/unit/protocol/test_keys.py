@@ -51,7 +51,7 @@ POINT = SECRET.public_key().public_bytes(serialization.Encoding.X962, serializat
 
 
 def admit(member: Address, role: Role = Role.HOSPITAL, by: Address = OPERATOR) -> MemberRegistered:
-    return MemberRegistered(by, member, role, "newcomer")
+    return MemberRegistered(by, member, role, f"newcomer {member.hex()[:8]}")
 
 
 def proof(

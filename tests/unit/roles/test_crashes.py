@@ -178,7 +178,8 @@ def test_a_role_whose_journal_says_another_thing_than_the_ledger_stops(world: Wo
     coordinator = world.freeze_a_round()
     coordinator.step()
     beta = world.party("beta")
-    (beta.folder / "journal.sqlite").unlink()
+    for file in beta.folder.glob("journal.sqlite*"):
+        file.unlink()
     with pytest.raises(HemaledgerError) as refusal:
         world.hospital("beta").step()
     assert refusal.value.name == "HashMismatch"

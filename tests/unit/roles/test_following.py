@@ -12,6 +12,7 @@ from fl.protocol.ports import Ledger
 from fl.protocol.records import LedgerHandedOver
 from fl.roles.following import FollowingLedger
 from fl.roles.served import ModelReader
+from fl.roles.verification import State
 from fl.roles.view import Keyring, LedgerView
 from tests.fakes.ledger import MemoryChain, MemoryLedger
 from tests.unit.roles.test_served import run_rounds
@@ -78,7 +79,7 @@ def test_a_reader_goes_on_with_the_successor_and_the_model_never_goes_away(consu
     predictor = reader.current().predictor
     successor = consulted.hand_over()
     served = reader.current()
-    assert (served.round.number, served.verified, served.predictor is predictor) == (1, True, True)
+    assert (served.round.number, served.verification.whole, served.predictor is predictor) == (1, True, True)
     assert consulted.ledger.anchor.contract == successor
     run_rounds(consulted.world, 2)
     assert reader.current().round.number == 2
@@ -118,19 +119,20 @@ def test_until_the_successor_opens_the_last_model_serves_unverified(
     consulted: Consulted, trouble: HemaledgerError, name: str, told: list[str]
 ) -> None:
     reader = reader_of(consulted)
-    checked = reader.current().verified_at
+    checked = reader.current().verification.ledger.at
     consulted.hand_over()
     consulted.world.clock.now += 60
     consulted.trouble = trouble
     for _ in range(2):
         served = reader.current()
-        assert (served.round.number, served.verified, served.verified_at) == (1, False, checked)
+        ledger = served.verification.ledger
+        assert (served.round.number, ledger.state, ledger.at) == (1, State.UNKNOWN, checked)
     with pytest.raises(HemaledgerError) as failure:
         reader.federation()
     assert failure.value.name == name
     assert [what for what, _ in consulted.told] == told
     consulted.trouble = None
-    assert reader.current().verified
+    assert reader.current().verification.whole
     assert [what for what, _ in consulted.told] == [*told, "handed over"]
 
 
@@ -141,7 +143,7 @@ def test_a_node_that_does_not_show_the_successor_yet_is_asked_again(consulted: C
     consulted.hand_over()
     with pytest.raises(LedgerMoved):
         reader.federation()
-    assert not reader.current().verified
+    assert not reader.current().verification.whole
     consulted.behind = False
-    assert reader.current().verified
+    assert reader.current().verification.whole
     assert len(consulted.told) == 1

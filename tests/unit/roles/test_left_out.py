@@ -82,7 +82,7 @@ FORGED = pytest.mark.parametrize(
         (copied, "WrongSender"),
         (too_short, "EncodingError"),
         (not_quantised, "EncodingError"),
-        (another_weight, "EncodingError"),
+        (another_weight, "ClaimOutOfBounds"),
         (not_for_the_coordinator, "RecipientNotFound"),
         (no_envelope, "EncodingError"),
     ],

@@ -6,13 +6,22 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from fl.protocol.errors import ChainUnavailable, HashMismatch, HemaledgerError, StorageFull, VaultMissing, WrongPhase
+from fl.protocol.errors import (
+    ChainUnavailable,
+    HashMismatch,
+    HemaledgerError,
+    StorageFull,
+    VaultMissing,
+    VaultUnavailable,
+    WrongPhase,
+)
 from fl.protocol.names import Digest
 from fl.roles.runner import Run, run
 from fl.roles.view import Keyring, LedgerView, Stopwatch
 from tests.fakes.federation import memory_connect
 
 SILENT = ChainUnavailable("http://127.0.0.1:8545", "connection refused")
+GONE = VaultUnavailable("/runs/home/vault", "there is no such folder")
 MISSING = VaultMissing(Digest(bytes(32)))
 
 
@@ -78,9 +87,10 @@ def test_patience_begins_anew_once_the_world_answered() -> None:
     assert len(play(agent, patience_s=0.12)) == 4
 
 
-def test_a_file_that_is_not_there_is_waited_for_without_end_and_told_once() -> None:
-    agent = Scripted([MISSING, MISSING, MISSING, MISSING, True])
-    assert play(agent, patience_s=0.06) == [("waiting", {"reason": str(MISSING)})]
+@pytest.mark.parametrize("missing", [MISSING, GONE])
+def test_a_file_that_is_not_there_is_waited_for_without_end_and_told_once(missing: HemaledgerError) -> None:
+    agent = Scripted([*[missing] * 4, True])
+    assert play(agent, patience_s=0.06) == [("waiting", {"reason": str(missing)})]
     assert agent.steps == 5
 
 

@@ -102,6 +102,41 @@ def test_the_plain_vault_still_tells_an_audit_of_other_bytes(tmp_path: Path) -> 
         read_document(plain, digest, 100)
 
 
+# --- Links in the place of folders ---------------------------------------------------------------------------------
+
+
+def to_nothing(place: Path, aside: Path) -> None:
+    place.symlink_to(aside / "nowhere")
+
+
+def to_itself(place: Path, _aside: Path) -> None:
+    place.symlink_to(place)
+
+
+def to_a_file(place: Path, aside: Path) -> None:
+    (aside / "file").write_bytes(b"of others")
+    place.symlink_to(aside / "file")
+
+
+def to_a_folder(place: Path, aside: Path) -> None:
+    place.symlink_to(aside)
+
+
+@pytest.mark.parametrize("plant", [to_nothing, to_itself, to_a_file, to_a_folder])
+def test_links_in_the_place_of_every_folder_end_no_agent_and_lead_nothing_out(
+    world: Four, plant: Callable[[Path, Path], None]
+) -> None:
+    aside, vault = world.folder / "aside", world.consortium.vault.path(Digest(bytes(32))).parent.parent
+    aside.mkdir()
+    vault.mkdir(exist_ok=True)
+    for number in range(256):
+        plant(vault / f"{number:02x}", aside)
+    before = sorted(path.name for path in aside.iterdir())
+    rest(world.boss(), world.auditor(), *world.hospitals("alpha", "beta", "gamma", "delta"))
+    assert world.phases() == ["FINAL"]
+    assert sorted(path.name for path in aside.iterdir()) == before
+
+
 # --- Rounds --------------------------------------------------------------------------------------------------------
 
 

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -94,7 +97,7 @@ def test_a_damaged_journal_is_named_and_not_begun_anew(tmp_path: Path) -> None:
     assert path.read_bytes().startswith(b"this is no database")
 
 
-def test_damage_while_it_is_open_is_named(tmp_path: Path) -> None:
+def test_damage_behind_the_first_page_is_named(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite"
     journal = SqliteJournal(path)
     for number in range(200):
@@ -103,11 +106,91 @@ def test_damage_while_it_is_open_is_named(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
     path.write_bytes(content)
-    damaged = SqliteJournal(path)
     with pytest.raises(JournalUnreadable):
-        damaged.get("key/7")
-    with pytest.raises(JournalUnreadable):
-        damaged.once("key/7", b"again")
+        SqliteJournal(path)
+
+
+def filled(folder: Path) -> Path:
+    path = folder / "journal.sqlite"
+    journal = SqliteJournal(path)
+    for number in range(40):
+        journal.once(f"key/{number}", bytes([number]) * 100)
+    journal.close()
+    return path
+
+
+def promises(path: Path) -> list[bytes | None]:
+    journal = SqliteJournal(path)
+    try:
+        return [journal.get(f"key/{number}") for number in range(40)]
+    finally:
+        journal.close()
+
+
+def altered(statement: str) -> Callable[[Path], object]:
+    def alter(path: Path) -> None:
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            database.executescript(statement)
+
+    return alter
+
+
+def folder_there(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def main_file_gone(path: Path) -> None:
+    path.rename(path.with_name(path.name + "-wal"))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda path: path.write_bytes(b""), id="no bytes"),
+        pytest.param(lambda path: path.write_bytes(path.read_bytes()[:100]), id="a header only"),
+        pytest.param(lambda path: path.write_bytes(path.read_bytes()[:-4096]), id="a page short"),
+        pytest.param(lambda path: path.write_bytes(b'{"a": 1}'), id="another file"),
+        pytest.param(folder_there, id="a folder"),
+        pytest.param(main_file_gone, id="only its companion"),
+        pytest.param(altered("PRAGMA user_version=2"), id="a newer version"),
+        pytest.param(altered("DROP TABLE promise"), id="no table"),
+        pytest.param(altered("ALTER TABLE promise RENAME COLUMN value TO worth"), id="another table"),
+        pytest.param(altered("UPDATE promise SET value = 5 WHERE key = 'key/3'"), id="a number"),
+        pytest.param(altered("UPDATE promise SET key = 'key/99' WHERE key = 'key/3'"), id="a moved promise"),
+    ],
+)
+def test_any_damage_is_journal_unreadable_and_is_left_as_it_is(
+    tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
+    path = filled(tmp_path)
+    damage(path)
+    before = path.read_bytes() if path.is_file() else None
+    with pytest.raises(JournalUnreadable) as refusal:
+        SqliteJournal(path)
+    assert refusal.value.path == str(path)
+    assert (path.read_bytes() if path.is_file() else None) == before
+
+
+def test_no_flipped_byte_changes_a_promise(tmp_path: Path) -> None:
+    path = filled(tmp_path)
+    whole, kept = path.read_bytes(), promises(path)
+    for at in range(0, len(whole), 37):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
+        with contextlib.suppress(JournalUnreadable):
+            assert promises(path) == kept
+
+
+def test_a_journal_that_another_program_holds_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fl.storage.journal.LOCK_S", 0.05)
+    path = filled(tmp_path)
+    journal = SqliteJournal(path)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(JournalUnreadable, match="another program holds it"):
+            journal.once("key/new", b"value")
+        other.execute("ROLLBACK")
+    assert journal.once("key/new", b"value") == b"value"
 
 
 @pytest.mark.parametrize("place", ["/dev/null/journal.sqlite", "/proc/no/journal.sqlite"])

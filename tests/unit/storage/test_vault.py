@@ -7,15 +7,15 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from fl.protocol.errors import StorageFull, TooLarge, VaultMissing
+from fl.protocol.errors import SettingInvalid, StorageFull, TooLarge, VaultMissing, VaultUnavailable
 from fl.protocol.names import Digest
 from fl.storage.files import write_atomic
-from fl.storage.vault import FolderVault
+from fl.storage.vault import MARKER, FolderVault, found_vault
 
 DATA = b"a sealed update"
 DIGEST = Digest(hashlib.sha256(DATA).digest())
@@ -245,3 +245,175 @@ def test_a_file_and_every_new_folder_above_it_are_synced_before_the_call_returns
 def test_a_private_file_is_private_from_its_first_moment(tmp_path: Path) -> None:
     write_atomic(tmp_path / "key", DATA, mode=0o600)
     assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
+
+
+# --- Links and other things in a folder's place --------------------------------------------------------------------
+
+
+def to_a_folder(place: Path, aside: Path) -> None:
+    aside.mkdir()
+    place.symlink_to(aside, target_is_directory=True)
+
+
+def to_a_file(place: Path, aside: Path) -> None:
+    aside.write_bytes(b"of others")
+    place.symlink_to(aside)
+
+
+def to_nothing(place: Path, aside: Path) -> None:
+    place.symlink_to(aside)
+
+
+def to_itself(place: Path, _aside: Path) -> None:
+    place.symlink_to(place)
+
+
+def a_pipe(place: Path, _aside: Path) -> None:
+    os.mkfifo(place)
+
+
+@pytest.mark.parametrize("plant", [to_a_folder, to_a_file, to_nothing, to_itself, a_pipe])
+@pytest.mark.parametrize("part", ["folder", "file"])
+def test_what_others_put_in_a_place_is_neither_followed_nor_written_through(
+    tmp_path: Path, plant: Callable[[Path, Path], None], part: str
+) -> None:
+    vault, aside = FolderVault(tmp_path / "vault"), tmp_path / "aside"
+    path = vault.path(DIGEST)
+    place = path.parent if part == "folder" else path
+    place.parent.mkdir(parents=True)
+    plant(place, aside)
+    before = everything(aside) if aside.is_dir() else aside.read_bytes() if aside.exists() else None
+    assert not vault.has(DIGEST)
+    with pytest.raises(VaultMissing):
+        vault.get(DIGEST, 100)
+    assert vault.put(DATA) == DIGEST
+    assert vault.get(DIGEST, 100) == DATA
+    assert not path.is_symlink()
+    assert not path.parent.is_symlink()
+    assert before == (everything(aside) if aside.is_dir() else aside.read_bytes() if aside.exists() else None)
+
+
+def test_a_file_behind_a_linked_folder_is_not_the_vaults(tmp_path: Path) -> None:
+    vault, aside = FolderVault(tmp_path / "vault"), tmp_path / "aside"
+    vault.put(DATA)
+    vault.path(DIGEST).parent.rename(aside)
+    vault.path(DIGEST).parent.symlink_to(aside)
+    assert not vault.has(DIGEST)
+    vault.put(DATA)
+    assert [path.name for path in everything(aside)] == [NAME]
+    assert vault.path(DIGEST).stat().st_ino != (aside / NAME).stat().st_ino
+
+
+# --- A vault that was founded --------------------------------------------------------------------------------------
+
+CONSORTIUM, ANOTHER = bytes(range(32)), bytes(32)
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> FolderVault:
+    found_vault(tmp_path / "vault", CONSORTIUM)
+    return FolderVault(tmp_path / "vault", CONSORTIUM)
+
+
+def test_a_founded_vault_works_as_any_other_also_through_a_link(shared: FolderVault, tmp_path: Path) -> None:
+    shared.put(DATA)
+    shared.check()
+    (tmp_path / "link").symlink_to(tmp_path / "vault")
+    linked = FolderVault(tmp_path / "link", CONSORTIUM)
+    assert linked.get(DIGEST, 100) == DATA
+    assert linked.mark(DIGEST) == shared.mark(DIGEST)
+
+
+def moved(vault: Path) -> None:
+    vault.rename(vault.with_name("elsewhere"))
+
+
+def an_empty_folder(vault: Path) -> None:
+    moved(vault)
+    vault.mkdir()
+
+
+def a_file(vault: Path) -> None:
+    moved(vault)
+    vault.write_bytes(b"")
+
+
+def a_dangling_link(vault: Path) -> None:
+    moved(vault)
+    vault.symlink_to("nowhere")
+
+
+def a_link_to_itself(vault: Path) -> None:
+    moved(vault)
+    vault.symlink_to(vault)
+
+
+def no_marker(vault: Path) -> None:
+    (vault / MARKER).unlink()
+
+
+def a_linked_marker(vault: Path) -> None:
+    (vault / MARKER).rename(vault / "right")
+    (vault / MARKER).symlink_to("right")
+
+
+def a_pipe_as_marker(vault: Path) -> None:
+    (vault / MARKER).unlink()
+    os.mkfifo(vault / MARKER)
+
+
+def of_another(vault: Path) -> None:
+    moved(vault)
+    found_vault(vault, ANOTHER)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        moved,
+        an_empty_folder,
+        a_file,
+        a_dangling_link,
+        a_link_to_itself,
+        no_marker,
+        a_linked_marker,
+        a_pipe_as_marker,
+        of_another,
+    ],
+)
+def test_a_vault_that_is_not_the_founded_one_is_named_and_never_made_again(
+    shared: FolderVault, tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    shared.put(DATA)
+    change(tmp_path / "vault")
+    before = sorted(tmp_path.rglob("*"))
+    for ask in (
+        shared.check,
+        lambda: shared.put(b"more"),
+        lambda: shared.get(DIGEST, 100),
+        lambda: shared.has(DIGEST),
+        lambda: shared.mark(DIGEST),
+    ):
+        with pytest.raises(VaultUnavailable) as gone:
+            ask()
+        assert gone.value.path == str(tmp_path / "vault")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_vault_that_comes_back_is_the_vault(shared: FolderVault, tmp_path: Path) -> None:
+    shared.put(DATA)
+    moved(tmp_path / "vault")
+    with pytest.raises(VaultUnavailable):
+        shared.has(DIGEST)
+    (tmp_path / "elsewhere").rename(tmp_path / "vault")
+    assert shared.get(DIGEST, 100) == DATA
+
+
+def test_founding_again_keeps_the_files_and_never_takes_over_anothers(tmp_path: Path) -> None:
+    found_vault(tmp_path / "vault", CONSORTIUM)
+    found_vault(tmp_path / "vault", ANOTHER)  # nothing was in it: a founding that did not come to its end
+    FolderVault(tmp_path / "vault", ANOTHER).put(DATA)
+    found_vault(tmp_path / "vault", ANOTHER)
+    with pytest.raises(SettingInvalid):
+        found_vault(tmp_path / "vault", CONSORTIUM)
+    assert FolderVault(tmp_path / "vault", ANOTHER).get(DIGEST, 100) == DATA

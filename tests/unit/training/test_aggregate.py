@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fl.protocol.config import RoundConfig
-from fl.protocol.errors import AggregateOverflow, EncodingError, NonFinite, NormExceeded
+from fl.protocol.errors import AggregateOverflow, EncodingError, NonFinite, NormExceeded, SumOutOfBounds
 from fl.protocol.tasks import LEUKEMIA
 from fl.training.aggregate import MAX_HOSPITALS, Sum
 from fl.training.quantise import LocalMetrics, Vector, Words, quantise
@@ -47,10 +47,10 @@ def updated(previous: Vector, sums: list[int], weight: int, config: RoundConfig)
 
 def test_lanes_are_summed_and_the_loss_is_averaged() -> None:
     total = summed(words([1], (100, 80, 120, 65536)), words([2], (50, 50, 50, 32768)))
-    totals = total.totals
-    assert (totals.weight, totals.correct, totals.samples, totals.mean_loss) == (150, 130, 170, 0.75)
+    claims = total.claims
+    assert (claims.weight, claims.correct, claims.samples, claims.mean_loss) == (150, 130, 170, 0.75)
     assert total.hospitals == 2
-    assert Sum(1).totals.mean_loss == 0
+    assert Sum(1).claims.mean_loss == 0
 
 
 def test_1024_hospitals_at_the_limit_do_not_overflow_and_one_more_is_refused() -> None:
@@ -61,15 +61,15 @@ def test_1024_hospitals_at_the_limit_do_not_overflow_and_one_more_is_refused() -
     extreme = words([LIMIT, -LIMIT], (LIMIT, LIMIT, LIMIT, LIMIT))
     for _ in range(1024):
         total.add(extreme)
-    assert (total.totals.weight, total.totals.correct, total.totals.samples) == (1024 * LIMIT,) * 3
+    assert (total.claims.weight, total.claims.correct, total.claims.samples) == (1024 * LIMIT,) * 3
     model = total.apply(np.zeros(2, np.float32), config)
     factor = LIMIT / (2**21 * (1024 * LIMIT))
     assert model.tolist() == [binary32(1024 * LIMIT * factor), binary32(-1024 * LIMIT * factor)]
-    before = total.totals
+    before = total.claims
     with pytest.raises(AggregateOverflow) as refusal:
         total.add(extreme)
     assert refusal.value.facts() == {"hospitals": 1025, "limit": 1024}
-    assert total.totals == before
+    assert total.claims == before
 
 
 def test_1024_hospitals_at_the_limit_of_64_bits_give_a_sum_that_binary64_holds_exactly() -> None:
@@ -93,7 +93,7 @@ def test_words_of_another_width_are_refused(have: int, added: int) -> None:
 @pytest.mark.parametrize(("bits", "limit"), [(32, LIMIT), (64, 2**43 - 1)])
 def test_a_sum_that_was_not_unmasked_rightly_is_refused(bits: int, limit: int) -> None:
     assert Sum.of(words([2 * limit], bits=bits), 2).hospitals == 2
-    with pytest.raises(EncodingError, match="larger than 2 updates"):
+    with pytest.raises(SumOutOfBounds, match="sum of 2 hospitals has a value of"):
         Sum.of(words([2 * limit + 1], bits=bits), 2)
 
 
@@ -112,13 +112,6 @@ def test_a_previous_model_of_another_length_is_refused(size: int) -> None:
         summed(words([7, 8])).apply(np.zeros(size, np.float32), CONFIG)
 
 
-@pytest.mark.parametrize("weight", [0, -5, 2**21 + 1])
-def test_a_summed_weight_that_is_impossible_is_refused(weight: int) -> None:
-    with pytest.raises(EncodingError) as refusal:
-        summed(words([7], (weight, 0, 0, 0))).apply(np.zeros(1, np.float32), CONFIG)
-    assert str(weight) in refusal.value.why
-
-
 def test_nobodys_sum_is_no_model() -> None:
     with pytest.raises(EncodingError):
         Sum(3).apply(np.zeros(3, np.float32), CONFIG)
@@ -132,7 +125,7 @@ def test_the_new_model_is_that_of_scalar_binary64_bit_for_bit(size: int, bits: i
     previous = np.array([chance.gauss(0, 0.1) for _ in range(size)], np.float32)
     parts = [[chance.randint(-limit, limit) for _ in range(size)] for _ in range(3)]
     weights = [chance.randint(1, 1000) for _ in range(3)]
-    total = summed(*(words(part, (weight, 1, 1000, 0), bits) for part, weight in zip(parts, weights, strict=True)))
+    total = summed(*(words(part, (weight, 1, weight, 0), bits) for part, weight in zip(parts, weights, strict=True)))
     sums = [sum(column) for column in zip(*parts, strict=True)]
     model = total.apply(previous, config)
     assert model.dtype == np.float32

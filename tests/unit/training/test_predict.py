@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
-from fl.protocol.errors import NonFinite, WeightsMismatch
+from fl.protocol.errors import NonFinite, WeightsMismatch, WeightsTooLarge
 from fl.protocol.tasks import LEUKEMIA_DRAWN
 from fl.training.config import LocalConfig
 from fl.training.dataset import TEST, Dataset
@@ -16,6 +17,7 @@ from fl.training.predict import Predictor, evaluate
 from fl.training.presets import DEFAULT_SPEC
 from fl.training.synthetic import SyntheticPlan, draw_dataset
 from fl.training.tensors import to_vector
+from fl.training.weights import WEIGHT_MAX
 
 
 def test_probabilities_are_rows_that_sum_to_one_alone_and_in_a_batch(tiny: ModelSpec, cells: Dataset) -> None:
@@ -40,6 +42,34 @@ def test_weights_that_do_not_fit_are_refused(tiny: ModelSpec) -> None:
     vector[0] = np.inf
     with pytest.raises(NonFinite):
         Predictor(tiny, vector)
+
+
+@pytest.mark.parametrize("size", [3.4e38, 1e25, 2.0**21])
+def test_weights_that_overflow_are_refused_before_they_answer(tiny: ModelSpec, size: float) -> None:
+    vector = to_vector(build_model(tiny, 1))
+    vector[::7] = size
+    with pytest.raises(WeightsTooLarge):
+        Predictor(tiny, vector)
+
+
+@pytest.mark.parametrize("spec", ["tiny", "default"])
+@pytest.mark.parametrize("fill", [WEIGHT_MAX, -WEIGHT_MAX, 1e-45, -0.0])
+def test_the_outermost_weights_that_are_allowed_still_give_probabilities(
+    tiny: ModelSpec, spec: str, fill: float
+) -> None:
+    chosen = tiny if spec == "tiny" else DEFAULT_SPEC
+    vector = np.full_like(to_vector(build_model(chosen, 1)), fill)
+    vector[::3] *= -1
+    picture = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
+    assert Predictor(chosen, vector).probability(picture).sum() == pytest.approx(1.0, abs=1e-5)
+
+
+def test_an_answer_that_is_no_number_is_never_a_percentage(tiny: ModelSpec) -> None:
+    predictor = Predictor(tiny, to_vector(build_model(tiny, 1)))
+    with torch.no_grad():
+        list(predictor._model.parameters())[-1].fill_(torch.nan)
+    with pytest.raises(NonFinite):
+        predictor.probability(np.zeros((32, 32, 3), np.uint8))
 
 
 def test_a_single_picture_takes_well_under_a_tenth_of_a_second() -> None:

@@ -234,11 +234,9 @@ def test_words_of_64_bits_travel_in_8_bytes_with_steps_of_2_to_the_minus_43() ->
 
 
 @pytest.mark.parametrize("first", [2**43, -(2**43)])
-def test_words_of_64_bits_have_bounds_too_and_their_lanes_the_old_ones(first: int) -> None:
-    config = replace(CONFIG, word_bits=64)
-    for words in ((first, 250, 200, 250, 0), (0, 250, 200, 250, LIMIT + 1)):
-        with pytest.raises(EncodingError):
-            from_bytes(struct.pack("<5q", *words), 1, config)
+def test_words_of_64_bits_have_bounds_too(first: int) -> None:
+    with pytest.raises(EncodingError):
+        from_bytes(struct.pack("<5q", first, 250, 200, 250, 0), 1, replace(CONFIG, word_bits=64))
 
 
 @pytest.mark.parametrize("size", [0, 4, 16, 19, 21, 24, 400])
@@ -258,14 +256,6 @@ GOOD = (0, 250, 200, 250, 32768)
         (-LIMIT - 1, *GOOD[1:]),
         (2**31 - 1, *GOOD[1:]),
         (-(2**31), *GOOD[1:]),
-        (0, 0, 0, 250, 0),
-        (0, -1, 0, 250, 0),
-        (0, 1001, 200, 5000, 0),
-        (0, 251, 200, 250, 0),
-        (0, 250, 251, 250, 0),
-        (0, 250, -1, 250, 0),
-        (0, 250, 200, 250, -1),
-        (0, 250, 200, -250, 0),
         (0, 250, 200, 250, LIMIT + 1),
     ],
 )

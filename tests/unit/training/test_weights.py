@@ -11,10 +11,11 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from fl.protocol.errors import NonFinite, WeightsMismatch
+from fl.protocol.errors import NonFinite, WeightsMismatch, WeightsTooLarge
 from fl.training.model import ModelSpec, build_model
 from fl.training.tensors import load_vector, manifest_of, to_vector
 from fl.training.weights import (
+    WEIGHT_MAX,
     Manifest,
     Vector,
     from_safetensors,
@@ -106,6 +107,43 @@ def test_nan_and_infinity_are_refused_everywhere(bad: float) -> None:
         with pytest.raises(NonFinite) as caught:
             attempt()
         assert caught.value.count == 1
+
+
+@pytest.mark.parametrize("bad", [3.4e38, -3.4e38, 2.0**20 + 1, 1e30])
+def test_a_weight_that_no_model_can_compute_with_is_refused_everywhere(bad: float) -> None:
+    vector = VALUES.copy()
+    vector[3] = bad
+    raw = vector.tobytes()
+    file = safetensors.numpy.save({"a": vector[:6].reshape(2, 3), "b.c": vector[6:]})
+    for attempt in (
+        lambda: vector_to_bytes(vector),
+        lambda: vector_from_bytes(raw, 8),
+        lambda: model_digest(PAIR.digest, vector),
+        lambda: to_safetensors(PAIR, vector),
+        lambda: from_safetensors(PAIR, file),
+    ):
+        with pytest.raises(WeightsTooLarge) as caught:
+            attempt()
+        assert (caught.value.count, caught.value.bound) == (1, WEIGHT_MAX)
+
+
+def test_nan_beside_a_large_weight_is_named_as_nan() -> None:
+    vector = VALUES.copy()
+    vector[2], vector[3] = 3.4e38, np.nan
+    with pytest.raises(NonFinite) as caught:
+        vector_to_bytes(vector)
+    assert caught.value.count == 1
+
+
+@pytest.mark.parametrize("bits", [0x7FC00001, 0x7F800001, 0xFFC12345, 0xFFFFFFFF])
+def test_a_nan_with_a_message_in_it_is_a_nan(bits: int) -> None:
+    with pytest.raises(NonFinite):
+        vector_from_bytes(struct.pack("<7fI", *range(7), bits), 8)
+
+
+def test_the_smallest_numbers_and_both_zeros_keep_their_bits() -> None:
+    raw = struct.pack("<8f", -0.0, 0.0, 1e-45, -1e-45, 1.1754942e-38, WEIGHT_MAX, -WEIGHT_MAX, 1.0)
+    assert vector_to_bytes(vector_from_bytes(raw, 8)) == raw
 
 
 def _tensors() -> dict[str, Vector]:

@@ -10,8 +10,9 @@ import pytest
 
 from tests.fakes.site_town import MAYA, PASSWORD, Town
 from webui.config import CHEAP_PASSWORDS, PasswordCost
-from webui.store.accounts import DoctorFacts, Hours, NewAccount, PatientFacts, fold_email
+from webui.store.accounts import DoctorFacts, Hours, NewAccount, PatientFacts
 from webui.store.demo import demo_accounts
+from webui.store.emails import email_key
 from webui.store.models import Account, SiteRole
 from webui.store.passwords import Passwords
 from webui.store.refusals import AccountExists, EmailMalformed, SignInRefused
@@ -82,7 +83,7 @@ def test_an_address_belongs_to_one_account_whatever_its_case(town: Town) -> None
 @pytest.mark.parametrize("text", ["", "x", "@", "a@", "@b", "a b@c", "a@b@c", "a\n@b", "a@" + "b" * 260])
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(EmailMalformed):
-        fold_email(text)
+        email_key(text)
 
 
 def test_facts_must_fit_the_role(town: Town) -> None:

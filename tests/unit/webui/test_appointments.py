@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from threading import Barrier
 
 import pytest
-from sqlalchemy import insert
+from alembic import command
+from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from fl.protocol.errors import SlotTaken
 from tests.fakes.postgres import own_database
 from tests.fakes.site_town import INES, JONAS, MAYA, OMAR, PASSWORD, Town
 from webui.store.accounts import NewAccount, PatientFacts
-from webui.store.database import upgrade_database
-from webui.store.models import Appointment, SiteRole
-from webui.store.refusals import BookingFixed, BookingOverlaps, NotFound, SlotNotOffered, TooManyBookings
+from webui.store.database import Database, alembic_config, upgrade_database
+from webui.store.models import Appointment, OfficeHours, SiteRole
+from webui.store.refusals import BookingFixed, BookingOverlaps, NotFound, OneADay, SlotNotOffered, TooManyBookings
 
 CROWD = 20
+BEFORE = """INSERT INTO account (id, email, name, role, password_hash, session_version, created_at)
+VALUES (1, 'd@x.example', 'D', 'doctor', '', 0, 0);
+INSERT INTO doctor_profile (account_id, specialty, room, slot_minutes) VALUES (1, 's', 'r', 30);
+INSERT INTO office_hours (doctor_id, weekday, opens_minute, closes_minute)
+VALUES (1, 0, 540, 720), (1, 0, 600, 660), (1, 0, 660, 780), (1, 0, 780, 840), (1, 1, 540, 720)"""
 
 
 @pytest.fixture
@@ -91,7 +97,7 @@ def test_the_database_itself_forbids_a_double_booking(town: Town, column: str) -
     other = {"doctor_id": town.members[OMAR].id, "patient_id": town.members[JONAS].id}
     row |= {"patient_id": town.members[OMAR].id} if column == "doctor_id" else {"doctor_id": town.members[JONAS].id}
     assert row[column] != other[column]
-    with pytest.raises(IntegrityError, match="UNIQUE"):
+    with pytest.raises(IntegrityError, match=r"UNIQUE|overlaps"):
         town.site.accounts._database.write(lambda session: session.execute(insert(Appointment).values(**row)))
 
 
@@ -144,3 +150,113 @@ def test_what_has_begun_cannot_be_cancelled(town: Town) -> None:
     town.federation.clock.now = town.site.appointments.of_patient(town.members[MAYA].id)[0].starts_at
     with pytest.raises(BookingFixed):
         town.site.appointments.cancel(town.members[MAYA].id, booking)
+
+
+def raw(town: Town, **columns: object) -> None:
+    """Write an appointment past the book."""
+    row = {"doctor_id": town.members[INES].id, "patient_id": town.members[MAYA].id, "state": "booked", "created_at": 0}
+    town.site.database.write(lambda session: session.execute(insert(Appointment).values(**(row | columns))))
+
+
+def test_a_patient_sees_a_doctor_once_a_day(any_town: Town) -> None:
+    town, maya, ines = any_town, any_town.members[MAYA].id, any_town.members[INES].id
+    slots = town.free()
+    first = town.site.appointments.book(maya, ines, slots[0])
+    with pytest.raises(OneADay):
+        town.site.appointments.book(maya, ines, slots[3])
+    town.site.appointments.book(maya, town.members[JONAS].id, slots[3])
+    town.site.appointments.cancel(maya, first)
+    town.site.appointments.book(maya, ines, slots[5])
+    town.book()
+
+
+def test_a_day_is_one_of_the_hospitals_zone(tmp_path: Path) -> None:
+    """In Auckland a working day begins on the evening before by UTC."""
+    town = Town(tmp_path, zone="Pacific/Auckland")
+    zone, slots = town.config.tz, town.free()
+    days = [datetime.fromtimestamp(slot, zone).date() for slot in slots]
+    first, last = next(
+        (slots[i], slots[j])
+        for i in range(len(slots))
+        for j in range(i + 10, len(slots))
+        if days[i] == days[j] and slots[i] // 86400 != slots[j] // 86400
+    )
+    maya, ines = town.members[MAYA].id, town.members[INES].id
+    town.site.appointments.book(maya, ines, first)
+    with pytest.raises(OneADay):
+        town.site.appointments.book(maya, ines, last)
+
+
+def test_bookings_of_before_count_though_they_have_no_day(any_town: Town) -> None:
+    slots = any_town.free()
+    raw(any_town, starts_at=slots[0], ends_at=slots[1])
+    with pytest.raises(OneADay):
+        any_town.site.appointments.book(any_town.members[MAYA].id, any_town.members[INES].id, slots[2])
+
+
+@pytest.mark.parametrize("shift", [-60, 60])
+@pytest.mark.parametrize("whose", ["doctor", "patient"])
+def test_the_database_itself_forbids_overlaps(any_town: Town, whose: str, shift: int) -> None:
+    town, start = any_town, any_town.free()[0]
+    town.book()
+    other = {"patient_id": town.members[OMAR].id} if whose == "doctor" else {"doctor_id": town.members[JONAS].id}
+    with pytest.raises(IntegrityError):
+        raw(town, starts_at=start + shift, ends_at=start + shift + 1800, **other)
+    raw(town, starts_at=start + 1800, ends_at=start + 3600, **other)
+    raw(town, starts_at=start, ends_at=start + 1800, state="cancelled")
+
+
+def test_the_database_itself_forbids_a_second_appointment_on_a_day(any_town: Town) -> None:
+    town, day = any_town, date(2026, 11, 30)
+    raw(town, starts_at=100, ends_at=200, day=day)
+    with pytest.raises(IntegrityError):
+        raw(town, starts_at=300, ends_at=400, day=day)
+    raw(town, starts_at=300, ends_at=400, day=day, state="cancelled")
+    raw(town, starts_at=500, ends_at=600, day=date(2026, 12, 1))
+
+
+def test_the_database_itself_forbids_overlapping_hours(any_town: Town) -> None:
+    row = {"doctor_id": any_town.members[INES].id, "weekday": 6}
+
+    def add(opens: int, closes: int) -> None:
+        values = row | {"opens_minute": opens, "closes_minute": closes}
+        any_town.site.database.write(lambda session: session.execute(insert(OfficeHours).values(**values)))
+
+    add(540, 600)
+    add(600, 660)
+    with pytest.raises(IntegrityError):
+        add(599, 601)
+
+
+def test_overlapping_hours_of_before_become_one_stretch(any_database: str) -> None:
+    upgrade_database(any_database)
+    database = Database(any_database)
+    with database.engine.begin() as connection:
+        command.downgrade(alembic_config(connection), "0003")
+        for statement in BEFORE.split(";"):
+            connection.execute(text(statement))
+    upgrade_database(any_database)
+    with database.reading() as session:
+        rows = session.scalars(select(OfficeHours).order_by(OfficeHours.weekday, OfficeHours.opens_minute))
+        assert [(r.weekday, r.opens_minute, r.closes_minute) for r in rows] == [
+            (0, 540, 780),
+            (0, 780, 840),
+            (1, 540, 720),
+        ]
+    database.close()
+
+
+def test_of_many_clicks_of_one_patient_on_one_day_one_wins(any_town: Town) -> None:
+    town, maya, ines = any_town, any_town.members[MAYA].id, any_town.members[INES].id
+    slots, gate = town.free()[:6], Barrier(6)
+
+    def attempt(starts_at: int) -> str:
+        gate.wait(timeout=20)
+        try:
+            town.site.appointments.book(maya, ines, starts_at)
+        except (OneADay, SlotTaken) as error:
+            return type(error).__name__
+        return "booked"
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(attempt, slots)).count("booked") == 1

@@ -12,8 +12,9 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from webui.store.base import Base
 from webui.store.database import Database, alembic_config, upgrade_database
-from webui.store.models import Attempts, Base
+from webui.store.models import Attempts
 from webui.store.refusals import DatabaseUnavailable
 
 

@@ -18,8 +18,10 @@ from webui.config import CHEAP_PASSWORDS
 from webui.old_predictions import seal_old
 from webui.patient_records import PatientRecords
 from webui.store.accounts import AccountStore, Member
+from webui.store.care import Care
 from webui.store.database import Database, alembic_config, upgrade_database
 from webui.store.models import SiteRole
+from webui.store.openings import Openings
 from webui.store.passwords import Passwords
 from webui.store.records import RecordStore
 
@@ -73,15 +75,15 @@ def _upgrade(database: Database) -> FakeFederation:
 def test_nothing_of_an_old_database_is_lost(old: Database) -> None:
     federation = _upgrade(old)
     assert seal_old(old, federation.records) == OLD_ROWS
-    store = RecordStore(old, federation.clock)
-    charts = PatientRecords(store, federation.records, federation.clock)
-    found = charts.read_all(store.of_patient(1))
+    store = RecordStore(old, Care(90, federation.clock))
+    charts = PatientRecords(store, federation.records, Openings(old, federation.clock), federation.clock)
+    found = charts.show_all(Member(1, SiteRole.PATIENT, "x", 0), store.of_patient(1))
     assert [shown.row.created_at for shown in found] == [1_700_000_002, 1_700_000_001, 1_700_000_000]
     for shown in found:
         assert shown.check is not None
         check = shown.check
         assert (check.label, check.probability, check.image_png) == ("leukemia", 0.75, cell())
-        assert (check.model.round, check.model.attested_by, check.model.verified) == (3, ("Auditor",), True)
+        assert (check.model.round, check.model.attested_by, check.model.verification.whole) == (3, ("Auditor",), True)
     with old.engine.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM office_hours")) == 1
         assert connection.scalar(text("SELECT count(*) FROM appointment")) == 1

@@ -12,18 +12,21 @@ from hypothesis import strategies as st
 
 from fl.protocol.codec import Writer, write_document
 from fl.protocol.errors import EncodingError
+from fl.roles.verification import Fact, State, Verification
 from tests.fakes.site_services import FakeFederation
 from tests.fakes.site_town import cell
-from webui.record_body import Check, Note, Subject, pack, unpack
+from webui.record_body import Check, Note, Subject, ledger_only, pack, unpack
 
 MAYA = Subject(1, "Maya Lindqvist", "1987-04-12")
 MODEL = replace(FakeFederation().verified_model(), metrics=None, data=None)
 SHARES = {"healthy": 0.09, "leukemia": 0.91}
 CHECK = Check(MAYA, 1_795_435_200, "leukemia", 0.91, MODEL, cell(), SHARES)
+OLD = replace(CHECK, model=replace(MODEL, verification=ledger_only(verified=True, at=1_795_435_100)))
+"""As an earlier version packed it."""
 NOTE = Note(MAYA, bytes(range(16)), "Dr Inês Carvalho", 1_795_435_300, "Smear review.\nThen a differential.")
 
 
-@pytest.mark.parametrize("record", [CHECK, NOTE, replace(CHECK, probability=0.0), replace(CHECK, probability=1.0)])
+@pytest.mark.parametrize("record", [CHECK, OLD, NOTE, replace(CHECK, probability=0.0), replace(CHECK, probability=1.0)])
 def test_what_was_packed_comes_back(record: Check | Note) -> None:
     assert unpack(pack(record)) == record
 
@@ -48,7 +51,11 @@ def test_no_changed_byte_of_the_document_passes_for_the_same_record(record: Chec
         Writer().text(b'{"format":"hemaledger-record-1"}\n').text(b"").bytes(),
         pack(CHECK).replace(b'"kind":"check"', b'"kind":"notes"'),
         pack(CHECK).replace(b'"probability":0.91', b'"probability":1.91'),
-        pack(CHECK).replace(b'"verified":true', b'"verified":1234'),
+        pack(CHECK).replace(b'"state":"checked"', b'"state":"cheched"'),
+        pack(CHECK).replace(b"hemaledger-record-2", b"hemaledger-record-1"),
+        pack(OLD).replace(b'"verified":true', b'"verified":1234'),
+        pack(OLD).replace(b"hemaledger-record-1", b"hemaledger-record-2"),
+        pack(NOTE).replace(b"hemaledger-record-1", b"hemaledger-record-2"),
         pack(NOTE).replace(b"000102", b"00010G"),
         pack(NOTE).replace(b"0a0b0c", b"0A0B0C"),
     ],
@@ -56,6 +63,21 @@ def test_no_changed_byte_of_the_document_passes_for_the_same_record(record: Chec
 def test_what_is_no_record_is_refused(body: bytes) -> None:
     with pytest.raises(EncodingError):
         unpack(body)
+
+
+def test_a_check_of_an_earlier_version_keeps_its_bytes() -> None:
+    body = pack(OLD)
+    assert b'"format":"hemaledger-record-1"' in body
+    assert b'"verified":true,"verified_at":1795435100' in body
+    assert pack(unpack(body)) == body
+
+
+def test_the_three_facts_are_kept_each_with_its_time() -> None:
+    ledger, file = Fact(State.UNKNOWN, 5, "the ledger does not answer"), Fact(State.CHECKED, 6)
+    facts = Verification(ledger, file, Fact(State.CHECKED, 7), block=8)
+    found = unpack(pack(replace(CHECK, model=replace(MODEL, verification=facts))))
+    assert isinstance(found, Check)
+    assert found.model.verification == facts
 
 
 def test_a_check_without_its_picture_is_refused() -> None:

@@ -20,8 +20,9 @@ from tests.fakes.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, cell, wor
 from webui.consent import Choice, mask_of, purposes_in
 from webui.patient_records import Shown, sealed_of
 from webui.record_services import SealedRecord
+from webui.store.base import Base
 from webui.store.database import Database, alembic_config
-from webui.store.models import Base, Leaf, StoredRecord
+from webui.store.models import Leaf, StoredRecord
 from webui.store.refusals import NotFound, RecordDamaged, WishNeeded
 
 HOSPITAL, QUORUM = Readers.HOSPITAL_AND_TRUSTEES, Readers.TRUSTEES
@@ -113,7 +114,11 @@ def test_a_patient_sees_the_own_check_with_all_its_facts(town: Town, check: int)
     assert shown.check is not None
     kept = shown.check.model
     assert (kept.round, kept.model_digest, kept.envelope_digest) == (7, model.model_digest, model.envelope_digest)
-    assert (kept.attested_by, kept.coordinator_name, kept.verified) == (model.attested_by, model.coordinator_name, True)
+    assert (kept.attested_by, kept.coordinator_name, kept.verification.whole) == (
+        model.attested_by,
+        model.coordinator_name,
+        True,
+    )
     assert (shown.check.image_png, shown.check.patient.born) == (cell(), "1987-04-12")
 
 
@@ -180,7 +185,9 @@ def test_the_file_of_another_patient_is_not_shown(town: Town, check: int) -> Non
         connection.execute(update(StoredRecord).where(StoredRecord.id == check).values(patient_id=omar))
     with pytest.raises(RecordDamaged):
         read(town, OMAR, check)
-    assert [shown.state for shown in town.site.charts.read_all(town.site.records.of_patient(omar))] == [
+    assert [
+        shown.state for shown in town.site.charts.show_all(town.members[OMAR], town.site.records.of_patient(omar))
+    ] == [
         "open",
         "damaged",
     ]

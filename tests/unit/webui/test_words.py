@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,34 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fl.protocol.tasks import LEUKEMIA
-from tests.fakes.site_services import NOON, FakeFederation
 from webui import words
-from webui.services import ServedModel
-
-UTC = ZoneInfo("UTC")
-
-
-@pytest.fixture
-def model() -> ServedModel:
-    return FakeFederation().verified_model()
-
-
-def test_a_verified_model_names_round_sender_auditor_and_time(model: ServedModel) -> None:
-    saying = words.verification(model, UTC)
-    assert saying.tone == "good"
-    assert saying.title == "Verified on the ledger, 23 Nov 2026, 12:00 UTC"
-    for fact in ("round 7", "North Coordination Office", "National Audit Laboratory", "22 Nov 2026"):
-        assert fact in saying.text
-
-
-def test_an_unverified_model_says_since_when(model: ServedModel) -> None:
-    saying = words.verification(replace(model, verified=False, verified_at=NOON - 600), UTC)
-    assert saying.tone == "wait"
-    assert saying.title == "Unverified since 23 Nov 2026, 11:50 UTC"
-
-
-def test_a_model_without_attestations_says_so(model: ServedModel) -> None:
-    assert "no auditor has attested it" in words.verification(replace(model, attested_by=()), UTC).text
 
 
 def test_a_sealed_round_says_what_the_coordinator_could_read() -> None:

@@ -1,0 +1,35 @@
+"""Ethereum addresses as people and files write them.
+
+Invariant: an address with capital and small letters has the right ones (EIP-55), so that one wrong character is seen.
+An address in one case carries no such check and is taken.
+
+Source: EIP-55.
+"""
+
+from __future__ import annotations
+
+from eth_utils.crypto import keccak
+
+from fl.protocol.errors import EncodingError
+from fl.protocol.names import ADDRESS_BYTES, Address, address, parse_hex
+
+_CAPITAL = 8
+"""A letter is a capital where the hash has this digit or more."""
+
+
+def parse_address(text: str, what: str = "account") -> Address:
+    """Return the address, or raise EncodingError naming `what`."""
+    raw = address(parse_hex(text.strip(), ADDRESS_BYTES, what))
+    digits = text.strip().removeprefix("0x")
+    if digits not in (digits.lower(), digits.upper()) and "0x" + digits != checksummed(raw):
+        why = "its capital and small letters do not fit: a character is wrong (EIP-55). Copy the address again"
+        raise EncodingError(what, why)
+    return raw
+
+
+def checksummed(account: Address) -> str:
+    """Return the form with capital and small letters."""
+    digits = account.hex()
+    marks = keccak(digits.encode()).hex()
+    pairs = zip(digits, marks, strict=False)
+    return "0x" + "".join(each.upper() if int(mark, 16) >= _CAPITAL else each for each, mark in pairs)

@@ -1,0 +1,153 @@
+"""What a picture's file says about itself, read without decoding it: chunks of PNG, segments of JPEG.
+
+Invariant: one pass over the headers, in time linear in the file's length; nothing is decompressed.
+
+Source: PNG (third edition) 5, 11; ITU-T T.81 (JPEG) annex B, G.1.1.1.
+Not here: decoding (decode.py); TIFF (tiff.py).
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+
+PNG_MARK = b"\x89PNG\r\n\x1a\n"
+_KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"iCCP", b"sRGB", b"eXIf"})
+MAX_SCANS = 40
+"""Encoders write about ten; each costs a pass over all pixels."""
+MAX_CHUNKS = 100_000
+
+
+class Damaged(ValueError):
+    """The file's structure is broken; the text says how."""
+
+
+@dataclass(frozen=True)
+class Png:
+    """What the chunks of a PNG say.
+
+    Attributes:
+        lean: The file without comments, times, and what lies behind its end.
+        width, height: In pixels.
+        bits: Per sample.
+        frames: More than 1 for an animation.
+        significant: Of `sBIT`: bits per sample of the original picture; None without that chunk.
+    """
+
+    lean: bytes
+    width: int
+    height: int
+    bits: int
+    frames: int
+    significant: int | None
+
+
+def read_png(data: bytes) -> Png:
+    """Walk the chunks of a PNG file.
+
+    Raises:
+        Damaged: a chunk is cut off, or the first or the last one is missing.
+    """
+    kept, found = [PNG_MARK], {b"IHDR": b"", b"acTL": b"", b"sBIT": b""}
+    at, ended = len(PNG_MARK), False
+    for _ in range(MAX_CHUNKS):
+        if at + 12 > len(data):
+            break
+        length, kind = struct.unpack_from(">I4s", data, at)
+        end = at + 12 + length
+        if end > len(data):
+            break
+        if kind in found:
+            found[kind] = data[at + 8 : at + 8 + min(length, 32)]
+        if kind in _KEPT:
+            kept.append(data[at:end])
+        at, ended = end, kind == b"IEND"
+        if ended:
+            break
+    if not ended:
+        raise Damaged("its end is missing")
+    if len(found[b"IHDR"]) != 13:  # noqa: PLR2004  # the length of IHDR
+        raise Damaged("its header is missing")
+    width, height, bits = struct.unpack_from(">IIB", found[b"IHDR"])
+    frames = struct.unpack_from(">I", found[b"acTL"])[0] if len(found[b"acTL"]) >= 4 else 1  # noqa: PLR2004
+    return Png(b"".join(kept), width, height, bits, frames, max(found[b"sBIT"], default=None))
+
+
+@dataclass
+class Jpeg:
+    """What the segments of a JPEG say.
+
+    Attributes:
+        bits: Per sample.
+        components: Their identifiers.
+        progressive: Whether coefficients come in several scans.
+        lacking: By component, the bits of each coefficient that no scan has brought yet; -1: none at all.
+        scans: How many there are.
+    """
+
+    bits: int = 0
+    width: int = 0
+    height: int = 0
+    components: bytes = b""
+    progressive: bool = False
+    lacking: dict[int, list[int]] = field(default_factory=dict)
+    scans: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Return whether every coefficient of every component came, to its last bit."""
+        coefficients = 64 if self.progressive else 1
+        return bool(self.lacking) and all(not any(bits[:coefficients]) for bits in self.lacking.values())
+
+
+def read_jpeg(data: bytes) -> Jpeg:
+    """Walk the segments of a JPEG file up to its end mark.
+
+    Raises:
+        Damaged: a segment is cut off, or there are more than `MAX_SCANS` scans.
+    """
+    found, at = Jpeg(), 2
+    while True:
+        at = data.find(b"\xff", at)
+        if at < 0 or at + 1 >= len(data):
+            return found
+        marker = data[at + 1]
+        if marker == 0xD9:  # end of image  # noqa: PLR2004
+            return found
+        if marker in {0x00, 0x01, 0xFF} or 0xD0 <= marker <= 0xD8:  # stuffing, fill, restarts  # noqa: PLR2004
+            at += 1 if marker == 0xFF else 2  # noqa: PLR2004
+            continue
+        if at + 4 > len(data):
+            raise Damaged("it is cut off")
+        length = struct.unpack_from(">H", data, at + 2)[0]
+        body = data[at + 4 : at + 2 + length]
+        if len(body) < length - 2 or length < 2:  # noqa: PLR2004
+            raise Damaged("it is cut off")
+        _note(found, marker, body)
+        at += 2 + length
+
+
+def _note(found: Jpeg, marker: int, body: bytes) -> None:
+    if marker in {0xC0, 0xC1, 0xC2} and len(body) >= 6:  # noqa: PLR2004  # baseline, extended, progressive
+        found.bits, found.height, found.width, count = struct.unpack_from(">BHHB", body)
+        found.progressive = marker == 0xC2  # noqa: PLR2004
+        found.components = bytes(body[6 + 3 * index] for index in range(count) if 6 + 3 * index < len(body))
+        found.lacking = {name: [-1] * 64 for name in found.components}
+    elif marker == 0xDA and body:  # noqa: PLR2004  # start of scan
+        found.scans += 1
+        if found.scans > MAX_SCANS:
+            raise Damaged(f"it has more than {MAX_SCANS} scans")
+        _scan(found, body)
+
+
+def _scan(found: Jpeg, body: bytes) -> None:
+    count = body[0]
+    if len(body) < 4 + 2 * count:
+        raise Damaged("it is cut off")
+    first, last, low = body[1 + 2 * count], body[2 + 2 * count], body[3 + 2 * count] & 15
+    if not found.progressive:
+        first, last, low = 0, 0, 0
+    for index in range(count):
+        bits = found.lacking.get(body[1 + 2 * index])
+        if bits is not None and first <= last < len(bits):
+            bits[first : last + 1] = [low] * (last + 1 - first)

@@ -1,0 +1,288 @@
+"""Picture files to pixels.
+
+Invariant: only pixels leave this module, and every one of them was really in the file. What a file costs (bytes,
+pixels, chunks, scans, pages) is bounded by what its header says, before it is spent; in one process
+large pictures are decoded one at a time.
+
+Source: Pillow (decoding, orientation, colour profiles); simplejpeg (what libjpeg only warns of); imagecodecs (16-bit
+PNG); OWASP File Upload Cheat Sheet.
+Not here: TIFF of more than 8 bits (tiff.py); ranges of values (ranges.py); what a picture shows (gate.py).
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import imagecodecs
+import numpy as np
+import numpy.typing as npt
+import simplejpeg
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from fl.protocol.errors import ImageUnreadable
+from fl.training.chunks import PNG_MARK, Damaged, Jpeg, Png, read_jpeg, read_png
+from fl.training.ranges import NoRange, Range, to_eight_bits
+from fl.training.tiff import PROFILE, Page, check_pieces, decode_samples, range_of, read_pages
+
+Pixels = npt.NDArray[np.uint8]
+"""uint8 [H, W, 3] in RGB order, or [n, S, S, 3] for many."""
+
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+MAX_BYTES = 64 * 2**20
+MAX_PIXELS = 4096 * 3072
+MAX_SIDE_PX = 2048
+"""What leaves this module is scaled down to this: a cell fills a model of 128 px, and memory is for all at once."""
+MIN_SIDE_PX = 8
+MAX_ASPECT = 16
+"""A picture of a cell is about square; a strip of 14,000 x 8 would be 14,000 x 14,000 once it is padded."""
+MAX_PROFILE = 4 * 2**20
+_KINDS = (
+    (PNG_MARK, "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"BM", "BMP"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
+)
+_OTHERS = (
+    (0, b"GIF8", "GIF"),
+    (8, b"WEBP", "WebP"),
+    (4, b"ftyp", "HEIC, AVIF or film"),
+    (128, b"DICM", "DICOM"),
+    (0, b"%PDF", "PDF"),
+    (0, b"<svg", "SVG"),
+    (0, b"\0\0\0\x0cjP", "JPEG 2000"),
+)
+_CONVERT = "open it in a picture program and save it as PNG"
+_UNKNOWN = "it is no PNG, JPEG, BMP or TIFF image"
+_BROKEN = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    RuntimeError,
+    AttributeError,
+    AssertionError,
+    struct.error,
+    zlib.error,
+)
+"""What parsers raise on hostile bytes; a MemoryError is not among them."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the one who hands in a picture knows about it, and the file may not say.
+
+    Attributes:
+        page: Which page of several, counted from 1; None where there is only one.
+        bits: Significant bits of each sample (12 for a 12-bit camera); None for what the file says.
+    """
+
+    page: int | None = None
+    bits: int | None = None
+
+
+_LARGE_PX = 2**20
+_LARGE = ThreadPoolExecutor(max_workers=1, thread_name_prefix="picture")
+"""Larger pictures are decoded one after another, and by one thread: what a decoder frees stays with its thread's
+allocator, so that sixteen threads would keep sixteen pictures' memory."""
+
+
+def decode_image(data: bytes, name: str, reading: Reading | None = None) -> Pixels:
+    """Return the picture in `data` as uint8 [H, W, 3], upright, in sRGB.
+
+    Samples of more than 8 bits are scaled by the range that the file documents. A picture that is transparent all
+    over shows its colours; one that is transparent in part lies on black. Sides above 2,048 px are scaled down to that.
+
+    Args:
+        data: A whole PNG, JPEG, BMP or TIFF file of at most 64 MiB.
+        name: What to call it in an error; never a patient's name.
+        reading: What is known about it beside the file.
+
+    Raises:
+        ImageUnreadable: empty, cut off, damaged, too large, too small, of another format, of several pages, or without
+            a range of values.
+    """
+    if not data:
+        raise ImageUnreadable(name, "the file is empty")
+    if len(data) > MAX_BYTES:
+        raise ImageUnreadable(name, f"it has {len(data)} bytes; at most {MAX_BYTES} are accepted")
+    kind = next((kind for mark, kind in _KINDS if data.startswith(mark)), None)
+    if kind is None:
+        other = next((f"it is a {kind} file" for at, mark, kind in _OTHERS if data.startswith(mark, at)), "")
+        text = f"{other} and no PNG, JPEG, BMP or TIFF image; {_CONVERT}" if other else _UNKNOWN
+        raise ImageUnreadable(name, text)
+    try:
+        return _DECODERS[kind](data, reading or Reading())
+    except (_Refused, NoRange) as error:
+        raise ImageUnreadable(name, str(error)) from error
+    except Image.DecompressionBombError as error:
+        raise ImageUnreadable(name, f"it has more than {MAX_PIXELS} pixels") from error
+    except _BROKEN as error:
+        raise ImageUnreadable(name, f"it is damaged or cut off ({error})") from error
+
+
+class _Refused(Exception):
+    """The file is whole, but is not accepted; the text says why."""
+
+
+def _png(data: bytes, reading: Reading) -> Pixels:
+    said = read_png(data)
+    _one_page(said.frames, reading)
+    deep = said.bits > 8  # noqa: PLR2004  # Pillow would lose bits
+    return _in_turn((said.width, said.height), lambda: _deep_png(said, reading) if deep else _by_pillow(said.lean))
+
+
+def _deep_png(said: Png, reading: Reading) -> Pixels:
+    samples = imagecodecs.png_decode(said.lean).reshape(said.height, said.width, -1)
+    pixels = to_eight_bits(samples, Range(16, significant=reading.bits or said.significant))
+    del samples
+    with Image.open(io.BytesIO(said.lean), formats=("PNG",)) as header:
+        profile, turn = header.info.get("icc_profile"), header.getexif().get(0x0112, 1)
+    return _turned(_composed(pixels, profile), turn)
+
+
+def _jpeg(data: bytes, reading: Reading) -> Pixels:
+    said = read_jpeg(data)
+    if said.bits not in {0, 8}:
+        raise _Refused(f"it is a JPEG of {said.bits} bits; {_CONVERT}")
+    return _in_turn((said.width, said.height), lambda: _whole_jpeg(data, said, reading))
+
+
+def _whole_jpeg(data: bytes, said: Jpeg, reading: Reading) -> Pixels:
+    colours = "CMYK" if len(said.components) == 4 else "GRAY"  # noqa: PLR2004
+    simplejpeg.decode_jpeg(data, colorspace=colours, strict=True, fastdct=True)
+    if not said.whole:
+        raise Damaged("a part of its pixels is missing")
+    return _by_pillow(data, reading)
+
+
+def _bmp(data: bytes, _reading: Reading) -> Pixels:
+    head = struct.unpack_from("<IIII", data, 10)
+    width, height = struct.unpack_from("<HH", data, 18) if head[1] == 12 else struct.unpack_from("<ii", data, 18)  # noqa: PLR2004  # OS/2
+    return _in_turn((abs(width), abs(height)), lambda: _by_pillow(data))
+
+
+def _tiff(data: bytes, reading: Reading) -> Pixels:
+    pages = read_pages(data)
+    if not pages:
+        raise Damaged("it has no page")
+    count = max(len(pages), pages[0].stack)
+    number = _one_page(count, reading)
+    if count != len(pages):
+        raise _Refused(f"it is a stack of {count} pictures; save the one that you mean as PNG")
+    page = pages[number - 1]
+    return _in_turn(page.size, lambda: _tiff_page(data, page, reading))
+
+
+def _tiff_page(data: bytes, page: Page, reading: Reading) -> Pixels:
+    check_pieces(data, page)
+    if page.plain:
+        return _by_pillow(data, Reading(page=page.index + 1))
+    given = range_of(page)
+    pixels = decode_samples(data, page, replace(given, significant=reading.bits or given.significant))
+    profile = page.tags.get(PROFILE)
+    return _composed(pixels, profile if isinstance(profile, bytes) else None)
+
+
+_DECODERS = {"PNG": _png, "JPEG": _jpeg, "BMP": _bmp, "TIFF": _tiff}
+
+
+def _one_page(count: int, reading: Reading) -> int:
+    """Return the page that is meant, counted from 1."""
+    if reading.page is None:
+        if count > 1:
+            raise _Refused(f"it has {count} pages or frames; say which page, or save the one that you mean as PNG")
+        return 1
+    if not 1 <= reading.page <= count:
+        raise _Refused(f"it has {count} pages; there is no page {reading.page}")
+    return reading.page
+
+
+def _in_turn(size: tuple[int, int], decode: Callable[[], Pixels]) -> Pixels:
+    """Refuse a size, or decode when it is this picture's turn."""
+    width, height = size
+    if width * height > MAX_PIXELS:
+        raise _Refused(f"it has {width * height} pixels; at most {MAX_PIXELS} are accepted")
+    if min(width, height) < MIN_SIDE_PX:
+        raise _Refused(f"it is only {width} x {height} pixels")
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise _Refused(f"it is {width} x {height} pixels; a side may be {MAX_ASPECT} times the other at most")
+    return decode() if width * height <= _LARGE_PX else _LARGE.submit(decode).result()
+
+
+def _by_pillow(data: bytes, reading: Reading | None = None) -> Pixels:
+    """Decode 8-bit data in full and return it upright, in RGB, without metadata."""
+    try:
+        image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError as error:
+        raise Damaged("its header is damaged") from error
+    if image.format == "TIFF":
+        image.seek((reading.page or 1) - 1 if reading else 0)
+    else:
+        _one_page(getattr(image, "n_frames", 1), reading or Reading())
+    width, height = image.size
+    if width * height > MAX_PIXELS:  # a header that says two sizes
+        raise _Refused(f"it has {width * height} pixels; at most {MAX_PIXELS} are accepted")
+    image.load()
+    profile = image.info.get("icc_profile")
+    image = ImageOps.exif_transpose(image)
+    if image.mode in {"1", "P"} and "transparency" not in image.info:
+        image = image.convert("RGB")
+    if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info:
+        image = image.convert("RGBA")
+        alpha = image.getchannel("A")
+        image = image.convert("RGB")
+        return _finished(image, alpha, profile)
+    return _finished(image, None, profile)
+
+
+def _composed(pixels: Pixels, profile: bytes | None) -> Pixels:
+    """Return uint8 [H, W, 1 to 4], grey or colours with or without alpha, as RGB."""
+    colours, alpha = np.split(pixels, [pixels.shape[2] - 1], axis=2) if pixels.shape[2] in {2, 4} else (pixels, None)
+    mask = None if alpha is None else Image.fromarray(np.ascontiguousarray(alpha[..., 0]))
+    image = Image.fromarray(np.ascontiguousarray(colours[..., 0] if colours.shape[2] == 1 else colours))
+    return _finished(image, mask, profile)
+
+
+def _finished(image: Image.Image, alpha: Image.Image | None, profile: bytes | None) -> Pixels:
+    """Return an image as RGB on black; alpha that is 0 everywhere is a mistake of the program before."""
+    image = _to_srgb(_scaled(image), profile).convert("RGB")
+    if alpha is not None and alpha.getextrema() not in {(0, 0), (255, 255)}:
+        image = Image.composite(image, Image.new("RGB", image.size), _scaled(alpha))
+    return np.asarray(image, dtype=np.uint8)
+
+
+def _scaled(image: Image.Image) -> Image.Image:
+    image.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX), Image.Resampling.LANCZOS)
+    return image
+
+
+def _turned(pixels: Pixels, orientation: int) -> Pixels:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = Image.fromarray(pixels)
+    image.info["exif"] = exif.tobytes()
+    return np.asarray(ImageOps.exif_transpose(image), dtype=np.uint8)
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Return the image with its colours in sRGB; a profile that cannot be used is as if there were none."""
+    if not profile or len(profile) > MAX_PROFILE or image.mode not in {"L", "RGB", "CMYK", "LAB"}:
+        return image
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        changed = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image
+    return changed or image

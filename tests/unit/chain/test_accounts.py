@@ -1,0 +1,25 @@
+"""The recursion limit is Python's own, whatever a library does when it is imported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [
+        "scripts.cli",
+        "chain.keystore",
+        "chain.relay, chain.signing, chain.ledger, chain.deploy",
+        "chain.devchain, chain.provider",
+        "scripts.serve, webui.app",
+        "scripts.demo, scripts.hospital, scripts.coordinator, scripts.trustee, scripts.auditor, scripts.consortium",
+    ],
+)
+def test_every_entry_has_pythons_own_limit(imports: str) -> None:
+    code = f"import sys; before = sys.getrecursionlimit(); import {imports}; print(before, sys.getrecursionlimit())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1000", "1000"]

@@ -1,0 +1,91 @@
+"""The static files: read and compressed once at the start, named by their contents, kept by browsers for ever.
+
+Invariant: an address with a file's own version brings that file for ever; any other address brings it for one use.
+
+Source: RFC 8246 (immutable); RFC 9110, 12.5.3 (Accept-Encoding).
+Not here: which pages use which file (templates).
+"""
+
+from __future__ import annotations
+
+import gzip
+from base64 import b64encode
+from dataclasses import dataclass
+from hashlib import sha256, sha384
+from mimetypes import guess_type
+from pathlib import Path
+
+from flask import Flask, Response, request, url_for
+from werkzeug.exceptions import NotFound
+
+FOR_EVER = "public, max-age=31536000, immutable"
+ASK_FIRST = "public, max-age=0, must-revalidate"
+VERSION_CHARS = 12
+WORTH_PACKING = 0.9
+"""A file is sent packed when that makes it smaller than this share."""
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One static file."""
+
+    data: bytes
+    packed: bytes | None
+    """gzip; None where it saves nothing."""
+    mimetype: str
+    version: str
+
+    @classmethod
+    def read(cls, path: Path) -> Asset:
+        """Return the file at `path`, packed with a fixed time, so that it is the same at every start."""
+        data = path.read_bytes()
+        packed = gzip.compress(data, 9, mtime=0)
+        version = sha256(data).hexdigest()[:VERSION_CHARS]
+        mimetype = guess_type(path.name)[0] or "application/octet-stream"
+        return cls(data, packed if len(packed) < WORTH_PACKING * len(data) else None, mimetype, version)
+
+    @property
+    def integrity(self) -> str:
+        """Return what a browser compares a script with before it runs it (Subresource Integrity)."""
+        return "sha384-" + b64encode(sha384(self.data).digest()).decode()
+
+
+class Assets:
+    """All static files of the site."""
+
+    def __init__(self, root: Path) -> None:
+        """Read them."""
+        files = (path for path in sorted(root.rglob("*")) if path.is_file())
+        self._by_name = {path.relative_to(root).as_posix(): Asset.read(path) for path in files}
+
+    def address(self, filename: str) -> str:
+        """Return where a page finds a file; another file has another address."""
+        return url_for("static", filename=filename, v=self._by_name[filename].version)
+
+    def integrity(self, filename: str) -> str:
+        """Return the integrity of a file."""
+        return self._by_name[filename].integrity
+
+    def send(self, filename: str) -> Response:
+        """Answer with a file, packed for browsers that take it so."""
+        found = self._by_name.get(filename)
+        if found is None:
+            raise NotFound
+        packed = found.packed if request.accept_encodings.quality("gzip") > 0 else None
+        response = Response(packed or found.data, mimetype=found.mimetype)
+        response.headers["Cache-Control"] = FOR_EVER if request.args.get("v") == found.version else ASK_FIRST
+        if found.packed is not None:
+            response.headers["Vary"] = "Accept-Encoding"
+        if packed is not None:
+            response.headers["Content-Encoding"] = "gzip"
+        response.set_etag(f"{found.version}-gzip" if packed is not None else found.version)
+        response.make_conditional(request)
+        return response
+
+
+def init_assets(app: Flask, root: Path) -> None:
+    """Serve the files below `root` at /static/, and give templates their addresses."""
+    assets = Assets(root)
+    app.add_url_rule("/static/<path:filename>", endpoint="static", view_func=assets.send)
+    app.jinja_env.globals["asset"] = assets.address
+    app.jinja_env.globals["integrity"] = assets.integrity

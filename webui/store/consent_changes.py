@@ -1,0 +1,99 @@
+"""Changes of consent that go on in the background, one record at a time.
+
+Invariant: the choice and the change are written in one transaction, so a change is never forgotten; a later choice
+takes the place of an earlier one.
+
+Source: PROTOCOL.md 9 (policy).
+Not here: sealing (webui/patient_records.py); when it goes on (webui/upkeep.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import Session, undefer
+
+from fl.crypto.capsule import Readers
+from webui.consent import Choice, mask_of
+from webui.store.database import Database
+from webui.store.jobs import ConsentChange
+from webui.store.models import PatientProfile, StoredRecord
+
+
+class ConsentChanges:
+    """The changes under way."""
+
+    def __init__(self, database: Database, clock: Callable[[], int]) -> None:
+        """Keep them in `database`; `clock` gives seconds since 1970."""
+        self._database = database
+        self._clock = clock
+
+    def begin(self, patient_id: int, choice: Choice, key_id: bytes) -> ConsentChange:
+        """Keep a patient's choice, and begin to change the records that are sealed otherwise."""
+        now, readers, consent = self._clock(), int(choice.readers), mask_of(choice.consent)
+
+        def work(session: Session) -> ConsentChange:
+            profile = session.get_one(PatientProfile, patient_id)
+            profile.readers, profile.consent = readers, consent
+            due = _due(patient_id, readers, consent, key_id)
+            total = session.scalar(select(func.count(StoredRecord.id)).where(*due)) or 0
+            change = session.get(ConsentChange, patient_id) or ConsentChange(patient_id=patient_id)
+            change.readers, change.consent, change.asked_at = readers, consent, now
+            change.after_row, change.total, change.changed, change.kept = 0, total, 0, 0
+            change.done = total == 0
+            session.add(change)
+            return change
+
+        return self._database.write(work)
+
+    def of(self, patient_id: int) -> ConsentChange | None:
+        """Return a patient's last change."""
+        with self._database.reading() as session:
+            return session.get(ConsentChange, patient_id)
+
+    def under_way(self) -> Sequence[ConsentChange]:
+        """Return the changes that are not done, the oldest first."""
+        with self._database.reading() as session:
+            query = select(ConsentChange).where(ConsentChange.done.is_(False)).order_by(ConsentChange.asked_at)
+            return session.scalars(query).all()
+
+    def next_due(self, change: ConsentChange, key_id: bytes) -> StoredRecord | None:
+        """Return the next record to seal anew, with its file."""
+        due = _due(change.patient_id, change.readers, change.consent, key_id)
+        with self._database.reading() as session:
+            query = (
+                select(StoredRecord).options(undefer(StoredRecord.file)).where(*due, StoredRecord.id > change.after_row)
+            )
+            return session.scalar(query.order_by(StoredRecord.id).limit(1))
+
+    def went_on(self, change: ConsentChange, row_id: int | None, *, sealed: bool = False) -> ConsentChange | None:
+        """Note that one record is through (None: that none is left); return None when a newer change came."""
+
+        def work(session: Session) -> ConsentChange | None:
+            now = session.get(ConsentChange, change.patient_id)
+            if now is None or _mark(now) != _mark(change):
+                return None
+            if row_id is None:
+                now.done = True
+            else:
+                now.after_row = row_id
+                now.changed += sealed
+                now.kept += not sealed
+            return now
+
+        return self._database.write(work)
+
+
+def _mark(change: ConsentChange) -> tuple[int, ...]:
+    """Return what tells one change, at one point, from every other."""
+    return change.readers, change.consent, change.asked_at, change.after_row
+
+
+def _due(patient_id: int, readers: int, consent: int, key_id: bytes) -> tuple[ColumnElement[bool], ...]:
+    otherwise = or_(StoredRecord.readers != readers, StoredRecord.consent != consent, StoredRecord.key_id != key_id)
+    return (
+        StoredRecord.patient_id == patient_id,
+        StoredRecord.readers == int(Readers.HOSPITAL_AND_TRUSTEES),
+        otherwise,
+    )

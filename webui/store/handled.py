@@ -1,0 +1,135 @@
+"""Forms that were sent: each is handled once, and whoever sends it again gets what the first one led to.
+
+Invariant: of two that send the same form at the same moment one handles it; the unique key in the database decides.
+
+Source: Stripe, "Idempotent requests"; IETF draft-ietf-httpapi-idempotency-key-header.
+Not here: what makes two forms the same (webui/once.py).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from threading import BoundedSemaphore, Condition
+
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from webui.store.database import Database
+from webui.store.jobs import HandledForm
+from webui.store.refusals import StillHandled
+
+WAIT_S = 4.0
+"""How long a second click waits for the first."""
+WAITING = 2
+"""Second clicks that wait at once; each holds a thread of the server."""
+LEASE_S = 120
+"""Seconds after which a form whose handling never ended may be sent again: the site was stopped in between."""
+KEPT_S = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a form led to; nothing that a record says."""
+
+    status: int
+    location: str = ""
+    """Of a redirect."""
+    body: str = ""
+    """Of an answer to a script."""
+    flashes: tuple[tuple[str, str], ...] = ()
+    """(category, message) for the next page."""
+    session_id: str = ""
+    """Of whom this form signed in; empty when it signed nobody in."""
+
+
+class HandledForms:
+    """The forms that were handled."""
+
+    def __init__(self, database: Database, clock: Callable[[], int]) -> None:
+        """Keep them in `database`; `clock` gives seconds since 1970."""
+        self._database = database
+        self._clock = clock
+        self._here: set[bytes] = set()
+        """Keys of forms that this process is handling."""
+        self._ended = Condition()
+        self._waiting = BoundedSemaphore(WAITING)
+
+    def begin(self, key: bytes) -> Outcome | None:
+        """Begin with a form: return None when it is ours to handle, else what it led to.
+
+        Raises:
+            StillHandled: somebody handles it, and was not ready in `WAIT_S`.
+        """
+        taken, outcome = self._take(key)
+        if not taken and outcome is None:
+            self._wait_for(key)
+            taken, outcome = self._take(key)
+        if not taken and outcome is None:
+            raise StillHandled
+        return outcome
+
+    def finish(self, key: bytes, outcome: Outcome) -> None:
+        """Keep what the form led to."""
+        text = json.dumps(asdict(outcome))
+
+        def work(session: Session) -> None:
+            row = session.get(HandledForm, key)
+            if row is not None:
+                row.outcome = text
+
+        self._end(key, work)
+
+    def abandon(self, key: bytes) -> None:
+        """The form made nothing: it may be sent again."""
+        self._end(key, lambda session: session.execute(delete(HandledForm).where(HandledForm.key == key)))
+
+    def forget_old(self) -> None:
+        """Drop what is older than any open page."""
+        old = HandledForm.begun_at < self._clock() - KEPT_S
+        self._database.write(lambda session: session.execute(delete(HandledForm).where(old)))
+
+    def _take(self, key: bytes) -> tuple[bool, Outcome | None]:
+        """Return whether it is ours now; if not, what it led to as far as that is known."""
+        now = self._clock()
+
+        def work(session: Session) -> tuple[bool, Outcome | None]:
+            row = session.get(HandledForm, key)
+            if row is None:
+                session.add(HandledForm(key=key, begun_at=now))
+                return True, None
+            if row.outcome is not None:
+                return False, _outcome(row.outcome)
+            if key in self._here or now - row.begun_at < LEASE_S:
+                return False, None
+            row.begun_at = now
+            return True, None
+
+        taken, outcome = self._database.write(work)
+        if taken:
+            with self._ended:
+                self._here.add(key)
+        return taken, outcome
+
+    def _wait_for(self, key: bytes) -> None:
+        if not self._waiting.acquire(blocking=False):
+            raise StillHandled
+        try:
+            with self._ended:
+                self._ended.wait_for(lambda: key not in self._here, WAIT_S)
+        finally:
+            self._waiting.release()
+
+    def _end(self, key: bytes, work: Callable[[Session], object]) -> None:
+        try:
+            self._database.write(work)
+        finally:
+            with self._ended:
+                self._here.discard(key)
+                self._ended.notify_all()
+
+
+def _outcome(text: str) -> Outcome:
+    fields = json.loads(text)
+    return Outcome(**{**fields, "flashes": tuple((kind, message) for kind, message in fields["flashes"])})

@@ -1,0 +1,84 @@
+"""Who opened which record, when: what a patient is shown of it.
+
+Invariant: an opening by a doctor is written down before the doctor sees anything. The same doctor, record and way
+within a minute is one opening: a page and its picture, or a page that is loaded again.
+
+Source: EHDS (EU) 2025/327, Art. 9 (who, when, which data).
+Not here: who may open (care.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, String, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from webui.store.base import Base, Id, Seconds
+from webui.store.database import Database
+from webui.store.models import Account, StoredRecord
+
+ONE_OPENING_S = 60
+PAGE_ROWS = 50
+
+
+class How(StrEnum):
+    """By which way a record was opened."""
+
+    LIST = "list"
+    CHECK = "check"
+    PROOF = "proof"
+    REQUEST = "request"
+
+
+class Opening(Base):
+    """That somebody opened a record of a patient: who, which, when. Nothing of what it says."""
+
+    __tablename__ = "opening"
+    __table_args__ = (Index("ix_opening_record_row_reader_id", "record_row", "reader_id"),)
+
+    id: Mapped[Id]
+    record_row: Mapped[int] = mapped_column(ForeignKey("record.id", ondelete="CASCADE"))
+    reader_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
+    how: Mapped[str] = mapped_column(String(16))
+    opened_at: Mapped[Seconds]
+    record: Mapped[StoredRecord] = relationship(lazy="joined", innerjoin=True)
+    reader: Mapped[Account] = relationship(lazy="joined", innerjoin=True)
+
+
+class Openings:
+    """The openings."""
+
+    def __init__(self, database: Database, clock: Callable[[], int]) -> None:
+        """Keep openings in `database`; `clock` gives seconds since 1970."""
+        self._database = database
+        self._clock = clock
+
+    def note(self, reader_id: int, rows: Sequence[StoredRecord], how: How) -> None:
+        """Write down that somebody opens these records now."""
+        if not rows:
+            return
+        now, ids = self._clock(), [row.id for row in rows]
+
+        def work(session: Session) -> None:
+            same = select(Opening.record_row).where(
+                Opening.record_row.in_(ids),
+                Opening.reader_id == reader_id,
+                Opening.how == how.value,
+                Opening.opened_at > now - ONE_OPENING_S,
+            )
+            known = set(session.scalars(same))
+            new = [row_id for row_id in ids if row_id not in known]
+            session.add_all(
+                Opening(record_row=row_id, reader_id=reader_id, how=how.value, opened_at=now) for row_id in new
+            )
+
+        self._database.write(work)
+
+    def of_patient(self, patient_id: int, page: int) -> Sequence[Opening]:
+        """Return one page of the openings of a patient's records by others, the newest first."""
+        query = select(Opening).where(Opening.record.has(StoredRecord.patient_id == patient_id))
+        newest = query.order_by(Opening.opened_at.desc(), Opening.id.desc())
+        with self._database.reading() as session:
+            return session.scalars(newest.offset(page * PAGE_ROWS).limit(PAGE_ROWS)).unique().all()

@@ -1,0 +1,173 @@
+"""What the hospital's staff does with accounts: list, change, disable, enable, a code for a new password.
+
+Invariant: a disabled account has no session and no way to one; a code works once, for a while, and is kept as a digest.
+
+Source: OWASP Forgot Password Cheat Sheet; NIST SP 800-63B, 4.2 (recovery codes).
+Not here: signing in (accounts.py); the commands (scripts/staff.py).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from webui.store.accounts import DoctorFacts, code_digest, find_account, hours_of
+from webui.store.appointments import IN_FORCE
+from webui.store.database import Database
+from webui.store.emails import email_key, typed_email
+from webui.store.models import Account, Appointment, BookingState, DoctorProfile, SiteRole
+from webui.store.person_names import person_name
+from webui.store.refusals import AccountExists, NotFound, RoleFixed
+
+ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+"""No I, O, 0 or 1, which people mistake for each other."""
+CODE_CHARS = 20
+"""100 bits."""
+GROUP = 5
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is to be different; None leaves it."""
+
+    email: str | None = None
+    name: str | None = None
+    role: SiteRole | None = None
+    doctor: DoctorFacts | None = None
+    """All of them; the account is a doctor's, or becomes one."""
+
+
+class StaffStore:
+    """The accounts, as the hospital's staff may change them."""
+
+    def __init__(self, database: Database, clock: Callable[[], int]) -> None:
+        """Change accounts in `database`; `clock` gives seconds since 1970."""
+        self._database = database
+        self._clock = clock
+
+    def all(self) -> Sequence[Account]:
+        """Return every account that is no patient's, by role and name."""
+        with self._database.reading() as session:
+            query = select(Account).where(Account.role != SiteRole.PATIENT.value)
+            return session.scalars(query.order_by(Account.role, Account.name)).all()
+
+    def doctor(self, email: str) -> DoctorFacts | None:
+        """Return what is known of a doctor; None of an account that never was one's."""
+        with self._database.reading() as session:
+            profile = session.get(DoctorProfile, _found(session, email).id)
+        if profile is None:
+            return None
+        return DoctorFacts(profile.specialty, profile.room, profile.slot_minutes, hours_of(profile))
+
+    def change(self, email: str, change: Change) -> None:
+        """Change an account; a new role ends its sessions.
+
+        Raises:
+            NotFound: no such account.
+            RoleFixed: a patient would become staff, or the other way round.
+            AccountExists: the new address is another account's.
+            EmailMalformed, NameMalformed, HoursOverlap: the new facts cannot be.
+        """
+
+        def work(session: Session) -> None:
+            account = _found(session, email)
+            if change.email is not None:
+                account.email, account.email_key = typed_email(change.email), email_key(change.email)
+            if change.name is not None:
+                account.name = person_name(change.name)
+            if change.role is not None and change.role.value != account.role:
+                _give_role(account, change.role)
+            if change.doctor is not None:
+                _refit(session, account, change.doctor)
+            session.flush()
+
+        try:
+            self._database.write(work)
+        except IntegrityError as error:
+            if change.email is None:
+                raise
+            raise AccountExists from error
+
+    def disable(self, email: str, *, keep_appointments: bool = False) -> list[Appointment]:
+        """End an account's sessions and every way to a new one; return the appointments ahead that are cancelled.
+
+        Raises:
+            NotFound: no such account.
+        """
+        now = self._clock()
+
+        def work(session: Session) -> list[Appointment]:
+            account = _found(session, email)
+            account.disabled_at = account.disabled_at or now
+            account.session_version += 1
+            account.reset_digest = account.reset_ends_at = None
+            whose = (Appointment.doctor_id == account.id) | (Appointment.patient_id == account.id)
+            query = select(Appointment).where(whose, IN_FORCE, Appointment.starts_at > now)
+            ahead = [] if keep_appointments else list(session.scalars(query.order_by(Appointment.starts_at)).unique())
+            for booking in ahead:
+                booking.state, booking.cancelled_at = BookingState.CANCELLED.value, now
+                booking.cancelled_by = "hospital"
+            return ahead
+
+        return self._database.write(work)
+
+    def enable(self, email: str) -> None:
+        """Let somebody sign in again.
+
+        Raises:
+            NotFound: no such account.
+        """
+
+        def work(session: Session) -> None:
+            _found(session, email).disabled_at = None
+
+        self._database.write(work)
+
+    def start_reset(self, email: str, lasts_s: int) -> str:
+        """Return a code with which the owner of an account chooses a new password once; an earlier one ends.
+
+        Raises:
+            NotFound: no such account, or it is disabled.
+        """
+        code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_CHARS))
+        ends_at = self._clock() + lasts_s
+
+        def work(session: Session) -> None:
+            account = _found(session, email)
+            if account.disabled_at is not None:
+                raise NotFound
+            account.reset_digest, account.reset_ends_at = code_digest(code), ends_at
+
+        self._database.write(work)
+        return "-".join(code[start : start + GROUP] for start in range(0, CODE_CHARS, GROUP))
+
+
+def _found(session: Session, email: str) -> Account:
+    account = find_account(session, email)
+    if account is None:
+        raise NotFound
+    return account
+
+
+def _give_role(account: Account, role: SiteRole) -> None:
+    if SiteRole.PATIENT in {SiteRole(account.role), role}:
+        raise RoleFixed(account.role)
+    account.role = role.value
+    account.session_version += 1
+
+
+def _refit(session: Session, account: Account, facts: DoctorFacts) -> None:
+    """Give a doctor's profile these facts; the old hours go first, so that the new ones meet none of them."""
+    profile = session.get(DoctorProfile, account.id)
+    if profile is None:
+        session.add(facts.profile(account))
+        return
+    profile.specialty, profile.room, profile.slot_minutes = facts.specialty, facts.room, facts.slot_minutes
+    profile.hours = []
+    session.flush()
+    profile.hours = facts.rows()
