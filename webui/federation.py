@@ -11,6 +11,7 @@ from __future__ import annotations
 from fl.protocol.errors import ModelUnusable, NonFinite
 from fl.protocol.names import NO_DIGEST
 from fl.protocol.ports import Vault
+from fl.protocol.task import Domain
 from fl.roles.served import ModelReader, Served
 from fl.roles.verification import Verification
 from fl.training.gate import prepare
@@ -30,7 +31,9 @@ class FederationPredictions:
         """Judge one picture with the model in force."""
         served = self._reader.current()
         try:
-            probabilities = served.predictor.probability(prepare(pixels, served.predictor.spec.size_px))
+            stained = served.task.domain == Domain.STAINED_CELL
+            picture = prepare(pixels, served.predictor.spec.size_px, stained=stained)
+            probabilities = served.predictor.probability(picture)
         except NonFinite as error:
             raise ModelUnusable(served.round.number, str(error)) from error
         row, task = [float(value) for value in probabilities], served.task

@@ -54,7 +54,6 @@ def test_no_changed_byte_of_the_document_passes_for_the_same_record(record: Chec
         pack(CHECK).replace(b'"state":"checked"', b'"state":"cheched"'),
         pack(CHECK).replace(b"hemaledger-record-2", b"hemaledger-record-1"),
         pack(OLD).replace(b'"verified":true', b'"verified":1234'),
-        pack(OLD).replace(b"hemaledger-record-1", b"hemaledger-record-2"),
         pack(NOTE).replace(b"hemaledger-record-1", b"hemaledger-record-2"),
         pack(NOTE).replace(b"000102", b"00010G"),
         pack(NOTE).replace(b"0a0b0c", b"0A0B0C"),
@@ -63,13 +62,6 @@ def test_no_changed_byte_of_the_document_passes_for_the_same_record(record: Chec
 def test_what_is_no_record_is_refused(body: bytes) -> None:
     with pytest.raises(EncodingError):
         unpack(body)
-
-
-def test_a_check_of_an_earlier_version_keeps_its_bytes() -> None:
-    body = pack(OLD)
-    assert b'"format":"hemaledger-record-1"' in body
-    assert b'"verified":true,"verified_at":1795435100' in body
-    assert pack(unpack(body)) == body
 
 
 def test_the_three_facts_are_kept_each_with_its_time() -> None:
