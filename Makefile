@@ -11,6 +11,7 @@ DATA   ?=
 SERVE  ?= 1
 PORT   ?= 8000
 ROUNDS ?=
+RESUME ?=
 ARGS   ?=
 EXTRAS ?=
 # What benchmarks run in: the product's own environment, or one that also has the libraries it is compared with.
@@ -22,8 +23,8 @@ AT_ONCE = --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-re
 help: ## Say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/:/' | awk -F: '{printf "  make %-7s %s\n", $$1, $$2}'
 
-demo: $(VENV)/.ready node_modules/.ready ## Run a federation, audit it, serve the site (DATA=... for real images, SERVE=0 to end after the audit)
-	$(BIN)/hemaledger demo --port $(PORT) $(if $(DATA),--data "$(DATA)") $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(filter 0,$(SERVE)),--no-serve) $(ARGS)
+demo: $(VENV)/.ready node_modules/.ready ## Run a federation, audit it, serve the site (DATA=... for real images, RESUME=runs/... to go on with a run, SERVE=0 to end after the audit)
+	$(BIN)/hemaledger demo --port $(PORT) $(if $(DATA),--data "$(DATA)") $(if $(RESUME),--resume --home "$(RESUME)") $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(filter 0,$(SERVE)),--no-serve) $(ARGS)
 
 test: $(VENV)/.ready-dev node_modules/.ready ## Run every test that this machine can run, and say what was skipped and why
 	$(WITH_NODE) npm test --silent

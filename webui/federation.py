@@ -32,9 +32,8 @@ class FederationPredictions:
         served = self._reader.current()
         try:
             stained = served.task.domain == Domain.STAINED_CELL
-            probabilities = served.predictor.probability(
-                prepare(pixels, served.predictor.spec.size_px, stained=stained)
-            )
+            picture = prepare(pixels, served.predictor.spec.size_px, stained=stained)
+            probabilities = served.predictor.probability(picture)
         except NonFinite as error:
             raise ModelUnusable(served.round.number, str(error)) from error
         row, task = [float(value) for value in probabilities], served.task

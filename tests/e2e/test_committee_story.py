@@ -54,6 +54,7 @@ class Clinic:
         image.write_bytes(encode_png(draw_cell(1, 5)))
         patient.goto("/checks/new")
         patient.set_input_files("#image", image)
+        patient.check("input[name=drawn]")
         patient.click("#submit")
         patient.wait_for_selector("#verdict")
 

@@ -32,6 +32,7 @@ from fl.protocol.round import NEXT, Phase, terms_digest
 from scripts._home import Home
 from scripts.bench.protections import main as protections
 from scripts.cli import COMMANDS, main
+from scripts.fuzz.__main__ import main as fuzz
 from tests.e2e.test_processes import Process, free_port, invoke
 
 ROOT = Path(__file__).parents[2]
@@ -182,7 +183,7 @@ def commands_of(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tu
 
 
 def test_every_option_that_a_page_names_exists() -> None:
-    commands = {**dict(commands_of(main)), ("protections",): protections}
+    commands = {**dict(commands_of(main)), ("protections",): protections, ("fuzz",): fuzz}
     known = {option for command in commands.values() for param in command.params for option in param.opts}
     known |= {option for command in commands.values() for param in command.params for option in param.secondary_opts}
     known |= {"--help", "--version"}

@@ -167,8 +167,10 @@ def test_a_patient_gets_a_prediction_from_the_model_that_the_ledger_confirms(cha
         _sign_up(page)
         page.goto("/checks/new")
         page.set_input_files("input[type=file]", image)
+        page.check("input[name=drawn]")
         page.click("main [type=submit]")
         text = page.inner_text("main")
+    assert "trained on drawn cells" in text
     model = json.loads((chain / "summary.json").read_bytes())["model"]
     assert "round 2" in text.lower()
     assert model[2:10] in text

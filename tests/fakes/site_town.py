@@ -98,8 +98,8 @@ class Visitor:
     def sign_in(self, email: str, password: str = PASSWORD) -> TestResponse:
         return self.post("/sign-in", email=email, password=password)
 
-    def check(self, data: bytes, name: str = "cell.png") -> TestResponse:
-        return self.post("/checks/new", image=(io.BytesIO(data), name))
+    def check(self, data: bytes, name: str = "cell.png", **fields: str) -> TestResponse:
+        return self.post("/checks/new", image=(io.BytesIO(data), name), **fields)
 
     def cookie(self) -> str:
         found = self._client.get_cookie("hemaledger")
