@@ -48,9 +48,12 @@ class RoundProgress:
             self._progress.update(self._task, advance=STEPS[what], description=f"Round {number}: {name} {what}")
         if what == "final":
             self._progress.console.print(self._line(number), soft_wrap=True)
-        elif what in ("aborted", "alarm", "left out", "refused", "waiting") and "reason" in facts:
+        elif what == "alarm":
+            line = shown(f"  ALARM in round {number}, {name}: {facts.get('reason')}")
+            self._progress.console.print(line, style="bold red", markup=False)
+        elif what in ("aborted", "left out", "refused", "waiting") and "reason" in facts:
             line = shown(f"  {name}: {what} ({facts.get('reason')})")
-            self._progress.console.print(line, style="bold red" if what == "alarm" else "yellow", markup=False)
+            self._progress.console.print(line, style="yellow", markup=False)
 
     def _line(self, number: object) -> str:
         figures = self._figures.get(number, {})

@@ -72,10 +72,10 @@ def to_text(audited: Audited) -> str:
     for finding in report.findings:
         where = f"round {finding.round}" if finding.round else "set-up"
         lines += [f"  FINDING {finding.name} ({where}, {finding.subject})", f"          {finding.sentence}"]
-    lines += [f"  ALARM (round {alarm.round}, {alarm.subject}): {alarm.sentence}" for alarm in report.alarms]
     for number, sums in sorted(report.sums.items()):
         lines.append(_claims(f"round {number}, all together", sums))
         lines += [_claims(f"round {number}, {name}", each) for name, each in report.claims.get(number, {}).items()]
+    lines += [f"  ALARM (round {alarm.round}, {alarm.subject}): {alarm.sentence}" for alarm in report.alarms]
     lines += [f"  Note: {note}" for note in report.notes]
     return shown_lines("\n".join([*lines, audited.verdict]))
 

@@ -18,6 +18,7 @@ import click
 import numpy as np
 
 from fl.protocol import strict_json
+from fl.protocol.codec import DOCUMENT_CAP
 from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.task import IGNORE, Domain, Task, TaskClass, TaskKind
 from fl.protocol.tasks import PICTURE, TASKS
@@ -165,7 +166,7 @@ def _terminal() -> bool:
 def _named(name: str) -> Task:
     if name in TASKS:
         return TASKS[name]
-    document = strict_json.loads(_read(Path(name), "task"), "task", LABELS_CAP)
+    document = strict_json.loads(_read(Path(name), "task"), "task", DOCUMENT_CAP)
     if not isinstance(document, dict):
         raise EncodingError("task", "it is not an object")
     return Task.from_dict(document)

@@ -90,10 +90,10 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
         app.jinja_env.globals[function.__name__] = partial(function, zone=zone)
     plain = (
         words.verdict,
+        verification_words.seal_of,
         words.thing_of,
         words.class_name,
         words.measured_on,
-        verification_words.seal_of,
         words.percent,
         words.phase,
         words.protection,

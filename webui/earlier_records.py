@@ -9,11 +9,12 @@ Not here: reading and checking the result (record_body.py).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from fl.protocol.codec import Fields, JsonValue
 from fl.protocol.errors import EncodingError
 from fl.protocol.task import MAX_NAME, Domain, Task, TaskClass, TaskKind
+from fl.roles.verification import State
 
 _WHAT = "patient record"
 
@@ -29,13 +30,28 @@ def modernised(document: dict[str, JsonValue]) -> dict[str, JsonValue]:
         raise EncodingError(_WHAT, "class_names or positive_class is missing")
     label = prediction.text("label")
     task = task_of_names([*(str(name) for name in names), label], positive)
-    kept = {name: value for name, value in model.items() if name not in ("class_names", "positive_class")}
+    gone = ("class_names", "positive_class", "verified", "verified_at")
+    kept = {name: value for name, value in model.items() if name not in gone}
     told: dict[str, JsonValue] = {
         "label": code_of(label),
         "probability": prediction.number("probability"),
         "shares": {},
     }
-    return {**document, "model": {**kept, "task": task.to_dict()}, "prediction": told}
+    return {
+        **document,
+        "model": {**kept, "task": task.to_dict(), "verification": _verification(model)},
+        "prediction": told,
+    }
+
+
+def _verification(model: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return what the first format kept of a verification: what the ledger said, and when it last said so."""
+    verified, fields = model.get("verified"), Fields(dict(model), _WHAT)
+    if not isinstance(verified, bool):
+        raise EncodingError(_WHAT, "verified is neither true nor false")
+    state = State.CHECKED if verified else State.UNKNOWN
+    ledger: dict[str, JsonValue] = {"state": state.value, "at": fields.integer("verified_at"), "why": ""}
+    return {"ledger": ledger, "file": None, "memory": None, "block": 0}
 
 
 def task_of_names(names: Sequence[str], positive: str) -> Task:

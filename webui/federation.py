@@ -32,8 +32,9 @@ class FederationPredictions:
         served = self._reader.current()
         try:
             stained = served.task.domain == Domain.STAINED_CELL
-            picture = prepare(pixels, served.predictor.spec.size_px, stained=stained)
-            probabilities = served.predictor.probability(picture)
+            probabilities = served.predictor.probability(
+                prepare(pixels, served.predictor.spec.size_px, stained=stained)
+            )
         except NonFinite as error:
             raise ModelUnusable(served.round.number, str(error)) from error
         row, task = [float(value) for value in probabilities], served.task

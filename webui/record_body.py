@@ -22,15 +22,14 @@ from fl.roles.verification import Fact, State, Verification
 from webui.earlier_records import modernised
 from webui.services import ServedModel
 
-FORMAT = "hemaledger-record-1"
-"""Of notes, and of checks of an earlier version: with class names and no task. Such checks are read, never written."""
-CHECK_FORMAT = "hemaledger-record-2"
-"""Of checks: with the task, and what was checked of the model."""
+FORMAT = "hemaledger-record-2"
+EARLIER = "hemaledger-record-1"
+"""Records of a version that knew no task, and of the verification what the ledger said; read, and never written."""
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 MAX_NOTE_CHARS = 4000
 _WHAT = "patient record"
 _COMMON = ("format", "kind", "patient")
-_NOT_KEPT = {"alarm", "data", "metrics", "verification"}
+_NOT_KEPT = ("alarm", "data", "metrics")
 
 
 @dataclass(frozen=True)
@@ -88,14 +87,12 @@ def unpack(body: bytes) -> Check | Note:
     document = parse_document(reader.raw(reader.u32()), _WHAT)
     picture = reader.raw(reader.u32())
     reader.end()
-    fields = Fields(document, _WHAT)
-    found: Check | Note
-    kind, form = fields.text("kind"), fields.text("format")
-    if form not in ({FORMAT, CHECK_FORMAT} if kind == "check" else {FORMAT}):
+    earlier = document.get("format") == EARLIER
+    fields = Fields(modernised(document) if earlier else document, _WHAT)
+    if not earlier and fields.text("format") != FORMAT:
         raise EncodingError(_WHAT, "it is of another format")
-    earlier = kind == "check" and form == FORMAT
-    if earlier:
-        fields = Fields(modernised(document), _WHAT)
+    found: Check | Note
+    kind = fields.text("kind")
     if kind == "check" and picture.startswith(PNG_MAGIC):
         found = _parse_check(fields, picture)
     elif kind == "note" and not picture:
@@ -110,7 +107,7 @@ def unpack(body: bytes) -> Check | Note:
 def _check_document(check: Check) -> dict[str, JsonValue]:
     model = check.model
     return {
-        "format": CHECK_FORMAT,
+        "format": FORMAT,
         "kind": "check",
         "patient": _subject_document(check.patient),
         "checked_at": check.checked_at,
@@ -127,21 +124,19 @@ def _check_document(check: Check) -> dict[str, JsonValue]:
             "coordinator_name": model.coordinator_name,
             "final_at": model.final_at,
             "attested_by": list(model.attested_by),
-            **_verification_document(model.verification),
+            "verification": _verification_document(model.verification),
             "task": model.task.to_dict(),
         },
     }
 
 
 def _verification_document(verification: Verification) -> dict[str, JsonValue]:
-    ledger, file, memory = verification.ledger, verification.file, verification.memory
-    if file is None or memory is None:
-        return {"verified": ledger.state == State.CHECKED, "verified_at": ledger.at}
-    facts: dict[str, JsonValue] = {
-        name: {"state": fact.state.value, "at": fact.at, "why": fact.why}
-        for name, fact in (("ledger", ledger), ("file", file), ("memory", memory))
-    }
-    return {"verification": {**facts, "block": verification.block}}
+    facts = {"ledger": verification.ledger, "file": verification.file, "memory": verification.memory}
+    return {**{name: _fact_document(fact) for name, fact in facts.items()}, "block": verification.block}
+
+
+def _fact_document(fact: Fact | None) -> JsonValue:
+    return None if fact is None else {"state": fact.state.value, "at": fact.at, "why": fact.why}
 
 
 def _note_document(note: Note) -> dict[str, JsonValue]:
@@ -191,7 +186,6 @@ def _share(fields: Fields, name: str) -> float:
 
 
 def _parse_model(fields: Fields) -> ServedModel:
-    modern = "verification" in fields.value
     found = ServedModel(
         round=fields.integer("round"),
         model_digest=_digest(fields, "model_digest"),
@@ -201,26 +195,18 @@ def _parse_model(fields: Fields) -> ServedModel:
         final_at=fields.integer("final_at"),
         attested_by=_texts(fields, "attested_by"),
         metrics=None,
-        verification=_parse_verification(fields) if modern else _parse_old_verification(fields),
+        verification=_parse_verification(fields),
         task=Task.from_dict(fields.mapping("task")),
     )
-    kept = {"verification"} if modern else {"verified", "verified_at"}
-    fields.only(*(ServedModel.__dataclass_fields__.keys() - _NOT_KEPT | kept))
+    fields.only(*(name for name in ServedModel.__dataclass_fields__ if name not in _NOT_KEPT))
     return found
-
-
-def _parse_old_verification(fields: Fields) -> Verification:
-    verified = fields.value.get("verified")
-    if not isinstance(verified, bool):
-        raise EncodingError(_WHAT, "verified is neither true nor false")
-    return ledger_only(verified=verified, at=fields.integer("verified_at"))
 
 
 def _parse_verification(fields: Fields) -> Verification:
     inner = Fields(fields.mapping("verification"), _WHAT)
     inner.only("ledger", "file", "memory", "block")
-    ledger, file, memory = (_parse_fact(inner, name) for name in ("ledger", "file", "memory"))
-    return Verification(ledger, file, memory, inner.integer("block"))
+    file, memory = (_parse_fact(inner, name) if inner.value.get(name) else None for name in ("file", "memory"))
+    return Verification(_parse_fact(inner, "ledger"), file, memory, inner.integer("block"))
 
 
 def _parse_fact(fields: Fields, name: str) -> Fact:
@@ -229,7 +215,7 @@ def _parse_fact(fields: Fields, name: str) -> Fact:
     try:
         state = State(inner.text("state"))
     except ValueError as error:
-        raise EncodingError(_WHAT, f"the state of {name} is none") from error
+        raise EncodingError(_WHAT, f"the state of {name} is not known") from error
     return Fact(state, inner.integer("at"), inner.text("why"))
 
 

@@ -130,10 +130,9 @@ class ModelReader:
         opening = self._view.federation.opening
         try:
             config = read_config(final, self._vault)
-            recipe = Recipe.of(config)
             manifest = read_manifest(opening, self._vault)
             vector = self._reader.model(final, manifest)
-            predictor = Predictor(recipe.spec, vector)
+            predictor = Predictor(Recipe.of(config).spec, vector)
             cap = expected_model(final, manifest.length).cap
         except MalformedError as error:
             raise ModelUnusable(final.number, str(error)) from error

@@ -118,6 +118,8 @@ class SqliteJournal:
             raise JournalUnreadable(str(self._path), why) from error
         except OSError as error:
             raise JournalUnreadable(str(self._path), error.strerror or str(error)) from error
+        except UnicodeDecodeError as error:  # Python's sqlite3 cannot even say what SQLite said of the damage
+            raise JournalUnreadable(str(self._path), "it is damaged") from error
 
 
 def _seal(key: str, value: bytes) -> bytes:

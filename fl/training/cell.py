@@ -16,7 +16,8 @@ import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
-Pixels = npt.NDArray[np.uint8]
+from fl.training.colours import Pixels
+
 Mask = npt.NDArray[np.bool_]
 Plane = npt.NDArray[np.float32]
 

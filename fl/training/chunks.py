@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 PNG_MARK = b"\x89PNG\r\n\x1a\n"
 _KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"iCCP", b"sRGB", b"eXIf"})
+_PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 MAX_SCANS = 40
 """Encoders write about ten; each costs a pass over all pixels."""
 MAX_CHUNKS = 100_000
@@ -30,6 +31,7 @@ class Png:
         lean: The file without comments, times, and what lies behind its end.
         width, height: In pixels.
         bits: Per sample.
+        samples: Per pixel, 1 to 4.
         frames: More than 1 for an animation.
         significant: Of `sBIT`: bits per sample of the original picture; None without that chunk.
     """
@@ -38,6 +40,7 @@ class Png:
     width: int
     height: int
     bits: int
+    samples: int
     frames: int
     significant: int | None
 
@@ -68,9 +71,10 @@ def read_png(data: bytes) -> Png:
         raise Damaged("its end is missing")
     if len(found[b"IHDR"]) != 13:  # noqa: PLR2004  # the length of IHDR
         raise Damaged("its header is missing")
-    width, height, bits = struct.unpack_from(">IIB", found[b"IHDR"])
+    width, height, bits, colours = struct.unpack_from(">IIBB", found[b"IHDR"])
+    samples = _PNG_SAMPLES.get(colours, 4)
     frames = struct.unpack_from(">I", found[b"acTL"])[0] if len(found[b"acTL"]) >= 4 else 1  # noqa: PLR2004
-    return Png(b"".join(kept), width, height, bits, frames, max(found[b"sBIT"], default=None))
+    return Png(b"".join(kept), width, height, bits, samples, frames, max(found[b"sBIT"], default=None))
 
 
 @dataclass

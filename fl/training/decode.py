@@ -19,29 +19,26 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import imagecodecs
-import numpy as np
-import numpy.typing as npt
 import simplejpeg
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fl.protocol.errors import ImageUnreadable
 from fl.training.chunks import PNG_MARK, Damaged, Jpeg, Png, read_jpeg, read_png
+from fl.training.colours import MAX_SIDE_PX, Pixels, composed, finished, turned
 from fl.training.ranges import NoRange, Range, to_eight_bits
 from fl.training.tiff import PROFILE, Page, check_pieces, decode_samples, range_of, read_pages
-
-Pixels = npt.NDArray[np.uint8]
-"""uint8 [H, W, 3] in RGB order, or [n, S, S, 3] for many."""
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 MAX_BYTES = 64 * 2**20
-MAX_PIXELS = 4096 * 3072
-MAX_SIDE_PX = 2048
-"""What leaves this module is scaled down to this: a cell fills a model of 128 px, and memory is for all at once."""
+MAX_PIXELS = 2**23
+MAX_JPEG_PIXELS = 4096 * 3072
+"""A JPEG can be decoded at half its size, so that a camera's 12 million pixels cost no more."""
+MAX_SAMPLE_BYTES = 4 * MAX_PIXELS
+"""Of a picture of more than 8 bits, before it is scaled."""
 MIN_SIDE_PX = 8
 MAX_ASPECT = 16
 """A picture of a cell is about square; a strip of 14,000 x 8 would be 14,000 x 14,000 once it is padded."""
-MAX_PROFILE = 4 * 2**20
 _KINDS = (
     (PNG_MARK, "PNG"),
     (b"\xff\xd8\xff", "JPEG"),
@@ -139,8 +136,10 @@ class _Refused(Exception):
 def _png(data: bytes, reading: Reading) -> Pixels:
     said = read_png(data)
     _one_page(said.frames, reading)
-    deep = said.bits > 8  # noqa: PLR2004  # Pillow would lose bits
-    return _in_turn((said.width, said.height), lambda: _deep_png(said, reading) if deep else _by_pillow(said.lean))
+    if said.bits <= 8:  # noqa: PLR2004  # deeper ones lose bits in Pillow
+        return _in_turn((said.width, said.height), lambda: _by_pillow(said.lean))
+    _check_samples(said.width * said.height * said.samples * 2)
+    return _in_turn((said.width, said.height), lambda: _deep_png(said, reading))
 
 
 def _deep_png(said: Png, reading: Reading) -> Pixels:
@@ -149,14 +148,15 @@ def _deep_png(said: Png, reading: Reading) -> Pixels:
     del samples
     with Image.open(io.BytesIO(said.lean), formats=("PNG",)) as header:
         profile, turn = header.info.get("icc_profile"), header.getexif().get(0x0112, 1)
-    return _turned(_composed(pixels, profile), turn)
+    return turned(composed(pixels, profile), turn)
 
 
 def _jpeg(data: bytes, reading: Reading) -> Pixels:
     said = read_jpeg(data)
     if said.bits not in {0, 8}:
         raise _Refused(f"it is a JPEG of {said.bits} bits; {_CONVERT}")
-    return _in_turn((said.width, said.height), lambda: _whole_jpeg(data, said, reading))
+    size = said.width, said.height
+    return _in_turn(size, lambda: _whole_jpeg(data, said, reading), MAX_JPEG_PIXELS)
 
 
 def _whole_jpeg(data: bytes, said: Jpeg, reading: Reading) -> Pixels:
@@ -182,6 +182,8 @@ def _tiff(data: bytes, reading: Reading) -> Pixels:
     if count != len(pages):
         raise _Refused(f"it is a stack of {count} pictures; save the one that you mean as PNG")
     page = pages[number - 1]
+    if not page.plain:
+        _check_samples(page.sample_bytes)
     return _in_turn(page.size, lambda: _tiff_page(data, page, reading))
 
 
@@ -192,7 +194,7 @@ def _tiff_page(data: bytes, page: Page, reading: Reading) -> Pixels:
     given = range_of(page)
     pixels = decode_samples(data, page, replace(given, significant=reading.bits or given.significant))
     profile = page.tags.get(PROFILE)
-    return _composed(pixels, profile if isinstance(profile, bytes) else None)
+    return composed(pixels, profile if isinstance(profile, bytes) else None)
 
 
 _DECODERS = {"PNG": _png, "JPEG": _jpeg, "BMP": _bmp, "TIFF": _tiff}
@@ -209,11 +211,18 @@ def _one_page(count: int, reading: Reading) -> int:
     return reading.page
 
 
-def _in_turn(size: tuple[int, int], decode: Callable[[], Pixels]) -> Pixels:
+def _check_samples(count: int) -> None:
+    if count > MAX_SAMPLE_BYTES:
+        raise _Refused(
+            f"its samples need {count} bytes; at most {MAX_SAMPLE_BYTES} are accepted; save it as an 8-bit PNG"
+        )
+
+
+def _in_turn(size: tuple[int, int], decode: Callable[[], Pixels], most: int = MAX_PIXELS) -> Pixels:
     """Refuse a size, or decode when it is this picture's turn."""
     width, height = size
-    if width * height > MAX_PIXELS:
-        raise _Refused(f"it has {width * height} pixels; at most {MAX_PIXELS} are accepted")
+    if width * height > most:
+        raise _Refused(f"it has {width * height} pixels; at most {most} are accepted")
     if min(width, height) < MIN_SIDE_PX:
         raise _Refused(f"it is only {width} x {height} pixels")
     if max(width, height) > MAX_ASPECT * min(width, height):
@@ -231,6 +240,8 @@ def _by_pillow(data: bytes, reading: Reading | None = None) -> Pixels:
         image.seek((reading.page or 1) - 1 if reading else 0)
     else:
         _one_page(getattr(image, "n_frames", 1), reading or Reading())
+    if max(image.size) > MAX_SIDE_PX:
+        image.draft(None, (image.width // 2, image.height // 2))
     width, height = image.size
     if width * height > MAX_PIXELS:  # a header that says two sizes
         raise _Refused(f"it has {width * height} pixels; at most {MAX_PIXELS} are accepted")
@@ -243,46 +254,5 @@ def _by_pillow(data: bytes, reading: Reading | None = None) -> Pixels:
         image = image.convert("RGBA")
         alpha = image.getchannel("A")
         image = image.convert("RGB")
-        return _finished(image, alpha, profile)
-    return _finished(image, None, profile)
-
-
-def _composed(pixels: Pixels, profile: bytes | None) -> Pixels:
-    """Return uint8 [H, W, 1 to 4], grey or colours with or without alpha, as RGB."""
-    colours, alpha = np.split(pixels, [pixels.shape[2] - 1], axis=2) if pixels.shape[2] in {2, 4} else (pixels, None)
-    mask = None if alpha is None else Image.fromarray(np.ascontiguousarray(alpha[..., 0]))
-    image = Image.fromarray(np.ascontiguousarray(colours[..., 0] if colours.shape[2] == 1 else colours))
-    return _finished(image, mask, profile)
-
-
-def _finished(image: Image.Image, alpha: Image.Image | None, profile: bytes | None) -> Pixels:
-    """Return an image as RGB on black; alpha that is 0 everywhere is a mistake of the program before."""
-    image = _to_srgb(_scaled(image), profile).convert("RGB")
-    if alpha is not None and alpha.getextrema() not in {(0, 0), (255, 255)}:
-        image = Image.composite(image, Image.new("RGB", image.size), _scaled(alpha))
-    return np.asarray(image, dtype=np.uint8)
-
-
-def _scaled(image: Image.Image) -> Image.Image:
-    image.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX), Image.Resampling.LANCZOS)
-    return image
-
-
-def _turned(pixels: Pixels, orientation: int) -> Pixels:
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    image = Image.fromarray(pixels)
-    image.info["exif"] = exif.tobytes()
-    return np.asarray(ImageOps.exif_transpose(image), dtype=np.uint8)
-
-
-def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Return the image with its colours in sRGB; a profile that cannot be used is as if there were none."""
-    if not profile or len(profile) > MAX_PROFILE or image.mode not in {"L", "RGB", "CMYK", "LAB"}:
-        return image
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        changed = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        return image
-    return changed or image
+        return finished(image, alpha, profile)
+    return finished(image, None, profile)

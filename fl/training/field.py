@@ -12,7 +12,7 @@ Not here: whether it is a cell at all (gate.py).
 from __future__ import annotations
 
 from fl.training.cell import Cell, find_cell
-from fl.training.decode import Pixels
+from fl.training.colours import Pixels
 from fl.training.images import fit_square
 
 FRAME_PX, FIELD_PX = 450, 320

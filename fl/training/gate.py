@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from fl.protocol.errors import NoAnswer
 from fl.training.cell import Cell, find_cell
-from fl.training.decode import Pixels
+from fl.training.colours import Pixels
 from fl.training.field import cut_field, field_px
 from fl.training.images import fit_square
 

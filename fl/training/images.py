@@ -16,7 +16,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from fl.training.decode import MAX_BYTES, MAX_PIXELS, SUFFIXES, Pixels, decode_image
+from fl.training.colours import Pixels
+from fl.training.decode import MAX_BYTES, MAX_PIXELS, SUFFIXES, decode_image
 
 __all__ = [
     "MAX_BYTES",

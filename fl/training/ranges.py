@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fl.training.colours import Pixels
+
 Samples = npt.NDArray[np.generic]
-Pixels = npt.NDArray[np.uint8]
 
 HINT_BITS = 12
 """A 16-bit picture without a value of more than 12 bits is hardly a 16-bit picture."""
@@ -54,16 +55,25 @@ def to_eight_bits(samples: Samples, said: Range) -> Pixels:
     low, high = _limits(samples, said)
     if (low, high) == (0.0, 255.0) and samples.dtype == np.uint8:
         return samples.astype(np.uint8, copy=False)
-    if samples.dtype.kind == "u" and samples.dtype.itemsize <= 2:  # noqa: PLR2004  # a table of all values is small
-        values = np.arange(2 ** (8 * samples.dtype.itemsize))
-        table: Pixels = ((values - low) * (255.0 / (high - low))).clip(0.0, 255.0).round().astype(np.uint8)
-        return np.asarray(table[samples])
     scaled = np.empty(samples.shape, np.uint8)
+    table = _table(samples, low, high)
     rows = max(1, _BLOCK * len(samples) // samples.size)
     for row in range(0, len(samples), rows):
-        part = (samples[row : row + rows].astype(np.float64) - low) * (255.0 / (high - low))
-        scaled[row : row + rows] = part.clip(0.0, 255.0).round()
+        part = samples[row : row + rows]
+        scaled[row : row + rows] = _scaled(part, low, high) if table is None else table[part]
     return scaled
+
+
+def _scaled(samples: Samples, low: float, high: float) -> Pixels:
+    part = (samples.astype(np.float64) - low) * (255.0 / (high - low))
+    return np.asarray(part.clip(0.0, 255.0).round().astype(np.uint8))
+
+
+def _table(samples: Samples, low: float, high: float) -> Pixels | None:
+    """Return what each value becomes, where there are few of them."""
+    if samples.dtype.kind != "u" or samples.dtype.itemsize > 2:  # noqa: PLR2004  # 65,536 values
+        return None
+    return _scaled(np.arange(2 ** (8 * samples.dtype.itemsize)), low, high)
 
 
 def _limits(samples: Samples, said: Range) -> tuple[float, float]:

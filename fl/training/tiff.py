@@ -9,6 +9,7 @@ Not here: 8-bit pictures with their samples side by side (decode.py, by Pillow);
 from __future__ import annotations
 
 import io
+import logging
 import re
 import struct
 from collections.abc import Mapping
@@ -18,7 +19,10 @@ import numpy as np
 import tifffile
 
 from fl.training.chunks import Damaged
-from fl.training.ranges import Pixels, Range, Samples, to_eight_bits
+from fl.training.colours import Pixels
+from fl.training.ranges import Range, Samples, to_eight_bits
+
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is wrong with a file is said by our errors
 
 MAX_PAGES = 10_000
 MAX_ENTRIES = 1_000
@@ -26,7 +30,10 @@ MAX_SEGMENTS = 65_536
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _DESCRIPTION, _STRIPS, _ORIENTATION, _SAMPLES, _STRIP_BYTES = 270, 273, 274, 277, 279
 _MAX_VALUE, _PLANAR, _TILES, _TILE_BYTES = 281, 284, 324, 325
-_EXTRA, _FORMAT, _LOW, _HIGH = 338, 339, 340, 341
+_FORMAT, _LOW, _HIGH = 339, 340, 341
+_TILE_WIDTH, _TILE_HEIGHT = 322, 323
+_TILE_PX = 512
+"""A tile may be larger than a small picture, up to twice this."""
 _SUBFILE, _OLD_SUBFILE = 254, 255
 PROFILE = 34675
 """The ICC profile."""
@@ -86,6 +93,12 @@ class Page:
         """Return whether Pillow reads it faithfully: at most 8 bits, without a sign, samples side by side."""
         separate = self.number(_PLANAR, 1) == 2 and self.number(_SAMPLES, 1) > 1  # noqa: PLR2004  # TIFF 6.0
         return self.number(_BITS, 1) <= 8 and self.number(_FORMAT, 1) == 1 and not separate  # noqa: PLR2004
+
+    @property
+    def sample_bytes(self) -> int:
+        """Return what all its samples need in memory."""
+        width, height = self.size
+        return width * height * self.number(_SAMPLES, 1) * -(-self.number(_BITS, 1) // 8)
 
     @property
     def is_picture(self) -> bool:
@@ -155,6 +168,10 @@ def check_pieces(data: bytes, page: Page) -> None:
     Raises:
         Damaged: one is missing or cut off.
     """
+    width, height = page.size
+    tile = page.number(_TILE_WIDTH, 0), page.number(_TILE_HEIGHT, 0)
+    if tile[0] > 2 * max(width, _TILE_PX) or tile[1] > 2 * max(height, _TILE_PX):
+        raise Damaged(f"its tiles are {tile[0]} x {tile[1]} pixels")
     places = page.tags.get(_TILES, page.tags.get(_STRIPS, ()))
     lengths = page.tags.get(_TILE_BYTES, page.tags.get(_STRIP_BYTES, ()))
     if not places:
@@ -199,6 +216,8 @@ def decode_samples(data: bytes, page: Page, given: Range) -> Pixels:
 def _joined(source: tifffile.TiffPage | tifffile.TiffFrame, page: Page) -> Samples:
     """Return samples [H, W, n]."""
     width, height = page.size
+    if source.nbytes > page.sample_bytes:
+        raise Damaged("its directory says two sizes")
     for piece, _index, shape in source.segments(maxworkers=1):
         if piece is None or piece.size < int(np.prod(shape)):
             raise Damaged("a part of its pixels is missing")

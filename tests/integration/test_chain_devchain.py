@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import resource
+import secrets
 import signal
 import socket
 import subprocess
@@ -65,7 +66,9 @@ def members(url: str, anchor: Anchor) -> EthereumLedger:
 
 def register(ledger: EthereumLedger, count: int) -> None:
     for number in range(count):
-        ledger.append(MemberRegistered(ledger.account, generate().address, Role.HOSPITAL, f"H{number}"))
+        ledger.append(
+            MemberRegistered(ledger.account, generate().address, Role.HOSPITAL, f"H{number} {secrets.token_hex(4)}")
+        )
 
 
 @pytest.fixture(scope="module")

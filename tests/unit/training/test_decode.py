@@ -17,7 +17,7 @@ import tifffile
 from PIL import Image, ImageCms
 
 from fl.protocol.errors import ImageUnreadable
-from fl.training.decode import MAX_PIXELS, Reading, decode_image
+from fl.training.decode import MAX_JPEG_PIXELS, MAX_PIXELS, Reading, decode_image
 from fl.training.images import Pixels
 from fl.training.synthetic import draw_cell
 
@@ -233,14 +233,23 @@ def test_chunks_that_no_pixel_needs_are_never_given_to_the_decoder() -> None:
         decode_image(whole[:33] + 600_000 * empty + whole[33:], "x")
 
 
-def test_a_picture_at_the_limit_is_decoded_smaller_and_one_above_is_not_read() -> None:
-    assert decode_image(_file(Image.new("1", (4096, MAX_PIXELS // 4096)), "PNG"), "x").shape == (1536, 2048, 3)
+@pytest.mark.parametrize(("kind", "most"), [("PNG", MAX_PIXELS), ("JPEG", MAX_JPEG_PIXELS)])
+def test_a_picture_at_the_limit_is_decoded_smaller_and_one_above_is_not_read(kind: str, most: int) -> None:
+    height = most // 4096
+    assert decode_image(_file(Image.new("L", (4096, height)), kind), "x").shape == (height // 2, 2048, 3)
     with pytest.raises(ImageUnreadable, match="pixels"):
-        decode_image(_file(Image.new("1", (4096, MAX_PIXELS // 4096 + 1)), "PNG"), "x")
+        decode_image(_file(Image.new("L", (4096, height + 8)), kind), "x")
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.float64])
+def test_samples_are_counted_in_bytes_before_they_are_decoded(kind: type[np.generic]) -> None:
+    data = _tiff(np.zeros((3000, 3000, 3), kind), photometric="rgb", compression="zlib")
+    with pytest.raises(ImageUnreadable, match="bytes"):
+        decode_image(data, "x")
 
 
 def test_sixteen_pictures_at_once_do_not_take_the_process_far() -> None:
-    deep = imagecodecs.png_encode(np.full((3072, 4096, 3), 30_000, np.uint16))
+    deep = imagecodecs.png_encode(np.full((1365, 3072, 4), 30_000, np.uint16))
     script = (
         "import resource, sys, threading\n"
         "from fl.training.decode import decode_image\n"

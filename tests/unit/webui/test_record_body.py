@@ -21,12 +21,14 @@ MAYA = Subject(1, "Maya Lindqvist", "1987-04-12")
 MODEL = replace(FakeFederation().verified_model(), metrics=None, data=None)
 SHARES = {"healthy": 0.09, "leukemia": 0.91}
 CHECK = Check(MAYA, 1_795_435_200, "leukemia", 0.91, MODEL, cell(), SHARES)
-OLD = replace(CHECK, model=replace(MODEL, verification=ledger_only(verified=True, at=1_795_435_100)))
-"""As an earlier version packed it."""
+LEDGER_ONLY = replace(CHECK, model=replace(MODEL, verification=ledger_only(verified=True, at=1_795_435_100)))
+"""What is known of a check that an earlier version made."""
 NOTE = Note(MAYA, bytes(range(16)), "Dr Inês Carvalho", 1_795_435_300, "Smear review.\nThen a differential.")
 
 
-@pytest.mark.parametrize("record", [CHECK, OLD, NOTE, replace(CHECK, probability=0.0), replace(CHECK, probability=1.0)])
+@pytest.mark.parametrize(
+    "record", [CHECK, LEDGER_ONLY, NOTE, replace(CHECK, probability=0.0), replace(CHECK, probability=1.0)]
+)
 def test_what_was_packed_comes_back(record: Check | Note) -> None:
     assert unpack(pack(record)) == record
 
@@ -53,8 +55,7 @@ def test_no_changed_byte_of_the_document_passes_for_the_same_record(record: Chec
         pack(CHECK).replace(b'"probability":0.91', b'"probability":1.91'),
         pack(CHECK).replace(b'"state":"checked"', b'"state":"cheched"'),
         pack(CHECK).replace(b"hemaledger-record-2", b"hemaledger-record-1"),
-        pack(OLD).replace(b'"verified":true', b'"verified":1234'),
-        pack(NOTE).replace(b"hemaledger-record-1", b"hemaledger-record-2"),
+        pack(NOTE).replace(b"hemaledger-record-2", b"hemaledger-record-3"),
         pack(NOTE).replace(b"000102", b"00010G"),
         pack(NOTE).replace(b"0a0b0c", b"0A0B0C"),
     ],
@@ -82,11 +83,13 @@ def test_a_record_of_the_earlier_format_still_opens_with_its_meaning() -> None:
     document = json.loads(pack(CHECK)[4:].split(b"\n")[0])
     document["format"] = "hemaledger-record-1"
     document["prediction"] = {"label": "leukemia", "probability": 0.91}
-    del document["model"]["task"]
+    del document["model"]["task"], document["model"]["verification"]
     document["model"] |= {"class_names": ["healthy", "leukemia"], "positive_class": "leukemia"}
+    document["model"] |= {"verified": True, "verified_at": 1_795_435_100}
     found = unpack(Writer().text(write_document(document)).text(CHECK.image_png).bytes())
     assert isinstance(found, Check)
     assert (found.label, found.probability, found.shares) == ("leukemia", 0.91, {})
+    assert found.model.verification == ledger_only(verified=True, at=1_795_435_100)
     assert [(one.code, one.disease) for one in found.model.task.classes] == [("healthy", False), ("leukemia", True)]
     assert unpack(pack(found)) == found
 
