@@ -150,6 +150,7 @@ bounds = st.builds(
     l2_bound=st.floats(1e-3, 100),
     w_max=st.just(500),
     training=st.just({}),
+    task=st.just(LEUKEMIA),
     word_bits=st.sampled_from([32, 64]),
 )
 updates = st.lists(st.tuples(floats, st.integers(-LIMIT, LIMIT), st.integers(-LIMIT, LIMIT)), min_size=1, max_size=30)

@@ -185,6 +185,7 @@ configs = st.builds(
     l2_bound=st.floats(1e-3, 1e7),
     w_max=st.integers(1, 2**21),
     training=st.just({}),
+    task=st.just(LEUKEMIA),
     word_bits=st.sampled_from([32, 64]),
 )
 
