@@ -76,7 +76,7 @@ class Coordinator:
         self._unmasking = Unmasking(ports, self._reader, self._abort)
         self._desk = ReleaseDesk(ports, plan.close_timeout_s)
         self._alarmed = 0
-        """The last round when this was told."""
+        """The last round whose pause was reported."""
 
     @property
     def done(self) -> bool:
@@ -271,7 +271,7 @@ class Coordinator:
         return False
 
     def _heed(self, current: Round) -> None:
-        """Tell an auditor's alarm; the round is not made final, and no other begun, unless the plan says so.
+        """Report an auditor's alarm; the round is not made final, and no other begun, unless the plan says so.
 
         Raises:
             AccuracyAlarm: the model is far worse than chance.
