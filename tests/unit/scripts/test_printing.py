@@ -77,6 +77,17 @@ def test_an_audit_shows_names_and_reasons_of_the_ledger_as_text(world: World) ->
     assert "\u202e" not in to_html(audited).replace(CODES, "")
 
 
+def test_every_form_of_an_audit_shows_what_hospitals_claimed(world: World) -> None:
+    report = Report()
+    report.sums[1] = {"samples": 1234.0, "weight": 1200.0, "most_weight": 1300.0, "accuracy": 0.75, "loss": 0.5}
+    report.claims[1] = {"alpha": {"samples": 1000.0, "weight": 1000.0, "accuracy": 0.8, "loss": 0.4}}
+    audited = Audited(report, world.federation, int(time.time()), 1.0)
+    for text in (to_text(audited), to_html(audited)):
+        assert "1,234" in text
+        assert "1,200 of at most 1,300" in text
+        assert "alpha" in text
+
+
 def test_a_name_that_looks_like_another_is_not_registered() -> None:
     operator = memory_connect()("operator")
     first = new_account()
