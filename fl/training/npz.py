@@ -14,6 +14,7 @@ import math
 import os
 import stat
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -41,6 +42,8 @@ _LOCATOR_BYTES = 20
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _ENCRYPTED = 1
 _CHUNK = 2**22
+_ODD_HEADERS = (tokenize.TokenError, SyntaxError, TypeError, MemoryError, RecursionError)
+"""What Python's own parser raises in numpy's reader of a header, beside ValueError."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,10 @@ class Npz:
         readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         if version not in readers:
             self.refuse(f"{shown(name)} is of version {version}; 1.0 and 2.0 are read")
-        shape, fortran, dtype = readers[version](member)
+        try:
+            shape, fortran, dtype = readers[version](member)
+        except _ODD_HEADERS:
+            self.refuse(f"{shown(name)} is damaged (its header is no description of an array)")
         if dtype.hasobject or dtype.names or dtype.subdtype:
             self.refuse(f"{shown(name)} holds Python objects or records, not plain values; nothing is unpickled")
         if any(length < 0 for length in shape) or len(shape) > 8:  # noqa: PLR2004  # no array here has more dimensions

@@ -221,6 +221,27 @@ def test_a_header_that_lies_costs_nothing(tmp_path: Path, member: bytes) -> None
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 150_000  # KiB
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (4,",
+        "  \n {'descr'\n  : 1}",
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (" + "-" * 4000 + "4,)}",
+        "{" + "[" * 4000 + "}",
+        "{'descr': 7, 'fortran_order': False, 'shape': (4,)}",
+        "{[]: 1}",
+        "0x",
+        "'",
+    ],
+)
+def test_a_header_that_python_cannot_parse_is_a_damaged_array(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.npz"
+    np.savez(path, images=IMAGES, subjects=PEOPLE)
+    header = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode()
+    with pytest.raises(DatasetUnusable, match="damaged"):
+        load_npz(_with(path, labels=header))
+
+
 def test_what_is_no_archive_says_so(tmp_path: Path) -> None:
     path = tmp_path / "x.npz"
     whole = _cnmc(tmp_path / "whole.npz").read_bytes()
