@@ -85,6 +85,7 @@ class AppointmentStore:
             NotFound: no such doctor.
         """
         now = self._clock()
+        self._refuse_taken(patient_id, doctor_id, starts_at)
 
         def work(session: Session) -> int:
             slot = _offered(_doctor(session, doctor_id), starts_at, self._zone, now)
@@ -128,6 +129,14 @@ class AppointmentStore:
         """Return an appointment that `cancel` would cancel; it raises the same."""
         with self._database.reading() as session:
             return _cancellable(session, (patient_id, appointment_id), self._clock())
+
+    def _refuse_taken(self, patient_id: int, doctor_id: int, starts_at: int) -> None:
+        """Raise SlotTaken for a slot that is somebody else's already, before waiting for a turn to write."""
+        others = (Appointment.doctor_id == doctor_id, Appointment.patient_id != patient_id, IN_FORCE)
+        with self._database.reading() as session:
+            query = select(Appointment.id).where(*others, Appointment.starts_at == starts_at)
+            if session.scalar(query.limit(1)) is not None:
+                raise SlotTaken(starts_at)
 
     def _span(self, day: date) -> Slot:
         """Return a day of the hospital's zone, also one with 23 or 25 hours."""

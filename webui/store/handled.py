@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from threading import BoundedSemaphore, Condition
 
 from sqlalchemy import delete
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webui.store.database import Database
@@ -95,7 +96,7 @@ class HandledForms:
         now = self._clock()
 
         def work(session: Session) -> tuple[bool, Outcome | None]:
-            row = session.get(HandledForm, key)
+            row = session.get(HandledForm, key, with_for_update=True)
             if row is None:
                 session.add(HandledForm(key=key, begun_at=now))
                 return True, None
@@ -106,7 +107,10 @@ class HandledForms:
             row.begun_at = now
             return True, None
 
-        taken, outcome = self._database.write(work)
+        try:
+            taken, outcome = self._database.note(work)
+        except IntegrityError:  # another process, or thread, has just begun with it
+            taken, outcome = False, None
         if taken:
             with self._ended:
                 self._here.add(key)
@@ -123,7 +127,7 @@ class HandledForms:
 
     def _end(self, key: bytes, work: Callable[[Session], object]) -> None:
         try:
-            self._database.write(work)
+            self._database.note(work)
         finally:
             with self._ended:
                 self._here.discard(key)
