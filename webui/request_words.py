@@ -57,7 +57,7 @@ STATES = {
 }
 ERASED = ("plain", "Erased", "The record was erased. Nobody can open it any more, whatever trustees say.")
 OPENINGS = {
-    How.LIST: "saw the result in a list",
+    How.LIST: "saw, in a list, the result",
     How.CHECK: "opened",
     How.PROOF: "downloaded the proof of",
     How.REQUEST: "opened, with a quorum of trustees,",

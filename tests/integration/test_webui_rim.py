@@ -14,7 +14,7 @@ from flask import Response
 from fl.crypto.capsule import Readers
 from fl.protocol.names import Purpose
 from scripts._server_log import QUEUE, OncePerMinute
-from tests.fakes.site_town import MAYA, Town, cell, words
+from tests.fakes.site_town import MAYA, PASSWORD, Town, cell, words
 from webui.app import create_app
 from webui.config import Places
 from webui.consent import Choice
@@ -23,6 +23,7 @@ from webui.patient_records import AT_ONCE, choice_of
 from webui.site import EXTENSION, Site
 from webui.store.models import StoredRecord
 from webui.store.refusals import SiteBusy, TooManyAttempts, in_words
+from webui.store.staff import StaffStore
 from webui.upkeep import keep_up
 
 TREATMENT = frozenset({Purpose.TREATMENT})
@@ -164,6 +165,21 @@ def test_a_picture_beyond_the_places_is_a_503_that_says_when(tmp_path: Path) -> 
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "10"
     assert "Too many people have a picture checked" in words(answer)
+
+
+def test_every_page_that_hashes_passwords_has_a_door(tmp_path: Path) -> None:
+    town = Town(tmp_path, places=Places(passwords=1, wait_s=0))
+    member, stranger, new = town.visitor(MAYA), town.visitor(), "nine grey herons under a bridge"
+    code = StaffStore(town.site.database, town.federation.clock).start_reset(MAYA, 3600)
+    forms = {
+        "/password": (member, {"old": PASSWORD, "password": new, "again": new}),
+        "/new-password": (stranger, {"email": MAYA, "code": code, "password": new, "again": new}),
+        "/sign-in": (stranger, {"email": MAYA, "password": PASSWORD}),
+    }
+    with town.site.doors.passwords.enter():
+        assert {path: who.post(path, **fields).status_code for path, (who, fields) in forms.items()} == dict.fromkeys(
+            forms, 503
+        )
 
 
 def test_the_doors_leave_workers_for_everything_else() -> None:
