@@ -29,9 +29,10 @@ from scripts._agent import announce
 from scripts._exit import guarded
 from scripts._home import Home
 from scripts._options import home_option, name_option
-from scripts._proxy import TrustedProxy, waitress_options
-from scripts._server import Bounds, Server, raise_file_limit
+from scripts._proxy import TrustedProxy
+from scripts._server import Server, raise_file_limit
 from scripts._server_log import quieten
+from scripts._server_request import Bounds
 from scripts._wiring import OWNER_ONLY, ledger_settings, now, open_ledger, signatures
 from webui.app import create_app
 from webui.config import FORM_OVERHEAD, MAX_CARE_DAYS, SiteConfig
@@ -179,8 +180,7 @@ def run_site(running: RunningSite, host: str, port: int, proxy: TrustedProxy | N
     use_threads(1)
     quieten(time.monotonic)
     bounds = Bounds(connections=raise_file_limit(Bounds.connections), large=LARGE)
-    address = proxy.address if proxy is not None else None
-    server = Server(running.app, bounds, address, host=host, port=port, **waitress_options(proxy))
+    server = Server(running.app, bounds, proxy, host=host, port=port)
     stop = threading.Event()
     threading.Thread(target=_keep_up, args=(running, stop), name="upkeep", daemon=True).start()
     try:

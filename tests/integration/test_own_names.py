@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
+import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +35,7 @@ from fl.training.tensors import to_vector
 from scripts._home import Deployment, Home
 from scripts._task import given_task, task_that_explains
 from scripts._training import evaluator, keep_data, own_task, read_labels, trainer
+from scripts.data import data
 from scripts.hospital import hospital
 
 SIZE = 48
@@ -72,6 +78,59 @@ def test_benign_early_pre_pro_are_stages_of_which_three_are_disease(tmp_path: Pa
     source = cells(tmp_path / "in", {"Benign": 0, "Early": 1, "Pre": 1, "Pro": 1})
     assert mapped(Home(tmp_path), "alpha", source) == {"benign": 8, "early": 8, "pre": 8, "pro": 8}
     assert own_task(Home(tmp_path).member("alpha")) == LEUKEMIA_STAGES
+
+
+def test_drawn_cells_are_known_as_drawn_from_file_to_file(tmp_path: Path) -> None:
+    """`data draw`, `data divide`, `hospital init`: no --task is needed, and no real task takes them."""
+    whole, parts = tmp_path / "cells.npz", tmp_path / "parts"
+    for call in (
+        ["draw", str(whole), "--subjects", "12", "--cells", "2", "--image-size", "48"],
+        ["divide", str(whole), str(parts), "--hospitals", "2"],
+    ):
+        assert CliRunner().invoke(data, call).exit_code == 0
+    for number, source in enumerate((whole, parts / "alpha.npz")):
+        home = Home(tmp_path / str(number))
+        with pytest.raises(SettingInvalid, match="drawn"):
+            mapped(home, "alpha", source, task_name="leukemia")
+        mapped(home, "alpha", source)
+        assert own_task(home.member("alpha")) == LEUKEMIA_DRAWN
+        assert load_dataset(home.member("alpha").data_file).drawn
+
+
+def at_a_terminal(home: Path, source: Path, typed: str) -> tuple[int, str]:
+    """Run `hospital init` at a terminal on which a person types; return its exit code and what was to be seen."""
+    ours, theirs = pty.openpty()
+    call = [sys.executable, "-m", "scripts.cli", "hospital", "init", "--home", str(home), "--name", "alpha"]
+    call += ["--data", str(source), "--task", "leukemia"]
+    environment = {**os.environ, "HEMALEDGER_PASSWORD": "of this test alone"}
+    with subprocess.Popen(call, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        os.write(ours, typed.encode())
+        seen = b""
+        with suppress(OSError):  # how Linux says that nobody holds the other end
+            while part := os.read(ours, 4096):
+                seen += part
+    os.close(ours)
+    return process.returncode, seen.decode()
+
+
+def test_at_a_terminal_a_person_is_asked_once_for_each_unknown_name(tmp_path: Path) -> None:
+    source, home = cells(tmp_path / "in", {"leukemia": 1, "odd": 0, "others": 0}), Home(tmp_path / "home")
+    code, seen = at_a_terminal(home.folder, source, "perhaps\nignore\nhealthy\n")
+    assert code == 0, seen
+    assert seen.count("what are they?") == 2
+    assert "'perhaps' is not one of" in seen
+    labels = read_labels(home.member("alpha").data_file).labels
+    assert labels == {"leukemia": "leukemia", "odd": "ignore", "others": "healthy"}
+    assert len(load_dataset(home.member("alpha").data_file)) == 16
+
+
+def test_a_person_who_ends_the_questions_writes_nothing(tmp_path: Path) -> None:
+    source, home = cells(tmp_path / "in", {"leukemia": 1, "others": 0}), tmp_path / "home"
+    code, seen = at_a_terminal(home, source, "\x04")
+    assert code != 0
+    assert "Traceback" not in seen
+    assert not home.exists()
 
 
 def test_case_makes_no_class(tmp_path: Path) -> None:
