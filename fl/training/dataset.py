@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -161,6 +161,7 @@ def save_dataset(dataset: Dataset, path: Path) -> None:
         StorageFull: it could not be written.
     """
     buffer = io.BytesIO()
+    said: dict[str, Any] = {DRAWN_KEY: np.ones((), np.bool_)} if dataset.drawn else {}
     np.savez_compressed(
         buffer,
         images=dataset.images,
@@ -168,7 +169,7 @@ def save_dataset(dataset: Dataset, path: Path) -> None:
         groups=dataset.groups,
         split=dataset.split,
         class_names=np.array(dataset.class_names),
-        **({DRAWN_KEY: np.ones((), np.bool_)} if dataset.drawn else {}),
+        **said,
     )
     write_atomic(path, buffer.getvalue())
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from flask import Response
+from sqlalchemy import func, select
 
-from fl.crypto.capsule import Readers
+from fl.crypto.capsule import NO_KEY, Readers
 from fl.protocol.names import Purpose
 from scripts._server_log import QUEUE, OncePerMinute
 from tests.fakes.site_town import MAYA, PASSWORD, Town, cell, words
@@ -21,6 +22,7 @@ from webui.consent import Choice
 from webui.doors import Door
 from webui.patient_records import AT_ONCE, choice_of
 from webui.site import EXTENSION, Site
+from webui.store.consent_changes import _due
 from webui.store.models import StoredRecord
 from webui.store.refusals import SiteBusy, TooManyAttempts, in_words
 from webui.store.staff import StaffStore
@@ -220,6 +222,15 @@ def test_a_later_choice_takes_the_place_of_an_earlier_one(town: Town) -> None:
         town.site.charts.choose(town.members[MAYA].id, Choice(Readers.HOSPITAL_AND_TRUSTEES, consent))
     keep_up(town.site)
     assert {choice_of(row).consent for row in rows(town)} == {frozenset()}
+
+
+def test_records_that_are_sealed_otherwise_are_found_without_reading_a_file(town: Town) -> None:
+    """The columns behind a file of 3 MB can only be reached through it: 0.6 s for each of 120 records."""
+    due = select(func.min(StoredRecord.id)).where(*_due(town.members[MAYA].id, 1, 0, NO_KEY), StoredRecord.id > 7)
+    with town.site.database.reading() as session:
+        text = str(due.compile(session.connection(), compile_kwargs={"literal_binds": True}))
+        plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {text}").all()
+    assert "USING COVERING INDEX" in str(plan)
 
 
 def test_the_servers_noise_is_one_line_a_minute_with_a_count(caplog: pytest.LogCaptureFixture) -> None:
