@@ -15,7 +15,6 @@ from pathlib import Path
 
 import click
 import numpy as np
-import torch
 
 from fl.protocol.task import Task
 from fl.protocol.tasks import LEUKEMIA, LEUKEMIA_DRAWN
@@ -69,7 +68,7 @@ def main(data: Path | None, epochs: int, device: str, threads: int) -> None:
         epoch_s = median(run.epochs_s)
         rows.append((name, epoch_s, median(here.epochs_s) / epoch_s, run.loss, run.auroc, apart))
     head = ("Device", "s per epoch", "times as fast", "loss", "AUROC", "largest difference of one model's answers")
-    show(f"{len(dataset) - len(held)} images, {epochs} epochs, torch {torch.__version__}", head, rows)
+    show(f"{len(dataset) - len(held)} images, {epochs} epochs", head, rows)
     keep(
         "device", {name: {"epochs_s": run.epochs_s, "auroc": run.auroc, "loss": run.loss} for name, run in runs.items()}
     )
