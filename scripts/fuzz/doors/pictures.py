@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fl.training.field import fit_cell
+from fl.training.frames import fit_cell, look
 from fl.training.gate import prepare
 from fl.training.images import decode_image
 from fl.training.synthetic import draw_cell
@@ -28,7 +28,7 @@ def open_door(folder: Path) -> Door:  # noqa: ARG001 - as every door
 
 def _look(data: bytes) -> None:
     pixels = decode_image(data, "the picture")
-    fit_cell(pixels, SIDE_PX)
+    fit_cell(pixels, SIDE_PX, look(pixels))
     prepare(pixels, SIDE_PX)
 
 
