@@ -25,7 +25,15 @@ _BLOCK = 2**17
 
 
 class NoRange(ValueError):
-    """The file does not say which value is white; the text says so, and what to do."""
+    """The file does not say which value is white; the text says so, and what to do.
+
+    Attributes:
+        bits: Whether the number of significant bits is all that is missing.
+    """
+
+    def __init__(self, why: str, *, bits: bool = False) -> None:
+        super().__init__(why)
+        self.bits = bits
 
 
 @dataclass(frozen=True)
@@ -118,5 +126,6 @@ def _by_type(samples: Samples, said: Range, seen: tuple[float, float]) -> tuple[
         return -(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1
     if bits > HINT_BITS and 0 < seen[1] < 2**HINT_BITS:
         text = f"it has {bits} bits, but no value above {seen[1]:g}: it is too dark, or has fewer bits than it says"
-        raise NoRange(f"{text}; save it as a PNG of 8 bits, or as a TIFF that says its bit depth (SMaxSampleValue)")
+        hint = "say its bits, save it as a PNG of 8 bits, or as a TIFF that says its bit depth (SMaxSampleValue)"
+        raise NoRange(f"{text}; {hint}", bits=True)
     return 0.0, 2.0**bits - 1
