@@ -16,7 +16,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import imagecodecs
 import simplejpeg
@@ -166,7 +166,7 @@ def _frame(data: bytes, size: tuple[int, int], number: int) -> Pixels:
 
 def _deep_png(said: Png, reading: Reading) -> Pixels:
     samples = imagecodecs.png_decode(said.lean).reshape(said.height, said.width, -1)
-    pixels = to_eight_bits(samples, Range(16, significant=reading.bits or said.significant))
+    pixels = to_eight_bits(samples, Range(16, significant=said.significant).with_bits(reading.bits))
     del samples
     with Image.open(io.BytesIO(said.lean), formats=("PNG",)) as header:
         profile, turn = header.info.get("icc_profile"), header.getexif().get(0x0112, 1)
@@ -215,8 +215,7 @@ def _tiff_page(data: bytes, page: Page, reading: Reading) -> Pixels:
     check_pieces(data, page)
     if page.plain:
         return _by_pillow(data, Reading(page=page.index + 1))
-    given = range_of(page)
-    pixels = decode_samples(data, page, replace(given, significant=reading.bits or given.significant))
+    pixels = decode_samples(data, page, range_of(page).with_bits(reading.bits))
     profile = page.tags.get(PROFILE)
     return composed(pixels, profile if isinstance(profile, bytes) else None)
 

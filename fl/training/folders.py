@@ -150,7 +150,8 @@ def _decode(entry: Entry, reading: Reading = STRICT) -> Pixels | Entry:
     try:
         return decode_image(_read(entry), shown(entry.name), reading.picture)
     except ImageUnreadable as error:
-        return entry.out(Reason.DAMAGED, error.why)
+        flag = "; here: --page" if error.pages else "; here: --bits" if error.bits else ""
+        return entry.out(Reason.DAMAGED, error.why + flag)
     except _Changed:
         return entry.out(Reason.CHANGED)
     except OSError as error:
