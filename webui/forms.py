@@ -66,6 +66,17 @@ class BirthField(DateField):  # type: ignore[misc]  # WTForms brings no types
             raise ValueError("This is no date. Write it like 1987-04-12: year, month, day.") from error
 
 
+class PageNumberField(IntegerField):  # type: ignore[misc]  # WTForms brings no types
+    """The number of a page."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Parse the number; WTForms' own message names no example."""
+        try:
+            super().process_formdata(valuelist)
+        except ValueError as error:
+            raise ValueError("This is no number of a page. Write it like 2.") from error
+
+
 def new_password(label: str) -> PasswordField:
     """Return the field in which somebody chooses a password."""
     return PasswordField(label, [InputRequired("Please choose a password."), _can_be_a_password])
@@ -156,7 +167,9 @@ class ImageForm(Form):
     image = FileField("Blood-cell image", [FileRequired("Please choose an image first.")])
     drawn = BooleanField("I know that this model has only seen drawn cells")
     """Asked for where the model was trained on drawn cells."""
-    file_page = IntegerField("Which page", [Optional(), NumberRange(1, MAX_PAGES, "Please give the number of a page.")])
+    file_page = PageNumberField(
+        "Which page", [Optional(), NumberRange(1, MAX_PAGES, "Please give the number of a page.")]
+    )
     """Asked for where a file has several."""
     bits = SelectField(
         "Bits of each value",

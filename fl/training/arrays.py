@@ -25,7 +25,7 @@ from fl.training.classes import Array, Classes, as_texts, read_classes
 from fl.training.dataset import TEST, TRAIN, Dataset, check_trainable
 from fl.training.divide import split_holdout
 from fl.training.field import Frame, side_px
-from fl.training.frames import Verdict, judge, look, told
+from fl.training.frames import Verdict, judge, look, sentences
 from fl.training.layouts import part_of
 from fl.training.listing import Listing, Part, Used, shown, some
 from fl.training.npz import MAX_PIXEL_BYTES, Npz, open_npz
@@ -76,7 +76,7 @@ def load_npz(path: Path, reading: Reading = STRICT) -> Dataset:
     _check_length(path.name, len(keep), groups, side)
     verdicts = _frames(images, reading.frame)
     dataset = Dataset(_cut(images, verdicts), labels.index[keep], groups[keep], side[keep], names, path.name)
-    notes = (*told(verdicts), *_notes(dataset, int((~keep).sum()), ignored))
+    notes = (*sentences(verdicts), *_notes(dataset, int((~keep).sum()), ignored))
     listing = Listing(path.name, form.layout, _used(dataset, split is None), persons and _count(dataset), (), notes)
     dataset = replace(dataset, listing=listing)
     whole = split_holdout(dataset) if split is None else dataset

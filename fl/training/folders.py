@@ -23,7 +23,7 @@ from fl.training import cnmc
 from fl.training.dataset import TEST, TRAIN, Dataset, check_trainable
 from fl.training.divide import split_holdout
 from fl.training.duplicates import Seen, sort_out
-from fl.training.frames import Sight, Verdict, fit_cell, judge, look, told
+from fl.training.frames import Sight, Verdict, fit_cell, judge, look, sentences
 from fl.training.images import MAX_BYTES, Pixels, decode_image
 from fl.training.layouts import arrange_by_class
 from fl.training.listing import LeftOut, Listing, Part, Reason, Used, shown, some
@@ -126,7 +126,7 @@ def _survey(folder: Path, arrangement: Arrangement, reading: Reading, keep: Keep
     notes = (
         *arrangement.notes,
         *([f"{joined} persons share pictures with another person; such persons count as one"] if joined else ()),
-        *told(verdicts),
+        *sentences(verdicts),
     )
     listing = _listing(folder, arrangement, used, [*left, *duplicates])
     return _Survey(replace(listing, notes=tuple(notes)), tuple(used), sights, verdicts)

@@ -109,7 +109,7 @@ def _judge(size: Size, sights: Sequence[Sight], said: Frame | None) -> Verdict:
     return Verdict(size, said or found, said is not None, cells, large, small, unclear)
 
 
-def told(verdicts: Sequence[Verdict]) -> Iterator[str]:
+def sentences(verdicts: Sequence[Verdict]) -> Iterator[str]:
     """Yield what a person should know of the frames that were taken, and why; sizes of one kind in one sentence."""
     for frame, said in ((Frame.FIELD, True), (Frame.WHOLE, True), (Frame.FIELD, False), (Frame.WHOLE, False)):
         alike = [each for each in verdicts if (each.frame, each.said) == (frame, said)]

@@ -178,7 +178,7 @@ def test_a_file_of_several_pages_asks_which_one_and_is_read_once_that_is_said(to
     beyond = visitor.check(data, "cell.tif", file_page="7")
     assert beyond.status_code == 400
     assert "there is no page 7" in words(beyond)
-    assert 'name="file_page"' in visitor.check(data, "cell.tif", file_page="none").text
+    assert "Write it like 2" in words(visitor.check(data, "cell.tif", file_page="none"))
     black = visitor.check(data, "cell.tif", file_page="1")
     assert black.status_code == 422
     right = visitor.check(data, "cell.tif", file_page="3")

@@ -11,7 +11,7 @@ from fl.protocol.errors import ImageUnreadable
 from fl.training.dataset import Dataset
 from fl.training.decode import decode_image
 from fl.training.field import Frame
-from fl.training.frames import Sight, fit_cell, judge, look, told
+from fl.training.frames import Sight, fit_cell, judge, look, sentences
 from fl.training.images import Pixels, fit_square
 from fl.training.reading import Reading
 from fl.training.sources import check_source, load_source
@@ -60,7 +60,7 @@ def test_what_a_person_says_counts_more_and_each_size_speaks_for_itself() -> Non
 
 def test_the_sentences_name_sizes_counts_and_what_to_say() -> None:
     sights = [*_sights(0, 9, 9), *_sights(9, 9, 0, 300), *_sights(0, 7, 0, 200), *_sights(4, 2, 4, 99)]
-    field, whole, mixed, unclear = told(judge(sights))
+    field, whole, mixed, unclear = sentences(judge(sights))
     assert "128 x 128" in field
     assert "9 of 18 cells are too large" in field
     assert "300 x 300" in whole
@@ -68,7 +68,7 @@ def test_the_sentences_name_sizes_counts_and_what_to_say() -> None:
     assert "7 of 7 may be either. Say --picture-frame" in unclear
     assert "2 of 10 may be either" in mixed
     assert "too large for the one" in mixed
-    assert list(told(judge(_sights(0, 3, 0), Frame.FIELD))) == [
+    assert list(sentences(judge(_sights(0, 3, 0), Frame.FIELD))) == [
         "pictures of 128 x 128 pixels are taken as cut to the field, and used whole (as you said)"
     ]
 
