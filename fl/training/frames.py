@@ -102,10 +102,9 @@ def _judge(size: Size, sights: Sequence[Sight], said: Frame | None) -> Verdict:
     large = sum(sight.share > LARGEST_IN_FRAME for sight in sights)
     small = sum(sight.share < SMALLEST_IN_FIELD for sight in sights)
     enough = max(FEWEST, FEWEST_SHARE * cells)
-    found = {
-        (True, False): Frame.FIELD,
-        (False, True): Frame.WHOLE,
-    }.get((large >= enough, small >= enough))
+    found = None
+    if (large >= enough) != (small >= enough):
+        found = Frame.FIELD if large >= enough else Frame.WHOLE
     return Verdict(size, said or found, said is not None, cells, large, small, unclear)
 
 
