@@ -9,6 +9,7 @@ import io
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -20,6 +21,7 @@ from scripts._home import Home
 from scripts.fuzz._door import Door, Finding
 from scripts.serve import open_services, seed_demo, site_config
 from webui.app import create_app
+from webui.config import CHEAP_PASSWORDS, Limit, Limits
 
 HOSPITAL = "alpha"
 BOUNDARY = "fuzz"
@@ -27,6 +29,9 @@ PAGES = ("/checks/new", "/auditor/file", "/sign-in", "/sign-up")
 SIGNED_IN = 4
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 INTERNAL_ERROR = 500
+_MANY = Limit(10**9, 1)
+NO_LIMITS = Limits(_MANY, _MANY, _MANY, _MANY, _MANY, _MANY, _MANY, _MANY, _MANY)
+"""One person sends every input; after sixty, no picture would come through to the decoder."""
 
 
 def open_door(folder: Path) -> Door:
@@ -36,6 +41,7 @@ def open_door(folder: Path) -> Door:
         _federate(home)
     chain = ChainProcess(home, _port(home))
     config = site_config(home, "Fuzz Clinic", "UTC", tls=False, demo=True)
+    config = replace(config, limits=NO_LIMITS, passwords=CHEAP_PASSWORDS)
     accounts = seed_demo(config, home)
     app = create_app(config, open_services(home, HOSPITAL))
     stranger, patient = app.test_client(), app.test_client()
