@@ -82,7 +82,8 @@ def _token(client: Client) -> str:
 def _seeds() -> list[bytes]:
     buffer = io.BytesIO()
     Image.fromarray(draw_cell(1, 0, 48)).save(buffer, "PNG")
-    parts = _part('name="csrf_token"', b"TOKEN") + _part('name="image"; filename="cell.png"', buffer.getvalue())
+    parts = _part('name="csrf_token"', b"TOKEN") + _part('name="drawn"', b"y")
+    parts += _part('name="image"; filename="cell.png"', buffer.getvalue())
     form = _part('name="csrf_token"', b"TOKEN") + _part('name="email"', b"x@y.example") + _part('name="password"', b"p")
     end = f"--{BOUNDARY}--\r\n".encode()
     return [
