@@ -16,6 +16,7 @@ from PIL import Image
 from werkzeug.test import Client
 
 from fl.training.synthetic import draw_cell
+from scripts._allocator import give_memory_back
 from scripts._chain_process import ChainProcess
 from scripts._home import Home
 from scripts.fuzz._door import Door, Finding
@@ -36,6 +37,7 @@ NO_LIMITS = Limits(_MANY, _MANY, _MANY, _MANY, _MANY, _MANY, _MANY, _MANY, _MANY
 
 def open_door(folder: Path) -> Door:
     """Make a federation of drawn cells, or take that of the last run, and return the door of its site."""
+    give_memory_back()
     home = Home(folder / "home")
     if not home.deployment_file.exists():
         _federate(home)
