@@ -26,6 +26,7 @@ from fl.storage.files import write_atomic
 from fl.storage.keyring import load_keys
 from fl.training.compute import use_threads
 from scripts._agent import announce
+from scripts._allocator import give_memory_back
 from scripts._exit import guarded
 from scripts._home import Home
 from scripts._listing import frame_of, frame_option
@@ -180,6 +181,7 @@ def check_port(host: str, port: int) -> None:
 def run_site(running: RunningSite, host: str, port: int, proxy: TrustedProxy | None = None) -> None:
     """Serve until interrupted; every request computes on one thread, so that requests do not wait for each other."""
     use_threads(1)
+    give_memory_back()
     quieten(time.monotonic)
     bounds = Bounds(connections=raise_file_limit(Bounds.connections), large=LARGE)
     address = proxy.address if proxy is not None else None

@@ -75,7 +75,7 @@ def main(package: str | None) -> None:
 
 def survey(root: Path) -> list[Plan]:
     """Return the plan of every package below `root` that has rooms."""
-    imports = {name: set(_imports(name, path)) for name, path in _modules(root)}
+    imports = {name: set(_imports(path)) for name, path in _modules(root)}
     packages = sorted({name.rpartition(".")[0] for name in imports} - {""})
     lines = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in _modules(root)}
     return [_plan(package, imports, lines) for package in packages]
@@ -106,7 +106,7 @@ def _modules(root: Path) -> Iterator[tuple[str, Path]]:
             yield name, path
 
 
-def _imports(name: str, path: Path) -> Iterator[str]:
+def _imports(path: Path) -> Iterator[str]:
     for node in _run(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
