@@ -2,7 +2,7 @@
 
 Invariant: the child ends with its standard input, so it never outlives this process, however this process died.
 
-Source: devnode.js; FACTS: the real Node binary is started, not the environment's launcher.
+Source: devnode.js. The real Node binary is started (tools.py): its launcher's child would outlive us.
 Not here: what is asked (devchain.py).
 """
 
