@@ -32,7 +32,7 @@ def receipt(record: Record) -> dict[str, Any]:
 
 def test_the_record_that_was_sent_comes_with_its_place() -> None:
     found = receipt_of(NODE, SENT, receipt(SENT))
-    assert (found.entry.record, found.entry.position.block, found.entry.timestamp, found.gas) == (SENT, 5, 6, 9)
+    assert (found.entry.record, found.entry.position.block, found.entry.timestamp, found.gas_used) == (SENT, 5, 6, 9)
 
 
 @pytest.mark.parametrize("change", [{"sender": Address(b"\x09" * 20)}, {"request": 8}, {"digest": Digest(bytes(32))}])

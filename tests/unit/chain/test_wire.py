@@ -262,7 +262,7 @@ def test_web3_speaks_through_the_provider_for_remote_nodes() -> None:
         with web3.batch_requests() as batch:
             batch.add(web3.eth.get_balance(web3.to_checksum_address("0x" + "11" * 20)))
             batch.add(web3.eth.get_balance(web3.to_checksum_address("0x" + "22" * 20)))
-            assert batch.execute() == [5, 5]
+            assert [int(str(each)) for each in batch.execute()] == [5, 5]
         with pytest.raises(Web3RPCError, match="is not served"):
             web3.eth.get_block("latest")
     finally:
