@@ -69,7 +69,7 @@ class EthereumRelay:
             EncodingError: as `read`.
             AnswerOutdated: the account sent another transaction since this one was signed; nothing was included.
             RefusedError: the contract refuses it; nothing was included.
-            ChainUnavailable, TransactionTimeout: as Ledger.append.
+            RecordForged, ChainUnavailable, TransactionTimeout: as Ledger.append.
         """
         answer = self.read(transaction)
         to, data = self._anchor.authority, events.encode_call(answer)
