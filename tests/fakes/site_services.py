@@ -4,7 +4,7 @@ Invariant: the same order of checks as the real thing (digest on the ledger, the
 opened), so that a page tested here behaves over the real services; tests/integration/test_webui_services.py runs
 against both.
 
-Source: HOUSE.md, style 12; python-tuf tests/repository_simulator.py.
+Source: python-tuf, tests/repository_simulator.py.
 Not here: a network; the "model" weighs how purple a cell is.
 """
 
