@@ -26,8 +26,10 @@ from fl.storage.files import write_atomic
 from fl.storage.keyring import load_keys
 from fl.training.compute import use_threads
 from scripts._agent import announce
+from scripts._allocator import give_memory_back
 from scripts._exit import guarded
 from scripts._home import Home
+from scripts._listing import frame_of, frame_option
 from scripts._options import home_option, name_option
 from scripts._proxy import TrustedProxy
 from scripts._server import Server, raise_file_limit
@@ -80,6 +82,7 @@ class RunningSite:
     show_default=True,
     help="How long after the last appointment a doctor still sees a patient's records.",
 )
+@frame_option("What a picture of a cell on black shows. auto: its cell says it; where it does not, there is no answer.")
 @click.option("--tls/--no-tls", default=False, show_default=True, help="Whether a TLS proxy stands in front.")
 @click.option("--trusted-proxy", help="IP address from which that proxy connects; its X-Forwarded-* are believed.")
 @click.option("--site-host", "site_hosts", multiple=True, help="Name by which browsers call the site; may be repeated.")
@@ -99,6 +102,7 @@ def serve(
     host, port = str(given["host"]), int(given["port"])
     config = site_config(place, str(given["hospital_name"]), str(given["zone"]), tls=bool(given["tls"]))
     config = replace(config, hosts=(host, f"[{host}]", *site_hosts), care_days=int(given["care_days"]))
+    config = replace(config, picture_frame=frame_of(given))
     check_port(host, port)
     running = build_site(place, name, config)
     click.echo(f"The site is at http://{host}:{port}")
@@ -178,6 +182,7 @@ def check_port(host: str, port: int) -> None:
 def run_site(running: RunningSite, host: str, port: int, proxy: TrustedProxy | None = None) -> None:
     """Serve until interrupted; every request computes on one thread, so that requests do not wait for each other."""
     use_threads(1)
+    give_memory_back()
     quieten(time.monotonic)
     bounds = Bounds(connections=raise_file_limit(Bounds.connections), large=LARGE)
     server = Server(running.app, bounds, proxy, host=host, port=port)

@@ -4,7 +4,7 @@ Invariant: the result depends on the images, the strength and the generator alon
 cell's size is informative, so it changes by little).
 
 Source: torchvision.transforms.v2.functional (by vision.py).
-Not here: normalisation (images.py).
+Not here: normalisation (inputs.py).
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""Pixels to what a model takes.
+"""Pictures of a side that was asked for, and pictures as files.
 
-Invariant: the same picture gives the same input at every resolution (to rounding).
+Invariant: the same picture becomes the same pixels at every resolution (to rounding). Nothing here needs torch:
+it costs over 200 MB of memory, and looking at pictures is no reason to load it.
 
 Source: Pillow (Lanczos filter).
-Not here: files (decode.py); how much of a cell's picture is the model's field (field.py); datasets of many images
-(folders.py, arrays.py); chance (augment.py).
+Not here: reading files (decode.py); how much of a cell's picture is the model's field (field.py); tensors (inputs.py);
+datasets of many images (folders.py, arrays.py); chance (augment.py).
 """
 
 from __future__ import annotations
@@ -12,9 +13,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor
 
 from fl.training.colours import Pixels
 from fl.training.decode import MAX_BYTES, MAX_PIXELS, SUFFIXES, decode_image
@@ -27,16 +26,8 @@ __all__ = [
     "decode_image",
     "encode_png",
     "fit_square",
-    "normalise",
     "shrunk",
-    "to_model_input",
-    "to_tensor",
 ]
-
-MEAN = 0.2
-STD = 0.2
-"""Chosen for dark cells on black; the same for all channels and data sets, so that hospitals need not agree on
-statistics of their patients."""
 
 
 def fit_square(pixels: Pixels, size_px: int) -> Pixels:
@@ -71,21 +62,6 @@ def shrunk(pixels: Pixels, side_px: int) -> Pixels:
 def _shrunk(image: Image.Image, side_px: int) -> Image.Image:
     image.thumbnail((side_px, side_px), Image.Resampling.LANCZOS)
     return image
-
-
-def to_model_input(pixels: Pixels, size_px: int) -> Tensor:
-    """Return one picture uint8 [H, W, 3] as a batch of one: float32 [1, 3, size_px, size_px], normalised."""
-    return normalise(to_tensor(fit_square(pixels, size_px)[np.newaxis]))
-
-
-def to_tensor(images: Pixels) -> Tensor:
-    """Return uint8 [n, S, S, 3] as uint8 [n, 3, S, S], contiguous."""
-    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
-
-
-def normalise(batch: Tensor) -> Tensor:
-    """Return pixels [n, 3, S, S] in 0..255 as float32 [n, 3, S, S] in -1..4; the only normalisation there is."""
-    return batch.to(torch.float32).div(255.0).sub(MEAN).div(STD)
 
 
 def encode_png(pixels: Pixels) -> bytes:

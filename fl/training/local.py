@@ -26,7 +26,7 @@ from fl.training.checkpoint import Checkpoint, Progress, capture, load_checkpoin
 from fl.training.compute import mixed_dtype, pick_device, place
 from fl.training.config import LocalConfig
 from fl.training.dataset import TRAIN, Dataset
-from fl.training.images import normalise, to_tensor
+from fl.training.inputs import normalise, to_tensor
 from fl.training.model import ModelSpec, build_model
 from fl.training.order import draw_order
 from fl.training.tensors import load_vector, to_vector

@@ -17,7 +17,8 @@ from fl.protocol.errors import NonFinite
 from fl.protocol.task import Task
 from fl.training.compute import pick_device, place
 from fl.training.dataset import Dataset
-from fl.training.images import Pixels, fit_square, normalise, to_tensor
+from fl.training.images import Pixels, fit_square
+from fl.training.inputs import normalise, to_tensor
 from fl.training.metrics import Metrics, measure
 from fl.training.model import ModelSpec, build_model
 from fl.training.tensors import load_vector

@@ -16,6 +16,7 @@ from typing import Any
 
 import atheris
 
+from scripts.fuzz._compare import mend
 from scripts.fuzz._door import Door, Finding
 from scripts.fuzz._memory import peak_mb
 
@@ -63,6 +64,8 @@ class _Watch:
 
     def knock(self, data: bytes) -> None:
         self._inputs += 1
+        if self._inputs == 1:
+            mend()
         try:
             self._door.knock(data)
         except BaseException as error:  # whatever it is, it is a finding, and libFuzzer keeps the input

@@ -4,7 +4,7 @@ Invariant: one doctor, one slot, one patient; one booking in force of a patient 
 zone. Booking is one serialised transaction, and constraints over the bookings in force stand behind it
 (models.Appointment).
 
-Source: PostgreSQL manual 13.2.3 (serialisable transactions) and 8.17.10 (constraints on ranges).
+Source: SQLite, "Isolation" (serialisable transactions).
 Not here: which times exist at all (slots.py).
 """
 

@@ -2,7 +2,7 @@
 
 Invariant: leaves of the house's families, so webui/errors.py needs no second rule.
 
-Source: RFC 9457 (one shape for all errors of an interface).
+Source: fl/protocol/errors.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from torch import Tensor
 from fl.training.augment import augment
 from fl.training.config import LocalConfig
 from fl.training.dataset import TRAIN, Dataset
-from fl.training.images import normalise, to_tensor
+from fl.training.inputs import normalise, to_tensor
 from fl.training.local import LocalResult, TrainContext, train_local
 from fl.training.model import ModelSpec, build_model
 from fl.training.quantise import Vector

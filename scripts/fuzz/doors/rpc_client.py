@@ -1,19 +1,20 @@
 """A node that lies or is broken: a reader and a writer of the ledger get damaged answers in place of a real chain's.
 
-The first byte of an input says which exchange is answered with the rest; the others are answered by the chain.
+The first byte of an input says which exchange is answered with the rest; the others get the real chain's answers.
 """
 
 from __future__ import annotations
 
+import functools
 import http.client
 import shutil
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from chain.deploy import deploy
-from chain.keystore import AccountKey, generate
+from chain.keystore import AccountKey
 from chain.ledger import EthereumLedger, LedgerSettings
 from chain.node import NodeSettings
 from chain.sender import TransactionSettings
@@ -24,32 +25,51 @@ from scripts._home import Home
 from scripts.fuzz._door import Door, refuses_well
 
 TIMEOUT_S = 2.0
-EXCHANGES = 12
-"""More than opening a ledger, reading it and appending to it takes."""
+RECEIPT_S = 0.1
+KEPT = 256
+"""Requests to which the real chain's answer is kept; a round with a good answer takes a tenth of them."""
 KEY = AccountKey(b"\x06" * 32)
+MEMBERS = tuple(AccountKey(bytes([number]) * 32).address for number in (7, 8))
+
+
+class _Chain:
+    """The real chain. It answers a request as it did the first time: an append, too, is good again each time."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._address = host, port
+        self.answer = functools.lru_cache(KEPT)(self._ask)
+
+    def _ask(self, body: bytes) -> bytes:
+        connection = http.client.HTTPConnection(*self._address, timeout=TIMEOUT_S)
+        connection.request("POST", "/", body, {"Content-Type": "application/json"})
+        found = connection.getresponse().read()
+        connection.close()
+        return found
 
 
 @dataclass
 class _Lies:
-    """What the fake node answers, and what the real one answered so far."""
+    """What the fake node answers, and how many exchanges there were since the lie was chosen."""
 
-    chain: tuple[str, int]
+    chain: _Chain
     exchange: int = -1
     answer: bytes = b""
     count: int = 0
-    real: list[bytes] = field(default_factory=list)
+    last: list[bytes] = field(default_factory=list)
+    """The real answers since then."""
+
+    def choose(self, exchange: int, answer: bytes) -> None:
+        """Begin again; that exchange gets this answer."""
+        self.exchange, self.answer, self.count = exchange, answer, 0
+        self.last.clear()
 
     def reply(self, body: bytes) -> bytes:
         """Return the lie when it is its turn, the chain's own answer else."""
         turn, self.count = self.count, self.count + 1
         if turn == self.exchange:
             return self.answer
-        connection = http.client.HTTPConnection(*self.chain, timeout=TIMEOUT_S)
-        connection.request("POST", "/", body, {"Content-Type": "application/json"})
-        found = connection.getresponse().read()
-        connection.close()
-        self.real.append(found)
-        return found
+        self.last.append(self.chain.answer(body))
+        return self.last[-1]
 
 
 def open_door(folder: Path) -> Door:
@@ -58,33 +78,37 @@ def open_door(folder: Path) -> Door:
     chain = ChainProcess(Home(folder / "home"))
     host, port = chain.url.removeprefix("http://").rstrip("/").split(":")
     anchor = deploy(NodeSettings(chain.url), TransactionSettings(), KEY, bytes(32))
-    settings = LedgerSettings(NodeSettings(chain.url, timeout_s=TIMEOUT_S), anchor)
-    ledger = EthereumLedger(settings, KEY)
-    ledger.append(MemberRegistered(KEY.address, generate().address, Role.HOSPITAL, "H"))
-    lies = _Lies((host, int(port)))
+    EthereumLedger(LedgerSettings(NodeSettings(chain.url), anchor), KEY).append(_member(0))
+    lies = _Lies(_Chain(host, int(port)))
     server = _serve(lies)
-    lying = replace(settings, node=NodeSettings(f"http://127.0.0.1:{server.server_address[1]}", timeout_s=TIMEOUT_S))
-    refuses_well(lambda: _use(lying))
-    seeds = [bytes([turn]) + answer for turn, answer in enumerate(lies.real[:EXCHANGES])]
+    node = NodeSettings(f"http://127.0.0.1:{server.server_address[1]}", timeout_s=TIMEOUT_S)
+    lying = LedgerSettings(node, anchor, TransactionSettings(timeout_s=RECEIPT_S))
+    _use(lying)
+    seeds = [bytes([turn]) + answer for turn, answer in enumerate(lies.last)]
 
     def knock(data: bytes) -> None:
-        lies.exchange, lies.answer, lies.count = (data[0] % EXCHANGES if data else 0), data[1:], 0
+        lies.choose(data[0] % len(seeds) if data else 0, data[1:])
         refuses_well(lambda: _use(lying))
 
     return Door(knock, seeds)
 
 
 def _use(settings: LedgerSettings) -> None:
-    """Open the ledger, read all of it, and read on, as every agent does."""
+    """Open the ledger, read all of it, read on, and append to it, as every agent does."""
     ledger = EthereumLedger(settings, KEY)
     entries = ledger.replay()
     ledger.wait(entries[-1].position if entries else None, 0.0)
-    ledger.append(MemberRegistered(KEY.address, KEY.address, Role.HOSPITAL, "refused: the operator itself"))
+    ledger.append(_member(1))
+
+
+def _member(number: int) -> MemberRegistered:
+    return MemberRegistered(KEY.address, MEMBERS[number], Role.HOSPITAL, f"Hospital {number}")
 
 
 def _serve(lies: _Lies) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # head and body of an answer are two packets
 
         def do_POST(self) -> None:
             body = lies.reply(self.rfile.read(int(self.headers["Content-Length"])))

@@ -9,17 +9,20 @@ import io
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 from werkzeug.test import Client
 
 from fl.training.synthetic import draw_cell
+from scripts._allocator import give_memory_back
 from scripts._chain_process import ChainProcess
 from scripts._home import Home
 from scripts.fuzz._door import Door, Finding
 from scripts.serve import open_services, seed_demo, site_config
 from webui.app import create_app
+from webui.config import CHEAP_PASSWORDS, Limit, Limits
 
 HOSPITAL = "alpha"
 BOUNDARY = "fuzz"
@@ -27,15 +30,20 @@ PAGES = ("/checks/new", "/auditor/file", "/sign-in", "/sign-up")
 SIGNED_IN = 4
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 INTERNAL_ERROR = 500
+_MANY = Limit(10**9, 1)
+NO_LIMITS = Limits(_MANY, _MANY, _MANY, _MANY, _MANY, _MANY, _MANY, _MANY, _MANY)
+"""One person sends every input; after sixty, no picture would come through to the decoder."""
 
 
 def open_door(folder: Path) -> Door:
     """Make a federation of drawn cells, or take that of the last run, and return the door of its site."""
+    give_memory_back()
     home = Home(folder / "home")
     if not home.deployment_file.exists():
         _federate(home)
     chain = ChainProcess(home, _port(home))
     config = site_config(home, "Fuzz Clinic", "UTC", tls=False, demo=True)
+    config = replace(config, limits=NO_LIMITS, passwords=CHEAP_PASSWORDS)
     accounts = seed_demo(config, home)
     app = create_app(config, open_services(home, HOSPITAL))
     stranger, patient = app.test_client(), app.test_client()
@@ -76,7 +84,8 @@ def _token(client: Client) -> str:
 def _seeds() -> list[bytes]:
     buffer = io.BytesIO()
     Image.fromarray(draw_cell(1, 0, 48)).save(buffer, "PNG")
-    parts = _part('name="csrf_token"', b"TOKEN") + _part('name="image"; filename="cell.png"', buffer.getvalue())
+    parts = _part('name="csrf_token"', b"TOKEN") + _part('name="drawn"', b"y")
+    parts += _part('name="image"; filename="cell.png"', buffer.getvalue())
     form = _part('name="csrf_token"', b"TOKEN") + _part('name="email"', b"x@y.example") + _part('name="password"', b"p")
     end = f"--{BOUNDARY}--\r\n".encode()
     return [

@@ -3,18 +3,18 @@ from __future__ import annotations
 import csv
 import io
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from torch import Tensor
 
 from fl.protocol.errors import ImageUnreadable
-from fl.training.field import fit_cell
-from fl.training.images import Pixels, decode_image, encode_png, fit_square, normalise, to_model_input, to_tensor
+from fl.training.frames import fit_cell, look
+from fl.training.images import Pixels, decode_image, encode_png, fit_square
 
 RNG = np.random.default_rng(1)
 PICTURE: Pixels = RNG.integers(0, 256, (40, 60, 3), dtype=np.uint8)
@@ -104,7 +104,8 @@ def test_c_nmc_originals_become_exactly_the_prepared_arrays(data_folder: Path) -
     originals = sorted((data_folder / "leukemia-originals").rglob("*.bmp"))
     assert len(originals) == 24
     for path in originals:
-        pixels = fit_cell(decode_image(path.read_bytes(), path.name), 128)
+        whole = decode_image(path.read_bytes(), path.name)
+        pixels = fit_cell(whole, 128, look(whole))
         assert (pixels == prepared[rows[path.name]]).all(), path.name
 
 
@@ -121,10 +122,7 @@ def test_a_long_picture_is_padded_with_black_not_stretched() -> None:
     assert fitted[:59].max() == 0
 
 
-def test_model_input_is_normalised_once() -> None:
-    white = np.full((128, 128, 3), 255, np.uint8)
-    batch: Tensor = to_model_input(white, 128)
-    assert batch.shape == (1, 3, 128, 128)
-    assert batch.dtype == torch.float32
-    assert torch.equal(batch, normalise(to_tensor(white[None])))
-    assert batch.abs().max() < 10
+def test_pictures_are_looked_at_without_torch() -> None:
+    modules = ("images", "gate", "field", "synthetic", "folders", "dataset")
+    code = f"import sys\nfrom fl.training import {', '.join(modules)}\nsys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -14,7 +14,7 @@ from fl.training.augment import augment
 from fl.training.checkpoint import Progress
 from fl.training.config import LocalConfig
 from fl.training.dataset import TEST, TRAIN, Dataset, load_dataset, save_dataset
-from fl.training.images import to_tensor
+from fl.training.inputs import to_tensor
 from fl.training.local import LocalResult, TrainContext, train_local
 from fl.training.model import ModelSpec, build_model
 from fl.training.tensors import to_vector

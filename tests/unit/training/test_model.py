@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -24,6 +27,19 @@ def test_equal_seeds_build_equal_weights_without_global_randomness() -> None:
     assert (first == second).all()
     assert (first != other).any()
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_model_is_built_and_answers_without_sympy() -> None:
+    code = (
+        "import sys, numpy as np\n"
+        "from fl.training.model import ModelSpec, build_model\n"
+        "from fl.training.predict import Predictor\n"
+        "from fl.training.tensors import to_vector\n"
+        "spec = ModelSpec(width=8)\n"
+        "Predictor(spec, to_vector(build_model(spec, 0))).probability(np.zeros((128, 128, 3), np.uint8))\n"
+        "sys.exit('sympy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("size_px", [16, 28, 64, 100, 128])
