@@ -185,7 +185,7 @@ def test_every_page_that_hashes_passwords_has_a_door(tmp_path: Path) -> None:
 
 
 def test_the_doors_leave_workers_for_everything_else() -> None:
-    from scripts._server import Bounds  # noqa: PLC0415 beside what it is compared with
+    from scripts._server_request import Bounds  # noqa: PLC0415 beside what it is compared with
 
     assert Places().threads <= Bounds.threads - 4
 
