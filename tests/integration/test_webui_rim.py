@@ -12,7 +12,7 @@ import pytest
 from flask import Response
 from sqlalchemy import func, select
 
-from fl.crypto.capsule import NO_KEY, Readers
+from fl.crypto.capsule import Readers
 from fl.protocol.names import Purpose
 from scripts._server_log import QUEUE, OncePerMinute
 from tests.fakes.site_town import MAYA, PASSWORD, Town, cell, words
@@ -226,7 +226,7 @@ def test_a_later_choice_takes_the_place_of_an_earlier_one(town: Town) -> None:
 
 def test_records_that_are_sealed_otherwise_are_found_without_reading_a_file(town: Town) -> None:
     """The columns behind a file of 3 MB can only be reached through it: 0.6 s for each of 120 records."""
-    due = select(func.min(StoredRecord.id)).where(*_due(town.members[MAYA].id, 1, 0, NO_KEY), StoredRecord.id > 7)
+    due = select(func.min(StoredRecord.id)).where(*_due(town.members[MAYA].id, 1, 0, b"k" * 16), StoredRecord.id > 7)
     with town.site.database.reading() as session:
         text = str(due.compile(session.connection(), compile_kwargs={"literal_binds": True}))
         plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {text}").all()
