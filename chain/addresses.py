@@ -8,13 +8,10 @@ Source: EIP-55.
 
 from __future__ import annotations
 
-from eth_utils.crypto import keccak
+from eth_utils.address import to_checksum_address
 
 from fl.protocol.errors import EncodingError
 from fl.protocol.names import ADDRESS_BYTES, Address, address, parse_hex
-
-_CAPITAL = 8
-"""A letter is a capital where the hash has this digit or more."""
 
 
 def parse_address(text: str, what: str = "account") -> Address:
@@ -29,7 +26,4 @@ def parse_address(text: str, what: str = "account") -> Address:
 
 def checksummed(account: Address) -> str:
     """Return the form with capital and small letters."""
-    digits = account.hex()
-    marks = keccak(digits.encode()).hex()
-    pairs = zip(digits, marks, strict=False)
-    return "0x" + "".join(each.upper() if int(mark, 16) >= _CAPITAL else each for each, mark in pairs)
+    return str(to_checksum_address(account))

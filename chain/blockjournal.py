@@ -12,7 +12,7 @@ swapped or removed line; a journal cut by complete lines (fewer transactions tha
 any transaction that gives another block than the recorded one. What is not: both files cut at the same place, or a
 folder replaced by an older copy of itself; then the clients that saw more report ChainReorg or WrongChain.
 
-Source: FACTS, Persistence.
+Source: fsync(2).
 Not here: running the transactions (devchain.py).
 """
 

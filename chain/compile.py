@@ -2,7 +2,7 @@
 
 Invariant: same compiler, same settings and same bytes as Hardhat (hardhat.config.js); a test compares the three.
 
-Source: FACTS: py-solc-x wants an executable, npm brings solc as WebAssembly; a shim of a few lines joins them.
+Source: py-solc-x, which wants an executable; npm brings solc as WebAssembly. A shim of a few lines joins them.
 Not here: where the compiler comes from (`make setup`); running needs none of this.
 """
 

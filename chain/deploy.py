@@ -3,7 +3,7 @@
 Invariant: who deploys the key authority is the operator. A ledger is only handed over to a contract that names it as
 its predecessor; handing over to anything else would close it for ever.
 
-Source: PROTOCOL.md 1; FACTS: plan the succession of contracts.
+Source: PROTOCOL.md 1.
 """
 
 from __future__ import annotations

@@ -6,13 +6,12 @@ durably, then mined in a block of its own, then answered. A start replays the jo
 Invariant: what was answered is in the journal; what is in the journal is on the chain; nobody else mines. So the
 chain after a restart is the chain before it, down to the head hash, or the start is refused (JournalTampered).
 
-Source: FACTS, Persistence; blockjournal.py says what is detected.
+Source: Hardhat's JSON-RPC methods (evm_mine, evm_setNextBlockTimestamp); blockjournal.py says what is detected.
 Not here: contracts and accounts. Gas is free; the clock is handed in (`clock`, seconds since 1970).
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -23,6 +22,7 @@ from typing import Any, Self
 
 from chain import methods
 from chain.blockjournal import BlockJournal, Transaction
+from chain.folderlock import lock
 from chain.news import Block, Log, News
 from chain.node import HEADER_ONLY, NEWS, NodeRefusal
 from chain.nodeprocess import NodeProcess
@@ -30,7 +30,7 @@ from chain.rawtransaction import REJECTED, of_raw, parse
 from chain.rpcserver import RpcServer
 from chain.shapes import RAW
 from chain.trials import Trials
-from fl.protocol.errors import ChainRunning, ChainUnavailable, StorageFull, WrongChain
+from fl.protocol.errors import ChainUnavailable, StorageFull, WrongChain
 from fl.protocol.names import Address
 
 NOT_FOUND = -32601
@@ -79,7 +79,7 @@ class DevChain:
         self._nonces: dict[Address, int] = {}
         self.ended = threading.Event()
         """Set when the node died or `close` was called."""
-        self._lock_file = _lock(settings.folder)
+        self._lock_file = lock(settings.folder)
         self._server: RpcServer | None = None
         self._node: NodeProcess | None = None
         try:
@@ -289,18 +289,3 @@ def serve(settings: DevChainSettings, ready: Callable[[str], None], stop: thread
         while not stop.wait(0.2):
             if chain.ended.is_set():
                 raise ChainUnavailable(chain.url, f"Hardhat's node ended; see {settings.folder / 'node.log'}")
-
-
-def _lock(folder: Path) -> int:
-    """Return a locked descriptor; the kernel releases it with this process."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise StorageFull(str(folder), error.strerror or "unknown") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise ChainRunning(str(folder)) from error
-    return descriptor

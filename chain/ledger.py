@@ -19,7 +19,7 @@ from chain.authorship import makes
 from chain.contracts import check_deployment, ledgers_of
 from chain.keystore import AccountKey
 from chain.logs import stamp_of
-from chain.node import NodeSettings, connect
+from chain.node import Node, NodeSettings, connect
 from chain.reader import Reader, Source
 from chain.sender import Sender, TransactionSettings
 from fl.protocol.errors import ContractRefused, RecordForged, SenderMismatch, SettingInvalid
@@ -95,12 +95,7 @@ class EthereumLedger:
         contract = events.CONTRACT_OF[type(record)]
         to = self._anchor.authority if contract == "KeyAuthority" else self._anchor.contract
         self._fresh = False
-        data = events.encode_call(record)
-        receipt = self._sender.send(to, data)
-        entry = self._entry(contract, type(record), receipt)
-        if entry.record.sender != record.sender or not makes(data, entry.record):
-            raise RecordForged(type(record).__name__, record.sender, "the receipt shows another record than was sent")
-        return Receipt(entry, receipt["gasUsed"])
+        return receipt_of(self._node, record, self._sender.send(to, events.encode_call(record)))
 
     def replay(self, after: Position | None = None) -> Sequence[Entry]:
         """Return every entry behind `after`: of the key authority, of this ledger and of its predecessors.
@@ -142,10 +137,20 @@ class EthereumLedger:
         self._fresh = news
         return news
 
-    def _entry(self, contract: str, kind: type[Record], receipt: dict[str, Any]) -> Entry:
-        """Return the entry that a receipt's log proves."""
-        for log in receipt["logs"]:
-            record = events.decode_log(contract, log)
-            if isinstance(record, kind):
-                return events.entry(record, log, stamp_of(self._node, log))
-        raise ContractRefused(f"it emitted no {kind.__name__}")
+
+def receipt_of(node: Node, record: Record, receipt: dict[str, Any]) -> Receipt:
+    """Return what a transaction's receipt proves of the record that it was sent for.
+
+    Raises:
+        ContractRefused: no such record.
+        RecordForged: another record than was sent.
+    """
+    kind = type(record)
+    for log in receipt["logs"]:
+        found = events.decode_log(events.CONTRACT_OF[kind], log)
+        if not isinstance(found, kind):
+            continue
+        if found.sender != record.sender or not makes(events.encode_call(record), found):
+            raise RecordForged(kind.__name__, record.sender, "the receipt shows another record than was sent")
+        return Receipt(events.entry(found, log, stamp_of(node, log)), receipt["gasUsed"])
+    raise ContractRefused(f"it emitted no {kind.__name__}")

@@ -155,7 +155,7 @@ class Node:
             try:
                 return ask(left_s)
             except Busy as busy:
-                why, wanted_s = str(busy), busy.pause_s
+                why, wanted_s = str(busy), max(busy.pause_s, pause_s)
             except (TooMuch, Refused) as refusal:
                 if isinstance(refusal, Refused) and refusal.status not in CLIENT_ERRORS:
                     raise self.unavailable(str(refusal)) from refusal

@@ -2,7 +2,7 @@
 
 Invariant: the child ends with its standard input, so it never outlives this process, however this process died.
 
-Source: devnode.js; FACTS: the real Node binary is started, not the environment's launcher.
+Source: devnode.js. The real Node binary is started (tools.py): its launcher's child would outlive us.
 Not here: what is asked (devchain.py).
 """
 
@@ -112,12 +112,16 @@ class NodeProcess:
     def stop(self) -> None:
         """End the child and wait for it."""
         self._alive = False
-        with self._lock:
+        if not self._lock.acquire(timeout=STOP_S):  # a request waits for a child that reads no more
+            self._child.kill()
+            self._lock.acquire()
+        try:
             if self._child.stdin is not None:
-                try:
-                    self._child.stdin.close()
-                except OSError:
-                    self._child.kill()
+                self._child.stdin.close()
+        except OSError:
+            self._child.kill()
+        finally:
+            self._lock.release()
         try:
             self._child.wait(STOP_S)
         except subprocess.TimeoutExpired:

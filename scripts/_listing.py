@@ -7,26 +7,58 @@ from typing import Any, TypeVar
 
 import click
 
+from fl.training.decode import Reading as PictureReading
+from fl.training.field import Frame
 from fl.training.listing import Listing
 from fl.training.sources import Reading
 
+AUTO = "auto"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def reading_options(command: F) -> F:
-    """Add --skip-damaged and --ignore-label: what a person allows or says about images."""
+    """Add --skip-damaged, --ignore-label, --page, --bits and --picture-frame: what a person allows or says."""
     skip = click.option("--skip-damaged", is_flag=True, help="Go on without image files that are damaged.")
     ignore = click.option(
         "--ignore-label",
         multiple=True,
         help='Label of an .npz that means "no label" (255); may be given several times.',
     )
-    return skip(ignore(command))
+    page = click.option("--page", type=click.IntRange(1), help="Which one is meant in files with several pages.")
+    bits = click.option(
+        "--bits",
+        type=click.IntRange(9, 15),
+        help="How many bits of each value are used, where a file has 16 and does not say it (12).",
+    )
+    frame = frame_option("What pictures of cells on black show. auto: their cells say it together.")
+    return skip(ignore(page(bits(frame(command)))))
+
+
+def frame_option(text: str) -> Callable[[F], F]:
+    """Return --picture-frame, explained by `text`."""
+    return click.option(
+        "--picture-frame",
+        type=click.Choice([*(frame.value for frame in Frame), AUTO]),
+        default=AUTO,
+        show_default=True,
+        help=f"{text} whole: all of C-NMC's frame, at any size. field: they were cut close around the cell.",
+    )
+
+
+def frame_of(given: Mapping[str, Any]) -> Frame | None:
+    """Return what a person said with --picture-frame; None for auto."""
+    said = given.get("picture_frame", AUTO)
+    return None if said == AUTO else Frame(said)
 
 
 def reading_of(given: Mapping[str, Any]) -> Reading:
     """Return what a person gave with `reading_options`."""
-    return Reading(bool(given.get("skip_damaged")), frozenset(given.get("ignore_label") or ()))
+    return Reading(
+        skip_damaged=bool(given.get("skip_damaged")),
+        ignore_labels=frozenset(given.get("ignore_label") or ()),
+        picture=PictureReading(given.get("page"), given.get("bits")),
+        frame=frame_of(given),
+    )
 
 
 def tell(listing: Listing | None) -> None:

@@ -25,6 +25,7 @@ from fl.roles.report_audit import REPORT_CAP
 from fl.storage.files import write_atomic
 from fl.training.compute import use_threads
 from fl.training.dataset import Dataset, load_dataset
+from fl.training.field import Frame
 from fl.training.labels import LabelMap
 from fl.training.presets import DEFAULT_PRESET, SYNTHETIC_PLAN, SYNTHETIC_PRESET, Preset
 from fl.training.recipe import Recipe
@@ -36,7 +37,7 @@ from scripts._clinic import link_trustees
 from scripts._demo_run import Wanted, check_new
 from scripts._exit import guarded
 from scripts._home import Home
-from scripts._listing import reading_of, reading_options
+from scripts._listing import frame_of, reading_of, reading_options
 from scripts._options import device_option
 from scripts._progress import Console
 from scripts._task import Meaning, counts, given_task, label_options, map_labels, task_options, task_that_explains
@@ -165,7 +166,7 @@ def _run(run: Demo, dataset: Dataset | None, given: Mapping[str, Any], stack: Ex
     console.metrics(summary["rounds"])
     console.say(f"  Go on with this run later: hemaledger demo --resume --home {home.folder}")
     if given["serve"]:
-        _serve(run, int(given["port"] or 0))
+        _serve(run, int(given["port"] or 0), frame_of(given))
     click.echo(str(home.folder))
 
 
@@ -263,10 +264,10 @@ def _reported(home: Home, digest: Digest | None) -> dict[str, object]:
     return {name: document[name] for name in ("alarm", "data", "metrics", "training")}
 
 
-def _serve(run: Demo, port: int) -> None:
+def _serve(run: Demo, port: int, frame: Frame | None) -> None:
     home, console = run.home, run.console
     config = site_config(home, "Hemaledger Clinic", "UTC", tls=False, demo=True)
-    running = build_site(home, run.hospitals[0], config)
+    running = build_site(home, run.hospitals[0], replace(config, picture_frame=frame))
     accounts = seed_demo(config, home)
     kits = link_trustees(home, config, TRUSTEES)
     console.say(f"  the doctors {', '.join(TRUSTEES)} approve requests with the kits in {kits} (password as below)")

@@ -29,6 +29,7 @@ from scripts._agent import announce
 from scripts._allocator import give_memory_back
 from scripts._exit import guarded
 from scripts._home import Home
+from scripts._listing import frame_of, frame_option
 from scripts._options import home_option, name_option
 from scripts._proxy import TrustedProxy, waitress_options
 from scripts._server import Bounds, Server, raise_file_limit
@@ -80,6 +81,7 @@ class RunningSite:
     show_default=True,
     help="How long after the last appointment a doctor still sees a patient's records.",
 )
+@frame_option("What a picture of a cell on black shows. auto: its cell says it; where it does not, there is no answer.")
 @click.option("--tls/--no-tls", default=False, show_default=True, help="Whether a TLS proxy stands in front.")
 @click.option("--trusted-proxy", help="IP address from which that proxy connects; its X-Forwarded-* are believed.")
 @click.option("--site-host", "site_hosts", multiple=True, help="Name by which browsers call the site; may be repeated.")
@@ -99,6 +101,7 @@ def serve(
     host, port = str(given["host"]), int(given["port"])
     config = site_config(place, str(given["hospital_name"]), str(given["zone"]), tls=bool(given["tls"]))
     config = replace(config, hosts=(host, f"[{host}]", *site_hosts), care_days=int(given["care_days"]))
+    config = replace(config, picture_frame=frame_of(given))
     check_port(host, port)
     running = build_site(place, name, config)
     click.echo(f"The site is at http://{host}:{port}")

@@ -13,6 +13,7 @@ import io
 from werkzeug.datastructures import FileStorage
 
 from fl.protocol.errors import TooLarge
+from fl.training.decode import Reading
 from fl.training.images import decode_image, encode_png, shrunk
 from webui.site import Site
 from webui.store.throttle import Meter
@@ -23,8 +24,8 @@ NEUTRAL_NAME = "you uploaded"
 """Never the file's own name, which may be a patient's."""
 
 
-def check_image(site: Site, patient_id: int, upload: FileStorage) -> int:
-    """Predict, seal, store, and return the row of the check.
+def check_image(site: Site, patient_id: int, upload: FileStorage, reading: Reading) -> int:
+    """Predict, seal, store, and return the row of the check; `reading` is what the patient knows about the file.
 
     Raises:
         TooManyAttempts: the patient had too many images checked.
@@ -37,8 +38,8 @@ def check_image(site: Site, patient_id: int, upload: FileStorage) -> int:
     site.throttle.take(Meter("check", str(patient_id), site.config.limits.checks))
     data = read_capped(upload, site.config.image_cap)
     with site.doors.checks.enter():
-        pixels = decode_image(data, NEUTRAL_NAME)
-        prediction = site.services.predictions.predict(pixels)
+        pixels = decode_image(data, NEUTRAL_NAME, reading)
+        prediction = site.services.predictions.predict(pixels, site.config.picture_frame)
         return site.charts.add_check(patient_id, encode_png(shrunk(pixels, STORED_SIDE_PX)), prediction)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fl.protocol.errors import SettingInvalid
+from fl.training.field import Frame
 
 KIBIBYTE = 1024
 MEBIBYTE = 1024 * KIBIBYTE
@@ -106,6 +107,8 @@ class SiteConfig:
     """Idle seconds after which a session ends."""
     care_days: int = 90
     """How long after the last appointment a doctor still sees a patient's records."""
+    picture_frame: Frame | None = None
+    """What pictures of cells on black show that people bring; None: each cell's size must say it."""
     passwords: PasswordCost = PasswordCost()
     limits: Limits = Limits()
     hosts: tuple[str, ...] = ()

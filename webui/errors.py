@@ -3,7 +3,7 @@
 Invariant: every error becomes a page (JSON where a script asked) with the status of its family and a sentence for
 people, never a traceback; a TamperedError is also an alarm in the log.
 
-Source: HOUSE.md, errors.
+Source: fl/protocol/errors (the five families); RFC 9110 (status codes).
 Not here: the sentences (fl/protocol/errors, store/refusals.py).
 """
 

@@ -14,6 +14,7 @@ from fl.protocol.ports import Vault
 from fl.protocol.task import Domain
 from fl.roles.served import ModelReader, Served
 from fl.roles.verification import Verification
+from fl.training.field import Frame
 from fl.training.gate import prepare
 from fl.training.images import Pixels
 from webui.federation_audits import reported
@@ -27,12 +28,12 @@ class FederationPredictions:
         self._reader = reader
         self._vault = vault
 
-    def predict(self, pixels: Pixels) -> Prediction:
+    def predict(self, pixels: Pixels, frame: Frame | None = None) -> Prediction:
         """Judge one picture with the model in force."""
         served = self._reader.current()
         try:
             stained = served.task.domain == Domain.STAINED_CELL
-            picture = prepare(pixels, served.predictor.spec.size_px, stained=stained)
+            picture = prepare(pixels, served.predictor.spec.size_px, stained=stained, frame=frame)
             probabilities = served.predictor.probability(picture)
         except NonFinite as error:
             raise ModelUnusable(served.round.number, str(error)) from error

@@ -88,9 +88,9 @@ def reported(current: Round, vault: Vault) -> Reported:
     for digest in current.attestations.values():
         try:
             document = parse_document(read_document(vault, digest, REPORT_CAP), "auditor's report")
+            alarm = "; ".join(alarms_of(current, vault).values())
         except HemaledgerError:
             continue
-        alarm = "; ".join(alarms_of(current, vault).values())
         return Reported(_numbers(document, "metrics"), _numbers(document, "training"), _data(document), alarm)
     return Reported()
 

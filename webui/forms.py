@@ -16,6 +16,7 @@ from wtforms import (
     BooleanField,
     DateField,
     EmailField,
+    IntegerField,
     PasswordField,
     RadioField,
     SelectField,
@@ -25,7 +26,7 @@ from wtforms import (
     TextAreaField,
 )
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired, EqualTo, InputRequired, Length, ValidationError
+from wtforms.validators import DataRequired, EqualTo, InputRequired, Length, NumberRange, Optional, ValidationError
 
 from fl.crypto.capsule import Readers
 from fl.protocol.errors import EncodingError
@@ -42,6 +43,7 @@ from webui.store.refusals import EmailMalformed, NameMalformed, PasswordMalforme
 
 OLDEST_YEARS = 130
 CODE_TYPED = 64
+MAX_PAGES = 10_000
 
 
 class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF brings no types
@@ -62,6 +64,17 @@ class BirthField(DateField):  # type: ignore[misc]  # WTForms brings no types
             super().process_formdata([value.strip() for value in valuelist])
         except ValueError as error:
             raise ValueError("This is no date. Write it like 1987-04-12: year, month, day.") from error
+
+
+class PageNumberField(IntegerField):  # type: ignore[misc]  # WTForms brings no types
+    """The number of a page."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Parse the number; WTForms' own message names no example."""
+        try:
+            super().process_formdata(valuelist)
+        except ValueError as error:
+            raise ValueError("This is no number of a page. Write it like 2.") from error
 
 
 def new_password(label: str) -> PasswordField:
@@ -154,6 +167,16 @@ class ImageForm(Form):
     image = FileField("Blood-cell image", [FileRequired("Please choose an image first.")])
     drawn = BooleanField("I know that this model has only seen drawn cells")
     """Asked for where the model was trained on drawn cells."""
+    file_page = PageNumberField(
+        "Which page", [Optional(), NumberRange(1, MAX_PAGES, "Please give the number of a page.")]
+    )
+    """Asked for where a file has several."""
+    bits = SelectField(
+        "Bits of each value",
+        choices=[SelectChoice("", "I do not know"), *(SelectChoice(str(n), f"{n} bits") for n in (10, 12, 14))],
+        default="",
+    )
+    """Asked for where a file does not say how many it uses."""
     submit = SubmitField("Check this image")
 
 

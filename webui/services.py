@@ -18,6 +18,7 @@ from fl.protocol.names import Address, Digest
 from fl.protocol.task import Task
 from fl.roles.explain import Explained, Results
 from fl.roles.verification import Verification
+from fl.training.field import Frame
 from fl.training.images import Pixels
 from webui.disclosure_services import DisclosureService
 from webui.record_services import RecordService
@@ -77,8 +78,8 @@ class Prediction:
 class PredictionService(Protocol):
     """The verified model as a function."""
 
-    def predict(self, pixels: Pixels) -> Prediction:
-        """Judge one decoded picture, uint8 [H, W, 3].
+    def predict(self, pixels: Pixels, frame: Frame | None = None) -> Prediction:
+        """Judge one decoded picture, uint8 [H, W, 3]; `frame` is what the hospital says about its pictures.
 
         Raises:
             NoAnswer: it shows nothing that the model may judge.

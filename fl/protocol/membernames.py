@@ -2,7 +2,7 @@
 
 Invariant: `check_bytes` refuses what Members.sol refuses, no more and no less; a name is given once, for good.
 
-Source: PROTOCOL.md 3 (Names); Unicode Standard Annex 15 (NFC, NFKC).
+Source: PROTOCOL.md 3 (Names); Unicode Standard Annex 15 (NFC, NFKC); Unicode Technical Standard 39 (confusables).
 Not here: how a name is printed (names.shown).
 """
 
@@ -17,6 +17,14 @@ from fl.protocol.names import UNSEEN, Address
 MAX_NAME_BYTES = 64
 OPERATOR_NAME = "operator"
 """Nobody registers the operator; the name is taken from the start."""
+_EAST_ASIAN = frozenset(("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC"))
+_OF_ALL = frozenset(("MODIFIER",))
+_LATIN_SHAPES = str.maketrans(
+    "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0405\u0406\u0408\u04ba\u051a\u051c"
+    "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7",
+    "ABEKMHOPCTYXSIJHQW" + "ABEZHIKMNOPTYX",
+)
+"""Capitals of Cyrillic, then of Greek, that have the shape of a Latin one."""
 
 
 def check_bytes(name: str, account: Address, taken: Iterable[str]) -> None:
@@ -44,6 +52,8 @@ def proper(name: str, taken: Iterable[str]) -> str:
         raise SettingInvalid("name", "it has characters that nobody sees, such as marks of direction")
     if not 1 <= len(name.encode("utf-8")) <= MAX_NAME_BYTES:
         raise SettingInvalid("name", f"it needs 1 to {MAX_NAME_BYTES} bytes")
+    if len(_scripts(name)) > 1:
+        raise SettingInvalid("name", "it mixes letters of several scripts; such letters may look the same")
     for other in taken:
         if _folded(other) == _folded(name):
             raise SettingInvalid("name", f"a member is or was called {other}, which looks the same")
@@ -51,4 +61,16 @@ def proper(name: str, taken: Iterable[str]) -> str:
 
 
 def _folded(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).split())
+    """Return a name as a reader sees it who does not look closely: in capitals, those of one shape as one letter."""
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return " ".join(plain.upper().translate(_LATIN_SHAPES).split())
+
+
+def _scripts(name: str) -> set[str]:
+    """Return the scripts of a name's letters as Unicode's names of the letters begin; those of East Asia count as one.
+
+    Letters of Latin stand beside them in real names, and look like none of them.
+    """
+    letters = (each for each in unicodedata.normalize("NFKC", name) if each.isalpha())
+    found = {unicodedata.name(each, "").split(" ")[0].split("-")[0] for each in letters}
+    return found - _EAST_ASIAN - _OF_ALL

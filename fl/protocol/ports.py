@@ -2,7 +2,7 @@
 
 Invariant: every role reads and writes through these ports only, so roles run over any chain, vault and journal.
 
-Source: HOUSE.md, ideas 3 and 4.
+Source: A. Cockburn, "Hexagonal architecture" (ports and adapters).
 Not here: implementations (chain/, fl/storage/, tests/fakes/).
 """
 

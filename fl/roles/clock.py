@@ -53,6 +53,7 @@ class CheckedClock:
         self._least = max(self._least or 0.0, timestamp - steady)
         if before is not None and steady - before <= GAP_S:
             self._most = timestamp - before
+            self._least = min(self._least, self._most)  # the chain's own clock was set back, or waited
 
 
 @dataclass

@@ -43,6 +43,7 @@ from fl.roles.artefacts import (
 )
 from fl.roles.freezing import Freezing
 from fl.roles.masked_coordinator import SetUp, Unmasking
+from fl.roles.pauses import Pauses
 from fl.roles.plan import Initial, Plan
 from fl.roles.release import ReleaseDesk, Releases, held_by
 from fl.roles.report_audit import alarms_of
@@ -52,11 +53,6 @@ from fl.roles.stops import CONTENT, OWN_FAULT
 from fl.roles.tasks import check_next
 from fl.roles.view import LedgerView, Ports
 from fl.training.weights import model_digest, vector_to_bytes
-
-IDLE_ROUNDS = 3
-"""So many rounds in a row without a commitment, and the coordinator waits before it opens another."""
-PAUSE_S, MAX_PAUSE_S = 60, 3600
-"""The first such wait; it doubles up to an hour."""
 
 
 class Coordinator:
@@ -75,8 +71,7 @@ class Coordinator:
         self._set_up = SetUp(ports, self._abort)
         self._unmasking = Unmasking(ports, self._reader, self._abort)
         self._desk = ReleaseDesk(ports, plan.close_timeout_s)
-        self._alarmed = 0
-        """The last round whose pause was reported."""
+        self._pauses = Pauses(ports)
 
     @property
     def done(self) -> bool:
@@ -161,7 +156,7 @@ class Coordinator:
         readers = federation.source.keys
         roster = tuple(sorted(account for account in self._hospitals(federation) if account in readers))
         threshold = self._plan.threshold(len(roster))
-        if self._held_back(federation) or self._pauses(federation):
+        if self._held_back(federation) or self._pauses.going_on(federation):
             return False
         if len(roster) < max(self._plan.min_hospitals, self._plan.min_commitments, threshold):
             return False
@@ -186,19 +181,6 @@ class Coordinator:
         self._append(RoundOpened(self._account, number, terms, roster, federation.model_digest))
         self._ports.notify("opened", {"round": number, "hospitals": len(roster)})
         return True
-
-    def _pauses(self, federation: Federation) -> bool:
-        """Wait longer after each round in a row that ended before anybody committed: something is wrong everywhere."""
-        idle, last = idle_rounds(federation), federation.rounds[-1].last if federation.rounds else None
-        if idle < IDLE_ROUNDS or last is None:
-            return False
-        wait_s = min(PAUSE_S << min(idle - IDLE_ROUNDS, 10), MAX_PAUSE_S)
-        waits: bool = self._ports.now() < last.timestamp + wait_s
-        if waits and self._alarmed != federation.last_round:
-            self._alarmed = federation.last_round
-            reason = f"{idle} rounds in a row ended before anybody committed; the next one opens in {wait_s} s"
-            self._ports.notify("alarm", {"round": federation.last_round, "reason": reason})
-        return waits
 
     def _release(self, federation: Federation) -> bool:
         """Ask the trustees to release the model in force, where its round's configuration holds it back."""
@@ -301,13 +283,3 @@ class Coordinator:
     def _recipients(self, federation: Federation) -> list[MemberKey]:
         members = federation.book.members.values()
         return [m.key for m in members if m.key and not m.revoked and m.role in MODEL_READERS]
-
-
-def idle_rounds(federation: Federation) -> int:
-    """Return how many rounds in a row, up to the newest, were aborted before anybody committed."""
-    idle = 0
-    for found in reversed(federation.rounds):
-        if found.phase != Phase.ABORTED or found.commitments:
-            break
-        idle += 1
-    return idle

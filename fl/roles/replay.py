@@ -19,11 +19,12 @@ from fl.protocol.errors import (
     RefusedError,
     TamperedError,
     UnavailableError,
+    VaultUnavailable,
 )
 from fl.protocol.keys import MemberKey
 from fl.protocol.names import Address
 from fl.protocol.ports import Endorser, Vault
-from fl.protocol.round import Round
+from fl.protocol.round import Phase, Round
 from fl.roles.artefacts import Reader, digest_of, read_config
 from fl.roles.unmask import check_agreement, unmask_sum
 from fl.roles.view import Stopwatch
@@ -106,12 +107,19 @@ def sum_of(current: Round, config: RoundConfig, tools: Tools) -> Sum:
 
 
 def broken_bound(current: Round, tools: Tools) -> HemaledgerError | None:
-    """Return why no honest hospitals give the sum of a masked round that was aborted, None when it cannot be told."""
-    if current.frozen is None or not current.masked or len(current.revealed) < current.terms.threshold:
+    """Return why no honest hospitals give the sum of a masked round that was aborted, None when it cannot be told.
+
+    Raises:
+        VaultUnavailable: the vault cannot be looked at.
+    """
+    unmasked = current.masked and current.frozen is not None and len(current.revealed) >= current.terms.threshold
+    if current.phase != Phase.ABORTED or not unmasked:
         return None
     try:
         config = read_config(current, tools.vault)
         sum_of(current, config, tools).check(config)
+    except VaultUnavailable:
+        raise
     except (MalformedError, RefusedError, TamperedError, UnavailableError) as error:
         return error
     return None

@@ -17,10 +17,10 @@ from fl.protocol.errors import (
     ModelDigestMismatch,
     ReportMismatch,
     StaleRound,
-    UnavailableError,
+    VaultMissing,
     WrongSender,
 )
-from fl.protocol.names import ADDRESS_BYTES, DIGEST_BYTES, NO_DIGEST, Address, parse_hex
+from fl.protocol.names import ADDRESS_BYTES, DIGEST_BYTES, NO_DIGEST, Address, parse_hex, shown
 from fl.protocol.ports import Vault
 from fl.protocol.round import Round
 from fl.roles.artefacts import digest_of
@@ -56,19 +56,23 @@ def check_report(current: Round, auditor: Address, vault: Vault, sums: Mapping[s
 
 
 def alarms_of(current: Round, vault: Vault) -> dict[Address, str]:
-    """Return what auditors reported as an alarm about a round; a report that cannot be read says nothing."""
+    """Return what auditors reported as an alarm about a round; a report that cannot be read says nothing.
+
+    Raises:
+        VaultUnavailable: no report can be looked at.
+    """
     found = dict[Address, str]()
     for auditor, digest in current.attestations.items():
         if digest == NO_DIGEST:
             continue
-        with suppress(UnavailableError, MalformedError, HashMismatch):
+        with suppress(VaultMissing, MalformedError, HashMismatch):
             document = parse_document(read_document(vault, digest, REPORT_CAP), _REPORT)
             found[auditor] = _alarm(Fields(document, _REPORT))
     return {auditor: alarm for auditor, alarm in found.items() if alarm}
 
 
 def _alarm(fields: Fields) -> str:
-    return "".join(letter if letter.isprintable() else " " for letter in fields.text("alarm")[:MAX_ALARM])
+    return shown(fields.text("alarm")[:MAX_ALARM])
 
 
 def _compare(reported: Fields, sums: Mapping[str, float]) -> None:

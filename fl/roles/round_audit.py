@@ -1,17 +1,17 @@
-"""The audit of rounds: every file of a round checked, the round summed again, the new model opened.
+"""The audit of rounds: the agreement checked, the round summed again, the new model opened.
 
 Invariant: a step of a round is noted as right only after all of it was checked; what this key cannot open is a note
 with the reason, never a finding.
 
 Source: PROTOCOL.md 7.
-Not here: the fold of the records (fl/protocol/audit.py); threshold keys (authority_audit.py); words (explain.py).
+Not here: files as they lie in the vault (file_audit.py); the fold of the records (fl/protocol/audit.py); threshold keys
+(authority_audit.py); words (explain.py).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fl.crypto.envelope import Expected, check_file
 from fl.protocol.audit import Report, Step
 from fl.protocol.errors import AccuracyAlarm
 from fl.protocol.federation import Federation, Opening
@@ -21,18 +21,14 @@ from fl.protocol.round import Phase, Round
 from fl.roles.artefacts import (
     Reader,
     digest_of,
-    expected_answer,
-    expected_masked,
     expected_model,
-    expected_update,
     read_config,
     read_manifest,
 )
 from fl.roles.audit_key import AuditKey, why_closed, why_sealed_away
-from fl.roles.documents import read_document
+from fl.roles.file_audit import FileAudit
 from fl.roles.guard import Guard
-from fl.roles.left_out import why_left_out
-from fl.roles.participants import BUNDLE_CAP, participants, why_not
+from fl.roles.participants import participants, why_not
 from fl.roles.replay import Replayed, Tools, broken_bound, replay_round
 from fl.roles.report_audit import check_report
 from fl.roles.tasks import check_kept
@@ -62,6 +58,7 @@ class RoundAudit:
         self._report = report
         key = bench.key
         self._reader = Reader(key.account, bench.vault, key.keyring, bench.watch) if key else None
+        self._files = FileAudit(federation, bench.vault, report)
         self._model: tuple[Digest, Vector] | None = None
 
     def opening(self, opening: Opening) -> Manifest | None:
@@ -101,7 +98,8 @@ class RoundAudit:
             self._report.right(number, Step.TERMS)
         for account, error in why_not(current).items():
             self._report.notes.append(f"Round {number}: the keys of {self._name(account)}; {error.name}: {error}")
-        whole = self._check_files(current)
+        closed, sealed_away = self._closed(current), self._sealed_away(current)
+        whole = self._files.check(current, None if closed or sealed_away else self._reader)
         if current.phase == Phase.ABORTED and current.revealed:
             self._report.notes.append(
                 f"Round {number} was aborted after {len(current.revealed)} hospitals had revealed shares. What was "
@@ -112,7 +110,6 @@ class RoundAudit:
             return
         if current.masked:
             self._check_agreement(current)
-        closed, sealed_away = self._closed(current), self._sealed_away(current)
         if closed:
             self._report.notes.append(f"Round {number} was neither summed again nor opened: {closed}.")
         elif sealed_away:
@@ -134,60 +131,6 @@ class RoundAudit:
         if error is not None:
             self._report.notes.append(f"Round {current.number} made no model. {error.name}: {error}")
 
-    def _check_files(self, current: Round) -> bool:
-        """Check every hospital's files without opening one; return whether nothing was found."""
-        updates = [self._check_update(current, hospital) for hospital in current.commitments]
-        for dealer in current.sharers if current.dealt else ():
-            self._check_bundle(current, dealer)
-        for hospital in current.revealed:
-            self._check_answer(current, hospital)
-        if updates:
-            self._report.right(current.number, Step.UPDATES)
-        return all(updates)
-
-    def _check_update(self, current: Round, hospital: Address) -> bool:
-        """Check one hospital's file without opening it; a file that was left out of the set may be missing."""
-        subject = f"{'masked' if current.masked else 'sealed'} update of {self._name(hospital)}"
-        expected = expected_masked(current, hospital) if current.masked else expected_update(current, hospital)
-        if hospital not in current.hospitals and not self._bench.vault.has(expected.digest):
-            when = "aborted before it was needed" if current.phase == Phase.ABORTED else "frozen without it"
-            self._report.notes.append(
-                f"Round {current.number}: the {subject} is not in the vault; the round was {when}."
-            )
-            return True
-        if current.frozen is not None and hospital not in current.hospitals:
-            reader = None if self._closed(current) or self._sealed_away(current) else self._reader
-            why = why_left_out(self._federation, current, hospital, self._bench.vault, reader)
-            self._report.notes.append(f"Round {current.number}: the {subject} was left out of the set; {why}")
-            return True
-        with self._finding(current.number, subject, Step.UPDATES) as outcome:
-            self._check_file(expected)
-        return outcome.ok
-
-    def _check_bundle(self, current: Round, dealer: Address) -> bool:
-        """Check the file of shares of a hospital that went on after the set-up."""
-        subject = f"shares of {self._name(dealer)}"
-        record = current.dealt.get(dealer)
-        missing = record is not None and not self._bench.vault.has(record.bundle_digest)
-        if missing and current.phase == Phase.ABORTED:
-            self._report.notes.append(f"Round {current.number}: the {subject} are not in the vault; it was aborted.")
-            return True
-        with self._finding(current.number, subject, Step.SETUP) as outcome:
-            if record is not None:
-                read_document(self._bench.vault, record.bundle_digest, BUNDLE_CAP)
-                self._report.checks["files"] += 1
-        return outcome.ok
-
-    def _check_answer(self, current: Round, hospital: Address) -> bool:
-        """Check the file with which a hospital helped to unmask the sum."""
-        subject = f"unmasking answer of {self._name(hospital)}"
-        if not self._bench.vault.has(current.revealed[hospital].digest):
-            self._report.notes.append(f"Round {current.number}: the {subject} is not in the vault.")
-            return True
-        with self._finding(current.number, subject, Step.ANSWERS) as outcome:
-            self._check_file(expected_answer(current, hospital))
-        return outcome.ok
-
     def _check_agreement(self, current: Round) -> None:
         """Check who went on after the set-up, and who signed which set of survivors; it takes no key."""
         with self._finding(current.number, "keys and shares", Step.SETUP) as outcome:
@@ -203,10 +146,6 @@ class RoundAudit:
             check_agreement(current, self._bench.endorser, self._bench.vault)
             self._report.checks["agreements"] += 1
             self._report.right(current.number, Step.AGREEMENT)
-
-    def _check_file(self, expected: Expected) -> None:
-        check_file(self._bench.vault.get(expected.digest, expected.cap), expected)
-        self._report.checks["files"] += 1
 
     def _replay(self, current: Round, manifest: Manifest) -> Replayed | None:
         """Sum the round again from the files; keep the model for the next round."""
@@ -232,7 +171,7 @@ class RoundAudit:
         """Check a model envelope, and open it and compare the digest when a key is there."""
         number = source.number if isinstance(source, Round) else None
         with self._finding(number, what, Step.MODEL) as outcome:
-            self._check_file(expected_model(source, manifest.length))
+            self._files.check_one(expected_model(source, manifest.length))
         if not outcome.ok or self._reader is None or self._closed(source):
             return
         with self._finding(number, what, Step.MODEL):

@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from fl.protocol.errors import HemaledgerError, LedgerSilent, UnavailableError, VaultUnavailable
+from fl.protocol.errors import LedgerSilent, UnavailableError, VaultUnavailable
 from fl.protocol.names import Address, Blob, Digest
 from fl.protocol.ports import Anchor, Ledger, Mark, Vault
 from fl.protocol.records import Entry, Position, Receipt, Record
@@ -100,8 +100,9 @@ class SparingLedger:
         return self._ledger.wait(after, timeout_s)
 
     def _check_silence(self) -> None:
-        if self._silent is not None:
-            raise self._silent.with_traceback(None)
+        silent = self._silent  # another thread may end the silence meanwhile
+        if silent is not None:
+            raise silent.with_traceback(None)
 
     def _ask(self, after: Position | None) -> Future[Sequence[Entry]]:
         return self._worker.begin(lambda: self._ledger.replay(after))
@@ -124,7 +125,7 @@ class SparingLedger:
                 threading.Event().wait(next(pauses, PAUSES_S[-1]))
                 asked = self._ask(after)
                 continue
-            except HemaledgerError:  # whoever asks next hears it
+            except Exception:  # noqa: BLE001, S110 - the next one who asks hears it; the silence ends in any case
                 pass
             break
         self._silent = None

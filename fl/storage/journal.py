@@ -52,6 +52,7 @@ class SqliteJournal:
         with self._lock, self._translated():
             row = (key, value, _seal(key, value))
             self._database.execute("INSERT OR IGNORE INTO promise VALUES (?, ?, ?)", row)
+            self._settle()
         found = self.get(key)
         return value if found is None else found
 
@@ -65,7 +66,7 @@ class SqliteJournal:
         """Overwrite and remove what stands under `key`; SQLite zeroes the page, the disk below may keep copies."""
         with self._lock, self._translated():
             self._database.execute("DELETE FROM promise WHERE key = ?", (key,))
-            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._settle()
 
     def close(self) -> None:
         """Release the file."""
@@ -81,6 +82,10 @@ class SqliteJournal:
             empty.execute(SCHEMA)
             empty.execute(f"PRAGMA user_version={VERSION}")
             write_once(self._path, empty.serialize(), mode=0o600)
+
+    def _settle(self) -> None:
+        """Bring what was written from the companion file ending in -wal into the journal: that file may get lost."""
+        self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _check(self) -> None:
         """Raise JournalUnreadable unless the file is one of ours and whole."""

@@ -4,7 +4,7 @@ Invariant: a file is whole or absent. Nothing here is trusted: who reads checks 
 not opened, and no link below the vault's own folder is followed, for reading or for writing. A vault that was founded
 carries `vault.json`; a folder without it is not the vault, and is never made into one by a write.
 
-Source: HOUSE.md, idea 3; openat(2) on why paths are not enough.
+Source: PROTOCOL.md 4; openat(2) on why paths are not enough.
 """
 
 from __future__ import annotations

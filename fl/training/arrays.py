@@ -24,14 +24,19 @@ from fl.training import cnmc
 from fl.training.classes import Array, Classes, as_texts, read_classes
 from fl.training.dataset import TEST, TRAIN, Dataset, check_trainable
 from fl.training.divide import split_holdout
+from fl.training.field import Frame, side_px
+from fl.training.frames import Verdict, judge, look, sentences
 from fl.training.layouts import part_of
 from fl.training.listing import Listing, Part, Used, shown, some
 from fl.training.npz import MAX_PIXEL_BYTES, Npz, open_npz
+from fl.training.reading import STRICT, Reading
 
 _MEDMNIST = ("train_images", "train_labels", "test_images", "test_labels")
 _PARTS = (("train", TRAIN), ("val", TRAIN), ("test", TEST))
 _CNMC = ("images", "labels", "groups", "subjects", "split", "class_names")
 _GREY_DIMENSIONS, _RGB_DIMENSIONS, _CHANNELS = 3, 4, 3
+_LOOKED_AT = 300
+"""So many pictures, evenly spread, say what all of them show."""
 _SUBJECT = re.compile(r"[AH]\d+")
 
 
@@ -45,7 +50,7 @@ class _Form:
     layout: str
 
 
-def load_npz(path: Path, ignore_labels: Collection[str] = (), *, one_class: bool = False) -> Dataset:
+def load_npz(path: Path, reading: Reading = STRICT) -> Dataset:
     """Read an .npz of either form; other arrays in it are ignored, unread.
 
     The C-NMC form: `images` uint8 [n, S, S, 3] or [n, S, S], `labels` [n], optionally `groups` (or `subjects`) and
@@ -54,15 +59,14 @@ def load_npz(path: Path, ignore_labels: Collection[str] = (), *, one_class: bool
 
     Args:
         path: The file.
-        ignore_labels: Labels, as text, whose rows are left out ("255").
-        one_class: Accept images of one class only: other hospitals have the others.
+        reading: What a person allows or says about the file.
 
     Raises:
         DatasetUnusable: neither form, wrong shapes or types, labels out of range, or one class only.
     """
     with open_npz(path) as file:
         form = _form(file)
-        labels = _labels(file, form, ignore_labels)
+        labels = _labels(file, form, reading.ignore_labels)
         groups, split, persons = _people(file, form)
         images = _images(file, form, labels.index >= 0)
         names = _cnmc_names(labels, groups if persons else None)
@@ -70,12 +74,13 @@ def load_npz(path: Path, ignore_labels: Collection[str] = (), *, one_class: bool
         ignored = sorted(file.names - set(form.images) - set(form.labels) - set(_CNMC))
     side = np.zeros(len(groups), np.uint8) if split is None else split
     _check_length(path.name, len(keep), groups, side)
-    dataset = Dataset(images, labels.index[keep], groups[keep], side[keep], names, path.name)
-    notes = _notes(dataset, int((~keep).sum()), ignored)
+    verdicts = _frames(images, reading.frame)
+    dataset = Dataset(_cut(images, verdicts), labels.index[keep], groups[keep], side[keep], names, path.name)
+    notes = (*sentences(verdicts), *_notes(dataset, int((~keep).sum()), ignored))
     listing = Listing(path.name, form.layout, _used(dataset, split is None), persons and _count(dataset), (), notes)
     dataset = replace(dataset, listing=listing)
     whole = split_holdout(dataset) if split is None else dataset
-    return whole if one_class else check_trainable(whole)
+    return whole if reading.one_class else check_trainable(whole)
 
 
 def _form(file: Npz) -> _Form:
@@ -159,6 +164,19 @@ def _images(file: Npz, form: _Form, keep: npt.NDArray[np.bool_]) -> npt.NDArray[
     except MemoryError as error:
         raise DatasetUnusable(file.source, "this machine has not enough memory for its pictures") from error
     return images
+
+
+def _frames(images: npt.NDArray[np.uint8], said: Frame | None) -> tuple[Verdict, ...]:
+    """Return what the pictures show: nothing where there is no cell on black, else one verdict, for one size."""
+    rows = np.unique(np.linspace(0, len(images) - 1, min(_LOOKED_AT, len(images))).round().astype(int))
+    return judge([sight for row in rows if (sight := look(images[row]))], said)
+
+
+def _cut(images: npt.NDArray[np.uint8], verdicts: Collection[Verdict]) -> npt.NDArray[np.uint8]:
+    """Return the field of whole frames; other pictures are used as they are."""
+    side = min((side_px(images.shape[1], each.frame) for each in verdicts if each.frame), default=images.shape[1])
+    start = (images.shape[1] - side) // 2
+    return np.ascontiguousarray(images[:, start : start + side, start : start + side])
 
 
 def _side_px(file: Npz, name: str) -> int:

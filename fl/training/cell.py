@@ -82,6 +82,11 @@ def find_cell(pixels: Pixels) -> Cell | None:
     return replace(measured, rivals=found.rivals) if measured else found
 
 
+def is_on_black(pixels: Pixels) -> bool:
+    """Return whether the picture's border is black."""
+    return max(_ground(pixels)) < DARK_BACKGROUND
+
+
 def _ground(pixels: Pixels) -> tuple[int, int, int]:
     """Return the median colour of the picture's border."""
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 PNG_MARK = b"\x89PNG\r\n\x1a\n"
 _KEPT = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"iCCP", b"sRGB", b"eXIf"})
+_MOVING = frozenset({b"acTL", b"fcTL", b"fdAT"})
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 MAX_SCANS = 40
 """Encoders write about ten; each costs a pass over all pixels."""
@@ -45,8 +46,12 @@ class Png:
     significant: int | None
 
 
-def read_png(data: bytes) -> Png:
+def read_png(data: bytes, *, moving: bool = False) -> Png:
     """Walk the chunks of a PNG file.
+
+    Args:
+        data: The whole file.
+        moving: Keep the frames of an animation in `lean`.
 
     Raises:
         Damaged: a chunk is cut off, or the first or the last one is missing.
@@ -62,7 +67,7 @@ def read_png(data: bytes) -> Png:
             break
         if kind in found:
             found[kind] = data[at + 8 : at + 8 + min(length, 32)]
-        if kind in _KEPT:
+        if kind in _KEPT or (moving and kind in _MOVING):
             kept.append(data[at:end])
         at, ended = end, kind == b"IEND"
         if ended:

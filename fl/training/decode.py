@@ -16,7 +16,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import imagecodecs
 import simplejpeg
@@ -26,7 +26,7 @@ from fl.protocol.errors import ImageUnreadable
 from fl.training.chunks import PNG_MARK, Damaged, Jpeg, Png, read_jpeg, read_png
 from fl.training.colours import MAX_SIDE_PX, Pixels, composed, finished, turned
 from fl.training.ranges import NoRange, Range, to_eight_bits
-from fl.training.tiff import PROFILE, Page, check_pieces, decode_samples, range_of, read_pages
+from fl.training.tiff import PROFILE, Page, check_pieces, decode_samples, from_stack, range_of, read_pages
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
@@ -81,8 +81,9 @@ class Reading:
     """What the one who hands in a picture knows about it, and the file may not say.
 
     Attributes:
-        page: Which page of several, counted from 1; None where there is only one.
-        bits: Significant bits of each sample (12 for a 12-bit camera); None for what the file says.
+        page: Which page of several, counted from 1; a picture with one page is read whatever this is.
+        bits: Significant bits of each sample (12 for a 12-bit camera), where the file has more than 8; None for what
+            the file says.
     """
 
     page: int | None = None
@@ -121,8 +122,10 @@ def decode_image(data: bytes, name: str, reading: Reading | None = None) -> Pixe
         raise ImageUnreadable(name, text)
     try:
         return _DECODERS[kind](data, reading or Reading())
-    except (_Refused, NoRange) as error:
-        raise ImageUnreadable(name, str(error)) from error
+    except _Refused as error:
+        raise ImageUnreadable(name, str(error), pages=error.pages) from error
+    except NoRange as error:
+        raise ImageUnreadable(name, str(error), bits=error.bits) from error
     except Image.DecompressionBombError as error:
         raise ImageUnreadable(name, f"it has more than {MAX_PIXELS} pixels") from error
     except _BROKEN as error:
@@ -130,41 +133,60 @@ def decode_image(data: bytes, name: str, reading: Reading | None = None) -> Pixe
 
 
 class _Refused(Exception):
-    """The file is whole, but is not accepted; the text says why."""
+    """The file is whole, but is not accepted; the text says why.
+
+    Attributes:
+        pages: How many there are, where all that is missing is which one is meant; else 0.
+    """
+
+    def __init__(self, why: str, pages: int = 0) -> None:
+        super().__init__(why)
+        self.pages = pages
 
 
 def _png(data: bytes, reading: Reading) -> Pixels:
     said = read_png(data)
-    _one_page(said.frames, reading)
+    number = _one_page(said.frames, reading)
+    size = said.width, said.height
+    if number > 1:
+        return _frame(data, size, number)
     if said.bits <= 8:  # noqa: PLR2004  # deeper ones lose bits in Pillow
-        return _in_turn((said.width, said.height), lambda: _by_pillow(said.lean))
+        return _in_turn(size, lambda: _by_pillow(said.lean))
     _check_samples(said.width * said.height * said.samples * 2)
-    return _in_turn((said.width, said.height), lambda: _deep_png(said, reading))
+    return _in_turn(size, lambda: _deep_png(said, reading))
+
+
+def _frame(data: bytes, size: tuple[int, int], number: int) -> Pixels:
+    """Return one frame of an animation; all before it are decoded, too."""
+    said = read_png(data, moving=True)
+    if said.bits > 8 or size[0] * size[1] * number > MAX_PIXELS:  # noqa: PLR2004  # Pillow loses bits
+        raise _Refused(f"it is an animation of {said.frames} large pictures; save the one that you mean as PNG")
+    return _in_turn(size, lambda: _by_pillow(said.lean, Reading(page=number)))
 
 
 def _deep_png(said: Png, reading: Reading) -> Pixels:
     samples = imagecodecs.png_decode(said.lean).reshape(said.height, said.width, -1)
-    pixels = to_eight_bits(samples, Range(16, significant=reading.bits or said.significant))
+    pixels = to_eight_bits(samples, Range(16, significant=said.significant).with_bits(reading.bits))
     del samples
     with Image.open(io.BytesIO(said.lean), formats=("PNG",)) as header:
         profile, turn = header.info.get("icc_profile"), header.getexif().get(0x0112, 1)
     return turned(composed(pixels, profile), turn)
 
 
-def _jpeg(data: bytes, reading: Reading) -> Pixels:
+def _jpeg(data: bytes, _reading: Reading) -> Pixels:
     said = read_jpeg(data)
     if said.bits not in {0, 8}:
         raise _Refused(f"it is a JPEG of {said.bits} bits; {_CONVERT}")
     size = said.width, said.height
-    return _in_turn(size, lambda: _whole_jpeg(data, said, reading), MAX_JPEG_PIXELS)
+    return _in_turn(size, lambda: _whole_jpeg(data, said), MAX_JPEG_PIXELS)
 
 
-def _whole_jpeg(data: bytes, said: Jpeg, reading: Reading) -> Pixels:
+def _whole_jpeg(data: bytes, said: Jpeg) -> Pixels:
     colours = "CMYK" if len(said.components) == 4 else "GRAY"  # noqa: PLR2004
     simplejpeg.decode_jpeg(data, colorspace=colours, strict=True, fastdct=True)
     if not said.whole:
         raise Damaged("a part of its pixels is missing")
-    return _by_pillow(data, reading)
+    return _by_pillow(data)
 
 
 def _bmp(data: bytes, _reading: Reading) -> Pixels:
@@ -180,7 +202,9 @@ def _tiff(data: bytes, reading: Reading) -> Pixels:
     count = max(len(pages), pages[0].stack)
     number = _one_page(count, reading)
     if count != len(pages):
-        raise _Refused(f"it is a stack of {count} pictures; save the one that you mean as PNG")
+        if len(pages) > 1:
+            raise _Refused(f"it is a stack of {count} pictures beside others; save the one that you mean as PNG")
+        data, number = from_stack(data, pages[0], number), 1
     page = pages[number - 1]
     if not page.plain:
         _check_samples(page.sample_bytes)
@@ -191,8 +215,7 @@ def _tiff_page(data: bytes, page: Page, reading: Reading) -> Pixels:
     check_pieces(data, page)
     if page.plain:
         return _by_pillow(data, Reading(page=page.index + 1))
-    given = range_of(page)
-    pixels = decode_samples(data, page, replace(given, significant=reading.bits or given.significant))
+    pixels = decode_samples(data, page, range_of(page).with_bits(reading.bits))
     profile = page.tags.get(PROFILE)
     return composed(pixels, profile if isinstance(profile, bytes) else None)
 
@@ -202,12 +225,13 @@ _DECODERS = {"PNG": _png, "JPEG": _jpeg, "BMP": _bmp, "TIFF": _tiff}
 
 def _one_page(count: int, reading: Reading) -> int:
     """Return the page that is meant, counted from 1."""
-    if reading.page is None:
-        if count > 1:
-            raise _Refused(f"it has {count} pages or frames; say which page, or save the one that you mean as PNG")
+    if count <= 1:
         return 1
+    if reading.page is None:
+        text = f"it has {count} pages or frames; say which page, or save the one that you mean as PNG"
+        raise _Refused(text, count)
     if not 1 <= reading.page <= count:
-        raise _Refused(f"it has {count} pages; there is no page {reading.page}")
+        raise _Refused(f"it has {count} pages; there is no page {reading.page}", count)
     return reading.page
 
 
@@ -236,10 +260,10 @@ def _by_pillow(data: bytes, reading: Reading | None = None) -> Pixels:
         image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError as error:
         raise Damaged("its header is damaged") from error
-    if image.format == "TIFF":
+    if image.format in {"TIFF", "PNG"}:
         image.seek((reading.page or 1) - 1 if reading else 0)
-    else:
-        _one_page(getattr(image, "n_frames", 1), reading or Reading())
+    elif getattr(image, "n_frames", 1) > 1:
+        raise _Refused("it holds several pages or frames; save the one that you mean as PNG")
     if max(image.size) > MAX_SIDE_PX:
         image.draft(None, (image.width // 2, image.height // 2))
     width, height = image.size

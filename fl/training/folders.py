@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,17 +23,18 @@ from fl.training import cnmc
 from fl.training.dataset import TEST, TRAIN, Dataset, check_trainable
 from fl.training.divide import split_holdout
 from fl.training.duplicates import Seen, sort_out
-from fl.training.field import fit_cell
+from fl.training.frames import Sight, Verdict, fit_cell, judge, look, sentences
 from fl.training.images import MAX_BYTES, Pixels, decode_image
 from fl.training.layouts import arrange_by_class
 from fl.training.listing import LeftOut, Listing, Part, Reason, Used, shown, some
 from fl.training.placing import Arrangement, Placed
+from fl.training.reading import STRICT, Reading
 from fl.training.walk import READ_TYPES, Entry, open_regular, walk
 
 MAX_ARRAY_BYTES = 4 * 2**30
 """Memory for the fitted pictures of one folder."""
-Keep = Callable[[int, Pixels], None]
-"""What is done with the pixels of a row."""
+Keep = Callable[[int, Pixels, Sight | None], None]
+"""What is done with the pixels of a row, and with what they say about their scale."""
 _ONE_CLASS = "all images are of one class"
 
 
@@ -43,20 +44,21 @@ class _Survey:
 
     listing: Listing
     used: tuple[Seen, ...]
+    sights: Mapping[int, Sight]
+    """By row, for pictures of cells on black."""
+    verdicts: tuple[Verdict, ...]
 
 
-def check_folder(folder: Path) -> Listing:
+def check_folder(folder: Path, reading: Reading = STRICT) -> Listing:
     """Return the account of a folder; every picture is decoded, and nothing is kept.
 
     Raises:
         DatasetUnusable: no such folder, or more in it than is looked at.
     """
-    return _survey(folder, _arranged(folder), lambda _row, _pixels: None).listing
+    return _survey(folder, _arranged(folder), reading, lambda _row, _pixels, _sight: None).listing
 
 
-def load_folder(
-    folder: Path, size_px: int, seed: int = 0, *, skip_damaged: bool = False, one_class: bool = False
-) -> Dataset:
+def load_folder(folder: Path, size_px: int, seed: int = 0, reading: Reading = STRICT) -> Dataset:
     """Read a folder of images in one of the layouts that docs/data.md shows.
 
     The class names are those of the folders (or "hem" and "all" of C-NMC), in an order without meaning. What the
@@ -66,8 +68,7 @@ def load_folder(
         folder: The folder.
         size_px: Side of the resulting images.
         seed: For the choice of the test part.
-        skip_damaged: Go on without pictures that are damaged or cannot be read.
-        one_class: Accept images of one class only: other hospitals have the others.
+        reading: What a person allows or says about the folder.
 
     Raises:
         DatasetUnusable: no such folder, a layout that is not understood, a class without a picture that can be used,
@@ -77,13 +78,14 @@ def load_folder(
     arrangement = _arranged(folder)
     images = _room(folder, sum(each.entry.reason is None for each in arrangement.placed), size_px)
 
-    def keep(row: int, pixels: Pixels) -> None:
-        images[row] = fit_cell(pixels, size_px)
+    def keep(row: int, pixels: Pixels, sight: Sight | None) -> None:
+        images[row] = fit_cell(pixels, size_px, sight, reading.frame)
 
-    survey = _survey(folder, arrangement, keep)
-    check_listing(survey.listing, skip_damaged=skip_damaged, one_class=one_class)
+    survey = _survey(folder, arrangement, reading, keep)
+    check_listing(survey.listing, skip_damaged=reading.skip_damaged, one_class=reading.one_class)
+    _fit_again(survey, reading, images)
     dataset = _dataset(survey, images, seed)
-    return dataset if one_class else check_trainable(dataset)
+    return dataset if reading.one_class else check_trainable(dataset)
 
 
 def _arranged(folder: Path) -> Arrangement:
@@ -101,35 +103,55 @@ def _arranged(folder: Path) -> Arrangement:
     return replace(arrangement, left_out=(*arrangement.left_out, *others))
 
 
-def _survey(folder: Path, arrangement: Arrangement, keep: Keep) -> _Survey:
-    """Decode every picture that has a place, one at a time, and give `keep` its row and pixels."""
+def _survey(folder: Path, arrangement: Arrangement, reading: Reading, keep: Keep) -> _Survey:
+    """Decode every picture that has a place, one at a time, and give `keep` its row, pixels and scale."""
     left = [each for each in arrangement.left_out if each.reason is not None]
     left += [each.entry for each in arrangement.placed if each.entry.reason is not None]
     pictures: list[Seen] = []
+    sights: dict[int, Sight] = {}
     for placed in arrangement.placed:
         if placed.entry.reason is not None:
             continue
-        pixels = _decode(placed.entry)
+        pixels = _decode(placed.entry, reading)
         if isinstance(pixels, Entry):
             left.append(pixels)
             continue
-        keep(len(pictures), pixels)
-        pictures.append(Seen(placed, _digest(pixels), len(pictures), plain=bool(pixels.min() == pixels.max())))
+        row, sight = len(pictures), look(pixels)
+        keep(row, pixels, sight)
+        if sight:
+            sights[row] = sight
+        pictures.append(Seen(placed, _digest(pixels), row, plain=bool(pixels.min() == pixels.max())))
     used, duplicates, joined = sort_out(pictures)
+    verdicts = judge([sights[seen.row] for seen in used if seen.row in sights], reading.frame)
     notes = (
         *arrangement.notes,
         *([f"{joined} persons share pictures with another person; such persons count as one"] if joined else ()),
+        *sentences(verdicts),
     )
     listing = _listing(folder, arrangement, used, [*left, *duplicates])
-    return _Survey(replace(listing, notes=tuple(notes)), tuple(used))
+    return _Survey(replace(listing, notes=tuple(notes)), tuple(used), sights, verdicts)
 
 
-def _decode(entry: Entry) -> Pixels | Entry:
+def _fit_again(survey: _Survey, reading: Reading, images: npt.NDArray[np.uint8]) -> None:
+    """Fit those pictures once more whose cell alone said another frame than all cells together."""
+    frames = {verdict.size: verdict.frame for verdict in survey.verdicts}
+    for seen in survey.used:
+        sight = survey.sights.get(seen.row)
+        if sight is None or sight.side(reading.frame) == sight.side(frames[sight.size]):
+            continue
+        pixels = _decode(seen.placed.entry, reading)
+        if isinstance(pixels, Entry) or _digest(pixels) != seen.digest:
+            raise ImageUnreadable(shown(seen.placed.entry.name), "it changed while it was being read")
+        images[seen.row] = fit_cell(pixels, images.shape[1], sight, frames[sight.size])
+
+
+def _decode(entry: Entry, reading: Reading = STRICT) -> Pixels | Entry:
     """Return the pixels of a picture, or the entry with the reason why there are none."""
     try:
-        return decode_image(_read(entry), shown(entry.name))
+        return decode_image(_read(entry), shown(entry.name), reading.picture)
     except ImageUnreadable as error:
-        return entry.out(Reason.DAMAGED, error.why)
+        flag = "; here: --page" if error.pages else "; here: --bits" if error.bits else ""
+        return entry.out(Reason.DAMAGED, error.why + flag)
     except _Changed:
         return entry.out(Reason.CHANGED)
     except OSError as error:

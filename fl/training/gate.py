@@ -19,7 +19,7 @@ from scipy import ndimage
 from fl.protocol.errors import NoAnswer
 from fl.training.cell import Cell, find_cell
 from fl.training.colours import Pixels
-from fl.training.field import cut_field, field_px
+from fl.training.field import FIELD_PX, FRAME_PX, Frame, cut_field, field_px
 from fl.training.images import fit_square
 
 COPY_PX = 192
@@ -42,17 +42,26 @@ LIGHT_GROUND = 130
 """Brightness of a smear's ground; between it and black there is no ground of a smear."""
 SMALL_PX = 10
 """Diameter of a cell that has too few pixels to be judged."""
-SMALL_SHARE, LARGE_SHARE = 0.26, 0.98
-"""Diameter of a cut-out cell by the side of its picture."""
+SMALL_SHARE, LARGE_SHARE = 0.26 * FRAME_PX / FIELD_PX, 0.98
+"""Diameter of a cut-out cell by the side of its field."""
 NUCLEUS_SHARE = 0.06, 0.85
 """The same of a nucleus on light ground."""
 FULLNESS = 0.3
 CENTRE = 0.3
 """How far the cell may be from the middle, by the side of the picture."""
 _NO_SCALE = (
-    "its frame may be that of an original or that of a cut picture, so the size of the cell is not known; use the "
-    "original picture, larger than 128 x 128 pixels"
+    "it may be a whole picture from the laboratory, or a part that was cut out of one, so nobody can say how large the "
+    "cell is. Choose the picture as the laboratory made it, with all the black around the cell. If you have no other, "
+    "ask the hospital: it can say once for all which of the two its pictures are"
 )
+_OTHER_FRAME = (
+    "This hospital says that its pictures are {frame}; if this one is not, choose the one that the hospital's "
+    "laboratory gave you"
+)
+_FRAMES = {
+    Frame.WHOLE: "whole, with all the black around the cell",
+    Frame.FIELD: "cut close around the cell",
+}
 _NOT_A_CELL = "This is not a picture of a stained blood cell"
 _UNSUITED = "This picture of a cell gets no answer"
 _NOT_A_PICTURE = "This picture shows nothing"
@@ -72,13 +81,14 @@ class Reason(StrEnum):
     SCALE = "scale"
 
 
-def prepare(pixels: Pixels, size_px: int, *, stained: bool = True) -> Pixels:
+def prepare(pixels: Pixels, size_px: int, *, stained: bool = True, frame: Frame | None = None) -> Pixels:
     """Return a picture that may be judged as the model takes it, uint8 [size_px, size_px, 3].
 
     Args:
         pixels: uint8 [H, W, 3] as it was decoded, before it is fitted.
         size_px: Side of the model's input.
         stained: Whether the task is about stained single cells; other pictures (X-rays) must only show something.
+        frame: What the hospital says about its pictures of cells; None: each cell's size must say it.
 
     Raises:
         NoAnswer: it shows nothing, or no single stained cell, or one without colour or scale.
@@ -91,8 +101,8 @@ def prepare(pixels: Pixels, size_px: int, *, stained: bool = True) -> Pixels:
         if cell is None:
             raise NoAnswer(Reason.NO_CELL, verdict, "nothing in it stands out from the ground")
         _check_stain(cell)
-        _check_place(pixels, cell)
-        side = field_px(pixels, cell)
+        side = field_px(pixels, cell, frame)
+        _check_place(pixels, cell, side or min(pixels.shape[:2]), frame)
         if side is None:
             raise NoAnswer(Reason.SCALE, _UNSUITED, _NO_SCALE)
         return cut_field(pixels, side, size_px)
@@ -128,18 +138,22 @@ def _check_stain(cell: Cell) -> None:
         raise NoAnswer(Reason.COLOURS, _NOT_A_CELL, "its ground is neither black nor that of a blood smear")
 
 
-def _check_place(pixels: Pixels, cell: Cell) -> None:
+def _check_place(pixels: Pixels, cell: Cell, field: int, frame: Frame | None) -> None:
     height, width = pixels.shape[:2]
     side = min(height, width)
-    share = cell.diameter / side
+    share = cell.diameter / (field if cell.on_black else side)
     low, high = (SMALL_SHARE, LARGE_SHARE) if cell.on_black else NUCLEUS_SHARE
-    if cell.fullness < FULLNESS or share > high:
+    if cell.fullness < FULLNESS or cell.diameter > LARGE_SHARE * side or (share > high and not cell.on_black):
         raise NoAnswer(Reason.NO_CELL, _NOT_A_CELL, "no round cell stands out from the ground")
     if cell.rivals:
         raise NoAnswer(Reason.SEVERAL, _NOT_A_CELL, "it shows several cells; cut out the one that you mean")
-    if share < low:
-        text = f"the cell takes {share:.0%} of the picture's side, so its size cannot be compared with others"
-        raise NoAnswer(Reason.SCALE, _UNSUITED, f"{text}; cut the picture as those that the model learned from")
+    if not low <= share <= high:
+        size = "fills too much" if share > high else "is too small a part"
+        hint = _OTHER_FRAME.format(frame=_FRAMES[frame]) if frame else "Choose the picture as the laboratory made it"
+        text = (
+            f"the cell {size} of it ({cell.diameter / side:.0%} of its width), so nobody can say how large the cell is"
+        )
+        raise NoAnswer(Reason.SCALE, _UNSUITED, f"{text}. {hint}")
     if cell.diameter < SMALL_PX:
         raise NoAnswer(Reason.TOO_SMALL, _UNSUITED, f"the cell is only {cell.diameter:.0f} pixels wide")
     if max(abs(cell.y - height / 2), abs(cell.x - width / 2)) > CENTRE * side:

@@ -2,7 +2,7 @@
 
 Invariant: `parse_fields(cls, asdict(value)) == value`, and nothing else parses: no missing, unknown or converted field.
 
-Source: HOUSE.md, style 3 (parse at the door, values inside).
+Source: A. King, "Parse, don't validate".
 Not here: ranges; each dataclass checks its own in `__post_init__`.
 """
 

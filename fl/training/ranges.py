@@ -9,7 +9,7 @@ Not here: reading files (decode.py, tiff.py).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,15 @@ _BLOCK = 2**17
 
 
 class NoRange(ValueError):
-    """The file does not say which value is white; the text says so, and what to do."""
+    """The file does not say which value is white; the text says so, and what to do.
+
+    Attributes:
+        bits: Whether the number of significant bits is all that is missing.
+    """
+
+    def __init__(self, why: str, *, bits: bool = False) -> None:
+        super().__init__(why)
+        self.bits = bits
 
 
 @dataclass(frozen=True)
@@ -36,12 +44,18 @@ class Range:
         bits: Per sample as stored; None for what the type of the samples says.
         low, high: The values that mean black and white; None where the file does not say.
         significant: Bits that the camera or scanner gave, in a sample of more bits; None where the file does not say.
+        by_person: Whether a person said `significant`, who means the low bits of each sample.
     """
 
     bits: int | None = None
     low: float | None = None
     high: float | None = None
     significant: int | None = None
+    by_person: bool = False
+
+    def with_bits(self, bits: int | None) -> Range:
+        """Return the range with the significant bits that a person says, if any."""
+        return self if bits is None else replace(self, significant=bits, by_person=True)
 
 
 def to_eight_bits(samples: Samples, said: Range) -> Pixels:
@@ -99,6 +113,8 @@ def _documented(samples: Samples, said: Range, most: float) -> tuple[float, floa
     white = 2**said.significant - 1
     if not 0 < said.significant < stored or most > white:
         return None  # the samples were stretched to the whole depth, as PNG asks for
+    if said.by_person:
+        return 0.0, float(white)
     shift = 2 ** (stored - said.significant)
     return None if not any((row % shift).any() for row in samples) else (0.0, float(white))
 
@@ -118,5 +134,6 @@ def _by_type(samples: Samples, said: Range, seen: tuple[float, float]) -> tuple[
         return -(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1
     if bits > HINT_BITS and 0 < seen[1] < 2**HINT_BITS:
         text = f"it has {bits} bits, but no value above {seen[1]:g}: it is too dark, or has fewer bits than it says"
-        raise NoRange(f"{text}; save it as a PNG of 8 bits, or as a TIFF that says its bit depth (SMaxSampleValue)")
+        hint = "say its bits, save it as a PNG of 8 bits, or as a TIFF that says its bit depth (SMaxSampleValue)"
+        raise NoRange(f"{text}; {hint}", bits=True)
     return 0.0, 2.0**bits - 1

@@ -9,7 +9,6 @@ Not here: a hospital's own stored part (dataset.load_dataset); drawn cells (synt
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from fl.protocol.errors import DatasetUnusable
@@ -17,24 +16,9 @@ from fl.training.arrays import load_npz
 from fl.training.dataset import Dataset
 from fl.training.folders import check_folder, check_listing, load_folder
 from fl.training.listing import Listing, shown
+from fl.training.reading import STRICT, Reading
 
-
-@dataclass(frozen=True)
-class Reading:
-    """What a person allows or says about a source.
-
-    Attributes:
-        skip_damaged: Go on without files of a folder that are damaged or cannot be read.
-        one_class: Accept images of one class only, as a hospital may have them that others complete.
-        ignore_labels: Labels of an .npz, as text, that mean "no label"; their rows are left out.
-    """
-
-    skip_damaged: bool = False
-    ignore_labels: frozenset[str] = frozenset()
-    one_class: bool = False
-
-
-STRICT = Reading()
+__all__ = ["STRICT", "Reading", "check_source", "check_usable", "load_source"]
 
 
 def load_source(path: Path, size_px: int = 128, seed: int = 0, reading: Reading = STRICT) -> Dataset:
@@ -51,8 +35,8 @@ def load_source(path: Path, size_px: int = 128, seed: int = 0, reading: Reading 
         ImageUnreadable: an image of a folder is damaged.
     """
     if path.is_dir():
-        return load_folder(path, size_px, seed, skip_damaged=reading.skip_damaged, one_class=reading.one_class)
-    return load_npz(_archive(path), reading.ignore_labels, one_class=reading.one_class)
+        return load_folder(path, size_px, seed, reading)
+    return load_npz(_archive(path), reading)
 
 
 def check_source(path: Path, reading: Reading = STRICT) -> Listing:
@@ -62,8 +46,8 @@ def check_source(path: Path, reading: Reading = STRICT) -> Listing:
         DatasetUnusable: there is nothing there, or an .npz that cannot be used.
     """
     if path.is_dir():
-        return check_folder(path)
-    listing = load_npz(_archive(path), reading.ignore_labels).listing
+        return check_folder(path, reading)
+    listing = load_npz(_archive(path), reading).listing
     if listing is None:
         raise RuntimeError("a source was read without its list")
     return listing

@@ -181,6 +181,24 @@ def check_pieces(data: bytes, page: Page) -> None:
             raise Damaged("a part of its pixels is missing")
 
 
+def from_stack(data: bytes, page: Page, number: int) -> bytes:
+    """Return the file with picture `number` (from 1) of an ImageJ stack in the place of its first one.
+
+    Raises:
+        Damaged: its pictures do not lie behind each other, uncompressed, in the file.
+    """
+    places, lengths = page.tags.get(_STRIPS, ()), page.tags.get(_STRIP_BYTES, ())
+    size = page.sample_bytes
+    ends = [place + length for place, length in zip(places, lengths, strict=False)]
+    if not places or page.number(_COMPRESSION, 1) != 1 or list(places[1:]) != ends[:-1]:
+        raise Damaged("its stack is compressed or scattered; save the picture that you mean as PNG")
+    first = int(places[0])
+    start = first + (number - 1) * size
+    if first <= 0 or start + size > len(data):
+        raise Damaged("a part of its pixels is missing")
+    return data[:first] + data[start : start + size] + data[first + size :]
+
+
 def range_of(page: Page) -> Range:
     """Return what a page says about the range of its samples."""
     low, high = (page.tags.get(tag, ()) for tag in (_LOW, _HIGH))

@@ -9,7 +9,7 @@ import click
 
 QUICK = ("rounds", "prediction")
 """Minutes in all; the others take longer and are run by name."""
-ALL = (*QUICK, "browser", "site", "epoch", "masking", "training", "protections", "threshold")
+ALL = (*QUICK, "browser", "site", "epoch", "masking", "training", "protections", "threshold", "device", "structure")
 
 
 @click.command(context_settings={"ignore_unknown_options": True})

@@ -34,7 +34,12 @@ class Run:
 
     def result(self, seconds: int) -> dict[str, object]:
         """Wait, and return what the child said last."""
-        output, trace = self.process.communicate(timeout=seconds + PREPARATION_S)
+        try:
+            output, trace = self.process.communicate(timeout=seconds + PREPARATION_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+            return {"inputs": 0, "peak_mb": 0, "finding": "it did not end in time"}
         said = [line for line in output.splitlines() if line.startswith("{")]
         if said:
             found: dict[str, object] = json.loads(said[-1])

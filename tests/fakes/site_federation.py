@@ -28,6 +28,7 @@ from fl.roles.verification import Verification
 from fl.roles.view import Keyring, Stopwatch
 from fl.storage.vault import FolderVault
 from fl.training.config import LocalConfig
+from fl.training.field import Frame
 from fl.training.images import Pixels
 from fl.training.recipe import Recipe
 from tests.fakes.federation import CONFIG, SPEC, Consortium, endorser, found, memory_connect, run_all
@@ -159,8 +160,8 @@ class _Late:
 
     world: RealWorld
 
-    def predict(self, pixels: Pixels) -> Prediction:
-        return self.world.predictions().predict(pixels)
+    def predict(self, pixels: Pixels, frame: Frame | None = None) -> Prediction:
+        return self.world.predictions().predict(pixels, frame)
 
     def again(self, model: ServedModel) -> Verification:
         return self.world.predictions().again(model)

@@ -4,7 +4,7 @@ Invariant: the same order of checks as the real thing (digest on the ledger, the
 opened), so that a page tested here behaves over the real services; tests/integration/test_webui_services.py runs
 against both.
 
-Source: HOUSE.md, style 12; python-tuf tests/repository_simulator.py.
+Source: python-tuf, tests/repository_simulator.py.
 Not here: a network; the "model" weighs how purple a cell is.
 """
 
@@ -25,6 +25,7 @@ from fl.roles.explain import Explained, Passage, Results
 from fl.roles.file_watch import NO_VAULT
 from fl.roles.served import NO_LEDGER
 from fl.roles.verification import Fact, State, Verification
+from fl.training.field import Frame
 from fl.training.gate import prepare
 from fl.training.images import Pixels
 from tests.fakes.site_disclosures import FakeDisclosures
@@ -162,9 +163,9 @@ class FakePredictions:
         state = State.CHECKED if right else State.CONTRADICTED
         return Verification(Fact(state, federation.clock.now), None, None)
 
-    def predict(self, pixels: Pixels) -> Prediction:
+    def predict(self, pixels: Pixels, frame: Frame | None = None) -> Prediction:
         model = self._federation.verified_model()
-        prepare(pixels, SIZE_PX)
+        prepare(pixels, SIZE_PX, frame=frame)
         probability = self._federation.probability
         if probability is None:
             red, green, blue = (float(np.mean(pixels[..., channel])) for channel in range(3))

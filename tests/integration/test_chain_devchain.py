@@ -462,6 +462,21 @@ def test_odd_questions_for_news_are_answered(running: DevChain, params: list[Any
     assert node.number("eth_chainId") == 31337
 
 
+def test_a_node_that_reads_no_more_is_ended_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chain.nodeprocess.STOP_S", 0.5)
+    chain = start(tmp_path)
+    node = chain._node
+    assert node is not None
+    os.kill(node.pid, signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(node.request, "eth_call", "x" * 10**6)  # more than the pipe holds
+        while not node._lock.locked():
+            assert not asked.done()
+        chain.close()
+        with pytest.raises(ChainUnavailable):
+            asked.result()
+
+
 @pytest.mark.parametrize("kind", [3, 4])
 def test_transactions_that_put_code_on_accounts_or_carry_blobs_are_refused(running: DevChain, kind: int) -> None:
     """An authorisation of EIP-7702 works whoever sends it: its signer would be locked out of our contracts."""

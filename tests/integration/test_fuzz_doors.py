@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib
 import os
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from scripts.fuzz.__main__ import Run
 from scripts.fuzz._door import Door
 from scripts.fuzz._memory import peak_mb
 
@@ -48,3 +51,12 @@ def test_what_the_product_does_not_catch_is_seen(tmp_path: Path) -> None:
 def test_the_memory_of_a_process_is_read() -> None:
     assert peak_mb(os.getpid()) > 1
     assert peak_mb(2**30) == 0
+
+
+def test_a_door_that_never_ends_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scripts.fuzz.__main__.PREPARATION_S", 0)
+    endless = subprocess.Popen(
+        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert Run("endless", endless).result(0)["finding"] == "it did not end in time"
+    assert endless.returncode is not None

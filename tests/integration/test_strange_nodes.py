@@ -13,16 +13,27 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from web3 import Web3
 
+from chain import artifacts
 from chain import logs as logs_module
 from chain.deploy import deploy
 from chain.devchain import DevChain, DevChainSettings
 from chain.keystore import AccountKey, generate
 from chain.ledger import EthereumLedger, LedgerSettings
 from chain.node import NEWS, Node, NodeRefusal, NodeSettings, connect
+from chain.provider import Provider
 from chain.rpcserver import RpcServer
 from chain.sender import TransactionSettings
-from fl.protocol.errors import AccountEmpty, ChainReorg, ChainUnavailable, FeeDemanded, HemaledgerError, RecordForged
+from fl.protocol.errors import (
+    AccountEmpty,
+    ChainReorg,
+    ChainUnavailable,
+    FeeDemanded,
+    HemaledgerError,
+    NameTaken,
+    RecordForged,
+)
 from fl.protocol.names import Role
 from fl.protocol.records import MemberRegistered
 
@@ -313,3 +324,22 @@ def test_logs_that_do_not_fit_the_contracts_are_unavailable(place: LedgerSetting
 def test_the_url_of_no_node_is_unavailable() -> None:
     with pytest.raises(ChainUnavailable, match="no URL"):
         Node(NodeSettings("ftp://127.0.0.1")).check_chain()
+
+
+def test_a_ledger_behind_a_key_in_the_url_is_read_and_written_by_web3(place: LedgerSettings) -> None:
+    remote = replace(place, node=NodeSettings(place.node.url + "/?key=1"))
+    ledger = EthereumLedger(remote, KEY)
+    receipt = ledger.append(member("remote"))
+    assert ledger.replay()[-1] == receipt.entry
+    assert ledger.replay() == EthereumLedger(place).replay()
+    with pytest.raises(NameTaken):
+        ledger.append(member("remote"))
+
+
+def test_web3_reads_our_contracts_as_we_do(place: LedgerSettings) -> None:
+    web3 = Web3(Provider(place.node.url, trust_env=False))
+    abi = [dict(item) for item in artifacts.load("KeyAuthority").abi]
+    contract = web3.eth.contract(web3.to_checksum_address("0x" + place.anchor.authority.hex()), abi=abi)
+    assert contract.functions.consortium().call() == place.anchor.consortium
+    found = [event["args"]["memberName"] for event in contract.events.MemberRegistered().get_logs(from_block=0)]
+    assert found == names(EthereumLedger(place))

@@ -8,12 +8,15 @@ import struct
 import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from fl.training.field import Frame
 from scripts.serve import IN_MEMORY_BYTES
-from tests.fakes.site_town import MAYA, NOOR, Town, cell, words
+from tests.fakes.site_town import MAYA, NOOR, Town, cell, cell_pixels, words
 from webui.config import MEBIBYTE
 
 
@@ -155,3 +158,79 @@ def test_an_auditors_file_has_a_cap_too(tmp_path: Path) -> None:
     answer = town.visitor(NOOR).post("/auditor/file", file=(io.BytesIO(bytes(1001)), "model.bin"))
     assert answer.status_code == 413
     assert "at most 1000" in words(answer)
+
+
+def _pages(count: int) -> bytes:
+    buffer = io.BytesIO()
+    wrong, right = Image.new("RGB", (64, 64)), Image.open(io.BytesIO(cell()))
+    wrong.save(buffer, "TIFF", save_all=True, append_images=[*[wrong] * (count - 2), right])
+    return buffer.getvalue()
+
+
+def test_a_file_of_several_pages_asks_which_one_and_is_read_once_that_is_said(town: Town) -> None:
+    visitor, data = town.visitor(MAYA), _pages(3)
+    assert 'name="file_page"' not in visitor.get("/checks/new").text
+    asked = visitor.check(data, "cell.tif")
+    assert asked.status_code == 400
+    assert 'name="file_page"' in asked.text
+    assert "which of its pages is the cell: 1 to 3" in words(asked)
+    assert 'name="bits"' not in asked.text
+    beyond = visitor.check(data, "cell.tif", file_page="7")
+    assert beyond.status_code == 400
+    assert "there is no page 7" in words(beyond)
+    assert "Write it like 2" in words(visitor.check(data, "cell.tif", file_page="none"))
+    black = visitor.check(data, "cell.tif", file_page="1")
+    assert black.status_code == 422
+    right = visitor.check(data, "cell.tif", file_page="3")
+    assert right.status_code == 302
+    stored = np.asarray(Image.open(io.BytesIO(visitor.get(f"{right.location}/image.png").data)))
+    assert (stored == cell_pixels()).all()
+
+
+def test_a_picture_that_says_no_range_asks_for_its_bits(town: Town) -> None:
+    visitor, buffer = town.visitor(MAYA), io.BytesIO()
+    tifffile.imwrite(buffer, cell_pixels().astype(np.uint16) * 16, photometric="rgb")
+    asked = visitor.check(buffer.getvalue(), "cell.tif")
+    assert asked.status_code == 400
+    assert 'name="bits"' in asked.text
+    assert "how many bits" in words(asked)
+    assert 'name="file_page"' not in asked.text
+    assert visitor.check(buffer.getvalue(), "cell.tif", bits="").status_code == 400
+    right = visitor.check(buffer.getvalue(), "cell.tif", bits="12")
+    assert right.status_code == 302
+    stored = np.asarray(Image.open(io.BytesIO(visitor.get(f"{right.location}/image.png").data))).astype(int)
+    assert np.abs(stored - cell_pixels()).max() <= 1
+
+
+def _between() -> bytes:
+    """Return a picture whose cell may be in a whole frame, or in one cut to the field."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.pad(cell_pixels(size=(96, 96)), ((16, 16), (16, 16), (0, 0)))).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(("frame", "status"), [(None, 422), (Frame.FIELD, 302), (Frame.WHOLE, 302)])
+def test_the_hospital_says_what_its_small_pictures_show(tmp_path: Path, frame: Frame | None, status: int) -> None:
+    town = Town(tmp_path, picture_frame=frame)
+    answer = town.visitor(MAYA).check(_between())
+    assert answer.status_code == status
+    if frame is None:
+        assert "a part that was cut out of one" in words(answer)
+        assert "Choose the picture as the laboratory made it" in words(answer)
+        assert "ask the hospital" in words(answer)
+
+
+@pytest.mark.parametrize(
+    ("frame", "share", "hint"),
+    [(Frame.WHOLE, 0.75, "whole, with all the black"), (Frame.FIELD, 0.33, "cut close around the cell")],
+)
+def test_a_cell_that_does_not_fit_what_the_hospital_says_gets_no_answer(
+    tmp_path: Path, frame: Frame, share: float, hint: str
+) -> None:
+    y, x = np.mgrid[:128, :128] - 63.5
+    disc = np.where((np.hypot(y, x) < share * 64)[..., np.newaxis], [150, 60, 160], 0).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(disc).save(buffer, "PNG")
+    answer = Town(tmp_path, picture_frame=frame).visitor(MAYA).check(buffer.getvalue())
+    assert answer.status_code == 422
+    assert hint in words(answer)

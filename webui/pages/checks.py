@@ -6,7 +6,8 @@ from flask import Blueprint, Response, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from fl.protocol.codec import sha256
-from fl.protocol.errors import HemaledgerError, MalformedError
+from fl.protocol.errors import HemaledgerError, ImageUnreadable, MalformedError
+from fl.training.decode import Reading
 from webui.checks import check_image
 from webui.errors import status_of
 from webui.forms import ImageForm, NoteForm, PressForm
@@ -37,20 +38,22 @@ def history() -> ResponseReturnValue:
 @only(SiteRole.PATIENT)
 def new() -> ResponseReturnValue:
     """Take an image, predict, and go to the result."""
-    form, status, model = ImageForm(), 200, _model()
+    form, status, model, asked = ImageForm(), 200, _model(), None
     if form.validate_on_submit() and model is not None and model.task.drawn and not form.drawn.data:
         form.drawn.errors, status = ["Please tick this first."], 400
     elif form.validate_on_submit():
         try:
-            check_id = check_image(site(), member().id, form.image.data)
+            reading = Reading(form.file_page.data, int(form.bits.data) if form.bits.data else None)
+            check_id = check_image(site(), member().id, form.image.data, reading)
         except MalformedError as error:
             form.image.errors, status = [str(error)], status_of(error)
+            asked = error if isinstance(error, ImageUnreadable) else None
         else:
             return redirect(url_for("checks.result", check_id=check_id))
     elif form.is_submitted():
         status = 400
     profile = site().records.patient(member().id)
-    return render_template("checks/new.html", form=form, profile=profile, model=model), status
+    return render_template("checks/new.html", form=form, profile=profile, model=model, asked=asked), status
 
 
 def _model() -> ServedModel | None:

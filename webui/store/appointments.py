@@ -4,7 +4,7 @@ Invariant: one doctor, one slot, one patient; one booking in force of a patient 
 zone. Booking is one serialised transaction, and constraints over the bookings in force stand behind it
 (models.Appointment).
 
-Source: FACTS: book in a serialisable transaction with a constraint; appointments do not belong on a chain.
+Source: SQLite, "Isolation" (serialisable transactions).
 Not here: which times exist at all (slots.py).
 """
 

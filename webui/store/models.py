@@ -3,7 +3,6 @@
 Invariant: what must never be stored twice is forbidden here, by an index, not by the code above. Times are seconds
 since 1970 in UTC.
 
-Source: FACTS: booking systems double-book unless a constraint forbids it.
 Not here: queries (the other modules of this folder); how the tables came to be (webui/migrations).
 """
 

@@ -2,7 +2,7 @@
 
 Invariant: leaves of the house's families, so webui/errors.py needs no second rule.
 
-Source: HOUSE.md, errors.
+Source: fl/protocol/errors.
 """
 
 from __future__ import annotations

@@ -43,10 +43,14 @@ class TooLarge(MalformedError):
 
 @dataclass(eq=False)
 class ImageUnreadable(MalformedError):
-    """An image is empty, cut off, or of no accepted format."""
+    """An image is empty, cut off, of no accepted format, or does not say what it must say."""
 
     name_of_file: str
     why: str
+    pages: int = 0
+    """How many pages there are to choose from, where nobody said which one; else 0."""
+    bits: bool = False
+    """Whether it could be read if somebody said how many bits of each value are used."""
     sentence = "The image {name_of_file} could not be read: {why}."
 
 

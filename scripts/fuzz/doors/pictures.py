@@ -6,11 +6,14 @@ import io
 from pathlib import Path
 
 import numpy as np
+import tifffile
 from PIL import Image
 
-from fl.training.field import fit_cell
+from fl.protocol.errors import ImageUnreadable
+from fl.training.decode import Reading
+from fl.training.frames import fit_cell, look
 from fl.training.gate import prepare
-from fl.training.images import decode_image
+from fl.training.images import Pixels, decode_image
 from fl.training.synthetic import draw_cell
 from scripts.fuzz._door import Door, refuses_well
 
@@ -19,20 +22,34 @@ FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
 
 
 def open_door(folder: Path) -> Door:  # noqa: ARG001 - as every door
-    """Return the door; the seeds are one drawn cell in every format, in 8 and 16 bits."""
+    """Return the door; the seeds are one drawn cell in every format, in 8 and 16 bits, and as a second page."""
     cell = Image.fromarray(draw_cell(1, 0, SIDE_PX))
     deep = Image.fromarray(np.asarray(cell.convert("L")).astype(np.uint16) * 257)
     kinds = [(cell, name) for name in FORMATS] + [(deep, "PNG"), (deep, "TIFF"), (cell.convert("P"), "PNG")]
-    return Door(lambda data: refuses_well(lambda: _look(data)), [_file(*kind) for kind in kinds])
+    pages = [_file(cell, kind, save_all=True, append_images=[cell]) for kind in ("PNG", "TIFF")]
+    stack = io.BytesIO()
+    tifffile.imwrite(stack, np.zeros((2, SIDE_PX, SIDE_PX), np.uint16) + 9, imagej=True)
+    seeds = [*(_file(*kind) for kind in kinds), *pages, stack.getvalue()]
+    return Door(lambda data: refuses_well(lambda: _look(data)), seeds)
 
 
 def _look(data: bytes) -> None:
-    pixels = decode_image(data, "the picture")
-    fit_cell(pixels, SIDE_PX)
+    pixels = _decode(data)
+    fit_cell(pixels, SIDE_PX, look(pixels))
     prepare(pixels, SIDE_PX)
 
 
-def _file(image: Image.Image, kind: str) -> bytes:
+def _decode(data: bytes) -> Pixels:
+    """Decode as somebody does who answers what is asked."""
+    try:
+        return decode_image(data, "the picture")
+    except ImageUnreadable as error:
+        if not (error.pages or error.bits):
+            raise
+        return decode_image(data, "the picture", Reading(min(error.pages, 2) or None, 12 if error.bits else None))
+
+
+def _file(image: Image.Image, kind: str, **options: object) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, kind)
+    image.save(buffer, kind, **options)
     return buffer.getvalue()

@@ -15,6 +15,8 @@ import pytest
         "chain.keystore",
         "chain.relay, chain.signing, chain.ledger, chain.deploy",
         "chain.devchain, chain.provider",
+        "chain.provider",
+        "chain.provider, web3",
         "scripts.serve, webui.app",
         "scripts.demo, scripts.hospital, scripts.coordinator, scripts.trustee, scripts.auditor, scripts.consortium",
     ],
@@ -23,3 +25,12 @@ def test_every_entry_has_pythons_own_limit(imports: str) -> None:
     code = f"import sys; before = sys.getrecursionlimit(); import {imports}; print(before, sys.getrecursionlimit())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1000", "1000"]
+
+
+def test_an_agent_of_a_chain_on_this_machine_does_not_load_web3() -> None:
+    code = (
+        "import sys; from chain import node, wire; import chain.ledger, chain.relay; wire.connect('http://127.0.0.1:1');"
+        "print('web3' in sys.modules); wire.connect('https://node.example'); print('web3' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]

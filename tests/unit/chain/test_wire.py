@@ -11,11 +11,16 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from web3 import Web3
+from web3.exceptions import BadResponseFormat, Web3RPCError
+from web3.types import RPCEndpoint
 
 from chain import wire
+from chain.node import Node, NodeRefusal, NodeSettings
 from chain.provider import Provider
 from chain.rpcserver import RpcServer
 from chain.wire import Broken, Busy, Direct, Refused, TooMuch, Wire
+from fl.protocol.errors import ChainUnavailable
 
 
 def echo(method: str, params: list[object]) -> object:
@@ -26,7 +31,7 @@ PATIENCE_S = 10.0
 
 
 def both(url: str) -> list[Wire]:
-    return [wire.connect(url), Wire(Provider(url, trust_env=False))]
+    return [wire.connect(url), Provider(url, trust_env=False)]
 
 
 @pytest.fixture
@@ -76,7 +81,7 @@ def strange() -> Iterator[str]:
     ],
 )
 def test_only_plain_http_to_this_machine_goes_the_short_way(url: str, *, direct: bool) -> None:
-    assert isinstance(wire.connect(url)._transport, Direct) == direct
+    assert isinstance(wire.connect(url), Direct) == direct
 
 
 def test_both_ways_give_the_same_answers_in_order(server: RpcServer) -> None:
@@ -209,7 +214,6 @@ def test_a_packed_answer_is_not_unpacked_beyond_what_is_read() -> None:
 
 def test_an_answer_beyond_the_cap_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("chain.wire.ANSWER_CAP", 1000)
-    monkeypatch.setattr("chain.provider.ANSWER_CAP", 1000)
     with listener(answers("200 OK", b" " * 1001)) as url:
         for each in both(url):
             with pytest.raises(TooMuch, match="more than 1000 bytes"):
@@ -231,3 +235,53 @@ def test_a_busy_node_says_how_long(header: str, pause_s: float) -> None:
 def test_what_is_no_url_is_said(url: str) -> None:
     with pytest.raises(Broken, match="no URL"):
         wire.connect(url)
+
+
+def test_an_idle_connection_that_a_remote_node_closed_is_opened_again(server: RpcServer) -> None:
+    port, remote = server.port, Provider(f"http://127.0.0.1:{server.port}", trust_env=False)
+    assert remote.one(("eth_a", []), PATIENCE_S)["result"] == ["eth_a", []]
+    server.stop()
+    again = RpcServer("127.0.0.1", port, echo)
+    again.start()
+    assert remote.one(("eth_b", []), PATIENCE_S)["result"] == ["eth_b", []]
+    again.stop()
+
+
+def test_web3_speaks_through_the_provider_for_remote_nodes() -> None:
+    def node(method: str, _params: list[object]) -> object:
+        answers = {"eth_chainId": "0x7a69", "eth_blockNumber": "0x10", "eth_getBalance": "0x5"}
+        if method not in answers:
+            raise NodeRefusal({"code": -32601, "message": f"{method} is not served"})
+        return answers[method]
+
+    server = RpcServer("127.0.0.1", 0, node)
+    server.start()
+    try:
+        web3 = Web3(Provider(f"http://127.0.0.1:{server.port}", trust_env=False))
+        assert (web3.eth.chain_id, web3.eth.block_number) == (31337, 16)
+        with web3.batch_requests() as batch:
+            batch.add(web3.eth.get_balance(web3.to_checksum_address("0x" + "11" * 20)))
+            batch.add(web3.eth.get_balance(web3.to_checksum_address("0x" + "22" * 20)))
+            assert [int(str(each)) for each in batch.execute()] == [5, 5]
+        with pytest.raises(Web3RPCError, match="is not served"):
+            web3.eth.get_block("latest")
+    finally:
+        server.stop()
+
+
+def test_web3_is_told_when_a_batch_gets_no_batch() -> None:
+    other = answers("200 OK", b'[{"jsonrpc":"2.0","id":77,"result":"0x1"}]')
+    with listener(other) as url, pytest.raises(BadResponseFormat):
+        Provider(url, trust_env=False).make_batch_request([(RPCEndpoint("eth_chainId"), [])])
+
+
+def test_a_busy_node_that_names_no_pause_gets_one() -> None:
+    asked: list[int] = []
+
+    def busy(connection: socket.socket) -> None:
+        asked.append(1)
+        answers("429 Slow\r\nRetry-After: 0", b"{}")(connection)
+
+    with listener(busy) as url, pytest.raises(ChainUnavailable, match="fewer requests"):
+        Node(NodeSettings(url, timeout_s=1.0)).attempt("eth_chainId")
+    assert len(asked) <= 3

@@ -32,6 +32,24 @@ def test_a_name_that_looks_the_same_is_not_registered(other: str) -> None:
         proper(other, {"alpha", "operator"})
 
 
+@pytest.mark.parametrize("mixed", ["\u0430lpha", "alph\u0430", "g\u0430mma 2", "b\u03bfta", "\u13aalpha"])
+def test_letters_of_two_scripts_are_no_name(mixed: str) -> None:
+    with pytest.raises(SettingInvalid, match="several scripts"):
+        proper(mixed, ())
+
+
+@pytest.mark.parametrize(
+    ("latin", "other"),
+    [("HOBA", "\u041d\u041e\u0412\u0410"), ("coco", "\u0441\u043e\u0441\u043e"), ("TAO", "\u03a4\u0391\u039f")],
+)
+def test_letters_of_another_script_with_the_same_shape_are_the_same_name(latin: str, other: str) -> None:
+    assert proper(other, {"alpha"}) == other
+    with pytest.raises(SettingInvalid, match="looks the same"):
+        proper(other, {latin})
+    with pytest.raises(SettingInvalid, match="looks the same"):
+        proper(latin, {other})
+
+
 def test_composed_and_decomposed_accents_are_one_name() -> None:
     assert proper("Hôpital Élysée".encode().decode().replace("É", "E\u0301"), ()) == "Hôpital Élysée"
     with pytest.raises(SettingInvalid):
@@ -51,7 +69,21 @@ def test_what_nobody_sees_is_neither_registered_nor_printed(hidden: str) -> None
     assert shown(f"al{hidden}pha") != "alpha"
 
 
-@pytest.mark.parametrize("name", ["Klinikum Köln", "東京病院", "בית חולים", "مستشفى", "St. Mary's (2)", "a b"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Klinikum Köln",
+        "東京病院",
+        "בית חולים",
+        "مستشفى",
+        "St. Mary's (2)",
+        "a b",
+        "Больница 5",
+        "Νοσοκομείο",
+        "NTT東京病院",
+        "세브란스 병원",
+    ],
+)
 def test_real_names_stay_as_they_are(name: str) -> None:
     check_bytes(proper(name, {"operator"}), WHO, ())
     assert shown(proper(name, ())) == name

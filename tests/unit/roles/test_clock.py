@@ -167,3 +167,14 @@ def test_one_commitment_ends_the_wait(world: World) -> None:
     while len(world.phases()) == ended:
         coordinator.step()
     assert world.phases()[-2:] == ["ABORTED", "OPEN"]
+
+
+def test_a_chain_whose_own_clock_was_ahead_makes_nobody_wait_once_it_goes_on() -> None:
+    seconds = [0.0]
+    clock = CheckedClock(lambda: 2_000_000_000 + int(seconds[0]), lambda: seconds[0])
+    clock.saw(2_000_000_000 + 3600, None)
+    with pytest.raises(ClockWrong):
+        clock()
+    seconds[0] = 7200.0  # the chain's time waited for its clock
+    clock.saw(2_000_000_000 + 7200, 7199.0)
+    assert clock() == 2_000_007_200

@@ -131,6 +131,18 @@ def test_what_a_silent_node_says_that_is_wrong_is_heard_by_the_next(world: World
         ledger.replay()
 
 
+def test_a_silence_ends_whatever_is_raised(world: World) -> None:
+    ledger, behind = spared(world)
+    behind.gate.clear()
+    with pytest.raises(LedgerSilent):
+        ledger.replay()
+    behind.error = RuntimeError("a fault of this program")
+    behind.gate.set()
+    assert ledger.answering.wait(DEADLINE_S)
+    behind.error = None
+    assert ledger.replay() == behind.inner.replay()
+
+
 # --- The vault -----------------------------------------------------------------------------------------------------
 
 DATA = b"a file"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fl.protocol.audit import Step
-from fl.protocol.errors import AccuracyAlarm, TaskChanged
+from fl.protocol.errors import AccuracyAlarm, TaskChanged, VaultUnavailable
 from fl.protocol.names import Protection
 from fl.protocol.round import Phase
 from fl.protocol.task import Origin
@@ -24,6 +24,7 @@ from fl.roles.report_audit import alarms_of
 from fl.roles.runner import Agent
 from fl.roles.training_thread import Task
 from fl.roles.view import Keyring, Stopwatch
+from fl.storage.vault import FolderVault
 from fl.training.quantise import LocalMetrics, Vector
 from tests.fakes.federation import CONFIG, endorser, initial, memory_folder, nudge, settle
 from tests.unit.roles.world import World
@@ -143,3 +144,10 @@ def test_a_report_without_an_alarm_is_none(world: World) -> None:
     world.run(1)
     assert world.federation.rounds[0].phase == Phase.FINAL
     assert alarms_of(world.federation.rounds[0], world.consortium.vault) == {}
+
+
+def test_without_a_vault_nothing_is_said_of_alarms(world: World, tmp_path: Path) -> None:
+    settle(coordinator(world, replace(world.plan(1), despite_alarm=True)), alarmed(world), *world.hospitals())
+    with pytest.raises(VaultUnavailable):
+        alarms_of(world.federation.rounds[0], FolderVault(tmp_path / "unmounted", bytes(32)))
+    assert alarms_of(world.federation.rounds[0], FolderVault(tmp_path / "empty")) == {}

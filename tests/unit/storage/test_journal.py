@@ -232,3 +232,13 @@ def test_the_lock_ends_with_an_error_inside(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_our_error() -> None:
     with pytest.raises(StorageFull), only_one(Path("/dev/null/h1")):
         raise AssertionError("it ran")
+
+
+def test_a_promise_does_not_lie_in_the_companion_file_alone(tmp_path: Path) -> None:
+    journal = SqliteJournal(tmp_path / "journal.sqlite")
+    journal.once("key", b"promised")
+    copy = tmp_path / "copy" / "journal.sqlite"
+    copy.parent.mkdir()
+    copy.write_bytes((tmp_path / "journal.sqlite").read_bytes())  # its process was killed, and -wal got lost
+    journal.close()
+    assert SqliteJournal(copy).once("key", b"another") == b"promised"

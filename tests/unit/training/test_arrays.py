@@ -14,6 +14,7 @@ from fl.protocol.errors import DatasetUnusable
 from fl.training.arrays import load_npz
 from fl.training.dataset import TEST, TRAIN, load_dataset, save_dataset
 from fl.training.npz import open_npz
+from fl.training.reading import Reading
 from fl.training.sources import load_source
 from scripts._home import Home
 from scripts._training import keep_data
@@ -72,12 +73,12 @@ def test_255_is_no_label_only_if_that_is_said(tmp_path: Path) -> None:
     path = _medmnist(tmp_path / "x.npz", labels)
     with pytest.raises(DatasetUnusable, match="--ignore-label 255"):
         load_npz(path)
-    dataset = load_npz(path, {"255"})
+    dataset = load_npz(path, Reading(ignore_labels=frozenset({"255"})))
     assert dataset.class_names == ("0", "1")
     assert len(dataset) == 32 - 4
     assert (dataset.images[3] == IMAGES[4]).all()
     assert dataset.listing is not None
-    assert "4 rows" in dataset.listing.notes[0]
+    assert "4 rows" in dataset.listing.notes[1]
 
 
 @pytest.mark.parametrize("kind", ["U", "S"])

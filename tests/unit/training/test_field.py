@@ -11,7 +11,8 @@ from PIL import Image
 from fl.protocol.errors import NoAnswer
 from fl.training.cell import find_cell
 from fl.training.decode import decode_image
-from fl.training.field import field_px, fit_cell
+from fl.training.field import field_px
+from fl.training.frames import fit_cell, look
 from fl.training.gate import Reason, prepare
 from fl.training.images import Pixels
 from fl.training.synthetic import draw_cell
@@ -90,7 +91,7 @@ def test_training_sees_what_an_answer_sees(data_folder: Path) -> None:
     arrays = np.load(data_folder / "leukemia_cnmc_128.npz", allow_pickle=False)["images"]
     for path in sorted((data_folder / "leukemia-originals").rglob("*.bmp")):
         pixels = decode_image(path.read_bytes(), path.name)
-        assert (fit_cell(pixels, 128) == arrays[rows[path.name]]).all()
+        assert (fit_cell(pixels, 128, look(pixels)) == arrays[rows[path.name]]).all()
         assert (prepare(pixels, 128) == arrays[rows[path.name]]).all()
 
 
@@ -98,9 +99,9 @@ def test_drawn_cells_have_the_frame_of_the_arrays() -> None:
     for seed in range(40):
         for label in (0, 1):
             pixels = draw_cell(label, seed)
-            assert (fit_cell(pixels, 128) == pixels).all()
+            assert (fit_cell(pixels, 128, look(pixels)) == pixels).all()
 
 
 def test_grey_pictures_are_fitted_whole() -> None:
     grey = np.repeat(_disc(40, 128)[..., :1], 3, axis=2)
-    assert (fit_cell(grey, 128) == grey).all()
+    assert (fit_cell(grey, 128, look(grey)) == grey).all()

@@ -18,6 +18,7 @@ from fl.training.dataset import TEST, TRAIN, Dataset
 from fl.training.folders import check_folder, load_folder
 from fl.training.images import MAX_BYTES
 from fl.training.listing import Listing, Reason, shown
+from fl.training.reading import Reading
 from tests.unit.training.folders_of_cells import by_class, c_nmc, c_nmc_test, cell, put, table
 
 TWO = {"healthy": 0, "leukemia": 1}
@@ -267,7 +268,7 @@ def test_damaged_files_stop_the_loading_and_are_all_listed(tmp_path: Path) -> No
     assert all(
         name in text for name in ("healthy/cut.png", "leukemia/empty.png", "leukemia/tiny.png", "leukemia/huge.png")
     )
-    assert len(load_folder(tmp_path, 16, skip_damaged=True)) == 10
+    assert len(load_folder(tmp_path, 16, reading=Reading(skip_damaged=True))) == 10
 
 
 @pytest.mark.parametrize("nested", [False, True])

@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 
 from fl.protocol.errors import NoAnswer
 from fl.training.decode import decode_image
+from fl.training.field import Frame
 from fl.training.gate import Reason, prepare
 from fl.training.images import Pixels
 from fl.training.synthetic import draw_cell
@@ -107,3 +108,10 @@ def test_no_cell_of_c_nmc_is_refused_but_for_its_scale(data_folder: Path) -> Non
         except NoAnswer as refusal:
             refused.add(refusal.reason)
     assert refused == {Reason.SCALE}
+
+
+@pytest.mark.slow
+def test_every_cell_of_c_nmc_gets_an_answer_once_its_frame_is_said(data_folder: Path) -> None:
+    images = np.load(data_folder / "leukemia_cnmc_128.npz", allow_pickle=False)["images"]
+    for image in images[::4]:
+        assert (prepare(image, 128, frame=Frame.FIELD) == image).all()

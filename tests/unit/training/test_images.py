@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from fl.protocol.errors import ImageUnreadable
-from fl.training.field import fit_cell
+from fl.training.frames import fit_cell, look
 from fl.training.images import Pixels, decode_image, encode_png, fit_square
 
 RNG = np.random.default_rng(1)
@@ -104,7 +104,8 @@ def test_c_nmc_originals_become_exactly_the_prepared_arrays(data_folder: Path) -
     originals = sorted((data_folder / "leukemia-originals").rglob("*.bmp"))
     assert len(originals) == 24
     for path in originals:
-        pixels = fit_cell(decode_image(path.read_bytes(), path.name), 128)
+        whole = decode_image(path.read_bytes(), path.name)
+        pixels = fit_cell(whole, 128, look(whole))
         assert (pixels == prepared[rows[path.name]]).all(), path.name
 
 

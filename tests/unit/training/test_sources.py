@@ -4,12 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
+from click.testing import CliRunner, Result
 
 from fl.protocol.errors import DatasetUnusable, ImageUnreadable
 from fl.training.cnmc import parse_name
 from fl.training.dataset import TEST, TRAIN, Dataset
+from fl.training.decode import Reading as PictureReading
 from fl.training.images import encode_png
-from fl.training.sources import load_source
+from fl.training.sources import Reading, load_source
+from scripts.data import check
+from tests.unit.training.folders_of_cells import by_class
 
 RNG = np.random.default_rng(3)
 
@@ -154,3 +159,36 @@ def test_nothing_and_something_else_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "missing", tmp_path / "notes.txt"):
         with pytest.raises(DatasetUnusable, match="neither a folder"):
             load_source(path)
+
+
+def _checked(source: Path, *flags: str) -> Result:
+    return CliRunner().invoke(check, [str(source), *flags])
+
+
+def test_data_check_says_which_flag_is_missing_and_reads_with_it(tmp_path: Path) -> None:
+    for kind in ("a", "b"):
+        for number in range(4):
+            (tmp_path / kind).mkdir(exist_ok=True)
+            grey, deep = _pixels(1, 20, 20)[0], _pixels(1, 20, 20)[0].astype(np.uint16) * 9
+            pages = np.stack([np.zeros_like(grey), grey])
+            tifffile.imwrite(tmp_path / kind / f"pages-{number}.tif", pages, photometric="minisblack")
+            tifffile.imwrite(tmp_path / kind / f"deep-{number}.tif", deep, photometric="minisblack")
+    asked = _checked(tmp_path)
+    assert asked.exit_code == 65
+    assert "2 pages or frames" in asked.output
+    assert "here: --page" in asked.output
+    assert "here: --bits" in asked.output
+    done = _checked(tmp_path, "--page", "2", "--bits", "12")
+    assert done.exit_code == 0, done.output
+    assert "used: 16 pictures" in done.output
+    dataset = load_source(tmp_path, 20, reading=Reading(picture=PictureReading(2, 12)))
+    assert len(np.unique(dataset.images.reshape(16, -1), axis=0)) == 16
+    assert _checked(tmp_path, "--page", "3", "--bits", "12").exit_code == 65
+
+
+def test_data_check_says_which_frame_was_taken(tmp_path: Path) -> None:
+    by_class(tmp_path, {"a": 0, "b": 1})
+    assert "pictures of 32 x 32 pixels are taken as cut to the field" in _checked(tmp_path).output
+    assert (
+        "whole frames, and their middle is used (as you said)" in _checked(tmp_path, "--picture-frame", "whole").output
+    )

@@ -1,0 +1,34 @@
+"""One process at a time serves a chain's folder.
+
+Invariant: the lock ends with the process that holds it, however that ends; no stale file locks anybody out.
+
+Source: flock(2).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from fl.protocol.errors import ChainRunning, StorageFull
+
+
+def lock(folder: Path) -> int:
+    """Return a locked descriptor in a folder, which is made if need be; the kernel releases it with this process.
+
+    Raises:
+        ChainRunning: another process holds it.
+        StorageFull: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StorageFull(str(folder), error.strerror or "unknown") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise ChainRunning(str(folder)) from error
+    return descriptor
