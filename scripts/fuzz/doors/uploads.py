@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
-from werkzeug.test import Client
+from werkzeug.test import Client, TestResponse
 
 from fl.training.synthetic import draw_cell
 from scripts._allocator import give_memory_back
@@ -30,6 +30,8 @@ PAGES = ("/checks/new", "/auditor/file", "/sign-in", "/sign-up")
 SIGNED_IN = 4
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 INTERNAL_ERROR = 500
+TAKEN = 302
+"""The way to the result of a picture that was judged."""
 _MANY = Limit(10**9, 1)
 NO_LIMITS = Limits(_MANY, _MANY, _MANY, _MANY, _MANY, _MANY, _MANY, _MANY, _MANY)
 """One person sends every input; after sixty, no picture would come through to the decoder."""
@@ -50,16 +52,22 @@ def open_door(folder: Path) -> Door:
     email, password = next((name.split(": ")[1], word) for name, word in accounts if name.startswith("patient"))
     _sign_in(patient, email, password)
 
-    def knock(data: bytes) -> None:
+    def send(data: bytes) -> TestResponse:
         first, body = (data[0] if data else 0), data[1:]
         client = patient if first & SIGNED_IN else stranger
         kind = f"multipart/form-data; boundary={BOUNDARY}"
         page = PAGES[first % len(PAGES)]
-        answer = client.post(page, data=body.replace(b"TOKEN", _token(client).encode()), content_type=kind)
-        if answer.status_code == INTERNAL_ERROR:
-            raise Finding(f"HTTP 500 from {page}")
+        return client.post(page, data=body.replace(b"TOKEN", _token(client).encode()), content_type=kind)
 
-    return Door(knock, _seeds(), (chain.pid,))
+    def knock(data: bytes) -> None:
+        answer = send(data)
+        if answer.status_code == INTERNAL_ERROR:
+            raise Finding(f"HTTP 500 from {answer.request.path}")
+
+    seeds = _seeds()
+    if (status := send(seeds[0]).status_code) != TAKEN:
+        raise Finding(f"the good picture gets {status}, so no input would come to the decoder")
+    return Door(knock, seeds, (chain.pid,))
 
 
 def _federate(home: Home) -> None:
