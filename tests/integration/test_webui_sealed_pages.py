@@ -147,7 +147,7 @@ def test_who_made_a_key_is_not_guessed_while_the_ledger_is_silent(town: Town) ->
     visitor = town.visitor(MAYA)
     location = visitor.check(cell()).location
     town.federation.stop_chain()
-    assert "cannot be told just now" in visitor.text(location)
+    assert "it is not known whether the operator dealt the key" in visitor.text(location)
     assert "The operator dealt" not in visitor.text(location)
 
 
