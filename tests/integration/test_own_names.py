@@ -36,6 +36,7 @@ from scripts._home import Deployment, Home
 from scripts._task import given_task, task_that_explains
 from scripts._training import evaluator, keep_data, own_task, read_labels, trainer
 from scripts.data import data
+from scripts.demo import demo
 from scripts.hospital import hospital
 
 SIZE = 48
@@ -158,6 +159,14 @@ def test_what_no_single_task_explains_stops_with_the_flag_to_give(tmp_path: Path
     with pytest.raises(SettingInvalid, match="--task NAME"):
         mapped(Home(tmp_path), "alpha", source)
     assert not (tmp_path / "members").exists()
+
+
+def test_a_demo_with_such_names_stops_before_it_makes_anything(tmp_path: Path) -> None:
+    source = cells(tmp_path / "in", {"basophil": 1, "eosinophil": 0}, each=3)
+    done = CliRunner().invoke(demo, ["--data", str(source), "--home", str(tmp_path / "home"), "--no-serve"])
+    assert done.exit_code == SettingInvalid.exit_code
+    assert "--task NAME or FILE, or --classes A,B,C with --disease A" in done.output
+    assert not (tmp_path / "home").exists()
 
 
 def test_an_unknown_name_is_said_or_refused_never_guessed(tmp_path: Path) -> None:
