@@ -76,6 +76,14 @@ class Approval:
 
 
 @dataclass(frozen=True)
+class Refused:
+    """A trustee's refusal."""
+
+    reason: Refusal
+    entry: Entry
+
+
+@dataclass(frozen=True)
 class Request:
     """One ciphertext that somebody asked to have opened."""
 
@@ -85,7 +93,7 @@ class Request:
     """The committee that was asked."""
     phase: RequestPhase = RequestPhase.OPEN
     approvals: Mapping[Address, Approval] = field(default_factory=lambda: MappingProxyType({}))
-    refusals: Mapping[Address, Refusal] = field(default_factory=lambda: MappingProxyType({}))
+    refusals: Mapping[Address, Refused] = field(default_factory=lambda: MappingProxyType({}))
     last: Entry | None = None
     """The entry that brought the request where it stands."""
 
@@ -110,6 +118,12 @@ class Request:
         return self.committee.epoch
 
     @property
+    def answers(self) -> Mapping[Address, Approval | Refused]:
+        """Return what each trustee answered, in the order of the ledger."""
+        both: dict[Address, Approval | Refused] = {**self.approvals, **self.refusals}
+        return dict(sorted(both.items(), key=lambda item: item[1].entry.position))
+
+    @property
     def closed(self) -> bool:
         """Return whether no answer is taken any more, whatever the time."""
         return self.phase in (RequestPhase.FULFILLED, RequestPhase.REFUSED)
@@ -128,7 +142,7 @@ def ask(entry: Entry, record: DecryptionRequested, number: int, holder: Committe
         raise WrongRole(record.sender)
     if member.key is None:
         raise KeyEpochMismatch(1, 0)
-    committee = _check_holder(record.epoch, holder, entry.timestamp)
+    committee = check_holder(record.epoch, holder, entry.timestamp)
     fits = (record.purpose == Purpose.RELEASE) == (record.key_use == KeyUse.MODEL)
     if not fits or not entry.timestamp < record.deadline <= entry.timestamp + MAX_WAIT_S:
         raise RequestInvalid
@@ -137,23 +151,21 @@ def ask(entry: Entry, record: DecryptionRequested, number: int, holder: Committe
     return Request(record, entry, committee, last=entry)
 
 
-def answer(request: Request, entry: Entry, record: Answer, holder: Committee | None, book: KeyBook) -> Request:
-    """Return the request after a trustee's answer; the sender's role was checked before (`check_trustee`).
+def answer(request: Request, entry: Entry, record: Answer, book: KeyBook) -> Request:
+    """Return the request after the answer of a trustee who may give it (`check_answer`).
 
     Raises:
-        RequestClosed, StaleCommittee, KeyExpired, NotInCommittee, DeadlinePassed, DuplicateStep, RevokedSender: as
-            IRequests.approveDecryption; `holder` is the newest committee with the key of the one asked.
+        RevokedSender: an approval, and whoever asked is no member any more.
     """
-    check_answer(request, entry.timestamp, record.sender, holder)
-    asked = request.committee
+    committee = request.committee
     if isinstance(record, DecryptionApproved):
         book.active(request.requester)
         approvals = MappingProxyType({**request.approvals, record.sender: Approval(record.digest, entry)})
-        reached = len(approvals) >= asked.threshold
+        reached = len(approvals) >= committee.threshold
         phase = RequestPhase.APPROVED if reached else request.phase
         return replace(request, approvals=approvals, phase=phase, last=entry)
-    refusals = MappingProxyType({**request.refusals, record.sender: record.reason})
-    hopeless = len(refusals) > len(asked.members) - asked.threshold
+    refusals = MappingProxyType({**request.refusals, record.sender: Refused(record.reason, entry)})
+    hopeless = len(refusals) > len(committee.members) - committee.threshold
     phase = RequestPhase.REFUSED if hopeless else request.phase
     return replace(request, refusals=refusals, phase=phase, last=entry)
 
@@ -169,21 +181,34 @@ def fulfil(request: Request, entry: Entry, record: DecryptionFulfilled) -> Reque
     return replace(request, phase=RequestPhase.FULFILLED, last=entry)
 
 
-def check_answer(request: Request, now: int, sender: Address, holder: Committee | None) -> None:
-    """Raise what the ledger answers a trustee with who may not answer (now); `holder` is as in `answer`."""
+def check_answer(request: Request, trustee: Address, now: int, holder: Committee | None) -> None:
+    """Check that a trustee may answer a request at `now`, in seconds since 1970.
+
+    `holder` is the newest committee with the key of the one that was asked. Ask `ThresholdKeys.answerable`, which finds
+    it.
+
+    Raises:
+        RequestClosed, StaleCommittee, KeyExpired, NotInCommittee, DeadlinePassed, DuplicateStep: as
+            IRequests.approveDecryption.
+    """
     if request.closed:
         raise RequestClosed(request.number)
-    committee = _check_holder(request.epoch, holder, now)
-    if sender not in committee.members:
-        raise NotInCommittee(sender)
+    committee = check_holder(request.epoch, holder, now)
+    if trustee not in committee.members:
+        raise NotInCommittee(trustee)
     if now > request.record.deadline:
         raise DeadlinePassed(request.record.deadline)
-    if sender in request.approvals or sender in request.refusals:
-        raise DuplicateStep(sender)
+    if trustee in request.approvals or trustee in request.refusals:
+        raise DuplicateStep(trustee)
 
 
-def _check_holder(asked: int, holder: Committee | None, now: int) -> Committee:
-    """Return the committee asked, or raise StaleCommittee unless it holds its key, KeyExpired when it is too late."""
+def check_holder(asked: int, holder: Committee | None, now: int) -> Committee:
+    """Return the committee of the epoch that was asked; `holder` and `now` are as in `check_answer`.
+
+    Raises:
+        StaleCommittee: it does not hold its key any more.
+        KeyExpired: its shares expired.
+    """
     if holder is None or holder.epoch != asked:
         raise StaleCommittee(asked, holder.epoch if holder else 0)
     if now > holder.expires_at:

@@ -93,6 +93,19 @@ class ThresholdKeys:
             raise WrongRequest(number)
         return self.requests[number - 1]
 
+    def answerable(self, number: int, trustee: Address, now: int, book: KeyBook) -> Request:
+        """Return a request that a trustee may answer at `now`, in seconds since 1970.
+
+        Raises:
+            UnknownSender, RevokedSender, WrongRole: the account is no active trustee.
+            WrongRequest: there is no request of this number.
+            RefusedError: as requests.check_answer.
+        """
+        book.active(trustee, Role.TRUSTEE)
+        request = self.request(number)
+        requests.check_answer(request, trustee, now, self.holder(request.key_use, request.epoch))
+        return request
+
     def advance(self, entry: Entry, record: ThresholdRecord, book: KeyBook, anchor: Anchor) -> ThresholdKeys:
         """Return the value after `record`, the one of `entry`, or raise the rule's error."""
         if isinstance(record, CeremonyStarted):
@@ -130,14 +143,13 @@ class ThresholdKeys:
             number = len(self.requests) + 1
             asked = requests.ask(entry, record, number, self.holder(record.key_use, record.epoch), book)
             return replace(self, requests=(*self.requests, asked))
-        fulfils = isinstance(record, DecryptionFulfilled)
-        book.active(record.sender, None if fulfils else Role.TRUSTEE)
-        request = self.request(record.request)
         if isinstance(record, DecryptionFulfilled):
-            changed = requests.fulfil(request, entry, record)
+            book.active(record.sender)
+            changed = requests.fulfil(self.request(record.request), entry, record)
         else:
-            changed = requests.answer(request, entry, record, self.holder(request.key_use, request.epoch), book)
-        at = request.number - 1
+            request = self.answerable(record.request, record.sender, entry.timestamp, book)
+            changed = requests.answer(request, entry, record, book)
+        at = changed.number - 1
         return replace(self, requests=(*self.requests[:at], changed, *self.requests[at + 1 :]))
 
     def _anchor(self, entry: Entry, record: RecordsAnchored, book: KeyBook) -> ThresholdKeys:

@@ -29,9 +29,9 @@ from fl.protocol.errors import (
     VaultMissing,
 )
 from fl.protocol.federation import Federation
-from fl.protocol.names import Blob, Digest, KeyUse, Refusal, Role
+from fl.protocol.names import Blob, Digest, KeyUse, Refusal
 from fl.protocol.records import DecryptionApproved, DecryptionRefused
-from fl.protocol.requests import Request, check_answer
+from fl.protocol.requests import Request
 from fl.roles.ceremonies import CeremonyPart
 from fl.roles.disclosure import PARTIAL_CAP, asked_of, check_standing, key_of, read_capsule, readers_of
 from fl.roles.key_keeper import KeyKeeper
@@ -100,7 +100,7 @@ class Trustee:
         key = f"partial/{federation.anchor.consortium.hex()}/{number}/{request.record.label.hex()}"
         kept = self._ports.journal.get(key)
         if self._account not in request.approvals:
-            self._check_answerable(federation, request)
+            self._answerable(federation, number)
             if kept is None:
                 kept = self._ports.journal.once(key, self._ports.outbox.put(self._partial(federation, request)))
             self._deliver(Digest(kept))  # first: whoever waits for the approval looks for the file at once
@@ -113,8 +113,7 @@ class Trustee:
 
     def refuse(self, number: int, reason: Refusal) -> None:
         """Record a refusal."""
-        federation = self.view.refresh()
-        self._check_answerable(federation, federation.threshold.request(number))
+        self._answerable(self.view.refresh(), number)
         self._ports.ledger.append(DecryptionRefused(self._account, number, reason))
         self._ports.notify("refused", {"request": number, "reason": reason.name.lower()})
 
@@ -133,15 +132,13 @@ class Trustee:
         core = partials.partial_core(federation.anchor, self._account, own.epoch if own else 0, asked, share.index)
         return seal(core, readers_of(request, federation.book), body)
 
-    def _check_answerable(self, federation: Federation, request: Request) -> None:
-        """Raise what the ledger would: nothing is computed for an answer that it would not take."""
-        federation.book.active(self._account, Role.TRUSTEE)
-        holder = federation.threshold.holder(request.key_use, request.epoch)
-        check_answer(request, self._ports.now(), self._account, holder)
+    def _answerable(self, federation: Federation, number: int) -> Request:
+        """Return a request that the ledger takes an answer to; nothing is computed for another one."""
+        return federation.threshold.answerable(number, self._account, self._ports.now(), federation.book)
 
     def _may_answer(self, federation: Federation, request: Request) -> bool:
         try:
-            self._check_answerable(federation, request)
+            self._answerable(federation, request.number)
         except RefusedError:
             return False
         return True

@@ -8,7 +8,10 @@ import pytest
 
 from fl.protocol.ceremony import CeremonyPhase
 from fl.protocol.errors import (
+    DeadlinePassed,
+    DuplicateStep,
     EncodingError,
+    HemaledgerError,
     KeyExpired,
     RequestClosed,
     RequestInvalid,
@@ -19,7 +22,7 @@ from fl.protocol.errors import (
 )
 from fl.protocol.names import Address, CeremonyKind, KeyUse, Purpose, Refusal
 from fl.protocol.records import DecryptionFulfilled, DecryptionRefused, MemberRevoked
-from fl.protocol.requests import Approval, RequestPhase
+from fl.protocol.requests import Approval, Refused, RequestPhase
 from tests.unit.protocol.committee import (
     CAPSULE,
     D1,
@@ -52,8 +55,44 @@ def test_a_request_keeps_what_was_asked_and_every_answer() -> None:
     assert (request.record.label, request.record.capsule_digest) == (LABEL, CAPSULE)
     assert (request.requested, request.last) == (entry, log.entries[-1])
     assert dict(request.approvals) == {D1: Approval(approve(D1).digest, log.entries[-2])}
-    assert dict(request.refusals) == {D2: Refusal.CONSENT}
+    assert dict(request.refusals) == {D2: Refused(Refusal.CONSENT, log.entries[-1])}
     assert request.phase == RequestPhase.OPEN
+
+
+def test_answers_come_in_the_order_of_the_ledger() -> None:
+    log = asked()
+    log.add(DecryptionRefused(D3, 1, Refusal.PURPOSE), approve(D1))
+    request = log.federation.threshold.request(1)
+    assert list(request.answers) == [D3, D1]
+    assert [each.entry for each in request.answers.values()] == log.entries[-2:]
+
+
+def answer_of(log: Log, trustee: Address, number: int = 1) -> type[Exception] | None:
+    """Return the error with which the rule answers a trustee now; None: it may answer."""
+    try:
+        log.federation.threshold.answerable(number, trustee, log.now, log.federation.book)
+    except HemaledgerError as error:
+        return type(error)
+    return None
+
+
+def test_whether_a_trustee_may_answer_is_what_the_ledger_would_say() -> None:
+    log = asked()
+    log.add(approve(D1))
+    assert [answer_of(log, each) for each in (D1, D2, D3)] == [DuplicateStep, None, None]
+    assert (answer_of(log, H1), answer_of(log, D2, 2)) == (WrongRole, WrongRequest)
+    log.add(MemberRevoked(OPERATOR, D2, "left"))
+    assert answer_of(log, D2) is RevokedSender
+    log.now = log.federation.threshold.request(1).record.deadline + 1
+    assert [answer_of(log, each) for each in (D1, D3)] == [DeadlinePassed, DeadlinePassed]
+    log.now = EXPIRES + 1
+    assert answer_of(log, D3) is KeyExpired
+
+
+def test_a_closed_request_is_closed_for_those_who_answered_it_too() -> None:
+    log = asked()
+    log.add(approve(D1), approve(D2), DecryptionFulfilled(H1, 1))
+    assert [answer_of(log, each) for each in (D1, D3)] == [RequestClosed, RequestClosed]
 
 
 def test_a_request_waits_a_year_at_most() -> None:
