@@ -40,9 +40,8 @@ from webui.app import create_app
 from webui.config import FORM_OVERHEAD, MAX_CARE_DAYS, SiteConfig
 from webui.federation import FederationPredictions
 from webui.federation_audits import FederationAudits
-from webui.federation_disclosures import Consulted, FederationDisclosures
+from webui.federation_disclosures import FederationDisclosures
 from webui.federation_records import FederationRecords
-from webui.request_facts import Scene
 from webui.services import Services
 from webui.site import EXTENSION
 from webui.store.accounts import AccountStore
@@ -142,12 +141,12 @@ def open_services(home: Home, name: str) -> Services:
     records = FederationRecords(ledger, reader.federation, keyring)
     asking = Requester(ledger, vault, keyring)
     bench = Bench(vault, AuditKey(ledger.account, keyring), Stopwatch(time.perf_counter), signatures())
-    consulted = Consulted(records, asking, EthereumRelay(ledger_settings(home)), vault, now)
+    relay = EthereumRelay(ledger_settings(home))
     return Services(
         predictions=FederationPredictions(reader, vault),
         audits=FederationAudits(ledger, reader.federation, bench, home.audit_report),
         records=records,
-        disclosures=FederationDisclosures(Scene(ledger, reader.federation), consulted),
+        disclosures=FederationDisclosures(reader.federation, records, asking, relay, vault, now),
         clock=now,
     )
 

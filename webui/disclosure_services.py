@@ -122,13 +122,14 @@ class DisclosureService(Protocol):
         """Return all requests that name one of these files, whoever made them, oldest first."""
 
     def waiting_for(self, trustee: Address) -> Sequence[RequestFacts]:
-        """Return the requests for records that this trustee can answer and has not, oldest first."""
+        """Return the requests for records that this trustee may answer now, oldest first."""
 
     def approval(self, number: int, trustee: Address) -> Mapping[str, JsonValue]:
         """Return what the trustee's browser needs (webui/client/approve.js), without `submit_url`.
 
         Raises:
-            WrongRequest, StaleCommittee, NotInCommittee: this trustee cannot answer it.
+            WrongRequest: there is no such request for a record.
+            RefusedError: this trustee may not answer it now (fl/protocol/requests.py).
             VaultMissing, HashMismatch, CiphertextInvalid: its capsule.
         """
 

@@ -18,14 +18,21 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from fl.protocol.errors import (
+    DeadlinePassed,
+    DuplicateStep,
     FederationNotOpened,
     HemaledgerError,
+    KeyExpired,
     MalformedError,
     MisconfiguredError,
+    NotInCommittee,
     RefusedError,
+    RequestClosed,
+    StaleCommittee,
     TamperedError,
     TooLarge,
     UnavailableError,
+    WrongRequest,
 )
 from webui.config import FORM_OVERHEAD, MEBIBYTE
 from webui.login import safe_next
@@ -83,8 +90,10 @@ FAMILIES: dict[type[HemaledgerError], tuple[str, str, str]] = {
         "exclamation-triangle",
     ),
 }
+NOTHING_THERE = ("Page not found", "Check the address, or start again from the home page.", "search")
 LEAVES: dict[type[HemaledgerError], tuple[str, str, str]] = {
-    NotFound: ("Page not found", "Check the address, or start again from the home page.", "search"),
+    NotFound: NOTHING_THERE,
+    WrongRequest: NOTHING_THERE,
     SiteBusy: ("The site is busy", "Your data are safe.", "hourglass-split"),
     AlreadyMade: ("Already done", "Start again from your own pages.", "check-circle"),
     StillHandled: (
@@ -114,7 +123,21 @@ TAMPERED: dict[type[HemaledgerError], str] = {
     RecordDamaged: "The sealed file is not the one that was stored, so nothing of it is shown.",
     RecordMisplaced: "The place that is noted for it does not lead to the root that the ledger has, so it was changed.",
 }
-STATUSES: dict[type[HemaledgerError], int] = {TooLarge: 413, FederationNotOpened: 503}
+REFUSED: dict[type[HemaledgerError], str] = {
+    DeadlinePassed: "The deadline of this request has passed. Nobody can answer it any more.",
+    DuplicateStep: "You have answered this request already. Your answer is on the ledger.",
+    KeyExpired: "The trustees' shares of the key have expired. Nobody can open a record until they are renewed.",
+    NotInCommittee: "Other trustees were asked for this record. You hold no share of its key.",
+    RequestClosed: "This request is closed. The record was opened already, or too many trustees refused.",
+    StaleCommittee: "Other trustees hold this key by now. Somebody must ask for the record again.",
+}
+"""What the ledger's rules refuse people here, in words for them."""
+STATUSES: dict[type[HemaledgerError], int] = {
+    TooLarge: 413,
+    FederationNotOpened: 503,
+    WrongRequest: 404,
+    DuplicateStep: 409,
+}
 HTTP_WORDS = {
     400: ("That could not be read", "The request was not complete.", "Go back, reload the page and try again."),
     403: ("Not for this account", "This page belongs to another role.", "Sign in with the account it belongs to."),
@@ -149,6 +172,7 @@ def page_of(error: HemaledgerError) -> ErrorPage:
         return ErrorPage(error.http_status, title, str(error), advice, icon, "", error.wait_s)
     inner = isinstance(error, TamperedError | UnavailableError | MisconfiguredError)
     sentence = {
+        RefusedError: REFUSED.get(type(error), str(error)),
         TamperedError: TAMPERED.get(type(error), NO_MODEL),
         UnavailableError: "This page needs an answer that did not come.",
         MisconfiguredError: "This page cannot work.",

@@ -4,7 +4,8 @@ Invariant: a trustee's envelope is kept and its transaction sent only if the one
 trustee's signature, for that request.
 
 Source: webui/disclosure_services.py (the port); PROTOCOL.md 9, Requests.
-Not here: facts in words (request_facts.py); computing with answers (fl/roles/requester.py).
+Not here: whether a trustee may answer (fl/protocol/requests.py); facts for a page (request_facts.py); computing with
+answers (fl/roles/requester.py).
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ from fl.protocol.errors import (
     NoCommittee,
     NotInCommittee,
     RecipientNotFound,
-    RefusedError,
     WrongContext,
     WrongRequest,
 )
@@ -40,27 +40,23 @@ from fl.roles.requester import Requester
 from webui.disclosure_services import OpenedRecord, RequestFacts, SignedAnswer
 from webui.federation_records import FederationRecords
 from webui.record_services import SealedRecord
-from webui.request_facts import Scene, answerable, request_facts
+from webui.request_facts import request_facts
 from webui.store.refusals import AnswerMismatch
 
 
 @dataclass(frozen=True)
-class Consulted:
-    """What requests need of the world."""
-
-    records: FederationRecords
-    requester: Requester
-    relay: Relay
-    vault: Vault
-    clock: Callable[[], int]
-
-
 class FederationDisclosures:
     """Implements DisclosureService."""
 
-    def __init__(self, scene: Scene, world: Consulted) -> None:
-        self._scene = scene
-        self._world = world
+    federation: Callable[[], Federation]
+    """Folds the ledger up to now."""
+    records: FederationRecords
+    requester: Requester
+    """The hospital's own."""
+    relay: Relay
+    vault: Vault
+    clock: Callable[[], int]
+    """Seconds since 1970."""
 
     def capsule_of(self, sealed: SealedRecord) -> Digest | None:
         """Return the digest of this file's capsule, which no other file has; None: no trustees' key opens it."""
@@ -75,43 +71,39 @@ class FederationDisclosures:
         if sealed.key_id == NO_KEY:
             raise NoCommittee(KeyUse.RECORDS)
         capsule = Capsule.sealed_to(sealed.file, sealed.key_id, sealed.policy.to_bytes())
-        return self._world.requester.ask(self._scene.federation(), capsule, purpose, deadline)
+        return self.requester.ask(self.federation(), capsule, purpose, deadline)
 
     def facts(self, numbers: Sequence[int]) -> Mapping[int, RequestFacts]:
         """Return what the ledger says of these requests; those it does not have are left out."""
-        federation, now = self._scene.federation(), self._world.clock()
-        known = [number for number in numbers if 1 <= number <= len(federation.threshold.requests)]
-        told = self._scene.tell(federation, now)
-        return {number: request_facts(federation.threshold.request(number), told) for number in known}
+        federation = self.federation()
+        known = federation.threshold.requests
+        found = self._facts(federation, [known[number - 1] for number in numbers if 1 <= number <= len(known)])
+        return {facts.number: facts for facts in found}
 
     def about(self, labels: Sequence[Digest]) -> list[RequestFacts]:
         """Return all requests that name one of these files, whoever made them, oldest first."""
-        federation, wanted = self._scene.federation(), set(labels)
-        told = self._scene.tell(federation, self._world.clock())
-        return [request_facts(each, told) for each in federation.threshold.requests if each.record.label in wanted]
+        federation, wanted = self.federation(), set(labels)
+        return self._facts(federation, [each for each in federation.threshold.requests if each.record.label in wanted])
 
     def waiting_for(self, trustee: Address) -> list[RequestFacts]:
-        """Return the requests for records that this trustee can answer and has not, oldest first."""
-        federation, now = self._scene.federation(), self._world.clock()
-        told = self._scene.tell(federation, now)
-        found = (each for each in federation.threshold.requests if each.key_use == KeyUse.RECORDS)
-        return [request_facts(each, told) for each in found if _waits(federation, each, trustee, now)]
+        """Return the requests for records that this trustee may answer now, oldest first."""
+        federation = self.federation()
+        found = federation.threshold.waiting_for(trustee, self.clock(), federation.book)
+        return self._facts(federation, [each for each in found if each.key_use == KeyUse.RECORDS])
 
     def approval(self, number: int, trustee: Address) -> Mapping[str, JsonValue]:
         """Return what the trustee's browser needs (webui/client/approve.js), without `submit_url`."""
-        federation = self._scene.federation()
-        request = _of_records(federation, number)
-        answerable(federation, request, trustee)
-        capsule = read_capsule(request, self._world.vault)
+        federation = self.federation()
+        request = self._answerable(federation, number, trustee)
+        capsule = read_capsule(request, self.vault)
         check_standing(federation, request, capsule)
         return {**_request_block(federation, request, capsule), **self._trustee_block(federation, request, trustee)}
 
     def submit(self, number: int, trustee: Address, answer: SignedAnswer) -> None:
         """Check a trustee's answer, keep its envelope, and send its transaction."""
-        federation = self._scene.federation()
-        request = _of_records(federation, number)
-        answerable(federation, request, trustee)
-        said = self._world.relay.read(answer.transaction)
+        federation = self.federation()
+        request = self._answerable(federation, number, trustee)
+        said = self.relay.read(answer.transaction)
         if said.sender != trustee:
             raise AnswerMismatch("another account signed it")
         if said.request != number:
@@ -120,22 +112,30 @@ class FederationDisclosures:
             raise AnswerMismatch("an approval comes with a sealed answer, a refusal without")
         if isinstance(said, DecryptionApproved) and answer.envelope is not None:
             self._check_envelope(federation, request, said, answer.envelope)
-            self._world.vault.put(answer.envelope)
-        self._world.relay.send(answer.transaction)
+            self.vault.put(answer.envelope)
+        self.relay.send(answer.transaction)
 
     def open(self, number: int, sealed: SealedRecord, leaf: Digest) -> OpenedRecord:
         """Combine the answers, open the record, and record once that it was opened."""
-        federation, requester = self._scene.federation(), self._world.requester
+        federation = self.federation()
         request = _of_records(federation, number)
         if request.record.label != sealed.label:
             raise WrongContext("label")
         if request.record.capsule_digest != self.capsule_of(sealed):
             raise WrongContext("capsule")
-        expected = self._world.records.expected(sealed, leaf)
-        found = requester.open(federation, number)
+        expected = self.records.expected(sealed, leaf)
+        found = self.requester.open(federation, number)
         body = open_with(sealed.file, expected, found.key, found.secret)
-        requester.fulfil(request)
+        self.requester.fulfil(request)
         return OpenedRecord(body, tuple(federation.book.name_of(account) for account in found.wrong))
+
+    def _facts(self, federation: Federation, found: Sequence[Request]) -> list[RequestFacts]:
+        return [request_facts(each, federation, self.requester.account, self.clock()) for each in found]
+
+    def _answerable(self, federation: Federation, number: int, trustee: Address) -> Request:
+        """Return a request for a record that this trustee may answer now; raises as ThresholdKeys.answerable."""
+        _of_records(federation, number)
+        return federation.threshold.answerable(number, trustee, self.clock(), federation.book)
 
     def _check_envelope(
         self, federation: Federation, request: Request, said: DecryptionApproved, envelope: bytes
@@ -147,7 +147,7 @@ class FederationDisclosures:
         index = request.committee.party(said.sender)
         if key is None or index is None:
             raise NotInCommittee(said.sender)
-        asked = asked_of(federation, request, read_capsule(request, self._world.vault))
+        asked = asked_of(federation, request, read_capsule(request, self.vault))
         core = partial_core(federation.anchor, said.sender, key.epoch, asked, index)
         try:
             check_file(envelope, Expected(core, said.digest, PARTIAL_CAP))
@@ -156,7 +156,7 @@ class FederationDisclosures:
 
     def _trustee_block(self, federation: Federation, request: Request, trustee: Address) -> dict[str, JsonValue]:
         committee = committee_keys(federation.threshold, request.key_use, request.epoch)
-        key, terms = federation.book.active(trustee).key, self._world.relay.terms(trustee)
+        key, terms = federation.book.active(trustee).key, self.relay.terms(trustee)
         return {
             "epoch": request.epoch,
             "index": committee.index_of(trustee),
@@ -179,14 +179,6 @@ def _of_records(federation: Federation, number: int) -> Request:
     if request.key_use != KeyUse.RECORDS:
         raise WrongRequest(number)
     return request
-
-
-def _waits(federation: Federation, request: Request, trustee: Address, now: int) -> bool:
-    try:
-        answerable(federation, request, trustee)
-    except RefusedError:
-        return False
-    return not request.closed and now <= min(request.record.deadline, request.committee.expires_at)
 
 
 def _request_block(federation: Federation, request: Request, capsule: Capsule) -> dict[str, JsonValue]:

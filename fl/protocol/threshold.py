@@ -9,12 +9,21 @@ Not here: members (keys.py); the conditions of a ceremony (ceremony_rules.py) an
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from fl.protocol import ceremony_rules, requests
 from fl.protocol.ceremony import Ceremony, CeremonyPhase, Committee
-from fl.protocol.errors import CeremonyStillOpen, NoCommittee, WrongBatch, WrongCeremony, WrongPhase, WrongRequest
+from fl.protocol.errors import (
+    CeremonyStillOpen,
+    NoCommittee,
+    RefusedError,
+    WrongBatch,
+    WrongCeremony,
+    WrongPhase,
+    WrongRequest,
+)
 from fl.protocol.keys import KeyBook, Member
 from fl.protocol.names import Address, Digest, KeyUse, Role
 from fl.protocol.ports import Anchor
@@ -105,6 +114,14 @@ class ThresholdKeys:
         request = self.request(number)
         requests.check_answer(request, trustee, now, self.holder(request.key_use, request.epoch))
         return request
+
+    def waiting_for(self, trustee: Address, now: int, book: KeyBook) -> tuple[Request, ...]:
+        """Return the requests that a trustee may answer at `now`, oldest first."""
+        found = []
+        for request in self.requests:
+            with suppress(RefusedError):
+                found.append(self.answerable(request.number, trustee, now, book))
+        return tuple(found)
 
     def advance(self, entry: Entry, record: ThresholdRecord, book: KeyBook, anchor: Anchor) -> ThresholdKeys:
         """Return the value after `record`, the one of `entry`, or raise the rule's error."""

@@ -45,6 +45,11 @@ class Requester:
         self._vault = vault
         self._keyring = keyring
 
+    @property
+    def account(self) -> Address:
+        """Return who asks."""
+        return self._ledger.account
+
     def ask(self, federation: Federation, capsule: Capsule, purpose: Purpose, deadline: int) -> int:
         """Put the capsule into the vault, ask whoever holds its key now, and return the request's number.
 

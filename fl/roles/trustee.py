@@ -22,7 +22,6 @@ from fl.protocol.errors import (
     MalformedError,
     NotInCommittee,
     PolicyNotApproved,
-    RefusedError,
     RequestClosed,
     StaleCommittee,
     TamperedError,
@@ -75,10 +74,9 @@ class Trustee:
         while self._keys.step(self.view.refresh()):
             pass
 
-    def waiting(self) -> list[Request]:
-        """Return the requests that this trustee can answer and has not, oldest first."""
-        federation = self.view.refresh()
-        return [each for each in federation.threshold.requests if self._may_answer(federation, each)]
+    def waiting(self) -> tuple[Request, ...]:
+        """Return the requests that this trustee may answer now, oldest first."""
+        return self._waiting(self.view.refresh())
 
     def held(self, use: KeyUse) -> HeldShare:
         """Return the own share of the committee in force, or raise NoCommittee, NotInCommittee, KeystoreUnreadable."""
@@ -136,19 +134,13 @@ class Trustee:
         """Return a request that the ledger takes an answer to; nothing is computed for another one."""
         return federation.threshold.answerable(number, self._account, self._ports.now(), federation.book)
 
-    def _may_answer(self, federation: Federation, request: Request) -> bool:
-        try:
-            self._answerable(federation, request.number)
-        except RefusedError:
-            return False
-        return True
+    def _waiting(self, federation: Federation) -> tuple[Request, ...]:
+        return federation.threshold.waiting_for(self._account, self._ports.now(), federation.book)
 
     def _release(self, federation: Federation) -> bool:
         """Approve the oldest release of a final model, or refuse it by name; wait for a capsule that is not there."""
-        for request in federation.threshold.requests:
+        for request in self._waiting(federation):
             if request.key_use != KeyUse.MODEL or request.number in self._left:
-                continue
-            if not self._may_answer(federation, request):
                 continue
             if not self._shares.has(request.key_use, request.epoch):
                 self._leave(request, "this trustee has no share of the committee that is asked")

@@ -29,9 +29,8 @@ from tests.fakes.relay import MemoryRelay
 from tests.fakes.site_federation import BreakableLedger
 from tests.fakes.site_town import Town
 from webui.disclosure_services import SignedAnswer
-from webui.federation_disclosures import Consulted, FederationDisclosures
+from webui.federation_disclosures import FederationDisclosures
 from webui.federation_records import FederationRecords
-from webui.request_facts import Scene
 from webui.services import Services
 
 NAMES = ("ada", "ben", "cleo")
@@ -52,10 +51,12 @@ class CommitteeWorld:
         self.trustees = [Trustee(party.ports(self.consortium.vault), party.safe) for party in self.parties]
         hospital = self.consortium.hospitals[0]
         self.ledger, keyring = BreakableLedger(hospital.ledger), Keyring(hospital.keys)
+        self.view = LedgerView(self.ledger)
         self.records = FederationRecords(self.ledger, self.federation, keyring)
         requester = Requester(self.ledger, self.consortium.vault, keyring)
-        world = Consulted(self.records, requester, self.relay(), self.consortium.vault, self.clock)
-        self.disclosures = FederationDisclosures(Scene(self.ledger, self.federation), world)
+        self.disclosures = FederationDisclosures(
+            self.federation, self.records, requester, self.relay(), self.consortium.vault, self.clock
+        )
 
     def connect(self) -> Callable[[str], Ledger]:
         """Return how members reach the ledger."""
@@ -72,7 +73,7 @@ class CommitteeWorld:
         return [party.account for party in self.parties]
 
     def federation(self) -> Federation:
-        return LedgerView(self.ledger).refresh()
+        return self.view.refresh()
 
     def hold_key(self) -> None:
         """Run a ceremony: from now on the trustees hold a new K_REC."""

@@ -17,12 +17,16 @@ from fl.crypto.capsule import NO_KEY
 from fl.protocol.codec import JsonValue, parse_document, write_document
 from fl.protocol.errors import (
     ChainUnavailable,
+    DeadlinePassed,
     DuplicateStep,
     EncodingError,
+    KeyExpired,
     NoCommittee,
-    NotInCommittee,
     QuorumNotReached,
+    RefusedError,
+    RequestClosed,
     StaleCommittee,
+    UnknownSender,
     WrongContext,
     WrongRequest,
 )
@@ -88,8 +92,7 @@ class FakeDisclosures:
 
     def waiting_for(self, trustee: Address) -> list[RequestFacts]:
         self._ask()
-        found = [self._now(each) for each in self.requests if not self._answered(each, trustee)]
-        return [each for each in found if each.state in {RequestState.OPEN, RequestState.READY} and trustee in ACCOUNTS]
+        return [self._now(each) for each in self.requests if self._may_answer(each, trustee)]
 
     def approval(self, number: int, trustee: Address) -> Mapping[str, JsonValue]:
         request = self._answerable(number, trustee)
@@ -174,21 +177,32 @@ class FakeDisclosures:
         return replace(facts, state=state, ended_block=ended)
 
     def _answerable(self, number: int, trustee: Address) -> FakeRequest:
+        """Check in the order of the contract."""
         self._ask()
+        if trustee not in ACCOUNTS:
+            raise UnknownSender(trustee)
         if not 1 <= number <= len(self.requests):
             raise WrongRequest(number)
-        request = self.requests[number - 1]
+        request, now = self.requests[number - 1], self.records.now()
         committee = self.records.keys[request.key_id]
+        if self._now(request).state in {RequestState.FULFILLED, RequestState.REFUSED}:
+            raise RequestClosed(number)
         if committee.epoch != request.epoch:
             raise StaleCommittee(request.epoch, committee.epoch)
-        if trustee not in ACCOUNTS:
-            raise NotInCommittee(trustee)
-        if self._answered(request, trustee):
+        if now > committee.expires_at:
+            raise KeyExpired(KeyUse.RECORDS, committee.expires_at)
+        if now > request.facts.deadline:
+            raise DeadlinePassed(request.facts.deadline)
+        if any(answer.account == trustee for answer in request.facts.answers):
             raise DuplicateStep(trustee)
         return request
 
-    def _answered(self, request: FakeRequest, trustee: Address) -> bool:
-        return any(answer.account == trustee for answer in request.facts.answers)
+    def _may_answer(self, request: FakeRequest, trustee: Address) -> bool:
+        try:
+            self._answerable(request.facts.number, trustee)
+        except RefusedError:
+            return False
+        return True
 
     def _next_block(self) -> int:
         self.block += 1

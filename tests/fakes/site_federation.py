@@ -38,9 +38,8 @@ from tests.fakes.site_town import Town
 from webui.disclosure_services import DisclosureService
 from webui.federation import FederationPredictions
 from webui.federation_audits import FederationAudits
-from webui.federation_disclosures import Consulted, FederationDisclosures
+from webui.federation_disclosures import FederationDisclosures
 from webui.federation_records import FederationRecords
-from webui.request_facts import Scene
 from webui.services import AuditService, Prediction, PredictionService, ServedModel, Services
 
 RECIPE = Recipe(SPEC, LocalConfig(), seed=1)
@@ -150,8 +149,8 @@ def _disclosures(world: RealWorld, records: FederationRecords) -> DisclosureServ
     requester = Requester(world.ledger, world.consortium.vault, Keyring(hospital.keys))
     behind = world.ledger.behind
     assert isinstance(behind, MemoryLedger)
-    consulted = Consulted(records, requester, MemoryRelay(behind), world.consortium.vault, lambda: int(time.time()))
-    return FederationDisclosures(Scene(world.ledger, world._federation), consulted)
+    relay, vault = MemoryRelay(behind), world.consortium.vault
+    return FederationDisclosures(world._federation, records, requester, relay, vault, lambda: int(time.time()))
 
 
 @dataclass

@@ -20,7 +20,7 @@ from chain.relay import EthereumRelay, read_answer
 from chain.sender import FREE_GAS_LIMIT, TransactionSettings
 from chain.signing import AccountEndorser
 from fl.crypto.capsule import Readers, RecordPolicy
-from fl.protocol.errors import AnswerOutdated, DuplicateStep, EncodingError, UnknownSender, WrongRole
+from fl.protocol.errors import AnswerOutdated, DuplicateStep, EncodingError, RequestClosed, UnknownSender, WrongRole
 from fl.protocol.names import Address, Purpose, Refusal
 from fl.protocol.ports import Anchor, Ledger, Relay, TransactionTerms
 from fl.protocol.records import DecryptionApproved, DecryptionRefused
@@ -136,10 +136,12 @@ def test_a_record_is_asked_for_answered_and_opened_on_a_real_chain(settings: Led
     assert world.disclosures.approval(number, world.accounts[0])["nonce"] != 0, "the ceremony took some"
     for place, refused in ((0, None), (1, Refusal.JUDGEMENT), (2, None)):
         world.answer(number, place, refused)
+    with pytest.raises(DuplicateStep):
+        world.answer(number, 0)
     assert world.disclosures.facts([number])[number].state is RequestState.READY
     assert world.disclosures.open(number, sealed, sealed.leaf).body == b"what a cell looked like"
     assert world.disclosures.facts([number])[number].state is RequestState.FULFILLED
-    with pytest.raises(DuplicateStep):
+    with pytest.raises(RequestClosed):
         world.answer(number, 0)
     two_pages(world, sealed)
     root = world.records.anchor(1, sealed.leaf)

@@ -14,19 +14,26 @@ from fl.crypto.capsule import Readers, RecordPolicy
 from fl.protocol.codec import sha256
 from fl.protocol.errors import (
     AnswerOutdated,
+    DeadlinePassed,
     DuplicateStep,
     EncodingError,
     NoCommittee,
     NotInCommittee,
     QuorumNotReached,
+    RequestClosed,
+    RevokedSender,
     StaleCommittee,
     TamperedError,
     UnavailableError,
+    UnknownSender,
     WrongContext,
     WrongRequest,
+    WrongRole,
 )
-from fl.protocol.names import Address, CeremonyKind, Purpose, Refusal
+from fl.protocol.names import Address, CeremonyKind, Purpose, Refusal, Role
+from fl.protocol.records import Entry, MemberRevoked, Position
 from tests.fakes.federation import memory_folder
+from tests.fakes.ledger import MemoryLedger
 from tests.fakes.site_committee import CommitteeWorld
 from tests.fakes.site_disclosures import ACCOUNTS, FakeDisclosures
 from tests.fakes.site_services import FakeFederation
@@ -226,7 +233,7 @@ def test_a_trustee_sees_what_waits_and_answers_once(world: World) -> None:
     assert [facts.number for facts in world.disclosures.waiting_for(first)] == numbers[1:]
     with pytest.raises(DuplicateStep):
         world.disclosures.approval(numbers[0], first)
-    with pytest.raises(NotInCommittee):
+    with pytest.raises(UnknownSender):
         world.disclosures.approval(numbers[0], STRANGER)
     with pytest.raises(WrongRequest):
         world.disclosures.approval(99, first)
@@ -284,6 +291,67 @@ def test_a_request_runs_out(world: World) -> None:
     world.wait(8 * 24 * 3600)
     assert state(world, number) is RequestState.EXPIRED
     assert list(world.disclosures.waiting_for(world.accounts[1])) == []
+
+
+def test_what_ran_out_or_is_closed_takes_no_answer(world: World) -> None:
+    closed, late = (ask(world, sealed_in(world)) for _ in range(2))
+    for place in (0, 1):
+        world.answer(closed, place, Refusal.JUDGEMENT)
+    pages = [world.signed(number, 2) for number in (closed, late)]
+    world.wait(8 * 24 * 3600)
+    for number, page, error in zip((closed, late), pages, (RequestClosed, DeadlinePassed), strict=True):
+        with pytest.raises(error):
+            world.disclosures.approval(number, world.accounts[2])
+        with pytest.raises(error):
+            world.disclosures.submit(number, world.accounts[2], page)
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Iterator[CommitteeWorld]:
+    with memory_folder(tmp_path) as folder:
+        world = CommitteeWorld(folder)
+        world.hold_key()
+        yield world
+
+
+def number_of(world: CommitteeWorld) -> int:
+    """Ask for a record; return the request's number."""
+    sealed = world.records.seal(RecordPolicy(bytes(16), Readers.TRUSTEES, frozenset({Purpose.TREATMENT})), BODY)
+    return world.disclosures.request(sealed, Purpose.TREATMENT, world.clock.now + WEEK_S)
+
+
+def test_only_an_active_trustee_of_the_committee_may_answer(real: CommitteeWorld) -> None:
+    number, outsider = number_of(real), real.consortium.join("dora", Role.TRUSTEE).account
+    with pytest.raises(NotInCommittee):
+        real.disclosures.approval(number, outsider)
+    with pytest.raises(WrongRole):
+        real.disclosures.approval(number, real.ledger.account)
+    real.consortium.operator.append(MemberRevoked(real.consortium.operator.account, real.accounts[0], "left"))
+    with pytest.raises(RevokedSender):
+        real.disclosures.approval(number, real.accounts[0])
+    for each in (outsider, real.ledger.account, real.accounts[0]):
+        assert real.disclosures.waiting_for(each) == []
+    assert [facts.number for facts in real.disclosures.waiting_for(real.accounts[1])] == [number]
+
+
+def test_no_look_up_reads_the_ledger_from_its_beginning(real: CommitteeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each asks at most for what is new, whatever the length of the ledger."""
+    number = number_of(real)
+    real.answer(number, 0)
+    real.answer(number, 1, Refusal.PURPOSE)
+    newest, asked, replay = real.federation().position, [], MemoryLedger.replay
+
+    def counted(ledger: MemoryLedger, after: Position | None = None) -> Sequence[Entry]:
+        asked.append(after)
+        return replay(ledger, after)
+
+    monkeypatch.setattr(MemoryLedger, "replay", counted)
+    trustee, requests = real.accounts[2], real.disclosures
+    (facts,) = requests.facts([number]).values()
+    assert [facts] == requests.about([facts.label]) == requests.waiting_for(trustee)
+    assert [answer.refused for answer in facts.answers] == [None, Refusal.PURPOSE]
+    assert requests.approval(number, trustee)["request"] == number
+    assert asked == [newest] * 4
 
 
 def test_another_committee_of_the_same_key_answers_no_old_request(world: World) -> None:

@@ -16,7 +16,7 @@ from webui.request_words import purpose
 from webui.security import allow_calculation
 from webui.site import site
 from webui.store.models import SiteRole
-from webui.store.refusals import AnsweredAlready, NotFound, NoTrustee, OwnRequest
+from webui.store.refusals import NoTrustee, OwnRequest
 
 blueprint = Blueprint("approvals", __name__, url_prefix="/approvals")
 ANSWER_CAP = 16 * 1024
@@ -28,8 +28,8 @@ _WHAT = "answer"
 def approve(number: int) -> ResponseReturnValue:
     """Show one request with everything that the trustee's browser needs."""
     service, trustee = site().services.disclosures, _trustee(number)
-    facts = _unanswered(number, trustee)
     block = {**service.approval(number, trustee), "submit_url": url_for("approvals.submit", number=number)}
+    facts = service.facts([number])[number]
     withdrawn = not site().disclosing.still_allowed(number)
     page = render_template("requests/approve.html", block=block, shown=_shown(facts), facts=facts, withdrawn=withdrawn)
     return allow_calculation(make_response(page))
@@ -40,7 +40,6 @@ def approve(number: int) -> ResponseReturnValue:
 def submit(number: int) -> ResponseReturnValue:
     """Take a sealed answer and its signed transaction; what the patient no longer allows can only be refused."""
     trustee, answer = _trustee(number), _answer()
-    _unanswered(number, trustee)
     if answer.envelope is not None and not site().disclosing.still_allowed(number):
         raise PolicyNotApproved("consent")
     site().services.disclosures.submit(number, trustee, answer)
@@ -69,16 +68,6 @@ def _trustee(number: int) -> Address:
     if row is not None and row.asker_id == member().id:
         raise OwnRequest
     return found
-
-
-def _unanswered(number: int, trustee: Address) -> RequestFacts:
-    """Return a request that this trustee has not answered yet."""
-    facts = site().services.disclosures.facts([number]).get(number)
-    if facts is None:
-        raise NotFound
-    if any(answer.account == trustee for answer in facts.answers):
-        raise AnsweredAlready
-    return facts
 
 
 def _answer() -> SignedAnswer:

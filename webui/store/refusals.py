@@ -249,14 +249,6 @@ class AnswerMismatch(RefusedError):
 
 
 @dataclass(eq=False)
-class AnsweredAlready(RefusedError):
-    """A trustee answers a request once."""
-
-    http_status = 409
-    sentence = "You have answered this request already. Your answer is on the ledger."
-
-
-@dataclass(eq=False)
 class NoTrustee(RefusedError):
     """The account is not linked to a trustee of the ledger."""
 
