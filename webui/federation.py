@@ -17,8 +17,8 @@ from fl.roles.verification import Verification
 from fl.training.field import Frame
 from fl.training.gate import prepare
 from fl.training.images import Pixels
-from webui.federation_audits import reported
-from webui.services import Prediction, ServedModel
+from webui.federation_audits import report_on
+from webui.services import Prediction, ReportedModel, ServedModel
 
 
 class FederationPredictions:
@@ -40,30 +40,33 @@ class FederationPredictions:
         row, task = [float(value) for value in probabilities], served.task
         label = task.codes[int(probabilities.argmax())]
         shares = dict(zip(task.codes, row, strict=True))
-        return Prediction(label, task.disease_probability(row), shares, self._describe(served))
+        return Prediction(label, task.disease_probability(row), shares, _describe(served))
 
     def model(self) -> ServedModel:
         """Return the model that would answer now."""
-        return self._describe(self._reader.current())
+        return _describe(self._reader.current())
+
+    def reported(self) -> ReportedModel:
+        """Return the same with its report."""
+        served = self._reader.current()
+        return ReportedModel(_describe(served), report_on(served.round, self._vault))
 
     def again(self, model: ServedModel) -> Verification:
         """Look now at a model that answered once."""
         return self._reader.again(model.round, model.model_digest, model.envelope_digest)
 
-    def _describe(self, served: Served) -> ServedModel:
-        current, book = served.round, served.federation.book
-        proposal, report = current.proposal, reported(current, self._vault)
-        return ServedModel(
-            round=current.number,
-            model_digest=proposal.model_digest if proposal else NO_DIGEST,
-            envelope_digest=proposal.envelope_digest if proposal else NO_DIGEST,
-            protection=current.terms.protection.name.lower(),
-            coordinator_name=book.name_of(current.opener),
-            final_at=current.last.timestamp if current.last else 0,
-            attested_by=tuple(book.name_of(auditor) for auditor in current.attestations),
-            metrics=report.metrics,
-            verification=served.verification,
-            task=served.task,
-            data=report.data,
-            alarm=report.alarm,
-        )
+
+def _describe(served: Served) -> ServedModel:
+    current, book = served.round, served.federation.book
+    proposal = current.proposal
+    return ServedModel(
+        round=current.number,
+        model_digest=proposal.model_digest if proposal else NO_DIGEST,
+        envelope_digest=proposal.envelope_digest if proposal else NO_DIGEST,
+        protection=current.terms.protection.name.lower(),
+        coordinator_name=book.name_of(current.opener),
+        final_at=current.last.timestamp if current.last else 0,
+        attested_by=tuple(book.name_of(auditor) for auditor in current.attestations),
+        verification=served.verification,
+        task=served.task,
+    )

@@ -28,7 +28,7 @@ from fl.roles.explain import Explained, Results, explain
 from fl.roles.report_audit import REPORT_CAP, alarms_of
 from fl.roles.round_audit import Bench, audit_round, obstacle
 from webui.last_audit import read_summary
-from webui.services import AuditSummary, FileFinding, HeldOut, Place, RoundHospital, RoundView
+from webui.services import AuditSummary, FileFinding, HeldOut, Place, Report, RoundHospital, RoundView
 
 
 @dataclass(frozen=True)
@@ -69,30 +69,18 @@ class FederationAudits:
         return Results.of(audit_round(self.federation(), number, self.bench), number)
 
 
-@dataclass(frozen=True)
-class Reported:
-    """The numbers of an auditor's report; None where it has none."""
-
-    metrics: Mapping[str, float] | None = None
-    """On images of its own."""
-    training: Mapping[str, float] | None = None
-    """Of the sum."""
-    data: HeldOut | None = None
-    alarm: str = ""
-
-
-def reported(current: Round, vault: Vault) -> Reported:
-    """Return the numbers of the first attesting auditor's report that can be read."""
+def report_on(current: Round, vault: Vault) -> Report:
+    """Return what the first attesting auditor reports whose report can be read."""
     if current.phase not in (Phase.PROPOSED, Phase.FINAL):
-        return Reported()
+        return Report()
     for digest in current.attestations.values():
         try:
             document = parse_document(read_document(vault, digest, REPORT_CAP), "auditor's report")
             alarm = "; ".join(alarms_of(current, vault).values())
         except HemaledgerError:
             continue
-        return Reported(_numbers(document, "metrics"), _numbers(document, "training"), _data(document), alarm)
-    return Reported()
+        return Report(_numbers(document, "metrics"), _numbers(document, "training"), _data(document), alarm)
+    return Report()
 
 
 def _data(document: Mapping[str, JsonValue]) -> HeldOut | None:
@@ -117,7 +105,6 @@ def _numbers(document: Mapping[str, JsonValue], part: str) -> Mapping[str, float
 
 
 def _view(book: KeyBook, current: Round, vault: Vault) -> RoundView:
-    report = reported(current, vault)
     return RoundView(
         number=current.number,
         phase=current.phase.name.lower(),
@@ -130,10 +117,7 @@ def _view(book: KeyBook, current: Round, vault: Vault) -> RoundView:
         model_digest=current.proposal.model_digest if current.proposal else None,
         attested_by=tuple(book.name_of(auditor) for auditor in current.attestations),
         reason=current.reason,
-        metrics=report.metrics,
-        training=report.training,
-        alarm=report.alarm,
-        data=report.data,
+        report=report_on(current, vault),
         task=_task(current, vault),
     )
 

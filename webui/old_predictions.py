@@ -89,7 +89,6 @@ def _check(row: RowMapping, profile: PatientProfile) -> Check:
         coordinator_name=row["coordinator_name"],
         final_at=row["final_at"],
         attested_by=tuple(json.loads(names) if isinstance(names, str) else names),
-        metrics=None,
         verification=ledger_only(verified=bool(row["verified"]), at=row["verified_at"]),
         task=task_of_names([row["label"]], row["positive_class"]),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from fl.crypto.capsule import NO_KEY, RECORD_ID_BYTES, Readers, RecordPolicy
 from fl.protocol.errors import MalformedError, NoCommittee, RecipientNotFound, TamperedError
@@ -69,7 +69,7 @@ class PatientRecords:
             label=prediction.label,
             probability=prediction.probability,
             shares=prediction.shares,
-            model=replace(prediction.model, metrics=None, data=None, alarm=""),
+            model=prediction.model,
             image_png=image_png,
         )
         sealed = self._service.seal(new_policy(profile), pack(check))

@@ -29,7 +29,6 @@ PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 MAX_NOTE_CHARS = 4000
 _WHAT = "patient record"
 _COMMON = ("format", "kind", "patient")
-_NOT_KEPT = ("alarm", "data", "metrics")
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,6 @@ class Check:
     probability: float | None
     """Of what the task reports, in 0..1; None where no class is a disease."""
     model: ServedModel
-    """Without metrics and what goes with them, which are not kept."""
     image_png: bytes
     """Encoded anew by us, without metadata; never the uploaded bytes."""
     shares: Mapping[str, float] = field(default_factory=dict)
@@ -194,11 +192,10 @@ def _parse_model(fields: Fields) -> ServedModel:
         coordinator_name=fields.text("coordinator_name"),
         final_at=fields.integer("final_at"),
         attested_by=_texts(fields, "attested_by"),
-        metrics=None,
         verification=_parse_verification(fields),
         task=Task.from_dict(fields.mapping("task")),
     )
-    fields.only(*(name for name in ServedModel.__dataclass_fields__ if name not in _NOT_KEPT))
+    fields.only(*ServedModel.__dataclass_fields__)
     return found
 
 

@@ -37,6 +37,20 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
+class Report:
+    """What auditors report on the model of a round, as the first one does whose report can be read."""
+
+    metrics: Mapping[str, float] | None = None
+    """On images of its own: name -> value; shares (accuracy, sensitivity...) in 0..1. None when it reports none."""
+    training: Mapping[str, float] | None = None
+    """The metrics of the sum."""
+    data: HeldOut | None = None
+    """On what `metrics` were measured; None where the auditor does not say."""
+    alarm: str = ""
+    """Why an auditor found the model far worse than chance; empty when none did."""
+
+
+@dataclass(frozen=True)
 class ServedModel:
     """The global model that answers now, and what is known about it."""
 
@@ -50,16 +64,18 @@ class ServedModel:
     """Seconds since 1970: when the round became final."""
     attested_by: tuple[str, ...]
     """Names of the auditors who replayed the round."""
-    metrics: Mapping[str, float] | None
-    """Name -> value; shares (accuracy, sensitivity...) in 0..1. None when nobody reported any."""
     verification: Verification
     """What was checked of it when, at this answer."""
     task: Task
     """What its classes mean."""
-    data: HeldOut | None = None
-    """On what the metrics were measured; None where no auditor says."""
-    alarm: str = ""
-    """Why an auditor found the model far worse than chance; empty when none did."""
+
+
+@dataclass(frozen=True)
+class ReportedModel:
+    """The model that would answer now, with an auditor's report on it."""
+
+    model: ServedModel
+    report: Report
 
 
 @dataclass(frozen=True)
@@ -98,6 +114,9 @@ class PredictionService(Protocol):
             UnavailableError, TamperedError: as `predict`.
         """
 
+    def reported(self) -> ReportedModel:
+        """Return the same with its report, which lies in the vault; raises as `model`."""
+
 
 @dataclass(frozen=True)
 class RoundHospital:
@@ -124,14 +143,7 @@ class RoundView:
     attested_by: tuple[str, ...]
     reason: str
     """Why an aborted round ended; empty otherwise."""
-    metrics: Mapping[str, float] | None
-    """As the first attesting auditor reported them, on images of its own."""
-    training: Mapping[str, float] | None = None
-    """The metrics of the sum, in the same report."""
-    alarm: str = ""
-    """Why an auditor found the model far worse than chance; empty when none did."""
-    data: HeldOut | None = None
-    """On what `metrics` were measured."""
+    report: Report
     task: Task | None = None
     """None while the round's configuration is not in the vault."""
 

@@ -40,7 +40,7 @@ from webui.federation import FederationPredictions
 from webui.federation_audits import FederationAudits
 from webui.federation_disclosures import FederationDisclosures
 from webui.federation_records import FederationRecords
-from webui.services import AuditService, Prediction, PredictionService, ServedModel, Services
+from webui.services import AuditService, Prediction, PredictionService, ReportedModel, ServedModel, Services
 
 RECIPE = Recipe(SPEC, LocalConfig(), seed=1)
 CAP = 64 * 2**20
@@ -167,6 +167,9 @@ class _Late:
 
     def model(self) -> ServedModel:
         return self.world.predictions().model()
+
+    def reported(self) -> ReportedModel:
+        return self.world.predictions().reported()
 
 
 @cache

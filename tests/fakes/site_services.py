@@ -36,6 +36,8 @@ from webui.services import (
     HeldOut,
     Place,
     Prediction,
+    Report,
+    ReportedModel,
     RoundHospital,
     RoundView,
     ServedModel,
@@ -47,6 +49,7 @@ NOON = 1_795_435_200
 SIZE_PX = 128
 COORDINATOR = Address(bytes.fromhex("c0") * 20)
 METRICS = {"accuracy": 0.872, "sensitivity": 0.893, "specificity": 0.846, "auroc": 0.931}
+REPORT = Report(METRICS, data=HeldOut("ALL images of one laboratory", 412, 38, "real"))
 
 
 def sha(data: bytes) -> Digest:
@@ -77,6 +80,7 @@ class FakeFederation:
     probability: float | None = None
     """What every image gets; None: its own purple share."""
     task: Task = LEUKEMIA
+    report: Report = REPORT
     _cached: ServedModel | None = None
 
     def __post_init__(self) -> None:
@@ -141,10 +145,8 @@ class FakeFederation:
             coordinator_name="North Coordination Office",
             final_at=self.clock.now - 86_400,
             attested_by=("National Audit Laboratory",),
-            metrics=METRICS,
             verification=Verification(checked, checked, checked, block=1284),
             task=self.task,
-            data=HeldOut("ALL images of one laboratory", 412, 38, "real"),
         )
 
 
@@ -154,6 +156,9 @@ class FakePredictions:
 
     def model(self) -> ServedModel:
         return self._federation.verified_model()
+
+    def reported(self) -> ReportedModel:
+        return ReportedModel(self.model(), self._federation.report)
 
     def again(self, model: ServedModel) -> Verification:
         federation = self._federation
@@ -255,5 +260,5 @@ class FakeAudits:
             model_digest=None if aborted else sha(b"weights of round %d" % number),
             attested_by=() if aborted else ("National Audit Laboratory",),
             reason="2 of 3 hospitals committed before the deadline" if aborted else "",
-            metrics=None if aborted else METRICS,
+            report=Report() if aborted else Report(METRICS),
         )

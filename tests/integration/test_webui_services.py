@@ -16,10 +16,11 @@ import pytest
 
 from fl.protocol.codec import sha256
 from fl.protocol.errors import NoAnswer, TamperedError, UnavailableError, WrongRound
-from fl.protocol.names import DIGEST_BYTES
+from fl.protocol.names import DIGEST_BYTES, Digest
 from fl.protocol.round import Phase
 from fl.roles.explain import Outcome, Results
 from fl.roles.verification import State
+from fl.storage.vault import FolderVault
 from fl.training.gate import Reason
 from fl.training.images import Pixels
 from tests.fakes.site_federation import masked_world, real_world
@@ -156,6 +157,26 @@ def test_a_model_that_the_ledger_contradicts_is_not_used(world: ServiceWorld) ->
             world.services.predictions.predict(cell_pixels())
     with pytest.raises(TamperedError):
         world.services.predictions.model()
+
+
+def test_an_auditors_report_is_read_where_it_is_shown_and_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = real_world(tmp_path)
+    predictions, read, get = world.services.predictions, set[Digest](), FolderVault.get
+
+    def noted(vault: FolderVault, digest: Digest, cap: int) -> bytes:
+        read.add(digest)
+        return get(vault, digest, cap)
+
+    monkeypatch.setattr(FolderVault, "get", noted)
+    reports = set(world.reader.federation().rounds[-1].attestations.values())
+    digest = predictions.predict(cell_pixels()).model.model_digest
+    assert digest == predictions.model().model_digest
+    assert reports
+    assert not reports & read
+    assert predictions.reported().model.model_digest == digest
+    assert reports & read
 
 
 def test_rounds_are_told_from_the_newest(world: ServiceWorld) -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from fl.protocol.task import Domain, Task, TaskClass, TaskKind
 from fl.protocol.tasks import LEUKEMIA, LEUKEMIA_DRAWN, LEUKEMIA_STAGES, PNEUMONIA
-from tests.fakes.site_services import FakeFederation
 from tests.fakes.site_town import MAYA, Town, cell
 from webui import words
 from webui.services import HeldOut
@@ -124,9 +123,8 @@ def test_data_in_words(data: HeldOut, said: str) -> None:
     assert words.measured_on(data) == said
 
 
-def test_an_alarm_is_on_the_home_page(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = FakeFederation._model
-    monkeypatch.setattr(FakeFederation, "_model", lambda self: replace(plain(self), alarm="AUROC is 0.020"))
+def test_an_alarm_is_on_the_home_page(town: Town) -> None:
+    town.federation.report = replace(town.federation.report, alarm="AUROC is 0.020")
     page = town.visitor().text("/")
     assert "far worse than chance" in page
     assert "AUROC is 0.020" in page

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from fl.protocol.errors import HemaledgerError, TamperedError
 from webui.errors import ALARM, ErrorPage, page_of
-from webui.services import ServedModel
+from webui.services import ReportedModel
 from webui.site import site
 
 blueprint = Blueprint("home", __name__)
@@ -16,14 +16,15 @@ blueprint = Blueprint("home", __name__)
 @blueprint.get("/")
 def index() -> ResponseReturnValue:
     """Show the home page; it renders without a model too."""
-    found = _model()
-    model = found if isinstance(found, ServedModel) else None
-    return render_template("home.html", model=model, trouble=None if model else found)
+    found = _reported()
+    if isinstance(found, ErrorPage):
+        return render_template("home.html", model=None, trouble=found)
+    return render_template("home.html", model=found.model, report=found.report)
 
 
-def _model() -> ServedModel | ErrorPage:
+def _reported() -> ReportedModel | ErrorPage:
     try:
-        return site().services.predictions.model()
+        return site().services.predictions.reported()
     except HemaledgerError as error:
         if isinstance(error, TamperedError):
             current_app.logger.critical(ALARM, error.name, error)

@@ -18,7 +18,7 @@ from tests.fakes.site_town import cell
 from webui.record_body import Check, Note, Subject, ledger_only, pack, unpack
 
 MAYA = Subject(1, "Maya Lindqvist", "1987-04-12")
-MODEL = replace(FakeFederation().verified_model(), metrics=None, data=None)
+MODEL = FakeFederation().verified_model()
 SHARES = {"healthy": 0.09, "leukemia": 0.91}
 CHECK = Check(MAYA, 1_795_435_200, "leukemia", 0.91, MODEL, cell(), SHARES)
 LEDGER_ONLY = replace(CHECK, model=replace(MODEL, verification=ledger_only(verified=True, at=1_795_435_100)))
