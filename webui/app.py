@@ -21,11 +21,12 @@ from webui.config import FORM_OVERHEAD, KIBIBYTE, SiteConfig
 from webui.errors import init_errors
 from webui.login import init_login, visitor
 from webui.once import FormProtect, init_once
+from webui.page_lookups import key_maker, look_again
 from webui.pages import PAGES
 from webui.rim import rimmed
 from webui.security import init_security
 from webui.services import Services
-from webui.site import EXTENSION, build_site, site
+from webui.site import EXTENSION, build_site
 from webui.store.database import upgrade_database
 
 HERE = Path(__file__).resolve().parent
@@ -122,7 +123,7 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
         request_words.refusal,
     ):
         app.jinja_env.globals[other.__name__] = other
-    app.jinja_env.globals["again"] = lambda model: verification_words.looked_again(site().again(model), zone)
-    app.jinja_env.globals["dealt"] = lambda row: site().dealt(row)
+    app.jinja_env.globals["again"] = lambda model: verification_words.looked_again(look_again(model), zone)
+    app.jinja_env.globals["key_maker"] = key_maker
     app.jinja_env.filters["any_byte"] = request_words.any_byte
     app.context_processor(lambda: {"visitor": visitor(), "config_of_site": config})

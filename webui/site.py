@@ -11,11 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from threading import Event
 
-from flask import current_app, g
+from flask import current_app
 
-from fl.crypto.capsule import NO_KEY
 from fl.protocol.errors import UnavailableError
-from fl.roles.verification import Verification
 from webui.anchoring import Anchoring
 from webui.config import SiteConfig
 from webui.disclosing import Disclosing
@@ -23,7 +21,7 @@ from webui.doors import Doors
 from webui.patient_records import PatientRecords
 from webui.record_services import CommitteeFacts
 from webui.replays import Replays
-from webui.services import ServedModel, Services
+from webui.services import Services
 from webui.store.accounts import AccountStore
 from webui.store.appointments import AppointmentStore
 from webui.store.care import Care, CareStore
@@ -31,7 +29,6 @@ from webui.store.database import Database
 from webui.store.disclosures import DisclosureStore
 from webui.store.handled import HandledForms
 from webui.store.leaves import LeafStore
-from webui.store.models import StoredRecord
 from webui.store.openings import Openings
 from webui.store.passwords import Passwords
 from webui.store.records import RecordStore
@@ -69,27 +66,6 @@ class Site:
             return self.services.records.committee()
         except UnavailableError:
             return None
-
-    def again(self, model: ServedModel) -> Verification:
-        """Return what is known now of a model that answered once; the ledger is asked once for a page and model."""
-        looked: dict[bytes, Verification] = g.setdefault("looked_again", {})
-        if model.envelope_digest not in looked:
-            looked[model.envelope_digest] = self.services.predictions.again(model)
-        return looked[model.envelope_digest]
-
-    def dealt(self, row: StoredRecord) -> bool | None:
-        """Return whether a record is sealed to a key that the operator dealt; None while that cannot be known.
-
-        The ledger is asked once for a page.
-        """
-        if not any(row.key_id or NO_KEY):
-            return False
-        if "dealt_keys" not in g:
-            try:
-                g.dealt_keys = self.services.records.dealt_keys()
-            except UnavailableError:
-                g.dealt_keys = None
-        return None if g.dealt_keys is None else row.key_id in g.dealt_keys
 
 
 def build_site(config: SiteConfig, services: Services) -> Site:
