@@ -11,7 +11,7 @@ from scripts._wiring import load_account, now
 from scripts.trustee import trustee_of, write_kit
 from webui.config import SiteConfig
 from webui.store.database import Database
-from webui.store.disclosures import DisclosureStore
+from webui.store.disclosures import RequestStore
 
 
 def link_trustees(home: Home, config: SiteConfig, trustees: Sequence[str]) -> Path:
@@ -21,7 +21,7 @@ def link_trustees(home: Home, config: SiteConfig, trustees: Sequence[str]) -> Pa
     """
     folder = home.folder / "site" / "kits"
     password = (home.folder / "site" / "demo-password").read_text(encoding="ascii")
-    store = DisclosureStore(Database(config.database_url), now)
+    store = RequestStore(Database(config.database_url), now)
     for name in trustees:
         member = home.member(name).as_a(Role.TRUSTEE)
         store.link_trustee(f"{name}@clinic.example", load_account(member).address)

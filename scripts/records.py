@@ -47,10 +47,10 @@ def anchor(home: Path, name: str) -> None:
 def erase(home: Path, name: str, number: str) -> None:
     """Delete a record's file, salt, wraps and policy, and its notes; only its leaf stays."""
     site = _open_site(home, name)
-    row = site.records.numbered(number)
+    row = site.record_store.numbered(number)
     if row is None or row.about_id is not None:
         raise SettingInvalid("record", f"there is no check {number}")
-    if not site.records.erase(row.id):
+    if not site.record_store.erase(row.id):
         click.echo("The database's log is in use and still holds it. Restart the site, which empties it.", err=True)
     click.echo(f"Record {number} is erased. Backups that hold it are yours to erase.")
 

@@ -40,7 +40,7 @@ from webui.app import create_app
 from webui.config import FORM_OVERHEAD, MAX_CARE_DAYS, SiteConfig
 from webui.federation import FederationPredictions
 from webui.federation_audits import FederationAudits
-from webui.federation_disclosures import FederationDisclosures
+from webui.federation_disclosures import FederationRequests
 from webui.federation_records import FederationRecords
 from webui.services import Services
 from webui.site import EXTENSION
@@ -146,7 +146,7 @@ def open_services(home: Home, name: str) -> Services:
         predictions=FederationPredictions(reader, vault),
         audits=FederationAudits(ledger, reader.federation, bench, home.audit_report),
         records=records,
-        disclosures=FederationDisclosures(reader.federation, records, asking, relay, vault, now),
+        requests=FederationRequests(reader.federation, records, asking, relay, vault, now),
         clock=now,
     )
 

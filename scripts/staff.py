@@ -19,7 +19,7 @@ from scripts._wiring import now
 from scripts.serve import open_accounts, site_config
 from webui.store.accounts import DoctorFacts, Hours, NewAccount
 from webui.store.database import Database, upgrade_database
-from webui.store.disclosures import DisclosureStore
+from webui.store.disclosures import RequestStore
 from webui.store.models import SiteRole
 from webui.store.staff import Change, StaffStore
 
@@ -71,7 +71,7 @@ def link(home: Path, email: str, account: str | None) -> None:
     trustee = parse_address(account, "account") if account else None
     config = site_config(Home(home), "", "UTC", tls=False)
     upgrade_database(config.database_url)
-    DisclosureStore(Database(config.database_url), now).link_trustee(email, trustee)
+    RequestStore(Database(config.database_url), now).link_trustee(email, trustee)
     click.echo(f"{email} answers requests as {account}." if account else f"{email} answers no requests any more.")
 
 

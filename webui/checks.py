@@ -40,7 +40,7 @@ def check_image(site: Site, patient_id: int, upload: FileStorage, reading: Readi
     with site.doors.checks.enter():
         pixels = decode_image(data, NEUTRAL_NAME, reading)
         prediction = site.services.predictions.predict(pixels, site.config.picture_frame)
-        return site.charts.add_check(patient_id, encode_png(shrunk(pixels, STORED_SIDE_PX)), prediction)
+        return site.patient_records.add_check(patient_id, encode_png(shrunk(pixels, STORED_SIDE_PX)), prediction)
 
 
 def read_capped(upload: FileStorage, cap: int) -> bytes:

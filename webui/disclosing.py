@@ -4,7 +4,7 @@ Invariant: a record is asked for only for a purpose that its patient allows now 
 quorum opened is shown to whoever asked, for a limited time, and is never stored.
 
 Source: PROTOCOL.md 9 (policy, requests).
-Not here: rows (store/disclosures.py), ledger and keys (disclosure_services.DisclosureService).
+Not here: rows (store/disclosures.py), ledger and keys (disclosure_services.RequestService).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from fl.crypto.capsule import NO_KEY
 from fl.protocol.errors import MalformedError, PolicyNotApproved, RefusedError, TamperedError, UnavailableError
 from fl.protocol.names import Digest, Purpose
 from webui.consent import ASKED_BY_DOCTORS, purposes_in
-from webui.disclosure_services import DisclosureService, RequestFacts, RequestState
+from webui.disclosure_services import RequestFacts, RequestService, RequestState
 from webui.patient_records import Shown, sealed_of, shown
 from webui.record_body import unpack
 from webui.store.accounts import Member
-from webui.store.disclosures import DisclosureStore, Wish
-from webui.store.models import Disclosure, SiteRole, StoredRecord
+from webui.store.disclosures import NewRequest, RequestStore
+from webui.store.models import RequestRow, SiteRole, StoredRecord
 from webui.store.openings import How, Openings
 from webui.store.records import RecordStore
 from webui.store.refusals import NotFound, NotSealedToQuorum, RecordDamaged
@@ -35,10 +35,10 @@ PENDING = {RequestState.OPEN, RequestState.READY}
 
 
 @dataclass(frozen=True)
-class Asked:
+class RequestView:
     """A request for a page: what the site knows of it, and what the ledger does."""
 
-    row: Disclosure
+    row: RequestRow
     facts: RequestFacts | None
     """None: it never reached the ledger."""
     current: bool
@@ -57,17 +57,19 @@ class Asked:
         return self.facts is not None and self.current and self.facts.state in PENDING
 
 
-class Disclosing:
+class RecordRequests:
     """Requests for records of this hospital's patients."""
 
     def __init__(
         self,
-        stores: tuple[DisclosureStore, Openings],
+        requests: RequestStore,
+        openings: Openings,
         records: RecordStore,
-        service: DisclosureService,
+        service: RequestService,
         clock: Callable[[], int],
     ) -> None:
-        self._store, self._openings = stores
+        self._requests = requests
+        self._openings = openings
         self._records = records
         self._service = service
         self._clock = clock
@@ -81,7 +83,7 @@ class Disclosing:
         row = self._records.numbered(text)
         return [row] if row is not None else []
 
-    def ask(self, asker: Member, number: str, purpose: Purpose) -> Asked:
+    def ask(self, asker: Member, number: str, purpose: Purpose) -> RequestView:
         """Ask the quorum for a record; while the same is pending, no second request is made.
 
         Raises:
@@ -94,22 +96,22 @@ class Disclosing:
         with self._turns[row.id % len(self._turns)]:
             return self._ask(asker, row, purpose)
 
-    def of(self, asker: Member) -> list[Asked]:
+    def of(self, asker: Member) -> list[RequestView]:
         """Return what somebody asked for, the newest first."""
-        return self._with_facts(self._store.of_asker(asker.id))
+        return self._views(self._requests.of_asker(asker.id))
 
-    def about(self, patient_id: int) -> list[Asked]:
+    def about(self, patient_id: int) -> list[RequestView]:
         """Return what anybody asked for here of a patient, the newest first."""
-        return self._with_facts(self._store.about_patient(patient_id))
+        return self._views(self._requests.about_patient(patient_id))
 
     def past_this_site(self, patient_id: int) -> list[tuple[StoredRecord, RequestFacts]]:
         """Return requests for a patient's records that nobody made here: the ledger has them all the same."""
         labels = self._records.labels_of(patient_id)
         found = self._service.about(list(labels))
-        known = self._store.asked_as([facts.number for facts in found])
+        known = self._requests.by_numbers([facts.number for facts in found])
         return [(labels[facts.label], facts) for facts in found if not facts.own or facts.number not in known]
 
-    def under_way(self, asker: Member, record_row: int) -> Asked | None:
+    def under_way(self, asker: Member, record_row: int) -> RequestView | None:
         """Return the asker's newest request for a record that waits or can be read; None, too, while none is known."""
         try:
             found = self.of(asker)
@@ -117,11 +119,11 @@ class Disclosing:
             return None
         return next((one for one in found if one.row.record_row == record_row and (one.pending or one.readable)), None)
 
-    def one(self, asker: Member, row_id: int) -> Asked:
+    def one(self, asker: Member, row_id: int) -> RequestView:
         """Return one own request, or raise NotFound."""
-        return self._with_facts([self._store.own(asker.id, row_id)])[0]
+        return self._views([self._requests.own(asker.id, row_id)])[0]
 
-    def open(self, asked: Asked) -> tuple[Shown, tuple[str, ...]]:
+    def open(self, view: RequestView) -> tuple[Shown, tuple[str, ...]]:
         """Return what a quorum opened, and the names of trustees whose answers were wrong; recorded once.
 
         Raises:
@@ -129,8 +131,8 @@ class Disclosing:
             QuorumNotReached: too few of the answers are right.
             RecordDamaged: the file is not the one that was stored.
         """
-        row, facts = asked.row.record, asked.facts
-        if facts is None or not asked.readable:
+        row, facts = view.row.record, view.facts
+        if facts is None or not view.readable:
             raise NotFound
         try:
             found = self._service.open(facts.number, sealed_of(row), Digest(row.leaf.digest))
@@ -139,8 +141,8 @@ class Disclosing:
             raise
         except (TamperedError, MalformedError) as error:
             raise RecordDamaged(row.number or "", f"{error.name}: {error}") from error
-        if asked.row.asker_id != row.patient_id:
-            self._openings.note(asked.row.asker_id, [row], How.REQUEST)
+        if view.row.asker_id != row.patient_id:
+            self._openings.note(view.row.asker_id, [row], How.REQUEST)
         return opened, found.wrong
 
     def still_allowed(self, number: int) -> bool:
@@ -148,12 +150,12 @@ class Disclosing:
 
         Nothing opens a record that was erased since.
         """
-        row = self._store.asked_as([number]).get(number)
+        row = self._requests.by_numbers([number]).get(number)
         if row is None:
             return True
         return row.record.erased_at is None and row.purpose in purposes_in(row.record.patient.consent)
 
-    def _ask(self, asker: Member, row: StoredRecord, purpose: Purpose) -> Asked:
+    def _ask(self, asker: Member, row: StoredRecord, purpose: Purpose) -> RequestView:
         for earlier in self.of(asker):
             if (earlier.row.record_row, earlier.row.purpose) == (row.id, purpose) and earlier.pending:
                 return earlier
@@ -161,13 +163,13 @@ class Disclosing:
         capsule = self._service.capsule_of(sealed)
         if capsule is None:
             raise NotSealedToQuorum
-        made, deadline = self._store.begin(asker.id, Wish(row.id, capsule, purpose))
+        made, deadline = self._requests.begin(NewRequest(asker.id, row.id, capsule, purpose))
         try:
             ledger_number = self._service.request(sealed, purpose, deadline)
         except RefusedError:
-            self._store.withdraw(made)
+            self._requests.withdraw(made)
             raise
-        self._store.numbered(made, ledger_number)
+        self._requests.set_number(made, ledger_number)
         return self.one(asker, made)
 
     def _record(self, asker: Member, number: str, purpose: Purpose) -> StoredRecord:
@@ -183,25 +185,25 @@ class Disclosing:
             raise NotSealedToQuorum
         return row
 
-    def _with_facts(self, rows: Sequence[Disclosure]) -> list[Asked]:
+    def _views(self, rows: Sequence[RequestRow]) -> list[RequestView]:
         for row in rows:
             if row.number is None and row.capsule is not None:
                 self._adopt(row)
         facts = self._service.facts([row.number for row in rows if row.number is not None])
-        return [self._asked(row, facts.get(row.number or 0)) for row in rows]
+        return [self._view(row, facts.get(row.number or 0)) for row in rows]
 
-    def _adopt(self, row: Disclosure) -> None:
+    def _adopt(self, row: RequestRow) -> None:
         """Give a row its number when the ledger has its request though no answer came back when it was made.
 
         Only this hospital's request for this very file, purpose and deadline is it; another row's has another deadline.
         """
         for facts in self._service.about(list(self._records.labels_of_row(row.record_row))):
             if facts.own and (facts.capsule, facts.purpose, facts.deadline) == (row.capsule, row.purpose, row.deadline):
-                self._store.numbered(row.id, facts.number)
+                self._requests.set_number(row.id, facts.number)
                 row.number = facts.number
                 return
 
-    def _asked(self, row: Disclosure, facts: RequestFacts | None) -> Asked:
+    def _view(self, row: RequestRow, facts: RequestFacts | None) -> RequestView:
         record = row.record
         current = (
             facts is not None
@@ -211,5 +213,5 @@ class Disclosing:
         )
         approved = facts is not None and facts.state in {RequestState.READY, RequestState.FULFILLED}
         recent = self._clock() - row.asked_at <= READABLE_S
-        asked = Asked(row, facts, current, readable=False)
-        return replace(asked, readable=current and approved and recent and asked.allowed)
+        view = RequestView(row, facts, current, readable=False)
+        return replace(view, readable=current and approved and recent and view.allowed)

@@ -100,7 +100,7 @@ class SignedAnswer:
     """Raw and signed."""
 
 
-class DisclosureService(Protocol):
+class RequestService(Protocol):
     """Requests to the committee for records. Every method may raise UnavailableError."""
 
     def capsule_of(self, sealed: SealedRecord) -> Digest | None:

@@ -33,9 +33,9 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import Address, Digest, KeyUse, Purpose
 from fl.protocol.ports import Relay, Vault
 from fl.protocol.records import DecryptionApproved
-from fl.protocol.requests import Request
+from fl.protocol.requests import DecryptionRequest
 from fl.roles.committee import committee_keys
-from fl.roles.disclosure import PARTIAL_CAP, asked_of, check_standing, read_capsule, readers_of
+from fl.roles.disclosure import PARTIAL_CAP, binding_of, check_standing, read_capsule, readers_of
 from fl.roles.requester import Requester
 from webui.disclosure_services import OpenedRecord, RequestFacts, SignedAnswer
 from webui.federation_records import FederationRecords
@@ -45,8 +45,8 @@ from webui.store.refusals import AnswerMismatch
 
 
 @dataclass(frozen=True)
-class FederationDisclosures:
-    """Implements DisclosureService."""
+class FederationRequests:
+    """Implements RequestService."""
 
     federation: Callable[[], Federation]
     """Folds the ledger up to now."""
@@ -129,16 +129,16 @@ class FederationDisclosures:
         self.requester.fulfil(request)
         return OpenedRecord(body, tuple(federation.book.name_of(account) for account in found.wrong))
 
-    def _facts(self, federation: Federation, found: Sequence[Request]) -> list[RequestFacts]:
+    def _facts(self, federation: Federation, found: Sequence[DecryptionRequest]) -> list[RequestFacts]:
         return [request_facts(each, federation, self.requester.account, self.clock()) for each in found]
 
-    def _answerable(self, federation: Federation, number: int, trustee: Address) -> Request:
+    def _answerable(self, federation: Federation, number: int, trustee: Address) -> DecryptionRequest:
         """Return a request for a record that this trustee may answer now; raises as ThresholdKeys.answerable."""
         _of_records(federation, number)
         return federation.threshold.answerable(number, trustee, self.clock(), federation.book)
 
     def _check_envelope(
-        self, federation: Federation, request: Request, said: DecryptionApproved, envelope: bytes
+        self, federation: Federation, request: DecryptionRequest, said: DecryptionApproved, envelope: bytes
     ) -> None:
         """Check all of a sealed answer that can be seen from outside."""
         if sha256(envelope) != said.digest:
@@ -147,14 +147,16 @@ class FederationDisclosures:
         index = request.committee.party(said.sender)
         if key is None or index is None:
             raise NotInCommittee(said.sender)
-        asked = asked_of(federation, request, read_capsule(request, self.vault))
-        core = partial_core(federation.anchor, said.sender, key.epoch, asked, index)
+        binding = binding_of(federation, request, read_capsule(request, self.vault))
+        core = partial_core(federation.anchor, said.sender, key.epoch, binding, index)
         try:
             check_file(envelope, Expected(core, said.digest, PARTIAL_CAP))
         except KeyEpochMismatch as error:  # its agent replaced the key, which took the transaction's place, too
             raise AnswerOutdated("Your member key was replaced") from error
 
-    def _trustee_block(self, federation: Federation, request: Request, trustee: Address) -> dict[str, JsonValue]:
+    def _trustee_block(
+        self, federation: Federation, request: DecryptionRequest, trustee: Address
+    ) -> dict[str, JsonValue]:
         committee = committee_keys(federation.threshold, request.key_use, request.epoch)
         key, terms = federation.book.active(trustee).key, self.relay.terms(trustee)
         return {
@@ -174,14 +176,14 @@ class FederationDisclosures:
         }
 
 
-def _of_records(federation: Federation, number: int) -> Request:
+def _of_records(federation: Federation, number: int) -> DecryptionRequest:
     request = federation.threshold.request(number)
     if request.key_use != KeyUse.RECORDS:
         raise WrongRequest(number)
     return request
 
 
-def _request_block(federation: Federation, request: Request, capsule: Capsule) -> dict[str, JsonValue]:
+def _request_block(federation: Federation, request: DecryptionRequest, capsule: Capsule) -> dict[str, JsonValue]:
     record, anchor, members = request.record, federation.anchor, federation.book.members.values()
     return {
         "request": request.number,

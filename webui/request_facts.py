@@ -12,7 +12,7 @@ from fl.protocol.errors import KeyExpired, StaleCommittee
 from fl.protocol.federation import Federation
 from fl.protocol.keys import KeyBook
 from fl.protocol.names import Address, CeremonyKind
-from fl.protocol.requests import Approval, Refused, Request, RequestPhase, check_holder
+from fl.protocol.requests import Approval, DecryptionRequest, Refused, RequestPhase, check_holder
 from webui.disclosure_services import RequestFacts, RequestState, TrusteeAnswer
 
 ENDED = {
@@ -22,7 +22,7 @@ ENDED = {
 }
 
 
-def request_facts(request: Request, federation: Federation, reader: Address, now: int) -> RequestFacts:
+def request_facts(request: DecryptionRequest, federation: Federation, reader: Address, now: int) -> RequestFacts:
     """Return one request for a page of the hospital `reader`, as it is at `now`, in seconds since 1970."""
     book, committee, requested = federation.book, request.committee, request.requested
     return RequestFacts(
@@ -44,7 +44,7 @@ def request_facts(request: Request, federation: Federation, reader: Address, now
     )
 
 
-def _state(request: Request, federation: Federation, now: int) -> RequestState:
+def _state(request: DecryptionRequest, federation: Federation, now: int) -> RequestState:
     if request.phase in ENDED:
         return ENDED[request.phase]
     if now > request.record.deadline:

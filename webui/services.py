@@ -20,7 +20,7 @@ from fl.roles.explain import Explained, Results
 from fl.roles.verification import Verification
 from fl.training.field import Frame
 from fl.training.images import Pixels
-from webui.disclosure_services import DisclosureService
+from webui.disclosure_services import RequestService
 from webui.record_services import RecordService
 
 
@@ -220,11 +220,11 @@ class AuditService(Protocol):
 
 @dataclass(frozen=True)
 class Services:
-    """Everything the site gets handed in."""
+    """The ports to the federation and the clock: everything that the site gets handed in."""
 
     predictions: PredictionService
     audits: AuditService
     records: RecordService
-    disclosures: DisclosureService
+    requests: RequestService
     clock: Callable[[], int]
     """Seconds since 1970, UTC."""

@@ -16,7 +16,7 @@ from flask import current_app
 from fl.protocol.errors import UnavailableError
 from webui.anchoring import Anchoring
 from webui.config import SiteConfig
-from webui.disclosing import Disclosing
+from webui.disclosing import RecordRequests
 from webui.doors import Doors
 from webui.patient_records import PatientRecords
 from webui.record_services import CommitteeFacts
@@ -26,7 +26,7 @@ from webui.store.accounts import AccountStore
 from webui.store.appointments import AppointmentStore
 from webui.store.care import Care, CareStore
 from webui.store.database import Database
-from webui.store.disclosures import DisclosureStore
+from webui.store.disclosures import RequestStore
 from webui.store.handled import HandledForms
 from webui.store.leaves import LeafStore
 from webui.store.openings import Openings
@@ -39,21 +39,24 @@ EXTENSION = "hemaledger"
 
 @dataclass(frozen=True)
 class Site:
-    """Configuration, services and stores of one application."""
+    """Configuration, stores, use cases and services of one application.
+
+    A store holds rows, a service asks the ledger, and a use case (patient_records, record_requests) joins both.
+    """
 
     config: SiteConfig
     services: Services
     database: Database
     accounts: AccountStore
-    records: RecordStore
-    charts: PatientRecords
+    record_store: RecordStore
+    patient_records: PatientRecords
     anchoring: Anchoring
-    requests: DisclosureStore
+    request_store: RequestStore
     handled: HandledForms
     wake: Event
     """Set when there is something to do in the background before the next turn."""
     doors: Doors
-    disclosing: Disclosing
+    record_requests: RecordRequests
     appointments: AppointmentStore
     care: CareStore
     openings: Openings
@@ -73,21 +76,21 @@ def build_site(config: SiteConfig, services: Services) -> Site:
     database = Database(config.database_url)
     clock = services.clock
     care, openings = Care(config.care_days, clock), Openings(database, clock)
-    records, requests = RecordStore(database, care), DisclosureStore(database, clock)
+    records, requests = RecordStore(database, care), RequestStore(database, clock)
     passwords = Passwords(config.passwords, (config.hospital_name, "hemaledger"))
     return Site(
         config=config,
         services=services,
         database=database,
         accounts=AccountStore(database, passwords, clock),
-        records=records,
-        charts=PatientRecords(records, services.records, openings, clock),
+        record_store=records,
+        patient_records=PatientRecords(records, services.records, openings, clock),
         anchoring=Anchoring(LeafStore(database), services.records, clock),
-        requests=requests,
+        request_store=requests,
         handled=HandledForms(database, clock),
         wake=Event(),
         doors=Doors.of(config.places),
-        disclosing=Disclosing((requests, openings), records, services.disclosures, clock),
+        record_requests=RecordRequests(requests, openings, records, services.requests, clock),
         appointments=AppointmentStore(database, config.tz, config.limits.open_bookings, clock),
         care=CareStore(database, care),
         openings=openings,

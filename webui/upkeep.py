@@ -34,9 +34,9 @@ def keep_up(site: Site) -> None:
     tasks: tuple[tuple[str, Callable[[], object]], ...] = (
         ("sealing old predictions", lambda: seal_old(site.database, site.services.records)),
         ("emptying the database's log", site.database.forget_owed),
-        ("sealing by new choices", site.charts.carry_on),
+        ("sealing by new choices", site.patient_records.carry_on),
         ("forgetting old forms", site.handled.forget_old),
-        ("sealing to the key in force", site.charts.follow_key),
+        ("sealing to the key in force", site.patient_records.follow_key),
         ("looking at the model again", lambda: _look(site)),
         ("anchoring new records", lambda: site.anchoring.anchor() if site.anchoring.due() else None),
     )

@@ -90,8 +90,8 @@ class RecordPolicy:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A request as the ledger records it."""
+class RequestBinding:
+    """What of a decryption request its capsule is checked against, and each partial decryption is bound to."""
 
     label: Digest
     number: int
@@ -167,7 +167,7 @@ class Capsule:
         """Return what the ciphertext is bound to."""
         return label_of(self.core)
 
-    def check(self, asked: Asked, key: ThresholdKey) -> Ciphertext:
+    def check(self, binding: RequestBinding, key: ThresholdKey) -> Ciphertext:
         """Return the ciphertext that a request asks to open, after all that needs no ledger was checked.
 
         Raises:
@@ -176,24 +176,24 @@ class Capsule:
         """
         header = self.header
         for what, right in (
-            ("its kind is not what this key opens", _KINDS.get(asked.use) == header.kind),
+            ("its kind is not what this key opens", _KINDS.get(binding.use) == header.kind),
             ("its suite or flags are unknown", (header.suite, header.flags) == (SUITE_P256, 0)),
-            ("its label is not the one asked for", self.label == asked.label),
+            ("its label is not the one asked for", self.label == binding.label),
             ("it is sealed to another key", self.key_id == key.key_id),
-            ("its context does not follow from its policy or round", self._in_context(asked, key)),
+            ("its context does not follow from its policy or round", self._in_context(binding, key)),
         ):
             if not right:
                 raise CiphertextInvalid(what)
-        if (asked.purpose == Purpose.RELEASE) != (asked.use == KeyUse.MODEL):
+        if (binding.purpose == Purpose.RELEASE) != (binding.use == KeyUse.MODEL):
             raise PolicyNotApproved("purpose")
-        if self.policy and not self.policy.allows(asked.purpose):
+        if self.policy and not self.policy.allows(binding.purpose):
             raise PolicyNotApproved("consent")
-        self.ciphertext.verify(asked.label)
+        self.ciphertext.verify(binding.label)
         return self.ciphertext
 
-    def _in_context(self, asked: Asked, key: ThresholdKey) -> bool:
+    def _in_context(self, binding: RequestBinding, key: ThresholdKey) -> bool:
         if self.policy is None:
-            return self.header.context == asked.model_context
+            return self.header.context == binding.model_context
         return (self.header.round, self.header.seq, self.header.context) == (0, 0, self.policy.context(key))
 
 

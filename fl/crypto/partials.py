@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from fl.crypto.capsule import Asked, Capsule, key_anchor
+from fl.crypto.capsule import Capsule, RequestBinding, key_anchor
 from fl.crypto.curve import GENERATOR, POINT_BYTES, Point
 from fl.crypto.dleq import PROOF_BYTES, Statement, prove
 from fl.crypto.dleq import verify as verify_proof
@@ -43,32 +43,34 @@ class Opening:
     """In the order in which they were given."""
 
 
-def approve(capsule: Capsule, asked: Asked, key: ThresholdKey, share: Share) -> bytes:
+def approve(capsule: Capsule, binding: RequestBinding, key: ThresholdKey, share: Share) -> bytes:
     """Return a trustee's partial decryption, 97 bytes, after checking what it is asked to open.
 
     Raises:
         CiphertextInvalid, PolicyNotApproved: as Capsule.check.
     """
-    ciphertext = capsule.check(asked, key)
+    ciphertext = capsule.check(binding, key)
     opened = mult(share.value, ciphertext.u)
     statement = Statement(GENERATOR, base_mult(share.value), (ciphertext.u,), (opened,))
-    return encode_point(opened) + prove(share.value, statement, _bound(asked, share.index))
+    return encode_point(opened) + prove(share.value, statement, _bound(binding, share.index))
 
 
-def partial_core(anchor: Anchor, sender: Address, epoch: int, asked: Asked, index: int) -> Core:
+def partial_core(anchor: Anchor, sender: Address, epoch: int, binding: RequestBinding, index: int) -> Core:
     """Return the core of the envelope that the partial decryption of party `index` travels in.
 
     Args:
         anchor: Of the consortium; the contract becomes the key authority.
         sender: The trustee.
         epoch: That of the trustee's member key.
-        asked: The request; its number takes the round's place.
+        binding: Of the request; its number takes the round's place.
         index: j of the trustee.
     """
-    return Core(Kind.PARTIAL, key_anchor(anchor), sender, asked.number, epoch, asked.context(index))
+    return Core(Kind.PARTIAL, key_anchor(anchor), sender, binding.number, epoch, binding.context(index))
 
 
-def verify(partial: bytes, trustee: Address, committee: Committee, asked: Asked, ciphertext: Ciphertext) -> Point:
+def verify(
+    partial: bytes, trustee: Address, committee: Committee, binding: RequestBinding, ciphertext: Ciphertext
+) -> Point:
     """Return u_j of a trustee's partial decryption, 97 bytes.
 
     Raises:
@@ -78,13 +80,15 @@ def verify(partial: bytes, trustee: Address, committee: Committee, asked: Asked,
         index, public = committee.index_of(trustee), committee.share_of(trustee)
         opened = decode_point(partial[:POINT_BYTES])
         statement = Statement(GENERATOR, public, (ciphertext.u,), (opened,))
-        verify_proof(partial[POINT_BYTES:], statement, _bound(asked, index))
+        verify_proof(partial[POINT_BYTES:], statement, _bound(binding, index))
     except (NotInCommittee, InvalidPoint, ProofInvalid) as error:
         raise PartialInvalid(trustee) from error
     return opened
 
 
-def combine(partials: Mapping[Address, bytes], committee: Committee, asked: Asked, ciphertext: Ciphertext) -> Opening:
+def combine(
+    partials: Mapping[Address, bytes], committee: Committee, binding: RequestBinding, ciphertext: Ciphertext
+) -> Opening:
     """Return r·Y from at least t right partial decryptions, and name the wrong ones.
 
     Raises:
@@ -94,7 +98,7 @@ def combine(partials: Mapping[Address, bytes], committee: Committee, asked: Aske
     wrong = []
     for trustee, partial in partials.items():
         try:
-            opened = verify(partial, trustee, committee, asked, ciphertext)
+            opened = verify(partial, trustee, committee, binding, ciphertext)
         except PartialInvalid:
             wrong.append(trustee)
             continue
@@ -106,5 +110,5 @@ def combine(partials: Mapping[Address, bytes], committee: Committee, asked: Aske
     return Opening(secret, tuple(wrong))
 
 
-def _bound(asked: Asked, index: int) -> bytes:
-    return _DOMAIN + asked.context(index)
+def _bound(binding: RequestBinding, index: int) -> bytes:
+    return _DOMAIN + binding.context(index)

@@ -84,7 +84,7 @@ class Refused:
 
 
 @dataclass(frozen=True)
-class Request:
+class DecryptionRequest:
     """One ciphertext that somebody asked to have opened."""
 
     record: DecryptionRequested
@@ -129,7 +129,9 @@ class Request:
         return self.phase in (RequestPhase.FULFILLED, RequestPhase.REFUSED)
 
 
-def ask(entry: Entry, record: DecryptionRequested, number: int, holder: Committee | None, book: KeyBook) -> Request:
+def ask(
+    entry: Entry, record: DecryptionRequested, number: int, holder: Committee | None, book: KeyBook
+) -> DecryptionRequest:
     """Return request `number` to a committee; `holder` is the newest with the key of the one that is named.
 
     Raises:
@@ -148,10 +150,10 @@ def ask(entry: Entry, record: DecryptionRequested, number: int, holder: Committe
         raise RequestInvalid
     if record.request != number:
         raise EncodingError("request", f"its number is {record.request}, not {number}")
-    return Request(record, entry, committee, last=entry)
+    return DecryptionRequest(record, entry, committee, last=entry)
 
 
-def answer(request: Request, entry: Entry, record: Answer, book: KeyBook) -> Request:
+def answer(request: DecryptionRequest, entry: Entry, record: Answer, book: KeyBook) -> DecryptionRequest:
     """Return the request after the answer of a trustee who may give it (`check_answer`).
 
     Raises:
@@ -170,7 +172,7 @@ def answer(request: Request, entry: Entry, record: Answer, book: KeyBook) -> Req
     return replace(request, refusals=refusals, phase=phase, last=entry)
 
 
-def fulfil(request: Request, entry: Entry, record: DecryptionFulfilled) -> Request:
+def fulfil(request: DecryptionRequest, entry: Entry, record: DecryptionFulfilled) -> DecryptionRequest:
     """Return the request after its end, or raise WrongRole, RequestClosed or QuorumNotReached, in that order."""
     if record.sender != request.requester:
         raise WrongRole(record.sender)
@@ -181,7 +183,7 @@ def fulfil(request: Request, entry: Entry, record: DecryptionFulfilled) -> Reque
     return replace(request, phase=RequestPhase.FULFILLED, last=entry)
 
 
-def check_answer(request: Request, trustee: Address, now: int, holder: Committee | None) -> None:
+def check_answer(request: DecryptionRequest, trustee: Address, now: int, holder: Committee | None) -> None:
     """Check that a trustee may answer a request at `now`, in seconds since 1970.
 
     `holder` is the newest committee with the key of the one that was asked. Ask `ThresholdKeys.answerable`, which finds

@@ -36,7 +36,7 @@ from fl.protocol.records import (
     RecordsAnchored,
     RequestRecord,
 )
-from fl.protocol.requests import Request
+from fl.protocol.requests import DecryptionRequest
 
 ThresholdRecord = CeremonyRecord | RequestRecord | RecordsAnchored
 
@@ -55,7 +55,7 @@ class ThresholdKeys:
     """Every ceremony by use, every request, every anchored root by hospital; each in order."""
 
     ceremonies: Mapping[KeyUse, tuple[Ceremony, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    requests: tuple[Request, ...] = ()
+    requests: tuple[DecryptionRequest, ...] = ()
     roots: Mapping[Address, tuple[AnchoredRoot, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     def ceremony(self, use: KeyUse) -> Ceremony | None:
@@ -96,13 +96,13 @@ class ThresholdKeys:
         ended = (each for ceremonies in self.ceremonies.values() for each in ceremonies if each.ended)
         return member.key is not None and any(each.keys.get(member.account) == member.key for each in ended)
 
-    def request(self, number: int) -> Request:
+    def request(self, number: int) -> DecryptionRequest:
         """Return the request of that number, or raise WrongRequest."""
         if not 1 <= number <= len(self.requests):
             raise WrongRequest(number)
         return self.requests[number - 1]
 
-    def answerable(self, number: int, trustee: Address, now: int, book: KeyBook) -> Request:
+    def answerable(self, number: int, trustee: Address, now: int, book: KeyBook) -> DecryptionRequest:
         """Return a request that a trustee may answer at `now`, in seconds since 1970.
 
         Raises:
@@ -115,7 +115,7 @@ class ThresholdKeys:
         requests.check_answer(request, trustee, now, self.holder(request.key_use, request.epoch))
         return request
 
-    def waiting_for(self, trustee: Address, now: int, book: KeyBook) -> tuple[Request, ...]:
+    def waiting_for(self, trustee: Address, now: int, book: KeyBook) -> tuple[DecryptionRequest, ...]:
         """Return the requests that a trustee may answer at `now`, oldest first."""
         found = []
         for request in self.requests:

@@ -21,9 +21,9 @@ from fl.protocol.errors import CiphertextInvalid, CommitteeMismatch, VaultMissin
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address, CeremonyKind
 from fl.protocol.ports import Vault
-from fl.protocol.requests import Request
+from fl.protocol.requests import DecryptionRequest
 from fl.roles.committee import committee_keys, found_right, setting_of
-from fl.roles.disclosure import PARTIAL_CAP, asked_of, key_of, read_capsule
+from fl.roles.disclosure import PARTIAL_CAP, binding_of, key_of, read_capsule
 
 Guard = Callable[[int | None, str], AbstractContextManager[object]]
 """(round, subject) -> a block whose error becomes a finding."""
@@ -65,7 +65,7 @@ class AuthorityAudit:
                 raise CommitteeMismatch
             self._report.checks["ceremonies"] += 1
 
-    def _request(self, federation: Federation, request: Request) -> None:
+    def _request(self, federation: Federation, request: DecryptionRequest) -> None:
         """Check the capsule and the answers of one request; erased ones are noted."""
         if not self._vault.has(request.record.capsule_digest):
             self._report.notes.append(
@@ -78,12 +78,12 @@ class AuthorityAudit:
                 raise CiphertextInvalid("its label is not the one asked for")
             capsule.ciphertext.verify(capsule.label)
             if request.approvals:  # no trustee should have approved what these checks refuse
-                capsule.check(asked_of(federation, request, capsule), key_of(request))
+                capsule.check(binding_of(federation, request, capsule), key_of(request))
             self._report.checks["files"] += 1
             for trustee in request.approvals:
                 self._answer(federation, request, capsule, trustee)
 
-    def _answer(self, federation: Federation, request: Request, capsule: Capsule, trustee: Address) -> None:
+    def _answer(self, federation: Federation, request: DecryptionRequest, capsule: Capsule, trustee: Address) -> None:
         digest = request.approvals[trustee].digest
         name = federation.book.name_of(trustee)
         if not self._vault.has(digest):
@@ -92,8 +92,8 @@ class AuthorityAudit:
         with self._guard(None, f"answer of {name} to request {request.number}"):
             file = self._vault.get(digest, PARTIAL_CAP)
             check_digest(file, digest)
-            asked, index = asked_of(federation, request, capsule), request.committee.party(trustee) or 0
+            binding, index = binding_of(federation, request, capsule), request.committee.party(trustee) or 0
             epoch = Header.from_bytes(file[:CORE_BYTES]).epoch
-            core = partial_core(federation.anchor, trustee, epoch, asked, index)
+            core = partial_core(federation.anchor, trustee, epoch, binding, index)
             check_file(file, Expected(core, digest, PARTIAL_CAP))
             self._report.checks["files"] += 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from fl.crypto.capsule import CAPSULE_CAP, Asked, Capsule, key_anchor
+from fl.crypto.capsule import CAPSULE_CAP, Capsule, RequestBinding, key_anchor
 from fl.crypto.envelope import CORE_BYTES, MAX_RECIPIENTS, Expected, Header, Parts, receive, sealed_size
 from fl.crypto.partials import PARTIAL_BYTES, partial_core
 from fl.crypto.threshold import ThresholdKey
@@ -29,7 +29,7 @@ from fl.protocol.federation import Federation
 from fl.protocol.keys import KeyBook, MemberKey
 from fl.protocol.names import Address, KeyUse, Role
 from fl.protocol.ports import Vault
-from fl.protocol.requests import Request
+from fl.protocol.requests import DecryptionRequest
 from fl.protocol.round import Phase, Round
 from fl.roles.artefacts import model_core
 from fl.roles.documents import read_document
@@ -38,7 +38,7 @@ from fl.roles.view import Keyring
 PARTIAL_CAP = sealed_size(PARTIAL_BYTES, MAX_RECIPIENTS)
 
 
-def read_capsule(request: Request, vault: Vault) -> Capsule:
+def read_capsule(request: DecryptionRequest, vault: Vault) -> Capsule:
     """Return the capsule that a request names.
 
     Raises:
@@ -51,11 +51,11 @@ def read_capsule(request: Request, vault: Vault) -> Capsule:
         raise CiphertextInvalid(str(error)) from error
 
 
-def asked_of(federation: Federation, request: Request, capsule: Capsule) -> Asked:
+def binding_of(federation: Federation, request: DecryptionRequest, capsule: Capsule) -> RequestBinding:
     """Return what partial decryptions for a request are bound to."""
     record = request.record
     context = _round_of(federation, capsule).context if request.key_use == KeyUse.MODEL else b""
-    return Asked(record.label, request.number, request.key_use, request.epoch, record.purpose, context)
+    return RequestBinding(record.label, request.number, request.key_use, request.epoch, record.purpose, context)
 
 
 def holder_of(federation: Federation, use: KeyUse, key_ids: Collection[bytes]) -> Committee:
@@ -66,12 +66,12 @@ def holder_of(federation: Federation, use: KeyUse, key_ids: Collection[bytes]) -
     raise NoCommittee(use)
 
 
-def key_of(request: Request) -> ThresholdKey:
+def key_of(request: DecryptionRequest) -> ThresholdKey:
     """Return the threshold key that a request's committee holds."""
     return ThresholdKey.from_bytes(request.committee.public_key)
 
 
-def check_standing(federation: Federation, request: Request, capsule: Capsule) -> None:
+def check_standing(federation: Federation, request: DecryptionRequest, capsule: Capsule) -> None:
     """Check what only the ledger knows: who asks, and who sealed.
 
     Raises:
@@ -102,7 +102,7 @@ def check_standing(federation: Federation, request: Request, capsule: Capsule) -
             raise CiphertextInvalid("it belongs to another consortium")
 
 
-def readers_of(request: Request, book: KeyBook) -> list[MemberKey]:
+def readers_of(request: DecryptionRequest, book: KeyBook) -> list[MemberKey]:
     """Return who may read the answers: the requester of a record; of a model every member with a key but trustees."""
     if request.key_use == KeyUse.RECORDS:
         key = book.active(request.requester).key
@@ -111,16 +111,18 @@ def readers_of(request: Request, book: KeyBook) -> list[MemberKey]:
     return [member.key for member in members if member.key]
 
 
-def open_partial(file: bytes, federation: Federation, asked: Asked, trustee: Address, keyring: Keyring) -> bytes:
+def open_partial(
+    file: bytes, federation: Federation, binding: RequestBinding, trustee: Address, keyring: Keyring
+) -> bytes:
     """Return a trustee's partial decryption from its envelope, whose digest is that of the approval.
 
     Raises:
         TamperedError, MalformedError, RecipientNotFound: as envelope.receive.
     """
-    request = federation.threshold.request(asked.number)
+    request = federation.threshold.request(binding.number)
     epoch = Header.from_bytes(file[:CORE_BYTES]).epoch
     index = request.committee.party(trustee) or 0
-    core = partial_core(federation.anchor, trustee, epoch, asked, index)
+    core = partial_core(federation.anchor, trustee, epoch, binding, index)
     expected = Expected(core, request.approvals[trustee].digest, PARTIAL_CAP)
     wraps = Parts.of(file).wraps
     for key in keyring.keys.values():

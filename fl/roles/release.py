@@ -20,7 +20,7 @@ from fl.protocol.errors import KeyExpired, NotReleased, QuorumNotReached, Recipi
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Digest, KeyUse, Purpose
 from fl.protocol.ports import Mark
-from fl.protocol.requests import Request, RequestPhase
+from fl.protocol.requests import DecryptionRequest, RequestPhase
 from fl.protocol.round import Round
 from fl.roles.artefacts import read_config
 from fl.roles.disclosure import holder_of
@@ -89,11 +89,11 @@ class ReleaseDesk:
             return self._ask(federation, current)
         return self._wait(f"round {current.number}: {reason}")
 
-    def _released(self, federation: Federation, current: Round) -> Request | None:
+    def _released(self, federation: Federation, current: Round) -> DecryptionRequest | None:
         asked = requests_for(federation, self._capsule_of(federation, current))
         return next((each for each in asked if self._opens(federation, each)), None)
 
-    def _opens(self, federation: Federation, request: Request) -> bool:
+    def _opens(self, federation: Federation, request: DecryptionRequest) -> bool:
         """Return whether t right answers are there, whatever its requester says; looked at again when a file came."""
         if request.phase not in RELEASED:
             return False
@@ -108,7 +108,7 @@ class ReleaseDesk:
             self._tried[request.number] = (found, opens)
         return opens
 
-    def _fulfil(self, current: Round, request: Request) -> bool:
+    def _fulfil(self, current: Round, request: DecryptionRequest) -> bool:
         if request.phase != RequestPhase.APPROVED or request.requester != self._ports.ledger.account:
             return False
         self._requester.fulfil(request)
@@ -177,7 +177,7 @@ def capsule_of(federation: Federation, file: bytes) -> Capsule:
     raise RecipientNotFound
 
 
-def requests_for(federation: Federation, capsule: Capsule) -> list[Request]:
+def requests_for(federation: Federation, capsule: Capsule) -> list[DecryptionRequest]:
     """Return who asked for this very ciphertext, newest first; another one under the same label opens nothing here."""
     asked = (KeyUse.MODEL, capsule.label, sha256(capsule.to_bytes()))
     return [

@@ -20,9 +20,9 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import Address, KeyUse, Purpose
 from fl.protocol.ports import Ledger, Vault
 from fl.protocol.records import DecryptionFulfilled, DecryptionRequested
-from fl.protocol.requests import Request, RequestPhase
+from fl.protocol.requests import DecryptionRequest, RequestPhase
 from fl.roles.committee import committee_keys
-from fl.roles.disclosure import PARTIAL_CAP, asked_of, holder_of, open_partial, read_capsule
+from fl.roles.disclosure import PARTIAL_CAP, binding_of, holder_of, open_partial, read_capsule
 from fl.roles.view import Keyring
 
 
@@ -79,20 +79,20 @@ class Requester:
         """
         request = federation.threshold.request(number)
         capsule = read_capsule(request, self._vault)
-        asked = asked_of(federation, request, capsule)
+        binding = binding_of(federation, request, capsule)
         committee = committee_keys(federation.threshold, request.key_use, request.epoch)
         answers: dict[Address, bytes] = {}
         unread = []
         for trustee in request.approvals:
             try:
                 file = self._vault.get(request.approvals[trustee].digest, PARTIAL_CAP)
-                answers[trustee] = open_partial(file, federation, asked, trustee, self._keyring)
+                answers[trustee] = open_partial(file, federation, binding, trustee, self._keyring)
             except (MalformedError, TamperedError, RecipientNotFound, VaultMissing):
                 unread.append(trustee)
-        found = partials.combine(answers, committee, asked, capsule.ciphertext)
+        found = partials.combine(answers, committee, binding, capsule.ciphertext)
         return Opened(committee.key, found.secret, (*unread, *found.wrong))
 
-    def fulfil(self, request: Request) -> None:
+    def fulfil(self, request: DecryptionRequest) -> None:
         """Record that the own request was answered and opened, once."""
         if request.requester == self._ledger.account and request.phase != RequestPhase.FULFILLED:
             self._ledger.append(DecryptionFulfilled(self._ledger.account, request.number))

@@ -30,9 +30,9 @@ from fl.protocol.errors import (
 from fl.protocol.federation import Federation
 from fl.protocol.names import Blob, Digest, KeyUse, Refusal
 from fl.protocol.records import DecryptionApproved, DecryptionRefused
-from fl.protocol.requests import Request
+from fl.protocol.requests import DecryptionRequest
 from fl.roles.ceremonies import CeremonyPart
-from fl.roles.disclosure import PARTIAL_CAP, asked_of, check_standing, key_of, read_capsule, readers_of
+from fl.roles.disclosure import PARTIAL_CAP, binding_of, check_standing, key_of, read_capsule, readers_of
 from fl.roles.key_keeper import KeyKeeper
 from fl.roles.safe import Safe
 from fl.roles.view import LedgerView, Ports
@@ -74,7 +74,7 @@ class Trustee:
         while self._keys.step(self.view.refresh()):
             pass
 
-    def waiting(self) -> tuple[Request, ...]:
+    def waiting(self) -> tuple[DecryptionRequest, ...]:
         """Return the requests that this trustee may answer now, oldest first."""
         return self._waiting(self.view.refresh())
 
@@ -118,23 +118,23 @@ class Trustee:
     def _deliver(self, digest: Digest) -> None:
         self._ports.vault.put(self._ports.outbox.get(digest, PARTIAL_CAP))
 
-    def _partial(self, federation: Federation, request: Request) -> Blob:
+    def _partial(self, federation: Federation, request: DecryptionRequest) -> Blob:
         capsule = read_capsule(request, self._ports.vault)
         check_standing(federation, request, capsule)
-        asked = asked_of(federation, request, capsule)
-        capsule.check(asked, key_of(request))  # before the lockbox is opened
+        binding = binding_of(federation, request, capsule)
+        capsule.check(binding, key_of(request))  # before the lockbox is opened
         held = self._shares.get(request.key_use, request.epoch)
         share = Share(held.seat.index, held.share)
-        body = partials.approve(capsule, asked, key_of(request), share)
+        body = partials.approve(capsule, binding, key_of(request), share)
         own = federation.book.active(self._account).key
-        core = partials.partial_core(federation.anchor, self._account, own.epoch if own else 0, asked, share.index)
+        core = partials.partial_core(federation.anchor, self._account, own.epoch if own else 0, binding, share.index)
         return seal(core, readers_of(request, federation.book), body)
 
-    def _answerable(self, federation: Federation, number: int) -> Request:
+    def _answerable(self, federation: Federation, number: int) -> DecryptionRequest:
         """Return a request that the ledger takes an answer to; nothing is computed for another one."""
         return federation.threshold.answerable(number, self._account, self._ports.now(), federation.book)
 
-    def _waiting(self, federation: Federation) -> tuple[Request, ...]:
+    def _waiting(self, federation: Federation) -> tuple[DecryptionRequest, ...]:
         return federation.threshold.waiting_for(self._account, self._ports.now(), federation.book)
 
     def _release(self, federation: Federation) -> bool:
@@ -150,18 +150,18 @@ class Trustee:
                 return True
         return False
 
-    def _release_one(self, request: Request) -> None:
+    def _release_one(self, request: DecryptionRequest) -> None:
         try:
             self._decide(request)
         except TOO_LATE as error:  # the chain's clock is ahead of ours, or somebody was faster
             self._leave(request, str(error))
 
-    def _leave(self, request: Request, reason: str) -> None:
+    def _leave(self, request: DecryptionRequest, reason: str) -> None:
         """Leave a release to others, and say so once."""
         self._left.add(request.number)
         self._ports.notify("not answered", {"request": request.number, "reason": reason})
 
-    def _decide(self, request: Request) -> None:
+    def _decide(self, request: DecryptionRequest) -> None:
         try:
             self.approve(request.number)
         except PolicyNotApproved as error:

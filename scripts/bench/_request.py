@@ -14,7 +14,7 @@ from typing import Any
 
 from chain.keystore import AccountKey, generate
 from chain.sender import FREE_GAS_LIMIT
-from fl.crypto.capsule import Asked, Capsule, Readers, RecordPolicy
+from fl.crypto.capsule import Capsule, Readers, RecordPolicy, RequestBinding
 from fl.crypto.curve import Point
 from fl.crypto.envelope import seal
 from fl.crypto.group import base_mult, encode_point, random_scalar
@@ -50,7 +50,7 @@ class Scene:
     file: bytes
     """The record's envelope."""
     capsule: Capsule
-    asked: Asked
+    asked: RequestBinding
 
     @classmethod
     def draw(cls, threshold: int = 2, trustees: int = 3) -> Scene:
@@ -67,7 +67,7 @@ class Scene:
         policy = RecordPolicy(os.urandom(16), Readers.TRUSTEES, frozenset({Purpose.TREATMENT, Purpose.EMERGENCY}))
         file = bytes(seal(policy.core(anchor, hospital, 1, key), [key], RECORD))
         capsule = Capsule.of(file, key, policy.to_bytes())
-        asked = Asked(capsule.label, NUMBER, KeyUse.RECORDS, EPOCH, Purpose.TREATMENT)
+        asked = RequestBinding(capsule.label, NUMBER, KeyUse.RECORDS, EPOCH, Purpose.TREATMENT)
         keys = PrivateKey.generate(1), PrivateKey.generate(2)
         return cls(anchor, committee, shares, accounts, hospital, keys[0], requester, keys[1], file, capsule, asked)
 

@@ -74,7 +74,7 @@ def started(folder: Path) -> Iterator[int]:
 def run(folder: str) -> None:
     """Serve a site without a federation, and print its port."""
     home = Home(Path(folder))
-    silent = cast("Services", SimpleNamespace(clock=now, predictions=None, audits=None, records=None, disclosures=None))
+    silent = cast("Services", SimpleNamespace(clock=now, predictions=None, audits=None, records=None, requests=None))
     app = create_app(site_config(home, "Bench", "UTC", tls=False), silent)
     server = Server(app, Bounds(connections=raise_file_limit(Bounds.connections)), None, host="127.0.0.1", port=0)
     print(server.effective_port, flush=True)

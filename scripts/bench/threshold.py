@@ -15,7 +15,7 @@ import click
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from fl.crypto.capsule import Asked, Capsule, Readers, RecordPolicy
+from fl.crypto.capsule import Capsule, Readers, RecordPolicy, RequestBinding
 from fl.crypto.dealing import Dealing, Receiver, Setting, committee, deal, new_share, parcel, verify_dealing
 from fl.crypto.envelope import Expected, open_with, receive, seal
 from fl.crypto.group import ENGINES, base_mult, random_scalar, use
@@ -107,7 +107,7 @@ def request(scene: Scene, repeats: int) -> Figures:
     file = bytes(seal(core, [who.key], RECORD))
     data = Capsule.of(file, who.key, policy.to_bytes()).to_bytes()
     capsule = Capsule.from_bytes(data)
-    asked = Asked(capsule.label, 1, KeyUse.RECORDS, 1, Purpose.TREATMENT)
+    asked = RequestBinding(capsule.label, 1, KeyUse.RECORDS, 1, Purpose.TREATMENT)
     holders = dict(zip(who.accounts[:threshold], scene.shares[:threshold], strict=True))
 
     def answers() -> dict[Address, bytes]:

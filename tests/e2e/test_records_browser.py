@@ -26,7 +26,7 @@ def town(tmp_path: Path) -> Iterator[CommitteeTown]:
         world.hold_key()
         made = CommitteeTown(tmp_path, world)
         made.federation.probability = 0.83
-        made.site.requests.link_trustee(INES, world.accounts[0])
+        made.site.request_store.link_trustee(INES, world.accounts[0])
         yield made
 
 
@@ -116,7 +116,7 @@ def test_a_check_is_stored_sealed_and_opens_for_a_quorum(town: CommitteeTown, ad
 def test_no_page_of_a_record_or_request_is_wider_than_a_phone(town: CommitteeTown, address: str, chromium: Any) -> None:
     town.add_check(MAYA)
     town.site.anchoring.anchor()
-    number = town.site.records.visible(town.members[MAYA], 1).number or ""
+    number = town.site.record_store.visible(town.members[MAYA], 1).number or ""
     town.visitor(JONAS).post("/requests/ask", page="/requests/", number=number, purpose="1")
     for place in (1, 2):
         town.world.answer(1, place)

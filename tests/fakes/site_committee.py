@@ -29,7 +29,7 @@ from tests.fakes.relay import MemoryRelay
 from tests.fakes.site_federation import BreakableLedger
 from tests.fakes.site_town import Town
 from webui.disclosure_services import SignedAnswer
-from webui.federation_disclosures import FederationDisclosures
+from webui.federation_disclosures import FederationRequests
 from webui.federation_records import FederationRecords
 from webui.services import Services
 
@@ -54,7 +54,7 @@ class CommitteeWorld:
         self.view = LedgerView(self.ledger)
         self.records = FederationRecords(self.ledger, self.federation, keyring)
         requester = Requester(self.ledger, self.consortium.vault, keyring)
-        self.disclosures = FederationDisclosures(
+        self.requests = FederationRequests(
             self.federation, self.records, requester, self.relay(), self.consortium.vault, self.clock
         )
 
@@ -123,7 +123,7 @@ class CommitteeWorld:
 
     def answer(self, number: int, place: int, refused: Refusal | None = None) -> None:
         """Let a trustee answer."""
-        self.disclosures.submit(number, self.accounts[place], self.signed(number, place, refused))
+        self.requests.submit(number, self.accounts[place], self.signed(number, place, refused))
 
     def stop_chain(self) -> None:
         self.ledger.up = False
@@ -139,4 +139,4 @@ class CommitteeTown(Town):
     def services(self) -> Services:
         self.federation.clock.now = self.world.clock.now
         made = self.federation.services
-        return replace(made, records=self.world.records, disclosures=self.world.disclosures, clock=self.world.clock)
+        return replace(made, records=self.world.records, requests=self.world.requests, clock=self.world.clock)

@@ -49,9 +49,9 @@ class FakeRequest:
 
 
 @dataclass
-class FakeDisclosures:
+class FakeRequests:
     records: FakeRecords
-    requests: list[FakeRequest] = field(default_factory=list)
+    made: list[FakeRequest] = field(default_factory=list)
     block: int = 500
 
     def capsule_of(self, sealed: SealedRecord) -> Digest | None:
@@ -62,7 +62,7 @@ class FakeDisclosures:
         committee = self.records.keys.get(sealed.key_id)
         if committee is None:
             raise NoCommittee(KeyUse.RECORDS)
-        now, number = self.records.now(), len(self.requests) + 1
+        now, number = self.records.now(), len(self.made) + 1
         facts = RequestFacts(
             number=number,
             requester="alpha",
@@ -79,20 +79,20 @@ class FakeDisclosures:
             dealer_made=committee.dealer_made,
             answers=(),
         )
-        self.requests.append(FakeRequest(facts, committee.epoch, committee.key_id))
+        self.made.append(FakeRequest(facts, committee.epoch, committee.key_id))
         return number
 
     def facts(self, numbers: Sequence[int]) -> Mapping[int, RequestFacts]:
         self._ask()
-        return {number: self._now(self.requests[number - 1]) for number in numbers if 1 <= number <= len(self.requests)}
+        return {number: self._now(self.made[number - 1]) for number in numbers if 1 <= number <= len(self.made)}
 
     def about(self, labels: Sequence[Digest]) -> list[RequestFacts]:
         self._ask()
-        return [self._now(each) for each in self.requests if each.facts.label in labels]
+        return [self._now(each) for each in self.made if each.facts.label in labels]
 
     def waiting_for(self, trustee: Address) -> list[RequestFacts]:
         self._ask()
-        return [self._now(each) for each in self.requests if self._may_answer(each, trustee)]
+        return [self._now(each) for each in self.made if self._may_answer(each, trustee)]
 
     def approval(self, number: int, trustee: Address) -> Mapping[str, JsonValue]:
         request = self._answerable(number, trustee)
@@ -128,7 +128,7 @@ class FakeDisclosures:
 
     def open(self, number: int, sealed: SealedRecord, leaf: Digest) -> OpenedRecord:
         self._ask()
-        request = self.requests[number - 1]
+        request = self.made[number - 1]
         if request.facts.label != sealed.label:
             raise WrongContext("label")
         if request.facts.capsule != self.capsule_of(sealed):
@@ -181,9 +181,9 @@ class FakeDisclosures:
         self._ask()
         if trustee not in ACCOUNTS:
             raise UnknownSender(trustee)
-        if not 1 <= number <= len(self.requests):
+        if not 1 <= number <= len(self.made):
             raise WrongRequest(number)
-        request, now = self.requests[number - 1], self.records.now()
+        request, now = self.made[number - 1], self.records.now()
         committee = self.records.keys[request.key_id]
         if self._now(request).state in {RequestState.FULFILLED, RequestState.REFUSED}:
             raise RequestClosed(number)

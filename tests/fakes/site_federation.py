@@ -35,10 +35,10 @@ from tests.fakes.federation import CONFIG, SPEC, Consortium, endorser, found, me
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.relay import MemoryRelay
 from tests.fakes.site_town import Town
-from webui.disclosure_services import DisclosureService
+from webui.disclosure_services import RequestService
 from webui.federation import FederationPredictions
 from webui.federation_audits import FederationAudits
-from webui.federation_disclosures import FederationDisclosures
+from webui.federation_disclosures import FederationRequests
 from webui.federation_records import FederationRecords
 from webui.services import AuditService, Prediction, PredictionService, ReportedModel, ServedModel, Services
 
@@ -88,7 +88,7 @@ class RealWorld:
         keyring = Keyring(self.consortium.hospitals[0].keys)
         records = FederationRecords(self.ledger, self._federation, keyring)
         self.services = Services(
-            _Late(self), self._audits(), records, _disclosures(self, records), lambda: int(time.time())
+            _Late(self), self._audits(), records, _requests(self, records), lambda: int(time.time())
         )
 
     @property
@@ -143,14 +143,14 @@ class RealWorld:
         )
 
 
-def _disclosures(world: RealWorld, records: FederationRecords) -> DisclosureService:
+def _requests(world: RealWorld, records: FederationRecords) -> RequestService:
     """Return requests over the same ledger; nobody here answers any (site_committee.py does)."""
     hospital = world.consortium.hospitals[0]
     requester = Requester(world.ledger, world.consortium.vault, Keyring(hospital.keys))
     behind = world.ledger.behind
     assert isinstance(behind, MemoryLedger)
     relay, vault = MemoryRelay(behind), world.consortium.vault
-    return FederationDisclosures(world._federation, records, requester, relay, vault, lambda: int(time.time()))
+    return FederationRequests(world._federation, records, requester, relay, vault, lambda: int(time.time()))
 
 
 @dataclass

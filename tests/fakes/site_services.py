@@ -28,7 +28,7 @@ from fl.roles.verification import Fact, State, Verification
 from fl.training.field import Frame
 from fl.training.gate import prepare
 from fl.training.images import Pixels
-from tests.fakes.site_disclosures import FakeDisclosures
+from tests.fakes.site_disclosures import FakeRequests
 from tests.fakes.site_records import FakeRecords
 from webui.services import (
     AuditSummary,
@@ -85,7 +85,7 @@ class FakeFederation:
 
     def __post_init__(self) -> None:
         self.records = FakeRecords(self.clock, lambda: self.chain_up)
-        self.disclosures = FakeDisclosures(self.records)
+        self.requests = FakeRequests(self.records)
 
     def stop_chain(self) -> None:
         self.chain_up = False
@@ -106,7 +106,7 @@ class FakeFederation:
 
     @property
     def services(self) -> Services:
-        return Services(FakePredictions(self), FakeAudits(self), self.records, self.disclosures, self.clock)
+        return Services(FakePredictions(self), FakeAudits(self), self.records, self.requests, self.clock)
 
     def ask_ledger(self) -> None:
         if not self.chain_up:

@@ -143,7 +143,7 @@ class Town:
     def add_check(self, patient: str) -> int:
         """Store a check of one cell; return its row."""
         prediction = self.federation.services.predictions.predict(cell_pixels())
-        return self.site.charts.add_check(self.members[patient].id, cell(), prediction)
+        return self.site.patient_records.add_check(self.members[patient].id, cell(), prediction)
 
     def stored_bytes(self) -> bytes:
         """Return every byte of the database's files."""

@@ -132,15 +132,15 @@ def test_a_record_is_asked_for_answered_and_opened_on_a_real_chain(settings: Led
     world.hold_key()
     policy = RecordPolicy(bytes(16), Readers.TRUSTEES, frozenset({Purpose.TREATMENT}))
     sealed = world.records.seal(policy, b"what a cell looked like")
-    number = world.disclosures.request(sealed, Purpose.TREATMENT, world.clock.now + 7 * 24 * 3600)
-    assert world.disclosures.approval(number, world.accounts[0])["nonce"] != 0, "the ceremony took some"
+    number = world.requests.request(sealed, Purpose.TREATMENT, world.clock.now + 7 * 24 * 3600)
+    assert world.requests.approval(number, world.accounts[0])["nonce"] != 0, "the ceremony took some"
     for place, refused in ((0, None), (1, Refusal.JUDGEMENT), (2, None)):
         world.answer(number, place, refused)
     with pytest.raises(DuplicateStep):
         world.answer(number, 0)
-    assert world.disclosures.facts([number])[number].state is RequestState.READY
-    assert world.disclosures.open(number, sealed, sealed.leaf).body == b"what a cell looked like"
-    assert world.disclosures.facts([number])[number].state is RequestState.FULFILLED
+    assert world.requests.facts([number])[number].state is RequestState.READY
+    assert world.requests.open(number, sealed, sealed.leaf).body == b"what a cell looked like"
+    assert world.requests.facts([number])[number].state is RequestState.FULFILLED
     with pytest.raises(RequestClosed):
         world.answer(number, 0)
     two_pages(world, sealed)
@@ -151,12 +151,12 @@ def test_a_record_is_asked_for_answered_and_opened_on_a_real_chain(settings: Led
 def two_pages(world: ChainWorld, sealed: SealedRecord) -> None:
     """Of two answers that were begun at once the second is late; begun anew, it counts."""
     deadlines = (world.clock.now + 60, world.clock.now + 61)
-    first, second = (world.disclosures.request(sealed, Purpose.TREATMENT, deadline) for deadline in deadlines)
+    first, second = (world.requests.request(sealed, Purpose.TREATMENT, deadline) for deadline in deadlines)
     one, other = (world.signed(number, 0, Refusal.JUDGEMENT) for number in (first, second))
-    world.disclosures.submit(first, world.accounts[0], one)
+    world.requests.submit(first, world.accounts[0], one)
     with pytest.raises(AnswerOutdated, match=r"sent something else .* Reload the page and answer again"):
-        world.disclosures.submit(second, world.accounts[0], other)
-    assert world.disclosures.facts([second])[second].answers == ()
+        world.requests.submit(second, world.accounts[0], other)
+    assert world.requests.facts([second])[second].answers == ()
     world.answer(second, 0, Refusal.JUDGEMENT)
 
 

@@ -48,7 +48,7 @@ def site(home: Home) -> Site:
 def row(site: Site) -> int:
     """Store one check of the first patient."""
     prediction = FakeFederation(probability=0.9).services.predictions.predict(cell_pixels())
-    return site.charts.add_check(1, cell(), prediction)
+    return site.patient_records.add_check(1, cell(), prediction)
 
 
 def say(*arguments: str) -> str:
@@ -62,7 +62,7 @@ MAYA = Member(1, SiteRole.PATIENT, "Maya", 0)
 
 
 def proof(site: Site, row_id: int) -> bytes:
-    row = site.records.visible(MAYA, row_id)
+    row = site.record_store.visible(MAYA, row_id)
     return site.anchoring.proof(row, sha256(sealed_of(row).file))
 
 
@@ -102,11 +102,11 @@ def test_a_changed_proof_is_refused_by_name(
 
 
 def test_the_operator_erases_by_number(home: Home, site: Site, row: int) -> None:
-    number = site.records.visible(MAYA, row).number or ""
+    number = site.record_store.visible(MAYA, row).number or ""
     assert "erased" in say(
         "records", "erase", "--home", str(home.folder), "--name", "alpha", "--record", number, "--yes"
     )
-    assert site.records.visible(MAYA, row).erased_at is not None
+    assert site.record_store.visible(MAYA, row).erased_at is not None
 
 
 def test_nothing_old_is_sealed_where_nothing_old_is(home: Home) -> None:
@@ -118,9 +118,9 @@ def test_a_doctor_is_linked_to_a_trustee(home: Home, site: Site) -> None:
     said = say("staff", "link", "--home", str(home.folder), "--email", INES, "--account", "0x" + account.hex())
     assert "answers requests as" in said
     doctor = next(each.account_id for each in site.appointments.doctors() if each.account.email == INES)
-    assert site.requests.trustee_of(doctor) == account
+    assert site.request_store.trustee_of(doctor) == account
     say("staff", "link", "--home", str(home.folder), "--email", INES)
-    assert site.requests.trustee_of(doctor) is None
+    assert site.request_store.trustee_of(doctor) is None
 
 
 def test_the_operator_looks_after_accounts(home: Home, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

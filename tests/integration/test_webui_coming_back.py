@@ -21,12 +21,12 @@ def town(tmp_path: Path) -> Town:
     made = Town(tmp_path)
     made.federation.probability = 0.91
     made.federation.records.hold_key()
-    made.site.requests.link_trustee(INES, ACCOUNTS[0])
+    made.site.request_store.link_trustee(INES, ACCOUNTS[0])
     return made
 
 
 def ask(town: Town, visitor: Visitor, purpose: int, page: str = "/requests/") -> Any:
-    number = town.site.records.visible(town.members[MAYA], 1).number or ""
+    number = town.site.record_store.visible(town.members[MAYA], 1).number or ""
     return visitor.post("/requests/ask", page=page, number=number, purpose=str(purpose))
 
 
@@ -35,7 +35,7 @@ def test_a_trustee_who_answered_is_told_so(town: Town) -> None:
     ask(town, town.visitor(JONAS), 1)
     trustee = town.visitor(INES)
     assert "0 of 2 approvals" in trustee.text("/requests/")
-    town.federation.disclosures.answer(1, 0, Refusal.JUDGEMENT)
+    town.federation.requests.answer(1, 0, Refusal.JUDGEMENT)
     again = trustee.get("/approvals/1")
     assert again.status_code == 409
     assert "You have answered this request already" in words(again)
@@ -45,7 +45,7 @@ def test_a_trustee_who_answered_is_told_so(town: Town) -> None:
 def test_an_answer_given_in_the_browser_is_confirmed(town: Town) -> None:
     town.add_check(MAYA)
     ask(town, town.visitor(JONAS), 1)
-    trustee, signed = town.visitor(INES), town.federation.disclosures.signed(1, 0, Refusal.JUDGEMENT)
+    trustee, signed = town.visitor(INES), town.federation.requests.signed(1, 0, Refusal.JUDGEMENT)
     body = {"envelope": None, "transaction": signed.transaction.hex()}
     sent = trustee._client.post("/approvals/1", json=body, headers={"X-CSRFToken": trustee.token("/requests/")})
     assert sent.json == {"location": "/requests/"}
@@ -65,8 +65,8 @@ def test_an_own_request_does_not_wait_for_the_own_answer(town: Town) -> None:
 
 
 def test_two_clicks_make_one_request(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    number = town.site.records.visible(town.members[MAYA], town.add_check(MAYA)).number or ""
-    request, inside, together = town.federation.disclosures.request, Semaphore(0), Barrier(2)
+    number = town.site.record_store.visible(town.members[MAYA], town.add_check(MAYA)).number or ""
+    request, inside, together = town.federation.requests.request, Semaphore(0), Barrier(2)
 
     def slow(sealed: SealedRecord, purpose: Purpose, deadline: int) -> int:
         inside.release()
@@ -76,13 +76,13 @@ def test_two_clicks_make_one_request(town: Town, monkeypatch: pytest.MonkeyPatch
 
     def click() -> int:
         together.wait(timeout=20)
-        return town.site.disclosing.ask(town.members[JONAS], number, Purpose.TREATMENT).row.id
+        return town.site.record_requests.ask(town.members[JONAS], number, Purpose.TREATMENT).row.id
 
-    monkeypatch.setattr(town.federation.disclosures, "request", slow)
+    monkeypatch.setattr(town.federation.requests, "request", slow)
     with ThreadPoolExecutor(2) as pool:
         rows = [clicked.result() for clicked in [pool.submit(click), pool.submit(click)]]
     assert rows[0] == rows[1]
-    assert len(town.federation.disclosures.requests) == 1
+    assert len(town.federation.requests.made) == 1
 
 
 def test_a_sealed_check_leads_to_the_request_that_is_under_way(town: Town) -> None:
@@ -97,8 +97,8 @@ def test_a_sealed_check_leads_to_the_request_that_is_under_way(town: Town) -> No
         assert "You may ask for it yourself" not in words(page)
         assert asked in page.text
         if state == "waits for the trustees":
-            town.federation.disclosures.answer(1, 0)
-            town.federation.disclosures.answer(1, 1)
+            town.federation.requests.answer(1, 0)
+            town.federation.requests.answer(1, 1)
         else:
             patient.post(f"{asked}/open", page=asked)
     town.book(MAYA, INES)
@@ -113,7 +113,7 @@ def test_a_request_that_failed_can_be_made_again(town: Town) -> None:
     town.add_check(MAYA)
     ask(town, patient, 4, page="/checks/1")
     for place in (0, 1):
-        town.federation.disclosures.answer(1, place, Refusal.JUDGEMENT)
+        town.federation.requests.answer(1, place, Refusal.JUDGEMENT)
     assert "You may ask for it yourself" in patient.text("/checks/1")
 
 

@@ -1,4 +1,4 @@
-"""What every implementation of DisclosureService keeps: the one in memory, and the real one over a real committee."""
+"""What every implementation of RequestService keeps: the one in memory, and the real one over a real committee."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ from fl.protocol.records import Entry, MemberRevoked, Position
 from tests.fakes.federation import memory_folder
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.site_committee import CommitteeWorld
-from tests.fakes.site_disclosures import ACCOUNTS, FakeDisclosures
+from tests.fakes.site_disclosures import ACCOUNTS, FakeRequests
 from tests.fakes.site_services import FakeFederation
-from webui.disclosure_services import DisclosureService, RequestState, SignedAnswer
+from webui.disclosure_services import RequestService, RequestState, SignedAnswer
 from webui.record_services import RecordService, SealedRecord
 from webui.store.refusals import AnswerMismatch
 
@@ -54,7 +54,7 @@ class World(Protocol):
         """The records under test."""
 
     @property
-    def disclosures(self) -> DisclosureService:
+    def requests(self) -> RequestService:
         """The requests under test."""
 
     @property
@@ -87,10 +87,10 @@ class FakeWorld:
     def __init__(self, _folder: Path) -> None:
         self.federation = FakeFederation()
         self.records = self.federation.records
-        self.disclosures: FakeDisclosures = self.federation.disclosures
+        self.requests: FakeRequests = self.federation.requests
         self.accounts = ACCOUNTS
         self.hold_key, self.refresh = self.records.hold_key, self.records.refresh
-        self.signed, self.answer = self.disclosures.signed, self.disclosures.answer
+        self.signed, self.answer = self.requests.signed, self.requests.answer
         self.stop_chain = self.federation.stop_chain
 
     def wait(self, seconds: int) -> None:
@@ -128,17 +128,17 @@ def sealed_in(world: World, readers: Readers = Readers.TRUSTEES) -> SealedRecord
 
 def ask(world: World, sealed: SealedRecord) -> int:
     """Ask for a record, for a week; return the request's number."""
-    return world.disclosures.request(sealed, Purpose.TREATMENT, world.now() + WEEK_S)
+    return world.requests.request(sealed, Purpose.TREATMENT, world.now() + WEEK_S)
 
 
 def state(world: World, number: int) -> RequestState:
-    return world.disclosures.facts([number])[number].state
+    return world.requests.facts([number])[number].state
 
 
 def test_a_request_stands_on_the_ledger_with_its_facts(world: World) -> None:
     sealed = sealed_in(world)
     number = ask(world, sealed)
-    facts = world.disclosures.facts([number, number + 1])
+    facts = world.requests.facts([number, number + 1])
     assert set(facts) == {number}
     found = facts[number]
     assert (found.requester, found.own, found.purpose, found.state) == ("alpha", True, Purpose.TREATMENT, "open")
@@ -153,14 +153,14 @@ def test_a_quorum_opens_and_the_ledger_says_so_once(world: World, readers: Reade
     number = ask(world, sealed)
     world.answer(number, 0)
     with pytest.raises(QuorumNotReached):
-        world.disclosures.open(number, sealed, sealed.leaf)
+        world.requests.open(number, sealed, sealed.leaf)
     assert state(world, number) is RequestState.OPEN
     world.answer(number, 2)
     assert state(world, number) is RequestState.READY
     for _ in range(2):
-        opened = world.disclosures.open(number, sealed, sealed.leaf)
+        opened = world.requests.open(number, sealed, sealed.leaf)
         assert (opened.body, opened.wrong) == (BODY, ())
-        facts = world.disclosures.facts([number])[number]
+        facts = world.requests.facts([number])[number]
         assert facts.state is RequestState.FULFILLED
         assert [answer.account for answer in facts.answers] == [world.accounts[0], world.accounts[2]]
         assert facts.ended_block is not None
@@ -174,7 +174,7 @@ def test_what_was_opened_is_the_file_that_was_asked_for(world: World) -> None:
     world.answer(number, 1)
     for wrong, leaf in ((other, other.leaf), (sealed, other.leaf)):
         with pytest.raises(TamperedError):
-            world.disclosures.open(number, wrong, leaf)
+            world.requests.open(number, wrong, leaf)
     assert state(world, number) is RequestState.READY
 
 
@@ -182,13 +182,13 @@ def test_a_record_sealed_anew_keeps_its_label_and_not_its_capsule(world: World) 
     sealed = sealed_in(world)
     anew = world.records.seal(sealed.policy, BODY)
     number = ask(world, sealed)
-    facts = world.disclosures.facts([number])[number]
+    facts = world.requests.facts([number])[number]
     assert facts.label == sealed.label == anew.label
-    assert facts.capsule == world.disclosures.capsule_of(sealed) != world.disclosures.capsule_of(anew)
+    assert facts.capsule == world.requests.capsule_of(sealed) != world.requests.capsule_of(anew)
     world.answer(number, 0)
     world.answer(number, 1)
     with pytest.raises(WrongContext):
-        world.disclosures.open(number, anew, anew.leaf)
+        world.requests.open(number, anew, anew.leaf)
 
 
 def test_enough_refusals_close_a_request(world: World) -> None:
@@ -196,7 +196,7 @@ def test_enough_refusals_close_a_request(world: World) -> None:
     world.answer(number, 0, Refusal.JUDGEMENT)
     assert state(world, number) is RequestState.OPEN
     world.answer(number, 1, Refusal.PURPOSE)
-    facts = world.disclosures.facts([number])[number]
+    facts = world.requests.facts([number])[number]
     assert facts.state is RequestState.REFUSED
     assert [answer.refused for answer in facts.answers] == [Refusal.JUDGEMENT, Refusal.PURPOSE]
     assert facts.approvals == 0
@@ -213,31 +213,31 @@ def test_a_key_that_the_operator_dealt_says_so(tmp_path: Path) -> None:
         assert world.records.dealt_keys() == {committee.key_id}
         policy = RecordPolicy(bytes(16), Readers.TRUSTEES, frozenset({Purpose.TREATMENT}))
         number = ask(world, world.records.seal(policy, BODY))
-        assert world.disclosures.facts([number])[number].dealer_made
+        assert world.requests.facts([number])[number].dealer_made
 
 
 def test_whoever_asks_for_a_file_is_found_by_it(world: World) -> None:
     mine, other = sealed_in(world), sealed_in(world)
     numbers = [ask(world, sealed) for sealed in (mine, other, mine)]
-    found = world.disclosures.about([mine.label])
+    found = world.requests.about([mine.label])
     assert [facts.number for facts in found] == [numbers[0], numbers[2]]
-    assert list(world.disclosures.about([])) == []
+    assert list(world.requests.about([])) == []
 
 
 def test_a_trustee_sees_what_waits_and_answers_once(world: World) -> None:
     numbers = [ask(world, sealed_in(world)) for _ in range(2)]
     first = world.accounts[0]
-    assert [facts.number for facts in world.disclosures.waiting_for(first)] == numbers
-    assert list(world.disclosures.waiting_for(STRANGER)) == []
+    assert [facts.number for facts in world.requests.waiting_for(first)] == numbers
+    assert list(world.requests.waiting_for(STRANGER)) == []
     world.answer(numbers[0], 0)
-    assert [facts.number for facts in world.disclosures.waiting_for(first)] == numbers[1:]
+    assert [facts.number for facts in world.requests.waiting_for(first)] == numbers[1:]
     with pytest.raises(DuplicateStep):
-        world.disclosures.approval(numbers[0], first)
+        world.requests.approval(numbers[0], first)
     with pytest.raises(UnknownSender):
-        world.disclosures.approval(numbers[0], STRANGER)
+        world.requests.approval(numbers[0], STRANGER)
     with pytest.raises(WrongRequest):
-        world.disclosures.approval(99, first)
-    block = world.disclosures.approval(numbers[1], first)
+        world.requests.approval(99, first)
+    block = world.requests.approval(numbers[1], first)
     assert (block["request"], block["trustee"], block["purpose"]) == (numbers[1], first.hex(), 1)
 
 
@@ -253,7 +253,7 @@ def test_an_answer_must_be_that_trustees_to_that_request_with_that_envelope(worl
         replace(refusal, envelope=mine.envelope),
     ):
         with pytest.raises(AnswerMismatch):
-            world.disclosures.submit(number, first, wrong)
+            world.requests.submit(number, first, wrong)
     for garbage in (
         b"",
         b"\x02\xc0",
@@ -262,9 +262,9 @@ def test_an_answer_must_be_that_trustees_to_that_request_with_that_envelope(worl
         b"\x01" + mine.transaction[1:],
     ):
         with pytest.raises(EncodingError):
-            world.disclosures.submit(number, first, replace(mine, transaction=garbage))
-    assert world.disclosures.facts([number])[number].answers == ()
-    world.disclosures.submit(number, first, mine)
+            world.requests.submit(number, first, replace(mine, transaction=garbage))
+    assert world.requests.facts([number])[number].answers == ()
+    world.requests.submit(number, first, mine)
 
 
 def test_an_answer_sealed_before_the_trustees_key_was_replaced_is_refused_and_made_anew(tmp_path: Path) -> None:
@@ -274,15 +274,15 @@ def test_an_answer_sealed_before_the_trustees_key_was_replaced_is_refused_and_ma
         world.hold_key()
         policy = RecordPolicy(bytes(16), Readers.TRUSTEES, frozenset({Purpose.TREATMENT}))
         sealed, deadline = world.records.seal(policy, BODY), world.clock.now + WEEK_S
-        number = world.disclosures.request(sealed, Purpose.TREATMENT, deadline)
+        number = world.requests.request(sealed, Purpose.TREATMENT, deadline)
         before = world.signed(number, 0)
         world.parties[0].register_key()
         assert before.envelope
         with pytest.raises(AnswerOutdated, match=r"member key was replaced .* Reload the page and answer again"):
-            world.disclosures.submit(number, world.accounts[0], before)
+            world.requests.submit(number, world.accounts[0], before)
         assert not world.consortium.vault.has(sha256(before.envelope))
         world.answer(number, 0)
-        assert world.disclosures.facts([number])[number].approvals == 1
+        assert world.requests.facts([number])[number].approvals == 1
 
 
 def test_a_request_runs_out(world: World) -> None:
@@ -290,7 +290,7 @@ def test_a_request_runs_out(world: World) -> None:
     world.answer(number, 0)
     world.wait(8 * 24 * 3600)
     assert state(world, number) is RequestState.EXPIRED
-    assert list(world.disclosures.waiting_for(world.accounts[1])) == []
+    assert list(world.requests.waiting_for(world.accounts[1])) == []
 
 
 def test_what_ran_out_or_is_closed_takes_no_answer(world: World) -> None:
@@ -301,9 +301,9 @@ def test_what_ran_out_or_is_closed_takes_no_answer(world: World) -> None:
     world.wait(8 * 24 * 3600)
     for number, page, error in zip((closed, late), pages, (RequestClosed, DeadlinePassed), strict=True):
         with pytest.raises(error):
-            world.disclosures.approval(number, world.accounts[2])
+            world.requests.approval(number, world.accounts[2])
         with pytest.raises(error):
-            world.disclosures.submit(number, world.accounts[2], page)
+            world.requests.submit(number, world.accounts[2], page)
 
 
 @pytest.fixture
@@ -317,21 +317,21 @@ def real(tmp_path: Path) -> Iterator[CommitteeWorld]:
 def number_of(world: CommitteeWorld) -> int:
     """Ask for a record; return the request's number."""
     sealed = world.records.seal(RecordPolicy(bytes(16), Readers.TRUSTEES, frozenset({Purpose.TREATMENT})), BODY)
-    return world.disclosures.request(sealed, Purpose.TREATMENT, world.clock.now + WEEK_S)
+    return world.requests.request(sealed, Purpose.TREATMENT, world.clock.now + WEEK_S)
 
 
 def test_only_an_active_trustee_of_the_committee_may_answer(real: CommitteeWorld) -> None:
     number, outsider = number_of(real), real.consortium.join("dora", Role.TRUSTEE).account
     with pytest.raises(NotInCommittee):
-        real.disclosures.approval(number, outsider)
+        real.requests.approval(number, outsider)
     with pytest.raises(WrongRole):
-        real.disclosures.approval(number, real.ledger.account)
+        real.requests.approval(number, real.ledger.account)
     real.consortium.operator.append(MemberRevoked(real.consortium.operator.account, real.accounts[0], "left"))
     with pytest.raises(RevokedSender):
-        real.disclosures.approval(number, real.accounts[0])
+        real.requests.approval(number, real.accounts[0])
     for each in (outsider, real.ledger.account, real.accounts[0]):
-        assert real.disclosures.waiting_for(each) == []
-    assert [facts.number for facts in real.disclosures.waiting_for(real.accounts[1])] == [number]
+        assert real.requests.waiting_for(each) == []
+    assert [facts.number for facts in real.requests.waiting_for(real.accounts[1])] == [number]
 
 
 def test_no_look_up_reads_the_ledger_from_its_beginning(real: CommitteeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -346,7 +346,7 @@ def test_no_look_up_reads_the_ledger_from_its_beginning(real: CommitteeWorld, mo
         return replay(ledger, after)
 
     monkeypatch.setattr(MemoryLedger, "replay", counted)
-    trustee, requests = real.accounts[2], real.disclosures
+    trustee, requests = real.accounts[2], real.requests
     (facts,) = requests.facts([number]).values()
     assert [facts] == requests.about([facts.label]) == requests.waiting_for(trustee)
     assert [answer.refused for answer in facts.answers] == [None, Refusal.PURPOSE]
@@ -360,11 +360,11 @@ def test_another_committee_of_the_same_key_answers_no_old_request(world: World) 
     world.refresh()
     assert state(world, number) is RequestState.STALE
     with pytest.raises(StaleCommittee):
-        world.disclosures.approval(number, world.accounts[0])
+        world.requests.approval(number, world.accounts[0])
     again = ask(world, sealed)
     for place in (0, 1):
         world.answer(again, place)
-    assert world.disclosures.open(again, sealed, sealed.leaf).body == BODY
+    assert world.requests.open(again, sealed, sealed.leaf).body == BODY
 
 
 def test_a_record_of_an_earlier_key_is_asked_of_those_who_hold_that_key(world: World) -> None:
@@ -374,10 +374,10 @@ def test_a_record_of_an_earlier_key_is_asked_of_those_who_hold_that_key(world: W
     assert state(world, before) is RequestState.OPEN
     after = ask(world, sealed)
     for number in (before, after):
-        assert number in [each.number for each in world.disclosures.waiting_for(world.accounts[0])]
+        assert number in [each.number for each in world.requests.waiting_for(world.accounts[0])]
         for place in (0, 1):
             world.answer(number, place)
-        assert world.disclosures.open(number, sealed, sealed.leaf).body == BODY
+        assert world.requests.open(number, sealed, sealed.leaf).body == BODY
 
 
 def test_without_a_committee_nobody_can_be_asked(fresh: World) -> None:
@@ -391,6 +391,6 @@ def test_a_silent_chain_is_not_an_empty_one(world: World) -> None:
     number = ask(world, sealed)
     world.stop_chain()
     with pytest.raises(UnavailableError):
-        world.disclosures.facts([number])
+        world.requests.facts([number])
     with pytest.raises(UnavailableError):
-        world.disclosures.waiting_for(world.accounts[0])
+        world.requests.waiting_for(world.accounts[0])

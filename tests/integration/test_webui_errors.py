@@ -71,7 +71,7 @@ def test_a_tampered_model_gives_no_prediction_a_page_and_an_alarm(town: Town, ca
     assert "Please tell the hospital" in words(answer)
     assert [record.levelname for record in caplog.records] == ["CRITICAL"]
     assert "ALARM HashMismatch" in caplog.text
-    assert town.site.records.of_patient(town.members[MAYA].id) == []
+    assert town.site.record_store.of_patient(town.members[MAYA].id) == []
     assert "The ledger contradicts the model" in visitor.text("/")
 
 

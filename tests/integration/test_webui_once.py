@@ -42,7 +42,7 @@ def test_two_clicks_make_one_check_and_the_second_sees_the_first(town: Town) -> 
         image = (io.BytesIO(cell()), "cell.png")
         answers.append(visitor.post_bare("/checks/new", csrf_token=token, image=image))
     assert answers[0].location == answers[1].location
-    assert len(town.site.records.of_patient(town.members[MAYA].id)) == 1
+    assert len(town.site.record_store.of_patient(town.members[MAYA].id)) == 1
 
 
 def test_another_picture_in_the_same_page_is_another_check(town: Town) -> None:
@@ -50,7 +50,7 @@ def test_another_picture_in_the_same_page_is_another_check(town: Town) -> None:
     token = visitor.token("/checks/new")
     for size in (64, 80):
         visitor.post_bare("/checks/new", csrf_token=token, image=(io.BytesIO(cell("PNG", (size, size))), "cell.png"))
-    assert len(town.site.records.of_patient(town.members[MAYA].id)) == 2
+    assert len(town.site.record_store.of_patient(town.members[MAYA].id)) == 2
 
 
 def test_two_clicks_make_one_booking_one_note_one_cancellation(town: Town) -> None:
@@ -61,7 +61,7 @@ def test_two_clicks_make_one_booking_one_note_one_cancellation(town: Town) -> No
     assert [each.status_code for each in answers] == [302, 302]
     assert "booked" in visitor.text("/appointments/")
     twice(doctor, f"/checks/{check}/notes", f"/checks/{check}", text="Seen.")
-    assert len(town.site.records.notes_on(check)) == 1
+    assert len(town.site.record_store.notes_on(check)) == 1
     booking = town.site.appointments.of_patient(town.members[MAYA].id)[0]
     answers = twice(visitor, f"/appointments/{booking.id}/cancel", "/appointments/")
     assert [each.status_code for each in answers] == [302, 302]
@@ -127,7 +127,7 @@ def test_a_crash_between_a_record_and_its_answer_makes_no_second_record(
     answer = send()
     assert answer.status_code == 409
     assert "it is kept" in answer.text
-    assert len(town.site.records.of_patient(town.members[MAYA].id)) == 1
+    assert len(town.site.record_store.of_patient(town.members[MAYA].id)) == 1
 
 
 def test_a_form_that_made_a_record_is_not_handled_again_when_its_answer_fails(town: Town) -> None:

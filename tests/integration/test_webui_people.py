@@ -112,7 +112,7 @@ def test_an_erased_record_promises_nothing(town: Town, anchored: bool) -> None:
     town.book()
     if anchored:
         town.site.anchoring.anchor()
-    town.site.records.erase(check, town.members[MAYA].id)
+    town.site.record_store.erase(check, town.members[MAYA].id)
     for who in (MAYA, INES):
         page = town.visitor(who).text(f"/checks/{check}")
         assert "Nobody can bring it back" in page

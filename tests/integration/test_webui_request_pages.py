@@ -32,7 +32,7 @@ def town(tmp_path: Path) -> Town:
 
 
 def number_of(town: Town, row_id: int = 1) -> str:
-    return town.site.records.visible(town.members[MAYA], row_id).number or ""
+    return town.site.record_store.visible(town.members[MAYA], row_id).number or ""
 
 
 def ask(town: Town, visitor: Visitor, purpose: Purpose = Purpose.SECOND_OPINION) -> Any:
@@ -41,7 +41,7 @@ def ask(town: Town, visitor: Visitor, purpose: Purpose = Purpose.SECOND_OPINION)
 
 def approve(town: Town, number: int = 1, places: tuple[int, ...] = (0, 1)) -> None:
     for place in places:
-        town.federation.disclosures.answer(number, place)
+        town.federation.requests.answer(number, place)
 
 
 def test_a_doctor_finds_records_by_the_exact_address_or_number_only(town: Town) -> None:
@@ -88,9 +88,9 @@ def test_a_doctor_asks_a_quorum_agrees_and_the_record_opens(town: Town) -> None:
 def test_the_patient_sees_who_asked_for_what_and_who_said_what(town: Town) -> None:
     town.add_check(MAYA)
     ask(town, town.visitor(JONAS), Purpose.EMERGENCY)
-    town.federation.disclosures.answer(1, 1, Refusal.REQUESTER)
+    town.federation.requests.answer(1, 1, Refusal.REQUESTER)
     approve(town, places=(0,))
-    facts = town.federation.disclosures.facts([1])[1]
+    facts = town.federation.requests.facts([1])[1]
     page = town.visitor(MAYA).text("/requests/about-me")
     for fact in ("Dr Jonas Okafor", "emergency", "Dr Ben refused (no trust in who asks)", "Dr Ada approved"):
         assert fact in page
@@ -109,7 +109,7 @@ def test_only_purposes_that_the_patient_allows_reach_the_trustees(town: Town) ->
         town.visitor(OMAR).post("/requests/ask", page="/checks/new", number=number_of(town), purpose="4").status_code
         == 404
     ), "a wish is for one's own record"
-    assert town.federation.disclosures.requests == []
+    assert town.federation.requests.made == []
     patient.post("/consent/", readers="1", purposes=["5"])
     assert ask(town, doctor).status_code == 403
     assert ask(town, doctor, Purpose.RESEARCH).status_code == 302
@@ -139,9 +139,9 @@ def test_consent_withdrawn_later_closes_what_was_approved_and_stops_approvals(to
     assert doctor.post(f"{first}/open", page=second).status_code == 404
     trustee = town.visitor(INES)
     assert "you can refuse" in trustee.text("/approvals/2")
-    assert _send(trustee, town.federation.disclosures.signed(2, 0), number=2).status_code == 403
-    assert town.federation.disclosures.facts([2])[2].answers == ()
-    refusal = town.federation.disclosures.signed(2, 0, Refusal.CONSENT)
+    assert _send(trustee, town.federation.requests.signed(2, 0), number=2).status_code == 403
+    assert town.federation.requests.facts([2])[2].answers == ()
+    refusal = town.federation.requests.signed(2, 0, Refusal.CONSENT)
     assert _send(trustee, refusal, number=2).status_code == 200
 
 
@@ -163,7 +163,7 @@ def test_the_same_question_is_asked_once(town: Town) -> None:
     doctor = town.visitor(JONAS)
     first, second = ask(town, doctor).location, ask(town, doctor).location
     assert first == second
-    assert len(town.federation.disclosures.requests) == 1
+    assert len(town.federation.requests.made) == 1
     assert ask(town, doctor, Purpose.EMERGENCY).location != first
     town.federation.clock.now += 8 * DAY_S
     assert "Ran out" in doctor.text(first)
@@ -175,7 +175,7 @@ def test_refused_requests_open_nothing(town: Town) -> None:
     doctor = town.visitor(JONAS)
     location = ask(town, doctor).location
     for place in (0, 1):
-        town.federation.disclosures.answer(1, place, Refusal.JUDGEMENT)
+        town.federation.requests.answer(1, place, Refusal.JUDGEMENT)
     assert "Refused" in doctor.text(location)
     assert doctor.post(f"{location}/open", page=location).status_code == 404
 
@@ -197,7 +197,7 @@ def test_nothing_opens_what_was_erased_or_sealed_anew(town: Town) -> None:
     doctor = town.visitor(JONAS)
     location = ask(town, doctor).location
     approve(town)
-    town.site.records.erase(1)
+    town.site.record_store.erase(1)
     assert "erased since" in doctor.text(location)
     assert doctor.post(f"{location}/open", page=location).status_code == 404
     assert "erased since" in town.visitor(MAYA).text("/requests/about-me")
@@ -218,7 +218,7 @@ def test_a_file_replaced_by_the_same_policy_is_asked_for_again_not_an_alarm(
     approve(town)
     doctor.post(f"{location}/open", page=location)
     town.federation.records.hold_key()
-    assert town.site.charts.follow_key() == 1
+    assert town.site.patient_records.follow_key() == 1
     assert "Ask again to read it" in doctor.text(location)
     assert doctor.post(f"{location}/open", page=location).status_code == 404
     assert "ALARM" not in caplog.text
@@ -232,7 +232,7 @@ def test_a_record_from_before_the_committee_cannot_be_asked_for_yet(tmp_path: Pa
     assert answer.status_code == 409
     assert "not sealed to the trustees yet" in words(answer)
     town.federation.records.hold_key()
-    town.site.charts.follow_key()
+    town.site.patient_records.follow_key()
     assert ask(town, town.visitor(JONAS)).status_code == 302
 
 
@@ -242,7 +242,7 @@ def test_a_request_that_the_ledger_refuses_leaves_no_trace(town: Town, monkeypat
     def refuse(*_: object) -> int:
         raise NotFound
 
-    monkeypatch.setattr(town.federation.disclosures, "request", refuse)
+    monkeypatch.setattr(town.federation.requests, "request", refuse)
     assert ask(town, town.visitor(JONAS)).status_code == 404
     assert "You have not asked" in town.visitor(JONAS).text("/requests/")
 
@@ -252,25 +252,25 @@ def test_when_no_answer_comes_back_the_ledger_tells_whether_anybody_was_asked(
     town: Town, monkeypatch: pytest.MonkeyPatch, arrived: bool
 ) -> None:
     town.add_check(MAYA)
-    doctor, request = town.visitor(JONAS), town.federation.disclosures.request
+    doctor, request = town.visitor(JONAS), town.federation.requests.request
 
     def lose(sealed: SealedRecord, purpose: Purpose, deadline: int) -> int:
         if arrived:
             request(sealed, purpose, deadline)
         raise ChainUnavailable("http://ledger.example", "no answer")
 
-    monkeypatch.setattr(town.federation.disclosures, "request", lose)
+    monkeypatch.setattr(town.federation.requests, "request", lose)
     assert ask(town, doctor).status_code == 503
     monkeypatch.undo()
     wanted = "Waits for the trustees" if arrived else "Not recorded"
     assert wanted in doctor.text("/requests/")
     assert wanted in town.visitor(MAYA).text("/requests/about-me")
-    assert len(town.federation.disclosures.requests) == arrived
+    assert len(town.federation.requests.made) == arrived
 
 
 def test_a_request_past_this_site_is_told_to_the_patient_too(town: Town) -> None:
-    row = town.site.records.visible(town.members[MAYA], town.add_check(MAYA))
-    town.federation.disclosures.request(sealed_of(row), Purpose.RESEARCH, town.federation.clock.now + DAY_S)
+    row = town.site.record_store.visible(town.members[MAYA], town.add_check(MAYA))
+    town.federation.requests.request(sealed_of(row), Purpose.RESEARCH, town.federation.clock.now + DAY_S)
     page = town.visitor(MAYA).text("/requests/about-me")
     for fact in ("alpha, not through this site", "research", "Who it was, only that hospital can tell"):
         assert fact in page
@@ -279,11 +279,11 @@ def test_a_request_past_this_site_is_told_to_the_patient_too(town: Town) -> None
 
 @pytest.mark.parametrize("later", ["erased", "sealed anew"])
 def test_requests_past_this_site_outlive_the_file_that_they_asked_for(town: Town, later: str) -> None:
-    row_id, disclosures = town.add_check(MAYA), town.federation.disclosures
-    row = town.site.records.visible(town.members[MAYA], row_id)
+    row_id, requests = town.add_check(MAYA), town.federation.requests
+    row = town.site.record_store.visible(town.members[MAYA], row_id)
     for _ in range(2):
-        disclosures.request(sealed_of(row), Purpose.RESEARCH, town.federation.clock.now + DAY_S)
-    disclosures.requests[1].facts = replace(disclosures.requests[1].facts, own=False, requester="elsewhere")
+        requests.request(sealed_of(row), Purpose.RESEARCH, town.federation.clock.now + DAY_S)
+    requests.made[1].facts = replace(requests.made[1].facts, own=False, requester="elsewhere")
     patient = town.visitor(MAYA)
     if later == "erased":
         patient.post(f"/checks/{row_id}/erase")
@@ -302,7 +302,7 @@ def _lose(town: Town, monkeypatch: pytest.MonkeyPatch, doctor: Visitor) -> None:
         raise ChainUnavailable("http://ledger.example", "no answer")
 
     with monkeypatch.context() as patch:
-        patch.setattr(town.federation.disclosures, "request", lose)
+        patch.setattr(town.federation.requests, "request", lose)
         assert ask(town, doctor).status_code == 503
 
 
@@ -311,7 +311,7 @@ def test_a_lost_request_does_not_become_another_doctors(town: Town, monkeypatch:
     loser, other = town.visitor(JONAS), town.visitor(INES)
     _lose(town, monkeypatch, loser)
     with monkeypatch.context() as patch:  # the other's arrives in the same second, and its answer gets lost
-        patch.setattr(town.site.requests, "numbered", lambda *_: None)
+        patch.setattr(town.site.request_store, "set_number", lambda *_: None)
         ask(town, other)
     approve(town)
     page = loser.text("/requests/")
@@ -324,13 +324,13 @@ def test_a_lost_request_does_not_become_another_doctors(town: Town, monkeypatch:
 def test_a_lost_request_does_not_become_one_that_was_made_elsewhere(
     town: Town, monkeypatch: pytest.MonkeyPatch, whose: str
 ) -> None:
-    row, doctor = town.site.records.visible(town.members[MAYA], town.add_check(MAYA)), town.visitor(JONAS)
+    row, doctor = town.site.record_store.visible(town.members[MAYA], town.add_check(MAYA)), town.visitor(JONAS)
     _lose(town, monkeypatch, doctor)
-    disclosures = town.federation.disclosures
-    deadline = town.site.requests.of_asker(town.members[JONAS].id)[0].deadline or 0
+    requests = town.federation.requests
+    deadline = town.site.request_store.of_asker(town.members[JONAS].id)[0].deadline or 0
     stranger = whose == "a stranger's"
-    disclosures.request(sealed_of(row), Purpose.SECOND_OPINION, deadline if stranger else deadline + 1)
-    disclosures.requests[0].facts = replace(disclosures.requests[0].facts, own=not stranger)
+    requests.request(sealed_of(row), Purpose.SECOND_OPINION, deadline if stranger else deadline + 1)
+    requests.made[0].facts = replace(requests.made[0].facts, own=not stranger)
     approve(town)
     assert "Not recorded" in doctor.text("/requests/")
     page = town.visitor(MAYA).text("/requests/about-me")
@@ -372,7 +372,7 @@ def test_a_dealt_key_is_marked_wherever_a_request_is_shown(town: Town) -> None:
 
 
 def _link(town: Town) -> None:
-    town.site.requests.link_trustee(INES, ACCOUNTS[0])
+    town.site.request_store.link_trustee(INES, ACCOUNTS[0])
 
 
 def test_a_trustee_sees_who_asks_for_what_and_answers(town: Town) -> None:
@@ -390,10 +390,10 @@ def test_a_trustee_sees_who_asks_for_what_and_answers(town: Town) -> None:
     block = json.loads(found[1])
     assert (block["submit_url"], block["trustee"]) == ("/approvals/1", ACCOUNTS[0].hex())
     assert "Dr Jonas Okafor, for alpha" in words(page)
-    signed = town.federation.disclosures.signed(1, 0)
+    signed = town.federation.requests.signed(1, 0)
     answer = _send(trustee, signed)
     assert (answer.status_code, answer.json) == (200, {"location": "/requests/"})
-    assert town.federation.disclosures.facts([1])[1].approvals == 1
+    assert town.federation.requests.facts([1])[1].approvals == 1
     assert "Nothing waits" in trustee.text("/requests/")
     again = _send(trustee, signed)
     assert again.status_code == 409
@@ -414,8 +414,8 @@ def test_nobody_answers_a_request_of_ones_own(town: Town) -> None:
     both = town.visitor(INES)
     ask(town, both)
     assert both.get("/approvals/1").status_code == 403
-    assert _send(both, town.federation.disclosures.signed(1, 0)).status_code == 403
-    assert town.federation.disclosures.facts([1])[1].answers == ()
+    assert _send(both, town.federation.requests.signed(1, 0)).status_code == 403
+    assert town.federation.requests.facts([1])[1].answers == ()
 
 
 def test_answers_that_do_not_belong_together_are_refused(town: Town) -> None:
@@ -423,7 +423,7 @@ def test_answers_that_do_not_belong_together_are_refused(town: Town) -> None:
     ask(town, town.visitor(JONAS))
     _link(town)
     trustee = town.visitor(INES)
-    mine, others = (town.federation.disclosures.signed(1, place) for place in (0, 1))
+    mine, others = (town.federation.requests.signed(1, place) for place in (0, 1))
     for wrong in (others, replace(mine, envelope=others.envelope), replace(mine, envelope=None)):
         assert _send(trustee, wrong).status_code == 403
     for change in ({"transaction": "00"}, {"transaction": "zz"}, {"envelope": 7}, {"extra": 1}):
@@ -433,7 +433,7 @@ def test_answers_that_do_not_belong_together_are_refused(town: Town) -> None:
     assert _send(stranger, mine).status_code == 403
     without = trustee._client.post("/approvals/1", json={"envelope": None, "transaction": ""})
     assert without.status_code == 400
-    assert town.federation.disclosures.facts([1])[1].answers == ()
+    assert town.federation.requests.facts([1])[1].answers == ()
 
 
 @pytest.mark.parametrize("path", ["/requests/", "/requests/1", "/approvals/1", "/requests/about-me", "/consent/"])
@@ -458,12 +458,12 @@ def test_a_request_for_an_erased_record_promises_nothing(town: Town) -> None:
     doctor, patient = town.visitor(JONAS), town.visitor(MAYA)
     ask(town, doctor)
     assert "more of 3 trustees must approve" in doctor.text("/requests/1")
-    town.site.records.erase(check, town.members[MAYA].id)
+    town.site.record_store.erase(check, town.members[MAYA].id)
     for page in (doctor.text("/requests/"), doctor.text("/requests/1"), patient.text("/requests/about-me")):
         assert "Erased" in page
         assert "must approve" not in page
         assert "Waits for the trustees" not in page
-    assert not town.site.disclosing.still_allowed(1)
+    assert not town.site.record_requests.still_allowed(1)
 
 
 def test_what_a_quorum_opened_is_an_opening_that_the_patient_sees(town: Town) -> None:

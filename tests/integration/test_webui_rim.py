@@ -198,7 +198,7 @@ def test_a_change_of_consent_goes_on_in_the_background_and_says_how_far_it_is(to
     visitor.post("/consent/", readers="1", purposes="1")
     assert town.site.wake.is_set()
     assert f"Your records are being changed: {AT_ONCE} of {count}" in visitor.text("/consent/")
-    assert {choice_of(row) == choice_of(town.site.records.patient(maya)) for row in rows(town)} == {True, False}
+    assert {choice_of(row) == choice_of(town.site.record_store.patient(maya)) for row in rows(town)} == {True, False}
     keep_up(town.site)
     assert {choice_of(row) for row in rows(town)} == {Choice(Readers.HOSPITAL_AND_TRUSTEES, TREATMENT)}
     assert "being changed" not in visitor.text("/consent/")
@@ -208,7 +208,7 @@ def test_a_change_of_consent_survives_a_restart(town: Town) -> None:
     for _ in range(AT_ONCE + 2):
         town.add_check(MAYA)
     wanted = Choice(Readers.HOSPITAL_AND_TRUSTEES, TREATMENT)
-    town.site.charts.choose(town.members[MAYA].id, wanted)
+    town.site.patient_records.choose(town.members[MAYA].id, wanted)
     restarted: Site = create_app(town.config, town.services()).extensions[EXTENSION]
     assert {choice_of(row) == wanted for row in rows(town)} == {True, False}
     keep_up(restarted)
@@ -219,7 +219,7 @@ def test_a_later_choice_takes_the_place_of_an_earlier_one(town: Town) -> None:
     for _ in range(AT_ONCE + 2):
         town.add_check(MAYA)
     for consent in (TREATMENT, frozenset[Purpose]()):
-        town.site.charts.choose(town.members[MAYA].id, Choice(Readers.HOSPITAL_AND_TRUSTEES, consent))
+        town.site.patient_records.choose(town.members[MAYA].id, Choice(Readers.HOSPITAL_AND_TRUSTEES, consent))
     keep_up(town.site)
     assert {choice_of(row).consent for row in rows(town)} == {frozenset()}
 
@@ -249,7 +249,7 @@ def test_the_servers_noise_is_one_line_a_minute_with_a_count(caplog: pytest.LogC
 
 
 def rows(town: Town) -> list[StoredRecord]:
-    return list(town.site.records.of_patient(town.members[MAYA].id))
+    return list(town.site.record_store.of_patient(town.members[MAYA].id))
 
 
 def _raise(_response: object) -> Response:

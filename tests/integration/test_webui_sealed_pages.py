@@ -81,7 +81,7 @@ def test_a_stricter_choice_closes_the_pages_and_says_why(town: Town) -> None:
     assert "waits for a quorum" in visitor.text("/checks/")
     assert "waits for a quorum" in town.visitor(INES).text("/doctor/")
     assert "You will not see the result" in visitor.text("/checks/new")
-    profile = town.site.records.patient(town.members[MAYA].id)
+    profile = town.site.record_store.patient(town.members[MAYA].id)
     assert profile.readers == Readers.TRUSTEES
     assert purposes_in(profile.consent) == {Purpose.TREATMENT, Purpose.PATIENT_WISH}
 
@@ -91,7 +91,7 @@ def test_a_choice_that_makes_no_sense_is_refused(town: Town) -> None:
     for fields in ({"readers": "3"}, {"readers": "1", "purposes": ["7"]}, {"readers": "1", "purposes": ["x"]}):
         assert visitor.post("/consent/", **fields).status_code == 400
     assert visitor.post("/consent/", readers="1").status_code == 302
-    assert town.site.records.patient(town.members[MAYA].id).consent == 0
+    assert town.site.record_store.patient(town.members[MAYA].id).consent == 0
 
 
 def test_a_patient_erases_a_check_for_good(town: Town) -> None:
@@ -128,7 +128,7 @@ def test_every_page_of_a_record_is_marked_by_the_key_that_it_was_sealed_to(town:
     doctor.post(f"{location}/notes", page=location, text="Please come back soon.")
     town.federation.records.hold_key()  # another key, which nobody knew, is in force now
     other = visitor.check(cell()).location
-    number = town.site.records.visible(town.members[MAYA], 1).number or ""
+    number = town.site.record_store.visible(town.members[MAYA], 1).number or ""
     for reader in (visitor, doctor):
         assert "The operator dealt this key" in reader.text(location)
         assert reader.text(location).count("dealt key") == 1, "the note on it"
@@ -138,7 +138,7 @@ def test_every_page_of_a_record_is_marked_by_the_key_that_it_was_sealed_to(town:
     assert "dealt key" in visitor.text(f"{location}/erase")
     assert "dealt key" in words(doctor.post("/requests/find", page="/requests/", text=number))
     assert "dealt" not in doctor.text("/doctor/"), "the newest check has the other key"
-    town.site.charts.follow_key()
+    town.site.patient_records.follow_key()
     assert "dealt" not in visitor.text(location)
 
 

@@ -57,7 +57,7 @@ def test_what_is_no_whole_image_is_explained_and_not_stored(town: Town, kind: st
     assert answer.status_code == 400
     assert "could not be read" in words(answer) or "choose an image" in words(answer)
     assert "Traceback" not in answer.text
-    assert town.site.records.of_patient(town.members[MAYA].id) == []
+    assert town.site.record_store.of_patient(town.members[MAYA].id) == []
 
 
 @pytest.mark.parametrize("shade", [0, 120])
@@ -69,7 +69,7 @@ def test_a_picture_without_a_cell_gets_a_reason_no_percentage_and_no_record(town
     assert "This is not a picture of a stained blood cell" in words(answer)
     assert "%" not in words(answer)
     assert 'type="file"' in answer.text
-    assert town.site.records.of_patient(town.members[MAYA].id) == []
+    assert town.site.record_store.of_patient(town.members[MAYA].id) == []
 
 
 def test_an_upload_never_reaches_a_temporary_file(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,7 @@ def confirm(doctor_id: int, starts_at: int) -> ResponseReturnValue:
         flash("Your appointment is booked.", "good")
         return redirect(url_for("appointments.mine"))
     slot = book.slot(doctor_id, starts_at)
-    quorum_alone = choice_of(site().records.patient(member().id)).readers == Readers.TRUSTEES
+    quorum_alone = choice_of(site().record_store.patient(member().id)).readers == Readers.TRUSTEES
     doctor = book.doctor(doctor_id)
     until = site().care.until(slot.ends_at)
     return render_template(

@@ -27,10 +27,10 @@ _WHAT = "answer"
 @only(SiteRole.DOCTOR)
 def approve(number: int) -> ResponseReturnValue:
     """Show one request with everything that the trustee's browser needs."""
-    service, trustee = site().services.disclosures, _trustee(number)
+    service, trustee = site().services.requests, _trustee(number)
     block = {**service.approval(number, trustee), "submit_url": url_for("approvals.submit", number=number)}
     facts = service.facts([number])[number]
-    withdrawn = not site().disclosing.still_allowed(number)
+    withdrawn = not site().record_requests.still_allowed(number)
     page = render_template("requests/approve.html", block=block, shown=_shown(facts), facts=facts, withdrawn=withdrawn)
     return allow_calculation(make_response(page))
 
@@ -40,9 +40,9 @@ def approve(number: int) -> ResponseReturnValue:
 def submit(number: int) -> ResponseReturnValue:
     """Take a sealed answer and its signed transaction; what the patient no longer allows can only be refused."""
     trustee, answer = _trustee(number), _answer()
-    if answer.envelope is not None and not site().disclosing.still_allowed(number):
+    if answer.envelope is not None and not site().record_requests.still_allowed(number):
         raise PolicyNotApproved("consent")
-    site().services.disclosures.submit(number, trustee, answer)
+    site().services.requests.submit(number, trustee, answer)
     flash("Your answer is on the ledger.", "good")
     return jsonify(location=url_for("requests.mine"))
 
@@ -50,7 +50,7 @@ def submit(number: int) -> ResponseReturnValue:
 def _shown(facts: RequestFacts) -> dict[str, object]:
     """Return what the form tells of a request."""
     return {
-        "requester": who_asks(facts, site().requests.asked_as([facts.number])),
+        "requester": who_asks(facts, site().request_store.by_numbers([facts.number])),
         "purpose": purpose(facts.purpose).title,
         "approvals": facts.approvals,
         "threshold": facts.threshold,
@@ -60,11 +60,11 @@ def _shown(facts: RequestFacts) -> dict[str, object]:
 
 def _trustee(number: int) -> Address:
     """Return the account with which the doctor at the browser answers request `number`."""
-    requests = site().requests
-    found = requests.trustee_of(member().id)
+    store = site().request_store
+    found = store.trustee_of(member().id)
     if found is None:
         raise NoTrustee
-    row = requests.asked_as([number]).get(number)
+    row = store.by_numbers([number]).get(number)
     if row is not None and row.asker_id == member().id:
         raise OwnRequest
     return found

@@ -29,9 +29,11 @@ blueprint = Blueprint("checks", __name__, url_prefix="/checks")
 def history() -> ResponseReturnValue:
     """List the patient's checks, a page at a time."""
     page = page_number()
-    rows = site().records.of_patient(member().id, page)
+    rows = site().record_store.of_patient(member().id, page)
     older = page + 1 if len(rows) == PAGE_ROWS else None
-    return render_template("checks/history.html", checks=site().charts.show_all(member(), rows), page=page, older=older)
+    return render_template(
+        "checks/history.html", checks=site().patient_records.show_all(member(), rows), page=page, older=older
+    )
 
 
 @blueprint.route("/new", methods=["GET", "POST"])
@@ -52,7 +54,7 @@ def new() -> ResponseReturnValue:
             return redirect(url_for("checks.result", check_id=check_id))
     elif form.is_submitted():
         status = 400
-    profile = site().records.patient(member().id)
+    profile = site().record_store.patient(member().id)
     return render_template("checks/new.html", form=form, profile=profile, model=model, asked=asked), status
 
 
@@ -78,7 +80,7 @@ def add_note(check_id: int) -> ResponseReturnValue:
     form = NoteForm()
     if not form.validate_on_submit():
         return _page(check_id, form), 400
-    site().charts.add_note(member(), check_id, form.text.data)
+    site().patient_records.add_note(member(), check_id, form.text.data)
     flash("Your note is sealed and kept with this check.", "good")
     return redirect(url_for("checks.result", check_id=check_id))
 
@@ -87,7 +89,7 @@ def add_note(check_id: int) -> ResponseReturnValue:
 @only(SiteRole.PATIENT, SiteRole.DOCTOR)
 def image(check_id: int) -> ResponseReturnValue:
     """Send the picture of one check."""
-    shown = site().charts.show(member(), site().records.visible(member(), check_id))
+    shown = site().patient_records.show(member(), site().record_store.visible(member(), check_id))
     if shown.check is None:
         raise NotFound
     return Response(shown.check.image_png, mimetype="image/png")
@@ -97,7 +99,7 @@ def image(check_id: int) -> ResponseReturnValue:
 @only(SiteRole.PATIENT, SiteRole.DOCTOR)
 def proof(check_id: int) -> ResponseReturnValue:
     """Send the proof that this record is under a root on the ledger."""
-    row = site().records.visible(member(), check_id)
+    row = site().record_store.visible(member(), check_id)
     if member().role is SiteRole.DOCTOR:
         site().openings.note(member().id, [row], How.PROOF)
     document = site().anchoring.proof(row, sha256(sealed_of(row).file))
@@ -109,26 +111,26 @@ def proof(check_id: int) -> ResponseReturnValue:
 @only(SiteRole.PATIENT)
 def erase(check_id: int) -> ResponseReturnValue:
     """Ask once more, then erase a check and the notes on it for good."""
-    row = site().records.visible(member(), check_id)
+    row = site().record_store.visible(member(), check_id)
     if PressForm().validate_on_submit():
-        whole = site().records.erase(row.id, member().id)
+        whole = site().record_store.erase(row.id, member().id)
         rest = "" if whole else " What the database's log still holds of them goes within minutes."
         flash(f"This check and all notes on it are erased.{rest}", "plain")
         return redirect(url_for("checks.result", check_id=check_id))
     if row.erased_at is not None:
         return redirect(url_for("checks.result", check_id=check_id))
-    return render_template("checks/erase.html", row=row, notes=site().records.notes_on(row.id))
+    return render_template("checks/erase.html", row=row, notes=site().record_store.notes_on(row.id))
 
 
 def _page(check_id: int, form: NoteForm) -> str:
     here = site()
-    row = here.records.visible(member(), check_id)
-    shown = here.charts.show(member(), row)
+    row = here.record_store.visible(member(), check_id)
+    shown = here.patient_records.show(member(), row)
     return render_template(
         "checks/result.html",
         shown=shown,
-        asked=here.disclosing.under_way(member(), row.id) if shown.state == "waiting" else None,
-        notes=here.charts.show_all(member(), here.records.notes_on(row.id)),
+        request_view=here.record_requests.under_way(member(), row.id) if shown.state == "waiting" else None,
+        notes=here.patient_records.show_all(member(), here.record_store.notes_on(row.id)),
         standing=here.anchoring.standing(row),
         form=form,
     )

@@ -21,20 +21,20 @@ blueprint = Blueprint("consent", __name__, url_prefix="/consent")
 def choose() -> ResponseReturnValue:
     """Show the choice, and change it: records that the hospital can open are sealed anew by it."""
     here, patient_id = site(), member().id
-    form = ConsentForm(choice_of(here.records.patient(patient_id)))
+    form = ConsentForm(choice_of(here.record_store.patient(patient_id)))
     if form.validate_on_submit():
-        closing = here.records.openable(patient_id) if form.choice.readers == Readers.TRUSTEES else 0
+        closing = here.record_store.openable(patient_id) if form.choice.readers == Readers.TRUSTEES else 0
         if closing and not form.sure.data:
             return render_template("consent_sure.html", form=form, closing=closing)
-        changed, kept = here.charts.choose(patient_id, form.choice)
-        change = here.charts.change_of(patient_id)
+        changed, kept = here.patient_records.choose(patient_id, form.choice)
+        change = here.patient_records.change_of(patient_id)
         if change is None or change.done:
             flash(resealed(changed, kept), "good")
         else:
             flash("Your choice is kept. Your records are being changed.", "good")
             here.wake.set()
         return redirect(url_for("consent.choose"))
-    change = here.charts.change_of(patient_id)
+    change = here.patient_records.change_of(patient_id)
     under_way = change if change is not None and not change.done else None
     page = render_template("consent.html", form=form, committee=here.committee(), change=under_way)
     return page, 400 if form.is_submitted() else 200

@@ -26,8 +26,8 @@ def agenda() -> ResponseReturnValue:
     here = site()
     bookings = here.appointments.of_doctor(member().id, _midnight(here))
     days = [(day, list(rows)) for day, rows in groupby(bookings, lambda row: on_day(row.starts_at, here.config.tz))]
-    rows = here.records.latest_of(booking.patient_id for booking in bookings)
-    shown = here.charts.show_all(member(), list(rows.values()), How.LIST)
+    rows = here.record_store.latest_of(booking.patient_id for booking in bookings)
+    shown = here.patient_records.show_all(member(), list(rows.values()), How.LIST)
     latest, listed = {each.row.patient_id: each for each in shown}, {booking.patient_id for booking in bookings}
     others = [
         (person, until) for person, until in here.care.patients_of(member().id) if person.account_id not in listed
@@ -40,10 +40,10 @@ def agenda() -> ResponseReturnValue:
 def patient(patient_id: int) -> ResponseReturnValue:
     """Show a patient of this doctor."""
     here, page = site(), page_number()
-    found = here.records.patient_of(member().id, patient_id)
-    rows = here.records.of_patient(patient_id, page)
+    found = here.record_store.patient_of(member().id, patient_id)
+    rows = here.record_store.of_patient(patient_id, page)
     older = page + 1 if len(rows) == PAGE_ROWS else None
-    checks = here.charts.show_all(member(), rows, How.LIST)
+    checks = here.patient_records.show_all(member(), rows, How.LIST)
     return render_template("doctor/patient.html", patient=found, checks=checks, page=page, older=older)
 
 

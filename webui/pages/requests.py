@@ -14,7 +14,7 @@ from webui.login import member, only
 from webui.patient_records import Shown
 from webui.security import page_number
 from webui.site import site
-from webui.store.models import Disclosure, SiteRole, StoredRecord
+from webui.store.models import RequestRow, SiteRole, StoredRecord
 from webui.store.openings import PAGE_ROWS
 from webui.store.refusals import NotFound
 from webui.store.throttle import Meter
@@ -26,9 +26,9 @@ blueprint = Blueprint("requests", __name__, url_prefix="/requests")
 @only(SiteRole.PATIENT)
 def about_me() -> ResponseReturnValue:
     """List who asked for the patient's records."""
-    here, patient_id = site().disclosing, member().id
+    requests, patient_id = site().record_requests, member().id
     return render_template(
-        "requests/about_me.html", requests=here.about(patient_id), others=here.past_this_site(patient_id)
+        "requests/about_me.html", requests=requests.about(patient_id), others=requests.past_this_site(patient_id)
     )
 
 
@@ -58,7 +58,7 @@ def find() -> ResponseReturnValue:
     if form.validate_on_submit():
         here = site()
         here.throttle.take(Meter("find records", str(member().id), here.config.limits.searches))
-        found = list(here.disclosing.find(form.text.data))
+        found = list(here.record_requests.find(form.text.data))
     return _overview(form, found)
 
 
@@ -70,19 +70,19 @@ def ask() -> ResponseReturnValue:
     if not form.validate_on_submit():
         raise NotFound
     here.throttle.take(Meter("ask for records", str(member().id), here.config.limits.requests))
-    asked = here.disclosing.ask(member(), form.number.data, Purpose(form.purpose.data))
+    view = here.record_requests.ask(member(), form.number.data, Purpose(form.purpose.data))
     flash("The trustees are asked. Your request is on the ledger.", "good")
-    return redirect(url_for("requests.one", row_id=asked.row.id))
+    return redirect(url_for("requests.one", row_id=view.row.id))
 
 
 @blueprint.get("/<int:row_id>")
 @only(SiteRole.PATIENT, SiteRole.DOCTOR)
 def one(row_id: int) -> ResponseReturnValue:
     """Show one own request, and the record once it was opened."""
-    asked = site().disclosing.one(member(), row_id)
-    opened = asked.readable and asked.facts is not None and asked.facts.state == RequestState.FULFILLED
-    shown, wrong = site().disclosing.open(asked) if opened else (None, ())
-    return render_template("requests/one.html", asked=asked, shown=shown, wrong=wrong, picture=_picture(shown))
+    view = site().record_requests.one(member(), row_id)
+    opened = view.readable and view.facts is not None and view.facts.state == RequestState.FULFILLED
+    shown, wrong = site().record_requests.open(view) if opened else (None, ())
+    return render_template("requests/one.html", view=view, shown=shown, wrong=wrong, picture=_picture(shown))
 
 
 @blueprint.post("/<int:row_id>/open")
@@ -91,28 +91,29 @@ def open_record(row_id: int) -> ResponseReturnValue:
     """Combine the trustees' answers and record that the record was opened."""
     if not PressForm().validate_on_submit():
         raise NotFound
-    site().disclosing.open(site().disclosing.one(member(), row_id))
+    requests = site().record_requests
+    requests.open(requests.one(member(), row_id))
     return redirect(url_for("requests.one", row_id=row_id))
 
 
 def _overview(form: FindForm, found: list[StoredRecord] | None) -> ResponseReturnValue:
-    here, trustee = site(), site().requests.trustee_of(member().id)
-    waiting = here.services.disclosures.waiting_for(trustee) if trustee else []
-    asked = here.requests.asked_as([facts.number for facts in waiting])
-    own = {number for number, row in asked.items() if row.asker_id == member().id}
+    here, trustee = site(), site().request_store.trustee_of(member().id)
+    waiting = here.services.requests.waiting_for(trustee) if trustee else []
+    made_here = here.request_store.by_numbers([facts.number for facts in waiting])
+    own = {number for number, row in made_here.items() if row.asker_id == member().id}
     return render_template(
         "requests/mine.html",
         form=form,
         found=found,
-        requests=here.disclosing.of(member()),
+        requests=here.record_requests.of(member()),
         trustee=trustee,
-        waiting=[(facts, who_asks(facts, asked)) for facts in waiting if facts.number not in own],
+        waiting=[(facts, who_asks(facts, made_here)) for facts in waiting if facts.number not in own],
     ), 400 if form.errors else 200
 
 
-def who_asks(facts: RequestFacts, here: dict[int, Disclosure]) -> str:
+def who_asks(facts: RequestFacts, made_here: dict[int, RequestRow]) -> str:
     """Return who asks: the hospital as the ledger names it, and the person, when it was asked on this site."""
-    row = here.get(facts.number) if facts.own else None
+    row = made_here.get(facts.number) if facts.own else None
     return f"{row.asker.name}, for {facts.requester}" if row is not None else facts.requester
 
 

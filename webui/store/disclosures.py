@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session, joinedload
 from fl.protocol.names import Address, Digest, Purpose
 from webui.store.accounts import find_account
 from webui.store.database import Database
-from webui.store.models import Disclosure, DoctorProfile, StoredRecord
+from webui.store.models import DoctorProfile, RequestRow, StoredRecord
 from webui.store.records import WITH_FILE
 from webui.store.refusals import NotFound, TrusteeTaken
 
@@ -28,16 +28,17 @@ REQUEST_S = 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
-class Wish:
+class NewRequest:
     """What somebody asks for."""
 
+    asker_id: int
     record_row: int
     capsule: Digest
     """Of the file that the record has now."""
     purpose: Purpose
 
 
-class DisclosureStore:
+class RequestStore:
     """The requests that were made here."""
 
     def __init__(self, database: Database, clock: Callable[[], int]) -> None:
@@ -45,57 +46,57 @@ class DisclosureStore:
         self._database = database
         self._clock = clock
 
-    def begin(self, asker_id: int, wish: Wish) -> tuple[int, int]:
+    def begin(self, new: NewRequest) -> tuple[int, int]:
         """Write down that somebody asks; return the row and the deadline, which tells it from every other request."""
         now = self._clock()
 
         def work(session: Session) -> tuple[int, int]:
-            same = select(func.max(Disclosure.deadline)).where(
-                Disclosure.capsule == wish.capsule, Disclosure.purpose == int(wish.purpose)
+            same = select(func.max(RequestRow.deadline)).where(
+                RequestRow.capsule == new.capsule, RequestRow.purpose == int(new.purpose)
             )
             deadline = max(now + REQUEST_S, (session.scalar(same) or 0) + 1)
-            row = Disclosure(asker_id=asker_id, record_row=wish.record_row, purpose=int(wish.purpose), asked_at=now)
-            row.capsule, row.deadline = wish.capsule, deadline
+            row = RequestRow(asker_id=new.asker_id, record_row=new.record_row, purpose=int(new.purpose), asked_at=now)
+            row.capsule, row.deadline = new.capsule, deadline
             session.add(row)
             session.flush()
             return row.id, deadline
 
         return self._database.write(work)
 
-    def numbered(self, row_id: int, number: int) -> None:
+    def set_number(self, row_id: int, number: int) -> None:
         """Write down which number the ledger gave it."""
 
         def work(session: Session) -> None:
-            session.get_one(Disclosure, row_id).number = number
+            session.get_one(RequestRow, row_id).number = number
 
         self._database.write(work)
 
     def withdraw(self, row_id: int) -> None:
         """Forget a request that the ledger refused."""
-        self._database.write(lambda session: session.delete(session.get_one(Disclosure, row_id)))
+        self._database.write(lambda session: session.delete(session.get_one(RequestRow, row_id)))
 
-    def of_asker(self, asker_id: int) -> Sequence[Disclosure]:
+    def of_asker(self, asker_id: int) -> Sequence[RequestRow]:
         """Return what somebody asked for, the newest first."""
-        return self._list(Disclosure.asker_id == asker_id)
+        return self._list(RequestRow.asker_id == asker_id)
 
-    def about_patient(self, patient_id: int) -> Sequence[Disclosure]:
+    def about_patient(self, patient_id: int) -> Sequence[RequestRow]:
         """Return what anybody asked for of a patient, the newest first."""
-        return self._list(Disclosure.record.has(StoredRecord.patient_id == patient_id))
+        return self._list(RequestRow.record.has(StoredRecord.patient_id == patient_id))
 
-    def asked_as(self, numbers: Sequence[int]) -> dict[int, Disclosure]:
+    def by_numbers(self, numbers: Sequence[int]) -> dict[int, RequestRow]:
         """Return the requests made here by their numbers on the ledger."""
-        found = self._list(Disclosure.number.in_(numbers))
+        found = self._list(RequestRow.number.in_(numbers))
         return {row.number: row for row in found if row.number is not None}
 
-    def own(self, asker_id: int, row_id: int) -> Disclosure:
+    def own(self, asker_id: int, row_id: int) -> RequestRow:
         """Return one request with the record's file.
 
         Raises:
             NotFound: none, or not made by `asker_id`.
         """
         with self._database.reading() as session:
-            query = select(Disclosure).where(Disclosure.id == row_id, Disclosure.asker_id == asker_id)
-            row = session.scalar(query.options(joinedload(Disclosure.record).options(WITH_FILE)))
+            query = select(RequestRow).where(RequestRow.id == row_id, RequestRow.asker_id == asker_id)
+            row = session.scalar(query.options(joinedload(RequestRow.record).options(WITH_FILE)))
         if row is None:
             raise NotFound
         return row
@@ -126,7 +127,7 @@ class DisclosureStore:
         except IntegrityError as error:
             raise TrusteeTaken from error
 
-    def _list(self, condition: ColumnElement[bool]) -> Sequence[Disclosure]:
+    def _list(self, condition: ColumnElement[bool]) -> Sequence[RequestRow]:
         with self._database.reading() as session:
-            query = select(Disclosure).where(condition).order_by(Disclosure.asked_at.desc(), Disclosure.id.desc())
-            return session.scalars(query.options(joinedload(Disclosure.record).options(WITH_FILE))).unique().all()
+            query = select(RequestRow).where(condition).order_by(RequestRow.asked_at.desc(), RequestRow.id.desc())
+            return session.scalars(query.options(joinedload(RequestRow.record).options(WITH_FILE))).unique().all()

@@ -209,7 +209,7 @@ class RecordLabel(Base):
     record: Mapped[StoredRecord] = relationship(lazy="joined", innerjoin=True)
 
 
-class Disclosure(Base):
+class RequestRow(Base):
     """A request to a committee for one record: who asked for it here, and its number on the ledger."""
 
     __tablename__ = "disclosure"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from fl.crypto.capsule import CAPSULE_CAP, Asked, Capsule, Readers, RecordPolicy, key_anchor
+from fl.crypto.capsule import CAPSULE_CAP, Capsule, Readers, RecordPolicy, RequestBinding, key_anchor
 from fl.crypto.curve import GENERATOR, ORDER, encode_uncompressed
 from fl.crypto.envelope import Core, Expected, Kind, open_with, receive, seal, sealed_size
 from fl.crypto.group import base_mult, encode_point, mult, random_scalar
@@ -213,7 +213,7 @@ def test_consent_to_the_release_of_a_record_cannot_be_written() -> None:
 
 def test_a_record_and_an_answer_name_the_key_authority_in_place_of_the_ledger() -> None:
     policy = RecordPolicy(bytes(16), Readers.TRUSTEES, frozenset())
-    asked = Asked(LABEL, 9, KeyUse.RECORDS, 2, Purpose.TREATMENT)
+    asked = RequestBinding(LABEL, 9, KeyUse.RECORDS, 2, Purpose.TREATMENT)
     record, partial = policy.core(ANCHOR, HOSPITAL, 3, KEY), partial_core(ANCHOR, account(1), 5, asked, 4)
     assert record.anchor == partial.anchor == key_anchor(ANCHOR)
     assert record.to_bytes()[50:70] == partial.to_bytes()[50:70] == ANCHOR.authority
@@ -222,7 +222,7 @@ def test_a_record_and_an_answer_name_the_key_authority_in_place_of_the_ledger() 
 
 
 def test_every_part_of_a_request_changes_what_an_answer_is_bound_to() -> None:
-    asked = Asked(LABEL, 9, KeyUse.RECORDS, 2, Purpose.TREATMENT)
+    asked = RequestBinding(LABEL, 9, KeyUse.RECORDS, 2, Purpose.TREATMENT)
     others = [
         replace(asked, label=Digest(bytes(32))),
         replace(asked, number=10),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from fl.crypto.capsule import Asked, Capsule
+from fl.crypto.capsule import Capsule, RequestBinding
 from fl.crypto.curve import GENERATOR
 from fl.crypto.dleq import Statement, _prove_with, verify
 from fl.crypto.envelope import Core, Expected, Kind, open_with, receive
@@ -52,9 +52,9 @@ def raw(text: str) -> bytes:
     return bytes.fromhex(text)
 
 
-def asked_of(case: Case) -> Asked:
+def binding_of(case: Case) -> RequestBinding:
     fields = case["asked"]
-    return Asked(
+    return RequestBinding(
         Digest(raw(fields["label"])),
         fields["number"],
         KeyUse(fields["use"]),
@@ -133,17 +133,17 @@ def test_the_record_of_the_vector_opens_for_its_hospital_and_for_a_quorum() -> N
 def test_a_capsule_of_the_vectors(case: Case) -> None:
     if "error" not in case:
         capsule = Capsule.from_bytes(raw(case["capsule"]))
-        assert capsule.check(asked_of(case), KEY) == capsule.ciphertext
+        assert capsule.check(binding_of(case), KEY) == capsule.ciphertext
         assert capsule.to_bytes().hex() == case["capsule"]
         return
     with pytest.raises(HemaledgerError) as refusal:
-        Capsule.from_bytes(raw(case["capsule"])).check(asked_of(case), KEY)
+        Capsule.from_bytes(raw(case["capsule"])).check(binding_of(case), KEY)
     assert refusal.value.name == case["error"]
 
 
 @pytest.mark.parametrize("case", VECTORS["partials"], ids=name_of)
 def test_a_partial_decryption_of_the_vectors(case: Case) -> None:
-    who, body, asked = Address(raw(case["trustee"])), raw(case["body"]), asked_of(case)
+    who, body, asked = Address(raw(case["trustee"])), raw(case["body"]), binding_of(case)
     capsule = Capsule.from_bytes(raw(RECORD["capsule"]))
     u = capsule.ciphertext.u
     if "error" in case:
@@ -167,7 +167,7 @@ def test_the_partial_decryptions_combine_to_the_secret_of_the_vector() -> None:
     assert [f"{each:064x}" for each in lagrange(combined["indices"])] == combined["weights"]
     honest = [case for case in VECTORS["partials"] if "error" not in case]
     chosen = {Address(raw(honest[index - 1]["trustee"])): raw(honest[index - 1]["body"]) for index in (1, 3, 4)}
-    asked = asked_of(honest[0])
+    asked = binding_of(honest[0])
     assert encode_point(combine(chosen, COMMITTEE, asked, ciphertext).secret).hex() == combined["secret"]
     chosen.popitem()
     with pytest.raises(QuorumNotReached):
@@ -176,7 +176,7 @@ def test_the_partial_decryptions_combine_to_the_secret_of_the_vector() -> None:
 
 def test_the_sealed_partial_decryption_opens_for_each_reader() -> None:
     case = VECTORS["partial_envelope"]
-    file, request = raw(case["file"]), asked_of(VECTORS["partials"][1])
+    file, request = raw(case["file"]), binding_of(VECTORS["partials"][1])
     demanded = expected(case["core"], file)
     core = partial_core(demanded.core.anchor, demanded.core.sender, demanded.core.epoch, request, 2)
     assert core.to_bytes().hex() == case["core"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from fl.crypto import sealing
-from fl.crypto.capsule import Asked, Capsule, Readers, RecordPolicy
+from fl.crypto.capsule import Capsule, Readers, RecordPolicy, RequestBinding
 from fl.crypto.curve import ORDER
 from fl.crypto.dealing import Dealing, Receiver, Setting, committee, deal, new_share, parcel, verify_dealing
 from fl.crypto.envelope import Core, Expected, open_with, seal
@@ -46,10 +46,10 @@ class Made:
     committee: Committee
     shares: Mapping[Address, Share]
 
-    def approve(self, capsule: Capsule, asked: Asked, who: Address) -> bytes:
+    def approve(self, capsule: Capsule, asked: RequestBinding, who: Address) -> bytes:
         return approve(capsule, asked, self.committee.key, self.shares[who])
 
-    def answers(self, capsule: Capsule, asked: Asked, whose: Sequence[Address]) -> dict[Address, bytes]:
+    def answers(self, capsule: Capsule, asked: RequestBinding, whose: Sequence[Address]) -> dict[Address, bytes]:
         return {who: self.approve(capsule, asked, who) for who in whose}
 
 
@@ -108,7 +108,7 @@ class Record:
     core: Core
     file: bytes
     capsule: Capsule
-    asked: Asked
+    asked: RequestBinding
 
     def opened(self, opening: Opening, who: Committee) -> bytes:
         return open_with(self.file, Expected(self.core, sha256(self.file), CAP), who.key, opening.secret)
@@ -125,4 +125,4 @@ def record_for(who: Committee, purpose: Purpose = Purpose.TREATMENT) -> Record:
     core = policy.core(ANCHOR, HOSPITAL, 1, who.key)
     file = bytes(seal(core, [who.key], PLAINTEXT))
     capsule = Capsule.of(file, who.key, policy.to_bytes())
-    return Record(core, file, capsule, Asked(capsule.label, 7, KeyUse.RECORDS, 1, purpose))
+    return Record(core, file, capsule, RequestBinding(capsule.label, 7, KeyUse.RECORDS, 1, purpose))

@@ -26,7 +26,7 @@ def town(tmp_path: Path) -> Town:
 
 
 def proof(town: Town, row_id: int, email: str = MAYA) -> dict[str, object]:
-    row = town.site.records.visible(town.members[email], row_id)
+    row = town.site.record_store.visible(town.members[email], row_id)
     found: dict[str, object] = json.loads(town.site.anchoring.proof(row, sha256(sealed_of(row).file)))
     return found
 
@@ -61,7 +61,7 @@ def test_a_task_that_fails_unexpectedly_does_not_stop_the_others(
     town: Town, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     town.add_check(MAYA)
-    monkeypatch.setattr(town.site.charts, "follow_key", lambda: 1 // 0)
+    monkeypatch.setattr(town.site.patient_records, "follow_key", lambda: 1 // 0)
     keep_up(town.site)
     assert "sealing to the key in force failed" in caplog.text
     assert len(town.federation.records.made) == 1
@@ -83,7 +83,7 @@ def test_a_proof_leads_from_the_file_to_the_root_on_the_ledger(town: Town) -> No
 
 def test_a_record_that_waits_has_no_proof_yet(town: Town) -> None:
     row_id = town.add_check(MAYA)
-    assert town.site.anchoring.standing(town.site.records.visible(town.members[MAYA], row_id)) is None
+    assert town.site.anchoring.standing(town.site.record_store.visible(town.members[MAYA], row_id)) is None
     with pytest.raises(NotFound):
         proof(town, row_id)
 
@@ -92,7 +92,7 @@ def test_erasing_one_record_breaks_no_other_proof(town: Town) -> None:
     first, second = town.add_check(MAYA), town.add_check(MAYA)
     town.site.anchoring.anchor()
     before = proof(town, second)
-    town.site.records.erase(first)
+    town.site.record_store.erase(first)
     assert proof(town, second) == before
     with pytest.raises(NotFound):
         proof(town, first)

@@ -44,7 +44,7 @@ def test_access_lasts_from_booking_to_the_period_after_the_last_appointment(any_
     assert doctor.post(f"/checks/{check}/notes", page="/requests/", text="late").status_code == 404
     assert "Maya Lindqvist" not in doctor.text("/doctor/")
     with pytest.raises(NotFound):
-        town.site.records.visible(town.members[INES], check)
+        town.site.record_store.visible(town.members[INES], check)
 
 
 def test_a_later_appointment_lengthens_it_and_a_cancelled_one_does_not(any_town: Town, check: int) -> None:
@@ -115,11 +115,11 @@ def test_a_refused_visit_is_no_opening(any_town: Town, check: int) -> None:
 
 def test_openings_come_in_pages_and_stay_when_the_record_is_erased(any_town: Town, check: int) -> None:
     town, maya = any_town, any_town.members[MAYA]
-    row = town.site.records.visible(maya, check)
+    row = town.site.record_store.visible(maya, check)
     for _ in range(PAGE_ROWS + 1):
         town.site.openings.note(town.members[INES].id, [row], How.CHECK)
         town.federation.clock.now += 60
-    town.site.records.erase(check, maya.id)
+    town.site.record_store.erase(check, maya.id)
     assert len(town.site.openings.of_patient(maya.id, 0)) == PAGE_ROWS
     assert len(town.site.openings.of_patient(maya.id, 1)) == 1
     assert "erased since" in town.visitor(MAYA).text("/requests/who-sees?page=1")

@@ -17,7 +17,7 @@ def town(tmp_path: Path) -> Town:
 
 
 def test_a_doctor_is_linked_and_unlinked(town: Town) -> None:
-    requests, ines = town.site.requests, town.members[INES].id
+    requests, ines = town.site.request_store, town.members[INES].id
     assert requests.trustee_of(ines) is None
     requests.link_trustee(INES, ACCOUNTS[0])
     assert requests.trustee_of(ines) == ACCOUNTS[0]
@@ -28,11 +28,11 @@ def test_a_doctor_is_linked_and_unlinked(town: Town) -> None:
 @pytest.mark.parametrize("email", [MAYA, NOOR, "nobody@x.example"])
 def test_only_doctors_are_linked(town: Town, email: str) -> None:
     with pytest.raises(NotFound):
-        town.site.requests.link_trustee(email, ACCOUNTS[0])
+        town.site.request_store.link_trustee(email, ACCOUNTS[0])
 
 
 def test_one_trustee_is_one_doctor(town: Town) -> None:
-    town.site.requests.link_trustee(INES, ACCOUNTS[0])
+    town.site.request_store.link_trustee(INES, ACCOUNTS[0])
     with pytest.raises(TrusteeTaken):
-        town.site.requests.link_trustee(JONAS, ACCOUNTS[0])
-    town.site.requests.link_trustee(INES, ACCOUNTS[0])
+        town.site.request_store.link_trustee(JONAS, ACCOUNTS[0])
+    town.site.request_store.link_trustee(INES, ACCOUNTS[0])

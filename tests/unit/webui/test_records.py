@@ -55,15 +55,19 @@ def test_a_records_whole_life_on_either_database(either: Town) -> None:
     either.federation.records.hold_key()
     row_id, maya = either.add_check(MAYA), either.members[MAYA]
     either.book(MAYA, INES)
-    either.site.charts.add_note(either.members[INES], row_id, "A note.")
+    either.site.patient_records.add_note(either.members[INES], row_id, "A note.")
     assert either.site.anchoring.anchor() is not None
-    assert either.site.charts.choose(maya.id, Choice(HOSPITAL, TREATMENT)) == (2, 0)
-    asked = either.site.disclosing.ask(either.members[JONAS], row_of(either, row_id).number or "", Purpose.TREATMENT)
+    assert either.site.patient_records.choose(maya.id, Choice(HOSPITAL, TREATMENT)) == (2, 0)
+    asked = either.site.record_requests.ask(
+        either.members[JONAS], row_of(either, row_id).number or "", Purpose.TREATMENT
+    )
     for place in (0, 1):
-        either.federation.disclosures.answer(1, place)
-    shown, wrong = either.site.disclosing.open(either.site.disclosing.one(either.members[JONAS], asked.row.id))
+        either.federation.requests.answer(1, place)
+    shown, wrong = either.site.record_requests.open(
+        either.site.record_requests.one(either.members[JONAS], asked.row.id)
+    )
     assert (shown.state, wrong) == ("open", ())
-    either.site.records.erase(row_id, maya.id)
+    either.site.record_store.erase(row_id, maya.id)
     assert read(either, MAYA, row_id).state == "erased"
     with either.site.database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
@@ -73,30 +77,30 @@ def test_a_records_whole_life_on_either_database(either: Town) -> None:
 def test_labels_of_files_that_are_here_are_found_by_the_migration(either: Town) -> None:
     row_id, maya = either.add_check(MAYA), either.members[MAYA].id
     gone = either.add_check(MAYA)
-    either.site.records.erase(gone, maya)
-    labels = either.site.records.labels_of(maya)
+    either.site.record_store.erase(gone, maya)
+    labels = either.site.record_store.labels_of(maya)
     assert sorted(row.id for row in labels.values()) == sorted([row_id, gone])
     with either.site.database.engine.begin() as connection:
         command.downgrade(alembic_config(connection), "0002")
         command.upgrade(alembic_config(connection), "head")
-    assert either.site.records.labels_of(maya).keys() == {sealed_of(row_of(either, row_id)).label}
+    assert either.site.record_store.labels_of(maya).keys() == {sealed_of(row_of(either, row_id)).label}
 
 
 def test_a_record_keeps_every_label_it_had_and_choosing_back_adds_none(town: Town, check: int) -> None:
     maya, first = town.members[MAYA].id, sealed_of(row_of(town, check)).label
     for consent in (TREATMENT, frozenset({Purpose.TREATMENT, Purpose.RESEARCH}), TREATMENT):
-        town.site.charts.choose(maya, Choice(HOSPITAL, consent))
-    labels = town.site.records.labels_of(maya)
+        town.site.patient_records.choose(maya, Choice(HOSPITAL, consent))
+    labels = town.site.record_store.labels_of(maya)
     assert len(labels) == 3
     assert {row.id for row in labels.values()} == {check}
-    assert first in town.site.records.labels_of_row(check)
-    town.site.records.erase(check, maya)
-    assert town.site.records.labels_of(maya).keys() == labels.keys()
-    assert town.site.records.labels_of(town.members[OMAR].id) == {}
+    assert first in town.site.record_store.labels_of_row(check)
+    town.site.record_store.erase(check, maya)
+    assert town.site.record_store.labels_of(maya).keys() == labels.keys()
+    assert town.site.record_store.labels_of(town.members[OMAR].id) == {}
 
 
 def read(town: Town, email: str, row_id: int) -> Shown:
-    return town.site.charts.read(town.site.records.visible(town.members[email], row_id))
+    return town.site.patient_records.read(town.site.record_store.visible(town.members[email], row_id))
 
 
 def row_of(town: Town, row_id: int) -> StoredRecord:
@@ -125,39 +129,39 @@ def test_a_patient_sees_the_own_check_with_all_its_facts(town: Town, check: int)
 @pytest.mark.parametrize("email", [OMAR, INES, JONAS, NOOR])
 def test_nobody_else_sees_it(town: Town, check: int, email: str) -> None:
     with pytest.raises(NotFound):
-        town.site.records.visible(town.members[email], check)
+        town.site.record_store.visible(town.members[email], check)
 
 
 def test_a_doctor_sees_it_while_an_appointment_stands(town: Town, check: int) -> None:
     booking = town.book(MAYA, INES)
     ines, jonas, maya = town.members[INES], town.members[JONAS], town.members[MAYA].id
-    assert town.site.records.visible(ines, check).id == check
-    assert town.site.records.patient_of(ines.id, maya).account_id == maya
+    assert town.site.record_store.visible(ines, check).id == check
+    assert town.site.record_store.patient_of(ines.id, maya).account_id == maya
     with pytest.raises(NotFound):
-        town.site.records.visible(jonas, check)
+        town.site.record_store.visible(jonas, check)
     town.site.appointments.cancel(maya, booking)
     with pytest.raises(NotFound):
-        town.site.records.visible(ines, check)
+        town.site.record_store.visible(ines, check)
     with pytest.raises(NotFound):
-        town.site.records.patient_of(ines.id, maya)
+        town.site.record_store.patient_of(ines.id, maya)
 
 
 def test_a_past_appointment_keeps_the_treating_relation(town: Town, check: int) -> None:
     town.book(MAYA, INES)
     town.federation.clock.now += 90 * 86400
-    assert town.site.records.visible(town.members[INES], check).id == check
+    assert town.site.record_store.visible(town.members[INES], check).id == check
 
 
 def test_a_check_that_does_not_exist_looks_like_one_that_is_not_yours(town: Town) -> None:
     with pytest.raises(NotFound):
-        town.site.records.visible(town.members[MAYA], 999)
+        town.site.record_store.visible(town.members[MAYA], 999)
 
 
 def test_the_database_holds_nothing_that_can_be_read(town: Town) -> None:
     town.federation.probability = 0.91
     town.add_check(MAYA)
     town.book(MAYA, INES)
-    town.site.charts.add_note(town.members[INES], 1, "A smear review was asked for.")
+    town.site.patient_records.add_note(town.members[INES], 1, "A smear review was asked for.")
     stored = town.stored_bytes()
     for plain in (b"leukemia", b"healthy", b"\x89PNG", b"IHDR", b"0.91", b"North Coordination", b"smear review"):
         assert plain not in stored, plain
@@ -166,16 +170,16 @@ def test_the_database_holds_nothing_that_can_be_read(town: Town) -> None:
 
 def test_a_note_is_a_record_of_its_own_for_the_same_readers(town: Town, check: int) -> None:
     town.book(MAYA, INES)
-    town.site.charts.add_note(town.members[INES], check, "Please come back in two weeks.")
-    (row,) = town.site.records.notes_on(check)
-    note = town.site.charts.read(row).note
+    town.site.patient_records.add_note(town.members[INES], check, "Please come back in two weeks.")
+    (row,) = town.site.record_store.notes_on(check)
+    note = town.site.patient_records.read(row).note
     assert note is not None
     assert (note.text, note.author) == ("Please come back in two weeks.", "Dr Inês Carvalho")
     assert row.number != row_of(town, check).number
     with pytest.raises(NotFound):
-        town.site.charts.add_note(town.members[JONAS], check, "I do not treat her.")
+        town.site.patient_records.add_note(town.members[JONAS], check, "I do not treat her.")
     with pytest.raises(NotFound):
-        town.site.records.visible(town.members[MAYA], row.id)
+        town.site.record_store.visible(town.members[MAYA], row.id)
 
 
 def test_the_file_of_another_patient_is_not_shown(town: Town, check: int) -> None:
@@ -186,7 +190,8 @@ def test_the_file_of_another_patient_is_not_shown(town: Town, check: int) -> Non
     with pytest.raises(RecordDamaged):
         read(town, OMAR, check)
     assert [
-        shown.state for shown in town.site.charts.show_all(town.members[OMAR], town.site.records.of_patient(omar))
+        shown.state
+        for shown in town.site.patient_records.show_all(town.members[OMAR], town.site.record_store.of_patient(omar))
     ] == [
         "open",
         "damaged",
@@ -212,9 +217,9 @@ def test_a_changed_row_is_found_out(town: Town, check: int, change: str) -> None
 
 def test_erasing_leaves_the_leaf_and_nothing_that_opens(town: Town, check: int) -> None:
     town.book(MAYA, INES)
-    town.site.charts.add_note(town.members[INES], check, "A note.")
+    town.site.patient_records.add_note(town.members[INES], check, "A note.")
     before = [row_of(town, row_id) for row_id in (check, check + 1)]
-    town.site.records.erase(check, town.members[MAYA].id)
+    town.site.record_store.erase(check, town.members[MAYA].id)
     for old in before:
         row = row_of(town, old.id)
         kept = (row.file, row.salt, row.record_id, row.number, row.readers, row.consent, row.key_id, row.key_epoch)
@@ -229,7 +234,7 @@ def test_erasing_leaves_the_leaf_and_nothing_that_opens(town: Town, check: int) 
         assert old.file[-64:] not in stored
         assert old.salt not in stored
         assert old.leaf.digest in stored
-    town.site.records.erase(check)
+    town.site.record_store.erase(check)
 
 
 def test_a_note_on_a_check_that_is_erased_meanwhile_is_not_kept(
@@ -239,25 +244,25 @@ def test_a_note_on_a_check_that_is_erased_meanwhile_is_not_kept(
     seal = town.federation.records.seal
 
     def erase_first(policy: RecordPolicy, body: bytes) -> SealedRecord:
-        town.site.records.erase(check)
+        town.site.record_store.erase(check)
         return seal(policy, body)
 
     monkeypatch.setattr(town.federation.records, "seal", erase_first)
     with pytest.raises(NotFound):
-        town.site.charts.add_note(town.members[INES], check, "Too late.")
-    assert town.site.records.notes_on(check) == []
+        town.site.patient_records.add_note(town.members[INES], check, "Too late.")
+    assert town.site.record_store.notes_on(check) == []
 
 
 def test_nobody_erases_anothers_record(town: Town, check: int) -> None:
     with pytest.raises(NotFound):
-        town.site.records.erase(check, town.members[OMAR].id)
+        town.site.record_store.erase(check, town.members[OMAR].id)
     assert read(town, MAYA, check).state == "open"
 
 
 def test_a_choice_seals_what_exists_anew(town: Town, check: int) -> None:
     before = row_of(town, check)
     maya = town.members[MAYA].id
-    assert town.site.charts.choose(maya, Choice(HOSPITAL, TREATMENT)) == (1, 0)
+    assert town.site.patient_records.choose(maya, Choice(HOSPITAL, TREATMENT)) == (1, 0)
     after = row_of(town, check)
     assert purposes_in(after.consent or 0) == TREATMENT
     assert (after.record_id, after.number) == (before.record_id, before.number)
@@ -269,23 +274,23 @@ def test_a_choice_seals_what_exists_anew(town: Town, check: int) -> None:
 
 def test_the_same_choice_again_seals_nothing_anew_until_the_key_changes(town: Town, check: int) -> None:
     maya, choice = town.members[MAYA].id, Choice(HOSPITAL, TREATMENT)
-    assert town.site.charts.choose(maya, choice) == (1, 0)
+    assert town.site.patient_records.choose(maya, choice) == (1, 0)
     before = row_of(town, check)
-    assert town.site.charts.choose(maya, choice) == (0, 0)
+    assert town.site.patient_records.choose(maya, choice) == (0, 0)
     assert row_of(town, check).file == before.file
     town.federation.records.hold_key()
-    assert town.site.charts.choose(maya, choice) == (1, 0)
+    assert town.site.patient_records.choose(maya, choice) == (1, 0)
 
 
 def test_a_quorum_alone_needs_a_committee(town: Town, check: int) -> None:
     maya = town.members[MAYA].id
     with pytest.raises(NoCommittee):
-        town.site.charts.choose(maya, Choice(QUORUM, WITH_WISH))
+        town.site.patient_records.choose(maya, Choice(QUORUM, WITH_WISH))
     assert row_of(town, check).readers == HOSPITAL
     town.federation.records.hold_key()
-    assert town.site.charts.choose(maya, Choice(QUORUM, WITH_WISH)) == (1, 0)
+    assert town.site.patient_records.choose(maya, Choice(QUORUM, WITH_WISH)) == (1, 0)
     assert read(town, MAYA, check).state == "waiting"
-    assert town.site.charts.choose(maya, Choice(HOSPITAL, TREATMENT)) == (0, 0)
+    assert town.site.patient_records.choose(maya, Choice(HOSPITAL, TREATMENT)) == (0, 0)
     assert row_of(town, check).readers == QUORUM, "the hospital cannot open it, so it cannot seal it anew"
     assert read(town, MAYA, town.add_check(MAYA)).state == "open"
 
@@ -293,7 +298,7 @@ def test_a_quorum_alone_needs_a_committee(town: Town, check: int) -> None:
 def test_a_choice_that_locks_its_patient_out_is_refused(town: Town, check: int) -> None:
     town.federation.records.hold_key()
     with pytest.raises(WishNeeded):
-        town.site.charts.choose(town.members[MAYA].id, Choice(QUORUM, TREATMENT))
+        town.site.patient_records.choose(town.members[MAYA].id, Choice(QUORUM, TREATMENT))
     page = town.visitor(MAYA).post("/consent/", readers="2", purposes=["1"])
     assert page.status_code == 400
     assert WishNeeded.sentence in words(page)
@@ -301,20 +306,20 @@ def test_a_choice_that_locks_its_patient_out_is_refused(town: Town, check: int) 
 
 
 def test_records_follow_the_key_in_force(town: Town, check: int) -> None:
-    assert (town.site.charts.follow_key(), row_of(town, check).key_id) == (0, NO_KEY)
+    assert (town.site.patient_records.follow_key(), row_of(town, check).key_id) == (0, NO_KEY)
     for _ in range(2):
         town.federation.records.hold_key()
-        assert town.site.charts.follow_key() == 1
+        assert town.site.patient_records.follow_key() == 1
         facts = town.federation.records.committee()
         assert facts is not None
         assert row_of(town, check).key_id == facts.key_id
-        assert town.site.charts.follow_key() == 0
+        assert town.site.patient_records.follow_key() == 0
     assert read(town, MAYA, check).state == "open"
 
 
 def test_every_file_has_its_own_leaf_for_good(town: Town, check: int) -> None:
-    town.site.charts.choose(town.members[MAYA].id, Choice(HOSPITAL, TREATMENT))
-    town.site.records.erase(check)
+    town.site.patient_records.choose(town.members[MAYA].id, Choice(HOSPITAL, TREATMENT))
+    town.site.record_store.erase(check)
     with Database(town.config.database_url).reading() as session:
         assert len(session.scalars(select(Leaf)).all()) == 2
 
