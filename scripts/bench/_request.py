@@ -50,7 +50,7 @@ class Scene:
     file: bytes
     """The record's envelope."""
     capsule: Capsule
-    asked: RequestBinding
+    binding: RequestBinding
 
     @classmethod
     def draw(cls, threshold: int = 2, trustees: int = 3) -> Scene:
@@ -67,9 +67,9 @@ class Scene:
         policy = RecordPolicy(os.urandom(16), Readers.TRUSTEES, frozenset({Purpose.TREATMENT, Purpose.EMERGENCY}))
         file = bytes(seal(policy.core(anchor, hospital, 1, key), [key], RECORD))
         capsule = Capsule.of(file, key, policy.to_bytes())
-        asked = RequestBinding(capsule.label, NUMBER, KeyUse.RECORDS, EPOCH, Purpose.TREATMENT)
+        binding = RequestBinding(capsule.label, NUMBER, KeyUse.RECORDS, EPOCH, Purpose.TREATMENT)
         keys = PrivateKey.generate(1), PrivateKey.generate(2)
-        return cls(anchor, committee, shares, accounts, hospital, keys[0], requester, keys[1], file, capsule, asked)
+        return cls(anchor, committee, shares, accounts, hospital, keys[0], requester, keys[1], file, capsule, binding)
 
     def kit(self, place: int, password: str) -> bytes:
         """Return the approval kit of a trustee, by its place from 0."""
@@ -82,18 +82,18 @@ class Scene:
         """Return the JSON facts of the page of a trustee; `now` in seconds since 1970."""
         capsule, reader = self.capsule.to_bytes(), self.requester_key.member_key
         return {
-            "request": self.asked.number,
-            "key_use": int(self.asked.use),
-            "label": self.asked.label.hex(),
+            "request": self.binding.number,
+            "key_use": int(self.binding.use),
+            "label": self.binding.label.hex(),
             "capsule": capsule.hex(),
             "capsule_digest": sha256(capsule).hex(),
             "model_context": "",
-            "purpose": int(self.asked.purpose),
+            "purpose": int(self.binding.purpose),
             "deadline": now + 3600,
             "expires_at": now + 24 * 3600,
             "requester": self.requester.hex(),
             "members": [each.hex() for each in (self.hospital, self.requester, *self.committee.accounts)],
-            "epoch": self.asked.epoch,
+            "epoch": self.binding.epoch,
             "index": self.shares[place].index,
             "public_share": encode_point(self.committee.shares[place]).hex(),
             "threshold_key": self.committee.key.to_bytes().hex(),

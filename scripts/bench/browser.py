@@ -48,7 +48,7 @@ ANSWER = """async ({ block, share, key }) => {
   const facts = trustee.parseFacts(block);
   const ciphertext = trustee.checkRequest(facts, Math.floor(Date.now() / 1000));
   const envelope = await trustee.answer(facts, ciphertext, encoding.toInteger(secret));
-  const data = transactions.approval(facts.asked.number, encoding.sha256(envelope));
+  const data = transactions.approval(facts.binding.number, encoding.sha256(envelope));
   const { chainId, nonce, gas, maxFee, maxPriorityFee } = facts;
   transactions.sign(account, { chainId, to: facts.authority, nonce, gas, maxFee, maxPriorityFee }, data);
   return performance.now() - began;
@@ -108,9 +108,9 @@ def _in_python(scene: Scene) -> float:
     fields = {"chainId": scene.anchor.chain_id, "nonce": 5, "gas": 2**24, "value": 0, "to": scene.anchor.authority}
     began = time.perf_counter()
     capsule = Capsule.from_bytes(file)
-    answer = approve(capsule, scene.asked, scene.committee.key, scene.shares[0])
-    verify(answer, trustee.address, scene.committee, scene.asked, capsule.ciphertext)
-    core = partial_core(scene.anchor, trustee.address, KEY_EPOCH, scene.asked, 1)
+    answer = approve(capsule, scene.binding, scene.committee.key, scene.shares[0])
+    verify(answer, trustee.address, scene.committee, scene.binding, capsule.ciphertext)
+    core = partial_core(scene.anchor, trustee.address, KEY_EPOCH, scene.binding, 1)
     envelope = seal(core, [scene.requester_key.member_key], answer)
     data = bytes(36) + sha256(envelope)
     trustee.sign({**fields, "maxFeePerGas": 0, "maxPriorityFeePerGas": 0, "data": data})

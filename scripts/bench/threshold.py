@@ -107,20 +107,20 @@ def request(scene: Scene, repeats: int) -> Figures:
     file = bytes(seal(core, [who.key], RECORD))
     data = Capsule.of(file, who.key, policy.to_bytes()).to_bytes()
     capsule = Capsule.from_bytes(data)
-    asked = RequestBinding(capsule.label, 1, KeyUse.RECORDS, 1, Purpose.TREATMENT)
+    binding = RequestBinding(capsule.label, 1, KeyUse.RECORDS, 1, Purpose.TREATMENT)
     holders = dict(zip(who.accounts[:threshold], scene.shares[:threshold], strict=True))
 
     def answers() -> dict[Address, bytes]:
-        return {each: approve(Capsule.from_bytes(data), asked, who.key, share) for each, share in holders.items()}
+        return {each: approve(Capsule.from_bytes(data), binding, who.key, share) for each, share in holders.items()}
 
     given = answers()
-    secret = combine(given, who, asked, capsule.ciphertext).secret
+    secret = combine(given, who, binding, capsule.ciphertext).secret
     key = PrivateKey.generate(1)
     plain = bytes(seal(core, [key.member_key], RECORD))
     works: dict[str, Callable[[], object]] = {
         "encapsulate": lambda: encapsulate(who.key, capsule.label),
         f"{threshold} check and answer": answers,
-        "verify and combine": lambda: combine(given, who, asked, capsule.ciphertext),
+        "verify and combine": lambda: combine(given, who, binding, capsule.ciphertext),
         "HPKE to one member and back": lambda: hpke_both_ways(key),
         "open the file with r·Y": lambda: open_with(file, Expected(core, sha256(file), 1 << 20), who.key, secret),
         "open a file by HPKE": lambda: receive(plain, Expected(core, sha256(plain), 1 << 20), key),

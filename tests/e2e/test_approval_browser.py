@@ -30,13 +30,13 @@ def test_python_opens_what_the_browser_approved(place: Place, visit: Callable[[]
     envelope, raw = bytes.fromhex(answer["envelope"]), bytes.fromhex(answer["transaction"])
 
     trustee = scene.accounts[0]
-    core = partial_core(scene.anchor, trustee.address, KEY_EPOCH, scene.asked, 1)
+    core = partial_core(scene.anchor, trustee.address, KEY_EPOCH, scene.binding, 1)
     partial = receive(envelope, Expected(core, sha256(envelope), 1024), scene.requester_key)
     partials = {
         trustee.address: partial,
-        scene.accounts[1].address: approve(scene.capsule, scene.asked, scene.committee.key, scene.shares[1]),
+        scene.accounts[1].address: approve(scene.capsule, scene.binding, scene.committee.key, scene.shares[1]),
     }
-    opening = combine(partials, scene.committee, scene.asked, scene.capsule.ciphertext)
+    opening = combine(partials, scene.committee, scene.binding, scene.capsule.ciphertext)
     assert opening.wrong == ()
     record = Core(Kind.RECORD, key_anchor(scene.anchor), scene.hospital, 0, 1, scene.capsule.header.context)
     assert (
@@ -44,7 +44,7 @@ def test_python_opens_what_the_browser_approved(place: Place, visit: Callable[[]
     )
 
     assert Account.recover_transaction(raw) == "0x" + Account.from_key(trustee.secret).address[2:]
-    assert raw == signed(trustee, place, call_data(scene.asked.number, sha256(envelope), None))
+    assert raw == signed(trustee, place, call_data(scene.binding.number, sha256(envelope), None))
     assert there.complaints == []
 
 
@@ -154,7 +154,7 @@ def test_a_refusal_is_signed_with_its_reason(place: Place, visit: Callable[[], V
     there.page.wait_for_url("**/sign-in")
     (answer,) = place.answers
     assert answer["envelope"] is None
-    expected = signed(place.scene.accounts[0], place, call_data(place.scene.asked.number, b"", 1))
+    expected = signed(place.scene.accounts[0], place, call_data(place.scene.binding.number, b"", 1))
     assert answer["transaction"] == expected.hex()
 
 

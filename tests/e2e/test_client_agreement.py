@@ -104,8 +104,10 @@ def test_what_python_seals_to_the_key_the_browser_opens_partially(place: Place, 
         block, share = scene.block(1, int(time.time())), scalar_bytes(scene.shares[1].value).hex()
         found = page.evaluate(PARTIAL, {"block": block, "share": share})
         partial = {scene.accounts[1].address: bytes.fromhex(found)}
-        others = {scene.accounts[2].address: approve(scene.capsule, scene.asked, scene.committee.key, scene.shares[2])}
-        opening = combine(partial | others, scene.committee, scene.asked, scene.capsule.ciphertext)
+        others = {
+            scene.accounts[2].address: approve(scene.capsule, scene.binding, scene.committee.key, scene.shares[2])
+        }
+        opening = combine(partial | others, scene.committee, scene.binding, scene.capsule.ciphertext)
         assert opening.wrong == ()
         assert decode_point(bytes.fromhex(found)[:33]) == mult(scene.shares[1].value, scene.capsule.ciphertext.u)
     assert place.answers == []
@@ -116,7 +118,7 @@ PARTIAL = """({block, share}) => {
   const facts = trustee.parseFacts(block);
   const ciphertext = trustee.checkRequest(facts, Math.floor(Date.now() / 1000));
   const secret = encoding.toInteger(encoding.fromHex(share, "share"));
-  return encoding.toHex(threshold.decryptPartially(secret, facts.index, facts.asked, ciphertext));
+  return encoding.toHex(threshold.decryptPartially(secret, facts.index, facts.binding, ciphertext));
 }"""
 
 

@@ -66,7 +66,7 @@ def test_any_quorum_opens_and_nothing_smaller_does(size: tuple[int, int], data: 
     made = generated(*size)
     record = record_for(made.committee)
     whose = some_of(data, made, data.draw(st.integers(size[1], size[0])))
-    answers = made.answers(record.capsule, record.asked, whose)
+    answers = made.answers(record.capsule, record.binding, whose)
     assert record.open_by(made, answers) == PLAINTEXT
     fewer = {who: answers[who] for who in whose[: size[1] - 1]}
     with pytest.raises(QuorumNotReached) as refusal:
@@ -77,15 +77,15 @@ def test_any_quorum_opens_and_nothing_smaller_does(size: tuple[int, int], data: 
 def wrong_answers(data: st.DataObject, made: Made, who: Address) -> bytes:
     """Return what a trustee may send in place of its answer."""
     record = record_for(made.committee)
-    asked, capsule = record.asked, record.capsule
-    right = made.approve(capsule, asked, who)
+    binding, capsule = record.binding, record.capsule
+    right = made.approve(capsule, binding, who)
     place = data.draw(st.integers(0, len(right) - 1))
     forged = {
         "changed": right[:place] + bytes([right[place] ^ data.draw(st.integers(1, 255))]) + right[place + 1 :],
         "of another record": right,
         "noise": data.draw(st.binary(max_size=120)),
-        "replayed": made.approve(capsule, replace(asked, number=asked.number + 1), who),
-        "stale": made.approve(capsule, replace(asked, epoch=asked.epoch + 1), who),
+        "replayed": made.approve(capsule, replace(binding, number=binding.number + 1), who),
+        "stale": made.approve(capsule, replace(binding, epoch=binding.epoch + 1), who),
     }
     return forged[data.draw(st.sampled_from(sorted(forged)))]
 
@@ -98,15 +98,15 @@ def test_wrong_answers_are_named_and_left_out_while_enough_are_right(
     made, (parties, threshold) = generated(*size), size
     record = record_for(made.committee)
     order = some_of(data, made, parties)
-    answers = made.answers(record.capsule, record.asked, order[:threshold])
+    answers = made.answers(record.capsule, record.binding, order[:threshold])
     bad = {who: wrong_answers(data, made, who) for who in order[threshold:]} | {account(99): answers[order[0]]}
     mixed = dict(data.draw(st.permutations([*answers.items(), *bad.items()])))
-    opening = combine(mixed, made.committee, record.asked, record.capsule.ciphertext)
+    opening = combine(mixed, made.committee, record.binding, record.capsule.ciphertext)
     assert set(opening.wrong) == set(bad)
     assert record.opened(opening, made.committee) == PLAINTEXT
     lost = dict(mixed) | {order[0]: mixed[account(99)][:-1]}
     with pytest.raises(QuorumNotReached):
-        combine(lost, made.committee, record.asked, record.capsule.ciphertext)
+        combine(lost, made.committee, record.binding, record.capsule.ciphertext)
 
 
 @given(SIZES, st.data())
@@ -115,7 +115,7 @@ def test_answers_to_another_request_or_of_another_epoch_are_wrong(size: tuple[in
     made = generated(*size)
     record = record_for(made.committee)
     change = data.draw(st.sampled_from([{"number": 8}, {"epoch": 2}, {"number": 2**64 - 1}, {"epoch": 0}]))
-    given_for = replace(record.asked, **change)  # type: ignore[arg-type]
+    given_for = replace(record.binding, **change)  # type: ignore[arg-type]
     answers = made.answers(record.capsule, given_for, made.committee.accounts)
     with pytest.raises(QuorumNotReached) as refusal:
         record.open_by(made, answers)
@@ -138,12 +138,12 @@ def test_nothing_is_computed_for_a_mauled_ciphertext_or_another_label(by: int, d
     ]
     for ciphertext in mauled:
         with pytest.raises(CiphertextInvalid):
-            approve(replace(record.capsule, ciphertext=ciphertext), record.asked, made.committee.key, share)
+            approve(replace(record.capsule, ciphertext=ciphertext), record.binding, made.committee.key, share)
     other = data.draw(st.binary(max_size=32))
     with pytest.raises(CiphertextInvalid):
-        approve(record.capsule, replace(record.asked, label=sha256(other)), made.committee.key, share)
+        approve(record.capsule, replace(record.binding, label=sha256(other)), made.committee.key, share)
     with pytest.raises(PolicyNotApproved):
-        approve(record.capsule, replace(record.asked, purpose=Purpose.QUALITY), made.committee.key, share)
+        approve(record.capsule, replace(record.binding, purpose=Purpose.QUALITY), made.committee.key, share)
 
 
 @given(SIZES, st.data())
@@ -155,7 +155,7 @@ def test_after_a_refresh_old_shares_are_worth_nothing_and_old_ciphertexts_still_
     record = record_for(old.committee)
     new = refreshed(old, data.draw(st.integers(size[1], size[0])))
     check_succession(record_for(old.committee).asked_in(2), old, new, data)
-    assert record.open_by(new, new.answers(record.capsule, record.asked, some_of(data, new, size[1]))) == PLAINTEXT
+    assert record.open_by(new, new.answers(record.capsule, record.binding, some_of(data, new, size[1]))) == PLAINTEXT
 
 
 @given(SIZES, SIZES, st.data())
@@ -174,12 +174,12 @@ def check_succession(record: Record, old: Made, new: Made, data: st.DataObject) 
     """Check that the new committee opens what was sealed before, and that one old share in its quorum is found out."""
     threshold = new.committee.threshold
     whose = some_of(data, new, threshold)
-    answers = new.answers(record.capsule, record.asked, whose)
+    answers = new.answers(record.capsule, record.binding, whose)
     assert record.open_by(new, answers) == PLAINTEXT
     held = [who for who in whose if who in old.shares]
     for who in held[:1]:
         stale = replace(old.shares[who], index=new.committee.index_of(who))
-        mixed = {**answers, who: Made(new.committee, {who: stale}).approve(record.capsule, record.asked, who)}
+        mixed = {**answers, who: Made(new.committee, {who: stale}).approve(record.capsule, record.binding, who)}
         with pytest.raises(QuorumNotReached) as refusal:
             record.open_by(new, mixed)
         assert refusal.value.facts() == {"actual": threshold - 1, "required": threshold}

@@ -52,39 +52,39 @@ export function parseCapsule(bytes) {
 /**
  * Return the ciphertext that a request asks to open.
  * @param {Capsule} capsule
- * @param {import("./threshold.js").Asked} asked
+ * @param {import("./threshold.js").RequestBinding} binding
  * @param {object} key Y, a point.
  * @throws {Refused} CiphertextInvalid: kind, label, key, context or proof. PolicyNotApproved: purpose, or consent.
  */
-export function checkCapsule(capsule, asked, key) {
+export function checkCapsule(capsule, binding, key) {
   const { header, policy } = capsule;
   const keyId = thresholdKeyId(key);
   for (const [what, right] of [
-    ["its kind is not what this key opens", KIND_OF_USE[asked.use] === header.kind],
+    ["its kind is not what this key opens", KIND_OF_USE[binding.use] === header.kind],
     ["its suite or flags are unknown", header.suite === SUITE_P256 && header.flags === 0],
-    ["its label is not the one asked for", equal(labelOf(capsule.core), asked.label)],
+    ["its label is not the one asked for", equal(labelOf(capsule.core), binding.label)],
     ["it is sealed to another key", equal(capsule.keyId, keyId)],
-    ["its context does not follow from its policy or round", inContext(capsule, asked, keyId)],
+    ["its context does not follow from its policy or round", inContext(capsule, binding, keyId)],
   ]) {
     if (!right) {
       throw new Refused("CiphertextInvalid", { what });
     }
   }
-  if ((asked.purpose === RELEASE) !== (asked.use === KEY_USE.MODEL)) {
+  if ((binding.purpose === RELEASE) !== (binding.use === KEY_USE.MODEL)) {
     throw new Refused("PolicyNotApproved", { what: "purpose" });
   }
-  if (policy !== null && !allows(policy, asked.purpose)) {
+  if (policy !== null && !allows(policy, binding.purpose)) {
     throw new Refused("PolicyNotApproved", { what: "consent" });
   }
-  verifyCiphertext(capsule.ciphertext, asked.label);
+  verifyCiphertext(capsule.ciphertext, binding.label);
   return capsule.ciphertext;
 }
 
 const allows = (policy, purpose) => purpose >= 1 && purpose <= RELEASE && ((policy.consent >> (purpose - 1)) & 1) === 1;
 
-function inContext({ header, policy }, asked, keyId) {
+function inContext({ header, policy }, binding, keyId) {
   if (policy === null) {
-    return equal(header.context, asked.modelContext);
+    return equal(header.context, binding.modelContext);
   }
   const context = new Writer("rec").raw(policy.bytes, POLICY_BYTES).raw(keyId, KEY_ID_BYTES).digest();
   return header.round === 0n && header.seq === 0 && equal(header.context, context);

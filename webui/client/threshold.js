@@ -32,7 +32,7 @@ let second = null;
  *
  * A request as the ledger records it; `number` is a bigint, `label` 32 bytes, `modelContext` 32 bytes or none.
  * @typedef {{label: Uint8Array, number: bigint, use: number, epoch: number, purpose: number,
- *   modelContext: Uint8Array}} Asked
+ *   modelContext: Uint8Array}} RequestBinding
  */
 
 /** Return the 16 bytes that name a threshold key (a point). */
@@ -73,23 +73,23 @@ export function verifyCiphertext({ u, uBar, proof }, label) {
 }
 
 /** Return the 32 bytes that the partial decryption of party `index` is bound to. */
-export function partialContext(asked, index) {
-  const writer = new Writer("pdec").raw(asked.label, 32).u64(asked.number).u8(asked.use);
-  return writer.u32(asked.epoch).u16(index).digest();
+export function partialContext(binding, index) {
+  const writer = new Writer("pdec").raw(binding.label, 32).u64(binding.number).u8(binding.use);
+  return writer.u32(binding.epoch).u16(index).digest();
 }
 
 /**
  * Return the partial decryption of a ciphertext that was checked, 97 bytes.
  * @param {bigint} share x_j, 1..n-1.
  * @param {number} index j.
- * @param {Asked} asked
+ * @param {RequestBinding} binding
  * @param {Ciphertext} ciphertext
  * @param {bigint} [nonce] Of the proof; only test vectors hand it in.
  */
-export function decryptPartially(share, index, asked, { u }, nonce) {
+export function decryptPartially(share, index, binding, { u }, nonce) {
   const output = mult(share, u);
   const statement = { base: GENERATOR, key: mult(share, GENERATOR), input: u, output };
-  return concat(encodePoint(output), prove(share, statement, bound(asked, index), nonce));
+  return concat(encodePoint(output), prove(share, statement, bound(binding, index), nonce));
 }
 
 /**
@@ -97,17 +97,17 @@ export function decryptPartially(share, index, asked, { u }, nonce) {
  * @param {Uint8Array} partial
  * @param {object} publicShare Y_j.
  * @param {number} index j.
- * @param {Asked} asked
+ * @param {RequestBinding} binding
  * @param {Ciphertext} ciphertext
  */
-export function verifyPartial(partial, publicShare, index, asked, { u }) {
+export function verifyPartial(partial, publicShare, index, binding, { u }) {
   try {
     const output = decodePoint(partial.subarray(0, POINT_BYTES));
     const statement = { base: GENERATOR, key: publicShare, input: u, output };
-    verify(partial.subarray(POINT_BYTES), statement, bound(asked, index));
+    verify(partial.subarray(POINT_BYTES), statement, bound(binding, index));
   } catch {
     throw new Refused("PartialInvalid");
   }
 }
 
-const bound = (asked, index) => concat(domain("pdec"), partialContext(asked, index));
+const bound = (binding, index) => concat(domain("pdec"), partialContext(binding, index));

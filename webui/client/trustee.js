@@ -34,7 +34,7 @@ export function parseFacts(given) {
   const small = (name) => Number(whole(name));
   const { fees } = given;
   return Object.freeze({
-    asked: Object.freeze({
+    binding: Object.freeze({
       label: hex("label", 32), number: whole("request"), use: small("key_use"), epoch: small("epoch"),
       purpose: small("purpose"), modelContext: hex("model_context"),
     }),
@@ -67,7 +67,7 @@ export function parseFacts(given) {
  * @throws {Refused} Every name of the protocol that forbids an approval.
  */
 export function checkRequest(facts, now) {
-  const { asked, capsule: file, key } = facts;
+  const { binding, capsule: file, key } = facts;
   if (now > facts.deadline) {
     throw new Refused("DeadlinePassed");
   }
@@ -87,10 +87,10 @@ export function checkRequest(facts, now) {
       throw new Refused("RevokedSender", { account });
     }
   }
-  if (asked.use === KEY_USE.RECORDS && facts.readers.length !== 1) {
+  if (binding.use === KEY_USE.RECORDS && facts.readers.length !== 1) {
     throw new Refused("PolicyNotApproved", { what: "a record is opened for the one who asks alone" });
   }
-  return checkCapsule(capsule, asked, key);
+  return checkCapsule(capsule, binding, key);
 }
 
 /**
@@ -111,7 +111,7 @@ export async function approve(facts, { kit, password, now, say = () => {} }) {
       throw new Refused("PartialInvalid");
     }
     const envelope = await answer(facts, ciphertext, secrets.share);
-    const data = approval(facts.asked.number, sha256(envelope));
+    const data = approval(facts.binding.number, sha256(envelope));
     return { envelope, transaction: sign(secrets.accountKey, agreed, data) };
   } finally {
     secrets.accountKey.fill(0);
@@ -133,7 +133,7 @@ export async function refuse(facts, reason, { kit, password, say = () => {} }) {
   say("opening");
   const { accountKey } = await openKit(facts, kit, password);
   try {
-    return { envelope: null, transaction: sign(accountKey, agreed, refusal(facts.asked.number, reason)) };
+    return { envelope: null, transaction: sign(accountKey, agreed, refusal(facts.binding.number, reason)) };
   } finally {
     accountKey.fill(0);
   }
@@ -146,13 +146,13 @@ export async function refuse(facts, reason, { kit, password, say = () => {} }) {
  * @param {bigint} share
  */
 export async function answer(facts, ciphertext, share) {
-  const { asked, index, publicShare } = facts;
-  const partial = decryptPartially(share, index, asked, ciphertext);
-  verifyPartial(partial, publicShare, index, asked, ciphertext);
+  const { binding, index, publicShare } = facts;
+  const partial = decryptPartially(share, index, binding, ciphertext);
+  verifyPartial(partial, publicShare, index, binding, ciphertext);
   const core = {
     kind: KIND.PARTIAL, consortium: facts.consortium, chainId: facts.chainId, contract: facts.authority,
-    sender: facts.trustee, round: asked.number, epoch: facts.trusteeKeyEpoch, seq: 0,
-    context: partialContext(asked, index),
+    sender: facts.trustee, round: binding.number, epoch: facts.trusteeKeyEpoch, seq: 0,
+    context: partialContext(binding, index),
   };
   return seal(core, facts.readers, partial);
 }
@@ -163,14 +163,14 @@ async function openKit(facts, kit, password) {
   if (box.kind !== "kit") {
     throw new Refused("KeystoreUnreadable", { why: "it is a share, not an approval kit" });
   }
-  const { asked } = facts;
+  const { binding } = facts;
   for (const [what, found, wanted] of [
     ["chain", box.public.chain_id, Number(facts.chainId)],
     ["key authority", box.public.authority, toHex(facts.authority)],
     ["consortium", box.public.consortium, toHex(facts.consortium)],
     ["account", box.public.account, toHex(facts.trustee)],
-    ["key", box.public.use, asked.use],
-    ["committee", box.public.epoch, asked.epoch],
+    ["key", box.public.use, binding.use],
+    ["committee", box.public.epoch, binding.epoch],
     ["place in the committee", box.public.index, facts.index],
   ]) {
     if (found !== wanted) {

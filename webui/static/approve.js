@@ -4692,25 +4692,25 @@ var hemaledger = (() => {
       throw new Refused("CiphertextInvalid", { what: "its proof does not hold under its label" });
     }
   }
-  function partialContext(asked, index) {
-    const writer = new Writer("pdec").raw(asked.label, 32).u64(asked.number).u8(asked.use);
-    return writer.u32(asked.epoch).u16(index).digest();
+  function partialContext(binding, index) {
+    const writer = new Writer("pdec").raw(binding.label, 32).u64(binding.number).u8(binding.use);
+    return writer.u32(binding.epoch).u16(index).digest();
   }
-  function decryptPartially(share, index, asked, { u }, nonce) {
+  function decryptPartially(share, index, binding, { u }, nonce) {
     const output = mult(share, u);
     const statement = { base: GENERATOR, key: mult(share, GENERATOR), input: u, output };
-    return concat(encodePoint(output), prove(share, statement, bound(asked, index), nonce));
+    return concat(encodePoint(output), prove(share, statement, bound(binding, index), nonce));
   }
-  function verifyPartial(partial, publicShare, index, asked, { u }) {
+  function verifyPartial(partial, publicShare, index, binding, { u }) {
     try {
       const output = decodePoint(partial.subarray(0, POINT_BYTES));
       const statement = { base: GENERATOR, key: publicShare, input: u, output };
-      verify(partial.subarray(POINT_BYTES), statement, bound(asked, index));
+      verify(partial.subarray(POINT_BYTES), statement, bound(binding, index));
     } catch {
       throw new Refused("PartialInvalid");
     }
   }
-  var bound = (asked, index) => concat(domain("pdec"), partialContext(asked, index));
+  var bound = (binding, index) => concat(domain("pdec"), partialContext(binding, index));
 
   // webui/client/capsule.js
   var KEY_USE = Object.freeze({ RECORDS: 1, MODEL: 2 });
@@ -4730,33 +4730,33 @@ var hemaledger = (() => {
     const header = parseHeader(core);
     return { core, header, keyId, ciphertext, policy: policyOf(header, policy) };
   }
-  function checkCapsule(capsule, asked, key) {
+  function checkCapsule(capsule, binding, key) {
     const { header, policy } = capsule;
     const keyId = thresholdKeyId(key);
     for (const [what, right] of [
-      ["its kind is not what this key opens", KIND_OF_USE[asked.use] === header.kind],
+      ["its kind is not what this key opens", KIND_OF_USE[binding.use] === header.kind],
       ["its suite or flags are unknown", header.suite === SUITE_P256 && header.flags === 0],
-      ["its label is not the one asked for", equal(labelOf(capsule.core), asked.label)],
+      ["its label is not the one asked for", equal(labelOf(capsule.core), binding.label)],
       ["it is sealed to another key", equal(capsule.keyId, keyId)],
-      ["its context does not follow from its policy or round", inContext(capsule, asked, keyId)]
+      ["its context does not follow from its policy or round", inContext(capsule, binding, keyId)]
     ]) {
       if (!right) {
         throw new Refused("CiphertextInvalid", { what });
       }
     }
-    if (asked.purpose === RELEASE !== (asked.use === KEY_USE.MODEL)) {
+    if (binding.purpose === RELEASE !== (binding.use === KEY_USE.MODEL)) {
       throw new Refused("PolicyNotApproved", { what: "purpose" });
     }
-    if (policy !== null && !allows(policy, asked.purpose)) {
+    if (policy !== null && !allows(policy, binding.purpose)) {
       throw new Refused("PolicyNotApproved", { what: "consent" });
     }
-    verifyCiphertext(capsule.ciphertext, asked.label);
+    verifyCiphertext(capsule.ciphertext, binding.label);
     return capsule.ciphertext;
   }
   var allows = (policy, purpose) => purpose >= 1 && purpose <= RELEASE && (policy.consent >> purpose - 1 & 1) === 1;
-  function inContext({ header, policy }, asked, keyId) {
+  function inContext({ header, policy }, binding, keyId) {
     if (policy === null) {
-      return equal(header.context, asked.modelContext);
+      return equal(header.context, binding.modelContext);
     }
     const context = new Writer("rec").raw(policy.bytes, POLICY_BYTES).raw(keyId, KEY_ID_BYTES).digest();
     return header.round === 0n && header.seq === 0 && equal(header.context, context);
@@ -5128,7 +5128,7 @@ var hemaledger = (() => {
     const small = (name) => Number(whole(name));
     const { fees } = given;
     return Object.freeze({
-      asked: Object.freeze({
+      binding: Object.freeze({
         label: hex("label", 32),
         number: whole("request"),
         use: small("key_use"),
@@ -5158,7 +5158,7 @@ var hemaledger = (() => {
     });
   }
   function checkRequest(facts, now) {
-    const { asked, capsule: file, key } = facts;
+    const { binding, capsule: file, key } = facts;
     if (now > facts.deadline) {
       throw new Refused("DeadlinePassed");
     }
@@ -5178,10 +5178,10 @@ var hemaledger = (() => {
         throw new Refused("RevokedSender", { account });
       }
     }
-    if (asked.use === KEY_USE.RECORDS && facts.readers.length !== 1) {
+    if (binding.use === KEY_USE.RECORDS && facts.readers.length !== 1) {
       throw new Refused("PolicyNotApproved", { what: "a record is opened for the one who asks alone" });
     }
-    return checkCapsule(capsule, asked, key);
+    return checkCapsule(capsule, binding, key);
   }
   async function approve(facts, { kit, password, now, say = () => {
   } }) {
@@ -5196,7 +5196,7 @@ var hemaledger = (() => {
         throw new Refused("PartialInvalid");
       }
       const envelope = await answer(facts, ciphertext, secrets.share);
-      const data = approval(facts.asked.number, sha2562(envelope));
+      const data = approval(facts.binding.number, sha2562(envelope));
       return { envelope, transaction: sign(secrets.accountKey, agreed, data) };
     } finally {
       secrets.accountKey.fill(0);
@@ -5211,25 +5211,25 @@ var hemaledger = (() => {
     say("opening");
     const { accountKey } = await openKit(facts, kit, password);
     try {
-      return { envelope: null, transaction: sign(accountKey, agreed, refusal(facts.asked.number, reason)) };
+      return { envelope: null, transaction: sign(accountKey, agreed, refusal(facts.binding.number, reason)) };
     } finally {
       accountKey.fill(0);
     }
   }
   async function answer(facts, ciphertext, share) {
-    const { asked, index, publicShare } = facts;
-    const partial = decryptPartially(share, index, asked, ciphertext);
-    verifyPartial(partial, publicShare, index, asked, ciphertext);
+    const { binding, index, publicShare } = facts;
+    const partial = decryptPartially(share, index, binding, ciphertext);
+    verifyPartial(partial, publicShare, index, binding, ciphertext);
     const core = {
       kind: KIND.PARTIAL,
       consortium: facts.consortium,
       chainId: facts.chainId,
       contract: facts.authority,
       sender: facts.trustee,
-      round: asked.number,
+      round: binding.number,
       epoch: facts.trusteeKeyEpoch,
       seq: 0,
-      context: partialContext(asked, index)
+      context: partialContext(binding, index)
     };
     return seal(core, facts.readers, partial);
   }
@@ -5238,14 +5238,14 @@ var hemaledger = (() => {
     if (box.kind !== "kit") {
       throw new Refused("KeystoreUnreadable", { why: "it is a share, not an approval kit" });
     }
-    const { asked } = facts;
+    const { binding } = facts;
     for (const [what, found, wanted] of [
       ["chain", box.public.chain_id, Number(facts.chainId)],
       ["key authority", box.public.authority, toHex(facts.authority)],
       ["consortium", box.public.consortium, toHex(facts.consortium)],
       ["account", box.public.account, toHex(facts.trustee)],
-      ["key", box.public.use, asked.use],
-      ["committee", box.public.epoch, asked.epoch],
+      ["key", box.public.use, binding.use],
+      ["committee", box.public.epoch, binding.epoch],
       ["place in the committee", box.public.index, facts.index]
     ]) {
       if (found !== wanted) {

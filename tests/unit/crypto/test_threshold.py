@@ -133,8 +133,8 @@ def test_a_file_to_a_member_and_a_committee_opens_for_both(made: Made) -> None:
     assert receive(file, expected(file, record.core), MEMBER) == PLAINTEXT
     capsule = Capsule.of(file, key, record.capsule.policy.to_bytes() if record.capsule.policy else b"")
     assert len(capsule.to_bytes()) == CAPSULE_CAP
-    answers = made.answers(capsule, record.asked, made.committee.accounts[1:])
-    opening = combine(answers, made.committee, record.asked, capsule.ciphertext)
+    answers = made.answers(capsule, record.binding, made.committee.accounts[1:])
+    opening = combine(answers, made.committee, record.binding, capsule.ciphertext)
     assert open_with(file, expected(file, record.core), key, opening.secret) == PLAINTEXT
 
 
@@ -213,23 +213,23 @@ def test_consent_to_the_release_of_a_record_cannot_be_written() -> None:
 
 def test_a_record_and_an_answer_name_the_key_authority_in_place_of_the_ledger() -> None:
     policy = RecordPolicy(bytes(16), Readers.TRUSTEES, frozenset())
-    asked = RequestBinding(LABEL, 9, KeyUse.RECORDS, 2, Purpose.TREATMENT)
-    record, partial = policy.core(ANCHOR, HOSPITAL, 3, KEY), partial_core(ANCHOR, account(1), 5, asked, 4)
+    binding = RequestBinding(LABEL, 9, KeyUse.RECORDS, 2, Purpose.TREATMENT)
+    record, partial = policy.core(ANCHOR, HOSPITAL, 3, KEY), partial_core(ANCHOR, account(1), 5, binding, 4)
     assert record.anchor == partial.anchor == key_anchor(ANCHOR)
     assert record.to_bytes()[50:70] == partial.to_bytes()[50:70] == ANCHOR.authority
     assert (record.round, record.seq, record.epoch, record.context) == (0, 0, 3, policy.context(KEY))
-    assert (partial.round, partial.seq, partial.epoch, partial.context) == (9, 0, 5, asked.context(4))
+    assert (partial.round, partial.seq, partial.epoch, partial.context) == (9, 0, 5, binding.context(4))
 
 
 def test_every_part_of_a_request_changes_what_an_answer_is_bound_to() -> None:
-    asked = RequestBinding(LABEL, 9, KeyUse.RECORDS, 2, Purpose.TREATMENT)
+    binding = RequestBinding(LABEL, 9, KeyUse.RECORDS, 2, Purpose.TREATMENT)
     others = [
-        replace(asked, label=Digest(bytes(32))),
-        replace(asked, number=10),
-        replace(asked, use=KeyUse.MODEL),
-        replace(asked, epoch=3),
+        replace(binding, label=Digest(bytes(32))),
+        replace(binding, number=10),
+        replace(binding, use=KeyUse.MODEL),
+        replace(binding, epoch=3),
     ]
-    contexts = [each.context(1) for each in (asked, *others)] + [asked.context(2)]
+    contexts = [each.context(1) for each in (binding, *others)] + [binding.context(2)]
     assert len(set(contexts)) == len(contexts)
 
 
@@ -238,18 +238,18 @@ def test_a_policy_that_lost_its_envelope_is_refused_before_the_proof(made: Made)
     assert record.capsule.policy
     wide = replace(record.capsule.policy, consent=frozenset({Purpose.EMERGENCY}))
     with pytest.raises(CiphertextInvalid, match="context"):
-        replace(record.capsule, policy=wide).check(record.asked, made.committee.key)
+        replace(record.capsule, policy=wide).check(record.binding, made.committee.key)
 
 
 def test_a_request_for_another_purpose_than_the_patients_is_refused(made: Made) -> None:
     record = record_for(made.committee)
     for purpose in Purpose:
-        asked = replace(record.asked, purpose=purpose)
+        binding = replace(record.binding, purpose=purpose)
         if purpose in (Purpose.TREATMENT, Purpose.RESEARCH):
-            assert record.capsule.check(asked, made.committee.key) == record.capsule.ciphertext
+            assert record.capsule.check(binding, made.committee.key) == record.capsule.ciphertext
             continue
         with pytest.raises(PolicyNotApproved):
-            record.capsule.check(asked, made.committee.key)
+            record.capsule.check(binding, made.committee.key)
 
 
 @pytest.mark.parametrize("size", [0, 137, 200, 283])
@@ -264,19 +264,19 @@ def test_a_cut_capsule_is_refused(made: Made, size: int) -> None:
 def test_an_answer_is_the_shares_product_with_a_proof(made: Made) -> None:
     record = record_for(made.committee)
     who = made.committee.accounts[0]
-    answer = made.approve(record.capsule, record.asked, who)
+    answer = made.approve(record.capsule, record.binding, who)
     assert len(answer) == PARTIAL_BYTES == 97
     u = record.capsule.ciphertext.u
     assert answer[:33] == sec1(times(made.shares[who].value, (u.x, u.y)))
-    assert answer != made.approve(record.capsule, record.asked, who)
+    assert answer != made.approve(record.capsule, record.binding, who)
 
 
 def test_the_answers_give_what_the_key_would_have_given() -> None:
     made = generated(4, 3)
     record = record_for(made.committee)
     opening = combine(
-        made.answers(record.capsule, record.asked, made.committee.accounts),
-        *(made.committee, record.asked, record.capsule.ciphertext),
+        made.answers(record.capsule, record.binding, made.committee.accounts),
+        *(made.committee, record.binding, record.capsule.ciphertext),
     )
     assert opening.wrong == ()
     assert record.opened(opening, made.committee) == PLAINTEXT
@@ -287,11 +287,11 @@ def test_nobody_without_a_seat_counts(made: Made) -> None:
     record = record_for(made.committee)
     with pytest.raises(NotInCommittee):
         made.committee.share_of(HOSPITAL)
-    stranger = approve(record.capsule, record.asked, made.committee.key, Share(1, 5))
+    stranger = approve(record.capsule, record.binding, made.committee.key, Share(1, 5))
     with pytest.raises(QuorumNotReached):
         combine(
             {HOSPITAL: stranger, Address(os.urandom(20)): stranger},
-            *(made.committee, record.asked, record.capsule.ciphertext),
+            *(made.committee, record.binding, record.capsule.ciphertext),
         )
 
 

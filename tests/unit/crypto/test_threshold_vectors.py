@@ -143,23 +143,23 @@ def test_a_capsule_of_the_vectors(case: Case) -> None:
 
 @pytest.mark.parametrize("case", VECTORS["partials"], ids=name_of)
 def test_a_partial_decryption_of_the_vectors(case: Case) -> None:
-    who, body, asked = Address(raw(case["trustee"])), raw(case["body"]), binding_of(case)
+    who, body, binding = Address(raw(case["trustee"])), raw(case["body"]), binding_of(case)
     capsule = Capsule.from_bytes(raw(RECORD["capsule"]))
     u = capsule.ciphertext.u
     if "error" in case:
         with pytest.raises(HemaledgerError) as refusal:
-            verify_partial(body, who, COMMITTEE, asked, capsule.ciphertext)
+            verify_partial(body, who, COMMITTEE, binding, capsule.ciphertext)
         assert (refusal.value.name, refusal.value.facts()) == (case["error"], {"trustee": who})
         return
     index, share = COMMITTEE.index_of(who), number(case["share"])
-    assert asked.context(index).hex() == case["context"]
-    opened = verify_partial(body, who, COMMITTEE, asked, capsule.ciphertext)
+    assert binding.context(index).hex() == case["context"]
+    opened = verify_partial(body, who, COMMITTEE, binding, capsule.ciphertext)
     assert opened == mult(share, u)
     statement = Statement(GENERATOR, base_mult(share), (u,), (opened,))
     proof = _prove_with(number(case["nonce"]), share, statement, b"BAFL/1/pdec" + raw(case["context"]))
     assert encode_point(opened) + proof == body
-    fresh = approve(capsule, asked, KEY, Share(index, share))
-    assert verify_partial(fresh, who, COMMITTEE, asked, capsule.ciphertext) == opened
+    fresh = approve(capsule, binding, KEY, Share(index, share))
+    assert verify_partial(fresh, who, COMMITTEE, binding, capsule.ciphertext) == opened
 
 
 def test_the_partial_decryptions_combine_to_the_secret_of_the_vector() -> None:
@@ -167,11 +167,11 @@ def test_the_partial_decryptions_combine_to_the_secret_of_the_vector() -> None:
     assert [f"{each:064x}" for each in lagrange(combined["indices"])] == combined["weights"]
     honest = [case for case in VECTORS["partials"] if "error" not in case]
     chosen = {Address(raw(honest[index - 1]["trustee"])): raw(honest[index - 1]["body"]) for index in (1, 3, 4)}
-    asked = binding_of(honest[0])
-    assert encode_point(combine(chosen, COMMITTEE, asked, ciphertext).secret).hex() == combined["secret"]
+    binding = binding_of(honest[0])
+    assert encode_point(combine(chosen, COMMITTEE, binding, ciphertext).secret).hex() == combined["secret"]
     chosen.popitem()
     with pytest.raises(QuorumNotReached):
-        combine(chosen, COMMITTEE, asked, ciphertext)
+        combine(chosen, COMMITTEE, binding, ciphertext)
 
 
 def test_the_sealed_partial_decryption_opens_for_each_reader() -> None:

@@ -46,11 +46,11 @@ class Made:
     committee: Committee
     shares: Mapping[Address, Share]
 
-    def approve(self, capsule: Capsule, asked: RequestBinding, who: Address) -> bytes:
-        return approve(capsule, asked, self.committee.key, self.shares[who])
+    def approve(self, capsule: Capsule, binding: RequestBinding, who: Address) -> bytes:
+        return approve(capsule, binding, self.committee.key, self.shares[who])
 
-    def answers(self, capsule: Capsule, asked: RequestBinding, whose: Sequence[Address]) -> dict[Address, bytes]:
-        return {who: self.approve(capsule, asked, who) for who in whose}
+    def answers(self, capsule: Capsule, binding: RequestBinding, whose: Sequence[Address]) -> dict[Address, bytes]:
+        return {who: self.approve(capsule, binding, who) for who in whose}
 
 
 def setting_of(kind: CeremonyKind, threshold: int, parties: Sequence[int], old: Made | None = None) -> Setting:
@@ -108,16 +108,16 @@ class Record:
     core: Core
     file: bytes
     capsule: Capsule
-    asked: RequestBinding
+    binding: RequestBinding
 
     def opened(self, opening: Opening, who: Committee) -> bytes:
         return open_with(self.file, Expected(self.core, sha256(self.file), CAP), who.key, opening.secret)
 
     def open_by(self, made: Made, answers: Mapping[Address, bytes]) -> bytes:
-        return self.opened(combine(answers, made.committee, self.asked, self.capsule.ciphertext), made.committee)
+        return self.opened(combine(answers, made.committee, self.binding, self.capsule.ciphertext), made.committee)
 
     def asked_in(self, epoch: int) -> Record:
-        return replace(self, asked=replace(self.asked, epoch=epoch))
+        return replace(self, binding=replace(self.binding, epoch=epoch))
 
 
 def record_for(who: Committee, purpose: Purpose = Purpose.TREATMENT) -> Record:

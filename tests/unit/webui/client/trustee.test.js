@@ -9,7 +9,7 @@ import { capsules, encoding, envelopes, group, lockboxes, threshold, trustee } f
 const vectors = JSON.parse(readFileSync(new URL("../../../vectors/threshold.json", import.meta.url), "utf-8"));
 const bytes = (text) => encoding.fromHex(text, "vector");
 const hex = encoding.toHex;
-const [{ capsule, asked }] = vectors.capsules;
+const [{ capsule, asked: binding }] = vectors.capsules;
 const header = envelopes.parseHeader(bytes(vectors.record.core));
 const [reader, other] = vectors.partial_envelope.readers;
 const seat = vectors.trustees[1];
@@ -20,9 +20,9 @@ const recipient = (key) => ({ key_id: hex(envelopes.memberKeyId(bytes(key))), pu
 const digest = (text) => hex(encoding.sha256(bytes(text)));
 
 const PAGE = Object.freeze({
-  request: asked.number, key_use: asked.use, label: asked.label, capsule, capsule_digest: digest(capsule),
-  model_context: "", purpose: asked.purpose, deadline: NOW + 60, expires_at: NOW + 3600, requester: REQUESTER,
-  members: [hex(header.sender), REQUESTER], epoch: asked.epoch, index: seat.index, public_share: seat.public,
+  request: binding.number, key_use: binding.use, label: binding.label, capsule, capsule_digest: digest(capsule),
+  model_context: "", purpose: binding.purpose, deadline: NOW + 60, expires_at: NOW + 3600, requester: REQUESTER,
+  members: [hex(header.sender), REQUESTER], epoch: binding.epoch, index: seat.index, public_share: seat.public,
   threshold_key: vectors.key.public, chain_id: String(header.chainId), authority: hex(header.contract),
   consortium: hex(header.consortium), trustee: seat.account, trustee_key_epoch: 1, nonce: 0,
   fees: { gas: 2 ** 24, max_fee_per_gas: 0, max_priority_fee_per_gas: 0 }, recipients: [recipient(reader)],
@@ -74,9 +74,9 @@ test("the answer is the partial decryption, checked against the public share", a
   const file = await trustee.answer(facts, ciphertext, share);
   const found = envelopes.parseHeader(file.slice(0, envelopes.CORE_BYTES));
   assert.equal(found.kind, envelopes.KIND.PARTIAL);
-  assert.equal(found.round, BigInt(asked.number));
+  assert.equal(found.round, BigInt(binding.number));
   assert.equal(hex(found.sender), seat.account);
-  assert.equal(hex(found.context), hex(threshold.partialContext(facts.asked, seat.index)));
+  assert.equal(hex(found.context), hex(threshold.partialContext(facts.binding, seat.index)));
   await assert.rejects(trustee.answer(facts, ciphertext, share + 1n), { name: "PartialInvalid" });
 });
 

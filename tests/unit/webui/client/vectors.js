@@ -12,11 +12,11 @@ export function cases(client, vectors) {
   const scalar = (text) => encoding.toInteger(bytes(text));
   const point = (text) => group.decodePoint(bytes(text));
   const hex = (given) => encoding.toHex(given);
-  const asked = (given) => ({
+  const binding = (given) => ({
     label: bytes(given.label), number: BigInt(given.number), use: given.use, epoch: given.epoch, purpose: given.purpose,
     modelContext: bytes(given.model_context),
   });
-  const tools = { ...client, vectors, bytes, scalar, point, hex, asked };
+  const tools = { ...client, vectors, bytes, scalar, point, hex, binding };
   return [...primitives(tools), ...capsules(tools), ...partials(tools), ...envelopes(tools), ...lockboxes(tools)];
 }
 
@@ -75,13 +75,13 @@ function primitives({ vectors, group, dleq, threshold, bytes, scalar, point, hex
   return [...proofs, ...scalars, keys];
 }
 
-function capsules({ vectors, capsules: module, threshold, group, bytes, point, hex, asked }) {
+function capsules({ vectors, capsules: module, threshold, group, bytes, point, hex, binding }) {
   const key = point(vectors.key.public);
   const checks = vectors.capsules.map((each) => ({
     name: `capsule: ${each.name}`,
     run: () => refused(each.error, () => {
       const found = module.parseCapsule(bytes(each.capsule));
-      module.checkCapsule(found, asked(each.asked), each.key === undefined ? key : point(each.key));
+      module.checkCapsule(found, binding(each.asked), each.key === undefined ? key : point(each.key));
     }),
   }));
   const record = {
@@ -97,13 +97,13 @@ function capsules({ vectors, capsules: module, threshold, group, bytes, point, h
   return [...checks, record];
 }
 
-function partials({ vectors, threshold, bytes, scalar, point, hex, asked }) {
+function partials({ vectors, threshold, bytes, scalar, point, hex, binding }) {
   const ciphertext = threshold.parseCiphertext(bytes(vectors.record.ciphertext));
   const seats = new Map(vectors.trustees.map((each) => [each.account, each]));
   return vectors.partials.map((each) => ({
     name: `partial: ${each.name}`,
     run: async () => {
-      const request = asked(each.asked);
+      const request = binding(each.asked);
       // Somebody without a share has no public share either; who verifies looks them up before.
       const seat = seats.get(each.trustee) ?? { index: 99, public: vectors.key.public };
       await refused(each.error, () => (
