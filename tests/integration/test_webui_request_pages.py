@@ -401,6 +401,26 @@ def test_a_trustee_sees_who_asks_for_what_and_answers(town: Town) -> None:
     assert "You have answered this request already" in again.json["message"]
 
 
+def test_a_trustee_who_may_not_answer_reads_why(town: Town) -> None:
+    town.add_check(MAYA)
+    for purpose in (Purpose.TREATMENT, Purpose.SECOND_OPINION):
+        ask(town, town.visitor(JONAS), purpose)
+    _link(town)
+    for place in (1, 2):
+        town.federation.requests.answer(1, place, Refusal.JUDGEMENT)
+    trustee = town.visitor(INES)
+    assert "This request is closed" in trustee.text("/approvals/1")
+    assert trustee.get("/approvals/2").status_code == 200
+    town.federation.clock.now += 8 * DAY_S
+    trustee = town.visitor(INES)
+    assert "The deadline of this request has passed" in trustee.text("/approvals/2")
+    late = _send(trustee, town.federation.requests.signed(2, 0), number=2)
+    assert late.status_code == 403
+    assert late.json is not None
+    assert late.json["message"] == "The deadline of this request has passed. Nobody can answer it any more."
+    assert trustee.get("/approvals/9").status_code == 404
+
+
 def _send(visitor: Visitor, answer: SignedAnswer, number: int = 1, **changes: object) -> Any:
     envelope = answer.envelope.hex() if answer.envelope else None
     body = {"envelope": envelope, "transaction": answer.transaction.hex()} | changes
