@@ -16,10 +16,10 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,8 @@ REFUSALS: tuple[type[MalformedError], ...] = (WeightsMismatch, NonFinite, Weight
 WHY_CHARS = 200
 SUM_SLACK = 1e-3
 _ROW = np.dtype("<f4")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -120,20 +122,13 @@ class PredictorProcess:
         weights = vector_to_bytes(vector)
         model = HeldModel(spec, weights, fingerprint(spec, weights), self)
         with self._turn():
-            self._hold(model)
+            _twice(lambda: self._hold(model))
         return model
 
     def look(self, model: HeldModel, picture: bytes) -> npt.NDArray[np.float32]:
         """Return the model's float32 [classes] for a picture of its size; raises as `HeldModel.probability`."""
         with self._turn():
-            self._hold(model)
-            question = Message({"do": "look"}, picture)
-            body = self._ask(question, model, _ROW.itemsize * model.spec.classes, self._patience.answer_s)
-            try:
-                return _row(body, model.spec.classes)
-            except EncodingError as error:
-                self._stop()
-                raise PredictorSilent(str(error)) from error
+            return _twice(lambda: self._look(model, picture))
 
     def close(self) -> None:
         """End the process; it has nothing to lose."""
@@ -149,6 +144,16 @@ class PredictorProcess:
         finally:
             self._lock.release()
 
+    def _look(self, model: HeldModel, picture: bytes) -> npt.NDArray[np.float32]:
+        self._hold(model)
+        question = Message({"do": "look"}, picture)
+        body = self._ask(question, model, _ROW.itemsize * model.spec.classes, self._patience.answer_s)
+        try:
+            return _row(body, model.spec.classes)
+        except EncodingError as error:
+            self._stop()
+            raise PredictorSilent(str(error)) from error
+
     def _hold(self, model: HeldModel) -> None:
         """See to it that the process runs and holds `model`."""
         self._connection()
@@ -159,7 +164,12 @@ class PredictorProcess:
             self._holds = model.name
 
     def _ask(self, question: Message, model: HeldModel, body_cap: int, seconds: float) -> bytes:
-        """Return the body of the answer."""
+        """Return the body of the answer.
+
+        Raises:
+            EOFError, ConnectionError: the process has ended.
+            PredictorSilent: it answers too late, or no answer; or what it refuses (REFUSALS).
+        """
         connection = self._connection()
         try:
             send(connection, question, seconds)
@@ -167,11 +177,10 @@ class PredictorProcess:
             if answer.head == {"model": model.name}:
                 return answer.body
             refusal = _refusal(answer.head)
-        except (OSError, EOFError, EncodingError) as error:
-            self._stop()
-            raise PredictorSilent(_why(error)) from error
-        except BaseException:
+        except BaseException as error:
             self._stop()  # or the next question would get this one's answer
+            if isinstance(error, TimeoutError | EncodingError):
+                raise PredictorSilent("it took too long" if isinstance(error, OSError) else str(error)) from error
             raise
         raise refusal
 
@@ -208,7 +217,7 @@ def _start(command: Sequence[str]) -> tuple[subprocess.Popen[bytes], socket.sock
             )
     except OSError as error:
         ours.close()
-        raise PredictorSilent(_why(error)) from error
+        raise PredictorSilent(f"it cannot be started: {error}") from error
     return child, ours
 
 
@@ -239,7 +248,13 @@ def _plain(value: object) -> object:
     return shown(value)[:WHY_CHARS] if isinstance(value, str) else value
 
 
-def _why(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return "it took too long"
-    return "it ended" if isinstance(error, EOFError | ConnectionError) else str(error)
+def _twice(ask: Callable[[], T]) -> T:
+    """Ask, and once more if the process had ended since the last time: that is no fault of the question."""
+    try:
+        return ask()
+    except (EOFError, ConnectionError):
+        pass
+    try:
+        return ask()
+    except (EOFError, ConnectionError) as error:
+        raise PredictorSilent("it ended") from error
