@@ -5,7 +5,8 @@ a request takes a worker only once it is here whole. At the limit the connection
 the newest visitor. `/healthz` has a worker of its own.
 
 Source: RFC 9112, 9.5 (closing); OWASP, Slow HTTP attacks; waitress documentation, "Arguments".
-Not here: names of the site and error pages (webui/rim.py); which proxy is believed (_proxy.py).
+Not here: one request (_server_request.py); names of the site and error pages (webui/rim.py); which proxy is believed
+(_proxy.py).
 """
 
 from __future__ import annotations
@@ -13,131 +14,23 @@ from __future__ import annotations
 import socket
 import struct
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from io import BytesIO
 from typing import Any
 from wsgiref.types import WSGIApplication
 
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
-from waitress.task import ErrorTask, ThreadedTaskDispatcher
-from waitress.utilities import Error
+from waitress.task import ThreadedTaskDispatcher
 
-from webui.config import FORM_OVERHEAD, SiteConfig
-from webui.plain import HEADERS, plain_page
+from scripts._proxy import TrustedProxy, visitor_behind, waitress_options
+from scripts._server_request import Bounds, Busy, Refusal, TimedParser
 
 PROBE = "/healthz"
 NO_LINGER = struct.pack("ii", 1, 0)
 RESERVED_FILES = 128
 """File descriptors for everything that is no visitor."""
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """What one visitor, and all of them together, may hold."""
-
-    connections: int = 2000
-    per_address: int = 1000
-    """Of one network address; a trusted proxy may have them all."""
-    idle_s: float = 60.0
-    """Between two requests."""
-    header_s: float = 10.0
-    """For all headers of a request, from its first byte; or from the connection for the first request."""
-    body_s: float = 60.0
-    """For the whole body."""
-    answer_s: float = 60.0
-    """In which a whole answer must be taken."""
-    header_bytes: int = 16 * 1024
-    body_bytes: int = SiteConfig.image_cap + 2 * FORM_OVERHEAD
-    large: Mapping[str, int] = field(default_factory=dict)
-    """Path -> bytes of a body, where it may be larger."""
-    thrown_away: int = 1024 * 1024 * 1024
-    """Bytes of a body that is too large and is read all the same, so that its sender gets a page."""
-    all_bodies: int = 128 * 1024 * 1024
-    """Bytes of bodies that are on their way, in all connections."""
-    threads: int = 16
-
-
-class Busy(Error):  # type: ignore[misc]  # waitress brings no types
-    """All memory for bodies is taken."""
-
-    code = 503
-    reason = "Service Unavailable"
-
-
-class Refusal(ErrorTask):  # type: ignore[misc]  # waitress brings no types
-    """What a request gets that is no request: a page with a way back."""
-
-    def execute(self) -> None:
-        """Write it, and end the connection."""
-        error = self.request.error
-        self.status = f"{error.code} {error.reason}"
-        body = plain_page(error.code)
-        self.response_headers += [*HEADERS, ("Connection", "close")]
-        if error.code == Busy.code:
-            self.response_headers.append(("Retry-After", "10"))
-        self.content_length = len(body)
-        self.set_close_on_finish()
-        self.write(body)
-
-
-class Sink:
-    """A buffer for what nobody will read: it only counts."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-
-    def append(self, data: bytes) -> None:
-        """Count."""
-        self._size += len(data)
-
-    def __len__(self) -> int:
-        """Return the bytes so far, as the application is told of them."""
-        return self._size
-
-    def getfile(self) -> BytesIO:
-        """Return nothing to read: the application refuses by the length."""
-        return BytesIO()
-
-    def close(self) -> None:
-        """Hold nothing."""
-
-
-class TimedParser(HTTPRequestParser):  # type: ignore[misc]
-    """A request that knows since when it comes in."""
-
-    def __init__(self, adj: Adjustments) -> None:
-        super().__init__(adj)
-        self.began = time.monotonic()
-        self.headers_at: float | None = None
-        self.admitted = False
-
-    def received(self, data: bytes) -> int:
-        """Take bytes, and note when the headers are whole."""
-        taken: int = super().received(data)
-        if self.headers_finished and self.headers_at is None:
-            self.headers_at = time.monotonic()
-        body = self.body_rcv
-        if body is not None and not isinstance(body.buf, Sink) and max(self.content_length, len(body)) > self.limit:
-            buffer, body.buf = body.buf, Sink(len(body))
-            buffer.close()
-        return taken
-
-    @property
-    def limit(self) -> int:
-        """Return how long its body may be."""
-        bounds: Bounds = self.adj.bounds
-        return int(bounds.large.get(self.path, bounds.body_bytes))
-
-    def coming(self) -> int:
-        """Return the bytes of memory that its body takes, or will take."""
-        if self.body_rcv is None or isinstance(self.body_rcv.buf, Sink):
-            return 0
-        return int(max(self.content_length, len(self.body_rcv)))
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
@@ -153,13 +46,17 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 waitress' signature
         self.opened = self.quiet_since = time.monotonic()
         self.answer_since: float | None = None
+        self.visitor = ""
+        """Network address for which a trusted proxy sends a request."""
         super().__init__(*args, **kwargs)
 
     def received(self, data: bytes) -> bool:
         """Take bytes; what comes beyond the bounds of all bodies together is refused at once."""
         taken: bool = super().received(data)
         request = self.request
-        if request is not None and request.headers_finished and self.server.overfull(request):
+        if request is None or not request.headers_finished:
+            return taken
+        if self.server.overfull(request) or self.server.crowded(self, request):
             request.error = Busy("too much at once")
             request.completed = True
             self.requests.append(request)
@@ -172,6 +69,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         """Answer one request."""
         super().service()
         self.quiet_since = time.monotonic()
+
+    @property
+    def busy(self) -> bool:
+        """Return whether a request is coming in, being answered, or its answer not taken yet."""
+        return bool(self.request is not None or self.requests or self.total_outbufs_len)
 
     def cut(self) -> None:
         """Close, and let the system forget what nobody takes."""
@@ -202,13 +104,19 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
     channel_class = Channel
     next_channel_cleanup: float
 
-    def __init__(self, application: WSGIApplication, bounds: Bounds, proxy: str | None, **options: Any) -> None:  # noqa: ANN401
-        """Listen; `proxy` is the address whose connections are not counted as one visitor's."""
+    def __init__(
+        self,
+        application: WSGIApplication,
+        bounds: Bounds,
+        proxy: TrustedProxy | None,
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        """Listen; connections of `proxy` are not counted as one visitor's."""
         self.bounds = bounds
         self._proxy = proxy
         self._probes = ThreadedTaskDispatcher()
         self._probes.set_thread_count(1)
-        adjustments = Adjustments(**_adjustments(bounds), **options)
+        adjustments = Adjustments(**_adjustments(bounds), **waitress_options(proxy), **options)
         adjustments.bounds = bounds  # for the parsers, which know nothing else
         super().__init__(application, {}, adj=adjustments)
 
@@ -233,7 +141,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             return
         newest = channels[-1]
         address = newest.addr[0]
-        if address != self._proxy:
+        if not self._behind_proxy(newest):
             same = [each for each in channels if each.addr[0] == address]
             if len(same) > self.bounds.per_address:
                 _drop(same, newest)
@@ -247,6 +155,18 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         request.admitted = not request.chunked  # its length is known, and counted from now on
         others = (each.request for each in list(self.active_channels.values()))
         return bool(sum(each.coming() for each in others if each is not None) > self.bounds.all_bodies)
+
+    def crowded(self, channel: Channel, request: TimedParser) -> bool:
+        """Return whether a proxy's visitor has too many requests that are not answered yet; asked once per request."""
+        if request.counted or self._proxy is None or not self._behind_proxy(channel):
+            return False
+        request.counted = True
+        channel.visitor = visitor_behind(self._proxy, request.headers.get("X_FORWARDED_FOR", ""))
+        same = [each for each in list(self.active_channels.values()) if each.visitor == channel.visitor and each.busy]
+        return bool(channel.visitor) and len(same) > self.bounds.per_address
+
+    def _behind_proxy(self, channel: Channel) -> bool:
+        return bool(self._proxy is not None and channel.addr[0] == self._proxy.address)
 
     def maintenance(self, now: float) -> None:  # noqa: ARG002 waitress' signature
         """Close what is overdue."""

@@ -21,7 +21,7 @@ from fl.protocol import strict_json
 from fl.protocol.codec import DOCUMENT_CAP
 from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.task import IGNORE, Domain, Task, TaskClass, TaskKind
-from fl.protocol.tasks import PICTURE, TASKS
+from fl.protocol.tasks import LEUKEMIA_DRAWN, PICTURE, TASKS
 from fl.training.dataset import Dataset
 from fl.training.labels import LABELS_CAP, LabelMap, propose, unknown
 from scripts._home import Home
@@ -58,7 +58,7 @@ def given_task(given: Mapping[str, Any]) -> Task | None:
     Raises:
         SettingInvalid: there is no such task, the options contradict each other, or it is of no kind that can be
             trained yet.
-        EncodingError: the file is none of a task.
+        EncodingError: the file holds no task.
     """
     name, classes, disease = given.get("task_name"), given.get("classes"), given.get("disease")
     if name and (classes or disease):
@@ -81,11 +81,13 @@ def task_of(home: Home, given: Mapping[str, Any]) -> Task | None:
 def task_that_explains(dataset: Dataset) -> Task:
     """Return the one built-in task that knows all names of a data set; of several the one that tells most apart.
 
+    Drawn pictures have tasks of their own, which say so to everybody who reads a result.
+
     Raises:
         SettingInvalid: none does, or several do equally well.
     """
     names = used_names(dataset)
-    proposals = {task.code: propose(names, task) for task in TASKS.values() if not task.drawn}
+    proposals = {task.code: propose(names, task) for task in TASKS.values() if task.drawn == dataset.drawn}
     told = {code: len(set(known.values())) for code, known in proposals.items() if len(known) == len(names)}
     best = [code for code, count in told.items() if count == max(told.values())]
     if len(best) == 1 and told[best[0]] > 1:
@@ -109,7 +111,7 @@ class Meaning:
 
         Raises:
             SettingInvalid: a --label is not NAME=CLASS, or there is no such file.
-            EncodingError: the file is none of labels.
+            EncodingError: the file holds no labels.
         """
         found = LabelMap.from_bytes(_read(Path(given["labels"]), "labels")) if given.get("labels") else None
         labels = dict(found.labels) if found else {}
@@ -126,10 +128,14 @@ def map_labels(dataset: Dataset, task: Task, meaning: Meaning, described: str = 
 
     Raises:
         LabelsUnknown: a name is not known, and there is no terminal to ask on.
-        SettingInvalid: the file of labels is for another task, or a name is said to mean no class of this one.
+        SettingInvalid: the file of labels is for another task, a name is said to mean no class of this one, or drawn
+            pictures are to stand for real ones.
     """
     if meaning.task is not None and meaning.task != task:
         raise SettingInvalid("labels", f"the file is for the task {meaning.task.code}, not {task.code}")
+    if dataset.drawn and not task.drawn:
+        why = f"the pictures in {dataset.source} are drawn, so their task is {LEUKEMIA_DRAWN.code}, not {task.code}"
+        raise SettingInvalid("task", why)
     wrong = [f"{own}={code}" for own, code in meaning.labels.items() if code not in (*task.codes, IGNORE)]
     if wrong:
         raise SettingInvalid("label", f"{wrong[0]}: the classes are {', '.join(task.codes)}, or {IGNORE}")
@@ -194,7 +200,7 @@ def _supported(task: Task) -> Task:
 def _own_task(classes: list[str], disease: list[str]) -> Task:
     strange = [name for name in disease if name not in classes]
     if strange:
-        raise SettingInvalid("disease", f"{strange[0]!r} is none of --classes")
+        raise SettingInvalid("disease", f"{strange[0]!r} is not among --classes")
     made = tuple(TaskClass(_code(name), name, name in disease) for name in classes)
     try:
         return Task(

@@ -31,9 +31,10 @@ from scripts._home import Home
 from scripts._listing import frame_of, frame_option
 from scripts._options import home_option, name_option
 from scripts._predictor import PredictorProcess
-from scripts._proxy import TrustedProxy, waitress_options
-from scripts._server import Bounds, Server, raise_file_limit
+from scripts._proxy import TrustedProxy
+from scripts._server import Server, raise_file_limit
 from scripts._server_log import quieten
+from scripts._server_request import Bounds
 from scripts._wiring import OWNER_ONLY, ledger_settings, now, open_ledger, signatures
 from webui.app import create_app
 from webui.config import FORM_OVERHEAD, MAX_CARE_DAYS, SiteConfig
@@ -186,8 +187,7 @@ def run_site(running: RunningSite, host: str, port: int, proxy: TrustedProxy | N
     give_memory_back()
     quieten(time.monotonic)
     bounds = Bounds(connections=raise_file_limit(Bounds.connections), large=LARGE)
-    address = proxy.address if proxy is not None else None
-    server = Server(running.app, bounds, address, host=host, port=port, **waitress_options(proxy))
+    server = Server(running.app, bounds, proxy, host=host, port=port)
     stop = threading.Event()
     threading.Thread(target=_keep_up, args=(running, stop), name="upkeep", daemon=True).start()
     try:

@@ -31,6 +31,7 @@ from webui.config import FORM_OVERHEAD, MEBIBYTE
 from webui.login import safe_next
 from webui.plain import plain_page
 from webui.store.refusals import (
+    AlreadyMade,
     NotFound,
     RecordDamaged,
     RecordMisplaced,
@@ -85,6 +86,7 @@ FAMILIES: dict[type[HemaledgerError], tuple[str, str, str]] = {
 LEAVES: dict[type[HemaledgerError], tuple[str, str, str]] = {
     NotFound: ("Page not found", "Check the address, or start again from the home page.", "search"),
     SiteBusy: ("The site is busy", "Your data are safe.", "hourglass-split"),
+    AlreadyMade: ("Already done", "Start again from your own pages.", "check-circle"),
     StillHandled: (
         "Just a moment",
         "If it takes longer, look at your own pages: it may be there already.",

@@ -70,22 +70,29 @@ def init_once(app: Flask, protect: FormProtect) -> None:
     def begin() -> ResponseReturnValue | None:
         if request.method != "POST" or request.endpoint is None or request.endpoint in MAKES_NOTHING:
             return None
-        key = _key(protect.sent_token())
+        who = visitor()
+        sender = _sender()
+        key = _key(sender, protect.sent_token())
         outcome = site().handled.begin(key)
-        if outcome is not None:
-            return _again(outcome)
-        g.handling, g.visitor_before = key, visitor() is not None
-        return None
+        if outcome is None:
+            g.handling, g.session_before = key, who.get_id() if who is not None else ""
+            return None
+        ended = who is None and sender and not outcome.session_id
+        return None if ended else _again(outcome)  # whose session ended is asked to sign in, by the page itself
 
     app.before_request(begin)
     app.after_request(_finish)
     app.teardown_request(_abandon)
 
 
-def _key(token: str) -> bytes:
+def _sender() -> str:
+    """Return the account id of who sends a form, though the form's first click has just ended the session; or ""."""
+    return str(session.get("_user_id", "")).partition(":")[0]
+
+
+def _key(sender: str, token: str) -> bytes:
     """Return 32 bytes that stand for who sends which form with what in it."""
-    who = visitor()
-    parts = [str(who.id) if who is not None else "", request.path, token, *_contents()]
+    parts = [sender, request.path, token, *_contents()]
     digest = hmac.new(site().config.secret_key, digestmod=sha256)
     for part in parts:
         raw = part.encode("utf-8", "surrogatepass")
@@ -134,7 +141,7 @@ def _finish(response: Response) -> Response:
 def _outcome_of(response: Response) -> Outcome | None:
     """Return what a second click is to get; None for an answer that made nothing."""
     who = visitor()
-    signed_in = who.get_id() if who is not None and not g.visitor_before else ""
+    signed_in = who.get_id() if who is not None and who.get_id() != g.session_before else ""
     flashes = tuple((str(kind), str(message)) for kind, message in session.get("_flashes", []))
     if response.status_code in {302, 303} and not urlsplit(response.location or "//").netloc:
         return Outcome(response.status_code, response.location or "", "", flashes, signed_in)

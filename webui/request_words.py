@@ -50,14 +50,14 @@ CLOSED = {
 STATES = {
     RequestState.OPEN: ("wait", "Waits for the trustees", "{left} more of {trustees} trustees must approve."),
     RequestState.READY: ("good", "Approved", "Enough trustees approved; it has not been opened yet."),
-    RequestState.FULFILLED: ("good", "Opened", "Enough trustees approved, and whoever asked opened it."),
+    RequestState.FULFILLED: ("good", "Opened", "Enough trustees approved, and the person who asked opened it."),
     RequestState.REFUSED: ("bad", "Refused", "So many trustees refused that no quorum is possible."),
     RequestState.EXPIRED: ("plain", "Ran out", "Too few trustees answered before the deadline."),
     RequestState.STALE: ("plain", "Lapsed", "Other trustees hold the key by now, or their shares ran out. Ask again."),
 }
 ERASED = ("plain", "Erased", "The record was erased. Nobody can open it any more, whatever trustees say.")
 OPENINGS = {
-    How.LIST: "saw the result in a list",
+    How.LIST: "saw, in a list, the result",
     How.CHECK: "opened",
     How.PROOF: "downloaded the proof of",
     How.REQUEST: "opened, with a quorum of trustees,",
@@ -119,7 +119,7 @@ def resealed(changed: int, kept: int) -> str:
     """Return what a new choice did to records that exist."""
     text = "Your choice is kept. It holds for all records to come"
     if changed:
-        text += f"; {changed} {'record was' if changed == 1 else 'records were'} sealed anew by it"
+        text += f"; {changed} {'record was' if changed == 1 else 'records were'} sealed again by it"
     if kept:
         text += f"; {kept} could not be opened and stayed as they were"
     return text + "."

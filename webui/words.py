@@ -44,7 +44,7 @@ PHASES = {
     "frozen": ("Frozen", "the set of updates is fixed", "wait"),
     "proposed": ("Proposed", "the new model awaits those who replay the round", "wait"),
     "final": ("Final", "the round was replayed and the new model attested", "good"),
-    "aborted": ("Aborted", "the previous model stands", "bad"),
+    "aborted": ("Aborted", "the previous model stays in use", "bad"),
 }
 PROTECTIONS = {
     "masked": ("Masked", "Nobody, not even the coordinator, could read a single hospital's update."),

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from fl.protocol.errors import DatasetUnusable
 from fl.training import cnmc
 from fl.training.classes import Array, Classes, as_texts, read_classes
-from fl.training.dataset import TEST, TRAIN, Dataset, check_trainable
+from fl.training.dataset import DRAWN_KEY, TEST, TRAIN, Dataset, check_trainable
 from fl.training.divide import split_holdout
 from fl.training.field import Frame, side_px
 from fl.training.frames import Verdict, judge, look, sentences
@@ -71,14 +71,15 @@ def load_npz(path: Path, reading: Reading = STRICT) -> Dataset:
         images = _images(file, form, labels.index >= 0)
         names = _cnmc_names(labels, groups if persons else None)
         keep = labels.index >= 0
-        ignored = sorted(file.names - set(form.images) - set(form.labels) - set(_CNMC))
+        ignored = sorted(file.names - set(form.images) - set(form.labels) - {*_CNMC, DRAWN_KEY})
+        drawn = DRAWN_KEY in file.names
     side = np.zeros(len(groups), np.uint8) if split is None else split
     _check_length(path.name, len(keep), groups, side)
     verdicts = _frames(images, reading.frame)
     dataset = Dataset(_cut(images, verdicts), labels.index[keep], groups[keep], side[keep], names, path.name)
     notes = (*sentences(verdicts), *_notes(dataset, int((~keep).sum()), ignored))
     listing = Listing(path.name, form.layout, _used(dataset, split is None), persons and _count(dataset), (), notes)
-    dataset = replace(dataset, listing=listing)
+    dataset = replace(dataset, listing=listing, drawn=drawn)
     whole = split_holdout(dataset) if split is None else dataset
     return whole if reading.one_class else check_trainable(whole)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,10 @@ from fl.training.listing import Listing, shown
 from fl.training.npz import MAX_PIXEL_BYTES, MAX_SIDE_BYTES, open_npz
 
 TRAIN, TEST = 0, 1
-_KEYS = ("images", "labels", "groups", "split", "class_names")
+_KEYS = frozenset({"images", "labels", "groups", "split", "class_names"})
+DRAWN_KEY = "drawn"
+"""An array that is in a file only where a program drew its pictures; what it holds does not matter."""
+_FORMS = (_KEYS, _KEYS | {DRAWN_KEY})
 
 G = TypeVar("G", bound=np.generic)
 Index = npt.NDArray[np.int64] | npt.NDArray[np.bool_]
@@ -42,6 +45,7 @@ class Dataset:
         class_names: One name per class. As loaded they are the source's own names, and their order means nothing.
         source: What to call the data in an error.
         listing: What became of every file of the source, where it was just read from one.
+        drawn: Whether a program drew the pictures, as far as the source says.
     """
 
     images: npt.NDArray[np.uint8]
@@ -51,6 +55,7 @@ class Dataset:
     class_names: tuple[str, ...]
     source: str = "data set"
     listing: Listing | None = None
+    drawn: bool = False
 
     def __post_init__(self) -> None:
         """Check the invariant.
@@ -92,13 +97,13 @@ class Dataset:
 
     def take(self, index: Index) -> Dataset:
         """Return the images at `index` (positions or a mask)."""
-        return Dataset(
-            self.images[index],
-            self.labels[index],
-            self.groups[index],
-            self.split[index],
-            self.class_names,
-            self.source,
+        return replace(
+            self,
+            images=self.images[index],
+            labels=self.labels[index],
+            groups=self.groups[index],
+            split=self.split[index],
+            listing=None,
         )
 
     def part(self, split: int) -> Dataset:
@@ -156,6 +161,7 @@ def save_dataset(dataset: Dataset, path: Path) -> None:
         StorageFull: it could not be written.
     """
     buffer = io.BytesIO()
+    said: dict[str, Any] = {DRAWN_KEY: np.ones((), np.bool_)} if dataset.drawn else {}
     np.savez_compressed(
         buffer,
         images=dataset.images,
@@ -163,6 +169,7 @@ def save_dataset(dataset: Dataset, path: Path) -> None:
         groups=dataset.groups,
         split=dataset.split,
         class_names=np.array(dataset.class_names),
+        **said,
     )
     write_atomic(path, buffer.getvalue())
 
@@ -174,13 +181,14 @@ def load_dataset(path: Path) -> Dataset:
         DatasetUnusable: the file is missing, damaged, or holds anything else.
     """
     with open_npz(path) as file:
-        if file.names != set(_KEYS):
+        if file.names not in _FORMS:
             file.refuse(f"it holds {sorted(map(shown, file.names))}, not {sorted(_KEYS)}")
+        drawn = DRAWN_KEY in file.names
         arrays = {name: file.read(name, MAX_PIXEL_BYTES if name == "images" else MAX_SIDE_BYTES) for name in _KEYS}
     names = tuple(str(name) for name in arrays["class_names"].reshape(-1))
     images, labels = _typed(arrays["images"], np.uint8, path), _typed(arrays["labels"], np.int64, path)
     groups, split = _typed(arrays["groups"], np.str_, path), _typed(arrays["split"], np.uint8, path)
-    return Dataset(images, labels, groups, split, names, path.name)
+    return Dataset(images, labels, groups, split, names, path.name, drawn=drawn)
 
 
 def is_stored(path: Path) -> bool:
@@ -190,7 +198,7 @@ def is_stored(path: Path) -> bool:
         DatasetUnusable: it is no .npz file.
     """
     with open_npz(path) as file:
-        return file.names == set(_KEYS)
+        return file.names in _FORMS
 
 
 def _typed(array: npt.NDArray[np.generic], kind: type[G], path: Path) -> npt.NDArray[G]:

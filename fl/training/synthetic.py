@@ -76,8 +76,8 @@ def draw_dataset(plan: SyntheticPlan, seed: int) -> Dataset:
         labels += [label] * plan.cells
         groups += [f"{'HA'[label]}{subject:03d}"] * plan.cells
     split = np.zeros(len(labels), np.uint8)
-    dataset = Dataset(np.stack(images), np.array(labels, np.int64), np.array(groups), split, CLASSES, "drawn cells")
-    return split_holdout(dataset, plan.test, seed)
+    arrays = np.stack(images), np.array(labels, np.int64), np.array(groups), split
+    return split_holdout(Dataset(*arrays, CLASSES, "drawn cells", drawn=True), plan.test, seed)
 
 
 def draw_cell(label: int, seed: int, size_px: int = 128) -> Pixels:

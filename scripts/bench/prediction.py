@@ -29,7 +29,8 @@ from fl.training.quantise import LocalMetrics, Vector
 from fl.training.recipe import Recipe
 from fl.training.synthetic import draw_cell
 from scripts._home import Home
-from scripts._server import Bounds, Server
+from scripts._server import Server
+from scripts._server_request import Bounds
 from scripts._together import AUDITOR, COORDINATOR, Work, found_together, gather
 from scripts.bench._table import keep, median, show
 from scripts.chain import chain_settings

@@ -20,8 +20,9 @@ from typing import cast
 import click
 
 from scripts._home import Home
-from scripts._server import Bounds, Server, raise_file_limit
+from scripts._server import Server, raise_file_limit
 from scripts._server_log import quieten
+from scripts._server_request import Bounds
 from scripts._wiring import now
 from scripts.bench._table import keep, show
 from scripts.serve import site_config

@@ -44,6 +44,7 @@ MARK = re.compile(r'step (?P<step>\d+)(?:, starts "(?P<starts>.+)")?(?:, exits (
 NOT_RUN = re.compile(r"not run, (?P<reason>.{10,})")
 SMALL: dict[tuple[str, str], tuple[str, ...]] = {
     ("data", "draw"): ("--subjects", "12", "--cells", "4", "--image-size", "32"),
+    ("consortium", "create"): ("--task", "leukemia-drawn"),
     ("coordinator", "run"): (
         *("--preset", "synthetic", "--width", "8", "--image-size", "32", "--epochs", "1"),
         *("--rounds", "2", "--hospitals", "1"),

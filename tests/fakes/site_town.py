@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 from html import unescape
 from pathlib import Path
 
@@ -134,13 +134,9 @@ class Town:
         return [slot.starts_at for slot in self.site.appointments.free_slots(self.members[email].id)]
 
     def book(self, patient: str = MAYA, doctor: str = INES, place: int = 0) -> int:
-        """Book the free slot `place` among the days on which the patient sees this doctor not yet."""
-        taken = {
-            datetime.fromtimestamp(row.starts_at, self.config.tz).date()
-            for row in self.site.appointments.of_patient(self.members[patient].id)
-            if row.state == "booked" and row.doctor_id == self.members[doctor].id
-        }
-        free = [t for t in self.free(doctor) if datetime.fromtimestamp(t, self.config.tz).date() not in taken]
+        """Book the slot `place` among those that are free for this patient."""
+        whose = self.members[patient].id, self.members[doctor].id
+        free = [slot.starts_at for slot in self.site.appointments.free_for(*whose)]
         starts_at = free[place]
         return self.site.appointments.book(self.members[patient].id, self.members[doctor].id, starts_at)
 

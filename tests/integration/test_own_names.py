@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
+import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +36,8 @@ from fl.training.tensors import to_vector
 from scripts._home import Deployment, Home
 from scripts._task import given_task, task_that_explains
 from scripts._training import evaluator, keep_data, own_task, read_labels, trainer
+from scripts.data import data
+from scripts.demo import demo
 from scripts.hospital import hospital
 
 SIZE = 48
@@ -75,6 +82,59 @@ def test_benign_early_pre_pro_are_stages_of_which_three_are_disease(tmp_path: Pa
     assert own_task(Home(tmp_path).member("alpha")) == LEUKEMIA_STAGES
 
 
+def test_drawn_cells_are_known_as_drawn_from_file_to_file(tmp_path: Path) -> None:
+    """`data draw`, `data divide`, `hospital init`: no --task is needed, and no real task takes them."""
+    whole, parts = tmp_path / "cells.npz", tmp_path / "parts"
+    for call in (
+        ["draw", str(whole), "--subjects", "12", "--cells", "2", "--image-size", "48"],
+        ["divide", str(whole), str(parts), "--hospitals", "2"],
+    ):
+        assert CliRunner().invoke(data, call).exit_code == 0
+    for number, source in enumerate((whole, parts / "alpha.npz")):
+        home = Home(tmp_path / str(number))
+        with pytest.raises(SettingInvalid, match="drawn"):
+            mapped(home, "alpha", source, task_name="leukemia")
+        mapped(home, "alpha", source)
+        assert own_task(home.member("alpha")) == LEUKEMIA_DRAWN
+        assert load_dataset(home.member("alpha").data_file).drawn
+
+
+def at_a_terminal(home: Path, source: Path, typed: str) -> tuple[int, str]:
+    """Run `hospital init` at a terminal on which a person types; return its exit code and what was to be seen."""
+    ours, theirs = pty.openpty()
+    call = [sys.executable, "-m", "scripts.cli", "hospital", "init", "--home", str(home), "--name", "alpha"]
+    call += ["--data", str(source), "--task", "leukemia"]
+    environment = {**os.environ, "HEMALEDGER_PASSWORD": "of this test alone"}
+    with subprocess.Popen(call, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        os.write(ours, typed.encode())
+        seen = b""
+        with suppress(OSError):  # how Linux says that nobody holds the other end
+            while part := os.read(ours, 4096):
+                seen += part
+    os.close(ours)
+    return process.returncode, seen.decode()
+
+
+def test_at_a_terminal_a_person_is_asked_once_for_each_unknown_name(tmp_path: Path) -> None:
+    source, home = cells(tmp_path / "in", {"leukemia": 1, "odd": 0, "others": 0}), Home(tmp_path / "home")
+    code, seen = at_a_terminal(home.folder, source, "perhaps\nignore\nhealthy\n")
+    assert code == 0, seen
+    assert seen.count("what are they?") == 2
+    assert "'perhaps' is not one of" in seen
+    labels = read_labels(home.member("alpha").data_file).labels
+    assert labels == {"leukemia": "leukemia", "odd": "ignore", "others": "healthy"}
+    assert len(load_dataset(home.member("alpha").data_file)) == 16
+
+
+def test_a_person_who_ends_the_questions_writes_nothing(tmp_path: Path) -> None:
+    source, home = cells(tmp_path / "in", {"leukemia": 1, "others": 0}), tmp_path / "home"
+    code, seen = at_a_terminal(home, source, "\x04")
+    assert code != 0
+    assert "Traceback" not in seen
+    assert not home.exists()
+
+
 def test_case_makes_no_class(tmp_path: Path) -> None:
     source = cells(tmp_path / "in", {"ALL": 1, "all ": 1, "HEM": 0, "Hem_": 0})
     assert mapped(Home(tmp_path), "alpha", source) == {"healthy": 16, "leukemia": 16}
@@ -100,6 +160,14 @@ def test_what_no_single_task_explains_stops_with_the_flag_to_give(tmp_path: Path
     with pytest.raises(SettingInvalid, match="--task NAME"):
         mapped(Home(tmp_path), "alpha", source)
     assert not (tmp_path / "members").exists()
+
+
+def test_a_demo_with_such_names_stops_before_it_makes_anything(tmp_path: Path) -> None:
+    source = cells(tmp_path / "in", {"basophil": 1, "eosinophil": 0}, each=3)
+    done = CliRunner().invoke(demo, ["--data", str(source), "--home", str(tmp_path / "home"), "--no-serve"])
+    assert done.exit_code == SettingInvalid.exit_code
+    assert "--task NAME or FILE, or --classes A,B,C with --disease A" in done.output
+    assert not (tmp_path / "home").exists()
 
 
 def test_an_unknown_name_is_said_or_refused_never_guessed(tmp_path: Path) -> None:

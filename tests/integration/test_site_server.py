@@ -15,7 +15,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from scripts._server import Bounds, Server
+from scripts._proxy import TrustedProxy
+from scripts._server import Server
+from scripts._server_request import Bounds
 from tests.fakes.postgres import own_database
 from tests.fakes.site_town import INES, MAYA, PASSWORD, TOKEN, Town
 from webui.config import Limits
@@ -28,9 +30,9 @@ SHORT = Bounds(idle_s=1, header_s=1, body_s=1, answer_s=1)
 
 
 @contextmanager
-def served(town: Town, bounds: Bounds = USUAL) -> Iterator[int]:
+def served(town: Town, bounds: Bounds = USUAL, proxy: TrustedProxy | None = None) -> Iterator[int]:
     """Serve a town and yield the port."""
-    server = Server(town.app, bounds, None, host="127.0.0.1", port=0)
+    server = Server(town.app, bounds, proxy, host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
@@ -149,6 +151,34 @@ def test_at_the_limit_the_oldest_idle_connection_goes_and_the_newest_visitor_is_
         assert held[0].recv(1) == b""
         held[-1].sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert held[-1].recv(20).startswith(b"HTTP/1.1 200")
+
+
+def test_one_visitor_of_a_trusted_proxy_takes_no_place_from_the_others(tmp_path: Path) -> None:
+    """The proxy's own address is one for all; X-Forwarded-For says whose request it is, in its last entry."""
+    half = b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\nX-Forwarded-For: %s\r\n"
+    proceed = b"HTTP/1.1 100 Continue\r\n\r\n"
+    one, other, forged = b"203.0.113.7", b"203.0.113.8", b"203.0.113.8, 203.0.113.7"
+    proxy = TrustedProxy("127.0.0.1", 1)
+    with served(Town(tmp_path), Bounds(per_address=3), proxy) as port, ExitStack() as stack:
+
+        def send(whose: bytes, rest: bytes) -> socket.socket:
+            each = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+            each.sendall(half % whose + rest)
+            return each
+
+        def begin(whose: bytes) -> socket.socket:
+            """Send the headers and wait until the site has read them."""
+            each = send(whose, b"Expect: 100-continue\r\n\r\n")
+            assert each.recv(len(proceed), socket.MSG_WAITALL) == proceed
+            return each
+
+        held = [begin(one) for _ in range(3)]
+        assert send(forged, b"\r\n").recv(20).startswith(b"HTTP/1.1 503")
+        held.append(begin(other))
+        held[-1].sendall(b"x" * 99)
+        assert held[-1].recv(20).startswith(b"HTTP/1.1 400")  # it came through to the site, which wants a token
+        held[0].sendall(b"x" * 99)
+        assert held[0].recv(20).startswith(b"HTTP/1.1 400")
 
 
 def test_the_probe_is_answered_while_every_worker_is_busy(tmp_path: Path) -> None:

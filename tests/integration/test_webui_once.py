@@ -11,9 +11,9 @@ import pytest
 from werkzeug.test import TestResponse
 
 from tests.fakes.site_town import INES, MAYA, PASSWORD, TOKEN, Town, Visitor, cell
-from webui.store.handled import LEASE_S, Outcome
+from webui.store.handled import LEASE_S, HandledForms, Outcome
 from webui.store.models import BookingState
-from webui.store.refusals import StillHandled
+from webui.store.refusals import AlreadyMade, StillHandled
 
 
 @pytest.fixture
@@ -84,6 +84,59 @@ def test_two_clicks_make_one_account_and_both_are_signed_in(town: Town) -> None:
     first.use_cookie(before)  # the browser never took the first answer
     assert first.post_bare("/sign-up", **fields).status_code == 302
     assert first.get("/checks/").status_code == 200
+
+
+def test_two_clicks_change_a_password_once_and_both_are_signed_in(town: Town) -> None:
+    """The first click ends the session that the second one still carries."""
+    visitor, new = town.visitor(MAYA), "nine grey herons under a bridge"
+    fields = {"csrf_token": visitor.token("/password"), "old": PASSWORD, "password": new, "again": new}
+    before = visitor.cookie()
+    first = visitor.post_bare("/password", **fields)
+    visitor.use_cookie(before)
+    second = visitor.post_bare("/password", **fields)
+    assert [each.location for each in (first, second)] == ["/password", "/password"]
+    assert "Your password is changed" in visitor.text("/password")
+    visitor.use_cookie(before)
+    assert visitor.get("/password").location.startswith("/sign-in")  # the old session alone is worth nothing
+
+
+def test_whose_session_ended_does_not_get_what_a_form_of_that_session_led_to(town: Town) -> None:
+    visitor, doctor = town.visitor(MAYA), town.members[INES].id
+    path = f"/appointments/doctors/{doctor}/{town.free()[0]}"
+    token, cookie = visitor.token(path), visitor.cookie()
+    assert visitor.post_bare(path, csrf_token=token).location == "/appointments/"
+    town.site.accounts.end_sessions(town.members[MAYA].id)
+    visitor.use_cookie(cookie)
+    assert visitor.post_bare(path, csrf_token=token).location.startswith("/sign-in")
+
+
+def test_a_crash_between_a_record_and_its_answer_makes_no_second_record(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor = town.visitor(MAYA)
+    token = visitor.token("/checks/new")
+
+    def send() -> TestResponse:
+        return visitor.post_bare("/checks/new", csrf_token=token, image=(io.BytesIO(cell()), "cell.png"))
+
+    with monkeypatch.context() as crash:
+        crash.setattr(HandledForms, "finish", lambda _self, _key, _outcome: None)  # the process was gone by then
+        assert send().status_code == 302
+    town.site.handled._here.clear()
+    town.federation.clock.now += LEASE_S
+    answer = send()
+    assert answer.status_code == 409
+    assert "it is kept" in answer.text
+    assert len(town.site.records.of_patient(town.members[MAYA].id)) == 1
+
+
+def test_a_form_that_made_a_record_is_not_handled_again_when_its_answer_fails(town: Town) -> None:
+    key = b"k" * 32
+    assert town.site.handled.begin(key) is None
+    town.add_check(MAYA)
+    town.site.handled.abandon(key)
+    with pytest.raises(AlreadyMade):
+        town.site.handled.begin(key)
 
 
 def test_a_form_that_was_refused_may_be_sent_again(town: Town) -> None:

@@ -210,6 +210,9 @@ def test_a_patient_books_and_cancels(town: Town) -> None:
     assert f"/appointments/doctors/{doctor}/{slot}" in visitor.get(f"/appointments/doctors/{doctor}").text
     assert visitor.post(f"/appointments/doctors/{doctor}/{slot}").location == "/appointments/"
     assert "Dr Inês Carvalho" in visitor.text("/appointments/")
+    other_times = visitor.get(f"/appointments/doctors/{doctor}").text
+    assert f"/appointments/doctors/{doctor}/{town.free()[0]}" not in other_times  # on the same day
+    assert "You already have an appointment with this doctor on" in other_times
     assert slot not in town.free()
     booking = town.site.appointments.of_patient(town.members[MAYA].id)[0].id
     assert visitor.post(f"/appointments/{booking}/cancel", page="/appointments/").status_code == 302

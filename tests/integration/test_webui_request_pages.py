@@ -205,7 +205,7 @@ def test_nothing_opens_what_was_erased_or_sealed_anew(town: Town) -> None:
     second = doctor.post("/requests/ask", page="/requests/", **fields).location
     approve(town, 2)
     town.visitor(MAYA).post("/consent/", readers="1", purposes=["1", "2", "3"])
-    assert "sealed anew since" in doctor.text(second)
+    assert "sealed again since" in doctor.text(second)
     assert doctor.post(f"{second}/open", page=second).status_code == 404
 
 

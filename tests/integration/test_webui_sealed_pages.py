@@ -72,7 +72,7 @@ def test_a_stricter_choice_closes_the_pages_and_says_why(town: Town) -> None:
     assert "waits for a quorum" not in visitor.text(location), "nothing is closed before one was asked once more"
     answer = visitor.post("/consent/", **fields, sure="y")
     assert (answer.status_code, answer.location) == (302, "/consent/")
-    assert "1 record was sealed anew" in visitor.text("/consent/")
+    assert "1 record was sealed again" in visitor.text("/consent/")
     for email in (MAYA, INES):
         page = town.visitor(email).text(location)
         assert "waits for a quorum" in page
@@ -147,7 +147,7 @@ def test_who_made_a_key_is_not_guessed_while_the_ledger_is_silent(town: Town) ->
     visitor = town.visitor(MAYA)
     location = visitor.check(cell()).location
     town.federation.stop_chain()
-    assert "cannot be told just now" in visitor.text(location)
+    assert "it is not known whether the operator dealt the key" in visitor.text(location)
     assert "The operator dealt" not in visitor.text(location)
 
 

@@ -77,7 +77,9 @@ def password() -> ResponseReturnValue:
     if form.validate_on_submit():
         here.throttle.take(Meter("new password", str(member().id), here.config.limits.new_passwords))
         try:
-            begin_session(here.accounts.change_password(member().id, form.old.data, form.password.data))
+            with here.doors.passwords.enter():
+                changed = here.accounts.change_password(member().id, form.old.data, form.password.data)
+            begin_session(changed)
         except SignInRefused as error:
             form.old.errors, status = ["This is not your password."], status_of(error)
         except PasswordWeak as error:
@@ -112,7 +114,8 @@ def new_password() -> ResponseReturnValue:
 def _reset(here: Site, form: ResetForm) -> Member:
     limit, who = here.config.limits.new_passwords, search_key(form.email.data)
     here.throttle.take(Meter("code", who, limit), Meter("code address", _address(), limit))
-    return here.accounts.replace_forgotten(form.email.data, form.code.data, form.password.data)
+    with here.doors.passwords.enter():
+        return here.accounts.replace_forgotten(form.email.data, form.code.data, form.password.data)
 
 
 def _create(here: Site, form: SignUpForm) -> Member:

@@ -33,18 +33,20 @@ def mine() -> ResponseReturnValue:
 def doctors() -> ResponseReturnValue:
     """List the doctors with their next free slot."""
     book = site().appointments
-    found = [(doctor, book.free_slots(doctor.account_id)[:1]) for doctor in book.doctors()]
+    found = [(doctor, book.free_for(member().id, doctor.account_id)[:1]) for doctor in book.doctors()]
     return render_template("appointments/doctors.html", doctors=found)
 
 
 @blueprint.get("/doctors/<int:doctor_id>")
 @only(SiteRole.PATIENT)
 def slots(doctor_id: int) -> ResponseReturnValue:
-    """Show a doctor's free slots by day."""
-    book, zone = site().appointments, site().config.tz
-    free = groupby(book.free_slots(doctor_id), lambda slot: on_day(slot.starts_at, zone))
+    """Show by day which slots of a doctor are free for this patient."""
+    book, zone, now = site().appointments, site().config.tz, site().services.clock()
+    free = groupby(book.free_for(member().id, doctor_id), lambda slot: on_day(slot.starts_at, zone))
     days = [(day, list(times)) for day, times in free]
-    return render_template("appointments/slots.html", doctor=book.doctor(doctor_id), days=days)
+    mine = [each for each in book.of_patient(member().id) if each.doctor_id == doctor_id and _is_ahead(each, now)]
+    held = [on_day(each.starts_at, zone) for each in reversed(mine)]
+    return render_template("appointments/slots.html", doctor=book.doctor(doctor_id), days=days, held=held)
 
 
 @blueprint.route("/doctors/<int:doctor_id>/<int:starts_at>", methods=["GET", "POST"])

@@ -258,7 +258,7 @@ class AccountStore:
 def find_account(session: Session, email: str) -> Account | None:
     """Return the account of an address, however it is written.
 
-    An account that migration 0004 left without a key of its own is found by exactly what it once typed; it comes first.
+    An account that migration 0005 left without a key of its own is found by exactly what it once typed; it comes first.
     """
     typed = older_key(email)
     exact = case((Account.email == typed, 0), else_=1)

@@ -10,7 +10,7 @@ Not here: which times exist at all (slots.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -65,7 +65,15 @@ class AppointmentStore:
             query = select(Appointment).where(Appointment.doctor_id == doctor_id, IN_FORCE, Appointment.ends_at > now)
             held = [(row.starts_at, row.ends_at) for row in session.scalars(query)]
         slots = offered(doctor.hours, doctor.slot_minutes, self._zone, now)
-        return [slot for slot in slots if not any(start < slot.ends_at and slot.starts_at < end for start, end in held)]
+        return [slot for slot in slots if not _overlaps(slot, held)]
+
+    def free_for(self, patient_id: int, doctor_id: int) -> list[Slot]:
+        """Return the free slots that `book` would give this patient, but for the number of open bookings."""
+        held = self._list(Appointment.patient_id == patient_id, IN_FORCE)
+        days = {self._day(each.starts_at) for each in held if each.doctor_id == doctor_id}
+        times = [(each.starts_at, each.ends_at) for each in held]
+        fitting = (slot for slot in self.free_slots(doctor_id) if self._day(slot.starts_at) not in days)
+        return [slot for slot in fitting if not _overlaps(slot, times)]
 
     def slot(self, doctor_id: int, starts_at: int) -> Slot:
         """Return the offered slot that begins at `starts_at`.
@@ -85,10 +93,11 @@ class AppointmentStore:
             NotFound: no such doctor.
         """
         now = self._clock()
+        self._refuse_taken(patient_id, doctor_id, starts_at)
 
         def work(session: Session) -> int:
             slot = _offered(_doctor(session, doctor_id), starts_at, self._zone, now)
-            day = datetime.fromtimestamp(starts_at, self._zone).date()
+            day = self._day(starts_at)
             if _holds(session, Appointment.patient_id == patient_id, slot):
                 raise BookingOverlaps(starts_at)
             if _holds(session, Appointment.doctor_id == doctor_id, slot):
@@ -129,6 +138,17 @@ class AppointmentStore:
         with self._database.reading() as session:
             return _cancellable(session, (patient_id, appointment_id), self._clock())
 
+    def _refuse_taken(self, patient_id: int, doctor_id: int, starts_at: int) -> None:
+        """Raise SlotTaken for a slot that is somebody else's already, before waiting for a turn to write."""
+        others = (Appointment.doctor_id == doctor_id, Appointment.patient_id != patient_id, IN_FORCE)
+        with self._database.reading() as session:
+            query = select(Appointment.id).where(*others, Appointment.starts_at == starts_at)
+            if session.scalar(query.limit(1)) is not None:
+                raise SlotTaken(starts_at)
+
+    def _day(self, moment: int) -> date:
+        return datetime.fromtimestamp(moment, self._zone).date()
+
     def _span(self, day: date) -> Slot:
         """Return a day of the hospital's zone, also one with 23 or 25 hours."""
         first, last = (datetime(each.year, each.month, each.day, tzinfo=self._zone) for each in (day, _next(day)))
@@ -163,6 +183,10 @@ def _cancellable(session: Session, whose: tuple[int, int], now: int) -> Appointm
     if booking.state != BookingState.BOOKED or booking.starts_at <= now:
         raise BookingFixed(booking.starts_at)
     return booking
+
+
+def _overlaps(slot: Slot, times: Iterable[tuple[int, int]]) -> bool:
+    return any(start < slot.ends_at and slot.starts_at < end for start, end in times)
 
 
 def _next(day: date) -> date:

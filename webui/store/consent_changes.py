@@ -61,11 +61,10 @@ class ConsentChanges:
     def next_due(self, change: ConsentChange, key_id: bytes) -> StoredRecord | None:
         """Return the next record to seal anew, with its file."""
         due = _due(change.patient_id, change.readers, change.consent, key_id)
+        first = select(func.min(StoredRecord.id)).where(*due, StoredRecord.id > change.after_row)
         with self._database.reading() as session:
-            query = (
-                select(StoredRecord).options(undefer(StoredRecord.file)).where(*due, StoredRecord.id > change.after_row)
-            )
-            return session.scalar(query.order_by(StoredRecord.id).limit(1))
+            row_id = session.scalar(first)  # alone: a database that sorts whole rows would hold every file in memory
+            return session.get(StoredRecord, row_id, options=[undefer(StoredRecord.file)]) if row_id else None
 
     def went_on(self, change: ConsentChange, row_id: int | None, *, sealed: bool = False) -> ConsentChange | None:
         """Note that one record is through (None: that none is left); return None when a newer change came."""

@@ -27,6 +27,8 @@ from fl.protocol.errors import SettingInvalid
 from webui.store.refusals import DatabaseUnavailable
 
 BUSY_TIMEOUT_MS = 5000
+KEPT_CONNECTIONS = 20
+"""More than the server has threads: a connection that is opened for one request costs more than the request."""
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 SERIALISATION_FAILURE = "40001"
 WRITE_TRIES = 4
@@ -74,6 +76,18 @@ class Database:
             with suppress(_WriteConflict):
                 return self._write_once(work)
         return self._write_once(work)
+
+    def note(self, work: Callable[[Session], Result]) -> Result:
+        """Run `work`, which touches one row by its key, as `write` does; on PostgreSQL it waits for no other write.
+
+        Raises:
+            IntegrityError: somebody else has just made that row.
+            DatabaseUnavailable: no answer.
+        """
+        if self.engine.dialect.name == "sqlite":
+            return self.write(work)
+        with _translated(), Session(self.engine, expire_on_commit=False) as session, session.begin():
+            return work(session)
 
     def _write_once(self, work: Callable[[Session], Result]) -> Result:
         if not self._turn.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
@@ -149,7 +163,7 @@ def _engine(url: str) -> Engine:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
             raise SettingInvalid("database_url", "SQLite needs a file; a database in memory is lost at once")
-        engine = create_engine(parsed, pool_pre_ping=True)
+        engine = create_engine(parsed, pool_pre_ping=True, pool_size=KEPT_CONNECTIONS)
     except (ArgumentError, ImportError) as error:
         raise SettingInvalid("database_url", f"it cannot be used ({type(error).__name__})") from error
     if engine.dialect.name == "sqlite":

@@ -53,7 +53,7 @@ def search_key(text: str) -> str:
 
 
 def older_key(text: str) -> str:
-    """Return how addresses were folded before version 0004 of the database, which took some that are none."""
+    """Return how addresses were folded before version 0005 of the database, which took some that are none."""
     return text.strip().casefold()
 
 

@@ -1,6 +1,7 @@
 """Forms that were sent: each is handled once, and whoever sends it again gets what the first one led to.
 
-Invariant: of two that send the same form at the same moment one handles it; the unique key in the database decides.
+Invariant: of two that send the same form at the same moment one handles it; the unique key in the database decides. A
+form that made a record is marked in the transaction that made it, so no crash makes a second one.
 
 Source: Stripe, "Idempotent requests"; IETF draft-ietf-httpapi-idempotency-key-header.
 Not here: what makes two forms the same (webui/once.py).
@@ -10,15 +11,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from threading import BoundedSemaphore, Condition
 
 from sqlalchemy import delete
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webui.store.database import Database
 from webui.store.jobs import HandledForm
-from webui.store.refusals import StillHandled
+from webui.store.refusals import AlreadyMade, StillHandled
 
 WAIT_S = 4.0
 """How long a second click waits for the first."""
@@ -27,6 +30,9 @@ WAITING = 2
 LEASE_S = 120
 """Seconds after which a form whose handling never ended may be sent again: the site was stopped in between."""
 KEPT_S = 24 * 3600
+MADE = ""
+"""In the place of an outcome: the form made a record, and its answer is not written yet."""
+IN_HAND: ContextVar[bytes | None] = ContextVar("the key of the form in hand", default=None)
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,7 @@ class HandledForms:
 
         Raises:
             StillHandled: somebody handles it, and was not ready in `WAIT_S`.
+            AlreadyMade: it made a record, and its handling broke off before there was an answer.
         """
         taken, outcome = self._take(key)
         if not taken and outcome is None:
@@ -82,8 +89,9 @@ class HandledForms:
         self._end(key, work)
 
     def abandon(self, key: bytes) -> None:
-        """The form made nothing: it may be sent again."""
-        self._end(key, lambda session: session.execute(delete(HandledForm).where(HandledForm.key == key)))
+        """There is no answer to keep: unless the form made a record, it may be sent again."""
+        unmade = (HandledForm.key == key, HandledForm.outcome.is_(None))
+        self._end(key, lambda session: session.execute(delete(HandledForm).where(*unmade)))
 
     def forget_old(self) -> None:
         """Drop what is older than any open page."""
@@ -95,21 +103,27 @@ class HandledForms:
         now = self._clock()
 
         def work(session: Session) -> tuple[bool, Outcome | None]:
-            row = session.get(HandledForm, key)
+            row = session.get(HandledForm, key, with_for_update=True)
             if row is None:
                 session.add(HandledForm(key=key, begun_at=now))
                 return True, None
-            if row.outcome is not None:
+            if row.outcome:
                 return False, _outcome(row.outcome)
+            if row.outcome == MADE and key not in self._here:
+                raise AlreadyMade
             if key in self._here or now - row.begun_at < LEASE_S:
                 return False, None
             row.begun_at = now
             return True, None
 
-        taken, outcome = self._database.write(work)
+        try:
+            taken, outcome = self._database.note(work)
+        except IntegrityError:  # another process, or thread, has just begun with it
+            taken, outcome = False, None
         if taken:
             with self._ended:
                 self._here.add(key)
+            IN_HAND.set(key)
         return taken, outcome
 
     def _wait_for(self, key: bytes) -> None:
@@ -123,11 +137,20 @@ class HandledForms:
 
     def _end(self, key: bytes, work: Callable[[Session], object]) -> None:
         try:
-            self._database.write(work)
+            self._database.note(work)
         finally:
+            IN_HAND.set(None)
             with self._ended:
                 self._here.discard(key)
                 self._ended.notify_all()
+
+
+def mark_made(session: Session) -> None:
+    """Note, in the transaction that makes a record, that the form in hand made one; without a form do nothing."""
+    key = IN_HAND.get()
+    row = session.get(HandledForm, key) if key is not None else None
+    if row is not None:
+        row.outcome = MADE
 
 
 def _outcome(text: str) -> Outcome:

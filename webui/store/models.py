@@ -164,6 +164,7 @@ class StoredRecord(Base):
     __tablename__ = "record"
     __table_args__ = (
         Index("ix_record_patient_id_created_at", "patient_id", "created_at"),
+        Index("ix_record_patient_id_readers_consent_key_id", "patient_id", "readers", "consent", "key_id"),
         CheckConstraint("(erased_at IS NULL) = (file IS NOT NULL)", name="erased"),
         CheckConstraint(
             "(erased_at IS NULL) = (salt IS NOT NULL AND number IS NOT NULL AND record_id IS NOT NULL "
@@ -233,7 +234,7 @@ class Disclosure(Base):
 class Appointment(Base):
     """A booking of one slot of one doctor by one patient.
 
-    Migration 0004 also forbids bookings in force that overlap for a doctor or a patient (PostgreSQL: exclusion
+    Migration 0005 also forbids bookings in force that overlap for a doctor or a patient (PostgreSQL: exclusion
     constraints; SQLite: triggers), and overlapping office hours.
     """
 

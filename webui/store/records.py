@@ -24,6 +24,7 @@ from webui.store.accounts import Member, find_account
 from webui.store.care import Care
 from webui.store.consent_changes import ConsentChanges
 from webui.store.database import Database
+from webui.store.handled import mark_made
 from webui.store.models import (
     Leaf,
     PatientProfile,
@@ -228,6 +229,7 @@ def insert_record(session: Session, new: NewRecord) -> int:
     session.add(row)
     session.flush()
     _keep_label(session, row.id, new.sealed)
+    mark_made(session)
     return row.id
 
 

@@ -98,6 +98,14 @@ class StillHandled(RefusedError):
 
 
 @dataclass(eq=False)
+class AlreadyMade(RefusedError):
+    """The same form made a record before, and the site stopped before it could answer."""
+
+    http_status = 409
+    sentence = "You have sent this already, and it is kept. Look for it in your list: nothing is made twice."
+
+
+@dataclass(eq=False)
 class SiteBusy(UnavailableError):
     """All places for this kind of work are taken."""
 

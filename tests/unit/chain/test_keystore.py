@@ -111,7 +111,11 @@ def test_a_file_that_would_cost_more_than_any_wallets_is_refused_at_once(tmp_pat
     path = tmp_path / "account.json"
     keystore.create(path, "word", AccountKey(SECRET), QUICK)
     document = json.loads(path.read_text())
-    document["crypto"]["kdfparams"] = parameters
+    crypto = document["crypto"]
+    if isinstance(parameters, dict):  # with its salt, without which nobody would compute anything
+        crypto["kdf"] = "pbkdf2" if "c" in parameters else "scrypt"
+        parameters = crypto["kdfparams"] | parameters
+    crypto["kdfparams"] = parameters
     path.write_text(json.dumps(document))
     with pytest.raises(KeystoreUnreadable, match="damaged"):
         keystore.load(path, "word")

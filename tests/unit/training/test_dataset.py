@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from fl.protocol.errors import DatasetUnusable, StorageFull
-from fl.training.dataset import TEST, TRAIN, Dataset, check_trainable, load_dataset, save_dataset
+from fl.training.arrays import load_npz
+from fl.training.dataset import TEST, TRAIN, Dataset, check_trainable, is_stored, load_dataset, save_dataset
+from fl.training.reading import Reading
 
 
 def test_a_data_set_survives_its_file(cells: Dataset, tmp_path: Path) -> None:
@@ -20,6 +22,15 @@ def test_a_data_set_survives_its_file(cells: Dataset, tmp_path: Path) -> None:
         assert getattr(back, name).dtype == getattr(cells, name).dtype
     assert back.class_names == cells.class_names
     assert [file.name for file in path.parent.iterdir()] == ["hospital.npz"]
+
+
+def test_a_part_of_a_part_in_a_file_still_says_that_it_was_drawn(cells: Dataset, tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    for drawn in (False, True):
+        save_dataset(replace(cells, drawn=drawn).part(TRAIN).take(np.arange(8)), path)
+        assert is_stored(path)
+        assert load_dataset(path).drawn is drawn
+        assert load_npz(path, Reading(one_class=True)).drawn is drawn
 
 
 def test_an_unwritable_place_leaves_nothing(cells: Dataset, tmp_path: Path) -> None:

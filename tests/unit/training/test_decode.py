@@ -26,6 +26,7 @@ GREY = RGB[..., 0].copy()
 GREY[0, 0], GREY[0, 1] = 0, 255
 THREE = np.repeat(GREY[..., None], 3, axis=2)
 WIDE = GREY.astype(np.uint16)
+DIM = np.linspace(0, 60, 96 * 80).reshape(96, 80).astype(np.uint8)
 DEEP = RGB.astype(np.uint16) * 257
 
 
@@ -98,6 +99,29 @@ def test_a_grey_picture_means_the_same_in_every_container(data: bytes) -> None:
 )
 def test_a_colour_picture_means_the_same_in_every_container(data: bytes) -> None:
     assert _close(data, RGB)
+
+
+def _dim_in_every_container() -> list[bytes]:
+    """Return one picture of 0 to 60 of 255: whoever stretches a picture by its own values gets another one."""
+    dim, ends = DIM.astype(np.int64), {"extratags": [(340, "f", 1, 0.0, True), (341, "f", 1, 1020.0, True)]}
+    of_bits = {bits: (dim * (2**bits - 1) // 255).astype(np.uint16) for bits in (10, 12)}
+    return [
+        _file((dim * 257).astype(np.uint16), "PNG"),
+        _tiff((dim * 257).astype(np.uint16)),
+        _tiff((65535 - dim * 257).astype(np.uint16), photometric="miniswhite"),
+        _tiff((dim * 16_843_009).astype(np.uint32)),
+        _tiff((dim * 257 - 32_768).astype(np.int16)),
+        _tiff((dim / 255).astype(np.float32)),
+        _tiff((dim * 4).astype(np.float32), **ends),
+        _tiff((dim + 1000).astype(np.uint16), extratags=[(340, "H", 1, 1000, True), (341, "H", 1, 1255, True)]),
+        *(_tiff(samples, **_tag(281, "H", 2**bits - 1)) for bits, samples in of_bits.items()),
+        _tiff(of_bits[12], description="BitsAllocated: 16, BitsStored: 12", metadata=None),
+    ]
+
+
+@pytest.mark.parametrize("data", _dim_in_every_container())
+def test_a_dim_picture_is_as_dim_in_every_container(data: bytes) -> None:
+    assert _close(data, np.repeat(DIM[..., None], 3, axis=2))
 
 
 @pytest.mark.parametrize("part", [4, 10])
@@ -196,6 +220,16 @@ def test_a_colour_profile_is_applied_and_a_damaged_one_is_as_if_there_were_none(
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     assert _close(_file(RGB, "PNG", icc_profile=srgb), plain)
     assert _close(_file(RGB, "PNG", icc_profile=srgb[:200]), plain)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "JPEG"])
+def test_the_colours_are_those_of_the_profile(kind: str) -> None:
+    """The profile says that what the file calls red is blue, and the reverse."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for now, then in ((b"rXYZ", b"----"), (b"bXYZ", b"rXYZ"), (b"----", b"bXYZ")):
+        srgb = srgb.replace(now, then, 1)
+    found = decode_image(_file(RGB, kind, icc_profile=srgb), "x").astype(int)
+    assert np.abs(found - decode_image(_file(RGB, kind), "x")[..., ::-1]).mean() < 2
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,19 @@ def test_a_day_is_one_of_the_hospitals_zone(tmp_path: Path) -> None:
         town.site.appointments.book(maya, ines, last)
 
 
+def test_what_is_offered_to_a_patient_can_be_booked(any_town: Town) -> None:
+    """Neither another time on a day with this doctor, nor a time at which the patient is with another doctor."""
+    town, maya, ines, jonas = any_town, *(any_town.members[each].id for each in (MAYA, INES, JONAS))
+    book, slots = town.site.appointments, town.free()
+    day = {slot: datetime.fromtimestamp(slot, town.config.tz).date() for slot in slots}
+    later = next(slot for slot in slots if day[slot] != day[slots[0]])
+    book.book(maya, ines, slots[0])
+    book.book(maya, jonas, later)
+    offered = [slot.starts_at for slot in book.free_for(maya, ines)]
+    assert offered == [slot for slot in slots if day[slot] != day[slots[0]] and slot != later]
+    assert [slot.starts_at for slot in book.free_for(town.members[OMAR].id, ines)] == slots[1:]
+
+
 def test_bookings_of_before_count_though_they_have_no_day(any_town: Town) -> None:
     slots = any_town.free()
     raw(any_town, starts_at=slots[0], ends_at=slots[1])

@@ -105,7 +105,7 @@ def test_every_opening_by_a_doctor_is_written_down(any_town: Town, check: int) -
     page = town.visitor(MAYA).text("/requests/who-sees")
     assert page.count(ines) == 4
     assert "opened your check of" in page
-    assert "saw the result in a list of your check of" in page
+    assert "saw, in a list, the result of your check of" in page
 
 
 def test_a_refused_visit_is_no_opening(any_town: Town, check: int) -> None:

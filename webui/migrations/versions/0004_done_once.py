@@ -1,6 +1,6 @@
 """Forms that were handled, so that two clicks make one; changes of consent that go on in the background.
 
-Revision: 0005, after 0003.
+Revision: 0004, after 0003.
 """
 
 from __future__ import annotations

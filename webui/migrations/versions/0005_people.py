@@ -6,7 +6,7 @@ both stay: the older one gets the key, the other one is found by exactly what it
 
 No batch, as in 0002: it would copy the tables, and foreign keys would empty others.
 
-Revision: 0004, after 0005.
+Revision: 0005, after 0004.
 """
 
 from __future__ import annotations
