@@ -21,7 +21,6 @@ from fl.training.compute import use_threads
 from fl.training.predict import Predictor
 from fl.training.spec import ModelSpec
 from fl.training.weights import vector_from_bytes
-from scripts._allocator import give_memory_back
 from scripts._messages import Message, receive, send
 from scripts._predictor import fingerprint
 
@@ -66,7 +65,6 @@ class Holder:
 def main() -> None:
     """Answer until the site ends."""
     use_threads(1)
-    give_memory_back()
     holder = Holder()
     with socket.socket(fileno=sys.stdin.fileno()) as site:
         while True:
