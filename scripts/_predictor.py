@@ -170,7 +170,9 @@ class PredictorProcess:
             EOFError, ConnectionError: the process has ended.
             PredictorSilent: it answers too late, or no answer; or what it refuses (REFUSALS).
         """
-        connection = self._connection()
+        if self._running is None:
+            raise EOFError
+        connection = self._running[1]
         try:
             send(connection, question, seconds)
             answer = receive(connection, body_cap, seconds)
@@ -179,8 +181,9 @@ class PredictorProcess:
             refusal = _refusal(answer.head)
         except BaseException as error:
             self._stop()  # or the next question would get this one's answer
-            if isinstance(error, TimeoutError | EncodingError):
-                raise PredictorSilent("it took too long" if isinstance(error, OSError) else str(error)) from error
+            if isinstance(error, OSError | EncodingError) and not isinstance(error, ConnectionError):
+                late = isinstance(error, TimeoutError)
+                raise PredictorSilent("it took too long" if late else str(error)) from error
             raise
         raise refusal
 
