@@ -18,9 +18,10 @@ from fl.roles.coordinator import Coordinator
 from fl.roles.plan import Initial, Plan
 from fl.storage.lock import only_one
 from fl.training.config import LocalConfig
-from fl.training.model import ModelSpec, build_model
+from fl.training.model import build_model
 from fl.training.presets import PRESETS, Preset
 from fl.training.recipe import Recipe
+from fl.training.spec import ModelSpec
 from fl.training.tensors import manifest_of, to_vector
 from scripts._agent import announce, serve_agent
 from scripts._exit import guarded

@@ -12,6 +12,7 @@ from fl.protocol.names import show
 from scripts._exit import guarded
 from scripts._home import Home
 from scripts._options import home_option, name_option
+from scripts._predictor import PredictorProcess
 from scripts._proof import check_proof
 from scripts._wiring import open_ledger
 from scripts.serve import open_services, site_config
@@ -80,4 +81,4 @@ def _open_site(home: Path, name: str) -> Site:
     place = Home(home)
     config = site_config(place, "", "UTC", tls=False)
     upgrade_database(config.database_url)
-    return build_site(config, open_services(place, name))
+    return build_site(config, open_services(place, name, PredictorProcess().open))

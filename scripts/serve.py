@@ -19,18 +19,18 @@ from fl.roles.audit_key import AuditKey
 from fl.roles.following import FollowingLedger
 from fl.roles.requester import Requester
 from fl.roles.round_audit import Bench
-from fl.roles.served import ModelReader
+from fl.roles.served import ModelReader, OpenModel
 from fl.roles.sparing import SparingLedger, SparingVault
 from fl.roles.view import Keyring, Stopwatch
 from fl.storage.files import write_atomic
 from fl.storage.keyring import load_keys
-from fl.training.compute import use_threads
 from scripts._agent import announce
 from scripts._allocator import give_memory_back
 from scripts._exit import guarded
 from scripts._home import Home
 from scripts._listing import frame_of, frame_option
 from scripts._options import home_option, name_option
+from scripts._predictor import PredictorProcess
 from scripts._proxy import TrustedProxy
 from scripts._server import Server, raise_file_limit
 from scripts._server_log import quieten
@@ -65,6 +65,7 @@ class RunningSite:
     upkeep: Callable[[], None]
     wake: threading.Event
     """Set when the next turn should come at once."""
+    models: PredictorProcess
 
 
 @click.command()
@@ -125,19 +126,21 @@ def site_config(home: Home, hospital: str, zone: str, *, tls: bool, demo: bool =
 
 
 def build_site(home: Home, name: str, config: SiteConfig) -> RunningSite:
-    """Return the site of a hospital over the real federation."""
-    app = create_app(config, open_services(home, name))
-    return RunningSite(app, upkeep_of(app), app.extensions[EXTENSION].wake)
+    """Return the site of a hospital over the real federation; the model has a process of its own."""
+    models = PredictorProcess()
+    models.start()
+    app = create_app(config, open_services(home, name, models.open))
+    return RunningSite(app, upkeep_of(app), app.extensions[EXTENSION].wake, models)
 
 
-def open_services(home: Home, name: str) -> Services:
+def open_services(home: Home, name: str, open_model: OpenModel) -> Services:
     """Return what the site of a hospital needs from the real federation."""
     member = home.member(name)
     following = FollowingLedger(lambda: open_ledger(home, member, PAGE_TIMEOUT_S), announce("site"))
     ledger = SparingLedger(following, time.monotonic)
     keyring = Keyring(load_keys(member.folder, member.password))
     vault = SparingVault(home.vault, str(home.vault_folder))
-    reader = ModelReader(ledger, vault, (ledger.account, keyring), now)
+    reader = ModelReader(ledger, vault, (ledger.account, keyring), now, open_model)
     records = FederationRecords(ledger, reader.federation, keyring)
     asking = Requester(ledger, vault, keyring)
     bench = Bench(vault, AuditKey(ledger.account, keyring), Stopwatch(time.perf_counter), signatures())
@@ -179,8 +182,7 @@ def check_port(host: str, port: int) -> None:
 
 
 def run_site(running: RunningSite, host: str, port: int, proxy: TrustedProxy | None = None) -> None:
-    """Serve until interrupted; every request computes on one thread, so that requests do not wait for each other."""
-    use_threads(1)
+    """Serve until interrupted."""
     give_memory_back()
     quieten(time.monotonic)
     bounds = Bounds(connections=raise_file_limit(Bounds.connections), large=LARGE)
@@ -193,6 +195,7 @@ def run_site(running: RunningSite, host: str, port: int, proxy: TrustedProxy | N
         stop.set()
         running.wake.set()
         server.shut()
+        running.models.close()
 
 
 def _keep_up(running: RunningSite, stop: threading.Event) -> None:

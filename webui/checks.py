@@ -8,11 +8,13 @@ Not here: pages; the model (services.py).
 
 from __future__ import annotations
 
+import hashlib
 import io
 
 from werkzeug.datastructures import FileStorage
 
 from fl.protocol.errors import TooLarge
+from fl.protocol.names import Digest
 from fl.training.decode import Reading
 from fl.training.images import decode_image, encode_png, shrunk
 from webui.site import Site
@@ -20,6 +22,7 @@ from webui.store.throttle import Meter
 
 STORED_SIDE_PX = 1024
 """A stored picture is for people to look at; larger ones are scaled down to this."""
+PART_BYTES = 2**20
 NEUTRAL_NAME = "you uploaded"
 """Never the file's own name, which may be a patient's."""
 
@@ -50,7 +53,25 @@ def read_capped(upload: FileStorage, cap: int) -> bytes:
         TooLarge: more than `cap` bytes.
     """
     data = upload.stream.read(cap + 1)
-    if len(data) > cap:
+    _check_size(upload, len(data), cap)
+    return data
+
+
+def digest_capped(upload: FileStorage, cap: int) -> Digest:
+    """Return the SHA-256 of the file, of which no second copy is made.
+
+    Raises:
+        TooLarge: more than `cap` bytes.
+    """
+    state, size = hashlib.sha256(), 0
+    while part := upload.stream.read(PART_BYTES):
+        size += len(part)
+        _check_size(upload, size, cap)
+        state.update(part)
+    return Digest(state.digest())
+
+
+def _check_size(upload: FileStorage, read: int, cap: int) -> None:
+    if read > cap:
         upload.stream.seek(0, io.SEEK_END)
         raise TooLarge(upload.stream.tell(), cap)
-    return data

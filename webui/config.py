@@ -77,7 +77,7 @@ class Places:
     audits: int = 1
     """Files that are looked up, rounds that are replayed."""
     passwords: int = 2
-    """Each takes `PasswordCost.memory_kib` of memory."""
+    """Sign-ins and the like; they hash one after another (store/passwords.py)."""
     wait_s: float = 3.0
 
     @property

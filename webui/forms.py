@@ -9,9 +9,13 @@ Not here: what happens with the values (pages/).
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
+from flask import request
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
+from flask_wtf.form import _Auto
+from werkzeug.datastructures import CombinedMultiDict, MultiDict
 from wtforms import (
     BooleanField,
     DateField,
@@ -50,9 +54,20 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF brings no types
     """A form of this site; its token is its own, so that two clicks make one (once.py)."""
 
     class Meta(FlaskForm.Meta):  # type: ignore[misc]
-        """Where the token comes from."""
+        """Where the token comes from, and what a field takes."""
 
         csrf_class = FormToken
+
+        def wrap_formdata(self, form: FlaskForm, formdata: object) -> object:
+            """Return what was sent: files for the fields of files, text for all others, and nothing of a JSON body."""
+            if formdata is not _Auto:
+                return formdata
+            if not form.is_submitted():
+                return None
+            of_files = {field.name for field in form if isinstance(field, FileField)}
+            files = [pair for pair in request.files.items(multi=True) if pair[0] in of_files]
+            parts: list[MultiDict[str, Any]] = [MultiDict(files), request.form]
+            return CombinedMultiDict(parts)
 
 
 class BirthField(DateField):  # type: ignore[misc]  # WTForms brings no types

@@ -5,7 +5,7 @@ opened. What cannot be looked at again now (the ledger, the file in the vault) k
 contradicts the ledger serves no more.
 
 Source: PROTOCOL.md 4 (receive order) and 8 (a cached model is "unverified since T").
-Not here: how long a silent ledger or vault is waited for (sparing.py).
+Not here: how long a silent ledger or vault is waited for (sparing.py); where the model computes (`OpenModel`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from fl.protocol.errors import FederationNotOpened, MalformedError, ModelUnusable, UnavailableError
 from fl.protocol.federation import Federation
@@ -26,10 +30,34 @@ from fl.roles.release import Releases
 from fl.roles.requester import Requester
 from fl.roles.verification import Fact, State, Verification
 from fl.roles.view import Keyring, LedgerView, Stopwatch
-from fl.training.predict import Predictor
+from fl.training.images import Pixels
 from fl.training.recipe import Recipe
+from fl.training.spec import ModelSpec
+from fl.training.weights import Vector
 
 NO_LEDGER = "the ledger does not answer"
+
+
+class Predictor(Protocol):
+    """A model that looks at pictures; it may live in another process (fl/training/predict.py is the one in this)."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Return the network's shape."""
+        ...
+
+    def probability(self, image: Pixels) -> npt.NDArray[np.float32]:
+        """Return float32 [classes] for one picture uint8 [H, W, 3].
+
+        Raises:
+            NonFinite: the model computed something that is no probability.
+            UnavailableError: it does not answer now.
+        """
+        ...
+
+
+OpenModel = Callable[[ModelSpec, Vector], Predictor]
+"""Makes a model of verified weights ready; raises MalformedError for weights that no model can be made of."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +88,15 @@ class _Open:
 class ModelReader:
     """Keeps the newest final model of a federation open for one member; safe among threads."""
 
-    def __init__(self, ledger: Ledger, vault: Vault, member: tuple[Address, Keyring], now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        vault: Vault,
+        member: tuple[Address, Keyring],
+        now: Callable[[], int],
+        open_model: OpenModel,
+    ) -> None:
+        self._open_model = open_model
         self._view = LedgerView(ledger)
         self._vault = vault
         self._now = now
@@ -132,7 +168,7 @@ class ModelReader:
             config = read_config(final, self._vault)
             manifest = read_manifest(opening, self._vault)
             vector = self._reader.model(final, manifest)
-            predictor = Predictor(Recipe.of(config).spec, vector)
+            predictor = self._open_model(Recipe.of(config).spec, vector)
             cap = expected_model(final, manifest.length).cap
         except MalformedError as error:
             raise ModelUnusable(final.number, str(error)) from error

@@ -27,8 +27,9 @@ from fl.training.compute import mixed_dtype, pick_device, place
 from fl.training.config import LocalConfig
 from fl.training.dataset import TRAIN, Dataset
 from fl.training.inputs import normalise, to_tensor
-from fl.training.model import ModelSpec, build_model
+from fl.training.model import build_model
 from fl.training.order import draw_order
+from fl.training.spec import ModelSpec
 from fl.training.tensors import load_vector, to_vector
 from fl.training.weights import Vector, vector_to_bytes
 

@@ -20,7 +20,8 @@ from fl.training.dataset import Dataset
 from fl.training.images import Pixels, fit_square
 from fl.training.inputs import normalise, to_tensor
 from fl.training.metrics import Metrics, measure
-from fl.training.model import ModelSpec, build_model
+from fl.training.model import build_model
+from fl.training.spec import ModelSpec
 from fl.training.tensors import load_vector
 from fl.training.weights import Vector
 

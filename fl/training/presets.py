@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fl.training.config import LocalConfig
-from fl.training.model import ModelSpec
+from fl.training.spec import ModelSpec
 from fl.training.synthetic import SyntheticPlan
 
 

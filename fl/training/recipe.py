@@ -16,7 +16,7 @@ from fl.protocol.codec import Fields, JsonValue
 from fl.protocol.config import RoundConfig
 from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.training.config import LocalConfig
-from fl.training.model import ModelSpec
+from fl.training.spec import ModelSpec
 
 _WHAT = "training recipe"
 

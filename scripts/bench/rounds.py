@@ -30,9 +30,10 @@ from fl.protocol.tasks import LEUKEMIA
 from fl.roles.auditor import Evaluation
 from fl.roles.plan import Initial, Plan
 from fl.roles.training_thread import Task, Train
-from fl.training.model import ModelSpec, build_model
+from fl.training.model import build_model
 from fl.training.presets import DEFAULT_PRESET
 from fl.training.quantise import LocalMetrics, Vector
+from fl.training.spec import ModelSpec
 from fl.training.tensors import load_vector, manifest_of, to_vector
 from scripts._chain_process import ChainProcess
 from scripts._home import Home

@@ -80,7 +80,7 @@ class _Watch:
             os._exit(0)
 
     def _peak(self) -> float:
-        return max(peak_mb(pid) for pid in (os.getpid(), *self._door.watched))
+        return max(peak_mb(pid) for pid in (os.getpid(), *self._door.watched()))
 
     def _report(self, error: BaseException | None) -> None:
         found: dict[str, Any] = {"inputs": self._inputs, "peak_mb": round(self._peak())}

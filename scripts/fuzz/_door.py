@@ -26,8 +26,8 @@ class Door:
     """Hands in one input; raises whatever the product should have caught, or Finding."""
     seeds: Sequence[bytes]
     """Good inputs to begin with."""
-    watched: Sequence[int] = ()
-    """Processes beside this one whose memory counts."""
+    watched: Callable[[], Sequence[int]] = tuple
+    """Names processes beside this one whose memory counts."""
 
 
 def refuses_well(act: Callable[[], object]) -> None:

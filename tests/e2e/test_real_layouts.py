@@ -25,6 +25,7 @@ from fl.roles.plan import Plan
 from fl.training.compute import use_threads
 from fl.training.dataset import TEST, Dataset, load_dataset
 from fl.training.images import Pixels, encode_png
+from fl.training.predict import Predictor
 from fl.training.presets import DEFAULT_PRESET
 from fl.training.recipe import Recipe
 from fl.training.sources import load_source
@@ -83,7 +84,7 @@ def original(image: Pixels) -> Pixels:
 
 def assert_blasts_are_called_blasts(home: Home, held: Dataset) -> None:
     """Ask the site of a hospital about every twentieth held-out cell."""
-    predictions = open_services(home, "alpha").predictions
+    predictions = open_services(home, "alpha", Predictor).predictions
     answers: dict[str, list[float]] = {name: [] for name in held.class_names}
     for image, label in list(zip(held.images, held.labels, strict=True))[::20]:
         found = predictions.predict(original(image))

@@ -35,8 +35,9 @@ from fl.storage.journal import SqliteJournal
 from fl.storage.keyring import FolderKeys
 from fl.storage.shares import FolderShares
 from fl.storage.vault import FolderVault
-from fl.training.model import ModelSpec, build_model
+from fl.training.model import build_model
 from fl.training.quantise import LocalMetrics, Vector
+from fl.training.spec import ModelSpec
 from fl.training.tensors import manifest_of, to_vector
 from tests.fakes.ledger import MemoryChain, MemoryLedger
 

@@ -30,6 +30,7 @@ from fl.storage.vault import FolderVault
 from fl.training.config import LocalConfig
 from fl.training.field import Frame
 from fl.training.images import Pixels
+from fl.training.predict import Predictor
 from fl.training.recipe import Recipe
 from tests.fakes.federation import CONFIG, SPEC, Consortium, endorser, found, memory_connect, run_all
 from tests.fakes.ledger import MemoryLedger
@@ -139,7 +140,7 @@ class RealWorld:
         party = self.consortium.hospitals[0]
         keyring = Keyring(party.keys)
         self.reader = ModelReader(
-            self.ledger, self.consortium.vault, (party.account, keyring), lambda: int(time.time())
+            self.ledger, self.consortium.vault, (party.account, keyring), lambda: int(time.time()), Predictor
         )
 
 

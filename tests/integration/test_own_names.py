@@ -26,10 +26,11 @@ from fl.training.compute import use_threads
 from fl.training.config import LocalConfig
 from fl.training.dataset import load_dataset
 from fl.training.labels import LabelMap
-from fl.training.model import ModelSpec, build_model
+from fl.training.model import build_model
 from fl.training.predict import Predictor
 from fl.training.recipe import Recipe
 from fl.training.sources import load_source
+from fl.training.spec import ModelSpec
 from fl.training.synthetic import draw_cell
 from fl.training.tensors import to_vector
 from scripts._home import Deployment, Home

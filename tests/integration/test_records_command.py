@@ -11,6 +11,7 @@ import pytest
 from chain.devchain import DevChain
 from fl.protocol.codec import parse_document, sha256, write_document
 from fl.protocol.errors import EncodingError, HashMismatch, NotOnChain, ProofInvalid, TamperedError, WrongContext
+from fl.training.predict import Predictor
 from scripts._home import Home
 from scripts._proof import check_proof
 from scripts._together import found_together
@@ -41,7 +42,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 @pytest.fixture(scope="module")
 def site(home: Home) -> Site:
-    return build_site(site_config(home, "", "UTC", tls=False), open_services(home, "alpha"))
+    return build_site(site_config(home, "", "UTC", tls=False), open_services(home, "alpha", Predictor))
 
 
 @pytest.fixture

@@ -15,10 +15,11 @@ from fl.training.dataset import TEST, Dataset, load_dataset, save_dataset
 from fl.training.divide import divide
 from fl.training.local import TrainContext, train_local
 from fl.training.metrics import Metrics
-from fl.training.model import ModelSpec, build_model
+from fl.training.model import build_model
 from fl.training.predict import Predictor, evaluate
 from fl.training.presets import DEFAULT_LOCAL, DEFAULT_SPEC
 from fl.training.sources import load_source
+from fl.training.spec import ModelSpec
 from fl.training.synthetic import SyntheticPlan, draw_dataset
 from fl.training.tensors import manifest_of, to_vector
 from fl.training.weights import Vector, from_safetensors, to_safetensors

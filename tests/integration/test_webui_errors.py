@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import io
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
 
 from fl.protocol import errors
-from tests.fakes.site_town import INES, MAYA, NOOR, Town, cell, words
+from tests.fakes.site_town import INES, MAYA, NOOR, PASSWORD, TOKEN, Town, cell, words
 from webui.errors import FAMILIES, page_of
 from webui.store import refusals
 
@@ -59,6 +61,29 @@ def test_numbers_that_no_database_holds_name_nothing(tmp_path: Path, number: str
     assert patient.get(f"/checks/{largest}").status_code == 404
     for path in (f"/appointments/doctors/3/{largest}", f"/appointments/doctors/3/{10**14}"):
         assert patient.get(path).status_code in {404, 409}, path
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        *(("/sign-up", name) for name in ("name", "date_of_birth", "email", "password", "again")),
+        *(("/sign-in", name) for name in ("email", "password")),
+        *(("/new-password", name) for name in ("email", "code", "password", "again")),
+    ],
+)
+def test_a_file_in_the_place_of_a_text_is_no_text(town: Town, path: str, name: str) -> None:
+    fields: dict[str, Any] = {"name": "M", "date_of_birth": "2000-01-01", "email": MAYA, "password": PASSWORD}
+    fields |= {"again": PASSWORD, "code": "x", name: (io.BytesIO(b"text"), "file")}
+    assert town.visitor().post(path, **fields).status_code in {400, 403}
+
+
+@pytest.mark.parametrize("path", ["/sign-up", "/sign-in"])
+@pytest.mark.parametrize("body", [5, [1], {"email": 5, "password": 5}, {"email": {"a": 1}}, None])
+def test_json_is_no_form(town: Town, path: str, body: object) -> None:
+    client = town.app.test_client()
+    found = TOKEN.search(client.get(path).text)
+    assert found
+    assert client.post(path, json=body, headers={"X-CSRFToken": found[1]}).status_code == 400
 
 
 def test_a_tampered_model_gives_no_prediction_a_page_and_an_alarm(town: Town, caplog: pytest.LogCaptureFixture) -> None:

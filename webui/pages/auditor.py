@@ -5,10 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from fl.protocol.codec import sha256
 from fl.protocol.errors import TooLarge
 from fl.roles.explain import Results
-from webui.checks import read_capped
+from webui.checks import digest_capped
 from webui.errors import ALARM, status_of
 from webui.forms import LedgerDigestForm, LedgerFileForm, PressForm
 from webui.login import member, only
@@ -78,7 +77,7 @@ def file() -> ResponseReturnValue:
     if form.validate_on_submit():
         try:
             with site().doors.audits.enter():
-                finding = audits.look_up(sha256(read_capped(form.file.data, site().config.file_cap)))
+                finding = audits.look_up(digest_capped(form.file.data, site().config.file_cap))
         except TooLarge as error:
             form.file.errors, status = [str(error)], status_of(error)
     elif form.is_submitted():

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from threading import Lock
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -37,11 +38,12 @@ SHORTEST_WORD = 3
 
 
 class Passwords:
-    """Hashes and verifies at one cost."""
+    """Hashes and verifies at one cost, one after another: a hash takes 64 MiB, and has threads of its own."""
 
     def __init__(self, cost: PasswordCost, house_words: Iterable[str] = ()) -> None:
         """Compute the hash that stands in for accounts that do not exist; `house_words` make a password easy."""
         self._house_words = tuple(house_words)
+        self._one = Lock()
         self._hasher = PasswordHasher(
             time_cost=cost.time_cost,
             memory_cost=cost.memory_kib,
@@ -62,12 +64,14 @@ class Passwords:
 
     def hash(self, prepared: str) -> str:
         """Return the hash in its PHC string form."""
-        return self._hasher.hash(prepared)
+        with self._one:
+            return self._hasher.hash(prepared)
 
     def fits(self, stored: str | None, password: str) -> bool:
         """Return whether `password` belongs to `stored`; None (no such account) costs the same and is False."""
         try:
-            self._hasher.verify(stored or self._nobody, password)
+            with self._one:
+                self._hasher.verify(stored or self._nobody, password)
         except (VerificationError, InvalidHashError):
             return False
         return stored is not None

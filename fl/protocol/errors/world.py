@@ -110,6 +110,14 @@ class NotReleased(UnavailableError):
 
 
 @dataclass(eq=False)
+class PredictorSilent(UnavailableError):
+    """The process that holds the model gave no answer that can be used."""
+
+    why: str
+    sentence = "The process that holds the model gave no answer ({why}). It is started again for the next picture."
+
+
+@dataclass(eq=False)
 class RoundStalled(UnavailableError):
     """A round did not end in time."""
 

@@ -25,10 +25,11 @@ from fl.training.dataset import TEST, TRAIN, Dataset
 from fl.training.divide import divide
 from fl.training.local import LocalResult, TrainContext, train_local
 from fl.training.metrics import Metrics
-from fl.training.model import ModelSpec, build_model
+from fl.training.model import build_model
 from fl.training.predict import Predictor, evaluate
 from fl.training.quantise import LocalMetrics, Vector, quantise
 from fl.training.sources import load_source
+from fl.training.spec import ModelSpec
 from fl.training.synthetic import SyntheticPlan, draw_dataset
 from fl.training.tensors import to_vector
 from fl.training.weights import vector_to_bytes

@@ -23,8 +23,9 @@ from fl.training.config import LocalConfig
 from fl.training.dataset import TRAIN, Dataset
 from fl.training.inputs import normalise, to_tensor
 from fl.training.local import LocalResult, TrainContext, train_local
-from fl.training.model import ModelSpec, build_model
+from fl.training.model import build_model
 from fl.training.quantise import Vector
+from fl.training.spec import ModelSpec
 from fl.training.synthetic import SyntheticPlan, draw_dataset
 from fl.training.tensors import load_vector, to_vector
 from scripts.bench.schemes.base import Case, Cost, least

@@ -23,8 +23,9 @@ from fl.roles.plan import Initial, Plan
 from fl.roles.replay import Tools, replay_round
 from fl.roles.training_thread import Task, Train
 from fl.roles.view import LedgerView, Ports, Stopwatch
-from fl.training.model import ModelSpec, build_model
+from fl.training.model import build_model
 from fl.training.quantise import LocalMetrics, Vector
+from fl.training.spec import ModelSpec
 from fl.training.tensors import manifest_of, to_vector
 from scripts._chain_process import ChainProcess
 from scripts._home import Home

@@ -43,7 +43,7 @@ def open_door(folder: Path) -> Door:
             _post(address, data[1:])
         _alive(address)
 
-    return Door(knock, [*(b"{" + body for body in GOOD), *whole], (chain.pid, *children_of(chain.pid)))
+    return Door(knock, [*(b"{" + body for body in GOOD), *whole], lambda: (chain.pid, *children_of(chain.pid)))
 
 
 def _post(address: tuple[str, int], body: bytes) -> None:

@@ -19,6 +19,7 @@ from fl.training.synthetic import draw_cell
 from scripts._allocator import give_memory_back
 from scripts._chain_process import ChainProcess
 from scripts._home import Home
+from scripts._predictor import PredictorProcess
 from scripts.fuzz._door import Door, Finding
 from scripts.serve import open_services, seed_demo, site_config
 from webui.app import create_app
@@ -47,7 +48,8 @@ def open_door(folder: Path) -> Door:
     config = site_config(home, "Fuzz Clinic", "UTC", tls=False, demo=True)
     config = replace(config, limits=NO_LIMITS, passwords=CHEAP_PASSWORDS)
     accounts = seed_demo(config, home)
-    app = create_app(config, open_services(home, HOSPITAL))
+    models = PredictorProcess()
+    app = create_app(config, open_services(home, HOSPITAL, models.open))
     stranger, patient = app.test_client(), app.test_client()
     email, password = next((name.split(": ")[1], word) for name, word in accounts if name.startswith("patient"))
     _sign_in(patient, email, password)
@@ -67,7 +69,7 @@ def open_door(folder: Path) -> Door:
     seeds = _seeds()
     if (status := send(seeds[0]).status_code) != TAKEN:
         raise Finding(f"the good picture gets {status}, so no input would come to the decoder")
-    return Door(knock, seeds, (chain.pid,))
+    return Door(knock, seeds, lambda: (chain.pid, models.pid or chain.pid))
 
 
 def _federate(home: Home) -> None:

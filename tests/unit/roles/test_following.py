@@ -14,6 +14,7 @@ from fl.roles.following import FollowingLedger
 from fl.roles.served import ModelReader
 from fl.roles.verification import State
 from fl.roles.view import Keyring, LedgerView
+from fl.training.predict import Predictor
 from tests.fakes.ledger import MemoryChain, MemoryLedger
 from tests.unit.roles.test_served import run_rounds
 from tests.unit.roles.world import World
@@ -65,7 +66,9 @@ def consulted(world: World) -> Consulted:
 
 def reader_of(consulted: Consulted) -> ModelReader:
     world, party = consulted.world, consulted.world.party("alpha")
-    return ModelReader(consulted.ledger, world.consortium.vault, (party.account, Keyring(party.keys)), world.clock)
+    return ModelReader(
+        consulted.ledger, world.consortium.vault, (party.account, Keyring(party.keys)), world.clock, Predictor
+    )
 
 
 def test_while_nothing_is_handed_over_the_ledger_is_opened_once(consulted: Consulted) -> None:

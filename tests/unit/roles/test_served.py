@@ -27,6 +27,7 @@ from fl.roles.verification import Fact, State
 from fl.roles.view import Keyring
 from fl.storage.vault import FolderVault
 from fl.training.config import LocalConfig
+from fl.training.predict import Predictor
 from fl.training.recipe import Recipe
 from tests.fakes.federation import CONFIG, SPEC, Party, initial, settle
 from tests.unit.roles.world import World
@@ -70,7 +71,9 @@ def run_rounds(world: World, rounds: int) -> None:
 
 def reader_of(world: World, party: Party) -> tuple[ModelReader, Switch]:
     switch = Switch(world.consortium.operator)
-    return ModelReader(switch, world.consortium.vault, (party.account, Keyring(party.keys)), world.clock), switch
+    return ModelReader(
+        switch, world.consortium.vault, (party.account, Keyring(party.keys)), world.clock, Predictor
+    ), switch
 
 
 def test_before_the_first_final_round_nothing_serves(world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from fl.training.compute import use_threads
 from fl.training.dataset import Dataset
-from fl.training.model import ModelSpec
+from fl.training.spec import ModelSpec
 from fl.training.synthetic import SyntheticPlan, draw_dataset
 
 ROOT = Path(__file__).parents[3]

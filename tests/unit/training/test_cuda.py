@@ -13,8 +13,9 @@ from fl.training.compute import pick_device
 from fl.training.config import LocalConfig
 from fl.training.dataset import Dataset
 from fl.training.local import LocalResult, TrainContext, train_local
-from fl.training.model import ModelSpec, build_model
+from fl.training.model import build_model
 from fl.training.predict import Predictor
+from fl.training.spec import ModelSpec
 from fl.training.tensors import to_vector
 from fl.training.weights import Vector
 

@@ -16,7 +16,8 @@ from fl.training.config import LocalConfig
 from fl.training.dataset import TEST, TRAIN, Dataset, load_dataset, save_dataset
 from fl.training.inputs import to_tensor
 from fl.training.local import LocalResult, TrainContext, train_local
-from fl.training.model import ModelSpec, build_model
+from fl.training.model import build_model
+from fl.training.spec import ModelSpec
 from fl.training.tensors import to_vector
 from fl.training.weights import Vector, vector_to_bytes
 
@@ -92,7 +93,8 @@ from fl.training.compute import use_threads
 from fl.training.dataset import load_dataset
 from fl.training.local import TrainContext, train_local
 from fl.training.config import LocalConfig
-from fl.training.model import ModelSpec, build_model
+from fl.training.model import build_model
+from fl.training.spec import ModelSpec
 from fl.training.tensors import to_vector
 use_threads(1)
 folder, epoch = Path(sys.argv[1]), int(sys.argv[2])

@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from fl.protocol.errors import EncodingError, WeightsMismatch
-from fl.training.model import ModelSpec, build_model
+from fl.training.model import build_model
 from fl.training.presets import DEFAULT_SPEC
+from fl.training.spec import ModelSpec
 from fl.training.tensors import manifest_of, to_vector
 
 
@@ -32,7 +33,8 @@ def test_equal_seeds_build_equal_weights_without_global_randomness() -> None:
 def test_a_model_is_built_and_answers_without_sympy() -> None:
     code = (
         "import sys, numpy as np\n"
-        "from fl.training.model import ModelSpec, build_model\n"
+        "from fl.training.model import build_model\n"
+        "from fl.training.spec import ModelSpec\n"
         "from fl.training.predict import Predictor\n"
         "from fl.training.tensors import to_vector\n"
         "spec = ModelSpec(width=8)\n"

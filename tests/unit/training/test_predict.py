@@ -12,9 +12,10 @@ from fl.protocol.tasks import LEUKEMIA_DRAWN
 from fl.training.config import LocalConfig
 from fl.training.dataset import TEST, Dataset
 from fl.training.local import TrainContext, train_local
-from fl.training.model import ModelSpec, build_model
+from fl.training.model import build_model
 from fl.training.predict import Predictor, evaluate
 from fl.training.presets import DEFAULT_SPEC
+from fl.training.spec import ModelSpec
 from fl.training.synthetic import SyntheticPlan, draw_dataset
 from fl.training.tensors import to_vector
 from fl.training.weights import WEIGHT_MAX

@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from fl.protocol.errors import NonFinite, WeightsMismatch, WeightsTooLarge
-from fl.training.model import ModelSpec, build_model
+from fl.training.model import build_model
+from fl.training.spec import ModelSpec
 from fl.training.tensors import load_vector, manifest_of, to_vector
 from fl.training.weights import (
     WEIGHT_MAX,

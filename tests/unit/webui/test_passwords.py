@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
+from typing import Literal
 
 import pytest
+from argon2 import PasswordHasher
 
 from tests.fakes.site_town import MAYA, PASSWORD, Town
 from webui.config import CHEAP_PASSWORDS
@@ -26,6 +30,31 @@ def keep_hash(town: Town, password: str) -> None:
     """Give Maya the hash that an earlier version made of a password."""
     hashed = Passwords(CHEAP_PASSWORDS).hash(password)
     town.site.database.write(lambda s: setattr(s.get_one(Account, town.members[MAYA].id), "password_hash", hashed))
+
+
+class Meeting(PasswordHasher):
+    """A hasher in which two hashes at a time meet."""
+
+    def __init__(self) -> None:
+        super().__init__(1, 8, 1)
+        self.barrier, self.met = Barrier(2, timeout=0.5), False
+
+    def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002 - its name there
+        try:
+            self.barrier.wait()
+            self.met = True
+        except BrokenBarrierError:
+            pass
+        return super().verify(hash, password)
+
+
+def test_two_hashes_never_take_memory_at_once() -> None:
+    passwords, hasher = Passwords(CHEAP_PASSWORDS), Meeting()
+    passwords._hasher = hasher
+    stored = passwords.hash(PASSWORD)
+    with ThreadPoolExecutor(2) as threads:
+        assert all(threads.map(lambda _: passwords.fits(stored, PASSWORD), range(2)))
+    assert not hasher.met
 
 
 def test_the_form_is_that_of_rfc_8265() -> None:
