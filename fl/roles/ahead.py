@@ -13,10 +13,11 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from fl.crypto import masking
-from fl.protocol.errors import HemaledgerError, MalformedError, RefusedError, TamperedError, UnavailableError
+from fl.protocol.errors import UnavailableError, UpdateUnusable
 from fl.protocol.keys import MemberKey
 from fl.protocol.names import Address
 from fl.protocol.round import Phase, Round
+from fl.roles.stops import CONTENT
 
 EARLY = (Phase.AGREE, Phase.UNMASK)
 
@@ -43,7 +44,6 @@ class MaskedSum:
     open_masked: OpenMasked
     add: Callable[[masking.Masked, bytes], None]
     _partial: _Partial | None = field(default=None)
-    _failed: tuple[HemaledgerError, Address] | None = field(default=None)
 
     def step(self, current: Round) -> bool:
         """Add one more file of the frozen set when there is time for it; False when nothing can be added now."""
@@ -51,14 +51,14 @@ class MaskedSum:
             return False
         try:
             partial = self._begun(current, current.hospitals)
-        except (TamperedError, MalformedError, RefusedError, UnavailableError):
+        except (UnavailableError, *CONTENT):
             return False
         missing = [hospital for hospital in current.hospitals if hospital not in partial.added]
         if partial.broken or not missing:
             return False
         try:
             self._add(partial, current, missing[0])
-        except (TamperedError, MalformedError, RefusedError, UnavailableError):
+        except (UnavailableError, *CONTENT):
             partial.broken = True
         return not partial.broken
 
@@ -67,16 +67,17 @@ class MaskedSum:
         self._add(self._begun(current, current.commitments), current, hospital, due)
 
     def take(self, current: Round) -> masking.Masked:
-        """Return the whole sum, uint32 or uint64 [d + LANES], and forget it; or raise why a file cannot be used."""
+        """Return the whole sum, uint32 or uint64 [d + LANES], and forget it.
+
+        Raises:
+            UpdateUnusable: a file cannot be added.
+            UnavailableError: a file is not there.
+        """
         partial = self._begun(current, current.hospitals)
         for hospital in current.hospitals:
             self._add(partial, current, hospital)
         self._partial = None
         return partial.total
-
-    def whose(self, error: HemaledgerError) -> Address | None:
-        """Return whose file it was that could not be used, None when `error` is about none."""
-        return self._failed[1] if self._failed is not None and self._failed[0] is error else None
 
     def _begun(self, current: Round, among: Collection[Address]) -> _Partial:
         """Return the round's sum so far, or an empty one where there is none or it holds a file from elsewhere."""
@@ -90,7 +91,6 @@ class MaskedSum:
             return
         try:
             self.add(partial.total, self.open_masked(current, hospital, due))
-        except HemaledgerError as error:
-            self._failed = error, hospital
-            raise
+        except CONTENT as error:
+            raise UpdateUnusable(hospital, error) from error
         partial.added.add(hospital)

@@ -22,6 +22,7 @@ from fl.roles.answers import AnswersLeftOut
 from fl.roles.artefacts import Reader, digest_of, read_config, read_manifest
 from fl.roles.left_out import left_out
 from fl.roles.replay import Replayed, Tools, replay_round
+from fl.roles.stops import reason_of
 from fl.roles.tasks import check_kept
 from fl.roles.view import LedgerView, Ports
 from fl.training.quantise import Vector
@@ -70,10 +71,9 @@ class Auditor:
             with self._ports.watch("evaluate"):
                 found = self._evaluate(replayed.model, config)
         except (TamperedError, MalformedError, RefusedError) as error:
-            whose = self._reader.masked_sum.whose(error)
-            about = f" (the masked update of {federation.book.name_of(whose)})" if whose else ""
-            self._ports.journal.once(_refused(current), f"{error.name}: {error}{about}".encode())
-            self._ports.notify("refused", {"round": current.number, "reason": f"{error}{about}"})
+            reason = reason_of(error, current, federation.book)
+            self._ports.journal.once(_refused(current), reason.encode())
+            self._ports.notify("refused", {"round": current.number, "reason": reason})
             return True
         if found.alarm:
             self._ports.notify("alarm", {"round": current.number, "reason": found.alarm})

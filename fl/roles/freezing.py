@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from fl.protocol.errors import DeadlineNotPassed, HemaledgerError, VaultMissing
+from fl.protocol.errors import DeadlineNotPassed, UpdateUnusable, VaultMissing
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Address
 from fl.protocol.records import RoundFrozen
@@ -20,7 +20,7 @@ from fl.protocol.round import Round
 from fl.roles.artefacts import Reader, expected_masked, expected_update, masked_recipients, read_config
 from fl.roles.documents import Presence
 from fl.roles.sealed_sum import SealedSum
-from fl.roles.stops import CONTENT
+from fl.roles.stops import refusal_of
 from fl.roles.view import Ports
 
 
@@ -28,7 +28,7 @@ from fl.roles.view import Ports
 class _Judged:
     context: bytes
     """Of the round."""
-    verdicts: dict[Address, HemaledgerError | None] = field(default_factory=dict)
+    verdicts: dict[Address, UpdateUnusable | None] = field(default_factory=dict)
     """Why a hospital's file cannot be used, None when it can; of those whose files were there once."""
 
 
@@ -50,7 +50,7 @@ class Freezing:
         if len(verdicts) < len(current.committers) and not late:
             return False
         going = tuple(account for account, error in verdicts.items() if error is None)
-        refused = [_reason(federation, account, error) for account, error in verdicts.items() if error is not None]
+        refused = [refusal_of(error, federation.book) for error in verdicts.values() if error is not None]
         if len(going) < current.terms.min_commitments:
             reason = f"BelowThreshold: {len(going)} of {current.terms.min_commitments} hospitals delivered"
             return self._abort(current, "; ".join([reason, *refused]))
@@ -64,7 +64,7 @@ class Freezing:
         self._ports.notify("frozen", {"round": current.number, "hospitals": len(going)})
         return True
 
-    def _judge(self, federation: Federation, current: Round) -> dict[Address, HemaledgerError | None]:
+    def _judge(self, federation: Federation, current: Round) -> dict[Address, UpdateUnusable | None]:
         """Return the verdict on each file that is there now, ascending by account."""
         if self._judged.context != current.context:
             self._judged = _Judged(current.context)
@@ -84,7 +84,7 @@ class Freezing:
             self._admit(federation, current, hospital)
         except VaultMissing:
             return False
-        except CONTENT as error:
+        except UpdateUnusable as error:
             self._judged.verdicts[hospital] = error
         else:
             self._judged.verdicts[hospital] = None
@@ -96,7 +96,3 @@ class Freezing:
             self._reader.masked_sum.admit(current, hospital, masked_recipients(current, federation.book))
         else:
             self._sealed.admit(current, hospital)
-
-
-def _reason(federation: Federation, hospital: Address, error: HemaledgerError) -> str:
-    return f"{error.name}: the update of {federation.book.name_of(hospital)} was refused"

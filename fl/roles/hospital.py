@@ -21,7 +21,7 @@ from fl.roles.masked_hospital import MaskedHospital
 from fl.roles.promises import Promises, key_of
 from fl.roles.release import Releases
 from fl.roles.requester import Requester
-from fl.roles.stops import CONTENT, LATE, OWN_FAULT, TAKEN
+from fl.roles.stops import CONTENT, LATE, OWN_FAULT, TAKEN, reason_of
 from fl.roles.tasks import check_labels
 from fl.roles.training_thread import Background, Train
 from fl.roles.training_thread import Task as Work
@@ -78,9 +78,7 @@ class Hospital:
         except OWN_FAULT:
             raise
         except CONTENT as error:
-            whose = self._reader.masked_sum.whose(error)
-            about = f"(the masked update of {federation.book.name_of(whose)})" if whose else ""
-            return self._promises.refuse(current, error, about)
+            return self._promises.refuse(current, reason_of(error, current, federation.book))
 
     def finish(self) -> None:
         """Erase the secrets of rounds that have ended; call it before the process ends."""

@@ -12,7 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fl.protocol.config import RoundConfig
-from fl.protocol.errors import BelowThreshold, DeadlineNotPassed, HemaledgerError, TooFewReveals, VaultMissing
+from fl.protocol.errors import (
+    BelowThreshold,
+    DeadlineNotPassed,
+    HemaledgerError,
+    TooFewReveals,
+    UpdateUnusable,
+    VaultMissing,
+)
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address
 from fl.protocol.records import PhaseClosed
@@ -21,7 +28,7 @@ from fl.roles.answers import AnswersLeftOut
 from fl.roles.artefacts import Reader, masked_recipients
 from fl.roles.participants import advertisers, dealers, honest, why_not
 from fl.roles.replay import Tools, sum_of
-from fl.roles.stops import CONTENT
+from fl.roles.stops import CONTENT, refusal_of
 from fl.roles.view import Ports
 from fl.training.aggregate import Sum
 
@@ -107,8 +114,8 @@ class Unmasking:
         except (TooFewReveals, BelowThreshold, VaultMissing) as error:
             if self._ports.now() > current.step_deadline:
                 self._abort(current, f"RoundStalled: {error}")
+        except UpdateUnusable as error:
+            self._abort(current, refusal_of(error, federation.book))
         except CONTENT as error:
-            whose = self._reader.masked_sum.whose(error)
-            what = f"the update of {federation.book.name_of(whose)} was refused" if whose else str(error)
-            self._abort(current, f"{error.name}: {what}")
+            self._abort(current, f"{error.name}: {error}")
         return None

@@ -15,7 +15,7 @@ import numpy as np
 from fl.crypto.envelope import MAX_RECIPIENTS, sealed_size
 from fl.crypto.roundkeys import RoundKeys
 from fl.protocol.codec import sha256
-from fl.protocol.errors import HemaledgerError, UpdateSpent
+from fl.protocol.errors import UpdateSpent
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Address, Blob, Digest
 from fl.protocol.round import Phase, Round
@@ -83,11 +83,10 @@ class Promises:
         delivered = [account in those and self.deliver(what, current) for what, those in recorded]
         return any(delivered)
 
-    def refuse(self, current: Round, error: HemaledgerError, about: str) -> bool:
-        """Take no further part in a round, for a reason that is kept and told once; `about` is part of it, or empty."""
-        reason = f"{error} {about}".strip()
-        self._ports.journal.once(key_of("refused", current), f"{error.name}: {reason}".encode())
-        self._ports.notify("refused", {"round": current.number, "reason": f"{error.name}: {reason}"})
+    def refuse(self, current: Round, reason: str) -> bool:
+        """Take no further part in a round, for a reason that is kept and reported once."""
+        self._ports.journal.once(key_of("refused", current), reason.encode())
+        self._ports.notify("refused", {"round": current.number, "reason": reason})
         return True
 
     def refused(self, current: Round) -> bool:

@@ -31,6 +31,7 @@ from fl.roles.guard import Guard
 from fl.roles.participants import participants, why_not
 from fl.roles.replay import Replayed, Tools, broken_bound, replay_round
 from fl.roles.report_audit import check_report
+from fl.roles.stops import reason_of
 from fl.roles.tasks import check_kept
 from fl.roles.unmask import check_agreement, check_sharers
 from fl.roles.view import Stopwatch
@@ -129,7 +130,8 @@ class RoundAudit:
         bench = self._bench
         error = broken_bound(current, Tools(self._reader, bench.vault, bench.watch, bench.endorser))
         if error is not None:
-            self._report.notes.append(f"Round {current.number} made no model. {error.name}: {error}")
+            reason = reason_of(error, current, self._federation.book)
+            self._report.notes.append(f"Round {current.number} made no model. {reason}")
 
     def _check_agreement(self, current: Round) -> None:
         """Check who went on after the set-up, and who signed which set of survivors; it takes no key."""

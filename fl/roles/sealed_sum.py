@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from fl.protocol.errors import VaultMissing
+from fl.protocol.errors import UpdateUnusable, VaultMissing
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address
 from fl.protocol.round import Round
 from fl.roles.artefacts import Reader, read_config
-from fl.roles.stops import CONTENT
+from fl.roles.stops import CONTENT, refusal_of
 from fl.roles.view import Ports
 from fl.training.aggregate import Sum
 
@@ -39,15 +39,22 @@ class SealedSum:
         self._opened: _Opened | None = None
 
     def admit(self, current: Round, hospital: Address) -> None:
-        """Open and add an update unless it was added, or raise why it cannot be used."""
+        """Open and add an update unless it was added.
+
+        Raises:
+            UpdateUnusable: it cannot be added.
+        """
         config = read_config(current, self._ports.vault)
         if self._opened is None or self._opened.context != current.context:
             self._opened = _Opened(current.context, Sum(current.terms.parameters, config.word_bits))
         if hospital in self._opened.added:
             return
-        words = self._reader.update(current, hospital, config)
-        with self._ports.watch("sum"):
-            self._opened.total.add(words)
+        try:
+            words = self._reader.update(current, hospital, config)
+            with self._ports.watch("sum"):
+                self._opened.total.add(words)
+        except CONTENT as error:
+            raise UpdateUnusable(hospital, error) from error
         self._opened.added.add(hospital)
 
     def take(self, federation: Federation, current: Round) -> Sum | None:
@@ -61,11 +68,13 @@ class SealedSum:
         for hospital in current.hospitals:
             try:
                 self._demand(current, hospital)
-            except (VaultMissing, *CONTENT) as error:
-                if isinstance(error, VaultMissing) and self._ports.now() <= current.terms.close_deadline:
+            except UpdateUnusable as error:
+                self._abort(current, refusal_of(error, federation.book))
+                return None
+            except VaultMissing as error:
+                if self._ports.now() <= current.terms.close_deadline:
                     raise
-                name = federation.book.name_of(hospital)
-                self._abort(current, f"{error.name}: the update of {name} was refused")
+                self._abort(current, refusal_of(UpdateUnusable(hospital, error), federation.book))
                 return None
         opened, self._opened = self._opened, None
         return opened.total if opened is not None else None
