@@ -10,6 +10,7 @@ from fl.protocol.task import Task
 from fl.protocol.tasks import LEUKEMIA
 from fl.roles.auditor import Auditor, Evaluate
 from fl.roles.coordinator import Coordinator
+from fl.roles.events import Notify
 from fl.roles.hospital import Hospital
 from fl.roles.plan import Initial, Plan
 from fl.roles.training_thread import Train
@@ -19,7 +20,6 @@ from scripts._ceremony import Wish, start_ceremony
 from scripts._home import Home
 from scripts._threads import run_together
 from scripts._wiring import (
-    Notify,
     create_member,
     open_ledger,
     open_ports,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from chain import keystore
@@ -21,6 +20,7 @@ from fl.protocol.records import MemberRegistered
 from fl.roles.audit_key import AuditKey
 from fl.roles.clock import CheckedClock, TimedLedger
 from fl.roles.documents import Awaited
+from fl.roles.events import Notify
 from fl.roles.safe import Safe
 from fl.roles.view import Keyring, LedgerView, Ports, Stopwatch
 from fl.storage.journal import SqliteJournal
@@ -30,7 +30,6 @@ from fl.storage.vault import FolderVault
 from scripts._home import Home, MemberHome
 
 OWNER_ONLY = 0o700
-Notify = Callable[[str, Mapping[str, object]], None]
 
 
 def now() -> int:

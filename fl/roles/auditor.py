@@ -20,6 +20,7 @@ from fl.protocol.records import ModelAttested
 from fl.protocol.round import Phase, Round
 from fl.roles.answers import AnswersLeftOut
 from fl.roles.artefacts import Reader, digest_of, read_config, read_manifest
+from fl.roles.events import Event
 from fl.roles.left_out import left_out
 from fl.roles.replay import Replayed, Tools, replay_round
 from fl.roles.stops import reason_of
@@ -73,10 +74,10 @@ class Auditor:
         except (TamperedError, MalformedError, RefusedError) as error:
             reason = reason_of(error, current, federation.book)
             self._ports.journal.once(_refused(current), reason.encode())
-            self._ports.notify("refused", {"round": current.number, "reason": reason})
+            self._ports.notify(Event.MODEL_NOT_ATTESTED, {"round": current.number, "reason": reason})
             return True
         if found.alarm:
-            self._ports.notify("alarm", {"round": current.number, "reason": found.alarm})
+            self._ports.notify(Event.ALARM, {"round": current.number, "reason": found.alarm})
         self._attest(current, replayed, found)
         return True
 
@@ -100,9 +101,9 @@ class Auditor:
             with self._ports.watch("chain"):
                 self._ports.ledger.append(ModelAttested(self._account, current.number, digest_of(current), report))
         except (WrongPhase, WrongRound) as error:
-            self._ports.notify("too late", {"round": current.number, "reason": str(error)})
+            self._ports.notify(Event.TOO_LATE, {"round": current.number, "reason": str(error)})
             return
-        self._ports.notify("attested", {"round": current.number, **found.metrics})
+        self._ports.notify(Event.MODEL_ATTESTED, {"round": current.number, **found.metrics})
 
     def _report(self, current: Round, replayed: Replayed, found: Evaluation) -> bytes:
         left = left_out(current, Tools(self._reader, *self._ports.replaying))

@@ -41,6 +41,7 @@ from fl.roles.artefacts import (
     read_config,
     read_manifest,
 )
+from fl.roles.events import Event
 from fl.roles.freezing import Freezing
 from fl.roles.masked_coordinator import SetUp, Unmasking
 from fl.roles.pauses import Pauses
@@ -144,7 +145,7 @@ class Coordinator:
         envelope = self._ports.vault.put(file)
         weights = model_digest(digest, model.vector)
         self._append(FederationOpened(self._account, predecessor, federation.last_round, weights, envelope, digest))
-        self._ports.notify("opened federation", {"parameters": model.vector.size})
+        self._ports.notify(Event.FEDERATION_OPENED, {"parameters": model.vector.size})
 
     def _open_round(self, federation: Federation) -> bool:
         """Open the next round for every active hospital that can read the model it starts from.
@@ -179,7 +180,7 @@ class Coordinator:
         )
         number = federation.last_round + 1
         self._append(RoundOpened(self._account, number, terms, roster, federation.model_digest))
-        self._ports.notify("opened", {"round": number, "hospitals": len(roster)})
+        self._ports.notify(Event.ROUND_OPENED, {"round": number, "hospitals": len(roster)})
         return True
 
     def _release(self, federation: Federation) -> bool:
@@ -224,7 +225,7 @@ class Coordinator:
         self._append(ModelProposed(self._account, current.number, digest, envelope))
         claims = total.claims
         self._ports.notify(
-            "proposed",
+            Event.MODEL_PROPOSED,
             {
                 "round": current.number,
                 "training_accuracy": claims.accuracy,
@@ -245,7 +246,7 @@ class Coordinator:
                 self._append(RoundFinalised(self._account, current.number, model))
             except RevokedMidRound as error:
                 return self._abort(current, f"{error.name}: a hospital was revoked during the round")
-            self._ports.notify("final", {"round": current.number})
+            self._ports.notify(Event.ROUND_FINAL, {"round": current.number})
             self._release(self.view.refresh())
             return True
         if self._ports.now() > current.terms.close_deadline:
@@ -260,14 +261,14 @@ class Coordinator:
         """
         for auditor, reason in alarms_of(current, self._ports.vault).items():
             name = self.view.federation.book.name_of(auditor)
-            self._ports.notify("alarm", {"round": current.number, "auditor": name, "reason": reason})
+            self._ports.notify(Event.ALARM, {"round": current.number, "auditor": name, "reason": reason})
             if not self._plan.despite_alarm:
                 raise AccuracyAlarm(current.number, reason)
 
     def _abort(self, current: Round, reason: str) -> bool:
         """End a round without a new model."""
         self._append(RoundAborted(self._account, current.number, reason))
-        self._ports.notify("aborted", {"round": current.number, "reason": reason})
+        self._ports.notify(Event.ROUND_ABORTED, {"round": current.number, "reason": reason})
         return True
 
     def _append(self, record: Record) -> None:

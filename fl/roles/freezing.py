@@ -19,6 +19,7 @@ from fl.protocol.records import RoundFrozen
 from fl.protocol.round import Round
 from fl.roles.artefacts import Reader, expected_masked, expected_update, masked_recipients, read_config
 from fl.roles.documents import Presence
+from fl.roles.events import Event
 from fl.roles.sealed_sum import SealedSum
 from fl.roles.stops import refusal_of
 from fl.roles.view import Ports
@@ -60,8 +61,8 @@ class Freezing:
         except DeadlineNotPassed:  # the chain's clock is behind ours, and it counts
             return False
         for reason in refused:
-            self._ports.notify("left out", {"round": current.number, "reason": reason})
-        self._ports.notify("frozen", {"round": current.number, "hospitals": len(going)})
+            self._ports.notify(Event.HOSPITAL_LEFT_OUT, {"round": current.number, "reason": reason})
+        self._ports.notify(Event.SET_FROZEN, {"round": current.number, "hospitals": len(going)})
         return True
 
     def _judge(self, federation: Federation, current: Round) -> dict[Address, UpdateUnusable | None]:

@@ -17,6 +17,7 @@ from fl.protocol.records import RoundAborted, UpdateCommitted
 from fl.protocol.round import Phase, Round
 from fl.protocol.task import Task
 from fl.roles.artefacts import Reader, read_config, read_manifest, update_core, update_recipients
+from fl.roles.events import Event
 from fl.roles.masked_hospital import MaskedHospital
 from fl.roles.promises import Promises, key_of
 from fl.roles.release import Releases
@@ -71,7 +72,7 @@ class Hospital:
             part = self._masked.step if current.masked else self._step_sealed
             return part(federation, current)
         except LATE as error:
-            self._ports.notify("too late", {"round": current.number, "reason": str(error)})
+            self._ports.notify(Event.TOO_LATE, {"round": current.number, "reason": str(error)})
             return False
         except TAKEN:
             return False
@@ -99,7 +100,7 @@ class Hospital:
             self._ports.ledger.append(RoundAborted(self._account, current.number, ABANDONED))
         except (DeadlineNotPassed, *LATE):
             return False
-        self._ports.notify("aborted", {"round": current.number, "reason": ABANDONED})
+        self._ports.notify(Event.ROUND_ABORTED, {"round": current.number, "reason": ABANDONED})
         return True
 
     def _check_task(self, current: Round) -> None:
@@ -142,7 +143,7 @@ class Hospital:
         except LATE as error:
             self._ports.journal.once(late, error.name.encode())
             raise
-        self._ports.notify("committed", {"round": current.number})
+        self._ports.notify(Event.UPDATE_COMMITTED, {"round": current.number})
         self._upload(current)
         return True
 
@@ -150,11 +151,11 @@ class Hospital:
         config = read_config(current, self._ports.vault)
         source = federation.source
         previous = self._reader.model(source, read_manifest(federation.opening, self._ports.vault))
-        self._ports.notify("training", {"round": current.number})
+        self._ports.notify(Event.TRAINING, {"round": current.number})
         with self._ports.watch("training"):
             trained, metrics = self._train(Work(current.number, previous, config))
         self._ports.notify(
-            "trained", {"round": current.number, "samples": metrics.samples, "loss": round(metrics.loss, 4)}
+            Event.TRAINED, {"round": current.number, "samples": metrics.samples, "loss": round(metrics.loss, 4)}
         )
         file = self._seal(federation, current, config, (previous, trained, metrics))
         with self._ports.watch("vault"):
@@ -178,7 +179,7 @@ class Hospital:
         if not self._promises.deliver("update", current):
             return False
         self._ports.journal.once(key_of("uploaded", current), str(self._ports.now()).encode())
-        self._ports.notify("uploaded", {"round": current.number})
+        self._ports.notify(Event.UPDATE_UPLOADED, {"round": current.number})
         return True
 
     def _check(self, federation: Federation, current: Round) -> bool:
@@ -193,7 +194,7 @@ class Hospital:
         except NotReleased:
             return False
         self._ports.journal.once(key, b"ok")
-        self._ports.notify("checked", {"round": current.number})
+        self._ports.notify(Event.MODEL_CHECKED, {"round": current.number})
         return True
 
     def _check_own(self, current: Round) -> None:
@@ -206,7 +207,7 @@ class Hospital:
             in_time = uploaded is not None and int(uploaded) < current.terms.commit_deadline
             if in_time and self._promises.delivered("update", current):
                 raise SetMismatch(self._account)
-            self._ports.notify("left out", {"round": current.number})
+            self._ports.notify(Event.MISSING_IN_SET, {"round": current.number})
 
     def _promised(self, current: Round) -> Digest:
         return Digest(self._ports.journal.get(key_of("update", current)) or NO_DIGEST)

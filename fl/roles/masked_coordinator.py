@@ -26,6 +26,7 @@ from fl.protocol.records import PhaseClosed
 from fl.protocol.round import Phase, Round
 from fl.roles.answers import AnswersLeftOut
 from fl.roles.artefacts import Reader, masked_recipients
+from fl.roles.events import Event
 from fl.roles.participants import advertisers, dealers, honest, why_not
 from fl.roles.replay import Tools, sum_of
 from fl.roles.stops import CONTENT, refusal_of
@@ -74,9 +75,11 @@ class SetUp:
             return False
         if current.phase == Phase.ADVERTISE:
             for error in why_not(current).values():
-                self._ports.notify("left out", {"round": current.number, "reason": str(error)})
+                self._ports.notify(Event.HOSPITAL_LEFT_OUT, {"round": current.number, "reason": str(error)})
         left = len(current.sharers) - len(going)
-        self._ports.notify("closed", {"round": current.number, "phase": current.phase.name.lower(), "left_out": left})
+        self._ports.notify(
+            Event.PHASE_CLOSED, {"round": current.number, "phase": current.phase.name.lower(), "left_out": left}
+        )
         return True
 
     def _going_on(self, current: Round) -> tuple[Address, ...]:

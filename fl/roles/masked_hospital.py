@@ -42,6 +42,7 @@ from fl.protocol.records import (
 from fl.protocol.round import Phase, Round
 from fl.roles.answers import AnswersLeftOut
 from fl.roles.artefacts import Reader, digest_of, masked_core, masked_recipients, read_config, read_manifest
+from fl.roles.events import Event
 from fl.roles.participants import advertised, parcel, participant, participants, usable, why_not
 from fl.roles.promises import Promises, key_of
 from fl.roles.replay import Tools, replay_round
@@ -103,13 +104,13 @@ class MaskedHospital:
     def _task(self, federation: Federation, current: Round) -> Task:
         config = read_config(current, self._ports.vault)
         previous = self._reader.model(federation.source, read_manifest(federation.opening, self._ports.vault))
-        self._ports.notify("training", {"round": current.number})
+        self._ports.notify(Event.TRAINING, {"round": current.number})
         return Task(current.number, previous, config)
 
     def _advertise(self, current: Round) -> bool:
         advert = self._promises.keys(current).advert()
         self._append(KeysAdvertised(self._account, current.number, advert[:POINT_BYTES], advert[POINT_BYTES:]))
-        self._ports.notify("advertised", {"round": current.number})
+        self._ports.notify(Event.KEYS_ADVERTISED, {"round": current.number})
         return True
 
     def _deal(self, current: Round) -> bool:
@@ -125,7 +126,7 @@ class MaskedHospital:
         commitments = (dealing[:half], dealing[half:])
         self._append(SharesDealt(self._account, current.number, *commitments, bundle))
         self._promises.deliver("bundle", current)
-        self._ports.notify("dealt", {"round": current.number})
+        self._ports.notify(Event.SHARES_DEALT, {"round": current.number})
         return True
 
     def _bundle(self, current: Round, keys: RoundKeys) -> bytes:
@@ -150,9 +151,9 @@ class MaskedHospital:
                 open_shares(each, transport)
             except (MalformedError, TamperedError) as error:
                 complaints += each.dealer.account + complain(each, transport)
-                self._ports.notify("complained", {"round": current.number, "reason": str(error)})
+                self._ports.notify(Event.COMPLAINED, {"round": current.number, "reason": str(error)})
         self._append(SharesChecked(self._account, current.number, complaints))
-        self._ports.notify("shares checked", {"round": current.number})
+        self._ports.notify(Event.SHARES_CHECKED, {"round": current.number})
         return True
 
     # --- Mask --------------------------------------------------------------------------------------------------
@@ -168,12 +169,12 @@ class MaskedHospital:
         except UpdateSpent as error:
             reason = f"{error.name}: {error}"
             self._promises.first("withheld", current, reason)
-            self._ports.notify("withheld", {"round": current.number, "reason": reason})
+            self._ports.notify(Event.UPDATE_WITHHELD, {"round": current.number, "reason": reason})
             return True
         if not self._ports.outbox.has(digest):
             raise VaultMissing(digest)
         self._append(UpdateCommitted(self._account, current.number, digest))
-        self._ports.notify("committed", {"round": current.number})
+        self._ports.notify(Event.UPDATE_COMMITTED, {"round": current.number})
         self._promises.deliver("update", current)
         return True
 
@@ -183,7 +184,7 @@ class MaskedHospital:
             raise MaskReuse(self._account)
         learned, metrics = self._training.result(current.context)
         self._ports.notify(
-            "trained", {"round": current.number, "samples": metrics.samples, "loss": round(metrics.loss, 4)}
+            Event.TRAINED, {"round": current.number, "samples": metrics.samples, "loss": round(metrics.loss, 4)}
         )
         config = read_config(current, self._ports.vault)
         previous = self._reader.model(federation.source, read_manifest(federation.opening, self._ports.vault))
@@ -211,7 +212,7 @@ class MaskedHospital:
         """Tell once that the set was frozen without this hospital, though it committed."""
         reason = "the set was frozen without this hospital: its file came too late, or was withheld"
         if self._account in current.commitments and self._promises.first("left out", current, reason):
-            self._ports.notify("left out", {"round": current.number, "reason": reason})
+            self._ports.notify(Event.MISSING_IN_SET, {"round": current.number, "reason": reason})
         return False
 
     def _endorse(self, current: Round) -> bool:
@@ -220,7 +221,7 @@ class MaskedHospital:
         self._check_set(current)
         signature = self._ports.endorser.endorse(statement(current))
         self._append(SetEndorsed(self._account, current.number, current.set_digest, signature))
-        self._ports.notify("endorsed", {"round": current.number})
+        self._ports.notify(Event.SET_ENDORSED, {"round": current.number})
         return True
 
     def _check_set(self, current: Round) -> None:
@@ -243,7 +244,7 @@ class MaskedHospital:
         digest = self._promises.file("answer", current, lambda: self._answer_file(federation, current))
         self._append(SharesRevealed(self._account, current.number, current.set_digest, digest))
         self._promises.deliver("answer", current)
-        self._ports.notify("revealed", {"round": current.number})
+        self._ports.notify(Event.SHARES_REVEALED, {"round": current.number})
         return True
 
     def _answer_file(self, federation: Federation, current: Round) -> Blob:
@@ -270,7 +271,7 @@ class MaskedHospital:
         replayed = replay_round(current, previous, manifest, Tools(self._reader, *self._ports.replaying, skip))
         self._reader.model(current, manifest, replayed.model)
         self._append(ModelAttested(self._account, current.number, digest_of(current), NO_DIGEST))
-        self._ports.notify("checked", {"round": current.number})
+        self._ports.notify(Event.MODEL_CHECKED, {"round": current.number})
         return True
 
     def _is_over(self, current: Round) -> bool:

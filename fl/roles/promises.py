@@ -21,6 +21,7 @@ from fl.protocol.names import NO_DIGEST, Address, Blob, Digest
 from fl.protocol.round import Phase, Round
 from fl.roles.artefacts import ANSWER_CAP
 from fl.roles.documents import Presence
+from fl.roles.events import Event
 from fl.roles.participants import BUNDLE_CAP
 from fl.roles.view import Ports
 from fl.training.quantise import Vector, body_bytes
@@ -86,7 +87,7 @@ class Promises:
     def refuse(self, current: Round, reason: str) -> bool:
         """Take no further part in a round, for a reason that is kept and reported once."""
         self._ports.journal.once(key_of("refused", current), reason.encode())
-        self._ports.notify("refused", {"round": current.number, "reason": reason})
+        self._ports.notify(Event.ROUND_REFUSED, {"round": current.number, "reason": reason})
         return True
 
     def refused(self, current: Round) -> bool:
@@ -145,8 +146,8 @@ class Promises:
         """Tell once of an update that was spent for nothing."""
         if ended.phase != Phase.ABORTED or self._ports.journal.get(key_of("answer", ended)) is None:
             return
-        if self.first("told spent", ended, SPENT):
-            self._ports.notify("spent", {"round": ended.number, "reason": SPENT})
+        if self.first("spent update", ended, SPENT):
+            self._ports.notify(Event.UPDATE_SPENT, {"round": ended.number, "reason": SPENT})
 
 
 def _cap(what: str, current: Round) -> int:

@@ -34,6 +34,7 @@ from fl.protocol.records import DecryptionApproved, DecryptionRefused
 from fl.protocol.requests import Request, check_answer
 from fl.roles.ceremonies import CeremonyPart
 from fl.roles.disclosure import PARTIAL_CAP, asked_of, check_standing, key_of, read_capsule, readers_of
+from fl.roles.events import Event
 from fl.roles.key_keeper import KeyKeeper
 from fl.roles.safe import Safe
 from fl.roles.view import LedgerView, Ports
@@ -105,7 +106,7 @@ class Trustee:
                 kept = self._ports.journal.once(key, self._ports.outbox.put(self._partial(federation, request)))
             self._deliver(Digest(kept))  # first: whoever waits for the approval looks for the file at once
             self._ports.ledger.append(DecryptionApproved(self._account, number, Digest(kept)))
-            self._ports.notify("approved", {"request": number})
+            self._ports.notify(Event.REQUEST_APPROVED, {"request": number})
         elif kept != request.approvals[self._account].digest or self._ports.vault.has(Digest(kept)):
             raise DuplicateStep(self._account)
         else:
@@ -116,7 +117,7 @@ class Trustee:
         federation = self.view.refresh()
         self._check_answerable(federation, federation.threshold.request(number))
         self._ports.ledger.append(DecryptionRefused(self._account, number, reason))
-        self._ports.notify("refused", {"request": number, "reason": reason.name.lower()})
+        self._ports.notify(Event.REQUEST_REFUSED, {"request": number, "reason": reason.name.lower()})
 
     def _deliver(self, digest: Digest) -> None:
         self._ports.vault.put(self._ports.outbox.get(digest, PARTIAL_CAP))
@@ -170,7 +171,7 @@ class Trustee:
     def _leave(self, request: Request, reason: str) -> None:
         """Leave a release to others, and say so once."""
         self._left.add(request.number)
-        self._ports.notify("not answered", {"request": request.number, "reason": reason})
+        self._ports.notify(Event.REQUEST_NOT_ANSWERED, {"request": request.number, "reason": reason})
 
     def _decide(self, request: Request) -> None:
         try:

@@ -13,6 +13,7 @@ from fl.crypto.keys import PrivateKey, verify_possession
 from fl.protocol.errors import KeystoreUnreadable
 from fl.protocol.federation import Federation, fold
 from fl.protocol.ports import Endorser, Journal, Ledger, Vault
+from fl.roles.events import Notify
 
 
 class LedgerView:
@@ -72,10 +73,6 @@ class Stopwatch:
             yield
         finally:
             self.seconds[part] = self.seconds.get(part, 0.0) + self.clock() - start
-
-
-Notify = Callable[[str, Mapping[str, object]], None]
-"""(what happened, facts) -> None: for progress bars and logs; never keys or weights."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from fl.protocol.tasks import LEUKEMIA
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator import Coordinator
 from fl.roles.documents import Awaited
+from fl.roles.events import Event
 from fl.roles.hospital import Hospital
 from fl.roles.plan import Initial, Plan
 from fl.roles.runner import Agent, Run, run
@@ -85,7 +86,7 @@ class Party:
     ledger: Ledger
     folder: Path
     keys: dict[int, PrivateKey]
-    events: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
+    events: list[tuple[Event, Mapping[str, object]]] = field(default_factory=list)
     now: Callable[[], int] = lambda: int(time.time())
 
     @property

@@ -32,6 +32,7 @@ from fl.protocol.round import Round
 from fl.roles.audit import Audit
 from fl.roles.committee import committee_keys, setting_of
 from fl.roles.dealer import Dealer
+from fl.roles.events import Event
 from fl.roles.release import Releases, held_by
 from fl.roles.runner import Agent
 from fl.roles.trustee import Trustee
@@ -316,7 +317,7 @@ def test_a_release_that_the_ledger_takes_no_more_does_not_end_the_trustee(folder
     settle(coordinator, auditor, *hospitals)
     clock.now = clinic.federation.threshold.request(1).record.deadline + 5
     settle(ada)
-    assert [what for what, _ in party.events].count("not answered") == 1
+    assert [what for what, _ in party.events].count(Event.REQUEST_NOT_ANSWERED) == 1
     assert clinic.federation.threshold.request(1).approvals == {}
 
 

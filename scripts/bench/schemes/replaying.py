@@ -19,6 +19,7 @@ from fl.protocol.round import Phase
 from fl.protocol.tasks import LEUKEMIA
 from fl.roles.artefacts import Reader, read_manifest
 from fl.roles.auditor import Evaluation
+from fl.roles.events import Event
 from fl.roles.plan import Initial, Plan
 from fl.roles.replay import Tools, replay_round
 from fl.roles.training_thread import Task, Train
@@ -96,5 +97,5 @@ def _replay(ports: Ports) -> dict[str, float]:
     return {"whole": whole, **best}
 
 
-def _ignore(_what: str, _facts: Mapping[str, object]) -> None:
+def _ignore(_what: Event, _facts: Mapping[str, object]) -> None:
     """Say nothing."""

@@ -14,6 +14,7 @@ from fl.roles.audit import Audit
 from fl.roles.audit_key import AuditKey
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator import Coordinator
+from fl.roles.events import Event
 from fl.roles.hospital import Hospital
 from fl.roles.runner import Agent
 from fl.roles.view import Keyring, Stopwatch
@@ -170,7 +171,7 @@ def test_a_hospital_that_stopped_before_its_upload_and_was_left_out_is_told_and_
     beta = fused_hospital(world, Fuse())
     settle(world.coordinator(2), world.auditor(), *world.hospitals("alpha", "gamma"), beta)
     assert world.phases() == ["FINAL", "FINAL"]
-    assert "left out" in world.events("beta")
+    assert Event.MISSING_IN_SET in world.events("beta")
     assert world.party("beta").account in world.current.hospitals
 
 
