@@ -22,7 +22,7 @@ from fl.roles.clock import CheckedClock, TimedLedger
 from fl.roles.documents import Awaited
 from fl.roles.events import Notify
 from fl.roles.safe import Safe
-from fl.roles.view import Keyring, LedgerView, Ports, Stopwatch
+from fl.roles.view import Keyring, LedgerView, Ports
 from fl.storage.journal import SqliteJournal
 from fl.storage.keyring import FolderKeys, create_key, load_keys
 from fl.storage.shares import FolderShares
@@ -102,7 +102,6 @@ def open_ports(home: Home, member: MemberHome, notify: Notify) -> Ports:
         outbox=FolderVault(member.folder / "outbox"),
         journal=SqliteJournal(member.folder / "journal.sqlite"),
         keyring=_keyring(member),
-        watch=Stopwatch(time.perf_counter),
         now=clock,
         notify=notify,
     )

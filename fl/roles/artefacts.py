@@ -32,7 +32,7 @@ from fl.protocol.ports import Vault
 from fl.protocol.round import Round
 from fl.roles.ahead import MaskedSum
 from fl.roles.documents import read_document
-from fl.roles.view import Keyring, Stopwatch
+from fl.roles.view import Keyring
 from fl.training.aggregate import check_update
 from fl.training.quantise import GRIDS, Vector, Words, body_bytes, from_bytes
 from fl.training.weights import Manifest, model_digest, vector_from_bytes
@@ -134,15 +134,12 @@ Release = Callable[[Round, bytes], tuple[ThresholdKey, Point]]
 class Reader:
     """Opens files for one member: fetch, then check and open in the order of PROTOCOL.md 4."""
 
-    def __init__(
-        self, account: Address, vault: Vault, keyring: Keyring, watch: Stopwatch, release: Release | None = None
-    ) -> None:
+    def __init__(self, account: Address, vault: Vault, keyring: Keyring, release: Release | None = None) -> None:
         """Open files as `account`; `release` opens models that trustees have to release first."""
         self._account = account
         self._release = release
         self._vault = vault
         self._keyring = keyring
-        self._watch = watch
         self._last: tuple[Expected, Digest, Vector] | None = None
         """The newest model opened or made here, and as what: the next round starts from it."""
         self.masked_sum = MaskedSum(self._no_sum, self.masked, self._add)
@@ -169,8 +166,7 @@ class Reader:
         return masking.as_ring(GRIDS[bits].zeros(current.terms.parameters))
 
     def _add(self, total: masking.Masked, body: bytes) -> None:
-        with self._watch("sum"):
-            masking.accumulate(total, masking.from_bytes(body, total.size, wide=total.dtype == np.uint64))
+        masking.accumulate(total, masking.from_bytes(body, total.size, wide=total.dtype == np.uint64))
 
     def answer(self, current: Round, hospital: Address, due: Collection[MemberKey] = ()) -> bytes:
         """Return a hospital's unmasking answer, or raise why not, as `masked` does."""
@@ -193,8 +189,7 @@ class Reader:
         body = self._open_model(expected, source)
         vector = vector_from_bytes(body, manifest.length)
         if replayed is None or not np.array_equal(vector.view(np.uint32), replayed.view(np.uint32)):
-            with self._watch("hash"):
-                actual = model_digest(manifest.digest, vector)
+            actual = model_digest(manifest.digest, vector)
             if actual != digest_of(source):
                 raise ModelDigestMismatch(digest_of(source), actual)
         self.remember(expected, digest_of(source), vector)
@@ -215,21 +210,18 @@ class Reader:
             if self._release is None or not isinstance(source, Round) or not read_config(source, self._vault).release:
                 raise
         key, secret = self._release(source, file := self._fetch(expected))
-        with self._watch("open"):
-            return open_with(file, expected, key, secret)
+        return open_with(file, expected, key, secret)
 
     def _open(self, expected: Expected, keys: Mapping[Address, MemberKey], due: Collection[MemberKey] = ()) -> bytes:
         if self._account not in keys:
             raise RecipientNotFound
         file = self._fetch(expected)
-        with self._watch("open"):
-            body = open_file(file, expected.core, self._keyring.of(keys[self._account].epoch))
-            check_readers(file, due)
+        body = open_file(file, expected.core, self._keyring.of(keys[self._account].epoch))
+        check_readers(file, due)
         return body
 
     def _fetch(self, expected: Expected) -> bytes:
-        with self._watch("vault"):
-            return read_document(self._vault, expected.digest, expected.cap)
+        return read_document(self._vault, expected.digest, expected.cap)
 
 
 def check_readers(file: bytes, due: Collection[MemberKey]) -> None:

@@ -53,7 +53,7 @@ class Auditor:
         self._ports = ports
         self._evaluate = evaluate
         self._account = ports.ledger.account
-        self._reader = Reader(self._account, ports.vault, ports.keyring, ports.watch)
+        self._reader = Reader(self._account, ports.vault, ports.keyring)
         self._answers = AnswersLeftOut(ports.notify)
 
     def step(self) -> bool:
@@ -69,8 +69,7 @@ class Auditor:
         try:
             replayed = self._replay(federation, current)
             config = read_config(current, self._ports.vault)
-            with self._ports.watch("evaluate"):
-                found = self._evaluate(replayed.model, config)
+            found = self._evaluate(replayed.model, config)
         except (TamperedError, MalformedError, RefusedError) as error:
             reason = reason_of(error, current, federation.book)
             self._ports.journal.once(_refused(current), reason.encode())
@@ -95,11 +94,9 @@ class Auditor:
 
     def _attest(self, current: Round, replayed: Replayed, found: Evaluation) -> None:
         document = self._report(current, replayed, found)
-        with self._ports.watch("vault"):
-            report = self._ports.vault.put(document)
+        report = self._ports.vault.put(document)
         try:
-            with self._ports.watch("chain"):
-                self._ports.ledger.append(ModelAttested(self._account, current.number, digest_of(current), report))
+            self._ports.append(ModelAttested(self._account, current.number, digest_of(current), report))
         except (WrongPhase, WrongRound) as error:
             self._ports.notify(Event.TOO_LATE, {"round": current.number, "reason": str(error)})
             return

@@ -37,7 +37,6 @@ from fl.protocol.records import (
     CeremonyConfirmed,
     CeremonyDealt,
     CeremonyPhaseClosed,
-    Record,
 )
 from fl.protocol.threshold import ThresholdKeys
 from fl.roles.committee import (
@@ -138,7 +137,7 @@ class CeremonyPart:
         if self._ports.journal.get(_key("dealing", ceremony)) is None and not self._draw(keys, ceremony):
             return False
         digest = dealing_digest(ceremony.anchor, self._dealt(ceremony))
-        self._append(CeremonyCommitted(self._account, ceremony.use, ceremony.number, digest))
+        self._ports.append(CeremonyCommitted(self._account, ceremony.use, ceremony.number, digest))
         self._notify(Event.DEALING_COMMITTED, ceremony)
         return True
 
@@ -164,7 +163,7 @@ class CeremonyPart:
             return False
         dealt = self._dealt(ceremony)
         self._ports.vault.put(self._ports.outbox.get(dealt.bundle_digest, BUNDLE_CAP))
-        self._append(dealt)
+        self._ports.append(dealt)
         self._notify(Event.DEALING_RECORDED, ceremony)
         return True
 
@@ -178,7 +177,7 @@ class CeremonyPart:
         setting, complaints = setting_of(keys, ceremony), b""
         for dealer in ceremony.dealers:
             complaints += self._complaint(setting, ceremony, dealer)
-        self._append(CeremonyChecked(self._account, ceremony.use, ceremony.number, complaints))
+        self._ports.append(CeremonyChecked(self._account, ceremony.use, ceremony.number, complaints))
         self._notify(Event.DEALINGS_CHECKED, ceremony)
         return True
 
@@ -211,7 +210,7 @@ class CeremonyPart:
         if self._keeper is None or not self._keeper.keep(keys, ceremony):
             return False
         digest = outcome_digest(ceremony, made)
-        self._append(
+        self._ports.append(
             CeremonyConfirmed(self._account, ceremony.use, ceremony.number, encode_point(made.key.point), digest)
         )
         self._notify(Event.COMMITTEE_CONFIRMED, ceremony)
@@ -232,7 +231,7 @@ class CeremonyPart:
         if len(going) < ceremony.required:
             return self._abort(ceremony, f"BelowThreshold: {len(going)} of {ceremony.required} dealers can go on")
         phase = int(ceremony.phase)
-        self._append(CeremonyPhaseClosed(self._account, ceremony.use, ceremony.number, phase, going))
+        self._ports.append(CeremonyPhaseClosed(self._account, ceremony.use, ceremony.number, phase, going))
         return True
 
     def _abort(self, ceremony: Ceremony, reason: str) -> bool:
@@ -240,7 +239,7 @@ class CeremonyPart:
         self._tell_once(Event.CEREMONY_STUCK, ceremony, reason)
         if self._ports.now() <= ceremony.deadline + PATIENCE_S:
             return False
-        self._append(CeremonyAborted(self._account, ceremony.use, ceremony.number, reason))
+        self._ports.append(CeremonyAborted(self._account, ceremony.use, ceremony.number, reason))
         self._notify(Event.CEREMONY_ABORTED, ceremony, reason=reason)
         return True
 
@@ -268,10 +267,6 @@ class CeremonyPart:
         if not done:
             self._given_up.add((ceremony.use, ceremony.number))
         return done
-
-    def _append(self, record: Record) -> None:
-        with self._ports.watch("chain"):
-            self._ports.ledger.append(record)
 
     def _tell_once(self, what: Event, ceremony: Ceremony, reason: str) -> bool:
         """Notify of something that stays so, once per ceremony and reason; False, for nothing was done."""

@@ -25,7 +25,6 @@ from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Role
 from fl.protocol.records import (
     FederationOpened,
     ModelProposed,
-    Record,
     RoundAborted,
     RoundFinalised,
     RoundOpened,
@@ -66,7 +65,7 @@ class Coordinator:
         self._initial = initial
         self._account = ports.ledger.account
         release = Releases(self.view, Requester(ports.ledger, ports.vault, ports.keyring))
-        self._reader = Reader(self._account, ports.vault, ports.keyring, ports.watch, release)
+        self._reader = Reader(self._account, ports.vault, ports.keyring, release)
         self._sealed = SealedSum(ports, self._reader, self._abort)
         self._freezing = Freezing(ports, self._reader, self._sealed, self._abort)
         self._set_up = SetUp(ports, self._abort)
@@ -144,7 +143,9 @@ class Coordinator:
         file = seal(core, self._recipients(federation), vector_to_bytes(model.vector))
         envelope = self._ports.vault.put(file)
         weights = model_digest(digest, model.vector)
-        self._append(FederationOpened(self._account, predecessor, federation.last_round, weights, envelope, digest))
+        self._ports.append(
+            FederationOpened(self._account, predecessor, federation.last_round, weights, envelope, digest)
+        )
         self._ports.notify(Event.FEDERATION_OPENED, {"parameters": model.vector.size})
 
     def _open_round(self, federation: Federation) -> bool:
@@ -179,7 +180,7 @@ class Coordinator:
             close_deadline=commit_deadline + self._plan.close_timeout_s,
         )
         number = federation.last_round + 1
-        self._append(RoundOpened(self._account, number, terms, roster, federation.model_digest))
+        self._ports.append(RoundOpened(self._account, number, terms, roster, federation.model_digest))
         self._ports.notify(Event.ROUND_OPENED, {"round": number, "hospitals": len(roster)})
         return True
 
@@ -210,19 +211,15 @@ class Coordinator:
         if total is None:
             return not current.masked
         try:
-            with self._ports.watch("sum"):
-                model = total.apply(previous, config)
+            model = total.apply(previous, config)
         except (TamperedError, MalformedError) as error:
             return self._abort(current, f"{error.name}: {error}")
-        with self._ports.watch("hash"):
-            digest = model_digest(manifest.digest, model)
-        with self._ports.watch("seal"):
-            recipients = model_recipients(current, federation.book, held_by(federation) if config.release else None)
-            file = seal(model_core(current), recipients, vector_to_bytes(model))
-        with self._ports.watch("vault"):
-            envelope = self._ports.vault.put(file)
+        digest = model_digest(manifest.digest, model)
+        recipients = model_recipients(current, federation.book, held_by(federation) if config.release else None)
+        file = seal(model_core(current), recipients, vector_to_bytes(model))
+        envelope = self._ports.vault.put(file)
         self._reader.remember(replace(expected_model(current, manifest.length), digest=envelope), digest, model)
-        self._append(ModelProposed(self._account, current.number, digest, envelope))
+        self._ports.append(ModelProposed(self._account, current.number, digest, envelope))
         claims = total.claims
         self._ports.notify(
             Event.MODEL_PROPOSED,
@@ -243,7 +240,7 @@ class Coordinator:
             self._heed(current)
             try:
                 model = current.proposal.model_digest if current.proposal else NO_DIGEST
-                self._append(RoundFinalised(self._account, current.number, model))
+                self._ports.append(RoundFinalised(self._account, current.number, model))
             except RevokedMidRound as error:
                 return self._abort(current, f"{error.name}: a hospital was revoked during the round")
             self._ports.notify(Event.ROUND_FINAL, {"round": current.number})
@@ -267,13 +264,9 @@ class Coordinator:
 
     def _abort(self, current: Round, reason: str) -> bool:
         """End a round without a new model."""
-        self._append(RoundAborted(self._account, current.number, reason))
+        self._ports.append(RoundAborted(self._account, current.number, reason))
         self._ports.notify(Event.ROUND_ABORTED, {"round": current.number, "reason": reason})
         return True
-
-    def _append(self, record: Record) -> None:
-        with self._ports.watch("chain"):
-            self._ports.ledger.append(record)
 
     def _hospitals(self, federation: Federation) -> list[Address]:
         return [member.account for member in federation.book.having(Role.HOSPITAL) if member.key]

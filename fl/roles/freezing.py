@@ -56,8 +56,7 @@ class Freezing:
             reason = f"BelowThreshold: {len(going)} of {current.terms.min_commitments} hospitals delivered"
             return self._abort(current, "; ".join([reason, *refused]))
         try:
-            with self._ports.watch("chain"):
-                self._ports.ledger.append(RoundFrozen(self._ports.ledger.account, current.number, going, NO_DIGEST))
+            self._ports.append(RoundFrozen(self._ports.ledger.account, current.number, going, NO_DIGEST))
         except DeadlineNotPassed:  # the chain's clock is behind ours, and it counts
             return False
         for reason in refused:

@@ -48,8 +48,8 @@ class Hospital:
         """The context of the round whose task was compared with the own."""
         self._account = ports.ledger.account
         release = Releases(self.view, Requester(ports.ledger, ports.vault, ports.keyring))
-        self._reader = Reader(self._account, ports.vault, ports.keyring, ports.watch, release)
-        self._training = Background(train, ports.watch)
+        self._reader = Reader(self._account, ports.vault, ports.keyring, release)
+        self._training = Background(train)
         self._promises = Promises(ports)
         self._masked = MaskedHospital(ports, self._reader, self._promises, self._training, trust)
 
@@ -97,7 +97,7 @@ class Hospital:
     def _abort(self, current: Round) -> bool:
         """End a round whose coordinator does not; the first of all hospitals that try counts."""
         try:
-            self._ports.ledger.append(RoundAborted(self._account, current.number, ABANDONED))
+            self._ports.append(RoundAborted(self._account, current.number, ABANDONED))
         except (DeadlineNotPassed, *LATE):
             return False
         self._ports.notify(Event.ROUND_ABORTED, {"round": current.number, "reason": ABANDONED})
@@ -138,8 +138,7 @@ class Hospital:
         if not self._ports.outbox.has(digest):
             raise VaultMissing(digest)
         try:
-            with self._ports.watch("chain"):
-                self._ports.ledger.append(UpdateCommitted(self._account, current.number, digest))
+            self._ports.append(UpdateCommitted(self._account, current.number, digest))
         except LATE as error:
             self._ports.journal.once(late, error.name.encode())
             raise
@@ -152,14 +151,12 @@ class Hospital:
         source = federation.source
         previous = self._reader.model(source, read_manifest(federation.opening, self._ports.vault))
         self._ports.notify(Event.TRAINING, {"round": current.number})
-        with self._ports.watch("training"):
-            trained, metrics = self._train(Work(current.number, previous, config))
+        trained, metrics = self._train(Work(current.number, previous, config))
         self._ports.notify(
             Event.TRAINED, {"round": current.number, "samples": metrics.samples, "loss": round(metrics.loss, 4)}
         )
         file = self._seal(federation, current, config, (previous, trained, metrics))
-        with self._ports.watch("vault"):
-            digest = self._ports.outbox.put(file)
+        digest = self._ports.outbox.put(file)
         self._ports.journal.once(key_of("update", current), digest)
 
     def _seal(
@@ -169,10 +166,8 @@ class Hospital:
         config: RoundConfig,
         learned: tuple[Vector, Vector, LocalMetrics],
     ) -> bytearray:
-        with self._ports.watch("quantise"):
-            body = to_bytes(quantise(*learned, config))
-        with self._ports.watch("seal"):
-            return seal(update_core(current, self._account), update_recipients(current, federation.book), body)
+        body = to_bytes(quantise(*learned, config))
+        return seal(update_core(current, self._account), update_recipients(current, federation.book), body)
 
     def _upload(self, current: Round) -> bool:
         """Put the promised file into the vault unless it is there; False when there was nothing to do."""

@@ -45,7 +45,7 @@ class KeyKeeper:
             return False
         key = self._safe.keys.create(len(member.keys) + 1)
         try:
-            self._ports.ledger.append(key_record(self._ports.ledger.anchor, self._account, key))
+            self._ports.append(key_record(self._ports.ledger.anchor, self._account, key))
         except (KeyEpochMismatch, RevokedSender):  # rotated by hand, or revoked, in this moment: the ledger will tell
             return False
         self._ports.notify(Event.MEMBER_KEY_REPLACED, {"epoch": key.epoch})

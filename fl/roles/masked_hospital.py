@@ -32,7 +32,6 @@ from fl.protocol.names import NO_DIGEST, Address, Blob, Digest
 from fl.protocol.records import (
     KeysAdvertised,
     ModelAttested,
-    Record,
     SetEndorsed,
     SharesChecked,
     SharesDealt,
@@ -50,7 +49,8 @@ from fl.roles.training_thread import Background, Task
 from fl.roles.trust import Trust
 from fl.roles.unmask import check_agreement, check_sharers, statement
 from fl.roles.view import Ports
-from fl.training.quantise import quantise
+from fl.timing import timed
+from fl.training.quantise import Words, quantise
 
 
 class MaskedHospital:
@@ -109,7 +109,7 @@ class MaskedHospital:
 
     def _advertise(self, current: Round) -> bool:
         advert = self._promises.keys(current).advert()
-        self._append(KeysAdvertised(self._account, current.number, advert[:POINT_BYTES], advert[POINT_BYTES:]))
+        self._ports.append(KeysAdvertised(self._account, current.number, advert[:POINT_BYTES], advert[POINT_BYTES:]))
         self._ports.notify(Event.KEYS_ADVERTISED, {"round": current.number})
         return True
 
@@ -124,7 +124,7 @@ class MaskedHospital:
         half = len(dealing) // 2
         bundle = self._promises.file("bundle", current, lambda: self._bundle(current, keys))
         commitments = (dealing[:half], dealing[half:])
-        self._append(SharesDealt(self._account, current.number, *commitments, bundle))
+        self._ports.append(SharesDealt(self._account, current.number, *commitments, bundle))
         self._promises.deliver("bundle", current)
         self._ports.notify(Event.SHARES_DEALT, {"round": current.number})
         return True
@@ -152,7 +152,7 @@ class MaskedHospital:
             except (MalformedError, TamperedError) as error:
                 complaints += each.dealer.account + complain(each, transport)
                 self._ports.notify(Event.COMPLAINED, {"round": current.number, "reason": str(error)})
-        self._append(SharesChecked(self._account, current.number, complaints))
+        self._ports.append(SharesChecked(self._account, current.number, complaints))
         self._ports.notify(Event.SHARES_CHECKED, {"round": current.number})
         return True
 
@@ -173,7 +173,7 @@ class MaskedHospital:
             return True
         if not self._ports.outbox.has(digest):
             raise VaultMissing(digest)
-        self._append(UpdateCommitted(self._account, current.number, digest))
+        self._ports.append(UpdateCommitted(self._account, current.number, digest))
         self._ports.notify(Event.UPDATE_COMMITTED, {"round": current.number})
         self._promises.deliver("update", current)
         return True
@@ -189,15 +189,16 @@ class MaskedHospital:
         config = read_config(current, self._ports.vault)
         previous = self._reader.model(federation.source, read_manifest(federation.opening, self._ports.vault))
         self._promises.offer(current, previous, learned)
-        with self._ports.watch("quantise"):
-            words = quantise(previous, learned, metrics, config)
-        with self._ports.watch("mask"):
-            parts = participants(current, current.sharers)
-            masks = masking.hospital_masks(self._promises.keys(current), self._account, parts, Digest(context))
-            body = masking.to_bytes(masking.apply(words, masks))
-        with self._ports.watch("seal"):
-            core = masked_core(current, self._account, Kind.MASKED)
-            return seal(core, masked_recipients(current, federation.book), body)
+        body = self._masked(current, quantise(previous, learned, metrics, config))
+        core = masked_core(current, self._account, Kind.MASKED)
+        return seal(core, masked_recipients(current, federation.book), body)
+
+    @timed("mask")
+    def _masked(self, current: Round, words: Words) -> memoryview:
+        """Return the words, int32 or int64 [d + LANES], under the own masks; in the same memory."""
+        parts, context = participants(current, current.sharers), Digest(current.mask_context)
+        masks = masking.hospital_masks(self._promises.keys(current), self._account, parts, context)
+        return masking.to_bytes(masking.apply(words, masks))
 
     # --- Agree and unmask --------------------------------------------------------------------------------------
 
@@ -220,7 +221,7 @@ class MaskedHospital:
         self._trust.check(current.hospitals)
         self._check_set(current)
         signature = self._ports.endorser.endorse(statement(current))
-        self._append(SetEndorsed(self._account, current.number, current.set_digest, signature))
+        self._ports.append(SetEndorsed(self._account, current.number, current.set_digest, signature))
         self._ports.notify(Event.SET_ENDORSED, {"round": current.number})
         return True
 
@@ -242,7 +243,7 @@ class MaskedHospital:
             return self._reader.masked_sum.step(current)
         self._promises.spend(current)
         digest = self._promises.file("answer", current, lambda: self._answer_file(federation, current))
-        self._append(SharesRevealed(self._account, current.number, current.set_digest, digest))
+        self._ports.append(SharesRevealed(self._account, current.number, current.set_digest, digest))
         self._promises.deliver("answer", current)
         self._ports.notify(Event.SHARES_REVEALED, {"round": current.number})
         return True
@@ -270,7 +271,7 @@ class MaskedHospital:
         skip = self._answers.of(federation, current)
         replayed = replay_round(current, previous, manifest, Tools(self._reader, *self._ports.replaying, skip))
         self._reader.model(current, manifest, replayed.model)
-        self._append(ModelAttested(self._account, current.number, digest_of(current), NO_DIGEST))
+        self._ports.append(ModelAttested(self._account, current.number, digest_of(current), NO_DIGEST))
         self._ports.notify(Event.MODEL_CHECKED, {"round": current.number})
         return True
 
@@ -278,7 +279,3 @@ class MaskedHospital:
         """Return whether the phase's deadline has passed: what comes now would be refused."""
         deadline = current.terms.commit_deadline if current.phase == Phase.MASK else current.step_deadline
         return self._ports.now() > deadline
-
-    def _append(self, record: Record) -> None:
-        with self._ports.watch("chain"):
-            self._ports.ledger.append(record)

@@ -24,6 +24,7 @@ from fl.roles.documents import Presence
 from fl.roles.events import Event
 from fl.roles.participants import BUNDLE_CAP
 from fl.roles.view import Ports
+from fl.timing import timed
 from fl.training.quantise import Vector, body_bytes
 
 SPENT = (
@@ -55,8 +56,7 @@ class Promises:
         kept = self._ports.journal.get(key)
         if kept is None:
             file = make()
-            with self._ports.watch("vault"):
-                kept = self._ports.journal.once(key, self._ports.outbox.put(file))
+            kept = self._ports.journal.once(key, self._ports.outbox.put(file))
         return Digest(kept)
 
     def deliver(self, what: str, current: Round) -> bool:
@@ -64,8 +64,7 @@ class Promises:
         kept = self._ports.journal.get(key_of(what, current))
         if kept is None or self.delivered(what, current):
             return False
-        with self._ports.watch("vault"):
-            digest = self._ports.vault.put(self._ports.outbox.get(Digest(kept), _cap(what, current)))
+        digest = self._ports.vault.put(self._ports.outbox.get(Digest(kept), _cap(what, current)))
         self._presence.found(digest, self._ports.vault.mark(digest))
         return True
 
@@ -115,8 +114,7 @@ class Promises:
         """
         if np.array_equal(previous, learned):
             return
-        with self._ports.watch("hash"):
-            digest = sha256(np.ascontiguousarray(learned).data)
+        digest = _digest(learned)
         spent = self._ports.journal.get(_spent(digest))
         if spent is not None:
             raise UpdateSpent(int(spent))
@@ -148,6 +146,11 @@ class Promises:
             return
         if self.first("spent update", ended, SPENT):
             self._ports.notify(Event.UPDATE_SPENT, {"round": ended.number, "reason": SPENT})
+
+
+@timed("hash")
+def _digest(learned: Vector) -> Digest:
+    return sha256(np.ascontiguousarray(learned).data)
 
 
 def _cap(what: str, current: Round) -> int:

@@ -27,7 +27,6 @@ from fl.protocol.ports import Endorser, Vault
 from fl.protocol.round import Phase, Round
 from fl.roles.artefacts import Reader, digest_of, read_config
 from fl.roles.unmask import check_agreement, unmask_sum
-from fl.roles.view import Stopwatch
 from fl.training.aggregate import Sum
 from fl.training.claims import Claims
 from fl.training.quantise import Vector
@@ -42,7 +41,6 @@ class Tools:
 
     reader: Reader
     vault: Vault
-    watch: Stopwatch
     endorser: Endorser
     skip: Skip = lambda _account, _error: None
     """Is told of each answer that is left out: any t right ones give the same sum."""
@@ -83,10 +81,8 @@ def replay_round(current: Round, previous: Vector, manifest: Manifest, tools: To
     if current.masked:
         check_agreement(current, tools.endorser, tools.vault)
     total = sum_of(current, config, tools)
-    with tools.watch("sum"):
-        model = total.apply(previous, config)
-    with tools.watch("hash"):
-        digest = model_digest(manifest.digest, model)
+    model = total.apply(previous, config)
+    digest = model_digest(manifest.digest, model)
     if digest != digest_of(current):
         raise ModelDigestMismatch(digest_of(current), digest)
     each = {who: one.figures for who, one in zip(current.hospitals, total.parts, strict=not current.masked)}
@@ -96,13 +92,12 @@ def replay_round(current: Round, previous: Vector, manifest: Manifest, tools: To
 def sum_of(current: Round, config: RoundConfig, tools: Tools) -> Sum:
     """Return the summed updates of the frozen set; raises as `replay_round`."""
     if current.masked:
-        words = unmask_sum(current, tools.reader, tools.watch, tools.skip, tools.due)
+        words = unmask_sum(current, tools.reader, tools.skip, tools.due)
         return Sum.of(words, len(current.hospitals))
     total = Sum(current.terms.parameters, config.word_bits)
     for hospital in current.hospitals:
         words = tools.reader.update(current, hospital, config)
-        with tools.watch("sum"):
-            total.add(words)
+        total.add(words)
     return total
 
 

@@ -34,7 +34,6 @@ from fl.roles.report_audit import check_report
 from fl.roles.stops import reason_of
 from fl.roles.tasks import check_kept
 from fl.roles.unmask import check_agreement, check_sharers
-from fl.roles.view import Stopwatch
 from fl.training.quantise import Vector
 from fl.training.weights import Manifest
 
@@ -46,7 +45,6 @@ class Bench:
     vault: Vault
     key: AuditKey | None
     """None: nothing is opened."""
-    watch: Stopwatch
     endorser: Endorser
 
 
@@ -58,7 +56,7 @@ class RoundAudit:
         self._bench = bench
         self._report = report
         key = bench.key
-        self._reader = Reader(key.account, bench.vault, key.keyring, bench.watch) if key else None
+        self._reader = Reader(key.account, bench.vault, key.keyring) if key else None
         self._files = FileAudit(federation, bench.vault, report)
         self._model: tuple[Digest, Vector] | None = None
 
@@ -128,7 +126,7 @@ class RoundAudit:
         if self._reader is None or self._closed(current) or self._sealed_away(current):
             return
         bench = self._bench
-        error = broken_bound(current, Tools(self._reader, bench.vault, bench.watch, bench.endorser))
+        error = broken_bound(current, Tools(self._reader, bench.vault, bench.endorser))
         if error is not None:
             reason = reason_of(error, current, self._federation.book)
             self._report.notes.append(f"Round {current.number} made no model. {reason}")
@@ -157,7 +155,7 @@ class RoundAudit:
         if previous is None or previous[0] != current.previous_model:
             self._report.notes.append(f"Round {number} was not summed again: its previous model is missing.")
             return None
-        tools = Tools(self._reader, bench.vault, bench.watch, bench.endorser)
+        tools = Tools(self._reader, bench.vault, bench.endorser)
         with self._finding(number, "aggregate", Step.SUM):
             replayed = replay_round(current, previous[1], manifest, tools)
             self._report.checks["aggregates"] += 1

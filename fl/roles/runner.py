@@ -26,7 +26,9 @@ MIN_BACKOFF_S, MAX_BACKOFF_S = 0.05, 5.0
 class Agent(Protocol):
     """What can be run."""
 
-    view: LedgerView
+    @property
+    def view(self) -> LedgerView:
+        """Return what the agent sees of the ledger."""
 
     def step(self) -> bool:
         """Do the next thing; False when there is none."""

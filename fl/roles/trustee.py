@@ -105,7 +105,7 @@ class Trustee:
             if kept is None:
                 kept = self._ports.journal.once(key, self._ports.outbox.put(self._partial(federation, request)))
             self._deliver(Digest(kept))  # first: whoever waits for the approval looks for the file at once
-            self._ports.ledger.append(DecryptionApproved(self._account, number, Digest(kept)))
+            self._ports.append(DecryptionApproved(self._account, number, Digest(kept)))
             self._ports.notify(Event.REQUEST_APPROVED, {"request": number})
         elif kept != request.approvals[self._account].digest or self._ports.vault.has(Digest(kept)):
             raise DuplicateStep(self._account)
@@ -116,7 +116,7 @@ class Trustee:
         """Record a refusal."""
         federation = self.view.refresh()
         self._check_answerable(federation, federation.threshold.request(number))
-        self._ports.ledger.append(DecryptionRefused(self._account, number, reason))
+        self._ports.append(DecryptionRefused(self._account, number, reason))
         self._ports.notify(Event.REQUEST_REFUSED, {"request": number, "reason": reason.name.lower()})
 
     def _deliver(self, digest: Digest) -> None:

@@ -32,7 +32,7 @@ from fl.protocol.ports import Endorser, SetStatement, Vault
 from fl.protocol.round import Round
 from fl.roles.artefacts import Reader
 from fl.roles.participants import honest, index_of, participants
-from fl.roles.view import Stopwatch
+from fl.timing import timed
 from fl.training.quantise import Words
 
 
@@ -80,7 +80,6 @@ def check_sharers(current: Round, vault: Vault) -> None:
 def unmask_sum(
     current: Round,
     reader: Reader,
-    watch: Stopwatch,
     skip: Callable[[Address, HemaledgerError], None],
     due: Collection[MemberKey] = (),
 ) -> Words:
@@ -96,19 +95,14 @@ def unmask_sum(
     parts = participants(current, current.sharers)
     answers, missing = _answers(current, parts, lambda account: reader.answer(current, account, due), skip)
     try:
-        with watch("reconstruct"):
-            uncovered = _uncover(current, parts, answers)
+        uncovered = _uncover(current, parts, answers)
     except (TooFewReveals, BelowThreshold):
         if missing:  # with them it might have been enough
             raise missing[0] from None
         raise
     for revealer, dealer in uncovered.wrong:
         skip(revealer, ShareInvalid(dealer, index_of(current, revealer)))
-    total = reader.masked_sum.take(current)
-    with watch("unmask"):
-        context = Digest(current.mask_context)
-        masks = masking.remaining_masks(parts, uncovered.self_secrets, uncovered.mask_secrets, context)
-        return masking.to_signed(masking.apply(total, masks))
+    return _unmasked(reader.masked_sum.take(current), current, parts, uncovered)
 
 
 def _answers(
@@ -132,12 +126,22 @@ def _answers(
     return answers, missing
 
 
+@timed("reconstruct")
 def _uncover(
     current: Round, parts: Sequence[Participant], answers: Mapping[Address, Mapping[Address, Share]]
 ) -> Uncovered:
     if len(answers) < current.terms.threshold:
         raise TooFewReveals(len(answers), current.terms.threshold)
     return uncover(answers, parts, frozenset(current.hospitals))
+
+
+@timed("unmask")
+def _unmasked(
+    total: masking.Masked, current: Round, parts: Sequence[Participant], uncovered: Uncovered
+) -> masking.Signed:
+    context = Digest(current.mask_context)
+    masks = masking.remaining_masks(parts, uncovered.self_secrets, uncovered.mask_secrets, context)
+    return masking.to_signed(masking.apply(total, masks))
 
 
 def _signed(endorser: Endorser, wanted: SetStatement, account: Address, current: Round) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 
 from fl.protocol.config import RoundConfig
 from fl.protocol.errors import AggregateOverflow, EncodingError, NonFinite, NormExceeded, SumOutOfBounds
+from fl.timing import timed
 from fl.training.claims import Claims
 from fl.training.pieces import PIECE, summed
 from fl.training.quantise import GRIDS, LANES, LIMIT, Vector, Words
@@ -53,6 +54,7 @@ class Sum:
         total.hospitals = hospitals
         return total
 
+    @timed("sum")
     def add(self, words: Words) -> None:
         """Add one hospital's words [d + LANES]; more than MAX_HOSPITALS raise AggregateOverflow."""
         if (words.shape, words.dtype) != (self._words.shape, self._words.dtype):
@@ -80,6 +82,7 @@ class Sum:
         self._check_claims(config)
         _check_length(self._words, self.claims, config)
 
+    @timed("sum")
     def apply(self, previous: Vector, config: RoundConfig) -> Vector:
         """Return the new model, float32 [d].
 

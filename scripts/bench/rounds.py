@@ -183,8 +183,8 @@ def _report(
     show(f"{title}, median of {len(spans)}", ("Span (wall time)", "ms"), rows)
     count = len(spans) + 1
     by_role = {
-        member: {part: 1000 * ports.watch.seconds.get(part, 0.0) / count for part in PARTS}
-        for member, ports in together.ports.items()
+        member: {part: 1000 * watch.seconds.get(part, 0.0) / count for part in PARTS}
+        for member, watch in together.watches.items()
     }
     header = ("Work per round (ms, overlapping)", *by_role)
     show("Split by part", header, [(part, *(row[part] for row in by_role.values())) for part in PARTS])

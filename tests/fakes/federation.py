@@ -31,7 +31,7 @@ from fl.roles.plan import Initial, Plan
 from fl.roles.runner import Agent, Run, run
 from fl.roles.safe import Safe
 from fl.roles.training_thread import Task, Train
-from fl.roles.view import Keyring, Ports, Stopwatch
+from fl.roles.view import Keyring, Ports
 from fl.storage.journal import SqliteJournal
 from fl.storage.keyring import FolderKeys
 from fl.storage.shares import FolderShares
@@ -101,7 +101,6 @@ class Party:
             outbox=FolderVault(self.folder / "outbox"),
             journal=SqliteJournal(self.folder / "journal.sqlite"),
             keyring=Keyring(self.keys),
-            watch=Stopwatch(time.perf_counter),
             now=self.now,
             notify=lambda what, facts: self.events.append((what, facts)),
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +24,7 @@ from fl.roles.hospital import Hospital
 from fl.roles.plan import Plan
 from fl.roles.training_thread import Task
 from fl.roles.trust import Trust
-from fl.roles.view import Keyring, Stopwatch
+from fl.roles.view import Keyring
 from fl.storage.vault import FolderVault
 from fl.training.quantise import Vector
 from tests.fakes.federation import (
@@ -77,7 +76,7 @@ def agents(consortium: Consortium, rounds: int = 1) -> tuple[Coordinator, list[H
 def audit(consortium: Consortium) -> Report:
     party, ledger = consortium.auditor, consortium.operator
     key = AuditKey(party.account, Keyring(party.keys))
-    made = Audit(ledger.anchor, consortium.vault, key, Stopwatch(time.perf_counter), endorser())
+    made = Audit(ledger.anchor, consortium.vault, key, endorser())
     return made.run(ledger.replay(), lambda _done, _of: None)[0]
 
 

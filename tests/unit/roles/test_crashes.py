@@ -17,7 +17,7 @@ from fl.roles.coordinator import Coordinator
 from fl.roles.events import Event
 from fl.roles.hospital import Hospital
 from fl.roles.runner import Agent
-from fl.roles.view import Keyring, Stopwatch
+from fl.roles.view import Keyring
 from tests.fakes.federation import endorser, initial, settle
 from tests.unit.roles.power import Fuse, PowerCut, fused
 from tests.unit.roles.world import World, restless
@@ -54,7 +54,6 @@ def audit(world: World) -> Report:
         world.consortium.operator.anchor,
         world.consortium.vault,
         AuditKey(party.account, Keyring(party.keys)),
-        Stopwatch(lambda: 0.0),
         endorser(),
     )
     return made.run(world.consortium.operator.replay(), lambda _done, _of: None)[0]

@@ -30,7 +30,7 @@ from fl.roles.events import Event
 from fl.roles.hospital import Hospital
 from fl.roles.runner import Agent
 from fl.roles.training_thread import Task
-from fl.roles.view import Keyring, Stopwatch
+from fl.roles.view import Keyring
 from fl.training.quantise import LocalMetrics, Vector, quantise, to_bytes
 from tests.fakes.federation import CONFIG, Party, initial, nudge, settle
 from tests.unit.roles.world import COMMIT_S, World, digest, restless
@@ -355,7 +355,7 @@ def test_the_true_model_sealed_by_hand_is_attested(world: World) -> None:
     other = World(world.folder / "honest")
     other.run()
     party = other.consortium.auditor
-    reader = Reader(party.account, other.consortium.vault, Keyring(party.keys), Stopwatch(lambda: 0.0))
+    reader = Reader(party.account, other.consortium.vault, Keyring(party.keys))
     vector = reader.model(other.current, START.manifest)
     world.propose(digest(vector), world.seal_model(vector))
     assert world.auditor().step()
@@ -455,13 +455,13 @@ def test_who_was_revoked_since_the_opening_can_open_nothing_that_is_sealed_after
     settle(*world.hospitals())
     coordinator.step()
     coordinator.step()
-    reader = Reader(second.account, world.consortium.vault, Keyring(second.keys), Stopwatch(lambda: 0.0))
+    reader = Reader(second.account, world.consortium.vault, Keyring(second.keys))
     with pytest.raises(RecipientNotFound):
         reader.update(world.current, world.party("alpha").account, CONFIG)
     with pytest.raises(RecipientNotFound):
         reader.model(world.current, START.manifest)
     first = world.consortium.auditor
-    reader = Reader(first.account, world.consortium.vault, Keyring(first.keys), Stopwatch(lambda: 0.0))
+    reader = Reader(first.account, world.consortium.vault, Keyring(first.keys))
     assert reader.update(world.current, world.party("alpha").account, CONFIG).size == START.vector.size + 4
 
 
@@ -545,7 +545,7 @@ def test_a_new_coordinator_that_cannot_read_the_model_opens_no_round_that_could_
 def test_the_new_model_is_the_weighted_mean(world: World) -> None:
     world.run(1)
     party = world.consortium.auditor
-    reader = Reader(party.account, world.consortium.vault, Keyring(party.keys), Stopwatch(lambda: 0.0))
+    reader = Reader(party.account, world.consortium.vault, Keyring(party.keys))
     model = reader.model(world.current, START.manifest)
     assert np.abs(model - world.honest_model()).max() < 2 * CONFIG.clip / 2**21 * CONFIG.w_max / 100
     assert world.federation.model_digest == digest(model)

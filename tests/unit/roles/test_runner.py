@@ -18,7 +18,7 @@ from fl.protocol.errors import (
 from fl.protocol.names import Digest
 from fl.roles.events import Event
 from fl.roles.runner import Run, run
-from fl.roles.view import Keyring, LedgerView, Stopwatch
+from fl.roles.view import Keyring, LedgerView
 from tests.fakes.federation import memory_connect
 
 SILENT = ChainUnavailable("http://127.0.0.1:8545", "connection refused")
@@ -105,18 +105,6 @@ def test_everything_else_ends_the_agent_at_once(error: HemaledgerError) -> None:
 
 def test_a_full_disk_is_a_passing_fault() -> None:
     assert len(play(Scripted([StorageFull("x", "full"), True]))) == 1
-
-
-def test_a_stopwatch_adds_up_by_part_even_when_the_part_fails() -> None:
-    ticks = iter([0.0, 1.5, 10.0, 10.25, 20.0, 23.0])
-    watch = Stopwatch(lambda: next(ticks))
-    with watch("seal"):
-        pass
-    with watch("open"):
-        pass
-    with pytest.raises(KeyError), watch("seal"):
-        raise KeyError
-    assert watch.seconds == {"seal": 4.5, "open": 0.25}
 
 
 def test_a_key_of_an_epoch_that_is_not_there_is_named() -> None:

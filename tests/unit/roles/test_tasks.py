@@ -24,7 +24,7 @@ from fl.roles.plan import Plan
 from fl.roles.report_audit import alarms_of
 from fl.roles.runner import Agent
 from fl.roles.training_thread import Task
-from fl.roles.view import Keyring, Stopwatch
+from fl.roles.view import Keyring
 from fl.storage.vault import FolderVault
 from fl.training.quantise import LocalMetrics, Vector
 from tests.fakes.federation import CONFIG, endorser, initial, memory_folder, nudge, settle
@@ -99,7 +99,7 @@ def test_an_auditor_refuses_and_an_audit_finds_a_round_whose_task_changed(
     assert Event.MODEL_NOT_ATTESTED in world.events("auditor")
     party, ledger = world.consortium.auditor, world.consortium.operator
     key = AuditKey(party.account, Keyring(party.keys))
-    made = Audit(ledger.anchor, world.consortium.vault, key, Stopwatch(lambda: 0.0), endorser())
+    made = Audit(ledger.anchor, world.consortium.vault, key, endorser())
     report, _ = made.run(ledger.replay(), lambda _done, _of: None)
     assert [(found.name, found.round, found.step) for found in report.findings] == [("TaskChanged", 2, Step.TERMS)]
 
@@ -133,7 +133,7 @@ def test_an_audit_reports_the_alarm_with_its_round_and_is_not_clean(world: World
     settle(coordinator(world, replace(world.plan(2), despite_alarm=True)), alarmed(world), *world.hospitals())
     party, ledger = world.consortium.auditor, world.consortium.operator
     key = AuditKey(party.account, Keyring(party.keys))
-    made = Audit(ledger.anchor, world.consortium.vault, key, Stopwatch(lambda: 0.0), endorser())
+    made = Audit(ledger.anchor, world.consortium.vault, key, endorser())
     report, _ = made.run(ledger.replay(), lambda _done, _of: None)
     assert report.findings == []
     assert not report.clean
