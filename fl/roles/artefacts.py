@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 
-from fl.crypto import masking
 from fl.crypto.curve import Point
 from fl.crypto.envelope import MAX_RECIPIENTS, Core, Expected, Kind, Parts, open_file, open_with, sealed_size
 from fl.crypto.threshold import ThresholdKey
@@ -30,11 +29,10 @@ from fl.protocol.keys import KeyBook, MemberKey
 from fl.protocol.names import NO_DIGEST, Address, Digest, Role
 from fl.protocol.ports import Vault
 from fl.protocol.round import Round
-from fl.roles.ahead import MaskedSum
 from fl.roles.documents import read_document
 from fl.roles.view import Keyring
 from fl.training.aggregate import check_update
-from fl.training.quantise import GRIDS, Vector, Words, body_bytes, from_bytes
+from fl.training.quantise import Vector, Words, body_bytes, from_bytes
 from fl.training.weights import Manifest, model_digest, vector_from_bytes
 
 MANIFEST_CAP = 4 * 1024 * 1024
@@ -142,7 +140,6 @@ class Reader:
         self._keyring = keyring
         self._last: tuple[Expected, Digest, Vector] | None = None
         """The newest model opened or made here, and as what: the next round starts from it."""
-        self.masked_sum = MaskedSum(self._no_sum, self.masked, self._add)
 
     def update(self, current: Round, hospital: Address, config: RoundConfig) -> Words:
         """Return a hospital's words [d + LANES], or raise why not; what they claim is checked too."""
@@ -159,14 +156,6 @@ class Reader:
             TamperedError, MalformedError, RefusedError, UnavailableError: see envelope.receive and the vault.
         """
         return self._open(expected_masked(current, hospital), current.keys, due)
-
-    def _no_sum(self, current: Round) -> masking.Masked:
-        """Return the sum of no masked updates, in the words that the round's configuration asks for."""
-        bits = read_config(current, self._vault).word_bits
-        return masking.as_ring(GRIDS[bits].zeros(current.terms.parameters))
-
-    def _add(self, total: masking.Masked, body: bytes) -> None:
-        masking.accumulate(total, masking.from_bytes(body, total.size, wide=total.dtype == np.uint64))
 
     def answer(self, current: Round, hospital: Address, due: Collection[MemberKey] = ()) -> bytes:
         """Return a hospital's unmasking answer, or raise why not, as `masked` does."""

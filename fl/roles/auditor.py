@@ -23,6 +23,7 @@ from fl.roles.artefacts import Reader, digest_of, read_config, read_manifest
 from fl.roles.events import Event
 from fl.roles.left_out import left_out
 from fl.roles.replay import Replayed, Tools, replay_round
+from fl.roles.round_sum import RoundSum
 from fl.roles.stops import reason_of
 from fl.roles.tasks import check_kept
 from fl.roles.view import LedgerView, Ports
@@ -54,6 +55,7 @@ class Auditor:
         self._evaluate = evaluate
         self._account = ports.ledger.account
         self._reader = Reader(self._account, ports.vault, ports.keyring)
+        self._sums = RoundSum(self._reader, ports.vault)
         self._answers = AnswersLeftOut(ports.notify)
 
     def step(self) -> bool:
@@ -63,7 +65,7 @@ class Auditor:
         if current is None or self._account not in current.keys or self._account in current.attestations:
             return False
         if current.phase != Phase.PROPOSED:
-            return self._reader.masked_sum.step(current)
+            return self._sums.step(current)
         if self._ports.journal.get(_refused(current)) is not None:
             return False
         try:
@@ -86,7 +88,7 @@ class Auditor:
     def _replay(self, federation: Federation, current: Round) -> Replayed:
         manifest = read_manifest(federation.opening, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)
-        tools = Tools(self._reader, *self._ports.replaying, self._answers.of(federation, current))
+        tools = Tools(self._sums, *self._ports.replaying, self._answers.of(federation, current))
         check_kept(federation, current, self._ports.vault)
         replayed = replay_round(current, previous, manifest, tools)
         self._reader.model(current, manifest, replayed.model)
@@ -103,7 +105,7 @@ class Auditor:
         self._ports.notify(Event.MODEL_ATTESTED, {"round": current.number, **found.metrics})
 
     def _report(self, current: Round, replayed: Replayed, found: Evaluation) -> bytes:
-        left = left_out(current, Tools(self._reader, *self._ports.replaying))
+        left = left_out(current, Tools(self._sums, *self._ports.replaying))
         return write_document(
             {
                 "alarm": found.alarm,

@@ -12,9 +12,10 @@ from dataclasses import replace
 from fl.crypto.envelope import Core, Kind, seal
 from fl.protocol.errors import (
     AccuracyAlarm,
-    MalformedError,
+    BelowThreshold,
     RevokedMidRound,
-    TamperedError,
+    TooFewReveals,
+    UpdateUnusable,
     VaultMissing,
     WrongPhase,
     WrongRound,
@@ -48,8 +49,9 @@ from fl.roles.plan import Initial, Plan
 from fl.roles.release import ReleaseDesk, Releases, held_by
 from fl.roles.report_audit import alarms_of
 from fl.roles.requester import Requester
-from fl.roles.sealed_sum import SealedSum
-from fl.roles.stops import CONTENT, OWN_FAULT
+from fl.roles.round_sum import RoundSum
+from fl.roles.sealed_coordinator import Opening
+from fl.roles.stops import CONTENT, OWN_FAULT, refusal_of
 from fl.roles.tasks import check_next
 from fl.roles.view import LedgerView, Ports
 from fl.training.weights import model_digest, vector_to_bytes
@@ -66,10 +68,11 @@ class Coordinator:
         self._account = ports.ledger.account
         release = Releases(self.view, Requester(ports.ledger, ports.vault, ports.keyring))
         self._reader = Reader(self._account, ports.vault, ports.keyring, release)
-        self._sealed = SealedSum(ports, self._reader, self._abort)
-        self._freezing = Freezing(ports, self._reader, self._sealed, self._abort)
+        self._sums = RoundSum(self._reader, ports.vault)
+        self._freezing = Freezing(ports, self._sums, self._abort)
         self._set_up = SetUp(ports, self._abort)
-        self._unmasking = Unmasking(ports, self._reader, self._abort)
+        self._opening = Opening(ports, self._sums)
+        self._unmasking = Unmasking(ports, self._sums, self._abort)
         self._desk = ReleaseDesk(ports, plan.close_timeout_s)
         self._pauses = Pauses(ports)
 
@@ -113,7 +116,7 @@ class Coordinator:
             case Phase.FROZEN | Phase.UNMASK:
                 return self._propose(federation, current)
             case Phase.ADVERTISE | Phase.SHARE | Phase.COMPLAIN | Phase.AGREE:
-                return self._set_up.step(current) or self._reader.masked_sum.step(current)
+                return self._set_up.step(current) or self._sums.step(current)
             case _:
                 return self._finalise(current)
 
@@ -198,21 +201,21 @@ class Coordinator:
 
     def _propose(self, federation: Federation, current: Round) -> bool:
         """Verify, open and sum the updates; seal and propose the new model. A masked sum waits for enough answers."""
-        waits = self._unmasking.waits(current) if current.masked else None
-        if waits is not None:
-            return waits
+        if current.masked and len(current.revealed) < current.terms.threshold:
+            return self._unmasking.wait(current)
         manifest = read_manifest(federation.opening, self._ports.vault)
         config = read_config(current, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)
-        if current.masked:
-            total = self._unmasking.take(federation, current, config)
-        else:
-            total = self._sealed.take(federation, current)
-        if total is None:
-            return not current.masked
         try:
+            total = self._unmasking.total(federation, current) if current.masked else self._opening.total(current)
             model = total.apply(previous, config)
-        except (TamperedError, MalformedError) as error:
+        except UpdateUnusable as error:
+            return self._abort(current, refusal_of(error, federation.book))
+        except (TooFewReveals, BelowThreshold, VaultMissing) as error:
+            if not current.masked:
+                raise
+            return self._unmasking.wait_after(current, error)
+        except CONTENT as error:
             return self._abort(current, f"{error.name}: {error}")
         digest = model_digest(manifest.digest, model)
         recipients = model_recipients(current, federation.book, held_by(federation) if config.release else None)

@@ -45,6 +45,7 @@ from fl.roles.events import Event
 from fl.roles.participants import advertised, parcel, participant, participants, usable, why_not
 from fl.roles.promises import Promises, key_of
 from fl.roles.replay import Tools, replay_round
+from fl.roles.round_sum import RoundSum
 from fl.roles.training_thread import Background, Task
 from fl.roles.trust import Trust
 from fl.roles.unmask import check_agreement, check_sharers, statement
@@ -59,6 +60,7 @@ class MaskedHospital:
     def __init__(self, ports: Ports, reader: Reader, promises: Promises, training: Background, trust: Trust) -> None:
         self._ports = ports
         self._reader = reader
+        self._sums = RoundSum(reader, ports.vault)
         self._training = training
         self._trust = trust
         self._promises = promises
@@ -207,7 +209,7 @@ class MaskedHospital:
             return self._endorse(current)
         if current.phase == Phase.UNMASK and self._account not in current.revealed:
             return self._reveal(federation, current)
-        return self._reader.masked_sum.step(current)
+        return self._sums.step(current)
 
     def _left_out(self, current: Round) -> bool:
         """Tell once that the set was frozen without this hospital, though it committed."""
@@ -240,7 +242,7 @@ class MaskedHospital:
         try:
             check_agreement(current, self._ports.endorser, self._ports.vault)
         except BelowThreshold:
-            return self._reader.masked_sum.step(current)
+            return self._sums.step(current)
         self._promises.spend(current)
         digest = self._promises.file("answer", current, lambda: self._answer_file(federation, current))
         self._ports.append(SharesRevealed(self._account, current.number, current.set_digest, digest))
@@ -269,7 +271,7 @@ class MaskedHospital:
         manifest = read_manifest(federation.opening, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)
         skip = self._answers.of(federation, current)
-        replayed = replay_round(current, previous, manifest, Tools(self._reader, *self._ports.replaying, skip))
+        replayed = replay_round(current, previous, manifest, Tools(self._sums, *self._ports.replaying, skip))
         self._reader.model(current, manifest, replayed.model)
         self._ports.append(ModelAttested(self._account, current.number, digest_of(current), NO_DIGEST))
         self._ports.notify(Event.MODEL_CHECKED, {"round": current.number})

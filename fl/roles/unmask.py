@@ -30,8 +30,8 @@ from fl.protocol.keys import MemberKey
 from fl.protocol.names import Address, Digest
 from fl.protocol.ports import Endorser, SetStatement, Vault
 from fl.protocol.round import Round
-from fl.roles.artefacts import Reader
 from fl.roles.participants import honest, index_of, participants
+from fl.roles.round_sum import RoundSum
 from fl.timing import timed
 from fl.training.quantise import Words
 
@@ -79,7 +79,7 @@ def check_sharers(current: Round, vault: Vault) -> None:
 
 def unmask_sum(
     current: Round,
-    reader: Reader,
+    sums: RoundSum,
     skip: Callable[[Address, HemaledgerError], None],
     due: Collection[MemberKey] = (),
 ) -> Words:
@@ -90,10 +90,11 @@ def unmask_sum(
     Raises:
         TooFewReveals, BelowThreshold: fewer than t answers, or shares in them, could be used.
         VaultMissing: the same, but some answers that were recorded are not there.
-        TamperedError, MalformedError, UnavailableError: a masked file, or the shares of a secret.
+        UpdateUnusable, UnavailableError: a masked file.
+        TamperedError, MalformedError: the shares of a secret.
     """
     parts = participants(current, current.sharers)
-    answers, missing = _answers(current, parts, lambda account: reader.answer(current, account, due), skip)
+    answers, missing = _answers(current, parts, lambda account: sums.reader.answer(current, account, due), skip)
     try:
         uncovered = _uncover(current, parts, answers)
     except (TooFewReveals, BelowThreshold):
@@ -102,7 +103,7 @@ def unmask_sum(
         raise
     for revealer, dealer in uncovered.wrong:
         skip(revealer, ShareInvalid(dealer, index_of(current, revealer)))
-    return _unmasked(reader.masked_sum.take(current), current, parts, uncovered)
+    return _unmasked(sums.take(current).words, current, parts, uncovered)
 
 
 def _answers(

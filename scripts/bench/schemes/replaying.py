@@ -22,6 +22,7 @@ from fl.roles.auditor import Evaluation
 from fl.roles.events import Event
 from fl.roles.plan import Initial, Plan
 from fl.roles.replay import Tools, replay_round
+from fl.roles.round_sum import RoundSum
 from fl.roles.training_thread import Task, Train
 from fl.roles.view import LedgerView, Ports
 from fl.timing import Stopwatch
@@ -93,7 +94,7 @@ def _replay(ports: Ports) -> dict[str, float]:
         vault = MeasuredVault(ports.vault, watch)
         reader = Reader(ports.ledger.account, vault, ports.keyring)
         with watch.running():
-            replay_round(current, previous, manifest, Tools(reader, vault, ports.endorser))
+            replay_round(current, previous, manifest, Tools(RoundSum(reader, vault), vault, ports.endorser))
         best.update(watch.seconds)
 
     whole, _ = least(work, 5, time.perf_counter)
