@@ -228,7 +228,7 @@ class MaskedHospital:
         return True
 
     def _check_set(self, current: Round) -> None:
-        promised = Digest(self._ports.journal.get(key_of("update", current)) or NO_DIGEST)
+        promised = self._promises.promised("update", current)
         if promised != current.commitments[self._account]:
             raise HashMismatch(current.commitments[self._account], promised)
         kept = self._ports.journal.once(key_of("set", current), current.set_digest)

@@ -59,6 +59,10 @@ class Promises:
             kept = self._ports.journal.once(key, self._ports.outbox.put(file))
         return Digest(kept)
 
+    def promised(self, what: str, current: Round) -> Digest:
+        """Return the digest of a promised file, NO_DIGEST when none was promised."""
+        return Digest(self._ports.journal.get(key_of(what, current)) or NO_DIGEST)
+
     def deliver(self, what: str, current: Round) -> bool:
         """Put a promised file into the vault unless the right one is there; False when there was nothing to do."""
         kept = self._ports.journal.get(key_of(what, current))
@@ -125,8 +129,7 @@ class Promises:
 
     def spend(self, current: Round) -> None:
         """Mark what was learned in a round as spent, before a share leaves that helps to unmask it."""
-        learned = Digest(self._ports.journal.get(key_of("learned", current)) or NO_DIGEST)
-        self._ports.journal.once(_spent(learned), str(current.number).encode())
+        self._ports.journal.once(_spent(self.promised("learned", current)), str(current.number).encode())
 
     # --- After the end -----------------------------------------------------------------------------------------
 
