@@ -1,4 +1,4 @@
-"""Where time goes: seconds by part of the work, for whoever runs that work and wants to know.
+"""Where time goes: seconds by part of the work, for the one who runs that work and asks.
 
 Invariant: a `timed` function counts only for the stopwatch that runs in its own thread; elsewhere it costs one look.
 Nothing that is computed depends on it. The clock is handed in.

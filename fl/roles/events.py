@@ -63,7 +63,7 @@ class Event(StrEnum):
     ROUND_REFUSED = "refused"
     """This hospital takes no further part in the round."""
 
-    # Rounds, by whoever replays them
+    # Rounds, by those who replay them
     ANSWER_LEFT_OUT = "answer left out"
     """A hospital's unmasking answer cannot be used."""
     MODEL_ATTESTED = "attested"

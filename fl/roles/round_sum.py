@@ -88,7 +88,7 @@ class RoundSum:
         total.added.add(hospital)
 
     def take(self, current: Round) -> Total:
-        """Return the sum of the frozen set, and forget it: whoever takes it may change its words.
+        """Return the sum of the frozen set, and forget it: the caller may change its words.
 
         Raises:
             UpdateUnusable, UnavailableError: as `add`.
