@@ -14,8 +14,8 @@ import click
 
 from fl.protocol.errors import ChainUnavailable, LedgerClosed
 from fl.protocol.names import shown
+from fl.roles.events import Event, Notify
 from fl.roles.runner import Agent, Run, run
-from scripts._wiring import Notify
 
 A = TypeVar("A", bound=Agent)
 T = TypeVar("T")
@@ -26,7 +26,7 @@ RETRY_S = 1.0
 def announce(name: str) -> Notify:
     """Return a notifier that prints one line per event."""
 
-    def notify(what: str, facts: Mapping[str, object]) -> None:
+    def notify(what: Event, facts: Mapping[str, object]) -> None:
         told = ", ".join(f"{key} {_short(value)}" for key, value in facts.items() if value is not None)
         click.echo(shown(f"{time.strftime('%H:%M:%S')} {name}: {what}{' (' + told + ')' if told else ''}"))
 
@@ -49,10 +49,10 @@ def serve_agent(make: Callable[[], A], notify: Notify, done: Callable[[A], bool]
         agent = made(make, notify, stop)
         if agent is None:
             return
-        notify("ready", {})
+        notify(Event.READY, {})
         successor = _run(agent, Run(stop, notify, PATIENCE_S, partial(done, agent)))
         if successor is not None:
-            notify("handed over", {"successor": "0x" + successor.hex()})
+            notify(Event.HANDED_OVER, {"successor": "0x" + successor.hex()})
 
 
 def made(make: Callable[[], T], notify: Notify, stop: threading.Event) -> T | None:
@@ -63,7 +63,7 @@ def made(make: Callable[[], T], notify: Notify, stop: threading.Event) -> T | No
             return make()
         except ChainUnavailable as error:
             if not told:
-                notify("waiting", {"reason": str(error)})
+                notify(Event.WAITING, {"reason": str(error)})
             told = True
             stop.wait(RETRY_S)
     return None

@@ -13,9 +13,28 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from fl.protocol.names import shown
-from scripts._wiring import Notify
+from fl.roles.events import Event, Notify
 
-STEPS = {"trained": 1, "committed": 1, "frozen": 1, "proposed": 1, "attested": 1, "final": 1}
+STEPS = (
+    Event.TRAINED,
+    Event.UPDATE_COMMITTED,
+    Event.SET_FROZEN,
+    Event.MODEL_PROPOSED,
+    Event.MODEL_ATTESTED,
+    Event.ROUND_FINAL,
+)
+"""Each moves the bar by one."""
+FIGURES = (Event.MODEL_PROPOSED, Event.MODEL_ATTESTED)
+"""What the line of a finished round is made of."""
+TROUBLE = (
+    Event.ROUND_ABORTED,
+    Event.HOSPITAL_LEFT_OUT,
+    Event.MISSING_IN_SET,
+    Event.ROUND_REFUSED,
+    Event.MODEL_NOT_ATTESTED,
+    Event.WAITING,
+)
+"""Shown with the reason."""
 METRICS = ("auroc", "accuracy", "precision", "recall", "specificity", "f1")
 
 
@@ -32,26 +51,26 @@ class RoundProgress:
     def of(self, name: str) -> Notify:
         """Return the notifier of one member."""
 
-        def notify(what: str, facts: Mapping[str, object]) -> None:
+        def notify(what: Event, facts: Mapping[str, object]) -> None:
             with self._lock:
                 self._on(name, what, facts)
 
         return notify
 
-    def _on(self, name: str, what: str, facts: Mapping[str, object]) -> None:
+    def _on(self, name: str, what: Event, facts: Mapping[str, object]) -> None:
         number = facts.get("round")
-        if what == "opened":
+        if what == Event.ROUND_OPENED:
             self._started[number] = time.monotonic()
-        if what in ("proposed", "attested"):
+        if what in FIGURES:
             self._figures.setdefault(number, {}).update(facts)
         if what in STEPS:
-            self._progress.update(self._task, advance=STEPS[what], description=f"Round {number}: {name} {what}")
-        if what == "final":
+            self._progress.update(self._task, advance=1, description=f"Round {number}: {name} {what}")
+        if what == Event.ROUND_FINAL:
             self._progress.console.print(self._line(number), soft_wrap=True)
-        elif what == "alarm":
+        elif what == Event.ALARM:
             line = shown(f"  ALARM in round {number}, {name}: {facts.get('reason')}")
             self._progress.console.print(line, style="bold red", markup=False)
-        elif what in ("aborted", "left out", "refused", "waiting") and "reason" in facts:
+        elif what in TROUBLE and "reason" in facts:
             line = shown(f"  {name}: {what} ({facts.get('reason')})")
             self._progress.console.print(line, style="yellow", markup=False)
 
@@ -76,7 +95,7 @@ class Console:
         """Print plain text."""
         self._console.print(text, markup=False, soft_wrap=True)
 
-    def trouble(self, what: str, facts: Mapping[str, object]) -> None:
+    def trouble(self, what: Event, facts: Mapping[str, object]) -> None:
         """Print what went wrong, and nothing else: a notifier for stages without a bar."""
         if "reason" in facts:
             self._console.print(shown(f"  {what} ({facts['reason']})"), style="yellow", markup=False)

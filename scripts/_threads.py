@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
+from fl.roles.events import Notify
 from fl.roles.runner import Agent, Run, run
-from scripts._wiring import Notify
 
 
 def run_together(leader: Agent, done: Callable[[], bool], others: Sequence[Agent], notify: Notify) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,16 +11,19 @@ from fl.protocol.task import Task
 from fl.protocol.tasks import LEUKEMIA
 from fl.roles.auditor import Auditor, Evaluate
 from fl.roles.coordinator import Coordinator
+from fl.roles.events import Notify
 from fl.roles.hospital import Hospital
 from fl.roles.plan import Initial, Plan
+from fl.roles.runner import Agent
 from fl.roles.training_thread import Train
 from fl.roles.trustee import Trustee
 from fl.roles.view import LedgerView, Ports
+from fl.timing import Stopwatch
 from scripts._ceremony import Wish, start_ceremony
 from scripts._home import Home
+from scripts._measured import MeasuredAgent, measured
 from scripts._threads import run_together
 from scripts._wiring import (
-    Notify,
     create_member,
     open_ledger,
     open_ports,
@@ -86,12 +90,15 @@ class Together:
     """All roles of a consortium in this process."""
 
     ports: Mapping[str, Ports]
+    watches: Mapping[str, Stopwatch]
+    """Where each member's time goes."""
     coordinator: Coordinator
-    others: list[Auditor | Hospital]
+    others: list[Agent]
 
     def run(self, notify: Notify) -> None:
         """Run until the coordinator's plan is done."""
-        run_together(self.coordinator, lambda: self.coordinator.done, self.others, notify)
+        leader = MeasuredAgent(self.coordinator, self.watches[COORDINATOR])
+        run_together(leader, lambda: self.coordinator.done, self.others, notify)
 
 
 @dataclass(frozen=True)
@@ -106,9 +113,14 @@ class Work:
 
 
 def gather(home: Home, work: Work, notify: Mapping[str, Notify]) -> Together:
-    """Open everybody's ports and make the agents."""
-    ports = {name: open_ports(home, home.member(name), notify[name]) for name in (COORDINATOR, AUDITOR, *work.train)}
-    task = work.plan.config.task
-    hospitals = [Hospital(ports[name], train, task=task) for name, train in work.train.items()]
+    """Open everybody's ports and make the agents, each with a stopwatch around it."""
+    watches = {name: Stopwatch(time.perf_counter) for name in (COORDINATOR, AUDITOR, *work.train)}
+    ports = {
+        name: measured(open_ports(home, home.member(name), notify[name]), watch) for name, watch in watches.items()
+    }
+    agents: dict[str, Agent] = {AUDITOR: Auditor(ports[AUDITOR], watches[AUDITOR].around("evaluate", work.evaluate))}
+    for name, train in work.train.items():
+        agents[name] = Hospital(ports[name], watches[name].around("training", train), task=work.plan.config.task)
     coordinator = Coordinator(ports[COORDINATOR], work.plan, work.initial)
-    return Together(ports, coordinator, [Auditor(ports[AUDITOR], work.evaluate), *hospitals])
+    others: list[Agent] = [MeasuredAgent(agent, watches[name]) for name, agent in agents.items()]
+    return Together(ports, watches, coordinator, others)

@@ -14,6 +14,7 @@ from fl.protocol.config import RoundConfig
 from fl.protocol.errors import DatasetUnusable, SettingInvalid, TaskMismatch
 from fl.protocol.task import Task
 from fl.roles.auditor import Evaluate, Evaluation
+from fl.roles.events import Event, Notify
 from fl.roles.training_thread import Task as Work
 from fl.roles.training_thread import Train
 from fl.storage.files import write_atomic
@@ -28,7 +29,7 @@ from fl.training.sources import load_source
 from scripts._home import Home, MemberHome
 from scripts._listing import reading_of
 from scripts._task import Meaning, counts, map_labels, task_of, task_that_explains
-from scripts._wiring import OWNER_ONLY, Notify
+from scripts._wiring import OWNER_ONLY
 
 PUBLISHED = ("accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1", "auroc", "kappa", "samples")
 """What an auditor publishes of an evaluation; results per subject stay with it."""
@@ -62,7 +63,7 @@ def _compare(dataset: Dataset, recipe: Recipe, work: Work, notify: Notify) -> No
     reason = alarm(evaluate(Predictor(recipe.spec, work.previous), own.take(rows), work.config.task))
     if reason:
         told = f"the common model contradicts the labels here ({reason}); compare labels.json with your folders"
-        notify("alarm", {"round": work.round, "reason": told.replace("held-out", "own")})
+        notify(Event.ALARM, {"round": work.round, "reason": told.replace("held-out", "own")})
 
 
 def evaluator(data_file: Path) -> Evaluate:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from chain import keystore
@@ -21,8 +20,9 @@ from fl.protocol.records import MemberRegistered
 from fl.roles.audit_key import AuditKey
 from fl.roles.clock import CheckedClock, TimedLedger
 from fl.roles.documents import Awaited
+from fl.roles.events import Notify
 from fl.roles.safe import Safe
-from fl.roles.view import Keyring, LedgerView, Ports, Stopwatch
+from fl.roles.view import Keyring, LedgerView, Ports
 from fl.storage.journal import SqliteJournal
 from fl.storage.keyring import FolderKeys, create_key, load_keys
 from fl.storage.shares import FolderShares
@@ -30,7 +30,6 @@ from fl.storage.vault import FolderVault
 from scripts._home import Home, MemberHome
 
 OWNER_ONLY = 0o700
-Notify = Callable[[str, Mapping[str, object]], None]
 
 
 def now() -> int:
@@ -103,7 +102,6 @@ def open_ports(home: Home, member: MemberHome, notify: Notify) -> Ports:
         outbox=FolderVault(member.folder / "outbox"),
         journal=SqliteJournal(member.folder / "journal.sqlite"),
         keyring=_keyring(member),
-        watch=Stopwatch(time.perf_counter),
         now=clock,
         notify=notify,
     )

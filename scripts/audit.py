@@ -21,7 +21,7 @@ from fl.protocol.names import show
 from fl.protocol.ports import Ledger
 from fl.roles.audit import Audit
 from fl.roles.audit_key import AuditKey
-from fl.roles.view import Keyring, LedgerView, Stopwatch
+from fl.roles.view import Keyring, LedgerView
 from fl.storage.keyring import load_keys
 from fl.storage.vault import FolderVault
 from scripts import _report
@@ -116,10 +116,9 @@ def audit_file(given: dict[str, str | Path | None], path: Path) -> None:
 def run_audit(source: Source, key: AuditKey | None) -> _report.Audited:
     """Run an audit with a progress bar and keep its report in the run's folder."""
     started = time.perf_counter()
-    watch = Stopwatch(time.perf_counter)
     with Progress(transient=True) as progress:
         task = progress.add_task("Replaying rounds", total=None)
-        report, federation = Audit(source.ledger.anchor, source.vault, key, watch, signatures()).run(
+        report, federation = Audit(source.ledger.anchor, source.vault, key, signatures()).run(
             source.ledger.replay(), lambda done, of: progress.update(task, completed=done, total=of)
         )
     if federation.successor is not None and federation.successor != source.ledger.anchor.contract:

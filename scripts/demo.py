@@ -225,7 +225,7 @@ def _federate(run: Demo, recipe: Recipe, largest: int) -> Federation:
         notify = {name: progress.of(name) for name in (COORDINATOR, AUDITOR, *train)}
         together = gather(home, work, notify)
         together.run(progress.of("demo"))
-    run.parts = {name: dict(sorted(port.watch.seconds.items())) for name, port in together.ports.items()}
+    run.parts = {name: dict(sorted(watch.seconds.items())) for name, watch in together.watches.items()}
     return together.coordinator.view.refresh()
 
 

@@ -21,7 +21,7 @@ from fl.roles.requester import Requester
 from fl.roles.round_audit import Bench
 from fl.roles.served import ModelReader, OpenModel
 from fl.roles.sparing import SparingLedger, SparingVault
-from fl.roles.view import Keyring, Stopwatch
+from fl.roles.view import Keyring
 from fl.storage.files import write_atomic
 from fl.storage.keyring import load_keys
 from scripts._agent import announce
@@ -143,7 +143,7 @@ def open_services(home: Home, name: str, open_model: OpenModel) -> Services:
     reader = ModelReader(ledger, vault, (ledger.account, keyring), now, open_model)
     records = FederationRecords(ledger, reader.federation, keyring)
     asking = Requester(ledger, vault, keyring)
-    bench = Bench(vault, AuditKey(ledger.account, keyring), Stopwatch(time.perf_counter), signatures())
+    bench = Bench(vault, AuditKey(ledger.account, keyring), signatures())
     relay = EthereumRelay(ledger_settings(home))
     return Services(
         predictions=FederationPredictions(reader, vault),

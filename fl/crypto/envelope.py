@@ -58,6 +58,7 @@ from fl.protocol.errors import (
 )
 from fl.protocol.names import LABEL_PREFIX, NO_DIGEST, Address, Blob, Digest
 from fl.protocol.ports import Anchor
+from fl.timing import timed
 
 MAGIC = b"BAFL"
 VERSION = 1
@@ -182,6 +183,7 @@ def sealed_size(body: int, members: int, thresholds: int = 0) -> int:
     return HEAD_BYTES + MEMBER_WRAP_BYTES * members + THRESHOLD_WRAP_BYTES * thresholds + body + TAG_BYTES
 
 
+@timed("seal")
 def seal(core: Core, recipients: Sequence[Recipient], plaintext: Blob) -> bytearray:
     """Seal `plaintext` to every recipient under a fresh content key; two members with one key get one wrap.
 
@@ -217,6 +219,7 @@ def receive(file: bytes, expected: Expected, key: PrivateKey) -> bytes:
     return open_file(file, expected.core, key)
 
 
+@timed("open")
 def open_file(file: bytes, core: Core, key: PrivateKey) -> bytes:
     """Steps 3 and 4 alone, for a file whose size and digest were found right; raises as `receive` does."""
     _check_core(file, core)
@@ -224,6 +227,7 @@ def open_file(file: bytes, core: Core, key: PrivateKey) -> bytes:
     return _open(parts, key.member_key.key_id, lambda sealed: unwrap(sealed, key, parts.head))
 
 
+@timed("open")
 def open_with(file: bytes, expected: Expected, key: ThresholdKey, secret: Point) -> bytes:
     """Check and open a file with the secret point r·Y that t trustees gave (partials.combine); else as `receive`.
 

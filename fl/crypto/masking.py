@@ -23,6 +23,7 @@ from fl.crypto.group import base_mult
 from fl.crypto.roundkeys import Participant, RoundKeys, pair_seed, self_seed
 from fl.protocol.errors import CommitmentMismatch, EncodingError, ReconstructMismatch, SetMismatch
 from fl.protocol.names import Address, Blob, Digest
+from fl.timing import timed
 
 Signed = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 """Words as the quantiser makes them; the width chooses the ring."""
@@ -153,6 +154,7 @@ def apply(words: Signed | Masked, masks: Masks) -> Masked:
     return ring
 
 
+@timed("sum")
 def accumulate(total: Masked, masked: Masked) -> None:
     """Add one hospital's masked words to the running sum, in place; another shape raises EncodingError."""
     if total.shape != masked.shape or total.dtype != masked.dtype:

@@ -10,8 +10,8 @@ from fl.protocol.errors import HemaledgerError
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address
 from fl.protocol.round import Round
+from fl.roles.events import Event, Notify
 from fl.roles.replay import Skip
-from fl.roles.view import Notify
 
 
 class AnswersLeftOut:
@@ -28,6 +28,6 @@ class AnswersLeftOut:
             if (current.context, hospital) not in self._told:
                 self._told.add((current.context, hospital))
                 reason = f"{error.name}: the answer of {federation.book.name_of(hospital)} cannot be used"
-                self._notify("answer left out", {"round": current.number, "reason": reason})
+                self._notify(Event.ANSWER_LEFT_OUT, {"round": current.number, "reason": reason})
 
         return skip

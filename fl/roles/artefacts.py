@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 
-from fl.crypto import masking
 from fl.crypto.curve import Point
 from fl.crypto.envelope import MAX_RECIPIENTS, Core, Expected, Kind, Parts, open_file, open_with, sealed_size
 from fl.crypto.threshold import ThresholdKey
@@ -30,11 +29,10 @@ from fl.protocol.keys import KeyBook, MemberKey
 from fl.protocol.names import NO_DIGEST, Address, Digest, Role
 from fl.protocol.ports import Vault
 from fl.protocol.round import Round
-from fl.roles.ahead import MaskedSum
 from fl.roles.documents import read_document
-from fl.roles.view import Keyring, Stopwatch
+from fl.roles.view import Keyring
 from fl.training.aggregate import check_update
-from fl.training.quantise import GRIDS, Vector, Words, body_bytes, from_bytes
+from fl.training.quantise import Vector, Words, body_bytes, from_bytes
 from fl.training.weights import Manifest, model_digest, vector_from_bytes
 
 MANIFEST_CAP = 4 * 1024 * 1024
@@ -134,18 +132,14 @@ Release = Callable[[Round, bytes], tuple[ThresholdKey, Point]]
 class Reader:
     """Opens files for one member: fetch, then check and open in the order of PROTOCOL.md 4."""
 
-    def __init__(
-        self, account: Address, vault: Vault, keyring: Keyring, watch: Stopwatch, release: Release | None = None
-    ) -> None:
+    def __init__(self, account: Address, vault: Vault, keyring: Keyring, release: Release | None = None) -> None:
         """Open files as `account`; `release` opens models that trustees have to release first."""
         self._account = account
         self._release = release
         self._vault = vault
         self._keyring = keyring
-        self._watch = watch
         self._last: tuple[Expected, Digest, Vector] | None = None
         """The newest model opened or made here, and as what: the next round starts from it."""
-        self.masked_sum = MaskedSum(self._no_sum, self.masked, self._add)
 
     def update(self, current: Round, hospital: Address, config: RoundConfig) -> Words:
         """Return a hospital's words [d + LANES], or raise why not; what they claim is checked too."""
@@ -162,15 +156,6 @@ class Reader:
             TamperedError, MalformedError, RefusedError, UnavailableError: see envelope.receive and the vault.
         """
         return self._open(expected_masked(current, hospital), current.keys, due)
-
-    def _no_sum(self, current: Round) -> masking.Masked:
-        """Return the sum of no masked updates, in the words that the round's configuration asks for."""
-        bits = read_config(current, self._vault).word_bits
-        return masking.as_ring(GRIDS[bits].zeros(current.terms.parameters))
-
-    def _add(self, total: masking.Masked, body: bytes) -> None:
-        with self._watch("sum"):
-            masking.accumulate(total, masking.from_bytes(body, total.size, wide=total.dtype == np.uint64))
 
     def answer(self, current: Round, hospital: Address, due: Collection[MemberKey] = ()) -> bytes:
         """Return a hospital's unmasking answer, or raise why not, as `masked` does."""
@@ -193,8 +178,7 @@ class Reader:
         body = self._open_model(expected, source)
         vector = vector_from_bytes(body, manifest.length)
         if replayed is None or not np.array_equal(vector.view(np.uint32), replayed.view(np.uint32)):
-            with self._watch("hash"):
-                actual = model_digest(manifest.digest, vector)
+            actual = model_digest(manifest.digest, vector)
             if actual != digest_of(source):
                 raise ModelDigestMismatch(digest_of(source), actual)
         self.remember(expected, digest_of(source), vector)
@@ -215,21 +199,18 @@ class Reader:
             if self._release is None or not isinstance(source, Round) or not read_config(source, self._vault).release:
                 raise
         key, secret = self._release(source, file := self._fetch(expected))
-        with self._watch("open"):
-            return open_with(file, expected, key, secret)
+        return open_with(file, expected, key, secret)
 
     def _open(self, expected: Expected, keys: Mapping[Address, MemberKey], due: Collection[MemberKey] = ()) -> bytes:
         if self._account not in keys:
             raise RecipientNotFound
         file = self._fetch(expected)
-        with self._watch("open"):
-            body = open_file(file, expected.core, self._keyring.of(keys[self._account].epoch))
-            check_readers(file, due)
+        body = open_file(file, expected.core, self._keyring.of(keys[self._account].epoch))
+        check_readers(file, due)
         return body
 
     def _fetch(self, expected: Expected) -> bytes:
-        with self._watch("vault"):
-            return read_document(self._vault, expected.digest, expected.cap)
+        return read_document(self._vault, expected.digest, expected.cap)
 
 
 def check_readers(file: bytes, due: Collection[MemberKey]) -> None:

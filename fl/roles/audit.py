@@ -21,23 +21,19 @@ from fl.roles.audit_key import AuditKey
 from fl.roles.authority_audit import AuthorityAudit
 from fl.roles.guard import Guard
 from fl.roles.round_audit import Bench, RoundAudit
-from fl.roles.view import Stopwatch
 
 
 class Audit:
     """One audit; `run` returns its report and the federation as replayed."""
 
-    def __init__(
-        self, anchor: Anchor, vault: Vault, key: AuditKey | None, watch: Stopwatch, endorser: Endorser
-    ) -> None:
+    def __init__(self, anchor: Anchor, vault: Vault, key: AuditKey | None, endorser: Endorser) -> None:
         self._anchor = anchor
-        self._bench = Bench(vault, key, watch, endorser)
+        self._bench = Bench(vault, key, endorser)
         self._report = Report()
 
     def run(self, entries: Sequence[Entry], progress: Callable[[int, int], None]) -> tuple[Report, Federation]:
         """Check everything; `progress(done, of)` is called after each round."""
-        with self._bench.watch("records"):
-            federation = replay_records(Federation(self._anchor, verify_possession), entries, self._report)
+        federation = replay_records(Federation(self._anchor, verify_possession), entries, self._report)
         if self._bench.key is None:
             self._report.notes.append(
                 "No auditor key was given: digests, senders and headers were checked; nothing was opened or summed."

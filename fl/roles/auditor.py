@@ -20,8 +20,11 @@ from fl.protocol.records import ModelAttested
 from fl.protocol.round import Phase, Round
 from fl.roles.answers import AnswersLeftOut
 from fl.roles.artefacts import Reader, digest_of, read_config, read_manifest
+from fl.roles.events import Event
 from fl.roles.left_out import left_out
 from fl.roles.replay import Replayed, Tools, replay_round
+from fl.roles.round_sum import RoundSum
+from fl.roles.stops import reason_of
 from fl.roles.tasks import check_kept
 from fl.roles.view import LedgerView, Ports
 from fl.training.quantise import Vector
@@ -51,7 +54,8 @@ class Auditor:
         self._ports = ports
         self._evaluate = evaluate
         self._account = ports.ledger.account
-        self._reader = Reader(self._account, ports.vault, ports.keyring, ports.watch)
+        self._reader = Reader(self._account, ports.vault, ports.keyring)
+        self._sums = RoundSum(self._reader, ports.vault)
         self._answers = AnswersLeftOut(ports.notify)
 
     def step(self) -> bool:
@@ -61,22 +65,20 @@ class Auditor:
         if current is None or self._account not in current.keys or self._account in current.attestations:
             return False
         if current.phase != Phase.PROPOSED:
-            return self._reader.masked_sum.step(current)
+            return self._sums.step(current)
         if self._ports.journal.get(_refused(current)) is not None:
             return False
         try:
             replayed = self._replay(federation, current)
             config = read_config(current, self._ports.vault)
-            with self._ports.watch("evaluate"):
-                found = self._evaluate(replayed.model, config)
+            found = self._evaluate(replayed.model, config)
         except (TamperedError, MalformedError, RefusedError) as error:
-            whose = self._reader.masked_sum.whose(error)
-            about = f" (the masked update of {federation.book.name_of(whose)})" if whose else ""
-            self._ports.journal.once(_refused(current), f"{error.name}: {error}{about}".encode())
-            self._ports.notify("refused", {"round": current.number, "reason": f"{error}{about}"})
+            reason = reason_of(error, current, federation.book)
+            self._ports.journal.once(_refused(current), reason.encode())
+            self._ports.notify(Event.MODEL_NOT_ATTESTED, {"round": current.number, "reason": reason})
             return True
         if found.alarm:
-            self._ports.notify("alarm", {"round": current.number, "reason": found.alarm})
+            self._ports.notify(Event.ALARM, {"round": current.number, "reason": found.alarm})
         self._attest(current, replayed, found)
         return True
 
@@ -86,7 +88,7 @@ class Auditor:
     def _replay(self, federation: Federation, current: Round) -> Replayed:
         manifest = read_manifest(federation.opening, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)
-        tools = Tools(self._reader, *self._ports.replaying, self._answers.of(federation, current))
+        tools = Tools(self._sums, *self._ports.replaying, self._answers.of(federation, current))
         check_kept(federation, current, self._ports.vault)
         replayed = replay_round(current, previous, manifest, tools)
         self._reader.model(current, manifest, replayed.model)
@@ -94,18 +96,16 @@ class Auditor:
 
     def _attest(self, current: Round, replayed: Replayed, found: Evaluation) -> None:
         document = self._report(current, replayed, found)
-        with self._ports.watch("vault"):
-            report = self._ports.vault.put(document)
+        report = self._ports.vault.put(document)
         try:
-            with self._ports.watch("chain"):
-                self._ports.ledger.append(ModelAttested(self._account, current.number, digest_of(current), report))
+            self._ports.append(ModelAttested(self._account, current.number, digest_of(current), report))
         except (WrongPhase, WrongRound) as error:
-            self._ports.notify("too late", {"round": current.number, "reason": str(error)})
+            self._ports.notify(Event.TOO_LATE, {"round": current.number, "reason": str(error)})
             return
-        self._ports.notify("attested", {"round": current.number, **found.metrics})
+        self._ports.notify(Event.MODEL_ATTESTED, {"round": current.number, **found.metrics})
 
     def _report(self, current: Round, replayed: Replayed, found: Evaluation) -> bytes:
-        left = left_out(current, Tools(self._reader, *self._ports.replaying))
+        left = left_out(current, Tools(self._sums, *self._ports.replaying))
         return write_document(
             {
                 "alarm": found.alarm,

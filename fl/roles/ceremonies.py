@@ -37,7 +37,6 @@ from fl.protocol.records import (
     CeremonyConfirmed,
     CeremonyDealt,
     CeremonyPhaseClosed,
-    Record,
 )
 from fl.protocol.threshold import ThresholdKeys
 from fl.roles.committee import (
@@ -51,6 +50,7 @@ from fl.roles.committee import (
     vector_of,
 )
 from fl.roles.documents import Presence
+from fl.roles.events import Event
 from fl.roles.safe import Safe
 from fl.roles.share_keeper import ShareKeeper
 from fl.roles.view import Ports
@@ -88,7 +88,7 @@ class CeremonyPart:
             self._given_up.add((ceremony.use, ceremony.number))
             return False
         except VaultMissing as error:  # it may still come
-            return self._tell_once("waiting", ceremony, str(error))
+            return self._tell_once(Event.FILE_AWAITED, ceremony, str(error))
 
     def _next(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
         if ceremony.phase == CeremonyPhase.DONE:
@@ -137,8 +137,8 @@ class CeremonyPart:
         if self._ports.journal.get(_key("dealing", ceremony)) is None and not self._draw(keys, ceremony):
             return False
         digest = dealing_digest(ceremony.anchor, self._dealt(ceremony))
-        self._append(CeremonyCommitted(self._account, ceremony.use, ceremony.number, digest))
-        self._notify("committed a dealing", ceremony)
+        self._ports.append(CeremonyCommitted(self._account, ceremony.use, ceremony.number, digest))
+        self._notify(Event.DEALING_COMMITTED, ceremony)
         return True
 
     def _draw(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
@@ -163,8 +163,8 @@ class CeremonyPart:
             return False
         dealt = self._dealt(ceremony)
         self._ports.vault.put(self._ports.outbox.get(dealt.bundle_digest, BUNDLE_CAP))
-        self._append(dealt)
-        self._notify("dealt shares", ceremony)
+        self._ports.append(dealt)
+        self._notify(Event.DEALING_RECORDED, ceremony)
         return True
 
     # --- Receiving ---------------------------------------------------------------------------------------------
@@ -177,8 +177,8 @@ class CeremonyPart:
         setting, complaints = setting_of(keys, ceremony), b""
         for dealer in ceremony.dealers:
             complaints += self._complaint(setting, ceremony, dealer)
-        self._append(CeremonyChecked(self._account, ceremony.use, ceremony.number, complaints))
-        self._notify("checked shares", ceremony)
+        self._ports.append(CeremonyChecked(self._account, ceremony.use, ceremony.number, complaints))
+        self._notify(Event.DEALINGS_CHECKED, ceremony)
         return True
 
     def _complaint(self, setting: Setting, ceremony: Ceremony, dealer: Address) -> bytes:
@@ -191,12 +191,12 @@ class CeremonyPart:
         try:
             received = parcel_of(setting, ceremony, dealer, self._account, self._ports.vault)
         except (MalformedError, VaultMissing) as error:  # of another layout, or withheld: there is nothing to agree on
-            self._tell_once("complained", ceremony, str(error))
+            self._tell_once(Event.DEALER_ACCUSED, ceremony, str(error))
             return dealer + bytes(sealing.COMPLAINT_BYTES)
         try:
             sealing.unseal(received, secret)
         except (MalformedError, TamperedError) as error:
-            self._tell_once("complained", ceremony, str(error))
+            self._tell_once(Event.DEALER_ACCUSED, ceremony, str(error))
             return dealer + sealing.complain(received, secret)
         return b""
 
@@ -204,16 +204,16 @@ class CeremonyPart:
         """Keep the new share, then confirm the public values; those who went on must be those found right."""
         setting = setting_of(keys, ceremony)
         if found_right(setting, ceremony, self._ports.vault) != ceremony.dealers:
-            self._tell_once("refused", ceremony, "the dealers who go on are not those found right")
+            self._tell_once(Event.DEALERS_REFUSED, ceremony, "the dealers who go on are not those found right")
             return False
         made = committee_of(keys, ceremony)
         if self._keeper is None or not self._keeper.keep(keys, ceremony):
             return False
         digest = outcome_digest(ceremony, made)
-        self._append(
+        self._ports.append(
             CeremonyConfirmed(self._account, ceremony.use, ceremony.number, encode_point(made.key.point), digest)
         )
-        self._notify("confirmed", ceremony)
+        self._notify(Event.COMMITTEE_CONFIRMED, ceremony)
         return True
 
     # --- Ends --------------------------------------------------------------------------------------------------
@@ -231,16 +231,16 @@ class CeremonyPart:
         if len(going) < ceremony.required:
             return self._abort(ceremony, f"BelowThreshold: {len(going)} of {ceremony.required} dealers can go on")
         phase = int(ceremony.phase)
-        self._append(CeremonyPhaseClosed(self._account, ceremony.use, ceremony.number, phase, going))
+        self._ports.append(CeremonyPhaseClosed(self._account, ceremony.use, ceremony.number, phase, going))
         return True
 
     def _abort(self, ceremony: Ceremony, reason: str) -> bool:
         """End a ceremony that cannot end otherwise, a while after its deadline: what came at the last moment counts."""
-        self._tell_once("cannot go on", ceremony, reason)
+        self._tell_once(Event.CEREMONY_STUCK, ceremony, reason)
         if self._ports.now() <= ceremony.deadline + PATIENCE_S:
             return False
-        self._append(CeremonyAborted(self._account, ceremony.use, ceremony.number, reason))
-        self._notify("aborted", ceremony, reason=reason)
+        self._ports.append(CeremonyAborted(self._account, ceremony.use, ceremony.number, reason))
+        self._notify(Event.CEREMONY_ABORTED, ceremony, reason=reason)
         return True
 
     def _settle(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
@@ -253,7 +253,7 @@ class CeremonyPart:
             return self._late(keys, ceremony, confirm=may_confirm)
         erased = self._keeper.erase_replaced(keys, ceremony)
         for number in erased:
-            self._notify("erased an old share", ceremony, epoch=number)
+            self._notify(Event.SHARE_ERASED, ceremony, epoch=number)
         return bool(erased)
 
     def _late(self, keys: ThresholdKeys, ceremony: Ceremony, *, confirm: bool) -> bool:
@@ -263,23 +263,19 @@ class CeremonyPart:
         try:
             done = self._confirm(keys, ceremony) if confirm else self._keeper.keep(keys, ceremony)
         except (TamperedError, MalformedError, KeystoreUnreadable) as error:
-            done = self._tell_once("no share", ceremony, str(error))
+            done = self._tell_once(Event.SHARE_MISSED, ceremony, str(error))
         if not done:
             self._given_up.add((ceremony.use, ceremony.number))
         return done
 
-    def _append(self, record: Record) -> None:
-        with self._ports.watch("chain"):
-            self._ports.ledger.append(record)
-
-    def _tell_once(self, what: str, ceremony: Ceremony, reason: str) -> bool:
+    def _tell_once(self, what: Event, ceremony: Ceremony, reason: str) -> bool:
         """Notify of something that stays so, once per ceremony and reason; False, for nothing was done."""
         if self._ports.journal.get(_key(what, ceremony)) is None:
             self._ports.journal.once(_key(what, ceremony), reason.encode())
             self._notify(what, ceremony, reason=reason)
         return False
 
-    def _notify(self, what: str, ceremony: Ceremony, **facts: object) -> None:
+    def _notify(self, what: Event, ceremony: Ceremony, **facts: object) -> None:
         self._ports.notify(what, {"use": ceremony.use.name.lower(), "ceremony": ceremony.number, **facts})
 
 

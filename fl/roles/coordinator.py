@@ -12,9 +12,10 @@ from dataclasses import replace
 from fl.crypto.envelope import Core, Kind, seal
 from fl.protocol.errors import (
     AccuracyAlarm,
-    MalformedError,
+    BelowThreshold,
     RevokedMidRound,
-    TamperedError,
+    TooFewReveals,
+    UpdateUnusable,
     VaultMissing,
     WrongPhase,
     WrongRound,
@@ -25,7 +26,6 @@ from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Role
 from fl.protocol.records import (
     FederationOpened,
     ModelProposed,
-    Record,
     RoundAborted,
     RoundFinalised,
     RoundOpened,
@@ -41,6 +41,7 @@ from fl.roles.artefacts import (
     read_config,
     read_manifest,
 )
+from fl.roles.events import Event
 from fl.roles.freezing import Freezing
 from fl.roles.masked_coordinator import SetUp, Unmasking
 from fl.roles.pauses import Pauses
@@ -48,8 +49,9 @@ from fl.roles.plan import Initial, Plan
 from fl.roles.release import ReleaseDesk, Releases, held_by
 from fl.roles.report_audit import alarms_of
 from fl.roles.requester import Requester
-from fl.roles.sealed_sum import SealedSum
-from fl.roles.stops import CONTENT, OWN_FAULT
+from fl.roles.round_sum import RoundSum
+from fl.roles.sealed_coordinator import Opening
+from fl.roles.stops import CONTENT, OWN_FAULT, refusal_of
 from fl.roles.tasks import check_next
 from fl.roles.view import LedgerView, Ports
 from fl.training.weights import model_digest, vector_to_bytes
@@ -65,11 +67,12 @@ class Coordinator:
         self._initial = initial
         self._account = ports.ledger.account
         release = Releases(self.view, Requester(ports.ledger, ports.vault, ports.keyring))
-        self._reader = Reader(self._account, ports.vault, ports.keyring, ports.watch, release)
-        self._sealed = SealedSum(ports, self._reader, self._abort)
-        self._freezing = Freezing(ports, self._reader, self._sealed, self._abort)
+        self._reader = Reader(self._account, ports.vault, ports.keyring, release)
+        self._sums = RoundSum(self._reader, ports.vault)
+        self._freezing = Freezing(ports, self._sums, self._abort)
         self._set_up = SetUp(ports, self._abort)
-        self._unmasking = Unmasking(ports, self._reader, self._abort)
+        self._opening = Opening(ports, self._sums)
+        self._unmasking = Unmasking(ports, self._sums, self._abort)
         self._desk = ReleaseDesk(ports, plan.close_timeout_s)
         self._pauses = Pauses(ports)
 
@@ -113,7 +116,7 @@ class Coordinator:
             case Phase.FROZEN | Phase.UNMASK:
                 return self._propose(federation, current)
             case Phase.ADVERTISE | Phase.SHARE | Phase.COMPLAIN | Phase.AGREE:
-                return self._set_up.step(current) or self._reader.masked_sum.step(current)
+                return self._set_up.step(current) or self._sums.step(current)
             case _:
                 return self._finalise(current)
 
@@ -143,8 +146,10 @@ class Coordinator:
         file = seal(core, self._recipients(federation), vector_to_bytes(model.vector))
         envelope = self._ports.vault.put(file)
         weights = model_digest(digest, model.vector)
-        self._append(FederationOpened(self._account, predecessor, federation.last_round, weights, envelope, digest))
-        self._ports.notify("opened federation", {"parameters": model.vector.size})
+        self._ports.append(
+            FederationOpened(self._account, predecessor, federation.last_round, weights, envelope, digest)
+        )
+        self._ports.notify(Event.FEDERATION_OPENED, {"parameters": model.vector.size})
 
     def _open_round(self, federation: Federation) -> bool:
         """Open the next round for every active hospital that can read the model it starts from.
@@ -178,8 +183,8 @@ class Coordinator:
             close_deadline=commit_deadline + self._plan.close_timeout_s,
         )
         number = federation.last_round + 1
-        self._append(RoundOpened(self._account, number, terms, roster, federation.model_digest))
-        self._ports.notify("opened", {"round": number, "hospitals": len(roster)})
+        self._ports.append(RoundOpened(self._account, number, terms, roster, federation.model_digest))
+        self._ports.notify(Event.ROUND_OPENED, {"round": number, "hospitals": len(roster)})
         return True
 
     def _release(self, federation: Federation) -> bool:
@@ -196,35 +201,31 @@ class Coordinator:
 
     def _propose(self, federation: Federation, current: Round) -> bool:
         """Verify, open and sum the updates; seal and propose the new model. A masked sum waits for enough answers."""
-        waits = self._unmasking.waits(current) if current.masked else None
-        if waits is not None:
-            return waits
+        if current.masked and len(current.revealed) < current.terms.threshold:
+            return self._unmasking.wait(current)
         manifest = read_manifest(federation.opening, self._ports.vault)
         config = read_config(current, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)
-        if current.masked:
-            total = self._unmasking.take(federation, current, config)
-        else:
-            total = self._sealed.take(federation, current)
-        if total is None:
-            return not current.masked
         try:
-            with self._ports.watch("sum"):
-                model = total.apply(previous, config)
-        except (TamperedError, MalformedError) as error:
+            total = self._unmasking.total(federation, current) if current.masked else self._opening.total(current)
+            model = total.apply(previous, config)
+        except UpdateUnusable as error:
+            return self._abort(current, refusal_of(error, federation.book))
+        except (TooFewReveals, BelowThreshold, VaultMissing) as error:
+            if not current.masked:
+                raise
+            return self._unmasking.wait_after(current, error)
+        except CONTENT as error:
             return self._abort(current, f"{error.name}: {error}")
-        with self._ports.watch("hash"):
-            digest = model_digest(manifest.digest, model)
-        with self._ports.watch("seal"):
-            recipients = model_recipients(current, federation.book, held_by(federation) if config.release else None)
-            file = seal(model_core(current), recipients, vector_to_bytes(model))
-        with self._ports.watch("vault"):
-            envelope = self._ports.vault.put(file)
+        digest = model_digest(manifest.digest, model)
+        recipients = model_recipients(current, federation.book, held_by(federation) if config.release else None)
+        file = seal(model_core(current), recipients, vector_to_bytes(model))
+        envelope = self._ports.vault.put(file)
         self._reader.remember(replace(expected_model(current, manifest.length), digest=envelope), digest, model)
-        self._append(ModelProposed(self._account, current.number, digest, envelope))
+        self._ports.append(ModelProposed(self._account, current.number, digest, envelope))
         claims = total.claims
         self._ports.notify(
-            "proposed",
+            Event.MODEL_PROPOSED,
             {
                 "round": current.number,
                 "training_accuracy": claims.accuracy,
@@ -242,10 +243,10 @@ class Coordinator:
             self._heed(current)
             try:
                 model = current.proposal.model_digest if current.proposal else NO_DIGEST
-                self._append(RoundFinalised(self._account, current.number, model))
+                self._ports.append(RoundFinalised(self._account, current.number, model))
             except RevokedMidRound as error:
                 return self._abort(current, f"{error.name}: a hospital was revoked during the round")
-            self._ports.notify("final", {"round": current.number})
+            self._ports.notify(Event.ROUND_FINAL, {"round": current.number})
             self._release(self.view.refresh())
             return True
         if self._ports.now() > current.terms.close_deadline:
@@ -260,19 +261,15 @@ class Coordinator:
         """
         for auditor, reason in alarms_of(current, self._ports.vault).items():
             name = self.view.federation.book.name_of(auditor)
-            self._ports.notify("alarm", {"round": current.number, "auditor": name, "reason": reason})
+            self._ports.notify(Event.ALARM, {"round": current.number, "auditor": name, "reason": reason})
             if not self._plan.despite_alarm:
                 raise AccuracyAlarm(current.number, reason)
 
     def _abort(self, current: Round, reason: str) -> bool:
         """End a round without a new model."""
-        self._append(RoundAborted(self._account, current.number, reason))
-        self._ports.notify("aborted", {"round": current.number, "reason": reason})
+        self._ports.append(RoundAborted(self._account, current.number, reason))
+        self._ports.notify(Event.ROUND_ABORTED, {"round": current.number, "reason": reason})
         return True
-
-    def _append(self, record: Record) -> None:
-        with self._ports.watch("chain"):
-            self._ports.ledger.append(record)
 
     def _hospitals(self, federation: Federation) -> list[Address]:
         return [member.account for member in federation.book.having(Role.HOSPITAL) if member.key]

@@ -16,7 +16,7 @@ from fl.protocol.errors import LedgerMoved, MisconfiguredError
 from fl.protocol.names import Address, show
 from fl.protocol.ports import Anchor, Ledger
 from fl.protocol.records import Entry, LedgerHandedOver, Position, Receipt, Record
-from fl.roles.view import Notify
+from fl.roles.events import Event, Notify
 
 
 class FollowingLedger:
@@ -77,7 +77,7 @@ class FollowingLedger:
             if self._ledger is closed:
                 self._ledger = self._open()
                 if self._ledger.anchor != closed.anchor:
-                    self._notify("handed over", {"successor": show(self._ledger.anchor.contract)})
+                    self._notify(Event.HANDED_OVER, {"successor": show(self._ledger.anchor.contract)})
             return self._ledger
 
     def _open(self) -> Ledger:
@@ -87,7 +87,7 @@ class FollowingLedger:
             why = f"{error.name}: {error}"
             if why != self._trouble:
                 self._trouble = why
-                self._notify("cannot follow a hand-over yet", {"why": why})
+                self._notify(Event.SUCCESSOR_UNUSABLE, {"why": why})
             raise LedgerMoved(why) from error
 
 

@@ -14,6 +14,7 @@ from fl.protocol.errors import (
     ReconstructMismatch,
     SetMismatch,
     TooFewReveals,
+    UpdateUnusable,
     VaultUnavailable,
 )
 
@@ -43,6 +44,8 @@ class Guard:
         if not isinstance(error, HemaledgerError) or isinstance(error, VaultUnavailable):
             return False  # without a vault there is no audit: its files are not missing, they were not looked at
         self.ok = False
+        if isinstance(error, UpdateUnusable):
+            error = error.cause
         step = _EARLIER.get(type(error), Step.SUM) if self._step == Step.SUM else self._step
         self._report.found(error, self._number, self._subject, step)
         return True

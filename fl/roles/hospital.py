@@ -1,33 +1,30 @@
-"""The hospital: trains when a round asks for it, seals what it learned, commits, uploads, and checks its part.
+"""The hospital: takes part in each round that has it in its roster, and gives up a round that others spoilt.
 
-Invariant: the sealed file and its digest are durable in the outbox and the journal before anybody hears of them; a
-retry after any crash re-sends the same bytes. What others made of a round ends this round here, and no process.
+Invariant: what others made of a round ends this round here, and no process.
 
-Source: PROTOCOL.md 5S and 13.
+Source: PROTOCOL.md 5 (What stops a hospital) and 13.
+Not here: the steps of a round (sealed_hospital.py, masked_hospital.py).
 """
 
 from __future__ import annotations
 
-from fl.crypto.envelope import seal
-from fl.protocol.config import RoundConfig
-from fl.protocol.errors import DeadlineNotPassed, HashMismatch, NotReleased, SetMismatch, VaultMissing
+from fl.protocol.errors import DeadlineNotPassed
 from fl.protocol.federation import Federation
-from fl.protocol.names import NO_DIGEST, Digest
-from fl.protocol.records import RoundAborted, UpdateCommitted
-from fl.protocol.round import Phase, Round
+from fl.protocol.records import RoundAborted
+from fl.protocol.round import Round
 from fl.protocol.task import Task
-from fl.roles.artefacts import Reader, read_config, read_manifest, update_core, update_recipients
+from fl.roles.artefacts import Reader, read_config
+from fl.roles.events import Event
 from fl.roles.masked_hospital import MaskedHospital
-from fl.roles.promises import Promises, key_of
+from fl.roles.promises import Promises
 from fl.roles.release import Releases
 from fl.roles.requester import Requester
-from fl.roles.stops import CONTENT, LATE, OWN_FAULT, TAKEN
+from fl.roles.sealed_hospital import SealedHospital
+from fl.roles.stops import CONTENT, LATE, OWN_FAULT, TAKEN, reason_of
 from fl.roles.tasks import check_labels
 from fl.roles.training_thread import Background, Train
-from fl.roles.training_thread import Task as Work
 from fl.roles.trust import NO_TRUST, Trust
 from fl.roles.view import LedgerView, Ports
-from fl.training.quantise import LocalMetrics, Vector, quantise, to_bytes
 
 ABORT_AFTER_S = 600
 """From a round's close deadline until hospitals end it: a coordinator that is started again may still make it final."""
@@ -41,16 +38,16 @@ class Hospital:
         """Take part with `train`; `task` is the one that its images are labelled for, None where nothing is known."""
         self.view = LedgerView(ports.ledger)
         self._ports = ports
-        self._train = train
         self._task = task
         self._checked = b""
         """The context of the round whose task was compared with the own."""
         self._account = ports.ledger.account
         release = Releases(self.view, Requester(ports.ledger, ports.vault, ports.keyring))
-        self._reader = Reader(self._account, ports.vault, ports.keyring, ports.watch, release)
-        self._training = Background(train, ports.watch)
+        reader = Reader(self._account, ports.vault, ports.keyring, release)
+        self._training = Background(train)
         self._promises = Promises(ports)
-        self._masked = MaskedHospital(ports, self._reader, self._promises, self._training, trust)
+        self._sealed = SealedHospital(ports, reader, self._promises, train)
+        self._masked = MaskedHospital(ports, reader, self._promises, self._training, trust)
 
     def step(self) -> bool:
         """Do the next thing the ledger asks of this hospital; False when there is none.
@@ -68,19 +65,17 @@ class Hospital:
             return self._abort(current)
         try:
             self._check_task(current)
-            part = self._masked.step if current.masked else self._step_sealed
-            return part(federation, current)
+            part = self._masked if current.masked else self._sealed
+            return part.step(federation, current)
         except LATE as error:
-            self._ports.notify("too late", {"round": current.number, "reason": str(error)})
+            self._ports.notify(Event.TOO_LATE, {"round": current.number, "reason": str(error)})
             return False
         except TAKEN:
             return False
         except OWN_FAULT:
             raise
         except CONTENT as error:
-            whose = self._reader.masked_sum.whose(error)
-            about = f"(the masked update of {federation.book.name_of(whose)})" if whose else ""
-            return self._promises.refuse(current, error, about)
+            return self._promises.refuse(current, reason_of(error, current, federation.book))
 
     def finish(self) -> None:
         """Erase the secrets of rounds that have ended; call it before the process ends."""
@@ -98,10 +93,10 @@ class Hospital:
     def _abort(self, current: Round) -> bool:
         """End a round whose coordinator does not; the first of all hospitals that try counts."""
         try:
-            self._ports.ledger.append(RoundAborted(self._account, current.number, ABANDONED))
+            self._ports.append(RoundAborted(self._account, current.number, ABANDONED))
         except (DeadlineNotPassed, *LATE):
             return False
-        self._ports.notify("aborted", {"round": current.number, "reason": ABANDONED})
+        self._ports.notify(Event.ROUND_ABORTED, {"round": current.number, "reason": ABANDONED})
         return True
 
     def _check_task(self, current: Round) -> None:
@@ -114,101 +109,3 @@ class Hospital:
             return
         check_labels(current, read_config(current, self._ports.vault).task, self._task)
         self._checked = current.context
-
-    def _step_sealed(self, federation: Federation, current: Round) -> bool:
-        """Do the next thing a sealed round asks for; the own file is delivered again where somebody touched it."""
-        awaited = current.phase == Phase.OPEN or (not current.ended and self._account in current.hospitals)
-        if awaited and self._account in current.commitments and self._upload(current):
-            return True
-        if self._promises.refused(current):
-            return False
-        if current.phase == Phase.OPEN and self._account not in current.commitments:
-            return self._take_part(federation, current)
-        if current.phase in (Phase.PROPOSED, Phase.FINAL):
-            return self._check(federation, current)
-        return False
-
-    def _take_part(self, federation: Federation, current: Round) -> bool:
-        """Train, seal, remember, commit, upload; in this order. Who is too late waits for the next round."""
-        late = key_of("late", current)
-        if self._ports.now() > current.terms.commit_deadline or self._ports.journal.get(late) is not None:
-            return False
-        if self._ports.journal.get(key_of("update", current)) is None:
-            self._prepare(federation, current)
-        digest = self._promised(current)
-        if not self._ports.outbox.has(digest):
-            raise VaultMissing(digest)
-        try:
-            with self._ports.watch("chain"):
-                self._ports.ledger.append(UpdateCommitted(self._account, current.number, digest))
-        except LATE as error:
-            self._ports.journal.once(late, error.name.encode())
-            raise
-        self._ports.notify("committed", {"round": current.number})
-        self._upload(current)
-        return True
-
-    def _prepare(self, federation: Federation, current: Round) -> None:
-        config = read_config(current, self._ports.vault)
-        source = federation.source
-        previous = self._reader.model(source, read_manifest(federation.opening, self._ports.vault))
-        self._ports.notify("training", {"round": current.number})
-        with self._ports.watch("training"):
-            trained, metrics = self._train(Work(current.number, previous, config))
-        self._ports.notify(
-            "trained", {"round": current.number, "samples": metrics.samples, "loss": round(metrics.loss, 4)}
-        )
-        file = self._seal(federation, current, config, (previous, trained, metrics))
-        with self._ports.watch("vault"):
-            digest = self._ports.outbox.put(file)
-        self._ports.journal.once(key_of("update", current), digest)
-
-    def _seal(
-        self,
-        federation: Federation,
-        current: Round,
-        config: RoundConfig,
-        learned: tuple[Vector, Vector, LocalMetrics],
-    ) -> bytearray:
-        with self._ports.watch("quantise"):
-            body = to_bytes(quantise(*learned, config))
-        with self._ports.watch("seal"):
-            return seal(update_core(current, self._account), update_recipients(current, federation.book), body)
-
-    def _upload(self, current: Round) -> bool:
-        """Put the promised file into the vault unless it is there; False when there was nothing to do."""
-        if not self._promises.deliver("update", current):
-            return False
-        self._ports.journal.once(key_of("uploaded", current), str(self._ports.now()).encode())
-        self._ports.notify("uploaded", {"round": current.number})
-        return True
-
-    def _check(self, federation: Federation, current: Round) -> bool:
-        """Check that the own commitment is in the set and that the model opened has the proposed digest."""
-        key = key_of("checked", current)
-        if self._ports.journal.get(key) is not None:
-            return False
-        if self._account in current.commitments:
-            self._check_own(current)
-        try:
-            self._reader.model(current, read_manifest(federation.opening, self._ports.vault))
-        except NotReleased:
-            return False
-        self._ports.journal.once(key, b"ok")
-        self._ports.notify("checked", {"round": current.number})
-        return True
-
-    def _check_own(self, current: Round) -> None:
-        """Raise HashMismatch for a commitment that is not the own, SetMismatch for a file left out that is there."""
-        recorded, promised = current.commitments[self._account], self._promised(current)
-        if promised != recorded:
-            raise HashMismatch(recorded, promised)
-        uploaded = self._ports.journal.get(key_of("uploaded", current))
-        if self._account not in current.hospitals:
-            in_time = uploaded is not None and int(uploaded) < current.terms.commit_deadline
-            if in_time and self._promises.delivered("update", current):
-                raise SetMismatch(self._account)
-            self._ports.notify("left out", {"round": current.number})
-
-    def _promised(self, current: Round) -> Digest:
-        return Digest(self._ports.journal.get(key_of("update", current)) or NO_DIGEST)

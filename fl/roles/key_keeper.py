@@ -19,6 +19,7 @@ from fl.protocol.federation import Federation
 from fl.protocol.keys import Member
 from fl.protocol.names import CeremonyKind, KeyUse
 from fl.protocol.threshold import ThresholdKeys
+from fl.roles.events import Event
 from fl.roles.safe import Safe
 from fl.roles.view import Ports
 
@@ -44,10 +45,10 @@ class KeyKeeper:
             return False
         key = self._safe.keys.create(len(member.keys) + 1)
         try:
-            self._ports.ledger.append(key_record(self._ports.ledger.anchor, self._account, key))
+            self._ports.append(key_record(self._ports.ledger.anchor, self._account, key))
         except (KeyEpochMismatch, RevokedSender):  # rotated by hand, or revoked, in this moment: the ledger will tell
             return False
-        self._ports.notify("replaced the member key", {"epoch": key.epoch})
+        self._ports.notify(Event.MEMBER_KEY_REPLACED, {"epoch": key.epoch})
         return True
 
     def _destroy(self, keys: ThresholdKeys, member: Member) -> bool:
@@ -58,7 +59,7 @@ class KeyKeeper:
         old = [epoch for epoch in here if member.revoked or (epoch < in_force and epoch not in needed)]
         for epoch in old:
             self._safe.keys.destroy(epoch)
-            self._ports.notify("destroyed an old member key", {"epoch": epoch})
+            self._ports.notify(Event.MEMBER_KEY_DESTROYED, {"epoch": epoch})
         return bool(old)
 
     def _waiting(self, keys: ThresholdKeys, use: KeyUse) -> Iterator[Ceremony]:

@@ -35,7 +35,7 @@ def left_out(current: Round, tools: Tools) -> dict[Address, HemaledgerError | No
         if current.masked or hospital in current.hospitals:
             continue
         try:
-            tools.reader.update(current, hospital, config)
+            tools.sums.reader.update(current, hospital, config)
         except (TamperedError, MalformedError, RefusedError, UnavailableError) as error:
             found[hospital] = error
         else:

@@ -11,17 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fl.protocol.config import RoundConfig
-from fl.protocol.errors import BelowThreshold, DeadlineNotPassed, HemaledgerError, TooFewReveals, VaultMissing
+from fl.protocol.errors import (
+    DeadlineNotPassed,
+    HemaledgerError,
+)
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address
 from fl.protocol.records import PhaseClosed
 from fl.protocol.round import Phase, Round
 from fl.roles.answers import AnswersLeftOut
-from fl.roles.artefacts import Reader, masked_recipients
+from fl.roles.artefacts import masked_recipients
+from fl.roles.events import Event
 from fl.roles.participants import advertisers, dealers, honest, why_not
 from fl.roles.replay import Tools, sum_of
-from fl.roles.stops import CONTENT
+from fl.roles.round_sum import RoundSum
 from fl.roles.view import Ports
 from fl.training.aggregate import Sum
 
@@ -60,16 +63,17 @@ class SetUp:
             reason = f"BelowThreshold: {len(going)} of {current.terms.min_commitments} hospitals can go on"
             return self._abort(current, f"{reason} after {current.phase.name.lower()}")
         try:
-            with self._ports.watch("chain"):
-                closed = PhaseClosed(self._ports.ledger.account, current.number, current.phase, going)
-                self._ports.ledger.append(closed)
+            closed = PhaseClosed(self._ports.ledger.account, current.number, current.phase, going)
+            self._ports.append(closed)
         except DeadlineNotPassed:  # the chain's clock is behind ours, and it counts
             return False
         if current.phase == Phase.ADVERTISE:
             for error in why_not(current).values():
-                self._ports.notify("left out", {"round": current.number, "reason": str(error)})
+                self._ports.notify(Event.HOSPITAL_LEFT_OUT, {"round": current.number, "reason": str(error)})
         left = len(current.sharers) - len(going)
-        self._ports.notify("closed", {"round": current.number, "phase": current.phase.name.lower(), "left_out": left})
+        self._ports.notify(
+            Event.PHASE_CLOSED, {"round": current.number, "phase": current.phase.name.lower(), "left_out": left}
+        )
         return True
 
     def _going_on(self, current: Round) -> tuple[Address, ...]:
@@ -85,30 +89,28 @@ class SetUp:
 class Unmasking:
     """Takes the masks off the sum of a frozen set once enough answers can be used."""
 
-    def __init__(self, ports: Ports, reader: Reader, abort: Callable[[Round, str], bool]) -> None:
+    def __init__(self, ports: Ports, sums: RoundSum, abort: Callable[[Round, str], bool]) -> None:
         self._ports = ports
-        self._reader = reader
+        self._sums = sums
         self._abort = abort
         self._answers = AnswersLeftOut(ports.notify)
 
-    def waits(self, current: Round) -> bool | None:
-        """Wait for t answers: None when they are there, else whether something was done meanwhile."""
-        if len(current.revealed) >= current.terms.threshold:
-            return None
+    def wait(self, current: Round) -> bool:
+        """Add up files while too few hospitals revealed shares; end the round when the time for that is over."""
         if self._ports.now() > current.step_deadline:
             return self._abort(current, f"RoundStalled: {len(current.revealed)} hospitals revealed shares")
-        return self._reader.masked_sum.step(current)
+        return self._sums.step(current)
 
-    def take(self, federation: Federation, current: Round, config: RoundConfig) -> Sum | None:
-        """Return the unmasked sum, or None while too few answers can be used; aborts when their time is over."""
+    def wait_after(self, current: Round, error: HemaledgerError) -> bool:
+        """Wait for more answers after those at hand did not suffice; end the round when the time for that is over."""
+        return self._ports.now() > current.step_deadline and self._abort(current, f"RoundStalled: {error}")
+
+    def total(self, federation: Federation, current: Round) -> Sum:
+        """Return the unmasked sum.
+
+        Raises:
+            TooFewReveals, BelowThreshold, VaultMissing: more answers are needed.
+            UpdateUnusable, TamperedError, MalformedError, RefusedError: the round cannot succeed.
+        """
         skip, due = self._answers.of(federation, current), masked_recipients(current, federation.book)
-        try:
-            return sum_of(current, config, Tools(self._reader, *self._ports.replaying, skip, due))
-        except (TooFewReveals, BelowThreshold, VaultMissing) as error:
-            if self._ports.now() > current.step_deadline:
-                self._abort(current, f"RoundStalled: {error}")
-        except CONTENT as error:
-            whose = self._reader.masked_sum.whose(error)
-            what = f"the update of {federation.book.name_of(whose)} was refused" if whose else str(error)
-            self._abort(current, f"{error.name}: {what}")
-        return None
+        return sum_of(current, Tools(self._sums, *self._ports.replaying, skip, due))

@@ -32,7 +32,6 @@ from fl.protocol.names import NO_DIGEST, Address, Blob, Digest
 from fl.protocol.records import (
     KeysAdvertised,
     ModelAttested,
-    Record,
     SetEndorsed,
     SharesChecked,
     SharesDealt,
@@ -42,14 +41,17 @@ from fl.protocol.records import (
 from fl.protocol.round import Phase, Round
 from fl.roles.answers import AnswersLeftOut
 from fl.roles.artefacts import Reader, digest_of, masked_core, masked_recipients, read_config, read_manifest
+from fl.roles.events import Event
 from fl.roles.participants import advertised, parcel, participant, participants, usable, why_not
 from fl.roles.promises import Promises, key_of
 from fl.roles.replay import Tools, replay_round
+from fl.roles.round_sum import RoundSum
 from fl.roles.training_thread import Background, Task
 from fl.roles.trust import Trust
 from fl.roles.unmask import check_agreement, check_sharers, statement
 from fl.roles.view import Ports
-from fl.training.quantise import quantise
+from fl.timing import timed
+from fl.training.quantise import Words, quantise
 
 
 class MaskedHospital:
@@ -58,6 +60,7 @@ class MaskedHospital:
     def __init__(self, ports: Ports, reader: Reader, promises: Promises, training: Background, trust: Trust) -> None:
         self._ports = ports
         self._reader = reader
+        self._sums = RoundSum(reader, ports.vault)
         self._training = training
         self._trust = trust
         self._promises = promises
@@ -103,13 +106,13 @@ class MaskedHospital:
     def _task(self, federation: Federation, current: Round) -> Task:
         config = read_config(current, self._ports.vault)
         previous = self._reader.model(federation.source, read_manifest(federation.opening, self._ports.vault))
-        self._ports.notify("training", {"round": current.number})
+        self._ports.notify(Event.TRAINING, {"round": current.number})
         return Task(current.number, previous, config)
 
     def _advertise(self, current: Round) -> bool:
         advert = self._promises.keys(current).advert()
-        self._append(KeysAdvertised(self._account, current.number, advert[:POINT_BYTES], advert[POINT_BYTES:]))
-        self._ports.notify("advertised", {"round": current.number})
+        self._ports.append(KeysAdvertised(self._account, current.number, advert[:POINT_BYTES], advert[POINT_BYTES:]))
+        self._ports.notify(Event.KEYS_ADVERTISED, {"round": current.number})
         return True
 
     def _deal(self, current: Round) -> bool:
@@ -123,9 +126,9 @@ class MaskedHospital:
         half = len(dealing) // 2
         bundle = self._promises.file("bundle", current, lambda: self._bundle(current, keys))
         commitments = (dealing[:half], dealing[half:])
-        self._append(SharesDealt(self._account, current.number, *commitments, bundle))
+        self._ports.append(SharesDealt(self._account, current.number, *commitments, bundle))
         self._promises.deliver("bundle", current)
-        self._ports.notify("dealt", {"round": current.number})
+        self._ports.notify(Event.SHARES_DEALT, {"round": current.number})
         return True
 
     def _bundle(self, current: Round, keys: RoundKeys) -> bytes:
@@ -150,9 +153,9 @@ class MaskedHospital:
                 open_shares(each, transport)
             except (MalformedError, TamperedError) as error:
                 complaints += each.dealer.account + complain(each, transport)
-                self._ports.notify("complained", {"round": current.number, "reason": str(error)})
-        self._append(SharesChecked(self._account, current.number, complaints))
-        self._ports.notify("shares checked", {"round": current.number})
+                self._ports.notify(Event.COMPLAINED, {"round": current.number, "reason": str(error)})
+        self._ports.append(SharesChecked(self._account, current.number, complaints))
+        self._ports.notify(Event.SHARES_CHECKED, {"round": current.number})
         return True
 
     # --- Mask --------------------------------------------------------------------------------------------------
@@ -168,12 +171,12 @@ class MaskedHospital:
         except UpdateSpent as error:
             reason = f"{error.name}: {error}"
             self._promises.first("withheld", current, reason)
-            self._ports.notify("withheld", {"round": current.number, "reason": reason})
+            self._ports.notify(Event.UPDATE_WITHHELD, {"round": current.number, "reason": reason})
             return True
         if not self._ports.outbox.has(digest):
             raise VaultMissing(digest)
-        self._append(UpdateCommitted(self._account, current.number, digest))
-        self._ports.notify("committed", {"round": current.number})
+        self._ports.append(UpdateCommitted(self._account, current.number, digest))
+        self._ports.notify(Event.UPDATE_COMMITTED, {"round": current.number})
         self._promises.deliver("update", current)
         return True
 
@@ -183,20 +186,21 @@ class MaskedHospital:
             raise MaskReuse(self._account)
         learned, metrics = self._training.result(current.context)
         self._ports.notify(
-            "trained", {"round": current.number, "samples": metrics.samples, "loss": round(metrics.loss, 4)}
+            Event.TRAINED, {"round": current.number, "samples": metrics.samples, "loss": round(metrics.loss, 4)}
         )
         config = read_config(current, self._ports.vault)
         previous = self._reader.model(federation.source, read_manifest(federation.opening, self._ports.vault))
         self._promises.offer(current, previous, learned)
-        with self._ports.watch("quantise"):
-            words = quantise(previous, learned, metrics, config)
-        with self._ports.watch("mask"):
-            parts = participants(current, current.sharers)
-            masks = masking.hospital_masks(self._promises.keys(current), self._account, parts, Digest(context))
-            body = masking.to_bytes(masking.apply(words, masks))
-        with self._ports.watch("seal"):
-            core = masked_core(current, self._account, Kind.MASKED)
-            return seal(core, masked_recipients(current, federation.book), body)
+        body = self._masked(current, quantise(previous, learned, metrics, config))
+        core = masked_core(current, self._account, Kind.MASKED)
+        return seal(core, masked_recipients(current, federation.book), body)
+
+    @timed("mask")
+    def _masked(self, current: Round, words: Words) -> memoryview:
+        """Return the words, int32 or int64 [d + LANES], under the own masks; in the same memory."""
+        parts, context = participants(current, current.sharers), Digest(current.mask_context)
+        masks = masking.hospital_masks(self._promises.keys(current), self._account, parts, context)
+        return masking.to_bytes(masking.apply(words, masks))
 
     # --- Agree and unmask --------------------------------------------------------------------------------------
 
@@ -205,13 +209,13 @@ class MaskedHospital:
             return self._endorse(current)
         if current.phase == Phase.UNMASK and self._account not in current.revealed:
             return self._reveal(federation, current)
-        return self._reader.masked_sum.step(current)
+        return self._sums.step(current)
 
     def _left_out(self, current: Round) -> bool:
         """Tell once that the set was frozen without this hospital, though it committed."""
         reason = "the set was frozen without this hospital: its file came too late, or was withheld"
         if self._account in current.commitments and self._promises.first("left out", current, reason):
-            self._ports.notify("left out", {"round": current.number, "reason": reason})
+            self._ports.notify(Event.MISSING_IN_SET, {"round": current.number, "reason": reason})
         return False
 
     def _endorse(self, current: Round) -> bool:
@@ -219,12 +223,12 @@ class MaskedHospital:
         self._trust.check(current.hospitals)
         self._check_set(current)
         signature = self._ports.endorser.endorse(statement(current))
-        self._append(SetEndorsed(self._account, current.number, current.set_digest, signature))
-        self._ports.notify("endorsed", {"round": current.number})
+        self._ports.append(SetEndorsed(self._account, current.number, current.set_digest, signature))
+        self._ports.notify(Event.SET_ENDORSED, {"round": current.number})
         return True
 
     def _check_set(self, current: Round) -> None:
-        promised = Digest(self._ports.journal.get(key_of("update", current)) or NO_DIGEST)
+        promised = self._promises.promised("update", current)
         if promised != current.commitments[self._account]:
             raise HashMismatch(current.commitments[self._account], promised)
         kept = self._ports.journal.once(key_of("set", current), current.set_digest)
@@ -238,12 +242,12 @@ class MaskedHospital:
         try:
             check_agreement(current, self._ports.endorser, self._ports.vault)
         except BelowThreshold:
-            return self._reader.masked_sum.step(current)
+            return self._sums.step(current)
         self._promises.spend(current)
         digest = self._promises.file("answer", current, lambda: self._answer_file(federation, current))
-        self._append(SharesRevealed(self._account, current.number, current.set_digest, digest))
+        self._ports.append(SharesRevealed(self._account, current.number, current.set_digest, digest))
         self._promises.deliver("answer", current)
-        self._ports.notify("revealed", {"round": current.number})
+        self._ports.notify(Event.SHARES_REVEALED, {"round": current.number})
         return True
 
     def _answer_file(self, federation: Federation, current: Round) -> Blob:
@@ -267,17 +271,13 @@ class MaskedHospital:
         manifest = read_manifest(federation.opening, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)
         skip = self._answers.of(federation, current)
-        replayed = replay_round(current, previous, manifest, Tools(self._reader, *self._ports.replaying, skip))
+        replayed = replay_round(current, previous, manifest, Tools(self._sums, *self._ports.replaying, skip))
         self._reader.model(current, manifest, replayed.model)
-        self._append(ModelAttested(self._account, current.number, digest_of(current), NO_DIGEST))
-        self._ports.notify("checked", {"round": current.number})
+        self._ports.append(ModelAttested(self._account, current.number, digest_of(current), NO_DIGEST))
+        self._ports.notify(Event.MODEL_CHECKED, {"round": current.number})
         return True
 
     def _is_over(self, current: Round) -> bool:
         """Return whether the phase's deadline has passed: what comes now would be refused."""
         deadline = current.terms.commit_deadline if current.phase == Phase.MASK else current.step_deadline
         return self._ports.now() > deadline
-
-    def _append(self, record: Record) -> None:
-        with self._ports.watch("chain"):
-            self._ports.ledger.append(record)

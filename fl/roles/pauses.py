@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from fl.protocol.federation import Federation
 from fl.protocol.round import Phase
+from fl.roles.events import Event
 from fl.roles.view import Ports
 
 IDLE_ROUNDS = 3
@@ -37,7 +38,7 @@ class Pauses:
         if waits and self._alarmed != federation.last_round:
             self._alarmed = federation.last_round
             reason = f"{idle} rounds in a row ended before anybody committed; the next one opens in {wait_s} s"
-            self._ports.notify("alarm", {"round": federation.last_round, "reason": reason})
+            self._ports.notify(Event.ALARM, {"round": federation.last_round, "reason": reason})
         return waits
 
 

@@ -15,14 +15,16 @@ import numpy as np
 from fl.crypto.envelope import MAX_RECIPIENTS, sealed_size
 from fl.crypto.roundkeys import RoundKeys
 from fl.protocol.codec import sha256
-from fl.protocol.errors import HemaledgerError, UpdateSpent
+from fl.protocol.errors import UpdateSpent
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Address, Blob, Digest
 from fl.protocol.round import Phase, Round
 from fl.roles.artefacts import ANSWER_CAP
 from fl.roles.documents import Presence
+from fl.roles.events import Event
 from fl.roles.participants import BUNDLE_CAP
 from fl.roles.view import Ports
+from fl.timing import timed
 from fl.training.quantise import Vector, body_bytes
 
 SPENT = (
@@ -54,17 +56,19 @@ class Promises:
         kept = self._ports.journal.get(key)
         if kept is None:
             file = make()
-            with self._ports.watch("vault"):
-                kept = self._ports.journal.once(key, self._ports.outbox.put(file))
+            kept = self._ports.journal.once(key, self._ports.outbox.put(file))
         return Digest(kept)
+
+    def promised(self, what: str, current: Round) -> Digest:
+        """Return the digest of a promised file, NO_DIGEST when none was promised."""
+        return Digest(self._ports.journal.get(key_of(what, current)) or NO_DIGEST)
 
     def deliver(self, what: str, current: Round) -> bool:
         """Put a promised file into the vault unless the right one is there; False when there was nothing to do."""
         kept = self._ports.journal.get(key_of(what, current))
         if kept is None or self.delivered(what, current):
             return False
-        with self._ports.watch("vault"):
-            digest = self._ports.vault.put(self._ports.outbox.get(Digest(kept), _cap(what, current)))
+        digest = self._ports.vault.put(self._ports.outbox.get(Digest(kept), _cap(what, current)))
         self._presence.found(digest, self._ports.vault.mark(digest))
         return True
 
@@ -83,11 +87,10 @@ class Promises:
         delivered = [account in those and self.deliver(what, current) for what, those in recorded]
         return any(delivered)
 
-    def refuse(self, current: Round, error: HemaledgerError, about: str) -> bool:
-        """Take no further part in a round, for a reason that is kept and told once; `about` is part of it, or empty."""
-        reason = f"{error} {about}".strip()
-        self._ports.journal.once(key_of("refused", current), f"{error.name}: {reason}".encode())
-        self._ports.notify("refused", {"round": current.number, "reason": f"{error.name}: {reason}"})
+    def refuse(self, current: Round, reason: str) -> bool:
+        """Take no further part in a round, for a reason that is kept and reported once."""
+        self._ports.journal.once(key_of("refused", current), reason.encode())
+        self._ports.notify(Event.ROUND_REFUSED, {"round": current.number, "reason": reason})
         return True
 
     def refused(self, current: Round) -> bool:
@@ -115,8 +118,7 @@ class Promises:
         """
         if np.array_equal(previous, learned):
             return
-        with self._ports.watch("hash"):
-            digest = sha256(np.ascontiguousarray(learned).data)
+        digest = _digest(learned)
         spent = self._ports.journal.get(_spent(digest))
         if spent is not None:
             raise UpdateSpent(int(spent))
@@ -127,8 +129,7 @@ class Promises:
 
     def spend(self, current: Round) -> None:
         """Mark what was learned in a round as spent, before a share leaves that helps to unmask it."""
-        learned = Digest(self._ports.journal.get(key_of("learned", current)) or NO_DIGEST)
-        self._ports.journal.once(_spent(learned), str(current.number).encode())
+        self._ports.journal.once(_spent(self.promised("learned", current)), str(current.number).encode())
 
     # --- After the end -----------------------------------------------------------------------------------------
 
@@ -146,8 +147,13 @@ class Promises:
         """Tell once of an update that was spent for nothing."""
         if ended.phase != Phase.ABORTED or self._ports.journal.get(key_of("answer", ended)) is None:
             return
-        if self.first("told spent", ended, SPENT):
-            self._ports.notify("spent", {"round": ended.number, "reason": SPENT})
+        if self.first("spent update", ended, SPENT):
+            self._ports.notify(Event.UPDATE_SPENT, {"round": ended.number, "reason": SPENT})
+
+
+@timed("hash")
+def _digest(learned: Vector) -> Digest:
+    return sha256(np.ascontiguousarray(learned).data)
 
 
 def _cap(what: str, current: Round) -> int:

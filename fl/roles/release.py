@@ -25,6 +25,7 @@ from fl.protocol.round import Round
 from fl.roles.artefacts import read_config
 from fl.roles.disclosure import holder_of
 from fl.roles.documents import read_document
+from fl.roles.events import Event
 from fl.roles.requester import Requester
 from fl.roles.view import LedgerView, Ports
 
@@ -112,7 +113,7 @@ class ReleaseDesk:
         if request.phase != RequestPhase.APPROVED or request.requester != self._ports.ledger.account:
             return False
         self._requester.fulfil(request)
-        self._ports.notify("released", {"round": current.number})
+        self._ports.notify(Event.MODEL_RELEASED, {"round": current.number})
         return True
 
     def _obstacle(self, federation: Federation, current: Round) -> str:
@@ -144,13 +145,13 @@ class ReleaseDesk:
             number = self._requester.ask(federation, capsule, Purpose.RELEASE, deadline)
         except (KeyExpired, RequestInvalid) as error:  # the chain's clock is ahead of ours, and it counts
             return self._wait(f"round {current.number}: {error}")
-        self._ports.notify("asked for release", {"round": current.number, "request": number})
+        self._ports.notify(Event.RELEASE_REQUESTED, {"round": current.number, "request": number})
         return True
 
     def _wait(self, reason: str) -> bool:
         if reason != self._told:
             self._told = reason
-            self._ports.notify("waits for release", {"reason": reason})
+            self._ports.notify(Event.RELEASE_AWAITED, {"reason": reason})
         return False
 
     def _capsule_of(self, federation: Federation, current: Round) -> Capsule:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
+from fl.crypto import masking
 from fl.protocol.config import RoundConfig
 from fl.protocol.errors import (
     HemaledgerError,
@@ -25,9 +26,9 @@ from fl.protocol.keys import MemberKey
 from fl.protocol.names import Address
 from fl.protocol.ports import Endorser, Vault
 from fl.protocol.round import Phase, Round
-from fl.roles.artefacts import Reader, digest_of, read_config
+from fl.roles.artefacts import digest_of, read_config
+from fl.roles.round_sum import RoundSum
 from fl.roles.unmask import check_agreement, unmask_sum
-from fl.roles.view import Stopwatch
 from fl.training.aggregate import Sum
 from fl.training.claims import Claims
 from fl.training.quantise import Vector
@@ -40,9 +41,9 @@ Skip = Callable[[Address, HemaledgerError], None]
 class Tools:
     """With what a replay reads."""
 
-    reader: Reader
+    sums: RoundSum
+    """What the member has added up already, and its reader."""
     vault: Vault
-    watch: Stopwatch
     endorser: Endorser
     skip: Skip = lambda _account, _error: None
     """Is told of each answer that is left out: any t right ones give the same sum."""
@@ -76,34 +77,30 @@ def replay_round(current: Round, previous: Vector, manifest: Manifest, tools: To
         ModelDigestMismatch: the proposed model is not what the files sum up to.
         SumOutOfBounds, NormExceeded: the sum is none that so many honest hospitals can give.
         SetMismatch, BelowThreshold: the set was not agreed as it had to be.
-        TamperedError, MalformedError, RefusedError: a file is not what the ledger says.
+        UpdateUnusable: a hospital's file is not what the ledger says.
+        TamperedError, MalformedError, RefusedError: another file is not.
         VaultMissing: a file is not there.
     """
     config = read_config(current, tools.vault)
     if current.masked:
         check_agreement(current, tools.endorser, tools.vault)
-    total = sum_of(current, config, tools)
-    with tools.watch("sum"):
-        model = total.apply(previous, config)
-    with tools.watch("hash"):
-        digest = model_digest(manifest.digest, model)
+    total = sum_of(current, tools)
+    model = total.apply(previous, config)
+    digest = model_digest(manifest.digest, model)
     if digest != digest_of(current):
         raise ModelDigestMismatch(digest_of(current), digest)
     each = {who: one.figures for who, one in zip(current.hospitals, total.parts, strict=not current.masked)}
     return Replayed(model, total.claims, config, each)
 
 
-def sum_of(current: Round, config: RoundConfig, tools: Tools) -> Sum:
+def sum_of(current: Round, tools: Tools) -> Sum:
     """Return the summed updates of the frozen set; raises as `replay_round`."""
     if current.masked:
-        words = unmask_sum(current, tools.reader, tools.watch, tools.skip, tools.due)
+        words = unmask_sum(current, tools.sums, tools.skip, tools.due)
         return Sum.of(words, len(current.hospitals))
-    total = Sum(current.terms.parameters, config.word_bits)
-    for hospital in current.hospitals:
-        words = tools.reader.update(current, hospital, config)
-        with tools.watch("sum"):
-            total.add(words)
-    return total
+    total = tools.sums.take(current)
+    parts = [total.claims[hospital] for hospital in current.hospitals]
+    return Sum.of(masking.to_signed(total.words), len(current.hospitals), parts)
 
 
 def broken_bound(current: Round, tools: Tools) -> HemaledgerError | None:
@@ -117,7 +114,7 @@ def broken_bound(current: Round, tools: Tools) -> HemaledgerError | None:
         return None
     try:
         config = read_config(current, tools.vault)
-        sum_of(current, config, tools).check(config)
+        sum_of(current, tools).check(config)
     except VaultUnavailable:
         raise
     except (MalformedError, RefusedError, TamperedError, UnavailableError) as error:

@@ -31,9 +31,10 @@ from fl.roles.guard import Guard
 from fl.roles.participants import participants, why_not
 from fl.roles.replay import Replayed, Tools, broken_bound, replay_round
 from fl.roles.report_audit import check_report
+from fl.roles.round_sum import RoundSum
+from fl.roles.stops import reason_of
 from fl.roles.tasks import check_kept
 from fl.roles.unmask import check_agreement, check_sharers
-from fl.roles.view import Stopwatch
 from fl.training.quantise import Vector
 from fl.training.weights import Manifest
 
@@ -45,7 +46,6 @@ class Bench:
     vault: Vault
     key: AuditKey | None
     """None: nothing is opened."""
-    watch: Stopwatch
     endorser: Endorser
 
 
@@ -57,9 +57,13 @@ class RoundAudit:
         self._bench = bench
         self._report = report
         key = bench.key
-        self._reader = Reader(key.account, bench.vault, key.keyring, bench.watch) if key else None
+        self._reader = Reader(key.account, bench.vault, key.keyring) if key else None
         self._files = FileAudit(federation, bench.vault, report)
         self._model: tuple[Digest, Vector] | None = None
+
+    def _tools(self, reader: Reader) -> Tools:
+        """Return what a replay needs; nothing is kept from one round to the next."""
+        return Tools(RoundSum(reader, self._bench.vault), self._bench.vault, self._bench.endorser)
 
     def opening(self, opening: Opening) -> Manifest | None:
         """Check the manifest and the model that a ledger opened with."""
@@ -126,10 +130,10 @@ class RoundAudit:
         """Note which bound the sum breaks of a round that ended unmasked and without a model, where this key can."""
         if self._reader is None or self._closed(current) or self._sealed_away(current):
             return
-        bench = self._bench
-        error = broken_bound(current, Tools(self._reader, bench.vault, bench.watch, bench.endorser))
+        error = broken_bound(current, self._tools(self._reader))
         if error is not None:
-            self._report.notes.append(f"Round {current.number} made no model. {error.name}: {error}")
+            reason = reason_of(error, current, self._federation.book)
+            self._report.notes.append(f"Round {current.number} made no model. {reason}")
 
     def _check_agreement(self, current: Round) -> None:
         """Check who went on after the set-up, and who signed which set of survivors; it takes no key."""
@@ -151,13 +155,12 @@ class RoundAudit:
         """Sum the round again from the files; keep the model for the next round."""
         if self._reader is None:
             return None
-        previous, number, bench = self._model, current.number, self._bench
+        previous, number = self._model, current.number
         if previous is None or previous[0] != current.previous_model:
             self._report.notes.append(f"Round {number} was not summed again: its previous model is missing.")
             return None
-        tools = Tools(self._reader, bench.vault, bench.watch, bench.endorser)
         with self._finding(number, "aggregate", Step.SUM):
-            replayed = replay_round(current, previous[1], manifest, tools)
+            replayed = replay_round(current, previous[1], manifest, self._tools(self._reader))
             self._report.checks["aggregates"] += 1
             self._report.right(number, Step.SUM, *([Step.ANSWERS] if current.masked else []))
             self._report.sums[number] = {**replayed.training, **replayed.claims.to_dict(replayed.config)}

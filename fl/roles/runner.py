@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from fl.protocol.errors import ClockWrong, UnavailableError, VaultMissing, VaultUnavailable
+from fl.roles.events import Event, Notify
 from fl.roles.view import LedgerView
 
 MIN_IDLE_S, MAX_IDLE_S, IDLE_GROWTH = 0.02, 0.4, 1.5
@@ -25,7 +26,9 @@ MIN_BACKOFF_S, MAX_BACKOFF_S = 0.05, 5.0
 class Agent(Protocol):
     """What can be run."""
 
-    view: LedgerView
+    @property
+    def view(self) -> LedgerView:
+        """Return what the agent sees of the ledger."""
 
     def step(self) -> bool:
         """Do the next thing; False when there is none."""
@@ -39,7 +42,7 @@ class Run:
     """How long and how loudly an agent runs."""
 
     stop: threading.Event
-    notify: Callable[[str, Mapping[str, object]], None]
+    notify: Notify
     patience_s: float = 60.0
     """How long the world may stay silent before UnavailableError ends the agent."""
     done: Callable[[], bool] = lambda: False
@@ -61,7 +64,7 @@ def run(agent: Agent, how: Run) -> None:
             if silent_s >= how.patience_s and not missing:
                 raise
             if not missing or str(error) != told:
-                how.notify("waiting", {"reason": str(error)})
+                how.notify(Event.WAITING, {"reason": str(error)})
             told = str(error)
             how.stop.wait(backoff_s)
             silent_s += backoff_s

@@ -29,7 +29,7 @@ from fl.roles.file_watch import FileWatch
 from fl.roles.release import Releases
 from fl.roles.requester import Requester
 from fl.roles.verification import Fact, State, Verification
-from fl.roles.view import Keyring, LedgerView, Stopwatch
+from fl.roles.view import Keyring, LedgerView
 from fl.training.images import Pixels
 from fl.training.recipe import Recipe
 from fl.training.spec import ModelSpec
@@ -102,7 +102,7 @@ class ModelReader:
         self._now = now
         account, keyring = member
         release = Releases(self._view, Requester(ledger, vault, keyring))
-        self._reader = Reader(account, vault, keyring, Stopwatch(lambda: 0.0), release)
+        self._reader = Reader(account, vault, keyring, release)
         self._watch = FileWatch(vault, now)
         self._open: _Open | None = None
         self._lock = threading.Lock()

@@ -19,10 +19,11 @@ from fl.protocol.names import Address, CeremonyKind
 from fl.protocol.ports import Vault
 from fl.protocol.threshold import ThresholdKeys
 from fl.roles.committee import committee_keys, committee_of, parcel_of, setting_of
+from fl.roles.events import Event
 from fl.roles.safe import Safe
 
-Tell = Callable[[str, Ceremony, str], bool]
-"""(what, ceremony, reason) -> False, after telling a person once."""
+Tell = Callable[[Event, Ceremony, str], bool]
+"""(what happened, ceremony, reason) -> False, after telling a person once."""
 
 
 class ShareKeeper:
@@ -68,7 +69,7 @@ class ShareKeeper:
                 self.keep(keys, keys.ceremonies[ceremony.use][before.epoch - 1])
             held = self._shares.get(ceremony.use, before.epoch)
         except (KeystoreUnreadable, MalformedError, TamperedError) as error:
-            self._tell("no share", ceremony, str(error))
+            self._tell(Event.SHARE_MISSED, ceremony, str(error))
             return None
         return Share(held.seat.index, held.share)
 

@@ -18,6 +18,7 @@ from fl.protocol.errors import (
     DuplicateStep,
     EquivocationDetected,
     HashMismatch,
+    HemaledgerError,
     ImageUnreadable,
     LedgerClosed,
     MalformedError,
@@ -29,10 +30,14 @@ from fl.protocol.errors import (
     SenderMismatch,
     TamperedError,
     UnknownSender,
+    UpdateUnusable,
     WrongPhase,
     WrongRole,
     WrongRound,
 )
+from fl.protocol.keys import KeyBook
+from fl.protocol.names import Address
+from fl.protocol.round import Round
 
 LATE = (DeadlinePassed, WrongPhase, WrongRound)
 """The round went on without this member."""
@@ -64,3 +69,16 @@ Another's file with the wrong bytes is no HashMismatch here but a missing file (
 
 CONTENT = (RefusedError, TamperedError, MalformedError)
 """Anything else in these families is what others made of a round: it ends this round here, and no process."""
+
+
+def reason_of(error: HemaledgerError, current: Round, book: KeyBook) -> str:
+    """Return an error as `Name: sentence`; what is wrong with an update also names its hospital."""
+    if not isinstance(error, UpdateUnusable):
+        return f"{error.name}: {error}"
+    what = "masked update" if current.masked else "update"
+    return f"{error.cause.name}: {error.cause} (the {what} of {book.name_of(Address(error.hospital))})"
+
+
+def refusal_of(error: UpdateUnusable, book: KeyBook) -> str:
+    """Return why an update was refused, for the ledger: the name of what is wrong with it, and its hospital."""
+    return f"{error.cause.name}: the update of {book.name_of(Address(error.hospital))} was refused"

@@ -10,7 +10,6 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from fl.protocol.config import RoundConfig
-from fl.roles.view import Stopwatch
 from fl.training.quantise import LocalMetrics, Vector
 
 
@@ -34,7 +33,6 @@ class Background:
     """Runs `train` in a thread of its own."""
 
     train: Train
-    watch: Stopwatch
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "training"))
     _running: tuple[bytes, Future[Learned]] | None = None
 
@@ -42,11 +40,7 @@ class Background:
         """Begin the training of round `key` unless it was begun; `task` is asked in this thread."""
         if self._running is None or self._running[0] != key:
             asked = task()
-            self._running = (key, self._pool.submit(self._timed, asked))
-
-    def _timed(self, task: Task) -> Learned:
-        with self.watch("training"):
-            return self.train(task)
+            self._running = (key, self._pool.submit(self.train, asked))
 
     def done(self, key: bytes) -> bool:
         """Return whether the training of round `key` ended."""

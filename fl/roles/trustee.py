@@ -33,6 +33,7 @@ from fl.protocol.records import DecryptionApproved, DecryptionRefused
 from fl.protocol.requests import DecryptionRequest
 from fl.roles.ceremonies import CeremonyPart
 from fl.roles.disclosure import PARTIAL_CAP, binding_of, check_standing, key_of, read_capsule, readers_of
+from fl.roles.events import Event
 from fl.roles.key_keeper import KeyKeeper
 from fl.roles.safe import Safe
 from fl.roles.view import LedgerView, Ports
@@ -102,8 +103,8 @@ class Trustee:
             if kept is None:
                 kept = self._ports.journal.once(key, self._ports.outbox.put(self._partial(federation, request)))
             self._deliver(Digest(kept))  # first: whoever waits for the approval looks for the file at once
-            self._ports.ledger.append(DecryptionApproved(self._account, number, Digest(kept)))
-            self._ports.notify("approved", {"request": number})
+            self._ports.append(DecryptionApproved(self._account, number, Digest(kept)))
+            self._ports.notify(Event.REQUEST_APPROVED, {"request": number})
         elif kept != request.approvals[self._account].digest or self._ports.vault.has(Digest(kept)):
             raise DuplicateStep(self._account)
         else:
@@ -112,8 +113,8 @@ class Trustee:
     def refuse(self, number: int, reason: Refusal) -> None:
         """Record a refusal."""
         self._answerable(self.view.refresh(), number)
-        self._ports.ledger.append(DecryptionRefused(self._account, number, reason))
-        self._ports.notify("refused", {"request": number, "reason": reason.name.lower()})
+        self._ports.append(DecryptionRefused(self._account, number, reason))
+        self._ports.notify(Event.REQUEST_REFUSED, {"request": number, "reason": reason.name.lower()})
 
     def _deliver(self, digest: Digest) -> None:
         self._ports.vault.put(self._ports.outbox.get(digest, PARTIAL_CAP))
@@ -159,7 +160,7 @@ class Trustee:
     def _leave(self, request: DecryptionRequest, reason: str) -> None:
         """Leave a release to others, and say so once."""
         self._left.add(request.number)
-        self._ports.notify("not answered", {"request": request.number, "reason": reason})
+        self._ports.notify(Event.REQUEST_NOT_ANSWERED, {"request": request.number, "reason": reason})
 
     def _decide(self, request: DecryptionRequest) -> None:
         try:

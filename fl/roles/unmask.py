@@ -30,9 +30,9 @@ from fl.protocol.keys import MemberKey
 from fl.protocol.names import Address, Digest
 from fl.protocol.ports import Endorser, SetStatement, Vault
 from fl.protocol.round import Round
-from fl.roles.artefacts import Reader
 from fl.roles.participants import honest, index_of, participants
-from fl.roles.view import Stopwatch
+from fl.roles.round_sum import RoundSum
+from fl.timing import timed
 from fl.training.quantise import Words
 
 
@@ -79,8 +79,7 @@ def check_sharers(current: Round, vault: Vault) -> None:
 
 def unmask_sum(
     current: Round,
-    reader: Reader,
-    watch: Stopwatch,
+    sums: RoundSum,
     skip: Callable[[Address, HemaledgerError], None],
     due: Collection[MemberKey] = (),
 ) -> Words:
@@ -91,24 +90,20 @@ def unmask_sum(
     Raises:
         TooFewReveals, BelowThreshold: fewer than t answers, or shares in them, could be used.
         VaultMissing: the same, but some answers that were recorded are not there.
-        TamperedError, MalformedError, UnavailableError: a masked file, or the shares of a secret.
+        UpdateUnusable, UnavailableError: a masked file.
+        TamperedError, MalformedError: the shares of a secret.
     """
     parts = participants(current, current.sharers)
-    answers, missing = _answers(current, parts, lambda account: reader.answer(current, account, due), skip)
+    answers, missing = _answers(current, parts, lambda account: sums.reader.answer(current, account, due), skip)
     try:
-        with watch("reconstruct"):
-            uncovered = _uncover(current, parts, answers)
+        uncovered = _uncover(current, parts, answers)
     except (TooFewReveals, BelowThreshold):
         if missing:  # with them it might have been enough
             raise missing[0] from None
         raise
     for revealer, dealer in uncovered.wrong:
         skip(revealer, ShareInvalid(dealer, index_of(current, revealer)))
-    total = reader.masked_sum.take(current)
-    with watch("unmask"):
-        context = Digest(current.mask_context)
-        masks = masking.remaining_masks(parts, uncovered.self_secrets, uncovered.mask_secrets, context)
-        return masking.to_signed(masking.apply(total, masks))
+    return _unmasked(sums.take(current).words, current, parts, uncovered)
 
 
 def _answers(
@@ -132,12 +127,22 @@ def _answers(
     return answers, missing
 
 
+@timed("reconstruct")
 def _uncover(
     current: Round, parts: Sequence[Participant], answers: Mapping[Address, Mapping[Address, Share]]
 ) -> Uncovered:
     if len(answers) < current.terms.threshold:
         raise TooFewReveals(len(answers), current.terms.threshold)
     return uncover(answers, parts, frozenset(current.hospitals))
+
+
+@timed("unmask")
+def _unmasked(
+    total: masking.Masked, current: Round, parts: Sequence[Participant], uncovered: Uncovered
+) -> masking.Signed:
+    context = Digest(current.mask_context)
+    masks = masking.remaining_masks(parts, uncovered.self_secrets, uncovered.mask_secrets, context)
+    return masking.to_signed(masking.apply(total, masks))
 
 
 def _signed(endorser: Endorser, wanted: SetStatement, account: Address, current: Round) -> bool:

@@ -1,18 +1,19 @@
-"""What one role knows: the ledger folded up to now, its keys, its stores, and where its time goes.
+"""What one role knows: the ledger folded up to now, its keys, and its stores.
 
 Invariant: nothing is remembered that the ledger, the vault or the journal does not hold; a restart rebuilds it all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from fl.crypto.keys import PrivateKey, verify_possession
 from fl.protocol.errors import KeystoreUnreadable
 from fl.protocol.federation import Federation, fold
 from fl.protocol.ports import Endorser, Journal, Ledger, Vault
+from fl.protocol.records import Receipt, Record
+from fl.roles.events import Notify
 
 
 class LedgerView:
@@ -57,27 +58,6 @@ class Keyring:
         return self.keys[epoch]
 
 
-@dataclass
-class Stopwatch:
-    """Seconds by part of the work, e.g. `with watch("seal"):`; the clock is handed in."""
-
-    clock: Callable[[], float]
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def __call__(self, part: str) -> Iterator[None]:
-        """Add the time spent inside to `part`."""
-        start = self.clock()
-        try:
-            yield
-        finally:
-            self.seconds[part] = self.seconds.get(part, 0.0) + self.clock() - start
-
-
-Notify = Callable[[str, Mapping[str, object]], None]
-"""(what happened, facts) -> None: for progress bars and logs; never keys or weights."""
-
-
 @dataclass(frozen=True)
 class Ports:
     """A role's world."""
@@ -89,12 +69,15 @@ class Ports:
     """The role's own disk: what it sealed, before anybody hears of it."""
     journal: Journal
     keyring: Keyring
-    watch: Stopwatch
     now: Callable[[], int]
     """Seconds since 1970."""
     notify: Notify
 
+    def append(self, record: Record) -> Receipt:
+        """Record something on the ledger; raises as Ledger.append."""
+        return self.ledger.append(record)
+
     @property
-    def replaying(self) -> tuple[Vault, Stopwatch, Endorser]:
+    def replaying(self) -> tuple[Vault, Endorser]:
         """Return what a replay needs beside a reader."""
-        return self.vault, self.watch, self.endorser
+        return self.vault, self.endorser

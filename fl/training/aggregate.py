@@ -8,13 +8,14 @@ Source: PROTOCOL.md 5 (Update): M_r = f32(f64(M_{r-1}) + f64(S)·(c·W_max / (sc
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Self
 
 import numpy as np
 
 from fl.protocol.config import RoundConfig
 from fl.protocol.errors import AggregateOverflow, EncodingError, NonFinite, NormExceeded, SumOutOfBounds
+from fl.timing import timed
 from fl.training.claims import Claims
 from fl.training.pieces import PIECE, summed
 from fl.training.quantise import GRIDS, LANES, LIMIT, Vector, Words
@@ -32,11 +33,11 @@ class Sum:
         self._words = self._grid.zeros(parameters)
         self.hospitals = 0
         self.parts: list[Claims] = []
-        """What each hospital claimed that was added here, in order."""
+        """What each hospital claimed, in order, where that can be seen."""
 
     @classmethod
-    def of(cls, words: Words, hospitals: int) -> Self:
-        """Return the sum of `hospitals` updates that was made elsewhere (unmasked), int32 or int64 [d + LANES].
+    def of(cls, words: Words, hospitals: int, parts: Sequence[Claims] = ()) -> Self:
+        """Return the sum of `hospitals` updates that was made elsewhere, int32 or int64 [d + LANES].
 
         Raises:
             AggregateOverflow: more hospitals than the ring can hold.
@@ -51,8 +52,10 @@ class Sum:
                 raise SumOutOfBounds(hospitals, "value", extreme, -bound, bound)
         total._words = words
         total.hospitals = hospitals
+        total.parts = list(parts)
         return total
 
+    @timed("sum")
     def add(self, words: Words) -> None:
         """Add one hospital's words [d + LANES]; more than MAX_HOSPITALS raise AggregateOverflow."""
         if (words.shape, words.dtype) != (self._words.shape, self._words.dtype):
@@ -80,6 +83,7 @@ class Sum:
         self._check_claims(config)
         _check_length(self._words, self.claims, config)
 
+    @timed("sum")
     def apply(self, previous: Vector, config: RoundConfig) -> Vector:
         """Return the new model, float32 [d].
 

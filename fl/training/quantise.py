@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from fl.protocol.config import RoundConfig
 from fl.protocol.errors import EncodingError, NonFinite
+from fl.timing import timed
 from fl.training.pieces import PIECE, summed
 
 SCALE = 2**21
@@ -69,6 +70,7 @@ def body_bytes(parameters: int, bits: int = _WIDEST) -> int:
     return bits // 8 * (parameters + LANES)
 
 
+@timed("quantise")
 def quantise(previous: Vector, trained: Vector, metrics: LocalMetrics, config: RoundConfig) -> Words:
     """Return the update as int32 or int64 [d + LANES], as the configuration says.
 

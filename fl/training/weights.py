@@ -26,6 +26,7 @@ from fl.protocol import strict_json
 from fl.protocol.codec import DOCUMENT_CAP
 from fl.protocol.errors import EncodingError, NonFinite, WeightsMismatch, WeightsTooLarge
 from fl.protocol.names import DIGEST_BYTES, LABEL_PREFIX, Digest
+from fl.timing import timed
 
 Vector = npt.NDArray[np.float32]
 """float32 [d]: all weights of a model, parameters in the manifest's order, each in C order."""
@@ -128,6 +129,7 @@ def vector_from_bytes(data: bytes, length: int) -> Vector:
     return check_vector(np.frombuffer(data, _LITTLE).astype(np.float32), length)
 
 
+@timed("hash")
 def model_digest(manifest_digest: bytes, vector: Vector) -> Digest:
     """Return H("BAFL/1/model" || manifest_digest[32] || u64 d || float32 little-endian data) (PROTOCOL.md 7).
 

@@ -23,6 +23,7 @@ from fl.protocol.names import Protection
 from fl.protocol.tasks import LEUKEMIA
 from fl.roles.auditor import Evaluation
 from fl.roles.coordinator import Coordinator
+from fl.roles.events import Event
 from fl.roles.plan import Plan
 from fl.roles.training_thread import Learned, Task, Train
 from fl.training.compute import use_threads
@@ -131,11 +132,11 @@ class _Masked:
     """Masked rounds, one at a time."""
 
     def __init__(self, home: Home, work: Work) -> None:
-        self._marks: dict[tuple[object, str], float] = {}
+        self._marks: dict[tuple[object, Event], float] = {}
         self._work = work
         self._together = gather(home, work, dict.fromkeys((COORDINATOR, AUDITOR, *work.train), self._notify))
 
-    def _notify(self, what: str, facts: Mapping[str, object]) -> None:
+    def _notify(self, what: Event, facts: Mapping[str, object]) -> None:
         self._marks.setdefault((facts.get("round"), what), time.perf_counter())
 
     def round(self, number: int) -> float:
@@ -143,7 +144,7 @@ class _Masked:
         plan = replace(self._work.plan, rounds=number)
         coordinator = Coordinator(self._together.ports[COORDINATOR], plan, self._work.initial)
         replace(self._together, coordinator=coordinator).run(self._notify)
-        return self._marks[number, "final"] - self._marks[number, "opened"]
+        return self._marks[number, Event.ROUND_FINAL] - self._marks[number, Event.ROUND_OPENED]
 
 
 def _alternate(plain: _Plain, masked: _Masked, rounds: int) -> list[tuple[float, float]]:

@@ -28,6 +28,7 @@ from fl.protocol.round import Phase
 from fl.protocol.rules import MIN_MASKED
 from fl.protocol.tasks import LEUKEMIA
 from fl.roles.auditor import Evaluation
+from fl.roles.events import Event
 from fl.roles.plan import Initial, Plan
 from fl.roles.training_thread import Task, Train
 from fl.training.model import build_model
@@ -43,22 +44,30 @@ from scripts.data import hospital_names
 
 PARTS = ("quantise", "mask", "seal", "hash", "chain", "vault", "open", "reconstruct", "sum", "unmask")
 MARKS = {
-    Protection.SEALED: ("opened", "training", "uploaded", "frozen", "proposed", "attested", "final"),
+    Protection.SEALED: (
+        Event.ROUND_OPENED,
+        Event.TRAINING,
+        Event.UPDATE_UPLOADED,
+        Event.SET_FROZEN,
+        Event.MODEL_PROPOSED,
+        Event.MODEL_ATTESTED,
+        Event.ROUND_FINAL,
+    ),
     Protection.MASKED: (
-        "opened",
+        Event.ROUND_OPENED,
         "closed advertise",
         "closed share",
         "closed complain",
-        "committed",
-        "frozen",
-        "endorsed",
-        "revealed",
-        "proposed",
-        "attested",
-        "final",
+        Event.UPDATE_COMMITTED,
+        Event.SET_FROZEN,
+        Event.SET_ENDORSED,
+        Event.SHARES_REVEALED,
+        Event.MODEL_PROPOSED,
+        Event.MODEL_ATTESTED,
+        Event.ROUND_FINAL,
     ),
 }
-LATEST = ("committed", "uploaded", "endorsed", "revealed")
+LATEST = (Event.UPDATE_COMMITTED, Event.UPDATE_UPLOADED, Event.SET_ENDORSED, Event.SHARES_REVEALED)
 """Of these the last hospital's counts."""
 REPEATS = 9
 
@@ -127,8 +136,8 @@ def _rounds(
     """Run the rounds; return the agents and the seconds of each round by phase."""
     marks: dict[tuple[object, str], float] = {}
 
-    def notify(what: str, facts: Mapping[str, object]) -> None:
-        mark = f"closed {facts['phase']}" if what == "closed" else what
+    def notify(what: Event, facts: Mapping[str, object]) -> None:
+        mark = f"closed {facts['phase']}" if what == Event.PHASE_CLOSED else what
         key = (facts.get("round"), mark)
         marks[key] = time.perf_counter() if mark in LATEST else marks.get(key, time.perf_counter())
 
@@ -154,7 +163,7 @@ def _rounds(
     names = MARKS[protection]
     spans = [
         {f"{a} to {b}": marks[number, b] - marks[number, a] for a, b in pairwise(names)}
-        | {"whole round": marks[number, "final"] - marks[number, "opened"]}
+        | {"whole round": marks[number, Event.ROUND_FINAL] - marks[number, Event.ROUND_OPENED]}
         for number in finished[1:]
     ]
     return together, spans
@@ -175,8 +184,8 @@ def _report(
     show(f"{title}, median of {len(spans)}", ("Span (wall time)", "ms"), rows)
     count = len(spans) + 1
     by_role = {
-        member: {part: 1000 * ports.watch.seconds.get(part, 0.0) / count for part in PARTS}
-        for member, ports in together.ports.items()
+        member: {part: 1000 * watch.seconds.get(part, 0.0) / count for part in PARTS}
+        for member, watch in together.watches.items()
     }
     header = ("Work per round (ms, overlapping)", *by_role)
     show("Split by part", header, [(part, *(row[part] for row in by_role.values())) for part in PARTS])

@@ -25,12 +25,13 @@ from fl.protocol.tasks import LEUKEMIA
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator import Coordinator
 from fl.roles.documents import Awaited
+from fl.roles.events import Event
 from fl.roles.hospital import Hospital
 from fl.roles.plan import Initial, Plan
 from fl.roles.runner import Agent, Run, run
 from fl.roles.safe import Safe
 from fl.roles.training_thread import Task, Train
-from fl.roles.view import Keyring, Ports, Stopwatch
+from fl.roles.view import Keyring, Ports
 from fl.storage.journal import SqliteJournal
 from fl.storage.keyring import FolderKeys
 from fl.storage.shares import FolderShares
@@ -86,7 +87,7 @@ class Party:
     ledger: Ledger
     folder: Path
     keys: dict[int, PrivateKey]
-    events: list[tuple[str, Mapping[str, object]]] = field(default_factory=list)
+    events: list[tuple[Event, Mapping[str, object]]] = field(default_factory=list)
     now: Callable[[], int] = lambda: int(time.time())
 
     @property
@@ -101,7 +102,6 @@ class Party:
             outbox=FolderVault(self.folder / "outbox"),
             journal=SqliteJournal(self.folder / "journal.sqlite"),
             keyring=Keyring(self.keys),
-            watch=Stopwatch(time.perf_counter),
             now=self.now,
             notify=lambda what, facts: self.events.append((what, facts)),
         )

@@ -25,7 +25,7 @@ from fl.roles.requester import Requester
 from fl.roles.round_audit import Bench
 from fl.roles.served import ModelReader
 from fl.roles.verification import Verification
-from fl.roles.view import Keyring, Stopwatch
+from fl.roles.view import Keyring
 from fl.storage.vault import FolderVault
 from fl.training.config import LocalConfig
 from fl.training.field import Frame
@@ -133,7 +133,7 @@ class RealWorld:
     def _audits(self) -> AuditService:
         party = self.consortium.hospitals[0]
         key = AuditKey(party.account, Keyring(party.keys))
-        bench = Bench(self.consortium.vault, key, Stopwatch(lambda: 0.0), endorser())
+        bench = Bench(self.consortium.vault, key, endorser())
         return FederationAudits(self.ledger, self._federation, bench, self.report)
 
     def _restart(self) -> None:

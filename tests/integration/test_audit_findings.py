@@ -27,7 +27,7 @@ from fl.protocol.round import Phase, Round
 from fl.roles.artefacts import Reader
 from fl.roles.audit import Audit
 from fl.roles.audit_key import AuditKey
-from fl.roles.view import Keyring, Stopwatch
+from fl.roles.view import Keyring
 from fl.training.weights import vector_to_bytes
 from tests.fakes.federation import Party, endorser, initial, memory_folder, settle
 from tests.unit.roles.world import World, digest
@@ -56,7 +56,7 @@ def audit(
     party = key or world.consortium.auditor
     chosen = AuditKey(party.account, Keyring(party.keys)) if with_key else None
     ledger = world.consortium.operator
-    made = Audit(ledger.anchor, world.consortium.vault, chosen, Stopwatch(lambda: 0.0), endorser())
+    made = Audit(ledger.anchor, world.consortium.vault, chosen, endorser())
     report, _ = made.run(entries if entries is not None else ledger.replay(), lambda _done, _of: None)
     return report
 
@@ -423,7 +423,7 @@ def test_a_finding_is_a_sentence_with_its_facts(world: World) -> None:
 def test_an_account_that_is_no_member_opens_nothing(world: World) -> None:
     world.run(1)
     stranger = Party("stranger", Role.AUDITOR, world.connect("stranger"), world.folder / "x", {}, now=world.clock)
-    reader = Reader(stranger.account, world.consortium.vault, Keyring({}), Stopwatch(lambda: 0.0))
+    reader = Reader(stranger.account, world.consortium.vault, Keyring({}))
     with pytest.raises(RecipientNotFound):
         reader.model(world.current, initial().manifest)
     report = audit(world, stranger)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,11 +19,12 @@ from fl.protocol.round import Phase, Round
 from fl.roles.audit import Audit
 from fl.roles.audit_key import AuditKey
 from fl.roles.coordinator import Coordinator
+from fl.roles.events import Event
 from fl.roles.hospital import Hospital
 from fl.roles.plan import Plan
 from fl.roles.training_thread import Task
 from fl.roles.trust import Trust
-from fl.roles.view import Keyring, Stopwatch
+from fl.roles.view import Keyring
 from fl.storage.vault import FolderVault
 from fl.training.quantise import Vector
 from tests.fakes.federation import (
@@ -76,7 +76,7 @@ def agents(consortium: Consortium, rounds: int = 1) -> tuple[Coordinator, list[H
 def audit(consortium: Consortium) -> Report:
     party, ledger = consortium.auditor, consortium.operator
     key = AuditKey(party.account, Keyring(party.keys))
-    made = Audit(ledger.anchor, consortium.vault, key, Stopwatch(time.perf_counter), endorser())
+    made = Audit(ledger.anchor, consortium.vault, key, endorser())
     return made.run(ledger.replay(), lambda _done, _of: None)[0]
 
 
@@ -227,7 +227,7 @@ def test_a_coordinator_that_ignores_a_complaint_gets_no_updates(four: Consortium
         hospital.finish_training()
     settle(*hospitals[1:])
     for party in four.hospitals[1:]:
-        told = [facts["reason"] for what, facts in party.events if what == "refused"]
+        told = [facts["reason"] for what, facts in party.events if what == Event.ROUND_REFUSED]
         assert told == [f"SetMismatch: {SetMismatch(liar.account)}"]
     assert coordinator.view.refresh().rounds[-1].commitments == {}
 
@@ -248,7 +248,7 @@ def test_a_hospital_that_does_not_trust_the_roster_sends_nothing(four: Consortiu
     wary = Hospital(party.ports(four.vault), nudge(party.name), Trust(frozenset({Address(bytes(20))}), at_least=1))
     _until(coordinator, hospitals[1:], Phase.ADVERTISE)
     settle(wary)
-    told = [facts["reason"] for what, facts in party.events if what == "refused"]
+    told = [facts["reason"] for what, facts in party.events if what == Event.ROUND_REFUSED]
     assert told == [f"RosterUntrusted: {RosterUntrusted(0, 1)}"]
     assert party.account not in coordinator.view.refresh().rounds[-1].advertised
 

@@ -21,6 +21,7 @@ from fl.protocol.errors import HemaledgerError, LabelsUnknown, SettingInvalid, T
 from fl.protocol.names import Address
 from fl.protocol.ports import Anchor
 from fl.protocol.tasks import LEUKEMIA, LEUKEMIA_DRAWN, LEUKEMIA_STAGES, PNEUMONIA
+from fl.roles.events import Event
 from fl.roles.training_thread import Task as Work
 from fl.training.compute import use_threads
 from fl.training.config import LocalConfig
@@ -286,15 +287,15 @@ def test_a_hospital_whose_classes_are_swapped_sounds_an_alarm_of_its_own(tmp_pat
     config = _config(LEUKEMIA, spec, 5)
     start = to_vector(build_model(Recipe.of(config).spec, 1))
     learned, _ = trainer(home.member("alpha").data_file, "alpha", "cpu")(Work(1, start, config))
-    told: list[tuple[str, str]] = []
+    told: list[tuple[str, Event]] = []
     again = Work(2, learned, _config(LEUKEMIA, spec, 1))
     for name in ("alpha", "beta"):
 
-        def notify(what: str, _facts: object, who: str = name) -> None:
+        def notify(what: Event, _facts: object, who: str = name) -> None:
             told.append((who, what))
 
         trainer(home.member(name).data_file, name, "cpu", notify)(again)
-    assert told == [("beta", "alarm")]
+    assert told == [("beta", Event.ALARM)]
     assert evaluator(home.member("beta").data_file)(learned, config).alarm
     assert not evaluator(home.member("alpha").data_file)(learned, config).alarm
 

@@ -17,6 +17,7 @@ from fl.protocol.requests import RequestPhase
 from fl.roles.artefacts import model_core
 from fl.roles.auditor import Auditor
 from fl.roles.coordinator import Coordinator
+from fl.roles.events import Event
 from fl.roles.hospital import Hospital
 from fl.roles.plan import Plan
 from fl.roles.release import held_by
@@ -60,7 +61,7 @@ class Held:
 
     def told(self) -> list[str]:
         events = self.clinic.consortium.coordinator.events
-        return [str(facts["reason"]) for what, facts in events if what == "waits for release"]
+        return [str(facts["reason"]) for what, facts in events if what == Event.RELEASE_AWAITED]
 
     def requests(self) -> int:
         return len(self.clinic.federation.threshold.requests)
@@ -281,5 +282,5 @@ def test_a_trustee_without_its_share_leaves_releases_to_others_and_says_so_once(
     trustee = Trustee(party.ports(held.clinic.consortium.vault), safe, release_models=True)
     for _ in range(5):
         trustee.step()
-    assert [what for what, _ in party.events].count("not answered") == 1
+    assert [what for what, _ in party.events].count(Event.REQUEST_NOT_ANSWERED) == 1
     assert held.clinic.federation.threshold.request(1).approvals == {}

@@ -20,7 +20,7 @@ from fl.roles.audit import Audit
 from fl.roles.audit_key import AuditKey
 from fl.roles.explain import SEEN, Explained, Outcome, Results, explain
 from fl.roles.round_audit import Bench, audit_round, obstacle
-from fl.roles.view import Keyring, LedgerView, Stopwatch
+from fl.roles.view import Keyring, LedgerView
 from scripts._report import Audited, to_json
 from tests.fakes.federation import Party, endorser
 from tests.fakes.site_federation import RealWorld, masked_world, real_world
@@ -37,7 +37,7 @@ class Seen:
     @property
     def bench(self) -> Bench:
         key = AuditKey(self.party.account, Keyring(self.party.keys))
-        return Bench(self.world.consortium.vault, key, Stopwatch(lambda: 0.0), endorser())
+        return Bench(self.world.consortium.vault, key, endorser())
 
     def round(self, number: int) -> Round:
         return self.world._federation().round(number)
@@ -148,7 +148,7 @@ def test_a_report_that_states_other_sums_is_found(tmp_path: Path) -> None:
         for entry in world.ledger.replay()
     ]
     key = AuditKey(auditor, Keyring(world.consortium.auditor.keys))
-    audit = Audit(world.ledger.anchor, vault, key, Stopwatch(lambda: 0.0), endorser())
+    audit = Audit(world.ledger.anchor, vault, key, endorser())
     [finding] = audit.run(entries, lambda _done, _of: None)[0].findings
     assert (finding.name, finding.round, finding.step) == ("ReportMismatch", number, Step.REPORTS)
     assert "samples 12" in finding.sentence
@@ -159,7 +159,7 @@ def test_what_an_audit_wrote_down_is_told_the_same_as_what_it_found(tmp_path: Pa
     world = real_world(tmp_path, protection)
     party = world.consortium.auditor
     key = AuditKey(party.account, Keyring(party.keys))
-    made = Audit(world.ledger.anchor, world.consortium.vault, key, Stopwatch(lambda: 0.0), endorser())
+    made = Audit(world.ledger.anchor, world.consortium.vault, key, endorser())
     report, federation = made.run(world.ledger.replay(), lambda _done, _of: None)
     file = tmp_path / "report.json"
     file.write_text(to_json(Audited(report, federation, 1, 0.5)), encoding="utf-8")

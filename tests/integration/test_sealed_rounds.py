@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from fl.protocol.round import Phase
 from fl.roles.audit import Audit
 from fl.roles.audit_key import AuditKey
 from fl.roles.training_thread import Task
-from fl.roles.view import Keyring, Stopwatch
+from fl.roles.view import Keyring
 from tests.fakes.federation import CONFIG, Consortium, endorser, found, initial, memory_connect, nudge, run_all
 
 
@@ -26,10 +25,7 @@ def audit(consortium: Consortium, *, with_key: bool = True) -> Report:
     party = consortium.auditor
     key = AuditKey(party.account, Keyring(party.keys)) if with_key else None
     ledger = consortium.operator
-    watch = Stopwatch(time.perf_counter)
-    report, _ = Audit(ledger.anchor, consortium.vault, key, watch, endorser()).run(
-        ledger.replay(), lambda _done, _of: None
-    )
+    report, _ = Audit(ledger.anchor, consortium.vault, key, endorser()).run(ledger.replay(), lambda _done, _of: None)
     return report
 
 

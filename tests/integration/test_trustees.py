@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -32,10 +31,11 @@ from fl.protocol.round import Round
 from fl.roles.audit import Audit
 from fl.roles.committee import committee_keys, setting_of
 from fl.roles.dealer import Dealer
+from fl.roles.events import Event
 from fl.roles.release import Releases, held_by
 from fl.roles.runner import Agent
 from fl.roles.trustee import Trustee
-from fl.roles.view import LedgerView, Stopwatch
+from fl.roles.view import LedgerView
 from fl.storage.shares import FolderShares
 from tests.fakes.clinic import TEXT, USE, Clinic, three_trustees
 from tests.fakes.federation import (
@@ -167,7 +167,7 @@ def test_after_a_reshare_the_new_committee_opens_old_records_and_the_old_one_not
 
 def audit(clinic: Clinic) -> Report:
     ledger = clinic.consortium.operator
-    made = Audit(ledger.anchor, clinic.consortium.vault, None, Stopwatch(time.perf_counter), endorser())
+    made = Audit(ledger.anchor, clinic.consortium.vault, None, endorser())
     return made.run(ledger.replay(), lambda _done, _of: None)[0]
 
 
@@ -316,7 +316,7 @@ def test_a_release_that_the_ledger_takes_no_more_does_not_end_the_trustee(folder
     settle(coordinator, auditor, *hospitals)
     clock.now = clinic.federation.threshold.request(1).record.deadline + 5
     settle(ada)
-    assert [what for what, _ in party.events].count("not answered") == 1
+    assert [what for what, _ in party.events].count(Event.REQUEST_NOT_ANSWERED) == 1
     assert clinic.federation.threshold.request(1).approvals == {}
 
 

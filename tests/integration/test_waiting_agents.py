@@ -20,6 +20,7 @@ from chain.sender import TransactionSettings
 from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.names import Address
 from fl.protocol.ports import Anchor
+from fl.roles.events import Event
 from scripts._agent import made
 from scripts._home import Deployment, Home
 from scripts._wiring import open_ledger
@@ -43,10 +44,10 @@ def test_an_agent_started_before_its_chain_waits_and_says_so_once(
     with DevChain(chain_settings(home, 0)) as chain:
         url, anchor = chain.url, deploy(NodeSettings(chain.url), TransactionSettings(), key, bytes(32))
     home.save(Deployment(url, anchor, free_gas=True))
-    said: list[str] = []
+    said: list[Event] = []
     waits, found = threading.Event(), []
 
-    def notify(what: str, _facts: Mapping[str, object]) -> None:
+    def notify(what: Event, _facts: Mapping[str, object]) -> None:
         said.append(what)
         waits.set()
 
@@ -58,7 +59,7 @@ def test_an_agent_started_before_its_chain_waits_and_says_so_once(
     with DevChain(chain_settings(home, int(url.rsplit(":", 1)[1]))):
         agent.join(PATIENCE_S)
         assert isinstance(found[0], EthereumLedger)
-    assert said == ["waiting"]
+    assert said == [Event.WAITING]
 
 
 def test_an_agent_that_waits_can_be_stopped(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from fl.protocol.names import Protection
 from fl.roles.audit import Audit
 from fl.roles.audit_key import AuditKey
 from fl.roles.explain import Results
-from fl.roles.view import Keyring, Stopwatch
+from fl.roles.view import Keyring
 from scripts._report import Audited, to_json, to_text
 from tests.fakes.federation import endorser
 from tests.fakes.site_federation import RealTown
@@ -214,7 +213,7 @@ def test_a_sealed_round_shows_what_each_hospital_claimed_by_the_last_audit(tmp_p
     town = RealTown(tmp_path, Protection.SEALED)
     world, consortium = town.world, town.world.consortium
     key = AuditKey(consortium.auditor.account, Keyring(consortium.auditor.keys))
-    audit = Audit(consortium.operator.anchor, consortium.vault, key, Stopwatch(time.perf_counter), endorser())
+    audit = Audit(consortium.operator.anchor, consortium.vault, key, endorser())
     report, federation = audit.run(consortium.operator.replay(), lambda _done, _of: None)
     audited = Audited(report, federation, 1_800_000_000, 1.0)
     world.report.write_text(to_json(audited), encoding="utf-8")

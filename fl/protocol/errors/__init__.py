@@ -124,6 +124,7 @@ from fl.protocol.errors.tampered import (
     StaleRound,
     SumOutOfBounds,
     UnsupportedSuite,
+    UpdateUnusable,
     WrongContext,
     WrongSender,
 )
@@ -264,6 +265,7 @@ __all__ = [
     "UnknownSender",
     "UnsupportedSuite",
     "UpdateSpent",
+    "UpdateUnusable",
     "VaultMissing",
     "VaultUnavailable",
     "WeightsMismatch",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fl.protocol.errors.families import RefusedError, TamperedError
+from fl.protocol.errors.families import HemaledgerError, RefusedError, TamperedError
 
 
 @dataclass(eq=False)
@@ -231,3 +231,13 @@ class ChainReorg(TamperedError):
 
     block: int
     sentence = "Block {block}, on which this installation acted, is gone from the chain."
+
+
+@dataclass(eq=False)
+class UpdateUnusable(TamperedError):
+    """A hospital's file, sealed or masked, cannot be added to the sum of its round."""
+
+    hospital: bytes
+    cause: HemaledgerError
+    """What is wrong with it."""
+    sentence = "The update of {hospital} cannot be used: {cause}"

@@ -19,16 +19,20 @@ from fl.protocol.round import Phase
 from fl.protocol.tasks import LEUKEMIA
 from fl.roles.artefacts import Reader, read_manifest
 from fl.roles.auditor import Evaluation
+from fl.roles.events import Event
 from fl.roles.plan import Initial, Plan
 from fl.roles.replay import Tools, replay_round
+from fl.roles.round_sum import RoundSum
 from fl.roles.training_thread import Task, Train
-from fl.roles.view import LedgerView, Ports, Stopwatch
+from fl.roles.view import LedgerView, Ports
+from fl.timing import Stopwatch
 from fl.training.model import build_model
 from fl.training.quantise import LocalMetrics, Vector
 from fl.training.spec import ModelSpec
 from fl.training.tensors import manifest_of, to_vector
 from scripts._chain_process import ChainProcess
 from scripts._home import Home
+from scripts._measured import MeasuredVault
 from scripts._together import AUDITOR, COORDINATOR, Together, Work, found_together, gather
 from scripts.bench.schemes.base import least
 from scripts.data import hospital_names
@@ -83,19 +87,20 @@ def _replay(ports: Ports) -> dict[str, float]:
     federation = LedgerView(ports.ledger).refresh()
     current = next(found for found in federation.rounds if found.phase == Phase.FINAL)
     manifest = read_manifest(federation.opening, ports.vault)
-    previous = Reader(ports.ledger.account, ports.vault, ports.keyring, ports.watch).model(federation.opening, manifest)
+    previous = Reader(ports.ledger.account, ports.vault, ports.keyring).model(federation.opening, manifest)
     best: dict[str, float] = {}
 
     def work() -> None:
         watch = Stopwatch(time.perf_counter)
-        reader = Reader(ports.ledger.account, ports.vault, ports.keyring, watch)
-        vault, _, endorser = ports.replaying
-        replay_round(current, previous, manifest, Tools(reader, vault, watch, endorser))
+        vault = MeasuredVault(ports.vault, watch)
+        reader = Reader(ports.ledger.account, vault, ports.keyring)
+        with watch.running():
+            replay_round(current, previous, manifest, Tools(RoundSum(reader, vault), vault, ports.endorser))
         best.update(watch.seconds)
 
     whole, _ = least(work, 5, time.perf_counter)
     return {"whole": whole, **best}
 
 
-def _ignore(_what: str, _facts: Mapping[str, object]) -> None:
+def _ignore(_what: Event, _facts: Mapping[str, object]) -> None:
     """Say nothing."""

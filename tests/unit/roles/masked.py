@@ -14,6 +14,7 @@ from fl.protocol.ports import Anchor
 from fl.protocol.records import PhaseClosed
 from fl.protocol.round import Phase, Round
 from fl.roles.coordinator import Coordinator
+from fl.roles.events import Event
 from fl.roles.hospital import Hospital
 from fl.roles.plan import Plan
 from fl.roles.runner import Agent
@@ -47,7 +48,7 @@ class Four(World):
     def names(self, accounts: tuple[Address, ...]) -> list[str]:
         return sorted(self.federation.book.name_of(account) for account in accounts)
 
-    def told(self, name: str, what: str) -> list[str]:
+    def told(self, name: str, what: Event) -> list[str]:
         return [str(facts["reason"]) for event, facts in self.party(name).events if event == what]
 
     def until(self, phase: Phase, *agents: Agent) -> Round:

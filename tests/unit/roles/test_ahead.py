@@ -3,96 +3,113 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
 import numpy as np
 import pytest
 
-from fl.crypto import masking
-from fl.protocol.errors import VaultMissing
+from fl.protocol.codec import sha256
+from fl.protocol.errors import HemaledgerError, StaleRound, UpdateUnusable, VaultMissing
 from fl.protocol.keys import MemberKey
 from fl.protocol.names import Address, Digest
 from fl.protocol.round import Phase, Round
-from fl.roles.ahead import MaskedSum
+from fl.roles.artefacts import Reader
+from fl.roles.round_sum import RoundSum
+from fl.storage.vault import FolderVault
 from fl.training.quantise import LANES
+from tests.fakes.federation import CONFIG
 
 HOSPITALS = tuple(Address(bytes([number]) * 20) for number in (1, 2, 3))
 D = 5
 
 
 def frozen(phase: Phase = Phase.AGREE, hospitals: tuple[Address, ...] = HOSPITALS, *, masked: bool = True) -> Round:
-    terms = SimpleNamespace(parameters=D)
+    terms = SimpleNamespace(parameters=D, config_digest=sha256(CONFIG.to_bytes()))
     digest = Digest(bytes([len(hospitals)]) * 32)
     found = SimpleNamespace(
-        masked=masked, phase=phase, hospitals=hospitals, terms=terms, context=b"c" * 32, set_digest=digest
+        masked=masked,
+        phase=phase,
+        hospitals=hospitals,
+        terms=terms,
+        context=b"c" * 32,
+        set_digest=digest,
+        frozen=object(),
     )
     return cast("Round", found)
-
-
-def nothing(_current: Round) -> masking.Masked:
-    return np.zeros(D + LANES, np.uint32)
 
 
 class Files:
     """Masked files by hospital: all words are the first byte of the account."""
 
-    def __init__(self) -> None:
+    def __init__(self, vault: FolderVault) -> None:
+        vault.put(CONFIG.to_bytes())
         self.opened: list[Address] = []
         self.missing: set[Address] = set()
-        self.sum = MaskedSum(nothing, self.open, self.add)
+        self.wrong: dict[Address, HemaledgerError | ZeroDivisionError] = {}
+        self.sum = RoundSum(cast("Reader", self), vault)
 
-    def open(self, _current: Round, hospital: Address, _due: Collection[MemberKey]) -> bytes:
+    def masked(self, _current: Round, hospital: Address, _due: Collection[MemberKey]) -> bytes:
         if hospital in self.missing:
             raise VaultMissing(Digest(bytes(32)))
+        if hospital in self.wrong:
+            raise self.wrong[hospital]
         self.opened.append(hospital)
         return np.full(D + LANES, hospital[0], "<u4").tobytes()
 
-    @staticmethod
-    def add(total: masking.Masked, body: bytes) -> None:
-        masking.accumulate(total, masking.from_bytes(body, total.size))
+    def take(self, current: Round) -> list[int]:
+        words: list[int] = self.sum.take(current).words.tolist()
+        return words
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(FolderVault(tmp_path))
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 3, 5])
-def test_the_sum_is_the_same_however_much_was_added_before(steps: int) -> None:
-    files = Files()
+def test_the_sum_is_the_same_however_much_was_added_before(files: Files, steps: int) -> None:
     assert [files.sum.step(frozen()) for _ in range(steps)] == [True, True, True, False, False][:steps]
-    assert files.sum.take(frozen(Phase.PROPOSED)).tolist() == [6] * (D + LANES)
+    assert files.take(frozen(Phase.PROPOSED)) == [6] * (D + LANES)
     assert files.opened == list(HOSPITALS)
 
 
-def test_a_second_sum_starts_anew() -> None:
-    files = Files()
-    first = files.sum.take(frozen())
+def test_a_second_sum_starts_anew(files: Files) -> None:
+    first = files.sum.take(frozen()).words
     first += 1
-    assert files.sum.take(frozen()).tolist() == [6] * (D + LANES)
+    assert files.take(frozen()) == [6] * (D + LANES)
 
 
-def test_what_was_added_for_another_set_does_not_count() -> None:
-    files = Files()
+def test_what_was_added_for_another_set_does_not_count(files: Files) -> None:
     files.sum.step(frozen())
-    assert files.sum.take(frozen(hospitals=HOSPITALS[1:])).tolist() == [5] * (D + LANES)
+    assert files.take(frozen(hospitals=HOSPITALS[1:])) == [5] * (D + LANES)
 
 
 @pytest.mark.parametrize("phase", [each for each in Phase if each not in (Phase.AGREE, Phase.UNMASK)])
-def test_nothing_is_added_before_the_set_is_frozen_or_after_the_proposal(phase: Phase) -> None:
-    files = Files()
+def test_nothing_is_added_before_the_set_is_frozen_or_after_the_proposal(files: Files, phase: Phase) -> None:
     assert not files.sum.step(frozen(phase))
     assert not files.sum.step(frozen(masked=False))
     assert files.opened == []
 
 
-def test_a_file_that_cannot_be_used_waits_for_its_turn_and_says_why() -> None:
-    files = Files()
+def test_a_file_that_cannot_be_used_waits_for_its_turn_and_says_why(files: Files) -> None:
     files.missing = {HOSPITALS[1]}
     assert [files.sum.step(frozen()) for _ in range(3)] == [True, False, False]
     with pytest.raises(VaultMissing):
         files.sum.take(frozen())
     files.missing = set()
-    assert files.sum.take(frozen()).tolist() == [6] * (D + LANES)
+    assert files.take(frozen()) == [6] * (D + LANES)
 
 
-def test_a_mistake_of_the_program_is_not_hidden() -> None:
-    broken = MaskedSum(nothing, lambda _round, _hospital, _due: b"", lambda _total, _body: cast("None", 1 / 0))
+def test_a_mistake_of_the_program_is_not_hidden(files: Files) -> None:
+    files.wrong = {HOSPITALS[0]: ZeroDivisionError()}
     with pytest.raises(ZeroDivisionError):
-        broken.step(frozen())
+        files.sum.step(frozen())
+
+
+def test_what_is_wrong_with_a_file_names_its_hospital(files: Files) -> None:
+    files.wrong = {HOSPITALS[1]: StaleRound(1, 2)}
+    with pytest.raises(UpdateUnusable) as refusal:
+        files.sum.take(frozen())
+    assert refusal.value.facts() == {"hospital": HOSPITALS[1], "cause": files.wrong[HOSPITALS[1]]}

@@ -90,8 +90,8 @@ def test_a_coordinator_that_proposes_such_a_sum_gets_no_attestation(
     rest(*hospitals, four.auditor())
     assert four.current.attestations == {}
     for name in (*NAMES, "auditor"):
-        assert four.told(name, "refused")
-    told = four.told("alpha", "refused") + four.told("auditor", "refused")
+        assert four.refusals(name)
+    told = four.refusals("alpha") + four.refusals("auditor")
     assert all(("L2 norm" if what == "L2" else f"has a {what} of") in reason for reason in told)
     (finding,) = [found for found in audit(four).findings if found.subject == "aggregate"]
     assert names(f"{finding.name}: {finding.sentence}", what)

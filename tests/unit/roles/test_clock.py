@@ -11,6 +11,7 @@ from fl.protocol.errors import ClockWrong
 from fl.protocol.round import Phase
 from fl.roles.clock import SKEW_S, CheckedClock, TimedLedger
 from fl.roles.coordinator import Coordinator
+from fl.roles.events import Event
 from fl.roles.hospital import Hospital
 from fl.roles.runner import Agent
 from fl.roles.view import Ports
@@ -149,7 +150,7 @@ def test_a_coordinator_opens_rounds_more_and_more_rarely_when_nobody_commits(wor
     waits = [later - before for before, later in zip(ended, opened[1:], strict=False)]
     assert waits[:2] == [30, 30]
     assert all(later >= wait for later, wait in zip(waits[2:], (60, 120, 240, 480), strict=False))
-    told = [facts["reason"] for what, facts in world.consortium.coordinator.events if what == "alarm"]
+    told = [facts["reason"] for what, facts in world.consortium.coordinator.events if what == Event.ALARM]
     assert str(told[0]).startswith("3 rounds in a row ended before anybody committed")
     assert len(told) == len(set(told))
 

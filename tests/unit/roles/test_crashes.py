@@ -14,9 +14,10 @@ from fl.roles.audit import Audit
 from fl.roles.audit_key import AuditKey
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator import Coordinator
+from fl.roles.events import Event
 from fl.roles.hospital import Hospital
 from fl.roles.runner import Agent
-from fl.roles.view import Keyring, Stopwatch
+from fl.roles.view import Keyring
 from tests.fakes.federation import endorser, initial, settle
 from tests.unit.roles.power import Fuse, PowerCut, fused
 from tests.unit.roles.world import World, restless
@@ -53,7 +54,6 @@ def audit(world: World) -> Report:
         world.consortium.operator.anchor,
         world.consortium.vault,
         AuditKey(party.account, Keyring(party.keys)),
-        Stopwatch(lambda: 0.0),
         endorser(),
     )
     return made.run(world.consortium.operator.replay(), lambda _done, _of: None)[0]
@@ -170,7 +170,7 @@ def test_a_hospital_that_stopped_before_its_upload_and_was_left_out_is_told_and_
     beta = fused_hospital(world, Fuse())
     settle(world.coordinator(2), world.auditor(), *world.hospitals("alpha", "gamma"), beta)
     assert world.phases() == ["FINAL", "FINAL"]
-    assert "left out" in world.events("beta")
+    assert Event.MISSING_IN_SET in world.events("beta")
     assert world.party("beta").account in world.current.hospitals
 
 

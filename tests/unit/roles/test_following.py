@@ -10,6 +10,7 @@ from fl.protocol.errors import ChainUnavailable, HemaledgerError, LedgerMoved, W
 from fl.protocol.names import Address, show
 from fl.protocol.ports import Ledger
 from fl.protocol.records import LedgerHandedOver
+from fl.roles.events import Event
 from fl.roles.following import FollowingLedger
 from fl.roles.served import ModelReader
 from fl.roles.verification import State
@@ -87,7 +88,7 @@ def test_a_reader_goes_on_with_the_successor_and_the_model_never_goes_away(consu
     run_rounds(consulted.world, 2)
     assert reader.current().round.number == 2
     assert reader.federation().openings[-1].anchor.contract == successor
-    assert (consulted.opened, consulted.told) == (2, [("handed over", show(successor))])
+    assert (consulted.opened, consulted.told) == (2, [(Event.HANDED_OVER, show(successor))])
 
 
 def test_every_reader_sees_one_history_whoever_followed_first(consulted: Consulted) -> None:
@@ -108,14 +109,14 @@ def test_two_hand_overs_that_nobody_saw_are_followed_at_once(consulted: Consulte
     newest = consulted.hand_over()
     run_rounds(consulted.world, 3)
     assert reader.current().round.number == 3
-    assert consulted.told == [("handed over", show(newest))]
+    assert consulted.told == [(Event.HANDED_OVER, show(newest))]
 
 
 @pytest.mark.parametrize(
     ("trouble", "name", "told"),
     [
         (ChainUnavailable("http://ledger.example", "connection refused"), "ChainUnavailable", []),
-        (WrongChain("http://ledger.example", "it is another one"), "LedgerMoved", ["cannot follow a hand-over yet"]),
+        (WrongChain("http://ledger.example", "it is another one"), "LedgerMoved", [Event.SUCCESSOR_UNUSABLE]),
     ],
 )
 def test_until_the_successor_opens_the_last_model_serves_unverified(
@@ -136,7 +137,7 @@ def test_until_the_successor_opens_the_last_model_serves_unverified(
     assert [what for what, _ in consulted.told] == told
     consulted.trouble = None
     assert reader.current().verification.whole
-    assert [what for what, _ in consulted.told] == [*told, "handed over"]
+    assert [what for what, _ in consulted.told] == [*told, Event.HANDED_OVER]
 
 
 def test_a_node_that_does_not_show_the_successor_yet_is_asked_again(consulted: Consulted) -> None:

@@ -11,6 +11,7 @@ from fl.crypto.group import base_mult
 from fl.protocol.names import Address, CeremonyKind, KeyUse
 from fl.protocol.records import CeremonyAborted, KeyRotated, MemberRevoked
 from fl.roles.committee import committee_keys
+from fl.roles.events import Event
 from fl.roles.runner import Agent
 from fl.roles.trustee import Trustee
 from tests.fakes.clinic import TEXT, USE, Clinic
@@ -50,7 +51,7 @@ def keys(party: Party) -> list[int]:
     return list(party.safe.keys.epochs())
 
 
-def told(party: Party) -> list[str]:
+def told(party: Party) -> list[Event]:
     return [what for what, _facts in party.events if "member key" in what]
 
 
@@ -63,7 +64,7 @@ def test_after_a_ceremony_everybody_holds_a_key_that_no_share_was_ever_sealed_to
         assert current.epoch == 2
         assert current.public_key == party.safe.keys.of(2).public_key != old
         assert keys(party) == [2]
-        assert told(party) == ["replaced the member key", "destroyed an old member key"]
+        assert told(party) == [Event.MEMBER_KEY_REPLACED, Event.MEMBER_KEY_DESTROYED]
         assert rotations(clinic, party.account) == 1
     settle(*(Trustee(party.ports(clinic.consortium.vault), clinic.safe(party)) for party in clinic.parties))
     assert [keys(party) for party in clinic.parties] == [[2]] * 3
@@ -210,7 +211,7 @@ def test_who_loses_its_share_after_the_key_is_gone_is_told_once_and_goes_on(clin
     ada.safe.shares.erase(USE, 1)
     for _ in range(2):
         settle(Trustee(ada.ports(clinic.consortium.vault), clinic.safe(ada)))
-    assert [what for what, _facts in ada.events].count("no share") == 1
+    assert [what for what, _facts in ada.events].count(Event.SHARE_MISSED) == 1
     clinic.start(CeremonyKind.RESHARE, clinic.parties)
     settle(*clinic.trustees)  # two of the three dealers still hold theirs
     assert ada.safe.shares.epochs(USE) == []

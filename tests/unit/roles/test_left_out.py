@@ -14,6 +14,7 @@ from fl.protocol.errors import VaultMissing
 from fl.protocol.names import Blob, show
 from fl.roles.artefacts import update_core
 from fl.roles.coordinator import Coordinator
+from fl.roles.events import Event
 from tests.fakes.federation import Party, settle
 from tests.unit.roles.test_crashes import audit
 from tests.unit.roles.test_rounds import after_the_commit_deadline, own_body, sealed, send
@@ -103,7 +104,7 @@ def test_an_update_that_is_not_right_is_left_out_and_auditors_say_why(
     assert beta.account not in world.current.hospitals
     settle(world.coordinator() if restart else coordinator, world.auditor())
     assert world.phases() == ["FINAL"]
-    told = [facts["reason"] for what, facts in world.party("coordinator").events if what == "left out"]
+    told = [facts["reason"] for what, facts in world.party("coordinator").events if what == Event.HOSPITAL_LEFT_OUT]
     assert told == [f"{named}: the update of beta was refused"]
     assert reported(world) == {show(beta.account): named}
     found = audit(world)
@@ -153,9 +154,9 @@ def test_a_file_that_stays_changed_is_left_out_like_one_that_never_came_and_blam
     settle(coordinator, world.auditor())
     assert world.phases() == ["FINAL"]
     assert world.party("beta").account not in world.current.hospitals
-    assert "left out" not in world.events("coordinator")
+    assert Event.HOSPITAL_LEFT_OUT not in world.events("coordinator")
     settle(*hospitals)
-    assert world.events("beta")[-2:] == ["left out", "checked"]
+    assert world.events("beta")[-2:] == [Event.MISSING_IN_SET, Event.MODEL_CHECKED]
     assert any("HashMismatch" in note for note in audit(world).notes)
 
 

@@ -13,6 +13,7 @@ from fl.crypto.roundkeys import RoundKeys
 from fl.protocol.ports import Ledger
 from fl.protocol.records import KeysAdvertised, Receipt, Record, SharesDealt
 from fl.protocol.round import Phase
+from fl.roles.events import Event
 from fl.roles.hospital import Hospital
 from fl.roles.participants import advertisers, why_not
 from tests.fakes.federation import memory_folder, nudge
@@ -56,7 +57,7 @@ def test_keys_of_an_earlier_round_are_left_out_by_name(four: Four, which: str) -
     delta.ledger.append(KeysAdvertised(delta.account, 2, *pairs[which]))
     four.until(Phase.FINAL, boss, *honest, four.auditor())
     assert four.names(four.current.hospitals) == ["alpha", "beta", "gamma"]
-    (reason,) = four.told("coordinator", "left out")
+    (reason,) = four.told("coordinator", Event.HOSPITAL_LEFT_OUT)
     assert "uses a key again that was recorded in round 1" in reason
     report = audit(four)
     assert report.clean
@@ -74,7 +75,7 @@ def test_a_coordinator_that_lets_old_keys_go_on_gets_no_shares_and_is_found(four
     rest(*honest)
     assert four.current.dealt == {}
     for name in NAMES[:3]:
-        assert "recorded in round 1" in four.told(name, "refused")[-1]
+        assert "recorded in round 1" in four.told(name, Event.ROUND_REFUSED)[-1]
 
 
 def test_a_key_that_two_hospitals_advertise_in_one_round_serves_the_first(four: Four) -> None:

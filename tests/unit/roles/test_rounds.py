@@ -26,10 +26,11 @@ from fl.protocol.round import Phase
 from fl.roles.artefacts import Reader, update_core, update_recipients
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator import Coordinator
+from fl.roles.events import Event
 from fl.roles.hospital import Hospital
 from fl.roles.runner import Agent
 from fl.roles.training_thread import Task
-from fl.roles.view import Keyring, Stopwatch
+from fl.roles.view import Keyring
 from fl.training.quantise import LocalMetrics, Vector, quantise, to_bytes
 from tests.fakes.federation import CONFIG, Party, initial, nudge, settle
 from tests.unit.roles.world import COMMIT_S, World, digest, restless
@@ -184,7 +185,7 @@ def test_an_update_that_moves_the_model_too_far_is_left_out_of_a_sealed_round(wo
     send(world, beta, sealed(world, beta, to_bytes(words)))
     coordinator.step()
     assert beta.account not in world.current.hospitals
-    (facts,) = [facts for what, facts in world.consortium.coordinator.events if what == "left out"]
+    (facts,) = [facts for what, facts in world.consortium.coordinator.events if what == Event.HOSPITAL_LEFT_OUT]
     assert facts["reason"] == "NormExceeded: the update of beta was refused"
 
 
@@ -224,7 +225,7 @@ def test_a_hospital_that_trains_too_long_misses_one_round_only(world: World) -> 
     beta = world.party("beta").account
     assert beta not in first.commitments
     assert beta in second.hospitals
-    assert world.events("beta").count("too late") == 1
+    assert world.events("beta").count(Event.TOO_LATE) == 1
 
 
 def test_a_hospital_whose_round_was_aborted_while_it_trained_goes_on(world: World) -> None:
@@ -236,7 +237,7 @@ def test_a_hospital_whose_round_was_aborted_while_it_trained_goes_on(world: Worl
 
     opened(world)
     assert not world.hospital("beta", interrupted).step()
-    assert world.events("beta") == ["training", "trained", "too late"]
+    assert world.events("beta") == [Event.TRAINING, Event.TRAINED, Event.TOO_LATE]
     settle(world.coordinator(), world.auditor(), *world.hospitals())
     assert world.phases() == ["ABORTED", "FINAL"]
 
@@ -256,7 +257,7 @@ def test_a_hospital_left_out_though_its_file_was_there_in_time_raises_the_alarm(
     assert world.phases() == ["PROPOSED"]
     settle(hospitals[1])
     assert world.refusals("beta") == [f"SetMismatch: {SetMismatch(world.party('beta').account)}"]
-    assert "left out" not in world.events("beta")
+    assert Event.MISSING_IN_SET not in world.events("beta")
 
 
 class SlowVault:
@@ -292,12 +293,18 @@ def test_a_hospital_whose_upload_came_too_late_is_told_and_goes_on(world: World)
     assert world.phases() == ["PROPOSED"]
     assert beta.account not in world.current.hospitals
     assert slow.step()
-    assert world.events("beta")[-2:] == ["left out", "checked"]
+    assert world.events("beta")[-2:] == [Event.MISSING_IN_SET, Event.MODEL_CHECKED]
 
 
 def test_a_hospital_says_no_more_than_its_events(world: World) -> None:
     world.run()
-    assert world.events("beta") == ["training", "trained", "committed", "uploaded", "checked"]
+    assert world.events("beta") == [
+        Event.TRAINING,
+        Event.TRAINED,
+        Event.UPDATE_COMMITTED,
+        Event.UPDATE_UPLOADED,
+        Event.MODEL_CHECKED,
+    ]
     for _what, facts in world.party("beta").events:
         assert set(facts) <= {"round", "samples", "loss"}
 
@@ -314,7 +321,7 @@ def test_a_wrong_aggregate_is_refused_never_attested_and_never_final(world: Worl
     assert not auditor.step()
     assert not world.auditor().step()
     assert world.current.attestations == {}
-    assert world.events("auditor") == ["refused"]
+    assert world.events("auditor") == [Event.MODEL_NOT_ATTESTED]
     assert "The model's digest is" in str(world.consortium.auditor.events[0][1]["reason"])
     assert not honest.step()
     after_the_close_deadline(world)
@@ -348,11 +355,11 @@ def test_the_true_model_sealed_by_hand_is_attested(world: World) -> None:
     other = World(world.folder / "honest")
     other.run()
     party = other.consortium.auditor
-    reader = Reader(party.account, other.consortium.vault, Keyring(party.keys), Stopwatch(lambda: 0.0))
+    reader = Reader(party.account, other.consortium.vault, Keyring(party.keys))
     vector = reader.model(other.current, START.manifest)
     world.propose(digest(vector), world.seal_model(vector))
     assert world.auditor().step()
-    assert world.events("auditor") == ["attested"]
+    assert world.events("auditor") == [Event.MODEL_ATTESTED]
     assert world.hospital("beta").step()
 
 
@@ -414,7 +421,7 @@ def test_a_round_that_ends_while_the_auditor_works_does_not_end_the_auditor(worl
     auditor = Auditor(world.consortium.auditor.ports(world.consortium.vault), late)
     assert auditor.step()
     assert world.phases() == ["ABORTED"]
-    assert world.events("auditor") == ["too late"]
+    assert world.events("auditor") == [Event.TOO_LATE]
     assert not auditor.step()
 
 
@@ -448,13 +455,13 @@ def test_who_was_revoked_since_the_opening_can_open_nothing_that_is_sealed_after
     settle(*world.hospitals())
     coordinator.step()
     coordinator.step()
-    reader = Reader(second.account, world.consortium.vault, Keyring(second.keys), Stopwatch(lambda: 0.0))
+    reader = Reader(second.account, world.consortium.vault, Keyring(second.keys))
     with pytest.raises(RecipientNotFound):
         reader.update(world.current, world.party("alpha").account, CONFIG)
     with pytest.raises(RecipientNotFound):
         reader.model(world.current, START.manifest)
     first = world.consortium.auditor
-    reader = Reader(first.account, world.consortium.vault, Keyring(first.keys), Stopwatch(lambda: 0.0))
+    reader = Reader(first.account, world.consortium.vault, Keyring(first.keys))
     assert reader.update(world.current, world.party("alpha").account, CONFIG).size == START.vector.size + 4
 
 
@@ -538,7 +545,7 @@ def test_a_new_coordinator_that_cannot_read_the_model_opens_no_round_that_could_
 def test_the_new_model_is_the_weighted_mean(world: World) -> None:
     world.run(1)
     party = world.consortium.auditor
-    reader = Reader(party.account, world.consortium.vault, Keyring(party.keys), Stopwatch(lambda: 0.0))
+    reader = Reader(party.account, world.consortium.vault, Keyring(party.keys))
     model = reader.model(world.current, START.manifest)
     assert np.abs(model - world.honest_model()).max() < 2 * CONFIG.clip / 2**21 * CONFIG.w_max / 100
     assert world.federation.model_digest == digest(model)

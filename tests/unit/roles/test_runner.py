@@ -16,8 +16,9 @@ from fl.protocol.errors import (
     WrongPhase,
 )
 from fl.protocol.names import Digest
+from fl.roles.events import Event
 from fl.roles.runner import Run, run
-from fl.roles.view import Keyring, LedgerView, Stopwatch
+from fl.roles.view import Keyring, LedgerView
 from tests.fakes.federation import memory_connect
 
 SILENT = ChainUnavailable("http://127.0.0.1:8545", "connection refused")
@@ -49,8 +50,8 @@ class Scripted:
         return not self.script
 
 
-def play(agent: Scripted, patience_s: float = 60.0) -> list[tuple[str, Mapping[str, object]]]:
-    events: list[tuple[str, Mapping[str, object]]] = []
+def play(agent: Scripted, patience_s: float = 60.0) -> list[tuple[Event, Mapping[str, object]]]:
+    events: list[tuple[Event, Mapping[str, object]]] = []
     how = Run(threading.Event(), lambda what, facts: events.append((what, facts)), patience_s, lambda: agent.played)
     run(agent, how)
     return events
@@ -71,7 +72,7 @@ def test_an_agent_that_is_told_to_stop_does_not_begin() -> None:
 
 def test_a_passing_fault_of_the_world_is_told_and_tried_again() -> None:
     agent = Scripted([SILENT, SILENT, True])
-    assert play(agent) == [("waiting", {"reason": str(SILENT)})] * 2
+    assert play(agent) == [(Event.WAITING, {"reason": str(SILENT)})] * 2
     assert agent.steps == 3
 
 
@@ -90,7 +91,7 @@ def test_patience_begins_anew_once_the_world_answered() -> None:
 @pytest.mark.parametrize("missing", [MISSING, GONE])
 def test_a_file_that_is_not_there_is_waited_for_without_end_and_told_once(missing: HemaledgerError) -> None:
     agent = Scripted([*[missing] * 4, True])
-    assert play(agent, patience_s=0.06) == [("waiting", {"reason": str(missing)})]
+    assert play(agent, patience_s=0.06) == [(Event.WAITING, {"reason": str(missing)})]
     assert agent.steps == 5
 
 
@@ -104,18 +105,6 @@ def test_everything_else_ends_the_agent_at_once(error: HemaledgerError) -> None:
 
 def test_a_full_disk_is_a_passing_fault() -> None:
     assert len(play(Scripted([StorageFull("x", "full"), True]))) == 1
-
-
-def test_a_stopwatch_adds_up_by_part_even_when_the_part_fails() -> None:
-    ticks = iter([0.0, 1.5, 10.0, 10.25, 20.0, 23.0])
-    watch = Stopwatch(lambda: next(ticks))
-    with watch("seal"):
-        pass
-    with watch("open"):
-        pass
-    with pytest.raises(KeyError), watch("seal"):
-        raise KeyError
-    assert watch.seconds == {"seal": 4.5, "open": 0.25}
 
 
 def test_a_key_of_an_epoch_that_is_not_there_is_named() -> None:

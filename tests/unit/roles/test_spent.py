@@ -11,6 +11,7 @@ import pytest
 from fl.protocol.names import Protection
 from fl.protocol.round import Phase
 from fl.roles.coordinator import Coordinator
+from fl.roles.events import Event
 from fl.roles.hospital import Hospital
 from fl.roles.training_thread import Task
 from fl.training.quantise import LocalMetrics, Vector
@@ -72,7 +73,7 @@ def stall(world: World, number: int, boss: Coordinator, middle: Hospital) -> Non
     pass_round(world, number, boss, alpha, middle)
 
 
-def reasons(world: World, what: str) -> list[str]:
+def reasons(world: World, what: Event) -> list[str]:
     return [str(facts["reason"]) for event, facts in world.party("beta").events if event == what]
 
 
@@ -84,9 +85,9 @@ def test_a_training_without_chance_is_withheld_after_its_shares_were_revealed_an
     second, account = world.federation.rounds[1], world.party("beta").account
     assert account not in second.commitments
     assert set(second.commitments) == {world.party(name).account for name in ("alpha", "gamma")}
-    assert [reason.split(":")[0] for reason in reasons(world, "withheld")] == ["UpdateSpent"]
-    assert len(reasons(world, "spent")) == 1
-    assert "never offered again" in reasons(world, "spent")[0]
+    assert [reason.split(":")[0] for reason in reasons(world, Event.UPDATE_WITHHELD)] == ["UpdateSpent"]
+    assert len(reasons(world, Event.UPDATE_SPENT)) == 1
+    assert "never offered again" in reasons(world, Event.UPDATE_SPENT)[0]
     assert any("spent" in note for note in audit(world).notes)
 
 
@@ -96,7 +97,7 @@ def test_a_training_with_another_seed_goes_on_and_the_round_is_final(world: Worl
     stall(world, 1, boss, middle)
     pass_round(world, 2, boss, *world.hospitals("alpha", "gamma"), middle)
     assert world.phases() == ["ABORTED", "FINAL"]
-    assert reasons(world, "withheld") == []
+    assert reasons(world, Event.UPDATE_WITHHELD) == []
 
 
 def test_who_learned_nothing_may_say_so_as_often_as_it_likes(world: World) -> None:

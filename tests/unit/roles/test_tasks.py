@@ -18,12 +18,13 @@ from fl.roles.audit import Audit
 from fl.roles.audit_key import AuditKey
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator import Coordinator
+from fl.roles.events import Event
 from fl.roles.hospital import Hospital
 from fl.roles.plan import Plan
 from fl.roles.report_audit import alarms_of
 from fl.roles.runner import Agent
 from fl.roles.training_thread import Task
-from fl.roles.view import Keyring, Stopwatch
+from fl.roles.view import Keyring
 from fl.storage.vault import FolderVault
 from fl.training.quantise import LocalMetrics, Vector
 from tests.fakes.federation import CONFIG, endorser, initial, memory_folder, nudge, settle
@@ -62,7 +63,7 @@ def test_a_hospital_trains_no_task_but_that_of_its_labels(world: World, protecti
     assert isinstance(own, type(LEUKEMIA))
     hospital = Hospital(party.ports(world.consortium.vault), never, task=own)
     settle(boss, hospital)
-    assert world.events("alpha") == ["refused"]
+    assert world.events("alpha") == [Event.ROUND_REFUSED]
     assert "TaskMismatch" in str(party.events[0][1]["reason"])
     hospital.finish_training()
     assert not hospital.step()
@@ -95,10 +96,10 @@ def test_an_auditor_refuses_and_an_audit_finds_a_round_whose_task_changed(
     auditor = world.auditor()
     settle(coordinator(world, replace(world.plan(2), config=replace(CONFIG, task=turned))), auditor, *world.hospitals())
     assert world.phases() == ["FINAL", "PROPOSED"]
-    assert "refused" in world.events("auditor")
+    assert Event.MODEL_NOT_ATTESTED in world.events("auditor")
     party, ledger = world.consortium.auditor, world.consortium.operator
     key = AuditKey(party.account, Keyring(party.keys))
-    made = Audit(ledger.anchor, world.consortium.vault, key, Stopwatch(lambda: 0.0), endorser())
+    made = Audit(ledger.anchor, world.consortium.vault, key, endorser())
     report, _ = made.run(ledger.replay(), lambda _done, _of: None)
     assert [(found.name, found.round, found.step) for found in report.findings] == [("TaskChanged", 2, Step.TERMS)]
 
@@ -113,8 +114,8 @@ def test_an_alarm_stops_the_coordinator_before_the_round_is_final(world: World) 
     assert world.phases() == ["PROPOSED"]
     assert ALARM in str(alarm.value)
     assert "--despite-alarm" in str(alarm.value)
-    assert "alarm" in world.events("coordinator")
-    assert "alarm" in world.events("auditor")
+    assert Event.ALARM in world.events("coordinator")
+    assert Event.ALARM in world.events("auditor")
     with pytest.raises(AccuracyAlarm):  # after a restart as well
         settle(world.coordinator(3), *others)
 
@@ -123,7 +124,7 @@ def test_a_person_may_go_on_in_spite_of_it_and_every_round_says_so(world: World)
     boss = coordinator(world, replace(world.plan(2), despite_alarm=True))
     settle(boss, alarmed(world), *world.hospitals())
     assert world.phases() == ["FINAL", "FINAL"]
-    assert world.events("coordinator").count("alarm") == 2
+    assert world.events("coordinator").count(Event.ALARM) == 2
     for current in world.federation.rounds:
         assert list(alarms_of(current, world.consortium.vault).values()) == [ALARM]
 
@@ -132,7 +133,7 @@ def test_an_audit_reports_the_alarm_with_its_round_and_is_not_clean(world: World
     settle(coordinator(world, replace(world.plan(2), despite_alarm=True)), alarmed(world), *world.hospitals())
     party, ledger = world.consortium.auditor, world.consortium.operator
     key = AuditKey(party.account, Keyring(party.keys))
-    made = Audit(ledger.anchor, world.consortium.vault, key, Stopwatch(lambda: 0.0), endorser())
+    made = Audit(ledger.anchor, world.consortium.vault, key, endorser())
     report, _ = made.run(ledger.replay(), lambda _done, _of: None)
     assert report.findings == []
     assert not report.clean

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fl.protocol.round import Phase
+from fl.roles.events import Event
 from fl.roles.hospital import Hospital
 from fl.roles.trust import Trust
 from tests.fakes.federation import memory_folder, nudge
@@ -35,7 +36,7 @@ def test_a_hospital_whose_trusted_peer_drops_out_hides_its_update_among_no_stran
     rest(boss, world.auditor(), *hospitals)
     assert (party.account in world.current.commitments) == (phase == Phase.MASK)
     assert party.account not in world.current.endorsed
-    (reason,) = world.told("alpha", "refused")
+    (reason,) = world.told("alpha", Event.ROUND_REFUSED)
     assert reason.startswith("RosterUntrusted: 0 of the hospitals")
 
 
@@ -51,4 +52,4 @@ def test_a_hospital_that_learns_whom_to_trust_after_it_signed_reveals_nothing_am
     trust = Trust(frozenset({world.account("delta")}), 1)
     rest(boss, Hospital(party.ports(world.consortium.vault), nudge("alpha"), trust), *others)
     assert party.account not in world.current.revealed
-    assert len(world.told("alpha", "refused")) == 1
+    assert len(world.told("alpha", Event.ROUND_REFUSED)) == 1

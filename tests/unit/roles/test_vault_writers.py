@@ -14,6 +14,7 @@ from fl.protocol.names import Digest
 from fl.protocol.records import SharesChecked
 from fl.protocol.round import Phase
 from fl.roles.documents import Awaited, Presence, read_document
+from fl.roles.events import Event
 from fl.storage.vault import FolderVault
 from tests.fakes.federation import memory_folder
 from tests.unit.roles.masked import STEP_S, Four, rest, step
@@ -186,7 +187,7 @@ def test_a_masked_update_that_stays_overwritten_is_left_out_and_blames_nobody(wo
     world.clock.now = world.current.terms.commit_deadline + 1
     assert step(boss)
     assert world.names(world.current.hospitals) == ["beta", "delta", "gamma"]
-    assert world.told("coordinator", "left out") == []
+    assert world.told("coordinator", Event.HOSPITAL_LEFT_OUT) == []
     rest(boss, world.auditor(), *hospitals)
     assert world.phases() == ["FINAL"]
 
@@ -210,7 +211,7 @@ def test_a_hospital_attests_once_an_overwritten_answer_is_there_again(world: Fou
     world.until(Phase.PROPOSED, boss)
     world.overwrite(world.current.revealed[world.account("alpha")].digest)
     rest(*hospitals[1:])
-    assert (world.current.attestations, world.told("beta", "refused")) == ({}, [])
+    assert (world.current.attestations, world.told("beta", Event.ROUND_REFUSED)) == ({}, [])
     rest(*hospitals)
     assert len(world.current.attestations) == 4
 

@@ -17,6 +17,7 @@ from fl.protocol.round import Phase, Round
 from fl.roles.artefacts import model_core, model_recipients
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator import Coordinator
+from fl.roles.events import Event
 from fl.roles.hospital import Hospital
 from fl.roles.plan import Plan
 from fl.roles.training_thread import Task, Train
@@ -99,12 +100,13 @@ class World:
     def phases(self) -> list[str]:
         return [found.phase.name for found in self.federation.rounds]
 
-    def events(self, name: str) -> list[str]:
+    def events(self, name: str) -> list[Event]:
         return [what for what, _facts in self.party(name).events]
 
     def refusals(self, name: str) -> list[str]:
         """Return why a member took no further part in a round, or attested nothing, as it told it."""
-        return [str(facts["reason"]) for what, facts in self.party(name).events if what == "refused"]
+        refused = (Event.ROUND_REFUSED, Event.MODEL_NOT_ATTESTED)
+        return [str(facts["reason"]) for what, facts in self.party(name).events if what in refused]
 
     def seal_model(self, vector: Vector, source: Round | None = None) -> Digest:
         """Put a model into the vault under the header of a round, and return the envelope's digest."""

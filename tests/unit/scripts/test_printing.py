@@ -14,6 +14,7 @@ from fl.protocol.errors import SettingInvalid
 from fl.protocol.federation import Federation
 from fl.protocol.names import Role
 from fl.protocol.records import MemberRegistered, RoundAborted
+from fl.roles.events import Event
 from fl.roles.view import LedgerView
 from scripts._agent import announce
 from scripts._exit import guarded
@@ -38,7 +39,7 @@ def harmless(text: str) -> bool:
 
 
 def test_a_line_of_an_agent_shows_codes_as_text(capsys: pytest.CaptureFixture[str]) -> None:
-    announce("alpha")("aborted", {"round": 1, "reason": CODES})
+    announce("alpha")(Event.ROUND_ABORTED, {"round": 1, "reason": CODES})
     assert harmless(printed := capsys.readouterr().out)
     assert "\\x1b[2J" in printed
 
@@ -53,7 +54,7 @@ def test_an_error_shows_codes_as_text() -> None:
 
 
 def test_the_demo_shows_codes_and_markup_as_text(capsys: pytest.CaptureFixture[str]) -> None:
-    Console().trouble("refused", {"reason": CODES})
+    Console().trouble(Event.ROUND_REFUSED, {"reason": CODES})
     printed = capsys.readouterr().out
     assert harmless(printed)
     assert "[red]markup[/red]" in printed.replace("\n", "")
