@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from scripts._home import Home
-from scripts.chain import PROJECT, READY
+from scripts._home import PROJECT, Home
+from scripts.chain import READY
 
 STOP_S = 30.0
 

@@ -29,6 +29,8 @@ from fl.protocol.task import Task
 from fl.storage.files import write_atomic
 from fl.storage.vault import FolderVault
 
+PROJECT = Path(__file__).resolve().parent.parent
+"""Where hardhat.config.js and node_modules lie."""
 FILE_CAP = 64 * 1024
 PASSWORD_VARIABLE = "HEMALEDGER_PASSWORD"  # noqa: S105 - the name of the variable, not a password
 

@@ -38,8 +38,8 @@ from fl.training.images import Pixels, fit_square
 from fl.training.plain import parse_fields
 from fl.training.spec import ModelSpec
 from fl.training.weights import Vector, vector_to_bytes
+from scripts._home import PROJECT
 from scripts._messages import Message, receive, send
-from scripts.chain import PROJECT
 
 CHILD = (sys.executable, "-m", "scripts._predictor_child")
 SECRETS = "HEMALEDGER_"

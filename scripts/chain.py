@@ -14,11 +14,9 @@ import click
 
 from chain.devchain import DevChainSettings, serve
 from scripts._exit import guarded
-from scripts._home import Home
+from scripts._home import PROJECT, Home
 from scripts._options import home_option
 
-PROJECT = Path(__file__).resolve().parent.parent
-"""Where hardhat.config.js and node_modules lie."""
 DEFAULT_PORT = 8545
 READY = "Chain ready at "
 
