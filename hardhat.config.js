@@ -1,4 +1,4 @@
-// Build and test of the contracts, and the node of the embedded chain (chain/devchain.py starts it).
+// Build and test of the contracts, and the node of the embedded chain (chain/embedded/chain.py starts it).
 // Offline: the compiler is npm's solc. The network `node` must not change between two runs of one embedded chain:
 // its genesis block, hence every block hash, follows from these settings.
 import { createRequire } from "node:module";

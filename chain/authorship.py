@@ -7,7 +7,7 @@ order them; it cannot invent one.
 Source: PROTOCOL.md 8. The contracts take calls from accounts only, directly and without code of their own
 (SenderHasCode), so every record has such a transaction. What a contract computes (`set_digest`, `request`,
 `predecessor`, `model_digest`) is compared by the fold (fl/protocol).
-Not here: fetching logs and transactions (reader.py).
+Not here: fetching logs and transactions (log_reader.py).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from __future__ import annotations
 import rlp
 from eth_utils.crypto import keccak
 
-from chain import events
-from chain.rawtransaction import SignedCall
+from chain.contracts import events
+from chain.transactions.signed import SignedCall
 from fl.protocol.errors import EncodingError, RecordForged
 from fl.protocol.names import ADDRESS_BYTES, Address
 from fl.protocol.records import ConsortiumFounded, Record

@@ -12,12 +12,12 @@ from dataclasses import replace
 
 from eth_abi import encode
 
-from chain import artifacts
-from chain.contracts import ask_address
-from chain.keystore import AccountKey
+from chain.contracts import artifacts
+from chain.contracts.lookup import ask_address
 from chain.ledger import EthereumLedger, LedgerSettings
-from chain.node import NodeSettings, connect
-from chain.sender import Sender, TransactionSettings
+from chain.rpc.node import NodeSettings, connect
+from chain.transactions.keystore import AccountKey
+from chain.transactions.sender import Sender, TransactionSettings
 from fl.protocol.errors import ContractRefused, PredecessorMismatch
 from fl.protocol.names import NO_ADDRESS, Address
 from fl.protocol.ports import Anchor

@@ -4,7 +4,7 @@ Invariant: an adapter; every rule is the contracts' or fl/protocol's. What `appe
 come from the same logs through the same translation.
 
 Source: fl/protocol/ports.py (Ledger); PROTOCOL.md 8.
-Not here: deployment (deploy.py), the embedded chain (devchain.py).
+Not here: deployment (deploy.py), the embedded chain (chain.py).
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chain import events
 from chain.authorship import makes
-from chain.contracts import check_deployment, ledgers_of
-from chain.keystore import AccountKey
-from chain.logs import stamp_of
-from chain.node import Node, NodeSettings, connect
-from chain.reader import Reader, Source
-from chain.sender import Sender, TransactionSettings
+from chain.contracts import events
+from chain.contracts.lookup import check_deployment, ledgers_of
+from chain.log_ranges import stamp_of
+from chain.log_reader import Reader, Source
+from chain.rpc.node import Node, NodeSettings, connect
+from chain.transactions.keystore import AccountKey
+from chain.transactions.sender import Sender, TransactionSettings
 from fl.protocol.errors import ContractRefused, RecordForged, SenderMismatch, SettingInvalid
 from fl.protocol.names import NO_ADDRESS, Address
 from fl.protocol.ports import Anchor

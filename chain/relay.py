@@ -4,7 +4,7 @@ Invariant: only an approval or a refusal is sent, to this consortium's key autho
 transaction is what the ledger will record of it, under the account that signed it.
 
 Source: EIP-2718, EIP-1559 (type 2); contracts/IRequests.sol.
-Not here: whether the answer is the right one (webui/federation_disclosures.py).
+Not here: whether the answer is the right one (webui/federation/disclosures.py).
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from eth_utils.exceptions import ValidationError
 from hexbytes import HexBytes
 from rlp.exceptions import RLPException
 
-from chain import artifacts, events, keystore
 from chain.accounts import Account, TypedTransaction
-from chain.contracts import check_deployment
+from chain.contracts import artifacts, events
+from chain.contracts.lookup import check_deployment
 from chain.ledger import LedgerSettings, receipt_of
-from chain.node import NodeSettings, connect
-from chain.sender import FREE_GAS_LIMIT, Sender
+from chain.rpc.node import NodeSettings, connect
+from chain.transactions import keystore
+from chain.transactions.sender import FREE_GAS_LIMIT, Sender
 from fl.protocol.errors import EncodingError
 from fl.protocol.names import Address, Digest, Refusal
 from fl.protocol.ports import Anchor, TransactionTerms

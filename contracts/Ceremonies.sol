@@ -7,7 +7,7 @@ import {Complaints} from "./Complaints.sol";
 import {ICeremonies} from "./ICeremonies.sol";
 
 /// @title The rules of ceremonies on the chain.
-/// @notice The same rules are a pure function in fl/protocol/ceremony_rules.py.
+/// @notice The same rules are a pure function in fl/protocol/keys/ceremony_rules.py.
 abstract contract Ceremonies is CeremonyBook {
     using AddressList for address;
     using AddressList for bytes;

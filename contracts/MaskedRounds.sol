@@ -7,7 +7,7 @@ import {IMembers} from "./IMembers.sol";
 import {RoundBook} from "./RoundBook.sol";
 
 /// @title The steps that only masked rounds have: set up keys, agree on one set, reveal shares.
-/// @notice The same steps are in fl/protocol/masked.py. Source: PROTOCOL.md 5, phases 1, 2, 2b, 5 and 6.
+/// @notice The same steps are in fl/protocol/rounds/masked.py. Source: PROTOCOL.md 5, phases 1, 2, 2b, 5 and 6.
 abstract contract MaskedRounds is RoundBook {
     using Complaints for bytes;
 

@@ -5,7 +5,7 @@ import {Ceremonies} from "./Ceremonies.sol";
 import {IRequests} from "./IRequests.sol";
 
 /// @title The rules of requests for decryption on the chain.
-/// @notice The same rules are a pure function in fl/protocol/requests.py.
+/// @notice The same rules are a pure function in fl/protocol/keys/requests.py.
 abstract contract Requests is Ceremonies, IRequests {
     uint256 private constant MAX_WAIT = 366 days;
 

@@ -10,18 +10,22 @@ import importlib
 import click
 
 COMMANDS = {
-    "demo": ("scripts.demo", "demo", "Run a whole federation on this machine, audit it and serve the site."),
-    "chain": ("scripts.chain", "chain", "The embedded Ethereum chain: run it."),
-    "consortium": ("scripts.consortium", "consortium", "Operator: found a consortium, admit and revoke members."),
-    "hospital": ("scripts.hospital", "hospital", "Hospital: set up, join and take part in rounds."),
-    "coordinator": ("scripts.coordinator", "coordinator", "Coordinator: open rounds and sum sealed updates."),
-    "auditor": ("scripts.auditor", "auditor", "Auditor: replay and attest each round while it runs."),
-    "trustee": ("scripts.trustee", "trustee", "Trustee: hold a share of a key; approve or refuse requests."),
-    "audit": ("scripts.audit", "audit", "Check a consortium's whole history, or one file."),
-    "data": ("scripts.data", "data", "Draw synthetic cells, check images, or divide them."),
-    "serve": ("scripts.serve", "serve", "Serve the web site of one hospital."),
-    "records": ("scripts.records", "records", "Site: anchor, erase and check sealed patient records."),
-    "staff": ("scripts.staff", "staff", "Site: accounts for doctors, auditors and operators."),
+    "demo": ("scripts.demo.demo", "demo", "Run a whole federation on this machine, audit it and serve the site."),
+    "chain": ("scripts.commands.chain", "chain", "The embedded Ethereum chain: run it."),
+    "consortium": (
+        "scripts.commands.consortium",
+        "consortium",
+        "Operator: found a consortium, admit and revoke members.",
+    ),
+    "hospital": ("scripts.commands.hospital", "hospital", "Hospital: set up, join and take part in rounds."),
+    "coordinator": ("scripts.commands.coordinator", "coordinator", "Coordinator: open rounds and sum sealed updates."),
+    "auditor": ("scripts.commands.auditor", "auditor", "Auditor: replay and attest each round while it runs."),
+    "trustee": ("scripts.commands.trustee", "trustee", "Trustee: hold a share of a key; approve or refuse requests."),
+    "audit": ("scripts.commands.audit", "audit", "Check a consortium's whole history, or one file."),
+    "data": ("scripts.commands.data", "data", "Draw synthetic cells, check images, or divide them."),
+    "serve": ("scripts.commands.serve", "serve", "Serve the web site of one hospital."),
+    "records": ("scripts.commands.records", "records", "Site: anchor, erase and check sealed patient records."),
+    "staff": ("scripts.commands.staff", "staff", "Site: accounts for doctors, auditors and operators."),
 }
 
 

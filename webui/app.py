@@ -15,17 +15,19 @@ from typing import Any
 
 from flask import Flask
 
-from webui import request_words, verification_words, words
-from webui.assets import init_assets
 from webui.config import FORM_OVERHEAD, KIBIBYTE, SiteConfig
-from webui.errors import init_errors
-from webui.login import init_login, visitor
-from webui.once import FormProtect, init_once
-from webui.page_lookups import key_maker, look_again
+from webui.http.assets import init_assets
+from webui.http.error_pages import init_errors
+from webui.http.headers import init_security
+from webui.http.once import FormProtect, init_once
+from webui.http.page_lookups import key_maker, look_again
+from webui.http.rim import rimmed
+from webui.http.sessions import init_login, visitor
 from webui.pages import PAGES
-from webui.rim import rimmed
-from webui.security import init_security
-from webui.services import Services
+from webui.ports.federation import Services
+from webui.presentation import model_wording as verification_words
+from webui.presentation import request_wording as request_words
+from webui.presentation import wording as words
 from webui.site import EXTENSION, build_site
 from webui.store.database import upgrade_database
 

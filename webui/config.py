@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fl.protocol.errors import SettingInvalid
-from fl.training.field import Frame
+from fl.training.pictures.field import Frame
 
 KIBIBYTE = 1024
 MEBIBYTE = 1024 * KIBIBYTE

@@ -1,253 +1,278 @@
-"""From errors to pages: the one place.
+"""Why the site alone refuses something; `SlotTaken` and everything else stands in fl/protocol/errors.
 
-Invariant: every error becomes a page (JSON where a script asked) with the status of its family and a sentence for
-people, never a traceback; a TamperedError is also an alarm in the log.
+Invariant: leaves of the house's families, so webui/http/error_pages.py needs no second rule.
 
-Source: fl/protocol/errors (the five families); RFC 9110 (status codes).
-Not here: the sentences (fl/protocol/errors, store/refusals.py).
+Source: fl/protocol/errors.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
+from dataclasses import dataclass
 
-from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
-from flask.typing import ResponseReturnValue
-from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from fl.protocol.errors import MalformedError, RefusedError, TamperedError, UnavailableError
 
-from fl.protocol.errors import (
-    DeadlinePassed,
-    DuplicateStep,
-    FederationNotOpened,
-    HemaledgerError,
-    KeyExpired,
-    MalformedError,
-    MisconfiguredError,
-    NotInCommittee,
-    RefusedError,
-    RequestClosed,
-    StaleCommittee,
-    TamperedError,
-    TooLarge,
-    UnavailableError,
-    WrongRequest,
-)
-from webui.config import FORM_OVERHEAD, MEBIBYTE
-from webui.login import safe_next
-from webui.plain import plain_page
-from webui.store.refusals import (
-    AlreadyMade,
-    NotFound,
-    RecordDamaged,
-    RecordMisplaced,
-    SiteBusy,
-    StillHandled,
-    TooManyAttempts,
-    in_words,
-)
-
-TOO_LARGE = 413
-ALARM = "ALARM %s: %s"
-RETRY_AFTER_S = 30
-UNAVAILABLE = 503
+MINUTE_S = 60
+HOUR_S = 3600
 
 
-@dataclass(frozen=True)
-class ErrorPage:
-    """What an error page says."""
-
-    status: int
-    title: str
-    sentence: str
-    advice: str
-    icon: str = "info-circle"
-    detail: str = ""
-    """Technical words, folded away."""
-    retry_s: int | None = None
-    """When trying again may help."""
-    back: str = ""
-    """Path of the page to go back to; empty for the home page alone."""
+def in_words(seconds: int) -> str:
+    """Return `in 40 seconds`, `in 15 minutes`, `in 2 hours`: rounded up."""
+    for unit_s, name in ((HOUR_S, "hour"), (MINUTE_S, "minute")):
+        if seconds > unit_s:
+            return f"in {-(-seconds // unit_s)} {name}s"
+    return f"in {max(seconds, 1)} seconds" if seconds != 1 else "in a second"
 
 
-FAMILIES: dict[type[HemaledgerError], tuple[str, str, str]] = {
-    MalformedError: ("That could not be read", "Check the file or the form and try again.", "exclamation-triangle"),
-    RefusedError: ("That is not possible", "Go back and choose another way.", "lock"),
-    TamperedError: (
-        "The ledger contradicts the model: do not use it",
-        "Nothing was computed or stored, and the operator of this site has been alarmed. Please tell the hospital.",
-        "shield-x",
-    ),
-    UnavailableError: (
-        "A part of the system does not answer",
-        "Nothing was lost. Please wait a moment and try again.",
-        "hourglass-split",
-    ),
-    MisconfiguredError: (
-        "This installation is not set up correctly",
-        "Please tell the hospital's staff; trying again will not help.",
-        "exclamation-triangle",
-    ),
-}
-NOTHING_THERE = ("Page not found", "Check the address, or start again from the home page.", "search")
-LEAVES: dict[type[HemaledgerError], tuple[str, str, str]] = {
-    NotFound: NOTHING_THERE,
-    WrongRequest: NOTHING_THERE,
-    SiteBusy: ("The site is busy", "Your data are safe.", "hourglass-split"),
-    AlreadyMade: ("Already done", "Start again from your own pages.", "check-circle"),
-    StillHandled: (
-        "Just a moment",
-        "If it takes longer, look at your own pages: it may be there already.",
-        "hourglass-split",
-    ),
-    TooManyAttempts: ("Too many attempts", "This protects every account here. Your data are safe.", "clock-history"),
-    RecordDamaged: (
-        "This record was changed",
-        "It is not shown, and the operator of this site has been alarmed. Please tell the hospital.",
-        "shield-x",
-    ),
-    RecordMisplaced: (
-        "The ledger contradicts this record",
-        "It is not shown, and the operator of this site has been alarmed. Please tell the hospital.",
-        "shield-x",
-    ),
-    FederationNotOpened: (
-        "No model is served yet",
-        "The hospitals have not finished their first round of training. Come back later.",
-        "hourglass-split",
-    ),
-}
-NO_MODEL = "There is no prediction, because the model could not be proven to be the recorded one."
-TAMPERED: dict[type[HemaledgerError], str] = {
-    RecordDamaged: "The sealed file is not the one that was stored, so nothing of it is shown.",
-    RecordMisplaced: "The place that is noted for it does not lead to the root that the ledger has, so it was changed.",
-}
-REFUSED: dict[type[HemaledgerError], str] = {
-    DeadlinePassed: "The deadline of this request has passed. Nobody can answer it any more.",
-    DuplicateStep: "You have answered this request already. Your answer is on the ledger.",
-    KeyExpired: "The trustees' shares of the key have expired. Nobody can open a record until they are renewed.",
-    NotInCommittee: "Other trustees were asked for this record. You hold no share of its key.",
-    RequestClosed: "This request is closed. The record was opened already, or too many trustees refused.",
-    StaleCommittee: "Other trustees hold this key by now. Somebody must ask for the record again.",
-}
-"""What the ledger's rules refuse people here, in words for them."""
-STATUSES: dict[type[HemaledgerError], int] = {
-    TooLarge: 413,
-    FederationNotOpened: 503,
-    WrongRequest: 404,
-    DuplicateStep: 409,
-}
-HTTP_WORDS = {
-    400: ("That could not be read", "The request was not complete.", "Go back, reload the page and try again."),
-    403: ("Not for this account", "This page belongs to another role.", "Sign in with the account it belongs to."),
-    404: ("Page not found", "There is no such page.", "Check the address, or start again from the home page."),
-    405: ("Page not found", "This address cannot be used that way.", "Start again from the home page."),
-    408: ("That took too long", "The request did not arrive in time.", "Go back and try again."),
-    413: ("That file is too large", "The file is larger than this page accepts.", "Choose a smaller file."),
-    429: ("Too many attempts", "That was tried too often.", "Please wait a moment and try again."),
-    500: ("Something went wrong", "That should not have happened.", "The mistake is in this site. Try again later."),
-    503: ("The site is busy", "Nothing was changed.", "Please wait a moment and try again."),
-}
+@dataclass(eq=False)
+class SlotNotOffered(RefusedError):
+    """The time is outside the doctor's hours, over, or too far ahead."""
+
+    starts_at: int
+    http_status = 409
+    sentence = "This doctor does not offer an appointment at that time. Please choose one of the free slots."
 
 
-def init_errors(app: Flask) -> None:
-    """Map every error to its page."""
-    app.register_error_handler(HemaledgerError, _hemaledger)
-    app.register_error_handler(CSRFError, _expired_form)
-    app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(Exception, _bug)
+@dataclass(eq=False)
+class BookingOverlaps(RefusedError):
+    """The patient holds another appointment at that time."""
+
+    starts_at: int
+    http_status = 409
+    sentence = "You already have an appointment at that time. Cancel it first, or choose another time."
 
 
-def status_of(error: HemaledgerError) -> int:
-    """Return the HTTP status of a leaf."""
-    return STATUSES.get(type(error), error.http_status)
+@dataclass(eq=False)
+class TooManyBookings(RefusedError):
+    """The patient holds as many appointments ahead as one patient may."""
+
+    allowed: int
+    http_status = 409
+    sentence = "You already have {allowed} appointments ahead. Cancel one before you book another."
 
 
-def page_of(error: HemaledgerError) -> ErrorPage:
-    """Return the page of a leaf; what is wrong inside the house is told in general words and folded details."""
-    family = next(family for family in FAMILIES if isinstance(error, family))
-    title, advice, icon = LEAVES.get(type(error), FAMILIES[family])
-    if isinstance(error, SiteBusy):
-        return ErrorPage(error.http_status, title, str(error), advice, icon, "", error.wait_s)
-    inner = isinstance(error, TamperedError | UnavailableError | MisconfiguredError)
-    sentence = {
-        RefusedError: REFUSED.get(type(error), str(error)),
-        TamperedError: TAMPERED.get(type(error), NO_MODEL),
-        UnavailableError: "This page needs an answer that did not come.",
-        MisconfiguredError: "This page cannot work.",
-    }.get(family, str(error))
-    status = status_of(error)
-    retry_s = getattr(error, "wait_s", RETRY_AFTER_S if status == UNAVAILABLE else None)
-    detail = f"{error.name}: {error}" if inner else ""
-    return ErrorPage(status, title, sentence, advice, icon, detail, retry_s)
+@dataclass(eq=False)
+class BookingFixed(RefusedError):
+    """The appointment has begun, is over, or was cancelled already."""
+
+    starts_at: int
+    http_status = 409
+    sentence = "This appointment has begun, is over, or was cancelled already."
 
 
-def _hemaledger(error: HemaledgerError) -> ResponseReturnValue:
-    if isinstance(error, TamperedError):
-        current_app.logger.critical(ALARM, error.name, error)
-    elif not isinstance(error, MalformedError | RefusedError):
-        current_app.logger.error("%s: %s", error.name, error)
-    return _answer(page_of(error))
+@dataclass(eq=False)
+class AccountExists(RefusedError):
+    """An account with this e-mail address exists."""
+
+    http_status = 409
+    sentence = "There is already an account with this e-mail address. Sign in instead."
 
 
-def _expired_form(_error: CSRFError) -> ResponseReturnValue:
-    sentence = (
-        "The form was open for too long, you were signed out since, or it did not come from this site. Nothing was "
-        "changed. Go back, reload the page and send it again."
-    )
-    return _answer(ErrorPage(400, "This form has expired", sentence, "Sign in first if you are asked to."))
+@dataclass(eq=False)
+class SignInRefused(RefusedError):
+    """E-mail address and password do not belong together; which of them is wrong is not said."""
+
+    http_status = 401
+    sentence = "E-mail address and password do not fit together."
 
 
-def _http(error: HTTPException) -> ResponseReturnValue:
-    status = error.code or 500
-    if error.response is not None or status < 400:  # noqa: PLR2004 a redirect that werkzeug raised
-        return error
-    title, sentence, advice = HTTP_WORDS.get(status, ("That did not work", error.name, "Go back and try again."))
-    if status == TOO_LARGE and request.max_content_length is not None:
-        sentence = f"This page accepts files up to {_size(request.max_content_length - FORM_OVERHEAD)}."
-    retry_s = RETRY_AFTER_S if status in {429, UNAVAILABLE} else None
-    if retry_s is not None:
-        advice = f"Please try again {in_words(retry_s)}."
-    return _answer(ErrorPage(status, title, sentence, advice, retry_s=retry_s))
+@dataclass(eq=False)
+class TooManyAttempts(RefusedError):
+    """Something was tried too often."""
+
+    wait_s: int
+    http_status = 429
+    sentence = "That was tried too often. Please try again {wait}."
+
+    def facts(self) -> dict[str, object]:
+        """Return the fields, and when to try again as people say it; never too early."""
+        return {**super().facts(), "wait": in_words(self.wait_s)}
 
 
-def _back() -> str:
-    """Return the path of the page that the request came from: where a form is sent to its own page, that page."""
-    if request.method != "POST":
-        return ""
-    origin = urlsplit(request.referrer or "")
-    if origin.netloc == request.host and safe_next(origin.path):
-        return origin.path
-    return request.path if current_app.url_map.bind("").test(request.path, "GET") else ""
+@dataclass(eq=False)
+class StillHandled(RefusedError):
+    """The same form was sent a moment ago, and is being handled."""
+
+    wait_s: int = 5
+    http_status = 409
+    sentence = "Your first click is still being worked on. Reload this page in a few seconds: nothing is made twice."
 
 
-def _size(size: int) -> str:
-    """Return `8 MB`, or bytes where it is no whole number of them."""
-    return f"{size // MEBIBYTE} MB" if size >= MEBIBYTE and size % MEBIBYTE == 0 else f"{size} bytes"
+@dataclass(eq=False)
+class AlreadyMade(RefusedError):
+    """The same form made a record before, and the site stopped before it could answer."""
+
+    http_status = 409
+    sentence = "You have sent this already, and it is kept. Look for it in your list: nothing is made twice."
 
 
-def _bug(error: Exception) -> ResponseReturnValue:
-    current_app.logger.error("A programmer's mistake", exc_info=error)
-    advice = "The mistake is in this site and has been noted. Please try again later."
-    return _answer(ErrorPage(500, "Something went wrong", "That should not have happened.", advice, "x-circle"))
+@dataclass(eq=False)
+class SiteBusy(UnavailableError):
+    """All places for this kind of work are taken."""
+
+    what: str
+    wait_s: int = 10
+    sentence = "Too many people {what} at this moment. Nothing was changed. Please try again {wait}."
+
+    def facts(self) -> dict[str, object]:
+        """Return the fields, and when to try again as people say it."""
+        return {**super().facts(), "wait": in_words(self.wait_s)}
 
 
-def _answer(page: ErrorPage) -> ResponseReturnValue:
-    if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
-        body: str | Response = jsonify(error=page.title, message=page.sentence)  # a script of ours asked
-    else:
-        body = _page(replace(page, back=_back()))
-    response = make_response(body, page.status)
-    if page.retry_s is not None:
-        response.headers["Retry-After"] = str(page.retry_s)
-    return response
+@dataclass(eq=False)
+class NotFound(RefusedError):
+    """There is no such thing, or it is not for this account; the two look the same from outside."""
+
+    http_status = 404
+    sentence = "There is no such page, or it is not yours to see."
 
 
-def _page(page: ErrorPage) -> str:
-    """Return the page in the site's look, or a plain one where even that fails."""
-    try:
-        return render_template("error.html", page=page)
-    except Exception:
-        current_app.logger.exception("The error page cannot be rendered")
-        return plain_page(page.status, page.title, f"{page.sentence} {page.advice}").decode()
+@dataclass(eq=False)
+class PageForbidden(RefusedError):
+    """The page belongs to another role."""
+
+    role: str
+    sentence = "This page is not for accounts of the role {role}."
+
+
+@dataclass(eq=False)
+class WishNeeded(RefusedError):
+    """A quorum alone was chosen, and the patient's own wish is no purpose: nobody could open the records ever again."""
+
+    http_status = 409
+    sentence = "With a quorum alone, your own wish must be allowed; else you could never see your records again."
+
+
+@dataclass(eq=False)
+class EmailMalformed(MalformedError):
+    """Text that cannot be an e-mail address."""
+
+    sentence = "This is not an e-mail address. It looks like name@clinic.example."
+
+
+@dataclass(eq=False)
+class NameMalformed(MalformedError):
+    """Text that cannot be a person's name."""
+
+    why: str
+    sentence = "{why}"
+
+
+@dataclass(eq=False)
+class PasswordMalformed(MalformedError):
+    """Too short, too long, or with characters that nobody can see."""
+
+    why: str
+    sentence = "{why}"
+
+
+@dataclass(eq=False)
+class PasswordWeak(MalformedError):
+    """Few guesses find it."""
+
+    sentence = "This password is too easy to guess. Take several words that do not belong together."
+
+
+@dataclass(eq=False)
+class HoursOverlap(RefusedError):
+    """Two stretches of one doctor's day share a minute."""
+
+    weekday: str
+    http_status = 409
+    sentence = "The working hours on {weekday} overlap. Give each stretch once."
+
+
+@dataclass(eq=False)
+class OneADay(RefusedError):
+    """The patient holds an appointment with this doctor on this day."""
+
+    starts_at: int
+    http_status = 409
+    sentence = "You already have an appointment with this doctor on that day. Cancel it first, or choose another day."
+
+
+@dataclass(eq=False)
+class CodeRefused(RefusedError):
+    """Address and one-time code do not belong together, or the code ran out or was used."""
+
+    http_status = 401
+    sentence = "E-mail address and code do not fit together, or the code ran out. Ask the hospital for a new one."
+
+
+@dataclass(eq=False)
+class RoleFixed(RefusedError):
+    """Patients stay patients, and staff stays staff: records and appointments hang on the account."""
+
+    role: str
+    sentence = "An account of the role {role} cannot get that role. Create a new account instead."
+
+
+@dataclass(eq=False)
+class DatabaseUnavailable(UnavailableError):
+    """The database did not answer, or was busy for too long."""
+
+    why: str
+    sentence = "The site's database did not answer ({why}). Nothing was changed; please try again."
+
+
+@dataclass(eq=False)
+class RecordDamaged(TamperedError):
+    """A sealed record is not the file that was stored."""
+
+    number: str
+    why: str
+    sentence = "Record {number} cannot be shown: {why}"
+
+
+@dataclass(eq=False)
+class RecordMisplaced(TamperedError):
+    """A record is not under the root that the ledger has."""
+
+    number: str
+    why: str
+    sentence = "Record {number} is not where the ledger has it: {why}."
+
+
+@dataclass(eq=False)
+class NotSealedToQuorum(RefusedError):
+    """A record was made before trustees held the key, and was not sealed to them since."""
+
+    http_status = 409
+    sentence = "This record is not sealed to the trustees yet, so they cannot open it. Try again in a few minutes."
+
+
+@dataclass(eq=False)
+class AnswerMismatch(RefusedError):
+    """What a trustee handed in does not belong together."""
+
+    why: str
+    sentence = "The signed answer was not accepted: {why}."
+
+
+@dataclass(eq=False)
+class NoTrustee(RefusedError):
+    """The account is not linked to a trustee of the ledger."""
+
+    sentence = "Your account is not linked to a trustee's account on the ledger. Ask the hospital's staff to link it."
+
+
+@dataclass(eq=False)
+class OwnRequest(RefusedError):
+    """Nobody answers a request of one's own on this site."""
+
+    sentence = "You asked for this record yourself, so another trustee must answer."
+
+
+@dataclass(eq=False)
+class TrusteeTaken(RefusedError):
+    """One trustee's account belongs to one doctor."""
+
+    http_status = 409
+    sentence = "Another doctor's account is linked to this trustee already."
+
+
+@dataclass(eq=False)
+class ReplayRunning(RefusedError):
+    """One replay at a time: it takes a processor for itself."""
+
+    http_status = 409
+    sentence = "Another round is being replayed just now. Wait a few seconds and try again."

@@ -14,14 +14,9 @@ from threading import Event
 from flask import current_app
 
 from fl.protocol.errors import UnavailableError
-from webui.anchoring import Anchoring
 from webui.config import SiteConfig
-from webui.disclosing import RecordRequests
-from webui.doors import Doors
-from webui.patient_records import PatientRecords
-from webui.record_services import CommitteeFacts
-from webui.replays import Replays
-from webui.services import Services
+from webui.ports.federation import Services
+from webui.ports.records import CommitteeFacts
 from webui.store.accounts import AccountStore
 from webui.store.appointments import AppointmentStore
 from webui.store.care import Care, CareStore
@@ -33,6 +28,11 @@ from webui.store.openings import Openings
 from webui.store.passwords import Passwords
 from webui.store.records import RecordStore
 from webui.store.throttle import Throttle
+from webui.usecases.admission import Doors
+from webui.usecases.anchoring import Anchoring
+from webui.usecases.patient_records import PatientRecords
+from webui.usecases.record_requests import RecordRequests
+from webui.usecases.replays import Replays
 
 EXTENSION = "hemaledger"
 

@@ -9,7 +9,7 @@ Layout (big-endian):
     context of a RECORD's core = H("BAFL/1/rec" ‖ policy ‖ key_id)
 
 Source: PROTOCOL.md 9 (Encapsulation; Requests).
-Not here: what the ledger says of requester, sender and committee (fl/roles); answers (partials.py).
+Not here: what the ledger says of requester, sender and committee (fl/roles); answers (partial_decryption.py).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from enum import IntEnum
 from typing import Self
 
 from fl.crypto.envelope import CORE_BYTES, SUITE_P256, Core, Header, Kind, Parts
+from fl.crypto.key_wrapping import KEY_ID_BYTES, ciphertext_of
 from fl.crypto.threshold import CIPHERTEXT_BYTES, Ciphertext, ThresholdKey, label_of
-from fl.crypto.wraps import KEY_ID_BYTES, ciphertext_of
 from fl.protocol.codec import Reader, Writer
 from fl.protocol.errors import CiphertextInvalid, EncodingError, PolicyNotApproved, RecipientNotFound
 from fl.protocol.names import Address, Digest, KeyUse, Purpose

@@ -5,7 +5,7 @@ Invariant: a proof holds for one context string only, which names what it is abo
 Layout: proof = c[32] ‖ s[32], scalars big-endian.
 
 Source: RFC 9497, 2.2.1 (GenerateProof) and 2.2.2 (VerifyProof), suite P256-SHA256; the context string is the caller's.
-Not here: what a proof is about (delivery.py: complaints; threshold decryption).
+Not here: what a proof is about (share_delivery.py: complaints; threshold decryption).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ Layout (big-endian):
     core(138) = "BAFL" ver=1 kind:u8 suite:u16 flags:u16=0 consortium[32] chainId:u64 contract[20] sender[20]
                 round:u64 epoch:u32 seq:u32 context[32]
     head(180) = core ‖ keyCommit[32] ‖ bodyLen:u64 ‖ nRecipients:u16
-    wrap      = keyId[16] ‖ length:u16 ‖ the content key CEK, sealed (wraps.py)
+    wrap      = keyId[16] ‖ length:u16 ‖ the content key CEK, sealed (key_wrapping.py)
     body      = AES-256-GCM(HKDF(CEK, H(core), "BAFL/1/body"), nonce 0^12, aad=H(head ‖ wraps), plaintext)
 
 Source: PROTOCOL.md 4; RFC 5869; key commitment after Dodis et al. (CRYPTO 2018).
@@ -29,9 +29,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from fl.crypto.curve import Point
-from fl.crypto.keys import PrivateKey
-from fl.crypto.threshold import LABELLED_BYTES, ThresholdKey
-from fl.crypto.wraps import (
+from fl.crypto.hpke_keys import PrivateKey
+from fl.crypto.key_wrapping import (
     CONTENT_KEY_BYTES,
     KEY_ID_BYTES,
     MEMBER_WRAP_BYTES,
@@ -41,6 +40,7 @@ from fl.crypto.wraps import (
     unwrap_with,
     wrap,
 )
+from fl.crypto.threshold import LABELLED_BYTES, ThresholdKey
 from fl.protocol.codec import Reader, Writer, sha256
 from fl.protocol.errors import (
     AuthFailure,

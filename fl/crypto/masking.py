@@ -7,7 +7,7 @@ PRG(seed) = AES-256-CTR keystream of the 32-byte seed, initial counter block 0^1
 y_i = x_i + PRG(self_i) + Σ_{j>i} PRG(seed_ij) - Σ_{j<i} PRG(seed_ij)
 
 Source: PROTOCOL.md 5 (Masking, Unmasking); Bonawitz et al., CCS 2017; SP 800-38A 6.5 (CTR).
-Not here: what x is (fl/training/quantise.py); where seeds come from (roundkeys.py); shares (sharing.py).
+Not here: what x is (fl/training/aggregation/quantise.py); where seeds come from (round_keys.py); shares (sharing.py).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 
 from fl.crypto.group import base_mult
-from fl.crypto.roundkeys import Participant, RoundKeys, pair_seed, self_seed
+from fl.crypto.round_keys import Participant, RoundKeys, pair_seed, self_seed
 from fl.protocol.errors import CommitmentMismatch, EncodingError, ReconstructMismatch, SetMismatch
 from fl.protocol.names import Address, Blob, Digest
 from fl.timing import timed

@@ -7,7 +7,7 @@ Layout: share value = scalar[32]; vector of commitments = t points of 33 bytes, 
 A_k = a_k·G and f(x) = Σ a_k·x^k; the share of party j (1..1024) is f(j).
 
 Source: A. Shamir, "How to share a secret", 1979; P. Feldman, FOCS 1987; PROTOCOL.md 5, phases 2, 6 and 7.
-Not here: sealing a share to its receiver and complaints (delivery.py).
+Not here: sealing a share to its receiver and complaints (share_delivery.py).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Invariant: there is no second rule book; `replay_records` is `federation.step` applied to every entry.
 
 Source: PROTOCOL.md 7 and 8.
-Not here: files and arithmetic (fl/roles/audit.py).
+Not here: files and arithmetic (fl/audit/consortium.py).
 """
 
 from __future__ import annotations

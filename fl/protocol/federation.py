@@ -25,7 +25,8 @@ from fl.protocol.errors import (
     WrongPhase,
     WrongRound,
 )
-from fl.protocol.keys import Domain, KeyBook, MemberKey, VerifyPossession
+from fl.protocol.keys.members import Domain, KeyBook, MemberKey, VerifyPossession
+from fl.protocol.keys.threshold import ThresholdKeys
 from fl.protocol.names import NO_ADDRESS, Address, Digest, Protection, Role
 from fl.protocol.ports import Anchor
 from fl.protocol.records import (
@@ -39,9 +40,8 @@ from fl.protocol.records import (
     RoundOpened,
     RoundRecord,
 )
-from fl.protocol.round import Phase, Round
-from fl.protocol.rules import advance, check_sender, check_terms
-from fl.protocol.threshold import ThresholdKeys
+from fl.protocol.rounds.round import Phase, Round
+from fl.protocol.rounds.rules import advance, check_sender, check_terms
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ Invariant: a path that verifies exists for the leaves that made the root, and fo
 and inner nodes are hashed apart, so that neither passes for the other.
 
 Source: RFC 9162, 2.1.1 (tree hash), 2.1.3.1 (inclusion path) and 2.1.3.2 (verification); PROTOCOL.md 9, Records.
-Not here: who anchors a root and when (webui/anchoring.py).
+Not here: who anchors a root and when (webui/usecases/anchoring.py).
 """
 
 from __future__ import annotations

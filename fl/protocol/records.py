@@ -3,7 +3,7 @@
 Invariant: a record is a fact in the past tense; its first field is the account that made it happen.
 
 Source: PROTOCOL.md 3, 5, 5S and 9; contracts/IKeyAuthority.sol and contracts/IFederationLedger.sol (a test binds them).
-Not here: when a record is allowed (round.py, keys.py).
+Not here: when a record is allowed (round.py, members.py).
 """
 
 from __future__ import annotations

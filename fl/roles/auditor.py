@@ -11,23 +11,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from fl.events import Event
+from fl.failures import reason_of
 from fl.protocol.codec import JsonValue, write_document
-from fl.protocol.config import RoundConfig
 from fl.protocol.errors import MalformedError, RefusedError, TamperedError, WrongPhase, WrongRound
 from fl.protocol.federation import Federation
 from fl.protocol.names import show
 from fl.protocol.records import ModelAttested
-from fl.protocol.round import Phase, Round
-from fl.roles.answers import AnswersLeftOut
-from fl.roles.artefacts import Reader, digest_of, read_config, read_manifest
-from fl.roles.events import Event
-from fl.roles.left_out import left_out
-from fl.roles.replay import Replayed, Tools, replay_round
-from fl.roles.round_sum import RoundSum
-from fl.roles.stops import reason_of
-from fl.roles.tasks import check_kept
-from fl.roles.view import LedgerView, Ports
-from fl.training.quantise import Vector
+from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.rounds.round import Phase, Round
+from fl.replay.exclusions import left_out
+from fl.replay.expected_files import Reader, digest_of, read_config, read_manifest
+from fl.replay.ledger_view import LedgerView, Ports
+from fl.replay.round_replay import Replayed, Tools, replay_round
+from fl.replay.round_sum import RoundSum
+from fl.replay.round_task import check_kept
+from fl.replay.unusable_responses import AnswersLeftOut
+from fl.training.aggregation.quantise import Vector
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Evaluation:
     data: dict[str, JsonValue] = field(default_factory=dict)
     """What these images are: name, number of images and persons, images per class code, origin."""
     alarm: str = ""
-    """Why the model is far worse than chance (fl/training/chance.py); empty when it is not."""
+    """Why the model is far worse than chance (fl/training/evaluation/chance.py); empty when it is not."""
 
 
 Evaluate = Callable[[Vector, RoundConfig], Evaluation]

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from fl.events import Event, Notify
 from fl.protocol.errors import ClockWrong, UnavailableError, VaultMissing, VaultUnavailable
-from fl.roles.events import Event, Notify
-from fl.roles.view import LedgerView
+from fl.replay.ledger_view import LedgerView
 
 MIN_IDLE_S, MAX_IDLE_S, IDLE_GROWTH = 0.02, 0.4, 1.5
 """Seconds between looks at what is not on the ledger (files in the vault, deadlines, the own training): short while

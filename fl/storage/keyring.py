@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fl.crypto.keys import PrivateKey
+from fl.crypto.hpke_keys import PrivateKey
 from fl.protocol.errors import KeystoreUnreadable
 from fl.storage.files import erase, numbers, write_once
 

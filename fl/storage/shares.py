@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fl.crypto.lockbox import LOCKBOX_CAP, HeldShare, Lockbox, lock
+from fl.crypto.encrypted_keystore import LOCKBOX_CAP, HeldShare, Lockbox, lock
 from fl.protocol.errors import KeystoreUnreadable
 from fl.protocol.names import KeyUse
 from fl.storage.files import erase, numbers, write_atomic

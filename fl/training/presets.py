@@ -4,16 +4,16 @@ Invariant: nothing here was chosen by looking at a test part. The choice was mad
 `cv2` = 1 and validating on those training images of `cv2` = 0; the test part was measured afterwards.
 
 Source: scripts/bench/training.py.
-Not here: what the values mean (config.py, model.py).
+Not here: what the values mean (config.py, network.py).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fl.training.config import LocalConfig
-from fl.training.spec import ModelSpec
-from fl.training.synthetic import SyntheticPlan
+from fl.training.data.synthetic import SyntheticPlan
+from fl.training.local.config import LocalConfig
+from fl.training.model.spec import ModelSpec
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 Invariant: a recipe that was parsed names a network that can be built and a training that can be run.
 
-Source: fl/protocol/config.py (where it travels).
+Source: fl/protocol/rounds/config.py (where it travels).
 Not here: the meaning of the classes (fl/protocol/task.py).
 """
 
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import cast
 
 from fl.protocol.codec import Fields, JsonValue
-from fl.protocol.config import RoundConfig
 from fl.protocol.errors import EncodingError, SettingInvalid
-from fl.training.config import LocalConfig
-from fl.training.spec import ModelSpec
+from fl.protocol.rounds.config import RoundConfig
+from fl.training.local.config import LocalConfig
+from fl.training.model.spec import ModelSpec
 
 _WHAT = "training recipe"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from fl.protocol.tasks import LEUKEMIA
-from fl.training.dataset import Dataset
-from fl.training.labels import LabelMap, propose
+from fl.protocol.task_catalogue import LEUKEMIA
+from fl.training.data.dataset import Dataset
+from fl.training.data.labels import LabelMap, propose
 
 CNMC = "leukemia_cnmc_128.npz"
 

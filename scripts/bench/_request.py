@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chain.keystore import AccountKey, generate
-from chain.sender import FREE_GAS_LIMIT
+from chain.transactions.keystore import AccountKey, generate
+from chain.transactions.sender import FREE_GAS_LIMIT
 from fl.crypto.capsule import Capsule, Readers, RecordPolicy, RequestBinding
 from fl.crypto.curve import Point
+from fl.crypto.encrypted_keystore import HeldShare, Kit, Seat, Site, lock
 from fl.crypto.envelope import seal
 from fl.crypto.group import base_mult, encode_point, random_scalar
-from fl.crypto.keys import PrivateKey
-from fl.crypto.lockbox import HeldShare, Kit, Seat, Site, lock
+from fl.crypto.hpke_keys import PrivateKey
 from fl.crypto.sharing import Polynomial, Share
 from fl.crypto.threshold import Committee, ThresholdKey
 from fl.protocol.codec import sha256

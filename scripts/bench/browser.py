@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fl.crypto.capsule import Capsule
+from fl.crypto.encrypted_keystore import Lockbox
 from fl.crypto.envelope import seal
 from fl.crypto.group import engine
-from fl.crypto.lockbox import Lockbox
-from fl.crypto.partials import approve, partial_core, verify
+from fl.crypto.partial_decryption import approve, partial_core, verify
 from fl.protocol.codec import sha256
 from fl.protocol.errors import ToolMissing
 from scripts.bench._request import KEY_EPOCH, Scene

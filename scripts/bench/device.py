@@ -17,19 +17,19 @@ import click
 import numpy as np
 
 from fl.protocol.task import Task
-from fl.protocol.tasks import LEUKEMIA, LEUKEMIA_DRAWN
-from fl.training.checkpoint import Progress
-from fl.training.compute import pick_device, use_threads
-from fl.training.dataset import TEST, Dataset
-from fl.training.local import TrainContext, train_local
-from fl.training.model import build_model
-from fl.training.predict import Predictor, evaluate
+from fl.protocol.task_catalogue import LEUKEMIA, LEUKEMIA_DRAWN
+from fl.training.data.dataset import TEST, Dataset
+from fl.training.data.load import load_source
+from fl.training.data.synthetic import draw_dataset
+from fl.training.evaluation.predict import Predictor, evaluate
+from fl.training.local.checkpoint import Progress
+from fl.training.local.train import TrainContext, train_local
+from fl.training.model.device import pick_device, use_threads
+from fl.training.model.network import build_model
+from fl.training.model.tensors import to_vector
+from fl.training.model.weights import Vector
 from fl.training.presets import DEFAULT_PRESET, SYNTHETIC_PLAN
 from fl.training.recipe import Recipe
-from fl.training.sources import load_source
-from fl.training.synthetic import draw_dataset
-from fl.training.tensors import to_vector
-from fl.training.weights import Vector
 from scripts.bench._data import images_at_hand, labelled
 from scripts.bench._table import keep, median, show
 

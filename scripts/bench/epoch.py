@@ -18,29 +18,29 @@ from pathlib import Path
 import click
 import numpy as np
 
-from fl.protocol.config import RoundConfig
+from fl.events import Event
 from fl.protocol.names import Protection
-from fl.protocol.tasks import LEUKEMIA
+from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.task_catalogue import LEUKEMIA
 from fl.roles.auditor import Evaluation
-from fl.roles.coordinator import Coordinator
-from fl.roles.events import Event
-from fl.roles.plan import Plan
-from fl.roles.training_thread import Learned, Task, Train
-from fl.training.compute import use_threads
-from fl.training.dataset import Dataset, save_dataset
+from fl.roles.coordinator.agent import Coordinator
+from fl.roles.coordinator.plan import Plan
+from fl.roles.hospital.background_training import Learned, Task, Train
+from fl.training.aggregation.quantise import Vector
+from fl.training.data.dataset import Dataset, save_dataset
+from fl.training.data.load import load_source
+from fl.training.data.synthetic import draw_dataset
+from fl.training.model.device import use_threads
 from fl.training.presets import DEFAULT_PRESET, SYNTHETIC_PLAN
-from fl.training.quantise import Vector
 from fl.training.recipe import Recipe
-from fl.training.sources import load_source
-from fl.training.synthetic import draw_dataset
-from scripts._chain_process import ChainProcess
-from scripts._home import Home
-from scripts._together import AUDITOR, COORDINATOR, Work, found_together, gather
-from scripts._training import trainer
 from scripts.bench._data import images_at_hand, labelled
 from scripts.bench._table import keep, median, show
-from scripts.coordinator import first_model
-from scripts.data import HOLDOUT, parts_of
+from scripts.commands.coordinator import first_model
+from scripts.commands.data import HOLDOUT, parts_of
+from scripts.demo.chain_process import ChainProcess
+from scripts.demo.together import AUDITOR, COORDINATOR, Work, found_together, gather
+from scripts.wiring.home import Home
+from scripts.wiring.training import trainer
 
 HOSPITALS, SEED = 3, 2026
 

@@ -21,16 +21,16 @@ import click
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from fl.crypto.delivery import own_shares
 from fl.crypto.group import ENGINES, use
 from fl.crypto.masking import Masks, accumulate, apply, from_bytes, hospital_masks, remaining_masks
-from fl.crypto.reveal import Uncovered, answer, parse_answer, uncover
-from fl.crypto.roundkeys import Participant, RoundKeys, context2
+from fl.crypto.round_keys import Participant, RoundKeys, context2
+from fl.crypto.share_delivery import own_shares
 from fl.crypto.sharing import Commitments, invalid_dealers
-from fl.protocol.config import RoundConfig
+from fl.crypto.unmasking_shares import Uncovered, answer, parse_answer, uncover
 from fl.protocol.names import Address, Digest
-from fl.protocol.tasks import LEUKEMIA
-from fl.training.quantise import LocalMetrics, Words, quantise
+from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.task_catalogue import LEUKEMIA
+from fl.training.aggregation.quantise import LocalMetrics, Words, quantise
 from scripts.bench._table import keep, median, show
 
 CONTEXT = bytes(32)

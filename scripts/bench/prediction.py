@@ -15,27 +15,27 @@ from pathlib import Path
 import click
 import requests
 
-from chain.devchain import DevChain
-from fl.protocol.config import RoundConfig
-from fl.protocol.tasks import LEUKEMIA
+from chain.embedded.chain import DevChain
+from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.task_catalogue import LEUKEMIA
 from fl.roles.auditor import Evaluation
-from fl.roles.plan import Plan
-from fl.roles.training_thread import Task, Train
-from fl.training.compute import use_threads
-from fl.training.images import encode_png
-from fl.training.predict import Predictor
+from fl.roles.coordinator.plan import Plan
+from fl.roles.hospital.background_training import Task, Train
+from fl.training.aggregation.quantise import LocalMetrics, Vector
+from fl.training.data.synthetic import draw_cell
+from fl.training.evaluation.predict import Predictor
+from fl.training.model.device import use_threads
+from fl.training.pictures.images import encode_png
 from fl.training.presets import DEFAULT_PRESET
-from fl.training.quantise import LocalMetrics, Vector
 from fl.training.recipe import Recipe
-from fl.training.synthetic import draw_cell
-from scripts._home import Home
-from scripts._server import Server
-from scripts._server_request import Bounds
-from scripts._together import AUDITOR, COORDINATOR, Work, found_together, gather
 from scripts.bench._table import keep, median, show
-from scripts.chain import chain_settings
-from scripts.coordinator import first_model
-from scripts.serve import build_site, seed_demo, site_config
+from scripts.commands.chain import chain_settings
+from scripts.commands.coordinator import first_model
+from scripts.commands.serve import build_site, seed_demo, site_config
+from scripts.demo.together import AUDITOR, COORDINATOR, Work, found_together, gather
+from scripts.server.request import Bounds
+from scripts.server.server import Server
+from scripts.wiring.home import Home
 
 WARM_UP = 5
 PERCENTILE = 0.95

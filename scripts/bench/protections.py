@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 
-from fl.training.compute import use_threads
+from fl.training.model.device import use_threads
 from scripts.bench._data import images_at_hand
 from scripts.bench._table import BUILD, keep, show
 from scripts.bench.schemes.accuracy import Outcome, all_outcomes, prepare

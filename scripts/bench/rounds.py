@@ -19,28 +19,28 @@ import numpy as np
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from fl.crypto.envelope import Core, Kind, seal
-from fl.crypto.keys import PrivateKey
+from fl.crypto.hpke_keys import PrivateKey
+from fl.events import Event
 from fl.protocol.codec import sha256
-from fl.protocol.config import RoundConfig
 from fl.protocol.names import Address, Protection
 from fl.protocol.ports import Anchor
-from fl.protocol.round import Phase
-from fl.protocol.rules import MIN_MASKED
-from fl.protocol.tasks import LEUKEMIA
+from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.rounds.round import Phase
+from fl.protocol.rounds.rules import MIN_MASKED
+from fl.protocol.task_catalogue import LEUKEMIA
 from fl.roles.auditor import Evaluation
-from fl.roles.events import Event
-from fl.roles.plan import Initial, Plan
-from fl.roles.training_thread import Task, Train
-from fl.training.model import build_model
+from fl.roles.coordinator.plan import Initial, Plan
+from fl.roles.hospital.background_training import Task, Train
+from fl.training.aggregation.quantise import LocalMetrics, Vector
+from fl.training.model.network import build_model
+from fl.training.model.spec import ModelSpec
+from fl.training.model.tensors import load_vector, manifest_of, to_vector
 from fl.training.presets import DEFAULT_PRESET
-from fl.training.quantise import LocalMetrics, Vector
-from fl.training.spec import ModelSpec
-from fl.training.tensors import load_vector, manifest_of, to_vector
-from scripts._chain_process import ChainProcess
-from scripts._home import Home
-from scripts._together import AUDITOR, COORDINATOR, Together, Work, found_together, gather
 from scripts.bench._table import keep, median, show
-from scripts.data import hospital_names
+from scripts.commands.data import hospital_names
+from scripts.demo.chain_process import ChainProcess
+from scripts.demo.together import AUDITOR, COORDINATOR, Together, Work, found_together, gather
+from scripts.wiring.home import Home
 
 PARTS = ("quantise", "mask", "seal", "hash", "chain", "vault", "open", "reconstruct", "sum", "unmask")
 MARKS = {

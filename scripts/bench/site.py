@@ -19,15 +19,15 @@ from typing import cast
 
 import click
 
-from scripts._home import Home
-from scripts._server import Server, raise_file_limit
-from scripts._server_log import quieten
-from scripts._server_request import Bounds
-from scripts._wiring import now
 from scripts.bench._table import keep, show
-from scripts.serve import site_config
+from scripts.commands.serve import site_config
+from scripts.server.log import quieten
+from scripts.server.request import Bounds
+from scripts.server.server import Server, raise_file_limit
+from scripts.wiring.home import Home
+from scripts.wiring.roles import now
 from webui.app import create_app
-from webui.services import Services
+from webui.ports.federation import Services
 
 PATHS = ("/healthz", "/sign-in", "/static/site.css")
 

@@ -16,12 +16,12 @@ from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from fl.crypto.capsule import Capsule, Readers, RecordPolicy, RequestBinding
-from fl.crypto.dealing import Dealing, Receiver, Setting, committee, deal, new_share, parcel, verify_dealing
+from fl.crypto.dkg import Dealing, Receiver, Setting, committee, deal, new_share, parcel, verify_dealing
 from fl.crypto.envelope import Expected, open_with, receive, seal
 from fl.crypto.group import ENGINES, base_mult, random_scalar, use
-from fl.crypto.keys import PrivateKey
-from fl.crypto.partials import approve, combine
-from fl.crypto.sealing import unseal
+from fl.crypto.hpke_keys import PrivateKey
+from fl.crypto.partial_decryption import approve, combine
+from fl.crypto.share_encryption import unseal
 from fl.crypto.sharing import Commitments, Share
 from fl.crypto.threshold import Committee, encapsulate
 from fl.protocol.codec import sha256

@@ -3,7 +3,7 @@
 Invariant: the numbers come from the test part only, which no training touched; bad numbers are printed like good ones.
 
 Source: B. McMahan et al., "Communication-Efficient Learning", 2017, algorithm 1 (FederatedAveraging).
-Not here: the protocol's rounds (fl/roles); fixed-point sums (fl/training/quantise.py).
+Not here: the protocol's rounds (fl/roles); fixed-point sums (fl/training/aggregation/quantise.py).
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from fl.protocol.tasks import LEUKEMIA
-from fl.training.compute import use_threads
-from fl.training.config import LocalConfig
-from fl.training.dataset import TEST, TRAIN, Dataset
-from fl.training.divide import divide
-from fl.training.local import LocalResult, TrainContext, train_local
-from fl.training.metrics import Metrics
-from fl.training.model import build_model
-from fl.training.predict import Predictor, evaluate
+from fl.protocol.task_catalogue import LEUKEMIA
+from fl.training.data.dataset import TEST, TRAIN, Dataset
+from fl.training.data.load import load_source
+from fl.training.data.partition import divide
+from fl.training.data.synthetic import draw_dataset
+from fl.training.evaluation.metrics import Metrics
+from fl.training.evaluation.predict import Predictor, evaluate
+from fl.training.local.config import LocalConfig
+from fl.training.local.train import LocalResult, TrainContext, train_local
+from fl.training.model.device import use_threads
+from fl.training.model.network import build_model
+from fl.training.model.spec import ModelSpec
+from fl.training.model.tensors import to_vector
+from fl.training.model.weights import Vector
 from fl.training.presets import PRESETS, SYNTHETIC_PLAN, Preset
-from fl.training.sources import load_source
-from fl.training.spec import ModelSpec
-from fl.training.synthetic import draw_dataset
-from fl.training.tensors import to_vector
-from fl.training.weights import Vector
 from scripts.bench._data import labelled
 
 

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from chain.events import snake
-from chain.keystore import AccountKey
+from chain.contracts.events import snake
+from chain.transactions.keystore import AccountKey
 from fl.protocol import records
 from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Digest, Protection
 from fl.protocol.ports import Anchor

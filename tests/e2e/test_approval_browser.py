@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from eth_account import Account
 
-from chain.keystore import AccountKey
+from chain.transactions.keystore import AccountKey
 from fl.crypto.capsule import key_anchor
 from fl.crypto.envelope import Core, Expected, Kind, open_with, receive
 from fl.crypto.group import encode_point, scalar_bytes
-from fl.crypto.partials import approve, combine, partial_core
+from fl.crypto.partial_decryption import approve, combine, partial_core
 from fl.crypto.threshold import encapsulate
 from fl.protocol.codec import sha256
 from fl.protocol.names import Digest

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from chain.keystore import generate
+from chain.transactions.keystore import generate
 from fl.crypto import dleq
 from fl.crypto.curve import GENERATOR
 from fl.crypto.dleq import Statement
 from fl.crypto.envelope import Core, Expected, Kind, receive, seal
 from fl.crypto.group import base_mult, decode_point, encode_point, mult, random_scalar, scalar_bytes
-from fl.crypto.keys import PrivateKey
-from fl.crypto.partials import approve, combine
+from fl.crypto.hpke_keys import PrivateKey
+from fl.crypto.partial_decryption import approve, combine
 from fl.protocol.codec import sha256
 from fl.protocol.errors import ProofInvalid
 from fl.protocol.names import Address

@@ -12,8 +12,8 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from fl.protocol.names import Purpose
-from fl.training.images import encode_png
-from fl.training.synthetic import draw_cell
+from fl.training.data.synthetic import draw_cell
+from fl.training.pictures.images import encode_png
 from tests.e2e.test_processes import Process, free_port, invoke
 from tests.e2e.test_story import CHROMIUM, QUIET
 

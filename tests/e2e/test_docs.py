@@ -19,20 +19,20 @@ from pathlib import Path
 import click
 import pytest
 
-from chain import keystore
-from chain.signing import AccountEndorser, statement_digest
+from chain.transactions import keystore
+from chain.transactions.eip712 import AccountEndorser, statement_digest
 from fl.crypto.envelope import CORE_BYTES, HEAD_BYTES, Kind
-from fl.protocol.ceremony import CEREMONY_NEXT, CeremonyPhase
 from fl.protocol.codec import Reader, Writer
+from fl.protocol.keys.ceremony import CEREMONY_NEXT, CeremonyPhase
+from fl.protocol.keys.requests import RequestPhase
 from fl.protocol.names import Address, Digest, Protection
 from fl.protocol.ports import SetStatement
 from fl.protocol.records import KEY_RECORDS, LEDGER_RECORDS, Terms
-from fl.protocol.requests import RequestPhase
-from fl.protocol.round import NEXT, Phase, terms_digest
-from scripts._home import Home
+from fl.protocol.rounds.round import NEXT, Phase, terms_digest
 from scripts.bench.protections import main as protections
 from scripts.cli import COMMANDS, main
 from scripts.fuzz.__main__ import main as fuzz
+from scripts.wiring.home import Home
 from tests.e2e.test_processes import Process, free_port, invoke
 
 ROOT = Path(__file__).parents[2]

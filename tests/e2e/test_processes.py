@@ -27,18 +27,18 @@ from click.testing import CliRunner, Result
 
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address, Digest
-from fl.protocol.round import Phase
-from fl.protocol.tasks import LEUKEMIA
-from fl.roles.view import LedgerView
-from fl.training.images import encode_png
-from fl.training.labels import LabelMap
-from fl.training.synthetic import SyntheticPlan, draw_cell, draw_dataset
-from scripts._home import Home
-from scripts._together import found_together
-from scripts._training import save_labelled
-from scripts._wiring import open_ledger
+from fl.protocol.rounds.round import Phase
+from fl.protocol.task_catalogue import LEUKEMIA
+from fl.replay.ledger_view import LedgerView
+from fl.training.data.labels import LabelMap
+from fl.training.data.synthetic import SyntheticPlan, draw_cell, draw_dataset
+from fl.training.pictures.images import encode_png
 from scripts.cli import main
-from scripts.data import HOLDOUT, parts_of
+from scripts.commands.data import HOLDOUT, parts_of
+from scripts.demo.together import found_together
+from scripts.wiring.home import Home
+from scripts.wiring.roles import open_ledger
+from scripts.wiring.training import save_labelled
 
 PASSWORD = {"HEMALEDGER_PASSWORD": "a password of a person"}
 ROOT = Path(__file__).parents[2]

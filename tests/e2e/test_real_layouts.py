@@ -17,27 +17,27 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fl.protocol.config import RoundConfig
 from fl.protocol.names import Protection
-from fl.protocol.tasks import LEUKEMIA
+from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.task_catalogue import LEUKEMIA
 from fl.roles.auditor import Evaluation
-from fl.roles.plan import Plan
-from fl.training.compute import use_threads
-from fl.training.dataset import TEST, Dataset, load_dataset
-from fl.training.images import Pixels, encode_png
-from fl.training.predict import Predictor
+from fl.roles.coordinator.plan import Plan
+from fl.training.data.dataset import TEST, Dataset, load_dataset
+from fl.training.data.load import load_source
+from fl.training.evaluation.predict import Predictor
+from fl.training.model.device import use_threads
+from fl.training.model.weights import Vector
+from fl.training.pictures.images import Pixels, encode_png
 from fl.training.presets import DEFAULT_PRESET
 from fl.training.recipe import Recipe
-from fl.training.sources import load_source
-from fl.training.weights import Vector
-from scripts._chain_process import ChainProcess
-from scripts._home import Home
-from scripts._together import AUDITOR, COORDINATOR, Work, found_together, gather
-from scripts._training import evaluator, keep_data, trainer
-from scripts.coordinator import CLIP, L2_BOUND, first_model
-from scripts.data import HOLDOUT, parts_of
-from scripts.serve import open_services
-from webui.words import verdict
+from scripts.commands.coordinator import CLIP, L2_BOUND, first_model
+from scripts.commands.data import HOLDOUT, parts_of
+from scripts.commands.serve import open_services
+from scripts.demo.chain_process import ChainProcess
+from scripts.demo.together import AUDITOR, COORDINATOR, Work, found_together, gather
+from scripts.wiring.home import Home
+from scripts.wiring.training import evaluator, keep_data, trainer
+from webui.presentation.wording import verdict
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("HEMALEDGER_DATA", ROOT.parent / "shared" / "data")) / "leukemia_cnmc_128.npz"

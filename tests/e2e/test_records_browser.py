@@ -13,7 +13,7 @@ from tests.fakes.approval_site import served
 from tests.fakes.federation import Clock, memory_folder
 from tests.fakes.site_committee import CommitteeTown, CommitteeWorld
 from tests.fakes.site_town import INES, JONAS, MAYA, PASSWORD, cell
-from webui.upkeep import keep_up
+from webui.maintenance import keep_up
 
 KIT_PASSWORD = "vier zufällige Wörter hier"
 PICTURE = {"name": "c.png", "mimeType": "image/png", "buffer": cell(size=(450, 450))}

@@ -13,21 +13,21 @@ from pathlib import Path
 import pytest
 import requests
 
-from fl.protocol.config import RoundConfig
-from fl.protocol.tasks import LEUKEMIA
+from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.task_catalogue import LEUKEMIA
 from fl.roles.auditor import Evaluation
-from fl.roles.plan import Plan
-from fl.roles.training_thread import Task
-from fl.training.config import LocalConfig
-from fl.training.images import encode_png
-from fl.training.quantise import LocalMetrics, Vector
+from fl.roles.coordinator.plan import Plan
+from fl.roles.hospital.background_training import Task
+from fl.training.aggregation.quantise import LocalMetrics, Vector
+from fl.training.data.synthetic import draw_cell
+from fl.training.local.config import LocalConfig
+from fl.training.model.spec import ModelSpec
+from fl.training.pictures.images import encode_png
 from fl.training.recipe import Recipe
-from fl.training.spec import ModelSpec
-from fl.training.synthetic import draw_cell
-from scripts._home import Home
-from scripts._together import AUDITOR, COORDINATOR, Work, found_together, gather
-from scripts.coordinator import first_model
-from scripts.serve import seed_demo, site_config
+from scripts.commands.coordinator import first_model
+from scripts.commands.serve import seed_demo, site_config
+from scripts.demo.together import AUDITOR, COORDINATOR, Work, found_together, gather
+from scripts.wiring.home import Home
 from tests.e2e.test_processes import Party, free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")]

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from fl.training.images import encode_png
-from fl.training.synthetic import draw_cell
+from fl.training.data.synthetic import draw_cell
+from fl.training.pictures.images import encode_png
 from tests.e2e.test_processes import free_port
 
 ROOT = Path(__file__).resolve().parents[2]

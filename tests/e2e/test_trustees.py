@@ -13,19 +13,19 @@ from pathlib import Path
 import pytest
 
 from fl.crypto.capsule import Capsule, Readers, RecordPolicy
+from fl.crypto.encrypted_keystore import Kit, Lockbox
 from fl.crypto.envelope import Expected, open_with, seal, sealed_size
-from fl.crypto.lockbox import Kit, Lockbox
 from fl.crypto.threshold import ThresholdKey
-from fl.protocol.ceremony import Ceremony, CeremonyPhase
 from fl.protocol.codec import sha256
 from fl.protocol.errors import QuorumNotReached, SettingInvalid
+from fl.protocol.keys.ceremony import Ceremony, CeremonyPhase
 from fl.protocol.names import KeyUse, Purpose
-from fl.roles.requester import Requester
-from fl.roles.view import Keyring, LedgerView
+from fl.replay.ledger_view import Keyring, LedgerView
+from fl.roles.requester.agent import Requester
 from fl.storage.keyring import load_keys
-from scripts._home import Home
-from scripts._together import found_together
-from scripts._wiring import now, open_ledger
+from scripts.demo.together import found_together
+from scripts.wiring.home import Home
+from scripts.wiring.roles import now, open_ledger
 from tests.e2e.test_processes import Process, free_port, invoke, until
 
 TRUSTEES = ("ines", "jonas", "salma")

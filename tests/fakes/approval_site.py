@@ -17,7 +17,7 @@ from waitress.server import create_server
 
 from fl.protocol.errors import SlotTaken
 from scripts.bench._request import Scene
-from webui.security import allow_calculation
+from webui.http.headers import allow_calculation
 
 RUNNER = Path(__file__).parents[1] / "unit" / "webui" / "client" / "vectors.js"
 PASSWORD = "vier zufällige Wörter hier"

@@ -13,10 +13,10 @@ from fl.protocol.codec import sha256
 from fl.protocol.federation import Federation
 from fl.protocol.names import CeremonyKind, KeyUse, Purpose, Role
 from fl.protocol.records import CeremonyStarted
-from fl.roles.requester import Requester
-from fl.roles.safe import Safe
-from fl.roles.trustee import Trustee
-from fl.roles.view import Keyring, LedgerView
+from fl.replay.ledger_view import Keyring, LedgerView
+from fl.roles.requester.agent import Requester
+from fl.roles.trustee.agent import Trustee
+from fl.roles.trustee.stores import Safe
 from fl.storage.shares import FolderShares
 from tests.fakes.federation import PASSWORD, Clock, Consortium, Party, found, memory_connect
 

@@ -14,32 +14,32 @@ from pathlib import Path
 
 import numpy as np
 
-from chain.keystore import generate
-from chain.signing import AccountEndorser
-from fl.crypto.keys import PrivateKey, key_record
-from fl.protocol.config import RoundConfig
+from chain.transactions.eip712 import AccountEndorser
+from chain.transactions.keystore import generate
+from fl.crypto.hpke_keys import PrivateKey, key_record
+from fl.events import Event
 from fl.protocol.names import Address, Role
 from fl.protocol.ports import Ledger, Vault
 from fl.protocol.records import MemberRegistered
-from fl.protocol.tasks import LEUKEMIA
+from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.task_catalogue import LEUKEMIA
+from fl.replay.ledger_view import Keyring, Ports
+from fl.replay.vault_files import Awaited
 from fl.roles.auditor import Auditor, Evaluation
-from fl.roles.coordinator import Coordinator
-from fl.roles.documents import Awaited
-from fl.roles.events import Event
-from fl.roles.hospital import Hospital
-from fl.roles.plan import Initial, Plan
+from fl.roles.coordinator.agent import Coordinator
+from fl.roles.coordinator.plan import Initial, Plan
+from fl.roles.hospital.agent import Hospital
+from fl.roles.hospital.background_training import Task, Train
 from fl.roles.runner import Agent, Run, run
-from fl.roles.safe import Safe
-from fl.roles.training_thread import Task, Train
-from fl.roles.view import Keyring, Ports
+from fl.roles.trustee.stores import Safe
 from fl.storage.journal import SqliteJournal
 from fl.storage.keyring import FolderKeys
 from fl.storage.shares import FolderShares
 from fl.storage.vault import FolderVault
-from fl.training.model import build_model
-from fl.training.quantise import LocalMetrics, Vector
-from fl.training.spec import ModelSpec
-from fl.training.tensors import manifest_of, to_vector
+from fl.training.aggregation.quantise import LocalMetrics, Vector
+from fl.training.model.network import build_model
+from fl.training.model.spec import ModelSpec
+from fl.training.model.tensors import manifest_of, to_vector
 from tests.fakes.ledger import MemoryChain, MemoryLedger
 
 SPEC = ModelSpec(size_px=16, width=8, depth=1)

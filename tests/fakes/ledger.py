@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from fl.crypto.keys import verify_possession
+from fl.crypto.hpke_keys import verify_possession
 from fl.protocol.codec import Writer
 from fl.protocol.errors import SenderMismatch, SignatureInvalid
 from fl.protocol.federation import Federation, step
@@ -26,7 +26,7 @@ from fl.protocol.records import (
     Record,
     RoundFrozen,
 )
-from fl.protocol.round import set_digest
+from fl.protocol.rounds.round import set_digest
 
 CHAIN_ID = 7357
 

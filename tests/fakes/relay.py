@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chain.relay import read_answer
-from chain.sender import FREE_GAS_LIMIT
+from chain.transactions.sender import FREE_GAS_LIMIT
 from fl.protocol.names import Address
 from fl.protocol.ports import TransactionTerms
 from fl.protocol.records import DecryptionApproved, DecryptionRefused, Receipt

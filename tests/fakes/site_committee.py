@@ -9,29 +9,29 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from chain.events import encode_call
-from chain.sender import FREE_GAS_LIMIT
+from chain.contracts.events import encode_call
+from chain.transactions.sender import FREE_GAS_LIMIT
 from fl.crypto.capsule import key_anchor
-from fl.crypto.lockbox import Kit, Site, lock
+from fl.crypto.encrypted_keystore import Kit, Site, lock
 from fl.protocol.codec import sha256
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address, CeremonyKind, KeyUse, Refusal, Role
 from fl.protocol.ports import Ledger, Relay
 from fl.protocol.records import CeremonyStarted, DecryptionApproved, DecryptionRefused
-from fl.roles.dealer import Dealer
-from fl.roles.requester import Requester
+from fl.replay.ledger_view import Keyring, LedgerView
+from fl.roles.requester.agent import Requester
 from fl.roles.runner import Agent
-from fl.roles.trustee import Trustee
-from fl.roles.view import Keyring, LedgerView
+from fl.roles.trustee.agent import Trustee
+from fl.roles.trustee.dealer import Dealer
 from tests.fakes.federation import ENDORSERS, Clock, Consortium, Party, found, memory_connect, settle
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.relay import MemoryRelay
 from tests.fakes.site_federation import BreakableLedger
 from tests.fakes.site_town import Town
-from webui.disclosure_services import SignedAnswer
-from webui.federation_disclosures import FederationRequests
-from webui.federation_records import FederationRecords
-from webui.services import Services
+from webui.federation.disclosures import FederationRequests
+from webui.federation.records import FederationRecords
+from webui.ports.disclosures import SignedAnswer
+from webui.ports.federation import Services
 
 NAMES = ("ada", "ben", "cleo")
 

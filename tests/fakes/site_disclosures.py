@@ -32,9 +32,9 @@ from fl.protocol.errors import (
 )
 from fl.protocol.names import Address, Digest, KeyUse, Purpose, Refusal
 from tests.fakes.site_records import TRUSTEES, FakeRecords
-from webui.disclosure_services import OpenedRecord, RequestFacts, RequestState, SignedAnswer, TrusteeAnswer
-from webui.record_services import SealedRecord
-from webui.store.refusals import AnswerMismatch
+from webui.errors import AnswerMismatch
+from webui.ports.disclosures import OpenedRecord, RequestFacts, RequestState, SignedAnswer, TrusteeAnswer
+from webui.ports.records import SealedRecord
 
 ACCOUNTS = tuple(Address(bytes([number]) * 20) for number in (0xD1, 0xD2, 0xD3))
 THRESHOLD = 2

@@ -15,33 +15,33 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
+from fl.audit.access import AuditKey
+from fl.audit.rounds import Bench
 from fl.protocol.errors import ChainUnavailable
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address, Protection
 from fl.protocol.ports import Anchor, Ledger
 from fl.protocol.records import Entry, Position, Receipt, Record
-from fl.roles.audit_key import AuditKey
-from fl.roles.requester import Requester
-from fl.roles.round_audit import Bench
-from fl.roles.served import ModelReader
-from fl.roles.verification import Verification
-from fl.roles.view import Keyring
+from fl.replay.ledger_view import Keyring
+from fl.roles.requester.agent import Requester
+from fl.roles.serving.current_model import ModelReader
+from fl.roles.serving.model_facts import Verification
 from fl.storage.vault import FolderVault
-from fl.training.config import LocalConfig
-from fl.training.field import Frame
-from fl.training.images import Pixels
-from fl.training.predict import Predictor
+from fl.training.evaluation.predict import Predictor
+from fl.training.local.config import LocalConfig
+from fl.training.pictures.field import Frame
+from fl.training.pictures.images import Pixels
 from fl.training.recipe import Recipe
 from tests.fakes.federation import CONFIG, SPEC, Consortium, endorser, found, memory_connect, run_all
 from tests.fakes.ledger import MemoryLedger
 from tests.fakes.relay import MemoryRelay
 from tests.fakes.site_town import Town
-from webui.disclosure_services import RequestService
-from webui.federation import FederationPredictions
-from webui.federation_audits import FederationAudits
-from webui.federation_disclosures import FederationRequests
-from webui.federation_records import FederationRecords
-from webui.services import AuditService, Prediction, PredictionService, ReportedModel, ServedModel, Services
+from webui.federation.audits import FederationAudits
+from webui.federation.disclosures import FederationRequests
+from webui.federation.predictions import FederationPredictions
+from webui.federation.records import FederationRecords
+from webui.ports.disclosures import RequestService
+from webui.ports.federation import AuditService, Prediction, PredictionService, ReportedModel, ServedModel, Services
 
 RECIPE = Recipe(SPEC, LocalConfig(), seed=1)
 CAP = 64 * 2**20

@@ -20,7 +20,7 @@ from fl.crypto.capsule import NO_KEY, Readers, RecordPolicy
 from fl.crypto.envelope import CORE_BYTES
 from fl.protocol.errors import AuthFailure, ChainUnavailable, HashMismatch, NoCommittee, RecipientNotFound, WrongBatch
 from fl.protocol.names import Address, Digest, KeyUse
-from webui.record_services import Anchored, CommitteeFacts, SealedRecord, Sealer
+from webui.ports.records import Anchored, CommitteeFacts, SealedRecord, Sealer
 
 HOSPITAL = Address(bytes.fromhex("a1") * 20)
 TRUSTEES = ("Dr Ada", "Dr Ben", "Dr Cleo")

@@ -16,21 +16,21 @@ from hashlib import sha256
 
 import numpy as np
 
+from fl.audit.narrative import Explained, Passage, Results
 from fl.protocol.audit import Finding, Step
 from fl.protocol.errors import ChainUnavailable, FederationNotOpened, HashMismatch, WrongRound
 from fl.protocol.names import Address, Digest
 from fl.protocol.task import Task
-from fl.protocol.tasks import LEUKEMIA
-from fl.roles.explain import Explained, Passage, Results
-from fl.roles.file_watch import NO_VAULT
-from fl.roles.served import NO_LEDGER
-from fl.roles.verification import Fact, State, Verification
-from fl.training.field import Frame
-from fl.training.gate import prepare
-from fl.training.images import Pixels
+from fl.protocol.task_catalogue import LEUKEMIA
+from fl.roles.serving.current_model import NO_LEDGER
+from fl.roles.serving.file_watch import NO_VAULT
+from fl.roles.serving.model_facts import Fact, State, Verification
+from fl.training.pictures.field import Frame
+from fl.training.pictures.gate import prepare
+from fl.training.pictures.images import Pixels
 from tests.fakes.site_disclosures import FakeRequests
 from tests.fakes.site_records import FakeRecords
-from webui.services import (
+from webui.ports.federation import (
     AuditSummary,
     FileFinding,
     HeldOut,

@@ -18,11 +18,11 @@ from flask.testing import FlaskClient
 from PIL import Image
 from werkzeug.test import TestResponse
 
-from fl.training.images import Pixels, decode_image
+from fl.training.pictures.images import Pixels, decode_image
 from tests.fakes.site_services import FakeFederation
 from webui.app import create_app
 from webui.config import CHEAP_PASSWORDS, SiteConfig
-from webui.services import Services
+from webui.ports.federation import Services
 from webui.site import EXTENSION, Site
 from webui.store.accounts import DoctorFacts, Hours, NewAccount, PatientFacts
 from webui.store.models import SiteRole

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fl.audit.access import AuditKey
+from fl.audit.consortium import Audit
 from fl.protocol.audit import Finding, Report
 from fl.protocol.codec import JsonValue, parse_document, write_document
 from fl.protocol.errors import RecipientNotFound
@@ -23,12 +25,10 @@ from fl.protocol.records import (
     RoundAborted,
     RoundFinalised,
 )
-from fl.protocol.round import Phase, Round
-from fl.roles.artefacts import Reader
-from fl.roles.audit import Audit
-from fl.roles.audit_key import AuditKey
-from fl.roles.view import Keyring
-from fl.training.weights import vector_to_bytes
+from fl.protocol.rounds.round import Phase, Round
+from fl.replay.expected_files import Reader
+from fl.replay.ledger_view import Keyring
+from fl.training.model.weights import vector_to_bytes
 from tests.fakes.federation import Party, endorser, initial, memory_folder, settle
 from tests.unit.roles.world import World, digest
 

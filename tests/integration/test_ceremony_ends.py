@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from fl.protocol.ceremony import Ceremony, CeremonyPhase
+from fl.protocol.keys.ceremony import Ceremony, CeremonyPhase
 from fl.protocol.names import CeremonyKind
 from fl.protocol.records import CeremonyPhaseClosed
-from fl.roles.ceremonies import PATIENCE_S, CeremonyPart
-from fl.roles.trustee import Trustee
+from fl.roles.trustee.agent import Trustee
+from fl.roles.trustee.ceremonies import PATIENCE_S, CeremonyPart
 from fl.storage.vault import FolderVault
 from tests.fakes.clinic import USE, Clinic, three_trustees
 from tests.fakes.federation import Clock, memory_folder, settle

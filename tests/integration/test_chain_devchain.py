@@ -23,11 +23,11 @@ import requests
 from eth_account import Account
 
 from chain.deploy import deploy
-from chain.devchain import DevChain, DevChainSettings, serve
-from chain.keystore import AccountKey, generate
+from chain.embedded.chain import DevChain, DevChainSettings, serve
 from chain.ledger import EthereumLedger, LedgerSettings
-from chain.node import HEADER_ONLY, NEWS, NodeRefusal, NodeSettings, connect
-from chain.sender import TransactionSettings
+from chain.rpc.node import HEADER_ONLY, NEWS, NodeRefusal, NodeSettings, connect
+from chain.transactions.keystore import AccountKey, generate
+from chain.transactions.sender import TransactionSettings
 from fl.protocol.errors import (
     ChainRunning,
     ChainUnavailable,
@@ -50,7 +50,7 @@ T0 = 1_800_000_000
 SERVER = """
 import sys, threading, time
 from pathlib import Path
-from chain.devchain import DevChainSettings, serve
+from chain.embedded.chain import DevChainSettings, serve
 settings = DevChainSettings(Path(sys.argv[1]), Path(sys.argv[2]), time.time, port=0)
 serve(settings, lambda url: print(url, flush=True), threading.Event())
 """
@@ -274,7 +274,7 @@ def test_a_changed_journal_is_refused_by_line(folder: Path, what: str) -> None:
 
 def test_an_entry_replaced_with_all_links_recomputed_gives_another_block(folder: Path) -> None:
     """Someone who knows the format forges a time and mends every link; only the recorded block hashes speak."""
-    import chain.blockjournal as journal  # noqa: PLC0415 - the forger's tool
+    from chain.embedded import journal  # noqa: PLC0415 - the forger's tool
 
     lines = [json.loads(line) for line in (folder / "journal.jsonl").read_bytes().splitlines()]
     heads = [json.loads(line) for line in (folder / "heads.jsonl").read_bytes().splitlines()]
@@ -463,7 +463,7 @@ def test_odd_questions_for_news_are_answered(running: DevChain, params: list[Any
 
 
 def test_a_node_that_reads_no_more_is_ended_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chain.nodeprocess.STOP_S", 0.5)
+    monkeypatch.setattr("chain.embedded.hardhat.STOP_S", 0.5)
     chain = start(tmp_path)
     node = chain._node
     assert node is not None

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
+from chain.contracts.discovery import discover
 from chain.deploy import deploy, deploy_successor, hand_over
-from chain.devchain import DevChain, DevChainSettings
-from chain.discovery import discover
-from chain.keystore import AccountKey, generate
+from chain.embedded.chain import DevChain, DevChainSettings
+from chain.embedded.rpc_server import RpcServer
 from chain.ledger import EthereumLedger, LedgerSettings
-from chain.node import NEWS, NodeRefusal, NodeSettings, connect
-from chain.rpcserver import RpcServer
-from chain.sender import TransactionSettings
+from chain.rpc.node import NEWS, NodeRefusal, NodeSettings, connect
+from chain.transactions.keystore import AccountKey, generate
+from chain.transactions.sender import TransactionSettings
 from fl.protocol.errors import (
     AccountEmpty,
     ChainReorg,
@@ -238,11 +238,11 @@ def test_market_fees_are_paid_where_gas_costs(settings: LedgerSettings) -> None:
 
 PROCESS = """
 import sys
-from chain.discovery import discover
-from chain.keystore import AccountKey, generate
+from chain.contracts.discovery import discover
+from chain.transactions.keystore import AccountKey, generate
 from chain.ledger import EthereumLedger, LedgerSettings
-from chain.node import NEWS, NodeRefusal, NodeSettings, connect
-from chain.rpcserver import RpcServer
+from chain.rpc.node import NEWS, NodeRefusal, NodeSettings, connect
+from chain.embedded.rpc_server import RpcServer
 from fl.protocol.names import Role
 from fl.protocol.records import MemberRegistered
 node = NodeSettings(sys.argv[1])

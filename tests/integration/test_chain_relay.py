@@ -12,13 +12,13 @@ import pytest
 import rlp
 
 from chain.deploy import deploy
-from chain.devchain import DevChain, DevChainSettings
-from chain.keystore import AccountKey, generate
+from chain.embedded.chain import DevChain, DevChainSettings
 from chain.ledger import EthereumLedger, LedgerSettings
-from chain.node import NodeSettings
 from chain.relay import EthereumRelay, read_answer
-from chain.sender import FREE_GAS_LIMIT, TransactionSettings
-from chain.signing import AccountEndorser
+from chain.rpc.node import NodeSettings
+from chain.transactions.eip712 import AccountEndorser
+from chain.transactions.keystore import AccountKey, generate
+from chain.transactions.sender import FREE_GAS_LIMIT, TransactionSettings
 from fl.crypto.capsule import Readers, RecordPolicy
 from fl.protocol.errors import AnswerOutdated, DuplicateStep, EncodingError, RequestClosed, UnknownSender, WrongRole
 from fl.protocol.names import Address, Purpose, Refusal
@@ -26,8 +26,8 @@ from fl.protocol.ports import Anchor, Ledger, Relay, TransactionTerms
 from fl.protocol.records import DecryptionApproved, DecryptionRefused
 from tests.fakes.federation import ENDORSERS, Clock
 from tests.fakes.site_committee import CommitteeWorld
-from webui.disclosure_services import RequestState
-from webui.record_services import SealedRecord
+from webui.ports.disclosures import RequestState
+from webui.ports.records import SealedRecord
 
 PROJECT = Path(__file__).resolve().parents[2]
 VECTORS: list[dict[str, Any]] = json.loads((PROJECT / "tests" / "vectors" / "transactions.json").read_text())["cases"]

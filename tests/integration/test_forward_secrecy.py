@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from fl.crypto import dealing, sealing
+from fl.crypto import dkg as dealing
+from fl.crypto import share_encryption as sealing
 from fl.crypto.curve import ORDER
+from fl.crypto.encrypted_keystore import HeldShare, Lockbox
 from fl.crypto.group import base_mult, encode_point
-from fl.crypto.keys import PrivateKey
-from fl.crypto.lockbox import HeldShare, Lockbox
+from fl.crypto.hpke_keys import PrivateKey
 from fl.crypto.sharing import Share, lagrange
-from fl.protocol.ceremony import Ceremony
 from fl.protocol.errors import HemaledgerError
+from fl.protocol.keys.ceremony import Ceremony
 from fl.protocol.names import Address, CeremonyKind
-from fl.roles.committee import committee_keys, parcel_of, setting_of
+from fl.replay.committees import committee_keys, parcel_of, setting_of
 from tests.fakes.clinic import USE, Clinic, three_trustees
 from tests.fakes.federation import PASSWORD, Clock, Party, memory_folder, settle
 

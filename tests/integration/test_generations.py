@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from fl.protocol.errors import KeyExpired, NoCommittee, NotInCommittee
+from fl.protocol.keys.requests import RequestPhase
 from fl.protocol.names import CeremonyKind, KeyUse
 from fl.protocol.records import CeremonyStarted
-from fl.protocol.requests import RequestPhase
-from fl.roles.disclosure import holder_of
+from fl.replay.decryption_requests import holder_of
 from tests.fakes.clinic import TEXT, USE, Clinic, three_trustees
 from tests.fakes.federation import Clock, memory_folder, settle
 from tests.integration.test_trustees import audit, phases

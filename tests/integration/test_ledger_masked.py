@@ -12,18 +12,18 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+from chain.contracts.events import encode_call
 from chain.deploy import deploy
-from chain.devchain import DevChain, DevChainSettings
-from chain.events import encode_call
-from chain.keystore import AccountKey
+from chain.embedded.chain import DevChain, DevChainSettings
 from chain.ledger import EthereumLedger, LedgerSettings
-from chain.node import NodeSettings, connect
-from chain.sender import Sender, TransactionSettings
-from chain.signing import AccountEndorser
-from fl.crypto.keys import verify_possession
+from chain.rpc.node import NodeSettings, connect
+from chain.transactions.eip712 import AccountEndorser
+from chain.transactions.keystore import AccountKey
+from chain.transactions.sender import Sender, TransactionSettings
+from fl.crypto.hpke_keys import verify_possession
 from fl.protocol.errors import DuplicateStep
 from fl.protocol.federation import Federation, fold
-from fl.protocol.keys import Domain, possession_message
+from fl.protocol.keys.members import Domain, possession_message
 from fl.protocol.names import NO_ADDRESS, Address, Digest, Protection, Role
 from fl.protocol.ports import SetStatement
 from fl.protocol.records import (
@@ -45,7 +45,7 @@ from fl.protocol.records import (
     Terms,
     UpdateCommitted,
 )
-from fl.protocol.round import Phase
+from fl.protocol.rounds.round import Phase
 
 PROJECT = Path(__file__).resolve().parents[2]
 T0 = 1_800_000_000

@@ -12,13 +12,13 @@ from typing import Any, Protocol
 
 import pytest
 
-from chain.contracts import ask
+from chain.contracts.lookup import ask
 from chain.deploy import deploy, deploy_successor
-from chain.devchain import DevChain, DevChainSettings
+from chain.embedded.chain import DevChain, DevChainSettings
 from chain.ledger import EthereumLedger, LedgerSettings
-from chain.node import NodeSettings, connect
-from chain.sender import TransactionSettings
-from fl.crypto.keys import verify_possession
+from chain.rpc.node import NodeSettings, connect
+from chain.transactions.sender import TransactionSettings
+from fl.crypto.hpke_keys import verify_possession
 from fl.protocol import errors
 from fl.protocol.errors import DuplicateCommitment, HemaledgerError, SenderMismatch
 from fl.protocol.federation import Federation, fold

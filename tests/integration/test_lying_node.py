@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from chain import events
+from chain.contracts import events
 from chain.deploy import deploy
-from chain.devchain import DevChain, DevChainSettings
-from chain.keystore import AccountKey, generate
+from chain.embedded.chain import DevChain, DevChainSettings
+from chain.embedded.rpc_server import RpcServer
 from chain.ledger import EthereumLedger, LedgerSettings
-from chain.node import NEWS, NodeRefusal, NodeSettings, connect
-from chain.rpcserver import RpcServer
-from chain.sender import Sender, TransactionSettings
-from chain.shapes import RAW
+from chain.rpc.node import NEWS, NodeRefusal, NodeSettings, connect
+from chain.rpc.shapes import RAW
+from chain.transactions.keystore import AccountKey, generate
+from chain.transactions.sender import Sender, TransactionSettings
 from fl.protocol.errors import RecordForged
 from fl.protocol.names import Role
 from fl.protocol.records import MemberRegistered, MemberRevoked

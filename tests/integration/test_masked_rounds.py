@@ -10,23 +10,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fl.crypto.delivery import SEALED_BYTES
+from fl.audit.access import AuditKey
+from fl.audit.consortium import Audit
+from fl.crypto.share_delivery import SEALED_BYTES
+from fl.events import Event
 from fl.protocol.audit import Report
 from fl.protocol.errors import EquivocationDetected, HemaledgerError, RosterUntrusted, SetMismatch
 from fl.protocol.names import NO_DIGEST, Address, Blob, Digest, Protection
 from fl.protocol.records import ModelAttested, PhaseClosed, SharesChecked
-from fl.protocol.round import Phase, Round
-from fl.roles.audit import Audit
-from fl.roles.audit_key import AuditKey
-from fl.roles.coordinator import Coordinator
-from fl.roles.events import Event
-from fl.roles.hospital import Hospital
-from fl.roles.plan import Plan
-from fl.roles.training_thread import Task
-from fl.roles.trust import Trust
-from fl.roles.view import Keyring
+from fl.protocol.rounds.round import Phase, Round
+from fl.replay.ledger_view import Keyring
+from fl.roles.coordinator.agent import Coordinator
+from fl.roles.coordinator.plan import Plan
+from fl.roles.hospital.agent import Hospital
+from fl.roles.hospital.background_training import Task
+from fl.roles.hospital.trusted_peers import Trust
 from fl.storage.vault import FolderVault
-from fl.training.quantise import Vector
+from fl.training.aggregation.quantise import Vector
 from tests.fakes.federation import (
     CONFIG,
     Clock,

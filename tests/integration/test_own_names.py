@@ -16,30 +16,30 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from fl.protocol.config import RoundConfig
+from fl.events import Event
 from fl.protocol.errors import HemaledgerError, LabelsUnknown, SettingInvalid, TaskMismatch
 from fl.protocol.names import Address
 from fl.protocol.ports import Anchor
-from fl.protocol.tasks import LEUKEMIA, LEUKEMIA_DRAWN, LEUKEMIA_STAGES, PNEUMONIA
-from fl.roles.events import Event
-from fl.roles.training_thread import Task as Work
-from fl.training.compute import use_threads
-from fl.training.config import LocalConfig
-from fl.training.dataset import load_dataset
-from fl.training.labels import LabelMap
-from fl.training.model import build_model
-from fl.training.predict import Predictor
+from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.task_catalogue import LEUKEMIA, LEUKEMIA_DRAWN, LEUKEMIA_STAGES, PNEUMONIA
+from fl.roles.hospital.background_training import Task as Work
+from fl.training.data.dataset import load_dataset
+from fl.training.data.labels import LabelMap
+from fl.training.data.load import load_source
+from fl.training.data.synthetic import draw_cell
+from fl.training.evaluation.predict import Predictor
+from fl.training.local.config import LocalConfig
+from fl.training.model.device import use_threads
+from fl.training.model.network import build_model
+from fl.training.model.spec import ModelSpec
+from fl.training.model.tensors import to_vector
 from fl.training.recipe import Recipe
-from fl.training.sources import load_source
-from fl.training.spec import ModelSpec
-from fl.training.synthetic import draw_cell
-from fl.training.tensors import to_vector
-from scripts._home import Deployment, Home
-from scripts._task import given_task, task_that_explains
-from scripts._training import evaluator, keep_data, own_task, read_labels, trainer
-from scripts.data import data
-from scripts.demo import demo
-from scripts.hospital import hospital
+from scripts.commands.data import data
+from scripts.commands.hospital import hospital
+from scripts.demo.demo import demo
+from scripts.wiring.home import Deployment, Home
+from scripts.wiring.task import given_task, task_that_explains
+from scripts.wiring.training import evaluator, keep_data, own_task, read_labels, trainer
 
 SIZE = 48
 

@@ -8,23 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from chain.devchain import DevChain
+from chain.embedded.chain import DevChain
 from fl.protocol.codec import parse_document, sha256, write_document
 from fl.protocol.errors import EncodingError, HashMismatch, NotOnChain, ProofInvalid, TamperedError, WrongContext
-from fl.training.predict import Predictor
-from scripts._home import Home
-from scripts._proof import check_proof
-from scripts._together import found_together
-from scripts._wiring import load_account, open_ledger
-from scripts.chain import chain_settings
-from scripts.serve import open_services, seed_demo, site_config
+from fl.training.evaluation.predict import Predictor
+from scripts.commands.chain import chain_settings
+from scripts.commands.record_proof import check_proof
+from scripts.commands.serve import open_services, seed_demo, site_config
+from scripts.demo.together import found_together
+from scripts.wiring.home import Home
+from scripts.wiring.roles import load_account, open_ledger
 from tests.e2e.test_processes import invoke
 from tests.fakes.site_services import FakeFederation
 from tests.fakes.site_town import cell, cell_pixels
-from webui.patient_records import sealed_of
 from webui.site import Site, build_site
 from webui.store.accounts import Member
 from webui.store.models import SiteRole
+from webui.usecases.patient_records import sealed_of
 
 pytestmark = pytest.mark.slow
 INES = "ines@clinic.example"

@@ -11,17 +11,17 @@ import pytest
 
 from fl.crypto.capsule import Capsule
 from fl.crypto.envelope import seal
+from fl.events import Event
+from fl.protocol.keys.requests import RequestPhase
 from fl.protocol.names import CeremonyKind, KeyUse, Purpose, Refusal, Role
 from fl.protocol.records import CeremonyStarted, DecryptionApproved, LedgerHandedOver, MemberRevoked
-from fl.protocol.requests import RequestPhase
-from fl.roles.artefacts import model_core
+from fl.replay.expected_files import model_core
 from fl.roles.auditor import Auditor
-from fl.roles.coordinator import Coordinator
-from fl.roles.events import Event
-from fl.roles.hospital import Hospital
-from fl.roles.plan import Plan
-from fl.roles.release import held_by
-from fl.roles.trustee import Trustee
+from fl.roles.coordinator.agent import Coordinator
+from fl.roles.coordinator.plan import Plan
+from fl.roles.hospital.agent import Hospital
+from fl.roles.requester.model_release import held_by
+from fl.roles.trustee.agent import Trustee
 from tests.fakes.clinic import Clinic, three_trustees
 from tests.fakes.federation import Clock, initial, memory_folder, settle
 from tests.fakes.ledger import MemoryLedger

@@ -10,21 +10,21 @@ from pathlib import Path
 
 import pytest
 
+from fl.audit.access import AuditKey
+from fl.audit.consortium import Audit
+from fl.audit.narrative import SEEN, Explained, Outcome, Results, explain
+from fl.audit.rounds import Bench, audit_round, obstacle
 from fl.protocol.audit import Step
 from fl.protocol.codec import parse_document, write_document
 from fl.protocol.errors import EncodingError
 from fl.protocol.names import Digest, Protection
 from fl.protocol.records import ModelAttested
-from fl.protocol.round import Round
-from fl.roles.audit import Audit
-from fl.roles.audit_key import AuditKey
-from fl.roles.explain import SEEN, Explained, Outcome, Results, explain
-from fl.roles.round_audit import Bench, audit_round, obstacle
-from fl.roles.view import Keyring, LedgerView
-from scripts._report import Audited, to_json
+from fl.protocol.rounds.round import Round
+from fl.replay.ledger_view import Keyring, LedgerView
+from scripts.output.report import Audited, to_json
 from tests.fakes.federation import Party, endorser
 from tests.fakes.site_federation import RealWorld, masked_world, real_world
-from webui.last_audit import read_summary
+from webui.federation.saved_report import read_summary
 
 
 @dataclass

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fl.audit.access import AuditKey
+from fl.audit.consortium import Audit
 from fl.protocol.audit import Report
-from fl.protocol.round import Phase
-from fl.roles.audit import Audit
-from fl.roles.audit_key import AuditKey
-from fl.roles.training_thread import Task
-from fl.roles.view import Keyring
+from fl.protocol.rounds.round import Phase
+from fl.replay.ledger_view import Keyring
+from fl.roles.hospital.background_training import Task
 from tests.fakes.federation import CONFIG, Consortium, endorser, found, initial, memory_connect, nudge, run_all
 
 

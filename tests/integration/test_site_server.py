@@ -15,9 +15,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from scripts._proxy import TrustedProxy
-from scripts._server import Server
-from scripts._server_request import Bounds
+from scripts.server.proxy import TrustedProxy
+from scripts.server.request import Bounds
+from scripts.server.server import Server
 from tests.fakes.postgres import own_database
 from tests.fakes.site_town import INES, MAYA, PASSWORD, TOKEN, Town
 from webui.config import Limits

@@ -15,16 +15,16 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from web3 import Web3
 
-from chain import artifacts
-from chain import logs as logs_module
+from chain import log_ranges as logs_module
+from chain.contracts import artifacts
 from chain.deploy import deploy
-from chain.devchain import DevChain, DevChainSettings
-from chain.keystore import AccountKey, generate
+from chain.embedded.chain import DevChain, DevChainSettings
+from chain.embedded.rpc_server import RpcServer
 from chain.ledger import EthereumLedger, LedgerSettings
-from chain.node import NEWS, Node, NodeRefusal, NodeSettings, connect
-from chain.provider import Provider
-from chain.rpcserver import RpcServer
-from chain.sender import TransactionSettings
+from chain.rpc.http import Provider
+from chain.rpc.node import NEWS, Node, NodeRefusal, NodeSettings, connect
+from chain.transactions.keystore import AccountKey, generate
+from chain.transactions.sender import TransactionSettings
 from fl.protocol.errors import (
     AccountEmpty,
     ChainReorg,
@@ -163,7 +163,7 @@ def test_a_node_that_wants_pauses_for_ever_is_unavailable(place: LedgerSettings)
 
 
 def test_a_node_without_batches_gets_single_requests(place: LedgerSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chain.rpcserver.MAX_BATCH", 0)
+    monkeypatch.setattr("chain.embedded.rpc_server.MAX_BATCH", 0)
     with served(foreign(place), place) as single:
         ledger = EthereumLedger(single, KEY)
         receipt = ledger.append(member("single"))

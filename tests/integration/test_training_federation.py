@@ -8,21 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fl.protocol.tasks import LEUKEMIA
-from fl.training.compute import use_threads
-from fl.training.config import LocalConfig
-from fl.training.dataset import TEST, Dataset, load_dataset, save_dataset
-from fl.training.divide import divide
-from fl.training.local import TrainContext, train_local
-from fl.training.metrics import Metrics
-from fl.training.model import build_model
-from fl.training.predict import Predictor, evaluate
+from fl.protocol.task_catalogue import LEUKEMIA
+from fl.training.data.dataset import TEST, Dataset, load_dataset, save_dataset
+from fl.training.data.load import load_source
+from fl.training.data.partition import divide
+from fl.training.data.synthetic import SyntheticPlan, draw_dataset
+from fl.training.evaluation.metrics import Metrics
+from fl.training.evaluation.predict import Predictor, evaluate
+from fl.training.local.config import LocalConfig
+from fl.training.local.train import TrainContext, train_local
+from fl.training.model.device import use_threads
+from fl.training.model.network import build_model
+from fl.training.model.spec import ModelSpec
+from fl.training.model.tensors import manifest_of, to_vector
+from fl.training.model.weights import Vector, from_safetensors, to_safetensors
 from fl.training.presets import DEFAULT_LOCAL, DEFAULT_SPEC
-from fl.training.sources import load_source
-from fl.training.spec import ModelSpec
-from fl.training.synthetic import SyntheticPlan, draw_dataset
-from fl.training.tensors import manifest_of, to_vector
-from fl.training.weights import Vector, from_safetensors, to_safetensors
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,7 +14,7 @@ import waitress
 from flask import request
 
 from fl.protocol.errors import SettingInvalid
-from scripts._proxy import TrustedProxy, waitress_options
+from scripts.server.proxy import TrustedProxy, waitress_options
 from tests.fakes.site_town import MAYA, PASSWORD, TOKEN, Town
 
 HOST = "clinic.example"

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from fl.audit.consortium import Audit
 from fl.crypto.capsule import Capsule
-from fl.crypto.dealing import deal
-from fl.crypto.lockbox import HeldShare
+from fl.crypto.dkg import deal
+from fl.crypto.encrypted_keystore import HeldShare
+from fl.events import Event
 from fl.protocol.audit import Report
-from fl.protocol.ceremony import CeremonyPhase
 from fl.protocol.errors import (
     DeadlinePassed,
     KeyExpired,
@@ -24,18 +25,17 @@ from fl.protocol.errors import (
     RevokedSender,
     StaleCommittee,
 )
+from fl.protocol.keys.ceremony import CeremonyPhase
+from fl.protocol.keys.requests import RequestPhase
 from fl.protocol.names import CeremonyKind, Digest, KeyUse, Purpose, Refusal, Role
 from fl.protocol.records import CeremonyAborted, CeremonyStarted, DecryptionApproved, MemberRevoked
-from fl.protocol.requests import RequestPhase
-from fl.protocol.round import Round
-from fl.roles.audit import Audit
-from fl.roles.committee import committee_keys, setting_of
-from fl.roles.dealer import Dealer
-from fl.roles.events import Event
-from fl.roles.release import Releases, held_by
+from fl.protocol.rounds.round import Round
+from fl.replay.committees import committee_keys, setting_of
+from fl.replay.ledger_view import LedgerView
+from fl.roles.requester.model_release import Releases, held_by
 from fl.roles.runner import Agent
-from fl.roles.trustee import Trustee
-from fl.roles.view import LedgerView
+from fl.roles.trustee.agent import Trustee
+from fl.roles.trustee.dealer import Dealer
 from fl.storage.shares import FolderShares
 from tests.fakes.clinic import TEXT, USE, Clinic, three_trustees
 from tests.fakes.federation import (

@@ -10,22 +10,22 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from chain.addresses import checksummed
 from chain.deploy import deploy
-from chain.devchain import DevChain
-from chain.keystore import generate
+from chain.embedded.chain import DevChain
 from chain.ledger import EthereumLedger
-from chain.node import NodeSettings
-from chain.sender import TransactionSettings
+from chain.rpc.node import NodeSettings
+from chain.transactions.addresses import checksummed
+from chain.transactions.keystore import generate
+from chain.transactions.sender import TransactionSettings
+from fl.events import Event
 from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.names import Address
 from fl.protocol.ports import Anchor
-from fl.roles.events import Event
-from scripts._agent import made
-from scripts._home import Deployment, Home
-from scripts._wiring import open_ledger
-from scripts.chain import chain_settings
-from scripts.consortium import consortium as group
+from scripts.commands.chain import chain_settings
+from scripts.commands.consortium import consortium as group
+from scripts.wiring.agent import made
+from scripts.wiring.home import Deployment, Home
+from scripts.wiring.roles import open_ledger
 
 PATIENCE_S = 120.0
 
@@ -39,7 +39,7 @@ def swapped(account: Address) -> str:
 def test_an_agent_started_before_its_chain_waits_and_says_so_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scripts._agent.RETRY_S", 0.05)
+    monkeypatch.setattr("scripts.wiring.agent.RETRY_S", 0.05)
     home, key = Home(tmp_path), generate()
     with DevChain(chain_settings(home, 0)) as chain:
         url, anchor = chain.url, deploy(NodeSettings(chain.url), TransactionSettings(), key, bytes(32))

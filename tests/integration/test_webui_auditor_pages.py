@@ -9,21 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from fl.audit.access import AuditKey
+from fl.audit.consortium import Audit
+from fl.audit.narrative import Results
 from fl.protocol.audit import Finding, Step
 from fl.protocol.codec import write_document
 from fl.protocol.names import Protection
-from fl.roles.audit import Audit
-from fl.roles.audit_key import AuditKey
-from fl.roles.explain import Results
-from fl.roles.view import Keyring
-from scripts._report import Audited, to_json, to_text
+from fl.replay.ledger_view import Keyring
+from scripts.output.report import Audited, to_json, to_text
 from tests.fakes.federation import endorser
 from tests.fakes.site_federation import RealTown
 from tests.fakes.site_services import sha
 from tests.fakes.site_town import INES, MAYA, NOOR, Town, words
 from webui.config import Limit, Limits
-from webui.replays import Replays
-from webui.store.refusals import ReplayRunning
+from webui.errors import ReplayRunning
+from webui.usecases.replays import Replays
 
 PAGE, REPLAY = "/auditor/rounds/2", "/auditor/rounds/2/replay"
 

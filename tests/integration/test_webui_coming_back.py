@@ -12,8 +12,8 @@ import pytest
 from fl.protocol.names import Purpose, Refusal
 from tests.fakes.site_disclosures import ACCOUNTS
 from tests.fakes.site_town import INES, JONAS, MAYA, PASSWORD, Town, Visitor, words
-from webui.record_services import SealedRecord
-from webui.words import at_time, on_day
+from webui.ports.records import SealedRecord
+from webui.presentation.wording import at_time, on_day
 
 
 @pytest.fixture

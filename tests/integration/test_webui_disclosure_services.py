@@ -37,9 +37,9 @@ from tests.fakes.ledger import MemoryLedger
 from tests.fakes.site_committee import CommitteeWorld
 from tests.fakes.site_disclosures import ACCOUNTS, FakeRequests
 from tests.fakes.site_services import FakeFederation
-from webui.disclosure_services import RequestService, RequestState, SignedAnswer
-from webui.record_services import RecordService, SealedRecord
-from webui.store.refusals import AnswerMismatch
+from webui.errors import AnswerMismatch
+from webui.ports.disclosures import RequestService, RequestState, SignedAnswer
+from webui.ports.records import RecordService, SealedRecord
 
 BODY = b"a blast cell, said the model"
 WEEK_S = 7 * 24 * 3600

@@ -13,8 +13,8 @@ from flask import Flask
 
 from fl.protocol import errors
 from tests.fakes.site_town import INES, MAYA, NOOR, PASSWORD, TOKEN, Town, cell, words
-from webui.errors import FAMILIES, page_of
-from webui.store import refusals
+from webui import errors as refusals
+from webui.http.error_pages import FAMILIES, page_of
 
 FAMILY_STATUS = {
     errors.MalformedError: {400, 413, 422},

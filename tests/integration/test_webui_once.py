@@ -11,9 +11,9 @@ import pytest
 from werkzeug.test import TestResponse
 
 from tests.fakes.site_town import INES, MAYA, PASSWORD, TOKEN, Town, Visitor, cell
+from webui.errors import AlreadyMade, StillHandled
 from webui.store.handled import LEASE_S, HandledForms, Outcome
 from webui.store.models import BookingState
-from webui.store.refusals import AlreadyMade, StillHandled
 
 
 @pytest.fixture

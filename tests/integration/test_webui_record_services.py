@@ -13,7 +13,7 @@ from fl.protocol.errors import NoCommittee, TamperedError, UnavailableError, Wro
 from fl.protocol.merkle import root_of
 from fl.protocol.names import Digest, Purpose
 from tests.integration.test_webui_services import WORLDS, ServiceWorld
-from webui.record_services import RecordService
+from webui.ports.records import RecordService
 
 BODY = b"a blast cell, said the model" * 100
 

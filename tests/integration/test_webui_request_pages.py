@@ -15,10 +15,10 @@ from fl.protocol.names import Purpose, Refusal
 from tests.fakes.site_disclosures import ACCOUNTS
 from tests.fakes.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, Visitor, cell, words
 from webui.config import Limit, Limits
-from webui.disclosure_services import SignedAnswer
-from webui.patient_records import sealed_of
-from webui.record_services import SealedRecord
-from webui.store.refusals import NotFound
+from webui.errors import NotFound
+from webui.ports.disclosures import SignedAnswer
+from webui.ports.records import SealedRecord
+from webui.usecases.patient_records import sealed_of
 
 DAY_S = 24 * 3600
 

@@ -14,19 +14,19 @@ from sqlalchemy import func, select
 
 from fl.crypto.capsule import Readers
 from fl.protocol.names import Purpose
-from scripts._server_log import QUEUE, OncePerMinute
+from scripts.server.log import QUEUE, OncePerMinute
 from tests.fakes.site_town import MAYA, PASSWORD, Town, cell, words
 from webui.app import create_app
 from webui.config import Places
-from webui.consent import Choice
-from webui.doors import Door
-from webui.patient_records import AT_ONCE, choice_of
+from webui.errors import SiteBusy, TooManyAttempts, in_words
+from webui.maintenance import keep_up
+from webui.ports.consent import Choice
 from webui.site import EXTENSION, Site
 from webui.store.consent_changes import _due
 from webui.store.models import StoredRecord
-from webui.store.refusals import SiteBusy, TooManyAttempts, in_words
 from webui.store.staff import StaffStore
-from webui.upkeep import keep_up
+from webui.usecases.admission import Door
+from webui.usecases.patient_records import AT_ONCE, choice_of
 
 TREATMENT = frozenset({Purpose.TREATMENT})
 PART = "--b\r\nContent-Disposition: form-data{}\r\n\r\nx\r\n--b--\r\n"
@@ -185,7 +185,7 @@ def test_every_page_that_hashes_passwords_has_a_door(tmp_path: Path) -> None:
 
 
 def test_the_doors_leave_workers_for_everything_else() -> None:
-    from scripts._server_request import Bounds  # noqa: PLC0415 beside what it is compared with
+    from scripts.server.request import Bounds  # noqa: PLC0415 beside what it is compared with
 
     assert Places().threads <= Bounds.threads - 4
 

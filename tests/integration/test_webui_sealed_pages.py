@@ -12,7 +12,7 @@ import pytest
 from fl.crypto.capsule import Readers
 from fl.protocol.names import Digest, Purpose
 from tests.fakes.site_town import INES, JONAS, MAYA, OMAR, Town, cell, words
-from webui.consent import purposes_in
+from webui.ports.consent import purposes_in
 
 
 @pytest.fixture

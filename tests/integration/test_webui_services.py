@@ -14,19 +14,19 @@ from typing import Protocol
 import numpy as np
 import pytest
 
+from fl.audit.narrative import Outcome, Results
 from fl.protocol.codec import sha256
 from fl.protocol.errors import NoAnswer, TamperedError, UnavailableError, WrongRound
 from fl.protocol.names import DIGEST_BYTES, Digest
-from fl.protocol.round import Phase
-from fl.roles.explain import Outcome, Results
-from fl.roles.verification import State
+from fl.protocol.rounds.round import Phase
+from fl.roles.serving.model_facts import State
 from fl.storage.vault import FolderVault
-from fl.training.gate import Reason
-from fl.training.images import Pixels
+from fl.training.pictures.gate import Reason
+from fl.training.pictures.images import Pixels
 from tests.fakes.site_federation import masked_world, real_world
 from tests.fakes.site_services import FakeFederation
 from tests.fakes.site_town import cell_pixels
-from webui.services import Services
+from webui.ports.federation import Services
 
 
 class ServiceWorld(Protocol):

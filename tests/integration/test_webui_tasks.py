@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from fl.protocol.task import Domain, Task, TaskClass, TaskKind
-from fl.protocol.tasks import LEUKEMIA, LEUKEMIA_DRAWN, LEUKEMIA_STAGES, PNEUMONIA
+from fl.protocol.task_catalogue import LEUKEMIA, LEUKEMIA_DRAWN, LEUKEMIA_STAGES, PNEUMONIA
 from tests.fakes.site_town import MAYA, Town, cell
-from webui import words
-from webui.services import HeldOut
+from webui.ports.federation import HeldOut
+from webui.presentation import wording as words
 
 CELLS = Task(
     "own-cells",

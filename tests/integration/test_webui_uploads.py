@@ -14,8 +14,8 @@ import tifffile
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from fl.training.field import Frame
-from scripts.serve import IN_MEMORY_BYTES
+from fl.training.pictures.field import Frame
+from scripts.commands.serve import IN_MEMORY_BYTES
 from tests.fakes.site_town import MAYA, NOOR, Town, cell, cell_pixels, words
 from webui.config import MEBIBYTE
 

@@ -9,9 +9,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from fl.protocol.ceremony import Ceremony, CeremonyPhase
 from fl.protocol.errors import HemaledgerError
 from fl.protocol.federation import Federation, fold, step
+from fl.protocol.keys.ceremony import Ceremony, CeremonyPhase
+from fl.protocol.keys.requests import RequestPhase
+from fl.protocol.keys.threshold import ThresholdKeys
 from fl.protocol.names import Address, CeremonyKind, Digest, KeyUse, Refusal
 from fl.protocol.records import (
     CeremonyAborted,
@@ -24,8 +26,6 @@ from fl.protocol.records import (
     Record,
     RecordsAnchored,
 )
-from fl.protocol.requests import RequestPhase
-from fl.protocol.threshold import ThresholdKeys
 from tests.unit.protocol.committee import (
     PHASES,
     SHARES,

@@ -32,7 +32,7 @@ from fl.protocol.records import (
     Terms,
     UpdateCommitted,
 )
-from fl.protocol.round import Phase, set_digest
+from fl.protocol.rounds.round import Phase, set_digest
 from tests.unit.protocol.scene import (
     ANCHOR,
     AUDITOR,

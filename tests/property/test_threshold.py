@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fl.crypto import sealing
+from fl.crypto import share_encryption as sealing
 from fl.crypto.curve import ORDER, Engine
-from fl.crypto.dealing import deal, parcel, verify_dealing
+from fl.crypto.dkg import deal, parcel, verify_dealing
 from fl.crypto.group import ENGINES, add, base_mult, encode_point, mult, use
-from fl.crypto.partials import approve, combine
+from fl.crypto.partial_decryption import approve, combine
 from fl.crypto.sharing import Share
 from fl.crypto.threshold import second_generator
 from fl.protocol.codec import sha256

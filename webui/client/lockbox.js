@@ -4,7 +4,7 @@
  * Invariant: a file never decides how cheap guessing its password is, nor how much memory opening it takes: parameters of
  * the key derivation outside the bounds below are refused before any of it is computed.
  *
- * Source: PROTOCOL.md 9, At rest; RFC 9106; fl/crypto/lockbox.py.
+ * Source: PROTOCOL.md 9, At rest; RFC 9106; fl/crypto/encrypted_keystore.py.
  * Not here: making one; whose share the page asks for (trustee.js).
  */
 

@@ -7,14 +7,14 @@ from datetime import datetime
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from webui.errors import status_of
-from webui.forms import PasswordForm, ResetForm, SignInForm, SignUpForm
-from webui.login import begin_session, end_session, member, only, safe_next, start_page, visitor
+from webui.errors import AccountExists, CodeRefused, PasswordWeak, SignInRefused
+from webui.http.error_pages import status_of
+from webui.http.sessions import begin_session, end_session, member, only, safe_next, start_page, visitor
+from webui.presentation.forms import PasswordForm, ResetForm, SignInForm, SignUpForm
 from webui.site import Site, site
 from webui.store.accounts import Member, NewAccount, PatientFacts
 from webui.store.emails import search_key
 from webui.store.models import SiteRole
-from webui.store.refusals import AccountExists, CodeRefused, PasswordWeak, SignInRefused
 from webui.store.throttle import Meter
 
 blueprint = Blueprint("accounts", __name__)

@@ -8,12 +8,12 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from fl.crypto.capsule import Readers
-from webui.forms import PressForm
-from webui.login import member, only
-from webui.patient_records import choice_of
+from webui.http.sessions import member, only
+from webui.presentation.forms import PressForm
+from webui.presentation.wording import on_day
 from webui.site import site
 from webui.store.models import Appointment, BookingState, SiteRole
-from webui.words import on_day
+from webui.usecases.patient_records import choice_of
 
 blueprint = Blueprint("appointments", __name__, url_prefix="/appointments")
 

@@ -9,14 +9,14 @@ from fl.protocol import strict_json
 from fl.protocol.codec import Fields
 from fl.protocol.errors import EncodingError, PolicyNotApproved, TooLarge
 from fl.protocol.names import Address
-from webui.disclosure_services import RequestFacts, SignedAnswer
-from webui.login import member, only
+from webui.errors import NoTrustee, OwnRequest
+from webui.http.headers import allow_calculation
+from webui.http.sessions import member, only
 from webui.pages.requests import who_asks
-from webui.request_words import purpose
-from webui.security import allow_calculation
+from webui.ports.disclosures import RequestFacts, SignedAnswer
+from webui.presentation.request_wording import purpose
 from webui.site import site
 from webui.store.models import SiteRole
-from webui.store.refusals import NoTrustee, OwnRequest
 
 blueprint = Blueprint("approvals", __name__, url_prefix="/approvals")
 ANSWER_CAP = 16 * 1024

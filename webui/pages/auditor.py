@@ -5,16 +5,16 @@ from __future__ import annotations
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from fl.audit.narrative import Results
 from fl.protocol.errors import TooLarge
-from fl.roles.explain import Results
-from webui.checks import digest_capped
-from webui.errors import ALARM, status_of
-from webui.forms import LedgerDigestForm, LedgerFileForm, PressForm
-from webui.login import member, only
-from webui.services import FileFinding, RoundView
+from webui.errors import NotFound
+from webui.http.error_pages import ALARM, status_of
+from webui.http.sessions import member, only
+from webui.pages.check_image import digest_capped
+from webui.ports.federation import FileFinding, RoundView
+from webui.presentation.forms import LedgerDigestForm, LedgerFileForm, PressForm
 from webui.site import site
 from webui.store.models import SiteRole
-from webui.store.refusals import NotFound
 from webui.store.throttle import Meter
 
 blueprint = Blueprint("auditor", __name__, url_prefix="/auditor")

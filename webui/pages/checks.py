@@ -7,19 +7,19 @@ from flask.typing import ResponseReturnValue
 
 from fl.protocol.codec import sha256
 from fl.protocol.errors import HemaledgerError, ImageUnreadable, MalformedError
-from fl.training.decode import Reading
-from webui.checks import check_image
-from webui.errors import status_of
-from webui.forms import ImageForm, NoteForm, PressForm
-from webui.login import member, only
-from webui.patient_records import sealed_of
-from webui.security import page_number
-from webui.services import ServedModel
+from fl.training.pictures.decode import Reading
+from webui.errors import NotFound
+from webui.http.error_pages import status_of
+from webui.http.headers import page_number
+from webui.http.sessions import member, only
+from webui.pages.check_image import check_image
+from webui.ports.federation import ServedModel
+from webui.presentation.forms import ImageForm, NoteForm, PressForm
 from webui.site import site
 from webui.store.models import SiteRole
 from webui.store.openings import How
 from webui.store.records import PAGE_ROWS
-from webui.store.refusals import NotFound
+from webui.usecases.patient_records import sealed_of
 
 blueprint = Blueprint("checks", __name__, url_prefix="/checks")
 

@@ -6,12 +6,12 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from fl.crypto.capsule import Readers
-from webui.forms import ConsentForm
-from webui.login import member, only
-from webui.patient_records import choice_of
-from webui.request_words import resealed
+from webui.http.sessions import member, only
+from webui.presentation.forms import ConsentForm
+from webui.presentation.request_wording import resealed
 from webui.site import site
 from webui.store.models import SiteRole
+from webui.usecases.patient_records import choice_of
 
 blueprint = Blueprint("consent", __name__, url_prefix="/consent")
 

@@ -8,13 +8,13 @@ from itertools import groupby
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
-from webui.login import member, only
-from webui.security import page_number
+from webui.http.headers import page_number
+from webui.http.sessions import member, only
+from webui.presentation.wording import on_day
 from webui.site import Site, site
 from webui.store.models import SiteRole
 from webui.store.openings import How
 from webui.store.records import PAGE_ROWS
-from webui.words import on_day
 
 blueprint = Blueprint("doctor", __name__, url_prefix="/doctor")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from webui.readiness import readiness
+from webui.http.readiness import readiness
 from webui.site import site
 
 blueprint = Blueprint("health", __name__)

@@ -6,8 +6,8 @@ from flask import Blueprint, current_app, render_template
 from flask.typing import ResponseReturnValue
 
 from fl.protocol.errors import HemaledgerError, TamperedError
-from webui.errors import ALARM, ErrorPage, page_of
-from webui.services import ReportedModel
+from webui.http.error_pages import ALARM, ErrorPage, page_of
+from webui.ports.federation import ReportedModel
 from webui.site import site
 
 blueprint = Blueprint("home", __name__)

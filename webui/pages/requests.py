@@ -8,16 +8,16 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from fl.protocol.names import Purpose
-from webui.disclosure_services import RequestFacts, RequestState
-from webui.forms import AskForm, FindForm, PressForm
-from webui.login import member, only
-from webui.patient_records import Shown
-from webui.security import page_number
+from webui.errors import NotFound
+from webui.http.headers import page_number
+from webui.http.sessions import member, only
+from webui.ports.disclosures import RequestFacts, RequestState
+from webui.presentation.forms import AskForm, FindForm, PressForm
 from webui.site import site
 from webui.store.models import RequestRow, SiteRole, StoredRecord
 from webui.store.openings import PAGE_ROWS
-from webui.store.refusals import NotFound
 from webui.store.throttle import Meter
+from webui.usecases.patient_records import Shown
 
 blueprint = Blueprint("requests", __name__, url_prefix="/requests")
 

@@ -4,7 +4,7 @@ Invariant: an e-mail address, however it is written, belongs to one account; a p
 hash; a disabled account has no session.
 
 Source: OWASP Authentication and Session Management Cheat Sheets.
-Not here: cookies and pages (webui/login.py, webui/pages/accounts.py); changes by the hospital's staff (staff.py).
+Not here: cookies and pages (webui/http/sessions.py, webui/pages/accounts.py); changes by the hospital's staff (staff.py).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from sqlalchemy import case, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from webui.errors import AccountExists, CodeRefused, HoursOverlap, SignInRefused
 from webui.store.database import Database
 from webui.store.emails import email_key, older_key, search_key, typed_email
 from webui.store.models import Account, DoctorProfile, OfficeHours, PatientProfile, SiteRole
 from webui.store.passwords import Passwords, spellings
 from webui.store.person_names import person_name
-from webui.store.refusals import AccountExists, CodeRefused, HoursOverlap, SignInRefused
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 

@@ -19,9 +19,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from fl.protocol.errors import SlotTaken
+from webui.errors import BookingFixed, BookingOverlaps, NotFound, OneADay, SlotNotOffered, TooManyBookings
 from webui.store.database import Database
 from webui.store.models import Account, Appointment, BookingState, DoctorProfile, SiteRole
-from webui.store.refusals import BookingFixed, BookingOverlaps, NotFound, OneADay, SlotNotOffered, TooManyBookings
 from webui.store.slots import Slot, offered
 
 IN_FORCE = Appointment.state == BookingState.BOOKED.value

@@ -4,7 +4,7 @@ Invariant: access begins with a booking and ends a fixed time after the end of t
 cancelled. This is the only rule; lists, pictures, notes, proofs and pages ask it.
 
 Source: Health records follow the treating relation (ISO 22600-1, 5); EHDS (EU) 2025/327, Art. 9.
-Not here: access through a quorum of trustees (webui/disclosing.py).
+Not here: access through a quorum of trustees (webui/usecases/record_requests.py).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Invariant: the choice and the change are written in one transaction, so a change
 takes the place of an earlier one.
 
 Source: PROTOCOL.md 9 (policy).
-Not here: sealing (webui/patient_records.py); when it goes on (webui/upkeep.py).
+Not here: sealing (webui/usecases/patient_records.py); when it goes on (webui/maintenance.py).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session, undefer
 
 from fl.crypto.capsule import Readers
-from webui.consent import Choice, mask_of
+from webui.ports.consent import Choice, mask_of
 from webui.store.database import Database
-from webui.store.jobs import ConsentChange
+from webui.store.job_tables import ConsentChange
 from webui.store.models import PatientProfile, StoredRecord
 
 

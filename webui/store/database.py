@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from fl.protocol.errors import SettingInvalid
-from webui.store.refusals import DatabaseUnavailable
+from webui.errors import DatabaseUnavailable
 
 BUSY_TIMEOUT_MS = 5000
 KEPT_CONNECTIONS = 20

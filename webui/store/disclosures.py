@@ -4,7 +4,7 @@ Invariant: a request is written down before it goes to the ledger, with what tel
 whoever asked is known even after a crash.
 
 Source: PROTOCOL.md 9, Requests.
-Not here: whether somebody may ask (webui/disclosing.py); what trustees said (the ledger).
+Not here: whether somebody may ask (webui/usecases/record_requests.py); what trustees said (the ledger).
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
 from fl.protocol.names import Address, Digest, Purpose
+from webui.errors import NotFound, TrusteeTaken
 from webui.store.accounts import find_account
 from webui.store.database import Database
 from webui.store.models import DoctorProfile, RequestRow, StoredRecord
 from webui.store.records import WITH_FILE
-from webui.store.refusals import NotFound, TrusteeTaken
 
 REQUEST_S = 7 * 24 * 3600
 """How long trustees may take."""

@@ -14,8 +14,8 @@ import unicodedata
 
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
+from webui.errors import EmailMalformed
 from webui.store.base import EMAIL_CHARS
-from webui.store.refusals import EmailMalformed
 
 SPECIAL_USE_DOMAIN_NAMES.clear()  # the library's way to allow anna@clinic.local: an address is a name to sign in with
 

@@ -4,7 +4,7 @@ Invariant: of two that send the same form at the same moment one handles it; the
 form that made a record is marked in the transaction that made it, so no crash makes a second one.
 
 Source: Stripe, "Idempotent requests"; IETF draft-ietf-httpapi-idempotency-key-header.
-Not here: what makes two forms the same (webui/once.py).
+Not here: what makes two forms the same (webui/http/once.py).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from webui.errors import AlreadyMade, StillHandled
 from webui.store.database import Database
-from webui.store.jobs import HandledForm
-from webui.store.refusals import AlreadyMade, StillHandled
+from webui.store.job_tables import HandledForm
 
 WAIT_S = 4.0
 """How long a second click waits for the first."""

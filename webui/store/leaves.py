@@ -4,7 +4,7 @@ Invariant: a leaf gets its batch and place once, in the order of making, and kee
 its root is sent, so that after a crash the same root is sent again.
 
 Source: PROTOCOL.md 9, Records.
-Not here: sending (webui/anchoring.py).
+Not here: sending (webui/usecases/anchoring.py).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from fl.protocol.merkle import root_of
 from fl.protocol.names import Digest
-from webui.record_services import Anchored
+from webui.ports.records import Anchored
 from webui.store.database import Database
 from webui.store.models import Batch, Leaf
 

@@ -21,7 +21,7 @@ from precis_i18n import get_profile
 from zxcvbn import zxcvbn
 
 from webui.config import PasswordCost
-from webui.store.refusals import PasswordMalformed, PasswordWeak
+from webui.errors import PasswordMalformed, PasswordWeak
 
 MIN_CHARS = 12
 MAX_CHARS = 128

@@ -14,8 +14,8 @@ import unicodedata
 
 import regex
 
+from webui.errors import NameMalformed
 from webui.store.base import NAME_CHARS, NAME_UNITS
-from webui.store.refusals import NameMalformed
 
 JOINERS = "\u200c\u200d"
 _SPACES = regex.compile(r"\p{Zs}+")

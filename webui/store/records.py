@@ -5,7 +5,7 @@ that patient is now (care.py), to nobody else, and an invisible one looks like o
 what a record says.
 
 Source: Health records follow the treating relation (ISO 22600-1, 5; BMA guidance on confidentiality); PROTOCOL.md 9.
-Not here: sealing and opening (webui/patient_records.py); requests by others (store/disclosures.py).
+Not here: sealing and opening (webui/usecases/patient_records.py); requests by others (store/disclosures.py).
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from sqlalchemy.orm import Session, undefer
 
 from fl.crypto.capsule import Readers
 from fl.protocol.names import Digest
-from webui.consent import mask_of
-from webui.record_services import SealedRecord
+from webui.errors import NotFound
+from webui.ports.consent import mask_of
+from webui.ports.records import SealedRecord
 from webui.store.accounts import Member, find_account
 from webui.store.care import Care
 from webui.store.consent_changes import ConsentChanges
@@ -32,7 +33,6 @@ from webui.store.models import (
     SiteRole,
     StoredRecord,
 )
-from webui.store.refusals import NotFound
 
 PAGE_ROWS = 20
 NUMBER_BYTES = 6

@@ -3,7 +3,7 @@
 Invariant: a disabled account has no session and no way to one; a code works once, for a while, and is kept as a digest.
 
 Source: OWASP Forgot Password Cheat Sheet; NIST SP 800-63B, 4.2 (recovery codes).
-Not here: signing in (accounts.py); the commands (scripts/staff.py).
+Not here: signing in (accounts.py); the commands (scripts/commands/staff.py).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from webui.errors import AccountExists, NotFound, RoleFixed
 from webui.store.accounts import DoctorFacts, code_digest, find_account, hours_of
 from webui.store.appointments import IN_FORCE
 from webui.store.database import Database
 from webui.store.emails import email_key, typed_email
 from webui.store.models import Account, Appointment, BookingState, DoctorProfile, SiteRole
 from webui.store.person_names import person_name
-from webui.store.refusals import AccountExists, NotFound, RoleFixed
 
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 """No I, O, 0 or 1, which people mistake for each other."""

@@ -16,9 +16,9 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from webui.config import Limit
+from webui.errors import TooManyAttempts
 from webui.store.database import Database
 from webui.store.models import Attempts
-from webui.store.refusals import TooManyAttempts
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ class NoAnswer(MalformedError):
     """A picture that could be read shows nothing that the model may judge; there is no percentage and no record."""
 
     reason: str
-    """`fl.training.gate.Reason`: which check it failed."""
+    """`fl.training.pictures.gate.Reason`: which check it failed."""
     verdict: str
     why: str
     sentence = "{verdict}: {why}. No answer was made, and nothing was kept."

@@ -17,22 +17,22 @@ from pathlib import Path
 import numpy as np
 
 from fl.protocol.codec import sha256
-from fl.protocol.config import RoundConfig
-from fl.protocol.tasks import LEUKEMIA
-from fl.training.aggregate import Sum
-from fl.training.config import LocalConfig
-from fl.training.dataset import TEST, TRAIN, Dataset
-from fl.training.divide import divide
-from fl.training.local import LocalResult, TrainContext, train_local
-from fl.training.metrics import Metrics
-from fl.training.model import build_model
-from fl.training.predict import Predictor, evaluate
-from fl.training.quantise import LocalMetrics, Vector, quantise
-from fl.training.sources import load_source
-from fl.training.spec import ModelSpec
-from fl.training.synthetic import SyntheticPlan, draw_dataset
-from fl.training.tensors import to_vector
-from fl.training.weights import vector_to_bytes
+from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.task_catalogue import LEUKEMIA
+from fl.training.aggregation.quantise import LocalMetrics, Vector, quantise
+from fl.training.aggregation.sum import Sum
+from fl.training.data.dataset import TEST, TRAIN, Dataset
+from fl.training.data.load import load_source
+from fl.training.data.partition import divide
+from fl.training.data.synthetic import SyntheticPlan, draw_dataset
+from fl.training.evaluation.metrics import Metrics
+from fl.training.evaluation.predict import Predictor, evaluate
+from fl.training.local.config import LocalConfig
+from fl.training.local.train import LocalResult, TrainContext, train_local
+from fl.training.model.network import build_model
+from fl.training.model.spec import ModelSpec
+from fl.training.model.tensors import to_vector
+from fl.training.model.weights import vector_to_bytes
 from scripts.bench._data import labelled
 from scripts.bench.schemes.base import Say, missing
 from scripts.bench.schemes.ckks import Ckks

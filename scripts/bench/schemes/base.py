@@ -18,9 +18,9 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from fl.protocol.config import RoundConfig
-from fl.protocol.tasks import LEUKEMIA
-from fl.training.quantise import LocalMetrics, Vector, Words, quantise
+from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.task_catalogue import LEUKEMIA
+from fl.training.aggregation.quantise import LocalMetrics, Vector, Words, quantise
 
 T = TypeVar("T")
 Say = Callable[[str], None]

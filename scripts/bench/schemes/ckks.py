@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fl.training.quantise import Vector
+from fl.training.aggregation.quantise import Vector
 from scripts.bench.schemes.base import Case, Cost, draw_update, least, wide
 
 SLOTS = 4096

@@ -4,7 +4,7 @@ It hides images from whoever sees the model; it hides no hospital's update from 
 protection, to be had beside masks.
 
 Source: M. Abadi et al., CCS 2016; I. Mironov, "Renyi Differential Privacy", CSF 2017; opacus.
-Not here: the product's training (fl/training/local.py), whose batches are balanced by class and clipped as a whole.
+Not here: the product's training (fl/training/local/train.py), whose batches are balanced by class and clipped as a whole.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fl.training.augment import augment
-from fl.training.config import LocalConfig
-from fl.training.dataset import TRAIN, Dataset
-from fl.training.inputs import normalise, to_tensor
-from fl.training.local import LocalResult, TrainContext, train_local
-from fl.training.model import build_model
-from fl.training.quantise import Vector
-from fl.training.spec import ModelSpec
-from fl.training.synthetic import SyntheticPlan, draw_dataset
-from fl.training.tensors import load_vector, to_vector
+from fl.training.aggregation.quantise import Vector
+from fl.training.data.dataset import TRAIN, Dataset
+from fl.training.data.synthetic import SyntheticPlan, draw_dataset
+from fl.training.local.augment import augment
+from fl.training.local.config import LocalConfig
+from fl.training.local.train import LocalResult, TrainContext, train_local
+from fl.training.model.inputs import normalise, to_tensor
+from fl.training.model.network import build_model
+from fl.training.model.spec import ModelSpec
+from fl.training.model.tensors import load_vector, to_vector
 from scripts.bench.schemes.base import Case, Cost, least
 from scripts.bench.schemes.ours import Plain
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from fl.crypto.curve import GENERATOR, IDENTITY, POINT_BYTES, Point
 from fl.crypto.group import add, base_mult, mult, negate, random_scalar
-from fl.training.aggregate import Sum
-from fl.training.quantise import LIMIT, Vector, Words
+from fl.training.aggregation.quantise import LIMIT, Vector, Words
+from fl.training.aggregation.sum import Sum
 from scripts.bench.schemes.base import CONFIG, Case, Cost, draw_update, least, wide, words_of
 
 Cryptogram = tuple[Point, Point]

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from fl.training.quantise import Vector
+from fl.training.aggregation.quantise import Vector
 from scripts.bench.schemes.base import CONFIG, METRICS, Case, Cost, draw_update, least
 
 CLIP = 8.0

@@ -4,7 +4,7 @@
 
 prints two numbers of bytes: resident before the first file, and at the highest point.
 
-Source: fl/roles/unmask.py (the same calls in the same order); /proc/self/status (VmHWM), else getrusage.
+Source: fl/replay/unmasking.py (the same calls in the same order); /proc/self/status (VmHWM), else getrusage.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import numpy as np
 
 from fl.crypto import masking
 from fl.crypto.envelope import Kind
-from fl.crypto.keys import PrivateKey
-from fl.training.aggregate import Sum
-from fl.training.quantise import LANES
+from fl.crypto.hpke_keys import PrivateKey
+from fl.training.aggregation.quantise import LANES
+from fl.training.aggregation.sum import Sum
 from scripts.bench.schemes.base import CONFIG, Case
 from scripts.bench.schemes.ours import READER, open_body, seal_body
 

@@ -1,6 +1,6 @@
 """No protection, sealed rounds and masked rounds: the product's own functions, without ledger and disk.
 
-Source: fl/roles/masked_hospital.py, fl/roles/unmask.py (the same calls in the same order); PROTOCOL.md 5 and 5S.
+Source: fl/roles/hospital/masked_rounds.py, fl/replay/unmasking.py (the same calls in the same order); PROTOCOL.md 5 and 5S.
 Not here: chain, vault and journal (scripts/bench/rounds.py); the replay of a real round (replaying.py).
 """
 
@@ -14,19 +14,19 @@ from functools import lru_cache
 import numpy as np
 
 from fl.crypto import masking
-from fl.crypto.delivery import Parcel, SharePair, open_shares, own_shares, seal_shares
 from fl.crypto.envelope import Core, Expected, Kind, receive, seal
-from fl.crypto.keys import PrivateKey
-from fl.crypto.reveal import answer, parse_answer, uncover
-from fl.crypto.roundkeys import Participant, RoundKeys, context2
+from fl.crypto.hpke_keys import PrivateKey
+from fl.crypto.round_keys import Participant, RoundKeys, context2
+from fl.crypto.share_delivery import Parcel, SharePair, open_shares, own_shares, seal_shares
 from fl.crypto.sharing import invalid_dealers
+from fl.crypto.unmasking_shares import answer, parse_answer, uncover
 from fl.protocol.codec import sha256
-from fl.protocol.keys import MemberKey
+from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import Address, Digest
 from fl.protocol.ports import Anchor
-from fl.training.aggregate import Sum
-from fl.training.quantise import LANES, Vector, Words, from_bytes, to_bytes
-from fl.training.weights import model_digest
+from fl.training.aggregation.quantise import LANES, Vector, Words, from_bytes, to_bytes
+from fl.training.aggregation.sum import Sum
+from fl.training.model.weights import model_digest
 from scripts.bench.schemes.base import CONFIG, Case, Cost, draw_update, least, words_of
 
 CONTEXT = bytes(range(32))

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from fl.training.aggregate import Sum
-from fl.training.quantise import LANES, SCALE, Vector, Words
+from fl.training.aggregation.quantise import LANES, SCALE, Vector, Words
+from fl.training.aggregation.sum import Sum
 from scripts.bench.schemes.base import CONFIG, Case, Cost, draw_update, least, wide, words_of
 
 KEY_BITS = 2048

@@ -1,6 +1,6 @@
 """The audit of one real masked round: ten hospitals over the embedded chain, replayed from ledger and vault.
 
-Source: fl/roles/replay.py, which auditors and hospitals run.
+Source: fl/replay/round_replay.py, which auditors and hospitals run.
 Not here: the round's own wall time (scripts/bench/rounds.py).
 """
 
@@ -13,29 +13,29 @@ from pathlib import Path
 
 import numpy as np
 
-from fl.protocol.config import RoundConfig
+from fl.events import Event
 from fl.protocol.names import Protection
-from fl.protocol.round import Phase
-from fl.protocol.tasks import LEUKEMIA
-from fl.roles.artefacts import Reader, read_manifest
+from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.rounds.round import Phase
+from fl.protocol.task_catalogue import LEUKEMIA
+from fl.replay.expected_files import Reader, read_manifest
+from fl.replay.ledger_view import LedgerView, Ports
+from fl.replay.round_replay import Tools, replay_round
+from fl.replay.round_sum import RoundSum
 from fl.roles.auditor import Evaluation
-from fl.roles.events import Event
-from fl.roles.plan import Initial, Plan
-from fl.roles.replay import Tools, replay_round
-from fl.roles.round_sum import RoundSum
-from fl.roles.training_thread import Task, Train
-from fl.roles.view import LedgerView, Ports
+from fl.roles.coordinator.plan import Initial, Plan
+from fl.roles.hospital.background_training import Task, Train
 from fl.timing import Stopwatch
-from fl.training.model import build_model
-from fl.training.quantise import LocalMetrics, Vector
-from fl.training.spec import ModelSpec
-from fl.training.tensors import manifest_of, to_vector
-from scripts._chain_process import ChainProcess
-from scripts._home import Home
-from scripts._measured import MeasuredVault
-from scripts._together import AUDITOR, COORDINATOR, Together, Work, found_together, gather
+from fl.training.aggregation.quantise import LocalMetrics, Vector
+from fl.training.model.network import build_model
+from fl.training.model.spec import ModelSpec
+from fl.training.model.tensors import manifest_of, to_vector
 from scripts.bench.schemes.base import least
-from scripts.data import hospital_names
+from scripts.commands.data import hospital_names
+from scripts.demo.chain_process import ChainProcess
+from scripts.demo.together import AUDITOR, COORDINATOR, Together, Work, found_together, gather
+from scripts.wiring.home import Home
+from scripts.wiring.measured import MeasuredVault
 
 WIDTH = 192
 """Channels of a network of 11 million weights."""

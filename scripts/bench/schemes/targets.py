@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from fl.crypto import group
 from fl.crypto.envelope import Kind
 from fl.crypto.masking import CHUNK_BYTES
+from fl.training.aggregation.quantise import Vector
 from fl.training.presets import DEFAULT_SPEC
-from fl.training.quantise import Vector
 from scripts.bench._table import median
 from scripts.bench.epoch import take_turns
 from scripts.bench.rounds import masked_spans

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from fl.training.dataset import load_dataset, save_dataset
-from fl.training.sources import load_source
-from fl.training.synthetic import SyntheticPlan, draw_dataset
+from fl.training.data.dataset import load_dataset, save_dataset
+from fl.training.data.load import load_source
+from fl.training.data.synthetic import SyntheticPlan, draw_dataset
 from scripts.fuzz._door import Door, refuses_well
 
 SIDE_PX = 16

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from chain.blockjournal import HEADS, JOURNAL, BlockJournal, Transaction
+from chain.embedded.journal import HEADS, JOURNAL, BlockJournal, Transaction
 from fl.storage.journal import SqliteJournal
 from scripts.fuzz._door import Door, refuses_well
 

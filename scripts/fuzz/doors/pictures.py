@@ -10,11 +10,11 @@ import tifffile
 from PIL import Image
 
 from fl.protocol.errors import ImageUnreadable
-from fl.training.decode import Reading
-from fl.training.frames import fit_cell, look
-from fl.training.gate import prepare
-from fl.training.images import Pixels, decode_image
-from fl.training.synthetic import draw_cell
+from fl.training.data.frames import fit_cell, look
+from fl.training.data.synthetic import draw_cell
+from fl.training.pictures.decode import Reading
+from fl.training.pictures.gate import prepare
+from fl.training.pictures.images import Pixels, decode_image
 from scripts.fuzz._door import Door, refuses_well
 
 SIDE_PX = 48

@@ -14,15 +14,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from chain.deploy import deploy
-from chain.keystore import AccountKey
 from chain.ledger import EthereumLedger, LedgerSettings
-from chain.node import NodeSettings
-from chain.sender import TransactionSettings
+from chain.rpc.node import NodeSettings
+from chain.transactions.keystore import AccountKey
+from chain.transactions.sender import TransactionSettings
 from fl.protocol.names import Role
 from fl.protocol.records import MemberRegistered
-from scripts._chain_process import ChainProcess
-from scripts._home import Home
+from scripts.demo.chain_process import ChainProcess
 from scripts.fuzz._door import Door, refuses_well
+from scripts.wiring.home import Home
 
 TIMEOUT_S = 2.0
 RECEIPT_S = 0.1

@@ -8,10 +8,10 @@ import shutil
 import socket
 from pathlib import Path
 
-from scripts._chain_process import ChainProcess
-from scripts._home import Home
+from scripts.demo.chain_process import ChainProcess
 from scripts.fuzz._door import Door, Finding
 from scripts.fuzz._memory import children_of
+from scripts.wiring.home import Home
 
 TIMEOUT_S = 15.0
 RAW = 0

@@ -15,13 +15,13 @@ from pathlib import Path
 from PIL import Image
 from werkzeug.test import Client, TestResponse
 
-from fl.training.synthetic import draw_cell
-from scripts._allocator import give_memory_back
-from scripts._chain_process import ChainProcess
-from scripts._home import Home
-from scripts._predictor import PredictorProcess
+from fl.training.data.synthetic import draw_cell
+from scripts.commands.serve import open_services, seed_demo, site_config
+from scripts.demo.chain_process import ChainProcess
 from scripts.fuzz._door import Door, Finding
-from scripts.serve import open_services, seed_demo, site_config
+from scripts.predictor.client import PredictorProcess
+from scripts.server.allocator import give_memory_back
+from scripts.wiring.home import Home
 from webui.app import create_app
 from webui.config import CHEAP_PASSWORDS, Limit, Limits
 

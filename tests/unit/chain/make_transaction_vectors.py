@@ -11,7 +11,7 @@ import rlp
 from eth_abi import encode
 from eth_utils.abi import function_signature_to_4byte_selector
 
-from chain.keystore import AccountKey
+from chain.transactions.keystore import AccountKey
 
 FILE = Path(__file__).parents[2] / "vectors" / "transactions.json"
 ABOUT = [

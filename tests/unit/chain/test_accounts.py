@@ -12,13 +12,13 @@ import pytest
     "imports",
     [
         "scripts.cli",
-        "chain.keystore",
-        "chain.relay, chain.signing, chain.ledger, chain.deploy",
-        "chain.devchain, chain.provider",
-        "chain.provider",
-        "chain.provider, web3",
-        "scripts.serve, webui.app",
-        "scripts.demo, scripts.hospital, scripts.coordinator, scripts.trustee, scripts.auditor, scripts.consortium",
+        "chain.transactions.keystore",
+        "chain.relay, chain.transactions.eip712, chain.ledger, chain.deploy",
+        "chain.embedded.chain, chain.rpc.http",
+        "chain.rpc.http",
+        "chain.rpc.http, web3",
+        "scripts.commands.serve, webui.app",
+        "scripts.demo.demo, scripts.commands.hospital, scripts.commands.coordinator, scripts.commands.trustee, scripts.commands.auditor, scripts.commands.consortium",
     ],
 )
 def test_every_entry_has_pythons_own_limit(imports: str) -> None:

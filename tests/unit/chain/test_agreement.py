@@ -9,16 +9,17 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from chain import artifacts, tools
-from chain.artifacts import CONTRACTS
-from chain.compile import compile_contracts
-from chain.events import CONTRACT_OF, FUNCTIONS, event_abi, snake
+from chain import tools
+from chain.contracts import artifacts
+from chain.contracts.artifacts import CONTRACTS
+from chain.contracts.compile import compile_contracts
+from chain.contracts.events import CONTRACT_OF, FUNCTIONS, event_abi, snake
 from fl.protocol import errors
-from fl.protocol.ceremony import CeremonyPhase
+from fl.protocol.keys.ceremony import CeremonyPhase
+from fl.protocol.keys.requests import RequestPhase
 from fl.protocol.names import CeremonyKind, KeyUse, Protection, Purpose, Refusal, Role
 from fl.protocol.records import KEY_RECORDS, LEDGER_RECORDS, Terms
-from fl.protocol.requests import RequestPhase
-from fl.protocol.round import Phase
+from fl.protocol.rounds.round import Phase
 from tests.contracts.vectors import ERRORS
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -85,7 +86,7 @@ def test_enums_have_the_same_numbers(python: type[Any]) -> None:
 @needs_npm
 def test_py_solc_x_compiles_what_is_committed() -> None:
     for name, compiled in compile_contracts(PROJECT).items():
-        assert compiled.to_json() == (PROJECT / "chain" / "abi" / f"{name}.json").read_text()
+        assert compiled.to_json() == (PROJECT / "chain" / "contracts" / "abi" / f"{name}.json").read_text()
 
 
 @needs_npm

@@ -13,15 +13,15 @@ from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chain import events
 from chain.authorship import check_author, created_by
-from chain.calldata import normalise
-from chain.keystore import AccountKey
-from chain.rawtransaction import SignedCall, of_json, of_raw
+from chain.contracts import events
+from chain.contracts.calldata import normalise
+from chain.transactions.keystore import AccountKey
+from chain.transactions.signed import SignedCall, of_json, of_raw
 from fl.protocol.errors import RecordForged
 from fl.protocol.names import Address, Digest
 from fl.protocol.records import ConsortiumFounded, KeysAdvertised, Record, RoundAborted, RoundFrozen
-from tests.unit.chain.test_events import RECORD
+from tests.unit.chain.contracts.test_events import RECORD
 
 KEY, OTHER = AccountKey(b"\x06" * 32), AccountKey(b"\x07" * 32)
 CONTRACT, CHAIN = Address(b"\x11" * 20), 31337

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from chain.events import encode_log
+from chain.contracts.events import encode_log
 from chain.ledger import receipt_of
-from chain.node import Node, NodeSettings
+from chain.rpc.node import Node, NodeSettings
 from fl.protocol.errors import ContractRefused, RecordForged
 from fl.protocol.names import Address, Digest, Refusal
 from fl.protocol.records import DecryptionApproved, DecryptionRefused, Record

@@ -7,7 +7,7 @@ import json
 import pytest
 from eth_account import Account
 
-from chain.keystore import AccountKey
+from chain.transactions.keystore import AccountKey
 from tests.unit.chain.make_transaction_vectors import FILE, make_vectors
 
 VECTORS = json.loads(FILE.read_text(encoding="utf-8"))

@@ -9,10 +9,10 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from fl.crypto.delivery import Parcel, SharePair, open_shares, own_shares, seal_shares
 from fl.crypto.masking import Masked, accumulate, apply, hospital_masks, remaining_masks, to_signed
-from fl.crypto.reveal import Uncovered, answer, parse_answer, uncover
-from fl.crypto.roundkeys import Participant, RoundKeys, context2
+from fl.crypto.round_keys import Participant, RoundKeys, context2
+from fl.crypto.share_delivery import Parcel, SharePair, open_shares, own_shares, seal_shares
+from fl.crypto.unmasking_shares import Uncovered, answer, parse_answer, uncover
 from fl.protocol.names import Address, Digest
 
 CONTEXT = bytes(range(32))

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from fl.crypto.envelope import Core, Expected, Kind, check_file, receive, seal, sealed_size
-from fl.crypto.keys import PrivateKey
+from fl.crypto.hpke_keys import PrivateKey
 from fl.protocol.errors import (
     AuthFailure,
     EncodingError,
@@ -32,7 +32,7 @@ from fl.protocol.errors import (
     WrongContext,
     WrongSender,
 )
-from fl.protocol.keys import MemberKey
+from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import NO_DIGEST, Address, Digest
 from fl.protocol.ports import Anchor
 from tests.unit.crypto.make_vectors import make_vectors

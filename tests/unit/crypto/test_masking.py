@@ -21,7 +21,7 @@ from fl.crypto.masking import (
     to_bytes,
     to_signed,
 )
-from fl.crypto.roundkeys import (
+from fl.crypto.round_keys import (
     Participant,
     RoundKeys,
     context2,

@@ -11,8 +11,8 @@ from fl.crypto.curve import GENERATOR, ORDER, encode_uncompressed
 from fl.crypto.envelope import Core, Expected, Kind, open_with, receive, seal, sealed_size
 from fl.crypto.group import base_mult, encode_point, mult, random_scalar
 from fl.crypto.hashing import hash_to_curve
-from fl.crypto.keys import PrivateKey
-from fl.crypto.partials import PARTIAL_BYTES, Opening, approve, combine, partial_core
+from fl.crypto.hpke_keys import PrivateKey
+from fl.crypto.partial_decryption import PARTIAL_BYTES, Opening, approve, combine, partial_core
 from fl.crypto.sharing import Share
 from fl.crypto.threshold import Ciphertext, ThresholdKey, encapsulate, label_of, second_generator
 from fl.protocol.codec import sha256

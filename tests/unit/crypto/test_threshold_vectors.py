@@ -13,9 +13,9 @@ from fl.crypto.dleq import Statement, _prove_with, verify
 from fl.crypto.envelope import Core, Expected, Kind, open_with, receive
 from fl.crypto.group import base_mult, decode_point, encode_point, mult
 from fl.crypto.hashing import hash_to_scalar
-from fl.crypto.keys import PrivateKey
-from fl.crypto.partials import approve, combine, partial_core
-from fl.crypto.partials import verify as verify_partial
+from fl.crypto.hpke_keys import PrivateKey
+from fl.crypto.partial_decryption import approve, combine, partial_core
+from fl.crypto.partial_decryption import verify as verify_partial
 from fl.crypto.sharing import Share, lagrange
 from fl.crypto.threshold import Committee, ThresholdKey, _encapsulate_with, derive, second_generator
 from fl.protocol.codec import sha256

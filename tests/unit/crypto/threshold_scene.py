@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from fl.crypto import sealing
+from fl.crypto import share_encryption as sealing
 from fl.crypto.capsule import Capsule, Readers, RecordPolicy, RequestBinding
 from fl.crypto.curve import ORDER
-from fl.crypto.dealing import Dealing, Receiver, Setting, committee, deal, new_share, parcel, verify_dealing
+from fl.crypto.dkg import Dealing, Receiver, Setting, committee, deal, new_share, parcel, verify_dealing
 from fl.crypto.envelope import Core, Expected, open_with, seal
 from fl.crypto.group import base_mult
-from fl.crypto.partials import Opening, approve, combine
+from fl.crypto.partial_decryption import Opening, approve, combine
 from fl.crypto.sharing import Commitments, Share
 from fl.crypto.threshold import Committee
 from fl.protocol.codec import sha256

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from fl.protocol.ceremony import Ceremony, CeremonyPhase
+from fl.protocol.keys.ceremony import Ceremony, CeremonyPhase
 from fl.protocol.names import Address, CeremonyKind, Digest, KeyUse, Purpose, Role
 from fl.protocol.records import (
     CeremonyChecked,

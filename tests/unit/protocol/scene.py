@@ -36,7 +36,7 @@ from fl.protocol.records import (
     Terms,
     UpdateCommitted,
 )
-from fl.protocol.round import Phase, Round
+from fl.protocol.rounds.round import Phase, Round
 
 OPERATOR, COORDINATOR, AUDITOR, AUDITOR_2, TRUSTEE = (Address(bytes([n]) * 20) for n in (0xF0, 0xE0, 0xD0, 0xD1, 0xC0))
 H1, H2, H3, KEYLESS = (Address(bytes([n]) * 20) for n in (0x11, 0x22, 0x33, 0x44))

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from fl.protocol.codec import Fields, JsonValue, Reader, Writer, parse_document, sha256, write_document
-from fl.protocol.config import RoundConfig
 from fl.protocol.errors import EncodingError
 from fl.protocol.names import address, digest, parse_hex, show
-from fl.protocol.tasks import LEUKEMIA
+from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.task_catalogue import LEUKEMIA
 
 
 def test_every_field_is_big_endian_and_in_the_order_it_was_written() -> None:

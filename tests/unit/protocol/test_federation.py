@@ -38,7 +38,7 @@ from fl.protocol.records import (
     RoundOpened,
     RoundRecord,
 )
-from fl.protocol.round import Phase
+from fl.protocol.rounds.round import Phase
 from tests.unit.protocol.scene import (
     ANCHOR,
     AUDITOR,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fl.protocol.errors import NameInvalid, NameTaken, SettingInvalid
-from fl.protocol.membernames import check_bytes, proper
+from fl.protocol.keys.member_names import check_bytes, proper
 from fl.protocol.names import Address, shown, shown_lines
 
 WHO = Address(b"\x11" * 20)

@@ -9,7 +9,7 @@ import pytest
 
 from fl.protocol.errors import EncodingError
 from fl.protocol.task import Domain, Origin, Task, TaskClass, TaskKind
-from fl.protocol.tasks import CELL_DISEASE, LEUKEMIA, LEUKEMIA_STAGES, TASKS
+from fl.protocol.task_catalogue import CELL_DISEASE, LEUKEMIA, LEUKEMIA_STAGES, TASKS
 
 CELLS = Task(
     "blood-cells",

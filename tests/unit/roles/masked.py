@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fl.crypto.envelope import CORE_BYTES, Core, Header, Kind, open_file, seal
-from fl.crypto.keys import PrivateKey
+from fl.crypto.hpke_keys import PrivateKey
+from fl.events import Event
 from fl.protocol.errors import VaultMissing
 from fl.protocol.names import Address, Blob, Digest, Protection, Role
 from fl.protocol.ports import Anchor
 from fl.protocol.records import PhaseClosed
-from fl.protocol.round import Phase, Round
-from fl.roles.coordinator import Coordinator
-from fl.roles.events import Event
-from fl.roles.hospital import Hospital
-from fl.roles.plan import Plan
+from fl.protocol.rounds.round import Phase, Round
+from fl.roles.coordinator.agent import Coordinator
+from fl.roles.coordinator.plan import Plan
+from fl.roles.hospital.agent import Hospital
 from fl.roles.runner import Agent
 from fl.storage.vault import FolderVault
 from tests.fakes.federation import initial, nudge

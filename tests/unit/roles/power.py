@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from fl.crypto.keys import PrivateKey
-from fl.crypto.lockbox import HeldShare
+from fl.crypto.encrypted_keystore import HeldShare
+from fl.crypto.hpke_keys import PrivateKey
 from fl.protocol.names import Address, Blob, Digest, KeyUse
 from fl.protocol.ports import Anchor, Journal, Ledger, Mark, Vault
 from fl.protocol.records import Entry, Position, Receipt, Record
-from fl.roles.safe import MemberKeys, Safe, Shares
-from fl.roles.view import Ports
+from fl.replay.ledger_view import Ports
+from fl.roles.trustee.stores import MemberKeys, Safe, Shares
 
 
 class PowerCut(BaseException):

@@ -12,13 +12,13 @@ import pytest
 
 from fl.protocol.codec import sha256
 from fl.protocol.errors import HemaledgerError, StaleRound, UpdateUnusable, VaultMissing
-from fl.protocol.keys import MemberKey
+from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import Address, Digest
-from fl.protocol.round import Phase, Round
-from fl.roles.artefacts import Reader
-from fl.roles.round_sum import RoundSum
+from fl.protocol.rounds.round import Phase, Round
+from fl.replay.expected_files import Reader
+from fl.replay.round_sum import RoundSum
 from fl.storage.vault import FolderVault
-from fl.training.quantise import LANES
+from fl.training.aggregation.quantise import LANES
 from tests.fakes.federation import CONFIG
 
 HOSPITALS = tuple(Address(bytes([number]) * 20) for number in (1, 2, 3))

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from fl.crypto.envelope import Core, Kind, seal
-from fl.crypto.keys import PrivateKey
+from fl.crypto.hpke_keys import PrivateKey
 from fl.protocol.names import Blob, Digest
-from fl.protocol.round import Phase
-from fl.roles.artefacts import masked_recipients
-from fl.training.quantise import to_bytes
+from fl.protocol.rounds.round import Phase
+from fl.replay.expected_files import masked_recipients
+from fl.training.aggregation.quantise import to_bytes
 from tests.fakes.federation import memory_folder, settle
+from tests.unit.replay.test_exclusions import opened
 from tests.unit.roles.masked import NAMES, Four, forger, rest, step
 from tests.unit.roles.test_crashes import audit
-from tests.unit.roles.test_left_out import opened
 from tests.unit.roles.test_rounds import own_body, sealed, send
 from tests.unit.roles.world import World
 

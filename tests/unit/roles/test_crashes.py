@@ -6,18 +6,18 @@ import hashlib
 
 import pytest
 
+from fl.audit.access import AuditKey
+from fl.audit.consortium import Audit
+from fl.events import Event
 from fl.protocol.audit import Report
 from fl.protocol.errors import HemaledgerError
 from fl.protocol.names import NO_DIGEST
 from fl.protocol.records import ModelAttested, UpdateCommitted
-from fl.roles.audit import Audit
-from fl.roles.audit_key import AuditKey
+from fl.replay.ledger_view import Keyring
 from fl.roles.auditor import Auditor, Evaluation
-from fl.roles.coordinator import Coordinator
-from fl.roles.events import Event
-from fl.roles.hospital import Hospital
+from fl.roles.coordinator.agent import Coordinator
+from fl.roles.hospital.agent import Hospital
 from fl.roles.runner import Agent
-from fl.roles.view import Keyring
 from tests.fakes.federation import endorser, initial, settle
 from tests.unit.roles.power import Fuse, PowerCut, fused
 from tests.unit.roles.world import World, restless

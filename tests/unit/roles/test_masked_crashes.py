@@ -16,8 +16,8 @@ from fl.protocol.records import (
     SharesRevealed,
     UpdateCommitted,
 )
-from fl.roles.coordinator import Coordinator
-from fl.roles.hospital import Hospital
+from fl.roles.coordinator.agent import Coordinator
+from fl.roles.hospital.agent import Hospital
 from fl.roles.runner import Agent
 from tests.fakes.federation import initial
 from tests.unit.roles.power import Fuse, PowerCut, fused

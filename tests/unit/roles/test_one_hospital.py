@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from fl.crypto.delivery import COMPLAINT_BYTES, SEALED_BYTES
 from fl.crypto.envelope import Core, Kind, seal
-from fl.crypto.keys import PrivateKey
+from fl.crypto.hpke_keys import PrivateKey
+from fl.crypto.share_delivery import COMPLAINT_BYTES, SEALED_BYTES
+from fl.events import Event
 from fl.protocol.errors import EquivocationDetected, HashMismatch
-from fl.protocol.keys import MemberKey
+from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import Blob
 from fl.protocol.records import RoundAborted, SetEndorsed, SharesChecked, SharesDealt, SharesRevealed
-from fl.protocol.round import Phase
-from fl.roles.events import Event
-from fl.roles.hospital import ABANDONED, ABORT_AFTER_S
-from fl.roles.promises import key_of
+from fl.protocol.rounds.round import Phase
+from fl.roles.hospital.agent import ABANDONED, ABORT_AFTER_S
+from fl.roles.hospital.outbox import key_of
 from tests.fakes.federation import memory_folder
 from tests.unit.roles.masked import (
     STEP_S,

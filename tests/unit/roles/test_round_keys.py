@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from fl.crypto.curve import POINT_BYTES
-from fl.crypto.roundkeys import RoundKeys
+from fl.crypto.round_keys import RoundKeys
+from fl.events import Event
 from fl.protocol.ports import Ledger
 from fl.protocol.records import KeysAdvertised, Receipt, Record, SharesDealt
-from fl.protocol.round import Phase
-from fl.roles.events import Event
-from fl.roles.hospital import Hospital
-from fl.roles.participants import advertisers, why_not
+from fl.protocol.rounds.round import Phase
+from fl.replay.participants import advertisers, why_not
+from fl.roles.hospital.agent import Hospital
 from tests.fakes.federation import memory_folder, nudge
 from tests.fakes.ledger import MemoryLedger
 from tests.unit.roles.masked import NAMES, STEP_S, Four, rest, step

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fl.crypto.envelope import Core, seal
+from fl.events import Event
 from fl.protocol.errors import (
     HashMismatch,
     ModelDigestMismatch,
@@ -22,16 +23,15 @@ from fl.protocol.errors import (
 from fl.protocol.names import Address, Blob, Digest, Role
 from fl.protocol.ports import Mark
 from fl.protocol.records import MemberRegistered, MemberRevoked, RoundAborted, UpdateCommitted
-from fl.protocol.round import Phase
-from fl.roles.artefacts import Reader, update_core, update_recipients
+from fl.protocol.rounds.round import Phase
+from fl.replay.expected_files import Reader, update_core, update_recipients
+from fl.replay.ledger_view import Keyring
 from fl.roles.auditor import Auditor, Evaluation
-from fl.roles.coordinator import Coordinator
-from fl.roles.events import Event
-from fl.roles.hospital import Hospital
+from fl.roles.coordinator.agent import Coordinator
+from fl.roles.hospital.agent import Hospital
+from fl.roles.hospital.background_training import Task
 from fl.roles.runner import Agent
-from fl.roles.training_thread import Task
-from fl.roles.view import Keyring
-from fl.training.quantise import LocalMetrics, Vector, quantise, to_bytes
+from fl.training.aggregation.quantise import LocalMetrics, Vector, quantise, to_bytes
 from tests.fakes.federation import CONFIG, Party, initial, nudge, settle
 from tests.unit.roles.world import COMMIT_S, World, digest, restless
 

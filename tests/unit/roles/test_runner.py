@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from fl.events import Event
 from fl.protocol.errors import (
     ChainUnavailable,
     HashMismatch,
@@ -16,9 +17,8 @@ from fl.protocol.errors import (
     WrongPhase,
 )
 from fl.protocol.names import Digest
-from fl.roles.events import Event
+from fl.replay.ledger_view import Keyring, LedgerView
 from fl.roles.runner import Run, run
-from fl.roles.view import Keyring, LedgerView
 from tests.fakes.federation import memory_connect
 
 SILENT = ChainUnavailable("http://127.0.0.1:8545", "connection refused")

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fl.events import Event
 from fl.protocol.names import Protection
-from fl.protocol.round import Phase
-from fl.roles.coordinator import Coordinator
-from fl.roles.events import Event
-from fl.roles.hospital import Hospital
-from fl.roles.training_thread import Task
-from fl.training.quantise import LocalMetrics, Vector
+from fl.protocol.rounds.round import Phase
+from fl.roles.coordinator.agent import Coordinator
+from fl.roles.hospital.agent import Hospital
+from fl.roles.hospital.background_training import Task
+from fl.training.aggregation.quantise import LocalMetrics, Vector
 from tests.fakes.federation import initial
 from tests.unit.roles.power import Fuse, PowerCut, fused
 from tests.unit.roles.test_crashes import audit, moments

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from fl.crypto.group import base_mult
-from fl.protocol.ceremony import Ceremony, CeremonyPhase
 from fl.protocol.federation import Federation
+from fl.protocol.keys.ceremony import Ceremony, CeremonyPhase
 from fl.protocol.names import CeremonyKind
 from fl.protocol.records import CeremonyChecked, CeremonyCommitted, CeremonyConfirmed, CeremonyDealt, Entry, KeyRotated
-from fl.roles.committee import committee_keys
-from fl.roles.trustee import Trustee
+from fl.replay.committees import committee_keys
+from fl.roles.trustee.agent import Trustee
 from tests.fakes.clinic import TEXT, USE, Clinic
 from tests.fakes.federation import Clock, Party, found, memory_connect, memory_folder, settle
 from tests.fakes.ledger import MemoryLedger

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from fl.crypto.delivery import COMPLAINT_BYTES
+from fl.crypto.share_delivery import COMPLAINT_BYTES
+from fl.events import Event
 from fl.protocol.errors import HashMismatch, VaultMissing
 from fl.protocol.names import Digest
 from fl.protocol.records import SharesChecked
-from fl.protocol.round import Phase
-from fl.roles.documents import Awaited, Presence, read_document
-from fl.roles.events import Event
+from fl.protocol.rounds.round import Phase
+from fl.replay.vault_files import Awaited, Presence, read_document
 from fl.storage.vault import FolderVault
 from tests.fakes.federation import memory_folder
 from tests.unit.roles.masked import STEP_S, Four, rest, step

@@ -9,21 +9,21 @@ from pathlib import Path
 import numpy as np
 
 from fl.crypto.envelope import seal
+from fl.events import Event
 from fl.protocol.federation import Federation
 from fl.protocol.names import Digest, Role
 from fl.protocol.ports import Ledger
 from fl.protocol.records import ModelProposed
-from fl.protocol.round import Phase, Round
-from fl.roles.artefacts import model_core, model_recipients
+from fl.protocol.rounds.round import Phase, Round
+from fl.replay.expected_files import model_core, model_recipients
+from fl.replay.ledger_view import LedgerView
 from fl.roles.auditor import Auditor, Evaluation
-from fl.roles.coordinator import Coordinator
-from fl.roles.events import Event
-from fl.roles.hospital import Hospital
-from fl.roles.plan import Plan
-from fl.roles.training_thread import Task, Train
-from fl.roles.view import LedgerView
-from fl.training.quantise import LocalMetrics, Vector
-from fl.training.weights import model_digest, vector_to_bytes
+from fl.roles.coordinator.agent import Coordinator
+from fl.roles.coordinator.plan import Plan
+from fl.roles.hospital.agent import Hospital
+from fl.roles.hospital.background_training import Task, Train
+from fl.training.aggregation.quantise import LocalMetrics, Vector
+from fl.training.model.weights import model_digest, vector_to_bytes
 from tests.fakes.federation import CONFIG, Clock, Consortium, Party, found, initial, memory_connect, nudge, settle
 
 COMMIT_S, CLOSE_S = 120, 120

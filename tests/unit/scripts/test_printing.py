@@ -9,18 +9,18 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from fl.events import Event
 from fl.protocol.audit import Report
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.federation import Federation
 from fl.protocol.names import Role
 from fl.protocol.records import MemberRegistered, RoundAborted
-from fl.roles.events import Event
-from fl.roles.view import LedgerView
-from scripts._agent import announce
-from scripts._exit import guarded
-from scripts._progress import Console
-from scripts._report import Audited, to_html, to_text
-from scripts._wiring import register_member
+from fl.replay.ledger_view import LedgerView
+from scripts.output.progress import Console
+from scripts.output.report import Audited, to_html, to_text
+from scripts.wiring.agent import announce
+from scripts.wiring.exit import guarded
+from scripts.wiring.roles import register_member
 from tests.fakes.federation import memory_connect, new_account
 from tests.unit.roles.world import World
 

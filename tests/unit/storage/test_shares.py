@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fl.crypto.lockbox import HeldShare, Seat
+from fl.crypto.encrypted_keystore import HeldShare, Seat
 from fl.protocol.errors import KeystoreUnreadable, StorageFull
 from fl.protocol.names import Address, KeyUse
 from fl.storage.shares import FolderShares

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from fl.training.compute import use_threads
-from fl.training.dataset import Dataset
-from fl.training.spec import ModelSpec
-from fl.training.synthetic import SyntheticPlan, draw_dataset
+from fl.training.data.dataset import Dataset
+from fl.training.data.synthetic import SyntheticPlan, draw_dataset
+from fl.training.model.device import use_threads
+from fl.training.model.spec import ModelSpec
 
 ROOT = Path(__file__).parents[3]
 

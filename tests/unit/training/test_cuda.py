@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from fl.training.compute import pick_device
-from fl.training.config import LocalConfig
-from fl.training.dataset import Dataset
-from fl.training.local import LocalResult, TrainContext, train_local
-from fl.training.model import build_model
-from fl.training.predict import Predictor
-from fl.training.spec import ModelSpec
-from fl.training.tensors import to_vector
-from fl.training.weights import Vector
+from fl.training.data.dataset import Dataset
+from fl.training.evaluation.predict import Predictor
+from fl.training.local.config import LocalConfig
+from fl.training.local.train import LocalResult, TrainContext, train_local
+from fl.training.model.device import pick_device
+from fl.training.model.network import build_model
+from fl.training.model.spec import ModelSpec
+from fl.training.model.tensors import to_vector
+from fl.training.model.weights import Vector
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
 

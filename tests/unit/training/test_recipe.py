@@ -8,12 +8,12 @@ from typing import cast
 import pytest
 
 from fl.protocol.codec import JsonValue
-from fl.protocol.config import RoundConfig
 from fl.protocol.errors import EncodingError
-from fl.protocol.tasks import LEUKEMIA, LEUKEMIA_STAGES
-from fl.training.config import LocalConfig
+from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.task_catalogue import LEUKEMIA, LEUKEMIA_STAGES
+from fl.training.local.config import LocalConfig
+from fl.training.model.spec import ModelSpec
 from fl.training.recipe import Recipe
-from fl.training.spec import ModelSpec
 
 RECIPE = Recipe(ModelSpec(size_px=16, width=8, depth=1), LocalConfig(), 1)
 

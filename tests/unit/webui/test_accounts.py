@@ -10,12 +10,12 @@ import pytest
 
 from tests.fakes.site_town import MAYA, PASSWORD, Town
 from webui.config import CHEAP_PASSWORDS, PasswordCost
+from webui.errors import AccountExists, EmailMalformed, SignInRefused
 from webui.store.accounts import DoctorFacts, Hours, NewAccount, PatientFacts
 from webui.store.demo import demo_accounts
 from webui.store.emails import email_key
 from webui.store.models import Account, SiteRole
 from webui.store.passwords import Passwords
-from webui.store.refusals import AccountExists, EmailMalformed, SignInRefused
 
 
 @pytest.fixture

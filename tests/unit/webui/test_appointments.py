@@ -16,10 +16,10 @@ from sqlalchemy.exc import IntegrityError
 from fl.protocol.errors import SlotTaken
 from tests.fakes.postgres import own_database
 from tests.fakes.site_town import INES, JONAS, MAYA, OMAR, PASSWORD, Town
+from webui.errors import BookingFixed, BookingOverlaps, NotFound, OneADay, SlotNotOffered, TooManyBookings
 from webui.store.accounts import NewAccount, PatientFacts
 from webui.store.database import Database, alembic_config, upgrade_database
 from webui.store.models import Appointment, OfficeHours, SiteRole
-from webui.store.refusals import BookingFixed, BookingOverlaps, NotFound, OneADay, SlotNotOffered, TooManyBookings
 
 CROWD = 20
 BEFORE = """INSERT INTO account (id, email, name, role, password_hash, session_version, created_at)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.fakes.site_town import INES, JONAS, MAYA, OMAR, Town, Visitor
+from webui.errors import NotFound
 from webui.store.openings import PAGE_ROWS, How
-from webui.store.refusals import NotFound
 
 DAY_S = 86400
 

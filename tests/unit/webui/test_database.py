@@ -12,10 +12,10 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from webui.errors import DatabaseUnavailable
 from webui.store.base import Base
 from webui.store.database import Database, alembic_config, upgrade_database
 from webui.store.models import Attempts
-from webui.store.refusals import DatabaseUnavailable
 
 
 @pytest.fixture

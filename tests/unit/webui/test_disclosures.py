@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes.site_disclosures import ACCOUNTS
 from tests.fakes.site_town import INES, JONAS, MAYA, NOOR, Town
-from webui.store.refusals import NotFound, TrusteeTaken
+from webui.errors import NotFound, TrusteeTaken
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from sqlalchemy import text
 
 from tests.fakes.site_town import PASSWORD, Town
 from webui.config import CHEAP_PASSWORDS
+from webui.errors import EmailMalformed
 from webui.store.accounts import AccountStore
 from webui.store.database import Database, alembic_config, upgrade_database
 from webui.store.emails import email_key, search_key
 from webui.store.passwords import Passwords
-from webui.store.refusals import EmailMalformed
 
 
 @pytest.mark.parametrize(

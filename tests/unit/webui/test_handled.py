@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.fakes.site_town import Town
+from webui.errors import StillHandled
 from webui.store.handled import HandledForms, Outcome
-from webui.store.refusals import StillHandled
 
 CROWD = 12
 

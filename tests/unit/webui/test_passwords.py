@@ -13,9 +13,9 @@ from argon2 import PasswordHasher
 
 from tests.fakes.site_town import MAYA, PASSWORD, Town
 from webui.config import CHEAP_PASSWORDS
+from webui.errors import CodeRefused, PasswordMalformed, PasswordWeak, SignInRefused
 from webui.store.models import Account
 from webui.store.passwords import MAX_TYPED, Passwords, check_guesses, prepare
-from webui.store.refusals import CodeRefused, PasswordMalformed, PasswordWeak, SignInRefused
 
 COMPOSED = "Crème brûlée für Zoë"
 DECOMPOSED = unicodedata.normalize("NFD", COMPOSED)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from webui.errors import NameMalformed
 from webui.store.person_names import person_name
-from webui.store.refusals import NameMalformed
 
 
 @pytest.mark.parametrize(

@@ -17,13 +17,13 @@ from fl.protocol.errors import NoCommittee
 from fl.protocol.names import Purpose
 from tests.fakes.postgres import own_database
 from tests.fakes.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, cell, words
-from webui.consent import Choice, mask_of, purposes_in
-from webui.patient_records import Shown, sealed_of
-from webui.record_services import SealedRecord
+from webui.errors import NotFound, RecordDamaged, WishNeeded
+from webui.ports.consent import Choice, mask_of, purposes_in
+from webui.ports.records import SealedRecord
 from webui.store.base import Base
 from webui.store.database import Database, alembic_config
 from webui.store.models import Leaf, StoredRecord
-from webui.store.refusals import NotFound, RecordDamaged, WishNeeded
+from webui.usecases.patient_records import Shown, sealed_of
 
 HOSPITAL, QUORUM = Readers.HOSPITAL_AND_TRUSTEES, Readers.TRUSTEES
 TREATMENT = frozenset({Purpose.TREATMENT})

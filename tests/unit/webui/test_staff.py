@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.fakes.site_town import INES, JONAS, MAYA, NOOR, PASSWORD, WEEK, Town
+from webui.errors import AccountExists, HoursOverlap, NameMalformed, NotFound, RoleFixed, SignInRefused
 from webui.store.accounts import DoctorFacts, Hours
 from webui.store.models import SiteRole
-from webui.store.refusals import AccountExists, HoursOverlap, NameMalformed, NotFound, RoleFixed, SignInRefused
 from webui.store.staff import Change
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from tests.fakes.site_services import Clock
 from webui.config import Limit
+from webui.errors import TooManyAttempts
 from webui.store.database import Database, upgrade_database
-from webui.store.refusals import TooManyAttempts
 from webui.store.throttle import Meter, Throttle
 
 THREE = Meter("try", "somebody", Limit(3, 60))

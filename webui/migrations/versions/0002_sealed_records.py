@@ -1,7 +1,7 @@
 """Sealed records take the place of predictions in the clear.
 
 Old rows cannot be sealed here: a migration has no keys. They are kept in `old_prediction` until the site starts, or
-`hemaledger records seal-old` runs; both seal them and drop the table (webui/old_predictions.py).
+`hemaledger records seal-old` runs; both seal them and drop the table (webui/usecases/old_predictions.py).
 
 Revision: 0002, after 0001.
 """

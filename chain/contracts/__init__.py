@@ -1,0 +1,1 @@
+"""The contracts as Python sees them: ABI, events, reverts, lookups."""

@@ -1,0 +1,51 @@
+"""The compiled contracts that ship with the package: nobody needs a compiler to run Hemaledger.
+
+Invariant: what stands in `abi/` is byte for byte what Hardhat and py-solc-x compile from `contracts/` (a test).
+
+Source: chain/contracts/compile.py writes the files.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+CONTRACTS = ("KeyAuthority", "FederationLedger")
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One compiled contract."""
+
+    name: str
+    abi: tuple[dict[str, Any], ...]
+    bytecode: bytes
+    """Creation code without constructor arguments."""
+
+    def entry(self, kind: str, name: str) -> dict[str, Any]:
+        """Return the ABI's function, event or error of that name; a KeyError is a programmer's mistake."""
+        for item in self.abi:
+            if item["type"] == kind and item["name"] == name:
+                return item
+        raise KeyError(name)
+
+    def to_json(self) -> str:
+        """Return the committed form: sorted keys, one item per line, a newline at the end."""
+        document = {"contractName": self.name, "abi": list(self.abi), "bytecode": "0x" + self.bytecode.hex()}
+        return json.dumps(document, indent=1, sort_keys=True) + "\n"
+
+
+def parse(text: str) -> Artifact:
+    """Return the artifact that `to_json` wrote; `bytecode` and `abi` are also where Hardhat's artifacts have them."""
+    document = json.loads(text)
+    abi = tuple(document["abi"])
+    return Artifact(document["contractName"], abi, bytes.fromhex(document["bytecode"].removeprefix("0x")))
+
+
+@cache
+def load(name: str) -> Artifact:
+    """Return the committed artifact of a contract in CONTRACTS."""
+    return parse((resources.files("chain.contracts") / "abi" / f"{name}.json").read_text(encoding="utf-8"))

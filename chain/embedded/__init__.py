@@ -1,0 +1,1 @@
+"""The embedded chain: Hardhat's node behind a journal."""

@@ -1,0 +1,70 @@
+"""Sockets whose reads end in time, however slowly the other side sends.
+
+Invariant: between `start` and its end no read waits longer than what is left. A socket's own timeout begins again with
+every byte, so one byte every few seconds would hold the reader for ever.
+
+Not here: what is read (transport.py, http.py, rpc_server.py).
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from socket import socket
+from typing import Any
+
+
+class Deadline:
+    """A moment that what is read must come before."""
+
+    def __init__(self) -> None:
+        self._at = 0.0
+
+    def start(self, seconds: float) -> None:
+        """Begin again."""
+        self._at = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Return the seconds that are left, or raise TimeoutError."""
+        left = self._at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the time for one answer is over")
+        return left
+
+
+class TimedSocket:
+    """A connected socket, of TLS or not, that reads and writes within a deadline."""
+
+    def __init__(self, inner: socket, deadline: Deadline) -> None:
+        self._inner = inner
+        self._deadline = deadline
+
+    def sendall(self, data: Any) -> None:  # noqa: ANN401 - bytes-like
+        """Send all of it in time."""
+        self._inner.settimeout(self._deadline.left())
+        self._inner.sendall(data)
+
+    def makefile(self, *_args: object, **_more: object) -> io.BufferedReader:
+        """Return a reader; http.client wants no other file."""
+        return io.BufferedReader(_Timed(self._inner, self._deadline))
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - the socket's
+        return getattr(self._inner, name)
+
+
+class _Timed(io.RawIOBase):
+    def __init__(self, inner: socket, deadline: Deadline) -> None:
+        self._inner = inner
+        self._raw = inner.makefile("rb", buffering=0)  # keeps the socket open until it is closed itself
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - a writable buffer
+        self._inner.settimeout(self._deadline.left())
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()

@@ -1,0 +1,147 @@
+"""How JSON-RPC travels over the internet: a provider of web3 over `requests`, with TLS and the proxies.
+
+Invariant: as transport.py's: what goes wrong leaves here as `Broken`, within the time for one answer. A redirect is not
+followed, and no more of an answer is unpacked than is read.
+
+Source: web3 (providers), requests and urllib3 (adapters, pools). web3's own HTTPProvider reads answers of any size, for
+any time, and JSON of any kind.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any, cast
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import TimeoutError as PoolTimeout
+from web3.exceptions import BadResponseFormat
+from web3.providers import JSONBaseProvider
+from web3.types import RPCEndpoint, RPCResponse
+
+import chain.accounts  # noqa: F401  # web3 imports eth_account, and that door leaves the recursion limit as it was
+from chain.rpc import transport as wire
+from chain.rpc.deadline import Deadline, TimedSocket
+from chain.rpc.transport import HEADERS, LOST, NO_JSON_RPC, Broken, Call, Response, TooMuch
+from fl.protocol.strict_json import JsonValue
+
+PATIENCE_S = 10.0
+
+
+class Provider(JSONBaseProvider):
+    """A wire, and a provider for whoever wants a `Web3`; used by one thread at a time."""
+
+    def __init__(self, url: str, *, trust_env: bool) -> None:
+        super().__init__()
+        self.timeout_s = PATIENCE_S
+        """How long the next answer may take."""
+        self._url = url
+        self._sent = 0
+        self._deadline = Deadline()
+        self._session = requests.Session()
+        self._session.trust_env = trust_env  # a proxy for the internet does not serve this machine
+        adapter = _TimedAdapter(self._deadline)
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+
+    def one(self, call: Call, timeout_s: float) -> dict[str, JsonValue]:
+        """Return the answer to a request, or raise Broken."""
+        self.timeout_s = timeout_s
+        return cast("dict[str, JsonValue]", self.make_request(RPCEndpoint(call[0]), list(call[1])))
+
+    def many(self, calls: Sequence[Call], timeout_s: float) -> list[dict[str, JsonValue]] | None:
+        """Return the answers to a batch in its order; None: this is no node for batches. Raises Broken."""
+        self.timeout_s = timeout_s
+        try:
+            answers = self.make_batch_request([(RPCEndpoint(method), list(params)) for method, params in calls])
+        except BadResponseFormat:
+            return None
+        return cast("list[dict[str, JsonValue]]", answers)
+
+    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:  # noqa: ANN401 - as web3 has it
+        """Return the answer to a request, or raise Broken."""
+        numbers = self._numbers(1)
+        answer = self._exchange(self.encode_rpc_request(method, params))
+        return cast("RPCResponse", wire.answer_to(numbers[0], answer))
+
+    def make_batch_request(self, requests: list[tuple[RPCEndpoint, Any]]) -> list[RPCResponse]:
+        """Return the answers to a batch in its order; raise BadResponseFormat for another list, or Broken."""
+        numbers = self._numbers(len(requests))
+        answers = wire.answers_to(numbers, self._exchange(self.encode_batch_rpc_request(requests)))
+        if answers is None:
+            raise BadResponseFormat("it answered no batch")
+        return cast("list[RPCResponse]", answers)
+
+    def _numbers(self, amount: int) -> range:
+        """Return the numbers that web3 gives the next requests."""
+        numbers = range(self._sent + 1, self._sent + 1 + amount)
+        self._sent += amount
+        self.request_counter = itertools.count(numbers.start)
+        return numbers
+
+    def _exchange(self, body: bytes) -> JsonValue:
+        return wire.read(self._post(body, self.timeout_s))
+
+    def _post(self, body: bytes, timeout_s: float) -> Response:
+        """Return what comes back within `timeout_s`, or raise Broken."""
+        self._deadline.start(timeout_s)
+        try:
+            with self._session.post(
+                self._url, data=body, headers=HEADERS, timeout=timeout_s, stream=True, allow_redirects=False
+            ) as response:
+                received: bytes = response.raw.read(wire.ANSWER_CAP + 1, decode_content=True)
+        except (requests.Timeout, ReadTimeoutError, PoolTimeout, TimeoutError) as error:
+            raise Broken(f"no answer within {timeout_s:g} s") from error
+        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+            raise Broken(_why(error, timeout_s)) from error
+        if len(received) > wire.ANSWER_CAP:
+            raise TooMuch(f"its answer has more than {wire.ANSWER_CAP} bytes")
+        return Response(response.status_code, response.headers.get("Retry-After", ""), received)
+
+
+class _TimedAdapter(HTTPAdapter):
+    """Opens connections whose reads end at the deadline."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **more: Any) -> None:  # noqa: ANN401 - as requests has it
+        super().init_poolmanager(*args, **more)
+        self.poolmanager.pool_classes_by_scheme = self._pools()
+
+    def proxy_manager_for(self, *args: Any, **more: Any) -> Any:  # noqa: ANN401 - as requests has it
+        manager = super().proxy_manager_for(*args, **more)
+        manager.pool_classes_by_scheme = self._pools()
+        return manager
+
+    def _pools(self) -> dict[str, type[HTTPConnectionPool]]:
+        return {
+            "http": _timed(HTTPConnectionPool, self._deadline),
+            "https": _timed(HTTPSConnectionPool, self._deadline),
+        }
+
+
+def _timed(pool: type[HTTPConnectionPool], deadline: Deadline) -> type[HTTPConnectionPool]:
+    """Return a pool of connections like those of `pool`, with timed sockets."""
+    inner: Any = pool.ConnectionCls
+
+    class Connection(inner):  # type: ignore[misc]
+        def connect(self) -> None:
+            super().connect()
+            self.sock: Any = TimedSocket(self.sock, deadline)
+
+    class Pool(pool):  # type: ignore[misc, valid-type]
+        ConnectionCls = Connection
+
+    return Pool
+
+
+def _why(error: Exception, timeout_s: float) -> str:
+    """Return what to say; a timeout during the body comes wrapped."""
+    if isinstance(error.__context__, TimeoutError) or "timed out" in str(error):
+        return f"no answer within {timeout_s:g} s"
+    return LOST if isinstance(error, requests.ConnectionError | HTTPError | OSError) else NO_JSON_RPC

@@ -1,0 +1,1 @@
+"""Accounts, signatures and transactions."""

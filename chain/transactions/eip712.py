@@ -1,0 +1,122 @@
+"""Statements that an account signs outside of transactions (EIP-712), valid without any node.
+
+Invariant: one statement has one digest, and a signature one form: r ‖ s ‖ v of 65 bytes with low s and v 27 or 28.
+
+Source: EIP-712, EIP-2 (low s); PROTOCOL.md 5, phase 5. What is signed, in EIP-712's words:
+`SetStatement(bytes32 consortium,uint64 round,bytes32 maskContext,bytes32 setDigest,bytes32 freezeBlock)` in the domain
+name "Hemaledger", version "1", chainId, verifyingContract (the federation ledger).
+Not here: transactions (sender.py); who must sign what (fl/roles).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eth_abi.exceptions import EncodingError as AbiError
+from eth_keys.datatypes import Signature
+from eth_keys.exceptions import BadSignature
+from eth_utils.crypto import keccak
+from eth_utils.exceptions import ValidationError
+
+from chain.accounts import encode_typed_data
+from chain.transactions.keystore import AccountKey
+from fl.protocol.errors import EncodingError, SignatureInvalid
+from fl.protocol.names import Address
+from fl.protocol.ports import SetStatement
+
+SIGNATURE_BYTES = 65
+HASH_BYTES = 32
+ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+"""Of the group of secp256k1 (SEC 2)."""
+RECOVERY_OFFSET = 27
+
+TYPES: dict[str, list[dict[str, str]]] = {
+    "EIP712Domain": [
+        {"name": "name", "type": "string"},
+        {"name": "version", "type": "string"},
+        {"name": "chainId", "type": "uint256"},
+        {"name": "verifyingContract", "type": "address"},
+    ],
+    "SetStatement": [
+        {"name": "consortium", "type": "bytes32"},
+        {"name": "round", "type": "uint64"},
+        {"name": "maskContext", "type": "bytes32"},
+        {"name": "setDigest", "type": "bytes32"},
+        {"name": "freezeBlock", "type": "bytes32"},
+    ],
+}
+
+
+class AccountEndorser:
+    """The Endorser port over one Ethereum account."""
+
+    def __init__(self, key: AccountKey) -> None:
+        self._key = key
+
+    def endorse(self, statement: SetStatement) -> bytes:
+        """Return the account's signature r ‖ s ‖ v, 65 bytes; the same for the same statement.
+
+        Raises:
+            EncodingError: a field of the statement does not fit its type.
+        """
+        return self._key.sign_digest(statement_digest(statement))
+
+    def recover(self, statement: SetStatement, signature: bytes) -> Address:
+        """Return the account that made `signature`; for a signature of another statement that is some other account.
+
+        Raises:
+            SignatureInvalid: not 65 bytes, v not 27 or 28, r or s out of range, s high, or no key fits.
+            EncodingError: a field of the statement does not fit its type.
+        """
+        digest, parsed = statement_digest(statement), _parse(signature)
+        try:
+            return Address(parsed.recover_public_key_from_msg_hash(digest).to_canonical_address())
+        except (BadSignature, ValidationError) as error:
+            raise SignatureInvalid("no key could have made it") from error
+
+
+def statement_digest(statement: SetStatement) -> bytes:
+    """Return the 32 bytes that are signed: keccak256(0x19 ‖ 0x01 ‖ domain separator ‖ struct hash)."""
+    hashes = (statement.consortium, statement.mask_context, statement.set_digest, statement.freeze_block)
+    if any(len(value) != HASH_BYTES for value in hashes):
+        raise EncodingError("statement", "a hash has not 32 bytes")
+    try:
+        signable = encode_typed_data(full_message=_message(statement))
+    except (AbiError, ValueError, TypeError) as error:
+        raise EncodingError("statement", "a field does not fit its type") from error
+    return keccak(b"\x19" + signable.version + signable.header + signable.body)
+
+
+def _message(statement: SetStatement) -> dict[str, Any]:
+    return {
+        "types": TYPES,
+        "primaryType": "SetStatement",
+        "domain": {
+            "name": "Hemaledger",
+            "version": "1",
+            "chainId": statement.chain_id,
+            "verifyingContract": "0x" + statement.contract.hex(),
+        },
+        "message": {
+            "consortium": statement.consortium,
+            "round": statement.round,
+            "maskContext": statement.mask_context,
+            "setDigest": statement.set_digest,
+            "freezeBlock": statement.freeze_block,
+        },
+    }
+
+
+def _parse(signature: bytes) -> Signature:
+    """Return the one form's signature; every other form of it would be a second endorsement of the same account."""
+    if len(signature) != SIGNATURE_BYTES:
+        raise SignatureInvalid(f"it has {len(signature)} bytes, not {SIGNATURE_BYTES}")
+    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big")
+    parity = signature[64] - RECOVERY_OFFSET
+    if parity not in (0, 1):
+        raise SignatureInvalid(f"its last byte is {signature[64]}, not 27 or 28")
+    if not (0 < r < ORDER and 0 < s < ORDER):
+        raise SignatureInvalid("a number in it is out of range")
+    if s > ORDER // 2:
+        raise SignatureInvalid("its s is high")
+    return Signature(vrs=(parity, r, s))

@@ -1,0 +1,56 @@
+"""The audit: a consortium replayed from genesis, every record and every file.
+
+Invariant: nothing is taken on trust but the ledger's order; each digest, sender, phase, key epoch, aggregate and model
+is computed again, and every difference is a named finding. One bad file does not end the audit.
+
+Source: PROTOCOL.md 7.
+Not here: one round (rounds.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from fl.audit.access import AuditKey
+from fl.audit.findings import Guard
+from fl.audit.key_authority import AuthorityAudit
+from fl.audit.rounds import Bench, RoundAudit
+from fl.crypto.hpke_keys import verify_possession
+from fl.protocol.audit import Report, replay_records
+from fl.protocol.federation import Federation, Opening
+from fl.protocol.ports import Anchor, Endorser, Vault
+from fl.protocol.records import Entry
+from fl.protocol.rounds.round import Round
+
+
+class Audit:
+    """One audit; `run` returns its report and the federation as replayed."""
+
+    def __init__(self, anchor: Anchor, vault: Vault, key: AuditKey | None, endorser: Endorser) -> None:
+        self._anchor = anchor
+        self._bench = Bench(vault, key, endorser)
+        self._report = Report()
+
+    def run(self, entries: Sequence[Entry], progress: Callable[[int, int], None]) -> tuple[Report, Federation]:
+        """Check everything; `progress(done, of)` is called after each round."""
+        federation = replay_records(Federation(self._anchor, verify_possession), entries, self._report)
+        if self._bench.key is None:
+            self._report.notes.append(
+                "No auditor key was given: digests, senders and headers were checked; nothing was opened or summed."
+            )
+        if not federation.openings:
+            self._report.notes.append("The federation was never opened; there is nothing more to check.")
+        rounds, manifest = RoundAudit(federation, self._bench, self._report), None
+        parts: list[Opening | Round] = [*federation.openings, *federation.rounds]
+        parts.sort(key=lambda part: part.opened.position)
+        for done, part in enumerate(parts, start=1):
+            if isinstance(part, Opening):
+                manifest = rounds.opening(part)
+            else:
+                rounds.round(part, manifest)
+            progress(done, len(parts))
+        AuthorityAudit(self._bench.vault, self._report, self._finding).run(federation)
+        return self._report, federation
+
+    def _finding(self, number: int | None, subject: str) -> Guard:
+        return Guard(self._report, number, subject)

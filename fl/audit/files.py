@@ -1,0 +1,97 @@
+"""The audit of a round's files as they lie in the vault: each is the one that the ledger names, and none is opened.
+
+Invariant: a file that may be missing is a note with the reason, never a finding.
+
+Source: PROTOCOL.md 4 (steps 1 and 2) and 7.
+Not here: what is inside (rounds.py).
+"""
+
+from __future__ import annotations
+
+from fl.audit.findings import Guard
+from fl.crypto.envelope import Expected, check_file
+from fl.protocol.audit import Report, Step
+from fl.protocol.federation import Federation
+from fl.protocol.names import Address
+from fl.protocol.ports import Vault
+from fl.protocol.rounds.round import Phase, Round
+from fl.replay.exclusions import why_left_out
+from fl.replay.expected_files import Reader, expected_answer, expected_masked, expected_update
+from fl.replay.participants import BUNDLE_CAP
+from fl.replay.vault_files import read_document
+
+
+class FileAudit:
+    """Checks the files of one federation's rounds."""
+
+    def __init__(self, federation: Federation, vault: Vault, report: Report) -> None:
+        self._federation = federation
+        self._vault = vault
+        self._report = report
+
+    def check_one(self, expected: Expected) -> None:
+        """Check one file; raises what is wrong with it."""
+        check_file(self._vault.get(expected.digest, expected.cap), expected)
+        self._report.checks["files"] += 1
+
+    def check(self, current: Round, reader: Reader | None) -> bool:
+        """Check every hospital's files; return whether nothing was found against an update.
+
+        `reader` opens what was left out of the set, to say why; None where this key opens nothing of the round.
+        """
+        updates = [self._check_update(current, hospital, reader) for hospital in current.commitments]
+        for dealer in current.sharers if current.dealt else ():
+            self._check_bundle(current, dealer)
+        for hospital in current.revealed:
+            self._check_answer(current, hospital)
+        if updates:
+            self._report.right(current.number, Step.UPDATES)
+        return all(updates)
+
+    def _check_update(self, current: Round, hospital: Address, reader: Reader | None) -> bool:
+        """Check one hospital's file without opening it; a file that was left out of the set may be missing."""
+        subject = f"{'masked' if current.masked else 'sealed'} update of {self._name(hospital)}"
+        expected = expected_masked(current, hospital) if current.masked else expected_update(current, hospital)
+        if hospital not in current.hospitals and not self._vault.has(expected.digest):
+            when = "aborted before it was needed" if current.phase == Phase.ABORTED else "frozen without it"
+            self._report.notes.append(
+                f"Round {current.number}: the {subject} is not in the vault; the round was {when}."
+            )
+            return True
+        if current.frozen is not None and hospital not in current.hospitals:
+            why = why_left_out(self._federation, current, hospital, self._vault, reader)
+            self._report.notes.append(f"Round {current.number}: the {subject} was left out of the set; {why}")
+            return True
+        with self._finding(current.number, subject, Step.UPDATES) as outcome:
+            self.check_one(expected)
+        return outcome.ok
+
+    def _check_bundle(self, current: Round, dealer: Address) -> bool:
+        """Check the file of shares of a hospital that went on after the set-up."""
+        subject = f"shares of {self._name(dealer)}"
+        record = current.dealt.get(dealer)
+        missing = record is not None and not self._vault.has(record.bundle_digest)
+        if missing and current.phase == Phase.ABORTED:
+            self._report.notes.append(f"Round {current.number}: the {subject} are not in the vault; it was aborted.")
+            return True
+        with self._finding(current.number, subject, Step.SETUP) as outcome:
+            if record is not None:
+                read_document(self._vault, record.bundle_digest, BUNDLE_CAP)
+                self._report.checks["files"] += 1
+        return outcome.ok
+
+    def _check_answer(self, current: Round, hospital: Address) -> bool:
+        """Check the file with which a hospital helped to unmask the sum."""
+        subject = f"unmasking answer of {self._name(hospital)}"
+        if not self._vault.has(current.revealed[hospital].digest):
+            self._report.notes.append(f"Round {current.number}: the {subject} is not in the vault.")
+            return True
+        with self._finding(current.number, subject, Step.ANSWERS) as outcome:
+            self.check_one(expected_answer(current, hospital))
+        return outcome.ok
+
+    def _name(self, account: Address) -> str:
+        return self._federation.book.name_of(account)
+
+    def _finding(self, number: int, subject: str, step: Step) -> Guard:
+        return Guard(self._report, number, subject, step)

@@ -1,0 +1,99 @@
+"""The audit of threshold keys: every finished ceremony computed again, every request's capsule and answers checked.
+
+Invariant: no key is needed; what trustees confirmed must follow from what dealers dealt, and who went on must be who
+was found right.
+
+Source: PROTOCOL.md 7 and 9.
+Not here: the rules of the records (fl/protocol), which the replay applies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from fl.crypto.capsule import Capsule
+from fl.crypto.envelope import CORE_BYTES, Expected, Header, check_digest, check_file
+from fl.crypto.partial_decryption import partial_core
+from fl.protocol.audit import Report
+from fl.protocol.errors import CiphertextInvalid, CommitteeMismatch, VaultMissing
+from fl.protocol.federation import Federation
+from fl.protocol.keys.ceremony import Ceremony, CeremonyPhase
+from fl.protocol.keys.requests import DecryptionRequest
+from fl.protocol.names import Address, CeremonyKind
+from fl.protocol.ports import Vault
+from fl.replay.committees import committee_keys, found_right, setting_of
+from fl.replay.decryption_requests import PARTIAL_CAP, binding_of, key_of, read_capsule
+
+Guard = Callable[[int | None, str], AbstractContextManager[object]]
+"""(round, subject) -> a block whose error becomes a finding."""
+
+
+class AuthorityAudit:
+    """The part of an audit that is about the key authority's ceremonies and requests."""
+
+    def __init__(self, vault: Vault, report: Report, guard: Guard) -> None:
+        self._vault = vault
+        self._report = report
+        self._guard = guard
+
+    def run(self, federation: Federation) -> None:
+        """Check everything that the ledger says of threshold keys."""
+        for ceremonies in federation.threshold.ceremonies.values():
+            for ceremony in ceremonies:
+                self._ceremony(federation, ceremony)
+        for request in federation.threshold.requests:
+            self._request(federation, request)
+
+    def _ceremony(self, federation: Federation, ceremony: Ceremony) -> None:
+        if ceremony.phase != CeremonyPhase.DONE:
+            return
+        keys = federation.threshold
+        name = f"ceremony {ceremony.number} of the key for {ceremony.use.name.lower()}"
+        if ceremony.terms.kind == CeremonyKind.DEALER:
+            self._report.notes.append(f"The {name} was dealt by the operator, who therefore knew the key.")
+        with self._guard(None, name):
+            committee_keys(keys, ceremony.use, ceremony.number)
+            try:
+                right = found_right(setting_of(keys, ceremony), ceremony, self._vault)
+            except VaultMissing:
+                right = ceremony.dealers
+                self._report.notes.append(
+                    f"The {name}: complaints were not judged again; sealed shares are not in the vault."
+                )
+            if right != ceremony.dealers:
+                raise CommitteeMismatch
+            self._report.checks["ceremonies"] += 1
+
+    def _request(self, federation: Federation, request: DecryptionRequest) -> None:
+        """Check the capsule and the answers of one request; erased ones are noted."""
+        if not self._vault.has(request.record.capsule_digest):
+            self._report.notes.append(
+                f"Request {request.number}: its capsule is not in the vault (an erased record's)."
+            )
+            return
+        with self._guard(None, f"capsule of request {request.number}"):
+            capsule = read_capsule(request, self._vault)
+            if capsule.label != request.record.label:
+                raise CiphertextInvalid("its label is not the one asked for")
+            capsule.ciphertext.verify(capsule.label)
+            if request.approvals:  # no trustee should have approved what these checks refuse
+                capsule.check(binding_of(federation, request, capsule), key_of(request))
+            self._report.checks["files"] += 1
+            for trustee in request.approvals:
+                self._answer(federation, request, capsule, trustee)
+
+    def _answer(self, federation: Federation, request: DecryptionRequest, capsule: Capsule, trustee: Address) -> None:
+        digest = request.approvals[trustee].digest
+        name = federation.book.name_of(trustee)
+        if not self._vault.has(digest):
+            self._report.notes.append(f"Request {request.number}: the answer of {name} is not in the vault.")
+            return
+        with self._guard(None, f"answer of {name} to request {request.number}"):
+            file = self._vault.get(digest, PARTIAL_CAP)
+            check_digest(file, digest)
+            binding, index = binding_of(federation, request, capsule), request.committee.party(trustee) or 0
+            epoch = Header.from_bytes(file[:CORE_BYTES]).epoch
+            core = partial_core(federation.anchor, trustee, epoch, binding, index)
+            check_file(file, Expected(core, digest, PARTIAL_CAP))
+            self._report.checks["files"] += 1

@@ -1,0 +1,248 @@
+"""The audit of rounds: the agreement checked, the round summed again, the new model opened.
+
+Invariant: a step of a round is noted as right only after all of it was checked; what this key cannot open is a note
+with the reason, never a finding.
+
+Source: PROTOCOL.md 7.
+Not here: files as they lie in the vault (files.py); the fold of the records (fl/protocol/audit.py); threshold keys
+(key_authority.py); words (narrative.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fl.audit.access import AuditKey, why_closed, why_sealed_away
+from fl.audit.files import FileAudit
+from fl.audit.findings import Guard
+from fl.audit.reports import check_report
+from fl.failures import reason_of
+from fl.protocol.audit import Report, Step
+from fl.protocol.errors import AccuracyAlarm
+from fl.protocol.federation import Federation, Opening
+from fl.protocol.names import NO_DIGEST, Address, Digest
+from fl.protocol.ports import Endorser, Vault
+from fl.protocol.rounds.round import Phase, Round
+from fl.replay.expected_files import (
+    Reader,
+    digest_of,
+    expected_model,
+    read_config,
+    read_manifest,
+)
+from fl.replay.participants import participants, why_not
+from fl.replay.round_replay import Replayed, Tools, broken_bound, replay_round
+from fl.replay.round_sum import RoundSum
+from fl.replay.round_task import check_kept
+from fl.replay.unmasking import check_agreement, check_sharers
+from fl.training.aggregation.quantise import Vector
+from fl.training.model.weights import Manifest
+
+
+@dataclass(frozen=True)
+class Bench:
+    """With what an audit works."""
+
+    vault: Vault
+    key: AuditKey | None
+    """None: nothing is opened."""
+    endorser: Endorser
+
+
+class RoundAudit:
+    """Checks the rounds of one federation, in order: each starts from the model that the one before left here."""
+
+    def __init__(self, federation: Federation, bench: Bench, report: Report) -> None:
+        self._federation = federation
+        self._bench = bench
+        self._report = report
+        key = bench.key
+        self._reader = Reader(key.account, bench.vault, key.keyring) if key else None
+        self._files = FileAudit(federation, bench.vault, report)
+        self._model: tuple[Digest, Vector] | None = None
+
+    def _tools(self, reader: Reader) -> Tools:
+        """Return what a replay needs; nothing is kept from one round to the next."""
+        return Tools(RoundSum(reader, self._bench.vault), self._bench.vault, self._bench.endorser)
+
+    def opening(self, opening: Opening) -> Manifest | None:
+        """Check the manifest and the model that a ledger opened with."""
+        manifest = self.manifest(opening)
+        if manifest is not None:
+            closed = self._closed(opening)
+            if closed:
+                self._report.notes.append(f"The initial model was not opened: {closed}.")
+            self._check_model(opening, manifest, "initial model")
+        return manifest
+
+    def manifest(self, opening: Opening) -> Manifest | None:
+        """Return the manifest of a ledger's models, None after a finding."""
+        with self._finding(None, "model manifest"):
+            manifest = read_manifest(opening, self._bench.vault)
+            self._report.checks["documents"] += 1
+            return manifest
+        return None
+
+    def start_from(self, current: Round, manifest: Manifest) -> None:
+        """Open the model that a round starts from, where this key can."""
+        source = self._federation.source_of(current)
+        if self._reader is None or self._closed(source):
+            return
+        with self._finding(current.number, "model it starts from", Step.SUM):
+            self._model = (digest_of(source), self._reader.model(source, manifest))
+
+    def round(self, current: Round, manifest: Manifest | None) -> None:
+        """Check one round; its records were folded already."""
+        number = current.number
+        self._report.right(number, Step.OPENING)
+        with self._finding(number, "round configuration", Step.TERMS):
+            self._report.tasks[number] = read_config(current, self._bench.vault).task.to_dict()
+            check_kept(self._federation, current, self._bench.vault)
+            self._report.checks["documents"] += 1
+            self._report.right(number, Step.TERMS)
+        for account, error in why_not(current).items():
+            self._report.notes.append(f"Round {number}: the keys of {self._name(account)}; {error.name}: {error}")
+        closed, sealed_away = self._closed(current), self._sealed_away(current)
+        whole = self._files.check(current, None if closed or sealed_away else self._reader)
+        if current.phase == Phase.ABORTED and current.revealed:
+            self._report.notes.append(
+                f"Round {number} was aborted after {len(current.revealed)} hospitals had revealed shares. What was "
+                "learned in it is spent; its sum, compared with that of another set, may tell about one of them."
+            )
+        if current.proposal is None or manifest is None:
+            self._weigh(current)
+            return
+        if current.masked:
+            self._check_agreement(current)
+        if closed:
+            self._report.notes.append(f"Round {number} was neither summed again nor opened: {closed}.")
+        elif sealed_away:
+            self._report.notes.append(f"Round {number} was not summed again: {sealed_away}.")
+        replayed = None
+        if not whole:
+            self._report.notes.append(f"Round {number} could not be summed again, because of the findings above.")
+        elif self._reader is not None and not closed and not sealed_away:
+            replayed = self._replay(current, manifest)
+        self._check_model(current, manifest, "global model")
+        self._check_reports(current, replayed)
+
+    def _weigh(self, current: Round) -> None:
+        """Note which bound the sum breaks of a round that ended unmasked and without a model, where this key can."""
+        if self._reader is None or self._closed(current) or self._sealed_away(current):
+            return
+        error = broken_bound(current, self._tools(self._reader))
+        if error is not None:
+            reason = reason_of(error, current, self._federation.book)
+            self._report.notes.append(f"Round {current.number} made no model. {reason}")
+
+    def _check_agreement(self, current: Round) -> None:
+        """Check who went on after the set-up, and who signed which set of survivors; it takes no key."""
+        with self._finding(current.number, "keys and shares", Step.SETUP) as outcome:
+            wrong = why_not(current)
+            for part in participants(current, current.sharers):
+                if part.account in wrong:
+                    raise wrong[part.account]
+            check_sharers(current, self._bench.vault)
+            self._report.right(current.number, Step.SETUP)
+        if not outcome.ok:
+            return
+        with self._finding(current.number, "agreement on the set", Step.AGREEMENT):
+            check_agreement(current, self._bench.endorser, self._bench.vault)
+            self._report.checks["agreements"] += 1
+            self._report.right(current.number, Step.AGREEMENT)
+
+    def _replay(self, current: Round, manifest: Manifest) -> Replayed | None:
+        """Sum the round again from the files; keep the model for the next round."""
+        if self._reader is None:
+            return None
+        previous, number = self._model, current.number
+        if previous is None or previous[0] != current.previous_model:
+            self._report.notes.append(f"Round {number} was not summed again: its previous model is missing.")
+            return None
+        with self._finding(number, "aggregate", Step.SUM):
+            replayed = replay_round(current, previous[1], manifest, self._tools(self._reader))
+            self._report.checks["aggregates"] += 1
+            self._report.right(number, Step.SUM, *([Step.ANSWERS] if current.masked else []))
+            self._report.sums[number] = {**replayed.training, **replayed.claims.to_dict(replayed.config)}
+            self._report.claims[number] = {self._name(who): each for who, each in replayed.each.items()}
+            if current.phase == Phase.FINAL:
+                self._model = (digest_of(current), replayed.model)
+            return replayed
+        return None
+
+    def _check_model(self, source: Round | Opening, manifest: Manifest, what: str) -> None:
+        """Check a model envelope, and open it and compare the digest when a key is there."""
+        number = source.number if isinstance(source, Round) else None
+        with self._finding(number, what, Step.MODEL) as outcome:
+            self._files.check_one(expected_model(source, manifest.length))
+        if not outcome.ok or self._reader is None or self._closed(source):
+            return
+        with self._finding(number, what, Step.MODEL):
+            vector = self._reader.model(source, manifest)
+            self._report.checks["models"] += 1
+            if isinstance(source, Round):
+                self._report.right(source.number, Step.MODEL)
+            if isinstance(source, Opening) or source.phase == Phase.FINAL:
+                self._model = (digest_of(source), vector)
+
+    def _check_reports(self, current: Round, replayed: Replayed | None) -> None:
+        """Check what auditors reported about the round; hospitals attest without a report."""
+        reports = [auditor for auditor, digest in current.attestations.items() if digest != NO_DIGEST]
+        sums = replayed.training if replayed is not None else None
+        for auditor in reports:
+            with self._finding(current.number, f"report of {self._name(auditor)}", Step.REPORTS):
+                alarm = check_report(current, auditor, self._bench.vault, sums)
+                if alarm:
+                    name = f"report of {self._name(auditor)}"
+                    self._report.alarmed(AccuracyAlarm(current.number, alarm), current.number, name)
+                self._report.checks["documents"] += 1
+        if current.attestations and (replayed is not None or not reports):
+            self._report.right(current.number, Step.REPORTS)
+
+    def _closed(self, source: Round | Opening) -> str:
+        key = self._bench.key  # that there is none is said once, for the whole audit
+        return why_closed(self._federation, key, source, self._bench.vault) if key else ""
+
+    def _sealed_away(self, current: Round) -> str:
+        key = self._bench.key
+        return why_sealed_away(self._federation, key, current) if key else ""
+
+    def _name(self, account: Address) -> str:
+        return self._federation.book.name_of(account)
+
+    def _finding(self, number: int | None, subject: str, step: Step | None = None) -> Guard:
+        return Guard(self._report, number, subject, step)
+
+
+def audit_round(federation: Federation, number: int, bench: Bench) -> Report:
+    """Return what an audit of one round alone finds; its records were folded already.
+
+    Raises:
+        WrongRound: there is no such round.
+    """
+    current, report = federation.round(number), Report()
+    work = RoundAudit(federation, bench, report)
+    opening = [each for each in federation.openings if each.opened.position < current.opened.position][-1]
+    manifest = work.manifest(opening)
+    if manifest is not None and current.proposal is not None:
+        work.start_from(current, manifest)
+    work.round(current, manifest)
+    return report
+
+
+def obstacle(federation: Federation, number: int, bench: Bench) -> str:
+    """Return why the member of `bench` cannot sum a round again, empty when it can or there is nothing to sum.
+
+    Raises:
+        WrongRound: there is no such round.
+    """
+    current, key = federation.round(number), bench.key
+    if key is None or current.proposal is None:
+        return ""
+    source = federation.source_of(current)
+    reasons = (
+        why_closed(federation, key, current, bench.vault),
+        why_sealed_away(federation, key, current),
+        why_closed(federation, key, source, bench.vault),
+    )
+    return next(filter(None, reasons), "")

@@ -1,0 +1,225 @@
+"""Lockboxes: a trustee's share at rest, and the kit with which a browser approves, each under a password.
+
+Invariant: a file never decides how cheap guessing its password is, nor how much memory opening it takes: parameters of
+the key derivation outside the bounds below are refused before any of it is computed.
+
+Layout: canonical JSON; the table and the fields stand in PROTOCOL.md 9, At rest.
+    key    = Argon2id(password UTF-8, salt[16]), version 1.3, 32 bytes
+    sealed = AES-256-GCM(key, nonce[12], payload, aad = canonical JSON of format, kind, kdf and public)
+    payload of a share = x[32]; of a kit = x[32] ‖ account key[32]
+
+Source: PROTOCOL.md 9; RFC 9106, section 4, second recommended option (64 MiB, 3 passes, 4 lanes).
+Not here: files (fl/storage); whether the share is that of the ledger's committee (partial_decryption.py).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass, field
+from typing import Self
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+from fl.crypto.curve import SCALAR_BYTES
+from fl.crypto.group import parse_key, scalar_bytes
+from fl.protocol.codec import Fields, JsonValue, parse_document, write_document
+from fl.protocol.errors import EncodingError, InvalidScalar, KeystoreUnreadable
+from fl.protocol.names import ADDRESS_BYTES, Address, KeyUse, address, parse_hex
+
+FORMAT = "hemaledger-lockbox-1"
+LOCKBOX_CAP = 4096
+"""Bytes; a larger file is refused."""
+_SALT_BYTES = 16
+_NONCE_BYTES = 12
+_KEY_BYTES = 32
+_WHAT = "lockbox"
+_ONE_AT_A_TIME = threading.Lock()
+"""OpenSSL computes the lanes in threads of one pool, in which several computations at once wait for ever."""
+_WRONG = "the password is wrong or the file is damaged"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one guess of the password costs."""
+
+    memory_kib: int = 65536
+    passes: int = 3
+    lanes: int = 4
+
+    def within(self, low: Cost, high: Cost) -> bool:
+        """Return whether every parameter is between those of two others."""
+        return (
+            low.memory_kib <= self.memory_kib <= high.memory_kib
+            and low.passes <= self.passes <= high.passes
+            and low.lanes <= self.lanes <= high.lanes
+        )
+
+    def derive(self, password: str, salt: bytes) -> bytes:
+        """Return the key."""
+        kdf = Argon2id(
+            salt=salt, length=_KEY_BYTES, iterations=self.passes, lanes=self.lanes, memory_cost=self.memory_kib
+        )
+        with _ONE_AT_A_TIME:
+            return kdf.derive(password.encode())
+
+
+LOWEST = Cost()
+HIGHEST = Cost(1 << 20, 16, 16)
+
+
+@dataclass(frozen=True)
+class Seat:
+    """Whose share it is, in public."""
+
+    account: Address
+    use: KeyUse
+    epoch: int
+    """u32: of the committee."""
+    index: int
+    """j, from 1."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """On which chain a kit approves."""
+
+    chain_id: int
+    authority: Address
+    consortium: bytes
+    """32 bytes."""
+
+
+@dataclass(frozen=True)
+class HeldShare:
+    """A trustee's share with its place in the committee."""
+
+    seat: Seat
+    share: int = field(repr=False)
+    """x_j, 1..n-1."""
+
+
+@dataclass(frozen=True)
+class Kit:
+    """All that a trustee's browser needs to approve."""
+
+    held: HeldShare
+    site: Site
+    account_key: bytes = field(repr=False)
+    """32 bytes: the Ethereum account's private key."""
+
+
+@dataclass(frozen=True)
+class Lockbox:
+    """A parsed file: what is public about it, and what a password opens."""
+
+    path: str
+    seat: Seat
+    site: Site | None
+    """None of a lone share."""
+    cost: Cost
+    salt: bytes
+    nonce: bytes
+    sealed: bytes = field(repr=False)
+
+    @classmethod
+    def parse(cls, file: bytes, path: str) -> Self:
+        """Parse a lockbox; `path` is for the error.
+
+        Raises:
+            KeystoreUnreadable: no lockbox, or its key derivation is out of bounds.
+        """
+        if len(file) > LOCKBOX_CAP:
+            raise KeystoreUnreadable(path, f"it has more than {LOCKBOX_CAP} bytes")
+        try:
+            found = cls._parse(Fields(parse_document(file, _WHAT), _WHAT), path)
+        except EncodingError as error:
+            raise KeystoreUnreadable(path, f"it is no lockbox ({error.why})") from error
+        if not found.cost.within(LOWEST, HIGHEST):
+            raise KeystoreUnreadable(path, "its key derivation is weaker or more costly than this version allows")
+        return found
+
+    @classmethod
+    def _parse(cls, fields: Fields, path: str) -> Self:
+        fields.only("format", "kind", "kdf", "public", "nonce", "sealed")
+        kdf = Fields(fields.mapping("kdf"), _WHAT)
+        kdf.only("name", "memory_kib", "passes", "lanes", "salt")
+        if (fields.text("format"), kdf.text("name")) != (FORMAT, "argon2id"):
+            raise EncodingError(_WHAT, "its format is unknown")
+        cost = Cost(kdf.integer("memory_kib"), kdf.integer("passes"), kdf.integer("lanes"))
+        seat, site = _parse_public(fields.text("kind"), Fields(fields.mapping("public"), _WHAT))
+        sealed = _hex(fields, "sealed", SCALAR_BYTES * (2 if site else 1) + 16)
+        return cls(path, seat, site, cost, _hex(kdf, "salt", _SALT_BYTES), _hex(fields, "nonce", _NONCE_BYTES), sealed)
+
+    def unlock(self, password: str) -> HeldShare | Kit:
+        """Return what is inside, or raise KeystoreUnreadable: a wrong password and a changed file look alike."""
+        aad = write_document(_binding(self.seat, self.site, self.cost, self.salt))
+        try:
+            payload = AESGCM(self.cost.derive(password, self.salt)).decrypt(self.nonce, self.sealed, aad)
+            held = HeldShare(self.seat, parse_key(payload[:SCALAR_BYTES]))
+        except (InvalidTag, InvalidScalar) as error:
+            raise KeystoreUnreadable(self.path, _WRONG) from error
+        return Kit(held, self.site, payload[SCALAR_BYTES:]) if self.site else held
+
+
+def lock(content: HeldShare | Kit, password: str, cost: Cost = LOWEST) -> bytes:
+    """Return a lockbox file; an empty password is a programmer's mistake (ValueError)."""
+    return _lock_with(os.urandom(_SALT_BYTES), os.urandom(_NONCE_BYTES), content, password, cost)
+
+
+def _lock_with(salt: bytes, nonce: bytes, content: HeldShare | Kit, password: str, cost: Cost) -> bytes:
+    if not password:
+        raise ValueError("a lockbox needs a password")
+    held, site = (content.held, content.site) if isinstance(content, Kit) else (content, None)
+    payload = scalar_bytes(held.share) + (content.account_key if isinstance(content, Kit) else b"")
+    bound = _binding(held.seat, site, cost, salt)
+    sealed = AESGCM(cost.derive(password, salt)).encrypt(nonce, payload, write_document(bound))
+    return write_document({**bound, "nonce": nonce.hex(), "sealed": sealed.hex()})
+
+
+def _binding(seat: Seat, site: Site | None, cost: Cost, salt: bytes) -> dict[str, JsonValue]:
+    """Return all of a lockbox but nonce and ciphertext."""
+    public: dict[str, JsonValue] = {
+        "account": seat.account.hex(),
+        "use": int(seat.use),
+        "epoch": seat.epoch,
+        "index": seat.index,
+    }
+    if site:
+        public["chain_id"] = site.chain_id
+        public["authority"], public["consortium"] = site.authority.hex(), site.consortium.hex()
+    kdf: dict[str, JsonValue] = {
+        "name": "argon2id",
+        "memory_kib": cost.memory_kib,
+        "passes": cost.passes,
+        "lanes": cost.lanes,
+        "salt": salt.hex(),
+    }
+    return {"format": FORMAT, "kind": "kit" if site else "share", "kdf": kdf, "public": public}
+
+
+def _parse_public(kind: str, fields: Fields) -> tuple[Seat, Site | None]:
+    if kind not in ("share", "kit"):
+        raise EncodingError(_WHAT, "its kind is unknown")
+    names = ("account", "use", "epoch", "index")
+    fields.only(*names, *(("chain_id", "authority", "consortium") if kind == "kit" else ()))
+    use = fields.integer("use")
+    if use not in tuple(KeyUse):
+        raise EncodingError(_WHAT, f"it is of the unknown use {use}")
+    account = address(_hex(fields, "account", ADDRESS_BYTES))
+    seat = Seat(account, KeyUse(use), fields.integer("epoch"), fields.integer("index"))
+    if kind == "share":
+        return seat, None
+    authority, consortium = _hex(fields, "authority", ADDRESS_BYTES), _hex(fields, "consortium", 32)
+    return seat, Site(fields.integer("chain_id"), address(authority), consortium)
+
+
+def _hex(fields: Fields, name: str, length: int) -> bytes:
+    """Return bytes written in lower-case hexadecimal without 0x."""
+    text = fields.text(name)
+    raw = parse_hex(text, length, _WHAT)
+    if raw.hex() != text:
+        raise EncodingError(_WHAT, f"{name} is not in lower-case hexadecimal")
+    return raw

@@ -1,0 +1,103 @@
+"""An envelope's content key, sealed to each of its readers: a member's HPKE key, or a threshold key.
+
+Invariant: a wrap opens in its envelope only: both forms are bound to H(head) and to the key's identity.
+
+Layout:
+    wrap            = keyId[16] ‖ length:u16 ‖ sealed[length]
+    to a member     sealed = HPKE.SealBase(pk, info = "BAFL/1/wrap" ‖ H(head) ‖ keyId, CEK)                    113 bytes
+    to a threshold  sealed = u[33] ‖ ū[33] ‖ π[64] ‖ AES-256-GCM(K, nonce 0^12, aad = that info, CEK)          178 bytes
+
+K serves for this one content key: it follows from a fresh r; hence the fixed nonce.
+
+Source: PROTOCOL.md 4 and 9; RFC 9180, 6.1 (single-shot base mode).
+Not here: the envelope around the wraps (envelope.py); the secret point r·Y (threshold.py, partial_decryption.py).
+"""
+
+from __future__ import annotations
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hpke
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from fl.crypto.curve import Point
+from fl.crypto.hpke_keys import PrivateKey, load_point
+from fl.crypto.threshold import (
+    CIPHERTEXT_BYTES,
+    LABELLED_BYTES,
+    Ciphertext,
+    ThresholdKey,
+    derive,
+    encapsulate,
+    label_of,
+)
+from fl.protocol.codec import Writer, sha256
+from fl.protocol.errors import AuthFailure, EncodingError
+from fl.protocol.keys.members import MemberKey
+
+Recipient = MemberKey | ThresholdKey
+KEY_ID_BYTES = 16
+CONTENT_KEY_BYTES = 32
+_PREFIX_BYTES = KEY_ID_BYTES + 2
+_MEMBER_BYTES = 113
+_THRESHOLD_BYTES = CIPHERTEXT_BYTES + CONTENT_KEY_BYTES + 16
+MEMBER_WRAP_BYTES = _PREFIX_BYTES + _MEMBER_BYTES
+THRESHOLD_WRAP_BYTES = _PREFIX_BYTES + _THRESHOLD_BYTES
+_NONCE = bytes(12)
+_SUITE = hpke.Suite(hpke.KEM.P256, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
+
+
+def wrap_size(recipient: Recipient) -> int:
+    """Return the bytes of a recipient's wrap."""
+    return THRESHOLD_WRAP_BYTES if isinstance(recipient, ThresholdKey) else MEMBER_WRAP_BYTES
+
+
+def wrap(content_key: bytes, recipient: Recipient, head: bytes) -> bytes:
+    """Return a recipient's wrap of the content key (32 bytes) in the envelope of `head`.
+
+    Raises:
+        InvalidPoint: a member's key is no point.
+    """
+    binding = _binding(head, recipient.key_id)
+    if isinstance(recipient, ThresholdKey):
+        label = label_of(head[:LABELLED_BYTES])
+        ciphertext, key = encapsulate(recipient, label)
+        sealed = ciphertext.to_bytes() + AESGCM(key).encrypt(_NONCE, content_key, binding)
+    else:
+        sealed = _SUITE.encrypt(content_key, load_point(recipient.public_key), binding)
+    size = wrap_size(recipient) - _PREFIX_BYTES
+    return Writer().raw(recipient.key_id, KEY_ID_BYTES).u16(size).raw(sealed, size).bytes()
+
+
+def unwrap(sealed: bytes, key: PrivateKey, head: bytes) -> bytes:
+    """Return the content key that a member's own key opens, or raise AuthFailure."""
+    try:
+        return _SUITE.decrypt(sealed, key.secret, _binding(head, key.member_key.key_id))
+    except (InvalidTag, ValueError) as error:
+        raise AuthFailure("key wrap") from error
+
+
+def unwrap_with(sealed: bytes, key: ThresholdKey, secret: Point, head: bytes) -> bytes:
+    """Return the content key that the secret point r·Y opens.
+
+    Raises:
+        EncodingError: not 178 bytes.
+        InvalidPoint: u or ū is no point.
+        AuthFailure: the wrap was changed, or the secret is that of another ciphertext.
+    """
+    ciphertext = ciphertext_of(sealed)
+    try:
+        shared = derive(key, label_of(head[:LABELLED_BYTES]), ciphertext, secret)
+        return AESGCM(shared).decrypt(_NONCE, sealed[CIPHERTEXT_BYTES:], _binding(head, key.key_id))
+    except (InvalidTag, ValueError) as error:
+        raise AuthFailure("key wrap") from error
+
+
+def ciphertext_of(sealed: bytes) -> Ciphertext:
+    """Return u, ū and π of a wrap to a threshold key; raises as `unwrap_with` does."""
+    if len(sealed) != _THRESHOLD_BYTES:
+        raise EncodingError("wrap", f"it has {len(sealed)} bytes, not {_THRESHOLD_BYTES}")
+    return Ciphertext.from_bytes(sealed[:CIPHERTEXT_BYTES])
+
+
+def _binding(head: bytes, key_id: bytes) -> bytes:
+    return Writer("wrap").raw(sha256(head), 32).raw(key_id, KEY_ID_BYTES).bytes()

@@ -1,0 +1,1 @@
+"""Members and their keys, ceremonies of threshold keys, and requests to open something."""

@@ -1,0 +1,231 @@
+"""What a ceremony is: a value, its phases as the table `CEREMONY_NEXT`, and the committee it makes.
+
+Invariant: CEREMONY_NEXT is the one list of what may follow what; ceremony_rules.py and Ceremonies.sol add conditions,
+no phases. Points are bytes here; nobody below fl/crypto computes with them.
+
+Source: PROTOCOL.md 9, Ceremonies.
+Not here: the conditions (ceremony_rules.py); what a fold knows of all ceremonies (threshold.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from types import MappingProxyType
+
+from fl.protocol.codec import Writer, sha256
+from fl.protocol.keys.members import PUBLIC_KEY_BYTES, MemberKey
+from fl.protocol.names import NO_DIGEST, Address, CeremonyKind, Digest, KeyUse
+from fl.protocol.ports import Anchor
+from fl.protocol.records import (
+    CeremonyAborted,
+    CeremonyChecked,
+    CeremonyCommitted,
+    CeremonyConfirmed,
+    CeremonyDealt,
+    CeremonyPhaseClosed,
+    CeremonyRecord,
+    CeremonyStarted,
+    Entry,
+)
+from fl.protocol.steps import POINT_BYTES
+
+PROOF_BYTES = 65
+"""R[33] ‖ z[32]."""
+THRESHOLD_SUITE = 257
+"""What stands in place of the HPKE suite in the key id of a threshold key."""
+
+
+class CeremonyPhase(IntEnum):
+    """Where a ceremony stands; the numbers are those of the contract."""
+
+    NONE = 0
+    COMMIT = 1
+    DEAL = 2
+    CHECK = 3
+    CONFIRM = 4
+    DONE = 5
+    ABORTED = 6
+
+
+KEEPS_KEY = (CeremonyKind.REFRESH, CeremonyKind.RESHARE)
+"""Kinds that give new shares of the key in force."""
+ENDED = (CeremonyPhase.NONE, CeremonyPhase.DONE, CeremonyPhase.ABORTED)
+
+_STEPS: dict[tuple[CeremonyPhase, type[CeremonyRecord]], CeremonyPhase] = {
+    (CeremonyPhase.NONE, CeremonyStarted): CeremonyPhase.COMMIT,
+    (CeremonyPhase.COMMIT, CeremonyCommitted): CeremonyPhase.COMMIT,
+    (CeremonyPhase.COMMIT, CeremonyPhaseClosed): CeremonyPhase.DEAL,
+    (CeremonyPhase.DEAL, CeremonyDealt): CeremonyPhase.DEAL,
+    (CeremonyPhase.DEAL, CeremonyPhaseClosed): CeremonyPhase.CHECK,
+    (CeremonyPhase.CHECK, CeremonyChecked): CeremonyPhase.CHECK,
+    (CeremonyPhase.CHECK, CeremonyPhaseClosed): CeremonyPhase.CONFIRM,
+    (CeremonyPhase.CONFIRM, CeremonyConfirmed): CeremonyPhase.CONFIRM,  # the t-th equal one moves on to DONE
+    (CeremonyPhase.DONE, CeremonyConfirmed): CeremonyPhase.DONE,
+}
+CEREMONY_NEXT: Mapping[tuple[CeremonyPhase, type[CeremonyRecord]], CeremonyPhase] = MappingProxyType(
+    _STEPS | {(phase, CeremonyAborted): CeremonyPhase.ABORTED for phase in CeremonyPhase if phase not in ENDED}
+)
+
+
+@dataclass(frozen=True)
+class Committee:
+    """Who holds shares of a threshold key, since a ceremony was done."""
+
+    use: KeyUse
+    epoch: int
+    """Number of the ceremony that gave the shares."""
+    generation: int
+    """Number of the ceremony that made the key."""
+    kind: CeremonyKind
+    """Of the ceremony that gave the shares."""
+    origin: CeremonyKind
+    """Of the ceremony that made the key: GENERATE, or DEALER, whose dealer knew it."""
+    threshold: int
+    members: tuple[Address, ...]
+    """Ascending; party j is the j-th, from 1."""
+    public_key: bytes
+    """Y, compressed, 33 bytes."""
+    shares_digest: Digest
+    expires_at: int
+    """Seconds since 1970."""
+
+    def party(self, account: Address) -> int | None:
+        """Return a member's index j, from 1, or None."""
+        return self.members.index(account) + 1 if account in self.members else None
+
+
+@dataclass(frozen=True)
+class Ceremony:
+    """One run from `CeremonyStarted` to a committee, or to nothing."""
+
+    started: Entry
+    terms: CeremonyStarted
+    """The record that began it."""
+    anchor: Anchor
+    keys: Mapping[Address, MemberKey]
+    """The receivers' keys of the start; a rotation during the ceremony does not count."""
+    generation: int
+    origin: CeremonyKind
+    previous: Committee | None
+    """The committee in force at the start; REFRESH and RESHARE keep its key."""
+    required: int
+    """How many dealers must go on."""
+    phase: CeremonyPhase = CeremonyPhase.COMMIT
+    phase_since: int = 0
+    """Seconds since 1970 of the block that began the phase."""
+    dealers: tuple[Address, ...] = ()
+    """Who goes on, ascending: all, those who committed, those who dealt, Q."""
+    committed: Mapping[Address, Digest] = field(default_factory=lambda: MappingProxyType({}))
+    dealt: Mapping[Address, CeremonyDealt] = field(default_factory=lambda: MappingProxyType({}))
+    checked: Mapping[Address, CeremonyChecked] = field(default_factory=lambda: MappingProxyType({}))
+    confirmed: Mapping[Address, CeremonyConfirmed] = field(default_factory=lambda: MappingProxyType({}))
+    public_key: bytes = b""
+    """Y once DONE, compressed, 33 bytes."""
+    shares_digest: Digest = NO_DIGEST
+    reason: str = ""
+    last: Entry | None = None
+    """The entry that brought the ceremony where it stands."""
+
+    @property
+    def use(self) -> KeyUse:
+        """Return what the key opens."""
+        return self.terms.key_use
+
+    @property
+    def number(self) -> int:
+        """Return the ceremony's number among those of its use."""
+        return self.terms.ceremony
+
+    @property
+    def ended(self) -> bool:
+        """Return whether nobody need act any more; late receivers may still confirm what is DONE."""
+        return self.phase in ENDED
+
+    @property
+    def keeps_key(self) -> bool:
+        """Return whether the key must stay what it is."""
+        return self.terms.kind in KEEPS_KEY
+
+    @property
+    def coefficients(self) -> int:
+        """Return how many points a dealer commits to: t, or t - 1 where the first is the identity."""
+        return self.terms.threshold - (1 if self.terms.kind == CeremonyKind.REFRESH else 0)
+
+    @property
+    def deadline(self) -> int:
+        """Return when the phase is over, in seconds since 1970."""
+        return self.phase_since + self.terms.step_timeout
+
+    @property
+    def context(self) -> bytes:
+        """Return ctx, 32 bytes (ceremony_context)."""
+        return ceremony_context(self.anchor, self.terms, self.started.block_hash, self.keys)
+
+    @property
+    def committee(self) -> Committee | None:
+        """Return the committee that this ceremony made, None unless it is DONE."""
+        if self.phase != CeremonyPhase.DONE:
+            return None
+        terms = self.terms
+        return Committee(
+            use=terms.key_use,
+            epoch=terms.ceremony,
+            generation=self.generation,
+            kind=terms.kind,
+            origin=self.origin,
+            threshold=terms.threshold,
+            members=terms.receivers,
+            public_key=self.public_key,
+            shares_digest=self.shares_digest,
+            expires_at=terms.expires_at,
+        )
+
+
+def ceremony_context(
+    anchor: Anchor, terms: CeremonyStarted, block_hash: bytes, keys: Mapping[Address, MemberKey]
+) -> bytes:
+    """Return ctx of PROTOCOL.md 9, 32 bytes; `block_hash` is that of CeremonyStarted, `keys` the receivers'.
+
+    SHA-256(`dkg` ‖ consortium[32] ‖ chainId u64 ‖ authority[20] ‖ use u8 ‖ number u32 ‖ kind u8 ‖ t u16 ‖
+    block hash[32] ‖ u16 count ‖ dealer[20]* ‖ u16 count ‖ (receiver[20] ‖ key_id[16])*).
+    """
+    writer = _anchored("dkg", anchor).u8(terms.key_use).u32(terms.ceremony).u8(terms.kind).u16(terms.threshold)
+    writer.raw(block_hash, 32).u16(len(terms.dealers))
+    for dealer in terms.dealers:
+        writer.raw(dealer, 20)
+    writer.u16(len(terms.receivers))
+    for receiver in terms.receivers:
+        writer.raw(receiver, 20).raw(keys[receiver].key_id, 16)
+    return writer.digest()
+
+
+def dealing_digest(anchor: Anchor, dealt: CeremonyDealt) -> Digest:
+    """Return what a dealer commits to before it records `dealt`.
+
+    SHA-256(`dealing` ‖ consortium[32] ‖ chainId u64 ‖ authority[20] ‖ use u8 ‖ number u32 ‖ dealer[20] ‖ A ‖ proof ‖
+    bundle digest[32]).
+    """
+    writer = _anchored("dealing", anchor).u8(dealt.key_use).u32(dealt.ceremony).raw(dealt.sender, 20)
+    return sha256(writer.bytes() + dealt.commitments + dealt.proof + dealt.bundle_digest)
+
+
+def shares_digest(use: KeyUse, number: int, public_key: bytes, shares: Sequence[bytes]) -> Digest:
+    """Return the digest of everybody's public share Y_j, in order of the parties; all points compressed, 33 bytes.
+
+    SHA-256(`committee` ‖ use u8 ‖ number u32 ‖ Y[33] ‖ u16 m ‖ Y_j[33]*).
+    """
+    writer = Writer("committee").u8(use).u32(number).raw(public_key, POINT_BYTES).u16(len(shares))
+    for share in shares:
+        writer.raw(share, POINT_BYTES)
+    return writer.digest()
+
+
+def threshold_key_id(public_key: bytes) -> bytes:
+    """Return the 16-byte id of a threshold key; `public_key` is Y uncompressed, 65 bytes."""
+    return Writer("keyid").u16(THRESHOLD_SUITE).raw(public_key, PUBLIC_KEY_BYTES).digest()[:16]
+
+
+def _anchored(label: str, anchor: Anchor) -> Writer:
+    return Writer(label).raw(anchor.consortium, 32).u64(anchor.chain_id).raw(anchor.authority, 20)

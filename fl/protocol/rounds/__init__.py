@@ -1,0 +1,1 @@
+"""Rounds: their phases, their rules, their configuration."""

@@ -1,0 +1,114 @@
+"""The steps that only masked rounds have: set up keys, agree on one set, reveal shares.
+
+Invariant: as rules.py: same checks, same order, same errors as FederationLedger.sol. What a contract cannot check
+(points, shares, complaints, signatures) is checked by every hospital and auditor (fl/roles).
+
+Source: PROTOCOL.md 5, phases 1, 2, 2b, 5 and 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TypeVar
+
+from fl.protocol.errors import (
+    BelowThreshold,
+    DeadlineNotPassed,
+    DeadlinePassed,
+    DuplicateStep,
+    EquivocationDetected,
+    NotInSet,
+    RevealConflict,
+    WrongPhase,
+)
+from fl.protocol.names import Address, Digest
+from fl.protocol.records import (
+    KeysAdvertised,
+    MaskedRecord,
+    PhaseClosed,
+    SetEndorsed,
+    SharesChecked,
+    SharesDealt,
+    SharesRevealed,
+)
+from fl.protocol.rounds.round import Phase, Round
+from fl.protocol.steps import POINT_BYTES, check_ascending, check_complaints, check_length
+
+SIGNATURE_BYTES = 65
+
+R = TypeVar("R")
+
+
+def advance(current: Round, record: MaskedRecord, now: int) -> Round:
+    """Return the round after a step of a masked round; round number and phase were checked before."""
+    match record:
+        case PhaseClosed():
+            return _close(current, record, now)
+        case KeysAdvertised():
+            _check_once(current, record.sender, current.advertised, now)
+            check_length(record.mask_key, POINT_BYTES)
+            check_length(record.transport_key, POINT_BYTES)
+            return replace(current, advertised=_with(current.advertised, record.sender, record))
+        case SharesDealt():
+            _check_once(current, record.sender, current.dealt, now)
+            check_length(record.mask_commitments, POINT_BYTES * current.terms.threshold)
+            check_length(record.self_commitments, POINT_BYTES * current.terms.threshold)
+            return replace(current, dealt=_with(current.dealt, record.sender, record))
+        case SharesChecked():
+            _check_once(current, record.sender, current.checked, now)
+            check_complaints(record.complaints, current.sharers)
+            return replace(current, checked=_with(current.checked, record.sender, record))
+        case SetEndorsed():
+            _check_frozen(current, record.sender, record.set_digest, now)
+            if record.sender in current.endorsed:
+                raise DuplicateStep(record.sender)
+            check_length(record.signature, SIGNATURE_BYTES)
+            return replace(current, endorsed=_with(current.endorsed, record.sender, record))
+        case SharesRevealed():
+            _check_frozen(current, record.sender, record.set_digest, now)
+            if record.sender in current.revealed:
+                raise RevealConflict(record.sender)
+            return replace(current, revealed=_with(current.revealed, record.sender, record))
+
+
+def _close(current: Round, record: PhaseClosed, now: int) -> Round:
+    """End a set-up phase; those named go on."""
+    if record.phase != current.phase:
+        raise WrongPhase(current.number, current.phase)
+    did: Mapping[Phase, Mapping[Address, object]] = {
+        Phase.ADVERTISE: current.advertised,
+        Phase.SHARE: current.dealt,
+        Phase.COMPLAIN: current.checked,
+    }
+    done = did[current.phase]
+    if len(done) < len(current.sharers) and now <= current.step_deadline:
+        raise DeadlineNotPassed(current.step_deadline)
+    check_ascending(record.hospitals, done)
+    if len(record.hospitals) < current.terms.min_commitments:
+        raise BelowThreshold(len(record.hospitals), current.terms.min_commitments)
+    receivers = record.hospitals if current.phase == Phase.ADVERTISE else current.receivers
+    return replace(current, sharers=record.hospitals, receivers=receivers)
+
+
+def _check_once(current: Round, sender: Address, done: Mapping[Address, object], now: int) -> None:
+    if sender not in current.sharers:
+        raise NotInSet(sender)
+    if now > current.step_deadline:
+        raise DeadlinePassed(current.step_deadline)
+    if sender in done:
+        raise DuplicateStep(sender)
+
+
+def _check_frozen(current: Round, sender: Address, given: Digest, now: int) -> None:
+    if sender not in current.hospitals:
+        raise NotInSet(sender)
+    if now > current.step_deadline:
+        raise DeadlinePassed(current.step_deadline)
+    if given != current.set_digest:
+        raise EquivocationDetected(current.set_digest, given)
+
+
+def _with(done: Mapping[Address, R], sender: Address, record: R) -> Mapping[Address, R]:
+    return MappingProxyType({**done, sender: record})

@@ -1,0 +1,261 @@
+"""When it may happen: a round is a value, its phases are the tables `NEXT` and `MAY`.
+
+Invariant: NEXT is the one list of what may follow what; rules.py and FederationLedger.sol add conditions, no phases.
+
+Source: PROTOCOL.md 5 (masked rounds) and 5S (sealed rounds).
+Not here: the conditions (rules.py, masked.py); opening a round (federation.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from types import MappingProxyType
+
+from fl.protocol.codec import Writer, sha256
+from fl.protocol.keys.members import MemberKey
+from fl.protocol.names import NO_DIGEST, Address, Digest, Protection, Role
+from fl.protocol.ports import Anchor
+from fl.protocol.records import (
+    Entry,
+    KeysAdvertised,
+    ModelAttested,
+    ModelProposed,
+    PhaseClosed,
+    RoundAborted,
+    RoundFinalised,
+    RoundFrozen,
+    RoundOpened,
+    RoundRecord,
+    SetEndorsed,
+    SharesChecked,
+    SharesDealt,
+    SharesRevealed,
+    Terms,
+    UpdateCommitted,
+)
+
+
+class Phase(IntEnum):
+    """Where a round stands; the numbers are those of the contract."""
+
+    NONE = 0
+    OPEN = 1
+    """Sealed rounds: hospitals commit."""
+    ADVERTISE = 2
+    SHARE = 3
+    COMPLAIN = 4
+    MASK = 5
+    """Masked rounds: hospitals commit."""
+    FROZEN = 6
+    """Sealed rounds: the coordinator sums."""
+    AGREE = 7
+    """Masked rounds: hospitals endorse the frozen set."""
+    UNMASK = 8
+    PROPOSED = 9
+    FINAL = 10
+    ABORTED = 11
+
+
+ENDED = (Phase.NONE, Phase.FINAL, Phase.ABORTED)
+
+_SEALED: dict[tuple[Phase, type[RoundRecord]], Phase] = {
+    (Phase.OPEN, UpdateCommitted): Phase.OPEN,
+    (Phase.OPEN, RoundFrozen): Phase.FROZEN,
+    (Phase.FROZEN, ModelProposed): Phase.PROPOSED,
+    (Phase.PROPOSED, ModelAttested): Phase.PROPOSED,
+    (Phase.PROPOSED, RoundFinalised): Phase.FINAL,
+}
+_MASKED: dict[tuple[Phase, type[RoundRecord]], Phase] = {
+    (Phase.ADVERTISE, KeysAdvertised): Phase.ADVERTISE,
+    (Phase.ADVERTISE, PhaseClosed): Phase.SHARE,
+    (Phase.SHARE, SharesDealt): Phase.SHARE,
+    (Phase.SHARE, PhaseClosed): Phase.COMPLAIN,
+    (Phase.COMPLAIN, SharesChecked): Phase.COMPLAIN,
+    (Phase.COMPLAIN, PhaseClosed): Phase.MASK,
+    (Phase.MASK, UpdateCommitted): Phase.MASK,
+    (Phase.MASK, RoundFrozen): Phase.AGREE,
+    (Phase.AGREE, SetEndorsed): Phase.AGREE,  # the threshold-th endorsement moves on to UNMASK
+    (Phase.UNMASK, SetEndorsed): Phase.UNMASK,
+    (Phase.UNMASK, SharesRevealed): Phase.UNMASK,
+    (Phase.UNMASK, ModelProposed): Phase.PROPOSED,
+    (Phase.PROPOSED, ModelAttested): Phase.PROPOSED,
+    (Phase.PROPOSED, RoundFinalised): Phase.FINAL,
+}
+_RUNNING = {protection: {phase for phase, _ in table} for protection, table in ((1, _MASKED), (2, _SEALED))}
+NEXT: Mapping[tuple[Protection, Phase, type[RoundRecord]], Phase] = MappingProxyType(
+    {(Protection.MASKED, phase, kind): then for (phase, kind), then in _MASKED.items()}
+    | {(Protection.SEALED, phase, kind): then for (phase, kind), then in _SEALED.items()}
+    | {
+        (Protection(number), phase, RoundAborted): Phase.ABORTED
+        for number, phases in _RUNNING.items()
+        for phase in phases
+    }
+)
+
+
+MAY: Mapping[type[RoundRecord], tuple[Role, ...]] = MappingProxyType(
+    {
+        RoundOpened: (Role.COORDINATOR,),
+        KeysAdvertised: (Role.HOSPITAL,),
+        SharesDealt: (Role.HOSPITAL,),
+        SharesChecked: (Role.HOSPITAL,),
+        PhaseClosed: (Role.COORDINATOR,),
+        UpdateCommitted: (Role.HOSPITAL,),
+        RoundFrozen: (Role.COORDINATOR,),
+        SetEndorsed: (Role.HOSPITAL,),
+        SharesRevealed: (Role.HOSPITAL,),
+        ModelProposed: (Role.COORDINATOR,),
+        ModelAttested: (Role.AUDITOR, Role.HOSPITAL),
+        RoundFinalised: (Role.COORDINATOR,),
+        RoundAborted: (),
+    }
+)
+"""Who records what; () is every active member. What follows the opening is the opener's."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What the coordinator proposed."""
+
+    model_digest: Digest
+    envelope_digest: Digest
+
+
+@dataclass(frozen=True)
+class Round:
+    """One open-to-final cycle."""
+
+    number: int
+    terms: Terms
+    roster: tuple[Address, ...]
+    previous_model: Digest
+    opener: Address
+    anchor: Anchor
+    """With the contract that holds this round."""
+    opened: Entry
+    keys: Mapping[Address, MemberKey]
+    """The key of every active member when the round opened; a rotation takes effect in the next round."""
+    phase: Phase = Phase.OPEN
+    phase_since: int = 0
+    """Seconds since 1970 of the block that began the phase."""
+    sharers: tuple[Address, ...] = ()
+    """Masked rounds: who goes on after the last closed phase, ascending; U2 once COMPLAIN is closed."""
+    receivers: tuple[Address, ...] = ()
+    """Masked rounds: U1, to whom shares are dealt, ascending."""
+    advertised: Mapping[Address, KeysAdvertised] = field(default_factory=lambda: MappingProxyType({}))
+    dealt: Mapping[Address, SharesDealt] = field(default_factory=lambda: MappingProxyType({}))
+    checked: Mapping[Address, SharesChecked] = field(default_factory=lambda: MappingProxyType({}))
+    endorsed: Mapping[Address, SetEndorsed] = field(default_factory=lambda: MappingProxyType({}))
+    revealed: Mapping[Address, SharesRevealed] = field(default_factory=lambda: MappingProxyType({}))
+    commitments: Mapping[Address, Digest] = field(default_factory=lambda: MappingProxyType({}))
+    hospitals: tuple[Address, ...] = ()
+    """The frozen set, ascending."""
+    set_digest: Digest = NO_DIGEST
+    """Of the frozen set."""
+    frozen: Entry | None = None
+    """The entry that froze the set."""
+    proposal: Proposal | None = None
+    attestations: Mapping[Address, Digest] = field(default_factory=lambda: MappingProxyType({}))
+    """Auditor -> digest of its report."""
+    reason: str = ""
+    last: Entry | None = None
+    """The entry that brought the round where it stands."""
+    before: Round | None = field(default=None, compare=False, repr=False)
+    """The round before, also of an earlier ledger of the consortium."""
+
+    @property
+    def earlier(self) -> Iterator[Round]:
+        """Yield the rounds before this one, the newest first."""
+        before = self.before
+        while before is not None:
+            yield before
+            before = before.before
+
+    @property
+    def ended(self) -> bool:
+        """Return whether nothing more can happen to this round."""
+        return self.phase in ENDED
+
+    @property
+    def complete(self) -> bool:
+        """Return whether everybody who may commit did."""
+        return len(self.commitments) == len(self.committers)
+
+    @property
+    def masked(self) -> bool:
+        """Return whether the terms ask for masks."""
+        return self.terms.protection == Protection.MASKED
+
+    @property
+    def committers(self) -> tuple[Address, ...]:
+        """Return who may commit an update: the roster, or those who passed the set-up of a masked round."""
+        return self.sharers if self.masked else self.roster
+
+    @property
+    def step_deadline(self) -> int:
+        """Return when the phase of a masked round is over, in seconds since 1970."""
+        return self.phase_since + self.terms.step_timeout
+
+    @property
+    def context(self) -> bytes:
+        """Return ctx of PROTOCOL.md 5, 32 bytes: what this round is, down to the block that opened it."""
+        anchor, terms = self.anchor, self.terms
+        return (
+            Writer("round")
+            .raw(anchor.consortium, 32)
+            .u64(anchor.chain_id)
+            .raw(anchor.contract, 20)
+            .u64(self.number)
+            .raw(self.opened.block_hash, 32)
+            .raw(terms_digest(terms), 32)
+            .raw(self.previous_model, 32)
+            .raw(self.roster_root, 32)
+            .digest()
+        )
+
+    @property
+    def mask_context(self) -> bytes:
+        """Return ctx2 of PROTOCOL.md 5, 32 bytes: ctx and everything that the hospitals of U2 recorded.
+
+        SHA-256(`set2` ‖ ctx ‖ u16 n ‖ (index u16 ‖ account[20] ‖ S[33] ‖ E[33] ‖ H(A ‖ B))*); the
+        index is the place in the roster, from 1.
+        """
+        writer = Writer("set2").raw(self.context, 32).u16(len(self.sharers))
+        for account in self.sharers:
+            keys, dealt = self.advertised[account], self.dealt[account]
+            writer.u16(self.roster.index(account) + 1).raw(account, 20).raw(keys.mask_key, 33).raw(
+                keys.transport_key, 33
+            )
+            writer.raw(sha256(dealt.mask_commitments + dealt.self_commitments), 32)
+        return writer.digest()
+
+    @property
+    def roster_root(self) -> Digest:
+        """Return SHA-256(`roster` ‖ u16 n ‖ (account[20] ‖ epoch u32 ‖ key[65])*)."""
+        writer = Writer("roster").u16(len(self.roster))
+        for account in self.roster:
+            key = self.keys[account]
+            writer.raw(account, 20).u32(key.epoch).raw(key.public_key, 65)
+        return writer.digest()
+
+
+def terms_digest(terms: Terms) -> Digest:
+    """Return SHA-256 of the terms in the order of their fields."""
+    writer = Writer("terms").u8(terms.protection).u16(terms.min_commitments).u16(terms.attestations)
+    writer.u16(terms.threshold).u64(terms.parameters).raw(terms.config_digest, 32).u64(terms.step_timeout)
+    return writer.u64(terms.commit_deadline).u64(terms.close_deadline).digest()
+
+
+def set_digest(current: Round, hospitals: Sequence[Address]) -> Digest:
+    """Return the digest of the frozen set, as the contract computes it.
+
+    SHA-256(`set3` ‖ consortium[32] ‖ chainId u64 ‖ contract[20] ‖ round u64 ‖ count u16 ‖ (account ‖ digest)*).
+    """
+    anchor = current.anchor
+    writer = Writer("set3").raw(anchor.consortium, 32).u64(anchor.chain_id).raw(anchor.contract, 20)
+    writer.u64(current.number).u16(len(hospitals))
+    for account in hospitals:
+        writer.raw(account, 20).raw(current.commitments[account], 32)
+    return writer.digest()

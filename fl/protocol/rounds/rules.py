@@ -1,0 +1,201 @@
+"""On what conditions a record may follow: `advance`, one pure function over `round.NEXT`.
+
+Invariant: the checks stand in the order of FederationLedger.sol, so both refuse the same record with the same error;
+tests/vectors/rounds.json is run against both.
+
+Source: PROTOCOL.md 5 and 5S.
+Not here: the steps that only masked rounds have (masked.py); opening a round (federation.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from types import MappingProxyType
+
+from fl.protocol.errors import (
+    BelowThreshold,
+    DeadlineNotPassed,
+    DeadlinePassed,
+    DuplicateAttestation,
+    DuplicateCommitment,
+    EncodingError,
+    ModelDigestMismatch,
+    NotInRoster,
+    NotInSet,
+    RevokedMidRound,
+    TermsInvalid,
+    TooFewAttestations,
+    TooFewReveals,
+    WrongPhase,
+    WrongRole,
+    WrongRound,
+)
+from fl.protocol.keys.members import KeyBook
+from fl.protocol.names import Address, Protection, Role, shown
+from fl.protocol.records import (
+    CommonRecord,
+    Entry,
+    MaskedRecord,
+    ModelAttested,
+    ModelProposed,
+    RoundAborted,
+    RoundFinalised,
+    RoundFrozen,
+    RoundOpened,
+    RoundRecord,
+    UpdateCommitted,
+)
+from fl.protocol.rounds import masked
+from fl.protocol.rounds.round import MAY, NEXT, Phase, Proposal, Round, set_digest
+from fl.protocol.steps import DAY_S, MAX_STEP_TIMEOUT_S, check_ascending
+
+MAX_ROSTER = 1024
+MIN_MASKED = 3
+"""Fewer hospitals cannot hide one update in a sum; two use a sealed round."""
+MAX_DURATION_S = 366 * DAY_S
+"""From the opening to the close deadline."""
+
+
+def advance(current: Round, entry: Entry, book: KeyBook) -> Round:
+    """Return the round after `entry`, or raise the rule's RefusedError; `current` is unchanged either way."""
+    record, now = entry.record, entry.timestamp
+    if not isinstance(record, RoundRecord) or isinstance(record, RoundOpened):
+        raise EncodingError("record", f"{type(record).__name__} does not belong to an open round")
+    check_sender(record, book)
+    if MAY[type(record)] == (Role.COORDINATOR,) and record.sender != current.opener:
+        raise WrongRole(record.sender)
+    phase = _step(current, record)
+    changed = (
+        masked.advance(current, record, now)
+        if isinstance(record, MaskedRecord)
+        else _advance_common(current, record, now, book)
+    )
+    if phase == Phase.AGREE and len(changed.endorsed) >= current.terms.threshold:
+        phase = Phase.UNMASK
+    if isinstance(record, RoundFrozen):
+        changed = replace(changed, frozen=entry)
+    since = now if phase != current.phase else current.phase_since
+    return replace(changed, phase=phase, phase_since=since, last=entry)
+
+
+def _advance_common(current: Round, record: CommonRecord, now: int, book: KeyBook) -> Round:
+    """Take the steps that sealed and masked rounds share."""
+    match record:
+        case UpdateCommitted():
+            return _commit(current, record, now)
+        case RoundFrozen():
+            return _freeze(current, record, now)
+        case ModelProposed():
+            return _propose(current, record)
+        case ModelAttested():
+            return _attest(current, record, book)
+        case RoundFinalised():
+            return _finalise(current, record, book)
+        case RoundAborted():
+            return _abort(current, record, now)
+
+
+def check_sender(record: RoundRecord, book: KeyBook) -> None:
+    """Raise UnknownSender, RevokedSender or WrongRole unless `MAY` allows the sender this record."""
+    member, roles = book.active(record.sender), MAY[type(record)]
+    if roles and member.role not in roles:
+        raise WrongRole(record.sender)
+
+
+def check_terms(opened: RoundOpened, now: int) -> None:
+    """Raise TermsInvalid when the terms contradict each other; `now` in seconds since 1970."""
+    terms, roster = opened.terms, opened.roster
+    count = len(roster)
+    majority = count >= MIN_MASKED and count < 2 * terms.threshold <= 2 * terms.min_commitments
+    in_time = 1 <= terms.step_timeout <= MAX_STEP_TIMEOUT_S
+    ok = (
+        (majority and in_time if terms.protection == Protection.MASKED else terms.threshold == 0)
+        and 1 <= terms.min_commitments <= len(roster) <= MAX_ROSTER
+        and terms.attestations >= 1
+        and terms.parameters >= 1
+        and now < terms.commit_deadline < terms.close_deadline <= now + MAX_DURATION_S
+        and _ascending(roster)
+    )
+    if not ok:
+        raise TermsInvalid
+
+
+def _step(current: Round, record: RoundRecord) -> Phase:
+    """Return the phase after `record`, or raise WrongRound or WrongPhase."""
+    if record.round != current.number:
+        raise WrongRound(current.number, record.round)
+    following = NEXT.get((current.terms.protection, current.phase, type(record)))
+    if following is None:
+        raise WrongPhase(current.number, current.phase)
+    return following
+
+
+def _commit(current: Round, record: UpdateCommitted, now: int) -> Round:
+    if record.sender not in current.committers:
+        raise NotInSet(record.sender) if current.masked else NotInRoster(record.sender)
+    if now > current.terms.commit_deadline:
+        raise DeadlinePassed(current.terms.commit_deadline)
+    if record.sender in current.commitments:
+        raise DuplicateCommitment(record.sender)
+    return replace(current, commitments=MappingProxyType({**current.commitments, record.sender: record.digest}))
+
+
+def _freeze(current: Round, record: RoundFrozen, now: int) -> Round:
+    if not current.complete and now <= current.terms.commit_deadline:
+        raise DeadlineNotPassed(current.terms.commit_deadline)
+    check_ascending(record.hospitals, current.commitments)
+    if len(record.hospitals) < current.terms.min_commitments:
+        raise BelowThreshold(len(record.hospitals), current.terms.min_commitments)
+    if record.set_digest != set_digest(current, record.hospitals):
+        raise EncodingError("frozen set", "its digest is not that of its members")
+    return replace(current, hospitals=record.hospitals, set_digest=record.set_digest)
+
+
+def _propose(current: Round, record: ModelProposed) -> Round:
+    if current.masked and len(current.revealed) < current.terms.threshold:
+        raise TooFewReveals(len(current.revealed), current.terms.threshold)
+    return replace(current, proposal=Proposal(record.model_digest, record.envelope_digest))
+
+
+def _attest(current: Round, record: ModelAttested, book: KeyBook) -> Round:
+    if book.active(record.sender).role == Role.HOSPITAL:
+        if not current.masked:
+            raise WrongRole(record.sender)
+        if record.sender not in current.hospitals:
+            raise NotInSet(record.sender)
+    proposed = _proposed(current)
+    if record.model_digest != proposed.model_digest:
+        raise ModelDigestMismatch(proposed.model_digest, record.model_digest)
+    if record.sender in current.attestations:
+        raise DuplicateAttestation(record.sender)
+    attestations = MappingProxyType({**current.attestations, record.sender: record.report_digest})
+    return replace(current, attestations=attestations)
+
+
+def _finalise(current: Round, record: RoundFinalised, book: KeyBook) -> Round:
+    for account in current.hospitals:
+        if book.members[account].revoked:
+            raise RevokedMidRound(account)
+    if len(current.attestations) < current.terms.attestations:
+        raise TooFewAttestations(len(current.attestations), current.terms.attestations)
+    if record.model_digest != _proposed(current).model_digest:
+        raise ModelDigestMismatch(_proposed(current).model_digest, record.model_digest)
+    return current
+
+
+def _abort(current: Round, record: RoundAborted, now: int) -> Round:
+    if record.sender != current.opener and now <= current.terms.close_deadline:
+        raise DeadlineNotPassed(current.terms.close_deadline)
+    return replace(current, reason=shown(record.reason))
+
+
+def _proposed(current: Round) -> Proposal:
+    if current.proposal is None:
+        raise WrongPhase(current.number, current.phase)
+    return current.proposal
+
+
+def _ascending(accounts: Sequence[Address]) -> bool:
+    return all(left < right for left, right in pairwise(accounts))

@@ -1,0 +1,1 @@
+"""What anyone computes from the ledger and the vault: no secret, no decision."""

@@ -1,0 +1,139 @@
+"""What a request to open something means: its capsule, who may read the answers, whether a trustee may answer.
+
+Invariant: everything here follows from the folded ledger and the capsule that it names; no share is needed.
+
+Source: PROTOCOL.md 9, Requests.
+Not here: asking and opening (agent.py); answering (agent.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from fl.crypto.capsule import CAPSULE_CAP, Capsule, RequestBinding, key_anchor
+from fl.crypto.envelope import CORE_BYTES, MAX_RECIPIENTS, Expected, Header, Parts, receive, sealed_size
+from fl.crypto.partial_decryption import PARTIAL_BYTES, partial_core
+from fl.crypto.threshold import ThresholdKey
+from fl.protocol.errors import (
+    CiphertextInvalid,
+    MalformedError,
+    NoCommittee,
+    PolicyNotApproved,
+    RecipientNotFound,
+    RevokedSender,
+    UnknownSender,
+    WrongRound,
+)
+from fl.protocol.federation import Federation
+from fl.protocol.keys.ceremony import Committee
+from fl.protocol.keys.members import KeyBook, MemberKey
+from fl.protocol.keys.requests import DecryptionRequest
+from fl.protocol.names import Address, KeyUse, Role
+from fl.protocol.ports import Vault
+from fl.protocol.rounds.round import Phase, Round
+from fl.replay.expected_files import model_core
+from fl.replay.ledger_view import Keyring
+from fl.replay.vault_files import read_document
+
+PARTIAL_CAP = sealed_size(PARTIAL_BYTES, MAX_RECIPIENTS)
+
+
+def read_capsule(request: DecryptionRequest, vault: Vault) -> Capsule:
+    """Return the capsule that a request names.
+
+    Raises:
+        VaultMissing, HashMismatch: it is not there, or another file is.
+        CiphertextInvalid: it is no capsule.
+    """
+    try:
+        return Capsule.from_bytes(read_document(vault, request.record.capsule_digest, CAPSULE_CAP))
+    except MalformedError as error:
+        raise CiphertextInvalid(str(error)) from error
+
+
+def binding_of(federation: Federation, request: DecryptionRequest, capsule: Capsule) -> RequestBinding:
+    """Return what partial decryptions for a request are bound to."""
+    record = request.record
+    context = _round_of(federation, capsule).context if request.key_use == KeyUse.MODEL else b""
+    return RequestBinding(record.label, request.number, request.key_use, request.epoch, record.purpose, context)
+
+
+def holder_of(federation: Federation, use: KeyUse, key_ids: Collection[bytes]) -> Committee:
+    """Return the newest committee that holds one of these keys, or raise NoCommittee."""
+    for committee in reversed(federation.threshold.committees(use)):
+        if ThresholdKey.from_bytes(committee.public_key).key_id in key_ids:
+            return committee
+    raise NoCommittee(use)
+
+
+def key_of(request: DecryptionRequest) -> ThresholdKey:
+    """Return the threshold key that a request's committee holds."""
+    return ThresholdKey.from_bytes(request.committee.public_key)
+
+
+def check_standing(federation: Federation, request: DecryptionRequest, capsule: Capsule) -> None:
+    """Check what only the ledger knows: who asks, and who sealed.
+
+    Raises:
+        PolicyNotApproved: the requester was revoked, whoever sealed the file was never a member, or a model's round
+            is not final.
+        CiphertextInvalid: the file belongs to another consortium, chain or contract.
+    """
+    book, header = federation.book, capsule.header
+    try:
+        book.active(request.requester)
+    except (UnknownSender, RevokedSender) as error:
+        raise PolicyNotApproved("requester") from error
+    if header.sender not in book.members:
+        raise PolicyNotApproved("sender")
+    if request.key_use == KeyUse.MODEL:
+        current = _round_of(federation, capsule)
+        if current.phase != Phase.FINAL:
+            raise PolicyNotApproved("round")
+        if capsule.core != model_core(current).to_bytes():
+            raise CiphertextInvalid("it is not the model of its round")
+    if request.key_use == KeyUse.RECORDS:
+        anchor = key_anchor(federation.anchor)
+        if (header.consortium, header.chain_id, header.contract) != (
+            anchor.consortium,
+            anchor.chain_id,
+            anchor.contract,
+        ):
+            raise CiphertextInvalid("it belongs to another consortium")
+
+
+def readers_of(request: DecryptionRequest, book: KeyBook) -> list[MemberKey]:
+    """Return who may read the answers: the requester of a record; of a model every member with a key but trustees."""
+    if request.key_use == KeyUse.RECORDS:
+        key = book.active(request.requester).key
+        return [key] if key else []
+    members = (member for member in book.members.values() if member.role != Role.TRUSTEE and not member.revoked)
+    return [member.key for member in members if member.key]
+
+
+def open_partial(
+    file: bytes, federation: Federation, binding: RequestBinding, trustee: Address, keyring: Keyring
+) -> bytes:
+    """Return a trustee's partial decryption from its envelope, whose digest is that of the approval.
+
+    Raises:
+        TamperedError, MalformedError, RecipientNotFound: as envelope.receive.
+    """
+    request = federation.threshold.request(binding.number)
+    epoch = Header.from_bytes(file[:CORE_BYTES]).epoch
+    index = request.committee.party(trustee) or 0
+    core = partial_core(federation.anchor, trustee, epoch, binding, index)
+    expected = Expected(core, request.approvals[trustee].digest, PARTIAL_CAP)
+    wraps = Parts.of(file).wraps
+    for key in keyring.keys.values():
+        if key.member_key.key_id in wraps:
+            return receive(file, expected, key)
+    raise RecipientNotFound
+
+
+def _round_of(federation: Federation, capsule: Capsule) -> Round:
+    """Return the round that a model's capsule names, or raise CiphertextInvalid."""
+    try:
+        return federation.round(capsule.header.round)
+    except WrongRound as error:
+        raise CiphertextInvalid("it names a round that is not there") from error

@@ -1,0 +1,244 @@
+"""Which file the ledger expects: header, digest, size cap and recipients, rebuilt from the ledger alone.
+
+Invariant: everything here is a function of the folded federation; nothing is read from the file in question.
+
+Source: PROTOCOL.md 4 (step 3: the expected core) and 5S (recipients).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+import numpy as np
+
+from fl.crypto.curve import Point
+from fl.crypto.envelope import MAX_RECIPIENTS, Core, Expected, Kind, Parts, open_file, open_with, sealed_size
+from fl.crypto.key_wrapping import Recipient
+from fl.crypto.threshold import ThresholdKey
+from fl.protocol.errors import (
+    KeyEpochMismatch,
+    ModelDigestMismatch,
+    NotInRoster,
+    NotInSet,
+    RecipientNotFound,
+    WrongPhase,
+)
+from fl.protocol.federation import Opening
+from fl.protocol.keys.members import KeyBook, MemberKey
+from fl.protocol.names import NO_DIGEST, Address, Digest, Role
+from fl.protocol.ports import Vault
+from fl.protocol.rounds.config import CONFIG_CAP, RoundConfig
+from fl.protocol.rounds.round import Round
+from fl.replay.ledger_view import Keyring
+from fl.replay.vault_files import read_document
+from fl.training.aggregation.quantise import Vector, Words, body_bytes, from_bytes
+from fl.training.aggregation.sum import check_update
+from fl.training.model.weights import Manifest, model_digest, vector_from_bytes
+
+MANIFEST_CAP = 4 * 1024 * 1024
+UPDATE_READERS = (Role.COORDINATOR, Role.AUDITOR)
+"""Who may open one hospital's update in a sealed round."""
+ANSWER_CAP = 2 + 53 * 1024
+MODEL_READERS = (Role.COORDINATOR, Role.HOSPITAL, Role.AUDITOR)
+"""Who may open a global model."""
+
+
+def update_core(current: Round, hospital: Address) -> Core:
+    """Return the header of a hospital's sealed update."""
+    if hospital not in current.keys or hospital not in current.roster:
+        raise NotInRoster(hospital)
+    epoch = current.keys[hospital].epoch
+    return Core(Kind.UPDATE, current.anchor, hospital, current.number, epoch, current.context)
+
+
+def update_recipients(current: Round, book: KeyBook) -> list[MemberKey]:
+    """Return who may open an update of a sealed round: the coordinator and the auditors."""
+    return _keys(current, book, UPDATE_READERS)
+
+
+def expected_update(current: Round, hospital: Address) -> Expected:
+    """Return what the ledger says of a hospital's update."""
+    cap = sealed_size(body_bytes(current.terms.parameters), MAX_RECIPIENTS)
+    return Expected(update_core(current, hospital), current.commitments.get(hospital, NO_DIGEST), cap)
+
+
+def masked_core(current: Round, hospital: Address, kind: Kind) -> Core:
+    """Return the header of a hospital's MASKED or UNMASK file; its context is ctx2."""
+    if hospital not in current.sharers:
+        raise NotInSet(hospital)
+    epoch = current.keys[hospital].epoch
+    return Core(kind, current.anchor, hospital, current.number, epoch, current.mask_context)
+
+
+def masked_recipients(current: Round, book: KeyBook) -> list[MemberKey]:
+    """Return who may open the masked files of a round: all its hospitals, the coordinator and the auditors."""
+    readers = (*current.roster, *(account for account, member in book.members.items() if member.role in UPDATE_READERS))
+    return [key for account, key in current.keys.items() if account in readers and not book.members[account].revoked]
+
+
+def expected_masked(current: Round, hospital: Address) -> Expected:
+    """Return what the ledger says of a hospital's masked update."""
+    cap = sealed_size(body_bytes(current.terms.parameters), MAX_RECIPIENTS)
+    digest = current.commitments.get(hospital, NO_DIGEST)
+    return Expected(masked_core(current, hospital, Kind.MASKED), digest, cap)
+
+
+def expected_answer(current: Round, hospital: Address) -> Expected:
+    """Return what the ledger says of a hospital's unmasking answer."""
+    cap = sealed_size(ANSWER_CAP, MAX_RECIPIENTS)
+    digest = current.revealed[hospital].digest if hospital in current.revealed else NO_DIGEST
+    return Expected(masked_core(current, hospital, Kind.UNMASK), digest, cap)
+
+
+def model_core(source: Round | Opening) -> Core:
+    """Return the header of the model that a round proposed, or that the ledger opened with.
+
+    Raises:
+        KeyEpochMismatch: its sender had no key then.
+    """
+    if isinstance(source, Round):
+        sender, number = source.opener, source.number
+    else:
+        sender, number = source.record.sender, source.record.last_round
+    if sender not in source.keys:
+        raise KeyEpochMismatch(1, 0)
+    return Core(Kind.MODEL, source.anchor, sender, number, source.keys[sender].epoch, source.context)
+
+
+def model_recipients(source: Round, book: KeyBook, held_by: ThresholdKey | None) -> list[Recipient]:
+    """Return who may open a new global model: all hospitals with a key when the round opened, auditors, coordinator.
+
+    With `held_by`, K_MODEL, hospitals cannot: trustees have to release it to them first.
+    """
+    if held_by is not None:
+        return [*_keys(source, book, UPDATE_READERS), held_by]
+    return [*_keys(source, book, MODEL_READERS)]
+
+
+def expected_model(source: Round | Opening, parameters: int) -> Expected:
+    """Return what the ledger says of a model envelope."""
+    cap = sealed_size(4 * parameters, MAX_RECIPIENTS, 1)
+    if isinstance(source, Round):
+        digest = source.proposal.envelope_digest if source.proposal else NO_DIGEST
+    else:
+        digest = source.record.envelope_digest
+    return Expected(model_core(source), digest, cap)
+
+
+Release = Callable[[Round, bytes], tuple[ThresholdKey, Point]]
+"""A final round and its model's file -> the threshold key and the secret point that open it, or NotReleased."""
+
+
+class Reader:
+    """Opens files for one member: fetch, then check and open in the order of PROTOCOL.md 4."""
+
+    def __init__(self, account: Address, vault: Vault, keyring: Keyring, release: Release | None = None) -> None:
+        """Open files as `account`; `release` opens models that trustees have to release first."""
+        self._account = account
+        self._release = release
+        self._vault = vault
+        self._keyring = keyring
+        self._last: tuple[Expected, Digest, Vector] | None = None
+        """The newest model opened or made here, and as what: the next round starts from it."""
+
+    def update(self, current: Round, hospital: Address, config: RoundConfig) -> Words:
+        """Return a hospital's words [d + LANES], or raise why not; what they claim is checked too."""
+        body = self._open(expected_update(current, hospital), current.keys)
+        words = from_bytes(body, current.terms.parameters, config)
+        check_update(words, config)
+        return words
+
+    def masked(self, current: Round, hospital: Address, due: Collection[MemberKey] = ()) -> bytes:
+        """Return the body of a hospital's masked update, 4 or 8·(d + LANES) bytes, or raise why not.
+
+        Raises:
+            RecipientNotFound: it is not sealed to this member, or to one of those who are due.
+            TamperedError, MalformedError, RefusedError, UnavailableError: see envelope.receive and the vault.
+        """
+        return self._open(expected_masked(current, hospital), current.keys, due)
+
+    def answer(self, current: Round, hospital: Address, due: Collection[MemberKey] = ()) -> bytes:
+        """Return a hospital's unmasking answer, or raise why not, as `masked` does."""
+        return self._open(expected_answer(current, hospital), current.keys, due)
+
+    def model(self, source: Round | Opening, manifest: Manifest, replayed: Vector | None = None) -> Vector:
+        """Return the model of a round or of the opening, float32 [d], checked against its digest on the ledger.
+
+        A `replayed` model has that digest already: a file with the same bits needs none of its own.
+
+        Raises:
+            WrongPhase: the round proposed no model.
+            ModelDigestMismatch: the envelope holds another model than was proposed.
+            NotReleased: trustees have to release it first.
+            TamperedError, MalformedError, UnavailableError: see envelope.receive and the vault.
+        """
+        expected = expected_model(source, manifest.length)
+        if self._last is not None and self._last[:2] == (expected, digest_of(source)):
+            return self._last[2]
+        body = self._open_model(expected, source)
+        vector = vector_from_bytes(body, manifest.length)
+        if replayed is None or not np.array_equal(vector.view(np.uint32), replayed.view(np.uint32)):
+            actual = model_digest(manifest.digest, vector)
+            if actual != digest_of(source):
+                raise ModelDigestMismatch(digest_of(source), actual)
+        self.remember(expected, digest_of(source), vector)
+        return vector
+
+    def remember(self, expected: Expected, digest: Digest, vector: Vector) -> None:
+        """Keep the model of a checked or self-made envelope, so that the next round need not open it again.
+
+        It is kept as the file of one header, sender and round: the same file recorded elsewhere is checked again.
+        """
+        vector.flags.writeable = False
+        self._last = (expected, digest, vector)
+
+    def _open_model(self, expected: Expected, source: Round | Opening) -> bytes:
+        try:
+            return self._open(expected, source.keys)
+        except RecipientNotFound:
+            if self._release is None or not isinstance(source, Round) or not read_config(source, self._vault).release:
+                raise
+        key, secret = self._release(source, file := self._fetch(expected))
+        return open_with(file, expected, key, secret)
+
+    def _open(self, expected: Expected, keys: Mapping[Address, MemberKey], due: Collection[MemberKey] = ()) -> bytes:
+        if self._account not in keys:
+            raise RecipientNotFound
+        file = self._fetch(expected)
+        body = open_file(file, expected.core, self._keyring.of(keys[self._account].epoch))
+        check_readers(file, due)
+        return body
+
+    def _fetch(self, expected: Expected) -> bytes:
+        return read_document(self._vault, expected.digest, expected.cap)
+
+
+def check_readers(file: bytes, due: Collection[MemberKey]) -> None:
+    """Raise RecipientNotFound unless a file names each of the keys in `due`; whether it opens only they can tell."""
+    if not {key.key_id for key in due} <= Parts.of(file).wraps.keys():
+        raise RecipientNotFound
+
+
+def digest_of(source: Round | Opening) -> Digest:
+    """Return the digest of the model that a round proposed or the ledger opened with, or raise WrongPhase."""
+    if isinstance(source, Opening):
+        return source.record.model_digest
+    if source.proposal is None:
+        raise WrongPhase(source.number, source.phase)
+    return source.proposal.model_digest
+
+
+def read_config(current: Round, vault: Vault) -> RoundConfig:
+    """Return the round's configuration, checked against the digest in its terms."""
+    return RoundConfig.from_bytes(read_document(vault, current.terms.config_digest, CONFIG_CAP))
+
+
+def read_manifest(opening: Opening, vault: Vault) -> Manifest:
+    """Return the model's manifest, checked against the digest with which the ledger opened."""
+    return Manifest.from_bytes(read_document(vault, opening.record.manifest_digest, MANIFEST_CAP))
+
+
+def _keys(current: Round, book: KeyBook, roles: tuple[Role, ...]) -> list[MemberKey]:
+    """Return the keys of the members of `roles`; who was revoked since the round opened reads no more."""
+    members = ((book.members[account], key) for account, key in current.keys.items())
+    return [key for member, key in members if member.role in roles and not member.revoked]

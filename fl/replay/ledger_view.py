@@ -1,0 +1,83 @@
+"""What one role knows: the ledger folded up to now, its keys, and its stores.
+
+Invariant: nothing is remembered that the ledger, the vault or the journal does not hold; a restart rebuilds it all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from fl.crypto.hpke_keys import PrivateKey, verify_possession
+from fl.events import Notify
+from fl.protocol.errors import KeystoreUnreadable
+from fl.protocol.federation import Federation, fold
+from fl.protocol.ports import Endorser, Journal, Ledger, Vault
+from fl.protocol.records import Receipt, Record
+
+
+class LedgerView:
+    """The federation as one account sees it, refreshed incrementally."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.federation = Federation(ledger.anchor, verify_possession)
+        self._nothing_new = False
+        """Whether `wait` has just looked and found nothing."""
+
+    def refresh(self) -> Federation:
+        """Fold what is new and return the federation, or raise the error of a record that breaks the rules."""
+        self._nothing_new = False
+        self.federation = fold(self.federation, self.ledger.replay(self.federation.position))
+        return self.federation
+
+    def current(self) -> Federation:
+        """Return the federation as `refresh` does, without asking again when `wait` has just found nothing new."""
+        if self._nothing_new:
+            self._nothing_new = False
+            return self.federation
+        return self.refresh()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until something new is on the ledger; False when `timeout_s` passed first."""
+        news = self.ledger.wait(self.federation.position, timeout_s)
+        self._nothing_new = not news
+        return news
+
+
+@dataclass(frozen=True)
+class Keyring:
+    """A member's own private keys by epoch; old ones stay for files sealed before a rotation."""
+
+    keys: Mapping[int, PrivateKey]
+
+    def of(self, epoch: int) -> PrivateKey:
+        """Return the private key of an epoch, or raise KeystoreUnreadable."""
+        if epoch not in self.keys:
+            raise KeystoreUnreadable(f"epoch {epoch}", "there is no such key here")
+        return self.keys[epoch]
+
+
+@dataclass(frozen=True)
+class Ports:
+    """A role's world."""
+
+    ledger: Ledger
+    endorser: Endorser
+    vault: Vault
+    outbox: Vault
+    """The role's own disk: what it sealed, before anybody hears of it."""
+    journal: Journal
+    keyring: Keyring
+    now: Callable[[], int]
+    """Seconds since 1970."""
+    notify: Notify
+
+    def append(self, record: Record) -> Receipt:
+        """Record something on the ledger; raises as Ledger.append."""
+        return self.ledger.append(record)
+
+    @property
+    def replaying(self) -> tuple[Vault, Endorser]:
+        """Return what a replay needs beside a reader."""
+        return self.vault, self.endorser

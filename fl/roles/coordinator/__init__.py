@@ -1,0 +1,1 @@
+"""The coordinator: opens rounds, sums updates, proposes models."""

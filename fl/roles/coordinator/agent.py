@@ -1,0 +1,282 @@
+"""The coordinator: opens rounds, sums updates, proposes models, and ends rounds that cannot succeed.
+
+Invariant: it acts on the ledger's state only, so it may be killed at any moment and started again elsewhere.
+
+Source: PROTOCOL.md 5S.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fl.audit.reports import alarms_of
+from fl.crypto.envelope import Core, Kind, seal
+from fl.events import Event
+from fl.failures import CONTENT, OWN_FAULT, refusal_of
+from fl.protocol.errors import (
+    AccuracyAlarm,
+    BelowThreshold,
+    RevokedMidRound,
+    TooFewReveals,
+    UpdateUnusable,
+    VaultMissing,
+    WrongPhase,
+    WrongRound,
+)
+from fl.protocol.federation import Federation, genesis_context
+from fl.protocol.keys.members import MemberKey
+from fl.protocol.names import NO_ADDRESS, NO_DIGEST, Address, Role
+from fl.protocol.records import (
+    FederationOpened,
+    ModelProposed,
+    RoundAborted,
+    RoundFinalised,
+    RoundOpened,
+    Terms,
+)
+from fl.protocol.rounds.round import Phase, Round
+from fl.replay.expected_files import (
+    MODEL_READERS,
+    Reader,
+    expected_model,
+    model_core,
+    model_recipients,
+    read_config,
+    read_manifest,
+)
+from fl.replay.ledger_view import LedgerView, Ports
+from fl.replay.round_sum import RoundSum
+from fl.replay.round_task import check_next
+from fl.roles.coordinator.masked_rounds import SetUp, Unmasking
+from fl.roles.coordinator.pauses import Pauses
+from fl.roles.coordinator.plan import Initial, Plan
+from fl.roles.coordinator.sealed_rounds import Opening
+from fl.roles.coordinator.survivors import Freezing
+from fl.roles.requester.agent import Requester
+from fl.roles.requester.model_release import ReleaseDesk, Releases, held_by
+from fl.training.model.weights import model_digest, vector_to_bytes
+
+
+class Coordinator:
+    """The coordinator's agent."""
+
+    def __init__(self, ports: Ports, plan: Plan, initial: Initial) -> None:
+        self.view = LedgerView(ports.ledger)
+        self._ports = ports
+        self._plan = plan
+        self._initial = initial
+        self._account = ports.ledger.account
+        release = Releases(self.view, Requester(ports.ledger, ports.vault, ports.keyring))
+        self._reader = Reader(self._account, ports.vault, ports.keyring, release)
+        self._sums = RoundSum(self._reader, ports.vault)
+        self._freezing = Freezing(ports, self._sums, self._abort)
+        self._set_up = SetUp(ports, self._abort)
+        self._opening = Opening(ports, self._sums)
+        self._unmasking = Unmasking(ports, self._sums, self._abort)
+        self._desk = ReleaseDesk(ports, plan.close_timeout_s)
+        self._pauses = Pauses(ports)
+
+    @property
+    def done(self) -> bool:
+        """Return whether the plan's rounds are final."""
+        return sum(found.phase == Phase.FINAL for found in self.view.federation.rounds) >= self._plan.rounds
+
+    def step(self) -> bool:
+        """Do the next thing the ledger asks of the coordinator; False when there is none."""
+        federation = self.view.current()
+        current = federation.active_round
+        if not federation.openings:
+            return self._open_federation(federation)
+        if federation.successor == self._ports.ledger.anchor.contract:
+            return self._succeed(federation)
+        if current is None:
+            return self._release(federation) or (not self.done and self._open_round(federation))
+        return self._continue(federation, current)
+
+    def finish(self) -> None:
+        """Nothing is left to do: what counts is on the ledger."""
+
+    def _continue(self, federation: Federation, current: Round) -> bool:
+        """Go on with a round; after its close deadline end one that cannot go on, whatever the reason is."""
+        try:
+            return self._go_on(federation, current)
+        except (WrongPhase, WrongRound):  # somebody else ended it after its close deadline
+            return False
+        except (AccuracyAlarm, *OWN_FAULT):
+            raise
+        except (VaultMissing, *CONTENT) as error:
+            if self._ports.now() <= current.terms.close_deadline:
+                raise
+            return self._abort(current, f"{error.name}: the round could not go on in time")
+
+    def _go_on(self, federation: Federation, current: Round) -> bool:
+        match current.phase:
+            case Phase.OPEN | Phase.MASK:
+                return self._freezing.step(federation, current)
+            case Phase.FROZEN | Phase.UNMASK:
+                return self._propose(federation, current)
+            case Phase.ADVERTISE | Phase.SHARE | Phase.COMPLAIN | Phase.AGREE:
+                return self._set_up.step(current) or self._sums.step(current)
+            case _:
+                return self._finalise(current)
+
+    def _open_federation(self, federation: Federation) -> bool:
+        """Record the initial model once the own key and the hospitals and auditors of the plan are there."""
+        if federation.book.active(self._account, Role.COORDINATOR).key is None:
+            return False
+        if len(self._hospitals(federation)) < self._plan.min_hospitals or not self._auditors(federation):
+            return False
+        self._record_opening(federation, NO_ADDRESS, self._initial)
+        return True
+
+    def _succeed(self, federation: Federation) -> bool:
+        """Open the successor of a ledger that was handed over with the model in force."""
+        manifest = read_manifest(federation.opening, self._ports.vault)
+        model = self._reader.model(federation.source, manifest)
+        self._record_opening(federation, federation.anchor.contract, Initial(manifest, model))
+        return True
+
+    def _record_opening(self, federation: Federation, predecessor: Address, model: Initial) -> None:
+        """Seal a ledger's first model to everybody who has a key, and record it."""
+        anchor, digest = self._ports.ledger.anchor, model.manifest.digest
+        context = genesis_context(anchor, federation.last_round, digest)
+        epoch = federation.book.active(self._account, Role.COORDINATOR).keys[-1].epoch
+        core = Core(Kind.MODEL, anchor, self._account, federation.last_round, epoch, context)
+        self._ports.vault.put(model.manifest.to_bytes())
+        file = seal(core, self._recipients(federation), vector_to_bytes(model.vector))
+        envelope = self._ports.vault.put(file)
+        weights = model_digest(digest, model.vector)
+        self._ports.append(
+            FederationOpened(self._account, predecessor, federation.last_round, weights, envelope, digest)
+        )
+        self._ports.notify(Event.FEDERATION_OPENED, {"parameters": model.vector.size})
+
+    def _open_round(self, federation: Federation) -> bool:
+        """Open the next round for every active hospital that can read the model it starts from.
+
+        Raises:
+            RecipientNotFound: this coordinator cannot read that model itself, so the round could not end.
+            TaskChanged: that model was trained for another task than the plan's.
+        """
+        readers = federation.source.keys
+        roster = tuple(sorted(account for account in self._hospitals(federation) if account in readers))
+        threshold = self._plan.threshold(len(roster))
+        if self._held_back(federation) or self._pauses.going_on(federation):
+            return False
+        if len(roster) < max(self._plan.min_hospitals, self._plan.min_commitments, threshold):
+            return False
+        check_next(federation, self._plan.config.task, self._ports.vault)
+        manifest = read_manifest(federation.opening, self._ports.vault)
+        self._reader.model(federation.source, manifest)
+        now = self._ports.now()
+        config_digest = self._ports.vault.put(self._plan.config.to_bytes())
+        commit_deadline = now + self._plan.commit_timeout_s
+        terms = Terms(
+            protection=self._plan.protection,
+            min_commitments=max(self._plan.min_commitments, threshold),
+            attestations=self._plan.attestations + threshold,
+            threshold=threshold,
+            parameters=manifest.length,
+            config_digest=config_digest,
+            step_timeout=self._plan.step_timeout_s,
+            commit_deadline=commit_deadline,
+            close_deadline=commit_deadline + self._plan.close_timeout_s,
+        )
+        number = federation.last_round + 1
+        self._ports.append(RoundOpened(self._account, number, terms, roster, federation.model_digest))
+        self._ports.notify(Event.ROUND_OPENED, {"round": number, "hospitals": len(roster)})
+        return True
+
+    def _release(self, federation: Federation) -> bool:
+        """Ask the trustees to release the model in force, where its round's configuration holds it back."""
+        source = federation.source
+        return isinstance(source, Round) and self._desk.step(federation, source)
+
+    def _held_back(self, federation: Federation) -> bool:
+        """Return whether a round would wait: for the release of its model, or for a committee that holds its key."""
+        if self._plan.config.release and not self._desk.can_hold(federation):
+            return True
+        source = federation.source
+        return isinstance(source, Round) and self._desk.waits(federation, source)
+
+    def _propose(self, federation: Federation, current: Round) -> bool:
+        """Verify, open and sum the updates; seal and propose the new model. A masked sum waits for enough answers."""
+        if current.masked and len(current.revealed) < current.terms.threshold:
+            return self._unmasking.wait(current)
+        manifest = read_manifest(federation.opening, self._ports.vault)
+        config = read_config(current, self._ports.vault)
+        previous = self._reader.model(federation.source, manifest)
+        try:
+            total = self._unmasking.total(federation, current) if current.masked else self._opening.total(current)
+            model = total.apply(previous, config)
+        except UpdateUnusable as error:
+            return self._abort(current, refusal_of(error, federation.book))
+        except (TooFewReveals, BelowThreshold, VaultMissing) as error:
+            if not current.masked:
+                raise
+            return self._unmasking.wait_after(current, error)
+        except CONTENT as error:
+            return self._abort(current, f"{error.name}: {error}")
+        digest = model_digest(manifest.digest, model)
+        recipients = model_recipients(current, federation.book, held_by(federation) if config.release else None)
+        file = seal(model_core(current), recipients, vector_to_bytes(model))
+        envelope = self._ports.vault.put(file)
+        self._reader.remember(replace(expected_model(current, manifest.length), digest=envelope), digest, model)
+        self._ports.append(ModelProposed(self._account, current.number, digest, envelope))
+        claims = total.claims
+        self._ports.notify(
+            Event.MODEL_PROPOSED,
+            {
+                "round": current.number,
+                "training_accuracy": claims.accuracy,
+                "training_loss": claims.mean_loss,
+                "samples": claims.samples,
+            },
+        )
+        return True
+
+    def _finalise(self, current: Round) -> bool:
+        """Finalise when enough auditors attested; abort when the time is over or a hospital was revoked."""
+        book = self.view.federation.book
+        audited = sum(book.members[account].role == Role.AUDITOR for account in current.attestations)
+        if audited >= self._plan.attestations and len(current.attestations) >= current.terms.attestations:
+            self._heed(current)
+            try:
+                model = current.proposal.model_digest if current.proposal else NO_DIGEST
+                self._ports.append(RoundFinalised(self._account, current.number, model))
+            except RevokedMidRound as error:
+                return self._abort(current, f"{error.name}: a hospital was revoked during the round")
+            self._ports.notify(Event.ROUND_FINAL, {"round": current.number})
+            self._release(self.view.refresh())
+            return True
+        if self._ports.now() > current.terms.close_deadline:
+            return self._abort(current, "RoundStalled: too few attestations in time")
+        return False
+
+    def _heed(self, current: Round) -> None:
+        """Report an auditor's alarm; the round is not made final, and no other begun, unless the plan says so.
+
+        Raises:
+            AccuracyAlarm: the model is far worse than chance.
+        """
+        for auditor, reason in alarms_of(current, self._ports.vault).items():
+            name = self.view.federation.book.name_of(auditor)
+            self._ports.notify(Event.ALARM, {"round": current.number, "auditor": name, "reason": reason})
+            if not self._plan.despite_alarm:
+                raise AccuracyAlarm(current.number, reason)
+
+    def _abort(self, current: Round, reason: str) -> bool:
+        """End a round without a new model."""
+        self._ports.append(RoundAborted(self._account, current.number, reason))
+        self._ports.notify(Event.ROUND_ABORTED, {"round": current.number, "reason": reason})
+        return True
+
+    def _hospitals(self, federation: Federation) -> list[Address]:
+        return [member.account for member in federation.book.having(Role.HOSPITAL) if member.key]
+
+    def _auditors(self, federation: Federation) -> list[Address]:
+        return [member.account for member in federation.book.having(Role.AUDITOR) if member.key]
+
+    def _recipients(self, federation: Federation) -> list[MemberKey]:
+        members = federation.book.members.values()
+        return [m.key for m in members if m.key and not m.revoked and m.role in MODEL_READERS]

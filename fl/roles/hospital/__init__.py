@@ -1,0 +1,1 @@
+"""The hospital: trains, protects its update, delivers it, and checks its part."""

@@ -1,0 +1,283 @@
+"""The hospital's part of a masked round: keys, shares, mask, agreement, answer, attestation.
+
+Invariant: every secret, every file and every promise is durable in the journal and the outbox before anything derived
+from it leaves; a retry after any crash re-sends the same bytes, and shares are revealed for one set only, ever.
+
+Source: PROTOCOL.md 5, phases 0 to 8, and 13.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fl.crypto import masking
+from fl.crypto.curve import POINT_BYTES
+from fl.crypto.envelope import Kind, seal
+from fl.crypto.round_keys import RoundKeys
+from fl.crypto.share_delivery import Parcel, SharePair, bundle_to_bytes, complain, open_shares, own_shares, seal_shares
+from fl.crypto.unmasking_shares import answer
+from fl.events import Event
+from fl.protocol.errors import (
+    BelowThreshold,
+    EquivocationDetected,
+    HashMismatch,
+    MalformedError,
+    MaskReuse,
+    NotInSet,
+    TamperedError,
+    UpdateSpent,
+    VaultMissing,
+)
+from fl.protocol.federation import Federation
+from fl.protocol.names import NO_DIGEST, Address, Blob, Digest
+from fl.protocol.records import (
+    KeysAdvertised,
+    ModelAttested,
+    SetEndorsed,
+    SharesChecked,
+    SharesDealt,
+    SharesRevealed,
+    UpdateCommitted,
+)
+from fl.protocol.rounds.round import Phase, Round
+from fl.replay.expected_files import Reader, digest_of, masked_core, masked_recipients, read_config, read_manifest
+from fl.replay.ledger_view import Ports
+from fl.replay.participants import advertised, parcel, participant, participants, usable, why_not
+from fl.replay.round_replay import Tools, replay_round
+from fl.replay.round_sum import RoundSum
+from fl.replay.unmasking import check_agreement, check_sharers, statement
+from fl.replay.unusable_responses import AnswersLeftOut
+from fl.roles.hospital.background_training import Background, Task
+from fl.roles.hospital.outbox import Promises, key_of
+from fl.roles.hospital.trusted_peers import Trust
+from fl.timing import timed
+from fl.training.aggregation.quantise import Words, quantise
+
+
+class MaskedHospital:
+    """Masked rounds for one hospital."""
+
+    def __init__(self, ports: Ports, reader: Reader, promises: Promises, training: Background, trust: Trust) -> None:
+        self._ports = ports
+        self._reader = reader
+        self._sums = RoundSum(reader, ports.vault)
+        self._training = training
+        self._trust = trust
+        self._promises = promises
+        self._answers = AnswersLeftOut(ports.notify)
+        self._account = ports.ledger.account
+
+    def step(self, federation: Federation, current: Round) -> bool:
+        """Do the next thing the round asks of this hospital; False when there is none.
+
+        Raises:
+            MalformedError, RefusedError, TamperedError: as failures.py tells apart; nothing was sent since the last step.
+        """
+        me = self._account
+        if self._promises.deliver_recorded(current, me):
+            return True
+        if self._promises.refused(current):
+            return False
+        if current.phase in (Phase.PROPOSED, Phase.FINAL, Phase.ABORTED):
+            return self._end(federation, current)
+        withheld = self._ports.journal.get(key_of("withheld", current)) is not None
+        if withheld or me not in current.sharers or self._is_over(current):
+            return False
+        if current.phase in (Phase.AGREE, Phase.UNMASK):
+            return self._agree_and_answer(federation, current) if me in current.hospitals else self._left_out(current)
+        self._begin_training(federation, current)
+        duties: dict[Phase, tuple[bool, Callable[[], bool]]] = {
+            Phase.ADVERTISE: (me in current.advertised, lambda: self._advertise(current)),
+            Phase.SHARE: (me in current.dealt, lambda: self._deal(current)),
+            Phase.COMPLAIN: (me in current.checked, lambda: self._check_shares(current)),
+            Phase.MASK: (me in current.commitments, lambda: self._mask(federation, current)),
+        }
+        done, duty = duties[current.phase]
+        return not done and duty()
+
+    # --- Set-up ------------------------------------------------------------------------------------------------
+
+    def _begin_training(self, federation: Federation, current: Round) -> None:
+        """Phase 0: accept the round, and train beside the set-up."""
+        self._trust.check(current.roster)
+        if self._ports.journal.get(key_of("update", current)) is None:
+            self._training.begin(current.context, lambda: self._task(federation, current))
+
+    def _task(self, federation: Federation, current: Round) -> Task:
+        config = read_config(current, self._ports.vault)
+        previous = self._reader.model(federation.source, read_manifest(federation.opening, self._ports.vault))
+        self._ports.notify(Event.TRAINING, {"round": current.number})
+        return Task(current.number, previous, config)
+
+    def _advertise(self, current: Round) -> bool:
+        advert = self._promises.keys(current).advert()
+        self._ports.append(KeysAdvertised(self._account, current.number, advert[:POINT_BYTES], advert[POINT_BYTES:]))
+        self._ports.notify(Event.KEYS_ADVERTISED, {"round": current.number})
+        return True
+
+    def _deal(self, current: Round) -> bool:
+        """Share both secrets among those who advertised."""
+        wrong = why_not(current)
+        for account in current.receivers:
+            if account in wrong or account not in current.advertised:
+                raise wrong.get(account, NotInSet(account))
+        keys = self._promises.keys(current)
+        dealing = keys.dealing()
+        half = len(dealing) // 2
+        bundle = self._promises.file("bundle", current, lambda: self._bundle(current, keys))
+        commitments = (dealing[:half], dealing[half:])
+        self._ports.append(SharesDealt(self._account, current.number, *commitments, bundle))
+        self._promises.deliver("bundle", current)
+        self._ports.notify(Event.SHARES_DEALT, {"round": current.number})
+        return True
+
+    def _bundle(self, current: Round, keys: RoundKeys) -> bytes:
+        others = [account for account in current.receivers if account != self._account]
+        return bundle_to_bytes([seal_shares(keys, self._outgoing(current, account)) for account in others])
+
+    def _outgoing(self, current: Round, receiver: Address) -> Parcel:
+        """Return the parcel to fill; before dealing, nobody has recorded commitments yet."""
+        return Parcel(current.context, advertised(current, self._account), advertised(current, receiver))
+
+    def _check_shares(self, current: Round) -> bool:
+        """Open the shares of all who go on, and complain of the wrong ones; whose points are none is out anyway.
+
+        Raises:
+            VaultMissing: a dealer's file is not there; nothing is recorded until it is.
+        """
+        transport, complaints = self._promises.keys(current).transport, b""
+        others = [each for each in current.sharers if each != self._account and usable(current, each)]
+        received = [parcel(current, dealer, self._account, self._ports.vault) for dealer in others]
+        for each in received:
+            try:
+                open_shares(each, transport)
+            except (MalformedError, TamperedError) as error:
+                complaints += each.dealer.account + complain(each, transport)
+                self._ports.notify(Event.COMPLAINED, {"round": current.number, "reason": str(error)})
+        self._ports.append(SharesChecked(self._account, current.number, complaints))
+        self._ports.notify(Event.SHARES_CHECKED, {"round": current.number})
+        return True
+
+    # --- Mask --------------------------------------------------------------------------------------------------
+
+    def _mask(self, federation: Federation, current: Round) -> bool:
+        """Mask what was learned, remember it, commit, upload; what is spent is withheld."""
+        if self._ports.journal.get(key_of("update", current)) is None and not self._training.done(current.context):
+            return False
+        self._trust.check(current.sharers)
+        check_sharers(current, self._ports.vault)
+        try:
+            digest = self._promises.file("update", current, lambda: self._masked_file(federation, current))
+        except UpdateSpent as error:
+            reason = f"{error.name}: {error}"
+            self._promises.first("withheld", current, reason)
+            self._ports.notify(Event.UPDATE_WITHHELD, {"round": current.number, "reason": reason})
+            return True
+        if not self._ports.outbox.has(digest):
+            raise VaultMissing(digest)
+        self._ports.append(UpdateCommitted(self._account, current.number, digest))
+        self._ports.notify(Event.UPDATE_COMMITTED, {"round": current.number})
+        self._promises.deliver("update", current)
+        return True
+
+    def _masked_file(self, federation: Federation, current: Round) -> Blob:
+        context = current.mask_context
+        if self._ports.journal.once(key_of("masked", current), context) != context:
+            raise MaskReuse(self._account)
+        learned, metrics = self._training.result(current.context)
+        self._ports.notify(
+            Event.TRAINED, {"round": current.number, "samples": metrics.samples, "loss": round(metrics.loss, 4)}
+        )
+        config = read_config(current, self._ports.vault)
+        previous = self._reader.model(federation.source, read_manifest(federation.opening, self._ports.vault))
+        self._promises.offer(current, previous, learned)
+        body = self._masked(current, quantise(previous, learned, metrics, config))
+        core = masked_core(current, self._account, Kind.MASKED)
+        return seal(core, masked_recipients(current, federation.book), body)
+
+    @timed("mask")
+    def _masked(self, current: Round, words: Words) -> memoryview:
+        """Return the words, int32 or int64 [d + LANES], under the own masks; in the same memory."""
+        parts, context = participants(current, current.sharers), Digest(current.mask_context)
+        masks = masking.hospital_masks(self._promises.keys(current), self._account, parts, context)
+        return masking.to_bytes(masking.apply(words, masks))
+
+    # --- Agree and unmask --------------------------------------------------------------------------------------
+
+    def _agree_and_answer(self, federation: Federation, current: Round) -> bool:
+        if self._account not in current.endorsed:
+            return self._endorse(current)
+        if current.phase == Phase.UNMASK and self._account not in current.revealed:
+            return self._reveal(federation, current)
+        return self._sums.step(current)
+
+    def _left_out(self, current: Round) -> bool:
+        """Tell once that the set was frozen without this hospital, though it committed."""
+        reason = "the set was frozen without this hospital: its file came too late, or was withheld"
+        if self._account in current.commitments and self._promises.first("left out", current, reason):
+            self._ports.notify(Event.MISSING_IN_SET, {"round": current.number, "reason": reason})
+        return False
+
+    def _endorse(self, current: Round) -> bool:
+        """Sign the frozen set, once per round, ever."""
+        self._trust.check(current.hospitals)
+        self._check_set(current)
+        signature = self._ports.endorser.endorse(statement(current))
+        self._ports.append(SetEndorsed(self._account, current.number, current.set_digest, signature))
+        self._ports.notify(Event.SET_ENDORSED, {"round": current.number})
+        return True
+
+    def _check_set(self, current: Round) -> None:
+        promised = self._promises.promised("update", current)
+        if promised != current.commitments[self._account]:
+            raise HashMismatch(current.commitments[self._account], promised)
+        kept = self._ports.journal.once(key_of("set", current), current.set_digest)
+        if kept != current.set_digest:
+            raise EquivocationDetected(kept, current.set_digest)
+
+    def _reveal(self, federation: Federation, current: Round) -> bool:
+        """Reveal one share per hospital, after enough others signed the same set; those who did not yet still may."""
+        self._trust.check(current.hospitals)
+        self._check_set(current)
+        try:
+            check_agreement(current, self._ports.endorser, self._ports.vault)
+        except BelowThreshold:
+            return self._sums.step(current)
+        self._promises.spend(current)
+        digest = self._promises.file("answer", current, lambda: self._answer_file(federation, current))
+        self._ports.append(SharesRevealed(self._account, current.number, current.set_digest, digest))
+        self._promises.deliver("answer", current)
+        self._ports.notify(Event.SHARES_REVEALED, {"round": current.number})
+        return True
+
+    def _answer_file(self, federation: Federation, current: Round) -> Blob:
+        keys = self._promises.keys(current)
+        held: dict[Address, SharePair] = {}
+        for dealer in current.sharers:
+            if dealer == self._account:
+                held[dealer] = own_shares(keys, participant(current, dealer).index)
+            else:
+                held[dealer] = open_shares(parcel(current, dealer, self._account, self._ports.vault), keys.transport)
+        body = answer(held, participants(current, current.sharers), frozenset(current.hospitals))
+        core = masked_core(current, self._account, Kind.UNMASK)
+        return seal(core, masked_recipients(current, federation.book), body)
+
+    # --- End ---------------------------------------------------------------------------------------------------
+
+    def _end(self, federation: Federation, current: Round) -> bool:
+        """Replay and attest a proposal."""
+        if current.ended or self._account not in current.hospitals or self._account in current.attestations:
+            return False
+        manifest = read_manifest(federation.opening, self._ports.vault)
+        previous = self._reader.model(federation.source, manifest)
+        skip = self._answers.of(federation, current)
+        replayed = replay_round(current, previous, manifest, Tools(self._sums, *self._ports.replaying, skip))
+        self._reader.model(current, manifest, replayed.model)
+        self._ports.append(ModelAttested(self._account, current.number, digest_of(current), NO_DIGEST))
+        self._ports.notify(Event.MODEL_CHECKED, {"round": current.number})
+        return True
+
+    def _is_over(self, current: Round) -> bool:
+        """Return whether the phase's deadline has passed: what comes now would be refused."""
+        deadline = current.terms.commit_deadline if current.phase == Phase.MASK else current.step_deadline
+        return self._ports.now() > deadline

@@ -1,0 +1,111 @@
+"""The hospital's part of a sealed round: train, seal, commit, upload; check the own part afterwards.
+
+Invariant: the sealed file and its digest are durable in the outbox and the journal before anybody hears of them; a
+retry after any crash re-sends the same bytes.
+
+Source: PROTOCOL.md 5S and 13.
+Not here: masked rounds (masked_rounds.py); which rounds, and when to give up (agent.py).
+"""
+
+from __future__ import annotations
+
+from fl.crypto.envelope import seal
+from fl.events import Event
+from fl.failures import LATE
+from fl.protocol.errors import HashMismatch, NotReleased, SetMismatch, VaultMissing
+from fl.protocol.federation import Federation
+from fl.protocol.names import Blob
+from fl.protocol.records import UpdateCommitted
+from fl.protocol.rounds.round import Phase, Round
+from fl.replay.expected_files import Reader, read_config, read_manifest, update_core, update_recipients
+from fl.replay.ledger_view import Ports
+from fl.roles.hospital.background_training import Task, Train
+from fl.roles.hospital.outbox import Promises, key_of
+from fl.training.aggregation.quantise import quantise, to_bytes
+
+
+class SealedHospital:
+    """Sealed rounds for one hospital."""
+
+    def __init__(self, ports: Ports, reader: Reader, promises: Promises, train: Train) -> None:
+        self._ports = ports
+        self._reader = reader
+        self._promises = promises
+        self._train = train
+        self._account = ports.ledger.account
+
+    def step(self, federation: Federation, current: Round) -> bool:
+        """Do the next thing a sealed round asks for; the own file is delivered again where somebody touched it."""
+        awaited = current.phase == Phase.OPEN or (not current.ended and self._account in current.hospitals)
+        if awaited and self._account in current.commitments and self._upload(current):
+            return True
+        if self._promises.refused(current):
+            return False
+        if current.phase == Phase.OPEN and self._account not in current.commitments:
+            return self._take_part(federation, current)
+        if current.phase in (Phase.PROPOSED, Phase.FINAL):
+            return self._check(federation, current)
+        return False
+
+    def _take_part(self, federation: Federation, current: Round) -> bool:
+        """Train, seal, remember, commit, upload; in this order. Who is too late waits for the next round."""
+        late = key_of("late", current)
+        if self._ports.now() > current.terms.commit_deadline or self._ports.journal.get(late) is not None:
+            return False
+        digest = self._promises.file("update", current, lambda: self._sealed_file(federation, current))
+        if not self._ports.outbox.has(digest):
+            raise VaultMissing(digest)
+        try:
+            self._ports.append(UpdateCommitted(self._account, current.number, digest))
+        except LATE as error:
+            self._ports.journal.once(late, error.name.encode())
+            raise
+        self._ports.notify(Event.UPDATE_COMMITTED, {"round": current.number})
+        self._upload(current)
+        return True
+
+    def _sealed_file(self, federation: Federation, current: Round) -> Blob:
+        config = read_config(current, self._ports.vault)
+        previous = self._reader.model(federation.source, read_manifest(federation.opening, self._ports.vault))
+        self._ports.notify(Event.TRAINING, {"round": current.number})
+        learned, metrics = self._train(Task(current.number, previous, config))
+        self._ports.notify(
+            Event.TRAINED, {"round": current.number, "samples": metrics.samples, "loss": round(metrics.loss, 4)}
+        )
+        body = to_bytes(quantise(previous, learned, metrics, config))
+        return seal(update_core(current, self._account), update_recipients(current, federation.book), body)
+
+    def _upload(self, current: Round) -> bool:
+        """Put the promised file into the vault unless it is there; False when there was nothing to do."""
+        if not self._promises.deliver("update", current):
+            return False
+        self._ports.journal.once(key_of("uploaded", current), str(self._ports.now()).encode())
+        self._ports.notify(Event.UPDATE_UPLOADED, {"round": current.number})
+        return True
+
+    def _check(self, federation: Federation, current: Round) -> bool:
+        """Check that the own commitment is in the set and that the model opened has the proposed digest."""
+        key = key_of("checked", current)
+        if self._ports.journal.get(key) is not None:
+            return False
+        if self._account in current.commitments:
+            self._check_own(current)
+        try:
+            self._reader.model(current, read_manifest(federation.opening, self._ports.vault))
+        except NotReleased:
+            return False
+        self._ports.journal.once(key, b"ok")
+        self._ports.notify(Event.MODEL_CHECKED, {"round": current.number})
+        return True
+
+    def _check_own(self, current: Round) -> None:
+        """Raise HashMismatch for a commitment that is not the own, SetMismatch for a file left out that is there."""
+        recorded, promised = current.commitments[self._account], self._promises.promised("update", current)
+        if promised != recorded:
+            raise HashMismatch(recorded, promised)
+        uploaded = self._ports.journal.get(key_of("uploaded", current))
+        if self._account not in current.hospitals:
+            in_time = uploaded is not None and int(uploaded) < current.terms.commit_deadline
+            if in_time and self._promises.delivered("update", current):
+                raise SetMismatch(self._account)
+            self._ports.notify(Event.MISSING_IN_SET, {"round": current.number})

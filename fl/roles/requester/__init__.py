@@ -1,0 +1,1 @@
+"""Who asks a committee of trustees to open something."""

@@ -1,0 +1,98 @@
+"""Asks a committee to open one ciphertext, and opens it with what enough trustees answer.
+
+Invariant: a file is opened only with answers whose proofs fit the trustees' public shares; wrong ones are named and
+left out. A request is recorded as fulfilled after its file was opened, never before.
+
+Source: PROTOCOL.md 9, Requests.
+Not here: who may see the result (webui, scripts).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fl.crypto import partial_decryption as partials
+from fl.crypto.capsule import Capsule
+from fl.crypto.curve import Point
+from fl.crypto.threshold import ThresholdKey
+from fl.protocol.errors import MalformedError, RecipientNotFound, TamperedError, VaultMissing
+from fl.protocol.federation import Federation
+from fl.protocol.keys.requests import DecryptionRequest, RequestPhase
+from fl.protocol.names import Address, KeyUse, Purpose
+from fl.protocol.ports import Ledger, Vault
+from fl.protocol.records import DecryptionFulfilled, DecryptionRequested
+from fl.replay.committees import committee_keys
+from fl.replay.decryption_requests import PARTIAL_CAP, binding_of, holder_of, open_partial, read_capsule
+from fl.replay.ledger_view import Keyring
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What enough answers give."""
+
+    key: ThresholdKey
+    secret: Point = field(repr=False)
+    """For envelope.open_with."""
+    wrong: tuple[Address, ...]
+    """Trustees whose answers were wrong or missing."""
+
+
+class Requester:
+    """One member's requests."""
+
+    def __init__(self, ledger: Ledger, vault: Vault, keyring: Keyring) -> None:
+        self._ledger = ledger
+        self._vault = vault
+        self._keyring = keyring
+
+    @property
+    def account(self) -> Address:
+        """Return who asks."""
+        return self._ledger.account
+
+    def ask(self, federation: Federation, capsule: Capsule, purpose: Purpose, deadline: int) -> int:
+        """Put the capsule into the vault, ask whoever holds its key now, and return the request's number.
+
+        `deadline` is in seconds since 1970.
+
+        Raises:
+            NoCommittee: nobody ever held the key to which the file is sealed.
+            RefusedError: the rules forbid it (PROTOCOL.md 9).
+            UnavailableError: the chain or the vault does not answer.
+        """
+        use = KeyUse.RECORDS if capsule.policy is not None else KeyUse.MODEL
+        epoch = holder_of(federation, use, (capsule.key_id,)).epoch
+        digest = self._vault.put(capsule.to_bytes())
+        record = DecryptionRequested(self._ledger.account, 0, use, epoch, capsule.label, digest, purpose, deadline)
+        made = self._ledger.append(record).entry.record
+        if not isinstance(made, DecryptionRequested):
+            raise TypeError("a receipt bears the record that was appended")
+        return made.request
+
+    def open(self, federation: Federation, number: int) -> Opened:
+        """Collect the answers to a request and return what they give.
+
+        Raises:
+            WrongRequest: there is none of this number.
+            QuorumNotReached: fewer right answers than the threshold.
+            CiphertextInvalid, HashMismatch, VaultMissing: the capsule.
+        """
+        request = federation.threshold.request(number)
+        capsule = read_capsule(request, self._vault)
+        binding = binding_of(federation, request, capsule)
+        committee = committee_keys(federation.threshold, request.key_use, request.epoch)
+        answers: dict[Address, bytes] = {}
+        unread = []
+        for trustee in request.approvals:
+            try:
+                file = self._vault.get(request.approvals[trustee].digest, PARTIAL_CAP)
+                answers[trustee] = open_partial(file, federation, binding, trustee, self._keyring)
+            except (MalformedError, TamperedError, RecipientNotFound, VaultMissing):
+                unread.append(trustee)
+        found = partials.combine(answers, committee, binding, capsule.ciphertext)
+        return Opened(committee.key, found.secret, (*unread, *found.wrong))
+
+    def fulfil(self, request: DecryptionRequest) -> None:
+        """Record that the own request was answered and opened, once."""
+        if request.requester == self._ledger.account and request.phase != RequestPhase.FULFILLED:
+            self._ledger.append(DecryptionFulfilled(self._ledger.account, request.number))

@@ -1,0 +1,1 @@
+"""The current model for somebody who answers people: verified, and never waited for long."""

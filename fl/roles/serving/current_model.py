@@ -1,0 +1,186 @@
+"""The model in force, opened on the verified path, and looked at again whenever it answers.
+
+Invariant: a model serves only after its digest, sender and final round were checked on the ledger and its envelope was
+opened. What cannot be looked at again now (the ledger, the file in the vault) keeps the time of its last check; what
+contradicts the ledger serves no more.
+
+Source: PROTOCOL.md 4 (receive order) and 8 (a cached model is "unverified since T").
+Not here: how long a silent ledger or vault is waited for (circuit_breaker.py); where the model computes (`OpenModel`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from fl.protocol.errors import FederationNotOpened, MalformedError, ModelUnusable, UnavailableError
+from fl.protocol.federation import Federation
+from fl.protocol.names import NO_DIGEST, Address, Digest
+from fl.protocol.ports import Ledger, Vault
+from fl.protocol.rounds.round import Phase, Round
+from fl.protocol.task import Task
+from fl.replay.expected_files import Reader, expected_model, read_config, read_manifest
+from fl.replay.ledger_view import Keyring, LedgerView
+from fl.roles.requester.agent import Requester
+from fl.roles.requester.model_release import Releases
+from fl.roles.serving.file_watch import FileWatch
+from fl.roles.serving.model_facts import Fact, State, Verification
+from fl.training.model.spec import ModelSpec
+from fl.training.model.weights import Vector
+from fl.training.pictures.images import Pixels
+from fl.training.recipe import Recipe
+
+NO_LEDGER = "the ledger does not answer"
+
+
+class Predictor(Protocol):
+    """A model that looks at pictures; it may live in another process (fl/training/evaluation/predict.py is the one in this)."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Return the network's shape."""
+        ...
+
+    def probability(self, image: Pixels) -> npt.NDArray[np.float32]:
+        """Return float32 [classes] for one picture uint8 [H, W, 3].
+
+        Raises:
+            NonFinite: the model computed something that is no probability.
+            UnavailableError: it does not answer now.
+        """
+        ...
+
+
+OpenModel = Callable[[ModelSpec, Vector], Predictor]
+"""Makes a model of verified weights ready; raises MalformedError for weights that no model can be made of."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model that answers, and what is known of it now."""
+
+    round: Round
+    task: Task
+    predictor: Predictor
+    federation: Federation
+    verification: Verification
+
+
+@dataclass
+class _Open:
+    """The model in memory."""
+
+    round: Round
+    task: Task
+    predictor: Predictor
+    cap: int
+    """The most bytes that its file can have."""
+    opened_at: int
+    confirmed_at: int
+    """When the ledger last named it as the newest, in seconds since 1970."""
+
+
+class ModelReader:
+    """Keeps the newest final model of a federation open for one member; safe among threads."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        vault: Vault,
+        member: tuple[Address, Keyring],
+        now: Callable[[], int],
+        open_model: OpenModel,
+    ) -> None:
+        self._open_model = open_model
+        self._view = LedgerView(ledger)
+        self._vault = vault
+        self._now = now
+        account, keyring = member
+        release = Releases(self._view, Requester(ledger, vault, keyring))
+        self._reader = Reader(account, vault, keyring, release)
+        self._watch = FileWatch(vault, now)
+        self._open: _Open | None = None
+        self._lock = threading.Lock()
+
+    def federation(self) -> Federation:
+        """Return the ledger folded up to now."""
+        with self._lock:
+            return self._view.refresh()
+
+    def current(self) -> Served:
+        """Return the model in force, with the ledger and its file looked at now.
+
+        Raises:
+            FederationNotOpened: no round is final yet.
+            UnavailableError: the chain or the vault does not answer and no verified model is at hand.
+            TamperedError: the ledger contradicts the file or the model; nothing serves.
+        """
+        with self._lock:
+            ledger, found = self._follow()
+            digest = _digests(found.round)[1]
+            file = self._watch.look(digest, found.cap)
+            federation = self._view.federation
+            block = federation.position.block if federation.position else 0
+            verification = Verification(ledger, file, Fact(State.CHECKED, found.opened_at), block)
+            return Served(found.round, found.task, found.predictor, federation, verification)
+
+    def again(self, number: int, model_digest: Digest, envelope_digest: Digest) -> Verification:
+        """Look now at a model that answered once: whether the ledger names it for that round, and its file is there.
+
+        What contradicts is told and not raised. The weights that answered then are not looked at.
+        """
+        with self._lock:
+            try:
+                federation = self._view.refresh()
+            except UnavailableError:
+                return Verification(Fact(State.UNKNOWN, 0, NO_LEDGER), None, None)
+            finals = (each for each in federation.rounds if each.number == number and each.phase == Phase.FINAL)
+            named = any(_digests(each) == (model_digest, envelope_digest) for each in finals)
+            fact = Fact(State.CHECKED if named else State.CONTRADICTED, self._now())
+            return Verification(fact, None, None, federation.position.block if federation.position else 0)
+
+    def _follow(self) -> tuple[Fact, _Open]:
+        """Open the model in force unless it is open; return what the ledger says now, and what is open."""
+        now, why = self._now(), NO_LEDGER
+        try:
+            final = self._view.refresh().final_round
+            if final is None:
+                raise FederationNotOpened
+            if self._open is None or not _same(self._open.round, final):
+                why = f"round {final.number} has ended since then, and its model cannot be opened here yet"
+                self._open = self._opened(final)
+            self._open.confirmed_at = now
+            return Fact(State.CHECKED, now), self._open
+        except UnavailableError:
+            if self._open is None:
+                raise
+            return Fact(State.UNKNOWN, self._open.confirmed_at, why), self._open
+
+    def _opened(self, final: Round) -> _Open:
+        """Open the model of a final round; what has the right names and is no model that can be used is evidence."""
+        opening = self._view.federation.opening
+        try:
+            config = read_config(final, self._vault)
+            manifest = read_manifest(opening, self._vault)
+            vector = self._reader.model(final, manifest)
+            predictor = self._open_model(Recipe.of(config).spec, vector)
+            cap = expected_model(final, manifest.length).cap
+        except MalformedError as error:
+            raise ModelUnusable(final.number, str(error)) from error
+        now = self._now()
+        return _Open(final, config.task, predictor, cap, now, now)
+
+
+def _same(one: Round, other: Round) -> bool:
+    return (one.context, _digests(one)) == (other.context, _digests(other))
+
+
+def _digests(final: Round) -> tuple[Digest, Digest]:
+    """Return the digests of a round's model and of its file."""
+    proposal = final.proposal
+    return (proposal.model_digest, proposal.envelope_digest) if proposal else (NO_DIGEST, NO_DIGEST)

@@ -1,0 +1,1 @@
+"""The trustee: takes part in ceremonies, keeps shares, answers requests."""

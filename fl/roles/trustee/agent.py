@@ -1,0 +1,171 @@
+"""The trustee: takes part in ceremonies by itself, and answers requests when a person decides.
+
+Invariant: nothing is computed with a share before the capsule, the policy and the ledger were checked; an answer is
+made once, kept before it is told, and sealed to whoever asks.
+
+Source: PROTOCOL.md 9.
+Not here: the ceremony's duties (ceremonies.py); member keys (member_keys.py); where both lie (fl/storage).
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from fl.crypto import partial_decryption as partials
+from fl.crypto.encrypted_keystore import HeldShare
+from fl.crypto.envelope import seal
+from fl.crypto.sharing import Share
+from fl.events import Event
+from fl.protocol.errors import (
+    DeadlinePassed,
+    DuplicateStep,
+    KeyExpired,
+    MalformedError,
+    NotInCommittee,
+    PolicyNotApproved,
+    RequestClosed,
+    StaleCommittee,
+    TamperedError,
+    VaultMissing,
+)
+from fl.protocol.federation import Federation
+from fl.protocol.keys.requests import DecryptionRequest
+from fl.protocol.names import Blob, Digest, KeyUse, Refusal
+from fl.protocol.records import DecryptionApproved, DecryptionRefused
+from fl.replay.decryption_requests import PARTIAL_CAP, binding_of, check_standing, key_of, read_capsule, readers_of
+from fl.replay.ledger_view import LedgerView, Ports
+from fl.roles.trustee.ceremonies import CeremonyPart
+from fl.roles.trustee.member_keys import KeyKeeper
+from fl.roles.trustee.stores import Safe
+
+TOO_LATE = (DeadlinePassed, DuplicateStep, KeyExpired, RequestClosed, StaleCommittee)
+"""Why the ledger takes no answer that seemed right a moment ago."""
+REASONS = {"consent": Refusal.CONSENT, "purpose": Refusal.PURPOSE, "requester": Refusal.REQUESTER}
+
+
+class Trustee:
+    """One trustee's agent."""
+
+    def __init__(self, ports: Ports, safe: Safe, *, release_models: bool = False) -> None:
+        self.view = LedgerView(ports.ledger)
+        self._ports = ports
+        self._shares = safe.shares
+        self._release_models = release_models
+        self._account = ports.ledger.account
+        self._ceremonies = CeremonyPart(ports, safe)
+        self._keys = KeyKeeper(ports, safe)
+        self._left: set[int] = set()
+        """Releases that this trustee cannot answer; a restart tries again."""
+        self.idle = False
+        """Whether the last step found nothing to do."""
+
+    def step(self) -> bool:
+        """Do the next thing: for a ceremony, for the own key after it, for releases if that was agreed; False: none."""
+        federation = self.view.current()
+        acted = (
+            self._ceremonies.step(federation)
+            or self._keys.step(federation)
+            or (self._release_models and self._release(federation))
+        )
+        self.idle = not acted
+        return acted
+
+    def finish(self) -> None:
+        """Leave no key behind that the last ceremony used up; all else that counts is on the ledger and at rest."""
+        while self._keys.step(self.view.refresh()):
+            pass
+
+    def waiting(self) -> tuple[DecryptionRequest, ...]:
+        """Return the requests that this trustee may answer now, oldest first."""
+        return self._waiting(self.view.refresh())
+
+    def held(self, use: KeyUse) -> HeldShare:
+        """Return the own share of the committee in force, or raise NoCommittee, NotInCommittee, KeystoreUnreadable."""
+        committee = self.view.refresh().threshold.committee(use)
+        if committee.party(self._account) is None:
+            raise NotInCommittee(self._account)
+        return self._shares.get(use, committee.epoch)
+
+    def approve(self, number: int) -> None:
+        """Check a request and seal the own partial decryption to whoever asks.
+
+        Raises:
+            WrongRequest, StaleCommittee, NotInCommittee, DuplicateStep: it cannot be answered by this trustee.
+            CiphertextInvalid, HashMismatch, PolicyNotApproved: it must not be approved; nothing was computed.
+            RefusedError, UnavailableError: the ledger.
+        """
+        federation = self.view.refresh()
+        request = federation.threshold.request(number)
+        key = f"partial/{federation.anchor.consortium.hex()}/{number}/{request.record.label.hex()}"
+        kept = self._ports.journal.get(key)
+        if self._account not in request.approvals:
+            self._answerable(federation, number)
+            if kept is None:
+                kept = self._ports.journal.once(key, self._ports.outbox.put(self._partial(federation, request)))
+            self._deliver(Digest(kept))  # first: whoever waits for the approval looks for the file at once
+            self._ports.append(DecryptionApproved(self._account, number, Digest(kept)))
+            self._ports.notify(Event.REQUEST_APPROVED, {"request": number})
+        elif kept != request.approvals[self._account].digest or self._ports.vault.has(Digest(kept)):
+            raise DuplicateStep(self._account)
+        else:
+            self._deliver(Digest(kept))
+
+    def refuse(self, number: int, reason: Refusal) -> None:
+        """Record a refusal."""
+        self._answerable(self.view.refresh(), number)
+        self._ports.append(DecryptionRefused(self._account, number, reason))
+        self._ports.notify(Event.REQUEST_REFUSED, {"request": number, "reason": reason.name.lower()})
+
+    def _deliver(self, digest: Digest) -> None:
+        self._ports.vault.put(self._ports.outbox.get(digest, PARTIAL_CAP))
+
+    def _partial(self, federation: Federation, request: DecryptionRequest) -> Blob:
+        capsule = read_capsule(request, self._ports.vault)
+        check_standing(federation, request, capsule)
+        binding = binding_of(federation, request, capsule)
+        capsule.check(binding, key_of(request))  # before the lockbox is opened
+        held = self._shares.get(request.key_use, request.epoch)
+        share = Share(held.seat.index, held.share)
+        body = partials.approve(capsule, binding, key_of(request), share)
+        own = federation.book.active(self._account).key
+        core = partials.partial_core(federation.anchor, self._account, own.epoch if own else 0, binding, share.index)
+        return seal(core, readers_of(request, federation.book), body)
+
+    def _answerable(self, federation: Federation, number: int) -> DecryptionRequest:
+        """Return a request that the ledger takes an answer to; nothing is computed for another one."""
+        return federation.threshold.answerable(number, self._account, self._ports.now(), federation.book)
+
+    def _waiting(self, federation: Federation) -> tuple[DecryptionRequest, ...]:
+        return federation.threshold.waiting_for(self._account, self._ports.now(), federation.book)
+
+    def _release(self, federation: Federation) -> bool:
+        """Approve the oldest release of a final model, or refuse it by name; wait for a capsule that is not there."""
+        for request in self._waiting(federation):
+            if request.key_use != KeyUse.MODEL or request.number in self._left:
+                continue
+            if not self._shares.has(request.key_use, request.epoch):
+                self._leave(request, "this trustee has no share of the committee that is asked")
+                continue
+            with suppress(VaultMissing):
+                self._release_one(request)
+                return True
+        return False
+
+    def _release_one(self, request: DecryptionRequest) -> None:
+        try:
+            self._decide(request)
+        except TOO_LATE as error:  # the chain's clock is ahead of ours, or somebody was faster
+            self._leave(request, str(error))
+
+    def _leave(self, request: DecryptionRequest, reason: str) -> None:
+        """Leave a release to others, and say so once."""
+        self._left.add(request.number)
+        self._ports.notify(Event.REQUEST_NOT_ANSWERED, {"request": request.number, "reason": reason})
+
+    def _decide(self, request: DecryptionRequest) -> None:
+        try:
+            self.approve(request.number)
+        except PolicyNotApproved as error:
+            self.refuse(request.number, REASONS.get(error.what, Refusal.JUDGEMENT))
+        except (MalformedError, TamperedError):
+            self.refuse(request.number, Refusal.CIPHERTEXT)

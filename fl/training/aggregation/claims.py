@@ -1,0 +1,101 @@
+"""What hospitals claim of their training in the lanes of an update or of a sum, and how much honest ones can claim.
+
+Invariant: every sum that becomes a model, and every single update that somebody can see, passes `check`; the bounds
+are what n runs of the quantiser can give, so an honest hospital never breaks one.
+
+Source: PROTOCOL.md 5 (Claims): w = min(samples, W_max), 0 <= correct <= samples, loss in 0..2^21 - 1.
+Not here: the length of an update (sum.py); who claimed what, which a masked sum does not show.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from fl.protocol.errors import ClaimOutOfBounds, SumOutOfBounds
+from fl.protocol.rounds.config import RoundConfig
+from fl.training.aggregation.quantise import LANES, LIMIT, LOSS_UNIT, Words
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One lane, and between which numbers honest hospitals stay."""
+
+    what: str
+    claimed: int
+    low: int
+    high: int
+
+    @property
+    def kept(self) -> bool:
+        """Return whether honest hospitals can claim this."""
+        return self.low <= self.claimed <= self.high
+
+
+@dataclass(frozen=True)
+class Claims:
+    """The lanes of so many hospitals, summed; of one alone they are its own."""
+
+    hospitals: int
+    weight: int
+    correct: int
+    samples: int
+    loss: int
+    """In units of 2^-16, each hospital's mean counted once."""
+
+    @classmethod
+    def of(cls, words: Words, hospitals: int) -> Self:
+        """Return the lanes of an update or a sum, int32 or int64 [d + LANES]."""
+        return cls(hospitals, *(int(lane) for lane in words[-LANES:]))
+
+    @property
+    def mean_loss(self) -> float:
+        """Return the mean of the hospitals' training losses."""
+        return self.loss * LOSS_UNIT / max(self.hospitals, 1)
+
+    @property
+    def accuracy(self) -> float:
+        """Return which part of the training images was judged rightly."""
+        return self.correct / max(self.samples, 1)
+
+    def bounds(self, config: RoundConfig) -> tuple[Bound, ...]:
+        """Return each lane with its bounds.
+
+        Weights follow from samples: n hospitals with so many samples in all weigh least when one of them has nearly
+        all, and as much as the samples as long as nobody has more than W_max.
+        """
+        count, samples = self.hospitals, self.samples
+        least = min(samples - count + 1, config.w_max) + count - 1
+        return (
+            Bound("samples", samples, count, count * LIMIT),
+            Bound("weight", self.weight, max(count, least), min(count * config.w_max, samples)),
+            Bound("correct", self.correct, 0, samples),
+            Bound("loss", self.loss, 0, count * LIMIT),
+        )
+
+    def check(self, config: RoundConfig) -> None:
+        """Raise for the first bound that is broken.
+
+        Raises:
+            ClaimOutOfBounds: one hospital claims what none can have.
+            SumOutOfBounds: several together do.
+        """
+        for bound in self.bounds(config):
+            if bound.kept:
+                continue
+            if self.hospitals == 1:
+                raise ClaimOutOfBounds(bound.what, bound.claimed, bound.low, bound.high)
+            raise SumOutOfBounds(self.hospitals, bound.what, bound.claimed, bound.low, bound.high)
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Return the claims for reports and pages; the loss is the mean."""
+        claims = {"weight": self.weight, "correct": self.correct, "samples": self.samples}
+        return {**claims, "accuracy": self.accuracy, "loss": self.mean_loss}
+
+    def to_dict(self, config: RoundConfig) -> dict[str, float]:
+        """Return the figures of a sum and the most that so many hospitals may claim."""
+        most = {bound.what: bound.high for bound in self.bounds(config)}
+        loss = most["loss"] * LOSS_UNIT / max(self.hospitals, 1)
+        limits = {"most_weight": most["weight"], "most_samples": most["samples"], "most_loss": loss}
+        return {**self.figures, "hospitals": self.hospitals, **limits}

@@ -1,0 +1,157 @@
+"""The fixed-point quantiser: what one hospital learned as words of 32 or 64 bits, with lanes for its metrics.
+
+Invariant: every word of every hospital lies in ±(2^21 - 1), or ±(2^43 - 1) where words have 64 bits, so the sum of up
+to 1024 hospitals never overflows, and binary64 holds it exactly.
+
+Source: PROTOCOL.md 5 (Masking): λ = w / W_max; x = rint(clip(Δ·λ·scale/c, ±(scale-1))) in binary64, scale 2^21 or 2^43.
+Not here: sums and the update of the model (sum.py), masks and envelopes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fl.protocol.errors import EncodingError, NonFinite
+from fl.protocol.rounds.config import RoundConfig
+from fl.timing import timed
+from fl.training.aggregation.blockwise import PIECE, summed
+
+SCALE = 2**21
+"""Steps per c in words of 32 bits."""
+LIMIT = SCALE - 1
+"""The largest such word; no lane is larger, whatever the words."""
+LANES = 4
+"""weight w, correctly classified training samples, training samples, mean loss in units of 2^-16 (claims.py)."""
+LOSS_UNIT = 2.0**-16
+
+Vector = npt.NDArray[np.float32]
+Words = npt.NDArray[np.int32] | npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How wide the words of a round are, and how fine their steps."""
+
+    bits: int
+    scale: int
+    """Steps per c."""
+
+    @property
+    def limit(self) -> int:
+        """Return the largest word."""
+        return self.scale - 1
+
+    def zeros(self, parameters: int) -> Words:
+        """Return the words of nobody's update, int32 or int64 [d + LANES]."""
+        if self.bits == 32:  # noqa: PLR2004 - the narrow one of two
+            return np.zeros(parameters + LANES, np.int32)
+        return np.zeros(parameters + LANES, np.int64)
+
+
+GRIDS = {grid.bits: grid for grid in (Grid(32, SCALE), Grid(64, 2**43))}
+"""The finer steps are of 2^-22 of the others: far below float32's own, also for a hospital of few images."""
+_WIDEST = max(GRIDS)
+
+
+@dataclass(frozen=True)
+class LocalMetrics:
+    """What a hospital says of its own training."""
+
+    samples: int
+    correct: int
+    loss: float
+
+
+def body_bytes(parameters: int, bits: int = _WIDEST) -> int:
+    """Return the plaintext size of an update of d parameters in such words; by default the most it can be."""
+    return bits // 8 * (parameters + LANES)
+
+
+@timed("quantise")
+def quantise(previous: Vector, trained: Vector, metrics: LocalMetrics, config: RoundConfig) -> Words:
+    """Return the update as int32 or int64 [d + LANES], as the configuration says.
+
+    `previous`, `trained`: float32 [d]. The difference is L2-clipped to C, weighted by w / W_max and rounded.
+
+    Raises:
+        NonFinite: the trained weights hold NaN or infinity.
+        EncodingError: the two vectors differ in length, or the metrics contradict each other.
+    """
+    if previous.shape != trained.shape or previous.ndim != 1:
+        raise EncodingError("update", f"it has {trained.size} parameters, the model has {previous.size}")
+    if not np.isfinite(metrics.loss):
+        raise NonFinite("training loss", 1)
+    if not 0 <= metrics.correct <= metrics.samples or metrics.samples < 1:
+        raise EncodingError("update", f"it counts {metrics.correct} of {metrics.samples} samples as correct")
+    grid = GRIDS[config.word_bits]
+    words = grid.zeros(previous.size)
+    weight = min(metrics.samples, config.w_max, LIMIT)
+    factor = (weight / config.w_max) * grid.scale / config.clip
+    norm = _round_to(words, (previous, trained), factor, grid.limit)
+    if not np.isfinite(norm):
+        _check_finite(previous, trained)
+    if norm > config.l2_bound:
+        shrink = config.l2_bound / norm
+        shrunk = shrink * (weight / config.w_max) * grid.scale / config.clip
+        _round_to(words, (previous, trained), shrunk, grid.limit)
+    loss = min(round(max(metrics.loss, 0.0) / LOSS_UNIT), LIMIT)
+    words[-LANES:] = (weight, min(metrics.correct, LIMIT), min(metrics.samples, LIMIT), loss)
+    return words
+
+
+def _round_to(words: Words, change: tuple[Vector, Vector], factor: float, limit: int) -> float:
+    """Write rint(clip(Δ·factor, ±limit)) to `words` and return ‖Δ‖₂, in one pass: most updates need no second one."""
+    previous, trained = change
+    delta, other = np.empty((2, PIECE), np.float64)
+    inside = (limit - 1) / factor
+
+    def work(part: slice) -> float:
+        piece, square = delta[: part.stop - part.start], other[: part.stop - part.start]
+        piece[:], square[:] = trained[part], previous[part]
+        np.subtract(piece, square, out=piece)
+        np.multiply(piece, piece, out=square)
+        squares = float(np.add.reduce(square))  # not a BLAS product: its threads wait for each other on busy cores
+        piece *= factor
+        if not squares < inside * inside:  # else no value can be larger than the norm of all
+            np.clip(piece, -limit, limit, out=piece)
+        words[part] = np.rint(piece, out=piece)
+        return squares
+
+    with np.errstate(invalid="ignore"):  # what is not finite is found in the norm
+        return float(np.sqrt(summed(work, previous.size)))
+
+
+def _check_finite(previous: Vector, trained: Vector) -> None:
+    for what, vector in (("trained weights", trained), ("previous model", previous)):
+        broken = int(vector.size - np.count_nonzero(np.isfinite(vector)))
+        if broken:
+            raise NonFinite(what, broken)
+
+
+def to_bytes(words: Words) -> bytes:
+    """Return the words as little-endian two's complement, 4 or 8 bytes each."""
+    return words.astype(words.dtype.newbyteorder("<"), copy=False).tobytes()
+
+
+def from_bytes(body: bytes, parameters: int, config: RoundConfig) -> Words:
+    """Return the words of an update body, or raise EncodingError for a length or a word that no quantiser makes.
+
+    What its lanes claim is checked where it is read (claims.py, aggregate.check_update).
+    """
+    grid = GRIDS[config.word_bits]
+    expected = body_bytes(parameters, grid.bits)
+    if len(body) != expected:
+        raise EncodingError("update", f"it has {len(body)} bytes, {expected} were expected")
+    words = _words_in(body, grid)
+    if words.min() < -grid.limit or words.max() > grid.limit:
+        raise EncodingError("update", "a value lies outside the quantiser's range")
+    return words
+
+
+def _words_in(body: bytes, grid: Grid) -> Words:
+    if grid.bits == 32:  # noqa: PLR2004 - the narrow one of two
+        return np.frombuffer(body, "<i4").astype(np.int32, copy=False)
+    return np.frombuffer(body, "<i8").astype(np.int64, copy=False)

@@ -1,0 +1,163 @@
+"""The sum of the hospitals' updates and the new global model, in pinned arithmetic.
+
+Invariant: the same words and the same previous model give the same bytes on every machine: integer sums, then one
+binary64 product and one sum per parameter, rounded separately (no fused multiply-add), then one rounding to binary32.
+
+Source: PROTOCOL.md 5 (Update): M_r = f32(f64(M_{r-1}) + f64(S)·(c·W_max / (scale·W))), scale 2^21 or 2^43.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Self
+
+import numpy as np
+
+from fl.protocol.errors import AggregateOverflow, EncodingError, NonFinite, NormExceeded, SumOutOfBounds
+from fl.protocol.rounds.config import RoundConfig
+from fl.timing import timed
+from fl.training.aggregation.blockwise import PIECE, summed
+from fl.training.aggregation.claims import Claims
+from fl.training.aggregation.quantise import GRIDS, LANES, LIMIT, Vector, Words
+
+MAX_HOSPITALS = (2**31 - 1) // LIMIT
+"""1024, for words of 64 bits too: binary64 holds every whole number up to 1024·2^43 = 2^53."""
+
+
+class Sum:
+    """A streaming sum: memory does not grow with the number of hospitals."""
+
+    def __init__(self, parameters: int, bits: int = 32) -> None:
+        """Begin with nothing, in words of so many bits (RoundConfig.word_bits)."""
+        self._grid = GRIDS[bits]
+        self._words = self._grid.zeros(parameters)
+        self.hospitals = 0
+        self.parts: list[Claims] = []
+        """What each hospital claimed, in order, where that can be seen."""
+
+    @classmethod
+    def of(cls, words: Words, hospitals: int, parts: Sequence[Claims] = ()) -> Self:
+        """Return the sum of `hospitals` updates that was made elsewhere, int32 or int64 [d + LANES].
+
+        Raises:
+            AggregateOverflow: more hospitals than the ring can hold.
+            SumOutOfBounds: a word is larger than so many updates can add up to: somebody masked another vector.
+        """
+        if hospitals > MAX_HOSPITALS:
+            raise AggregateOverflow(hospitals, MAX_HOSPITALS)
+        total = cls(words.size - LANES, 8 * words.itemsize)
+        bound = hospitals * total._grid.limit
+        for extreme in (int(words.min()), int(words.max())):
+            if not -bound <= extreme <= bound:
+                raise SumOutOfBounds(hospitals, "value", extreme, -bound, bound)
+        total._words = words
+        total.hospitals = hospitals
+        total.parts = list(parts)
+        return total
+
+    @timed("sum")
+    def add(self, words: Words) -> None:
+        """Add one hospital's words [d + LANES]; more than MAX_HOSPITALS raise AggregateOverflow."""
+        if (words.shape, words.dtype) != (self._words.shape, self._words.dtype):
+            have, wanted = (f"{each.size} words of {8 * each.itemsize} bits" for each in (words, self._words))
+            raise EncodingError("update", f"it has {have}, {wanted} were expected")
+        if self.hospitals >= MAX_HOSPITALS:
+            raise AggregateOverflow(self.hospitals + 1, MAX_HOSPITALS)
+        self._words += words
+        self.hospitals += 1
+        self.parts.append(Claims.of(words, 1))
+
+    @property
+    def claims(self) -> Claims:
+        """Return the summed lanes."""
+        return Claims.of(self._words, self.hospitals)
+
+    def check(self, config: RoundConfig) -> None:
+        """Check the sum without a model to add it to.
+
+        Raises:
+            EncodingError: it is nobody's.
+            SumOutOfBounds: a lane holds what so many honest hospitals cannot claim.
+            NormExceeded: the mean update is longer than honest clipping allows.
+        """
+        self._check_claims(config)
+        _check_length(self._words, self.claims, config)
+
+    @timed("sum")
+    def apply(self, previous: Vector, config: RoundConfig) -> Vector:
+        """Return the new model, float32 [d].
+
+        Raises:
+            EncodingError: `previous` has another length, or nobody's update was added.
+            SumOutOfBounds: the lanes hold what so many honest hospitals cannot claim.
+            NormExceeded: the mean update is longer than honest clipping allows.
+            NonFinite: a new weight is not finite.
+        """
+        if previous.shape != (self._words.size - LANES,):
+            raise EncodingError("previous model", f"it has {previous.size} parameters")
+        self._check_claims(config)
+        factor = _factor(self.claims, config)
+        model = np.empty_like(previous)
+        squares = summed(self._stepper(previous, model, factor), previous.size)
+        _check_norm(squares, self.claims, self._words.size, config)
+        broken = int(model.size - np.count_nonzero(np.isfinite(model)))
+        if broken:
+            raise NonFinite("new model", broken)
+        return model
+
+    def _check_claims(self, config: RoundConfig) -> None:
+        if not self.hospitals:
+            raise EncodingError("aggregate", "it is nobody's")
+        self.claims.check(config)
+
+    def _stepper(self, previous: Vector, model: Vector, factor: float) -> Callable[[slice], float]:
+        """Return what writes a piece of the new model and returns the sum of its squared steps."""
+        steps, other = np.empty((2, PIECE), np.float64)
+
+        def work(part: slice) -> float:
+            step, square = steps[: part.stop - part.start], other[: part.stop - part.start]
+            step[:] = self._words[part]
+            step *= factor
+            squares = float(np.add.reduce(np.multiply(step, step, out=square)))
+            square[:] = previous[part]
+            step += square
+            with np.errstate(over="ignore"):  # an overflow is found when the whole model is there
+                model[part] = step
+            return squares
+
+        return work
+
+
+def check_update(words: Words, config: RoundConfig) -> None:
+    """Check one hospital's words [d + LANES], where they can be seen: what it claims, and how far it moves the model.
+
+    Raises:
+        ClaimOutOfBounds: a lane.
+        NormExceeded: the change, divided by its weight, is longer than C.
+    """
+    claims = Claims.of(words, 1)
+    claims.check(config)
+    _check_length(words, claims, config)
+
+
+def _check_length(words: Words, claims: Claims, config: RoundConfig) -> None:
+    factor = _factor(claims, config)
+
+    def work(part: slice) -> float:
+        step = words[part] * factor
+        return float(np.add.reduce(np.multiply(step, step, out=step)))
+
+    _check_norm(summed(work, words.size - LANES), claims, words.size, config)
+
+
+def _factor(claims: Claims, config: RoundConfig) -> float:
+    """Return what a summed word is multiplied with, in units of weights."""
+    return (config.clip * config.w_max) / (float(GRIDS[config.word_bits].scale) * claims.weight)
+
+
+def _check_norm(squares: float, claims: Claims, size: int, config: RoundConfig) -> None:
+    """Honest clipping bounds the mean by C; rounding adds at most half a unit per hospital and coordinate."""
+    slack = _factor(claims, config) * 0.5 * claims.hospitals * float(np.sqrt(size))
+    norm, bound = float(np.sqrt(squares)), config.l2_bound * (1 + 1e-9) + slack
+    if norm > bound:
+        raise NormExceeded(norm, bound)

@@ -1,0 +1,147 @@
+"""Labels of a file to class names: bounded, and only those that occur.
+
+Invariant: a class exists because a picture has it, or because the file's own list of names says so; the numbers and
+the order of the names mean nothing.
+
+Source: MedMNIST and segmentation masks (255 as "no label").
+Not here: what a class means (a hospital's map from its names to the task's).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fl.protocol.errors import DatasetUnusable
+from fl.training.data.layouts import MAX_CLASSES
+from fl.training.data.listing import shown
+
+NO_LABEL = 255
+"""The number that many files give to what has no label."""
+_NAME_LENGTH = 200
+
+Array = npt.NDArray[np.generic]
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Class names, and for every row the index of its name; -1 for a row that is left out."""
+
+    names: tuple[str, ...]
+    index: npt.NDArray[np.int64]
+
+
+def read_classes(labels: Array, names: Array | None, ignored: Collection[str], source: str) -> Classes:
+    """Return the classes of `labels` [n].
+
+    Args:
+        labels: Whole numbers, true and false, or texts.
+        names: The file's own list of class names, which whole numbers point into; None if it has none.
+        ignored: Labels, as text, whose rows are left out.
+        source: What to call the file.
+
+    Raises:
+        DatasetUnusable: a label is negative, too large, empty, without a name, or 255 and nobody said what that means.
+    """
+    values, back = np.unique(_plain(labels, source), return_inverse=True)
+    if len(values) > MAX_CLASSES + len(ignored):
+        raise DatasetUnusable(source, f"it has {len(values)} different labels; at most {MAX_CLASSES} are accepted")
+    shown_values = [_text(value) for value in values]
+    kept = [text for text in shown_values if text not in ignored]
+    if not kept:
+        raise DatasetUnusable(source, "no row has a label that counts")
+    own = None if names is None else read_names(names, source)
+    chosen = _by_number(kept, own, source) if values.dtype.kind != "U" else _by_text(kept, own, source)
+    order = own or tuple(dict.fromkeys(chosen[text] for text in kept))
+    places = {name: place for place, name in enumerate(order)}
+    to_place = [places[chosen[text]] if text in chosen else -1 for text in shown_values]
+    return Classes(order, np.array(to_place, np.int64)[back.reshape(-1)])
+
+
+def read_names(names: Array, source: str) -> tuple[str, ...]:
+    """Return a file's own class names.
+
+    Raises:
+        DatasetUnusable: they are no list of different texts, or too many.
+    """
+    flat = _plain(names.reshape(-1), source)
+    if flat.dtype.kind != "U" or not 1 <= len(flat) <= MAX_CLASSES:
+        raise DatasetUnusable(
+            source, f"its class_names are {names.dtype} {list(names.shape)}, not 1 to {MAX_CLASSES} names"
+        )
+    found = tuple(unicodedata.normalize("NFC", str(name)) for name in flat)
+    if len(set(found)) != len(found):
+        raise DatasetUnusable(source, "a name occurs twice among its class_names")
+    for name in found:
+        _check_name(name, source)
+    return found
+
+
+def as_texts(values: Array, what: str, source: str) -> npt.NDArray[np.str_]:
+    """Return texts [n] of whole numbers or texts [n] or [n, 1], as groups are.
+
+    Raises:
+        DatasetUnusable: they are of another type or shape.
+    """
+    flat = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values  # noqa: PLR2004  # [n, 1]
+    if flat.ndim != 1 or flat.dtype.kind not in "iuSU":
+        raise DatasetUnusable(source, f"its {what} are {values.dtype} {list(values.shape)}, not texts or numbers [n]")
+    return _decoded(flat, source).astype(np.str_)
+
+
+def _plain(labels: Array, source: str) -> Array:
+    """Return labels as int64, uint64 or text [n]."""
+    flat = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels  # noqa: PLR2004  # [n, 1]
+    if flat.ndim != 1 or flat.dtype.kind not in "biuSU" or not flat.size:
+        advice = ""
+        if labels.ndim == 2 and labels.shape[1] > 1:  # noqa: PLR2004  # one-hot
+            advice = "; one label per picture is needed (of one-hot rows, take labels.argmax(axis=1))"
+        elif flat.dtype.kind == "f":
+            advice = "; if they are whole numbers, save labels.astype(int)"
+        why = f"its labels are {labels.dtype} {list(labels.shape)}, not whole numbers or texts [n]{advice}"
+        raise DatasetUnusable(source, why)
+    return flat.astype(np.uint8) if flat.dtype.kind == "b" else _decoded(flat, source)
+
+
+def _decoded(values: Array, source: str) -> Array:
+    if values.dtype.kind != "S":
+        return values
+    try:
+        return np.char.decode(values.astype(np.bytes_), "utf-8")
+    except UnicodeDecodeError as error:
+        raise DatasetUnusable(source, "a text in it is not in UTF-8") from error
+
+
+def _text(value: np.generic) -> str:
+    return unicodedata.normalize("NFC", str(value))
+
+
+def _by_number(kept: list[str], own: tuple[str, ...] | None, source: str) -> dict[str, str]:
+    """Return a class name for each number."""
+    limit = MAX_CLASSES if own is None else len(own)
+    for text in kept:
+        if not 0 <= int(text) < limit:
+            advice = f"; if it means that there is no label, say --ignore-label {text}"
+            raise DatasetUnusable(source, f"a row has the label {text}; labels are 0 to {limit - 1}{advice}")
+    if own is None and str(NO_LABEL) in kept and str(NO_LABEL - 1) not in kept:
+        why = f"rows have the label {NO_LABEL}, which often means that there is none: say --ignore-label {NO_LABEL}"
+        raise DatasetUnusable(source, f"{why}, or number the classes from 0")
+    return {text: own[int(text)] if own else text for text in kept}
+
+
+def _by_text(kept: list[str], own: tuple[str, ...] | None, source: str) -> dict[str, str]:
+    """Return the class name of each text: itself."""
+    for text in kept:
+        _check_name(text, source)
+        if own is not None and text not in own:
+            raise DatasetUnusable(source, f"a row has the label {shown(text)}, which is not among its class_names")
+    return {text: text for text in kept}
+
+
+def _check_name(name: str, source: str) -> None:
+    if not name.strip() or len(name) > _NAME_LENGTH or any(ord(each) < ord(" ") for each in name):
+        raise DatasetUnusable(source, f"the class name {shown(name)!r} is empty, too long, or has control characters")

@@ -1,0 +1,208 @@
+"""One hospital's labelled images in memory, and the file they rest in.
+
+Invariant: a `Dataset` that exists is consistent: arrays of one length, labels that have a class name, and no subject
+group in both train and test.
+
+Source: the data set's README (groups and split of C-NMC); numpy's .npz without pickle.
+Not here: where the images come from (folders.py, arrays.py, synthetic.py); who gets which (partition.py).
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from fl.protocol.errors import DatasetUnusable
+from fl.training.atomic_files import write_atomic
+from fl.training.data.listing import Listing, shown
+from fl.training.data.npz import MAX_PIXEL_BYTES, MAX_SIDE_BYTES, open_npz
+from fl.training.pictures.images import fit_square
+
+TRAIN, TEST = 0, 1
+_KEYS = frozenset({"images", "labels", "groups", "split", "class_names"})
+DRAWN_KEY = "drawn"
+"""An array that is in a file only where a program drew its pictures; what it holds does not matter."""
+_FORMS = (_KEYS, _KEYS | {DRAWN_KEY})
+
+G = TypeVar("G", bound=np.generic)
+Index = npt.NDArray[np.int64] | npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images with labels.
+
+    Attributes:
+        images: uint8 [n, S, S, 3].
+        labels: int64 [n], an index into `class_names`.
+        groups: text [n]; images of one person, or of persons that cannot be told apart, share a group.
+        split: uint8 [n], 0 = train, 1 = test.
+        class_names: One name per class. As loaded they are the source's own names, and their order means nothing.
+        source: What to call the data in an error.
+        listing: What became of every file of the source, where it was just read from one.
+        drawn: Whether a program drew the pictures, as far as the source says.
+    """
+
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64]
+    groups: npt.NDArray[np.str_]
+    split: npt.NDArray[np.uint8]
+    class_names: tuple[str, ...]
+    source: str = "data set"
+    listing: Listing | None = None
+    drawn: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the invariant.
+
+        Raises:
+            DatasetUnusable: an array has another shape or type, a label has no name, or a group is in both parts.
+        """
+        n = len(self.images)
+        if n == 0:
+            self._refuse("there are no images")
+        shape = self.images.shape
+        if self.images.dtype != np.uint8 or len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2]:  # noqa: PLR2004
+            self._refuse(f"the images are {self.images.dtype} {list(shape)}, not uint8 [n, S, S, 3]")
+        for name, values, dtype in (
+            ("labels", self.labels, np.int64),
+            ("groups", self.groups, np.str_),
+            ("split", self.split, np.uint8),
+        ):
+            if values.shape != (n,) or not np.issubdtype(values.dtype, dtype):
+                self._refuse(f"the {name} are {values.dtype} {list(values.shape)}, not {dtype.__name__} [{n}]")
+        if self.labels.min() < 0 or self.labels.max() >= len(self.class_names):
+            self._refuse(f"a label is not in 0 to {len(self.class_names) - 1}")
+        if self.split.max() > TEST:
+            self._refuse("a value of split is neither 0 (train) nor 1 (test)")
+        both = np.intersect1d(self.groups[self.split == TRAIN], self.groups[self.split == TEST])
+        if both.size:
+            self._refuse(f"{both.size} subject groups are in train and in test")
+
+    def _refuse(self, why: str) -> None:
+        raise DatasetUnusable(self.source, why)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def size_px(self) -> int:
+        """Return S, the side of every image in pixels."""
+        return int(self.images.shape[1])
+
+    def take(self, index: Index) -> Dataset:
+        """Return the images at `index` (positions or a mask)."""
+        return replace(
+            self,
+            images=self.images[index],
+            labels=self.labels[index],
+            groups=self.groups[index],
+            split=self.split[index],
+            listing=None,
+        )
+
+    def part(self, split: int) -> Dataset:
+        """Return the train (0) or the test (1) images.
+
+        Raises:
+            DatasetUnusable: there are none.
+        """
+        if not self.has(split):
+            self._refuse(f"there are no {'test' if split else 'training'} images")
+        return self.take(self.split == split)
+
+    def has(self, split: int) -> bool:
+        """Return whether there are train (0) or test (1) images."""
+        return bool((self.split == split).any())
+
+    def fitted(self, size_px: int) -> Dataset:
+        """Return the same images at `size_px` (images.fit_square), or this data set if they have that size."""
+        if self.size_px == size_px:
+            return self
+        return replace(self, images=np.stack([fit_square(image, size_px) for image in self.images]))
+
+    def for_model(self, size_px: int, classes: int) -> Dataset:
+        """Return the images at the size a model wants.
+
+        Raises:
+            DatasetUnusable: there are more classes than the model tells apart.
+        """
+        if len(self.class_names) > classes:
+            self._refuse(f"it has {len(self.class_names)} classes, but the model tells {classes} apart")
+        return self.fitted(size_px)
+
+    def class_counts(self) -> npt.NDArray[np.int64]:
+        """Return int64 [classes], the number of images of each class."""
+        return np.bincount(self.labels, minlength=len(self.class_names)).astype(np.int64)
+
+
+def check_trainable(dataset: Dataset) -> Dataset:
+    """Return `dataset` if a classifier can be learned from it.
+
+    Raises:
+        DatasetUnusable: it holds one class only, or nothing to train on.
+    """
+    counts = dataset.part(TRAIN).class_counts()
+    if np.count_nonzero(counts) < 2:  # noqa: PLR2004  # two classes are what "classify" means
+        name = dataset.class_names[int(counts.argmax())]
+        raise DatasetUnusable(dataset.source, f"all training images are of one class ({name})")
+    return dataset
+
+
+def save_dataset(dataset: Dataset, path: Path) -> None:
+    """Write `dataset` to one .npz file, whole or not at all.
+
+    Raises:
+        StorageFull: it could not be written.
+    """
+    buffer = io.BytesIO()
+    said: dict[str, Any] = {DRAWN_KEY: np.ones((), np.bool_)} if dataset.drawn else {}
+    np.savez_compressed(
+        buffer,
+        images=dataset.images,
+        labels=dataset.labels,
+        groups=dataset.groups,
+        split=dataset.split,
+        class_names=np.array(dataset.class_names),
+        **said,
+    )
+    write_atomic(path, buffer.getvalue())
+
+
+def load_dataset(path: Path) -> Dataset:
+    """Read what `save_dataset` wrote.
+
+    Raises:
+        DatasetUnusable: the file is missing, damaged, or holds anything else.
+    """
+    with open_npz(path) as file:
+        if file.names not in _FORMS:
+            file.refuse(f"it holds {sorted(map(shown, file.names))}, not {sorted(_KEYS)}")
+        drawn = DRAWN_KEY in file.names
+        arrays = {name: file.read(name, MAX_PIXEL_BYTES if name == "images" else MAX_SIDE_BYTES) for name in _KEYS}
+    names = tuple(str(name) for name in arrays["class_names"].reshape(-1))
+    images, labels = _typed(arrays["images"], np.uint8, path), _typed(arrays["labels"], np.int64, path)
+    groups, split = _typed(arrays["groups"], np.str_, path), _typed(arrays["split"], np.uint8, path)
+    return Dataset(images, labels, groups, split, names, path.name, drawn=drawn)
+
+
+def is_stored(path: Path) -> bool:
+    """Return whether a file is of the form in which Hemaledger keeps images itself; only its list of arrays is read.
+
+    Raises:
+        DatasetUnusable: it is no .npz file.
+    """
+    with open_npz(path) as file:
+        return file.names in _FORMS
+
+
+def _typed(array: npt.NDArray[np.generic], kind: type[G], path: Path) -> npt.NDArray[G]:
+    """Return `array` if its values are of `kind`; nothing is converted."""
+    if not issubclass(array.dtype.type, kind):
+        raise DatasetUnusable(path.name, f"an array is {array.dtype}, not {kind.__name__}")
+    return cast("npt.NDArray[G]", array)

@@ -1,0 +1,247 @@
+"""Data sets that come as folders of image files.
+
+Invariant: every file below the folder is used or listed with its reason; nothing is skipped silently. A class of which
+no picture can be used is a refusal, never a class less.
+
+Source: walk.py (the files), layouts.py and cnmc.py (what their places and names say), duplicates.py.
+Not here: decoding (images.py); arrays (arrays.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fl.protocol.errors import DatasetUnusable, ImageUnreadable
+from fl.training.data import cnmc
+from fl.training.data.dataset import TEST, TRAIN, Dataset, check_trainable
+from fl.training.data.duplicates import Seen, sort_out
+from fl.training.data.frames import Sight, Verdict, fit_cell, judge, look, sentences
+from fl.training.data.layouts import arrange_by_class
+from fl.training.data.listing import LeftOut, Listing, Part, Reason, Used, shown, some
+from fl.training.data.partition import split_holdout
+from fl.training.data.placing import Arrangement, Placed
+from fl.training.data.reading import STRICT, Reading
+from fl.training.data.walk import READ_TYPES, Entry, open_regular, walk
+from fl.training.pictures.images import MAX_BYTES, Pixels, decode_image
+
+MAX_ARRAY_BYTES = 4 * 2**30
+"""Memory for the fitted pictures of one folder."""
+Keep = Callable[[int, Pixels, Sight | None], None]
+"""What is done with the pixels of a row, and with what they say about their scale."""
+_ONE_CLASS = "all images are of one class"
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """A folder after all its pictures were looked at."""
+
+    listing: Listing
+    used: tuple[Seen, ...]
+    sights: Mapping[int, Sight]
+    """By row, for pictures of cells on black."""
+    verdicts: tuple[Verdict, ...]
+
+
+def check_folder(folder: Path, reading: Reading = STRICT) -> Listing:
+    """Return the account of a folder; every picture is decoded, and nothing is kept.
+
+    Raises:
+        DatasetUnusable: no such folder, or more in it than is looked at.
+    """
+    return _survey(folder, _arranged(folder), reading, lambda _row, _pixels, _sight: None).listing
+
+
+def load_folder(folder: Path, size_px: int, seed: int = 0, reading: Reading = STRICT) -> Dataset:
+    """Read a folder of images in one of the layouts that docs/data.md shows.
+
+    The class names are those of the folders (or "hem" and "all" of C-NMC), in an order without meaning. What the
+    folders say about training and test is kept; else about a fifth is held out by subject group.
+
+    Args:
+        folder: The folder.
+        size_px: Side of the resulting images.
+        seed: For the choice of the test part.
+        reading: What a person allows or says about the folder.
+
+    Raises:
+        DatasetUnusable: no such folder, a layout that is not understood, a class without a picture that can be used,
+            or one class only.
+        ImageUnreadable: a picture is damaged; the sentence names the first and says how many there are.
+    """
+    arrangement = _arranged(folder)
+    images = _room(folder, sum(each.entry.reason is None for each in arrangement.placed), size_px)
+
+    def keep(row: int, pixels: Pixels, sight: Sight | None) -> None:
+        images[row] = fit_cell(pixels, size_px, sight, reading.frame)
+
+    survey = _survey(folder, arrangement, reading, keep)
+    check_listing(survey.listing, skip_damaged=reading.skip_damaged, one_class=reading.one_class)
+    _fit_again(survey, reading, images)
+    dataset = _dataset(survey, images, seed)
+    return dataset if reading.one_class else check_trainable(dataset)
+
+
+def _arranged(folder: Path) -> Arrangement:
+    """Return the files of `folder`, each placed or left out."""
+    if not folder.is_dir():
+        raise DatasetUnusable(shown(folder.name), "there is no such folder")
+    entries = walk(folder)
+    meant = [entry for entry in entries if entry.reason is None or entry.reason.picture]
+    others = [entry for entry in entries if entry.reason is not None and not entry.reason.picture]
+    if not any(entry.reason is None for entry in meant):
+        refusal = f"the folder holds no {READ_TYPES.replace(' and ', ' or ')} images"
+        return Arrangement("no pictures", left_out=tuple(entries), refusals=(refusal,))
+    sides = [entry for entry in others if entry.reason == Reason.SIDE]
+    arrangement = cnmc.arrange_c_nmc(meant, sides) or arrange_by_class(meant)
+    return replace(arrangement, left_out=(*arrangement.left_out, *others))
+
+
+def _survey(folder: Path, arrangement: Arrangement, reading: Reading, keep: Keep) -> _Survey:
+    """Decode every picture that has a place, one at a time, and give `keep` its row, pixels and scale."""
+    left = [each for each in arrangement.left_out if each.reason is not None]
+    left += [each.entry for each in arrangement.placed if each.entry.reason is not None]
+    pictures: list[Seen] = []
+    sights: dict[int, Sight] = {}
+    for placed in arrangement.placed:
+        if placed.entry.reason is not None:
+            continue
+        pixels = _decode(placed.entry, reading)
+        if isinstance(pixels, Entry):
+            left.append(pixels)
+            continue
+        row, sight = len(pictures), look(pixels)
+        keep(row, pixels, sight)
+        if sight:
+            sights[row] = sight
+        pictures.append(Seen(placed, _digest(pixels), row, plain=bool(pixels.min() == pixels.max())))
+    used, duplicates, joined = sort_out(pictures)
+    verdicts = judge([sights[seen.row] for seen in used if seen.row in sights], reading.frame)
+    notes = (
+        *arrangement.notes,
+        *([f"{joined} persons share pictures with another person; such persons count as one"] if joined else ()),
+        *sentences(verdicts),
+    )
+    listing = _listing(folder, arrangement, used, [*left, *duplicates])
+    return _Survey(replace(listing, notes=tuple(notes)), tuple(used), sights, verdicts)
+
+
+def _fit_again(survey: _Survey, reading: Reading, images: npt.NDArray[np.uint8]) -> None:
+    """Fit those pictures once more whose cell alone said another frame than all cells together."""
+    frames = {verdict.size: verdict.frame for verdict in survey.verdicts}
+    for seen in survey.used:
+        sight = survey.sights.get(seen.row)
+        if sight is None or sight.side(reading.frame) == sight.side(frames[sight.size]):
+            continue
+        pixels = _decode(seen.placed.entry, reading)
+        if isinstance(pixels, Entry) or _digest(pixels) != seen.digest:
+            raise ImageUnreadable(shown(seen.placed.entry.name), "it changed while it was being read")
+        images[seen.row] = fit_cell(pixels, images.shape[1], sight, frames[sight.size])
+
+
+def _decode(entry: Entry, reading: Reading = STRICT) -> Pixels | Entry:
+    """Return the pixels of a picture, or the entry with the reason why there are none."""
+    try:
+        return decode_image(_read(entry), shown(entry.name), reading.picture)
+    except ImageUnreadable as error:
+        flag = "; here: --page" if error.pages else "; here: --bits" if error.bits else ""
+        return entry.out(Reason.DAMAGED, error.why + flag)
+    except _Changed:
+        return entry.out(Reason.CHANGED)
+    except OSError as error:
+        return entry.out(Reason.UNREADABLE, error.strerror or str(error))
+
+
+class _Changed(Exception):
+    """A file had another length than a moment before."""
+
+
+def _read(entry: Entry) -> bytes:
+    with open_regular(entry.path) as file:
+        data = file.read(min(entry.size, MAX_BYTES) + 1)
+    if len(data) != entry.size:
+        raise _Changed
+    return data
+
+
+def _digest(pixels: Pixels) -> bytes:
+    digest = hashlib.sha256(str(pixels.shape).encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.digest()
+
+
+def _listing(folder: Path, arrangement: Arrangement, used: Sequence[Seen], left: Sequence[Entry]) -> Listing:
+    rows = Counter((seen.placed.class_name or "", seen.placed.part) for seen in used)
+    counted = tuple(Used(name, part, count) for (name, part), count in sorted(rows.items()))
+    persons = len({seen.placed.group for seen in used if seen.placed.is_person})
+    gone = tuple(sorted((entry.left_out() for entry in left), key=lambda item: (item.reason, item.name)))
+    refusals = arrangement.refusals or tuple(_refusals(arrangement.placed, counted, gone))
+    return Listing(folder.resolve().name or str(folder), arrangement.layout, counted, persons, gone, (), refusals)
+
+
+def _refusals(placed: Sequence[Placed], used: Sequence[Used], left: Sequence[LeftOut]) -> Iterator[str]:
+    """Yield why pictures that were placed make no data set: a class or a side of which nothing is left, one class."""
+    gone = {item.name: item for item in left}
+    meant = {(each.class_name, each.part == Part.TEST) for each in placed if each.class_name is not None}
+    kept = {(row.class_name, row.part == Part.TEST) for row in used}
+    lost = {name for name, test in meant - kept if name is not None}
+    if lost:
+        where = " on one side of the split" if lost & _names(used) else ""
+        names = [each.entry.name for each in placed if each.class_name in lost]
+        files = some(str(gone[name]) for name in names if name in gone)
+        yield f"no picture of {some(lost)} can be used{where}: {files}"
+    elif len(_names(used)) == 1:
+        yield f"{_ONE_CLASS} ({some(_names(used))})"
+
+
+def _names(used: Sequence[Used]) -> set[str]:
+    return {row.class_name for row in used}
+
+
+def check_listing(listing: Listing, *, skip_damaged: bool = False, one_class: bool = False) -> None:
+    """Check that a folder with this list can be used.
+
+    Raises:
+        DatasetUnusable: a refusal is in the list.
+        ImageUnreadable: files are damaged, and they may not be skipped.
+    """
+    if listing.stopping and not skip_damaged:
+        first, more = listing.stopping[0], len(listing.stopping) - 1
+        why = f"{first.detail or first.reason}{f' (and {more} more files cannot be used)' if more else ''}"
+        hint = "`hemaledger data check` lists all such files; --skip-damaged goes on without them"
+        raise ImageUnreadable(shown(first.name), f"{shown(why)}. {hint}")
+    refusals = [why for why in listing.refusals if not (one_class and why.startswith(_ONE_CLASS))]
+    if refusals:
+        raise DatasetUnusable(shown(listing.source), ". ".join(refusals))
+
+
+def _room(folder: Path, pictures: int, size_px: int) -> npt.NDArray[np.uint8]:
+    """Return memory for so many pictures, or refuse."""
+    wanted = pictures * size_px * size_px * 3
+    if wanted > MAX_ARRAY_BYTES:
+        why = f"{pictures} pictures of {size_px} pixels a side need {wanted} bytes; at most {MAX_ARRAY_BYTES} are used"
+        raise DatasetUnusable(shown(folder.name), why)
+    try:
+        return np.empty((pictures, size_px, size_px, 3), np.uint8)
+    except MemoryError as error:
+        raise DatasetUnusable(shown(folder.name), f"this machine has no {wanted} bytes of memory for it") from error
+
+
+def _dataset(survey: _Survey, images: npt.NDArray[np.uint8], seed: int) -> Dataset:
+    """Return the pictures that are used, moved together in place, with their labels, groups and split."""
+    listing, used = survey.listing, survey.used
+    for position, seen in enumerate(used):
+        images[position] = images[seen.row]
+    present = {seen.placed.class_name or "" for seen in used}
+    names = cnmc.CLASSES if present == set(cnmc.CLASSES) else tuple(sorted(present))
+    labels = np.array([names.index(seen.placed.class_name or "") for seen in used], np.int64)
+    groups = np.array([seen.placed.group for seen in used])
+    split = np.array([TEST if seen.placed.part == Part.TEST else TRAIN for seen in used], np.uint8)
+    dataset = Dataset(images[: len(used)], labels, groups, split, names, listing.source, listing)
+    return dataset if dataset.has(TEST) else split_holdout(dataset, seed=seed)

@@ -1,0 +1,191 @@
+"""From the names in a hospital's own data to the classes of a task.
+
+Invariant: only mapped data are trained on or stored; a name whose meaning is not certain stays unknown. Neither the
+alphabet nor the order of names means anything, and a part of a word never does.
+
+A name is read as words: Unicode form KC, case folded, without accents; numbering in front and words like `cells` are
+dropped. Negation is a rule (`non-leukemia`, `leukemia free`), so a class is never taken for its opposite.
+
+Source: names of public data sets of blood cells and X-rays (C-NMC, ALL-IDB, the Taleqani set, chest X-rays).
+Not here: finding files (folders.py); asking a person (scripts/wiring/task.py).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fl.protocol import strict_json
+from fl.protocol.codec import Fields
+from fl.protocol.errors import DatasetUnusable, EncodingError, LabelsUnknown
+from fl.protocol.task import IGNORE, MAX_NAME, Task
+from fl.protocol.task_catalogue import DRAWN_SUFFIX
+from fl.training.data.dataset import Dataset
+from fl.training.data.vocabulary import AFFIRMATIONS, DISEASED, EXTRA, HEALTHY, NEGATIONS, NOISE, SPELLINGS
+
+LABELS_CAP = 256 * 1024
+"""Bytes of a file of labels."""
+MAX_NAMES = 1000
+_WHAT = "file of labels"
+_ANY_DISEASE = ""
+"""What a word for the reported disease means where several classes are it: no single class."""
+
+
+@dataclass(frozen=True)
+class LabelMap:
+    """What each own name means: a class code of the task, or `ignore`."""
+
+    task: Task
+    labels: Mapping[str, str]
+    described: str = ""
+    """What an auditor publishes as the name of these data; empty: no name."""
+
+    def __post_init__(self) -> None:
+        """Raise EncodingError where a name is said to mean what the task does not have."""
+        known = {*self.task.codes, IGNORE}
+        for own, code in self.labels.items():
+            if code not in known:
+                raise EncodingError(_WHAT, f"{own!r} is mapped to {code!r}; known are {', '.join(sorted(known))}")
+
+    def apply(self, dataset: Dataset) -> Dataset:
+        """Return `dataset` with the task's codes as its classes, in the task's order; ignored images are left out.
+
+        Raises:
+            LabelsUnknown: images have a name that is not mapped.
+            DatasetUnusable: all images are ignored.
+        """
+        names = dataset.class_names
+        used = np.flatnonzero(dataset.class_counts())
+        missing = [names[index] for index in used if names[index] not in self.labels]
+        if missing:
+            raise unknown(dataset.source, missing, self.task)
+        codes = self.task.codes
+        target = np.full(len(names), -1, np.int64)
+        for index, own in enumerate(names):
+            if self.labels.get(own, IGNORE) != IGNORE:
+                target[index] = codes.index(self.labels[own])
+        kept = target[dataset.labels] >= 0
+        if not kept.any():
+            raise DatasetUnusable(dataset.source, "its labels are all ignored, so no image is left")
+        part = dataset.take(kept)
+        return replace(part, labels=target[part.labels], class_names=codes)
+
+    def to_bytes(self) -> bytes:
+        """Return the file, laid out for a person to edit."""
+        labels = dict(sorted(self.labels.items()))
+        document = {"data": self.described, "labels": labels, "task": self.task.to_dict()}
+        return json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> LabelMap:
+        """Parse a file, or raise EncodingError."""
+        document = strict_json.loads(data, _WHAT, LABELS_CAP)
+        if not isinstance(document, dict):
+            raise EncodingError(_WHAT, "it is not an object with labels and task")
+        fields = Fields(document, _WHAT)
+        fields.only("data", "labels", "task")
+        labels = Fields(fields.mapping("labels"), _WHAT)
+        if len(labels.value) > MAX_NAMES:
+            raise EncodingError(_WHAT, f"it has more than {MAX_NAMES} names")
+        described = fields.text("data")
+        if len(described) > MAX_NAME or not described.isprintable():
+            raise EncodingError(_WHAT, f"data is not a printable text of at most {MAX_NAME} characters")
+        return cls(Task.from_dict(fields.mapping("task")), {own: labels.text(own) for own in labels.value}, described)
+
+
+def propose(names: Iterable[str], task: Task) -> dict[str, str]:
+    """Return the codes of those names whose meaning is certain; the others are not in the result."""
+    words = _Words(task)
+    found = {own: words.meaning(own) for own in names}
+    return {own: code for own, code in found.items() if code}
+
+
+def unknown(source: str, names: Iterable[str], task: Task) -> LabelsUnknown:
+    """Return the error that names what is not known, what the task knows, and how to say it."""
+    listed = ", ".join(repr(own) for own in names)
+    how = "Say it with --label NAME=CLASS, once per name, or with --labels FILE; NAME=ignore leaves images out."
+    return LabelsUnknown(source, listed, ", ".join(task.codes), how)
+
+
+class _Words:
+    """What words mean in one task."""
+
+    def __init__(self, task: Task) -> None:
+        disease = [one.code for one in task.classes if one.disease]
+        healthy = [one.code for one in task.classes if not one.disease]
+        self._own = {_phrase(text): one.code for one in task.classes for text in (one.name, one.code)}
+        self._healthy = healthy[0] if disease and len(healthy) == 1 else None
+        self._disease = (disease[0] if len(disease) == 1 else _ANY_DISEASE) if disease else None
+        self._more = dict[str, str | None]()
+        if self._disease is not None:
+            self._more |= dict.fromkeys(map(_phrase, DISEASED), self._disease)
+            self._more[_phrase(task.reported)] = self._disease
+        if self._healthy is not None:
+            self._more |= dict.fromkeys(map(_phrase, HEALTHY), self._healthy)
+        extra = EXTRA.get(task.code.removesuffix(DRAWN_SUFFIX), {})
+        self._more |= {_phrase(text): code for code, texts in extra.items() if code in task.codes for text in texts}
+
+    def meaning(self, name: str) -> str | None:
+        """Return the code of a class, or None (or an empty text) where it is not certain."""
+        words = _words(name)
+        if "?" in name or (words != ["all"] and _without(words, NOISE) == ["all"] and "ALL" not in name):
+            return None  # a guess, or `all images`
+        found = self._plain(words)
+        return found if found is not None else self._negated(words)
+
+    def _plain(self, words: list[str]) -> str | None:
+        for kept in (words, _without(words, NOISE), _without(words, NOISE | AFFIRMATIONS)):
+            phrase = " ".join(kept)
+            for table in (self._own, self._more):
+                if phrase in table:
+                    return table[phrase]
+        return None
+
+    def _negated(self, words: list[str]) -> str | None:
+        negations = [word for word in words if word in NEGATIONS]
+        rest = [word for word in words if word not in NEGATIONS]
+        if len(negations) != 1 or not rest:
+            return None
+        base = self._plain(rest)
+        if base is not None and base == self._disease:
+            return self._healthy
+        if base is not None and base == self._healthy:
+            return self._disease
+        return None
+
+
+def _words(name: str) -> list[str]:
+    """Return a name's words: `0_Non-Leukaemia.Cells` gives non, leukemia, cell."""
+    split = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFKC", name))
+    plain = unicodedata.normalize("NFKD", split.casefold())
+    letters = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    words = [_one(word) for found in re.findall(r"[^\W_]+", letters) for word in _unglued(found)]
+    return words[1:] if len(words) > 1 and words[0].isdigit() else words
+
+
+def _unglued(word: str) -> list[str]:
+    """Return `nonleukemia` as two words."""
+    rest = word.removeprefix("non")
+    return ["non", rest] if rest != word and _one(rest) in SPELLINGS.values() else [word]
+
+
+def _one(word: str) -> str:
+    """Return a word in the singular and in one spelling."""
+    if word in SPELLINGS or word in NEGATIONS:
+        return SPELLINGS.get(word, word)
+    single = word[:-1] if word.endswith("s") and len(word) > 3 and not word.endswith("ss") else word  # noqa: PLR2004
+    return SPELLINGS.get(single, single)
+
+
+def _phrase(text: str) -> str:
+    return " ".join(_without(_words(text), NOISE))
+
+
+def _without(words: list[str], dropped: frozenset[str]) -> list[str]:
+    kept = [word for word in words if word not in dropped]
+    return kept or words

@@ -1,0 +1,157 @@
+"""Folders by class: which folder names are classes, which are sides of a split, which are persons.
+
+Invariant: no folder becomes a class or a person by accident. What cannot be told apart is refused with a sentence that
+names the folders and the layouts that are understood.
+
+Source: the layouts of public data sets (MedMNIST's parts, Kaggle's train/val/test, folds of cross-validation).
+Not here: C-NMC (cnmc.py); what a class means (a hospital says so, not a folder's name).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from fl.training.data.known_names import CLASS_WORDS, PART_FILLERS, PARTS, WRAPPER_WORDS
+from fl.training.data.listing import Part, Reason, some
+from fl.training.data.placing import Arrangement, Placed
+from fl.training.data.walk import Entry
+
+MAX_CLASSES = 1024
+UNDERSTOOD = (
+    "understood are a folder per class (below it, if you like, a folder per person), such folders inside train, val "
+    "and test or the other way round, and C-NMC as it is downloaded (docs/data.md shows them)"
+)
+_FOLD = re.compile(r"(fold|split|cv)[-_ ]?\d+", re.IGNORECASE)
+_PERSON = re.compile(
+    r"(p|pat|patients?|person|subj|subject|sub|case|id|uid|slide|sample|donor)[-_ ]?\d+\w*", re.IGNORECASE
+)
+_NUMBER = re.compile(r"\d+")
+_MAX_NUMBERS = 32
+"""More folders with bare numbers for names are persons, not classes."""
+
+
+def arrange_by_class(entries: Sequence[Entry]) -> Arrangement:
+    """Return the entries (pictures, and files that may have been meant as one) as folders by class."""
+    depth = _descend(entries)
+    loose, inside = _loose(entries, depth)
+    names = _names(inside, depth)
+    parts = {name for name in names if part_of(name)}
+    if parts and parts != names:
+        return _refused(f"beside the split folders {some(parts)} lies {some(names - parts)}")
+    if parts:
+        more, inside = _loose(inside, depth + 1)
+        return _placed(inside, loose + more, depth + 1, depth)
+    if names and all(_FOLD.fullmatch(name) for name in names):
+        more, inside = _loose(inside, depth + 1)
+        return _placed(inside, loose + more, depth + 1, None)
+    return _with_parts_below(inside, loose, depth)
+
+
+def part_of(name: str) -> Part | None:
+    """Return which side of a split a folder's name says, in any case; None for any other name."""
+    words = [word for word in re.split(r"[^a-z]+", name.casefold()) if word and word not in PART_FILLERS]
+    if len(words) != 1 or re.search(r"\d", name):
+        return None
+    word = re.sub(r"(?<=.)(data|set|dataset|images)$", "", words[0])
+    return PARTS.get(word)
+
+
+def _descend(entries: Sequence[Entry]) -> int:
+    """Return how many folders lie around the data: a single one that holds the class or split folders is entered."""
+    depth = 0
+    while True:
+        loose, inside = _loose(entries, depth)
+        names = _names(inside, depth)
+        if len(names) != 1 or any(entry.reason is None for entry in loose):
+            return depth
+        name, below = names.pop(), _names(_loose(inside, depth + 1)[1], depth + 1)
+        if part_of(name) or _FOLD.fullmatch(name) or not _is_wrapper(name, below):
+            return depth
+        depth += 1
+
+
+def _is_wrapper(name: str, below: set[str]) -> bool:
+    if any(part_of(each) or _FOLD.fullmatch(each) or _is_class_word(each) for each in below):
+        return True
+    if below and all(each.casefold() in WRAPPER_WORDS for each in below):
+        return True
+    words = set(re.split(r"[^a-z]+", name.casefold()))
+    return bool(below) and bool(words & WRAPPER_WORDS) and not any(re.search(r"\d", each) for each in below)
+
+
+def _is_class_word(name: str) -> bool:
+    return re.sub(r"[^a-z0-9]", "", name.casefold()) in CLASS_WORDS
+
+
+def _loose(entries: Iterable[Entry], depth: int) -> tuple[list[Entry], list[Entry]]:
+    """Return the entries that lie in no folder at `depth`, and those that do."""
+    loose: list[Entry] = []
+    inside: list[Entry] = []
+    for entry in entries:
+        (inside if len(entry.parts) > depth + 1 else loose).append(entry)
+    return loose, inside
+
+
+def _names(inside: Iterable[Entry], depth: int) -> set[str]:
+    return {entry.parts[depth] for entry in inside}
+
+
+def _with_parts_below(inside: list[Entry], loose: list[Entry], depth: int) -> Arrangement:
+    """Place entries whose folders at `depth` are classes, with split folders below all of them or none."""
+    below = [(entry, _folder_at(entry, depth + 1)) for entry in inside]
+    divided = {entry.parts[depth] for entry, name in below if part_of(name)}
+    if not divided:
+        return _placed(inside, loose, depth, None)
+    odd = {entry.parts[depth] for entry, name in below if not part_of(name) and entry.reason is None}
+    if odd:
+        return _refused(f"some pictures of {some(odd)} lie in no split folder, while others of {some(divided)} do")
+    return _placed([entry for entry, name in below if part_of(name)], loose, depth, depth + 1)
+
+
+def _folder_at(entry: Entry, depth: int) -> str:
+    return entry.parts[depth] if len(entry.parts) > depth + 1 else ""
+
+
+def _placed(inside: list[Entry], loose: list[Entry], class_at: int, part_at: int | None) -> Arrangement:
+    """Place entries: class and part by the folders at these depths, the rest of the folders is a person."""
+    names = _names(inside, class_at)
+    why = _why_no_classes(names, inside, class_at)
+    if why:
+        return _refused(why)
+    start = max(class_at, part_at if part_at is not None else 0) + 1
+    placed = []
+    for entry in inside:
+        part = part_of(entry.parts[part_at]) if part_at is not None else None
+        person = "/".join(entry.parts[start:-1])
+        group = person or "/".join(entry.parts)
+        placed.append(Placed(entry, entry.parts[class_at], part or Part.UNSPLIT, group, bool(person)))
+    left = [entry.out(Reason.LOOSE) if entry.reason is None else entry for entry in loose]
+    layout = "a folder per class" + (", divided by folders" if part_at is not None else "")
+    if not any(entry.reason is None for entry in inside):
+        refusals: tuple[str, ...] = (f"none of its pictures lies in a class folder; {UNDERSTOOD}",)
+        return Arrangement(layout, left_out=tuple(left + inside), refusals=refusals)
+    return Arrangement(layout, tuple(placed), tuple(left))
+
+
+def _why_no_classes(names: set[str], inside: Sequence[Entry], depth: int) -> str:
+    """Return why the folders at `depth` are no classes; an empty text if they may be."""
+    if len(names) > MAX_CLASSES:
+        return f"it has {len(names)} folders; at most {MAX_CLASSES} classes are accepted"
+    numbers = {name for name in names if _NUMBER.fullmatch(name)}
+    if len(names) > 1 and (all(_PERSON.fullmatch(name) for name in names) or len(numbers) > _MAX_NUMBERS):
+        return f"its folders {some(names)} look like persons, not like classes"
+    divided = {name for name in names if part_of(name) or _FOLD.fullmatch(name)}
+    if divided:
+        return f"the folders {some(divided)} lie where a class was expected"
+    below = {_folder_at(entry, depth + 1) for entry in inside} - {""}
+    classes = {name for name in below if _is_class_word(name)}
+    if len(classes) > 1:
+        return f"the folders {some(names)} hold folders that look like the classes: {some(classes)}. Give one of them"
+    if len(names) == 1 and below:
+        return f"all its pictures lie in one class folder, {some(names)}. If the folders in it are classes, give it"
+    return ""
+
+
+def _refused(why: str) -> Arrangement:
+    return Arrangement("not understood", refusals=(f"{why}; {UNDERSTOOD}",))

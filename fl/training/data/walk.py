@@ -1,0 +1,232 @@
+"""The files below a folder, each with its first outcome.
+
+Invariant: the cost is bounded before it is spent; no link is followed, and nothing but a regular file is opened.
+
+Source: os.scandir; magic numbers of the formats' specifications; known_names.py.
+Not here: what a folder's name means (layouts.py); whether a picture can be decoded (folders.py).
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import stat
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fl.protocol.errors import DatasetUnusable
+from fl.training.data.known_names import JUNK, SIDE_NAMES, SIDE_SUFFIXES, THUMBNAIL_FOLDERS
+from fl.training.data.listing import LeftOut, Reason, shown
+from fl.training.pictures.images import MAX_BYTES, SUFFIXES
+
+MAX_ENTRIES = 500_000
+"""Files and folders that are looked at."""
+MAX_PICTURES = 200_000
+MAX_TOTAL_BYTES = 512 * 2**30
+MAX_DEPTH = 32
+READ_TYPES = "PNG, JPEG, BMP and TIFF"
+_MAGIC = (
+    (0, b"\x89PNG\r\n\x1a\n", "PNG"),
+    (0, b"\xff\xd8\xff", "JPEG"),
+    (0, b"BM", "BMP"),
+    (0, b"II*\x00", "TIFF"),
+    (0, b"MM\x00*", "TIFF"),
+    (0, b"II+\x00", "BigTIFF"),
+    (0, b"MM\x00+", "BigTIFF"),
+    (0, b"GIF8", "GIF"),
+    (8, b"WEBP", "WebP"),
+    (128, b"DICM", "DICOM"),
+    (4, b"ftyp", "HEIF or AVIF"),
+    (4, b"jP  ", "JPEG 2000"),
+    (0, b"%PDF", "PDF"),
+    (0, b"PK\x03\x04", "ZIP"),
+)
+_SNIFF_BYTES = 132
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file, or a folder that could not be entered (then the last part is empty).
+
+    Attributes:
+        path: Where it lies.
+        name: The same below the source, as it is.
+        parts: Folder names below the source and the file's name, in Unicode form NFC; a backslash of an archive made
+            on Windows divides as a slash does.
+        size: Bytes.
+        reason: Why it is left out already; None for a picture by its suffix.
+        detail: More about the reason.
+    """
+
+    path: Path
+    name: str
+    parts: tuple[str, ...]
+    size: int = 0
+    reason: Reason | None = None
+    detail: str = ""
+
+    def out(self, reason: Reason, detail: str = "") -> Entry:
+        """Return the entry as left out."""
+        return replace(self, reason=reason, detail=detail)
+
+    def left_out(self) -> LeftOut:
+        """Return it for the list."""
+        if self.reason is None:
+            raise RuntimeError("a file that is in use was asked for its reason")
+        return LeftOut(self.name, self.reason, self.detail)
+
+
+def walk(root: Path) -> list[Entry]:
+    """Return every file below `root` by name; links are entries, and so are folders that cannot be entered.
+
+    Raises:
+        DatasetUnusable: there are more files than are looked at, or more pictures than are accepted.
+    """
+    entries: list[Entry] = []
+    pictures = total = 0
+    for count, entry in enumerate(_below(root, root, 0, None), 1):
+        entries.append(entry)
+        pictures += entry.reason is None
+        total += entry.size if entry.reason is None else 0
+        if count > MAX_ENTRIES:
+            raise DatasetUnusable(shown(root.name), f"it holds more than {MAX_ENTRIES} files and folders")
+        if pictures > MAX_PICTURES or total > MAX_TOTAL_BYTES:
+            why = f"at most {MAX_PICTURES} pictures of {MAX_TOTAL_BYTES // 2**30} GiB in all are accepted"
+            raise DatasetUnusable(shown(root.name), why)
+    return sorted(entries, key=lambda entry: entry.parts)
+
+
+def _below(folder: Path, root: Path, depth: int, outcome: Reason | None) -> Iterator[Entry]:
+    """Yield what lies below `folder`; `outcome` is that of all of it, where the folder has one."""
+    try:
+        with os.scandir(folder) as scan:
+            found = list(_bounded(scan, root))
+    except OSError as error:
+        yield _entry(folder, root, is_folder=True).out(Reason.UNREADABLE, error.strerror or "")
+        return
+    if not found and folder != root:
+        yield _entry(folder, root, is_folder=True).out(outcome or Reason.EMPTY_FOLDER)
+    for each in found:
+        path, reason = folder / each.name, outcome or _by_name(each.name)
+        if each.is_dir(follow_symlinks=False):
+            if depth + 1 >= MAX_DEPTH:
+                yield _entry(path, root, is_folder=True).out(Reason.TOO_DEEP)
+            else:
+                yield from _below(path, root, depth + 1, reason)
+        else:
+            yield _file(each, _entry(path, root), reason)
+
+
+def _bounded(scan: Iterator[os.DirEntry[str]], root: Path) -> Iterator[os.DirEntry[str]]:
+    for count, each in enumerate(scan):
+        if count >= MAX_ENTRIES:
+            raise DatasetUnusable(shown(root.name), f"one folder in it holds more than {MAX_ENTRIES} files")
+        yield each
+
+
+def _entry(path: Path, root: Path, *, is_folder: bool = False) -> Entry:
+    name = str(path.relative_to(root))
+    parts = tuple(part for part in re.split(r"[/\\]", unicodedata.normalize("NFC", name)) if part not in {"", "."})
+    return Entry(path, name, (*parts, "") if is_folder else parts or (name,))
+
+
+def _by_name(name: str) -> Reason | None:
+    """Return what a name alone says: junk, thumbnails, hidden."""
+    for part in re.split(r"[/\\]", name):
+        folded = part.casefold()
+        if folded in JUNK or folded.startswith("._"):
+            return Reason.JUNK
+        if folded in THUMBNAIL_FOLDERS:
+            return Reason.THUMBNAIL
+        if folded.startswith("."):
+            return Reason.HIDDEN
+    return None
+
+
+def _file(found: os.DirEntry[str], entry: Entry, reason: Reason | None) -> Entry:
+    """Return `entry` with the outcome that its kind, size and suffix give."""
+    if reason is not None:
+        return entry.out(reason)
+    if found.is_symlink():
+        return _link(entry)
+    try:
+        facts = found.stat(follow_symlinks=False)
+    except OSError as error:
+        return entry.out(Reason.UNREADABLE, error.strerror or "")
+    if not stat.S_ISREG(facts.st_mode):
+        return entry.out(Reason.SPECIAL)
+    entry = replace(entry, size=facts.st_size)
+    if not _is_text(entry.name):
+        return entry.out(Reason.BAD_NAME)
+    return _by_suffix(entry)
+
+
+def _link(entry: Entry) -> Entry:
+    """Return a link; one to a folder takes a folder's place, so that the class it stands for is missed."""
+    if entry.path.is_dir():
+        return replace(entry, parts=(*entry.parts, "")).out(Reason.LINK, "a folder; copy it to this place")
+    return entry.out(Reason.LINK)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _by_suffix(entry: Entry) -> Entry:
+    suffix = Path(entry.parts[-1]).suffix.lower()
+    if suffix in SIDE_SUFFIXES:
+        return entry.out(Reason.SIDE)
+    if not suffix:
+        return _without_suffix(entry)
+    if suffix not in SUFFIXES:
+        return entry.out(Reason.UNSUPPORTED, f"{suffix}; {READ_TYPES} are read")
+    if entry.size == 0:
+        return entry.out(Reason.EMPTY)
+    if entry.size > MAX_BYTES:
+        return entry.out(Reason.TOO_LARGE, f"{entry.size} bytes; at most {MAX_BYTES} are accepted")
+    return entry
+
+
+def _without_suffix(entry: Entry) -> Entry:
+    kind = "" if entry.size == 0 else kind_of(peek(entry.path))
+    if kind:
+        return entry.out(Reason.NO_EXTENSION, f"it is {kind}" + _advice(kind))
+    return entry.out(Reason.SIDE if entry.parts[-1].casefold() in SIDE_NAMES else Reason.NO_EXTENSION)
+
+
+def _advice(kind: str) -> str:
+    return f"; add .{kind.lower()} to the name" if kind in {"PNG", "JPEG", "BMP", "TIFF"} else ""
+
+
+def kind_of(start: bytes) -> str:
+    """Return the kind of file that begins so, or an empty text."""
+    return next((kind for offset, magic, kind in _MAGIC if start[offset : offset + len(magic)] == magic), "")
+
+
+def peek(path: Path) -> bytes:
+    """Return the first bytes of a regular file; none where it cannot be read."""
+    try:
+        with open_regular(path) as file:
+            return file.read(_SNIFF_BYTES)
+    except OSError:
+        return b""
+
+
+def open_regular(path: Path) -> io.BufferedReader:
+    """Open a regular file for reading without following a link, and without waiting for a pipe.
+
+    Raises:
+        OSError: it cannot be opened, or is no regular file.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(0, "it is no regular file")
+    return os.fdopen(handle, "rb")

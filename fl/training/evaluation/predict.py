@@ -1,0 +1,88 @@
+"""From weights to probabilities.
+
+Invariant: a predictor never changes; the same pixels give the same probabilities, alone or in a batch (to rounding).
+What it returns is a probability, or it raises.
+
+Source: softmax over the logits of network.py.
+Not here: uploads (images.decode_image); thresholds and advice for doctors (webui).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from fl.protocol.errors import NonFinite
+from fl.protocol.task import Task
+from fl.training.data.dataset import Dataset
+from fl.training.evaluation.metrics import Metrics, measure
+from fl.training.model.device import pick_device, place
+from fl.training.model.inputs import normalise, to_tensor
+from fl.training.model.network import build_model
+from fl.training.model.spec import ModelSpec
+from fl.training.model.tensors import load_vector
+from fl.training.model.weights import Vector
+from fl.training.pictures.images import Pixels, fit_square
+
+BATCH = 64
+
+
+class Predictor:
+    """A model ready to look at images."""
+
+    def __init__(self, spec: ModelSpec, vector: Vector, device: str = "cpu") -> None:
+        """Build the model.
+
+        Args:
+            spec: Its shape.
+            vector: Its weights, float32 [d].
+            device: See `compute.pick_device`.
+
+        Raises:
+            WeightsMismatch: the weights do not fit the spec.
+            NonFinite, WeightsTooLarge: a weight is NaN, infinite, or too large to compute with.
+            SettingInvalid: there is no such device.
+        """
+        self.spec = spec
+        self._device = pick_device(device)
+        model = build_model(spec, 0)
+        load_vector(model, vector)
+        self._model = place(model, self._device).eval()
+
+    def probabilities(self, images: Pixels) -> npt.NDArray[np.float32]:
+        """Return float32 [n, classes], rows summing to 1, for uint8 [n, H, W, 3]; other sizes are fitted first.
+
+        Raises:
+            NonFinite: the model computed something that is no probability.
+        """
+        size_px = self.spec.size_px
+        if images.shape[1:3] != (size_px, size_px):
+            fitted = [fit_square(image, size_px) for image in images]
+            images = np.stack(fitted) if fitted else np.zeros((0, size_px, size_px, 3), np.uint8)
+        rows = [np.zeros((0, self.spec.classes), np.float32)]
+        with torch.inference_mode():
+            for start in range(0, len(images), BATCH):
+                batch = to_tensor(images[start : start + BATCH]).to(self._device)
+                logits = self._model(normalise(batch).contiguous(memory_format=torch.channels_last))
+                rows.append(torch.softmax(logits.float(), dim=1).cpu().numpy())
+        found = np.concatenate(rows)
+        if bad := int(found.size - np.count_nonzero(np.isfinite(found))):
+            raise NonFinite("model's answer", bad)
+        return found
+
+    def probability(self, image: Pixels) -> npt.NDArray[np.float32]:
+        """Return float32 [classes] for one picture uint8 [H, W, 3]."""
+        row: npt.NDArray[np.float32] = self.probabilities(image[np.newaxis])[0]
+        return row
+
+
+def evaluate(predictor: Predictor, dataset: Dataset, task: Task) -> Metrics:
+    """Return how good the predictor is on all images of `dataset`, labelled by `task`, with results per subject group.
+
+    Raises:
+        DatasetUnusable: there are more classes than the model tells apart.
+    """
+    dataset = dataset.for_model(predictor.spec.size_px, predictor.spec.classes)
+    disease = [one.disease for one in task.classes]
+    return measure(predictor.probabilities(dataset.images), dataset.labels, disease, dataset.groups)

@@ -1,0 +1,1 @@
+"""One hospital's training."""

@@ -1,0 +1,93 @@
+"""How a hospital trains: plain facts that every hospital of a round shares.
+
+Invariant: a configuration that exists is usable; two equal ones have equal dictionaries.
+
+Source: B. McMahan et al., "Communication-Efficient Learning", 2017 (local epochs); I. Loshchilov and F. Hutter,
+"SGDR", 2017 and "Decoupled Weight Decay", 2019; T. Li et al., "FedProx", 2020; C. Szegedy et al., 2016 (smoothing).
+Not here: the loop (train.py); the values chosen (presets.py).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from fl.protocol.errors import SettingInvalid
+from fl.training.plain import parse_fields
+
+_RANGES: dict[str, tuple[float, float]] = {
+    "epochs": (1, 1000),
+    "batch": (1, 4096),
+    "lr": (0.0, 10.0),
+    "lr_final": (0.0, 10.0),
+    "horizon": (1, 100_000),
+    "weight_decay": (0.0, 1.0),
+    "augment": (0.0, 3.0),
+    "class_balance": (0.0, 1.0),
+    "smoothing": (0.0, 0.5),
+    "clip_norm": (0.0, 1e6),
+    "proximal": (0.0, 100.0),
+}
+
+
+@dataclass(frozen=True)
+class LocalConfig:
+    """One hospital's training in one round.
+
+    Attributes:
+        epochs: Passes over the hospital's training images per round.
+        batch: Images per step.
+        lr: AdamW's learning rate in round 1.
+        lr_final: Learning rate in round `horizon` and later; between them it follows half a cosine.
+        horizon: Rounds the federation is planned for.
+        weight_decay: AdamW's decoupled decay.
+        augment: Strength of augmentation, 0 for none (augment.py).
+        class_balance: How far an epoch is drawn towards equal classes (sampling.py): 0 = each image once, 1 =
+            each class equally often.
+        smoothing: Share of the label spread over all classes.
+        clip_norm: Largest L2 norm of a step's gradient; 0 = no limit.
+        proximal: FedProx's mu, the pull towards the global weights; 0 = plain FedAvg.
+    """
+
+    epochs: int = 1
+    batch: int = 32
+    lr: float = 1e-3
+    lr_final: float = 1e-4
+    horizon: int = 10
+    weight_decay: float = 0.02
+    augment: float = 1.0
+    class_balance: float = 0.5
+    smoothing: float = 0.05
+    clip_norm: float = 5.0
+    proximal: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            SettingInvalid: a value is out of its range or no number.
+        """
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise SettingInvalid(name, f"{value} is not in {low} to {high}")
+
+    def lr_of_round(self, number: int) -> float:
+        """Return the learning rate of round `number`, counted from 1."""
+        place = min(max(number - 1, 0), self.horizon - 1) / max(1, self.horizon - 1)
+        return self.lr_final + (self.lr - self.lr_final) * 0.5 * (1.0 + math.cos(math.pi * place))
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the configuration as plain names and values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, object]) -> LocalConfig:
+        """Parse what `to_dict` wrote.
+
+        Raises:
+            EncodingError: a field is missing, unknown or of another type.
+            SettingInvalid: a value is out of its range.
+        """
+        return parse_fields(cls, raw, "training configuration")

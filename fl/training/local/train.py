@@ -1,0 +1,197 @@
+"""One hospital's epochs: from the global weights to its own.
+
+Invariant: on a CPU the resulting bytes depend only on the arguments (and the number of threads), however often the
+training was killed and resumed.
+
+Source: B. McMahan et al., "Communication-Efficient Learning", 2017, algorithm 1 (ClientUpdate); T. Li et al.,
+"FedProx", 2020 (the proximal term).
+Not here: the configuration's fields (config.py); what becomes of the result (quantise.py, sum.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as tnf
+from torch import Tensor, nn
+
+from fl.training.data.dataset import TRAIN, Dataset
+from fl.training.local.augment import augment
+from fl.training.local.checkpoint import Checkpoint, Progress, capture, load_checkpoint, restore, save_checkpoint
+from fl.training.local.config import LocalConfig
+from fl.training.local.sampling import draw_order
+from fl.training.model.device import mixed_dtype, pick_device, place
+from fl.training.model.inputs import normalise, to_tensor
+from fl.training.model.network import build_model
+from fl.training.model.spec import ModelSpec
+from fl.training.model.tensors import load_vector, to_vector
+from fl.training.model.weights import Vector, vector_to_bytes
+
+
+@dataclass(frozen=True)
+class TrainContext:
+    """Where and when a hospital trains.
+
+    Attributes:
+        seed: The federation's seed.
+        round: Number of the round, from 1.
+        hospital: The hospital's public name; it keeps hospitals' chances apart.
+        device: See `compute.pick_device`.
+        checkpoint: File for unfinished training; None = no resume.
+        progress: Called after every epoch, also for one that a checkpoint brought back.
+    """
+
+    seed: int
+    round: int
+    hospital: str
+    device: str = "auto"
+    checkpoint: Path | None = None
+    progress: Callable[[Progress], None] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class LocalResult:
+    """What one hospital learned in one round.
+
+    Attributes:
+        vector: Its weights, float32 [d].
+        samples: Number of its training images; the weight of its update.
+        correct: Images of the last epoch recognised while training.
+        loss: Mean loss of the last epoch.
+    """
+
+    vector: Vector
+    samples: int
+    correct: int
+    loss: float
+
+
+def train_local(
+    spec: ModelSpec, vector: Vector, dataset: Dataset, config: LocalConfig, context: TrainContext
+) -> LocalResult:
+    """Train from the global weights on the hospital's training images.
+
+    The checkpoint of the last epoch stays on disk until the next round replaces it, so a hospital that is killed
+    before it used the result gets the same result again at once.
+
+    Args:
+        spec: The network.
+        vector: The global weights, float32 [d].
+        dataset: The hospital's images, of any size; its test part is not touched.
+        config: How to train.
+        context: Where and when.
+
+    Raises:
+        WeightsMismatch: the weights do not fit the spec.
+        NonFinite: the weights given or learned hold NaN or infinity.
+        DatasetUnusable: there are no training images, or more classes than the model tells apart.
+        SettingInvalid: there is no such device.
+        StorageFull: a checkpoint could not be written.
+    """
+    train = dataset.part(TRAIN).for_model(spec.size_px, spec.classes)
+    trainer = _Trainer(spec, vector, train, config, context)
+    key = _key(spec, vector, train, config, context)
+    done = load_checkpoint(context.checkpoint, key, vector.size) if context.checkpoint else None
+    if done:
+        trainer.resume(done)
+    for epoch in range(done.progress.epoch if done else 0, config.epochs):
+        progress = trainer.run_epoch(epoch)
+        if context.checkpoint:
+            save_checkpoint(context.checkpoint, key, capture(trainer.model, trainer.optimiser, progress))
+        if context.progress:
+            context.progress(progress)
+    last = trainer.progress
+    return LocalResult(to_vector(trainer.model), last.samples, last.correct, last.loss)
+
+
+class _Trainer:
+    """The moving parts of one round of one hospital."""
+
+    def __init__(
+        self, spec: ModelSpec, vector: Vector, train: Dataset, config: LocalConfig, context: TrainContext
+    ) -> None:
+        self.config, self.context = config, context
+        self.device = pick_device(context.device)
+        self.model = build_model(spec, 0)
+        load_vector(self.model, vector)
+        place(self.model, self.device).train()
+        self.anchors = [tensor.detach().clone() for tensor in self.model.parameters()] if config.proximal else []
+        self.optimiser = torch.optim.AdamW(
+            self.model.parameters(), lr=config.lr_of_round(context.round), weight_decay=config.weight_decay
+        )
+        self.images = to_tensor(train.images)
+        self.labels = torch.from_numpy(train.labels)
+        self.dtype = mixed_dtype(self.device)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype is torch.float16)
+        self.progress = Progress(0, config.epochs, len(train), 0, 0.0)
+
+    def resume(self, done: Checkpoint) -> None:
+        """Continue behind a checkpointed epoch."""
+        load_vector(self.model, done.weights)
+        restore(self.optimiser, self.model, done)
+        self.progress = done.progress
+        if self.context.progress:
+            self.context.progress(done.progress)
+
+    def run_epoch(self, epoch: int) -> Progress:
+        """Pass once over the images in an order drawn for this epoch (counted from 0)."""
+        generator = torch.Generator().manual_seed(_seed(self.context, epoch))
+        order = draw_order(self.labels, self.config.class_balance, generator)
+        loss_sum = torch.zeros((), device=self.device)
+        correct = torch.zeros((), dtype=torch.int64, device=self.device)
+        for rows in torch.split(order, self.config.batch):
+            pixels = normalise(augment(self.images[rows], self.config.augment, generator))
+            batch = self._to_device(pixels.contiguous(memory_format=torch.channels_last))
+            labels = self._to_device(self.labels[rows])
+            loss, logits = self._step(batch, labels)
+            loss_sum += loss.detach() * len(rows)
+            correct += (logits.detach().argmax(dim=1) == labels).sum()
+        count = len(order)
+        self.progress = Progress(epoch + 1, self.config.epochs, count, int(correct), float(loss_sum) / count)
+        return self.progress
+
+    def _to_device(self, tensor: Tensor) -> Tensor:
+        if self.device.type == "cuda":
+            return tensor.pin_memory().to(self.device, non_blocking=True)
+        return tensor.to(self.device)
+
+    def _step(self, batch: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Step on batch float32 [B, 3, S, S] and labels int64 [B]; return the mean loss and logits [B, classes]."""
+        self.optimiser.zero_grad()
+        with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not None):
+            logits = self.model(batch)
+        loss = tnf.cross_entropy(logits.float(), labels, label_smoothing=self.config.smoothing)
+        total = loss + self._pull() if self.anchors else loss
+        torch.autograd.backward(self.scaler.scale(total))
+        self.scaler.unscale_(self.optimiser)
+        if self.config.clip_norm:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        return loss, logits
+
+    def _pull(self) -> Tensor:
+        """Return FedProx's mu / 2 ||w - w_global||^2."""
+        pairs = zip(self.model.parameters(), self.anchors, strict=True)
+        return 0.5 * self.config.proximal * torch.stack([((now - then) ** 2).sum() for now, then in pairs]).sum()
+
+
+def _seed(context: TrainContext, epoch: int) -> int:
+    """Return the seed of one epoch: 63 bits of a digest of all that keeps it apart from others."""
+    text = json.dumps(["BAFL/1/local", context.seed, context.round, context.hospital, epoch])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def _key(spec: ModelSpec, vector: Vector, train: Dataset, config: LocalConfig, context: TrainContext) -> str:
+    """Return what a checkpoint must have in common with a training to be its own: a digest of all its inputs."""
+    facts = [spec.to_dict(), config.to_dict(), context.seed, context.round, context.hospital]
+    state = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for data in (vector_to_bytes(vector), train.labels.tobytes(), np.ascontiguousarray(train.images).tobytes()):
+        state.update(hashlib.sha256(data).digest())
+    return state.hexdigest()

@@ -1,0 +1,106 @@
+"""The networks: the module that a spec stands for.
+
+Invariant: `build_model(spec, seed)` depends on its arguments alone; it neither reads nor advances torch's global
+random state, and two machines with one version of torch build the same weights.
+
+Source: K. He et al., "Deep Residual Learning", 2016 (pre-activation blocks of 2016b); Y. Wu and K. He, "Group
+Normalization", 2018; K. He et al., "Delving Deep into Rectifiers", 2015 (initial weights).
+Not here: the spec (spec.py); weights as bytes (weights.py); training (train.py).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from fl.training.model.spec import GROUPS, ModelSpec
+
+
+class Block(nn.Module):
+    """A pre-activation residual block: norm, ReLU, 3x3 convolution, twice, plus a shortcut."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.norm1 = nn.GroupNorm(GROUPS, inputs)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.norm2 = nn.GroupNorm(GROUPS, outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.relu = nn.ReLU()
+        changes = stride != 1 or inputs != outputs
+        self.shortcut = nn.Conv2d(inputs, outputs, 1, stride, bias=False) if changes else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [B, inputs, S, S] to [B, outputs, S / stride, S / stride]."""
+        y = self.relu(self.norm1(x))
+        shortcut = self.shortcut(y) if isinstance(self.shortcut, nn.Conv2d) else x
+        y = self.conv1(y)
+        y = self.conv2(self.relu(self.norm2(y)))
+        total: Tensor = shortcut + y
+        return total  # not `+=`: per-sample gradients need the parts
+
+
+class HemaNet(nn.Module):
+    """A small residual network for single cells: GroupNorm, nothing in place, about 1 M parameters.
+
+    Three stages at a quarter, an eighth and a sixteenth of 128 px; the mean and the maximum over the last stage feed
+    the linear head, since both the whole cell (its size) and its most telling spot (nucleoli) matter.
+    """
+
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__()
+        stride, width = spec.stem_stride, spec.width
+        kernel = max(3, 2 * stride - 1)
+        self.stem = nn.Conv2d(spec.in_channels, width, kernel, stride, kernel // 2, bias=False)
+        blocks: list[nn.Module] = []
+        inputs = width
+        for stage in range(3):
+            outputs = width * 2**stage
+            for index in range(spec.depth):
+                blocks.append(Block(inputs, outputs, 2 if stage and not index else 1))
+                inputs = outputs
+        self.stages = nn.Sequential(*blocks)
+        self.norm = nn.GroupNorm(GROUPS, inputs)
+        self.relu = nn.ReLU()
+        self.head = nn.Linear(2 * inputs, spec.classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map float32 [B, C, S, S] (normalised by inputs.normalise) to logits float32 [B, classes]."""
+        y = self.relu(self.norm(self.stages(self.stem(x))))
+        features = torch.cat([y.mean(dim=(2, 3)), y.amax(dim=(2, 3))], dim=1)
+        logits: Tensor = self.head(features)
+        return logits
+
+
+def build_model(spec: ModelSpec, seed: int) -> nn.Module:
+    """Return the network of `spec` with initial weights drawn from `seed` (He's normal; head near zero).
+
+    The module is laid out on the meta device first, so that torch's own initialisation touches no global state.
+    """
+    with torch.device("meta"):
+        model = HemaNet(spec)
+    _take_memory(model)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, nn.Conv2d):
+                fan_in = module.weight[0].numel()
+                module.weight.normal_(0.0, math.sqrt(2.0 / fan_in), generator=generator)
+            elif isinstance(module, nn.Linear):
+                module.weight.normal_(0.0, 0.01, generator=generator)
+                module.bias.zero_()
+            elif isinstance(module, nn.GroupNorm):
+                module.weight.fill_(1.0)
+                module.bias.zero_()
+    return model
+
+
+def _take_memory(model: nn.Module) -> None:
+    """Give parameters of the meta device memory of their own.
+
+    `Module.to_empty` does the same, but loads sympy for it: 40 MB, and seconds before the first answer.
+    """
+    for module in model.modules():
+        for name, laid_out in list(module.named_parameters(recurse=False)):
+            setattr(module, name, nn.Parameter(torch.empty(laid_out.shape, dtype=laid_out.dtype)))

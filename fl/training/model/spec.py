@@ -1,0 +1,81 @@
+"""The spec of a network: the plain facts that determine its shape.
+
+Invariant: a spec that exists is one of a network that can be built. Nothing here needs torch: who only names a network,
+or asks another process for its answers, need not load it (200 MB).
+
+Source: network.py, which builds it.
+Not here: the module (network.py); weights (weights.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from fl.protocol.errors import WeightsMismatch
+from fl.training.plain import parse_fields
+
+KINDS = ("hemanet",)
+GROUPS = 8
+"""Groups of every GroupNorm; widths are multiples of it."""
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Everything that determines a network's shape.
+
+    Attributes:
+        kind: Family of networks; `hemanet` is the convolutional one.
+        in_channels: Channels of the input (3 for RGB).
+        size_px: Height and width of the input in pixels.
+        classes: Number of outputs (logits), at least 2.
+        width: Channels after the stem; a multiple of 8. Later stages have 2 and 4 times as many.
+        depth: Residual blocks per stage.
+    """
+
+    kind: str = "hemanet"
+    in_channels: int = 3
+    size_px: int = 128
+    classes: int = 2
+    width: int = 40
+    depth: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a spec that no network can have.
+
+        Raises:
+            WeightsMismatch: a field is out of its range.
+        """
+        ranges = {
+            "in_channels": (1, 16),
+            "size_px": (16, 1024),
+            "classes": (2, 1000),
+            "width": (GROUPS, 512),
+            "depth": (1, 8),
+        }
+        if self.kind not in KINDS:
+            raise WeightsMismatch(f"the kind of network {self.kind!r} is unknown")
+        for name, (low, high) in ranges.items():
+            if not low <= getattr(self, name) <= high:
+                raise WeightsMismatch(f"the model's {name} is {getattr(self, name)}, not in {low} to {high}")
+        if self.width % GROUPS:
+            raise WeightsMismatch(f"the model's width {self.width} is no multiple of {GROUPS}")
+
+    @property
+    def stem_stride(self) -> int:
+        """Return by how much the stem shrinks the image, so that the first stage sees about 32 px."""
+        return 4 if self.size_px >= 96 else 2 if self.size_px >= 48 else 1  # noqa: PLR2004  # the table is here only
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the spec as plain names and values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, object]) -> ModelSpec:
+        """Parse what `to_dict` wrote.
+
+        Raises:
+            EncodingError: a field is missing, unknown or of another type.
+            WeightsMismatch: a field is out of its range.
+        """
+        return parse_fields(cls, raw, "model spec")

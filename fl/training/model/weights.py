@@ -1,0 +1,184 @@
+"""Weights as one flat vector, as bytes and as safetensors; the manifest that says what lies where.
+
+Invariant: a vector that passed a function of this module has exactly the manifest's length and finite values within
+±WEIGHT_MAX only; nothing is ever unpickled.
+
+Source: PROTOCOL.md 5 and 8 (bodies are raw float32 little-endian; modelDigest); the safetensors format.
+Not here: tensors (tensors.py): who only handles bytes need not load torch; fixed-point updates (quantise.py); sums
+(sum.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from fl.protocol import strict_json
+from fl.protocol.codec import DOCUMENT_CAP
+from fl.protocol.errors import EncodingError, NonFinite, WeightsMismatch, WeightsTooLarge
+from fl.protocol.names import DIGEST_BYTES, LABEL_PREFIX, Digest
+from fl.timing import timed
+
+Vector = npt.NDArray[np.float32]
+"""float32 [d]: all weights of a model, parameters in the manifest's order, each in C order."""
+
+_LITTLE = np.dtype("<f4")
+WEIGHT_MAX = 2**20
+"""The largest magnitude of a weight. Trained ones stay far below; with larger ones float32 overflows between two
+normalisations, and a model answers NaN."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Names and shapes of a model's tensors in order; the dtype is float32 throughout.
+
+    Attributes:
+        names: Parameter names as the module gives them.
+        shapes: One shape per name.
+    """
+
+    names: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """Return the number of values of each tensor."""
+        return tuple(math.prod(shape) for shape in self.shapes)
+
+    @property
+    def length(self) -> int:
+        """Return d, the length of the vector."""
+        return sum(self.sizes)
+
+    def to_bytes(self) -> bytes:
+        """Return the canonical JSON (UTF-8, no spaces, keys sorted): a list of dtype, name and shape."""
+        rows = [{"dtype": "float32", "name": n, "shape": list(s)} for n, s in zip(self.names, self.shapes, strict=True)]
+        return json.dumps(rows, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+    @cached_property
+    def digest(self) -> Digest:
+        """Return the SHA-256 of `to_bytes()`."""
+        return Digest(hashlib.sha256(self.to_bytes()).digest())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Manifest:
+        """Parse what `to_bytes` wrote; any other spelling of the same facts is refused.
+
+        Raises:
+            WeightsMismatch: the bytes are not a canonical manifest.
+        """
+        try:
+            rows: Any = strict_json.loads(data, "manifest", DOCUMENT_CAP)
+            manifest = cls(tuple(row["name"] for row in rows), tuple(tuple(row["shape"]) for row in rows))
+            canonical = manifest.to_bytes()
+            typed = all(type(name) is str for name in manifest.names) and all(
+                type(side) is int and side > 0 for shape in manifest.shapes for side in shape
+            )
+        except (EncodingError, ValueError, TypeError, KeyError) as error:
+            raise WeightsMismatch("the manifest is no list of names and shapes") from error
+        if not typed or canonical != data or len(set(manifest.names)) != len(manifest.names):
+            raise WeightsMismatch("the manifest is not in its canonical form")
+        return manifest
+
+
+def check_vector(vector: npt.NDArray[np.float32], length: int, what: str = "weights") -> Vector:
+    """Return `vector` if it is float32 [length], finite, and within ±WEIGHT_MAX.
+
+    Raises:
+        WeightsMismatch: the length, shape or dtype is another.
+        NonFinite: a value is NaN or infinite; `what` names the thing.
+        WeightsTooLarge: a value is outside ±WEIGHT_MAX.
+    """
+    if vector.dtype != np.float32 or vector.shape != (length,):
+        raise WeightsMismatch(f"{vector.dtype} {list(vector.shape)} instead of float32 [{length}]")
+    if vector.size and not (vector.max() <= WEIGHT_MAX and vector.min() >= -WEIGHT_MAX):  # false for NaN, too
+        if bad := int(vector.size - np.count_nonzero(np.isfinite(vector))):
+            raise NonFinite(what, bad)
+        raise WeightsTooLarge(what, int(np.count_nonzero(np.abs(vector) > WEIGHT_MAX)), WEIGHT_MAX)
+    return vector
+
+
+def vector_to_bytes(vector: Vector) -> bytes:
+    """Return float32 [d] as 4 d bytes, little-endian.
+
+    Raises:
+        WeightsMismatch: it is no float32 vector.
+        NonFinite: a value is NaN or infinite.
+    """
+    return check_vector(vector, vector.size).astype(_LITTLE, copy=False).tobytes()
+
+
+def vector_from_bytes(data: bytes, length: int) -> Vector:
+    """Return 4 * `length` little-endian bytes as float32 [length].
+
+    Raises:
+        WeightsMismatch: there are more or fewer bytes.
+        NonFinite: a value is NaN or infinite.
+    """
+    if len(data) != 4 * length:
+        raise WeightsMismatch(f"{len(data)} bytes instead of {4 * length} for {length} values")
+    return check_vector(np.frombuffer(data, _LITTLE).astype(np.float32), length)
+
+
+@timed("hash")
+def model_digest(manifest_digest: bytes, vector: Vector) -> Digest:
+    """Return H("BAFL/1/model" || manifest_digest[32] || u64 d || float32 little-endian data) (PROTOCOL.md 7).
+
+    Raises:
+        WeightsMismatch: the manifest's digest has not 32 bytes, or the vector is no float32 vector.
+        NonFinite: a value is NaN or infinite.
+    """
+    if len(manifest_digest) != DIGEST_BYTES:
+        raise WeightsMismatch(f"the manifest's digest has {len(manifest_digest)} bytes, not {DIGEST_BYTES}")
+    state = hashlib.sha256(LABEL_PREFIX + b"model" + manifest_digest + vector.size.to_bytes(8, "big"))
+    state.update(vector_to_bytes(vector))
+    return Digest(state.digest())
+
+
+def to_safetensors(manifest: Manifest, vector: Vector, notes: dict[str, str] | None = None) -> bytes:
+    """Return the weights as a safetensors file, with `notes` as its text metadata.
+
+    Raises:
+        WeightsMismatch: the vector does not fit the manifest.
+        NonFinite: a value is NaN or infinite.
+    """
+    check_vector(vector, manifest.length)
+    parts = np.split(vector, np.cumsum(manifest.sizes)[:-1])
+    tensors = {
+        name: np.ascontiguousarray(part.reshape(shape))
+        for name, shape, part in zip(manifest.names, manifest.shapes, parts, strict=True)
+    }
+    return safetensors.numpy.save(tensors, notes)
+
+
+def from_safetensors(manifest: Manifest, data: bytes) -> Vector:
+    """Return the weights of a safetensors file that holds exactly the manifest's tensors.
+
+    Raises:
+        WeightsMismatch: not such a file, or a tensor is missing, extra, or of another shape or dtype.
+        NonFinite: a value is NaN or infinite.
+    """
+    try:
+        tensors = safetensors.numpy.load(data)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:  # dtypes that numpy lacks raise the latter
+        raise WeightsMismatch(f"this is no readable safetensors file ({error})") from error
+    if extra := sorted(set(tensors) - set(manifest.names)):
+        raise WeightsMismatch(f"the tensor {extra[0]!r} does not belong to the model")
+    parts: list[Vector] = []
+    for name, shape in zip(manifest.names, manifest.shapes, strict=True):
+        tensor = tensors.get(name)
+        if tensor is None:
+            raise WeightsMismatch(f"the tensor {name!r} is missing")
+        if tensor.shape != shape or tensor.dtype != np.float32:
+            raise WeightsMismatch(f"{name!r} is {tensor.dtype} {list(tensor.shape)}, not float32 {list(shape)}")
+        parts.append(tensor.reshape(-1))
+    return check_vector(np.concatenate(parts), manifest.length)

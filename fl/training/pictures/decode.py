@@ -1,0 +1,282 @@
+"""Picture files to pixels.
+
+Invariant: only pixels leave this module, and every one of them was really in the file. What a file costs (bytes,
+pixels, chunks, scans, pages) is bounded by what its header says, before it is spent; in one process
+large pictures are decoded one at a time.
+
+Source: Pillow (decoding, orientation, colour profiles); simplejpeg (what libjpeg only warns of); imagecodecs (16-bit
+PNG); OWASP File Upload Cheat Sheet.
+Not here: TIFF of more than 8 bits (tiff.py); ranges of values (sample_ranges.py); what a picture shows (gate.py).
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import imagecodecs
+import simplejpeg
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from fl.protocol.errors import ImageUnreadable
+from fl.training.pictures.chunks import PNG_MARK, Damaged, Jpeg, Png, read_jpeg, read_png
+from fl.training.pictures.colours import MAX_SIDE_PX, Pixels, composed, finished, turned
+from fl.training.pictures.sample_ranges import NoRange, Range, to_eight_bits
+from fl.training.pictures.tiff import PROFILE, Page, check_pieces, decode_samples, from_stack, range_of, read_pages
+
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+MAX_BYTES = 64 * 2**20
+MAX_PIXELS = 2**23
+MAX_JPEG_PIXELS = 4096 * 3072
+"""A JPEG can be decoded at half its size, so that a camera's 12 million pixels cost no more."""
+MAX_SAMPLE_BYTES = 4 * MAX_PIXELS
+"""Of a picture of more than 8 bits, before it is scaled."""
+MIN_SIDE_PX = 8
+MAX_ASPECT = 16
+"""A picture of a cell is about square; a strip of 14,000 x 8 would be 14,000 x 14,000 once it is padded."""
+_KINDS = (
+    (PNG_MARK, "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"BM", "BMP"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
+)
+_OTHERS = (
+    (0, b"GIF8", "GIF"),
+    (8, b"WEBP", "WebP"),
+    (4, b"ftyp", "HEIC, AVIF or film"),
+    (128, b"DICM", "DICOM"),
+    (0, b"%PDF", "PDF"),
+    (0, b"<svg", "SVG"),
+    (0, b"\0\0\0\x0cjP", "JPEG 2000"),
+)
+_CONVERT = "open it in a picture program and save it as PNG"
+_UNKNOWN = "it is no PNG, JPEG, BMP or TIFF image"
+_BROKEN = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    RuntimeError,
+    AttributeError,
+    AssertionError,
+    struct.error,
+    zlib.error,
+)
+"""What parsers raise on hostile bytes; a MemoryError is not among them."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the one who hands in a picture knows about it, and the file may not say.
+
+    Attributes:
+        page: Which page of several, counted from 1; a picture with one page is read whatever this is.
+        bits: Significant bits of each sample (12 for a 12-bit camera), where the file has more than 8; None for what
+            the file says.
+    """
+
+    page: int | None = None
+    bits: int | None = None
+
+
+_LARGE_PX = 2**20
+_LARGE = ThreadPoolExecutor(max_workers=1, thread_name_prefix="picture")
+"""Larger pictures are decoded one after another, and by one thread: what a decoder frees stays with its thread's
+allocator, so that sixteen threads would keep sixteen pictures' memory."""
+
+
+def decode_image(data: bytes, name: str, reading: Reading | None = None) -> Pixels:
+    """Return the picture in `data` as uint8 [H, W, 3], upright, in sRGB.
+
+    Samples of more than 8 bits are scaled by the range that the file documents. A picture that is transparent all
+    over shows its colours; one that is transparent in part lies on black. Sides above 2,048 px are scaled down to that.
+
+    Args:
+        data: A whole PNG, JPEG, BMP or TIFF file of at most 64 MiB.
+        name: What to call it in an error; never a patient's name.
+        reading: What is known about it beside the file.
+
+    Raises:
+        ImageUnreadable: empty, cut off, damaged, too large, too small, of another format, of several pages, or without
+            a range of values.
+    """
+    if not data:
+        raise ImageUnreadable(name, "the file is empty")
+    if len(data) > MAX_BYTES:
+        raise ImageUnreadable(name, f"it has {len(data)} bytes; at most {MAX_BYTES} are accepted")
+    kind = next((kind for mark, kind in _KINDS if data.startswith(mark)), None)
+    if kind is None:
+        other = next((f"it is a {kind} file" for at, mark, kind in _OTHERS if data.startswith(mark, at)), "")
+        text = f"{other} and no PNG, JPEG, BMP or TIFF image; {_CONVERT}" if other else _UNKNOWN
+        raise ImageUnreadable(name, text)
+    try:
+        return _DECODERS[kind](data, reading or Reading())
+    except _Refused as error:
+        raise ImageUnreadable(name, str(error), pages=error.pages) from error
+    except NoRange as error:
+        raise ImageUnreadable(name, str(error), bits=error.bits) from error
+    except Image.DecompressionBombError as error:
+        raise ImageUnreadable(name, f"it has more than {MAX_PIXELS} pixels") from error
+    except _BROKEN as error:
+        raise ImageUnreadable(name, f"it is damaged or cut off ({error})") from error
+
+
+class _Refused(Exception):
+    """The file is whole, but is not accepted; the text says why.
+
+    Attributes:
+        pages: How many there are, where all that is missing is which one is meant; else 0.
+    """
+
+    def __init__(self, why: str, pages: int = 0) -> None:
+        super().__init__(why)
+        self.pages = pages
+
+
+def _png(data: bytes, reading: Reading) -> Pixels:
+    said = read_png(data)
+    number = _one_page(said.frames, reading)
+    size = said.width, said.height
+    if number > 1:
+        return _frame(data, size, number)
+    if said.bits <= 8:  # noqa: PLR2004  # deeper ones lose bits in Pillow
+        return _in_turn(size, lambda: _by_pillow(said.lean))
+    _check_samples(said.width * said.height * said.samples * 2)
+    return _in_turn(size, lambda: _deep_png(said, reading))
+
+
+def _frame(data: bytes, size: tuple[int, int], number: int) -> Pixels:
+    """Return one frame of an animation; all before it are decoded, too."""
+    said = read_png(data, moving=True)
+    if said.bits > 8 or size[0] * size[1] * number > MAX_PIXELS:  # noqa: PLR2004  # Pillow loses bits
+        raise _Refused(f"it is an animation of {said.frames} large pictures; save the one that you mean as PNG")
+    return _in_turn(size, lambda: _by_pillow(said.lean, Reading(page=number)))
+
+
+def _deep_png(said: Png, reading: Reading) -> Pixels:
+    samples = imagecodecs.png_decode(said.lean).reshape(said.height, said.width, -1)
+    pixels = to_eight_bits(samples, Range(16, significant=said.significant).with_bits(reading.bits))
+    del samples
+    with Image.open(io.BytesIO(said.lean), formats=("PNG",)) as header:
+        profile, turn = header.info.get("icc_profile"), header.getexif().get(0x0112, 1)
+    return turned(composed(pixels, profile), turn)
+
+
+def _jpeg(data: bytes, _reading: Reading) -> Pixels:
+    said = read_jpeg(data)
+    if said.bits not in {0, 8}:
+        raise _Refused(f"it is a JPEG of {said.bits} bits; {_CONVERT}")
+    size = said.width, said.height
+    return _in_turn(size, lambda: _whole_jpeg(data, said), MAX_JPEG_PIXELS)
+
+
+def _whole_jpeg(data: bytes, said: Jpeg) -> Pixels:
+    colours = "CMYK" if len(said.components) == 4 else "GRAY"  # noqa: PLR2004
+    simplejpeg.decode_jpeg(data, colorspace=colours, strict=True, fastdct=True)
+    if not said.whole:
+        raise Damaged("a part of its pixels is missing")
+    return _by_pillow(data)
+
+
+def _bmp(data: bytes, _reading: Reading) -> Pixels:
+    head = struct.unpack_from("<IIII", data, 10)
+    width, height = struct.unpack_from("<HH", data, 18) if head[1] == 12 else struct.unpack_from("<ii", data, 18)  # noqa: PLR2004  # OS/2
+    return _in_turn((abs(width), abs(height)), lambda: _by_pillow(data))
+
+
+def _tiff(data: bytes, reading: Reading) -> Pixels:
+    pages = read_pages(data)
+    if not pages:
+        raise Damaged("it has no page")
+    count = max(len(pages), pages[0].stack)
+    number = _one_page(count, reading)
+    if count != len(pages):
+        if len(pages) > 1:
+            raise _Refused(f"it is a stack of {count} pictures beside others; save the one that you mean as PNG")
+        data, number = from_stack(data, pages[0], number), 1
+    page = pages[number - 1]
+    if not page.plain:
+        _check_samples(page.sample_bytes)
+    return _in_turn(page.size, lambda: _tiff_page(data, page, reading))
+
+
+def _tiff_page(data: bytes, page: Page, reading: Reading) -> Pixels:
+    check_pieces(data, page)
+    if page.plain:
+        return _by_pillow(data, Reading(page=page.index + 1))
+    pixels = decode_samples(data, page, range_of(page).with_bits(reading.bits))
+    profile = page.tags.get(PROFILE)
+    return composed(pixels, profile if isinstance(profile, bytes) else None)
+
+
+_DECODERS = {"PNG": _png, "JPEG": _jpeg, "BMP": _bmp, "TIFF": _tiff}
+
+
+def _one_page(count: int, reading: Reading) -> int:
+    """Return the page that is meant, counted from 1."""
+    if count <= 1:
+        return 1
+    if reading.page is None:
+        text = f"it has {count} pages or frames; say which page, or save the one that you mean as PNG"
+        raise _Refused(text, count)
+    if not 1 <= reading.page <= count:
+        raise _Refused(f"it has {count} pages; there is no page {reading.page}", count)
+    return reading.page
+
+
+def _check_samples(count: int) -> None:
+    if count > MAX_SAMPLE_BYTES:
+        raise _Refused(
+            f"its samples need {count} bytes; at most {MAX_SAMPLE_BYTES} are accepted; save it as an 8-bit PNG"
+        )
+
+
+def _in_turn(size: tuple[int, int], decode: Callable[[], Pixels], most: int = MAX_PIXELS) -> Pixels:
+    """Refuse a size, or decode when it is this picture's turn."""
+    width, height = size
+    if width * height > most:
+        raise _Refused(f"it has {width * height} pixels; at most {most} are accepted")
+    if min(width, height) < MIN_SIDE_PX:
+        raise _Refused(f"it is only {width} x {height} pixels")
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise _Refused(f"it is {width} x {height} pixels; a side may be {MAX_ASPECT} times the other at most")
+    return decode() if width * height <= _LARGE_PX else _LARGE.submit(decode).result()
+
+
+def _by_pillow(data: bytes, reading: Reading | None = None) -> Pixels:
+    """Decode 8-bit data in full and return it upright, in RGB, without metadata."""
+    try:
+        image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError as error:
+        raise Damaged("its header is damaged") from error
+    if image.format in {"TIFF", "PNG"}:
+        image.seek((reading.page or 1) - 1 if reading else 0)
+    elif getattr(image, "n_frames", 1) > 1:
+        raise _Refused("it holds several pages or frames; save the one that you mean as PNG")
+    if max(image.size) > MAX_SIDE_PX:
+        image.draft(None, (image.width // 2, image.height // 2))
+    width, height = image.size
+    if width * height > MAX_PIXELS:  # a header that says two sizes
+        raise _Refused(f"it has {width * height} pixels; at most {MAX_PIXELS} are accepted")
+    image.load()
+    profile = image.info.get("icc_profile")
+    image = ImageOps.exif_transpose(image)
+    if image.mode in {"1", "P"} and "transparency" not in image.info:
+        image = image.convert("RGB")
+    if image.mode in {"RGBA", "LA", "PA", "La", "RGBa"} or "transparency" in image.info:
+        image = image.convert("RGBA")
+        alpha = image.getchannel("A")
+        image = image.convert("RGB")
+        return finished(image, alpha, profile)
+    return finished(image, None, profile)

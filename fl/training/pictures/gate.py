@@ -1,0 +1,180 @@
+"""Whether a picture shows what the model was made for; if not, there is no answer.
+
+Invariant: nothing here judges a cell. A picture that fails gets a reason and no probability; the checks are cheap (a
+few small copies of the picture) and depend on the picture alone.
+
+Source: PBC and C-NMC (every limit was set so that their real cells pass; figures in DECISIONS.md).
+Not here: whether an answer is right; pictures from another laboratory than the training's (no cheap check finds that).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from scipy import ndimage
+
+from fl.protocol.errors import NoAnswer
+from fl.training.pictures.cell import Cell, find_cell
+from fl.training.pictures.colours import Pixels
+from fl.training.pictures.field import FIELD_PX, FRAME_PX, Frame, cut_field, field_px
+from fl.training.pictures.images import fit_square
+
+COPY_PX = 192
+DARK = 24
+"""Brightness (largest colour, of 255) that the brightest hundredth of a picture exceeds."""
+FLAT = 12
+"""Difference of brightness between a picture's darkest and brightest hundredth."""
+ROUGH = 0.5
+"""Share of the contrast between neighbouring pixels; 1 is noise, a picture has less than a tenth."""
+COLOUR = 14
+"""Difference between the largest and the smallest colour, in the median pixel of a stained cell."""
+STAIN = 4
+"""By how much red and blue together exceed green there: dyes of blood smears take green away;"""
+TINT = 0.08
+"""neither is below green by more than this share of the brightness (a sky's red is);"""
+BLUE = 0.4
+"""and blue is at least so much of red (paint, skin and fruit have less)."""
+STAINED_SHARE = 0.6
+LIGHT_GROUND = 130
+"""Brightness of a smear's ground; between it and black there is no ground of a smear."""
+SMALL_PX = 10
+"""Diameter of a cell that has too few pixels to be judged."""
+SMALL_SHARE, LARGE_SHARE = 0.26 * FRAME_PX / FIELD_PX, 0.98
+"""Diameter of a cut-out cell by the side of its field."""
+NUCLEUS_SHARE = 0.06, 0.85
+"""The same of a nucleus on light ground."""
+FULLNESS = 0.3
+CENTRE = 0.3
+"""How far the cell may be from the middle, by the side of the picture."""
+_NO_SCALE = (
+    "it may be a whole picture from the laboratory, or a part that was cut out of one, so nobody can say how large the "
+    "cell is. Choose the picture as the laboratory made it, with all the black around the cell. If you have no other, "
+    "ask the hospital: it can say once for all which of the two its pictures are"
+)
+_OTHER_FRAME = (
+    "This hospital says that its pictures are {frame}; if this one is not, choose the one that the hospital's "
+    "laboratory gave you"
+)
+_FRAMES = {
+    Frame.WHOLE: "whole, with all the black around the cell",
+    Frame.FIELD: "cut close around the cell",
+}
+_NOT_A_CELL = "This is not a picture of a stained blood cell"
+_UNSUITED = "This picture of a cell gets no answer"
+_NOT_A_PICTURE = "This picture shows nothing"
+
+
+class Reason(StrEnum):
+    """Why a picture gets no answer."""
+
+    BLACK = "black"
+    EMPTY = "empty"
+    NOISE = "noise"
+    GREY = "grey"
+    COLOURS = "colours"
+    NO_CELL = "no cell"
+    SEVERAL = "several cells"
+    TOO_SMALL = "too small"
+    SCALE = "scale"
+
+
+def prepare(pixels: Pixels, size_px: int, *, stained: bool = True, frame: Frame | None = None) -> Pixels:
+    """Return a picture that may be judged as the model takes it, uint8 [size_px, size_px, 3].
+
+    Args:
+        pixels: uint8 [H, W, 3] as it was decoded, before it is fitted.
+        size_px: Side of the model's input.
+        stained: Whether the task is about stained single cells; other pictures (X-rays) must only show something.
+        frame: What the hospital says about its pictures of cells; None: each cell's size must say it.
+
+    Raises:
+        NoAnswer: it shows nothing, or no single stained cell, or one without colour or scale.
+    """
+    verdict = _NOT_A_CELL if stained else _NOT_A_PICTURE
+    _check_content(pixels, verdict)
+    if stained:
+        _check_colour(pixels)
+        cell = find_cell(pixels)
+        if cell is None:
+            raise NoAnswer(Reason.NO_CELL, verdict, "nothing in it stands out from the ground")
+        _check_stain(cell)
+        side = field_px(pixels, cell, frame)
+        _check_place(pixels, cell, side or min(pixels.shape[:2]), frame)
+        if side is None:
+            raise NoAnswer(Reason.SCALE, _UNSUITED, _NO_SCALE)
+        return cut_field(pixels, side, size_px)
+    return fit_square(pixels, size_px)
+
+
+def _check_content(pixels: Pixels, verdict: str) -> None:
+    light = _small(pixels).max(axis=2)
+    low, high = np.percentile(light, (1, 99.5))
+    if high < DARK:
+        raise NoAnswer(Reason.BLACK, verdict, "it is black, or far too dark")
+    if high - low < FLAT:
+        raise NoAnswer(Reason.EMPTY, verdict, "it has the same colour all over")
+    if min(_roughness(_centre(pixels)), _roughness(_small(pixels))) > ROUGH:
+        raise NoAnswer(Reason.NOISE, verdict, "it is noise")
+
+
+def _check_colour(pixels: Pixels) -> None:
+    copy = _small(pixels).astype(np.int16)
+    if np.percentile(copy.max(axis=2) - copy.min(axis=2), 99) < COLOUR:
+        text = "it has no colours, and stained cells are judged by their colours"
+        raise NoAnswer(Reason.GREY, _NOT_A_CELL, f"{text}; use the picture as the microscope's camera made it")
+
+
+def _check_stain(cell: Cell) -> None:
+    red, green, blue = cell.colours.astype(np.int16).T
+    purple = (red + blue) // 2 - green >= STAIN
+    pure = (np.minimum(red, blue) - green >= -TINT * cell.colours.max(axis=1)) & (blue >= BLUE * red)
+    stained = purple & pure
+    if float(stained.mean()) < STAINED_SHARE:
+        raise NoAnswer(Reason.COLOURS, _NOT_A_CELL, "what it shows does not have the colours of a blood stain")
+    if not cell.on_black and max(cell.ground) < LIGHT_GROUND:
+        raise NoAnswer(Reason.COLOURS, _NOT_A_CELL, "its ground is neither black nor that of a blood smear")
+
+
+def _check_place(pixels: Pixels, cell: Cell, field: int, frame: Frame | None) -> None:
+    height, width = pixels.shape[:2]
+    side = min(height, width)
+    share = cell.diameter / (field if cell.on_black else side)
+    low, high = (SMALL_SHARE, LARGE_SHARE) if cell.on_black else NUCLEUS_SHARE
+    if cell.fullness < FULLNESS or cell.diameter > LARGE_SHARE * side or (share > high and not cell.on_black):
+        raise NoAnswer(Reason.NO_CELL, _NOT_A_CELL, "no round cell stands out from the ground")
+    if cell.rivals:
+        raise NoAnswer(Reason.SEVERAL, _NOT_A_CELL, "it shows several cells; cut out the one that you mean")
+    if not low <= share <= high:
+        size = "fills too much" if share > high else "is too small a part"
+        hint = _OTHER_FRAME.format(frame=_FRAMES[frame]) if frame else "Choose the picture as the laboratory made it"
+        text = (
+            f"the cell {size} of it ({cell.diameter / side:.0%} of its width), so nobody can say how large the cell is"
+        )
+        raise NoAnswer(Reason.SCALE, _UNSUITED, f"{text}. {hint}")
+    if cell.diameter < SMALL_PX:
+        raise NoAnswer(Reason.TOO_SMALL, _UNSUITED, f"the cell is only {cell.diameter:.0f} pixels wide")
+    if max(abs(cell.y - height / 2), abs(cell.x - width / 2)) > CENTRE * side:
+        raise NoAnswer(Reason.SCALE, _UNSUITED, "the cell is not in the middle of the picture")
+
+
+def _small(pixels: Pixels) -> Pixels:
+    image = Image.fromarray(pixels)
+    image.thumbnail((COPY_PX, COPY_PX), Image.Resampling.BOX)
+    return np.asarray(image, dtype=np.uint8)
+
+
+def _centre(pixels: Pixels) -> Pixels:
+    """Return up to 192 x 192 pixels of the middle, not resized: there noise is still noise."""
+    height, width = pixels.shape[:2]
+    top, left = max(0, (height - COPY_PX) // 2), max(0, (width - COPY_PX) // 2)
+    return pixels[top : top + COPY_PX, left : left + COPY_PX]
+
+
+def _roughness(pixels: Pixels) -> float:
+    """Return the variance around a smoothed copy by the whole variance, of the green light."""
+    plane: npt.NDArray[np.float32] = pixels[..., 1].astype(np.float32)
+    whole = float(plane.var())
+    return float((plane - ndimage.gaussian_filter(plane, 1.0)).var()) / whole if whole > 0 else 0.0

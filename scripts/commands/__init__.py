@@ -1,0 +1,1 @@
+"""The subcommands of `hemaledger`, one module each."""

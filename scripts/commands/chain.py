@@ -1,0 +1,68 @@
+"""`hemaledger chain`: the embedded Ethereum chain as a process of its own."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from chain.embedded.chain import DevChainSettings, serve
+from scripts.wiring.exit import guarded
+from scripts.wiring.home import PROJECT, Home
+from scripts.wiring.options import home_option
+
+DEFAULT_PORT = 8545
+READY = "Chain ready at "
+
+
+@click.group()
+def chain() -> None:
+    """Run the embedded Ethereum chain."""
+
+
+@chain.command()
+@home_option
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="0 picks a free one; that of consortium.json by default, else 8545."
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; see docs/operator.md.")
+@click.option(
+    "--name", "names", multiple=True, help="A host name under which members reach it; IP addresses need none."
+)
+@click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input does.")
+@guarded
+def run(home: Path, port: int | None, host: str, names: tuple[str, ...], *, with_parent: bool) -> None:
+    """Run the chain until stopped. Its journal survives any crash: a restart gives the same head block."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    if with_parent:
+        threading.Thread(target=_end_with_input, args=(stop,), daemon=True).start()
+    place = Home(home)
+    port = usual_port(place) if port is None else port
+    settings = replace(chain_settings(place, port, host), names=frozenset(map(str.lower, names)))
+    serve(settings, lambda url: click.echo(f"{READY}{url}"), stop)
+
+
+def _end_with_input(stop: threading.Event) -> None:
+    """Set `stop` when whoever holds the other end of standard input is gone."""
+    while sys.stdin.buffer.read(1):
+        pass
+    stop.set()
+
+
+def usual_port(home: Home) -> int:
+    """Return the port where the consortium's members look for their chain."""
+    known = urlsplit(home.deployment.url).port if home.deployment_file.exists() else None
+    return known or DEFAULT_PORT
+
+
+def chain_settings(home: Home, port: int, host: str = "127.0.0.1") -> DevChainSettings:
+    """Return the settings of a run's embedded chain."""
+    return DevChainSettings(project=PROJECT, folder=home.chain, clock=time.time, port=port, host=host)

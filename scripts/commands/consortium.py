@@ -1,0 +1,198 @@
+"""`hemaledger consortium`: the operator founds a consortium, admits, revokes, and succeeds a ledger."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from chain.deploy import deploy, deploy_successor, hand_over
+from chain.rpc.node import NodeSettings
+from chain.transactions.addresses import parse_address
+from fl.protocol.errors import SettingInvalid
+from fl.protocol.names import CeremonyKind, Role, show
+from fl.protocol.records import CeremonyAborted, MemberRevoked
+from fl.protocol.task import Task
+from fl.protocol.task_catalogue import LEUKEMIA
+from fl.replay.ledger_view import LedgerView
+from fl.roles.trustee.dealer import Dealer
+from fl.storage.vault import found_vault
+from scripts.wiring.agent import announce, serve_agent
+from scripts.wiring.ceremony import DEFAULT_DAYS, KINDS, USES, Wish, start_ceremony
+from scripts.wiring.exit import guarded
+from scripts.wiring.home import Deployment, Home
+from scripts.wiring.options import home_option
+from scripts.wiring.roles import (
+    create_member,
+    ledger_settings,
+    load_account,
+    open_ledger,
+    open_ports,
+    register_member,
+    transactions,
+)
+from scripts.wiring.task import given_task, task_options
+
+OPERATOR = "operator"
+
+
+@click.group()
+def consortium() -> None:
+    """Operator: found a consortium, admit and revoke members."""
+
+
+@consortium.command()
+@home_option
+@click.option("--rpc", required=True, help="RPC URL of an Ethereum node.")
+@click.option("--free-gas/--paid-gas", default=True, show_default=True, help="Whether transactions are free there.")
+@task_options
+@guarded
+def create(home: Path, rpc: str, *, free_gas: bool, **given: Any) -> None:  # noqa: ANN401 - options
+    """Create the operator's account and deploy the contracts. The password is read from HEMALEDGER_PASSWORD.
+
+    consortium.json says which task all members train; without --task or --classes it is leukemia.
+
+    Where gas is paid, the first run stops for want of money: give the account some, and run the command again.
+    """
+    place = Home(home)
+    check_unfounded(place)
+    task = given_task(given) or LEUKEMIA
+    click.echo(f"Account of {OPERATOR}: {show(create_member(place, OPERATOR, Role.OPERATOR))}")
+    found = found_consortium(place, rpc, free_gas=free_gas, task=task)
+    anchor = found.anchor
+    click.echo(f"Consortium {show(anchor.consortium)}")
+    click.echo(f"KeyAuthority {show(anchor.authority)}, FederationLedger {show(anchor.contract)}")
+    click.echo(f"All members train the task {task.code}: {task.name} ({', '.join(task.codes)}).")
+    click.echo(f"Give every member {home / 'consortium.json'}.")
+
+
+@consortium.command()
+@home_option
+@click.option("--account", required=True, help="The member's Ethereum account.")
+@click.option("--role", type=click.Choice([role.name.lower() for role in Role if role != Role.OPERATOR]), required=True)
+@click.option("--name", required=True, help="The name that pages and reports show.")
+@guarded
+def register(home: Path, account: str, role: str, name: str) -> None:
+    """Admit an account in one role."""
+    member = parse_address(account, "account")
+    ledger = open_ledger(Home(home), Home(home).member(OPERATOR))
+    register_member(ledger, member, Role[role.upper()], name)
+    click.echo(f"{name} is registered as {role}.")
+
+
+@consortium.command()
+@home_option
+@click.option("--account", required=True, help="The member's Ethereum account.")
+@click.option("--reason", required=True, help="Why; it is kept on the ledger for ever, so name no patient.")
+@guarded
+def revoke(home: Path, account: str, reason: str) -> None:
+    """End a membership for good; a round it takes part in will be aborted."""
+    member = parse_address(account, "account")
+    ledger = open_ledger(Home(home), Home(home).member(OPERATOR))
+    ledger.append(MemberRevoked(ledger.account, member, reason))
+    click.echo(f"{account} is revoked.")
+
+
+@consortium.command()
+@home_option
+@click.option("--use", type=click.Choice(list(USES)), default="records", show_default=True, help="What the key opens.")
+@click.option("--kind", type=click.Choice(list(KINDS)), default="generate", show_default=True)
+@click.option("--trustee", "trustees", multiple=True, help="Name of a trustee of the committee; all without it.")
+@click.option("--threshold", type=click.IntRange(2, 32), help="How many must approve; two thirds without it.")
+@click.option("--days", type=click.IntRange(1, 3650), default=DEFAULT_DAYS, show_default=True, help="Validity.")
+@click.option("--new-key", is_flag=True, help="Leave the key in force behind, and make another.")
+@guarded
+def ceremony(home: Path, use: str, kind: str, trustees: tuple[str, ...], **given: Any) -> None:  # noqa: ANN401 - options
+    """Start a ceremony that gives trustees their shares of a key; running trustees do the rest."""
+    place = Home(home)
+    member = place.member(OPERATOR)
+    wish = Wish(USES[use], KINDS[kind], trustees, **given)
+    number = start_ceremony(open_ledger(place, member), wish)
+    click.echo(f"Ceremony {number} of the key for {use} has begun.")
+    if wish.kind == CeremonyKind.DEALER:
+        click.echo("You deal: this machine knows the key until it forgets it, and every page says so.")
+        serve_agent(
+            lambda: Dealer(open_ports(place, member, announce(OPERATOR)), wish.use),
+            announce(OPERATOR),
+            lambda agent: agent.done,
+        )
+
+
+@consortium.command()
+@home_option
+@click.option("--use", type=click.Choice(list(USES)), default="records", show_default=True)
+@click.option("--reason", required=True, help="Why; it is kept on the ledger for ever.")
+@guarded
+def abort(home: Path, use: str, reason: str) -> None:
+    """End a ceremony that cannot be finished; the committee before it stays in force."""
+    ledger = open_ledger(Home(home), Home(home).member(OPERATOR))
+    current = LedgerView(ledger).refresh().threshold.ceremony(USES[use])
+    if current is None or current.ended:
+        raise SettingInvalid("use", f"no ceremony of the key for {use} is running")
+    ledger.append(CeremonyAborted(ledger.account, USES[use], current.number, reason))
+    click.echo(f"Ceremony {current.number} is aborted.")
+
+
+@consortium.command()
+@home_option
+@guarded
+def members(home: Path) -> None:
+    """List all members, their roles and key epochs, who should run its agent, and who holds which threshold key."""
+    federation = LedgerView(open_ledger(Home(home))).refresh()
+    book = federation.book
+    for member in book.members.values():
+        key = f"key epoch {member.key.epoch}" if member.key else "no key"
+        spent = ", not replaced since a ceremony" if federation.threshold.spent(member) else ""
+        state = "revoked" if member.revoked else key + spent
+        click.echo(f"{member.name:<16} {member.role.name.lower():<12} {show(member.account)}  {state}")
+    for name, use in USES.items():
+        committee = federation.threshold.in_force(use)
+        if committee is not None:
+            holders = ", ".join(book.name_of(account) for account in committee.members)
+            made = "DEALT BY THE OPERATOR" if committee.origin == CeremonyKind.DEALER else "held whole by nobody"
+            until = time.strftime("%Y-%m-%d", time.gmtime(committee.expires_at))
+            click.echo(f"Key for {name}, epoch {committee.epoch}, until {until}:")
+            click.echo(f"  any {committee.threshold} of {holders}; {made}")
+
+
+@consortium.command("hand-over")
+@home_option
+@guarded
+def hand_over_ledger(home: Path) -> None:
+    """Deploy a successor of the ledger contract and close the old one; no contract is upgraded in place."""
+    place = Home(home)
+    key = load_account(place.member(OPERATOR))
+    settings = ledger_settings(place)
+    successor = deploy_successor(settings, key)
+    hand_over(settings, key, successor)
+    place.save(replace(place.deployment, anchor=successor))
+    click.echo(f"The ledger {show(settings.anchor.contract)} is closed; its successor is {show(successor.contract)}.")
+    click.echo("The coordinator opens it with the last model when it next runs.")
+
+
+def check_unfounded(home: Home) -> None:
+    """Raise SettingInvalid when the folder holds a consortium already."""
+    if home.deployment_file.exists():
+        raise SettingInvalid("home", f"{home.deployment_file} exists already: one folder, one consortium")
+
+
+def found_consortium(home: Home, url: str, *, free_gas: bool, task: Task) -> Deployment:
+    """Create the operator, deploy, and make the vault; consortium.json is written last.
+
+    Raises:
+        SettingInvalid: the folder holds a consortium already, or its vault another one's files.
+        StorageFull: the vault cannot be made.
+        ChainUnavailable, WrongChain, TransactionTimeout: see chain/ledger.py.
+    """
+    check_unfounded(home)
+    create_member(home, OPERATOR, Role.OPERATOR)
+    key = load_account(home.member(OPERATOR))
+    anchor = deploy(NodeSettings(url), transactions(free_gas=free_gas), key, secrets.token_bytes(32))
+    found_vault(home.vault_folder, anchor.consortium)
+    deployment = Deployment(url, anchor, free_gas, task)
+    home.save(deployment)
+    return deployment

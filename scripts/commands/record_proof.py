@@ -1,0 +1,76 @@
+"""Checks a record's inclusion proof against the ledger, as its patient, or anybody the patient gave it to."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from fl.protocol.codec import Fields, parse_document
+from fl.protocol.errors import EncodingError, HashMismatch, NotOnChain, WrongContext
+from fl.protocol.merkle import record_leaf, verify_inclusion
+from fl.protocol.names import Digest, address, digest, parse_hex
+from fl.protocol.ports import Ledger
+from fl.replay.ledger_view import LedgerView
+from webui.usecases.anchoring import PROOF_FORMAT
+
+_WHAT = "inclusion proof"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a proof that holds says."""
+
+    hospital: str
+    batch: int
+    block: int
+    anchored_at: int
+    """Seconds since 1970."""
+    file_sha256: str
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the fields by name."""
+        return asdict(self)
+
+
+def check_proof(data: bytes, ledger: Ledger) -> Checked:
+    """Return what a proof says once all of it holds on this ledger.
+
+    Raises:
+        EncodingError: it is no proof.
+        WrongContext: it belongs to another consortium, chain or contract.
+        NotOnChain, HashMismatch: the ledger has no such batch, or another root.
+        ProofInvalid: its path does not lead to the root.
+    """
+    fields = Fields(parse_document(data, _WHAT), _WHAT)
+    if fields.text("format") != PROOF_FORMAT:
+        raise EncodingError(_WHAT, "it is of another format")
+    anchor = ledger.anchor
+    for name, known in (("consortium", anchor.consortium), ("key_authority", anchor.authority)):
+        if parse_hex(fields.text(name), len(known), _WHAT) != known:
+            raise WrongContext(name)
+    if fields.integer("chain_id") != anchor.chain_id:
+        raise WrongContext("chain")
+    hospital, root = address(parse_hex(fields.text("hospital"), 20, _WHAT)), _digest(fields, "root")
+    federation = LedgerView(ledger).refresh()
+    roots = federation.threshold.roots.get(hospital, ())
+    found = next((each for each in roots if each.batch == fields.integer("batch")), None)
+    if found is None:
+        raise NotOnChain(root)
+    if found.root != root:
+        raise HashMismatch(found.root, root)
+    file_digest = _digest(fields, "file_sha256")
+    leaf = record_leaf(parse_hex(fields.text("salt"), 32, _WHAT), file_digest)
+    verify_inclusion(leaf, (fields.integer("index"), fields.integer("size")), _path(fields), root)
+    entry = found.entry
+    name = federation.book.name_of(hospital)
+    return Checked(name, found.batch, entry.position.block, entry.timestamp, file_digest.hex())
+
+
+def _digest(fields: Fields, name: str) -> Digest:
+    return digest(parse_hex(fields.text(name), 32, _WHAT))
+
+
+def _path(fields: Fields) -> list[bytes]:
+    nodes = fields.value.get("path")
+    if not isinstance(nodes, list):
+        raise EncodingError(_WHAT, "path is not a list")
+    return [parse_hex(node if isinstance(node, str) else "", 32, _WHAT) for node in nodes]

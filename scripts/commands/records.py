@@ -1,0 +1,84 @@
+"""`hemaledger records`: the sealed patient records of one hospital's site."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from fl.protocol.errors import SettingInvalid
+from fl.protocol.names import show
+from scripts.commands.record_proof import check_proof
+from scripts.commands.serve import open_services, site_config
+from scripts.predictor.client import PredictorProcess
+from scripts.wiring.exit import guarded
+from scripts.wiring.home import Home
+from scripts.wiring.options import home_option, name_option
+from scripts.wiring.roles import open_ledger
+from webui.site import Site, build_site
+from webui.store.database import upgrade_database
+from webui.usecases.old_predictions import seal_old
+
+
+@click.group()
+def records() -> None:
+    """Sealed patient records: roots on the ledger, proofs, erasure. A running site anchors by itself."""
+
+
+@records.command()
+@home_option
+@name_option()
+@guarded
+def anchor(home: Path, name: str) -> None:
+    """Put the root of all records that wait onto the ledger, now."""
+    found = _open_site(home, name).anchoring.anchor()
+    if found is None:
+        click.echo("No record waits for a root.")
+    else:
+        click.echo(f"Batch {found.batch} is on the ledger in block {found.block}: root {show(found.root)}")
+
+
+@records.command()
+@home_option
+@name_option()
+@click.option("--record", "number", required=True, help="The record's number as its page shows it.")
+@click.confirmation_option(prompt="Erase this record and its notes for good?")
+@guarded
+def erase(home: Path, name: str, number: str) -> None:
+    """Delete a record's file, salt, wraps and policy, and its notes; only its leaf stays."""
+    site = _open_site(home, name)
+    row = site.record_store.numbered(number)
+    if row is None or row.about_id is not None:
+        raise SettingInvalid("record", f"there is no check {number}")
+    if not site.record_store.erase(row.id):
+        click.echo("The database's log is in use and still holds it. Restart the site, which empties it.", err=True)
+    click.echo(f"Record {number} is erased. Backups that hold it are yours to erase.")
+
+
+@records.command("seal-old")
+@home_option
+@name_option()
+@guarded
+def seal_old_(home: Path, name: str) -> None:
+    """Seal what an earlier version kept in the clear. A site that starts does the same."""
+    site = _open_site(home, name)
+    click.echo(f"{seal_old(site.database, site.services.records)} old predictions were sealed.")
+
+
+@records.command()
+@home_option
+@click.argument("proof", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@guarded
+def verify(home: Path, proof: Path) -> None:
+    """Check a downloaded proof against the ledger; no key is needed."""
+    checked = check_proof(proof.read_bytes(), open_ledger(Home(home)))
+    click.echo(json.dumps(checked.to_dict(), indent=2, sort_keys=True))
+    click.echo(f"The record is under the root that {checked.hospital} anchored in block {checked.block}.")
+
+
+def _open_site(home: Path, name: str) -> Site:
+    place = Home(home)
+    config = site_config(place, "", "UTC", tls=False)
+    upgrade_database(config.database_url)
+    return build_site(config, open_services(place, name, PredictorProcess().open))

@@ -1,0 +1,192 @@
+"""`hemaledger trustee`: set up a trustee, let it take part in ceremonies, and answer requests."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import click
+
+from fl.crypto.encrypted_keystore import Kit, Site, lock
+from fl.protocol.errors import SettingInvalid
+from fl.protocol.names import KeyUse, Refusal, Role, show
+from fl.roles.trustee.agent import Trustee
+from fl.storage.files import write_atomic
+from fl.storage.lock import only_one
+from scripts.wiring.agent import announce, serve_agent
+from scripts.wiring.ceremony import USES
+from scripts.wiring.exit import guarded
+from scripts.wiring.home import Home, MemberHome
+from scripts.wiring.options import home_option, name_option
+from scripts.wiring.roles import create_member, load_account, open_ports, open_safe, register_key, rotate_key
+
+KIT_PASSWORD_VARIABLE = "HEMALEDGER_KIT_PASSWORD"  # noqa: S105 - the name of the variable, not a password
+LATEST = 253_402_300_799
+"""The last second of the year 9999."""
+use_option = click.option("--use", type=click.Choice(list(USES)), default="records", show_default=True)
+
+
+@click.group()
+def trustee() -> None:
+    """Trustee: hold a share of a key, and approve or refuse what should be opened."""
+
+
+@trustee.command()
+@home_option
+@name_option()
+@guarded
+def init(home: Path, name: str) -> None:
+    """Create the trustee's account and key. Tell the operator the account."""
+    click.echo(f"Account of {name}: {show(create_member(Home(home), name, Role.TRUSTEE))}")
+
+
+@trustee.command()
+@home_option
+@name_option()
+@guarded
+def join(home: Path, name: str) -> None:
+    """Register the trustee's key on the ledger, after the operator admitted its account."""
+    register_key(Home(home), name)
+    click.echo(f"The key of {name} is on the ledger.")
+
+
+@trustee.command()
+@home_option
+@name_option()
+@guarded
+def rotate(home: Path, name: str) -> None:
+    """Replace the trustee's key, as its agent does after every ceremony. Its shares stay as they are."""
+    epoch = rotate_key(Home(home), name)
+    click.echo(f"The key of {name} is now that of epoch {epoch}.")
+    click.echo("Its agent destroys the old one when no ceremony needs it.")
+
+
+@trustee.command()
+@home_option
+@name_option()
+@click.option("--release-models", is_flag=True, help="Approve every release of a final model without asking.")
+@guarded
+def run(home: Path, name: str, *, release_models: bool) -> None:
+    """Take part in every ceremony until stopped, with a new key after each; requests for records wait for you."""
+    place = Home(home)
+    member = place.member(name).as_a(Role.TRUSTEE)
+    notify = announce(name)
+    with only_one(member.folder):
+        serve_agent(
+            lambda: Trustee(open_ports(place, member, notify), open_safe(member), release_models=release_models),
+            notify,
+        )
+
+
+@trustee.command()
+@home_option
+@name_option()
+@guarded
+def requests(home: Path, name: str) -> None:
+    """List the requests that wait for this trustee's answer."""
+    agent = _agent(home, name)
+    waiting = agent.waiting()
+    for request in waiting:
+        asked = agent.view.federation.book.name_of(request.requester)
+        until = _moment(request.record.deadline)
+        purpose = request.record.purpose.name.lower().replace("_", " ")
+        click.echo(f"{request.number:>6}  {request.key_use.name.lower():<8} {asked:<16} for {purpose}, until {until}")
+    if not waiting:
+        click.echo("Nothing waits for an answer.")
+
+
+@trustee.command()
+@home_option
+@name_option()
+@click.option("--request", "number", type=click.IntRange(1), required=True)
+@guarded
+def approve(home: Path, name: str, number: int) -> None:
+    """Check a request and, if it may be opened, seal this trustee's part to whoever asks."""
+    _agent(home, name).approve(number)
+    click.echo(f"{name} approved request {number}.")
+
+
+@trustee.command()
+@home_option
+@name_option()
+@click.option("--request", "number", type=click.IntRange(1), required=True)
+@click.option(
+    "--reason",
+    type=click.Choice([reason.name.lower() for reason in Refusal]),
+    default=Refusal.JUDGEMENT.name.lower(),
+    show_default=True,
+)
+@guarded
+def refuse(home: Path, name: str, number: int, reason: str) -> None:
+    """Refuse a request; when no quorum is possible any more, it is closed."""
+    _agent(home, name).refuse(number, Refusal[reason.upper()])
+    click.echo(f"{name} refused request {number}.")
+
+
+@trustee.command()
+@home_option
+@name_option()
+@guarded
+def refresh(home: Path, name: str) -> None:
+    """Take part in the ceremonies that wait, until this trustee's part is done; for who does not `run` all the time."""
+    place = Home(home)
+    member = place.member(name).as_a(Role.TRUSTEE)
+    notify = announce(name)
+    with only_one(member.folder):
+        serve_agent(lambda: Trustee(open_ports(place, member, notify), open_safe(member)), notify, _settled)
+    click.echo(f"{name} has nothing left to do.")
+
+
+@trustee.command()
+@home_option
+@name_option()
+@use_option
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), required=True)
+@guarded
+def kit(home: Path, name: str, use: str, output: Path) -> None:
+    """Write the approval kit for the browser, sealed with the password in HEMALEDGER_KIT_PASSWORD."""
+    place = Home(home)
+    member = place.member(name).as_a(Role.TRUSTEE)
+    password = os.environ.get(KIT_PASSWORD_VARIABLE, "")
+    if not password:
+        raise SettingInvalid(KIT_PASSWORD_VARIABLE, "set it to a password for the kit, another than that of the keys")
+    agent = _agent(home, name)
+    epoch = write_kit(agent, member, USES[use], (output, password))
+    click.echo(f"{output} approves with the share of epoch {epoch}. Keep it apart from its password.")
+
+
+def write_kit(agent: Trustee, member: MemberHome, use: KeyUse, to: tuple[Path, str]) -> int:
+    """Write a trustee's approval kit to a path, sealed with a password; return the epoch of its share."""
+    path, password = to
+    held = agent.held(use)
+    anchor = agent.view.ledger.anchor
+    site = Site(anchor.chain_id, anchor.authority, anchor.consortium)
+    write_atomic(path, lock(Kit(held, site, load_account(member).secret), password), mode=0o600)
+    return held.seat.epoch
+
+
+def _moment(seconds: int) -> str:
+    """Return a time of the ledger for people; whoever asks may have named any number."""
+    if seconds > LATEST:
+        return "the end of time"
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
+
+
+def _settled(agent: Trustee) -> bool:
+    """Return whether no ceremony is running and this trustee did all it could."""
+    keys = agent.view.federation.threshold
+    newest = [keys.ceremony(use) for use in keys.ceremonies]
+    return agent.idle and all(ceremony is None or ceremony.ended for ceremony in newest)
+
+
+def _agent(home: Path, name: str) -> Trustee:
+    return trustee_of(Home(home), name)
+
+
+def trustee_of(place: Home, name: str) -> Trustee:
+    """Return a trustee that knows the ledger up to now."""
+    member = place.member(name).as_a(Role.TRUSTEE)
+    agent = Trustee(open_ports(place, member, announce(name)), open_safe(member))
+    agent.view.refresh()
+    return agent

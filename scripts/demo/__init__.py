@@ -1,0 +1,1 @@
+"""`hemaledger demo`: a whole federation on this machine."""

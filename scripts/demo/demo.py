@@ -1,0 +1,275 @@
+"""`hemaledger demo`: a whole federation on this machine, from an empty folder to a patient's browser."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fl.audit.reports import REPORT_CAP
+from fl.protocol.codec import parse_document
+from fl.protocol.errors import SettingInvalid
+from fl.protocol.federation import Federation
+from fl.protocol.names import NO_DIGEST, Digest, Protection, show
+from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.rounds.round import Phase
+from fl.protocol.task_catalogue import LEUKEMIA_DRAWN
+from fl.replay.vault_files import read_document
+from fl.roles.coordinator.plan import Plan
+from fl.storage.files import write_atomic
+from fl.training.data.dataset import Dataset, load_dataset
+from fl.training.data.labels import LabelMap
+from fl.training.data.load import Reading, load_source
+from fl.training.data.synthetic import draw_dataset
+from fl.training.model.device import use_threads
+from fl.training.pictures.field import Frame
+from fl.training.presets import DEFAULT_PRESET, SYNTHETIC_PLAN, SYNTHETIC_PRESET, Preset
+from fl.training.recipe import Recipe
+from scripts.commands.audit import Source, run_audit
+from scripts.commands.coordinator import CLIP, L2_BOUND, fewest, first_model, protection_of
+from scripts.commands.data import HOLDOUT, hospital_names, parts_of
+from scripts.commands.serve import build_site, check_port, run_site, seed_demo, site_config
+from scripts.demo.chain_process import ChainProcess
+from scripts.demo.clinic import link_trustees
+from scripts.demo.run import Wanted, check_new
+from scripts.demo.together import AUDITOR, COORDINATOR, TRUSTEES, Work, found_together, gather, share_key
+from scripts.output import report as _report
+from scripts.output.progress import Console
+from scripts.wiring.exit import guarded
+from scripts.wiring.home import Home
+from scripts.wiring.listing import frame_of, reading_of, reading_options
+from scripts.wiring.options import device_option
+from scripts.wiring.roles import audit_key, open_ledger
+from scripts.wiring.task import Meaning, counts, given_task, label_options, map_labels, task_options, task_that_explains
+from scripts.wiring.training import evaluator, save_labelled, trainer
+
+TIMEOUT_S = 3600
+
+
+@dataclass
+class Demo:
+    """One demo run."""
+
+    home: Home
+    console: Console
+    wanted: Wanted
+    device: str
+    hospitals: list[str]
+    despite_alarm: bool = False
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Seconds by stage of the demo."""
+    parts: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Seconds by member and part of its work."""
+
+    @property
+    def preset(self) -> Preset:
+        """Return what is trained."""
+        preset = DEFAULT_PRESET if self.wanted.data else SYNTHETIC_PRESET
+        return replace(preset, rounds=self.wanted.rounds)
+
+
+@click.command()
+@click.option("--data", type=click.Path(exists=True, path_type=Path), help="Images; without it cells are drawn.")
+@click.option("--home", type=click.Path(path_type=Path), help="Folder of the run; a new one under runs/ by default.")
+@click.option("--resume", is_flag=True, help="Go on with the demo in --home, where it was interrupted or served.")
+@task_options
+@label_options
+@click.option("--despite-alarm", is_flag=True, help="Go on after a model far worse than chance.")
+@click.option("--hospitals", type=click.IntRange(2, 100), default=3, show_default=True)
+@click.option("--rounds", type=click.IntRange(1), help="Rounds; chosen by the kind of data by default.")
+@click.option("--seed", type=int, default=2026, show_default=True)
+@click.option(
+    "--protection",
+    type=click.Choice([protection.name.lower() for protection in Protection]),
+    help="masked (default with 3 hospitals or more): nobody sees one hospital's update; sealed: the coordinator does.",
+)
+@device_option
+@reading_options
+@click.option("--serve/--no-serve", default=True, show_default=True, help="Serve the site when all is done.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port of the site.")
+@click.option("--rpc-port", type=click.IntRange(0, 65535), default=0, help="Port of the chain; 0 picks a free one.")
+@guarded
+def demo(data: Path | None, home: Path | None, **given: Any) -> None:  # noqa: ANN401 - options
+    """Run a whole federation on this machine: chain, masked rounds, audit, site.
+
+    Every update is masked and sealed, every digest is on the chain, and the whole history is audited before the site
+    starts. What the names of class folders mean is found out, asked, or said with --task, --classes and --label.
+    """
+    if given["serve"]:
+        check_port("127.0.0.1", int(given["port"] or 0))
+    if given["resume"] and home is None:
+        raise SettingInvalid("resume", "it goes with --home, the folder of the demo")
+    place = Home(home or Path("runs") / time.strftime("%Y%m%d-%H%M%S"))
+    wanted, dataset = (Wanted.load(place), None) if given["resume"] else _plan_new(place, data, given)
+    run = Demo(place, Console(), wanted, str(given["device"]), hospital_names(wanted.hospitals))
+    run.despite_alarm = bool(given["despite_alarm"])
+    with ExitStack() as stack:
+        _run(run, dataset, given, stack)
+
+
+def _plan_new(home: Home, data: Path | None, given: Mapping[str, Any]) -> tuple[Wanted, Dataset]:
+    """Return what a new run is to do, and its images; what their names mean is settled before anything is written."""
+    check_new(home)
+    preset = DEFAULT_PRESET if data else SYNTHETIC_PRESET
+    if data is None and given_task(given) not in (None, LEUKEMIA_DRAWN):
+        raise SettingInvalid("task", f"without --data cells are drawn, and their task is {LEUKEMIA_DRAWN.code}")
+    raw, meaning = _images(data, int(given["seed"]), reading_of(given)), Meaning.of(given)
+    task = LEUKEMIA_DRAWN if data is None else given_task(given) or meaning.task or task_that_explains(raw)
+    labels = map_labels(raw, task, meaning)
+    wanted = Wanted(
+        task=task,
+        labels=dict(labels.labels),
+        data=str(data.resolve()) if data else "",
+        hospitals=int(given["hospitals"]),
+        rounds=int(given["rounds"] or preset.rounds),
+        seed=int(given["seed"]),
+        protection=protection_of(given["protection"], int(given["hospitals"])),
+    )
+    wanted.save(home)
+    return wanted, replace(labels.apply(raw), listing=raw.listing)
+
+
+def _images(data: Path | None, seed: int, reading: Reading) -> Dataset:
+    return load_source(data, reading=reading) if data else draw_dataset(SYNTHETIC_PLAN, seed)
+
+
+def _run(run: Demo, dataset: Dataset | None, given: Mapping[str, Any], stack: ExitStack) -> None:
+    """Do whatever of a demo is not done yet; every stage can be repeated."""
+    console, home, task = run.console, run.home, run.wanted.task
+    console.title("Hemaledger demo", f"everything this run writes is in {home.folder}")
+    with console.stage("Preparing images", run.seconds):
+        largest = _prepare(run, dataset, given)
+    with console.stage("Starting the chain", run.seconds):
+        chain = stack.enter_context(ChainProcess(home, int(given["rpc_port"] or 0)))
+    with console.stage("Founding the consortium", run.seconds):
+        found_together(home, chain.url, run.hospitals, TRUSTEES, task)
+    with console.stage("Sharing the key to patient records among three doctors", run.seconds):
+        threshold = share_key(home, TRUSTEES, console.trouble)
+        console.say(
+            f"  {', '.join(TRUSTEES)} hold one share each; any {threshold} of them open a record, and nobody alone"
+        )
+    preset = run.preset
+    local = replace(preset.local, horizon=preset.rounds)
+    recipe = Recipe(replace(preset.spec, classes=len(task.classes)), local, run.wanted.seed)
+    federation = _federate(run, recipe, largest)
+    with console.stage("Auditing the whole history", run.seconds):
+        source = Source(home, open_ledger(home), home.vault)
+        audited = run_audit(source, audit_key(home, AUDITOR))
+    console.say(_report.to_text(audited))
+    summary = _summarise(run, federation, audited)
+    console.metrics(summary["rounds"])
+    console.say(f"  Go on with this run later: hemaledger demo --resume --home {home.folder}")
+    if given["serve"]:
+        _serve(run, int(given["port"] or 0), frame_of(given))
+    click.echo(str(home.folder))
+
+
+def _prepare(run: Demo, dataset: Dataset | None, given: Mapping[str, Any]) -> int:
+    """Give every hospital its part and the auditor the rest, unless they have them; return the largest part's size."""
+    home, wanted, console = run.home, run.wanted, run.console
+    if dataset is None and not all(home.member(name).labels_file.exists() for name in run.hospitals):
+        raw = _images(wanted.source, wanted.seed, reading_of(given))
+        dataset = LabelMap(wanted.task, wanted.labels).apply(raw)
+    if dataset is not None:
+        for line in dataset.listing.lines() if dataset.listing else ():
+            console.say(f"  {line}")
+        described = wanted.source.name if wanted.source else "drawn cells"
+        labels = LabelMap(wanted.task, wanted.labels, described if described.isprintable() else "")
+        _divide(run, dataset, labels)
+    largest = 0
+    for name in run.hospitals:
+        part = load_dataset(home.member(name).data_file)
+        console.say(f"  {name}: {len(part)} images ({counts(part)})")
+        largest = max(largest, len(part))
+    held = home.member(AUDITOR).data_file
+    if held.exists():
+        console.say(f"  held out with the auditor: {len(load_dataset(held))} images of other people")
+    return largest
+
+
+def _divide(run: Demo, dataset: Dataset, labels: LabelMap) -> None:
+    """Write every part; the hospitals' last, so that a run with all of them has the auditor's, too."""
+    parts = parts_of(dataset, run.wanted.hospitals, run.wanted.seed)
+    for name, part in sorted(parts.items(), key=lambda named: named[0] != HOLDOUT):
+        save_labelled(part, labels, run.home.member(AUDITOR if name == HOLDOUT else name))
+
+
+def _federate(run: Demo, recipe: Recipe, largest: int) -> Federation:
+    """Run the rounds with every role as a thread of this process."""
+    home, console = run.home, run.console
+    count = len(run.hospitals)
+    plan = Plan(
+        rounds=run.preset.rounds,
+        min_commitments=fewest(run.wanted.protection, count),
+        attestations=1,
+        config=RoundConfig(CLIP, L2_BOUND, largest, recipe.to_dict(), run.wanted.task),
+        commit_timeout_s=TIMEOUT_S,
+        close_timeout_s=TIMEOUT_S,
+        min_hospitals=count,
+        protection=run.wanted.protection,
+        despite_alarm=run.despite_alarm,
+        step_timeout_s=TIMEOUT_S,
+    )
+    use_threads(1)
+    with console.stage("Training together", run.seconds), console.rounds(plan.rounds, count) as progress:
+        train = {
+            name: trainer(home.member(name).data_file, name, run.device, progress.of(name)) for name in run.hospitals
+        }
+        work = Work(plan, first_model(recipe), train, evaluator(home.member(AUDITOR).data_file))
+        notify = {name: progress.of(name) for name in (COORDINATOR, AUDITOR, *train)}
+        together = gather(home, work, notify)
+        together.run(progress.of("demo"))
+    run.parts = {name: dict(sorted(watch.seconds.items())) for name, watch in together.watches.items()}
+    return together.coordinator.view.refresh()
+
+
+def _summarise(run: Demo, federation: Federation, audited: _report.Audited) -> dict[str, list[dict[str, object]]]:
+    """Write summary.json; return it."""
+    home = run.home
+    rows = [
+        {
+            "round": current.number,
+            "phase": current.phase.name.lower(),
+            "protection": current.terms.protection.name.lower(),
+            "model": show(current.proposal.model_digest) if current.proposal else None,
+            "envelope": show(current.proposal.envelope_digest) if current.proposal else None,
+            "updates": {federation.book.name_of(a): show(d) for a, d in current.commitments.items()},
+            **_reported(home, next((found for found in current.attestations.values() if found != NO_DIGEST), None)),
+        }
+        for current in federation.rounds
+    ]
+    document = {
+        "audit": audited.report.to_dict(),
+        "consortium": show(federation.anchor.consortium),
+        "final_rounds": sum(current.phase == Phase.FINAL for current in federation.rounds),
+        "model": show(federation.model_digest),
+        "rounds": rows,
+        "seconds": {"stages": run.seconds, "parts": run.parts},
+    }
+    write_atomic(home.folder / "summary.json", json.dumps(document, indent=2, sort_keys=True).encode() + b"\n")
+    return {"rounds": rows}
+
+
+def _reported(home: Home, digest: Digest | None) -> dict[str, object]:
+    """Return metrics and training figures of an auditor's report."""
+    if digest is None or digest == NO_DIGEST:
+        return {}
+    document = parse_document(read_document(home.vault, digest, REPORT_CAP), "auditor's report")
+    return {name: document[name] for name in ("alarm", "data", "metrics", "training")}
+
+
+def _serve(run: Demo, port: int, frame: Frame | None) -> None:
+    home, console = run.home, run.console
+    config = site_config(home, "Hemaledger Clinic", "UTC", tls=False, demo=True)
+    running = build_site(home, run.hospitals[0], replace(config, picture_frame=frame))
+    accounts = seed_demo(config, home)
+    kits = link_trustees(home, config, TRUSTEES)
+    console.say(f"  the doctors {', '.join(TRUSTEES)} approve requests with the kits in {kits} (password as below)")
+    console.accounts(f"http://127.0.0.1:{port}", accounts)
+    run_site(running, "127.0.0.1", port)

@@ -1,0 +1,92 @@
+"""What a demo was asked to do, kept in its folder so that it can go on after any interruption.
+
+Invariant: demo.json is written before anything else of a run, and never changes; everything after it can be repeated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fl.protocol.codec import Fields, JsonValue, parse_document, write_document
+from fl.protocol.errors import EncodingError, SettingInvalid
+from fl.protocol.names import Protection
+from fl.protocol.task import Task
+from fl.storage.files import write_atomic
+from scripts.wiring.home import Home
+
+WHAT = "demo.json"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The options of a demo that decide what it computes."""
+
+    task: Task
+    labels: dict[str, str]
+    """Own name -> class code."""
+    data: str
+    """Absolute path of the images; empty: cells are drawn."""
+    hospitals: int
+    rounds: int
+    seed: int
+    protection: Protection
+
+    @property
+    def source(self) -> Path | None:
+        """Return where the images are; None: they are drawn."""
+        return Path(self.data) if self.data else None
+
+    def save(self, home: Home) -> None:
+        """Write demo.json."""
+        labels: dict[str, JsonValue] = {**self.labels}
+        document: dict[str, JsonValue] = {
+            "data": self.data,
+            "hospitals": self.hospitals,
+            "labels": labels,
+            "protection": self.protection.name.lower(),
+            "rounds": self.rounds,
+            "seed": self.seed,
+            "task": self.task.to_dict(),
+        }
+        write_atomic(_file(home), write_document(document))
+
+    @classmethod
+    def load(cls, home: Home) -> Wanted:
+        """Read demo.json.
+
+        Raises:
+            SettingInvalid: there is none, or it is damaged.
+        """
+        try:
+            fields = Fields(parse_document(_file(home).read_bytes(), WHAT), WHAT)
+            fields.only("data", "hospitals", "labels", "protection", "rounds", "seed", "task")
+            labels = Fields(fields.mapping("labels"), WHAT)
+            return cls(
+                task=Task.from_dict(fields.mapping("task")),
+                labels={own: labels.text(own) for own in labels.value},
+                data=fields.text("data"),
+                hospitals=fields.integer("hospitals"),
+                rounds=fields.integer("rounds"),
+                seed=fields.integer("seed"),
+                protection=Protection[fields.text("protection").upper()],
+            )
+        except FileNotFoundError as error:
+            raise SettingInvalid("resume", f"{home.folder} holds no demo: {WHAT} is not there") from error
+        except (OSError, KeyError, EncodingError) as error:
+            raise SettingInvalid("resume", f"{_file(home)} is damaged") from error
+
+
+def check_new(home: Home) -> None:
+    """Raise SettingInvalid where an earlier run lies; a demo's says how it goes on."""
+    if _file(home).exists():
+        raise SettingInvalid(
+            "home",
+            f"{home.folder} holds an earlier demo; go on with it by: hemaledger demo --resume --home {home.folder}",
+        )
+    if home.deployment_file.exists():
+        raise SettingInvalid("home", f"{home.deployment_file} exists already: one folder, one consortium")
+
+
+def _file(home: Home) -> Path:
+    return home.folder / WHAT

@@ -1,0 +1,126 @@
+"""A whole consortium on one machine: everybody registered, every role ready to run as a thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from fl.events import Notify
+from fl.protocol.names import CeremonyKind, KeyUse, Role
+from fl.protocol.task import Task
+from fl.protocol.task_catalogue import LEUKEMIA
+from fl.replay.ledger_view import LedgerView, Ports
+from fl.roles.auditor import Auditor, Evaluate
+from fl.roles.coordinator.agent import Coordinator
+from fl.roles.coordinator.plan import Initial, Plan
+from fl.roles.hospital.agent import Hospital
+from fl.roles.hospital.background_training import Train
+from fl.roles.runner import Agent
+from fl.roles.trustee.agent import Trustee
+from fl.timing import Stopwatch
+from scripts.commands.consortium import OPERATOR, found_consortium
+from scripts.demo.threads import run_together
+from scripts.wiring.ceremony import Wish, start_ceremony
+from scripts.wiring.home import Home
+from scripts.wiring.measured import MeasuredAgent, measured
+from scripts.wiring.roles import (
+    create_member,
+    open_ledger,
+    open_ports,
+    open_safe,
+    register_key,
+    register_member,
+)
+
+COORDINATOR, AUDITOR = "coordinator", "auditor"
+TRUSTEES = ("ines", "jonas", "salma")
+"""Doctors who hold the shares of the key to patient records; any two of them open one."""
+CEREMONY_STEP_S = 3600
+
+
+def found_together(
+    home: Home, url: str, hospitals: Sequence[str], trustees: Sequence[str] = (), task: Task = LEUKEMIA
+) -> None:
+    """Deploy the contracts and register a coordinator, an auditor, hospitals and trustees, with random passwords.
+
+    What was done before an interruption is not done again; the chain may answer at another address since then.
+    """
+    roles = {COORDINATOR: Role.COORDINATOR, AUDITOR: Role.AUDITOR, **dict.fromkeys(hospitals, Role.HOSPITAL)}
+    roles |= dict.fromkeys(trustees, Role.TRUSTEE)
+    for name in (OPERATOR, *roles):
+        home.member(name).create_password()
+    if home.deployment_file.exists():
+        home.save(replace(home.deployment, url=url))
+    else:
+        found_consortium(home, url, free_gas=True, task=task)
+    operator = open_ledger(home, home.member(OPERATOR))
+    registered = LedgerView(operator).refresh().book.members
+    for name, role in roles.items():
+        account = create_member(home, name, role)
+        if account not in registered:
+            register_member(operator, account, role, name)
+        register_key(home, name)
+
+
+def share_key(home: Home, trustees: Sequence[str], notify: Notify) -> int:
+    """Hold the first ceremony of the key to patient records, every trustee as a thread; return its threshold.
+
+    One that was held before is not held again; one that was interrupted goes on.
+    """
+    wish = Wish(KeyUse.RECORDS, CeremonyKind.GENERATE, tuple(trustees), step_s=CEREMONY_STEP_S)
+    operator = open_ledger(home, home.member(OPERATOR))
+    threshold = LedgerView(operator).refresh().threshold
+    running = threshold.ceremony(wish.use)
+    if threshold.in_force(wish.use) is None and (running is None or running.ended):
+        start_ceremony(operator, wish)
+    members = [home.member(name) for name in trustees]
+    first, *others = [Trustee(open_ports(home, member, notify), open_safe(member)) for member in members]
+
+    def confirmed() -> bool:
+        ceremony = first.view.federation.threshold.ceremony(wish.use)
+        return ceremony is not None and len(ceremony.confirmed) == len(trustees)
+
+    run_together(first, confirmed, others, notify)
+    return first.view.federation.threshold.committee(wish.use).threshold
+
+
+@dataclass
+class Together:
+    """All roles of a consortium in this process."""
+
+    ports: Mapping[str, Ports]
+    watches: Mapping[str, Stopwatch]
+    """Where each member's time goes."""
+    coordinator: Coordinator
+    others: list[Agent]
+
+    def run(self, notify: Notify) -> None:
+        """Run until the coordinator's plan is done."""
+        leader = MeasuredAgent(self.coordinator, self.watches[COORDINATOR])
+        run_together(leader, lambda: self.coordinator.done, self.others, notify)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the roles do."""
+
+    plan: Plan
+    initial: Initial
+    train: Mapping[str, Train]
+    """By hospital."""
+    evaluate: Evaluate
+
+
+def gather(home: Home, work: Work, notify: Mapping[str, Notify]) -> Together:
+    """Open everybody's ports and make the agents, each with a stopwatch around it."""
+    watches = {name: Stopwatch(time.perf_counter) for name in (COORDINATOR, AUDITOR, *work.train)}
+    ports = {
+        name: measured(open_ports(home, home.member(name), notify[name]), watch) for name, watch in watches.items()
+    }
+    agents: dict[str, Agent] = {AUDITOR: Auditor(ports[AUDITOR], watches[AUDITOR].around("evaluate", work.evaluate))}
+    for name, train in work.train.items():
+        agents[name] = Hospital(ports[name], watches[name].around("training", train), task=work.plan.config.task)
+    coordinator = Coordinator(ports[COORDINATOR], work.plan, work.initial)
+    others: list[Agent] = [MeasuredAgent(agent, watches[name]) for name, agent in agents.items()]
+    return Together(ports, watches, coordinator, others)

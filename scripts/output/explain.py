@@ -1,0 +1,30 @@
+"""One round of an audit for a terminal; the words are fl/audit/narrative.py's."""
+
+from __future__ import annotations
+
+from fl.audit.narrative import Passage, Results
+from fl.audit.narrative import explain as explain_round
+from fl.protocol.errors import SettingInvalid
+from scripts.output.report import MARKS, Audited
+
+
+def explain(audited: Audited, number: int) -> str:
+    """Return the sentences about one round, numbered in the order in which things happened.
+
+    Raises:
+        SettingInvalid: there is no such round.
+    """
+    federation = audited.federation
+    if number not in {each.number for each in federation.rounds}:
+        raise SettingInvalid("round", f"there is no round {number}; the last is {federation.last_round}")
+    current, told = federation.round(number), explain_round(federation, number, Results.of(audited.report, number))
+    lines = [f"Round {number} was {current.terms.protection.name.lower()} and is {current.phase.name.lower()}.", ""]
+    lines += [f"{place:>3}. {_sentences(passage)}" for place, passage in enumerate(told.passages, start=1)]
+    lines += ["", told.ending, told.seen]
+    lines += [f"FINDING {each.name} ({each.subject}): {each.sentence}" for each in told.results.findings]
+    lines += [f"Note: {note}" for note in told.results.notes]
+    return "\n".join([*lines, told.verdict])
+
+
+def _sentences(passage: Passage) -> str:
+    return f"{passage.happened} {MARKS[passage.outcome]}: {passage.checked}"

@@ -1,0 +1,81 @@
+"""The process that holds the model: `python -m scripts.predictor.child`, on a socket as standard input.
+
+Invariant: it has the weights and the pixels that the site sent, and nothing else: no key, no ledger, no database. It
+ends with its standard input, so it never outlives the site.
+
+Source: client.py, which starts it.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+from typing import cast
+
+import numpy as np
+
+from fl.protocol.errors import MalformedError
+from fl.protocol.strict_json import JsonValue
+from fl.training.evaluation.predict import Predictor
+from fl.training.model.device import use_threads
+from fl.training.model.spec import ModelSpec
+from fl.training.model.weights import vector_from_bytes
+from scripts.predictor.client import fingerprint
+from scripts.predictor.messages import Message, receive, send
+
+BODY_CAP = 2**32
+LONGEST_S = 300
+"""A question that takes longer ends this process, even where nobody is left to end it."""
+COLOURS = 3
+
+
+class Holder:
+    """Answers questions with the model that it was given last."""
+
+    def __init__(self) -> None:
+        self._predictor: Predictor | None = None
+        self._name = ""
+
+    def answer(self, question: Message) -> Message:
+        """Return the answer; what no model can be made of is an answer, too."""
+        try:
+            if question.head["do"] == "open":
+                return self._open(cast("dict[str, object]", question.head["spec"]), question.body)
+            return self._look(question.body)
+        except MalformedError as error:
+            return Message({"error": error.name, "facts": cast("JsonValue", error.facts())})
+
+    def _open(self, raw: dict[str, object], weights: bytes) -> Message:
+        self._predictor = None  # first, or there would be two for a moment
+        spec = ModelSpec.from_dict(raw)
+        self._predictor = Predictor(spec, vector_from_bytes(weights, len(weights) // 4))
+        self._name = fingerprint(spec, weights)
+        return Message({"model": self._name})
+
+    def _look(self, picture: bytes) -> Message:
+        if self._predictor is None:
+            sys.exit("There is no model to look with.")
+        side = self._predictor.spec.size_px
+        pixels = np.frombuffer(picture, np.uint8).reshape(side, side, COLOURS)
+        row = self._predictor.probability(pixels)
+        return Message({"model": self._name}, row.astype("<f4").tobytes())
+
+
+def main() -> None:
+    """Answer until the site ends."""
+    use_threads(1)
+    holder = Holder()
+    with socket.socket(fileno=sys.stdin.fileno()) as site:
+        while True:
+            try:
+                question = receive(site, BODY_CAP)
+                signal.alarm(LONGEST_S)
+                send(site, holder.answer(question))
+                signal.alarm(0)
+            except (EOFError, ConnectionError):
+                return
+
+
+if __name__ == "__main__":
+    main()

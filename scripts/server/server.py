@@ -1,0 +1,223 @@
+"""The site's HTTP server: waitress, with deadlines, a place for every newcomer, and bounds on what strangers order.
+
+Invariant: one thread holds all connections and reads and writes them without waiting, so slow visitors cost no worker;
+a request takes a worker only once it is here whole. At the limit the connection that has been idle longest goes, never
+the newest visitor. `/healthz` has a worker of its own.
+
+Source: RFC 9112, 9.5 (closing); OWASP, Slow HTTP attacks; waitress documentation, "Arguments".
+Not here: one request (request.py); names of the site and error pages (webui/http/rim.py); which proxy is believed
+(proxy.py).
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+from wsgiref.types import WSGIApplication
+
+from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
+from waitress.server import TcpWSGIServer
+from waitress.task import ThreadedTaskDispatcher
+
+from scripts.server.proxy import TrustedProxy, visitor_behind, waitress_options
+from scripts.server.request import Bounds, Busy, Refusal, TimedParser
+
+PROBE = "/healthz"
+NO_LINGER = struct.pack("ii", 1, 0)
+RESERVED_FILES = 128
+"""File descriptors for everything that is no visitor."""
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    """One connection."""
+
+    parser_class = TimedParser
+    error_task_class = Refusal
+    server: Server
+    request: TimedParser | None
+    requests: list[TimedParser]
+    total_outbufs_len: int
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 waitress' signature
+        self.opened = self.quiet_since = time.monotonic()
+        self.answer_since: float | None = None
+        self.visitor = ""
+        """Network address for which a trusted proxy sends a request."""
+        super().__init__(*args, **kwargs)
+
+    def received(self, data: bytes) -> bool:
+        """Take bytes; what comes beyond the bounds of all bodies together is refused at once."""
+        taken: bool = super().received(data)
+        request = self.request
+        if request is None or not request.headers_finished:
+            return taken
+        if self.server.overfull(request) or self.server.crowded(self, request):
+            request.error = Busy("too much at once")
+            request.completed = True
+            self.requests.append(request)
+            self.request = None
+            if len(self.requests) == 1:
+                self.server.add_task(self)
+        return taken
+
+    def service(self) -> None:
+        """Answer one request."""
+        super().service()
+        self.quiet_since = time.monotonic()
+
+    @property
+    def busy(self) -> bool:
+        """Return whether a request is coming in, being answered, or its answer not taken yet."""
+        return bool(self.request is not None or self.requests or self.total_outbufs_len)
+
+    def cut(self) -> None:
+        """Close, and let the system forget what nobody takes."""
+        with suppress(OSError):
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+        self.handle_close()
+
+    def overdue(self, now: float) -> bool:
+        """Return whether this connection used up its time."""
+        bounds = self.server.bounds
+        if self.total_outbufs_len:
+            self.answer_since = self.answer_since or now
+            return now - self.answer_since > bounds.answer_s
+        self.answer_since = None
+        if self.requests:
+            return False
+        if self.request is None:
+            fresh = self.quiet_since == self.opened
+            return now - self.quiet_since > (bounds.header_s if fresh else bounds.idle_s)
+        if self.request.headers_at is None:
+            return now - self.request.began > bounds.header_s
+        return now - self.request.headers_at > bounds.body_s
+
+
+class Server(TcpWSGIServer):  # type: ignore[misc]
+    """All connections of the site."""
+
+    channel_class = Channel
+    next_channel_cleanup: float
+
+    def __init__(
+        self,
+        application: WSGIApplication,
+        bounds: Bounds,
+        proxy: TrustedProxy | None,
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        """Listen; connections of `proxy` are not counted as one visitor's."""
+        self.bounds = bounds
+        self._proxy = proxy
+        self._probes = ThreadedTaskDispatcher()
+        self._probes.set_thread_count(1)
+        adjustments = Adjustments(**_adjustments(bounds), **waitress_options(proxy), **options)
+        adjustments.bounds = bounds  # for the parsers, which know nothing else
+        super().__init__(application, {}, adj=adjustments)
+
+    def add_task(self, task: Channel) -> None:
+        """Hand a request to a worker; probes have one of their own."""
+        probe = task.requests and getattr(task.requests[0], "path", "") == PROBE
+        (self._probes if probe else self.task_dispatcher).add_task(task)
+
+    def readable(self) -> bool:
+        """Look after the connections; newcomers are always taken."""
+        now = time.time()
+        if now >= self.next_channel_cleanup:
+            self.next_channel_cleanup = now + self.adj.cleanup_interval
+            self.maintenance(now)
+        return bool(self.accepting)
+
+    def handle_accept(self) -> None:
+        """Make place for a newcomer, and take it."""
+        super().handle_accept()
+        channels = list(self.active_channels.values())
+        if not channels:
+            return
+        newest = channels[-1]
+        address = newest.addr[0]
+        if not self._behind_proxy(newest):
+            same = [each for each in channels if each.addr[0] == address]
+            if len(same) > self.bounds.per_address:
+                _drop(same, newest)
+        if len(channels) > self.bounds.connections:
+            _drop(channels, newest)
+
+    def overfull(self, request: TimedParser) -> bool:
+        """Return whether this request's body would be too much, with all others that are on their way."""
+        if request.coming() == 0 or request.admitted:
+            return False
+        request.admitted = not request.chunked  # its length is known, and counted from now on
+        others = (each.request for each in list(self.active_channels.values()))
+        return bool(sum(each.coming() for each in others if each is not None) > self.bounds.all_bodies)
+
+    def crowded(self, channel: Channel, request: TimedParser) -> bool:
+        """Return whether a proxy's visitor has too many requests that are not answered yet; asked once per request."""
+        if request.counted or self._proxy is None or not self._behind_proxy(channel):
+            return False
+        request.counted = True
+        channel.visitor = visitor_behind(self._proxy, request.headers.get("X_FORWARDED_FOR", ""))
+        same = [each for each in list(self.active_channels.values()) if each.visitor == channel.visitor and each.busy]
+        return bool(channel.visitor) and len(same) > self.bounds.per_address
+
+    def _behind_proxy(self, channel: Channel) -> bool:
+        return bool(self._proxy is not None and channel.addr[0] == self._proxy.address)
+
+    def maintenance(self, now: float) -> None:  # noqa: ARG002 waitress' signature
+        """Close what is overdue."""
+        at = time.monotonic()
+        for channel in list(self.active_channels.values()):
+            if channel.overdue(at):
+                channel.cut()
+
+    def shut(self) -> None:
+        """Stop listening and answering."""
+        self._probes.shutdown(timeout=1)
+        self.task_dispatcher.shutdown(timeout=1)
+        for channel in list(self.active_channels.values()):
+            channel.handle_close()
+        with suppress(OSError):
+            self.close()
+
+
+def _drop(channels: Iterable[Channel], newest: Channel) -> None:
+    """Close the connection that has been without a whole request longest; the newest stays, if any other may go."""
+    idle = [each for each in channels if each is not newest and not each.requests and not each.total_outbufs_len]
+    victim = min(idle, key=lambda each: each.quiet_since, default=newest)
+    victim.handle_close()
+
+
+def _adjustments(bounds: Bounds) -> dict[str, Any]:
+    return {
+        "threads": bounds.threads,
+        "ident": None,
+        "backlog": 1024,
+        "connection_limit": 2 * bounds.connections,
+        "cleanup_interval": 1,
+        "asyncore_loop_timeout": 1,
+        "asyncore_use_poll": True,
+        "max_request_header_size": bounds.header_bytes,
+        "max_request_body_size": bounds.thrown_away,
+        "inbuf_overflow": bounds.thrown_away,  # nothing that a patient sends goes into a temporary file
+        "outbuf_overflow": bounds.thrown_away,
+    }
+
+
+def raise_file_limit(connections: int) -> int:
+    """Let this process open as many files as it may; return how many connections fit."""
+    try:
+        import resource  # noqa: PLC0415 not on Windows
+    except ImportError:
+        return connections
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + RESERVED_FILES
+    wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return min(connections, max(wanted, soft) - RESERVED_FILES)

@@ -1,0 +1,1 @@
+"""What commands are made of: places on disk, options, settings, and roles over real ports."""

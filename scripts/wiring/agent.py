@@ -1,0 +1,87 @@
+"""Runs one role as a process of its own until it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
+
+import click
+
+from fl.events import Event, Notify
+from fl.protocol.errors import ChainUnavailable, LedgerClosed
+from fl.protocol.names import shown
+from fl.roles.runner import Agent, Run, run
+
+A = TypeVar("A", bound=Agent)
+T = TypeVar("T")
+PATIENCE_S = 3600.0
+RETRY_S = 1.0
+
+
+def announce(name: str) -> Notify:
+    """Return a notifier that prints one line per event."""
+
+    def notify(what: Event, facts: Mapping[str, object]) -> None:
+        told = ", ".join(f"{key} {_short(value)}" for key, value in facts.items() if value is not None)
+        click.echo(shown(f"{time.strftime('%H:%M:%S')} {name}: {what}{' (' + told + ')' if told else ''}"))
+
+    return notify
+
+
+def serve_agent(make: Callable[[], A], notify: Notify, done: Callable[[A], bool] = lambda _agent: False) -> None:
+    """Run until SIGINT or SIGTERM, or until `done(agent)` holds; after a hand-over, go on with the successor.
+
+    Args:
+        make: Opens the ledger in force and returns an agent over it.
+        notify: Is told what happens.
+        done: Whether nothing is left to do.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    successor: bytes | None = b""
+    while successor is not None:
+        agent = made(make, notify, stop)
+        if agent is None:
+            return
+        notify(Event.READY, {})
+        successor = _run(agent, Run(stop, notify, PATIENCE_S, partial(done, agent)))
+        if successor is not None:
+            notify(Event.HANDED_OVER, {"successor": "0x" + successor.hex()})
+
+
+def made(make: Callable[[], T], notify: Notify, stop: threading.Event) -> T | None:
+    """Return the agent once its chain answers, or None when `stop` was set before; says once that it waits."""
+    told = False
+    while not stop.is_set():
+        try:
+            return make()
+        except ChainUnavailable as error:
+            if not told:
+                notify(Event.WAITING, {"reason": str(error)})
+            told = True
+            stop.wait(RETRY_S)
+    return None
+
+
+def _run(agent: Agent, how: Run) -> bytes | None:
+    """Run an agent to its end; return the contract that continues when its ledger was handed over before."""
+
+    def left() -> bytes | None:
+        found = agent.view.federation.successor
+        return found if found != agent.view.ledger.anchor.contract else None
+
+    try:
+        run(agent, replace(how, done=lambda: how.done() or left() is not None))
+    except LedgerClosed as error:
+        return error.successor
+    return None if how.done() or how.stop.is_set() else left()
+
+
+def _short(value: object) -> object:
+    return f"{value:.4g}" if isinstance(value, float) else value

@@ -1,0 +1,198 @@
+"""Where things lie on disk: one folder per run, one subfolder per member.
+
+HOME/consortium.json          which chain, which contracts, which vault
+HOME/chain/                   the embedded chain's journal
+HOME/vault/                   vault.json, and sealed files by digest
+HOME/members/NAME/            account.json, hpke-1.pem, journal.sqlite, outbox/, data.npz, labels.json, password (demo)
+HOME/site/                    the site's database and secret
+HOME/audit.{txt,json,html}    the last audit
+HOME/summary.json             what a demo run measured
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from chain.transactions import keystore
+from chain.transactions.addresses import parse_address
+from fl.protocol import strict_json
+from fl.protocol.codec import Fields
+from fl.protocol.errors import EncodingError, SettingInvalid
+from fl.protocol.names import Role, parse_hex, show
+from fl.protocol.ports import Anchor
+from fl.protocol.task import Task
+from fl.storage.files import write_atomic
+from fl.storage.vault import FolderVault
+
+PROJECT = Path(__file__).resolve().parents[2]
+"""Where hardhat.config.js and node_modules lie."""
+FILE_CAP = 64 * 1024
+PASSWORD_VARIABLE = "HEMALEDGER_PASSWORD"  # noqa: S105 - the name of the variable, not a password
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """Which chain and contracts a consortium lives on."""
+
+    url: str
+    anchor: Anchor
+    free_gas: bool
+    """True on the embedded chain, where a transaction costs nothing."""
+    task: Task | None = None
+    """What the consortium trains; None in a file of an earlier version."""
+
+
+@dataclass(frozen=True)
+class MemberHome:
+    """One member's folder."""
+
+    folder: Path
+    name: str
+
+    @property
+    def account_file(self) -> Path:
+        """Return the Ethereum keystore file."""
+        return self.folder / "account.json"
+
+    @property
+    def data_file(self) -> Path:
+        """Return the member's own images."""
+        return self.folder / "data.npz"
+
+    @property
+    def labels_file(self) -> Path:
+        """Return what the names in the member's own images mean."""
+        return self.folder / "labels.json"
+
+    @property
+    def password(self) -> str:
+        """Return the password of the member's keys: HEMALEDGER_PASSWORD, else the demo's file.
+
+        Raises:
+            SettingInvalid: there is neither.
+        """
+        given = os.environ.get(PASSWORD_VARIABLE)
+        if given:
+            return given
+        try:
+            return (self.folder / "password").read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingInvalid(PASSWORD_VARIABLE, f"set it to the password of {self.name}'s keys") from error
+
+    @property
+    def work_factor(self) -> int:
+        """Return scrypt's N: a random password of 192 bits needs no slow hash, a person's does."""
+        return 2**12 if (self.folder / "password").exists() else keystore.WORK_FACTOR
+
+    def create_password(self) -> None:
+        """Write a random password beside the keys, once: for demos, where nobody is there to type one."""
+        if (self.folder / "password").exists():
+            return
+        write_atomic(self.folder / "password", secrets.token_urlsafe(24).encode(), mode=0o600)
+
+    def save_role(self, role: Role) -> None:
+        """Remember what this member is."""
+        write_atomic(self.folder / "member.json", json.dumps({"role": role.name.lower()}).encode())
+
+    @property
+    def role(self) -> Role:
+        """Return what this member is, or raise SettingInvalid."""
+        try:
+            return Role[_read(self.folder / "member.json").text("role").upper()]
+        except (OSError, EncodingError, KeyError) as error:
+            raise SettingInvalid("name", f"there is no member {self.name} in {self.folder.parent}") from error
+
+    def as_a(self, role: Role) -> Self:
+        """Return this member, or raise SettingInvalid when it is another kind of member or none."""
+        if self.role != role:
+            raise SettingInvalid("name", f"{self.name} is a {self.role.name.lower()}, not a {role.name.lower()}")
+        return self
+
+
+@dataclass(frozen=True)
+class Home:
+    """A run's folder."""
+
+    folder: Path
+
+    @property
+    def vault(self) -> FolderVault:
+        """Return the shared vault, which must be the founded one; raise SettingInvalid without a consortium."""
+        return FolderVault(self.vault_folder, self.deployment.anchor.consortium)
+
+    @property
+    def vault_folder(self) -> Path:
+        """Return where the shared vault lies; a link to shared storage may stand there."""
+        return self.folder / "vault"
+
+    @property
+    def chain(self) -> Path:
+        """Return the embedded chain's folder."""
+        return self.folder / "chain"
+
+    @property
+    def deployment_file(self) -> Path:
+        """Return consortium.json."""
+        return self.folder / "consortium.json"
+
+    @property
+    def audit_report(self) -> Path:
+        """Return the last audit's JSON."""
+        return self.folder / "audit.json"
+
+    def member(self, name: str) -> MemberHome:
+        """Return a member's folder; the name is a plain word."""
+        if not name or not name.replace("-", "").isalnum():
+            raise SettingInvalid("name", f"{name!r} is not made of letters, digits and hyphens")
+        return MemberHome(self.folder / "members" / name, name)
+
+    def members(self) -> list[MemberHome]:
+        """Return every member with a folder here, by name."""
+        return [MemberHome(path, path.name) for path in sorted((self.folder / "members").glob("*")) if path.is_dir()]
+
+    def save(self, deployment: Deployment) -> None:
+        """Write consortium.json."""
+        anchor = deployment.anchor
+        document = {
+            "authority": show(anchor.authority),
+            "chain_id": anchor.chain_id,
+            "consortium": show(anchor.consortium),
+            "free_gas": deployment.free_gas,
+            "ledger": show(anchor.contract),
+            "task": deployment.task.to_dict() if deployment.task else None,
+            "url": deployment.url,
+        }
+        write_atomic(self.deployment_file, json.dumps(document, indent=2).encode() + b"\n")
+
+    @property
+    def deployment(self) -> Deployment:
+        """Read consortium.json, or raise SettingInvalid."""
+        path = self.deployment_file
+        try:
+            fields = _read(path)
+            anchor = Anchor(
+                consortium=parse_hex(fields.text("consortium"), 32, "consortium"),
+                chain_id=fields.integer("chain_id"),
+                authority=parse_address(fields.text("authority"), "authority"),
+                contract=parse_address(fields.text("ledger"), "ledger"),
+            )
+            task = Task.from_dict(fields.mapping("task")) if fields.value.get("task") else None
+            return Deployment(fields.text("url"), anchor, fields.truth("free_gas"), task)
+        except FileNotFoundError as error:
+            raise SettingInvalid("home", f"{path} does not exist; create a consortium first") from error
+        except (OSError, EncodingError) as error:
+            raise SettingInvalid("home", f"{path} is damaged ({error})") from error
+
+
+def _read(path: Path) -> Fields:
+    """Return the fields of a small JSON file, or raise OSError or EncodingError."""
+    with path.open("rb") as file:
+        value = strict_json.loads(file.read(FILE_CAP + 1), path.name, FILE_CAP)
+    if not isinstance(value, dict):
+        raise EncodingError(path.name, "it is no object")
+    return Fields(value, path.name)

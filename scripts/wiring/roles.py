@@ -1,0 +1,178 @@
+"""Builds roles over real ports: the one place that knows which adapter serves which port."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from chain.contracts.lookup import MAX_PREDECESSORS, ask_address, check_deployment
+from chain.ledger import EthereumLedger, LedgerSettings
+from chain.rpc.node import NodeSettings, connect
+from chain.transactions import keystore
+from chain.transactions.eip712 import AccountEndorser
+from chain.transactions.keystore import AccountKey
+from chain.transactions.sender import TransactionSettings
+from fl.audit.access import AuditKey
+from fl.crypto.hpke_keys import key_record
+from fl.events import Notify
+from fl.protocol.keys.member_names import proper
+from fl.protocol.names import NO_ADDRESS, Address, Role
+from fl.protocol.ports import Anchor, Endorser, Ledger
+from fl.protocol.records import MemberRegistered
+from fl.replay.ledger_view import Keyring, LedgerView, Ports
+from fl.replay.vault_files import Awaited
+from fl.roles.coordinator.clock import CheckedClock, TimedLedger
+from fl.roles.trustee.stores import Safe
+from fl.storage.journal import SqliteJournal
+from fl.storage.keyring import FolderKeys, create_key, load_keys
+from fl.storage.shares import FolderShares
+from fl.storage.vault import FolderVault
+from scripts.wiring.home import Home, MemberHome
+
+OWNER_ONLY = 0o700
+
+
+def now() -> int:
+    """Return seconds since 1970."""
+    return int(time.time())
+
+
+def steady() -> float:
+    """Return seconds that nobody sets; they go on while the machine sleeps, where the system can tell."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+def open_ledger(
+    home: Home, member: MemberHome | None = None, timeout_s: float = NodeSettings.timeout_s
+) -> EthereumLedger:
+    """Connect to the consortium's chain, as `member` or read-only; one answer may take `timeout_s`.
+
+    Raises:
+        ChainUnavailable, WrongChain: see chain/ledger.py.
+        KeystoreUnreadable: the member's key file or password.
+    """
+    return EthereumLedger(ledger_settings(home, timeout_s), load_account(member) if member else None)
+
+
+def ledger_settings(home: Home, timeout_s: float = NodeSettings.timeout_s) -> LedgerSettings:
+    """Return where the consortium's ledger in force is and how transactions are paid there."""
+    deployment = home.deployment
+    node = NodeSettings(deployment.url, timeout_s=timeout_s)
+    return LedgerSettings(node, in_force(node, deployment.anchor), transactions(free_gas=deployment.free_gas))
+
+
+def in_force(node: NodeSettings, anchor: Anchor) -> Anchor:
+    """Return the anchor of the ledger that continues `anchor`'s after all hand-overs so far.
+
+    Raises:
+        ChainUnavailable, WrongChain: see chain/ledger.py.
+    """
+    connection = connect(replace(node, chain_id=anchor.chain_id))
+    check_deployment(connection, anchor)
+    for _ in range(MAX_PREDECESSORS):
+        successor = ask_address(connection, anchor.contract, "successor")
+        if successor == NO_ADDRESS:
+            break
+        anchor = replace(anchor, contract=successor)
+    return anchor
+
+
+def transactions(*, free_gas: bool) -> TransactionSettings:
+    """Return how often to look for blocks: the embedded chain answers at once, a public one takes seconds."""
+    return TransactionSettings(free_gas=free_gas, poll_s=0.005 if free_gas else 1.0)
+
+
+def signatures() -> Endorser:
+    """Return what tells who signed a statement; the key it could sign with itself is nobody's."""
+    return AccountEndorser(keystore.generate())
+
+
+def load_account(member: MemberHome) -> AccountKey:
+    """Decrypt a member's Ethereum account, or raise KeystoreUnreadable."""
+    return keystore.load(member.account_file, member.password)
+
+
+def open_ports(home: Home, member: MemberHome, notify: Notify) -> Ports:
+    """Return a member's world."""
+    clock = CheckedClock(now, steady)
+    return Ports(
+        ledger=TimedLedger(open_ledger(home, member), clock),
+        endorser=AccountEndorser(load_account(member)),
+        vault=Awaited(home.vault),
+        outbox=FolderVault(member.folder / "outbox"),
+        journal=SqliteJournal(member.folder / "journal.sqlite"),
+        keyring=_keyring(member),
+        now=clock,
+        notify=notify,
+    )
+
+
+def _keyring(member: MemberHome) -> Keyring:
+    """Return a member's keys; a trustee has them where it can destroy them (open_safe), and no copy in memory."""
+    return Keyring({} if member.role == Role.TRUSTEE else load_keys(member.folder, member.password))
+
+
+def open_safe(member: MemberHome) -> Safe:
+    """Return a trustee's shares and member keys at rest."""
+    return Safe(FolderShares(member.folder / "shares", member.password), FolderKeys(member.folder, member.password))
+
+
+def create_member(home: Home, name: str, role: Role) -> Address:
+    """Create a member's folder, Ethereum account and first HPKE key; return the account. Repeating it is no error.
+
+    Raises:
+        SettingInvalid: the name is that of a member in another role.
+        KeystoreUnreadable: the member exists, but the password is another.
+    """
+    member = home.member(name)
+    if member.account_file.exists():
+        member.as_a(role)
+    member.folder.mkdir(parents=True, exist_ok=True)
+    member.folder.chmod(OWNER_ONLY)
+    if not member.account_file.exists():
+        keystore.create(member.account_file, member.password, keystore.generate(), member.work_factor)
+    if role != Role.OPERATOR:
+        create_key(member.folder, 1, member.password)
+    member.save_role(role)
+    return load_account(member).address
+
+
+def register_member(operator: Ledger, account: Address, role: Role, name: str) -> None:
+    """Admit an account; the operator signs.
+
+    Raises:
+        SettingInvalid: the name cannot be read, or not be told from another member's.
+    """
+    book = LedgerView(operator).refresh().book
+    if account not in book.members:
+        name = proper(name, book.names)
+    operator.append(MemberRegistered(operator.account, account, role, name))
+
+
+def register_key(home: Home, name: str) -> None:
+    """Register a member's first HPKE key with its proof of possession; repeating it is no error."""
+    member = home.member(name)
+    ledger = open_ledger(home, member)
+    found = LedgerView(ledger).refresh().book.active(ledger.account)
+    if found.key is not None:
+        return
+    key = create_key(member.folder, 1, member.password)
+    ledger.append(key_record(ledger.anchor, ledger.account, key))
+
+
+def rotate_key(home: Home, name: str) -> int:
+    """Replace a member's HPKE key by a new one and return its epoch; old ones stay for old files."""
+    member = home.member(name)
+    ledger = open_ledger(home, member)
+    found = LedgerView(ledger).refresh().book.active(ledger.account)
+    epoch = len(found.keys) + 1
+    key = create_key(member.folder, epoch, member.password)
+    ledger.append(key_record(ledger.anchor, ledger.account, key))
+    return epoch
+
+
+def audit_key(home: Home, name: str) -> AuditKey:
+    """Return an auditor's account and keys."""
+    member = home.member(name)
+    ledger = open_ledger(home, member)
+    return AuditKey(ledger.account, Keyring(load_keys(member.folder, member.password)))

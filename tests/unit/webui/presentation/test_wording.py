@@ -1,0 +1,71 @@
+"""What the site says."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fl.protocol.task_catalogue import LEUKEMIA
+from webui.presentation import wording as words
+
+
+def test_a_sealed_round_says_what_the_coordinator_could_read() -> None:
+    assert "could read each hospital's update" in words.protection("sealed").text
+    assert "not even the coordinator" in words.protection("masked").text
+
+
+@pytest.mark.parametrize(
+    ("label", "probability", "tone"),
+    [("leukemia", 0.97, "bad"), ("leukemia", 0.6, "wait"), ("healthy", 0.4, "wait"), ("healthy", 0.02, "good")],
+)
+def test_the_verdict_follows_the_probability(label: str, probability: float, tone: str) -> None:
+    assert words.verdict(LEUKEMIA, label, probability).tone == tone
+
+
+def test_no_verdict_claims_a_diagnosis() -> None:
+    assert "not a diagnosis" in words.verdict(LEUKEMIA, "leukemia", 0.99).text
+    assert "cannot rule out" in words.verdict(LEUKEMIA, "healthy", 0.01).text
+
+
+@given(st.floats(0, 1))
+def test_a_probability_is_never_shown_as_certainty(share: float) -> None:
+    assert words.percent(share) not in {"0 %", "100 %"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [("accuracy", 0.8721, "87.2 %"), ("auroc", 0.9312, "0.931"), ("images", 861.0, "861"), ("loss", 0.25, "0.250")],
+)
+def test_metrics_are_shown_in_their_own_unit(name: str, value: float, shown: str) -> None:
+    assert words.metric_value(name, value) == shown
+
+
+def test_an_overview_shows_the_chief_metrics_only_in_the_order_of_their_weight() -> None:
+    told = {"samples": 861.0, "auroc": 0.9, "f1": 0.8, "recall": 0.88, "specificity": 0.75}
+    assert list(words.chief_metrics(told)) == ["recall", "specificity", "auroc"]
+    assert words.chief_metrics(None) == {}
+    assert words.metric_name("recall") == "Sensitivity"
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_the_picture_of_a_digest_shows_every_byte(raw: bytes) -> None:
+    bars = words.bars(raw)
+    assert len(bars) == 32
+    assert all(4 <= height <= 28 for _, height in bars)
+    assert "".join(words.grouped(raw)) == raw.hex()
+
+
+def test_names_are_listed_as_english_does() -> None:
+    assert words.listing(["A"]) == "A"
+    assert words.listing(["A", "B", "C"]) == "A, B and C"
+
+
+def test_an_unknown_phase_still_has_a_name() -> None:
+    assert words.phase("revealed").title == "Revealed"
+
+
+def test_a_deadline_behind_all_calendars_is_shown() -> None:
+    assert "9999" in words.when(2**64 - 1, ZoneInfo("Pacific/Kiritimati"))

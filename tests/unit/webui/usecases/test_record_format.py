@@ -1,0 +1,111 @@
+"""What stands inside a record."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fl.protocol.codec import Writer, write_document
+from fl.protocol.errors import EncodingError
+from fl.roles.serving.model_facts import Fact, State, Verification
+from tests.fakes.site_services import FakeFederation
+from tests.fakes.site_town import cell
+from webui.usecases.record_format import Check, Note, Subject, ledger_only, pack, unpack
+
+MAYA = Subject(1, "Maya Lindqvist", "1987-04-12")
+MODEL = FakeFederation().verified_model()
+SHARES = {"healthy": 0.09, "leukemia": 0.91}
+CHECK = Check(MAYA, 1_795_435_200, "leukemia", 0.91, MODEL, cell(), SHARES)
+LEDGER_ONLY = replace(CHECK, model=replace(MODEL, verification=ledger_only(verified=True, at=1_795_435_100)))
+"""What is known of a check that an earlier version made."""
+NOTE = Note(MAYA, bytes(range(16)), "Dr Inês Carvalho", 1_795_435_300, "Smear review.\nThen a differential.")
+
+
+@pytest.mark.parametrize(
+    "record", [CHECK, LEDGER_ONLY, NOTE, replace(CHECK, probability=0.0), replace(CHECK, probability=1.0)]
+)
+def test_what_was_packed_comes_back(record: Check | Note) -> None:
+    assert unpack(pack(record)) == record
+
+
+@pytest.mark.parametrize("record", [CHECK, NOTE])
+@given(data=st.data())
+def test_no_changed_byte_of_the_document_passes_for_the_same_record(record: Check | Note, data: st.DataObject) -> None:
+    body = bytearray(pack(record))
+    end = len(body) - (len(record.image_png) if isinstance(record, Check) else 0)
+    at = data.draw(st.integers(0, end - 1))
+    body[at] ^= data.draw(st.integers(1, 255))
+    with suppress(EncodingError):
+        assert unpack(bytes(body)) != record
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        pack(CHECK) + b"\x00",
+        pack(CHECK)[:-1],
+        Writer().text(b'{"format":"hemaledger-record-1"}\n').text(b"").bytes(),
+        pack(CHECK).replace(b'"kind":"check"', b'"kind":"notes"'),
+        pack(CHECK).replace(b'"probability":0.91', b'"probability":1.91'),
+        pack(CHECK).replace(b'"state":"checked"', b'"state":"cheched"'),
+        pack(CHECK).replace(b"hemaledger-record-2", b"hemaledger-record-1"),
+        pack(NOTE).replace(b"hemaledger-record-2", b"hemaledger-record-3"),
+        pack(NOTE).replace(b"000102", b"00010G"),
+        pack(NOTE).replace(b"0a0b0c", b"0A0B0C"),
+    ],
+)
+def test_what_is_no_record_is_refused(body: bytes) -> None:
+    with pytest.raises(EncodingError):
+        unpack(body)
+
+
+def test_the_three_facts_are_kept_each_with_its_time() -> None:
+    ledger, file = Fact(State.UNKNOWN, 5, "the ledger does not answer"), Fact(State.CHECKED, 6)
+    facts = Verification(ledger, file, Fact(State.CHECKED, 7), block=8)
+    found = unpack(pack(replace(CHECK, model=replace(MODEL, verification=facts))))
+    assert isinstance(found, Check)
+    assert found.model.verification == facts
+
+
+def test_a_check_without_its_picture_is_refused() -> None:
+    with pytest.raises(EncodingError):
+        unpack(pack(replace(CHECK, image_png=b"no picture")))
+
+
+def test_a_record_of_the_earlier_format_still_opens_with_its_meaning() -> None:
+    """Sealed records cannot be rewritten: the bytes are those that the version before wrote."""
+    document = json.loads(pack(CHECK)[4:].split(b"\n")[0])
+    document["format"] = "hemaledger-record-1"
+    document["prediction"] = {"label": "leukemia", "probability": 0.91}
+    del document["model"]["task"], document["model"]["verification"]
+    document["model"] |= {"class_names": ["healthy", "leukemia"], "positive_class": "leukemia"}
+    document["model"] |= {"verified": True, "verified_at": 1_795_435_100}
+    found = unpack(Writer().text(write_document(document)).text(CHECK.image_png).bytes())
+    assert isinstance(found, Check)
+    assert (found.label, found.probability, found.shares) == ("leukemia", 0.91, {})
+    assert found.model.verification == ledger_only(verified=True, at=1_795_435_100)
+    assert [(one.code, one.disease) for one in found.model.task.classes] == [("healthy", False), ("leukemia", True)]
+    assert unpack(pack(found)) == found
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"label":"leukemia"', b'"label":"pneumonia"'),
+        (b'"shares":{"healthy":0.09,"leukemia":0.91}', b'"shares":{"healthy":0.09}'),
+        (b'"shares":{"healthy":0.09,"leukemia":0.91}', b'"shares":{"healthy":1.5,"leukemia":0.91}'),
+        (b'"probability":0.91', b'"probability":null'),
+        (b'"disease":true', b'"disease":false'),
+    ],
+)
+def test_a_record_that_contradicts_its_task_is_refused(old: bytes, new: bytes) -> None:
+    document = pack(CHECK)[4:].split(b"\n")[0] + b"\n"
+    assert document.count(old) == 1
+    with pytest.raises(EncodingError):
+        unpack(Writer().text(document.replace(old, new)).text(CHECK.image_png).bytes())

@@ -1,0 +1,141 @@
+"""The ledger as the site's auditors read it: rounds in words, files by digest, the last audit, a replay.
+
+Invariant: adapters translate; every check behind these answers is made in fl/roles.
+
+Source: webui/ports/federation.py (the port).
+Not here: predictions (predictions.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from fl.audit.narrative import Explained, Results, explain
+from fl.audit.reports import REPORT_CAP, alarms_of
+from fl.audit.rounds import Bench, audit_round, obstacle
+from fl.protocol.audit import Mention, mentions_of
+from fl.protocol.codec import Fields, JsonValue, parse_document
+from fl.protocol.errors import EncodingError, HemaledgerError
+from fl.protocol.federation import Federation
+from fl.protocol.keys.members import KeyBook
+from fl.protocol.names import Digest
+from fl.protocol.ports import Ledger, Vault
+from fl.protocol.rounds.round import Phase, Round
+from fl.protocol.task import MAX_NAME, Origin, Task
+from fl.replay.expected_files import read_config
+from fl.replay.vault_files import read_document
+from webui.federation.saved_report import read_summary
+from webui.ports.federation import AuditSummary, FileFinding, HeldOut, Place, Report, RoundHospital, RoundView
+
+
+@dataclass(frozen=True)
+class FederationAudits:
+    """Implements AuditService."""
+
+    ledger: Ledger
+    federation: Callable[[], Federation]
+    bench: Bench
+    """With the hospital's own key."""
+    report: Path
+    """Where `hemaledger audit` leaves its JSON."""
+
+    def rounds(self) -> list[RoundView]:
+        """Return all rounds, the newest first."""
+        federation = self.federation()
+        return [_view(federation.book, current, self.bench.vault) for current in reversed(federation.rounds)]
+
+    def look_up(self, digest: Digest) -> FileFinding:
+        """Return where the ledger names a digest."""
+        book, found = self.federation().book, mentions_of(digest, self.ledger.replay())
+        return FileFinding(digest, tuple(_place(book, mention) for mention in found))
+
+    def findings(self) -> AuditSummary | None:
+        """Return the last audit's result, or None when none ran yet."""
+        return read_summary(self.report)
+
+    def explain(self, number: int, results: Results) -> Explained:
+        """Return a round in plain words."""
+        return explain(self.federation(), number, results)
+
+    def obstacle(self, number: int) -> str:
+        """Return why the site's hospital cannot sum a round again; empty when it can."""
+        return obstacle(self.federation(), number, self.bench)
+
+    def replay(self, number: int) -> Results:
+        """Replay a round now, as far as the hospital's own key opens it."""
+        return Results.of(audit_round(self.federation(), number, self.bench), number)
+
+
+def report_on(current: Round, vault: Vault) -> Report:
+    """Return what the first attesting auditor reports whose report can be read."""
+    if current.phase not in (Phase.PROPOSED, Phase.FINAL):
+        return Report()
+    for digest in current.attestations.values():
+        try:
+            document = parse_document(read_document(vault, digest, REPORT_CAP), "auditor's report")
+            alarm = "; ".join(alarms_of(current, vault).values())
+        except HemaledgerError:
+            continue
+        return Report(_numbers(document, "metrics"), _numbers(document, "training"), _data(document), alarm)
+    return Report()
+
+
+def _data(document: Mapping[str, JsonValue]) -> HeldOut | None:
+    """Return how an auditor describes its images; None where it does not, or not so that it can be shown."""
+    raw = document.get("data")
+    fields = Fields(raw if isinstance(raw, dict) else {}, "data")
+    try:
+        name, origin = fields.text("name"), Origin(fields.text("origin"))
+        shown = name if name.isprintable() and len(name) <= MAX_NAME else ""
+        return HeldOut(shown, fields.integer("images"), fields.integer("persons"), origin.value)
+    except (EncodingError, ValueError):
+        return None
+
+
+def _numbers(document: Mapping[str, JsonValue], part: str) -> Mapping[str, float] | None:
+    numbers = document.get(part)
+    fields, found = Fields(numbers if isinstance(numbers, dict) else {}, part), dict[str, float]()
+    for name in fields.value:
+        with suppress(EncodingError):
+            found[name] = fields.number(name)
+    return found or None
+
+
+def _view(book: KeyBook, current: Round, vault: Vault) -> RoundView:
+    return RoundView(
+        number=current.number,
+        phase=current.phase.name.lower(),
+        protection=current.terms.protection.name.lower(),
+        opened_at=current.opened.timestamp,
+        ended_at=current.last.timestamp if current.ended and current.last else None,
+        hospitals=tuple(
+            RoundHospital(book.name_of(account), account in current.commitments) for account in current.roster
+        ),
+        model_digest=current.proposal.model_digest if current.proposal else None,
+        attested_by=tuple(book.name_of(auditor) for auditor in current.attestations),
+        reason=current.reason,
+        report=report_on(current, vault),
+        task=_task(current, vault),
+    )
+
+
+def _task(current: Round, vault: Vault) -> Task | None:
+    with suppress(HemaledgerError):
+        return read_config(current, vault).task
+    return None
+
+
+def _place(book: KeyBook, mention: Mention) -> Place:
+    entry = mention.entry
+    return Place(
+        what=mention.what,
+        sender_name=book.name_of(mention.sender),
+        sender=mention.sender,
+        round=mention.round,
+        recorded_at=entry.timestamp,
+        transaction=entry.transaction,
+        block=entry.position.block,
+    )

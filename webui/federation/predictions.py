@@ -1,0 +1,72 @@
+"""The site's predictions over the real federation, on the verified path.
+
+Invariant: adapters translate; every check behind these answers is made in fl/roles.
+
+Source: webui/ports/federation.py (the port).
+Not here: the ledger as an auditor reads it (audits.py).
+"""
+
+from __future__ import annotations
+
+from fl.protocol.errors import ModelUnusable, NonFinite
+from fl.protocol.names import NO_DIGEST
+from fl.protocol.ports import Vault
+from fl.protocol.task import Domain
+from fl.roles.serving.current_model import ModelReader, Served
+from fl.roles.serving.model_facts import Verification
+from fl.training.pictures.field import Frame
+from fl.training.pictures.gate import prepare
+from fl.training.pictures.images import Pixels
+from webui.federation.audits import report_on
+from webui.ports.federation import Prediction, ReportedModel, ServedModel
+
+
+class FederationPredictions:
+    """Implements PredictionService."""
+
+    def __init__(self, reader: ModelReader, vault: Vault) -> None:
+        self._reader = reader
+        self._vault = vault
+
+    def predict(self, pixels: Pixels, frame: Frame | None = None) -> Prediction:
+        """Judge one picture with the model in force."""
+        served = self._reader.current()
+        try:
+            stained = served.task.domain == Domain.STAINED_CELL
+            picture = prepare(pixels, served.predictor.spec.size_px, stained=stained, frame=frame)
+            probabilities = served.predictor.probability(picture)
+        except NonFinite as error:
+            raise ModelUnusable(served.round.number, str(error)) from error
+        row, task = [float(value) for value in probabilities], served.task
+        label = task.codes[int(probabilities.argmax())]
+        shares = dict(zip(task.codes, row, strict=True))
+        return Prediction(label, task.disease_probability(row), shares, _describe(served))
+
+    def model(self) -> ServedModel:
+        """Return the model that would answer now."""
+        return _describe(self._reader.current())
+
+    def reported(self) -> ReportedModel:
+        """Return the same with its report."""
+        served = self._reader.current()
+        return ReportedModel(_describe(served), report_on(served.round, self._vault))
+
+    def again(self, model: ServedModel) -> Verification:
+        """Look now at a model that answered once."""
+        return self._reader.again(model.round, model.model_digest, model.envelope_digest)
+
+
+def _describe(served: Served) -> ServedModel:
+    current, book = served.round, served.federation.book
+    proposal = current.proposal
+    return ServedModel(
+        round=current.number,
+        model_digest=proposal.model_digest if proposal else NO_DIGEST,
+        envelope_digest=proposal.envelope_digest if proposal else NO_DIGEST,
+        protection=current.terms.protection.name.lower(),
+        coordinator_name=book.name_of(current.opener),
+        final_at=current.last.timestamp if current.last else 0,
+        attested_by=tuple(book.name_of(auditor) for auditor in current.attestations),
+        verification=served.verification,
+        task=served.task,
+    )

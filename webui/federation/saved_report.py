@@ -1,0 +1,74 @@
+"""The report that the last `hemaledger audit` left, as the site shows it.
+
+Invariant: a report that cannot be read is an error, never a clean audit.
+
+Source: scripts/output/report.py, which writes it.
+"""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+from fl.audit.narrative import Results, concerns
+from fl.protocol import strict_json
+from fl.protocol.audit import Finding, Step
+from fl.protocol.errors import EncodingError
+from webui.ports.federation import AuditSummary
+
+REPORT_CAP = 64 * 2**20
+"""Bytes; a report of ten thousand rounds has some ten million."""
+
+
+def read_summary(report: Path) -> AuditSummary | None:
+    """Return the last audit's result, or None when none ran yet.
+
+    Raises:
+        EncodingError: the report was changed by hand or cut off.
+    """
+    try:
+        return _summary(_parse(_bytes(report)))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EncodingError("audit report", "it was changed by hand or cut off; run the audit again") from error
+
+
+def _bytes(report: Path) -> bytes:
+    """Return the file, or raise ValueError when it is a pipe, a device, or larger than any report."""
+    found = report.stat()
+    if not stat.S_ISREG(found.st_mode) or found.st_size > REPORT_CAP:
+        raise ValueError
+    return report.read_bytes()
+
+
+def _parse(data: bytes) -> Any:  # noqa: ANN401 - JSON; what is missing is a KeyError
+    return strict_json.loads(data, "audit report", REPORT_CAP)
+
+
+def _summary(document: dict[str, Any]) -> AuditSummary:
+    findings = tuple(_finding(row) for row in document["findings"])
+    results = {row["number"]: _results(row, findings, document["notes"]) for row in document["rounds"]}
+    return AuditSummary(sum(document["checks"].values()), findings, int(document["checked_at"]), results)
+
+
+def _finding(row: dict[str, Any]) -> Finding:
+    step = row.get("step")
+    return Finding(row["name"], row["round"], row["subject"], row["sentence"], Step(step) if step else None)
+
+
+def _results(row: dict[str, Any], findings: tuple[Finding, ...], notes: list[str]) -> Results:
+    """Return what the report says of one round; one of an earlier version says of no step that it passed."""
+    number = row["number"]
+    return Results(
+        frozenset(Step(step) for step in row.get("passed", ())),
+        tuple(finding for finding in findings if finding.round == number),
+        tuple(note for note in notes if concerns(note, number)),
+        _floats(row.get("sums", {})),
+        {name: _floats(claims) for name, claims in row.get("claims", {}).items()},
+    )
+
+
+def _floats(row: dict[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in row.items()}

@@ -1,0 +1,1 @@
+"""What surrounds every page: headers, sessions, error pages, static files."""

@@ -1,0 +1,157 @@
+"""Two clicks make one: every form of every page has a token of its own, and is handled once.
+
+Invariant: each POST that makes or changes something passes here, whatever page it belongs to. The same person sending
+the same form with the same contents gets what the first one led to; a form that made nothing may be sent again.
+
+Source: IETF draft-ietf-httpapi-idempotency-key-header; OWASP CSRF Prevention Cheat Sheet (tokens per request).
+Not here: the rows (store/handled.py).
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from hashlib import sha256
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, g, make_response, redirect, request, session
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFProtect, _FlaskFormCSRF, generate_csrf
+from wtforms.csrf.core import CSRFTokenField
+
+from webui.http.sessions import begin_session, visitor
+from webui.site import site
+from webui.store.handled import Outcome
+
+MAKES_NOTHING = {"accounts.sign_in", "accounts.sign_out", "requests.find", "auditor.file", "auditor.replay"}
+"""Endpoints that store nothing which a second click could make twice."""
+NONCE_BYTES = 16
+PARTED = "~"
+"""Between the part of a token that is the form's own and the one that is the session's."""
+JSON_CAP = 4096
+READ_BYTES = 1 << 16
+
+
+def form_token() -> str:
+    """Return the token of the forms on this page: no other page, not even the same one a moment later, has it."""
+    if "form_token" not in g:
+        g.form_token = f"{secrets.token_urlsafe(NONCE_BYTES)}{PARTED}{generate_csrf()}"
+    return str(g.form_token)
+
+
+class FormToken(_FlaskFormCSRF):  # type: ignore[misc]  # Flask-WTF brings no types
+    """Gives WTForms' hidden field the page's token."""
+
+    def generate_csrf_token(self, csrf_token_field: CSRFTokenField) -> str:  # noqa: ARG002 WTForms' signature
+        """Return the page's token."""
+        return form_token()
+
+
+class FormProtect(CSRFProtect):  # type: ignore[misc]  # Flask-WTF brings no types
+    """Checks the session's part of the token; the form's own part only says which form it is."""
+
+    def init_app(self, app: Flask) -> None:
+        """Check every POST, and give templates the page's token."""
+        super().init_app(app)
+        app.context_processor(lambda: {"csrf_token": form_token})
+
+    def sent_token(self) -> str:
+        """Return the whole token as it was sent, empty when none was."""
+        return super()._get_csrf_token() or ""
+
+    def _get_csrf_token(self) -> str:
+        own, parted, token = self.sent_token().partition(PARTED)
+        return token if parted else own
+
+
+def init_once(app: Flask, protect: FormProtect) -> None:
+    """Handle every form once; after CSRF, which decides whether a form is handled at all."""
+
+    def begin() -> ResponseReturnValue | None:
+        if request.method != "POST" or request.endpoint is None or request.endpoint in MAKES_NOTHING:
+            return None
+        who = visitor()
+        sender = _sender()
+        key = _key(sender, protect.sent_token())
+        outcome = site().handled.begin(key)
+        if outcome is None:
+            g.handling, g.session_before = key, who.get_id() if who is not None else ""
+            return None
+        ended = who is None and sender and not outcome.session_id
+        return None if ended else _again(outcome)  # whose session ended is asked to sign in, by the page itself
+
+    app.before_request(begin)
+    app.after_request(_finish)
+    app.teardown_request(_abandon)
+
+
+def _sender() -> str:
+    """Return the account id of who sends a form, though the form's first click has just ended the session; or ""."""
+    return str(session.get("_user_id", "")).partition(":")[0]
+
+
+def _key(sender: str, token: str) -> bytes:
+    """Return 32 bytes that stand for who sends which form with what in it."""
+    parts = [sender, request.path, token, *_contents()]
+    digest = hmac.new(site().config.secret_key, digestmod=sha256)
+    for part in parts:
+        raw = part.encode("utf-8", "surrogatepass")
+        digest.update(len(raw).to_bytes(8, "big") + raw)
+    return digest.digest()
+
+
+def _contents() -> list[str]:
+    """Return names and values of a form in its order, files by their SHA-256."""
+    if not request.form and not request.files:
+        return [sha256(request.get_data()).hexdigest()]
+    fields = [text for name, value in request.form.items(multi=True) for text in (name, value)]
+    for name, file in request.files.items(multi=True):
+        digest = sha256()
+        while block := file.stream.read(READ_BYTES):
+            digest.update(block)
+        file.stream.seek(0)
+        fields += [name, digest.hexdigest()]
+    return fields
+
+
+def _again(outcome: Outcome) -> Response:
+    """Answer as the first one was answered."""
+    if outcome.session_id:
+        found = site().accounts.resume(outcome.session_id)
+        if found is not None:
+            begin_session(found)
+    session["_flashes"] = [list(each) for each in outcome.flashes]
+    if outcome.location:
+        return make_response(redirect(outcome.location, outcome.status))
+    return Response(outcome.body, outcome.status, mimetype="application/json")
+
+
+def _finish(response: Response) -> Response:
+    key = g.pop("handling", None)
+    if key is None:
+        return response
+    outcome = _outcome_of(response)
+    if outcome is None:
+        site().handled.abandon(key)
+    else:
+        site().handled.finish(key, outcome)
+    return response
+
+
+def _outcome_of(response: Response) -> Outcome | None:
+    """Return what a second click is to get; None for an answer that made nothing."""
+    who = visitor()
+    signed_in = who.get_id() if who is not None and who.get_id() != g.session_before else ""
+    flashes = tuple((str(kind), str(message)) for kind, message in session.get("_flashes", []))
+    if response.status_code in {302, 303} and not urlsplit(response.location or "//").netloc:
+        return Outcome(response.status_code, response.location or "", "", flashes, signed_in)
+    if response.status_code == 200 and response.is_json and (response.content_length or 0) <= JSON_CAP:  # noqa: PLR2004
+        return Outcome(200, "", response.get_data(as_text=True), flashes, signed_in)
+    return None
+
+
+def _abandon(_error: BaseException | None) -> None:
+    """Let a form be sent again whose handling broke before there was an answer."""
+    key = g.pop("handling", None)
+    if key is not None:
+        site().handled.abandon(key)

@@ -1,0 +1,59 @@
+"""What pages ask the ledger: each question once for a page, however often the page shows the answer.
+
+Invariant: an answer lives as long as the request in hand (flask.g), so no page shows that of another.
+
+Not here: who answers (federation.py); the words for it (model_wording.py, templates).
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from enum import StrEnum
+
+from flask import g
+
+from fl.crypto.capsule import NO_KEY
+from fl.protocol.errors import UnavailableError
+from fl.roles.serving.model_facts import Verification
+from webui.ports.federation import ServedModel
+from webui.site import site
+from webui.store.models import StoredRecord
+
+
+class KeyMaker(StrEnum):
+    """Who made the threshold key that a record is sealed to."""
+
+    OPERATOR = "operator"
+    """It dealt the key, and so knew it."""
+    TRUSTEES = "trustees"
+    """Or the record is sealed to no such key."""
+    UNKNOWN = "unknown"
+    """The ledger does not answer."""
+
+
+def look_again(model: ServedModel) -> Verification:
+    """Return what is known now of a model that answered once."""
+    known: dict[bytes, Verification] = g.setdefault("models_now", {})
+    if model.envelope_digest not in known:
+        known[model.envelope_digest] = site().services.predictions.again(model)
+    return known[model.envelope_digest]
+
+
+def key_maker(row: StoredRecord) -> KeyMaker:
+    """Return who made the key that a record is sealed to."""
+    if not any(row.key_id or NO_KEY):
+        return KeyMaker.TRUSTEES
+    dealt = _dealt_keys()
+    if dealt is None:
+        return KeyMaker.UNKNOWN
+    return KeyMaker.OPERATOR if row.key_id in dealt else KeyMaker.TRUSTEES
+
+
+def _dealt_keys() -> frozenset[bytes] | None:
+    """Return the ids of the keys that the operator dealt; None while the ledger does not answer."""
+    if "dealt_keys" not in g:
+        g.dealt_keys = None
+        with suppress(UnavailableError):
+            g.dealt_keys = site().services.records.dealt_keys()
+    found: frozenset[bytes] | None = g.dealt_keys
+    return found

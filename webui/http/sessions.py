@@ -1,0 +1,125 @@
+"""Sessions: who is signed in, and which page is for whom.
+
+Invariant: a page behind `only(...)` runs for those roles alone; a cookie of a session that was signed out is worthless.
+
+Source: OWASP Session Management and Unvalidated Redirects Cheat Sheets; Flask-Login, session protection "strong".
+Not here: checking passwords (store/accounts.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import LoginManager, current_user, login_user, logout_user
+
+from fl.protocol.errors import UnavailableError
+from webui.errors import PageForbidden
+from webui.site import site
+from webui.store.accounts import Member
+from webui.store.models import SiteRole
+
+Arguments = ParamSpec("Arguments")
+View = Callable[Arguments, ResponseReturnValue]
+
+START_PAGES = {
+    SiteRole.PATIENT: "checks.history",
+    SiteRole.DOCTOR: "doctor.agenda",
+    SiteRole.AUDITOR: "auditor.rounds",
+    SiteRole.OPERATOR: "auditor.rounds",
+}
+
+
+def init_login(app: Flask) -> None:
+    """Give the application Flask-Login's sessions."""
+    manager = LoginManager()
+    manager.session_protection = "strong"
+    manager.user_loader(_resume)
+    manager.init_app(app, add_context_processor=False)  # it would ask the database while an error page renders
+    app.before_request(_keep_alive)
+    app.after_request(_no_remember_cookie)
+
+
+def _resume(session_id: str) -> Member | None:
+    return site().accounts.resume(session_id)
+
+
+def _keep_alive() -> None:
+    """Let the idle time begin anew. A permanent session would do so too, but weaken "strong" to "basic"."""
+    if "_user_id" in session:
+        session.modified = True
+
+
+def _no_remember_cookie(response: Response) -> Response:
+    """Drop Flask-Login's wish to delete a cookie that this site never sets."""
+    if "_remember" in session:
+        session.pop("_remember")
+    return response
+
+
+def visitor() -> Member | None:
+    """Return who is signed in, or None; None too while the database does not answer, so that error pages render."""
+    try:
+        return current_user if isinstance(current_user._get_current_object(), Member) else None  # noqa: SLF001 proxy
+    except UnavailableError:
+        return None
+
+
+def member() -> Member:
+    """Return who is signed in, on pages behind `only`."""
+    found = current_user._get_current_object()  # noqa: SLF001 the documented way to look behind the proxy
+    if not isinstance(found, Member):
+        raise TypeError("this page must stand behind only(...)")
+    return found
+
+
+def only(*roles: SiteRole) -> Callable[[View[Arguments]], View[Arguments]]:
+    """Let the page run for `roles`; strangers are asked to sign in, other roles are refused."""
+
+    def decorate(view: View[Arguments]) -> View[Arguments]:
+        @wraps(view)
+        def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> ResponseReturnValue:
+            if not current_user.is_authenticated:
+                wanted = request.full_path.rstrip("?") if request.method == "GET" else None
+                return redirect(url_for("accounts.sign_in", next=wanted))
+            if member().role not in roles:
+                raise PageForbidden(member().role.value)
+            return view(*args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def begin_session(who: Member) -> None:
+    """Sign `who` in, in a session that shares nothing with the one before."""
+    session.clear()
+    login_user(who)
+
+
+def end_session() -> None:
+    """Sign out, on all devices."""
+    found = visitor()
+    if found is not None:
+        site().accounts.end_sessions(found.id)
+    logout_user()
+    session.clear()
+
+
+def start_page(who: Member) -> str:
+    """Return where this member goes after signing in."""
+    return url_for(START_PAGES[who.role])
+
+
+def safe_next(target: str | None) -> str | None:
+    """Return `target` when it is a path of this site, else None (an open redirect otherwise)."""
+    if not target or not target.startswith("/") or target.startswith("//"):
+        return None
+    if "\\" in target or not target.isprintable():
+        return None
+    parts = urlsplit(target)
+    return target if not parts.scheme and not parts.netloc else None

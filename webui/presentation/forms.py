@@ -1,0 +1,286 @@
+"""The forms, and what they accept.
+
+Invariant: every form that changes something is one of these, so every one carries a CSRF token.
+
+Source: NIST SP 800-63B, 3.1.1.2 (passwords); GOV.UK Design System, "Error summary".
+Not here: what happens with the values (pages/).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from flask import request
+from flask_wtf import FlaskForm
+from flask_wtf.file import FileField, FileRequired
+from flask_wtf.form import _Auto
+from werkzeug.datastructures import CombinedMultiDict, MultiDict
+from wtforms import (
+    BooleanField,
+    DateField,
+    EmailField,
+    IntegerField,
+    PasswordField,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    SubmitField,
+    TextAreaField,
+)
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import DataRequired, EqualTo, InputRequired, Length, NumberRange, Optional, ValidationError
+
+from fl.crypto.capsule import Readers
+from fl.protocol.errors import EncodingError
+from fl.protocol.names import DIGEST_BYTES, Digest, Purpose, parse_hex
+from webui.errors import EmailMalformed, NameMalformed, PasswordMalformed, WishNeeded
+from webui.http.once import FormToken
+from webui.ports.consent import RECORD_PURPOSES, Choice
+from webui.presentation.request_wording import PURPOSES
+from webui.store.base import EMAIL_CHARS
+from webui.store.emails import email_key
+from webui.store.passwords import MAX_TYPED, prepare
+from webui.store.person_names import person_name
+from webui.usecases.record_format import MAX_NOTE_CHARS
+
+OLDEST_YEARS = 130
+CODE_TYPED = 64
+MAX_PAGES = 10_000
+
+
+class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF brings no types
+    """A form of this site; its token is its own, so that two clicks make one (once.py)."""
+
+    class Meta(FlaskForm.Meta):  # type: ignore[misc]
+        """Where the token comes from, and what a field takes."""
+
+        csrf_class = FormToken
+
+        def wrap_formdata(self, form: FlaskForm, formdata: object) -> object:
+            """Return what was sent: files for the fields of files, text for all others, and nothing of a JSON body."""
+            if formdata is not _Auto:
+                return formdata
+            if not form.is_submitted():
+                return None
+            of_files = {field.name for field in form if isinstance(field, FileField)}
+            files = [pair for pair in request.files.items(multi=True) if pair[0] in of_files]
+            parts: list[MultiDict[str, Any]] = [MultiDict(files), request.form]
+            return CombinedMultiDict(parts)
+
+
+class BirthField(DateField):  # type: ignore[misc]  # WTForms brings no types
+    """A day that a calendar has."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Parse the day; WTForms' own message names no example."""
+        try:
+            super().process_formdata([value.strip() for value in valuelist])
+        except ValueError as error:
+            raise ValueError("This is no date. Write it like 1987-04-12: year, month, day.") from error
+
+
+class PageNumberField(IntegerField):  # type: ignore[misc]  # WTForms brings no types
+    """The number of a page."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Parse the number; WTForms' own message names no example."""
+        try:
+            super().process_formdata(valuelist)
+        except ValueError as error:
+            raise ValueError("This is no number of a page. Write it like 2.") from error
+
+
+def new_password(label: str) -> PasswordField:
+    """Return the field in which somebody chooses a password."""
+    return PasswordField(label, [InputRequired("Please choose a password."), _can_be_a_password])
+
+
+def _can_be_a_password(_form: Form, field: PasswordField) -> None:
+    try:
+        prepare(field.data)
+    except PasswordMalformed as error:
+        raise ValidationError(str(error)) from error
+
+
+class PressForm(Form):
+    """A button that changes something: nothing but the CSRF token."""
+
+    submit = SubmitField()
+
+
+class SignUpForm(Form):
+    """A new patient."""
+
+    name = StringField("Full name", [InputRequired("Please tell us your name.")])
+    date_of_birth = BirthField("Date of birth", [InputRequired("Please give your date of birth.")])
+    email = EmailField("E-mail address", [InputRequired("Please give your e-mail address.")])
+    password = new_password("Password")
+    again = PasswordField("Password again", [EqualTo("password", "The two passwords differ.")])
+    submit = SubmitField("Create account")
+
+    def __init__(self, today: date) -> None:
+        super().__init__()
+        self._today = today
+
+    def validate_name(self, field: StringField) -> None:
+        """Refuse what cannot be a name."""
+        try:
+            person_name(field.data)
+        except NameMalformed as error:
+            raise ValidationError(str(error)) from error
+
+    def validate_email(self, field: EmailField) -> None:
+        """Refuse what cannot be an address."""
+        try:
+            email_key(field.data)
+        except EmailMalformed as error:
+            raise ValidationError(str(error)) from error
+
+    def validate_date_of_birth(self, field: DateField) -> None:
+        """Refuse days ahead, and those of nobody alive; today is the day in the hospital's zone."""
+        born, today = field.data, self._today
+        if born is None:  # no date at all, which the field has said
+            return
+        if born > today:
+            raise ValidationError("This cannot be a date of birth: it has not come yet.")
+        if (born.year + OLDEST_YEARS, born.month, born.day) < (today.year, today.month, today.day):
+            raise ValidationError(f"This cannot be a date of birth: it is more than {OLDEST_YEARS} years ago.")
+
+
+class SignInForm(Form):
+    """Somebody with an account."""
+
+    email = EmailField("E-mail address", [InputRequired("Please give your e-mail address."), Length(max=EMAIL_CHARS)])
+    password = PasswordField("Password", [InputRequired("Please give your password."), Length(max=MAX_TYPED)])
+    submit = SubmitField("Sign in")
+
+
+class PasswordForm(Form):
+    """A new password of somebody who knows the old one."""
+
+    old = PasswordField("Your password now", [InputRequired("Please give your password."), Length(max=MAX_TYPED)])
+    password = new_password("New password")
+    again = PasswordField("New password again", [EqualTo("password", "The two passwords differ.")])
+    submit = SubmitField("Change password")
+
+
+class ResetForm(Form):
+    """A new password of somebody who has a one-time code from the hospital."""
+
+    email = EmailField("E-mail address", [InputRequired("Please give your e-mail address."), Length(max=EMAIL_CHARS)])
+    code = StringField("One-time code", [InputRequired("Please give the code."), Length(max=CODE_TYPED)])
+    password = new_password("New password")
+    again = PasswordField("New password again", [EqualTo("password", "The two passwords differ.")])
+    submit = SubmitField("Set new password")
+
+
+class ImageForm(Form):
+    """A blood-cell image to check."""
+
+    image = FileField("Blood-cell image", [FileRequired("Please choose an image first.")])
+    drawn = BooleanField("I know that this model has only seen drawn cells")
+    """Asked for where the model was trained on drawn cells."""
+    file_page = PageNumberField(
+        "Which page", [Optional(), NumberRange(1, MAX_PAGES, "Please give the number of a page.")]
+    )
+    """Asked for where a file has several."""
+    bits = SelectField(
+        "Bits of each value",
+        choices=[SelectChoice("", "I do not know"), *(SelectChoice(str(n), f"{n} bits") for n in (10, 12, 14))],
+        default="",
+    )
+    """Asked for where a file does not say how many it uses."""
+    submit = SubmitField("Check this image")
+
+
+class LedgerFileForm(Form):
+    """A file to look up on the ledger."""
+
+    file = FileField("File", [FileRequired("Please choose a file first.")])
+    submit = SubmitField("Look it up")
+
+
+class LedgerDigestForm(Form):
+    """A digest to look up on the ledger; it changes nothing, so it may stand in an address."""
+
+    class Meta:
+        """A form that is sent by GET."""
+
+        csrf = False
+
+    digest = StringField("SHA-256", [InputRequired("Please give a SHA-256.")])
+
+    def validate_digest(self, field: StringField) -> None:
+        """Refuse what is no SHA-256; `0x` in front and blanks around it do not matter."""
+        try:
+            parse_hex(field.data.strip(), DIGEST_BYTES, "SHA-256")
+        except EncodingError as error:
+            raise ValidationError("This is no SHA-256: 64 hexadecimal digits, please.") from error
+
+    @property
+    def value(self) -> Digest:
+        """Return the digest, once the form validated."""
+        return Digest(parse_hex(self.digest.data.strip(), DIGEST_BYTES, "SHA-256"))
+
+
+class NoteForm(Form):
+    """A doctor's note on a check."""
+
+    text = TextAreaField(
+        "Your note",
+        [DataRequired("Please write something first."), Length(max=MAX_NOTE_CHARS)],
+        filters=[lambda value: value.strip() if value else value],
+    )
+    submit = SubmitField("Seal and add this note")
+
+
+class FindForm(Form):
+    """A patient's address, or a record's number."""
+
+    text = StringField(
+        "E-mail address or record number", [InputRequired("Please give one of the two."), Length(max=EMAIL_CHARS)]
+    )
+    submit = SubmitField("Look up")
+
+
+class AskForm(Form):
+    """A request to the quorum for one record."""
+
+    number = StringField(validators=[InputRequired(), Length(max=EMAIL_CHARS)])
+    purpose = SelectField(
+        "What for", coerce=int, choices=[SelectChoice(int(p), PURPOSES[p][0]) for p in RECORD_PURPOSES]
+    )
+    submit = SubmitField("Ask the trustees")
+
+
+class ConsentForm(Form):
+    """Who can open a patient's records, and what others may ask for."""
+
+    readers = RadioField(
+        "Who can open my records",
+        choices=[
+            SelectChoice(str(int(Readers.HOSPITAL_AND_TRUSTEES)), "This hospital for me and my doctors, and a quorum"),
+            SelectChoice(str(int(Readers.TRUSTEES)), "A quorum of trustees alone"),
+        ],
+    )
+    purposes = SelectMultipleField(
+        "What others may ask for", choices=[SelectChoice(str(int(p)), p.name) for p in RECORD_PURPOSES]
+    )
+    sure = BooleanField()
+    """Whether the patient was asked once more."""
+    submit = SubmitField("Keep this choice")
+
+    def __init__(self, choice: Choice) -> None:
+        super().__init__(data={"readers": str(int(choice.readers)), "purposes": [str(int(p)) for p in choice.consent]})
+
+    def validate_purposes(self, field: SelectMultipleField) -> None:
+        """Refuse what would lock the patient out for ever."""
+        if self.readers.data == str(int(Readers.TRUSTEES)) and str(int(Purpose.PATIENT_WISH)) not in (field.data or ()):
+            raise ValidationError(WishNeeded.sentence)
+
+    @property
+    def choice(self) -> Choice:
+        """Return what was chosen, once the form validated."""
+        return Choice(Readers(int(self.readers.data)), frozenset(Purpose(int(p)) for p in self.purposes.data or ()))

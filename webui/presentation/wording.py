@@ -1,0 +1,245 @@
+"""Numbers and facts as words for people: pure functions, used by the templates.
+
+Invariant: a sentence says no more than the facts do; `verified=False` is always said.
+
+Source: PROTOCOL.md 5S (a sealed round is shown as such) and 8 ("unverified since T"); GMC guidance on sharing
+uncertainty with patients.
+Not here: HTML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from fl.audit.narrative import Outcome, Results
+from fl.protocol.task import Domain, Origin, Task
+from webui.ports.federation import HeldOut
+
+UNSURE_FROM = 0.35
+UNSURE_TO = 0.65
+SHARES = {"accuracy", "balanced_accuracy", "sensitivity", "specificity", "precision", "recall", "f1", "npv", "ppv"}
+NAMES = {
+    "auroc": "AUROC",
+    "auc": "AUROC",
+    "f1": "F1",
+    "recall": "Sensitivity",
+    "samples": "Images tested",
+    "kappa": "Kappa",
+    "correct": "Judged rightly",
+    "npv": "Negative predictive value",
+    "ppv": "Positive predictive value",
+}
+CHIEF = ("sensitivity", "recall", "specificity", "balanced_accuracy", "accuracy", "auroc")
+PHASES = {
+    "open": ("Open", "hospitals train and commit their updates", "wait"),
+    "advertise": ("Keys", "hospitals train and advertise keys for their masks", "wait"),
+    "share": ("Shares", "hospitals train and share the secrets behind their masks", "wait"),
+    "complain": ("Checks", "hospitals train and check the shares they got", "wait"),
+    "mask": ("Masking", "hospitals commit their masked updates", "wait"),
+    "agree": ("Agreement", "hospitals sign the set of updates", "wait"),
+    "unmask": ("Unmasking", "hospitals reveal what unmasks the sum, and only the sum", "wait"),
+    "frozen": ("Frozen", "the set of updates is fixed", "wait"),
+    "proposed": ("Proposed", "the new model awaits those who replay the round", "wait"),
+    "final": ("Final", "the round was replayed and the new model attested", "good"),
+    "aborted": ("Aborted", "the previous model stays in use", "bad"),
+}
+PROTECTIONS = {
+    "masked": ("Masked", "Nobody, not even the coordinator, could read a single hospital's update."),
+    "sealed": (
+        "Sealed",
+        "The coordinator and the auditors could read each hospital's update; other hospitals could not.",
+    ),
+}
+
+OUTCOMES = {
+    Outcome.RIGHT: ("good", "right", "Checked"),
+    Outcome.WRONG: ("bad", "wrong", "Checked, and wrong"),
+    Outcome.OPEN: ("wait", "not checked", "Not checked"),
+}
+
+
+@dataclass(frozen=True)
+class Saying:
+    """A finding in words and the tone it is shown in: good, wait, bad or plain."""
+
+    tone: str
+    title: str
+    text: str
+
+
+def verdict(task: Task, label: str, probability: float | None) -> Saying:
+    """Return what a prediction means, in careful words.
+
+    Args:
+        task: What the model tells apart.
+        label: The code of the likeliest class.
+        probability: Of what the task reports, in 0..1; None where no class is a disease.
+    """
+    thing, reported = thing_of(task), task.reported
+    if probability is None:
+        return Saying(
+            "plain",
+            f"The model takes this {thing} for: {class_name(task, label)}",
+            f"It chose among {len(task.classes)} classes. Some look alike, and it can err; a doctor can tell more.",
+        )
+    if UNSURE_FROM < probability < UNSURE_TO:
+        return Saying(
+            "wait",
+            f"The model is not sure about this {thing}",
+            f"What it sees fits {reported} about as well as no {reported}. Another image, and a doctor, can tell more.",
+        )
+    if probability >= UNSURE_TO:
+        decide = "blood counts and an examination decide" if task.domain == Domain.STAINED_CELL else "a doctor decides"
+        return Saying(
+            "bad",
+            f"The model sees signs of {reported} in this {thing}",
+            "That is a reason to have it looked at, not a diagnosis. Please show this result to a doctor soon; "
+            f"{decide}.",
+        )
+    return Saying(
+        "good",
+        f"The model sees no signs of {reported} in this {thing}",
+        f"One {thing} cannot rule out a disease. If you feel unwell, or a doctor has asked for tests, please go on "
+        "with them.",
+    )
+
+
+def thing_of(task: Task) -> str:
+    """Return what one input is: `cell`, `X-ray`."""
+    return {Domain.STAINED_CELL: "cell", Domain.XRAY: "X-ray"}.get(task.domain, "entry")
+
+
+def class_name(task: Task, code: str) -> str:
+    """Return the name of a class for people; its code where the task has no such class."""
+    return next((one.name for one in task.classes if one.code == code), code)
+
+
+def measured_on(data: HeldOut) -> str:
+    """Return on what an auditor measured its figures."""
+    persons = f" of {data.persons:,} person{'s' if data.persons != 1 else ''}"
+    kind = "drawn pictures" if data.origin == Origin.DRAWN else "pictures"
+    name = f" ({data.name})" if data.name else ""
+    return f"{data.images:,} {kind}{persons}{name}"
+
+
+def attested(names: Sequence[str]) -> str:
+    """Return who replayed a round."""
+    if not names:
+        return "no auditor has attested it."
+    return f"{listing(names)} replayed the round and got the same model."
+
+
+def listing(names: Sequence[str]) -> str:
+    """Return names as English enumerates them."""
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+
+
+LATEST = 253_402_214_400
+"""A day before the year 10000, where calendars end: who makes a request may name any deadline."""
+
+
+def _moment(seconds: int, zone: ZoneInfo) -> datetime:
+    return datetime.fromtimestamp(min(seconds, LATEST), zone)
+
+
+def when(seconds: int, zone: ZoneInfo) -> str:
+    """Return a moment with date, time and zone."""
+    moment = _moment(seconds, zone)
+    return f"{moment.day} {moment:%b %Y, %H:%M} {moment.tzname()}"
+
+
+def on_day(seconds: int, zone: ZoneInfo) -> str:
+    """Return the day of a moment."""
+    moment = _moment(seconds, zone)
+    return f"{moment:%A}, {moment.day} {moment:%B %Y}"
+
+
+def at_time(seconds: int, zone: ZoneInfo) -> str:
+    """Return the time of day of a moment."""
+    return f"{_moment(seconds, zone):%H:%M}"
+
+
+def iso(seconds: int, zone: ZoneInfo) -> str:
+    """Return a moment for the `datetime` attribute of a `time` element."""
+    return _moment(seconds, zone).isoformat()
+
+
+def birthday(day: date) -> str:
+    """Return a date of birth."""
+    return f"{day.day} {day:%B %Y}"
+
+
+def percent(share: float) -> str:
+    """Return a share in 0..1 in whole per cent; never 0 % or 100 %, which would claim certainty."""
+    rounded = round(share * 100)
+    return "below 1 %" if rounded < 1 else "above 99 %" if rounded > 99 else f"{rounded} %"  # noqa: PLR2004 per cent
+
+
+def chief_metrics(metrics: Mapping[str, float] | None) -> dict[str, float]:
+    """Return the few metrics that a patient or an overview needs, in the order of their weight."""
+    return {name: metrics[name] for name in CHIEF if name in metrics} if metrics else {}
+
+
+def metric_name(name: str) -> str:
+    """Return a metric's name for people."""
+    return NAMES.get(name, name.replace("_", " ").capitalize())
+
+
+def metric_value(name: str, value: float) -> str:
+    """Return a metric's value for people: shares in per cent with one place, other numbers as they are."""
+    if name in SHARES:
+        return f"{value * 100:.1f} %"
+    return f"{value:,.0f}" if float(value).is_integer() and abs(value) > 1 else f"{value:.3f}"
+
+
+def phase(name: str) -> Saying:
+    """Return a round's phase: name, what happens in it, tone."""
+    title, text, tone = PHASES.get(name, (name.capitalize(), "", "plain"))
+    return Saying(tone, title, text)
+
+
+def outcome(found: Outcome) -> Saying:
+    """Return what became of one check."""
+    return Saying(*OUTCOMES[found])
+
+
+def summary_of(results: Results | None) -> Saying:
+    """Return what the last audit says of a round, in a word."""
+    if results is None:
+        return Saying("plain", "not yet", "No audit covers this round yet.")
+    if results.findings:
+        return Saying("bad", "wrong", "The last audit found something wrong in this round.")
+    if results.notes or not results.passed:
+        return Saying("wait", "in part", "Nothing was found in what was checked; not everything was.")
+    return Saying("good", "right", "The last audit checked this round and found nothing wrong.")
+
+
+def protection(name: str) -> Saying:
+    """Return what hid the hospitals' updates in a round, and from whom."""
+    title, text = PROTECTIONS.get(name, (name.capitalize(), ""))
+    return Saying("plain", title, text)
+
+
+def hexed(raw: bytes) -> str:
+    """Return bytes as 0x-hexadecimal."""
+    return "0x" + raw.hex()
+
+
+def shortened(raw: bytes) -> str:
+    """Return the two ends of a digest, enough to compare at a glance."""
+    text = raw.hex()
+    return f"{text[:8]}…{text[-6:]}"
+
+
+def grouped(raw: bytes) -> list[str]:
+    """Return the hexadecimal digits in two groups of 32, as sha256sum prints them but breakable."""
+    text = raw.hex()
+    return [text[start : start + 32] for start in range(0, len(text), 32)]
+
+
+def bars(raw: bytes) -> list[tuple[int, int]]:
+    """Return a digest as a picture: for every byte its place and its height in 4..28."""
+    return [(index * 5, 4 + byte * 24 // 255) for index, byte in enumerate(raw)]

@@ -1,0 +1,1 @@
+"""What the site does for people, without pages."""

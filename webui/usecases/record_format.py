@@ -1,0 +1,252 @@
+"""What stands inside a sealed patient record: a check with its picture, or a doctor's note on one.
+
+Invariant: one record has one encoding; what does not parse strictly is refused. A record names its patient, so that
+the file of one patient cannot be shown as that of another.
+
+Layout: length:u32 ‖ canonical JSON ‖ length:u32 ‖ PNG (empty in a note).
+
+Source: PROTOCOL.md 2 (documents) and 9 (records).
+Not here: sealing (records.py), where the file lies (store/records.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fl.protocol.codec import Fields, JsonValue, Reader, Writer, parse_document, write_document
+from fl.protocol.errors import EncodingError
+from fl.protocol.names import DIGEST_BYTES, Digest, parse_hex
+from fl.protocol.task import Task
+from fl.roles.serving.model_facts import Fact, State, Verification
+from webui.ports.federation import ServedModel
+from webui.usecases.earlier_records import modernised
+
+FORMAT = "hemaledger-record-2"
+EARLIER = "hemaledger-record-1"
+"""Records of a version that knew no task, and of the verification what the ledger said; read, and never written."""
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+MAX_NOTE_CHARS = 4000
+_WHAT = "patient record"
+_COMMON = ("format", "kind", "patient")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whose record it is."""
+
+    id: int
+    """Number of the patient's account on this site."""
+    name: str
+    born: str
+    """ISO date."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One image that a patient had checked, what the model said, and how the model was verified at that moment."""
+
+    patient: Subject
+    checked_at: int
+    """Seconds since 1970."""
+    label: str
+    """The code of the likeliest class."""
+    probability: float | None
+    """Of what the task reports, in 0..1; None where no class is a disease."""
+    model: ServedModel
+    image_png: bytes
+    """Encoded anew by us, without metadata; never the uploaded bytes."""
+    shares: Mapping[str, float] = field(default_factory=dict)
+    """Class code -> probability; empty in a record of an earlier version."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a doctor wrote about a check."""
+
+    patient: Subject
+    about: bytes
+    """Record id of the check, 16 bytes."""
+    author: str
+    written_at: int
+    text: str
+
+
+def pack(record: Check | Note) -> bytes:
+    """Return the plaintext of a record."""
+    picture = record.image_png if isinstance(record, Check) else b""
+    document = _check_document(record) if isinstance(record, Check) else _note_document(record)
+    return Writer().text(write_document(document)).text(picture).bytes()
+
+
+def unpack(body: bytes) -> Check | Note:
+    """Return the record of a plaintext, or raise EncodingError."""
+    reader = Reader(body, _WHAT)
+    document = parse_document(reader.raw(reader.u32()), _WHAT)
+    picture = reader.raw(reader.u32())
+    reader.end()
+    earlier = document.get("format") == EARLIER
+    fields = Fields(modernised(document) if earlier else document, _WHAT)
+    if not earlier and fields.text("format") != FORMAT:
+        raise EncodingError(_WHAT, "it is of another format")
+    found: Check | Note
+    kind = fields.text("kind")
+    if kind == "check" and picture.startswith(PNG_MAGIC):
+        found = _parse_check(fields, picture)
+    elif kind == "note" and not picture:
+        found = _parse_note(fields)
+    else:
+        raise EncodingError(_WHAT, "its kind and its picture do not belong together")
+    if not earlier and pack(found) != body:
+        raise EncodingError(_WHAT, "it is not in canonical form")
+    return found
+
+
+def _check_document(check: Check) -> dict[str, JsonValue]:
+    model = check.model
+    return {
+        "format": FORMAT,
+        "kind": "check",
+        "patient": _subject_document(check.patient),
+        "checked_at": check.checked_at,
+        "prediction": {
+            "label": check.label,
+            "probability": None if check.probability is None else float(check.probability),
+            "shares": {code: float(share) for code, share in check.shares.items()},
+        },
+        "model": {
+            "round": model.round,
+            "model_digest": model.model_digest.hex(),
+            "envelope_digest": model.envelope_digest.hex(),
+            "protection": model.protection,
+            "coordinator_name": model.coordinator_name,
+            "final_at": model.final_at,
+            "attested_by": list(model.attested_by),
+            "verification": _verification_document(model.verification),
+            "task": model.task.to_dict(),
+        },
+    }
+
+
+def _verification_document(verification: Verification) -> dict[str, JsonValue]:
+    facts = {"ledger": verification.ledger, "file": verification.file, "memory": verification.memory}
+    return {**{name: _fact_document(fact) for name, fact in facts.items()}, "block": verification.block}
+
+
+def _fact_document(fact: Fact | None) -> JsonValue:
+    return None if fact is None else {"state": fact.state.value, "at": fact.at, "why": fact.why}
+
+
+def _note_document(note: Note) -> dict[str, JsonValue]:
+    return {
+        "format": FORMAT,
+        "kind": "note",
+        "patient": _subject_document(note.patient),
+        "about": note.about.hex(),
+        "author": note.author,
+        "written_at": note.written_at,
+        "text": note.text,
+    }
+
+
+def _subject_document(subject: Subject) -> dict[str, JsonValue]:
+    return {"id": subject.id, "name": subject.name, "born": subject.born}
+
+
+def _parse_check(fields: Fields, picture: bytes) -> Check:
+    fields.only(*_COMMON, "checked_at", "prediction", "model")
+    prediction = Fields(fields.mapping("prediction"), _WHAT)
+    prediction.only("label", "probability", "shares")
+    model, shares = _parse_model(Fields(fields.mapping("model"), _WHAT)), prediction.mapping("shares")
+    codes, label = model.task.codes, prediction.text("label")
+    if label not in codes or (shares and set(shares) != set(codes)):
+        raise EncodingError(_WHAT, "it names a class that its task does not have")
+    told = None if prediction.value.get("probability") is None else _share(prediction, "probability")
+    if (told is None) != (not model.task.disease):
+        raise EncodingError(_WHAT, "its probability is of nothing")
+    parsed = Fields(shares, _WHAT)
+    return Check(
+        patient=_parse_subject(fields),
+        checked_at=fields.integer("checked_at"),
+        label=label,
+        probability=told,
+        model=model,
+        image_png=picture,
+        shares={code: _share(parsed, code) for code in codes} if shares else {},
+    )
+
+
+def _share(fields: Fields, name: str) -> float:
+    value = fields.number(name)
+    if not 0 <= value <= 1:
+        raise EncodingError(_WHAT, f"{name} is no probability")
+    return value
+
+
+def _parse_model(fields: Fields) -> ServedModel:
+    found = ServedModel(
+        round=fields.integer("round"),
+        model_digest=_digest(fields, "model_digest"),
+        envelope_digest=_digest(fields, "envelope_digest"),
+        protection=fields.text("protection"),
+        coordinator_name=fields.text("coordinator_name"),
+        final_at=fields.integer("final_at"),
+        attested_by=_texts(fields, "attested_by"),
+        verification=_parse_verification(fields),
+        task=Task.from_dict(fields.mapping("task")),
+    )
+    fields.only(*ServedModel.__dataclass_fields__)
+    return found
+
+
+def _parse_verification(fields: Fields) -> Verification:
+    inner = Fields(fields.mapping("verification"), _WHAT)
+    inner.only("ledger", "file", "memory", "block")
+    file, memory = (_parse_fact(inner, name) if inner.value.get(name) else None for name in ("file", "memory"))
+    return Verification(_parse_fact(inner, "ledger"), file, memory, inner.integer("block"))
+
+
+def _parse_fact(fields: Fields, name: str) -> Fact:
+    inner = Fields(fields.mapping(name), _WHAT)
+    inner.only("state", "at", "why")
+    try:
+        state = State(inner.text("state"))
+    except ValueError as error:
+        raise EncodingError(_WHAT, f"the state of {name} is not known") from error
+    return Fact(state, inner.integer("at"), inner.text("why"))
+
+
+def ledger_only(*, verified: bool, at: int) -> Verification:
+    """Return the verification that an earlier version kept: what the ledger said, and when it last said so."""
+    return Verification(Fact(State.CHECKED if verified else State.UNKNOWN, at), None, None)
+
+
+def _parse_note(fields: Fields) -> Note:
+    fields.only(*_COMMON, "about", "author", "written_at", "text")
+    return Note(
+        patient=_parse_subject(fields),
+        about=parse_hex(fields.text("about"), 16, _WHAT),
+        author=fields.text("author"),
+        written_at=fields.integer("written_at"),
+        text=fields.text("text"),
+    )
+
+
+def _parse_subject(fields: Fields) -> Subject:
+    inner = Fields(fields.mapping("patient"), _WHAT)
+    inner.only("id", "name", "born")
+    return Subject(inner.integer("id"), inner.text("name"), inner.text("born"))
+
+
+def _digest(fields: Fields, name: str) -> Digest:
+    return Digest(parse_hex(fields.text(name), DIGEST_BYTES, _WHAT))
+
+
+def _texts(fields: Fields, name: str) -> tuple[str, ...]:
+    found = fields.value.get(name)
+    if not isinstance(found, list):
+        raise EncodingError(_WHAT, f"{name} is not a list")
+    texts = tuple(item for item in found if isinstance(item, str))
+    if len(texts) != len(found):
+        raise EncodingError(_WHAT, f"{name} is not a list of texts")
+    return texts

@@ -1,0 +1,217 @@
+"""Who may ask a quorum for which record, and what becomes of it.
+
+Invariant: a record is asked for only for a purpose that its patient allows now and allowed when it was sealed; what a
+quorum opened is shown to whoever asked, for a limited time, and is never stored.
+
+Source: PROTOCOL.md 9 (policy, requests).
+Not here: rows (store/disclosures.py), ledger and keys (disclosure_services.RequestService).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from threading import Lock
+
+from fl.crypto.capsule import NO_KEY
+from fl.protocol.errors import MalformedError, PolicyNotApproved, RefusedError, TamperedError, UnavailableError
+from fl.protocol.names import Digest, Purpose
+from webui.errors import NotFound, NotSealedToQuorum, RecordDamaged
+from webui.ports.consent import ASKED_BY_DOCTORS, purposes_in
+from webui.ports.disclosures import RequestFacts, RequestService, RequestState
+from webui.store.accounts import Member
+from webui.store.disclosures import NewRequest, RequestStore
+from webui.store.models import RequestRow, SiteRole, StoredRecord
+from webui.store.openings import How, Openings
+from webui.store.records import RecordStore
+from webui.usecases.patient_records import Shown, sealed_of, shown
+from webui.usecases.record_format import unpack
+
+READABLE_S = 30 * 24 * 3600
+"""How long after asking an opened record can be read again; then one must ask anew."""
+TURNS = 32
+"""Locks that all records share; two records of one lock only wait for each other."""
+PENDING = {RequestState.OPEN, RequestState.READY}
+
+
+@dataclass(frozen=True)
+class RequestView:
+    """A request for a page: what the site knows of it, and what the ledger does."""
+
+    row: RequestRow
+    facts: RequestFacts | None
+    """None: it never reached the ledger."""
+    current: bool
+    """Whether the record is still the file that was asked for: not erased, not sealed anew."""
+    readable: bool
+    """Whether the asker may read what the quorum opened."""
+
+    @property
+    def allowed(self) -> bool:
+        """Return whether the patient, who may have withdrawn it since, still allows the purpose."""
+        return self.row.purpose in purposes_in(self.row.record.patient.consent)
+
+    @property
+    def pending(self) -> bool:
+        """Return whether asking again would ask twice."""
+        return self.facts is not None and self.current and self.facts.state in PENDING
+
+
+class RecordRequests:
+    """Requests for records of this hospital's patients."""
+
+    def __init__(
+        self,
+        requests: RequestStore,
+        openings: Openings,
+        records: RecordStore,
+        service: RequestService,
+        clock: Callable[[], int],
+    ) -> None:
+        self._requests = requests
+        self._openings = openings
+        self._records = records
+        self._service = service
+        self._clock = clock
+        self._turns = tuple(Lock() for _ in range(TURNS))
+        """Taken by record while somebody asks for it, so that two clicks make one request."""
+
+    def find(self, text: str) -> Sequence[StoredRecord]:
+        """Return the checks and notes that exactly this e-mail address or record number names; none is no error."""
+        if "@" in text:
+            return self._records.of_email(text)
+        row = self._records.numbered(text)
+        return [row] if row is not None else []
+
+    def ask(self, asker: Member, number: str, purpose: Purpose) -> RequestView:
+        """Ask the quorum for a record; while the same is pending, no second request is made.
+
+        Raises:
+            NotFound: no such record, or not for this asker.
+            PolicyNotApproved: the patient does not allow this purpose.
+            NotSealedToQuorum: the record was made before trustees held the key.
+            RefusedError, UnavailableError: the ledger.
+        """
+        row = self._record(asker, number, purpose)
+        with self._turns[row.id % len(self._turns)]:
+            return self._ask(asker, row, purpose)
+
+    def of(self, asker: Member) -> list[RequestView]:
+        """Return what somebody asked for, the newest first."""
+        return self._views(self._requests.of_asker(asker.id))
+
+    def about(self, patient_id: int) -> list[RequestView]:
+        """Return what anybody asked for here of a patient, the newest first."""
+        return self._views(self._requests.about_patient(patient_id))
+
+    def past_this_site(self, patient_id: int) -> list[tuple[StoredRecord, RequestFacts]]:
+        """Return requests for a patient's records that nobody made here: the ledger has them all the same."""
+        labels = self._records.labels_of(patient_id)
+        found = self._service.about(list(labels))
+        known = self._requests.by_numbers([facts.number for facts in found])
+        return [(labels[facts.label], facts) for facts in found if not facts.own or facts.number not in known]
+
+    def under_way(self, asker: Member, record_row: int) -> RequestView | None:
+        """Return the asker's newest request for a record that waits or can be read; None, too, while none is known."""
+        try:
+            found = self.of(asker)
+        except UnavailableError:
+            return None
+        return next((one for one in found if one.row.record_row == record_row and (one.pending or one.readable)), None)
+
+    def one(self, asker: Member, row_id: int) -> RequestView:
+        """Return one own request, or raise NotFound."""
+        return self._views([self._requests.own(asker.id, row_id)])[0]
+
+    def open(self, view: RequestView) -> tuple[Shown, tuple[str, ...]]:
+        """Return what a quorum opened, and the names of trustees whose answers were wrong; recorded once.
+
+        Raises:
+            NotFound: it may not be read: not approved, no longer allowed, erased, sealed anew, or too long ago.
+            QuorumNotReached: too few of the answers are right.
+            RecordDamaged: the file is not the one that was stored.
+        """
+        row, facts = view.row.record, view.facts
+        if facts is None or not view.readable:
+            raise NotFound
+        try:
+            found = self._service.open(facts.number, sealed_of(row), Digest(row.leaf.digest))
+            opened = shown(row, unpack(found.body))
+        except RecordDamaged:
+            raise
+        except (TamperedError, MalformedError) as error:
+            raise RecordDamaged(row.number or "", f"{error.name}: {error}") from error
+        if view.row.asker_id != row.patient_id:
+            self._openings.note(view.row.asker_id, [row], How.REQUEST)
+        return opened, found.wrong
+
+    def still_allowed(self, number: int) -> bool:
+        """Return whether a request may be approved here: made elsewhere, or for what its patient allows now.
+
+        Nothing opens a record that was erased since.
+        """
+        row = self._requests.by_numbers([number]).get(number)
+        if row is None:
+            return True
+        return row.record.erased_at is None and row.purpose in purposes_in(row.record.patient.consent)
+
+    def _ask(self, asker: Member, row: StoredRecord, purpose: Purpose) -> RequestView:
+        for earlier in self.of(asker):
+            if (earlier.row.record_row, earlier.row.purpose) == (row.id, purpose) and earlier.pending:
+                return earlier
+        sealed = sealed_of(row)
+        capsule = self._service.capsule_of(sealed)
+        if capsule is None:
+            raise NotSealedToQuorum
+        made, deadline = self._requests.begin(NewRequest(asker.id, row.id, capsule, purpose))
+        try:
+            ledger_number = self._service.request(sealed, purpose, deadline)
+        except RefusedError:
+            self._requests.withdraw(made)
+            raise
+        self._requests.set_number(made, ledger_number)
+        return self.one(asker, made)
+
+    def _record(self, asker: Member, number: str, purpose: Purpose) -> StoredRecord:
+        row = self._records.numbered(number)
+        if row is None or (asker.role is SiteRole.PATIENT and row.patient_id != asker.id):
+            raise NotFound
+        allowed = (Purpose.PATIENT_WISH,) if asker.role is SiteRole.PATIENT else ASKED_BY_DOCTORS
+        if purpose not in allowed:
+            raise PolicyNotApproved("purpose")
+        if purpose not in purposes_in(row.consent or 0) & purposes_in(row.patient.consent):
+            raise PolicyNotApproved("consent")
+        if row.key_id == NO_KEY:
+            raise NotSealedToQuorum
+        return row
+
+    def _views(self, rows: Sequence[RequestRow]) -> list[RequestView]:
+        for row in rows:
+            if row.number is None and row.capsule is not None:
+                self._adopt(row)
+        facts = self._service.facts([row.number for row in rows if row.number is not None])
+        return [self._view(row, facts.get(row.number or 0)) for row in rows]
+
+    def _adopt(self, row: RequestRow) -> None:
+        """Give a row its number when the ledger has its request though no answer came back when it was made.
+
+        Only this hospital's request for this very file, purpose and deadline is it; another row's has another deadline.
+        """
+        for facts in self._service.about(list(self._records.labels_of_row(row.record_row))):
+            if facts.own and (facts.capsule, facts.purpose, facts.deadline) == (row.capsule, row.purpose, row.deadline):
+                self._requests.set_number(row.id, facts.number)
+                row.number = facts.number
+                return
+
+    def _view(self, row: RequestRow, facts: RequestFacts | None) -> RequestView:
+        record = row.record
+        current = (
+            facts is not None
+            and record.erased_at is None
+            and sealed_of(record).label == facts.label
+            and self._service.capsule_of(sealed_of(record)) == facts.capsule
+        )
+        approved = facts is not None and facts.state in {RequestState.READY, RequestState.FULFILLED}
+        recent = self._clock() - row.asked_at <= READABLE_S
+        view = RequestView(row, facts, current, readable=False)
+        return replace(view, readable=current and approved and recent and view.allowed)
