@@ -66,14 +66,14 @@ def write_abi(project: Path) -> list[Path]:
 
 
 def _artifact(name: str, output: dict[str, Any]) -> Artifact:
-    contract = output["contracts"][f"contracts/{name}.sol"][name]
+    contract = next(found[name] for found in output["contracts"].values() if name in found)
     return Artifact(name, tuple(contract["abi"]), bytes.fromhex(contract["evm"]["bytecode"]["object"]))
 
 
 def _sources(project: Path) -> dict[str, dict[str, str]]:
     """Return all sources by the name that imports give them, followed transitively from `contracts/`."""
     sources: dict[str, dict[str, str]] = {}
-    waiting = [f"contracts/{path.name}" for path in sorted((project / "contracts").glob("*.sol"))]
+    waiting = [path.relative_to(project).as_posix() for path in sorted((project / "contracts").rglob("*.sol"))]
     while waiting:
         name = waiting.pop()
         if name in sources:

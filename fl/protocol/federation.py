@@ -3,7 +3,7 @@
 Invariant: a `Federation` can only be reached by records that the rules allow, in ledger order. The coordinator folds
 live, the auditor folds the same list later with the same function.
 
-Source: PROTOCOL.md 5S and 8; contracts/FederationLedger.sol.
+Source: PROTOCOL.md 5S and 8; contracts/ledger/FederationLedger.sol.
 """
 
 from __future__ import annotations

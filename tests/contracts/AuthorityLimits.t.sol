@@ -3,11 +3,11 @@ pragma solidity 0.8.37;
 
 import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
 import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
-import {ICeremonies} from "../../contracts/ICeremonies.sol";
-import {IMembers} from "../../contracts/IMembers.sol";
-import {IRequests} from "../../contracts/IRequests.sol";
-import {ISteps} from "../../contracts/ISteps.sol";
-import {KeyAuthority} from "../../contracts/KeyAuthority.sol";
+import {ICeremonies} from "../../contracts/authority/ICeremonies.sol";
+import {IMembers} from "../../contracts/authority/IMembers.sol";
+import {IRequests} from "../../contracts/authority/IRequests.sol";
+import {ISteps} from "../../contracts/lib/ISteps.sol";
+import {KeyAuthority} from "../../contracts/authority/KeyAuthority.sol";
 import {actAs, vm} from "./Vm.sol";
 
 /// @title The largest committee, and inputs that no vector lists.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {ICeremonies} from "../../contracts/ICeremonies.sol";
-import {IKeyAuthority} from "../../contracts/IKeyAuthority.sol";
-import {IRequests} from "../../contracts/IRequests.sol";
+import {ICeremonies} from "../../contracts/authority/ICeremonies.sol";
+import {IKeyAuthority} from "../../contracts/authority/IKeyAuthority.sol";
+import {IRequests} from "../../contracts/authority/IRequests.sol";
 import {VectorPlayer} from "./VectorPlayer.sol";
 import {vm} from "./Vm.sol";
 

@@ -2,8 +2,8 @@
 pragma solidity 0.8.37;
 
 import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
-import {IMembers} from "../../contracts/IMembers.sol";
-import {KeyAuthority} from "../../contracts/KeyAuthority.sol";
+import {IMembers} from "../../contracts/authority/IMembers.sol";
+import {KeyAuthority} from "../../contracts/authority/KeyAuthority.sol";
 import {actAs, vm} from "./Vm.sol";
 
 /// @title A contract that acts while it is made, when it has no code yet.

@@ -3,12 +3,12 @@ pragma solidity 0.8.37;
 
 import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
 import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
-import {AddressList} from "../../contracts/AddressList.sol";
-import {FederationLedger} from "../../contracts/FederationLedger.sol";
-import {IFederationLedger} from "../../contracts/IFederationLedger.sol";
-import {IMembers} from "../../contracts/IMembers.sol";
-import {ISteps} from "../../contracts/ISteps.sol";
-import {KeyAuthority} from "../../contracts/KeyAuthority.sol";
+import {AddressList} from "../../contracts/lib/AddressList.sol";
+import {FederationLedger} from "../../contracts/ledger/FederationLedger.sol";
+import {IFederationLedger} from "../../contracts/ledger/IFederationLedger.sol";
+import {IMembers} from "../../contracts/authority/IMembers.sol";
+import {ISteps} from "../../contracts/lib/ISteps.sol";
+import {KeyAuthority} from "../../contracts/authority/KeyAuthority.sol";
 import {actAs, vm} from "./Vm.sol";
 
 /// @title The largest round, and inputs that no vector lists.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IMembers} from "../../contracts/IMembers.sol";
-import {KeyAuthority} from "../../contracts/KeyAuthority.sol";
+import {IMembers} from "../../contracts/authority/IMembers.sol";
+import {KeyAuthority} from "../../contracts/authority/KeyAuthority.sol";
 import {actAs, vm} from "./Vm.sol";
 
 /// @title Names as bytes that a file of vectors cannot hold, and the borders of UTF-8.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IFederationLedger} from "../../contracts/IFederationLedger.sol";
+import {IFederationLedger} from "../../contracts/ledger/IFederationLedger.sol";
 import {VectorPlayer} from "./VectorPlayer.sol";
 import {vm} from "./Vm.sol";
 

@@ -2,10 +2,10 @@
 pragma solidity 0.8.37;
 
 import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
-import {FederationLedger} from "../../contracts/FederationLedger.sol";
-import {IFederationLedger} from "../../contracts/IFederationLedger.sol";
-import {IMembers} from "../../contracts/IMembers.sol";
-import {KeyAuthority} from "../../contracts/KeyAuthority.sol";
+import {FederationLedger} from "../../contracts/ledger/FederationLedger.sol";
+import {IFederationLedger} from "../../contracts/ledger/IFederationLedger.sol";
+import {IMembers} from "../../contracts/authority/IMembers.sol";
+import {KeyAuthority} from "../../contracts/authority/KeyAuthority.sol";
 import {VectorLines} from "./VectorLines.sol";
 import {actAs, vm} from "./Vm.sol";
 

@@ -3,7 +3,7 @@
  *
  * Invariant: a transaction carries no value and goes to the contract it is given; nothing else can be signed here.
  *
- * Source: EIP-2718, EIP-1559 (type 2), EIP-2 (low s); RFC 6979 (nonces); contracts/IRequests.sol.
+ * Source: EIP-2718, EIP-1559 (type 2), EIP-2 (low s); RFC 6979 (nonces); contracts/authority/IRequests.sol.
  * Not here: sending it, which the site does.
  */
 

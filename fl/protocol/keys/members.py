@@ -3,7 +3,7 @@
 Invariant: a `KeyBook` holds only members and keys that the rules of `Members.sol` admit; the checks stand in the
 same order as there, so both refuse with the same error.
 
-Source: PROTOCOL.md 3; contracts/Members.sol.
+Source: PROTOCOL.md 3; contracts/authority/Members.sol.
 Not here: the signature check of a proof of possession (fl/crypto/signing.py, handed in).
 """
 

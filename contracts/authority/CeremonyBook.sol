@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {AddressList} from "./AddressList.sol";
+import {AddressList} from "../lib/AddressList.sol";
 import {ICeremonies} from "./ICeremonies.sol";
 import {Members} from "./Members.sol";
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IKeyAuthority} from "./IKeyAuthority.sol";
-import {ISteps} from "./ISteps.sol";
+import {IKeyAuthority} from "../authority/IKeyAuthority.sol";
+import {ISteps} from "../lib/ISteps.sol";
 
 /// @title The ordered list of what happened in a federation: rounds, commitments, models, attestations.
 /// @notice Large things are files named by their SHA-256 digest; only the digests are here. Events are the ledger's

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {ISteps} from "./ISteps.sol";
+import {ISteps} from "../lib/ISteps.sol";
 
 /// @title Ceremonies, from which committees of trustees have their shares of threshold keys.
 /// @notice Every function that changes state reverts first with UnknownSender or RevokedSender (declared in IMembers),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {AddressList} from "./AddressList.sol";
+import {AddressList} from "../lib/AddressList.sol";
 import {CeremonyBook} from "./CeremonyBook.sol";
-import {Complaints} from "./Complaints.sol";
+import {Complaints} from "../lib/Complaints.sol";
 import {ICeremonies} from "./ICeremonies.sol";
 
 /// @title The rules of ceremonies on the chain.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Complaints} from "./Complaints.sol";
+import {Complaints} from "../lib/Complaints.sol";
 import {IFederationLedger} from "./IFederationLedger.sol";
-import {IMembers} from "./IMembers.sol";
+import {IMembers} from "../authority/IMembers.sol";
 import {RoundBook} from "./RoundBook.sol";
 
 /// @title The steps that only masked rounds have: set up keys, agree on one set, reveal shares.

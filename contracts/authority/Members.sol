@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
 import {IMembers} from "./IMembers.sol";
-import {PlainText} from "./PlainText.sol";
+import {PlainText} from "../lib/PlainText.sol";
 
 /// @title Membership and keys of one consortium.
 /// @notice The keys themselves are in the events only; the state keeps what the rules ask for: one slot per member.

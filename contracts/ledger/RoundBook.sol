@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {AddressList} from "./AddressList.sol";
+import {AddressList} from "../lib/AddressList.sol";
 import {IFederationLedger} from "./IFederationLedger.sol";
-import {IKeyAuthority} from "./IKeyAuthority.sol";
-import {IMembers} from "./IMembers.sol";
+import {IKeyAuthority} from "../authority/IKeyAuthority.sol";
+import {IMembers} from "../authority/IMembers.sol";
 
 /// @title What the ledger keeps about rounds, and the checks that every step begins with.
 /// @notice Who did what is one bit per hospital of the roster and phase (256 hospitals to a slot).
