@@ -16,7 +16,7 @@ ARGS   ?=
 EXTRAS ?=
 # What benchmarks run in: the product's own environment, or one that also has the libraries it is compared with.
 BENCH  := $(if $(filter 1,$(EXTRAS)),build/bench-venv,$(VENV))
-# A worker per core, each with whole files, in the order of their names: the long ones, in tests/e2e, come first. As many
+# A worker per core, each with whole files, in the order of their names: the long ones, in tests/system, come first. As many
 # workers as memory allows, for some load torch. In one process instead: make test ARGS="-n 0".
 AT_ONCE = --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 

@@ -3,7 +3,7 @@
 Invariant: every role reads and writes through these ports only, so roles run over any chain, vault and journal.
 
 Source: A. Cockburn, "Hexagonal architecture" (ports and adapters).
-Not here: implementations (chain/, fl/storage/, tests/fakes/).
+Not here: implementations (chain/, fl/storage/, tests/support/).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Invariant: the site never opens a model or a chain itself; whatever it shows abo
 load a model only on the verified path (digest on the ledger, sender, final round, then decryption).
 
 Source: PROTOCOL.md 4 (order of checks), 7 (auditor), 8 (fail closed, "unverified since T").
-Not here: implementations (fl/roles, wired in scripts/); tests/fakes/site_services.py passes the same suite.
+Not here: implementations (fl/roles, wired in scripts/); tests/support/site_services.py passes the same suite.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from fl.protocol.errors import VaultMissing
 from fl.protocol.names import Blob, show
 from fl.replay.expected_files import update_core
 from fl.roles.coordinator.agent import Coordinator
-from tests.fakes.federation import Party, settle
+from tests.support.federation import Party, settle
 from tests.unit.roles.test_crashes import audit
 from tests.unit.roles.test_rounds import after_the_commit_deadline, own_body, sealed, send
 from tests.unit.roles.world import World

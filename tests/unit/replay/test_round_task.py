@@ -27,7 +27,7 @@ from fl.roles.hospital.background_training import Task
 from fl.roles.runner import Agent
 from fl.storage.vault import FolderVault
 from fl.training.aggregation.quantise import LocalMetrics, Vector
-from tests.fakes.federation import CONFIG, endorser, initial, memory_folder, nudge, settle
+from tests.support.federation import CONFIG, endorser, initial, memory_folder, nudge, settle
 from tests.unit.roles.world import World
 
 ALARM = "on 80 held-out images AUROC is 0.020, far below 0.5"

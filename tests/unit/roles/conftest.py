@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.federation import memory_folder
+from tests.support.federation import memory_folder
 from tests.unit.roles.world import World
 
 

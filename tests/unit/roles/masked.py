@@ -19,7 +19,7 @@ from fl.roles.coordinator.plan import Plan
 from fl.roles.hospital.agent import Hospital
 from fl.roles.runner import Agent
 from fl.storage.vault import FolderVault
-from tests.fakes.federation import initial, nudge
+from tests.support.federation import initial, nudge
 from tests.unit.roles.world import World
 
 STEP_S = 60

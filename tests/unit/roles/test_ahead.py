@@ -19,7 +19,7 @@ from fl.replay.expected_files import Reader
 from fl.replay.round_sum import RoundSum
 from fl.storage.vault import FolderVault
 from fl.training.aggregation.quantise import LANES
-from tests.fakes.federation import CONFIG
+from tests.support.federation import CONFIG
 
 HOSPITALS = tuple(Address(bytes([number]) * 20) for number in (1, 2, 3))
 D = 5

@@ -14,7 +14,7 @@ from fl.protocol.names import Blob, Digest
 from fl.protocol.rounds.round import Phase
 from fl.replay.expected_files import masked_recipients
 from fl.training.aggregation.quantise import to_bytes
-from tests.fakes.federation import memory_folder, settle
+from tests.support.federation import memory_folder, settle
 from tests.unit.replay.test_exclusions import opened
 from tests.unit.roles.masked import NAMES, Four, forger, rest, step
 from tests.unit.roles.test_crashes import audit

@@ -18,7 +18,7 @@ from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.hospital.agent import Hospital
 from fl.roles.runner import Agent
-from tests.fakes.federation import endorser, initial, settle
+from tests.support.federation import endorser, initial, settle
 from tests.unit.roles.power import Fuse, PowerCut, fused
 from tests.unit.roles.world import World, restless
 

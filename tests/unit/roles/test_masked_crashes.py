@@ -19,7 +19,7 @@ from fl.protocol.records import (
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.hospital.agent import Hospital
 from fl.roles.runner import Agent
-from tests.fakes.federation import initial
+from tests.support.federation import initial
 from tests.unit.roles.power import Fuse, PowerCut, fused
 from tests.unit.roles.test_crashes import check_audit, moments
 from tests.unit.roles.world import World, restless

@@ -19,7 +19,7 @@ from fl.protocol.records import RoundAborted, SetEndorsed, SharesChecked, Shares
 from fl.protocol.rounds.round import Phase
 from fl.roles.hospital.agent import ABANDONED, ABORT_AFTER_S
 from fl.roles.hospital.outbox import key_of
-from tests.fakes.federation import memory_folder
+from tests.support.federation import memory_folder
 from tests.unit.roles.masked import (
     STEP_S,
     Four,

@@ -16,8 +16,8 @@ from fl.protocol.records import KeysAdvertised, Receipt, Record, SharesDealt
 from fl.protocol.rounds.round import Phase
 from fl.replay.participants import advertisers, why_not
 from fl.roles.hospital.agent import Hospital
-from tests.fakes.federation import memory_folder, nudge
-from tests.fakes.ledger import MemoryLedger
+from tests.support.federation import memory_folder, nudge
+from tests.support.ledger import MemoryLedger
 from tests.unit.roles.masked import NAMES, STEP_S, Four, rest, step
 from tests.unit.roles.test_crashes import audit
 

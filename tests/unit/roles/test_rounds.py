@@ -32,7 +32,7 @@ from fl.roles.hospital.agent import Hospital
 from fl.roles.hospital.background_training import Task
 from fl.roles.runner import Agent
 from fl.training.aggregation.quantise import LocalMetrics, Vector, quantise, to_bytes
-from tests.fakes.federation import CONFIG, Party, initial, nudge, settle
+from tests.support.federation import CONFIG, Party, initial, nudge, settle
 from tests.unit.roles.world import COMMIT_S, World, digest, restless
 
 START = initial()

@@ -19,7 +19,7 @@ from fl.protocol.errors import (
 from fl.protocol.names import Digest
 from fl.replay.ledger_view import Keyring, LedgerView
 from fl.roles.runner import Run, run
-from tests.fakes.federation import memory_connect
+from tests.support.federation import memory_connect
 
 SILENT = ChainUnavailable("http://127.0.0.1:8545", "connection refused")
 GONE = VaultUnavailable("/runs/home/vault", "there is no such folder")

@@ -15,7 +15,7 @@ from fl.roles.coordinator.agent import Coordinator
 from fl.roles.hospital.agent import Hospital
 from fl.roles.hospital.background_training import Task
 from fl.training.aggregation.quantise import LocalMetrics, Vector
-from tests.fakes.federation import initial
+from tests.support.federation import initial
 from tests.unit.roles.power import Fuse, PowerCut, fused
 from tests.unit.roles.test_crashes import audit, moments
 from tests.unit.roles.test_masked_crashes import WRITES

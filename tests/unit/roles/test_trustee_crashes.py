@@ -17,10 +17,10 @@ from fl.protocol.names import CeremonyKind
 from fl.protocol.records import CeremonyChecked, CeremonyCommitted, CeremonyConfirmed, CeremonyDealt, Entry, KeyRotated
 from fl.replay.committees import committee_keys
 from fl.roles.trustee.agent import Trustee
-from tests.fakes.clinic import TEXT, USE, Clinic
-from tests.fakes.federation import Clock, Party, found, memory_connect, memory_folder, settle
-from tests.fakes.ledger import MemoryLedger
-from tests.fakes.shares import OpenShares
+from tests.support.clinic import TEXT, USE, Clinic
+from tests.support.federation import Clock, Party, found, memory_connect, memory_folder, settle
+from tests.support.ledger import MemoryLedger
+from tests.support.shares import OpenShares
 from tests.unit.roles.power import Fuse, PowerCut, fused, fused_safe
 from tests.unit.roles.test_crashes import moments
 

@@ -16,7 +16,7 @@ from fl.protocol.records import SharesChecked
 from fl.protocol.rounds.round import Phase
 from fl.replay.vault_files import Awaited, Presence, read_document
 from fl.storage.vault import FolderVault
-from tests.fakes.federation import memory_folder
+from tests.support.federation import memory_folder
 from tests.unit.roles.masked import STEP_S, Four, rest, step
 from tests.unit.roles.test_crashes import audit
 

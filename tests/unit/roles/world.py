@@ -24,7 +24,7 @@ from fl.roles.hospital.agent import Hospital
 from fl.roles.hospital.background_training import Task, Train
 from fl.training.aggregation.quantise import LocalMetrics, Vector
 from fl.training.model.weights import model_digest, vector_to_bytes
-from tests.fakes.federation import CONFIG, Clock, Consortium, Party, found, initial, memory_connect, nudge, settle
+from tests.support.federation import CONFIG, Clock, Consortium, Party, found, initial, memory_connect, nudge, settle
 
 COMMIT_S, CLOSE_S = 120, 120
 

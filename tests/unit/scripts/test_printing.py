@@ -21,7 +21,7 @@ from scripts.output.report import Audited, to_html, to_text
 from scripts.wiring.agent import announce
 from scripts.wiring.exit import guarded
 from scripts.wiring.roles import register_member
-from tests.fakes.federation import memory_connect, new_account
+from tests.support.federation import memory_connect, new_account
 from tests.unit.roles.world import World
 
 NASTY = "al\u202epha\u200b"

@@ -11,7 +11,7 @@ from fl.crypto.encrypted_keystore import HeldShare, Seat
 from fl.protocol.errors import KeystoreUnreadable, StorageFull
 from fl.protocol.names import Address, KeyUse
 from fl.storage.shares import FolderShares
-from tests.fakes.shares import OpenShares
+from tests.support.shares import OpenShares
 
 ADA = Address(bytes(19) + b"\x01")
 PASSWORD = "a password of the trustee"

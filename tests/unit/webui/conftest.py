@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.postgres import own_database
-from tests.fakes.site_town import Town
+from tests.support.postgres import own_database
+from tests.support.site_town import Town
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.site_town import MAYA, PASSWORD, Town
+from tests.support.site_town import MAYA, PASSWORD, Town
 from webui.config import CHEAP_PASSWORDS, PasswordCost
 from webui.errors import AccountExists, EmailMalformed, SignInRefused
 from webui.store.accounts import DoctorFacts, Hours, NewAccount, PatientFacts

@@ -14,8 +14,8 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from fl.protocol.errors import SlotTaken
-from tests.fakes.postgres import own_database
-from tests.fakes.site_town import INES, JONAS, MAYA, OMAR, PASSWORD, Town
+from tests.support.postgres import own_database
+from tests.support.site_town import INES, JONAS, MAYA, OMAR, PASSWORD, Town
 from webui.errors import BookingFixed, BookingOverlaps, NotFound, OneADay, SlotNotOffered, TooManyBookings
 from webui.store.accounts import NewAccount, PatientFacts
 from webui.store.database import Database, alembic_config, upgrade_database

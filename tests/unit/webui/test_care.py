@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fakes.site_town import INES, JONAS, MAYA, OMAR, Town, Visitor
+from tests.support.site_town import INES, JONAS, MAYA, OMAR, Town, Visitor
 from webui.errors import NotFound
 from webui.store.openings import PAGE_ROWS, How
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fl.protocol.errors import SettingInvalid
-from tests.fakes.site_town import config_at
+from tests.support.site_town import config_at
 from webui.config import SiteConfig
 from webui.store.database import Database
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.site_disclosures import ACCOUNTS
-from tests.fakes.site_town import INES, JONAS, MAYA, NOOR, Town
+from tests.support.site_disclosures import ACCOUNTS
+from tests.support.site_town import INES, JONAS, MAYA, NOOR, Town
 from webui.errors import NotFound, TrusteeTaken
 
 

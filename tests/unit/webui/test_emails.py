@@ -9,7 +9,7 @@ import pytest
 from alembic import command
 from sqlalchemy import text
 
-from tests.fakes.site_town import PASSWORD, Town
+from tests.support.site_town import PASSWORD, Town
 from webui.config import CHEAP_PASSWORDS
 from webui.errors import EmailMalformed
 from webui.store.accounts import AccountStore

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.fakes.site_town import Town
+from tests.support.site_town import Town
 from webui.errors import StillHandled
 from webui.store.handled import HandledForms, Outcome
 

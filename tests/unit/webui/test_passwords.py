@@ -11,7 +11,7 @@ from typing import Literal
 import pytest
 from argon2 import PasswordHasher
 
-from tests.fakes.site_town import MAYA, PASSWORD, Town
+from tests.support.site_town import MAYA, PASSWORD, Town
 from webui.config import CHEAP_PASSWORDS
 from webui.errors import CodeRefused, PasswordMalformed, PasswordWeak, SignInRefused
 from webui.store.models import Account

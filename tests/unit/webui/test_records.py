@@ -15,8 +15,8 @@ from sqlalchemy.orm import undefer
 from fl.crypto.capsule import NO_KEY, Readers, RecordPolicy
 from fl.protocol.errors import NoCommittee
 from fl.protocol.names import Purpose
-from tests.fakes.postgres import own_database
-from tests.fakes.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, cell, words
+from tests.support.postgres import own_database
+from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, cell, words
 from webui.errors import NotFound, RecordDamaged, WishNeeded
 from webui.ports.consent import Choice, mask_of, purposes_in
 from webui.ports.records import SealedRecord

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fakes.site_town import INES, JONAS, MAYA, NOOR, PASSWORD, WEEK, Town
+from tests.support.site_town import INES, JONAS, MAYA, NOOR, PASSWORD, WEEK, Town
 from webui.errors import AccountExists, HoursOverlap, NameMalformed, NotFound, RoleFixed, SignInRefused
 from webui.store.accounts import DoctorFacts, Hours
 from webui.store.models import SiteRole

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.site_services import Clock
+from tests.support.site_services import Clock
 from webui.config import Limit
 from webui.errors import TooManyAttempts
 from webui.store.database import Database, upgrade_database

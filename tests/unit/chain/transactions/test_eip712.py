@@ -22,7 +22,7 @@ from fl.protocol.errors import EncodingError, SignatureInvalid
 from fl.protocol.names import Address, Digest
 from fl.protocol.ports import Endorser, SetStatement
 from tests.contracts.vectors import ADDRESSES, KEYS, VECTORS
-from tests.fakes.ledger import MemoryEndorser
+from tests.support.ledger import MemoryEndorser
 
 STATEMENT = SetStatement(
     consortium=b"\1" * 32,

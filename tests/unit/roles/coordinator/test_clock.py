@@ -15,7 +15,7 @@ from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.clock import SKEW_S, CheckedClock, TimedLedger
 from fl.roles.hospital.agent import Hospital
 from fl.roles.runner import Agent
-from tests.fakes.federation import Clock, Party, initial, nudge
+from tests.support.federation import Clock, Party, initial, nudge
 from tests.unit.roles.world import World
 
 DAY = 86400

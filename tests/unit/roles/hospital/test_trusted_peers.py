@@ -11,7 +11,7 @@ from fl.events import Event
 from fl.protocol.rounds.round import Phase
 from fl.roles.hospital.agent import Hospital
 from fl.roles.hospital.trusted_peers import Trust
-from tests.fakes.federation import memory_folder, nudge
+from tests.support.federation import memory_folder, nudge
 from tests.unit.roles.masked import STEP_S, Four, rest
 from tests.unit.roles.world import COMMIT_S
 

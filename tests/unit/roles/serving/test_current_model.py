@@ -29,7 +29,7 @@ from fl.storage.vault import FolderVault
 from fl.training.evaluation.predict import Predictor
 from fl.training.local.config import LocalConfig
 from fl.training.recipe import Recipe
-from tests.fakes.federation import CONFIG, SPEC, Party, initial, settle
+from tests.support.federation import CONFIG, SPEC, Party, initial, settle
 from tests.unit.roles.world import World
 
 RECIPE = Recipe(SPEC, LocalConfig(), 1)

@@ -16,7 +16,7 @@ from fl.roles.serving.current_model import ModelReader
 from fl.roles.serving.model_facts import State
 from fl.roles.serving.successor_ledger import FollowingLedger
 from fl.training.evaluation.predict import Predictor
-from tests.fakes.ledger import MemoryChain, MemoryLedger
+from tests.support.ledger import MemoryChain, MemoryLedger
 from tests.unit.roles.serving.test_current_model import run_rounds
 from tests.unit.roles.world import World
 

@@ -14,9 +14,9 @@ from fl.protocol.records import CeremonyAborted, KeyRotated, MemberRevoked
 from fl.replay.committees import committee_keys
 from fl.roles.runner import Agent
 from fl.roles.trustee.agent import Trustee
-from tests.fakes.clinic import TEXT, USE, Clinic
-from tests.fakes.federation import Clock, Party, found, memory_connect, memory_folder, settle
-from tests.fakes.shares import OpenShares
+from tests.support.clinic import TEXT, USE, Clinic
+from tests.support.federation import Clock, Party, found, memory_connect, memory_folder, settle
+from tests.support.shares import OpenShares
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from fl.roles.hospital.agent import Hospital
 from fl.roles.runner import Agent
 from fl.timing import Stopwatch
 from scripts.wiring.measured import MeasuredAgent, measured
-from tests.fakes.federation import initial, nudge
+from tests.support.federation import initial, nudge
 from tests.unit.roles.masked import Four, rest
 
 PARTS = {

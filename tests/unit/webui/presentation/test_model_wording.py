@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from fl.roles.serving.model_facts import Fact, State, Verification
-from tests.fakes.site_services import NOON, FakeFederation
+from tests.support.site_services import NOON, FakeFederation
 from webui.ports.federation import ServedModel
 from webui.presentation.model_wording import facts_of, seal_of, verification
 from webui.usecases.record_format import ledger_only

@@ -11,7 +11,7 @@ from fl.protocol.codec import sha256
 from fl.protocol.errors import ChainUnavailable, HashMismatch
 from fl.protocol.merkle import record_leaf, verify_inclusion
 from fl.protocol.names import Digest
-from tests.fakes.site_town import MAYA, OMAR, Town
+from tests.support.site_town import MAYA, OMAR, Town
 from webui.errors import NotFound
 from webui.maintenance import keep_up
 from webui.store.leaves import LeafStore

@@ -11,9 +11,9 @@ from alembic import command
 from sqlalchemy import inspect, text
 
 from fl.protocol.errors import UnavailableError
-from tests.fakes.postgres import own_database
-from tests.fakes.site_services import FakeFederation
-from tests.fakes.site_town import cell
+from tests.support.postgres import own_database
+from tests.support.site_services import FakeFederation
+from tests.support.site_town import cell
 from webui.config import CHEAP_PASSWORDS
 from webui.store.accounts import AccountStore, Member
 from webui.store.care import Care

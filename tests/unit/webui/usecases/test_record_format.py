@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from fl.protocol.codec import Writer, write_document
 from fl.protocol.errors import EncodingError
 from fl.roles.serving.model_facts import Fact, State, Verification
-from tests.fakes.site_services import FakeFederation
-from tests.fakes.site_town import cell
+from tests.support.site_services import FakeFederation
+from tests.support.site_town import cell
 from webui.usecases.record_format import Check, Note, Subject, ledger_only, pack, unpack
 
 MAYA = Subject(1, "Maya Lindqvist", "1987-04-12")
