@@ -18,7 +18,7 @@ from chain.authorship import makes
 from chain.contracts import events
 from chain.contracts.lookup import check_deployment, ledgers_of
 from chain.log_ranges import stamp_of
-from chain.log_reader import Reader, Source
+from chain.log_reader import LogReader, LogSource
 from chain.rpc.node import Node, NodeSettings, connect
 from chain.transactions.keystore import AccountKey
 from chain.transactions.sender import Sender, TransactionSettings
@@ -60,8 +60,10 @@ class EthereumLedger:
         check_deployment(self._node, settings.anchor)
         contracts = {settings.anchor.authority: "KeyAuthority"}
         contracts |= dict.fromkeys(ledgers_of(self._node, settings.anchor.contract), "FederationLedger")
-        source = Source(contracts, settings.anchor.chain_id, settings.first_block, settings.transactions.confirmations)
-        self._reader = Reader(self._node, source, lambda: check_deployment(self._node, settings.anchor))
+        source = LogSource(
+            contracts, settings.anchor.chain_id, settings.first_block, settings.transactions.confirmations
+        )
+        self._reader = LogReader(self._node, source, lambda: check_deployment(self._node, settings.anchor))
         self._sender = Sender(self._node, settings.anchor.chain_id, key, settings.transactions) if key else None
 
     @property

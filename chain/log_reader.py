@@ -30,7 +30,7 @@ CALLS_PER_BATCH = 100
 
 
 @dataclass(frozen=True)
-class Source:
+class LogSource:
     """Which logs are read."""
 
     contracts: Mapping[Address, str]
@@ -40,10 +40,10 @@ class Source:
     confirmations: int = 1
 
 
-class Reader:
+class LogReader:
     """A growing list of entries; safe to use from several threads."""
 
-    def __init__(self, node: Node, source: Source, recheck: Callable[[], None]) -> None:
+    def __init__(self, node: Node, source: LogSource, recheck: Callable[[], None]) -> None:
         """Begin before `source.first_block`; `recheck` raises WrongChain when the contracts are gone."""
         self._node = node
         self._source = source

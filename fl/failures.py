@@ -39,14 +39,14 @@ from fl.protocol.keys.members import KeyBook
 from fl.protocol.names import Address
 from fl.protocol.rounds.round import Round
 
-LATE = (DeadlinePassed, WrongPhase, WrongRound)
+MISSED_DEADLINE = (DeadlinePassed, WrongPhase, WrongRound)
 """The round went on without this member."""
 
-TAKEN = (DuplicateAttestation, DuplicateCommitment, DuplicateStep)
+ALREADY_RECORDED = (DuplicateAttestation, DuplicateCommitment, DuplicateStep)
 """The ledger took this step already and the reader does not show it yet, as after a transaction that timed out. Another
 record than the promised one shows itself later, as HashMismatch."""
 
-OWN_FAULT = (
+FATAL = (
     ChainReorg,
     ContractRefused,
     DatasetUnusable,
@@ -67,7 +67,7 @@ OWN_FAULT = (
 Another's file with the wrong bytes is no HashMismatch here but a missing file (documents.Awaited).
 """
 
-CONTENT = (RefusedError, TamperedError, MalformedError)
+ROUND_ONLY = (RefusedError, TamperedError, MalformedError)
 """Anything else in these families is what others made of a round: it ends this round here, and no process."""
 
 

@@ -29,7 +29,7 @@ Question = tuple[int, frozenset[str], float]
 
 
 @dataclass(frozen=True)
-class Block:
+class FeedBlock:
     """A block with its logs, as JSON-RPC has them, and RAW."""
 
     number: int
@@ -50,11 +50,11 @@ class News:
     """Asks the node for a block's header."""
     logs: Callable[[int, int], list[Log]]
     """Asks the node for the logs from one block to another; RAW may be missing."""
-    _blocks: list[Block] = field(default_factory=list)
+    _blocks: list[FeedBlock] = field(default_factory=list)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _ended: bool = False
 
-    def add(self, block: Block) -> None:
+    def add(self, block: FeedBlock) -> None:
         """Tell of the next block, with its logs; or of the one that the chain starts again with."""
         with self._changed:
             self._blocks = [*self._blocks[1 - KEPT :], block]

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from chain.embedded import methods
-from chain.embedded.block_feed import Block, Log, News
+from chain.embedded.block_feed import FeedBlock, Log, News
 from chain.embedded.folder_lock import lock
 from chain.embedded.hardhat import NodeProcess
 from chain.embedded.journal import BlockJournal, Transaction
@@ -89,7 +89,7 @@ class DevChain:
             self._last_timestamp = self._begin()
             self._replay()
             number, block_hash = self.head
-            self._news.add(Block(number, block_hash, self._last_timestamp, []))
+            self._news.add(FeedBlock(number, block_hash, self._last_timestamp, []))
             self._server.start()
         except BaseException:
             self.close()
@@ -182,7 +182,7 @@ class DevChain:
             self._news.add(block)
         return tx_hash
 
-    def _mine(self, timestamp: int, tx_hash: str, raw: bytes) -> Block:
+    def _mine(self, timestamp: int, tx_hash: str, raw: bytes) -> FeedBlock:
         """Mine what was recorded; return its block. A node that cannot is not used any longer."""
         try:
             _, header, logs = self._sequence(
@@ -198,7 +198,7 @@ class DevChain:
             raise ChainUnavailable(self.url, "the node did not include the transaction; start the chain again")
         self._last_timestamp, self._announced = timestamp, None
         told = [{**log, RAW: "0x" + raw.hex()} for log in logs]
-        return Block(int(header["number"], 16), header["hash"], timestamp, told)
+        return FeedBlock(int(header["number"], 16), header["hash"], timestamp, told)
 
     def _abandon(self) -> None:
         """Stop a node that may no longer stand where the journal does; the next start brings both together."""

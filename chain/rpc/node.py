@@ -20,7 +20,7 @@ from typing import Any, NoReturn, TypeVar
 from chain.rpc import transport as wires
 from chain.rpc.shapes import data as as_bytes
 from chain.rpc.shapes import quantity
-from chain.rpc.transport import NO_JSON_RPC, Broken, Busy, Call, Refused, TooMuch, Wire
+from chain.rpc.transport import NO_JSON_RPC, Broken, Call, RateLimited, Refused, TooMuch, Wire
 from fl.protocol.errors import ChainUnavailable, WrongChain
 
 HEADER_ONLY = False
@@ -154,7 +154,7 @@ class Node:
         while True:
             try:
                 return ask(left_s)
-            except Busy as busy:
+            except RateLimited as busy:
                 why, wanted_s = str(busy), max(busy.pause_s, pause_s)
             except (TooMuch, Refused) as refusal:
                 if isinstance(refusal, Refused) and refusal.status not in CLIENT_ERRORS:

@@ -42,7 +42,7 @@ class TooMuch(Broken):
     """The answer is larger than what is read."""
 
 
-class Busy(Broken):
+class RateLimited(Broken):
     """The node asks for a pause (HTTP 429 or 503)."""
 
     def __init__(self, pause_s: float) -> None:
@@ -80,7 +80,7 @@ class Wire(Protocol):
 def read(response: Response) -> JsonValue:
     """Return the JSON that came, or raise Broken."""
     if response.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-        raise Busy(_pause(response.retry_after))
+        raise RateLimited(_pause(response.retry_after))
     try:
         answer = strict_json.loads(response.body, "node's answer", ANSWER_CAP)
     except EncodingError as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fl.protocol.errors import HemaledgerError
-from fl.protocol.federation import Federation, Opening
+from fl.protocol.federation import Federation, LedgerOpening
 from fl.protocol.names import Address, Role
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.round import Round
@@ -31,7 +31,7 @@ class AuditKey:
         return "hospital" if member is not None and member.role == Role.HOSPITAL else "auditor"
 
 
-def why_closed(federation: Federation, key: AuditKey, source: Round | Opening, vault: Vault) -> str:
+def why_closed(federation: Federation, key: AuditKey, source: Round | LedgerOpening, vault: Vault) -> str:
     """Return why this key cannot open a model, empty when it can."""
     role = key.role(federation)
     if key.account not in source.keys:

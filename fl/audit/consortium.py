@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from fl.audit.access import AuditKey
-from fl.audit.findings import Guard
+from fl.audit.findings import FindingCollector
 from fl.audit.key_authority import AuthorityAudit
 from fl.audit.rounds import Bench, RoundAudit
 from fl.crypto.hpke_keys import verify_possession
 from fl.protocol.audit import Report, replay_records
-from fl.protocol.federation import Federation, Opening
+from fl.protocol.federation import Federation, LedgerOpening
 from fl.protocol.ports import Anchor, Endorser, Vault
 from fl.protocol.records import Entry
 from fl.protocol.rounds.round import Round
@@ -41,10 +41,10 @@ class Audit:
         if not federation.openings:
             self._report.notes.append("The federation was never opened; there is nothing more to check.")
         rounds, manifest = RoundAudit(federation, self._bench, self._report), None
-        parts: list[Opening | Round] = [*federation.openings, *federation.rounds]
+        parts: list[LedgerOpening | Round] = [*federation.openings, *federation.rounds]
         parts.sort(key=lambda part: part.opened.position)
         for done, part in enumerate(parts, start=1):
-            if isinstance(part, Opening):
+            if isinstance(part, LedgerOpening):
                 manifest = rounds.opening(part)
             else:
                 rounds.round(part, manifest)
@@ -52,5 +52,5 @@ class Audit:
         AuthorityAudit(self._bench.vault, self._report, self._finding).run(federation)
         return self._report, federation
 
-    def _finding(self, number: int | None, subject: str) -> Guard:
-        return Guard(self._report, number, subject)
+    def _finding(self, number: int | None, subject: str) -> FindingCollector:
+        return FindingCollector(self._report, number, subject)

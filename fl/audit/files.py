@@ -8,15 +8,15 @@ Not here: what is inside (rounds.py).
 
 from __future__ import annotations
 
-from fl.audit.findings import Guard
+from fl.audit.findings import FindingCollector
 from fl.crypto.envelope import Expected, check_file
-from fl.protocol.audit import Report, Step
+from fl.protocol.audit import AuditStep, Report
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.exclusions import why_left_out
-from fl.replay.expected_files import Reader, expected_answer, expected_masked, expected_update
+from fl.replay.expected_files import FileReader, expected_answer, expected_masked, expected_update
 from fl.replay.participants import BUNDLE_CAP
 from fl.replay.vault_files import read_document
 
@@ -34,7 +34,7 @@ class FileAudit:
         check_file(self._vault.get(expected.digest, expected.cap), expected)
         self._report.checks["files"] += 1
 
-    def check(self, current: Round, reader: Reader | None) -> bool:
+    def check(self, current: Round, reader: FileReader | None) -> bool:
         """Check every hospital's files; return whether nothing was found against an update.
 
         `reader` opens what was left out of the set, to say why; None where this key opens nothing of the round.
@@ -45,10 +45,10 @@ class FileAudit:
         for hospital in current.revealed:
             self._check_answer(current, hospital)
         if updates:
-            self._report.right(current.number, Step.UPDATES)
+            self._report.right(current.number, AuditStep.UPDATES)
         return all(updates)
 
-    def _check_update(self, current: Round, hospital: Address, reader: Reader | None) -> bool:
+    def _check_update(self, current: Round, hospital: Address, reader: FileReader | None) -> bool:
         """Check one hospital's file without opening it; a file that was left out of the set may be missing."""
         subject = f"{'masked' if current.masked else 'sealed'} update of {self._name(hospital)}"
         expected = expected_masked(current, hospital) if current.masked else expected_update(current, hospital)
@@ -62,7 +62,7 @@ class FileAudit:
             why = why_left_out(self._federation, current, hospital, self._vault, reader)
             self._report.notes.append(f"Round {current.number}: the {subject} was left out of the set; {why}")
             return True
-        with self._finding(current.number, subject, Step.UPDATES) as outcome:
+        with self._finding(current.number, subject, AuditStep.UPDATES) as outcome:
             self.check_one(expected)
         return outcome.ok
 
@@ -74,7 +74,7 @@ class FileAudit:
         if missing and current.phase == Phase.ABORTED:
             self._report.notes.append(f"Round {current.number}: the {subject} are not in the vault; it was aborted.")
             return True
-        with self._finding(current.number, subject, Step.SETUP) as outcome:
+        with self._finding(current.number, subject, AuditStep.SETUP) as outcome:
             if record is not None:
                 read_document(self._vault, record.bundle_digest, BUNDLE_CAP)
                 self._report.checks["files"] += 1
@@ -86,12 +86,12 @@ class FileAudit:
         if not self._vault.has(current.revealed[hospital].digest):
             self._report.notes.append(f"Round {current.number}: the {subject} is not in the vault.")
             return True
-        with self._finding(current.number, subject, Step.ANSWERS) as outcome:
+        with self._finding(current.number, subject, AuditStep.ANSWERS) as outcome:
             self.check_one(expected_answer(current, hospital))
         return outcome.ok
 
     def _name(self, account: Address) -> str:
         return self._federation.book.name_of(account)
 
-    def _finding(self, number: int, subject: str, step: Step) -> Guard:
-        return Guard(self._report, number, subject, step)
+    def _finding(self, number: int, subject: str, step: AuditStep) -> FindingCollector:
+        return FindingCollector(self._report, number, subject, step)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from fl.protocol.audit import Report, Step
+from fl.protocol.audit import AuditStep, Report
 from fl.protocol.errors import (
     BelowThreshold,
     HemaledgerError,
@@ -18,19 +18,19 @@ from fl.protocol.errors import (
     VaultUnavailable,
 )
 
-_EARLIER: dict[type[HemaledgerError], Step] = {
-    SetMismatch: Step.AGREEMENT,
-    BelowThreshold: Step.AGREEMENT,
-    TooFewReveals: Step.ANSWERS,
-    ReconstructMismatch: Step.ANSWERS,
+_EARLIER: dict[type[HemaledgerError], AuditStep] = {
+    SetMismatch: AuditStep.AGREEMENT,
+    BelowThreshold: AuditStep.AGREEMENT,
+    TooFewReveals: AuditStep.ANSWERS,
+    ReconstructMismatch: AuditStep.ANSWERS,
 }
 """Where the sum of a masked round fails for what went wrong before it."""
 
 
-class Guard:
+class FindingCollector:
     """Turns an error inside its block into a finding."""
 
-    def __init__(self, report: Report, number: int | None, subject: str, step: Step | None = None) -> None:
+    def __init__(self, report: Report, number: int | None, subject: str, step: AuditStep | None = None) -> None:
         self._report = report
         self._number = number
         self._subject = subject
@@ -46,6 +46,6 @@ class Guard:
         self.ok = False
         if isinstance(error, UpdateUnusable):
             error = error.cause
-        step = _EARLIER.get(type(error), Step.SUM) if self._step == Step.SUM else self._step
+        step = _EARLIER.get(type(error), AuditStep.SUM) if self._step == AuditStep.SUM else self._step
         self._report.found(error, self._number, self._subject, step)
         return True

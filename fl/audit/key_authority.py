@@ -25,14 +25,14 @@ from fl.protocol.ports import Vault
 from fl.replay.committees import committee_keys, found_right, setting_of
 from fl.replay.decryption_requests import PARTIAL_CAP, binding_of, key_of, read_capsule
 
-Guard = Callable[[int | None, str], AbstractContextManager[object]]
+CollectFindings = Callable[[int | None, str], AbstractContextManager[object]]
 """(round, subject) -> a block whose error becomes a finding."""
 
 
 class AuthorityAudit:
     """The part of an audit that is about the key authority's ceremonies and requests."""
 
-    def __init__(self, vault: Vault, report: Report, guard: Guard) -> None:
+    def __init__(self, vault: Vault, report: Report, guard: CollectFindings) -> None:
         self._vault = vault
         self._report = report
         self._guard = guard

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
 
-from fl.protocol.audit import Finding, Report, Step
+from fl.protocol.audit import AuditStep, Finding, Report
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address, Digest, show
 from fl.protocol.rounds.round import Phase, Round
@@ -28,7 +28,7 @@ SEEN = {
 _WITHOUT_KEY = "No auditor key"
 
 
-class Outcome(StrEnum):
+class CheckOutcome(StrEnum):
     """What became of the check of one step."""
 
     RIGHT = "right"
@@ -41,7 +41,7 @@ class Outcome(StrEnum):
 class Results:
     """What an audit says about one round."""
 
-    passed: frozenset[Step] = frozenset()
+    passed: frozenset[AuditStep] = frozenset()
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     sums: Mapping[str, float] = field(default_factory=dict)
@@ -60,23 +60,23 @@ class Results:
             report.claims.get(number, {}),
         )
 
-    def outcome(self, step: Step) -> Outcome:
+    def outcome(self, step: AuditStep) -> CheckOutcome:
         """Return what became of one step."""
         if any(finding.step == step for finding in self.findings):
-            return Outcome.WRONG
-        return Outcome.RIGHT if step in self.passed else Outcome.OPEN
+            return CheckOutcome.WRONG
+        return CheckOutcome.RIGHT if step in self.passed else CheckOutcome.OPEN
 
 
 @dataclass(frozen=True)
 class Passage:
     """One step of a round in words."""
 
-    step: Step
+    step: AuditStep
     title: str
     happened: str
     checked: str
     """What an audit checks of it."""
-    outcome: Outcome
+    outcome: CheckOutcome
     findings: tuple[Finding, ...]
     digests: Mapping[str, Digest]
     """What -> digest of a file or model that this step put on the ledger."""
@@ -97,7 +97,7 @@ class Explained:
     @property
     def open_steps(self) -> int:
         """Return how many steps were not checked."""
-        return sum(passage.outcome == Outcome.OPEN for passage in self.passages)
+        return sum(passage.outcome == CheckOutcome.OPEN for passage in self.passages)
 
     @property
     def verdict(self) -> str:
@@ -148,7 +148,7 @@ class _Teller:
             " and of every later record its sender, its turn and its time."
         )
         return self._passage(
-            (Step.OPENING, "Opening"), happened, checked, {"model it starts from": current.previous_model}
+            (AuditStep.OPENING, "Opening"), happened, checked, {"model it starts from": current.previous_model}
         )
 
     def _terms(self) -> Passage:
@@ -157,7 +157,7 @@ class _Teller:
         attestations = f"{terms.attestations} attestation{'s' if terms.attestations > 1 else ''}"
         happened = f"The terms demanded {terms.min_commitments} hospitals and {attestations}{quorum}."
         checked = "that the configuration in the vault has the digest in the terms."
-        return self._passage((Step.TERMS, "Terms"), happened, checked, {"configuration": terms.config_digest})
+        return self._passage((AuditStep.TERMS, "Terms"), happened, checked, {"configuration": terms.config_digest})
 
     def _setup(self) -> Passage | None:
         current = self.round
@@ -174,7 +174,7 @@ class _Teller:
             " recorded one, and that who went on lost no complaint."
         )
         digests = {f"shares of {self._name(who)}": record.bundle_digest for who, record in current.dealt.items()}
-        return self._passage((Step.SETUP, "Keys and shares"), happened, checked, digests)
+        return self._passage((AuditStep.SETUP, "Keys and shares"), happened, checked, digests)
 
     def _updates(self) -> Passage | None:
         current = self.round
@@ -184,7 +184,7 @@ class _Teller:
         happened = f"{self._names(current.commitments)} committed an update, {how}."
         checked = "that each file has the recorded digest, size and sender, and belongs to this round."
         digests = {f"update of {self._name(who)}": digest for who, digest in current.commitments.items()}
-        return self._passage((Step.UPDATES, "Updates"), happened, checked, digests)
+        return self._passage((AuditStep.UPDATES, "Updates"), happened, checked, digests)
 
     def _agreement(self) -> Passage | None:
         current = self.round
@@ -198,7 +198,7 @@ class _Teller:
             f"that the set lies within those who went on, and that at least {current.terms.threshold} signatures of its"
             " members verify, independently of any node."
         )
-        return self._passage((Step.AGREEMENT, "Agreement on the set"), happened, checked)
+        return self._passage((AuditStep.AGREEMENT, "Agreement on the set"), happened, checked)
 
     def _answers(self) -> Passage | None:
         current = self.round
@@ -210,7 +210,7 @@ class _Teller:
             " and that the secrets rebuilt from them fit the advertised keys. Other answers are left out."
         )
         digests = {f"answer of {self._name(who)}": record.digest for who, record in current.revealed.items()}
-        return self._passage((Step.ANSWERS, "Revealed shares"), happened, checked, digests)
+        return self._passage((AuditStep.ANSWERS, "Revealed shares"), happened, checked, digests)
 
     def _sum(self) -> Passage | None:
         current = self.round
@@ -224,7 +224,7 @@ class _Teller:
         checked = f"that the updates, summed again{masks}, give this model bit for bit."
         title = "Masks and sum" if current.masked else "Sum"
         digests = {"new model (weights)": current.proposal.model_digest}
-        return self._passage((Step.SUM, title), happened, checked, digests)
+        return self._passage((AuditStep.SUM, title), happened, checked, digests)
 
     def _model(self) -> Passage | None:
         current = self.round
@@ -233,7 +233,7 @@ class _Teller:
         happened = "The coordinator sealed the new model and put it into the vault."
         checked = "that the file is the recorded one and, opened, holds weights with the digest of the proposed model."
         digests = {"new model (sealed)": current.proposal.envelope_digest}
-        return self._passage((Step.MODEL, "New model"), happened, checked, digests)
+        return self._passage((AuditStep.MODEL, "New model"), happened, checked, digests)
 
     def _reports(self) -> Passage | None:
         current = self.round
@@ -246,7 +246,7 @@ class _Teller:
         )
         reports = {who: digest for who, digest in current.attestations.items() if any(digest)}
         digests = {f"report of {self._name(who)}": digest for who, digest in reports.items()}
-        return self._passage((Step.REPORTS, "Attestations and metrics"), happened, checked, digests)
+        return self._passage((AuditStep.REPORTS, "Attestations and metrics"), happened, checked, digests)
 
     def _end(self) -> str:
         current = self.round
@@ -257,7 +257,7 @@ class _Teller:
         return "The round has not ended yet." if current.proposal else "No model was proposed yet."
 
     def _passage(
-        self, named: tuple[Step, str], happened: str, checked: str, digests: Mapping[str, Digest] | None = None
+        self, named: tuple[AuditStep, str], happened: str, checked: str, digests: Mapping[str, Digest] | None = None
     ) -> Passage:
         step, title = named
         found = tuple(finding for finding in self.results.findings if finding.step == step)

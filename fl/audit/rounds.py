@@ -14,24 +14,24 @@ from dataclasses import dataclass
 
 from fl.audit.access import AuditKey, why_closed, why_sealed_away
 from fl.audit.files import FileAudit
-from fl.audit.findings import Guard
+from fl.audit.findings import FindingCollector
 from fl.audit.reports import check_report
 from fl.failures import reason_of
-from fl.protocol.audit import Report, Step
+from fl.protocol.audit import AuditStep, Report
 from fl.protocol.errors import AccuracyAlarm
-from fl.protocol.federation import Federation, Opening
+from fl.protocol.federation import Federation, LedgerOpening
 from fl.protocol.names import NO_DIGEST, Address, Digest
 from fl.protocol.ports import Endorser, Vault
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import (
-    Reader,
+    FileReader,
     digest_of,
     expected_model,
     read_config,
     read_manifest,
 )
 from fl.replay.participants import participants, why_not
-from fl.replay.round_replay import Replayed, Tools, broken_bound, replay_round
+from fl.replay.round_replay import ReplayedRound, Tools, broken_bound, replay_round
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_kept
 from fl.replay.unmasking import check_agreement, check_sharers
@@ -57,15 +57,15 @@ class RoundAudit:
         self._bench = bench
         self._report = report
         key = bench.key
-        self._reader = Reader(key.account, bench.vault, key.keyring) if key else None
+        self._reader = FileReader(key.account, bench.vault, key.keyring) if key else None
         self._files = FileAudit(federation, bench.vault, report)
         self._model: tuple[Digest, Vector] | None = None
 
-    def _tools(self, reader: Reader) -> Tools:
+    def _tools(self, reader: FileReader) -> Tools:
         """Return what a replay needs; nothing is kept from one round to the next."""
         return Tools(RoundSum(reader, self._bench.vault), self._bench.vault, self._bench.endorser)
 
-    def opening(self, opening: Opening) -> Manifest | None:
+    def opening(self, opening: LedgerOpening) -> Manifest | None:
         """Check the manifest and the model that a ledger opened with."""
         manifest = self.manifest(opening)
         if manifest is not None:
@@ -75,7 +75,7 @@ class RoundAudit:
             self._check_model(opening, manifest, "initial model")
         return manifest
 
-    def manifest(self, opening: Opening) -> Manifest | None:
+    def manifest(self, opening: LedgerOpening) -> Manifest | None:
         """Return the manifest of a ledger's models, None after a finding."""
         with self._finding(None, "model manifest"):
             manifest = read_manifest(opening, self._bench.vault)
@@ -88,18 +88,18 @@ class RoundAudit:
         source = self._federation.source_of(current)
         if self._reader is None or self._closed(source):
             return
-        with self._finding(current.number, "model it starts from", Step.SUM):
+        with self._finding(current.number, "model it starts from", AuditStep.SUM):
             self._model = (digest_of(source), self._reader.model(source, manifest))
 
     def round(self, current: Round, manifest: Manifest | None) -> None:
         """Check one round; its records were folded already."""
         number = current.number
-        self._report.right(number, Step.OPENING)
-        with self._finding(number, "round configuration", Step.TERMS):
+        self._report.right(number, AuditStep.OPENING)
+        with self._finding(number, "round configuration", AuditStep.TERMS):
             self._report.tasks[number] = read_config(current, self._bench.vault).task.to_dict()
             check_kept(self._federation, current, self._bench.vault)
             self._report.checks["documents"] += 1
-            self._report.right(number, Step.TERMS)
+            self._report.right(number, AuditStep.TERMS)
         for account, error in why_not(current).items():
             self._report.notes.append(f"Round {number}: the keys of {self._name(account)}; {error.name}: {error}")
         closed, sealed_away = self._closed(current), self._sealed_away(current)
@@ -137,21 +137,21 @@ class RoundAudit:
 
     def _check_agreement(self, current: Round) -> None:
         """Check who went on after the set-up, and who signed which set of survivors; it takes no key."""
-        with self._finding(current.number, "keys and shares", Step.SETUP) as outcome:
+        with self._finding(current.number, "keys and shares", AuditStep.SETUP) as outcome:
             wrong = why_not(current)
             for part in participants(current, current.sharers):
                 if part.account in wrong:
                     raise wrong[part.account]
             check_sharers(current, self._bench.vault)
-            self._report.right(current.number, Step.SETUP)
+            self._report.right(current.number, AuditStep.SETUP)
         if not outcome.ok:
             return
-        with self._finding(current.number, "agreement on the set", Step.AGREEMENT):
+        with self._finding(current.number, "agreement on the set", AuditStep.AGREEMENT):
             check_agreement(current, self._bench.endorser, self._bench.vault)
             self._report.checks["agreements"] += 1
-            self._report.right(current.number, Step.AGREEMENT)
+            self._report.right(current.number, AuditStep.AGREEMENT)
 
-    def _replay(self, current: Round, manifest: Manifest) -> Replayed | None:
+    def _replay(self, current: Round, manifest: Manifest) -> ReplayedRound | None:
         """Sum the round again from the files; keep the model for the next round."""
         if self._reader is None:
             return None
@@ -159,10 +159,10 @@ class RoundAudit:
         if previous is None or previous[0] != current.previous_model:
             self._report.notes.append(f"Round {number} was not summed again: its previous model is missing.")
             return None
-        with self._finding(number, "aggregate", Step.SUM):
+        with self._finding(number, "aggregate", AuditStep.SUM):
             replayed = replay_round(current, previous[1], manifest, self._tools(self._reader))
             self._report.checks["aggregates"] += 1
-            self._report.right(number, Step.SUM, *([Step.ANSWERS] if current.masked else []))
+            self._report.right(number, AuditStep.SUM, *([AuditStep.ANSWERS] if current.masked else []))
             self._report.sums[number] = {**replayed.training, **replayed.claims.to_dict(replayed.config)}
             self._report.claims[number] = {self._name(who): each for who, each in replayed.each.items()}
             if current.phase == Phase.FINAL:
@@ -170,36 +170,36 @@ class RoundAudit:
             return replayed
         return None
 
-    def _check_model(self, source: Round | Opening, manifest: Manifest, what: str) -> None:
+    def _check_model(self, source: Round | LedgerOpening, manifest: Manifest, what: str) -> None:
         """Check a model envelope, and open it and compare the digest when a key is there."""
         number = source.number if isinstance(source, Round) else None
-        with self._finding(number, what, Step.MODEL) as outcome:
+        with self._finding(number, what, AuditStep.MODEL) as outcome:
             self._files.check_one(expected_model(source, manifest.length))
         if not outcome.ok or self._reader is None or self._closed(source):
             return
-        with self._finding(number, what, Step.MODEL):
+        with self._finding(number, what, AuditStep.MODEL):
             vector = self._reader.model(source, manifest)
             self._report.checks["models"] += 1
             if isinstance(source, Round):
-                self._report.right(source.number, Step.MODEL)
-            if isinstance(source, Opening) or source.phase == Phase.FINAL:
+                self._report.right(source.number, AuditStep.MODEL)
+            if isinstance(source, LedgerOpening) or source.phase == Phase.FINAL:
                 self._model = (digest_of(source), vector)
 
-    def _check_reports(self, current: Round, replayed: Replayed | None) -> None:
+    def _check_reports(self, current: Round, replayed: ReplayedRound | None) -> None:
         """Check what auditors reported about the round; hospitals attest without a report."""
         reports = [auditor for auditor, digest in current.attestations.items() if digest != NO_DIGEST]
         sums = replayed.training if replayed is not None else None
         for auditor in reports:
-            with self._finding(current.number, f"report of {self._name(auditor)}", Step.REPORTS):
+            with self._finding(current.number, f"report of {self._name(auditor)}", AuditStep.REPORTS):
                 alarm = check_report(current, auditor, self._bench.vault, sums)
                 if alarm:
                     name = f"report of {self._name(auditor)}"
                     self._report.alarmed(AccuracyAlarm(current.number, alarm), current.number, name)
                 self._report.checks["documents"] += 1
         if current.attestations and (replayed is not None or not reports):
-            self._report.right(current.number, Step.REPORTS)
+            self._report.right(current.number, AuditStep.REPORTS)
 
-    def _closed(self, source: Round | Opening) -> str:
+    def _closed(self, source: Round | LedgerOpening) -> str:
         key = self._bench.key  # that there is none is said once, for the whole audit
         return why_closed(self._federation, key, source, self._bench.vault) if key else ""
 
@@ -210,8 +210,8 @@ class RoundAudit:
     def _name(self, account: Address) -> str:
         return self._federation.book.name_of(account)
 
-    def _finding(self, number: int | None, subject: str, step: Step | None = None) -> Guard:
-        return Guard(self._report, number, subject, step)
+    def _finding(self, number: int | None, subject: str, step: AuditStep | None = None) -> FindingCollector:
+        return FindingCollector(self._report, number, subject, step)
 
 
 def audit_round(federation: Federation, number: int, bench: Bench) -> Report:

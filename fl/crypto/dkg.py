@@ -36,7 +36,7 @@ from fl.crypto.group import (
 )
 from fl.crypto.share_encryption import SealedShares, sealed_bytes
 from fl.crypto.sharing import Commitments, Polynomial, Share, lagrange
-from fl.crypto.threshold import Committee, ThresholdKey
+from fl.crypto.threshold import CommitteePublicKey, ThresholdKey
 from fl.protocol.codec import Writer
 from fl.protocol.errors import (
     BelowThreshold,
@@ -79,11 +79,11 @@ class Setting:
     """t of the committee that it makes."""
     receivers: tuple[Receiver, ...]
     """Ascending by account; party j, from 1, is the j-th."""
-    old: Committee | None = None
+    old: CommitteePublicKey | None = None
     """REFRESH and RESHARE: the committee in force."""
 
     @property
-    def before(self) -> Committee:
+    def before(self) -> CommitteePublicKey:
         """Return the committee in force; a kind that needs one without it is a programmer's mistake (ValueError)."""
         if self.old is None:
             raise ValueError("this kind of ceremony changes a committee's shares, and there is none")
@@ -155,7 +155,7 @@ def parcel(setting: Setting, vector: Commitments, receiver: Address, bundle: byt
     return replace(_target(setting, vector, receiver), sealed=sealed[setting.place(receiver) - 1])
 
 
-def committee(setting: Setting, right: Sequence[Commitments]) -> Committee:
+def committee(setting: Setting, right: Sequence[Commitments]) -> CommitteePublicKey:
     """Return the committee that the dealers found right (Q) make: Y and everybody's public share.
 
     Raises:
@@ -178,11 +178,15 @@ def committee(setting: Setting, right: Sequence[Commitments]) -> Committee:
     if IDENTITY in (key, *shares):
         raise InvalidPoint("a public share is the identity")
     accounts = tuple(each.account for each in setting.receivers)
-    return Committee(setting.threshold, ThresholdKey(key), accounts, tuple(shares))
+    return CommitteePublicKey(setting.threshold, ThresholdKey(key), accounts, tuple(shares))
 
 
 def new_share(
-    setting: Setting, made: Committee, receiver: Address, shares: Mapping[Address, Share], old: Share | None = None
+    setting: Setting,
+    made: CommitteePublicKey,
+    receiver: Address,
+    shares: Mapping[Address, Share],
+    old: Share | None = None,
 ) -> Share:
     """Return a receiver's share in the committee that was made.
 

@@ -83,7 +83,7 @@ class Seat:
 
 
 @dataclass(frozen=True)
-class Site:
+class KitChain:
     """On which chain a kit approves."""
 
     chain_id: int
@@ -106,7 +106,7 @@ class Kit:
     """All that a trustee's browser needs to approve."""
 
     held: HeldShare
-    site: Site
+    site: KitChain
     account_key: bytes = field(repr=False)
     """32 bytes: the Ethereum account's private key."""
 
@@ -117,7 +117,7 @@ class Lockbox:
 
     path: str
     seat: Seat
-    site: Site | None
+    site: KitChain | None
     """None of a lone share."""
     cost: Cost
     salt: bytes
@@ -179,7 +179,7 @@ def _lock_with(salt: bytes, nonce: bytes, content: HeldShare | Kit, password: st
     return write_document({**bound, "nonce": nonce.hex(), "sealed": sealed.hex()})
 
 
-def _binding(seat: Seat, site: Site | None, cost: Cost, salt: bytes) -> dict[str, JsonValue]:
+def _binding(seat: Seat, site: KitChain | None, cost: Cost, salt: bytes) -> dict[str, JsonValue]:
     """Return all of a lockbox but nonce and ciphertext."""
     public: dict[str, JsonValue] = {
         "account": seat.account.hex(),
@@ -200,7 +200,7 @@ def _binding(seat: Seat, site: Site | None, cost: Cost, salt: bytes) -> dict[str
     return {"format": FORMAT, "kind": "kit" if site else "share", "kdf": kdf, "public": public}
 
 
-def _parse_public(kind: str, fields: Fields) -> tuple[Seat, Site | None]:
+def _parse_public(kind: str, fields: Fields) -> tuple[Seat, KitChain | None]:
     if kind not in ("share", "kit"):
         raise EncodingError(_WHAT, "its kind is unknown")
     names = ("account", "use", "epoch", "index")
@@ -213,7 +213,7 @@ def _parse_public(kind: str, fields: Fields) -> tuple[Seat, Site | None]:
     if kind == "share":
         return seat, None
     authority, consortium = _hex(fields, "authority", ADDRESS_BYTES), _hex(fields, "consortium", 32)
-    return seat, Site(fields.integer("chain_id"), address(authority), consortium)
+    return seat, KitChain(fields.integer("chain_id"), address(authority), consortium)
 
 
 def _hex(fields: Fields, name: str, length: int) -> bytes:

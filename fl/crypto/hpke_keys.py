@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from fl.crypto.curve import ORDER
 from fl.protocol.errors import InvalidPoint, KeystoreUnreadable
-from fl.protocol.keys.members import Domain, MemberKey, possession_message
+from fl.protocol.keys.members import MemberKey, PossessionDomain, possession_message
 from fl.protocol.names import Address
 from fl.protocol.ports import Anchor
 from fl.protocol.records import KeyRegistered, KeyRotated
@@ -76,7 +76,7 @@ def key_record(anchor: Anchor, account: Address, key: PrivateKey) -> KeyRegister
     """Return the record that puts a member's key on the ledger, with the proof that its sender holds it."""
     kind = KeyRegistered if key.epoch == 1 else KeyRotated
     record = kind(account, key.epoch, key.public_key, b"")
-    message = possession_message(anchor.consortium, Domain(anchor.chain_id, anchor.authority), record)
+    message = possession_message(anchor.consortium, PossessionDomain(anchor.chain_id, anchor.authority), record)
     return replace(record, proof=key.prove_possession(message))
 
 

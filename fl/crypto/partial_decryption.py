@@ -24,7 +24,7 @@ from fl.crypto.dleq import verify as verify_proof
 from fl.crypto.envelope import Core, Kind
 from fl.crypto.group import base_mult, decode_point, encode_point, mult, multi_mult
 from fl.crypto.sharing import Share, lagrange
-from fl.crypto.threshold import Ciphertext, Committee, ThresholdKey
+from fl.crypto.threshold import Ciphertext, CommitteePublicKey, ThresholdKey
 from fl.protocol.errors import InvalidPoint, NotInCommittee, PartialInvalid, ProofInvalid, QuorumNotReached
 from fl.protocol.names import LABEL_PREFIX, Address
 from fl.protocol.ports import Anchor
@@ -34,7 +34,7 @@ _DOMAIN = LABEL_PREFIX + b"pdec"
 
 
 @dataclass(frozen=True)
-class Opening:
+class CombinedDecryption:
     """What enough partial decryptions give, and whose were wrong."""
 
     secret: Point = field(repr=False)
@@ -69,7 +69,7 @@ def partial_core(anchor: Anchor, sender: Address, epoch: int, binding: RequestBi
 
 
 def verify(
-    partial: bytes, trustee: Address, committee: Committee, binding: RequestBinding, ciphertext: Ciphertext
+    partial: bytes, trustee: Address, committee: CommitteePublicKey, binding: RequestBinding, ciphertext: Ciphertext
 ) -> Point:
     """Return u_j of a trustee's partial decryption, 97 bytes.
 
@@ -87,8 +87,8 @@ def verify(
 
 
 def combine(
-    partials: Mapping[Address, bytes], committee: Committee, binding: RequestBinding, ciphertext: Ciphertext
-) -> Opening:
+    partials: Mapping[Address, bytes], committee: CommitteePublicKey, binding: RequestBinding, ciphertext: Ciphertext
+) -> CombinedDecryption:
     """Return r·Y from at least t right partial decryptions, and name the wrong ones.
 
     Raises:
@@ -107,7 +107,7 @@ def combine(
         raise QuorumNotReached(len(found), committee.threshold)
     indices = sorted(found)[: committee.threshold]
     secret = multi_mult(lagrange(indices), [found[index] for index in indices])
-    return Opening(secret, tuple(wrong))
+    return CombinedDecryption(secret, tuple(wrong))
 
 
 def _bound(binding: RequestBinding, index: int) -> bytes:

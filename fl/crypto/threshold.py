@@ -64,7 +64,7 @@ class ThresholdKey:
 
 
 @dataclass(frozen=True)
-class Committee:
+class CommitteePublicKey:
     """What everybody knows of those who hold the shares of a key."""
 
     threshold: int

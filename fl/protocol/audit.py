@@ -33,7 +33,7 @@ from fl.protocol.records import (
 )
 
 
-class Step(StrEnum):
+class AuditStep(StrEnum):
     """A part of a round that is checked by itself, in the order in which it happens."""
 
     OPENING = "opening"
@@ -58,7 +58,7 @@ class Finding:
     subject: str
     """Which file or record, and whose."""
     sentence: str
-    step: Step | None = None
+    step: AuditStep | None = None
     """Which part of its round, where it is about one."""
 
     def to_dict(self) -> dict[str, JsonValue]:
@@ -78,7 +78,7 @@ class Report:
     """What auditors reported as far worse than chance. All bytes may be right, and the model still turned around."""
     notes: list[str] = field(default_factory=list)
     """What could not be checked and why, in sentences."""
-    passed: dict[int, set[Step]] = field(default_factory=dict)
+    passed: dict[int, set[AuditStep]] = field(default_factory=dict)
     """Round -> which of its parts were checked to the end; a finding in one of them counts more."""
     tasks: dict[int, dict[str, JsonValue]] = field(default_factory=dict)
     """Round -> the task that its configuration names (Task.to_dict), where that was read."""
@@ -92,15 +92,15 @@ class Report:
         """Return whether nothing was found, and no alarm given."""
         return not self.findings and not self.alarms
 
-    def found(self, error: HemaledgerError, number: int | None, subject: str, step: Step | None = None) -> None:
+    def found(self, error: HemaledgerError, number: int | None, subject: str, step: AuditStep | None = None) -> None:
         """Add a finding for an error."""
         self.findings.append(Finding(error.name, number, subject, str(error), step))
 
     def alarmed(self, error: HemaledgerError, number: int, subject: str) -> None:
         """Add an alarm."""
-        self.alarms.append(Finding(error.name, number, subject, str(error), Step.REPORTS))
+        self.alarms.append(Finding(error.name, number, subject, str(error), AuditStep.REPORTS))
 
-    def right(self, number: int, *steps: Step) -> None:
+    def right(self, number: int, *steps: AuditStep) -> None:
         """Note that parts of a round were checked to the end."""
         self.passed.setdefault(number, set()).update(steps)
 

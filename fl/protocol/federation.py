@@ -25,7 +25,7 @@ from fl.protocol.errors import (
     WrongPhase,
     WrongRound,
 )
-from fl.protocol.keys.members import Domain, KeyBook, MemberKey, VerifyPossession
+from fl.protocol.keys.members import KeyBook, MemberKey, PossessionDomain, VerifyPossession
 from fl.protocol.keys.threshold import ThresholdKeys
 from fl.protocol.names import NO_ADDRESS, Address, Digest, Protection, Role
 from fl.protocol.ports import Anchor
@@ -45,7 +45,7 @@ from fl.protocol.rounds.rules import advance, check_sender, check_terms
 
 
 @dataclass(frozen=True)
-class Opening:
+class LedgerOpening:
     """How a ledger began: with which model, sealed to whom."""
 
     record: FederationOpened
@@ -69,7 +69,7 @@ class Federation:
     verify: VerifyPossession
     book: KeyBook = field(default_factory=KeyBook)
     threshold: ThresholdKeys = field(default_factory=ThresholdKeys)
-    openings: tuple[Opening, ...] = ()
+    openings: tuple[LedgerOpening, ...] = ()
     """How each ledger began, the first one and its successors."""
     rounds: tuple[Round, ...] = ()
     successor: Address | None = None
@@ -93,16 +93,16 @@ class Federation:
         return next((found for found in reversed(self.rounds) if found.phase == Phase.FINAL), None)
 
     @property
-    def source(self) -> Round | Opening:
+    def source(self) -> Round | LedgerOpening:
         """Return where the model in force comes from: the newest final round of this ledger, or its opening."""
         final = self.final_round
         if final is not None and final.anchor == self.opening.anchor:
             return final
         return self.opening
 
-    def source_of(self, current: Round) -> Round | Opening:
+    def source_of(self, current: Round) -> Round | LedgerOpening:
         """Return where the model comes from that a round started from, on the ledger of that round."""
-        parts: list[Round | Opening] = [*self.openings]
+        parts: list[Round | LedgerOpening] = [*self.openings]
         parts += [found for found in self.rounds if found.phase == Phase.FINAL]
         before = [
             part for part in parts if part.anchor == current.anchor and part.opened.position < current.opened.position
@@ -118,7 +118,7 @@ class Federation:
         return self.opening.record.model_digest
 
     @property
-    def opening(self) -> Opening:
+    def opening(self) -> LedgerOpening:
         """Return how the ledger in force began, or raise FederationNotOpened."""
         if not self.openings:
             raise FederationNotOpened
@@ -176,7 +176,7 @@ def _advance_authority(federation: Federation, entry: Entry, record: KeyRecord) 
         return replace(federation, threshold=federation.threshold.advance(entry, record, book, anchor))
     if isinstance(record, ConsortiumFounded) and record.consortium != anchor.consortium:
         raise EncodingError("ledger", "its key authority is that of another consortium")
-    book = book.advance(record, Domain(anchor.chain_id, anchor.authority), federation.verify)
+    book = book.advance(record, PossessionDomain(anchor.chain_id, anchor.authority), federation.verify)
     return replace(federation, book=book)
 
 
@@ -226,7 +226,7 @@ def _open_federation(federation: Federation, entry: Entry, record: FederationOpe
     elif record.predecessor != NO_ADDRESS or record.last_round != 0:
         raise PredecessorMismatch
     anchor = replace(federation.anchor, contract=entry.contract)
-    opening = Opening(record, entry, anchor, _active_keys(federation.book))
+    opening = LedgerOpening(record, entry, anchor, _active_keys(federation.book))
     return replace(federation, anchor=anchor, openings=(*federation.openings, opening), successor=None)
 
 

@@ -16,7 +16,7 @@ from fl.crypto.dkg import BUNDLE_CAP, Receiver, Setting
 from fl.crypto.group import encode_point
 from fl.crypto.share_encryption import SealedShares
 from fl.crypto.sharing import Commitments
-from fl.crypto.threshold import Committee
+from fl.crypto.threshold import CommitteePublicKey
 from fl.protocol.errors import (
     CommitteeMismatch,
     EncodingError,
@@ -34,11 +34,11 @@ from fl.protocol.steps import complaints_of
 from fl.replay.vault_files import read_document
 
 KEEPING = (CeremonyKind.REFRESH, CeremonyKind.RESHARE)
-_CHECKED: dict[tuple[bytes, Digest], Committee] = {}
+_CHECKED: dict[tuple[bytes, Digest], CommitteePublicKey] = {}
 """(ctx, digest of the public shares) -> the committee that was found to follow from its dealings."""
 
 
-def committee_keys(keys: ThresholdKeys, use: KeyUse, epoch: int) -> Committee:
+def committee_keys(keys: ThresholdKeys, use: KeyUse, epoch: int) -> CommitteePublicKey:
     """Return the public keys of the committee of an epoch, from the dealings of its ceremony and those before.
 
     Raises:
@@ -57,7 +57,7 @@ def committee_keys(keys: ThresholdKeys, use: KeyUse, epoch: int) -> Committee:
     return _CHECKED[outcome]
 
 
-def committee_of(keys: ThresholdKeys, ceremony: Ceremony) -> Committee:
+def committee_of(keys: ThresholdKeys, ceremony: Ceremony) -> CommitteePublicKey:
     """Return the committee that the dealers named so far (Q) make; raises as dealing.committee."""
     setting = setting_of(keys, ceremony)
     vectors = [vector_of(setting, ceremony, dealer) for dealer in ceremony.dealers]
@@ -112,7 +112,7 @@ def found_right(setting: Setting, ceremony: Ceremony, vault: Vault) -> tuple[Add
     return tuple(dealer for dealer in sorted(ceremony.dealt) if not _at_fault(setting, ceremony, dealer, vault))
 
 
-def outcome_digest(ceremony: Ceremony, made: Committee) -> Digest:
+def outcome_digest(ceremony: Ceremony, made: CommitteePublicKey) -> Digest:
     """Return the digest of everybody's public share that receivers confirm."""
     shares = [encode_point(point) for point in made.shares]
     return shares_digest(ceremony.use, ceremony.number, made.key.to_bytes(), shares)

@@ -13,7 +13,7 @@ from fl.protocol.names import Address
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.round import Round
 from fl.replay.expected_files import (
-    Reader,
+    FileReader,
     check_readers,
     expected_masked,
     expected_update,
@@ -43,7 +43,9 @@ def left_out(current: Round, tools: Tools) -> dict[Address, HemaledgerError | No
     return found
 
 
-def why_left_out(federation: Federation, current: Round, hospital: Address, vault: Vault, reader: Reader | None) -> str:
+def why_left_out(
+    federation: Federation, current: Round, hospital: Address, vault: Vault, reader: FileReader | None
+) -> str:
     """Return what is wrong with an update that the set does not hold: all of it with a `reader`, else its head."""
     expected = expected_masked(current, hospital) if current.masked else expected_update(current, hospital)
     due = masked_recipients(current, federation.book) if current.masked else ()

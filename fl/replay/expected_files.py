@@ -23,7 +23,7 @@ from fl.protocol.errors import (
     RecipientNotFound,
     WrongPhase,
 )
-from fl.protocol.federation import Opening
+from fl.protocol.federation import LedgerOpening
 from fl.protocol.keys.members import KeyBook, MemberKey
 from fl.protocol.names import NO_DIGEST, Address, Digest, Role
 from fl.protocol.ports import Vault
@@ -90,7 +90,7 @@ def expected_answer(current: Round, hospital: Address) -> Expected:
     return Expected(masked_core(current, hospital, Kind.UNMASK), digest, cap)
 
 
-def model_core(source: Round | Opening) -> Core:
+def model_core(source: Round | LedgerOpening) -> Core:
     """Return the header of the model that a round proposed, or that the ledger opened with.
 
     Raises:
@@ -115,7 +115,7 @@ def model_recipients(source: Round, book: KeyBook, held_by: ThresholdKey | None)
     return [*_keys(source, book, MODEL_READERS)]
 
 
-def expected_model(source: Round | Opening, parameters: int) -> Expected:
+def expected_model(source: Round | LedgerOpening, parameters: int) -> Expected:
     """Return what the ledger says of a model envelope."""
     cap = sealed_size(4 * parameters, MAX_RECIPIENTS, 1)
     if isinstance(source, Round):
@@ -129,7 +129,7 @@ Release = Callable[[Round, bytes], tuple[ThresholdKey, Point]]
 """A final round and its model's file -> the threshold key and the secret point that open it, or NotReleased."""
 
 
-class Reader:
+class FileReader:
     """Opens files for one member: fetch, then check and open in the order of PROTOCOL.md 4."""
 
     def __init__(self, account: Address, vault: Vault, keyring: Keyring, release: Release | None = None) -> None:
@@ -161,7 +161,7 @@ class Reader:
         """Return a hospital's unmasking answer, or raise why not, as `masked` does."""
         return self._open(expected_answer(current, hospital), current.keys, due)
 
-    def model(self, source: Round | Opening, manifest: Manifest, replayed: Vector | None = None) -> Vector:
+    def model(self, source: Round | LedgerOpening, manifest: Manifest, replayed: Vector | None = None) -> Vector:
         """Return the model of a round or of the opening, float32 [d], checked against its digest on the ledger.
 
         A `replayed` model has that digest already: a file with the same bits needs none of its own.
@@ -192,7 +192,7 @@ class Reader:
         vector.flags.writeable = False
         self._last = (expected, digest, vector)
 
-    def _open_model(self, expected: Expected, source: Round | Opening) -> bytes:
+    def _open_model(self, expected: Expected, source: Round | LedgerOpening) -> bytes:
         try:
             return self._open(expected, source.keys)
         except RecipientNotFound:
@@ -219,9 +219,9 @@ def check_readers(file: bytes, due: Collection[MemberKey]) -> None:
         raise RecipientNotFound
 
 
-def digest_of(source: Round | Opening) -> Digest:
+def digest_of(source: Round | LedgerOpening) -> Digest:
     """Return the digest of the model that a round proposed or the ledger opened with, or raise WrongPhase."""
-    if isinstance(source, Opening):
+    if isinstance(source, LedgerOpening):
         return source.record.model_digest
     if source.proposal is None:
         raise WrongPhase(source.number, source.phase)
@@ -233,7 +233,7 @@ def read_config(current: Round, vault: Vault) -> RoundConfig:
     return RoundConfig.from_bytes(read_document(vault, current.terms.config_digest, CONFIG_CAP))
 
 
-def read_manifest(opening: Opening, vault: Vault) -> Manifest:
+def read_manifest(opening: LedgerOpening, vault: Vault) -> Manifest:
     """Return the model's manifest, checked against the digest with which the ledger opened."""
     return Manifest.from_bytes(read_document(vault, opening.record.manifest_digest, MANIFEST_CAP))
 

@@ -52,7 +52,7 @@ class Tools:
 
 
 @dataclass(frozen=True)
-class Replayed:
+class ReplayedRound:
     """What a replay computed."""
 
     model: Vector
@@ -70,7 +70,7 @@ class Replayed:
         return {name: figures[name] for name in ("accuracy", "loss", "samples")}
 
 
-def replay_round(current: Round, previous: Vector, manifest: Manifest, tools: Tools) -> Replayed:
+def replay_round(current: Round, previous: Vector, manifest: Manifest, tools: Tools) -> ReplayedRound:
     """Return the round's model, recomputed from the hospitals' files.
 
     Raises:
@@ -90,7 +90,7 @@ def replay_round(current: Round, previous: Vector, manifest: Manifest, tools: To
     if digest != digest_of(current):
         raise ModelDigestMismatch(digest_of(current), digest)
     each = {who: one.figures for who, one in zip(current.hospitals, total.parts, strict=not current.masked)}
-    return Replayed(model, total.claims, config, each)
+    return ReplayedRound(model, total.claims, config, each)
 
 
 def sum_of(current: Round, tools: Tools) -> Sum:

@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fl.crypto import masking
-from fl.failures import CONTENT
+from fl.failures import ROUND_ONLY
 from fl.protocol.errors import UnavailableError, UpdateUnusable
 from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import Address
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.expected_files import Reader, read_config
+from fl.replay.expected_files import FileReader, read_config
 from fl.training.aggregation.claims import Claims
 from fl.training.aggregation.quantise import GRIDS
 
@@ -49,7 +49,7 @@ class Total:
 class RoundSum:
     """The sum of the newest round's files."""
 
-    def __init__(self, reader: Reader, vault: Vault) -> None:
+    def __init__(self, reader: FileReader, vault: Vault) -> None:
         self.reader = reader
         self._vault = vault
         self._total: Total | None = None
@@ -60,7 +60,7 @@ class RoundSum:
             return False
         try:
             total = self._begun(current)
-        except (UnavailableError, *CONTENT):
+        except (UnavailableError, *ROUND_ONLY):
             return False
         missing = [hospital for hospital in current.hospitals if hospital not in total.added]
         if total.broken or not missing:
@@ -83,7 +83,7 @@ class RoundSum:
             return
         try:
             masking.accumulate(total.words, self._words(total, current, hospital, due))
-        except CONTENT as error:
+        except ROUND_ONLY as error:
             raise UpdateUnusable(hospital, error) from error
         total.added.add(hospital)
 

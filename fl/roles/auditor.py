@@ -21,9 +21,9 @@ from fl.protocol.records import ModelAttested
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.exclusions import left_out
-from fl.replay.expected_files import Reader, digest_of, read_config, read_manifest
+from fl.replay.expected_files import FileReader, digest_of, read_config, read_manifest
 from fl.replay.ledger_view import LedgerView, Ports
-from fl.replay.round_replay import Replayed, Tools, replay_round
+from fl.replay.round_replay import ReplayedRound, Tools, replay_round
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_kept
 from fl.replay.unusable_responses import AnswersLeftOut
@@ -54,7 +54,7 @@ class Auditor:
         self._ports = ports
         self._evaluate = evaluate
         self._account = ports.ledger.account
-        self._reader = Reader(self._account, ports.vault, ports.keyring)
+        self._reader = FileReader(self._account, ports.vault, ports.keyring)
         self._sums = RoundSum(self._reader, ports.vault)
         self._answers = AnswersLeftOut(ports.notify)
 
@@ -85,7 +85,7 @@ class Auditor:
     def finish(self) -> None:
         """Nothing is left to do: what counts is on the ledger."""
 
-    def _replay(self, federation: Federation, current: Round) -> Replayed:
+    def _replay(self, federation: Federation, current: Round) -> ReplayedRound:
         manifest = read_manifest(federation.opening, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)
         tools = Tools(self._sums, *self._ports.replaying, self._answers.of(federation, current))
@@ -94,7 +94,7 @@ class Auditor:
         self._reader.model(current, manifest, replayed.model)
         return replayed
 
-    def _attest(self, current: Round, replayed: Replayed, found: Evaluation) -> None:
+    def _attest(self, current: Round, replayed: ReplayedRound, found: Evaluation) -> None:
         document = self._report(current, replayed, found)
         report = self._ports.vault.put(document)
         try:
@@ -104,7 +104,7 @@ class Auditor:
             return
         self._ports.notify(Event.MODEL_ATTESTED, {"round": current.number, **found.metrics})
 
-    def _report(self, current: Round, replayed: Replayed, found: Evaluation) -> bytes:
+    def _report(self, current: Round, replayed: ReplayedRound, found: Evaluation) -> bytes:
         left = left_out(current, Tools(self._sums, *self._ports.replaying))
         return write_document(
             {

@@ -16,12 +16,12 @@ from chain.transactions.keystore import AccountKey, generate
 from chain.transactions.sender import FREE_GAS_LIMIT
 from fl.crypto.capsule import Capsule, Readers, RecordPolicy, RequestBinding
 from fl.crypto.curve import Point
-from fl.crypto.encrypted_keystore import HeldShare, Kit, Seat, Site, lock
+from fl.crypto.encrypted_keystore import HeldShare, Kit, KitChain, Seat, lock
 from fl.crypto.envelope import seal
 from fl.crypto.group import base_mult, encode_point, random_scalar
 from fl.crypto.hpke_keys import PrivateKey
 from fl.crypto.sharing import Polynomial, Share
-from fl.crypto.threshold import Committee, ThresholdKey
+from fl.crypto.threshold import CommitteePublicKey, ThresholdKey
 from fl.protocol.codec import sha256
 from fl.protocol.names import Address, KeyUse, Purpose
 from fl.protocol.ports import Anchor
@@ -39,7 +39,7 @@ class Scene:
     """A sealed record, the request to open it, and who answers."""
 
     anchor: Anchor
-    committee: Committee
+    committee: CommitteePublicKey
     shares: Sequence[Share]
     accounts: Sequence[AccountKey]
     """Of the trustees, ascending."""
@@ -62,7 +62,7 @@ class Scene:
         shares = [polynomial.share(index) for index in range(1, trustees + 1)]
         accounts = sorted((generate() for _ in shares), key=lambda each: each.address)
         publics: tuple[Point, ...] = tuple(base_mult(each.value) for each in shares)
-        committee = Committee(threshold, key, tuple(each.address for each in accounts), publics)
+        committee = CommitteePublicKey(threshold, key, tuple(each.address for each in accounts), publics)
         hospital, requester = (Address(os.urandom(20)) for _ in range(2))
         policy = RecordPolicy(os.urandom(16), Readers.TRUSTEES, frozenset({Purpose.TREATMENT, Purpose.EMERGENCY}))
         file = bytes(seal(policy.core(anchor, hospital, 1, key), [key], RECORD))
@@ -75,7 +75,7 @@ class Scene:
         """Return the approval kit of a trustee, by its place from 0."""
         share, account = self.shares[place], self.accounts[place]
         seat = Seat(account.address, KeyUse.RECORDS, EPOCH, share.index)
-        site = Site(CHAIN, self.anchor.authority, self.anchor.consortium)
+        site = KitChain(CHAIN, self.anchor.authority, self.anchor.consortium)
         return lock(Kit(HeldShare(seat, share.value), site, account.secret), password)
 
     def block(self, place: int, now: int) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from fl.protocol.task_catalogue import LEUKEMIA
 from fl.roles.auditor import Evaluation
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Plan
-from fl.roles.hospital.background_training import Learned, Task, Train
+from fl.roles.hospital.background_training import Learned, Train, TrainingJob
 from fl.training.aggregation.quantise import Vector
 from fl.training.data.dataset import Dataset, save_dataset
 from fl.training.data.load import load_source
@@ -102,7 +102,7 @@ def _afresh(data_file: Path, name: str) -> Train:
     """Return a hospital's training; a checkpoint of the other loop does not spare it its epoch."""
     train = trainer(data_file, name, "cpu")
 
-    def work(task: Task) -> Learned:
+    def work(task: TrainingJob) -> Learned:
         data_file.with_name("checkpoint").unlink(missing_ok=True)
         return train(task)
 
@@ -120,7 +120,7 @@ class _Plain:
     def round(self, number: int) -> float:
         """Run a round and return its seconds."""
         began = time.perf_counter()
-        task = Task(number, self._model, RoundConfig(0.5, 50.0, 1, self._recipe.to_dict(), LEUKEMIA))
+        task = TrainingJob(number, self._model, RoundConfig(0.5, 50.0, 1, self._recipe.to_dict(), LEUKEMIA))
         with ThreadPoolExecutor(len(self._train)) as pool:
             learned = list(pool.map(lambda one: one(task), self._train.values()))
         weights = [metrics.samples for _, metrics in learned]

@@ -20,7 +20,7 @@ from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.task_catalogue import LEUKEMIA
 from fl.roles.auditor import Evaluation
 from fl.roles.coordinator.plan import Plan
-from fl.roles.hospital.background_training import Task, Train
+from fl.roles.hospital.background_training import Train, TrainingJob
 from fl.training.aggregation.quantise import LocalMetrics, Vector
 from fl.training.data.synthetic import draw_cell
 from fl.training.evaluation.predict import Predictor
@@ -80,7 +80,7 @@ def _one_round(home: Home, url: str) -> None:
 
 
 def _still() -> Train:
-    def train(task: Task) -> tuple[Vector, LocalMetrics]:
+    def train(task: TrainingJob) -> tuple[Vector, LocalMetrics]:
         return task.previous.copy(), LocalMetrics(100, 80, 0.5)
 
     return train

@@ -30,7 +30,7 @@ from fl.protocol.rounds.rules import MIN_MASKED
 from fl.protocol.task_catalogue import LEUKEMIA
 from fl.roles.auditor import Evaluation
 from fl.roles.coordinator.plan import Initial, Plan
-from fl.roles.hospital.background_training import Task, Train
+from fl.roles.hospital.background_training import Train, TrainingJob
 from fl.training.aggregation.quantise import LocalMetrics, Vector
 from fl.training.model.network import build_model
 from fl.training.model.spec import ModelSpec
@@ -169,7 +169,7 @@ def _rounds(
     return together, spans
 
 
-def _nudged(task: Task, step: Vector) -> Vector:
+def _nudged(task: TrainingJob, step: Vector) -> Vector:
     return task.previous + step
 
 

@@ -23,7 +23,7 @@ from fl.crypto.hpke_keys import PrivateKey
 from fl.crypto.partial_decryption import approve, combine
 from fl.crypto.share_encryption import unseal
 from fl.crypto.sharing import Commitments, Share
-from fl.crypto.threshold import Committee, encapsulate
+from fl.crypto.threshold import CommitteePublicKey, encapsulate
 from fl.protocol.codec import sha256
 from fl.protocol.names import Address, CeremonyKind, KeyUse, Purpose
 from fl.protocol.ports import Anchor
@@ -48,7 +48,7 @@ class Scene:
     secrets: dict[Address, int]
     """Members' HPKE keys."""
     dealings: dict[Address, Dealing]
-    committee: Committee
+    committee: CommitteePublicKey
     shares: tuple[Share, ...]
 
     @classmethod

@@ -34,7 +34,7 @@ NOT_RECORDED = 1
 
 
 @dataclass(frozen=True)
-class Source:
+class Evidence:
     """Where the evidence lies."""
 
     home: Home | None
@@ -113,7 +113,7 @@ def audit_file(given: dict[str, str | Path | None], path: Path) -> None:
         sys.exit(NOT_RECORDED)
 
 
-def run_audit(source: Source, key: AuditKey | None) -> _report.Audited:
+def run_audit(source: Evidence, key: AuditKey | None) -> _report.Audited:
     """Run an audit with a progress bar and keep its report in the run's folder."""
     started = time.perf_counter()
     with Progress(transient=True) as progress:
@@ -129,7 +129,7 @@ def run_audit(source: Source, key: AuditKey | None) -> _report.Audited:
     return audited
 
 
-def _source(given: dict[str, str | Path | None]) -> Source:
+def _source(given: dict[str, str | Path | None]) -> Evidence:
     home = Home(Path(given["home"])) if given["home"] else None
     if given["rpc"] and given["authority"] and given["contract"] and (given["vault"] or home):
         authority = parse_address(str(given["authority"]), "authority")
@@ -140,7 +140,7 @@ def _source(given: dict[str, str | Path | None]) -> Source:
     else:
         ledger = open_ledger(_of(home))
     vault = Path(given["vault"]) if given["vault"] else _of(home).vault_folder
-    source = Source(home, ledger, FolderVault(vault, ledger.anchor.consortium))
+    source = Evidence(home, ledger, FolderVault(vault, ledger.anchor.consortium))
     source.vault.check()
     return source
 

@@ -22,7 +22,7 @@ from fl.replay.ledger_view import LedgerView
 from fl.roles.trustee.dealer import Dealer
 from fl.storage.vault import found_vault
 from scripts.wiring.agent import announce, serve_agent
-from scripts.wiring.ceremony import DEFAULT_DAYS, KINDS, USES, Wish, start_ceremony
+from scripts.wiring.ceremony import DEFAULT_DAYS, KINDS, USES, CeremonyPlan, start_ceremony
 from scripts.wiring.exit import guarded
 from scripts.wiring.home import Deployment, Home
 from scripts.wiring.options import home_option
@@ -110,7 +110,7 @@ def ceremony(home: Path, use: str, kind: str, trustees: tuple[str, ...], **given
     """Start a ceremony that gives trustees their shares of a key; running trustees do the rest."""
     place = Home(home)
     member = place.member(OPERATOR)
-    wish = Wish(USES[use], KINDS[kind], trustees, **given)
+    wish = CeremonyPlan(USES[use], KINDS[kind], trustees, **given)
     number = start_ceremony(open_ledger(place, member), wish)
     click.echo(f"Ceremony {number} of the key for {use} has begun.")
     if wish.kind == CeremonyKind.DEALER:

@@ -10,7 +10,7 @@ import click
 from chain.transactions.addresses import parse_address
 from fl.protocol.names import Role, show
 from fl.roles.hospital.agent import Hospital
-from fl.roles.hospital.trusted_peers import Trust
+from fl.roles.hospital.trusted_peers import TrustedPeers
 from fl.storage.lock import only_one
 from fl.training.model.device import use_threads
 from scripts.wiring.agent import announce, serve_agent
@@ -92,7 +92,7 @@ def run(home: Path, name: str, device: str, threads: int | None, **given: Any) -
         serve_agent(lambda: Hospital(open_ports(place, member, notify), train, trust, task), notify)
 
 
-def _trust(accounts: tuple[str, ...], at_least: int | None) -> Trust:
+def _trust(accounts: tuple[str, ...], at_least: int | None) -> TrustedPeers:
     """Return whom this hospital wants beside it: all of `accounts`, or so many of them."""
     peers = frozenset(parse_address(account, "account") for account in accounts)
-    return Trust(peers, len(peers) if at_least is None else at_least)
+    return TrustedPeers(peers, len(peers) if at_least is None else at_least)

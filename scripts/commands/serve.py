@@ -19,9 +19,9 @@ from fl.audit.rounds import Bench
 from fl.protocol.errors import PortInUse
 from fl.replay.ledger_view import Keyring
 from fl.roles.requester.agent import Requester
-from fl.roles.serving.circuit_breaker import SparingLedger, SparingVault
-from fl.roles.serving.current_model import ModelReader, OpenModel
-from fl.roles.serving.successor_ledger import FollowingLedger
+from fl.roles.serving.circuit_breaker import CircuitBreakerLedger, CircuitBreakerVault
+from fl.roles.serving.current_model import OpenModel, VerifiedModelCache
+from fl.roles.serving.successor_ledger import SuccessorLedger
 from fl.storage.files import write_atomic
 from fl.storage.keyring import load_keys
 from scripts.predictor.client import PredictorProcess
@@ -136,11 +136,11 @@ def build_site(home: Home, name: str, config: SiteConfig) -> RunningSite:
 def open_services(home: Home, name: str, open_model: OpenModel) -> Services:
     """Return what the site of a hospital needs from the real federation."""
     member = home.member(name)
-    following = FollowingLedger(lambda: open_ledger(home, member, PAGE_TIMEOUT_S), announce("site"))
-    ledger = SparingLedger(following, time.monotonic)
+    following = SuccessorLedger(lambda: open_ledger(home, member, PAGE_TIMEOUT_S), announce("site"))
+    ledger = CircuitBreakerLedger(following, time.monotonic)
     keyring = Keyring(load_keys(member.folder, member.password))
-    vault = SparingVault(home.vault, str(home.vault_folder))
-    reader = ModelReader(ledger, vault, (ledger.account, keyring), now, open_model)
+    vault = CircuitBreakerVault(home.vault, str(home.vault_folder))
+    reader = VerifiedModelCache(ledger, vault, (ledger.account, keyring), now, open_model)
     records = FederationRecords(ledger, reader.federation, keyring)
     asking = Requester(ledger, vault, keyring)
     bench = Bench(vault, AuditKey(ledger.account, keyring), signatures())

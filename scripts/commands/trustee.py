@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from fl.crypto.encrypted_keystore import Kit, Site, lock
+from fl.crypto.encrypted_keystore import Kit, KitChain, lock
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import KeyUse, Refusal, Role, show
 from fl.roles.trustee.agent import Trustee
@@ -161,7 +161,7 @@ def write_kit(agent: Trustee, member: MemberHome, use: KeyUse, to: tuple[Path, s
     path, password = to
     held = agent.held(use)
     anchor = agent.view.ledger.anchor
-    site = Site(anchor.chain_id, anchor.authority, anchor.consortium)
+    site = KitChain(anchor.chain_id, anchor.authority, anchor.consortium)
     write_atomic(path, lock(Kit(held, site, load_account(member).secret), password), mode=0o600)
     return held.seat.epoch
 

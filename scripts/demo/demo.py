@@ -25,13 +25,13 @@ from fl.roles.coordinator.plan import Plan
 from fl.storage.files import write_atomic
 from fl.training.data.dataset import Dataset, load_dataset
 from fl.training.data.labels import LabelMap
-from fl.training.data.load import Reading, load_source
+from fl.training.data.load import SourceReading, load_source
 from fl.training.data.synthetic import draw_dataset
 from fl.training.model.device import use_threads
 from fl.training.pictures.field import Frame
 from fl.training.presets import DEFAULT_PRESET, SYNTHETIC_PLAN, SYNTHETIC_PRESET, Preset
 from fl.training.recipe import Recipe
-from scripts.commands.audit import Source, run_audit
+from scripts.commands.audit import Evidence, run_audit
 from scripts.commands.coordinator import CLIP, L2_BOUND, fewest, first_model, protection_of
 from scripts.commands.data import HOLDOUT, hospital_names, parts_of
 from scripts.commands.serve import build_site, check_port, run_site, seed_demo, site_config
@@ -135,7 +135,7 @@ def _plan_new(home: Home, data: Path | None, given: Mapping[str, Any]) -> tuple[
     return wanted, replace(labels.apply(raw), listing=raw.listing)
 
 
-def _images(data: Path | None, seed: int, reading: Reading) -> Dataset:
+def _images(data: Path | None, seed: int, reading: SourceReading) -> Dataset:
     return load_source(data, reading=reading) if data else draw_dataset(SYNTHETIC_PLAN, seed)
 
 
@@ -159,7 +159,7 @@ def _run(run: Demo, dataset: Dataset | None, given: Mapping[str, Any], stack: Ex
     recipe = Recipe(replace(preset.spec, classes=len(task.classes)), local, run.wanted.seed)
     federation = _federate(run, recipe, largest)
     with console.stage("Auditing the whole history", run.seconds):
-        source = Source(home, open_ledger(home), home.vault)
+        source = Evidence(home, open_ledger(home), home.vault)
         audited = run_audit(source, audit_key(home, AUDITOR))
     console.say(_report.to_text(audited))
     summary = _summarise(run, federation, audited)

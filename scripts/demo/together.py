@@ -21,7 +21,7 @@ from fl.roles.trustee.agent import Trustee
 from fl.timing import Stopwatch
 from scripts.commands.consortium import OPERATOR, found_consortium
 from scripts.demo.threads import run_together
-from scripts.wiring.ceremony import Wish, start_ceremony
+from scripts.wiring.ceremony import CeremonyPlan, start_ceremony
 from scripts.wiring.home import Home
 from scripts.wiring.measured import MeasuredAgent, measured
 from scripts.wiring.roles import (
@@ -68,7 +68,7 @@ def share_key(home: Home, trustees: Sequence[str], notify: Notify) -> int:
 
     One that was held before is not held again; one that was interrupted goes on.
     """
-    wish = Wish(KeyUse.RECORDS, CeremonyKind.GENERATE, tuple(trustees), step_s=CEREMONY_STEP_S)
+    wish = CeremonyPlan(KeyUse.RECORDS, CeremonyKind.GENERATE, tuple(trustees), step_s=CEREMONY_STEP_S)
     operator = open_ledger(home, home.member(OPERATOR))
     threshold = LedgerView(operator).refresh().threshold
     running = threshold.ceremony(wish.use)

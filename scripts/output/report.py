@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
-from fl.audit.narrative import Outcome, Results, explain
+from fl.audit.narrative import CheckOutcome, Results, explain
 from fl.protocol.audit import Report
 from fl.protocol.codec import JsonValue
 from fl.protocol.federation import Federation
@@ -30,7 +30,7 @@ CHECKS = {
 }
 
 
-MARKS = {Outcome.RIGHT: "Checked", Outcome.WRONG: "CHECKED, AND WRONG", Outcome.OPEN: "NOT CHECKED"}
+MARKS = {CheckOutcome.RIGHT: "Checked", CheckOutcome.WRONG: "CHECKED, AND WRONG", CheckOutcome.OPEN: "NOT CHECKED"}
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
 from scripts.server.proxy import TrustedProxy, visitor_behind, waitress_options
-from scripts.server.request import Bounds, Busy, Refusal, TimedParser
+from scripts.server.request import BodiesFull, Bounds, Refusal, TimedParser
 
 PROBE = "/healthz"
 NO_LINGER = struct.pack("ii", 1, 0)
@@ -57,7 +57,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         if request is None or not request.headers_finished:
             return taken
         if self.server.overfull(request) or self.server.crowded(self, request):
-            request.error = Busy("too much at once")
+            request.error = BodiesFull("too much at once")
             request.completed = True
             self.requests.append(request)
             self.request = None

@@ -24,7 +24,7 @@ STEP_S = DAY_S
 
 
 @dataclass(frozen=True)
-class Wish:
+class CeremonyPlan:
     """What a person says of a ceremony; the rest follows."""
 
     use: KeyUse
@@ -39,7 +39,7 @@ class Wish:
     step_s: int = STEP_S
 
 
-def start_ceremony(ledger: Ledger, wish: Wish) -> int:
+def start_ceremony(ledger: Ledger, wish: CeremonyPlan) -> int:
     """Record the start of a ceremony and return its number.
 
     Raises:
@@ -72,7 +72,7 @@ def two_thirds(count: int) -> int:
     return max(2, -(-2 * count // 3))
 
 
-def _check_new_key(federation: Federation, wish: Wish) -> None:
+def _check_new_key(federation: Federation, wish: CeremonyPlan) -> None:
     """Raise SettingInvalid when a key would be replaced by accident, or kept though a new one was asked for."""
     if wish.kind in KEEPS_KEY and wish.new_key:
         raise SettingInvalid("new-key", f"a {wish.kind.name.lower()} keeps the key that is in force")
@@ -86,7 +86,7 @@ def _check_new_key(federation: Federation, wish: Wish) -> None:
     )
 
 
-def _committee(federation: Federation, wish: Wish) -> tuple[tuple[Address, ...], int]:
+def _committee(federation: Federation, wish: CeremonyPlan) -> tuple[tuple[Address, ...], int]:
     if wish.kind == CeremonyKind.REFRESH:
         committee = federation.threshold.committee(wish.use)
         return committee.members, committee.threshold
@@ -94,7 +94,7 @@ def _committee(federation: Federation, wish: Wish) -> tuple[tuple[Address, ...],
     return receivers, wish.threshold or two_thirds(len(receivers))
 
 
-def _dealers(federation: Federation, wish: Wish, receivers: tuple[Address, ...]) -> tuple[Address, ...]:
+def _dealers(federation: Federation, wish: CeremonyPlan, receivers: tuple[Address, ...]) -> tuple[Address, ...]:
     book = federation.book
     if wish.kind == CeremonyKind.DEALER:
         return tuple(member.account for member in book.having(Role.OPERATOR))

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import click
 
 from fl.training.data.listing import Listing
-from fl.training.data.load import Reading
-from fl.training.pictures.decode import Reading as PictureReading
+from fl.training.data.load import SourceReading
+from fl.training.pictures.decode import PictureReading as PictureReading
 from fl.training.pictures.field import Frame
 
 AUTO = "auto"
@@ -51,9 +51,9 @@ def frame_of(given: Mapping[str, Any]) -> Frame | None:
     return None if said == AUTO else Frame(said)
 
 
-def reading_of(given: Mapping[str, Any]) -> Reading:
+def reading_of(given: Mapping[str, Any]) -> SourceReading:
     """Return what a person gave with `reading_options`."""
-    return Reading(
+    return SourceReading(
         skip_damaged=bool(given.get("skip_damaged")),
         ignore_labels=frozenset(given.get("ignore_label") or ()),
         picture=PictureReading(given.get("page"), given.get("bits")),

@@ -22,7 +22,7 @@ from fl.protocol.records import MemberRegistered
 from fl.replay.ledger_view import Keyring, LedgerView, Ports
 from fl.replay.vault_files import Awaited
 from fl.roles.coordinator.clock import CheckedClock, TimedLedger
-from fl.roles.trustee.stores import Safe
+from fl.roles.trustee.stores import TrusteeStores
 from fl.storage.journal import SqliteJournal
 from fl.storage.keyring import FolderKeys, create_key, load_keys
 from fl.storage.shares import FolderShares
@@ -112,9 +112,11 @@ def _keyring(member: MemberHome) -> Keyring:
     return Keyring({} if member.role == Role.TRUSTEE else load_keys(member.folder, member.password))
 
 
-def open_safe(member: MemberHome) -> Safe:
+def open_safe(member: MemberHome) -> TrusteeStores:
     """Return a trustee's shares and member keys at rest."""
-    return Safe(FolderShares(member.folder / "shares", member.password), FolderKeys(member.folder, member.password))
+    return TrusteeStores(
+        FolderShares(member.folder / "shares", member.password), FolderKeys(member.folder, member.password)
+    )
 
 
 def create_member(home: Home, name: str, role: Role) -> Address:

@@ -15,8 +15,8 @@ from fl.protocol.errors import DatasetUnusable, SettingInvalid, TaskMismatch
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.task import Task
 from fl.roles.auditor import Evaluate, Evaluation
-from fl.roles.hospital.background_training import Task as Work
 from fl.roles.hospital.background_training import Train
+from fl.roles.hospital.background_training import TrainingJob as Work
 from fl.storage.files import write_atomic
 from fl.training.aggregation.quantise import LocalMetrics, Vector
 from fl.training.data.dataset import TRAIN, Dataset, is_stored, load_dataset, save_dataset

@@ -26,7 +26,7 @@ from fl.protocol.records import (
     RoundFinalised,
 )
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.expected_files import Reader
+from fl.replay.expected_files import FileReader
 from fl.replay.ledger_view import Keyring
 from fl.training.model.weights import vector_to_bytes
 from tests.support.federation import Party, endorser, initial, memory_folder, settle
@@ -423,7 +423,7 @@ def test_a_finding_is_a_sentence_with_its_facts(world: World) -> None:
 def test_an_account_that_is_no_member_opens_nothing(world: World) -> None:
     world.run(1)
     stranger = Party("stranger", Role.AUDITOR, world.connect("stranger"), world.folder / "x", {}, now=world.clock)
-    reader = Reader(stranger.account, world.consortium.vault, Keyring({}))
+    reader = FileReader(stranger.account, world.consortium.vault, Keyring({}))
     with pytest.raises(RecipientNotFound):
         reader.model(world.current, initial().manifest)
     report = audit(world, stranger)

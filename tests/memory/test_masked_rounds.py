@@ -23,8 +23,8 @@ from fl.replay.ledger_view import Keyring
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Plan
 from fl.roles.hospital.agent import Hospital
-from fl.roles.hospital.background_training import Task
-from fl.roles.hospital.trusted_peers import Trust
+from fl.roles.hospital.background_training import TrainingJob
+from fl.roles.hospital.trusted_peers import TrustedPeers
 from fl.storage.vault import FolderVault
 from fl.training.aggregation.quantise import Vector
 from tests.support.federation import (
@@ -95,7 +95,7 @@ def rest(*everybody: Coordinator | Hospital) -> None:
 def mean_of(names: list[str], number: int = 1) -> Vector:
     """Return what the model must be: the weighted mean of those hospitals, in exact integer steps of the quantiser."""
     start = initial().vector
-    learned = [nudge(name)(Task(number, start, CONFIG)) for name in names]
+    learned = [nudge(name)(TrainingJob(number, start, CONFIG)) for name in names]
     weights = [metrics.samples for _, metrics in learned]
     mean = np.average([vector.astype(np.float64) for vector, _ in learned], axis=0, weights=weights)
     return np.asarray(mean, dtype=np.float64)
@@ -245,7 +245,9 @@ def test_a_hospital_that_comes_back_with_an_older_state_signs_no_second_set(four
 def test_a_hospital_that_does_not_trust_the_roster_sends_nothing(four: Consortium) -> None:
     coordinator, hospitals = agents(four)
     party = four.hospitals[0]
-    wary = Hospital(party.ports(four.vault), nudge(party.name), Trust(frozenset({Address(bytes(20))}), at_least=1))
+    wary = Hospital(
+        party.ports(four.vault), nudge(party.name), TrustedPeers(frozenset({Address(bytes(20))}), at_least=1)
+    )
     _until(coordinator, hospitals[1:], Phase.ADVERTISE)
     settle(wary)
     told = [facts["reason"] for what, facts in party.events if what == Event.ROUND_REFUSED]

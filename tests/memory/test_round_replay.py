@@ -12,9 +12,9 @@ import pytest
 
 from fl.audit.access import AuditKey
 from fl.audit.consortium import Audit
-from fl.audit.narrative import SEEN, Explained, Outcome, Results, explain
+from fl.audit.narrative import SEEN, CheckOutcome, Explained, Results, explain
 from fl.audit.rounds import Bench, audit_round, obstacle
-from fl.protocol.audit import Step
+from fl.protocol.audit import AuditStep
 from fl.protocol.codec import parse_document, write_document
 from fl.protocol.errors import EncodingError
 from fl.protocol.names import Digest, Protection
@@ -70,8 +70,8 @@ def sealed(tmp_path: Path) -> Seen:
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_hospital_replays_a_masked_round_with_its_own_key_and_every_step_is_right(masked: Seen, number: int) -> None:
     told = masked.told(number)
-    assert [passage.step for passage in told.passages] == list(Step)
-    assert {passage.outcome for passage in told.passages} == {Outcome.RIGHT}
+    assert [passage.step for passage in told.passages] == list(AuditStep)
+    assert {passage.outcome for passage in told.passages} == {CheckOutcome.RIGHT}
     assert told.results.notes == ()
     assert told.seen == SEEN[True]
     samples = sum(100 + len(party.name) for party in masked.world.consortium.hospitals)
@@ -85,15 +85,15 @@ def test_a_hospital_cannot_sum_a_sealed_round_and_is_told_why(sealed: Seen) -> N
     told = sealed.told(2)
     assert told.results.notes == (f"Round 2 was not summed again: {why}.",)
     outcomes = {passage.step: passage.outcome for passage in told.passages}
-    assert outcomes.pop(Step.SUM) == outcomes.pop(Step.REPORTS) == Outcome.OPEN
-    assert set(outcomes.values()) == {Outcome.RIGHT}
+    assert outcomes.pop(AuditStep.SUM) == outcomes.pop(AuditStep.REPORTS) == CheckOutcome.OPEN
+    assert set(outcomes.values()) == {CheckOutcome.RIGHT}
     assert told.seen == SEEN[False]
 
 
 def test_an_auditor_can_sum_it(sealed: Seen) -> None:
     auditor = Seen(sealed.world, sealed.world.consortium.auditor)
     assert obstacle(auditor.world._federation(), 2, auditor.bench) == ""
-    assert {passage.outcome for passage in auditor.told(2).passages} == {Outcome.RIGHT}
+    assert {passage.outcome for passage in auditor.told(2).passages} == {CheckOutcome.RIGHT}
 
 
 def test_a_key_that_came_later_or_is_lost_is_a_reason_and_no_finding(masked: Seen) -> None:
@@ -109,26 +109,26 @@ def test_a_key_that_came_later_or_is_lost_is_a_reason_and_no_finding(masked: See
         assert found.notes == (f"Round 1 was neither summed again nor opened: {why}.",)
 
 
-FILES: list[tuple[Step, Callable[[Round], Digest]]] = [
-    (Step.TERMS, lambda found: found.terms.config_digest),
-    (Step.SETUP, lambda found: next(iter(found.dealt.values())).bundle_digest),
-    (Step.UPDATES, lambda found: next(iter(found.commitments.values()))),
-    (Step.ANSWERS, lambda found: next(iter(found.revealed.values())).digest),
-    (Step.MODEL, lambda found: found.proposal.envelope_digest if found.proposal else Digest(b"")),
-    (Step.REPORTS, lambda found: next(digest for digest in found.attestations.values() if any(digest))),
+FILES: list[tuple[AuditStep, Callable[[Round], Digest]]] = [
+    (AuditStep.TERMS, lambda found: found.terms.config_digest),
+    (AuditStep.SETUP, lambda found: next(iter(found.dealt.values())).bundle_digest),
+    (AuditStep.UPDATES, lambda found: next(iter(found.commitments.values()))),
+    (AuditStep.ANSWERS, lambda found: next(iter(found.revealed.values())).digest),
+    (AuditStep.MODEL, lambda found: found.proposal.envelope_digest if found.proposal else Digest(b"")),
+    (AuditStep.REPORTS, lambda found: next(digest for digest in found.attestations.values() if any(digest))),
 ]
 
 
 @pytest.mark.parametrize(("step", "digest_of"), FILES, ids=[step for step, _ in FILES])
 def test_a_changed_file_is_told_in_the_step_that_it_belongs_to(
-    masked: Seen, step: Step, digest_of: Callable[[Round], Digest]
+    masked: Seen, step: AuditStep, digest_of: Callable[[Round], Digest]
 ) -> None:
     masked.flip(digest_of(masked.round(2)))
     told = masked.told(2)
-    wrong = [passage.step for passage in told.passages if passage.outcome == Outcome.WRONG]
+    wrong = [passage.step for passage in told.passages if passage.outcome == CheckOutcome.WRONG]
     assert step in wrong
-    names = {found.name for found in told.passages[list(Step).index(step)].findings}
-    assert names == {"HashMismatch"} | ({"TooFewReveals"} if step == Step.ANSWERS else set())
+    names = {found.name for found in told.passages[list(AuditStep).index(step)].findings}
+    assert names == {"HashMismatch"} | ({"TooFewReveals"} if step == AuditStep.ANSWERS else set())
     assert told.verdict.startswith("Something is wrong")
 
 
@@ -150,7 +150,7 @@ def test_a_report_that_states_other_sums_is_found(tmp_path: Path) -> None:
     key = AuditKey(auditor, Keyring(world.consortium.auditor.keys))
     audit = Audit(world.ledger.anchor, vault, key, endorser())
     [finding] = audit.run(entries, lambda _done, _of: None)[0].findings
-    assert (finding.name, finding.round, finding.step) == ("ReportMismatch", number, Step.REPORTS)
+    assert (finding.name, finding.round, finding.step) == ("ReportMismatch", number, AuditStep.REPORTS)
     assert "samples 12" in finding.sentence
 
 
@@ -166,7 +166,7 @@ def test_what_an_audit_wrote_down_is_told_the_same_as_what_it_found(tmp_path: Pa
     summary = read_summary(file)
     assert summary is not None
     assert summary.results == {number: Results.of(report, number) for number in (1, 2)}
-    assert {passage.outcome for passage in explain(federation, 2, summary.results[2]).passages} == {Outcome.RIGHT}
+    assert {passage.outcome for passage in explain(federation, 2, summary.results[2]).passages} == {CheckOutcome.RIGHT}
 
 
 def test_a_report_of_an_earlier_version_says_of_no_step_that_it_was_right(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from fl.audit.consortium import Audit
 from fl.protocol.audit import Report
 from fl.protocol.rounds.round import Phase
 from fl.replay.ledger_view import Keyring
-from fl.roles.hospital.background_training import Task
+from fl.roles.hospital.background_training import TrainingJob
 from tests.support.federation import CONFIG, Consortium, endorser, found, initial, memory_connect, nudge, run_all
 
 
@@ -48,7 +48,7 @@ def test_the_model_is_the_weighted_mean_of_what_the_hospitals_learned(consortium
     coordinator, _, _ = consortium.agents(consortium.plan(1))
     federation = coordinator.view.refresh()
     start = initial()
-    learned = [nudge(party.name)(Task(1, start.vector, CONFIG)) for party in consortium.hospitals]
+    learned = [nudge(party.name)(TrainingJob(1, start.vector, CONFIG)) for party in consortium.hospitals]
     weights = [metrics.samples for _, metrics in learned]
     mean = np.average([vector.astype(np.float64) for vector, _ in learned], axis=0, weights=weights)
     model = coordinator._reader.model(federation.source, start.manifest)

@@ -12,7 +12,7 @@ import pytest
 from fl.audit.access import AuditKey
 from fl.audit.consortium import Audit
 from fl.audit.narrative import Results
-from fl.protocol.audit import Finding, Step
+from fl.protocol.audit import AuditStep, Finding
 from fl.protocol.codec import write_document
 from fl.protocol.names import Protection
 from fl.replay.ledger_view import Keyring
@@ -41,7 +41,7 @@ def masked(tmp_path: Path) -> RealTown:
 def test_a_round_that_no_audit_covers_says_so(masked: RealTown) -> None:
     page = masked.visitor(NOOR).text(PAGE)
     assert "The last audit was before this round" in page
-    assert page.count("Not checked:") == len(Step)
+    assert page.count("Not checked:") == len(AuditStep)
     masked.world.report.unlink()
     assert "No audit has run yet" in masked.visitor(NOOR).text(PAGE)
 
@@ -148,7 +148,7 @@ def test_a_digest_is_64_hexadecimal_digits(town: Town, given: str, status: int) 
 
 
 def test_the_list_says_what_the_last_audit_found_in_each_round(town: Town) -> None:
-    finding = Finding("HashMismatch", 5, "Harbour", "Another digest.", Step.SUM)
+    finding = Finding("HashMismatch", 5, "Harbour", "Another digest.", AuditStep.SUM)
     town.federation.findings_of_last_audit = (finding,)
     page = town.visitor(NOOR).get("/auditor/").text
     assert page.count("The last audit checked this round and found nothing wrong.") == 5

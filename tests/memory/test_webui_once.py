@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from tests.support.site_town import INES, MAYA, PASSWORD, TOKEN, Town, Visitor, cell
 from webui.errors import AlreadyMade, StillHandled
-from webui.store.handled import LEASE_S, HandledForms, Outcome
+from webui.store.handled import LEASE_S, FormOutcome, HandledForms
 from webui.store.models import BookingState
 
 
@@ -155,7 +155,7 @@ def test_a_form_that_was_refused_may_be_sent_again(town: Town) -> None:
 def test_nobody_gets_what_somebody_elses_form_led_to(town: Town) -> None:
     key = b"k" * 32
     assert town.site.handled.begin(key) is None
-    town.site.handled.finish(key, Outcome(302, "/checks/1"))
+    town.site.handled.finish(key, FormOutcome(302, "/checks/1"))
     mine, other = town.visitor(MAYA), town.visitor(INES)
     token = mine.token("/checks/new")
     assert other.post_bare("/checks/new", csrf_token=token).status_code == 400  # not this session's token
@@ -165,13 +165,13 @@ def test_two_at_the_same_moment_are_one(town: Town) -> None:
     begun, going, made = threading.Event(), threading.Event(), []
     key = b"two at once, thirty-two bytes ..."[:32]
 
-    def click() -> Outcome | None:
+    def click() -> FormOutcome | None:
         outcome = town.site.handled.begin(key)
         if outcome is None:
             made.append(1)
             begun.set()
             going.wait(30)
-            town.site.handled.finish(key, Outcome(302, "/made"))
+            town.site.handled.finish(key, FormOutcome(302, "/made"))
         return outcome
 
     with ThreadPoolExecutor(2) as pool:
@@ -180,7 +180,7 @@ def test_two_at_the_same_moment_are_one(town: Town) -> None:
         second = pool.submit(click)
         going.set()
         assert first.result() is None
-        assert second.result() == Outcome(302, "/made")
+        assert second.result() == FormOutcome(302, "/made")
     assert made == [1]
 
 
@@ -197,7 +197,7 @@ def test_after_a_crash_the_form_may_be_sent_again_once_its_time_is_over(town: To
 def test_what_was_handled_is_forgotten_after_a_day(town: Town) -> None:
     key = b"k" * 32
     town.site.handled.begin(key)
-    town.site.handled.finish(key, Outcome(302, "/made"))
+    town.site.handled.finish(key, FormOutcome(302, "/made"))
     town.federation.clock.now += 25 * 3600
     town.site.handled.forget_old()
     assert town.site.handled.begin(key) is None

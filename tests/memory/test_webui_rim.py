@@ -25,7 +25,7 @@ from webui.site import EXTENSION, Site
 from webui.store.consent_changes import _due
 from webui.store.models import StoredRecord
 from webui.store.staff import StaffStore
-from webui.usecases.admission import Door
+from webui.usecases.admission import Admission
 from webui.usecases.patient_records import AT_ONCE, choice_of
 
 TREATMENT = frozenset({Purpose.TREATMENT})
@@ -152,7 +152,7 @@ def test_static_files_are_packed_and_kept_for_ever_by_their_contents(town: Town)
 
 
 def test_beyond_its_places_a_door_says_so() -> None:
-    door = Door("have a picture checked", 1, 0.0)
+    door = Admission("have a picture checked", 1, 0.0)
     with door.enter(), pytest.raises(SiteBusy, match="in 10 seconds"), door.enter():
         pass
     with door.enter():

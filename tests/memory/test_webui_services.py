@@ -14,14 +14,14 @@ from typing import Protocol
 import numpy as np
 import pytest
 
-from fl.audit.narrative import Outcome, Results
+from fl.audit.narrative import CheckOutcome, Results
 from fl.protocol.codec import sha256
 from fl.protocol.errors import NoAnswer, TamperedError, UnavailableError, WrongRound
 from fl.protocol.names import DIGEST_BYTES, Digest
 from fl.protocol.rounds.round import Phase
 from fl.roles.serving.model_facts import State
 from fl.storage.vault import FolderVault
-from fl.training.pictures.gate import Reason
+from fl.training.pictures.gate import NoAnswerReason
 from fl.training.pictures.images import Pixels
 from tests.support.site_federation import masked_world, real_world
 from tests.support.site_services import FakeFederation
@@ -99,13 +99,15 @@ def test_the_same_image_gets_the_same_answer(world: ServiceWorld) -> None:
 @pytest.mark.parametrize(
     ("pixels", "reason"),
     [
-        (np.zeros((128, 128, 3), np.uint8), Reason.BLACK),
-        (np.random.default_rng(1).integers(0, 256, (128, 128, 3), np.uint8), Reason.NOISE),
-        (cell_pixels().mean(axis=2, keepdims=True).repeat(3, axis=2).astype(np.uint8), Reason.GREY),
-        (cell_pixels()[..., [1, 0, 1]], Reason.COLOURS),
+        (np.zeros((128, 128, 3), np.uint8), NoAnswerReason.BLACK),
+        (np.random.default_rng(1).integers(0, 256, (128, 128, 3), np.uint8), NoAnswerReason.NOISE),
+        (cell_pixels().mean(axis=2, keepdims=True).repeat(3, axis=2).astype(np.uint8), NoAnswerReason.GREY),
+        (cell_pixels()[..., [1, 0, 1]], NoAnswerReason.COLOURS),
     ],
 )
-def test_what_is_no_stained_cell_gets_no_probability(world: ServiceWorld, pixels: Pixels, reason: Reason) -> None:
+def test_what_is_no_stained_cell_gets_no_probability(
+    world: ServiceWorld, pixels: Pixels, reason: NoAnswerReason
+) -> None:
     with pytest.raises(NoAnswer) as caught:
         world.services.predictions.predict(pixels)
     assert caught.value.reason == reason
@@ -211,7 +213,7 @@ def test_a_round_is_told_with_what_was_checked_of_it(world: ServiceWorld) -> Non
     assert unchecked.open_steps == len(unchecked.passages) > 1
     checked = audits.explain(number, audits.replay(number))
     assert checked.open_steps < unchecked.open_steps
-    assert checked.passages[0].outcome == Outcome.RIGHT
+    assert checked.passages[0].outcome == CheckOutcome.RIGHT
     for call in (audits.replay, audits.obstacle):
         with pytest.raises(WrongRound):
             call(number + 1)

@@ -16,7 +16,7 @@ from fl.protocol.records import CeremonyStarted
 from fl.replay.ledger_view import Keyring, LedgerView
 from fl.roles.requester.agent import Requester
 from fl.roles.trustee.agent import Trustee
-from fl.roles.trustee.stores import Safe
+from fl.roles.trustee.stores import TrusteeStores
 from fl.storage.shares import FolderShares
 from tests.support.federation import PASSWORD, Clock, Consortium, Party, found, memory_connect
 
@@ -56,8 +56,8 @@ class Clinic:
         self.trustees.append(trustee)
         return trustee
 
-    def safe(self, party: Party) -> Safe:
-        return Safe(self.shares(party.folder / "shares", PASSWORD), party.safe.keys)
+    def safe(self, party: Party) -> TrusteeStores:
+        return TrusteeStores(self.shares(party.folder / "shares", PASSWORD), party.safe.keys)
 
     def start(self, kind: CeremonyKind, committee: list[Party], *, threshold: int = 2, use: KeyUse = USE) -> int:
         operator, keys = self.consortium.operator, self.federation.threshold

@@ -29,9 +29,9 @@ from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Initial, Plan
 from fl.roles.hospital.agent import Hospital
-from fl.roles.hospital.background_training import Task, Train
+from fl.roles.hospital.background_training import Train, TrainingJob
 from fl.roles.runner import Agent, Run, run
-from fl.roles.trustee.stores import Safe
+from fl.roles.trustee.stores import TrusteeStores
 from fl.storage.journal import SqliteJournal
 from fl.storage.keyring import FolderKeys
 from fl.storage.shares import FolderShares
@@ -50,7 +50,7 @@ CONFIG = RoundConfig(clip=0.5, l2_bound=50.0, w_max=1024, training={"seed": 1}, 
 def nudge(name: str) -> Train:
     """Return a quick honest training: a seeded small step, so that the arithmetic has something to add."""
 
-    def train(task: Task) -> tuple[Vector, LocalMetrics]:
+    def train(task: TrainingJob) -> tuple[Vector, LocalMetrics]:
         seed = int.from_bytes(name.encode() + bytes([task.round]), "big")
         step = np.random.default_rng(seed).normal(0, 0.01, task.previous.size).astype(np.float32)
         return task.previous + step, LocalMetrics(samples=100 + len(name), correct=80, loss=0.5)
@@ -107,9 +107,9 @@ class Party:
         )
 
     @property
-    def safe(self) -> Safe:
+    def safe(self) -> TrusteeStores:
         """Return a trustee's disk."""
-        return Safe(FolderShares(self.folder / "shares", PASSWORD), FolderKeys(self.folder, PASSWORD))
+        return TrusteeStores(FolderShares(self.folder / "shares", PASSWORD), FolderKeys(self.folder, PASSWORD))
 
     def register_key(self) -> None:
         """Register a fresh key: the first one, or that of the next epoch; a trustee's lies on its disk alone."""

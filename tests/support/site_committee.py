@@ -12,7 +12,7 @@ from pathlib import Path
 from chain.contracts.events import encode_call
 from chain.transactions.sender import FREE_GAS_LIMIT
 from fl.crypto.capsule import key_anchor
-from fl.crypto.encrypted_keystore import Kit, Site, lock
+from fl.crypto.encrypted_keystore import Kit, KitChain, lock
 from fl.protocol.codec import sha256
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address, CeremonyKind, KeyUse, Refusal, Role
@@ -118,7 +118,7 @@ class CommitteeWorld:
     def kit(self, place: int, password: str) -> bytes:
         """Return the approval kit of a trustee, by its place from 0."""
         anchor, key = self.ledger.anchor, ENDORSERS[self.accounts[place]]._key
-        site = Site(anchor.chain_id, anchor.authority, anchor.consortium)
+        site = KitChain(anchor.chain_id, anchor.authority, anchor.consortium)
         return lock(Kit(self.trustees[place].held(KeyUse.RECORDS), site, key.secret), password)
 
     def answer(self, number: int, place: int, refused: Refusal | None = None) -> None:

@@ -24,7 +24,7 @@ from fl.protocol.ports import Anchor, Ledger
 from fl.protocol.records import Entry, Position, Receipt, Record
 from fl.replay.ledger_view import Keyring
 from fl.roles.requester.agent import Requester
-from fl.roles.serving.current_model import ModelReader
+from fl.roles.serving.current_model import VerifiedModelCache
 from fl.roles.serving.model_facts import Verification
 from fl.storage.vault import FolderVault
 from fl.training.evaluation.predict import Predictor
@@ -82,7 +82,7 @@ class RealWorld:
     ledger: BreakableLedger
     report: Path
     services: Services = field(init=False)
-    reader: ModelReader = field(init=False)
+    reader: VerifiedModelCache = field(init=False)
 
     def __post_init__(self) -> None:
         self._restart()
@@ -139,7 +139,7 @@ class RealWorld:
     def _restart(self) -> None:
         party = self.consortium.hospitals[0]
         keyring = Keyring(party.keys)
-        self.reader = ModelReader(
+        self.reader = VerifiedModelCache(
             self.ledger, self.consortium.vault, (party.account, keyring), lambda: int(time.time()), Predictor
         )
 

@@ -17,7 +17,7 @@ from hashlib import sha256
 import numpy as np
 
 from fl.audit.narrative import Explained, Passage, Results
-from fl.protocol.audit import Finding, Step
+from fl.protocol.audit import AuditStep, Finding
 from fl.protocol.errors import ChainUnavailable, FederationNotOpened, HashMismatch, WrongRound
 from fl.protocol.names import Address, Digest
 from fl.protocol.task import Task
@@ -32,9 +32,9 @@ from tests.support.site_disclosures import FakeRequests
 from tests.support.site_records import FakeRecords
 from webui.ports.federation import (
     AuditSummary,
+    DigestPlace,
     FileFinding,
     HeldOut,
-    Place,
     Prediction,
     Report,
     ReportedModel,
@@ -200,7 +200,7 @@ class FakeAudits:
         federation.ask_ledger()
         if digest != sha(federation.recorded_file):
             return FileFinding(digest, ())
-        place = Place(
+        place = DigestPlace(
             what="global model (sealed)",
             sender_name="North Coordination Office",
             sender=COORDINATOR,
@@ -223,8 +223,8 @@ class FakeAudits:
         told = tuple(
             Passage(step, title, f"{title} happened.", f"all of {title.lower()}.", results.outcome(step), (), digests)
             for step, title, digests in (
-                (Step.OPENING, "Opening", {}),
-                (Step.SUM, "Sum", {"new model (weights)": sha(b"weights of round %d" % number)}),
+                (AuditStep.OPENING, "Opening", {}),
+                (AuditStep.SUM, "Sum", {"new model (weights)": sha(b"weights of round %d" % number)}),
             )
         )
         return Explained(number, told, "The round is over.", "Nobody could see one update.", results)
@@ -239,7 +239,7 @@ class FakeAudits:
 
     def _results(self, number: int) -> Results:
         found = tuple(each for each in self._federation.findings_of_last_audit if each.round == number)
-        return Results(frozenset({Step.OPENING, Step.SUM}), found)
+        return Results(frozenset({AuditStep.OPENING, AuditStep.SUM}), found)
 
     def _check(self, number: int) -> None:
         self._federation.ask_ledger()

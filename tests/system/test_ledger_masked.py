@@ -23,7 +23,7 @@ from chain.transactions.sender import Sender, TransactionSettings
 from fl.crypto.hpke_keys import verify_possession
 from fl.protocol.errors import DuplicateStep
 from fl.protocol.federation import Federation, fold
-from fl.protocol.keys.members import Domain, possession_message
+from fl.protocol.keys.members import PossessionDomain, possession_message
 from fl.protocol.names import NO_ADDRESS, Address, Digest, Protection, Role
 from fl.protocol.ports import SetStatement
 from fl.protocol.records import (
@@ -102,7 +102,7 @@ class Consortium:
     def member_key(self, hospital: Address) -> KeyRegistered:
         encoding, form = serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
         bare = KeyRegistered(hospital, 1, MEMBER_KEY.public_key().public_bytes(encoding, form), b"")
-        message = possession_message(CONSORTIUM, Domain(self.anchor.chain_id, self.anchor.authority), bare)
+        message = possession_message(CONSORTIUM, PossessionDomain(self.anchor.chain_id, self.anchor.authority), bare)
         r, s = decode_dss_signature(MEMBER_KEY.sign(message, ec.ECDSA(hashes.SHA256())))
         proof = r.to_bytes(32, "big") + min(s, ORDER - s).to_bytes(32, "big")
         return KeyRegistered(hospital, 1, bare.public_key, proof)

@@ -22,7 +22,7 @@ from fl.protocol.names import Address
 from fl.protocol.ports import Anchor
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.task_catalogue import LEUKEMIA, LEUKEMIA_DRAWN, LEUKEMIA_STAGES, PNEUMONIA
-from fl.roles.hospital.background_training import Task as Work
+from fl.roles.hospital.background_training import TrainingJob as Work
 from fl.training.data.dataset import load_dataset
 from fl.training.data.labels import LabelMap
 from fl.training.data.load import load_source

@@ -22,7 +22,7 @@ from tests.support.site_services import FakeFederation
 from tests.support.site_town import cell, cell_pixels
 from tests.system.test_processes import invoke
 from webui.site import Site, build_site
-from webui.store.accounts import Member
+from webui.store.accounts import SignedInUser
 from webui.store.models import SiteRole
 from webui.usecases.patient_records import sealed_of
 
@@ -59,7 +59,7 @@ def say(*arguments: str) -> str:
     return done.output
 
 
-MAYA = Member(1, SiteRole.PATIENT, "Maya", 0)
+MAYA = SignedInUser(1, SiteRole.PATIENT, "Maya", 0)
 
 
 def proof(site: Site, row_id: int) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from waitress.server import create_server
 
-from fl.protocol.audit import Step
+from fl.protocol.audit import AuditStep
 from fl.protocol.names import Protection
 from tests.support.approval_site import served
 from tests.support.site_federation import RealTown
@@ -137,10 +137,10 @@ def test_an_auditor_replays_a_masked_round_and_follows_a_digest_on_a_phone(tmp_p
         page.fill("#password", PASSWORD)
         page.click("#submit")
         page.click("th a >> nth=0")
-        assert page.locator(".trail-wait").count() == len(Step)
+        assert page.locator(".trail-wait").count() == len(AuditStep)
         page.click("text=Replay this round")
         page.wait_for_selector("text=every step was checked")
-        assert page.locator(".trail-good").count() == len(Step)
+        assert page.locator(".trail-good").count() == len(AuditStep)
         page.click("summary >> nth=0")
         assert page.evaluate("document.documentElement.scrollWidth") == 390
         page.click(".digests a >> nth=0")

@@ -17,7 +17,7 @@ from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.task_catalogue import LEUKEMIA
 from fl.roles.auditor import Evaluation
 from fl.roles.coordinator.plan import Plan
-from fl.roles.hospital.background_training import Task
+from fl.roles.hospital.background_training import TrainingJob
 from fl.training.aggregation.quantise import LocalMetrics, Vector
 from fl.training.data.synthetic import draw_cell
 from fl.training.local.config import LocalConfig
@@ -35,7 +35,7 @@ RECIPE = Recipe(ModelSpec(size_px=32, width=8), LocalConfig(), 1)
 WAIT_S = 60
 
 
-def still(task: Task) -> tuple[Vector, LocalMetrics]:
+def still(task: TrainingJob) -> tuple[Vector, LocalMetrics]:
     """Learn nothing: how good the model is does not matter here."""
     return task.previous.copy(), LocalMetrics(100, 80, 0.5)
 

@@ -28,7 +28,7 @@ from fl.protocol.task import MAX_NAME, Origin, Task
 from fl.replay.expected_files import read_config
 from fl.replay.vault_files import read_document
 from webui.federation.saved_report import read_summary
-from webui.ports.federation import AuditSummary, FileFinding, HeldOut, Place, Report, RoundHospital, RoundView
+from webui.ports.federation import AuditSummary, DigestPlace, FileFinding, HeldOut, Report, RoundHospital, RoundView
 
 
 @dataclass(frozen=True)
@@ -128,9 +128,9 @@ def _task(current: Round, vault: Vault) -> Task | None:
     return None
 
 
-def _place(book: KeyBook, mention: Mention) -> Place:
+def _place(book: KeyBook, mention: Mention) -> DigestPlace:
     entry = mention.entry
-    return Place(
+    return DigestPlace(
         what=mention.what,
         sender_name=book.name_of(mention.sender),
         sender=mention.sender,

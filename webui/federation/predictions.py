@@ -12,7 +12,7 @@ from fl.protocol.errors import ModelUnusable, NonFinite
 from fl.protocol.names import NO_DIGEST
 from fl.protocol.ports import Vault
 from fl.protocol.task import Domain
-from fl.roles.serving.current_model import ModelReader, Served
+from fl.roles.serving.current_model import CurrentModel, VerifiedModelCache
 from fl.roles.serving.model_facts import Verification
 from fl.training.pictures.field import Frame
 from fl.training.pictures.gate import prepare
@@ -24,7 +24,7 @@ from webui.ports.federation import Prediction, ReportedModel, ServedModel
 class FederationPredictions:
     """Implements PredictionService."""
 
-    def __init__(self, reader: ModelReader, vault: Vault) -> None:
+    def __init__(self, reader: VerifiedModelCache, vault: Vault) -> None:
         self._reader = reader
         self._vault = vault
 
@@ -56,7 +56,7 @@ class FederationPredictions:
         return self._reader.again(model.round, model.model_digest, model.envelope_digest)
 
 
-def _describe(served: Served) -> ServedModel:
+def _describe(served: CurrentModel) -> ServedModel:
     current, book = served.round, served.federation.book
     proposal = current.proposal
     return ServedModel(

@@ -13,7 +13,7 @@ from typing import Any
 
 from fl.audit.narrative import Results, concerns
 from fl.protocol import strict_json
-from fl.protocol.audit import Finding, Step
+from fl.protocol.audit import AuditStep, Finding
 from fl.protocol.errors import EncodingError
 from webui.ports.federation import AuditSummary
 
@@ -55,14 +55,14 @@ def _summary(document: dict[str, Any]) -> AuditSummary:
 
 def _finding(row: dict[str, Any]) -> Finding:
     step = row.get("step")
-    return Finding(row["name"], row["round"], row["subject"], row["sentence"], Step(step) if step else None)
+    return Finding(row["name"], row["round"], row["subject"], row["sentence"], AuditStep(step) if step else None)
 
 
 def _results(row: dict[str, Any], findings: tuple[Finding, ...], notes: list[str]) -> Results:
     """Return what the report says of one round; one of an earlier version says of no step that it passed."""
     number = row["number"]
     return Results(
-        frozenset(Step(step) for step in row.get("passed", ())),
+        frozenset(AuditStep(step) for step in row.get("passed", ())),
         tuple(finding for finding in findings if finding.round == number),
         tuple(note for note in notes if concerns(note, number)),
         _floats(row.get("sums", {})),

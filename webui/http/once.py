@@ -21,7 +21,7 @@ from wtforms.csrf.core import CSRFTokenField
 
 from webui.http.sessions import begin_session, visitor
 from webui.site import site
-from webui.store.handled import Outcome
+from webui.store.handled import FormOutcome
 
 MAKES_NOTHING = {"accounts.sign_in", "accounts.sign_out", "requests.find", "auditor.file", "auditor.replay"}
 """Endpoints that store nothing which a second click could make twice."""
@@ -114,7 +114,7 @@ def _contents() -> list[str]:
     return fields
 
 
-def _again(outcome: Outcome) -> Response:
+def _again(outcome: FormOutcome) -> Response:
     """Answer as the first one was answered."""
     if outcome.session_id:
         found = site().accounts.resume(outcome.session_id)
@@ -138,15 +138,15 @@ def _finish(response: Response) -> Response:
     return response
 
 
-def _outcome_of(response: Response) -> Outcome | None:
+def _outcome_of(response: Response) -> FormOutcome | None:
     """Return what a second click is to get; None for an answer that made nothing."""
     who = visitor()
     signed_in = who.get_id() if who is not None and who.get_id() != g.session_before else ""
     flashes = tuple((str(kind), str(message)) for kind, message in session.get("_flashes", []))
     if response.status_code in {302, 303} and not urlsplit(response.location or "//").netloc:
-        return Outcome(response.status_code, response.location or "", "", flashes, signed_in)
+        return FormOutcome(response.status_code, response.location or "", "", flashes, signed_in)
     if response.status_code == 200 and response.is_json and (response.content_length or 0) <= JSON_CAP:  # noqa: PLR2004
-        return Outcome(200, "", response.get_data(as_text=True), flashes, signed_in)
+        return FormOutcome(200, "", response.get_data(as_text=True), flashes, signed_in)
     return None
 
 

@@ -20,7 +20,7 @@ from flask_login import LoginManager, current_user, login_user, logout_user
 from fl.protocol.errors import UnavailableError
 from webui.errors import PageForbidden
 from webui.site import site
-from webui.store.accounts import Member
+from webui.store.accounts import SignedInUser
 from webui.store.models import SiteRole
 
 Arguments = ParamSpec("Arguments")
@@ -44,7 +44,7 @@ def init_login(app: Flask) -> None:
     app.after_request(_no_remember_cookie)
 
 
-def _resume(session_id: str) -> Member | None:
+def _resume(session_id: str) -> SignedInUser | None:
     return site().accounts.resume(session_id)
 
 
@@ -61,18 +61,18 @@ def _no_remember_cookie(response: Response) -> Response:
     return response
 
 
-def visitor() -> Member | None:
+def visitor() -> SignedInUser | None:
     """Return who is signed in, or None; None too while the database does not answer, so that error pages render."""
     try:
-        return current_user if isinstance(current_user._get_current_object(), Member) else None  # noqa: SLF001 proxy
+        return current_user if isinstance(current_user._get_current_object(), SignedInUser) else None  # noqa: SLF001 proxy
     except UnavailableError:
         return None
 
 
-def member() -> Member:
+def member() -> SignedInUser:
     """Return who is signed in, on pages behind `only`."""
     found = current_user._get_current_object()  # noqa: SLF001 the documented way to look behind the proxy
-    if not isinstance(found, Member):
+    if not isinstance(found, SignedInUser):
         raise TypeError("this page must stand behind only(...)")
     return found
 
@@ -95,7 +95,7 @@ def only(*roles: SiteRole) -> Callable[[View[Arguments]], View[Arguments]]:
     return decorate
 
 
-def begin_session(who: Member) -> None:
+def begin_session(who: SignedInUser) -> None:
     """Sign `who` in, in a session that shares nothing with the one before."""
     session.clear()
     login_user(who)
@@ -110,7 +110,7 @@ def end_session() -> None:
     session.clear()
 
 
-def start_page(who: Member) -> str:
+def start_page(who: SignedInUser) -> str:
     """Return where this member goes after signing in."""
     return url_for(START_PAGES[who.role])
 

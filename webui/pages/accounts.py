@@ -12,7 +12,7 @@ from webui.http.error_pages import status_of
 from webui.http.sessions import begin_session, end_session, member, only, safe_next, start_page, visitor
 from webui.presentation.forms import PasswordForm, ResetForm, SignInForm, SignUpForm
 from webui.site import Site, site
-from webui.store.accounts import Member, NewAccount, PatientFacts
+from webui.store.accounts import NewAccount, PatientFacts, SignedInUser
 from webui.store.emails import search_key
 from webui.store.models import SiteRole
 from webui.store.throttle import Meter
@@ -111,14 +111,14 @@ def new_password() -> ResponseReturnValue:
     return render_template("accounts/new_password.html", form=form), status
 
 
-def _reset(here: Site, form: ResetForm) -> Member:
+def _reset(here: Site, form: ResetForm) -> SignedInUser:
     limit, who = here.config.limits.new_passwords, search_key(form.email.data)
     here.throttle.take(Meter("code", who, limit), Meter("code address", _address(), limit))
     with here.doors.passwords.enter():
         return here.accounts.replace_forgotten(form.email.data, form.code.data, form.password.data)
 
 
-def _create(here: Site, form: SignUpForm) -> Member:
+def _create(here: Site, form: SignUpForm) -> SignedInUser:
     here.throttle.take(Meter("sign-up", _address(), here.config.limits.sign_up_address))
     facts = PatientFacts(form.date_of_birth.data)
     new = NewAccount(SiteRole.PATIENT, form.email.data, form.name.data, form.password.data, facts)
@@ -126,7 +126,7 @@ def _create(here: Site, form: SignUpForm) -> Member:
         return here.accounts.create(new)
 
 
-def _verify(here: Site, form: SignInForm) -> Member:
+def _verify(here: Site, form: SignInForm) -> SignedInUser:
     """Return who signs in; only failures stay counted."""
     limits, who = here.config.limits, search_key(form.email.data)
     pair = Meter("sign-in pair", f"{_address()} {who}", limits.sign_in_pair)

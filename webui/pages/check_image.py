@@ -15,7 +15,7 @@ from werkzeug.datastructures import FileStorage
 
 from fl.protocol.errors import TooLarge
 from fl.protocol.names import Digest
-from fl.training.pictures.decode import Reading
+from fl.training.pictures.decode import PictureReading
 from fl.training.pictures.images import decode_image, encode_png, shrunk
 from webui.site import Site
 from webui.store.throttle import Meter
@@ -27,7 +27,7 @@ NEUTRAL_NAME = "you uploaded"
 """Never the file's own name, which may be a patient's."""
 
 
-def check_image(site: Site, patient_id: int, upload: FileStorage, reading: Reading) -> int:
+def check_image(site: Site, patient_id: int, upload: FileStorage, reading: PictureReading) -> int:
     """Predict, seal, store, and return the row of the check; `reading` is what the patient knows about the file.
 
     Raises:

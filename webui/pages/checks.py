@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from fl.protocol.codec import sha256
 from fl.protocol.errors import HemaledgerError, ImageUnreadable, MalformedError
-from fl.training.pictures.decode import Reading
+from fl.training.pictures.decode import PictureReading
 from webui.errors import NotFound
 from webui.http.error_pages import status_of
 from webui.http.headers import page_number
@@ -45,7 +45,7 @@ def new() -> ResponseReturnValue:
         form.drawn.errors, status = ["Please tick this first."], 400
     elif form.validate_on_submit():
         try:
-            reading = Reading(form.file_page.data, int(form.bits.data) if form.bits.data else None)
+            reading = PictureReading(form.file_page.data, int(form.bits.data) if form.bits.data else None)
             check_id = check_image(site(), member().id, form.image.data, reading)
         except MalformedError as error:
             form.image.errors, status = [str(error)], status_of(error)

@@ -149,7 +149,7 @@ class RoundView:
 
 
 @dataclass(frozen=True)
-class Place:
+class DigestPlace:
     """One place where the ledger names a digest."""
 
     what: str
@@ -169,7 +169,7 @@ class FileFinding:
     """What the ledger knows about one file."""
 
     digest: Digest
-    places: tuple[Place, ...]
+    places: tuple[DigestPlace, ...]
     """In the order of the ledger; empty when it does not know the file."""
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from fl.audit.narrative import Outcome, Results
+from fl.audit.narrative import CheckOutcome, Results
 from fl.protocol.task import Domain, Origin, Task
 from webui.ports.federation import HeldOut
 
@@ -55,9 +55,9 @@ PROTECTIONS = {
 }
 
 OUTCOMES = {
-    Outcome.RIGHT: ("good", "right", "Checked"),
-    Outcome.WRONG: ("bad", "wrong", "Checked, and wrong"),
-    Outcome.OPEN: ("wait", "not checked", "Not checked"),
+    CheckOutcome.RIGHT: ("good", "right", "Checked"),
+    CheckOutcome.WRONG: ("bad", "wrong", "Checked, and wrong"),
+    CheckOutcome.OPEN: ("wait", "not checked", "Not checked"),
 }
 
 
@@ -201,7 +201,7 @@ def phase(name: str) -> Saying:
     return Saying(tone, title, text)
 
 
-def outcome(found: Outcome) -> Saying:
+def outcome(found: CheckOutcome) -> Saying:
     """Return what became of one check."""
     return Saying(*OUTCOMES[found])
 

@@ -30,7 +30,7 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 
 
 @dataclass(frozen=True)
-class Member:
+class SignedInUser:
     """An account as the pages see it; the shape Flask-Login asks for."""
 
     id: int
@@ -116,7 +116,7 @@ class AccountStore:
         self._passwords = passwords
         self._clock = clock
 
-    def create(self, new: NewAccount) -> Member:
+    def create(self, new: NewAccount) -> SignedInUser:
         """Create an account with the profile of its role.
 
         Raises:
@@ -135,7 +135,7 @@ class AccountStore:
         )
         profile = _profile(new, account)
 
-        def work(session: Session) -> Member:
+        def work(session: Session) -> SignedInUser:
             session.add(account)
             session.flush()
             if profile is not None:
@@ -161,7 +161,7 @@ class AccountStore:
             created.append(new.email)
         return tuple(created)
 
-    def sign_in(self, email: str, password: str) -> Member:
+    def sign_in(self, email: str, password: str) -> SignedInUser:
         """Return the account to which both belong; its hash is renewed when it was made otherwise than today.
 
         Raises:
@@ -176,7 +176,7 @@ class AccountStore:
             self._keep_hash(account.id, self._passwords.hash(prepared))
         return _member(account)
 
-    def change_password(self, account_id: int, old: str, new: str) -> Member:
+    def change_password(self, account_id: int, old: str, new: str) -> SignedInUser:
         """Give an account a new password and end all its sessions; return it with the version of a new one.
 
         Raises:
@@ -189,7 +189,7 @@ class AccountStore:
             raise SignInRefused
         return self._renew(account, new)
 
-    def replace_forgotten(self, email: str, code: str, new: str) -> Member:
+    def replace_forgotten(self, email: str, code: str, new: str) -> SignedInUser:
         """Give an account a new password by a one-time code; the code and all sessions end.
 
         Raises:
@@ -202,7 +202,7 @@ class AccountStore:
             raise CodeRefused
         return self._renew(account, new, digest)
 
-    def resume(self, session_id: str) -> Member | None:
+    def resume(self, session_id: str) -> SignedInUser | None:
         """Return the account of a session cookie, or None when the session was ended."""
         try:
             account_id, version = (int(part) for part in session_id.split(":"))
@@ -239,11 +239,11 @@ class AccountStore:
 
         self._database.write(work)
 
-    def _renew(self, known: Account, new: str, code: bytes | None = None) -> Member:
+    def _renew(self, known: Account, new: str, code: bytes | None = None) -> SignedInUser:
         """Keep a new password; of two who use one code at once, the second is refused."""
         renewed, now = self._passwords.accept(new, (known.name, known.email)), self._clock()
 
-        def work(session: Session) -> Member:
+        def work(session: Session) -> SignedInUser:
             account = session.get_one(Account, known.id)
             if code is not None and not _code_fits(account, code, now):
                 raise CodeRefused
@@ -281,8 +281,8 @@ def _code_fits(account: Account, digest: bytes, now: int) -> bool:
     return account.disabled_at is None and account.reset_digest == digest and now < ends_at
 
 
-def _member(account: Account) -> Member:
-    return Member(account.id, SiteRole(account.role), account.name, account.session_version)
+def _member(account: Account) -> SignedInUser:
+    return SignedInUser(account.id, SiteRole(account.role), account.name, account.session_version)
 
 
 def _profile(new: NewAccount, account: Account) -> PatientProfile | DoctorProfile | None:

@@ -36,7 +36,7 @@ IN_HAND: ContextVar[bytes | None] = ContextVar("the key of the form in hand", de
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FormOutcome:
     """What a form led to; nothing that a record says."""
 
     status: int
@@ -62,7 +62,7 @@ class HandledForms:
         self._ended = Condition()
         self._waiting = BoundedSemaphore(WAITING)
 
-    def begin(self, key: bytes) -> Outcome | None:
+    def begin(self, key: bytes) -> FormOutcome | None:
         """Begin with a form: return None when it is ours to handle, else what it led to.
 
         Raises:
@@ -77,7 +77,7 @@ class HandledForms:
             raise StillHandled
         return outcome
 
-    def finish(self, key: bytes, outcome: Outcome) -> None:
+    def finish(self, key: bytes, outcome: FormOutcome) -> None:
         """Keep what the form led to."""
         text = json.dumps(asdict(outcome))
 
@@ -98,11 +98,11 @@ class HandledForms:
         old = HandledForm.begun_at < self._clock() - KEPT_S
         self._database.write(lambda session: session.execute(delete(HandledForm).where(old)))
 
-    def _take(self, key: bytes) -> tuple[bool, Outcome | None]:
+    def _take(self, key: bytes) -> tuple[bool, FormOutcome | None]:
         """Return whether it is ours now; if not, what it led to as far as that is known."""
         now = self._clock()
 
-        def work(session: Session) -> tuple[bool, Outcome | None]:
+        def work(session: Session) -> tuple[bool, FormOutcome | None]:
             row = session.get(HandledForm, key, with_for_update=True)
             if row is None:
                 session.add(HandledForm(key=key, begun_at=now))
@@ -153,6 +153,6 @@ def mark_made(session: Session) -> None:
         row.outcome = MADE
 
 
-def _outcome(text: str) -> Outcome:
+def _outcome(text: str) -> FormOutcome:
     fields = json.loads(text)
-    return Outcome(**{**fields, "flashes": tuple((kind, message) for kind, message in fields["flashes"])})
+    return FormOutcome(**{**fields, "flashes": tuple((kind, message) for kind, message in fields["flashes"])})

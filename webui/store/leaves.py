@@ -23,7 +23,7 @@ from webui.store.models import Batch, Leaf
 
 
 @dataclass(frozen=True)
-class Place:
+class LeafPlace:
     """Where a leaf stands in its batch."""
 
     batch: Batch
@@ -79,14 +79,14 @@ class LeafStore:
 
         self._database.write(work)
 
-    def place_of(self, leaf_id: int) -> Place | None:
+    def place_of(self, leaf_id: int) -> LeafPlace | None:
         """Return where a leaf stands, None while it waits for its batch."""
         with self._database.reading() as session:
             leaf = session.get_one(Leaf, leaf_id)
             if leaf.batch is None or leaf.place is None:
                 return None
             batch = session.get_one(Batch, leaf.batch)
-            return Place(batch, leaf.place, _digests(session, leaf.batch))
+            return LeafPlace(batch, leaf.place, _digests(session, leaf.batch))
 
 
 def _digests(session: Session, batch: int) -> tuple[Digest, ...]:

@@ -32,7 +32,7 @@ class How(StrEnum):
     REQUEST = "request"
 
 
-class Opening(Base):
+class RecordOpening(Base):
     """That somebody opened a record of a patient: who, which, when. Nothing of what it says."""
 
     __tablename__ = "opening"
@@ -62,23 +62,23 @@ class Openings:
         now, ids = self._clock(), [row.id for row in rows]
 
         def work(session: Session) -> None:
-            same = select(Opening.record_row).where(
-                Opening.record_row.in_(ids),
-                Opening.reader_id == reader_id,
-                Opening.how == how.value,
-                Opening.opened_at > now - ONE_OPENING_S,
+            same = select(RecordOpening.record_row).where(
+                RecordOpening.record_row.in_(ids),
+                RecordOpening.reader_id == reader_id,
+                RecordOpening.how == how.value,
+                RecordOpening.opened_at > now - ONE_OPENING_S,
             )
             known = set(session.scalars(same))
             new = [row_id for row_id in ids if row_id not in known]
             session.add_all(
-                Opening(record_row=row_id, reader_id=reader_id, how=how.value, opened_at=now) for row_id in new
+                RecordOpening(record_row=row_id, reader_id=reader_id, how=how.value, opened_at=now) for row_id in new
             )
 
         self._database.write(work)
 
-    def of_patient(self, patient_id: int, page: int) -> Sequence[Opening]:
+    def of_patient(self, patient_id: int, page: int) -> Sequence[RecordOpening]:
         """Return one page of the openings of a patient's records by others, the newest first."""
-        query = select(Opening).where(Opening.record.has(StoredRecord.patient_id == patient_id))
-        newest = query.order_by(Opening.opened_at.desc(), Opening.id.desc())
+        query = select(RecordOpening).where(RecordOpening.record.has(StoredRecord.patient_id == patient_id))
+        newest = query.order_by(RecordOpening.opened_at.desc(), RecordOpening.id.desc())
         with self._database.reading() as session:
             return session.scalars(newest.offset(page * PAGE_ROWS).limit(PAGE_ROWS)).unique().all()

@@ -21,7 +21,7 @@ from fl.protocol.names import Digest
 from webui.errors import NotFound
 from webui.ports.consent import mask_of
 from webui.ports.records import SealedRecord
-from webui.store.accounts import Member, find_account
+from webui.store.accounts import SignedInUser, find_account
 from webui.store.care import Care
 from webui.store.consent_changes import ConsentChanges
 from webui.store.database import Database
@@ -71,7 +71,7 @@ class RecordStore:
         """
         return self._database.write(lambda session: insert_record(session, new))
 
-    def visible(self, reader: Member, row_id: int) -> StoredRecord:
+    def visible(self, reader: SignedInUser, row_id: int) -> StoredRecord:
         """Return one check with its file.
 
         Raises:
@@ -204,7 +204,7 @@ class RecordStore:
         self._database.write(work)
         return self._database.forget()
 
-    def _may_see(self, reader: Member) -> ColumnElement[bool]:
+    def _may_see(self, reader: SignedInUser) -> ColumnElement[bool]:
         if reader.role is SiteRole.PATIENT:
             return StoredRecord.patient_id == reader.id
         if reader.role is SiteRole.DOCTOR:

@@ -19,7 +19,7 @@ from webui.config import Places
 from webui.errors import SiteBusy
 
 
-class Door:
+class Admission:
     """One kind of dear work."""
 
     def __init__(self, what: str, places: int, wait_s: float) -> None:
@@ -54,15 +54,15 @@ class Door:
 class Doors:
     """The doors of one site."""
 
-    checks: Door
-    audits: Door
-    passwords: Door
+    checks: Admission
+    audits: Admission
+    passwords: Admission
 
     @classmethod
     def of(cls, places: Places) -> Self:
         """Return them."""
         return cls(
-            Door("have a picture checked", places.checks, places.wait_s),
-            Door("have a file or a round checked", places.audits, places.wait_s),
-            Door("sign in or create an account", places.passwords, places.wait_s),
+            Admission("have a picture checked", places.checks, places.wait_s),
+            Admission("have a file or a round checked", places.audits, places.wait_s),
+            Admission("sign in or create an account", places.passwords, places.wait_s),
         )

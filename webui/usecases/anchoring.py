@@ -17,7 +17,7 @@ from fl.protocol.merkle import inclusion_path, verify_inclusion
 from fl.protocol.names import Digest, show
 from webui.errors import NotFound, RecordMisplaced
 from webui.ports.records import Anchored, RecordService
-from webui.store.leaves import LeafStore, Place
+from webui.store.leaves import LeafPlace, LeafStore
 from webui.store.models import Batch, StoredRecord
 
 ONE_DAY_S = 24 * 3600
@@ -117,7 +117,9 @@ class Anchoring:
             raise RecordMisplaced(row.number or "", f"another root than the ledger's is noted for batch {batch.number}")
         return found
 
-    def _document(self, place: Place, path: tuple[Digest, ...], opened: tuple[bytes, Digest]) -> dict[str, JsonValue]:
+    def _document(
+        self, place: LeafPlace, path: tuple[Digest, ...], opened: tuple[bytes, Digest]
+    ) -> dict[str, JsonValue]:
         sealer, batch = self._service.sealer(), place.batch
         salt, file_digest = opened
         return {
@@ -147,7 +149,7 @@ class Anchoring:
             raise
 
 
-def _path(row: StoredRecord, place: Place, root: Digest) -> tuple[Digest, ...]:
+def _path(row: StoredRecord, place: LeafPlace, root: Digest) -> tuple[Digest, ...]:
     """Return the path from a record's leaf to `root`, or raise RecordMisplaced when there is none."""
     try:
         path = inclusion_path(place.leaves, place.index)

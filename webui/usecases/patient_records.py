@@ -19,7 +19,7 @@ from webui.errors import NotFound, RecordDamaged, WishNeeded
 from webui.ports.consent import Choice, purposes_in
 from webui.ports.federation import Prediction
 from webui.ports.records import RecordService, SealedRecord
-from webui.store.accounts import Member
+from webui.store.accounts import SignedInUser
 from webui.store.job_tables import ConsentChange
 from webui.store.models import PatientProfile, SiteRole, StoredRecord
 from webui.store.openings import How, Openings
@@ -75,7 +75,7 @@ class PatientRecords:
         sealed = self._service.seal(new_policy(profile), pack(check))
         return self._store.add(NewRecord(patient_id, sealed, check.checked_at))
 
-    def add_note(self, doctor: Member, row_id: int, text: str) -> None:
+    def add_note(self, doctor: SignedInUser, row_id: int, text: str) -> None:
         """Seal and store a treating doctor's note on a check.
 
         Raises:
@@ -88,7 +88,7 @@ class PatientRecords:
         sealed = self._service.seal(new_policy(row.patient), pack(note))
         self._store.add(NewRecord(row.patient_id, sealed, note.written_at, row.id))
 
-    def show(self, reader: Member, row: StoredRecord, how: How = How.CHECK) -> Shown:
+    def show(self, reader: SignedInUser, row: StoredRecord, how: How = How.CHECK) -> Shown:
         """Return what a record says to somebody who may see it; an opening by a doctor is written down first.
 
         Raises:
@@ -98,7 +98,7 @@ class PatientRecords:
         self._note(reader, [found], how)
         return found
 
-    def show_all(self, reader: Member, rows: Sequence[StoredRecord], how: How = How.CHECK) -> list[Shown]:
+    def show_all(self, reader: SignedInUser, rows: Sequence[StoredRecord], how: How = How.CHECK) -> list[Shown]:
         """Return several records; one that is damaged does not hide the others."""
         found = [self._read_one(row) for row in rows]
         self._note(reader, found, how)
@@ -181,7 +181,7 @@ class PatientRecords:
         policy = RecordPolicy(kept.policy.record, choice.readers, choice.consent)
         return self._store.replace(row.id, kept.salt, self._service.seal(policy, body))
 
-    def _note(self, reader: Member, found: Sequence[Shown], how: How) -> None:
+    def _note(self, reader: SignedInUser, found: Sequence[Shown], how: How) -> None:
         if reader.role is not SiteRole.PATIENT:
             self._openings.note(reader.id, [each.row for each in found if each.state == "open"], how)
 

@@ -19,7 +19,7 @@ from fl.protocol.names import Digest, Purpose
 from webui.errors import NotFound, NotSealedToQuorum, RecordDamaged
 from webui.ports.consent import ASKED_BY_DOCTORS, purposes_in
 from webui.ports.disclosures import RequestFacts, RequestService, RequestState
-from webui.store.accounts import Member
+from webui.store.accounts import SignedInUser
 from webui.store.disclosures import NewRequest, RequestStore
 from webui.store.models import RequestRow, SiteRole, StoredRecord
 from webui.store.openings import How, Openings
@@ -83,7 +83,7 @@ class RecordRequests:
         row = self._records.numbered(text)
         return [row] if row is not None else []
 
-    def ask(self, asker: Member, number: str, purpose: Purpose) -> RequestView:
+    def ask(self, asker: SignedInUser, number: str, purpose: Purpose) -> RequestView:
         """Ask the quorum for a record; while the same is pending, no second request is made.
 
         Raises:
@@ -96,7 +96,7 @@ class RecordRequests:
         with self._turns[row.id % len(self._turns)]:
             return self._ask(asker, row, purpose)
 
-    def of(self, asker: Member) -> list[RequestView]:
+    def of(self, asker: SignedInUser) -> list[RequestView]:
         """Return what somebody asked for, the newest first."""
         return self._views(self._requests.of_asker(asker.id))
 
@@ -111,7 +111,7 @@ class RecordRequests:
         known = self._requests.by_numbers([facts.number for facts in found])
         return [(labels[facts.label], facts) for facts in found if not facts.own or facts.number not in known]
 
-    def under_way(self, asker: Member, record_row: int) -> RequestView | None:
+    def under_way(self, asker: SignedInUser, record_row: int) -> RequestView | None:
         """Return the asker's newest request for a record that waits or can be read; None, too, while none is known."""
         try:
             found = self.of(asker)
@@ -119,7 +119,7 @@ class RecordRequests:
             return None
         return next((one for one in found if one.row.record_row == record_row and (one.pending or one.readable)), None)
 
-    def one(self, asker: Member, row_id: int) -> RequestView:
+    def one(self, asker: SignedInUser, row_id: int) -> RequestView:
         """Return one own request, or raise NotFound."""
         return self._views([self._requests.own(asker.id, row_id)])[0]
 
@@ -155,7 +155,7 @@ class RecordRequests:
             return True
         return row.record.erased_at is None and row.purpose in purposes_in(row.record.patient.consent)
 
-    def _ask(self, asker: Member, row: StoredRecord, purpose: Purpose) -> RequestView:
+    def _ask(self, asker: SignedInUser, row: StoredRecord, purpose: Purpose) -> RequestView:
         for earlier in self.of(asker):
             if (earlier.row.record_row, earlier.row.purpose) == (row.id, purpose) and earlier.pending:
                 return earlier
@@ -172,7 +172,7 @@ class RecordRequests:
         self._requests.set_number(made, ledger_number)
         return self.one(asker, made)
 
-    def _record(self, asker: Member, number: str, purpose: Purpose) -> StoredRecord:
+    def _record(self, asker: SignedInUser, number: str, purpose: Purpose) -> StoredRecord:
         row = self._records.numbered(number)
         if row is None or (asker.role is SiteRole.PATIENT and row.patient_id != asker.id):
             raise NotFound

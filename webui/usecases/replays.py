@@ -18,7 +18,7 @@ from webui.ports.federation import AuditService
 
 
 @dataclass(frozen=True)
-class Replayed:
+class ReplayOutcome:
     """What a replay found."""
 
     results: Results
@@ -33,13 +33,13 @@ class Replays:
         self._service = service
         self._clock = clock
         self._turn = threading.Lock()
-        self._done: dict[int, Replayed] = {}
+        self._done: dict[int, ReplayOutcome] = {}
 
-    def of(self, number: int) -> Replayed | None:
+    def of(self, number: int) -> ReplayOutcome | None:
         """Return the newest replay of a round, None when there was none since the start."""
         return self._done.get(number)
 
-    def run(self, number: int) -> Replayed:
+    def run(self, number: int) -> ReplayOutcome:
         """Replay a round now.
 
         Raises:
@@ -49,7 +49,7 @@ class Replays:
         if not self._turn.acquire(blocking=False):
             raise ReplayRunning
         try:
-            found = Replayed(self._service.replay(number), self._clock())
+            found = ReplayOutcome(self._service.replay(number), self._clock())
         finally:
             self._turn.release()
         self._done[number] = found

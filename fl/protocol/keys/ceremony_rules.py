@@ -68,7 +68,9 @@ MAX_VALIDITY_S = 3660 * DAY_S
 """Ten years."""
 
 R = TypeVar("R")
-Step = CeremonyCommitted | CeremonyDealt | CeremonyChecked | CeremonyPhaseClosed | CeremonyConfirmed | CeremonyAborted
+CeremonyRecord = (
+    CeremonyCommitted | CeremonyDealt | CeremonyChecked | CeremonyPhaseClosed | CeremonyConfirmed | CeremonyAborted
+)
 
 
 def start(entry: Entry, terms: CeremonyStarted, committee: Committee | None, book: KeyBook, anchor: Anchor) -> Ceremony:
@@ -104,7 +106,7 @@ def start(entry: Entry, terms: CeremonyStarted, committee: Committee | None, boo
     )
 
 
-def advance(current: Ceremony, entry: Entry, record: Step, book: KeyBook) -> Ceremony:
+def advance(current: Ceremony, entry: Entry, record: CeremonyRecord, book: KeyBook) -> Ceremony:
     """Return the ceremony after `record`, whose sender is active and whose number is this ceremony's."""
     phase = CEREMONY_NEXT.get((current.phase, type(record)))
     if phase is None or (isinstance(record, CeremonyPhaseClosed) and record.phase != current.phase):
@@ -116,7 +118,7 @@ def advance(current: Ceremony, entry: Entry, record: Step, book: KeyBook) -> Cer
     return replace(changed, phase=phase, phase_since=since, last=entry)
 
 
-def _advance(current: Ceremony, record: Step, now: int, book: KeyBook) -> Ceremony:
+def _advance(current: Ceremony, record: CeremonyRecord, now: int, book: KeyBook) -> Ceremony:
     who = record.sender
     match record:
         case CeremonyCommitted():

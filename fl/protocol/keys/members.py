@@ -73,7 +73,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Domain:
+class PossessionDomain:
     """What a proof of possession is bound to."""
 
     chain_id: int
@@ -109,7 +109,7 @@ class KeyBook:
         member = self.members.get(account)
         return member.name if member else "0x" + account.hex()
 
-    def advance(self, record: MemberRecord, domain: Domain, verify: VerifyPossession) -> KeyBook:
+    def advance(self, record: MemberRecord, domain: PossessionDomain, verify: VerifyPossession) -> KeyBook:
         """Return the book after `record`, or raise the rule's RefusedError."""
         match record:
             case ConsortiumFounded():
@@ -140,7 +140,9 @@ class KeyBook:
         member = Member(record.member, record.role, shown(record.member_name))
         return replace(self._with(member), names=self.names | {record.member_name})
 
-    def _add_key(self, record: KeyRegistered | KeyRotated, domain: Domain, verify: VerifyPossession) -> KeyBook:
+    def _add_key(
+        self, record: KeyRegistered | KeyRotated, domain: PossessionDomain, verify: VerifyPossession
+    ) -> KeyBook:
         member = self.active(record.sender)
         if member.role == Role.OPERATOR:
             raise WrongRole(record.sender)
@@ -167,7 +169,7 @@ class KeyBook:
         return replace(self, members=MappingProxyType({**self.members, member.account: member}))
 
 
-def possession_message(consortium: bytes, domain: Domain, record: KeyRegistered | KeyRotated) -> bytes:
+def possession_message(consortium: bytes, domain: PossessionDomain, record: KeyRegistered | KeyRotated) -> bytes:
     """Return what a proof of possession signs.
 
     `BAFL/1/pop` ‖ consortium[32] ‖ chainId u64 ‖ contract[20] ‖ account[20] ‖ epoch u32 ‖ public key[65].

@@ -144,7 +144,7 @@ class ThresholdKeys:
         started = ceremony_rules.start(entry, record, self.in_force(record.key_use), book, anchor)
         return self._with(record.key_use, (*self.ceremonies.get(record.key_use, ()), started))
 
-    def _step(self, entry: Entry, record: ceremony_rules.Step, book: KeyBook) -> ThresholdKeys:
+    def _step(self, entry: Entry, record: ceremony_rules.CeremonyRecord, book: KeyBook) -> ThresholdKeys:
         book.active(record.sender)
         newest = self.ceremony(record.key_use)
         number = newest.number if newest else 0

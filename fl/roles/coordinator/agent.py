@@ -12,7 +12,7 @@ from dataclasses import replace
 from fl.audit.reports import alarms_of
 from fl.crypto.envelope import Core, Kind, seal
 from fl.events import Event
-from fl.failures import CONTENT, OWN_FAULT, refusal_of
+from fl.failures import FATAL, ROUND_ONLY, refusal_of
 from fl.protocol.errors import (
     AccuracyAlarm,
     BelowThreshold,
@@ -37,7 +37,7 @@ from fl.protocol.records import (
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import (
     MODEL_READERS,
-    Reader,
+    FileReader,
     expected_model,
     model_core,
     model_recipients,
@@ -67,7 +67,7 @@ class Coordinator:
         self._initial = initial
         self._account = ports.ledger.account
         release = Releases(self.view, Requester(ports.ledger, ports.vault, ports.keyring))
-        self._reader = Reader(self._account, ports.vault, ports.keyring, release)
+        self._reader = FileReader(self._account, ports.vault, ports.keyring, release)
         self._sums = RoundSum(self._reader, ports.vault)
         self._freezing = Freezing(ports, self._sums, self._abort)
         self._set_up = SetUp(ports, self._abort)
@@ -102,9 +102,9 @@ class Coordinator:
             return self._go_on(federation, current)
         except (WrongPhase, WrongRound):  # somebody else ended it after its close deadline
             return False
-        except (AccuracyAlarm, *OWN_FAULT):
+        except (AccuracyAlarm, *FATAL):
             raise
-        except (VaultMissing, *CONTENT) as error:
+        except (VaultMissing, *ROUND_ONLY) as error:
             if self._ports.now() <= current.terms.close_deadline:
                 raise
             return self._abort(current, f"{error.name}: the round could not go on in time")
@@ -215,7 +215,7 @@ class Coordinator:
             if not current.masked:
                 raise
             return self._unmasking.wait_after(current, error)
-        except CONTENT as error:
+        except ROUND_ONLY as error:
             return self._abort(current, f"{error.name}: {error}")
         digest = model_digest(manifest.digest, model)
         recipients = model_recipients(current, federation.book, held_by(federation) if config.release else None)

@@ -9,20 +9,20 @@ Not here: the steps of a round (sealed_rounds.py, masked_rounds.py).
 from __future__ import annotations
 
 from fl.events import Event
-from fl.failures import CONTENT, LATE, OWN_FAULT, TAKEN, reason_of
+from fl.failures import ALREADY_RECORDED, FATAL, MISSED_DEADLINE, ROUND_ONLY, reason_of
 from fl.protocol.errors import DeadlineNotPassed
 from fl.protocol.federation import Federation
 from fl.protocol.records import RoundAborted
 from fl.protocol.rounds.round import Round
 from fl.protocol.task import Task
-from fl.replay.expected_files import Reader, read_config
+from fl.replay.expected_files import FileReader, read_config
 from fl.replay.ledger_view import LedgerView, Ports
 from fl.replay.round_task import check_labels
 from fl.roles.hospital.background_training import Background, Train
 from fl.roles.hospital.masked_rounds import MaskedHospital
-from fl.roles.hospital.outbox import Promises
+from fl.roles.hospital.outbox import RoundOutbox
 from fl.roles.hospital.sealed_rounds import SealedHospital
-from fl.roles.hospital.trusted_peers import NO_TRUST, Trust
+from fl.roles.hospital.trusted_peers import NO_TRUST, TrustedPeers
 from fl.roles.requester.agent import Requester
 from fl.roles.requester.model_release import Releases
 
@@ -34,7 +34,7 @@ ABANDONED = "RoundStalled: the coordinator did not end the round in time"
 class Hospital:
     """One hospital's agent."""
 
-    def __init__(self, ports: Ports, train: Train, trust: Trust = NO_TRUST, task: Task | None = None) -> None:
+    def __init__(self, ports: Ports, train: Train, trust: TrustedPeers = NO_TRUST, task: Task | None = None) -> None:
         """Take part with `train`; `task` is the one that its images are labelled for, None where nothing is known."""
         self.view = LedgerView(ports.ledger)
         self._ports = ports
@@ -43,9 +43,9 @@ class Hospital:
         """The context of the round whose task was compared with the own."""
         self._account = ports.ledger.account
         release = Releases(self.view, Requester(ports.ledger, ports.vault, ports.keyring))
-        reader = Reader(self._account, ports.vault, ports.keyring, release)
+        reader = FileReader(self._account, ports.vault, ports.keyring, release)
         self._training = Background(train)
-        self._promises = Promises(ports)
+        self._promises = RoundOutbox(ports)
         self._sealed = SealedHospital(ports, reader, self._promises, train)
         self._masked = MaskedHospital(ports, reader, self._promises, self._training, trust)
 
@@ -67,14 +67,14 @@ class Hospital:
             self._check_task(current)
             part = self._masked if current.masked else self._sealed
             return part.step(federation, current)
-        except LATE as error:
+        except MISSED_DEADLINE as error:
             self._ports.notify(Event.TOO_LATE, {"round": current.number, "reason": str(error)})
             return False
-        except TAKEN:
+        except ALREADY_RECORDED:
             return False
-        except OWN_FAULT:
+        except FATAL:
             raise
-        except CONTENT as error:
+        except ROUND_ONLY as error:
             return self._promises.refuse(current, reason_of(error, current, federation.book))
 
     def finish(self) -> None:
@@ -94,7 +94,7 @@ class Hospital:
         """End a round whose coordinator does not; the first of all hospitals that try counts."""
         try:
             self._ports.append(RoundAborted(self._account, current.number, ABANDONED))
-        except (DeadlineNotPassed, *LATE):
+        except (DeadlineNotPassed, *MISSED_DEADLINE):
             return False
         self._ports.notify(Event.ROUND_ABORTED, {"round": current.number, "reason": ABANDONED})
         return True

@@ -14,7 +14,7 @@ from fl.training.aggregation.quantise import LocalMetrics, Vector
 
 
 @dataclass(frozen=True)
-class Task:
+class TrainingJob:
     """What a hospital is asked to train."""
 
     round: int
@@ -24,7 +24,7 @@ class Task:
 
 
 Learned = tuple[Vector, LocalMetrics]
-Train = Callable[[Task], Learned]
+Train = Callable[[TrainingJob], Learned]
 """Local training; the same task gives the same result after a restart."""
 
 
@@ -36,7 +36,7 @@ class Background:
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "training"))
     _running: tuple[bytes, Future[Learned]] | None = None
 
-    def begin(self, key: bytes, task: Callable[[], Task]) -> None:
+    def begin(self, key: bytes, task: Callable[[], TrainingJob]) -> None:
         """Begin the training of round `key` unless it was begun; `task` is asked in this thread."""
         if self._running is None or self._running[0] != key:
             asked = task()

@@ -40,16 +40,16 @@ from fl.protocol.records import (
     UpdateCommitted,
 )
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.expected_files import Reader, digest_of, masked_core, masked_recipients, read_config, read_manifest
+from fl.replay.expected_files import FileReader, digest_of, masked_core, masked_recipients, read_config, read_manifest
 from fl.replay.ledger_view import Ports
 from fl.replay.participants import advertised, parcel, participant, participants, usable, why_not
 from fl.replay.round_replay import Tools, replay_round
 from fl.replay.round_sum import RoundSum
 from fl.replay.unmasking import check_agreement, check_sharers, statement
 from fl.replay.unusable_responses import AnswersLeftOut
-from fl.roles.hospital.background_training import Background, Task
-from fl.roles.hospital.outbox import Promises, key_of
-from fl.roles.hospital.trusted_peers import Trust
+from fl.roles.hospital.background_training import Background, TrainingJob
+from fl.roles.hospital.outbox import RoundOutbox, key_of
+from fl.roles.hospital.trusted_peers import TrustedPeers
 from fl.timing import timed
 from fl.training.aggregation.quantise import Words, quantise
 
@@ -57,7 +57,9 @@ from fl.training.aggregation.quantise import Words, quantise
 class MaskedHospital:
     """Masked rounds for one hospital."""
 
-    def __init__(self, ports: Ports, reader: Reader, promises: Promises, training: Background, trust: Trust) -> None:
+    def __init__(
+        self, ports: Ports, reader: FileReader, promises: RoundOutbox, training: Background, trust: TrustedPeers
+    ) -> None:
         self._ports = ports
         self._reader = reader
         self._sums = RoundSum(reader, ports.vault)
@@ -103,11 +105,11 @@ class MaskedHospital:
         if self._ports.journal.get(key_of("update", current)) is None:
             self._training.begin(current.context, lambda: self._task(federation, current))
 
-    def _task(self, federation: Federation, current: Round) -> Task:
+    def _task(self, federation: Federation, current: Round) -> TrainingJob:
         config = read_config(current, self._ports.vault)
         previous = self._reader.model(federation.source, read_manifest(federation.opening, self._ports.vault))
         self._ports.notify(Event.TRAINING, {"round": current.number})
-        return Task(current.number, previous, config)
+        return TrainingJob(current.number, previous, config)
 
     def _advertise(self, current: Round) -> bool:
         advert = self._promises.keys(current).advert()

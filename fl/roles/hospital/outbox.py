@@ -33,7 +33,7 @@ SPENT = (
 )
 
 
-class Promises:
+class RoundOutbox:
     """The journal and the outbox of rounds."""
 
     def __init__(self, ports: Ports) -> None:

@@ -11,23 +11,23 @@ from __future__ import annotations
 
 from fl.crypto.envelope import seal
 from fl.events import Event
-from fl.failures import LATE
+from fl.failures import MISSED_DEADLINE
 from fl.protocol.errors import HashMismatch, NotReleased, SetMismatch, VaultMissing
 from fl.protocol.federation import Federation
 from fl.protocol.names import Blob
 from fl.protocol.records import UpdateCommitted
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.expected_files import Reader, read_config, read_manifest, update_core, update_recipients
+from fl.replay.expected_files import FileReader, read_config, read_manifest, update_core, update_recipients
 from fl.replay.ledger_view import Ports
-from fl.roles.hospital.background_training import Task, Train
-from fl.roles.hospital.outbox import Promises, key_of
+from fl.roles.hospital.background_training import Train, TrainingJob
+from fl.roles.hospital.outbox import RoundOutbox, key_of
 from fl.training.aggregation.quantise import quantise, to_bytes
 
 
 class SealedHospital:
     """Sealed rounds for one hospital."""
 
-    def __init__(self, ports: Ports, reader: Reader, promises: Promises, train: Train) -> None:
+    def __init__(self, ports: Ports, reader: FileReader, promises: RoundOutbox, train: Train) -> None:
         self._ports = ports
         self._reader = reader
         self._promises = promises
@@ -57,7 +57,7 @@ class SealedHospital:
             raise VaultMissing(digest)
         try:
             self._ports.append(UpdateCommitted(self._account, current.number, digest))
-        except LATE as error:
+        except MISSED_DEADLINE as error:
             self._ports.journal.once(late, error.name.encode())
             raise
         self._ports.notify(Event.UPDATE_COMMITTED, {"round": current.number})
@@ -68,7 +68,7 @@ class SealedHospital:
         config = read_config(current, self._ports.vault)
         previous = self._reader.model(federation.source, read_manifest(federation.opening, self._ports.vault))
         self._ports.notify(Event.TRAINING, {"round": current.number})
-        learned, metrics = self._train(Task(current.number, previous, config))
+        learned, metrics = self._train(TrainingJob(current.number, previous, config))
         self._ports.notify(
             Event.TRAINED, {"round": current.number, "samples": metrics.samples, "loss": round(metrics.loss, 4)}
         )

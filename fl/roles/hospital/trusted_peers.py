@@ -13,7 +13,7 @@ from fl.protocol.names import Address
 
 
 @dataclass(frozen=True)
-class Trust:
+class TrustedPeers:
     """Peers, and how many of them must be there."""
 
     peers: frozenset[Address] = frozenset()
@@ -27,5 +27,5 @@ class Trust:
             raise RosterUntrusted(trusted, self.at_least)
 
 
-NO_TRUST = Trust()
+NO_TRUST = TrustedPeers()
 """Any roster will do."""

@@ -43,7 +43,7 @@ class _Late:
     at: float
 
 
-class SparingLedger:
+class CircuitBreakerLedger:
     """Implements Ledger over another; safe to use from several threads."""
 
     def __init__(self, ledger: Ledger, clock: Callable[[], float], patience_s: float = PATIENCE_S) -> None:
@@ -132,7 +132,7 @@ class SparingLedger:
         self.answering.set()
 
 
-class SparingVault:
+class CircuitBreakerVault:
     """Implements Vault over another whose disk may hang (a network mount whose server is gone)."""
 
     def __init__(self, vault: Vault, where: str, patience_s: float = VAULT_PATIENCE_S) -> None:

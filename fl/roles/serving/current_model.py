@@ -24,7 +24,7 @@ from fl.protocol.names import NO_DIGEST, Address, Digest
 from fl.protocol.ports import Ledger, Vault
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.task import Task
-from fl.replay.expected_files import Reader, expected_model, read_config, read_manifest
+from fl.replay.expected_files import FileReader, expected_model, read_config, read_manifest
 from fl.replay.ledger_view import Keyring, LedgerView
 from fl.roles.requester.agent import Requester
 from fl.roles.requester.model_release import Releases
@@ -61,7 +61,7 @@ OpenModel = Callable[[ModelSpec, Vector], Predictor]
 
 
 @dataclass(frozen=True)
-class Served:
+class CurrentModel:
     """A model that answers, and what is known of it now."""
 
     round: Round
@@ -85,7 +85,7 @@ class _Open:
     """When the ledger last named it as the newest, in seconds since 1970."""
 
 
-class ModelReader:
+class VerifiedModelCache:
     """Keeps the newest final model of a federation open for one member; safe among threads."""
 
     def __init__(
@@ -102,7 +102,7 @@ class ModelReader:
         self._now = now
         account, keyring = member
         release = Releases(self._view, Requester(ledger, vault, keyring))
-        self._reader = Reader(account, vault, keyring, release)
+        self._reader = FileReader(account, vault, keyring, release)
         self._watch = FileWatch(vault, now)
         self._open: _Open | None = None
         self._lock = threading.Lock()
@@ -112,7 +112,7 @@ class ModelReader:
         with self._lock:
             return self._view.refresh()
 
-    def current(self) -> Served:
+    def current(self) -> CurrentModel:
         """Return the model in force, with the ledger and its file looked at now.
 
         Raises:
@@ -127,7 +127,7 @@ class ModelReader:
             federation = self._view.federation
             block = federation.position.block if federation.position else 0
             verification = Verification(ledger, file, Fact(State.CHECKED, found.opened_at), block)
-            return Served(found.round, found.task, found.predictor, federation, verification)
+            return CurrentModel(found.round, found.task, found.predictor, federation, verification)
 
     def again(self, number: int, model_digest: Digest, envelope_digest: Digest) -> Verification:
         """Look now at a model that answered once: whether the ledger names it for that round, and its file is there.

@@ -19,7 +19,7 @@ from fl.protocol.ports import Anchor, Ledger
 from fl.protocol.records import Entry, LedgerHandedOver, Position, Receipt, Record
 
 
-class FollowingLedger:
+class SuccessorLedger:
     """Implements Ledger over the one in force; safe to use from several threads."""
 
     def __init__(self, in_force: Callable[[], Ledger], notify: Notify) -> None:

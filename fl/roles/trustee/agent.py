@@ -36,7 +36,7 @@ from fl.replay.decryption_requests import PARTIAL_CAP, binding_of, check_standin
 from fl.replay.ledger_view import LedgerView, Ports
 from fl.roles.trustee.ceremonies import CeremonyPart
 from fl.roles.trustee.member_keys import KeyKeeper
-from fl.roles.trustee.stores import Safe
+from fl.roles.trustee.stores import TrusteeStores
 
 TOO_LATE = (DeadlinePassed, DuplicateStep, KeyExpired, RequestClosed, StaleCommittee)
 """Why the ledger takes no answer that seemed right a moment ago."""
@@ -46,7 +46,7 @@ REASONS = {"consent": Refusal.CONSENT, "purpose": Refusal.PURPOSE, "requester": 
 class Trustee:
     """One trustee's agent."""
 
-    def __init__(self, ports: Ports, safe: Safe, *, release_models: bool = False) -> None:
+    def __init__(self, ports: Ports, safe: TrusteeStores, *, release_models: bool = False) -> None:
         self.view = LedgerView(ports.ledger)
         self._ports = ports
         self._shares = safe.shares

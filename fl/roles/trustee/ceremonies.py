@@ -54,7 +54,7 @@ from fl.replay.committees import (
 from fl.replay.ledger_view import Ports
 from fl.replay.vault_files import Presence
 from fl.roles.trustee.shares import ShareKeeper
-from fl.roles.trustee.stores import Safe
+from fl.roles.trustee.stores import TrusteeStores
 
 PATIENCE_S = 60
 """From a deadline to an abort: until then everybody knows what the ledger took in time."""
@@ -63,7 +63,7 @@ PATIENCE_S = 60
 class CeremonyPart:
     """One account's part in the ceremonies of every use."""
 
-    def __init__(self, ports: Ports, safe: Safe | None) -> None:
+    def __init__(self, ports: Ports, safe: TrusteeStores | None) -> None:
         """Take part; `safe` None: as the dealer of DEALER ceremonies, who receives nothing."""
         self._ports = ports
         self._account = ports.ledger.account

@@ -21,13 +21,13 @@ from fl.protocol.keys.members import Member
 from fl.protocol.keys.threshold import ThresholdKeys
 from fl.protocol.names import CeremonyKind, KeyUse
 from fl.replay.ledger_view import Ports
-from fl.roles.trustee.stores import Safe
+from fl.roles.trustee.stores import TrusteeStores
 
 
 class KeyKeeper:
     """One trustee's member keys."""
 
-    def __init__(self, ports: Ports, safe: Safe) -> None:
+    def __init__(self, ports: Ports, safe: TrusteeStores) -> None:
         self._ports = ports
         self._safe = safe
         self._account = ports.ledger.account

@@ -21,7 +21,7 @@ from fl.protocol.keys.threshold import ThresholdKeys
 from fl.protocol.names import Address, CeremonyKind
 from fl.protocol.ports import Vault
 from fl.replay.committees import committee_keys, committee_of, parcel_of, setting_of
-from fl.roles.trustee.stores import Safe
+from fl.roles.trustee.stores import TrusteeStores
 
 Tell = Callable[[Event, Ceremony, str], bool]
 """(what happened, ceremony, reason) -> False, after telling a person once."""
@@ -30,7 +30,7 @@ Tell = Callable[[Event, Ceremony, str], bool]
 class ShareKeeper:
     """One account's shares of every use."""
 
-    def __init__(self, safe: Safe, account: Address, vault: Vault, tell: Tell) -> None:
+    def __init__(self, safe: TrusteeStores, account: Address, vault: Vault, tell: Tell) -> None:
         self._shares = safe.shares
         self._keys = safe.keys
         self._account = account

@@ -53,7 +53,7 @@ class MemberKeys(Protocol):
 
 
 @dataclass(frozen=True)
-class Safe:
+class TrusteeStores:
     """One trustee's disk."""
 
     shares: Shares

@@ -28,7 +28,7 @@ from fl.training.data.layouts import part_of
 from fl.training.data.listing import Listing, Part, Used, shown, some
 from fl.training.data.npz import MAX_PIXEL_BYTES, Npz, open_npz
 from fl.training.data.partition import split_holdout
-from fl.training.data.reading import STRICT, Reading
+from fl.training.data.reading import STRICT, SourceReading
 from fl.training.pictures.field import Frame, side_px
 
 _MEDMNIST = ("train_images", "train_labels", "test_images", "test_labels")
@@ -50,7 +50,7 @@ class _Form:
     layout: str
 
 
-def load_npz(path: Path, reading: Reading = STRICT) -> Dataset:
+def load_npz(path: Path, reading: SourceReading = STRICT) -> Dataset:
     """Read an .npz of either form; other arrays in it are ignored, unread.
 
     The C-NMC form: `images` uint8 [n, S, S, 3] or [n, S, S], `labels` [n], optionally `groups` (or `subjects`) and

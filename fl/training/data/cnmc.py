@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from fl.training.data.layouts import UNDERSTOOD, part_of
-from fl.training.data.listing import Part, Reason, some
+from fl.training.data.listing import LeftOutReason, Part, some
 from fl.training.data.placing import Arrangement, Placed
-from fl.training.data.walk import Entry, open_regular
+from fl.training.data.walk import FoundFile, open_regular
 
 CLASSES = ("hem", "all")
 """The names of the source for label 0 (healthy) and 1 (leukemia)."""
@@ -49,13 +49,13 @@ class _Row:
 class _Table:
     """One table of labels: where its pictures lie, and its rows by file name."""
 
-    entry: Entry
+    entry: FoundFile
     rows: dict[str, _Row]
     bad_rows: int
     folder: str | None = None
     """The folder, in small letters, that the table is named after; None if there is no such folder."""
 
-    def covers(self, entry: Entry) -> bool:
+    def covers(self, entry: FoundFile) -> bool:
         """Return whether a picture is one of those that this table is about."""
         around = self.entry.parts[:-1]
         if entry.parts[: len(around)] != around:
@@ -64,7 +64,7 @@ class _Table:
             return entry.parts[-1].casefold() in self.rows
         return self.folder in {part.casefold() for part in entry.parts[:-1]}
 
-    def among(self, entries: Sequence[Entry]) -> _Table:
+    def among(self, entries: Sequence[FoundFile]) -> _Table:
         """Return the table with the folder that it is named after, if one of `entries` lies in such a one."""
         stem = re.sub(r"[-_ ]?labels?$", "", self.entry.parts[-1].rsplit(".", 1)[0], flags=re.IGNORECASE).casefold()
         there = any(part.casefold() == stem for entry in entries for part in entry.parts[:-1])
@@ -91,7 +91,7 @@ def _subject(mark: str, number: str) -> str:
     return LINKED.get(subject, subject)
 
 
-def arrange_c_nmc(entries: Sequence[Entry], sides: Sequence[Entry]) -> Arrangement | None:
+def arrange_c_nmc(entries: Sequence[FoundFile], sides: Sequence[FoundFile]) -> Arrangement | None:
     """Return the entries as C-NMC, or None if they are not.
 
     They are if more than half of the pictures have names of C-NMC, or if a table of labels of C-NMC covers some.
@@ -111,12 +111,12 @@ def arrange_c_nmc(entries: Sequence[Entry], sides: Sequence[Entry]) -> Arrangeme
         why = f"{named} of its pictures have names of C-NMC, and {odd} others have not. Give the folder of C-NMC alone"
         return Arrangement("not understood", refusals=(f"{why}; {UNDERSTOOD}",))
     placed = [each for each in outcomes if isinstance(each, Placed)]
-    left = [each for each in outcomes if isinstance(each, Entry)]
+    left = [each for each in outcomes if isinstance(each, FoundFile)]
     notes = [note for table in tables for note in _table_notes(table, placed)]
     return Arrangement("C-NMC, classes and persons by the names of its files", tuple(placed), tuple(left), tuple(notes))
 
 
-def _place(entry: Entry, tables: Sequence[_Table]) -> Placed | Entry:
+def _place(entry: FoundFile, tables: Sequence[_Table]) -> Placed | FoundFile:
     """Return where one file belongs, or the file with the reason why it belongs nowhere."""
     name = entry.parts[-1]
     parsed = parse_name(name)
@@ -129,21 +129,23 @@ def _place(entry: Entry, tables: Sequence[_Table]) -> Placed | Entry:
     if entry.reason is not None:
         return entry
     if table or any(_TEST_PHASE.search(re.sub(r"[^A-Za-z]", "", part)) for part in entry.parts[:-1]):
-        return entry.out(Reason.NO_LABEL, "no row of the table" if table else "test data of C-NMC without a table")
+        return entry.out(
+            LeftOutReason.NO_LABEL, "no row of the table" if table else "test data of C-NMC without a table"
+        )
     return Placed(entry, None, Part.UNSPLIT, "/".join(entry.parts), is_person=False)
 
 
-def _named(entry: Entry, subject: str, label: int) -> Placed | Entry:
+def _named(entry: FoundFile, subject: str, label: int) -> Placed | FoundFile:
     """Place a file by its C-NMC name, unless a folder around it says the other class."""
     folders = {part.casefold() for part in entry.parts[:-1]}
     if CLASSES[1 - label] in folders and entry.reason is None:
-        return entry.out(Reason.ODD_NAME, f"its name says {CLASSES[label]}, its folder {CLASSES[1 - label]}")
+        return entry.out(LeftOutReason.ODD_NAME, f"its name says {CLASSES[label]}, its folder {CLASSES[1 - label]}")
     parts = {part_of(part) for part in entry.parts[:-1]} - {None}
     part = Part.TEST if Part.TEST in parts else Part.TRAIN if parts else Part.UNSPLIT
     return Placed(entry, CLASSES[label], part, subject, is_person=True)
 
 
-def _read_table(entry: Entry) -> _Table | None:
+def _read_table(entry: FoundFile) -> _Table | None:
     """Return a table of labels, or None if the file is none."""
     if not 0 < entry.size <= _TABLE_CAP:
         return None

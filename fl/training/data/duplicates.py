@@ -13,9 +13,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from fl.training.data.listing import Part, Reason
+from fl.training.data.listing import LeftOutReason, Part
 from fl.training.data.placing import Placed
-from fl.training.data.walk import Entry
+from fl.training.data.walk import FoundFile
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Seen:
     """One colour only; such pictures say nothing about who is who."""
 
 
-def sort_out(pictures: Sequence[Seen]) -> tuple[list[Seen], list[Entry], int]:
+def sort_out(pictures: Sequence[Seen]) -> tuple[list[Seen], list[FoundFile], int]:
     """Return the pictures to use, those left out with their reasons, and how many persons were joined with others.
 
     Persons that share a picture in one class cannot be told apart, so they become one group.
@@ -38,7 +38,7 @@ def sort_out(pictures: Sequence[Seen]) -> tuple[list[Seen], list[Entry], int]:
     same: defaultdict[bytes, list[Seen]] = defaultdict(list)
     for seen in sided:
         same[seen.digest].append(seen)
-    left: list[Entry] = []
+    left: list[FoundFile] = []
     kept: list[Seen] = []
     links: dict[str, str] = {}
     for each in same.values():
@@ -63,24 +63,24 @@ def _with_sides(pictures: Sequence[Seen]) -> list[Seen]:
     ]
 
 
-def _choose(equal: Sequence[Seen], left: list[Entry]) -> Seen | None:
+def _choose(equal: Sequence[Seen], left: list[FoundFile]) -> Seen | None:
     """Return the one of some equal pictures that is used, or None; add the others to `left`."""
     labelled = [seen for seen in equal if seen.placed.class_name is not None]
     sides = {seen.placed.part for seen in labelled}
     if len({seen.placed.class_name for seen in labelled}) > 1:
-        _leave(equal, Reason.TWO_CLASSES, left)
+        _leave(equal, LeftOutReason.TWO_CLASSES, left)
     elif len(sides) > 1:
-        _leave(equal, Reason.BOTH_SIDES, left)
+        _leave(equal, LeftOutReason.BOTH_SIDES, left)
     elif not labelled:
-        _leave(equal, Reason.ODD_NAME, left)
+        _leave(equal, LeftOutReason.ODD_NAME, left)
     else:
         others = [seen for seen in equal if seen is not labelled[0]]
-        left += [seen.placed.entry.out(Reason.COPY, f"of {labelled[0].placed.entry.name}") for seen in others]
+        left += [seen.placed.entry.out(LeftOutReason.COPY, f"of {labelled[0].placed.entry.name}") for seen in others]
         return labelled[0]
     return None
 
 
-def _leave(equal: Sequence[Seen], reason: Reason, left: list[Entry]) -> None:
+def _leave(equal: Sequence[Seen], reason: LeftOutReason, left: list[FoundFile]) -> None:
     for seen in equal:
         others = [other.placed.entry.name for other in equal if other is not seen][:1]
         left.append(seen.placed.entry.out(reason, "".join(f"as {name}" for name in others)))
@@ -100,10 +100,10 @@ def _root(group: str, links: dict[str, str]) -> str:
     return group
 
 
-def _without_persons_of_both(pictures: Sequence[Seen]) -> tuple[list[Seen], list[Entry]]:
+def _without_persons_of_both(pictures: Sequence[Seen]) -> tuple[list[Seen], list[FoundFile]]:
     """Return the pictures without those in test whose person is also in training, and the latter."""
     people = {seen.placed.group for seen in pictures if seen.placed.is_person and seen.placed.part == Part.TRAIN}
     both = [seen for seen in pictures if seen.placed.part == Part.TEST and seen.placed.group in people]
     rows = {seen.row for seen in both}
-    left = [seen.placed.entry.out(Reason.PERSON_BOTH_SIDES, seen.placed.group) for seen in both]
+    left = [seen.placed.entry.out(LeftOutReason.PERSON_BOTH_SIDES, seen.placed.group) for seen in both]
     return [seen for seen in pictures if seen.row not in rows], left

@@ -24,11 +24,11 @@ from fl.training.data.dataset import TEST, TRAIN, Dataset, check_trainable
 from fl.training.data.duplicates import Seen, sort_out
 from fl.training.data.frames import Sight, Verdict, fit_cell, judge, look, sentences
 from fl.training.data.layouts import arrange_by_class
-from fl.training.data.listing import LeftOut, Listing, Part, Reason, Used, shown, some
+from fl.training.data.listing import LeftOut, LeftOutReason, Listing, Part, Used, shown, some
 from fl.training.data.partition import split_holdout
 from fl.training.data.placing import Arrangement, Placed
-from fl.training.data.reading import STRICT, Reading
-from fl.training.data.walk import READ_TYPES, Entry, open_regular, walk
+from fl.training.data.reading import STRICT, SourceReading
+from fl.training.data.walk import READ_TYPES, FoundFile, open_regular, walk
 from fl.training.pictures.images import MAX_BYTES, Pixels, decode_image
 
 MAX_ARRAY_BYTES = 4 * 2**30
@@ -49,7 +49,7 @@ class _Survey:
     verdicts: tuple[Verdict, ...]
 
 
-def check_folder(folder: Path, reading: Reading = STRICT) -> Listing:
+def check_folder(folder: Path, reading: SourceReading = STRICT) -> Listing:
     """Return the account of a folder; every picture is decoded, and nothing is kept.
 
     Raises:
@@ -58,7 +58,7 @@ def check_folder(folder: Path, reading: Reading = STRICT) -> Listing:
     return _survey(folder, _arranged(folder), reading, lambda _row, _pixels, _sight: None).listing
 
 
-def load_folder(folder: Path, size_px: int, seed: int = 0, reading: Reading = STRICT) -> Dataset:
+def load_folder(folder: Path, size_px: int, seed: int = 0, reading: SourceReading = STRICT) -> Dataset:
     """Read a folder of images in one of the layouts that docs/data.md shows.
 
     The class names are those of the folders (or "hem" and "all" of C-NMC), in an order without meaning. What the
@@ -98,12 +98,12 @@ def _arranged(folder: Path) -> Arrangement:
     if not any(entry.reason is None for entry in meant):
         refusal = f"the folder holds no {READ_TYPES.replace(' and ', ' or ')} images"
         return Arrangement("no pictures", left_out=tuple(entries), refusals=(refusal,))
-    sides = [entry for entry in others if entry.reason == Reason.SIDE]
+    sides = [entry for entry in others if entry.reason == LeftOutReason.SIDE]
     arrangement = cnmc.arrange_c_nmc(meant, sides) or arrange_by_class(meant)
     return replace(arrangement, left_out=(*arrangement.left_out, *others))
 
 
-def _survey(folder: Path, arrangement: Arrangement, reading: Reading, keep: Keep) -> _Survey:
+def _survey(folder: Path, arrangement: Arrangement, reading: SourceReading, keep: Keep) -> _Survey:
     """Decode every picture that has a place, one at a time, and give `keep` its row, pixels and scale."""
     left = [each for each in arrangement.left_out if each.reason is not None]
     left += [each.entry for each in arrangement.placed if each.entry.reason is not None]
@@ -113,7 +113,7 @@ def _survey(folder: Path, arrangement: Arrangement, reading: Reading, keep: Keep
         if placed.entry.reason is not None:
             continue
         pixels = _decode(placed.entry, reading)
-        if isinstance(pixels, Entry):
+        if isinstance(pixels, FoundFile):
             left.append(pixels)
             continue
         row, sight = len(pictures), look(pixels)
@@ -132,7 +132,7 @@ def _survey(folder: Path, arrangement: Arrangement, reading: Reading, keep: Keep
     return _Survey(replace(listing, notes=tuple(notes)), tuple(used), sights, verdicts)
 
 
-def _fit_again(survey: _Survey, reading: Reading, images: npt.NDArray[np.uint8]) -> None:
+def _fit_again(survey: _Survey, reading: SourceReading, images: npt.NDArray[np.uint8]) -> None:
     """Fit those pictures once more whose cell alone said another frame than all cells together."""
     frames = {verdict.size: verdict.frame for verdict in survey.verdicts}
     for seen in survey.used:
@@ -140,29 +140,29 @@ def _fit_again(survey: _Survey, reading: Reading, images: npt.NDArray[np.uint8])
         if sight is None or sight.side(reading.frame) == sight.side(frames[sight.size]):
             continue
         pixels = _decode(seen.placed.entry, reading)
-        if isinstance(pixels, Entry) or _digest(pixels) != seen.digest:
+        if isinstance(pixels, FoundFile) or _digest(pixels) != seen.digest:
             raise ImageUnreadable(shown(seen.placed.entry.name), "it changed while it was being read")
         images[seen.row] = fit_cell(pixels, images.shape[1], sight, frames[sight.size])
 
 
-def _decode(entry: Entry, reading: Reading = STRICT) -> Pixels | Entry:
+def _decode(entry: FoundFile, reading: SourceReading = STRICT) -> Pixels | FoundFile:
     """Return the pixels of a picture, or the entry with the reason why there are none."""
     try:
         return decode_image(_read(entry), shown(entry.name), reading.picture)
     except ImageUnreadable as error:
         flag = "; here: --page" if error.pages else "; here: --bits" if error.bits else ""
-        return entry.out(Reason.DAMAGED, error.why + flag)
+        return entry.out(LeftOutReason.DAMAGED, error.why + flag)
     except _Changed:
-        return entry.out(Reason.CHANGED)
+        return entry.out(LeftOutReason.CHANGED)
     except OSError as error:
-        return entry.out(Reason.UNREADABLE, error.strerror or str(error))
+        return entry.out(LeftOutReason.UNREADABLE, error.strerror or str(error))
 
 
 class _Changed(Exception):
     """A file had another length than a moment before."""
 
 
-def _read(entry: Entry) -> bytes:
+def _read(entry: FoundFile) -> bytes:
     with open_regular(entry.path) as file:
         data = file.read(min(entry.size, MAX_BYTES) + 1)
     if len(data) != entry.size:
@@ -176,7 +176,7 @@ def _digest(pixels: Pixels) -> bytes:
     return digest.digest()
 
 
-def _listing(folder: Path, arrangement: Arrangement, used: Sequence[Seen], left: Sequence[Entry]) -> Listing:
+def _listing(folder: Path, arrangement: Arrangement, used: Sequence[Seen], left: Sequence[FoundFile]) -> Listing:
     rows = Counter((seen.placed.class_name or "", seen.placed.part) for seen in used)
     counted = tuple(Used(name, part, count) for (name, part), count in sorted(rows.items()))
     persons = len({seen.placed.group for seen in used if seen.placed.is_person})

@@ -13,9 +13,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 from fl.training.data.known_names import CLASS_WORDS, PART_FILLERS, PARTS, WRAPPER_WORDS
-from fl.training.data.listing import Part, Reason, some
+from fl.training.data.listing import LeftOutReason, Part, some
 from fl.training.data.placing import Arrangement, Placed
-from fl.training.data.walk import Entry
+from fl.training.data.walk import FoundFile
 
 MAX_CLASSES = 1024
 UNDERSTOOD = (
@@ -31,7 +31,7 @@ _MAX_NUMBERS = 32
 """More folders with bare numbers for names are persons, not classes."""
 
 
-def arrange_by_class(entries: Sequence[Entry]) -> Arrangement:
+def arrange_by_class(entries: Sequence[FoundFile]) -> Arrangement:
     """Return the entries (pictures, and files that may have been meant as one) as folders by class."""
     depth = _descend(entries)
     loose, inside = _loose(entries, depth)
@@ -57,7 +57,7 @@ def part_of(name: str) -> Part | None:
     return PARTS.get(word)
 
 
-def _descend(entries: Sequence[Entry]) -> int:
+def _descend(entries: Sequence[FoundFile]) -> int:
     """Return how many folders lie around the data: a single one that holds the class or split folders is entered."""
     depth = 0
     while True:
@@ -84,20 +84,20 @@ def _is_class_word(name: str) -> bool:
     return re.sub(r"[^a-z0-9]", "", name.casefold()) in CLASS_WORDS
 
 
-def _loose(entries: Iterable[Entry], depth: int) -> tuple[list[Entry], list[Entry]]:
+def _loose(entries: Iterable[FoundFile], depth: int) -> tuple[list[FoundFile], list[FoundFile]]:
     """Return the entries that lie in no folder at `depth`, and those that do."""
-    loose: list[Entry] = []
-    inside: list[Entry] = []
+    loose: list[FoundFile] = []
+    inside: list[FoundFile] = []
     for entry in entries:
         (inside if len(entry.parts) > depth + 1 else loose).append(entry)
     return loose, inside
 
 
-def _names(inside: Iterable[Entry], depth: int) -> set[str]:
+def _names(inside: Iterable[FoundFile], depth: int) -> set[str]:
     return {entry.parts[depth] for entry in inside}
 
 
-def _with_parts_below(inside: list[Entry], loose: list[Entry], depth: int) -> Arrangement:
+def _with_parts_below(inside: list[FoundFile], loose: list[FoundFile], depth: int) -> Arrangement:
     """Place entries whose folders at `depth` are classes, with split folders below all of them or none."""
     below = [(entry, _folder_at(entry, depth + 1)) for entry in inside]
     divided = {entry.parts[depth] for entry, name in below if part_of(name)}
@@ -109,11 +109,11 @@ def _with_parts_below(inside: list[Entry], loose: list[Entry], depth: int) -> Ar
     return _placed([entry for entry, name in below if part_of(name)], loose, depth, depth + 1)
 
 
-def _folder_at(entry: Entry, depth: int) -> str:
+def _folder_at(entry: FoundFile, depth: int) -> str:
     return entry.parts[depth] if len(entry.parts) > depth + 1 else ""
 
 
-def _placed(inside: list[Entry], loose: list[Entry], class_at: int, part_at: int | None) -> Arrangement:
+def _placed(inside: list[FoundFile], loose: list[FoundFile], class_at: int, part_at: int | None) -> Arrangement:
     """Place entries: class and part by the folders at these depths, the rest of the folders is a person."""
     names = _names(inside, class_at)
     why = _why_no_classes(names, inside, class_at)
@@ -126,7 +126,7 @@ def _placed(inside: list[Entry], loose: list[Entry], class_at: int, part_at: int
         person = "/".join(entry.parts[start:-1])
         group = person or "/".join(entry.parts)
         placed.append(Placed(entry, entry.parts[class_at], part or Part.UNSPLIT, group, bool(person)))
-    left = [entry.out(Reason.LOOSE) if entry.reason is None else entry for entry in loose]
+    left = [entry.out(LeftOutReason.LOOSE) if entry.reason is None else entry for entry in loose]
     layout = "a folder per class" + (", divided by folders" if part_at is not None else "")
     if not any(entry.reason is None for entry in inside):
         refusals: tuple[str, ...] = (f"none of its pictures lies in a class folder; {UNDERSTOOD}",)
@@ -134,7 +134,7 @@ def _placed(inside: list[Entry], loose: list[Entry], class_at: int, part_at: int
     return Arrangement(layout, tuple(placed), tuple(left))
 
 
-def _why_no_classes(names: set[str], inside: Sequence[Entry], depth: int) -> str:
+def _why_no_classes(names: set[str], inside: Sequence[FoundFile], depth: int) -> str:
     """Return why the folders at `depth` are no classes; an empty text if they may be."""
     if len(names) > MAX_CLASSES:
         return f"it has {len(names)} folders; at most {MAX_CLASSES} classes are accepted"

@@ -26,7 +26,7 @@ class Part(StrEnum):
     UNSPLIT = "not divided"
 
 
-class Reason(StrEnum):
+class LeftOutReason(StrEnum):
     """Why a file is left out, in the words of the list."""
 
     JUNK = "files that an operating system leaves behind"
@@ -66,17 +66,24 @@ class Reason(StrEnum):
 
 _STOPS = frozenset(
     {
-        Reason.EMPTY,
-        Reason.DAMAGED,
-        Reason.TOO_LARGE,
-        Reason.CHANGED,
-        Reason.UNREADABLE,
-        Reason.TOO_DEEP,
-        Reason.BAD_NAME,
+        LeftOutReason.EMPTY,
+        LeftOutReason.DAMAGED,
+        LeftOutReason.TOO_LARGE,
+        LeftOutReason.CHANGED,
+        LeftOutReason.UNREADABLE,
+        LeftOutReason.TOO_DEEP,
+        LeftOutReason.BAD_NAME,
     }
 )
 _NO_PICTURE = frozenset(
-    {Reason.JUNK, Reason.THUMBNAIL, Reason.HIDDEN, Reason.SIDE, Reason.SPECIAL, Reason.EMPTY_FOLDER}
+    {
+        LeftOutReason.JUNK,
+        LeftOutReason.THUMBNAIL,
+        LeftOutReason.HIDDEN,
+        LeftOutReason.SIDE,
+        LeftOutReason.SPECIAL,
+        LeftOutReason.EMPTY_FOLDER,
+    }
 )
 
 
@@ -86,7 +93,7 @@ class LeftOut:
 
     name: str
     """Its place below the source, as it is."""
-    reason: Reason
+    reason: LeftOutReason
     detail: str = ""
 
     def __str__(self) -> str:
@@ -139,7 +146,7 @@ class Listing:
         """Return the source's own class names, sorted; the order has no meaning."""
         return tuple(sorted({row.class_name for row in self.used}))
 
-    def counts(self) -> Counter[Reason]:
+    def counts(self) -> Counter[LeftOutReason]:
         """Return how many files each reason left out."""
         return Counter(item.reason for item in self.left_out)
 

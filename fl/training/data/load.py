@@ -16,12 +16,12 @@ from fl.training.data.arrays import load_npz
 from fl.training.data.dataset import Dataset
 from fl.training.data.folders import check_folder, check_listing, load_folder
 from fl.training.data.listing import Listing, shown
-from fl.training.data.reading import STRICT, Reading
+from fl.training.data.reading import STRICT, SourceReading
 
 __all__ = ["STRICT", "Reading", "check_source", "check_usable", "load_source"]
 
 
-def load_source(path: Path, size_px: int = 128, seed: int = 0, reading: Reading = STRICT) -> Dataset:
+def load_source(path: Path, size_px: int = 128, seed: int = 0, reading: SourceReading = STRICT) -> Dataset:
     """Read a folder of images, or an .npz in the C-NMC or the MedMNIST form.
 
     Args:
@@ -39,7 +39,7 @@ def load_source(path: Path, size_px: int = 128, seed: int = 0, reading: Reading 
     return load_npz(_archive(path), reading)
 
 
-def check_source(path: Path, reading: Reading = STRICT) -> Listing:
+def check_source(path: Path, reading: SourceReading = STRICT) -> Listing:
     """Return what became of every file of a source, also of one that cannot be trained on.
 
     Raises:
@@ -53,7 +53,7 @@ def check_source(path: Path, reading: Reading = STRICT) -> Listing:
     return listing
 
 
-def check_usable(listing: Listing, reading: Reading = STRICT) -> None:
+def check_usable(listing: Listing, reading: SourceReading = STRICT) -> None:
     """Raise what `load_source` would raise for a folder with this list.
 
     Raises:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fl.training.data.listing import Part
-from fl.training.data.walk import Entry
+from fl.training.data.walk import FoundFile
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Placed:
         is_person: Whether `group` is a person.
     """
 
-    entry: Entry
+    entry: FoundFile
     class_name: str | None
     part: Part
     group: str
@@ -45,6 +45,6 @@ class Arrangement:
 
     layout: str
     placed: tuple[Placed, ...] = ()
-    left_out: tuple[Entry, ...] = ()
+    left_out: tuple[FoundFile, ...] = ()
     notes: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from fl.training.pictures.decode import Reading as PictureReading
+from fl.training.pictures.decode import PictureReading as PictureReading
 from fl.training.pictures.field import Frame
 
 
 @dataclass(frozen=True)
-class Reading:
+class SourceReading:
     """What a person allows or says about a source.
 
     Attributes:
@@ -33,4 +33,4 @@ class Reading:
     frame: Frame | None = None
 
 
-STRICT = Reading()
+STRICT = SourceReading()

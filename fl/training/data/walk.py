@@ -19,7 +19,7 @@ from pathlib import Path
 
 from fl.protocol.errors import DatasetUnusable
 from fl.training.data.known_names import JUNK, SIDE_NAMES, SIDE_SUFFIXES, THUMBNAIL_FOLDERS
-from fl.training.data.listing import LeftOut, Reason, shown
+from fl.training.data.listing import LeftOut, LeftOutReason, shown
 from fl.training.pictures.images import MAX_BYTES, SUFFIXES
 
 MAX_ENTRIES = 500_000
@@ -48,7 +48,7 @@ _SNIFF_BYTES = 132
 
 
 @dataclass(frozen=True)
-class Entry:
+class FoundFile:
     """One file, or a folder that could not be entered (then the last part is empty).
 
     Attributes:
@@ -65,10 +65,10 @@ class Entry:
     name: str
     parts: tuple[str, ...]
     size: int = 0
-    reason: Reason | None = None
+    reason: LeftOutReason | None = None
     detail: str = ""
 
-    def out(self, reason: Reason, detail: str = "") -> Entry:
+    def out(self, reason: LeftOutReason, detail: str = "") -> FoundFile:
         """Return the entry as left out."""
         return replace(self, reason=reason, detail=detail)
 
@@ -79,13 +79,13 @@ class Entry:
         return LeftOut(self.name, self.reason, self.detail)
 
 
-def walk(root: Path) -> list[Entry]:
+def walk(root: Path) -> list[FoundFile]:
     """Return every file below `root` by name; links are entries, and so are folders that cannot be entered.
 
     Raises:
         DatasetUnusable: there are more files than are looked at, or more pictures than are accepted.
     """
-    entries: list[Entry] = []
+    entries: list[FoundFile] = []
     pictures = total = 0
     for count, entry in enumerate(_below(root, root, 0, None), 1):
         entries.append(entry)
@@ -99,21 +99,21 @@ def walk(root: Path) -> list[Entry]:
     return sorted(entries, key=lambda entry: entry.parts)
 
 
-def _below(folder: Path, root: Path, depth: int, outcome: Reason | None) -> Iterator[Entry]:
+def _below(folder: Path, root: Path, depth: int, outcome: LeftOutReason | None) -> Iterator[FoundFile]:
     """Yield what lies below `folder`; `outcome` is that of all of it, where the folder has one."""
     try:
         with os.scandir(folder) as scan:
             found = list(_bounded(scan, root))
     except OSError as error:
-        yield _entry(folder, root, is_folder=True).out(Reason.UNREADABLE, error.strerror or "")
+        yield _entry(folder, root, is_folder=True).out(LeftOutReason.UNREADABLE, error.strerror or "")
         return
     if not found and folder != root:
-        yield _entry(folder, root, is_folder=True).out(outcome or Reason.EMPTY_FOLDER)
+        yield _entry(folder, root, is_folder=True).out(outcome or LeftOutReason.EMPTY_FOLDER)
     for each in found:
         path, reason = folder / each.name, outcome or _by_name(each.name)
         if each.is_dir(follow_symlinks=False):
             if depth + 1 >= MAX_DEPTH:
-                yield _entry(path, root, is_folder=True).out(Reason.TOO_DEEP)
+                yield _entry(path, root, is_folder=True).out(LeftOutReason.TOO_DEEP)
             else:
                 yield from _below(path, root, depth + 1, reason)
         else:
@@ -127,26 +127,26 @@ def _bounded(scan: Iterator[os.DirEntry[str]], root: Path) -> Iterator[os.DirEnt
         yield each
 
 
-def _entry(path: Path, root: Path, *, is_folder: bool = False) -> Entry:
+def _entry(path: Path, root: Path, *, is_folder: bool = False) -> FoundFile:
     name = str(path.relative_to(root))
     parts = tuple(part for part in re.split(r"[/\\]", unicodedata.normalize("NFC", name)) if part not in {"", "."})
-    return Entry(path, name, (*parts, "") if is_folder else parts or (name,))
+    return FoundFile(path, name, (*parts, "") if is_folder else parts or (name,))
 
 
-def _by_name(name: str) -> Reason | None:
+def _by_name(name: str) -> LeftOutReason | None:
     """Return what a name alone says: junk, thumbnails, hidden."""
     for part in re.split(r"[/\\]", name):
         folded = part.casefold()
         if folded in JUNK or folded.startswith("._"):
-            return Reason.JUNK
+            return LeftOutReason.JUNK
         if folded in THUMBNAIL_FOLDERS:
-            return Reason.THUMBNAIL
+            return LeftOutReason.THUMBNAIL
         if folded.startswith("."):
-            return Reason.HIDDEN
+            return LeftOutReason.HIDDEN
     return None
 
 
-def _file(found: os.DirEntry[str], entry: Entry, reason: Reason | None) -> Entry:
+def _file(found: os.DirEntry[str], entry: FoundFile, reason: LeftOutReason | None) -> FoundFile:
     """Return `entry` with the outcome that its kind, size and suffix give."""
     if reason is not None:
         return entry.out(reason)
@@ -155,20 +155,20 @@ def _file(found: os.DirEntry[str], entry: Entry, reason: Reason | None) -> Entry
     try:
         facts = found.stat(follow_symlinks=False)
     except OSError as error:
-        return entry.out(Reason.UNREADABLE, error.strerror or "")
+        return entry.out(LeftOutReason.UNREADABLE, error.strerror or "")
     if not stat.S_ISREG(facts.st_mode):
-        return entry.out(Reason.SPECIAL)
+        return entry.out(LeftOutReason.SPECIAL)
     entry = replace(entry, size=facts.st_size)
     if not _is_text(entry.name):
-        return entry.out(Reason.BAD_NAME)
+        return entry.out(LeftOutReason.BAD_NAME)
     return _by_suffix(entry)
 
 
-def _link(entry: Entry) -> Entry:
+def _link(entry: FoundFile) -> FoundFile:
     """Return a link; one to a folder takes a folder's place, so that the class it stands for is missed."""
     if entry.path.is_dir():
-        return replace(entry, parts=(*entry.parts, "")).out(Reason.LINK, "a folder; copy it to this place")
-    return entry.out(Reason.LINK)
+        return replace(entry, parts=(*entry.parts, "")).out(LeftOutReason.LINK, "a folder; copy it to this place")
+    return entry.out(LeftOutReason.LINK)
 
 
 def _is_text(name: str) -> bool:
@@ -179,26 +179,26 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _by_suffix(entry: Entry) -> Entry:
+def _by_suffix(entry: FoundFile) -> FoundFile:
     suffix = Path(entry.parts[-1]).suffix.lower()
     if suffix in SIDE_SUFFIXES:
-        return entry.out(Reason.SIDE)
+        return entry.out(LeftOutReason.SIDE)
     if not suffix:
         return _without_suffix(entry)
     if suffix not in SUFFIXES:
-        return entry.out(Reason.UNSUPPORTED, f"{suffix}; {READ_TYPES} are read")
+        return entry.out(LeftOutReason.UNSUPPORTED, f"{suffix}; {READ_TYPES} are read")
     if entry.size == 0:
-        return entry.out(Reason.EMPTY)
+        return entry.out(LeftOutReason.EMPTY)
     if entry.size > MAX_BYTES:
-        return entry.out(Reason.TOO_LARGE, f"{entry.size} bytes; at most {MAX_BYTES} are accepted")
+        return entry.out(LeftOutReason.TOO_LARGE, f"{entry.size} bytes; at most {MAX_BYTES} are accepted")
     return entry
 
 
-def _without_suffix(entry: Entry) -> Entry:
+def _without_suffix(entry: FoundFile) -> FoundFile:
     kind = "" if entry.size == 0 else kind_of(peek(entry.path))
     if kind:
-        return entry.out(Reason.NO_EXTENSION, f"it is {kind}" + _advice(kind))
-    return entry.out(Reason.SIDE if entry.parts[-1].casefold() in SIDE_NAMES else Reason.NO_EXTENSION)
+        return entry.out(LeftOutReason.NO_EXTENSION, f"it is {kind}" + _advice(kind))
+    return entry.out(LeftOutReason.SIDE if entry.parts[-1].casefold() in SIDE_NAMES else LeftOutReason.NO_EXTENSION)
 
 
 def _advice(kind: str) -> str:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from fl.training.model.spec import GROUPS, ModelSpec
 
 
-class Block(nn.Module):
+class ResidualBlock(nn.Module):
     """A pre-activation residual block: norm, ReLU, 3x3 convolution, twice, plus a shortcut."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
@@ -58,7 +58,7 @@ class HemaNet(nn.Module):
         for stage in range(3):
             outputs = width * 2**stage
             for index in range(spec.depth):
-                blocks.append(Block(inputs, outputs, 2 if stage and not index else 1))
+                blocks.append(ResidualBlock(inputs, outputs, 2 if stage and not index else 1))
                 inputs = outputs
         self.stages = nn.Sequential(*blocks)
         self.norm = nn.GroupNorm(GROUPS, inputs)

@@ -77,7 +77,7 @@ _BROKEN = (
 
 
 @dataclass(frozen=True)
-class Reading:
+class PictureReading:
     """What the one who hands in a picture knows about it, and the file may not say.
 
     Attributes:
@@ -96,7 +96,7 @@ _LARGE = ThreadPoolExecutor(max_workers=1, thread_name_prefix="picture")
 allocator, so that sixteen threads would keep sixteen pictures' memory."""
 
 
-def decode_image(data: bytes, name: str, reading: Reading | None = None) -> Pixels:
+def decode_image(data: bytes, name: str, reading: PictureReading | None = None) -> Pixels:
     """Return the picture in `data` as uint8 [H, W, 3], upright, in sRGB.
 
     Samples of more than 8 bits are scaled by the range that the file documents. A picture that is transparent all
@@ -121,7 +121,7 @@ def decode_image(data: bytes, name: str, reading: Reading | None = None) -> Pixe
         text = f"{other} and no PNG, JPEG, BMP or TIFF image; {_CONVERT}" if other else _UNKNOWN
         raise ImageUnreadable(name, text)
     try:
-        return _DECODERS[kind](data, reading or Reading())
+        return _DECODERS[kind](data, reading or PictureReading())
     except _Refused as error:
         raise ImageUnreadable(name, str(error), pages=error.pages) from error
     except NoRange as error:
@@ -144,7 +144,7 @@ class _Refused(Exception):
         self.pages = pages
 
 
-def _png(data: bytes, reading: Reading) -> Pixels:
+def _png(data: bytes, reading: PictureReading) -> Pixels:
     said = read_png(data)
     number = _one_page(said.frames, reading)
     size = said.width, said.height
@@ -161,10 +161,10 @@ def _frame(data: bytes, size: tuple[int, int], number: int) -> Pixels:
     said = read_png(data, moving=True)
     if said.bits > 8 or size[0] * size[1] * number > MAX_PIXELS:  # noqa: PLR2004  # Pillow loses bits
         raise _Refused(f"it is an animation of {said.frames} large pictures; save the one that you mean as PNG")
-    return _in_turn(size, lambda: _by_pillow(said.lean, Reading(page=number)))
+    return _in_turn(size, lambda: _by_pillow(said.lean, PictureReading(page=number)))
 
 
-def _deep_png(said: Png, reading: Reading) -> Pixels:
+def _deep_png(said: Png, reading: PictureReading) -> Pixels:
     samples = imagecodecs.png_decode(said.lean).reshape(said.height, said.width, -1)
     pixels = to_eight_bits(samples, Range(16, significant=said.significant).with_bits(reading.bits))
     del samples
@@ -173,7 +173,7 @@ def _deep_png(said: Png, reading: Reading) -> Pixels:
     return turned(composed(pixels, profile), turn)
 
 
-def _jpeg(data: bytes, _reading: Reading) -> Pixels:
+def _jpeg(data: bytes, _reading: PictureReading) -> Pixels:
     said = read_jpeg(data)
     if said.bits not in {0, 8}:
         raise _Refused(f"it is a JPEG of {said.bits} bits; {_CONVERT}")
@@ -189,13 +189,13 @@ def _whole_jpeg(data: bytes, said: Jpeg) -> Pixels:
     return _by_pillow(data)
 
 
-def _bmp(data: bytes, _reading: Reading) -> Pixels:
+def _bmp(data: bytes, _reading: PictureReading) -> Pixels:
     head = struct.unpack_from("<IIII", data, 10)
     width, height = struct.unpack_from("<HH", data, 18) if head[1] == 12 else struct.unpack_from("<ii", data, 18)  # noqa: PLR2004  # OS/2
     return _in_turn((abs(width), abs(height)), lambda: _by_pillow(data))
 
 
-def _tiff(data: bytes, reading: Reading) -> Pixels:
+def _tiff(data: bytes, reading: PictureReading) -> Pixels:
     pages = read_pages(data)
     if not pages:
         raise Damaged("it has no page")
@@ -211,10 +211,10 @@ def _tiff(data: bytes, reading: Reading) -> Pixels:
     return _in_turn(page.size, lambda: _tiff_page(data, page, reading))
 
 
-def _tiff_page(data: bytes, page: Page, reading: Reading) -> Pixels:
+def _tiff_page(data: bytes, page: Page, reading: PictureReading) -> Pixels:
     check_pieces(data, page)
     if page.plain:
-        return _by_pillow(data, Reading(page=page.index + 1))
+        return _by_pillow(data, PictureReading(page=page.index + 1))
     pixels = decode_samples(data, page, range_of(page).with_bits(reading.bits))
     profile = page.tags.get(PROFILE)
     return composed(pixels, profile if isinstance(profile, bytes) else None)
@@ -223,7 +223,7 @@ def _tiff_page(data: bytes, page: Page, reading: Reading) -> Pixels:
 _DECODERS = {"PNG": _png, "JPEG": _jpeg, "BMP": _bmp, "TIFF": _tiff}
 
 
-def _one_page(count: int, reading: Reading) -> int:
+def _one_page(count: int, reading: PictureReading) -> int:
     """Return the page that is meant, counted from 1."""
     if count <= 1:
         return 1
@@ -254,7 +254,7 @@ def _in_turn(size: tuple[int, int], decode: Callable[[], Pixels], most: int = MA
     return decode() if width * height <= _LARGE_PX else _LARGE.submit(decode).result()
 
 
-def _by_pillow(data: bytes, reading: Reading | None = None) -> Pixels:
+def _by_pillow(data: bytes, reading: PictureReading | None = None) -> Pixels:
     """Decode 8-bit data in full and return it upright, in RGB, without metadata."""
     try:
         image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)

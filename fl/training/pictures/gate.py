@@ -67,7 +67,7 @@ _UNSUITED = "This picture of a cell gets no answer"
 _NOT_A_PICTURE = "This picture shows nothing"
 
 
-class Reason(StrEnum):
+class NoAnswerReason(StrEnum):
     """Why a picture gets no answer."""
 
     BLACK = "black"
@@ -99,12 +99,12 @@ def prepare(pixels: Pixels, size_px: int, *, stained: bool = True, frame: Frame 
         _check_colour(pixels)
         cell = find_cell(pixels)
         if cell is None:
-            raise NoAnswer(Reason.NO_CELL, verdict, "nothing in it stands out from the ground")
+            raise NoAnswer(NoAnswerReason.NO_CELL, verdict, "nothing in it stands out from the ground")
         _check_stain(cell)
         side = field_px(pixels, cell, frame)
         _check_place(pixels, cell, side or min(pixels.shape[:2]), frame)
         if side is None:
-            raise NoAnswer(Reason.SCALE, _UNSUITED, _NO_SCALE)
+            raise NoAnswer(NoAnswerReason.SCALE, _UNSUITED, _NO_SCALE)
         return cut_field(pixels, side, size_px)
     return fit_square(pixels, size_px)
 
@@ -113,18 +113,18 @@ def _check_content(pixels: Pixels, verdict: str) -> None:
     light = _small(pixels).max(axis=2)
     low, high = np.percentile(light, (1, 99.5))
     if high < DARK:
-        raise NoAnswer(Reason.BLACK, verdict, "it is black, or far too dark")
+        raise NoAnswer(NoAnswerReason.BLACK, verdict, "it is black, or far too dark")
     if high - low < FLAT:
-        raise NoAnswer(Reason.EMPTY, verdict, "it has the same colour all over")
+        raise NoAnswer(NoAnswerReason.EMPTY, verdict, "it has the same colour all over")
     if min(_roughness(_centre(pixels)), _roughness(_small(pixels))) > ROUGH:
-        raise NoAnswer(Reason.NOISE, verdict, "it is noise")
+        raise NoAnswer(NoAnswerReason.NOISE, verdict, "it is noise")
 
 
 def _check_colour(pixels: Pixels) -> None:
     copy = _small(pixels).astype(np.int16)
     if np.percentile(copy.max(axis=2) - copy.min(axis=2), 99) < COLOUR:
         text = "it has no colours, and stained cells are judged by their colours"
-        raise NoAnswer(Reason.GREY, _NOT_A_CELL, f"{text}; use the picture as the microscope's camera made it")
+        raise NoAnswer(NoAnswerReason.GREY, _NOT_A_CELL, f"{text}; use the picture as the microscope's camera made it")
 
 
 def _check_stain(cell: Cell) -> None:
@@ -133,9 +133,9 @@ def _check_stain(cell: Cell) -> None:
     pure = (np.minimum(red, blue) - green >= -TINT * cell.colours.max(axis=1)) & (blue >= BLUE * red)
     stained = purple & pure
     if float(stained.mean()) < STAINED_SHARE:
-        raise NoAnswer(Reason.COLOURS, _NOT_A_CELL, "what it shows does not have the colours of a blood stain")
+        raise NoAnswer(NoAnswerReason.COLOURS, _NOT_A_CELL, "what it shows does not have the colours of a blood stain")
     if not cell.on_black and max(cell.ground) < LIGHT_GROUND:
-        raise NoAnswer(Reason.COLOURS, _NOT_A_CELL, "its ground is neither black nor that of a blood smear")
+        raise NoAnswer(NoAnswerReason.COLOURS, _NOT_A_CELL, "its ground is neither black nor that of a blood smear")
 
 
 def _check_place(pixels: Pixels, cell: Cell, field: int, frame: Frame | None) -> None:
@@ -144,20 +144,20 @@ def _check_place(pixels: Pixels, cell: Cell, field: int, frame: Frame | None) ->
     share = cell.diameter / (field if cell.on_black else side)
     low, high = (SMALL_SHARE, LARGE_SHARE) if cell.on_black else NUCLEUS_SHARE
     if cell.fullness < FULLNESS or cell.diameter > LARGE_SHARE * side or (share > high and not cell.on_black):
-        raise NoAnswer(Reason.NO_CELL, _NOT_A_CELL, "no round cell stands out from the ground")
+        raise NoAnswer(NoAnswerReason.NO_CELL, _NOT_A_CELL, "no round cell stands out from the ground")
     if cell.rivals:
-        raise NoAnswer(Reason.SEVERAL, _NOT_A_CELL, "it shows several cells; cut out the one that you mean")
+        raise NoAnswer(NoAnswerReason.SEVERAL, _NOT_A_CELL, "it shows several cells; cut out the one that you mean")
     if not low <= share <= high:
         size = "fills too much" if share > high else "is too small a part"
         hint = _OTHER_FRAME.format(frame=_FRAMES[frame]) if frame else "Choose the picture as the laboratory made it"
         text = (
             f"the cell {size} of it ({cell.diameter / side:.0%} of its width), so nobody can say how large the cell is"
         )
-        raise NoAnswer(Reason.SCALE, _UNSUITED, f"{text}. {hint}")
+        raise NoAnswer(NoAnswerReason.SCALE, _UNSUITED, f"{text}. {hint}")
     if cell.diameter < SMALL_PX:
-        raise NoAnswer(Reason.TOO_SMALL, _UNSUITED, f"the cell is only {cell.diameter:.0f} pixels wide")
+        raise NoAnswer(NoAnswerReason.TOO_SMALL, _UNSUITED, f"the cell is only {cell.diameter:.0f} pixels wide")
     if max(abs(cell.y - height / 2), abs(cell.x - width / 2)) > CENTRE * side:
-        raise NoAnswer(Reason.SCALE, _UNSUITED, "the cell is not in the middle of the picture")
+        raise NoAnswer(NoAnswerReason.SCALE, _UNSUITED, "the cell is not in the middle of the picture")
 
 
 def _small(pixels: Pixels) -> Pixels:

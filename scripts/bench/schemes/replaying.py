@@ -18,13 +18,13 @@ from fl.protocol.names import Protection
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase
 from fl.protocol.task_catalogue import LEUKEMIA
-from fl.replay.expected_files import Reader, read_manifest
+from fl.replay.expected_files import FileReader, read_manifest
 from fl.replay.ledger_view import LedgerView, Ports
 from fl.replay.round_replay import Tools, replay_round
 from fl.replay.round_sum import RoundSum
 from fl.roles.auditor import Evaluation
 from fl.roles.coordinator.plan import Initial, Plan
-from fl.roles.hospital.background_training import Task, Train
+from fl.roles.hospital.background_training import Train, TrainingJob
 from fl.timing import Stopwatch
 from fl.training.aggregation.quantise import LocalMetrics, Vector
 from fl.training.model.network import build_model
@@ -75,7 +75,7 @@ def _run(home: Home, initial: Initial, names: list[str]) -> Together:
 
 
 def _trained(index: int) -> Train:
-    def train(task: Task) -> tuple[Vector, LocalMetrics]:
+    def train(task: TrainingJob) -> tuple[Vector, LocalMetrics]:
         step = np.random.default_rng(index).normal(0, 1e-3, task.previous.size).astype(np.float32)
         return task.previous + step, LocalMetrics(100, 80, 0.5)
 
@@ -87,13 +87,13 @@ def _replay(ports: Ports) -> dict[str, float]:
     federation = LedgerView(ports.ledger).refresh()
     current = next(found for found in federation.rounds if found.phase == Phase.FINAL)
     manifest = read_manifest(federation.opening, ports.vault)
-    previous = Reader(ports.ledger.account, ports.vault, ports.keyring).model(federation.opening, manifest)
+    previous = FileReader(ports.ledger.account, ports.vault, ports.keyring).model(federation.opening, manifest)
     best: dict[str, float] = {}
 
     def work() -> None:
         watch = Stopwatch(time.perf_counter)
         vault = MeasuredVault(ports.vault, watch)
-        reader = Reader(ports.ledger.account, vault, ports.keyring)
+        reader = FileReader(ports.ledger.account, vault, ports.keyring)
         with watch.running():
             replay_round(current, previous, manifest, Tools(RoundSum(reader, vault), vault, ports.endorser))
         best.update(watch.seconds)

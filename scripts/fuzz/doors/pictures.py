@@ -12,7 +12,7 @@ from PIL import Image
 from fl.protocol.errors import ImageUnreadable
 from fl.training.data.frames import fit_cell, look
 from fl.training.data.synthetic import draw_cell
-from fl.training.pictures.decode import Reading
+from fl.training.pictures.decode import PictureReading
 from fl.training.pictures.gate import prepare
 from fl.training.pictures.images import Pixels, decode_image
 from scripts.fuzz._door import Door, refuses_well
@@ -46,7 +46,9 @@ def _decode(data: bytes) -> Pixels:
     except ImageUnreadable as error:
         if not (error.pages or error.bits):
             raise
-        return decode_image(data, "the picture", Reading(min(error.pages, 2) or None, 12 if error.bits else None))
+        return decode_image(
+            data, "the picture", PictureReading(min(error.pages, 2) or None, 12 if error.bits else None)
+        )
 
 
 def _file(image: Image.Image, kind: str, **options: object) -> bytes:

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from fl.crypto.curve import ORDER
-from fl.crypto.encrypted_keystore import LOCKBOX_CAP, Cost, HeldShare, Kit, Lockbox, Seat, Site, _lock_with, lock
+from fl.crypto.encrypted_keystore import LOCKBOX_CAP, Cost, HeldShare, Kit, KitChain, Lockbox, Seat, _lock_with, lock
 from fl.protocol.errors import HemaledgerError, KeystoreUnreadable
 from fl.protocol.names import Address, KeyUse
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "threshold.json"
 CASES: list[dict[str, Any]] = json.loads(VECTORS.read_text(encoding="utf-8"))["lockboxes"]
 SHARE = HeldShare(Seat(Address(b"\x31" * 20), KeyUse.MODEL, 3, 2), ORDER - 1)
-KIT = Kit(SHARE, Site(2**64 - 1, Address(b"\x32" * 20), b"\x33" * 32), b"\x34" * 32)
+KIT = Kit(SHARE, KitChain(2**64 - 1, Address(b"\x32" * 20), b"\x33" * 32), b"\x34" * 32)
 
 
 def raw(text: str) -> bytes:
@@ -35,7 +35,7 @@ def test_a_lockbox_of_the_vectors(case: dict[str, Any]) -> None:
     seat = Seat(Address(raw(public["account"])), KeyUse(public["use"]), public["epoch"], public["index"])
     content: HeldShare | Kit = HeldShare(seat, int(case["share"], 16))
     if "account_key" in case:
-        site = Site(public["chain_id"], Address(raw(public["authority"])), raw(public["consortium"]))
+        site = KitChain(public["chain_id"], Address(raw(public["authority"])), raw(public["consortium"]))
         content = Kit(HeldShare(seat, int(case["share"], 16)), site, raw(case["account_key"]))
     box = Lockbox.parse(file, "share.json")
     assert box.unlock(case["password"]) == content

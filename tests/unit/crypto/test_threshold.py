@@ -12,7 +12,7 @@ from fl.crypto.envelope import Core, Expected, Kind, open_with, receive, seal, s
 from fl.crypto.group import base_mult, encode_point, mult, random_scalar
 from fl.crypto.hashing import hash_to_curve
 from fl.crypto.hpke_keys import PrivateKey
-from fl.crypto.partial_decryption import PARTIAL_BYTES, Opening, approve, combine, partial_core
+from fl.crypto.partial_decryption import PARTIAL_BYTES, CombinedDecryption, approve, combine, partial_core
 from fl.crypto.sharing import Share
 from fl.crypto.threshold import Ciphertext, ThresholdKey, encapsulate, label_of, second_generator
 from fl.protocol.codec import sha256
@@ -298,5 +298,5 @@ def test_nobody_without_a_seat_counts(made: Made) -> None:
 def test_another_secret_opens_nothing(made: Made) -> None:
     record = record_for(made.committee)
     with pytest.raises(AuthFailure):
-        record.opened(Opening(GENERATOR, ()), made.committee)
+        record.opened(CombinedDecryption(GENERATOR, ()), made.committee)
     assert label_of(record.core.to_bytes()) == record.capsule.label

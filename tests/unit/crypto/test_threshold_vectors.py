@@ -17,7 +17,7 @@ from fl.crypto.hpke_keys import PrivateKey
 from fl.crypto.partial_decryption import approve, combine, partial_core
 from fl.crypto.partial_decryption import verify as verify_partial
 from fl.crypto.sharing import Share, lagrange
-from fl.crypto.threshold import Committee, ThresholdKey, _encapsulate_with, derive, second_generator
+from fl.crypto.threshold import CommitteePublicKey, ThresholdKey, _encapsulate_with, derive, second_generator
 from fl.protocol.codec import sha256
 from fl.protocol.errors import HemaledgerError, QuorumNotReached
 from fl.protocol.names import Address, Digest, KeyUse, Purpose
@@ -31,7 +31,7 @@ VECTORS: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
 Case = dict[str, Any]
 KEY = ThresholdKey.from_bytes(bytes.fromhex(VECTORS["key"]["public"]))
 TRUSTEES = VECTORS["trustees"]
-COMMITTEE = Committee(
+COMMITTEE = CommitteePublicKey(
     VECTORS["key"]["threshold"],
     KEY,
     tuple(Address(bytes.fromhex(each["account"])) for each in TRUSTEES),

@@ -13,9 +13,9 @@ from fl.crypto.curve import ORDER
 from fl.crypto.dkg import Dealing, Receiver, Setting, committee, deal, new_share, parcel, verify_dealing
 from fl.crypto.envelope import Core, Expected, open_with, seal
 from fl.crypto.group import base_mult
-from fl.crypto.partial_decryption import Opening, approve, combine
+from fl.crypto.partial_decryption import CombinedDecryption, approve, combine
 from fl.crypto.sharing import Commitments, Share
-from fl.crypto.threshold import Committee
+from fl.crypto.threshold import CommitteePublicKey
 from fl.protocol.codec import sha256
 from fl.protocol.names import Address, CeremonyKind, KeyUse, Purpose
 from fl.protocol.ports import Anchor
@@ -43,7 +43,7 @@ def receiver(who: Address) -> Receiver:
 class Made:
     """A committee with its secrets."""
 
-    committee: Committee
+    committee: CommitteePublicKey
     shares: Mapping[Address, Share]
 
     def approve(self, capsule: Capsule, binding: RequestBinding, who: Address) -> bytes:
@@ -110,7 +110,7 @@ class Record:
     capsule: Capsule
     binding: RequestBinding
 
-    def opened(self, opening: Opening, who: Committee) -> bytes:
+    def opened(self, opening: CombinedDecryption, who: CommitteePublicKey) -> bytes:
         return open_with(self.file, Expected(self.core, sha256(self.file), CAP), who.key, opening.secret)
 
     def open_by(self, made: Made, answers: Mapping[Address, bytes]) -> bytes:
@@ -120,7 +120,7 @@ class Record:
         return replace(self, binding=replace(self.binding, epoch=epoch))
 
 
-def record_for(who: Committee, purpose: Purpose = Purpose.TREATMENT) -> Record:
+def record_for(who: CommitteePublicKey, purpose: Purpose = Purpose.TREATMENT) -> Record:
     policy = RecordPolicy(os.urandom(16), Readers.TRUSTEES, frozenset({Purpose.TREATMENT, Purpose.RESEARCH}))
     core = policy.core(ANCHOR, HOSPITAL, 1, who.key)
     file = bytes(seal(core, [who.key], PLAINTEXT))

@@ -12,7 +12,7 @@ from fl.audit.access import AuditKey
 from fl.audit.consortium import Audit
 from fl.audit.reports import alarms_of
 from fl.events import Event
-from fl.protocol.audit import Step
+from fl.protocol.audit import AuditStep
 from fl.protocol.errors import AccuracyAlarm, TaskChanged, VaultUnavailable
 from fl.protocol.names import Protection
 from fl.protocol.rounds.round import Phase
@@ -23,7 +23,7 @@ from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Plan
 from fl.roles.hospital.agent import Hospital
-from fl.roles.hospital.background_training import Task
+from fl.roles.hospital.background_training import TrainingJob
 from fl.roles.runner import Agent
 from fl.storage.vault import FolderVault
 from fl.training.aggregation.quantise import LocalMetrics, Vector
@@ -39,7 +39,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield World(folder)
 
 
-def never(_task: Task) -> tuple[Vector, LocalMetrics]:
+def never(_task: TrainingJob) -> tuple[Vector, LocalMetrics]:
     raise AssertionError("a hospital trained what its labels do not mean")
 
 
@@ -101,7 +101,7 @@ def test_an_auditor_refuses_and_an_audit_finds_a_round_whose_task_changed(
     key = AuditKey(party.account, Keyring(party.keys))
     made = Audit(ledger.anchor, world.consortium.vault, key, endorser())
     report, _ = made.run(ledger.replay(), lambda _done, _of: None)
-    assert [(found.name, found.round, found.step) for found in report.findings] == [("TaskChanged", 2, Step.TERMS)]
+    assert [(found.name, found.round, found.step) for found in report.findings] == [("TaskChanged", 2, AuditStep.TERMS)]
 
 
 # --- Far worse than chance -----------------------------------------------------------------------------------------

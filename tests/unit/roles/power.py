@@ -11,7 +11,7 @@ from fl.protocol.names import Address, Blob, Digest, KeyUse
 from fl.protocol.ports import Anchor, Journal, Ledger, Mark, Vault
 from fl.protocol.records import Entry, Position, Receipt, Record
 from fl.replay.ledger_view import Ports
-from fl.roles.trustee.stores import MemberKeys, Safe, Shares
+from fl.roles.trustee.stores import MemberKeys, Shares, TrusteeStores
 
 
 class PowerCut(BaseException):
@@ -174,6 +174,6 @@ class FusedKeys:
         self.fuse.burn("after keys.destroy")
 
 
-def fused_safe(safe: Safe, fuse: Fuse) -> Safe:
+def fused_safe(safe: TrusteeStores, fuse: Fuse) -> TrusteeStores:
     """Return the same disk of a trustee in a machine with that fuse."""
-    return Safe(FusedShares(safe.shares, fuse), FusedKeys(safe.keys, fuse))
+    return TrusteeStores(FusedShares(safe.shares, fuse), FusedKeys(safe.keys, fuse))

@@ -24,12 +24,12 @@ from fl.protocol.names import Address, Blob, Digest, Role
 from fl.protocol.ports import Mark
 from fl.protocol.records import MemberRegistered, MemberRevoked, RoundAborted, UpdateCommitted
 from fl.protocol.rounds.round import Phase
-from fl.replay.expected_files import Reader, update_core, update_recipients
+from fl.replay.expected_files import FileReader, update_core, update_recipients
 from fl.replay.ledger_view import Keyring
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.hospital.agent import Hospital
-from fl.roles.hospital.background_training import Task
+from fl.roles.hospital.background_training import TrainingJob
 from fl.roles.runner import Agent
 from fl.training.aggregation.quantise import LocalMetrics, Vector, quantise, to_bytes
 from tests.support.federation import CONFIG, Party, initial, nudge, settle
@@ -72,7 +72,7 @@ def sealed(world: World, party: Party, body: bytes, core: Core | None = None) ->
 
 
 def own_body(party: Party) -> bytes:
-    trained, metrics = nudge(party.name)(Task(1, START.vector, CONFIG))
+    trained, metrics = nudge(party.name)(TrainingJob(1, START.vector, CONFIG))
     return to_bytes(quantise(START.vector, trained, metrics, CONFIG))
 
 
@@ -197,7 +197,7 @@ def everything(world: World) -> list[Path]:
 def test_a_hospital_whose_training_broke_sends_nothing(world: World) -> None:
     opened(world)
 
-    def broken(task: Task) -> tuple[Vector, LocalMetrics]:
+    def broken(task: TrainingJob) -> tuple[Vector, LocalMetrics]:
         trained = task.previous.copy()
         trained[[1, 5, 7]] = np.nan
         return trained, LocalMetrics(100, 50, 0.5)
@@ -212,7 +212,7 @@ def test_a_hospital_whose_training_broke_sends_nothing(world: World) -> None:
 
 
 def test_a_hospital_that_trains_too_long_misses_one_round_only(world: World) -> None:
-    def slow(task: Task) -> tuple[Vector, LocalMetrics]:
+    def slow(task: TrainingJob) -> tuple[Vector, LocalMetrics]:
         if task.round == 1:
             after_the_commit_deadline(world)
         return nudge("beta")(task)
@@ -231,7 +231,7 @@ def test_a_hospital_that_trains_too_long_misses_one_round_only(world: World) -> 
 def test_a_hospital_whose_round_was_aborted_while_it_trained_goes_on(world: World) -> None:
     coordinator = world.consortium.coordinator.ledger
 
-    def interrupted(task: Task) -> tuple[Vector, LocalMetrics]:
+    def interrupted(task: TrainingJob) -> tuple[Vector, LocalMetrics]:
         coordinator.append(RoundAborted(coordinator.account, 1, "enough"))
         return nudge("beta")(task)
 
@@ -355,7 +355,7 @@ def test_the_true_model_sealed_by_hand_is_attested(world: World) -> None:
     other = World(world.folder / "honest")
     other.run()
     party = other.consortium.auditor
-    reader = Reader(party.account, other.consortium.vault, Keyring(party.keys))
+    reader = FileReader(party.account, other.consortium.vault, Keyring(party.keys))
     vector = reader.model(other.current, START.manifest)
     world.propose(digest(vector), world.seal_model(vector))
     assert world.auditor().step()
@@ -455,13 +455,13 @@ def test_who_was_revoked_since_the_opening_can_open_nothing_that_is_sealed_after
     settle(*world.hospitals())
     coordinator.step()
     coordinator.step()
-    reader = Reader(second.account, world.consortium.vault, Keyring(second.keys))
+    reader = FileReader(second.account, world.consortium.vault, Keyring(second.keys))
     with pytest.raises(RecipientNotFound):
         reader.update(world.current, world.party("alpha").account, CONFIG)
     with pytest.raises(RecipientNotFound):
         reader.model(world.current, START.manifest)
     first = world.consortium.auditor
-    reader = Reader(first.account, world.consortium.vault, Keyring(first.keys))
+    reader = FileReader(first.account, world.consortium.vault, Keyring(first.keys))
     assert reader.update(world.current, world.party("alpha").account, CONFIG).size == START.vector.size + 4
 
 
@@ -545,7 +545,7 @@ def test_a_new_coordinator_that_cannot_read_the_model_opens_no_round_that_could_
 def test_the_new_model_is_the_weighted_mean(world: World) -> None:
     world.run(1)
     party = world.consortium.auditor
-    reader = Reader(party.account, world.consortium.vault, Keyring(party.keys))
+    reader = FileReader(party.account, world.consortium.vault, Keyring(party.keys))
     model = reader.model(world.current, START.manifest)
     assert np.abs(model - world.honest_model()).max() < 2 * CONFIG.clip / 2**21 * CONFIG.w_max / 100
     assert world.federation.model_digest == digest(model)

@@ -13,7 +13,7 @@ from fl.protocol.names import Protection
 from fl.protocol.rounds.round import Phase
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.hospital.agent import Hospital
-from fl.roles.hospital.background_training import Task
+from fl.roles.hospital.background_training import TrainingJob
 from fl.training.aggregation.quantise import LocalMetrics, Vector
 from tests.support.federation import initial
 from tests.unit.roles.power import Fuse, PowerCut, fused
@@ -32,18 +32,18 @@ def coordinator(world: World) -> Coordinator:
     return Coordinator(world.consortium.coordinator.ports(world.consortium.vault), plan, initial())
 
 
-def without_chance(task: Task) -> tuple[Vector, LocalMetrics]:
+def without_chance(task: TrainingJob) -> tuple[Vector, LocalMetrics]:
     """Return the same weights from the same model in every round."""
     step = np.random.default_rng(7).normal(0, 0.01, task.previous.size).astype(np.float32)
     return task.previous + step, LocalMetrics(samples=100, correct=80, loss=0.5)
 
 
-def idle(task: Task) -> tuple[Vector, LocalMetrics]:
+def idle(task: TrainingJob) -> tuple[Vector, LocalMetrics]:
     """Return the model itself: nothing was learned."""
     return task.previous, LocalMetrics(samples=100, correct=80, loss=0.5)
 
 
-def beta(world: World, train: Callable[[Task], tuple[Vector, LocalMetrics]], fuse: Fuse) -> Hospital:
+def beta(world: World, train: Callable[[TrainingJob], tuple[Vector, LocalMetrics]], fuse: Fuse) -> Hospital:
     return Hospital(fused(world.party("beta").ports(world.consortium.vault), fuse), train)
 
 

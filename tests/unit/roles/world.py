@@ -21,7 +21,7 @@ from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Plan
 from fl.roles.hospital.agent import Hospital
-from fl.roles.hospital.background_training import Task, Train
+from fl.roles.hospital.background_training import Train, TrainingJob
 from fl.training.aggregation.quantise import LocalMetrics, Vector
 from fl.training.model.weights import model_digest, vector_to_bytes
 from tests.support.federation import CONFIG, Clock, Consortium, Party, found, initial, memory_connect, nudge, settle
@@ -121,7 +121,7 @@ class World:
     def honest_model(self) -> Vector:
         """Return the weighted mean of what the hospitals learned in round 1, within the quantiser's step."""
         start = initial().vector
-        learned = [nudge(party.name)(Task(1, start, CONFIG)) for party in self.consortium.hospitals]
+        learned = [nudge(party.name)(TrainingJob(1, start, CONFIG)) for party in self.consortium.hospitals]
         vectors = [vector.astype(np.float64) for vector, _ in learned]
         mean = np.average(vectors, axis=0, weights=[metrics.samples for _, metrics in learned])
         return mean.astype(np.float32)
@@ -135,7 +135,7 @@ def restless(name: str) -> Train:
     """Return a training that never gives the same twice."""
     calls = [0]
 
-    def train(task: Task) -> tuple[Vector, LocalMetrics]:
+    def train(task: TrainingJob) -> tuple[Vector, LocalMetrics]:
         calls[0] += 1
         return nudge(f"{name}{calls[0]}")(task)
 

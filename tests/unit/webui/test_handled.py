@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tests.support.site_town import Town
 from webui.errors import StillHandled
-from webui.store.handled import HandledForms, Outcome
+from webui.store.handled import FormOutcome, HandledForms
 
 CROWD = 12
 
@@ -24,5 +24,5 @@ def test_of_many_that_send_one_form_at_once_one_handles_it(any_town: Town) -> No
     with ThreadPoolExecutor(CROWD) as pool:
         won = [handled for handled, ours in zip(sites, pool.map(click, sites), strict=True) if ours]
     assert len(won) == 1
-    won[0].finish(b"k" * 32, Outcome(302, "/made"))
-    assert {handled.begin(b"k" * 32) for handled in sites} == {Outcome(302, "/made")}
+    won[0].finish(b"k" * 32, FormOutcome(302, "/made"))
+    assert {handled.begin(b"k" * 32) for handled in sites} == {FormOutcome(302, "/made")}

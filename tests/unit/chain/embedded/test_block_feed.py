@@ -8,22 +8,24 @@ from typing import Any
 import pytest
 
 from chain.embedded import block_feed as news_module
-from chain.embedded.block_feed import KEPT, Block, News
+from chain.embedded.block_feed import KEPT, FeedBlock, News
 from chain.rpc.node import NodeRefusal
 
 MINE, OTHER = "0x" + "aB" * 20, "0x" + "cd" * 20
 PATIENCE_S = 30.0
 
 
-def block(number: int, *addresses: str) -> Block:
-    return Block(number, f"0xhash{number}", 1000 + number, [{"address": each, "block": number} for each in addresses])
+def block(number: int, *addresses: str) -> FeedBlock:
+    return FeedBlock(
+        number, f"0xhash{number}", 1000 + number, [{"address": each, "block": number} for each in addresses]
+    )
 
 
 def asked_of_node(first: int, last: int) -> list[dict[str, Any]]:
     return [{"address": MINE, "block": number} for number in range(first, last + 1)]
 
 
-def chain_of(*blocks: Block) -> News:
+def chain_of(*blocks: FeedBlock) -> News:
     news = News(lambda number: {"hash": f"0xnode{number}"}, asked_of_node)
     for each in blocks:
         news.add(each)

@@ -19,7 +19,7 @@ from chain.embedded.rpc_server import RpcServer
 from chain.rpc import transport as wire
 from chain.rpc.http import Provider
 from chain.rpc.node import Node, NodeRefusal, NodeSettings
-from chain.rpc.transport import Broken, Busy, Direct, Refused, TooMuch, Wire
+from chain.rpc.transport import Broken, Direct, RateLimited, Refused, TooMuch, Wire
 from fl.protocol.errors import ChainUnavailable
 
 
@@ -224,7 +224,7 @@ def test_an_answer_beyond_the_cap_is_too_much(monkeypatch: pytest.MonkeyPatch) -
 def test_a_busy_node_says_how_long(header: str, pause_s: float) -> None:
     with listener(answers(f"429 Slow\r\n{header}", b"{}")) as url:
         for each in both(url):
-            with pytest.raises(Busy) as busy:
+            with pytest.raises(RateLimited) as busy:
                 each.one(("eth_a", []), PATIENCE_S)
             assert busy.value.pause_s == pause_s
 

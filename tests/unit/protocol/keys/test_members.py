@@ -21,7 +21,7 @@ from fl.protocol.errors import (
     UnknownSender,
     WrongRole,
 )
-from fl.protocol.keys.members import Domain, MemberKey, possession_message
+from fl.protocol.keys.members import MemberKey, PossessionDomain, possession_message
 from fl.protocol.names import NO_ADDRESS, Address, Role
 from fl.protocol.records import ConsortiumFounded, KeyRegistered, KeyRotated, MemberRegistered, MemberRevoked, Record
 from tests.unit.protocol.scene import (
@@ -213,7 +213,7 @@ def test_a_key_is_named_by_the_first_half_of_its_hash_with_the_suite() -> None:
 
 def test_the_proofs_message_has_the_published_layout() -> None:
     record = KeyRotated(H1, 0x01020304, POINT, b"")
-    from_code = possession_message(CONSORTIUM, Domain(CHAIN_ID, AUTHORITY), record)
+    from_code = possession_message(CONSORTIUM, PossessionDomain(CHAIN_ID, AUTHORITY), record)
     expected = b"BAFL/1/pop" + CONSORTIUM + bytes.fromhex("0102030405060708") + AUTHORITY + H1
     assert from_code == expected + bytes.fromhex("01020304") + POINT
     assert len(from_code) == 10 + 32 + 8 + 20 + 20 + 4 + 65

@@ -10,7 +10,7 @@ import pytest
 from fl.events import Event
 from fl.protocol.rounds.round import Phase
 from fl.roles.hospital.agent import Hospital
-from fl.roles.hospital.trusted_peers import Trust
+from fl.roles.hospital.trusted_peers import TrustedPeers
 from tests.support.federation import memory_folder, nudge
 from tests.unit.roles.masked import STEP_S, Four, rest
 from tests.unit.roles.world import COMMIT_S
@@ -26,7 +26,7 @@ def world(tmp_path: Path) -> Iterator[Four]:
 def test_a_hospital_whose_trusted_peer_drops_out_hides_its_update_among_no_strangers(world: Four, phase: Phase) -> None:
     """Whom alpha trusts vanishes before the masks are made, or before the set is frozen."""
     party = world.party("alpha")
-    trust = Trust(frozenset({world.account("delta")}), 1)
+    trust = TrustedPeers(frozenset({world.account("delta")}), 1)
     wary = Hospital(party.ports(world.consortium.vault), nudge("alpha"), trust)
     boss, hospitals = world.boss(), [wary, *world.hospitals("beta", "gamma")]
     delta = world.hospital("delta")
@@ -49,7 +49,7 @@ def test_a_hospital_that_learns_whom_to_trust_after_it_signed_reveals_nothing_am
     world.until(Phase.UNMASK, alpha, *others)
     party = world.party("alpha")
     assert party.account in world.current.endorsed
-    trust = Trust(frozenset({world.account("delta")}), 1)
+    trust = TrustedPeers(frozenset({world.account("delta")}), 1)
     rest(boss, Hospital(party.ports(world.consortium.vault), nudge("alpha"), trust), *others)
     assert party.account not in world.current.revealed
     assert len(world.told("alpha", Event.ROUND_REFUSED)) == 1

@@ -13,7 +13,7 @@ from fl.protocol.errors import ChainUnavailable, LedgerSilent, RecordForged, Vau
 from fl.protocol.names import Digest
 from fl.protocol.ports import Ledger, Mark
 from fl.protocol.records import Entry, Position
-from fl.roles.serving.circuit_breaker import FRESH_S, PATIENCE_S, QUICK_S, SparingLedger, SparingVault
+from fl.roles.serving.circuit_breaker import FRESH_S, PATIENCE_S, QUICK_S, CircuitBreakerLedger, CircuitBreakerVault
 from fl.storage.vault import FolderVault
 from tests.unit.roles.serving.test_current_model import Switch
 from tests.unit.roles.world import World
@@ -41,9 +41,9 @@ class Hanging(Switch):
         return super().replay(after)
 
 
-def spared(world: World) -> tuple[SparingLedger, Hanging]:
+def spared(world: World) -> tuple[CircuitBreakerLedger, Hanging]:
     behind = Hanging(world.consortium.operator)
-    return SparingLedger(behind, lambda: behind.now, SOON_S), behind
+    return CircuitBreakerLedger(behind, lambda: behind.now, SOON_S), behind
 
 
 def test_a_ledger_that_answers_is_asked_each_time(world: World) -> None:
@@ -174,7 +174,7 @@ def hung(tmp_path: Path) -> Iterator[HungVault]:
 
 
 def test_a_vault_that_answers_is_the_vault(hung: HungVault) -> None:
-    vault = SparingVault(hung, "there", DEADLINE_S)
+    vault = CircuitBreakerVault(hung, "there", DEADLINE_S)
     assert vault.put(DATA) == DIGEST
     assert (vault.get(DIGEST, 100), vault.has(DIGEST), vault.mark(DIGEST)) == (DATA, True, hung.mark(DIGEST))
     assert vault.checked == hung.checked
@@ -183,9 +183,9 @@ def test_a_vault_that_answers_is_the_vault(hung: HungVault) -> None:
 
 
 @pytest.mark.parametrize("ask", [lambda vault: vault.get(DIGEST, 100), lambda vault: vault.mark(DIGEST)])
-def test_a_disk_that_hangs_holds_up_nobody(hung: HungVault, ask: Callable[[SparingVault], object]) -> None:
+def test_a_disk_that_hangs_holds_up_nobody(hung: HungVault, ask: Callable[[CircuitBreakerVault], object]) -> None:
     hung.put(DATA)
-    vault = SparingVault(hung, "there", SOON_S)
+    vault = CircuitBreakerVault(hung, "there", SOON_S)
     hung.gate.clear()
     for _ in range(3):
         with pytest.raises(VaultUnavailable):
@@ -194,4 +194,4 @@ def test_a_disk_that_hangs_holds_up_nobody(hung: HungVault, ask: Callable[[Spari
     assert late is not None
     hung.gate.set()
     late.result(DEADLINE_S)
-    assert ask(SparingVault(hung, "there", DEADLINE_S)) == ask(vault)
+    assert ask(CircuitBreakerVault(hung, "there", DEADLINE_S)) == ask(vault)

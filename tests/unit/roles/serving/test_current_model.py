@@ -22,7 +22,7 @@ from fl.protocol.ports import Anchor, Ledger, Mark
 from fl.protocol.records import Entry, Position, Receipt, Record
 from fl.replay.ledger_view import Keyring
 from fl.roles.coordinator.agent import Coordinator
-from fl.roles.serving.current_model import ModelReader
+from fl.roles.serving.current_model import VerifiedModelCache
 from fl.roles.serving.file_watch import REHASH_S, FileWatch
 from fl.roles.serving.model_facts import Fact, State
 from fl.storage.vault import FolderVault
@@ -69,9 +69,9 @@ def run_rounds(world: World, rounds: int) -> None:
     settle(coordinator, world.auditor(), *world.hospitals())
 
 
-def reader_of(world: World, party: Party) -> tuple[ModelReader, Switch]:
+def reader_of(world: World, party: Party) -> tuple[VerifiedModelCache, Switch]:
     switch = Switch(world.consortium.operator)
-    return ModelReader(
+    return VerifiedModelCache(
         switch, world.consortium.vault, (party.account, Keyring(party.keys)), world.clock, Predictor
     ), switch
 

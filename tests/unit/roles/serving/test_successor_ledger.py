@@ -12,9 +12,9 @@ from fl.protocol.names import Address, show
 from fl.protocol.ports import Ledger
 from fl.protocol.records import LedgerHandedOver
 from fl.replay.ledger_view import Keyring, LedgerView
-from fl.roles.serving.current_model import ModelReader
+from fl.roles.serving.current_model import VerifiedModelCache
 from fl.roles.serving.model_facts import State
-from fl.roles.serving.successor_ledger import FollowingLedger
+from fl.roles.serving.successor_ledger import SuccessorLedger
 from fl.training.evaluation.predict import Predictor
 from tests.support.ledger import MemoryChain, MemoryLedger
 from tests.unit.roles.serving.test_current_model import run_rounds
@@ -34,7 +34,7 @@ class Consulted:
 
     def __post_init__(self) -> None:
         self.first = self.chain.contracts[-1]
-        self.ledger = FollowingLedger(self.in_force, lambda what, facts: self.told.append((what, *facts.values())))
+        self.ledger = SuccessorLedger(self.in_force, lambda what, facts: self.told.append((what, *facts.values())))
 
     @property
     def chain(self) -> MemoryChain:
@@ -65,9 +65,9 @@ def consulted(world: World) -> Consulted:
     return Consulted(world)
 
 
-def reader_of(consulted: Consulted) -> ModelReader:
+def reader_of(consulted: Consulted) -> VerifiedModelCache:
     world, party = consulted.world, consulted.world.party("alpha")
-    return ModelReader(
+    return VerifiedModelCache(
         consulted.ledger, world.consortium.vault, (party.account, Keyring(party.keys)), world.clock, Predictor
     )
 

@@ -15,7 +15,7 @@ from fl.training.data.arrays import load_npz
 from fl.training.data.dataset import TEST, TRAIN, load_dataset, save_dataset
 from fl.training.data.load import load_source
 from fl.training.data.npz import open_npz
-from fl.training.data.reading import Reading
+from fl.training.data.reading import SourceReading
 from scripts.commands.data import parts_of
 from scripts.wiring.home import Home
 from scripts.wiring.training import keep_data
@@ -73,7 +73,7 @@ def test_255_is_no_label_only_if_that_is_said(tmp_path: Path) -> None:
     path = _medmnist(tmp_path / "x.npz", labels)
     with pytest.raises(DatasetUnusable, match="--ignore-label 255"):
         load_npz(path)
-    dataset = load_npz(path, Reading(ignore_labels=frozenset({"255"})))
+    dataset = load_npz(path, SourceReading(ignore_labels=frozenset({"255"})))
     assert dataset.class_names == ("0", "1")
     assert len(dataset) == 32 - 4
     assert (dataset.images[3] == IMAGES[4]).all()

@@ -10,7 +10,7 @@ import pytest
 from fl.protocol.errors import DatasetUnusable, StorageFull
 from fl.training.data.arrays import load_npz
 from fl.training.data.dataset import TEST, TRAIN, Dataset, check_trainable, is_stored, load_dataset, save_dataset
-from fl.training.data.reading import Reading
+from fl.training.data.reading import SourceReading
 
 
 def test_a_data_set_survives_its_file(cells: Dataset, tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_a_part_of_a_part_in_a_file_still_says_that_it_was_drawn(cells: Dataset,
         save_dataset(replace(cells, drawn=drawn).part(TRAIN).take(np.arange(8)), path)
         assert is_stored(path)
         assert load_dataset(path).drawn is drawn
-        assert load_npz(path, Reading(one_class=True)).drawn is drawn
+        assert load_npz(path, SourceReading(one_class=True)).drawn is drawn
 
 
 def test_an_unwritable_place_leaves_nothing(cells: Dataset, tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from fl.protocol.errors import DatasetUnusable, ImageUnreadable
 from fl.training.data import folders, walk
 from fl.training.data.dataset import TEST, TRAIN, Dataset
 from fl.training.data.folders import check_folder, load_folder
-from fl.training.data.listing import Listing, Reason, shown
-from fl.training.data.reading import Reading
+from fl.training.data.listing import LeftOutReason, Listing, shown
+from fl.training.data.reading import SourceReading
 from fl.training.pictures.images import MAX_BYTES
 from tests.unit.training.folders_of_cells import by_class, c_nmc, c_nmc_test, cell, put, table
 
@@ -30,14 +30,14 @@ def _counts(dataset: Dataset, split: int) -> dict[str, int]:
     return {name: int((labels == index).sum()) for index, name in enumerate(dataset.class_names)}
 
 
-def _reason(root: Path, reason: Reason) -> list[str]:
+def _reason(root: Path, reason: LeftOutReason) -> list[str]:
     return [item.name for item in check_folder(root).left_out if item.reason == reason]
 
 
 def _account(listing: Listing, root: Path) -> None:
     """Every file is used or listed, once."""
     files = [path for path in root.rglob("*") if path.is_symlink() or not path.is_dir()]
-    assert listing.pictures + sum(item.reason != Reason.EMPTY_FOLDER for item in listing.left_out) == len(files)
+    assert listing.pictures + sum(item.reason != LeftOutReason.EMPTY_FOLDER for item in listing.left_out) == len(files)
 
 
 @pytest.mark.parametrize("names", [{"leukemia": 1, "non-leukemia": 0}, FOUR, {"ALL": 1, "all": 1, "HEM": 0}])
@@ -66,7 +66,7 @@ def test_names_of_an_archive_made_on_windows_are_divided_at_backslashes(tmp_path
     dataset = load_folder(tmp_path, 16)
     assert dataset.class_names == ("sick", "well")
     assert {"ann0", "ann1", "ann2", "ann3"} <= set(dataset.groups)
-    assert len(_reason(tmp_path, Reason.JUNK)) == 1
+    assert len(_reason(tmp_path, LeftOutReason.JUNK)) == 1
 
 
 @pytest.mark.parametrize("suffix", [".webp", ".gif", ".dcm", ".svs", ".heic", ""])
@@ -85,8 +85,8 @@ def test_some_files_of_a_type_that_is_not_read_are_counted(tmp_path: Path) -> No
     listing = load_folder(tmp_path, 16).listing
     assert listing is not None
     assert {item.name: item.reason for item in listing.left_out} == {
-        "leukemia/a.webp": Reason.UNSUPPORTED,
-        "leukemia/b": Reason.NO_EXTENSION,
+        "leukemia/a.webp": LeftOutReason.UNSUPPORTED,
+        "leukemia/b": LeftOutReason.NO_EXTENSION,
     }
     assert "it is PNG; add .png" in "\n".join(listing.lines())
     _account(listing, tmp_path)
@@ -110,7 +110,7 @@ def test_links_pipes_and_loops_are_counted_and_not_opened(tmp_path: Path) -> Non
         door.bind(str(root / "s.png"))
         listing = load_folder(root, 16).listing
     assert listing is not None
-    assert listing.counts() == {Reason.LINK: 3, Reason.SPECIAL: 2}
+    assert listing.counts() == {LeftOutReason.LINK: 3, LeftOutReason.SPECIAL: 2}
     assert listing.pictures == 10
 
 
@@ -124,7 +124,7 @@ def test_thumbnails_of_network_drives_are_counted_not_used(tmp_path: Path, junk:
     put(tmp_path / junk, cell(0, 8, 16))
     listing = load_folder(tmp_path, 16).listing
     assert listing is not None
-    assert listing.counts() == {Reason.THUMBNAIL: 3}
+    assert listing.counts() == {LeftOutReason.THUMBNAIL: 3}
     assert listing.pictures == 10
 
 
@@ -142,7 +142,12 @@ def test_junk_hidden_files_tables_and_empty_folders_are_counted(tmp_path: Path) 
         put_bytes(tmp_path / name, b"x")
     (tmp_path / "new folder").mkdir()
     listing = check_folder(tmp_path)
-    assert listing.counts() == {Reason.JUNK: 4, Reason.HIDDEN: 1, Reason.SIDE: 2, Reason.EMPTY_FOLDER: 1}
+    assert listing.counts() == {
+        LeftOutReason.JUNK: 4,
+        LeftOutReason.HIDDEN: 1,
+        LeftOutReason.SIDE: 2,
+        LeftOutReason.EMPTY_FOLDER: 1,
+    }
     assert listing.refusals == ()
 
 
@@ -175,7 +180,7 @@ def test_a_person_in_training_and_in_test_is_left_out_of_the_test(tmp_path: Path
                 put(tmp_path / part / name / f"{name}-{person}" / "1.png", cell(kind, seed := seed + 1))
     dataset = load_folder(tmp_path, 16)
     assert _counts(dataset, TEST) == {"healthy": 2, "leukemia": 2}
-    assert len(_reason(tmp_path, Reason.PERSON_BOTH_SIDES)) == 2
+    assert len(_reason(tmp_path, LeftOutReason.PERSON_BOTH_SIDES)) == 2
 
 
 def test_a_folder_beside_split_folders_is_refused(tmp_path: Path) -> None:
@@ -220,7 +225,7 @@ def test_folds_are_not_classes(tmp_path: Path) -> None:
 def test_loose_pictures_are_counted(tmp_path: Path) -> None:
     put(by_class(tmp_path, TWO) / "overview.png", cell(0, 77))
     assert len(load_folder(tmp_path, 16)) == 10
-    assert _reason(tmp_path, Reason.LOOSE) == ["overview.png"]
+    assert _reason(tmp_path, LeftOutReason.LOOSE) == ["overview.png"]
 
 
 def test_the_same_picture_in_two_classes_is_left_out_of_both_whatever_its_container(tmp_path: Path) -> None:
@@ -229,7 +234,7 @@ def test_the_same_picture_in_two_classes_is_left_out_of_both_whatever_its_contai
         Image.open(tmp_path / f"healthy/p{index}.png").save(tmp_path / f"leukemia/copy{index}.bmp")
     dataset = load_folder(tmp_path, 16)
     assert dataset.class_counts().tolist() == [3, 5]
-    assert len(_reason(tmp_path, Reason.TWO_CLASSES)) == 4
+    assert len(_reason(tmp_path, LeftOutReason.TWO_CLASSES)) == 4
 
 
 def test_a_copy_in_its_class_counts_once_and_joins_the_persons(tmp_path: Path) -> None:
@@ -240,7 +245,7 @@ def test_a_copy_in_its_class_counts_once_and_joins_the_persons(tmp_path: Path) -
     listing = check_folder(tmp_path)
     assert listing.pictures == 8
     assert listing.persons == 7
-    assert _reason(tmp_path, Reason.COPY) == ["healthy/healthy3/2.png"]
+    assert _reason(tmp_path, LeftOutReason.COPY) == ["healthy/healthy3/2.png"]
     assert "share pictures" in listing.notes[0]
 
 
@@ -249,7 +254,7 @@ def test_the_same_picture_on_both_sides_of_the_split_is_left_out(tmp_path: Path)
     by_class(tmp_path / "test", TWO, start=50)
     shutil.copy(tmp_path / "train/healthy/p0.png", tmp_path / "test/healthy/again.png")
     assert _counts(load_folder(tmp_path, 16), TRAIN) == {"healthy": 4, "leukemia": 5}
-    assert len(_reason(tmp_path, Reason.BOTH_SIDES)) == 2
+    assert len(_reason(tmp_path, LeftOutReason.BOTH_SIDES)) == 2
 
 
 def test_damaged_files_stop_the_loading_and_are_all_listed(tmp_path: Path) -> None:
@@ -263,12 +268,12 @@ def test_damaged_files_stop_the_loading_and_are_all_listed(tmp_path: Path) -> No
     with pytest.raises(ImageUnreadable, match=r"3 more files cannot be used.*--skip-damaged"):
         load_folder(tmp_path, 16)
     listing = check_folder(tmp_path)
-    assert listing.counts() == {Reason.DAMAGED: 2, Reason.EMPTY: 1, Reason.TOO_LARGE: 1}
+    assert listing.counts() == {LeftOutReason.DAMAGED: 2, LeftOutReason.EMPTY: 1, LeftOutReason.TOO_LARGE: 1}
     text = "\n".join(listing.lines())
     assert all(
         name in text for name in ("healthy/cut.png", "leukemia/empty.png", "leukemia/tiny.png", "leukemia/huge.png")
     )
-    assert len(load_folder(tmp_path, 16, reading=Reading(skip_damaged=True))) == 10
+    assert len(load_folder(tmp_path, 16, reading=SourceReading(skip_damaged=True))) == 10
 
 
 @pytest.mark.parametrize("nested", [False, True])
@@ -310,7 +315,7 @@ def test_one_odd_name_among_c_nmc_is_counted_and_the_folds_stay_folds(tmp_path: 
     dataset = load_folder(tmp_path, 16)
     assert dataset.class_names == ("hem", "all")
     assert dataset.class_counts().tolist() == [10, 10]
-    assert _reason(tmp_path, Reason.COPY if copied else Reason.ODD_NAME) == [f"fold_0/all/{name}"]
+    assert _reason(tmp_path, LeftOutReason.COPY if copied else LeftOutReason.ODD_NAME) == [f"fold_0/all/{name}"]
 
 
 def test_c_nmc_mixed_with_many_other_pictures_is_refused(tmp_path: Path) -> None:
@@ -327,21 +332,21 @@ def test_a_name_with_control_codes_is_never_printed_raw(tmp_path: Path) -> None:
     text = "\n".join(listing.lines())
     assert text.count("\n") == len(list(listing.lines())) - 1
     assert "\x1b" not in text
-    assert listing.counts() == {Reason.DAMAGED: 1, Reason.BAD_NAME: 1}
+    assert listing.counts() == {LeftOutReason.DAMAGED: 1, LeftOutReason.BAD_NAME: 1}
     assert text.encode()
     assert shown("\u202eevil") == "\\u202eevil"
 
 
 def test_a_file_that_changes_while_it_is_read_is_counted() -> None:
     pretended = Path("/proc/self/status")  # its size is said to be 0, and there is more
-    assert isinstance(folders._decode(walk.Entry(pretended, "status.png", ("a", "status.png"), 5)), walk.Entry)
-    assert folders._decode(walk.Entry(pretended, "s.png", ("a", "s.png"), 5)).reason == Reason.CHANGED  # type: ignore[union-attr]
+    assert isinstance(folders._decode(walk.FoundFile(pretended, "status.png", ("a", "status.png"), 5)), walk.FoundFile)
+    assert folders._decode(walk.FoundFile(pretended, "s.png", ("a", "s.png"), 5)).reason == LeftOutReason.CHANGED  # type: ignore[union-attr]
 
 
 def test_a_folder_too_deep_is_named(tmp_path: Path) -> None:
     by_class(tmp_path, TWO)
     put(tmp_path.joinpath("healthy", *["d"] * walk.MAX_DEPTH, "x.png"), cell(0, 5))
-    assert len(_reason(tmp_path, Reason.TOO_DEEP)) == 1
+    assert len(_reason(tmp_path, LeftOutReason.TOO_DEEP)) == 1
     with pytest.raises(ImageUnreadable):
         load_folder(tmp_path, 16)
 
@@ -370,7 +375,7 @@ def test_a_folder_that_may_not_be_read_is_counted(tmp_path: Path, monkeypatch: p
         listing = check_folder(Path())
     finally:
         os.seteuid(0)
-    assert listing.counts() == {Reason.UNREADABLE: 1}
+    assert listing.counts() == {LeftOutReason.UNREADABLE: 1}
     assert listing.stopping
 
 

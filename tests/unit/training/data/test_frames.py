@@ -11,7 +11,7 @@ from fl.protocol.errors import ImageUnreadable
 from fl.training.data.dataset import Dataset
 from fl.training.data.frames import Sight, fit_cell, judge, look, sentences
 from fl.training.data.load import check_source, load_source
-from fl.training.data.reading import Reading
+from fl.training.data.reading import SourceReading
 from fl.training.pictures.decode import decode_image
 from fl.training.pictures.field import Frame
 from fl.training.pictures.images import Pixels, fit_square
@@ -116,10 +116,10 @@ def test_a_folder_of_whole_frames_is_cut_to_the_field(tmp_path: Path) -> None:
 def test_where_cells_do_not_say_it_the_list_says_so_and_a_person_settles_it(tmp_path: Path) -> None:
     root = _folder(tmp_path, {"hem": _discs(0.45, 0.5), "all": _discs(0.5, 0.55, seed=9)})
     assert "4 of 4 may be either. Say --picture-frame" in check_source(root).notes[0]
-    whole = load_source(root, 128, reading=Reading(frame=Frame.WHOLE))
-    field = load_source(root, 128, reading=Reading(frame=Frame.FIELD))
+    whole = load_source(root, 128, reading=SourceReading(frame=Frame.WHOLE))
+    field = load_source(root, 128, reading=SourceReading(frame=Frame.FIELD))
     assert not (whole.images == field.images).all()
-    assert "as you said" in check_source(root, Reading(frame=Frame.FIELD)).notes[0]
+    assert "as you said" in check_source(root, SourceReading(frame=Frame.FIELD)).notes[0]
 
 
 def test_two_sizes_in_one_folder_have_two_frames(tmp_path: Path) -> None:
@@ -164,10 +164,12 @@ def test_arrays_of_whole_frames_are_cut_and_others_kept(tmp_path: Path) -> None:
     assert whole.images.shape == (24, 91, 91, 3)
     assert (whole.images == np.stack(frames)[:, 18:109, 18:109]).all()
     assert (field.images == np.stack(cut)).all()
-    said = load_source(tmp_path / "a.npz", reading=Reading(frame=Frame.FIELD))
+    said = load_source(tmp_path / "a.npz", reading=SourceReading(frame=Frame.FIELD))
     assert (said.images == np.stack(frames)).all()
     smears = [255 - pixels for pixels in frames]
-    assert (load_source(_npz(tmp_path / "c.npz", smears), reading=Reading(frame=Frame.WHOLE)).images == smears).all()
+    assert (
+        load_source(_npz(tmp_path / "c.npz", smears), reading=SourceReading(frame=Frame.WHOLE)).images == smears
+    ).all()
 
 
 @pytest.fixture(scope="module")

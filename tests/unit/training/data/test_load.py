@@ -10,8 +10,8 @@ from click.testing import CliRunner, Result
 from fl.protocol.errors import DatasetUnusable, ImageUnreadable
 from fl.training.data.cnmc import parse_name
 from fl.training.data.dataset import TEST, TRAIN, Dataset
-from fl.training.data.load import Reading, load_source
-from fl.training.pictures.decode import Reading as PictureReading
+from fl.training.data.load import SourceReading, load_source
+from fl.training.pictures.decode import PictureReading as PictureReading
 from fl.training.pictures.images import encode_png
 from scripts.commands.data import check
 from tests.unit.training.folders_of_cells import by_class
@@ -181,7 +181,7 @@ def test_data_check_says_which_flag_is_missing_and_reads_with_it(tmp_path: Path)
     done = _checked(tmp_path, "--page", "2", "--bits", "12")
     assert done.exit_code == 0, done.output
     assert "used: 16 pictures" in done.output
-    dataset = load_source(tmp_path, 20, reading=Reading(picture=PictureReading(2, 12)))
+    dataset = load_source(tmp_path, 20, reading=SourceReading(picture=PictureReading(2, 12)))
     assert len(np.unique(dataset.images.reshape(16, -1), axis=0)) == 16
     assert _checked(tmp_path, "--page", "3", "--bits", "12").exit_code == 65
 

@@ -18,7 +18,7 @@ from PIL import Image, ImageCms
 
 from fl.protocol.errors import ImageUnreadable
 from fl.training.data.synthetic import draw_cell
-from fl.training.pictures.decode import MAX_JPEG_PIXELS, MAX_PIXELS, Reading, decode_image
+from fl.training.pictures.decode import MAX_JPEG_PIXELS, MAX_PIXELS, PictureReading, decode_image
 from fl.training.pictures.images import Pixels
 
 RGB = draw_cell(1, 4, 96)[:, :80]
@@ -46,7 +46,7 @@ def _tag(code: int, kind: str, value: float) -> dict[str, object]:
     return {"extratags": [(code, kind, 1, value, True)]}
 
 
-def _close(data: bytes, wanted: Pixels, reading: Reading | None = None) -> bool:
+def _close(data: bytes, wanted: Pixels, reading: PictureReading | None = None) -> bool:
     found = decode_image(data, "x", reading)
     return found.shape == wanted.shape and int(np.abs(found.astype(int) - wanted).max()) <= 1
 
@@ -166,18 +166,18 @@ def test_who_knows_the_page_or_the_bits_can_say_them() -> None:
     for form in ("TIFF", "PNG"):
         pages = _file(RGB, form, save_all=True, append_images=[Image.fromarray(RGB // 2), Image.fromarray(RGB // 4)])
         for number, wanted in ((1, RGB), (2, RGB // 2), (3, RGB // 4)):
-            assert (decode_image(pages, "x", Reading(page=number)) == wanted).all()
+            assert (decode_image(pages, "x", PictureReading(page=number)) == wanted).all()
         for page, why in ((4, "no page 4"), (None, "say which page")):
             with pytest.raises(ImageUnreadable, match=why) as caught:
-                decode_image(pages, "x", Reading(page=page))
+                decode_image(pages, "x", PictureReading(page=page))
             assert caught.value.pages == 3
-    assert (decode_image(_file(RGB, "PNG"), "x", Reading(page=3)) == RGB).all()  # it has one page
+    assert (decode_image(_file(RGB, "PNG"), "x", PictureReading(page=3)) == RGB).all()  # it has one page
     with pytest.raises(ImageUnreadable) as caught:
         decode_image(_tiff(_of_bits(12)), "x")
     assert caught.value.bits
-    assert _close(_tiff(_of_bits(12)), THREE, Reading(bits=12))
-    assert _close(_file(_of_bits(12), "PNG"), THREE, Reading(bits=12))
-    assert (decode_image(_file(RGB, "PNG"), "x", Reading(bits=12)) == RGB).all()  # 8 bits are 8 bits
+    assert _close(_tiff(_of_bits(12)), THREE, PictureReading(bits=12))
+    assert _close(_file(_of_bits(12), "PNG"), THREE, PictureReading(bits=12))
+    assert (decode_image(_file(RGB, "PNG"), "x", PictureReading(bits=12)) == RGB).all()  # 8 bits are 8 bits
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
@@ -185,16 +185,18 @@ def test_a_picture_of_a_stack_can_be_chosen(kind: type[np.generic]) -> None:
     grey = np.stack([GREY // (1 + number) for number in range(3)]).astype(kind) * (257 if kind is np.uint16 else 1)
     stack = _tiff(grey.astype(kind), imagej=True, photometric=None)
     for number in range(3):
-        assert _close(stack, np.repeat((GREY // (1 + number))[..., np.newaxis], 3, axis=2), Reading(page=number + 1))
+        assert _close(
+            stack, np.repeat((GREY // (1 + number))[..., np.newaxis], 3, axis=2), PictureReading(page=number + 1)
+        )
     with pytest.raises(ImageUnreadable, match=r"missing|cut off"):
-        decode_image(stack[:-200], "x", Reading(page=3))
+        decode_image(stack[:-200], "x", PictureReading(page=3))
 
 
 def test_a_late_frame_of_a_long_animation_is_refused_before_it_costs() -> None:
     frames = [Image.fromarray(np.full((1000, 1000, 3), shade, np.uint8)) for shade in range(10)]
     data = _file(np.zeros((1000, 1000, 3), np.uint8), "PNG", save_all=True, append_images=frames)
     with pytest.raises(ImageUnreadable, match="save the one that you mean"):
-        decode_image(data, "x", Reading(page=11))
+        decode_image(data, "x", PictureReading(page=11))
 
 
 def test_a_smaller_copy_in_the_file_is_no_page() -> None:

@@ -14,7 +14,7 @@ from fl.training.data.synthetic import draw_cell
 from fl.training.pictures.cell import find_cell
 from fl.training.pictures.decode import decode_image
 from fl.training.pictures.field import field_px
-from fl.training.pictures.gate import Reason, prepare
+from fl.training.pictures.gate import NoAnswerReason, prepare
 from fl.training.pictures.images import Pixels
 
 
@@ -58,7 +58,7 @@ def test_the_size_of_the_cell_says_whether_the_picture_is_an_original_frame(
 def test_a_frame_that_cannot_be_known_gets_no_answer() -> None:
     with pytest.raises(NoAnswer) as caught:
         prepare(_disc(64, 128), 128)
-    assert caught.value.reason == Reason.SCALE
+    assert caught.value.reason == NoAnswerReason.SCALE
 
 
 @pytest.mark.parametrize("size_px", [64, 128])
@@ -82,7 +82,7 @@ def test_an_original_in_a_much_larger_frame_gets_no_answer(data_folder: Path) ->
         frame[275:725, 275:725] = decode_image(path.read_bytes(), path.name)
         with pytest.raises(NoAnswer) as caught:
             prepare(frame, 128)
-        assert caught.value.reason == Reason.SCALE
+        assert caught.value.reason == NoAnswerReason.SCALE
 
 
 def test_training_sees_what_an_answer_sees(data_folder: Path) -> None:

@@ -10,7 +10,7 @@ from fl.protocol.errors import NoAnswer
 from fl.training.data.synthetic import draw_cell
 from fl.training.pictures.decode import decode_image
 from fl.training.pictures.field import Frame
-from fl.training.pictures.gate import Reason, prepare
+from fl.training.pictures.gate import NoAnswerReason, prepare
 from fl.training.pictures.images import Pixels
 
 RNG = np.random.default_rng(3)
@@ -40,24 +40,24 @@ def _landscape() -> Pixels:
 @pytest.mark.parametrize(
     ("pixels", "reason"),
     [
-        (np.zeros((128, 128, 3), np.uint8), Reason.BLACK),
-        (CELL // 12, Reason.BLACK),
-        (np.full((200, 150, 3), 255, np.uint8), Reason.EMPTY),
-        (np.full((64, 64, 3), (110, 40, 140), np.uint8), Reason.EMPTY),
-        (RNG.integers(0, 256, (128, 128, 3)).astype(np.uint8), Reason.NOISE),
-        (RNG.integers(0, 256, (900, 700, 3)).astype(np.uint8), Reason.NOISE),
-        (RNG.normal((240, 215, 190), 3, (128, 128, 3)).clip(0, 255).astype(np.uint8), Reason.NOISE),
-        (CELL.mean(axis=2, keepdims=True).repeat(3, axis=2).astype(np.uint8), Reason.GREY),
-        (CELL[..., [1, 0, 1]], Reason.COLOURS),
-        (_disc((40, 150, 60)), Reason.COLOURS),
-        (_disc((220, 140, 40), (255, 255, 255)), Reason.COLOURS),
-        (_disc((40, 90, 220)), Reason.COLOURS),
-        (_landscape(), Reason.COLOURS),
-        (np.concatenate([CELL, CELL], axis=1), Reason.SEVERAL),
-        (np.tile(draw_cell(1, 8, 64), (3, 3, 1)), Reason.SEVERAL),
+        (np.zeros((128, 128, 3), np.uint8), NoAnswerReason.BLACK),
+        (CELL // 12, NoAnswerReason.BLACK),
+        (np.full((200, 150, 3), 255, np.uint8), NoAnswerReason.EMPTY),
+        (np.full((64, 64, 3), (110, 40, 140), np.uint8), NoAnswerReason.EMPTY),
+        (RNG.integers(0, 256, (128, 128, 3)).astype(np.uint8), NoAnswerReason.NOISE),
+        (RNG.integers(0, 256, (900, 700, 3)).astype(np.uint8), NoAnswerReason.NOISE),
+        (RNG.normal((240, 215, 190), 3, (128, 128, 3)).clip(0, 255).astype(np.uint8), NoAnswerReason.NOISE),
+        (CELL.mean(axis=2, keepdims=True).repeat(3, axis=2).astype(np.uint8), NoAnswerReason.GREY),
+        (CELL[..., [1, 0, 1]], NoAnswerReason.COLOURS),
+        (_disc((40, 150, 60)), NoAnswerReason.COLOURS),
+        (_disc((220, 140, 40), (255, 255, 255)), NoAnswerReason.COLOURS),
+        (_disc((40, 90, 220)), NoAnswerReason.COLOURS),
+        (_landscape(), NoAnswerReason.COLOURS),
+        (np.concatenate([CELL, CELL], axis=1), NoAnswerReason.SEVERAL),
+        (np.tile(draw_cell(1, 8, 64), (3, 3, 1)), NoAnswerReason.SEVERAL),
     ],
 )
-def test_what_shows_no_single_stained_cell_gets_a_reason(pixels: Pixels, reason: Reason) -> None:
+def test_what_shows_no_single_stained_cell_gets_a_reason(pixels: Pixels, reason: NoAnswerReason) -> None:
     with pytest.raises(NoAnswer) as caught:
         prepare(pixels, 128)
     assert caught.value.reason == reason
@@ -107,7 +107,7 @@ def test_no_cell_of_c_nmc_is_refused_but_for_its_scale(data_folder: Path) -> Non
             prepare(image, 128)
         except NoAnswer as refusal:
             refused.add(refusal.reason)
-    assert refused == {Reason.SCALE}
+    assert refused == {NoAnswerReason.SCALE}
 
 
 @pytest.mark.slow

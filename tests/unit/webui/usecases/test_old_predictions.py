@@ -15,7 +15,7 @@ from tests.support.postgres import own_database
 from tests.support.site_services import FakeFederation
 from tests.support.site_town import cell
 from webui.config import CHEAP_PASSWORDS
-from webui.store.accounts import AccountStore, Member
+from webui.store.accounts import AccountStore, SignedInUser
 from webui.store.care import Care
 from webui.store.database import Database, alembic_config, upgrade_database
 from webui.store.models import SiteRole
@@ -77,7 +77,7 @@ def test_nothing_of_an_old_database_is_lost(old: Database) -> None:
     assert seal_old(old, federation.records) == OLD_ROWS
     store = RecordStore(old, Care(90, federation.clock))
     charts = PatientRecords(store, federation.records, Openings(old, federation.clock), federation.clock)
-    found = charts.show_all(Member(1, SiteRole.PATIENT, "x", 0), store.of_patient(1))
+    found = charts.show_all(SignedInUser(1, SiteRole.PATIENT, "x", 0), store.of_patient(1))
     assert [shown.row.created_at for shown in found] == [1_700_000_002, 1_700_000_001, 1_700_000_000]
     for shown in found:
         assert shown.check is not None
@@ -139,4 +139,4 @@ def test_a_fresh_database_has_no_old_table(tmp_path: Path) -> None:
 def test_an_account_of_before_still_works(old: Database) -> None:
     federation = _upgrade(old)
     accounts = AccountStore(old, Passwords(CHEAP_PASSWORDS), federation.clock)
-    assert accounts.resume("1:0") == Member(1, SiteRole.PATIENT, "maya@x.example", 0)
+    assert accounts.resume("1:0") == SignedInUser(1, SiteRole.PATIENT, "maya@x.example", 0)
