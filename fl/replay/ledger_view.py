@@ -14,6 +14,7 @@ from fl.protocol.errors import KeystoreUnreadable
 from fl.protocol.federation import Federation, fold
 from fl.protocol.ports import Endorser, Journal, Ledger, Vault
 from fl.protocol.records import Receipt, Record
+from fl.timing import timed
 
 
 class LedgerView:
@@ -73,6 +74,7 @@ class Ports:
     """Seconds since 1970."""
     notify: Notify
 
+    @timed("chain")
     def append(self, record: Record) -> Receipt:
         """Record something on the ledger; raises as Ledger.append."""
         return self.ledger.append(record)

@@ -22,6 +22,7 @@ from fl.protocol.errors import SettingInvalid, StorageFull, TooLarge, VaultMissi
 from fl.protocol.names import Blob, Digest, show
 from fl.protocol.ports import Mark
 from fl.storage.files import make_folder, write_at, write_atomic
+from fl.timing import timed
 
 MARKER = "vault.json"
 FORMAT = "hemaledger-vault-1"
@@ -52,6 +53,7 @@ class FolderVault:
         with suppress(OSError), self._opened():
             pass
 
+    @timed("vault")
     def put(self, data: Blob) -> Digest:
         """Store `data` durably and return its digest; whatever lies under that name is replaced or put aside."""
         digest = sha256(data)
@@ -69,6 +71,7 @@ class FolderVault:
             raise StorageFull(str(self.path(digest)), error.strerror or str(error)) from error
         return digest
 
+    @timed("vault")
     def get(self, digest: Digest, cap: int) -> bytes:
         """Return the file unverified, or raise VaultMissing or TooLarge (unread)."""
         try:

@@ -23,7 +23,7 @@ from scripts.commands.consortium import OPERATOR, found_consortium
 from scripts.demo.threads import run_together
 from scripts.wiring.ceremony import CeremonyPlan, start_ceremony
 from scripts.wiring.home import Home
-from scripts.wiring.measured import MeasuredAgent, measured
+from scripts.wiring.measured import MeasuredAgent
 from scripts.wiring.roles import (
     create_member,
     open_ledger,
@@ -115,9 +115,7 @@ class Work:
 def gather(home: Home, work: Work, notify: Mapping[str, Notify]) -> Together:
     """Open everybody's ports and make the agents, each with a stopwatch around it."""
     watches = {name: Stopwatch(time.perf_counter) for name in (COORDINATOR, AUDITOR, *work.train)}
-    ports = {
-        name: measured(open_ports(home, home.member(name), notify[name]), watch) for name, watch in watches.items()
-    }
+    ports = {name: open_ports(home, home.member(name), notify[name]) for name in watches}
     agents: dict[str, Agent] = {AUDITOR: Auditor(ports[AUDITOR], watches[AUDITOR].around("evaluate", work.evaluate))}
     for name, train in work.train.items():
         agents[name] = Hospital(ports[name], watches[name].around("training", train), task=work.plan.config.task)

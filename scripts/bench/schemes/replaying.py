@@ -35,7 +35,6 @@ from scripts.commands.data import hospital_names
 from scripts.demo.chain_process import ChainProcess
 from scripts.demo.together import AUDITOR, COORDINATOR, Together, Work, found_together, gather
 from scripts.wiring.home import Home
-from scripts.wiring.measured import MeasuredVault
 
 WIDTH = 192
 """Channels of a network of 11 million weights."""
@@ -92,10 +91,9 @@ def _replay(ports: Ports) -> dict[str, float]:
 
     def work() -> None:
         watch = Stopwatch(time.perf_counter)
-        vault = MeasuredVault(ports.vault, watch)
-        reader = FileReader(ports.ledger.account, vault, ports.keyring)
+        reader = FileReader(ports.ledger.account, ports.vault, ports.keyring)
         with watch.running():
-            replay_round(current, previous, manifest, Tools(RoundSum(reader, vault), vault, ports.endorser))
+            replay_round(current, previous, manifest, Tools(RoundSum(reader, ports.vault), *ports.replaying))
         best.update(watch.seconds)
 
     whole, _ = least(work, 5, time.perf_counter)

@@ -1,4 +1,4 @@
-"""Agents over measured ports: every part of a round's work is counted for the member that did it."""
+"""Measured agents: every part of a round's work is counted for the member that did it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fl.roles.coordinator.agent import Coordinator
 from fl.roles.hospital.agent import Hospital
 from fl.roles.runner import Agent
 from fl.timing import Stopwatch
-from scripts.wiring.measured import MeasuredAgent, measured
+from scripts.wiring.measured import MeasuredAgent
 from tests.support.federation import initial, nudge
 from tests.unit.roles.masked import Four, rest
 
@@ -36,10 +36,7 @@ PARTS = {
 def test_each_part_of_a_round_is_counted_for_who_did_it(tmp_path: Path, protection: Protection) -> None:
     world = Four(tmp_path)
     watches = {party.name: Stopwatch(perf_counter) for party in world.consortium.everybody()}
-    ports = {
-        party.name: measured(party.ports(world.consortium.vault), watches[party.name])
-        for party in world.consortium.everybody()
-    }
+    ports = {party.name: party.ports(world.consortium.vault) for party in world.consortium.everybody()}
     hospitals = {party.name: Hospital(ports[party.name], nudge(party.name)) for party in world.consortium.hospitals}
     agents: dict[str, Agent] = {**hospitals}
     agents["auditor"] = Auditor(ports["auditor"], lambda _model, _config: Evaluation())
