@@ -9,8 +9,8 @@ import {MaskedRounds} from "./MaskedRounds.sol";
 import {RoundBook} from "./RoundBook.sol";
 
 /// @title The rules of a federation's rounds on the chain.
-/// @notice The same rules are a pure function in fl/protocol/rounds/rules.py; tests/vectors/rounds.json binds the two. What
-/// sealed and masked rounds share is here, what only masked rounds have is in MaskedRounds.
+/// @notice The same rules are a pure function in fl/protocol/rounds/rules.py; tests/vectors/rounds.json binds the two.
+/// What sealed and masked rounds share is here, what only masked rounds have is in MaskedRounds.
 contract FederationLedger is MaskedRounds {
     using AddressList for address;
     using AddressList for bytes;

@@ -188,7 +188,7 @@ interface IFederationLedger is ISteps {
     /// @param sender The hospital.
     /// @param round The round.
     /// @param setDigest Digest of the frozen set.
-    /// @param signature EIP-712 signature r ‖ s ‖ v of the hospital's SetStatement (chain/transactions/eip712.py), 65 bytes.
+    /// @param signature EIP-712 signature r ‖ s ‖ v of the hospital's SetStatement (eip712.py), 65 bytes.
     event SetEndorsed(address indexed sender, uint64 indexed round, bytes32 setDigest, bytes signature);
 
     /// @notice A hospital revealed one share per hospital that dealt.

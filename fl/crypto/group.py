@@ -6,7 +6,8 @@ Layout: scalar = 32 bytes big-endian, < n; point = SEC1 compressed, tag 2 or 3 �
 identity; inside HPKE and key books 4 ‖ x[32] ‖ y[32].
 
 Source: PROTOCOL.md 2; SEC 1 v2.0, 2.3.3 and 2.3.4.
-Not here: the constants and `Point` (curve.py); hashing to scalars and points (hashing.py); members' keys (hpke_keys.py).
+Not here: the constants and `Point` (curve.py); hashing to scalars and points (hashing.py); members' keys
+(hpke_keys.py).
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ Layout:
 
 Source: PROTOCOL.md 9; V. Shoup, R. Gennaro, "Securing Threshold Cryptosystems against Chosen Ciphertext Attack",
 J. Cryptology 15, 2002, section 5 (TDH2); RFC 9497 2.2 (DLEQ); RFC 9380 (Ḡ); RFC 5869.
-Not here: what is sealed with K (key_wrapping.py); who may ask (capsule.py); answers and their combination (partial_decryption.py).
+Not here: what is sealed with K (key_wrapping.py); who may ask (capsule.py); answers and their
+combination (partial_decryption.py).
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ from webui.store.demo import demo_accounts
 from webui.store.passwords import Passwords
 
 PAGE_TIMEOUT_S = 5.0
-"""How long the site waits for one answer of the node, in the background; a page waits less (fl/roles/serving/circuit_breaker.py)."""
+"""How long the site waits for one answer of the node, in the background; a page waits less (circuit_breaker.py)."""
 IN_MEMORY_BYTES = SiteConfig.file_cap + 2 * FORM_OVERHEAD
 """The largest body, of an auditor's file; none goes into a temporary file."""
 LARGE = {"/auditor/file": IN_MEMORY_BYTES}

@@ -158,6 +158,6 @@ def _round(federation: Federation, current: Round) -> dict[str, object]:
 
 
 def _results(report: Report, number: int) -> dict[str, object]:
-    """Return what was checked of a round without a finding, and the metrics of its sum (webui/federation/saved_report.py)."""
+    """Return what was checked of a round without a finding, and the metrics of its sum (see saved_report.py)."""
     sums, claims = report.sums.get(number, {}), report.claims.get(number, {})
     return {"passed": sorted(report.passed.get(number, ())), "sums": sums, "claims": claims}

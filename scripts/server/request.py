@@ -48,7 +48,7 @@ class Bounds:
     threads: int = 16
 
 
-class Busy(Error):  # type: ignore[misc]  # waitress brings no types
+class BodiesFull(Error):  # type: ignore[misc]  # waitress brings no types
     """All memory for bodies is taken."""
 
     code = 503
@@ -64,7 +64,7 @@ class Refusal(ErrorTask):  # type: ignore[misc]  # waitress brings no types
         self.status = f"{error.code} {error.reason}"
         body = plain_page(error.code)
         self.response_headers += [*HEADERS, ("Connection", "close")]
-        if error.code == Busy.code:
+        if error.code == BodiesFull.code:
             self.response_headers.append(("Retry-After", "10"))
         self.content_length = len(body)
         self.set_close_on_finish()

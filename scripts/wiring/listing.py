@@ -9,7 +9,7 @@ import click
 
 from fl.training.data.listing import Listing
 from fl.training.data.load import SourceReading
-from fl.training.pictures.decode import PictureReading as PictureReading
+from fl.training.pictures.decode import PictureReading
 from fl.training.pictures.field import Frame
 
 AUTO = "auto"

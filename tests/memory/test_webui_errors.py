@@ -23,7 +23,14 @@ FAMILY_STATUS = {
     errors.UnavailableError: {503},
     errors.MisconfiguredError: {500},
 }
-SAMPLES = {"bool": True, "int": 7, "float": 1.5, "bytes": b"\x07" * 32, "str": "something"}
+SAMPLES = {
+    "bool": True,
+    "int": 7,
+    "float": 1.5,
+    "bytes": b"\x07" * 32,
+    "str": "something",
+    "HemaledgerError": errors.AuthFailure(),
+}
 LEAVES = [
     leaf
     for module in (errors, refusals)

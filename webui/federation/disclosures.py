@@ -4,8 +4,8 @@ Invariant: a trustee's envelope is kept and its transaction sent only if the one
 trustee's signature, for that request.
 
 Source: webui/ports/disclosures.py (the port); PROTOCOL.md 9, Requests.
-Not here: whether a trustee may answer (fl/protocol/keys/requests.py); facts for a page (request_facts.py); computing with
-answers (fl/roles/requester/agent.py).
+Not here: whether a trustee may answer (fl/protocol/keys/requests.py); facts for a page (request_facts.py);
+computing with answers (fl/roles/requester/agent.py).
 """
 
 from __future__ import annotations

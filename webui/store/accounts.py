@@ -4,7 +4,8 @@ Invariant: an e-mail address, however it is written, belongs to one account; a p
 hash; a disabled account has no session.
 
 Source: OWASP Authentication and Session Management Cheat Sheets.
-Not here: cookies and pages (webui/http/sessions.py, webui/pages/accounts.py); changes by the hospital's staff (staff.py).
+Not here: cookies and pages (webui/http/sessions.py, webui/pages/accounts.py); changes by the hospital's
+staff (staff.py).
 """
 
 from __future__ import annotations

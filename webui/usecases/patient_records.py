@@ -3,7 +3,7 @@
 Invariant: what a record says exists here in memory only while one request is answered.
 
 Source: PROTOCOL.md 9 (records; policy).
-Not here: rows (store/records.py), cryptography (record_services.RecordService), requests by others (record_requests.py).
+Not here: rows (store/records.py), cryptography (webui/ports/records.py), requests by others (record_requests.py).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Invariant: a `ThresholdKeys` can only be reached by records that KeyAuthority.sol admits, in ledger order.
 
-Source: PROTOCOL.md 9; contracts/authority/Ceremonies.sol, contracts/authority/Requests.sol, contracts/authority/KeyAuthority.sol.
+Source: PROTOCOL.md 9; contracts/authority (Ceremonies.sol, Requests.sol, KeyAuthority.sol).
 Not here: members (members.py); the conditions of a ceremony (ceremony_rules.py) and of a request (requests.py).
 """
 

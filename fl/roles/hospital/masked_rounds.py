@@ -73,7 +73,7 @@ class MaskedHospital:
         """Do the next thing the round asks of this hospital; False when there is none.
 
         Raises:
-            MalformedError, RefusedError, TamperedError: as failures.py tells apart; nothing was sent since the last step.
+            MalformedError, RefusedError, TamperedError: see failures.py; nothing was sent since the last step.
         """
         me = self._account
         if self._promises.deliver_recorded(current, me):

@@ -39,7 +39,7 @@ NO_LEDGER = "the ledger does not answer"
 
 
 class Predictor(Protocol):
-    """A model that looks at pictures; it may live in another process (fl/training/evaluation/predict.py is the one in this)."""
+    """A model that looks at pictures; it may live in another process (fl/training/evaluation/predict.py does not)."""
 
     @property
     def spec(self) -> ModelSpec:

@@ -18,7 +18,7 @@ from fl.training.data.folders import check_folder, check_listing, load_folder
 from fl.training.data.listing import Listing, shown
 from fl.training.data.reading import STRICT, SourceReading
 
-__all__ = ["STRICT", "Reading", "check_source", "check_usable", "load_source"]
+__all__ = ["STRICT", "SourceReading", "check_source", "check_usable", "load_source"]
 
 
 def load_source(path: Path, size_px: int = 128, seed: int = 0, reading: SourceReading = STRICT) -> Dataset:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from fl.training.pictures.decode import PictureReading as PictureReading
+from fl.training.pictures.decode import PictureReading
 from fl.training.pictures.field import Frame
 
 

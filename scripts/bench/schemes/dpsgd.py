@@ -4,7 +4,8 @@ It hides images from whoever sees the model; it hides no hospital's update from 
 protection, to be had beside masks.
 
 Source: M. Abadi et al., CCS 2016; I. Mironov, "Renyi Differential Privacy", CSF 2017; opacus.
-Not here: the product's training (fl/training/local/train.py), whose batches are balanced by class and clipped as a whole.
+Not here: the product's training (fl/training/local/train.py), whose batches are balanced by class and
+clipped as a whole.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """No protection, sealed rounds and masked rounds: the product's own functions, without ledger and disk.
 
-Source: fl/roles/hospital/masked_rounds.py, fl/replay/unmasking.py (the same calls in the same order); PROTOCOL.md 5 and 5S.
+Source: fl/roles/hospital/masked_rounds.py, fl/replay/unmasking.py (the same calls in the same order);
+PROTOCOL.md 5 and 5S.
 Not here: chain, vault and journal (scripts/bench/rounds.py); the replay of a real round (replaying.py).
 """
 

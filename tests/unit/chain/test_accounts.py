@@ -18,7 +18,8 @@ import pytest
         "chain.rpc.http",
         "chain.rpc.http, web3",
         "scripts.commands.serve, webui.app",
-        "scripts.demo.demo, scripts.commands.hospital, scripts.commands.coordinator, scripts.commands.trustee, scripts.commands.auditor, scripts.commands.consortium",
+        "scripts.demo.demo, scripts.commands.hospital, scripts.commands.coordinator, scripts.commands.trustee",
+        "scripts.commands.auditor, scripts.commands.consortium",
     ],
 )
 def test_every_entry_has_pythons_own_limit(imports: str) -> None:

@@ -48,7 +48,7 @@ class Files:
         self.opened: list[Address] = []
         self.missing: set[Address] = set()
         self.wrong: dict[Address, HemaledgerError | ZeroDivisionError] = {}
-        self.sum = RoundSum(cast("Reader", self), vault)
+        self.sum = RoundSum(cast("FileReader", self), vault)
 
     def masked(self, _current: Round, hospital: Address, _due: Collection[MemberKey]) -> bytes:
         if hospital in self.missing:

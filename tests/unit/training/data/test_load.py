@@ -11,7 +11,7 @@ from fl.protocol.errors import DatasetUnusable, ImageUnreadable
 from fl.training.data.cnmc import parse_name
 from fl.training.data.dataset import TEST, TRAIN, Dataset
 from fl.training.data.load import SourceReading, load_source
-from fl.training.pictures.decode import PictureReading as PictureReading
+from fl.training.pictures.decode import PictureReading
 from fl.training.pictures.images import encode_png
 from scripts.commands.data import check
 from tests.unit.training.folders_of_cells import by_class
