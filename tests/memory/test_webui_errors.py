@@ -29,7 +29,7 @@ SAMPLES = {
     "float": 1.5,
     "bytes": b"\x07" * 32,
     "str": "something",
-    "HemaledgerError": errors.AuthFailure(),
+    "HemaledgerError": errors.AuthFailure("body"),
 }
 LEAVES = [
     leaf
