@@ -126,7 +126,6 @@ class Task:
 
     @property
     def disease(self) -> tuple[TaskClass, ...]:
-        """Return the classes that are disease."""
         return tuple(one for one in self.classes if one.disease)
 
     @property
@@ -144,7 +143,6 @@ class Task:
         return min(max(total, 0.0), 1.0)
 
     def to_dict(self) -> dict[str, JsonValue]:
-        """Return the task as plain JSON values."""
         return {
             "classes": [{"code": one.code, "disease": one.disease, "name": one.name} for one in self.classes],
             "code": self.code,
