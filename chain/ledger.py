@@ -38,8 +38,6 @@ class LedgerSettings:
     node: NodeSettings
     anchor: Anchor
     transactions: TransactionSettings = field(default_factory=TransactionSettings)
-    first_block: int = 0
-    """The block of deployment or any before; saves time on a long public chain."""
 
 
 class EthereumLedger:
@@ -60,20 +58,16 @@ class EthereumLedger:
         check_deployment(self._node, settings.anchor)
         contracts = {settings.anchor.authority: "KeyAuthority"}
         contracts |= dict.fromkeys(ledgers_of(self._node, settings.anchor.contract), "FederationLedger")
-        source = LogSource(
-            contracts, settings.anchor.chain_id, settings.first_block, settings.transactions.confirmations
-        )
+        source = LogSource(contracts, settings.anchor.chain_id, settings.transactions.confirmations)
         self._reader = LogReader(self._node, source, lambda: check_deployment(self._node, settings.anchor))
         self._sender = Sender(self._node, settings.anchor.chain_id, key, settings.transactions) if key else None
 
     @property
     def anchor(self) -> Anchor:
-        """Return what this ledger is."""
         return self._anchor
 
     @property
     def account(self) -> Address:
-        """Return the account that signs what is appended; NO_ADDRESS when read-only."""
         return self._sender.account if self._sender else NO_ADDRESS
 
     def append(self, record: Record) -> Receipt:

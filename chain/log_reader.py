@@ -36,7 +36,6 @@ class LogSource:
     contracts: Mapping[Address, str]
     """Address -> "KeyAuthority" or "FederationLedger"."""
     chain_id: int
-    first_block: int = 0
     confirmations: int = 1
 
 
@@ -44,7 +43,7 @@ class LogReader:
     """A growing list of entries; safe to use from several threads."""
 
     def __init__(self, node: Node, source: LogSource, recheck: Callable[[], None]) -> None:
-        """Begin before `source.first_block`; `recheck` raises WrongChain when the contracts are gone."""
+        """Begin before block 0; `recheck` raises WrongChain when the contracts are gone."""
         self._node = node
         self._source = source
         self._recheck = recheck
@@ -54,7 +53,7 @@ class LogReader:
         self._ranges = LogRanges(node, self._contracts())
         self._entries: list[Entry] = []
         self._positions: list[Position] = []
-        self._scanned = source.first_block - 1
+        self._scanned = -1
         self._scanned_hash: str | None = None
         self._turns: dict[Address, int] = {}
         """The nonce of each account's newest record: a transaction makes one record, and comes once."""

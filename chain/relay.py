@@ -16,10 +16,9 @@ from eth_abi.exceptions import DecodingError
 from eth_keys.exceptions import BadSignature
 from eth_utils.abi import function_abi_to_4byte_selector
 from eth_utils.exceptions import ValidationError
-from hexbytes import HexBytes
 from rlp.exceptions import RLPException
 
-from chain.accounts import Account, TypedTransaction
+from chain.accounts import typed_transaction
 from chain.contracts import artifacts, events
 from chain.contracts.lookup import check_deployment
 from chain.ledger import LedgerSettings, receipt_of
@@ -53,14 +52,12 @@ class EthereumRelay:
         self._sender = Sender(self._node, settings.anchor.chain_id, nobody, settings.transactions)
 
     def terms(self, account: Address) -> TransactionTerms:
-        """Return what the account's next transaction must say."""
         nonce = self._node.number("eth_getTransactionCount", "0x" + account.hex(), "pending")
         fees = self._sender.fees()
         gas = FREE_GAS_LIMIT if self._free_gas else PAID_GAS_LIMIT
         return TransactionTerms(nonce, gas, fees["maxFeePerGas"], fees["maxPriorityFeePerGas"])
 
     def read(self, transaction: bytes) -> Answer:
-        """Return the answer that a raw signed transaction records."""
         return read_answer(transaction, self._anchor)
 
     def send(self, transaction: bytes) -> Receipt:
@@ -88,8 +85,7 @@ def read_answer(transaction: bytes, anchor: Anchor) -> Answer:
     if len(transaction) > TRANSACTION_CAP or transaction[:1] != bytes([_TYPE]):
         raise EncodingError(_WHAT, "it is no transaction of type 2")
     try:
-        fields = TypedTransaction.from_bytes(HexBytes(transaction)).as_dict()
-        signer = Address(bytes.fromhex(Account.recover_transaction(transaction)[2:]))
+        fields, signer = typed_transaction(transaction)
     except (RLPException, BadSignature, ValidationError, ValueError, TypeError, OverflowError) as error:
         raise EncodingError(_WHAT, "it is no signed transaction") from error
     wanted = {"chainId": anchor.chain_id, "to": anchor.authority, "value": 0}

@@ -10,7 +10,7 @@ import importlib
 import click
 
 COMMANDS = {
-    "demo": ("scripts.demo.demo", "demo", "Run a whole federation on this machine, audit it and serve the site."),
+    "demo": ("scripts.demo.command", "demo", "Run a whole federation on this machine, audit it and serve the site."),
     "chain": ("scripts.commands.chain", "chain", "The embedded Ethereum chain: run it."),
     "consortium": (
         "scripts.commands.consortium",
@@ -37,7 +37,6 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
-        """Import and return one command."""
         if name not in COMMANDS:
             return None
         module, attribute, _ = COMMANDS[name]

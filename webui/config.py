@@ -9,10 +9,13 @@ Not here: where the values come from (scripts/).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fl.protocol.errors import SettingInvalid
-from fl.training.pictures.field import Frame
+
+if TYPE_CHECKING:
+    from fl.training.pictures.field import Frame
 
 KIBIBYTE = 1024
 MEBIBYTE = 1024 * KIBIBYTE
@@ -139,5 +142,4 @@ class SiteConfig:
 
     @property
     def tz(self) -> ZoneInfo:
-        """Return the zone of the hospital."""
         return ZoneInfo(self.zone)

@@ -1,9 +1,9 @@
-"""What a running site does by itself, once a minute: seal what lies open, follow the key, anchor new records.
+"""What a running site does once a minute: follow the key, anchor new records, look at the model again.
 
 Invariant: a task that fails is told in the log and tried again at the next turn; it never stops the others or the site.
 
 Source: PROTOCOL.md 9, Records (at least one root a day when there are new records).
-Not here: the tasks themselves; the thread (scripts/commands/serve.py).
+Not here: the tasks themselves; the thread (scripts/server/site.py).
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from flask import Flask
 from fl.protocol.errors import FederationNotOpened, HemaledgerError, TamperedError
 from webui.http.error_pages import ALARM
 from webui.site import EXTENSION, Site
-from webui.usecases.old_predictions import seal_old
 
 TURN_S = 60.0
 LOG = logging.getLogger("hemaledger.site")
@@ -30,9 +29,7 @@ def upkeep_of(app: Flask) -> Callable[[], None]:
 
 
 def keep_up(site: Site) -> None:
-    """Do what is due now."""
     tasks: tuple[tuple[str, Callable[[], object]], ...] = (
-        ("sealing old predictions", lambda: seal_old(site.database, site.services.records)),
         ("emptying the database's log", site.database.forget_owed),
         ("sealing by new choices", site.patient_records.carry_on),
         ("forgetting old forms", site.handled.forget_old),

@@ -100,7 +100,6 @@ def build_site(config: SiteConfig, services: Services) -> Site:
 
 
 def site() -> Site:
-    """Return the site of the request in hand."""
     value = current_app.extensions[EXTENSION]
     if not isinstance(value, Site):
         raise TypeError("this application was not made by create_app")

@@ -1,7 +1,7 @@
 """Logs and records: the contracts' events are the protocol's records, nothing more.
 
 Invariant: pure and table-driven. A record class and the event of its name have the same fields in the same order
-(camelCase there, snake_case here), so one generic translation serves all; `encode_log` inverts `decode_log`.
+(camelCase there, snake_case here), so one generic translation serves all.
 
 Source: Solidity ABI specification (events); fl/protocol/records.py.
 Not here: fetching logs (ledger.py).
@@ -116,7 +116,6 @@ def snake(name: str) -> str:
 
 
 def event_abi(kind: type[Record]) -> dict[str, Any]:
-    """Return the event of a record class."""
     return artifacts.load(CONTRACT_OF[kind]).entry("event", kind.__name__)
 
 
@@ -180,19 +179,6 @@ def decode_log(contract: str, log: Mapping[str, Any]) -> Record | None:
     values |= dict(zip(_names(plain), _decode(kind, plain, body), strict=True))
     record: Record = from_abi(kind, [values[item.name] for item in fields(kind)])
     return record
-
-
-def encode_log(record: Record) -> dict[str, Any]:
-    """Return `topics` and `data` of the log that the contract emits for `record`."""
-    kind = type(record)
-    inputs = event_abi(kind)["inputs"]
-    values = {item["name"]: to_abi(getattr(record, snake(item["name"]))) for item in inputs}
-    indexed = [item for item in inputs if item["indexed"]]
-    plain = [item for item in inputs if not item["indexed"]]
-    words = _encode(kind, indexed, [values[item["name"]] for item in indexed])
-    topics = [topic(kind), *(words[start : start + WORD] for start in range(0, len(words), WORD))]
-    data = _encode(kind, plain, [values[item["name"]] for item in plain])
-    return {"topics": ["0x" + item.hex() for item in topics], "data": "0x" + data.hex()}
 
 
 def entry(record: Record, log: Mapping[str, Any], timestamp: int) -> Entry:

@@ -38,7 +38,6 @@ class FeedBlock:
     logs: list[Log]
 
     def header(self) -> dict[str, str]:
-        """Return what a reader needs of it."""
         return {"number": hex(self.number), "hash": self.hash, "timestamp": hex(self.timestamp)}
 
 

@@ -97,7 +97,6 @@ class DevChain:
 
     @property
     def url(self) -> str:
-        """Return the RPC URL."""
         return f"http://{self._settings.host}:{self._server.port if self._server else 0}"
 
     @property
@@ -105,11 +104,6 @@ class DevChain:
         """Return number and hash of the newest block."""
         block = self._ask("eth_getBlockByNumber", "latest", HEADER_ONLY)
         return int(block["number"], 16), block["hash"]
-
-    @property
-    def node_pid(self) -> int:
-        """Return the process id of Hardhat's node."""
-        return self._node.pid if self._node else 0
 
     def close(self) -> None:
         """Stop everything; what was answered stays in the journal."""

@@ -68,7 +68,6 @@ class NodeProcess:
 
     @property
     def pid(self) -> int:
-        """Return the child's process id."""
         return self._child.pid
 
     def request(self, method: str, *params: object) -> Any:  # noqa: ANN401 - JSON

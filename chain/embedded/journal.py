@@ -114,7 +114,6 @@ class BlockJournal:
         self._load()
 
     def found(self, chain_id: int, genesis: str) -> None:
-        """Record the beginning of a new chain."""
         self.chain_id, self.genesis = chain_id, genesis
         link = _first_link(chain_id, genesis)
         self._journal.append({"chain_id": chain_id, "genesis": genesis, "link": link.hex()})

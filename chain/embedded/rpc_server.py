@@ -67,11 +67,9 @@ class RpcServer:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="rpc", daemon=True)
 
     def start(self) -> None:
-        """Answer from now on."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop listening and close every connection."""
         if self._thread.is_alive():
             self._server.shutdown()
         self._server.server_close()
@@ -105,7 +103,6 @@ class _Server(ThreadingHTTPServer):
             self._working.add(request)
 
     def waiting(self, request: socket.socket) -> None:
-        """Note that the next request is waited for."""
         with self._open_lock:
             self._working.discard(request)
             self._open[request] = None

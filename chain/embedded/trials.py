@@ -34,7 +34,6 @@ class Trials:
     _own: set[Address] = field(default_factory=set)
 
     def note(self, call: SignedCall) -> None:
-        """Take note of an included transaction."""
         if call.to is None and _is_own(call.data):
             self._own.add(created_by(call))
 

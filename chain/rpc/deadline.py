@@ -21,7 +21,6 @@ class Deadline:
         self._at = 0.0
 
     def start(self, seconds: float) -> None:
-        """Begin again."""
         self._at = time.monotonic() + seconds
 
     def left(self) -> float:
@@ -40,7 +39,6 @@ class TimedSocket:
         self._deadline = deadline
 
     def sendall(self, data: Any) -> None:  # noqa: ANN401 - bytes-like
-        """Send all of it in time."""
         self._inner.settimeout(self._deadline.left())
         self._inner.sendall(data)
 

@@ -22,12 +22,13 @@ from web3.exceptions import BadResponseFormat
 from web3.providers import JSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
-import chain.accounts  # noqa: F401  # web3 imports eth_account, and that door leaves the recursion limit as it was
+from chain.accounts import keep_recursion_limit
 from chain.rpc import transport as wire
 from chain.rpc.deadline import Deadline, TimedSocket
 from chain.rpc.transport import HEADERS, LOST, NO_JSON_RPC, Broken, Call, Response, TooMuch
 from fl.protocol.strict_json import JsonValue
 
+keep_recursion_limit()  # web3 imports eth_account
 PATIENCE_S = 10.0
 
 
@@ -48,12 +49,10 @@ class Provider(JSONBaseProvider):
         self._session.mount("https://", adapter)
 
     def one(self, call: Call, timeout_s: float) -> dict[str, JsonValue]:
-        """Return the answer to a request, or raise Broken."""
         self.timeout_s = timeout_s
         return cast("dict[str, JsonValue]", self.make_request(RPCEndpoint(call[0]), list(call[1])))
 
     def many(self, calls: Sequence[Call], timeout_s: float) -> list[dict[str, JsonValue]] | None:
-        """Return the answers to a batch in its order; None: this is no node for batches. Raises Broken."""
         self.timeout_s = timeout_s
         try:
             answers = self.make_batch_request([(RPCEndpoint(method), list(params)) for method, params in calls])

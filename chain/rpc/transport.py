@@ -134,12 +134,10 @@ class Direct:
         self._connection = _TimedConnection(place, self._deadline)
 
     def one(self, call: Call, timeout_s: float) -> dict[str, JsonValue]:
-        """Return the answer to a request, or raise Broken."""
         message = self._message(call)
         return answer_to(message["id"], self._exchange(message, timeout_s))
 
     def many(self, calls: Sequence[Call], timeout_s: float) -> list[dict[str, JsonValue]] | None:
-        """Return the answers to a batch in its order; None: this is no node for batches. Raises Broken."""
         messages = [self._message(call) for call in calls]
         return answers_to([message["id"] for message in messages], self._exchange(messages, timeout_s))
 

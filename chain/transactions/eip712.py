@@ -18,7 +18,7 @@ from eth_keys.exceptions import BadSignature
 from eth_utils.crypto import keccak
 from eth_utils.exceptions import ValidationError
 
-from chain.accounts import encode_typed_data
+from chain.accounts import typed_data
 from chain.transactions.keystore import AccountKey
 from fl.protocol.errors import EncodingError, SignatureInvalid
 from fl.protocol.names import Address
@@ -81,10 +81,9 @@ def statement_digest(statement: SetStatement) -> bytes:
     if any(len(value) != HASH_BYTES for value in hashes):
         raise EncodingError("statement", "a hash has not 32 bytes")
     try:
-        signable = encode_typed_data(full_message=_message(statement))
+        return keccak(typed_data(_message(statement)))
     except (AbiError, ValueError, TypeError) as error:
         raise EncodingError("statement", "a field does not fit its type") from error
-    return keccak(b"\x19" + signable.version + signable.header + signable.body)
 
 
 def _message(statement: SetStatement) -> dict[str, Any]:

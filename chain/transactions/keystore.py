@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import rlp
-from eth_keyfile import create_keyfile_json, decode_keyfile_json
-from eth_typing import Hash32
+from eth_keys.datatypes import PrivateKey
+from eth_keys.exceptions import ValidationError
 from eth_utils.crypto import keccak
 
-from chain.accounts import Account, LocalAccount
+from chain.accounts import create_keyfile, decode_keyfile
 from fl.protocol import strict_json
 from fl.protocol.errors import EncodingError, KeystoreUnreadable, StorageFull
 from fl.protocol.names import Address
@@ -42,33 +42,33 @@ class AccountKey:
     """A secp256k1 key that signs transactions."""
 
     def __init__(self, secret: bytes) -> None:
-        self._account: LocalAccount = Account.from_key(secret)
-
-    @property
-    def address(self) -> Address:
-        """Return the account."""
-        return Address(bytes.fromhex(self._account.address[2:]))
+        """Keep the key, or raise ValueError for bytes that are none."""
+        try:
+            self._key = PrivateKey(secret)
+        except ValidationError as error:
+            raise ValueError("no secret key") from error
+        self.address = Address(self._key.public_key.to_canonical_address())
 
     @property
     def secret(self) -> bytes:
         """Return the 32 secret bytes, for `create` only."""
-        return bytes(self._account.key)
+        return self._key.to_bytes()
 
     def sign(self, transaction: dict[str, Any]) -> tuple[bytes, bytes]:
         """Return the raw signed EIP-1559 transaction and its 32-byte hash; the same bytes as eth_account's, sooner."""
         fields = [transaction[name] for name in FEE_FIELDS]
         unsigned = FEE_TRANSACTION + rlp.encode([*fields, NO_ACCESS_LIST])
-        signature = self._account.unsafe_sign_hash(Hash32(keccak(unsigned)))
-        parity = signature.v - RECOVERY_OFFSET
-        raw: bytes = FEE_TRANSACTION + rlp.encode([*fields, NO_ACCESS_LIST, parity, signature.r, signature.s])
+        signature = self._key.sign_msg_hash(keccak(unsigned))
+        raw: bytes = FEE_TRANSACTION + rlp.encode([*fields, NO_ACCESS_LIST, *signature.vrs])
         return raw, keccak(raw)
 
     def sign_digest(self, digest: bytes) -> bytes:
         """Return the deterministic signature (RFC 6979) r ‖ s ‖ v of a 32-byte digest, 65 bytes, low s."""
-        return bytes(self._account.unsafe_sign_hash(Hash32(digest)).signature)
+        signature = self._key.sign_msg_hash(digest).to_bytes()
+        return signature[:-1] + bytes([signature[-1] + RECOVERY_OFFSET])
 
     def __repr__(self) -> str:
-        return f"AccountKey({self._account.address})"
+        return f"AccountKey({self._key.public_key.to_checksum_address()})"
 
 
 def generate() -> AccountKey:
@@ -83,7 +83,7 @@ def create(path: Path, password: str, key: AccountKey, work_factor: int = WORK_F
         KeystoreUnreadable: the file exists; a key is never overwritten.
         StorageFull: it could not be written; nothing partial is left.
     """
-    document = create_keyfile_json(key.secret, password.encode(), kdf="scrypt", iterations=work_factor)
+    document = create_keyfile(key.secret, password, work_factor)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
@@ -119,7 +119,7 @@ def load(path: Path, password: str) -> AccountKey:
         raise KeystoreUnreadable(str(path), "it is no Ethereum key file")
     try:
         _check_cost(document)
-        return AccountKey(decode_keyfile_json(document, password.encode()))
+        return AccountKey(decode_keyfile(document, password))
     except ValueError as error:
         why = "the password is wrong" if "MAC" in str(error) else "it is damaged"
         raise KeystoreUnreadable(str(path), why) from error

@@ -73,7 +73,6 @@ class Sender:
 
     @property
     def account(self) -> Address:
-        """Return the account that signs."""
         return self._key.address
 
     def send(self, to: Address | None, data: bytes) -> dict[str, Any]:

@@ -90,7 +90,6 @@ class LibCrypto:
         self._local = threading.local()
 
     def decompress(self, data: bytes) -> Point | None:
-        """Return the point of a compressed encoding, or None."""
         scratch = self._scratch()
         if self._library.EC_POINT_oct2point(self._group, scratch.result, data, POINT_BYTES, scratch.context) != 1:
             self._library.ERR_clear_error()
@@ -98,14 +97,12 @@ class LibCrypto:
         return self._take(scratch)
 
     def base(self, scalar: int) -> Point:
-        """Return scalar·G."""
         scratch = self._scratch()
         self._number(scratch, scalar)
         self._done(self._library.EC_POINT_mul(self._group, scratch.result, scratch.number, None, None, scratch.context))
         return self._take(scratch)
 
     def mult(self, scalar: int, point: Point) -> Point:
-        """Return scalar·point."""
         scratch = self._scratch()
         self._number(scratch, scalar)
         self._put(scratch, scratch.operand, point)
@@ -117,15 +114,12 @@ class LibCrypto:
         return self._take(scratch)
 
     def shared_x(self, scalar: int, point: Point) -> bytes:
-        """Return the x-coordinate of scalar·point."""
         return self.mult(scalar, point).x.to_bytes(SCALAR_BYTES, "big")
 
     def total(self, points: Sequence[Point]) -> Point:
-        """Return the sum of the points."""
         return self.horner(1, points)
 
     def horner(self, at: int, points: Sequence[Point]) -> Point:
-        """Return Σ at^k·points[k]."""
         scratch, library, group = self._scratch(), self._library, self._group
         result, operand, context = scratch.result, scratch.operand, scratch.context
         bits = bin(at)[3:]
@@ -159,7 +153,6 @@ class LibCrypto:
         self._done(self._library.EC_POINT_oct2point(self._group, where, data, UNCOMPRESSED_BYTES, scratch.context))
 
     def _take(self, scratch: _Scratch) -> Point:
-        """Return what stands in the scratch's result."""
         if self._library.EC_POINT_is_at_infinity(self._group, scratch.result):
             return IDENTITY
         written = self._library.EC_POINT_point2oct(

@@ -32,7 +32,6 @@ class Portable:
     name = "portable"
 
     def decompress(self, data: bytes) -> Point | None:
-        """Return the point of a compressed encoding, or None."""
         try:
             numbers = ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, data).public_numbers()
         except ValueError:
@@ -40,14 +39,12 @@ class Portable:
         return Point(numbers.x, numbers.y)
 
     def base(self, scalar: int) -> Point:
-        """Return scalar·G."""
         if scalar == 0:
             return IDENTITY
         numbers = ec.derive_private_key(scalar, _CURVE).public_key().public_numbers()
         return Point(numbers.x, numbers.y)
 
     def mult(self, scalar: int, point: Point) -> Point:
-        """Return scalar·point from two key agreements."""
         if scalar == 0 or point == IDENTITY:
             return IDENTITY
         if scalar == 1:
@@ -61,18 +58,15 @@ class Portable:
         return Point(x1, top * pow(2 * y, -1, FIELD) % FIELD)
 
     def shared_x(self, scalar: int, point: Point) -> bytes:
-        """Return the x-coordinate of scalar·point."""
         return _agree(scalar, ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, encode_uncompressed(point)))
 
     def total(self, points: Sequence[Point]) -> Point:
-        """Return the sum of the points."""
         result = _ZERO
         for point in points:
             result = _add_affine(result, point)
         return _affine(result)
 
     def horner(self, at: int, points: Sequence[Point]) -> Point:
-        """Return Σ at^k·points[k]."""
         result = _ZERO
         bits = bin(at)[3:]
         for point in reversed(points):

@@ -138,7 +138,6 @@ class Capsule:
         return cls(core, header, key_id, ciphertext, _parse_policy(header, policy))
 
     def to_bytes(self) -> bytes:
-        """Return the file."""
         policy = self.policy.to_bytes() if self.policy else b""
         return self.core + self.key_id + self.ciphertext.to_bytes() + Writer().text(policy).bytes()
 
@@ -164,7 +163,6 @@ class Capsule:
 
     @property
     def label(self) -> Digest:
-        """Return what the ciphertext is bound to."""
         return label_of(self.core)
 
     def check(self, binding: RequestBinding, key: ThresholdKey) -> Ciphertext:

@@ -91,7 +91,6 @@ class Setting:
 
     @property
     def dealers_needed(self) -> int:
-        """Return how many dealers have to be right."""
         needed = {CeremonyKind.DEALER: 1, CeremonyKind.RESHARE: self.old.threshold if self.old else 0}
         return needed.get(self.kind, self.threshold)
 

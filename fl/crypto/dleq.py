@@ -68,7 +68,6 @@ def _prove_with(nonce: int, secret: int, statement: Statement, context: bytes) -
 
 
 def _weights(statement: Statement, context: bytes) -> list[int]:
-    """Return d_i of ComputeComposites."""
     seed = hashlib.sha256(_sized(encode_point(statement.key)) + _sized(b"Seed-" + context)).digest()
     return [
         hash_to_scalar(

@@ -58,7 +58,6 @@ class Cost:
         )
 
     def derive(self, password: str, salt: bytes) -> bytes:
-        """Return the key."""
         kdf = Argon2id(
             salt=salt, length=_KEY_BYTES, iterations=self.passes, lanes=self.lanes, memory_cost=self.memory_kib
         )

@@ -40,7 +40,6 @@ _in_use: list[Engine] = [PORTABLE if _FAST is None else _FAST]
 
 
 def engine() -> Engine:
-    """Return the backend in use."""
     return _in_use[-1]
 
 
@@ -155,20 +154,11 @@ def shared_x(scalar: int, point: Point) -> bytes:
 
 
 def add(left: Point, right: Point) -> Point:
-    """Return left + right."""
     return engine().total((left, right))
 
 
 def negate(point: Point) -> Point:
-    """Return -point."""
     return Point(point.x, -point.y % FIELD)
-
-
-def small_mult(scalar: int, point: Point) -> Point:
-    """Return scalar·point for a public scalar of 0..2^16, by doubling and adding."""
-    if not 0 <= scalar <= _LARGEST_SMALL:
-        raise ValueError("a small multiplier lies between 0 and 2^16")
-    return engine().horner(scalar, (IDENTITY, point)) if scalar else IDENTITY
 
 
 def horner(at: int, points: Sequence[Point]) -> Point:

@@ -63,12 +63,10 @@ class RoundKeys:
 
     @property
     def mask_secret(self) -> int:
-        """Return s."""
         return self.pairwise.coefficients[0]
 
     @property
     def self_secret(self) -> int:
-        """Return b."""
         return self.own.coefficients[0]
 
     def advert(self) -> bytes:
@@ -149,7 +147,6 @@ class Participant:
 
     @property
     def self_key(self) -> Point:
-        """Return B."""
         return self.own.key
 
 

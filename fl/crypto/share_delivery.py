@@ -44,7 +44,6 @@ class Parcel:
 
     @property
     def shares(self) -> SealedShares:
-        """Return the pair as share_encryption.py takes it."""
         vectors, whom = (self.dealer.pairwise, self.dealer.own), self.receiver
         return SealedShares(self.info, whom.account, whom.transport_key, whom.index, vectors, self.sealed)
 

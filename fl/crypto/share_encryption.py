@@ -105,7 +105,6 @@ class SealedShares:
 
     @property
     def ciphertext(self) -> bytes:
-        """Return what follows enc and its proof."""
         return self.sealed[_CIPHERTEXT_AT:]
 
     def check_size(self) -> None:
@@ -233,7 +232,6 @@ def _schedule(dh: bytes, kem_context: bytes, info: bytes) -> tuple[bytes, bytes]
 
 
 def _extract(suite: bytes, salt: bytes, label: bytes, secret: bytes) -> bytes:
-    """LabeledExtract."""
     return hmac.digest(salt or bytes(32), b"HPKE-v1" + suite + label + secret, "sha256")
 
 

@@ -57,7 +57,6 @@ class Polynomial:
         return cls((secret, *(random_scalar() for _ in range(threshold - 1))))
 
     def share(self, index: int) -> Share:
-        """Return the share of party `index`."""
         _check_index(index)
         return Share(index, _evaluate(self.coefficients, index))
 
@@ -83,12 +82,10 @@ class Commitments:
         return cls(dealer, decode_points(data, threshold))
 
     def to_bytes(self) -> bytes:
-        """Return the vector as recorded."""
         return b"".join(encode_point(point) for point in self.points)
 
     @property
     def threshold(self) -> int:
-        """Return how many shares give the secret."""
         return len(self.points)
 
     @property

@@ -62,7 +62,6 @@ class Finding:
     """Which part of its round, where it is about one."""
 
     def to_dict(self) -> dict[str, JsonValue]:
-        """Return the fields for a JSON report."""
         named: dict[str, JsonValue] = {"name": self.name, "round": self.round, "subject": self.subject}
         return {**named, "sentence": self.sentence, "step": self.step}
 
@@ -93,11 +92,9 @@ class Report:
         return not self.findings and not self.alarms
 
     def found(self, error: HemaledgerError, number: int | None, subject: str, step: AuditStep | None = None) -> None:
-        """Add a finding for an error."""
         self.findings.append(Finding(error.name, number, subject, str(error), step))
 
     def alarmed(self, error: HemaledgerError, number: int, subject: str) -> None:
-        """Add an alarm."""
         self.alarms.append(Finding(error.name, number, subject, str(error), AuditStep.REPORTS))
 
     def right(self, number: int, *steps: AuditStep) -> None:
@@ -105,7 +102,6 @@ class Report:
         self.passed.setdefault(number, set()).update(steps)
 
     def to_dict(self) -> dict[str, JsonValue]:
-        """Return the report for a JSON document."""
         return {
             "alarms": [alarm.to_dict() for alarm in self.alarms],
             "clean": self.clean,

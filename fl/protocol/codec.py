@@ -81,7 +81,6 @@ class Reader:
         self._what = what
 
     def u8(self) -> int:
-        """Take one unsigned byte."""
         return int.from_bytes(self.raw(1), "big")
 
     def u16(self) -> int:
@@ -163,28 +162,24 @@ class Fields:
             raise EncodingError(self.what, f"{name} is not a number of binary64") from error
 
     def integer(self, name: str) -> int:
-        """Return an integer."""
         found = self.value.get(name)
         if isinstance(found, bool) or not isinstance(found, int):
             raise EncodingError(self.what, f"{name} is not an integer")
         return found
 
     def text(self, name: str) -> str:
-        """Return a string."""
         found = self.value.get(name)
         if not isinstance(found, str):
             raise EncodingError(self.what, f"{name} is not a text")
         return found
 
     def truth(self, name: str) -> bool:
-        """Return true or false."""
         found = self.value.get(name)
         if not isinstance(found, bool):
             raise EncodingError(self.what, f"{name} is neither true nor false")
         return found
 
     def mapping(self, name: str) -> dict[str, JsonValue]:
-        """Return a nested object."""
         found = self.value.get(name)
         if not isinstance(found, dict):
             raise EncodingError(self.what, f"{name} is not an object")

@@ -140,7 +140,6 @@ def fold(federation: Federation, entries: Iterable[Entry]) -> Federation:
 
 
 def step(federation: Federation, entry: Entry) -> Federation:
-    """Return the federation after one entry."""
     if federation.position is not None and entry.position <= federation.position:
         raise EncodingError("ledger", "its records are out of order")
     record = entry.record

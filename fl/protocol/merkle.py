@@ -50,9 +50,8 @@ def inclusion_path(leaves: Sequence[bytes], index: int) -> tuple[Digest, ...]:
     return (*inclusion_path(leaves[middle:], index - middle), root_of(leaves[:middle]))
 
 
-def verify_inclusion(leaf: bytes, place: tuple[int, int], path: Sequence[bytes], root: Digest) -> None:
-    """Raise ProofInvalid unless `path` leads from `leaf` to `root`; `place` is (index, number of leaves)."""
-    index, size = place
+def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], root: Digest) -> None:
+    """Raise ProofInvalid unless `path` leads from `leaf`, at `index` of `size` leaves, to `root`."""
     if not 0 <= index < size:
         raise ProofInvalid("inclusion: there is no such leaf")
     at, last = index, size - 1

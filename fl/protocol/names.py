@@ -127,7 +127,6 @@ def shown(text: str) -> str:
 
 
 def shown_lines(text: str) -> str:
-    """Return text of several lines as `shown` does each."""
     return "\n".join(map(shown, text.split("\n")))
 
 

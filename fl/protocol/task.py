@@ -127,7 +127,6 @@ class Task:
 
     @property
     def disease(self) -> tuple[TaskClass, ...]:
-        """Return the classes that are disease."""
         return tuple(one for one in self.classes if one.disease)
 
     @property
@@ -145,7 +144,6 @@ class Task:
         return min(max(total, 0.0), 1.0)
 
     def to_dict(self) -> dict[str, JsonValue]:
-        """Return the task as plain JSON values."""
         return {
             "classes": [{"code": one.code, "disease": one.disease, "name": one.name} for one in self.classes],
             "code": self.code,

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fl.files import write_once
 from fl.protocol.errors import JournalUnreadable, StorageFull
-from fl.storage.files import write_once
 
 SCHEMA = "CREATE TABLE promise (key TEXT PRIMARY KEY, value BLOB NOT NULL, seal BLOB NOT NULL)"
 """`seal` is the SHA-256 of key and value: SQLite itself does not see a changed byte in a value."""
@@ -57,19 +57,16 @@ class SqliteJournal:
         return value if found is None else found
 
     def get(self, key: str) -> bytes | None:
-        """Return what stands under `key`, or None; raises as `once` does."""
         with self._lock, self._translated():
             row = self._database.execute("SELECT * FROM promise WHERE key = ?", (key,)).fetchone()
         return self._whole(row) if row else None
 
     def erase(self, key: str) -> None:
-        """Overwrite and remove what stands under `key`; SQLite zeroes the page, the disk below may keep copies."""
         with self._lock, self._translated():
             self._database.execute("DELETE FROM promise WHERE key = ?", (key,))
             self._settle()
 
     def close(self) -> None:
-        """Release the file."""
         self._database.close()
 
     def _create(self) -> None:
@@ -104,7 +101,6 @@ class SqliteJournal:
             self._whole(row)
 
     def _whole(self, row: tuple[object, object, object]) -> bytes:
-        """Return the value of a row that is as it was written."""
         key, value, seal = row
         if not isinstance(key, str) or not isinstance(value, bytes) or seal != _seal(key, value):
             raise JournalUnreadable(str(self._path), "a promise in it was changed")

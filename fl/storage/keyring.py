@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from fl.crypto.hpke_keys import PrivateKey
+from fl.files import erase, numbers, write_once
 from fl.protocol.errors import KeystoreUnreadable
-from fl.storage.files import erase, numbers, write_once
 
 
 class FolderKeys:
@@ -21,19 +21,15 @@ class FolderKeys:
         self._password = password
 
     def epochs(self) -> list[int]:
-        """Return the epochs of which a key, or what an interrupted write left of it, is here; ascending."""
         return numbers(self._folder, "hpke-", ".pem")
 
     def of(self, epoch: int) -> PrivateKey:
-        """Return the key of an epoch, or raise KeystoreUnreadable."""
         return _load(_path(self._folder, epoch), epoch, self._password)
 
     def create(self, epoch: int) -> PrivateKey:
-        """Return the key of an epoch, made and stored durably unless it exists; raises as `create_key` does."""
         return create_key(self._folder, epoch, self._password)
 
     def destroy(self, epoch: int) -> None:
-        """Overwrite and remove a key; without one, do nothing."""
         erase(_path(self._folder, epoch))
 
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from fl.crypto.encrypted_keystore import LOCKBOX_CAP, HeldShare, Lockbox, lock
+from fl.files import erase, numbers, write_atomic
 from fl.protocol.errors import KeystoreUnreadable
 from fl.protocol.names import KeyUse
-from fl.storage.files import erase, numbers, write_atomic
 
 
 class FolderShares:
@@ -37,7 +37,6 @@ class FolderShares:
         write_atomic(path, lock(held, self._password), mode=0o600)
 
     def get(self, use: KeyUse, epoch: int) -> HeldShare:
-        """Return a share, or raise KeystoreUnreadable: none is here, it is damaged, or the password is wrong."""
         path = self._path(use, epoch)
         try:
             with path.open("rb") as file:
@@ -50,15 +49,12 @@ class FolderShares:
         return held
 
     def has(self, use: KeyUse, epoch: int) -> bool:
-        """Return whether a share is here, readable or not."""
         return self._path(use, epoch).exists()
 
     def epochs(self, use: KeyUse) -> list[int]:
-        """Return the epochs of which a share, or what an interrupted write left of it, is here; ascending."""
         return numbers(self._folder, f"{use.name.lower()}-", ".json")
 
     def erase(self, use: KeyUse, epoch: int) -> None:
-        """Overwrite and remove a share; without one, do nothing."""
         erase(self._path(use, epoch))
 
     def _path(self, use: KeyUse, epoch: int) -> Path:

@@ -17,11 +17,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from fl.files import make_folder, write_at, write_atomic
 from fl.protocol.codec import sha256
 from fl.protocol.errors import SettingInvalid, StorageFull, TooLarge, VaultMissing, VaultUnavailable
 from fl.protocol.names import Blob, Digest, show
 from fl.protocol.ports import Mark
-from fl.storage.files import make_folder, write_at, write_atomic
 from fl.timing import timed
 
 MARKER = "vault.json"
@@ -99,7 +99,6 @@ class FolderVault:
         return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
     def path(self, digest: Digest) -> Path:
-        """Return where a file of that digest lies."""
         name = digest.hex()
         return self._folder / name[:2] / name
 

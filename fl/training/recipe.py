@@ -30,7 +30,6 @@ class Recipe:
     seed: int
 
     def to_dict(self) -> dict[str, JsonValue]:
-        """Return the recipe as plain JSON values."""
         plain: dict[str, object] = {
             "local": self.local.to_dict(),
             "model": self.spec.to_dict(),

@@ -151,7 +151,7 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 @contextmanager
 def _chromium() -> Iterator[Browser]:
     try:
-        from playwright.sync_api import sync_playwright  # noqa: PLC0415  # of requirements-dev.txt
+        from playwright.sync_api import sync_playwright  # of requirements-dev.txt
     except ImportError as error:
         raise ToolMissing("playwright", "the browser is driven by it; run `make test` once") from error
     if not CHROMIUM.exists():

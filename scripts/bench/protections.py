@@ -102,7 +102,7 @@ def _schemes() -> list[Scheme]:
     every: list[Scheme] = [Plain(), Sealed(), Masked(), Flower(), Ckks(), Ckks("CKKS lean", LEAN), Paillier()]
     every.append(ElGamal())
     try:
-        from scripts.bench.schemes.dpsgd import DpSgd  # noqa: PLC0415
+        from scripts.bench.schemes.dpsgd import DpSgd
 
         every.append(DpSgd())
     except ImportError as error:

@@ -20,12 +20,12 @@ from typing import cast
 import click
 
 from scripts.bench._table import keep, show
-from scripts.commands.serve import site_config
 from scripts.server.log import quieten
 from scripts.server.request import Bounds
 from scripts.server.server import Server, raise_file_limit
+from scripts.wiring.clock import now
 from scripts.wiring.home import Home
-from scripts.wiring.roles import now
+from scripts.wiring.site_accounts import site_config
 from webui.app import create_app
 from webui.ports.federation import Services
 

@@ -120,7 +120,7 @@ def _federation(data: Path | None, preset: Preset, hospitals: int, seed: int, de
 @click.option("--seed", "seeds", multiple=True, default=(1,), show_default=True, type=int)
 @click.option("--device", default="cpu", show_default=True, type=click.Choice(["auto", "cpu", "cuda", "mps"]))
 @click.option("--out", default=Path("build/bench/training.json"), show_default=True, type=click.Path(path_type=Path))
-def main(  # noqa: PLR0913, PLR0917  # one parameter per option
+def main(  # one parameter per option
     data: Path | None,
     preset_name: str | None,
     hospitals: int,

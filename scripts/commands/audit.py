@@ -6,29 +6,20 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from rich.progress import Progress
 
-from chain.contracts.discovery import discover
-from chain.ledger import EthereumLedger, LedgerSettings
-from chain.rpc.node import NodeSettings
-from chain.transactions.addresses import parse_address
-from fl.audit.access import AuditKey
-from fl.audit.consortium import Audit
-from fl.protocol.audit import mentions_of
-from fl.protocol.codec import sha256
 from fl.protocol.errors import AccuracyAlarm, SettingInvalid, TamperedError
 from fl.protocol.names import show
-from fl.protocol.ports import Ledger
-from fl.replay.ledger_view import Keyring, LedgerView
-from fl.storage.keyring import load_keys
-from fl.storage.vault import FolderVault
-from scripts.output import report as _report
-from scripts.output.explain import explain as explain_round
 from scripts.wiring.exit import guarded
-from scripts.wiring.home import Home, MemberHome
-from scripts.wiring.roles import audit_key, now, open_ledger, signatures
+
+if TYPE_CHECKING:
+    from fl.audit.access import AuditKey
+    from fl.protocol.ports import Ledger
+    from fl.storage.vault import FolderVault
+    from scripts.output.report import Audited
+    from scripts.wiring.home import Home
 
 NOT_RECORDED = 1
 
@@ -81,6 +72,8 @@ def audit(context: click.Context, /, number: int | None, *, explain: bool, **giv
         source = _source(given)
         audited = run_audit(source, _key(source.home, given))
         if explain:
+            from scripts.output.explain import explain as explain_round
+
             click.echo(explain_round(audited, number or audited.federation.last_round))
         else:
             _show(audited, str(given["form"]), given["output"])
@@ -96,6 +89,10 @@ def audit(context: click.Context, /, number: int | None, *, explain: bool, **giv
 @guarded
 def audit_file(given: dict[str, str | Path | None], path: Path) -> None:
     """Say whether a file is on the ledger: by whom, when, and in which round. Exit code 1 when it is not."""
+    from fl.protocol.audit import mentions_of
+    from fl.protocol.codec import sha256
+    from fl.replay.ledger_view import LedgerView
+
     source = _source(given)
     digest = sha256(path.read_bytes())
     click.echo(f"{path.name}: SHA-256 {show(digest)}")
@@ -113,8 +110,15 @@ def audit_file(given: dict[str, str | Path | None], path: Path) -> None:
         sys.exit(NOT_RECORDED)
 
 
-def run_audit(source: Evidence, key: AuditKey | None) -> _report.Audited:
+def run_audit(source: Evidence, key: AuditKey | None) -> Audited:
     """Run an audit with a progress bar and keep its report in the run's folder."""
+    from rich.progress import Progress
+
+    from fl.audit.consortium import Audit
+    from scripts.output.report import Audited, save
+    from scripts.wiring.clock import now
+    from scripts.wiring.roles import signatures
+
     started = time.perf_counter()
     with Progress(transient=True) as progress:
         task = progress.add_task("Replaying rounds", total=None)
@@ -123,15 +127,24 @@ def run_audit(source: Evidence, key: AuditKey | None) -> _report.Audited:
         )
     if federation.successor is not None and federation.successor != source.ledger.anchor.contract:
         report.notes.append(f"This ledger was handed over to {show(federation.successor)}; audit that one to see more.")
-    audited = _report.Audited(report, federation, now(), time.perf_counter() - started)
+    audited = Audited(report, federation, now(), time.perf_counter() - started)
     if source.home is not None:
-        _report.save(audited, source.home)
+        save(audited, source.home)
     return audited
 
 
 def _source(given: dict[str, str | Path | None]) -> Evidence:
+    from fl.storage.vault import FolderVault
+    from scripts.wiring.home import Home
+    from scripts.wiring.roles import open_ledger
+
     home = Home(Path(given["home"])) if given["home"] else None
     if given["rpc"] and given["authority"] and given["contract"] and (given["vault"] or home):
+        from chain.contracts.discovery import discover
+        from chain.ledger import EthereumLedger, LedgerSettings
+        from chain.rpc.node import NodeSettings
+        from chain.transactions.addresses import parse_address
+
         authority = parse_address(str(given["authority"]), "authority")
         contract = parse_address(str(given["contract"]), "ledger")
         node = NodeSettings(str(given["rpc"]))
@@ -152,14 +165,24 @@ def _of(home: Home | None) -> Home:
 
 
 def _key(home: Home | None, given: dict[str, str | Path | None]) -> AuditKey | None:
+    from scripts.wiring.roles import audit_key
+
     if given["keys"] and given["account"]:
+        from chain.transactions.addresses import parse_address
+        from fl.audit.access import AuditKey
+        from fl.replay.ledger_view import Keyring
+        from fl.storage.keyring import load_keys
+        from scripts.wiring.home import MemberHome
+
         member = MemberHome(Path(given["keys"]), "auditor")
         account = parse_address(str(given["account"]), "account")
         return AuditKey(account, Keyring(load_keys(member.folder, member.password)))
     return audit_key(_of(home), str(given["name"])) if given["name"] else None
 
 
-def _show(audited: _report.Audited, form: str, output: str | Path | None) -> None:
+def _show(audited: Audited, form: str, output: str | Path | None) -> None:
+    from scripts.output import report as _report
+
     text = {"text": _report.to_text, "json": _report.to_json, "html": _report.to_html}[form](audited)
     if output is None:
         click.echo(text)

@@ -8,16 +8,9 @@ from typing import Any
 import click
 
 from fl.protocol.names import Role, show
-from fl.roles.auditor import Auditor
-from fl.storage.lock import only_one
-from scripts.wiring.agent import announce, serve_agent
 from scripts.wiring.exit import guarded
-from scripts.wiring.home import Home
-from scripts.wiring.listing import reading_options, tell
-from scripts.wiring.options import home_option, name_option
-from scripts.wiring.roles import create_member, open_ports, register_key, rotate_key
-from scripts.wiring.task import label_options, task_options
-from scripts.wiring.training import evaluator, keep_data
+from scripts.wiring.membership import add_keys
+from scripts.wiring.options import home_option, label_options, name_option, reading_options, task_options
 
 
 @click.group()
@@ -39,34 +32,20 @@ def init(home: Path, name: str, holdout: Path | None, **given: Any) -> None:  # 
 
     What the names of the folders mean is kept in labels.json beside the images. Edit it and give it with --labels.
     """
+    from scripts.wiring.home import Home
+    from scripts.wiring.roles import create_member
+
     place = Home(home)
     if holdout is not None:
+        from scripts.wiring.training import keep_data
+
         kept = keep_data(holdout, place, name, given, held_out=True)
-        tell(kept.dataset.listing)
-        click.echo("\n".join(kept.lines()))
-        click.echo(f"{len(kept.dataset)} held-out images were taken in; they never leave {place.member(name).folder}.")
+        kept.tell("held-out images", place.member(name))
     account = create_member(place, name, Role.AUDITOR)
     click.echo(f"Account of {name}: {show(account)}")
 
 
-@auditor.command()
-@home_option
-@name_option("auditor")
-@guarded
-def join(home: Path, name: str) -> None:
-    """Register the auditor's key on the ledger, after the operator admitted its account."""
-    register_key(Home(home), name)
-    click.echo(f"The key of {name} is on the ledger.")
-
-
-@auditor.command()
-@home_option
-@name_option("auditor")
-@guarded
-def rotate(home: Path, name: str) -> None:
-    """Replace the auditor's key from the next round on; restart its other processes afterwards."""
-    epoch = rotate_key(Home(home), name)
-    click.echo(f"The key of {name} is now that of epoch {epoch}. Keep the old key files: they open old files.")
+add_keys(auditor, Role.AUDITOR, "auditor")
 
 
 @auditor.command()
@@ -75,6 +54,13 @@ def rotate(home: Path, name: str) -> None:
 @guarded
 def run(home: Path, name: str) -> None:
     """Replay, evaluate and attest every proposal until stopped."""
+    from fl.roles.auditor import Auditor
+    from fl.storage.lock import only_one
+    from scripts.wiring.agent import announce, serve_agent
+    from scripts.wiring.home import Home
+    from scripts.wiring.roles import open_ports
+    from scripts.wiring.training import evaluator
+
     place = Home(home)
     member = place.member(name).as_a(Role.AUDITOR)
     notify = announce(name)

@@ -8,14 +8,18 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
 
-from chain.embedded.chain import DevChainSettings, serve
 from scripts.wiring.exit import guarded
-from scripts.wiring.home import PROJECT, Home
+from scripts.wiring.home import PROJECT
 from scripts.wiring.options import home_option
+
+if TYPE_CHECKING:
+    from chain.embedded.chain import DevChainSettings
+    from scripts.wiring.home import Home
 
 DEFAULT_PORT = 8545
 READY = "Chain ready at "
@@ -39,6 +43,9 @@ def chain() -> None:
 @guarded
 def run(home: Path, port: int | None, host: str, names: tuple[str, ...], *, with_parent: bool) -> None:
     """Run the chain until stopped. Its journal survives any crash: a restart gives the same head block."""
+    from chain.embedded.chain import serve
+    from scripts.wiring.home import Home
+
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())
@@ -65,4 +72,6 @@ def usual_port(home: Home) -> int:
 
 def chain_settings(home: Home, port: int, host: str = "127.0.0.1") -> DevChainSettings:
     """Return the settings of a run's embedded chain."""
+    from chain.embedded.chain import DevChainSettings
+
     return DevChainSettings(project=PROJECT, folder=home.chain, clock=time.time, port=port, host=host)

@@ -6,36 +6,21 @@ import secrets
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from chain.deploy import deploy, deploy_successor, hand_over
-from chain.rpc.node import NodeSettings
-from chain.transactions.addresses import parse_address
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import CeremonyKind, Role, show
 from fl.protocol.records import CeremonyAborted, MemberRevoked
 from fl.protocol.task import Task
 from fl.protocol.task_catalogue import LEUKEMIA
-from fl.replay.ledger_view import LedgerView
-from fl.roles.trustee.dealer import Dealer
-from fl.storage.vault import found_vault
-from scripts.wiring.agent import announce, serve_agent
-from scripts.wiring.ceremony import DEFAULT_DAYS, KINDS, USES, CeremonyPlan, start_ceremony
 from scripts.wiring.exit import guarded
-from scripts.wiring.home import Deployment, Home
-from scripts.wiring.options import home_option
-from scripts.wiring.roles import (
-    create_member,
-    ledger_settings,
-    load_account,
-    open_ledger,
-    open_ports,
-    register_member,
-    transactions,
-)
-from scripts.wiring.task import given_task, task_options
+from scripts.wiring.options import DEFAULT_DAYS, KINDS, USES, home_option, task_options
+
+if TYPE_CHECKING:
+    from chain.ledger import EthereumLedger
+    from scripts.wiring.home import Deployment, Home
 
 OPERATOR = "operator"
 
@@ -58,6 +43,10 @@ def create(home: Path, rpc: str, *, free_gas: bool, **given: Any) -> None:  # no
 
     Where gas is paid, the first run stops for want of money: give the account some, and run the command again.
     """
+    from scripts.wiring.home import Home
+    from scripts.wiring.roles import create_member
+    from scripts.wiring.task import given_task
+
     place = Home(home)
     check_unfounded(place)
     task = given_task(given) or LEUKEMIA
@@ -78,9 +67,11 @@ def create(home: Path, rpc: str, *, free_gas: bool, **given: Any) -> None:  # no
 @guarded
 def register(home: Path, account: str, role: str, name: str) -> None:
     """Admit an account in one role."""
+    from chain.transactions.addresses import parse_address
+    from scripts.wiring.roles import register_member
+
     member = parse_address(account, "account")
-    ledger = open_ledger(Home(home), Home(home).member(OPERATOR))
-    register_member(ledger, member, Role[role.upper()], name)
+    register_member(_open(home), member, Role[role.upper()], name)
     click.echo(f"{name} is registered as {role}.")
 
 
@@ -91,8 +82,9 @@ def register(home: Path, account: str, role: str, name: str) -> None:
 @guarded
 def revoke(home: Path, account: str, reason: str) -> None:
     """End a membership for good; a round it takes part in will be aborted."""
-    member = parse_address(account, "account")
-    ledger = open_ledger(Home(home), Home(home).member(OPERATOR))
+    from chain.transactions.addresses import parse_address
+
+    member, ledger = parse_address(account, "account"), _open(home)
     ledger.append(MemberRevoked(ledger.account, member, reason))
     click.echo(f"{account} is revoked.")
 
@@ -106,18 +98,25 @@ def revoke(home: Path, account: str, reason: str) -> None:
 @click.option("--days", type=click.IntRange(1, 3650), default=DEFAULT_DAYS, show_default=True, help="Validity.")
 @click.option("--new-key", is_flag=True, help="Leave the key in force behind, and make another.")
 @guarded
-def ceremony(home: Path, use: str, kind: str, trustees: tuple[str, ...], **given: Any) -> None:  # noqa: ANN401 - options
+def ceremony(
+    home: Path, use: str, kind: str, trustees: tuple[str, ...], threshold: int | None, days: int, *, new_key: bool
+) -> None:
     """Start a ceremony that gives trustees their shares of a key; running trustees do the rest."""
-    place = Home(home)
-    member = place.member(OPERATOR)
-    wish = CeremonyPlan(USES[use], KINDS[kind], trustees, **given)
-    number = start_ceremony(open_ledger(place, member), wish)
+    from fl.roles.trustee.dealer import Dealer
+    from scripts.wiring.agent import announce, serve_agent
+    from scripts.wiring.ceremony import CeremonyPlan, start_ceremony
+    from scripts.wiring.home import Home
+    from scripts.wiring.roles import open_ports
+
+    wish = CeremonyPlan(USES[use], KINDS[kind], trustees, threshold, new_key, days)
+    number = start_ceremony(_open(home), wish)
     click.echo(f"Ceremony {number} of the key for {use} has begun.")
     if wish.kind == CeremonyKind.DEALER:
         click.echo("You deal: this machine knows the key until it forgets it, and every page says so.")
+        place, notify = Home(home), announce(OPERATOR)
         serve_agent(
-            lambda: Dealer(open_ports(place, member, announce(OPERATOR)), wish.use),
-            announce(OPERATOR),
+            lambda: Dealer(open_ports(place, place.member(OPERATOR), notify), wish.use),
+            notify,
             lambda agent: agent.done,
         )
 
@@ -129,7 +128,9 @@ def ceremony(home: Path, use: str, kind: str, trustees: tuple[str, ...], **given
 @guarded
 def abort(home: Path, use: str, reason: str) -> None:
     """End a ceremony that cannot be finished; the committee before it stays in force."""
-    ledger = open_ledger(Home(home), Home(home).member(OPERATOR))
+    from fl.replay.ledger_view import LedgerView
+
+    ledger = _open(home)
     current = LedgerView(ledger).refresh().threshold.ceremony(USES[use])
     if current is None or current.ended:
         raise SettingInvalid("use", f"no ceremony of the key for {use} is running")
@@ -142,6 +143,10 @@ def abort(home: Path, use: str, reason: str) -> None:
 @guarded
 def members(home: Path) -> None:
     """List all members, their roles and key epochs, who should run its agent, and who holds which threshold key."""
+    from fl.replay.ledger_view import LedgerView
+    from scripts.wiring.home import Home
+    from scripts.wiring.roles import open_ledger
+
     federation = LedgerView(open_ledger(Home(home))).refresh()
     book = federation.book
     for member in book.members.values():
@@ -164,6 +169,10 @@ def members(home: Path) -> None:
 @guarded
 def hand_over_ledger(home: Path) -> None:
     """Deploy a successor of the ledger contract and close the old one; no contract is upgraded in place."""
+    from chain.deploy import deploy_successor, hand_over
+    from scripts.wiring.home import Home
+    from scripts.wiring.roles import ledger_settings, load_account
+
     place = Home(home)
     key = load_account(place.member(OPERATOR))
     settings = ledger_settings(place)
@@ -172,6 +181,13 @@ def hand_over_ledger(home: Path) -> None:
     place.save(replace(place.deployment, anchor=successor))
     click.echo(f"The ledger {show(settings.anchor.contract)} is closed; its successor is {show(successor.contract)}.")
     click.echo("The coordinator opens it with the last model when it next runs.")
+
+
+def _open(home: Path) -> EthereumLedger:
+    from scripts.wiring.home import Home
+    from scripts.wiring.roles import open_ledger
+
+    return open_ledger(Home(home), Home(home).member(OPERATOR))
 
 
 def check_unfounded(home: Home) -> None:
@@ -188,6 +204,12 @@ def found_consortium(home: Home, url: str, *, free_gas: bool, task: Task) -> Dep
         StorageFull: the vault cannot be made.
         ChainUnavailable, WrongChain, TransactionTimeout: see chain/ledger.py.
     """
+    from chain.deploy import deploy
+    from chain.rpc.node import NodeSettings
+    from fl.storage.vault import found_vault
+    from scripts.wiring.home import Deployment
+    from scripts.wiring.roles import create_member, load_account, transactions
+
     check_unfounded(home)
     create_member(home, OPERATOR, Role.OPERATOR)
     key = load_account(home.member(OPERATOR))

@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fl.protocol.errors import SettingInvalid
-from fl.protocol.names import Protection, Role, show
+from fl.protocol.names import Protection, Role
 from fl.protocol.rounds.config import WORD_BITS, RoundConfig
 from fl.protocol.rounds.rules import MIN_MASKED
 from fl.protocol.steps import MAX_STEP_TIMEOUT_S
-from fl.roles.coordinator.agent import Coordinator
-from fl.roles.coordinator.plan import Initial, Plan
-from fl.storage.lock import only_one
-from fl.training.local.config import LocalConfig
-from fl.training.model.network import build_model
-from fl.training.model.spec import ModelSpec
-from fl.training.model.tensors import manifest_of, to_vector
-from fl.training.presets import PRESETS, Preset
-from fl.training.recipe import Recipe
-from scripts.wiring.agent import announce, serve_agent
 from scripts.wiring.exit import guarded
-from scripts.wiring.home import Home
-from scripts.wiring.options import home_option, name_option
-from scripts.wiring.roles import create_member, open_ports, register_key, rotate_key
-from scripts.wiring.task import FLAGS, task_of, task_options
+from scripts.wiring.membership import add_init, add_keys
+from scripts.wiring.options import home_option, name_option, task_options
+
+if TYPE_CHECKING:
+    from fl.roles.coordinator.plan import Initial
+    from fl.training.presets import Preset
+    from fl.training.recipe import Recipe
 
 CLIP = 0.5
 """c: no single weight moves further than this in one round."""
 L2_BOUND = 50.0
 """C: no update is longer than this."""
 WORDS = "Bits of a number in an update: 64 for steps far finer than a weight's, and files of twice the size."
+PRESET_NAMES = ("real", "synthetic")
 SECONDS = click.IntRange(1, MAX_STEP_TIMEOUT_S)
 
 
@@ -43,33 +36,8 @@ def coordinator() -> None:
     """Coordinator: open rounds and sum sealed updates."""
 
 
-@coordinator.command()
-@home_option
-@name_option("coordinator")
-@guarded
-def init(home: Path, name: str) -> None:
-    """Create the coordinator's account and key."""
-    click.echo(f"Account of {name}: {show(create_member(Home(home), name, Role.COORDINATOR))}")
-
-
-@coordinator.command()
-@home_option
-@name_option("coordinator")
-@guarded
-def join(home: Path, name: str) -> None:
-    """Register the coordinator's key on the ledger, after the operator admitted its account."""
-    register_key(Home(home), name)
-    click.echo(f"The key of {name} is on the ledger.")
-
-
-@coordinator.command()
-@home_option
-@name_option("coordinator")
-@guarded
-def rotate(home: Path, name: str) -> None:
-    """Replace the coordinator's key from the next round on; restart its other processes afterwards."""
-    epoch = rotate_key(Home(home), name)
-    click.echo(f"The key of {name} is now that of epoch {epoch}. Keep the old key files: they open old files.")
+add_init(coordinator, Role.COORDINATOR, "coordinator")
+add_keys(coordinator, Role.COORDINATOR, "coordinator")
 
 
 @coordinator.command()
@@ -98,44 +66,77 @@ def rotate(home: Path, name: str) -> None:
 @click.option("--close-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds after that.")
 @click.option("--despite-alarm", is_flag=True, help="Go on after a model far worse than chance.")
 @task_options
-@click.option("--preset", type=click.Choice(list(PRESETS)), default="real", show_default=True, help="What is trained.")
+@click.option(
+    "--preset", type=click.Choice(["real", "synthetic"]), default="real", show_default=True, help="What is trained."
+)
 @click.option("--width", type=click.IntRange(8, 512), help="Channels of the network, a multiple of 8; else as preset.")
 @click.option("--image-size", type=click.IntRange(16, 1024), help="Side of an image in pixels; else as preset.")
 @click.option("--epochs", type=click.IntRange(1, 1000), help="Passes over the images per round; else as preset.")
 @click.option("--seed", type=int, default=2026, show_default=True)
 @guarded
-def run(home: Path, name: str, preset: str, **given: Any) -> None:  # noqa: ANN401 - options
+def run(  # noqa: PLR0913  # one parameter per option
+    home: Path,
+    name: str,
+    *,
+    rounds: int | None,
+    hospitals: int,
+    min_commitments: int | None,
+    attestations: int,
+    protection: str | None,
+    hold_back: bool,
+    step_timeout: int,
+    w_max: int,
+    word_bits: str,
+    commit_timeout: int,
+    close_timeout: int,
+    despite_alarm: bool,
+    preset: str,
+    width: int | None,
+    image_size: int | None,
+    epochs: int | None,
+    seed: int,
+    **task_given: Any,  # noqa: ANN401 - the options of a task
+) -> None:
     """Open rounds, sum, propose and finalise until the plan is done. Only one may run per consortium.
 
     The task is that of consortium.json unless --task or --classes say another. It cannot change between rounds.
     """
+    from fl.roles.coordinator.agent import Coordinator
+    from fl.roles.coordinator.plan import Plan
+    from fl.storage.lock import only_one
+    from fl.training.presets import PRESETS
+    from fl.training.recipe import Recipe
+    from scripts.wiring.agent import announce, serve_agent
+    from scripts.wiring.home import Home
+    from scripts.wiring.roles import open_ports
+    from scripts.wiring.task import FLAGS, task_of
+
     place = Home(home)
     member = place.member(name).as_a(Role.COORDINATOR)
     notify = announce(name)
-    task = task_of(place, given)
+    task = task_of(place, task_given)
     if task is None:
         raise SettingInvalid("task", f"consortium.json names none; give {FLAGS}")
-    chosen = _adjusted(PRESETS[preset], given)
-    rounds, hospitals = chosen.rounds, int(given["hospitals"] or 0)
-    spec, local = replace(chosen.spec, classes=len(task.classes)), replace(chosen.local, horizon=rounds)
-    recipe = Recipe(spec, local, int(given["seed"] or 0))
-    protection = protection_of(given["protection"], hospitals)
-    if given["hold_back"] and protection == Protection.MASKED:
+    chosen = _adjusted(PRESETS[preset], width=width, size_px=image_size, epochs=epochs)
+    wanted = rounds or chosen.rounds
+    spec, local = replace(chosen.spec, classes=len(task.classes)), replace(chosen.local, horizon=wanted)
+    recipe = Recipe(spec, local, seed)
+    protected = protection_of(protection, hospitals)
+    if hold_back and protected == Protection.MASKED:
         raise SettingInvalid(
             "hold-back", "hospitals of a masked round sum the model themselves; use --protection sealed"
         )
-    held_back, bits = bool(given["hold_back"]), int(given["word_bits"] or WORD_BITS[0])
     plan = Plan(
-        rounds=rounds,
-        min_commitments=given["min_commitments"] or fewest(protection, hospitals),
-        attestations=int(given["attestations"] or 1),
-        config=RoundConfig(CLIP, L2_BOUND, int(given["w_max"] or 1), recipe.to_dict(), task, held_back, bits),
-        commit_timeout_s=int(given["commit_timeout"] or 1),
-        close_timeout_s=int(given["close_timeout"] or 1),
+        rounds=wanted,
+        min_commitments=min_commitments or fewest(protected, hospitals),
+        attestations=attestations,
+        config=RoundConfig(CLIP, L2_BOUND, w_max, recipe.to_dict(), task, hold_back, int(word_bits)),
+        commit_timeout_s=commit_timeout,
+        close_timeout_s=close_timeout,
         min_hospitals=hospitals,
-        protection=protection,
-        despite_alarm=bool(given["despite_alarm"]),
-        step_timeout_s=int(given["step_timeout"] or 1),
+        protection=protected,
+        despite_alarm=despite_alarm,
+        step_timeout_s=step_timeout,
     )
     with only_one(member.folder):
         initial = first_model(recipe)
@@ -144,20 +145,15 @@ def run(home: Path, name: str, preset: str, **given: Any) -> None:  # noqa: ANN4
         )
 
 
-def _adjusted(preset: Preset, given: Mapping[str, int | None]) -> Preset:
+def _adjusted(preset: Preset, *, width: int | None, size_px: int | None, epochs: int | None) -> Preset:
     """Return the preset with what was given on the command line, or raise WeightsMismatch or SettingInvalid."""
-    spec = {name: given[option] for name, option in (("width", "width"), ("size_px", "image_size")) if given[option]}
-    local = {"epochs": given["epochs"]} if given["epochs"] else {}
-    return Preset(
-        ModelSpec.from_dict({**preset.spec.to_dict(), **spec}),
-        LocalConfig.from_dict({**preset.local.to_dict(), **local}),
-        given["rounds"] or preset.rounds,
-    )
+    spec = replace(preset.spec, width=width or preset.spec.width, size_px=size_px or preset.spec.size_px)
+    return replace(preset, spec=spec, local=replace(preset.local, epochs=epochs or preset.local.epochs))
 
 
-def protection_of(name: object, hospitals: int) -> Protection:
+def protection_of(name: str | None, hospitals: int) -> Protection:
     """Return the protection of that name; by default masked, where there are enough hospitals to hide among."""
-    if isinstance(name, str):
+    if name:
         return Protection[name.upper()]
     return Protection.MASKED if hospitals >= MIN_MASKED else Protection.SEALED
 
@@ -168,6 +164,9 @@ def fewest(protection: Protection, hospitals: int) -> int:
 
 
 def first_model(recipe: Recipe) -> Initial:
-    """Return the seeded initial model of a recipe."""
+    from fl.roles.coordinator.plan import Initial
+    from fl.training.model.network import build_model
+    from fl.training.model.tensors import manifest_of, to_vector
+
     model = build_model(recipe.spec, recipe.seed)
     return Initial(manifest_of(model), to_vector(model))

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from fl.training.data.dataset import TEST, TRAIN, Dataset, save_dataset
-from fl.training.data.load import check_source, check_usable, load_source
-from fl.training.data.partition import divide as divide_by_subject
-from fl.training.data.synthetic import draw_dataset
-from fl.training.presets import SYNTHETIC_PLAN
 from scripts.wiring.exit import guarded
-from scripts.wiring.listing import reading_of, reading_options, tell
-from scripts.wiring.task import counts
+from scripts.wiring.options import reading_options
+
+if TYPE_CHECKING:
+    from fl.training.data.dataset import Dataset
+
+SUBJECTS, CELLS, IMAGE_PX = 36, 20, 128
+"""As the cells that `hemaledger demo` draws (fl/training/presets.py)."""
 
 
 @click.group()
@@ -25,15 +25,17 @@ def data() -> None:
 
 @data.command()
 @click.argument("output", type=click.Path(path_type=Path))
-@click.option("--subjects", type=click.IntRange(4), default=SYNTHETIC_PLAN.subjects, show_default=True, help="Persons.")
-@click.option(
-    "--cells", type=click.IntRange(1), default=SYNTHETIC_PLAN.cells, show_default=True, help="Cells per person."
-)
-@click.option("--image-size", type=click.IntRange(16, 1024), default=SYNTHETIC_PLAN.size_px, show_default=True)
+@click.option("--subjects", type=click.IntRange(4), default=SUBJECTS, show_default=True, help="Persons.")
+@click.option("--cells", type=click.IntRange(1), default=CELLS, show_default=True, help="Cells per person.")
+@click.option("--image-size", type=click.IntRange(16, 1024), default=IMAGE_PX, show_default=True)
 @click.option("--seed", type=int, default=2026, show_default=True)
 @guarded
 def draw(output: Path, subjects: int, cells: int, image_size: int, seed: int) -> None:
     """Draw synthetic blood-smear cells into OUTPUT, one .npz file."""
+    from fl.training.data.dataset import save_dataset
+    from fl.training.data.synthetic import draw_dataset
+    from fl.training.presets import SYNTHETIC_PLAN
+
     plan = replace(SYNTHETIC_PLAN, subjects=subjects, cells=cells, size_px=image_size)
     drawn = draw_dataset(plan, seed)
     save_dataset(drawn, output)
@@ -46,6 +48,9 @@ def draw(output: Path, subjects: int, cells: int, image_size: int, seed: int) ->
 @guarded
 def check(source: Path, **given: Any) -> None:  # noqa: ANN401 - options
     """Say of every file in SOURCE whether it is used, and why not; nothing is kept."""
+    from fl.training.data.load import check_source, check_usable
+    from scripts.wiring.listing import reading_of, tell
+
     reading = reading_of(given)
     listing = check_source(source, reading)
     tell(listing)
@@ -61,6 +66,11 @@ def check(source: Path, **given: Any) -> None:  # noqa: ANN401 - options
 @guarded
 def divide(source: Path, folder: Path, hospitals: int, seed: int, **given: Any) -> None:  # noqa: ANN401 - options
     """Divide SOURCE into FOLDER: one .npz per hospital and holdout.npz; no person is in two of them."""
+    from fl.training.data.dataset import save_dataset
+    from fl.training.data.load import load_source
+    from scripts.wiring.listing import reading_of, tell
+    from scripts.wiring.task import counts
+
     dataset = load_source(source, reading=reading_of(given))
     tell(dataset.listing)
     for name, part in parts_of(dataset, hospitals, seed).items():
@@ -73,12 +83,14 @@ HOLDOUT = "holdout"
 
 
 def hospital_names(count: int) -> list[str]:
-    """Return names for so many hospitals."""
     return [NAMES[index] if index < len(NAMES) else f"hospital-{index + 1}" for index in range(count)]
 
 
 def parts_of(dataset: Dataset, hospitals: int, seed: int) -> dict[str, Dataset]:
     """Return the hospitals' training images by name, and the held-out test images as `holdout`."""
+    from fl.training.data.dataset import TEST, TRAIN
+    from fl.training.data.partition import divide as divide_by_subject
+
     parts = divide_by_subject(dataset.part(TRAIN), hospitals, seed)
     named = dict(zip(hospital_names(hospitals), parts, strict=True))
     return {**named, HOLDOUT: dataset.part(TEST)} if dataset.has(TEST) else named

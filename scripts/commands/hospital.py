@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from chain.transactions.addresses import parse_address
 from fl.protocol.names import Role, show
-from fl.roles.hospital.agent import Hospital
-from fl.roles.hospital.trusted_peers import TrustedPeers
-from fl.storage.lock import only_one
-from fl.training.model.device import use_threads
-from scripts.wiring.agent import announce, serve_agent
 from scripts.wiring.exit import guarded
-from scripts.wiring.home import Home
-from scripts.wiring.listing import reading_options, tell
-from scripts.wiring.options import device_option, home_option, name_option
-from scripts.wiring.roles import create_member, open_ports, register_key, rotate_key
-from scripts.wiring.task import label_options, task_options
-from scripts.wiring.training import keep_data, own_task, trainer
+from scripts.wiring.membership import add_keys
+from scripts.wiring.options import device_option, home_option, label_options, name_option, reading_options, task_options
+
+if TYPE_CHECKING:
+    from fl.roles.hospital.trusted_peers import TrustedPeers
 
 
 @click.group()
@@ -41,34 +34,19 @@ def init(home: Path, name: str, data: Path | None, **given: Any) -> None:  # noq
 
     What the names of the folders mean is kept in labels.json beside the images. Edit it and give it with --labels.
     """
+    from scripts.wiring.home import Home
+    from scripts.wiring.roles import create_member
+
     place = Home(home)
     if data is not None:
-        kept = keep_data(data, place, name, given)
-        tell(kept.dataset.listing)
-        click.echo("\n".join(kept.lines()))
-        click.echo(f"{len(kept.dataset)} images were taken in; they never leave {place.member(name).folder}.")
+        from scripts.wiring.training import keep_data
+
+        keep_data(data, place, name, given).tell("images", place.member(name))
     account = create_member(place, name, Role.HOSPITAL)
     click.echo(f"Account of {name}: {show(account)}")
 
 
-@hospital.command()
-@home_option
-@name_option()
-@guarded
-def join(home: Path, name: str) -> None:
-    """Register the hospital's key on the ledger, after the operator admitted its account."""
-    register_key(Home(home), name)
-    click.echo(f"The key of {name} is on the ledger.")
-
-
-@hospital.command()
-@home_option
-@name_option()
-@guarded
-def rotate(home: Path, name: str) -> None:
-    """Replace the hospital's key from the next round on; restart its other processes afterwards."""
-    epoch = rotate_key(Home(home), name)
-    click.echo(f"The key of {name} is now that of epoch {epoch}. Keep the old key files: they open old files.")
+add_keys(hospital, Role.HOSPITAL)
 
 
 @hospital.command()
@@ -79,20 +57,32 @@ def rotate(home: Path, name: str) -> None:
 @click.option("--trust", multiple=True, help="Account of a hospital that this one trusts; may be given several times.")
 @click.option("--trust-at-least", type=click.IntRange(0), help="So many of them must be in a masked round; else all.")
 @guarded
-def run(home: Path, name: str, device: str, threads: int | None, **given: Any) -> None:  # noqa: ANN401 - options
+def run(
+    home: Path, name: str, device: str, threads: int | None, trust: tuple[str, ...], trust_at_least: int | None
+) -> None:
     """Take part in every round until stopped; after a crash, start it again and it finds its place."""
+    from fl.roles.hospital.agent import Hospital
+    from fl.storage.lock import only_one
+    from fl.training.model.device import use_threads
+    from scripts.wiring.agent import announce, serve_agent
+    from scripts.wiring.home import Home
+    from scripts.wiring.roles import open_ports
+    from scripts.wiring.training import own_task, trainer
+
     place = Home(home)
     member = place.member(name).as_a(Role.HOSPITAL)
     if threads:
         use_threads(threads)
-    notify = announce(name)
+    notify, peers = announce(name), _trust(trust, trust_at_least)
     with only_one(member.folder):
         train, task = trainer(member.data_file, name, device, notify), own_task(member)
-        trust = _trust(given["trust"], given["trust_at_least"])
-        serve_agent(lambda: Hospital(open_ports(place, member, notify), train, trust, task), notify)
+        serve_agent(lambda: Hospital(open_ports(place, member, notify), train, peers, task), notify)
 
 
 def _trust(accounts: tuple[str, ...], at_least: int | None) -> TrustedPeers:
     """Return whom this hospital wants beside it: all of `accounts`, or so many of them."""
+    from chain.transactions.addresses import parse_address
+    from fl.roles.hospital.trusted_peers import TrustedPeers
+
     peers = frozenset(parse_address(account, "account") for account in accounts)
     return TrustedPeers(peers, len(peers) if at_least is None else at_least)

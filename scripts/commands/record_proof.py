@@ -27,7 +27,6 @@ class Checked:
     file_sha256: str
 
     def to_dict(self) -> dict[str, object]:
-        """Return the fields by name."""
         return asdict(self)
 
 
@@ -59,7 +58,7 @@ def check_proof(data: bytes, ledger: Ledger) -> Checked:
         raise HashMismatch(found.root, root)
     file_digest = _digest(fields, "file_sha256")
     leaf = record_leaf(parse_hex(fields.text("salt"), 32, _WHAT), file_digest)
-    verify_inclusion(leaf, (fields.integer("index"), fields.integer("size")), _path(fields), root)
+    verify_inclusion(leaf, fields.integer("index"), fields.integer("size"), _path(fields), root)
     entry = found.entry
     name = federation.book.name_of(hospital)
     return Checked(name, found.batch, entry.position.block, entry.timestamp, file_digest.hex())

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import show
-from scripts.commands.record_proof import check_proof
-from scripts.commands.serve import open_services, site_config
-from scripts.predictor.client import PredictorProcess
 from scripts.wiring.exit import guarded
-from scripts.wiring.home import Home
 from scripts.wiring.options import home_option, name_option
-from scripts.wiring.roles import open_ledger
-from webui.site import Site, build_site
-from webui.store.database import upgrade_database
-from webui.usecases.old_predictions import seal_old
+
+if TYPE_CHECKING:
+    from webui.site import Site
 
 
 @click.group()
@@ -56,28 +52,29 @@ def erase(home: Path, name: str, number: str) -> None:
     click.echo(f"Record {number} is erased. Backups that hold it are yours to erase.")
 
 
-@records.command("seal-old")
-@home_option
-@name_option()
-@guarded
-def seal_old_(home: Path, name: str) -> None:
-    """Seal what an earlier version kept in the clear. A site that starts does the same."""
-    site = _open_site(home, name)
-    click.echo(f"{seal_old(site.database, site.services.records)} old predictions were sealed.")
-
-
 @records.command()
 @home_option
 @click.argument("proof", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @guarded
 def verify(home: Path, proof: Path) -> None:
     """Check a downloaded proof against the ledger; no key is needed."""
+    from scripts.commands.record_proof import check_proof
+    from scripts.wiring.home import Home
+    from scripts.wiring.roles import open_ledger
+
     checked = check_proof(proof.read_bytes(), open_ledger(Home(home)))
     click.echo(json.dumps(checked.to_dict(), indent=2, sort_keys=True))
     click.echo(f"The record is under the root that {checked.hospital} anchored in block {checked.block}.")
 
 
 def _open_site(home: Path, name: str) -> Site:
+    from scripts.predictor.client import PredictorProcess
+    from scripts.server.site import open_services
+    from scripts.wiring.home import Home
+    from scripts.wiring.site_accounts import site_config
+    from webui.site import build_site
+    from webui.store.database import upgrade_database
+
     place = Home(home)
     config = site_config(place, "", "UTC", tls=False)
     upgrade_database(config.database_url)

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from chain.transactions.addresses import parse_address
 from fl.protocol.errors import SettingInvalid
-from scripts.commands.serve import open_accounts, site_config
 from scripts.wiring.exit import guarded
-from scripts.wiring.home import Home
 from scripts.wiring.options import home_option
-from scripts.wiring.roles import now
-from webui.store.accounts import DoctorFacts, Hours, NewAccount
-from webui.store.database import Database, upgrade_database
-from webui.store.disclosures import RequestStore
-from webui.store.models import SiteRole
-from webui.store.staff import Change, StaffStore
+
+if TYPE_CHECKING:
+    from webui.config import SiteConfig
+    from webui.store.accounts import DoctorFacts, Hours
+    from webui.store.staff import StaffStore
 
 PASSWORD_VARIABLE = "HEMALEDGER_STAFF_PASSWORD"  # noqa: S105 - the name of the variable, not a password
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HOURS = re.compile(r"(?P<first>[a-z]{3})(?:-(?P<last>[a-z]{3}))? (?P<opens>\d\d:\d\d)-(?P<closes>\d\d:\d\d)")
-ROLES = [role.value for role in SiteRole if role != SiteRole.PATIENT]
+ROLES = ("doctor", "auditor", "operator")
+"""webui.store.models.SiteRole without patients, who sign up themselves."""
 
 
 @click.group()
@@ -47,18 +44,29 @@ def staff() -> None:
 @click.option("--slot-minutes", type=click.IntRange(5, 240), default=30, show_default=True, help="Doctors.")
 @click.option("--hours", multiple=True, help='Doctors: "mon-fri 09:00-12:00"; may be given several times.')
 @guarded
-def add(home: Path, role: str, hours: tuple[str, ...], **given: str | int) -> None:
+def add(  # noqa: PLR0913  # one parameter per option
+    home: Path,
+    role: str,
+    email: str,
+    full_name: str,
+    *,
+    specialty: str,
+    room: str,
+    slot_minutes: int,
+    hours: tuple[str, ...],
+) -> None:
     """Create one account. The password is asked for, or read from HEMALEDGER_STAFF_PASSWORD."""
+    from scripts.wiring.site_accounts import open_accounts
+    from webui.store.accounts import DoctorFacts, NewAccount
+    from webui.store.models import SiteRole
+
     facts = None
     if role == SiteRole.DOCTOR.value:
         opening = tuple(stretch for text in hours for stretch in parse_hours(text))
-        facts = DoctorFacts(str(given["specialty"]), str(given["room"]), int(given["slot_minutes"]), opening)
-    password = _password()
-    config = site_config(Home(home), "", "UTC", tls=False)
-    open_accounts(config).create(
-        NewAccount(SiteRole(role), str(given["email"]), str(given["full_name"]), password, facts)
-    )
-    click.echo(f"{given['email']} can sign in as {role}.")
+        facts = DoctorFacts(specialty, room, slot_minutes, opening)
+    new = NewAccount(SiteRole(role), email, full_name, _password(), facts)
+    open_accounts(_config(home)).create(new)
+    click.echo(f"{email} can sign in as {role}.")
 
 
 @staff.command()
@@ -68,8 +76,12 @@ def add(home: Path, role: str, hours: tuple[str, ...], **given: str | int) -> No
 @guarded
 def link(home: Path, email: str, account: str | None) -> None:
     """Say with which trustee's account a doctor approves requests on the site. It gives no right on the ledger."""
-    trustee = parse_address(account, "account") if account else None
-    config = site_config(Home(home), "", "UTC", tls=False)
+    from chain.transactions.addresses import parse_address
+    from scripts.wiring.clock import now
+    from webui.store.database import Database, upgrade_database
+    from webui.store.disclosures import RequestStore
+
+    trustee, config = parse_address(account, "account") if account else None, _config(home)
     upgrade_database(config.database_url)
     RequestStore(Database(config.database_url), now).link_trustee(email, trustee)
     click.echo(f"{email} answers requests as {account}." if account else f"{email} answers no requests any more.")
@@ -96,14 +108,28 @@ def list_(home: Path) -> None:
 @click.option("--slot-minutes", type=click.IntRange(5, 240), help="Doctors.")
 @click.option("--hours", multiple=True, help="Doctors: all hours, as in `add`; they replace those of before.")
 @guarded
-def change(home: Path, email: str, hours: tuple[str, ...], **given: str | int | None) -> None:
+def change(  # noqa: PLR0913  # one parameter per option
+    home: Path,
+    email: str,
+    *,
+    new_email: str | None,
+    full_name: str | None,
+    role: str | None,
+    specialty: str | None,
+    room: str | None,
+    slot_minutes: int | None,
+    hours: tuple[str, ...],
+) -> None:
     """Change an account. What is not given stays; appointments that were booked stay, too."""
-    store, role = _staff(home), SiteRole(str(given["role"])) if given["role"] else None
+    from webui.store.models import SiteRole
+    from webui.store.staff import Change
+
+    store, new_role = _staff(home), SiteRole(role) if role else None
     before = store.doctor(email)
-    asked = hours or any(given[name] is not None for name in ("specialty", "room", "slot_minutes"))
-    doctor = _refitted(before, hours, given) if asked or (role is SiteRole.DOCTOR and before is None) else None
-    new_email, name = (None if given[key] is None else str(given[key]) for key in ("new_email", "full_name"))
-    store.change(email, Change(new_email, name, role, doctor))
+    asked = hours or any(given is not None for given in (specialty, room, slot_minutes))
+    wanted = asked or (new_role is SiteRole.DOCTOR and before is None)
+    doctor = _refitted(before, hours, specialty, room, slot_minutes) if wanted else None
+    store.change(email, Change(new_email, full_name, new_role, doctor))
     click.echo(f"The account {new_email or email} is changed.")
 
 
@@ -146,6 +172,8 @@ def reset(home: Path, email: str, lasts: int) -> None:
 
     Make sure who it is before you hand it over: whoever has the code gets the account.
     """
+    from scripts.wiring.clock import now
+
     code = _staff(home).start_reset(email, lasts * 3600)
     click.echo(f"One-time code for {email}: {code}")
     click.echo(f"It is good once, until {_moment(now() + lasts * 3600)}, on the site's page /new-password.")
@@ -153,6 +181,8 @@ def reset(home: Path, email: str, lasts: int) -> None:
 
 def parse_hours(text: str) -> list[Hours]:
     """Return the stretches of `mon-fri 09:00-12:00`, or raise SettingInvalid."""
+    from webui.store.accounts import Hours
+
     found = HOURS.fullmatch(text.strip().lower())
     malformed = SettingInvalid("hours", f"{text!r} is not of the form 'mon-fri 09:00-12:00'")
     if found is None:
@@ -177,8 +207,19 @@ def _password() -> str:
     return given or str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
 
 
+def _config(home: Path) -> SiteConfig:
+    from scripts.wiring.home import Home
+    from scripts.wiring.site_accounts import site_config
+
+    return site_config(Home(home), "", "UTC", tls=False)
+
+
 def _staff(home: Path) -> StaffStore:
-    config = site_config(Home(home), "", "UTC", tls=False)
+    from scripts.wiring.clock import now
+    from webui.store.database import Database, upgrade_database
+    from webui.store.staff import StaffStore
+
+    config = _config(home)
     upgrade_database(config.database_url)
     return StaffStore(Database(config.database_url), now)
 
@@ -187,13 +228,19 @@ def _moment(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _refitted(before: DoctorFacts | None, hours: tuple[str, ...], given: Mapping[str, str | int | None]) -> DoctorFacts:
-    """Return a doctor's facts with what was given in the place of what was."""
+def _refitted(
+    before: DoctorFacts | None,
+    hours: tuple[str, ...],
+    specialty: str | None,
+    room: str | None,
+    slot_minutes: int | None,
+) -> DoctorFacts:
+    from webui.store.accounts import DoctorFacts
+
     known = before or DoctorFacts("Haematology", "", 30, ())
-    specialty, room, slot_minutes = (given[name] for name in ("specialty", "room", "slot_minutes"))
     return DoctorFacts(
-        known.specialty if specialty is None else str(specialty),
-        known.room if room is None else str(room),
-        known.slot_minutes if slot_minutes is None else int(slot_minutes),
+        known.specialty if specialty is None else specialty,
+        known.room if room is None else room,
+        known.slot_minutes if slot_minutes is None else slot_minutes,
         tuple(stretch for text in hours for stretch in parse_hours(text)) or known.hours,
     )

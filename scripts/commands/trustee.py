@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from fl.crypto.encrypted_keystore import Kit, KitChain, lock
 from fl.protocol.errors import SettingInvalid
-from fl.protocol.names import KeyUse, Refusal, Role, show
-from fl.roles.trustee.agent import Trustee
-from fl.storage.files import write_atomic
-from fl.storage.lock import only_one
-from scripts.wiring.agent import announce, serve_agent
-from scripts.wiring.ceremony import USES
+from fl.protocol.names import KeyUse, Refusal, Role
 from scripts.wiring.exit import guarded
-from scripts.wiring.home import Home, MemberHome
-from scripts.wiring.options import home_option, name_option
-from scripts.wiring.roles import create_member, load_account, open_ports, open_safe, register_key, rotate_key
+from scripts.wiring.membership import add_init, add_keys
+from scripts.wiring.options import USES, home_option, name_option
+
+if TYPE_CHECKING:
+    from fl.roles.trustee.agent import Trustee
+    from scripts.wiring.home import Home, MemberHome
 
 KIT_PASSWORD_VARIABLE = "HEMALEDGER_KIT_PASSWORD"  # noqa: S105 - the name of the variable, not a password
 LATEST = 253_402_300_799
@@ -32,34 +31,13 @@ def trustee() -> None:
     """Trustee: hold a share of a key, and approve or refuse what should be opened."""
 
 
-@trustee.command()
-@home_option
-@name_option()
-@guarded
-def init(home: Path, name: str) -> None:
-    """Create the trustee's account and key. Tell the operator the account."""
-    click.echo(f"Account of {name}: {show(create_member(Home(home), name, Role.TRUSTEE))}")
-
-
-@trustee.command()
-@home_option
-@name_option()
-@guarded
-def join(home: Path, name: str) -> None:
-    """Register the trustee's key on the ledger, after the operator admitted its account."""
-    register_key(Home(home), name)
-    click.echo(f"The key of {name} is on the ledger.")
-
-
-@trustee.command()
-@home_option
-@name_option()
-@guarded
-def rotate(home: Path, name: str) -> None:
-    """Replace the trustee's key, as its agent does after every ceremony. Its shares stay as they are."""
-    epoch = rotate_key(Home(home), name)
-    click.echo(f"The key of {name} is now that of epoch {epoch}.")
-    click.echo("Its agent destroys the old one when no ceremony needs it.")
+add_init(trustee, Role.TRUSTEE, then="Tell the operator the account.")
+add_keys(
+    trustee,
+    Role.TRUSTEE,
+    rotating="Replace the trustee's key, as its agent does after every ceremony. Its shares stay as they are.",
+    kept="Its agent destroys the old one when no ceremony needs it.",
+)
 
 
 @trustee.command()
@@ -69,14 +47,7 @@ def rotate(home: Path, name: str) -> None:
 @guarded
 def run(home: Path, name: str, *, release_models: bool) -> None:
     """Take part in every ceremony until stopped, with a new key after each; requests for records wait for you."""
-    place = Home(home)
-    member = place.member(name).as_a(Role.TRUSTEE)
-    notify = announce(name)
-    with only_one(member.folder):
-        serve_agent(
-            lambda: Trustee(open_ports(place, member, notify), open_safe(member), release_models=release_models),
-            notify,
-        )
+    _serve(home, name, release_models=release_models)
 
 
 @trustee.command()
@@ -130,11 +101,7 @@ def refuse(home: Path, name: str, number: int, reason: str) -> None:
 @guarded
 def refresh(home: Path, name: str) -> None:
     """Take part in the ceremonies that wait, until this trustee's part is done; for who does not `run` all the time."""
-    place = Home(home)
-    member = place.member(name).as_a(Role.TRUSTEE)
-    notify = announce(name)
-    with only_one(member.folder):
-        serve_agent(lambda: Trustee(open_ports(place, member, notify), open_safe(member)), notify, _settled)
+    _serve(home, name, _settled)
     click.echo(f"{name} has nothing left to do.")
 
 
@@ -146,19 +113,22 @@ def refresh(home: Path, name: str) -> None:
 @guarded
 def kit(home: Path, name: str, use: str, output: Path) -> None:
     """Write the approval kit for the browser, sealed with the password in HEMALEDGER_KIT_PASSWORD."""
-    place = Home(home)
-    member = place.member(name).as_a(Role.TRUSTEE)
     password = os.environ.get(KIT_PASSWORD_VARIABLE, "")
     if not password:
         raise SettingInvalid(KIT_PASSWORD_VARIABLE, "set it to a password for the kit, another than that of the keys")
-    agent = _agent(home, name)
-    epoch = write_kit(agent, member, USES[use], (output, password))
+    from scripts.wiring.home import Home
+
+    place = Home(home)
+    epoch = write_kit(trustee_of(place, name), place.member(name), USES[use], output, password)
     click.echo(f"{output} approves with the share of epoch {epoch}. Keep it apart from its password.")
 
 
-def write_kit(agent: Trustee, member: MemberHome, use: KeyUse, to: tuple[Path, str]) -> int:
-    """Write a trustee's approval kit to a path, sealed with a password; return the epoch of its share."""
-    path, password = to
+def write_kit(agent: Trustee, member: MemberHome, use: KeyUse, path: Path, password: str) -> int:
+    """Write a trustee's approval kit to `path`, sealed with `password`; return the epoch of its share."""
+    from fl.crypto.encrypted_keystore import Kit, KitChain, lock
+    from fl.files import write_atomic
+    from scripts.wiring.roles import load_account
+
     held = agent.held(use)
     anchor = agent.view.ledger.anchor
     site = KitChain(anchor.chain_id, anchor.authority, anchor.consortium)
@@ -180,12 +150,39 @@ def _settled(agent: Trustee) -> bool:
     return agent.idle and all(ceremony is None or ceremony.ended for ceremony in newest)
 
 
+def _serve(
+    home: Path, name: str, done: Callable[[Trustee], bool] = lambda _agent: False, *, release_models: bool = False
+) -> None:
+    """Run the trustee until it is stopped, or `done` holds."""
+    from fl.roles.trustee.agent import Trustee
+    from fl.storage.lock import only_one
+    from scripts.wiring.agent import announce, serve_agent
+    from scripts.wiring.home import Home
+    from scripts.wiring.roles import open_ports, open_safe
+
+    place = Home(home)
+    member = place.member(name).as_a(Role.TRUSTEE)
+    notify = announce(name)
+    with only_one(member.folder):
+        serve_agent(
+            lambda: Trustee(open_ports(place, member, notify), open_safe(member), release_models=release_models),
+            notify,
+            done,
+        )
+
+
 def _agent(home: Path, name: str) -> Trustee:
+    from scripts.wiring.home import Home
+
     return trustee_of(Home(home), name)
 
 
 def trustee_of(place: Home, name: str) -> Trustee:
     """Return a trustee that knows the ledger up to now."""
+    from fl.roles.trustee.agent import Trustee
+    from scripts.wiring.agent import announce
+    from scripts.wiring.roles import open_ports, open_safe
+
     member = place.member(name).as_a(Role.TRUSTEE)
     agent = Trustee(open_ports(place, member, announce(name)), open_safe(member))
     agent.view.refresh()

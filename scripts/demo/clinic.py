@@ -7,8 +7,9 @@ from pathlib import Path
 
 from fl.protocol.names import KeyUse, Role
 from scripts.commands.trustee import trustee_of, write_kit
+from scripts.wiring.clock import now
 from scripts.wiring.home import Home
-from scripts.wiring.roles import load_account, now
+from scripts.wiring.roles import load_account
 from webui.config import SiteConfig
 from webui.store.database import Database
 from webui.store.disclosures import RequestStore
@@ -25,5 +26,5 @@ def link_trustees(home: Home, config: SiteConfig, trustees: Sequence[str]) -> Pa
     for name in trustees:
         member = home.member(name).as_a(Role.TRUSTEE)
         store.link_trustee(f"{name}@clinic.example", load_account(member).address)
-        write_kit(trustee_of(home, name), member, KeyUse.RECORDS, (folder / f"{name}.json", password))
+        write_kit(trustee_of(home, name), member, KeyUse.RECORDS, folder / f"{name}.json", password)
     return folder

@@ -1,4 +1,4 @@
-"""`hemaledger demo`: a whole federation on this machine, from an empty folder to a patient's browser."""
+"""A whole federation on this machine, from an empty folder to a patient's browser."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import Any
 import click
 
 from fl.audit.reports import REPORT_CAP
+from fl.files import write_atomic
 from fl.protocol.codec import parse_document
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.federation import Federation
-from fl.protocol.names import NO_DIGEST, Digest, Protection, show
+from fl.protocol.names import NO_DIGEST, Digest, show
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase
 from fl.protocol.task_catalogue import LEUKEMIA_DRAWN
 from fl.replay.vault_files import read_document
 from fl.roles.coordinator.plan import Plan
-from fl.storage.files import write_atomic
 from fl.training.data.dataset import Dataset, load_dataset
 from fl.training.data.labels import LabelMap
 from fl.training.data.load import SourceReading, load_source
@@ -34,19 +34,18 @@ from fl.training.recipe import Recipe
 from scripts.commands.audit import Evidence, run_audit
 from scripts.commands.coordinator import CLIP, L2_BOUND, fewest, first_model, protection_of
 from scripts.commands.data import HOLDOUT, hospital_names, parts_of
-from scripts.commands.serve import build_site, check_port, run_site, seed_demo, site_config
 from scripts.demo.chain_process import ChainProcess
 from scripts.demo.clinic import link_trustees
 from scripts.demo.run import Wanted, check_new
 from scripts.demo.together import AUDITOR, COORDINATOR, TRUSTEES, Work, found_together, gather, share_key
 from scripts.output import report as _report
 from scripts.output.progress import Console
-from scripts.wiring.exit import guarded
+from scripts.server.site import build_site, check_port, run_site
 from scripts.wiring.home import Home
-from scripts.wiring.listing import frame_of, reading_of, reading_options
-from scripts.wiring.options import device_option
+from scripts.wiring.listing import frame_of, reading_of
 from scripts.wiring.roles import audit_key, open_ledger
-from scripts.wiring.task import Meaning, counts, given_task, label_options, map_labels, task_options, task_that_explains
+from scripts.wiring.site_accounts import seed_demo, site_config
+from scripts.wiring.task import Meaning, counts, given_task, map_labels, task_that_explains
 from scripts.wiring.training import evaluator, save_labelled, trainer
 
 TIMEOUT_S = 3600
@@ -69,67 +68,67 @@ class Demo:
 
     @property
     def preset(self) -> Preset:
-        """Return what is trained."""
         preset = DEFAULT_PRESET if self.wanted.data else SYNTHETIC_PRESET
         return replace(preset, rounds=self.wanted.rounds)
 
 
-@click.command()
-@click.option("--data", type=click.Path(exists=True, path_type=Path), help="Images; without it cells are drawn.")
-@click.option("--home", type=click.Path(path_type=Path), help="Folder of the run; a new one under runs/ by default.")
-@click.option("--resume", is_flag=True, help="Go on with the demo in --home, where it was interrupted or served.")
-@task_options
-@label_options
-@click.option("--despite-alarm", is_flag=True, help="Go on after a model far worse than chance.")
-@click.option("--hospitals", type=click.IntRange(2, 100), default=3, show_default=True)
-@click.option("--rounds", type=click.IntRange(1), help="Rounds; chosen by the kind of data by default.")
-@click.option("--seed", type=int, default=2026, show_default=True)
-@click.option(
-    "--protection",
-    type=click.Choice([protection.name.lower() for protection in Protection]),
-    help="masked (default with 3 hospitals or more): nobody sees one hospital's update; sealed: the coordinator does.",
-)
-@device_option
-@reading_options
-@click.option("--serve/--no-serve", default=True, show_default=True, help="Serve the site when all is done.")
-@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port of the site.")
-@click.option("--rpc-port", type=click.IntRange(0, 65535), default=0, help="Port of the chain; 0 picks a free one.")
-@guarded
-def demo(data: Path | None, home: Path | None, **given: Any) -> None:  # noqa: ANN401 - options
-    """Run a whole federation on this machine: chain, masked rounds, audit, site.
+@dataclass(frozen=True)
+class Options:
+    """What a person said of a demo."""
 
-    Every update is masked and sealed, every digest is on the chain, and the whole history is audited before the site
-    starts. What the names of class folders mean is found out, asked, or said with --task, --classes and --label.
+    hospitals: int
+    rounds: int | None
+    """None: as the kind of data needs."""
+    seed: int
+    protection: str | None
+    device: str
+    serve: bool
+    port: int
+    rpc_port: int
+    resume: bool
+    despite_alarm: bool
+    data: Path | None
+    """None: cells are drawn."""
+    shared: Mapping[str, Any]
+    """Options of tasks, labels and reading (scripts/wiring/task.py, scripts/wiring/listing.py)."""
+
+
+def run_demo(home: Path | None, options: Options) -> None:
+    """Run a demo in a folder, by default a new one; `hemaledger demo --help` says what it does.
+
+    Raises:
+        SettingInvalid: the options contradict each other, or the folder.
+        PortInUse: somebody listens on the site's port.
     """
-    if given["serve"]:
-        check_port("127.0.0.1", int(given["port"] or 0))
-    if given["resume"] and home is None:
+    if options.serve:
+        check_port("127.0.0.1", options.port)
+    if options.resume and home is None:
         raise SettingInvalid("resume", "it goes with --home, the folder of the demo")
     place = Home(home or Path("runs") / time.strftime("%Y%m%d-%H%M%S"))
-    wanted, dataset = (Wanted.load(place), None) if given["resume"] else _plan_new(place, data, given)
-    run = Demo(place, Console(), wanted, str(given["device"]), hospital_names(wanted.hospitals))
-    run.despite_alarm = bool(given["despite_alarm"])
+    wanted, dataset = (Wanted.load(place), None) if options.resume else _plan_new(place, options)
+    run = Demo(place, Console(), wanted, options.device, hospital_names(wanted.hospitals), options.despite_alarm)
     with ExitStack() as stack:
-        _run(run, dataset, given, stack)
+        _run(run, dataset, options, stack)
 
 
-def _plan_new(home: Home, data: Path | None, given: Mapping[str, Any]) -> tuple[Wanted, Dataset]:
+def _plan_new(home: Home, options: Options) -> tuple[Wanted, Dataset]:
     """Return what a new run is to do, and its images; what their names mean is settled before anything is written."""
     check_new(home)
+    data, given = options.data, options.shared
     preset = DEFAULT_PRESET if data else SYNTHETIC_PRESET
     if data is None and given_task(given) not in (None, LEUKEMIA_DRAWN):
         raise SettingInvalid("task", f"without --data cells are drawn, and their task is {LEUKEMIA_DRAWN.code}")
-    raw, meaning = _images(data, int(given["seed"]), reading_of(given)), Meaning.of(given)
+    raw, meaning = _images(data, options.seed, reading_of(given)), Meaning.of(given)
     task = LEUKEMIA_DRAWN if data is None else given_task(given) or meaning.task or task_that_explains(raw)
     labels = map_labels(raw, task, meaning)
     wanted = Wanted(
         task=task,
         labels=dict(labels.labels),
         data=str(data.resolve()) if data else "",
-        hospitals=int(given["hospitals"]),
-        rounds=int(given["rounds"] or preset.rounds),
-        seed=int(given["seed"]),
-        protection=protection_of(given["protection"], int(given["hospitals"])),
+        hospitals=options.hospitals,
+        rounds=options.rounds or preset.rounds,
+        seed=options.seed,
+        protection=protection_of(options.protection, options.hospitals),
     )
     wanted.save(home)
     return wanted, replace(labels.apply(raw), listing=raw.listing)
@@ -139,14 +138,14 @@ def _images(data: Path | None, seed: int, reading: SourceReading) -> Dataset:
     return load_source(data, reading=reading) if data else draw_dataset(SYNTHETIC_PLAN, seed)
 
 
-def _run(run: Demo, dataset: Dataset | None, given: Mapping[str, Any], stack: ExitStack) -> None:
+def _run(run: Demo, dataset: Dataset | None, options: Options, stack: ExitStack) -> None:
     """Do whatever of a demo is not done yet; every stage can be repeated."""
     console, home, task = run.console, run.home, run.wanted.task
     console.title("Hemaledger demo", f"everything this run writes is in {home.folder}")
     with console.stage("Preparing images", run.seconds):
-        largest = _prepare(run, dataset, given)
+        largest = _prepare(run, dataset, options.shared)
     with console.stage("Starting the chain", run.seconds):
-        chain = stack.enter_context(ChainProcess(home, int(given["rpc_port"] or 0)))
+        chain = stack.enter_context(ChainProcess(home, options.rpc_port))
     with console.stage("Founding the consortium", run.seconds):
         found_together(home, chain.url, run.hospitals, TRUSTEES, task)
     with console.stage("Sharing the key to patient records among three doctors", run.seconds):
@@ -165,8 +164,8 @@ def _run(run: Demo, dataset: Dataset | None, given: Mapping[str, Any], stack: Ex
     summary = _summarise(run, federation, audited)
     console.metrics(summary["rounds"])
     console.say(f"  Go on with this run later: hemaledger demo --resume --home {home.folder}")
-    if given["serve"]:
-        _serve(run, int(given["port"] or 0), frame_of(given))
+    if options.serve:
+        _serve(run, options.port, frame_of(options.shared["picture_frame"]))
     click.echo(str(home.folder))
 
 
@@ -230,7 +229,6 @@ def _federate(run: Demo, recipe: Recipe, largest: int) -> Federation:
 
 
 def _summarise(run: Demo, federation: Federation, audited: _report.Audited) -> dict[str, list[dict[str, object]]]:
-    """Write summary.json; return it."""
     home = run.home
     rows = [
         {

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from fl.files import write_atomic
 from fl.protocol.codec import Fields, JsonValue, parse_document, write_document
 from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.names import Protection
 from fl.protocol.task import Task
-from fl.storage.files import write_atomic
 from scripts.wiring.home import Home
 
 WHAT = "demo.json"
@@ -38,7 +38,6 @@ class Wanted:
         return Path(self.data) if self.data else None
 
     def save(self, home: Home) -> None:
-        """Write demo.json."""
         labels: dict[str, JsonValue] = {**self.labels}
         document: dict[str, JsonValue] = {
             "data": self.data,

@@ -77,7 +77,7 @@ def _start(name: str, limits: Mapping[str, int]) -> subprocess.Popen[str]:
 
 def _repeat(names: list[str], again: Path) -> None:
     """Hand one input to each door and let what it raises be seen."""
-    import importlib  # noqa: PLC0415  # the doors import torch, web3 and more
+    import importlib  # the doors import torch, web3 and more
 
     for name in names:
         importlib.import_module(f"scripts.fuzz.doors.{name}").open_door(BUILD / name).knock(again.read_bytes())

@@ -49,8 +49,6 @@ class RoundProgress:
         self._started: dict[object, float] = {}
 
     def of(self, name: str) -> Notify:
-        """Return the notifier of one member."""
-
         def notify(what: Event, facts: Mapping[str, object]) -> None:
             with self._lock:
                 self._on(name, what, facts)
@@ -88,11 +86,9 @@ class Console:
         self._console = RichConsole(highlight=False)
 
     def title(self, title: str, line: str) -> None:
-        """Print the heading."""
         self._console.print(f"[bold]{title}[/bold] · {line}")
 
     def say(self, text: str) -> None:
-        """Print plain text."""
         self._console.print(text, markup=False, soft_wrap=True)
 
     def trouble(self, what: Event, facts: Mapping[str, object]) -> None:
@@ -102,7 +98,6 @@ class Console:
 
     @contextmanager
     def stage(self, name: str, seconds: dict[str, float]) -> Iterator[None]:
-        """Name a stage and keep how long it took."""
         self._console.print(f"[bold cyan]{name}[/bold cyan]")
         start = time.perf_counter()
         yield
@@ -110,7 +105,6 @@ class Console:
 
     @contextmanager
     def rounds(self, rounds: int, hospitals: int) -> Iterator[RoundProgress]:
-        """Show the rounds' progress."""
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns, TimeElapsedColumn(), console=self._console, transient=True) as progress:
             yield RoundProgress(progress, rounds, hospitals)

@@ -11,12 +11,12 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from fl.audit.narrative import CheckOutcome, Results, explain
+from fl.files import write_atomic
 from fl.protocol.audit import Report
 from fl.protocol.codec import JsonValue
 from fl.protocol.federation import Federation
 from fl.protocol.names import show, shown_lines
 from fl.protocol.rounds.round import Round
-from fl.storage.files import write_atomic
 from scripts.wiring.home import Home
 
 CHECKS = {
@@ -45,7 +45,6 @@ class Audited:
 
     @property
     def verdict(self) -> str:
-        """Return the result in one sentence."""
         count = len(self.report.findings)
         if count or self.report.alarms:
             rounds = ", ".join(str(alarm.round) for alarm in self.report.alarms)
@@ -59,7 +58,6 @@ class Audited:
 
 
 def to_text(audited: Audited) -> str:
-    """Return the report for a terminal."""
     report, federation = audited.report, audited.federation
     lines = [
         f"Audit of consortium {show(federation.anchor.consortium)}",
@@ -90,7 +88,6 @@ def _claims(whose: str, figures: Mapping[str, float]) -> str:
 
 
 def to_json(audited: Audited) -> str:
-    """Return the report as one JSON document."""
     document = {
         **audited.report.to_dict(),
         "checked_at": audited.checked_at,

@@ -211,7 +211,7 @@ def _adjustments(bounds: Bounds) -> dict[str, Any]:
 def raise_file_limit(connections: int) -> int:
     """Let this process open as many files as it may; return how many connections fit."""
     try:
-        import resource  # noqa: PLC0415 not on Windows
+        import resource
     except ImportError:
         return connections
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

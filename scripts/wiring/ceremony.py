@@ -14,11 +14,9 @@ from fl.protocol.ports import Ledger
 from fl.protocol.records import CeremonyStarted
 from fl.protocol.steps import DAY_S
 from fl.replay.ledger_view import LedgerView
-from scripts.wiring.roles import now
+from scripts.wiring.clock import now
+from scripts.wiring.options import DEFAULT_DAYS
 
-USES = {use.name.lower(): use for use in (KeyUse.RECORDS, KeyUse.MODEL)}
-KINDS = {kind.name.lower(): kind for kind in CeremonyKind}
-DEFAULT_DAYS = 365
 STEP_S = DAY_S
 """People's machines are not always on."""
 

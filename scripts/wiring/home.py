@@ -18,20 +18,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from chain.transactions import keystore
-from chain.transactions.addresses import parse_address
+from fl.files import write_atomic
 from fl.protocol import strict_json
 from fl.protocol.codec import Fields
 from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.names import Role, parse_hex, show
 from fl.protocol.ports import Anchor
 from fl.protocol.task import Task
-from fl.storage.files import write_atomic
 from fl.storage.vault import FolderVault
 
 PROJECT = Path(__file__).resolve().parents[2]
 """Where hardhat.config.js and node_modules lie."""
 FILE_CAP = 64 * 1024
+OWNER_ONLY = 0o700
 PASSWORD_VARIABLE = "HEMALEDGER_PASSWORD"  # noqa: S105 - the name of the variable, not a password
 
 
@@ -56,12 +55,10 @@ class MemberHome:
 
     @property
     def account_file(self) -> Path:
-        """Return the Ethereum keystore file."""
         return self.folder / "account.json"
 
     @property
     def data_file(self) -> Path:
-        """Return the member's own images."""
         return self.folder / "data.npz"
 
     @property
@@ -87,7 +84,9 @@ class MemberHome:
     @property
     def work_factor(self) -> int:
         """Return scrypt's N: a random password of 192 bits needs no slow hash, a person's does."""
-        return 2**12 if (self.folder / "password").exists() else keystore.WORK_FACTOR
+        from chain.transactions.keystore import WORK_FACTOR
+
+        return 2**12 if (self.folder / "password").exists() else WORK_FACTOR
 
     def create_password(self) -> None:
         """Write a random password beside the keys, once: for demos, where nobody is there to type one."""
@@ -96,7 +95,6 @@ class MemberHome:
         write_atomic(self.folder / "password", secrets.token_urlsafe(24).encode(), mode=0o600)
 
     def save_role(self, role: Role) -> None:
-        """Remember what this member is."""
         write_atomic(self.folder / "member.json", json.dumps({"role": role.name.lower()}).encode())
 
     @property
@@ -132,17 +130,14 @@ class Home:
 
     @property
     def chain(self) -> Path:
-        """Return the embedded chain's folder."""
         return self.folder / "chain"
 
     @property
     def deployment_file(self) -> Path:
-        """Return consortium.json."""
         return self.folder / "consortium.json"
 
     @property
     def audit_report(self) -> Path:
-        """Return the last audit's JSON."""
         return self.folder / "audit.json"
 
     def member(self, name: str) -> MemberHome:
@@ -156,7 +151,6 @@ class Home:
         return [MemberHome(path, path.name) for path in sorted((self.folder / "members").glob("*")) if path.is_dir()]
 
     def save(self, deployment: Deployment) -> None:
-        """Write consortium.json."""
         anchor = deployment.anchor
         document = {
             "authority": show(anchor.authority),
@@ -172,6 +166,8 @@ class Home:
     @property
     def deployment(self) -> Deployment:
         """Read consortium.json, or raise SettingInvalid."""
+        from chain.transactions.addresses import parse_address
+
         path = self.deployment_file
         try:
             fields = _read(path)

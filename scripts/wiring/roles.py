@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from chain.contracts.lookup import MAX_PREDECESSORS, ask_address, check_deployment
 from chain.ledger import EthereumLedger, LedgerSettings
@@ -12,34 +12,18 @@ from chain.transactions import keystore
 from chain.transactions.eip712 import AccountEndorser
 from chain.transactions.keystore import AccountKey
 from chain.transactions.sender import TransactionSettings
-from fl.audit.access import AuditKey
-from fl.crypto.hpke_keys import key_record
 from fl.events import Notify
 from fl.protocol.keys.member_names import proper
 from fl.protocol.names import NO_ADDRESS, Address, Role
 from fl.protocol.ports import Anchor, Endorser, Ledger
 from fl.protocol.records import MemberRegistered
 from fl.replay.ledger_view import Keyring, LedgerView, Ports
-from fl.replay.vault_files import Awaited
-from fl.roles.coordinator.clock import CheckedClock, TimedLedger
-from fl.roles.trustee.stores import TrusteeStores
-from fl.storage.journal import SqliteJournal
-from fl.storage.keyring import FolderKeys, create_key, load_keys
-from fl.storage.shares import FolderShares
-from fl.storage.vault import FolderVault
-from scripts.wiring.home import Home, MemberHome
+from scripts.wiring.clock import now, steady
+from scripts.wiring.home import OWNER_ONLY, Home, MemberHome
 
-OWNER_ONLY = 0o700
-
-
-def now() -> int:
-    """Return seconds since 1970."""
-    return int(time.time())
-
-
-def steady() -> float:
-    """Return seconds that nobody sets; they go on while the machine sleeps, where the system can tell."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+if TYPE_CHECKING:
+    from fl.audit.access import AuditKey
+    from fl.roles.trustee.stores import TrusteeStores
 
 
 def open_ledger(
@@ -93,7 +77,11 @@ def load_account(member: MemberHome) -> AccountKey:
 
 
 def open_ports(home: Home, member: MemberHome, notify: Notify) -> Ports:
-    """Return a member's world."""
+    from fl.replay.vault_files import Awaited
+    from fl.roles.coordinator.clock import CheckedClock, TimedLedger
+    from fl.storage.journal import SqliteJournal
+    from fl.storage.vault import FolderVault
+
     clock = CheckedClock(now, steady)
     return Ports(
         ledger=TimedLedger(open_ledger(home, member), clock),
@@ -109,11 +97,17 @@ def open_ports(home: Home, member: MemberHome, notify: Notify) -> Ports:
 
 def _keyring(member: MemberHome) -> Keyring:
     """Return a member's keys; a trustee has them where it can destroy them (open_safe), and no copy in memory."""
+    from fl.storage.keyring import load_keys
+
     return Keyring({} if member.role == Role.TRUSTEE else load_keys(member.folder, member.password))
 
 
 def open_safe(member: MemberHome) -> TrusteeStores:
     """Return a trustee's shares and member keys at rest."""
+    from fl.roles.trustee.stores import TrusteeStores
+    from fl.storage.keyring import FolderKeys
+    from fl.storage.shares import FolderShares
+
     return TrusteeStores(
         FolderShares(member.folder / "shares", member.password), FolderKeys(member.folder, member.password)
     )
@@ -126,6 +120,8 @@ def create_member(home: Home, name: str, role: Role) -> Address:
         SettingInvalid: the name is that of a member in another role.
         KeystoreUnreadable: the member exists, but the password is another.
     """
+    from fl.storage.keyring import create_key
+
     member = home.member(name)
     if member.account_file.exists():
         member.as_a(role)
@@ -153,6 +149,9 @@ def register_member(operator: Ledger, account: Address, role: Role, name: str) -
 
 def register_key(home: Home, name: str) -> None:
     """Register a member's first HPKE key with its proof of possession; repeating it is no error."""
+    from fl.crypto.hpke_keys import key_record
+    from fl.storage.keyring import create_key
+
     member = home.member(name)
     ledger = open_ledger(home, member)
     found = LedgerView(ledger).refresh().book.active(ledger.account)
@@ -164,6 +163,9 @@ def register_key(home: Home, name: str) -> None:
 
 def rotate_key(home: Home, name: str) -> int:
     """Replace a member's HPKE key by a new one and return its epoch; old ones stay for old files."""
+    from fl.crypto.hpke_keys import key_record
+    from fl.storage.keyring import create_key
+
     member = home.member(name)
     ledger = open_ledger(home, member)
     found = LedgerView(ledger).refresh().book.active(ledger.account)
@@ -174,7 +176,9 @@ def rotate_key(home: Home, name: str) -> int:
 
 
 def audit_key(home: Home, name: str) -> AuditKey:
-    """Return an auditor's account and keys."""
+    from fl.audit.access import AuditKey
+    from fl.storage.keyring import load_keys
+
     member = home.member(name)
     ledger = open_ledger(home, member)
     return AuditKey(ledger.account, Keyring(load_keys(member.folder, member.password)))

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 import numpy as np
@@ -26,30 +26,7 @@ from fl.training.data.dataset import Dataset
 from fl.training.data.labels import LABELS_CAP, LabelMap, propose, unknown
 from scripts.wiring.home import Home
 
-F = TypeVar("F", bound=Callable[..., Any])
 FLAGS = "--task NAME or FILE, or --classes A,B,C with --disease A"
-
-
-def task_options(command: F) -> F:
-    """Add --task, --classes and --disease."""
-    known = ", ".join(TASKS)
-    for option in (
-        click.option("--disease", help="Which of --classes are the disease, separated by commas; none without it."),
-        click.option("--classes", help="A task of your own: its classes, separated by commas."),
-        click.option("--task", "task_name", help=f"What is learned: {known}, or a JSON file of a task."),
-    ):
-        command = option(command)
-    return command
-
-
-def label_options(command: F) -> F:
-    """Add --labels and --label."""
-    for option in (
-        click.option("--label", "label", multiple=True, help="NAME=CLASS or NAME=ignore: what a name in your data is."),
-        click.option("--labels", type=click.Path(path_type=Path), help="File of labels, as labels.json is."),
-    ):
-        command = option(command)
-    return command
 
 
 def given_task(given: Mapping[str, Any]) -> Task | None:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+import click
 import numpy as np
 
 from fl.events import Event, Notify
+from fl.files import write_atomic
 from fl.protocol.codec import JsonValue
 from fl.protocol.errors import DatasetUnusable, SettingInvalid, TaskMismatch
 from fl.protocol.rounds.config import RoundConfig
@@ -17,7 +19,6 @@ from fl.protocol.task import Task
 from fl.roles.auditor import Evaluate, Evaluation
 from fl.roles.hospital.background_training import Train
 from fl.roles.hospital.background_training import TrainingJob as Work
-from fl.storage.files import write_atomic
 from fl.training.aggregation.quantise import LocalMetrics, Vector
 from fl.training.data.dataset import TRAIN, Dataset, is_stored, load_dataset, save_dataset
 from fl.training.data.labels import LABELS_CAP, LabelMap
@@ -26,9 +27,8 @@ from fl.training.evaluation.chance import alarm
 from fl.training.evaluation.predict import Predictor, evaluate
 from fl.training.local.train import TrainContext, train_local
 from fl.training.recipe import Recipe
-from scripts.wiring.home import Home, MemberHome
-from scripts.wiring.listing import reading_of
-from scripts.wiring.roles import OWNER_ONLY
+from scripts.wiring.home import OWNER_ONLY, Home, MemberHome
+from scripts.wiring.listing import reading_of, tell
 from scripts.wiring.task import Meaning, counts, map_labels, task_of, task_that_explains
 
 PUBLISHED = ("accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1", "auroc", "kappa", "samples")
@@ -130,8 +130,13 @@ class Kept:
     dataset: Dataset
     labels: LabelMap
 
-    def lines(self) -> list[str]:
-        """Return in sentences what each name was taken for."""
+    def tell(self, what: str, member: MemberHome) -> None:
+        """Print what became of every file and what each name was taken for; `what` says which images these are."""
+        tell(self.dataset.listing)
+        click.echo("\n".join(self._lines()))
+        click.echo(f"{len(self.dataset)} {what} were taken in; they never leave {member.folder}.")
+
+    def _lines(self) -> list[str]:
         found = [f"  {own!r} is {code}" for own, code in sorted(self.labels.labels.items())]
         counted = self.dataset.class_counts()
         absent = [code for code, n in zip(self.dataset.class_names, counted, strict=True) if not n]

@@ -20,8 +20,8 @@ from fl.training.local.train import TrainContext, train_local
 from fl.training.model.device import use_threads
 from fl.training.model.network import build_model
 from fl.training.model.spec import ModelSpec
-from fl.training.model.tensors import manifest_of, to_vector
-from fl.training.model.weights import Vector, from_safetensors, to_safetensors
+from fl.training.model.tensors import to_vector
+from fl.training.model.weights import Vector
 from fl.training.presets import DEFAULT_LOCAL, DEFAULT_SPEC
 
 ROOT = Path(__file__).parents[2]
@@ -63,9 +63,6 @@ def test_three_hospitals_learn_together_from_their_own_files(tmp_path: Path) -> 
     assert metrics.auroc is not None
     assert metrics.auroc > 0.85
     assert (vector == _federate(spec, config, hospitals, rounds=3, together=False)).all()
-    manifest = manifest_of(build_model(spec, 0))
-    exported = from_safetensors(manifest, to_safetensors(manifest, vector, {"round": "3"}))
-    assert _measure(spec, exported, whole) == metrics
 
 
 @pytest.mark.slow

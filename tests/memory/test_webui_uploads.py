@@ -15,7 +15,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from fl.training.pictures.field import Frame
-from scripts.commands.serve import IN_MEMORY_BYTES
+from scripts.server.site import IN_MEMORY_BYTES
 from tests.support.site_town import MAYA, NOOR, Town, cell, cell_pixels, words
 from webui.config import MEBIBYTE
 

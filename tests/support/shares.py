@@ -6,9 +6,9 @@ Trusted because it passes the suite that FolderShares passes (tests/unit/storage
 from __future__ import annotations
 
 from fl.crypto.encrypted_keystore import HeldShare, Seat
+from fl.files import write_atomic
 from fl.protocol.errors import KeystoreUnreadable
 from fl.protocol.names import Address, KeyUse
-from fl.storage.files import write_atomic
 from fl.storage.shares import FolderShares
 
 

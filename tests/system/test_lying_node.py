@@ -22,6 +22,7 @@ from chain.transactions.sender import Sender, TransactionSettings
 from fl.protocol.errors import RecordForged
 from fl.protocol.names import Role
 from fl.protocol.records import MemberRegistered, MemberRevoked
+from tests.support.chain_logs import encode_log
 
 PROJECT = Path(__file__).resolve().parents[2]
 KEY = AccountKey(b"\x06" * 32)
@@ -64,25 +65,21 @@ def liar(settings: LedgerSettings, change: Change, *, tells: bool) -> Iterator[L
 
 def another_role(log: dict[str, Any]) -> dict[str, Any]:
     record = events.decode_log("KeyAuthority", log)
-    return (
-        {**log, **events.encode_log(replace(record, role=Role.AUDITOR))}
-        if isinstance(record, MemberRegistered)
-        else log
-    )
+    return {**log, **encode_log(replace(record, role=Role.AUDITOR))} if isinstance(record, MemberRegistered) else log
 
 
 def another_kind(log: dict[str, Any]) -> dict[str, Any]:
     record = events.decode_log("KeyAuthority", log)
     if not isinstance(record, MemberRegistered):
         return log
-    return {**log, **events.encode_log(MemberRevoked(KEY.address, record.member, "it was bad"))}
+    return {**log, **encode_log(MemberRevoked(KEY.address, record.member, "it was bad"))}
 
 
 def another_sender(log: dict[str, Any]) -> dict[str, Any]:
     record = events.decode_log("KeyAuthority", log)
     if not isinstance(record, MemberRegistered):
         return log
-    return {**log, **events.encode_log(replace(record, sender=generate().address))}
+    return {**log, **encode_log(replace(record, sender=generate().address))}
 
 
 def another_transaction(log: dict[str, Any]) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from fl.training.model.tensors import to_vector
 from fl.training.recipe import Recipe
 from scripts.commands.data import data
 from scripts.commands.hospital import hospital
-from scripts.demo.demo import demo
+from scripts.demo.command import demo
 from scripts.wiring.home import Deployment, Home
 from scripts.wiring.task import given_task, task_that_explains
 from scripts.wiring.training import evaluator, keep_data, own_task, read_labels, trainer

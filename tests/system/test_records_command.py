@@ -14,10 +14,11 @@ from fl.protocol.errors import EncodingError, HashMismatch, NotOnChain, ProofInv
 from fl.training.evaluation.predict import Predictor
 from scripts.commands.chain import chain_settings
 from scripts.commands.record_proof import check_proof
-from scripts.commands.serve import open_services, seed_demo, site_config
 from scripts.demo.together import found_together
+from scripts.server.site import open_services
 from scripts.wiring.home import Home
 from scripts.wiring.roles import load_account, open_ledger
+from scripts.wiring.site_accounts import seed_demo, site_config
 from tests.support.site_services import FakeFederation
 from tests.support.site_town import cell, cell_pixels
 from tests.system.test_processes import invoke
@@ -108,10 +109,6 @@ def test_the_operator_erases_by_number(home: Home, site: Site, row: int) -> None
         "records", "erase", "--home", str(home.folder), "--name", "alpha", "--record", number, "--yes"
     )
     assert site.record_store.visible(MAYA, row).erased_at is not None
-
-
-def test_nothing_old_is_sealed_where_nothing_old_is(home: Home) -> None:
-    assert "0 old predictions" in say("records", "seal-old", "--home", str(home.folder), "--name", "alpha")
 
 
 def test_a_doctor_is_linked_to_a_trustee(home: Home, site: Site) -> None:

@@ -25,9 +25,9 @@ from fl.training.model.spec import ModelSpec
 from fl.training.pictures.images import encode_png
 from fl.training.recipe import Recipe
 from scripts.commands.coordinator import first_model
-from scripts.commands.serve import seed_demo, site_config
 from scripts.demo.together import AUDITOR, COORDINATOR, Work, found_together, gather
 from scripts.wiring.home import Home
+from scripts.wiring.site_accounts import seed_demo, site_config
 from tests.system.test_processes import Party, free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")]

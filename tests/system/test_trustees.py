@@ -24,8 +24,9 @@ from fl.replay.ledger_view import Keyring, LedgerView
 from fl.roles.requester.agent import Requester
 from fl.storage.keyring import load_keys
 from scripts.demo.together import found_together
+from scripts.wiring.clock import now
 from scripts.wiring.home import Home
-from scripts.wiring.roles import now, open_ledger
+from scripts.wiring.roles import open_ledger
 from tests.system.test_processes import Process, free_port, invoke, until
 
 TRUSTEES = ("ines", "jonas", "salma")

@@ -43,29 +43,23 @@ class FederationAudits:
     """Where `hemaledger audit` leaves its JSON."""
 
     def rounds(self) -> list[RoundView]:
-        """Return all rounds, the newest first."""
         federation = self.federation()
         return [_view(federation.book, current, self.bench.vault) for current in reversed(federation.rounds)]
 
     def look_up(self, digest: Digest) -> FileFinding:
-        """Return where the ledger names a digest."""
         book, found = self.federation().book, mentions_of(digest, self.ledger.replay())
         return FileFinding(digest, tuple(_place(book, mention) for mention in found))
 
     def findings(self) -> AuditSummary | None:
-        """Return the last audit's result, or None when none ran yet."""
         return read_summary(self.report)
 
     def explain(self, number: int, results: Results) -> Explained:
-        """Return a round in plain words."""
         return explain(self.federation(), number, results)
 
     def obstacle(self, number: int) -> str:
-        """Return why the site's hospital cannot sum a round again; empty when it can."""
         return obstacle(self.federation(), number, self.bench)
 
     def replay(self, number: int) -> Results:
-        """Replay a round now, as far as the hospital's own key opens it."""
         return Results.of(audit_round(self.federation(), number, self.bench), number)
 
 

@@ -29,7 +29,6 @@ class FederationPredictions:
         self._vault = vault
 
     def predict(self, pixels: Pixels, frame: Frame | None = None) -> Prediction:
-        """Judge one picture with the model in force."""
         served = self._reader.current()
         try:
             stained = served.task.domain == Domain.STAINED_CELL
@@ -43,7 +42,6 @@ class FederationPredictions:
         return Prediction(label, task.disease_probability(row), shares, _describe(served))
 
     def model(self) -> ServedModel:
-        """Return the model that would answer now."""
         return _describe(self._reader.current())
 
     def reported(self) -> ReportedModel:
@@ -52,7 +50,6 @@ class FederationPredictions:
         return ReportedModel(_describe(served), report_on(served.round, self._vault))
 
     def again(self, model: ServedModel) -> Verification:
-        """Look now at a model that answered once."""
         return self._reader.again(model.round, model.model_digest, model.envelope_digest)
 
 

@@ -61,23 +61,19 @@ class FederationRecords:
         self._keyring = keyring
 
     def sealer(self) -> Sealer:
-        """Return whose records these are."""
         anchor, account = self._ledger.anchor, self._ledger.account
         name = self._known.newest().book.name_of(account)
         return Sealer(account, name, anchor.consortium, anchor.chain_id, anchor.authority)
 
     def committee(self) -> CommitteeFacts | None:
-        """Return who holds K_REC, None when nobody does yet."""
         return committee_facts(self._known.newest())
 
     def dealt_keys(self) -> frozenset[bytes]:
-        """Return the ids of all K_REC that the operator dealt."""
         committees = self._known.newest().threshold.committees(KeyUse.RECORDS)
         dealt = {committee.public_key for committee in committees if committee.origin == CeremonyKind.DEALER}
         return frozenset(ThresholdKey.from_bytes(key).key_id for key in dealt)
 
     def seal(self, policy: RecordPolicy, body: bytes) -> SealedRecord:
-        """Seal a record to those whom its policy names."""
         federation = self._known.newest()
         own, key = self._own_key(federation), threshold_key(federation)
         if key is None and policy.readers == Readers.TRUSTEES:
@@ -90,7 +86,6 @@ class FederationRecords:
         return SealedRecord(file, secrets.token_bytes(SALT_BYTES), policy, key_id, own.epoch)
 
     def open(self, sealed: SealedRecord, leaf: Digest) -> bytes:
-        """Return the plaintext, opened with the hospital's own key."""
         expected = self.expected(sealed, leaf)
         return receive(sealed.file, expected, self._keyring.of(sealed.key_epoch))
 
@@ -102,12 +97,10 @@ class FederationRecords:
         return Expected(core, sha256(sealed.file), RECORD_CAP)
 
     def roots(self) -> list[Anchored]:
-        """Return the hospital's roots on the ledger, in order."""
         found = self._known.now().threshold.roots.get(self._ledger.account, ())
         return [_anchored(root.batch, root.root, root.entry) for root in found]
 
     def anchor(self, batch: int, root: Digest) -> Anchored:
-        """Record the root of a batch."""
         receipt = self._ledger.append(RecordsAnchored(self._ledger.account, batch, root))
         return _anchored(batch, root, receipt.entry)
 

@@ -54,7 +54,6 @@ class Assets:
     """All static files of the site."""
 
     def __init__(self, root: Path) -> None:
-        """Read them."""
         files = (path for path in sorted(root.rglob("*")) if path.is_file())
         self._by_name = {path.relative_to(root).as_posix(): Asset.read(path) for path in files}
 
@@ -63,7 +62,6 @@ class Assets:
         return url_for("static", filename=filename, v=self._by_name[filename].version)
 
     def integrity(self, filename: str) -> str:
-        """Return the integrity of a file."""
         return self._by_name[filename].integrity
 
     def send(self, filename: str) -> Response:

@@ -152,7 +152,6 @@ HTTP_WORDS = {
 
 
 def init_errors(app: Flask) -> None:
-    """Map every error to its page."""
     app.register_error_handler(HemaledgerError, _hemaledger)
     app.register_error_handler(CSRFError, _expired_form)
     app.register_error_handler(HTTPException, _http)
@@ -160,7 +159,6 @@ def init_errors(app: Flask) -> None:
 
 
 def status_of(error: HemaledgerError) -> int:
-    """Return the HTTP status of a leaf."""
     return STATUSES.get(type(error), error.http_status)
 
 

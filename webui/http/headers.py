@@ -43,7 +43,6 @@ The thread's own file comes with the policy of every other file, which lets it c
 
 
 def policy_text(policy: dict[str, str]) -> str:
-    """Return a policy as its header has it."""
     return "; ".join(f"{name} {sources}" for name, sources in policy.items())
 
 

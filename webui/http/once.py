@@ -43,7 +43,6 @@ class FormToken(_FlaskFormCSRF):  # type: ignore[misc]  # Flask-WTF brings no ty
     """Gives WTForms' hidden field the page's token."""
 
     def generate_csrf_token(self, csrf_token_field: CSRFTokenField) -> str:  # noqa: ARG002 WTForms' signature
-        """Return the page's token."""
         return form_token()
 
 

@@ -46,18 +46,15 @@ class Readiness:
 
     @property
     def whole(self) -> bool:
-        """Return whether nothing is amiss."""
         return {self.database, self.chain, self.vault, self.model} == {OK}
 
     def document(self) -> dict[str, object]:
-        """Return it as JSON has it."""
         status = "ok" if self.whole else "degraded" if self.answers else "unavailable"
         parts = {name: getattr(self, name) for name in ("database", "chain", "vault", "model")}
         return {"status": status, **parts, "checked_at": self.checked_at}
 
 
 def readiness(site: Site) -> Readiness:
-    """Look at everything now."""
     return _of_model(_database(site.database), site.services.predictions)
 
 

@@ -35,7 +35,6 @@ START_PAGES = {
 
 
 def init_login(app: Flask) -> None:
-    """Give the application Flask-Login's sessions."""
     manager = LoginManager()
     manager.session_protection = "strong"
     manager.user_loader(_resume)
@@ -102,7 +101,6 @@ def begin_session(who: SignedInUser) -> None:
 
 
 def end_session() -> None:
-    """Sign out, on all devices."""
     found = visitor()
     if found is not None:
         site().accounts.end_sessions(found.id)

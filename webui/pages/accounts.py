@@ -22,7 +22,6 @@ blueprint = Blueprint("accounts", __name__)
 
 @blueprint.route("/sign-up", methods=["GET", "POST"])
 def sign_up() -> ResponseReturnValue:
-    """Create a patient's account and sign in."""
     here = site()
     form = SignUpForm(datetime.fromtimestamp(here.services.clock(), here.config.tz).date())
     status = 200
@@ -43,7 +42,6 @@ def sign_up() -> ResponseReturnValue:
 
 @blueprint.route("/sign-in", methods=["GET", "POST"])
 def sign_in() -> ResponseReturnValue:
-    """Sign in and go where one came from."""
     form, status = SignInForm(), 200
     found = visitor()
     if found is not None and request.method == "GET":

@@ -88,7 +88,6 @@ def add_note(check_id: int) -> ResponseReturnValue:
 @blueprint.get("/<int:check_id>/image.png")
 @only(SiteRole.PATIENT, SiteRole.DOCTOR)
 def image(check_id: int) -> ResponseReturnValue:
-    """Send the picture of one check."""
     shown = site().patient_records.show(member(), site().record_store.visible(member(), check_id))
     if shown.check is None:
         raise NotFound

@@ -38,7 +38,6 @@ def agenda() -> ResponseReturnValue:
 @blueprint.get("/patients/<int:patient_id>")
 @only(SiteRole.DOCTOR)
 def patient(patient_id: int) -> ResponseReturnValue:
-    """Show a patient of this doctor."""
     here, page = site(), page_number()
     found = here.record_store.patient_of(member().id, patient_id)
     rows = here.record_store.of_patient(patient_id, page)

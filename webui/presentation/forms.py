@@ -221,7 +221,6 @@ class LedgerDigestForm(Form):
 
     @property
     def value(self) -> Digest:
-        """Return the digest, once the form validated."""
         return Digest(parse_hex(self.digest.data.strip(), DIGEST_BYTES, "SHA-256"))
 
 

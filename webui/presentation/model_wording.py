@@ -33,7 +33,7 @@ def verification(model: ServedModel, zone: ZoneInfo) -> Saying:
         return Saying(
             "good",
             f"Verified on the ledger, {when(known.ledger.at, zone)}",
-            "An earlier version of this site kept this record. It kept of the checks what the ledger said.",
+            "The ledger names this model. No other check was kept.",
         )
     if not known.whole:
         return Saying(

@@ -126,14 +126,12 @@ def measured_on(data: HeldOut) -> str:
 
 
 def attested(names: Sequence[str]) -> str:
-    """Return who replayed a round."""
     if not names:
         return "no auditor has attested it."
     return f"{listing(names)} replayed the round and got the same model."
 
 
 def listing(names: Sequence[str]) -> str:
-    """Return names as English enumerates them."""
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
 
 
@@ -152,13 +150,11 @@ def when(seconds: int, zone: ZoneInfo) -> str:
 
 
 def on_day(seconds: int, zone: ZoneInfo) -> str:
-    """Return the day of a moment."""
     moment = _moment(seconds, zone)
     return f"{moment:%A}, {moment.day} {moment:%B %Y}"
 
 
 def at_time(seconds: int, zone: ZoneInfo) -> str:
-    """Return the time of day of a moment."""
     return f"{_moment(seconds, zone):%H:%M}"
 
 
@@ -168,7 +164,6 @@ def iso(seconds: int, zone: ZoneInfo) -> str:
 
 
 def birthday(day: date) -> str:
-    """Return a date of birth."""
     return f"{day.day} {day:%B %Y}"
 
 
@@ -184,7 +179,6 @@ def chief_metrics(metrics: Mapping[str, float] | None) -> dict[str, float]:
 
 
 def metric_name(name: str) -> str:
-    """Return a metric's name for people."""
     return NAMES.get(name, name.replace("_", " ").capitalize())
 
 
@@ -202,7 +196,6 @@ def phase(name: str) -> Saying:
 
 
 def outcome(found: CheckOutcome) -> Saying:
-    """Return what became of one check."""
     return Saying(*OUTCOMES[found])
 
 

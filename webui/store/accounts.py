@@ -16,15 +16,15 @@ from datetime import date
 from hashlib import sha256
 from itertools import pairwise
 
-from sqlalchemy import case, or_, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webui.errors import AccountExists, CodeRefused, HoursOverlap, SignInRefused
 from webui.store.database import Database
-from webui.store.emails import email_key, older_key, search_key, typed_email
+from webui.store.emails import email_key, search_key, typed_email
 from webui.store.models import Account, DoctorProfile, OfficeHours, PatientProfile, SiteRole
-from webui.store.passwords import Passwords, spellings
+from webui.store.passwords import Passwords, typed_form
 from webui.store.person_names import person_name
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -84,14 +84,12 @@ class DoctorFacts:
                 raise HoursOverlap(WEEKDAYS[first.weekday])
 
     def rows(self) -> list[OfficeHours]:
-        """Return the hours as the database has them."""
         return [
             OfficeHours(weekday=each.weekday, opens_minute=each.opens_minute, closes_minute=each.closes_minute)
             for each in self.hours
         ]
 
     def profile(self, account: Account) -> DoctorProfile:
-        """Return the doctor's profile of an account."""
         shown = {"specialty": self.specialty, "room": self.room, "slot_minutes": self.slot_minutes}
         return DoctorProfile(account=account, hours=self.rows(), **shown)
 
@@ -163,18 +161,17 @@ class AccountStore:
         return tuple(created)
 
     def sign_in(self, email: str, password: str) -> SignedInUser:
-        """Return the account to which both belong; its hash is renewed when it was made otherwise than today.
+        """Return the account to which both belong; its hash is renewed when it was made at another cost.
 
         Raises:
             SignInRefused: they do not, or it is disabled; which of these is not told, nor by the time it takes.
         """
-        account = self._find(email)
-        spelling = self._fitting(account, password)
-        if account is None or spelling is None or account.disabled_at is not None:
+        account, typed = self._find(email), typed_form(password)
+        fits = self._passwords.fits(account.password_hash if account is not None else None, typed)
+        if account is None or not fits or account.disabled_at is not None:
             raise SignInRefused
-        prepared = spellings(password)[0]
-        if spelling != prepared or self._passwords.outdated(account.password_hash):
-            self._keep_hash(account.id, self._passwords.hash(prepared))
+        if self._passwords.outdated(account.password_hash):
+            self._keep_hash(account.id, self._passwords.hash(typed))
         return _member(account)
 
     def change_password(self, account_id: int, old: str, new: str) -> SignedInUser:
@@ -186,7 +183,7 @@ class AccountStore:
         """
         with self._database.reading() as session:
             account = session.get_one(Account, account_id)
-        if self._fitting(account, old) is None or account.disabled_at is not None:
+        if not self._passwords.fits(account.password_hash, typed_form(old)) or account.disabled_at is not None:
             raise SignInRefused
         return self._renew(account, new)
 
@@ -215,8 +212,6 @@ class AccountStore:
         return _member(account) if account is not None and in_force else None
 
     def end_sessions(self, account_id: int) -> None:
-        """End every session of this account, on all devices."""
-
         def work(session: Session) -> None:
             session.get_one(Account, account_id).session_version += 1
 
@@ -225,14 +220,6 @@ class AccountStore:
     def _find(self, email: str) -> Account | None:
         with self._database.reading() as session:
             return find_account(session, email)
-
-    def _fitting(self, account: Account | None, password: str) -> str | None:
-        """Return in which of its spellings a password belongs to an account; each costs one hash, for nobody too."""
-        stored = account.password_hash if account is not None else None
-        for spelling in spellings(password):
-            if self._passwords.fits(stored, spelling):
-                return spelling
-        return None
 
     def _keep_hash(self, account_id: int, renewed: str) -> None:
         def work(session: Session) -> None:
@@ -257,14 +244,8 @@ class AccountStore:
 
 
 def find_account(session: Session, email: str) -> Account | None:
-    """Return the account of an address, however it is written.
-
-    An account that migration 0005 left without a key of its own is found by exactly what it once typed; it comes first.
-    """
-    typed = older_key(email)
-    exact = case((Account.email == typed, 0), else_=1)
-    query = select(Account).where(or_(Account.email_key == search_key(email), Account.email == typed))
-    return session.scalar(query.order_by(exact).limit(1))
+    """Return the account of an address, however it is written."""
+    return session.scalar(select(Account).where(Account.email_key == search_key(email)))
 
 
 def code_digest(code: str) -> bytes:
@@ -273,7 +254,6 @@ def code_digest(code: str) -> bytes:
 
 
 def hours_of(profile: DoctorProfile) -> tuple[Hours, ...]:
-    """Return a doctor's hours as values."""
     return tuple(Hours(row.weekday, row.opens_minute, row.closes_minute) for row in profile.hours)
 
 

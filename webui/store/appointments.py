@@ -102,7 +102,7 @@ class AppointmentStore:
                 raise BookingOverlaps(starts_at)
             if _holds(session, Appointment.doctor_id == doctor_id, slot):
                 raise SlotTaken(starts_at)
-            if _meets(session, (patient_id, doctor_id), self._span(day)):
+            if _meets(session, patient_id, doctor_id, self._span(day)):
                 raise OneADay(starts_at)
             if _ahead(session, patient_id, now) >= self._open_bookings:
                 raise TooManyBookings(self._open_bookings)
@@ -193,8 +193,7 @@ def _next(day: date) -> date:
     return day + timedelta(days=1)
 
 
-def _meets(session: Session, pair: tuple[int, int], day: Slot) -> bool:
-    patient_id, doctor_id = pair
+def _meets(session: Session, patient_id: int, doctor_id: int, day: Slot) -> bool:
     same = (Appointment.patient_id == patient_id, Appointment.doctor_id == doctor_id, IN_FORCE)
     within = (Appointment.starts_at >= day.starts_at, Appointment.starts_at < day.ends_at)
     return session.scalar(select(Appointment.id).where(*same, *within).limit(1)) is not None

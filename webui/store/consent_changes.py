@@ -48,7 +48,6 @@ class ConsentChanges:
         return self._database.write(work)
 
     def of(self, patient_id: int) -> ConsentChange | None:
-        """Return a patient's last change."""
         with self._database.reading() as session:
             return session.get(ConsentChange, patient_id)
 

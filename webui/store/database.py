@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config
+from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError
@@ -103,24 +104,20 @@ class Database:
         if self._owed:
             self.forget()
 
-    def forget(self, *, rebuild: bool = False) -> bool:
-        """Empty SQLite's write-ahead log, which still holds pages as they were; `rebuild` writes the file anew, too.
+    def forget(self) -> bool:
+        """Empty SQLite's write-ahead log, which still holds pages as they were.
 
         Return whether it is empty; a reader at the same moment keeps it, and `forget_owed` tries again.
-        On PostgreSQL old row versions go when the server vacuums; `rebuild` makes it do so.
+        On PostgreSQL old row versions go when the server vacuums.
         """
+        if self.engine.dialect.name != "sqlite":
+            return True
         self._owed = True
-        sqlite = self.engine.dialect.name == "sqlite"
-        bare = {"bare": True} if sqlite else {"isolation_level": "AUTOCOMMIT"}
-        with _translated(), self.engine.execution_options(**bare).connect() as connection:
-            if rebuild:
-                connection.exec_driver_sql("VACUUM")
-            busy = sqlite and bool(connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0])
-        self._owed = busy
-        return not busy
+        with _translated(), self.engine.execution_options(bare=True).connect() as connection:
+            self._owed = bool(connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0])
+        return not self._owed
 
     def close(self) -> None:
-        """Give all connections back."""
         self.engine.dispose()
 
 
@@ -128,12 +125,15 @@ def upgrade_database(url: str) -> None:
     """Bring the database at `url` to the newest revision; create it when it is empty.
 
     Raises:
+        SettingInvalid: another version of the program made it.
         DatabaseUnavailable: no answer.
     """
     engine = _engine(url)
     try:
         with _translated(), engine.execution_options(**_serialised(engine)).begin() as connection:
             command.upgrade(alembic_config(connection), "head")
+    except CommandError as error:
+        raise SettingInvalid("database_url", "another version of the program made this database") from error
     finally:
         engine.dispose()
 
@@ -189,7 +189,7 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
 
 def _begin_sqlite(connection: Connection) -> None:
     options = connection.get_execution_options()
-    if options.get("bare", False):  # VACUUM allows no transaction around it
+    if options.get("bare", False):  # a checkpoint allows no transaction around it
         return
     immediate = options.get("immediate", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

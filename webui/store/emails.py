@@ -49,12 +49,7 @@ def search_key(text: str) -> str:
     try:
         return email_key(text)
     except EmailMalformed:
-        return older_key(text)
-
-
-def older_key(text: str) -> str:
-    """Return how addresses were folded before version 0005 of the database, which took some that are none."""
-    return text.strip().casefold()
+        return text.strip().casefold()
 
 
 def _folded(local: str) -> str:

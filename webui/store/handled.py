@@ -78,7 +78,6 @@ class HandledForms:
         return outcome
 
     def finish(self, key: bytes, outcome: FormOutcome) -> None:
-        """Keep what the form led to."""
         text = json.dumps(asdict(outcome))
 
         def work(session: Session) -> None:

@@ -224,7 +224,7 @@ class RequestRow(Base):
     number: Mapped[int | None] = mapped_column(BigInteger, unique=True)
     """On the ledger; None when it never got there."""
     capsule: Mapped[bytes | None] = mapped_column(LargeBinary(DIGEST_BYTES))
-    """Digest of what was asked for; None in rows of earlier versions."""
+    """Digest of what was asked for."""
     deadline: Mapped[int | None] = mapped_column(BigInteger)
     """Of the request; with capsule and purpose no other request of this site has it."""
     record: Mapped[StoredRecord] = relationship(lazy="joined", innerjoin=True)
@@ -234,7 +234,7 @@ class RequestRow(Base):
 class Appointment(Base):
     """A booking of one slot of one doctor by one patient.
 
-    Migration 0005 also forbids bookings in force that overlap for a doctor or a patient (PostgreSQL: exclusion
+    The first migration also forbids bookings in force that overlap for a doctor or a patient (PostgreSQL: exclusion
     constraints; SQLite: triggers), and overlapping office hours.
     """
 
@@ -275,7 +275,7 @@ class Appointment(Base):
     starts_at: Mapped[Seconds]
     ends_at: Mapped[Seconds]
     day: Mapped[date | None]
-    """In the hospital's zone when it was booked; None in rows of earlier versions."""
+    """In the hospital's zone when it was booked."""
     state: Mapped[str] = mapped_column(String(16), default=BookingState.BOOKED.value)
     created_at: Mapped[Seconds]
     cancelled_at: Mapped[int | None] = mapped_column(BigInteger)

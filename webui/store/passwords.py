@@ -18,7 +18,6 @@ from threading import Lock
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 from precis_i18n import get_profile
-from zxcvbn import zxcvbn
 
 from webui.config import PasswordCost
 from webui.errors import PasswordMalformed, PasswordWeak
@@ -63,7 +62,6 @@ class Passwords:
         return self.hash(prepared)
 
     def hash(self, prepared: str) -> str:
-        """Return the hash in its PHC string form."""
         with self._one:
             return self._hasher.hash(prepared)
 
@@ -97,16 +95,14 @@ def prepare(password: str) -> str:
     raise PasswordMalformed(f"Between {MIN_CHARS} and {MAX_CHARS} characters, please.")
 
 
-def spellings(password: str) -> tuple[str, ...]:
-    """Return in which forms a typed password may have been hashed: prepared, and as earlier versions took it."""
-    if len(password) > MAX_TYPED:
-        return ("",)
-    typed = password.encode(errors="replace").decode()
+def typed_form(password: str) -> str:
+    """Return the form in which a typed password is compared; what cannot be a password fits no hash."""
+    if not password or len(password) > MAX_TYPED:
+        return ""
     try:
-        prepared = str(get_profile("OpaqueString").enforce(typed)) if typed else ""
+        return str(get_profile("OpaqueString").enforce(password))
     except UnicodeError:
-        return (typed,)
-    return (prepared,) if prepared == typed else (prepared, typed)
+        return ""
 
 
 def check_guesses(password: str, known: Iterable[str]) -> None:
@@ -126,6 +122,8 @@ def check_guesses(password: str, known: Iterable[str]) -> None:
 
 
 def _guesses(text: str) -> float:
+    from zxcvbn import zxcvbn  # noqa: PLC0415  # its lists of words take 20 MiB
+
     return float(zxcvbn(text)["guesses"]) if text else 0.0
 
 

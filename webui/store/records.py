@@ -153,7 +153,6 @@ class RecordStore:
         return self._labels(RecordLabel.record.has(StoredRecord.patient_id == patient_id))
 
     def labels_of_row(self, row_id: int) -> Mapping[Digest, StoredRecord]:
-        """Return every label that one record ever had."""
         return self._labels(RecordLabel.record_row == row_id)
 
     def sealed_to_other_keys(self, key_id: bytes, limit: int) -> Sequence[int]:
@@ -163,7 +162,6 @@ class RecordStore:
             return session.scalars(query.order_by(StoredRecord.id).limit(limit)).all()
 
     def whole(self, row_id: int) -> StoredRecord | None:
-        """Return one record with its file."""
         with self._database.reading() as session:
             return session.scalar(select(StoredRecord).options(WITH_FILE).where(StoredRecord.id == row_id))
 

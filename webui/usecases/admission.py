@@ -60,7 +60,6 @@ class Doors:
 
     @classmethod
     def of(cls, places: Places) -> Self:
-        """Return them."""
         return cls(
             Admission("have a picture checked", places.checks, places.wait_s),
             Admission("have a file or a round checked", places.audits, places.wait_s),

@@ -100,7 +100,7 @@ class Anchoring:
         if place is None or place.batch.block is None or row.salt is None:
             raise NotFound
         path = _path(row, place, Digest(place.batch.root))
-        return write_document(self._document(place, path, (row.salt, file_digest)))
+        return write_document(self._document(place, path, row.salt, file_digest))
 
     def _on_ledger(self, row: StoredRecord, batch: Batch) -> Anchored | None:
         """Return the root of a batch as the ledger has it now; None when it is on its way, or the chain is silent."""
@@ -118,10 +118,9 @@ class Anchoring:
         return found
 
     def _document(
-        self, place: LeafPlace, path: tuple[Digest, ...], opened: tuple[bytes, Digest]
+        self, place: LeafPlace, path: tuple[Digest, ...], salt: bytes, file_digest: Digest
     ) -> dict[str, JsonValue]:
         sealer, batch = self._service.sealer(), place.batch
-        salt, file_digest = opened
         return {
             "format": PROOF_FORMAT,
             "consortium": show(sealer.consortium),
@@ -153,7 +152,7 @@ def _path(row: StoredRecord, place: LeafPlace, root: Digest) -> tuple[Digest, ..
     """Return the path from a record's leaf to `root`, or raise RecordMisplaced when there is none."""
     try:
         path = inclusion_path(place.leaves, place.index)
-        verify_inclusion(row.leaf.digest, (place.index, place.batch.size), path, root)
+        verify_inclusion(row.leaf.digest, place.index, place.batch.size, path, root)
     except (IndexError, ProofInvalid) as error:
         why = f"its place {place.index + 1} in batch {place.batch.number} does not lead to the root {show(root)}"
         raise RecordMisplaced(row.number or "", why) from error

@@ -146,7 +146,6 @@ class PatientRecords:
         return len(changes)
 
     def change_of(self, patient_id: int) -> ConsentChange | None:
-        """Return how far a patient's last change is."""
         return self._changes.of(patient_id)
 
     def _go_on(self, change: ConsentChange, most: int | None = None) -> ConsentChange | None:
@@ -202,7 +201,6 @@ def shown(row: StoredRecord, found: Check | Note) -> Shown:
 
 
 def new_policy(profile: PatientProfile) -> RecordPolicy:
-    """Return the policy of a new record by its patient's choice."""
     return RecordPolicy(secrets.token_bytes(RECORD_ID_BYTES), Readers(profile.readers), purposes_in(profile.consent))
 
 
@@ -225,5 +223,4 @@ def sealed_of(row: StoredRecord) -> SealedRecord:
 
 
 def subject_of(profile: PatientProfile) -> Subject:
-    """Return whose record it is."""
     return Subject(profile.account_id, profile.account.name, profile.date_of_birth.isoformat())

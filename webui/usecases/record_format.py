@@ -12,7 +12,7 @@ Not here: sealing (records.py), where the file lies (store/records.py).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from fl.protocol.codec import Fields, JsonValue, Reader, Writer, parse_document, write_document
 from fl.protocol.errors import EncodingError
@@ -20,11 +20,8 @@ from fl.protocol.names import DIGEST_BYTES, Digest, parse_hex
 from fl.protocol.task import Task
 from fl.roles.serving.model_facts import Fact, State, Verification
 from webui.ports.federation import ServedModel
-from webui.usecases.earlier_records import modernised
 
 FORMAT = "hemaledger-record-2"
-EARLIER = "hemaledger-record-1"
-"""Records of a version that knew no task, and of the verification what the ledger said; read, and never written."""
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 MAX_NOTE_CHARS = 4000
 _WHAT = "patient record"
@@ -56,8 +53,8 @@ class Check:
     model: ServedModel
     image_png: bytes
     """Encoded anew by us, without metadata; never the uploaded bytes."""
-    shares: Mapping[str, float] = field(default_factory=dict)
-    """Class code -> probability; empty in a record of an earlier version."""
+    shares: Mapping[str, float]
+    """Class code -> probability."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,6 @@ class Note:
 
 
 def pack(record: Check | Note) -> bytes:
-    """Return the plaintext of a record."""
     picture = record.image_png if isinstance(record, Check) else b""
     document = _check_document(record) if isinstance(record, Check) else _note_document(record)
     return Writer().text(write_document(document)).text(picture).bytes()
@@ -85,9 +81,8 @@ def unpack(body: bytes) -> Check | Note:
     document = parse_document(reader.raw(reader.u32()), _WHAT)
     picture = reader.raw(reader.u32())
     reader.end()
-    earlier = document.get("format") == EARLIER
-    fields = Fields(modernised(document) if earlier else document, _WHAT)
-    if not earlier and fields.text("format") != FORMAT:
+    fields = Fields(document, _WHAT)
+    if fields.text("format") != FORMAT:
         raise EncodingError(_WHAT, "it is of another format")
     found: Check | Note
     kind = fields.text("kind")
@@ -97,7 +92,7 @@ def unpack(body: bytes) -> Check | Note:
         found = _parse_note(fields)
     else:
         raise EncodingError(_WHAT, "its kind and its picture do not belong together")
-    if not earlier and pack(found) != body:
+    if pack(found) != body:
         raise EncodingError(_WHAT, "it is not in canonical form")
     return found
 
@@ -159,7 +154,7 @@ def _parse_check(fields: Fields, picture: bytes) -> Check:
     prediction.only("label", "probability", "shares")
     model, shares = _parse_model(Fields(fields.mapping("model"), _WHAT)), prediction.mapping("shares")
     codes, label = model.task.codes, prediction.text("label")
-    if label not in codes or (shares and set(shares) != set(codes)):
+    if label not in codes or set(shares) != set(codes):
         raise EncodingError(_WHAT, "it names a class that its task does not have")
     told = None if prediction.value.get("probability") is None else _share(prediction, "probability")
     if (told is None) != (not model.task.disease):
@@ -172,7 +167,7 @@ def _parse_check(fields: Fields, picture: bytes) -> Check:
         probability=told,
         model=model,
         image_png=picture,
-        shares={code: _share(parsed, code) for code in codes} if shares else {},
+        shares={code: _share(parsed, code) for code in codes},
     )
 
 
@@ -214,11 +209,6 @@ def _parse_fact(fields: Fields, name: str) -> Fact:
     except ValueError as error:
         raise EncodingError(_WHAT, f"the state of {name} is not known") from error
     return Fact(state, inner.integer("at"), inner.text("why"))
-
-
-def ledger_only(*, verified: bool, at: int) -> Verification:
-    """Return the verification that an earlier version kept: what the ledger said, and when it last said so."""
-    return Verification(Fact(State.CHECKED if verified else State.UNKNOWN, at), None, None)
 
 
 def _parse_note(fields: Fields) -> Note:

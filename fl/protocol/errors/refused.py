@@ -105,15 +105,6 @@ class ChainRunning(RefusedError):
 
 
 @dataclass(eq=False)
-class RoundFailed(RefusedError):
-    """A round ended aborted; the previous model stands."""
-
-    round: int
-    reason: str
-    sentence = "Round {round} was aborted ({reason}); the previous model stands."
-
-
-@dataclass(eq=False)
 class SlotTaken(RefusedError):
     """Somebody else booked this slot of this doctor first (starts_at: seconds since 1970, UTC)."""
 

@@ -15,7 +15,7 @@ from enum import IntEnum
 from types import MappingProxyType
 
 from fl.protocol.codec import Writer, sha256
-from fl.protocol.keys.members import PUBLIC_KEY_BYTES, MemberKey
+from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import NO_DIGEST, Address, CeremonyKind, Digest, KeyUse
 from fl.protocol.ports import Anchor
 from fl.protocol.records import (
@@ -33,7 +33,6 @@ from fl.protocol.steps import POINT_BYTES
 
 PROOF_BYTES = 65
 """R[33] ‖ z[32]."""
-THRESHOLD_SUITE = 257
 """What stands in place of the HPKE suite in the key id of a threshold key."""
 
 
@@ -130,12 +129,10 @@ class Ceremony:
 
     @property
     def use(self) -> KeyUse:
-        """Return what the key opens."""
         return self.terms.key_use
 
     @property
     def number(self) -> int:
-        """Return the ceremony's number among those of its use."""
         return self.terms.ceremony
 
     @property
@@ -145,7 +142,6 @@ class Ceremony:
 
     @property
     def keeps_key(self) -> bool:
-        """Return whether the key must stay what it is."""
         return self.terms.kind in KEEPS_KEY
 
     @property
@@ -220,11 +216,6 @@ def shares_digest(use: KeyUse, number: int, public_key: bytes, shares: Sequence[
     for share in shares:
         writer.raw(share, POINT_BYTES)
     return writer.digest()
-
-
-def threshold_key_id(public_key: bytes) -> bytes:
-    """Return the 16-byte id of a threshold key; `public_key` is Y uncompressed, 65 bytes."""
-    return Writer("keyid").u16(THRESHOLD_SUITE).raw(public_key, PUBLIC_KEY_BYTES).digest()[:16]
 
 
 def _anchored(label: str, anchor: Anchor) -> Writer:

@@ -101,7 +101,6 @@ class KeyBook:
         return member
 
     def having(self, role: Role) -> Iterator[Member]:
-        """Yield the active members of a role."""
         return (member for member in self.members.values() if member.role == role and not member.revoked)
 
     def name_of(self, account: Address) -> str:

@@ -99,22 +99,18 @@ class DecryptionRequest:
 
     @property
     def number(self) -> int:
-        """Return the request's number."""
         return self.record.request
 
     @property
     def requester(self) -> Address:
-        """Return who asked."""
         return self.record.sender
 
     @property
     def key_use(self) -> KeyUse:
-        """Return which key was asked for."""
         return self.record.key_use
 
     @property
     def epoch(self) -> int:
-        """Return the epoch of the committee that was asked."""
         return self.committee.epoch
 
     @property

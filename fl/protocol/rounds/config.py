@@ -44,7 +44,6 @@ class RoundConfig:
     """32 or 64: updates are summed mod 2^32, or mod 2^64 with finer steps and files of twice the size."""
 
     def to_bytes(self) -> bytes:
-        """Return the canonical document."""
         return write_document(
             {
                 "clip": self.clip,

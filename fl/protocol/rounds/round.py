@@ -116,14 +116,6 @@ MAY: Mapping[type[RoundRecord], tuple[Role, ...]] = MappingProxyType(
 
 
 @dataclass(frozen=True)
-class Proposal:
-    """What the coordinator proposed."""
-
-    model_digest: Digest
-    envelope_digest: Digest
-
-
-@dataclass(frozen=True)
 class Round:
     """One open-to-final cycle."""
 
@@ -156,7 +148,7 @@ class Round:
     """Of the frozen set."""
     frozen: Entry | None = None
     """The entry that froze the set."""
-    proposal: Proposal | None = None
+    proposal: ModelProposed | None = None
     attestations: Mapping[Address, Digest] = field(default_factory=lambda: MappingProxyType({}))
     """Auditor -> digest of its report."""
     reason: str = ""
@@ -180,12 +172,10 @@ class Round:
 
     @property
     def complete(self) -> bool:
-        """Return whether everybody who may commit did."""
         return len(self.commitments) == len(self.committers)
 
     @property
     def masked(self) -> bool:
-        """Return whether the terms ask for masks."""
         return self.terms.protection == Protection.MASKED
 
     @property

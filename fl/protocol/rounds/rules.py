@@ -48,7 +48,7 @@ from fl.protocol.records import (
     UpdateCommitted,
 )
 from fl.protocol.rounds import masked
-from fl.protocol.rounds.round import MAY, NEXT, Phase, Proposal, Round, set_digest
+from fl.protocol.rounds.round import MAY, NEXT, Phase, Round, set_digest
 from fl.protocol.steps import DAY_S, MAX_STEP_TIMEOUT_S, check_ascending
 
 MAX_ROSTER = 1024
@@ -156,7 +156,7 @@ def _freeze(current: Round, record: RoundFrozen, now: int) -> Round:
 def _propose(current: Round, record: ModelProposed) -> Round:
     if current.masked and len(current.revealed) < current.terms.threshold:
         raise TooFewReveals(len(current.revealed), current.terms.threshold)
-    return replace(current, proposal=Proposal(record.model_digest, record.envelope_digest))
+    return replace(current, proposal=record)
 
 
 def _attest(current: Round, record: ModelAttested, book: KeyBook) -> Round:
@@ -191,7 +191,7 @@ def _abort(current: Round, record: RoundAborted, now: int) -> Round:
     return replace(current, reason=shown(record.reason))
 
 
-def _proposed(current: Round) -> Proposal:
+def _proposed(current: Round) -> ModelProposed:
     if current.proposal is None:
         raise WrongPhase(current.number, current.phase)
     return current.proposal

@@ -39,8 +39,7 @@ class Verification:
     ledger: Fact
     """The last final round on the ledger names this model."""
     file: Fact | None
-    """The file in the vault is the one that the ledger names; None in a record of an earlier version, which kept
-    the first fact alone."""
+    """The file in the vault is the one that the ledger names; None when it was not looked at."""
     memory: Fact | None
     """The weights that answer were opened from that file, and have the digest that the ledger names; None as above."""
     block: int = 0

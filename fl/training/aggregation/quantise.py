@@ -41,7 +41,6 @@ class Grid:
 
     @property
     def limit(self) -> int:
-        """Return the largest word."""
         return self.scale - 1
 
     def zeros(self, parameters: int) -> Words:

@@ -69,7 +69,6 @@ class Sum:
 
     @property
     def claims(self) -> Claims:
-        """Return the summed lanes."""
         return Claims.of(self._words, self.hospitals)
 
     def check(self, config: RoundConfig) -> None:

@@ -121,7 +121,6 @@ def _text(value: np.generic) -> str:
 
 
 def _by_number(kept: list[str], own: tuple[str, ...] | None, source: str) -> dict[str, str]:
-    """Return a class name for each number."""
     limit = MAX_CLASSES if own is None else len(own)
     for text in kept:
         if not 0 <= int(text) < limit:

@@ -17,8 +17,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
+from fl.files import write_atomic
 from fl.protocol.errors import DatasetUnusable
-from fl.training.atomic_files import write_atomic
 from fl.training.data.listing import Listing, shown
 from fl.training.data.npz import MAX_PIXEL_BYTES, MAX_SIDE_BYTES, open_npz
 from fl.training.pictures.images import fit_square

@@ -169,13 +169,11 @@ def _words(name: str) -> list[str]:
 
 
 def _unglued(word: str) -> list[str]:
-    """Return `nonleukemia` as two words."""
     rest = word.removeprefix("non")
     return ["non", rest] if rest != word and _one(rest) in SPELLINGS.values() else [word]
 
 
 def _one(word: str) -> str:
-    """Return a word in the singular and in one spelling."""
     if word in SPELLINGS or word in NEGATIONS:
         return SPELLINGS.get(word, word)
     single = word[:-1] if word.endswith("s") and len(word) > 3 and not word.endswith("ss") else word  # noqa: PLR2004

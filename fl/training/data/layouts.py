@@ -85,7 +85,6 @@ def _is_class_word(name: str) -> bool:
 
 
 def _loose(entries: Iterable[FoundFile], depth: int) -> tuple[list[FoundFile], list[FoundFile]]:
-    """Return the entries that lie in no folder at `depth`, and those that do."""
     loose: list[FoundFile] = []
     inside: list[FoundFile] = []
     for entry in entries:

@@ -133,7 +133,6 @@ class Listing:
 
     @property
     def pictures(self) -> int:
-        """Return how many pictures are used."""
         return sum(row.pictures for row in self.used)
 
     @property
@@ -162,7 +161,6 @@ class Listing:
         yield from (f"  cannot be used: {refusal}" for refusal in self.refusals)
 
     def left_out_lines(self) -> Iterator[str]:
-        """Yield what was left out, by reason."""
         if self.left_out:
             yield f"  left out: {len(self.left_out)}"
         for reason, count in sorted(self.counts().items(), key=lambda row: (not row[0].stops, row[0])):

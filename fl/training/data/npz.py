@@ -68,7 +68,6 @@ class Npz:
 
     @property
     def names(self) -> frozenset[str]:
-        """Return the names of all arrays."""
         return frozenset(self._members)
 
     def refuse(self, why: str) -> None:

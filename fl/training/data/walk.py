@@ -69,11 +69,9 @@ class FoundFile:
     detail: str = ""
 
     def out(self, reason: LeftOutReason, detail: str = "") -> FoundFile:
-        """Return the entry as left out."""
         return replace(self, reason=reason, detail=detail)
 
     def left_out(self) -> LeftOut:
-        """Return it for the list."""
         if self.reason is None:
             raise RuntimeError("a file that is in use was asked for its reason")
         return LeftOut(self.name, self.reason, self.detail)
@@ -100,7 +98,6 @@ def walk(root: Path) -> list[FoundFile]:
 
 
 def _below(folder: Path, root: Path, depth: int, outcome: LeftOutReason | None) -> Iterator[FoundFile]:
-    """Yield what lies below `folder`; `outcome` is that of all of it, where the folder has one."""
     try:
         with os.scandir(folder) as scan:
             found = list(_bounded(scan, root))

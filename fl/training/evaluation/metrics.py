@@ -60,7 +60,6 @@ class Metrics:
 
     @property
     def samples(self) -> int:
-        """Return the number of images."""
         return sum(map(sum, self.confusion))
 
     @property
@@ -101,7 +100,6 @@ class Metrics:
 
     @property
     def class_counts(self) -> tuple[int, ...]:
-        """Return the number of images of each class."""
         return tuple(map(sum, self.confusion))
 
     @property

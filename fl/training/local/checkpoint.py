@@ -21,9 +21,9 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
+from fl.files import write_atomic
 from fl.protocol import strict_json
 from fl.protocol.errors import EncodingError
-from fl.training.atomic_files import write_atomic
 from fl.training.model.tensors import to_vector
 from fl.training.model.weights import Vector
 

@@ -3,7 +3,7 @@
 Invariant: a configuration that exists is usable; two equal ones have equal dictionaries.
 
 Source: B. McMahan et al., "Communication-Efficient Learning", 2017 (local epochs); I. Loshchilov and F. Hutter,
-"SGDR", 2017 and "Decoupled Weight Decay", 2019; T. Li et al., "FedProx", 2020; C. Szegedy et al., 2016 (smoothing).
+"SGDR", 2017 and "Decoupled Weight Decay", 2019; C. Szegedy et al., 2016 (smoothing).
 Not here: the loop (train.py); the values chosen (presets.py).
 """
 
@@ -27,7 +27,6 @@ _RANGES: dict[str, tuple[float, float]] = {
     "class_balance": (0.0, 1.0),
     "smoothing": (0.0, 0.5),
     "clip_norm": (0.0, 1e6),
-    "proximal": (0.0, 100.0),
 }
 
 
@@ -47,7 +46,6 @@ class LocalConfig:
             each class equally often.
         smoothing: Share of the label spread over all classes.
         clip_norm: Largest L2 norm of a step's gradient; 0 = no limit.
-        proximal: FedProx's mu, the pull towards the global weights; 0 = plain FedAvg.
     """
 
     epochs: int = 1
@@ -60,7 +58,6 @@ class LocalConfig:
     class_balance: float = 0.5
     smoothing: float = 0.05
     clip_norm: float = 5.0
-    proximal: float = 0.0
 
     def __post_init__(self) -> None:
         """Check the ranges.

@@ -51,11 +51,8 @@ def _import_functional() -> ModuleType:
 _functional = _import_functional()
 
 affine = _functional.affine
-adjust_brightness = _functional.adjust_brightness
-adjust_contrast = _functional.adjust_contrast
 adjust_saturation = _functional.adjust_saturation
 horizontal_flip = _functional.horizontal_flip
-vertical_flip = _functional.vertical_flip
 InterpolationMode = importlib.import_module("torchvision.transforms.v2").InterpolationMode
 shimmed = bool(_LIBRARIES)
 """Whether the shim was needed."""

@@ -3,8 +3,7 @@
 Invariant: on a CPU the resulting bytes depend only on the arguments (and the number of threads), however often the
 training was killed and resumed.
 
-Source: B. McMahan et al., "Communication-Efficient Learning", 2017, algorithm 1 (ClientUpdate); T. Li et al.,
-"FedProx", 2020 (the proximal term).
+Source: B. McMahan et al., "Communication-Efficient Learning", 2017, algorithm 1 (ClientUpdate).
 Not here: the configuration's fields (config.py); what becomes of the result (quantise.py, sum.py).
 """
 
@@ -121,7 +120,6 @@ class _Trainer:
         self.model = build_model(spec, 0)
         load_vector(self.model, vector)
         place(self.model, self.device).train()
-        self.anchors = [tensor.detach().clone() for tensor in self.model.parameters()] if config.proximal else []
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(), lr=config.lr_of_round(context.round), weight_decay=config.weight_decay
         )
@@ -167,19 +165,13 @@ class _Trainer:
         with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not None):
             logits = self.model(batch)
         loss = tnf.cross_entropy(logits.float(), labels, label_smoothing=self.config.smoothing)
-        total = loss + self._pull() if self.anchors else loss
-        torch.autograd.backward(self.scaler.scale(total))
+        torch.autograd.backward(self.scaler.scale(loss))
         self.scaler.unscale_(self.optimiser)
         if self.config.clip_norm:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
         self.scaler.step(self.optimiser)
         self.scaler.update()
         return loss, logits
-
-    def _pull(self) -> Tensor:
-        """Return FedProx's mu / 2 ||w - w_global||^2."""
-        pairs = zip(self.model.parameters(), self.anchors, strict=True)
-        return 0.5 * self.config.proximal * torch.stack([((now - then) ** 2).sum() for now, then in pairs]).sum()
 
 
 def _seed(context: TrainContext, epoch: int) -> int:

@@ -1,9 +1,9 @@
-"""Weights as one flat vector, as bytes and as safetensors; the manifest that says what lies where.
+"""Weights as one flat vector, as bytes; the manifest that says what lies where.
 
 Invariant: a vector that passed a function of this module has exactly the manifest's length and finite values within
 ±WEIGHT_MAX only; nothing is ever unpickled.
 
-Source: PROTOCOL.md 5 and 8 (bodies are raw float32 little-endian; modelDigest); the safetensors format.
+Source: PROTOCOL.md 5 and 8 (bodies are raw float32 little-endian; modelDigest).
 Not here: tensors (tensors.py): who only handles bytes need not load torch; fixed-point updates (quantise.py); sums
 (sum.py).
 """
@@ -19,8 +19,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import safetensors.numpy
-from safetensors import SafetensorError
 
 from fl.protocol import strict_json
 from fl.protocol.codec import DOCUMENT_CAP
@@ -51,12 +49,10 @@ class Manifest:
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
-        """Return the number of values of each tensor."""
         return tuple(math.prod(shape) for shape in self.shapes)
 
     @property
     def length(self) -> int:
-        """Return d, the length of the vector."""
         return sum(self.sizes)
 
     def to_bytes(self) -> bytes:
@@ -142,43 +138,3 @@ def model_digest(manifest_digest: bytes, vector: Vector) -> Digest:
     state = hashlib.sha256(LABEL_PREFIX + b"model" + manifest_digest + vector.size.to_bytes(8, "big"))
     state.update(vector_to_bytes(vector))
     return Digest(state.digest())
-
-
-def to_safetensors(manifest: Manifest, vector: Vector, notes: dict[str, str] | None = None) -> bytes:
-    """Return the weights as a safetensors file, with `notes` as its text metadata.
-
-    Raises:
-        WeightsMismatch: the vector does not fit the manifest.
-        NonFinite: a value is NaN or infinite.
-    """
-    check_vector(vector, manifest.length)
-    parts = np.split(vector, np.cumsum(manifest.sizes)[:-1])
-    tensors = {
-        name: np.ascontiguousarray(part.reshape(shape))
-        for name, shape, part in zip(manifest.names, manifest.shapes, parts, strict=True)
-    }
-    return safetensors.numpy.save(tensors, notes)
-
-
-def from_safetensors(manifest: Manifest, data: bytes) -> Vector:
-    """Return the weights of a safetensors file that holds exactly the manifest's tensors.
-
-    Raises:
-        WeightsMismatch: not such a file, or a tensor is missing, extra, or of another shape or dtype.
-        NonFinite: a value is NaN or infinite.
-    """
-    try:
-        tensors = safetensors.numpy.load(data)
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:  # dtypes that numpy lacks raise the latter
-        raise WeightsMismatch(f"this is no readable safetensors file ({error})") from error
-    if extra := sorted(set(tensors) - set(manifest.names)):
-        raise WeightsMismatch(f"the tensor {extra[0]!r} does not belong to the model")
-    parts: list[Vector] = []
-    for name, shape in zip(manifest.names, manifest.shapes, strict=True):
-        tensor = tensors.get(name)
-        if tensor is None:
-            raise WeightsMismatch(f"the tensor {name!r} is missing")
-        if tensor.shape != shape or tensor.dtype != np.float32:
-            raise WeightsMismatch(f"{name!r} is {tensor.dtype} {list(tensor.shape)}, not float32 {list(shape)}")
-        parts.append(tensor.reshape(-1))
-    return check_vector(np.concatenate(parts), manifest.length)

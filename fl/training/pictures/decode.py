@@ -243,7 +243,6 @@ def _check_samples(count: int) -> None:
 
 
 def _in_turn(size: tuple[int, int], decode: Callable[[], Pixels], most: int = MAX_PIXELS) -> Pixels:
-    """Refuse a size, or decode when it is this picture's turn."""
     width, height = size
     if width * height > most:
         raise _Refused(f"it has {width * height} pixels; at most {most} are accepted")

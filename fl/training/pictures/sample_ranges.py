@@ -120,7 +120,6 @@ def _documented(samples: Samples, said: Range, most: float) -> tuple[float, floa
 
 
 def _by_type(samples: Samples, said: Range, seen: tuple[float, float]) -> tuple[float, float]:
-    """Return the range that depth and kind of the samples have."""
     bits = said.bits or samples.dtype.itemsize * 8
     if samples.dtype.kind == "f":
         if seen[0] < 0.0 or seen[1] > 1.0:

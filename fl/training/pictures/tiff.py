@@ -59,8 +59,6 @@ _STACK = re.compile(r"^images=(\d{1,9})\s*$", re.MULTILINE)
 _DEPTH = re.compile(r"(?:bits[ _]?stored|significant[ _]?bits|bit[ _]?depth)\W{1,5}(\d{1,2})\b", re.IGNORECASE)
 _GREY = (0, 1)
 _RGB = 2
-_SHAPES = {1: (1,), 2: (3, 4)}
-"""Samples of one pixel by kind: grey with or without alpha, colour with or without alpha."""
 
 Value = tuple[float | int, ...] | bytes
 
@@ -79,7 +77,6 @@ class Page:
 
     @property
     def text(self) -> str:
-        """Return what ImageDescription says."""
         value = self.tags.get(_DESCRIPTION, b"")
         return value[:65_536].decode("utf-8", "replace").rstrip("\0") if isinstance(value, bytes) else ""
 
@@ -96,7 +93,6 @@ class Page:
 
     @property
     def sample_bytes(self) -> int:
-        """Return what all its samples need in memory."""
         width, height = self.size
         return width * height * self.number(_SAMPLES, 1) * -(-self.number(_BITS, 1) // 8)
 

@@ -170,7 +170,7 @@ def _summed(previous: Vector, results: list[LocalResult], total: Callable[[list[
 
 def _private(run: Run, say: Say) -> Iterator[Outcome]:
     try:
-        from scripts.bench.schemes.dpsgd import DpSgd, Noise, train_privately  # noqa: PLC0415
+        from scripts.bench.schemes.dpsgd import DpSgd, Noise, train_privately
     except ImportError as error:
         say(f"skipped: DP-SGD, {error}")
         return

@@ -32,7 +32,7 @@ class Ckks:
 
     def cost(self, case: Case) -> Cost:
         """Measure a round on a slice; encryption includes serialising."""
-        import tenseal  # noqa: PLC0415
+        import tenseal
 
         size = min(case.parameters, SLICE)
         update = draw_update(size, 1)
@@ -62,7 +62,7 @@ class Ckks:
         return sum(len(self._encrypt(context, update[at : at + SLOTS])[0].serialize()) for at in pieces)
 
     def _context(self) -> Any:  # noqa: ANN401  # tenseal has no types
-        import tenseal  # noqa: PLC0415
+        import tenseal
 
         kind = tenseal.SCHEME_TYPE.CKKS
         context = tenseal.context(kind, 2 * SLOTS, coeff_mod_bit_sizes=list(self._moduli), n_threads=1)
@@ -70,7 +70,7 @@ class Ckks:
         return context
 
     def _encrypt(self, context: Any, update: Vector) -> list[Any]:  # noqa: ANN401
-        import tenseal  # noqa: PLC0415
+        import tenseal
 
         return [
             tenseal.ckks_vector(context, update[at : at + SLOTS].astype(np.float64))

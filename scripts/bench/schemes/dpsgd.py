@@ -50,7 +50,7 @@ class Noise:
 
     def epsilon(self, images: int, batch: int, epochs: int) -> float:
         """Return epsilon at DELTA after so many epochs over so many images, by RDP; infinite without noise."""
-        from opacus.accountants import RDPAccountant  # noqa: PLC0415
+        from opacus.accountants import RDPAccountant
 
         if self.multiplier == 0.0:
             return float("inf")
@@ -91,8 +91,8 @@ def _seed(where: TrainContext) -> int:
 def _private(
     spec: ModelSpec, vector: Vector, rate: float, how: tuple[Noise, LocalConfig, torch.Generator]
 ) -> tuple[Any, Any]:
-    from opacus import GradSampleModule  # noqa: PLC0415
-    from opacus.optimizers import DPOptimizer  # noqa: PLC0415
+    from opacus import GradSampleModule
+    from opacus.optimizers import DPOptimizer
 
     noise, config, generator = how
     model = build_model(spec, 0)

@@ -44,7 +44,7 @@ class Flower:
 
     def cost(self, case: Case) -> Cost:
         """Measure a round."""
-        from flwr.common.secure_aggregation.ndarrays_arithmetic import parameters_addition  # noqa: PLC0415
+        from flwr.common.secure_aggregation.ndarrays_arithmetic import parameters_addition
 
         survivors = case.hospitals - case.dropped
         nodes = gather(case.hospitals, case.threshold)
@@ -71,7 +71,7 @@ class Flower:
 
     def total(self, updates: Sequence[Vector]) -> Vector:
         """Return the sum, one more node having vanished after sharing."""
-        from flwr.common.secure_aggregation.ndarrays_arithmetic import (  # noqa: PLC0415
+        from flwr.common.secure_aggregation.ndarrays_arithmetic import (
             parameters_addition,
             parameters_mod,
         )
@@ -89,7 +89,7 @@ class Flower:
 def gather(hospitals: int, threshold: int) -> Nodes:
     """Return nodes 1..n after SecAgg+'s stages 0 and 1."""
     client = _client()
-    from flwr.common.secure_aggregation.secaggplus_constants import Key  # noqa: PLC0415
+    from flwr.common.secure_aggregation.secaggplus_constants import Key
 
     states: dict[int, Any] = {nid: client.SecAggPlusState(nid=nid) for nid in range(1, hospitals + 1)}
     public = {}
@@ -110,7 +110,7 @@ def _client() -> Any:  # noqa: ANN401  # a function of the same name hides the m
 
 
 def _settings(hospitals: int, threshold: int) -> Any:  # noqa: ANN401  # flwr's record has loose types
-    from flwr.common.secure_aggregation.secaggplus_constants import Key  # noqa: PLC0415
+    from flwr.common.secure_aggregation.secaggplus_constants import Key
 
     return {
         Key.SAMPLE_NUMBER: hospitals,
@@ -136,8 +136,8 @@ def _set_up(nodes: Nodes, threshold: int) -> None:
 def mask(nodes: Nodes, nid: int, update: Vector) -> list[bytes]:
     """Return what one node uploads."""
     client = _client()
-    from flwr.common import ndarrays_to_parameters  # noqa: PLC0415
-    from flwr.common.secure_aggregation.secaggplus_constants import Key  # noqa: PLC0415
+    from flwr.common import ndarrays_to_parameters
+    from flwr.common.secure_aggregation.secaggplus_constants import Key
 
     sources, data = nodes.arrived[nid]
     records: Any = {Key.SOURCE_LIST: sources, Key.CIPHERTEXT_LIST: data}
@@ -148,7 +148,7 @@ def mask(nodes: Nodes, nid: int, update: Vector) -> list[bytes]:
 
 
 def _load(file: bytes) -> Any:  # noqa: ANN401
-    from flwr.common import bytes_to_ndarray  # noqa: PLC0415
+    from flwr.common import bytes_to_ndarray
 
     return bytes_to_ndarray(file)
 
@@ -168,10 +168,10 @@ def reveal(nodes: Nodes, survivors: int) -> dict[int, list[bytes]]:
 
 def _remove_masks(nodes: Nodes, shares: Mapping[int, list[bytes]], survivors: int, total: list[Any]) -> Any:  # noqa: ANN401
     """Do as the server's unmask_stage; return the mean in floats."""
-    from flwr.common.secure_aggregation import ndarrays_arithmetic as arithmetic  # noqa: PLC0415
-    from flwr.common.secure_aggregation.crypto.shamir import combine_shares  # noqa: PLC0415
-    from flwr.common.secure_aggregation.quantization import dequantize  # noqa: PLC0415
-    from flwr.common.secure_aggregation.secaggplus_utils import pseudo_rand_gen  # noqa: PLC0415
+    from flwr.common.secure_aggregation import ndarrays_arithmetic as arithmetic
+    from flwr.common.secure_aggregation.crypto.shamir import combine_shares
+    from flwr.common.secure_aggregation.quantization import dequantize
+    from flwr.common.secure_aggregation.secaggplus_utils import pseudo_rand_gen
 
     shapes = arithmetic.get_parameters_shape(total)
     for nid, pieces in shares.items():

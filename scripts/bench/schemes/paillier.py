@@ -57,7 +57,7 @@ class Paillier:
 
 
 def _keys() -> tuple[Any, Any]:
-    from phe import paillier  # noqa: PLC0415
+    from phe import paillier
 
     pair: tuple[Any, Any] = paillier.generate_paillier_keypair(n_length=KEY_BITS)
     return pair
@@ -71,7 +71,7 @@ def _encrypt(public: Any, words: Words) -> list[int]:  # noqa: ANN401  # phe has
 
 
 def _add(public: Any, left: list[int], right: list[int]) -> list[int]:  # noqa: ANN401
-    import gmpy2  # noqa: PLC0415
+    import gmpy2
 
     square = gmpy2.mpz(public.nsquare)
     return [int(gmpy2.mpz(one) * other % square) for one, other in zip(left, right, strict=True)]

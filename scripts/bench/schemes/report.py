@@ -75,11 +75,11 @@ def write_plot(rows: Sequence[Row], path: Path, say: Say) -> None:
     if importlib.util.find_spec("matplotlib") is None:
         say("skipped: the plot, matplotlib not installed")
         return
-    import matplotlib as mpl  # noqa: PLC0415
+    import matplotlib as mpl
 
     mpl.use("svg")
     mpl.rcParams["svg.hashsalt"] = "protections"
-    from matplotlib import pyplot as plt  # noqa: PLC0415
+    from matplotlib import pyplot as plt
 
     figure, panels = plt.subplots(1, 2, figsize=(10, 4.5), sharey=True)
     shown = [row for row in rows if row.case.hospitals == SHOWN_HOSPITALS]

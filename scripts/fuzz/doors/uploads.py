@@ -16,12 +16,13 @@ from PIL import Image
 from werkzeug.test import Client, TestResponse
 
 from fl.training.data.synthetic import draw_cell
-from scripts.commands.serve import open_services, seed_demo, site_config
 from scripts.demo.chain_process import ChainProcess
 from scripts.fuzz._door import Door, Finding
 from scripts.predictor.client import PredictorProcess
 from scripts.server.allocator import give_memory_back
+from scripts.server.site import open_services
 from scripts.wiring.home import Home
+from scripts.wiring.site_accounts import seed_demo, site_config
 from webui.app import create_app
 from webui.config import CHEAP_PASSWORDS, Limit, Limits
 

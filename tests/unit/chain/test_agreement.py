@@ -77,7 +77,7 @@ def test_every_state_changing_function_makes_one_record() -> None:
 )
 def test_enums_have_the_same_numbers(python: type[Any]) -> None:
     enum = python.__name__
-    source = "".join(path.read_text() for path in (PROJECT / "contracts").glob("I*.sol"))
+    source = "".join(path.read_text() for path in (PROJECT / "contracts").rglob("I*.sol"))
     body = source.split(f"enum {enum} {{")[1].split("}")[0]
     numbers = {name.strip(): number for number, name in enumerate(body.split(","))}
     assert {member.name: member.value for member in python}.items() <= numbers.items()
@@ -93,5 +93,5 @@ def test_py_solc_x_compiles_what_is_committed() -> None:
 def test_hardhat_compiles_what_is_committed() -> None:
     subprocess.run([tools.node_binary(), HARDHAT, "build", "--quiet"], cwd=PROJECT, check=True, capture_output=True)
     for name in CONTRACTS:
-        built = PROJECT / "build" / "hardhat" / "artifacts" / "contracts" / f"{name}.sol" / f"{name}.json"
+        (built,) = (PROJECT / "build" / "hardhat" / "artifacts" / "contracts").glob(f"*/{name}.sol/{name}.json")
         assert artifacts.parse(built.read_text()) == artifacts.load(name)

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from chain.contracts.events import encode_log
 from chain.ledger import receipt_of
 from chain.rpc.node import Node, NodeSettings
 from fl.protocol.errors import ContractRefused, RecordForged
 from fl.protocol.names import Address, Digest, Refusal
 from fl.protocol.records import DecryptionApproved, DecryptionRefused, Record
+from tests.support.chain_logs import encode_log
 
 NODE = Node(NodeSettings("http://127.0.0.1:1"))
 SENT = DecryptionApproved(Address(b"\x01" * 20), 7, Digest(b"\x02" * 32))

@@ -122,11 +122,11 @@ def test_horner_is_the_sum_of_scaled_points_for_all_edges(scalars: list[int], at
     assert group.horner(at, points) == group.base_mult(value)
 
 
-@given(st.sampled_from([0, 1, 2, 3, 49, 50, 1024, 65535, 65536]), SCALARS)
+@given(st.sampled_from([1, 2, 3, 49, 50, 1024, 65535, 65536]), SCALARS)
 @settings(max_examples=20, deadline=None)
 def test_small_multiples_are_multiples(small: int, scalar: int) -> None:
     point = group.base_mult(scalar)
-    assert group.small_mult(small, point) == group.mult(small, point) == group.base_mult(small * scalar)
+    assert group.horner(small, [IDENTITY, point]) == group.mult(small, point) == group.base_mult(small * scalar)
 
 
 @pytest.mark.parametrize("scalar", [0, 1, 2, 3, ORDER - 2, ORDER - 1, ORDER, ORDER + 1])
@@ -244,7 +244,7 @@ def test_misuse_is_a_programmers_mistake() -> None:
     for call in (
         lambda: group.horner(0, [GENERATOR]),
         lambda: group.horner(2**16 + 1, [GENERATOR]),
-        lambda: group.small_mult(-1, GENERATOR),
+        lambda: group.horner(-1, [GENERATOR]),
         lambda: group.shared_x(0, GENERATOR),
         lambda: group.shared_x(3, IDENTITY),
     ):

@@ -62,19 +62,19 @@ def test_every_leaf_is_proven_and_no_other_place_or_leaf_is(size: int, data: st.
     leaves = [bytes([number]) * 32 for number in range(size)]
     index = data.draw(st.integers(0, size - 1))
     root, path = root_of(leaves), inclusion_path(leaves, index)
-    verify_inclusion(leaves[index], (index, size), path, root)
+    verify_inclusion(leaves[index], index, size, path, root)
     wrong = [(b"\xff" * 32, (index, size), path), (leaves[index], (index, size), (*path, root))]
     wrong += [(leaves[index], ((index + 1) % size, size), path)] if size > 1 else []
     wrong += [(leaves[index], (index, size), path[:-1])] if path else []
     for leaf, place, nodes in wrong:
         with pytest.raises(ProofInvalid):
-            verify_inclusion(leaf, place, nodes, root)
+            verify_inclusion(leaf, *place, nodes, root)
 
 
 @pytest.mark.parametrize("place", [(-1, 1), (1, 1), (0, 0)])
 def test_a_place_outside_the_tree_is_refused(place: tuple[int, int]) -> None:
     with pytest.raises(ProofInvalid):
-        verify_inclusion(INPUTS[0], place, (), Digest(bytes.fromhex(ROOTS[0])))
+        verify_inclusion(INPUTS[0], *place, (), Digest(bytes.fromhex(ROOTS[0])))
     if place[1]:
         with pytest.raises(IndexError):
             inclusion_path(INPUTS[: place[1]], place[0])

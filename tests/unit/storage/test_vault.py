@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from fl.files import write_atomic
 from fl.protocol.errors import SettingInvalid, StorageFull, TooLarge, VaultMissing, VaultUnavailable
 from fl.protocol.names import Digest
-from fl.storage.files import write_atomic
 from fl.storage.vault import MARKER, FolderVault, found_vault
 
 DATA = b"a sealed update"

@@ -9,8 +9,7 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
-from alembic import command
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from fl.protocol.errors import SlotTaken
@@ -18,15 +17,10 @@ from tests.support.postgres import own_database
 from tests.support.site_town import INES, JONAS, MAYA, OMAR, PASSWORD, Town
 from webui.errors import BookingFixed, BookingOverlaps, NotFound, OneADay, SlotNotOffered, TooManyBookings
 from webui.store.accounts import NewAccount, PatientFacts
-from webui.store.database import Database, alembic_config, upgrade_database
+from webui.store.database import upgrade_database
 from webui.store.models import Appointment, OfficeHours, SiteRole
 
 CROWD = 20
-BEFORE = """INSERT INTO account (id, email, name, role, password_hash, session_version, created_at)
-VALUES (1, 'd@x.example', 'D', 'doctor', '', 0, 0);
-INSERT INTO doctor_profile (account_id, specialty, room, slot_minutes) VALUES (1, 's', 'r', 30);
-INSERT INTO office_hours (doctor_id, weekday, opens_minute, closes_minute)
-VALUES (1, 0, 540, 720), (1, 0, 600, 660), (1, 0, 660, 780), (1, 0, 780, 840), (1, 1, 540, 720)"""
 
 
 @pytest.fixture
@@ -239,24 +233,6 @@ def test_the_database_itself_forbids_overlapping_hours(any_town: Town) -> None:
     add(600, 660)
     with pytest.raises(IntegrityError):
         add(599, 601)
-
-
-def test_overlapping_hours_of_before_become_one_stretch(any_database: str) -> None:
-    upgrade_database(any_database)
-    database = Database(any_database)
-    with database.engine.begin() as connection:
-        command.downgrade(alembic_config(connection), "0003")
-        for statement in BEFORE.split(";"):
-            connection.execute(text(statement))
-    upgrade_database(any_database)
-    with database.reading() as session:
-        rows = session.scalars(select(OfficeHours).order_by(OfficeHours.weekday, OfficeHours.opens_minute))
-        assert [(r.weekday, r.opens_minute, r.closes_minute) for r in rows] == [
-            (0, 540, 780),
-            (0, 780, 840),
-            (1, 540, 720),
-        ]
-    database.close()
 
 
 def test_of_many_clicks_of_one_patient_on_one_day_one_wins(any_town: Town) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from fl.protocol.errors import SettingInvalid
 from webui.errors import DatabaseUnavailable
 from webui.store.base import Base
 from webui.store.database import Database, alembic_config, upgrade_database
@@ -41,6 +42,14 @@ def test_partial_indexes_have_the_same_condition_in_models_and_migrations(url: s
 
 def test_upgrading_twice_changes_nothing(url: str) -> None:
     upgrade_database(url)
+
+
+def test_a_database_of_another_version_is_refused_by_name(url: str) -> None:
+    database = Database(url)
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0006'"))
+    with pytest.raises(SettingInvalid, match="another version"):
+        upgrade_database(url)
 
 
 def test_the_migrations_can_be_taken_back(url: str) -> None:

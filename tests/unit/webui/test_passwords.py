@@ -14,7 +14,6 @@ from argon2 import PasswordHasher
 from tests.support.site_town import MAYA, PASSWORD, Town
 from webui.config import CHEAP_PASSWORDS
 from webui.errors import CodeRefused, PasswordMalformed, PasswordWeak, SignInRefused
-from webui.store.models import Account
 from webui.store.passwords import MAX_TYPED, Passwords, check_guesses, prepare
 
 COMPOSED = "Crème brûlée für Zoë"
@@ -24,12 +23,6 @@ DECOMPOSED = unicodedata.normalize("NFD", COMPOSED)
 @pytest.fixture
 def town(tmp_path: Path) -> Town:
     return Town(tmp_path)
-
-
-def keep_hash(town: Town, password: str) -> None:
-    """Give Maya the hash that an earlier version made of a password."""
-    hashed = Passwords(CHEAP_PASSWORDS).hash(password)
-    town.site.database.write(lambda s: setattr(s.get_one(Account, town.members[MAYA].id), "password_hash", hashed))
 
 
 class Meeting(PasswordHasher):
@@ -130,22 +123,6 @@ def test_one_password_typed_on_two_keyboards_is_one(town: Town, first: str, seco
     fields = {"name": "Zoë", "date_of_birth": "1990-12-10", "email": "zoe@x.example"}
     assert town.visitor().post("/sign-up", **fields, password=first, again=first).status_code == 302
     assert town.visitor().sign_in("zoe@x.example", second).status_code == 302
-
-
-@pytest.mark.parametrize("old", [DECOMPOSED, "tab\tin an old password", "short", "family 👨\u200d👩\u200d👧 of mine"])
-def test_a_hash_of_before_keeps_working(town: Town, old: str) -> None:
-    keep_hash(town, old)
-    assert town.site.accounts.sign_in(MAYA, old).id == town.members[MAYA].id
-    with pytest.raises(SignInRefused):
-        town.site.accounts.sign_in(MAYA, "not " + old)
-
-
-def test_a_hash_of_before_is_renewed_in_the_prepared_form(town: Town) -> None:
-    keep_hash(town, DECOMPOSED)
-    with pytest.raises(SignInRefused):
-        town.site.accounts.sign_in(MAYA, COMPOSED)
-    town.site.accounts.sign_in(MAYA, DECOMPOSED)
-    town.site.accounts.sign_in(MAYA, COMPOSED)
 
 
 @pytest.mark.parametrize("password", ["", "\ud800", "x" * 10_000, "\x00"])

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import select, update
@@ -21,7 +20,7 @@ from webui.errors import NotFound, RecordDamaged, WishNeeded
 from webui.ports.consent import Choice, mask_of, purposes_in
 from webui.ports.records import SealedRecord
 from webui.store.base import Base
-from webui.store.database import Database, alembic_config
+from webui.store.database import Database
 from webui.store.models import Leaf, StoredRecord
 from webui.usecases.patient_records import Shown, sealed_of
 
@@ -72,18 +71,6 @@ def test_a_records_whole_life_on_either_database(either: Town) -> None:
     with either.site.database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
-
-
-def test_labels_of_files_that_are_here_are_found_by_the_migration(either: Town) -> None:
-    row_id, maya = either.add_check(MAYA), either.members[MAYA].id
-    gone = either.add_check(MAYA)
-    either.site.record_store.erase(gone, maya)
-    labels = either.site.record_store.labels_of(maya)
-    assert sorted(row.id for row in labels.values()) == sorted([row_id, gone])
-    with either.site.database.engine.begin() as connection:
-        command.downgrade(alembic_config(connection), "0002")
-        command.upgrade(alembic_config(connection), "head")
-    assert either.site.record_store.labels_of(maya).keys() == {sealed_of(row_of(either, row_id)).label}
 
 
 def test_a_record_keeps_every_label_it_had_and_choosing_back_adds_none(town: Town, check: int) -> None:

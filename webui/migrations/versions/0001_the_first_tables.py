@@ -1,5 +1,9 @@
 """The first tables.
 
+Constraints get their names from webui.store.base.NAMES. No two bookings in force of one doctor or patient overlap, and
+no two office hours of one doctor: exclusion constraints on PostgreSQL, triggers on SQLite. A later migration that
+copies those tables on SQLite must make the triggers again.
+
 Revision: 0001, the first.
 """
 
@@ -13,136 +17,248 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+BOOKED = "state = 'booked'"
+SAME_TIME = "starts_at < NEW.ends_at AND NEW.starts_at < ends_at"
+TRIGGERS = {
+    "appointment": f"""WHEN NEW.state = 'booked' AND EXISTS (SELECT 1 FROM appointment WHERE {BOOKED}
+        AND id IS NOT NEW.id AND (doctor_id = NEW.doctor_id OR patient_id = NEW.patient_id) AND {SAME_TIME})""",  # noqa: S608 our own names
+    "office_hours": """WHEN EXISTS (SELECT 1 FROM office_hours WHERE doctor_id = NEW.doctor_id
+        AND weekday = NEW.weekday AND id IS NOT NEW.id
+        AND opens_minute < NEW.closes_minute AND NEW.opens_minute < closes_minute)""",
+}
+EXCLUSIONS = {
+    ("appointment", "doctor"): f"int4range(doctor_id, doctor_id, '[]') WITH &&, int8range(starts_at, ends_at) WITH &&) "
+    f"WHERE ({BOOKED}",
+    ("appointment", "patient"): "int4range(patient_id, patient_id, '[]') WITH &&, int8range(starts_at, ends_at) "
+    f"WITH &&) WHERE ({BOOKED}",
+    ("office_hours", "doctor"): "int4range(doctor_id, doctor_id, '[]') WITH &&, "
+    "int4range(weekday * 1440 + opens_minute, weekday * 1440 + closes_minute) WITH &&",
+}
+TABLES = (
+    "consent_change",
+    "handled_form",
+    "opening",
+    "disclosure",
+    "record_label",
+    "record",
+    "leaf",
+    "batch",
+    "office_hours",
+    "appointment",
+    "patient_profile",
+    "doctor_profile",
+    "attempts",
+    "account",
+)
+
 
 def upgrade() -> None:
+    _create_people()
+    _create_appointments()
+    _create_records()
+    _create_requests()
+    _create_forms()
+    _forbid_overlaps()
+
+
+def _create_people() -> None:
+    sqlite = op.get_bind().dialect.name == "sqlite"
     op.create_table(
         "account",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("email", sa.String(length=254), nullable=False),
-        sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("email", sa.String(length=254), nullable=False, unique=True),
+        sa.Column("name", sa.String(length=120 if sqlite else 480), nullable=False),
         sa.Column("role", sa.String(length=16), nullable=False),
         sa.Column("password_hash", sa.String(length=255), nullable=False),
         sa.Column("session_version", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("role IN ('patient', 'doctor', 'auditor', 'operator')", name=op.f("ck_account_role")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_account")),
-        sa.UniqueConstraint("email", name=op.f("uq_account_email")),
+        sa.Column("email_key", sa.String(length=254), nullable=False, server_default=""),
+        sa.Column("disabled_at", sa.BigInteger()),
+        sa.Column("reset_digest", sa.LargeBinary(length=32)),
+        sa.Column("reset_ends_at", sa.BigInteger()),
+        sa.CheckConstraint("role IN ('patient', 'doctor', 'auditor', 'operator')", name="role"),
     )
+    op.create_index("uq_account_email_key", "account", ["email_key"], unique=True)
     op.create_table(
         "attempts",
-        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("key", sa.String(length=64), primary_key=True),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.Column("window_ends_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("key", name=op.f("pk_attempts")),
     )
     op.create_table(
         "doctor_profile",
-        sa.Column("account_id", sa.Integer(), nullable=False),
+        _owner("account_id", "account.id", primary_key=True),
         sa.Column("specialty", sa.String(length=120), nullable=False),
         sa.Column("room", sa.String(length=120), nullable=False),
         sa.Column("slot_minutes", sa.Integer(), nullable=False),
-        sa.CheckConstraint("slot_minutes BETWEEN 5 AND 240", name=op.f("ck_doctor_profile_slot_minutes")),
-        sa.ForeignKeyConstraint(
-            ["account_id"], ["account.id"], name=op.f("fk_doctor_profile_account_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("account_id", name=op.f("pk_doctor_profile")),
+        sa.Column("trustee_account", sa.LargeBinary(length=20)),
+        sa.CheckConstraint("slot_minutes BETWEEN 5 AND 240", name="slot_minutes"),
     )
+    op.create_index("uq_doctor_profile_trustee_account", "doctor_profile", ["trustee_account"], unique=True)
     op.create_table(
         "patient_profile",
-        sa.Column("account_id", sa.Integer(), nullable=False),
+        _owner("account_id", "account.id", primary_key=True),
         sa.Column("date_of_birth", sa.Date(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["account_id"], ["account.id"], name=op.f("fk_patient_profile_account_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("account_id", name=op.f("pk_patient_profile")),
+        sa.Column("readers", sa.SmallInteger(), server_default="1", nullable=False),
+        sa.Column("consent", sa.Integer(), server_default="15", nullable=False),
     )
+
+
+def _create_appointments() -> None:
     op.create_table(
         "appointment",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("doctor_id", sa.Integer(), nullable=False),
-        sa.Column("patient_id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column(
+            "doctor_id", sa.Integer(), sa.ForeignKey("doctor_profile.account_id", ondelete="RESTRICT"), nullable=False
+        ),
+        _owner("patient_id", "patient_profile.account_id"),
         sa.Column("starts_at", sa.BigInteger(), nullable=False),
         sa.Column("ends_at", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("cancelled_at", sa.BigInteger(), nullable=True),
-        sa.CheckConstraint("state IN ('booked', 'cancelled')", name=op.f("ck_appointment_state")),
-        sa.CheckConstraint("starts_at < ends_at", name=op.f("ck_appointment_times")),
-        sa.ForeignKeyConstraint(
-            ["doctor_id"], ["doctor_profile.account_id"], name=op.f("fk_appointment_doctor_id"), ondelete="RESTRICT"
-        ),
-        sa.ForeignKeyConstraint(
-            ["patient_id"], ["patient_profile.account_id"], name=op.f("fk_appointment_patient_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_appointment")),
+        sa.Column("cancelled_at", sa.BigInteger()),
+        sa.Column("day", sa.Date()),
+        sa.Column("cancelled_by", sa.String(length=16)),
+        sa.CheckConstraint("state IN ('booked', 'cancelled')", name="state"),
+        sa.CheckConstraint("starts_at < ends_at", name="times"),
     )
-    op.create_index(
-        "uq_appointment_doctor_start",
-        "appointment",
-        ["doctor_id", "starts_at"],
-        unique=True,
-        sqlite_where=sa.text("state = 'booked'"),
-        postgresql_where=sa.text("state = 'booked'"),
-    )
-    op.create_index(
-        "uq_appointment_patient_start",
-        "appointment",
-        ["patient_id", "starts_at"],
-        unique=True,
-        sqlite_where=sa.text("state = 'booked'"),
-        postgresql_where=sa.text("state = 'booked'"),
-    )
+    for name, columns in (
+        ("uq_appointment_doctor_start", ["doctor_id", "starts_at"]),
+        ("uq_appointment_patient_start", ["patient_id", "starts_at"]),
+        ("uq_appointment_doctor_patient_day", ["doctor_id", "patient_id", "day"]),
+    ):
+        booked = sa.text(BOOKED)
+        op.create_index(name, "appointment", columns, unique=True, sqlite_where=booked, postgresql_where=booked)
     op.create_table(
         "office_hours",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("doctor_id", sa.Integer(), nullable=False),
+        sa.Column("id", sa.Integer(), primary_key=True),
+        _owner("doctor_id", "doctor_profile.account_id", index=True),
         sa.Column("weekday", sa.Integer(), nullable=False),
         sa.Column("opens_minute", sa.Integer(), nullable=False),
         sa.Column("closes_minute", sa.Integer(), nullable=False),
         sa.CheckConstraint(
-            "0 <= opens_minute AND opens_minute < closes_minute AND closes_minute <= 1440",
-            name=op.f("ck_office_hours_minutes"),
+            "0 <= opens_minute AND opens_minute < closes_minute AND closes_minute <= 1440", name="minutes"
         ),
-        sa.CheckConstraint("weekday BETWEEN 0 AND 6", name=op.f("ck_office_hours_weekday")),
-        sa.ForeignKeyConstraint(
-            ["doctor_id"], ["doctor_profile.account_id"], name=op.f("fk_office_hours_doctor_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_office_hours")),
+        sa.CheckConstraint("weekday BETWEEN 0 AND 6", name="weekday"),
     )
-    op.create_index("ix_office_hours_doctor_id", "office_hours", ["doctor_id"], unique=False)
+
+
+def _create_records() -> None:
     op.create_table(
-        "prediction",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("patient_id", sa.Integer(), nullable=False),
-        sa.Column("image_png", sa.LargeBinary(), nullable=False),
-        sa.Column("label", sa.String(length=120), nullable=False),
-        sa.Column("positive_class", sa.String(length=120), nullable=False),
-        sa.Column("probability", sa.Double(), nullable=False),
-        sa.Column("model_round", sa.BigInteger(), nullable=False),
-        sa.Column("model_digest", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("envelope_digest", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("protection", sa.String(length=16), nullable=False),
-        sa.Column("coordinator_name", sa.String(length=120), nullable=False),
-        sa.Column("attested_by", sa.JSON(), nullable=False),
-        sa.Column("final_at", sa.BigInteger(), nullable=False),
-        sa.Column("verified", sa.Boolean(), nullable=False),
-        sa.Column("verified_at", sa.BigInteger(), nullable=False),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("protection IN ('masked', 'sealed')", name=op.f("ck_prediction_protection")),
-        sa.CheckConstraint("0 <= probability AND probability <= 1", name=op.f("ck_prediction_probability")),
-        sa.ForeignKeyConstraint(
-            ["patient_id"], ["patient_profile.account_id"], name=op.f("fk_prediction_patient_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_prediction")),
+        "batch",
+        sa.Column("number", sa.BigInteger(), autoincrement=False, primary_key=True),
+        sa.Column("root", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("block", sa.BigInteger()),
+        sa.Column("transaction", sa.LargeBinary(length=32)),
+        sa.Column("anchored_at", sa.BigInteger()),
     )
-    op.create_index("ix_prediction_patient_id_created_at", "prediction", ["patient_id", "created_at"], unique=False)
+    op.create_table(
+        "leaf",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("digest", sa.LargeBinary(length=32), nullable=False, unique=True),
+        sa.Column("batch", sa.BigInteger(), sa.ForeignKey("batch.number", ondelete="RESTRICT"), index=True),
+        sa.Column("place", sa.Integer()),
+        sa.UniqueConstraint("batch", "place"),
+    )
+    op.create_table(
+        "record",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        _owner("patient_id", "patient_profile.account_id"),
+        sa.Column("about_id", sa.Integer(), sa.ForeignKey("record.id", ondelete="CASCADE"), index=True),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.String(length=16), unique=True),
+        sa.Column("record_id", sa.LargeBinary(length=16)),
+        sa.Column("file", sa.LargeBinary()),
+        sa.Column("salt", sa.LargeBinary(length=32)),
+        sa.Column("readers", sa.SmallInteger()),
+        sa.Column("consent", sa.Integer()),
+        sa.Column("key_id", sa.LargeBinary(length=16)),
+        sa.Column("key_epoch", sa.BigInteger()),
+        sa.Column("leaf_id", sa.Integer(), sa.ForeignKey("leaf.id", ondelete="RESTRICT"), nullable=False, unique=True),
+        sa.Column("erased_at", sa.BigInteger()),
+        sa.CheckConstraint("(erased_at IS NULL) = (file IS NOT NULL)", name="erased"),
+        sa.CheckConstraint(
+            "(erased_at IS NULL) = (salt IS NOT NULL AND number IS NOT NULL AND record_id IS NOT NULL "
+            "AND readers IS NOT NULL AND consent IS NOT NULL AND key_id IS NOT NULL AND key_epoch IS NOT NULL)",
+            name="whole",
+        ),
+    )
+    op.create_index("ix_record_patient_id_created_at", "record", ["patient_id", "created_at"])
+    chosen = ["patient_id", "readers", "consent", "key_id"]
+    op.create_index("ix_record_patient_id_readers_consent_key_id", "record", chosen)
+    op.create_table(
+        "record_label",
+        sa.Column("label", sa.LargeBinary(length=32), primary_key=True),
+        _owner("record_row", "record.id", index=True),
+    )
+    op.create_table(
+        "opening",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        _owner("record_row", "record.id"),
+        _owner("reader_id", "account.id"),
+        sa.Column("how", sa.String(length=16), nullable=False),
+        sa.Column("opened_at", sa.BigInteger(), nullable=False),
+    )
+    op.create_index("ix_opening_record_row_reader_id", "opening", ["record_row", "reader_id"])
+
+
+def _create_requests() -> None:
+    op.create_table(
+        "disclosure",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        _owner("record_row", "record.id", index=True),
+        _owner("asker_id", "account.id", index=True),
+        sa.Column("purpose", sa.SmallInteger(), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.BigInteger(), unique=True),
+        sa.Column("capsule", sa.LargeBinary(length=32)),
+        sa.Column("deadline", sa.BigInteger()),
+    )
+    asked = ["capsule", "purpose", "deadline"]
+    op.create_index("uq_disclosure_capsule_purpose_deadline", "disclosure", asked, unique=True)
+
+
+def _create_forms() -> None:
+    op.create_table(
+        "handled_form",
+        sa.Column("key", sa.LargeBinary(length=32), primary_key=True),
+        sa.Column("begun_at", sa.BigInteger(), nullable=False, index=True),
+        sa.Column("outcome", sa.Text()),
+    )
+    op.create_table(
+        "consent_change",
+        _owner("patient_id", "patient_profile.account_id", primary_key=True),
+        sa.Column("readers", sa.SmallInteger(), nullable=False),
+        sa.Column("consent", sa.Integer(), nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), nullable=False),
+        sa.Column("after_row", sa.Integer(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("changed", sa.Integer(), nullable=False),
+        sa.Column("kept", sa.Integer(), nullable=False),
+        sa.Column("done", sa.Boolean(), nullable=False),
+    )
+
+
+def _forbid_overlaps() -> None:
+    if op.get_bind().dialect.name == "sqlite":
+        for table, condition in TRIGGERS.items():
+            for event in ("INSERT", "UPDATE"):
+                op.execute(
+                    f"CREATE TRIGGER {table}_overlap_{event.lower()} BEFORE {event} ON {table} {condition} "
+                    f"BEGIN SELECT RAISE(ABORT, '{table} overlaps'); END"
+                )
+    else:
+        for (table, whose), columns in EXCLUSIONS.items():
+            op.execute(f"ALTER TABLE {table} ADD CONSTRAINT ex_{table}_{whose} EXCLUDE USING gist ({columns})")
+
+
+def _owner(name: str, target: str, *, primary_key: bool = False, index: bool = False) -> sa.Column[int]:
+    """Return the column of a row that goes when the row `target` goes."""
+    key = sa.ForeignKey(target, ondelete="CASCADE")
+    return sa.Column(name, sa.Integer(), key, nullable=False, primary_key=primary_key, index=index)
 
 
 def downgrade() -> None:
-    op.drop_table("prediction")
-    op.drop_table("office_hours")
-    op.drop_table("appointment")
-    op.drop_table("patient_profile")
-    op.drop_table("doctor_profile")
-    op.drop_table("attempts")
-    op.drop_table("account")
+    for table in TABLES:
+        op.drop_table(table)

@@ -33,6 +33,7 @@ from fl.protocol.records import (
     Terms,
     UpdateCommitted,
 )
+from tests.support.chain_logs import encode_log
 
 ADDRESS = st.binary(min_size=20, max_size=20).map(Address)
 DIGEST = st.binary(min_size=32, max_size=32).map(Digest)
@@ -91,13 +92,13 @@ BUNDLE = Digest(b"\5" * 32)
 
 @given(RECORD)
 def test_a_record_survives_the_way_through_its_log(record: Record) -> None:
-    log = events.encode_log(record)
+    log = encode_log(record)
     assert events.decode_log(events.CONTRACT_OF[type(record)], log) == record
 
 
 @given(RECORD, st.data())
 def test_a_mangled_log_is_a_record_or_an_encoding_error(record: Record, data: st.DataObject) -> None:
-    log = events.encode_log(record)
+    log = encode_log(record)
     raw = bytearray.fromhex(log["data"][2:])
     if raw:
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
@@ -112,7 +113,7 @@ def test_an_unknown_event_is_no_record() -> None:
 
 
 def test_an_event_of_the_other_contract_is_no_record() -> None:
-    log = events.encode_log(MemberRegistered(NO_ADDRESS, NO_ADDRESS, Role.HOSPITAL, "H"))
+    log = encode_log(MemberRegistered(NO_ADDRESS, NO_ADDRESS, Role.HOSPITAL, "H"))
     assert events.decode_log("FederationLedger", log) is None
 
 
@@ -133,7 +134,7 @@ def test_a_digest_of_another_length_is_named(length: int) -> None:
 
 def test_text_that_is_no_utf_8_does_not_stop_a_replay() -> None:
     """Any member may abort a stale round with any bytes as the reason."""
-    log = events.encode_log(RoundAborted(NO_ADDRESS, 1, "aaaa"))
+    log = encode_log(RoundAborted(NO_ADDRESS, 1, "aaaa"))
     log["data"] = log["data"].replace(b"aaaa".hex(), "ff00fe80")
     record = events.decode_log("FederationLedger", log)
     assert record == RoundAborted(NO_ADDRESS, 1, "\ufffd\0\ufffd\ufffd")
@@ -145,7 +146,7 @@ def test_deployment_alone_founds_a_consortium() -> None:
 
 
 def test_a_role_that_does_not_exist_is_named() -> None:
-    log = events.encode_log(MemberRegistered(NO_ADDRESS, NO_ADDRESS, Role.HOSPITAL, "H"))
+    log = encode_log(MemberRegistered(NO_ADDRESS, NO_ADDRESS, Role.HOSPITAL, "H"))
     log["data"] = "0x" + (9).to_bytes(32, "big").hex() + log["data"][66:]
     with pytest.raises(EncodingError, match="MemberRegistered"):
         events.decode_log("KeyAuthority", log)

@@ -8,6 +8,9 @@ from itertools import product
 
 import pytest
 
+from fl.crypto.curve import encode_uncompressed
+from fl.crypto.group import base_mult
+from fl.crypto.threshold import ThresholdKey
 from fl.protocol.errors import (
     CeremonyInvalid,
     CommitteeMismatch,
@@ -24,7 +27,6 @@ from fl.protocol.keys.ceremony import (
     Committee,
     dealing_digest,
     shares_digest,
-    threshold_key_id,
 )
 from fl.protocol.names import Address, CeremonyKind, Digest, KeyUse
 from fl.protocol.records import (
@@ -247,8 +249,9 @@ def test_the_shares_digest_has_the_published_layout() -> None:
 
 
 def test_a_threshold_key_is_named_like_no_members_key() -> None:
-    raw = public_key(D1)
-    assert threshold_key_id(raw) == hashlib.sha256(b"BAFL/1/keyid\1\1" + raw).digest()[:16]
+    key = ThresholdKey(base_mult(7))
+    raw = encode_uncompressed(key.point)
+    assert key.key_id == hashlib.sha256(b"BAFL/1/keyid\1\1" + raw).digest()[:16]
 
 
 def test_a_confirmation_of_another_key_cannot_end_a_refresh() -> None:

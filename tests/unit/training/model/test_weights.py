@@ -1,13 +1,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import struct
 
 import numpy as np
 import pytest
-import safetensors.numpy
-import safetensors.torch
 import torch
 from torch import nn
 
@@ -18,10 +15,7 @@ from fl.training.model.tensors import load_vector, manifest_of, to_vector
 from fl.training.model.weights import (
     WEIGHT_MAX,
     Manifest,
-    Vector,
-    from_safetensors,
     model_digest,
-    to_safetensors,
     vector_from_bytes,
     vector_to_bytes,
 )
@@ -59,11 +53,10 @@ def test_any_other_manifest_is_refused(data: bytes) -> None:
         Manifest.from_bytes(data)
 
 
-def test_weights_survive_vector_bytes_and_safetensors() -> None:
+def test_weights_survive_vector_bytes() -> None:
     model, other = build_model(SPEC, 1), build_model(SPEC, 2)
     vector, manifest = to_vector(model), manifest_of(model)
     assert (vector_from_bytes(vector_to_bytes(vector), manifest.length) == vector).all()
-    assert (from_safetensors(manifest, to_safetensors(manifest, vector)) == vector).all()
     load_vector(other, vector)
     pixels = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(1))
     assert torch.equal(model(pixels), other(pixels))
@@ -97,13 +90,10 @@ def test_nan_and_infinity_are_refused_everywhere(bad: float) -> None:
     vector = VALUES.copy()
     vector[3] = bad
     raw = vector.tobytes()
-    file = safetensors.numpy.save({"a": vector[:6].reshape(2, 3), "b.c": vector[6:]})
     for attempt in (
         lambda: vector_to_bytes(vector),
         lambda: vector_from_bytes(raw, 8),
         lambda: model_digest(PAIR.digest, vector),
-        lambda: to_safetensors(PAIR, vector),
-        lambda: from_safetensors(PAIR, file),
     ):
         with pytest.raises(NonFinite) as caught:
             attempt()
@@ -115,13 +105,10 @@ def test_a_weight_that_no_model_can_compute_with_is_refused_everywhere(bad: floa
     vector = VALUES.copy()
     vector[3] = bad
     raw = vector.tobytes()
-    file = safetensors.numpy.save({"a": vector[:6].reshape(2, 3), "b.c": vector[6:]})
     for attempt in (
         lambda: vector_to_bytes(vector),
         lambda: vector_from_bytes(raw, 8),
         lambda: model_digest(PAIR.digest, vector),
-        lambda: to_safetensors(PAIR, vector),
-        lambda: from_safetensors(PAIR, file),
     ):
         with pytest.raises(WeightsTooLarge) as caught:
             attempt()
@@ -145,35 +132,6 @@ def test_a_nan_with_a_message_in_it_is_a_nan(bits: int) -> None:
 def test_the_smallest_numbers_and_both_zeros_keep_their_bits() -> None:
     raw = struct.pack("<8f", -0.0, 0.0, 1e-45, -1e-45, 1.1754942e-38, WEIGHT_MAX, -WEIGHT_MAX, 1.0)
     assert vector_to_bytes(vector_from_bytes(raw, 8)) == raw
-
-
-def _tensors() -> dict[str, Vector]:
-    return {"a": VALUES[:6].reshape(2, 3).copy(), "b.c": VALUES[6:].copy()}
-
-
-@pytest.mark.parametrize(
-    ("change", "why"),
-    [
-        ({"extra": VALUES}, "extra"),
-        ({"b.c": VALUES[:3]}, "b.c"),
-        ({"a": VALUES[:6].reshape(3, 2).copy()}, "a"),
-        ({"a": VALUES[:6].reshape(2, 3).astype(np.float64)}, "float64"),
-        ({"a": VALUES[:6].reshape(2, 3).astype(np.int32)}, "int32"),
-    ],
-)
-def test_safetensors_of_another_form_are_refused(change: dict[str, Vector], why: str) -> None:
-    with pytest.raises(WeightsMismatch, match=why):
-        from_safetensors(PAIR, safetensors.numpy.save(_tensors() | change))
-
-
-def test_safetensors_that_are_none_or_lack_a_tensor_are_refused() -> None:
-    with pytest.raises(WeightsMismatch, match="missing"):
-        from_safetensors(PAIR, safetensors.numpy.save({"a": _tensors()["a"]}))
-    half = safetensors.torch.save({"a": torch.zeros(2, 3, dtype=torch.bfloat16), "b.c": torch.zeros(2)})
-    good = safetensors.numpy.save(_tensors())
-    for data in (half, b"", b"\x80\x04pickle", good[:-1], good[:20], json.dumps({}).encode()):
-        with pytest.raises(WeightsMismatch):
-            from_safetensors(PAIR, data)
 
 
 def test_a_vector_of_another_length_type_or_shape_is_refused() -> None:

@@ -11,7 +11,6 @@ from fl.roles.serving.model_facts import Fact, State, Verification
 from tests.support.site_services import NOON, FakeFederation
 from webui.ports.federation import ServedModel
 from webui.presentation.model_wording import facts_of, seal_of, verification
-from webui.usecases.record_format import ledger_only
 
 UTC = ZoneInfo("UTC")
 
@@ -68,8 +67,8 @@ def test_what_contradicts_is_not_to_be_used(model: ServedModel) -> None:
     assert "Do not use" in facts_of(model, UTC)[1].text
 
 
-def test_an_earlier_record_claims_no_more_than_it_kept(model: ServedModel) -> None:
-    model = replace(model, verification=ledger_only(verified=True, at=NOON))
+def test_a_record_of_one_fact_claims_no_more_than_it_kept(model: ServedModel) -> None:
+    model = replace(model, verification=Verification(Fact(State.CHECKED, NOON), None, None))
     assert len(facts_of(model, UTC)) == 1
     assert "memory" not in verification(model, UTC).text
 

@@ -1,0 +1,65 @@
+"""`init`, `join` and `rotate`, which the commands of all agents have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fl.protocol.names import Role, show
+from scripts.wiring.exit import guarded
+from scripts.wiring.options import home_option, name_option
+
+OLD_KEYS = "Keep the old key files: they open old files."
+
+
+def add_init(group: click.Group, role: Role, default: str | None = None, *, then: str = "") -> None:
+    """Add the command that creates a member's account and key, for a role that brings no data."""
+
+    @group.command(help=f"Create the {role.name.lower()}'s account and key. {then}")
+    @home_option
+    @name_option(default)
+    @guarded
+    def init(home: Path, name: str) -> None:
+        from scripts.wiring.home import Home
+        from scripts.wiring.roles import create_member
+
+        click.echo(f"Account of {name}: {show(create_member(Home(home), name, role))}")
+
+
+def add_keys(
+    group: click.Group, role: Role, default: str | None = None, *, rotating: str = "", kept: str = OLD_KEYS
+) -> None:
+    """Add the commands that put a member's key on the ledger and replace it.
+
+    Args:
+        group: The member's commands.
+        role: What the member is.
+        default: The member's name where none is given.
+        rotating: What `rotate --help` says, where it differs.
+        kept: What becomes of the old key.
+    """
+    who = role.name.lower()
+
+    @group.command(help=f"Register the {who}'s key on the ledger, after the operator admitted its account.")
+    @home_option
+    @name_option(default)
+    @guarded
+    def join(home: Path, name: str) -> None:
+        from scripts.wiring.home import Home
+        from scripts.wiring.roles import register_key
+
+        register_key(Home(home), name)
+        click.echo(f"The key of {name} is on the ledger.")
+
+    usual = f"Replace the {who}'s key from the next round on; restart its other processes afterwards."
+
+    @group.command(help=rotating or usual)
+    @home_option
+    @name_option(default)
+    @guarded
+    def rotate(home: Path, name: str) -> None:
+        from scripts.wiring.home import Home
+        from scripts.wiring.roles import rotate_key
+
+        click.echo(f"The key of {name} is now that of epoch {rotate_key(Home(home), name)}. {kept}")
