@@ -12,6 +12,7 @@ SERVE  ?= 1
 PORT   ?= 8000
 ROUNDS ?=
 RESUME ?=
+TIER   ?=
 ARGS   ?=
 EXTRAS ?=
 # What benchmarks run in: the product's own environment, or one that also has the libraries it is compared with.
@@ -26,9 +27,9 @@ help: ## Say what can be made
 demo: $(VENV)/.ready node_modules/.ready ## Run a federation, audit it, serve the site (DATA=... for real images, RESUME=runs/... to go on with a run, SERVE=0 to end after the audit)
 	$(BIN)/hemaledger demo --port $(PORT) $(if $(DATA),--data "$(DATA)") $(if $(RESUME),--resume --home "$(RESUME)") $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(filter 0,$(SERVE)),--no-serve) $(ARGS)
 
-test: $(VENV)/.ready-dev node_modules/.ready ## Run every test that this machine can run, and say what was skipped and why
+test: $(VENV)/.ready-dev node_modules/.ready ## Run every test that this machine can run, and say what was skipped and why (TIER=unit, memory or system for a part)
 	$(WITH_NODE) npm test --silent
-	$(BIN)/pytest $(AT_ONCE) $(ARGS)
+	$(BIN)/pytest $(AT_ONCE) $(if $(TIER),tests/$(TIER)) $(ARGS)
 
 lint: $(VENV)/.ready-dev node_modules/.ready ## Check style, types and the layers of the architecture
 	$(BIN)/ruff check
