@@ -4,7 +4,7 @@ Invariant: whatever goes wrong on the wire leaves here as ChainUnavailable or Wr
 to do; an answer that refuses one request is a `NodeRefusal`, which never leaves the package `chain`.
 
 Source: JSON-RPC of Ethereum (execution-apis).
-Not here: how it travels (transport.py); what the requests mean (sender.py, ledger.py).
+Not here: how it travels (wires.py, transport.py); what the requests mean (sender.py, ledger.py).
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any, NoReturn, TypeVar
 
-from chain.rpc import transport as wires
 from chain.rpc.shapes import data as as_bytes
 from chain.rpc.shapes import quantity
 from chain.rpc.transport import NO_JSON_RPC, Broken, Call, RateLimited, Refused, TooMuch, Wire
+from chain.rpc.wires import wire_to
 from fl.protocol.errors import ChainUnavailable, WrongChain
 
 HEADER_ONLY = False
@@ -187,7 +187,7 @@ class Node:
     def _wire(self) -> Wire:
         wire: Wire | None = getattr(self._local, "wire", None)
         if wire is None:
-            wire = self._local.wire = wires.connect(self.settings.url)
+            wire = self._local.wire = wire_to(self.settings.url)
         return wire
 
     def _result(self, response: Any) -> Any:  # noqa: ANN401 - JSON

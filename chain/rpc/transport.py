@@ -1,26 +1,19 @@
-"""How JSON-RPC travels to a node: over one kept-alive connection to this machine, through web3 elsewhere.
+"""What travels between JSON-RPC's two sides, whichever way: calls, answers, and what can go wrong.
 
 Invariant: what goes wrong on the way leaves here as `Broken` with a sentence, within the time for one answer. An answer
 is JSON that the strict reader took; nothing else is known of it.
 
 Source: JSON-RPC 2.0 (batches); RFC 9110 (429, Retry-After).
-Not here: the internet with its proxies and TLS (http.py); what an answer means (node.py).
+Not here: connections to this machine (direct.py) and to others (http.py); what an answer means (node.py).
 """
 
 from __future__ import annotations
 
-import ipaddress
-import itertools
-import json
-import select
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
-from typing import Any, Protocol, cast
-from urllib.parse import SplitResult, urlsplit
+from typing import Any, Protocol
 
-from chain.rpc.deadline import Deadline, TimedSocket
 from fl.protocol import strict_json
 from fl.protocol.errors import EncodingError
 from fl.protocol.strict_json import JsonValue
@@ -106,95 +99,6 @@ def answers_to(numbers: Sequence[int], answers: JsonValue) -> list[dict[str, Jso
     if len(answers) != len(wanted) or sorted(found) != sorted(wanted):
         return None
     return [found[number] for number in wanted]
-
-
-def connect(url: str) -> Wire:
-    """Return a wire to `url`; nothing is sent yet. Raises Broken for what is no HTTP URL."""
-    try:
-        place = urlsplit(url)
-        usable = place.scheme in ("http", "https") and place.hostname and place.port != 0
-    except ValueError as error:
-        raise Broken("it is no URL of the form http://HOST:PORT") from error
-    if not usable:
-        raise Broken("it is no URL of the form http://HOST:PORT")
-    if place.scheme == "http" and is_loopback(place) and not (place.username or place.query):
-        return Direct(place)
-    from chain.rpc.http import Provider  # noqa: PLC0415  # the embedded chain needs no web3
-
-    return Provider(url, trust_env=not is_loopback(place))
-
-
-class Direct:
-    """Plain HTTP to this machine; a proxy for the internet does not serve it."""
-
-    def __init__(self, place: SplitResult) -> None:
-        self._path = place.path or "/"
-        self._ids = itertools.count(1)
-        self._deadline = Deadline()
-        self._connection = _TimedConnection(place, self._deadline)
-
-    def one(self, call: Call, timeout_s: float) -> dict[str, JsonValue]:
-        message = self._message(call)
-        return answer_to(message["id"], self._exchange(message, timeout_s))
-
-    def many(self, calls: Sequence[Call], timeout_s: float) -> list[dict[str, JsonValue]] | None:
-        messages = [self._message(call) for call in calls]
-        return answers_to([message["id"] for message in messages], self._exchange(messages, timeout_s))
-
-    def _message(self, call: Call) -> dict[str, Any]:
-        method, params = call
-        return {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": list(params)}
-
-    def _exchange(self, message: object, timeout_s: float) -> JsonValue:
-        return read(self._post(json.dumps(message).encode(), timeout_s))
-
-    def _post(self, body: bytes, timeout_s: float) -> Response:
-        """Return what comes back within `timeout_s`, or raise Broken."""
-        self._deadline.start(timeout_s)
-        try:
-            self._refresh()
-            self._connection.timeout = timeout_s
-            self._connection.request("POST", self._path, body, HEADERS)
-            response = self._connection.getresponse()
-            received = response.read(ANSWER_CAP + 1)
-        except TimeoutError as error:
-            self._connection.close()
-            raise Broken(f"no answer within {timeout_s:g} s") from error
-        except (HTTPException, OSError, ValueError) as error:
-            self._connection.close()
-            raise Broken(LOST if isinstance(error, OSError) else NO_JSON_RPC) from error
-        if not response.isclosed():  # bytes of this answer are left on the connection
-            self._connection.close()
-        if len(received) > ANSWER_CAP:
-            raise TooMuch(f"its answer has more than {ANSWER_CAP} bytes")
-        return Response(response.status, response.getheader("Retry-After", ""), received)
-
-    def _refresh(self) -> None:
-        """Drop the connection when the other side closed it since the last answer; the next request opens another."""
-        if self._connection.sock is not None:
-            poll = select.poll()
-            poll.register(self._connection.sock.fileno(), select.POLLIN)
-            if poll.poll(0):
-                self._connection.close()
-
-
-class _TimedConnection(HTTPConnection):
-    def __init__(self, place: SplitResult, deadline: Deadline) -> None:
-        super().__init__(place.hostname or "", place.port)
-        self._deadline = deadline
-
-    def connect(self) -> None:
-        super().connect()
-        self.sock = cast("Any", TimedSocket(self.sock, self._deadline))
-
-
-def is_loopback(place: SplitResult) -> bool:
-    """Return whether a URL is of this machine."""
-    host = place.hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _has_error(answer: JsonValue) -> bool:

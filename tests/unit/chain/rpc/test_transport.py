@@ -17,9 +17,11 @@ from web3.types import RPCEndpoint
 
 from chain.embedded.rpc_server import RpcServer
 from chain.rpc import transport as wire
+from chain.rpc.direct import Direct
 from chain.rpc.http import Provider
 from chain.rpc.node import Node, NodeRefusal, NodeSettings
-from chain.rpc.transport import Broken, Direct, RateLimited, Refused, TooMuch, Wire
+from chain.rpc.transport import Broken, RateLimited, Refused, TooMuch, Wire
+from chain.rpc.wires import wire_to
 from fl.protocol.errors import ChainUnavailable
 
 
@@ -31,7 +33,7 @@ PATIENCE_S = 10.0
 
 
 def both(url: str) -> list[Wire]:
-    return [wire.connect(url), Provider(url, trust_env=False)]
+    return [wire_to(url), Provider(url, trust_env=False)]
 
 
 @pytest.fixture
@@ -81,7 +83,7 @@ def strange() -> Iterator[str]:
     ],
 )
 def test_only_plain_http_to_this_machine_goes_the_short_way(url: str, *, direct: bool) -> None:
-    assert isinstance(wire.connect(url), Direct) == direct
+    assert isinstance(wire_to(url), Direct) == direct
 
 
 def test_both_ways_give_the_same_answers_in_order(server: RpcServer) -> None:
@@ -94,7 +96,7 @@ def test_both_ways_give_the_same_answers_in_order(server: RpcServer) -> None:
 
 def test_a_connection_that_the_node_closed_is_opened_again(server: RpcServer) -> None:
     port = server.port
-    direct = wire.connect(f"http://127.0.0.1:{port}")
+    direct = wire_to(f"http://127.0.0.1:{port}")
     assert direct.one(("eth_a", []), PATIENCE_S)["result"] == ["eth_a", []]
     server.stop()
     with pytest.raises(Broken, match="refused or broke"):
@@ -234,7 +236,7 @@ def test_a_busy_node_says_how_long(header: str, pause_s: float) -> None:
 )
 def test_what_is_no_url_is_said(url: str) -> None:
     with pytest.raises(Broken, match="no URL"):
-        wire.connect(url)
+        wire_to(url)
 
 
 def test_an_idle_connection_that_a_remote_node_closed_is_opened_again(server: RpcServer) -> None:

@@ -1,0 +1,34 @@
+"""Which way leads to a node: directly on this machine, through web3 and `requests` elsewhere."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import SplitResult, urlsplit
+
+from chain.rpc.direct import Direct
+from chain.rpc.transport import Broken, Wire
+
+
+def wire_to(url: str) -> Wire:
+    """Return a wire to `url`; nothing is sent yet. Raises Broken for what is no HTTP URL."""
+    try:
+        place = urlsplit(url)
+        usable = place.scheme in ("http", "https") and place.hostname and place.port != 0
+    except ValueError as error:
+        raise Broken("it is no URL of the form http://HOST:PORT") from error
+    if not usable:
+        raise Broken("it is no URL of the form http://HOST:PORT")
+    if place.scheme == "http" and is_loopback(place) and not (place.username or place.query):
+        return Direct(place)
+    from chain.rpc.http import Provider  # noqa: PLC0415  # a chain on this machine needs no web3
+
+    return Provider(url, trust_env=not is_loopback(place))
+
+
+def is_loopback(place: SplitResult) -> bool:
+    """Return whether a URL is of this machine."""
+    host = place.hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
