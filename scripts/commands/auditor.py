@@ -14,7 +14,7 @@ from scripts.wiring.agent import announce, serve_agent
 from scripts.wiring.exit import guarded
 from scripts.wiring.home import Home
 from scripts.wiring.listing import reading_options, tell
-from scripts.wiring.options import home_option, name_option
+from scripts.wiring.options import chain_options, home_option, name_option
 from scripts.wiring.roles import create_member, open_ports, register_key, rotate_key
 from scripts.wiring.task import label_options, task_options
 from scripts.wiring.training import evaluator, keep_data
@@ -50,34 +50,33 @@ def init(home: Path, name: str, holdout: Path | None, **given: Any) -> None:  # 
 
 
 @auditor.command()
-@home_option
+@chain_options
 @name_option("auditor")
 @guarded
-def join(home: Path, name: str) -> None:
+def join(home: Home, name: str) -> None:
     """Register the auditor's key on the ledger, after the operator admitted its account."""
-    register_key(Home(home), name)
+    register_key(home, name)
     click.echo(f"The key of {name} is on the ledger.")
 
 
 @auditor.command()
-@home_option
+@chain_options
 @name_option("auditor")
 @guarded
-def rotate(home: Path, name: str) -> None:
+def rotate(home: Home, name: str) -> None:
     """Replace the auditor's key from the next round on; restart its other processes afterwards."""
-    epoch = rotate_key(Home(home), name)
+    epoch = rotate_key(home, name)
     click.echo(f"The key of {name} is now that of epoch {epoch}. Keep the old key files: they open old files.")
 
 
 @auditor.command()
-@home_option
+@chain_options
 @name_option("auditor")
 @guarded
-def run(home: Path, name: str) -> None:
+def run(home: Home, name: str) -> None:
     """Replay, evaluate and attest every proposal until stopped."""
-    place = Home(home)
-    member = place.member(name).as_a(Role.AUDITOR)
+    member = home.member(name).as_a(Role.AUDITOR)
     notify = announce(name)
     with only_one(member.folder):
         evaluate = evaluator(member.data_file)
-        serve_agent(lambda: Auditor(open_ports(place, member, notify), evaluate), notify)
+        serve_agent(lambda: Auditor(open_ports(home, member, notify), evaluate), notify)

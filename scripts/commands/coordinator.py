@@ -26,7 +26,7 @@ from fl.training.recipe import Recipe
 from scripts.wiring.agent import announce, serve_agent
 from scripts.wiring.exit import guarded
 from scripts.wiring.home import Home
-from scripts.wiring.options import home_option, name_option
+from scripts.wiring.options import chain_options, home_option, name_option
 from scripts.wiring.roles import create_member, open_ports, register_key, rotate_key
 from scripts.wiring.task import FLAGS, task_of, task_options
 
@@ -53,27 +53,27 @@ def init(home: Path, name: str) -> None:
 
 
 @coordinator.command()
-@home_option
+@chain_options
 @name_option("coordinator")
 @guarded
-def join(home: Path, name: str) -> None:
+def join(home: Home, name: str) -> None:
     """Register the coordinator's key on the ledger, after the operator admitted its account."""
-    register_key(Home(home), name)
+    register_key(home, name)
     click.echo(f"The key of {name} is on the ledger.")
 
 
 @coordinator.command()
-@home_option
+@chain_options
 @name_option("coordinator")
 @guarded
-def rotate(home: Path, name: str) -> None:
+def rotate(home: Home, name: str) -> None:
     """Replace the coordinator's key from the next round on; restart its other processes afterwards."""
-    epoch = rotate_key(Home(home), name)
+    epoch = rotate_key(home, name)
     click.echo(f"The key of {name} is now that of epoch {epoch}. Keep the old key files: they open old files.")
 
 
 @coordinator.command()
-@home_option
+@chain_options
 @name_option("coordinator")
 @click.option("--rounds", type=click.IntRange(1), help="Final rounds wanted in all; chosen by --preset by default.")
 @click.option("--hospitals", type=click.IntRange(1), default=3, show_default=True, help="Wait for so many.")
@@ -104,15 +104,14 @@ def rotate(home: Path, name: str) -> None:
 @click.option("--epochs", type=click.IntRange(1, 1000), help="Passes over the images per round; else as preset.")
 @click.option("--seed", type=int, default=2026, show_default=True)
 @guarded
-def run(home: Path, name: str, preset: str, **given: Any) -> None:  # noqa: ANN401 - options
+def run(home: Home, name: str, preset: str, **given: Any) -> None:  # noqa: ANN401 - options
     """Open rounds, sum, propose and finalise until the plan is done. Only one may run per consortium.
 
     The task is that of consortium.json unless --task or --classes say another. It cannot change between rounds.
     """
-    place = Home(home)
-    member = place.member(name).as_a(Role.COORDINATOR)
+    member = home.member(name).as_a(Role.COORDINATOR)
     notify = announce(name)
-    task = task_of(place, given)
+    task = task_of(home, given)
     if task is None:
         raise SettingInvalid("task", f"consortium.json names none; give {FLAGS}")
     chosen = _adjusted(PRESETS[preset], given)
@@ -140,7 +139,7 @@ def run(home: Path, name: str, preset: str, **given: Any) -> None:  # noqa: ANN4
     with only_one(member.folder):
         initial = first_model(recipe)
         serve_agent(
-            lambda: Coordinator(open_ports(place, member, notify), plan, initial), notify, lambda agent: agent.done
+            lambda: Coordinator(open_ports(home, member, notify), plan, initial), notify, lambda agent: agent.done
         )
 
 

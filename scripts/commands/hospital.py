@@ -17,7 +17,7 @@ from scripts.wiring.agent import announce, serve_agent
 from scripts.wiring.exit import guarded
 from scripts.wiring.home import Home
 from scripts.wiring.listing import reading_options, tell
-from scripts.wiring.options import device_option, home_option, name_option
+from scripts.wiring.options import chain_options, device_option, home_option, name_option
 from scripts.wiring.roles import create_member, open_ports, register_key, rotate_key
 from scripts.wiring.task import label_options, task_options
 from scripts.wiring.training import keep_data, own_task, trainer
@@ -52,44 +52,43 @@ def init(home: Path, name: str, data: Path | None, **given: Any) -> None:  # noq
 
 
 @hospital.command()
-@home_option
+@chain_options
 @name_option()
 @guarded
-def join(home: Path, name: str) -> None:
+def join(home: Home, name: str) -> None:
     """Register the hospital's key on the ledger, after the operator admitted its account."""
-    register_key(Home(home), name)
+    register_key(home, name)
     click.echo(f"The key of {name} is on the ledger.")
 
 
 @hospital.command()
-@home_option
+@chain_options
 @name_option()
 @guarded
-def rotate(home: Path, name: str) -> None:
+def rotate(home: Home, name: str) -> None:
     """Replace the hospital's key from the next round on; restart its other processes afterwards."""
-    epoch = rotate_key(Home(home), name)
+    epoch = rotate_key(home, name)
     click.echo(f"The key of {name} is now that of epoch {epoch}. Keep the old key files: they open old files.")
 
 
 @hospital.command()
-@home_option
+@chain_options
 @name_option()
 @device_option
 @click.option("--threads", type=click.IntRange(1), help="CPU threads for training; all by default.")
 @click.option("--trust", multiple=True, help="Account of a hospital that this one trusts; may be given several times.")
 @click.option("--trust-at-least", type=click.IntRange(0), help="So many of them must be in a masked round; else all.")
 @guarded
-def run(home: Path, name: str, device: str, threads: int | None, **given: Any) -> None:  # noqa: ANN401 - options
-    """Take part in every round until stopped; after a crash, start it again and it finds its place."""
-    place = Home(home)
-    member = place.member(name).as_a(Role.HOSPITAL)
+def run(home: Home, name: str, device: str, threads: int | None, **given: Any) -> None:  # noqa: ANN401 - options
+    """Take part in every round until stopped; after a crash, start it again and it finds its home."""
+    member = home.member(name).as_a(Role.HOSPITAL)
     if threads:
         use_threads(threads)
     notify = announce(name)
     with only_one(member.folder):
         train, task = trainer(member.data_file, name, device, notify), own_task(member)
         trust = _trust(given["trust"], given["trust_at_least"])
-        serve_agent(lambda: Hospital(open_ports(place, member, notify), train, trust, task), notify)
+        serve_agent(lambda: Hospital(open_ports(home, member, notify), train, trust, task), notify)
 
 
 def _trust(accounts: tuple[str, ...], at_least: int | None) -> TrustedPeers:

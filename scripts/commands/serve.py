@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from wsgiref.types import WSGIApplication
 
 import click
@@ -34,7 +33,7 @@ from scripts.wiring.agent import announce
 from scripts.wiring.exit import guarded
 from scripts.wiring.home import Home
 from scripts.wiring.listing import frame_of, frame_option
-from scripts.wiring.options import home_option, name_option
+from scripts.wiring.options import chain_options, name_option
 from scripts.wiring.roles import OWNER_ONLY, ledger_settings, now, open_ledger, signatures
 from webui.app import create_app
 from webui.config import FORM_OVERHEAD, MAX_CARE_DAYS, SiteConfig
@@ -69,7 +68,7 @@ class RunningSite:
 
 
 @click.command()
-@home_option
+@chain_options
 @name_option()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
@@ -89,7 +88,7 @@ class RunningSite:
 @click.option("--proxies", type=click.IntRange(1, 8), default=1, show_default=True, help="How many stand in a row.")
 @guarded
 def serve(
-    home: Path,
+    home: Home,
     name: str,
     trusted_proxy: str | None,
     proxies: int,
@@ -97,14 +96,13 @@ def serve(
     **given: str | int | bool,
 ) -> None:
     """Serve patients, doctors and auditors with the model that the ledger confirms, as hospital NAME."""
-    place = Home(home)
     proxy = TrustedProxy.parse(trusted_proxy, proxies, tls=bool(given["tls"]))
     host, port = str(given["host"]), int(given["port"])
-    config = site_config(place, str(given["hospital_name"]), str(given["zone"]), tls=bool(given["tls"]))
+    config = site_config(home, str(given["hospital_name"]), str(given["zone"]), tls=bool(given["tls"]))
     config = replace(config, hosts=(host, f"[{host}]", *site_hosts), care_days=int(given["care_days"]))
     config = replace(config, picture_frame=frame_of(given))
     check_port(host, port)
-    running = build_site(place, name, config)
+    running = build_site(home, name, config)
     click.echo(f"The site is at http://{host}:{port}")
     run_site(running, host, port, proxy)
 

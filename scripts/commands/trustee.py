@@ -18,7 +18,7 @@ from scripts.wiring.agent import announce, serve_agent
 from scripts.wiring.ceremony import USES
 from scripts.wiring.exit import guarded
 from scripts.wiring.home import Home, MemberHome
-from scripts.wiring.options import home_option, name_option
+from scripts.wiring.options import chain_options, home_option, name_option
 from scripts.wiring.roles import create_member, load_account, open_ports, open_safe, register_key, rotate_key
 
 KIT_PASSWORD_VARIABLE = "HEMALEDGER_KIT_PASSWORD"  # noqa: S105 - the name of the variable, not a password
@@ -42,48 +42,47 @@ def init(home: Path, name: str) -> None:
 
 
 @trustee.command()
-@home_option
+@chain_options
 @name_option()
 @guarded
-def join(home: Path, name: str) -> None:
+def join(home: Home, name: str) -> None:
     """Register the trustee's key on the ledger, after the operator admitted its account."""
-    register_key(Home(home), name)
+    register_key(home, name)
     click.echo(f"The key of {name} is on the ledger.")
 
 
 @trustee.command()
-@home_option
+@chain_options
 @name_option()
 @guarded
-def rotate(home: Path, name: str) -> None:
+def rotate(home: Home, name: str) -> None:
     """Replace the trustee's key, as its agent does after every ceremony. Its shares stay as they are."""
-    epoch = rotate_key(Home(home), name)
+    epoch = rotate_key(home, name)
     click.echo(f"The key of {name} is now that of epoch {epoch}.")
     click.echo("Its agent destroys the old one when no ceremony needs it.")
 
 
 @trustee.command()
-@home_option
+@chain_options
 @name_option()
 @click.option("--release-models", is_flag=True, help="Approve every release of a final model without asking.")
 @guarded
-def run(home: Path, name: str, *, release_models: bool) -> None:
+def run(home: Home, name: str, *, release_models: bool) -> None:
     """Take part in every ceremony until stopped, with a new key after each; requests for records wait for you."""
-    place = Home(home)
-    member = place.member(name).as_a(Role.TRUSTEE)
+    member = home.member(name).as_a(Role.TRUSTEE)
     notify = announce(name)
     with only_one(member.folder):
         serve_agent(
-            lambda: Trustee(open_ports(place, member, notify), open_safe(member), release_models=release_models),
+            lambda: Trustee(open_ports(home, member, notify), open_safe(member), release_models=release_models),
             notify,
         )
 
 
 @trustee.command()
-@home_option
+@chain_options
 @name_option()
 @guarded
-def requests(home: Path, name: str) -> None:
+def requests(home: Home, name: str) -> None:
     """List the requests that wait for this trustee's answer."""
     agent = _agent(home, name)
     waiting = agent.waiting()
@@ -97,18 +96,18 @@ def requests(home: Path, name: str) -> None:
 
 
 @trustee.command()
-@home_option
+@chain_options
 @name_option()
 @click.option("--request", "number", type=click.IntRange(1), required=True)
 @guarded
-def approve(home: Path, name: str, number: int) -> None:
+def approve(home: Home, name: str, number: int) -> None:
     """Check a request and, if it may be opened, seal this trustee's part to whoever asks."""
     _agent(home, name).approve(number)
     click.echo(f"{name} approved request {number}.")
 
 
 @trustee.command()
-@home_option
+@chain_options
 @name_option()
 @click.option("--request", "number", type=click.IntRange(1), required=True)
 @click.option(
@@ -118,36 +117,34 @@ def approve(home: Path, name: str, number: int) -> None:
     show_default=True,
 )
 @guarded
-def refuse(home: Path, name: str, number: int, reason: str) -> None:
+def refuse(home: Home, name: str, number: int, reason: str) -> None:
     """Refuse a request; when no quorum is possible any more, it is closed."""
     _agent(home, name).refuse(number, Refusal[reason.upper()])
     click.echo(f"{name} refused request {number}.")
 
 
 @trustee.command()
-@home_option
+@chain_options
 @name_option()
 @guarded
-def refresh(home: Path, name: str) -> None:
+def refresh(home: Home, name: str) -> None:
     """Take part in the ceremonies that wait, until this trustee's part is done; for who does not `run` all the time."""
-    place = Home(home)
-    member = place.member(name).as_a(Role.TRUSTEE)
+    member = home.member(name).as_a(Role.TRUSTEE)
     notify = announce(name)
     with only_one(member.folder):
-        serve_agent(lambda: Trustee(open_ports(place, member, notify), open_safe(member)), notify, _settled)
+        serve_agent(lambda: Trustee(open_ports(home, member, notify), open_safe(member)), notify, _settled)
     click.echo(f"{name} has nothing left to do.")
 
 
 @trustee.command()
-@home_option
+@chain_options
 @name_option()
 @use_option
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), required=True)
 @guarded
-def kit(home: Path, name: str, use: str, output: Path) -> None:
+def kit(home: Home, name: str, use: str, output: Path) -> None:
     """Write the approval kit for the browser, sealed with the password in HEMALEDGER_KIT_PASSWORD."""
-    place = Home(home)
-    member = place.member(name).as_a(Role.TRUSTEE)
+    member = home.member(name).as_a(Role.TRUSTEE)
     password = os.environ.get(KIT_PASSWORD_VARIABLE, "")
     if not password:
         raise SettingInvalid(KIT_PASSWORD_VARIABLE, "set it to a password for the kit, another than that of the keys")
@@ -180,8 +177,8 @@ def _settled(agent: Trustee) -> bool:
     return agent.idle and all(ceremony is None or ceremony.ended for ceremony in newest)
 
 
-def _agent(home: Path, name: str) -> Trustee:
-    return trustee_of(Home(home), name)
+def _agent(home: Home, name: str) -> Trustee:
+    return trustee_of(home, name)
 
 
 def trustee_of(place: Home, name: str) -> Trustee:
