@@ -1,8 +1,10 @@
 """The merged log of the consortium's contracts, read once and then only forward.
 
-Invariant: entries are in ledger order (block, log index) and none is ever taken back: when a block that was read is
-gone, ChainReorg or WrongChain is raised, never another history returned. No entry is the node's invention: each was
-signed by its sender (authorship.py).
+Invariant: entries are in ledger order (block, log index) and none is ever taken back. When blocks that were read are
+gone, the reader goes back to its last entry's block and reads on from there; when that one is gone too, ChainReorg or
+WrongChain is raised, never another history returned. With k confirmations the newest k - 1 blocks are not read, so a
+reorg of fewer than k blocks is never seen. No entry is the node's invention: each was signed by its sender
+(authorship.py).
 
 Source: PROTOCOL.md 8 (finality: act after k confirmations, record block hashes).
 Not here: what the records mean (fl/protocol).
@@ -68,7 +70,7 @@ class LogReader:
         A node that can (`awaits`) is given up to `wait_s` for a new block to come first.
 
         Raises:
-            ChainReorg: a block that was read is gone.
+            ChainReorg: the block of an entry that was read is gone.
             WrongChain: the node serves another chain now.
             RecordForged: a log's sender did not sign what it says.
             ChainUnavailable: the node does not answer, or not in the form of JSON-RPC and of the contracts.
@@ -105,7 +107,9 @@ class LogReader:
         last, newest, logs = self._node.parsed(shapes.news, news)
         with self._lock:
             if self._scanned == scanned:
-                self._check_last(last)
+                if last is None or last.hash != known_hash:
+                    self._go_back()
+                    return False
                 self._add(logs, {newest.number: newest.timestamp})
                 self._scanned, self._scanned_hash = newest.number, newest.hash
         return True
@@ -118,9 +122,9 @@ class LogReader:
             self._scanned, self._scanned_hash = block.number, block.hash
 
     def _check_anchor(self) -> int:
-        """Return the newest block that counts; make sure the last one read is still on the chain.
+        """Return the newest block that counts; go back to where the chain is still the one that was read.
 
-        A node that does not have it lags, or its chain was reset: it is asked again, and `recheck` tells.
+        A node that does not have the last block lags, or its chain was reset: `recheck` tells.
         """
         if self._scanned_hash is None:
             return self.head()
@@ -128,16 +132,27 @@ class LogReader:
             ("eth_blockNumber", []), ("eth_getBlockByNumber", [hex(self._scanned), HEADER_ONLY])
         )
         block = self._node.parsed(shapes.block, found)
-        if block is None:
-            self._recheck()
-            block = self._ranges.block(self._scanned)
-        self._check_last(block)
+        if block is None or block.hash != self._scanned_hash:
+            self._go_back()
         return self._node.parsed(shapes.quantity, number) - self._source.confirmations + 1
 
-    def _check_last(self, block: Block | None) -> None:
-        if block is None or block.hash != self._scanned_hash:
-            self._recheck()
-            raise ChainReorg(self._scanned)
+    def _go_back(self) -> None:
+        """Begin again behind the block of the last entry, or raise ChainReorg when that one is gone."""
+        self._recheck()
+        if not self._entries:
+            self._scanned, self._scanned_hash = -1, None
+            return
+        last = self._entries[-1]
+        kept = self._block(last.position.block)
+        if kept is None or bytes.fromhex(kept.hash[2:]) != last.block_hash:
+            raise ChainReorg(last.position.block)
+        self._scanned, self._scanned_hash = kept.number, kept.hash
+
+    def _block(self, number: int) -> Block | None:
+        """Return a block that was read before; only a node that tells of no news may lag."""
+        if not self.awaits:
+            return self._ranges.block(number)
+        return self._node.parsed(shapes.block, self._node.request("eth_getBlockByNumber", hex(number), HEADER_ONLY))
 
     def _contracts(self) -> list[str]:
         return ["0x" + address.hex() for address in self._source.contracts]

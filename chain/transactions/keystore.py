@@ -106,6 +106,30 @@ def load(path: Path, password: str) -> AccountKey:
     Raises:
         KeystoreUnreadable: the file is missing, damaged, or the password is wrong.
     """
+    document = _read(path)
+    try:
+        _check_cost(document)
+        return AccountKey(decode_keyfile(document, password))
+    except ValueError as error:
+        why = "the password is wrong" if "MAC" in str(error) else "it is damaged"
+        raise KeystoreUnreadable(str(path), why) from error
+    except (KeyError, TypeError, AttributeError, NotImplementedError, MemoryError) as error:
+        raise KeystoreUnreadable(str(path), "it is damaged") from error
+
+
+def claimed_address(path: Path) -> Address:
+    """Return the account that a file says it holds, without a password: to choose among files, not to trust.
+
+    Raises:
+        KeystoreUnreadable: the file is missing or damaged.
+    """
+    try:
+        return Address(bytes.fromhex(_read(path)["address"].removeprefix("0x")))
+    except (KeyError, AttributeError, ValueError) as error:
+        raise KeystoreUnreadable(str(path), "it is damaged") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_FILE_BYTES + 1)
@@ -117,14 +141,7 @@ def load(path: Path, password: str) -> AccountKey:
         raise KeystoreUnreadable(str(path), "it is no Ethereum key file") from error
     if not isinstance(document, dict):
         raise KeystoreUnreadable(str(path), "it is no Ethereum key file")
-    try:
-        _check_cost(document)
-        return AccountKey(decode_keyfile(document, password))
-    except ValueError as error:
-        why = "the password is wrong" if "MAC" in str(error) else "it is damaged"
-        raise KeystoreUnreadable(str(path), why) from error
-    except (KeyError, TypeError, AttributeError, NotImplementedError, MemoryError) as error:
-        raise KeystoreUnreadable(str(path), "it is damaged") from error
+    return document
 
 
 def _check_cost(document: dict[str, Any]) -> None:

@@ -88,8 +88,8 @@ class Sender:
             request["to"] = _hex(to)
         with self._lock:
             gas, nonce = self._dry_run(request)
-            tx_hash, receipt = self._submit(to, data, gas, nonce)
-        receipt = self._await(tx_hash, receipt)
+            raw, tx_hash, receipt = self._submit(to, data, gas, nonce)
+        receipt = self._await(raw, tx_hash, receipt)
         if not receipt["status"]:
             raise self._reason(request, receipt)
         return receipt
@@ -115,7 +115,7 @@ class Sender:
                 raise AnswerOutdated("Your account sent something else to the ledger") from refusal
             if not any(sign in message for sign in KNOWN_SIGNS):
                 raise self._translate(refusal) from refusal
-        receipt = self._await(tx_hash, receipt)
+        receipt = self._await(raw, tx_hash, receipt)
         if not receipt["status"]:
             raise self._reason(request, receipt)
         return receipt
@@ -148,8 +148,11 @@ class Sender:
         except NodeRefusal as refusal:
             raise self._node.unavailable(f"it refused to count transactions: {refusal.message}") from refusal
 
-    def _submit(self, to: Address | None, data: bytes, gas: int, nonce: int) -> tuple[bytes, Found]:
-        """Sign and send, again when another process of the account was faster; return the hash and a first look."""
+    def _submit(self, to: Address | None, data: bytes, gas: int, nonce: int) -> tuple[bytes, bytes, Found]:
+        """Sign and send, again when another process of the account was faster.
+
+        Return the signed transaction, its hash, and a first look for its receipt.
+        """
         fees = self._fees()
         last: NodeRefusal | None = None
         for _ in range(NONCE_ATTEMPTS):
@@ -165,11 +168,11 @@ class Sender:
                 }
             )
             try:
-                return tx_hash, self._offer(raw, tx_hash)
+                return raw, tx_hash, self._offer(raw, tx_hash)
             except NodeRefusal as refusal:
                 message = refusal.message.lower()
                 if any(sign in message for sign in KNOWN_SIGNS):
-                    return tx_hash, None
+                    return raw, tx_hash, None
                 if not any(sign in message for sign in NONCE_SIGNS):
                     raise self._translate(refusal, gas) from refusal
                 last = refusal
@@ -208,19 +211,30 @@ class Sender:
             raise self._node.unavailable("it has no newest block")
         return {"maxFeePerGas": 2 * block.base_fee + priority, "maxPriorityFeePerGas": priority}
 
-    def _await(self, tx_hash: bytes, receipt: Found) -> dict[str, Any]:
-        """Return the receipt once it has the demanded confirmations; a reorg in between just starts anew."""
+    def _await(self, raw: bytes, tx_hash: bytes, receipt: Found) -> dict[str, Any]:
+        """Return the receipt once it has the demanded confirmations.
+
+        When a reorg takes the transaction out of its block, it is offered again and awaited again.
+        """
         deadline = time.monotonic() + self._settings.timeout_s
         while receipt is None or not self._confirmed(receipt):
             if time.monotonic() >= deadline:
                 raise TransactionTimeout(tx_hash, self._settings.timeout_s)
             time.sleep(self._settings.poll_s)
             try:
-                receipt = self._receipt(tx_hash)
+                included, receipt = receipt is not None, self._receipt(tx_hash)
+                if included and receipt is None:
+                    receipt = self._offer_again(raw, tx_hash)
             except ChainUnavailable:
                 if time.monotonic() >= deadline:
                     raise
         return receipt
+
+    def _offer_again(self, raw: bytes, tx_hash: bytes) -> Found:
+        try:
+            return self._offer(raw, tx_hash)
+        except NodeRefusal:  # it waits already, or was included at once; the next look tells
+            return None
 
     def _receipt(self, tx_hash: bytes) -> Found:
         return self._parse(self._node.request("eth_getTransactionReceipt", _hex(tx_hash)), tx_hash)

@@ -3,11 +3,11 @@ pragma solidity 0.8.37;
 
 import {AddressList} from "../lib/AddressList.sol";
 import {ICeremonies} from "./ICeremonies.sol";
-import {Members} from "./Members.sol";
+import {Succession} from "./Succession.sol";
 
 /// @title What the authority keeps about ceremonies, and the checks that every step begins with.
 /// @notice Who did what is one bit per dealer or receiver of the phase at hand: there are at most 32 of each.
-abstract contract CeremonyBook is Members, ICeremonies {
+abstract contract CeremonyBook is Succession, ICeremonies {
     using AddressList for address;
     using AddressList for bytes;
 

@@ -3,13 +3,14 @@ pragma solidity 0.8.37;
 
 import {IMembers} from "./IMembers.sol";
 import {IRequests} from "./IRequests.sol";
+import {ISuccession} from "./ISuccession.sol";
 
 /// @title Members, threshold keys, requests for decryption, and the hospitals' records.
 /// @notice One contract, for it is the anchor of a consortium; in parts, so that each can be read: IMembers,
-/// ICeremonies, IRequests, and what is here. Events are the ledger's records: fl/protocol/records.py has one dataclass
-/// of the same name and field order per event, fl/protocol/errors one leaf per custom error. Source: PROTOCOL.md 3
-/// and 9.
-interface IKeyAuthority is IMembers, IRequests {
+/// ISuccession, ICeremonies, IRequests, and what is here. Events are the ledger's records: fl/protocol/records.py has
+/// one dataclass of the same name and field order per event, fl/protocol/errors one leaf per custom error. Source:
+/// PROTOCOL.md 3 and 9.
+interface IKeyAuthority is IMembers, ISuccession, IRequests {
     /// @notice A hospital recorded the Merkle root of the records it made since its last one.
     /// @param sender The hospital.
     /// @param batch Its number, from 1 for each hospital.
@@ -27,6 +28,12 @@ interface IKeyAuthority is IMembers, IRequests {
     /// @param batch The sender's last batch plus one.
     /// @param root The root.
     function anchorRecords(uint32 batch, bytes32 root) external;
+
+    /// @notice The version of the rules in this contract.
+    /// @dev The first number is that of the protocol (BAFL/1); the second counts rules that were added to it, the third
+    /// repairs.
+    /// @return Three numbers with dots between.
+    function version() external view returns (string memory);
 
     /// @notice The number of a hospital's newest batch.
     /// @param hospital The hospital.

@@ -153,13 +153,21 @@ interface IMembers {
     /// @return The bytes.
     function consortium() external view returns (bytes32);
 
-    /// @notice The account that admits and revokes members.
-    /// @return The account.
+    /// @notice The account that admits and revokes members; ISuccession says how another one becomes it.
+    /// @return The account in office.
     function operator() external view returns (address);
 
     /// @notice The active coordinator.
     /// @return The account, or zero when there is none.
     function coordinator() external view returns (address);
+
+    /// @notice How many members vote about a replacement of the operator.
+    /// @return The number of active hospitals, auditors and trustees.
+    function electorate() external view returns (uint32);
+
+    /// @notice When a membership was ended last.
+    /// @return Seconds since 1970; 0 before the first time.
+    function lastRevocation() external view returns (uint64);
 
     /// @notice The role an account may act in now.
     /// @param account The account in question.

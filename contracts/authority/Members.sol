@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
 import {IMembers} from "./IMembers.sol";
-import {PlainText} from "../lib/PlainText.sol";
+import {MemberChecks} from "./MemberChecks.sol";
 
 /// @title Membership and keys of one consortium.
 /// @notice The keys themselves are in the events only; the state keeps what the rules ask for: one slot per member.
@@ -12,22 +11,28 @@ abstract contract Members is IMembers {
         Role role;
         Status status;
         uint32 keyEpoch;
+        uint32 ballot;
     }
-
-    using PlainText for bytes;
-
-    uint256 private constant PUBLIC_KEY_BYTES = 65;
-    uint256 private constant PROOF_BYTES = 64;
-    uint256 private constant MAX_NAME_BYTES = 64;
 
     /// @inheritdoc IMembers
     bytes32 public immutable override consortium;
 
+    MemberChecks private immutable _checks;
+
     /// @inheritdoc IMembers
-    address public immutable override operator;
+    address public override operator;
 
     /// @inheritdoc IMembers
     address public override coordinator;
+
+    /// @inheritdoc IMembers
+    uint32 public override electorate;
+
+    /// @inheritdoc IMembers
+    uint64 public override lastRevocation;
+
+    /// @dev How many active members vote for a replacement of the operator (Succession.sol).
+    mapping(uint32 replacement => uint32 votes) internal _votes;
 
     mapping(address account => Member member) private _members;
     mapping(bytes32 hash => bool given) private _names;
@@ -36,8 +41,8 @@ abstract contract Members is IMembers {
     /// @param consortium_ 32 random bytes.
     constructor(bytes32 consortium_) {
         consortium = consortium_;
-        operator = msg.sender;
-        _members[msg.sender] = Member(Role.OPERATOR, Status.ACTIVE, 0);
+        _checks = new MemberChecks();
+        _appoint(msg.sender);
         _names[keccak256("operator")] = true;
         emit ConsortiumFounded(msg.sender, consortium_);
     }
@@ -46,13 +51,15 @@ abstract contract Members is IMembers {
     function registerMember(address member, uint8 role, string calldata memberName) external override {
         _requireOperator();
         if (role < uint8(Role.HOSPITAL) || role > uint8(Role.TRUSTEE)) revert WrongRole(member);
-        if (member == address(0) || _members[member].status != Status.NONE) revert MemberExists(member);
+        if (member == address(0)) revert MemberExists(member);
+        _requireNew(member);
         _giveName(member, memberName);
         if (Role(role) == Role.COORDINATOR) {
             if (coordinator != address(0)) revert CoordinatorExists(coordinator);
             coordinator = member;
         }
-        _members[member] = Member(Role(role), Status.ACTIVE, 0);
+        _members[member] = Member(Role(role), Status.ACTIVE, 0, 0);
+        if (_isVoter(Role(role))) ++electorate;
         emit MemberRegistered(msg.sender, member, Role(role), memberName);
     }
 
@@ -75,8 +82,12 @@ abstract contract Members is IMembers {
     /// @inheritdoc IMembers
     function revokeMember(address member, string calldata reason) external override {
         _requireOperator();
-        if (requireActive(member) == Role.OPERATOR) revert WrongRole(member);
+        Role role = requireActive(member);
+        if (role == Role.OPERATOR) revert WrongRole(member);
         _members[member].status = Status.REVOKED;
+        if (_isVoter(role)) --electorate;
+        _withdrawVote(member);
+        lastRevocation = uint64(block.timestamp);
         if (member == coordinator) coordinator = address(0);
         emit MemberRevoked(msg.sender, member, reason);
     }
@@ -116,21 +127,42 @@ abstract contract Members is IMembers {
     /// @inheritdoc IMembers
     function requireSender(address account) public view override returns (Role role) {
         role = requireActive(account);
-        // Nothing is allowed by it here; it only refuses more.
-        // solhint-disable-next-line avoid-tx-origin
-        if (account != tx.origin || account.code.length != 0) revert SenderHasCode(account);
+        _requirePlain(account);
+    }
+
+    /// @dev Gives the office to an account that never was a member, and ends the membership of its predecessor.
+    function _appoint(address account) internal {
+        if (operator != address(0)) _members[operator].status = Status.REVOKED;
+        _members[account] = Member(Role.OPERATOR, Status.ACTIVE, 0, 0);
+        operator = account;
+    }
+
+    /// @dev Gives a member's vote to a replacement; false when it is there already.
+    function _moveVote(address account, uint32 replacement) internal returns (bool moved) {
+        Member storage member = _members[account];
+        moved = member.ballot != replacement;
+        if (!moved) return false;
+        _withdrawVote(account);
+        member.ballot = replacement;
+        ++_votes[replacement];
     }
 
     /// @dev A name is given once, also after its member was revoked: reports of years name members by it.
     function _giveName(address member, string calldata memberName) private {
-        if (!bytes(memberName).isPlainText(MAX_NAME_BYTES)) revert NameInvalid(member);
+        if (!_checks.isName(bytes(memberName))) revert NameInvalid(member);
         bytes32 hash = keccak256(bytes(memberName));
         if (_names[hash]) revert NameTaken(member);
         _names[hash] = true;
     }
 
+    function _withdrawVote(address account) private {
+        uint32 ballot = _members[account].ballot;
+        if (ballot != 0) --_votes[ballot];
+    }
+
     function _setKey(uint32 epoch, bytes calldata publicKey, bytes calldata proof) private {
-        _requirePossession(epoch, publicKey, proof);
+        bool possessed = _checks.isPossessed(consortium, msg.sender, epoch, publicKey, proof);
+        if (!possessed) revert KeyInvalid(msg.sender);
         _members[msg.sender].keyEpoch = epoch;
     }
 
@@ -138,35 +170,23 @@ abstract contract Members is IMembers {
         if (requireSender(msg.sender) != Role.OPERATOR) revert WrongRole(msg.sender);
     }
 
+    function _requireNew(address account) internal view {
+        if (_members[account].status != Status.NONE) revert MemberExists(account);
+    }
+
+    function _requirePlain(address account) internal view {
+        // Nothing is allowed by it here; it only refuses more.
+        // solhint-disable-next-line avoid-tx-origin
+        if (account != tx.origin || account.code.length != 0) revert SenderHasCode(account);
+    }
+
     function _requireKeyHolder() private view returns (uint32 current) {
         if (requireSender(msg.sender) == Role.OPERATOR) revert WrongRole(msg.sender);
         return _members[msg.sender].keyEpoch;
     }
 
-    /// @dev P256.verify refuses points off the curve and high s (a second valid proof for the same key).
-    function _requirePossession(uint32 epoch, bytes calldata publicKey, bytes calldata proof) private view {
-        bool wellFormed = publicKey.length == PUBLIC_KEY_BYTES &&
-            proof.length == PROOF_BYTES &&
-            publicKey[0] == 0x04;
-        if (!wellFormed) revert KeyInvalid(msg.sender);
-        bytes32 digest = sha256(
-            abi.encodePacked(
-                "BAFL/1/pop",
-                consortium,
-                uint64(block.chainid),
-                address(this),
-                msg.sender,
-                epoch,
-                publicKey
-            )
-        );
-        bool holds = P256.verify(
-            digest,
-            bytes32(proof[:32]),
-            bytes32(proof[32:]),
-            bytes32(publicKey[1:33]),
-            bytes32(publicKey[33:])
-        );
-        if (!holds) revert KeyInvalid(msg.sender);
+    /// @dev The coordinator has no vote, for there is only one, often beside the operator.
+    function _isVoter(Role role) internal pure returns (bool) {
+        return role == Role.HOSPITAL || role == Role.AUDITOR || role == Role.TRUSTEE;
     }
 }

@@ -21,6 +21,9 @@ contract FederationLedger is MaskedRounds {
     uint256 private constant ENTRY_BYTES = 52;
 
     /// @inheritdoc IFederationLedger
+    string public constant override version = "1.0.0"; // solhint-disable-line const-name-snakecase
+
+    /// @inheritdoc IFederationLedger
     IFederationLedger public immutable override predecessor;
 
     bytes32 private immutable _consortium;

@@ -486,6 +486,10 @@ interface IFederationLedger is ISteps {
     /// @return Whether it did.
     function hasAttested(uint64 round, address member) external view returns (bool);
 
+    /// @notice The version of the rules in this contract, as {IKeyAuthority-version}.
+    /// @return Three numbers with dots between.
+    function version() external view returns (string memory);
+
     /// @notice The consortium's membership and keys.
     /// @return The contract.
     function authority() external view returns (IKeyAuthority);

@@ -22,6 +22,7 @@ from fl.protocol.keys.ceremony import Ceremony, CeremonyPhase
 from fl.protocol.keys.requests import DecryptionRequest
 from fl.protocol.names import Address, CeremonyKind
 from fl.protocol.ports import Vault
+from fl.protocol.records import OperatorChanged
 from fl.replay.committees import committee_keys, found_right, setting_of
 from fl.replay.decryption_requests import PARTIAL_CAP, binding_of, key_of, read_capsule
 
@@ -38,12 +39,28 @@ class AuthorityAudit:
         self._guard = guard
 
     def run(self, federation: Federation) -> None:
-        """Check everything that the ledger says of threshold keys."""
+        """Check everything that the ledger says of threshold keys; note who became the operator, and how."""
+        self._note_operators(federation)
         for ceremonies in federation.threshold.ceremonies.values():
             for ceremony in ceremonies:
                 self._ceremony(federation, ceremony)
         for request in federation.threshold.requests:
             self._request(federation, request)
+
+    def _note_operators(self, federation: Federation) -> None:
+        """Note every change of the operator; the replay checked that it was proposed, or voted for and not vetoed."""
+        for entry in federation.succession.changes:
+            change = entry.record
+            if isinstance(change, OperatorChanged):
+                new, former = (federation.book.name_of(account) for account in (change.sender, change.former))
+                how = (
+                    f"the members' replacement {change.replacement}"
+                    if change.replacement
+                    else f"a proposal of {former}"
+                )
+                self._report.notes.append(
+                    f"In block {entry.position.block}, {new} became the operator in place of {former}, by {how}."
+                )
 
     def _ceremony(self, federation: Federation, ceremony: Ceremony) -> None:
         if ceremony.phase != CeremonyPhase.DONE:

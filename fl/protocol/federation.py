@@ -26,6 +26,7 @@ from fl.protocol.errors import (
     WrongRound,
 )
 from fl.protocol.keys.members import KeyBook, MemberKey, PossessionDomain, VerifyPossession
+from fl.protocol.keys.succession import Succession
 from fl.protocol.keys.threshold import ThresholdKeys
 from fl.protocol.names import NO_ADDRESS, Address, Digest, Protection, Role
 from fl.protocol.ports import Anchor
@@ -36,9 +37,12 @@ from fl.protocol.records import (
     KeyRecord,
     LedgerHandedOver,
     MemberRecord,
+    MemberRevoked,
+    OperatorChanged,
     Position,
     RoundOpened,
     RoundRecord,
+    SuccessionRecord,
 )
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.rounds.rules import advance, check_sender, check_terms
@@ -68,6 +72,7 @@ class Federation:
     """`contract` is the ledger whose records are being folded; it moves along with hand-overs."""
     verify: VerifyPossession
     book: KeyBook = field(default_factory=KeyBook)
+    succession: Succession = field(default_factory=Succession)
     threshold: ThresholdKeys = field(default_factory=ThresholdKeys)
     openings: tuple[LedgerOpening, ...] = ()
     """How each ledger began, the first one and its successors."""
@@ -171,11 +176,17 @@ def _advance_authority(federation: Federation, entry: Entry, record: KeyRecord) 
     anchor, book = federation.anchor, federation.book
     if entry.contract != anchor.authority:
         raise EncodingError("ledger", "a record of the key authority comes from another contract")
+    if isinstance(record, SuccessionRecord):
+        succession = federation.succession.advance(entry, record, book)
+        book = book.appoint(record.sender) if isinstance(record, OperatorChanged) else book
+        return replace(federation, book=book, succession=succession)
     if not isinstance(record, MemberRecord):
         return replace(federation, threshold=federation.threshold.advance(entry, record, book, anchor))
     if isinstance(record, ConsortiumFounded) and record.consortium != anchor.consortium:
         raise EncodingError("ledger", "its key authority is that of another consortium")
     book = book.advance(record, PossessionDomain(anchor.chain_id, anchor.authority), federation.verify)
+    if isinstance(record, MemberRevoked):
+        federation = replace(federation, succession=federation.succession.after_revocation(entry.timestamp))
     return replace(federation, book=book)
 
 

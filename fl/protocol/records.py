@@ -66,6 +66,56 @@ class MemberRevoked:
     reason: str
 
 
+# --- Key authority: another operator ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class OperatorProposed:
+    """The operator proposed an account for its office, or took its proposal back."""
+
+    sender: Address
+    account: Address
+    """NO_ADDRESS takes the proposal back."""
+
+
+@dataclass(frozen=True)
+class ReplacementProposed:
+    """A member proposed to replace the operator."""
+
+    sender: Address
+    replacement: int
+    """u32: 1 and up."""
+    candidate: Address
+
+
+@dataclass(frozen=True)
+class ReplacementVoted:
+    """A hospital, auditor or trustee gave its one vote to a replacement; it leaves the one that it was for."""
+
+    sender: Address
+    replacement: int
+
+
+@dataclass(frozen=True)
+class ReplacementVetoed:
+    """The operator is there, and stopped a replacement."""
+
+    sender: Address
+    replacement: int
+
+
+@dataclass(frozen=True)
+class OperatorChanged:
+    """An account took the operator's office; its predecessor is revoked."""
+
+    sender: Address
+    """The operator from now on."""
+    replacement: int
+    """The replacement that made it the operator; 0 when its predecessor proposed it."""
+    former: Address
+    """Computed by the contract."""
+
+
 # --- Key authority: threshold keys, requests, records ------------------------------------------------------------
 
 
@@ -410,6 +460,7 @@ class LedgerHandedOver:
 
 
 MemberRecord = ConsortiumFounded | MemberRegistered | KeyRegistered | KeyRotated | MemberRevoked
+SuccessionRecord = OperatorProposed | ReplacementProposed | ReplacementVoted | ReplacementVetoed | OperatorChanged
 CeremonyRecord = (
     CeremonyStarted
     | CeremonyCommitted
@@ -420,7 +471,7 @@ CeremonyRecord = (
     | CeremonyAborted
 )
 RequestRecord = DecryptionRequested | DecryptionApproved | DecryptionRefused | DecryptionFulfilled
-KeyRecord = MemberRecord | CeremonyRecord | RequestRecord | RecordsAnchored
+KeyRecord = MemberRecord | SuccessionRecord | CeremonyRecord | RequestRecord | RecordsAnchored
 MaskedRecord = KeysAdvertised | SharesDealt | SharesChecked | PhaseClosed | SetEndorsed | SharesRevealed
 CommonRecord = UpdateCommitted | RoundFrozen | ModelProposed | ModelAttested | RoundFinalised | RoundAborted
 RoundRecord = RoundOpened | MaskedRecord | CommonRecord
@@ -433,6 +484,11 @@ KEY_RECORDS: tuple[type[KeyRecord], ...] = (
     KeyRegistered,
     KeyRotated,
     MemberRevoked,
+    OperatorProposed,
+    ReplacementProposed,
+    ReplacementVoted,
+    ReplacementVetoed,
+    OperatorChanged,
     CeremonyStarted,
     CeremonyCommitted,
     CeremonyDealt,

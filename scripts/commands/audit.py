@@ -13,6 +13,7 @@ import click
 from fl.protocol.errors import AccuracyAlarm, SettingInvalid, TamperedError
 from fl.protocol.names import show
 from scripts.wiring.exit import guarded
+from scripts.wiring.options import confirmations_option
 
 if TYPE_CHECKING:
     from fl.audit.access import AuditKey
@@ -43,6 +44,7 @@ class Evidence:
 @click.option("--rpc", help="RPC URL of an Ethereum node, instead of the one in --home.")
 @click.option("--authority", help="Address of the KeyAuthority contract.")
 @click.option("--ledger", "contract", help="Address of the FederationLedger contract.")
+@confirmations_option
 @click.option("--vault", type=click.Path(path_type=Path), help="Folder of the vault.")
 @click.option("--auditor", "name", help="Member of --home whose key opens the files.")
 @click.option("--keys", type=click.Path(path_type=Path), help="Folder with an auditor's hpke-*.pem files.")
@@ -53,7 +55,7 @@ class Evidence:
 @click.option("--explain", is_flag=True, help="Tell in plain words what happened in --round and what was checked.")
 @click.pass_context
 @guarded
-def audit(context: click.Context, /, number: int | None, *, explain: bool, **given: str | Path | None) -> None:
+def audit(context: click.Context, /, number: int | None, *, explain: bool, **given: str | Path | int | None) -> None:
     """Check everything: each digest, sender, phase, key epoch, aggregate and model, bit for bit.
 
     Exit code 0: nothing was found. 76: something was, and is named. 77: nothing was, but an auditor gave the alarm that
@@ -87,7 +89,7 @@ def audit(context: click.Context, /, number: int | None, *, explain: bool, **giv
 @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.pass_obj
 @guarded
-def audit_file(given: dict[str, str | Path | None], path: Path) -> None:
+def audit_file(given: dict[str, str | Path | int | None], path: Path) -> None:
     """Say whether a file is on the ledger: by whom, when, and in which round. Exit code 1 when it is not."""
     from fl.protocol.audit import mentions_of
     from fl.protocol.codec import sha256
@@ -133,26 +135,29 @@ def run_audit(source: Evidence, key: AuditKey | None) -> Audited:
     return audited
 
 
-def _source(given: dict[str, str | Path | None]) -> Evidence:
+def _source(given: dict[str, str | Path | int | None]) -> Evidence:
     from fl.storage.vault import FolderVault
     from scripts.wiring.home import Home
     from scripts.wiring.roles import open_ledger
 
-    home = Home(Path(given["home"])) if given["home"] else None
+    confirmations = int(str(given["confirmations"])) if given["confirmations"] else None
+    home = Home(Path(str(given["home"])), confirmations) if given["home"] else None
     if given["rpc"] and given["authority"] and given["contract"] and (given["vault"] or home):
         from chain.contracts.discovery import discover
         from chain.ledger import EthereumLedger, LedgerSettings
         from chain.rpc.node import NodeSettings
         from chain.transactions.addresses import parse_address
+        from chain.transactions.sender import TransactionSettings
 
         authority = parse_address(str(given["authority"]), "authority")
         contract = parse_address(str(given["contract"]), "ledger")
         node = NodeSettings(str(given["rpc"]))
-        settings = LedgerSettings(node, discover(node, authority, contract))
+        how = TransactionSettings(confirmations=confirmations or 1)
+        settings = LedgerSettings(node, discover(node, authority, contract), how)
         ledger = EthereumLedger(settings)
     else:
         ledger = open_ledger(_of(home))
-    vault = Path(given["vault"]) if given["vault"] else _of(home).vault_folder
+    vault = Path(str(given["vault"])) if given["vault"] else _of(home).vault_folder
     source = Evidence(home, ledger, FolderVault(vault, ledger.anchor.consortium))
     source.vault.check()
     return source
@@ -164,7 +169,7 @@ def _of(home: Home | None) -> Home:
     return home
 
 
-def _key(home: Home | None, given: dict[str, str | Path | None]) -> AuditKey | None:
+def _key(home: Home | None, given: dict[str, str | Path | int | None]) -> AuditKey | None:
     from scripts.wiring.roles import audit_key
 
     if given["keys"] and given["account"]:
@@ -174,18 +179,18 @@ def _key(home: Home | None, given: dict[str, str | Path | None]) -> AuditKey | N
         from fl.storage.keyring import load_keys
         from scripts.wiring.home import MemberHome
 
-        member = MemberHome(Path(given["keys"]), "auditor")
+        member = MemberHome(Path(str(given["keys"])), "auditor")
         account = parse_address(str(given["account"]), "account")
         return AuditKey(account, Keyring(load_keys(member.folder, member.password)))
     return audit_key(_of(home), str(given["name"])) if given["name"] else None
 
 
-def _show(audited: Audited, form: str, output: str | Path | None) -> None:
+def _show(audited: Audited, form: str, output: str | Path | int | None) -> None:
     from scripts.output import report as _report
 
     text = {"text": _report.to_text, "json": _report.to_json, "html": _report.to_html}[form](audited)
     if output is None:
         click.echo(text)
     else:
-        Path(output).write_text(text, encoding="utf-8")
+        Path(str(output)).write_text(text, encoding="utf-8")
         click.echo(f"{audited.verdict} The report is in {output}.")

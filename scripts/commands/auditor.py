@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fl.protocol.names import Role, show
 from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_keys
-from scripts.wiring.options import home_option, label_options, name_option, reading_options, task_options
+from scripts.wiring.options import (
+    chain_options,
+    home_option,
+    label_options,
+    name_option,
+    reading_options,
+    task_options,
+)
+
+if TYPE_CHECKING:
+    from scripts.wiring.home import Home
 
 
 @click.group()
@@ -49,21 +59,19 @@ add_keys(auditor, Role.AUDITOR, "auditor")
 
 
 @auditor.command()
-@home_option
+@chain_options
 @name_option("auditor")
 @guarded
-def run(home: Path, name: str) -> None:
+def run(home: Home, name: str) -> None:
     """Replay, evaluate and attest every proposal until stopped."""
     from fl.roles.auditor import Auditor
     from fl.storage.lock import only_one
     from scripts.wiring.agent import announce, serve_agent
-    from scripts.wiring.home import Home
     from scripts.wiring.roles import open_ports
     from scripts.wiring.training import evaluator
 
-    place = Home(home)
-    member = place.member(name).as_a(Role.AUDITOR)
+    member = home.member(name).as_a(Role.AUDITOR)
     notify = announce(name)
     with only_one(member.folder):
         evaluate = evaluator(member.data_file)
-        serve_agent(lambda: Auditor(open_ports(place, member, notify), evaluate), notify)
+        serve_agent(lambda: Auditor(open_ports(home, member, notify), evaluate), notify)

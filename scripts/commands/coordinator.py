@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,12 +14,13 @@ from fl.protocol.rounds.rules import MIN_MASKED
 from fl.protocol.steps import MAX_STEP_TIMEOUT_S
 from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_init, add_keys
-from scripts.wiring.options import home_option, name_option, task_options
+from scripts.wiring.options import chain_options, name_option, task_options
 
 if TYPE_CHECKING:
     from fl.roles.coordinator.plan import Initial
     from fl.training.presets import Preset
     from fl.training.recipe import Recipe
+    from scripts.wiring.home import Home
 
 CLIP = 0.5
 """c: no single weight moves further than this in one round."""
@@ -41,7 +41,7 @@ add_keys(coordinator, Role.COORDINATOR, "coordinator")
 
 
 @coordinator.command()
-@home_option
+@chain_options
 @name_option("coordinator")
 @click.option("--rounds", type=click.IntRange(1), help="Final rounds wanted in all; chosen by --preset by default.")
 @click.option("--hospitals", type=click.IntRange(1), default=3, show_default=True, help="Wait for so many.")
@@ -75,7 +75,7 @@ add_keys(coordinator, Role.COORDINATOR, "coordinator")
 @click.option("--seed", type=int, default=2026, show_default=True)
 @guarded
 def run(  # noqa: PLR0913  # one parameter per option
-    home: Path,
+    home: Home,
     name: str,
     *,
     rounds: int | None,
@@ -107,14 +107,12 @@ def run(  # noqa: PLR0913  # one parameter per option
     from fl.training.presets import PRESETS
     from fl.training.recipe import Recipe
     from scripts.wiring.agent import announce, serve_agent
-    from scripts.wiring.home import Home
     from scripts.wiring.roles import open_ports
     from scripts.wiring.task import FLAGS, task_of
 
-    place = Home(home)
-    member = place.member(name).as_a(Role.COORDINATOR)
+    member = home.member(name).as_a(Role.COORDINATOR)
     notify = announce(name)
-    task = task_of(place, task_given)
+    task = task_of(home, task_given)
     if task is None:
         raise SettingInvalid("task", f"consortium.json names none; give {FLAGS}")
     chosen = _adjusted(PRESETS[preset], width=width, size_px=image_size, epochs=epochs)
@@ -141,7 +139,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     with only_one(member.folder):
         initial = first_model(recipe)
         serve_agent(
-            lambda: Coordinator(open_ports(place, member, notify), plan, initial), notify, lambda agent: agent.done
+            lambda: Coordinator(open_ports(home, member, notify), plan, initial), notify, lambda agent: agent.done
         )
 
 

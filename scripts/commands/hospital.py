@@ -10,10 +10,19 @@ import click
 from fl.protocol.names import Role, show
 from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_keys
-from scripts.wiring.options import device_option, home_option, label_options, name_option, reading_options, task_options
+from scripts.wiring.options import (
+    chain_options,
+    device_option,
+    home_option,
+    label_options,
+    name_option,
+    reading_options,
+    task_options,
+)
 
 if TYPE_CHECKING:
     from fl.roles.hospital.trusted_peers import TrustedPeers
+    from scripts.wiring.home import Home
 
 
 @click.group()
@@ -50,7 +59,7 @@ add_keys(hospital, Role.HOSPITAL)
 
 
 @hospital.command()
-@home_option
+@chain_options
 @name_option()
 @device_option
 @click.option("--threads", type=click.IntRange(1), help="CPU threads for training; all by default.")
@@ -58,25 +67,23 @@ add_keys(hospital, Role.HOSPITAL)
 @click.option("--trust-at-least", type=click.IntRange(0), help="So many of them must be in a masked round; else all.")
 @guarded
 def run(
-    home: Path, name: str, device: str, threads: int | None, trust: tuple[str, ...], trust_at_least: int | None
+    home: Home, name: str, device: str, threads: int | None, trust: tuple[str, ...], trust_at_least: int | None
 ) -> None:
     """Take part in every round until stopped; after a crash, start it again and it finds its place."""
     from fl.roles.hospital.agent import Hospital
     from fl.storage.lock import only_one
     from fl.training.model.device import use_threads
     from scripts.wiring.agent import announce, serve_agent
-    from scripts.wiring.home import Home
     from scripts.wiring.roles import open_ports
     from scripts.wiring.training import own_task, trainer
 
-    place = Home(home)
-    member = place.member(name).as_a(Role.HOSPITAL)
+    member = home.member(name).as_a(Role.HOSPITAL)
     if threads:
         use_threads(threads)
     notify, peers = announce(name), _trust(trust, trust_at_least)
     with only_one(member.folder):
         train, task = trainer(member.data_file, name, device, notify), own_task(member)
-        serve_agent(lambda: Hospital(open_ports(place, member, notify), train, peers, task), notify)
+        serve_agent(lambda: Hospital(open_ports(home, member, notify), train, peers, task), notify)
 
 
 def _trust(accounts: tuple[str, ...], at_least: int | None) -> TrustedPeers:

@@ -11,9 +11,10 @@ import click
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import show
 from scripts.wiring.exit import guarded
-from scripts.wiring.options import home_option, name_option
+from scripts.wiring.options import chain_options, name_option
 
 if TYPE_CHECKING:
+    from scripts.wiring.home import Home
     from webui.site import Site
 
 
@@ -23,10 +24,10 @@ def records() -> None:
 
 
 @records.command()
-@home_option
+@chain_options
 @name_option()
 @guarded
-def anchor(home: Path, name: str) -> None:
+def anchor(home: Home, name: str) -> None:
     """Put the root of all records that wait onto the ledger, now."""
     found = _open_site(home, name).anchoring.anchor()
     if found is None:
@@ -36,12 +37,12 @@ def anchor(home: Path, name: str) -> None:
 
 
 @records.command()
-@home_option
+@chain_options
 @name_option()
 @click.option("--record", "number", required=True, help="The record's number as its page shows it.")
 @click.confirmation_option(prompt="Erase this record and its notes for good?")
 @guarded
-def erase(home: Path, name: str, number: str) -> None:
+def erase(home: Home, name: str, number: str) -> None:
     """Delete a record's file, salt, wraps and policy, and its notes; only its leaf stays."""
     site = _open_site(home, name)
     row = site.record_store.numbered(number)
@@ -53,29 +54,26 @@ def erase(home: Path, name: str, number: str) -> None:
 
 
 @records.command()
-@home_option
+@chain_options
 @click.argument("proof", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @guarded
-def verify(home: Path, proof: Path) -> None:
+def verify(home: Home, proof: Path) -> None:
     """Check a downloaded proof against the ledger; no key is needed."""
     from scripts.commands.record_proof import check_proof
-    from scripts.wiring.home import Home
     from scripts.wiring.roles import open_ledger
 
-    checked = check_proof(proof.read_bytes(), open_ledger(Home(home)))
+    checked = check_proof(proof.read_bytes(), open_ledger(home))
     click.echo(json.dumps(checked.to_dict(), indent=2, sort_keys=True))
     click.echo(f"The record is under the root that {checked.hospital} anchored in block {checked.block}.")
 
 
-def _open_site(home: Path, name: str) -> Site:
+def _open_site(home: Home, name: str) -> Site:
     from scripts.predictor.client import PredictorProcess
     from scripts.server.site import open_services
-    from scripts.wiring.home import Home
     from scripts.wiring.site_accounts import site_config
     from webui.site import build_site
     from webui.store.database import upgrade_database
 
-    place = Home(home)
-    config = site_config(place, "", "UTC", tls=False)
+    config = site_config(home, "", "UTC", tls=False)
     upgrade_database(config.database_url)
-    return build_site(config, open_services(place, name, PredictorProcess().open))
+    return build_site(config, open_services(home, name, PredictorProcess().open))

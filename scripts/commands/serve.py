@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from scripts.wiring.exit import guarded
-from scripts.wiring.options import frame_option, home_option, name_option
+from scripts.wiring.options import chain_options, frame_option, name_option
+
+if TYPE_CHECKING:
+    from scripts.wiring.home import Home
 
 MAX_CARE_DAYS, CARE_DAYS = 3650, 90
 """As webui/config.py."""
 
 
 @click.command()
-@home_option
+@chain_options
 @name_option()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
@@ -35,7 +38,7 @@ MAX_CARE_DAYS, CARE_DAYS = 3650, 90
 @click.option("--proxies", type=click.IntRange(1, 8), default=1, show_default=True, help="How many stand in a row.")
 @guarded
 def serve(  # noqa: PLR0913  # one parameter per option
-    home: Path,
+    home: Home,
     name: str,
     *,
     host: str,
@@ -52,19 +55,17 @@ def serve(  # noqa: PLR0913  # one parameter per option
     """Serve patients, doctors and auditors with the model that the ledger confirms, as hospital NAME."""
     from scripts.server.proxy import TrustedProxy
     from scripts.server.site import build_site, check_port, run_site
-    from scripts.wiring.home import Home
     from scripts.wiring.listing import frame_of
     from scripts.wiring.site_accounts import site_config
 
-    place = Home(home)
     proxy = TrustedProxy.parse(trusted_proxy, proxies, tls=tls)
     config = replace(
-        site_config(place, hospital_name, zone, tls=tls),
+        site_config(home, hospital_name, zone, tls=tls),
         hosts=(host, f"[{host}]", *site_hosts),
         care_days=care_days,
         picture_frame=frame_of(picture_frame),
     )
     check_port(host, port)
-    running = build_site(place, name, config)
+    running = build_site(home, name, config)
     click.echo(f"The site is at http://{host}:{port}")
     run_site(running, host, port, proxy)

@@ -14,7 +14,7 @@ from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import KeyUse, Refusal, Role
 from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_init, add_keys
-from scripts.wiring.options import USES, home_option, name_option
+from scripts.wiring.options import USES, chain_options, name_option
 
 if TYPE_CHECKING:
     from fl.roles.trustee.agent import Trustee
@@ -41,22 +41,22 @@ add_keys(
 
 
 @trustee.command()
-@home_option
+@chain_options
 @name_option()
 @click.option("--release-models", is_flag=True, help="Approve every release of a final model without asking.")
 @guarded
-def run(home: Path, name: str, *, release_models: bool) -> None:
+def run(home: Home, name: str, *, release_models: bool) -> None:
     """Take part in every ceremony until stopped, with a new key after each; requests for records wait for you."""
     _serve(home, name, release_models=release_models)
 
 
 @trustee.command()
-@home_option
+@chain_options
 @name_option()
 @guarded
-def requests(home: Path, name: str) -> None:
+def requests(home: Home, name: str) -> None:
     """List the requests that wait for this trustee's answer."""
-    agent = _agent(home, name)
+    agent = trustee_of(home, name)
     waiting = agent.waiting()
     for request in waiting:
         asked = agent.view.federation.book.name_of(request.requester)
@@ -68,18 +68,18 @@ def requests(home: Path, name: str) -> None:
 
 
 @trustee.command()
-@home_option
+@chain_options
 @name_option()
 @click.option("--request", "number", type=click.IntRange(1), required=True)
 @guarded
-def approve(home: Path, name: str, number: int) -> None:
+def approve(home: Home, name: str, number: int) -> None:
     """Check a request and, if it may be opened, seal this trustee's part to whoever asks."""
-    _agent(home, name).approve(number)
+    trustee_of(home, name).approve(number)
     click.echo(f"{name} approved request {number}.")
 
 
 @trustee.command()
-@home_option
+@chain_options
 @name_option()
 @click.option("--request", "number", type=click.IntRange(1), required=True)
 @click.option(
@@ -89,37 +89,34 @@ def approve(home: Path, name: str, number: int) -> None:
     show_default=True,
 )
 @guarded
-def refuse(home: Path, name: str, number: int, reason: str) -> None:
+def refuse(home: Home, name: str, number: int, reason: str) -> None:
     """Refuse a request; when no quorum is possible any more, it is closed."""
-    _agent(home, name).refuse(number, Refusal[reason.upper()])
+    trustee_of(home, name).refuse(number, Refusal[reason.upper()])
     click.echo(f"{name} refused request {number}.")
 
 
 @trustee.command()
-@home_option
+@chain_options
 @name_option()
 @guarded
-def refresh(home: Path, name: str) -> None:
+def refresh(home: Home, name: str) -> None:
     """Take part in the ceremonies that wait, until this trustee's part is done; for who does not `run` all the time."""
     _serve(home, name, _settled)
     click.echo(f"{name} has nothing left to do.")
 
 
 @trustee.command()
-@home_option
+@chain_options
 @name_option()
 @use_option
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), required=True)
 @guarded
-def kit(home: Path, name: str, use: str, output: Path) -> None:
+def kit(home: Home, name: str, use: str, output: Path) -> None:
     """Write the approval kit for the browser, sealed with the password in HEMALEDGER_KIT_PASSWORD."""
     password = os.environ.get(KIT_PASSWORD_VARIABLE, "")
     if not password:
         raise SettingInvalid(KIT_PASSWORD_VARIABLE, "set it to a password for the kit, another than that of the keys")
-    from scripts.wiring.home import Home
-
-    place = Home(home)
-    epoch = write_kit(trustee_of(place, name), place.member(name), USES[use], output, password)
+    epoch = write_kit(trustee_of(home, name), home.member(name), USES[use], output, password)
     click.echo(f"{output} approves with the share of epoch {epoch}. Keep it apart from its password.")
 
 
@@ -151,39 +148,31 @@ def _settled(agent: Trustee) -> bool:
 
 
 def _serve(
-    home: Path, name: str, done: Callable[[Trustee], bool] = lambda _agent: False, *, release_models: bool = False
+    home: Home, name: str, done: Callable[[Trustee], bool] = lambda _agent: False, *, release_models: bool = False
 ) -> None:
     """Run the trustee until it is stopped, or `done` holds."""
     from fl.roles.trustee.agent import Trustee
     from fl.storage.lock import only_one
     from scripts.wiring.agent import announce, serve_agent
-    from scripts.wiring.home import Home
     from scripts.wiring.roles import open_ports, open_safe
 
-    place = Home(home)
-    member = place.member(name).as_a(Role.TRUSTEE)
+    member = home.member(name).as_a(Role.TRUSTEE)
     notify = announce(name)
     with only_one(member.folder):
         serve_agent(
-            lambda: Trustee(open_ports(place, member, notify), open_safe(member), release_models=release_models),
+            lambda: Trustee(open_ports(home, member, notify), open_safe(member), release_models=release_models),
             notify,
             done,
         )
 
 
-def _agent(home: Path, name: str) -> Trustee:
-    from scripts.wiring.home import Home
-
-    return trustee_of(Home(home), name)
-
-
-def trustee_of(place: Home, name: str) -> Trustee:
+def trustee_of(home: Home, name: str) -> Trustee:
     """Return a trustee that knows the ledger up to now."""
     from fl.roles.trustee.agent import Trustee
     from scripts.wiring.agent import announce
     from scripts.wiring.roles import open_ports, open_safe
 
-    member = place.member(name).as_a(Role.TRUSTEE)
-    agent = Trustee(open_ports(place, member, announce(name)), open_safe(member))
+    member = home.member(name).as_a(Role.TRUSTEE)
+    agent = Trustee(open_ports(home, member, announce(name)), open_safe(member))
     agent.view.refresh()
     return agent

@@ -19,16 +19,18 @@ from fl.roles.hospital.background_training import Train
 from fl.roles.runner import Agent
 from fl.roles.trustee.agent import Trustee
 from fl.timing import Stopwatch
-from scripts.commands.consortium import OPERATOR, found_consortium
+from scripts.commands.consortium import Deployed, found_consortium
 from scripts.demo.threads import run_together
 from scripts.wiring.ceremony import CeremonyPlan, start_ceremony
 from scripts.wiring.home import Home
 from scripts.wiring.measured import MeasuredAgent
+from scripts.wiring.options import OPERATOR
 from scripts.wiring.roles import (
     create_member,
     open_ledger,
     open_ports,
     open_safe,
+    operator_of,
     register_key,
     register_member,
 )
@@ -53,8 +55,8 @@ def found_together(
     if home.deployment_file.exists():
         home.save(replace(home.deployment, url=url))
     else:
-        found_consortium(home, url, free_gas=True, task=task)
-    operator = open_ledger(home, home.member(OPERATOR))
+        found_consortium(home, Deployed(url), task)
+    operator = open_ledger(home, operator_of(home))
     registered = LedgerView(operator).refresh().book.members
     for name, role in roles.items():
         account = create_member(home, name, role)
@@ -69,7 +71,7 @@ def share_key(home: Home, trustees: Sequence[str], notify: Notify) -> int:
     One that was held before is not held again; one that was interrupted goes on.
     """
     wish = CeremonyPlan(KeyUse.RECORDS, CeremonyKind.GENERATE, tuple(trustees), step_s=CEREMONY_STEP_S)
-    operator = open_ledger(home, home.member(OPERATOR))
+    operator = open_ledger(home, operator_of(home))
     threshold = LedgerView(operator).refresh().threshold
     running = threshold.ceremony(wish.use)
     if threshold.in_force(wish.use) is None and (running is None or running.ended):

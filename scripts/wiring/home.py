@@ -44,6 +44,8 @@ class Deployment:
     """True on the embedded chain, where a transaction costs nothing."""
     task: Task | None = None
     """What the consortium trains; None in a file of an earlier version."""
+    confirmations: int = 1
+    """Blocks until a record counts, its own included."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,11 @@ class MemberHome:
         except (OSError, EncodingError, KeyError) as error:
             raise SettingInvalid("name", f"there is no member {self.name} in {self.folder.parent}") from error
 
+    @property
+    def is_operator(self) -> bool:
+        """Return whether this is the folder of an operator; False where it is not known yet what it is of."""
+        return (self.folder / "member.json").exists() and self.role == Role.OPERATOR
+
     def as_a(self, role: Role) -> Self:
         """Return this member, or raise SettingInvalid when it is another kind of member or none."""
         if self.role != role:
@@ -117,6 +124,13 @@ class Home:
     """A run's folder."""
 
     folder: Path
+    asked: int | None = None
+    """How many confirmations this command was told to wait for."""
+
+    @property
+    def confirmations(self) -> int:
+        """Return how many blocks make a record count, its own included."""
+        return self.asked or self.deployment.confirmations
 
     @property
     def vault(self) -> FolderVault:
@@ -155,6 +169,7 @@ class Home:
         document = {
             "authority": show(anchor.authority),
             "chain_id": anchor.chain_id,
+            "confirmations": deployment.confirmations,
             "consortium": show(anchor.consortium),
             "free_gas": deployment.free_gas,
             "ledger": show(anchor.contract),
@@ -178,7 +193,8 @@ class Home:
                 contract=parse_address(fields.text("ledger"), "ledger"),
             )
             task = Task.from_dict(fields.mapping("task")) if fields.value.get("task") else None
-            return Deployment(fields.text("url"), anchor, fields.truth("free_gas"), task)
+            confirmations = fields.integer("confirmations") if "confirmations" in fields.value else 1
+            return Deployment(fields.text("url"), anchor, fields.truth("free_gas"), task, confirmations)
         except FileNotFoundError as error:
             raise SettingInvalid("home", f"{path} does not exist; create a consortium first") from error
         except (OSError, EncodingError) as error:

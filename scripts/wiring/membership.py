@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from fl.protocol.names import Role, show
 from scripts.wiring.exit import guarded
-from scripts.wiring.options import home_option, name_option
+from scripts.wiring.options import chain_options, home_option, name_option
+
+if TYPE_CHECKING:
+    from scripts.wiring.home import Home
 
 OLD_KEYS = "Keep the old key files: they open old files."
 
@@ -42,24 +46,22 @@ def add_keys(
     who = role.name.lower()
 
     @group.command(help=f"Register the {who}'s key on the ledger, after the operator admitted its account.")
-    @home_option
+    @chain_options
     @name_option(default)
     @guarded
-    def join(home: Path, name: str) -> None:
-        from scripts.wiring.home import Home
+    def join(home: Home, name: str) -> None:
         from scripts.wiring.roles import register_key
 
-        register_key(Home(home), name)
+        register_key(home, name)
         click.echo(f"The key of {name} is on the ledger.")
 
     usual = f"Replace the {who}'s key from the next round on; restart its other processes afterwards."
 
     @group.command(help=rotating or usual)
-    @home_option
+    @chain_options
     @name_option(default)
     @guarded
-    def rotate(home: Path, name: str) -> None:
-        from scripts.wiring.home import Home
+    def rotate(home: Home, name: str) -> None:
         from scripts.wiring.roles import rotate_key
 
-        click.echo(f"The key of {name} is now that of epoch {rotate_key(Home(home), name)}. {kept}")
+        click.echo(f"The key of {name} is now that of epoch {rotate_key(home, name)}. {kept}")

@@ -5,6 +5,7 @@ Invariant: nothing here imports more than the protocol's names, so that `--help`
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +22,9 @@ USES = {use.name.lower(): use for use in (KeyUse.RECORDS, KeyUse.MODEL)}
 KINDS = {kind.name.lower(): kind for kind in CeremonyKind}
 DEFAULT_DAYS = 365
 """How long a threshold key is good."""
+MAX_CONFIRMATIONS = 10_000
+OPERATOR = "operator"
+"""The folder of the operator, unless another is named."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 home_option = click.option(
@@ -30,6 +34,24 @@ home_option = click.option(
     envvar="HEMALEDGER_HOME",
     help="Folder of the run: chain, contracts, vault, members.",
 )
+
+confirmations_option = click.option(
+    "--confirmations",
+    type=click.IntRange(1, MAX_CONFIRMATIONS),
+    help="Blocks until a record counts, its own included; as consortium.json says without it.",
+)
+
+
+def chain_options(command: F) -> F:
+    """Add --home and --confirmations; the command gets both as `home`, a Home."""
+
+    @functools.wraps(command)
+    def inner(home: Path, confirmations: int | None, **given: Any) -> Any:  # noqa: ANN401 - options
+        from scripts.wiring.home import Home
+
+        return command(home=Home(home, confirmations), **given)
+
+    return home_option(confirmations_option(inner))  # type: ignore[return-value]
 
 
 def name_option(default: str | None = None) -> Callable[[F], F]:

@@ -20,10 +20,14 @@ from fl.protocol.records import MemberRegistered
 from fl.replay.ledger_view import Keyring, LedgerView, Ports
 from scripts.wiring.clock import now, steady
 from scripts.wiring.home import OWNER_ONLY, Home, MemberHome
+from scripts.wiring.options import OPERATOR
 
 if TYPE_CHECKING:
     from fl.audit.access import AuditKey
     from fl.roles.trustee.stores import TrusteeStores
+
+BLOCK_TIMEOUT_S = 30.0
+"""How long a block on top of a transaction is awaited, at the longest on average."""
 
 
 def open_ledger(
@@ -42,7 +46,8 @@ def ledger_settings(home: Home, timeout_s: float = NodeSettings.timeout_s) -> Le
     """Return where the consortium's ledger in force is and how transactions are paid there."""
     deployment = home.deployment
     node = NodeSettings(deployment.url, timeout_s=timeout_s)
-    return LedgerSettings(node, in_force(node, deployment.anchor), transactions(free_gas=deployment.free_gas))
+    how = transactions(free_gas=deployment.free_gas, confirmations=home.confirmations)
+    return LedgerSettings(node, in_force(node, deployment.anchor), how)
 
 
 def in_force(node: NodeSettings, anchor: Anchor) -> Anchor:
@@ -61,9 +66,14 @@ def in_force(node: NodeSettings, anchor: Anchor) -> Anchor:
     return anchor
 
 
-def transactions(*, free_gas: bool) -> TransactionSettings:
-    """Return how often to look for blocks: the embedded chain answers at once, a public one takes seconds."""
-    return TransactionSettings(free_gas=free_gas, poll_s=0.005 if free_gas else 1.0)
+def transactions(*, free_gas: bool, confirmations: int = 1) -> TransactionSettings:
+    """Return how transactions are paid and awaited: the embedded chain answers at once, a public one takes seconds."""
+    return TransactionSettings(
+        free_gas=free_gas,
+        confirmations=confirmations,
+        timeout_s=TransactionSettings.timeout_s + BLOCK_TIMEOUT_S * (confirmations - 1),
+        poll_s=0.005 if free_gas else 1.0,
+    )
 
 
 def signatures() -> Endorser:
@@ -135,6 +145,21 @@ def create_member(home: Home, name: str, role: Role) -> Address:
     return load_account(member).address
 
 
+def operator_of(home: Home) -> MemberHome:
+    """Return the folder of the operator in office, among those of operators here.
+
+    Raises:
+        ChainUnavailable, WrongChain: see chain/ledger.py; where there is only one folder, the chain is not asked.
+    """
+    here = [member for member in home.members() if member.is_operator]
+    if len(here) == 1:
+        return here[0]
+    settings = ledger_settings(home)
+    in_office = ask_address(connect(settings.node), settings.anchor.authority, "operator")
+    found = (member for member in here if keystore.claimed_address(member.account_file) == in_office)
+    return next(found, home.member(OPERATOR))
+
+
 def register_member(operator: Ledger, account: Address, role: Role, name: str) -> None:
     """Admit an account; the operator signs.
 
@@ -143,7 +168,7 @@ def register_member(operator: Ledger, account: Address, role: Role, name: str) -
     """
     book = LedgerView(operator).refresh().book
     if account not in book.members:
-        name = proper(name, book.names)
+        name = proper(name, book.shown_names)
     operator.append(MemberRegistered(operator.account, account, role, name))
 
 

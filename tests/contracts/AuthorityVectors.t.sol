@@ -4,11 +4,12 @@ pragma solidity 0.8.37;
 import {ICeremonies} from "../../contracts/authority/ICeremonies.sol";
 import {IKeyAuthority} from "../../contracts/authority/IKeyAuthority.sol";
 import {IRequests} from "../../contracts/authority/IRequests.sol";
+import {ISuccession} from "../../contracts/authority/ISuccession.sol";
 import {VectorPlayer} from "./VectorPlayer.sol";
 import {vm} from "./Vm.sol";
 
 /// @title tests/vectors/authority.json against the contracts.
-contract AuthorityVectorsTest is VectorPlayer("tests/vectors/authority.json", 68) {
+contract AuthorityVectorsTest is VectorPlayer("tests/vectors/authority.json", 90) {
     struct Dealing {
         bytes commitments;
         bytes proof;
@@ -40,6 +41,9 @@ contract AuthorityVectorsTest is VectorPlayer("tests/vectors/authority.json", 68
         require(_authority.lastRequest() == request, "another last request");
         uint256 requestPhase = uint256(_authority.requestState(request).phase);
         require(requestPhase == _number(json, ".then.requestPhase"), "another phase of the request");
+        if (vm.keyExistsJson(json, ".then.operator")) {
+            require(_authority.operator() == _account(_text(json, ".then.operator")), "another operator");
+        }
         require(_authority.lastBatch(_account("h1")) == _number(json, ".then.batches"), "another batch");
     }
 
@@ -61,7 +65,30 @@ contract AuthorityVectorsTest is VectorPlayer("tests/vectors/authority.json", 68
             bytes32 root = _digest(json, ".args.root");
             return (address(_authority), abi.encodeCall(IKeyAuthority.anchorRecords, (batch, root)));
         }
+        if (kind == keccak256("OperatorProposed")) {
+            address account = _account(_text(json, ".args.account"));
+            return (address(_authority), abi.encodeCall(ISuccession.proposeOperator, (account)));
+        }
+        if (vm.keyExistsJson(json, ".args.replacement")) {
+            return (address(_authority), _replacementCall(json, kind));
+        }
         return super._call(json, kind);
+    }
+
+    function _replacementCall(string memory json, bytes32 kind) private view returns (bytes memory) {
+        uint32 replacement = uint32(_number(json, ".args.replacement"));
+        if (kind == keccak256("ReplacementProposed")) {
+            address candidate = _account(_text(json, ".args.candidate"));
+            return abi.encodeCall(ISuccession.proposeReplacement, (replacement, candidate));
+        }
+        if (kind == keccak256("ReplacementVoted")) {
+            return abi.encodeCall(ISuccession.voteReplacement, (replacement));
+        }
+        if (kind == keccak256("ReplacementVetoed")) {
+            return abi.encodeCall(ISuccession.vetoReplacement, (replacement));
+        }
+        require(kind == keccak256("OperatorChanged"), string.concat("unknown record: ", json));
+        return abi.encodeCall(ISuccession.takeOffice, (replacement));
     }
 
     function _ceremonyCall(string memory json, bytes32 kind) private view returns (bytes memory) {

@@ -22,6 +22,8 @@ from fl.protocol.records import (
     MemberRegistered,
     MemberRevoked,
     ModelAttested,
+    OperatorChanged,
+    OperatorProposed,
     RoundAborted,
     RoundFinalised,
 )
@@ -433,3 +435,26 @@ def test_an_account_that_is_no_member_opens_nothing(world: World) -> None:
         "The initial model was not opened: the auditor had no key in this federation at that time.",
         "Round 1 was neither summed again nor opened: the auditor had no key in this federation at that time.",
     ]
+
+
+def test_a_change_of_the_operator_is_noted_and_what_the_former_one_does_then_is_found(world: World) -> None:
+    operator, heir = world.consortium.operator, world.connect("heir")
+    operator.append(OperatorProposed(operator.account, heir.account))
+    heir.append(OperatorChanged(heir.account, 0, operator.account))
+    report = audit(world)
+    assert not report.findings
+    assert [note for note in report.notes if "operator 2 became the operator in place of operator, by" in note]
+    last = operator.replay()[-1]
+    position = replace(last.position, block=last.position.block + 1)
+    late = MemberRevoked(operator.account, world.consortium.auditor.account, "out of office")
+    report = audit(world, entries=[*operator.replay(), replace(last, record=late, position=position)])
+    assert [finding.name for finding in report.findings] == ["RevokedSender"]
+
+
+def test_an_operator_that_nobody_proposed_is_found(world: World) -> None:
+    operator, heir = world.consortium.operator, world.connect("heir")
+    last = operator.replay()[-1]
+    position = replace(last.position, block=last.position.block + 1)
+    seized = OperatorChanged(heir.account, 0, operator.account)
+    report = audit(world, entries=[*operator.replay(), replace(last, record=seized, position=position)])
+    assert [finding.name for finding in report.findings] == ["NotProposed"]

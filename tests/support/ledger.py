@@ -21,6 +21,7 @@ from fl.protocol.records import (
     ConsortiumFounded,
     DecryptionRequested,
     Entry,
+    OperatorChanged,
     Position,
     Receipt,
     Record,
@@ -105,6 +106,8 @@ class MemoryLedger:
         federation = self._chain.federation
         if isinstance(record, DecryptionRequested):
             return replace(record, request=len(federation.threshold.requests) + 1)
+        if isinstance(record, OperatorChanged):
+            return replace(record, former=federation.book.operator)
         if isinstance(record, RoundFrozen) and federation.rounds:
             current = federation.rounds[-1]
             if all(account in current.commitments for account in record.hospitals):

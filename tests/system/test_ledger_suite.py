@@ -175,7 +175,7 @@ def folded(ledger: Ledger, anchor: Anchor) -> Federation:
     return fold(Federation(anchor, verify_possession), ledger.replay())
 
 
-def check_authority(then: Mapping[str, int], federation: Federation) -> None:
+def check_authority(then: Mapping[str, Any], federation: Federation) -> None:
     """Check how a case of authority.json ends."""
     threshold, use = federation.threshold, KeyUse(then["keyUse"])
     newest, committee, asked = threshold.ceremony(use), threshold.in_force(use), threshold.requests
@@ -183,6 +183,7 @@ def check_authority(then: Mapping[str, int], federation: Federation) -> None:
     assert (committee.epoch if committee else 0) == then["inForce"]
     assert (len(asked), asked[-1].phase if asked else 0) == (then["requests"], then["requestPhase"])
     assert len(threshold.roots.get(ADDRESSES["h1"], ())) == then["batches"]
+    assert federation.book.operator == ADDRESSES[then.get("operator", "operator")]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])

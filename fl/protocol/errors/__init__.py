@@ -49,9 +49,13 @@ from fl.protocol.errors.members import (
     MemberExists,
     NameInvalid,
     NameTaken,
+    NoMajority,
+    NotProposed,
+    ReplacementClosed,
     RevokedSender,
     SenderHasCode,
     UnknownSender,
+    WrongReplacement,
     WrongRole,
 )
 from fl.protocol.errors.refused import (

@@ -86,3 +86,37 @@ class KeyInvalid(RefusedError):
 
     account: bytes
     sentence = "The public key of {account} is malformed or its proof of possession does not verify."
+
+
+@dataclass(eq=False)
+class NotProposed(RefusedError):
+    """The account was not proposed for the operator's office."""
+
+    account: bytes
+    sentence = "{account} is not the account that was proposed as operator."
+
+
+@dataclass(eq=False)
+class WrongReplacement(RefusedError):
+    """A replacement's number is not the one expected."""
+
+    expected: int
+    actual: int
+    sentence = "There is no replacement {actual} of the operator; the number expected is {expected}."
+
+
+@dataclass(eq=False)
+class ReplacementClosed(RefusedError):
+    """The replacement was vetoed, or is older than the operator's term."""
+
+    replacement: int
+    sentence = "Replacement {replacement} is over: the operator vetoed it, or another operator took office since."
+
+
+@dataclass(eq=False)
+class NoMajority(RefusedError):
+    """Not more than half of those who may vote are for the replacement."""
+
+    votes: int
+    electorate: int
+    sentence = "{votes} of {electorate} hospitals, auditors and trustees vote for it; more than half must."

@@ -227,10 +227,14 @@ class JournalTampered(TamperedError):
 
 @dataclass(eq=False)
 class ChainReorg(TamperedError):
-    """A block that was acted upon is gone from the chain."""
+    """A block with records that were acted upon is gone from the chain."""
 
     block: int
-    sentence = "Block {block}, on which this installation acted, is gone from the chain."
+    sentence = (
+        "Block {block}, on whose records this installation acted, is gone: the chain was reorganised deeper than the "
+        "confirmations that were awaited, or restored from an older copy. Ask the operator which history counts; then "
+        "start again, on a public chain with more --confirmations."
+    )
 
 
 @dataclass(eq=False)

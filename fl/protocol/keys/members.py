@@ -100,6 +100,11 @@ class KeyBook:
             raise WrongRole(account)
         return member
 
+    @property
+    def operator(self) -> Address:
+        """Return the operator in office, or NO_ADDRESS before the founding."""
+        return next((member.account for member in self.having(Role.OPERATOR)), NO_ADDRESS)
+
     def having(self, role: Role) -> Iterator[Member]:
         return (member for member in self.members.values() if member.role == role and not member.revoked)
 
@@ -119,6 +124,22 @@ class KeyBook:
                 return self._add_key(record, domain, verify)
             case MemberRevoked():
                 return self._revoke(record)
+
+    def appoint(self, account: Address) -> KeyBook:
+        """Return the book after `account`, which never was a member, became the operator; the one before is revoked."""
+        operators = [member for member in self.members.values() if member.role == Role.OPERATOR]
+        appointed = Member(account, Role.OPERATOR, self._name_of_operator(len(operators) + 1))
+        return self._with(replace(operators[-1], revoked=True), appointed)
+
+    @property
+    def shown_names(self) -> frozenset[str]:
+        """Return every name that was given, and those that later operators are shown by."""
+        return self.names | {member.name for member in self.members.values() if member.role == Role.OPERATOR}
+
+    def _name_of_operator(self, number: int) -> str:
+        """Return "operator 2" for the second, or the next such name that no member got."""
+        name = f"{OPERATOR_NAME} {number}"
+        return self._name_of_operator(number + 1) if name in self.shown_names else name
 
     def _found(self, record: ConsortiumFounded) -> KeyBook:
         if self.members:
@@ -164,8 +185,9 @@ class KeyBook:
             raise WrongRole(record.member)
         return self._with(replace(member, revoked=True))
 
-    def _with(self, member: Member) -> KeyBook:
-        return replace(self, members=MappingProxyType({**self.members, member.account: member}))
+    def _with(self, *members: Member) -> KeyBook:
+        changed = {member.account: member for member in members}
+        return replace(self, members=MappingProxyType({**self.members, **changed}))
 
 
 def possession_message(consortium: bytes, domain: PossessionDomain, record: KeyRegistered | KeyRotated) -> bytes:

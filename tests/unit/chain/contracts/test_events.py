@@ -76,6 +76,10 @@ BY_FIELD: dict[str, st.SearchStrategy[Any]] = {
     "member": ADDRESS,
     "predecessor": ADDRESS,
     "successor": ADDRESS,
+    "account": ADDRESS,
+    "candidate": ADDRESS,
+    "former": ADDRESS,
+    "replacement": st.integers(0, 2**32 - 1),
 }
 RECORD = st.one_of(
     *(
