@@ -1,6 +1,6 @@
 // Hardhat's node without a port: JSON-RPC over stdin and stdout, one message per line.
 //
-// devchain.py is its only user and owns the listening port, so nobody reaches evm_* or hardhat_* around the journal.
+// chain.py is its only user and owns the listening port, so nobody reaches evm_* or hardhat_* around the journal.
 // The process ends with its standard input: it cannot outlive its parent, however the parent died.
 //
 // Usage: node devnode.js PROJECT   (the folder with hardhat.config.js and node_modules)

@@ -139,7 +139,7 @@ class Vault(Protocol):
         """
 
     def get(self, digest: Digest, cap: int) -> bytes:
-        """Return the file; unless the vault is `checked`, whoever asks compares its digest (roles/documents.py).
+        """Return the file; unless the vault is `checked`, whoever asks compares its digest (fl/replay/vault_files.py).
 
         Raises:
             VaultMissing: no such file.

@@ -100,7 +100,7 @@ def refuse(home: Home, name: str, number: int, reason: str) -> None:
 @name_option()
 @guarded
 def refresh(home: Home, name: str) -> None:
-    """Take part in the ceremonies that wait, until this trustee's part is done; for who does not `run` all the time."""
+    """Take part in waiting ceremonies until this trustee's part is done. For trustees who do not keep `run` running."""
     _serve(home, name, _settled)
     click.echo(f"{name} has nothing left to do.")
 

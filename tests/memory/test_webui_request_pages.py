@@ -92,7 +92,12 @@ def test_the_patient_sees_who_asked_for_what_and_who_said_what(town: Town) -> No
     approve(town, places=(0,))
     facts = town.federation.requests.facts([1])[1]
     page = town.visitor(MAYA).text("/requests/about-me")
-    for fact in ("Dr Jonas Okafor", "emergency", "Dr Ben refused (no trust in who asks)", "Dr Ada approved"):
+    for fact in (
+        "Dr Jonas Okafor",
+        "emergency",
+        "Dr Ben refused (the trustee does not trust the person who asks)",
+        "Dr Ada approved",
+    ):
         assert fact in page
     for block in (facts.block, *(answer.block for answer in facts.answers)):
         assert f"in block {block}" in page

@@ -120,7 +120,7 @@ class MemoryEndorser:
 
     Anybody can make anybody's. What it keeps of a real one: the form, one signature per account and statement, and
     that the signature of another statement is some other account's. Trusted because it passes
-    tests/unit/chain/test_signing.py.
+    tests/unit/chain/transactions/test_eip712.py.
     """
 
     def __init__(self, account: Address) -> None:

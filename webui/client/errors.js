@@ -3,7 +3,7 @@
  *
  * Invariant: a refusal carries names, numbers and digests; never a key, a share or a password.
  *
- * Source: fl/protocol/errors.py; the last four, which PROTOCOL.md does not know, are the browser's own.
+ * Source: fl/protocol/errors; the last four, which PROTOCOL.md does not know, are the browser's own.
  */
 
 /** What each name says; a function of the refusal's facts. */

@@ -8,7 +8,7 @@
  *     ctx        = H("BAFL/1/pdec" ‖ label[32] ‖ request u64 ‖ use u8 ‖ epoch u32 ‖ j u16)
  *     partial    = u_j[33] ‖ proof[64]       u_j = x_j·u, proof = DLEQ(G, Y_j; u, u_j), context "BAFL/1/pdec" ‖ ctx
  *
- * Source: PROTOCOL.md 9; fl/crypto/threshold.py and partials.py.
+ * Source: PROTOCOL.md 9; fl/crypto/threshold.py and partial_decryption.py.
  * Not here: what a request must keep (capsule.js); combining partials, which the requester does.
  */
 

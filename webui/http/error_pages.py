@@ -4,7 +4,7 @@ Invariant: every error becomes a page (JSON where a script asked) with the statu
 people, never a traceback; a TamperedError is also an alarm in the log.
 
 Source: fl/protocol/errors (the five families); RFC 9110 (status codes).
-Not here: the sentences (fl/protocol/errors, store/refusals.py).
+Not here: the sentences (fl/protocol/errors, errors.py).
 """
 
 from __future__ import annotations

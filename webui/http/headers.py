@@ -1,4 +1,4 @@
-"""What every answer of the site carries, and how much every request may bring.
+"""Response headers and limits on the size of requests.
 
 Invariant: no page runs a script or a style that is not a file of this site; no personal page stays in a cache.
 

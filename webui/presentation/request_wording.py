@@ -27,7 +27,7 @@ REFUSALS = {
     Refusal.CIPHERTEXT: "the ciphertext is not valid",
     Refusal.CONSENT: "the patient did not consent",
     Refusal.PURPOSE: "the purpose is not right",
-    Refusal.REQUESTER: "no trust in who asks",
+    Refusal.REQUESTER: "the trustee does not trust the person who asks",
     Refusal.JUDGEMENT: "the trustee's own judgement",
 }
 CLOSED = {

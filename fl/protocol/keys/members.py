@@ -4,7 +4,7 @@ Invariant: a `KeyBook` holds only members and keys that the rules of `Members.so
 same order as there, so both refuse with the same error.
 
 Source: PROTOCOL.md 3; contracts/authority/Members.sol.
-Not here: the signature check of a proof of possession (fl/crypto/signing.py, handed in).
+Not here: the signature check of a proof of possession (fl/crypto/hpke_keys.py, handed in).
 """
 
 from __future__ import annotations

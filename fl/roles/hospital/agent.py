@@ -53,7 +53,7 @@ class Hospital:
         """Do the next thing the ledger asks of this hospital; False when there is none.
 
         Raises:
-            HemaledgerError: this account, disk or chain contradicts itself (stops.OWN_FAULT); nothing was sent.
+            HemaledgerError: this account, disk or chain contradicts itself (failures.FATAL); nothing was sent.
             VaultMissing: a file is not there that may come.
         """
         federation = self.view.current()

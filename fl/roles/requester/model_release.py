@@ -33,7 +33,7 @@ RELEASED = (RequestPhase.APPROVED, RequestPhase.FULFILLED)
 
 
 class Releases:
-    """One member's view of released models; called by artefacts.Reader."""
+    """One member's view of released models; called by FileReader."""
 
     def __init__(self, view: LedgerView, requester: Requester) -> None:
         self._view = view

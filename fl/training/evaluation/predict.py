@@ -4,7 +4,7 @@ Invariant: a predictor never changes; the same pixels give the same probabilitie
 What it returns is a probability, or it raises.
 
 Source: softmax over the logits of network.py.
-Not here: uploads (images.decode_image); thresholds and advice for doctors (webui).
+Not here: uploads (pictures/decode.py); thresholds and advice for doctors (webui).
 """
 
 from __future__ import annotations

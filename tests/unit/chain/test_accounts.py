@@ -33,8 +33,8 @@ def test_every_entry_has_pythons_own_limit(imports: str) -> None:
 
 def test_an_agent_of_a_chain_on_this_machine_does_not_load_web3() -> None:
     code = (
-        "import sys; from chain import node, wire; import chain.ledger, chain.relay; wire.connect('http://127.0.0.1:1');"
-        "print('web3' in sys.modules); wire.connect('https://node.example'); print('web3' in sys.modules)"
+        "import sys; from chain.rpc import node, wires; import chain.ledger, chain.relay; wires.wire_to('http://127.0.0.1:1');"
+        "print('web3' in sys.modules); wires.wire_to('https://node.example'); print('web3' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True"]

@@ -123,6 +123,7 @@ def test_a_long_picture_is_padded_with_black_not_stretched() -> None:
 
 
 def test_pictures_are_looked_at_without_torch() -> None:
-    modules = ("images", "gate", "field", "synthetic", "folders", "dataset")
-    code = f"import sys\nfrom fl.training import {', '.join(modules)}\nsys.exit('torch' in sys.modules)"
+    modules = ("pictures.images", "pictures.gate", "pictures.field", "data.synthetic", "data.folders", "data.dataset")
+    names = ", ".join(f"fl.training.{module}" for module in modules)
+    code = f"import sys\nimport {names}\nsys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
