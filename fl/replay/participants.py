@@ -12,7 +12,8 @@ from functools import lru_cache
 
 from fl.crypto.curve import POINT_BYTES
 from fl.crypto.round_keys import Participant, parse_advert
-from fl.crypto.share_delivery import SEALED_BYTES, Parcel, bundle_from_bytes, uphold
+from fl.crypto.share_delivery import SEALED_BYTES, Parcel
+from fl.crypto.share_encryption import bundle_from_bytes, uphold
 from fl.crypto.sharing import Commitments
 from fl.protocol.errors import (
     EncodingError,
@@ -149,7 +150,7 @@ def parcel(current: Round, dealer: Address, receiver: Address, vault: Vault) -> 
     others = [account for account in current.receivers if account != dealer]
     data = read_document(vault, current.dealt[dealer].bundle_digest, BUNDLE_CAP)
     try:
-        sealed = bundle_from_bytes(data, len(others))[others.index(receiver)]
+        sealed = bundle_from_bytes(data, len(others), SEALED_BYTES)[others.index(receiver)]
     except EncodingError:
         sealed = b""
     return Parcel(current.context, participant(current, dealer), participant(current, receiver), sealed)
@@ -163,7 +164,7 @@ def index_of(current: Round, account: Address) -> int:
 def _dealt_well(current: Round, account: Address, vault: Vault) -> bool:
     try:
         data = read_document(vault, current.dealt[account].bundle_digest, BUNDLE_CAP)
-        bundle_from_bytes(data, len(current.receivers) - 1)
+        bundle_from_bytes(data, len(current.receivers) - 1, SEALED_BYTES)
     except (MalformedError, TamperedError, UnavailableError):
         return False
     return usable(current, account)
@@ -175,7 +176,7 @@ def _holds(current: Round, pair: tuple[Address, Address], complaint: bytes, vaul
     if dealer == complainant:
         return False
     try:
-        uphold(complaint, parcel(current, dealer, complainant, vault))
+        uphold(complaint, parcel(current, dealer, complainant, vault).shares)
     except FalseComplaint:
         return False
     return True

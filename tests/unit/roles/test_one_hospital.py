@@ -10,7 +10,8 @@ import pytest
 
 from fl.crypto.envelope import Core, Kind, seal
 from fl.crypto.hpke_keys import PrivateKey
-from fl.crypto.share_delivery import COMPLAINT_BYTES, SEALED_BYTES
+from fl.crypto.share_delivery import SEALED_BYTES
+from fl.crypto.share_encryption import COMPLAINT_BYTES
 from fl.events import Event
 from fl.protocol.errors import EquivocationDetected, HashMismatch
 from fl.protocol.keys.members import MemberKey
