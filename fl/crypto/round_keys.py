@@ -171,7 +171,7 @@ def check_distinct(participants: Sequence[Participant]) -> None:
         raise InvalidPoint("two keys of the round are one")
 
 
-def context2(context: bytes, participants: Sequence[Participant]) -> Digest:
+def mask_context(context: bytes, participants: Sequence[Participant]) -> Digest:
     """Return ctx2, which binds the masks to the round (ctx, 32 bytes) and to all that dealt (U2, ascending).
 
     Raises:

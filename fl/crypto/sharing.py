@@ -123,7 +123,7 @@ def verify(share: Share, commitments: Commitments) -> None:
         raise ShareInvalid(commitments.dealer, share.index)
 
 
-def invalid_dealers(received: Sequence[tuple[Share, Commitments]]) -> tuple[Address, ...]:
+def dealers_of_invalid_shares(received: Sequence[tuple[Share, Commitments]]) -> tuple[Address, ...]:
     """Verify all shares that one party received; return the dealers of wrong ones, each once, in order.
 
     Every share is checked by itself: at the small indices of a roster that costs less than a random combination.

@@ -60,12 +60,16 @@ _STEPS: dict[tuple[CeremonyPhase, type[CeremonyRecord]], CeremonyPhase] = {
     (CeremonyPhase.DEAL, CeremonyPhaseClosed): CeremonyPhase.CHECK,
     (CeremonyPhase.CHECK, CeremonyChecked): CeremonyPhase.CHECK,
     (CeremonyPhase.CHECK, CeremonyPhaseClosed): CeremonyPhase.CONFIRM,
-    (CeremonyPhase.CONFIRM, CeremonyConfirmed): CeremonyPhase.CONFIRM,  # the t-th equal one moves on to DONE
+    (CeremonyPhase.CONFIRM, CeremonyConfirmed): CeremonyPhase.CONFIRM,
     (CeremonyPhase.DONE, CeremonyConfirmed): CeremonyPhase.DONE,
 }
 CEREMONY_NEXT: Mapping[tuple[CeremonyPhase, type[CeremonyRecord]], CeremonyPhase] = MappingProxyType(
     _STEPS | {(phase, CeremonyAborted): CeremonyPhase.ABORTED for phase in CeremonyPhase if phase not in ENDED}
 )
+CEREMONY_AT_THRESHOLD: Mapping[tuple[CeremonyPhase, type[CeremonyRecord]], CeremonyPhase] = MappingProxyType(
+    {(CeremonyPhase.CONFIRM, CeremonyConfirmed): CeremonyPhase.DONE}
+)
+"""The phase that the threshold-th equal confirmation begins, in place of the one in CEREMONY_NEXT."""
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from fl.protocol.errors import (
     WrongPhase,
 )
 from fl.protocol.keys.ceremony import (
+    CEREMONY_AT_THRESHOLD,
     CEREMONY_NEXT,
     KEEPS_KEY,
     PROOF_BYTES,
@@ -112,8 +113,8 @@ def advance(current: Ceremony, entry: Entry, record: CeremonyRecord, book: KeyBo
     if phase is None or (isinstance(record, CeremonyPhaseClosed) and record.phase != current.phase):
         raise WrongPhase(current.number, current.phase)
     changed = _advance(current, record, entry.timestamp, book)
-    if phase == CeremonyPhase.CONFIRM and changed.public_key:
-        phase = CeremonyPhase.DONE
+    if changed.public_key:
+        phase = CEREMONY_AT_THRESHOLD.get((phase, type(record)), phase)
     since = entry.timestamp if phase != current.phase else current.phase_since
     return replace(changed, phase=phase, phase_since=since, last=entry)
 

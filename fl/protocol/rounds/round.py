@@ -76,7 +76,7 @@ _MASKED: dict[tuple[Phase, type[RoundRecord]], Phase] = {
     (Phase.COMPLAIN, PhaseClosed): Phase.MASK,
     (Phase.MASK, UpdateCommitted): Phase.MASK,
     (Phase.MASK, RoundFrozen): Phase.AGREE,
-    (Phase.AGREE, SetEndorsed): Phase.AGREE,  # the threshold-th endorsement moves on to UNMASK
+    (Phase.AGREE, SetEndorsed): Phase.AGREE,
     (Phase.UNMASK, SetEndorsed): Phase.UNMASK,
     (Phase.UNMASK, SharesRevealed): Phase.UNMASK,
     (Phase.UNMASK, ModelProposed): Phase.PROPOSED,
@@ -93,7 +93,10 @@ NEXT: Mapping[tuple[Protection, Phase, type[RoundRecord]], Phase] = MappingProxy
         for phase in phases
     }
 )
-
+AT_THRESHOLD: Mapping[tuple[Phase, type[RoundRecord]], Phase] = MappingProxyType(
+    {(Phase.AGREE, SetEndorsed): Phase.UNMASK}
+)
+"""The phase that the threshold-th record of a kind begins, in place of the one in NEXT."""
 
 MAY: Mapping[type[RoundRecord], tuple[Role, ...]] = MappingProxyType(
     {

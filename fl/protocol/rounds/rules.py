@@ -48,7 +48,7 @@ from fl.protocol.records import (
     UpdateCommitted,
 )
 from fl.protocol.rounds import masked
-from fl.protocol.rounds.round import MAY, NEXT, Phase, Round, set_digest
+from fl.protocol.rounds.round import AT_THRESHOLD, MAY, NEXT, Phase, Round, set_digest
 from fl.protocol.steps import DAY_S, MAX_STEP_TIMEOUT_S, check_ascending
 
 MAX_ROSTER = 1024
@@ -72,8 +72,8 @@ def advance(current: Round, entry: Entry, book: KeyBook) -> Round:
         if isinstance(record, MaskedRecord)
         else _advance_common(current, record, now, book)
     )
-    if phase == Phase.AGREE and len(changed.endorsed) >= current.terms.threshold:
-        phase = Phase.UNMASK
+    if len(changed.endorsed) >= current.terms.threshold:
+        phase = AT_THRESHOLD.get((phase, type(record)), phase)
     if isinstance(record, RoundFrozen):
         changed = replace(changed, frozen=entry)
     since = now if phase != current.phase else current.phase_since
