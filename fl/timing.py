@@ -2,8 +2,6 @@
 
 Invariant: a `timed` function counts only for the stopwatch that runs in its own thread; elsewhere it costs one look.
 Nothing that is computed depends on it. The clock is handed in.
-
-Not here: whose work it is (scripts/wiring/measured.py).
 """
 
 from __future__ import annotations

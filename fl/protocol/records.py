@@ -4,7 +4,6 @@ Invariant: a record is a fact in the past tense; its first field is the account 
 
 Source: PROTOCOL.md 3, 5, 5S and 9; contracts/authority/IKeyAuthority.sol and
 contracts/ledger/IFederationLedger.sol (a test binds them).
-Not here: when a record is allowed (round.py, members.py).
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 Invariant: as ISteps.sol and Complaints.sol; both refuse the same with the same error.
 
 Source: PROTOCOL.md 5, phase 2b, and 9.
-Not here: whether a complaint holds (fl/crypto/share_encryption.py, fl/roles).
 """
 
 from __future__ import annotations

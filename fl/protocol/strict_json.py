@@ -6,7 +6,6 @@ the same name. Everything else is an EncodingError.
 
 Source: RFC 8259; RFC 7493 (I-JSON: UTF-8, unique names, no surrogates). Python's parser recurses once per level, takes
 NaN and Infinity, and keeps the last of two fields.
-Not here: what a document means; the canonical form of hashed documents (codec.py).
 """
 
 from __future__ import annotations

@@ -4,8 +4,6 @@ Invariant: a `Task` that exists is whole: its classes have different codes, what
 it, and every text is short and can be printed. Two parties train the same task exactly when its documents are equal.
 
 Source: PROTOCOL.md 5 (the round's configuration, whose digest is on the ledger).
-Not here: the names that a hospital's own folders have (fl/training/data/labels.py); tasks that come
-with it (task_catalogue.py).
 """
 
 from __future__ import annotations

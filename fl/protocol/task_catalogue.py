@@ -1,8 +1,6 @@
 """The tasks that come with Hemaledger, by code.
 
 Invariant: a task never changes under its code; a round that was recorded keeps its meaning.
-
-Not here: tasks of a file (scripts/wiring/task.py).
 """
 
 from __future__ import annotations

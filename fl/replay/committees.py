@@ -3,7 +3,6 @@
 Invariant: every trustee, requester and auditor computes the same from the same records; nothing here needs a secret.
 
 Source: PROTOCOL.md 9, Ceremonies.
-Not here: a participant's own duties (ceremonies.py).
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 Invariant: everything here follows from the folded ledger and the capsule that it names; no share is needed.
 
 Source: PROTOCOL.md 9, Requests.
-Not here: asking and opening (agent.py); answering (agent.py).
 """
 
 from __future__ import annotations

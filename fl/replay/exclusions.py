@@ -1,7 +1,6 @@
 """Who committed to a round and is not in its set, and why, as everybody can find again.
 
 Source: PROTOCOL.md 5S (Who is left out, and why).
-Not here: leaving out (survivors.py).
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ Invariant: each file is checked and opened as the ledger names it, and added onc
 frozen set's files and of no other, whenever they were added.
 
 Source: PROTOCOL.md 5 (Unmasking: this part of the sum needs no answer) and 5S, steps 3 and 4.
-Not here: the masks (unmasking.py); who gets into the set (survivors.py).
 """
 
 from __future__ import annotations

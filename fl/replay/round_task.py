@@ -4,7 +4,6 @@ Invariant: two tasks are the same when their documents are; a model's outputs ne
 to the next.
 
 Source: PROTOCOL.md 5 (phase 0) and 7.
-Not here: the ledger's fold, which sees the configuration's digest alone; what a task is (fl/protocol/task.py).
 """
 
 from __future__ import annotations

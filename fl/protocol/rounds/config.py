@@ -4,7 +4,6 @@ Invariant: `terms.config_digest` is the SHA-256 of this document's canonical byt
 round use the same numbers.
 
 Source: PROTOCOL.md 5 (c, C, W_max) and 2 (encoding).
-Not here: what `training` means (fl/training reads it).
 """
 
 from __future__ import annotations

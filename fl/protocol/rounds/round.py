@@ -3,7 +3,6 @@
 Invariant: NEXT is the one list of what may follow what; rules.py and FederationLedger.sol add conditions, no phases.
 
 Source: PROTOCOL.md 5 (masked rounds) and 5S (sealed rounds).
-Not here: the conditions (rules.py, masked.py); opening a round (federation.py).
 """
 
 from __future__ import annotations

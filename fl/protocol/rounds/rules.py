@@ -4,7 +4,6 @@ Invariant: the checks stand in the order of FederationLedger.sol, so both refuse
 tests/vectors/rounds.json is run against both.
 
 Source: PROTOCOL.md 5 and 5S.
-Not here: the steps that only masked rounds have (masked.py); opening a round (federation.py).
 """
 
 from __future__ import annotations
