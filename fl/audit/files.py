@@ -14,7 +14,7 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import Address
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.exclusions import why_left_out
+from fl.replay.exclusions import why_excluded
 from fl.replay.expected_files import FileReader, expected_answer, expected_masked, expected_update
 from fl.replay.participants import BUNDLE_CAP
 from fl.replay.vault_files import read_document
@@ -60,7 +60,7 @@ class FileAudit:
             )
             return True
         if current.frozen is not None and hospital not in current.hospitals:
-            why = why_left_out(self._federation, current, hospital, self._vault, reader)
+            why = why_excluded(self._federation, current, hospital, self._vault, reader)
             self._report.notes.append(f"Round {current.number}: the set does not include the {subject}; {why}")
             return True
         with self._finding(current.number, subject, AuditStep.UPDATES) as outcome:

@@ -22,7 +22,7 @@ from fl.protocol.keys.requests import DecryptionRequest
 from fl.protocol.names import Address, CeremonyKind
 from fl.protocol.ports import Vault
 from fl.protocol.records import OperatorChanged
-from fl.replay.committees import committee_keys, found_right, setting_of
+from fl.replay.committees import committee_keys, qualified_dealers, setting_of
 from fl.replay.decryption_requests import PARTIAL_CAP, binding_of, key_of, read_capsule
 
 CollectFindings = Callable[[int | None, str], AbstractContextManager[object]]
@@ -71,7 +71,7 @@ class AuthorityAudit:
         with self._guard(None, name):
             committee_keys(keys, ceremony.use, ceremony.number)
             try:
-                right = found_right(setting_of(keys, ceremony), ceremony, self._vault)
+                right = qualified_dealers(setting_of(keys, ceremony), ceremony, self._vault)
             except VaultMissing:
                 right = ceremony.dealers
                 self._report.notes.append(

@@ -153,7 +153,7 @@ def reconstruct(shares: Sequence[Share], commitments: Commitments) -> int:
 
 
 def lagrange(indices: Sequence[int]) -> list[int]:
-    """Return λ_i of distinct indices: f(0) = Σ λ_i·f(i) for every polynomial f with no more coefficients than indices."""
+    """Return λ_i of distinct indices: f(0) = Σ λ_i·f(i) for every polynomial f with at most as many coefficients."""
     weights = []
     for own in indices:
         others = [index for index in indices if index != own]

@@ -52,7 +52,7 @@ class Responses:
 
 @dataclass(frozen=True)
 class UnmaskedSum:
-    """What the responses gave."""
+    """The result of the responses."""
 
     words: Words
     """int32 or int64 [d + LANES]."""
@@ -61,7 +61,7 @@ class UnmaskedSum:
 
 
 def statement(current: Round) -> SetStatement:
-    """Return what the hospitals of a frozen round sign."""
+    """Return the statement that the hospitals of a frozen round sign."""
     if current.frozen is None:
         raise SetMismatch(current.opener)
     anchor = current.anchor

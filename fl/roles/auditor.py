@@ -20,7 +20,7 @@ from fl.protocol.names import show
 from fl.protocol.records import ModelAttested
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.exclusions import left_out
+from fl.replay.exclusions import excluded_updates
 from fl.replay.expected_files import FileReader, digest_of, read_config, read_manifest
 from fl.replay.ledger_view import LedgerView, Ports
 from fl.replay.rejected_responses import RejectionReporter
@@ -106,7 +106,7 @@ class Auditor:
         self._ports.notify(Event.MODEL_ATTESTED, {"round": current.number, **found.metrics})
 
     def _report(self, current: Round, replayed: ReplayedRound, found: Evaluation) -> bytes:
-        left = left_out(current, Tools(self._sums, *self._ports.replaying))
+        left = excluded_updates(current, Tools(self._sums, *self._ports.replaying))
         return write_document(
             {
                 "alarm": found.alarm,

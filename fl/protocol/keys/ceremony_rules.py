@@ -207,10 +207,9 @@ def _close(current: Ceremony, record: CeremonyPhaseClosed, now: int, book: KeyBo
 
 def _confirm(current: Ceremony, record: CeremonyConfirmed, now: int) -> Ceremony:
     """Take a confirmation; the threshold-th equal one sets the outcome, and later ones must equal it."""
-    in_time = (
-        min(now, current.deadline) if current.phase == CeremonyPhase.DONE else now
-    )  # a DONE ceremony takes late confirmations
-    _check_once(current, record.sender, current.terms.receivers, current.confirmed, in_time)
+    late_allowed = current.phase == CeremonyPhase.DONE
+    time = min(now, current.deadline) if late_allowed else now
+    _check_once(current, record.sender, current.terms.receivers, current.confirmed, time)
     check_length(record.public_key, POINT_BYTES)
     outcome = (record.public_key, record.shares_digest)
     if current.keeps_key and current.previous is not None and record.public_key != current.previous.public_key:

@@ -109,7 +109,7 @@ def test_an_update_that_is_not_right_is_left_out_and_auditors_say_why(
     assert reported(world) == {show(beta.account): named}
     found = audit(world)
     assert found.findings == []
-    assert any(f"update of beta was left out of the set; {named}" in note for note in found.notes)
+    assert any(f"the set does not include the sealed update of beta; {named}" in note for note in found.notes)
 
 
 @FORGED

@@ -70,7 +70,7 @@ def test_a_masked_update_that_is_not_right_is_left_out_and_named(world: Four, re
     assert world.told("coordinator", Event.HOSPITAL_LEFT_OUT) == [f"{named}: the update of delta was refused"]
     found = audit(world)
     assert found.findings == []
-    assert any("masked update of delta was left out of the set" in note for note in found.notes)
+    assert any("the set does not include the masked update of delta" in note for note in found.notes)
 
 
 @pytest.mark.parametrize("unread", ["alpha", "auditor"])
@@ -284,7 +284,7 @@ def test_one_answer_of_junk_does_not_keep_an_audit_from_summing_the_round(world:
     rest(boss, auditor, *hospitals[:3])
     assert world.phases() == ["FINAL"]
     report = audit(world)
-    assert [found.subject for found in report.findings] == ["unmasking answer of delta"]
+    assert [found.subject for found in report.findings] == ["unmasking response of delta"]
     assert report.checks["aggregates"] == 1
 
 
