@@ -46,7 +46,7 @@ class FileAudit:
         for hospital in current.revealed:
             self._check_answer(current, hospital)
         if updates:
-            self._report.right(current.number, AuditStep.UPDATES)
+            self._report.add_passed(current.number, AuditStep.UPDATES)
         return all(updates)
 
     def _check_update(self, current: Round, hospital: Address, reader: FileReader | None) -> bool:

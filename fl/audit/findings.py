@@ -47,5 +47,5 @@ class FindingCollector:
         if isinstance(error, UpdateUnusable):
             error = error.cause
         step = _EARLIER.get(type(error), AuditStep.SUM) if self._step == AuditStep.SUM else self._step
-        self._report.found(error, self._number, self._subject, step)
+        self._report.add_finding(error, self._number, self._subject, step)
         return True

@@ -92,12 +92,12 @@ class RoundAudit:
     def round(self, current: Round, manifest: Manifest | None) -> None:
         """Check one round of the folded federation."""
         number = current.number
-        self._report.right(number, AuditStep.OPENING)
+        self._report.add_passed(number, AuditStep.OPENING)
         with self._finding(number, "round configuration", AuditStep.TERMS):
             self._report.tasks[number] = read_config(current, self._bench.vault).task.to_dict()
             check_kept(self._federation, current, self._bench.vault)
             self._report.checks["documents"] += 1
-            self._report.right(number, AuditStep.TERMS)
+            self._report.add_passed(number, AuditStep.TERMS)
         for account, error in why_not(current).items():
             self._report.notes.append(f"Round {number}: the keys of {self._name(account)}; {error.name}: {error}")
         closed, sealed_away = self._closed(current), self._sealed_away(current)
@@ -141,13 +141,13 @@ class RoundAudit:
                 if part.account in wrong:
                     raise wrong[part.account]
             check_sharers(current, self._bench.vault)
-            self._report.right(current.number, AuditStep.SETUP)
+            self._report.add_passed(current.number, AuditStep.SETUP)
         if not outcome.ok:
             return
         with self._finding(current.number, "agreement on the set", AuditStep.AGREEMENT):
             check_agreement(current, self._bench.endorser, self._bench.vault)
             self._report.checks["agreements"] += 1
-            self._report.right(current.number, AuditStep.AGREEMENT)
+            self._report.add_passed(current.number, AuditStep.AGREEMENT)
 
     def _replay(self, current: Round, manifest: Manifest) -> ReplayedRound | None:
         """Sum the round again from the files, and remember the model for the next round."""
@@ -160,7 +160,7 @@ class RoundAudit:
         with self._finding(number, "aggregate", AuditStep.SUM):
             replayed = replay_round(current, previous[1], manifest, self._tools(self._reader))
             self._report.checks["aggregates"] += 1
-            self._report.right(number, AuditStep.SUM, *([AuditStep.ANSWERS] if current.masked else []))
+            self._report.add_passed(number, AuditStep.SUM, *([AuditStep.ANSWERS] if current.masked else []))
             self._report.sums[number] = {**replayed.training, **replayed.claims.to_dict(replayed.config)}
             self._report.claims[number] = {self._name(who): each for who, each in replayed.each.items()}
             if current.phase == Phase.FINAL:
@@ -179,7 +179,7 @@ class RoundAudit:
             vector = self._reader.model(source, manifest)
             self._report.checks["models"] += 1
             if isinstance(source, Round):
-                self._report.right(source.number, AuditStep.MODEL)
+                self._report.add_passed(source.number, AuditStep.MODEL)
             if isinstance(source, LedgerOpening) or source.phase == Phase.FINAL:
                 self._model = (digest_of(source), vector)
 
@@ -192,10 +192,10 @@ class RoundAudit:
                 alarm = check_report(current, auditor, self._bench.vault, sums)
                 if alarm:
                     name = f"report of {self._name(auditor)}"
-                    self._report.alarmed(AccuracyAlarm(current.number, alarm), current.number, name)
+                    self._report.add_alarm(AccuracyAlarm(current.number, alarm), current.number, name)
                 self._report.checks["documents"] += 1
         if current.attestations and (replayed is not None or not reports):
-            self._report.right(current.number, AuditStep.REPORTS)
+            self._report.add_passed(current.number, AuditStep.REPORTS)
 
     def _closed(self, source: Round | LedgerOpening) -> str:
         key = self._bench.key  # without a key, one note for the whole audit says so

@@ -135,10 +135,10 @@ class LibCrypto:
         return self._take(scratch)
 
     def _scratch(self) -> _Scratch:
-        found: _Scratch | None = getattr(self._local, "scratch", None)
-        if found is None:
-            found = self._local.scratch = _Scratch(self._library, self._group)
-        return found
+        scratch: _Scratch | None = getattr(self._local, "scratch", None)
+        if scratch is None:
+            scratch = self._local.scratch = _Scratch(self._library, self._group)
+        return scratch
 
     def _number(self, scratch: _Scratch, scalar: int) -> None:
         if not self._library.BN_bin2bn(scalar.to_bytes(SCALAR_BYTES, "big"), SCALAR_BYTES, scratch.number):

@@ -132,12 +132,12 @@ class Lockbox:
         if len(file) > LOCKBOX_CAP:
             raise KeystoreUnreadable(path, f"it has more than {LOCKBOX_CAP} bytes")
         try:
-            found = cls._parse(Fields(parse_document(file, _WHAT), _WHAT), path)
+            lockbox = cls._parse(Fields(parse_document(file, _WHAT), _WHAT), path)
         except EncodingError as error:
             raise KeystoreUnreadable(path, f"it is not a keystore ({error.why})") from error
-        if not found.cost.within(LOWEST, HIGHEST):
+        if not lockbox.cost.within(LOWEST, HIGHEST):
             raise KeystoreUnreadable(path, "its key derivation is weaker or more costly than this version allows")
-        return found
+        return lockbox
 
     @classmethod
     def _parse(cls, fields: Fields, path: str) -> Self:
@@ -156,10 +156,10 @@ class Lockbox:
         aad = write_document(_binding(self.seat, self.site, self.cost, self.salt))
         try:
             payload = AESGCM(self.cost.derive(password, self.salt)).decrypt(self.nonce, self.sealed, aad)
-            held = HeldShare(self.seat, parse_key(payload[:SCALAR_BYTES]))
+            share = HeldShare(self.seat, parse_key(payload[:SCALAR_BYTES]))
         except (InvalidTag, InvalidScalar) as error:
             raise KeystoreUnreadable(self.path, _WRONG) from error
-        return Kit(held, self.site, payload[SCALAR_BYTES:]) if self.site else held
+        return Kit(share, self.site, payload[SCALAR_BYTES:]) if self.site else share
 
 
 def lock(content: HeldShare | Kit, password: str, cost: Cost = LOWEST) -> bytes:
@@ -170,9 +170,9 @@ def lock(content: HeldShare | Kit, password: str, cost: Cost = LOWEST) -> bytes:
 def _lock_with(salt: bytes, nonce: bytes, content: HeldShare | Kit, password: str, cost: Cost) -> bytes:
     if not password:
         raise ValueError("a keystore needs a password")
-    held, site = (content.held, content.site) if isinstance(content, Kit) else (content, None)
-    payload = scalar_bytes(held.share) + (content.account_key if isinstance(content, Kit) else b"")
-    bound = _binding(held.seat, site, cost, salt)
+    share, site = (content.held, content.site) if isinstance(content, Kit) else (content, None)
+    payload = scalar_bytes(share.share) + (content.account_key if isinstance(content, Kit) else b"")
+    bound = _binding(share.seat, site, cost, salt)
     sealed = AESGCM(cost.derive(password, salt)).encrypt(nonce, payload, write_document(bound))
     return write_document({**bound, "nonce": nonce.hex(), "sealed": sealed.hex()})
 

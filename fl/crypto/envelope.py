@@ -131,11 +131,11 @@ class Header:
             raise EncodingError("envelope header", "it is not a BAFL/1 envelope")
         kind, suite, flags = reader.u8(), reader.u16(), reader.u16()
         place = reader.raw(32), reader.u64(), reader.raw(20)
-        found = cls(
+        header = cls(
             kind, suite, flags, *place, reader.raw(20), reader.u64(), reader.u32(), reader.u32(), reader.raw(32)
         )
         reader.end()
-        return found
+        return header
 
 
 @dataclass(frozen=True)
@@ -259,24 +259,24 @@ def check_digest(file: bytes, recorded: Digest) -> None:
 
 def _check_core(file: bytes, expected: Core) -> None:
     """Step 3: compare the header with the one rebuilt from the ledger; raise at the first difference."""
-    found = Header.from_bytes(file[:CORE_BYTES])
-    if found.suite != SUITE_P256:
-        raise UnsupportedSuite(found.suite)
-    if found.sender != expected.sender:
-        raise WrongSender(expected.sender, found.sender)
-    if found.round != expected.round:
-        raise StaleRound(expected.round, found.round)
-    if found.epoch != expected.epoch:
-        raise KeyEpochMismatch(expected.epoch, found.epoch)
+    header = Header.from_bytes(file[:CORE_BYTES])
+    if header.suite != SUITE_P256:
+        raise UnsupportedSuite(header.suite)
+    if header.sender != expected.sender:
+        raise WrongSender(expected.sender, header.sender)
+    if header.round != expected.round:
+        raise StaleRound(expected.round, header.round)
+    if header.epoch != expected.epoch:
+        raise KeyEpochMismatch(expected.epoch, header.epoch)
     anchor = expected.anchor
     for what, actual, wanted in (
-        ("kind", found.kind, int(expected.kind)),
-        ("flags", found.flags, 0),
-        ("consortium", found.consortium, anchor.consortium),
-        ("chain", found.chain_id, anchor.chain_id),
-        ("contract", found.contract, anchor.contract),
-        ("sequence number", found.seq, expected.seq),
-        ("round context", found.context, expected.context),
+        ("kind", header.kind, int(expected.kind)),
+        ("flags", header.flags, 0),
+        ("consortium", header.consortium, anchor.consortium),
+        ("chain", header.chain_id, anchor.chain_id),
+        ("contract", header.contract, anchor.contract),
+        ("sequence number", header.seq, expected.seq),
+        ("round context", header.context, expected.context),
     ):
         if actual != wanted:
             raise WrongContext(what)

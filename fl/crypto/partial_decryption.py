@@ -93,7 +93,7 @@ def combine(
     Raises:
         QuorumNotReached: fewer than t are valid.
     """
-    found: dict[int, Point] = {}
+    points: dict[int, Point] = {}
     wrong = []
     for trustee, partial in partials.items():
         try:
@@ -101,11 +101,11 @@ def combine(
         except PartialInvalid:
             wrong.append(trustee)
             continue
-        found[committee.index_of(trustee)] = opened
-    if len(found) < committee.threshold:
-        raise QuorumNotReached(len(found), committee.threshold)
-    indices = sorted(found)[: committee.threshold]
-    secret = multi_mult(lagrange(indices), [found[index] for index in indices])
+        points[committee.index_of(trustee)] = opened
+    if len(points) < committee.threshold:
+        raise QuorumNotReached(len(points), committee.threshold)
+    indices = sorted(points)[: committee.threshold]
+    secret = multi_mult(lagrange(indices), [points[index] for index in indices])
     return CombinedDecryption(secret, tuple(wrong))
 
 

@@ -181,8 +181,8 @@ def recover(shares: Sequence[Share], commitments: Commitments) -> Recovery:
         return Recovery(coefficients[0], tuple(wrong))
     right = [share for share in ordered if _fits(share, commitments)]
     secret = reconstruct(right, commitments)
-    kept = {share.index for share in right}
-    return Recovery(secret, tuple(share.index for share in ordered if share.index not in kept))
+    right_indices = {share.index for share in right}
+    return Recovery(secret, tuple(share.index for share in ordered if share.index not in right_indices))
 
 
 def _fits(share: Share, commitments: Commitments) -> bool:

@@ -90,13 +90,15 @@ class Report:
         """Return whether there is no finding and no alarm."""
         return not self.findings and not self.alarms
 
-    def found(self, error: HemaledgerError, number: int | None, subject: str, step: AuditStep | None = None) -> None:
+    def add_finding(
+        self, error: HemaledgerError, number: int | None, subject: str, step: AuditStep | None = None
+    ) -> None:
         self.findings.append(Finding(error.name, number, subject, str(error), step))
 
-    def alarmed(self, error: HemaledgerError, number: int, subject: str) -> None:
+    def add_alarm(self, error: HemaledgerError, number: int, subject: str) -> None:
         self.alarms.append(Finding(error.name, number, subject, str(error), AuditStep.REPORTS))
 
-    def right(self, number: int, *steps: AuditStep) -> None:
+    def add_passed(self, number: int, *steps: AuditStep) -> None:
         """Note that the checks of these parts of a round were completed."""
         self.passed.setdefault(number, set()).update(steps)
 
@@ -119,7 +121,7 @@ def replay_records(start: Federation, entries: Iterable[Entry], report: Report) 
         except HemaledgerError as error:
             number = getattr(entry.record, "round", None)
             where = f"{type(entry.record).__name__} in block {entry.position.block}"
-            report.found(error, number, f"{where} by {federation.book.name_of(entry.record.sender)}")
+            report.add_finding(error, number, f"{where} by {federation.book.name_of(entry.record.sender)}")
             break
         report.checks["records"] += 1
     return federation

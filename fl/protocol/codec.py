@@ -146,37 +146,37 @@ class Fields:
 
     def number(self, name: str) -> float:
         """Return a finite number as float."""
-        found = self.value.get(name)
-        if isinstance(found, bool) or not isinstance(found, int | float):
+        value = self.value.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
             raise EncodingError(self.what, f"{name} is not a number")
         try:
-            return float(found)
+            return float(value)
         except OverflowError as error:
             raise EncodingError(self.what, f"{name} is too large for binary64") from error
 
     def integer(self, name: str) -> int:
-        found = self.value.get(name)
-        if isinstance(found, bool) or not isinstance(found, int):
+        value = self.value.get(name)
+        if isinstance(value, bool) or not isinstance(value, int):
             raise EncodingError(self.what, f"{name} is not an integer")
-        return found
+        return value
 
     def text(self, name: str) -> str:
-        found = self.value.get(name)
-        if not isinstance(found, str):
+        value = self.value.get(name)
+        if not isinstance(value, str):
             raise EncodingError(self.what, f"{name} is not a text")
-        return found
+        return value
 
     def truth(self, name: str) -> bool:
-        found = self.value.get(name)
-        if not isinstance(found, bool):
+        value = self.value.get(name)
+        if not isinstance(value, bool):
             raise EncodingError(self.what, f"{name} is neither true nor false")
-        return found
+        return value
 
     def mapping(self, name: str) -> dict[str, JsonValue]:
-        found = self.value.get(name)
-        if not isinstance(found, dict):
+        value = self.value.get(name)
+        if not isinstance(value, dict):
             raise EncodingError(self.what, f"{name} is not an object")
-        return found
+        return value
 
     def only(self, *names: str) -> None:
         """Raise EncodingError if the document has another field than these."""

@@ -95,7 +95,7 @@ class Federation:
     @property
     def final_round(self) -> Round | None:
         """Return the newest final round, if any."""
-        return next((found for found in reversed(self.rounds) if found.phase == Phase.FINAL), None)
+        return next((each for each in reversed(self.rounds) if each.phase == Phase.FINAL), None)
 
     @property
     def source(self) -> Round | LedgerOpening:
@@ -108,7 +108,7 @@ class Federation:
     def source_of(self, current: Round) -> Round | LedgerOpening:
         """Return the source of the model from which a round started, on that round's ledger."""
         parts: list[Round | LedgerOpening] = [*self.openings]
-        parts += [found for found in self.rounds if found.phase == Phase.FINAL]
+        parts += [each for each in self.rounds if each.phase == Phase.FINAL]
         before = [
             part for part in parts if part.anchor == current.anchor and part.opened.position < current.opened.position
         ]
@@ -131,9 +131,9 @@ class Federation:
 
     def round(self, number: int) -> Round:
         """Return the round of that number, or raise WrongRound."""
-        for found in reversed(self.rounds):
-            if found.number == number:
-                return found
+        for each in reversed(self.rounds):
+            if each.number == number:
+                return each
         raise WrongRound(self.last_round, number)
 
 

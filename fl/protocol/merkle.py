@@ -54,18 +54,18 @@ def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], 
     if not 0 <= index < size:
         raise ProofInvalid("inclusion: there is no such leaf")
     at, last = index, size - 1
-    found = _hash(_LEAF, leaf)
+    digest = _hash(_LEAF, leaf)
     for node in path:
         if last == 0:
             raise ProofInvalid("inclusion: the path is too long")
         if at & 1 or at == last:
-            found = _hash(_NODE, node, found)
+            digest = _hash(_NODE, node, digest)
             while not at & 1 and at:
                 at, last = at >> 1, last >> 1
         else:
-            found = _hash(_NODE, found, node)
+            digest = _hash(_NODE, digest, node)
         at, last = at >> 1, last >> 1
-    if last != 0 or found != root:
+    if last != 0 or digest != root:
         raise ProofInvalid("inclusion: the path does not lead to the root")
 
 

@@ -93,10 +93,10 @@ def _depth(outside: bytes) -> int:
 
 
 def _object(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         raise _Refused("an object has two fields with the same name")
-    return found
+    return fields
 
 
 def _integer(text: str) -> int:

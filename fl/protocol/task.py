@@ -158,14 +158,14 @@ class Task:
         """Parse the output of `to_dict`, or raise EncodingError."""
         fields = Fields(raw, _WHAT)
         fields.only(*_FIELDS)
-        found = raw.get("classes")
-        if not isinstance(found, list) or len(found) > MAX_CLASSES:
+        classes = raw.get("classes")
+        if not isinstance(classes, list) or len(classes) > MAX_CLASSES:
             raise EncodingError(_WHAT, f"classes is not a list of at most {MAX_CLASSES}")
         return cls(
             code=fields.text("code"),
             name=fields.text("name"),
             kind=_one_of(TaskKind, fields.text("kind"), "kind"),
-            classes=tuple(_parse_class(one) for one in found),
+            classes=tuple(_parse_class(one) for one in classes),
             reported=fields.text("reported"),
             domain=_one_of(Domain, fields.text("domain"), "domain"),
             origin=_one_of(Origin, fields.text("origin"), "origin"),

@@ -88,10 +88,10 @@ class Presence:
                 read_document(self._vault, digest, cap)
             except (VaultMissing, TooLarge, HashMismatch):
                 return False
-            self.found(digest, mark)
+            self.remember(digest, mark)
         return mark is not None
 
-    def found(self, digest: Digest, mark: Mark | None) -> None:
-        """Note that the file with that mark was the right one."""
+    def remember(self, digest: Digest, mark: Mark | None) -> None:
+        """Remember that the file with that mark is the right one."""
         if mark is not None:
             self._right[digest] = mark

@@ -71,5 +71,5 @@ def _scripts(name: str) -> set[str]:
     Real East Asian names mix in Latin letters, which look like none of theirs.
     """
     letters = (each for each in unicodedata.normalize("NFKC", name) if each.isalpha())
-    found = {unicodedata.name(each, "").split(" ")[0].split("-")[0] for each in letters}
-    return found - _EAST_ASIAN - _OF_ALL
+    scripts = {unicodedata.name(each, "").split(" ")[0].split("-")[0] for each in letters}
+    return scripts - _EAST_ASIAN - _OF_ALL

@@ -70,9 +70,9 @@ class Succession:
     last_revocation: int = 0
     """When a membership last ended, in seconds since 1970: this too can complete a majority."""
 
-    def deadline(self, found: Replacement) -> int:
+    def deadline(self, replacement: Replacement) -> int:
         """Return the last second for a veto, in seconds since 1970; there must be a majority."""
-        return max(found.since, self.last_revocation) + VETO_TIME_S
+        return max(replacement.since, self.last_revocation) + VETO_TIME_S
 
     def votes(self, number: int, book: KeyBook) -> int:
         """Return how many active members vote for a replacement."""
@@ -82,18 +82,18 @@ class Succession:
         """Return whether more than half of the electorate vote for a replacement."""
         return 2 * self.votes(number, book) > len(electorate(book))
 
-    def is_open(self, found: Replacement) -> bool:
+    def is_open(self, replacement: Replacement) -> bool:
         """Return whether members may vote for it and its candidate may take office."""
-        return found.number > self.closed and not found.vetoed
+        return replacement.number > self.closed and not replacement.vetoed
 
     def replacement(self, number: int) -> Replacement:
         """Return an open replacement, or raise WrongReplacement or ReplacementClosed, in that order."""
         if not 1 <= number <= len(self.replacements):
             raise WrongReplacement(len(self.replacements), number)
-        found = self.replacements[number - 1]
-        if not self.is_open(found):
+        replacement = self.replacements[number - 1]
+        if not self.is_open(replacement):
             raise ReplacementClosed(number)
-        return found
+        return replacement
 
     def after_revocation(self, now: int) -> Succession:
         """Return the value after a membership ended; `now` is in seconds since 1970."""
@@ -134,14 +134,14 @@ class Succession:
     def _vote(self, record: ReplacementVoted, book: KeyBook, now: int) -> Succession:
         if book.active(record.sender).role not in VOTERS:
             raise WrongRole(record.sender)
-        found = self.replacement(record.replacement)
-        if self.ballots.get(record.sender) == found.number:
+        replacement = self.replacement(record.replacement)
+        if self.ballots.get(record.sender) == replacement.number:
             raise DuplicateStep(record.sender)
-        ballots = MappingProxyType({**self.ballots, record.sender: found.number})
+        ballots = MappingProxyType({**self.ballots, record.sender: replacement.number})
         voted = replace(self, ballots=ballots)
-        made = voted.has_majority(found.number, book) and not self.has_majority(found.number, book)
-        since = now if made else found.since
-        return replace(voted, replacements=self._replaced(replace(found, since=since)))
+        made = voted.has_majority(replacement.number, book) and not self.has_majority(replacement.number, book)
+        since = now if made else replacement.since
+        return replace(voted, replacements=self._replaced(replace(replacement, since=since)))
 
     def _change(self, entry: Entry, record: OperatorChanged, book: KeyBook) -> Succession:
         _check_new(record.sender, book)
@@ -155,13 +155,13 @@ class Succession:
         return replace(self, proposed=NO_ADDRESS, closed=closed, changes=changes)
 
     def _check_elected(self, record: OperatorChanged, book: KeyBook, now: int) -> None:
-        found = self.replacement(record.replacement)
-        if record.sender != found.candidate:
+        replacement = self.replacement(record.replacement)
+        if record.sender != replacement.candidate:
             raise NotProposed(record.sender)
-        if not self.has_majority(found.number, book):
-            raise NoMajority(self.votes(found.number, book), len(electorate(book)))
-        if now <= self.deadline(found):
-            raise DeadlineNotPassed(self.deadline(found))
+        if not self.has_majority(replacement.number, book):
+            raise NoMajority(self.votes(replacement.number, book), len(electorate(book)))
+        if now <= self.deadline(replacement):
+            raise DeadlineNotPassed(self.deadline(replacement))
 
     def _replaced(self, changed: Replacement) -> tuple[Replacement, ...]:
         at = changed.number - 1

@@ -59,8 +59,8 @@ class ThresholdKeys:
 
     def ceremony(self, use: KeyUse) -> Ceremony | None:
         """Return the newest ceremony of a use, ended or not."""
-        found = self.ceremonies.get(use, ())
-        return found[-1] if found else None
+        ceremonies = self.ceremonies.get(use, ())
+        return ceremonies[-1] if ceremonies else None
 
     def committees(self, use: KeyUse) -> tuple[Committee, ...]:
         """Return every committee of a use, oldest first."""
@@ -73,10 +73,10 @@ class ThresholdKeys:
 
     def committee(self, use: KeyUse) -> Committee:
         """Return the present committee, expired or not, or raise NoCommittee."""
-        found = self.in_force(use)
-        if found is None:
+        committee = self.in_force(use)
+        if committee is None:
             raise NoCommittee(use)
-        return found
+        return committee
 
     def holder(self, use: KeyUse, epoch: int) -> Committee | None:
         """Return the newest committee with the key of ceremony `epoch`: the present one, or that of an earlier key."""
@@ -116,11 +116,11 @@ class ThresholdKeys:
 
     def waiting_for(self, trustee: Address, now: int, book: KeyBook) -> tuple[DecryptionRequest, ...]:
         """Return the requests that a trustee may answer at `now`, oldest first."""
-        found = []
+        waiting = []
         for request in self.requests:
             with suppress(RefusedError):
-                found.append(self.answerable(request.number, trustee, now, book))
-        return tuple(found)
+                waiting.append(self.answerable(request.number, trustee, now, book))
+        return tuple(waiting)
 
     def advance(self, entry: Entry, record: ThresholdRecord, book: KeyBook, anchor: Anchor) -> ThresholdKeys:
         """Return the value after `record` of `entry`, or raise the rule's error."""
