@@ -26,7 +26,6 @@ class Stopwatch:
 
     @contextmanager
     def __call__(self, part: str) -> Iterator[None]:
-        """Add the time spent inside to `part`."""
         start = self.clock()
         try:
             yield

@@ -93,12 +93,10 @@ class Explained:
 
     @property
     def open_steps(self) -> int:
-        """Return how many steps the audit did not check."""
         return sum(passage.outcome == CheckOutcome.OPEN for passage in self.passages)
 
     @property
     def verdict(self) -> str:
-        """Return the result in one sentence."""
         if self.results.findings:
             return "Something is wrong in this round: do not trust its model."
         if self.open_steps:

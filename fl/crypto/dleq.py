@@ -49,7 +49,7 @@ def verify(proof: bytes, statement: Statement, context: bytes) -> None:
         raise ProofInvalid("two scalars") from error
     points = (statement.base, statement.key, *statement.inputs, *statement.outputs)
     if IDENTITY in points or not statement.inputs or len(statement.inputs) != len(statement.outputs):
-        raise ProofInvalid("points that are not on the curve")
+        raise ProofInvalid("points that are not valid")
     weights = _weights(statement, context)
     left, right = multi_mult(weights, statement.inputs), multi_mult(weights, statement.outputs)
     first = multi_mult((response, challenge), (statement.base, statement.key))

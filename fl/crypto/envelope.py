@@ -100,7 +100,6 @@ class Core:
     seq: int = 0
 
     def to_bytes(self) -> bytes:
-        """Return the 138 bytes of the layout."""
         writer = Writer().raw(MAGIC, 4).u8(VERSION).u8(self.kind).u16(SUITE_P256).u16(0)
         writer.raw(self.anchor.consortium, 32).u64(self.anchor.chain_id).raw(self.anchor.contract, 20)
         writer.raw(self.sender, 20).u64(self.round).u32(self.epoch).u32(self.seq)

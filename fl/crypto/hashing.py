@@ -39,7 +39,6 @@ def expand_message(message: bytes, tag: bytes, length: int) -> bytes:
 
 
 def hash_to_scalar(message: bytes, tag: bytes) -> int:
-    """Return a scalar of 0..n-1."""
     return int.from_bytes(expand_message(message, tag, _FIELD_BYTES), "big") % ORDER
 
 

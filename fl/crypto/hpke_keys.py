@@ -34,7 +34,6 @@ class PrivateKey:
 
     @classmethod
     def generate(cls, epoch: int) -> Self:
-        """Return a fresh key from the operating system's randomness."""
         return cls(epoch, ec.generate_private_key(ec.SECP256R1()))
 
     @property

@@ -33,7 +33,7 @@ def verify(proof: bytes, known: Point, message: bytes, tag: bytes) -> None:
     except (InvalidPoint, InvalidScalar) as error:
         raise ProofInvalid("a point and a scalar") from error
     if known == IDENTITY:
-        raise ProofInvalid("a point that is not on the curve")
+        raise ProofInvalid("a point that is not valid")
     challenge = _challenge(known, commitment, message, tag)
     if base_mult(response) != add(commitment, mult(challenge, known)):
         raise ProofInvalid("knowledge of a secret")

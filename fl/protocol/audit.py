@@ -87,7 +87,6 @@ class Report:
 
     @property
     def clean(self) -> bool:
-        """Return whether there is no finding and no alarm."""
         return not self.findings and not self.alarms
 
     def add_finding(
@@ -139,7 +138,6 @@ class Mention:
 
 
 def mentions(entries: Iterable[Entry]) -> list[Mention]:
-    """Return every digest on the ledger, in ledger order."""
     places, protections = [], dict[int, str]()
     for entry in entries:
         if isinstance(entry.record, RoundOpened):

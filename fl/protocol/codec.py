@@ -53,11 +53,9 @@ class Writer:
         return self
 
     def bytes(self) -> bytes:
-        """Return everything appended so far."""
         return b"".join(self._parts)
 
     def digest(self) -> Digest:
-        """Return the SHA-256 of everything appended so far."""
         return sha256(self.bytes())
 
     def _integer(self, value: int, width: int) -> Writer:
@@ -111,12 +109,10 @@ class Reader:
 
     @property
     def position(self) -> int:
-        """Return the number of bytes taken."""
         return self._at
 
 
 def sha256(data: Blob) -> Digest:
-    """Return the SHA-256 of `data`."""
     return Digest(hashlib.sha256(data).digest())
 
 

@@ -60,7 +60,6 @@ class LedgerOpening:
 
     @property
     def context(self) -> bytes:
-        """Return the envelope context of the first model."""
         return genesis_context(self.anchor, self.record.last_round, self.record.manifest_digest)
 
 
@@ -89,12 +88,10 @@ class Federation:
 
     @property
     def active_round(self) -> Round | None:
-        """Return the round that has not ended, if any."""
         return self.rounds[-1] if self.rounds and not self.rounds[-1].ended else None
 
     @property
     def final_round(self) -> Round | None:
-        """Return the newest final round, if any."""
         return next((each for each in reversed(self.rounds) if each.phase == Phase.FINAL), None)
 
     @property

@@ -129,7 +129,6 @@ class Task:
 
     @property
     def drawn(self) -> bool:
-        """Return whether a program drew the training data."""
         return self.origin == Origin.DRAWN
 
     def disease_probability(self, row: Sequence[float]) -> float | None:

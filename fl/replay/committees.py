@@ -118,7 +118,6 @@ def outcome_digest(ceremony: Ceremony, made: CommitteePublicKey) -> Digest:
 
 
 def _acted(ceremony: Ceremony) -> Collection[Address]:
-    """Return the accounts that did the phase's step."""
     acted: Mapping[CeremonyPhase, Collection[Address]] = {
         CeremonyPhase.COMMIT: ceremony.committed,
         CeremonyPhase.DEAL: ceremony.dealt,

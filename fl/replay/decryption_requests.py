@@ -66,7 +66,6 @@ def holder_of(federation: Federation, use: KeyUse, key_ids: Collection[bytes]) -
 
 
 def key_of(request: DecryptionRequest) -> ThresholdKey:
-    """Return the threshold key of a request's committee."""
     return ThresholdKey.from_bytes(request.committee.public_key)
 
 

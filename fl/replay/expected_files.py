@@ -44,7 +44,6 @@ MODEL_READERS = (Role.COORDINATOR, Role.HOSPITAL, Role.AUDITOR)
 
 
 def update_core(current: Round, hospital: Address) -> Core:
-    """Return the header of a hospital's sealed update."""
     if hospital not in current.keys or hospital not in current.roster:
         raise NotInRoster(hospital)
     epoch = current.keys[hospital].epoch
@@ -57,7 +56,6 @@ def update_recipients(current: Round, book: KeyBook) -> list[MemberKey]:
 
 
 def expected_update(current: Round, hospital: Address) -> Expected:
-    """Return the ledger's facts about a hospital's update."""
     cap = sealed_size(body_bytes(current.terms.parameters), MAX_RECIPIENTS)
     return Expected(update_core(current, hospital), current.commitments.get(hospital, NO_DIGEST), cap)
 
@@ -77,14 +75,12 @@ def masked_recipients(current: Round, book: KeyBook) -> list[MemberKey]:
 
 
 def expected_masked(current: Round, hospital: Address) -> Expected:
-    """Return the ledger's facts about a hospital's masked update."""
     cap = sealed_size(body_bytes(current.terms.parameters), MAX_RECIPIENTS)
     digest = current.commitments.get(hospital, NO_DIGEST)
     return Expected(masked_core(current, hospital, Kind.MASKED), digest, cap)
 
 
 def expected_answer(current: Round, hospital: Address) -> Expected:
-    """Return the ledger's facts about a hospital's unmasking response."""
     cap = sealed_size(ANSWER_CAP, MAX_RECIPIENTS)
     digest = current.revealed[hospital].digest if hospital in current.revealed else NO_DIGEST
     return Expected(masked_core(current, hospital, Kind.UNMASK), digest, cap)
@@ -116,7 +112,6 @@ def model_recipients(source: Round, book: KeyBook, held_by: ThresholdKey | None)
 
 
 def expected_model(source: Round | LedgerOpening, parameters: int) -> Expected:
-    """Return the ledger's facts about a model envelope."""
     cap = sealed_size(4 * parameters, MAX_RECIPIENTS, 1)
     if isinstance(source, Round):
         digest = source.proposal.envelope_digest if source.proposal else NO_DIGEST

@@ -60,7 +60,6 @@ class Awaited:
         return mark is not None and self._wrong.get(digest) != mark
 
     def mark(self, digest: Digest) -> Mark | None:
-        """Return the mark of the file of that name, right or wrong."""
         return self._inner.mark(digest)
 
     def _missing(self, digest: Digest, mark: Mark) -> VaultMissing:
@@ -81,7 +80,6 @@ class Presence:
         self._right: dict[Digest, Mark] = {}
 
     def holds(self, digest: Digest, cap: int) -> bool:
-        """Return whether the vault has the file of that digest now."""
         mark = self._vault.mark(digest)
         if mark is not None and self._right.get(digest) != mark:
             try:
@@ -92,6 +90,5 @@ class Presence:
         return mark is not None
 
     def remember(self, digest: Digest, mark: Mark | None) -> None:
-        """Remember that the file with that mark is the right one."""
         if mark is not None:
             self._right[digest] = mark

@@ -109,7 +109,6 @@ class SqliteJournal:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """Turn errors of SQLite and the system into ours."""
         try:
             yield
         except sqlite3.Error as error:

@@ -153,7 +153,6 @@ def found_vault(folder: Path, consortium: bytes) -> None:
 
 
 def marker_of(consortium: bytes) -> bytes:
-    """Return the content of a consortium's `vault.json`."""
     return json.dumps({"consortium": show(consortium), "format": FORMAT}, indent=2).encode() + b"\n"
 
 

@@ -21,7 +21,6 @@ class HemaledgerError(Exception):
         return self.sentence.format(**{name: _show(value) for name, value in self.facts().items()})
 
     def facts(self) -> dict[str, object]:
-        """Return the typed fields of this leaf by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)} if is_dataclass(self) else {}
 
     @property

@@ -67,7 +67,6 @@ class Member:
 
     @property
     def key(self) -> MemberKey | None:
-        """Return the key of the current epoch, if one was registered."""
         return self.keys[-1] if self.keys else None
 
 

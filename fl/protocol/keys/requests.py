@@ -114,7 +114,6 @@ class DecryptionRequest:
 
     @property
     def answers(self) -> Mapping[Address, Approval | Refused]:
-        """Return the trustees' answers, in ledger order."""
         both: dict[Address, Approval | Refused] = {**self.approvals, **self.refusals}
         return dict(sorted(both.items(), key=lambda item: item[1].entry.position))
 

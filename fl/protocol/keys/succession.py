@@ -75,7 +75,6 @@ class Succession:
         return max(replacement.since, self.last_revocation) + VETO_TIME_S
 
     def votes(self, number: int, book: KeyBook) -> int:
-        """Return how many active members vote for a replacement."""
         return sum(self.ballots.get(account) == number for account in electorate(book))
 
     def has_majority(self, number: int, book: KeyBook) -> bool:

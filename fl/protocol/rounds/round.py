@@ -169,7 +169,6 @@ class Round:
 
     @property
     def ended(self) -> bool:
-        """Return whether the round takes no more records."""
         return self.phase in ENDED
 
     @property

@@ -195,4 +195,4 @@ def test_a_right_update_that_comes_too_late_is_reported_as_right(world: World) -
     settle(coordinator, world.auditor())
     assert world.phases() == ["FINAL"]
     assert reported(world) == {show(world.party("beta").account): ""}
-    assert any("nothing is wrong with it here" in note for note in audit(world).notes)
+    assert any("no error was found in it" in note for note in audit(world).notes)
