@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from fl.audit.access import AuditKey
-from fl.audit.findings import FindingCollector
 from fl.audit.key_authority import AuthorityAudit
 from fl.audit.rounds import Bench, RoundAudit
 from fl.crypto.hpke_keys import verify_possession
@@ -48,8 +47,5 @@ class Audit:
             else:
                 rounds.round(part, manifest)
             progress(done, len(parts))
-        AuthorityAudit(self._bench.vault, self._report, self._finding).run(federation)
+        AuthorityAudit(self._bench.vault, self._report).run(federation)
         return self._report, federation
-
-    def _finding(self, number: int | None, subject: str) -> FindingCollector:
-        return FindingCollector(self._report, number, subject)

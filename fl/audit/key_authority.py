@@ -8,9 +8,7 @@ Source: PROTOCOL.md 7 and 9.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-
+from fl.audit.findings import FindingCollector
 from fl.crypto.capsule import Capsule
 from fl.crypto.envelope import CORE_BYTES, Expected, Header, check_digest, check_file
 from fl.crypto.partial_decryption import partial_core
@@ -25,17 +23,13 @@ from fl.protocol.records import OperatorChanged
 from fl.replay.committees import committee_keys, qualified_dealers, setting_of
 from fl.replay.decryption_requests import PARTIAL_CAP, binding_of, key_of, read_capsule
 
-CollectFindings = Callable[[int | None, str], AbstractContextManager[object]]
-"""(round, subject) -> a context manager that turns an error into a finding."""
-
 
 class AuthorityAudit:
     """Checks the key authority's ceremonies and requests."""
 
-    def __init__(self, vault: Vault, report: Report, guard: CollectFindings) -> None:
+    def __init__(self, vault: Vault, report: Report) -> None:
         self._vault = vault
         self._report = report
-        self._guard = guard
 
     def run(self, federation: Federation) -> None:
         """Check all ceremonies and requests; note each change of the operator."""
@@ -68,7 +62,7 @@ class AuthorityAudit:
         name = f"ceremony {ceremony.number} of the key for {ceremony.use.name.lower()}"
         if ceremony.terms.kind == CeremonyKind.DEALER:
             self._report.notes.append(f"The operator dealt the {name}, and therefore knew the key.")
-        with self._guard(None, name):
+        with FindingCollector(self._report, None, name):
             committee_keys(keys, ceremony.use, ceremony.number)
             try:
                 right = qualified_dealers(setting_of(keys, ceremony), ceremony, self._vault)
@@ -88,7 +82,7 @@ class AuthorityAudit:
                 f"Request {request.number}: its capsule is not in the vault (the record was erased)."
             )
             return
-        with self._guard(None, f"capsule of request {request.number}"):
+        with FindingCollector(self._report, None, f"capsule of request {request.number}"):
             capsule = read_capsule(request, self._vault)
             if capsule.label != request.record.label:
                 raise CiphertextInvalid("its label is not the one in the request")
@@ -105,7 +99,7 @@ class AuthorityAudit:
         if not self._vault.has(digest):
             self._report.notes.append(f"Request {request.number}: the answer of {name} is not in the vault.")
             return
-        with self._guard(None, f"answer of {name} to request {request.number}"):
+        with FindingCollector(self._report, None, f"answer of {name} to request {request.number}"):
             file = self._vault.get(digest, PARTIAL_CAP)
             check_digest(file, digest)
             binding, index = binding_of(federation, request, capsule), request.committee.party(trustee) or 0
