@@ -1,9 +1,7 @@
-"""What agents report while they work: one name for each thing that can happen, as a person reads it in a terminal.
+"""The events that agents report while they work; each value is the text that a person reads in a terminal.
 
-Invariant: a value says one thing; what looks alike in two places has two names. Facts beside it are public: numbers,
-names, reasons; never keys or weights.
-
-Not here: how events are shown (scripts/wiring/agent.py, scripts/output/progress.py).
+Invariant: one value has one meaning. The facts beside an event are public (numbers, names, reasons), never keys or
+weights.
 """
 
 from __future__ import annotations
@@ -13,29 +11,29 @@ from enum import StrEnum
 
 
 class Event(StrEnum):
-    """What happened to an agent, or by it."""
+    """One thing that an agent did, or that happened to it."""
 
     # Every agent
     READY = "ready"
     WAITING = "waiting"
-    """The chain, the vault or a file in it is not there now."""
+    """The chain, the vault or a file in it is not available now."""
     HANDED_OVER = "handed over"
-    """The ledger is closed, and the agent goes on with its successor."""
+    """The ledger is closed, and the agent continues with its successor."""
     SUCCESSOR_UNUSABLE = "cannot follow a hand-over yet"
     ALARM = "alarm"
-    """Something is wrong that a person must look at."""
+    """A person must look at a problem."""
 
     # Rounds, by the coordinator
     FEDERATION_OPENED = "opened federation"
     ROUND_OPENED = "opened"
     PHASE_CLOSED = "closed"
     HOSPITAL_LEFT_OUT = "left out"
-    """A hospital does not go on: its keys or its update cannot be used."""
+    """A hospital was rejected: its keys or its update cannot be used."""
     SET_FROZEN = "frozen"
     MODEL_PROPOSED = "proposed"
     ROUND_FINAL = "final"
     ROUND_ABORTED = "aborted"
-    """By the coordinator, or by a hospital when the coordinator is gone."""
+    """The coordinator did this, or a hospital when the coordinator was gone."""
     RELEASE_REQUESTED = "asked for release"
     RELEASE_AWAITED = "waits for release"
     MODEL_RELEASED = "released"
@@ -50,22 +48,22 @@ class Event(StrEnum):
     UPDATE_COMMITTED = "committed"
     UPDATE_UPLOADED = "uploaded"
     UPDATE_WITHHELD = "withheld"
-    """The training gave weights that are spent."""
+    """The training gave the same weights as an earlier unmasked round."""
     UPDATE_SPENT = "spent"
-    """The round was aborted after this hospital had helped to unmask it."""
+    """The round was aborted after this hospital revealed shares, so its update is never sent again."""
     SET_ENDORSED = "endorsed"
     SHARES_REVEALED = "revealed"
     MODEL_CHECKED = "checked"
     TOO_LATE = "too late"
-    """The round went on, or ended, without this member's record."""
+    """The round continued or ended without this member's record."""
     MISSING_IN_SET = "was left out"
-    """This hospital committed, and the frozen set does not hold it."""
+    """This hospital committed, but the frozen set does not include it."""
     ROUND_REFUSED = "refused"
-    """This hospital takes no further part in the round."""
+    """This hospital leaves the round."""
 
-    # Rounds, by those who replay them
+    # Rounds, by a member that replays them
     ANSWER_LEFT_OUT = "answer left out"
-    """A hospital's unmasking answer cannot be used."""
+    """A hospital's unmasking response was rejected."""
     MODEL_ATTESTED = "attested"
     MODEL_NOT_ATTESTED = "did not attest"
 
@@ -91,4 +89,4 @@ class Event(StrEnum):
 
 
 Notify = Callable[[Event, Mapping[str, object]], None]
-"""(what happened, facts) -> None: for progress bars and logs; never keys or weights."""
+"""(event, facts) -> None: for progress bars and logs; never keys or weights."""

@@ -1,7 +1,7 @@
-"""Which errors end a process, and which only a hospital's part in one round.
+"""Which errors end a process, and which end only a hospital's part in one round.
 
-Invariant: what another member records, and what lies in the vault, ends nobody's process; what says that this account,
-this disk or this chain contradicts itself does.
+Invariant: another member's record or a file in the vault never ends a process. Evidence that this account, disk or
+chain contradicts itself does.
 
 Source: PROTOCOL.md 5 (What stops a hospital).
 """
@@ -40,11 +40,11 @@ from fl.protocol.names import Address
 from fl.protocol.rounds.round import Round
 
 MISSED_DEADLINE = (DeadlinePassed, WrongPhase, WrongRound)
-"""The round went on without this member."""
+"""The round continued without this member."""
 
 ALREADY_RECORDED = (DuplicateAttestation, DuplicateCommitment, DuplicateStep)
-"""The ledger took this step already and the reader does not show it yet, as after a transaction that timed out. Another
-record than the promised one shows itself later, as HashMismatch."""
+"""The ledger has this step already, but the reader does not show it yet, for example after a transaction timed out.
+If the ledger has another record than the promised one, HashMismatch shows it later."""
 
 FATAL = (
     ChainReorg,
@@ -62,17 +62,17 @@ FATAL = (
     UnknownSender,
     WrongRole,
 )
-"""The own commitment, set, data, account or chain is not what it should be: nothing more is sent, in any round.
+"""This member's own commitment, set, data, account or chain is wrong: the agent sends nothing more, in any round.
 
-Another's file with the wrong bytes is no HashMismatch here but a missing file (documents.Awaited).
+Another member's file with wrong bytes counts as a missing file, not as HashMismatch (vault_files.Awaited).
 """
 
 ROUND_ONLY = (RefusedError, TamperedError, MalformedError)
-"""Anything else in these families is what others made of a round: it ends this round here, and no process."""
+"""Other members caused all other errors of these families: they end this member's round, but not the process."""
 
 
 def reason_of(error: HemaledgerError, current: Round, book: KeyBook) -> str:
-    """Return an error as `Name: sentence`; what is wrong with an update also names its hospital."""
+    """Return an error as `Name: sentence`; an error in an update also names its hospital."""
     if not isinstance(error, UpdateUnusable):
         return f"{error.name}: {error}"
     what = "masked update" if current.masked else "update"
@@ -80,5 +80,5 @@ def reason_of(error: HemaledgerError, current: Round, book: KeyBook) -> str:
 
 
 def refusal_of(error: UpdateUnusable, book: KeyBook) -> str:
-    """Return why an update was refused, for the ledger: the name of what is wrong with it, and its hospital."""
+    """Return why an update was refused, for the ledger: the error's name and the hospital."""
     return f"{error.cause.name}: the update of {book.name_of(Address(error.hospital))} was refused"

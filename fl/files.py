@@ -1,7 +1,7 @@
-"""Files that are whole or absent, and files that are gone.
+"""Writes files whole or not at all, and erases them.
 
-Invariant: after `write_atomic` and `write_once` return, the file survives a power cut; when they raise, nothing partial
-is left. What a power cut leaves of a write lies beside it under a name of its own; `erase` takes that, too.
+Invariant: after `write_atomic` or `write_once` returns, the file survives a power cut; if one raises, no part of the
+file remains. A power cut can leave a partial file beside it under another name; `erase` also removes that.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def write_atomic(path: Path, data: Blob, mode: int = 0o644) -> None:
 
 
 def write_at(folder: int, name: str, data: Blob, mode: int = 0o644) -> None:
-    """Write as `write_atomic` does, into an open folder, so that no link on the way to it can lead elsewhere.
+    """Write as `write_atomic` does, but into an open folder, so that no link in its path can lead elsewhere.
 
     Raises:
         OSError: the disk is full or refuses the write.
@@ -39,7 +39,7 @@ def write_at(folder: int, name: str, data: Blob, mode: int = 0o644) -> None:
 
 
 def write_once(path: Path, data: Blob, mode: int = 0o644) -> None:
-    """Write as `write_atomic` does, unless `path` exists: of two processes the first one's file stays.
+    """Write as `write_atomic` does, unless `path` exists: the file of the faster of two processes stays.
 
     Raises:
         StorageFull: the disk is full or refuses the write.
@@ -54,7 +54,7 @@ def write_once(path: Path, data: Blob, mode: int = 0o644) -> None:
 
 
 def erase(path: Path) -> None:
-    """Overwrite and remove a file and what interrupted writes of it left; without any, do nothing.
+    """Overwrite and remove a file and the partial files of interrupted writes; if there are none, do nothing.
 
     Raises:
         StorageFull: the disk refuses.
@@ -70,15 +70,15 @@ def erase(path: Path) -> None:
 
 
 def numbers(folder: Path, before: str, after: str) -> list[int]:
-    """Return every number between `before` and `after` in the names of files and of interrupted writes, ascending."""
+    """Return the numbers between `before` and `after` in the names of files and partial files, ascending."""
     form = re.compile(rf"\.?{re.escape(before)}([0-9]+){re.escape(after)}(?:\.[0-9a-f]+\.part)?")
-    found = (form.fullmatch(path.name) for path in folder.glob("*"))
-    return sorted({int(match[1]) for match in found if match})
+    matches = (form.fullmatch(path.name) for path in folder.glob("*"))
+    return sorted({int(match[1]) for match in matches if match})
 
 
 @contextmanager
 def _beside(folder: int, name: str, data: Blob, mode: int) -> Iterator[str]:
-    """Write `data` durably beside `name` for the block to put in its place, and fsync the folder after it."""
+    """Write `data` durably beside `name`; the block moves it into place, then fsync the folder."""
     partial = f".{name}.{secrets.token_hex(6)}.part"
     try:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode, dir_fd=folder)
@@ -103,7 +103,7 @@ def _translated(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _folder_of(path: Path) -> Iterator[int]:
-    """Yield the descriptor of the folder that holds `path`, which is made where it is not."""
+    """Yield the descriptor of the folder of `path`; create the folder if needed."""
     make_folder(path.parent)
     descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -120,7 +120,7 @@ def _overwrite(path: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Create a folder and its parents, each durably: a file in a folder that a power cut loses is lost with it."""
+    """Create a folder and its parents durably: if a power cut loses a folder, its files are lost too."""
     if folder.is_dir():
         return
     make_folder(folder.parent)

@@ -1,9 +1,7 @@
-"""Where time goes: seconds by part of the work, for the one who runs that work and asks.
+"""Measures where time goes: seconds by part of the work.
 
-Invariant: a `timed` function counts only for the stopwatch that runs in its own thread; elsewhere it costs one look.
-Nothing that is computed depends on it. The clock is handed in.
-
-Not here: whose work it is (scripts/wiring/measured.py).
+Invariant: a `timed` function counts only for the stopwatch that runs in its own thread; without one it costs one
+lookup. No result depends on a time. The caller gives the clock.
 """
 
 from __future__ import annotations
@@ -28,7 +26,6 @@ class Stopwatch:
 
     @contextmanager
     def __call__(self, part: str) -> Iterator[None]:
-        """Add the time spent inside to `part`."""
         start = self.clock()
         try:
             yield
@@ -45,7 +42,7 @@ class Stopwatch:
             _RUNNING.reset(before)
 
     def around(self, part: str, work: Callable[P, T]) -> Callable[P, T]:
-        """Return `work` as it was, with its time added to `part`, in whatever thread it runs."""
+        """Return `work` wrapped so that its time is added to `part`, in any thread."""
 
         @wraps(work)
         def measured(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -59,7 +56,7 @@ _RUNNING: ContextVar[Stopwatch | None] = ContextVar("running", default=None)
 
 
 def timed(part: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Decorate a function whose time is a part of the work."""
+    """Decorate a function so that its time counts as a part of the work."""
 
     def decorate(work: Callable[P, T]) -> Callable[P, T]:
         @wraps(work)

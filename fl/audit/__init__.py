@@ -1,1 +1,1 @@
-"""The audit: a consortium replayed from genesis, every record and every file, with findings."""
+"""The audit of a consortium: it replays every record, checks every file and reports findings."""

@@ -1,10 +1,9 @@
-"""The audit: a consortium replayed from genesis, every record and every file.
+"""The audit of a consortium: it replays every record from genesis and checks every file.
 
-Invariant: nothing is taken on trust but the ledger's order; each digest, sender, phase, key epoch, aggregate and model
-is computed again, and every difference is a named finding. One bad file does not end the audit.
+Invariant: the audit trusts only the ledger's order. It computes each digest, sender, phase, key epoch, aggregate and
+model again, and reports every difference as a named finding. One bad file does not end the audit.
 
 Source: PROTOCOL.md 7.
-Not here: one round (rounds.py).
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from fl.audit.access import AuditKey
-from fl.audit.findings import FindingCollector
 from fl.audit.key_authority import AuthorityAudit
 from fl.audit.rounds import Bench, RoundAudit
 from fl.crypto.hpke_keys import verify_possession
@@ -24,7 +22,7 @@ from fl.protocol.rounds.round import Round
 
 
 class Audit:
-    """One audit; `run` returns its report and the federation as replayed."""
+    """One audit."""
 
     def __init__(self, anchor: Anchor, vault: Vault, key: AuditKey | None, endorser: Endorser) -> None:
         self._anchor = anchor
@@ -32,7 +30,7 @@ class Audit:
         self._report = Report()
 
     def run(self, entries: Sequence[Entry], progress: Callable[[int, int], None]) -> tuple[Report, Federation]:
-        """Check everything; `progress(done, of)` is called after each round."""
+        """Check everything; return the report and the replayed federation. Call `progress(done, of)` each round."""
         federation = replay_records(Federation(self._anchor, verify_possession), entries, self._report)
         if self._bench.key is None:
             self._report.notes.append(
@@ -49,8 +47,5 @@ class Audit:
             else:
                 rounds.round(part, manifest)
             progress(done, len(parts))
-        AuthorityAudit(self._bench.vault, self._report, self._finding).run(federation)
+        AuthorityAudit(self._bench.vault, self._report).run(federation)
         return self._report, federation
-
-    def _finding(self, number: int | None, subject: str) -> FindingCollector:
-        return FindingCollector(self._report, number, subject)

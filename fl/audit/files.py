@@ -1,9 +1,8 @@
-"""The audit of a round's files as they lie in the vault: each is the one that the ledger names, and none is opened.
+"""The audit of a round's files in the vault: each must be the one that the ledger names; none is opened.
 
-Invariant: a file that may be missing is a note with the reason, never a finding.
+Invariant: a missing file that the round did not need gives a note with the reason, never a finding.
 
 Source: PROTOCOL.md 4 (steps 1 and 2) and 7.
-Not here: what is inside (rounds.py).
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import Address
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.exclusions import why_left_out
+from fl.replay.exclusions import why_excluded
 from fl.replay.expected_files import FileReader, expected_answer, expected_masked, expected_update
 from fl.replay.participants import BUNDLE_CAP
 from fl.replay.vault_files import read_document
@@ -30,14 +29,16 @@ class FileAudit:
         self._report = report
 
     def check_one(self, expected: Expected) -> None:
-        """Check one file; raises what is wrong with it."""
+        """Check one file, or raise the error in it."""
         check_file(self._vault.get(expected.digest, expected.cap), expected)
         self._report.checks["files"] += 1
 
     def check(self, current: Round, reader: FileReader | None) -> bool:
-        """Check every hospital's files; return whether nothing was found against an update.
+        """Check every hospital's files; return whether all updates are right.
 
-        `reader` opens what was left out of the set, to say why; None where this key opens nothing of the round.
+        Args:
+            current: The round.
+            reader: Opens the updates outside the set to find out why; None when this key opens no file of the round.
         """
         updates = [self._check_update(current, hospital, reader) for hospital in current.commitments]
         for dealer in current.sharers if current.dealt else ():
@@ -45,11 +46,11 @@ class FileAudit:
         for hospital in current.revealed:
             self._check_answer(current, hospital)
         if updates:
-            self._report.right(current.number, AuditStep.UPDATES)
+            self._report.add_passed(current.number, AuditStep.UPDATES)
         return all(updates)
 
     def _check_update(self, current: Round, hospital: Address, reader: FileReader | None) -> bool:
-        """Check one hospital's file without opening it; a file that was left out of the set may be missing."""
+        """Check one hospital's file without opening it; a file outside the set may be missing."""
         subject = f"{'masked' if current.masked else 'sealed'} update of {self._name(hospital)}"
         expected = expected_masked(current, hospital) if current.masked else expected_update(current, hospital)
         if hospital not in current.hospitals and not self._vault.has(expected.digest):
@@ -59,15 +60,15 @@ class FileAudit:
             )
             return True
         if current.frozen is not None and hospital not in current.hospitals:
-            why = why_left_out(self._federation, current, hospital, self._vault, reader)
-            self._report.notes.append(f"Round {current.number}: the {subject} was left out of the set; {why}")
+            why = why_excluded(self._federation, current, hospital, self._vault, reader)
+            self._report.notes.append(f"Round {current.number}: the set does not include the {subject}; {why}")
             return True
         with self._finding(current.number, subject, AuditStep.UPDATES) as outcome:
             self.check_one(expected)
         return outcome.ok
 
     def _check_bundle(self, current: Round, dealer: Address) -> bool:
-        """Check the file of shares of a hospital that went on after the set-up."""
+        """Check the file of shares of a hospital that continued after the set-up."""
         subject = f"shares of {self._name(dealer)}"
         record = current.dealt.get(dealer)
         missing = record is not None and not self._vault.has(record.bundle_digest)
@@ -81,8 +82,8 @@ class FileAudit:
         return outcome.ok
 
     def _check_answer(self, current: Round, hospital: Address) -> bool:
-        """Check the file with which a hospital helped to unmask the sum."""
-        subject = f"unmasking answer of {self._name(hospital)}"
+        """Check the file of a hospital's unmasking response."""
+        subject = f"unmasking response of {self._name(hospital)}"
         if not self._vault.has(current.revealed[hospital].digest):
             self._report.notes.append(f"Round {current.number}: the {subject} is not in the vault.")
             return True

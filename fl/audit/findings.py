@@ -1,4 +1,4 @@
-"""Errors as findings: one bad file does not end an audit.
+"""Turns errors into findings, so that one bad file does not end an audit.
 
 Source: PROTOCOL.md 7.
 """
@@ -24,7 +24,7 @@ _EARLIER: dict[type[HemaledgerError], AuditStep] = {
     TooFewReveals: AuditStep.ANSWERS,
     ReconstructMismatch: AuditStep.ANSWERS,
 }
-"""Where the sum of a masked round fails for what went wrong before it."""
+"""The step that is really wrong when the sum of a masked round raises one of these errors."""
 
 
 class FindingCollector:
@@ -42,10 +42,10 @@ class FindingCollector:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
         if not isinstance(error, HemaledgerError) or isinstance(error, VaultUnavailable):
-            return False  # without a vault there is no audit: its files are not missing, they were not looked at
+            return False  # without the vault no file was checked, so none counts as missing
         self.ok = False
         if isinstance(error, UpdateUnusable):
             error = error.cause
         step = _EARLIER.get(type(error), AuditStep.SUM) if self._step == AuditStep.SUM else self._step
-        self._report.found(error, self._number, self._subject, step)
+        self._report.add_finding(error, self._number, self._subject, step)
         return True

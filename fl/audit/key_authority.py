@@ -1,17 +1,14 @@
-"""The audit of threshold keys: every finished ceremony computed again, every request's capsule and answers checked.
+"""The audit of threshold keys: it computes every finished ceremony again and checks every request's files.
 
-Invariant: no key is needed; what trustees confirmed must follow from what dealers dealt, and who went on must be who
-was found right.
+Invariant: the audit needs no key. The confirmed keys must follow from the dealings, and exactly the qualified dealers
+must have continued.
 
 Source: PROTOCOL.md 7 and 9.
-Not here: the rules of the records (fl/protocol), which the replay applies.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-
+from fl.audit.findings import FindingCollector
 from fl.crypto.capsule import Capsule
 from fl.crypto.envelope import CORE_BYTES, Expected, Header, check_digest, check_file
 from fl.crypto.partial_decryption import partial_core
@@ -23,23 +20,19 @@ from fl.protocol.keys.requests import DecryptionRequest
 from fl.protocol.names import Address, CeremonyKind
 from fl.protocol.ports import Vault
 from fl.protocol.records import OperatorChanged
-from fl.replay.committees import committee_keys, found_right, setting_of
+from fl.replay.committees import committee_keys, qualified_dealers, setting_of
 from fl.replay.decryption_requests import PARTIAL_CAP, binding_of, key_of, read_capsule
-
-CollectFindings = Callable[[int | None, str], AbstractContextManager[object]]
-"""(round, subject) -> a block whose error becomes a finding."""
 
 
 class AuthorityAudit:
-    """The part of an audit that is about the key authority's ceremonies and requests."""
+    """Checks the key authority's ceremonies and requests."""
 
-    def __init__(self, vault: Vault, report: Report, guard: CollectFindings) -> None:
+    def __init__(self, vault: Vault, report: Report) -> None:
         self._vault = vault
         self._report = report
-        self._guard = guard
 
     def run(self, federation: Federation) -> None:
-        """Check everything that the ledger says of threshold keys; note who became the operator, and how."""
+        """Check all ceremonies and requests; note each change of the operator."""
         self._note_operators(federation)
         for ceremonies in federation.threshold.ceremonies.values():
             for ceremony in ceremonies:
@@ -48,7 +41,7 @@ class AuthorityAudit:
             self._request(federation, request)
 
     def _note_operators(self, federation: Federation) -> None:
-        """Note every change of the operator; the replay checked that it was proposed, or voted for and not vetoed."""
+        """Note every change of the operator; the replay already checked the proposal or the votes."""
         for entry in federation.succession.changes:
             change = entry.record
             if isinstance(change, OperatorChanged):
@@ -68,33 +61,33 @@ class AuthorityAudit:
         keys = federation.threshold
         name = f"ceremony {ceremony.number} of the key for {ceremony.use.name.lower()}"
         if ceremony.terms.kind == CeremonyKind.DEALER:
-            self._report.notes.append(f"The {name} was dealt by the operator, who therefore knew the key.")
-        with self._guard(None, name):
+            self._report.notes.append(f"The operator dealt the {name}, and therefore knew the key.")
+        with FindingCollector(self._report, None, name):
             committee_keys(keys, ceremony.use, ceremony.number)
             try:
-                right = found_right(setting_of(keys, ceremony), ceremony, self._vault)
+                right = qualified_dealers(setting_of(keys, ceremony), ceremony, self._vault)
             except VaultMissing:
                 right = ceremony.dealers
                 self._report.notes.append(
-                    f"The {name}: complaints were not judged again; sealed shares are not in the vault."
+                    f"The {name}: complaints were not judged again, because the vault lacks sealed shares."
                 )
             if right != ceremony.dealers:
                 raise CommitteeMismatch
             self._report.checks["ceremonies"] += 1
 
     def _request(self, federation: Federation, request: DecryptionRequest) -> None:
-        """Check the capsule and the answers of one request; erased ones are noted."""
+        """Check one request's capsule and answers; note erased ones."""
         if not self._vault.has(request.record.capsule_digest):
             self._report.notes.append(
-                f"Request {request.number}: its capsule is not in the vault (an erased record's)."
+                f"Request {request.number}: its capsule is not in the vault (the record was erased)."
             )
             return
-        with self._guard(None, f"capsule of request {request.number}"):
+        with FindingCollector(self._report, None, f"capsule of request {request.number}"):
             capsule = read_capsule(request, self._vault)
             if capsule.label != request.record.label:
-                raise CiphertextInvalid("its label is not the one asked for")
+                raise CiphertextInvalid("its label is not the one in the request")
             capsule.ciphertext.verify(capsule.label)
-            if request.approvals:  # no trustee should have approved what these checks refuse
+            if request.approvals:  # trustees make these checks before they approve
                 capsule.check(binding_of(federation, request, capsule), key_of(request))
             self._report.checks["files"] += 1
             for trustee in request.approvals:
@@ -106,7 +99,7 @@ class AuthorityAudit:
         if not self._vault.has(digest):
             self._report.notes.append(f"Request {request.number}: the answer of {name} is not in the vault.")
             return
-        with self._guard(None, f"answer of {name} to request {request.number}"):
+        with FindingCollector(self._report, None, f"answer of {name} to request {request.number}"):
             file = self._vault.get(digest, PARTIAL_CAP)
             check_digest(file, digest)
             binding, index = binding_of(federation, request, capsule), request.committee.party(trustee) or 0

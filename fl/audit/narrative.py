@@ -1,10 +1,9 @@
-"""One round in plain words: what happened, what was checked of it and with which result, who could see what.
+"""One round in plain words: what happened, what an audit checked, what the result was, who could see what.
 
-Invariant: a step is told as right only when an audit noted it so and found nothing in it; the words are the same on the
-terminal and on the site.
+Invariant: a step counts as right only when an audit completed its check without a finding. The terminal and the site
+show the same words.
 
 Source: PROTOCOL.md 5, 5S and 7.
-Not here: the checks themselves (rounds.py); how it looks (scripts/output/explain.py, webui/templates/auditor).
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.steps import complaints_of
 
 SEEN = {
-    True: "Nobody, the coordinator included, could see one hospital's update: only the sum of the survivors.",
+    True: "Nobody, the coordinator included, could see one hospital's update: only the sum was visible.",
     False: "The coordinator and the auditors could read each hospital's update; other hospitals could not.",
 }
 _WITHOUT_KEY = "No auditor key"
 
 
 class CheckOutcome(StrEnum):
-    """What became of the check of one step."""
+    """The result of checking one step."""
 
     RIGHT = "right"
     WRONG = "wrong"
@@ -45,13 +44,12 @@ class Results:
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     sums: Mapping[str, float] = field(default_factory=dict)
-    """Metrics that came out of the round's sum; empty when it was not summed again."""
+    """Metrics in the round's sum; empty when the audit did not sum the round again."""
     claims: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """What each hospital claimed of its training, by name; empty where only the sum can be seen."""
+    """What each hospital claimed about its training, by name; empty where only the sum is visible."""
 
     @classmethod
     def of(cls, report: Report, number: int) -> Self:
-        """Return what a report says about one round."""
         return cls(
             frozenset(report.passed.get(number, ())),
             tuple(finding for finding in report.findings if finding.round == number),
@@ -61,7 +59,6 @@ class Results:
         )
 
     def outcome(self, step: AuditStep) -> CheckOutcome:
-        """Return what became of one step."""
         if any(finding.step == step for finding in self.findings):
             return CheckOutcome.WRONG
         return CheckOutcome.RIGHT if step in self.passed else CheckOutcome.OPEN
@@ -69,48 +66,46 @@ class Results:
 
 @dataclass(frozen=True)
 class Passage:
-    """One step of a round in words."""
+    """One step of a round, in words."""
 
     step: AuditStep
     title: str
     happened: str
     checked: str
-    """What an audit checks of it."""
+    """What an audit checks in this step."""
     outcome: CheckOutcome
     findings: tuple[Finding, ...]
     digests: Mapping[str, Digest]
-    """What -> digest of a file or model that this step put on the ledger."""
+    """Name of a file or model -> its digest, which this step put on the ledger."""
 
 
 @dataclass(frozen=True)
 class Explained:
-    """One round in words."""
+    """One round, in words."""
 
     number: int
     passages: tuple[Passage, ...]
     ending: str
-    """How it ended, or that it has not."""
+    """How the round ended, or that it has not ended."""
     seen: str
-    """Who could see what of the hospitals' updates."""
+    """Who could see which updates."""
     results: Results
 
     @property
     def open_steps(self) -> int:
-        """Return how many steps were not checked."""
         return sum(passage.outcome == CheckOutcome.OPEN for passage in self.passages)
 
     @property
     def verdict(self) -> str:
-        """Return the result in one sentence."""
         if self.results.findings:
             return "Something is wrong in this round: do not trust its model."
         if self.open_steps:
-            return "Nothing was found in what was checked of this round; not everything was."
-        return "Nothing was found in this round: every step was checked."
+            return "Nothing wrong was found in the steps that were checked; some steps of this round were not checked."
+        return "Nothing wrong was found in this round: every step was checked."
 
 
 def concerns(note: str, number: int) -> bool:
-    """Return whether a note of an audit is about this round or about the whole audit."""
+    """Return whether an audit's note is about this round or about the whole audit."""
     return note.startswith((f"Round {number}:", f"Round {number} ", _WITHOUT_KEY))
 
 
@@ -118,38 +113,46 @@ def explain(federation: Federation, number: int, results: Results) -> Explained:
     """Return one round in words.
 
     Raises:
-        WrongRound: there is no such round.
+        WrongRound: the ledger has no such round.
     """
-    return _Teller(federation, federation.round(number), results).tell()
+    return _Narrator(federation, federation.round(number), results).explain()
 
 
 @dataclass(frozen=True)
-class _Teller:
-    """Tells of one round; each method is one step, None when the round did not get there."""
+class _Narrator:
+    """Explains one round; each method explains one step, or returns None when the round did not reach it."""
 
     federation: Federation
     round: Round
     results: Results
 
-    def tell(self) -> Explained:
-        hiding = (self._setup(), self._updates(), self._agreement(), self._answers())
-        steps = (self._opening(), self._terms(), *hiding, self._sum(), self._model(), self._reports())
+    def explain(self) -> Explained:
+        steps = (
+            self._opening(),
+            self._terms(),
+            self._setup(),
+            self._updates(),
+            self._agreement(),
+            self._answers(),
+            self._sum(),
+            self._model(),
+            self._reports(),
+        )
         passages = tuple(step for step in steps if step is not None)
         return Explained(self.round.number, passages, self._end(), SEEN[self.round.masked], self.results)
 
     def _opening(self) -> Passage:
         current = self.round
         happened = (
-            f"On {_when(current.opened.timestamp)} {self._name(current.opener)} opened the round, which starts from the"
-            f" model {_short(current.previous_model)}, for {self._names(current.roster)}."
+            f"On {_when(current.opened.timestamp)}, {self._name(current.opener)} opened the round for"
+            f" {self._names(current.roster)}. It starts from the model {_short(current.previous_model)}."
         )
         checked = (
-            "the sender's role, that this was the model in force, and that every hospital was a member with a key;"
-            " and of every later record its sender, its turn and its time."
+            "that the sender had the right role, that this was the current model, that every hospital was a member with"
+            " a key, and that every later record had the right sender, order and time."
         )
-        return self._passage(
-            (AuditStep.OPENING, "Opening"), happened, checked, {"model it starts from": current.previous_model}
-        )
+        digests = {"model it starts from": current.previous_model}
+        return self._passage(AuditStep.OPENING, "Opening", happened, checked, digests)
 
     def _terms(self) -> Passage:
         terms = self.round.terms
@@ -157,7 +160,7 @@ class _Teller:
         attestations = f"{terms.attestations} attestation{'s' if terms.attestations > 1 else ''}"
         happened = f"The terms demanded {terms.min_commitments} hospitals and {attestations}{quorum}."
         checked = "that the configuration in the vault has the digest in the terms."
-        return self._passage((AuditStep.TERMS, "Terms"), happened, checked, {"configuration": terms.config_digest})
+        return self._passage(AuditStep.TERMS, "Terms", happened, checked, {"configuration": terms.config_digest})
 
     def _setup(self) -> Passage | None:
         current = self.round
@@ -165,75 +168,76 @@ class _Teller:
             return None
         complaints = sum(len(complaints_of(record.complaints)) for record in current.checked.values())
         happened = (
-            f"{self._names(current.advertised)} advertised fresh keys and {self._names(current.dealt)} dealt shares of"
-            f" their secrets. {self._names(current.checked)} checked the shares; {complaints} complaints were made."
-            f" {self._names(current.sharers)} went on."
+            f"{self._names(current.advertised)} advertised fresh keys. {self._names(current.dealt)} dealt shares of"
+            f" their secrets. {self._names(current.checked)} checked the shares and made {complaints} complaints."
+            f" {self._names(current.sharers)} continued."
         )
         checked = (
-            "that all keys are valid and different, the commitments are to them, each file of shares is the"
-            " recorded one, and that who went on lost no complaint."
+            "that all keys are valid and different, that the commitments fit the keys, that each file of shares is the"
+            " recorded one, and that no hospital continued after losing a complaint."
         )
         digests = {f"shares of {self._name(who)}": record.bundle_digest for who, record in current.dealt.items()}
-        return self._passage((AuditStep.SETUP, "Keys and shares"), happened, checked, digests)
+        return self._passage(AuditStep.SETUP, "Keys and shares", happened, checked, digests)
 
     def _updates(self) -> Passage | None:
         current = self.round
         if not current.commitments:
             return None
-        how = "masked by the others' keys" if current.masked else "sealed to the coordinator and the auditors"
+        how = "masked with the others' keys" if current.masked else "sealed to the coordinator and the auditors"
         happened = f"{self._names(current.commitments)} committed an update, {how}."
         checked = "that each file has the recorded digest, size and sender, and belongs to this round."
         digests = {f"update of {self._name(who)}": digest for who, digest in current.commitments.items()}
-        return self._passage((AuditStep.UPDATES, "Updates"), happened, checked, digests)
+        return self._passage(AuditStep.UPDATES, "Updates", happened, checked, digests)
 
     def _agreement(self) -> Passage | None:
         current = self.round
         if not current.masked or current.frozen is None:
             return None
         happened = (
-            f"The coordinator named {self._names(current.hospitals)} as those whose updates count, and"
+            f"The coordinator chose the updates of {self._names(current.hospitals)}."
             f" {self._names(current.endorsed)} signed this set."
         )
         checked = (
-            f"that the set lies within those who went on, and that at least {current.terms.threshold} signatures of its"
-            " members verify, independently of any node."
+            "that every hospital of the set had continued after the set-up, and that at least"
+            f" {current.terms.threshold} signatures of its members verify, without trust in any node."
         )
-        return self._passage((AuditStep.AGREEMENT, "Agreement on the set"), happened, checked)
+        return self._passage(AuditStep.AGREEMENT, "Agreement on the set", happened, checked)
 
     def _answers(self) -> Passage | None:
         current = self.round
         if not current.revealed:
             return None
-        happened = f"{self._names(current.revealed)} revealed shares, one secret per hospital."
+        happened = f"{self._names(current.revealed)} revealed shares, of one secret of each hospital."
         checked = (
-            f"that at least {current.terms.threshold} answers hold shares that fit their dealers' Feldman commitments,"
-            " and that the secrets rebuilt from them fit the advertised keys. Other answers are left out."
+            f"that at least {current.terms.threshold} unmasking responses have shares that fit their dealers' Feldman"
+            " commitments, and that the secrets rebuilt from them fit the advertised keys. The sum needs no other"
+            " responses."
         )
-        digests = {f"answer of {self._name(who)}": record.digest for who, record in current.revealed.items()}
-        return self._passage((AuditStep.ANSWERS, "Revealed shares"), happened, checked, digests)
+        digests = {f"response of {self._name(who)}": record.digest for who, record in current.revealed.items()}
+        return self._passage(AuditStep.ANSWERS, "Revealed shares", happened, checked, digests)
 
     def _sum(self) -> Passage | None:
         current = self.round
         if current.proposal is None:
             return None
         happened = (
-            f"The coordinator proposed the model {_short(current.proposal.model_digest)}, made of the updates of"
+            f"The coordinator proposed the model {_short(current.proposal.model_digest)}, made from the updates of"
             f" {self._names(current.hospitals)}."
         )
-        masks = " and freed of the masks" if current.masked else ""
+        masks = " and without the masks" if current.masked else ""
         checked = f"that the updates, summed again{masks}, give this model bit for bit."
         title = "Masks and sum" if current.masked else "Sum"
         digests = {"new model (weights)": current.proposal.model_digest}
-        return self._passage((AuditStep.SUM, title), happened, checked, digests)
+        return self._passage(AuditStep.SUM, title, happened, checked, digests)
 
     def _model(self) -> Passage | None:
         current = self.round
         if current.proposal is None:
             return None
         happened = "The coordinator sealed the new model and put it into the vault."
-        checked = "that the file is the recorded one and, opened, holds weights with the digest of the proposed model."
+        checked = "that the file is the recorded one, and that its weights have the digest of the proposed model."
         digests = {"new model (sealed)": current.proposal.envelope_digest}
-        return self._passage((AuditStep.MODEL, "New model"), happened, checked, digests)
+        return self._passage(AuditStep.MODEL, "New model", happened, checked, digests)
 
     def _reports(self) -> Passage | None:
         current = self.round
@@ -241,27 +245,32 @@ class _Teller:
             return None
         happened = f"{self._names(current.attestations)} replayed the round and attested the same model."
         checked = (
-            "that each report of an auditor is the recorded one and about this round and model, and that its numbers of"
-            " training images and right answers are those of the sum. Its figures on images of its own are its word."
+            "that each auditor's report is the recorded one, that it is about this round and model, and that its counts"
+            " of training images and right answers equal those of the sum. No audit can check an auditor's figures on"
+            " its own images."
         )
         reports = {who: digest for who, digest in current.attestations.items() if any(digest)}
         digests = {f"report of {self._name(who)}": digest for who, digest in reports.items()}
-        return self._passage((AuditStep.REPORTS, "Attestations and metrics"), happened, checked, digests)
+        return self._passage(AuditStep.REPORTS, "Attestations and metrics", happened, checked, digests)
 
     def _end(self) -> str:
         current = self.round
         if current.phase == Phase.ABORTED:
-            return f"The round was aborted: {current.reason}. The model before it stands."
+            return f"The round was aborted: {current.reason}. The model before it stays the current model."
         if current.phase == Phase.FINAL and current.last is not None:
-            return f"The round is final since {_when(current.last.timestamp)}: this is the model in force after it."
+            return f"The round became final on {_when(current.last.timestamp)}. Its model became the current model."
         return "The round has not ended yet." if current.proposal else "No model was proposed yet."
 
     def _passage(
-        self, named: tuple[AuditStep, str], happened: str, checked: str, digests: Mapping[str, Digest] | None = None
+        self,
+        step: AuditStep,
+        title: str,
+        happened: str,
+        checked: str,
+        digests: Mapping[str, Digest] | None = None,
     ) -> Passage:
-        step, title = named
-        found = tuple(finding for finding in self.results.findings if finding.step == step)
-        return Passage(step, title, happened, checked, self.results.outcome(step), found, digests or {})
+        findings = tuple(finding for finding in self.results.findings if finding.step == step)
+        return Passage(step, title, happened, checked, self.results.outcome(step), findings, digests or {})
 
     def _name(self, account: Address) -> str:
         return self.federation.book.name_of(account)

@@ -1,6 +1,6 @@
-"""What an auditor reported about a round, checked against the ledger and against the sum.
+"""Checks an auditor's report about a round against the ledger and the sum.
 
-Invariant: the figures on the auditor's own images are its word, and nothing here vouches for them.
+Invariant: no check here proves the auditor's figures on its own images.
 
 Source: PROTOCOL.md 7.
 """
@@ -28,17 +28,23 @@ from fl.replay.vault_files import read_document
 
 REPORT_CAP = 1024 * 1024
 MAX_ALARM = 500
-"""Characters; a longer one is cut."""
+"""Characters; the rest of a longer alarm is cut."""
 _REPORT = "auditor's report"
 
 
 def check_report(current: Round, auditor: Address, vault: Vault, sums: Mapping[str, float] | None) -> str:
-    """Check one auditor's report; return its alarm or an empty text. `sums` is what a replay gave, None without one.
+    """Check one auditor's report; return its alarm, or an empty text.
+
+    Args:
+        current: The round.
+        auditor: The author.
+        vault: Where the report is.
+        sums: Metrics from a replay of the round, or None.
 
     Raises:
         VaultMissing, HashMismatch, EncodingError: the file.
-        WrongSender, StaleRound, ModelDigestMismatch: it is somebody else's, or about another round or model.
-        ReportMismatch: it states other sums.
+        WrongSender, StaleRound, ModelDigestMismatch: the report has another author, round or model.
+        ReportMismatch: its sums differ from those of the replay.
     """
     data = read_document(vault, current.attestations[auditor], REPORT_CAP)
     fields = Fields(parse_document(data, _REPORT), _REPORT)
@@ -56,19 +62,19 @@ def check_report(current: Round, auditor: Address, vault: Vault, sums: Mapping[s
 
 
 def alarms_of(current: Round, vault: Vault) -> dict[Address, str]:
-    """Return what auditors reported as an alarm about a round; a report that cannot be read says nothing.
+    """Return the alarms that auditors reported about a round; skip unreadable reports.
 
     Raises:
-        VaultUnavailable: no report can be looked at.
+        VaultUnavailable: the vault is not there.
     """
-    found = dict[Address, str]()
+    alarms = dict[Address, str]()
     for auditor, digest in current.attestations.items():
         if digest == NO_DIGEST:
             continue
         with suppress(VaultMissing, MalformedError, HashMismatch):
             document = parse_document(read_document(vault, digest, REPORT_CAP), _REPORT)
-            found[auditor] = _alarm(Fields(document, _REPORT))
-    return {auditor: alarm for auditor, alarm in found.items() if alarm}
+            alarms[auditor] = _alarm(Fields(document, _REPORT))
+    return {auditor: alarm for auditor, alarm in alarms.items() if alarm}
 
 
 def _alarm(fields: Fields) -> str:

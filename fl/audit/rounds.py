@@ -1,11 +1,9 @@
-"""The audit of rounds: the agreement checked, the round summed again, the new model opened.
+"""The audit of rounds: it checks the agreement, sums each round again and opens the new model.
 
-Invariant: a step of a round is noted as right only after all of it was checked; what this key cannot open is a note
-with the reason, never a finding.
+Invariant: a step counts as right only after every check of it succeeded. When this key cannot open something, the
+report gets a note with the reason, never a finding.
 
 Source: PROTOCOL.md 7.
-Not here: files as they lie in the vault (files.py); the fold of the records (fl/protocol/audit.py); threshold keys
-(key_authority.py); words (narrative.py).
 """
 
 from __future__ import annotations
@@ -41,16 +39,16 @@ from fl.training.model.weights import Manifest
 
 @dataclass(frozen=True)
 class Bench:
-    """With what an audit works."""
+    """The vault, keys and signature check that an audit uses."""
 
     vault: Vault
     key: AuditKey | None
-    """None: nothing is opened."""
+    """None: the audit opens nothing."""
     endorser: Endorser
 
 
 class RoundAudit:
-    """Checks the rounds of one federation, in order: each starts from the model that the one before left here."""
+    """Checks the rounds of one federation, in order; it remembers the newest model for the next round."""
 
     def __init__(self, federation: Federation, bench: Bench, report: Report) -> None:
         self._federation = federation
@@ -62,11 +60,11 @@ class RoundAudit:
         self._model: tuple[Digest, Vector] | None = None
 
     def _tools(self, reader: FileReader) -> Tools:
-        """Return what a replay needs; nothing is kept from one round to the next."""
+        """Return fresh tools, so that no sum survives its round."""
         return Tools(RoundSum(reader, self._bench.vault), self._bench.vault, self._bench.endorser)
 
     def opening(self, opening: LedgerOpening) -> Manifest | None:
-        """Check the manifest and the model that a ledger opened with."""
+        """Check the manifest and the model with which a ledger opened."""
         manifest = self.manifest(opening)
         if manifest is not None:
             closed = self._closed(opening)
@@ -76,7 +74,7 @@ class RoundAudit:
         return manifest
 
     def manifest(self, opening: LedgerOpening) -> Manifest | None:
-        """Return the manifest of a ledger's models, None after a finding."""
+        """Return the manifest of a ledger's models, or None after a finding."""
         with self._finding(None, "model manifest"):
             manifest = read_manifest(opening, self._bench.vault)
             self._report.checks["documents"] += 1
@@ -84,7 +82,7 @@ class RoundAudit:
         return None
 
     def start_from(self, current: Round, manifest: Manifest) -> None:
-        """Open the model that a round starts from, where this key can."""
+        """Open the model from which a round starts, if this key can open it."""
         source = self._federation.source_of(current)
         if self._reader is None or self._closed(source):
             return
@@ -92,22 +90,22 @@ class RoundAudit:
             self._model = (digest_of(source), self._reader.model(source, manifest))
 
     def round(self, current: Round, manifest: Manifest | None) -> None:
-        """Check one round; its records were folded already."""
+        """Check one round of the folded federation."""
         number = current.number
-        self._report.right(number, AuditStep.OPENING)
+        self._report.add_passed(number, AuditStep.OPENING)
         with self._finding(number, "round configuration", AuditStep.TERMS):
             self._report.tasks[number] = read_config(current, self._bench.vault).task.to_dict()
             check_kept(self._federation, current, self._bench.vault)
             self._report.checks["documents"] += 1
-            self._report.right(number, AuditStep.TERMS)
+            self._report.add_passed(number, AuditStep.TERMS)
         for account, error in why_not(current).items():
             self._report.notes.append(f"Round {number}: the keys of {self._name(account)}; {error.name}: {error}")
         closed, sealed_away = self._closed(current), self._sealed_away(current)
         whole = self._files.check(current, None if closed or sealed_away else self._reader)
         if current.phase == Phase.ABORTED and current.revealed:
             self._report.notes.append(
-                f"Round {number} was aborted after {len(current.revealed)} hospitals had revealed shares. What was "
-                "learned in it is spent; its sum, compared with that of another set, may tell about one of them."
+                f"Round {number} was aborted after {len(current.revealed)} hospitals had revealed shares. These "
+                "updates are never sent again: this sum and the sum of another set could together expose one hospital."
             )
         if current.proposal is None or manifest is None:
             self._weigh(current)
@@ -120,14 +118,14 @@ class RoundAudit:
             self._report.notes.append(f"Round {number} was not summed again: {sealed_away}.")
         replayed = None
         if not whole:
-            self._report.notes.append(f"Round {number} could not be summed again, because of the findings above.")
+            self._report.notes.append(f"Round {number} could not be summed again because of its findings.")
         elif self._reader is not None and not closed and not sealed_away:
             replayed = self._replay(current, manifest)
         self._check_model(current, manifest, "global model")
         self._check_reports(current, replayed)
 
     def _weigh(self, current: Round) -> None:
-        """Note which bound the sum breaks of a round that ended unmasked and without a model, where this key can."""
+        """Note which bound the sum of a round without a model breaks, if this key can compute that sum."""
         if self._reader is None or self._closed(current) or self._sealed_away(current):
             return
         error = broken_bound(current, self._tools(self._reader))
@@ -136,23 +134,23 @@ class RoundAudit:
             self._report.notes.append(f"Round {current.number} made no model. {reason}")
 
     def _check_agreement(self, current: Round) -> None:
-        """Check who went on after the set-up, and who signed which set of survivors; it takes no key."""
+        """Check who continued after the set-up, and who signed which set of survivors; this needs no key."""
         with self._finding(current.number, "keys and shares", AuditStep.SETUP) as outcome:
             wrong = why_not(current)
             for part in participants(current, current.sharers):
                 if part.account in wrong:
                     raise wrong[part.account]
             check_sharers(current, self._bench.vault)
-            self._report.right(current.number, AuditStep.SETUP)
+            self._report.add_passed(current.number, AuditStep.SETUP)
         if not outcome.ok:
             return
         with self._finding(current.number, "agreement on the set", AuditStep.AGREEMENT):
             check_agreement(current, self._bench.endorser, self._bench.vault)
             self._report.checks["agreements"] += 1
-            self._report.right(current.number, AuditStep.AGREEMENT)
+            self._report.add_passed(current.number, AuditStep.AGREEMENT)
 
     def _replay(self, current: Round, manifest: Manifest) -> ReplayedRound | None:
-        """Sum the round again from the files; keep the model for the next round."""
+        """Sum the round again from the files, and remember the model for the next round."""
         if self._reader is None:
             return None
         previous, number = self._model, current.number
@@ -162,7 +160,7 @@ class RoundAudit:
         with self._finding(number, "aggregate", AuditStep.SUM):
             replayed = replay_round(current, previous[1], manifest, self._tools(self._reader))
             self._report.checks["aggregates"] += 1
-            self._report.right(number, AuditStep.SUM, *([AuditStep.ANSWERS] if current.masked else []))
+            self._report.add_passed(number, AuditStep.SUM, *([AuditStep.ANSWERS] if current.masked else []))
             self._report.sums[number] = {**replayed.training, **replayed.claims.to_dict(replayed.config)}
             self._report.claims[number] = {self._name(who): each for who, each in replayed.each.items()}
             if current.phase == Phase.FINAL:
@@ -171,7 +169,7 @@ class RoundAudit:
         return None
 
     def _check_model(self, source: Round | LedgerOpening, manifest: Manifest, what: str) -> None:
-        """Check a model envelope, and open it and compare the digest when a key is there."""
+        """Check a model envelope; with a key, open it and compare the digest."""
         number = source.number if isinstance(source, Round) else None
         with self._finding(number, what, AuditStep.MODEL) as outcome:
             self._files.check_one(expected_model(source, manifest.length))
@@ -181,12 +179,12 @@ class RoundAudit:
             vector = self._reader.model(source, manifest)
             self._report.checks["models"] += 1
             if isinstance(source, Round):
-                self._report.right(source.number, AuditStep.MODEL)
+                self._report.add_passed(source.number, AuditStep.MODEL)
             if isinstance(source, LedgerOpening) or source.phase == Phase.FINAL:
                 self._model = (digest_of(source), vector)
 
     def _check_reports(self, current: Round, replayed: ReplayedRound | None) -> None:
-        """Check what auditors reported about the round; hospitals attest without a report."""
+        """Check the auditors' reports about the round; hospitals attest without a report."""
         reports = [auditor for auditor, digest in current.attestations.items() if digest != NO_DIGEST]
         sums = replayed.training if replayed is not None else None
         for auditor in reports:
@@ -194,13 +192,13 @@ class RoundAudit:
                 alarm = check_report(current, auditor, self._bench.vault, sums)
                 if alarm:
                     name = f"report of {self._name(auditor)}"
-                    self._report.alarmed(AccuracyAlarm(current.number, alarm), current.number, name)
+                    self._report.add_alarm(AccuracyAlarm(current.number, alarm), current.number, name)
                 self._report.checks["documents"] += 1
         if current.attestations and (replayed is not None or not reports):
-            self._report.right(current.number, AuditStep.REPORTS)
+            self._report.add_passed(current.number, AuditStep.REPORTS)
 
     def _closed(self, source: Round | LedgerOpening) -> str:
-        key = self._bench.key  # that there is none is said once, for the whole audit
+        key = self._bench.key  # without a key, one note for the whole audit says so
         return why_closed(self._federation, key, source, self._bench.vault) if key else ""
 
     def _sealed_away(self, current: Round) -> str:
@@ -215,10 +213,10 @@ class RoundAudit:
 
 
 def audit_round(federation: Federation, number: int, bench: Bench) -> Report:
-    """Return what an audit of one round alone finds; its records were folded already.
+    """Return the report of an audit of one round of the folded federation.
 
     Raises:
-        WrongRound: there is no such round.
+        WrongRound: the ledger has no such round.
     """
     current, report = federation.round(number), Report()
     work = RoundAudit(federation, bench, report)
@@ -231,10 +229,10 @@ def audit_round(federation: Federation, number: int, bench: Bench) -> Report:
 
 
 def obstacle(federation: Federation, number: int, bench: Bench) -> str:
-    """Return why the member of `bench` cannot sum a round again, empty when it can or there is nothing to sum.
+    """Return why the member of `bench` cannot sum a round again; empty when it can, or when the round has no proposal.
 
     Raises:
-        WrongRound: there is no such round.
+        WrongRound: the ledger has no such round.
     """
     current, key = federation.round(number), bench.key
     if key is None or current.proposal is None:

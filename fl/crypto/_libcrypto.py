@@ -1,10 +1,9 @@
-"""The fast backend: the system's OpenSSL 3 by ctypes, where there is one.
+"""The fast backend: the system's OpenSSL 3, called through ctypes.
 
-Invariant: `load` returns a backend only after it agreed with the portable one; anything missing or different means
-None, never an error. Scratch objects belong to one thread.
+Invariant: `load` returns a backend only if its results agree with the portable backend's. If something is missing or
+wrong, it returns None and raises no error. Each thread has its own scratch objects.
 
-The library is opened so that calls keep the interpreter lock: they last microseconds, and giving it up each time costs
-more than they do.
+Calls keep the interpreter lock: they last microseconds, and releasing the lock would cost more.
 
 Source: OpenSSL 3 manual pages EC_POINT_mul(3), EC_POINT_add(3), EC_POINT_new(3).
 """
@@ -29,7 +28,7 @@ from fl.crypto.curve import (
 )
 
 _NAMES = ("libcrypto.so.3", "libcrypto.3.dylib")
-"""Versioned names only: what other names load may be of any age."""
+"""Only versioned names: another name can load a library of any age."""
 _VERSION_3 = 0x30000000
 _P256 = 415
 """NID_X9_62_prime256v1."""
@@ -136,10 +135,10 @@ class LibCrypto:
         return self._take(scratch)
 
     def _scratch(self) -> _Scratch:
-        found: _Scratch | None = getattr(self._local, "scratch", None)
-        if found is None:
-            found = self._local.scratch = _Scratch(self._library, self._group)
-        return found
+        scratch: _Scratch | None = getattr(self._local, "scratch", None)
+        if scratch is None:
+            scratch = self._local.scratch = _Scratch(self._library, self._group)
+        return scratch
 
     def _number(self, scratch: _Scratch, scalar: int) -> None:
         if not self._library.BN_bin2bn(scalar.to_bytes(SCALAR_BYTES, "big"), SCALAR_BYTES, scratch.number):
@@ -164,13 +163,13 @@ class LibCrypto:
 
     @staticmethod
     def _done(status: int) -> None:
-        """Check OpenSSL's status of an operation on valid values, which only memory can make fail."""
+        """Raise MemoryError after a failed operation; on valid values only lack of memory makes one fail."""
         if status != 1:
             raise MemoryError
 
 
 def load(names: Sequence[str] = _NAMES) -> LibCrypto | None:
-    """Return the backend of the first library found that agrees with the portable one."""
+    """Return a backend for the first library that agrees with the portable backend, or None."""
     for name in names:
         try:
             engine = LibCrypto(ctypes.PyDLL(name))

@@ -1,9 +1,9 @@
-"""The portable backend: `cryptography` where secrets or square roots are involved, Python integers for public sums.
+"""The portable backend: `cryptography` for secrets and square roots, Python integers for public sums.
 
-Invariant: a secret scalar is only ever handed to `cryptography` (constant time there); the Jacobian formulas below see
-public points and public multipliers alone.
+Invariant: only `cryptography` sees a secret scalar (it computes in constant time); the Jacobian formulas below see
+only public points and multipliers.
 
-`cryptography` gives a product's x only. The second coordinate follows from the x of the next multiple:
+`cryptography` returns only a product's x. Its y follows from the x of the next multiple:
 y(kP) = (2b + (a + x·x1)(x + x1) - x2·(x - x1)^2) / 2y for P = (x, y), x1 = x(kP), x2 = x((k+1)P).
 
 Source: E. Brier, M. Joye, "Weierstrass Elliptic Curves and Side-Channel Attacks", PKC 2002, proposition 3 (y);
@@ -27,7 +27,7 @@ _ZERO: Jacobian = (1, 1, 0)
 
 
 class Portable:
-    """The backend that is always there."""
+    """The backend that every machine has."""
 
     name = "portable"
 

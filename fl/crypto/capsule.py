@@ -1,7 +1,7 @@
-"""What a trustee needs of an envelope in order to answer: its core, what is sealed to the threshold key, its policy.
+"""The part of an envelope that a trustee needs: its core, the ciphertext to the threshold key, and its policy.
 
-Invariant: `Capsule.check` returns a ciphertext only after everything that a trustee can check by itself was checked;
-nothing is computed with a share before.
+Invariant: `Capsule.check` returns the ciphertext only after it made every check that needs no ledger. No one computes
+with a share before that.
 
 Layout (big-endian):
     capsule = core[138] ‖ key_id[16] ‖ u[33] ‖ ū[33] ‖ π[64] ‖ length:u32 ‖ policy[length]
@@ -9,7 +9,6 @@ Layout (big-endian):
     context of a RECORD's core = H("BAFL/1/rec" ‖ policy ‖ key_id)
 
 Source: PROTOCOL.md 9 (Encapsulation; Requests).
-Not here: what the ledger says of requester, sender and committee (fl/roles); answers (partial_decryption.py).
 """
 
 from __future__ import annotations
@@ -28,16 +27,16 @@ from fl.protocol.ports import Anchor
 
 RECORD_ID_BYTES = 16
 NO_KEY = bytes(KEY_ID_BYTES)
-"""Stands for K_REC in the context of a record that was sealed to its hospital alone."""
+"""Takes the place of K_REC in the context of a record that was sealed only to its hospital."""
 _POLICY_BYTES = RECORD_ID_BYTES + 3
 CAPSULE_CAP = CORE_BYTES + KEY_ID_BYTES + CIPHERTEXT_BYTES + 4 + _POLICY_BYTES
-"""No capsule has more bytes."""
+"""The largest possible size, in bytes."""
 _ALL_CONSENT = (1 << (Purpose.RELEASE - 1)) - 1
 _KINDS = {KeyUse.RECORDS: Kind.RECORD, KeyUse.MODEL: Kind.MODEL}
 
 
 class Readers(IntEnum):
-    """Whom a record is sealed to."""
+    """Who can open a record."""
 
     HOSPITAL_AND_TRUSTEES = 1
     TRUSTEES = 2
@@ -45,28 +44,28 @@ class Readers(IntEnum):
 
 @dataclass(frozen=True)
 class RecordPolicy:
-    """What a patient agreed to about one record."""
+    """A patient's choices for one record."""
 
     record: bytes
     """16 random bytes."""
     readers: Readers
     consent: frozenset[Purpose]
-    """Never RELEASE, which is for models."""
+    """RELEASE, which is for models, is never among them."""
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Parse 19 bytes, or raise EncodingError (length, readers, a bit that means nothing)."""
+        """Parse 19 bytes, or raise EncodingError (length, readers, an unknown bit)."""
         reader = Reader(data, "policy of a record")
         record, readers, bits = reader.raw(RECORD_ID_BYTES), reader.u8(), reader.u16()
         reader.end()
         if readers not in tuple(Readers):
             raise EncodingError("policy of a record", f"it has the readers {readers}")
         if bits > _ALL_CONSENT:
-            raise EncodingError("policy of a record", "it consents to a purpose that records do not have")
+            raise EncodingError("policy of a record", "it allows a purpose that records do not have")
         return cls(record, Readers(readers), frozenset(each for each in Purpose if bits >> (each - 1) & 1))
 
     def to_bytes(self) -> bytes:
-        """Return the 19 bytes; consent to RELEASE is a programmer's mistake (ValueError)."""
+        """Return the 19 bytes; consent to RELEASE is a programming error (ValueError)."""
         bits = sum(1 << (purpose - 1) for purpose in self.consent)
         if bits > _ALL_CONSENT:
             raise ValueError("a record is never released as a model is")
@@ -81,7 +80,7 @@ class RecordPolicy:
         return self.bound_to(key.key_id)
 
     def bound_to(self, key_id: bytes) -> Digest:
-        """Return the same from the key's 16 bytes; NO_KEY where no committee held K_REC yet."""
+        """Return the same from the key's 16 bytes; NO_KEY when no committee had K_REC yet."""
         return Writer("rec").raw(self.to_bytes(), _POLICY_BYTES).raw(key_id, KEY_ID_BYTES).digest()
 
     def core(self, anchor: Anchor, sender: Address, epoch: int, key: ThresholdKey) -> Core:
@@ -91,20 +90,20 @@ class RecordPolicy:
 
 @dataclass(frozen=True)
 class RequestBinding:
-    """What of a decryption request its capsule is checked against, and each partial decryption is bound to."""
+    """The facts of a decryption request that its capsule must fit, and to which each partial decryption is bound."""
 
     label: Digest
     number: int
     """u64."""
     use: KeyUse
     epoch: int
-    """u32: of the committee asked."""
+    """u32: of the committee in the request."""
     purpose: Purpose
     model_context: bytes = b""
     """MODEL: the context of the round that made the model."""
 
     def context(self, index: int) -> Digest:
-        """Return the 32 bytes that the partial decryption of party `index` is bound to."""
+        """Return the 32 bytes to which the partial decryption of party `index` is bound."""
         writer = Writer("pdec").raw(self.label, 32).u64(self.number).u8(self.use)
         return writer.u32(self.epoch).u16(index).digest()
 
@@ -120,15 +119,15 @@ class Capsule:
     key_id: bytes
     ciphertext: Ciphertext
     policy: RecordPolicy | None
-    """None of a model."""
+    """None for a model."""
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """Parse a capsule.
 
         Raises:
-            EncodingError: another layout, or a kind of envelope that is sealed to no threshold key.
-            InvalidPoint: u or ū is no point.
+            EncodingError: another layout, or a kind of envelope that is never sealed to a threshold key.
+            InvalidPoint: u or ū is not a point.
         """
         reader = Reader(data, "capsule")
         core, key_id = reader.raw(CORE_BYTES), reader.raw(KEY_ID_BYTES)
@@ -153,7 +152,7 @@ class Capsule:
 
     @classmethod
     def sealed_to(cls, file: bytes, key_id: bytes, policy: bytes) -> Self:
-        """As `of`, by the key's id alone; the key may not be in force any more."""
+        """Do the same with only the key's id; the key may be an old one."""
         parts = Parts.of(file)
         if key_id not in parts.wraps:
             raise RecipientNotFound
@@ -166,7 +165,7 @@ class Capsule:
         return label_of(self.core)
 
     def check(self, binding: RequestBinding, key: ThresholdKey) -> Ciphertext:
-        """Return the ciphertext that a request asks to open, after all that needs no ledger was checked.
+        """Make every check that needs no ledger, then return the ciphertext that the request asks to open.
 
         Raises:
             CiphertextInvalid: kind, label, key, context or proof.
@@ -174,9 +173,9 @@ class Capsule:
         """
         header = self.header
         for what, right in (
-            ("its kind is not what this key opens", _KINDS.get(binding.use) == header.kind),
+            ("this key does not open files of its kind", _KINDS.get(binding.use) == header.kind),
             ("its suite or flags are unknown", (header.suite, header.flags) == (SUITE_P256, 0)),
-            ("its label is not the one asked for", self.label == binding.label),
+            ("its label is not the one in the request", self.label == binding.label),
             ("it is sealed to another key", self.key_id == key.key_id),
             ("its context does not follow from its policy or round", self._in_context(binding, key)),
         ):
@@ -196,14 +195,14 @@ class Capsule:
 
 
 def key_anchor(anchor: Anchor) -> Anchor:
-    """Return the anchor of records and partial decryptions: the key authority, which outlives every ledger."""
+    """Return the anchor of records and partial decryptions: the key authority, which stays when ledgers change."""
     return replace(anchor, contract=anchor.authority)
 
 
 def _parse_policy(header: Header, policy: bytes) -> RecordPolicy | None:
-    """Return the policy that a core of this kind asks for."""
+    """Return the policy that a core of this kind needs."""
     if header.kind == Kind.RECORD:
         return RecordPolicy.from_bytes(policy)
     if header.kind != Kind.MODEL or policy:
-        raise EncodingError("capsule", "it is of no kind that is sealed to a threshold key")
+        raise EncodingError("capsule", "files of its kind are never sealed to a threshold key")
     return None

@@ -1,9 +1,8 @@
-"""P-256 as data: its constants, its points, and what a backend must be able to do.
+"""P-256 as data: its constants, its points, and the interface of a backend.
 
-Invariant: a `Point` is affine and on the curve, or IDENTITY; backends make no other, and equal points are equal values.
+Invariant: every `Point` is IDENTITY or an affine point on the curve; equal points are equal values.
 
 Source: SP 800-186 3.2.1.3 (domain parameters).
-Not here: parsing and the operations callers use (group.py); the backends (_portable.py, _libcrypto.py).
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ class Engine(Protocol):
     name: str
 
     def decompress(self, data: bytes) -> Point | None:
-        """Return the point of 33 bytes with tag 2 or 3 and x < p, or None when no point has this x."""
+        """Return the point of 33 bytes with tag 2 or 3 and x < p, or None if no point has this x."""
 
     def base(self, scalar: int) -> Point:
         """Return scalar·G."""

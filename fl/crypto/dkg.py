@@ -1,18 +1,17 @@
-"""The arithmetic of a ceremony: what a dealer deals, what everybody checks of it, what each receiver gets.
+"""The arithmetic of a ceremony: what a dealer deals, what everybody checks, what each receiver gets.
 
-Invariant: every public value of a committee follows from the dealings of those found right (Q) and from the committee
-before; so everybody computes the same, and a REFRESH or RESHARE keeps Y.
+Invariant: every public value of a committee follows from the dealings of the qualified dealers (Q) and from the
+previous committee. So everybody computes the same values, and a REFRESH or RESHARE keeps Y.
 
 Layout:
-    commitments = f's coefficients·G, t points of 33 bytes; a REFRESH leaves out the first, which is the identity
-    proof       = knowledge of the first coefficient committed to, over 0^12 ‖ dealer[20], tag "BAFL/1/dkg" ‖ ctx
+    commitments = f's coefficients·G, t points of 33 bytes; a REFRESH omits the first, which is the identity
+    proof       = knowledge of the first committed coefficient, over 0^12 ‖ dealer[20], tag "BAFL/1/dkg" ‖ ctx
     info        = "BAFL/1/dkgshare" ‖ ctx[32] ‖ dealer[20] ‖ receiver[20]
     bundle      = count:u16 ‖ sealed[178]·m, one share for each receiver, ascending
 
 Source: PROTOCOL.md 9 (Ceremonies); P. Feldman, FOCS 1987; T. Pedersen, EUROCRYPT '91 (generation); Komlo and Goldberg,
 "FROST", SAC 2020, figure 1 (proof of possession); A. Herzberg et al., CRYPTO '95 (refresh); Y. Desmedt, S. Jajodia,
-1997 (dealing anew).
-Not here: ctx and the order of the steps (fl/protocol); sealing and complaints (share_encryption.py).
+1997 (resharing).
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ BUNDLE_CAP = 2 + SEALED_BYTES * MAX_RECEIVERS
 
 @dataclass(frozen=True)
 class Receiver:
-    """One of those who will hold a share."""
+    """A trustee who will get a share."""
 
     account: Address
     key: Point
@@ -70,23 +69,23 @@ class Receiver:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a ceremony's start fixes."""
+    """The facts that a ceremony's start fixes."""
 
     context: bytes
     """ctx, 32 bytes."""
     kind: CeremonyKind
     threshold: int
-    """t of the committee that it makes."""
+    """t of the new committee."""
     receivers: tuple[Receiver, ...]
     """Ascending by account; party j, from 1, is the j-th."""
     old: CommitteePublicKey | None = None
-    """REFRESH and RESHARE: the committee in force."""
+    """REFRESH and RESHARE: the present committee."""
 
     @property
     def before(self) -> CommitteePublicKey:
-        """Return the committee in force; a kind that needs one without it is a programmer's mistake (ValueError)."""
+        """Return the present committee; calling this without one is a programming error (ValueError)."""
         if self.old is None:
-            raise ValueError("this kind of ceremony changes a committee's shares, and there is none")
+            raise ValueError("this kind of ceremony needs a present committee")
         return self.old
 
     @property
@@ -95,13 +94,13 @@ class Setting:
         return needed.get(self.kind, self.threshold)
 
     def place(self, account: Address) -> int:
-        """Return a receiver's party j; somebody else's is a programmer's mistake (ValueError)."""
+        """Return a receiver's party j; another account is a programming error (ValueError)."""
         return [each.account for each in self.receivers].index(account) + 1
 
 
 @dataclass(frozen=True)
 class Dealing:
-    """All that a dealer publishes; its polynomial is forgotten."""
+    """Everything that a dealer publishes; nobody keeps its polynomial."""
 
     commitments: bytes
     proof: bytes
@@ -111,7 +110,7 @@ class Dealing:
 
 
 def deal(setting: Setting, dealer: Address, old: Share | None = None) -> Dealing:
-    """Draw a polynomial and deal its shares; `old` is the dealer's share in force, for a RESHARE."""
+    """Draw a polynomial and deal its shares; for a RESHARE, `old` is the dealer's present share."""
     coefficients = _draw(setting, old)
     hidden = _hidden(setting)
     commitments = b"".join(encode_point(base_mult(each)) for each in coefficients[hidden:])
@@ -125,12 +124,12 @@ def deal(setting: Setting, dealer: Address, old: Share | None = None) -> Dealing
 
 
 def verify_dealing(setting: Setting, dealer: Address, commitments: bytes, proof: bytes) -> Commitments:
-    """Return a dealer's vector, t points with A_0, after checking what everybody can see of it.
+    """Check the public part of a dealing; return the dealer's vector, t points with A_0.
 
     Raises:
-        DealingInvalid: naming the dealer; points that are none, or a proof that does not hold.
-        CommitmentMismatch: naming the dealer; a RESHARE of something else than its share in force.
-        NotInCommittee: a RESHARE by somebody who holds no share.
+        DealingInvalid: a point or the proof is invalid.
+        CommitmentMismatch: a RESHARE of a value that is not the dealer's present share.
+        NotInCommittee: a RESHARE by a dealer without a share.
     """
     hidden = _hidden(setting)
     try:
@@ -145,7 +144,7 @@ def verify_dealing(setting: Setting, dealer: Address, commitments: bytes, proof:
 
 
 def parcel(setting: Setting, vector: Commitments, receiver: Address, bundle: bytes) -> SealedShares:
-    """Return what a dealer sealed to one receiver, for sealing.unseal, complain and uphold.
+    """Return the shares that a dealer sealed to one receiver, for sealing.unseal, complain and uphold.
 
     Raises:
         EncodingError: the bundle has another layout.
@@ -155,7 +154,7 @@ def parcel(setting: Setting, vector: Commitments, receiver: Address, bundle: byt
 
 
 def committee(setting: Setting, right: Sequence[Commitments]) -> CommitteePublicKey:
-    """Return the committee that the dealers found right (Q) make: Y and everybody's public share.
+    """Return the committee that the qualified dealers (Q) make: Y and everybody's public share.
 
     Raises:
         BelowThreshold: too few dealers.
@@ -187,14 +186,14 @@ def new_share(
     shares: Mapping[Address, Share],
     old: Share | None = None,
 ) -> Share:
-    """Return a receiver's share in the committee that was made.
+    """Return a receiver's share in the new committee.
 
     Args:
         setting: The ceremony.
         made: Its committee.
         receiver: Whose share.
-        shares: What the dealers found right (Q) sent it, opened.
-        old: Its share in force, for a REFRESH.
+        shares: The opened shares from the qualified dealers (Q).
+        old: For a REFRESH, the receiver's present share.
 
     Raises:
         CommitteeMismatch: the shares do not add up to the public share; `old` is of another epoch.
@@ -214,13 +213,13 @@ def _draw(setting: Setting, old: Share | None) -> tuple[int, ...]:
         first = 0
     elif setting.kind == CeremonyKind.RESHARE:
         if old is None:
-            raise ValueError("who deals anew needs the share in force")
+            raise ValueError("a dealer of a RESHARE needs its present share")
         first = old.value
     return first, *(random_scalar() for _ in range(setting.threshold - 1))
 
 
 def _hidden(setting: Setting) -> int:
-    """Return how many coefficients are not committed to, since everybody knows them."""
+    """Return how many coefficients need no commitment because everybody knows them."""
     return 1 if setting.kind == CeremonyKind.REFRESH else 0
 
 

@@ -1,11 +1,10 @@
 """Proofs that several points hide the same secret: B = k·A and D_i = k·C_i for one k that stays secret.
 
-Invariant: a proof holds for one context string only, which names what it is about.
+Invariant: a proof is valid for only one context string, which names its purpose.
 
 Layout: proof = c[32] ‖ s[32], scalars big-endian.
 
-Source: RFC 9497, 2.2.1 (GenerateProof) and 2.2.2 (VerifyProof), suite P256-SHA256; the context string is the caller's.
-Not here: what a proof is about (share_delivery.py: complaints; threshold decryption).
+Source: RFC 9497, 2.2.1 (GenerateProof) and 2.2.2 (VerifyProof), suite P256-SHA256; the caller gives the context string.
 """
 
 from __future__ import annotations
@@ -36,12 +35,12 @@ class Statement:
 
 
 def prove(secret: int, statement: Statement, context: bytes) -> bytes:
-    """Return the 64-byte proof by the knower of `secret` (k); a false statement gives a proof that does not verify."""
+    """Return the 64-byte proof from `secret` (k); a false statement gives a proof that does not verify."""
     return _prove_with(random_scalar(), secret, statement, context)
 
 
 def verify(proof: bytes, statement: Statement, context: bytes) -> None:
-    """Raise ProofInvalid unless `proof` shows `statement` under `context`."""
+    """Raise ProofInvalid unless `proof` proves `statement` under `context`."""
     if len(proof) != PROOF_BYTES:
         raise ProofInvalid(f"{PROOF_BYTES} bytes")
     try:
@@ -50,7 +49,7 @@ def verify(proof: bytes, statement: Statement, context: bytes) -> None:
         raise ProofInvalid("two scalars") from error
     points = (statement.base, statement.key, *statement.inputs, *statement.outputs)
     if IDENTITY in points or not statement.inputs or len(statement.inputs) != len(statement.outputs):
-        raise ProofInvalid("points that are none")
+        raise ProofInvalid("points that are not valid")
     weights = _weights(statement, context)
     left, right = multi_mult(weights, statement.inputs), multi_mult(weights, statement.outputs)
     first = multi_mult((response, challenge), (statement.base, statement.key))

@@ -1,15 +1,14 @@
-"""Lockboxes: a trustee's share at rest, and the kit with which a browser approves, each under a password.
+"""Encrypted keystores: a trustee's share at rest, and the kit with which a browser approves, each under a password.
 
-Invariant: a file never decides how cheap guessing its password is, nor how much memory opening it takes: parameters of
-the key derivation outside the bounds below are refused before any of it is computed.
+Invariant: a file cannot make password guessing cheap, nor make opening it cost too much memory. Key derivation
+parameters outside the bounds below are refused before any computation.
 
-Layout: canonical JSON; the table and the fields stand in PROTOCOL.md 9, At rest.
+Layout: canonical JSON; PROTOCOL.md 9, At rest, has the table of fields.
     key    = Argon2id(password UTF-8, salt[16]), version 1.3, 32 bytes
     sealed = AES-256-GCM(key, nonce[12], payload, aad = canonical JSON of format, kind, kdf and public)
     payload of a share = x[32]; of a kit = x[32] ‖ account key[32]
 
 Source: PROTOCOL.md 9; RFC 9106, section 4, second recommended option (64 MiB, 3 passes, 4 lanes).
-Not here: files (fl/storage); whether the share is that of the ledger's committee (partial_decryption.py).
 """
 
 from __future__ import annotations
@@ -37,20 +36,20 @@ _NONCE_BYTES = 12
 _KEY_BYTES = 32
 _WHAT = "lockbox"
 _ONE_AT_A_TIME = threading.Lock()
-"""OpenSSL computes the lanes in threads of one pool, in which several computations at once wait for ever."""
+"""OpenSSL computes the lanes in one pool of threads, where several computations at once wait forever."""
 _WRONG = "the password is wrong or the file is damaged"
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one guess of the password costs."""
+    """The cost of one guess of the password."""
 
     memory_kib: int = 65536
     passes: int = 3
     lanes: int = 4
 
     def within(self, low: Cost, high: Cost) -> bool:
-        """Return whether every parameter is between those of two others."""
+        """Return whether every parameter is within the bounds of two others."""
         return (
             low.memory_kib <= self.memory_kib <= high.memory_kib
             and low.passes <= self.passes <= high.passes
@@ -71,7 +70,7 @@ HIGHEST = Cost(1 << 20, 16, 16)
 
 @dataclass(frozen=True)
 class Seat:
-    """Whose share it is, in public."""
+    """Public facts about a share."""
 
     account: Address
     use: KeyUse
@@ -83,7 +82,7 @@ class Seat:
 
 @dataclass(frozen=True)
 class KitChain:
-    """On which chain a kit approves."""
+    """The chain on which a kit approves."""
 
     chain_id: int
     authority: Address
@@ -102,7 +101,7 @@ class HeldShare:
 
 @dataclass(frozen=True)
 class Kit:
-    """All that a trustee's browser needs to approve."""
+    """Everything that a trustee's browser needs to approve."""
 
     held: HeldShare
     site: KitChain
@@ -112,12 +111,12 @@ class Kit:
 
 @dataclass(frozen=True)
 class Lockbox:
-    """A parsed file: what is public about it, and what a password opens."""
+    """A parsed file: its public facts, and the content that a password opens."""
 
     path: str
     seat: Seat
     site: KitChain | None
-    """None of a lone share."""
+    """None for a share alone."""
     cost: Cost
     salt: bytes
     nonce: bytes
@@ -125,20 +124,20 @@ class Lockbox:
 
     @classmethod
     def parse(cls, file: bytes, path: str) -> Self:
-        """Parse a lockbox; `path` is for the error.
+        """Parse a keystore; an error names `path`.
 
         Raises:
-            KeystoreUnreadable: no lockbox, or its key derivation is out of bounds.
+            KeystoreUnreadable: the file is not a keystore, or its key derivation is out of bounds.
         """
         if len(file) > LOCKBOX_CAP:
             raise KeystoreUnreadable(path, f"it has more than {LOCKBOX_CAP} bytes")
         try:
-            found = cls._parse(Fields(parse_document(file, _WHAT), _WHAT), path)
+            lockbox = cls._parse(Fields(parse_document(file, _WHAT), _WHAT), path)
         except EncodingError as error:
-            raise KeystoreUnreadable(path, f"it is no lockbox ({error.why})") from error
-        if not found.cost.within(LOWEST, HIGHEST):
+            raise KeystoreUnreadable(path, f"it is not a keystore ({error.why})") from error
+        if not lockbox.cost.within(LOWEST, HIGHEST):
             raise KeystoreUnreadable(path, "its key derivation is weaker or more costly than this version allows")
-        return found
+        return lockbox
 
     @classmethod
     def _parse(cls, fields: Fields, path: str) -> Self:
@@ -153,33 +152,33 @@ class Lockbox:
         return cls(path, seat, site, cost, _hex(kdf, "salt", _SALT_BYTES), _hex(fields, "nonce", _NONCE_BYTES), sealed)
 
     def unlock(self, password: str) -> HeldShare | Kit:
-        """Return what is inside, or raise KeystoreUnreadable: a wrong password and a changed file look alike."""
+        """Return the content, or raise KeystoreUnreadable; a wrong password and a changed file look alike."""
         aad = write_document(_binding(self.seat, self.site, self.cost, self.salt))
         try:
             payload = AESGCM(self.cost.derive(password, self.salt)).decrypt(self.nonce, self.sealed, aad)
-            held = HeldShare(self.seat, parse_key(payload[:SCALAR_BYTES]))
+            share = HeldShare(self.seat, parse_key(payload[:SCALAR_BYTES]))
         except (InvalidTag, InvalidScalar) as error:
             raise KeystoreUnreadable(self.path, _WRONG) from error
-        return Kit(held, self.site, payload[SCALAR_BYTES:]) if self.site else held
+        return Kit(share, self.site, payload[SCALAR_BYTES:]) if self.site else share
 
 
 def lock(content: HeldShare | Kit, password: str, cost: Cost = LOWEST) -> bytes:
-    """Return a lockbox file; an empty password is a programmer's mistake (ValueError)."""
+    """Return a keystore file; an empty password is a programming error (ValueError)."""
     return _lock_with(os.urandom(_SALT_BYTES), os.urandom(_NONCE_BYTES), content, password, cost)
 
 
 def _lock_with(salt: bytes, nonce: bytes, content: HeldShare | Kit, password: str, cost: Cost) -> bytes:
     if not password:
-        raise ValueError("a lockbox needs a password")
-    held, site = (content.held, content.site) if isinstance(content, Kit) else (content, None)
-    payload = scalar_bytes(held.share) + (content.account_key if isinstance(content, Kit) else b"")
-    bound = _binding(held.seat, site, cost, salt)
+        raise ValueError("a keystore needs a password")
+    share, site = (content.held, content.site) if isinstance(content, Kit) else (content, None)
+    payload = scalar_bytes(share.share) + (content.account_key if isinstance(content, Kit) else b"")
+    bound = _binding(share.seat, site, cost, salt)
     sealed = AESGCM(cost.derive(password, salt)).encrypt(nonce, payload, write_document(bound))
     return write_document({**bound, "nonce": nonce.hex(), "sealed": sealed.hex()})
 
 
 def _binding(seat: Seat, site: KitChain | None, cost: Cost, salt: bytes) -> dict[str, JsonValue]:
-    """Return all of a lockbox but nonce and ciphertext."""
+    """Return a keystore without nonce and ciphertext."""
     public: dict[str, JsonValue] = {
         "account": seat.account.hex(),
         "use": int(seat.use),
@@ -206,7 +205,7 @@ def _parse_public(kind: str, fields: Fields) -> tuple[Seat, KitChain | None]:
     fields.only(*names, *(("chain_id", "authority", "consortium") if kind == "kit" else ()))
     use = fields.integer("use")
     if use not in tuple(KeyUse):
-        raise EncodingError(_WHAT, f"it is of the unknown use {use}")
+        raise EncodingError(_WHAT, f"its key use {use} is unknown")
     account = address(_hex(fields, "account", ADDRESS_BYTES))
     seat = Seat(account, KeyUse(use), fields.integer("epoch"), fields.integer("index"))
     if kind == "share":
@@ -216,7 +215,7 @@ def _parse_public(kind: str, fields: Fields) -> tuple[Seat, KitChain | None]:
 
 
 def _hex(fields: Fields, name: str, length: int) -> bytes:
-    """Return bytes written in lower-case hexadecimal without 0x."""
+    """Parse lower-case hexadecimal without 0x."""
     text = fields.text(name)
     raw = parse_hex(text, length, _WHAT)
     if raw.hex() != text:

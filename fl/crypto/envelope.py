@@ -1,7 +1,7 @@
 """Envelopes: a file sealed to several recipients, bound to its sender, round and consortium.
 
-Invariant: `receive` and `open_with` decrypt nothing before size, digest on the ledger, sender and every header field
-were checked against values that the caller rebuilt from the ledger.
+Invariant: `receive` and `open_with` check size, digest, sender and every header field against values that the caller
+rebuilt from the ledger, and only then decrypt.
 
 Layout (big-endian):
     core(138) = "BAFL" ver=1 kind:u8 suite:u16 flags:u16=0 consortium[32] chainId:u64 contract[20] sender[20]
@@ -72,7 +72,7 @@ _NONCE = bytes(12)
 
 
 class Kind(IntEnum):
-    """What an envelope holds (PROTOCOL.md 4); UPDATE is that of sealed rounds."""
+    """The content of an envelope (PROTOCOL.md 4); UPDATE is that of sealed rounds."""
 
     MASKED = 1
     MODEL = 2
@@ -87,7 +87,7 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True)
 class Core:
-    """What an envelope is bound to."""
+    """The facts to which an envelope is bound."""
 
     kind: Kind
     anchor: Anchor
@@ -100,7 +100,6 @@ class Core:
     seq: int = 0
 
     def to_bytes(self) -> bytes:
-        """Return the 138 bytes of the layout."""
         writer = Writer().raw(MAGIC, 4).u8(VERSION).u8(self.kind).u16(SUITE_P256).u16(0)
         writer.raw(self.anchor.consortium, 32).u64(self.anchor.chain_id).raw(self.anchor.contract, 20)
         writer.raw(self.sender, 20).u64(self.round).u32(self.epoch).u32(self.seq)
@@ -109,7 +108,7 @@ class Core:
 
 @dataclass(frozen=True)
 class Header:
-    """A core as it was read, still to be compared with what the ledger demands."""
+    """A parsed core that nobody has compared with the ledger yet."""
 
     kind: int
     suite: int
@@ -131,22 +130,22 @@ class Header:
             raise EncodingError("envelope header", "it is not a BAFL/1 envelope")
         kind, suite, flags = reader.u8(), reader.u16(), reader.u16()
         place = reader.raw(32), reader.u64(), reader.raw(20)
-        found = cls(
+        header = cls(
             kind, suite, flags, *place, reader.raw(20), reader.u64(), reader.u32(), reader.u32(), reader.raw(32)
         )
         reader.end()
-        return found
+        return header
 
 
 @dataclass(frozen=True)
 class Parts:
-    """An envelope taken apart, nothing in it checked."""
+    """The parts of an envelope, unchecked."""
 
     head: bytes
     wraps: Mapping[bytes, bytes]
-    """What is sealed, by identity of the key."""
+    """Identity of a key -> the content key sealed to it."""
     prefix: bytes
-    """Head and wraps, which the body is bound to."""
+    """Head and wraps, to which the body is bound."""
     body: memoryview
 
     @classmethod
@@ -161,7 +160,7 @@ class Parts:
         for _ in range(count):
             key_id, length = reader.raw(KEY_ID_BYTES), reader.u16()
             if key_id in wraps:
-                raise EncodingError("envelope", "it is sealed to one key twice")
+                raise EncodingError("envelope", "it is sealed twice to one key")
             wraps[key_id] = reader.raw(length)
         prefix = file[: reader.position]
         return cls(file[:HEAD_BYTES], wraps, prefix, reader.rest(body_bytes))
@@ -169,7 +168,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class Expected:
-    """What the ledger says about a file that should be opened."""
+    """The ledger's facts about a file."""
 
     core: Core
     digest: Digest
@@ -179,17 +178,17 @@ class Expected:
 
 
 def sealed_size(body: int, members: int, thresholds: int = 0) -> int:
-    """Return the bytes of an envelope of `body` plaintext bytes to so many members and threshold keys."""
+    """Return the size of an envelope with `body` plaintext bytes, in bytes."""
     return HEAD_BYTES + MEMBER_WRAP_BYTES * members + THRESHOLD_WRAP_BYTES * thresholds + body + TAG_BYTES
 
 
 @timed("seal")
 def seal(core: Core, recipients: Sequence[Recipient], plaintext: Blob) -> bytearray:
-    """Seal `plaintext` to every recipient under a fresh content key; two members with one key get one wrap.
+    """Seal `plaintext` to every recipient under a fresh content key; two members with the same key get one wrap.
 
     Raises:
-        EncodingError: not 1 to 1024 recipients.
-        InvalidPoint: a recipient's key is no point.
+        EncodingError: fewer than 1 or more than 1024 recipients.
+        InvalidPoint: a recipient's key is not a point.
     """
     recipients = list({recipient.key_id: recipient for recipient in recipients}.values())
     if not 1 <= len(recipients) <= MAX_RECIPIENTS:
@@ -221,7 +220,7 @@ def receive(file: bytes, expected: Expected, key: PrivateKey) -> bytes:
 
 @timed("open")
 def open_file(file: bytes, core: Core, key: PrivateKey) -> bytes:
-    """Steps 3 and 4 alone, for a file whose size and digest were found right; raises as `receive` does."""
+    """Do steps 3 and 4, for a file with the right size and digest; raises as `receive` does."""
     _check_core(file, core)
     parts = Parts.of(file)
     return _open(parts, key.member_key.key_id, lambda sealed: unwrap(sealed, key, parts.head))
@@ -229,10 +228,10 @@ def open_file(file: bytes, core: Core, key: PrivateKey) -> bytes:
 
 @timed("open")
 def open_with(file: bytes, expected: Expected, key: ThresholdKey, secret: Point) -> bytes:
-    """Check and open a file with the secret point r·Y that t trustees gave (partials.combine); else as `receive`.
+    """Check and open a file with the secret point r·Y from t trustees (partial_decryption.combine).
 
     Raises:
-        InvalidPoint: step 4; what is sealed to the threshold key is no ciphertext.
+        InvalidPoint: step 4; the wrap of the threshold key is not a ciphertext.
         TooLarge, ...: as `receive`.
     """
     check_file(file, expected)
@@ -241,7 +240,7 @@ def open_with(file: bytes, expected: Expected, key: ThresholdKey, secret: Point)
 
 
 def check_file(file: bytes, expected: Expected) -> None:
-    """Steps 1 to 3 alone: what anybody can check without a key; raises as `receive` does."""
+    """Do steps 1 to 3, which need no key; raises as `receive` does."""
     if len(file) > expected.cap:
         raise TooLarge(len(file), expected.cap)
     check_digest(file, expected.digest)
@@ -249,7 +248,7 @@ def check_file(file: bytes, expected: Expected) -> None:
 
 
 def check_digest(file: bytes, recorded: Digest) -> None:
-    """Step 2: raise NotOnChain when nothing is recorded, HashMismatch when it is another file."""
+    """Step 2: raise NotOnChain if the ledger records no digest, HashMismatch if the digests differ."""
     actual = sha256(file)
     if recorded == NO_DIGEST:
         raise NotOnChain(actual)
@@ -258,25 +257,25 @@ def check_digest(file: bytes, recorded: Digest) -> None:
 
 
 def _check_core(file: bytes, expected: Core) -> None:
-    """Step 3: the header equals the one rebuilt from the ledger; the first difference names the error."""
-    found = Header.from_bytes(file[:CORE_BYTES])
-    if found.suite != SUITE_P256:
-        raise UnsupportedSuite(found.suite)
-    if found.sender != expected.sender:
-        raise WrongSender(expected.sender, found.sender)
-    if found.round != expected.round:
-        raise StaleRound(expected.round, found.round)
-    if found.epoch != expected.epoch:
-        raise KeyEpochMismatch(expected.epoch, found.epoch)
+    """Step 3: compare the header with the one rebuilt from the ledger; raise at the first difference."""
+    header = Header.from_bytes(file[:CORE_BYTES])
+    if header.suite != SUITE_P256:
+        raise UnsupportedSuite(header.suite)
+    if header.sender != expected.sender:
+        raise WrongSender(expected.sender, header.sender)
+    if header.round != expected.round:
+        raise StaleRound(expected.round, header.round)
+    if header.epoch != expected.epoch:
+        raise KeyEpochMismatch(expected.epoch, header.epoch)
     anchor = expected.anchor
     for what, actual, wanted in (
-        ("kind", found.kind, int(expected.kind)),
-        ("flags", found.flags, 0),
-        ("consortium", found.consortium, anchor.consortium),
-        ("chain", found.chain_id, anchor.chain_id),
-        ("contract", found.contract, anchor.contract),
-        ("sequence number", found.seq, expected.seq),
-        ("round context", found.context, expected.context),
+        ("kind", header.kind, int(expected.kind)),
+        ("flags", header.flags, 0),
+        ("consortium", header.consortium, anchor.consortium),
+        ("chain", header.chain_id, anchor.chain_id),
+        ("contract", header.contract, anchor.contract),
+        ("sequence number", header.seq, expected.seq),
+        ("round context", header.context, expected.context),
     ):
         if actual != wanted:
             raise WrongContext(what)

@@ -1,13 +1,11 @@
-"""The P-256 group as the protocols use it: strict parsing, and a handful of operations over exchangeable backends.
+"""The P-256 group: strict parsing, and a few operations over exchangeable backends.
 
-Invariant: bytes become a `Point` or a scalar only here, strictly; every value has one encoding.
+Invariant: only this module turns bytes into a `Point` or a scalar; every value has one encoding.
 
 Layout: scalar = 32 bytes big-endian, < n; point = SEC1 compressed, tag 2 or 3 ‖ x[32], x < p, on the curve, never the
 identity; inside HPKE and key books 4 ‖ x[32] ‖ y[32].
 
 Source: PROTOCOL.md 2; SEC 1 v2.0, 2.3.3 and 2.3.4.
-Not here: the constants and `Point` (curve.py); hashing to scalars and points (hashing.py); members' keys
-(hpke_keys.py).
 """
 
 from __future__ import annotations
@@ -35,7 +33,7 @@ _LARGEST_SMALL = 1 << 16
 _TAGS = (2, 3)
 _FAST = _libcrypto.load()
 ENGINES: dict[str, Engine] = {each.name: each for each in (PORTABLE, _FAST) if each is not None}
-"""The backends of this machine by name; the last one is in use unless `use` says otherwise."""
+"""The backends of this machine by name; `use` can choose another than the last one."""
 _in_use: list[Engine] = [PORTABLE if _FAST is None else _FAST]
 
 
@@ -75,7 +73,7 @@ def parse_key(data: bytes) -> int:
 
 
 def scalar_bytes(scalar: int) -> bytes:
-    """Return the 32 bytes of a scalar of 0..n-1; others are a programmer's mistake (ValueError)."""
+    """Return the 32 bytes of a scalar of 0..n-1; another number is a programming error (ValueError)."""
     if not 0 <= scalar < ORDER:
         raise ValueError("a scalar lies between 0 and n - 1")
     return scalar.to_bytes(SCALAR_BYTES, "big")
@@ -127,7 +125,7 @@ def decode_uncompressed(data: bytes) -> Point:
 
 
 def encode_point(point: Point) -> bytes:
-    """Return the 33 compressed bytes; the identity has none (ValueError)."""
+    """Return the 33 compressed bytes; the identity has no encoding (ValueError)."""
     if point == IDENTITY:
         raise ValueError("the identity has no encoding")
     return bytes([2 + (point.y & 1)]) + point.x.to_bytes(SCALAR_BYTES, "big")
@@ -147,9 +145,9 @@ def mult(scalar: int, point: Point) -> Point:
 
 
 def shared_x(scalar: int, point: Point) -> bytes:
-    """Return the 32-byte x-coordinate of scalar·point (ECDH); neither may be neutral (ValueError)."""
+    """Return the 32-byte x-coordinate of scalar·point (ECDH); a zero scalar or the identity raises ValueError."""
     if scalar % ORDER == 0 or point == IDENTITY:
-        raise ValueError("a key agreement with nothing")
+        raise ValueError("a key agreement needs a scalar that is not 0 and a point that is not the identity")
     return engine().shared_x(scalar % ORDER, point)
 
 

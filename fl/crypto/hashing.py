@@ -1,6 +1,6 @@
 """Hashing to P-256's scalars and points.
 
-Invariant: every caller brings its own domain separation tag of 1 to 255 bytes.
+Invariant: every caller gives its own domain separation tag of 1 to 255 bytes.
 
 Source: RFC 9380 (5.2 hash_to_field, 5.3.1 expand_message_xmd, 6.6.2 simplified SWU, 8.2 P256_XMD:SHA-256_SSWU_RO_);
 RFC 9497, 4.3 (HashToScalar: L = 48, modulus n).
@@ -27,7 +27,7 @@ def expand_message(message: bytes, tag: bytes, length: int) -> bytes:
     """Return `length` uniform bytes (at most 255·32) by expand_message_xmd with SHA-256."""
     blocks = -(-length // _DIGEST_BYTES)
     if not 1 <= len(tag) <= _LARGEST_TAG or blocks > _LARGEST_TAG:
-        raise ValueError("a domain separation tag has 1 to 255 bytes; 255 blocks can be had")
+        raise ValueError("a domain separation tag has 1 to 255 bytes; the output has at most 255 blocks")
     suffix = tag + bytes([len(tag)])
     first = hashlib.sha256(bytes(_BLOCK_BYTES) + message + length.to_bytes(2, "big") + b"\x00" + suffix).digest()
     block, uniform = bytes(_DIGEST_BYTES), b""
@@ -39,7 +39,6 @@ def expand_message(message: bytes, tag: bytes, length: int) -> bytes:
 
 
 def hash_to_scalar(message: bytes, tag: bytes) -> int:
-    """Return a scalar of 0..n-1."""
     return int.from_bytes(expand_message(message, tag, _FIELD_BYTES), "big") % ORDER
 
 

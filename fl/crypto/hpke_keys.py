@@ -1,9 +1,8 @@
 """Members' HPKE keys: P-256 private keys by epoch, their text form at rest, and proofs of possession.
 
-Invariant: a private key leaves this module only as PKCS #8 encrypted by a password.
+Invariant: a private key leaves this module only as PKCS #8, encrypted under a password.
 
-Source: PROTOCOL.md 3; RFC 9180 (DHKEM(P-256)); FIPS 186-5 with low s as OpenZeppelin's P256 demands.
-Not here: files (fl/storage), Ethereum accounts (chain/transactions/keystore.py).
+Source: PROTOCOL.md 3; RFC 9180 (DHKEM(P-256)); FIPS 186-5 with low s, which OpenZeppelin's P256 demands.
 """
 
 from __future__ import annotations
@@ -35,7 +34,6 @@ class PrivateKey:
 
     @classmethod
     def generate(cls, epoch: int) -> Self:
-        """Return a fresh key from the operating system's randomness."""
         return cls(epoch, ec.generate_private_key(ec.SECP256R1()))
 
     @property
@@ -47,7 +45,7 @@ class PrivateKey:
 
     @property
     def member_key(self) -> MemberKey:
-        """Return the public half as the key book holds it."""
+        """Return the public key as the key book stores it."""
         return MemberKey(self.epoch, self.public_key)
 
     def prove_possession(self, message: bytes) -> bytes:
@@ -62,18 +60,18 @@ class PrivateKey:
 
     @classmethod
     def from_pem(cls, epoch: int, pem: bytes, password: str, path: str) -> Self:
-        """Decrypt a key, or raise KeystoreUnreadable naming `path` (wrong password, damaged, another curve)."""
+        """Decrypt a key, or raise KeystoreUnreadable with `path` (wrong password, damaged file, another curve)."""
         try:
             secret = serialization.load_pem_private_key(pem, password.encode())
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise KeystoreUnreadable(path, "the password is wrong or the file is damaged") from error
         if not isinstance(secret, ec.EllipticCurvePrivateKey) or secret.curve.name != "secp256r1":
-            raise KeystoreUnreadable(path, "it holds no P-256 key")
+            raise KeystoreUnreadable(path, "it does not contain a P-256 key")
         return cls(epoch, secret)
 
 
 def key_record(anchor: Anchor, account: Address, key: PrivateKey) -> KeyRegistered | KeyRotated:
-    """Return the record that puts a member's key on the ledger, with the proof that its sender holds it."""
+    """Return the record that puts a member's key on the ledger, with its proof of possession."""
     kind = KeyRegistered if key.epoch == 1 else KeyRotated
     record = kind(account, key.epoch, key.public_key, b"")
     message = possession_message(anchor.consortium, PossessionDomain(anchor.chain_id, anchor.authority), record)
@@ -89,7 +87,7 @@ def load_point(public_key: bytes) -> ec.EllipticCurvePublicKey:
 
 
 def verify_possession(public_key: bytes, message: bytes, proof: bytes) -> bool:
-    """Return whether `proof` (r ‖ s, low s) over `message` verifies; the one boolean verifier, as the fold's input."""
+    """Return whether `proof` (r ‖ s, low s) over `message` verifies; the fold takes this function as its input."""
     if len(proof) != _PROOF_BYTES:
         return False
     r, s = int.from_bytes(proof[:32], "big"), int.from_bytes(proof[32:], "big")

@@ -1,16 +1,15 @@
-"""An envelope's content key, sealed to each of its readers: a member's HPKE key, or a threshold key.
+"""Seals an envelope's content key to each reader: to a member's HPKE key, or to a threshold key.
 
-Invariant: a wrap opens in its envelope only: both forms are bound to H(head) and to the key's identity.
+Invariant: a wrap opens only in its own envelope: both forms are bound to H(head) and to the key's identity.
 
 Layout:
     wrap            = keyId[16] ‖ length:u16 ‖ sealed[length]
     to a member     sealed = HPKE.SealBase(pk, info = "BAFL/1/wrap" ‖ H(head) ‖ keyId, CEK)                    113 bytes
     to a threshold  sealed = u[33] ‖ ū[33] ‖ π[64] ‖ AES-256-GCM(K, nonce 0^12, aad = that info, CEK)          178 bytes
 
-K serves for this one content key: it follows from a fresh r; hence the fixed nonce.
+The nonce is fixed because K, which follows from a fresh r, encrypts only this content key.
 
 Source: PROTOCOL.md 4 and 9; RFC 9180, 6.1 (single-shot base mode).
-Not here: the envelope around the wraps (envelope.py); the secret point r·Y (threshold.py, partial_decryption.py).
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ _SUITE = hpke.Suite(hpke.KEM.P256, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 
 
 def wrap_size(recipient: Recipient) -> int:
-    """Return the bytes of a recipient's wrap."""
+    """Return the size of a recipient's wrap, in bytes."""
     return THRESHOLD_WRAP_BYTES if isinstance(recipient, ThresholdKey) else MEMBER_WRAP_BYTES
 
 
@@ -55,7 +54,7 @@ def wrap(content_key: bytes, recipient: Recipient, head: bytes) -> bytes:
     """Return a recipient's wrap of the content key (32 bytes) in the envelope of `head`.
 
     Raises:
-        InvalidPoint: a member's key is no point.
+        InvalidPoint: a member's key is not a point.
     """
     binding = _binding(head, recipient.key_id)
     if isinstance(recipient, ThresholdKey):
@@ -80,9 +79,9 @@ def unwrap_with(sealed: bytes, key: ThresholdKey, secret: Point, head: bytes) ->
     """Return the content key that the secret point r·Y opens.
 
     Raises:
-        EncodingError: not 178 bytes.
-        InvalidPoint: u or ū is no point.
-        AuthFailure: the wrap was changed, or the secret is that of another ciphertext.
+        EncodingError: the wrap does not have 178 bytes.
+        InvalidPoint: u or ū is not a point.
+        AuthFailure: the wrap was changed, or the secret belongs to another ciphertext.
     """
     ciphertext = ciphertext_of(sealed)
     try:

@@ -1,13 +1,12 @@
 """Masks: pseudorandom vectors that hide each hospital's words and cancel in the sum.
 
-Invariant: words are whole numbers mod 2^32 (or 2^64), so a sum is exact; the caller's array is changed in place, and
-working memory is three chunks, whatever the number of hospitals.
+Invariant: words are whole numbers mod 2^32 (or 2^64), so a sum is exact. Functions change the caller's array in place;
+they need three chunks of working memory for any number of hospitals.
 
 PRG(seed) = AES-256-CTR keystream of the 32-byte seed, initial counter block 0^16, read as little-endian unsigned words.
 y_i = x_i + PRG(self_i) + Σ_{j>i} PRG(seed_ij) - Σ_{j<i} PRG(seed_ij)
 
 Source: PROTOCOL.md 5 (Masking, Unmasking); Bonawitz et al., CCS 2017; SP 800-38A 6.5 (CTR).
-Not here: what x is (fl/training/aggregation/quantise.py); where seeds come from (round_keys.py); shares (sharing.py).
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ _RINGS: dict[np.dtype[np.generic], np.dtype[np.generic]] = {
 
 @dataclass(frozen=True)
 class Masks:
-    """Seeds whose expansions are added to, or taken from, a vector."""
+    """Seeds whose expansions are added to, or subtracted from, a vector."""
 
     added: tuple[bytes, ...] = field(repr=False)
     taken: tuple[bytes, ...] = field(repr=False)
@@ -58,7 +57,7 @@ def hospital_masks(keys: RoundKeys, own: Address, participants: Sequence[Partici
 
     Raises:
         SetMismatch: the hospital is not among the participants.
-        CommitmentMismatch: the ledger records other keys of it; masks of these would never cancel.
+        CommitmentMismatch: the ledger records other keys, so these masks would never cancel.
     """
     holder = _find(own, participants)
     if (base_mult(keys.mask_secret), base_mult(keys.self_secret)) != (holder.mask_key, holder.self_key):
@@ -78,7 +77,7 @@ def remaining_masks(
     mask_secrets: Mapping[Address, int],
     context: Digest,
 ) -> Masks:
-    """Return what must be applied to the survivors' sum to leave Σ x: the opposite of the masks still in it.
+    """Return the masks that turn the survivors' sum into Σ x: the opposite of those that remain in it.
 
     Args:
         participants: U2, ascending.
@@ -87,8 +86,8 @@ def remaining_masks(
         context: ctx2.
 
     Raises:
-        SetMismatch: the two sets do not make up U2.
-        ReconstructMismatch: a secret is not the one behind the hospital's public key.
+        SetMismatch: the two sets together are not U2.
+        ReconstructMismatch: a secret does not fit the hospital's public key.
     """
     _check_secrets(participants, self_secrets, mask_secrets)
     survivors = [each for each in participants if each.account in self_secrets]
@@ -110,7 +109,7 @@ def _check_secrets(
         _find(account, participants)
     for each in participants:
         if (each.account in self_secrets) == (each.account in mask_secrets):
-            raise SetMismatch(each.account)  # both secrets of one hospital would uncover its words
+            raise SetMismatch(each.account)  # both secrets of one hospital would reveal its words
         secret, key = (
             (self_secrets[each.account], each.self_key)
             if each.account in self_secrets
@@ -178,7 +177,7 @@ def from_bytes(body: Blob, words: int, *, wide: bool = False) -> Masked:
     """Return the words of a masked body (read-only, not copied): uint32, or uint64 when `wide`.
 
     Raises:
-        EncodingError: it has not 4 (8) bytes for each of `words` words.
+        EncodingError: the body does not have 4 (8) bytes for each of `words` words.
     """
     width = 8 if wide else 4
     if len(body) != width * words:
@@ -189,10 +188,10 @@ def from_bytes(body: Blob, words: int, *, wide: bool = False) -> Masked:
 
 
 def as_ring(words: Signed | Masked) -> Masked:
-    """Return the same memory as words mod 2^32 or mod 2^64; other arrays are a programmer's mistake."""
+    """Return the same memory as words mod 2^32 or mod 2^64; other arrays are a programming error."""
     ring = _RINGS.get(words.dtype)
     if ring is None or words.ndim != 1 or not words.flags.c_contiguous or not words.flags.writeable:
-        raise TypeError("masks are applied to contiguous, writeable words [d] of 32 or 64 bits")
+        raise TypeError("masks need contiguous, writeable words [d] of 32 or 64 bits")
     if ring.itemsize == np.dtype(np.uint32).itemsize:
         return words.view(np.uint32)
     return words.view(np.uint64)

@@ -1,15 +1,14 @@
-"""A trustee's answer to a request, and what t answers give: the secret point r·Y, but never the key.
+"""A trustee's answer to a request; t answers together give the secret point r·Y, but never the key.
 
-Invariant: a share is multiplied only with a u whose capsule was checked; a wrong answer is named and left out.
+Invariant: a share is multiplied only with a u whose capsule passed its checks. A wrong answer is named and not used.
 
 Layout:
     ctx     = H("BAFL/1/pdec" ‖ label[32] ‖ request:u64 ‖ use:u8 ‖ epoch:u32 ‖ j:u16)
     partial = u_j[33] ‖ proof[64]          u_j = x_j·u, proof = DLEQ(G, Y_j; u, u_j), context "BAFL/1/pdec" ‖ ctx
 
-A partial is as secret as the file: t of them open it. It travels in a PARTIAL envelope.
+A partial is as secret as the file, since t of them open it. So it is sent in a PARTIAL envelope.
 
 Source: PROTOCOL.md 9 (Requests); Shoup and Gennaro 2002, section 5; RFC 9497 2.2.
-Not here: what a request must keep (capsule.py); opening the file with r·Y (envelope.open_with).
 """
 
 from __future__ import annotations
@@ -35,16 +34,16 @@ _DOMAIN = LABEL_PREFIX + b"pdec"
 
 @dataclass(frozen=True)
 class CombinedDecryption:
-    """What enough partial decryptions give, and whose were wrong."""
+    """The result of enough partial decryptions, and the wrong ones among them."""
 
     secret: Point = field(repr=False)
     """r·Y, for envelope.open_with."""
     wrong: tuple[Address, ...]
-    """In the order in which they were given."""
+    """In the order of the input."""
 
 
 def approve(capsule: Capsule, binding: RequestBinding, key: ThresholdKey, share: Share) -> bytes:
-    """Return a trustee's partial decryption, 97 bytes, after checking what it is asked to open.
+    """Check the capsule, then return a trustee's partial decryption, 97 bytes.
 
     Raises:
         CiphertextInvalid, PolicyNotApproved: as Capsule.check.
@@ -56,7 +55,7 @@ def approve(capsule: Capsule, binding: RequestBinding, key: ThresholdKey, share:
 
 
 def partial_core(anchor: Anchor, sender: Address, epoch: int, binding: RequestBinding, index: int) -> Core:
-    """Return the core of the envelope that the partial decryption of party `index` travels in.
+    """Return the core of the envelope of party `index`'s partial decryption.
 
     Args:
         anchor: Of the consortium; the contract becomes the key authority.
@@ -74,7 +73,7 @@ def verify(
     """Return u_j of a trustee's partial decryption, 97 bytes.
 
     Raises:
-        PartialInvalid: naming the trustee, who holds no share or gave another answer than its share does.
+        PartialInvalid: the trustee has no share, or its answer does not fit its share.
     """
     try:
         index, public = committee.index_of(trustee), committee.share_of(trustee)
@@ -89,12 +88,12 @@ def verify(
 def combine(
     partials: Mapping[Address, bytes], committee: CommitteePublicKey, binding: RequestBinding, ciphertext: Ciphertext
 ) -> CombinedDecryption:
-    """Return r·Y from at least t right partial decryptions, and name the wrong ones.
+    """Return r·Y from at least t valid partial decryptions, and name the invalid ones.
 
     Raises:
-        QuorumNotReached: fewer than t are right.
+        QuorumNotReached: fewer than t are valid.
     """
-    found: dict[int, Point] = {}
+    points: dict[int, Point] = {}
     wrong = []
     for trustee, partial in partials.items():
         try:
@@ -102,11 +101,11 @@ def combine(
         except PartialInvalid:
             wrong.append(trustee)
             continue
-        found[committee.index_of(trustee)] = opened
-    if len(found) < committee.threshold:
-        raise QuorumNotReached(len(found), committee.threshold)
-    indices = sorted(found)[: committee.threshold]
-    secret = multi_mult(lagrange(indices), [found[index] for index in indices])
+        points[committee.index_of(trustee)] = opened
+    if len(points) < committee.threshold:
+        raise QuorumNotReached(len(points), committee.threshold)
+    indices = sorted(points)[: committee.threshold]
+    secret = multi_mult(lagrange(indices), [points[index] for index in indices])
     return CombinedDecryption(secret, tuple(wrong))
 
 

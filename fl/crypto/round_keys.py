@@ -1,7 +1,7 @@
-"""A hospital's keys of one masked round, what it publishes of them, and the seeds that two sides derive.
+"""A hospital's keys for one masked round, their public parts, and the seeds that two hospitals derive.
 
-Invariant: round keys come from the operating system's randomness, serve one round and are journalled before anything
-derived from them leaves the hospital; read back, they give the same public bytes and the same masks.
+Invariant: round keys come from the operating system's randomness and are used in one round. The journal stores them
+before anything derived from them leaves the hospital; keys read back give the same public bytes and masks.
 
 Layout (big-endian):
     journal  = "BAFL/1/roundkeys" ‖ e[32] ‖ t:u16 ‖ f[t·32] ‖ g[t·32]    s = f(0), b = g(0)
@@ -12,7 +12,6 @@ Layout (big-endian):
     self_i   = HKDF(b_i[32], salt=ctx2, info="BAFL/1/self" ‖ account[20] ‖ B_i[33])
 
 Source: PROTOCOL.md 3 (round keys) and 5, phases 1 to 3; RFC 5869 (HKDF-SHA256, 32 bytes).
-Not here: the masks that seeds expand to (masking.py); sealing shares (share_delivery.py).
 """
 
 from __future__ import annotations
@@ -49,11 +48,11 @@ class RoundKeys:
     """The secrets of one hospital in one round."""
 
     transport: int = field(repr=False)
-    """e: opens the shares that others send."""
+    """e: opens the shares from other hospitals."""
     pairwise: Polynomial
-    """f: shares s = f(0), the secret of the masks with every other hospital."""
+    """f, with s = f(0): the secret of the masks with all other hospitals."""
     own: Polynomial
-    """g: shares b = g(0), the secret of the hospital's self mask."""
+    """g, with b = g(0): the secret of the hospital's self mask."""
 
     @classmethod
     def generate(cls, threshold: int) -> Self:
@@ -78,7 +77,7 @@ class RoundKeys:
         return self.pairwise.commitments() + self.own.commitments()
 
     def to_bytes(self) -> bytes:
-        """Return the journal's entry; it is secret."""
+        """Return the journal's entry, which is secret."""
         writer = Writer(_JOURNAL_LABEL).raw(scalar_bytes(self.transport), SCALAR_BYTES)
         writer.u16(len(self.pairwise.coefficients))
         for coefficient in (*self.pairwise.coefficients, *self.own.coefficients):
@@ -110,7 +109,7 @@ class RoundKeys:
 
 @dataclass(frozen=True)
 class Participant:
-    """What the ledger records of one hospital of a round after it advertised and dealt."""
+    """The ledger's facts about a hospital of a round after it advertised and dealt."""
 
     index: int
     """1..1024: its place in the roster, which ascends by account."""
@@ -136,7 +135,7 @@ class Participant:
             threshold: t of the round's terms.
 
         Raises:
-            InvalidPoint: a length is wrong, a point is none, or both advertised keys are one.
+            InvalidPoint: a length or a point is invalid, or both advertised keys are the same.
             CommitmentMismatch: F_0 is not the advertised S.
         """
         mask_key, transport_key = parse_advert(advert)
@@ -156,7 +155,7 @@ def parse_advert(advert: bytes) -> tuple[Point, Point]:
         raise InvalidPoint(f"two points have {ADVERT_BYTES} bytes, not {len(advert)}")
     mask_key, transport_key = decode_point(advert[:POINT_BYTES]), decode_point(advert[POINT_BYTES:])
     if mask_key == transport_key:
-        raise InvalidPoint("the mask key and the transport key are one")
+        raise InvalidPoint("the mask key and the transport key are the same")
     return mask_key, transport_key
 
 
@@ -168,11 +167,11 @@ def check_distinct(participants: Sequence[Participant]) -> None:
             raise EncodingError("participants", f"they do not ascend by {what}")
     keys = [key for each in participants for key in (each.mask_key, each.transport_key, each.self_key)]
     if len(set(keys)) != len(keys):
-        raise InvalidPoint("two keys of the round are one")
+        raise InvalidPoint("two keys of the round are the same")
 
 
-def context2(context: bytes, participants: Sequence[Participant]) -> Digest:
-    """Return ctx2, which binds the masks to the round (ctx, 32 bytes) and to all that dealt (U2, ascending).
+def mask_context(context: bytes, participants: Sequence[Participant]) -> Digest:
+    """Return ctx2, which binds the masks to the round (ctx, 32 bytes) and to the dealers (U2, ascending).
 
     Raises:
         EncodingError, InvalidPoint: as `check_distinct`.
@@ -187,7 +186,7 @@ def context2(context: bytes, participants: Sequence[Participant]) -> Digest:
 
 
 def pair_seed(secret: int, holder: Participant, other: Participant, context: Digest) -> bytes:
-    """Return the 32-byte seed of two hospitals' common mask from s of `holder`; `context` is ctx2."""
+    """Return the 32-byte seed of two hospitals' common mask, from s of `holder`; `context` is ctx2."""
     low, high = sorted((holder, other), key=lambda each: each.account)
     info = Writer("pair").raw(low.account, 20).raw(high.account, 20)
     info.raw(encode_point(low.mask_key), POINT_BYTES).raw(encode_point(high.mask_key), POINT_BYTES)
@@ -195,7 +194,7 @@ def pair_seed(secret: int, holder: Participant, other: Participant, context: Dig
 
 
 def self_seed(secret: int, holder: Participant, context: Digest) -> bytes:
-    """Return the 32-byte seed of the hospital's own mask from its b; `context` is ctx2."""
+    """Return the 32-byte seed of the hospital's own mask, from its b; `context` is ctx2."""
     info = Writer("self").raw(holder.account, 20).raw(encode_point(holder.self_key), POINT_BYTES)
     return _derive(scalar_bytes(secret), context, info.bytes())
 

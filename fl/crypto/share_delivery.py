@@ -1,6 +1,4 @@
-"""A dealer's two shares on their way to one hospital of a masked round.
-
-Invariant: a complaint opens one sealed pair of shares and nothing else (share_encryption.py).
+"""The two shares that a dealer sends to one hospital of a masked round.
 
 Layout (big-endian):
     info      = "BAFL/1/share" ‖ ctx[32] ‖ dealer[20] ‖ receiver[20]
@@ -12,23 +10,20 @@ Source: PROTOCOL.md 5, phases 2 and 2b.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fl.crypto import share_encryption as sealing
-from fl.crypto.curve import Point
 from fl.crypto.round_keys import Participant, RoundKeys
 from fl.crypto.share_encryption import SealedShares, sealed_bytes
 from fl.crypto.sharing import Share
 from fl.protocol.codec import Writer
 
-COMPLAINT_BYTES = sealing.COMPLAINT_BYTES
 SEALED_BYTES = sealed_bytes(2)
 
 
 @dataclass(frozen=True)
 class Parcel:
-    """Who sent what to whom in which round: all that opening and judging need beside a key."""
+    """Shares with their round, dealer and receiver: all that opening and judging them need, except a key."""
 
     context: bytes
     """ctx of the round, 32 bytes."""
@@ -38,14 +33,15 @@ class Parcel:
 
     @property
     def info(self) -> bytes:
-        """Return what the sealed shares and a complaint about them are bound to."""
+        """Return the bytes that bind the sealed shares, and a complaint about them, to round, dealer and receiver."""
         writer = Writer("share").raw(self.context, 32)
         return writer.raw(self.dealer.account, 20).raw(self.receiver.account, 20).bytes()
 
     @property
     def shares(self) -> SealedShares:
-        vectors, whom = (self.dealer.pairwise, self.dealer.own), self.receiver
-        return SealedShares(self.info, whom.account, whom.transport_key, whom.index, vectors, self.sealed)
+        """Return the parcel as share_encryption.py opens and judges it."""
+        vectors, receiver = (self.dealer.pairwise, self.dealer.own), self.receiver
+        return SealedShares(self.info, receiver.account, receiver.transport_key, receiver.index, vectors, self.sealed)
 
 
 @dataclass(frozen=True)
@@ -70,38 +66,13 @@ def own_shares(keys: RoundKeys, index: int) -> SharePair:
 
 
 def open_shares(parcel: Parcel, transport: int) -> SharePair:
-    """Open and verify what a dealer sent; any error is ground for a complaint.
+    """Open and verify a dealer's shares; any error is a reason to complain.
 
     Raises:
-        EncodingError: not 210 bytes.
-        InvalidPoint, ProofInvalid: the dealer did not make the key agreement itself.
-        AuthFailure: it was not sealed to this hospital's transport key in this round.
+        EncodingError: the parcel does not have 210 bytes.
+        InvalidPoint, ProofInvalid: the dealer does not prove that it made the key agreement.
+        AuthFailure: the parcel was not sealed to this hospital's transport key in this round.
         InvalidScalar: a share is not below n.
         ShareInvalid: a share does not fit the dealer's commitments.
     """
     return SharePair(*sealing.unseal(parcel.shares, transport))
-
-
-def complain(parcel: Parcel, transport: int) -> bytes:
-    """Return the 97-byte complaint of the receiver, who holds the transport key e."""
-    return sealing.complain(parcel.shares, transport)
-
-
-def uphold(complaint: bytes, parcel: Parcel) -> None:
-    """Judge a complaint: return when the dealer is at fault, raise FalseComplaint when the receiver is."""
-    sealing.uphold(complaint, parcel.shares)
-
-
-def reopen(parcel: Parcel, agreed: Point) -> SharePair:
-    """Open a parcel with dh = e·enc in place of the receiver's key; raises as `open_shares` does."""
-    return SharePair(*sealing.reopen(parcel.shares, agreed))
-
-
-def bundle_to_bytes(sealed: Sequence[bytes]) -> bytes:
-    """Return count:u16 ‖ count·sealed[210]: all of a dealer's parcels, receivers ascending."""
-    return sealing.bundle_to_bytes(sealed, SEALED_BYTES)
-
-
-def bundle_from_bytes(data: bytes, count: int) -> tuple[bytes, ...]:
-    """Parse a bundle of exactly `count` parcels, or raise EncodingError."""
-    return sealing.bundle_from_bytes(data, count, SEALED_BYTES)

@@ -1,21 +1,20 @@
-"""Shares on their way from a dealer to one receiver: sealed, opened, and opened again by anyone after a complaint.
+"""Seals a dealer's shares to one receiver; the receiver opens them, and after a complaint anyone can.
 
-Invariant: a complaint opens one dealer's shares for one receiver: it publishes the key agreement of these, not the
+Invariant: a complaint opens only one dealer's shares for one receiver: it publishes their key agreement, not the
 complainant's key.
 
 Layout (big-endian), for s shares:
     plaintext = share[32]·s
     sealed    = enc[65] ‖ known[65] ‖ ciphertext[32·s] ‖ tag[16]   HPKE base mode to the receiver's key; `known` is a
                 proof of knowledge of enc's secret, tag `info`
-    complaint = dh[33] ‖ proof[64]             dh = e·enc; 97 zero bytes when enc is no point or `known` does not hold
+    complaint = dh[33] ‖ proof[64]             dh = e·enc; 97 zero bytes when enc or `known` is invalid
     proof     = DLEQ(G, E; enc, dh) with `info` as context string
 
-Why `known`: dh opens whatever was sealed under the same enc. A dealer that copied enc from another's file, or moved it
-by a factor, would have the honest receiver open that file for everybody by complaining.
+Why `known`: dh opens everything that was sealed under the same enc. Without `known`, a dealer could copy enc, or a
+multiple of it, from another dealer's file; the honest receiver's complaint would then open that file for everybody.
 
 Source: PROTOCOL.md 5, phases 2 and 2b, and 9; RFC 9180, 4.1 (DHKEM(P-256, HKDF-SHA256)), 5.1 (key schedule,
 mode_base), 5.2 (AES-256-GCM, sequence number 0); RFC 9497, 2.2.
-Not here: who deals what to whom (share_delivery.py: masked rounds; dkg.py: ceremonies).
 """
 
 from __future__ import annotations
@@ -71,22 +70,22 @@ _NONCE_BYTES = 12
 
 @dataclass(frozen=True)
 class SealedShares:
-    """What a dealer sent to one receiver, and all that opening and judging need beside a key."""
+    """A dealer's shares for one receiver, with all facts that opening and judging them need, except a key."""
 
     info: bytes
-    """What the sealed shares and a complaint about them are bound to."""
+    """The bytes to which the sealed shares, and a complaint about them, are bound."""
     receiver: Address
     key: Point
     """E, the receiver's public key."""
     index: int
     """The receiver's party j."""
     vectors: tuple[Commitments, ...]
-    """The dealer's: one for each share; without points before it dealt."""
+    """The dealer's commitments, one vector for each share; without points before it dealt."""
     sealed: bytes = field(default=b"", repr=False)
 
     @property
     def size(self) -> int:
-        """Return how many bytes the sealed shares have to have."""
+        """Return the size that the sealed shares must have, in bytes."""
         return sealed_bytes(len(self.vectors))
 
     @property
@@ -95,8 +94,8 @@ class SealedShares:
 
         Raises:
             EncodingError: another size.
-            InvalidPoint: it is no point.
-            ProofInvalid: the dealer does not show that it made it.
+            InvalidPoint: it is not a point.
+            ProofInvalid: the dealer does not prove that it made the point.
         """
         self.check_size()
         enc = decode_uncompressed(self.sealed[:UNCOMPRESSED_BYTES])
@@ -122,12 +121,12 @@ class SealedShares:
 
 
 def sealed_bytes(shares: int) -> int:
-    """Return the bytes of so many sealed shares."""
+    """Return the size of sealed shares, in bytes."""
     return _CIPHERTEXT_AT + SCALAR_BYTES * shares + _TAG_BYTES
 
 
 def seal(target: SealedShares, shares: Sequence[Share]) -> bytes:
-    """Return the shares sealed to the receiver of `target`, whose `sealed` is not looked at."""
+    """Return the shares sealed to the receiver of `target`; `target.sealed` does not matter."""
     plaintext = b"".join(scalar_bytes(share.value) for share in shares)
     secret = random_scalar()
     enc = encode_uncompressed(base_mult(secret))
@@ -136,12 +135,12 @@ def seal(target: SealedShares, shares: Sequence[Share]) -> bytes:
 
 
 def unseal(target: SealedShares, secret: int) -> tuple[Share, ...]:
-    """Open and verify what a dealer sent, with the receiver's key; any error is ground for a complaint.
+    """Open and verify a dealer's shares with the receiver's key; any error is a reason to complain.
 
     Raises:
         EncodingError: another size.
-        InvalidPoint, ProofInvalid: enc is no point, or not shown to be the dealer's.
-        AuthFailure: it was not sealed to this key under this `info`.
+        InvalidPoint, ProofInvalid: enc is not a point, or the dealer does not prove that it made it.
+        AuthFailure: the shares were not sealed to this key under this `info`.
         InvalidScalar: a share is not below n.
         ShareInvalid: a share does not fit the dealer's commitments.
     """
@@ -166,10 +165,10 @@ def complain(target: SealedShares, secret: int) -> bytes:
 
 
 def uphold(complaint: bytes, target: SealedShares) -> None:
-    """Judge a complaint from public values alone: return when the dealer is at fault.
+    """Judge a complaint from public values: return when the dealer is at fault.
 
     Raises:
-        FalseComplaint: naming the receiver; the complaint's proof does not verify, or the shares are in order.
+        FalseComplaint: the complaint's proof does not verify, or the shares are right. The receiver is at fault.
     """
     try:
         enc = target.enc
@@ -201,7 +200,7 @@ def reopen(target: SealedShares, agreed: Point) -> tuple[Share, ...]:
 
 
 def bundle_to_bytes(sealed: Sequence[bytes], size: int) -> bytes:
-    """Return count:u16 ‖ count·sealed[size]: all that a dealer sends, receivers ascending."""
+    """Return count:u16 ‖ count·sealed[size]: all shares that a dealer sends, receivers ascending."""
     writer = Writer().u16(len(sealed))
     for each in sealed:
         writer.raw(each, size)
@@ -211,9 +210,9 @@ def bundle_to_bytes(sealed: Sequence[bytes], size: int) -> bytes:
 def bundle_from_bytes(data: bytes, count: int, size: int) -> tuple[bytes, ...]:
     """Parse a bundle of exactly `count` entries of `size` bytes, or raise EncodingError."""
     reader = Reader(data, "bundle of shares")
-    found = reader.u16()
-    if found != count:
-        raise EncodingError("bundle of shares", f"it has {found} shares, {count} were expected")
+    actual = reader.u16()
+    if actual != count:
+        raise EncodingError("bundle of shares", f"it has {actual} shares, {count} were expected")
     sealed = tuple(reader.raw(size) for _ in range(count))
     reader.end()
     return sealed

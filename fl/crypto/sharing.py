@@ -1,13 +1,12 @@
 """Shamir's secret sharing over P-256's scalars with Feldman's commitments.
 
-Invariant: a secret is returned only after it was checked against the dealer's commitment 0; whoever sent a wrong share
-is named.
+Invariant: a function returns a secret only after checking it against the dealer's commitment 0, and it names the
+sender of every wrong share.
 
 Layout: share value = scalar[32]; vector of commitments = t points of 33 bytes, A_0 ‖ ... ‖ A_{t-1}, where
 A_k = a_k·G and f(x) = Σ a_k·x^k; the share of party j (1..1024) is f(j).
 
 Source: A. Shamir, "How to share a secret", 1979; P. Feldman, FOCS 1987; PROTOCOL.md 5, phases 2, 6 and 7.
-Not here: sealing a share to its receiver and complaints (share_delivery.py).
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ class Polynomial:
     def draw(cls, secret: int, threshold: int) -> Self:
         """Return a random polynomial of degree threshold - 1 with f(0) = secret."""
         if not 0 < secret < ORDER or not 1 <= threshold <= MAX_PARTIES:
-            raise ValueError("a secret of 1..n-1 and a threshold of 1..1024 are needed")
+            raise ValueError("the secret must be in 1..n-1 and the threshold in 1..1024")
         return cls((secret, *(random_scalar() for _ in range(threshold - 1))))
 
     def share(self, index: int) -> Share:
@@ -77,7 +76,7 @@ class Commitments:
         """Parse t·33 bytes.
 
         Raises:
-            InvalidPoint: another length, or one of the points is none.
+            InvalidPoint: another length, or an invalid point.
         """
         return cls(dealer, decode_points(data, threshold))
 
@@ -101,7 +100,7 @@ class Commitments:
 
 @dataclass(frozen=True)
 class Recovery:
-    """A secret rebuilt from shares, and which parties' shares were wrong."""
+    """A secret rebuilt from shares, and the parties with wrong shares."""
 
     secret: int = field(repr=False)
     invalid: tuple[int, ...]
@@ -117,16 +116,16 @@ def deal(secret: int, threshold: int, parties: int) -> tuple[tuple[Share, ...], 
 
 
 def verify(share: Share, commitments: Commitments) -> None:
-    """Raise ShareInvalid, naming the dealer, unless value·G = Σ index^k·A_k."""
+    """Raise ShareInvalid unless value·G = Σ index^k·A_k."""
     _check_index(share.index)
     if base_mult(share.value) != horner(share.index, commitments.points):
         raise ShareInvalid(commitments.dealer, share.index)
 
 
-def invalid_dealers(received: Sequence[tuple[Share, Commitments]]) -> tuple[Address, ...]:
+def dealers_of_invalid_shares(received: Sequence[tuple[Share, Commitments]]) -> tuple[Address, ...]:
     """Verify all shares that one party received; return the dealers of wrong ones, each once, in order.
 
-    Every share is checked by itself: at the small indices of a roster that costs less than a random combination.
+    For the small indices of a roster, checking each share costs less than checking a random combination.
     """
     wrong: dict[Address, None] = {}
     for share, commitments in received:
@@ -143,7 +142,7 @@ def reconstruct(shares: Sequence[Share], commitments: Commitments) -> int:
     Raises:
         EncodingError: two shares of one party, or an index outside 1..1024.
         BelowThreshold: fewer than t shares.
-        ReconstructMismatch: the result is not the secret behind commitment 0.
+        ReconstructMismatch: the result does not fit commitment 0.
     """
     used = _distinct(shares, commitments.threshold)[: commitments.threshold]
     weights = lagrange([share.index for share in used])
@@ -154,7 +153,7 @@ def reconstruct(shares: Sequence[Share], commitments: Commitments) -> int:
 
 
 def lagrange(indices: Sequence[int]) -> list[int]:
-    """Return λ_i of distinct indices: f(0) = Σ λ_i·f(i) for every polynomial with at most as many coefficients."""
+    """Return λ_i of distinct indices: f(0) = Σ λ_i·f(i) for every polynomial f with at most as many coefficients."""
     weights = []
     for own in indices:
         others = [index for index in indices if index != own]
@@ -166,8 +165,8 @@ def lagrange(indices: Sequence[int]) -> list[int]:
 def recover(shares: Sequence[Share], commitments: Commitments) -> Recovery:
     """Return the secret and name every wrong share.
 
-    t shares give the whole polynomial; when its coefficients are those committed to, the other shares need no curve
-    arithmetic. Only otherwise is every share verified by itself.
+    t shares give the whole polynomial. If its coefficients fit the commitments, the other shares need no curve
+    arithmetic. Otherwise every share is verified.
 
     Raises:
         EncodingError: two shares of one party, or an index outside 1..1024.
@@ -182,8 +181,8 @@ def recover(shares: Sequence[Share], commitments: Commitments) -> Recovery:
         return Recovery(coefficients[0], tuple(wrong))
     right = [share for share in ordered if _fits(share, commitments)]
     secret = reconstruct(right, commitments)
-    kept = {share.index for share in right}
-    return Recovery(secret, tuple(share.index for share in ordered if share.index not in kept))
+    right_indices = {share.index for share in right}
+    return Recovery(secret, tuple(share.index for share in ordered if share.index not in right_indices))
 
 
 def _fits(share: Share, commitments: Commitments) -> bool:
@@ -195,7 +194,7 @@ def _fits(share: Share, commitments: Commitments) -> bool:
 
 
 def _distinct(shares: Sequence[Share], threshold: int) -> list[Share]:
-    """Return the shares by ascending index, after refusing repeated or impossible indices and too few."""
+    """Return the shares by ascending index; refuse repeated or impossible indices, and too few shares."""
     ordered = sorted(shares, key=lambda share: share.index)
     for share in ordered:
         _check_index(share.index)

@@ -1,7 +1,7 @@
-"""Encapsulation to a threshold key Y, whose private key is nowhere: TDH2 as a key encapsulation mechanism.
+"""Encapsulation to a threshold key Y, whose private key nobody has: TDH2 as a key encapsulation mechanism.
 
-Invariant: who hands in (u, ū, π) under a label knows r; so nobody gets a stranger's ciphertext opened under a label of
-his own, not even a multiple of it.
+Invariant: only somebody who knows r can make (u, ū, π) under a label. So nobody can get another's ciphertext, or a
+multiple of it, opened under a label of their own.
 
 Layout:
     key_id     = H("BAFL/1/keyid" ‖ 257:u16 ‖ Y uncompressed[65])[:16]
@@ -11,8 +11,6 @@ Layout:
 
 Source: PROTOCOL.md 9; V. Shoup, R. Gennaro, "Securing Threshold Cryptosystems against Chosen Ciphertext Attack",
 J. Cryptology 15, 2002, section 5 (TDH2); RFC 9497 2.2 (DLEQ); RFC 9380 (Ḡ); RFC 5869.
-Not here: what is sealed with K (key_wrapping.py); who may ask (capsule.py); answers and their
-combination (partial_decryption.py).
 """
 
 from __future__ import annotations
@@ -44,7 +42,7 @@ _KEY_BYTES = 32
 
 @dataclass(frozen=True)
 class ThresholdKey:
-    """The public key Y of a committee; it stays when the shares are refreshed or dealt anew."""
+    """The public key Y of a committee; a REFRESH or RESHARE does not change it."""
 
     point: Point
 
@@ -66,10 +64,10 @@ class ThresholdKey:
 
 @dataclass(frozen=True)
 class CommitteePublicKey:
-    """What everybody knows of those who hold the shares of a key."""
+    """The public facts about the holders of a key's shares."""
 
     threshold: int
-    """t: how many of them open a ciphertext."""
+    """t: how many of them can open a ciphertext."""
     key: ThresholdKey
     accounts: tuple[Address, ...]
     """Ascending; party j, from 1, is the j-th."""
@@ -89,7 +87,7 @@ class CommitteePublicKey:
 
 @dataclass(frozen=True)
 class Ciphertext:
-    """A secret point r·Y, sealed to a threshold key under a label; `verify` says whether it may be opened."""
+    """A secret point r·Y, sealed to a threshold key under a label; `verify` checks whether it may be opened."""
 
     u: Point
     u_bar: Point
@@ -109,11 +107,11 @@ class Ciphertext:
         return encode_point(self.u) + encode_point(self.u_bar) + self.proof
 
     def verify(self, label: Digest) -> None:
-        """Raise CiphertextInvalid unless its maker knew r and meant `label`."""
+        """Raise CiphertextInvalid unless its maker knew r and chose `label`."""
         try:
             verify_proof(self.proof, self._statement, _DOMAIN + label)
         except ProofInvalid as error:
-            raise CiphertextInvalid("its proof does not hold under its label") from error
+            raise CiphertextInvalid("its proof does not verify under its label") from error
 
     @property
     def _statement(self) -> Statement:
@@ -127,7 +125,7 @@ def second_generator() -> Point:
 
 
 def label_of(core: bytes) -> Digest:
-    """Return what a ciphertext is bound to: an envelope's core, 138 bytes."""
+    """Return the label of a ciphertext from its envelope's core, 138 bytes."""
     return Writer("label").raw(core, LABELLED_BYTES).digest()
 
 
@@ -137,7 +135,7 @@ def encapsulate(key: ThresholdKey, label: Digest) -> tuple[Ciphertext, bytes]:
 
 
 def derive(key: ThresholdKey, label: Digest, ciphertext: Ciphertext, shared: Point) -> bytes:
-    """Return K, 32 bytes, from the secret point r·Y, which its maker or t trustees know."""
+    """Return K, 32 bytes, from the secret point r·Y, which the maker knows and t trustees can compute."""
     info = _DOMAIN + key.key_id + encode_point(ciphertext.u) + encode_point(ciphertext.u_bar)
     return HKDF(hashes.SHA256(), _KEY_BYTES, label, info).derive(encode_point(shared))
 

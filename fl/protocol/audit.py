@@ -1,9 +1,8 @@
-"""How anyone checks: the same fold as the coordinator's, with findings instead of a first error.
+"""How anyone checks the records: the coordinator's own fold, with findings in place of an error.
 
-Invariant: there is no second rule book; `replay_records` is `federation.step` applied to every entry.
+Invariant: an audit has no rules of its own; `replay_records` applies `federation.step` to every entry.
 
 Source: PROTOCOL.md 7 and 8.
-Not here: files and arithmetic (fl/audit/consortium.py).
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from fl.protocol.records import (
 
 
 class AuditStep(StrEnum):
-    """A part of a round that is checked by itself, in the order in which it happens."""
+    """A part of a round that an audit checks separately, in the order of the round."""
 
     OPENING = "opening"
     TERMS = "terms"
@@ -50,16 +49,16 @@ class AuditStep(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """Something an auditor must report."""
+    """A problem that an auditor must report."""
 
     name: str
     """Leaf name of the error, e.g. HashMismatch."""
     round: int | None
     subject: str
-    """Which file or record, and whose."""
+    """The file or record, and its owner."""
     sentence: str
     step: AuditStep | None = None
-    """Which part of its round, where it is about one."""
+    """The part of its round, if it belongs to one."""
 
     def to_dict(self) -> dict[str, JsonValue]:
         named: dict[str, JsonValue] = {"name": self.name, "round": self.round, "subject": self.subject}
@@ -68,37 +67,38 @@ class Finding:
 
 @dataclass
 class Report:
-    """What was checked and what was found; an audit fills it in."""
+    """The results of an audit, which fills it in."""
 
     checks: Counter[str] = field(default_factory=Counter)
-    """Kind of check -> how many were made."""
+    """Kind of check -> the number of checks."""
     findings: list[Finding] = field(default_factory=list)
     alarms: list[Finding] = field(default_factory=list)
-    """What auditors reported as far worse than chance. All bytes may be right, and the model still turned around."""
+    """Models that auditors reported as far worse than chance. All bytes can be right, and classes still swapped."""
     notes: list[str] = field(default_factory=list)
-    """What could not be checked and why, in sentences."""
+    """Sentences: what was not checked, and why."""
     passed: dict[int, set[AuditStep]] = field(default_factory=dict)
-    """Round -> which of its parts were checked to the end; a finding in one of them counts more."""
+    """Round -> the parts whose checks were completed; a finding in a part counts more."""
     tasks: dict[int, dict[str, JsonValue]] = field(default_factory=dict)
-    """Round -> the task that its configuration names (Task.to_dict), where that was read."""
+    """Round -> the task in its configuration (Task.to_dict), if the audit read it."""
     sums: dict[int, dict[str, float]] = field(default_factory=dict)
-    """Round -> the metrics that came out of its sum, where it was summed again, and the most that could be claimed."""
+    """Round -> the metrics in its sum and their upper bounds, if the audit summed it again."""
     claims: dict[int, dict[str, Mapping[str, float]]] = field(default_factory=dict)
-    """Sealed round -> hospital's name -> what it claimed of its training."""
+    """Sealed round -> hospital's name -> its claims about its training."""
 
     @property
     def clean(self) -> bool:
-        """Return whether nothing was found, and no alarm given."""
         return not self.findings and not self.alarms
 
-    def found(self, error: HemaledgerError, number: int | None, subject: str, step: AuditStep | None = None) -> None:
+    def add_finding(
+        self, error: HemaledgerError, number: int | None, subject: str, step: AuditStep | None = None
+    ) -> None:
         self.findings.append(Finding(error.name, number, subject, str(error), step))
 
-    def alarmed(self, error: HemaledgerError, number: int, subject: str) -> None:
+    def add_alarm(self, error: HemaledgerError, number: int, subject: str) -> None:
         self.alarms.append(Finding(error.name, number, subject, str(error), AuditStep.REPORTS))
 
-    def right(self, number: int, *steps: AuditStep) -> None:
-        """Note that parts of a round were checked to the end."""
+    def add_passed(self, number: int, *steps: AuditStep) -> None:
+        """Note that the checks of these parts of a round were completed."""
         self.passed.setdefault(number, set()).update(steps)
 
     def to_dict(self) -> dict[str, JsonValue]:
@@ -112,7 +112,7 @@ class Report:
 
 
 def replay_records(start: Federation, entries: Iterable[Entry], report: Report) -> Federation:
-    """Fold every entry; the first that the rules forbid is a finding and ends the replay."""
+    """Fold every entry; an entry that the rules forbid is a finding and ends the replay."""
     federation = start
     for entry in entries:
         try:
@@ -120,7 +120,7 @@ def replay_records(start: Federation, entries: Iterable[Entry], report: Report) 
         except HemaledgerError as error:
             number = getattr(entry.record, "round", None)
             where = f"{type(entry.record).__name__} in block {entry.position.block}"
-            report.found(error, number, f"{where} by {federation.book.name_of(entry.record.sender)}")
+            report.add_finding(error, number, f"{where} by {federation.book.name_of(entry.record.sender)}")
             break
         report.checks["records"] += 1
     return federation
@@ -138,20 +138,19 @@ class Mention:
 
 
 def mentions(entries: Iterable[Entry]) -> list[Mention]:
-    """Return every digest on the ledger, in ledger order."""
-    found, words = [], dict[int, str]()
+    places, protections = [], dict[int, str]()
     for entry in entries:
         if isinstance(entry.record, RoundOpened):
-            words[entry.record.round] = entry.record.terms.protection.name.lower()
+            protections[entry.record.round] = entry.record.terms.protection.name.lower()
         for what, digest, number in _digests(entry):
             if digest != NO_DIGEST:
-                said = what.format(protection=words.get(number, ""))
-                found.append(Mention(said, digest, entry.record.sender, number, entry))
-    return found
+                name = what.format(protection=protections.get(number, ""))
+                places.append(Mention(name, digest, entry.record.sender, number, entry))
+    return places
 
 
 def mentions_of(digest: Digest, entries: Iterable[Entry]) -> list[Mention]:
-    """Return every place where the ledger names a digest, in ledger order; none: it does not know it."""
+    """Return every place where the ledger names a digest, in ledger order; empty if it names it nowhere."""
     return [mention for mention in mentions(entries) if mention.digest == digest]
 
 
@@ -174,7 +173,7 @@ _DIGESTS: dict[type[Record], tuple[tuple[str, Callable[..., Digest]], ...]] = {
     DecryptionApproved: (("sealed answer of a trustee", lambda approved: approved.digest),),
     ModelAttested: (("auditor's report", lambda attested: attested.report_digest),),
 }
-"""What each record names, in words, and where the digest stands."""
+"""Each record's files and models: a name for people, and how to get the digest."""
 
 
 def _digests(entry: Entry) -> list[tuple[str, Digest, int]]:

@@ -1,6 +1,6 @@
 """The only parser and writer of hashed bytes: a fixed-order binary layout, and canonical JSON for documents.
 
-Invariant: one value has one encoding. A reader refuses trailing bytes; a document is refused unless writing it again
+Invariant: one value has one encoding. A reader refuses trailing bytes, and refuses a document unless writing it again
 gives the same bytes.
 
 Source: PROTOCOL.md 2 (layout: big-endian u8/u16/u32/u64, raw fixed arrays, `u32 length ‖ bytes`, `u16 count` lists).
@@ -18,29 +18,25 @@ from fl.protocol.names import LABEL_PREFIX, Blob, Digest
 
 JsonValue = strict_json.JsonValue
 DOCUMENT_CAP = 16 * 1024 * 1024
-"""No document has more bytes; who reads one from a vault has a smaller cap for its kind."""
+"""The largest document, in bytes; a reader of the vault uses a smaller cap for each kind."""
 
 
 class Writer:
-    """Builds canonical bytes; every method returns the writer, so that a layout reads as one line."""
+    """Builds canonical bytes; every method returns the writer, so that calls can be chained."""
 
     def __init__(self, label: str | None = None) -> None:
         self._parts: list[bytes] = [LABEL_PREFIX + label.encode("ascii")] if label else []
 
     def u8(self, value: int) -> Writer:
-        """Append one unsigned byte."""
         return self._integer(value, 1)
 
     def u16(self, value: int) -> Writer:
-        """Append an unsigned 16-bit integer, big-endian."""
         return self._integer(value, 2)
 
     def u32(self, value: int) -> Writer:
-        """Append an unsigned 32-bit integer, big-endian."""
         return self._integer(value, 4)
 
     def u64(self, value: int) -> Writer:
-        """Append an unsigned 64-bit integer, big-endian."""
         return self._integer(value, 8)
 
     def raw(self, value: bytes, length: int) -> Writer:
@@ -57,11 +53,9 @@ class Writer:
         return self
 
     def bytes(self) -> bytes:
-        """Return everything appended so far."""
         return b"".join(self._parts)
 
     def digest(self) -> Digest:
-        """Return the SHA-256 of everything appended so far."""
         return sha256(self.bytes())
 
     def _integer(self, value: int, width: int) -> Writer:
@@ -73,7 +67,7 @@ class Writer:
 
 
 class Reader:
-    """Takes canonical bytes apart, strictly."""
+    """Parses canonical bytes strictly."""
 
     def __init__(self, data: bytes | memoryview, what: str) -> None:
         self._data = memoryview(data)
@@ -84,19 +78,16 @@ class Reader:
         return int.from_bytes(self.raw(1), "big")
 
     def u16(self) -> int:
-        """Take an unsigned 16-bit integer."""
         return int.from_bytes(self.raw(2), "big")
 
     def u32(self) -> int:
-        """Take an unsigned 32-bit integer."""
         return int.from_bytes(self.raw(4), "big")
 
     def u64(self) -> int:
-        """Take an unsigned 64-bit integer."""
         return int.from_bytes(self.raw(8), "big")
 
     def raw(self, length: int) -> bytes:
-        """Take exactly `length` bytes, or raise EncodingError when the data ends before."""
+        """Take exactly `length` bytes, or raise EncodingError if the data ends earlier."""
         if self._at + length > len(self._data):
             raise EncodingError(self._what, "it ends too early")
         taken = bytes(self._data[self._at : self._at + length])
@@ -106,24 +97,22 @@ class Reader:
     def rest(self, length: int) -> memoryview:
         """Take the final `length` bytes without copying; more or fewer bytes raise EncodingError."""
         if self._at + length != len(self._data):
-            raise EncodingError(self._what, "its length differs from what its header says")
+            raise EncodingError(self._what, "its length differs from the length in its header")
         taken = self._data[self._at :]
         self._at = len(self._data)
         return taken
 
     def end(self) -> None:
-        """Raise EncodingError unless everything was taken."""
+        """Raise EncodingError if bytes remain."""
         if self._at != len(self._data):
             raise EncodingError(self._what, f"{len(self._data) - self._at} bytes follow its end")
 
     @property
     def position(self) -> int:
-        """Return how many bytes were taken."""
         return self._at
 
 
 def sha256(data: Blob) -> Digest:
-    """Return the SHA-256 of `data`."""
     return Digest(hashlib.sha256(data).digest())
 
 
@@ -137,7 +126,7 @@ def write_document(value: dict[str, JsonValue]) -> bytes:
 
 
 def parse_document(data: bytes, what: str) -> dict[str, JsonValue]:
-    """Parse canonical JSON, or raise EncodingError when it is not the one encoding of its value."""
+    """Parse canonical JSON, or raise EncodingError if the value has another encoding."""
     value = strict_json.loads(data, what, DOCUMENT_CAP)
     if not isinstance(value, dict) or write_document(value) != data:
         raise EncodingError(what, "it is not in canonical form")
@@ -146,47 +135,47 @@ def parse_document(data: bytes, what: str) -> dict[str, JsonValue]:
 
 @dataclass(frozen=True)
 class Fields:
-    """Typed access to a parsed document's fields; another type or a missing field raises EncodingError."""
+    """Typed access to a parsed document's fields; a wrong type or a missing field raises EncodingError."""
 
     value: dict[str, JsonValue]
     what: str
 
     def number(self, name: str) -> float:
         """Return a finite number as float."""
-        found = self.value.get(name)
-        if isinstance(found, bool) or not isinstance(found, int | float):
+        value = self.value.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
             raise EncodingError(self.what, f"{name} is not a number")
         try:
-            return float(found)
+            return float(value)
         except OverflowError as error:
-            raise EncodingError(self.what, f"{name} is not a number of binary64") from error
+            raise EncodingError(self.what, f"{name} is too large for binary64") from error
 
     def integer(self, name: str) -> int:
-        found = self.value.get(name)
-        if isinstance(found, bool) or not isinstance(found, int):
+        value = self.value.get(name)
+        if isinstance(value, bool) or not isinstance(value, int):
             raise EncodingError(self.what, f"{name} is not an integer")
-        return found
+        return value
 
     def text(self, name: str) -> str:
-        found = self.value.get(name)
-        if not isinstance(found, str):
+        value = self.value.get(name)
+        if not isinstance(value, str):
             raise EncodingError(self.what, f"{name} is not a text")
-        return found
+        return value
 
     def truth(self, name: str) -> bool:
-        found = self.value.get(name)
-        if not isinstance(found, bool):
+        value = self.value.get(name)
+        if not isinstance(value, bool):
             raise EncodingError(self.what, f"{name} is neither true nor false")
-        return found
+        return value
 
     def mapping(self, name: str) -> dict[str, JsonValue]:
-        found = self.value.get(name)
-        if not isinstance(found, dict):
+        value = self.value.get(name)
+        if not isinstance(value, dict):
             raise EncodingError(self.what, f"{name} is not an object")
-        return found
+        return value
 
     def only(self, *names: str) -> None:
-        """Raise EncodingError when the document has a field that is not named."""
+        """Raise EncodingError if the document has another field than these."""
         extra = sorted(set(self.value) - set(names))
         if extra:
             raise EncodingError(self.what, f"it has the unknown field {extra[0]}")

@@ -1,7 +1,7 @@
-"""Everything the ledger says, folded: members, keys, threshold keys, the models and all rounds.
+"""The fold of the whole ledger: members, keys, threshold keys, models and rounds.
 
-Invariant: a `Federation` can only be reached by records that the rules allow, in ledger order. The coordinator folds
-live, the auditor folds the same list later with the same function.
+Invariant: only records that the rules allow, in ledger order, lead to a `Federation`. The coordinator folds them live;
+an auditor later folds the same list with the same function.
 
 Source: PROTOCOL.md 5S and 8; contracts/ledger/FederationLedger.sol.
 """
@@ -50,7 +50,7 @@ from fl.protocol.rounds.rules import advance, check_sender, check_terms
 
 @dataclass(frozen=True)
 class LedgerOpening:
-    """How a ledger began: with which model, sealed to whom."""
+    """How a ledger began: its first model and that model's readers."""
 
     record: FederationOpened
     opened: Entry
@@ -60,22 +60,21 @@ class LedgerOpening:
 
     @property
     def context(self) -> bytes:
-        """Return the envelope context of the first model."""
         return genesis_context(self.anchor, self.record.last_round, self.record.manifest_digest)
 
 
 @dataclass(frozen=True)
 class Federation:
-    """What is known after `position`."""
+    """The state after the entry at `position`."""
 
     anchor: Anchor
-    """`contract` is the ledger whose records are being folded; it moves along with hand-overs."""
+    """`contract` is the present ledger; a hand-over changes it."""
     verify: VerifyPossession
     book: KeyBook = field(default_factory=KeyBook)
     succession: Succession = field(default_factory=Succession)
     threshold: ThresholdKeys = field(default_factory=ThresholdKeys)
     openings: tuple[LedgerOpening, ...] = ()
-    """How each ledger began, the first one and its successors."""
+    """How each ledger began: the first one and its successors."""
     rounds: tuple[Round, ...] = ()
     successor: Address | None = None
     position: Position | None = None
@@ -89,26 +88,24 @@ class Federation:
 
     @property
     def active_round(self) -> Round | None:
-        """Return the round that has not ended, if any."""
         return self.rounds[-1] if self.rounds and not self.rounds[-1].ended else None
 
     @property
     def final_round(self) -> Round | None:
-        """Return the newest final round, if any."""
-        return next((found for found in reversed(self.rounds) if found.phase == Phase.FINAL), None)
+        return next((each for each in reversed(self.rounds) if each.phase == Phase.FINAL), None)
 
     @property
     def source(self) -> Round | LedgerOpening:
-        """Return where the model in force comes from: the newest final round of this ledger, or its opening."""
+        """Return the source of the current model: the newest final round of this ledger, or its opening."""
         final = self.final_round
         if final is not None and final.anchor == self.opening.anchor:
             return final
         return self.opening
 
     def source_of(self, current: Round) -> Round | LedgerOpening:
-        """Return where the model comes from that a round started from, on the ledger of that round."""
+        """Return the source of the model from which a round started, on that round's ledger."""
         parts: list[Round | LedgerOpening] = [*self.openings]
-        parts += [found for found in self.rounds if found.phase == Phase.FINAL]
+        parts += [each for each in self.rounds if each.phase == Phase.FINAL]
         before = [
             part for part in parts if part.anchor == current.anchor and part.opened.position < current.opened.position
         ]
@@ -116,7 +113,7 @@ class Federation:
 
     @property
     def model_digest(self) -> Digest:
-        """Return the digest of the global model in force, or raise FederationNotOpened."""
+        """Return the digest of the current global model, or raise FederationNotOpened."""
         source = self.source
         if isinstance(source, Round) and source.proposal is not None:
             return source.proposal.model_digest
@@ -124,21 +121,21 @@ class Federation:
 
     @property
     def opening(self) -> LedgerOpening:
-        """Return how the ledger in force began, or raise FederationNotOpened."""
+        """Return how the present ledger began, or raise FederationNotOpened."""
         if not self.openings:
             raise FederationNotOpened
         return self.openings[-1]
 
     def round(self, number: int) -> Round:
         """Return the round of that number, or raise WrongRound."""
-        for found in reversed(self.rounds):
-            if found.number == number:
-                return found
+        for each in reversed(self.rounds):
+            if each.number == number:
+                return each
         raise WrongRound(self.last_round, number)
 
 
 def fold(federation: Federation, entries: Iterable[Entry]) -> Federation:
-    """Return the federation after `entries`, or raise the RefusedError of the first that the rules forbid."""
+    """Return the federation after `entries`, or raise the RefusedError of the first entry that the rules forbid."""
     for entry in entries:
         federation = step(federation, entry)
     return federation
@@ -164,7 +161,7 @@ def step(federation: Federation, entry: Entry) -> Federation:
 
 
 def genesis_context(anchor: Anchor, last_round: int, manifest_digest: Digest) -> bytes:
-    """Return the envelope context of the model that a ledger opens with, 32 bytes.
+    """Return the envelope context of a ledger's first model, 32 bytes.
 
     SHA-256(`genesis` ‖ consortium[32] ‖ chainId u64 ‖ contract[20] ‖ last round u64 ‖ manifest digest[32]).
     """
@@ -183,7 +180,7 @@ def _advance_authority(federation: Federation, entry: Entry, record: KeyRecord) 
     if not isinstance(record, MemberRecord):
         return replace(federation, threshold=federation.threshold.advance(entry, record, book, anchor))
     if isinstance(record, ConsortiumFounded) and record.consortium != anchor.consortium:
-        raise EncodingError("ledger", "its key authority is that of another consortium")
+        raise EncodingError("ledger", "its key authority belongs to another consortium")
     book = book.advance(record, PossessionDomain(anchor.chain_id, anchor.authority), federation.verify)
     if isinstance(record, MemberRevoked):
         federation = replace(federation, succession=federation.succession.after_revocation(entry.timestamp))
@@ -191,7 +188,7 @@ def _advance_authority(federation: Federation, entry: Entry, record: KeyRecord) 
 
 
 def _check_contract(federation: Federation, entry: Entry) -> None:
-    """Raise LedgerClosed for a record of a ledger that handed over, EncodingError for one of a foreign contract."""
+    """Raise LedgerClosed for a record of a closed ledger, EncodingError for one of a foreign contract."""
     ledgers = [opening.anchor.contract for opening in federation.openings]
     if federation.successor is not None:
         ledgers = [*(ledgers or [federation.anchor.contract]), federation.successor]

@@ -1,10 +1,9 @@
 """The tree over a batch of patient records: its root, and the proof that one record is under it.
 
-Invariant: a path that verifies exists for the leaves that made the root, and for no other (SHA-256 permitting); leaves
-and inner nodes are hashed apart, so that neither passes for the other.
+Invariant: only the leaves that made the root have a path that verifies, unless SHA-256 is broken. Leaves and inner
+nodes are hashed differently, so that neither can pass for the other.
 
 Source: RFC 9162, 2.1.1 (tree hash), 2.1.3.1 (inclusion path) and 2.1.3.2 (verification); PROTOCOL.md 9, Records.
-Not here: who anchors a root and when (webui/usecases/anchoring.py).
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ _LEAF, _NODE = b"\x00", b"\x01"
 
 
 def record_leaf(salt: bytes, file_digest: Digest) -> Digest:
-    """Return what stands for one file in the tree: SHA-256(`leaf` ‖ salt[32] ‖ file digest[32]).
+    """Return a file's leaf in the tree: SHA-256(`leaf` ‖ salt[32] ‖ file digest[32]).
 
-    Without the salt nobody can tell which file it was; so it means nothing once the salt is erased.
+    Once the salt is erased, nobody can tell which file the leaf belonged to.
     """
     return Writer("leaf").raw(salt, SALT_BYTES).raw(file_digest, DIGEST_BYTES).digest()
 
 
 def root_of(leaves: Sequence[bytes]) -> Digest:
-    """Return MTH(leaves); of no leaves it is the SHA-256 of nothing."""
+    """Return MTH(leaves); without leaves it is the SHA-256 of the empty string."""
     if not leaves:
         return Digest(hashlib.sha256().digest())
     if len(leaves) == 1:
@@ -39,7 +38,7 @@ def root_of(leaves: Sequence[bytes]) -> Digest:
 
 
 def inclusion_path(leaves: Sequence[bytes], index: int) -> tuple[Digest, ...]:
-    """Return PATH(index, leaves), from the leaf's neighbour up; IndexError when there is no such leaf."""
+    """Return PATH(index, leaves), from the leaf's neighbour up, or raise IndexError."""
     if not 0 <= index < len(leaves):
         raise IndexError(index)
     if len(leaves) == 1:
@@ -55,18 +54,18 @@ def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], 
     if not 0 <= index < size:
         raise ProofInvalid("inclusion: there is no such leaf")
     at, last = index, size - 1
-    found = _hash(_LEAF, leaf)
+    digest = _hash(_LEAF, leaf)
     for node in path:
         if last == 0:
             raise ProofInvalid("inclusion: the path is too long")
         if at & 1 or at == last:
-            found = _hash(_NODE, node, found)
+            digest = _hash(_NODE, node, digest)
             while not at & 1 and at:
                 at, last = at >> 1, last >> 1
         else:
-            found = _hash(_NODE, found, node)
+            digest = _hash(_NODE, digest, node)
         at, last = at >> 1, last >> 1
-    if last != 0 or found != root:
+    if last != 0 or digest != root:
         raise ProofInvalid("inclusion: the path does not lead to the root")
 
 

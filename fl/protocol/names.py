@@ -20,7 +20,7 @@ Digest = NewType("Digest", bytes)
 """A 32-byte SHA-256 value."""
 
 Blob = bytes | bytearray | memoryview
-"""Bytes to hash or to store; large ones are not copied for the sake of their type."""
+"""Bytes to hash or to store; a memoryview saves a copy of large ones."""
 
 ADDRESS_BYTES = 20
 DIGEST_BYTES = 32
@@ -40,14 +40,14 @@ class Role(IntEnum):
 
 
 class Protection(IntEnum):
-    """What hides one hospital's update during a round (PROTOCOL.md 5 and 5S)."""
+    """How a round hides one hospital's update (PROTOCOL.md 5 and 5S)."""
 
     MASKED = 1
     SEALED = 2
 
 
 class KeyUse(IntEnum):
-    """What a threshold key opens; every use has a key of its own (PROTOCOL.md 9)."""
+    """What a threshold key opens; every use has its own key (PROTOCOL.md 9)."""
 
     RECORDS = 1
     MODEL = 2
@@ -55,17 +55,17 @@ class KeyUse(IntEnum):
 
 
 class CeremonyKind(IntEnum):
-    """How a committee comes to its shares."""
+    """How a committee gets its shares."""
 
     GENERATE = 1
     DEALER = 2
-    """The operator deals alone, and so knew the key."""
+    """The operator deals alone, and so knows the key."""
     REFRESH = 3
     RESHARE = 4
 
 
 class Purpose(IntEnum):
-    """What a sealed record or model is asked for."""
+    """The purpose of opening a sealed record or model."""
 
     TREATMENT = 1
     SECOND_OPINION = 2
@@ -74,7 +74,7 @@ class Purpose(IntEnum):
     RESEARCH = 5
     QUALITY = 6
     RELEASE = 7
-    """Of a model, and of nothing else."""
+    """Only for models."""
 
 
 class Refusal(IntEnum):
@@ -88,21 +88,21 @@ class Refusal(IntEnum):
 
 
 def address(raw: bytes) -> Address:
-    """Return `raw` as an account, or raise EncodingError when it has not 20 bytes."""
+    """Return `raw` as an account, or raise EncodingError unless it has 20 bytes."""
     if len(raw) != ADDRESS_BYTES:
         raise EncodingError("account", f"it has {len(raw)} bytes, not {ADDRESS_BYTES}")
     return Address(raw)
 
 
 def digest(raw: bytes) -> Digest:
-    """Return `raw` as a SHA-256 value, or raise EncodingError when it has not 32 bytes."""
+    """Return `raw` as a SHA-256 value, or raise EncodingError unless it has 32 bytes."""
     if len(raw) != DIGEST_BYTES:
         raise EncodingError("digest", f"it has {len(raw)} bytes, not {DIGEST_BYTES}")
     return Digest(raw)
 
 
 def parse_hex(text: str, length: int, what: str) -> bytes:
-    """Parse hexadecimal `text` (0x optional) of exactly `length` bytes, or raise EncodingError naming `what`."""
+    """Parse hexadecimal `text` (0x optional) of exactly `length` bytes, or raise EncodingError for `what`."""
     try:
         raw = bytes.fromhex(text.removeprefix("0x"))
     except ValueError as error:
@@ -118,11 +118,11 @@ def show(raw: bytes) -> str:
 
 
 UNSEEN = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
-"""Unicode's categories of what a reader cannot see: controls, marks of direction, joiners, what is not assigned."""
+"""Unicode categories of invisible characters: controls, direction marks, joiners, unassigned ones."""
 
 
 def shown(text: str) -> str:
-    """Return text from outside for people: what nobody can see is written as an escape, so that it does nothing."""
+    """Return text from outside for people, with invisible characters as escapes, so that they have no effect."""
     return "".join(_escape(each) if unicodedata.category(each) in UNSEEN else each for each in text)
 
 

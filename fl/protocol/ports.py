@@ -1,9 +1,8 @@
-"""What the protocol needs from the world.
+"""The interfaces through which roles reach chain, vault and disk.
 
-Invariant: every role reads and writes through these ports only, so roles run over any chain, vault and journal.
+Invariant: every role reads and writes only through these ports, so it runs over any chain, vault and journal.
 
 Source: A. Cockburn, "Hexagonal architecture" (ports and adapters).
-Not here: implementations (chain/, fl/storage/, tests/support/).
 """
 
 from __future__ import annotations
@@ -18,19 +17,19 @@ from fl.protocol.records import DecryptionApproved, DecryptionRefused, Entry, Po
 
 @dataclass(frozen=True)
 class Anchor:
-    """What ties artefacts to one consortium on one chain (PROTOCOL.md 1 and 8)."""
+    """Ties files and records to one consortium on one chain (PROTOCOL.md 1 and 8)."""
 
     consortium: bytes
     """32 bytes fixed in the constructor of the key authority."""
     chain_id: int
     authority: Address
     contract: Address
-    """The federation ledger now in force."""
+    """The present federation ledger."""
 
 
 @dataclass(frozen=True)
 class SetStatement:
-    """What a hospital signs about the frozen set of a masked round, once (PROTOCOL.md 5, phase 5)."""
+    """The statement about the frozen set that a hospital signs once in a masked round (PROTOCOL.md 5, phase 5)."""
 
     consortium: bytes
     """32 bytes."""
@@ -42,43 +41,42 @@ class SetStatement:
     """ctx2 (round.Round.mask_context), 32 bytes."""
     set_digest: Digest
     freeze_block: bytes
-    """Hash of the block that holds RoundFrozen, 32 bytes: on a forked chain it is another."""
+    """Hash of the block with RoundFrozen, 32 bytes; it differs on a forked chain."""
 
 
 class Ledger(Protocol):
-    """The ordered list of records, seen by one account."""
+    """The ordered list of records, as one account sees it."""
 
     @property
     def anchor(self) -> Anchor:
-        """Return what this ledger is."""
+        """Return this ledger's identity."""
 
     @property
     def account(self) -> Address:
-        """Return the account that signs what is appended; NO_ADDRESS when read-only."""
+        """Return the account that signs new records; NO_ADDRESS if read-only."""
 
     def append(self, record: Record) -> Receipt:
         """Sign and append `record`, and wait until it is included.
 
-        Fields that the contract computes (`RoundFrozen.set_digest`) are ignored on the way in; the receipt's record
-        carries them. `FederationOpened` and the constructor's records are appended like the others, except
-        `ConsortiumFounded`, which deployment makes.
+        The contract computes some fields (`RoundFrozen.set_digest`): the input's values are ignored, and the receipt's
+        record has the computed ones. Deployment makes `ConsortiumFounded`; all other records are appended here.
 
         Raises:
-            RefusedError: a rule forbids it; the leaf bears the contract's error name.
-            UnavailableError: the chain did not answer (nothing or the whole record was included).
+            RefusedError: a rule forbids it; the leaf has the contract's error name.
+            UnavailableError: the chain did not answer (it included the whole record, or nothing).
             MisconfiguredError: the node serves another chain.
         """
 
     def replay(self, after: Position | None = None) -> Sequence[Entry]:
-        """Return every entry behind `after` (all from genesis by default) in ledger order."""
+        """Return every entry after `after` (by default all from genesis) in ledger order."""
 
     def wait(self, after: Position | None, timeout_s: float) -> bool:
-        """Block until an entry behind `after` exists; False when `timeout_s` passed first."""
+        """Block until there is an entry after `after`; False if `timeout_s` passed first."""
 
 
 @dataclass(frozen=True)
 class TransactionTerms:
-    """What somebody needs in order to sign the next transaction of an account."""
+    """The facts that somebody needs to sign an account's next transaction."""
 
     nonce: int
     gas: int
@@ -89,16 +87,16 @@ class TransactionTerms:
 
 
 class Relay(Protocol):
-    """Sends answers to requests that somebody else signed; holds no key."""
+    """Sends answers to requests that somebody else signed; it has no key."""
 
     def terms(self, account: Address) -> TransactionTerms:
-        """Return what the account's next transaction must say, or raise UnavailableError."""
+        """Return the facts for the account's next transaction, or raise UnavailableError."""
 
     def read(self, transaction: bytes) -> DecryptionApproved | DecryptionRefused:
-        """Return the answer that a raw signed transaction records; its sender is who signed it.
+        """Return the answer in a raw signed transaction; its sender is the signer.
 
         Raises:
-            EncodingError: it is no transaction, or no answer to a request, or goes elsewhere.
+            EncodingError: it is not a transaction, not an answer to a request, or addressed elsewhere.
         """
 
     def send(self, transaction: bytes) -> Receipt:
@@ -106,13 +104,13 @@ class Relay(Protocol):
 
 
 class Endorser(Protocol):
-    """Signs statements with one account's key, and tells who signed one; needs no chain."""
+    """Signs statements with one account's key, and finds the signer of one; needs no chain."""
 
     def endorse(self, statement: SetStatement) -> bytes:
-        """Return the own account's EIP-712 signature r ‖ s ‖ v, 65 bytes; the same for the same statement."""
+        """Return the account's EIP-712 signature r ‖ s ‖ v, 65 bytes; always the same for one statement."""
 
     def recover(self, statement: SetStatement, signature: bytes) -> Address:
-        """Return the account that made `signature`; for a signature of another statement that is some other account.
+        """Return the account that made `signature`; if it signed another statement, this is a different account.
 
         Raises:
             SignatureInvalid: not 65 bytes, v not 27 or 28, r or s out of range, s high, or no key fits.
@@ -120,48 +118,48 @@ class Endorser(Protocol):
 
 
 Mark = tuple[int, ...]
-"""What the file system says of a file; it differs after every write to it."""
+"""The file system's facts about a file; they change with every write."""
 
 
 class Vault(Protocol):
-    """Content-addressed store: a file's name is its SHA-256."""
+    """A content-addressed store: a file's name is its SHA-256."""
 
     @property
     def checked(self) -> bool:
-        """Return whether `get` compares a file with its digest, so that nobody need hash it again."""
+        """Return whether `get` compares a file with its digest, so that callers need not."""
 
     def put(self, data: Blob) -> Digest:
-        """Store `data` durably (atomic, fsynced) and return its digest; storing it twice is no error.
+        """Store `data` durably (atomic, fsynced) and return its digest; storing it twice is allowed.
 
         Raises:
-            StorageFull: nothing partial is left.
+            StorageFull: no part of the file remains.
             VaultUnavailable: as `get`.
         """
 
     def get(self, digest: Digest, cap: int) -> bytes:
-        """Return the file; unless the vault is `checked`, whoever asks compares its digest (fl/replay/vault_files.py).
+        """Return the file; unless the vault is `checked`, the caller compares its digest (fl/replay/vault_files.py).
 
         Raises:
             VaultMissing: no such file.
             TooLarge: it has more than `cap` bytes; it is not read.
-            VaultUnavailable: the vault itself is not there, or does not answer; `put`, `has` and `mark` say so, too.
+            VaultUnavailable: the vault is not there or does not answer; `put`, `has` and `mark` raise it too.
         """
 
     def has(self, digest: Digest) -> bool:
         """Return whether a file of that name exists, right or wrong."""
 
     def mark(self, digest: Digest) -> Mark | None:
-        """Return the mark of the file of that name, None when there is none; it costs no reading."""
+        """Return the mark of the file of that name, or None; this does not read the file."""
 
 
 class Journal(Protocol):
-    """A role's write-ahead log: what it promised, on its own disk, before anybody hears of it."""
+    """A role's write-ahead log: it stores each promise on its own disk before it sends anything."""
 
     def once(self, key: str, value: bytes) -> bytes:
-        """Record `value` under `key` durably unless `key` exists; return what stands there now."""
+        """Record `value` under `key` durably unless `key` exists; return the value recorded now."""
 
     def get(self, key: str) -> bytes | None:
-        """Return what stands under `key`, or None."""
+        """Return the value under `key`, or None."""
 
     def erase(self, key: str) -> None:
-        """Overwrite and remove what stands under `key`: secrets of a round that has ended."""
+        """Overwrite and remove the value under `key`, such as secrets of an ended round."""

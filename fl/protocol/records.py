@@ -1,10 +1,9 @@
-"""What can happen: one frozen dataclass per Solidity event, with the same name and the same field order.
+"""The records: one frozen dataclass per Solidity event, with the same name and field order.
 
 Invariant: a record is a fact in the past tense; its first field is the account that made it happen.
 
 Source: PROTOCOL.md 3, 5, 5S and 9; contracts/authority/IKeyAuthority.sol and
 contracts/ledger/IFederationLedger.sol (a test binds them).
-Not here: when a record is allowed (round.py, members.py).
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ class KeyRotated:
 
 @dataclass(frozen=True)
 class MemberRevoked:
-    """The operator ended a membership; for good."""
+    """The operator ended a membership for good."""
 
     sender: Address
     member: Address
@@ -71,11 +70,11 @@ class MemberRevoked:
 
 @dataclass(frozen=True)
 class OperatorProposed:
-    """The operator proposed an account for its office, or took its proposal back."""
+    """The operator proposed an account as its successor, or withdrew the proposal."""
 
     sender: Address
     account: Address
-    """NO_ADDRESS takes the proposal back."""
+    """NO_ADDRESS withdraws the proposal."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ class ReplacementProposed:
 
 @dataclass(frozen=True)
 class ReplacementVoted:
-    """A hospital, auditor or trustee gave its one vote to a replacement; it leaves the one that it was for."""
+    """A hospital, auditor or trustee moved its one vote to a replacement."""
 
     sender: Address
     replacement: int
@@ -98,7 +97,7 @@ class ReplacementVoted:
 
 @dataclass(frozen=True)
 class ReplacementVetoed:
-    """The operator is there, and stopped a replacement."""
+    """The operator vetoed a replacement."""
 
     sender: Address
     replacement: int
@@ -106,12 +105,12 @@ class ReplacementVetoed:
 
 @dataclass(frozen=True)
 class OperatorChanged:
-    """An account took the operator's office; its predecessor is revoked."""
+    """An account became the operator; its predecessor is revoked."""
 
     sender: Address
-    """The operator from now on."""
+    """The new operator."""
     replacement: int
-    """The replacement that made it the operator; 0 when its predecessor proposed it."""
+    """The replacement that made it the operator; 0 if its predecessor proposed it."""
     former: Address
     """Computed by the contract."""
 
@@ -121,7 +120,7 @@ class OperatorChanged:
 
 @dataclass(frozen=True)
 class CeremonyStarted:
-    """The operator began a ceremony that gives a committee its shares (PROTOCOL.md 9)."""
+    """The operator started a ceremony that gives a committee its shares (PROTOCOL.md 9)."""
 
     sender: Address
     key_use: KeyUse
@@ -129,11 +128,11 @@ class CeremonyStarted:
     """u32: 1 and up per use; the epoch of the committee it makes."""
     kind: CeremonyKind
     threshold: int
-    """u16: how many shares open a ciphertext afterwards."""
+    """u16: how many shares will open a ciphertext."""
     dealers: tuple[Address, ...]
     """Ascending."""
     receivers: tuple[Address, ...]
-    """The committee afterwards, ascending; party j is the j-th."""
+    """The new committee, ascending; party j is the j-th."""
     step_timeout: int
     """u64: seconds from the start of a phase to its deadline."""
     expires_at: int
@@ -142,7 +141,7 @@ class CeremonyStarted:
 
 @dataclass(frozen=True)
 class CeremonyCommitted:
-    """A dealer committed to its dealing before it saw another's."""
+    """A dealer committed to its dealing before it saw any other."""
 
     sender: Address
     key_use: KeyUse
@@ -153,7 +152,7 @@ class CeremonyCommitted:
 
 @dataclass(frozen=True)
 class CeremonyDealt:
-    """A dealer dealt."""
+    """A dealer published its dealing."""
 
     sender: Address
     key_use: KeyUse
@@ -161,14 +160,14 @@ class CeremonyDealt:
     commitments: bytes
     """Feldman vector: t compressed points, 33·t bytes; t - 1 in a REFRESH, whose first is the identity."""
     proof: bytes
-    """R ‖ z, 65 bytes: Schnorr's proof of the first coefficient committed to."""
+    """R ‖ z, 65 bytes: Schnorr's proof of the first committed coefficient."""
     bundle_digest: Digest
     """SHA-256 of the file with one sealed share per receiver, in the vault."""
 
 
 @dataclass(frozen=True)
 class CeremonyChecked:
-    """A receiver checked every share it was dealt; without complaints, it found them right."""
+    """A receiver checked all its shares; without complaints, all were right."""
 
     sender: Address
     key_use: KeyUse
@@ -179,7 +178,7 @@ class CeremonyChecked:
 
 @dataclass(frozen=True)
 class CeremonyPhaseClosed:
-    """A phase of a ceremony ended; the dealers named go on."""
+    """A phase of a ceremony ended; the named dealers continue."""
 
     sender: Address
     key_use: KeyUse
@@ -191,7 +190,7 @@ class CeremonyPhaseClosed:
 
 @dataclass(frozen=True)
 class CeremonyConfirmed:
-    """A receiver holds its share and computed the same public values as the others."""
+    """A receiver has its share and computed the public values."""
 
     sender: Address
     key_use: KeyUse
@@ -204,7 +203,7 @@ class CeremonyConfirmed:
 
 @dataclass(frozen=True)
 class CeremonyAborted:
-    """The ceremony ended without a committee; the one before stands."""
+    """The ceremony ended without a committee; the previous committee stays."""
 
     sender: Address
     key_use: KeyUse
@@ -221,9 +220,9 @@ class DecryptionRequested:
     """u64: computed by the contract, 1 and up."""
     key_use: KeyUse
     epoch: int
-    """u32: the committee asked, the newest of the key to which the ciphertext is sealed."""
+    """u32: the committee, the newest of the key to which the ciphertext is sealed."""
     label: Digest
-    """What the ciphertext is bound to: SHA-256 over the envelope's core."""
+    """Binds the ciphertext: SHA-256 over the envelope's core."""
     capsule_digest: Digest
     """SHA-256 of the capsule in the vault."""
     purpose: Purpose
@@ -252,7 +251,7 @@ class DecryptionRefused:
 
 @dataclass(frozen=True)
 class DecryptionFulfilled:
-    """The requester opened what it asked for."""
+    """The requester opened the file."""
 
     sender: Address
     request: int
@@ -260,7 +259,7 @@ class DecryptionFulfilled:
 
 @dataclass(frozen=True)
 class RecordsAnchored:
-    """A hospital recorded the Merkle root of the records it made since its last root."""
+    """A hospital recorded the Merkle root of its records since its last root."""
 
     sender: Address
     batch: int
@@ -273,25 +272,25 @@ class RecordsAnchored:
 
 @dataclass(frozen=True)
 class Terms:
-    """On what conditions a round runs."""
+    """The conditions of a round."""
 
     protection: Protection
     min_commitments: int
-    """u16: fewer commitments than this abort the round."""
+    """u16: with fewer commitments the round is aborted."""
     attestations: int
-    """u16: how many attestations make a proposal final."""
+    """u16: the attestations that a final model needs."""
     threshold: int
-    """u16: t of a masked round, how many hospitals must endorse the set and reveal shares; 0 in a sealed one."""
+    """u16: t of a masked round: t hospitals must endorse the set and reveal shares; 0 in a sealed round."""
     parameters: int
     """u64: number of model parameters d."""
     config_digest: Digest
     """SHA-256 of the round's configuration document in the vault (config.RoundConfig)."""
     step_timeout: int
-    """u64: seconds from the start of a phase to its deadline, in the phases of a masked round that name no other."""
+    """u64: seconds from the start of a phase to its deadline, in phases of a masked round without another deadline."""
     commit_deadline: int
-    """u64: seconds since 1970; the round may be frozen without the missing hospitals after it."""
+    """u64: seconds since 1970; after it, the round may be frozen without the missing hospitals."""
     close_deadline: int
-    """u64: seconds since 1970; any member may abort an unfinished round after it."""
+    """u64: seconds since 1970; after it, any member may abort an unfinished round."""
 
 
 @dataclass(frozen=True)
@@ -300,9 +299,9 @@ class FederationOpened:
 
     sender: Address
     predecessor: Address
-    """The ledger this one succeeds, or NO_ADDRESS."""
+    """The previous ledger, or NO_ADDRESS."""
     last_round: int
-    """The number of the last round before this ledger: 0, or the predecessor's last."""
+    """The number of the last round before this ledger, or 0."""
     model_digest: Digest
     envelope_digest: Digest
     manifest_digest: Digest
@@ -349,24 +348,24 @@ class SharesDealt:
 
 @dataclass(frozen=True)
 class SharesChecked:
-    """A hospital checked every share it was dealt (phase 2b); without complaints, it found them right."""
+    """A hospital checked all its shares (phase 2b); without complaints, all were right."""
 
     sender: Address
     round: int
     complaints: bytes
-    """Complaints in a row, steps.COMPLAINT_BYTES each, ascending by dealer; empty when there is none."""
+    """Complaints in a row, steps.COMPLAINT_BYTES each, ascending by dealer."""
 
 
 @dataclass(frozen=True)
 class PhaseClosed:
-    """The coordinator ended a set-up phase and fixed who goes on."""
+    """The coordinator ended a set-up phase and named the hospitals that continue."""
 
     sender: Address
     round: int
     phase: int
     """The phase that ended: ADVERTISE, SHARE or COMPLAIN."""
     hospitals: tuple[Address, ...]
-    """Ascending subset of those who did what the phase asked."""
+    """Ascending subset of the hospitals that did the phase's step."""
 
 
 @dataclass(frozen=True)
@@ -444,7 +443,7 @@ class RoundFinalised:
 
 @dataclass(frozen=True)
 class RoundAborted:
-    """The round ended without a new model; the previous model stands."""
+    """The round ended without a new model; the previous model stays."""
 
     sender: Address
     round: int
@@ -523,7 +522,7 @@ LEDGER_RECORDS: tuple[type[LedgerRecord], ...] = (
 
 @dataclass(frozen=True, order=True)
 class Position:
-    """Where a record stands in the one order of all records."""
+    """The place of a record in the order of all records."""
 
     block: int
     index: int
@@ -532,7 +531,7 @@ class Position:
 
 @dataclass(frozen=True)
 class Entry:
-    """A record and the proof of where and when it was included."""
+    """A record, with the block and time of its inclusion."""
 
     record: Record
     position: Position

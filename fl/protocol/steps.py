@@ -1,9 +1,8 @@
-"""What the steps of rounds and of ceremonies have in common: lengths, ascending sets, complaints about sealed shares.
+"""Checks that rounds and ceremonies share: lengths, ascending sets, complaints about sealed shares.
 
-Invariant: as ISteps.sol and Complaints.sol; both refuse the same with the same error.
+Invariant: ISteps.sol and Complaints.sol refuse the same records with the same errors.
 
 Source: PROTOCOL.md 5, phase 2b, and 9.
-Not here: whether a complaint holds (fl/crypto/share_encryption.py, fl/roles).
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ def check_length(field: bytes, expected: int) -> None:
 
 
 def check_ascending(accounts: Iterable[Address], among: Collection[Address]) -> None:
-    """Raise SetMismatch for the first account that is out of ascending order or not among those that may be named."""
+    """Raise SetMismatch for the first account that breaks the ascending order or is not an allowed one."""
     allowed, previous = frozenset(among), b""
     for account in accounts:
         if account <= previous or account not in allowed:
@@ -36,12 +35,12 @@ def check_ascending(accounts: Iterable[Address], among: Collection[Address]) -> 
 
 
 def check_complaints(record: bytes, dealers: Collection[Address]) -> None:
-    """Raise LengthInvalid for a part of a complaint, SetMismatch unless they are about some of `dealers`, ascending."""
+    """Raise LengthInvalid for a partial complaint, SetMismatch unless the accused are some of `dealers`, ascending."""
     check_length(record, len(record) // COMPLAINT_BYTES * COMPLAINT_BYTES)
     check_ascending((dealer for dealer, _ in complaints_of(record)), dealers)
 
 
 def complaints_of(record: bytes) -> list[tuple[Address, bytes]]:
-    """Take recorded complaints apart: (dealer, complaint of 97 bytes) each."""
+    """Split recorded complaints into pairs of dealer and complaint (97 bytes)."""
     parts = [record[at : at + COMPLAINT_BYTES] for at in range(0, len(record), COMPLAINT_BYTES)]
     return [(Address(part[:ADDRESS_BYTES]), part[ADDRESS_BYTES:]) for part in parts]

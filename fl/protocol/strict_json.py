@@ -1,12 +1,10 @@
-"""The one reader of JSON from outside: a person's file, a browser, an RPC client, a node.
+"""The only reader of JSON from outside: from a person's file, a browser, an RPC client or a node.
 
-Invariant: what a text costs is bounded before it is parsed: its bytes, its depth, its number of values, the length of
-a number. What is returned holds no NaN, no infinity, no lone surrogate, and no object lost a field to a second one of
-the same name. Everything else is an EncodingError.
+Invariant: before it parses a text, the reader limits its cost: bytes, depth, number of values, length of a number. The
+result has no NaN, no infinity, no lone surrogate and no repeated field. Everything else is an EncodingError.
 
 Source: RFC 8259; RFC 7493 (I-JSON: UTF-8, unique names, no surrogates). Python's parser recurses once per level, takes
 NaN and Infinity, and keeps the last of two fields.
-Not here: what a document means; the canonical form of hashed documents (codec.py).
 """
 
 from __future__ import annotations
@@ -22,9 +20,9 @@ from fl.protocol.errors import EncodingError
 JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
 
 MAX_DEPTH = 64
-"""Objects and lists inside each other; nothing that we read has more than ten."""
+"""Levels of objects and lists; our documents have at most ten."""
 MAX_VALUES = 500_000
-"""Values of one text: each may take 200 bytes of memory, whatever it takes in the text."""
+"""Values in one text: even a short value may take 200 bytes of memory."""
 MAX_NUMBER = 128
 """Characters of one number: 2^256 has 78 digits."""
 
@@ -34,7 +32,7 @@ _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class _Refused(ValueError):
-    """What the parser must not take; the message says what it is."""
+    """The text has something that the parser must not accept; the message names it."""
 
 
 def loads(data: bytes, what: str, cap: int, depth: int = MAX_DEPTH) -> JsonValue:
@@ -42,12 +40,12 @@ def loads(data: bytes, what: str, cap: int, depth: int = MAX_DEPTH) -> JsonValue
 
     Args:
         data: UTF-8 without a byte order mark.
-        what: Names the text in the error, e.g. "node's answer".
-        cap: The most bytes.
-        depth: The most objects and lists inside each other.
+        what: The text's name in the error, e.g. "node's answer".
+        cap: The largest number of bytes.
+        depth: The largest number of levels of objects and lists.
 
     Raises:
-        EncodingError: it is too large, too deep, no JSON, or JSON that two readers could understand differently.
+        EncodingError: it is too large, too deep, not JSON, or JSON that two readers could understand differently.
     """
     if len(data) > cap:
         raise EncodingError(what, f"it has {len(data)} bytes; at most {cap} are accepted")
@@ -59,7 +57,7 @@ def loads(data: bytes, what: str, cap: int, depth: int = MAX_DEPTH) -> JsonValue
     except _Refused as error:
         raise EncodingError(what, str(error)) from error
     except UnicodeEncodeError as error:
-        raise EncodingError(what, "half of a character (a lone surrogate) is in it") from error
+        raise EncodingError(what, "it has half of a character (a lone surrogate)") from error
     except UnicodeDecodeError as error:
         raise EncodingError(what, "it is not UTF-8") from error
     except (ValueError, RecursionError) as error:
@@ -68,10 +66,10 @@ def loads(data: bytes, what: str, cap: int, depth: int = MAX_DEPTH) -> JsonValue
 
 
 def _check_form(data: bytes, depth: int) -> None:
-    """Raise _Refused for what would cost too much to parse.
+    """Raise _Refused if a text would cost too much to parse.
 
-    Up to its first mistake a text has quotes only around and (escaped) inside strings, so what lies outside of strings
-    is known without parsing; the parser does not go beyond that mistake.
+    Up to its first mistake, a text has quotes only around strings and, escaped, inside them. So the parts outside of
+    strings are known without parsing, and the parser stops at that mistake.
     """
     if data.startswith(codecs.BOM_UTF8):
         raise _Refused("it begins with a byte order mark")
@@ -83,7 +81,7 @@ def _check_form(data: bytes, depth: int) -> None:
     if opened + outside.count(b",") > MAX_VALUES:
         raise _Refused(f"it has more than {MAX_VALUES} values")
     if opened > depth and _depth(outside) > depth:
-        raise _Refused(f"it has more than {depth} objects and lists inside each other")
+        raise _Refused(f"it has more than {depth} levels of objects and lists")
 
 
 def _depth(outside: bytes) -> int:
@@ -95,10 +93,10 @@ def _depth(outside: bytes) -> int:
 
 
 def _object(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise _Refused("an object has two fields of one name")
-    return found
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise _Refused("an object has two fields with the same name")
+    return fields
 
 
 def _integer(text: str) -> int:
@@ -119,7 +117,7 @@ def _short(text: str) -> str:
 
 
 def _constant(text: str) -> NoReturn:
-    raise _Refused(f"{text} is no number of JSON")
+    raise _Refused(f"{text} is not a JSON number")
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant)

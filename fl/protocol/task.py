@@ -1,11 +1,9 @@
-"""What a federation learns to tell apart, and what an answer means: classes by stable code, and which are the disease.
+"""A task: the classes that a federation learns, by stable code, and which of them are the disease.
 
-Invariant: a `Task` that exists is whole: its classes have different codes, what is reported has a disease class behind
-it, and every text is short and can be printed. Two parties train the same task exactly when its documents are equal.
+Invariant: every `Task` is valid: its classes have different codes, a reported probability has a disease class, and
+every text is short and printable. Two parties train the same task exactly when their documents are equal.
 
 Source: PROTOCOL.md 5 (the round's configuration, whose digest is on the ledger).
-Not here: the names that a hospital's own folders have (fl/training/data/labels.py); tasks that come
-with it (task_catalogue.py).
 """
 
 from __future__ import annotations
@@ -21,9 +19,9 @@ from fl.protocol.codec import Fields, JsonValue
 from fl.protocol.errors import EncodingError
 
 CODE = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?")
-"""A code is for machines: lower-case letters, digits, hyphens and underscores inside, at most 40 of them."""
+"""A code for machines: at most 40 lower-case letters and digits, with hyphens and underscores inside."""
 IGNORE = "ignore"
-"""No class has this code: it says in a label map that images are left out."""
+"""In a label map, this code excludes images; no class has it."""
 MAX_CLASSES = 100
 MAX_NAME = 80
 """Characters of a name; names are for people."""
@@ -35,18 +33,18 @@ E = TypeVar("E", bound=StrEnum)
 
 
 class TaskKind(StrEnum):
-    """How classes stand to each other."""
+    """How the classes relate to each other."""
 
     BINARY = "binary"
     """Two classes, one of them the disease."""
     CLASSES = "classes"
-    """An image has exactly one of several classes; any of them, or none, are disease."""
+    """An image has exactly one of several classes; any number of them are disease, but not all."""
     LABELS = "labels"
     """An image may have several labels at once, or none."""
 
 
 class Domain(StrEnum):
-    """What one input is a picture or a row of."""
+    """The kind of one input."""
 
     STAINED_CELL = "stained single cell"
     XRAY = "X-ray"
@@ -54,11 +52,11 @@ class Domain(StrEnum):
 
 
 class Origin(StrEnum):
-    """Where the training data come from."""
+    """The origin of the training data."""
 
     REAL = "real"
     DRAWN = "drawn"
-    """Drawn by a program: a model of them knows no real picture, and every page says so."""
+    """A program drew them: the model has seen no real picture, and every page says so."""
 
 
 @dataclass(frozen=True)
@@ -70,30 +68,30 @@ class TaskClass:
     name: str
     """For people, in the singular: `leukemic blast`."""
     disease: bool = False
-    """Whether its probability is part of what is reported."""
+    """Whether its probability is part of the reported one."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is learned."""
+    """What a federation learns."""
 
     code: str
     name: str
     kind: TaskKind
     classes: tuple[TaskClass, ...]
-    """In the order of the model's outputs. The order means nothing else."""
+    """In the order of the model's outputs, which has no other meaning."""
     reported: str
-    """What the probability is of, for people: `leukemia`; empty where no class is a disease."""
+    """For people, what the reported probability is about: `leukemia`; empty if no class is a disease."""
     domain: Domain
     origin: Origin = Origin.REAL
     units: str = ""
-    """What a number of the input means: `8-bit sRGB, at any scale`."""
+    """The meaning of the input's numbers: `8-bit sRGB, at any scale`."""
 
     def __post_init__(self) -> None:
         """Check the invariant.
 
         Raises:
-            EncodingError: it does not hold.
+            EncodingError: the task breaks it.
         """
         _code(self.code, "code")
         _text(self.name, "name", MAX_NAME)
@@ -108,7 +106,7 @@ class Task:
 
     def _check_classes(self) -> None:
         count, diseased = len(self.classes), sum(one.disease for one in self.classes)
-        if not 2 <= count <= MAX_CLASSES:  # noqa: PLR2004  # two are the fewest that can be told apart
+        if not 2 <= count <= MAX_CLASSES:  # noqa: PLR2004  # a task needs two classes
             _refuse(f"it has {count} classes, not 2 to {MAX_CLASSES}")
         for what, values in (("code", self.codes), ("name", tuple(one.name.casefold() for one in self.classes))):
             if len(set(values)) < count:
@@ -131,11 +129,10 @@ class Task:
 
     @property
     def drawn(self) -> bool:
-        """Return whether the training data were drawn by a program."""
         return self.origin == Origin.DRAWN
 
     def disease_probability(self, row: Sequence[float]) -> float | None:
-        """Return the sum over the disease classes of `row` [classes], in 0..1; None where no class is a disease."""
+        """Return the sum over the disease classes of `row` [classes], in 0..1; None if no class is a disease."""
         if len(row) != len(self.classes):
             raise ValueError(f"{len(row)} probabilities do not fit {len(self.classes)} classes")
         if not self.disease:
@@ -157,17 +154,17 @@ class Task:
 
     @classmethod
     def from_dict(cls, raw: dict[str, JsonValue]) -> Task:
-        """Parse what `to_dict` wrote, or raise EncodingError."""
+        """Parse the output of `to_dict`, or raise EncodingError."""
         fields = Fields(raw, _WHAT)
         fields.only(*_FIELDS)
-        found = raw.get("classes")
-        if not isinstance(found, list) or len(found) > MAX_CLASSES:
+        classes = raw.get("classes")
+        if not isinstance(classes, list) or len(classes) > MAX_CLASSES:
             raise EncodingError(_WHAT, f"classes is not a list of at most {MAX_CLASSES}")
         return cls(
             code=fields.text("code"),
             name=fields.text("name"),
             kind=_one_of(TaskKind, fields.text("kind"), "kind"),
-            classes=tuple(_parse_class(one) for one in found),
+            classes=tuple(_parse_class(one) for one in classes),
             reported=fields.text("reported"),
             domain=_one_of(Domain, fields.text("domain"), "domain"),
             origin=_one_of(Origin, fields.text("origin"), "origin"),
@@ -188,7 +185,7 @@ def _one_of(kind: type[E], value: str, name: str) -> E:
         return kind(value)
     except ValueError as error:
         known = ", ".join(kind)
-        raise EncodingError(_WHAT, f"{name} is none of: {known}") from error
+        raise EncodingError(_WHAT, f"{name} is not one of: {known}") from error
 
 
 def _code(value: str, what: str) -> None:
@@ -202,7 +199,7 @@ def _text(value: str, what: str, most: int, *, empty: bool = False) -> None:
     if not 0 < len(value) <= most or value != value.strip():
         _refuse(f"{what} does not have 1 to {most} characters, or begins or ends with a space")
     if any(unicodedata.category(letter)[0] == "C" or letter in "\u2028\u2029" for letter in value):
-        _refuse(f"{what} holds a character that cannot be printed")
+        _refuse(f"{what} has a character that cannot be printed")
     if unicodedata.normalize("NFC", value) != value:
         _refuse(f"{what} is not in Unicode form C")
 

@@ -1,8 +1,6 @@
 """The tasks that come with Hemaledger, by code.
 
-Invariant: a task never changes under its code; a round that was recorded keeps its meaning.
-
-Not here: tasks of a file (scripts/wiring/task.py).
+Invariant: the task of a code never changes, so a recorded round keeps its meaning.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ from dataclasses import replace
 from fl.protocol.task import Domain, Origin, Task, TaskClass, TaskKind
 
 PICTURE = "8-bit sRGB picture, at any scale"
-"""`Task.units` of pictures: training and prediction bring every picture to one form first."""
+"""`Task.units` of pictures; training and prediction first convert every picture to this form."""
 
 LEUKEMIA = Task(
     code="leukemia",

@@ -1,1 +1,1 @@
-"""What anyone computes from the ledger and the vault: no secret, no decision."""
+"""What anyone can compute from the ledger and the vault; a replay needs no secret and decides nothing."""

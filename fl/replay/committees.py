@@ -1,9 +1,8 @@
-"""The public side of ceremonies, computed from the ledger and the vault: settings, who dealt right, committees' keys.
+"""The public side of ceremonies, from ledger and vault: settings, qualified dealers, committees' public keys.
 
-Invariant: every trustee, requester and auditor computes the same from the same records; nothing here needs a secret.
+Invariant: every trustee, requester and auditor computes the same from the same records; no function needs a secret.
 
 Source: PROTOCOL.md 9, Ceremonies.
-Not here: a participant's own duties (ceremonies.py).
 """
 
 from __future__ import annotations
@@ -35,15 +34,15 @@ from fl.replay.vault_files import read_document
 
 KEEPING = (CeremonyKind.REFRESH, CeremonyKind.RESHARE)
 _CHECKED: dict[tuple[bytes, Digest], CommitteePublicKey] = {}
-"""(ctx, digest of the public shares) -> the committee that was found to follow from its dealings."""
+"""(ctx, digest of the public shares) -> the committee, after it was computed from its dealings."""
 
 
 def committee_keys(keys: ThresholdKeys, use: KeyUse, epoch: int) -> CommitteePublicKey:
-    """Return the public keys of the committee of an epoch, from the dealings of its ceremony and those before.
+    """Return the public keys of an epoch's committee, from the dealings of its ceremony and earlier ones.
 
     Raises:
-        NoCommittee: no ceremony of that number was finished.
-        CommitteeMismatch: what the trustees confirmed does not follow from what was dealt.
+        NoCommittee: no ceremony of that number made a committee.
+        CommitteeMismatch: the trustees' confirmation does not follow from the dealings.
     """
     ceremony = _ceremony(keys, use, epoch)
     if ceremony.phase != CeremonyPhase.DONE:
@@ -58,14 +57,14 @@ def committee_keys(keys: ThresholdKeys, use: KeyUse, epoch: int) -> CommitteePub
 
 
 def committee_of(keys: ThresholdKeys, ceremony: Ceremony) -> CommitteePublicKey:
-    """Return the committee that the dealers named so far (Q) make; raises as dealing.committee."""
+    """Return the committee that the named dealers (Q) make; raises as dealing.committee."""
     setting = setting_of(keys, ceremony)
     vectors = [vector_of(setting, ceremony, dealer) for dealer in ceremony.dealers]
     return dealing.committee(setting, vectors)
 
 
 def setting_of(keys: ThresholdKeys, ceremony: Ceremony) -> Setting:
-    """Return what the start of a ceremony fixes."""
+    """Return the facts that a ceremony's start fixes."""
     old = None
     if ceremony.terms.kind in KEEPING and ceremony.previous is not None:
         old = committee_keys(keys, ceremony.use, ceremony.previous.epoch)
@@ -80,7 +79,7 @@ def vector_of(setting: Setting, ceremony: Ceremony, dealer: Address) -> Commitme
 
 
 def parcel_of(setting: Setting, ceremony: Ceremony, dealer: Address, receiver: Address, vault: Vault) -> SealedShares:
-    """Return what a dealer sealed to a receiver.
+    """Return the shares that a dealer sealed to a receiver.
 
     Raises:
         VaultMissing: the bundle is not in the vault.
@@ -91,35 +90,34 @@ def parcel_of(setting: Setting, ceremony: Ceremony, dealer: Address, receiver: A
 
 
 def everybody_acted(ceremony: Ceremony) -> bool:
-    """Return whether COMMIT, DEAL or CHECK waits for nobody; CONFIRM ends by itself."""
+    """Return whether everybody did the step of COMMIT, DEAL or CHECK."""
     awaited = ceremony.terms.receivers if ceremony.phase == CeremonyPhase.CHECK else ceremony.dealers
     return len(_acted(ceremony)) == len(awaited)
 
 
-def going_on(keys: ThresholdKeys, ceremony: Ceremony, vault: Vault) -> tuple[Address, ...]:
-    """Return the dealers whom a close of COMMIT, DEAL or CHECK must name; raises as found_right."""
+def dealers_to_name(keys: ThresholdKeys, ceremony: Ceremony, vault: Vault) -> tuple[Address, ...]:
+    """Return the dealers that a close of COMMIT, DEAL or CHECK must name; raises as qualified_dealers."""
     if ceremony.phase == CeremonyPhase.CHECK:
-        return found_right(setting_of(keys, ceremony), ceremony, vault)
+        return qualified_dealers(setting_of(keys, ceremony), ceremony, vault)
     return tuple(dealer for dealer in ceremony.dealers if dealer in _acted(ceremony))
 
 
-def found_right(setting: Setting, ceremony: Ceremony, vault: Vault) -> tuple[Address, ...]:
-    """Return Q: the dealers whose dealing everybody can use and of whom nobody complained rightly, ascending.
+def qualified_dealers(setting: Setting, ceremony: Ceremony, vault: Vault) -> tuple[Address, ...]:
+    """Return Q, ascending: the dealers with a usable dealing and without a valid complaint.
 
     Raises:
-        VaultMissing: a bundle that a complaint is about is not in the vault.
+        VaultMissing: the bundle of an accused dealer is not in the vault.
     """
     return tuple(dealer for dealer in sorted(ceremony.dealt) if not _at_fault(setting, ceremony, dealer, vault))
 
 
 def outcome_digest(ceremony: Ceremony, made: CommitteePublicKey) -> Digest:
-    """Return the digest of everybody's public share that receivers confirm."""
+    """Return the digest of everybody's public share, which receivers confirm."""
     shares = [encode_point(point) for point in made.shares]
     return shares_digest(ceremony.use, ceremony.number, made.key.to_bytes(), shares)
 
 
 def _acted(ceremony: Ceremony) -> Collection[Address]:
-    """Return who did what the phase asks."""
     acted: Mapping[CeremonyPhase, Collection[Address]] = {
         CeremonyPhase.COMMIT: ceremony.committed,
         CeremonyPhase.DEAL: ceremony.dealt,
@@ -147,21 +145,21 @@ def _at_fault(setting: Setting, ceremony: Ceremony, dealer: Address, vault: Vaul
         if accused == dealer
     }
     if sum(not any(complaint) for complaint in complaints.values()) >= ceremony.terms.threshold:
-        return True  # so many cannot all be wrong: its bundle never came
+        return True  # a threshold of receivers without shares means that the bundle never came
     return any(
-        _upheld(setting, ceremony, (dealer, receiver), complaint, vault) for receiver, complaint in complaints.items()
+        _upheld(setting, ceremony, dealer, receiver, complaint, vault) for receiver, complaint in complaints.items()
     )
 
 
 def _upheld(
-    setting: Setting, ceremony: Ceremony, pair: tuple[Address, Address], complaint: bytes, vault: Vault
+    setting: Setting, ceremony: Ceremony, dealer: Address, receiver: Address, complaint: bytes, vault: Vault
 ) -> bool:
-    dealer, receiver = pair
+    """Return whether a receiver's complaint about a dealer is valid."""
     try:
         parcel = parcel_of(setting, ceremony, dealer, receiver, vault)
-    except EncodingError:  # everybody sees that the bundle has another layout
+    except EncodingError:  # everybody can see the wrong layout
         return True
-    except TooLarge as error:  # no dealer's bundle is so large; somebody wrote there
+    except TooLarge as error:  # a dealer's bundle is never this large: somebody else wrote the file
         raise VaultMissing(ceremony.dealt[dealer].bundle_digest) from error
     try:
         sealing.uphold(complaint, parcel)

@@ -1,9 +1,8 @@
-"""What a request to open something means: its capsule, who may read the answers, whether a trustee may answer.
+"""Facts about a decryption request: its capsule, the readers of its answers, whether it follows the rules.
 
-Invariant: everything here follows from the folded ledger and the capsule that it names; no share is needed.
+Invariant: all results follow from the folded ledger and the capsule that it names; no function needs a share.
 
 Source: PROTOCOL.md 9, Requests.
-Not here: asking and opening (agent.py); answering (agent.py).
 """
 
 from __future__ import annotations
@@ -42,8 +41,8 @@ def read_capsule(request: DecryptionRequest, vault: Vault) -> Capsule:
     """Return the capsule that a request names.
 
     Raises:
-        VaultMissing, HashMismatch: it is not there, or another file is.
-        CiphertextInvalid: it is no capsule.
+        VaultMissing, HashMismatch: the file is missing, or is another one.
+        CiphertextInvalid: it is not a capsule.
     """
     try:
         return Capsule.from_bytes(read_document(vault, request.record.capsule_digest, CAPSULE_CAP))
@@ -52,14 +51,14 @@ def read_capsule(request: DecryptionRequest, vault: Vault) -> Capsule:
 
 
 def binding_of(federation: Federation, request: DecryptionRequest, capsule: Capsule) -> RequestBinding:
-    """Return what partial decryptions for a request are bound to."""
+    """Return the facts to which partial decryptions for a request are bound."""
     record = request.record
     context = _round_of(federation, capsule).context if request.key_use == KeyUse.MODEL else b""
     return RequestBinding(record.label, request.number, request.key_use, request.epoch, record.purpose, context)
 
 
 def holder_of(federation: Federation, use: KeyUse, key_ids: Collection[bytes]) -> Committee:
-    """Return the newest committee that holds one of these keys, or raise NoCommittee."""
+    """Return the newest committee with one of these keys, or raise NoCommittee."""
     for committee in reversed(federation.threshold.committees(use)):
         if ThresholdKey.from_bytes(committee.public_key).key_id in key_ids:
             return committee
@@ -67,16 +66,14 @@ def holder_of(federation: Federation, use: KeyUse, key_ids: Collection[bytes]) -
 
 
 def key_of(request: DecryptionRequest) -> ThresholdKey:
-    """Return the threshold key that a request's committee holds."""
     return ThresholdKey.from_bytes(request.committee.public_key)
 
 
 def check_standing(federation: Federation, request: DecryptionRequest, capsule: Capsule) -> None:
-    """Check what only the ledger knows: who asks, and who sealed.
+    """Make the checks that need the ledger: of the requester, and of the file's sender.
 
     Raises:
-        PolicyNotApproved: the requester was revoked, whoever sealed the file was never a member, or a model's round
-            is not final.
+        PolicyNotApproved: the requester was revoked, the sender was never a member, or a model's round is not final.
         CiphertextInvalid: the file belongs to another consortium, chain or contract.
     """
     book, header = federation.book, capsule.header
@@ -103,7 +100,7 @@ def check_standing(federation: Federation, request: DecryptionRequest, capsule: 
 
 
 def readers_of(request: DecryptionRequest, book: KeyBook) -> list[MemberKey]:
-    """Return who may read the answers: the requester of a record; of a model every member with a key but trustees."""
+    """Return who may read the answers: a record's requester; for a model, all members with a key except trustees."""
     if request.key_use == KeyUse.RECORDS:
         key = book.active(request.requester).key
         return [key] if key else []
@@ -114,7 +111,7 @@ def readers_of(request: DecryptionRequest, book: KeyBook) -> list[MemberKey]:
 def open_partial(
     file: bytes, federation: Federation, binding: RequestBinding, trustee: Address, keyring: Keyring
 ) -> bytes:
-    """Return a trustee's partial decryption from its envelope, whose digest is that of the approval.
+    """Return a trustee's partial decryption from its envelope, the file that the approval names.
 
     Raises:
         TamperedError, MalformedError, RecipientNotFound: as envelope.receive.
@@ -136,4 +133,4 @@ def _round_of(federation: Federation, capsule: Capsule) -> Round:
     try:
         return federation.round(capsule.header.round)
     except WrongRound as error:
-        raise CiphertextInvalid("it names a round that is not there") from error
+        raise CiphertextInvalid("it names a round that does not exist") from error

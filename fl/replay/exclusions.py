@@ -1,7 +1,6 @@
-"""Who committed to a round and is not in its set, and why, as everybody can find again.
+"""Which hospitals committed to a round but are not in its set, and why; everybody can compute this again.
 
 Source: PROTOCOL.md 5S (Who is left out, and why).
-Not here: leaving out (survivors.py).
 """
 
 from __future__ import annotations
@@ -24,40 +23,40 @@ from fl.replay.round_replay import Tools
 from fl.replay.vault_files import read_document
 
 
-def left_out(current: Round, tools: Tools) -> dict[Address, HemaledgerError | None]:
-    """Return who committed to a sealed round and is not in its set, with what is wrong with the update, if anything.
+def excluded_updates(current: Round, tools: Tools) -> dict[Address, HemaledgerError | None]:
+    """Return the hospitals that committed to a sealed round but are not in its set, with the error in the update.
 
-    An update that is right may have come too late; nobody but its hospital can tell.
+    None means that the update has no error; perhaps it came too late, which only its hospital can know.
     """
     config = read_config(current, tools.vault)
-    found: dict[Address, HemaledgerError | None] = {}
+    excluded: dict[Address, HemaledgerError | None] = {}
     for hospital in current.commitments:
         if current.masked or hospital in current.hospitals:
             continue
         try:
             tools.sums.reader.update(current, hospital, config)
         except (TamperedError, MalformedError, RefusedError, UnavailableError) as error:
-            found[hospital] = error
+            excluded[hospital] = error
         else:
-            found[hospital] = None
-    return found
+            excluded[hospital] = None
+    return excluded
 
 
-def why_left_out(
+def why_excluded(
     federation: Federation, current: Round, hospital: Address, vault: Vault, reader: FileReader | None
 ) -> str:
-    """Return what is wrong with an update that the set does not hold: all of it with a `reader`, else its head."""
+    """Return the error in an update outside the set; without a `reader`, check only the update's head."""
     expected = expected_masked(current, hospital) if current.masked else expected_update(current, hospital)
-    due = masked_recipients(current, federation.book) if current.masked else ()
+    required = masked_recipients(current, federation.book) if current.masked else ()
     try:
         if reader is None:
             file = read_document(vault, expected.digest, expected.cap)
             check_file(file, expected)
-            check_readers(file, due)
+            check_readers(file, required)
         elif current.masked:
-            reader.masked(current, hospital, due)
+            reader.masked(current, hospital, required)
         else:
             reader.update(current, hospital, read_config(current, vault))
     except HemaledgerError as error:
         return f"{error.name}: {error}"
-    return "nothing is wrong with it here, so it came late, or the coordinator left it out on purpose"
+    return "no error was found in it, so it came late, or the coordinator excluded it on purpose"

@@ -1,6 +1,6 @@
-"""Which file the ledger expects: header, digest, size cap and recipients, rebuilt from the ledger alone.
+"""Rebuilds from the ledger what a file must be (header, digest, size cap, readers), and opens files that fit.
 
-Invariant: everything here is a function of the folded federation; nothing is read from the file in question.
+Invariant: an expectation is a function of the folded federation alone; it never depends on the file.
 
 Source: PROTOCOL.md 4 (step 3: the expected core) and 5S (recipients).
 """
@@ -44,7 +44,6 @@ MODEL_READERS = (Role.COORDINATOR, Role.HOSPITAL, Role.AUDITOR)
 
 
 def update_core(current: Round, hospital: Address) -> Core:
-    """Return the header of a hospital's sealed update."""
     if hospital not in current.keys or hospital not in current.roster:
         raise NotInRoster(hospital)
     epoch = current.keys[hospital].epoch
@@ -57,7 +56,6 @@ def update_recipients(current: Round, book: KeyBook) -> list[MemberKey]:
 
 
 def expected_update(current: Round, hospital: Address) -> Expected:
-    """Return what the ledger says of a hospital's update."""
     cap = sealed_size(body_bytes(current.terms.parameters), MAX_RECIPIENTS)
     return Expected(update_core(current, hospital), current.commitments.get(hospital, NO_DIGEST), cap)
 
@@ -77,24 +75,22 @@ def masked_recipients(current: Round, book: KeyBook) -> list[MemberKey]:
 
 
 def expected_masked(current: Round, hospital: Address) -> Expected:
-    """Return what the ledger says of a hospital's masked update."""
     cap = sealed_size(body_bytes(current.terms.parameters), MAX_RECIPIENTS)
     digest = current.commitments.get(hospital, NO_DIGEST)
     return Expected(masked_core(current, hospital, Kind.MASKED), digest, cap)
 
 
 def expected_answer(current: Round, hospital: Address) -> Expected:
-    """Return what the ledger says of a hospital's unmasking answer."""
     cap = sealed_size(ANSWER_CAP, MAX_RECIPIENTS)
     digest = current.revealed[hospital].digest if hospital in current.revealed else NO_DIGEST
     return Expected(masked_core(current, hospital, Kind.UNMASK), digest, cap)
 
 
 def model_core(source: Round | LedgerOpening) -> Core:
-    """Return the header of the model that a round proposed, or that the ledger opened with.
+    """Return the header of a round's proposed model, or of the model with which the ledger opened.
 
     Raises:
-        KeyEpochMismatch: its sender had no key then.
+        KeyEpochMismatch: its sender had no key at that time.
     """
     if isinstance(source, Round):
         sender, number = source.opener, source.number
@@ -106,9 +102,9 @@ def model_core(source: Round | LedgerOpening) -> Core:
 
 
 def model_recipients(source: Round, book: KeyBook, held_by: ThresholdKey | None) -> list[Recipient]:
-    """Return who may open a new global model: all hospitals with a key when the round opened, auditors, coordinator.
+    """Return who may open a new global model: coordinator, auditors, and hospitals with a key when the round opened.
 
-    With `held_by`, K_MODEL, hospitals cannot: trustees have to release it to them first.
+    With `held_by`, K_MODEL, hospitals cannot open it until trustees release it.
     """
     if held_by is not None:
         return [*_keys(source, book, UPDATE_READERS), held_by]
@@ -116,7 +112,6 @@ def model_recipients(source: Round, book: KeyBook, held_by: ThresholdKey | None)
 
 
 def expected_model(source: Round | LedgerOpening, parameters: int) -> Expected:
-    """Return what the ledger says of a model envelope."""
     cap = sealed_size(4 * parameters, MAX_RECIPIENTS, 1)
     if isinstance(source, Round):
         digest = source.proposal.envelope_digest if source.proposal else NO_DIGEST
@@ -130,46 +125,46 @@ Release = Callable[[Round, bytes], tuple[ThresholdKey, Point]]
 
 
 class FileReader:
-    """Opens files for one member: fetch, then check and open in the order of PROTOCOL.md 4."""
+    """Opens files for one member: it fetches, checks and opens a file in the order of PROTOCOL.md 4."""
 
     def __init__(self, account: Address, vault: Vault, keyring: Keyring, release: Release | None = None) -> None:
-        """Open files as `account`; `release` opens models that trustees have to release first."""
+        """Open files as `account`; `release` opens models that trustees released."""
         self._account = account
         self._release = release
         self._vault = vault
         self._keyring = keyring
         self._last: tuple[Expected, Digest, Vector] | None = None
-        """The newest model opened or made here, and as what: the next round starts from it."""
+        """The newest model that this reader opened or this member made; the next round starts from it."""
 
     def update(self, current: Round, hospital: Address, config: RoundConfig) -> Words:
-        """Return a hospital's words [d + LANES], or raise why not; what they claim is checked too."""
+        """Return a hospital's words [d + LANES], after checking their claims, or raise the error in the file."""
         body = self._open(expected_update(current, hospital), current.keys)
         words = from_bytes(body, current.terms.parameters, config)
         check_update(words, config)
         return words
 
-    def masked(self, current: Round, hospital: Address, due: Collection[MemberKey] = ()) -> bytes:
-        """Return the body of a hospital's masked update, 4 or 8·(d + LANES) bytes, or raise why not.
+    def masked(self, current: Round, hospital: Address, required: Collection[MemberKey] = ()) -> bytes:
+        """Return the body of a hospital's masked update, 4 or 8·(d + LANES) bytes.
 
         Raises:
-            RecipientNotFound: it is not sealed to this member, or to one of those who are due.
+            RecipientNotFound: it is not sealed to this member, or not to all `required` readers.
             TamperedError, MalformedError, RefusedError, UnavailableError: see envelope.receive and the vault.
         """
-        return self._open(expected_masked(current, hospital), current.keys, due)
+        return self._open(expected_masked(current, hospital), current.keys, required)
 
-    def answer(self, current: Round, hospital: Address, due: Collection[MemberKey] = ()) -> bytes:
-        """Return a hospital's unmasking answer, or raise why not, as `masked` does."""
-        return self._open(expected_answer(current, hospital), current.keys, due)
+    def answer(self, current: Round, hospital: Address, required: Collection[MemberKey] = ()) -> bytes:
+        """Return a hospital's unmasking response; raises as `masked` does."""
+        return self._open(expected_answer(current, hospital), current.keys, required)
 
     def model(self, source: Round | LedgerOpening, manifest: Manifest, replayed: Vector | None = None) -> Vector:
         """Return the model of a round or of the opening, float32 [d], checked against its digest on the ledger.
 
-        A `replayed` model has that digest already: a file with the same bits needs none of its own.
+        A `replayed` model already has that digest, so a file with the same bits is not hashed again.
 
         Raises:
             WrongPhase: the round proposed no model.
-            ModelDigestMismatch: the envelope holds another model than was proposed.
-            NotReleased: trustees have to release it first.
+            ModelDigestMismatch: the envelope does not have the proposed model.
+            NotReleased: trustees must release it first.
             TamperedError, MalformedError, UnavailableError: see envelope.receive and the vault.
         """
         expected = expected_model(source, manifest.length)
@@ -185,9 +180,9 @@ class FileReader:
         return vector
 
     def remember(self, expected: Expected, digest: Digest, vector: Vector) -> None:
-        """Keep the model of a checked or self-made envelope, so that the next round need not open it again.
+        """Remember the model of a checked or self-made envelope, so that the next round need not open it again.
 
-        It is kept as the file of one header, sender and round: the same file recorded elsewhere is checked again.
+        It belongs to one header, sender and round: if another record names the same file, it is checked again.
         """
         vector.flags.writeable = False
         self._last = (expected, digest, vector)
@@ -201,26 +196,28 @@ class FileReader:
         key, secret = self._release(source, file := self._fetch(expected))
         return open_with(file, expected, key, secret)
 
-    def _open(self, expected: Expected, keys: Mapping[Address, MemberKey], due: Collection[MemberKey] = ()) -> bytes:
+    def _open(
+        self, expected: Expected, keys: Mapping[Address, MemberKey], required: Collection[MemberKey] = ()
+    ) -> bytes:
         if self._account not in keys:
             raise RecipientNotFound
         file = self._fetch(expected)
         body = open_file(file, expected.core, self._keyring.of(keys[self._account].epoch))
-        check_readers(file, due)
+        check_readers(file, required)
         return body
 
     def _fetch(self, expected: Expected) -> bytes:
         return read_document(self._vault, expected.digest, expected.cap)
 
 
-def check_readers(file: bytes, due: Collection[MemberKey]) -> None:
-    """Raise RecipientNotFound unless a file names each of the keys in `due`; whether it opens only they can tell."""
-    if not {key.key_id for key in due} <= Parts.of(file).wraps.keys():
+def check_readers(file: bytes, required: Collection[MemberKey]) -> None:
+    """Raise RecipientNotFound unless a file names each `required` key; only its owner can tell whether it opens."""
+    if not {key.key_id for key in required} <= Parts.of(file).wraps.keys():
         raise RecipientNotFound
 
 
 def digest_of(source: Round | LedgerOpening) -> Digest:
-    """Return the digest of the model that a round proposed or the ledger opened with, or raise WrongPhase."""
+    """Return the digest of a round's proposed model or of the ledger's first one, or raise WrongPhase."""
     if isinstance(source, LedgerOpening):
         return source.record.model_digest
     if source.proposal is None:
@@ -239,6 +236,6 @@ def read_manifest(opening: LedgerOpening, vault: Vault) -> Manifest:
 
 
 def _keys(current: Round, book: KeyBook, roles: tuple[Role, ...]) -> list[MemberKey]:
-    """Return the keys of the members of `roles`; who was revoked since the round opened reads no more."""
+    """Return the round's keys of members with these roles, except those revoked since the round opened."""
     members = ((book.members[account], key) for account, key in current.keys.items())
     return [key for member, key in members if member.role in roles and not member.revoked]

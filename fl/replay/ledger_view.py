@@ -1,6 +1,6 @@
-"""What one role knows: the ledger folded up to now, its keys, and its stores.
+"""One role's view: the folded ledger, its keys and its stores.
 
-Invariant: nothing is remembered that the ledger, the vault or the journal does not hold; a restart rebuilds it all.
+Invariant: a view remembers nothing that ledger, vault and journal do not have; a restart rebuilds it.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ class LedgerView:
         self.ledger = ledger
         self.federation = Federation(ledger.anchor, verify_possession)
         self._nothing_new = False
-        """Whether `wait` has just looked and found nothing."""
+        """Whether the last `wait` found no new entry."""
 
     def refresh(self) -> Federation:
-        """Fold what is new and return the federation, or raise the error of a record that breaks the rules."""
+        """Fold the new entries and return the federation, or raise the error of a record that breaks the rules."""
         self._nothing_new = False
         self.federation = fold(self.federation, self.ledger.replay(self.federation.position))
         return self.federation
 
     def current(self) -> Federation:
-        """Return the federation as `refresh` does, without asking again when `wait` has just found nothing new."""
+        """Return the federation as `refresh` does, but do not ask the ledger right after `wait` found no new entry."""
         if self._nothing_new:
             self._nothing_new = False
             return self.federation
         return self.refresh()
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait until something new is on the ledger; False when `timeout_s` passed first."""
+        """Wait until the ledger has a new entry; False if `timeout_s` passed first."""
         news = self.ledger.wait(self.federation.position, timeout_s)
         self._nothing_new = not news
         return news
@@ -48,26 +48,26 @@ class LedgerView:
 
 @dataclass(frozen=True)
 class Keyring:
-    """A member's own private keys by epoch; old ones stay for files sealed before a rotation."""
+    """A member's own private keys by epoch; old keys open files sealed before a rotation."""
 
     keys: Mapping[int, PrivateKey]
 
     def of(self, epoch: int) -> PrivateKey:
         """Return the private key of an epoch, or raise KeystoreUnreadable."""
         if epoch not in self.keys:
-            raise KeystoreUnreadable(f"epoch {epoch}", "there is no such key here")
+            raise KeystoreUnreadable(f"epoch {epoch}", "this machine has no such key")
         return self.keys[epoch]
 
 
 @dataclass(frozen=True)
 class Ports:
-    """A role's world."""
+    """Everything that a role reaches."""
 
     ledger: Ledger
     endorser: Endorser
     vault: Vault
     outbox: Vault
-    """The role's own disk: what it sealed, before anybody hears of it."""
+    """The role's own disk: it stores sealed files before anything is sent."""
     journal: Journal
     keyring: Keyring
     now: Callable[[], int]
@@ -76,10 +76,10 @@ class Ports:
 
     @timed("chain")
     def append(self, record: Record) -> Receipt:
-        """Record something on the ledger; raises as Ledger.append."""
+        """Put a record on the ledger; raises as Ledger.append."""
         return self.ledger.append(record)
 
     @property
     def replaying(self) -> tuple[Vault, Endorser]:
-        """Return what a replay needs beside a reader."""
+        """Return what a replay needs, except its reader."""
         return self.vault, self.endorser

@@ -1,14 +1,14 @@
-"""One round computed again: the same files, the same sum, the same model.
+"""Computes a round again: the same files give the same sum and the same model.
 
-Invariant: `replay_round` uses the functions that the coordinator used, over the digests that the ledger holds; it
-returns only when the new model equals the proposed one bit for bit.
+Invariant: `replay_round` uses the coordinator's own functions on the files that the ledger names. It returns only when
+the new model equals the proposed one bit for bit.
 
 Source: PROTOCOL.md 5, 5S and 7.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fl.crypto import masking
@@ -21,51 +21,46 @@ from fl.protocol.errors import (
     UnavailableError,
     VaultUnavailable,
 )
-from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import Address
 from fl.protocol.ports import Endorser, Vault
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import digest_of, read_config
 from fl.replay.round_sum import RoundSum
-from fl.replay.unmasking import check_agreement, unmask_sum
+from fl.replay.unmasking import check_agreement, read_responses, unmask_sum
 from fl.training.aggregation.claims import Claims
 from fl.training.aggregation.quantise import Vector
 from fl.training.aggregation.sum import Sum
 from fl.training.model.weights import Manifest, model_digest
 
-Skip = Callable[[Address, HemaledgerError], None]
-
 
 @dataclass(frozen=True)
 class Tools:
-    """With what a replay reads."""
+    """What a replay needs from the member that runs it."""
 
     sums: RoundSum
-    """What the member has added up already, and its reader."""
+    """The files that the member has added up already, and its reader."""
     vault: Vault
     endorser: Endorser
-    skip: Skip = lambda _account, _error: None
-    """Is told of each answer that is left out: any t right ones give the same sum."""
-    due: Collection[MemberKey] = ()
-    """Whom an answer must name as its readers, so that they can compute the sum, too."""
 
 
 @dataclass(frozen=True)
 class ReplayedRound:
-    """What a replay computed."""
+    """The results of a replay."""
 
     model: Vector
     """float32 [d]"""
     claims: Claims
-    """Of all its hospitals together."""
+    """Of all hospitals together."""
     config: RoundConfig
     each: Mapping[Address, Mapping[str, float]]
-    """What each hospital claimed, where that can be seen: in a sealed round."""
+    """Sealed rounds: hospital -> its own claims."""
+    rejected: Mapping[Address, HemaledgerError]
+    """Masked rounds: hospital -> the error in its unmasking response."""
 
     @property
     def training(self) -> dict[str, float]:
-        """Return the metrics of the sum: how all the hospitals' own images were judged in training."""
+        """Return the metrics in the sum: how the model in training judged the hospitals' own images."""
         figures = self.claims.figures
         return {name: figures[name] for name in ("accuracy", "loss", "samples")}
 
@@ -74,47 +69,53 @@ def replay_round(current: Round, previous: Vector, manifest: Manifest, tools: To
     """Return the round's model, recomputed from the hospitals' files.
 
     Raises:
-        ModelDigestMismatch: the proposed model is not what the files sum up to.
-        SumOutOfBounds, NormExceeded: the sum is none that so many honest hospitals can give.
-        SetMismatch, BelowThreshold: the set was not agreed as it had to be.
-        UpdateUnusable: a hospital's file is not what the ledger says.
-        TamperedError, MalformedError, RefusedError: another file is not.
+        ModelDigestMismatch: the files give another model than the proposed one.
+        SumOutOfBounds, NormExceeded: honest hospitals cannot give this sum.
+        SetMismatch, BelowThreshold: the hospitals did not agree on the set.
+        UpdateUnusable: a hospital's file does not fit the ledger.
+        TamperedError, MalformedError, RefusedError: another file does not fit the ledger.
         VaultMissing: a file is not there.
     """
     config = read_config(current, tools.vault)
     if current.masked:
         check_agreement(current, tools.endorser, tools.vault)
-    total = sum_of(current, tools)
+    total, rejected = _sum_of(current, tools)
     model = total.apply(previous, config)
     digest = model_digest(manifest.digest, model)
     if digest != digest_of(current):
         raise ModelDigestMismatch(digest_of(current), digest)
     each = {who: one.figures for who, one in zip(current.hospitals, total.parts, strict=not current.masked)}
-    return ReplayedRound(model, total.claims, config, each)
+    return ReplayedRound(model, total.claims, config, each, rejected)
 
 
-def sum_of(current: Round, tools: Tools) -> Sum:
-    """Return the summed updates of the frozen set; raises as `replay_round`."""
-    if current.masked:
-        words = unmask_sum(current, tools.sums, tools.skip, tools.due)
-        return Sum.of(words, len(current.hospitals))
-    total = tools.sums.take(current)
+def sealed_sum(current: Round, sums: RoundSum) -> Sum:
+    """Return the sum of a sealed round's frozen set; raises as `RoundSum.take`."""
+    total = sums.take(current)
     parts = [total.claims[hospital] for hospital in current.hospitals]
     return Sum.of(masking.to_signed(total.words), len(current.hospitals), parts)
 
 
+def _sum_of(current: Round, tools: Tools) -> tuple[Sum, Mapping[Address, HemaledgerError]]:
+    """Return the sum of the frozen set and the rejected unmasking responses; raises as `replay_round`."""
+    if not current.masked:
+        return sealed_sum(current, tools.sums), {}
+    unmasked = unmask_sum(current, tools.sums, read_responses(current, tools.sums.reader))
+    return Sum.of(unmasked.words, len(current.hospitals)), unmasked.rejected
+
+
 def broken_bound(current: Round, tools: Tools) -> HemaledgerError | None:
-    """Return why no honest hospitals give the sum of a masked round that was aborted, None when it cannot be told.
+    """Return the bound that the sum of an aborted masked round breaks, or None when the sum cannot be computed.
 
     Raises:
-        VaultUnavailable: the vault cannot be looked at.
+        VaultUnavailable: the vault is not there.
     """
     unmasked = current.masked and current.frozen is not None and len(current.revealed) >= current.terms.threshold
     if current.phase != Phase.ABORTED or not unmasked:
         return None
     try:
         config = read_config(current, tools.vault)
-        sum_of(current, tools).check(config)
+        total, _rejected = _sum_of(current, tools)
+        total.check(config)
     except VaultUnavailable:
         raise
     except (MalformedError, RefusedError, TamperedError, UnavailableError) as error:

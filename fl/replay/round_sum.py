@@ -1,10 +1,9 @@
-"""The files of a round, sealed or masked, opened and added up as they come.
+"""The running sum of a round's files, sealed or masked: it opens and adds them as they come.
 
-Invariant: each file is checked and opened as the ledger names it, and added once. What `take` returns is the sum of the
-frozen set's files and of no other, whenever they were added.
+Invariant: every file is the one that the ledger names, and is added once. `take` returns the sum of exactly the frozen
+set's files, in whatever order they were added.
 
-Source: PROTOCOL.md 5 (Unmasking: this part of the sum needs no answer) and 5S, steps 3 and 4.
-Not here: the masks (unmasking.py); who gets into the set (survivors.py).
+Source: PROTOCOL.md 5 (Unmasking: this part of the sum needs no response) and 5S, steps 3 and 4.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ EARLY = (Phase.AGREE, Phase.UNMASK)
 
 @dataclass
 class Total:
-    """What was added up of one round so far."""
+    """The sum of one round so far."""
 
     context: bytes
     """Of the round."""
@@ -41,9 +40,9 @@ class Total:
     """uint32 or uint64 [d + LANES]; those of a masked round with their masks."""
     added: set[Address] = field(default_factory=set)
     claims: dict[Address, Claims] = field(default_factory=dict)
-    """What each hospital claims, where that can be seen: in a sealed round."""
+    """Sealed rounds: each hospital's claims."""
     broken: bool = False
-    """A file could not be used, so its turn comes when the sum is needed, and says why."""
+    """A file could not be used; `take` tries it again and raises its error."""
 
 
 class RoundSum:
@@ -55,7 +54,7 @@ class RoundSum:
         self._total: Total | None = None
 
     def step(self, current: Round) -> bool:
-        """Add one more masked file of the frozen set while there is time; False when nothing can be added now."""
+        """Add one more masked file of the frozen set while the round waits; False if no file can be added now."""
         if not current.masked or current.phase not in EARLY:
             return False
         try:
@@ -71,24 +70,24 @@ class RoundSum:
             total.broken = True
         return not total.broken
 
-    def add(self, current: Round, hospital: Address, due: Collection[MemberKey] = ()) -> None:
-        """Open and add a hospital's file unless it was added; a masked one must name all who are `due` as its readers.
+    def add(self, current: Round, hospital: Address, required: Collection[MemberKey] = ()) -> None:
+        """Open and add a hospital's file, once; a masked file must name all `required` readers.
 
         Raises:
-            UpdateUnusable: it cannot be added.
-            UnavailableError: it is not there.
+            UpdateUnusable: the file cannot be added.
+            UnavailableError: the file is not there.
         """
         total = self._begun(current)
         if hospital in total.added:
             return
         try:
-            masking.accumulate(total.words, self._words(total, current, hospital, due))
+            masking.accumulate(total.words, self._words(total, current, hospital, required))
         except ROUND_ONLY as error:
             raise UpdateUnusable(hospital, error) from error
         total.added.add(hospital)
 
     def take(self, current: Round) -> Total:
-        """Return the sum of the frozen set, and forget it: the caller may change its words.
+        """Return the sum of the frozen set and forget it, so that the caller may change its words.
 
         Raises:
             UpdateUnusable, UnavailableError: as `add`.
@@ -100,7 +99,7 @@ class RoundSum:
         return total
 
     def _begun(self, current: Round) -> Total:
-        """Return the round's sum so far, or an empty one where there is none or it holds a file from elsewhere."""
+        """Return the round's sum so far; begin again if it belongs to another round or has a file outside the set."""
         among = current.commitments if current.frozen is None else current.hospitals
         total = self._total
         if total is None or total.context != current.context or not total.added <= set(among):
@@ -109,11 +108,13 @@ class RoundSum:
             total = self._total = Total(current.context, config, words)
         return total
 
-    def _words(self, total: Total, current: Round, hospital: Address, due: Collection[MemberKey]) -> masking.Masked:
-        """Return the words of a hospital's file, uint32 or uint64 [d + LANES], or raise why it cannot be used."""
+    def _words(
+        self, total: Total, current: Round, hospital: Address, required: Collection[MemberKey]
+    ) -> masking.Masked:
+        """Return the words of a hospital's file, uint32 or uint64 [d + LANES], or raise the error in it."""
         if current.masked:
             wide = total.words.dtype == np.uint64
-            return masking.from_bytes(self.reader.masked(current, hospital, due), total.words.size, wide=wide)
+            return masking.from_bytes(self.reader.masked(current, hospital, required), total.words.size, wide=wide)
         words = self.reader.update(current, hospital, total.config)
         total.claims[hospital] = Claims.of(words, 1)
         return words.view(total.words.dtype)

@@ -1,10 +1,9 @@
-"""Which task a round trains: that of the hospital's labels, and that of the model it starts from.
+"""Checks a round's task against the hospital's labels and against the task of the model before.
 
-Invariant: two tasks are the same when their documents are; a model's outputs never change their meaning from one round
-to the next.
+Invariant: two tasks are the same if their documents are equal. The meaning of a model's outputs never changes from one
+round to the next.
 
 Source: PROTOCOL.md 5 (phase 0) and 7.
-Not here: the ledger's fold, which sees the configuration's digest alone; what a task is (fl/protocol/task.py).
 """
 
 from __future__ import annotations
@@ -18,20 +17,20 @@ from fl.replay.expected_files import read_config
 
 
 def check_labels(current: Round, task: Task, own: Task | None) -> None:
-    """Check that a round trains what the own images are labelled for; None: this member has no labels.
+    """Check that a round trains the task of this member's labels; None: this member has no labels.
 
     Raises:
         TaskMismatch: it trains another task.
     """
     if own is not None and own != task:
-        raise TaskMismatch(current.number, _told(task, own), _told(own, task))
+        raise TaskMismatch(current.number, _described(task, own), _described(own, task))
 
 
 def check_kept(federation: Federation, current: Round, vault: Vault) -> None:
     """Check that a round trains the task of the newest final round before it.
 
     Raises:
-        TaskChanged: it trains another one.
+        TaskChanged: it trains another task.
         VaultMissing, HashMismatch, EncodingError: a configuration.
     """
     before = _final_before(federation, current.number)
@@ -40,25 +39,25 @@ def check_kept(federation: Federation, current: Round, vault: Vault) -> None:
 
 
 def check_next(federation: Federation, task: Task, vault: Vault) -> None:
-    """Check that a round about to be opened would train the task of the model in force; raises as `check_kept`."""
+    """Check that the next round would train the task of the current model; raises as `check_kept`."""
     final = federation.final_round
     if final is not None:
         check_same(federation.last_round + 1, read_config(final, vault).task, task)
 
 
 def check_same(number: int, before: Task, now: Task) -> None:
-    """Raise TaskChanged unless round `number` trains the task that the model before it was trained for."""
+    """Raise TaskChanged unless round `number` trains the task of the model before it."""
     if before != now:
-        raise TaskChanged(number, _told(before, now), _told(now, before))
+        raise TaskChanged(number, _described(before, now), _described(now, before))
 
 
 def _final_before(federation: Federation, number: int) -> Round | None:
-    rounds = (found for found in reversed(federation.rounds) if found.number < number)
-    return next((found for found in rounds if found.phase == Phase.FINAL), None)
+    earlier = (each for each in reversed(federation.rounds) if each.number < number)
+    return next((each for each in earlier if each.phase == Phase.FINAL), None)
 
 
-def _told(task: Task, other: Task) -> str:
-    """Return a task in words that tell it from `other`."""
+def _described(task: Task, other: Task) -> str:
+    """Describe a task by what differs from `other`."""
     if task.origin != other.origin:
         return f"{task.code}, {task.origin} pictures"
     return f"{task.code}: {', '.join(task.codes)}" if task.codes != other.codes else f"{task.code}: {task.name}"

@@ -1,14 +1,15 @@
-"""The sum of a masked round: the hospitals' masked files added, the remaining masks taken away.
+"""The sum of a masked round: add the hospitals' masked files, then subtract the remaining masks.
 
-Invariant: the result depends on the ledger's digests alone; any t right answers give the same sum, and nothing but the
-sum of the frozen set ever appears in the clear.
+Invariant: the result depends on the ledger's digests alone. Any t valid responses give the same sum, and only the sum
+of the frozen set ever appears in the clear.
 
 Source: PROTOCOL.md 5 (Unmasking) and 7.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from fl.crypto import masking
 from fl.crypto.round_keys import Participant
@@ -30,14 +31,37 @@ from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import Address, Digest
 from fl.protocol.ports import Endorser, SetStatement, Vault
 from fl.protocol.rounds.round import Round
+from fl.replay.expected_files import FileReader
 from fl.replay.participants import honest, index_of, participants
 from fl.replay.round_sum import RoundSum
 from fl.timing import timed
 from fl.training.aggregation.quantise import Words
 
 
+@dataclass(frozen=True)
+class Responses:
+    """The unmasking responses of a round."""
+
+    shares: Mapping[Address, Mapping[Address, Share]]
+    """Survivor -> dealer -> share, of every response that can be used."""
+    rejected: Mapping[Address, HemaledgerError]
+    """Survivor -> the error in its response."""
+    missing: UnavailableError | None
+    """The error of the first response whose file is not there."""
+
+
+@dataclass(frozen=True)
+class UnmaskedSum:
+    """The result of the responses."""
+
+    words: Words
+    """int32 or int64 [d + LANES]."""
+    rejected: Mapping[Address, HemaledgerError]
+    """Survivor -> the error in its response or in a share of it."""
+
+
 def statement(current: Round) -> SetStatement:
-    """Return what the hospitals of a frozen round sign."""
+    """Return the statement that the hospitals of a frozen round sign."""
     if current.frozen is None:
         raise SetMismatch(current.opener)
     anchor = current.anchor
@@ -53,10 +77,10 @@ def statement(current: Round) -> SetStatement:
 
 
 def check_agreement(current: Round, endorser: Endorser, vault: Vault) -> None:
-    """Phase 5: raise unless at least t hospitals of a legal set signed it.
+    """Check that at least t hospitals of a legal set signed it (phase 5).
 
     Raises:
-        SetMismatch: the sharers are not those whom the complaints leave, or the set is not within them.
+        SetMismatch: a hospital continued after it lost a complaint, or the set has one that did not continue.
         BelowThreshold: too few signatures verify.
     """
     check_sharers(current, vault)
@@ -70,70 +94,64 @@ def check_agreement(current: Round, endorser: Endorser, vault: Vault) -> None:
 
 
 def check_sharers(current: Round, vault: Vault) -> None:
-    """Raise SetMismatch when U2 holds a hospital that a complaint put out."""
+    """Raise SetMismatch when U2 contains a hospital that a complaint excludes."""
     allowed = honest(current, vault)
     for account in current.sharers:
         if account not in allowed:
             raise SetMismatch(account)
 
 
-def unmask_sum(
-    current: Round,
-    sums: RoundSum,
-    skip: Callable[[Address, HemaledgerError], None],
-    due: Collection[MemberKey] = (),
-) -> Words:
-    """Return the hospitals' summed words, int32 or int64 [d + LANES], mod 2^32 or 2^64.
-
-    `skip` is told of every answer that is left out, also of one that those who are `due` cannot read.
+def read_responses(current: Round, reader: FileReader, required: Collection[MemberKey] = ()) -> Responses:
+    """Open the recorded unmasking responses; reject one that a member in `required` cannot read.
 
     Raises:
-        TooFewReveals, BelowThreshold: fewer than t answers, or shares in them, could be used.
-        VaultMissing: the same, but some answers that were recorded are not there.
-        UpdateUnusable, UnavailableError: a masked file.
-        TamperedError, MalformedError: the shares of a secret.
+        TamperedError, MalformedError: the keys and commitments on the ledger.
     """
-    parts = participants(current, current.sharers)
-    answers, missing = _answers(current, parts, lambda account: sums.reader.answer(current, account, due), skip)
-    try:
-        uncovered = _uncover(current, parts, answers)
-    except (TooFewReveals, BelowThreshold):
-        if missing:  # with them it might have been enough
-            raise missing[0] from None
-        raise
-    for revealer, dealer in uncovered.wrong:
-        skip(revealer, ShareInvalid(dealer, index_of(current, revealer)))
-    return _unmasked(sums.take(current).words, current, parts, uncovered)
-
-
-def _answers(
-    current: Round,
-    parts: Sequence[Participant],
-    read: Callable[[Address], bytes],
-    skip: Callable[[Address, HemaledgerError], None],
-) -> tuple[dict[Address, dict[Address, Share]], list[UnavailableError]]:
-    """Return the answers that can be used, and why others are not there."""
-    answers: dict[Address, dict[Address, Share]] = {}
-    missing: list[UnavailableError] = []
+    parts, survivors = participants(current, current.sharers), frozenset(current.hospitals)
+    shares: dict[Address, Mapping[Address, Share]] = {}
+    rejected: dict[Address, HemaledgerError] = {}
+    missing: UnavailableError | None = None
     for part in parts:
         if part.account not in current.revealed:
             continue
         try:
-            answers[part.account] = parse_answer(read(part.account), part, parts, frozenset(current.hospitals))
+            body = reader.answer(current, part.account, required)
+            shares[part.account] = parse_answer(body, part, parts, survivors)
         except (TamperedError, MalformedError, RefusedError) as error:
-            skip(part.account, error)
+            rejected[part.account] = error
         except UnavailableError as error:
-            missing.append(error)
-    return answers, missing
+            missing = missing or error
+    return Responses(shares, rejected, missing)
+
+
+def unmask_sum(current: Round, sums: RoundSum, responses: Responses) -> UnmaskedSum:
+    """Return the sum of the frozen set, mod 2^32 or 2^64.
+
+    Raises:
+        TooFewReveals, BelowThreshold: fewer than t responses, or fewer than t shares of a secret, can be used.
+        VaultMissing: the same, but the file of a recorded response is not there.
+        UpdateUnusable, UnavailableError: a masked file.
+        TamperedError, MalformedError: the shares of a secret.
+    """
+    parts = participants(current, current.sharers)
+    try:
+        uncovered = _uncover(current, parts, responses.shares)
+    except (TooFewReveals, BelowThreshold):
+        if responses.missing:  # the missing response could have been enough
+            raise responses.missing from None
+        raise
+    wrong = {revealer: ShareInvalid(dealer, index_of(current, revealer)) for revealer, dealer in uncovered.wrong}
+    words = _unmasked(sums.take(current).words, current, parts, uncovered)
+    return UnmaskedSum(words, {**responses.rejected, **wrong})
 
 
 @timed("reconstruct")
 def _uncover(
-    current: Round, parts: Sequence[Participant], answers: Mapping[Address, Mapping[Address, Share]]
+    current: Round, parts: Sequence[Participant], shares: Mapping[Address, Mapping[Address, Share]]
 ) -> Uncovered:
-    if len(answers) < current.terms.threshold:
-        raise TooFewReveals(len(answers), current.terms.threshold)
-    return uncover(answers, parts, frozenset(current.hospitals))
+    if len(shares) < current.terms.threshold:
+        raise TooFewReveals(len(shares), current.terms.threshold)
+    return uncover(shares, parts, frozenset(current.hospitals))
 
 
 @timed("unmask")

@@ -1,6 +1,6 @@
-"""Files of the vault, read by the digest that the ledger names.
+"""Reads files from the vault by the digest that the ledger names.
 
-Invariant: nothing leaves here but the file of that digest.
+Invariant: a function returns only the file with that digest.
 
 Source: PROTOCOL.md 2 and 4, steps 1 and 2.
 """
@@ -24,10 +24,10 @@ def read_document(vault: Vault, digest: Digest, cap: int) -> bytes:
 
 
 class Awaited:
-    """A vault as agents see it: what is not the file of its name is the same as no file, for the right one may come.
+    """A vault as agents see it: a file with the wrong bytes counts as missing, because the right one may still come.
 
-    Whoever can write there could otherwise stop every agent, or have a hospital blamed for bytes that it never sent. An
-    audit reads the plain vault, and reports such a file.
+    Otherwise anyone who can write to the vault could stop every agent, or have a hospital blamed for bytes that it
+    never sent. An audit reads the plain vault and reports such a file.
     """
 
     checked = True
@@ -35,14 +35,14 @@ class Awaited:
     def __init__(self, inner: Vault) -> None:
         self._inner = inner
         self._wrong: dict[Digest, Mark] = {}
-        """Files that were read and are wrong: not read again until somebody writes there."""
+        """Files with the wrong bytes; they are read again only after somebody wrote them."""
 
     def put(self, data: Blob) -> Digest:
-        """Store `data`, whatever lies under its name."""
+        """Store `data`, and replace any file under its name."""
         return self._inner.put(data)
 
     def get(self, digest: Digest, cap: int) -> bytes:
-        """Return the file of that digest, or raise VaultMissing; one of more than `cap` bytes cannot be right."""
+        """Return the file of that digest, or raise VaultMissing, also for a file of more than `cap` bytes."""
         mark = self._inner.mark(digest)
         if mark is None or self._wrong.get(digest) == mark:
             raise VaultMissing(digest)
@@ -55,12 +55,11 @@ class Awaited:
         return data
 
     def has(self, digest: Digest) -> bool:
-        """Return whether a file of that name exists that was not found wrong."""
+        """Return whether a file of that name exists and is not known to be wrong."""
         mark = self._inner.mark(digest)
         return mark is not None and self._wrong.get(digest) != mark
 
     def mark(self, digest: Digest) -> Mark | None:
-        """Return the mark of the file of that name, right or wrong."""
         return self._inner.mark(digest)
 
     def _missing(self, digest: Digest, mark: Mark) -> VaultMissing:
@@ -74,24 +73,22 @@ def _is(digest: Digest, data: bytes) -> bool:
 
 
 class Presence:
-    """Whether the right file lies in a vault; it is read once, and again only after somebody wrote there."""
+    """Whether the vault has the right file; reads a file once, and again only after somebody wrote it."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
         self._right: dict[Digest, Mark] = {}
 
     def holds(self, digest: Digest, cap: int) -> bool:
-        """Return whether the vault holds the file of that digest now."""
         mark = self._vault.mark(digest)
         if mark is not None and self._right.get(digest) != mark:
             try:
                 read_document(self._vault, digest, cap)
             except (VaultMissing, TooLarge, HashMismatch):
                 return False
-            self.found(digest, mark)
+            self.remember(digest, mark)
         return mark is not None
 
-    def found(self, digest: Digest, mark: Mark | None) -> None:
-        """Note that the file with that mark was the right one."""
+    def remember(self, digest: Digest, mark: Mark | None) -> None:
         if mark is not None:
             self._right[digest] = mark

@@ -20,13 +20,13 @@ from fl.protocol.names import show
 from fl.protocol.records import ModelAttested
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.exclusions import left_out
+from fl.replay.exclusions import excluded_updates
 from fl.replay.expected_files import FileReader, digest_of, read_config, read_manifest
 from fl.replay.ledger_view import LedgerView, Ports
+from fl.replay.rejected_responses import RejectionReporter
 from fl.replay.round_replay import ReplayedRound, Tools, replay_round
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_kept
-from fl.replay.unusable_responses import AnswersLeftOut
 from fl.training.aggregation.quantise import Vector
 
 
@@ -56,7 +56,7 @@ class Auditor:
         self._account = ports.ledger.account
         self._reader = FileReader(self._account, ports.vault, ports.keyring)
         self._sums = RoundSum(self._reader, ports.vault)
-        self._answers = AnswersLeftOut(ports.notify)
+        self._rejections = RejectionReporter(ports.notify)
 
     def step(self) -> bool:
         """Attest the proposal that waits for this auditor; False when there is none."""
@@ -88,9 +88,10 @@ class Auditor:
     def _replay(self, federation: Federation, current: Round) -> ReplayedRound:
         manifest = read_manifest(federation.opening, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)
-        tools = Tools(self._sums, *self._ports.replaying, self._answers.of(federation, current))
+        tools = Tools(self._sums, *self._ports.replaying)
         check_kept(federation, current, self._ports.vault)
         replayed = replay_round(current, previous, manifest, tools)
+        self._rejections.report(federation.book, current, replayed.rejected)
         self._reader.model(current, manifest, replayed.model)
         return replayed
 
@@ -105,7 +106,7 @@ class Auditor:
         self._ports.notify(Event.MODEL_ATTESTED, {"round": current.number, **found.metrics})
 
     def _report(self, current: Round, replayed: ReplayedRound, found: Evaluation) -> bytes:
-        left = left_out(current, Tools(self._sums, *self._ports.replaying))
+        left = excluded_updates(current, Tools(self._sums, *self._ports.replaying))
         return write_document(
             {
                 "alarm": found.alarm,

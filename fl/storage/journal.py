@@ -1,6 +1,7 @@
 """A role's write-ahead log on its own disk.
 
-Invariant: what `once` returned is durable, and no later call returns anything else for that key, kill -9 included.
+Invariant: a value that `once` returned is durable, and no later call returns another value for its key, even after
+kill -9.
 
 Source: PROTOCOL.md 5 (the WAL of phases 3, 5 and 6); SQLite's synchronous=FULL.
 """
@@ -19,13 +20,13 @@ from fl.files import write_once
 from fl.protocol.errors import JournalUnreadable, StorageFull
 
 SCHEMA = "CREATE TABLE promise (key TEXT PRIMARY KEY, value BLOB NOT NULL, seal BLOB NOT NULL)"
-"""`seal` is the SHA-256 of key and value: SQLite itself does not see a changed byte in a value."""
+"""`seal` is the SHA-256 of key and value: SQLite itself does not notice a changed byte in a value."""
 VERSION = 1
 LOCK_S = 10.0
 
 
 class SqliteJournal:
-    """Implements the Journal port over one SQLite file; safe among threads and processes."""
+    """Implements the Journal port over one SQLite file; safe to use from several threads and processes."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -43,18 +44,18 @@ class SqliteJournal:
                 raise
 
     def once(self, key: str, value: bytes) -> bytes:
-        """Record `value` under `key` unless it exists; return what stands there now.
+        """Record `value` under `key` unless `key` exists; return the value recorded now.
 
         Raises:
             StorageFull: nothing was recorded.
-            JournalUnreadable: the file is damaged, or another program holds it for too long.
+            JournalUnreadable: the file is damaged, or another program locks it for too long.
         """
         with self._lock, self._translated():
             row = (key, value, _seal(key, value))
             self._database.execute("INSERT OR IGNORE INTO promise VALUES (?, ?, ?)", row)
             self._settle()
-        found = self.get(key)
-        return value if found is None else found
+        recorded = self.get(key)
+        return value if recorded is None else recorded
 
     def get(self, key: str) -> bytes | None:
         with self._lock, self._translated():
@@ -70,30 +71,30 @@ class SqliteJournal:
         self._database.close()
 
     def _create(self) -> None:
-        """Put a whole empty journal there unless one exists, so that an empty file is always a damaged one."""
+        """Create a complete empty journal unless one exists, so that a file of 0 bytes is always a damaged one."""
         if self._path.exists():
             return
         if self._path.with_name(self._path.name + "-wal").exists():
-            raise JournalUnreadable(str(self._path), "it is gone, but its companion ending in -wal is here")
+            raise JournalUnreadable(str(self._path), "it is gone, but its companion ending in -wal exists")
         with contextlib.closing(sqlite3.connect(":memory:")) as empty:
             empty.execute(SCHEMA)
             empty.execute(f"PRAGMA user_version={VERSION}")
             write_once(self._path, empty.serialize(), mode=0o600)
 
     def _settle(self) -> None:
-        """Bring what was written from the companion file ending in -wal into the journal: that file may get lost."""
+        """Copy new writes from the companion file ending in -wal into the journal, because that file can get lost."""
         self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def _check(self) -> None:
-        """Raise JournalUnreadable unless the file is one of ours and whole."""
+        """Raise JournalUnreadable unless the file is a complete journal."""
         if not self._path.is_file() or self._path.stat().st_size == 0:
-            raise JournalUnreadable(str(self._path), "it is empty or no file")
+            raise JournalUnreadable(str(self._path), "it is empty or not a file")
         version = self._database.execute("PRAGMA user_version").fetchone()[0]
         if version != VERSION:
-            raise JournalUnreadable(str(self._path), f"it is of version {version}, and this program reads {VERSION}")
-        found = self._database.execute("SELECT sql FROM sqlite_schema WHERE name = 'promise'").fetchone()
-        if found != (SCHEMA,):
-            raise JournalUnreadable(str(self._path), "it has another table than a journal")
+            raise JournalUnreadable(str(self._path), f"it has version {version}, but this program reads {VERSION}")
+        schema = self._database.execute("SELECT sql FROM sqlite_schema WHERE name = 'promise'").fetchone()
+        if schema != (SCHEMA,):
+            raise JournalUnreadable(str(self._path), "its table is not that of a journal")
         problem = self._database.execute("PRAGMA integrity_check(1)").fetchone()[0]
         if problem != "ok":
             raise JournalUnreadable(str(self._path), "it is damaged")
@@ -108,18 +109,17 @@ class SqliteJournal:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """Turn what SQLite and the system raise inside into our errors."""
         try:
             yield
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
                 raise StorageFull(str(self._path), str(error)) from error
-            why = "another program holds it" if code == sqlite3.SQLITE_BUSY else str(error)
+            why = "another program locks it" if code == sqlite3.SQLITE_BUSY else str(error)
             raise JournalUnreadable(str(self._path), why) from error
         except OSError as error:
             raise JournalUnreadable(str(self._path), error.strerror or str(error)) from error
-        except UnicodeDecodeError as error:  # Python's sqlite3 cannot even say what SQLite said of the damage
+        except UnicodeDecodeError as error:  # Python's sqlite3 cannot decode SQLite's message about the damage
             raise JournalUnreadable(str(self._path), "it is damaged") from error
 
 

@@ -1,7 +1,7 @@
 """A member's HPKE keys as password-protected files, one per epoch: `hpke-1.pem`, `hpke-2.pem`...
 
-Invariant: a key file is written once, readable by its owner only, and never replaced; a destroyed one is overwritten
-first, though the disk below may keep copies.
+Invariant: a key file is written once and never replaced, and only its owner can read it. A key is overwritten before
+it is deleted, but the disk may keep copies.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from fl.protocol.errors import KeystoreUnreadable
 
 
 class FolderKeys:
-    """Implements safe.MemberKeys over a folder; a key is read each time that it is used."""
+    """Implements the MemberKeys port over a folder; it reads a key each time that it is used."""
 
     def __init__(self, folder: Path, password: str) -> None:
         self._folder = folder
@@ -34,7 +34,7 @@ class FolderKeys:
 
 
 def create_key(folder: Path, epoch: int, password: str) -> PrivateKey:
-    """Generate and store the key of an epoch; an existing one, or that of a faster process, is loaded instead.
+    """Generate and store the key of an epoch; load it instead if it exists already.
 
     Raises:
         KeystoreUnreadable: the password is empty, or the key exists and the password is wrong.
@@ -50,13 +50,13 @@ def create_key(folder: Path, epoch: int, password: str) -> PrivateKey:
 
 def load_keys(folder: Path, password: str) -> dict[int, PrivateKey]:
     """Return all keys of a member by epoch, or raise KeystoreUnreadable."""
-    found = {}
+    keys = {}
     for path in sorted(folder.glob("hpke-*.pem")):
         epoch = path.stem.removeprefix("hpke-")
         if not epoch.isdecimal():
             raise KeystoreUnreadable(str(path), "its name has no epoch")
-        found[int(epoch)] = _load(path, int(epoch), password)
-    return found
+        keys[int(epoch)] = _load(path, int(epoch), password)
+    return keys
 
 
 def _path(folder: Path, epoch: int) -> Path:

@@ -1,6 +1,6 @@
 """One process per role and state folder.
 
-Invariant: the lock is the kernel's (flock), so it ends with its process, kill -9 included.
+Invariant: the kernel's lock (flock) ends with its process, even after kill -9.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from fl.protocol.errors import RoleRunning, StorageFull
 
 @contextmanager
 def only_one(folder: Path) -> Iterator[None]:
-    """Hold `folder/lock`, or raise RoleRunning when another process does."""
+    """Lock `folder/lock`, or raise RoleRunning if another process has locked it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / "lock").open("a")

@@ -1,7 +1,7 @@
 """A trustee's shares as password-protected files, one per use and epoch: `records-3.json`.
 
-Invariant: a share is durable before anybody hears that it is held; an erased one is overwritten first, though the disk
-below may keep copies.
+Invariant: a share is durable before the trustee confirms it. A share is overwritten before it is deleted, but the disk
+may keep copies.
 
 Source: PROTOCOL.md 9, At rest.
 """
@@ -17,24 +17,24 @@ from fl.protocol.names import KeyUse
 
 
 class FolderShares:
-    """Implements safe.Shares over a folder; the files are readable by their owner only."""
+    """Implements the Shares port over a folder; only the owner can read the files."""
 
     def __init__(self, folder: Path, password: str) -> None:
         self._folder = folder
         self._password = password
 
-    def put(self, held: HeldShare) -> None:
-        """Store a share durably; the same once more is no error.
+    def put(self, share: HeldShare) -> None:
+        """Store a share durably; storing it twice is allowed.
 
         Raises:
             KeystoreUnreadable: the password is empty.
             StorageFull: it could not be written.
         """
-        path = self._path(held.seat.use, held.seat.epoch)
+        path = self._path(share.seat.use, share.seat.epoch)
         if not self._password:
             raise KeystoreUnreadable(str(path), "its password is empty")
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_atomic(path, lock(held, self._password), mode=0o600)
+        write_atomic(path, lock(share, self._password), mode=0o600)
 
     def get(self, use: KeyUse, epoch: int) -> HeldShare:
         path = self._path(use, epoch)
@@ -43,10 +43,10 @@ class FolderShares:
                 data = file.read(LOCKBOX_CAP + 1)
         except OSError as error:
             raise KeystoreUnreadable(str(path), error.strerror or "it cannot be read") from error
-        held = Lockbox.parse(data, str(path)).unlock(self._password)
-        if not isinstance(held, HeldShare) or (held.seat.use, held.seat.epoch) != (use, epoch):
-            raise KeystoreUnreadable(str(path), "it holds another share than its name says")
-        return held
+        share = Lockbox.parse(data, str(path)).unlock(self._password)
+        if not isinstance(share, HeldShare) or (share.seat.use, share.seat.epoch) != (use, epoch):
+            raise KeystoreUnreadable(str(path), "its name does not fit the share in it")
+        return share
 
     def has(self, use: KeyUse, epoch: int) -> bool:
         return self._path(use, epoch).exists()

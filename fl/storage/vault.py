@@ -1,8 +1,8 @@
-"""The vault: large sealed files by their SHA-256, in a folder that may be shared by many machines.
+"""The vault: large sealed files by their SHA-256, in a folder that many machines may share.
 
-Invariant: a file is whole or absent. Nothing here is trusted: who reads checks the digest, what is no regular file is
-not opened, and no link below the vault's own folder is followed, for reading or for writing. A vault that was founded
-carries `vault.json`; a folder without it is not the vault, and is never made into one by a write.
+Invariant: a file is whole or absent. Nobody trusts the vault: a reader checks the digest, only regular files are
+opened, and no link below the vault's own folder is followed. A founded vault has `vault.json`; a folder without it is
+not the vault, and no write makes it one.
 
 Source: PROTOCOL.md 4; openat(2) on why paths are not enough.
 """
@@ -29,11 +29,11 @@ FORMAT = "hemaledger-vault-1"
 _MARKER_CAP = 4096
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-"""Others write here too: no link is followed, and no pipe or device is waited for."""
+"""Others write here too: never follow a link, never wait for a pipe or device."""
 
 
 class FolderVault:
-    """Implements the Vault port over `folder/ab/abcd...`, the first byte of the digest being the subfolder."""
+    """Implements the Vault port over `folder/ab/abcd...`; the digest's first byte names the subfolder."""
 
     checked = False
 
@@ -41,9 +41,9 @@ class FolderVault:
         """Use the vault in `folder`, which may be a link to shared storage.
 
         Args:
-            folder: Where it lies.
-            consortium: Whose vault it must be, 32 bytes (`found_vault`). None: a folder of this member alone, made
-                when it is first written to.
+            folder: Its path.
+            consortium: The 32 bytes of the vault's consortium (`found_vault`). None: a folder of this member alone;
+                the first write creates it.
         """
         self._folder = folder
         self._marker = None if consortium is None else marker_of(consortium)
@@ -55,7 +55,7 @@ class FolderVault:
 
     @timed("vault")
     def put(self, data: Blob) -> Digest:
-        """Store `data` durably and return its digest; whatever lies under that name is replaced or put aside."""
+        """Store `data` durably and return its digest; replace a file under that name, or put a folder aside."""
         digest = sha256(data)
         name = digest.hex()
         try:
@@ -76,7 +76,7 @@ class FolderVault:
         """Return the file unverified, or raise VaultMissing or TooLarge (unread)."""
         try:
             with self._subfolder(digest) as folder:
-                if _kind(digest.hex(), folder) != stat.S_IFREG:  # to open a device is to do something with it
+                if _kind(digest.hex(), folder) != stat.S_IFREG:  # opening a device can have effects
                     raise VaultMissing(digest)
                 with _descriptor(digest.hex(), _FILE, folder) as file:
                     return _read(file, digest, cap)
@@ -88,15 +88,15 @@ class FolderVault:
         return self.mark(digest) is not None
 
     def mark(self, digest: Digest) -> Mark | None:
-        """Return inode, size and times of the regular file of that name; no writer can choose when it changed."""
+        """Return inode, size and times of the regular file of that name; a writer cannot forge the change time."""
         try:
             with self._subfolder(digest) as folder:
-                found = os.stat(digest.hex(), dir_fd=folder, follow_symlinks=False)
+                status = os.stat(digest.hex(), dir_fd=folder, follow_symlinks=False)
         except OSError:
             return None
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(status.st_mode):
             return None
-        return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+        return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
     def path(self, digest: Digest) -> Path:
         name = digest.hex()
@@ -109,7 +109,7 @@ class FolderVault:
 
     @contextmanager
     def _opened(self) -> Iterator[int]:
-        """Yield the vault's folder; raise VaultUnavailable when a shared vault's is not the one that was founded."""
+        """Yield the vault's folder; raise VaultUnavailable if a shared folder is not the founded vault."""
         try:
             root = os.open(self._folder, _FOLDER)
         except OSError as error:
@@ -124,22 +124,22 @@ class FolderVault:
             os.close(root)
 
     def _check_marker(self, root: int) -> None:
-        found = read_marker(root)
-        if found is None:
+        marker = read_marker(root)
+        if marker is None:
             raise self._gone(f"the folder there has no {MARKER}, so it is another folder, or a disk is not mounted")
-        if found != self._marker:
-            raise self._gone(f"its {MARKER} is that of another consortium, or damaged")
+        if marker != self._marker:
+            raise self._gone(f"its {MARKER} belongs to another consortium, or is damaged")
 
     def _gone(self, why: str) -> VaultUnavailable:
         return VaultUnavailable(str(self._folder), why)
 
 
 def found_vault(folder: Path, consortium: bytes) -> None:
-    """Make the vault of a consortium, once, when it is founded; repeating it is no error.
+    """Create the vault of a new consortium; calling this twice is allowed.
 
     Raises:
         SettingInvalid: the folder holds another consortium's files.
-        StorageFull: it could not be made.
+        StorageFull: it could not be created.
     """
     try:
         make_folder(folder)
@@ -153,12 +153,11 @@ def found_vault(folder: Path, consortium: bytes) -> None:
 
 
 def marker_of(consortium: bytes) -> bytes:
-    """Return what `vault.json` of a consortium holds."""
     return json.dumps({"consortium": show(consortium), "format": FORMAT}, indent=2).encode() + b"\n"
 
 
 def read_marker(root: int) -> bytes | None:
-    """Return what `vault.json` in an open folder holds, b"" when it is no file to read; None when there is none."""
+    """Return the content of `vault.json` in an open folder, b"" if it cannot be read, None if it does not exist."""
     try:
         kind = _kind(MARKER, root)
         if kind != stat.S_IFREG:
@@ -171,29 +170,29 @@ def read_marker(root: int) -> bytes | None:
 
 @contextmanager
 def _descriptor(name: str, flags: int, folder: int | None = None) -> Iterator[int]:
-    found = os.open(name, flags, dir_fd=folder)
+    descriptor = os.open(name, flags, dir_fd=folder)
     try:
-        yield found
+        yield descriptor
     finally:
-        os.close(found)
+        os.close(descriptor)
 
 
 def _read(file: int, digest: Digest, cap: int) -> bytes:
-    """Return what an open file holds, at most `cap` bytes."""
-    found = os.fstat(file)
-    if not stat.S_ISREG(found.st_mode):
+    """Return the content of an open file, at most `cap` bytes."""
+    status = os.fstat(file)
+    if not stat.S_ISREG(status.st_mode):
         raise VaultMissing(digest)
-    if found.st_size > cap:
-        raise TooLarge(found.st_size, cap)
+    if status.st_size > cap:
+        raise TooLarge(status.st_size, cap)
     with os.fdopen(file, "rb", closefd=False) as stream:
-        data = stream.read(found.st_size + 1)
-    if len(data) > cap:  # it grew meanwhile
+        data = stream.read(status.st_size + 1)
+    if len(data) > cap:  # it grew in the meantime
         raise TooLarge(len(data), cap)
     return data
 
 
 def _kind(name: str, folder: int) -> int:
-    """Return what an entry is (stat.S_IFREG...), itself and not what it leads to; 0 when there is none."""
+    """Return the kind of an entry (stat.S_IFREG...) without following links; 0 if there is none."""
     try:
         return stat.S_IFMT(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
     except FileNotFoundError:
@@ -201,7 +200,7 @@ def _kind(name: str, folder: int) -> int:
 
 
 def _make_subfolder(root: int, name: str) -> None:
-    """Make a subfolder durably; what others put in its place, a link among them, is renamed, and nothing is lost."""
+    """Create a subfolder durably; rename any other entry in its place, such as a link, so that nothing is lost."""
     kind = _kind(name, root)
     if kind == stat.S_IFDIR:
         return

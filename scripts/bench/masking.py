@@ -23,9 +23,9 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from fl.crypto.group import ENGINES, use
 from fl.crypto.masking import Masks, accumulate, apply, from_bytes, hospital_masks, remaining_masks
-from fl.crypto.round_keys import Participant, RoundKeys, context2
+from fl.crypto.round_keys import Participant, RoundKeys, mask_context
 from fl.crypto.share_delivery import own_shares
-from fl.crypto.sharing import Commitments, invalid_dealers
+from fl.crypto.sharing import Commitments, dealers_of_invalid_shares
 from fl.crypto.unmasking_shares import Uncovered, answer, parse_answer, uncover
 from fl.protocol.names import Address, Digest
 from fl.protocol.rounds.config import RoundConfig
@@ -62,7 +62,7 @@ class Round:
             Participant.parse(index, Address(index.to_bytes(20, "big")), each.advert(), each.dealing(), threshold)
             for index, each in enumerate(keys, 1)
         ]
-        return cls(threshold, keys, participants, context2(CONTEXT, participants))
+        return cls(threshold, keys, participants, mask_context(CONTEXT, participants))
 
     @property
     def alive(self) -> int:
@@ -155,7 +155,9 @@ def verifying(scene: Round, backend: str, repeats: int) -> Row:
     shares = [share for pair in held for share in (pair.pairwise, pair.own)]
     parsed = parse()
     with use(backend):
-        parsing, checking = take_turns(repeats, parse, lambda: invalid_dealers(list(zip(shares, parsed, strict=True))))
+        parsing, checking = take_turns(
+            repeats, parse, lambda: dealers_of_invalid_shares(list(zip(shares, parsed, strict=True)))
+        )
     total = parsing[0] + checking[0]
     target = VERIFY_TARGETS_MS.get(len(scene.keys))
     return {

@@ -189,7 +189,7 @@ def test_two_swapped_files_are_both_found(history: World) -> None:
     for path, content in zip(paths, contents, strict=True):
         path.write_bytes(content)
     assert sorted(named(report)) == [("HashMismatch", 2, f"sealed update of {name}") for name in names]
-    assert "Round 2 could not be summed again, because of the findings above." in report.notes
+    assert "Round 2 could not be summed again because of its findings." in report.notes
     assert audit(history).clean
 
 

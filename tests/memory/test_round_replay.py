@@ -80,7 +80,7 @@ def test_a_hospital_replays_a_masked_round_with_its_own_key_and_every_step_is_ri
 
 
 def test_a_hospital_cannot_sum_a_sealed_round_and_is_told_why(sealed: Seen) -> None:
-    why = "its updates are sealed to the coordinator and the auditors, and no hospital can open them"
+    why = "its updates are sealed to the coordinator and the auditors, so no hospital can open them"
     assert obstacle(sealed.world._federation(), 2, sealed.bench) == why
     told = sealed.told(2)
     assert told.results.notes == (f"Round 2 was not summed again: {why}.",)
@@ -100,7 +100,7 @@ def test_a_key_that_came_later_or_is_lost_is_a_reason_and_no_finding(masked: See
     late = masked.world.consortium.join("late", masked.party.role)
     for party, why in (
         (late, "the hospital had no key in this federation at that time"),
-        (replace(masked.party, keys={}), "the key that the hospital had at that time is not here"),
+        (replace(masked.party, keys={}), "the key that the hospital had at that time is missing on this machine"),
     ):
         seen = Seen(masked.world, party)
         assert obstacle(LedgerView(masked.world.ledger).refresh(), 1, seen.bench) == why

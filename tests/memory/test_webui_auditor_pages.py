@@ -56,7 +56,7 @@ def test_a_masked_round_is_replayed_with_the_hospitals_own_key(masked: RealTown)
         "Round 2 was checked just now",
         "every step was checked",
         "fit their dealers' Feldman commitments",
-        "summed again and freed of the masks",
+        "summed again and without the masks",
         "The sum counts 314 training images",
         "Their images weigh 314 ; 3 honest hospitals with so many images can weigh at most 314, and their mean loss",
         "No single hospital's numbers are in it",
@@ -73,7 +73,7 @@ def test_a_sealed_round_says_why_this_site_cannot_sum_it(tmp_path: Path) -> None
     auditor.post(REPLAY, page=PAGE)
     page = auditor.text(PAGE)
     assert "Round 2 was not summed again" in page
-    assert "not everything was" in page
+    assert "some steps of this round were not checked" in page
     assert "The coordinator and the auditors could read each hospital's update" in page
 
 

@@ -94,7 +94,7 @@ def test_a_command_refuses_an_address_with_a_wrong_letter(tmp_path: Path, comman
     ("change", "says"),
     [
         (lambda text, anchor: text.replace(anchor.authority.hex(), swapped(anchor.authority)[2:]), "EIP-55"),
-        (lambda text, _anchor: text.replace('"url"', '"chain_id"'), "two fields of one name"),
+        (lambda text, _anchor: text.replace('"url"', '"chain_id"'), "two fields with the same name"),
         (lambda text, _anchor: text.replace("true", "1"), "free_gas"),
         (lambda text, _anchor: text.replace(": 1,", ": NaN,"), "NaN"),
         (lambda _text, _anchor: "[" * 5000, "64 objects"),

@@ -1,10 +1,9 @@
-"""Every error Hemaledger raises on purpose, grouped by who must act.
+"""Every error that Hemaledger raises on purpose, grouped by who must act.
 
-Invariant: a leaf carries typed public facts (names, numbers, digests) and one sentence; never keys, tensors or
-patient data. A leaf that a contract can raise has the name and the field order of the Solidity custom error.
+Invariant: a leaf carries typed public facts (names, numbers, digests) and one sentence; it never carries keys, tensors
+or patient data. A leaf that a contract can raise has the name and the field order of the Solidity custom error.
 
 Source: PROTOCOL.md (leaf names), sysexits.h (exit codes).
-Not here: third-party exceptions; the adapter that imports a library translates them.
 """
 
 from fl.protocol.errors.authority import (

@@ -1,4 +1,4 @@
-"""Leaves of RefusedError about ceremonies, committees and requests; the contracts raise most of them, too."""
+"""Leaves of RefusedError about ceremonies, committees and requests; the contracts also raise most of them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from fl.protocol.errors.families import RefusedError
 class CeremonyInvalid(RefusedError):
     """A ceremony's use, kind, threshold, dealers, receivers or times contradict each other."""
 
-    sentence = "The ceremony contradicts itself or the committee in force (kind, threshold, dealers, receivers, times)."
+    sentence = "The ceremony's kind, threshold, dealers, receivers or times do not fit each other or the committee."
 
 
 @dataclass(eq=False)
 class CeremonyStillOpen(RefusedError):
-    """A ceremony must end before the next one of its use begins."""
+    """A ceremony must end before the next one for the same key use begins."""
 
     ceremony: int
     sentence = "Ceremony {ceremony} of this key has not ended yet."
@@ -24,7 +24,7 @@ class CeremonyStillOpen(RefusedError):
 
 @dataclass(eq=False)
 class WrongCeremony(RefusedError):
-    """The ceremony is not the one that its use is at."""
+    """The record names a ceremony that is not the key's present one."""
 
     expected: int
     actual: int
@@ -33,7 +33,7 @@ class WrongCeremony(RefusedError):
 
 @dataclass(eq=False)
 class NoCommittee(RefusedError):
-    """No committee holds shares of this key yet."""
+    """No committee has shares of this key yet."""
 
     key_use: int
     sentence = "No committee holds the key of use {key_use} yet; the operator must start a ceremony first."
@@ -41,25 +41,28 @@ class NoCommittee(RefusedError):
 
 @dataclass(eq=False)
 class NotInCommittee(RefusedError):
-    """The account does not take part in the ceremony, or may not, or is not of the committee in force."""
+    """The account may not take part in this ceremony, or is not in the current committee."""
 
     account: bytes
-    sentence = "{account} is not an active trustee with a key, takes no part in this ceremony, or holds no share."
+    sentence = "{account} is not an active trustee with a key, is not in this ceremony, or has no share of the key."
 
 
 @dataclass(eq=False)
 class StaleCommittee(RefusedError):
-    """The committee asked does not hold its key any more, or never did."""
+    """The committee of a request no longer has the key, or never had it."""
 
     asked: int
     current: int
     """The newest committee with the same key; 0 when there is none."""
-    sentence = "Committee {asked} was asked, but committee {current} holds that key now (0: none does); ask again."
+    sentence = (
+        "The request names committee {asked}, but committee {current} has that key now (0: no committee does). "
+        "Make a new request."
+    )
 
 
 @dataclass(eq=False)
 class KeyExpired(RefusedError):
-    """The committee's shares expired; they must be refreshed (seconds since 1970)."""
+    """The committee's shares expired and must be refreshed (seconds since 1970)."""
 
     key_use: int
     expired_at: int
@@ -68,14 +71,14 @@ class KeyExpired(RefusedError):
 
 @dataclass(eq=False)
 class RequestInvalid(RefusedError):
-    """Purpose, key or deadline of a request do not fit, or a refusal has no known reason."""
+    """A request has a wrong purpose, key or deadline, or a refusal gives an unknown reason."""
 
     sentence = "The request's purpose does not fit its key, or its deadline has passed or is over a year away."
 
 
 @dataclass(eq=False)
 class WrongRequest(RefusedError):
-    """There is no request of this number."""
+    """No request has this number."""
 
     request: int
     sentence = "There is no request {request}."
@@ -83,15 +86,15 @@ class WrongRequest(RefusedError):
 
 @dataclass(eq=False)
 class RequestClosed(RefusedError):
-    """The request was fulfilled, or refused by too many."""
+    """The request was fulfilled, or too many trustees refused it."""
 
     request: int
-    sentence = "Request {request} is closed: it was fulfilled, or too many trustees refused."
+    sentence = "Request {request} is closed: it was fulfilled, or too many trustees refused it."
 
 
 @dataclass(eq=False)
 class WrongBatch(RefusedError):
-    """A hospital's batches of records are numbered without gaps."""
+    """A hospital numbers its batches of records without gaps."""
 
     expected: int
     actual: int
@@ -100,8 +103,8 @@ class WrongBatch(RefusedError):
 
 @dataclass(eq=False)
 class QuorumNotReached(RefusedError):
-    """Fewer good approvals than the threshold."""
+    """The request has fewer valid approvals than the threshold."""
 
     actual: int
     required: int
-    sentence = "{actual} valid approvals are there; {required} are needed."
+    sentence = "The request has {actual} valid approvals; it needs {required}."

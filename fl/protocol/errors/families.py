@@ -1,7 +1,6 @@
 """The five families of errors, grouped by who must act.
 
 Source: sysexits.h (exit codes).
-Not here: the leaves (the other modules of this package).
 """
 
 from __future__ import annotations
@@ -15,14 +14,13 @@ class HemaledgerError(Exception):
 
     exit_code: ClassVar[int] = 70
     http_status: ClassVar[int] = 500
-    sentence: ClassVar[str] = "Something went wrong."
+    sentence: ClassVar[str] = "An unknown error occurred."
 
     def __str__(self) -> str:
         """Return the leaf's sentence with its fields filled in; bytes are shown as 0x-hex."""
         return self.sentence.format(**{name: _show(value) for name, value in self.facts().items()})
 
     def facts(self) -> dict[str, object]:
-        """Return the typed fields of this leaf by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)} if is_dataclass(self) else {}
 
     @property
@@ -43,28 +41,28 @@ class MalformedError(HemaledgerError):
 
 
 class RefusedError(HemaledgerError):
-    """Well-formed, but the rules forbid it."""
+    """The input is well-formed, but the rules forbid it."""
 
     exit_code = 77
     http_status = 403
 
 
 class TamperedError(HemaledgerError):
-    """The evidence contradicts itself. Never retried."""
+    """The evidence contradicts itself. The program never retries."""
 
     exit_code = 76
     http_status = 500
 
 
 class UnavailableError(HemaledgerError):
-    """The world did not answer; trying again later may help."""
+    """A node, disk or process did not answer; trying again later may help."""
 
     exit_code = 75
     http_status = 503
 
 
 class MisconfiguredError(HemaledgerError):
-    """This installation cannot work as it is set up."""
+    """This installation cannot work with its present settings."""
 
     exit_code = 78
     http_status = 500

@@ -26,7 +26,7 @@ class InvalidPoint(MalformedError):
 
 @dataclass(eq=False)
 class InvalidScalar(MalformedError):
-    """A number is no scalar of P-256, or 0 where a key is meant (PROTOCOL.md 2)."""
+    """A number is not a scalar of P-256, or is 0 where a key is needed (PROTOCOL.md 2)."""
 
     why: str
     sentence = "A number is not a valid P-256 scalar: {why}."
@@ -43,23 +43,23 @@ class TooLarge(MalformedError):
 
 @dataclass(eq=False)
 class ImageUnreadable(MalformedError):
-    """An image is empty, cut off, of no accepted format, or does not say what it must say."""
+    """An image is empty or cut off, has a format that is not accepted, or lacks a field that is needed."""
 
     name_of_file: str
     why: str
     pages: int = 0
-    """How many pages there are to choose from, where nobody said which one; else 0."""
+    """The number of pages, when the caller must choose one; else 0."""
     bits: bool = False
-    """Whether it could be read if somebody said how many bits of each value are used."""
+    """Whether the image can be read once the caller says how many bits of each value are used."""
     sentence = "The image {name_of_file} could not be read: {why}."
 
 
 @dataclass(eq=False)
 class NoAnswer(MalformedError):
-    """A picture that could be read shows nothing that the model may judge; there is no percentage and no record."""
+    """The picture is readable, but the model may not judge what it shows; there is no percentage and no record."""
 
     reason: str
-    """`fl.training.pictures.gate.Reason`: which check it failed."""
+    """`fl.training.pictures.gate.Reason`: the check that failed."""
     verdict: str
     why: str
     sentence = "{verdict}: {why}. No answer was made, and nothing was kept."
@@ -68,7 +68,7 @@ class NoAnswer(MalformedError):
 
 @dataclass(eq=False)
 class DatasetUnusable(MalformedError):
-    """A data set cannot be trained on (one class only, no images, arrays of other shapes...)."""
+    """A model cannot be trained on a data set (one class only, no images, arrays of other shapes...)."""
 
     source: str
     why: str
@@ -77,7 +77,7 @@ class DatasetUnusable(MalformedError):
 
 @dataclass(eq=False)
 class LabelsUnknown(MalformedError):
-    """Names of classes in a hospital's own data do not say which class of the task they mean."""
+    """A hospital's data have class names that no class of the task matches."""
 
     source: str
     names: str
@@ -91,7 +91,7 @@ class LabelsUnknown(MalformedError):
 
 @dataclass(eq=False)
 class WeightsMismatch(MalformedError):
-    """Weights do not fit the manifest: another name, shape, dtype or number."""
+    """Weights and manifest differ in a name, shape, dtype or number."""
 
     why: str
     sentence = "The weights do not fit the model: {why}."
@@ -99,18 +99,18 @@ class WeightsMismatch(MalformedError):
 
 @dataclass(eq=False)
 class NonFinite(MalformedError):
-    """NaN or infinity in weights or in an update (PROTOCOL.md 9)."""
+    """Weights or an update have NaN or infinite values (PROTOCOL.md 9)."""
 
     what: str
     count: int
-    sentence = "The {what} holds {count} values that are NaN or infinite; nothing was sent."
+    sentence = "The {what} has {count} values that are NaN or infinite; nothing was sent."
 
 
 @dataclass(eq=False)
 class WeightsTooLarge(MalformedError):
-    """Weights are numbers, but so large that a model computes infinities with them (PROTOCOL.md 4, step 5)."""
+    """Weights are finite, but so large that a model would compute infinities (PROTOCOL.md 4, step 5)."""
 
     what: str
     count: int
     bound: int
-    sentence = "The {what} holds {count} values outside ±{bound}; no model can be computed with them."
+    sentence = "The {what} has {count} values outside ±{bound}; a model cannot compute with them."

@@ -25,10 +25,10 @@ class RevokedSender(RefusedError):
 
 @dataclass(eq=False)
 class SenderHasCode(RefusedError):
-    """The member acts through a contract, or is one; its records could not be checked by its signature."""
+    """The member is a contract or acts through one, so no signature of its own proves its records."""
 
     account: bytes
-    sentence = "{account} acts through code on the chain; records are taken from accounts that sign them directly."
+    sentence = "{account} acts through code on the chain; only an account that signs directly may record something."
 
 
 @dataclass(eq=False)
@@ -44,7 +44,7 @@ class MemberExists(RefusedError):
     """The account is or was a member; a revoked account is never registered again."""
 
     account: bytes
-    sentence = "{account} is or was already a member; a revoked account does not come back."
+    sentence = "{account} is or was already a member; a revoked account can never be a member again."
 
 
 @dataclass(eq=False)
@@ -57,10 +57,10 @@ class NameInvalid(RefusedError):
 
 @dataclass(eq=False)
 class NameTaken(RefusedError):
-    """A member has this name, or had it; the operator's is "operator"."""
+    """A member has or had this name; the operator's name is "operator"."""
 
     account: bytes
-    sentence = "Another member has the name that {account} should get, or had it. Give a name that is new."
+    sentence = "Another member has or had the name that was given for {account}. Choose a new name."
 
 
 @dataclass(eq=False)
@@ -82,7 +82,7 @@ class KeyEpochMismatch(RefusedError):
 
 @dataclass(eq=False)
 class KeyInvalid(RefusedError):
-    """A registered key is not 65 bytes of uncompressed P-256, or its proof of possession does not verify."""
+    """A key is not 65 bytes of uncompressed P-256, or its proof of possession does not verify."""
 
     account: bytes
     sentence = "The public key of {account} is malformed or its proof of possession does not verify."
@@ -90,7 +90,7 @@ class KeyInvalid(RefusedError):
 
 @dataclass(eq=False)
 class NotProposed(RefusedError):
-    """The account was not proposed for the operator's office."""
+    """Nobody proposed this account as operator."""
 
     account: bytes
     sentence = "{account} is not the account that was proposed as operator."
@@ -102,21 +102,21 @@ class WrongReplacement(RefusedError):
 
     expected: int
     actual: int
-    sentence = "There is no replacement {actual} of the operator; the number expected is {expected}."
+    sentence = "The operator's replacement has the number {actual}, but {expected} was expected."
 
 
 @dataclass(eq=False)
 class ReplacementClosed(RefusedError):
-    """The replacement was vetoed, or is older than the operator's term."""
+    """The operator vetoed the replacement, or it is older than the operator's term."""
 
     replacement: int
-    sentence = "Replacement {replacement} is over: the operator vetoed it, or another operator took office since."
+    sentence = "Replacement {replacement} is closed: the operator vetoed it, or a new operator took office since."
 
 
 @dataclass(eq=False)
 class NoMajority(RefusedError):
-    """Not more than half of those who may vote are for the replacement."""
+    """At most half of the members who may vote are for the replacement."""
 
     votes: int
     electorate: int
-    sentence = "{votes} of {electorate} hospitals, auditors and trustees vote for it; more than half must."
+    sentence = "{votes} of {electorate} hospitals, auditors and trustees voted for it; more than half are needed."

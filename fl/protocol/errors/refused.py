@@ -1,4 +1,4 @@
-"""Leaves of RefusedError that only programs raise, no contract."""
+"""Leaves of RefusedError that only programs raise and contracts do not."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ class PolicyNotApproved(RefusedError):
 
 @dataclass(eq=False)
 class RosterUntrusted(RefusedError):
-    """Too few of the hospitals that this one trusts are in the round (PROTOCOL.md 5, phase 0)."""
+    """The round has too few of the hospitals that this hospital trusts (PROTOCOL.md 5, phase 0)."""
 
     actual: int
     required: int
-    sentence = "{actual} of the hospitals trusted here are in the round; {required} are demanded."
+    sentence = "The round has {actual} of the hospitals that this one trusts; this hospital demands {required}."
 
 
 @dataclass(eq=False)
 class TaskMismatch(RefusedError):
-    """A round trains another task than the one that a member's images are labelled for."""
+    """A member's images are labelled for another task than the round's."""
 
     round: int
     theirs: str
     ours: str
     sentence = (
-        "Round {round} trains another task ({theirs}) than the one that the images here are labelled for ({ours}). "
+        "Round {round} trains one task ({theirs}), but the images here are labelled for another ({ours}). "
         "Nothing was trained."
     )
 
 
 @dataclass(eq=False)
 class TaskChanged(RefusedError):
-    """A round starts from a model of another task: its outputs would change their meaning."""
+    """A round starts from a model of another task, so the model's outputs would change their meaning."""
 
     round: int
     before: str
     now: str
     sentence = (
-        "Round {round} trains another task ({now}) than the model from which it starts ({before}). "
+        "Round {round} trains one task ({now}), but it starts from a model of another ({before}). "
         "One consortium trains one task."
     )
 
@@ -58,17 +58,17 @@ class AccuracyAlarm(RefusedError):
     reason: str
     sentence = (
         "ALARM in round {round}: {reason}. A model so far below chance has usually learned from swapped classes. "
-        "Compare the hospitals' labels.json with their folders. To go on in spite of it, give --despite-alarm."
+        "Compare the hospitals' labels.json with their folders. To continue anyway, give --despite-alarm."
     )
 
 
 @dataclass(eq=False)
 class SenderMismatch(RefusedError):
-    """A record names another sender than the account that signs it."""
+    """The account that signs a record is not the sender that the record names."""
 
     expected: bytes
     actual: bytes
-    sentence = "A record of {actual} cannot be signed by {expected}."
+    sentence = "{expected} cannot sign a record of {actual}."
 
 
 @dataclass(eq=False)
@@ -76,7 +76,7 @@ class RoleRunning(RefusedError):
     """Another process already runs this role from the same state folder."""
 
     folder: str
-    sentence = "Another process already runs this role from {folder}; stop it first."
+    sentence = "Another process already runs this role from {folder}. Stop it first."
 
 
 @dataclass(eq=False)
@@ -89,7 +89,7 @@ class ContractRefused(RefusedError):
 
 @dataclass(eq=False)
 class AnswerOutdated(RefusedError):
-    """A trustee's answer was begun with a state of its account or key that has passed since."""
+    """A trustee's account or key changed after the trustee began to answer."""
 
     what: str
     http_status = 409
@@ -101,7 +101,7 @@ class ChainRunning(RefusedError):
     """Another process already serves the embedded chain of this folder."""
 
     folder: str
-    sentence = "Another process already runs the chain in {folder}; stop it first."
+    sentence = "Another process already runs the chain in {folder}. Stop it first."
 
 
 @dataclass(eq=False)

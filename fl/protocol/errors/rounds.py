@@ -1,4 +1,4 @@
-"""Leaves that the rules of rounds raise, in Solidity and in Python alike; two of them are evidence of tampering."""
+"""Leaves that the rules of rounds raise, both in Solidity and in Python; some are evidence of tampering."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fl.protocol.errors.families import RefusedError, TamperedError
 
 @dataclass(eq=False)
 class LedgerClosed(RefusedError):
-    """The ledger handed over to a successor."""
+    """A successor has replaced the ledger."""
 
     successor: bytes
     sentence = "This ledger is closed; its successor is the contract {successor}."
@@ -17,14 +17,14 @@ class LedgerClosed(RefusedError):
 
 @dataclass(eq=False)
 class FederationNotOpened(RefusedError):
-    """No initial model was recorded yet."""
+    """The ledger has no initial model yet."""
 
     sentence = "The federation has no initial model yet; the coordinator must open it first."
 
 
 @dataclass(eq=False)
 class FederationAlreadyOpened(RefusedError):
-    """The initial model is recorded once."""
+    """The initial model is recorded only once."""
 
     sentence = "The federation was already opened; its initial model cannot be replaced."
 
@@ -33,12 +33,12 @@ class FederationAlreadyOpened(RefusedError):
 class PredecessorMismatch(RefusedError):
     """A successor ledger must begin with its predecessor's final state."""
 
-    sentence = "The predecessor did not hand over to this ledger, or its final state is another."
+    sentence = "The predecessor did not hand over to this ledger, or its final state differs."
 
 
 @dataclass(eq=False)
 class WrongRound(RefusedError):
-    """The round is not the one the ledger is at."""
+    """The record names a round that is not the ledger's present one."""
 
     expected: int
     actual: int
@@ -58,7 +58,7 @@ class WrongPhase(RefusedError):
     """The phase of a round or of a ceremony does not allow this record (NEXT, CEREMONY_NEXT)."""
 
     round: int
-    """Or the ceremony."""
+    """The round's number, or the ceremony's."""
     phase: int
     sentence = "Round or ceremony {round} is in phase {phase}, which does not allow this."
 
@@ -72,7 +72,7 @@ class TermsInvalid(RefusedError):
 
 @dataclass(eq=False)
 class NotInRoster(RefusedError):
-    """The hospital is not in the round's roster, or cannot be."""
+    """The hospital is not in the round's roster, or may not be in it."""
 
     account: bytes
     sentence = "{account} is not an active hospital with a registered key in the roster of this round."
@@ -80,7 +80,7 @@ class NotInRoster(RefusedError):
 
 @dataclass(eq=False)
 class DuplicateCommitment(RefusedError):
-    """One commitment per hospital and round."""
+    """A hospital commits once in a round."""
 
     account: bytes
     sentence = "{account} already committed an update to this round."
@@ -88,7 +88,7 @@ class DuplicateCommitment(RefusedError):
 
 @dataclass(eq=False)
 class DuplicateAttestation(RefusedError):
-    """One attestation per auditor and round."""
+    """A member attests a round once."""
 
     account: bytes
     sentence = "{account} already attested this round."
@@ -96,7 +96,7 @@ class DuplicateAttestation(RefusedError):
 
 @dataclass(eq=False)
 class DeadlinePassed(RefusedError):
-    """The deadline of the phase is over (seconds since 1970)."""
+    """The deadline of the phase has passed (seconds since 1970)."""
 
     deadline: int
     sentence = "The deadline of this phase ({deadline}, seconds since 1970) has passed."
@@ -104,7 +104,7 @@ class DeadlinePassed(RefusedError):
 
 @dataclass(eq=False)
 class DeadlineNotPassed(RefusedError):
-    """Not every hospital committed, and the deadline is still ahead (seconds since 1970)."""
+    """A hospital has not committed, and its deadline has not passed (seconds since 1970)."""
 
     deadline: int
     sentence = "The deadline of this phase ({deadline}, seconds since 1970) has not passed yet."
@@ -112,15 +112,15 @@ class DeadlineNotPassed(RefusedError):
 
 @dataclass(eq=False)
 class SetMismatch(RefusedError):
-    """A set is not an ascending subset of those who did what the phase asked, or not all of them."""
+    """A set is not in ascending order, or its members are not those who did the phase's step."""
 
     account: bytes
-    sentence = "The set is not in ascending order, or {account} is in it and must not be, or is missing."
+    sentence = "The set is wrong at {account}: the order is not ascending, or this account must not be in it, or must."
 
 
 @dataclass(eq=False)
 class BelowThreshold(RefusedError):
-    """Fewer take part than the terms of a round or of a ceremony demand."""
+    """Fewer members take part than the terms of a round or of a ceremony demand."""
 
     actual: int
     required: int
@@ -129,7 +129,7 @@ class BelowThreshold(RefusedError):
 
 @dataclass(eq=False)
 class TooFewAttestations(RefusedError):
-    """Fewer attestations than the terms demand."""
+    """The round has fewer attestations than its terms demand."""
 
     actual: int
     required: int
@@ -138,7 +138,7 @@ class TooFewAttestations(RefusedError):
 
 @dataclass(eq=False)
 class ModelDigestMismatch(TamperedError):
-    """Two parties hold different models where the protocol demands one."""
+    """Two parties have different models where the protocol demands the same one."""
 
     expected: bytes
     actual: bytes
@@ -147,7 +147,7 @@ class ModelDigestMismatch(TamperedError):
 
 @dataclass(eq=False)
 class ReportMismatch(TamperedError):
-    """An auditor reports other numbers than the sum of its round gives."""
+    """An auditor reports numbers that differ from those of the round's sum."""
 
     what: str
     reported: float
@@ -157,7 +157,7 @@ class ReportMismatch(TamperedError):
 
 @dataclass(eq=False)
 class DuplicateStep(RefusedError):
-    """Each step of a masked round, of a ceremony or of a request is done once."""
+    """A member does each step of a masked round, ceremony or request once."""
 
     account: bytes
     sentence = "{account} already did this step."
@@ -165,28 +165,28 @@ class DuplicateStep(RefusedError):
 
 @dataclass(eq=False)
 class NotInSet(RefusedError):
-    """The hospital was left out earlier in the round."""
+    """The hospital dropped out or was rejected earlier in the round."""
 
     account: bytes
-    sentence = "{account} is not among the hospitals that go on in this round."
+    sentence = "{account} is not among the hospitals that continue in this round."
 
 
 @dataclass(eq=False)
 class LengthInvalid(RefusedError):
-    """A field has another length than the terms of the round or of the ceremony imply."""
+    """A field's length does not follow from the terms of the round or ceremony."""
 
     expected: int
     actual: int
-    sentence = "A field has {actual} bytes; the terms imply {expected}."
+    sentence = "A field has {actual} bytes; the terms demand {expected}."
 
 
 @dataclass(eq=False)
 class EquivocationDetected(TamperedError):
-    """Two sets are being endorsed or revealed where the protocol knows one."""
+    """A hospital endorses or reveals for a set that is not the frozen set."""
 
     expected: bytes
     actual: bytes
-    sentence = "The set {actual} is not the frozen set {expected}; somebody shows different sets."
+    sentence = "The set {actual} is not the frozen set {expected}; somebody shows different sets to different members."
 
 
 @dataclass(eq=False)
@@ -194,40 +194,40 @@ class MaskReuse(RefusedError):
     """A second, different vector under the masks of one round would reveal x - x' (PROTOCOL.md 5, phase 3)."""
 
     account: bytes
-    sentence = "{account} already masked another update in this round; its masks are never used twice."
+    sentence = "{account} already masked another update in this round; masks are used only once."
 
 
 @dataclass(eq=False)
 class RoundKeyReused(RefusedError):
-    """A key of one round is advertised or dealt once more (PROTOCOL.md 5, phases 1 and 2)."""
+    """A hospital advertises or deals a key of an earlier round (PROTOCOL.md 5, phases 1 and 2)."""
 
     account: bytes
     round: int
-    sentence = "{account} uses a key again that was recorded in round {round}. The keys of a round serve once."
+    sentence = "{account} uses a key of round {round} again. Every round needs new keys."
 
 
 @dataclass(eq=False)
 class UpdateSpent(RefusedError):
-    """What was learned is bit for bit what shares were revealed for before (PROTOCOL.md 5, Spent updates)."""
+    """The new weights equal, bit for bit, weights that were unmasked before (PROTOCOL.md 5, Spent updates)."""
 
     round: int
     sentence = (
-        "The training gave the very weights whose unmasking was helped in round {round}. They are never offered again: "
-        "two sums that hold them could be subtracted."
+        "The training gave the same weights as in round {round}, where this hospital revealed shares. "
+        "They are never sent again: anyone could subtract the two sums that contain them."
     )
 
 
 @dataclass(eq=False)
 class FalseComplaint(RefusedError):
-    """A complaint about a share does not hold; the complainant leaves the round (PROTOCOL.md 5, phase 2b)."""
+    """A complaint about a share is false; the complainant leaves the round (PROTOCOL.md 5, phase 2b)."""
 
     account: bytes
-    sentence = "The complaint of {account} does not hold: the share it names is in order, or its proof is not."
+    sentence = "The complaint of {account} is false: the share is valid, or the complaint's proof is not."
 
 
 @dataclass(eq=False)
 class RevealConflict(RefusedError):
-    """One reveal per hospital and round, ever (PROTOCOL.md 5, phase 6)."""
+    """A hospital reveals shares only once in a round (PROTOCOL.md 5, phase 6)."""
 
     account: bytes
     sentence = "{account} already revealed its shares in this round; a second reveal would unmask an update."
@@ -244,7 +244,7 @@ class TooFewReveals(RefusedError):
 
 @dataclass(eq=False)
 class RevokedMidRound(RefusedError):
-    """A hospital of the round was revoked before the round was final; the round must be aborted."""
+    """A hospital was revoked before the round was final, so the round must be aborted."""
 
     account: bytes
     sentence = "{account} was revoked during the round, which must therefore be aborted."

@@ -1,4 +1,4 @@
-"""Leaves of TamperedError: evidence that contradicts itself. Nothing here is ever retried."""
+"""Leaves of TamperedError: evidence that contradicts itself. No program retries after one of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class HashMismatch(TamperedError):
 
 @dataclass(eq=False)
 class ModelUnusable(TamperedError):
-    """The file of a final model is the recorded one by name or digest, but no model that can be used."""
+    """The file of a final model has the recorded name or digest, but no usable model."""
 
     round: int
     why: str
@@ -35,7 +35,7 @@ class NotOnChain(TamperedError):
 
 @dataclass(eq=False)
 class WrongSender(TamperedError):
-    """The envelope names another sender than the record (PROTOCOL.md 4, step 3)."""
+    """The envelope and the record name different senders (PROTOCOL.md 4, step 3)."""
 
     expected: bytes
     actual: bytes
@@ -44,10 +44,10 @@ class WrongSender(TamperedError):
 
 @dataclass(eq=False)
 class WrongContext(TamperedError):
-    """A field of the envelope's header is not what this round demands (PROTOCOL.md 4, step 3)."""
+    """A field of the envelope's header does not fit this round (PROTOCOL.md 4, step 3)."""
 
     what: str
-    sentence = "The file's header does not belong here: its {what} is another. It was not opened."
+    sentence = "The file's header does not belong here: its {what} differs from the ledger's. It was not opened."
 
 
 @dataclass(eq=False)
@@ -61,10 +61,10 @@ class StaleRound(TamperedError):
 
 @dataclass(eq=False)
 class UnsupportedSuite(TamperedError):
-    """The envelope's cipher suite is not the agreed one."""
+    """The envelope's cipher suite is not the protocol's."""
 
     suite: int
-    sentence = "The file uses cipher suite {suite}, which was not agreed. It was not opened."
+    sentence = "The file uses cipher suite {suite}, which this protocol does not allow. It was not opened."
 
 
 @dataclass(eq=False)
@@ -84,7 +84,7 @@ class AuthFailure(TamperedError):
 
 @dataclass(eq=False)
 class SignatureInvalid(TamperedError):
-    """A signature is not the one 65-byte form r ‖ s ‖ v of any account's signature (ports.Endorser)."""
+    """A signature is not in the form of 65 bytes, r ‖ s ‖ v (ports.Endorser)."""
 
     why: str
     sentence = "The signature is not valid: {why}."
@@ -92,9 +92,9 @@ class SignatureInvalid(TamperedError):
 
 @dataclass(eq=False)
 class KeyCommitMismatch(TamperedError):
-    """The envelope would open to different contents for different recipients (PROTOCOL.md 4)."""
+    """The envelope could give different recipients different contents (PROTOCOL.md 4)."""
 
-    sentence = "The file's key commitment does not match: it could open to different contents for different readers."
+    sentence = "The file's key commitment does not match: different readers could find different contents."
 
 
 @dataclass(eq=False)
@@ -108,18 +108,18 @@ class NormExceeded(TamperedError):
 
 @dataclass(eq=False)
 class ClaimOutOfBounds(TamperedError):
-    """An update claims what no honest hospital can have (PROTOCOL.md 5, Claims)."""
+    """An update claims a value that no honest hospital can have (PROTOCOL.md 5, Claims)."""
 
     what: str
     claimed: int
     low: int
     high: int
-    sentence = "The update claims a {what} of {claimed}; honest ones stay between {low} and {high}."
+    sentence = "The update claims a {what} of {claimed}; honest updates stay between {low} and {high}."
 
 
 @dataclass(eq=False)
 class SumOutOfBounds(TamperedError):
-    """A sum holds what so many honest hospitals cannot give together (PROTOCOL.md 5, Claims)."""
+    """A sum has a value that honest hospitals cannot reach together (PROTOCOL.md 5, Claims)."""
 
     hospitals: int
     what: str
@@ -127,8 +127,8 @@ class SumOutOfBounds(TamperedError):
     low: int
     high: int
     sentence = (
-        "The sum of {hospitals} hospitals has a {what} of {claimed}; honest ones together stay between {low} and "
-        "{high}. One of them lied, or several; a masked sum does not show who."
+        "The sum of {hospitals} hospitals has a {what} of {claimed}; honest hospitals together stay between {low} and "
+        "{high}. At least one of them lied; a masked sum does not show who."
     )
 
 
@@ -138,23 +138,23 @@ class ShareInvalid(TamperedError):
 
     dealer: bytes
     index: int
-    sentence = "The share of {dealer}'s secret that belongs to party {index} does not fit the dealer's commitments."
+    sentence = "Party {index}'s share of {dealer}'s secret does not fit the dealer's commitments."
 
 
 @dataclass(eq=False)
 class CommitmentMismatch(TamperedError):
-    """A dealer's commitments are not to the key that it advertised (PROTOCOL.md 5, phase 2)."""
+    """A dealer's commitments do not fit the key that it advertised (PROTOCOL.md 5, phase 2)."""
 
     dealer: bytes
-    sentence = "The commitments of {dealer} are not to the key that it advertised."
+    sentence = "The commitments of {dealer} do not fit the key that it advertised."
 
 
 @dataclass(eq=False)
 class ReconstructMismatch(TamperedError):
-    """The shares of a secret do not give the secret that its dealer advertised (PROTOCOL.md 5, phase 7)."""
+    """The secret rebuilt from shares does not fit the dealer's advertised key (PROTOCOL.md 5, phase 7)."""
 
     dealer: bytes
-    sentence = "The shares of {dealer}'s secret do not give the secret that it advertised."
+    sentence = "The secret rebuilt from {dealer}'s shares does not fit the key that it advertised."
 
 
 @dataclass(eq=False)
@@ -167,7 +167,7 @@ class ProofInvalid(TamperedError):
 
 @dataclass(eq=False)
 class DealingMismatch(TamperedError):
-    """A dealer dealt something else than it had committed to."""
+    """A dealer's dealing does not have the digest that the dealer committed to."""
 
     dealer: bytes
     sentence = "The dealing of {dealer} is not the one that it committed to."
@@ -175,7 +175,7 @@ class DealingMismatch(TamperedError):
 
 @dataclass(eq=False)
 class DealingInvalid(TamperedError):
-    """A dealer's commitments or the proof beside them are wrong, as everybody can see."""
+    """A dealer's commitments or their proof are wrong; everybody can check this."""
 
     dealer: bytes
     why: str
@@ -191,7 +191,7 @@ class CommitteeMismatch(TamperedError):
 
 @dataclass(eq=False)
 class CiphertextInvalid(TamperedError):
-    """A ciphertext to a threshold key is mauled, or is another than its label says."""
+    """A ciphertext to a threshold key was altered, or does not fit its label."""
 
     what: str
     sentence = "The ciphertext is refused: {what}."
@@ -207,17 +207,17 @@ class PartialInvalid(TamperedError):
 
 @dataclass(eq=False)
 class RecordForged(TamperedError):
-    """The node tells of a record that its sender did not sign."""
+    """The node returns a record that its sender did not sign."""
 
     record: str
     sender: bytes
     why: str
-    sentence = "The node tells of a {record} by {sender} that this account did not make: {why}."
+    sentence = "The node returned a {record} of {sender} that this account did not make: {why}."
 
 
 @dataclass(eq=False)
 class JournalTampered(TamperedError):
-    """The embedded chain's journal was cut or edited."""
+    """Somebody cut or edited the embedded chain's journal."""
 
     path: str
     line: int
@@ -227,13 +227,13 @@ class JournalTampered(TamperedError):
 
 @dataclass(eq=False)
 class ChainReorg(TamperedError):
-    """A block with records that were acted upon is gone from the chain."""
+    """The chain lost a block with records on which this program acted."""
 
     block: int
     sentence = (
-        "Block {block}, on whose records this installation acted, is gone: the chain was reorganised deeper than the "
-        "confirmations that were awaited, or restored from an older copy. Ask the operator which history counts; then "
-        "start again, on a public chain with more --confirmations."
+        "This program acted on records of block {block}, but the chain has lost that block. The chain was reorganised "
+        "deeper than --confirmations allows, or restored from an older copy. Ask the operator which history counts. "
+        "Then start again; on a public chain, use more --confirmations."
     )
 
 
@@ -243,5 +243,5 @@ class UpdateUnusable(TamperedError):
 
     hospital: bytes
     cause: HemaledgerError
-    """What is wrong with it."""
+    """The error in the file."""
     sentence = "The update of {hospital} cannot be used: {cause}"

@@ -1,4 +1,4 @@
-"""Leaves of UnavailableError and MisconfiguredError: the world does not answer, or this installation cannot work."""
+"""Leaves of UnavailableError and MisconfiguredError: something does not answer, or this installation cannot work."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ class ClockWrong(UnavailableError):
     """ahead of, or behind"""
     sentence = (
         "This machine's clock is {amount} {side} the chain's newest block. Set the clock, or wait until the node has "
-        "caught up; until then this program does nothing."
+        "caught up. Until then this program does nothing."
     )
 
 
 @dataclass(eq=False)
 class LedgerSilent(UnavailableError):
-    """The ledger did not answer as soon as somebody who answers people needs it."""
+    """The ledger did not answer while a person waited."""
 
     timeout_s: float
-    sentence = "The ledger gave no answer within {timeout_s:g} s. It is asked again in the background."
+    sentence = "The ledger gave no answer within {timeout_s:g} s. The program asks it again in the background."
 
 
 @dataclass(eq=False)
 class LedgerMoved(UnavailableError):
-    """The ledger was handed over while this program ran, and its successor is not at hand yet."""
+    """A successor replaced the ledger, but this program cannot open the successor yet."""
 
     why: str
-    sentence = "The ledger was handed over, but its successor cannot be opened yet ({why})."
+    sentence = "A successor replaced the ledger, but this program cannot open it yet ({why})."
 
 
 @dataclass(eq=False)
 class TransactionTimeout(UnavailableError):
-    """A transaction was sent but no receipt came in time."""
+    """The receipt of a transaction did not come in time."""
 
     tx_hash: bytes
     timeout_s: float
@@ -60,45 +60,45 @@ class AccountEmpty(UnavailableError):
 
     account: bytes
     wei: int
-    sentence = "The account {account} cannot pay for a transaction. Send it {wei} wei or more; then run this again."
+    sentence = "The account {account} cannot pay for a transaction. Send it {wei} wei or more, then run this again."
 
 
 @dataclass(eq=False)
 class FeeDemanded(MisconfiguredError):
-    """The chain takes fees, but transactions are set to be free."""
+    """The chain charges fees, but this consortium is set up for free transactions."""
 
     url: str
     why: str
     sentence = (
-        "The chain at {url} takes fees ({why}). Create the consortium with --paid-gas; where it exists already, set "
-        "free_gas to false in consortium.json. Then fund the account."
+        "The chain at {url} charges fees ({why}). Create the consortium with --paid-gas. If the consortium exists "
+        "already, set free_gas to false in consortium.json. Then fund the account."
     )
 
 
 @dataclass(eq=False)
 class VaultMissing(UnavailableError):
-    """The vault holds no file with this digest."""
+    """The vault has no file with this digest."""
 
     digest: bytes
-    sentence = "The vault holds no file with the SHA-256 {digest} (not uploaded yet, or deleted)."
+    sentence = "The vault has no file with the SHA-256 {digest} (not uploaded yet, or deleted)."
 
 
 @dataclass(eq=False)
 class VaultUnavailable(UnavailableError):
-    """The folder of the vault is not where it was, is another one, or does not answer."""
+    """The vault's folder was moved or replaced, or does not answer."""
 
     path: str
     why: str
-    sentence = "The vault is not at {path}: {why}. Put it back or mount it; it is never made a second time."
+    sentence = "The vault is not at {path}: {why}. Put it back or mount it; no program creates it a second time."
 
 
 @dataclass(eq=False)
 class StorageFull(UnavailableError):
-    """A file could not be written whole; nothing partial was left."""
+    """A file could not be written; no part of it remains."""
 
     path: str
     why: str
-    sentence = "{path} could not be written ({why}); nothing partial was left. Free some space and run again."
+    sentence = "{path} could not be written ({why}); no part of it remains. Free some space and run again."
 
 
 @dataclass(eq=False)
@@ -111,10 +111,10 @@ class NotReleased(UnavailableError):
 
 @dataclass(eq=False)
 class PredictorSilent(UnavailableError):
-    """The process that holds the model gave no answer that can be used."""
+    """The process that runs the model gave no usable answer."""
 
     why: str
-    sentence = "The process that holds the model gave no answer ({why}). It is started again for the next picture."
+    sentence = "The process that runs the model gave no answer ({why}). It starts again for the next picture."
 
 
 @dataclass(eq=False)
@@ -127,7 +127,7 @@ class RoundStalled(UnavailableError):
 
 @dataclass(eq=False)
 class WrongChain(MisconfiguredError):
-    """The node serves another chain, or a reset one, than the consortium was deployed on."""
+    """The node's chain is not the one on which the consortium was deployed, or it was reset."""
 
     url: str
     why: str
@@ -136,7 +136,7 @@ class WrongChain(MisconfiguredError):
 
 @dataclass(eq=False)
 class PortInUse(MisconfiguredError):
-    """A port that should be listened on is taken."""
+    """Another program uses the port."""
 
     host: str
     port: int
@@ -154,7 +154,7 @@ class KeystoreUnreadable(MisconfiguredError):
 
 @dataclass(eq=False)
 class JournalUnreadable(MisconfiguredError):
-    """A role's journal is damaged or no journal; what the role promised is unknown."""
+    """A role's journal is damaged or another kind of file, so the role's promises are unknown."""
 
     path: str
     why: str
@@ -167,12 +167,12 @@ class SettingInvalid(MisconfiguredError):
 
     setting: str
     why: str
-    sentence = "The setting {setting} is not usable: {why}."
+    sentence = "The setting {setting} cannot be used: {why}."
 
 
 @dataclass(eq=False)
 class ToolMissing(MisconfiguredError):
-    """A program that this task needs is not installed."""
+    """A program that this work needs is not installed."""
 
     tool: str
     why: str
@@ -181,8 +181,8 @@ class ToolMissing(MisconfiguredError):
 
 @dataclass(eq=False)
 class AggregateOverflow(MisconfiguredError):
-    """The sum of this many hospitals could overflow the ring (PROTOCOL.md 5)."""
+    """The sum of the hospitals' updates could overflow the ring (PROTOCOL.md 5)."""
 
     hospitals: int
     limit: int
-    sentence = "{hospitals} hospitals could overflow the sum; at most {limit} are possible."
+    sentence = "The sum of {hospitals} hospitals could overflow; at most {limit} are possible."

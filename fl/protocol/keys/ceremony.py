@@ -1,10 +1,9 @@
-"""What a ceremony is: a value, its phases as the table `CEREMONY_NEXT`, and the committee it makes.
+"""A ceremony as a value, its phases as the table `CEREMONY_NEXT`, and the committee that it makes.
 
-Invariant: CEREMONY_NEXT is the one list of what may follow what; ceremony_rules.py and Ceremonies.sol add conditions,
-no phases. Points are bytes here; nobody below fl/crypto computes with them.
+Invariant: CEREMONY_NEXT is the only list of transitions; ceremony_rules.py and Ceremonies.sol add conditions to it, no
+phases. Points are bytes here; only fl/crypto computes with them.
 
 Source: PROTOCOL.md 9, Ceremonies.
-Not here: the conditions (ceremony_rules.py); what a fold knows of all ceremonies (threshold.py).
 """
 
 from __future__ import annotations
@@ -33,11 +32,11 @@ from fl.protocol.steps import POINT_BYTES
 
 PROOF_BYTES = 65
 """R[33] ‖ z[32]."""
-"""What stands in place of the HPKE suite in the key id of a threshold key."""
+"""Replaces the HPKE suite in the key id of a threshold key."""
 
 
 class CeremonyPhase(IntEnum):
-    """Where a ceremony stands; the numbers are those of the contract."""
+    """The phase of a ceremony; the contract has the same numbers."""
 
     NONE = 0
     COMMIT = 1
@@ -49,7 +48,7 @@ class CeremonyPhase(IntEnum):
 
 
 KEEPS_KEY = (CeremonyKind.REFRESH, CeremonyKind.RESHARE)
-"""Kinds that give new shares of the key in force."""
+"""Kinds that make new shares of the present key."""
 ENDED = (CeremonyPhase.NONE, CeremonyPhase.DONE, CeremonyPhase.ABORTED)
 
 _STEPS: dict[tuple[CeremonyPhase, type[CeremonyRecord]], CeremonyPhase] = {
@@ -60,27 +59,31 @@ _STEPS: dict[tuple[CeremonyPhase, type[CeremonyRecord]], CeremonyPhase] = {
     (CeremonyPhase.DEAL, CeremonyPhaseClosed): CeremonyPhase.CHECK,
     (CeremonyPhase.CHECK, CeremonyChecked): CeremonyPhase.CHECK,
     (CeremonyPhase.CHECK, CeremonyPhaseClosed): CeremonyPhase.CONFIRM,
-    (CeremonyPhase.CONFIRM, CeremonyConfirmed): CeremonyPhase.CONFIRM,  # the t-th equal one moves on to DONE
+    (CeremonyPhase.CONFIRM, CeremonyConfirmed): CeremonyPhase.CONFIRM,
     (CeremonyPhase.DONE, CeremonyConfirmed): CeremonyPhase.DONE,
 }
 CEREMONY_NEXT: Mapping[tuple[CeremonyPhase, type[CeremonyRecord]], CeremonyPhase] = MappingProxyType(
     _STEPS | {(phase, CeremonyAborted): CeremonyPhase.ABORTED for phase in CeremonyPhase if phase not in ENDED}
 )
+CEREMONY_AT_THRESHOLD: Mapping[tuple[CeremonyPhase, type[CeremonyRecord]], CeremonyPhase] = MappingProxyType(
+    {(CeremonyPhase.CONFIRM, CeremonyConfirmed): CeremonyPhase.DONE}
+)
+"""The phase that the threshold-th equal confirmation begins, in place of the one in CEREMONY_NEXT."""
 
 
 @dataclass(frozen=True)
 class Committee:
-    """Who holds shares of a threshold key, since a ceremony was done."""
+    """The holders of a threshold key's shares after a ceremony."""
 
     use: KeyUse
     epoch: int
-    """Number of the ceremony that gave the shares."""
+    """Number of the ceremony that made the shares."""
     generation: int
     """Number of the ceremony that made the key."""
     kind: CeremonyKind
-    """Of the ceremony that gave the shares."""
+    """The kind of the ceremony that made the shares."""
     origin: CeremonyKind
-    """Of the ceremony that made the key: GENERATE, or DEALER, whose dealer knew it."""
+    """The kind of the ceremony that made the key: GENERATE, or DEALER, whose dealer knew the key."""
     threshold: int
     members: tuple[Address, ...]
     """Ascending; party j is the j-th, from 1."""
@@ -97,25 +100,25 @@ class Committee:
 
 @dataclass(frozen=True)
 class Ceremony:
-    """One run from `CeremonyStarted` to a committee, or to nothing."""
+    """One run from `CeremonyStarted` to a committee, or to its abortion."""
 
     started: Entry
     terms: CeremonyStarted
-    """The record that began it."""
+    """The record that started it."""
     anchor: Anchor
     keys: Mapping[Address, MemberKey]
-    """The receivers' keys of the start; a rotation during the ceremony does not count."""
+    """The receivers' keys at the start; the ceremony ignores a later rotation."""
     generation: int
     origin: CeremonyKind
     previous: Committee | None
-    """The committee in force at the start; REFRESH and RESHARE keep its key."""
+    """The committee at the start; REFRESH and RESHARE keep its key."""
     required: int
-    """How many dealers must go on."""
+    """How many dealers must continue."""
     phase: CeremonyPhase = CeremonyPhase.COMMIT
     phase_since: int = 0
     """Seconds since 1970 of the block that began the phase."""
     dealers: tuple[Address, ...] = ()
-    """Who goes on, ascending: all, those who committed, those who dealt, Q."""
+    """The dealers that continue, ascending: all, those who committed, those who dealt, Q."""
     committed: Mapping[Address, Digest] = field(default_factory=lambda: MappingProxyType({}))
     dealt: Mapping[Address, CeremonyDealt] = field(default_factory=lambda: MappingProxyType({}))
     checked: Mapping[Address, CeremonyChecked] = field(default_factory=lambda: MappingProxyType({}))
@@ -125,7 +128,7 @@ class Ceremony:
     shares_digest: Digest = NO_DIGEST
     reason: str = ""
     last: Entry | None = None
-    """The entry that brought the ceremony where it stands."""
+    """The ceremony's newest entry."""
 
     @property
     def use(self) -> KeyUse:
@@ -137,7 +140,7 @@ class Ceremony:
 
     @property
     def ended(self) -> bool:
-        """Return whether nobody need act any more; late receivers may still confirm what is DONE."""
+        """Return whether nobody has to act; late receivers may still confirm a DONE ceremony."""
         return self.phase in ENDED
 
     @property
@@ -146,12 +149,12 @@ class Ceremony:
 
     @property
     def coefficients(self) -> int:
-        """Return how many points a dealer commits to: t, or t - 1 where the first is the identity."""
+        """Return how many points a dealer records: t, or t - 1 if the first is the identity."""
         return self.terms.threshold - (1 if self.terms.kind == CeremonyKind.REFRESH else 0)
 
     @property
     def deadline(self) -> int:
-        """Return when the phase is over, in seconds since 1970."""
+        """Return the phase's deadline, in seconds since 1970."""
         return self.phase_since + self.terms.step_timeout
 
     @property
@@ -161,7 +164,7 @@ class Ceremony:
 
     @property
     def committee(self) -> Committee | None:
-        """Return the committee that this ceremony made, None unless it is DONE."""
+        """Return the committee that this ceremony made, or None unless it is DONE."""
         if self.phase != CeremonyPhase.DONE:
             return None
         terms = self.terms
@@ -198,7 +201,7 @@ def ceremony_context(
 
 
 def dealing_digest(anchor: Anchor, dealt: CeremonyDealt) -> Digest:
-    """Return what a dealer commits to before it records `dealt`.
+    """Return the digest that a dealer commits to before it records `dealt`.
 
     SHA-256(`dealing` ‖ consortium[32] ‖ chainId u64 ‖ authority[20] ‖ use u8 ‖ number u32 ‖ dealer[20] ‖ A ‖ proof ‖
     bundle digest[32]).

@@ -1,8 +1,8 @@
-"""On what conditions a ceremony's record may follow: pure functions over `ceremony.CEREMONY_NEXT`.
+"""The conditions for a ceremony's records: pure functions over `ceremony.CEREMONY_NEXT`.
 
-Invariant: the checks stand in the order of Ceremonies.sol, so both refuse the same record with the same error;
-tests/vectors/authority.json is run against both. What a contract cannot check (points, proofs, complaints, public
-shares) is checked by every trustee and auditor.
+Invariant: the checks have the order of Ceremonies.sol, so both refuse a record with the same error;
+tests/vectors/authority.json tests both. Trustees and auditors check the rest (points, proofs, complaints, public
+shares), which a contract cannot check.
 
 Source: PROTOCOL.md 9, Ceremonies.
 """
@@ -29,6 +29,7 @@ from fl.protocol.errors import (
     WrongPhase,
 )
 from fl.protocol.keys.ceremony import (
+    CEREMONY_AT_THRESHOLD,
     CEREMONY_NEXT,
     KEEPS_KEY,
     PROOF_BYTES,
@@ -60,7 +61,7 @@ from fl.protocol.steps import (
 )
 
 USES = (KeyUse.RECORDS, KeyUse.MODEL)
-"""What a committee may hold in this version."""
+"""The key uses that this version allows."""
 MIN_THRESHOLD = 2
 MAX_COMMITTEE = 32
 """The contract keeps one bit per dealer and receiver."""
@@ -74,7 +75,7 @@ CeremonyRecord = (
 
 
 def start(entry: Entry, terms: CeremonyStarted, committee: Committee | None, book: KeyBook, anchor: Anchor) -> Ceremony:
-    """Return the ceremony that `terms` begin; the sender, and that none is open, were checked before.
+    """Return the ceremony that `terms` start; the caller already checked the sender, and that no ceremony is open.
 
     Raises:
         CeremonyInvalid, NoCommittee, NotInCommittee: as ICeremonies.startCeremony.
@@ -112,8 +113,8 @@ def advance(current: Ceremony, entry: Entry, record: CeremonyRecord, book: KeyBo
     if phase is None or (isinstance(record, CeremonyPhaseClosed) and record.phase != current.phase):
         raise WrongPhase(current.number, current.phase)
     changed = _advance(current, record, entry.timestamp, book)
-    if phase == CeremonyPhase.CONFIRM and changed.public_key:
-        phase = CeremonyPhase.DONE
+    if changed.public_key:
+        phase = CEREMONY_AT_THRESHOLD.get((phase, type(record)), phase)
     since = entry.timestamp if phase != current.phase else current.phase_since
     return replace(changed, phase=phase, phase_since=since, last=entry)
 
@@ -144,7 +145,7 @@ def _advance(current: Ceremony, record: CeremonyRecord, now: int, book: KeyBook)
 
 
 def _check_terms(terms: CeremonyStarted, now: int) -> None:
-    """Raise CeremonyInvalid when the terms contradict themselves; `now` in seconds since 1970."""
+    """Raise CeremonyInvalid if the terms contradict each other; `now` is in seconds since 1970."""
     ok = (
         1 <= terms.step_timeout <= MAX_STEP_TIMEOUT_S
         and now < terms.expires_at <= now + MAX_VALIDITY_S
@@ -157,7 +158,7 @@ def _check_terms(terms: CeremonyStarted, now: int) -> None:
 
 
 def _required(terms: CeremonyStarted, committee: Committee | None, book: KeyBook) -> int:
-    """Return how many dealers must go on, or raise CeremonyInvalid unless the dealers are those of the kind."""
+    """Return how many dealers must continue, or raise CeremonyInvalid if the dealers do not fit the kind."""
     required, fits = terms.threshold, terms.dealers == terms.receivers
     if terms.kind == CeremonyKind.DEALER:
         operators = tuple(member.account for member in book.having(Role.OPERATOR))
@@ -183,7 +184,7 @@ def _check_dealing(current: Ceremony, record: CeremonyDealt) -> None:
 
 
 def _close(current: Ceremony, record: CeremonyPhaseClosed, now: int, book: KeyBook) -> Ceremony:
-    """End COMMIT, DEAL or CHECK; the dealers named go on: all who committed or dealt, in CHECK some of them."""
+    """End COMMIT, DEAL or CHECK with the named dealers: all who committed or dealt; after CHECK, some of them."""
     _check_participant(current, record.sender, book)
     acted: Mapping[CeremonyPhase, Collection[Address]] = {
         CeremonyPhase.COMMIT: current.committed,
@@ -205,9 +206,10 @@ def _close(current: Ceremony, record: CeremonyPhaseClosed, now: int, book: KeyBo
 
 
 def _confirm(current: Ceremony, record: CeremonyConfirmed, now: int) -> Ceremony:
-    """Take a confirmation; the threshold-th equal one sets the outcome, which later ones must equal."""
-    in_time = min(now, current.deadline) if current.phase == CeremonyPhase.DONE else now  # DONE waits for everybody
-    _check_once(current, record.sender, current.terms.receivers, current.confirmed, in_time)
+    """Take a confirmation; the threshold-th equal one sets the outcome, and later ones must equal it."""
+    late_allowed = current.phase == CeremonyPhase.DONE
+    time = min(now, current.deadline) if late_allowed else now
+    _check_once(current, record.sender, current.terms.receivers, current.confirmed, time)
     check_length(record.public_key, POINT_BYTES)
     outcome = (record.public_key, record.shares_digest)
     if current.keeps_key and current.previous is not None and record.public_key != current.previous.public_key:

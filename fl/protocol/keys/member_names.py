@@ -1,9 +1,8 @@
-"""Which names members may have: on the ledger by bytes, and at registration by what a reader can tell apart.
+"""Which names members may have: the ledger checks bytes; registration also checks what a reader can tell apart.
 
-Invariant: `check_bytes` refuses what Members.sol refuses, no more and no less; a name is given once, for good.
+Invariant: `check_bytes` refuses exactly the names that Members.sol refuses; a name is given only once.
 
 Source: PROTOCOL.md 3 (Names); Unicode Standard Annex 15 (NFC, NFKC); Unicode Technical Standard 39 (confusables).
-Not here: how a name is printed (names.shown).
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from fl.protocol.names import UNSEEN, Address
 
 MAX_NAME_BYTES = 64
 OPERATOR_NAME = "operator"
-"""Nobody registers the operator; the name is taken from the start."""
+"""The operator's name; it is taken from the start."""
 _EAST_ASIAN = frozenset(("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC"))
 _OF_ALL = frozenset(("MODIFIER",))
 _LATIN_SHAPES = str.maketrans(
@@ -24,7 +23,7 @@ _LATIN_SHAPES = str.maketrans(
     "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7",
     "ABEKMHOPCTYXSIJHQW" + "ABEZHIKMNOPTYX",
 )
-"""Capitals of Cyrillic, then of Greek, that have the shape of a Latin one."""
+"""Cyrillic capitals, then Greek ones, that look like a Latin capital."""
 
 
 def check_bytes(name: str, account: Address, taken: Iterable[str]) -> None:
@@ -32,7 +31,7 @@ def check_bytes(name: str, account: Address, taken: Iterable[str]) -> None:
 
     Raises:
         NameInvalid: not 1 to 64 bytes of UTF-8, or a control character (U+0000 to U+001F, U+007F to U+009F).
-        NameTaken: the same bytes name another member, or did.
+        NameTaken: another member has or had the same name.
     """
     size = len(name.encode("utf-8", "surrogatepass"))
     if not 1 <= size <= MAX_NAME_BYTES or any(unicodedata.category(each) in ("Cc", "Cs") for each in name):
@@ -42,14 +41,14 @@ def check_bytes(name: str, account: Address, taken: Iterable[str]) -> None:
 
 
 def proper(name: str, taken: Iterable[str]) -> str:
-    """Return a name in NFC as it should be registered.
+    """Return a name in NFC, ready to register.
 
     Raises:
-        SettingInvalid: a reader cannot see all of it, or cannot tell it from a name that was given.
+        SettingInvalid: the name has invisible characters, or looks like a name that was given before.
     """
     name = unicodedata.normalize("NFC", name.strip())
     if any(unicodedata.category(each) in UNSEEN for each in name):
-        raise SettingInvalid("name", "it has characters that nobody sees, such as marks of direction")
+        raise SettingInvalid("name", "it has invisible characters, such as direction marks")
     if not 1 <= len(name.encode("utf-8")) <= MAX_NAME_BYTES:
         raise SettingInvalid("name", f"it needs 1 to {MAX_NAME_BYTES} bytes")
     if len(_scripts(name)) > 1:
@@ -61,16 +60,16 @@ def proper(name: str, taken: Iterable[str]) -> str:
 
 
 def _folded(name: str) -> str:
-    """Return a name as a reader sees it who does not look closely: in capitals, those of one shape as one letter."""
+    """Return a name as a hasty reader sees it: in capitals, with one letter for all capitals of the same shape."""
     plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return " ".join(plain.upper().translate(_LATIN_SHAPES).split())
 
 
 def _scripts(name: str) -> set[str]:
-    """Return the scripts of a name's letters as Unicode's names of the letters begin; those of East Asia count as one.
+    """Return the scripts of a name's letters, from their Unicode names; the scripts of East Asia count as one.
 
-    Letters of Latin stand beside them in real names, and look like none of them.
+    Real East Asian names mix in Latin letters, which look like none of theirs.
     """
     letters = (each for each in unicodedata.normalize("NFKC", name) if each.isalpha())
-    found = {unicodedata.name(each, "").split(" ")[0].split("-")[0] for each in letters}
-    return found - _EAST_ASIAN - _OF_ALL
+    scripts = {unicodedata.name(each, "").split(" ")[0].split("-")[0] for each in letters}
+    return scripts - _EAST_ASIAN - _OF_ALL

@@ -1,10 +1,9 @@
-"""Who is a member and with which key: the fold of the key authority's records of members.
+"""The members and their keys: the fold of the key authority's records of members.
 
-Invariant: a `KeyBook` holds only members and keys that the rules of `Members.sol` admit; the checks stand in the
-same order as there, so both refuse with the same error.
+Invariant: a `KeyBook` has only members and keys that `Members.sol` allows; the checks have the same order there, so
+both refuse with the same error.
 
 Source: PROTOCOL.md 3; contracts/authority/Members.sol.
-Not here: the signature check of a proof of possession (fl/crypto/hpke_keys.py, handed in).
 """
 
 from __future__ import annotations
@@ -57,24 +56,23 @@ class MemberKey:
 
 @dataclass(frozen=True)
 class Member:
-    """One account's standing."""
+    """One account's membership."""
 
     account: Address
     role: Role
     name: str
-    """For people: what nobody can see in it is escaped."""
+    """For people: invisible characters are escaped."""
     keys: tuple[MemberKey, ...] = ()
     revoked: bool = False
 
     @property
     def key(self) -> MemberKey | None:
-        """Return the key of the current epoch, if one was registered."""
         return self.keys[-1] if self.keys else None
 
 
 @dataclass(frozen=True)
 class PossessionDomain:
-    """What a proof of possession is bound to."""
+    """The facts to which a proof of possession is bound."""
 
     chain_id: int
     authority: Address
@@ -87,7 +85,7 @@ class KeyBook:
     consortium: bytes = b""
     members: Mapping[Address, Member] = field(default_factory=lambda: MappingProxyType({}))
     names: frozenset[str] = frozenset((OPERATOR_NAME,))
-    """Every name that was given, as it is on the ledger."""
+    """Every name that was ever given, as it is on the ledger."""
 
     def active(self, account: Address, role: Role | None = None) -> Member:
         """Return the member, or raise UnknownSender, RevokedSender or WrongRole, in that order."""
@@ -102,7 +100,7 @@ class KeyBook:
 
     @property
     def operator(self) -> Address:
-        """Return the operator in office, or NO_ADDRESS before the founding."""
+        """Return the operator, or NO_ADDRESS before the consortium is founded."""
         return next((member.account for member in self.having(Role.OPERATOR)), NO_ADDRESS)
 
     def having(self, role: Role) -> Iterator[Member]:
@@ -126,18 +124,18 @@ class KeyBook:
                 return self._revoke(record)
 
     def appoint(self, account: Address) -> KeyBook:
-        """Return the book after `account`, which never was a member, became the operator; the one before is revoked."""
+        """Return the book after `account`, which never was a member, became the operator; the former one is revoked."""
         operators = [member for member in self.members.values() if member.role == Role.OPERATOR]
         appointed = Member(account, Role.OPERATOR, self._name_of_operator(len(operators) + 1))
         return self._with(replace(operators[-1], revoked=True), appointed)
 
     @property
     def shown_names(self) -> frozenset[str]:
-        """Return every name that was given, and those that later operators are shown by."""
+        """Return every name that was given, and the display names of later operators."""
         return self.names | {member.name for member in self.members.values() if member.role == Role.OPERATOR}
 
     def _name_of_operator(self, number: int) -> str:
-        """Return "operator 2" for the second, or the next such name that no member got."""
+        """Return "operator 2" for the second operator, or the next such name that no member has."""
         name = f"{OPERATOR_NAME} {number}"
         return self._name_of_operator(number + 1) if name in self.shown_names else name
 
@@ -191,7 +189,7 @@ class KeyBook:
 
 
 def possession_message(consortium: bytes, domain: PossessionDomain, record: KeyRegistered | KeyRotated) -> bytes:
-    """Return what a proof of possession signs.
+    """Return the message that a proof of possession signs.
 
     `BAFL/1/pop` ‖ consortium[32] ‖ chainId u64 ‖ contract[20] ‖ account[20] ‖ epoch u32 ‖ public key[65].
     """

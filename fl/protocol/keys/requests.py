@@ -1,10 +1,9 @@
-"""Who asked a committee to open what, and what its trustees answered.
+"""Decryption requests: who asked a committee to open what, and what its trustees answered.
 
-Invariant: the checks stand in the order of Requests.sol, so both refuse the same record with the same error. A request
-belongs to the committee that it names, as long as that is the newest of its key.
+Invariant: the checks have the order of Requests.sol, so both refuse a record with the same error. A request belongs to
+the committee that it names, as long as that is the newest committee of its key.
 
 Source: PROTOCOL.md 9, Requests.
-Not here: what a trustee checks before it approves, and the partial decryptions (fl/crypto, fl/roles).
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ REQUESTERS: Mapping[KeyUse, tuple[Role, ...]] = MappingProxyType(
         KeyUse.INFERENCE: (),
     }
 )
-"""Who may ask for what."""
+"""Which roles may request which purpose."""
 
 MAX_WAIT_S = 366 * DAY_S
 """From a request to its deadline."""
@@ -55,15 +54,15 @@ Answer = DecryptionApproved | DecryptionRefused
 
 
 class RequestPhase(IntEnum):
-    """Where a request stands; the numbers are those of the contract."""
+    """The status of a request; the contract has the same numbers."""
 
     NONE = 0
     OPEN = 1
     APPROVED = 2
-    """By the threshold; more may approve, in case a partial decryption is wrong or missing."""
+    """The threshold approved; more trustees may approve, in case a partial decryption is wrong or missing."""
     FULFILLED = 3
     REFUSED = 4
-    """By so many that the threshold cannot be reached."""
+    """So many trustees refused that the threshold cannot be reached."""
 
 
 @dataclass(frozen=True)
@@ -85,17 +84,17 @@ class Refused:
 
 @dataclass(frozen=True)
 class DecryptionRequest:
-    """One ciphertext that somebody asked to have opened."""
+    """A request to open one ciphertext."""
 
     record: DecryptionRequested
     requested: Entry
     committee: Committee
-    """The committee that was asked."""
+    """The committee that the request names."""
     phase: RequestPhase = RequestPhase.OPEN
     approvals: Mapping[Address, Approval] = field(default_factory=lambda: MappingProxyType({}))
     refusals: Mapping[Address, Refused] = field(default_factory=lambda: MappingProxyType({}))
     last: Entry | None = None
-    """The entry that brought the request where it stands."""
+    """The request's newest entry."""
 
     @property
     def number(self) -> int:
@@ -115,20 +114,19 @@ class DecryptionRequest:
 
     @property
     def answers(self) -> Mapping[Address, Approval | Refused]:
-        """Return what each trustee answered, in the order of the ledger."""
         both: dict[Address, Approval | Refused] = {**self.approvals, **self.refusals}
         return dict(sorted(both.items(), key=lambda item: item[1].entry.position))
 
     @property
     def closed(self) -> bool:
-        """Return whether no answer is taken any more, whatever the time."""
+        """Return whether the request takes no more answers, at any time."""
         return self.phase in (RequestPhase.FULFILLED, RequestPhase.REFUSED)
 
 
 def ask(
     entry: Entry, record: DecryptionRequested, number: int, holder: Committee | None, book: KeyBook
 ) -> DecryptionRequest:
-    """Return request `number` to a committee; `holder` is the newest with the key of the one that is named.
+    """Return request `number` to a committee; `holder` is the newest committee with the named committee's key.
 
     Raises:
         UnknownSender, RevokedSender, WrongRole, KeyEpochMismatch, StaleCommittee, KeyExpired, RequestInvalid: as
@@ -153,7 +151,7 @@ def answer(request: DecryptionRequest, entry: Entry, record: Answer, book: KeyBo
     """Return the request after the answer of a trustee who may give it (`check_answer`).
 
     Raises:
-        RevokedSender: an approval, and whoever asked is no member any more.
+        RevokedSender: an approval after the requester's membership ended.
     """
     committee = request.committee
     if isinstance(record, DecryptionApproved):
@@ -182,8 +180,7 @@ def fulfil(request: DecryptionRequest, entry: Entry, record: DecryptionFulfilled
 def check_answer(request: DecryptionRequest, trustee: Address, now: int, holder: Committee | None) -> None:
     """Check that a trustee may answer a request at `now`, in seconds since 1970.
 
-    `holder` is the newest committee with the key of the one that was asked. Ask `ThresholdKeys.answerable`, which finds
-    it.
+    `holder` is the newest committee with the named committee's key; `ThresholdKeys.answerable` finds it.
 
     Raises:
         RequestClosed, StaleCommittee, KeyExpired, NotInCommittee, DeadlinePassed, DuplicateStep: as
@@ -201,10 +198,10 @@ def check_answer(request: DecryptionRequest, trustee: Address, now: int, holder:
 
 
 def check_holder(asked: int, holder: Committee | None, now: int) -> Committee:
-    """Return the committee of the epoch that was asked; `holder` and `now` are as in `check_answer`.
+    """Return the committee of the named epoch; `holder` and `now` are as in `check_answer`.
 
     Raises:
-        StaleCommittee: it does not hold its key any more.
+        StaleCommittee: it no longer has its key.
         KeyExpired: its shares expired.
     """
     if holder is None or holder.epoch != asked:

@@ -1,10 +1,9 @@
-"""How another account becomes the operator: proposed by the one in office, or by a majority of the members.
+"""How another account becomes the operator: the operator proposes it, or a majority of the members replaces him.
 
-Invariant: the checks stand in the order of Succession.sol, so both refuse the same record with the same error;
-tests/vectors/authority.json is run against both. There is one operator at any time.
+Invariant: the checks have the order of Succession.sol, so both refuse a record with the same error;
+tests/vectors/authority.json tests both. There is one operator at any time.
 
 Source: PROTOCOL.md 3 (Operator); contracts/authority/Succession.sol.
-Not here: who is a member (members.py).
 """
 
 from __future__ import annotations
@@ -38,70 +37,69 @@ from fl.protocol.records import (
 from fl.protocol.steps import DAY_S
 
 VETO_TIME_S = 7 * DAY_S
-"""How long the operator may veto what a majority wants."""
+"""How long the operator may veto a majority."""
 VOTERS = (Role.HOSPITAL, Role.AUDITOR, Role.TRUSTEE)
-"""The coordinator has no vote, for there is only one, often beside the operator."""
+"""The coordinator has no vote: there is only one, and it often works with the operator."""
 
 
 @dataclass(frozen=True)
 class Replacement:
-    """What members vote about."""
+    """A replacement of the operator, about which members vote."""
 
     number: int
     candidate: Address
     proposed: Entry
     since: int = 0
-    """When a vote made the majority, in seconds since 1970; 0 before."""
+    """When a vote completed the majority, in seconds since 1970; 0 before."""
     vetoed: bool = False
 
 
 @dataclass(frozen=True)
 class Succession:
-    """Who is proposed as operator, and who votes for whom."""
+    """The proposals and votes for a new operator."""
 
     proposed: Address = NO_ADDRESS
     """The account that the operator itself proposed."""
     replacements: tuple[Replacement, ...] = ()
     closed: int = 0
-    """The last replacement that was proposed before the operator took office; up to it, all are closed."""
+    """The last replacement before the operator took office; it and all earlier ones are closed."""
     ballots: Mapping[Address, int] = field(default_factory=lambda: MappingProxyType({}))
-    """For which replacement each account voted last."""
+    """Account -> the replacement of its last vote."""
     changes: tuple[Entry, ...] = ()
     """Every OperatorChanged."""
     last_revocation: int = 0
-    """When a membership was ended last, in seconds since 1970: that can make a majority too, without a vote."""
+    """When a membership last ended, in seconds since 1970: this too can complete a majority."""
 
-    def deadline(self, found: Replacement) -> int:
-        """Return the last second of the time for a veto, in seconds since 1970; it needs a majority."""
-        return max(found.since, self.last_revocation) + VETO_TIME_S
+    def deadline(self, replacement: Replacement) -> int:
+        """Return the last second for a veto, in seconds since 1970; there must be a majority."""
+        return max(replacement.since, self.last_revocation) + VETO_TIME_S
 
     def votes(self, number: int, book: KeyBook) -> int:
-        """Return how many active members vote for a replacement."""
         return sum(self.ballots.get(account) == number for account in electorate(book))
 
     def has_majority(self, number: int, book: KeyBook) -> bool:
         """Return whether more than half of the electorate vote for a replacement."""
         return 2 * self.votes(number, book) > len(electorate(book))
 
-    def is_open(self, found: Replacement) -> bool:
-        """Return whether members may vote for it, and its candidate may take office by it."""
-        return found.number > self.closed and not found.vetoed
+    def is_open(self, replacement: Replacement) -> bool:
+        """Return whether members may vote for it and its candidate may take office."""
+        return replacement.number > self.closed and not replacement.vetoed
 
     def replacement(self, number: int) -> Replacement:
         """Return an open replacement, or raise WrongReplacement or ReplacementClosed, in that order."""
         if not 1 <= number <= len(self.replacements):
             raise WrongReplacement(len(self.replacements), number)
-        found = self.replacements[number - 1]
-        if not self.is_open(found):
+        replacement = self.replacements[number - 1]
+        if not self.is_open(replacement):
             raise ReplacementClosed(number)
-        return found
+        return replacement
 
     def after_revocation(self, now: int) -> Succession:
-        """Return the value after a membership was ended; `now` in seconds since 1970."""
+        """Return the value after a membership ended; `now` is in seconds since 1970."""
         return replace(self, last_revocation=now)
 
     def advance(self, entry: Entry, record: SuccessionRecord, book: KeyBook) -> Succession:
-        """Return the value after `record`, the one of `entry`, or raise the rule's error; `book` is from before it."""
+        """Return the value after `record` of `entry`, or raise the rule's error; `book` is the one before it."""
         match record:
             case OperatorProposed():
                 return self._propose(record, book)
@@ -135,14 +133,14 @@ class Succession:
     def _vote(self, record: ReplacementVoted, book: KeyBook, now: int) -> Succession:
         if book.active(record.sender).role not in VOTERS:
             raise WrongRole(record.sender)
-        found = self.replacement(record.replacement)
-        if self.ballots.get(record.sender) == found.number:
+        replacement = self.replacement(record.replacement)
+        if self.ballots.get(record.sender) == replacement.number:
             raise DuplicateStep(record.sender)
-        ballots = MappingProxyType({**self.ballots, record.sender: found.number})
+        ballots = MappingProxyType({**self.ballots, record.sender: replacement.number})
         voted = replace(self, ballots=ballots)
-        made = voted.has_majority(found.number, book) and not self.has_majority(found.number, book)
-        since = now if made else found.since
-        return replace(voted, replacements=self._replaced(replace(found, since=since)))
+        made = voted.has_majority(replacement.number, book) and not self.has_majority(replacement.number, book)
+        since = now if made else replacement.since
+        return replace(voted, replacements=self._replaced(replace(replacement, since=since)))
 
     def _change(self, entry: Entry, record: OperatorChanged, book: KeyBook) -> Succession:
         _check_new(record.sender, book)
@@ -151,18 +149,18 @@ class Succession:
         elif record.sender != self.proposed:
             raise NotProposed(record.sender)
         if record.former != book.operator:
-            raise EncodingError("ledger", "the operator that it names as the former one was another")
+            raise EncodingError("ledger", "it names the wrong former operator")
         closed, changes = len(self.replacements), (*self.changes, entry)
         return replace(self, proposed=NO_ADDRESS, closed=closed, changes=changes)
 
     def _check_elected(self, record: OperatorChanged, book: KeyBook, now: int) -> None:
-        found = self.replacement(record.replacement)
-        if record.sender != found.candidate:
+        replacement = self.replacement(record.replacement)
+        if record.sender != replacement.candidate:
             raise NotProposed(record.sender)
-        if not self.has_majority(found.number, book):
-            raise NoMajority(self.votes(found.number, book), len(electorate(book)))
-        if now <= self.deadline(found):
-            raise DeadlineNotPassed(self.deadline(found))
+        if not self.has_majority(replacement.number, book):
+            raise NoMajority(self.votes(replacement.number, book), len(electorate(book)))
+        if now <= self.deadline(replacement):
+            raise DeadlineNotPassed(self.deadline(replacement))
 
     def _replaced(self, changed: Replacement) -> tuple[Replacement, ...]:
         at = changed.number - 1
@@ -175,6 +173,6 @@ def electorate(book: KeyBook) -> tuple[Address, ...]:
 
 
 def _check_new(account: Address, book: KeyBook) -> None:
-    """Raise MemberExists for an account that is or was a member: one account has one role, for good."""
+    """Raise MemberExists for an account that is or was a member: an account has one role forever."""
     if account in book.members:
         raise MemberExists(account)

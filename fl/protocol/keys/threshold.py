@@ -1,9 +1,8 @@
-"""What the ledger says about threshold keys and records, folded: ceremonies, requests, anchored roots.
+"""The fold of threshold keys and records: ceremonies, requests, anchored roots.
 
-Invariant: a `ThresholdKeys` can only be reached by records that KeyAuthority.sol admits, in ledger order.
+Invariant: only records that KeyAuthority.sol allows, in ledger order, lead to a `ThresholdKeys`.
 
 Source: PROTOCOL.md 9; contracts/authority (Ceremonies.sol, Requests.sol, KeyAuthority.sol).
-Not here: members (members.py); the conditions of a ceremony (ceremony_rules.py) and of a request (requests.py).
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ class AnchoredRoot:
 
 @dataclass(frozen=True)
 class ThresholdKeys:
-    """Every ceremony by use, every request, every anchored root by hospital; each in order."""
+    """Ceremonies by use, requests, and anchored roots by hospital; each in order."""
 
     ceremonies: Mapping[KeyUse, tuple[Ceremony, ...]] = field(default_factory=lambda: MappingProxyType({}))
     requests: tuple[DecryptionRequest, ...] = ()
@@ -60,27 +59,27 @@ class ThresholdKeys:
 
     def ceremony(self, use: KeyUse) -> Ceremony | None:
         """Return the newest ceremony of a use, ended or not."""
-        found = self.ceremonies.get(use, ())
-        return found[-1] if found else None
+        ceremonies = self.ceremonies.get(use, ())
+        return ceremonies[-1] if ceremonies else None
 
     def committees(self, use: KeyUse) -> tuple[Committee, ...]:
-        """Return every committee that ever held the key or one before it, oldest first."""
+        """Return every committee of a use, oldest first."""
         made = (ceremony.committee for ceremony in self.ceremonies.get(use, ()))
         return tuple(committee for committee in made if committee is not None)
 
     def in_force(self, use: KeyUse) -> Committee | None:
-        """Return the committee in force, if any."""
+        """Return the present committee, if any."""
         return next(iter(reversed(self.committees(use))), None)
 
     def committee(self, use: KeyUse) -> Committee:
-        """Return the committee in force, or raise NoCommittee; whether it expired is another question."""
-        found = self.in_force(use)
-        if found is None:
+        """Return the present committee, expired or not, or raise NoCommittee."""
+        committee = self.in_force(use)
+        if committee is None:
             raise NoCommittee(use)
-        return found
+        return committee
 
     def holder(self, use: KeyUse, epoch: int) -> Committee | None:
-        """Return the newest committee with the key of ceremony `epoch`: the one in force, or that of an earlier key."""
+        """Return the newest committee with the key of ceremony `epoch`: the present one, or that of an earlier key."""
         ceremonies = self.ceremonies.get(use, ())
         if not 1 <= epoch <= len(ceremonies):
             return None
@@ -88,11 +87,11 @@ class ThresholdKeys:
         return next((each for each in self.holders(use) if each.generation == generation), None)
 
     def holders(self, use: KeyUse) -> tuple[Committee, ...]:
-        """Return the newest committee of each key that a use ever had, oldest key first."""
+        """Return the newest committee of each key of a use, oldest key first."""
         return tuple({committee.generation: committee for committee in self.committees(use)}.values())
 
     def spent(self, member: Member) -> bool:
-        """Return whether shares of a ceremony that ended were sealed to a member's key in force."""
+        """Return whether an ended ceremony sealed shares to a member's present key."""
         ended = (each for ceremonies in self.ceremonies.values() for each in ceremonies if each.ended)
         return member.key is not None and any(each.keys.get(member.account) == member.key for each in ended)
 
@@ -106,8 +105,8 @@ class ThresholdKeys:
         """Return a request that a trustee may answer at `now`, in seconds since 1970.
 
         Raises:
-            UnknownSender, RevokedSender, WrongRole: the account is no active trustee.
-            WrongRequest: there is no request of this number.
+            UnknownSender, RevokedSender, WrongRole: the account is not an active trustee.
+            WrongRequest: no request has this number.
             RefusedError: as requests.check_answer.
         """
         book.active(trustee, Role.TRUSTEE)
@@ -117,14 +116,14 @@ class ThresholdKeys:
 
     def waiting_for(self, trustee: Address, now: int, book: KeyBook) -> tuple[DecryptionRequest, ...]:
         """Return the requests that a trustee may answer at `now`, oldest first."""
-        found = []
+        waiting = []
         for request in self.requests:
             with suppress(RefusedError):
-                found.append(self.answerable(request.number, trustee, now, book))
-        return tuple(found)
+                waiting.append(self.answerable(request.number, trustee, now, book))
+        return tuple(waiting)
 
     def advance(self, entry: Entry, record: ThresholdRecord, book: KeyBook, anchor: Anchor) -> ThresholdKeys:
-        """Return the value after `record`, the one of `entry`, or raise the rule's error."""
+        """Return the value after `record` of `entry`, or raise the rule's error."""
         if isinstance(record, CeremonyStarted):
             return self._start(entry, record, book, anchor)
         if isinstance(record, CeremonyRecord):

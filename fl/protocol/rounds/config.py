@@ -1,10 +1,9 @@
-"""The configuration document of a round: how updates are quantised, and what the hospitals train to tell apart.
+"""The configuration document of a round: how updates are quantised, and which task the hospitals train.
 
 Invariant: `terms.config_digest` is the SHA-256 of this document's canonical bytes in the vault, so all parties of a
 round use the same numbers.
 
 Source: PROTOCOL.md 5 (c, C, W_max) and 2 (encoding).
-Not here: what `training` means (fl/training reads it).
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ CONFIG_CAP = 64 * 1024
 """Bytes; a larger configuration document is refused."""
 
 LARGEST_BOUND = 2.0**64
-"""clip and l2_bound lie between this and its inverse, so that no product with a float32 weight leaves binary64."""
+"""clip and l2_bound are between this and its inverse, so that a product with a float32 weight fits binary64."""
 
 WORD_BITS = (32, 64)
 
 
 @dataclass(frozen=True)
 class RoundConfig:
-    """What every party of a round must agree on beside the terms."""
+    """The settings on which all parties of a round agree, besides the terms."""
 
     clip: float
     """c, 2^-64..2^64: bound of one coordinate of a weighted update, in units of weights."""
@@ -35,13 +34,13 @@ class RoundConfig:
     w_max: int
     """1..2^21: the largest weight (number of training samples) a hospital may claim."""
     training: dict[str, JsonValue]
-    """The model and the local training, as fl/training writes it."""
+    """The model and the local training, in the form of fl/training."""
     task: Task
-    """What is learned, and which classes are the disease."""
+    """The classes to learn, and which of them are the disease."""
     release: bool = False
-    """Whether trustees have to release the new model to the hospitals before anybody uses it (K_MODEL)."""
+    """Whether trustees must release the new model before hospitals can use it (K_MODEL)."""
     word_bits: int = 32
-    """32 or 64: updates are summed mod 2^32, or mod 2^64 with finer steps and files of twice the size."""
+    """32 or 64: the sum is mod 2^32, or mod 2^64 with finer steps and files of twice the size."""
 
     def to_bytes(self) -> bytes:
         return write_document(

@@ -1,7 +1,7 @@
 """The steps that only masked rounds have: set up keys, agree on one set, reveal shares.
 
-Invariant: as rules.py: same checks, same order, same errors as FederationLedger.sol. What a contract cannot check
-(points, shares, complaints, signatures) is checked by every hospital and auditor (fl/roles).
+Invariant: the same checks, order and errors as in FederationLedger.sol. Every hospital and auditor checks the rest
+(points, shares, complaints, signatures), which a contract cannot check.
 
 Source: PROTOCOL.md 5, phases 1, 2, 2b, 5 and 6.
 """
@@ -42,7 +42,7 @@ R = TypeVar("R")
 
 
 def advance(current: Round, record: MaskedRecord, now: int) -> Round:
-    """Return the round after a step of a masked round; round number and phase were checked before."""
+    """Return the round after a step of a masked round; the caller already checked round number and phase."""
     match record:
         case PhaseClosed():
             return _close(current, record, now)
@@ -74,7 +74,7 @@ def advance(current: Round, record: MaskedRecord, now: int) -> Round:
 
 
 def _close(current: Round, record: PhaseClosed, now: int) -> Round:
-    """End a set-up phase; those named go on."""
+    """End a set-up phase; the named hospitals continue."""
     if record.phase != current.phase:
         raise WrongPhase(current.number, current.phase)
     did: Mapping[Phase, Mapping[Address, object]] = {

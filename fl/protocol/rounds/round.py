@@ -1,9 +1,8 @@
-"""When it may happen: a round is a value, its phases are the tables `NEXT` and `MAY`.
+"""A round as a value, and its state tables: `NEXT` says what may follow, `MAY` says who may record it.
 
-Invariant: NEXT is the one list of what may follow what; rules.py and FederationLedger.sol add conditions, no phases.
+Invariant: NEXT is the only list of transitions; rules.py and FederationLedger.sol add conditions to it, no phases.
 
 Source: PROTOCOL.md 5 (masked rounds) and 5S (sealed rounds).
-Not here: the conditions (rules.py, masked.py); opening a round (federation.py).
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ from fl.protocol.records import (
 
 
 class Phase(IntEnum):
-    """Where a round stands; the numbers are those of the contract."""
+    """The phase of a round; the contract has the same numbers."""
 
     NONE = 0
     OPEN = 1
@@ -76,7 +75,7 @@ _MASKED: dict[tuple[Phase, type[RoundRecord]], Phase] = {
     (Phase.COMPLAIN, PhaseClosed): Phase.MASK,
     (Phase.MASK, UpdateCommitted): Phase.MASK,
     (Phase.MASK, RoundFrozen): Phase.AGREE,
-    (Phase.AGREE, SetEndorsed): Phase.AGREE,  # the threshold-th endorsement moves on to UNMASK
+    (Phase.AGREE, SetEndorsed): Phase.AGREE,
     (Phase.UNMASK, SetEndorsed): Phase.UNMASK,
     (Phase.UNMASK, SharesRevealed): Phase.UNMASK,
     (Phase.UNMASK, ModelProposed): Phase.PROPOSED,
@@ -93,7 +92,10 @@ NEXT: Mapping[tuple[Protection, Phase, type[RoundRecord]], Phase] = MappingProxy
         for phase in phases
     }
 )
-
+AT_THRESHOLD: Mapping[tuple[Phase, type[RoundRecord]], Phase] = MappingProxyType(
+    {(Phase.AGREE, SetEndorsed): Phase.UNMASK}
+)
+"""The phase that the threshold-th record of a kind begins, in place of the one in NEXT."""
 
 MAY: Mapping[type[RoundRecord], tuple[Role, ...]] = MappingProxyType(
     {
@@ -112,12 +114,12 @@ MAY: Mapping[type[RoundRecord], tuple[Role, ...]] = MappingProxyType(
         RoundAborted: (),
     }
 )
-"""Who records what; () is every active member. What follows the opening is the opener's."""
+"""Record -> the roles that may make it; () means every active member. Only the opener makes a coordinator's records."""
 
 
 @dataclass(frozen=True)
 class Round:
-    """One open-to-final cycle."""
+    """One round, from its opening to its end."""
 
     number: int
     terms: Terms
@@ -125,7 +127,7 @@ class Round:
     previous_model: Digest
     opener: Address
     anchor: Anchor
-    """With the contract that holds this round."""
+    """Its contract is the one with this round."""
     opened: Entry
     keys: Mapping[Address, MemberKey]
     """The key of every active member when the round opened; a rotation takes effect in the next round."""
@@ -133,9 +135,9 @@ class Round:
     phase_since: int = 0
     """Seconds since 1970 of the block that began the phase."""
     sharers: tuple[Address, ...] = ()
-    """Masked rounds: who goes on after the last closed phase, ascending; U2 once COMPLAIN is closed."""
+    """Masked rounds: the hospitals that continue, ascending; U2 once COMPLAIN is closed."""
     receivers: tuple[Address, ...] = ()
-    """Masked rounds: U1, to whom shares are dealt, ascending."""
+    """Masked rounds: U1, the hospitals that get shares, ascending."""
     advertised: Mapping[Address, KeysAdvertised] = field(default_factory=lambda: MappingProxyType({}))
     dealt: Mapping[Address, SharesDealt] = field(default_factory=lambda: MappingProxyType({}))
     checked: Mapping[Address, SharesChecked] = field(default_factory=lambda: MappingProxyType({}))
@@ -153,9 +155,9 @@ class Round:
     """Auditor -> digest of its report."""
     reason: str = ""
     last: Entry | None = None
-    """The entry that brought the round where it stands."""
+    """The round's newest entry."""
     before: Round | None = field(default=None, compare=False, repr=False)
-    """The round before, also of an earlier ledger of the consortium."""
+    """The previous round, which may be on an earlier ledger of the consortium."""
 
     @property
     def earlier(self) -> Iterator[Round]:
@@ -167,7 +169,6 @@ class Round:
 
     @property
     def ended(self) -> bool:
-        """Return whether nothing more can happen to this round."""
         return self.phase in ENDED
 
     @property
@@ -180,17 +181,17 @@ class Round:
 
     @property
     def committers(self) -> tuple[Address, ...]:
-        """Return who may commit an update: the roster, or those who passed the set-up of a masked round."""
+        """Return the hospitals that may commit an update: the roster, or those that passed a masked round's set-up."""
         return self.sharers if self.masked else self.roster
 
     @property
     def step_deadline(self) -> int:
-        """Return when the phase of a masked round is over, in seconds since 1970."""
+        """Return the deadline of a masked round's phase, in seconds since 1970."""
         return self.phase_since + self.terms.step_timeout
 
     @property
     def context(self) -> bytes:
-        """Return ctx of PROTOCOL.md 5, 32 bytes: what this round is, down to the block that opened it."""
+        """Return ctx of PROTOCOL.md 5, 32 bytes: the round's identity, including the block that opened it."""
         anchor, terms = self.anchor, self.terms
         return (
             Writer("round")
@@ -207,7 +208,7 @@ class Round:
 
     @property
     def mask_context(self) -> bytes:
-        """Return ctx2 of PROTOCOL.md 5, 32 bytes: ctx and everything that the hospitals of U2 recorded.
+        """Return ctx2 of PROTOCOL.md 5, 32 bytes: ctx and the keys and commitments of the hospitals of U2.
 
         SHA-256(`set2` ‖ ctx ‖ u16 n ‖ (index u16 ‖ account[20] ‖ S[33] ‖ E[33] ‖ H(A ‖ B))*); the
         index is the place in the roster, from 1.

@@ -1,10 +1,9 @@
-"""On what conditions a record may follow: `advance`, one pure function over `round.NEXT`.
+"""The conditions for a round's records: `advance`, one pure function over `round.NEXT`.
 
-Invariant: the checks stand in the order of FederationLedger.sol, so both refuse the same record with the same error;
-tests/vectors/rounds.json is run against both.
+Invariant: the checks have the order of FederationLedger.sol, so both refuse a record with the same error;
+tests/vectors/rounds.json tests both.
 
 Source: PROTOCOL.md 5 and 5S.
-Not here: the steps that only masked rounds have (masked.py); opening a round (federation.py).
 """
 
 from __future__ import annotations
@@ -48,18 +47,18 @@ from fl.protocol.records import (
     UpdateCommitted,
 )
 from fl.protocol.rounds import masked
-from fl.protocol.rounds.round import MAY, NEXT, Phase, Round, set_digest
+from fl.protocol.rounds.round import AT_THRESHOLD, MAY, NEXT, Phase, Round, set_digest
 from fl.protocol.steps import DAY_S, MAX_STEP_TIMEOUT_S, check_ascending
 
 MAX_ROSTER = 1024
 MIN_MASKED = 3
-"""Fewer hospitals cannot hide one update in a sum; two use a sealed round."""
+"""A sum of fewer hospitals does not hide an update; two hospitals use a sealed round."""
 MAX_DURATION_S = 366 * DAY_S
 """From the opening to the close deadline."""
 
 
 def advance(current: Round, entry: Entry, book: KeyBook) -> Round:
-    """Return the round after `entry`, or raise the rule's RefusedError; `current` is unchanged either way."""
+    """Return the round after `entry`, or raise the rule's RefusedError."""
     record, now = entry.record, entry.timestamp
     if not isinstance(record, RoundRecord) or isinstance(record, RoundOpened):
         raise EncodingError("record", f"{type(record).__name__} does not belong to an open round")
@@ -72,8 +71,8 @@ def advance(current: Round, entry: Entry, book: KeyBook) -> Round:
         if isinstance(record, MaskedRecord)
         else _advance_common(current, record, now, book)
     )
-    if phase == Phase.AGREE and len(changed.endorsed) >= current.terms.threshold:
-        phase = Phase.UNMASK
+    if len(changed.endorsed) >= current.terms.threshold:
+        phase = AT_THRESHOLD.get((phase, type(record)), phase)
     if isinstance(record, RoundFrozen):
         changed = replace(changed, frozen=entry)
     since = now if phase != current.phase else current.phase_since
@@ -81,7 +80,7 @@ def advance(current: Round, entry: Entry, book: KeyBook) -> Round:
 
 
 def _advance_common(current: Round, record: CommonRecord, now: int, book: KeyBook) -> Round:
-    """Take the steps that sealed and masked rounds share."""
+    """Return the round after a record that both sealed and masked rounds have."""
     match record:
         case UpdateCommitted():
             return _commit(current, record, now)
@@ -105,7 +104,7 @@ def check_sender(record: RoundRecord, book: KeyBook) -> None:
 
 
 def check_terms(opened: RoundOpened, now: int) -> None:
-    """Raise TermsInvalid when the terms contradict each other; `now` in seconds since 1970."""
+    """Raise TermsInvalid if the terms contradict each other; `now` is in seconds since 1970."""
     terms, roster = opened.terms, opened.roster
     count = len(roster)
     majority = count >= MIN_MASKED and count < 2 * terms.threshold <= 2 * terms.min_commitments
@@ -149,7 +148,7 @@ def _freeze(current: Round, record: RoundFrozen, now: int) -> Round:
     if len(record.hospitals) < current.terms.min_commitments:
         raise BelowThreshold(len(record.hospitals), current.terms.min_commitments)
     if record.set_digest != set_digest(current, record.hospitals):
-        raise EncodingError("frozen set", "its digest is not that of its members")
+        raise EncodingError("frozen set", "its digest does not fit its members")
     return replace(current, hospitals=record.hospitals, set_digest=record.set_digest)
 
 

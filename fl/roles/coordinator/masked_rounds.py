@@ -23,9 +23,9 @@ from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import masked_recipients
 from fl.replay.ledger_view import Ports
 from fl.replay.participants import advertisers, dealers, honest, why_not
-from fl.replay.round_replay import Tools, sum_of
+from fl.replay.rejected_responses import RejectionReporter
 from fl.replay.round_sum import RoundSum
-from fl.replay.unusable_responses import AnswersLeftOut
+from fl.replay.unmasking import read_responses, unmask_sum
 from fl.training.aggregation.sum import Sum
 
 
@@ -93,7 +93,7 @@ class Unmasking:
         self._ports = ports
         self._sums = sums
         self._abort = abort
-        self._answers = AnswersLeftOut(ports.notify)
+        self._rejections = RejectionReporter(ports.notify)
 
     def wait(self, current: Round) -> bool:
         """Add up files while too few hospitals revealed shares; end the round when the time for that is over."""
@@ -112,5 +112,8 @@ class Unmasking:
             TooFewReveals, BelowThreshold, VaultMissing: more answers are needed.
             UpdateUnusable, TamperedError, MalformedError, RefusedError: the round cannot succeed.
         """
-        skip, due = self._answers.of(federation, current), masked_recipients(current, federation.book)
-        return sum_of(current, Tools(self._sums, *self._ports.replaying, skip, due))
+        responses = read_responses(current, self._sums.reader, masked_recipients(current, federation.book))
+        self._rejections.report(federation.book, current, responses.rejected)
+        unmasked = unmask_sum(current, self._sums, responses)
+        self._rejections.report(federation.book, current, unmasked.rejected)
+        return Sum.of(unmasked.words, len(current.hospitals))

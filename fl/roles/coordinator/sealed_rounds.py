@@ -12,7 +12,7 @@ from fl.protocol.errors import UpdateUnusable, VaultMissing
 from fl.protocol.names import Address
 from fl.protocol.rounds.round import Round
 from fl.replay.ledger_view import Ports
-from fl.replay.round_replay import Tools, sum_of
+from fl.replay.round_replay import sealed_sum
 from fl.replay.round_sum import RoundSum
 from fl.training.aggregation.sum import Sum
 
@@ -38,7 +38,7 @@ class Opening:
                 if self._ports.now() <= current.terms.close_deadline:
                     raise
                 raise UpdateUnusable(hospital, error) from error
-        return sum_of(current, Tools(self._sums, *self._ports.replaying))
+        return sealed_sum(current, self._sums)
 
     def _add(self, current: Round, hospital: Address) -> None:
         """Add an update; one that was added before must still be there, for others have to open it too."""

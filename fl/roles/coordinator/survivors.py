@@ -89,7 +89,7 @@ class Freezing:
             self._judged.verdicts[hospital] = error
         else:
             self._judged.verdicts[hospital] = None
-        self._presence.found(digest, mark)
+        self._presence.remember(digest, mark)
 
     def _is_there(self, current: Round, hospital: Address) -> bool:
         """Return whether a hospital's file is in the vault."""

@@ -14,7 +14,8 @@ from fl.crypto import masking
 from fl.crypto.curve import POINT_BYTES
 from fl.crypto.envelope import Kind, seal
 from fl.crypto.round_keys import RoundKeys
-from fl.crypto.share_delivery import Parcel, SharePair, bundle_to_bytes, complain, open_shares, own_shares, seal_shares
+from fl.crypto.share_delivery import SEALED_BYTES, Parcel, SharePair, open_shares, own_shares, seal_shares
+from fl.crypto.share_encryption import bundle_to_bytes, complain
 from fl.crypto.unmasking_shares import answer
 from fl.events import Event
 from fl.protocol.errors import (
@@ -43,10 +44,10 @@ from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import FileReader, digest_of, masked_core, masked_recipients, read_config, read_manifest
 from fl.replay.ledger_view import Ports
 from fl.replay.participants import advertised, parcel, participant, participants, usable, why_not
+from fl.replay.rejected_responses import RejectionReporter
 from fl.replay.round_replay import Tools, replay_round
 from fl.replay.round_sum import RoundSum
 from fl.replay.unmasking import check_agreement, check_sharers, statement
-from fl.replay.unusable_responses import AnswersLeftOut
 from fl.roles.hospital.background_training import Background, TrainingJob
 from fl.roles.hospital.outbox import RoundOutbox, key_of
 from fl.roles.hospital.trusted_peers import TrustedPeers
@@ -66,7 +67,7 @@ class MaskedHospital:
         self._training = training
         self._trust = trust
         self._promises = promises
-        self._answers = AnswersLeftOut(ports.notify)
+        self._rejections = RejectionReporter(ports.notify)
         self._account = ports.ledger.account
 
     def step(self, federation: Federation, current: Round) -> bool:
@@ -135,7 +136,8 @@ class MaskedHospital:
 
     def _bundle(self, current: Round, keys: RoundKeys) -> bytes:
         others = [account for account in current.receivers if account != self._account]
-        return bundle_to_bytes([seal_shares(keys, self._outgoing(current, account)) for account in others])
+        parcels = [seal_shares(keys, self._outgoing(current, account)) for account in others]
+        return bundle_to_bytes(parcels, SEALED_BYTES)
 
     def _outgoing(self, current: Round, receiver: Address) -> Parcel:
         """Return the parcel to fill; before dealing, nobody has recorded commitments yet."""
@@ -154,7 +156,7 @@ class MaskedHospital:
             try:
                 open_shares(each, transport)
             except (MalformedError, TamperedError) as error:
-                complaints += each.dealer.account + complain(each, transport)
+                complaints += each.dealer.account + complain(each.shares, transport)
                 self._ports.notify(Event.COMPLAINED, {"round": current.number, "reason": str(error)})
         self._ports.append(SharesChecked(self._account, current.number, complaints))
         self._ports.notify(Event.SHARES_CHECKED, {"round": current.number})
@@ -272,8 +274,8 @@ class MaskedHospital:
             return False
         manifest = read_manifest(federation.opening, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)
-        skip = self._answers.of(federation, current)
-        replayed = replay_round(current, previous, manifest, Tools(self._sums, *self._ports.replaying, skip))
+        replayed = replay_round(current, previous, manifest, Tools(self._sums, *self._ports.replaying))
+        self._rejections.report(federation.book, current, replayed.rejected)
         self._reader.model(current, manifest, replayed.model)
         self._ports.append(ModelAttested(self._account, current.number, digest_of(current), NO_DIGEST))
         self._ports.notify(Event.MODEL_CHECKED, {"round": current.number})

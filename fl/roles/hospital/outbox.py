@@ -69,7 +69,7 @@ class RoundOutbox:
         if kept is None or self.delivered(what, current):
             return False
         digest = self._ports.vault.put(self._ports.outbox.get(Digest(kept), _cap(what, current)))
-        self._presence.found(digest, self._ports.vault.mark(digest))
+        self._presence.remember(digest, self._ports.vault.mark(digest))
         return True
 
     def delivered(self, what: str, current: Round) -> bool:

@@ -43,11 +43,11 @@ from fl.protocol.records import (
 )
 from fl.replay.committees import (
     committee_of,
+    dealers_to_name,
     everybody_acted,
-    found_right,
-    going_on,
     outcome_digest,
     parcel_of,
+    qualified_dealers,
     setting_of,
     vector_of,
 )
@@ -204,7 +204,7 @@ class CeremonyPart:
     def _confirm(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
         """Keep the new share, then confirm the public values; those who went on must be those found right."""
         setting = setting_of(keys, ceremony)
-        if found_right(setting, ceremony, self._ports.vault) != ceremony.dealers:
+        if qualified_dealers(setting, ceremony, self._ports.vault) != ceremony.dealers:
             self._tell_once(Event.DEALERS_REFUSED, ceremony, "the dealers who go on are not those found right")
             return False
         made = committee_of(keys, ceremony)
@@ -226,7 +226,7 @@ class CeremonyPart:
         if ceremony.phase == CeremonyPhase.CONFIRM:
             return self._abort(ceremony, f"BelowThreshold: fewer than {ceremony.terms.threshold} confirmed the same")
         try:
-            going = going_on(keys, ceremony, self._ports.vault)
+            going = dealers_to_name(keys, ceremony, self._ports.vault)
         except VaultMissing:
             return self._abort(ceremony, "VaultMissing: a complaint cannot be judged without the dealer's file")
         if len(going) < ceremony.required:

@@ -17,9 +17,9 @@ import numpy as np
 from fl.crypto import masking
 from fl.crypto.envelope import Core, Expected, Kind, receive, seal
 from fl.crypto.hpke_keys import PrivateKey
-from fl.crypto.round_keys import Participant, RoundKeys, context2
+from fl.crypto.round_keys import Participant, RoundKeys, mask_context
 from fl.crypto.share_delivery import Parcel, SharePair, open_shares, own_shares, seal_shares
-from fl.crypto.sharing import invalid_dealers
+from fl.crypto.sharing import dealers_of_invalid_shares
 from fl.crypto.unmasking_shares import answer, parse_answer, uncover
 from fl.protocol.codec import sha256
 from fl.protocol.keys.members import MemberKey
@@ -51,7 +51,7 @@ def scene(hospitals: int, threshold: int) -> Scene:
         Participant.parse(index, _account(index), each.advert(), each.dealing(), threshold)
         for index, each in enumerate(keys, 1)
     )
-    return Scene(keys, parts, context2(CONTEXT, parts))
+    return Scene(keys, parts, mask_context(CONTEXT, parts))
 
 
 def _account(index: int) -> Address:
@@ -246,7 +246,7 @@ def key_setup(case: Case) -> tuple[float, int]:
         ]
         for parcel in arrived:
             open_shares(parcel, found.keys[0].transport)
-        context2(CONTEXT, parts)
+        mask_context(CONTEXT, parts)
         return sent
 
     seconds, sent = least(work)
@@ -270,7 +270,7 @@ def verify_shares(case: Case) -> float:
             for pair, part in zip(shares, parts, strict=True)
             for received in ((pair.pairwise, part.pairwise), (pair.own, part.own))
         ]
-        return invalid_dealers(pairs)
+        return dealers_of_invalid_shares(pairs)
 
     seconds, wrong = least(work, 7, time.perf_counter)
     if wrong:

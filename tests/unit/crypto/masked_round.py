@@ -76,7 +76,7 @@ class Hospital:
         self.dealing = b"".join(sec1(times(each)) for each in (*self.pairwise, *self.own))
 
 
-def context2(context: bytes, hospitals: list[Hospital]) -> bytes:
+def mask_context(context: bytes, hospitals: list[Hospital]) -> bytes:
     assert all(a.account < b.account for a, b in pairwise(hospitals))
     entries = b"".join(
         struct.pack(">H", each.index) + each.account + each.advert + hashlib.sha256(each.dealing).digest()
@@ -125,7 +125,7 @@ def example() -> dict[str, Any]:
     """Return the document; everything in it follows from the names of its parts."""
     hospitals = [_hospital(index) for index in range(1, 5)]
     context = hashlib.sha256(b"round 7").digest()
-    salt = context2(context, hospitals)
+    salt = mask_context(context, hospitals)
     rows = {each.index: _words(each.index) for each in hospitals}
     return {
         "about": ABOUT,

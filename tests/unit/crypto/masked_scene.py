@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fl.crypto.masking import Masked, accumulate, apply, hospital_masks, remaining_masks, to_signed
-from fl.crypto.round_keys import Participant, RoundKeys, context2
+from fl.crypto.round_keys import Participant, RoundKeys, mask_context
 from fl.crypto.share_delivery import Parcel, SharePair, open_shares, own_shares, seal_shares
 from fl.crypto.unmasking_shares import Uncovered, answer, parse_answer, uncover
 from fl.protocol.names import Address, Digest
@@ -76,4 +76,4 @@ def round_of(hospitals: int, threshold: int, *, sealed: bool = False) -> Scene:
                 held[place][dealer.account] = open_shares(parcel, keys[place].transport)
             else:
                 held[place][dealer.account] = own_shares(dealt, receiver.index)
-    return Scene(keys, participants, tuple(held), context2(CONTEXT, participants))
+    return Scene(keys, participants, tuple(held), mask_context(CONTEXT, participants))

@@ -228,9 +228,9 @@ def test_a_share_of_another_epoch_does_not_add_up() -> None:
 
 def test_a_ceremony_without_the_committee_it_changes_is_a_mistake() -> None:
     setting = setting_of(CeremonyKind.RESHARE, 2, (1, 2))
-    with pytest.raises(ValueError, match="there is none"):
+    with pytest.raises(ValueError, match="needs a present committee"):
         committee(setting, [Commitments(ONE, (GENERATOR, GENERATOR))])
-    with pytest.raises(ValueError, match="share in force"):
+    with pytest.raises(ValueError, match="needs its present share"):
         deal(setting, ONE)
 
 

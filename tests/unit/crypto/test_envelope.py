@@ -174,7 +174,7 @@ def test_an_envelope_that_names_one_key_twice_is_refused_by_all_its_readers(*, f
     for reader in (ALICE, BOB):
         with pytest.raises(EncodingError) as refusal:
             receive(file, Expected(CORE, digest_of(file), len(file)), reader)
-        assert refusal.value.why == "it is sealed to one key twice"
+        assert refusal.value.why == "it is sealed twice to one key"
 
 
 @pytest.mark.parametrize(

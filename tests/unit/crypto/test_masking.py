@@ -24,7 +24,7 @@ from fl.crypto.masking import (
 from fl.crypto.round_keys import (
     Participant,
     RoundKeys,
-    context2,
+    mask_context,
     pair_seed,
     self_seed,
 )
@@ -67,7 +67,7 @@ def test_the_vectors_of_a_whole_round() -> None:
     """A round of four hospitals of which the last drops out, made by the slow reference."""
     cases = VECTORS["hospitals"]
     keys, participants = zip(*(hospital(case) for case in cases), strict=True)
-    context = context2(bytes.fromhex(VECTORS["ctx"]), participants)
+    context = mask_context(bytes.fromhex(VECTORS["ctx"]), participants)
     assert context.hex() == VECTORS["ctx2"]
     total = np.zeros(VECTORS["words"], np.uint32)
     for case, own, holder in zip(cases, keys, participants, strict=True):

@@ -18,7 +18,7 @@ from fl.crypto.round_keys import (
     Participant,
     RoundKeys,
     check_distinct,
-    context2,
+    mask_context,
     pair_seed,
     parse_advert,
     self_seed,
@@ -63,9 +63,9 @@ def test_another_round_or_another_set_gives_other_seeds(scene: Scene) -> None:
     keys, (first, second, *_) = scene.keys[0], scene.participants
     contexts = {
         scene.context,
-        context2(bytes(32), scene.participants),
-        context2(CONTEXT, scene.participants[:-1]),
-        context2(CONTEXT, scene.participants[1:]),
+        mask_context(bytes(32), scene.participants),
+        mask_context(CONTEXT, scene.participants[:-1]),
+        mask_context(CONTEXT, scene.participants[1:]),
     }
     assert len(contexts) == 4
     assert len({pair_seed(keys.mask_secret, first, second, each) for each in contexts}) == 4
@@ -154,7 +154,7 @@ def test_participants_ascend_and_share_no_key(scene: Scene) -> None:
     first, second, *_ = scene.participants
     for broken in ((second, first), (first, first)):
         with pytest.raises(EncodingError):
-            context2(CONTEXT, broken)
+            mask_context(CONTEXT, broken)
     copied = parse(1, scene.keys[0], 3)
     with pytest.raises(InvalidPoint):
-        context2(CONTEXT, (first, copied))
+        mask_context(CONTEXT, (first, copied))

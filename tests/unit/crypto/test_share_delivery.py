@@ -9,17 +9,13 @@ from fl.crypto.curve import ORDER, encode_uncompressed
 from fl.crypto.group import base_mult, decode_uncompressed, mult, random_scalar, scalar_bytes
 from fl.crypto.round_keys import RoundKeys
 from fl.crypto.schnorr_proof import prove
-from fl.crypto.share_delivery import (
+from fl.crypto.share_delivery import SEALED_BYTES, Parcel, SharePair, open_shares, own_shares, seal_shares
+from fl.crypto.share_encryption import (
     COMPLAINT_BYTES,
-    SEALED_BYTES,
-    Parcel,
     bundle_from_bytes,
     bundle_to_bytes,
     complain,
-    open_shares,
-    own_shares,
     reopen,
-    seal_shares,
     uphold,
 )
 from fl.protocol.errors import (
@@ -70,7 +66,7 @@ def shares_bytes(keys: RoundKeys, index: int, *, first: int = 0, second: int = 0
 
 
 def agreed(scene: Scene, parcel: Parcel) -> bytes:
-    return complain(parcel, scene.keys[2].transport)
+    return complain(parcel.shares, scene.keys[2].transport)
 
 
 def test_a_receiver_opens_the_shares_that_were_dealt(scene: Scene) -> None:
@@ -83,13 +79,13 @@ def test_the_published_key_agreement_opens_what_hpke_sealed(scene: Scene) -> Non
     for _ in range(5):
         parcel = parcel_of(scene)
         enc = decode_uncompressed(parcel.sealed[:65])
-        assert reopen(parcel, mult(scene.keys[2].transport, enc)) == own_shares(scene.keys[0], 3)
+        assert SharePair(*reopen(parcel.shares, mult(scene.keys[2].transport, enc))) == own_shares(scene.keys[0], 3)
 
 
 def test_another_key_agreement_opens_nothing(scene: Scene) -> None:
     parcel = parcel_of(scene)
     with pytest.raises(AuthFailure):
-        reopen(parcel, base_mult(random_scalar()))
+        reopen(parcel.shares, base_mult(random_scalar()))
 
 
 def test_a_parcel_opens_in_its_round_between_its_two_hospitals_only(scene: Scene) -> None:
@@ -116,7 +112,7 @@ def test_a_changed_byte_is_noticed_and_upheld(scene: Scene, place: int) -> None:
         open_shares(parcel, scene.keys[2].transport)
     complaint = agreed(scene, parcel)
     assert (complaint == bytes(COMPLAINT_BYTES)) == (place < 130)
-    uphold(complaint, parcel)
+    uphold(complaint, parcel.shares)
 
 
 def test_a_dealer_that_copies_anothers_key_agreement_opens_nothing_of_his(scene: Scene) -> None:
@@ -129,7 +125,7 @@ def test_a_dealer_that_copies_anothers_key_agreement_opens_nothing_of_his(scene:
         with pytest.raises(ProofInvalid):
             open_shares(copied, scene.keys[2].transport)
         assert agreed(scene, copied) == bytes(COMPLAINT_BYTES)
-        uphold(bytes(COMPLAINT_BYTES), copied)
+        uphold(bytes(COMPLAINT_BYTES), copied.shares)
 
 
 @pytest.mark.parametrize("size", [0, 209, 211])
@@ -139,7 +135,7 @@ def test_another_size_is_refused_and_upheld(scene: Scene, size: int) -> None:
         open_shares(parcel, scene.keys[2].transport)
     complaint = agreed(scene, parcel)
     assert complaint == bytes(COMPLAINT_BYTES)
-    uphold(complaint, parcel)
+    uphold(complaint, parcel.shares)
 
 
 @pytest.mark.parametrize(("first", "second"), [(1, 0), (0, 1), (1, 1), (ORDER - 1, 0)])
@@ -148,20 +144,20 @@ def test_a_wrong_share_is_noticed_and_upheld(scene: Scene, first: int, second: i
     with pytest.raises(ShareInvalid) as caught:
         open_shares(parcel, scene.keys[2].transport)
     assert caught.value.facts() == {"dealer": scene.participants[0].account, "index": 3}
-    uphold(agreed(scene, parcel), parcel)
+    uphold(agreed(scene, parcel), parcel.shares)
 
 
 def test_a_share_that_is_no_scalar_is_noticed_and_upheld(scene: Scene) -> None:
     parcel = parcel_of(scene, shares_bytes(scene.keys[0], 3)[:32] + b"\xff" * 32)
     with pytest.raises(InvalidScalar):
         open_shares(parcel, scene.keys[2].transport)
-    uphold(agreed(scene, parcel), parcel)
+    uphold(agreed(scene, parcel), parcel.shares)
 
 
 def test_a_complaint_about_shares_in_order_is_false(scene: Scene) -> None:
     parcel = parcel_of(scene)
     with pytest.raises(FalseComplaint) as caught:
-        uphold(agreed(scene, parcel), parcel)
+        uphold(agreed(scene, parcel), parcel.shares)
     assert caught.value.facts() == {"account": scene.participants[2].account}
 
 
@@ -169,17 +165,17 @@ def test_a_complaint_with_an_invented_key_agreement_is_false(scene: Scene) -> No
     # the receiver tries to have an honest dealer thrown out
     parcel = parcel_of(scene)
     honest = agreed(scene, parcel)
-    liar = complain(parcel, random_scalar())
+    liar = complain(parcel.shares, random_scalar())
     forgeries = [liar, liar[:33] + honest[33:], honest[:33] + liar[33:], bytes(97), honest[:-1], honest + b"\x00", b""]
     for forged in forgeries:
         with pytest.raises(FalseComplaint):
-            uphold(forged, parcel)
+            uphold(forged, parcel.shares)
 
 
 def test_a_complaint_about_one_parcel_is_none_about_another(scene: Scene) -> None:
     spoiled = parcel_of(scene, shares_bytes(scene.keys[0], 3, first=1))
     complaint = agreed(scene, spoiled)
-    uphold(complaint, spoiled)
+    uphold(complaint, spoiled.shares)
     for other in (
         parcel_of(scene),
         parcel_of(scene, shares_bytes(scene.keys[0], 3, first=1)),
@@ -187,16 +183,16 @@ def test_a_complaint_about_one_parcel_is_none_about_another(scene: Scene) -> Non
         resealed(scene, replace(spoiled, dealer=scene.participants[1])),
     ):
         with pytest.raises(FalseComplaint):
-            uphold(complaint, other)
+            uphold(complaint, other.shares)
 
 
 def test_a_bundle_comes_back_and_is_strict() -> None:
     sealed = tuple(os.urandom(SEALED_BYTES) for _ in range(3))
-    data = bundle_to_bytes(sealed)
+    data = bundle_to_bytes(sealed, SEALED_BYTES)
     assert len(data) == 2 + 3 * 210
-    assert bundle_from_bytes(data, 3) == sealed
+    assert bundle_from_bytes(data, 3, SEALED_BYTES) == sealed
     for broken, count in ((data, 2), (data, 4), (data[:-1], 3), (data + b"\x00", 3), (b"", 3)):
         with pytest.raises(EncodingError):
-            bundle_from_bytes(broken, count)
+            bundle_from_bytes(broken, count, SEALED_BYTES)
     with pytest.raises(EncodingError):
-        bundle_to_bytes([b"short"])
+        bundle_to_bytes([b"short"], SEALED_BYTES)

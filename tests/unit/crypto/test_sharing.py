@@ -14,7 +14,7 @@ from fl.crypto.sharing import (
     Polynomial,
     Share,
     deal,
-    invalid_dealers,
+    dealers_of_invalid_shares,
     reconstruct,
     recover,
     verify,
@@ -117,10 +117,10 @@ def test_a_batch_names_exactly_the_bad_dealers() -> None:
         for _ in range(2):
             shares, commitments = dealt(random_scalar(), 3, 7, dealer)
             received.append((shares[4], commitments))
-    assert invalid_dealers(received) == ()
+    assert dealers_of_invalid_shares(received) == ()
     for place in (3, 10, 11):  # the second vector of dealer 2, both of dealer 6
         received[place] = (spoil(received[place][0]), received[place][1])
-    assert invalid_dealers(received) == (dealers[1], dealers[5])
+    assert dealers_of_invalid_shares(received) == (dealers[1], dealers[5])
 
 
 def test_wrong_shares_that_cancel_in_a_plain_sum_are_still_found() -> None:
@@ -128,7 +128,7 @@ def test_wrong_shares_that_cancel_in_a_plain_sum_are_still_found() -> None:
     for dealer, error in ((DEALER, 5), (OTHER, -5)):
         shares, commitments = dealt(random_scalar(), 2, 2, dealer)
         received.append((spoil(shares[0], error), commitments))
-    assert invalid_dealers(received) == (DEALER, OTHER)
+    assert dealers_of_invalid_shares(received) == (DEALER, OTHER)
 
 
 @pytest.mark.parametrize("wrong", [(0,), (6,), (0, 3), (5, 6), (0, 1, 2)])

@@ -19,7 +19,7 @@ from fl.crypto.round_keys import (
     self_seed,
 )
 from fl.crypto.sharing import Share
-from fl.crypto.unmasking_shares import Secret, answer, due, parse_answer, uncover
+from fl.crypto.unmasking_shares import Secret, answer, parse_answer, revealed_secret, uncover
 from fl.protocol.errors import (
     BelowThreshold,
     EncodingError,
@@ -79,7 +79,7 @@ def test_an_answer_holds_exactly_one_secret_of_every_hospital(scene: Scene) -> N
     assert len(data) == 2 + 53 * 5
     shares = parse_answer(data, scene.participants[1], scene.participants, survivors)
     for each, held in scene.held[1].items():
-        expected = held.own if due(each, survivors) is Secret.OWN else held.pairwise
+        expected = held.own if revealed_secret(each, survivors) is Secret.OWN else held.pairwise
         assert shares[each] == expected
     everyone = {each.account for each in scene.participants}
     with pytest.raises(EncodingError):

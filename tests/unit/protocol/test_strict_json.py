@@ -64,17 +64,17 @@ def test_what_is_read_is_what_json_reads(text: str) -> None:
         (b"{", "not JSON"),
         (b"1 2", "not JSON"),
         (b'"a\nb"', "not JSON"),
-        (b"NaN", "no number of JSON"),
-        (b"[Infinity]", "no number of JSON"),
-        (b"-Infinity", "no number of JSON"),
+        (b"NaN", "not a JSON number"),
+        (b"[Infinity]", "not a JSON number"),
+        (b"-Infinity", "not a JSON number"),
         (b"1e999", "too large"),
         (b"-1e999", "too large"),
         (b"1" * 129, "more than 128 characters"),
         (b"0." + b"1" * 10**6, "more than 128 characters"),
         (b"1" * 10**6, "more than 128 characters"),
-        (b'{"a":1,"a":1}', "two fields of one name"),
-        (b'{"a":1,"\\u0061":2}', "two fields of one name"),
-        (b'[{"b":{"a":1,"c":2,"a":3}}]', "two fields of one name"),
+        (b'{"a":1,"a":1}', "two fields with the same name"),
+        (b'{"a":1,"\\u0061":2}', "two fields with the same name"),
+        (b'[{"b":{"a":1,"c":2,"a":3}}]', "two fields with the same name"),
         (b'"\\ud800"', "surrogate"),
         (b'{"\\udC00":1}', "surrogate"),
         (b'"\\ud83d\\ud83d\\ude00"', "surrogate"),
@@ -84,11 +84,11 @@ def test_what_is_read_is_what_json_reads(text: str) -> None:
         ("[1]".encode("utf-16"), "not UTF-8"),
         ("[1]".encode("utf-16-le"), "not JSON"),
         (b"\xef\xbb\xbf{}", "byte order mark"),
-        (b"[" * 65 + b"]" * 65, "more than 64 objects and lists inside"),
-        (b'{"a":' * 65 + b"1" + b"}" * 65, "more than 64 objects and lists inside"),
-        (b"[" * 200_000 + b"]" * 200_000, "more than 64 objects and lists inside"),
-        (b'["' + b"]" * 100 + b'",' + b"[" * 65, "more than 64 objects and lists inside"),
-        (b'["\\\\",' + b"[" * 65, "more than 64 objects and lists inside"),
+        (b"[" * 65 + b"]" * 65, "more than 64 levels of objects and lists"),
+        (b'{"a":' * 65 + b"1" + b"}" * 65, "more than 64 levels of objects and lists"),
+        (b"[" * 200_000 + b"]" * 200_000, "more than 64 levels of objects and lists"),
+        (b'["' + b"]" * 100 + b'",' + b"[" * 65, "more than 64 levels of objects and lists"),
+        (b'["\\\\",' + b"[" * 65, "more than 64 levels of objects and lists"),
         (b"[" + b"[]," * 600_000 + b"0]", "more than 500000 values"),
         (b'{"a":0,' * 600_000, "more than 500000 values"),
         (b'"' * 3_000_000, "more than 500000 values"),
@@ -118,7 +118,7 @@ def test_what_it_reads(data: bytes, value: object) -> None:
 
 def test_the_depth_is_the_callers() -> None:
     assert read(b"[[1]]", depth=2) == [[1]]
-    with pytest.raises(EncodingError, match="more than 1 objects"):
+    with pytest.raises(EncodingError, match="more than 1 levels"):
         read(b"[[1]]", depth=1)
 
 

@@ -109,7 +109,7 @@ def test_an_update_that_is_not_right_is_left_out_and_auditors_say_why(
     assert reported(world) == {show(beta.account): named}
     found = audit(world)
     assert found.findings == []
-    assert any(f"update of beta was left out of the set; {named}" in note for note in found.notes)
+    assert any(f"the set does not include the sealed update of beta; {named}" in note for note in found.notes)
 
 
 @FORGED
@@ -195,4 +195,4 @@ def test_a_right_update_that_comes_too_late_is_reported_as_right(world: World) -
     settle(coordinator, world.auditor())
     assert world.phases() == ["FINAL"]
     assert reported(world) == {show(world.party("beta").account): ""}
-    assert any("nothing is wrong with it here" in note for note in audit(world).notes)
+    assert any("no error was found in it" in note for note in audit(world).notes)

@@ -118,7 +118,7 @@ def test_in_a_sealed_round_who_claims_too_much_is_left_out_by_name(
     settle(coordinator, world.auditor())
     assert world.phases() == ["FINAL"]
     assert beta.account not in world.current.hospitals
-    (note,) = [note for note in audit(world).notes if "left out of the set" in note]
+    (note,) = [note for note in audit(world).notes if "the set does not include" in note]
     assert "update of beta" in note
     assert f"ClaimOutOfBounds: The update claims a {what} of" in note
 

@@ -10,7 +10,8 @@ import pytest
 
 from fl.crypto.envelope import Core, Kind, seal
 from fl.crypto.hpke_keys import PrivateKey
-from fl.crypto.share_delivery import COMPLAINT_BYTES, SEALED_BYTES
+from fl.crypto.share_delivery import SEALED_BYTES
+from fl.crypto.share_encryption import COMPLAINT_BYTES
 from fl.events import Event
 from fl.protocol.errors import EquivocationDetected, HashMismatch
 from fl.protocol.keys.members import MemberKey
@@ -69,7 +70,7 @@ def test_a_masked_update_that_is_not_right_is_left_out_and_named(world: Four, re
     assert world.told("coordinator", Event.HOSPITAL_LEFT_OUT) == [f"{named}: the update of delta was refused"]
     found = audit(world)
     assert found.findings == []
-    assert any("masked update of delta was left out of the set" in note for note in found.notes)
+    assert any("the set does not include the masked update of delta" in note for note in found.notes)
 
 
 @pytest.mark.parametrize("unread", ["alpha", "auditor"])
@@ -283,7 +284,7 @@ def test_one_answer_of_junk_does_not_keep_an_audit_from_summing_the_round(world:
     rest(boss, auditor, *hospitals[:3])
     assert world.phases() == ["FINAL"]
     report = audit(world)
-    assert [found.subject for found in report.findings] == ["unmasking answer of delta"]
+    assert [found.subject for found in report.findings] == ["unmasking response of delta"]
     assert report.checks["aggregates"] == 1
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fl.crypto.share_delivery import COMPLAINT_BYTES
+from fl.crypto.share_encryption import COMPLAINT_BYTES
 from fl.events import Event
 from fl.protocol.errors import HashMismatch, VaultMissing
 from fl.protocol.names import Digest

@@ -187,7 +187,7 @@ def test_a_journal_that_another_program_holds_is_named(tmp_path: Path, monkeypat
     journal = SqliteJournal(path)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(JournalUnreadable, match="another program holds it"):
+        with pytest.raises(JournalUnreadable, match="another program locks it"):
             journal.once("key/new", b"value")
         other.execute("ROLLBACK")
     assert journal.once("key/new", b"value") == b"value"
