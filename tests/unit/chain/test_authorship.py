@@ -75,7 +75,7 @@ def test_a_consortium_is_founded_by_the_transaction_that_deploys_it(change: str)
     call = signed(b"code" + (bytes(32) if change == "consortium" else founded.consortium), to=b"")
     if change == "call":
         call = replace(call, to=CONTRACT)
-    with pytest.raises(RecordForged, match="deploys something else"):
+    with pytest.raises(RecordForged, match="deploys another contract"):
         check_author(founded, CONTRACT if change == "place" else created_by(call), call, CHAIN)
 
 
@@ -135,13 +135,13 @@ def test_a_transaction_from_before_eip_155_is_its_accounts_on_every_chain() -> N
 
 @pytest.mark.parametrize("v", [1, 26, 29, 34])
 def test_a_parity_that_no_transaction_has_is_refused(v: int) -> None:
-    with pytest.raises(ValueError, match="no signed transaction"):
+    with pytest.raises(ValueError, match="not a signed transaction"):
         of_json(oldest(v))
 
 
 @pytest.mark.parametrize("field", ["nonce", "gas", "v", "r"])
 def test_a_negative_number_is_no_transaction(field: str) -> None:
-    with pytest.raises(ValueError, match="no signed transaction"):
+    with pytest.raises(ValueError, match="not a signed transaction"):
         of_json({**oldest(0), field: "-0x1"})
 
 
@@ -149,7 +149,7 @@ def test_lists_in_lists_without_end_are_no_transaction() -> None:
     nested = b""
     for _ in range(3000):
         nested = rlp.codec.length_prefix(len(nested), 0xC0) + nested
-    with pytest.raises(ValueError, match="no signed transaction"):
+    with pytest.raises(ValueError, match="not a signed transaction"):
         of_raw(b"\x02" + nested)
 
 

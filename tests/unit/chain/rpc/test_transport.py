@@ -235,7 +235,7 @@ def test_a_busy_node_says_how_long(header: str, pause_s: float) -> None:
     "url", ["", "8545", "ftp://127.0.0.1", "http://", "http://[::1", "http://a:99999", "http://a:b"]
 )
 def test_what_is_no_url_is_said(url: str) -> None:
-    with pytest.raises(Broken, match="no URL"):
+    with pytest.raises(Broken, match="not a URL"):
         wire_to(url)
 
 
