@@ -1,10 +1,9 @@
-"""Folders by class: which folder names are classes, which are sides of a split, which are persons.
+"""Folders by class: which folder names are classes, which are parts of a split, which are persons.
 
-Invariant: no folder becomes a class or a person by accident. What cannot be told apart is refused with a sentence that
-names the folders and the layouts that are understood.
+Invariant: no folder becomes a class or a person by accident. An unclear layout is refused, with the names of the
+folders and the accepted layouts.
 
 Source: the layouts of public data sets (MedMNIST's parts, Kaggle's train/val/test, folds of cross-validation).
-Not here: C-NMC (cnmc.py); what a class means (a hospital says so, not a folder's name).
 """
 
 from __future__ import annotations
@@ -28,11 +27,11 @@ _PERSON = re.compile(
 )
 _NUMBER = re.compile(r"\d+")
 _MAX_NUMBERS = 32
-"""More folders with bare numbers for names are persons, not classes."""
+"""More than this many folders with numbers as names are persons, not classes."""
 
 
 def arrange_by_class(entries: Sequence[FoundFile]) -> Arrangement:
-    """Return the entries (pictures, and files that may have been meant as one) as folders by class."""
+    """Arrange the entries (pictures, and files that may be meant as pictures) as folders by class."""
     depth = _descend(entries)
     loose, inside = _loose(entries, depth)
     names = _names(inside, depth)
@@ -49,7 +48,7 @@ def arrange_by_class(entries: Sequence[FoundFile]) -> Arrangement:
 
 
 def part_of(name: str) -> Part | None:
-    """Return which side of a split a folder's name says, in any case; None for any other name."""
+    """Return the part of a split that a folder's name means (in any case), or None."""
     words = [word for word in re.split(r"[^a-z]+", name.casefold()) if word and word not in PART_FILLERS]
     if len(words) != 1 or re.search(r"\d", name):
         return None
@@ -58,7 +57,7 @@ def part_of(name: str) -> Part | None:
 
 
 def _descend(entries: Sequence[FoundFile]) -> int:
-    """Return how many folders lie around the data: a single one that holds the class or split folders is entered."""
+    """Return how many single folders contain the class or split folders."""
     depth = 0
     while True:
         loose, inside = _loose(entries, depth)
@@ -97,7 +96,7 @@ def _names(inside: Iterable[FoundFile], depth: int) -> set[str]:
 
 
 def _with_parts_below(inside: list[FoundFile], loose: list[FoundFile], depth: int) -> Arrangement:
-    """Place entries whose folders at `depth` are classes, with split folders below all of them or none."""
+    """Place entries whose folders at `depth` are classes; either all or none of them contain split folders."""
     below = [(entry, _folder_at(entry, depth + 1)) for entry in inside]
     divided = {entry.parts[depth] for entry, name in below if part_of(name)}
     if not divided:
@@ -113,7 +112,7 @@ def _folder_at(entry: FoundFile, depth: int) -> str:
 
 
 def _placed(inside: list[FoundFile], loose: list[FoundFile], class_at: int, part_at: int | None) -> Arrangement:
-    """Place entries: class and part by the folders at these depths, the rest of the folders is a person."""
+    """Place entries: folders at these depths give class and part, deeper folders give the person."""
     names = _names(inside, class_at)
     why = _why_no_classes(names, inside, class_at)
     if why:
@@ -134,7 +133,7 @@ def _placed(inside: list[FoundFile], loose: list[FoundFile], class_at: int, part
 
 
 def _why_no_classes(names: set[str], inside: Sequence[FoundFile], depth: int) -> str:
-    """Return why the folders at `depth` are no classes; an empty text if they may be."""
+    """Return why the folders at `depth` cannot be classes; empty if they can."""
     if len(names) > MAX_CLASSES:
         return f"it has {len(names)} folders; at most {MAX_CLASSES} classes are accepted"
     numbers = {name for name in names if _NUMBER.fullmatch(name)}
