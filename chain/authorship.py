@@ -31,7 +31,7 @@ def check_author(record: Record, contract: Address, call: SignedCall, chain_id: 
         if call.to is not None or created_by(call) != contract or not call.data.endswith(record.consortium):
             raise RecordForged(name, record.sender, "the transaction deploys another contract")
     elif call.to != contract or not makes(call.data, record):
-        raise RecordForged(name, record.sender, "the transaction makes another record")
+        raise RecordForged(name, record.sender, "the transaction does not make this record")
 
 
 def created_by(call: SignedCall) -> Address:

@@ -50,13 +50,13 @@ def test_the_senders_own_call_makes_its_record(record: Record) -> None:
     [
         (signed(events.encode_call(ADVERT), key=OTHER), "another account"),
         (signed(events.encode_call(ADVERT), chain=1), "another chain"),
-        (signed(events.encode_call(ADVERT), to=b"\x12" * 20), "something else"),
-        (signed(events.encode_call(ADVERT), to=b""), "something else"),
-        (signed(events.encode_call(replace(ADVERT, round=4))), "something else"),
-        (signed(events.encode_call(replace(ADVERT, transport_key=b"\x02" * 33))), "something else"),
-        (signed(events.encode_call(RoundAborted(KEY.address, 3, "why"))), "something else"),
-        (signed(events.encode_call(ADVERT)[:-32]), "something else"),
-        (signed(b""), "something else"),
+        (signed(events.encode_call(ADVERT), to=b"\x12" * 20), "does not make this record"),
+        (signed(events.encode_call(ADVERT), to=b""), "does not make this record"),
+        (signed(events.encode_call(replace(ADVERT, round=4))), "does not make this record"),
+        (signed(events.encode_call(replace(ADVERT, transport_key=b"\x02" * 33))), "does not make this record"),
+        (signed(events.encode_call(RoundAborted(KEY.address, 3, "why"))), "does not make this record"),
+        (signed(events.encode_call(ADVERT)[:-32]), "does not make this record"),
+        (signed(b""), "does not make this record"),
     ],
 )
 def test_another_call_does_not_make_it(call: SignedCall, why: str) -> None:

@@ -218,7 +218,7 @@ def test_an_answer_beyond_the_cap_is_too_much(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("chain.rpc.transport.ANSWER_CAP", 1000)
     with listener(answers("200 OK", b" " * 1001)) as url:
         for each in both(url):
-            with pytest.raises(TooMuch, match="more than 1000 bytes"):
+            with pytest.raises(TooMuch, match="larger than 1000 bytes"):
                 each.one(("eth_a", []), PATIENCE_S)
 
 
