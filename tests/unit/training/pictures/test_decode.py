@@ -188,14 +188,14 @@ def test_a_picture_of_a_stack_can_be_chosen(kind: type[np.generic]) -> None:
         assert _close(
             stack, np.repeat((GREY // (1 + number))[..., np.newaxis], 3, axis=2), PictureReading(page=number + 1)
         )
-    with pytest.raises(ImageUnreadable, match=r"missing|cut off"):
+    with pytest.raises(ImageUnreadable, match=r"missing|incomplete"):
         decode_image(stack[:-200], "x", PictureReading(page=3))
 
 
 def test_a_late_frame_of_a_long_animation_is_refused_before_it_costs() -> None:
     frames = [Image.fromarray(np.full((1000, 1000, 3), shade, np.uint8)) for shade in range(10)]
     data = _file(np.zeros((1000, 1000, 3), np.uint8), "PNG", save_all=True, append_images=frames)
-    with pytest.raises(ImageUnreadable, match="save the one that you mean"):
+    with pytest.raises(ImageUnreadable, match="save the one that you need"):
         decode_image(data, "x", PictureReading(page=11))
 
 
