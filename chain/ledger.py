@@ -142,10 +142,10 @@ def receipt_of(node: Node, record: Record, receipt: dict[str, Any]) -> Receipt:
     """
     kind = type(record)
     for log in receipt["logs"]:
-        found = events.decode_log(events.CONTRACT_OF[kind], log)
-        if not isinstance(found, kind):
+        made = events.decode_log(events.CONTRACT_OF[kind], log)
+        if not isinstance(made, kind):
             continue
-        if found.sender != record.sender or not makes(events.encode_call(record), found):
+        if made.sender != record.sender or not makes(events.encode_call(record), made):
             raise RecordForged(kind.__name__, record.sender, "the receipt shows another record than the one sent")
-        return Receipt(events.entry(found, log, stamp_of(node, log)), receipt["gasUsed"])
+        return Receipt(events.entry(made, log, stamp_of(node, log)), receipt["gasUsed"])
     raise ContractRefused(f"the transaction made no {kind.__name__} record")

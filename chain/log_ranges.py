@@ -44,8 +44,8 @@ class LogRanges:
         """
         far = target - NEAR_BLOCKS
         if first > far:
-            found = [self._one_block(number) for number in range(first, target + 1)]
-            return [log for logs, _ in found for log in logs], found[-1][1]
+            blocks = [self._one_block(number) for number in range(first, target + 1)]
+            return [log for logs, _ in blocks for log in logs], blocks[-1][1]
         while True:
             upto = min(far, first + self.blocks - 1)
             try:
@@ -62,9 +62,9 @@ class LogRanges:
         """Return a block of the chain; ask a lagging node again within the time for one answer."""
         deadline = time.monotonic() + self.node.settings.timeout_s
         while True:
-            found = self.node.parsed(shapes.block, self.node.request("eth_getBlockByNumber", hex(number), HEADER_ONLY))
-            if found is not None and found.number == number:
-                return found
+            block = self.node.parsed(shapes.block, self.node.request("eth_getBlockByNumber", hex(number), HEADER_ONLY))
+            if block is not None and block.number == number:
+                return block
             if time.monotonic() >= deadline:
                 raise self.node.unavailable(f"it does not have block {number} yet")
             time.sleep(PAUSE_S)

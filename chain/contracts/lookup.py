@@ -35,12 +35,12 @@ def check_deployment(node: Node, anchor: Anchor) -> None:
 
 def ledgers_of(node: Node, newest: Address) -> list[Address]:
     """Return `newest` and all ledgers before it, newest first."""
-    found = [newest]
-    while len(found) < MAX_PREDECESSORS:
-        previous = ask_address(node, found[-1], "predecessor")
+    ledgers = [newest]
+    while len(ledgers) < MAX_PREDECESSORS:
+        previous = ask_address(node, ledgers[-1], "predecessor")
         if previous == NO_ADDRESS:
-            return found
-        found.append(previous)
+            return ledgers
+        ledgers.append(previous)
     raise WrongChain(node.settings.url, f"the ledger has more than {MAX_PREDECESSORS} predecessors")
 
 

@@ -93,11 +93,11 @@ def answers_to(numbers: Sequence[int], answers: JsonValue) -> list[dict[str, Jso
     """Return the answers to the requests with those ids, in order; None if some are missing or wrong."""
     if not isinstance(answers, list):
         return None
-    found = {str(answer.get("id")): answer for answer in answers if isinstance(answer, dict)}
+    by_id = {str(answer.get("id")): answer for answer in answers if isinstance(answer, dict)}
     wanted = [str(number) for number in numbers]
-    if len(answers) != len(wanted) or sorted(found) != sorted(wanted):
+    if len(answers) != len(wanted) or sorted(by_id) != sorted(wanted):
         return None
-    return [found[number] for number in wanted]
+    return [by_id[number] for number in wanted]
 
 
 def _has_error(answer: JsonValue) -> bool:

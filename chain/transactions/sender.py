@@ -185,10 +185,10 @@ class Sender:
                 ("eth_sendRawTransaction", [_hex(raw)]), ("eth_getTransactionReceipt", [_hex(tx_hash)])
             )
         except ChainUnavailable:
-            found = self._receipt(tx_hash)  # the answer was lost; the transaction may have arrived
-            if found is None:
+            known = self._receipt(tx_hash)  # the answer was lost; the transaction may have arrived
+            if known is None:
                 raise
-            return found
+            return known
         sent()
         try:
             return self._parse(receipt(), tx_hash)

@@ -84,7 +84,7 @@ class CircuitBreakerLedger(ForwardingLedger):
         raise error.with_traceback(None)
 
     def _check_silence(self) -> None:
-        silent = self._silent  # another thread may end the silence meanwhile
+        silent = self._silent  # read once, because another thread may end the silence
         if silent is not None:
             raise silent.with_traceback(None)
 

@@ -40,11 +40,11 @@ class FileWatch:
         """
         mark, at = self._right.get(digest, (None, 0))
         try:
-            found = self._vault.mark(digest)
-            if found is None:
+            current = self._vault.mark(digest)
+            if current is None:
                 return Fact(State.UNKNOWN, at, NO_FILE)
-            if found != mark or not 0 <= self._now() - at < REHASH_S:
-                at = self._read(digest, found, cap)
+            if current != mark or not 0 <= self._now() - at < REHASH_S:
+                at = self._read(digest, current, cap)
         except VaultMissing:
             return Fact(State.UNKNOWN, at, NO_FILE)
         except UnavailableError:

@@ -41,7 +41,7 @@ class Sum:
 
         Raises:
             AggregateOverflow: more hospitals than the words allow.
-            SumOutOfBounds: a word is larger than the sum of so many updates: a hospital masked another vector.
+            SumOutOfBounds: a word is larger than the sum of these updates can be: a hospital masked another vector.
         """
         if hospitals > MAX_HOSPITALS:
             raise AggregateOverflow(hospitals, MAX_HOSPITALS)

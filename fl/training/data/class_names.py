@@ -73,12 +73,12 @@ def read_names(names: Array, source: str) -> tuple[str, ...]:
         raise DatasetUnusable(
             source, f"its class_names are {names.dtype} {list(names.shape)}, not 1 to {MAX_CLASSES} names"
         )
-    found = tuple(unicodedata.normalize("NFC", str(name)) for name in flat)
-    if len(set(found)) != len(found):
+    texts = tuple(unicodedata.normalize("NFC", str(name)) for name in flat)
+    if len(set(texts)) != len(texts):
         raise DatasetUnusable(source, "a name occurs twice among its class_names")
-    for name in found:
+    for name in texts:
         _check_name(name, source)
-    return found
+    return texts
 
 
 def as_texts(values: Array, what: str, source: str) -> npt.NDArray[np.str_]:

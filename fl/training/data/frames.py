@@ -109,10 +109,10 @@ def _judge(size: Size, sights: Sequence[Sight], said: Frame | None) -> Verdict:
     large = sum(sight.share > LARGEST_IN_FRAME for sight in sights)
     small = sum(sight.share < SMALLEST_IN_FIELD for sight in sights)
     enough = max(FEWEST, FEWEST_SHARE * cells)
-    found = None
+    frame = None
     if (large >= enough) != (small >= enough):
-        found = Frame.FIELD if large >= enough else Frame.WHOLE
-    return Verdict(size, said or found, said is not None, cells, large, small, unclear)
+        frame = Frame.FIELD if large >= enough else Frame.WHOLE
+    return Verdict(size, said or frame, said is not None, cells, large, small, unclear)
 
 
 def sentences(verdicts: Sequence[Verdict]) -> Iterator[str]:

@@ -134,8 +134,8 @@ class _Words:
         words = _words(name)
         if "?" in name or (words != ["all"] and _without(words, NOISE) == ["all"] and "ALL" not in name):
             return None  # a guess, or `all images`
-        found = self._plain(words)
-        return found if found is not None else self._negated(words)
+        code = self._plain(words)
+        return code if code is not None else self._negated(words)
 
     def _plain(self, words: list[str]) -> str | None:
         for kept in (words, _without(words, NOISE), _without(words, NOISE | AFFIRMATIONS)):

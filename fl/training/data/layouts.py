@@ -18,8 +18,8 @@ from fl.training.data.walk import FoundFile
 
 MAX_CLASSES = 1024
 UNDERSTOOD = (
-    "understood are a folder per class (below it, if you like, a folder per person), such folders inside train, val "
-    "and test or the other way round, and C-NMC as it is downloaded (docs/data.md shows them)"
+    "accepted are a folder per class (with folders per person in it, if you like), such folders inside train, val and "
+    "test or the other way round, and C-NMC as downloaded (see docs/data.md)"
 )
 _FOLD = re.compile(r"(fold|split|cv)[-_ ]?\d+", re.IGNORECASE)
 _PERSON = re.compile(
@@ -37,7 +37,7 @@ def arrange_by_class(entries: Sequence[FoundFile]) -> Arrangement:
     names = _names(inside, depth)
     parts = {name for name in names if part_of(name)}
     if parts and parts != names:
-        return _refused(f"beside the split folders {some(parts)} lies {some(names - parts)}")
+        return _refused(f"there are other folders beside the split folders {some(parts)}: {some(names - parts)}")
     if parts:
         more, inside = _loose(inside, depth + 1)
         return _placed(inside, loose + more, depth + 1, depth)
@@ -103,7 +103,7 @@ def _with_parts_below(inside: list[FoundFile], loose: list[FoundFile], depth: in
         return _placed(inside, loose, depth, None)
     odd = {entry.parts[depth] for entry, name in below if not part_of(name) and entry.reason is None}
     if odd:
-        return _refused(f"some pictures of {some(odd)} lie in no split folder, while others of {some(divided)} do")
+        return _refused(f"{some(divided)} has split folders, but some pictures of {some(odd)} are not in one")
     return _placed([entry for entry, name in below if part_of(name)], loose, depth, depth + 1)
 
 
@@ -127,7 +127,7 @@ def _placed(inside: list[FoundFile], loose: list[FoundFile], class_at: int, part
     left = [entry.out(LeftOutReason.LOOSE) if entry.reason is None else entry for entry in loose]
     layout = "a folder per class" + (", divided by folders" if part_at is not None else "")
     if not any(entry.reason is None for entry in inside):
-        refusals: tuple[str, ...] = (f"none of its pictures lies in a class folder; {UNDERSTOOD}",)
+        refusals: tuple[str, ...] = (f"none of its pictures is in a class folder; {UNDERSTOOD}",)
         return Arrangement(layout, left_out=tuple(left + inside), refusals=refusals)
     return Arrangement(layout, tuple(placed), tuple(left))
 
@@ -138,16 +138,18 @@ def _why_no_classes(names: set[str], inside: Sequence[FoundFile], depth: int) ->
         return f"it has {len(names)} folders; at most {MAX_CLASSES} classes are accepted"
     numbers = {name for name in names if _NUMBER.fullmatch(name)}
     if len(names) > 1 and (all(_PERSON.fullmatch(name) for name in names) or len(numbers) > _MAX_NUMBERS):
-        return f"its folders {some(names)} look like persons, not like classes"
+        return f"its folders {some(names)} look like persons, not classes"
     divided = {name for name in names if part_of(name) or _FOLD.fullmatch(name)}
     if divided:
-        return f"the folders {some(divided)} lie where a class was expected"
+        return f"the folders {some(divided)} are where class folders were expected"
     below = {_folder_at(entry, depth + 1) for entry in inside} - {""}
     classes = {name for name in below if _is_class_word(name)}
     if len(classes) > 1:
         return f"the folders {some(names)} hold folders that look like the classes: {some(classes)}. Give one of them"
     if len(names) == 1 and below:
-        return f"all its pictures lie in one class folder, {some(names)}. If the folders in it are classes, give it"
+        return (
+            f"all its pictures are in one class folder, {some(names)}. If the folders in it are classes, give that one"
+        )
     return ""
 
 

@@ -45,8 +45,8 @@ class LeftOutReason(StrEnum):
     ODD_NAME = "a name that is not one of C-NMC"
     NO_LABEL = "no label is known"
     COPY = "the same picture again in the same class"
-    TWO_CLASSES = "the same picture in two classes (all copies are left out)"
-    BOTH_SIDES = "the same picture in training and in test (all copies are left out)"
+    TWO_CLASSES = "the same picture in two classes (no copy is used)"
+    BOTH_SIDES = "the same picture in training and in test (no copy is used)"
     PERSON_BOTH_SIDES = "test pictures of a person who is also in training"
 
     @property
@@ -158,7 +158,7 @@ class Listing:
 
     def left_out_lines(self) -> Iterator[str]:
         if self.left_out:
-            yield f"  left out: {len(self.left_out)}"
+            yield f"  not used: {len(self.left_out)}"
         for reason, count in sorted(self.counts().items(), key=lambda row: (not row[0].stops, row[0])):
             items = [item for item in self.left_out if item.reason == reason]
             yield f"    {count}: {reason}"

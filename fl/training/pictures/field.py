@@ -74,7 +74,7 @@ def cut_field(pixels: Pixels, side: int, size_px: int) -> Pixels:
 
 
 def cell_on_black(pixels: Pixels) -> Cell | None:
-    """Return the cell if the picture is coloured, about square and on black, so that its scale is unclear; else None."""
+    """Return the cell if the picture is in colour, about square, and on black (its scale is unclear); else None."""
     height, width = pixels.shape[:2]
     if max(height, width) > 1.5 * min(height, width) or not is_on_black(pixels):
         return None

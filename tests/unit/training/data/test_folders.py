@@ -186,7 +186,7 @@ def test_a_person_in_training_and_in_test_is_left_out_of_the_test(tmp_path: Path
 def test_a_folder_beside_split_folders_is_refused(tmp_path: Path) -> None:
     for part in ("train", "test", "extra"):
         by_class(tmp_path / part, TWO, start=len(part) * 10)
-    with pytest.raises(DatasetUnusable, match=r"beside the split folders test, train lies extra; understood are"):
+    with pytest.raises(DatasetUnusable, match=r"other folders beside the split folders test, train: extra; accepted are"):
         load_folder(tmp_path, 16)
 
 
@@ -202,7 +202,7 @@ def test_a_folder_around_the_class_folders_is_entered(tmp_path: Path, around: st
         (["leukemia/patient-1", "leukemia/patient-2"], "one class folder, leukemia"),
         (["patient-1", "patient-2", "patient-3"], "look like persons"),
         (["alpha/healthy", "alpha/leukemia", "beta/healthy", "beta/leukemia"], "look like the classes"),
-        (["leukemia/train", "leukemia", "healthy/train"], "lie in no split folder"),
+        (["leukemia/train", "leukemia", "healthy/train"], "are not in one"),
     ],
 )
 def test_folders_never_become_classes_by_accident(tmp_path: Path, names: list[str], why: str) -> None:
