@@ -147,9 +147,7 @@ def _why_no_classes(names: set[str], inside: Sequence[FoundFile], depth: int) ->
     if len(classes) > 1:
         return f"the folders {some(names)} hold folders that look like the classes: {some(classes)}. Give one of them"
     if len(names) == 1 and below:
-        return (
-            f"all its pictures are in one class folder, {some(names)}. If the folders in it are classes, give that one"
-        )
+        return f"all its pictures are in one class folder, {some(names)}. If its folders are classes, give that folder"
     return ""
 
 

@@ -186,7 +186,7 @@ def test_a_person_in_training_and_in_test_is_left_out_of_the_test(tmp_path: Path
 def test_a_folder_beside_split_folders_is_refused(tmp_path: Path) -> None:
     for part in ("train", "test", "extra"):
         by_class(tmp_path / part, TWO, start=len(part) * 10)
-    with pytest.raises(DatasetUnusable, match=r"other folders beside the split folders test, train: extra; accepted are"):
+    with pytest.raises(DatasetUnusable, match="other folders beside the split folders test, train: extra; accepted"):
         load_folder(tmp_path, 16)
 
 
