@@ -1,1 +1,1 @@
-"""The Ethereum side: the embedded chain, and the Ledger port over the contracts. The only importer of eth_account."""
+"""Ethereum: the embedded chain, and the Ledger port over the contracts. Only this package imports eth_account."""

@@ -1,8 +1,8 @@
-"""The one door to eth_account and eth_keyfile.
+"""The only module that imports eth_account and eth_keyfile.
 
-Invariant: whoever calls it leaves the recursion limit as Python ships it. Both import py_ecc, which raises it to
-100,000; a deep value then overflows the C stack and ends the process instead of raising RecursionError. Both are
-imported when they are needed first, for they take half a second.
+Invariant: every call leaves Python's own recursion limit in place. Both libraries import py_ecc, which raises the limit
+to 100,000; a deeply nested value then overflows the C stack and kills the process instead of raising RecursionError.
+Both are imported on first use, because the import takes half a second.
 
 Source: py_ecc/__init__.py; Web3 Secret Storage Definition; EIP-712.
 """
@@ -27,7 +27,7 @@ def create_keyfile(secret: bytes, password: str, work_factor: int) -> dict[str, 
 
 
 def decode_keyfile(document: dict[str, Any], password: str) -> bytes:
-    """Return the secret in a document; raises what eth_keyfile does."""
+    """Return the secret in a document; raises eth_keyfile's errors."""
     from eth_keyfile import decode_keyfile_json  # noqa: PLC0415
 
     keep_recursion_limit()
@@ -35,7 +35,7 @@ def decode_keyfile(document: dict[str, Any], password: str) -> bytes:
 
 
 def typed_data(message: dict[str, Any]) -> bytes:
-    """Return what is hashed of an EIP-712 message: 0x19 ‖ 0x01 ‖ domain separator ‖ struct hash."""
+    """Return the bytes of an EIP-712 message that are hashed: 0x19 ‖ 0x01 ‖ domain separator ‖ struct hash."""
     from eth_account.messages import encode_typed_data  # noqa: PLC0415
 
     keep_recursion_limit()
@@ -44,7 +44,7 @@ def typed_data(message: dict[str, Any]) -> bytes:
 
 
 def typed_transaction(raw: bytes) -> tuple[dict[str, Any], Address]:
-    """Return the fields of a typed transaction and who signed it; raises what eth_account does."""
+    """Return the fields of a typed transaction and its signer; raises eth_account's errors."""
     from eth_account import Account  # noqa: PLC0415
     from eth_account.typed_transactions import TypedTransaction  # noqa: PLC0415
     from hexbytes import HexBytes  # noqa: PLC0415
@@ -55,5 +55,5 @@ def typed_transaction(raw: bytes) -> tuple[dict[str, Any], Address]:
 
 
 def keep_recursion_limit() -> None:
-    """Undo what py_ecc did when it was imported."""
+    """Undo what the import of py_ecc did."""
     sys.setrecursionlimit(RECURSION_LIMIT)

@@ -1,13 +1,11 @@
-"""Who made a record: its sender's signature, not the node's word.
+"""Checks who made a record: the sender's signature counts, not the node's word.
 
-Invariant: a record is handed on only if the account that it names as sender signed, for this chain, a call of the
-contract that emits it, and the call is the one that makes this very record. A node can hide records, delay them and
-order them; it cannot invent one.
+Invariant: a record passes only if its sender signed, for this chain, the call of the right contract that makes exactly
+this record. A node can hide, delay and reorder records; it cannot invent one.
 
-Source: PROTOCOL.md 8. The contracts take calls from accounts only, directly and without code of their own
-(SenderHasCode), so every record has such a transaction. What a contract computes (`set_digest`, `request`,
-`predecessor`, `model_digest`) is compared by the fold (fl/protocol).
-Not here: fetching logs and transactions (log_reader.py).
+Source: PROTOCOL.md 8. The contracts accept only direct calls from accounts without code (SenderHasCode), so every
+record has such a transaction. The fold (fl/protocol) compares what a contract computes (`set_digest`, `request`,
+`predecessor`, `model_digest`).
 """
 
 from __future__ import annotations
@@ -28,12 +26,12 @@ def check_author(record: Record, contract: Address, call: SignedCall, chain_id: 
     if call.account != record.sender:
         raise RecordForged(name, record.sender, "another account signed the transaction")
     if call.chain_id not in (chain_id, None):
-        raise RecordForged(name, record.sender, "the transaction is of another chain")
+        raise RecordForged(name, record.sender, "the transaction was signed for another chain")
     if isinstance(record, ConsortiumFounded):
         if call.to is not None or created_by(call) != contract or not call.data.endswith(record.consortium):
-            raise RecordForged(name, record.sender, "the transaction deploys something else")
+            raise RecordForged(name, record.sender, "the transaction deploys another contract")
     elif call.to != contract or not makes(call.data, record):
-        raise RecordForged(name, record.sender, "the transaction says something else")
+        raise RecordForged(name, record.sender, "the transaction does not make this record")
 
 
 def created_by(call: SignedCall) -> Address:
@@ -42,7 +40,7 @@ def created_by(call: SignedCall) -> Address:
 
 
 def makes(data: bytes, record: Record) -> bool:
-    """Return whether call data sets the fields of `record` that a call sets."""
+    """Return whether this call data makes `record`; fields that the contract computes are ignored."""
     try:
         given = events.decode_call(type(record), data)
     except EncodingError:

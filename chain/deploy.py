@@ -1,7 +1,7 @@
-"""Put a consortium's contracts on a chain, and succeed a ledger by a new one.
+"""Deploys a consortium's contracts, and replaces a ledger by a successor.
 
-Invariant: who deploys the key authority is the operator. A ledger is only handed over to a contract that names it as
-its predecessor; handing over to anything else would close it for ever.
+Invariant: the account that deploys the key authority becomes the operator. A ledger is handed over only to a contract
+that names it as predecessor; any other hand-over would close the ledger for ever.
 
 Source: PROTOCOL.md 1.
 """
@@ -42,7 +42,7 @@ def deploy(node: NodeSettings, transactions: TransactionSettings, key: AccountKe
 
 
 def deploy_successor(settings: LedgerSettings, key: AccountKey) -> Anchor:
-    """Deploy a ledger that names the one of `settings` as its predecessor; any account may.
+    """Deploy a ledger that names the one in `settings` as its predecessor; any account may do this.
 
     Raises:
         ChainUnavailable, WrongChain, TransactionTimeout: as EthereumLedger.
@@ -54,17 +54,17 @@ def deploy_successor(settings: LedgerSettings, key: AccountKey) -> Anchor:
 
 
 def hand_over(settings: LedgerSettings, key: AccountKey, successor: Anchor) -> None:
-    """Close the ledger of `settings` in favour of `successor`; `key` is the operator's.
+    """Close the ledger in `settings` in favour of `successor`; `key` is the operator's.
 
     The coordinator then opens the successor with the last model (FederationOpened).
 
     Raises:
-        PredecessorMismatch: the successor does not name this ledger; nothing was closed.
+        PredecessorMismatch: the successor names another predecessor; nothing was closed.
         RoundStillOpen, LedgerClosed, WrongRole: the contract refuses.
         ChainUnavailable, WrongChain, TransactionTimeout: as EthereumLedger.
     """
     ledger = EthereumLedger(settings, key)
-    EthereumLedger(replace(settings, anchor=successor))  # it is a ledger of the same authority
+    EthereumLedger(replace(settings, anchor=successor))  # checks that both ledgers have the same authority
     node = connect(replace(settings.node, chain_id=settings.anchor.chain_id))
     if ask_address(node, successor.contract, "predecessor") != settings.anchor.contract:
         raise PredecessorMismatch
@@ -78,5 +78,5 @@ def _create_ledger(sender: Sender, authority: Address, predecessor: Address) -> 
 def _create(sender: Sender, name: str, arguments: bytes) -> Address:
     receipt = sender.send(None, artifacts.load(name).bytecode + arguments)
     if receipt["contractAddress"] is None:
-        raise ContractRefused("it created no contract")
+        raise ContractRefused("the transaction created no contract")
     return Address(receipt["contractAddress"])

@@ -1,10 +1,9 @@
 """The Ledger port over Ethereum: records are appended by calling the contracts and replayed from their events.
 
-Invariant: an adapter; every rule is the contracts' or fl/protocol's. What `append` returns and what `replay` returns
-come from the same logs through the same translation.
+Invariant: this adapter has no rules; they are in the contracts and in fl/protocol. `append` and `replay` translate the
+same logs in the same way.
 
 Source: fl/protocol/ports.py (Ledger); PROTOCOL.md 8.
-Not here: deployment (deploy.py), the embedded chain (chain.py).
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ class LedgerSettings:
 
 
 class EthereumLedger:
-    """The ledger seen by one account, or read-only without a key; safe to use from several threads."""
+    """The ledger for one account, or read-only without a key; safe to use from several threads."""
 
     def __init__(self, settings: LedgerSettings, key: AccountKey | None = None) -> None:
         """Connect and check that the node serves this consortium.
@@ -52,7 +51,7 @@ class EthereumLedger:
         """
         self._anchor = settings.anchor
         self._fresh = False
-        """Whether `wait` has just read what `replay` will be asked for."""
+        """Whether `wait` has just read the entries that `replay` will return."""
         self._poll_s = settings.transactions.poll_s
         self._node = connect(NodeSettings(settings.node.url, settings.anchor.chain_id, settings.node.timeout_s))
         check_deployment(self._node, settings.anchor)
@@ -71,9 +70,9 @@ class EthereumLedger:
         return self._sender.account if self._sender else NO_ADDRESS
 
     def append(self, record: Record) -> Receipt:
-        """Sign and append `record`, and wait until it is included (and confirmed as the settings demand).
+        """Sign and append `record`, and wait until it is included and has the confirmations of the settings.
 
-        Fields that the contract computes are ignored; the receipt's record carries them.
+        Fields that the contract computes are ignored; the receipt's record contains them.
 
         Raises:
             SettingInvalid: the ledger was opened without a key.
@@ -85,7 +84,7 @@ class EthereumLedger:
             TransactionTimeout: no receipt came in time.
         """
         if self._sender is None:
-            raise SettingInvalid("account", "the ledger was opened without a key, so it can only be read")
+            raise SettingInvalid("account", "the ledger was opened without a key, so it is read-only")
         if record.sender != self._sender.account:
             raise SenderMismatch(self._sender.account, record.sender)
         contract = events.CONTRACT_OF[type(record)]
@@ -97,8 +96,8 @@ class EthereumLedger:
         """Return every entry behind `after`: of the key authority, of this ledger and of its predecessors.
 
         Raises:
-            ChainReorg: a block that was read before is gone.
-            RecordForged: the node tells of a record that its sender did not sign.
+            ChainReorg: a block that was read earlier is gone.
+            RecordForged: the node shows a record that its sender did not sign.
             WrongChain: the node serves another chain now.
             ChainUnavailable: it does not answer.
         """
@@ -110,8 +109,8 @@ class EthereumLedger:
     def wait(self, after: Position | None, timeout_s: float) -> bool:
         """Block until an entry behind `after` exists; False when `timeout_s` passed first.
 
-        The embedded chain tells of a new block at once. Other nodes are asked: news are seen within `timeout_s` or
-        MAX_PAUSE_S, whichever is shorter, but no look comes before poll_s.
+        The embedded chain reports a new block at once. Other nodes are polled every MAX_PAUSE_S or `timeout_s`,
+        whichever is shorter, but not more often than every poll_s.
 
         Raises:
             ChainReorg, WrongChain, ChainUnavailable: as `replay`.
@@ -135,18 +134,18 @@ class EthereumLedger:
 
 
 def receipt_of(node: Node, record: Record, receipt: dict[str, Any]) -> Receipt:
-    """Return what a transaction's receipt proves of the record that it was sent for.
+    """Return the record in a transaction's receipt.
 
     Raises:
-        ContractRefused: no such record.
-        RecordForged: another record than was sent.
+        ContractRefused: the receipt holds no such record.
+        RecordForged: it holds another record than the one sent.
     """
     kind = type(record)
     for log in receipt["logs"]:
-        found = events.decode_log(events.CONTRACT_OF[kind], log)
-        if not isinstance(found, kind):
+        made = events.decode_log(events.CONTRACT_OF[kind], log)
+        if not isinstance(made, kind):
             continue
-        if found.sender != record.sender or not makes(events.encode_call(record), found):
-            raise RecordForged(kind.__name__, record.sender, "the receipt shows another record than was sent")
-        return Receipt(events.entry(found, log, stamp_of(node, log)), receipt["gasUsed"])
-    raise ContractRefused(f"it emitted no {kind.__name__}")
+        if made.sender != record.sender or not makes(events.encode_call(record), made):
+            raise RecordForged(kind.__name__, record.sender, "the receipt shows another record than the one sent")
+        return Receipt(events.entry(made, log, stamp_of(node, log)), receipt["gasUsed"])
+    raise ContractRefused(f"the transaction made no {kind.__name__} record")

@@ -1,11 +1,11 @@
-"""Logs of a range of blocks, as few or as many blocks at a time as the node serves.
+"""Reads the logs of a range of blocks, in pieces as large as the node serves.
 
-Invariant: what is returned are all logs of the range, of blocks that the node has. A node that lacks a block of it is
-asked again, and then ChainUnavailable is raised: an empty answer of a node that lags would lose records for good.
+Invariant: the result holds all logs of the range. If the node lacks a block of the range, it is asked again, and then
+ChainUnavailable is raised: the empty answer of a lagging node would lose records for good.
 
-Source: providers refuse ranges in many words ("query returned more than 10000 results", "block range too large",
--32005, HTTP 400 or 413), so every refusal halves the range. EIP-234: with `blockHash`, a node without that block
-answers with an error.
+Source: providers refuse ranges in many ways ("query returned more than 10000 results", "block range too large", -32005,
+HTTP 400 or 413), so every refusal halves the range. EIP-234: with `blockHash`, a node without that block answers with
+an error.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from chain.rpc.shapes import Block, Log
 
 MOST_BLOCKS = 5000
 NEAR_BLOCKS = 8
-"""The newest blocks are asked for one by one, by their hashes: behind a load balancer another node may answer."""
+"""The newest blocks are read one by one, by hash, because another node may answer behind a load balancer."""
 CALM = 10
-"""So many answers in a row double the range."""
+"""After this many answers in a row the range is doubled."""
 PAUSE_S = 0.2
 
 
@@ -40,12 +40,12 @@ class LogRanges:
         """Return the logs from `first` up to a block not behind `target`, and that block.
 
         Raises:
-            ChainUnavailable: the node refuses even one block, or lacks one that it or its neighbour has.
+            ChainUnavailable: the node refuses even one block, or lacks a block of the range.
         """
         far = target - NEAR_BLOCKS
         if first > far:
-            found = [self._one_block(number) for number in range(first, target + 1)]
-            return [log for logs, _ in found for log in logs], found[-1][1]
+            blocks = [self._one_block(number) for number in range(first, target + 1)]
+            return [log for logs, _ in blocks for log in logs], blocks[-1][1]
         while True:
             upto = min(far, first + self.blocks - 1)
             try:
@@ -55,16 +55,16 @@ class LogRanges:
                 continue
             self._grow()
             if any(not first <= int(log["blockNumber"], 16) <= upto for log in logs):
-                raise self.node.unavailable("it gave logs of other blocks than it was asked for")
+                raise self.node.unavailable("it sent logs of the wrong blocks")
             return logs, self.block(upto)
 
     def block(self, number: int) -> Block:
-        """Return a block that is on the chain; a node that lags is asked again within the time for one answer."""
+        """Return a block of the chain; ask a lagging node again within the time for one answer."""
         deadline = time.monotonic() + self.node.settings.timeout_s
         while True:
-            found = self.node.parsed(shapes.block, self.node.request("eth_getBlockByNumber", hex(number), HEADER_ONLY))
-            if found is not None and found.number == number:
-                return found
+            block = self.node.parsed(shapes.block, self.node.request("eth_getBlockByNumber", hex(number), HEADER_ONLY))
+            if block is not None and block.number == number:
+                return block
             if time.monotonic() >= deadline:
                 raise self.node.unavailable(f"it does not have block {number} yet")
             time.sleep(PAUSE_S)
@@ -83,7 +83,7 @@ class LogRanges:
                 time.sleep(PAUSE_S)
                 continue
             if any((log["blockHash"], int(log["blockNumber"], 16)) != (block.hash, number) for log in logs):
-                raise self.node.unavailable("it gave logs of other blocks than it was asked for")
+                raise self.node.unavailable("it sent logs of the wrong blocks")
             return logs, block
 
     def _logs(self, where: dict[str, Any]) -> list[Log]:
@@ -103,7 +103,7 @@ class LogRanges:
 
 
 def stamp_of(node: Node, log: Log) -> int:
-    """Return the time of a log's block, in seconds since 1970; a node that does not put it there is asked."""
+    """Return the time of a log's block, in seconds since 1970; ask the node if the log does not say it."""
     if "blockTimestamp" in log:
         return int(log["blockTimestamp"], 16)
     return LogRanges(node, ()).block(int(log["blockNumber"], 16)).timestamp

@@ -1,13 +1,11 @@
-"""The merged log of the consortium's contracts, read once and then only forward.
+"""The merged log of the consortium's contracts, read once, forward only.
 
-Invariant: entries are in ledger order (block, log index) and none is ever taken back. When blocks that were read are
-gone, the reader goes back to its last entry's block and reads on from there; when that one is gone too, ChainReorg or
-WrongChain is raised, never another history returned. With k confirmations the newest k - 1 blocks are not read, so a
-reorg of fewer than k blocks is never seen. No entry is the node's invention: each was signed by its sender
-(authorship.py).
+Invariant: entries are in ledger order (block, log index) and are never taken back. When blocks without entries vanish,
+the reader continues from its last entry's block. When that block is gone too, it raises ChainReorg or WrongChain; it
+never returns another history. With k confirmations it does not read the newest k - 1 blocks, so it never sees a reorg
+of fewer than k blocks. A node cannot invent entries: each sender's signature is checked (authorship.py).
 
 Source: PROTOCOL.md 8 (finality: act after k confirmations, record block hashes).
-Not here: what the records mean (fl/protocol).
 """
 
 from __future__ import annotations
@@ -33,7 +31,7 @@ CALLS_PER_BATCH = 100
 
 @dataclass(frozen=True)
 class LogSource:
-    """Which logs are read."""
+    """Which logs to read."""
 
     contracts: Mapping[Address, str]
     """Address -> "KeyAuthority" or "FederationLedger"."""
@@ -45,54 +43,54 @@ class LogReader:
     """A growing list of entries; safe to use from several threads."""
 
     def __init__(self, node: Node, source: LogSource, recheck: Callable[[], None]) -> None:
-        """Begin before block 0; `recheck` raises WrongChain when the contracts are gone."""
+        """Start before block 0; `recheck` raises WrongChain when the contracts are gone."""
         self._node = node
         self._source = source
         self._recheck = recheck
         self._lock = threading.Lock()
         self.awaits = source.confirmations == 1
-        """Whether the node may wait for blocks itself; False once it said that it does not know how."""
+        """Whether the node can wait for new blocks itself; False after it refused to."""
         self._ranges = LogRanges(node, self._contracts())
         self._entries: list[Entry] = []
         self._positions: list[Position] = []
         self._scanned = -1
         self._scanned_hash: str | None = None
         self._turns: dict[Address, int] = {}
-        """The nonce of each account's newest record: a transaction makes one record, and comes once."""
+        """The nonce of each account's newest record: a transaction makes one record and occurs once."""
 
     def head(self) -> int:
         """Return the number of the newest block that counts."""
         return self._node.number("eth_blockNumber") - self._source.confirmations + 1
 
     def behind(self, after: Position | None, wait_s: float = 0.0) -> list[Entry]:
-        """Read what is new and return the entries behind `after`.
+        """Read new entries and return those behind `after`.
 
-        A node that can (`awaits`) is given up to `wait_s` for a new block to come first.
+        If the node can wait (`awaits`), it may wait up to `wait_s` for a new block.
 
         Raises:
-            ChainReorg: the block of an entry that was read is gone.
+            ChainReorg: the block of an entry is gone.
             WrongChain: the node serves another chain now.
-            RecordForged: a log's sender did not sign what it says.
-            ChainUnavailable: the node does not answer, or not in the form of JSON-RPC and of the contracts.
+            RecordForged: the sender of a record did not sign it.
+            ChainUnavailable: the node does not answer, or not with valid JSON-RPC and valid logs.
         """
         try:
             if not self._read_at_once(wait_s):
                 with self._lock:
                     self._advance()
         except (EncodingError, ValueError) as error:
-            raise self._node.unavailable("its logs do not have the form of these contracts") from error
+            raise self._node.unavailable("its logs do not fit these contracts") from error
         return self.known(after)
 
     def known(self, after: Position | None) -> list[Entry]:
-        """Return the entries behind `after` that were read already; nothing is asked."""
+        """Return the entries behind `after` that were read already, without asking the node."""
         with self._lock:
             start = 0 if after is None else bisect_right(self._positions, after)
             return self._entries[start:]
 
     def _read_at_once(self, wait_s: float) -> bool:
-        """Wait and read in one exchange; False when this node or the first read needs the long way.
+        """Wait and read in one exchange; False if the node cannot, or if this is the first read.
 
-        The lock is not held meanwhile: when another thread read on first, what it read is enough.
+        The lock is free during the exchange; if another thread reads first, its entries are enough.
         """
         with self._lock:
             scanned, known_hash = self._scanned, self._scanned_hash
@@ -122,9 +120,9 @@ class LogReader:
             self._scanned, self._scanned_hash = block.number, block.hash
 
     def _check_anchor(self) -> int:
-        """Return the newest block that counts; go back to where the chain is still the one that was read.
+        """Return the newest confirmed block; after a reorg, first go back to a block that still exists.
 
-        A node that does not have the last block lags, or its chain was reset: `recheck` tells.
+        If the last block is missing, the node lags or its chain was reset; `recheck` finds out.
         """
         if self._scanned_hash is None:
             return self.head()
@@ -137,19 +135,19 @@ class LogReader:
         return self._node.parsed(shapes.quantity, number) - self._source.confirmations + 1
 
     def _go_back(self) -> None:
-        """Begin again behind the block of the last entry, or raise ChainReorg when that one is gone."""
+        """Continue behind the last entry's block, or raise ChainReorg when that block is gone."""
         self._recheck()
         if not self._entries:
             self._scanned, self._scanned_hash = -1, None
             return
         last = self._entries[-1]
-        kept = self._block(last.position.block)
-        if kept is None or bytes.fromhex(kept.hash[2:]) != last.block_hash:
+        block = self._block(last.position.block)
+        if block is None or bytes.fromhex(block.hash[2:]) != last.block_hash:
             raise ChainReorg(last.position.block)
-        self._scanned, self._scanned_hash = kept.number, kept.hash
+        self._scanned, self._scanned_hash = block.number, block.hash
 
     def _block(self, number: int) -> Block | None:
-        """Return a block that was read before; only a node that tells of no news may lag."""
+        """Return a block that was read before; nodes other than the embedded chain may lag."""
         if not self.awaits:
             return self._ranges.block(number)
         return self._node.parsed(shapes.block, self._node.request("eth_getBlockByNumber", hex(number), HEADER_ONLY))
@@ -158,14 +156,14 @@ class LogReader:
         return ["0x" + address.hex() for address in self._source.contracts]
 
     def _add(self, logs: Sequence[Log], known_times: Mapping[int, int]) -> None:
-        kept = sorted(logs, key=lambda log: (int(log["blockNumber"], 16), int(log["logIndex"], 16)))
-        times, calls = self._timestamps(kept, known_times), self._calls(kept)
+        ordered = sorted(logs, key=lambda log: (int(log["blockNumber"], 16), int(log["logIndex"], 16)))
+        times, calls = self._timestamps(ordered, known_times), self._calls(ordered)
         added: list[Entry] = []
         turns = dict(self._turns)
-        for log in kept:
+        for log in ordered:
             contract = Address(bytes.fromhex(log["address"][2:]))
             if contract not in self._source.contracts:
-                raise self._node.unavailable("it gave logs of other contracts than it was asked for")
+                raise self._node.unavailable("it sent logs of other contracts")
             record = events.decode_log(self._source.contracts[contract], log)
             if record is not None:
                 call = calls[log["transactionHash"]]
@@ -177,7 +175,7 @@ class LogReader:
         self._positions += [entry.position for entry in added]
 
     def _timestamps(self, logs: Sequence[Log], known: Mapping[int, int]) -> dict[int, int]:
-        """Return the time of each block; nodes that do not put it into the log are asked for the blocks."""
+        """Return the time of each block; read the blocks of logs that do not say it."""
         stamped = (log for log in logs if "blockTimestamp" in log)
         times = {int(log["blockNumber"], 16): int(log["blockTimestamp"], 16) for log in stamped} | dict(known)
         missing = sorted({int(log["blockNumber"], 16) for log in logs} - times.keys())
@@ -190,24 +188,24 @@ class LogReader:
         return times
 
     def _calls(self, logs: Sequence[Log]) -> dict[str, SignedCall]:
-        """Return the signed transaction behind each log, by its hash; what no log brings along is asked for."""
+        """Return the signed transaction of each log, by its hash; read those that the logs do not contain."""
         calls = {log["transactionHash"]: of_raw(bytes.fromhex(log[RAW][2:])) for log in logs if RAW in log}
         missing = sorted({log["transactionHash"] for log in logs} - calls.keys())
         for start in range(0, len(missing), CALLS_PER_BATCH):
             part = missing[start : start + CALLS_PER_BATCH]
             found = self._node.batch(*(("eth_getTransactionByHash", [each]) for each in part))
             if None in found:
-                raise self._node.unavailable("it does not have a transaction yet whose log it gave")
+                raise self._node.unavailable("it sent a log, but does not have its transaction yet")
             calls |= {each: of_json(transaction) for each, transaction in zip(part, found, strict=True)}
         for tx_hash, call in calls.items():
             if call.hash.hex() != tx_hash[2:].lower():
-                raise self._node.unavailable(f"it gave another transaction for {tx_hash}")
+                raise self._node.unavailable(f"it sent another transaction instead of {tx_hash}")
         return calls
 
 
 def _take_turn(turns: dict[Address, int], record: Record, call: SignedCall) -> None:
-    """Note an account's newest nonce; raise RecordForged when its transactions do not come in order, each once."""
+    """Note an account's newest nonce; raise RecordForged unless its transactions come in order, each once."""
     if call.nonce <= turns.get(call.account, -1):
-        why = "its transaction was told of before, or comes before one that was"
+        why = "the node showed its transaction before, or shows it too late"
         raise RecordForged(type(record).__name__, record.sender, why)
     turns[call.account] = call.nonce

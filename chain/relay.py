@@ -1,10 +1,10 @@
-"""Sends answers to requests that a trustee signed elsewhere, e.g. in a browser.
+"""Sends a trustee's answers to decryption requests that were signed elsewhere, e.g. in a browser.
 
-Invariant: only an approval or a refusal is sent, to this consortium's key authority, without value; what is read from a
-transaction is what the ledger will record of it, under the account that signed it.
+Invariant: it sends only approvals and refusals, only to this consortium's key authority, and without value. `read`
+returns exactly the record that the ledger will make of a transaction, with its signer as the sender.
 
 Source: EIP-2718, EIP-1559 (type 2); contracts/authority/IRequests.sol.
-Not here: whether the answer is the right one (webui/federation/disclosures.py).
+Not here: whether the answer is correct (webui/federation/disclosures.py).
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from fl.protocol.ports import Anchor, TransactionTerms
 from fl.protocol.records import DecryptionApproved, DecryptionRefused, Receipt
 
 TRANSACTION_CAP = 4096
-"""No answer's transaction has more bytes."""
+"""The largest transaction of an answer, in bytes."""
 PAID_GAS_LIMIT = 200_000
-"""More than an approval takes; what is not used is not paid."""
+"""More than an approval needs; unused gas costs nothing."""
 _TYPE = 2
 _WHAT = "signed answer"
 Answer = DecryptionApproved | DecryptionRefused
@@ -61,11 +61,11 @@ class EthereumRelay:
         return read_answer(transaction, self._anchor)
 
     def send(self, transaction: bytes) -> Receipt:
-        """Send it, and wait until it is included.
+        """Send a transaction, and wait until it is included.
 
         Raises:
             EncodingError: as `read`.
-            AnswerOutdated: the account sent another transaction since this one was signed; nothing was included.
+            AnswerOutdated: the account sent another transaction after signing this one; nothing was included.
             RefusedError: the contract refuses it; nothing was included.
             RecordForged, ChainUnavailable, TransactionTimeout: as Ledger.append.
         """
@@ -79,20 +79,20 @@ def read_answer(transaction: bytes, anchor: Anchor) -> Answer:
     """Return the approval or refusal that a raw signed transaction to `anchor.authority` records.
 
     Raises:
-        EncodingError: it is no transaction of type 2, or none to this contract on this chain, or has value, or another
-            call than approveDecryption or refuseDecryption in their one encoding.
+        EncodingError: the transaction is not of type 2, goes to another contract or chain, has value, or is not an
+            approveDecryption or refuseDecryption call in canonical encoding.
     """
     if len(transaction) > TRANSACTION_CAP or transaction[:1] != bytes([_TYPE]):
-        raise EncodingError(_WHAT, "it is no transaction of type 2")
+        raise EncodingError(_WHAT, "it is not a transaction of type 2")
     try:
         fields, signer = typed_transaction(transaction)
     except (RLPException, BadSignature, ValidationError, ValueError, TypeError, OverflowError) as error:
-        raise EncodingError(_WHAT, "it is no signed transaction") from error
+        raise EncodingError(_WHAT, "it is not a signed transaction") from error
     wanted = {"chainId": anchor.chain_id, "to": anchor.authority, "value": 0}
     for name, value in wanted.items():
         found = fields[name]
         if (bytes(found) if isinstance(value, bytes) else found) != value:
-            raise EncodingError(_WHAT, f"its {name} is another")
+            raise EncodingError(_WHAT, f"its field {name} has the wrong value")
     if fields["accessList"]:
         raise EncodingError(_WHAT, "it has an access list")
     return _answer(bytes(fields["data"]), signer)
@@ -109,9 +109,9 @@ def _answer(data: bytes, signer: Address) -> Answer:
         except (DecodingError, ValueError, OverflowError) as error:
             raise EncodingError(_WHAT, "its call does not fit the contract") from error
         if events.encode_call(record) != data:
-            raise EncodingError(_WHAT, "its call is not in its one encoding")
+            raise EncodingError(_WHAT, "its call is not in canonical encoding")
         return record
-    raise EncodingError(_WHAT, "it calls something else than an answer to a request")
+    raise EncodingError(_WHAT, "it neither approves nor refuses a request")
 
 
 def _said(kind: type[Answer], signer: Address, request: int, said: Any) -> Answer:  # noqa: ANN401 - bytes or a number

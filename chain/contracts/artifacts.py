@@ -1,6 +1,6 @@
-"""The compiled contracts that ship with the package: nobody needs a compiler to run Hemaledger.
+"""The compiled contracts that ship with the package, so that nobody needs a compiler to run Hemaledger.
 
-Invariant: what stands in `abi/` is byte for byte what Hardhat and py-solc-x compile from `contracts/` (a test).
+Invariant: the files in `abi/` are byte for byte what Hardhat and py-solc-x compile from `contracts/` (a test).
 
 Source: chain/contracts/compile.py writes the files.
 """
@@ -26,7 +26,7 @@ class Artifact:
     """Creation code without constructor arguments."""
 
     def entry(self, kind: str, name: str) -> dict[str, Any]:
-        """Return the ABI's function, event or error of that name; a KeyError is a programmer's mistake."""
+        """Return the ABI's function, event or error of that name, or raise KeyError."""
         for item in self.abi:
             if item["type"] == kind and item["name"] == name:
                 return item
@@ -39,7 +39,7 @@ class Artifact:
 
 
 def parse(text: str) -> Artifact:
-    """Return the artifact that `to_json` wrote; `bytecode` and `abi` are also where Hardhat's artifacts have them."""
+    """Return the artifact in a file of `to_json` or of Hardhat."""
     document = json.loads(text)
     abi = tuple(document["abi"])
     return Artifact(document["contractName"], abi, bytes.fromhex(document["bytecode"].removeprefix("0x")))

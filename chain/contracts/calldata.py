@@ -1,11 +1,11 @@
-"""Call data in the one form that an encoder makes, whatever form somebody sent.
+"""Converts call data to the canonical form that an encoder would make.
 
-Invariant: what a contract reads from call data is what anybody reads from its normal form. Solidity lets the offsets
-of bytes, strings and lists point anywhere, also at the same place, and bytes follow that nothing points at; a member
-that sends such a call has made a record like any other, and must not be able to stop who checks it.
+Invariant: to a contract, the canonical form means the same as the original. Solidity accepts offsets that point
+anywhere, even to the same place, and unused bytes at the end. A call in such a form makes a valid record, so it must
+not stop the members who check it.
 
 Source: Solidity ABI specification; the decoder that solc 0.8 generates (bounds of offsets and lengths).
-Not here: what the words mean (events.py). Lists of words are known, lists of bytes are not: no call has one.
+Lists of words are supported, lists of bytes are not: no call has one.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ WORD = 32
 
 
 def normalise(types: Sequence[str], data: bytes) -> bytes:
-    """Return the arguments of `types` in `data` (behind the selector) with their tails in order, and nothing else.
+    """Return the arguments of `types` in `data` (without the selector) in canonical form.
 
     Raises:
-        ValueError: a contract would not read it.
+        ValueError: a contract would not accept the data.
     """
     heads: list[bytes] = []
     tails: list[bytes] = []
@@ -40,7 +40,7 @@ def _has_tail(name: str) -> bool:
 
 
 def _tail(name: str, data: bytes, offset: int) -> bytes:
-    """Return length and content at `offset`, filled up with zeros."""
+    """Return length and content at `offset`, padded with zeros."""
     count = int.from_bytes(_slice(data, offset, WORD), "big")
     size = count * WORD if name.endswith("[]") else count
     content = _slice(data, offset + WORD, size)
@@ -49,5 +49,5 @@ def _tail(name: str, data: bytes, offset: int) -> bytes:
 
 def _slice(data: bytes, start: int, size: int) -> bytes:
     if start + size > len(data):
-        raise ValueError("it ends too early")
+        raise ValueError("the data end too early")
     return data[start : start + size]

@@ -2,8 +2,7 @@
 
 Invariant: same compiler, same settings and same bytes as Hardhat (hardhat.config.js); a test compares the three.
 
-Source: py-solc-x, which wants an executable; npm brings solc as WebAssembly. A shim of a few lines joins them.
-Not here: where the compiler comes from (`make setup`); running needs none of this.
+Source: py-solc-x needs an executable, but npm's solc is WebAssembly; a small shim connects them.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ def compile_contracts(project: Path) -> dict[str, Artifact]:
     """
     solc = project / "node_modules" / "solc"
     if not solc.is_dir():
-        raise ToolMissing("solc", f"{solc} is not there; run `make setup`")
+        raise ToolMissing("solc", f"{solc} is missing; run `make setup`")
     request = {"language": "Solidity", "sources": _sources(project), "settings": SETTINGS}
     with tempfile.TemporaryDirectory() as folder:
         output = solcx.compile_standard(request, solc_binary=_shim(Path(folder), solc))
@@ -71,7 +70,7 @@ def _artifact(name: str, output: dict[str, Any]) -> Artifact:
 
 
 def _sources(project: Path) -> dict[str, dict[str, str]]:
-    """Return all sources by the name that imports give them, followed transitively from `contracts/`."""
+    """Return all sources of `contracts/` and their imports, by the name that imports use."""
     sources: dict[str, dict[str, str]] = {}
     waiting = [path.relative_to(project).as_posix() for path in sorted((project / "contracts").rglob("*.sol"))]
     while waiting:
@@ -80,7 +79,7 @@ def _sources(project: Path) -> dict[str, dict[str, str]]:
             continue
         path = project / name if name.startswith("contracts/") else project / "node_modules" / name
         if not path.is_file():
-            raise ToolMissing("OpenZeppelin", f"{path} is not there; run `make setup`")
+            raise ToolMissing("OpenZeppelin", f"{path} is missing; run `make setup`")
         content = path.read_text(encoding="utf-8")
         sources[name] = {"content": content}
         waiting += [_resolve(name, target) for target in IMPORT.findall(content)]
@@ -88,7 +87,7 @@ def _sources(project: Path) -> dict[str, dict[str, str]]:
 
 
 def _resolve(importer: str, target: str) -> str:
-    """Return the source name that `target` means in `importer`, as the compiler resolves it."""
+    """Return the source name of `target` in `importer`, as the compiler resolves it."""
     if not target.startswith("."):
         return target
     parts = importer.split("/")[:-1]
@@ -101,7 +100,7 @@ def _resolve(importer: str, target: str) -> str:
 
 
 def _shim(folder: Path, solc: Path) -> Path:
-    """Write an executable that behaves like the native compiler for `--version` and `--standard-json`."""
+    """Write an executable that supports `--version` and `--standard-json` like the native compiler."""
     script = folder / "solc.cjs"
     script.write_text(SHIM.format(solc=json.dumps(str(solc.resolve()))), encoding="utf-8")
     executable = folder / "solc"

@@ -1,6 +1,6 @@
-"""What a chain says about two addresses: the anchor of the consortium that lives there.
+"""Reads a consortium's anchor from a chain, given the addresses of its two contracts.
 
-Invariant: nothing is assumed; chain id and consortium are read from the node, and the ledger must name the authority.
+Invariant: chain id and consortium come from the node, and the ledger must name the key authority.
 
 Source: PROTOCOL.md 1 and 7 (an auditor starts from an RPC URL and the addresses).
 """

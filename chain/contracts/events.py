@@ -1,10 +1,9 @@
-"""Logs and records: the contracts' events are the protocol's records, nothing more.
+"""Translates between the contracts' events and calls and the protocol's records.
 
 Invariant: pure and table-driven. A record class and the event of its name have the same fields in the same order
 (camelCase there, snake_case here), so one generic translation serves all.
 
 Source: Solidity ABI specification (events); fl/protocol/records.py.
-Not here: fetching logs (ledger.py).
 """
 
 from __future__ import annotations
@@ -112,7 +111,7 @@ FUNCTIONS: Mapping[type[Record], str] = MappingProxyType(
         LedgerHandedOver: "handOver",
     }
 )
-"""Which call makes which record; its arguments are the record's fields of the same names."""
+"""The call that makes each record; its arguments are the record's fields of the same names."""
 
 CONTRACT_OF: Mapping[type[Record], str] = MappingProxyType(
     dict.fromkeys(KEY_RECORDS, "KeyAuthority") | dict.fromkeys(LEDGER_RECORDS, "FederationLedger")
@@ -135,7 +134,7 @@ def topic(kind: type[Record]) -> bytes:
 
 
 def encode_call(record: Record) -> bytes:
-    """Return the call data that makes `record`; fields that the contract computes are left out.
+    """Return the call data that makes `record`; fields that the contract computes are not in it.
 
     Raises:
         EncodingError: a field does not fit its Solidity type, or deployment makes this record.
@@ -150,15 +149,15 @@ def encode_call(record: Record) -> bytes:
 
 
 def decode_call(kind: type[Record], data: bytes) -> dict[str, Any]:
-    """Return the fields of a record of `kind` that call data sets, as the contract reads them.
+    """Return the fields of a record of `kind` that call data sets.
 
     Raises:
-        EncodingError: it is another call, or one that the contract would not read.
+        EncodingError: it is another call, or one that the contract would not accept.
     """
     function = artifacts.load(CONTRACT_OF[kind]).entry("function", FUNCTIONS[kind])
     selector: bytes = function_abi_to_4byte_selector(function)  # type: ignore[arg-type]
     if data[: len(selector)] != selector:
-        raise EncodingError(kind.__name__, "the call is another one")
+        raise EncodingError(kind.__name__, "the data are of another call")
     inputs, hints = function["inputs"], _HINTS[kind]
     try:
         plain = calldata.normalise([item["type"] for item in _flat(inputs)], data[len(selector) :])
@@ -169,9 +168,7 @@ def decode_call(kind: type[Record], data: bytes) -> dict[str, Any]:
 
 
 def decode_log(contract: str, log: Mapping[str, Any]) -> Record | None:
-    """Return the record of one JSON-RPC log of `contract` ("KeyAuthority" or "FederationLedger").
-
-    None stands for an event that this version does not know.
+    """Return the record in one JSON-RPC log of `contract` ("KeyAuthority" or "FederationLedger"); None if unknown.
 
     Raises:
         EncodingError: the log does not fit the ABI.
@@ -182,7 +179,7 @@ def decode_log(contract: str, log: Mapping[str, Any]) -> Record | None:
         return None
     indexed, plain = _LAYOUTS[kind]
     if len(topics) != len(indexed) + 1:
-        raise EncodingError(kind.__name__, "its log has another number of topics")
+        raise EncodingError(kind.__name__, "its log has the wrong number of topics")
     words = b"".join(topics[1:])
     body = bytes.fromhex(log["data"][2:])
     values = dict(zip(_names(indexed), _decode(kind, indexed, words), strict=True))
@@ -192,7 +189,7 @@ def decode_log(contract: str, log: Mapping[str, Any]) -> Record | None:
 
 
 def entry(record: Record, log: Mapping[str, Any], timestamp: int) -> Entry:
-    """Return `record` with the place that its JSON-RPC log gives it."""
+    """Return `record` with its position, taken from its JSON-RPC log."""
     return Entry(
         record=record,
         position=Position(int(log["blockNumber"], 16), int(log["logIndex"], 16)),
@@ -204,14 +201,14 @@ def entry(record: Record, log: Mapping[str, Any], timestamp: int) -> Entry:
 
 
 def to_abi(value: object) -> object:
-    """Return a field as eth_abi takes it: Terms as a tuple, enums as numbers, the rest as it is."""
+    """Return a field for eth_abi: Terms as a tuple, enums as numbers, other values unchanged."""
     if isinstance(value, Terms):
         return tuple(to_abi(getattr(value, item.name)) for item in fields(value))
     return int(value) if isinstance(value, IntEnum) else value
 
 
 def from_abi(kind: type[Any], values: Sequence[Any]) -> Any:  # noqa: ANN401 - a record class or Terms
-    """Return a `kind` from its fields as eth_abi gives them, or raise EncodingError."""
+    """Return a `kind` from its fields as eth_abi decoded them, or raise EncodingError."""
     hints = _HINTS[kind]
     try:
         return kind(**{item.name: _field(hints[item.name], v) for item, v in zip(fields(kind), values, strict=True)})
@@ -238,7 +235,7 @@ def _names(inputs: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _flat(inputs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the inputs with those of a struct in its place: a struct without bytes or lists lies there as it is."""
+    """Return the inputs with each struct replaced by its fields, as structs without bytes or lists are encoded."""
     return [part for item in inputs for part in (_flat(item["components"]) if "components" in item else [item])]
 
 
@@ -256,7 +253,7 @@ def _encode(kind: type[Record], inputs: Sequence[Mapping[str, Any]], values: Seq
 
 
 def _check_lengths(item: Mapping[str, Any], value: Any) -> None:  # noqa: ANN401 - by ABI type
-    """Raise ValueError for a digest that is too short: eth_abi would fill it up with zeros."""
+    """Raise ValueError for a digest of the wrong length; eth_abi would pad a short one with zeros."""
     if item["type"] == "bytes32" and len(value) != WORD:
         raise ValueError("a digest has 32 bytes")
     for part, inner in zip(item.get("components", ()), value if "components" in item else (), strict=True):

@@ -1,6 +1,6 @@
-"""Revert data and leaves: the contracts' custom errors are the protocol's leaf errors.
+"""Translates revert data into the protocol's errors.
 
-Invariant: a custom error and the leaf of its name have the same fields in the same order.
+Invariant: a contract's custom error and the Python error of the same name have the same fields in the same order.
 
 Source: Solidity ABI specification (errors); fl/protocol/errors.
 """
@@ -25,7 +25,7 @@ PANIC = bytes.fromhex("4e487b71")
 
 
 def leaf(data: bytes) -> HemaledgerError:
-    """Return the leaf that revert data stands for; ContractRefused when it names no rule of the protocol."""
+    """Return the error that revert data stands for; ContractRefused if the protocol has no such error."""
     selector, body = data[:4], data[4:]
     try:
         if selector in _LEAVES:

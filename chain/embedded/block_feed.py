@@ -1,10 +1,9 @@
-"""What is new on the embedded chain, told at once to everybody who waits for it.
+"""Tells waiting clients at once about new blocks of the embedded chain.
 
-Invariant: an answer is of one moment: the logs are all of the blocks behind the one asked for, up to the newest one
-that it names. Only blocks that are in the journal are told.
+Invariant: an answer is consistent: it holds all logs after the block asked for, up to the newest block that it names.
+Only blocks that are in the journal appear in it.
 
-Source: a method of our own, `hemaledger_news`; other nodes are asked with the standard ones (log_reader.py).
-Not here: mining (chain.py).
+Source: `hemaledger_news` is our own method; for other nodes the standard methods are used (log_reader.py).
 """
 
 from __future__ import annotations
@@ -21,16 +20,16 @@ INVALID_PARAMS = -32602
 LONGEST_S = 5.0
 """How long a client may wait in one request."""
 KEPT = 1000
-"""So many blocks' logs are kept at hand; older ones are asked of the node."""
+"""How many blocks' logs stay in memory; older logs are read from the node."""
 
 Log = dict[str, Any]
 Question = tuple[int, frozenset[str], float]
-"""The newest block known, contracts (lower case), seconds to wait."""
+"""The newest block that the client knows, contracts (lower case), seconds to wait."""
 
 
 @dataclass(frozen=True)
 class FeedBlock:
-    """A block with its logs, as JSON-RPC has them, and RAW."""
+    """A block with its JSON-RPC logs, each with RAW."""
 
     number: int
     hash: str
@@ -46,29 +45,29 @@ class News:
     """The newest blocks; safe to use from several threads."""
 
     block: Callable[[int], Mapping[str, Any] | None]
-    """Asks the node for a block's header."""
+    """Reads a block's header from the node."""
     logs: Callable[[int, int], list[Log]]
-    """Asks the node for the logs from one block to another; RAW may be missing."""
+    """Reads the logs from one block to another from the node; RAW may be missing."""
     _blocks: list[FeedBlock] = field(default_factory=list)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _ended: bool = False
 
     def add(self, block: FeedBlock) -> None:
-        """Tell of the next block, with its logs; or of the one that the chain starts again with."""
+        """Announce the next block, or the newest one after a restart."""
         with self._changed:
             self._blocks = [*self._blocks[1 - KEPT :], block]
             self._changed.notify_all()
 
     def end(self) -> None:
-        """Let nobody wait any longer."""
+        """Wake all waiting clients for good."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
 
     def answer(self, params: list[Any]) -> dict[str, Any]:
-        """Wait for a block behind the one given, but not for long; return what is new.
+        """Wait a short time for a block after the given one; return what is new.
 
-        `last` is the block given as it is on this chain now, null where there is none; `newest` may be the same.
+        `last` is the given block as it is on this chain now, or null; `newest` may be the same block.
         """
         known, contracts, wait_s = _parse(params)
         with self._changed:
@@ -77,12 +76,12 @@ class News:
         newest, first = blocks[-1], blocks[0]
         if first.number <= known <= newest.number:
             last: Mapping[str, Any] | None = blocks[known - first.number].header()
-            found = [log for block in blocks[known - first.number + 1 :] for log in block.logs]
+            logs = [log for block in blocks[known - first.number + 1 :] for log in block.logs]
         else:
             last = self.block(known) if known <= newest.number else None
-            found = self.logs(known + 1, newest.number) if known < newest.number else []
-        mine = [log for log in found if log["address"].lower() in contracts]
-        return {"last": last, "newest": newest.header(), "logs": mine}
+            logs = self.logs(known + 1, newest.number) if known < newest.number else []
+        wanted = [log for log in logs if log["address"].lower() in contracts]
+        return {"last": last, "newest": newest.header(), "logs": wanted}
 
 
 def _parse(params: list[Any]) -> Question:
@@ -91,5 +90,5 @@ def _parse(params: list[Any]) -> Question:
         wait_s = min(max(milliseconds, 0), 1000 * LONGEST_S) / 1000
         return quantity(number), frozenset("0x" + data(each, ADDRESS).hex() for each in contracts), wait_s
     except (ValueError, TypeError) as error:
-        message = "give a block's number, contracts and milliseconds"
+        message = "the parameters are a block's number, contracts and milliseconds"
         raise NodeRefusal({"code": INVALID_PARAMS, "message": message}) from error

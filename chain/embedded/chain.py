@@ -1,13 +1,12 @@
-"""The embedded chain: Hardhat's node behind a journal that survives kill -9 of everything.
+"""The embedded chain: Hardhat's node behind a journal that survives kill -9 of every process.
 
-Clients speak JSON-RPC to this process; it owns the node. A raw transaction is offered to the node, then recorded
-durably, then mined in a block of its own, then answered. A start replays the journal to the same block hashes.
+Clients speak JSON-RPC to this process, which owns the node. A raw transaction is sent to the node, then journalled,
+then mined in its own block, then answered. At a start, the journal is replayed to the same block hashes. Gas is free.
 
-Invariant: what was answered is in the journal; what is in the journal is on the chain; nobody else mines. So the
-chain after a restart is the chain before it, down to the head hash, or the start is refused (JournalTampered).
+Invariant: every answered transaction is in the journal, every journalled transaction is on the chain, and only this
+process mines. So a restart gives the same chain with the same head hash, or it fails (JournalTampered).
 
 Source: Hardhat's JSON-RPC methods (evm_mine, evm_setNextBlockTimestamp); journal.py says what is detected.
-Not here: contracts and accounts. Gas is free; the clock is handed in (`clock`, seconds since 1970).
 """
 
 from __future__ import annotations
@@ -38,19 +37,19 @@ NOT_FOUND = -32601
 
 @dataclass(frozen=True)
 class DevChainSettings:
-    """Where an embedded chain lives."""
+    """Where an embedded chain is stored and served."""
 
     project: Path
     """The folder with hardhat.config.js and node_modules."""
     folder: Path
     """The chain's own folder: journal, heads, lock, the node's log."""
     clock: Callable[[], float]
-    """Seconds since 1970; blocks take their time from it and never go back."""
+    """Seconds since 1970; the time of blocks comes from it and never goes back."""
     port: int = 8545
     """0 picks a free one."""
     host: str = "127.0.0.1"
     names: frozenset[str] = frozenset()
-    """Names beside IP addresses and localhost under which clients reach it."""
+    """Host names under which clients reach it, beside localhost and IP addresses."""
 
 
 class DevChain:
@@ -65,7 +64,7 @@ class DevChain:
             ToolMissing: Hardhat or Node is not installed.
             JournalTampered: the journal was cut or edited.
             JournalUnreadable: it cannot be read.
-            WrongChain: Hardhat's configuration is another than when this chain began.
+            WrongChain: Hardhat's configuration changed after this chain began.
             StorageFull: the folder cannot be written.
             ChainUnavailable: the node did not start.
         """
@@ -73,7 +72,7 @@ class DevChain:
         self._mutex = threading.Lock()
         self._trials = Trials()
         self._trial = threading.Lock()
-        """Trials run one at a time, so that what follows one waits for one at most."""
+        """Trials run one at a time, so that other requests wait for at most one of them."""
         self._news = News(self._header, self._logs)
         self._announced: int | None = None
         self._nonces: dict[Address, int] = {}
@@ -106,7 +105,7 @@ class DevChain:
         return int(block["number"], 16), block["hash"]
 
     def close(self) -> None:
-        """Stop everything; what was answered stays in the journal."""
+        """Stop server and node; answered transactions stay in the journal."""
         if self._server is not None:
             self._server.stop()
         if self._node is not None:
@@ -131,7 +130,7 @@ class DevChain:
         return node.request(method, *params)
 
     def _sequence(self, *calls: tuple[str, Sequence[Any]]) -> list[Any]:
-        """Return the results of requests that follow each other; the first that is refused ends them."""
+        """Return the results of several requests in order; the first refusal stops them."""
         node = self._node
         if node is None:
             raise ChainUnavailable(self.url, "it is stopped")
@@ -144,7 +143,7 @@ class DevChain:
         if method == NEWS:
             return self._news.answer(params)
         if method not in methods.SERVED:
-            message = f"{method} is refused: the chain's history is made by signed transactions only"
+            message = f"this chain does not serve {method}: only signed transactions change it"
             raise NodeRefusal({"code": NOT_FOUND, "message": message})
         if method in methods.TRIALS:
             bounded = self._trials.bounded(params)
@@ -177,7 +176,7 @@ class DevChain:
         return tx_hash
 
     def _mine(self, timestamp: int, tx_hash: str, raw: bytes) -> FeedBlock:
-        """Mine what was recorded; return its block. A node that cannot is not used any longer."""
+        """Mine the journalled transaction and return its block; abandon a node that cannot."""
         try:
             _, header, logs = self._sequence(
                 ("evm_mine", ()),
@@ -191,17 +190,17 @@ class DevChain:
             self._abandon()
             raise ChainUnavailable(self.url, "the node did not include the transaction; start the chain again")
         self._last_timestamp, self._announced = timestamp, None
-        told = [{**log, RAW: "0x" + raw.hex()} for log in logs]
-        return FeedBlock(int(header["number"], 16), header["hash"], timestamp, told)
+        with_raw = [{**log, RAW: "0x" + raw.hex()} for log in logs]
+        return FeedBlock(int(header["number"], 16), header["hash"], timestamp, with_raw)
 
     def _abandon(self) -> None:
-        """Stop a node that may no longer stand where the journal does; the next start brings both together."""
+        """Stop a node that may differ from the journal; the next start replays the journal."""
         self.ended.set()
         if self._node is not None:
             self._node.stop()
 
     def _tick(self) -> int:
-        """Tell the node the time of the next block, so that dry runs see it; return it."""
+        """Set the time of the next block, so that dry runs use it; return it."""
         now = max(int(self._settings.clock()), self._last_timestamp)
         if now != self._announced:
             self._ask("evm_setNextBlockTimestamp", now)
@@ -209,7 +208,7 @@ class DevChain:
         return now
 
     def _check_nonce(self, sender: Address, nonce: int, tx_hash: str) -> None:
-        """Refuse what the node would put aside for later: every journal entry is mined at once."""
+        """Refuse a transaction that the node would only queue: every journal entry is mined at once."""
         expected = self._nonces.get(sender, 0)
         if nonce == expected:
             return
@@ -227,12 +226,12 @@ class DevChain:
         elif (self._journal.chain_id, self._journal.genesis) != (chain_id, block["hash"]):
             where = self._settings.folder
             raise WrongChain(
-                self.url, f"its genesis block is not that of {where}; hardhat.config.js or Hardhat changed"
+                self.url, f"its genesis block differs from that of {where}; hardhat.config.js or Hardhat changed"
             )
         return int(block["timestamp"], 16)
 
     def _replay(self) -> None:
-        """Bring the node where the journal ends, and compare the recorded hashes."""
+        """Send the whole journal to the node, and compare the recorded hashes."""
         for transaction in self._journal.transactions:
             try:
                 call = of_raw(transaction.raw)
@@ -247,7 +246,7 @@ class DevChain:
         self._compare_heads()
 
     def _compare_heads(self) -> None:
-        """Block hashes contain their parents', so one comparison covers all; only a mismatch looks for the first."""
+        """Compare the newest hash, which depends on all others; after a mismatch, find the first wrong block."""
         heads, count = self._journal.heads, len(self._journal.transactions)
         if heads and self._block_hash(len(heads)) != heads[-1]:
             wrong = next(n for n, head in enumerate(heads, start=1) if self._block_hash(n) != head)
@@ -275,8 +274,8 @@ def serve(settings: DevChainSettings, ready: Callable[[str], None], stop: thread
     """Run an embedded chain in the foreground until `stop` is set; `ready` gets its URL.
 
     Raises:
-        ChainUnavailable: the node died; start again, nothing that was answered is lost.
-        As DevChain.
+        ChainUnavailable: the node died; start the chain again, no answered transaction is lost.
+        Others as DevChain.
     """
     with DevChain(settings) as chain:
         ready(chain.url)

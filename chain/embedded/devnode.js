@@ -1,12 +1,12 @@
 // Hardhat's node without a port: JSON-RPC over stdin and stdout, one message per line.
 //
-// chain.py is its only user and owns the listening port, so nobody reaches evm_* or hardhat_* around the journal.
-// The process ends with its standard input: it cannot outlive its parent, however the parent died.
+// Only chain.py uses it. chain.py owns the listening port, so nobody can call evm_* or hardhat_* past the journal.
+// The process ends when its standard input closes, so it never outlives its parent.
 //
 // Usage: node devnode.js PROJECT   (the folder with hardhat.config.js and node_modules)
 // In:  {"id": 1, "method": "eth_call", "params": [...]}
-//      {"id": 1, "calls": [["evm_mine", []], ["eth_getLogs", [{...}]]]}   one after the other, up to the first error
-//      Any other line, and what is no JSON, is answered with an error; the process goes on.
+//      {"id": 1, "calls": [["evm_mine", []], ["eth_getLogs", [{...}]]]}   in order, up to the first error
+//      Any other line is answered with an error, and the process goes on.
 // Out: {"id": 1, "result": ...} or {"id": 1, "error": {"code": -32000, "message": "...", "data": "0x..."}}
 import { createRequire } from "node:module";
 import path from "node:path";
@@ -59,7 +59,7 @@ async function answer(line) {
   }
 }
 
-// A fault in the library's background work ends no chain; the request that waits for it ends by its time limit.
+// A fault in the library's background work does not end the chain; a request that waits for it times out.
 process.on("unhandledRejection", (error) => console.error(error));
 
 const lines = readline.createInterface({ input: process.stdin, crlfDelay: Infinity, terminal: false });

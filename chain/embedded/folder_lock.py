@@ -1,6 +1,6 @@
-"""One process at a time serves a chain's folder.
+"""Only one process at a time serves a chain's folder.
 
-Invariant: the lock ends with the process that holds it, however that ends; no stale file locks anybody out.
+Invariant: the lock ends with its process, however that ends, so a stale file never blocks a start.
 
 Source: flock(2).
 """
@@ -15,7 +15,7 @@ from fl.protocol.errors import ChainRunning, StorageFull
 
 
 def lock(folder: Path) -> int:
-    """Return a locked descriptor in a folder, which is made if need be; the kernel releases it with this process.
+    """Create the folder if needed, and return a descriptor of its lock.
 
     Raises:
         ChainRunning: another process holds it.

@@ -1,9 +1,8 @@
-"""Hardhat's node as a child process without a port (devnode.js), spoken to over its standard streams.
+"""Hardhat's node as a child process without a port (devnode.js); requests go over its standard streams.
 
-Invariant: the child ends with its standard input, so it never outlives this process, however this process died.
+Invariant: the child ends when its standard input closes, so it never outlives this process.
 
-Source: devnode.js. The real Node binary is started (tools.py): its launcher's child would outlive us.
-Not here: what is asked (chain.py).
+Source: devnode.js. The real Node binary is started (tools.py), because its launcher's child would outlive us.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ class NodeProcess:
     """One running child; safe to use from several threads."""
 
     def __init__(self, project: Path, log: Path, ended: Callable[[], None]) -> None:
-        """Start Hardhat of `project`; the child's complaints go to `log`; `ended` is called when it dies.
+        """Start Hardhat of `project`; the child's error output goes to `log`; `ended` is called when it dies.
 
         Raises:
             ToolMissing: Node or Hardhat is not installed.
@@ -80,10 +79,10 @@ class NodeProcess:
         return self._send(method, {"method": method, "params": params})
 
     def sequence(self, *calls: tuple[str, Sequence[Any]]) -> list[Any]:
-        """Return the results of several requests, made one after the other in one exchange.
+        """Return the results of several requests in order, made in one exchange.
 
         Raises:
-            NodeRefusal: the node answered one with an error; those behind it were not made.
+            NodeRefusal: the node refused one; those after it were not made.
             ChainUnavailable: the child ended or hangs.
         """
         results: list[Any] = self._send(calls[0][0], {"calls": calls})
@@ -111,7 +110,7 @@ class NodeProcess:
     def stop(self) -> None:
         """End the child and wait for it."""
         self._alive = False
-        if not self._lock.acquire(timeout=STOP_S):  # a request waits for a child that reads no more
+        if not self._lock.acquire(timeout=STOP_S):  # a request is blocked, because the child stopped reading
             self._child.kill()
             self._lock.acquire()
         try:
@@ -166,11 +165,11 @@ class NodeProcess:
 
 
 def _message(line: bytes) -> dict[str, Any]:
-    """Return a line of the child; an answer that is too much to read is an error of its number."""
+    """Parse a line of the child; an answer that is too large becomes an error with its id."""
     try:
         message = strict_json.loads(line, "node's answer", LINE_CAP)
     except EncodingError as error:
         number = _NUMBER.match(line)
         refusal = {"code": TOO_MUCH, "message": f"{error}"}
-        return {"id": int(number[1]), "error": refusal} if number else {}  # a library's chatter
+        return {"id": int(number[1]), "error": refusal} if number else {}  # output of a library
     return message if isinstance(message, dict) else {}

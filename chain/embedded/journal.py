@@ -1,19 +1,18 @@
-"""What the embedded chain remembers: every transaction it included, in order, durable before it is answered.
+"""The journal of the embedded chain: every included transaction, in order, durable before it is answered.
 
 Two append-only files, one JSON object per line, each line fsynced:
 
 - `journal.jsonl`: first `{"chain_id", "genesis", "link"}`, then `{"n", "t", "raw", "link"}` per transaction, where
-  `link` = SHA-256(link before ‖ n u64 ‖ t u64 ‖ raw), so a changed line breaks the chain of links.
+  `link` = SHA-256(previous link ‖ n u64 ‖ t u64 ‖ raw), so a changed line breaks the chain of links.
 - `heads.jsonl`: `{"n", "hash", "link"}` per mined block, written after the journal's line and before the answer.
 
 Invariant: the journal has as many transactions as there are heads, or one more (killed between the two writes). A last
-line without its newline was never answered and is dropped. What is detected, with the line: any edited, inserted,
-swapped or removed line; a journal cut by complete lines (fewer transactions than heads); cut heads; and, by replay,
-any transaction that gives another block than the recorded one. What is not: both files cut at the same place, or a
-folder replaced by an older copy of itself; then the clients that saw more report ChainReorg or WrongChain.
+line without newline was never answered and is dropped. These faults are detected, with the line: edited, inserted,
+swapped or removed lines; a journal or heads file cut at a line; and, by replay, a transaction that gives another block
+than recorded. These are not detected: both files cut at the same place, or a folder replaced by an older copy; clients
+that saw more then report ChainReorg or WrongChain.
 
 Source: fsync(2).
-Not here: running the transactions (chain.py).
 """
 
 from __future__ import annotations
@@ -39,20 +38,20 @@ class Transaction:
     """One included transaction."""
 
     number: int
-    """The number of its block: every block holds exactly one."""
+    """Also the number of its block, because every block holds exactly one transaction."""
     timestamp: int
     raw: bytes
 
 
 @dataclass
 class _Lines:
-    """An append-only text file whose every line is durable."""
+    """An append-only text file; each line is durable when `append` returns."""
 
     path: Path
     size: int = 0
 
     def load(self) -> tuple[list[dict[str, Any]], bool]:
-        """Return the complete lines, and whether a torn one follows."""
+        """Return the complete lines, and whether an incomplete one follows."""
         try:
             raw = self.path.read_bytes()
         except FileNotFoundError:
@@ -66,9 +65,9 @@ class _Lines:
             try:
                 value = strict_json.loads(line, "line", LINE_CAP)
             except EncodingError as error:
-                raise JournalTampered(str(self.path), number, "the line does not parse") from error
+                raise JournalTampered(str(self.path), number, "the line is not valid JSON") from error
             if not isinstance(value, dict):
-                raise JournalTampered(str(self.path), number, "the line is no entry")
+                raise JournalTampered(str(self.path), number, "the line is not an entry")
             lines.append(value)
         return lines, bool(tail)
 
@@ -78,7 +77,7 @@ class _Lines:
         try:
             descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600)
             try:
-                os.ftruncate(descriptor, self.size)  # what a failed write or a crash left
+                os.ftruncate(descriptor, self.size)  # remove what a failed write or a crash left
                 os.lseek(descriptor, self.size, os.SEEK_SET)
                 written = 0
                 while written < len(line):
@@ -130,10 +129,9 @@ class BlockJournal:
         self._links.append(link)
 
     def seal(self, block_hash: str) -> None:
-        """Record the block that the last transaction gave.
+        """Record the block of the last transaction.
 
-        When the disk is full the line waits in memory and is written before the next transaction: the journal alone
-        already holds the transaction.
+        If the disk is full, the line waits in memory until the next transaction; the journal already holds this one.
         """
         self.heads.append(block_hash)
         try:
@@ -142,8 +140,8 @@ class BlockJournal:
             return
 
     def mismatch(self, number: int) -> JournalTampered:
-        """Return the error that says block `number` is not the recorded one."""
-        why = "replaying it gives another block than was recorded (an edited entry, or another version of Hardhat)"
+        """Return the error that block `number` differs from the recorded one."""
+        why = "its replay gives another block than the recorded one (an edited entry, or another version of Hardhat)"
         return JournalTampered(str(self._journal.path), number + 1, why)
 
     def _flush_heads(self) -> None:
@@ -169,7 +167,8 @@ class BlockJournal:
         if len(heads) > count:
             raise self._tampered(count + 2, f"{len(heads)} transactions were answered, but only {count} are here")
         if count - len(heads) > 1 or (torn and count != len(heads)) or (heads_torn and count == len(heads)):
-            raise JournalTampered(str(self._heads.path), len(heads) + 1, f"there are {count} transactions, fewer heads")
+            why = f"it has {len(heads)} heads, but the journal has {count} transactions"
+            raise JournalTampered(str(self._heads.path), len(heads) + 1, why)
         for number, line in enumerate(heads, start=1):
             if line.get("n") != number or line.get("link") != self._links[number].hex() or not line.get("hash"):
                 raise JournalTampered(str(self._heads.path), number, "it does not belong to the journal's entry")
@@ -180,7 +179,7 @@ class BlockJournal:
             self.chain_id, self.genesis = int(line["chain_id"]), str(line["genesis"])
             link = _first_link(self.chain_id, self.genesis)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise self._tampered(1, "it is no beginning of a journal") from error
+            raise self._tampered(1, "it is not the first line of a journal") from error
         if line.get("link") != link.hex():
             raise self._tampered(1, "it was edited")
         self._links.append(link)
@@ -190,9 +189,9 @@ class BlockJournal:
             transaction = Transaction(int(line["n"]), int(line["t"]), bytes.fromhex(line["raw"]))
             link = _next_link(self._links[-1], transaction)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise self._tampered(number + 1, "it is no transaction") from error
+            raise self._tampered(number + 1, "it is not a transaction") from error
         if transaction.number != number:
-            raise self._tampered(number + 1, f"entry {transaction.number} stands where entry {number} belongs")
+            raise self._tampered(number + 1, f"entry {transaction.number} is in the place of entry {number}")
         if line.get("link") != link.hex():
             raise self._tampered(number + 1, "it, or an entry before it, was edited")
         self.transactions.append(transaction)

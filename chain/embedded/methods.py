@@ -1,6 +1,6 @@
-"""The methods of a node that the embedded chain hands on to whoever asks.
+"""The methods of the node that the embedded chain serves to every client.
 
-Invariant: none of them changes the chain, keeps state for its caller, or costs without bounds (trials.py bounds two).
+Invariant: none of them changes the chain, stores state for its caller, or has unbounded cost (trials.py bounds two).
 
 Source: JSON-RPC of Ethereum (execution-apis).
 Not here: eth_sendRawTransaction and hemaledger_news, which chain.py answers itself.
@@ -21,7 +21,7 @@ SERVED = frozenset(
         *("net_version", "web3_clientVersion", "web3_sha3"),
     )
 )
-"""Read-only methods that are handed to the node. Filters are not: nobody would take them away again; tracing is not:
-it costs without bounds."""
+"""Read-only methods that go to the node. Filters are missing because nobody would remove them again, and tracing
+because its cost is unbounded."""
 
 TRIALS = frozenset(("eth_call", "eth_estimateGas"))

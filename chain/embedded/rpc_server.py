@@ -1,11 +1,9 @@
-"""A JSON-RPC server over HTTP/1.1 with kept-alive connections.
+"""A JSON-RPC server over HTTP/1.1 with persistent connections.
 
-Invariant: one request, one answer; whatever a request is, it becomes an answer or an error, never a broken chain. Only
-`application/json` for a known `Host` is read, so that a page in a browser cannot post here, neither from its own place
-nor under a name that it made point here (DNS rebinding).
+Invariant: every request gets one answer or error and never breaks the chain. Only `application/json` for a known `Host`
+is read, so that a web page cannot post here, neither from its own site nor through DNS rebinding.
 
 Source: JSON-RPC 2.0; RFC 9112.
-Not here: what the methods do (chain.py).
 """
 
 from __future__ import annotations
@@ -29,14 +27,14 @@ from fl.protocol.errors import EncodingError, HemaledgerError, PortInUse
 from fl.protocol.strict_json import JsonValue
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
-"""More than the data that a transaction's gas pays for."""
+"""More than the largest transaction that gas allows."""
 MAX_BATCH = 200
 MAX_CONNECTIONS = 256
-"""Beyond them the one that has been idle for longest is closed."""
+"""Above this number, the connection that was idle for longest is closed."""
 IDLE_S = 300.0
 """How long a connection may stay without a request."""
 REQUEST_S = 20.0
-"""How long a request may take to arrive, from its first byte on, and an answer to be taken."""
+"""How long a request may take to arrive after its first byte, and an answer to be sent."""
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 INTERNAL_ERROR = -32603
@@ -48,12 +46,12 @@ Handler = Callable[[str, list[Any]], Any]
 
 
 class RpcServer:
-    """Listens from construction on and serves in threads until `stop`."""
+    """Listens when constructed, and serves in threads until `stop`."""
 
     def __init__(self, host: str, port: int, handler: Handler, names: frozenset[str] = frozenset()) -> None:
         """Listen on host:port (0 picks a free port), or raise PortInUse.
 
-        `names` are those, beside IP addresses and localhost, under which clients reach this server.
+        `names` are the host names under which clients reach this server, beside localhost and IP addresses.
         """
         try:
             self._server = _Server((host, port), _Connection)
@@ -97,7 +95,7 @@ class _Server(ThreadingHTTPServer):
         super().process_request(request, client_address)
 
     def working(self, request: socket.socket) -> None:
-        """Note that a whole request came."""
+        """Note that a complete request arrived."""
         with self._open_lock:
             self._open.pop(request, None)
             self._working.add(request)
@@ -176,14 +174,14 @@ class _Connection(BaseHTTPRequestHandler):
         """Keep quiet."""
 
     def _refusal(self) -> tuple[HTTPStatus, str] | None:
-        """Return why this request is not read, if it is not."""
+        """Return why this request is refused unread, or None."""
         hosts, lengths = self.headers.get_all("Host", []), self.headers.get_all("Content-Length", [])
         if len(hosts) != 1 or not _is_known(hosts[0], self.server.names):
-            return HTTPStatus.BAD_REQUEST, "this chain is not known under that Host; see hemaledger chain run --name"
+            return HTTPStatus.BAD_REQUEST, "this Host name is unknown; add it with hemaledger chain run --name"
         if "Transfer-Encoding" in self.headers or len(lengths) != 1 or not re.fullmatch("[0-9]{1,12}", lengths[0]):
-            return HTTPStatus.LENGTH_REQUIRED, "give one Content-Length"
+            return HTTPStatus.LENGTH_REQUIRED, "send exactly one Content-Length"
         if int(lengths[0]) > MAX_BODY_BYTES:
-            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"at most {MAX_BODY_BYTES} bytes are read"
+            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request may have at most {MAX_BODY_BYTES} bytes"
         return None
 
     def _batch(self, messages: list[JsonValue]) -> object:
@@ -193,11 +191,11 @@ class _Connection(BaseHTTPRequestHandler):
 
     def _answer(self, message: object) -> dict[str, Any]:
         if not isinstance(message, dict) or not isinstance(message.get("method"), str):
-            return _error(None, INVALID_REQUEST, "this is no JSON-RPC request")
+            return _error(None, INVALID_REQUEST, "this is not a JSON-RPC request")
         number, params = message.get("id"), message.get("params") or []
         number = number if isinstance(number, str | int | float) else None
         if not isinstance(params, list):
-            return _error(number, INVALID_REQUEST, "parameters are given as a list")
+            return _error(number, INVALID_REQUEST, "the parameters must be a list")
         try:
             return {"jsonrpc": "2.0", "id": number, "result": self.server.handler(message["method"], params)}
         except NodeRefusal as refusal:
@@ -205,8 +203,8 @@ class _Connection(BaseHTTPRequestHandler):
         except HemaledgerError as error:
             return _error(number, SERVER_ERROR, f"{error.name}: {error}")
         except Exception:
-            LOG.exception("A request ended in an error of this program")
-            return _error(number, INTERNAL_ERROR, "this request ended in an error of the chain; see its log")
+            LOG.exception("A request caused an internal error")
+            return _error(number, INTERNAL_ERROR, "the request caused an internal error of the chain; see its log")
 
     def _reply(self, status: HTTPStatus, value: object) -> None:
         body = json.dumps(value, separators=(",", ":")).encode()
@@ -223,7 +221,7 @@ class _Connection(BaseHTTPRequestHandler):
 
 
 def _is_known(host: str, names: frozenset[str]) -> bool:
-    """Return whether a Host header is a known name or an IP address, which no foreign name can point to."""
+    """Return whether a Host header is a known name or an IP address; DNS rebinding needs another name."""
     name = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?", host.strip())
     if name is None:
         return False

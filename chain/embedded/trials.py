@@ -1,11 +1,10 @@
-"""What a trial (eth_call, eth_estimateGas) may cost on the embedded chain.
+"""Limits the cost of a trial (eth_call, eth_estimateGas) on the embedded chain.
 
-Invariant: only Hemaledger's own contracts, whose loops are bounded by what the protocol allows, get the gas of a whole
-transaction; any other code gets a quarter. A loop of cheap instructions costs Hardhat about a second per million gas,
-and everybody waits for it.
+Invariant: only Hemaledger's own contracts get the gas of a whole transaction, because the protocol bounds their loops;
+any other code gets a quarter. A loop of cheap instructions takes Hardhat about a second per million gas, and everybody
+waits for it.
 
 Source: EIP-7825 (the most gas of a transaction).
-Not here: transactions, which their senders sign for (chain.py).
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ OWN_GAS = 2**24
 OTHER_GAS = 2**22
 INVALID_PARAMS = -32602
 MOST_PARAMS = 2
-"""A transaction and a block; state that the caller makes up is not taken."""
+"""A transaction and a block; state overrides are refused."""
 
 
 @dataclass
@@ -40,13 +39,13 @@ class Trials:
     def bounded(self, params: list[Any]) -> list[Any]:
         """Return a trial's parameters with a bounded amount of gas, or raise NodeRefusal."""
         if not params or not isinstance(params[0], dict) or len(params) > MOST_PARAMS:
-            raise _refusal("give a transaction and a block")
+            raise _refusal("the parameters are a transaction and a block")
         call = params[0]
         try:
             gas = OWN_GAS if call.get("gas") is None else quantity(call["gas"])
             most = OWN_GAS if self._reaches_own(call) else OTHER_GAS
         except ValueError as error:
-            raise _refusal("a field of the transaction has another form") from error
+            raise _refusal("a field of the transaction is malformed") from error
         return [{**call, "gas": hex(min(gas, most))}, *params[1:]]
 
     def _reaches_own(self, call: dict[str, Any]) -> bool:

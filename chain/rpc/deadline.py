@@ -1,9 +1,7 @@
 """Sockets whose reads end in time, however slowly the other side sends.
 
-Invariant: between `start` and its end no read waits longer than what is left. A socket's own timeout begins again with
-every byte, so one byte every few seconds would hold the reader for ever.
-
-Not here: what is read (transport.py, http.py, rpc_server.py).
+Invariant: after `start`, no read waits longer than the time that is left. A socket's own timeout restarts with every
+byte, so a slow sender could block the reader for ever.
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ from typing import Any
 
 
 class Deadline:
-    """A moment that what is read must come before."""
+    """The moment when reading must be finished."""
 
     def __init__(self) -> None:
         self._at = 0.0
@@ -24,15 +22,15 @@ class Deadline:
         self._at = time.monotonic() + seconds
 
     def left(self) -> float:
-        """Return the seconds that are left, or raise TimeoutError."""
+        """Return the remaining seconds, or raise TimeoutError."""
         left = self._at - time.monotonic()
         if left <= 0:
-            raise TimeoutError("the time for one answer is over")
+            raise TimeoutError("the answer took too long")
         return left
 
 
 class TimedSocket:
-    """A connected socket, of TLS or not, that reads and writes within a deadline."""
+    """A connected socket, with or without TLS, that reads and writes within a deadline."""
 
     def __init__(self, inner: socket, deadline: Deadline) -> None:
         self._inner = inner
@@ -43,7 +41,7 @@ class TimedSocket:
         self._inner.sendall(data)
 
     def makefile(self, *_args: object, **_more: object) -> io.BufferedReader:
-        """Return a reader; http.client wants no other file."""
+        """Return a reader; http.client needs nothing else."""
         return io.BufferedReader(_Timed(self._inner, self._deadline))
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - the socket's
@@ -53,7 +51,7 @@ class TimedSocket:
 class _Timed(io.RawIOBase):
     def __init__(self, inner: socket, deadline: Deadline) -> None:
         self._inner = inner
-        self._raw = inner.makefile("rb", buffering=0)  # keeps the socket open until it is closed itself
+        self._raw = inner.makefile("rb", buffering=0)  # keeps the socket open until this reader is closed
         self._deadline = deadline
 
     def readable(self) -> bool:

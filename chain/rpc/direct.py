@@ -1,9 +1,8 @@
-"""JSON-RPC to a node on this machine: plain HTTP over one kept-alive connection.
+"""JSON-RPC to a node on this machine: plain HTTP over one persistent connection.
 
-Invariant: as transport.py's: what goes wrong leaves here as `Broken`, within the time for one answer.
+Invariant: every failure is raised as `Broken`, within the time for one answer.
 
 Source: http.client; RFC 9112 (persistent connections).
-Not here: other machines (http.py).
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from fl.protocol.strict_json import JsonValue
 
 
 class Direct:
-    """Plain HTTP to this machine; a proxy for the internet does not serve it."""
+    """Plain HTTP to this machine, without proxies."""
 
     def __init__(self, place: SplitResult) -> None:
         self._path = place.path or "/"
@@ -47,7 +46,7 @@ class Direct:
         return transport.read(self._post(json.dumps(message).encode(), timeout_s))
 
     def _post(self, body: bytes, timeout_s: float) -> Response:
-        """Return what comes back within `timeout_s`, or raise Broken."""
+        """Return the response that comes within `timeout_s`, or raise Broken."""
         self._deadline.start(timeout_s)
         try:
             self._refresh()
@@ -61,14 +60,14 @@ class Direct:
         except (HTTPException, OSError, ValueError) as error:
             self._connection.close()
             raise Broken(LOST if isinstance(error, OSError) else NO_JSON_RPC) from error
-        if not response.isclosed():  # bytes of this answer are left on the connection
+        if not response.isclosed():  # there are unread bytes on the connection
             self._connection.close()
         if len(received) > transport.ANSWER_CAP:
-            raise TooMuch(f"its answer has more than {transport.ANSWER_CAP} bytes")
+            raise TooMuch(f"its answer is larger than {transport.ANSWER_CAP} bytes")
         return Response(response.status, response.getheader("Retry-After", ""), received)
 
     def _refresh(self) -> None:
-        """Drop the connection when the other side closed it since the last answer; the next request opens another."""
+        """Close a connection that the other side has closed; the next request opens a new one."""
         if self._connection.sock is not None:
             poll = select.poll()
             poll.register(self._connection.sock.fileno(), select.POLLIN)

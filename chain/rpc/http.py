@@ -1,10 +1,10 @@
-"""How JSON-RPC travels over the internet: a provider of web3 over `requests`, with TLS and the proxies.
+"""JSON-RPC over the internet: a web3 provider over `requests`, with TLS and proxies.
 
-Invariant: as transport.py's: what goes wrong leaves here as `Broken`, within the time for one answer. A redirect is not
-followed, and no more of an answer is unpacked than is read.
+Invariant: every failure is raised as `Broken`, within the time for one answer. Redirects are not followed, and only the
+bytes that are read are decompressed.
 
-Source: web3 (providers), requests and urllib3 (adapters, pools). web3's own HTTPProvider reads answers of any size, for
-any time, and JSON of any kind.
+Source: web3 (providers), requests and urllib3 (adapters, pools). web3's own HTTPProvider limits neither size nor time
+nor the JSON that it accepts.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PATIENCE_S = 10.0
 
 
 class Provider(JSONBaseProvider):
-    """A wire, and a provider for whoever wants a `Web3`; used by one thread at a time."""
+    """A `Wire`, and a provider for `Web3`; used by one thread at a time."""
 
     def __init__(self, url: str, *, trust_env: bool) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Provider(JSONBaseProvider):
         self._sent = 0
         self._deadline = Deadline()
         self._session = requests.Session()
-        self._session.trust_env = trust_env  # a proxy for the internet does not serve this machine
+        self._session.trust_env = trust_env  # False: no proxy for connections to this machine
         adapter = _TimedAdapter(self._deadline)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
@@ -67,15 +67,15 @@ class Provider(JSONBaseProvider):
         return cast("RPCResponse", wire.answer_to(numbers[0], answer))
 
     def make_batch_request(self, requests: list[tuple[RPCEndpoint, Any]]) -> list[RPCResponse]:
-        """Return the answers to a batch in its order; raise BadResponseFormat for another list, or Broken."""
+        """Return the answers to a batch in its order; raise BadResponseFormat for a wrong list, or Broken."""
         numbers = self._numbers(len(requests))
         answers = wire.answers_to(numbers, self._exchange(self.encode_batch_rpc_request(requests)))
         if answers is None:
-            raise BadResponseFormat("it answered no batch")
+            raise BadResponseFormat("the node did not answer the batch")
         return cast("list[RPCResponse]", answers)
 
     def _numbers(self, amount: int) -> range:
-        """Return the numbers that web3 gives the next requests."""
+        """Return the ids that web3 will give the next requests."""
         numbers = range(self._sent + 1, self._sent + 1 + amount)
         self._sent += amount
         self.request_counter = itertools.count(numbers.start)
@@ -85,7 +85,7 @@ class Provider(JSONBaseProvider):
         return wire.read(self._post(body, self.timeout_s))
 
     def _post(self, body: bytes, timeout_s: float) -> Response:
-        """Return what comes back within `timeout_s`, or raise Broken."""
+        """Return the response that comes within `timeout_s`, or raise Broken."""
         self._deadline.start(timeout_s)
         try:
             with self._session.post(
@@ -97,12 +97,12 @@ class Provider(JSONBaseProvider):
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             raise Broken(_why(error, timeout_s)) from error
         if len(received) > wire.ANSWER_CAP:
-            raise TooMuch(f"its answer has more than {wire.ANSWER_CAP} bytes")
+            raise TooMuch(f"its answer is larger than {wire.ANSWER_CAP} bytes")
         return Response(response.status_code, response.headers.get("Retry-After", ""), received)
 
 
 class _TimedAdapter(HTTPAdapter):
-    """Opens connections whose reads end at the deadline."""
+    """Opens connections that stop reading at the deadline."""
 
     def __init__(self, deadline: Deadline) -> None:
         self._deadline = deadline
@@ -125,7 +125,7 @@ class _TimedAdapter(HTTPAdapter):
 
 
 def _timed(pool: type[HTTPConnectionPool], deadline: Deadline) -> type[HTTPConnectionPool]:
-    """Return a pool of connections like those of `pool`, with timed sockets."""
+    """Return a subclass of `pool` whose connections use timed sockets."""
     inner: Any = pool.ConnectionCls
 
     class Connection(inner):  # type: ignore[misc]
@@ -140,7 +140,7 @@ def _timed(pool: type[HTTPConnectionPool], deadline: Deadline) -> type[HTTPConne
 
 
 def _why(error: Exception, timeout_s: float) -> str:
-    """Return what to say; a timeout during the body comes wrapped."""
+    """Return the sentence for an error; urllib3 wraps a timeout while the body is read."""
     if isinstance(error.__context__, TimeoutError) or "timed out" in str(error):
         return f"no answer within {timeout_s:g} s"
     return LOST if isinstance(error, requests.ConnectionError | HTTPError | OSError) else NO_JSON_RPC

@@ -1,10 +1,9 @@
 """A connection to an Ethereum node.
 
-Invariant: whatever goes wrong on the wire leaves here as ChainUnavailable or WrongChain with a sentence that says what
-to do; an answer that refuses one request is a `NodeRefusal`, which never leaves the package `chain`.
+Invariant: every failure of the connection is raised as ChainUnavailable or WrongChain, with a sentence that says what
+to do. A `NodeRefusal` is an answer that refuses one request; it never leaves the package `chain`.
 
 Source: JSON-RPC of Ethereum (execution-apis).
-Not here: how it travels (wires.py, transport.py); what the requests mean (sender.py, ledger.py).
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ NEWS = "hemaledger_news"
 
 BUSY_SIGNS = ("rate limit", "too many requests", "request limit", "limit exceeded", "capacity", "throttl")
 CLIENT_ERRORS = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY)
-"""With these, providers refuse one request; other ones answer to everything alike."""
+"""With these statuses, providers refuse one request; other statuses concern every request."""
 FIRST_PAUSE_S = 0.25
 MESSAGE_CAP = 500
 
@@ -42,11 +41,11 @@ Answer = Callable[[], Any]
 
 @dataclass(frozen=True)
 class NodeSettings:
-    """Which node, and what it must serve."""
+    """Which node, and which chain it must serve."""
 
     url: str
     chain_id: int | None = None
-    """None accepts any chain (deployment on a new one)."""
+    """None accepts any chain (for deployment)."""
     timeout_s: float = 10.0
     """How long one answer may take."""
 
@@ -60,23 +59,23 @@ class NodeRefusal(Exception):
         self.message = message[:MESSAGE_CAP] if isinstance(message, str) else "it does not say why"
         super().__init__(self.message)
         self.data = _revert_data(error.get("data"))
-        """What the contract reverted with; empty when the refusal is the node's own."""
+        """The contract's revert data; empty if the node itself refused."""
 
     @property
     def busy(self) -> bool:
-        """Return whether the node asks for fewer requests, not for another one."""
+        """Return whether the node refused because of too many requests."""
         message = self.message.lower()
         return self.code == HTTPStatus.TOO_MANY_REQUESTS or any(sign in message for sign in BUSY_SIGNS)
 
 
 class Node:
-    """JSON-RPC over HTTP with one kept-alive connection per thread."""
+    """JSON-RPC over HTTP with one persistent connection per thread."""
 
     def __init__(self, settings: NodeSettings) -> None:
         self.settings = settings
         self._local = threading.local()
         self._batches = True
-        """False once the node showed that it answers no batches."""
+        """False after the node showed that it does not answer batches."""
 
     def attempt(self, method: str, *params: object) -> Any:  # noqa: ANN401 - JSON
         """Return the result of one request.
@@ -95,18 +94,18 @@ class Node:
             raise self.unavailable(f"it refused {method}: {error.message}") from error
 
     def number(self, method: str, *params: object) -> int:
-        """Return the result of such a request as a number."""
+        """Return the result of `request` as a number."""
         return self.parsed(quantity, self.request(method, *params))
 
     def parsed(self, shape: Callable[[Any], T], value: object) -> T:
-        """Return what `shape` (shapes.py) makes of an answer, or raise ChainUnavailable."""
+        """Parse an answer with `shape` (shapes.py), or raise ChainUnavailable."""
         try:
             return shape(value)
         except ValueError as error:
             raise self.unavailable(NO_JSON_RPC) from error
 
     def batch(self, *calls: Call) -> list[Any]:
-        """Return the results of several such requests, made in one exchange."""
+        """Return the results of several requests that a working node never refuses, made in one exchange."""
         return self.results(self.attempt_batch(*calls))
 
     def results(self, answers: Sequence[Answer]) -> list[Any]:
@@ -117,12 +116,12 @@ class Node:
             raise self.unavailable(error.message) from error
 
     def attempt_batch(self, *calls: Call) -> list[Answer]:
-        """Return the answers to several requests, made in one exchange; each is called for its result.
+        """Make several requests in one exchange; call each returned answer to get its result or NodeRefusal.
 
-        A node that answers no batches gets the requests one by one.
+        A node that does not answer batches gets the requests one by one.
 
         Raises:
-            ChainUnavailable: the node did not answer in time. An answer raises NodeRefusal.
+            ChainUnavailable: the node did not answer in time.
         """
         responses = self._many(calls) if self._batches else None
         if responses is None:
@@ -148,7 +147,7 @@ class Node:
         return self.attempt(call[0], *call[1])
 
     def _patiently(self, ask: Callable[[float], T]) -> T:
-        """Ask with the seconds that are left; again after the pause that a busy node wants, if there is time for it."""
+        """Ask with the remaining seconds; ask again after the pause that a busy node wants, if there is time."""
         timeout_s = self.settings.timeout_s
         deadline, left_s, pause_s = time.monotonic() + timeout_s, timeout_s, FIRST_PAUSE_S
         while True:
@@ -173,7 +172,7 @@ class Node:
             pause_s *= 2
 
     def check_chain(self) -> int:
-        """Return the node's chain id, or raise WrongChain when the settings name another."""
+        """Return the node's chain id, or raise WrongChain if the settings name another one."""
         actual = self.number("eth_chainId")
         expected = self.settings.chain_id
         if expected is not None and actual != expected:
@@ -214,7 +213,7 @@ def connect(settings: NodeSettings) -> Node:
 
 
 def _settled(ask: Answer) -> Answer:
-    """Ask now; return a call that gives the result or raises the refusal."""
+    """Ask now; return a function that returns the result or raises the refusal."""
     try:
         result = ask()
     except NodeRefusal as refusal:
@@ -227,7 +226,7 @@ def _raise(refusal: NodeRefusal) -> NoReturn:
 
 
 def _revert_data(data: object) -> bytes:
-    """Return the revert data from where Hardhat, anvil and geth put it."""
+    """Return the revert data from the places that Hardhat, anvil and geth use."""
     if isinstance(data, dict):
         data = data.get("data")
     try:

@@ -1,10 +1,9 @@
-"""The shapes of what a node answers: parsed here, once, or refused with ValueError.
+"""Parsers for a node's answers; each raises ValueError for an answer of another shape.
 
-Invariant: what is returned has every field that a caller reads, of the type and the length that JSON-RPC gives it;
-nothing is believed of what it says.
+Invariant: a parsed value has every field that callers read, with the right type and length. Whether its content is true
+is checked elsewhere.
 
 Source: JSON-RPC of Ethereum (execution-apis): quantities, data, logs, receipts, blocks.
-Not here: signed transactions (signed.py), the ABI (events.py).
 """
 
 from __future__ import annotations
@@ -16,47 +15,47 @@ from typing import Any
 
 Log = dict[str, Any]
 RAW = "rawTransaction"
-"""Beside what JSON-RPC knows of a log: its signed transaction, which the embedded chain sends along (block_feed.py)."""
+"""An extra field of a log: its signed transaction, which the embedded chain adds (block_feed.py)."""
 HASH, ADDRESS = 32, 20
 MAX_TOPICS = 4
 LAST_TIME = 253_402_300_799
-"""The last second of the year 9999: there is no date behind it."""
+"""The last second of the year 9999; later dates cannot be represented."""
 LAST_NUMBER = 2**63 - 1
-"""Blocks and logs are counted in 64 bits, and a database holds no more."""
+"""Blocks and logs are counted in 64 bits, and databases store no more."""
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
 _DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
 
 
 @dataclass(frozen=True)
 class Block:
-    """What is read of a block."""
+    """The fields of a block that are used."""
 
     number: int
     hash: str
     timestamp: int
     base_fee: int
-    """In wei; 0 where there is none."""
+    """In wei; 0 if there is none."""
 
 
 def quantity(value: object) -> int:
-    """Return a number; leading zeros are taken, as some nodes send them."""
+    """Return a number; leading zeros are accepted, because some nodes send them."""
     if not isinstance(value, str) or not _QUANTITY.fullmatch(value):
-        raise ValueError("no quantity")
+        raise ValueError("not a quantity")
     return int(value, 16)
 
 
 def data(value: object, length: int | None = None) -> bytes:
     """Return bytes, of exactly `length` if given."""
     if not isinstance(value, str) or not _DATA.fullmatch(value):
-        raise ValueError("no data")
+        raise ValueError("not data")
     raw = bytes.fromhex(value[2:])
     if length not in (None, len(raw)):
-        raise ValueError("data of another length")
+        raise ValueError("data of the wrong length")
     return raw
 
 
 def block(value: object) -> Block | None:
-    """Return a block, or None where the node has none."""
+    """Return a block, or None if the node has none."""
     if value is None:
         return None
     fields = _object(value)
@@ -70,12 +69,12 @@ def block(value: object) -> Block | None:
 
 
 def logs(value: object) -> list[Log]:
-    """Return logs that are in blocks and were not taken back."""
+    """Return logs, without those that a reorg removed."""
     return [_log(each) for each in map(_object, _list(value)) if each.get("removed") is not True]
 
 
 def receipt(value: object, tx_hash: bytes) -> dict[str, Any] | None:
-    """Return the receipt of an included transaction, or None while there is none."""
+    """Return the receipt of an included transaction, or None while it waits."""
     if value is None or _object(value).get("blockNumber") is None:
         return None
     fields = _object(value)
@@ -92,7 +91,7 @@ def receipt(value: object, tx_hash: bytes) -> dict[str, Any] | None:
 
 
 def news(value: object) -> tuple[Block | None, Block, list[Log]]:
-    """Return what hemaledger_news tells: the block asked for, the newest one, and the logs behind the first."""
+    """Return a hemaledger_news answer: the block asked for, the newest one, and the logs between them."""
     fields = _object(value)
     newest = block(fields.get("newest"))
     if newest is None:
@@ -123,7 +122,7 @@ def _log(fields: Mapping[str, Any]) -> Log:
 def _at_most(most: int, value: object) -> int:
     number = quantity(value)
     if number > most:
-        raise ValueError("too large a number")
+        raise ValueError("the number is too large")
     return number
 
 
@@ -133,11 +132,11 @@ def _hex(fields: Mapping[str, Any], name: str, length: int | None = None) -> str
 
 def _object(value: object) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise ValueError("no object")  # noqa: TRY004 - one error for every shape
+        raise ValueError("not an object")  # noqa: TRY004 - one error for every shape
     return value
 
 
 def _list(value: object) -> Sequence[Any]:
     if not isinstance(value, list):
-        raise ValueError("no list")  # noqa: TRY004 - as above
+        raise ValueError("not a list")  # noqa: TRY004 - as above
     return value

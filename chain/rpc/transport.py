@@ -1,10 +1,9 @@
-"""What travels between JSON-RPC's two sides, whichever way: calls, answers, and what can go wrong.
+"""Calls, answers and errors of JSON-RPC, for every kind of connection.
 
-Invariant: what goes wrong on the way leaves here as `Broken` with a sentence, within the time for one answer. An answer
-is JSON that the strict reader took; nothing else is known of it.
+Invariant: every failure is raised as `Broken` with a sentence, within the time for one answer. An answer is JSON that
+the strict reader accepted; nothing else is known about it.
 
 Source: JSON-RPC 2.0 (batches); RFC 9110 (429, Retry-After).
-Not here: connections to this machine (direct.py) and to others (http.py); what an answer means (node.py).
 """
 
 from __future__ import annotations
@@ -24,15 +23,15 @@ HEADERS = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
 NO_JSON_RPC = "what listens there does not speak JSON-RPC"
 LOST = "the connection was refused or broke"
 ANSWER_CAP = 32 * 1024 * 1024
-"""No answer has more bytes; for logs, smaller ranges are asked for then (log_ranges.py)."""
+"""The largest answer in bytes; for logs, the reader then asks for smaller ranges (log_ranges.py)."""
 
 
 class Broken(Exception):
-    """No answer came, or none that is JSON-RPC; the message says why."""
+    """No valid JSON-RPC answer came; the message says why."""
 
 
 class TooMuch(Broken):
-    """The answer is larger than what is read."""
+    """The answer is larger than ANSWER_CAP."""
 
 
 class RateLimited(Broken):
@@ -44,7 +43,7 @@ class RateLimited(Broken):
 
 
 class Refused(Broken):
-    """The node answered with another HTTP status than 200, without saying why as JSON-RPC does."""
+    """The node answered with an HTTP error, without a JSON-RPC error."""
 
     def __init__(self, status: int) -> None:
         super().__init__(f"what listens there answered HTTP {status}")
@@ -53,7 +52,7 @@ class Refused(Broken):
 
 @dataclass(frozen=True)
 class Response:
-    """What came over HTTP."""
+    """An HTTP response."""
 
     status: int
     retry_after: str
@@ -67,11 +66,11 @@ class Wire(Protocol):
         """Return the answer to a request, or raise Broken."""
 
     def many(self, calls: Sequence[Call], timeout_s: float) -> list[dict[str, JsonValue]] | None:
-        """Return the answers to a batch in its order; None: this is no node for batches. Raises Broken."""
+        """Return the answers to a batch in its order; None if the node does not answer batches. Raises Broken."""
 
 
 def read(response: Response) -> JsonValue:
-    """Return the JSON that came, or raise Broken."""
+    """Return the JSON of a response, or raise Broken."""
     if response.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         raise RateLimited(_pause(response.retry_after))
     try:
@@ -84,21 +83,21 @@ def read(response: Response) -> JsonValue:
 
 
 def answer_to(number: int, answer: JsonValue) -> dict[str, JsonValue]:
-    """Return the answer to the request of that number, or raise Broken."""
+    """Return the answer to the request with that id, or raise Broken."""
     if isinstance(answer, dict) and answer.get("id") in (number, None):
         return answer
     raise Broken(NO_JSON_RPC)
 
 
 def answers_to(numbers: Sequence[int], answers: JsonValue) -> list[dict[str, JsonValue]] | None:
-    """Return the answers to the requests of those numbers in their order; None when it is another list, or none."""
+    """Return the answers to the requests with those ids, in order; None if some are missing or wrong."""
     if not isinstance(answers, list):
         return None
-    found = {str(answer.get("id")): answer for answer in answers if isinstance(answer, dict)}
+    by_id = {str(answer.get("id")): answer for answer in answers if isinstance(answer, dict)}
     wanted = [str(number) for number in numbers]
-    if len(answers) != len(wanted) or sorted(found) != sorted(wanted):
+    if len(answers) != len(wanted) or sorted(by_id) != sorted(wanted):
         return None
-    return [found[number] for number in wanted]
+    return [by_id[number] for number in wanted]
 
 
 def _has_error(answer: JsonValue) -> bool:
@@ -106,5 +105,5 @@ def _has_error(answer: JsonValue) -> bool:
 
 
 def _pause(retry_after: str) -> float:
-    """Return the seconds that Retry-After names; one where it names a date or nothing."""
+    """Return the seconds that Retry-After names; one if it names a date or nothing."""
     return float(retry_after) if retry_after.isascii() and retry_after.isdigit() else 1.0

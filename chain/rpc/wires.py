@@ -1,4 +1,4 @@
-"""Which way leads to a node: directly on this machine, through web3 and `requests` elsewhere."""
+"""Chooses the connection to a node: direct HTTP on this machine, web3 and `requests` elsewhere."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from chain.rpc.transport import Broken, Wire
 
 
 def wire_to(url: str) -> Wire:
-    """Return a wire to `url`; nothing is sent yet. Raises Broken for what is no HTTP URL."""
+    """Return a wire to `url` without sending anything; raise Broken unless it is an HTTP URL."""
     try:
         place = urlsplit(url)
         usable = place.scheme in ("http", "https") and place.hostname and place.port != 0
     except ValueError as error:
-        raise Broken("it is no URL of the form http://HOST:PORT") from error
+        raise Broken("it is not a URL of the form http://HOST:PORT") from error
     if not usable:
-        raise Broken("it is no URL of the form http://HOST:PORT")
+        raise Broken("it is not a URL of the form http://HOST:PORT")
     if place.scheme == "http" and is_loopback(place) and not (place.username or place.query):
         return Direct(place)
     from chain.rpc.http import Provider  # noqa: PLC0415  # a chain on this machine needs no web3
@@ -26,7 +26,7 @@ def wire_to(url: str) -> Wire:
 
 
 def is_loopback(place: SplitResult) -> bool:
-    """Return whether a URL is of this machine."""
+    """Return whether a URL means this machine."""
     host = place.hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

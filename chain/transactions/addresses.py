@@ -1,7 +1,7 @@
 """Ethereum addresses as people and files write them.
 
-Invariant: an address with capital and small letters has the right ones (EIP-55), so that one wrong character is seen.
-An address in one case carries no such check and is taken.
+Invariant: an address in mixed case must have the right capital letters (EIP-55), so that one wrong character is found.
+An address in one case has no such checksum and is accepted.
 
 Source: EIP-55.
 """
@@ -19,11 +19,11 @@ def parse_address(text: str, what: str = "account") -> Address:
     raw = address(parse_hex(text.strip(), ADDRESS_BYTES, what))
     digits = text.strip().removeprefix("0x")
     if digits not in (digits.lower(), digits.upper()) and "0x" + digits != checksummed(raw):
-        why = "its capital and small letters do not fit: a character is wrong (EIP-55). Copy the address again"
+        why = "its capital letters are wrong, so one of its characters is wrong (EIP-55). Copy the address again"
         raise EncodingError(what, why)
     return raw
 
 
 def checksummed(account: Address) -> str:
-    """Return the form with capital and small letters."""
+    """Return the address in mixed case (EIP-55)."""
     return str(to_checksum_address(account))

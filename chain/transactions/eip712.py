@@ -1,11 +1,10 @@
-"""Statements that an account signs outside of transactions (EIP-712), valid without any node.
+"""Statements that an account signs without a transaction (EIP-712); no node is needed to check them.
 
-Invariant: one statement has one digest, and a signature one form: r ‖ s ‖ v of 65 bytes with low s and v 27 or 28.
+Invariant: a statement has one digest, and a signature one form: r ‖ s ‖ v of 65 bytes with low s and v 27 or 28.
 
 Source: EIP-712, EIP-2 (low s); PROTOCOL.md 5, phase 5. What is signed, in EIP-712's words:
 `SetStatement(bytes32 consortium,uint64 round,bytes32 maskContext,bytes32 setDigest,bytes32 freezeBlock)` in the domain
 name "Hemaledger", version "1", chainId, verifyingContract (the federation ledger).
-Not here: transactions (sender.py); who must sign what (fl/roles).
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from fl.protocol.ports import SetStatement
 SIGNATURE_BYTES = 65
 HASH_BYTES = 32
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-"""Of the group of secp256k1 (SEC 2)."""
+"""Order of the group of secp256k1 (SEC 2)."""
 RECOVERY_OFFSET = 27
 
 TYPES: dict[str, list[dict[str, str]]] = {
@@ -54,32 +53,21 @@ class AccountEndorser:
         self._key = key
 
     def endorse(self, statement: SetStatement) -> bytes:
-        """Return the account's signature r ‖ s ‖ v, 65 bytes; the same for the same statement.
-
-        Raises:
-            EncodingError: a field of the statement does not fit its type.
-        """
         return self._key.sign_digest(statement_digest(statement))
 
     def recover(self, statement: SetStatement, signature: bytes) -> Address:
-        """Return the account that made `signature`; for a signature of another statement that is some other account.
-
-        Raises:
-            SignatureInvalid: not 65 bytes, v not 27 or 28, r or s out of range, s high, or no key fits.
-            EncodingError: a field of the statement does not fit its type.
-        """
         digest, parsed = statement_digest(statement), _parse(signature)
         try:
             return Address(parsed.recover_public_key_from_msg_hash(digest).to_canonical_address())
         except (BadSignature, ValidationError) as error:
-            raise SignatureInvalid("no key could have made it") from error
+            raise SignatureInvalid("no account can have made it") from error
 
 
 def statement_digest(statement: SetStatement) -> bytes:
     """Return the 32 bytes that are signed: keccak256(0x19 ‖ 0x01 ‖ domain separator ‖ struct hash)."""
     hashes = (statement.consortium, statement.mask_context, statement.set_digest, statement.freeze_block)
     if any(len(value) != HASH_BYTES for value in hashes):
-        raise EncodingError("statement", "a hash has not 32 bytes")
+        raise EncodingError("statement", "a hash does not have 32 bytes")
     try:
         return keccak(typed_data(_message(statement)))
     except (AbiError, ValueError, TypeError) as error:
@@ -107,7 +95,7 @@ def _message(statement: SetStatement) -> dict[str, Any]:
 
 
 def _parse(signature: bytes) -> Signature:
-    """Return the one form's signature; every other form of it would be a second endorsement of the same account."""
+    """Return a signature in the one accepted form; other forms would allow a second endorsement by the same account."""
     if len(signature) != SIGNATURE_BYTES:
         raise SignatureInvalid(f"it has {len(signature)} bytes, not {SIGNATURE_BYTES}")
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big")
@@ -117,5 +105,5 @@ def _parse(signature: bytes) -> Signature:
     if not (0 < r < ORDER and 0 < s < ORDER):
         raise SignatureInvalid("a number in it is out of range")
     if s > ORDER // 2:
-        raise SignatureInvalid("its s is high")
+        raise SignatureInvalid("its s is in the upper half of the range")
     return Signature(vrs=(parity, r, s))

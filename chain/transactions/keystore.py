@@ -1,9 +1,8 @@
-"""Ethereum accounts in files that a password encrypts (Web3 Secret Storage, version 3).
+"""Ethereum accounts in password-encrypted files (Web3 Secret Storage, version 3).
 
 Invariant: a secret key is in memory or encrypted, never in a plain file, a log or a repr.
 
 Source: Web3 Secret Storage Definition; eth_keyfile (scrypt, AES-128-CTR, keccak MAC); EIP-1559 (transactions).
-Not here: HPKE keys (fl/crypto).
 """
 
 from __future__ import annotations
@@ -42,11 +41,11 @@ class AccountKey:
     """A secp256k1 key that signs transactions."""
 
     def __init__(self, secret: bytes) -> None:
-        """Keep the key, or raise ValueError for bytes that are none."""
+        """Raise ValueError unless `secret` is a secret key."""
         try:
             self._key = PrivateKey(secret)
         except ValidationError as error:
-            raise ValueError("no secret key") from error
+            raise ValueError("the bytes are not a secret key") from error
         self.address = Address(self._key.public_key.to_canonical_address())
 
     @property
@@ -55,7 +54,7 @@ class AccountKey:
         return self._key.to_bytes()
 
     def sign(self, transaction: dict[str, Any]) -> tuple[bytes, bytes]:
-        """Return the raw signed EIP-1559 transaction and its 32-byte hash; the same bytes as eth_account's, sooner."""
+        """Return the raw signed EIP-1559 transaction and its 32-byte hash; faster than eth_account, the same bytes."""
         fields = [transaction[name] for name in FEE_FIELDS]
         unsigned = FEE_TRANSACTION + rlp.encode([*fields, NO_ACCESS_LIST])
         signature = self._key.sign_msg_hash(keccak(unsigned))
@@ -72,7 +71,7 @@ class AccountKey:
 
 
 def generate() -> AccountKey:
-    """Return a new account from the operating system's randomness."""
+    """Return a new random account."""
     return AccountKey(secrets.token_bytes(SECRET_BYTES))
 
 
@@ -80,14 +79,14 @@ def create(path: Path, password: str, key: AccountKey, work_factor: int = WORK_F
     """Write `key` to a new file, readable by its owner only; `work_factor` is scrypt's N, a power of two.
 
     Raises:
-        KeystoreUnreadable: the file exists; a key is never overwritten.
+        KeystoreUnreadable: the file exists already; keys are never overwritten.
         StorageFull: it could not be written; nothing partial is left.
     """
     document = create_keyfile(key.secret, password, work_factor)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
-        raise KeystoreUnreadable(str(path), "it exists already and is not overwritten") from error
+        raise KeystoreUnreadable(str(path), "it exists already; keys are never overwritten") from error
     except OSError as error:
         raise StorageFull(str(path), error.strerror or "unknown") from error
     try:
@@ -118,7 +117,7 @@ def load(path: Path, password: str) -> AccountKey:
 
 
 def claimed_address(path: Path) -> Address:
-    """Return the account that a file says it holds, without a password: to choose among files, not to trust.
+    """Return the account that a key file names. Nothing proves it without the password; use it only to find a file.
 
     Raises:
         KeystoreUnreadable: the file is missing or damaged.
@@ -138,14 +137,14 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         document = strict_json.loads(raw, "key file", MAX_FILE_BYTES)
     except EncodingError as error:
-        raise KeystoreUnreadable(str(path), "it is no Ethereum key file") from error
+        raise KeystoreUnreadable(str(path), "it is not an Ethereum key file") from error
     if not isinstance(document, dict):
-        raise KeystoreUnreadable(str(path), "it is no Ethereum key file")
+        raise KeystoreUnreadable(str(path), "it is not an Ethereum key file")
     return document
 
 
 def _check_cost(document: dict[str, Any]) -> None:
-    """Raise ValueError for a file whose opening would take more memory or time than any wallet's."""
+    """Raise ValueError for a file that needs more memory or time to open than the files of any wallet."""
     crypto = document["crypto"] if "crypto" in document else document["Crypto"]
     parameters = crypto["kdfparams"]
     work = {name: parameters.get(name, 1) for name in ("n", "r", "p", "c")}

@@ -1,10 +1,9 @@
-"""Signed transactions: nonce, fees, sending, and waiting for the receipt.
+"""Sends signed transactions: nonce, fees, sending, and waiting for the receipt.
 
-Invariant: a transaction that a contract would refuse is not sent when the refusal can be known before (a dry run), and
-a refusal is always the leaf of the custom error; after an error nothing or the whole transaction was included.
+Invariant: a dry run finds most refusals before anything is sent. A refusal is always raised as the error of the same
+name. After an error, either nothing or the whole transaction was included.
 
 Source: EIP-1559 (fees), EIP-7825 (gas cap of one transaction).
-Not here: what is sent (events.py, deploy.py).
 """
 
 from __future__ import annotations
@@ -33,14 +32,14 @@ from fl.protocol.errors import (
 from fl.protocol.names import Address
 
 FREE_GAS_LIMIT = 2**24
-"""The most gas a transaction may ask for; asking costs nothing where gas is free."""
+"""The most gas that a transaction may request; a high limit costs nothing where gas is free."""
 
 NONCE_ATTEMPTS = 50
 NONCE_SIGNS = ("nonce", "replacement")
 POOR_SIGNS = ("insufficient funds", "insufficient balance", "enough funds", "exceeds allowance", "upfront cost")
 FEE_SIGNS = ("underpriced", "base fee", "basefee", "fee too low", "gas price", "gasprice", "fee cap", "minimum gas")
 USUAL_TIP = 10**9
-"""Wei per gas, where the node names none."""
+"""Wei per gas, if the node names none."""
 KNOWN_SIGNS = ("already known", "known transaction", "already imported")
 
 Found = dict[str, Any] | None
@@ -49,12 +48,12 @@ Found = dict[str, Any] | None
 
 @dataclass(frozen=True)
 class TransactionSettings:
-    """How transactions are paid and awaited."""
+    """How to pay for transactions, and how long to wait for them."""
 
     free_gas: bool = True
     """True on the embedded chain and on other chains without fees; False pays the market's price."""
     confirmations: int = 1
-    """Blocks on top of and including the one that includes a transaction, before it counts."""
+    """How many blocks, including a transaction's own, are needed until it counts."""
     timeout_s: float = 60.0
     """How long to wait for a receipt."""
     poll_s: float = 0.02
@@ -95,14 +94,14 @@ class Sender:
         return receipt
 
     def relay(self, raw: bytes, request: dict[str, str]) -> dict[str, Any]:
-        """Return the receipt of an answer that another account signed.
+        """Send an answer that another account signed, and return its receipt.
 
         Args:
             raw: The signed transaction.
-            request: `from`, `to` and `data` of it.
+            request: Its `from`, `to` and `data`.
 
         Raises:
-            AnswerOutdated: the account sent another transaction since it was signed.
+            AnswerOutdated: the account sent another transaction after signing this one.
             HemaledgerError: as `send`.
         """
         self._dry_run(request)
@@ -125,7 +124,7 @@ class Sender:
         return self._fees()
 
     def _dry_run(self, request: dict[str, str]) -> tuple[int, int]:
-        """Return the gas limit and the nonce to use, or raise what the contract would refuse with."""
+        """Return the gas limit and the nonce to use, or raise the contract's refusal."""
         trial: Call = ("eth_call", [request, "pending"]) if self._settings.free_gas else ("eth_estimateGas", [request])
         gas, nonce = self._node.attempt_batch(trial, self._ask_nonce())
         try:
@@ -149,9 +148,9 @@ class Sender:
             raise self._node.unavailable(f"it refused to count transactions: {refusal.message}") from refusal
 
     def _submit(self, to: Address | None, data: bytes, gas: int, nonce: int) -> tuple[bytes, bytes, Found]:
-        """Sign and send, again when another process of the account was faster.
+        """Sign and send; try again with the next nonce if another process used this one.
 
-        Return the signed transaction, its hash, and a first look for its receipt.
+        Returns the signed transaction, its hash, and its receipt if there is one already.
         """
         fees = self._fees()
         last: NodeRefusal | None = None
@@ -177,23 +176,23 @@ class Sender:
                     raise self._translate(refusal, gas) from refusal
                 last = refusal
             nonce = self._number(*self._node.attempt_batch(self._ask_nonce()))
-        raise self._node.unavailable("other processes send with this account all the time") from last
+        raise self._node.unavailable("other processes keep sending with this account") from last
 
     def _offer(self, raw: bytes, tx_hash: bytes) -> Found:
-        """Send, and look for the receipt in the same exchange: a chain that mines at once has it already."""
+        """Send, and ask for the receipt in the same exchange: a chain that mines at once has it already."""
         try:
             sent, receipt = self._node.attempt_batch(
                 ("eth_sendRawTransaction", [_hex(raw)]), ("eth_getTransactionReceipt", [_hex(tx_hash)])
             )
         except ChainUnavailable:
-            found = self._receipt(tx_hash)  # the answer was lost; was the transaction?
-            if found is None:
+            known = self._receipt(tx_hash)  # the answer was lost; the transaction may have arrived
+            if known is None:
                 raise
-            return found
+            return known
         sent()
         try:
             return self._parse(receipt(), tx_hash)
-        except NodeRefusal:  # some nodes know no receipt of what waits
+        except NodeRefusal:  # some nodes refuse to answer about waiting transactions
             return None
 
     def _fees(self) -> dict[str, int]:
@@ -208,13 +207,13 @@ class Sender:
             priority = USUAL_TIP
         block = self._node.parsed(shapes.block, self._node.results([newest])[0])
         if block is None:
-            raise self._node.unavailable("it has no newest block")
+            raise self._node.unavailable("it does not have a newest block")
         return {"maxFeePerGas": 2 * block.base_fee + priority, "maxPriorityFeePerGas": priority}
 
     def _await(self, raw: bytes, tx_hash: bytes, receipt: Found) -> dict[str, Any]:
-        """Return the receipt once it has the demanded confirmations.
+        """Return the receipt when it has enough confirmations.
 
-        When a reorg takes the transaction out of its block, it is offered again and awaited again.
+        If a reorg removes the transaction from its block, send it again and wait again.
         """
         deadline = time.monotonic() + self._settings.timeout_s
         while receipt is None or not self._confirmed(receipt):
@@ -233,7 +232,7 @@ class Sender:
     def _offer_again(self, raw: bytes, tx_hash: bytes) -> Found:
         try:
             return self._offer(raw, tx_hash)
-        except NodeRefusal:  # it waits already, or was included at once; the next look tells
+        except NodeRefusal:  # it waits already, or was included at once; the next look will show
             return None
 
     def _receipt(self, tx_hash: bytes) -> Found:
@@ -249,15 +248,15 @@ class Sender:
         return head - int(receipt["blockNumber"], 16) + 1 >= self._settings.confirmations
 
     def _reason(self, request: dict[str, str], receipt: dict[str, Any]) -> HemaledgerError:
-        """Return why an included transaction failed: the same call on the state it met."""
+        """Return why an included transaction failed, by repeating its call on the same block."""
         try:
             self._node.attempt("eth_call", request, receipt["blockNumber"])
         except NodeRefusal as refusal:
             return self._translate(refusal)
-        return ContractRefused("it failed when it was included, but would succeed now; try again")
+        return ContractRefused("the transaction failed, but would succeed now; try again")
 
     def _translate(self, refusal: NodeRefusal, gas: int = 0) -> HemaledgerError:
-        """Return the leaf that a refusal stands for; `gas` is what its account would have paid for."""
+        """Return the error that a refusal stands for; `gas` is the gas limit of the transaction."""
         message = refusal.message.lower()
         if refusal.data:
             return refusals.leaf(refusal.data)

@@ -1,9 +1,8 @@
-"""Signed transactions as bytes: who signed this one, for which call, as which of its account's transactions?
+"""Parses signed transactions: who signed this one, with which nonce, and for which call?
 
-Invariant: an answer is given only with an account that its signature gives.
+Invariant: the account always comes from the signature.
 
 Source: EIP-155 (chain ids in old transactions), EIP-2718 (typed transactions), EIP-2930, EIP-1559, EIP-4844, EIP-7702.
-Not here: signing (keystore.py); what to do with a transaction (chain.py, authorship.py).
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ from fl.protocol.names import Address
 
 REJECTED = -32000
 ACCEPTED = (1, 2)
-"""Types that the embedded chain takes. One of type 4 (EIP-7702) puts code on any account that once signed an
-authorisation, whoever sends it; our contracts then refuse that account, and its nonce moves without it."""
+"""Types that the embedded chain accepts. A transaction of type 4 (EIP-7702) from anybody puts code on an account that
+once signed an authorisation; our contracts then refuse that account, and its nonce changes without it."""
 
 _FEES = ("chainId", "nonce", "maxPriorityFeePerGas", "maxFeePerGas", "gas", "to", "value", "input", "accessList")
 _SIGNED: Mapping[int, tuple[str, ...]] = {
@@ -33,7 +32,7 @@ _SIGNED: Mapping[int, tuple[str, ...]] = {
     3: (*_FEES, "maxFeePerBlobGas", "blobVersionedHashes"),
     4: (*_FEES, "authorizationList"),
 }
-"""What is signed of each type of transaction, by JSON-RPC's names."""
+"""The signed fields of each transaction type, by their JSON-RPC names."""
 _INSIDE = {
     "accessList": ("address", "storageKeys"),
     "authorizationList": ("chainId", "address", "nonce", "yParity", "r", "s"),
@@ -43,7 +42,7 @@ _FIRST_TYPED, _LAST_TYPED = 1, 0x7F
 _OLD_PARITY = 35
 """EIP-155: v = 35 + 2·chainId + parity."""
 _OLDEST_PARITY = 27
-"""Before it: v = 27 + parity, which blocks may still hold."""
+"""Before EIP-155: v = 27 + parity; blocks may still contain it."""
 _REMEMBERED = 4096
 
 Item = Any
@@ -52,7 +51,7 @@ Item = Any
 
 @dataclass(frozen=True)
 class SignedCall:
-    """A transaction whose signature gave its account."""
+    """A transaction, with the account that its signature gives."""
 
     account: Address
     chain_id: int | None
@@ -70,10 +69,10 @@ def parse(params: list[Any]) -> tuple[bytes, SignedCall]:
         raw = bytes.fromhex(params[0].removeprefix("0x"))
         call = of_raw(raw)
     except (IndexError, AttributeError, ValueError, TypeError) as error:
-        raise NodeRefusal({"code": REJECTED, "message": "this is no signed transaction"}) from error
+        raise NodeRefusal({"code": REJECTED, "message": "this is not a signed transaction"}) from error
     if raw[0] not in ACCEPTED:
         message = (
-            f"transactions of type {raw[0]} are refused here: accounts must stay without code, and blobs are not kept"
+            f"this chain refuses transactions of type {raw[0]}: accounts must have no code, and blobs are not stored"
         )
         raise NodeRefusal({"code": REJECTED, "message": message})
     return raw, call
@@ -83,18 +82,18 @@ def parse(params: list[Any]) -> tuple[bytes, SignedCall]:
 def of_raw(raw: bytes) -> SignedCall:
     """Return the meaning of a typed transaction, or raise ValueError."""
     if not raw or not _FIRST_TYPED <= raw[0] <= _LAST_TYPED or raw[0] not in _SIGNED:
-        raise ValueError("no typed transaction")
+        raise ValueError("not a typed transaction")
     try:
         decoded = rlp.decode(raw[1:])
         return _recovered(raw[0], decoded[:-3], tuple(map(_number, decoded[-3:])))
     except (rlp.exceptions.RLPException, TypeError, OverflowError, RecursionError) as error:
-        raise ValueError("no signed transaction") from error
+        raise ValueError("not a signed transaction") from error
 
 
 def of_json(transaction: Mapping[str, Any]) -> SignedCall:
-    """Return the meaning of what eth_getTransactionByHash answers, of any type, or raise ValueError.
+    """Return the meaning of an eth_getTransactionByHash answer of any type, or raise ValueError.
 
-    Nothing of it is believed: `from` and `hash` are not looked at.
+    `from` and `hash` are ignored, because only the signature counts.
     """
     try:
         kind = int(transaction.get("type", "0x0"), 16)
@@ -102,13 +101,13 @@ def of_json(transaction: Mapping[str, Any]) -> SignedCall:
         v, r, s = (int(transaction[name], 16) for name in ("v", "r", "s"))
         return _recovered(kind, items, (v, r, s))
     except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise ValueError("no signed transaction") from error
+        raise ValueError("not a signed transaction") from error
 
 
 def _recovered(kind: int, items: Sequence[Item], signature: Sequence[int]) -> SignedCall:
     """Return the call in `items`, in the order of _SIGNED, with the account that signed it by v (or parity), r, s."""
     if len(items) != len(_SIGNED[kind]):
-        raise ValueError("no signed transaction: it has another number of fields")
+        raise ValueError("not a signed transaction: it has the wrong number of fields")
     fields = dict(zip(_SIGNED[kind], items, strict=True))
     v, r, s = signature
     chain_id: int | None
@@ -124,8 +123,8 @@ def _recovered(kind: int, items: Sequence[Item], signature: Sequence[int]) -> Si
     prefix = bytes([kind]) if kind else b""
     try:
         key = Signature(vrs=(parity, r, s)).recover_public_key_from_msg_hash(keccak(prefix + rlp.encode(to_sign)))
-    except Exception as error:  # eth_keys names no family for what it refuses
-        raise ValueError("no signed transaction: no account gives this signature") from error
+    except Exception as error:  # eth_keys has no common base class for its errors
+        raise ValueError("not a signed transaction: no account can have made this signature") from error
     return SignedCall(
         account=Address(key.to_canonical_address()),
         chain_id=chain_id,
@@ -137,7 +136,7 @@ def _recovered(kind: int, items: Sequence[Item], signature: Sequence[int]) -> Si
 
 
 def _item(name: str, value: Any) -> Item:  # noqa: ANN401 - JSON
-    """Return a field of JSON-RPC as RLP takes it."""
+    """Return a JSON-RPC field in its RLP form."""
     if isinstance(value, list):
         return [
             [_item(part, each[part]) for part in _INSIDE[name]] if name in _INSIDE else _item(name, each)

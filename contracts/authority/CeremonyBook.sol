@@ -5,7 +5,7 @@ import {AddressList} from "../lib/AddressList.sol";
 import {ICeremonies} from "./ICeremonies.sol";
 import {Succession} from "./Succession.sol";
 
-/// @title What the authority keeps about ceremonies, and the checks that every step begins with.
+/// @title The stored state of ceremonies, and the first checks of every step.
 /// @notice Who did what is one bit per dealer or receiver of the phase at hand: there are at most 32 of each.
 abstract contract CeremonyBook is Succession, ICeremonies {
     using AddressList for address;
@@ -60,7 +60,7 @@ abstract contract CeremonyBook is Succession, ICeremonies {
         state.acted |= bit;
     }
 
-    /// @dev The order in which every step is checked begins so: sender, ceremony.
+    /// @dev Every step first checks the sender, then the ceremony.
     function _requireCeremony(uint8 keyUse, uint32 ceremony) internal view returns (Ceremony storage data) {
         requireSender(msg.sender);
         uint32 last = lastCeremony[keyUse];

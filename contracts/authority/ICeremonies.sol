@@ -3,13 +3,13 @@ pragma solidity 0.8.37;
 
 import {ISteps} from "../lib/ISteps.sol";
 
-/// @title Ceremonies, from which committees of trustees have their shares of threshold keys.
+/// @title Ceremonies, which give committees of trustees their shares of threshold keys.
 /// @notice Every function that changes state reverts first with UnknownSender or RevokedSender (declared in IMembers),
 /// then with the rest in the order its documentation gives. Bytes that only dealers, receivers and auditors can judge
 /// (points, proofs, complaints, public shares) are in events alone; the contract checks their lengths, whom complaints
 /// are about, that a dealing is the one committed to, and that confirmations agree. Source: PROTOCOL.md 9.
 interface ICeremonies is ISteps {
-    /// @notice What a threshold key opens. The numbers are those of `names.KeyUse`; INFERENCE is kept free.
+    /// @notice What a threshold key opens. The numbers are those of `names.KeyUse`; INFERENCE is reserved.
     enum KeyUse {
         NONE,
         RECORDS,
@@ -26,7 +26,7 @@ interface ICeremonies is ISteps {
         RESHARE
     }
 
-    /// @notice Where a ceremony stands. The numbers are those of `ceremony.CeremonyPhase`; they never change.
+    /// @notice The phases of a ceremony. The numbers are those of `ceremony.CeremonyPhase`; they never change.
     enum CeremonyPhase {
         NONE,
         COMMIT,
@@ -39,7 +39,7 @@ interface ICeremonies is ISteps {
 
     /// @notice The state of one ceremony.
     /// @dev Ordered so that a step writes to the first slot only. Sets are bits: bit i is the i-th dealer or receiver.
-    /// @param phase Where it stands.
+    /// @param phase Its current phase.
     /// @param kind How it gives shares.
     /// @param threshold How many shares open a ciphertext afterwards.
     /// @param required How many dealers must go on.
@@ -126,7 +126,7 @@ interface ICeremonies is ISteps {
     /// @param sender The receiver.
     /// @param keyUse What the key opens.
     /// @param ceremony The ceremony.
-    /// @param complaints Complaints in a row, 117 bytes each, ascending by dealer; empty when all shares are right.
+    /// @param complaints Concatenated complaints, 117 bytes each, ascending by dealer; empty when all shares are right.
     event CeremonyChecked(
         address indexed sender,
         KeyUse indexed keyUse,
@@ -162,7 +162,7 @@ interface ICeremonies is ISteps {
         bytes32 sharesDigest
     );
 
-    /// @notice The ceremony ended without a committee; the one before stands.
+    /// @notice The ceremony ended without a committee; the previous committee stays in force.
     /// @param sender The operator, a dealer or a receiver.
     /// @param keyUse What the key opens.
     /// @param ceremony The ceremony.
@@ -181,7 +181,7 @@ interface ICeremonies is ISteps {
     /// @param ceremony The ceremony still open.
     error CeremonyStillOpen(uint32 ceremony);
 
-    /// @notice The ceremony is not the one that its use is at.
+    /// @notice The ceremony is not the current one of its use.
     /// @param expected The number expected.
     /// @param actual The number given.
     error WrongCeremony(uint32 expected, uint32 actual);
@@ -198,7 +198,7 @@ interface ICeremonies is ISteps {
     /// @param dealer The dealer.
     error DealingMismatch(address dealer);
 
-    /// @notice Another key, or other public shares, than those that stand.
+    /// @notice The key or the public shares differ from those in force.
     error CommitteeMismatch();
 
     /// @notice Begin the next ceremony of a key.
@@ -264,7 +264,7 @@ interface ICeremonies is ISteps {
     /// {CeremonyChecked}.
     /// @param keyUse What the key opens.
     /// @param ceremony The last ceremony of the use.
-    /// @param complaints Complaints in a row, at most one about each dealer that goes on, ascending; or nothing.
+    /// @param complaints Concatenated complaints, at most one about each dealer that goes on, ascending; or nothing.
     function checkDealings(uint8 keyUse, uint32 ceremony, bytes calldata complaints) external;
 
     /// @notice End COMMIT, DEAL or CHECK; those named go on.
@@ -277,7 +277,7 @@ interface ICeremonies is ISteps {
     /// @param keyUse What the key opens.
     /// @param ceremony The last ceremony of the use.
     /// @param phase The phase that ends.
-    /// @param dealers The dealers that go on, ascending: all who committed or dealt; in CHECK those found right.
+    /// @param dealers The dealers that go on, ascending: all who committed or dealt; in CHECK, the qualified dealers.
     function closeCeremonyPhase(uint8 keyUse, uint32 ceremony, uint8 phase, address[] calldata dealers) external;
 
     /// @notice Record what the sender computed. The threshold-th equal confirmation puts the committee in force.

@@ -6,8 +6,8 @@ import {IRequests} from "./IRequests.sol";
 import {ISuccession} from "./ISuccession.sol";
 
 /// @title Members, threshold keys, requests for decryption, and the hospitals' records.
-/// @notice One contract, for it is the anchor of a consortium; in parts, so that each can be read: IMembers,
-/// ISuccession, ICeremonies, IRequests, and what is here. Events are the ledger's records: fl/protocol/records.py has
+/// @notice One contract, because it is the anchor of a consortium. It has readable parts: IMembers, ISuccession,
+/// ICeremonies, IRequests, and this file. Events are the ledger's records: fl/protocol/records.py has
 /// one dataclass of the same name and field order per event, fl/protocol/errors one leaf per custom error. Source:
 /// PROTOCOL.md 3 and 9.
 interface IKeyAuthority is IMembers, ISuccession, IRequests {

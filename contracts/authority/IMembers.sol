@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-/// @title Who belongs to the consortium, in which role, with which HPKE key.
-/// @notice Members are admitted and revoked by the operator; every member registers its own key with a proof of
-/// possession. Source: PROTOCOL.md 3.
+/// @title The members of the consortium, with their roles and HPKE keys.
+/// @notice The operator admits and revokes members; every member registers its own key with a proof of possession.
+/// Source: PROTOCOL.md 3.
 interface IMembers {
-    /// @notice What a member may do; one account has one role, for good. The numbers are those of `names.Role`.
+    /// @notice What a member may do; the role of an account never changes. The numbers are those of `names.Role`.
     enum Role {
         NONE,
         OPERATOR,
@@ -48,7 +48,7 @@ interface IMembers {
     /// @param proof r ‖ s, 64 bytes, low s: the proof of possession.
     event KeyRotated(address indexed sender, uint32 epoch, bytes publicKey, bytes proof);
 
-    /// @notice The operator ended a membership, for good.
+    /// @notice The operator ended a membership permanently.
     /// @param sender The operator.
     /// @param member The account revoked.
     /// @param reason Why, for people.
@@ -102,7 +102,7 @@ interface IMembers {
     /// CoordinatorExists when a second active coordinator would arise. Emits {MemberRegistered}.
     /// @param member The account to admit.
     /// @param role 2 hospital, 3 coordinator, 4 auditor, 5 trustee.
-    /// @param memberName Its name for people: UTF-8, given once, for good.
+    /// @param memberName Its name for people: UTF-8; nobody else ever gets the same name.
     function registerMember(address member, uint8 role, string calldata memberName) external;
 
     /// @notice Register the sender's first HPKE key.
@@ -123,7 +123,7 @@ interface IMembers {
     /// @param proof r ‖ s, 64 bytes, low s.
     function rotateKey(uint32 epoch, bytes calldata publicKey, bytes calldata proof) external;
 
-    /// @notice End a membership, for good.
+    /// @notice End a membership permanently.
     /// @dev Reverts, in this order: UnknownSender, RevokedSender, WrongRole(sender) unless the operator calls;
     /// UnknownSender(member), RevokedSender(member); WrongRole(member) for the operator itself. Emits {MemberRevoked}.
     /// @param member The account to revoke.
@@ -135,8 +135,8 @@ interface IMembers {
     /// @return role Its role.
     function requireActive(address account) external view returns (Role role);
 
-    /// @notice Revert unless `account` is an active member, signed this very transaction and has no code of its own.
-    /// @dev So each record is one call, signed by its sender, which anybody can check without believing a node.
+    /// @notice Revert unless `account` is an active member, signed this transaction and has no code.
+    /// @dev So each record is one call, signed by its sender; anybody can check it without trusting a node.
     /// Reverts, in this order: UnknownSender, RevokedSender, SenderHasCode.
     /// @param account The account that calls the contract which asks.
     /// @return role Its role.
@@ -165,7 +165,7 @@ interface IMembers {
     /// @return The number of active hospitals, auditors and trustees.
     function electorate() external view returns (uint32);
 
-    /// @notice When a membership was ended last.
+    /// @notice When a membership last ended.
     /// @return Seconds since 1970; 0 before the first time.
     function lastRevocation() external view returns (uint64);
 

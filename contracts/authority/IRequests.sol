@@ -3,12 +3,12 @@ pragma solidity 0.8.37;
 
 import {ICeremonies} from "./ICeremonies.sol";
 
-/// @title Requests to open a ciphertext, and what the trustees answer.
+/// @title Requests to open a ciphertext, and the trustees' answers.
 /// @notice Every function that changes state reverts first with UnknownSender or RevokedSender, then with WrongRole
 /// (declared in IMembers), then with the rest in the order its documentation gives. What a trustee must check before it
 /// approves, and the partial decryption itself, are not on the chain. Source: PROTOCOL.md 9, Requests.
 interface IRequests is ICeremonies {
-    /// @notice What something is asked for. The numbers are those of `names.Purpose`.
+    /// @notice The purpose of a request. The numbers are those of `names.Purpose`.
     enum Purpose {
         NONE,
         TREATMENT,
@@ -30,7 +30,7 @@ interface IRequests is ICeremonies {
         JUDGEMENT
     }
 
-    /// @notice Where a request stands. The numbers are those of `requests.RequestPhase`.
+    /// @notice The phases of a request. The numbers are those of `requests.RequestPhase`.
     enum RequestPhase {
         NONE,
         OPEN,
@@ -42,7 +42,7 @@ interface IRequests is ICeremonies {
     /// @notice The state of one request.
     /// @param requester Who asked.
     /// @param deadline Seconds since 1970 after which no answer counts.
-    /// @param phase Where it stands.
+    /// @param phase Its current phase.
     /// @param keyUse Which key it asks for.
     /// @param epoch The committee that was asked.
     /// @param answered The trustees that answered: bit i is the i-th of the committee.
@@ -96,7 +96,7 @@ interface IRequests is ICeremonies {
     /// @param request The request.
     event DecryptionFulfilled(address indexed sender, uint64 indexed request);
 
-    /// @notice The committee asked does not hold its key any more, or never did.
+    /// @notice The committee no longer holds its key, or never did.
     /// @param asked Its epoch.
     /// @param current The epoch of the newest committee with the same key; 0 when there is none.
     error StaleCommittee(uint32 asked, uint32 current);
@@ -106,14 +106,14 @@ interface IRequests is ICeremonies {
     /// @param expiredAt Seconds since 1970.
     error KeyExpired(uint8 keyUse, uint64 expiredAt);
 
-    /// @notice Purpose, key or deadline of a request, or the reason of a refusal, do not fit.
+    /// @notice The purpose, key or deadline of a request, or the reason of a refusal, is not allowed.
     error RequestInvalid();
 
-    /// @notice There is no request of this number.
+    /// @notice No request has this number.
     /// @param request The number.
     error WrongRequest(uint64 request);
 
-    /// @notice The request was fulfilled, or refused by too many.
+    /// @notice The request was fulfilled, or too many trustees refused it.
     /// @param request The request.
     error RequestClosed(uint64 request);
 
@@ -122,7 +122,7 @@ interface IRequests is ICeremonies {
     /// @param required The threshold.
     error QuorumNotReached(uint16 actual, uint16 required);
 
-    /// @notice Ask a committee to open one ciphertext: the newest of the key to which that is sealed.
+    /// @notice Ask a committee to open one ciphertext: the newest committee of the key that it is sealed to.
     /// @dev By a hospital (RECORDS, MODEL), the coordinator or an auditor (MODEL). Reverts, in this order: WrongRole;
     /// KeyEpochMismatch(1, 0) when the sender has no key; StaleCommittee(epoch, newest) unless the committee is the
     /// newest of its key (newest is 0 where no such ceremony was done); KeyExpired; RequestInvalid unless the purpose

@@ -24,7 +24,7 @@ interface ISuccession is ISteps {
     /// @param replacement Its number.
     event ReplacementVoted(address indexed sender, uint32 indexed replacement);
 
-    /// @notice The operator is there, and stopped a replacement.
+    /// @notice The operator stopped a replacement.
     /// @param sender The operator.
     /// @param replacement Its number.
     event ReplacementVetoed(address indexed sender, uint32 indexed replacement);
@@ -48,7 +48,7 @@ interface ISuccession is ISteps {
     /// @param replacement Its number.
     error ReplacementClosed(uint32 replacement);
 
-    /// @notice Not more than half of those who may vote are for the replacement.
+    /// @notice At most half of the members who may vote support the replacement.
     /// @param votes How many are.
     /// @param electorate How many may vote.
     error NoMajority(uint32 votes, uint32 electorate);
@@ -67,7 +67,7 @@ interface ISuccession is ISteps {
     /// @param candidate The account that is to be the operator.
     function proposeReplacement(uint32 replacement, address candidate) external;
 
-    /// @notice Vote for a replacement. A member has one vote; it leaves the replacement that it was for.
+    /// @notice Vote for a replacement. A member has one vote; a new vote cancels its earlier one.
     /// @dev By a hospital, an auditor or a trustee. Reverts, in this order: UnknownSender, RevokedSender,
     /// SenderHasCode, WrongRole; WrongReplacement(last, replacement), ReplacementClosed; DuplicateStep when the vote is
     /// for it already. Emits {ReplacementVoted}.
@@ -80,8 +80,8 @@ interface ISuccession is ISteps {
     /// @param replacement Its number.
     function vetoReplacement(uint32 replacement) external;
 
-    /// @notice Take the operator's office; only the account that was proposed can. The predecessor is revoked, and
-    /// whatever else was proposed is closed.
+    /// @notice Take the operator's office; only the proposed account can. The predecessor is revoked, and all other
+    /// proposals are closed.
     /// @dev Reverts, in this order: MemberExists when the sender is or was a member; SenderHasCode. For `replacement`
     /// 0: NotProposed unless the operator proposed the sender. Otherwise: WrongReplacement(last, replacement),
     /// ReplacementClosed; NotProposed unless the sender is its candidate; NoMajority; DeadlineNotPassed until
@@ -105,7 +105,7 @@ interface ISuccession is ISteps {
     /// @return The number; up to it, all are closed.
     function closedReplacements() external view returns (uint32);
 
-    /// @notice What there is to say about a replacement.
+    /// @notice The state of a replacement.
     /// @param replacement Its number.
     /// @return candidate The account that is to be the operator; zero after a veto.
     /// @return votes How many active members vote for it.

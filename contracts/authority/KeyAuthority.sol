@@ -5,7 +5,7 @@ import {IKeyAuthority} from "./IKeyAuthority.sol";
 import {Members} from "./Members.sol";
 import {Requests} from "./Requests.sol";
 
-/// @title The anchor of one consortium: who belongs to it, who holds its threshold keys, what records it has.
+/// @title The anchor of one consortium: its members, the holders of its threshold keys, its records.
 /// @notice The same rules are pure functions in fl/protocol (keys, ceremony_rules, requests, threshold);
 /// tests/vectors/authority.json binds the two.
 contract KeyAuthority is Requests, IKeyAuthority {

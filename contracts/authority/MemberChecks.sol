@@ -4,9 +4,9 @@ pragma solidity 0.8.37;
 import {P256} from "@openzeppelin/contracts/utils/cryptography/P256.sol";
 import {PlainText} from "../lib/PlainText.sol";
 
-/// @title What a member's name and key must be.
-/// @notice A contract of its own, without state; the key authority's constructor makes it. The arithmetic of the curve
-/// is a seventh of all the code, and would bring the authority near the limit for one contract (EIP-170).
+/// @title The checks of a member's name and key.
+/// @notice A separate contract without state; the key authority's constructor creates it. The curve's arithmetic is a
+/// seventh of all the code, and would bring the authority near the size limit of a contract (EIP-170).
 contract MemberChecks {
     using PlainText for bytes;
 
@@ -14,7 +14,7 @@ contract MemberChecks {
     uint256 private constant PROOF_BYTES = 64;
     uint256 private constant MAX_NAME_BYTES = 64;
 
-    /// @notice Whether a key is well formed, and the proof of its possession is right for the authority that asks.
+    /// @notice Whether a key is well formed, and its proof of possession is valid for the calling authority.
     /// @dev P256.verify refuses points off the curve and high s (a second valid proof for the same key).
     /// @param consortium The authority's 32 random bytes.
     /// @param account The member.

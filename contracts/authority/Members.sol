@@ -147,7 +147,7 @@ abstract contract Members is IMembers {
         ++_votes[replacement];
     }
 
-    /// @dev A name is given once, also after its member was revoked: reports of years name members by it.
+    /// @dev A name is never given twice, even after its member was revoked, because old reports name members by it.
     function _giveName(address member, string calldata memberName) private {
         if (!_checks.isName(bytes(memberName))) revert NameInvalid(member);
         bytes32 hash = keccak256(bytes(memberName));
@@ -175,7 +175,7 @@ abstract contract Members is IMembers {
     }
 
     function _requirePlain(address account) internal view {
-        // Nothing is allowed by it here; it only refuses more.
+        // This check allows nothing; it only refuses more.
         // solhint-disable-next-line avoid-tx-origin
         if (account != tx.origin || account.code.length != 0) revert SenderHasCode(account);
     }
@@ -185,7 +185,7 @@ abstract contract Members is IMembers {
         return _members[msg.sender].keyEpoch;
     }
 
-    /// @dev The coordinator has no vote, for there is only one, often beside the operator.
+    /// @dev The coordinator has no vote, because there is only one, often run by the operator.
     function _isVoter(Role role) internal pure returns (bool) {
         return role == Role.HOSPITAL || role == Role.AUDITOR || role == Role.TRUSTEE;
     }

@@ -82,7 +82,7 @@ abstract contract Requests is Ceremonies, IRequests {
         return _requests[request];
     }
 
-    /// @dev Takes the one answer of the sender; the caller checks what it says.
+    /// @dev Records the sender's only answer; the caller checks its content.
     function _answerOnce(uint64 request) private returns (RequestState storage state) {
         if (requireSender(msg.sender) != Role.TRUSTEE) revert WrongRole(msg.sender);
         state = _requireRequest(request);
@@ -98,7 +98,7 @@ abstract contract Requests is Ceremonies, IRequests {
         return _ceremonies[uint8(state.keyUse)][state.epoch].state;
     }
 
-    /// @dev Hospitals ask for records and models, coordinator and auditors for models, nobody for what is kept free.
+    /// @dev Hospitals may ask for records and models, coordinator and auditors for models; nobody for reserved uses.
     function _requireRequester(uint8 keyUse) private view {
         Role role = requireSender(msg.sender);
         bool model = keyUse == uint8(KeyUse.MODEL);

@@ -307,7 +307,7 @@ contract FederationLedger is MaskedRounds {
         if (!eligible) revert NotInRoster(account);
     }
 
-    /// @dev A hospital attests what it could replay: a masked round in whose sum its own update is.
+    /// @dev A hospital can replay, and so attest, only a masked round whose sum contains its own update.
     function _requireReplayer(Round storage data) private view {
         if (data.state.protection != Protection.MASKED) revert IMembers.WrongRole(msg.sender);
         (bool found, ) = _findActor(data, Phase.PROPOSED, msg.sender);

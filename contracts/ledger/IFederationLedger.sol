@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {IKeyAuthority} from "../authority/IKeyAuthority.sol";
 import {ISteps} from "../lib/ISteps.sol";
 
-/// @title The ordered list of what happened in a federation: rounds, commitments, models, attestations.
+/// @title The ordered records of a federation: rounds, commitments, models, attestations.
 /// @notice Large things are files named by their SHA-256 digest; only the digests are here. Events are the ledger's
 /// records: fl/protocol/records.py has one dataclass of the same name and field order per event, and
 /// fl/protocol/errors one leaf per custom error. Every function that changes state reverts first with LedgerClosed
@@ -19,7 +19,7 @@ interface IFederationLedger is ISteps {
         SEALED
     }
 
-    /// @notice Where a round stands. The numbers are those of `round.Phase`; they never change.
+    /// @notice The phases of a round. The numbers are those of `round.Phase`; they never change.
     /// @dev A sealed round is OPEN, FROZEN, PROPOSED, FINAL; a masked one ADVERTISE, SHARE, COMPLAIN, MASK, AGREE,
     /// UNMASK, PROPOSED, FINAL. ABORTED ends either from any phase before FINAL.
     enum Phase {
@@ -37,7 +37,7 @@ interface IFederationLedger is ISteps {
         ABORTED
     }
 
-    /// @notice On what conditions a round runs.
+    /// @notice The conditions of a round.
     /// @param protection MASKED or SEALED.
     /// @param minCommitments Fewer commitments than this cannot be frozen.
     /// @param attestations How many attestations make a proposal final.
@@ -62,7 +62,7 @@ interface IFederationLedger is ISteps {
 
     /// @notice The state of one round.
     /// @dev Ordered so that it fills five slots and a hospital's step writes to the first one only.
-    /// @param phase Where it stands.
+    /// @param phase Its current phase.
     /// @param protection As in its terms.
     /// @param phaseSince Seconds since 1970 of the block that began the phase.
     /// @param stepTimeout As in its terms.
@@ -148,7 +148,7 @@ interface IFederationLedger is ISteps {
     /// @param sender The hospital.
     /// @param round The round.
     /// @param maskCommitments Feldman vector A_i: as many compressed points as the threshold, 33 bytes each.
-    /// @param selfCommitments Feldman vector B_i, alike.
+    /// @param selfCommitments Feldman vector B_i, of the same form.
     /// @param bundleDigest SHA-256 of the file with one sealed share per hospital.
     event SharesDealt(
         address indexed sender,
@@ -161,7 +161,7 @@ interface IFederationLedger is ISteps {
     /// @notice A hospital checked every share it was dealt.
     /// @param sender The hospital.
     /// @param round The round.
-    /// @param complaints Complaints in a row, 117 bytes each; empty when it found all shares right.
+    /// @param complaints Concatenated complaints, 117 bytes each; empty when all shares were right.
     event SharesChecked(address indexed sender, uint64 indexed round, bytes complaints);
 
     /// @notice The coordinator ended a set-up phase and fixed who goes on.
@@ -218,7 +218,7 @@ interface IFederationLedger is ISteps {
     /// @param modelDigest Digest of the model.
     event RoundFinalised(address indexed sender, uint64 indexed round, bytes32 modelDigest);
 
-    /// @notice The round ended without a new model; the previous model stands.
+    /// @notice The round ended without a new model; the previous model remains.
     /// @param sender Who aborted it.
     /// @param round The round.
     /// @param reason Why, for people.
@@ -242,8 +242,8 @@ interface IFederationLedger is ISteps {
     /// @notice A successor must begin with its predecessor's final state.
     error PredecessorMismatch();
 
-    /// @notice The round is not the one the ledger is at.
-    /// @param expected The round the ledger is at.
+    /// @notice The round is not the current one.
+    /// @param expected The current round.
     /// @param actual The round given.
     error WrongRound(uint64 expected, uint64 actual);
 
@@ -258,11 +258,11 @@ interface IFederationLedger is ISteps {
     /// @param account The hospital.
     error NotInRoster(address account);
 
-    /// @notice One commitment per hospital and round.
+    /// @notice The hospital committed in this round already.
     /// @param account The hospital.
     error DuplicateCommitment(address account);
 
-    /// @notice One attestation per member and round.
+    /// @notice The member attested this round already.
     /// @param account The auditor or hospital.
     error DuplicateAttestation(address account);
 
@@ -276,16 +276,16 @@ interface IFederationLedger is ISteps {
     /// @param actual The digest given.
     error ModelDigestMismatch(bytes32 expected, bytes32 actual);
 
-    /// @notice The hospital was left out earlier in the round.
+    /// @notice The hospital dropped out of the round, or was rejected.
     /// @param account The hospital.
     error NotInSet(address account);
 
-    /// @notice Two sets are being endorsed or revealed where the protocol knows one.
+    /// @notice Somebody endorses or reveals another set than the frozen one.
     /// @param expected Digest of the frozen set.
     /// @param actual The digest given.
     error EquivocationDetected(bytes32 expected, bytes32 actual);
 
-    /// @notice One reveal per hospital and round, ever: a second one would unmask an update.
+    /// @notice The hospital revealed shares in this round already; a second time would unmask an update.
     /// @param account The hospital.
     error RevealConflict(address account);
 
@@ -356,8 +356,8 @@ interface IFederationLedger is ISteps {
     /// length) for a part of a complaint; SetMismatch for the first hospital that is out of ascending order or does not
     /// go on after SHARE. Emits {SharesChecked}.
     /// @param round The round.
-    /// @param complaints Complaints in a row, 117 bytes each, at most one about each hospital; empty when all shares
-    /// are right.
+    /// @param complaints Concatenated complaints, 117 bytes each, at most one about each hospital; empty when all
+    /// shares are right.
     function checkShares(uint64 round, bytes calldata complaints) external;
 
     /// @notice End a set-up phase of a masked round and fix who goes on.
@@ -473,9 +473,9 @@ interface IFederationLedger is ISteps {
     function commitmentOf(uint64 round, address hospital) external view returns (bool made, bytes32 digest);
 
     /// @notice Whether a hospital did what a phase of a round asks: advertise, deal, check, commit, endorse, reveal.
-    /// @dev After ADVERTISE, SHARE and COMPLAIN are closed: whether it was among those who go on.
+    /// @dev After ADVERTISE, SHARE and COMPLAIN are closed: whether it goes on.
     /// @param round The round.
-    /// @param phase The phase; FROZEN stands for being in the frozen set.
+    /// @param phase The phase; FROZEN means membership in the frozen set.
     /// @param hospital The hospital.
     /// @return Whether it did.
     function hasActed(uint64 round, Phase phase, address hospital) external view returns (bool);

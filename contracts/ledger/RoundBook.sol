@@ -6,13 +6,13 @@ import {IFederationLedger} from "./IFederationLedger.sol";
 import {IKeyAuthority} from "../authority/IKeyAuthority.sol";
 import {IMembers} from "../authority/IMembers.sol";
 
-/// @title What the ledger keeps about rounds, and the checks that every step begins with.
+/// @title The stored state of rounds, and the first checks of every step.
 /// @notice Who did what is one bit per hospital of the roster and phase (256 hospitals to a slot).
 abstract contract RoundBook is IFederationLedger {
     using AddressList for address;
     using AddressList for bytes;
 
-    /// @dev `marks`: for each phase who did what it asks, after a set-up phase is closed who goes on; FROZEN holds the
+    /// @dev `marks`: for each phase, who did what it asks; once a set-up phase is closed, who goes on; FROZEN: the
     /// frozen set. Keys are made by {_key}.
     struct Round {
         RoundState state;
@@ -129,8 +129,8 @@ abstract contract RoundBook is IFederationLedger {
         if (!ended) revert RoundStillOpen(round);
     }
 
-    /// @dev Finds who may act in a phase: the roster in OPEN and ADVERTISE, then those marked under the phase before,
-    /// after the freeze the frozen set.
+    /// @dev Finds who may act in a phase: the roster in OPEN and ADVERTISE; then those marked under the phase before;
+    /// after the freeze, the frozen set.
     function _findActor(
         Round storage data,
         Phase phase,

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {ISteps} from "./ISteps.sol";
 
-/// @title Complaints about sealed shares in a row, as rounds and ceremonies record them.
+/// @title Concatenated complaints about sealed shares, as rounds and ceremonies record them.
 /// @notice The same is in fl/protocol/steps.py. Source: PROTOCOL.md 5, phase 2b.
 library Complaints {
     /// @dev dealer[20] ‖ dh[33] ‖ DLEQ proof[64].

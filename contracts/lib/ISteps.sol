@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 /// @title The errors of steps with phases and deadlines.
-/// @notice A round's and a ceremony's are the same.
+/// @notice Rounds and ceremonies share them.
 interface ISteps {
     /// @notice The phase does not allow this.
     /// @param round The round, or the ceremony.
@@ -13,11 +13,11 @@ interface ISteps {
     /// @param deadline Seconds since 1970.
     error DeadlinePassed(uint64 deadline);
 
-    /// @notice Not everybody who may has acted yet, and the deadline is still ahead.
+    /// @notice The deadline has not passed, and somebody who may act has not acted yet.
     /// @param deadline Seconds since 1970.
     error DeadlineNotPassed(uint64 deadline);
 
-    /// @notice Those named are not an ascending subset of those who did what the phase asked, or not all of them.
+    /// @notice The accounts are not ascending, did not do what the phase asked, or are not complete.
     /// @param account The first one out of order, not among them, or missing.
     error SetMismatch(address account);
 
@@ -26,11 +26,11 @@ interface ISteps {
     /// @param required How many the terms demand.
     error BelowThreshold(uint16 actual, uint16 required);
 
-    /// @notice Everybody does each step once.
+    /// @notice The account took this step already.
     /// @param account Who did it before.
     error DuplicateStep(address account);
 
-    /// @notice A field has another length than the terms imply.
+    /// @notice A field does not have the length that the terms demand.
     /// @param expected Bytes implied.
     /// @param actual Bytes given.
     error LengthInvalid(uint256 expected, uint256 actual);

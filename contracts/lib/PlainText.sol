@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-/// @title Whether bytes are text that a reader can take as it is.
+/// @title Whether bytes are plain text.
 /// @notice Well-formed UTF-8 (Unicode, table 3-7) without control characters, so that every reader decodes the same.
 library PlainText {
     uint256 private constant NEVER = type(uint256).max;

@@ -1,7 +1,7 @@
-"""The auditor during a federation: replays each proposal, evaluates it on held-out data, reports and attests.
+"""The auditor during a federation: it replays each proposal, evaluates it on held-out data, reports and attests.
 
-Invariant: an attestation is signed only after the round was replayed bit for bit and the sealed model was opened and
-compared; a proposal that fails is never attested, and the reason is kept in the journal.
+Invariant: it attests only after it replayed the round bit for bit, opened the sealed model and compared both. It never
+attests a proposal that fails; the reason stays in the journal.
 
 Source: PROTOCOL.md 5S (phase Attest) and 7.
 """
@@ -32,18 +32,18 @@ from fl.training.aggregation.quantise import Vector
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an auditor says of a model."""
+    """An auditor's judgement of a model."""
 
     metrics: dict[str, JsonValue] = field(default_factory=dict)
-    """On held-out images; empty when it holds none."""
+    """On held-out images; empty if the auditor has none."""
     data: dict[str, JsonValue] = field(default_factory=dict)
-    """What these images are: name, number of images and persons, images per class code, origin."""
+    """About these images: name, number of images and persons, images per class code, origin."""
     alarm: str = ""
-    """Why the model is far worse than chance (fl/training/evaluation/chance.py); empty when it is not."""
+    """Why the model is far worse than chance (fl/training/evaluation/chance.py); empty if it is not."""
 
 
 Evaluate = Callable[[Vector, RoundConfig], Evaluation]
-"""(model float32 [d], its round's configuration) -> what it does on held-out data."""
+"""(model float32 [d], its round's configuration) -> its results on held-out data."""
 
 
 class Auditor:
@@ -59,7 +59,7 @@ class Auditor:
         self._rejections = RejectionReporter(ports.notify)
 
     def step(self) -> bool:
-        """Attest the proposal that waits for this auditor; False when there is none."""
+        """Check and attest a proposal; False when there is none."""
         federation = self.view.current()
         current = federation.active_round
         if current is None or self._account not in current.keys or self._account in current.attestations:
@@ -71,19 +71,19 @@ class Auditor:
         try:
             replayed = self._replay(federation, current)
             config = read_config(current, self._ports.vault)
-            found = self._evaluate(replayed.model, config)
+            evaluation = self._evaluate(replayed.model, config)
         except (TamperedError, MalformedError, RefusedError) as error:
             reason = reason_of(error, current, federation.book)
             self._ports.journal.once(_refused(current), reason.encode())
             self._ports.notify(Event.MODEL_NOT_ATTESTED, {"round": current.number, "reason": reason})
             return True
-        if found.alarm:
-            self._ports.notify(Event.ALARM, {"round": current.number, "reason": found.alarm})
-        self._attest(current, replayed, found)
+        if evaluation.alarm:
+            self._ports.notify(Event.ALARM, {"round": current.number, "reason": evaluation.alarm})
+        self._attest(current, replayed, evaluation)
         return True
 
     def finish(self) -> None:
-        """Nothing is left to do: what counts is on the ledger."""
+        pass  # everything that counts is on the ledger
 
     def _replay(self, federation: Federation, current: Round) -> ReplayedRound:
         manifest = read_manifest(federation.opening, self._ports.vault)
@@ -95,25 +95,24 @@ class Auditor:
         self._reader.model(current, manifest, replayed.model)
         return replayed
 
-    def _attest(self, current: Round, replayed: ReplayedRound, found: Evaluation) -> None:
-        document = self._report(current, replayed, found)
-        report = self._ports.vault.put(document)
+    def _attest(self, current: Round, replayed: ReplayedRound, evaluation: Evaluation) -> None:
+        report = self._ports.vault.put(self._report(current, replayed, evaluation))
         try:
             self._ports.append(ModelAttested(self._account, current.number, digest_of(current), report))
         except (WrongPhase, WrongRound) as error:
             self._ports.notify(Event.TOO_LATE, {"round": current.number, "reason": str(error)})
             return
-        self._ports.notify(Event.MODEL_ATTESTED, {"round": current.number, **found.metrics})
+        self._ports.notify(Event.MODEL_ATTESTED, {"round": current.number, **evaluation.metrics})
 
-    def _report(self, current: Round, replayed: ReplayedRound, found: Evaluation) -> bytes:
-        left = excluded_updates(current, Tools(self._sums, *self._ports.replaying))
+    def _report(self, current: Round, replayed: ReplayedRound, evaluation: Evaluation) -> bytes:
+        missing = excluded_updates(current, Tools(self._sums, *self._ports.replaying))
         return write_document(
             {
-                "alarm": found.alarm,
+                "alarm": evaluation.alarm,
                 "auditor": show(self._account),
-                "data": found.data,
-                "left_out": {show(hospital): error.name if error else "" for hospital, error in left.items()},
-                "metrics": found.metrics,
+                "data": evaluation.data,
+                "left_out": {show(hospital): error.name if error else "" for hospital, error in missing.items()},
+                "metrics": evaluation.metrics,
                 "model": show(digest_of(current)),
                 "round": current.number,
                 "training": {**replayed.training},

@@ -1,1 +1,1 @@
-"""The training engine: data, networks, local training, predictions and metrics. Over torch; no network, no clock."""
+"""The training engine: data, networks, local training, predictions and metrics; built on torch."""

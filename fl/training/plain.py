@@ -1,9 +1,9 @@
-"""Plain dictionaries to frozen dataclasses, strictly.
+"""Strict parsing of plain dictionaries into frozen dataclasses.
 
-Invariant: `parse_fields(cls, asdict(value)) == value`, and nothing else parses: no missing, unknown or converted field.
+Invariant: `parse_fields(cls, asdict(value)) == value`; a missing, unknown or wrongly typed field is an error. Each
+dataclass checks its ranges in `__post_init__`.
 
 Source: A. King, "Parse, don't validate".
-Not here: ranges; each dataclass checks its own in `__post_init__`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ T = TypeVar("T")
 
 
 def parse_fields(cls: type[T], raw: Mapping[str, object], what: str) -> T:
-    """Build the dataclass `cls` from `raw`; every field must be there with exactly its type (an int may fill a float).
+    """Build the dataclass `cls` from `raw`; every field must exist with its exact type (an int may fill a float).
 
     Raises:
-        EncodingError: a field is missing, unknown or of another type; `what` names the thing.
+        EncodingError: a field is missing, unknown or has the wrong type; `what` names the document.
     """
     hints = get_type_hints(cls)
     names = [field.name for field in fields(cls)]  # type: ignore[arg-type]  # every caller passes a dataclass

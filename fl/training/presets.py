@@ -1,10 +1,9 @@
-"""The values chosen by measurement.
+"""Settings that were chosen by measurement.
 
-Invariant: nothing here was chosen by looking at a test part. The choice was made on C-NMC by training on the images of
-`cv2` = 1 and validating on those training images of `cv2` = 0; the test part was measured afterwards.
+Invariant: no test part influenced the choice. It was made on C-NMC: training on the images with `cv2` = 1, validation
+on the training images with `cv2` = 0. The test part was measured afterwards.
 
 Source: scripts/bench/training.py.
-Not here: what the values mean (config.py, network.py).
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ DEFAULT_LOCAL = LocalConfig(
     epochs=2, batch=32, lr=1e-3, lr_final=1e-4, horizon=DEFAULT_ROUNDS, augment=1.0, class_balance=1.0
 )
 DEFAULT_PRESET = Preset(DEFAULT_SPEC, DEFAULT_LOCAL, DEFAULT_ROUNDS)
-"""For real cells: C-NMC and its like."""
+"""For pictures of real cells, such as C-NMC."""
 
 SYNTHETIC_PLAN = SyntheticPlan(subjects=36, cells=20)
 _SYNTHETIC_ROUNDS = 5
@@ -41,6 +40,6 @@ SYNTHETIC_PRESET = Preset(
     LocalConfig(epochs=2, batch=16, lr=2e-3, lr_final=2e-4, horizon=_SYNTHETIC_ROUNDS, class_balance=1.0),
     _SYNTHETIC_ROUNDS,
 )
-"""For the cells of `SYNTHETIC_PLAN`: a demonstration within a minute or so."""
+"""For the cells of `SYNTHETIC_PLAN`: a demonstration of about a minute."""
 
 PRESETS: dict[str, Preset] = {"real": DEFAULT_PRESET, "synthetic": SYNTHETIC_PRESET}

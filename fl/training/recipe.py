@@ -1,9 +1,8 @@
 """What the hospitals of a round train: the `training` part of a round's configuration.
 
-Invariant: a recipe that was parsed names a network that can be built and a training that can be run.
+Invariant: a parsed recipe names a network that can be built and a training that can run.
 
-Source: fl/protocol/rounds/config.py (where it travels).
-Not here: the meaning of the classes (fl/protocol/task.py).
+Source: fl/protocol/rounds/config.py (the document that contains it).
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _WHAT = "training recipe"
 
 @dataclass(frozen=True)
 class Recipe:
-    """Network and local training; what the classes mean, the task says (fl/protocol/task.py)."""
+    """Network and local training; the task gives the classes their meaning (fl/protocol/task.py)."""
 
     spec: ModelSpec
     local: LocalConfig
@@ -44,14 +43,18 @@ class Recipe:
         fields.only("local", "model", "seed")
         try:
             local = LocalConfig.from_dict(fields.mapping("local"))
-        except SettingInvalid as error:  # somebody else's document, not a setting of this installation
+        except SettingInvalid as error:  # from another member's document, not a setting of this installation
             raise EncodingError(_WHAT, str(error)) from error
         return cls(ModelSpec.from_dict(fields.mapping("model")), local, fields.integer("seed"))
 
     @classmethod
     def of(cls, config: RoundConfig) -> Recipe:
-        """Return what a round trains, or raise EncodingError: no recipe, or not one output per class of the task."""
+        """Return what a round trains.
+
+        Raises:
+            EncodingError: there is no recipe, or its model does not have one output per class of the task.
+        """
         recipe = cls.from_dict(config.training)
         if recipe.spec.classes != len(config.task.classes):
-            raise EncodingError(_WHAT, "the task's classes and the model's outputs differ in number")
+            raise EncodingError(_WHAT, "the model does not have one output per class of the task")
         return recipe

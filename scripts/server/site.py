@@ -72,7 +72,7 @@ def open_services(home: Home, name: str, open_model: OpenModel) -> Services:
     ledger = CircuitBreakerLedger(following, time.monotonic)
     keyring = Keyring(load_keys(member.folder, member.password))
     vault = CircuitBreakerVault(home.vault, str(home.vault_folder))
-    reader = VerifiedModelCache(ledger, vault, (ledger.account, keyring), now, open_model)
+    reader = VerifiedModelCache(ledger, vault, ledger.account, keyring, now, open_model)
     records = FederationRecords(ledger, reader.federation, keyring)
     asking = Requester(ledger, vault, keyring)
     bench = Bench(vault, AuditKey(ledger.account, keyring), signatures())

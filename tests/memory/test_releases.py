@@ -111,7 +111,7 @@ def stand_still(held: Held, reason: str) -> None:
 
 
 def test_while_trustees_think_the_coordinator_says_once_that_it_waits_for_them(held: Held) -> None:
-    stand_still(held, "request 1 waits for 2 right answers")
+    stand_still(held, "request 1 waits for 2 valid answers")
     held.approve(1)
     held.settle()
     assert phases(held.clinic) == ["FINAL", "FINAL"]
@@ -122,7 +122,7 @@ def test_a_replaced_key_stops_nobody_its_own_committee_releases_the_model(held: 
     held.ceremony(CeremonyKind.GENERATE)
     if restart:
         held.restart()
-    stand_still(held, "request 1 waits for 2 right answers")
+    stand_still(held, "request 1 waits for 2 valid answers")
     held.approve(1)
     held.settle()
     assert phases(held.clinic) == ["FINAL", "FINAL"]
@@ -181,7 +181,7 @@ def test_a_refused_release_is_told_with_names_and_only_another_committee_is_aske
     for trustee in held.clinic.trustees[:2]:
         trustee.refuse(1, Refusal.JUDGEMENT)
     held.clinic.clock.now += 10_000  # behind the request's deadline, too
-    stand_still(held, "refused by ada, ben")
+    stand_still(held, "ada, ben refused request")
     held.ceremony(CeremonyKind.REFRESH)
     held.settle()
     assert held.requests() == 2
@@ -212,7 +212,7 @@ def test_approvals_that_open_nothing_are_no_release_and_a_right_one_more_is(held
     ada.append(DecryptionApproved(ada.account, 1, held.clinic.federation.rounds[0].previous_model))
     held.clinic.trustees[1].approve(1)
     assert held.clinic.federation.threshold.request(1).phase == RequestPhase.APPROVED
-    stand_still(held, "request 1 waits for 2 right answers")
+    stand_still(held, "request 1 waits for 2 valid answers")
     held.clinic.trustees[2].approve(1)
     held.settle()
     assert phases(held.clinic) == ["FINAL", "FINAL"]
@@ -268,7 +268,7 @@ def test_an_answer_whose_file_comes_later_releases_the_model_without_a_further_a
     path = held.clinic.consortium.vault.path(approvals[held.clinic.parties[0].account].digest)
     file = path.read_bytes()
     path.unlink()
-    stand_still(held, "request 1 waits for 2 right answers")
+    stand_still(held, "request 1 waits for 2 valid answers")
     held.settle()
     path.write_bytes(file)
     held.settle()

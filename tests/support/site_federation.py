@@ -140,7 +140,7 @@ class RealWorld:
         party = self.consortium.hospitals[0]
         keyring = Keyring(party.keys)
         self.reader = VerifiedModelCache(
-            self.ledger, self.consortium.vault, (party.account, keyring), lambda: int(time.time()), Predictor
+            self.ledger, self.consortium.vault, party.account, keyring, lambda: int(time.time()), Predictor
         )
 
 

@@ -111,7 +111,7 @@ def test_a_transaction_makes_its_record_once(settings: LedgerSettings) -> None:
     server = RpcServer("127.0.0.1", 0, handle)
     server.start()
     try:
-        with pytest.raises(RecordForged, match="told of before"):
+        with pytest.raises(RecordForged, match="showed its transaction before"):
             EthereumLedger(replace(settings, node=NodeSettings(f"http://127.0.0.1:{server.port}"))).replay()
     finally:
         server.stop()

@@ -322,7 +322,7 @@ def test_logs_that_do_not_fit_the_contracts_are_unavailable(place: LedgerSetting
 
 
 def test_the_url_of_no_node_is_unavailable() -> None:
-    with pytest.raises(ChainUnavailable, match="no URL"):
+    with pytest.raises(ChainUnavailable, match="not a URL"):
         Node(NodeSettings("ftp://127.0.0.1")).check_chain()
 
 

@@ -1,6 +1,6 @@
-"""The coordinator: opens rounds, sums updates, proposes models, and ends rounds that cannot succeed.
+"""The coordinator: opens rounds, sums updates, proposes models, and aborts rounds that cannot succeed.
 
-Invariant: it acts on the ledger's state only, so it may be killed at any moment and started again elsewhere.
+Invariant: only the ledger's state decides what it does, so it can be killed at any moment and restarted elsewhere.
 
 Source: PROTOCOL.md 5S.
 """
@@ -79,10 +79,9 @@ class Coordinator:
     @property
     def done(self) -> bool:
         """Return whether the plan's rounds are final."""
-        return sum(found.phase == Phase.FINAL for found in self.view.federation.rounds) >= self._plan.rounds
+        return sum(each.phase == Phase.FINAL for each in self.view.federation.rounds) >= self._plan.rounds
 
     def step(self) -> bool:
-        """Do the next thing the ledger asks of the coordinator; False when there is none."""
         federation = self.view.current()
         current = federation.active_round
         if not federation.openings:
@@ -94,13 +93,13 @@ class Coordinator:
         return self._continue(federation, current)
 
     def finish(self) -> None:
-        """Nothing is left to do: what counts is on the ledger."""
+        pass  # everything that counts is on the ledger
 
     def _continue(self, federation: Federation, current: Round) -> bool:
-        """Go on with a round; after its close deadline end one that cannot go on, whatever the reason is."""
+        """Go on with a round; after its close deadline, abort it on any error."""
         try:
             return self._go_on(federation, current)
-        except (WrongPhase, WrongRound):  # somebody else ended it after its close deadline
+        except (WrongPhase, WrongRound):  # somebody else ended the round after its close deadline
             return False
         except (AccuracyAlarm, *FATAL):
             raise
@@ -121,7 +120,7 @@ class Coordinator:
                 return self._finalise(current)
 
     def _open_federation(self, federation: Federation) -> bool:
-        """Record the initial model once the own key and the hospitals and auditors of the plan are there."""
+        """Record the initial model as soon as this coordinator, enough hospitals and an auditor have keys."""
         if federation.book.active(self._account, Role.COORDINATOR).key is None:
             return False
         if len(self._hospitals(federation)) < self._plan.min_hospitals or not self._auditors(federation):
@@ -130,14 +129,14 @@ class Coordinator:
         return True
 
     def _succeed(self, federation: Federation) -> bool:
-        """Open the successor of a ledger that was handed over with the model in force."""
+        """Open a ledger that succeeds another one, with the current model of that one."""
         manifest = read_manifest(federation.opening, self._ports.vault)
         model = self._reader.model(federation.source, manifest)
         self._record_opening(federation, federation.anchor.contract, Initial(manifest, model))
         return True
 
     def _record_opening(self, federation: Federation, predecessor: Address, model: Initial) -> None:
-        """Seal a ledger's first model to everybody who has a key, and record it."""
+        """Seal a ledger's first model to all members who have a key, and record it."""
         anchor, digest = self._ports.ledger.anchor, model.manifest.digest
         context = genesis_context(anchor, federation.last_round, digest)
         epoch = federation.book.active(self._account, Role.COORDINATOR).keys[-1].epoch
@@ -152,16 +151,19 @@ class Coordinator:
         self._ports.notify(Event.FEDERATION_OPENED, {"parameters": model.vector.size})
 
     def _open_round(self, federation: Federation) -> bool:
-        """Open the next round for every active hospital that can read the model it starts from.
+        """Open the next round for every active hospital that can read the current model.
 
         Raises:
-            RecipientNotFound: this coordinator cannot read that model itself, so the round could not end.
+            RecipientNotFound: this coordinator cannot read that model, so the round could never end.
             TaskChanged: that model was trained for another task than the plan's.
         """
         readers = federation.source.keys
         roster = tuple(sorted(account for account in self._hospitals(federation) if account in readers))
         threshold = self._plan.threshold(len(roster))
-        if self._held_back(federation) or self._pauses.going_on(federation):
+        if self._held_back(federation):
+            return False
+        if self._pauses.running(federation):
+            self._pauses.report(federation)
             return False
         if len(roster) < max(self._plan.min_hospitals, self._plan.min_commitments, threshold):
             return False
@@ -188,19 +190,19 @@ class Coordinator:
         return True
 
     def _release(self, federation: Federation) -> bool:
-        """Ask the trustees to release the model in force, where its round's configuration holds it back."""
+        """Ask the trustees to release the current model if its round's configuration holds it back."""
         source = federation.source
         return isinstance(source, Round) and self._desk.step(federation, source)
 
     def _held_back(self, federation: Federation) -> bool:
-        """Return whether a round would wait: for the release of its model, or for a committee that holds its key."""
+        """Return whether a round must wait for the release of its model, or for a committee that holds its key."""
         if self._plan.config.release and not self._desk.can_hold(federation):
             return True
         source = federation.source
         return isinstance(source, Round) and self._desk.waits(federation, source)
 
     def _propose(self, federation: Federation, current: Round) -> bool:
-        """Verify, open and sum the updates; seal and propose the new model. A masked sum waits for enough answers."""
+        """Verify, open and sum the updates, then seal and propose the new model; a masked sum needs enough answers."""
         if current.masked and len(current.revealed) < current.terms.threshold:
             return self._unmasking.wait(current)
         manifest = read_manifest(federation.opening, self._ports.vault)
@@ -236,11 +238,11 @@ class Coordinator:
         return True
 
     def _finalise(self, current: Round) -> bool:
-        """Finalise when enough auditors attested; abort when the time is over or a hospital was revoked."""
+        """Finalise after enough attestations; abort at the deadline, or when a hospital was revoked."""
         book = self.view.federation.book
         audited = sum(book.members[account].role == Role.AUDITOR for account in current.attestations)
         if audited >= self._plan.attestations and len(current.attestations) >= current.terms.attestations:
-            self._heed(current)
+            self._check_alarms(current)
             try:
                 model = current.proposal.model_digest if current.proposal else NO_DIGEST
                 self._ports.append(RoundFinalised(self._account, current.number, model))
@@ -253,11 +255,11 @@ class Coordinator:
             return self._abort(current, "RoundStalled: too few attestations in time")
         return False
 
-    def _heed(self, current: Round) -> None:
-        """Report an auditor's alarm; the round is not made final, and no other begun, unless the plan says so.
+    def _check_alarms(self, current: Round) -> None:
+        """Report the alarms of auditors.
 
         Raises:
-            AccuracyAlarm: the model is far worse than chance.
+            AccuracyAlarm: the model is far worse than chance, and the plan does not say to continue.
         """
         for auditor, reason in alarms_of(current, self._ports.vault).items():
             name = self.view.federation.book.name_of(auditor)

@@ -1,8 +1,7 @@
-"""This machine's clock, compared with the blocks that come while it looks: deadlines are the chain's.
+"""This machine's clock, checked against the time of new blocks: the chain's time decides about deadlines.
 
-Invariant: a record that was not there at one look and is there at the next was mined in between, so its block's time
-bounds the chain's time from both sides; any record bounds it from below. A clock outside of these bounds decides
-nothing.
+Invariant: a record that appears between two looks was mined between them, so its block's time bounds the chain's time
+from both sides. Any other record bounds it from below. A clock outside these bounds decides nothing.
 
 Source: PROTOCOL.md 5 (Deadlines).
 """
@@ -10,35 +9,34 @@ Source: PROTOCOL.md 5 (Deadlines).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from fl.protocol.errors import ClockWrong
-from fl.protocol.names import Address
-from fl.protocol.ports import Anchor, Ledger
+from fl.protocol.ports import Ledger
 from fl.protocol.records import Entry, Position, Receipt, Record
+from fl.roles.forwarding_ledger import ForwardingLedger
 
 SKEW_S = 120
-"""Blocks of public chains come 12 s apart; the shortest step that a plan sets by default takes 600 s."""
+"""Public chains make a block every 12 s; the shortest step of a default plan takes 600 s."""
 GAP_S = 60.0
-"""Two looks further apart say too little of when a record came."""
+"""Two looks further apart say too little about when a record came."""
 
 
 class CheckedClock:
     """Seconds since 1970 by this machine, or ClockWrong."""
 
     def __init__(self, own: Callable[[], int], steady: Callable[[], float]) -> None:
-        """Check `own` by what is seen of the chain; `steady` counts seconds and is never set."""
+        """Check `own` against the chain; `steady` counts seconds, and nobody can set it."""
         self._own = own
         self.steady = steady
         self._least: float | None = None
         self._most: float | None = None
-        """The chain's time less `steady`, at least and at most."""
+        """Bounds of the chain's time minus `steady`."""
 
     def __call__(self) -> int:
         """Return the time.
 
         Raises:
-            ClockWrong: it cannot be the chain's.
+            ClockWrong: the chain's time cannot be the same.
         """
         own, steady = self._own(), self.steady()
         if self._most is not None and own > self._most + steady + SKEW_S:
@@ -48,53 +46,40 @@ class CheckedClock:
         return own
 
     def saw(self, timestamp: int, before: float | None) -> None:
-        """Take note of a block that is there now, and was not yet `before`, by `steady`."""
+        """Note the time of a block that exists now and did not exist at `before` (by `steady`)."""
         steady = self.steady()
         self._least = max(self._least or 0.0, timestamp - steady)
         if before is not None and steady - before <= GAP_S:
             self._most = timestamp - before
-            self._least = min(self._least, self._most)  # the chain's own clock was set back, or waited
+            self._least = min(self._least, self._most)  # the chain's own clock was set back, or stood still
 
 
-@dataclass
-class TimedLedger:
+class TimedLedger(ForwardingLedger):
     """A ledger that shows each new block's time to a clock."""
 
-    ledger: Ledger
-    clock: CheckedClock
-    _looked: float | None = None
-    """When everything was seen that was there, by the steady clock."""
-
-    @property
-    def anchor(self) -> Anchor:
-        """Return what this ledger is."""
-        return self.ledger.anchor
-
-    @property
-    def account(self) -> Address:
-        """Return the account that signs what is appended."""
-        return self.ledger.account
+    def __init__(self, ledger: Ledger, clock: CheckedClock) -> None:
+        super().__init__(ledger)
+        self._clock = clock
+        self._looked: float | None = None
+        """When this ledger last read everything that existed, by the steady clock."""
 
     def append(self, record: Record) -> Receipt:
-        """Append; the block that holds the record was mined meanwhile."""
-        before = self.clock.steady()
-        receipt = self.ledger.append(record)
-        self.clock.saw(receipt.entry.timestamp, before)
+        before = self._clock.steady()
+        receipt = super().append(record)
+        self._clock.saw(receipt.entry.timestamp, before)  # its block was mined during the call
         return receipt
 
     def replay(self, after: Position | None = None) -> Sequence[Entry]:
-        """Return the entries behind `after`; the newest was mined since the last look."""
-        before = self.clock.steady()
-        entries = self.ledger.replay(after)
+        before = self._clock.steady()
+        entries = super().replay(after)
         if entries:
-            self.clock.saw(entries[-1].timestamp, self._looked if after is not None else None)
+            self._clock.saw(entries[-1].timestamp, self._looked if after is not None else None)
         self._looked = before
         return entries
 
     def wait(self, after: Position | None, timeout_s: float) -> bool:
-        """Wait for an entry behind `after`."""
-        before = self.clock.steady()
-        news = self.ledger.wait(after, timeout_s)
+        before = self._clock.steady()
+        news = super().wait(after, timeout_s)
         if not news:
             self._looked = before
         return news

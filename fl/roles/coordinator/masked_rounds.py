@@ -1,10 +1,9 @@
-"""The coordinator's part of a masked round: end each set-up phase with those who did what it asked; unmask the sum.
+"""The coordinator's part of a masked round: it closes each set-up phase, then unmasks the sum.
 
-Invariant: whom it leaves out, everybody can see why: the sets are functions of ledger and vault (participants.py). A
-phase whose time is over ends, or the round does, whatever the others recorded.
+Invariant: anybody can check why a hospital dropped out or was rejected, because ledger and vault alone decide
+(participants.py). When the time of a phase is over, the phase ends or the round does, whatever others recorded.
 
 Source: PROTOCOL.md 5, phases 1 to 2b and 4 to 7.
-Not here: who gets into the frozen set (survivors.py).
 """
 
 from __future__ import annotations
@@ -12,10 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fl.events import Event
-from fl.protocol.errors import (
-    DeadlineNotPassed,
-    HemaledgerError,
-)
+from fl.protocol.errors import DeadlineNotPassed, HemaledgerError
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address
 from fl.protocol.records import PhaseClosed
@@ -30,14 +26,14 @@ from fl.training.aggregation.sum import Sum
 
 
 class SetUp:
-    """Closes the phases ADVERTISE, SHARE and COMPLAIN, and watches over AGREE."""
+    """Closes the phases ADVERTISE, SHARE and COMPLAIN; aborts the round when AGREE takes too long."""
 
     def __init__(self, ports: Ports, abort: Callable[[Round, str], bool]) -> None:
         self._ports = ports
         self._abort = abort
 
     def step(self, current: Round) -> bool:
-        """Close the phase when everybody did what it asks, or at its deadline; False while it must wait."""
+        """Close the phase when all hospitals acted, or at its deadline; False while it must wait."""
         late = self._ports.now() > current.step_deadline
         if current.phase == Phase.AGREE:
             return late and self._abort(current, f"RoundStalled: {len(current.endorsed)} hospitals endorsed the set")
@@ -49,34 +45,33 @@ class SetUp:
         if len(done) < len(current.sharers) and not late:
             return False
         try:
-            going = self._going_on(current)
+            remaining = self._remaining(current)
         except HemaledgerError as error:
             if not late:
                 raise
             return self._abort(current, f"{error.name}: nobody can tell who goes on after {current.phase.name.lower()}")
-        if current.phase == Phase.SHARE and len(going) < len(done) and not late:
-            return False  # a file of shares may still be on its way
-        return self._close(current, going)
+        if current.phase == Phase.SHARE and len(remaining) < len(done) and not late:
+            return False  # a file of shares may still arrive
+        return self._close(current, remaining)
 
-    def _close(self, current: Round, going: tuple[Address, ...]) -> bool:
-        if len(going) < current.terms.min_commitments:
-            reason = f"BelowThreshold: {len(going)} of {current.terms.min_commitments} hospitals can go on"
+    def _close(self, current: Round, remaining: tuple[Address, ...]) -> bool:
+        if len(remaining) < current.terms.min_commitments:
+            reason = f"BelowThreshold: {len(remaining)} of {current.terms.min_commitments} hospitals can go on"
             return self._abort(current, f"{reason} after {current.phase.name.lower()}")
         try:
-            closed = PhaseClosed(self._ports.ledger.account, current.number, current.phase, going)
-            self._ports.append(closed)
-        except DeadlineNotPassed:  # the chain's clock is behind ours, and it counts
+            self._ports.append(PhaseClosed(self._ports.ledger.account, current.number, current.phase, remaining))
+        except DeadlineNotPassed:  # the chain's clock decides, and it is behind ours
             return False
         if current.phase == Phase.ADVERTISE:
             for error in why_not(current).values():
                 self._ports.notify(Event.HOSPITAL_LEFT_OUT, {"round": current.number, "reason": str(error)})
-        left = len(current.sharers) - len(going)
+        gone = len(current.sharers) - len(remaining)
         self._ports.notify(
-            Event.PHASE_CLOSED, {"round": current.number, "phase": current.phase.name.lower(), "left_out": left}
+            Event.PHASE_CLOSED, {"round": current.number, "phase": current.phase.name.lower(), "left_out": gone}
         )
         return True
 
-    def _going_on(self, current: Round) -> tuple[Address, ...]:
+    def _remaining(self, current: Round) -> tuple[Address, ...]:
         match current.phase:
             case Phase.ADVERTISE:
                 return advertisers(current)
@@ -87,7 +82,7 @@ class SetUp:
 
 
 class Unmasking:
-    """Takes the masks off the sum of a frozen set once enough answers can be used."""
+    """Removes the masks from the sum of a frozen set when enough answers are usable."""
 
     def __init__(self, ports: Ports, sums: RoundSum, abort: Callable[[Round, str], bool]) -> None:
         self._ports = ports
@@ -96,13 +91,13 @@ class Unmasking:
         self._rejections = RejectionReporter(ports.notify)
 
     def wait(self, current: Round) -> bool:
-        """Add up files while too few hospitals revealed shares; end the round when the time for that is over."""
+        """Add up files while too few hospitals revealed shares; abort the round after the deadline."""
         if self._ports.now() > current.step_deadline:
             return self._abort(current, f"RoundStalled: {len(current.revealed)} hospitals revealed shares")
         return self._sums.step(current)
 
     def wait_after(self, current: Round, error: HemaledgerError) -> bool:
-        """Wait for more answers after those at hand did not suffice; end the round when the time for that is over."""
+        """Wait for more answers, because those so far did not suffice; abort the round after the deadline."""
         return self._ports.now() > current.step_deadline and self._abort(current, f"RoundStalled: {error}")
 
     def total(self, federation: Federation, current: Round) -> Sum:

@@ -1,10 +1,9 @@
 """How long the coordinator waits after rounds in which nobody took part.
 
-Invariant: after so many rounds in a row without a commitment something is wrong everywhere, so each further one waits
-twice as long; the first commitment ends the waiting.
+Invariant: after several rounds without any commitment, the fault is not one hospital's. The pause before the next round
+doubles each time, and the first commitment ends it.
 
 Source: PROTOCOL.md 5 (phase 0); exponential back-off with a cap.
-Not here: what ends such a round (agent.py, masked_rounds.py).
 """
 
 from __future__ import annotations
@@ -15,38 +14,44 @@ from fl.protocol.rounds.round import Phase
 from fl.replay.ledger_view import Ports
 
 IDLE_ROUNDS = 3
-"""So many rounds in a row without a commitment, and the coordinator waits before it opens another."""
+"""After this many rounds in a row without a commitment, the coordinator pauses before it opens another."""
 PAUSE_S, MAX_PAUSE_S = 60, 3600
-"""The first such wait; it doubles up to an hour."""
+"""The first pause; each further one is twice as long, up to an hour."""
 
 
 class Pauses:
-    """Looks at the newest rounds, and reports each pause once."""
+    """Tells when the next round must wait, and reports each pause once."""
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
         self._alarmed = 0
         """The last round whose pause was reported."""
 
-    def going_on(self, federation: Federation) -> bool:
-        """Return whether the next round has to wait."""
-        idle, last = idle_rounds(federation), federation.rounds[-1].last if federation.rounds else None
-        if idle < IDLE_ROUNDS or last is None:
-            return False
-        wait_s = min(PAUSE_S << min(idle - IDLE_ROUNDS, 10), MAX_PAUSE_S)
-        waits: bool = self._ports.now() < last.timestamp + wait_s
-        if waits and self._alarmed != federation.last_round:
-            self._alarmed = federation.last_round
-            reason = f"{idle} rounds in a row ended before anybody committed; the next one opens in {wait_s} s"
-            self._ports.notify(Event.ALARM, {"round": federation.last_round, "reason": reason})
-        return waits
+    def running(self, federation: Federation) -> bool:
+        """Return whether the next round must still wait."""
+        last, pause = federation.rounds[-1].last if federation.rounds else None, pause_s(idle_rounds(federation))
+        return last is not None and pause > 0 and self._ports.now() < last.timestamp + pause
+
+    def report(self, federation: Federation) -> None:
+        """Sound one alarm for a pause that is running."""
+        if self._alarmed == federation.last_round:
+            return
+        self._alarmed = federation.last_round
+        idle = idle_rounds(federation)
+        reason = f"{idle} rounds in a row ended before any hospital committed; the next one opens in {pause_s(idle)} s"
+        self._ports.notify(Event.ALARM, {"round": federation.last_round, "reason": reason})
+
+
+def pause_s(idle: int) -> int:
+    """Return the pause after this many idle rounds; 0 = none."""
+    return 0 if idle < IDLE_ROUNDS else min(PAUSE_S << min(idle - IDLE_ROUNDS, 10), MAX_PAUSE_S)
 
 
 def idle_rounds(federation: Federation) -> int:
     """Return how many rounds in a row, up to the newest, were aborted before anybody committed."""
     idle = 0
-    for found in reversed(federation.rounds):
-        if found.phase != Phase.ABORTED or found.commitments:
+    for current in reversed(federation.rounds):
+        if current.phase != Phase.ABORTED or current.commitments:
             break
         idle += 1
     return idle

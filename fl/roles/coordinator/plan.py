@@ -1,7 +1,4 @@
-"""What a coordinator is asked to do, and from which model it starts.
-
-Invariant: a plan is a value; the coordinator keeps nothing else between two steps.
-"""
+"""What a coordinator is asked to do, and from which model it starts."""
 
 from __future__ import annotations
 
@@ -16,24 +13,24 @@ from fl.training.model.weights import Manifest
 
 @dataclass(frozen=True)
 class Plan:
-    """What the coordinator is asked to do."""
+    """A coordinator's settings; it keeps nothing else between two steps."""
 
     rounds: int
-    """Final rounds wanted in all."""
+    """How many final rounds the federation should have in total."""
     min_commitments: int
     attestations: int
-    """By auditors; in a masked round, the threshold's number of hospitals attest beside them."""
+    """By auditors; in a masked round, as many hospitals as the threshold attest too."""
     config: RoundConfig
     commit_timeout_s: int
     close_timeout_s: int
     """After the commit deadline."""
     min_hospitals: int = 1
-    """Wait for so many hospitals before opening a round."""
+    """Open a round only when at least this many hospitals take part."""
     protection: Protection = Protection.SEALED
     despite_alarm: bool = False
-    """Whether to go on after a model that an auditor found far worse than chance."""
+    """Whether to continue although an auditor found the model far worse than chance."""
     step_timeout_s: int = 600
-    """Masked rounds: how long a phase of the set-up and of the unmasking may take."""
+    """Masked rounds: how long each phase of the set-up and of the unmasking may take."""
 
     def threshold(self, hospitals: int) -> int:
         """Return t: 0 in a sealed round, max(⌊2n/3⌋ + 1, 3) in a masked one (PROTOCOL.md 1)."""

@@ -1,9 +1,8 @@
-"""The coordinator's part of a sealed round: the sum of a frozen set whose files it can open.
+"""The coordinator's part of a sealed round: it opens and sums the files of the frozen set.
 
-Invariant: a file of the set that is gone is waited for until the round's close deadline, and no longer.
+Invariant: the coordinator waits for a missing file of the set until the round's close deadline, and no longer.
 
 Source: PROTOCOL.md 5S, steps 3 and 4.
-Not here: who gets into the frozen set (survivors.py); masked rounds (masked_rounds.py).
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ class Opening:
         """Return the sum.
 
         Raises:
-            VaultMissing: a file is gone that may come back before the close deadline.
+            VaultMissing: a file is missing, and may come back before the close deadline.
             UpdateUnusable: a hospital's file cannot be added, or did not come back.
         """
         for hospital in current.hospitals:
@@ -41,7 +40,7 @@ class Opening:
         return sealed_sum(current, self._sums)
 
     def _add(self, current: Round, hospital: Address) -> None:
-        """Add an update; one that was added before must still be there, for others have to open it too."""
+        """Add an update; its file must be in the vault even if it was added before, because others open it too."""
         digest = current.commitments[hospital]
         if not self._ports.vault.has(digest):
             raise VaultMissing(digest)

@@ -1,10 +1,9 @@
-"""The coordinator freezes a set: those whose files are in the vault and break no rule that it can see.
+"""The coordinator freezes the survivor set: hospitals whose files are in the vault and break no visible rule.
 
-Invariant: a file is judged by what the ledger names alone. Whose right file is not there is left out like one who
-delivered nothing, blamed for nothing, and may still deliver before the commit deadline.
+Invariant: only what the ledger names decides about a file. A hospital whose file is missing counts as dropped out,
+without blame; it may still deliver before the commit deadline. Every valid file joins the running sum at once.
 
 Source: PROTOCOL.md 5, phase 4, and 5S, step 3.
-Not here: the sum (round_sum.py), to which every file that is judged right is added at once.
 """
 
 from __future__ import annotations
@@ -30,11 +29,11 @@ class _Judged:
     context: bytes
     """Of the round."""
     verdicts: dict[Address, UpdateUnusable | None] = field(default_factory=dict)
-    """Why a hospital's file cannot be used, None when it can; of those whose files were there once."""
+    """By hospital whose file came: why its file cannot be used, or None when it can."""
 
 
 class Freezing:
-    """Judges the files of the newest round as they come, and freezes its set."""
+    """Judges the files of the newest round as they come, then freezes its set."""
 
     def __init__(self, ports: Ports, sums: RoundSum, abort: Callable[[Round, str], bool]) -> None:
         self._ports = ports
@@ -44,27 +43,27 @@ class Freezing:
         self._judged = _Judged(b"")
 
     def step(self, federation: Federation, current: Round) -> bool:
-        """Freeze when everybody's file is there, or at the deadline with those whose file is; else abort."""
+        """Freeze when all files are there, or at the deadline; abort then if too few hospitals delivered."""
         late = self._ports.now() > current.terms.commit_deadline
         verdicts = self._judge(federation, current)
         if len(verdicts) < len(current.committers) and not late:
             return False
-        going = tuple(account for account, error in verdicts.items() if error is None)
+        survivors = tuple(account for account, error in verdicts.items() if error is None)
         refused = [refusal_of(error, federation.book) for error in verdicts.values() if error is not None]
-        if len(going) < current.terms.min_commitments:
-            reason = f"BelowThreshold: {len(going)} of {current.terms.min_commitments} hospitals delivered"
+        if len(survivors) < current.terms.min_commitments:
+            reason = f"BelowThreshold: {len(survivors)} of {current.terms.min_commitments} hospitals delivered"
             return self._abort(current, "; ".join([reason, *refused]))
         try:
-            self._ports.append(RoundFrozen(self._ports.ledger.account, current.number, going, NO_DIGEST))
-        except DeadlineNotPassed:  # the chain's clock is behind ours, and it counts
+            self._ports.append(RoundFrozen(self._ports.ledger.account, current.number, survivors, NO_DIGEST))
+        except DeadlineNotPassed:  # the chain's clock decides, and it is behind ours
             return False
         for reason in refused:
             self._ports.notify(Event.HOSPITAL_LEFT_OUT, {"round": current.number, "reason": reason})
-        self._ports.notify(Event.SET_FROZEN, {"round": current.number, "hospitals": len(going)})
+        self._ports.notify(Event.SET_FROZEN, {"round": current.number, "hospitals": len(survivors)})
         return True
 
     def _judge(self, federation: Federation, current: Round) -> dict[Address, UpdateUnusable | None]:
-        """Judge the files that came, and return the verdicts on those that are there now, ascending by account."""
+        """Judge new files; return the verdicts on all files that are in the vault now, ascending by account."""
         if self._judged.context != current.context:
             self._judged = _Judged(current.context)
         verdicts = self._judged.verdicts
@@ -74,15 +73,15 @@ class Freezing:
         return {account: verdicts[account] for account in sorted(verdicts) if self._is_there(current, account)}
 
     def _judge_one(self, federation: Federation, current: Round, hospital: Address) -> None:
-        """Add a hospital's file to the sum, or keep why it cannot be used; without a file, do nothing."""
+        """Add a hospital's file to the sum, or note why it cannot be used; do nothing while it is missing."""
         digest = current.commitments[hospital]
         mark = self._ports.vault.mark(digest)
         if mark is None:
             return
-        read_config(current, self._ports.vault)  # no hospital's fault when that is not there
-        due = masked_recipients(current, federation.book) if current.masked else ()
+        read_config(current, self._ports.vault)  # if this file is missing, no hospital is to blame
+        recipients = masked_recipients(current, federation.book) if current.masked else ()
         try:
-            self._sums.add(current, hospital, due)
+            self._sums.add(current, hospital, recipients)
         except VaultMissing:
             return
         except UpdateUnusable as error:
@@ -92,6 +91,5 @@ class Freezing:
         self._presence.remember(digest, mark)
 
     def _is_there(self, current: Round, hospital: Address) -> bool:
-        """Return whether a hospital's file is in the vault."""
         expected = expected_masked(current, hospital) if current.masked else expected_update(current, hospital)
         return self._presence.holds(expected.digest, expected.cap)

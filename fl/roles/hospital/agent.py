@@ -1,9 +1,8 @@
-"""The hospital: takes part in each round that has it in its roster, and gives up a round that others spoilt.
+"""The hospital: takes part in every round whose roster names it, and gives up a round that others spoilt.
 
-Invariant: what others made of a round ends this round here, and no process.
+Invariant: faults of others end this hospital's part in one round, never its process.
 
 Source: PROTOCOL.md 5 (What stops a hospital) and 13.
-Not here: the steps of a round (sealed_rounds.py, masked_rounds.py).
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from fl.roles.requester.agent import Requester
 from fl.roles.requester.model_release import Releases
 
 ABORT_AFTER_S = 600
-"""From a round's close deadline until hospitals end it: a coordinator that is started again may still make it final."""
+"""Hospitals abort a round this long after its close deadline: a restarted coordinator may still make it final."""
 ABANDONED = "RoundStalled: the coordinator did not end the round in time"
 
 
@@ -35,12 +34,12 @@ class Hospital:
     """One hospital's agent."""
 
     def __init__(self, ports: Ports, train: Train, trust: TrustedPeers = NO_TRUST, task: Task | None = None) -> None:
-        """Take part with `train`; `task` is the one that its images are labelled for, None where nothing is known."""
+        """Take part with `train`; `task` is what the images are labelled for, None if unknown."""
         self.view = LedgerView(ports.ledger)
         self._ports = ports
         self._task = task
         self._checked = b""
-        """The context of the round whose task was compared with the own."""
+        """The context of the round whose task was compared with this hospital's."""
         self._account = ports.ledger.account
         release = Releases(self.view, Requester(ports.ledger, ports.vault, ports.keyring))
         reader = FileReader(self._account, ports.vault, ports.keyring, release)
@@ -54,7 +53,7 @@ class Hospital:
 
         Raises:
             HemaledgerError: this account, disk or chain contradicts itself (failures.FATAL); nothing was sent.
-            VaultMissing: a file is not there that may come.
+            VaultMissing: a file is missing, and may still come.
         """
         federation = self.view.current()
         self._promises.settle_ended(federation)
@@ -78,20 +77,20 @@ class Hospital:
             return self._promises.refuse(current, reason_of(error, current, federation.book))
 
     def finish(self) -> None:
-        """Erase the secrets of rounds that have ended; call it before the process ends."""
+        """Erase the secrets of rounds that have ended."""
         self._promises.settle_ended(self.view.refresh())
 
     def finish_training(self) -> None:
-        """Wait for a training that runs beside a masked round; without one, return at once."""
+        """Wait for the background training of a masked round, if one runs."""
         self._training.wait()
 
     def _abandoned(self, federation: Federation, current: Round) -> bool:
-        """Return whether a round should have ended long ago, and this hospital may end it."""
+        """Return whether a round should have ended long ago and this hospital may abort it."""
         late = self._ports.now() > current.terms.close_deadline + ABORT_AFTER_S
         return late and not current.ended and not federation.book.members[self._account].revoked
 
     def _abort(self, current: Round) -> bool:
-        """End a round whose coordinator does not; the first of all hospitals that try counts."""
+        """Abort a round that its coordinator did not end; the first hospital's record counts."""
         try:
             self._ports.append(RoundAborted(self._account, current.number, ABANDONED))
         except (DeadlineNotPassed, *MISSED_DEADLINE):
@@ -100,7 +99,7 @@ class Hospital:
         return True
 
     def _check_task(self, current: Round) -> None:
-        """Compare the task of a round that may be trained here with the own labels, once, before anything is done.
+        """Compare a round's task with the labels of this hospital's images, once, before anything else.
 
         Raises:
             TaskMismatch: they differ.

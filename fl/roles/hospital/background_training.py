@@ -1,6 +1,6 @@
-"""Local training beside the protocol: one thread, so that the set-up of keys hides behind the epochs.
+"""Local training in a second thread, so that it runs while the hospitals set up keys.
 
-Invariant: at most one training runs; its result or its error is handed out once, to the thread that asks.
+Invariant: at most one training runs; its result or its error goes to the thread that asks for it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from fl.training.aggregation.quantise import LocalMetrics, Vector
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """What a hospital is asked to train."""
+    """What a hospital trains."""
 
     round: int
     previous: Vector
@@ -25,25 +25,23 @@ class TrainingJob:
 
 Learned = tuple[Vector, LocalMetrics]
 Train = Callable[[TrainingJob], Learned]
-"""Local training; the same task gives the same result after a restart."""
+"""Local training; the same job gives the same result after a restart."""
 
 
 @dataclass
 class Background:
-    """Runs `train` in a thread of its own."""
+    """Runs `train` in its own thread."""
 
     train: Train
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "training"))
     _running: tuple[bytes, Future[Learned]] | None = None
 
-    def begin(self, key: bytes, task: Callable[[], TrainingJob]) -> None:
-        """Begin the training of round `key` unless it was begun; `task` is asked in this thread."""
+    def begin(self, key: bytes, prepare: Callable[[], TrainingJob]) -> None:
+        """Start the training of round `key` unless it was started; `prepare` runs in the calling thread."""
         if self._running is None or self._running[0] != key:
-            asked = task()
-            self._running = (key, self._pool.submit(self.train, asked))
+            self._running = (key, self._pool.submit(self.train, prepare()))
 
     def done(self, key: bytes) -> bool:
-        """Return whether the training of round `key` ended."""
         return self._running is not None and self._running[0] == key and self._running[1].done()
 
     def wait(self) -> None:
@@ -52,7 +50,7 @@ class Background:
             wait([self._running[1]])
 
     def result(self, key: bytes) -> Learned:
-        """Return what was learned, waiting for it, or raise what ended the training."""
+        """Wait for the training and return its result, or raise its error."""
         if self._running is None or self._running[0] != key:
             raise LookupError("this training was never begun")
         return self._running[1].result()

@@ -1,7 +1,7 @@
-"""The hospital's part of a masked round: keys, shares, mask, agreement, answer, attestation.
+"""The hospital's part of a masked round: keys, shares, mask, agreement, unmasking response, attestation.
 
-Invariant: every secret, every file and every promise is durable in the journal and the outbox before anything derived
-from it leaves; a retry after any crash re-sends the same bytes, and shares are revealed for one set only, ever.
+Invariant: every secret, file and promise is durable in the journal and the outbox before anything derived from it
+leaves. A retry after any crash sends the same bytes again. A hospital reveals shares for one set only, ever.
 
 Source: PROTOCOL.md 5, phases 0 to 8, and 13.
 """
@@ -56,7 +56,7 @@ from fl.training.aggregation.quantise import Words, quantise
 
 
 class MaskedHospital:
-    """Masked rounds for one hospital."""
+    """One hospital's steps in masked rounds."""
 
     def __init__(
         self, ports: Ports, reader: FileReader, promises: RoundOutbox, training: Background, trust: TrustedPeers
@@ -74,7 +74,7 @@ class MaskedHospital:
         """Do the next thing the round asks of this hospital; False when there is none.
 
         Raises:
-            MalformedError, RefusedError, TamperedError: see failures.py; nothing was sent since the last step.
+            MalformedError, RefusedError, TamperedError: see failures.py; this step sent nothing.
         """
         me = self._account
         if self._promises.deliver_recorded(current, me):
@@ -87,7 +87,7 @@ class MaskedHospital:
         if withheld or me not in current.sharers or self._is_over(current):
             return False
         if current.phase in (Phase.AGREE, Phase.UNMASK):
-            return self._agree_and_answer(federation, current) if me in current.hospitals else self._left_out(current)
+            return self._agree_and_answer(federation, current) if me in current.hospitals else self._missing(current)
         self._begin_training(federation, current)
         duties: dict[Phase, tuple[bool, Callable[[], bool]]] = {
             Phase.ADVERTISE: (me in current.advertised, lambda: self._advertise(current)),
@@ -101,12 +101,12 @@ class MaskedHospital:
     # --- Set-up ------------------------------------------------------------------------------------------------
 
     def _begin_training(self, federation: Federation, current: Round) -> None:
-        """Phase 0: accept the round, and train beside the set-up."""
+        """Phase 0: accept the round, and train during the set-up."""
         self._trust.check(current.roster)
         if self._ports.journal.get(key_of("update", current)) is None:
-            self._training.begin(current.context, lambda: self._task(federation, current))
+            self._training.begin(current.context, lambda: self._job(federation, current))
 
-    def _task(self, federation: Federation, current: Round) -> TrainingJob:
+    def _job(self, federation: Federation, current: Round) -> TrainingJob:
         config = read_config(current, self._ports.vault)
         previous = self._reader.model(federation.source, read_manifest(federation.opening, self._ports.vault))
         self._ports.notify(Event.TRAINING, {"round": current.number})
@@ -119,7 +119,7 @@ class MaskedHospital:
         return True
 
     def _deal(self, current: Round) -> bool:
-        """Share both secrets among those who advertised."""
+        """Share both secrets among the hospitals that advertised keys."""
         wrong = why_not(current)
         for account in current.receivers:
             if account in wrong or account not in current.advertised:
@@ -140,14 +140,16 @@ class MaskedHospital:
         return bundle_to_bytes(parcels, SEALED_BYTES)
 
     def _outgoing(self, current: Round, receiver: Address) -> Parcel:
-        """Return the parcel to fill; before dealing, nobody has recorded commitments yet."""
+        """Return the parcel to fill; nobody has recorded commitments before dealing."""
         return Parcel(current.context, advertised(current, self._account), advertised(current, receiver))
 
     def _check_shares(self, current: Round) -> bool:
-        """Open the shares of all who go on, and complain of the wrong ones; whose points are none is out anyway.
+        """Open the shares of all remaining dealers, and complain about wrong ones.
+
+        Dealers with invalid points are already excluded.
 
         Raises:
-            VaultMissing: a dealer's file is not there; nothing is recorded until it is.
+            VaultMissing: a dealer's file is missing; nothing is recorded until it comes.
         """
         transport, complaints = self._promises.keys(current).transport, b""
         others = [each for each in current.sharers if each != self._account and usable(current, each)]
@@ -165,7 +167,7 @@ class MaskedHospital:
     # --- Mask --------------------------------------------------------------------------------------------------
 
     def _mask(self, federation: Federation, current: Round) -> bool:
-        """Mask what was learned, remember it, commit, upload; what is spent is withheld."""
+        """Mask the learned weights, journal the file, commit, upload; withhold weights that were used before."""
         if self._ports.journal.get(key_of("update", current)) is None and not self._training.done(current.context):
             return False
         self._trust.check(current.sharers)
@@ -174,7 +176,7 @@ class MaskedHospital:
             digest = self._promises.file("update", current, lambda: self._masked_file(federation, current))
         except UpdateSpent as error:
             reason = f"{error.name}: {error}"
-            self._promises.first("withheld", current, reason)
+            self._promises.note_once("withheld", current, reason)
             self._ports.notify(Event.UPDATE_WITHHELD, {"round": current.number, "reason": reason})
             return True
         if not self._ports.outbox.has(digest):
@@ -201,7 +203,7 @@ class MaskedHospital:
 
     @timed("mask")
     def _masked(self, current: Round, words: Words) -> memoryview:
-        """Return the words, int32 or int64 [d + LANES], under the own masks; in the same memory."""
+        """Return the words, int32 or int64 [d + LANES], under this hospital's masks, in the same memory."""
         parts, context = participants(current, current.sharers), Digest(current.mask_context)
         masks = masking.hospital_masks(self._promises.keys(current), self._account, parts, context)
         return masking.to_bytes(masking.apply(words, masks))
@@ -215,15 +217,15 @@ class MaskedHospital:
             return self._reveal(federation, current)
         return self._sums.step(current)
 
-    def _left_out(self, current: Round) -> bool:
-        """Tell once that the set was frozen without this hospital, though it committed."""
-        reason = "the set was frozen without this hospital: its file came too late, or was withheld"
-        if self._account in current.commitments and self._promises.first("left out", current, reason):
+    def _missing(self, current: Round) -> bool:
+        """Report once that the frozen set does not contain this hospital although it committed."""
+        reason = "the frozen set does not contain this hospital: its file came too late, or somebody withheld it"
+        if self._account in current.commitments and self._promises.note_once("left out", current, reason):
             self._ports.notify(Event.MISSING_IN_SET, {"round": current.number, "reason": reason})
         return False
 
     def _endorse(self, current: Round) -> bool:
-        """Sign the frozen set, once per round, ever."""
+        """Sign the frozen set; once per round, never a second set."""
         self._trust.check(current.hospitals)
         self._check_set(current)
         signature = self._ports.endorser.endorse(statement(current))
@@ -235,12 +237,12 @@ class MaskedHospital:
         promised = self._promises.promised("update", current)
         if promised != current.commitments[self._account]:
             raise HashMismatch(current.commitments[self._account], promised)
-        kept = self._ports.journal.once(key_of("set", current), current.set_digest)
-        if kept != current.set_digest:
-            raise EquivocationDetected(kept, current.set_digest)
+        first_set = self._ports.journal.once(key_of("set", current), current.set_digest)
+        if first_set != current.set_digest:
+            raise EquivocationDetected(first_set, current.set_digest)
 
     def _reveal(self, federation: Federation, current: Round) -> bool:
-        """Reveal one share per hospital, after enough others signed the same set; those who did not yet still may."""
+        """Reveal one share per hospital, as soon as enough hospitals signed the same set."""
         self._trust.check(current.hospitals)
         self._check_set(current)
         try:
@@ -256,13 +258,13 @@ class MaskedHospital:
 
     def _answer_file(self, federation: Federation, current: Round) -> Blob:
         keys = self._promises.keys(current)
-        held: dict[Address, SharePair] = {}
+        shares: dict[Address, SharePair] = {}
         for dealer in current.sharers:
             if dealer == self._account:
-                held[dealer] = own_shares(keys, participant(current, dealer).index)
+                shares[dealer] = own_shares(keys, participant(current, dealer).index)
             else:
-                held[dealer] = open_shares(parcel(current, dealer, self._account, self._ports.vault), keys.transport)
-        body = answer(held, participants(current, current.sharers), frozenset(current.hospitals))
+                shares[dealer] = open_shares(parcel(current, dealer, self._account, self._ports.vault), keys.transport)
+        body = answer(shares, participants(current, current.sharers), frozenset(current.hospitals))
         core = masked_core(current, self._account, Kind.UNMASK)
         return seal(core, masked_recipients(current, federation.book), body)
 
@@ -282,6 +284,6 @@ class MaskedHospital:
         return True
 
     def _is_over(self, current: Round) -> bool:
-        """Return whether the phase's deadline has passed: what comes now would be refused."""
+        """Return whether the phase's deadline has passed, so that the ledger would refuse a record."""
         deadline = current.terms.commit_deadline if current.phase == Phase.MASK else current.step_deadline
         return self._ports.now() > deadline

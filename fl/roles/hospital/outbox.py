@@ -1,7 +1,7 @@
-"""What a hospital promised in a round: keys and files, made once, kept before they are told; and what is spent.
+"""What a hospital promised in a round: keys and files, made once and stored before they leave; and used updates.
 
-Invariant: the same question gives the same bytes after any crash; nothing is made twice. Weights whose shares may have
-left are never masked again.
+Invariant: after any crash the same promise gives the same bytes; nothing is made twice. A hospital never masks weights
+again whose shares may have left.
 
 Source: PROTOCOL.md 5 (what is on disk before what leaves; Spent updates).
 """
@@ -28,57 +28,56 @@ from fl.timing import timed
 from fl.training.aggregation.quantise import Vector, body_bytes
 
 SPENT = (
-    "the round was aborted after this hospital had revealed shares: what it learned there is never offered again; the "
-    "next update is trained with another seed, but resembles it"
+    "the round was aborted after this hospital had revealed shares, so it never sends that update again; the next "
+    "update is trained with another seed, but will be similar"
 )
 
 
 class RoundOutbox:
-    """The journal and the outbox of rounds."""
+    """A hospital's journal and outbox, by round."""
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
         self._presence = Presence(ports.vault)
         self._settled = 0
-        """How many rounds ended and hold no secrets here any more."""
+        """How many rounds ended and have no secrets on this disk any more."""
 
     def keys(self, current: Round) -> RoundKeys:
-        """Return the round's keys, drawn once and journalled before anything of them leaves."""
+        """Return the round's keys; they are drawn once and journalled before they are used."""
         key = key_of("keys", current)
-        kept = self._ports.journal.get(key)
-        if kept is None:
-            kept = self._ports.journal.once(key, RoundKeys.generate(current.terms.threshold).to_bytes())
-        return RoundKeys.from_bytes(kept)
+        keys = self._ports.journal.get(key)
+        if keys is None:
+            keys = self._ports.journal.once(key, RoundKeys.generate(current.terms.threshold).to_bytes())
+        return RoundKeys.from_bytes(keys)
 
     def file(self, what: str, current: Round, make: Callable[[], Blob]) -> Digest:
-        """Return the digest of the one file of this kind in this round, made and kept now if it was not yet."""
+        """Return the digest of the round's one file of this kind; make and store the file on the first call."""
         key = key_of(what, current)
-        kept = self._ports.journal.get(key)
-        if kept is None:
-            file = make()
-            kept = self._ports.journal.once(key, self._ports.outbox.put(file))
-        return Digest(kept)
+        digest = self._ports.journal.get(key)
+        if digest is None:
+            digest = self._ports.journal.once(key, self._ports.outbox.put(make()))
+        return Digest(digest)
 
     def promised(self, what: str, current: Round) -> Digest:
         """Return the digest of a promised file, NO_DIGEST when none was promised."""
         return Digest(self._ports.journal.get(key_of(what, current)) or NO_DIGEST)
 
     def deliver(self, what: str, current: Round) -> bool:
-        """Put a promised file into the vault unless the right one is there; False when there was nothing to do."""
-        kept = self._ports.journal.get(key_of(what, current))
-        if kept is None or self.delivered(what, current):
+        """Put a promised file into the vault unless it is there unchanged; False when there was nothing to do."""
+        promised = self._ports.journal.get(key_of(what, current))
+        if promised is None or self.delivered(what, current):
             return False
-        digest = self._ports.vault.put(self._ports.outbox.get(Digest(kept), _cap(what, current)))
+        digest = self._ports.vault.put(self._ports.outbox.get(Digest(promised), _cap(what, current)))
         self._presence.remember(digest, self._ports.vault.mark(digest))
         return True
 
     def delivered(self, what: str, current: Round) -> bool:
-        """Return whether a promised file lies in the vault as it was promised."""
-        kept = self._ports.journal.get(key_of(what, current))
-        return kept is not None and self._presence.holds(Digest(kept), _cap(what, current))
+        """Return whether the vault holds a promised file unchanged."""
+        promised = self._ports.journal.get(key_of(what, current))
+        return promised is not None and self._presence.holds(Digest(promised), _cap(what, current))
 
     def deliver_recorded(self, current: Round, account: Address) -> bool:
-        """Deliver what the ledger says is to be had from this hospital, after a crash also in a later phase."""
+        """Deliver every file that this hospital recorded on the ledger; after a crash, also in a later phase."""
         recorded = (
             ("bundle", current.dealt),
             ("update", current.commitments),
@@ -88,33 +87,33 @@ class RoundOutbox:
         return any(delivered)
 
     def refuse(self, current: Round, reason: str) -> bool:
-        """Take no further part in a round, for a reason that is kept and reported once."""
+        """Leave a round, for a reason that is journalled and reported once."""
         self._ports.journal.once(key_of("refused", current), reason.encode())
         self._ports.notify(Event.ROUND_REFUSED, {"round": current.number, "reason": reason})
         return True
 
     def refused(self, current: Round) -> bool:
-        """Return whether this hospital takes no further part in a round."""
+        """Return whether this hospital left a round."""
         return self._ports.journal.get(key_of("refused", current)) is not None
 
-    def first(self, what: str, current: Round, why: str) -> bool:
-        """Note something for good; return whether it was not noted before."""
+    def note_once(self, what: str, current: Round, why: str) -> bool:
+        """Journal something for good; False when it was journalled before."""
         key = key_of(what, current)
-        noted = self._ports.journal.get(key) is not None
-        if not noted:
-            self._ports.journal.once(key, why.encode())
-        return not noted
+        if self._ports.journal.get(key) is not None:
+            return False
+        self._ports.journal.once(key, why.encode())
+        return True
 
-    # --- Spent updates -----------------------------------------------------------------------------------------
+    # --- Used updates ------------------------------------------------------------------------------------------
 
     def offer(self, current: Round, previous: Vector, learned: Vector) -> None:
-        """Keep the digest of the weights, float32 [d], that are about to be masked; `spend` needs it after a crash.
+        """Journal the digest of the weights, float32 [d], before they are masked; `spend` needs it after a crash.
 
-        A training that a crash made necessary again may have learned something else; nothing of the first one left.
-        Weights that no training changed (a learning rate of 0) tell nothing, and may be offered as often as one likes.
+        A training that runs again after a crash may learn other weights; the first ones never left this hospital.
+        Weights that no training changed (a learning rate of 0) reveal nothing, so they may be sent any number of times.
 
         Raises:
-            UpdateSpent: shares were revealed for these very weights.
+            UpdateSpent: this hospital already revealed shares for exactly these weights.
         """
         if np.array_equal(previous, learned):
             return
@@ -128,26 +127,26 @@ class RoundOutbox:
         self._ports.journal.once(key, digest)
 
     def spend(self, current: Round) -> None:
-        """Mark what was learned in a round as spent, before a share leaves that helps to unmask it."""
+        """Mark a round's update as used before any share leaves that helps to unmask it."""
         self._ports.journal.once(_spent(self.promised("learned", current)), str(current.number).encode())
 
     # --- After the end -----------------------------------------------------------------------------------------
 
     def settle_ended(self, federation: Federation) -> None:
-        """Erase the secrets of every round that has ended, also of one that this hospital missed the end of."""
+        """Erase the secrets of every round that has ended, even if this hospital was not running at its end."""
         while self._settled < len(federation.rounds) and federation.rounds[self._settled].ended:
             ended = federation.rounds[self._settled]
             key = key_of("keys", ended)
             if self._ports.journal.get(key) is not None:
                 self._ports.journal.erase(key)
-            self._tell_spent(ended)
+            self._report_spent(ended)
             self._settled += 1
 
-    def _tell_spent(self, ended: Round) -> None:
-        """Tell once of an update that was spent for nothing."""
+    def _report_spent(self, ended: Round) -> None:
+        """Report once that an aborted round used up an update."""
         if ended.phase != Phase.ABORTED or self._ports.journal.get(key_of("answer", ended)) is None:
             return
-        if self.first("spent update", ended, SPENT):
+        if self.note_once("spent update", ended, SPENT):
             self._ports.notify(Event.UPDATE_SPENT, {"round": ended.number, "reason": SPENT})
 
 
@@ -157,16 +156,16 @@ def _digest(learned: Vector) -> Digest:
 
 
 def _cap(what: str, current: Round) -> int:
-    """Return how large a promised file may be, in bytes."""
+    """Return the largest size of a promised file, in bytes."""
     caps = {"bundle": BUNDLE_CAP, "update": body_bytes(current.terms.parameters), "answer": ANSWER_CAP}
     return sealed_size(caps[what], MAX_RECIPIENTS)
 
 
 def _spent(learned: Digest) -> str:
-    """Return the journal key of the mark that these weights are spent, in whatever round."""
+    """Return the journal key that marks these weights as used, in any round."""
     return f"spent/{learned.hex()}"
 
 
 def key_of(what: str, current: Round) -> str:
-    """Return the journal key of a promise in one round; the context tells consortium, chain and contract apart."""
+    """Return the journal key of a promise in one round; the context includes consortium, chain and contract."""
     return f"{what}/{current.context.hex()}"

@@ -1,10 +1,9 @@
-"""The hospital's part of a sealed round: train, seal, commit, upload; check the own part afterwards.
+"""The hospital's part of a sealed round: train, seal, commit, upload; check its own part afterwards.
 
-Invariant: the sealed file and its digest are durable in the outbox and the journal before anybody hears of them; a
-retry after any crash re-sends the same bytes.
+Invariant: the sealed file and its digest are durable in the outbox and the journal before they leave; a retry after any
+crash sends the same bytes again.
 
 Source: PROTOCOL.md 5S and 13.
-Not here: masked rounds (masked_rounds.py); which rounds, and when to give up (agent.py).
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from fl.training.aggregation.quantise import quantise, to_bytes
 
 
 class SealedHospital:
-    """Sealed rounds for one hospital."""
+    """One hospital's steps in sealed rounds."""
 
     def __init__(self, ports: Ports, reader: FileReader, promises: RoundOutbox, train: Train) -> None:
         self._ports = ports
@@ -35,7 +34,7 @@ class SealedHospital:
         self._account = ports.ledger.account
 
     def step(self, federation: Federation, current: Round) -> bool:
-        """Do the next thing a sealed round asks for; the own file is delivered again where somebody touched it."""
+        """Do the next thing; upload the own file again if somebody removed or changed it."""
         awaited = current.phase == Phase.OPEN or (not current.ended and self._account in current.hospitals)
         if awaited and self._account in current.commitments and self._upload(current):
             return True
@@ -48,7 +47,7 @@ class SealedHospital:
         return False
 
     def _take_part(self, federation: Federation, current: Round) -> bool:
-        """Train, seal, remember, commit, upload; in this order. Who is too late waits for the next round."""
+        """Train, seal, journal, commit, upload, in this order. After the deadline, wait for the next round."""
         late = key_of("late", current)
         if self._ports.now() > current.terms.commit_deadline or self._ports.journal.get(late) is not None:
             return False
@@ -76,7 +75,7 @@ class SealedHospital:
         return seal(update_core(current, self._account), update_recipients(current, federation.book), body)
 
     def _upload(self, current: Round) -> bool:
-        """Put the promised file into the vault unless it is there; False when there was nothing to do."""
+        """Put the promised file into the vault unless it is there; False if it is."""
         if not self._promises.deliver("update", current):
             return False
         self._ports.journal.once(key_of("uploaded", current), str(self._ports.now()).encode())
@@ -84,7 +83,7 @@ class SealedHospital:
         return True
 
     def _check(self, federation: Federation, current: Round) -> bool:
-        """Check that the own commitment is in the set and that the model opened has the proposed digest."""
+        """Check that the own commitment is in the set and that the opened model has the proposed digest."""
         key = key_of("checked", current)
         if self._ports.journal.get(key) is not None:
             return False
@@ -99,7 +98,12 @@ class SealedHospital:
         return True
 
     def _check_own(self, current: Round) -> None:
-        """Raise HashMismatch for a commitment that is not the own, SetMismatch for a file left out that is there."""
+        """Check what the ledger and the coordinator did with this hospital's update.
+
+        Raises:
+            HashMismatch: the recorded commitment is another one.
+            SetMismatch: the file was in the vault in time, and the coordinator left it out of the set.
+        """
         recorded, promised = current.commitments[self._account], self._promises.promised("update", current)
         if promised != recorded:
             raise HashMismatch(recorded, promised)

@@ -1,4 +1,4 @@
-"""Whom a hospital wants beside it before it hides its update in their sum.
+"""Which other hospitals must take part before this hospital hides its update in their sum.
 
 Source: PROTOCOL.md 5, phase 0.
 """
@@ -14,18 +14,18 @@ from fl.protocol.names import Address
 
 @dataclass(frozen=True)
 class TrustedPeers:
-    """Peers, and how many of them must be there."""
+    """Trusted hospitals, and how many of them must take part."""
 
     peers: frozenset[Address] = frozenset()
     at_least: int = 0
-    """So many of them: in the roster, after the set-up, and in the frozen set (h of PROTOCOL.md 5)."""
+    """In the roster, after the set-up, and in the frozen set (h of PROTOCOL.md 5)."""
 
     def check(self, hospitals: Iterable[Address]) -> None:
-        """Raise RosterUntrusted when too few of the peers are among the hospitals that are in a round now."""
+        """Raise RosterUntrusted when too few of these hospitals are trusted peers."""
         trusted = sum(account in self.peers for account in hospitals)
         if trusted < self.at_least:
             raise RosterUntrusted(trusted, self.at_least)
 
 
 NO_TRUST = TrustedPeers()
-"""Any roster will do."""
+"""Accepts any roster."""

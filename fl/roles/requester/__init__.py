@@ -1,1 +1,1 @@
-"""Who asks a committee of trustees to open something."""
+"""Requests to a committee of trustees to decrypt something."""

@@ -1,10 +1,9 @@
-"""Asks a committee to open one ciphertext, and opens it with what enough trustees answer.
+"""Asks a committee to open one ciphertext, and opens it with the answers of enough trustees.
 
-Invariant: a file is opened only with answers whose proofs fit the trustees' public shares; wrong ones are named and
-left out. A request is recorded as fulfilled after its file was opened, never before.
+Invariant: only answers whose proofs fit the trustees' public shares are used; the others are rejected by name. A
+request is recorded as fulfilled after its file was opened, never before.
 
 Source: PROTOCOL.md 9, Requests.
-Not here: who may see the result (webui, scripts).
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from fl.replay.ledger_view import Keyring
 
 @dataclass(frozen=True)
 class Opened:
-    """What enough answers give."""
+    """The result of enough valid answers."""
 
     key: ThresholdKey
     secret: Point = field(repr=False)
@@ -47,16 +46,15 @@ class Requester:
 
     @property
     def account(self) -> Address:
-        """Return who asks."""
         return self._ledger.account
 
     def ask(self, federation: Federation, capsule: Capsule, purpose: Purpose, deadline: int) -> int:
-        """Put the capsule into the vault, ask whoever holds its key now, and return the request's number.
+        """Put the capsule into the vault, ask the committee that holds its key now, and return the request's number.
 
         `deadline` is in seconds since 1970.
 
         Raises:
-            NoCommittee: nobody ever held the key to which the file is sealed.
+            NoCommittee: no committee ever held the key that the file is sealed to.
             RefusedError: the rules forbid it (PROTOCOL.md 9).
             UnavailableError: the chain or the vault does not answer.
         """
@@ -66,16 +64,16 @@ class Requester:
         record = DecryptionRequested(self._ledger.account, 0, use, epoch, capsule.label, digest, purpose, deadline)
         made = self._ledger.append(record).entry.record
         if not isinstance(made, DecryptionRequested):
-            raise TypeError("a receipt bears the record that was appended")
+            raise TypeError("a receipt holds the record that was appended")
         return made.request
 
     def open(self, federation: Federation, number: int) -> Opened:
-        """Collect the answers to a request and return what they give.
+        """Collect the answers to a request and combine them.
 
         Raises:
-            WrongRequest: there is none of this number.
-            QuorumNotReached: fewer right answers than the threshold.
-            CiphertextInvalid, HashMismatch, VaultMissing: the capsule.
+            WrongRequest: no request has this number.
+            QuorumNotReached: fewer valid answers than the threshold.
+            CiphertextInvalid, HashMismatch, VaultMissing: the capsule cannot be used.
         """
         request = federation.threshold.request(number)
         capsule = read_capsule(request, self._vault)
@@ -89,10 +87,10 @@ class Requester:
                 answers[trustee] = open_partial(file, federation, binding, trustee, self._keyring)
             except (MalformedError, TamperedError, RecipientNotFound, VaultMissing):
                 unread.append(trustee)
-        found = partials.combine(answers, committee, binding, capsule.ciphertext)
-        return Opened(committee.key, found.secret, (*unread, *found.wrong))
+        combined = partials.combine(answers, committee, binding, capsule.ciphertext)
+        return Opened(committee.key, combined.secret, (*unread, *combined.wrong))
 
     def fulfil(self, request: DecryptionRequest) -> None:
-        """Record that the own request was answered and opened, once."""
+        """Record once that this member opened the answer to its request."""
         if request.requester == self._ledger.account and request.phase != RequestPhase.FULFILLED:
             self._ledger.append(DecryptionFulfilled(self._ledger.account, request.number))

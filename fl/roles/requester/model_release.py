@@ -1,8 +1,7 @@
-"""Global models that are held back: asked for by the coordinator, opened by everybody once enough trustees agreed.
+"""Held-back global models: the coordinator asks for their release, and everybody opens them after enough approvals.
 
-Invariant: a model that its round's configuration holds back is sealed to the coordinator, the auditors and K_MODEL;
-no hospital can open it before t trustees approved its release. Whatever happens to K_MODEL, the coordinator waits and
-says for what; it does not end.
+Invariant: a held-back model is sealed to the coordinator, the auditors and K_MODEL. No hospital can open it before t
+trustees approved its release. If K_MODEL is missing or expired, the coordinator waits and says why; it does not end.
 
 Source: PROTOCOL.md 9, Requests and Models that are held back.
 Not here: masked rounds; their hospitals sum the model themselves, so nothing can be held back from them.
@@ -33,7 +32,7 @@ RELEASED = (RequestPhase.APPROVED, RequestPhase.FULFILLED)
 
 
 class Releases:
-    """One member's view of released models; called by FileReader."""
+    """Opens released models for one member; called by FileReader."""
 
     def __init__(self, view: LedgerView, requester: Requester) -> None:
         self._view = view
@@ -47,28 +46,30 @@ class Releases:
                 continue
             try:
                 opened = self._requester.open(federation, request.number)
-            except QuorumNotReached:  # some answers are wrong or not there yet
+            except QuorumNotReached:  # some answers are wrong or still missing
                 continue
             return opened.key, opened.secret
         raise NotReleased(current.number)
 
 
 class ReleaseDesk:
-    """The coordinator's part: ask for each model, again where it must, and say once for what it waits."""
+    """The coordinator's part: it requests the release of each model, and reports once why it waits."""
 
     def __init__(self, ports: Ports, timeout_s: int) -> None:
-        """Ask with deadlines of `timeout_s` from now."""
+        """Give each request a deadline of `timeout_s` from now."""
         self._ports = ports
         self._timeout_s = timeout_s
         self._requester = Requester(ports.ledger, ports.vault, ports.keyring)
         self._capsule: tuple[Digest, Capsule] | None = None
         """Of the newest model, by the digest of its file."""
-        self._tried: dict[int, tuple[tuple[Mark | None, ...], bool]] = {}
-        """Request -> which answers' files were there when it was opened last, and whether enough of them were right."""
-        self._told = ""
+        self._tried: dict[int, tuple[Mark | None, ...]] = {}
+        """Request -> which answers' files existed when too few of them were valid."""
+        self._opened: set[int] = set()
+        """Requests whose answers open the model."""
+        self._reported = ""
 
     def can_hold(self, federation: Federation) -> bool:
-        """Return whether a committee holds K_MODEL, so that a new model can be held back; say so once if none does."""
+        """Return whether a committee holds K_MODEL, so that a new model can be held back; report once if none does."""
         if federation.threshold.in_force(KeyUse.MODEL) is None:
             self._wait("no committee holds K_MODEL; the operator starts a ceremony for the use `model`")
             return False
@@ -79,7 +80,7 @@ class ReleaseDesk:
         return read_config(current, self._ports.vault).release and self._released(federation, current) is None
 
     def step(self, federation: Federation, current: Round) -> bool:
-        """Ask for the release of a final model unless a request stands; note when it was granted."""
+        """Request the release of a final model unless a request is open; record when it was granted."""
         if not read_config(current, self._ports.vault).release:
             return False
         released = self._released(federation, current)
@@ -91,23 +92,23 @@ class ReleaseDesk:
         return self._wait(f"round {current.number}: {reason}")
 
     def _released(self, federation: Federation, current: Round) -> DecryptionRequest | None:
-        asked = requests_for(federation, self._capsule_of(federation, current))
-        return next((each for each in asked if self._opens(federation, each)), None)
-
-    def _opens(self, federation: Federation, request: DecryptionRequest) -> bool:
-        """Return whether t right answers are there, whatever its requester says; looked at again when a file came."""
-        if request.phase not in RELEASED:
-            return False
-        found = tuple(self._ports.vault.mark(each.digest) for each in request.approvals.values())
-        before, opens = self._tried.get(request.number, ((), False))
-        if not opens and found != before:
+        """Return a request with t valid answers, whatever its requester says; None while there is none."""
+        for request in requests_for(federation, self._capsule_of(federation, current)):
+            if request.phase not in RELEASED:
+                continue
+            if request.number in self._opened:
+                return request
+            files = tuple(self._ports.vault.mark(each.digest) for each in request.approvals.values())
+            if files == self._tried.get(request.number, ()):
+                continue
             try:
                 self._requester.open(federation, request.number)
-                opens = True
             except QuorumNotReached:
-                pass
-            self._tried[request.number] = (found, opens)
-        return opens
+                self._tried[request.number] = files
+                continue
+            self._opened.add(request.number)
+            return request
+        return None
 
     def _fulfil(self, current: Round, request: DecryptionRequest) -> bool:
         if request.phase != RequestPhase.APPROVED or request.requester != self._ports.ledger.account:
@@ -122,11 +123,11 @@ class ReleaseDesk:
         return str(KeyExpired(KeyUse.MODEL, holder.expires_at)) if self._ports.now() > holder.expires_at else ""
 
     def _holder(self, federation: Federation, current: Round) -> Committee:
-        """Return the newest committee of the key to which the model is sealed."""
+        """Return the newest committee of the key that the model is sealed to."""
         return holder_of(federation, KeyUse.MODEL, (self._capsule_of(federation, current).key_id,))
 
     def _standing(self, federation: Federation, current: Round) -> str:
-        """Return what the newest own request waits for; nothing when it was overtaken, or there is none."""
+        """Return what the coordinator's newest request waits for; empty if a new request is needed."""
         asked = requests_for(federation, self._capsule_of(federation, current))
         own = next((each for each in asked if each.requester == self._ports.ledger.account), None)
         committee = self._holder(federation, current)
@@ -134,23 +135,23 @@ class ReleaseDesk:
             return ""
         if own.phase == RequestPhase.REFUSED:
             names = ", ".join(federation.book.name_of(account) for account in own.refusals)
-            return f"request {own.number} was refused by {names}; only another committee is asked again"
+            return f"{names} refused request {own.number}; the coordinator asks again only after a new ceremony"
         if self._ports.now() > own.record.deadline:
             return ""
-        return f"request {own.number} waits for {committee.threshold} right answers of its trustees"
+        return f"request {own.number} waits for {committee.threshold} valid answers of its trustees"
 
     def _ask(self, federation: Federation, current: Round) -> bool:
         capsule, deadline = self._capsule_of(federation, current), self._ports.now() + self._timeout_s
         try:
             number = self._requester.ask(federation, capsule, Purpose.RELEASE, deadline)
-        except (KeyExpired, RequestInvalid) as error:  # the chain's clock is ahead of ours, and it counts
+        except (KeyExpired, RequestInvalid) as error:  # the chain's clock decides, and it is ahead of ours
             return self._wait(f"round {current.number}: {error}")
         self._ports.notify(Event.RELEASE_REQUESTED, {"round": current.number, "request": number})
         return True
 
     def _wait(self, reason: str) -> bool:
-        if reason != self._told:
-            self._told = reason
+        if reason != self._reported:
+            self._reported = reason
             self._ports.notify(Event.RELEASE_AWAITED, {"reason": reason})
         return False
 
@@ -163,12 +164,12 @@ class ReleaseDesk:
 
 
 def held_by(federation: Federation) -> ThresholdKey:
-    """Return K_MODEL, or raise NoCommittee."""
+    """Return K_MODEL, which the current committee holds, or raise NoCommittee."""
     return ThresholdKey.from_bytes(federation.threshold.committee(KeyUse.MODEL).public_key)
 
 
 def capsule_of(federation: Federation, file: bytes) -> Capsule:
-    """Return the capsule of a model's file, whichever K_MODEL it is sealed to, or raise RecipientNotFound."""
+    """Return the capsule of a model's file, sealed to any K_MODEL so far, or raise RecipientNotFound."""
     keys = {each.public_key for each in federation.threshold.committees(KeyUse.MODEL)}
     for key in keys:
         try:
@@ -179,10 +180,10 @@ def capsule_of(federation: Federation, file: bytes) -> Capsule:
 
 
 def requests_for(federation: Federation, capsule: Capsule) -> list[DecryptionRequest]:
-    """Return who asked for this very ciphertext, newest first; another one under the same label opens nothing here."""
-    asked = (KeyUse.MODEL, capsule.label, sha256(capsule.to_bytes()))
+    """Return the requests for exactly this ciphertext, newest first."""
+    wanted = (KeyUse.MODEL, capsule.label, sha256(capsule.to_bytes()))
     return [
         each
         for each in reversed(federation.threshold.requests)
-        if (each.key_use, each.record.label, each.record.capsule_digest) == asked
+        if (each.key_use, each.record.label, each.record.capsule_digest) == wanted
     ]

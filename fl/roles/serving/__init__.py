@@ -1,1 +1,1 @@
-"""The current model for somebody who answers people: verified, and never waited for long."""
+"""The current model for a site: verified, and without long waits."""

@@ -1,11 +1,11 @@
-"""The model in force, opened on the verified path, and looked at again whenever it answers.
+"""The current model: opened after all checks, and checked again before every answer.
 
-Invariant: a model serves only after its digest, sender and final round were checked on the ledger and its envelope was
-opened. What cannot be looked at again now (the ledger, the file in the vault) keeps the time of its last check; what
-contradicts the ledger serves no more.
+Invariant: a model answers only after its digest, sender and final round were checked on the ledger and its envelope was
+opened. If ledger or vault cannot be checked now, the time of the last check is kept. A model that contradicts the
+ledger answers no more.
 
 Source: PROTOCOL.md 4 (receive order) and 8 (a cached model is "unverified since T").
-Not here: how long a silent ledger or vault is waited for (circuit_breaker.py); where the model computes (`OpenModel`).
+Not here: time limits for a slow ledger or vault (circuit_breaker.py).
 """
 
 from __future__ import annotations
@@ -39,30 +39,28 @@ NO_LEDGER = "the ledger does not answer"
 
 
 class Predictor(Protocol):
-    """A model that looks at pictures; it may live in another process (fl/training/evaluation/predict.py does not)."""
+    """A model that judges pictures; it may run in another process."""
 
     @property
-    def spec(self) -> ModelSpec:
-        """Return the network's shape."""
-        ...
+    def spec(self) -> ModelSpec: ...
 
     def probability(self, image: Pixels) -> npt.NDArray[np.float32]:
         """Return float32 [classes] for one picture uint8 [H, W, 3].
 
         Raises:
-            NonFinite: the model computed something that is no probability.
+            NonFinite: the result is not a probability.
             UnavailableError: it does not answer now.
         """
         ...
 
 
 OpenModel = Callable[[ModelSpec, Vector], Predictor]
-"""Makes a model of verified weights ready; raises MalformedError for weights that no model can be made of."""
+"""Builds a model from verified weights, or raises MalformedError."""
 
 
 @dataclass(frozen=True)
 class CurrentModel:
-    """A model that answers, and what is known of it now."""
+    """A model that answers, and the result of its checks."""
 
     round: Round
     task: Task
@@ -79,20 +77,21 @@ class _Open:
     task: Task
     predictor: Predictor
     cap: int
-    """The most bytes that its file can have."""
+    """The largest possible size of its file, in bytes."""
     opened_at: int
     confirmed_at: int
-    """When the ledger last named it as the newest, in seconds since 1970."""
+    """When the ledger last named it as the newest model, in seconds since 1970."""
 
 
 class VerifiedModelCache:
-    """Keeps the newest final model of a federation open for one member; safe among threads."""
+    """Keeps the newest final model of a federation open for one member; safe to use from several threads."""
 
     def __init__(
         self,
         ledger: Ledger,
         vault: Vault,
-        member: tuple[Address, Keyring],
+        account: Address,
+        keyring: Keyring,
         now: Callable[[], int],
         open_model: OpenModel,
     ) -> None:
@@ -100,7 +99,6 @@ class VerifiedModelCache:
         self._view = LedgerView(ledger)
         self._vault = vault
         self._now = now
-        account, keyring = member
         release = Releases(self._view, Requester(ledger, vault, keyring))
         self._reader = FileReader(account, vault, keyring, release)
         self._watch = FileWatch(vault, now)
@@ -113,27 +111,24 @@ class VerifiedModelCache:
             return self._view.refresh()
 
     def current(self) -> CurrentModel:
-        """Return the model in force, with the ledger and its file looked at now.
+        """Return the current model, after another check of ledger and file.
 
         Raises:
             FederationNotOpened: no round is final yet.
-            UnavailableError: the chain or the vault does not answer and no verified model is at hand.
-            TamperedError: the ledger contradicts the file or the model; nothing serves.
+            UnavailableError: chain or vault does not answer, and no verified model is in memory.
+            TamperedError: the ledger contradicts the file or the model, so nothing may answer.
         """
         with self._lock:
-            ledger, found = self._follow()
-            digest = _digests(found.round)[1]
-            file = self._watch.look(digest, found.cap)
+            ledger, model = self._follow()
+            digest = _digests(model.round)[1]
+            file = self._watch.look(digest, model.cap)
             federation = self._view.federation
             block = federation.position.block if federation.position else 0
-            verification = Verification(ledger, file, Fact(State.CHECKED, found.opened_at), block)
-            return CurrentModel(found.round, found.task, found.predictor, federation, verification)
+            verification = Verification(ledger, file, Fact(State.CHECKED, model.opened_at), block)
+            return CurrentModel(model.round, model.task, model.predictor, federation, verification)
 
     def again(self, number: int, model_digest: Digest, envelope_digest: Digest) -> Verification:
-        """Look now at a model that answered once: whether the ledger names it for that round, and its file is there.
-
-        What contradicts is told and not raised. The weights that answered then are not looked at.
-        """
+        """Check now whether the ledger names a model that answered earlier; the result says so, nothing is raised."""
         with self._lock:
             try:
                 federation = self._view.refresh()
@@ -145,7 +140,7 @@ class VerifiedModelCache:
             return Verification(fact, None, None, federation.position.block if federation.position else 0)
 
     def _follow(self) -> tuple[Fact, _Open]:
-        """Open the model in force unless it is open; return what the ledger says now, and what is open."""
+        """Open the current model unless it is open; return what the ledger says now, and the open model."""
         now, why = self._now(), NO_LEDGER
         try:
             final = self._view.refresh().final_round
@@ -162,7 +157,7 @@ class VerifiedModelCache:
             return Fact(State.UNKNOWN, self._open.confirmed_at, why), self._open
 
     def _opened(self, final: Round) -> _Open:
-        """Open the model of a final round; what has the right names and is no model that can be used is evidence."""
+        """Open the model of a final round; raise ModelUnusable if a file with the right digest is not a model."""
         opening = self._view.federation.opening
         try:
             config = read_config(final, self._vault)

@@ -1,9 +1,8 @@
-"""Whether a file still lies in the vault as the ledger names it, for somebody who asks at each answer.
+"""Whether the vault still holds a file as the ledger names it, cheap enough to check before each answer.
 
-Invariant: a look that could not be made is never taken for one that found the file right.
+Invariant: a check that could not be made never counts as passed.
 
 Source: PROTOCOL.md 4, steps 1 and 2.
-Not here: opening what is inside (expected_files.py).
 """
 
 from __future__ import annotations
@@ -17,36 +16,35 @@ from fl.replay.vault_files import read_document
 from fl.roles.serving.model_facts import Fact, State
 
 REHASH_S = 300
-"""Seconds after which a file is read again though nothing was written to it: a disk may rot."""
+"""Seconds after which an unchanged file is read again, because disks may corrupt data silently."""
 NO_FILE = "the file is not in the vault"
 NO_VAULT = "the vault does not answer, or is not where it was"
 
 
 class FileWatch:
-    """Looks at files: its name, size and times at each look, its bytes when those changed and after `REHASH_S`."""
+    """Checks size and times of a file each time, and its bytes when those changed or after `REHASH_S`."""
 
     def __init__(self, vault: Vault, now: Callable[[], int]) -> None:
-        """Look into `vault`; `now` gives seconds since 1970."""
         self._vault = vault
         self._now = now
         self._right: dict[Digest, tuple[Mark, int]] = {}
-        """Mark of a file that was right, and when it was last read."""
+        """Mark of a correct file, and when it was last read (seconds since 1970)."""
         self._wrong: dict[Digest, tuple[Mark, HashMismatch]] = {}
 
     def look(self, digest: Digest, cap: int) -> Fact:
-        """Return what is known of the file of that digest now.
+        """Return the state of the file with that digest now.
 
         Raises:
-            HashMismatch: other bytes lie under its name; a file of more than `cap` bytes is not read, and its digest
-                is given as zeros.
+            HashMismatch: the file holds other bytes. A file of more than `cap` bytes is not read; the error then shows
+                zeros as its digest.
         """
         mark, at = self._right.get(digest, (None, 0))
         try:
-            found = self._vault.mark(digest)
-            if found is None:
+            current = self._vault.mark(digest)
+            if current is None:
                 return Fact(State.UNKNOWN, at, NO_FILE)
-            if found != mark or not 0 <= self._now() - at < REHASH_S:
-                at = self._read(digest, found, cap)
+            if current != mark or not 0 <= self._now() - at < REHASH_S:
+                at = self._read(digest, current, cap)
         except VaultMissing:
             return Fact(State.UNKNOWN, at, NO_FILE)
         except UnavailableError:

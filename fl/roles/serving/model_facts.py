@@ -1,9 +1,8 @@
-"""What is known of a model that answers: three facts, each with the time of its own last check.
+"""What is known about the model that answers: three facts, each with the time of its last check.
 
-Invariant: a fact that cannot be looked at now keeps the time at which it was last seen, and never counts as checked.
+Invariant: a fact that cannot be checked now keeps the time of its last check, and does not count as checked.
 
 Source: PROTOCOL.md 4 (receive order) and 8 ("unverified since T").
-Not here: how the facts are found (current_model.py, file_watch.py), words for people (webui/presentation/wording.py).
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """What came of looking at one fact."""
+    """The result of checking one fact."""
 
     CHECKED = "checked"
     UNKNOWN = "unknown"
@@ -23,11 +22,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Fact:
-    """One thing that was looked at."""
+    """One checked thing."""
 
     state: State
     at: int
-    """Seconds since 1970: when it was last found right; 0: never."""
+    """When it was last found correct, in seconds since 1970; 0 = never."""
     why: str = ""
     """Why it cannot be checked now, as the end of a sentence; empty when it was."""
 
@@ -39,23 +38,23 @@ class Verification:
     ledger: Fact
     """The last final round on the ledger names this model."""
     file: Fact | None
-    """The file in the vault is the one that the ledger names; None when it was not looked at."""
+    """The file in the vault is the one that the ledger names; None if not checked."""
     memory: Fact | None
-    """The weights that answer were opened from that file, and have the digest that the ledger names; None as above."""
+    """The weights in memory come from that file and have the digest that the ledger names; None if not checked."""
     block: int = 0
-    """The block of the last record that was read; 0 when it was not kept."""
+    """The block of the last record that was read; 0 if unknown."""
 
     @property
     def facts(self) -> tuple[Fact, ...]:
-        """Return the facts that are kept."""
+        """Return the facts that were looked at."""
         return tuple(fact for fact in (self.ledger, self.file, self.memory) if fact is not None)
 
     @property
     def whole(self) -> bool:
-        """Return whether each fact that is kept was checked."""
+        """Return whether every fact was checked and found correct."""
         return all(fact.state == State.CHECKED for fact in self.facts)
 
     @property
     def contradicted(self) -> bool:
-        """Return whether a fact speaks against the model."""
+        """Return whether a fact contradicts the model."""
         return any(fact.state == State.CONTRADICTED for fact in self.facts)

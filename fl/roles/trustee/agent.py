@@ -1,10 +1,9 @@
-"""The trustee: takes part in ceremonies by itself, and answers requests when a person decides.
+"""The trustee: takes part in ceremonies automatically, and answers requests when a person decides.
 
-Invariant: nothing is computed with a share before the capsule, the policy and the ledger were checked; an answer is
-made once, kept before it is told, and sealed to whoever asks.
+Invariant: no share is used before the capsule, the policy and the ledger were checked. An answer is made once, stored
+before it leaves, and sealed to the requester.
 
 Source: PROTOCOL.md 9.
-Not here: the ceremony's duties (ceremonies.py); member keys (member_keys.py); where both lie (fl/storage).
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ from fl.roles.trustee.member_keys import KeyKeeper
 from fl.roles.trustee.stores import TrusteeStores
 
 TOO_LATE = (DeadlinePassed, DuplicateStep, KeyExpired, RequestClosed, StaleCommittee)
-"""Why the ledger takes no answer that seemed right a moment ago."""
+"""Why the ledger may refuse an answer that was allowed a moment ago."""
 REASONS = {"consent": Refusal.CONSENT, "purpose": Refusal.PURPOSE, "requester": Refusal.REQUESTER}
 
 
@@ -54,13 +53,13 @@ class Trustee:
         self._account = ports.ledger.account
         self._ceremonies = CeremonyPart(ports, safe)
         self._keys = KeyKeeper(ports, safe)
-        self._left: set[int] = set()
+        self._skipped: set[int] = set()
         """Releases that this trustee cannot answer; a restart tries again."""
         self.idle = False
         """Whether the last step found nothing to do."""
 
     def step(self) -> bool:
-        """Do the next thing: for a ceremony, for the own key after it, for releases if that was agreed; False: none."""
+        """Do the next thing for a ceremony, for the member key, or (if configured) for a release."""
         federation = self.view.current()
         acted = (
             self._ceremonies.step(federation)
@@ -71,7 +70,7 @@ class Trustee:
         return acted
 
     def finish(self) -> None:
-        """Leave no key behind that the last ceremony used up; all else that counts is on the ledger and at rest."""
+        """Replace and destroy the keys that the last ceremony used."""
         while self._keys.step(self.view.refresh()):
             pass
 
@@ -80,35 +79,39 @@ class Trustee:
         return self._waiting(self.view.refresh())
 
     def held(self, use: KeyUse) -> HeldShare:
-        """Return the own share of the committee in force, or raise NoCommittee, NotInCommittee, KeystoreUnreadable."""
+        """Return this trustee's share of the current committee.
+
+        Raises:
+            NoCommittee, NotInCommittee, KeystoreUnreadable: there is none here.
+        """
         committee = self.view.refresh().threshold.committee(use)
         if committee.party(self._account) is None:
             raise NotInCommittee(self._account)
         return self._shares.get(use, committee.epoch)
 
     def approve(self, number: int) -> None:
-        """Check a request and seal the own partial decryption to whoever asks.
+        """Check a request, and seal this trustee's partial decryption to the requester.
 
         Raises:
-            WrongRequest, StaleCommittee, NotInCommittee, DuplicateStep: it cannot be answered by this trustee.
-            CiphertextInvalid, HashMismatch, PolicyNotApproved: it must not be approved; nothing was computed.
-            RefusedError, UnavailableError: the ledger.
+            WrongRequest, StaleCommittee, NotInCommittee, DuplicateStep: this trustee cannot answer it.
+            CiphertextInvalid, HashMismatch, PolicyNotApproved: nobody may approve it; nothing was computed.
+            RefusedError, UnavailableError: as Ledger.append.
         """
         federation = self.view.refresh()
         request = federation.threshold.request(number)
         key = f"partial/{federation.anchor.consortium.hex()}/{number}/{request.record.label.hex()}"
-        kept = self._ports.journal.get(key)
+        answer = self._ports.journal.get(key)
         if self._account not in request.approvals:
             self._answerable(federation, number)
-            if kept is None:
-                kept = self._ports.journal.once(key, self._ports.outbox.put(self._partial(federation, request)))
-            self._deliver(Digest(kept))  # first: whoever waits for the approval looks for the file at once
-            self._ports.append(DecryptionApproved(self._account, number, Digest(kept)))
+            if answer is None:
+                answer = self._ports.journal.once(key, self._ports.outbox.put(self._partial(federation, request)))
+            self._deliver(Digest(answer))  # first, because readers of the approval look for the file at once
+            self._ports.append(DecryptionApproved(self._account, number, Digest(answer)))
             self._ports.notify(Event.REQUEST_APPROVED, {"request": number})
-        elif kept != request.approvals[self._account].digest or self._ports.vault.has(Digest(kept)):
+        elif answer != request.approvals[self._account].digest or self._ports.vault.has(Digest(answer)):
             raise DuplicateStep(self._account)
         else:
-            self._deliver(Digest(kept))
+            self._deliver(Digest(answer))
 
     def refuse(self, number: int, reason: Refusal) -> None:
         """Record a refusal."""
@@ -123,28 +126,28 @@ class Trustee:
         capsule = read_capsule(request, self._ports.vault)
         check_standing(federation, request, capsule)
         binding = binding_of(federation, request, capsule)
-        capsule.check(binding, key_of(request))  # before the lockbox is opened
-        held = self._shares.get(request.key_use, request.epoch)
-        share = Share(held.seat.index, held.share)
+        capsule.check(binding, key_of(request))  # before the share is decrypted
+        stored = self._shares.get(request.key_use, request.epoch)
+        share = Share(stored.seat.index, stored.share)
         body = partials.approve(capsule, binding, key_of(request), share)
         own = federation.book.active(self._account).key
         core = partials.partial_core(federation.anchor, self._account, own.epoch if own else 0, binding, share.index)
         return seal(core, readers_of(request, federation.book), body)
 
     def _answerable(self, federation: Federation, number: int) -> DecryptionRequest:
-        """Return a request that the ledger takes an answer to; nothing is computed for another one."""
+        """Return a request that this trustee may answer now, or raise the error the contract would return."""
         return federation.threshold.answerable(number, self._account, self._ports.now(), federation.book)
 
     def _waiting(self, federation: Federation) -> tuple[DecryptionRequest, ...]:
         return federation.threshold.waiting_for(self._account, self._ports.now(), federation.book)
 
     def _release(self, federation: Federation) -> bool:
-        """Approve the oldest release of a final model, or refuse it by name; wait for a capsule that is not there."""
+        """Approve or refuse the oldest open release of a model; wait while its capsule is missing."""
         for request in self._waiting(federation):
-            if request.key_use != KeyUse.MODEL or request.number in self._left:
+            if request.key_use != KeyUse.MODEL or request.number in self._skipped:
                 continue
             if not self._shares.has(request.key_use, request.epoch):
-                self._leave(request, "this trustee has no share of the committee that is asked")
+                self._skip(request, "this trustee has no share of the committee that the request names")
                 continue
             with suppress(VaultMissing):
                 self._release_one(request)
@@ -155,11 +158,11 @@ class Trustee:
         try:
             self._decide(request)
         except TOO_LATE as error:  # the chain's clock is ahead of ours, or somebody was faster
-            self._leave(request, str(error))
+            self._skip(request, str(error))
 
-    def _leave(self, request: DecryptionRequest, reason: str) -> None:
-        """Leave a release to others, and say so once."""
-        self._left.add(request.number)
+    def _skip(self, request: DecryptionRequest, reason: str) -> None:
+        """Leave a release to the other trustees, and report it once."""
+        self._skipped.add(request.number)
         self._ports.notify(Event.REQUEST_NOT_ANSWERED, {"request": request.number, "reason": reason})
 
     def _decide(self, request: DecryptionRequest) -> None:

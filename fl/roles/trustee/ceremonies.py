@@ -1,10 +1,9 @@
-"""What a participant does in a ceremony: deal, check, keep its share, confirm; and close what everybody finished.
+"""What a participant does in a ceremony: deal, check, store its share, confirm; and close finished phases.
 
-Invariant: a dealing is drawn once and kept before its digest is told; a share is at rest before it is confirmed, and
-the share it replaces is erased only after the ceremony is done.
+Invariant: a dealing is drawn once and stored before its digest leaves. A share is at rest before it is confirmed. The
+old share is erased only after the ceremony is done.
 
 Source: PROTOCOL.md 9, Ceremonies.
-Not here: requests (agent.py); what everybody can compute (committees.py).
 """
 
 from __future__ import annotations
@@ -57,25 +56,25 @@ from fl.roles.trustee.shares import ShareKeeper
 from fl.roles.trustee.stores import TrusteeStores
 
 PATIENCE_S = 60
-"""From a deadline to an abort: until then everybody knows what the ledger took in time."""
+"""From a deadline to an abort: by then everybody has read what the ledger accepted in time."""
 
 
 class CeremonyPart:
-    """One account's part in the ceremonies of every use."""
+    """One account's part in the ceremonies of all threshold keys."""
 
     def __init__(self, ports: Ports, safe: TrusteeStores | None) -> None:
-        """Take part; `safe` None: as the dealer of DEALER ceremonies, who receives nothing."""
+        """Take part; `safe` is None for the dealer of DEALER ceremonies, who receives no share."""
         self._ports = ports
         self._account = ports.ledger.account
         self._keeper = ShareKeeper(safe, self._account, ports.vault, self._tell_once) if safe else None
         self._presence = Presence(ports.vault)
         self._given_up: set[tuple[KeyUse, int]] = set()
-        """Where nothing is left to do: the share cannot be had, or the account was revoked; a restart tries again."""
+        """Ceremonies to ignore: the share cannot be computed, or the account was revoked. A restart tries again."""
 
     def step(self, federation: Federation) -> bool:
-        """Do the next thing that ceremonies ask: the newest of each use, and those whose shares are the last of a key.
+        """Do the next thing for the newest ceremony of each use, or for one that made a key's newest shares.
 
-        What is wrong with a ceremony is told; it never ends the agent.
+        A faulty ceremony is reported; it never ends the agent.
         """
         keys = federation.threshold
         return any(self._act(keys, each) for use in keys.ceremonies for each in _current(keys, use))
@@ -84,7 +83,7 @@ class CeremonyPart:
         try:
             return self._next(keys, ceremony)
         except (WrongPhase, WrongCeremony, DuplicateStep, DeadlineNotPassed, DeadlinePassed):
-            return False  # somebody else was faster, or the chain's clock is behind ours
+            return False  # somebody else was faster, or the chain's clock differs from ours
         except RevokedSender:  # the ceremony goes on without this account
             self._given_up.add((ceremony.use, ceremony.number))
             return False
@@ -101,11 +100,11 @@ class CeremonyPart:
         return self._restore(ceremony) or self._duty(keys, ceremony) or self._close(keys, ceremony)
 
     def _restore(self, ceremony: Ceremony) -> bool:
-        """Put the own bundle into the vault again while it is needed, if somebody removed or changed it there."""
+        """Put the own bundle into the vault again if somebody removed or changed it."""
         dealt = ceremony.dealt.get(self._account)
         if dealt is None or self._presence.holds(dealt.bundle_digest, BUNDLE_CAP):
             return False
-        with suppress(VaultMissing):  # the own copy is gone, too
+        with suppress(VaultMissing):  # the copy in the outbox is gone, too
             self._ports.vault.put(self._ports.outbox.get(dealt.bundle_digest, BUNDLE_CAP))
             return True
         return False
@@ -115,7 +114,7 @@ class CeremonyPart:
         return not given_up and (self._account in terms.dealers or self._account in terms.receivers)
 
     def _duty(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
-        """Do what the phase asks of this account, in time."""
+        """Do what the phase asks of this account, before its deadline."""
         me, late = self._account, self._ports.now() > ceremony.deadline
         deals, receives = me in ceremony.dealers, me in ceremony.terms.receivers
         if late:
@@ -134,7 +133,7 @@ class CeremonyPart:
     # --- Dealing -----------------------------------------------------------------------------------------------
 
     def _commit(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
-        """Draw the dealing once, keep it, and record its digest."""
+        """Draw the dealing once, store it, and record its digest."""
         if self._ports.journal.get(_key("dealing", ceremony)) is None and not self._draw(keys, ceremony):
             return False
         digest = dealing_digest(ceremony.anchor, self._dealt(ceremony))
@@ -154,9 +153,9 @@ class CeremonyPart:
         return True
 
     def _dealt(self, ceremony: Ceremony) -> CeremonyDealt:
-        kept = self._ports.journal.get(_key("dealing", ceremony)) or b""
-        proof, bundle = kept[:KNOWLEDGE_BYTES], Digest(kept[KNOWLEDGE_BYTES : KNOWLEDGE_BYTES + 32])
-        commitments = kept[KNOWLEDGE_BYTES + 32 :]
+        stored = self._ports.journal.get(_key("dealing", ceremony)) or b""
+        proof, bundle = stored[:KNOWLEDGE_BYTES], Digest(stored[KNOWLEDGE_BYTES : KNOWLEDGE_BYTES + 32])
+        commitments = stored[KNOWLEDGE_BYTES + 32 :]
         return CeremonyDealt(self._account, ceremony.use, ceremony.number, commitments, proof, bundle)
 
     def _deal(self, ceremony: Ceremony) -> bool:
@@ -171,7 +170,7 @@ class CeremonyPart:
     # --- Receiving ---------------------------------------------------------------------------------------------
 
     def _check(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
-        """Open every share, and complain of the wrong ones; wait half of the time for a bundle that is not there."""
+        """Open every share and complain about wrong ones; wait half of the phase for missing bundles."""
         whole = all(self._ports.vault.has(ceremony.dealt[dealer].bundle_digest) for dealer in ceremony.dealers)
         if not whole and self._ports.now() <= ceremony.phase_since + ceremony.terms.step_timeout // 2:
             return False
@@ -183,15 +182,15 @@ class CeremonyPart:
         return True
 
     def _complaint(self, setting: Setting, ceremony: Ceremony, dealer: Address) -> bytes:
-        """Return what to complain of a dealer's share: nothing, or dealer[20] ‖ complaint[97]."""
+        """Return the complaint about a dealer's share, dealer[20] ‖ complaint[97], or nothing."""
         secret = self._keeper.secret(ceremony) if self._keeper else 0
         try:
             vector_of(setting, ceremony, dealer)
-        except (MalformedError, TamperedError):  # everybody sees it
+        except (MalformedError, TamperedError):  # everybody sees that the commitments are wrong
             return b""
         try:
             received = parcel_of(setting, ceremony, dealer, self._account, self._ports.vault)
-        except (MalformedError, VaultMissing) as error:  # of another layout, or withheld: there is nothing to agree on
+        except (MalformedError, VaultMissing) as error:  # unreadable or withheld: there is no share to show
             self._tell_once(Event.DEALER_ACCUSED, ceremony, str(error))
             return dealer + bytes(sealing.COMPLAINT_BYTES)
         try:
@@ -202,10 +201,10 @@ class CeremonyPart:
         return b""
 
     def _confirm(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
-        """Keep the new share, then confirm the public values; those who went on must be those found right."""
+        """Store the new share, then confirm the public values, if the recorded dealers are the qualified ones."""
         setting = setting_of(keys, ceremony)
         if qualified_dealers(setting, ceremony, self._ports.vault) != ceremony.dealers:
-            self._tell_once(Event.DEALERS_REFUSED, ceremony, "the dealers who go on are not those found right")
+            self._tell_once(Event.DEALERS_REFUSED, ceremony, "the recorded dealers are not the qualified ones")
             return False
         made = committee_of(keys, ceremony)
         if self._keeper is None or not self._keeper.keep(keys, ceremony):
@@ -220,23 +219,23 @@ class CeremonyPart:
     # --- Ends --------------------------------------------------------------------------------------------------
 
     def _close(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
-        """End a phase that everybody finished or whose time is over, or the ceremony when that cannot be."""
+        """Close a phase that all finished or whose deadline passed; abort the ceremony if it cannot go on."""
         if not (everybody_acted(ceremony) or self._ports.now() > ceremony.deadline):
             return False
         if ceremony.phase == CeremonyPhase.CONFIRM:
             return self._abort(ceremony, f"BelowThreshold: fewer than {ceremony.terms.threshold} confirmed the same")
         try:
-            going = dealers_to_name(keys, ceremony, self._ports.vault)
+            remaining = dealers_to_name(keys, ceremony, self._ports.vault)
         except VaultMissing:
             return self._abort(ceremony, "VaultMissing: a complaint cannot be judged without the dealer's file")
-        if len(going) < ceremony.required:
-            return self._abort(ceremony, f"BelowThreshold: {len(going)} of {ceremony.required} dealers can go on")
+        if len(remaining) < ceremony.required:
+            return self._abort(ceremony, f"BelowThreshold: {len(remaining)} of {ceremony.required} dealers can go on")
         phase = int(ceremony.phase)
-        self._ports.append(CeremonyPhaseClosed(self._account, ceremony.use, ceremony.number, phase, going))
+        self._ports.append(CeremonyPhaseClosed(self._account, ceremony.use, ceremony.number, phase, remaining))
         return True
 
     def _abort(self, ceremony: Ceremony, reason: str) -> bool:
-        """End a ceremony that cannot end otherwise, a while after its deadline: what came at the last moment counts."""
+        """Abort a ceremony that cannot go on, but not before everybody has read records of the last moment."""
         self._tell_once(Event.CEREMONY_STUCK, ceremony, reason)
         if self._ports.now() <= ceremony.deadline + PATIENCE_S:
             return False
@@ -245,7 +244,7 @@ class CeremonyPart:
         return True
 
     def _settle(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
-        """After the end: get a share that was missed, and erase those of the same key that it replaces."""
+        """After the end: compute a missed share, then erase the shares that it replaces."""
         if self._keeper is None:
             return False
         missing, confirmed = not self._keeper.has(ceremony), self._account in ceremony.confirmed
@@ -258,7 +257,7 @@ class CeremonyPart:
         return bool(erased)
 
     def _late(self, keys: ThresholdKeys, ceremony: Ceremony, *, confirm: bool) -> bool:
-        """Store a share of a ceremony that was done without this trustee; confirm it while the chain takes that."""
+        """Store the share of a ceremony that ended without this trustee; confirm it if the ledger still allows that."""
         if self._keeper is None or (ceremony.use, ceremony.number) in self._given_up:
             return False
         try:
@@ -270,7 +269,7 @@ class CeremonyPart:
         return done
 
     def _tell_once(self, what: Event, ceremony: Ceremony, reason: str) -> bool:
-        """Notify of something that stays so, once per ceremony and reason; False, for nothing was done."""
+        """Report a lasting fault once per ceremony; return False, because nothing was done."""
         if self._ports.journal.get(_key(what, ceremony)) is None:
             self._ports.journal.once(_key(what, ceremony), reason.encode())
             self._notify(what, ceremony, reason=reason)
@@ -281,7 +280,7 @@ class CeremonyPart:
 
 
 def _current(keys: ThresholdKeys, use: KeyUse) -> list[Ceremony]:
-    """Return the ceremonies that made the newest committee of each key, and the newest one when it is another."""
+    """Return the ceremonies that made the newest committee of each key, and the newest ceremony."""
     numbers = {committee.epoch for committee in keys.holders(use)} | {len(keys.ceremonies[use])}
     return [keys.ceremonies[use][number - 1] for number in sorted(numbers)]
 

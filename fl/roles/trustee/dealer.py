@@ -1,4 +1,4 @@
-"""The operator as the dealer of a DEALER ceremony: one authority, marked as such on the ledger and on every page.
+"""The operator as the single dealer of a DEALER ceremony; the ledger and every page show that there is only one.
 
 Source: PROTOCOL.md 9, Ceremonies.
 """
@@ -21,13 +21,12 @@ class Dealer:
 
     @property
     def done(self) -> bool:
-        """Return whether the newest ceremony of the use needs this dealer no more."""
+        """Return whether the newest ceremony no longer needs this dealer."""
         ceremony = self.view.federation.threshold.ceremony(self._use)
         return ceremony is None or ceremony.ended or ceremony.phase == CeremonyPhase.CONFIRM
 
     def step(self) -> bool:
-        """Do the next thing."""
         return self._part.step(self.view.refresh())
 
     def finish(self) -> None:
-        """Nothing is left to do: the polynomial was forgotten when the shares were sealed."""
+        pass  # the polynomial was forgotten when the shares were sealed

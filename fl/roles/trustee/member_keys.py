@@ -1,11 +1,10 @@
-"""A trustee's member keys: a new one after every ceremony, and old ones destroyed, so that no key opens old shares.
+"""A trustee's member keys: a new key after every ceremony, and old keys destroyed, so that no key opens old shares.
 
-Invariant: a key is on the own disk before the ledger hears of it, and destroyed only once the ledger names a later one
-and nothing that the ledger has asked for needs it. A ceremony that starts before the new key is recorded uses the old
-one, and whoever reads that record has read of that start, too.
+Invariant: a key is on this trustee's disk before the ledger names it. It is destroyed only when the ledger names a
+later key and no open ceremony or missed share needs it. A ceremony that starts before the new key is recorded uses the
+old one; anybody who reads the record of the new key has already read that start.
 
 Source: PROTOCOL.md 9, Member keys.
-Not here: shares (shares.py); files (fl/storage/keyring.py).
 """
 
 from __future__ import annotations
@@ -33,37 +32,37 @@ class KeyKeeper:
         self._account = ports.ledger.account
 
     def step(self, federation: Federation) -> bool:
-        """Replace a spent key, or destroy those that nothing needs; False when there is neither."""
+        """Replace a used key, or destroy keys that nothing needs; False when there is neither."""
         member = federation.book.members.get(self._account)
         if member is None:
             return False
         return self._replace(federation.threshold, member) or self._destroy(federation.threshold, member)
 
     def _replace(self, keys: ThresholdKeys, member: Member) -> bool:
-        """Record a new key when shares of a ceremony that ended were sealed to the one in force."""
+        """Record a new key when shares of an ended ceremony were sealed to the current one."""
         if member.revoked or not keys.spent(member):
             return False
         key = self._safe.keys.create(len(member.keys) + 1)
         try:
             self._ports.append(key_record(self._ports.ledger.anchor, self._account, key))
-        except (KeyEpochMismatch, RevokedSender):  # rotated by hand, or revoked, in this moment: the ledger will tell
+        except (KeyEpochMismatch, RevokedSender):  # rotated by hand, or revoked, a moment ago; the ledger will show it
             return False
         self._ports.notify(Event.MEMBER_KEY_REPLACED, {"epoch": key.epoch})
         return True
 
     def _destroy(self, keys: ThresholdKeys, member: Member) -> bool:
-        """Destroy the keys before the one in force that nothing needs; of a revoked trustee all."""
+        """Destroy old keys that nothing needs; if this trustee was revoked, destroy all its keys."""
         waiting = [] if member.revoked else [each for use in keys.ceremonies for each in self._waiting(keys, use)]
         needed = {each.keys[self._account].epoch for each in waiting if self._account in each.keys}
-        here, in_force = self._safe.keys.epochs(), len(member.keys)
-        old = [epoch for epoch in here if member.revoked or (epoch < in_force and epoch not in needed)]
+        stored, current = self._safe.keys.epochs(), len(member.keys)
+        old = [epoch for epoch in stored if member.revoked or (epoch < current and epoch not in needed)]
         for epoch in old:
             self._safe.keys.destroy(epoch)
             self._ports.notify(Event.MEMBER_KEY_DESTROYED, {"epoch": epoch})
         return bool(old)
 
     def _waiting(self, keys: ThresholdKeys, use: KeyUse) -> Iterator[Ceremony]:
-        """Yield the ceremonies whose sealed shares must still be opened: one that runs, and those that were missed."""
+        """Yield the ceremonies whose sealed shares this trustee must still open: running ones and missed ones."""
         newest = keys.ceremony(use)
         if newest is not None and not newest.ended:
             yield newest

@@ -1,9 +1,8 @@
-"""A trustee's shares: computed from what dealers sent, stored before anything is confirmed, erased when replaced.
+"""A trustee's shares: computed from the dealers' bundles, stored before they are confirmed, erased when replaced.
 
-Invariant: a share is erased only when the one that replaces it is at rest, or when its ceremony was aborted.
+Invariant: a share is erased only when its replacement is at rest, or when its ceremony was aborted.
 
 Source: PROTOCOL.md 9, Ceremonies and At rest.
-Not here: the duties of a ceremony (ceremonies.py); the keys that shares are sealed to (member_keys.py).
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ from fl.replay.committees import committee_keys, committee_of, parcel_of, settin
 from fl.roles.trustee.stores import TrusteeStores
 
 Tell = Callable[[Event, Ceremony, str], bool]
-"""(what happened, ceremony, reason) -> False, after telling a person once."""
+"""(what happened, ceremony, reason) -> False, after one report."""
 
 
 class ShareKeeper:
-    """One account's shares of every use."""
+    """One account's shares of all threshold keys."""
 
     def __init__(self, safe: TrusteeStores, account: Address, vault: Vault, tell: Tell) -> None:
         self._shares = safe.shares
@@ -38,11 +37,10 @@ class ShareKeeper:
         self._tell = tell
 
     def has(self, ceremony: Ceremony) -> bool:
-        """Return whether the share of a ceremony is at rest."""
         return self._shares.has(ceremony.use, ceremony.number)
 
     def keep(self, keys: ThresholdKeys, ceremony: Ceremony) -> bool:
-        """Compute the new share and store it; False when the share it builds on is lost."""
+        """Compute the new share and store it; False when the share that it renews is lost."""
         if self.has(ceremony):
             return True
         old = None
@@ -61,36 +59,36 @@ class ShareKeeper:
         return True
 
     def old_share(self, keys: ThresholdKeys, ceremony: Ceremony) -> Share | None:
-        """Return the share in force, made up for if it was missed, or None with a word when it cannot be had."""
+        """Return the current share; compute it now if this trustee missed it. Report and return None if impossible."""
         before = ceremony.previous
         if before is None:
             return None
         try:
             if not self._shares.has(ceremony.use, before.epoch) and self._account in before.members:
                 self.keep(keys, keys.ceremonies[ceremony.use][before.epoch - 1])
-            held = self._shares.get(ceremony.use, before.epoch)
+            stored = self._shares.get(ceremony.use, before.epoch)
         except (KeystoreUnreadable, MalformedError, TamperedError) as error:
             self._tell(Event.SHARE_MISSED, ceremony, str(error))
             return None
-        return Share(held.seat.index, held.share)
+        return Share(stored.seat.index, stored.share)
 
     def secret(self, ceremony: Ceremony) -> int:
-        """Return the own member key of the ceremony's start as a scalar."""
+        """Return, as a scalar, the member key that this account had when the ceremony started."""
         key = self._keys.of(ceremony.keys[self._account].epoch)
         return key.secret.private_numbers().private_value
 
     def forget(self, ceremony: Ceremony) -> bool:
-        """Erase the share of an aborted ceremony: it would be one of the same key."""
+        """Erase the share of an aborted ceremony, because it may be a share of the current key."""
         if ceremony.number not in self._shares.epochs(ceremony.use):
             return False
         self._shares.erase(ceremony.use, ceremony.number)
         return True
 
     def erase_replaced(self, keys: ThresholdKeys, ceremony: Ceremony) -> list[int]:
-        """Erase the shares of the same key that a finished ceremony replaced; return their epochs."""
+        """Erase the shares that a finished ceremony of the same key replaced; return their epochs."""
         old = [n for n in self._shares.epochs(ceremony.use) if ceremony.generation <= n < ceremony.number]
         if old:
-            committee_keys(keys, ceremony.use, ceremony.number)  # raises unless it follows from its dealings
+            committee_keys(keys, ceremony.use, ceremony.number)  # raises unless the dealings give this committee
         for number in old:
             self._shares.erase(ceremony.use, number)
         return old

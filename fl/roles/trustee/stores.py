@@ -1,9 +1,9 @@
-"""What a trustee keeps on its own disk: its shares, and the member keys that shares are sealed to on their way.
+"""What a trustee stores on its own disk: its shares, and the member keys that dealers seal shares to.
 
-Invariant: what is stored is durable before anybody hears of it; what is erased or destroyed was overwritten first.
+Invariant: a stored item is durable before anybody learns about it; an erased or destroyed one was overwritten first.
 
 Source: PROTOCOL.md 9, At rest.
-Not here: when (shares.py, member_keys.py); files (fl/storage/shares.py, fl/storage/keyring.py).
+Not here: implementations (fl/storage/shares.py, fl/storage/keyring.py).
 """
 
 from __future__ import annotations
@@ -18,38 +18,37 @@ from fl.protocol.names import KeyUse
 
 
 class Shares(Protocol):
-    """Where a trustee's shares lie."""
+    """Stores a trustee's shares."""
 
     def put(self, held: HeldShare) -> None:
-        """Store a share durably; the same once more is no error."""
+        """Store a share durably; storing the same share again is allowed."""
 
     def get(self, use: KeyUse, epoch: int) -> HeldShare:
         """Return a share, or raise KeystoreUnreadable."""
 
-    def has(self, use: KeyUse, epoch: int) -> bool:
-        """Return whether a share is there."""
+    def has(self, use: KeyUse, epoch: int) -> bool: ...
 
     def epochs(self, use: KeyUse) -> Sequence[int]:
-        """Return the epochs of which a share, whole or not, is there."""
+        """Return the epochs that have a share here, whole or damaged."""
 
     def erase(self, use: KeyUse, epoch: int) -> None:
-        """Overwrite and remove a share; without one, do nothing."""
+        """Overwrite and remove a share, if there is one."""
 
 
 class MemberKeys(Protocol):
-    """Where a trustee's member keys lie."""
+    """Stores a trustee's member keys."""
 
     def create(self, epoch: int) -> PrivateKey:
-        """Return the key of an epoch, made and stored durably unless it is there."""
+        """Return the key of an epoch; make it and store it durably if there is none."""
 
     def of(self, epoch: int) -> PrivateKey:
         """Return a key, or raise KeystoreUnreadable."""
 
     def epochs(self) -> Sequence[int]:
-        """Return the epochs of which a key, whole or not, is there."""
+        """Return the epochs that have a key here, whole or damaged."""
 
     def destroy(self, epoch: int) -> None:
-        """Overwrite and remove a key; without one, do nothing."""
+        """Overwrite and remove a key, if there is one."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""Long vectors in pieces that stay in a core's cache, for arithmetic in binary64.
+"""Sums over long vectors, in pieces that fit into a core's cache.
 
-Invariant: a sum over the pieces has the bits that NumPy gives for the sum over blocks of 2^16 values in one piece.
+Invariant: the result has the same bits as NumPy's sum over blocks of 2^16 values.
 
 Source: NumPy's pairwise summation halves a block in the same way, down to 128 values.
 """
@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 PIECE = 1 << 14
-"""The most values of a piece: 128 KiB in binary64."""
+"""The largest piece, in values: 128 KiB in binary64."""
 _BLOCK = 1 << 16
 _UNROLLED = 8
-"""NumPy halves at multiples of so many values."""
+"""NumPy splits a block at a multiple of this number."""
 
 
 def summed(work: Callable[[slice], float], length: int) -> float:
-    """Do `work` for every piece of a vector [length]; return the sum of what it returns."""
+    """Call `work` for every piece of a vector [length]; return the sum of its results."""
     total = 0.0
     for start in range(0, length, _BLOCK):
         total += _halved(work, start, min(start + _BLOCK, length))

@@ -1,10 +1,9 @@
-"""What hospitals claim of their training in the lanes of an update or of a sum, and how much honest ones can claim.
+"""What hospitals claim about their training in the lanes of an update or a sum, and the bounds of honest claims.
 
-Invariant: every sum that becomes a model, and every single update that somebody can see, passes `check`; the bounds
-are what n runs of the quantiser can give, so an honest hospital never breaks one.
+Invariant: every sum that becomes a model, and every visible update, passes `check`. The bounds follow from n runs of
+the quantiser, so an honest hospital never breaks one.
 
 Source: PROTOCOL.md 5 (Claims): w = min(samples, W_max), 0 <= correct <= samples, loss in 0..2^21 - 1.
-Not here: the length of an update (sum.py); who claimed what, which a masked sum does not show.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from fl.training.aggregation.quantise import LANES, LIMIT, LOSS_UNIT, Words
 
 @dataclass(frozen=True)
 class Bound:
-    """One lane, and between which numbers honest hospitals stay."""
+    """One lane, and the range of honest claims."""
 
     what: str
     claimed: int
@@ -27,21 +26,21 @@ class Bound:
     high: int
 
     @property
-    def kept(self) -> bool:
+    def holds(self) -> bool:
         """Return whether honest hospitals can claim this."""
         return self.low <= self.claimed <= self.high
 
 
 @dataclass(frozen=True)
 class Claims:
-    """The lanes of so many hospitals, summed; of one alone they are its own."""
+    """The sum of several hospitals' lanes; or the lanes of one hospital."""
 
     hospitals: int
     weight: int
     correct: int
     samples: int
     loss: int
-    """In units of 2^-16, each hospital's mean counted once."""
+    """The sum of the hospitals' mean losses, in units of 2^-16."""
 
     @classmethod
     def of(cls, words: Words, hospitals: int) -> Self:
@@ -55,14 +54,14 @@ class Claims:
 
     @property
     def accuracy(self) -> float:
-        """Return which part of the training images was judged rightly."""
+        """Return the share of training images that were judged correctly."""
         return self.correct / max(self.samples, 1)
 
     def bounds(self, config: RoundConfig) -> tuple[Bound, ...]:
         """Return each lane with its bounds.
 
-        Weights follow from samples: n hospitals with so many samples in all weigh least when one of them has nearly
-        all, and as much as the samples as long as nobody has more than W_max.
+        The bounds of the weight follow from the samples: the weight is least when one hospital has nearly all samples,
+        and equals the samples as long as no hospital has more than W_max.
         """
         count, samples = self.hospitals, self.samples
         least = min(samples - count + 1, config.w_max) + count - 1
@@ -74,14 +73,14 @@ class Claims:
         )
 
     def check(self, config: RoundConfig) -> None:
-        """Raise for the first bound that is broken.
+        """Raise for the first broken bound.
 
         Raises:
-            ClaimOutOfBounds: one hospital claims what none can have.
-            SumOutOfBounds: several together do.
+            ClaimOutOfBounds: in one hospital's lanes.
+            SumOutOfBounds: in the sum of several hospitals' lanes.
         """
         for bound in self.bounds(config):
-            if bound.kept:
+            if bound.holds:
                 continue
             if self.hospitals == 1:
                 raise ClaimOutOfBounds(bound.what, bound.claimed, bound.low, bound.high)
@@ -89,12 +88,12 @@ class Claims:
 
     @property
     def figures(self) -> dict[str, float]:
-        """Return the claims for reports and pages; the loss is the mean."""
+        """Return the claims for reports and pages, with the mean loss."""
         claims = {"weight": self.weight, "correct": self.correct, "samples": self.samples}
         return {**claims, "accuracy": self.accuracy, "loss": self.mean_loss}
 
     def to_dict(self, config: RoundConfig) -> dict[str, float]:
-        """Return the figures of a sum and the most that so many hospitals may claim."""
+        """Return the figures of a sum, and the largest honest claims of as many hospitals."""
         most = {bound.what: bound.high for bound in self.bounds(config)}
         loss = most["loss"] * LOSS_UNIT / max(self.hospitals, 1)
         limits = {"most_weight": most["weight"], "most_samples": most["samples"], "most_loss": loss}

@@ -1,10 +1,9 @@
-"""The fixed-point quantiser: what one hospital learned as words of 32 or 64 bits, with lanes for its metrics.
+"""The fixed-point quantiser: one hospital's update as words of 32 or 64 bits, with lanes for its metrics.
 
 Invariant: every word of every hospital lies in ±(2^21 - 1), or ±(2^43 - 1) where words have 64 bits, so the sum of up
 to 1024 hospitals never overflows, and binary64 holds it exactly.
 
 Source: PROTOCOL.md 5 (Masking): λ = w / W_max; x = rint(clip(Δ·λ·scale/c, ±(scale-1))) in binary64, scale 2^21 or 2^43.
-Not here: sums and the update of the model (sum.py), masks and envelopes.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from fl.training.aggregation.blockwise import PIECE, summed
 SCALE = 2**21
 """Steps per c in words of 32 bits."""
 LIMIT = SCALE - 1
-"""The largest such word; no lane is larger, whatever the words."""
+"""The largest word of 32 bits, and the largest lane for both widths."""
 LANES = 4
 """weight w, correctly classified training samples, training samples, mean loss in units of 2^-16 (claims.py)."""
 LOSS_UNIT = 2.0**-16
@@ -44,20 +43,20 @@ class Grid:
         return self.scale - 1
 
     def zeros(self, parameters: int) -> Words:
-        """Return the words of nobody's update, int32 or int64 [d + LANES]."""
+        """Return an empty sum, int32 or int64 [d + LANES]."""
         if self.bits == 32:  # noqa: PLR2004 - the narrow one of two
             return np.zeros(parameters + LANES, np.int32)
         return np.zeros(parameters + LANES, np.int64)
 
 
 GRIDS = {grid.bits: grid for grid in (Grid(32, SCALE), Grid(64, 2**43))}
-"""The finer steps are of 2^-22 of the others: far below float32's own, also for a hospital of few images."""
+"""The steps of 64-bit words are 2^22 times finer: far below float32's own, even for a hospital with few images."""
 _WIDEST = max(GRIDS)
 
 
 @dataclass(frozen=True)
 class LocalMetrics:
-    """What a hospital says of its own training."""
+    """A hospital's own training results."""
 
     samples: int
     correct: int
@@ -65,7 +64,7 @@ class LocalMetrics:
 
 
 def body_bytes(parameters: int, bits: int = _WIDEST) -> int:
-    """Return the plaintext size of an update of d parameters in such words; by default the most it can be."""
+    """Return the plaintext size of an update of d parameters; by default, the largest possible."""
     return bits // 8 * (parameters + LANES)
 
 
@@ -76,7 +75,7 @@ def quantise(previous: Vector, trained: Vector, metrics: LocalMetrics, config: R
     `previous`, `trained`: float32 [d]. The difference is L2-clipped to C, weighted by w / W_max and rounded.
 
     Raises:
-        NonFinite: the trained weights hold NaN or infinity.
+        NonFinite: the trained weights contain NaN or infinity.
         EncodingError: the two vectors differ in length, or the metrics contradict each other.
     """
     if previous.shape != trained.shape or previous.ndim != 1:
@@ -89,21 +88,20 @@ def quantise(previous: Vector, trained: Vector, metrics: LocalMetrics, config: R
     words = grid.zeros(previous.size)
     weight = min(metrics.samples, config.w_max, LIMIT)
     factor = (weight / config.w_max) * grid.scale / config.clip
-    norm = _round_to(words, (previous, trained), factor, grid.limit)
+    norm = _round_to(words, previous, trained, factor, grid.limit)
     if not np.isfinite(norm):
         _check_finite(previous, trained)
     if norm > config.l2_bound:
         shrink = config.l2_bound / norm
         shrunk = shrink * (weight / config.w_max) * grid.scale / config.clip
-        _round_to(words, (previous, trained), shrunk, grid.limit)
+        _round_to(words, previous, trained, shrunk, grid.limit)
     loss = min(round(max(metrics.loss, 0.0) / LOSS_UNIT), LIMIT)
     words[-LANES:] = (weight, min(metrics.correct, LIMIT), min(metrics.samples, LIMIT), loss)
     return words
 
 
-def _round_to(words: Words, change: tuple[Vector, Vector], factor: float, limit: int) -> float:
+def _round_to(words: Words, previous: Vector, trained: Vector, factor: float, limit: int) -> float:
     """Write rint(clip(Δ·factor, ±limit)) to `words` and return ‖Δ‖₂, in one pass: most updates need no second one."""
-    previous, trained = change
     delta, other = np.empty((2, PIECE), np.float64)
     inside = (limit - 1) / factor
 
@@ -119,7 +117,7 @@ def _round_to(words: Words, change: tuple[Vector, Vector], factor: float, limit:
         words[part] = np.rint(piece, out=piece)
         return squares
 
-    with np.errstate(invalid="ignore"):  # what is not finite is found in the norm
+    with np.errstate(invalid="ignore"):  # the norm shows values that are not finite
         return float(np.sqrt(summed(work, previous.size)))
 
 
@@ -136,9 +134,9 @@ def to_bytes(words: Words) -> bytes:
 
 
 def from_bytes(body: bytes, parameters: int, config: RoundConfig) -> Words:
-    """Return the words of an update body, or raise EncodingError for a length or a word that no quantiser makes.
+    """Return the words of an update body, or raise EncodingError for a wrong length or a word out of range.
 
-    What its lanes claim is checked where it is read (claims.py, aggregate.check_update).
+    The lanes are checked later (claims.py, sum.check_update).
     """
     grid = GRIDS[config.word_bits]
     expected = body_bytes(parameters, grid.bits)

@@ -21,27 +21,27 @@ from fl.training.aggregation.claims import Claims
 from fl.training.aggregation.quantise import GRIDS, LANES, LIMIT, Vector, Words
 
 MAX_HOSPITALS = (2**31 - 1) // LIMIT
-"""1024, for words of 64 bits too: binary64 holds every whole number up to 1024·2^43 = 2^53."""
+"""1024, also for words of 64 bits: binary64 represents every whole number up to 1024·2^43 = 2^53."""
 
 
 class Sum:
     """A streaming sum: memory does not grow with the number of hospitals."""
 
     def __init__(self, parameters: int, bits: int = 32) -> None:
-        """Begin with nothing, in words of so many bits (RoundConfig.word_bits)."""
+        """Start an empty sum in words of `bits` bits (RoundConfig.word_bits)."""
         self._grid = GRIDS[bits]
         self._words = self._grid.zeros(parameters)
         self.hospitals = 0
         self.parts: list[Claims] = []
-        """What each hospital claimed, in order, where that can be seen."""
+        """Each hospital's claims, in order; empty for a masked sum."""
 
     @classmethod
     def of(cls, words: Words, hospitals: int, parts: Sequence[Claims] = ()) -> Self:
         """Return the sum of `hospitals` updates that was made elsewhere, int32 or int64 [d + LANES].
 
         Raises:
-            AggregateOverflow: more hospitals than the ring can hold.
-            SumOutOfBounds: a word is larger than so many updates can add up to: somebody masked another vector.
+            AggregateOverflow: more hospitals than the words allow.
+            SumOutOfBounds: a word is larger than the sum of these updates can be: a hospital masked another vector.
         """
         if hospitals > MAX_HOSPITALS:
             raise AggregateOverflow(hospitals, MAX_HOSPITALS)
@@ -59,8 +59,8 @@ class Sum:
     def add(self, words: Words) -> None:
         """Add one hospital's words [d + LANES]; more than MAX_HOSPITALS raise AggregateOverflow."""
         if (words.shape, words.dtype) != (self._words.shape, self._words.dtype):
-            have, wanted = (f"{each.size} words of {8 * each.itemsize} bits" for each in (words, self._words))
-            raise EncodingError("update", f"it has {have}, {wanted} were expected")
+            actual, wanted = (f"{each.size} words of {8 * each.itemsize} bits" for each in (words, self._words))
+            raise EncodingError("update", f"it has {actual}, {wanted} were expected")
         if self.hospitals >= MAX_HOSPITALS:
             raise AggregateOverflow(self.hospitals + 1, MAX_HOSPITALS)
         self._words += words
@@ -75,8 +75,8 @@ class Sum:
         """Check the sum without a model to add it to.
 
         Raises:
-            EncodingError: it is nobody's.
-            SumOutOfBounds: a lane holds what so many honest hospitals cannot claim.
+            EncodingError: no update was added.
+            SumOutOfBounds: a lane is out of the range of honest claims.
             NormExceeded: the mean update is longer than honest clipping allows.
         """
         self._check_claims(config)
@@ -87,8 +87,8 @@ class Sum:
         """Return the new model, float32 [d].
 
         Raises:
-            EncodingError: `previous` has another length, or nobody's update was added.
-            SumOutOfBounds: the lanes hold what so many honest hospitals cannot claim.
+            EncodingError: `previous` has the wrong length, or no update was added.
+            SumOutOfBounds: a lane is out of the range of honest claims.
             NormExceeded: the mean update is longer than honest clipping allows.
             NonFinite: a new weight is not finite.
         """
@@ -106,11 +106,11 @@ class Sum:
 
     def _check_claims(self, config: RoundConfig) -> None:
         if not self.hospitals:
-            raise EncodingError("aggregate", "it is nobody's")
+            raise EncodingError("aggregate", "it contains no update")
         self.claims.check(config)
 
     def _stepper(self, previous: Vector, model: Vector, factor: float) -> Callable[[slice], float]:
-        """Return what writes a piece of the new model and returns the sum of its squared steps."""
+        """Return a function that writes a piece of the new model and returns the sum of its squared steps."""
         steps, other = np.empty((2, PIECE), np.float64)
 
         def work(part: slice) -> float:
@@ -120,7 +120,7 @@ class Sum:
             squares = float(np.add.reduce(np.multiply(step, step, out=square)))
             square[:] = previous[part]
             step += square
-            with np.errstate(over="ignore"):  # an overflow is found when the whole model is there
+            with np.errstate(over="ignore"):  # `apply` checks the whole model afterwards
                 model[part] = step
             return squares
 
@@ -128,10 +128,10 @@ class Sum:
 
 
 def check_update(words: Words, config: RoundConfig) -> None:
-    """Check one hospital's words [d + LANES], where they can be seen: what it claims, and how far it moves the model.
+    """Check one hospital's visible words [d + LANES]: its claims, and the length of its change.
 
     Raises:
-        ClaimOutOfBounds: a lane.
+        ClaimOutOfBounds: a lane is out of range.
         NormExceeded: the change, divided by its weight, is longer than C.
     """
     claims = Claims.of(words, 1)
@@ -150,12 +150,12 @@ def _check_length(words: Words, claims: Claims, config: RoundConfig) -> None:
 
 
 def _factor(claims: Claims, config: RoundConfig) -> float:
-    """Return what a summed word is multiplied with, in units of weights."""
+    """Return the factor from a summed word to a change of a weight."""
     return (config.clip * config.w_max) / (float(GRIDS[config.word_bits].scale) * claims.weight)
 
 
 def _check_norm(squares: float, claims: Claims, size: int, config: RoundConfig) -> None:
-    """Honest clipping bounds the mean by C; rounding adds at most half a unit per hospital and coordinate."""
+    """Check that the mean is at most C; rounding adds at most half a unit per hospital and coordinate."""
     slack = _factor(claims, config) * 0.5 * claims.hospitals * float(np.sqrt(size))
     norm, bound = float(np.sqrt(squares)), config.l2_bound * (1 + 1e-9) + slack
     if norm > bound:

@@ -1,10 +1,9 @@
-"""Data sets that come as one .npz of arrays: the C-NMC form and the MedMNIST form.
+"""Reads data sets from one .npz file of arrays, in the C-NMC form or the MedMNIST form.
 
-Invariant: what a file says about train and test is kept; where it says nothing, the split is subject-disjoint. Arrays
-that are not needed are not read.
+Invariant: a split in the file is kept; without one, whole persons are split off for testing. Only needed arrays are
+read.
 
 Source: the data's README; J. Yang et al., "MedMNIST v2", 2023 (names and shapes of the arrays).
-Not here: folders of image files (folders.py); the file itself (npz.py); labels to names (class_names.py).
 """
 
 from __future__ import annotations
@@ -36,13 +35,13 @@ _PARTS = (("train", TRAIN), ("val", TRAIN), ("test", TEST))
 _CNMC = ("images", "labels", "groups", "subjects", "split", "class_names")
 _GREY_DIMENSIONS, _RGB_DIMENSIONS, _CHANNELS = 3, 4, 3
 _LOOKED_AT = 300
-"""So many pictures, evenly spread, say what all of them show."""
+"""How many pictures, evenly spread, are measured to find what all of them show."""
 _SUBJECT = re.compile(r"[AH]\d+")
 
 
 @dataclass(frozen=True)
 class _Form:
-    """A file in one of the two forms, before its rows are looked at."""
+    """A file in one of the two forms, before its rows are read."""
 
     images: list[str]
     labels: list[str]
@@ -51,15 +50,15 @@ class _Form:
 
 
 def load_npz(path: Path, reading: SourceReading = STRICT) -> Dataset:
-    """Read an .npz of either form; other arrays in it are ignored, unread.
+    """Read an .npz of either form; other arrays in it are not read.
 
     The C-NMC form: `images` uint8 [n, S, S, 3] or [n, S, S], `labels` [n], optionally `groups` (or `subjects`) and
     `split`. The MedMNIST form: `train_`, `val_` and `test_` `images` and `labels`; validation images count as train.
-    Either may name its classes in `class_names`.
+    Both may name their classes in `class_names`.
 
     Args:
         path: The file.
-        reading: What a person allows or says about the file.
+        reading: What the user allows or states about the file.
 
     Raises:
         DatasetUnusable: neither form, wrong shapes or types, labels out of range, or one class only.
@@ -98,18 +97,18 @@ def _form(file: Npz) -> _Form:
 
 
 def _labels(file: Npz, form: _Form, ignored: Collection[str]) -> Classes:
-    """Return the classes of all rows, after the lengths of pictures and labels were compared."""
-    found: list[Array] = []
+    """Return the classes of all rows; refuse a file whose numbers of pictures and labels differ."""
+    parts: list[Array] = []
     for images, labels in zip(form.images, form.labels, strict=True):
         pictures, rows = _rows(file, images), _rows(file, labels)
         if pictures != rows:
-            file.refuse(f"{images} holds {pictures} pictures, and {labels} {rows} labels")
+            file.refuse(f"{images} holds {pictures} pictures, but {labels} holds {rows} labels")
         array = file.read(labels)
-        found.append(array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array)  # noqa: PLR2004  # [n, 1]
-    if len({(array.dtype.kind in "SU", array.shape[1:]) for array in found}) > 1:
-        file.refuse("the labels of its parts are of different kinds")
+        parts.append(array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array)  # noqa: PLR2004  # [n, 1]
+    if len({(array.dtype.kind in "SU", array.shape[1:]) for array in parts}) > 1:
+        file.refuse("the labels of its parts have different types")
     names = file.read("class_names") if "class_names" in file.names else None
-    return read_classes(np.concatenate(found), names, ignored, file.source)
+    return read_classes(np.concatenate(parts), names, ignored, file.source)
 
 
 def _rows(file: Npz, name: str) -> int:
@@ -118,7 +117,7 @@ def _rows(file: Npz, name: str) -> int:
 
 
 def _people(file: Npz, form: _Form) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.uint8] | None, bool]:
-    """Return groups, the split if the file has one, and whether the groups are persons."""
+    """Return the groups, the split (if the file has one), and whether the groups are persons."""
     if form.images != ["images"]:
         rows = [_rows(file, name) for name in form.images]
         parts = [name.removesuffix("_images") for name in form.images]
@@ -146,7 +145,7 @@ def _split(file: Npz) -> npt.NDArray[np.uint8]:
 
 
 def _images(file: Npz, form: _Form, keep: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
-    """Return the pictures of the rows to keep as uint8 [n, S, S, 3]; sizes are compared before a value is read."""
+    """Return the pictures of the rows to keep as uint8 [n, S, S, 3]; check the sizes before reading values."""
     sides = {_side_px(file, name) for name in form.images}
     if len(sides) > 1:
         file.refuse(f"its parts have images of different sizes ({', '.join(map(str, sorted(sides)))} px)")
@@ -163,25 +162,25 @@ def _images(file: Npz, form: _Form, keep: npt.NDArray[np.bool_]) -> npt.NDArray[
             images[done : done + len(chosen)] = chosen if chosen.ndim == _RGB_DIMENSIONS else chosen[..., np.newaxis]
             done += len(chosen)
     except MemoryError as error:
-        raise DatasetUnusable(file.source, "this machine has not enough memory for its pictures") from error
+        raise DatasetUnusable(file.source, "this machine does not have enough memory for its pictures") from error
     return images
 
 
 def _frames(images: npt.NDArray[np.uint8], said: Frame | None) -> tuple[Verdict, ...]:
-    """Return what the pictures show: nothing where there is no cell on black, else one verdict, for one size."""
+    """Return one verdict on what the pictures show, or none if they are not cells on black."""
     rows = np.unique(np.linspace(0, len(images) - 1, min(_LOOKED_AT, len(images))).round().astype(int))
     return judge([sight for row in rows if (sight := look(images[row]))], said)
 
 
 def _cut(images: npt.NDArray[np.uint8], verdicts: Collection[Verdict]) -> npt.NDArray[np.uint8]:
-    """Return the field of whole frames; other pictures are used as they are."""
+    """Return the field of whole frames, and other pictures unchanged."""
     side = min((side_px(images.shape[1], each.frame) for each in verdicts if each.frame), default=images.shape[1])
     start = (images.shape[1] - side) // 2
     return np.ascontiguousarray(images[:, start : start + side, start : start + side])
 
 
 def _side_px(file: Npz, name: str) -> int:
-    """Return the side of an array's pictures; grey ones are [n, S, S] or [n, S, S, 1]."""
+    """Return the side of an array's pictures; grey pictures are [n, S, S] or [n, S, S, 1]."""
     header = file.header(name)
     shape = header.shape
     grey = len(shape) == _GREY_DIMENSIONS
@@ -192,7 +191,7 @@ def _side_px(file: Npz, name: str) -> int:
 
 
 def _cnmc_names(classes: Classes, groups: npt.NDArray[np.str_] | None) -> tuple[str, ...]:
-    """Return the class names: "hem" and "all" where bare labels 0 and 1 go with subjects H.. and A.. of C-NMC."""
+    """Return the class names; labels 0 and 1 with subjects H.. and A.. of C-NMC become "hem" and "all"."""
     if groups is None or classes.names != ("0", "1") or len(groups) != len(classes.index):
         return classes.names
     marks = [{str(group)[:1] for group in np.unique(groups[classes.index == label])} for label in (0, 1)]
@@ -204,7 +203,7 @@ def _cnmc_names(classes: Classes, groups: npt.NDArray[np.str_] | None) -> tuple[
 
 def _check_length(source: str, rows: int, *arrays: Array) -> None:
     if any(array.shape != (rows,) for array in arrays):
-        raise DatasetUnusable(source, f"its groups or its split have not {rows} values, one for each picture")
+        raise DatasetUnusable(source, f"its groups or its split do not have {rows} values, one for each picture")
 
 
 def _used(dataset: Dataset, undivided: bool) -> tuple[Used, ...]:
@@ -220,11 +219,11 @@ def _count(dataset: Dataset) -> int:
     return len(np.unique(dataset.groups))
 
 
-def _notes(dataset: Dataset, left_out: int, ignored: list[str]) -> tuple[str, ...]:
-    """Return what a person should know: rows left out, arrays not read, pictures that occur more than once."""
+def _notes(dataset: Dataset, skipped: int, ignored: list[str]) -> tuple[str, ...]:
+    """Return notes for the user: skipped rows, arrays that are not read, pictures that occur more than once."""
     notes = []
-    if left_out:
-        notes.append(f"{left_out} rows have a label that is to be ignored; they are left out")
+    if skipped:
+        notes.append(f"{skipped} rows have an ignored label and are not used")
     if ignored:
         notes.append(f"{len(ignored)} arrays are not needed and were not read: {some(ignored)}")
     rows: defaultdict[bytes, list[int]] = defaultdict(list)

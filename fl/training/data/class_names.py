@@ -1,10 +1,10 @@
-"""Labels of a file to class names: bounded, and only those that occur.
+"""Converts the labels in a file to class names.
 
-Invariant: a class exists because a picture has it, or because the file's own list of names says so; the numbers and
-the order of the names mean nothing.
+Invariant: a class exists only if a picture has it or the file's own list names it. The numbers and the order of the
+names have no meaning.
 
 Source: MedMNIST and segmentation masks (255 as "no label").
-Not here: what a class means (a hospital's map from its names to the task's).
+Not here: what a class means (labels.py).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fl.training.data.layouts import MAX_CLASSES
 from fl.training.data.listing import shown
 
 NO_LABEL = 255
-"""The number that many files give to what has no label."""
+"""The number that many files use for "no label"."""
 _NAME_LENGTH = 200
 
 Array = npt.NDArray[np.generic]
@@ -29,7 +29,7 @@ Array = npt.NDArray[np.generic]
 
 @dataclass(frozen=True)
 class Classes:
-    """Class names, and for every row the index of its name; -1 for a row that is left out."""
+    """Class names, and for every row the index of its name; -1 for a row that is not used."""
 
     names: tuple[str, ...]
     index: npt.NDArray[np.int64]
@@ -39,13 +39,13 @@ def read_classes(labels: Array, names: Array | None, ignored: Collection[str], s
     """Return the classes of `labels` [n].
 
     Args:
-        labels: Whole numbers, true and false, or texts.
-        names: The file's own list of class names, which whole numbers point into; None if it has none.
-        ignored: Labels, as text, whose rows are left out.
-        source: What to call the file.
+        labels: Whole numbers, booleans, or texts.
+        names: The file's own list of class names, indexed by whole numbers; None if it has none.
+        ignored: Labels, as text, whose rows are not used.
+        source: The file's name in errors.
 
     Raises:
-        DatasetUnusable: a label is negative, too large, empty, without a name, or 255 and nobody said what that means.
+        DatasetUnusable: a label is negative, too large, empty, unnamed, or 255 without an explanation.
     """
     values, back = np.unique(_plain(labels, source), return_inverse=True)
     if len(values) > MAX_CLASSES + len(ignored):
@@ -53,7 +53,7 @@ def read_classes(labels: Array, names: Array | None, ignored: Collection[str], s
     shown_values = [_text(value) for value in values]
     kept = [text for text in shown_values if text not in ignored]
     if not kept:
-        raise DatasetUnusable(source, "no row has a label that counts")
+        raise DatasetUnusable(source, "the labels of all rows are ignored")
     own = None if names is None else read_names(names, source)
     chosen = _by_number(kept, own, source) if values.dtype.kind != "U" else _by_text(kept, own, source)
     order = own or tuple(dict.fromkeys(chosen[text] for text in kept))
@@ -66,26 +66,26 @@ def read_names(names: Array, source: str) -> tuple[str, ...]:
     """Return a file's own class names.
 
     Raises:
-        DatasetUnusable: they are no list of different texts, or too many.
+        DatasetUnusable: they are not a list of different texts, or too many.
     """
     flat = _plain(names.reshape(-1), source)
     if flat.dtype.kind != "U" or not 1 <= len(flat) <= MAX_CLASSES:
         raise DatasetUnusable(
             source, f"its class_names are {names.dtype} {list(names.shape)}, not 1 to {MAX_CLASSES} names"
         )
-    found = tuple(unicodedata.normalize("NFC", str(name)) for name in flat)
-    if len(set(found)) != len(found):
+    texts = tuple(unicodedata.normalize("NFC", str(name)) for name in flat)
+    if len(set(texts)) != len(texts):
         raise DatasetUnusable(source, "a name occurs twice among its class_names")
-    for name in found:
+    for name in texts:
         _check_name(name, source)
-    return found
+    return texts
 
 
 def as_texts(values: Array, what: str, source: str) -> npt.NDArray[np.str_]:
-    """Return texts [n] of whole numbers or texts [n] or [n, 1], as groups are.
+    """Return whole numbers or texts, [n] or [n, 1], as texts [n].
 
     Raises:
-        DatasetUnusable: they are of another type or shape.
+        DatasetUnusable: they have another type or shape.
     """
     flat = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values  # noqa: PLR2004  # [n, 1]
     if flat.ndim != 1 or flat.dtype.kind not in "iuSU":
@@ -124,10 +124,10 @@ def _by_number(kept: list[str], own: tuple[str, ...] | None, source: str) -> dic
     limit = MAX_CLASSES if own is None else len(own)
     for text in kept:
         if not 0 <= int(text) < limit:
-            advice = f"; if it means that there is no label, say --ignore-label {text}"
+            advice = f'; if it means "no label", add --ignore-label {text}'
             raise DatasetUnusable(source, f"a row has the label {text}; labels are 0 to {limit - 1}{advice}")
     if own is None and str(NO_LABEL) in kept and str(NO_LABEL - 1) not in kept:
-        why = f"rows have the label {NO_LABEL}, which often means that there is none: say --ignore-label {NO_LABEL}"
+        why = f'rows have the label {NO_LABEL}, which often means "no label": add --ignore-label {NO_LABEL}'
         raise DatasetUnusable(source, f"{why}, or number the classes from 0")
     return {text: own[int(text)] if own else text for text in kept}
 

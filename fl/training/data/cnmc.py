@@ -1,9 +1,8 @@
-"""C-NMC 2019: the names of its files, and the tables of labels that come with its test data.
+"""C-NMC 2019: the names of its files, and the label tables of its test data.
 
-Invariant: class and person of a file come from its name or from the table; the folders around it are never classes.
+Invariant: class and person of a file come from its name or from a table; the folders around it are never classes.
 
 Source: the data's README (names, linked subjects); the download of the Cancer Imaging Archive and its copies.
-Not here: prepared arrays (arrays.py).
 """
 
 from __future__ import annotations
@@ -23,40 +22,40 @@ from fl.training.data.walk import FoundFile, open_regular
 CLASSES = ("hem", "all")
 """The names of the source for label 0 (healthy) and 1 (leukemia)."""
 NAME = re.compile(r"UID_(H?)(\d+)_(\d+)_(\d+)_(all|hem)\.\w+", re.IGNORECASE)
-"""Healthy mark, subject, microscope field, cell, class."""
+"""Groups: mark of a healthy person, subject, microscope field, cell, class."""
 LINKED = {"A75": "A51", "A78": "A51", "A21": "A20", "H03": "H10", "H04": "H02", "H05": "H02", "H06": "H02"}
-"""Subjects that the official data cannot tell apart (the data's README), by the first one of each."""
+"""Subjects that the official data cannot tell apart (the data's README), and the subject that replaces each."""
 _COLUMNS = ("patient_id", "new_names", "labels")
 _ODD_SHARE = 4
-"""With more than one odd name for so many of C-NMC, the folder holds something else as well."""
+"""If there is more than one odd name per this many C-NMC names, the folder also holds other data."""
 _TABLE_CAP = 4 * 2**20
 _TABLES = 64
-"""Tables that are looked into."""
+"""The most tables that are read."""
 _TEST_PHASE = re.compile(r"cnmctest(prelim|final)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class _Row:
-    """What a table says of one file."""
+    """A table's row about one file."""
 
     label: int
     subject: str
     agrees: bool
-    """Whether the name in the table says the same class as its label."""
+    """Whether the name in the row means the same class as the label."""
 
 
 @dataclass(frozen=True)
 class _Table:
-    """One table of labels: where its pictures lie, and its rows by file name."""
+    """One label table: the place of its pictures, and its rows by file name."""
 
     entry: FoundFile
     rows: dict[str, _Row]
     bad_rows: int
     folder: str | None = None
-    """The folder, in small letters, that the table is named after; None if there is no such folder."""
+    """The folder (lower case) that the table is named after; None if there is no such folder."""
 
     def covers(self, entry: FoundFile) -> bool:
-        """Return whether a picture is one of those that this table is about."""
+        """Return whether this table is about a picture."""
         around = self.entry.parts[:-1]
         if entry.parts[: len(around)] != around:
             return False
@@ -65,7 +64,7 @@ class _Table:
         return self.folder in {part.casefold() for part in entry.parts[:-1]}
 
     def among(self, entries: Sequence[FoundFile]) -> _Table:
-        """Return the table with the folder that it is named after, if one of `entries` lies in such a one."""
+        """Return the table with the folder that it is named after, if one of `entries` is in such a folder."""
         stem = re.sub(r"[-_ ]?labels?$", "", self.entry.parts[-1].rsplit(".", 1)[0], flags=re.IGNORECASE).casefold()
         there = any(part.casefold() == stem for entry in entries for part in entry.parts[:-1])
         return replace(self, folder=stem) if there else self
@@ -74,14 +73,14 @@ class _Table:
 def parse_name(name: str) -> tuple[str, int] | None:
     """Return subject group and label (1 = leukemia) of a C-NMC file name, or None for any other name.
 
-    The subject is written as in the prepared arrays: A or H and at least two digits; linked subjects share a group.
+    The subject has the form of the prepared arrays: A or H and at least two digits. Linked subjects share a group.
     """
     match = NAME.fullmatch(name)
     if match is None:
         return None
     label = int(match[5].lower() == "all")
     if bool(match[1]) == bool(label):
-        return None  # a healthy person's mark on a leukemic cell, or the reverse
+        return None  # the mark of a healthy person contradicts the class, or the reverse
     return _subject("A" if label else "H", match[2]), label
 
 
@@ -92,13 +91,13 @@ def _subject(mark: str, number: str) -> str:
 
 
 def arrange_c_nmc(entries: Sequence[FoundFile], sides: Sequence[FoundFile]) -> Arrangement | None:
-    """Return the entries as C-NMC, or None if they are not.
+    """Return the entries arranged as C-NMC, or None if they are not C-NMC.
 
-    They are if more than half of the pictures have names of C-NMC, or if a table of labels of C-NMC covers some.
+    They are C-NMC if names or tables of C-NMC identify more than half of the pictures.
 
     Args:
-        entries: Pictures, and files that may have been meant as one.
-        sides: Tables and texts that lie among them.
+        entries: Pictures, and files that may be meant as pictures.
+        sides: Tables and texts in the same folders.
     """
     csvs = [entry for entry in sides if entry.parts[-1].casefold().endswith(".csv")][:_TABLES]
     tables = [table.among(entries) for entry in csvs if (table := _read_table(entry))]
@@ -108,7 +107,7 @@ def arrange_c_nmc(entries: Sequence[FoundFile], sides: Sequence[FoundFile]) -> A
     if named == 0 or named <= odd:
         return None
     if odd * _ODD_SHARE > named:
-        why = f"{named} of its pictures have names of C-NMC, and {odd} others have not. Give the folder of C-NMC alone"
+        why = f"{named} of its pictures have C-NMC names, but {odd} do not. Give only the folder of C-NMC"
         return Arrangement("not understood", refusals=(f"{why}; {UNDERSTOOD}",))
     placed = [each for each in outcomes if isinstance(each, Placed)]
     left = [each for each in outcomes if isinstance(each, FoundFile)]
@@ -117,7 +116,7 @@ def arrange_c_nmc(entries: Sequence[FoundFile], sides: Sequence[FoundFile]) -> A
 
 
 def _place(entry: FoundFile, tables: Sequence[_Table]) -> Placed | FoundFile:
-    """Return where one file belongs, or the file with the reason why it belongs nowhere."""
+    """Return the place of one file, or the file with the reason why it has none."""
     name = entry.parts[-1]
     parsed = parse_name(name)
     if parsed:
@@ -136,7 +135,7 @@ def _place(entry: FoundFile, tables: Sequence[_Table]) -> Placed | FoundFile:
 
 
 def _named(entry: FoundFile, subject: str, label: int) -> Placed | FoundFile:
-    """Place a file by its C-NMC name, unless a folder around it says the other class."""
+    """Place a file by its C-NMC name, unless a folder around it is named after the other class."""
     folders = {part.casefold() for part in entry.parts[:-1]}
     if CLASSES[1 - label] in folders and entry.reason is None:
         return entry.out(LeftOutReason.ODD_NAME, f"its name says {CLASSES[label]}, its folder {CLASSES[1 - label]}")
@@ -146,7 +145,7 @@ def _named(entry: FoundFile, subject: str, label: int) -> Placed | FoundFile:
 
 
 def _read_table(entry: FoundFile) -> _Table | None:
-    """Return a table of labels, or None if the file is none."""
+    """Return a label table, or None if the file is not one."""
     if not 0 < entry.size <= _TABLE_CAP:
         return None
     try:
@@ -167,7 +166,7 @@ def _read_table(entry: FoundFile) -> _Table | None:
 
 
 def _row(line: Sequence[str], at: tuple[int, ...]) -> tuple[str, _Row | None]:
-    """Return a line's file name (folded) and what it says; None if it says nothing clear."""
+    """Return a line's file name (case folded) and its row, or None if the line is not clear."""
     if len(line) <= max(at):
         return "", None
     patient, name, label = (line[index].strip() for index in at)
@@ -179,7 +178,7 @@ def _row(line: Sequence[str], at: tuple[int, ...]) -> tuple[str, _Row | None]:
 
 
 def _table_notes(table: _Table, placed: Sequence[Placed]) -> list[str]:
-    """Return what a person should know of a table: rows that are unclear, lack a picture, or contradict a name."""
+    """Return notes for the user about a table: rows that are unclear, have no picture, or contradict a name."""
     found = {each.entry.parts[-1].casefold() for each in placed if table.covers(each.entry)}
     lost = set(table.rows) - found
     odd = [name for name in found & set(table.rows) if not table.rows[name].agrees]
@@ -191,6 +190,7 @@ def _table_notes(table: _Table, placed: Sequence[Placed]) -> list[str]:
         notes.append(f"{len(lost)} rows of {name} have no picture ({some(lost)})")
     if odd:
         notes.append(
-            f"{len(odd)} rows of {name} have a Patient_ID that says another class ({some(odd)}); the label counts"
+            f"{len(odd)} rows of {name} have a Patient_ID of another class than their label ({some(odd)}); the label is"
+            " used"
         )
     return notes

@@ -1,10 +1,9 @@
-"""One hospital's labelled images in memory, and the file they rest in.
+"""One hospital's labelled images in memory, and their file.
 
-Invariant: a `Dataset` that exists is consistent: arrays of one length, labels that have a class name, and no subject
-group in both train and test.
+Invariant: every `Dataset` is consistent: its arrays have one length, every label has a class name, and no subject group
+is in both train and test.
 
 Source: the data set's README (groups and split of C-NMC); numpy's .npz without pickle.
-Not here: where the images come from (folders.py, arrays.py, synthetic.py); who gets which (partition.py).
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from fl.training.pictures.images import fit_square
 TRAIN, TEST = 0, 1
 _KEYS = frozenset({"images", "labels", "groups", "split", "class_names"})
 DRAWN_KEY = "drawn"
-"""An array that is in a file only where a program drew its pictures; what it holds does not matter."""
+"""A file contains this array only if a program drew its pictures; the values do not matter."""
 _FORMS = (_KEYS, _KEYS | {DRAWN_KEY})
 
 G = TypeVar("G", bound=np.generic)
@@ -42,10 +41,10 @@ class Dataset:
         labels: int64 [n], an index into `class_names`.
         groups: text [n]; images of one person, or of persons that cannot be told apart, share a group.
         split: uint8 [n], 0 = train, 1 = test.
-        class_names: One name per class. As loaded they are the source's own names, and their order means nothing.
-        source: What to call the data in an error.
-        listing: What became of every file of the source, where it was just read from one.
-        drawn: Whether a program drew the pictures, as far as the source says.
+        class_names: One name per class. After loading they are the source's own names, in an order without meaning.
+        source: The name of the data in errors.
+        listing: Which files of the source are used, if it was just read.
+        drawn: Whether the source says that a program drew the pictures.
     """
 
     images: npt.NDArray[np.uint8]
@@ -58,11 +57,7 @@ class Dataset:
     drawn: bool = False
 
     def __post_init__(self) -> None:
-        """Check the invariant.
-
-        Raises:
-            DatasetUnusable: an array has another shape or type, a label has no name, or a group is in both parts.
-        """
+        """Raise DatasetUnusable if an array has a wrong shape or type, a label no name, or a group is in both parts."""
         n = len(self.images)
         if n == 0:
             self._refuse("there are no images")
@@ -92,7 +87,7 @@ class Dataset:
 
     @property
     def size_px(self) -> int:
-        """Return S, the side of every image in pixels."""
+        """Return the side of every image in pixels."""
         return int(self.images.shape[1])
 
     def take(self, index: Index) -> Dataset:
@@ -121,19 +116,19 @@ class Dataset:
         return bool((self.split == split).any())
 
     def fitted(self, size_px: int) -> Dataset:
-        """Return the same images at `size_px` (images.fit_square), or this data set if they have that size."""
+        """Return the images scaled to `size_px` (images.fit_square)."""
         if self.size_px == size_px:
             return self
         return replace(self, images=np.stack([fit_square(image, size_px) for image in self.images]))
 
     def for_model(self, size_px: int, classes: int) -> Dataset:
-        """Return the images at the size a model wants.
+        """Return the images in the size of a model.
 
         Raises:
-            DatasetUnusable: there are more classes than the model tells apart.
+            DatasetUnusable: there are more classes than the model has outputs.
         """
         if len(self.class_names) > classes:
-            self._refuse(f"it has {len(self.class_names)} classes, but the model tells {classes} apart")
+            self._refuse(f"it has {len(self.class_names)} classes, but the model knows only {classes}")
         return self.fitted(size_px)
 
     def class_counts(self) -> npt.NDArray[np.int64]:
@@ -145,12 +140,12 @@ def check_trainable(dataset: Dataset) -> Dataset:
     """Return `dataset` if a classifier can be learned from it.
 
     Raises:
-        DatasetUnusable: it holds one class only, or nothing to train on.
+        DatasetUnusable: it has only one class, or no training images.
     """
     counts = dataset.part(TRAIN).class_counts()
     if np.count_nonzero(counts) < 2:  # noqa: PLR2004  # two classes are what "classify" means
         name = dataset.class_names[int(counts.argmax())]
-        raise DatasetUnusable(dataset.source, f"all training images are of one class ({name})")
+        raise DatasetUnusable(dataset.source, f"all training images have one class ({name})")
     return dataset
 
 
@@ -178,7 +173,7 @@ def load_dataset(path: Path) -> Dataset:
     """Read what `save_dataset` wrote.
 
     Raises:
-        DatasetUnusable: the file is missing, damaged, or holds anything else.
+        DatasetUnusable: the file is missing or damaged, or has other content.
     """
     with open_npz(path) as file:
         if file.names not in _FORMS:
@@ -192,17 +187,17 @@ def load_dataset(path: Path) -> Dataset:
 
 
 def is_stored(path: Path) -> bool:
-    """Return whether a file is of the form in which Hemaledger keeps images itself; only its list of arrays is read.
+    """Return whether `save_dataset` wrote a file; only its list of arrays is read.
 
     Raises:
-        DatasetUnusable: it is no .npz file.
+        DatasetUnusable: it is not an .npz file.
     """
     with open_npz(path) as file:
         return file.names in _FORMS
 
 
 def _typed(array: npt.NDArray[np.generic], kind: type[G], path: Path) -> npt.NDArray[G]:
-    """Return `array` if its values are of `kind`; nothing is converted."""
+    """Return `array` if its values have the type `kind`."""
     if not issubclass(array.dtype.type, kind):
         raise DatasetUnusable(path.name, f"an array is {array.dtype}, not {kind.__name__}")
     return cast("npt.NDArray[G]", array)

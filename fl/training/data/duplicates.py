@@ -1,10 +1,9 @@
-"""The same picture more than once, and the same person on both sides of a split.
+"""Removes repeated pictures, and persons on both sides of a split.
 
-Invariant: of what comes out, no two pictures are equal, no picture has two labels, and no person is in training and in
-test. Pictures are equal if their decoded pixels are, whatever the container.
+Invariant: in the result no two pictures are equal, no picture has two labels, and no person is in both training and
+test. Pictures are equal if their decoded pixels are equal, in any file format.
 
-Source: the C-NMC data set, which holds the same picture under several subjects (the data's README).
-Not here: decoding (folders.py).
+Source: the C-NMC data set, which contains the same picture under several subjects (the data's README).
 """
 
 from __future__ import annotations
@@ -20,19 +19,19 @@ from fl.training.data.walk import FoundFile
 
 @dataclass(frozen=True)
 class Seen:
-    """A picture that was decoded: where it belongs, the SHA-256 of its pixels, its row among the decoded ones."""
+    """A decoded picture: its place, the SHA-256 of its pixels, and its row."""
 
     placed: Placed
     digest: bytes
     row: int
     plain: bool
-    """One colour only; such pictures say nothing about who is who."""
+    """It has only one colour; equal pictures of one colour do not mean equal persons."""
 
 
 def sort_out(pictures: Sequence[Seen]) -> tuple[list[Seen], list[FoundFile], int]:
-    """Return the pictures to use, those left out with their reasons, and how many persons were joined with others.
+    """Return the pictures to use, the rejected ones with reasons, and how many persons were joined with others.
 
-    Persons that share a picture in one class cannot be told apart, so they become one group.
+    Persons that share a picture of one class cannot be told apart, so they become one group.
     """
     sided = _with_sides(pictures)
     same: defaultdict[bytes, list[Seen]] = defaultdict(list)
@@ -54,7 +53,7 @@ def sort_out(pictures: Sequence[Seen]) -> tuple[list[Seen], list[FoundFile], int
 
 
 def _with_sides(pictures: Sequence[Seen]) -> list[Seen]:
-    """Return the pictures; where a source has a test part, what it does not divide is for training."""
+    """If a source has a test part, put its undivided pictures into training."""
     if all(seen.placed.part != Part.TEST for seen in pictures):
         return list(pictures)
     return [
@@ -64,7 +63,7 @@ def _with_sides(pictures: Sequence[Seen]) -> list[Seen]:
 
 
 def _choose(equal: Sequence[Seen], left: list[FoundFile]) -> Seen | None:
-    """Return the one of some equal pictures that is used, or None; add the others to `left`."""
+    """Return which of several equal pictures is used, or None; add the others to `left`."""
     labelled = [seen for seen in equal if seen.placed.class_name is not None]
     sides = {seen.placed.part for seen in labelled}
     if len({seen.placed.class_name for seen in labelled}) > 1:
@@ -87,7 +86,7 @@ def _leave(equal: Sequence[Seen], reason: LeftOutReason, left: list[FoundFile]) 
 
 
 def _link(groups: Sequence[str], links: dict[str, str]) -> None:
-    """Join persons in `links`, a forest in which every person points to the one that stands for it."""
+    """Join persons in `links`, a forest in which every person points to its representative."""
     for group in groups:
         first, second = sorted((_root(groups[0], links), _root(group, links)))
         if first != second:
@@ -101,7 +100,7 @@ def _root(group: str, links: dict[str, str]) -> str:
 
 
 def _without_persons_of_both(pictures: Sequence[Seen]) -> tuple[list[Seen], list[FoundFile]]:
-    """Return the pictures without those in test whose person is also in training, and the latter."""
+    """Remove test pictures whose person is also in training; return the rest and the removed ones."""
     people = {seen.placed.group for seen in pictures if seen.placed.is_person and seen.placed.part == Part.TRAIN}
     both = [seen for seen in pictures if seen.placed.part == Part.TEST and seen.placed.group in people]
     rows = {seen.row for seen in both}

@@ -1,10 +1,9 @@
-"""Data sets that come as folders of image files.
+"""Reads data sets from folders of image files.
 
-Invariant: every file below the folder is used or listed with its reason; nothing is skipped silently. A class of which
-no picture can be used is a refusal, never a class less.
+Invariant: every file below the folder is either used or listed with a reason. If no picture of a class can be used, the
+folder is refused; a class never disappears silently.
 
-Source: walk.py (the files), layouts.py and cnmc.py (what their places and names say), duplicates.py.
-Not here: decoding (images.py); arrays (arrays.py).
+Source: walk.py (the files), layouts.py and cnmc.py (what their places and names mean), duplicates.py.
 """
 
 from __future__ import annotations
@@ -34,13 +33,13 @@ from fl.training.pictures.images import MAX_BYTES, Pixels, decode_image
 MAX_ARRAY_BYTES = 4 * 2**30
 """Memory for the fitted pictures of one folder."""
 Keep = Callable[[int, Pixels, Sight | None], None]
-"""What is done with the pixels of a row, and with what they say about their scale."""
+"""(row, pixels, what they say about their scale): called for every decoded picture."""
 _ONE_CLASS = "all images are of one class"
 
 
 @dataclass(frozen=True)
 class _Survey:
-    """A folder after all its pictures were looked at."""
+    """The result of decoding all pictures of a folder."""
 
     listing: Listing
     used: tuple[Seen, ...]
@@ -50,10 +49,10 @@ class _Survey:
 
 
 def check_folder(folder: Path, reading: SourceReading = STRICT) -> Listing:
-    """Return the account of a folder; every picture is decoded, and nothing is kept.
+    """Return the list of a folder's files; every picture is decoded, but no pixels are kept.
 
     Raises:
-        DatasetUnusable: no such folder, or more in it than is looked at.
+        DatasetUnusable: there is no such folder, or it contains too many files.
     """
     return _survey(folder, _arranged(folder), reading, lambda _row, _pixels, _sight: None).listing
 
@@ -61,19 +60,19 @@ def check_folder(folder: Path, reading: SourceReading = STRICT) -> Listing:
 def load_folder(folder: Path, size_px: int, seed: int = 0, reading: SourceReading = STRICT) -> Dataset:
     """Read a folder of images in one of the layouts that docs/data.md shows.
 
-    The class names are those of the folders (or "hem" and "all" of C-NMC), in an order without meaning. What the
-    folders say about training and test is kept; else about a fifth is held out by subject group.
+    The class names are the folders' names (or "hem" and "all" of C-NMC), in an order without meaning. A split into
+    training and test folders is kept; otherwise about a fifth of the persons is held out.
 
     Args:
         folder: The folder.
         size_px: Side of the resulting images.
         seed: For the choice of the test part.
-        reading: What a person allows or says about the folder.
+        reading: What the user allows or states about the folder.
 
     Raises:
-        DatasetUnusable: no such folder, a layout that is not understood, a class without a picture that can be used,
-            or one class only.
-        ImageUnreadable: a picture is damaged; the sentence names the first and says how many there are.
+        DatasetUnusable: there is no such folder, its layout is unknown, a class has no usable picture, or there is only
+            one class.
+        ImageUnreadable: a picture is damaged; the message names the first one and the number of others.
     """
     arrangement = _arranged(folder)
     images = _room(folder, sum(each.entry.reason is None for each in arrangement.placed), size_px)
@@ -89,7 +88,7 @@ def load_folder(folder: Path, size_px: int, seed: int = 0, reading: SourceReadin
 
 
 def _arranged(folder: Path) -> Arrangement:
-    """Return the files of `folder`, each placed or left out."""
+    """Return the files of `folder`, each with its place or with a reason."""
     if not folder.is_dir():
         raise DatasetUnusable(shown(folder.name), "there is no such folder")
     entries = walk(folder)
@@ -104,7 +103,7 @@ def _arranged(folder: Path) -> Arrangement:
 
 
 def _survey(folder: Path, arrangement: Arrangement, reading: SourceReading, keep: Keep) -> _Survey:
-    """Decode every picture that has a place, one at a time, and give `keep` its row, pixels and scale."""
+    """Decode every placed picture, one at a time, and call `keep` for it."""
     left = [each for each in arrangement.left_out if each.reason is not None]
     left += [each.entry for each in arrangement.placed if each.entry.reason is not None]
     pictures: list[Seen] = []
@@ -125,7 +124,7 @@ def _survey(folder: Path, arrangement: Arrangement, reading: SourceReading, keep
     verdicts = judge([sights[seen.row] for seen in used if seen.row in sights], reading.frame)
     notes = (
         *arrangement.notes,
-        *([f"{joined} persons share pictures with another person; such persons count as one"] if joined else ()),
+        *([f"{joined} persons share pictures with another person; they count as one person"] if joined else ()),
         *sentences(verdicts),
     )
     listing = _listing(folder, arrangement, used, [*left, *duplicates])
@@ -133,7 +132,7 @@ def _survey(folder: Path, arrangement: Arrangement, reading: SourceReading, keep
 
 
 def _fit_again(survey: _Survey, reading: SourceReading, images: npt.NDArray[np.uint8]) -> None:
-    """Fit those pictures once more whose cell alone said another frame than all cells together."""
+    """Fit pictures again if their own cell suggested another frame than all cells together."""
     frames = {verdict.size: verdict.frame for verdict in survey.verdicts}
     for seen in survey.used:
         sight = survey.sights.get(seen.row)
@@ -146,7 +145,7 @@ def _fit_again(survey: _Survey, reading: SourceReading, images: npt.NDArray[np.u
 
 
 def _decode(entry: FoundFile, reading: SourceReading = STRICT) -> Pixels | FoundFile:
-    """Return the pixels of a picture, or the entry with the reason why there are none."""
+    """Return the pixels of a picture, or the entry with the reason why it cannot be read."""
     try:
         return decode_image(_read(entry), shown(entry.name), reading.picture)
     except ImageUnreadable as error:
@@ -159,7 +158,7 @@ def _decode(entry: FoundFile, reading: SourceReading = STRICT) -> Pixels | Found
 
 
 class _Changed(Exception):
-    """A file had another length than a moment before."""
+    """The length of a file changed while it was read."""
 
 
 def _read(entry: FoundFile) -> bytes:
@@ -186,7 +185,7 @@ def _listing(folder: Path, arrangement: Arrangement, used: Sequence[Seen], left:
 
 
 def _refusals(placed: Sequence[Placed], used: Sequence[Used], left: Sequence[LeftOut]) -> Iterator[str]:
-    """Yield why pictures that were placed make no data set: a class or a side of which nothing is left, one class."""
+    """Yield why placed pictures are not a data set: a class or side without pictures, or only one class."""
     gone = {item.name: item for item in left}
     meant = {(each.class_name, each.part == Part.TEST) for each in placed if each.class_name is not None}
     kept = {(row.class_name, row.part == Part.TEST) for row in used}
@@ -208,13 +207,13 @@ def check_listing(listing: Listing, *, skip_damaged: bool = False, one_class: bo
     """Check that a folder with this list can be used.
 
     Raises:
-        DatasetUnusable: a refusal is in the list.
-        ImageUnreadable: files are damaged, and they may not be skipped.
+        DatasetUnusable: the list contains a refusal.
+        ImageUnreadable: files are damaged, and `skip_damaged` is false.
     """
     if listing.stopping and not skip_damaged:
         first, more = listing.stopping[0], len(listing.stopping) - 1
         why = f"{first.detail or first.reason}{f' (and {more} more files cannot be used)' if more else ''}"
-        hint = "`hemaledger data check` lists all such files; --skip-damaged goes on without them"
+        hint = "`hemaledger data check` lists all such files; --skip-damaged continues without them"
         raise ImageUnreadable(shown(first.name), f"{shown(why)}. {hint}")
     refusals = [why for why in listing.refusals if not (one_class and why.startswith(_ONE_CLASS))]
     if refusals:
@@ -222,19 +221,19 @@ def check_listing(listing: Listing, *, skip_damaged: bool = False, one_class: bo
 
 
 def _room(folder: Path, pictures: int, size_px: int) -> npt.NDArray[np.uint8]:
-    """Return memory for so many pictures, or refuse."""
+    """Return memory for this many pictures, or raise DatasetUnusable."""
     wanted = pictures * size_px * size_px * 3
     if wanted > MAX_ARRAY_BYTES:
-        why = f"{pictures} pictures of {size_px} pixels a side need {wanted} bytes; at most {MAX_ARRAY_BYTES} are used"
+        why = f"{pictures} pictures of {size_px} x {size_px} pixels need {wanted} bytes; the limit is {MAX_ARRAY_BYTES}"
         raise DatasetUnusable(shown(folder.name), why)
     try:
         return np.empty((pictures, size_px, size_px, 3), np.uint8)
     except MemoryError as error:
-        raise DatasetUnusable(shown(folder.name), f"this machine has no {wanted} bytes of memory for it") from error
+        raise DatasetUnusable(shown(folder.name), f"this machine does not have {wanted} bytes of memory") from error
 
 
 def _dataset(survey: _Survey, images: npt.NDArray[np.uint8], seed: int) -> Dataset:
-    """Return the pictures that are used, moved together in place, with their labels, groups and split."""
+    """Return the used pictures (moved together in place) with their labels, groups and split."""
     listing, used = survey.listing, survey.used
     for position, seen in enumerate(used):
         images[position] = images[seen.row]

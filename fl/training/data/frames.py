@@ -1,12 +1,11 @@
-"""What the pictures of one source show, whole frames or the field alone: their cells say it together.
+"""Decides from all cells of a source whether its pictures show whole frames or only the field.
 
-Invariant: pictures of one size from one source have one frame, so that a cell's size never decides how large it is
-shown. Where the cells do not say it, that is counted and said.
+Invariant: pictures of one size from one source have the same frame, so that a cell's size never decides its scale. If
+the cells do not decide, the user is told how many are unclear.
 
-Source: field.py (what one cell says). Measured on the 2,939 cells of C-NMC: cut to the field, 46 % of the healthy and
-96 % of the leukemic ones are too large for a frame, and 0.4 % and none too small for the field; in whole frames, none
-and 0.05 % are too large, 65 % and 7 % too small.
-Not here: cutting (field.py); reading the pictures (folders.py, arrays.py).
+Source: field.py (what one cell says). Measured on the 2,939 cells of C-NMC: in pictures cut to the field, 46 % of the
+healthy and 96 % of the leukemic cells are too large for a frame; 0.4 % and none are too small for the field. In whole
+frames, none and 0.05 % are too large; 65 % and 7 % are too small.
 """
 
 from __future__ import annotations
@@ -30,27 +29,27 @@ from fl.training.pictures.field import (
 from fl.training.pictures.images import fit_square
 
 FEWEST, FEWEST_SHARE = 3, 0.02
-"""So many cells, and this share of all, must say the same: one may be measured wrongly."""
+"""At least this many cells, and this share of all, must agree, because single measurements may be wrong."""
 Size = tuple[int, int]
 """Height and width of a picture in pixels."""
 
 
 class Sight(NamedTuple):
-    """What one picture of a cell on black says about its scale."""
+    """What one picture of a cell on black shows about its scale."""
 
     size: Size
     share: float
-    """The cell's diameter by the shorter side."""
+    """The cell's diameter divided by the shorter side."""
     alone: int | None
-    """Side of the field in pixels, as far as this picture alone says it."""
+    """Side of the field in pixels, if this picture alone decides it."""
 
     @property
     def unclear(self) -> bool:
-        """Return whether the cell may be in a whole frame, or in one cut to the field."""
+        """Return whether the cell fits both a whole frame and a picture cut to the field."""
         return SMALLEST_IN_FIELD <= self.share <= LARGEST_IN_FRAME
 
     def side(self, frame: Frame | None) -> int | None:
-        """Return the side of the field in pixels; None where neither `frame` nor the cell says it."""
+        """Return the side of the field in pixels; None if neither `frame` nor the cell decides it."""
         return self.alone if frame is None else side_px(min(self.size), frame)
 
 
@@ -60,10 +59,10 @@ class Verdict:
 
     Attributes:
         size: Their height and width.
-        frame: What they show; None where their cells do not say it, so that each goes by its own.
-        said: Whether a person said it.
-        cells, large, small, unclear: How many cells there are, are too large for a whole frame, too small for the
-            field, and may be either.
+        frame: What they show; None if the cells do not decide, so that each picture is judged alone.
+        said: Whether the user stated it.
+        cells, large, small, unclear: The number of cells; of cells too large for a whole frame; of cells too small for
+            the field; and of cells that fit both.
     """
 
     size: Size
@@ -76,7 +75,7 @@ class Verdict:
 
 
 def look(pixels: Pixels) -> Sight | None:
-    """Return what a picture says about its scale; None where that is no question (no cell on black)."""
+    """Return what a picture shows about its scale; None if it is not a cell on black."""
     cell = cell_on_black(pixels)
     if cell is None:
         return None
@@ -85,20 +84,20 @@ def look(pixels: Pixels) -> Sight | None:
 
 
 def fit_cell(pixels: Pixels, size_px: int, sight: Sight | None, frame: Frame | None = None) -> Pixels:
-    """Return a picture for training as uint8 [size_px, size_px, 3]: its field, or all of it where none is known.
+    """Return a picture for training as uint8 [size_px, size_px, 3]: its field, or all of it if no field is known.
 
     Args:
         pixels: uint8 [H, W, 3].
         size_px: Side of the result.
         sight: What `look` found in it.
-        frame: What the pictures of its collection show; None: this one says it alone.
+        frame: What the pictures of its source show; None = this picture alone decides.
     """
     side = sight.side(frame) if sight else None
     return fit_square(pixels, size_px) if side is None else cut_field(pixels, side, size_px)
 
 
 def judge(sights: Sequence[Sight], said: Frame | None = None) -> tuple[Verdict, ...]:
-    """Return what the pictures of each size show; `said` is what a person says of all."""
+    """Return what the pictures of each size show; `said` is the user's statement about all of them."""
     by_size: defaultdict[Size, list[Sight]] = defaultdict(list)
     for sight in sights:
         by_size[sight.size].append(sight)
@@ -110,14 +109,14 @@ def _judge(size: Size, sights: Sequence[Sight], said: Frame | None) -> Verdict:
     large = sum(sight.share > LARGEST_IN_FRAME for sight in sights)
     small = sum(sight.share < SMALLEST_IN_FIELD for sight in sights)
     enough = max(FEWEST, FEWEST_SHARE * cells)
-    found = None
+    frame = None
     if (large >= enough) != (small >= enough):
-        found = Frame.FIELD if large >= enough else Frame.WHOLE
-    return Verdict(size, said or found, said is not None, cells, large, small, unclear)
+        frame = Frame.FIELD if large >= enough else Frame.WHOLE
+    return Verdict(size, said or frame, said is not None, cells, large, small, unclear)
 
 
 def sentences(verdicts: Sequence[Verdict]) -> Iterator[str]:
-    """Yield what a person should know of the frames that were taken, and why; sizes of one kind in one sentence."""
+    """Yield notes for the user about the assumed frames and the reasons; one sentence per kind."""
     for frame, said in ((Frame.FIELD, True), (Frame.WHOLE, True), (Frame.FIELD, False), (Frame.WHOLE, False)):
         alike = [each for each in verdicts if (each.frame, each.said) == (frame, said)]
         if alike:
@@ -129,7 +128,7 @@ def sentences(verdicts: Sequence[Verdict]) -> Iterator[str]:
             yield (
                 f"the cells in {_sizes(unsure)} do not say whether the pictures are whole frames or cut to the field"
                 f"{' (some are too large for the one, others too small for the other)' if mixed else ''}: "
-                f"{unclear} of {sum(each.cells for each in unsure)} may be either. Say --picture-frame"
+                f"{unclear} of {sum(each.cells for each in unsure)} may be either. Add --picture-frame"
             )
 
 

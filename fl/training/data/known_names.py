@@ -1,10 +1,9 @@
-"""Names of files and folders that are known from public data sets and from operating systems.
+"""Names of files and folders in public data sets and operating systems.
 
-Invariant: data only, in small letters. A name here helps to see how a folder is laid out; it never gives a class a
+Invariant: data only, in lower case. A name here helps to recognise the layout of a folder; it never gives a class a
 meaning.
 
 Source: folder names of Synology, QNAP, macOS and Windows; MedMNIST and data sets on Kaggle.
-Not here: what follows from a name (walk.py, layouts.py).
 """
 
 from __future__ import annotations
@@ -37,9 +36,9 @@ SIDE_SUFFIXES = frozenset(_SIDE_SUFFIXES.split())
 SIDE_NAMES = frozenset(_SIDE_NAMES.split())
 CLASS_WORDS = frozenset(_CLASS_WORDS.split())
 WRAPPER_WORDS = frozenset(_WRAPPER_WORDS.split())
-"""Words in the name of a folder that lies around a data set."""
+"""Words in the name of a folder that contains a data set."""
 PART_FILLERS = frozenset(_FILLERS.split())
-"""Words beside the one that says the part: "train_data", "Test Set"."""
+"""Words that may stand beside the name of a part: "train_data", "Test Set"."""
 PARTS = {
     **dict.fromkeys(("train", "training", "val", "valid", "validation"), Part.TRAIN),
     **dict.fromkeys(("test", "testing", "holdout", "heldout"), Part.TEST),

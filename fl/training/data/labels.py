@@ -1,13 +1,12 @@
-"""From the names in a hospital's own data to the classes of a task.
+"""Maps the class names in a hospital's own data to the classes of a task.
 
-Invariant: only mapped data are trained on or stored; a name whose meaning is not certain stays unknown. Neither the
-alphabet nor the order of names means anything, and a part of a word never does.
+Invariant: only mapped data are trained on or stored; a name without a certain meaning stays unknown. The order of names
+and parts of words have no meaning.
 
-A name is read as words: Unicode form KC, case folded, without accents; numbering in front and words like `cells` are
-dropped. Negation is a rule (`non-leukemia`, `leukemia free`), so a class is never taken for its opposite.
+A name is split into words: Unicode form KC, case folded, without accents; a leading number and words like `cells` are
+dropped. Negation is a rule (`non-leukemia`, `leukemia free`), so a class is never confused with its opposite.
 
 Source: names of public data sets of blood cells and X-rays (C-NMC, ALL-IDB, the Taleqani set, chest X-rays).
-Not here: finding files (folders.py); asking a person (scripts/wiring/task.py).
 """
 
 from __future__ import annotations
@@ -29,34 +28,34 @@ from fl.training.data.dataset import Dataset
 from fl.training.data.vocabulary import AFFIRMATIONS, DISEASED, EXTRA, HEALTHY, NEGATIONS, NOISE, SPELLINGS
 
 LABELS_CAP = 256 * 1024
-"""Bytes of a file of labels."""
+"""The largest label file, in bytes."""
 MAX_NAMES = 1000
 _WHAT = "file of labels"
 _ANY_DISEASE = ""
-"""What a word for the reported disease means where several classes are it: no single class."""
+"""The meaning of a word for the disease if several classes are the disease: no single class."""
 
 
 @dataclass(frozen=True)
 class LabelMap:
-    """What each own name means: a class code of the task, or `ignore`."""
+    """The meaning of each of the hospital's names: a class code of the task, or `ignore`."""
 
     task: Task
     labels: Mapping[str, str]
     described: str = ""
-    """What an auditor publishes as the name of these data; empty: no name."""
+    """The name of these data that an auditor publishes; empty = no name."""
 
     def __post_init__(self) -> None:
-        """Raise EncodingError where a name is said to mean what the task does not have."""
+        """Raise EncodingError if a name is mapped to a class that the task does not have."""
         known = {*self.task.codes, IGNORE}
         for own, code in self.labels.items():
             if code not in known:
-                raise EncodingError(_WHAT, f"{own!r} is mapped to {code!r}; known are {', '.join(sorted(known))}")
+                raise EncodingError(_WHAT, f"{own!r} is mapped to {code!r}; use one of {', '.join(sorted(known))}")
 
     def apply(self, dataset: Dataset) -> Dataset:
-        """Return `dataset` with the task's codes as its classes, in the task's order; ignored images are left out.
+        """Return `dataset` with the task's codes as its classes, in the task's order, without ignored images.
 
         Raises:
-            LabelsUnknown: images have a name that is not mapped.
+            LabelsUnknown: images have a class name that is not mapped.
             DatasetUnusable: all images are ignored.
         """
         names = dataset.class_names
@@ -71,7 +70,7 @@ class LabelMap:
                 target[index] = codes.index(self.labels[own])
         kept = target[dataset.labels] >= 0
         if not kept.any():
-            raise DatasetUnusable(dataset.source, "its labels are all ignored, so no image is left")
+            raise DatasetUnusable(dataset.source, "its labels are all ignored, so there are no images to use")
         part = dataset.take(kept)
         return replace(part, labels=target[part.labels], class_names=codes)
 
@@ -86,7 +85,7 @@ class LabelMap:
         """Parse a file, or raise EncodingError."""
         document = strict_json.loads(data, _WHAT, LABELS_CAP)
         if not isinstance(document, dict):
-            raise EncodingError(_WHAT, "it is not an object with labels and task")
+            raise EncodingError(_WHAT, "it is not a JSON object with labels and task")
         fields = Fields(document, _WHAT)
         fields.only("data", "labels", "task")
         labels = Fields(fields.mapping("labels"), _WHAT)
@@ -99,21 +98,21 @@ class LabelMap:
 
 
 def propose(names: Iterable[str], task: Task) -> dict[str, str]:
-    """Return the codes of those names whose meaning is certain; the others are not in the result."""
+    """Return the codes of the names whose meaning is certain."""
     words = _Words(task)
-    found = {own: words.meaning(own) for own in names}
-    return {own: code for own, code in found.items() if code}
+    meanings = {own: words.meaning(own) for own in names}
+    return {own: code for own, code in meanings.items() if code}
 
 
 def unknown(source: str, names: Iterable[str], task: Task) -> LabelsUnknown:
-    """Return the error that names what is not known, what the task knows, and how to say it."""
+    """Return the error that lists the unknown names and the task's classes, and says what to do."""
     listed = ", ".join(repr(own) for own in names)
-    how = "Say it with --label NAME=CLASS, once per name, or with --labels FILE; NAME=ignore leaves images out."
+    how = "Add --label NAME=CLASS for each name, or --labels FILE; NAME=ignore excludes its images."
     return LabelsUnknown(source, listed, ", ".join(task.codes), how)
 
 
 class _Words:
-    """What words mean in one task."""
+    """The meaning of words in one task."""
 
     def __init__(self, task: Task) -> None:
         disease = [one.code for one in task.classes if one.disease]
@@ -131,12 +130,12 @@ class _Words:
         self._more |= {_phrase(text): code for code, texts in extra.items() if code in task.codes for text in texts}
 
     def meaning(self, name: str) -> str | None:
-        """Return the code of a class, or None (or an empty text) where it is not certain."""
+        """Return the code of a class, or None (or an empty text) if it is not certain."""
         words = _words(name)
         if "?" in name or (words != ["all"] and _without(words, NOISE) == ["all"] and "ALL" not in name):
             return None  # a guess, or `all images`
-        found = self._plain(words)
-        return found if found is not None else self._negated(words)
+        code = self._plain(words)
+        return code if code is not None else self._negated(words)
 
     def _plain(self, words: list[str]) -> str | None:
         for kept in (words, _without(words, NOISE), _without(words, NOISE | AFFIRMATIONS)):
@@ -164,7 +163,7 @@ def _words(name: str) -> list[str]:
     split = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFKC", name))
     plain = unicodedata.normalize("NFKD", split.casefold())
     letters = "".join(letter for letter in plain if not unicodedata.combining(letter))
-    words = [_one(word) for found in re.findall(r"[^\W_]+", letters) for word in _unglued(found)]
+    words = [_one(word) for glued in re.findall(r"[^\W_]+", letters) for word in _unglued(glued)]
     return words[1:] if len(words) > 1 and words[0].isdigit() else words
 
 

@@ -1,10 +1,9 @@
-"""Folders by class: which folder names are classes, which are sides of a split, which are persons.
+"""Folders by class: which folder names are classes, which are parts of a split, which are persons.
 
-Invariant: no folder becomes a class or a person by accident. What cannot be told apart is refused with a sentence that
-names the folders and the layouts that are understood.
+Invariant: no folder becomes a class or a person by accident. An unclear layout is refused, with the names of the
+folders and the accepted layouts.
 
 Source: the layouts of public data sets (MedMNIST's parts, Kaggle's train/val/test, folds of cross-validation).
-Not here: C-NMC (cnmc.py); what a class means (a hospital says so, not a folder's name).
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from fl.training.data.walk import FoundFile
 
 MAX_CLASSES = 1024
 UNDERSTOOD = (
-    "understood are a folder per class (below it, if you like, a folder per person), such folders inside train, val "
-    "and test or the other way round, and C-NMC as it is downloaded (docs/data.md shows them)"
+    "accepted are a folder per class (with folders per person in it, if you like), such folders inside train, val and "
+    "test or the other way round, and C-NMC as downloaded (see docs/data.md)"
 )
 _FOLD = re.compile(r"(fold|split|cv)[-_ ]?\d+", re.IGNORECASE)
 _PERSON = re.compile(
@@ -28,17 +27,17 @@ _PERSON = re.compile(
 )
 _NUMBER = re.compile(r"\d+")
 _MAX_NUMBERS = 32
-"""More folders with bare numbers for names are persons, not classes."""
+"""More than this many folders with numbers as names are persons, not classes."""
 
 
 def arrange_by_class(entries: Sequence[FoundFile]) -> Arrangement:
-    """Return the entries (pictures, and files that may have been meant as one) as folders by class."""
+    """Arrange the entries (pictures, and files that may be meant as pictures) as folders by class."""
     depth = _descend(entries)
     loose, inside = _loose(entries, depth)
     names = _names(inside, depth)
     parts = {name for name in names if part_of(name)}
     if parts and parts != names:
-        return _refused(f"beside the split folders {some(parts)} lies {some(names - parts)}")
+        return _refused(f"there are other folders beside the split folders {some(parts)}: {some(names - parts)}")
     if parts:
         more, inside = _loose(inside, depth + 1)
         return _placed(inside, loose + more, depth + 1, depth)
@@ -49,7 +48,7 @@ def arrange_by_class(entries: Sequence[FoundFile]) -> Arrangement:
 
 
 def part_of(name: str) -> Part | None:
-    """Return which side of a split a folder's name says, in any case; None for any other name."""
+    """Return the part of a split that a folder's name means (in any case), or None."""
     words = [word for word in re.split(r"[^a-z]+", name.casefold()) if word and word not in PART_FILLERS]
     if len(words) != 1 or re.search(r"\d", name):
         return None
@@ -58,7 +57,7 @@ def part_of(name: str) -> Part | None:
 
 
 def _descend(entries: Sequence[FoundFile]) -> int:
-    """Return how many folders lie around the data: a single one that holds the class or split folders is entered."""
+    """Return how many single folders contain the class or split folders."""
     depth = 0
     while True:
         loose, inside = _loose(entries, depth)
@@ -97,14 +96,14 @@ def _names(inside: Iterable[FoundFile], depth: int) -> set[str]:
 
 
 def _with_parts_below(inside: list[FoundFile], loose: list[FoundFile], depth: int) -> Arrangement:
-    """Place entries whose folders at `depth` are classes, with split folders below all of them or none."""
+    """Place entries whose folders at `depth` are classes; either all or none of them contain split folders."""
     below = [(entry, _folder_at(entry, depth + 1)) for entry in inside]
     divided = {entry.parts[depth] for entry, name in below if part_of(name)}
     if not divided:
         return _placed(inside, loose, depth, None)
     odd = {entry.parts[depth] for entry, name in below if not part_of(name) and entry.reason is None}
     if odd:
-        return _refused(f"some pictures of {some(odd)} lie in no split folder, while others of {some(divided)} do")
+        return _refused(f"{some(divided)} has split folders, but some pictures of {some(odd)} are not in one")
     return _placed([entry for entry, name in below if part_of(name)], loose, depth, depth + 1)
 
 
@@ -113,7 +112,7 @@ def _folder_at(entry: FoundFile, depth: int) -> str:
 
 
 def _placed(inside: list[FoundFile], loose: list[FoundFile], class_at: int, part_at: int | None) -> Arrangement:
-    """Place entries: class and part by the folders at these depths, the rest of the folders is a person."""
+    """Place entries: folders at these depths give class and part, deeper folders give the person."""
     names = _names(inside, class_at)
     why = _why_no_classes(names, inside, class_at)
     if why:
@@ -128,27 +127,27 @@ def _placed(inside: list[FoundFile], loose: list[FoundFile], class_at: int, part
     left = [entry.out(LeftOutReason.LOOSE) if entry.reason is None else entry for entry in loose]
     layout = "a folder per class" + (", divided by folders" if part_at is not None else "")
     if not any(entry.reason is None for entry in inside):
-        refusals: tuple[str, ...] = (f"none of its pictures lies in a class folder; {UNDERSTOOD}",)
+        refusals: tuple[str, ...] = (f"none of its pictures is in a class folder; {UNDERSTOOD}",)
         return Arrangement(layout, left_out=tuple(left + inside), refusals=refusals)
     return Arrangement(layout, tuple(placed), tuple(left))
 
 
 def _why_no_classes(names: set[str], inside: Sequence[FoundFile], depth: int) -> str:
-    """Return why the folders at `depth` are no classes; an empty text if they may be."""
+    """Return why the folders at `depth` cannot be classes; empty if they can."""
     if len(names) > MAX_CLASSES:
         return f"it has {len(names)} folders; at most {MAX_CLASSES} classes are accepted"
     numbers = {name for name in names if _NUMBER.fullmatch(name)}
     if len(names) > 1 and (all(_PERSON.fullmatch(name) for name in names) or len(numbers) > _MAX_NUMBERS):
-        return f"its folders {some(names)} look like persons, not like classes"
+        return f"its folders {some(names)} look like persons, not classes"
     divided = {name for name in names if part_of(name) or _FOLD.fullmatch(name)}
     if divided:
-        return f"the folders {some(divided)} lie where a class was expected"
+        return f"the folders {some(divided)} are where class folders were expected"
     below = {_folder_at(entry, depth + 1) for entry in inside} - {""}
     classes = {name for name in below if _is_class_word(name)}
     if len(classes) > 1:
         return f"the folders {some(names)} hold folders that look like the classes: {some(classes)}. Give one of them"
     if len(names) == 1 and below:
-        return f"all its pictures lie in one class folder, {some(names)}. If the folders in it are classes, give it"
+        return f"all its pictures are in one class folder, {some(names)}. If its folders are classes, give that folder"
     return ""
 
 

@@ -1,10 +1,6 @@
-"""What became of every file of a source: used, or left out with a reason.
+"""The list of a source's files: which are used, and why the others are not.
 
-Invariant: `used` and `left_out` together name every file that was found, each once; a text that comes from a file's
-name is safe to print.
-
-Source: none.
-Not here: who finds the files (walk.py), what they are (layouts.py, cnmc.py), whether they can be read (folders.py).
+Invariant: `used` and `left_out` together count every file exactly once; names of files are safe to print.
 """
 
 from __future__ import annotations
@@ -19,7 +15,7 @@ _NAME_LENGTH = 200
 
 
 class Part(StrEnum):
-    """Which side of the split a source puts a picture on; validation counts as training."""
+    """The part of the split that a source gives a picture; validation counts as training."""
 
     TRAIN = "train"
     TEST = "test"
@@ -27,7 +23,7 @@ class Part(StrEnum):
 
 
 class LeftOutReason(StrEnum):
-    """Why a file is left out, in the words of the list."""
+    """Why a file is not used, as the list says it."""
 
     JUNK = "files that an operating system leaves behind"
     THUMBNAIL = "thumbnails and bins of a network drive"
@@ -44,23 +40,23 @@ class LeftOutReason(StrEnum):
     CHANGED = "changed while being read"
     UNREADABLE = "the system does not let us read it"
     TOO_DEEP = "folders that lie too deep"
-    BAD_NAME = "a name that is no valid text"
+    BAD_NAME = "a name that is not valid text"
     LOOSE = "in no class folder"
     ODD_NAME = "a name that is not one of C-NMC"
     NO_LABEL = "no label is known"
     COPY = "the same picture again in the same class"
-    TWO_CLASSES = "the same picture in two classes (all copies are left out)"
-    BOTH_SIDES = "the same picture in training and in test (all copies are left out)"
+    TWO_CLASSES = "the same picture in two classes (no copy is used)"
+    BOTH_SIDES = "the same picture in training and in test (no copy is used)"
     PERSON_BOTH_SIDES = "test pictures of a person who is also in training"
 
     @property
     def stops(self) -> bool:
-        """Return whether a picture is probably lost, so that loading stops unless a person says otherwise."""
+        """Return whether a picture is probably lost, so that loading stops unless the user allows it."""
         return self in _STOPS
 
     @property
     def picture(self) -> bool:
-        """Return whether somebody may have meant such a file as a picture of the data set."""
+        """Return whether such a file may be meant as a picture of the data set."""
         return self not in _NO_PICTURE
 
 
@@ -92,7 +88,7 @@ class LeftOut:
     """One file (or folder) that is not used."""
 
     name: str
-    """Its place below the source, as it is."""
+    """Its path below the source, unchanged."""
     reason: LeftOutReason
     detail: str = ""
 
@@ -102,7 +98,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Used:
-    """How many pictures of one class are used on one side of the split."""
+    """How many pictures of one class are used in one part of the split."""
 
     class_name: str
     part: Part
@@ -111,16 +107,16 @@ class Used:
 
 @dataclass(frozen=True)
 class Listing:
-    """The account of one source.
+    """The list of one source.
 
     Attributes:
-        source: What to call it.
+        source: Its name.
         layout: How its folders or arrays were understood.
         used: Pictures by class and part.
-        persons: How many persons the source tells apart; 0 where it names none.
+        persons: How many persons the source distinguishes; 0 if it names none.
         left_out: Every file that is not used.
-        notes: What else a person should know, one sentence each.
-        refusals: Why it cannot be used as it is, one sentence each without a full stop.
+        notes: Other facts for the user, one sentence each.
+        refusals: Why it cannot be used, one sentence each without a full stop.
     """
 
     source: str
@@ -137,21 +133,21 @@ class Listing:
 
     @property
     def stopping(self) -> tuple[LeftOut, ...]:
-        """Return the files whose loss a person must accept first."""
+        """Return the files that stop the loading until the user allows it."""
         return tuple(item for item in self.left_out if item.reason.stops)
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Return the source's own class names, sorted; the order has no meaning."""
+        """Return the source's own class names, sorted."""
         return tuple(sorted({row.class_name for row in self.used}))
 
     def counts(self) -> Counter[LeftOutReason]:
-        """Return how many files each reason left out."""
+        """Return the number of unused files for each reason."""
         return Counter(item.reason for item in self.left_out)
 
     def lines(self) -> Iterator[str]:
-        """Yield the list for people, line by line; files that stop the loading are all named."""
-        persons = f" of {self.persons} persons" if self.persons else ", each counted as a person of its own"
+        """Yield the list line by line; it names every file that stops the loading."""
+        persons = f" of {self.persons} persons" if self.persons else ", each counted as its own person"
         yield f"{shown(self.source)}: {self.layout}"
         yield f"  used: {self.pictures} pictures{persons if self.pictures else ''}"
         for row in self.used:
@@ -162,7 +158,7 @@ class Listing:
 
     def left_out_lines(self) -> Iterator[str]:
         if self.left_out:
-            yield f"  left out: {len(self.left_out)}"
+            yield f"  not used: {len(self.left_out)}"
         for reason, count in sorted(self.counts().items(), key=lambda row: (not row[0].stops, row[0])):
             items = [item for item in self.left_out if item.reason == reason]
             yield f"    {count}: {reason}"

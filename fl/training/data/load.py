@@ -1,7 +1,7 @@
-"""One door for data of any accepted kind.
+"""Loads data of any accepted kind.
 
-Invariant: what comes out has two classes or more in train, unless one was asked for, and no subject group in train and
-in test. Its `listing` says what became of every file.
+Invariant: the result has at least two classes in train (unless the caller allows one), and no subject group in both
+train and test. Its `listing` names every file.
 
 Source: folders.py, arrays.py.
 Not here: a hospital's own stored part (dataset.load_dataset); drawn cells (synthetic.py).
@@ -26,12 +26,12 @@ def load_source(path: Path, size_px: int = 128, seed: int = 0, reading: SourceRe
 
     Args:
         path: Folder or file.
-        size_px: Side to which images of a folder are fitted; arrays keep theirs (`Dataset.fitted` changes it).
-        seed: For the choice of a test part where the source has none.
-        reading: What a person allows or says about the source.
+        size_px: Side of images from a folder; arrays keep their size (`Dataset.fitted` changes it).
+        seed: For the choice of a test part if the source has none.
+        reading: What the user allows or states about the source.
 
     Raises:
-        DatasetUnusable: there is nothing there, or nothing that can be trained on.
+        DatasetUnusable: there is no data, or it cannot be used for training.
         ImageUnreadable: an image of a folder is damaged.
     """
     if path.is_dir():
@@ -40,25 +40,25 @@ def load_source(path: Path, size_px: int = 128, seed: int = 0, reading: SourceRe
 
 
 def check_source(path: Path, reading: SourceReading = STRICT) -> Listing:
-    """Return what became of every file of a source, also of one that cannot be trained on.
+    """Return the list of a source's files, even if it cannot be used for training.
 
     Raises:
-        DatasetUnusable: there is nothing there, or an .npz that cannot be used.
+        DatasetUnusable: there is no data, or the .npz cannot be used.
     """
     if path.is_dir():
         return check_folder(path, reading)
     listing = load_npz(_archive(path), reading).listing
     if listing is None:
-        raise RuntimeError("a source was read without its list")
+        raise RuntimeError("load_npz returned no listing")
     return listing
 
 
 def check_usable(listing: Listing, reading: SourceReading = STRICT) -> None:
-    """Raise what `load_source` would raise for a folder with this list.
+    """Raise the error of `load_source` for a folder with this list, if any.
 
     Raises:
-        DatasetUnusable: a refusal is in the list.
-        ImageUnreadable: files are damaged, and nobody said to go on without them.
+        DatasetUnusable: the list contains a refusal.
+        ImageUnreadable: files are damaged, and the user did not allow skipping them.
     """
     check_listing(listing, skip_damaged=reading.skip_damaged)
 

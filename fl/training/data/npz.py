@@ -1,10 +1,9 @@
-"""One .npz file, array by array: shapes first, and only what is asked for.
+"""Reads one .npz file array by array: headers first, and only the requested arrays.
 
-Invariant: nothing is unpickled; memory is bounded by what an array's own header says, and that is checked against a cap
-before it is spent. A member that holds more or less than its header says is damaged.
+Invariant: nothing is unpickled. An array's header says how much memory it needs, and this is checked against a limit
+before memory is used. An array with more or fewer bytes than its header says is damaged.
 
 Source: numpy's .npy format (numpy.lib.format); PKWARE's APPNOTE (end of the central directory).
-Not here: what the arrays mean (arrays.py, dataset.py).
 """
 
 from __future__ import annotations
@@ -43,12 +42,12 @@ _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _ENCRYPTED = 1
 _CHUNK = 2**22
 _ODD_HEADERS = (tokenize.TokenError, SyntaxError, TypeError, MemoryError, RecursionError)
-"""What Python's own parser raises in numpy's reader of a header, beside ValueError."""
+"""Errors beside ValueError that Python's parser raises in numpy's header reader."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What an array says of itself."""
+    """An array's header."""
 
     shape: tuple[int, ...]
     fortran: bool
@@ -64,7 +63,7 @@ class Npz:
         self._members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
         self.source = source
         if len(self._members) != len(archive.infolist()):
-            self.refuse("an array is in it twice")
+            self.refuse("it contains an array twice")
 
     @property
     def names(self) -> frozenset[str]:
@@ -75,10 +74,10 @@ class Npz:
         raise DatasetUnusable(self.source, why)
 
     def header(self, name: str) -> Header:
-        """Return what array `name` says of itself, read without its values.
+        """Return the header of array `name` without reading its values.
 
         Raises:
-            DatasetUnusable: it is damaged, compressed in another way, or holds Python objects or several fields.
+            DatasetUnusable: it is damaged, has an unknown compression, or holds Python objects or several fields.
         """
         with self._member(name) as member:
             return self._header(name, member)
@@ -87,12 +86,12 @@ class Npz:
         """Return array `name` in the machine's byte order and C order.
 
         Raises:
-            DatasetUnusable: as for `header`; it takes more than `cap` bytes, or its values are cut off.
+            DatasetUnusable: as for `header`; or it needs more than `cap` bytes, or its values are incomplete.
         """
         with self._member(name) as member:
             header = self._header(name, member)
             if header.bytes > cap:
-                self.refuse(f"{shown(name)} would take {header.bytes} bytes; at most {cap} are accepted")
+                self.refuse(f"{shown(name)} needs {header.bytes} bytes; at most {cap} are accepted")
             values = self._values(name, header, member)
         array = np.frombuffer(values, header.dtype).reshape(header.shape, order="F" if header.fortran else "C")
         return np.ascontiguousarray(array, header.dtype.newbyteorder("=")).reshape(header.shape)
@@ -112,27 +111,27 @@ class Npz:
         version = np.lib.format.read_magic(member)
         readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         if version not in readers:
-            self.refuse(f"{shown(name)} is of version {version}; 1.0 and 2.0 are read")
+            self.refuse(f"{shown(name)} has version {version}; only 1.0 and 2.0 are supported")
         try:
             shape, fortran, dtype = readers[version](member)
         except _ODD_HEADERS:
-            self.refuse(f"{shown(name)} is damaged (its header is no description of an array)")
+            self.refuse(f"{shown(name)} is damaged (its header does not describe an array)")
         if dtype.hasobject or dtype.names or dtype.subdtype:
-            self.refuse(f"{shown(name)} holds Python objects or records, not plain values; nothing is unpickled")
+            self.refuse(f"{shown(name)} holds Python objects or records, which are never read; save plain values")
         if any(length < 0 for length in shape) or len(shape) > 8:  # noqa: PLR2004  # no array here has more dimensions
             self.refuse(f"{shown(name)} has the shape {list(shape)}")
         return Header(tuple(shape), bool(fortran), dtype, math.prod(shape) * dtype.itemsize)
 
     def _values(self, name: str, header: Header, member: IO[bytes]) -> bytearray:
-        """Return exactly the bytes that `header` announces; they are made only as they arrive."""
+        """Return exactly the bytes that `header` announces; memory grows only as they arrive."""
         values = bytearray()
         try:
             while chunk := member.read(min(_CHUNK, header.bytes + 1 - len(values))):
                 values += chunk
         except MemoryError as error:
-            raise DatasetUnusable(self.source, f"this machine has no memory for {header.bytes} bytes") from error
+            raise DatasetUnusable(self.source, f"this machine does not have {header.bytes} bytes of memory") from error
         if len(values) != header.bytes:
-            self.refuse(f"{shown(name)} is damaged: its header says {header.bytes} bytes, and it holds another number")
+            self.refuse(f"{shown(name)} is damaged: it does not have the {header.bytes} bytes that its header says")
         return values
 
 
@@ -141,7 +140,7 @@ def open_npz(path: Path) -> Iterator[Npz]:
     """Open a .npz file to read some of its arrays.
 
     Raises:
-        DatasetUnusable: there is no such file, or it is no .npz file.
+        DatasetUnusable: there is no such file, or it is not an .npz file.
     """
     source = shown(path.name)
     try:
@@ -153,7 +152,7 @@ def open_npz(path: Path) -> Iterator[Npz]:
         try:
             archive = zipfile.ZipFile(file)
         except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile) as error:
-            raise DatasetUnusable(source, f"it is no readable .npz file ({shown(str(error))})") from error
+            raise DatasetUnusable(source, f"it is not a readable .npz file ({shown(str(error))})") from error
         with archive:
             yield Npz(archive, source)
 
@@ -162,19 +161,19 @@ def _open(path: Path) -> io.BufferedReader:
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise OSError(0, "it is no regular file")
+        raise OSError(0, "it is not a regular file")
     return os.fdopen(handle, "rb")
 
 
 def _check_end(file: io.BufferedReader, source: str) -> None:
-    """Refuse what is no zip file, is too large, or has a directory that would cost more than it may."""
+    """Refuse a file that is not a zip file, is too large, or has too large a directory."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     start = file.read(6)
     if start == np.lib.format.MAGIC_PREFIX:
         raise DatasetUnusable(source, "it is a single array, not an .npz archive")
     if not start.startswith(b"PK"):
-        raise DatasetUnusable(source, "it is no .npz file (an .npz file is a zip archive of arrays)")
+        raise DatasetUnusable(source, "it is not an .npz file (a zip archive of arrays)")
     if size > MAX_FILE_BYTES:
         raise DatasetUnusable(source, f"it has {size} bytes; at most {MAX_FILE_BYTES} are accepted")
     tail_at = max(0, size - _COMMENT_CAP - _END.size - _LOCATOR_BYTES)
@@ -182,8 +181,8 @@ def _check_end(file: io.BufferedReader, source: str) -> None:
     tail = file.read()
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) - at < _END.size:
-        raise DatasetUnusable(source, "it is no readable .npz file: its end is missing")
+        raise DatasetUnusable(source, "it is not a readable .npz file: its end is missing")
     _, _, _, _, members, directory, _, _ = _END.unpack_from(tail, at)
     if b"PK\x06\x07" in tail or members > MAX_MEMBERS or directory > _DIRECTORY_CAP:
-        raise DatasetUnusable(source, f"it holds more than {MAX_MEMBERS} arrays, or is larger than an .npz may be")
+        raise DatasetUnusable(source, f"it holds more than {MAX_MEMBERS} arrays, or is in the ZIP64 format")
     file.seek(0)

@@ -1,13 +1,12 @@
-"""Who gets which images: hospitals from one data set, and a test part where a source has none.
+"""Divides a data set among hospitals, and splits off a test part if a source has none.
 
-Invariant: a subject group is never cut: no person is in two hospitals, nor in train and test.
+Invariant: a subject group is never divided: no person is in two hospitals, nor in both train and test.
 
 Source: greedy number partitioning (largest first) with local improvement; the data's README (linked subjects).
-Not here: what a group is; the loaders say (folders.py, arrays.py).
 
-C-NMC note: two persons hold 785 of its 821 healthy cells, one of them in train. Since a person must not be in two
-hospitals, one hospital gets nearly all healthy training cells and the others about a dozen each; training draws
-its epochs with that in mind (sampling.py).
+C-NMC note: 785 of its 821 healthy cells come from two persons, one of them in train. A person must not be in two
+hospitals, so one hospital gets nearly all healthy training cells and the others about a dozen each; sampling.py
+compensates for that.
 """
 
 from __future__ import annotations
@@ -23,27 +22,28 @@ from fl.training.data.dataset import TEST, TRAIN, Dataset
 Floats = npt.NDArray[np.float64]
 
 IMPROVE_UP_TO_GROUPS = 400
-"""More groups than this are balanced well enough by the greedy pass alone."""
+"""With more groups, the greedy pass alone is balanced enough."""
 _EMPTY_FINE = 4.0
-"""More than any deviation within one bin can cost, so that a hole is filled first."""
+"""More than any deviation within one bin can cost, so that empty bins are filled first."""
 _MIN_GROUPS = 2
 
 
 def divide(dataset: Dataset, hospitals: int, seed: int) -> list[Dataset]:
-    """Return one data set per hospital; train and test groups are dealt separately, each balanced in size and class.
+    """Return one data set per hospital; train and test groups are divided separately, balanced in size and class.
 
     Raises:
         DatasetUnusable: fewer than one hospital, or fewer training groups than hospitals.
     """
     if hospitals < 1:
-        raise DatasetUnusable(dataset.source, f"{hospitals} hospitals are too few")
+        raise DatasetUnusable(dataset.source, f"it cannot be divided among {hospitals} hospitals")
     owner = np.full(len(dataset), -1, np.int64)
     shares = np.full(hospitals, 1.0 / hospitals)
     for split in (TRAIN, TEST):
         rows = np.flatnonzero(dataset.split == split)
         groups, group_of_row = np.unique(dataset.groups[rows], return_inverse=True)
         if split == TRAIN and len(groups) < hospitals:
-            raise DatasetUnusable(dataset.source, f"{len(groups)} subject groups cannot fill {hospitals} hospitals")
+            why = f"it has {len(groups)} subject groups, too few for {hospitals} hospitals"
+            raise DatasetUnusable(dataset.source, why)
         if rows.size:
             counts = _count(group_of_row, dataset.labels[rows], len(dataset.class_names))
             owner[rows] = _deal(counts, shares, np.random.default_rng([seed, split]))[group_of_row]
@@ -58,9 +58,9 @@ def split_holdout(dataset: Dataset, fraction: float = 0.2, seed: int = 0) -> Dat
     """
     groups, group_of_row = np.unique(dataset.groups, return_inverse=True)
     if len(groups) < _MIN_GROUPS:
-        raise DatasetUnusable(dataset.source, "all images are of one subject, so none can be held out for testing")
+        raise DatasetUnusable(dataset.source, "all images are of one subject, so there is no second one for testing")
     if not 0.0 < fraction < 1.0:
-        raise DatasetUnusable(dataset.source, f"a test part of {fraction} is not between 0 and 1")
+        raise DatasetUnusable(dataset.source, f"the test part must be between 0 and 1, not {fraction}")
     counts = _count(group_of_row, dataset.labels, len(dataset.class_names))
     part = _deal(counts, np.array([1.0 - fraction, fraction]), np.random.default_rng(seed))
     return replace(dataset, split=part[group_of_row].astype(np.uint8))
@@ -85,7 +85,7 @@ def _unbalance(held: Floats, target: Floats, present: Floats) -> Floats:
 
 
 def _deal(counts: Floats, shares: Floats, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Return int64 [groups], the bin of each group: largest group first to where it balances best, then improved."""
+    """Return int64 [groups], the bin of each group: the largest first, where it balances best; then improve."""
     bins = rng.permutation(len(shares))
     present = counts.sum(axis=0)
     target = shares[bins][:, np.newaxis] * present
@@ -101,7 +101,7 @@ def _deal(counts: Floats, shares: Floats, rng: np.random.Generator) -> npt.NDArr
 
 
 def _improve(owner: npt.NDArray[np.int64], counts: Floats, target: Floats) -> None:
-    """Move single groups in place while that lowers the unbalance; no bin is emptied."""
+    """Move single groups (in place) while that improves the balance; never empty a bin."""
     present = counts.sum(axis=0)
     held = np.zeros_like(target)
     np.add.at(held, owner, counts)

@@ -1,8 +1,4 @@
-"""What a layout makes of the files: class, side of the split and person of each.
-
-Source: none.
-Not here: the layouts themselves (layouts.py, cnmc.py).
-"""
+"""What a layout says about each file: class, part of the split, person."""
 
 from __future__ import annotations
 
@@ -14,13 +10,13 @@ from fl.training.data.walk import FoundFile
 
 @dataclass(frozen=True)
 class Placed:
-    """One file with what its place and name say; the entry may be left out already.
+    """One file, with what its place and name say; the entry may already have a reason not to be used.
 
     Attributes:
         entry: The file.
-        class_name: The source's own name of its class; None if it has none and is only compared with the others.
-        part: Its side of the split.
-        group: Its person, or the file's own name where no person is named.
+        class_name: The source's own name of its class; None if it has none and is only compared with other files.
+        part: Its part of the split.
+        group: Its person, or the file's own name if no person is named.
         is_person: Whether `group` is a person.
     """
 
@@ -38,8 +34,8 @@ class Arrangement:
     Attributes:
         layout: The layout in words.
         placed: The files that have a place in it.
-        left_out: Those that have none, each with its reason.
-        notes: What a person should know.
+        left_out: The other files, each with its reason.
+        notes: Facts for the user.
         refusals: Why it cannot be used.
     """
 

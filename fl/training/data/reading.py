@@ -1,9 +1,6 @@
-"""What a person allows or says about a source of images.
-
-Invariant: none; every field has a default that allows and says nothing.
+"""What the user allows or states about a source of images; the defaults allow and state nothing.
 
 Source: docs/data.md.
-Not here: what the files themselves say (decode.py, frames.py).
 """
 
 from __future__ import annotations
@@ -16,14 +13,14 @@ from fl.training.pictures.field import Frame
 
 @dataclass(frozen=True)
 class SourceReading:
-    """What a person allows or says about a source.
+    """What the user allows or states about a source.
 
     Attributes:
-        skip_damaged: Go on without files of a folder that are damaged or cannot be read.
-        one_class: Accept images of one class only, as a hospital may have them that others complete.
-        ignore_labels: Labels of an .npz, as text, that mean "no label"; their rows are left out.
-        picture: What holds for every picture of a folder, and its file may not say.
-        frame: What pictures of cells on black show; None: their cells say it together.
+        skip_damaged: Continue without files of a folder that are damaged or unreadable.
+        one_class: Accept images of only one class, because other hospitals may have the other classes.
+        ignore_labels: Labels of an .npz, as text, that mean "no label"; their rows are not used.
+        picture: Facts about every picture of a folder that the files may not say.
+        frame: What pictures of cells on black show; None = the cells decide together.
     """
 
     skip_damaged: bool = False

@@ -1,10 +1,10 @@
 """Drawn blood cells, for a demonstration without patients.
 
-Invariant: a drawn data set depends on its plan and seed alone, and no picture of a person went into it.
+Invariant: a drawn data set depends only on its plan and seed; it contains no picture of a person. Results on drawn
+cells say nothing about real ones.
 
 Source: textbook morphology only. Lymphoblasts: large, little cytoplasm, fine chromatin, nucleoli. Mature lymphocytes:
 smaller, more cytoplasm, condensed clumped chromatin (Bain, "Blood Cells: A Practical Guide").
-Not here: real cells (folders.py, arrays.py). Results on drawn cells say nothing about real ones.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NUCLEUS_RGB = (92.0, 38.0, 122.0)
 CYTOPLASM_RGB = (158.0, 128.0, 196.0)
 NUCLEOLUS_RGB = (150.0, 104.0, 178.0)
 SMALLEST_PX = 38.5
-"""Radius of the smallest cell in a picture of 128 px: none is so small that its picture could be an original of C-NMC
+"""Radius of the smallest cell in a picture of 128 px; a smaller one could look like an original picture of C-NMC
 (field.py)."""
 OVERLAP = 0.12
 """Standard deviation of a cell's blastness (0 = healthy, 1 = blast) around 0.27 or 0.73: about 3 of 100 cells lie."""
@@ -52,7 +52,7 @@ class SyntheticPlan:
 
 @dataclass(frozen=True)
 class _Style:
-    """What one person's cells have in common: stain (factor per colour), size factor, focus blur in px."""
+    """The style of one person's cells: stain (factor per colour), size factor, focus blur in px."""
 
     stain: npt.NDArray[np.float64]
     size: float
@@ -81,7 +81,7 @@ def draw_dataset(plan: SyntheticPlan, seed: int) -> Dataset:
 
 
 def draw_cell(label: int, seed: int, size_px: int = 128) -> Pixels:
-    """Return one cell uint8 [size_px, size_px, 3] of a person of its own; `label` 1 is a blast."""
+    """Return one cell uint8 [size_px, size_px, 3] of a new person; `label` 1 is a blast."""
     rng = np.random.default_rng([seed, label])
     return _draw(label, _style(rng, size_px), rng, size_px)
 

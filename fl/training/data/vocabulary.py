@@ -1,8 +1,6 @@
-"""Words that names of classes are made of, in the languages of those who made public data sets.
+"""Words in class names, in the languages of public data sets.
 
-Invariant: a word stands in one list only; all are lower case, without accents, in the singular.
-
-Not here: how a name is read (labels.py).
+Invariant: each word is in only one list; all are lower case, without accents, in the singular.
 """
 
 from __future__ import annotations
@@ -11,12 +9,12 @@ HEALTHY = (
     *("healthy", "normal", "negative", "control", "unaffected", "healthy control", "normal control"),
     *("gesund", "gesunde", "sain", "saine", "sano", "sana", "normale", "saludable", "saudavel"),
 )
-"""Where a task has one class that is no disease, and others that are."""
+"""For a task with disease and exactly one healthy class."""
 DISEASED = (
     *("diseased", "disease", "sick", "ill", "positive", "case", "affected", "abnormal", "patient", "unhealthy"),
     *("krank", "kranke", "malade", "enfermo", "enferma", "malato", "malata", "doente"),
 )
-"""Where a task has one class that is disease."""
+"""For a task with disease."""
 EXTRA: dict[str, dict[str, tuple[str, ...]]] = {
     "leukemia": {
         "healthy": ("hem", "hematogone", "benign", "non blast"),
@@ -48,7 +46,7 @@ NOISE = frozenset(
         *("zelle", "zellen", "bild", "bilder", "cellule", "celula", "imagen", "immagine", "xray", "data", "wbc"),
     }
 )
-"""Words beside the one that counts."""
+"""Words without meaning for the class."""
 SPELLINGS = {
     **dict.fromkeys(("leukemia", "leukaemia", "leukamie", "leukaemie", "leucemia", "leucemie", "leukemie"), "leukemia"),
     **dict.fromkeys(("leukemic", "leukaemic"), "leukemic"),
@@ -56,4 +54,4 @@ SPELLINGS = {
     **dict.fromkeys(("haematogone", "hematogone"), "hematogone"),
     **{word: word for word in ("lymphoblast", "blast", "healthy", "normal", "benign", "disease", "diseased")},
 }
-"""One spelling of a word; a word listed here may also be glued to `non`."""
+"""The standard spelling of a word; `non` may be attached to a word in this table."""

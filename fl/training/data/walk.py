@@ -1,9 +1,8 @@
-"""The files below a folder, each with its first outcome.
+"""Lists the files below a folder, each with a first reason if it cannot be used.
 
-Invariant: the cost is bounded before it is spent; no link is followed, and nothing but a regular file is opened.
+Invariant: the number of files and bytes is bounded; links are not followed, and only regular files are opened.
 
 Source: os.scandir; magic numbers of the formats' specifications; known_names.py.
-Not here: what a folder's name means (layouts.py); whether a picture can be decoded (folders.py).
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from fl.training.data.listing import LeftOut, LeftOutReason, shown
 from fl.training.pictures.images import MAX_BYTES, SUFFIXES
 
 MAX_ENTRIES = 500_000
-"""Files and folders that are looked at."""
+"""The most files and folders that are listed."""
 MAX_PICTURES = 200_000
 MAX_TOTAL_BYTES = 512 * 2**30
 MAX_DEPTH = 32
@@ -49,15 +48,15 @@ _SNIFF_BYTES = 132
 
 @dataclass(frozen=True)
 class FoundFile:
-    """One file, or a folder that could not be entered (then the last part is empty).
+    """One file, or a folder that could not be opened (then the last part is empty).
 
     Attributes:
-        path: Where it lies.
-        name: The same below the source, as it is.
-        parts: Folder names below the source and the file's name, in Unicode form NFC; a backslash of an archive made
-            on Windows divides as a slash does.
+        path: Its full path.
+        name: Its path below the source, unchanged.
+        parts: Folder names below the source and the file's name, in Unicode form NFC; backslashes from archives made on
+            Windows separate parts like slashes.
         size: Bytes.
-        reason: Why it is left out already; None for a picture by its suffix.
+        reason: Why it is not used; None for a file with the suffix of a picture.
         detail: More about the reason.
     """
 
@@ -73,15 +72,15 @@ class FoundFile:
 
     def left_out(self) -> LeftOut:
         if self.reason is None:
-            raise RuntimeError("a file that is in use was asked for its reason")
+            raise RuntimeError("a used file has no reason")
         return LeftOut(self.name, self.reason, self.detail)
 
 
 def walk(root: Path) -> list[FoundFile]:
-    """Return every file below `root` by name; links are entries, and so are folders that cannot be entered.
+    """Return every file below `root`, sorted by name, with links and folders that cannot be opened.
 
     Raises:
-        DatasetUnusable: there are more files than are looked at, or more pictures than are accepted.
+        DatasetUnusable: there are too many files or pictures.
     """
     entries: list[FoundFile] = []
     pictures = total = 0
@@ -131,7 +130,7 @@ def _entry(path: Path, root: Path, *, is_folder: bool = False) -> FoundFile:
 
 
 def _by_name(name: str) -> LeftOutReason | None:
-    """Return what a name alone says: junk, thumbnails, hidden."""
+    """Return the reason that a name alone gives: junk, thumbnail, hidden."""
     for part in re.split(r"[/\\]", name):
         folded = part.casefold()
         if folded in JUNK or folded.startswith("._"):
@@ -144,7 +143,7 @@ def _by_name(name: str) -> LeftOutReason | None:
 
 
 def _file(found: os.DirEntry[str], entry: FoundFile, reason: LeftOutReason | None) -> FoundFile:
-    """Return `entry` with the outcome that its kind, size and suffix give."""
+    """Return `entry` with the reason that its kind, size and suffix give."""
     if reason is not None:
         return entry.out(reason)
     if found.is_symlink():
@@ -162,7 +161,7 @@ def _file(found: os.DirEntry[str], entry: FoundFile, reason: LeftOutReason | Non
 
 
 def _link(entry: FoundFile) -> FoundFile:
-    """Return a link; one to a folder takes a folder's place, so that the class it stands for is missed."""
+    """Return a link; a link to a folder counts as that folder, so that a missing class is noticed."""
     if entry.path.is_dir():
         return replace(entry, parts=(*entry.parts, "")).out(LeftOutReason.LINK, "a folder; copy it to this place")
     return entry.out(LeftOutReason.LINK)
@@ -203,12 +202,12 @@ def _advice(kind: str) -> str:
 
 
 def kind_of(start: bytes) -> str:
-    """Return the kind of file that begins so, or an empty text."""
+    """Return the type of a file from its first bytes, or an empty text."""
     return next((kind for offset, magic, kind in _MAGIC if start[offset : offset + len(magic)] == magic), "")
 
 
 def peek(path: Path) -> bytes:
-    """Return the first bytes of a regular file; none where it cannot be read."""
+    """Return the first bytes of a regular file, or nothing if it cannot be read."""
     try:
         with open_regular(path) as file:
             return file.read(_SNIFF_BYTES)
@@ -217,13 +216,13 @@ def peek(path: Path) -> bytes:
 
 
 def open_regular(path: Path) -> io.BufferedReader:
-    """Open a regular file for reading without following a link, and without waiting for a pipe.
+    """Open a regular file for reading; do not follow a link or wait for a pipe.
 
     Raises:
-        OSError: it cannot be opened, or is no regular file.
+        OSError: it cannot be opened, or is not a regular file.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise OSError(0, "it is no regular file")
+        raise OSError(0, "it is not a regular file")
     return os.fdopen(handle, "rb")

@@ -1,1 +1,1 @@
-"""What a model answers, and how good its answers are."""
+"""A model's answers, and their quality."""

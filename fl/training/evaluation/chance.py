@@ -1,14 +1,13 @@
-"""Whether figures on held-out images are far worse than guessing: then classes were swapped somewhere.
+"""Detects results on held-out images that are far worse than guessing, e.g. because classes were swapped.
 
-Invariant: an alarm needs both a large effect and one that chance does not explain; a constant answer is no alarm.
+Invariant: an alarm needs a large and a significant effect; a constant answer gives no alarm.
 
-Two rules. The area under the ROC curve is at most `AREA` and lies significantly under 0.5 (Mann-Whitney, normal
-approximation). Or the agreement of answers and labels beyond chance, Cohen's kappa, is at most `KAPPA` and the number
-of right answers lies significantly under what the same answers in any order would give. Images of one person resemble
-each other, so significance alone would alarm too early: hence the size of the effect.
+There are two rules. The area under the ROC curve is at most `AREA` and significantly below 0.5 (Mann-Whitney, normal
+approximation). Or Cohen's kappa, the agreement beyond chance, is at most `KAPPA`, and significantly fewer answers are
+right than if the same answers were given in random order. Images of one person are similar, so significance alone would
+alarm too early; therefore the effect must also be large.
 
 Source: J. Hanley and B. McNeil, 1982; J. Cohen, "A coefficient of agreement for nominal scales", 1960.
-Not here: the figures themselves (metrics.py).
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ DEVIATIONS = 3.09
 
 
 def alarm(metrics: Metrics) -> str:
-    """Return in a sentence why these figures are an alarm; empty when they are none."""
+    """Return in a sentence why these figures are an alarm; empty if they are not."""
     return _area(metrics) or _agreement(metrics)
 
 
@@ -49,6 +48,6 @@ def _agreement(metrics: Metrics) -> str:
     if (expected - metrics.accuracy) < DEVIATIONS * deviation:
         return ""
     return (
-        f"{metrics.correct} of {n} held-out images were judged rightly, where guessing gives about"
+        f"only {metrics.correct} of {n} held-out images were judged correctly; guessing would give about"
         f" {metrics.expected_correct:.0f} (kappa {kappa:.2f})"
     )

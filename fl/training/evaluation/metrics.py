@@ -1,10 +1,9 @@
-"""How good predictions are, computed from counts.
+"""The quality of predictions, computed from counts.
 
-Invariant: every number follows from the confusion counts and the ranks of the scores, so the numbers of one
-`Metrics` cannot contradict each other.
+Invariant: every number follows from the confusion counts and the ranks of the scores, so the numbers of one `Metrics`
+cannot contradict each other.
 
 Source: the usual definitions; AUROC as the Mann-Whitney U statistic with midranks (Hanley and McNeil, 1982).
-Not here: predictions (predict.py).
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class SubjectResult:
 
     @property
     def rate(self) -> float:
-        """Return the share recognised: a sensitivity for the finding, a specificity for the healthy class."""
+        """Return the share recognised: the sensitivity for disease, the specificity for the healthy class."""
         return self.correct / self.images
 
 
@@ -42,14 +41,14 @@ class Metrics:
 
     Attributes:
         confusion: Counts; row = true class, column = predicted class.
-        auroc: Area under the ROC curve of the probability of disease, in 0..1; without a disease the mean of one
-            class against the rest; None where one side has no image.
-        disease: Which classes are the disease (Task.disease), one truth per class.
+        auroc: Area under the ROC curve of the probability of disease, in 0..1; without a disease, the mean of each
+            class against the rest; None if one side has no image.
+        disease: For each class, whether it is the disease (Task.disease).
         finding: Counts TP, FP, FN, TN of disease against the rest, at a probability of 0.5; None without a disease.
         subjects: One entry per subject group and class, sorted.
 
-    With a disease precision, recall, F1 and specificity are those of disease against the rest; else they are means
-    over the classes (macro). A ratio whose denominator is zero is 0.
+    With a disease, precision, recall, F1 and specificity compare disease with the rest; else they are means over the
+    classes (macro). A ratio with denominator zero is 0.
     """
 
     confusion: tuple[tuple[int, ...], ...]
@@ -64,12 +63,11 @@ class Metrics:
 
     @property
     def correct(self) -> int:
-        """Return the number of images whose predicted class is right."""
+        """Return the number of images with the right predicted class."""
         return sum(row[index] for index, row in enumerate(self.confusion))
 
     @property
     def accuracy(self) -> float:
-        """Return correct / samples."""
         return _ratio(self.correct, self.samples)
 
     @property
@@ -104,20 +102,20 @@ class Metrics:
 
     @property
     def disease_counts(self) -> tuple[int, int]:
-        """Return how many images show disease, and how many do not."""
+        """Return the numbers of images with and without disease."""
         sick = sum(count for count, disease in zip(self.class_counts, self.disease, strict=True) if disease)
         return sick, self.samples - sick
 
     @property
     def expected_correct(self) -> float:
-        """Return how many answers would be right if the same answers were given to the images in any order."""
+        """Return how many answers would be right if the same answers were given in random order."""
         answers: list[int] = [sum(column) for column in zip(*self.confusion, strict=True)]
         right = sum(true * said for true, said in zip(self.class_counts, answers, strict=True))
         return right / max(self.samples, 1)
 
     @property
     def kappa(self) -> float:
-        """Return Cohen's kappa: agreement beyond chance, 1 = all right, 0 = as by chance, below 0 = worse."""
+        """Return Cohen's kappa: 1 = all answers right, 0 = as good as chance, below 0 = worse."""
         return _ratio_of(self.correct - self.expected_correct, self.samples - self.expected_correct)
 
     def _over_classes(self, ratio: _RatioOfCounts) -> float:
@@ -134,7 +132,7 @@ class Metrics:
         return tp, fp, fn, self.samples - tp - fn - fp
 
     def to_dict(self) -> dict[str, object]:
-        """Return everything as plain values, for JSON."""
+        """Return all figures as plain values, for JSON."""
         return {
             "samples": self.samples,
             "correct": self.correct,
@@ -159,8 +157,8 @@ def measure(
 ) -> Metrics:
     """Return the metrics of `scores` [n, classes] (probabilities) against `labels` [n].
 
-    The predicted class is the one with the highest score. `disease` says of each class whether it is disease: their
-    probabilities add up, and 0.5 is the threshold. `groups` [n] adds the results per subject group.
+    The predicted class has the highest score. `disease` says for each class whether it is the disease; the
+    probabilities of these classes are added, with a threshold of 0.5. `groups` [n] adds results per subject group.
 
     Raises:
         ValueError: the arrays do not fit each other, or a label has no column.
@@ -169,7 +167,7 @@ def measure(
         raise ValueError(f"scores {scores.shape} do not fit labels {labels.shape}")
     classes = scores.shape[1]
     if len(disease) != classes:
-        raise ValueError(f"{len(disease)} truths about disease do not fit {classes} classes")
+        raise ValueError(f"{len(disease)} values for disease do not fit {classes} classes")
     if labels.size and not 0 <= labels.min() <= labels.max() < classes:
         raise ValueError(f"a label is not in 0 to {classes - 1}")
     predicted = scores.argmax(axis=1)
@@ -200,7 +198,7 @@ def _finding(said: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> tuple
 
 
 def auroc(scores: Floats, positive: npt.NDArray[np.bool_]) -> float | None:
-    """Return the probability that a positive outranks a negative, ties counting half; None without both kinds.
+    """Return the probability that a positive outranks a negative (a tie counts half); None if one kind is missing.
 
     Exact: U = (sum of the positives' midranks) - p (p + 1) / 2, AUROC = U / (p q).
     """

@@ -1,10 +1,9 @@
-"""From weights to probabilities.
+"""Computes probabilities from weights and pictures.
 
-Invariant: a predictor never changes; the same pixels give the same probabilities, alone or in a batch (to rounding).
-What it returns is a probability, or it raises.
+Invariant: a predictor never changes; the same pixels give the same probabilities, alone or in a batch (to rounding). It
+returns probabilities or raises.
 
 Source: softmax over the logits of network.py.
-Not here: uploads (pictures/decode.py); thresholds and advice for doctors (webui).
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ BATCH = 64
 
 
 class Predictor:
-    """A model ready to look at images."""
+    """A model that is ready to judge images."""
 
     def __init__(self, spec: ModelSpec, vector: Vector, device: str = "cpu") -> None:
         """Build the model.
@@ -37,7 +36,7 @@ class Predictor:
         Args:
             spec: Its shape.
             vector: Its weights, float32 [d].
-            device: See `compute.pick_device`.
+            device: See `device.pick_device`.
 
         Raises:
             WeightsMismatch: the weights do not fit the spec.
@@ -54,7 +53,7 @@ class Predictor:
         """Return float32 [n, classes], rows summing to 1, for uint8 [n, H, W, 3]; other sizes are fitted first.
 
         Raises:
-            NonFinite: the model computed something that is no probability.
+            NonFinite: a result is not a probability.
         """
         size_px = self.spec.size_px
         if images.shape[1:3] != (size_px, size_px):
@@ -66,10 +65,10 @@ class Predictor:
                 batch = to_tensor(images[start : start + BATCH]).to(self._device)
                 logits = self._model(normalise(batch).contiguous(memory_format=torch.channels_last))
                 rows.append(torch.softmax(logits.float(), dim=1).cpu().numpy())
-        found = np.concatenate(rows)
-        if bad := int(found.size - np.count_nonzero(np.isfinite(found))):
+        answers = np.concatenate(rows)
+        if bad := int(answers.size - np.count_nonzero(np.isfinite(answers))):
             raise NonFinite("model's answer", bad)
-        return found
+        return answers
 
     def probability(self, image: Pixels) -> npt.NDArray[np.float32]:
         """Return float32 [classes] for one picture uint8 [H, W, 3]."""
@@ -78,10 +77,10 @@ class Predictor:
 
 
 def evaluate(predictor: Predictor, dataset: Dataset, task: Task) -> Metrics:
-    """Return how good the predictor is on all images of `dataset`, labelled by `task`, with results per subject group.
+    """Return the quality of the predictor on all images of `dataset`, labelled by `task`, with results per group.
 
     Raises:
-        DatasetUnusable: there are more classes than the model tells apart.
+        DatasetUnusable: there are more classes than the model has outputs.
     """
     dataset = dataset.for_model(predictor.spec.size_px, predictor.spec.classes)
     disease = [one.disease for one in task.classes]

@@ -1,10 +1,9 @@
-"""Chance for training images: turns, mirrors, and small changes of scale, place and stain.
+"""Random changes of training images: rotation, mirroring, and small changes of scale, place and stain.
 
-Invariant: the result depends on the images, the strength and the generator alone; the labels keep their meaning (a
-cell's size is informative, so it changes by little).
+Invariant: the result depends only on the images, the strength and the generator. Labels stay true: a cell's size is
+informative, so it changes only a little.
 
 Source: torchvision.transforms.v2.functional (by torchvision_shim.py).
-Not here: normalisation (inputs.py).
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ def augment(images: Tensor, strength: float, generator: torch.Generator) -> Tens
 
     Args:
         images: A batch on the CPU.
-        strength: 0 leaves everything as it is; 1 draws scale +-8 %, shift +-4 % of the side, gain of each colour
-            +-12 % and saturation +-20 %. Any strength above 0 turns by any angle and mirrors.
-        generator: Where chance comes from; it advances by the same amount for every batch of one size.
+        strength: 0 changes nothing; 1 draws scale +-8 %, shift +-4 % of the side, gain of each colour +-12 % and
+            saturation +-20 %. Any strength above 0 also rotates by any angle and mirrors.
+        generator: The source of randomness; it advances by the same amount for every batch of one size.
     """
     pixels = images.to(torch.float32)
     if strength <= 0.0:

@@ -1,10 +1,9 @@
 """The state of unfinished local training on a hospital's disk.
 
-Invariant: a checkpoint is used only by the very training that wrote it (same global weights, data, configuration,
-round and hospital); anything else on the path is as good as nothing. Nothing is unpickled.
+Invariant: only the training that wrote a checkpoint uses it (same global weights, data, configuration, round and
+hospital); any other file is ignored. Nothing is unpickled.
 
 Source: the safetensors format; PROTOCOL.md 7 (a restart must produce the same update, or masks are reused).
-Not here: the rest of a role's journal (fl/storage).
 """
 
 from __future__ import annotations
@@ -33,13 +32,13 @@ _TENSORS = ("weights", "mean", "square")
 
 @dataclass(frozen=True)
 class Progress:
-    """What is known after an epoch.
+    """The results of an epoch.
 
     Attributes:
         epoch: Finished epochs of this round, from 1.
         epochs: Epochs of this round.
         samples: Training images seen in this epoch.
-        correct: Of these, recognised while training (augmented, before the step that learned from them).
+        correct: Of these, recognised during training (augmented, before the step that learned from them).
         loss: Mean training loss of the epoch.
     """
 
@@ -62,7 +61,7 @@ class Checkpoint:
 
 
 def capture(model: nn.Module, optimiser: torch.optim.AdamW, progress: Progress) -> Checkpoint:
-    """Return the present state of a training that made at least one step."""
+    """Return the current state of a training that made at least one step."""
     states = [optimiser.state[tensor] for tensor in model.parameters()]
     mean, square = (
         torch.cat([state[name].detach().reshape(-1).cpu() for state in states]).numpy()
@@ -72,7 +71,7 @@ def capture(model: nn.Module, optimiser: torch.optim.AdamW, progress: Progress) 
 
 
 def restore(optimiser: torch.optim.AdamW, model: nn.Module, checkpoint: Checkpoint) -> None:
-    """Put the optimiser's state back; the weights are the caller's (weights.load_vector)."""
+    """Restore the optimiser's state; the caller restores the weights (tensors.load_vector)."""
     start = 0
     for tensor in model.parameters():
         stop = start + tensor.numel()
@@ -104,7 +103,7 @@ def save_checkpoint(path: Path, key: str, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(path: Path, key: str, length: int) -> Checkpoint | None:
-    """Return the checkpoint at `path`, or None where there is none for `key` with vectors float32 [length]."""
+    """Return the checkpoint at `path`, or None if it is not for `key` with vectors float32 [length]."""
     try:
         with safetensors.safe_open(path, "numpy") as file:
             notes = file.metadata() or {}

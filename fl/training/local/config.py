@@ -1,10 +1,9 @@
-"""How a hospital trains: plain facts that every hospital of a round shares.
+"""How a hospital trains: settings that all hospitals of a round share.
 
-Invariant: a configuration that exists is usable; two equal ones have equal dictionaries.
+Invariant: every configuration is usable; equal configurations have equal dictionaries.
 
 Source: B. McMahan et al., "Communication-Efficient Learning", 2017 (local epochs); I. Loshchilov and F. Hutter,
 "SGDR", 2017 and "Decoupled Weight Decay", 2019; C. Szegedy et al., 2016 (smoothing).
-Not here: the loop (train.py); the values chosen (presets.py).
 """
 
 from __future__ import annotations
@@ -39,12 +38,12 @@ class LocalConfig:
         batch: Images per step.
         lr: AdamW's learning rate in round 1.
         lr_final: Learning rate in round `horizon` and later; between them it follows half a cosine.
-        horizon: Rounds the federation is planned for.
+        horizon: Planned number of rounds.
         weight_decay: AdamW's decoupled decay.
         augment: Strength of augmentation, 0 for none (augment.py).
         class_balance: How far an epoch is drawn towards equal classes (sampling.py): 0 = each image once, 1 =
             each class equally often.
-        smoothing: Share of the label spread over all classes.
+        smoothing: Share of each label that is spread over all classes.
         clip_norm: Largest L2 norm of a step's gradient; 0 = no limit.
     """
 
@@ -60,11 +59,7 @@ class LocalConfig:
     clip_norm: float = 5.0
 
     def __post_init__(self) -> None:
-        """Check the ranges.
-
-        Raises:
-            SettingInvalid: a value is out of its range or no number.
-        """
+        """Raise SettingInvalid if a value is out of its range or not a number."""
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
             if not low <= value <= high:
@@ -76,7 +71,6 @@ class LocalConfig:
         return self.lr_final + (self.lr - self.lr_final) * 0.5 * (1.0 + math.cos(math.pi * place))
 
     def to_dict(self) -> dict[str, object]:
-        """Return the configuration as plain names and values."""
         return asdict(self)
 
     @classmethod

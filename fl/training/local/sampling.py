@@ -1,9 +1,8 @@
-"""Which training images an epoch shows, and in which order.
+"""Which training images an epoch uses, and in which order.
 
-Invariant: an epoch has as many places as there are images, whatever the balance; every class present has its share.
+Invariant: an epoch always has as many rows as there are images, and every class with images has its share.
 
 Source: balanced (stratified) resampling; He and Garcia, "Learning from Imbalanced Data", 2009.
-Not here: what is done to the images drawn (augment.py).
 """
 
 from __future__ import annotations
@@ -13,11 +12,11 @@ from torch import Tensor
 
 
 def draw_order(labels: Tensor, balance: float, generator: torch.Generator) -> Tensor:
-    """Return int64 [n], the rows of one epoch: class c has n times n_c^(1 - balance) / (sum over classes) places.
+    """Return int64 [n], the rows of one epoch: class c has n times n_c^(1 - balance) / (sum over classes) rows.
 
-    Each class fills its places with whole shuffled passes over its images and a part of one more, so a rare class is
-    repeated (augmented anew each time) and a frequent one is thinned out. Drawing beats weighing the loss here: with a
-    dozen healthy cells among hundreds, rare large gradients are what AdamW divides away.
+    Each class uses whole shuffled passes over its images and a part of one more. So a rare class is repeated (with new
+    augmentation each time), and some images of a frequent class are skipped. This works better than weighting the loss:
+    with a dozen healthy cells among hundreds, AdamW would scale down the rare large gradients.
     """
     rows_of = [torch.nonzero(labels == label)[:, 0] for label in range(int(labels.max()) + 1)]
     rows_of = [rows for rows in rows_of if len(rows)]

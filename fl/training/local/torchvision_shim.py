@@ -1,11 +1,10 @@
-"""The one door to torchvision: the tensor transforms that augmentation is made of.
+"""The only importer of torchvision: the tensor transforms for augmentation.
 
-Invariant: importing this module works beside a CUDA build of torch and beside a CPU-only one; beside the former it is
-nothing but an import. The transforms exported take their parameters as arguments, so chance stays with the caller.
+Invariant: importing this module works with a CUDA build of torch and with a CPU-only one. The exported transforms take
+their parameters as arguments, so the caller controls the randomness.
 
 Source: torchvision.transforms.v2.functional; torch.library (a schema without a kernel is enough to import).
-Not here: `torchvision.ops.nms` and `torchvision.io`, which need the compiled kernels; which parameters are drawn
-(augment.py).
+Not here: `torchvision.ops.nms` and `torchvision.io`, which need the compiled kernels.
 """
 
 from __future__ import annotations
@@ -21,15 +20,14 @@ _SCHEMAS = (
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
 _LIBRARIES: list[torch.library.Library] = []
-"""Keeps the fragment alive: torch forgets a library's schemas when it is collected."""
+"""Keeps the fragment alive: torch drops a library's schemas when it is garbage-collected."""
 
 
 def _import_functional() -> ModuleType:
     """Import `torchvision.transforms.v2.functional`.
 
-    The registry's torchvision is built for CUDA. Beside a CPU-only torch its C++ part is not loaded, and its Python
-    part then fails while it registers fake kernels for operators that were never defined. Defining their schemas is
-    all that the transforms need.
+    PyPI's torchvision is built for CUDA. With a CPU-only torch its C++ part is not loaded, and its Python part fails
+    when it registers fake kernels for operators that do not exist. Defining their schemas is enough for the transforms.
 
     Raises:
         RuntimeError: torchvision fails for any other reason.

@@ -1,10 +1,9 @@
-"""One hospital's epochs: from the global weights to its own.
+"""One hospital's local training: from the global weights to its own.
 
-Invariant: on a CPU the resulting bytes depend only on the arguments (and the number of threads), however often the
-training was killed and resumed.
+Invariant: on a CPU the resulting bytes depend only on the arguments and the number of threads, even if the training was
+killed and resumed.
 
 Source: B. McMahan et al., "Communication-Efficient Learning", 2017, algorithm 1 (ClientUpdate).
-Not here: the configuration's fields (config.py); what becomes of the result (quantise.py, sum.py).
 """
 
 from __future__ import annotations
@@ -40,10 +39,10 @@ class TrainContext:
     Attributes:
         seed: The federation's seed.
         round: Number of the round, from 1.
-        hospital: The hospital's public name; it keeps hospitals' chances apart.
-        device: See `compute.pick_device`.
+        hospital: The hospital's public name; it is part of the random seed.
+        device: See `device.pick_device`.
         checkpoint: File for unfinished training; None = no resume.
-        progress: Called after every epoch, also for one that a checkpoint brought back.
+        progress: Called after every epoch, and after a checkpoint was restored.
     """
 
     seed: int
@@ -61,7 +60,7 @@ class LocalResult:
     Attributes:
         vector: Its weights, float32 [d].
         samples: Number of its training images; the weight of its update.
-        correct: Images of the last epoch recognised while training.
+        correct: Images recognised during the last epoch.
         loss: Mean loss of the last epoch.
     """
 
@@ -76,8 +75,8 @@ def train_local(
 ) -> LocalResult:
     """Train from the global weights on the hospital's training images.
 
-    The checkpoint of the last epoch stays on disk until the next round replaces it, so a hospital that is killed
-    before it used the result gets the same result again at once.
+    The last epoch's checkpoint stays on disk until the next round replaces it, so a hospital that is killed before it
+    used the result gets the same result again at once.
 
     Args:
         spec: The network.
@@ -88,8 +87,8 @@ def train_local(
 
     Raises:
         WeightsMismatch: the weights do not fit the spec.
-        NonFinite: the weights given or learned hold NaN or infinity.
-        DatasetUnusable: there are no training images, or more classes than the model tells apart.
+        NonFinite: the given or learned weights contain NaN or infinity.
+        DatasetUnusable: there are no training images, or more classes than the model has outputs.
         SettingInvalid: there is no such device.
         StorageFull: a checkpoint could not be written.
     """
@@ -110,7 +109,7 @@ def train_local(
 
 
 class _Trainer:
-    """The moving parts of one round of one hospital."""
+    """The state of one hospital's training in one round."""
 
     def __init__(
         self, spec: ModelSpec, vector: Vector, train: Dataset, config: LocalConfig, context: TrainContext
@@ -130,7 +129,7 @@ class _Trainer:
         self.progress = Progress(0, config.epochs, len(train), 0, 0.0)
 
     def resume(self, done: Checkpoint) -> None:
-        """Continue behind a checkpointed epoch."""
+        """Continue after a checkpointed epoch."""
         load_vector(self.model, done.weights)
         restore(self.optimiser, self.model, done)
         self.progress = done.progress
@@ -175,13 +174,13 @@ class _Trainer:
 
 
 def _seed(context: TrainContext, epoch: int) -> int:
-    """Return the seed of one epoch: 63 bits of a digest of all that keeps it apart from others."""
+    """Return the seed of one epoch: 63 bits of a digest that differs for every epoch."""
     text = json.dumps(["BAFL/1/local", context.seed, context.round, context.hospital, epoch])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
 def _key(spec: ModelSpec, vector: Vector, train: Dataset, config: LocalConfig, context: TrainContext) -> str:
-    """Return what a checkpoint must have in common with a training to be its own: a digest of all its inputs."""
+    """Return a digest of all inputs of a training; only a checkpoint with the same key belongs to it."""
     facts = [spec.to_dict(), config.to_dict(), context.seed, context.round, context.hospital]
     state = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for data in (vector_to_bytes(vector), train.labels.tobytes(), np.ascontiguousarray(train.images).tobytes()):

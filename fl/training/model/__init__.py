@@ -1,1 +1,1 @@
-"""The network, its weights as a vector, and the device that it runs on."""
+"""The network, its weights as a vector, and its device."""

@@ -1,9 +1,8 @@
-"""Pixels to what a model takes: tensors.
+"""Converts pixels to the tensors that a model takes.
 
-Invariant: there is one normalisation, for training and for answers alike.
+Invariant: training and answers use the same normalisation.
 
 Source: torch.
-Not here: pictures before that (images.py); chance (augment.py).
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from fl.training.pictures.colours import Pixels
 
 MEAN = 0.2
 STD = 0.2
-"""Chosen for dark cells on black; the same for all channels and data sets, so that hospitals need not agree on
-statistics of their patients."""
+"""Chosen for dark cells on black. All channels and data sets use the same values, so hospitals need not share
+statistics about their patients."""
 
 
 def to_tensor(images: Pixels) -> Tensor:
@@ -26,5 +25,5 @@ def to_tensor(images: Pixels) -> Tensor:
 
 
 def normalise(batch: Tensor) -> Tensor:
-    """Return pixels [n, 3, S, S] in 0..255 as float32 [n, 3, S, S] in -1..4; the only normalisation there is."""
+    """Return pixels [n, 3, S, S] in 0..255 as float32 [n, 3, S, S] in -1..4."""
     return batch.to(torch.float32).div(255.0).sub(MEAN).div(STD)

@@ -1,11 +1,10 @@
-"""The networks: the module that a spec stands for.
+"""Builds the network of a spec.
 
-Invariant: `build_model(spec, seed)` depends on its arguments alone; it neither reads nor advances torch's global
-random state, and two machines with one version of torch build the same weights.
+Invariant: `build_model(spec, seed)` depends only on its arguments and never uses torch's global random state; two
+machines with the same version of torch build the same weights.
 
 Source: K. He et al., "Deep Residual Learning", 2016 (pre-activation blocks of 2016b); Y. Wu and K. He, "Group
 Normalization", 2018; K. He et al., "Delving Deep into Rectifiers", 2015 (initial weights).
-Not here: the spec (spec.py); weights as bytes (weights.py); training (train.py).
 """
 
 from __future__ import annotations
@@ -42,10 +41,10 @@ class ResidualBlock(nn.Module):
 
 
 class HemaNet(nn.Module):
-    """A small residual network for single cells: GroupNorm, nothing in place, about 1 M parameters.
+    """A small residual network for single cells: GroupNorm, no in-place operations, about 1 M parameters.
 
-    Three stages at a quarter, an eighth and a sixteenth of 128 px; the mean and the maximum over the last stage feed
-    the linear head, since both the whole cell (its size) and its most telling spot (nucleoli) matter.
+    It has three stages, at a quarter, an eighth and a sixteenth of 128 px. Mean and maximum of the last stage feed the
+    linear head, because both the whole cell (its size) and its most informative spot (nucleoli) matter.
     """
 
     def __init__(self, spec: ModelSpec) -> None:
@@ -76,7 +75,7 @@ class HemaNet(nn.Module):
 def build_model(spec: ModelSpec, seed: int) -> nn.Module:
     """Return the network of `spec` with initial weights drawn from `seed` (He's normal; head near zero).
 
-    The module is laid out on the meta device first, so that torch's own initialisation touches no global state.
+    The module is first created on the meta device, so that torch's own initialisation changes no global state.
     """
     with torch.device("meta"):
         model = HemaNet(spec)
@@ -97,9 +96,9 @@ def build_model(spec: ModelSpec, seed: int) -> nn.Module:
 
 
 def _take_memory(model: nn.Module) -> None:
-    """Give parameters of the meta device memory of their own.
+    """Allocate memory for parameters on the meta device.
 
-    `Module.to_empty` does the same, but loads sympy for it: 40 MB, and seconds before the first answer.
+    `Module.to_empty` does the same, but it loads sympy: 40 MB, and seconds before the first answer.
     """
     for module in model.modules():
         for name, laid_out in list(module.named_parameters(recurse=False)):

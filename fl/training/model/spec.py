@@ -1,10 +1,9 @@
-"""The spec of a network: the plain facts that determine its shape.
+"""The spec of a network: the values that determine its shape.
 
-Invariant: a spec that exists is one of a network that can be built. Nothing here needs torch: who only names a network,
-or asks another process for its answers, need not load it (200 MB).
+Invariant: the network of every spec can be built. This module does not import torch (200 MB), because processes that
+only name a network do not need it.
 
 Source: network.py, which builds it.
-Not here: the module (network.py); weights (weights.py).
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ GROUPS = 8
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Everything that determines a network's shape.
+    """The shape of a network.
 
     Attributes:
         kind: Family of networks; `hemanet` is the convolutional one.
@@ -41,11 +40,7 @@ class ModelSpec:
     depth: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse a spec that no network can have.
-
-        Raises:
-            WeightsMismatch: a field is out of its range.
-        """
+        """Raise WeightsMismatch if a field is out of its range."""
         ranges = {
             "in_channels": (1, 16),
             "size_px": (16, 1024),
@@ -59,15 +54,14 @@ class ModelSpec:
             if not low <= getattr(self, name) <= high:
                 raise WeightsMismatch(f"the model's {name} is {getattr(self, name)}, not in {low} to {high}")
         if self.width % GROUPS:
-            raise WeightsMismatch(f"the model's width {self.width} is no multiple of {GROUPS}")
+            raise WeightsMismatch(f"the model's width {self.width} is not a multiple of {GROUPS}")
 
     @property
     def stem_stride(self) -> int:
-        """Return by how much the stem shrinks the image, so that the first stage sees about 32 px."""
+        """Return the factor by which the stem shrinks the image, so that the first stage sees about 32 px."""
         return 4 if self.size_px >= 96 else 2 if self.size_px >= 48 else 1  # noqa: PLR2004  # the table is here only
 
     def to_dict(self) -> dict[str, object]:
-        """Return the spec as plain names and values."""
         return asdict(self)
 
     @classmethod

@@ -1,6 +1,6 @@
-"""Between a torch model and its flat vector of weights.
+"""Converts between a torch model and its flat vector of weights.
 
-Invariant: as weights.py: exactly the manifest's length, finite values only.
+Invariant: as in weights.py, a vector has the manifest's length and only finite values.
 
 Source: PROTOCOL.md 5 and 8.
 """
@@ -19,8 +19,7 @@ def manifest_of(model: nn.Module) -> Manifest:
     """Return the manifest of `model`.
 
     Raises:
-        WeightsMismatch: a tensor is not float32, or the model holds buffers (running statistics), which would not
-            travel.
+        WeightsMismatch: a tensor is not float32, or the model has buffers (running statistics), which are not sent.
     """
     for name, buffer in model.named_buffers():
         raise WeightsMismatch(f"{name} {tuple(buffer.shape)} is a buffer; use GroupNorm instead of BatchNorm")
@@ -35,7 +34,7 @@ def to_vector(model: nn.Module) -> Vector:
     """Return a copy of all weights of `model` as float32 [d].
 
     Raises:
-        WeightsMismatch: the model has weights that cannot travel (see `manifest_of`).
+        WeightsMismatch: the model has weights that cannot be sent (see `manifest_of`).
         NonFinite: a weight is NaN or infinite.
     """
     manifest_of(model)
@@ -44,10 +43,10 @@ def to_vector(model: nn.Module) -> Vector:
 
 
 def load_vector(model: nn.Module, vector: Vector) -> None:
-    """Copy float32 [d] into the parameters of `model`, wherever they live.
+    """Copy float32 [d] into the parameters of `model`, on any device.
 
     Raises:
-        WeightsMismatch: the length or dtype is another.
+        WeightsMismatch: the length or dtype is wrong.
         NonFinite: a value is NaN or infinite.
     """
     manifest = manifest_of(model)

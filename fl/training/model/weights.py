@@ -1,11 +1,9 @@
-"""Weights as one flat vector, as bytes; the manifest that says what lies where.
+"""A model's weights as one flat vector and as bytes, and the manifest that names their parts.
 
-Invariant: a vector that passed a function of this module has exactly the manifest's length and finite values within
-±WEIGHT_MAX only; nothing is ever unpickled.
+Invariant: a vector that passed a function of this module has the manifest's length and only finite values within
+±WEIGHT_MAX. Nothing is ever unpickled, and torch is not needed.
 
 Source: PROTOCOL.md 5 and 8 (bodies are raw float32 little-endian; modelDigest).
-Not here: tensors (tensors.py): who only handles bytes need not load torch; fixed-point updates (quantise.py); sums
-(sum.py).
 """
 
 from __future__ import annotations
@@ -31,18 +29,13 @@ Vector = npt.NDArray[np.float32]
 
 _LITTLE = np.dtype("<f4")
 WEIGHT_MAX = 2**20
-"""The largest magnitude of a weight. Trained ones stay far below; with larger ones float32 overflows between two
-normalisations, and a model answers NaN."""
+"""The largest magnitude of a weight. Trained weights stay far below; larger ones overflow float32 between two
+normalisations, and the model answers NaN."""
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """Names and shapes of a model's tensors in order; the dtype is float32 throughout.
-
-    Attributes:
-        names: Parameter names as the module gives them.
-        shapes: One shape per name.
-    """
+    """Names and shapes of a model's tensors, in order; all are float32."""
 
     names: tuple[str, ...]
     shapes: tuple[tuple[int, ...], ...]
@@ -67,7 +60,7 @@ class Manifest:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Manifest:
-        """Parse what `to_bytes` wrote; any other spelling of the same facts is refused.
+        """Parse what `to_bytes` wrote, and refuse any other spelling of it.
 
         Raises:
             WeightsMismatch: the bytes are not a canonical manifest.
@@ -80,7 +73,7 @@ class Manifest:
                 type(side) is int and side > 0 for shape in manifest.shapes for side in shape
             )
         except (EncodingError, ValueError, TypeError, KeyError) as error:
-            raise WeightsMismatch("the manifest is no list of names and shapes") from error
+            raise WeightsMismatch("the manifest is not a list of names and shapes") from error
         if not typed or canonical != data or len(set(manifest.names)) != len(manifest.names):
             raise WeightsMismatch("the manifest is not in its canonical form")
         return manifest
@@ -90,8 +83,8 @@ def check_vector(vector: npt.NDArray[np.float32], length: int, what: str = "weig
     """Return `vector` if it is float32 [length], finite, and within ±WEIGHT_MAX.
 
     Raises:
-        WeightsMismatch: the length, shape or dtype is another.
-        NonFinite: a value is NaN or infinite; `what` names the thing.
+        WeightsMismatch: the length, shape or dtype is wrong.
+        NonFinite: a value is NaN or infinite; `what` names the vector.
         WeightsTooLarge: a value is outside ±WEIGHT_MAX.
     """
     if vector.dtype != np.float32 or vector.shape != (length,):
@@ -107,7 +100,7 @@ def vector_to_bytes(vector: Vector) -> bytes:
     """Return float32 [d] as 4 d bytes, little-endian.
 
     Raises:
-        WeightsMismatch: it is no float32 vector.
+        WeightsMismatch: it is not a float32 vector.
         NonFinite: a value is NaN or infinite.
     """
     return check_vector(vector, vector.size).astype(_LITTLE, copy=False).tobytes()
@@ -117,7 +110,7 @@ def vector_from_bytes(data: bytes, length: int) -> Vector:
     """Return 4 * `length` little-endian bytes as float32 [length].
 
     Raises:
-        WeightsMismatch: there are more or fewer bytes.
+        WeightsMismatch: the number of bytes is wrong.
         NonFinite: a value is NaN or infinite.
     """
     if len(data) != 4 * length:
@@ -130,7 +123,7 @@ def model_digest(manifest_digest: bytes, vector: Vector) -> Digest:
     """Return H("BAFL/1/model" || manifest_digest[32] || u64 d || float32 little-endian data) (PROTOCOL.md 7).
 
     Raises:
-        WeightsMismatch: the manifest's digest has not 32 bytes, or the vector is no float32 vector.
+        WeightsMismatch: the manifest's digest does not have 32 bytes, or the vector is not float32.
         NonFinite: a value is NaN or infinite.
     """
     if len(manifest_digest) != DIGEST_BYTES:

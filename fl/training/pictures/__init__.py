@@ -1,1 +1,1 @@
-"""From a picture's file to the pixels that a model takes."""
+"""Picture files to the pixels that a model takes."""

@@ -1,10 +1,10 @@
-"""Where the stained cell is in a picture, and how large.
+"""Finds the stained cell in a picture, and measures it.
 
-Invariant: what is found depends on the cell, not on how many pixels show it or how much is around it: it is looked for
-in a small copy, then measured in a copy in which every cell has about the same size.
+Invariant: the result depends on the cell, not on the resolution or the area around it: the cell is found in a small
+copy, then measured in a copy that shows every cell in about the same size.
 
 Source: N. Otsu, "A threshold selection method from gray-level histograms", 1979; scipy.ndimage (components).
-Not here: whether what was found is a cell (gate.py).
+Not here: whether it really is a cell (gate.py).
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ Mask = npt.NDArray[np.bool_]
 Plane = npt.NDArray[np.float32]
 
 COARSE_PX = 192
-"""Longest side of the copy in which the cell is looked for."""
+"""Longest side of the copy in which the cell is found."""
 FINE_PX = 96
-"""Side of the copy in which it is measured; it shows 2.2 diameters, at every resolution of the picture."""
+"""Side of the copy in which it is measured; it shows FINE_REACH diameters, at every resolution."""
 FINE_REACH = 2.2
 DARK_BACKGROUND = 40
-"""A border whose median is below this in all colours is black: the cell was cut out, as in C-NMC."""
+"""A border with a median below this in all colours is black: the cell was cut out, as in C-NMC."""
 RIVAL = 0.6
-"""Another part of at least this share of the largest one's area is another cell"""
+"""Another part is another cell if its area is at least this share of the largest one's,"""
 LOBES = 1.8
-"""if it is further away than so many of its diameters; what is nearer is a lobe of the same nucleus."""
+"""and its distance is more than this many diameters; a nearer part is a lobe of the same nucleus."""
 SPLIT_MIN = 28
-"""Two shades of stain further apart than this are nucleus and something paler (plasma, red cells)."""
+"""Two shades of stain that differ by more than this are the nucleus and something paler (plasma, red cells)."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Cell:
 
     Attributes:
         y, x: The centre, from the upper left corner.
-        diameter: Of the whole cell on black, of its nucleus on light ground.
-        on_black: Whether the ground is black.
-        ground: The ground's colour.
+        diameter: Of the whole cell on black; of its nucleus on a light background.
+        on_black: Whether the background is black.
+        ground: The background's colour.
         box: Top, left, bottom, right of its bounding box.
         colours: Pixels of the found part, uint8 [k, 3], from the small copy.
         rivals: How many other parts in the whole picture are more than `RIVAL` times as large.
@@ -61,29 +61,28 @@ class Cell:
 
     @property
     def fullness(self) -> float:
-        """Return the area by that of the bounding box; a disc has 0.79."""
+        """Return the area divided by that of the bounding box; a disc has 0.79."""
         height, width = self.box[2] - self.box[0], self.box[3] - self.box[1]
         return float(np.pi * self.diameter**2 / 4 / (height * width))
 
 
 def find_cell(pixels: Pixels) -> Cell | None:
-    """Return the largest stained cell of uint8 [H, W, 3], or None where nothing differs from the ground."""
+    """Return the largest stained cell of uint8 [H, W, 3], or None if nothing differs from the background."""
     height, width = pixels.shape[:2]
     ground = _ground(pixels)
     whole = (0.0, 0.0, float(height), float(width))
     shrink = max(1.0, max(height, width) / COARSE_PX)
     copy = _copy(pixels, whole, (round(height / shrink), round(width / shrink)))
-    found = _measure(copy, whole, ground)
-    if found is None:
+    coarse = _measure(copy, whole, ground)
+    if coarse is None:
         return None
-    reach = found.diameter * FINE_REACH / 2
-    window = (found.y - reach, found.x - reach, found.y + reach, found.x + reach)
-    measured = _measure(_copy(pixels, window, (FINE_PX, FINE_PX), ground), window, ground)
-    return replace(measured, rivals=found.rivals) if measured else found
+    reach = coarse.diameter * FINE_REACH / 2
+    window = (coarse.y - reach, coarse.x - reach, coarse.y + reach, coarse.x + reach)
+    fine = _measure(_copy(pixels, window, (FINE_PX, FINE_PX), ground), window, ground)
+    return replace(fine, rivals=coarse.rivals) if fine else coarse
 
 
 def is_on_black(pixels: Pixels) -> bool:
-    """Return whether the picture's border is black."""
     return max(_ground(pixels)) < DARK_BACKGROUND
 
 
@@ -95,11 +94,11 @@ def _ground(pixels: Pixels) -> tuple[int, int, int]:
 
 
 Window = tuple[float, float, float, float]
-"""Top, left, bottom, right in pixels; it may reach over the picture's edges."""
+"""Top, left, bottom, right in pixels; it may extend beyond the picture."""
 
 
 def _copy(pixels: Pixels, window: Window, size: tuple[int, int], ground: tuple[int, int, int] = (0, 0, 0)) -> Pixels:
-    """Return what `window` shows as uint8 [*size, 3], filtered against aliasing; `ground` lies outside the picture."""
+    """Return the content of `window` as uint8 [*size, 3], without aliasing; `ground` fills the outside."""
     height, width = pixels.shape[:2]
     top, left, bottom, right = window
     edges = (int(np.floor(top)), int(np.floor(left)), int(np.ceil(bottom)), int(np.ceil(right)))
@@ -115,7 +114,7 @@ def _copy(pixels: Pixels, window: Window, size: tuple[int, int], ground: tuple[i
 
 
 def _measure(copy: Pixels, window: Window, ground: tuple[int, int, int]) -> Cell | None:
-    """Return the cell of one copy in pixels of the picture that `window` was cut from."""
+    """Return the cell in a copy, in pixels of the picture that `window` was cut from."""
     on_black = max(ground) < DARK_BACKGROUND
     mask = _on_black(copy, ground) if on_black else _stained(copy)
     bridge, apart = (1.0, 0.0) if on_black else (0.02 * max(copy.shape[:2]), LOBES)
@@ -141,7 +140,7 @@ def _measure(copy: Pixels, window: Window, ground: tuple[int, int, int]) -> Cell
 
 
 def _on_black(copy: Pixels, ground: tuple[int, int, int]) -> Mask:
-    """Return what is brighter than black ground; the rim is where brightness is half of the cell's own."""
+    """Return the pixels that are brighter than the black background; the rim has half the cell's brightness."""
     light = copy.max(axis=2)
     floor = max(ground) + 16
     inside = light[light > floor]
@@ -152,7 +151,7 @@ def _on_black(copy: Pixels, ground: tuple[int, int, int]) -> Mask:
 
 
 def _stained(copy: Pixels) -> Mask:
-    """Return what is stained darkest: nuclei, whose dye takes green from the light."""
+    """Return the pixels with the darkest stain: nuclei, whose dye absorbs green light."""
     red, green, blue = (ndimage.gaussian_filter(copy[..., channel].astype(np.float32), 0.7) for channel in range(3))
     stain = np.clip(255.0 - green + (np.minimum(red, blue) - green) * 0.5, 0, 255).astype(np.uint8)
     limit = otsu(stain)
@@ -166,7 +165,7 @@ def _stained(copy: Pixels) -> Mask:
 
 
 def otsu(values: npt.NDArray[np.uint8]) -> int:
-    """Return the value above which the upper one of two classes of `values` lies."""
+    """Return Otsu's threshold, which separates `values` into two classes."""
     counts = np.bincount(values.ravel(), minlength=256).astype(np.float64)
     below, weighted = counts.cumsum(), (counts * np.arange(256)).cumsum()
     spread = below * (below[-1] - below)
@@ -178,7 +177,8 @@ def otsu(values: npt.NDArray[np.uint8]) -> int:
 def _largest(mask: Mask, bridge_px: float, apart: float) -> tuple[Mask, int]:
     """Return the largest connected part of `mask`, and how many others are nearly as large.
 
-    Gaps of about `bridge_px` (between the lobes of a nucleus) connect; others count if they are `apart` diameters away.
+    Gaps of about `bridge_px` (between the lobes of a nucleus) are closed; another part counts if it is `apart`
+    diameters away.
     """
     soft = ndimage.gaussian_filter(mask.astype(np.float32), bridge_px) > 0.35  # noqa: PLR2004  # a little under half
     parts, count = ndimage.label(soft)

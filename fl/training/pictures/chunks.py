@@ -1,9 +1,8 @@
-"""What a picture's file says about itself, read without decoding it: chunks of PNG, segments of JPEG.
+"""Reads the chunks of PNG files and the segments of JPEG files without decoding them.
 
 Invariant: one pass over the headers, in time linear in the file's length; nothing is decompressed.
 
 Source: PNG (third edition) 5, 11; ITU-T T.81 (JPEG) annex B, G.1.1.1.
-Not here: decoding (decode.py); TIFF (tiff.py).
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ class Damaged(ValueError):
 
 @dataclass(frozen=True)
 class Png:
-    """What the chunks of a PNG say.
+    """The facts in the chunks of a PNG.
 
     Attributes:
-        lean: The file without comments, times, and what lies behind its end.
+        lean: The file without comments, times, and data after its end.
         width, height: In pixels.
         bits: Per sample.
         samples: Per pixel, 1 to 4.
         frames: More than 1 for an animation.
-        significant: Of `sBIT`: bits per sample of the original picture; None without that chunk.
+        significant: From `sBIT`: bits per sample of the original picture; None without that chunk.
     """
 
     lean: bytes
@@ -54,7 +53,7 @@ def read_png(data: bytes, *, moving: bool = False) -> Png:
         moving: Keep the frames of an animation in `lean`.
 
     Raises:
-        Damaged: a chunk is cut off, or the first or the last one is missing.
+        Damaged: a chunk is incomplete, or the first or the last one is missing.
     """
     kept, found = [PNG_MARK], {b"IHDR": b"", b"acTL": b"", b"sBIT": b""}
     at, ended = len(PNG_MARK), False
@@ -84,14 +83,14 @@ def read_png(data: bytes, *, moving: bool = False) -> Png:
 
 @dataclass
 class Jpeg:
-    """What the segments of a JPEG say.
+    """The facts in the segments of a JPEG.
 
     Attributes:
         bits: Per sample.
         components: Their identifiers.
         progressive: Whether coefficients come in several scans.
-        lacking: By component, the bits of each coefficient that no scan has brought yet; -1: none at all.
-        scans: How many there are.
+        lacking: By component and coefficient, how many bits are still missing; -1 = all of them.
+        scans: The number of scans.
     """
 
     bits: int = 0
@@ -104,7 +103,7 @@ class Jpeg:
 
     @property
     def whole(self) -> bool:
-        """Return whether every coefficient of every component came, to its last bit."""
+        """Return whether all bits of all coefficients are in the file."""
         coefficients = 64 if self.progressive else 1
         return bool(self.lacking) and all(not any(bits[:coefficients]) for bits in self.lacking.values())
 
@@ -113,7 +112,7 @@ def read_jpeg(data: bytes) -> Jpeg:
     """Walk the segments of a JPEG file up to its end mark.
 
     Raises:
-        Damaged: a segment is cut off, or there are more than `MAX_SCANS` scans.
+        Damaged: a segment is incomplete, or there are more than `MAX_SCANS` scans.
     """
     found, at = Jpeg(), 2
     while True:

@@ -1,9 +1,8 @@
-"""From decoded samples to the RGB pixels that leave: profile, transparency, orientation, largest side.
+"""Converts decoded samples to RGB pixels: colour profile, transparency, orientation, largest side.
 
-Invariant: what comes out is uint8 [H, W, 3] in sRGB without metadata, and no side is above `MAX_SIDE_PX`.
+Invariant: the result is uint8 [H, W, 3] in sRGB without metadata, and no side is longer than `MAX_SIDE_PX`.
 
 Source: Pillow (ImageCms over LittleCMS, EXIF orientation).
-Not here: files (decode.py).
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ Pixels = npt.NDArray[np.uint8]
 """uint8 [H, W, 3] in RGB order, or [n, S, S, 3] for many."""
 
 MAX_SIDE_PX = 2048
-"""What leaves this module is scaled down to this: a cell fills a model of 128 px, and memory is for all at once."""
+"""Larger pictures are scaled down to this: a model takes only 128 px, and many pictures share the memory."""
 MAX_PROFILE = 4 * 2**20
 
 
 def composed(pixels: Pixels, profile: bytes | None) -> Pixels:
-    """Return uint8 [H, W, 1 to 4], grey or colours with or without alpha, as RGB."""
+    """Return uint8 [H, W, 1 to 4] (grey or colour, with or without alpha) as RGB."""
     colours, alpha = np.split(pixels, [pixels.shape[2] - 1], axis=2) if pixels.shape[2] in {2, 4} else (pixels, None)
     mask = None if alpha is None else Image.fromarray(np.ascontiguousarray(alpha[..., 0]))
     image = Image.fromarray(np.ascontiguousarray(colours[..., 0] if colours.shape[2] == 1 else colours))
@@ -31,7 +30,7 @@ def composed(pixels: Pixels, profile: bytes | None) -> Pixels:
 
 
 def finished(image: Image.Image, alpha: Image.Image | None, profile: bytes | None) -> Pixels:
-    """Return an image as RGB on black; alpha that is 0 everywhere is a mistake of the program before."""
+    """Return an image as RGB on black; alpha that is 0 everywhere is ignored as a mistake."""
     image = _to_srgb(_scaled(image), profile).convert("RGB")
     if alpha is not None and alpha.getextrema() not in {(0, 0), (255, 255)}:
         image = Image.composite(image, Image.new("RGB", image.size), _scaled(alpha))
@@ -44,7 +43,7 @@ def _scaled(image: Image.Image) -> Image.Image:
 
 
 def turned(pixels: Pixels, orientation: int) -> Pixels:
-    """Return pixels turned and mirrored as EXIF's Orientation (1 to 8) says."""
+    """Return pixels rotated and mirrored as EXIF's Orientation (1 to 8) says."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     image = Image.fromarray(pixels)
@@ -53,7 +52,7 @@ def turned(pixels: Pixels, orientation: int) -> Pixels:
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Return the image with its colours in sRGB; a profile that cannot be used is as if there were none."""
+    """Return the image in sRGB; an unusable profile is ignored."""
     if not profile or len(profile) > MAX_PROFILE or image.mode not in {"L", "RGB", "CMYK", "LAB"}:
         return image
     try:

@@ -1,12 +1,10 @@
-"""Picture files to pixels.
+"""Decodes picture files.
 
-Invariant: only pixels leave this module, and every one of them was really in the file. What a file costs (bytes,
-pixels, chunks, scans, pages) is bounded by what its header says, before it is spent; in one process
-large pictures are decoded one at a time.
+Invariant: the result is only pixels, and each of them was really in the file. The header's numbers (bytes, pixels,
+chunks, scans, pages) are checked against limits before decoding; large pictures are decoded one at a time.
 
-Source: Pillow (decoding, orientation, colour profiles); simplejpeg (what libjpeg only warns of); imagecodecs (16-bit
-PNG); OWASP File Upload Cheat Sheet.
-Not here: TIFF of more than 8 bits (tiff.py); ranges of values (sample_ranges.py); what a picture shows (gate.py).
+Source: Pillow (decoding, orientation, colour profiles); simplejpeg (errors that libjpeg only warns about); imagecodecs
+(16-bit PNG); OWASP File Upload Cheat Sheet.
 """
 
 from __future__ import annotations
@@ -33,12 +31,12 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 MAX_BYTES = 64 * 2**20
 MAX_PIXELS = 2**23
 MAX_JPEG_PIXELS = 4096 * 3072
-"""A JPEG can be decoded at half its size, so that a camera's 12 million pixels cost no more."""
+"""Higher for JPEG, because it can be decoded at half its size: a camera's 12 million pixels cost no more."""
 MAX_SAMPLE_BYTES = 4 * MAX_PIXELS
-"""Of a picture of more than 8 bits, before it is scaled."""
+"""For a picture of more than 8 bits, before it is scaled."""
 MIN_SIDE_PX = 8
 MAX_ASPECT = 16
-"""A picture of a cell is about square; a strip of 14,000 x 8 would be 14,000 x 14,000 once it is padded."""
+"""A picture of a cell is about square; a strip of 14,000 x 8 pixels would be padded to 14,000 x 14,000."""
 _KINDS = (
     (PNG_MARK, "PNG"),
     (b"\xff\xd8\xff", "JPEG"),
@@ -58,7 +56,7 @@ _OTHERS = (
     (0, b"\0\0\0\x0cjP", "JPEG 2000"),
 )
 _CONVERT = "open it in a picture program and save it as PNG"
-_UNKNOWN = "it is no PNG, JPEG, BMP or TIFF image"
+_UNKNOWN = "it is not a PNG, JPEG, BMP or TIFF image"
 _BROKEN = (
     OSError,
     ValueError,
@@ -73,17 +71,17 @@ _BROKEN = (
     struct.error,
     zlib.error,
 )
-"""What parsers raise on hostile bytes; a MemoryError is not among them."""
+"""Errors that parsers raise on hostile bytes; MemoryError is not one of them."""
 
 
 @dataclass(frozen=True)
 class PictureReading:
-    """What the one who hands in a picture knows about it, and the file may not say.
+    """What the user knows about a picture and its file may not say.
 
     Attributes:
-        page: Which page of several, counted from 1; a picture with one page is read whatever this is.
-        bits: Significant bits of each sample (12 for a 12-bit camera), where the file has more than 8; None for what
-            the file says.
+        page: Which of several pages, counted from 1; ignored for a picture with one page.
+        bits: Significant bits of each sample (12 for a 12-bit camera), if the file has more than 8; None = the file
+            says it.
     """
 
     page: int | None = None
@@ -92,24 +90,24 @@ class PictureReading:
 
 _LARGE_PX = 2**20
 _LARGE = ThreadPoolExecutor(max_workers=1, thread_name_prefix="picture")
-"""Larger pictures are decoded one after another, and by one thread: what a decoder frees stays with its thread's
-allocator, so that sixteen threads would keep sixteen pictures' memory."""
+"""Larger pictures are decoded by one thread, one after another: a thread's allocator keeps freed memory, so sixteen
+threads would keep the memory of sixteen pictures."""
 
 
 def decode_image(data: bytes, name: str, reading: PictureReading | None = None) -> Pixels:
     """Return the picture in `data` as uint8 [H, W, 3], upright, in sRGB.
 
-    Samples of more than 8 bits are scaled by the range that the file documents. A picture that is transparent all
-    over shows its colours; one that is transparent in part lies on black. Sides above 2,048 px are scaled down to that.
+    Samples of more than 8 bits are scaled by the range that the file documents. A fully transparent picture shows its
+    colours; a partly transparent one gets a black background. Sides above 2,048 px are scaled down.
 
     Args:
         data: A whole PNG, JPEG, BMP or TIFF file of at most 64 MiB.
-        name: What to call it in an error; never a patient's name.
+        name: Its name in errors; never a patient's name.
         reading: What is known about it beside the file.
 
     Raises:
-        ImageUnreadable: empty, cut off, damaged, too large, too small, of another format, of several pages, or without
-            a range of values.
+        ImageUnreadable: it is empty, incomplete, damaged, too large, too small, in another format, has several pages,
+            or has no range of values.
     """
     if not data:
         raise ImageUnreadable(name, "the file is empty")
@@ -118,7 +116,7 @@ def decode_image(data: bytes, name: str, reading: PictureReading | None = None) 
     kind = next((kind for mark, kind in _KINDS if data.startswith(mark)), None)
     if kind is None:
         other = next((f"it is a {kind} file" for at, mark, kind in _OTHERS if data.startswith(mark, at)), "")
-        text = f"{other} and no PNG, JPEG, BMP or TIFF image; {_CONVERT}" if other else _UNKNOWN
+        text = f"{other}, not a PNG, JPEG, BMP or TIFF image; {_CONVERT}" if other else _UNKNOWN
         raise ImageUnreadable(name, text)
     try:
         return _DECODERS[kind](data, reading or PictureReading())
@@ -129,14 +127,14 @@ def decode_image(data: bytes, name: str, reading: PictureReading | None = None) 
     except Image.DecompressionBombError as error:
         raise ImageUnreadable(name, f"it has more than {MAX_PIXELS} pixels") from error
     except _BROKEN as error:
-        raise ImageUnreadable(name, f"it is damaged or cut off ({error})") from error
+        raise ImageUnreadable(name, f"it is damaged or incomplete ({error})") from error
 
 
 class _Refused(Exception):
-    """The file is whole, but is not accepted; the text says why.
+    """The file is intact but not accepted; the text says why.
 
     Attributes:
-        pages: How many there are, where all that is missing is which one is meant; else 0.
+        pages: The number of pages, if the user only has to choose one; else 0.
     """
 
     def __init__(self, why: str, pages: int = 0) -> None:
@@ -157,10 +155,10 @@ def _png(data: bytes, reading: PictureReading) -> Pixels:
 
 
 def _frame(data: bytes, size: tuple[int, int], number: int) -> Pixels:
-    """Return one frame of an animation; all before it are decoded, too."""
+    """Return one frame of an animation; all frames before it are decoded too."""
     said = read_png(data, moving=True)
     if said.bits > 8 or size[0] * size[1] * number > MAX_PIXELS:  # noqa: PLR2004  # Pillow loses bits
-        raise _Refused(f"it is an animation of {said.frames} large pictures; save the one that you mean as PNG")
+        raise _Refused(f"it is an animation of {said.frames} large pictures; save the one that you need as PNG")
     return _in_turn(size, lambda: _by_pillow(said.lean, PictureReading(page=number)))
 
 
@@ -185,7 +183,7 @@ def _whole_jpeg(data: bytes, said: Jpeg) -> Pixels:
     colours = "CMYK" if len(said.components) == 4 else "GRAY"  # noqa: PLR2004
     simplejpeg.decode_jpeg(data, colorspace=colours, strict=True, fastdct=True)
     if not said.whole:
-        raise Damaged("a part of its pixels is missing")
+        raise Damaged("some of its pixels are missing")
     return _by_pillow(data)
 
 
@@ -203,7 +201,7 @@ def _tiff(data: bytes, reading: PictureReading) -> Pixels:
     number = _one_page(count, reading)
     if count != len(pages):
         if len(pages) > 1:
-            raise _Refused(f"it is a stack of {count} pictures beside others; save the one that you mean as PNG")
+            raise _Refused(f"it holds a stack of {count} pictures and others; save the one that you need as PNG")
         data, number = from_stack(data, pages[0], number), 1
     page = pages[number - 1]
     if not page.plain:
@@ -224,11 +222,11 @@ _DECODERS = {"PNG": _png, "JPEG": _jpeg, "BMP": _bmp, "TIFF": _tiff}
 
 
 def _one_page(count: int, reading: PictureReading) -> int:
-    """Return the page that is meant, counted from 1."""
+    """Return the page to read, counted from 1."""
     if count <= 1:
         return 1
     if reading.page is None:
-        text = f"it has {count} pages or frames; say which page, or save the one that you mean as PNG"
+        text = f"it has {count} pages or frames; choose a page, or save the one that you need as PNG"
         raise _Refused(text, count)
     if not 1 <= reading.page <= count:
         raise _Refused(f"it has {count} pages; there is no page {reading.page}", count)
@@ -249,7 +247,7 @@ def _in_turn(size: tuple[int, int], decode: Callable[[], Pixels], most: int = MA
     if min(width, height) < MIN_SIDE_PX:
         raise _Refused(f"it is only {width} x {height} pixels")
     if max(width, height) > MAX_ASPECT * min(width, height):
-        raise _Refused(f"it is {width} x {height} pixels; a side may be {MAX_ASPECT} times the other at most")
+        raise _Refused(f"it is {width} x {height} pixels; one side may be at most {MAX_ASPECT} times the other")
     return decode() if width * height <= _LARGE_PX else _LARGE.submit(decode).result()
 
 
@@ -262,11 +260,11 @@ def _by_pillow(data: bytes, reading: PictureReading | None = None) -> Pixels:
     if image.format in {"TIFF", "PNG"}:
         image.seek((reading.page or 1) - 1 if reading else 0)
     elif getattr(image, "n_frames", 1) > 1:
-        raise _Refused("it holds several pages or frames; save the one that you mean as PNG")
+        raise _Refused("it has several pages or frames; save the one that you need as PNG")
     if max(image.size) > MAX_SIDE_PX:
         image.draft(None, (image.width // 2, image.height // 2))
     width, height = image.size
-    if width * height > MAX_PIXELS:  # a header that says two sizes
+    if width * height > MAX_PIXELS:  # the header contains two different sizes
         raise _Refused(f"it has {width * height} pixels; at most {MAX_PIXELS} are accepted")
     image.load()
     profile = image.info.get("icc_profile")

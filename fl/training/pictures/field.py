@@ -1,12 +1,11 @@
-"""How much of a cell's picture is the model's field: the scale of a picture whose file says none.
+"""Finds which part of a cell's picture is the model's field, and so the scale of the picture.
 
-Invariant: a cell has the same size in the model's input whatever the resolution of its picture. Size is the most
-telling thing about a leukemic cell (alone it gives an AUROC of 0.81 to 0.89 on C-NMC), so a cell is never zoomed to
-fill the input; where the size cannot be known, there is no scale.
+Invariant: a cell has the same size in the model's input at every resolution of its picture. Size is the most
+informative feature of a leukemic cell (alone it gives an AUROC of 0.81 to 0.89 on C-NMC), so a cell is never zoomed to
+fill the input. If the size is unknown, there is no scale.
 
-Source: the data's README: C-NMC's original pictures have a frame of which the central 320 of 450 pixels are the field
-of the prepared arrays. In the field a cell's diameter is 0.42 to 0.80 of the side, in the frame 0.30 to 0.57.
-Not here: whether it is a cell at all (gate.py); what many pictures say together (frames.py).
+Source: the data's README: in C-NMC's original pictures of 450 pixels, the central 320 are the field of the prepared
+arrays. A cell's diameter is 0.42 to 0.80 of the field's side, and 0.30 to 0.57 of the frame's.
 """
 
 from __future__ import annotations
@@ -22,31 +21,31 @@ from fl.training.pictures.images import fit_square
 FRAME_PX, FIELD_PX = 450, 320
 """C-NMC's original frame, and the field in its middle."""
 LARGEST_IN_FRAME = 0.57
-"""A cell that takes more than this of the side is in a picture cut to the field."""
+"""A cell with a larger share of the side is in a picture cut to the field."""
 SMALLEST_IN_FIELD = 0.42
-"""A cell that takes less is in a picture with the whole frame."""
+"""A cell with a smaller share is in a picture of the whole frame."""
 ARRAY_PX = 128
-"""Side of the prepared arrays; a picture of this size may have been cut to the field, or be a smaller whole frame."""
+"""Side of the prepared arrays; a picture of this size may be cut to the field, or be a scaled whole frame."""
 
 
 class Frame(StrEnum):
-    """What a picture of one cell on black shows of the original."""
+    """Which part of the original a picture of one cell on black shows."""
 
     WHOLE = "whole"
-    """All of its frame, at any resolution; the field is in the middle."""
+    """The whole frame, at any resolution; the field is in the middle."""
     FIELD = "field"
-    """The field alone: others cut the picture."""
+    """Only the field: somebody cut the picture."""
 
 
 def field_px(pixels: Pixels, cell: Cell, frame: Frame | None = None) -> int | None:
-    """Return the side of the field in pixels of the picture, or None where it cannot be known.
+    """Return the side of the field in pixels of the picture, or None if it is unknown.
 
-    On light ground nothing was cut out by others, so the whole central square is the field.
+    On a light background nobody cut out the cell, so the whole central square is the field.
 
     Args:
         pixels: uint8 [H, W, 3].
         cell: The cell in it.
-        frame: What the picture shows, where that is known from elsewhere; None: the size of the cell says it.
+        frame: What the picture shows, if known; None = the size of the cell decides.
     """
     height, width = int(pixels.shape[0]), int(pixels.shape[1])
     whole = min(height, width)
@@ -63,7 +62,7 @@ def field_px(pixels: Pixels, cell: Cell, frame: Frame | None = None) -> int | No
 
 
 def side_px(whole: int, frame: Frame) -> int:
-    """Return the side of the field in a picture whose shorter side has `whole` pixels."""
+    """Return the side of the field in a picture with a shorter side of `whole` pixels."""
     return round(whole * FIELD_PX / FRAME_PX) if frame is Frame.WHOLE else whole
 
 
@@ -75,7 +74,7 @@ def cut_field(pixels: Pixels, side: int, size_px: int) -> Pixels:
 
 
 def cell_on_black(pixels: Pixels) -> Cell | None:
-    """Return the cell of a picture whose scale is a question: in colour, about square, cut out on black; else None."""
+    """Return the cell if the picture is in colour, about square, and on black (its scale is unclear); else None."""
     height, width = pixels.shape[:2]
     if max(height, width) > 1.5 * min(height, width) or not is_on_black(pixels):
         return None

@@ -1,10 +1,10 @@
-"""Whether a picture shows what the model was made for; if not, there is no answer.
+"""Checks that a picture shows what the model was made for; otherwise there is no answer.
 
-Invariant: nothing here judges a cell. A picture that fails gets a reason and no probability; the checks are cheap (a
-few small copies of the picture) and depend on the picture alone.
+Invariant: these checks never judge a cell. A picture that fails gets a reason and no probability. The checks are cheap
+(a few small copies) and depend only on the picture.
 
 Source: PBC and C-NMC (every limit was set so that their real cells pass; figures in DECISIONS.md).
-Not here: whether an answer is right; pictures from another laboratory than the training's (no cheap check finds that).
+Not here: pictures from another laboratory than the training's; no cheap check finds them.
 """
 
 from __future__ import annotations
@@ -24,39 +24,39 @@ from fl.training.pictures.images import fit_square
 
 COPY_PX = 192
 DARK = 24
-"""Brightness (largest colour, of 255) that the brightest hundredth of a picture exceeds."""
+"""The brightest hundredth of a picture must exceed this brightness (largest colour, of 255)."""
 FLAT = 12
-"""Difference of brightness between a picture's darkest and brightest hundredth."""
+"""Smallest difference in brightness between a picture's darkest and brightest hundredth."""
 ROUGH = 0.5
-"""Share of the contrast between neighbouring pixels; 1 is noise, a picture has less than a tenth."""
+"""Largest share of the contrast that lies between neighbouring pixels; noise has 1, a picture less than 0.1."""
 COLOUR = 14
-"""Difference between the largest and the smallest colour, in the median pixel of a stained cell."""
+"""Smallest difference between the largest and the smallest colour of a pixel, in a stained cell."""
 STAIN = 4
-"""By how much red and blue together exceed green there: dyes of blood smears take green away;"""
+"""The mean of red and blue exceeds green by at least this, because the dyes of blood smears absorb green;"""
 TINT = 0.08
-"""neither is below green by more than this share of the brightness (a sky's red is);"""
+"""red and blue are each below green by at most this share of the brightness (the red of a sky is lower);"""
 BLUE = 0.4
-"""and blue is at least so much of red (paint, skin and fruit have less)."""
+"""and blue is at least this share of red (paint, skin and fruit have less)."""
 STAINED_SHARE = 0.6
 LIGHT_GROUND = 130
-"""Brightness of a smear's ground; between it and black there is no ground of a smear."""
+"""Smallest brightness of a smear's background; a darker background is black or not a smear."""
 SMALL_PX = 10
-"""Diameter of a cell that has too few pixels to be judged."""
+"""A cell with a smaller diameter has too few pixels."""
 SMALL_SHARE, LARGE_SHARE = 0.26 * FRAME_PX / FIELD_PX, 0.98
-"""Diameter of a cut-out cell by the side of its field."""
+"""Range of the diameter of a cut-out cell, as a share of its field's side."""
 NUCLEUS_SHARE = 0.06, 0.85
-"""The same of a nucleus on light ground."""
+"""The same for a nucleus on a light background."""
 FULLNESS = 0.3
 CENTRE = 0.3
-"""How far the cell may be from the middle, by the side of the picture."""
+"""How far the cell may be from the middle, as a share of the picture's side."""
 _NO_SCALE = (
-    "it may be a whole picture from the laboratory, or a part that was cut out of one, so nobody can say how large the "
-    "cell is. Choose the picture as the laboratory made it, with all the black around the cell. If you have no other, "
-    "ask the hospital: it can say once for all which of the two its pictures are"
+    "it may be a whole picture from the laboratory, or a part of one, so the size of the cell is unknown. Choose the "
+    "picture as the laboratory made it, with all the black around the cell. If you have no other picture, ask the "
+    "hospital: it can set once which of the two its pictures are"
 )
 _OTHER_FRAME = (
-    "This hospital says that its pictures are {frame}; if this one is not, choose the one that the hospital's "
-    "laboratory gave you"
+    "This hospital says that its pictures are {frame}. If yours is not, choose the picture from the hospital's "
+    "laboratory"
 )
 _FRAMES = {
     Frame.WHOLE: "whole, with all the black around the cell",
@@ -82,16 +82,16 @@ class NoAnswerReason(StrEnum):
 
 
 def prepare(pixels: Pixels, size_px: int, *, stained: bool = True, frame: Frame | None = None) -> Pixels:
-    """Return a picture that may be judged as the model takes it, uint8 [size_px, size_px, 3].
+    """Check a picture, and return it in the size of the model's input, uint8 [size_px, size_px, 3].
 
     Args:
-        pixels: uint8 [H, W, 3] as it was decoded, before it is fitted.
+        pixels: uint8 [H, W, 3] as decoded, before fitting.
         size_px: Side of the model's input.
         stained: Whether the task is about stained single cells; other pictures (X-rays) must only show something.
-        frame: What the hospital says about its pictures of cells; None: each cell's size must say it.
+        frame: What the hospital says about its pictures of cells; None = each cell's size decides.
 
     Raises:
-        NoAnswer: it shows nothing, or no single stained cell, or one without colour or scale.
+        NoAnswer: it shows nothing, or not one stained cell, or a cell without colour or scale.
     """
     verdict = _NOT_A_CELL if stained else _NOT_A_PICTURE
     _check_content(pixels, verdict)
@@ -99,7 +99,7 @@ def prepare(pixels: Pixels, size_px: int, *, stained: bool = True, frame: Frame 
         _check_colour(pixels)
         cell = find_cell(pixels)
         if cell is None:
-            raise NoAnswer(NoAnswerReason.NO_CELL, verdict, "nothing in it stands out from the ground")
+            raise NoAnswer(NoAnswerReason.NO_CELL, verdict, "nothing in it differs from the background")
         _check_stain(cell)
         side = field_px(pixels, cell, frame)
         _check_place(pixels, cell, side or min(pixels.shape[:2]), frame)
@@ -123,8 +123,8 @@ def _check_content(pixels: Pixels, verdict: str) -> None:
 def _check_colour(pixels: Pixels) -> None:
     copy = _small(pixels).astype(np.int16)
     if np.percentile(copy.max(axis=2) - copy.min(axis=2), 99) < COLOUR:
-        text = "it has no colours, and stained cells are judged by their colours"
-        raise NoAnswer(NoAnswerReason.GREY, _NOT_A_CELL, f"{text}; use the picture as the microscope's camera made it")
+        text = "it has no colours, but the model needs the colours of the stain"
+        raise NoAnswer(NoAnswerReason.GREY, _NOT_A_CELL, f"{text}; use the original picture of the microscope's camera")
 
 
 def _check_stain(cell: Cell) -> None:
@@ -133,9 +133,10 @@ def _check_stain(cell: Cell) -> None:
     pure = (np.minimum(red, blue) - green >= -TINT * cell.colours.max(axis=1)) & (blue >= BLUE * red)
     stained = purple & pure
     if float(stained.mean()) < STAINED_SHARE:
-        raise NoAnswer(NoAnswerReason.COLOURS, _NOT_A_CELL, "what it shows does not have the colours of a blood stain")
+        raise NoAnswer(NoAnswerReason.COLOURS, _NOT_A_CELL, "it does not have the colours of a blood stain")
     if not cell.on_black and max(cell.ground) < LIGHT_GROUND:
-        raise NoAnswer(NoAnswerReason.COLOURS, _NOT_A_CELL, "its ground is neither black nor that of a blood smear")
+        text = "its background is neither black nor as light as a blood smear"
+        raise NoAnswer(NoAnswerReason.COLOURS, _NOT_A_CELL, text)
 
 
 def _check_place(pixels: Pixels, cell: Cell, field: int, frame: Frame | None) -> None:
@@ -144,15 +145,13 @@ def _check_place(pixels: Pixels, cell: Cell, field: int, frame: Frame | None) ->
     share = cell.diameter / (field if cell.on_black else side)
     low, high = (SMALL_SHARE, LARGE_SHARE) if cell.on_black else NUCLEUS_SHARE
     if cell.fullness < FULLNESS or cell.diameter > LARGE_SHARE * side or (share > high and not cell.on_black):
-        raise NoAnswer(NoAnswerReason.NO_CELL, _NOT_A_CELL, "no round cell stands out from the ground")
+        raise NoAnswer(NoAnswerReason.NO_CELL, _NOT_A_CELL, "it shows no round cell on a plain background")
     if cell.rivals:
-        raise NoAnswer(NoAnswerReason.SEVERAL, _NOT_A_CELL, "it shows several cells; cut out the one that you mean")
+        raise NoAnswer(NoAnswerReason.SEVERAL, _NOT_A_CELL, "it shows several cells; cut out one of them")
     if not low <= share <= high:
         size = "fills too much" if share > high else "is too small a part"
         hint = _OTHER_FRAME.format(frame=_FRAMES[frame]) if frame else "Choose the picture as the laboratory made it"
-        text = (
-            f"the cell {size} of it ({cell.diameter / side:.0%} of its width), so nobody can say how large the cell is"
-        )
+        text = f"the cell {size} of it ({cell.diameter / side:.0%} of its width), so the size of the cell is unknown"
         raise NoAnswer(NoAnswerReason.SCALE, _UNSUITED, f"{text}. {hint}")
     if cell.diameter < SMALL_PX:
         raise NoAnswer(NoAnswerReason.TOO_SMALL, _UNSUITED, f"the cell is only {cell.diameter:.0f} pixels wide")
@@ -167,14 +166,14 @@ def _small(pixels: Pixels) -> Pixels:
 
 
 def _centre(pixels: Pixels) -> Pixels:
-    """Return up to 192 x 192 pixels of the middle, not resized: there noise is still noise."""
+    """Return up to 192 x 192 pixels of the middle, not resized, because resizing would smooth noise."""
     height, width = pixels.shape[:2]
     top, left = max(0, (height - COPY_PX) // 2), max(0, (width - COPY_PX) // 2)
     return pixels[top : top + COPY_PX, left : left + COPY_PX]
 
 
 def _roughness(pixels: Pixels) -> float:
-    """Return the variance around a smoothed copy by the whole variance, of the green light."""
+    """Return, for green, the variance around a smoothed copy divided by the whole variance."""
     plane: npt.NDArray[np.float32] = pixels[..., 1].astype(np.float32)
     whole = float(plane.var())
     return float((plane - ndimage.gaussian_filter(plane, 1.0)).var()) / whole if whole > 0 else 0.0

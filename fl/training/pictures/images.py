@@ -1,11 +1,9 @@
-"""Pictures of a side that was asked for, and pictures as files.
+"""Resizes pictures, and writes PNG files.
 
-Invariant: the same picture becomes the same pixels at every resolution (to rounding). Nothing here needs torch:
-it costs over 200 MB of memory, and looking at pictures is no reason to load it.
+Invariant: the same picture gives the same pixels at every resolution (to rounding). This module does not import torch
+(200 MB of memory).
 
 Source: Pillow (Lanczos filter).
-Not here: reading files (decode.py); how much of a cell's picture is the model's field (field.py); tensors (inputs.py);
-datasets of many images (folders.py, arrays.py); chance (augment.py).
 """
 
 from __future__ import annotations
@@ -33,8 +31,8 @@ __all__ = [
 def fit_square(pixels: Pixels, size_px: int) -> Pixels:
     """Return uint8 [H, W, 3] as uint8 [size_px, size_px, 3].
 
-    The picture is cut to its central square (when its sides are close to each other) or padded with black to a square,
-    and resized with a Lanczos filter.
+    If the sides are similar, the picture is cut to its central square; otherwise it is padded with black. Then it is
+    resized with a Lanczos filter.
     """
     height, width = pixels.shape[:2]
     if height == width == size_px:
@@ -43,7 +41,7 @@ def fit_square(pixels: Pixels, size_px: int) -> Pixels:
     left, top = (width - side) // 2, (height - side) // 2
     image = Image.fromarray(pixels)
     if side > min(height, width):
-        image = _shrunk(image, size_px)  # first, so that a long picture is not padded at its full length
+        image = _shrunk(image, size_px)  # shrink first, so that a long picture is not padded at its full length
         (width, height), side = image.size, max(image.size)
         left, top = (width - side) // 2, (height - side) // 2
     image = image.crop((left, top, left + side, top + side))
@@ -53,7 +51,7 @@ def fit_square(pixels: Pixels, size_px: int) -> Pixels:
 
 
 def shrunk(pixels: Pixels, side_px: int) -> Pixels:
-    """Return uint8 [H, W, 3] with neither side above `side_px`."""
+    """Return uint8 [H, W, 3] with no side longer than `side_px`."""
     if max(pixels.shape[:2]) <= side_px:
         return pixels
     return np.asarray(_shrunk(Image.fromarray(pixels), side_px), dtype=np.uint8)

@@ -1,9 +1,9 @@
-"""TIFF files: what they say, which of their pages is a picture, and samples that Pillow does not read.
+"""Reads TIFF files: their tags, which of their pages are pictures, and samples that Pillow cannot read.
 
-Invariant: the walk over the directories is bounded in steps and never leaves the file; only then are pixels decoded.
+Invariant: reading the directories takes a bounded number of steps and never leaves the file; pixels are decoded only
+afterwards.
 
 Source: TIFF 6.0; BigTIFF; ImageJ (one directory for a stack); tifffile and imagecodecs (strips, tiles, compression).
-Not here: 8-bit pictures with their samples side by side (decode.py, by Pillow); scaling (sample_ranges.py).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from fl.training.pictures.chunks import Damaged
 from fl.training.pictures.colours import Pixels
 from fl.training.pictures.sample_ranges import Range, Samples, to_eight_bits
 
-logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what is wrong with a file is said by our errors
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # our errors report faulty files
 
 MAX_PAGES = 10_000
 MAX_ENTRIES = 1_000
@@ -65,7 +65,7 @@ Value = tuple[float | int, ...] | bytes
 
 @dataclass(frozen=True)
 class Page:
-    """One directory: its number among all directories, and its tags as far as they are needed."""
+    """One directory: its number among all directories, and its needed tags."""
 
     index: int
     tags: Mapping[int, Value]
@@ -87,7 +87,7 @@ class Page:
 
     @property
     def plain(self) -> bool:
-        """Return whether Pillow reads it faithfully: at most 8 bits, without a sign, samples side by side."""
+        """Return whether Pillow reads it correctly: at most 8 bits, unsigned, samples side by side."""
         separate = self.number(_PLANAR, 1) == 2 and self.number(_SAMPLES, 1) > 1  # noqa: PLR2004  # TIFF 6.0
         return self.number(_BITS, 1) <= 8 and self.number(_FORMAT, 1) == 1 and not separate  # noqa: PLR2004
 
@@ -98,21 +98,21 @@ class Page:
 
     @property
     def is_picture(self) -> bool:
-        """Return whether this is a page of its own: no smaller copy of another one, and no mask."""
+        """Return whether this is a real page, not a smaller copy of another page or a mask."""
         return not self.number(_SUBFILE, 0) & 5 and self.number(_OLD_SUBFILE, 1) != 2  # noqa: PLR2004  # TIFF 6.0
 
     @property
     def stack(self) -> int:
-        """Return how many pictures lie behind each other under this one directory (ImageJ)."""
+        """Return how many pictures this directory describes (an ImageJ stack)."""
         match = _STACK.search(self.text) if self.text.startswith("ImageJ=") else None
         return int(match[1]) if match else 1
 
 
 def read_pages(data: bytes) -> list[Page]:
-    """Return the pages of a TIFF file that are pictures of their own.
+    """Return the pages of a TIFF file that are real pictures.
 
     Raises:
-        Damaged: a directory is cut off, comes twice, or claims more than the file can hold.
+        Damaged: a directory is incomplete, repeated, or larger than the file.
     """
     order = "<" if data[:2] == b"II" else ">"
     big = data[2:4] in {b"+\0", b"\0+"}
@@ -121,7 +121,7 @@ def read_pages(data: bytes) -> list[Page]:
         at = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)[0]
         while at:
             if at in seen or count >= MAX_PAGES:
-                raise Damaged("its directories go round in a circle, or there are too many")
+                raise Damaged("its directories form a circle, or there are too many")
             seen.add(at)
             tags, at = _directory(data, at, order, big)
             page = Page(count, tags)
@@ -145,7 +145,7 @@ def _directory(data: bytes, at: int, order: str, big: bool) -> tuple[dict[int, V
         inline = place + entry - (8 if big else 4)
         start = inline if size <= (8 if big else 4) else struct.unpack_from(order + wide, data, inline)[0]
         if start + size > len(data):
-            raise Damaged("a directory points behind the end of the file")
+            raise Damaged("a directory points beyond the end of the file")
         if tag in {_STRIPS, _TILES, _STRIP_BYTES, _TILE_BYTES} and number > MAX_SEGMENTS:
             raise Damaged(f"it is cut into {number} pieces; at most {MAX_SEGMENTS} are accepted")
         if tag in _READ and kind in _TYPES:
@@ -159,10 +159,10 @@ def _value(values: tuple[float | int | bytes, ...]) -> Value:
 
 
 def check_pieces(data: bytes, page: Page) -> None:
-    """Check that all strips or tiles lie in the file.
+    """Check that all strips or tiles are in the file.
 
     Raises:
-        Damaged: one is missing or cut off.
+        Damaged: one is missing or incomplete.
     """
     width, height = page.size
     tile = page.number(_TILE_WIDTH, 0), page.number(_TILE_HEIGHT, 0)
@@ -174,29 +174,29 @@ def check_pieces(data: bytes, page: Page) -> None:
         raise Damaged("it has no pixels")
     for place, length in zip(places, lengths, strict=False):
         if place + length > len(data) or place <= 0 or length <= 0:
-            raise Damaged("a part of its pixels is missing")
+            raise Damaged("some of its pixels are missing")
 
 
 def from_stack(data: bytes, page: Page, number: int) -> bytes:
-    """Return the file with picture `number` (from 1) of an ImageJ stack in the place of its first one.
+    """Return the file with the first picture of an ImageJ stack replaced by picture `number` (from 1).
 
     Raises:
-        Damaged: its pictures do not lie behind each other, uncompressed, in the file.
+        Damaged: the pictures are compressed, or not one after another in the file.
     """
     places, lengths = page.tags.get(_STRIPS, ()), page.tags.get(_STRIP_BYTES, ())
     size = page.sample_bytes
     ends = [place + length for place, length in zip(places, lengths, strict=False)]
     if not places or page.number(_COMPRESSION, 1) != 1 or list(places[1:]) != ends[:-1]:
-        raise Damaged("its stack is compressed or scattered; save the picture that you mean as PNG")
+        raise Damaged("its stack is compressed or scattered; save the picture that you need as PNG")
     first = int(places[0])
     start = first + (number - 1) * size
     if first <= 0 or start + size > len(data):
-        raise Damaged("a part of its pixels is missing")
+        raise Damaged("some of its pixels are missing")
     return data[:first] + data[start : start + size] + data[first + size :]
 
 
 def range_of(page: Page) -> Range:
-    """Return what a page says about the range of its samples."""
+    """Return the range of a page's samples."""
     low, high = (page.tags.get(tag, ()) for tag in (_LOW, _HIGH))
     most = page.number(_MAX_VALUE, 0)
     said = _DEPTH.search(page.text)
@@ -212,13 +212,13 @@ def decode_samples(data: bytes, page: Page, given: Range) -> Pixels:
     """Return a page that is not `plain` as uint8 [H, W, 1 to 4], upright, grey or colour with or without alpha.
 
     Raises:
-        Damaged: a piece is damaged, or the arrangement of its samples is none of those read here.
+        Damaged: a piece is damaged, or the arrangement of its samples is not supported.
         NoRange: it does not say which value is white.
     """
     photometric, count = page.number(_PHOTOMETRIC, 1), page.number(_SAMPLES, 1)
     allowed = (1, 2) if photometric in _GREY else (3, 4) if photometric == _RGB else ()
     if count not in allowed:
-        raise Damaged(f"pixels of {count} samples of kind {photometric} are not read; save it as an 8-bit PNG")
+        raise Damaged(f"pixels of {count} samples of kind {photometric} are not supported; save it as an 8-bit PNG")
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         samples = _joined(file.pages[page.index], page)
     pixels = to_eight_bits(samples, given)
@@ -231,10 +231,10 @@ def _joined(source: tifffile.TiffPage | tifffile.TiffFrame, page: Page) -> Sampl
     """Return samples [H, W, n]."""
     width, height = page.size
     if source.nbytes > page.sample_bytes:
-        raise Damaged("its directory says two sizes")
+        raise Damaged("its directory contains two different sizes")
     for piece, _index, shape in source.segments(maxworkers=1):
         if piece is None or piece.size < int(np.prod(shape)):
-            raise Damaged("a part of its pixels is missing")
+            raise Damaged("some of its pixels are missing")
     samples = source.asarray(maxworkers=1)
     count = page.number(_SAMPLES, 1)
     if page.number(_PLANAR, 1) == 2 and count > 1:  # noqa: PLR2004  # TIFF 6.0: plane by plane
@@ -244,7 +244,7 @@ def _joined(source: tifffile.TiffPage | tifffile.TiffFrame, page: Page) -> Sampl
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Return pixels turned and mirrored as the tag Orientation (1 to 8) says."""
+    """Return pixels rotated and mirrored as the tag Orientation (1 to 8) says."""
     if orientation in {5, 6, 7, 8}:
         pixels = pixels.transpose(1, 0, 2)
     if orientation in {3, 4, 7, 8}:

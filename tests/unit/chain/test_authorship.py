@@ -50,13 +50,13 @@ def test_the_senders_own_call_makes_its_record(record: Record) -> None:
     [
         (signed(events.encode_call(ADVERT), key=OTHER), "another account"),
         (signed(events.encode_call(ADVERT), chain=1), "another chain"),
-        (signed(events.encode_call(ADVERT), to=b"\x12" * 20), "something else"),
-        (signed(events.encode_call(ADVERT), to=b""), "something else"),
-        (signed(events.encode_call(replace(ADVERT, round=4))), "something else"),
-        (signed(events.encode_call(replace(ADVERT, transport_key=b"\x02" * 33))), "something else"),
-        (signed(events.encode_call(RoundAborted(KEY.address, 3, "why"))), "something else"),
-        (signed(events.encode_call(ADVERT)[:-32]), "something else"),
-        (signed(b""), "something else"),
+        (signed(events.encode_call(ADVERT), to=b"\x12" * 20), "does not make this record"),
+        (signed(events.encode_call(ADVERT), to=b""), "does not make this record"),
+        (signed(events.encode_call(replace(ADVERT, round=4))), "does not make this record"),
+        (signed(events.encode_call(replace(ADVERT, transport_key=b"\x02" * 33))), "does not make this record"),
+        (signed(events.encode_call(RoundAborted(KEY.address, 3, "why"))), "does not make this record"),
+        (signed(events.encode_call(ADVERT)[:-32]), "does not make this record"),
+        (signed(b""), "does not make this record"),
     ],
 )
 def test_another_call_does_not_make_it(call: SignedCall, why: str) -> None:
@@ -75,7 +75,7 @@ def test_a_consortium_is_founded_by_the_transaction_that_deploys_it(change: str)
     call = signed(b"code" + (bytes(32) if change == "consortium" else founded.consortium), to=b"")
     if change == "call":
         call = replace(call, to=CONTRACT)
-    with pytest.raises(RecordForged, match="deploys something else"):
+    with pytest.raises(RecordForged, match="deploys another contract"):
         check_author(founded, CONTRACT if change == "place" else created_by(call), call, CHAIN)
 
 
@@ -135,13 +135,13 @@ def test_a_transaction_from_before_eip_155_is_its_accounts_on_every_chain() -> N
 
 @pytest.mark.parametrize("v", [1, 26, 29, 34])
 def test_a_parity_that_no_transaction_has_is_refused(v: int) -> None:
-    with pytest.raises(ValueError, match="no signed transaction"):
+    with pytest.raises(ValueError, match="not a signed transaction"):
         of_json(oldest(v))
 
 
 @pytest.mark.parametrize("field", ["nonce", "gas", "v", "r"])
 def test_a_negative_number_is_no_transaction(field: str) -> None:
-    with pytest.raises(ValueError, match="no signed transaction"):
+    with pytest.raises(ValueError, match="not a signed transaction"):
         of_json({**oldest(0), field: "-0x1"})
 
 
@@ -149,7 +149,7 @@ def test_lists_in_lists_without_end_are_no_transaction() -> None:
     nested = b""
     for _ in range(3000):
         nested = rlp.codec.length_prefix(len(nested), 0xC0) + nested
-    with pytest.raises(ValueError, match="no signed transaction"):
+    with pytest.raises(ValueError, match="not a signed transaction"):
         of_raw(b"\x02" + nested)
 
 

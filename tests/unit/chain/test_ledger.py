@@ -37,7 +37,7 @@ def test_the_record_that_was_sent_comes_with_its_place() -> None:
 
 @pytest.mark.parametrize("change", [{"sender": Address(b"\x09" * 20)}, {"request": 8}, {"digest": Digest(bytes(32))}])
 def test_another_record_than_was_sent_is_forged(change: dict[str, Any]) -> None:
-    with pytest.raises(RecordForged, match="another record than was sent"):
+    with pytest.raises(RecordForged, match="another record than the one sent"):
         receipt_of(NODE, SENT, receipt(replace(SENT, **change)))
 
 

@@ -37,5 +37,5 @@ def test_a_recipe_whose_values_are_out_of_range_is_malformed(change: dict[str, J
 def test_a_recipe_has_one_output_per_class_of_the_task() -> None:
     config = RoundConfig(0.5, 50.0, 100, RECIPE.to_dict(), LEUKEMIA)
     assert Recipe.of(config) == RECIPE
-    with pytest.raises(EncodingError, match="differ in number"):
+    with pytest.raises(EncodingError, match="one output per class"):
         Recipe.of(replace(config, task=LEUKEMIA_STAGES))

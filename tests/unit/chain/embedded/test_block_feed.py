@@ -94,5 +94,5 @@ def test_who_waits_is_let_go_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None
     "params", [[], ["0x1"], ["0x1", [MINE]], ["one", [MINE], 0], ["0x1", 5, 0], [1, [MINE], 0], ["0x1", [MINE], "soon"]]
 )
 def test_a_question_of_another_form_is_refused(params: list[Any]) -> None:
-    with pytest.raises(NodeRefusal, match="give a block's number"):
+    with pytest.raises(NodeRefusal, match="a block's number"):
         chain_of(block(5)).answer(params)

@@ -137,7 +137,7 @@ def test_the_same_account_has_no_second_form_of_a_signature() -> None:
     mirrored = joined(r, ORDER - s, 55 - v)
     digest = statement_digest(STATEMENT)
     assert Account._recover_hash(digest, signature=mirrored).lower() == "0x" + ADDRESSES["h1"].hex()
-    with pytest.raises(SignatureInvalid, match="s is high"):
+    with pytest.raises(SignatureInvalid, match="upper half of the range"):
         real("h1").recover(STATEMENT, mirrored)
 
 

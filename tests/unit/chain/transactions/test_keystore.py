@@ -35,7 +35,7 @@ def test_other_ethereum_programs_read_the_file(tmp_path: Path) -> None:
 def test_a_key_is_never_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "key.json"
     path.write_text("mine")
-    with pytest.raises(KeystoreUnreadable, match="not overwritten"):
+    with pytest.raises(KeystoreUnreadable, match="never overwritten"):
         keystore.create(path, "secret", AccountKey(SECRET), QUICK)
     assert path.read_text() == "mine"
 
@@ -90,7 +90,7 @@ def test_a_transaction_is_signed_as_eth_account_signs_it(to: bytes, data: bytes,
 
 @pytest.mark.parametrize("raw", [b"", b"\x02", b"\x02\xc0", b"\xc0", b"\x7f" * 40])
 def test_what_is_no_signed_transaction_has_no_sender(raw: bytes) -> None:
-    with pytest.raises(ValueError, match=r"no (signed|typed) transaction"):
+    with pytest.raises(ValueError, match=r"not a (signed|typed) transaction"):
         of_raw(raw)
 
 
@@ -125,5 +125,5 @@ def test_a_file_that_would_cost_more_than_any_wallets_is_refused_at_once(tmp_pat
 def test_a_file_that_the_strict_reader_refuses_is_no_key_file(tmp_path: Path, text: str) -> None:
     path = tmp_path / "account.json"
     path.write_text(text)
-    with pytest.raises(KeystoreUnreadable, match="no Ethereum key file"):
+    with pytest.raises(KeystoreUnreadable, match="not an Ethereum key file"):
         keystore.load(path, "word")

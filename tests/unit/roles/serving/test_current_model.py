@@ -72,7 +72,7 @@ def run_rounds(world: World, rounds: int) -> None:
 def reader_of(world: World, party: Party) -> tuple[VerifiedModelCache, Switch]:
     switch = Switch(world.consortium.operator)
     return VerifiedModelCache(
-        switch, world.consortium.vault, (party.account, Keyring(party.keys)), world.clock, Predictor
+        switch, world.consortium.vault, party.account, Keyring(party.keys), world.clock, Predictor
     ), switch
 
 

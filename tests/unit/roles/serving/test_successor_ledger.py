@@ -68,7 +68,7 @@ def consulted(world: World) -> Consulted:
 def reader_of(consulted: Consulted) -> VerifiedModelCache:
     world, party = consulted.world, consulted.world.party("alpha")
     return VerifiedModelCache(
-        consulted.ledger, world.consortium.vault, (party.account, Keyring(party.keys)), world.clock, Predictor
+        consulted.ledger, world.consortium.vault, party.account, Keyring(party.keys), world.clock, Predictor
     )
 
 

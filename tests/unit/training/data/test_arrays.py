@@ -142,15 +142,15 @@ def test_other_subjects_give_no_names(tmp_path: Path, subjects: Any) -> None:
     [
         ({"labels": np.eye(2, dtype=int)[LABELS]}, "argmax"),
         ({"labels": LABELS.astype(float)}, "astype"),
-        ({"labels": np.arange(3)}, "24 pictures, and labels 3 labels"),
+        ({"labels": np.arange(3)}, "24 pictures, but labels holds 3 labels"),
         ({"labels": np.array("HEM")}, "0 labels"),
         ({"labels": np.array([" "] * COUNT)}, "class name"),
-        ({"labels": np.array([f"n{index}" for index in range(COUNT)], object)}, "unpickled"),
+        ({"labels": np.array([f"n{index}" for index in range(COUNT)], object)}, "never read"),
         ({"labels": np.zeros(COUNT, [("a", int)])}, "records"),
         ({"images": IMAGES.astype(np.float32)}, "float32"),
         ({"images": IMAGES[:, :20]}, "not uint8"),
         ({"images": IMAGES.transpose(0, 3, 1, 2)}, "not uint8"),
-        ({"subjects": np.arange(5)}, "not 24 values"),
+        ({"subjects": np.arange(5)}, "do not have 24 values"),
         ({"split": np.full(COUNT, 256)}, "split is '256'"),
         ({"split": np.full(COUNT, 2)}, "split is '2'"),
     ],
@@ -247,8 +247,8 @@ def test_what_is_no_archive_says_so(tmp_path: Path) -> None:
     path = tmp_path / "x.npz"
     whole = _cnmc(tmp_path / "whole.npz").read_bytes()
     for data, why in (
-        (b"hello", "no .npz file"),
-        (b"", "no .npz file"),
+        (b"hello", "not an .npz file"),
+        (b"", "not an .npz file"),
         (b"PK\x03\x04", "end is missing"),
         (whole[: len(whole) // 2], "end is missing"),
         (whole[:-30], "end is missing"),

@@ -186,7 +186,7 @@ def test_a_person_in_training_and_in_test_is_left_out_of_the_test(tmp_path: Path
 def test_a_folder_beside_split_folders_is_refused(tmp_path: Path) -> None:
     for part in ("train", "test", "extra"):
         by_class(tmp_path / part, TWO, start=len(part) * 10)
-    with pytest.raises(DatasetUnusable, match=r"beside the split folders test, train lies extra; understood are"):
+    with pytest.raises(DatasetUnusable, match="other folders beside the split folders test, train: extra; accepted"):
         load_folder(tmp_path, 16)
 
 
@@ -202,7 +202,7 @@ def test_a_folder_around_the_class_folders_is_entered(tmp_path: Path, around: st
         (["leukemia/patient-1", "leukemia/patient-2"], "one class folder, leukemia"),
         (["patient-1", "patient-2", "patient-3"], "look like persons"),
         (["alpha/healthy", "alpha/leukemia", "beta/healthy", "beta/leukemia"], "look like the classes"),
-        (["leukemia/train", "leukemia", "healthy/train"], "lie in no split folder"),
+        (["leukemia/train", "leukemia", "healthy/train"], "are not in one"),
     ],
 )
 def test_folders_never_become_classes_by_accident(tmp_path: Path, names: list[str], why: str) -> None:
@@ -320,7 +320,7 @@ def test_one_odd_name_among_c_nmc_is_counted_and_the_folds_stay_folds(tmp_path: 
 
 def test_c_nmc_mixed_with_many_other_pictures_is_refused(tmp_path: Path) -> None:
     by_class(c_nmc(tmp_path), TWO, 4)
-    with pytest.raises(DatasetUnusable, match="20 of its pictures have names of C-NMC, and 8 others"):
+    with pytest.raises(DatasetUnusable, match="20 of its pictures have C-NMC names, but 8 do not"):
         load_folder(tmp_path, 16)
 
 
@@ -359,7 +359,7 @@ def test_more_files_than_are_looked_at_are_refused(tmp_path: Path, monkeypatch: 
 
 
 def test_more_memory_than_is_used_is_refused_before_it_is_taken(tmp_path: Path) -> None:
-    with pytest.raises(DatasetUnusable, match="at most"):
+    with pytest.raises(DatasetUnusable, match="the limit is"):
         load_folder(by_class(tmp_path, TWO), 100_000)
 
 

@@ -65,7 +65,7 @@ def test_the_sentences_name_sizes_counts_and_what_to_say() -> None:
     assert "9 of 18 cells are too large" in field
     assert "300 x 300" in whole
     assert "9 of 18 cells are too small" in whole
-    assert "7 of 7 may be either. Say --picture-frame" in unclear
+    assert "7 of 7 may be either. Add --picture-frame" in unclear
     assert "2 of 10 may be either" in mixed
     assert "too large for the one" in mixed
     assert list(sentences(judge(_sights(0, 3, 0), Frame.FIELD))) == [
@@ -115,7 +115,7 @@ def test_a_folder_of_whole_frames_is_cut_to_the_field(tmp_path: Path) -> None:
 
 def test_where_cells_do_not_say_it_the_list_says_so_and_a_person_settles_it(tmp_path: Path) -> None:
     root = _folder(tmp_path, {"hem": _discs(0.45, 0.5), "all": _discs(0.5, 0.55, seed=9)})
-    assert "4 of 4 may be either. Say --picture-frame" in check_source(root).notes[0]
+    assert "4 of 4 may be either. Add --picture-frame" in check_source(root).notes[0]
     whole = load_source(root, 128, reading=SourceReading(frame=Frame.WHOLE))
     field = load_source(root, 128, reading=SourceReading(frame=Frame.FIELD))
     assert not (whole.images == field.images).all()

@@ -49,7 +49,7 @@ def test_classes_that_changed_places_among_several_are_an_alarm_though_disease_i
     assert told == ""  # a quarter is still right: kappa is 0
     everywhere = np.array([1, 2, 3, 0])[labels]
     told = alarm(measure(np.eye(4)[everywhere] * 0.9 + 0.025, labels, STAGES))
-    assert "0 of 100 held-out images were judged rightly" in told
+    assert "only 0 of 100 held-out images were judged correctly" in told
 
 
 def test_without_a_disease_the_agreement_counts() -> None:
