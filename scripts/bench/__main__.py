@@ -8,8 +8,10 @@ from itertools import takewhile
 import click
 
 QUICK = ("rounds", "prediction")
-"""Minutes in all; the others take longer and are run by name."""
-ALL = (*QUICK, "browser", "site", "epoch", "masking", "training", "protections", "threshold", "device", "structure")
+"""These take minutes in all. Run the others by name."""
+LONG = ("browser", "site", "epoch", "masking", "training", "protections", "threshold", "device")
+OF_THE_CODE = ("structure", "startup")
+ALL = (*QUICK, *LONG, *OF_THE_CODE)
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
