@@ -30,6 +30,7 @@ from fl.crypto.unmasking_shares import Uncovered, answer, parse_answer, uncover
 from fl.protocol.names import Address, Digest
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.task_catalogue import LEUKEMIA
+from fl.roles.coordinator.plan import masked_threshold
 from fl.training.aggregation.quantise import LocalMetrics, Words, quantise
 from scripts.bench._table import keep, median, show
 
@@ -56,7 +57,7 @@ class Round:
     @classmethod
     def of(cls, hospitals: int) -> Round:
         """Return a round with the protocol's default threshold."""
-        threshold = max(2 * hospitals // 3 + 1, 3)
+        threshold = masked_threshold(hospitals)
         keys = [RoundKeys.generate(threshold) for _ in range(hospitals)]
         participants = [
             Participant.parse(index, Address(index.to_bytes(20, "big")), each.advert(), each.dealing(), threshold)

@@ -74,7 +74,9 @@ def test_the_command_anchors_and_a_proof_holds_without_a_key(home: Home, site: S
     assert "No record waits" in say("records", "anchor", "--home", str(home.folder), "--name", "alpha")
     file = tmp_path / "proof.json"
     file.write_bytes(proof(site, row))
-    assert "under the root that alpha anchored" in say("records", "verify", "--home", str(home.folder), str(file))
+    assert "in the batch that alpha put on the ledger" in say(
+        "records", "verify", "--home", str(home.folder), str(file)
+    )
 
 
 @pytest.mark.parametrize(

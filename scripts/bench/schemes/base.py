@@ -20,6 +20,7 @@ import numpy as np
 
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.task_catalogue import LEUKEMIA
+from fl.roles.coordinator.plan import masked_threshold
 from fl.training.aggregation.quantise import LocalMetrics, Vector, Words, quantise
 
 T = TypeVar("T")
@@ -43,8 +44,7 @@ class Case:
 
     @property
     def threshold(self) -> int:
-        """Return t of a masked round (PROTOCOL.md 1)."""
-        return max(2 * self.hospitals // 3 + 1, 3)
+        return masked_threshold(self.hospitals)
 
     @property
     def dropped(self) -> int:
