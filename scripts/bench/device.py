@@ -1,4 +1,4 @@
-"""The default network on a CPU and on this machine's GPU: seconds of an epoch, and whether both learn the same.
+"""The default network on the CPU and the GPU: seconds of an epoch, and whether both learn the same.
 
 Invariant: both devices start from the same weights, see the same images in the same order, and are measured on the
 same held-out images; the first epoch warms up and is not counted.
@@ -38,7 +38,7 @@ SEED = 2026
 
 @dataclass(frozen=True)
 class Trained:
-    """What one device did."""
+    """The results of one device."""
 
     epochs_s: list[float]
     loss: float
@@ -47,10 +47,10 @@ class Trained:
 
 
 @click.command()
-@click.option("--data", type=click.Path(exists=True, path_type=Path), help="Default: C-NMC at hand, or drawn cells.")
+@click.option("--data", type=click.Path(exists=True, path_type=Path), help="Default: C-NMC if there, else drawn cells.")
 @click.option("--epochs", type=click.IntRange(2), default=4, show_default=True)
-@click.option("--device", default="auto", show_default=True, help="What is compared with the CPU.")
-@click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Of the CPU.")
+@click.option("--device", default="auto", show_default=True, help="The device to compare with the CPU.")
+@click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Threads of the CPU.")
 def main(data: Path | None, epochs: int, device: str, threads: int) -> None:
     """Train on both devices and compare."""
     use_threads(threads)

@@ -1,4 +1,4 @@
-"""500 idle and 100 slow connections: is the site still there for everybody else?
+"""500 idle and 100 slow connections: does the site still answer everybody else?
 
 Prints the p50 and p95 of `/healthz`, a sign-in page and the home page without and with the crowd, from one run.
 """
@@ -33,7 +33,7 @@ PATHS = ("/healthz", "/sign-in", "/static/site.css")
 
 
 @click.command()
-@click.option("--port", type=int, help="Of a site that runs on this machine; without it one is started.")
+@click.option("--port", type=int, help="Port of a running site on this machine. Default: start one.")
 @click.option("--idle", type=int, default=500, show_default=True)
 @click.option("--slow", type=int, default=100, show_default=True)
 @click.option("--requests", type=int, default=200, show_default=True)
@@ -60,7 +60,7 @@ def measure(port: int, idle: int, slow: int, requests: int) -> None:
 
 @contextmanager
 def started(folder: Path) -> Iterator[int]:
-    """Run a site in a process of its own and yield its port; a page that needs the ledger says that none answers."""
+    """Run a site without a ledger in its own process, and yield its port."""
     code = f"from scripts.bench.site import run; run({str(folder)!r})"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -86,7 +86,7 @@ HEADER = ("path", "p50 alone, ms", "p95 alone, ms", "p50 in the crowd, ms", "p95
 
 
 def timed(port: int, path: str, count: int) -> list[float]:
-    """Return milliseconds of `count` requests, each over a connection of its own."""
+    """Return milliseconds of `count` requests, each over a new connection."""
     found = []
     for _ in range(count):
         began = time.perf_counter()
@@ -106,7 +106,7 @@ def percentiles(values: Sequence[float]) -> tuple[float, float]:
 
 @contextmanager
 def crowd(port: int, idle: int, slow: int) -> Iterator[list[socket.socket]]:
-    """Hold idle connections, and slow ones of three kinds: half a header, half a body, an answer that is not read."""
+    """Open idle connections and three kinds of slow ones: half a header, half a body, an unread answer."""
     starts = (
         b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
         b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\nslow",

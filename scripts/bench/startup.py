@@ -1,6 +1,6 @@
-"""How much processor time a command takes before it works: the least of several runs, user and system together.
+"""Measures the processor time that a command needs to start: user plus system, the smallest of several runs.
 
-The commands run on an empty folder. Those that read the ledger have imported everything when they find no consortium.
+The commands run in an empty folder. Those that read the ledger import all their modules before they fail.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ COMMANDS = (
     "staff list",
 )
 LIMIT_S = 0.5
-"""What a command that does not train may take on an idle machine."""
+"""The limit for a command that does not train, on an idle machine."""
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""The house as its imports draw it: rooms, arrows, floors and circles of every package.
+"""The structure of the code by its imports: rooms, arrows, floors and circles of each package.
 
 A room of a package is a module or a sub-package directly in it; an arrow leads from a room to one that it imports; a
 floor is how many arrows in a row end in a room. Imports inside functions count, those for type checkers do not.
@@ -34,12 +34,12 @@ class Plan:
 
     @property
     def arrow_count(self) -> int:
-        """Return how many pairs of rooms import one another in one direction."""
+        """Return the number of arrows."""
         return sum(len(to) for to in self.arrows.values())
 
     @property
     def circle(self) -> list[str]:
-        """Return one circle of imports, or nothing."""
+        """Return one circle of imports, or an empty list."""
         try:
             list(TopologicalSorter(self.arrows).static_order())
         except CycleError as error:
@@ -48,7 +48,7 @@ class Plan:
 
     @property
     def floors(self) -> int:
-        """Return the number of floors; 0 where there is a circle."""
+        """Return the number of floors; 0 if there is a circle."""
         if self.circle:
             return 0
         floor: dict[str, int] = {}
@@ -58,9 +58,9 @@ class Plan:
 
 
 @click.command()
-@click.option("--package", help="Only this one, with its arrows by name.")
+@click.option("--package", help="Show only this package, with the name of each arrow.")
 def main(package: str | None) -> None:
-    """Draw the structure of the code in this folder."""
+    """Show the structure of the code in this folder."""
     plans = [plan for plan in survey(Path()) if package in {None, plan.package}]
     rows = [
         (plan.package, len(plan.arrows), plan.arrow_count, plan.floors, " -> ".join(plan.circle) or "none", plan.lines)
@@ -74,7 +74,7 @@ def main(package: str | None) -> None:
 
 
 def survey(root: Path) -> list[Plan]:
-    """Return the plan of every package below `root` that has rooms."""
+    """Return the plan of each package in `root` that has rooms."""
     imports = {name: set(_imports(path)) for name, path in _modules(root)}
     packages = sorted({name.rpartition(".")[0] for name in imports} - {""})
     lines = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in _modules(root)}
@@ -94,7 +94,7 @@ def _plan(package: str, imports: Mapping[str, set[str]], lines: Mapping[str, int
 
 
 def _room(package: str, name: str) -> str:
-    """Return the room of `package` that a dotted name lies in, or nothing."""
+    """Return the room of `package` to which a dotted name belongs, or an empty string."""
     inner = name.removeprefix(package + ".") if name.startswith(package + ".") else ""
     return inner.partition(".")[0]
 

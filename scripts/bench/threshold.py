@@ -1,4 +1,4 @@
-"""What threshold keys cost outside the chain: one request from sealing to opening, and the checks of a ceremony.
+"""Measures threshold keys without the chain: one request from sealing to opening, and the checks of a ceremony.
 
 The yardsticks are the same work without a threshold: sealing a content key to one member and opening it by HPKE, and a
 ceremony whose receivers open their shares but check nothing. Times are processor time of one thread; each ratio comes
@@ -35,14 +35,14 @@ CEREMONY_TARGET_MS = 1000.0
 ANCHOR = Anchor(bytes(32), 31337, Address(b"\xa0" * 20), Address(b"\xa1" * 20))
 HOSPITAL = Address(b"\x11" * 20)
 RECORD = bytes(200_000)
-"""A picture with what was found on it."""
+"""The size of a picture with its result."""
 _SUITE = hpke.Suite(hpke.KEM.P256, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 Figures = dict[str, float]
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A committee that dealt its own key, with all its secrets."""
+    """A committee with its own key and all secrets."""
 
     setting: Setting
     secrets: dict[Address, int]
@@ -53,7 +53,7 @@ class Scene:
 
     @classmethod
     def of(cls, parties: int, threshold: int) -> Scene:
-        """Return m trustees of whom t open."""
+        """Return m trustees with the threshold t."""
         secrets = {Address(index.to_bytes(20, "big")): random_scalar() for index in range(1, parties + 1)}
         receivers = tuple(Receiver(who, base_mult(key)) for who, key in secrets.items())
         setting = Setting(os.urandom(32), CeremonyKind.GENERATE, threshold, receivers)
@@ -64,7 +64,7 @@ class Scene:
 
 
 def vectors_of(setting: Setting, dealings: dict[Address, Dealing]) -> dict[Address, Commitments]:
-    """Check every dealing as everybody does."""
+    """Check all dealings, as every member does."""
     return {who: verify_dealing(setting, who, each.commitments, each.proof) for who, each in dealings.items()}
 
 

@@ -1,6 +1,6 @@
 """One HTTP request: limits for its size and time, and the answer to a refused request.
 
-Invariant: a body that is too large is counted and thrown away, so that its sender gets a page. No body goes into a file.
+Invariant: a body that is too large is counted and dropped, so that its sender gets a page. No body goes into a file.
 
 Source: RFC 9112, 6 (bodies); waitress, `parser.py` and `task.py`.
 """

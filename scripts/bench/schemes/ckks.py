@@ -17,7 +17,7 @@ from scripts.bench.schemes.base import Case, Cost, draw_update, least, wide
 SLOTS = 4096
 TUTORIAL = (60, 40, 40, 60)
 LEAN = (60, 60)
-"""The fewest moduli that still add: what an expert would take; products are no longer possible."""
+"""The fewest moduli that still allow additions, as an expert would choose; products are not possible."""
 SLICE = 32 * SLOTS
 
 

@@ -36,7 +36,7 @@ READER = PrivateKey.generate(1)
 
 @dataclass(frozen=True)
 class Scene:
-    """Everybody's keys of one masked round."""
+    """All hospitals' keys of one masked round."""
 
     keys: tuple[RoundKeys, ...]
     participants: tuple[Participant, ...]
@@ -64,7 +64,7 @@ def _core(kind: Kind) -> Core:
 
 
 def seal_body(kind: Kind, body: bytes | memoryview, readers: int) -> bytes:
-    """Return an envelope to READER and so many others, less one."""
+    """Return an envelope to READER and `readers - 1` others."""
     return bytes(seal(_core(kind), _readers(readers), body))
 
 
@@ -98,7 +98,7 @@ class Plain:
 
 
 class Sealed:
-    """Sealed rounds: coordinator and auditors see every update, nobody else does."""
+    """Sealed rounds: only coordinator and auditors see every update."""
 
     name = "sealed"
     needs: tuple[str, ...] = ()
@@ -129,7 +129,7 @@ class Sealed:
 
 
 def _add(total: Sum, words: Words) -> None:
-    total.hospitals = 0  # it is the time of one addition that is taken, as often as it needs
+    total.hospitals = 0  # measure one addition, repeated
     total.add(words)
 
 
@@ -140,7 +140,7 @@ class Masked:
     needs: tuple[str, ...] = ()
 
     def cost(self, case: Case) -> Cost:
-        """Measure a round in which 20 % of the hospitals (as the threshold allows) vanish after sharing."""
+        """Measure a round in which 20 % of the hospitals (as the threshold allows) drop out after sharing."""
         count, readers = case.hospitals, case.hospitals + 2
         update = draw_update(case.parameters, 1)
         quantise_s, words = least(lambda: words_of(update))
@@ -162,7 +162,7 @@ class Masked:
         return Cost(hospital, server, len(file) + key_bytes, case.parameters)
 
     def total(self, updates: Sequence[Vector]) -> Vector:
-        """Return the sum of all but the last of four or more hospitals' updates, which vanishes after sharing.
+        """Return the sum of all but the last of four or more hospitals' updates, which drops out after sharing.
 
         Up to three updates are summed without a drop-out.
         """
@@ -174,7 +174,7 @@ class Masked:
 
 
 def masked_sum(everybody: Sequence[Words], extra: int = 1) -> Sum:
-    """Mask and sum the words of all hospitals given; `extra` more hospitals shared keys and vanished."""
+    """Mask and sum the words of all hospitals given; `extra` more hospitals shared keys and dropped out."""
     case = Case(everybody[0].size - LANES, len(everybody) + extra)
     found = scene(case.hospitals, min(case.threshold, len(everybody)))
     total = np.zeros(everybody[0].size, np.uint32)
@@ -227,7 +227,7 @@ def unmasking(case: Case, words: Words, previous: Vector) -> tuple[float, float,
 
 
 def key_setup(case: Case) -> tuple[float, int]:
-    """Return one hospital's seconds from fresh keys to checked shares of everybody, and the bytes it sends."""
+    """Return one hospital's seconds from new keys to checked shares of all others, and the bytes that it sends."""
     found = scene(case.hospitals, case.threshold)
     own, *others = found.participants
     arrived = [
@@ -255,7 +255,7 @@ def key_setup(case: Case) -> tuple[float, int]:
 
 
 def verify_shares(case: Case) -> float:
-    """Return the seconds in which one hospital parses everybody's commitments and verifies all shares it got."""
+    """Return the seconds in which one hospital parses all commitments and verifies all its shares."""
     found = scene(case.hospitals, case.threshold)
     published = [(keys.advert(), keys.dealing()) for keys in found.keys[1:]]
     shares = [own_shares(keys, 1) for keys in found.keys[1:]]

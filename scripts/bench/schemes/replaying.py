@@ -82,7 +82,7 @@ def _trained(index: int) -> Train:
 
 
 def _replay(ports: Ports) -> dict[str, float]:
-    """Replay the final round as the auditor, opening every file anew."""
+    """Replay the final round as the auditor, and open every file again."""
     federation = LedgerView(ports.ledger).refresh()
     current = next(found for found in federation.rounds if found.phase == Phase.FINAL)
     manifest = read_manifest(federation.opening, ports.vault)

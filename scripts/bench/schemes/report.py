@@ -39,7 +39,7 @@ class Row:
 
     @property
     def extrapolated(self) -> bool:
-        """Return whether less was measured than the size asks for."""
+        """Return whether fewer parameters were measured than the size has."""
         return self.cost.measured < self.case.parameters
 
     def cells(self) -> dict[str, object]:
@@ -89,9 +89,9 @@ def write_plot(rows: Sequence[Row], path: Path, say: Say) -> None:
             seconds = [row.hospital_s if axes is panels[0] else row.server_s for row in mine]
             sizes = [row.case.parameters for row in mine]
             (line,) = axes.plot(sizes, seconds, label=name, linewidth=2 if name == "masked" else 1)
-            for row, size, spent in zip(mine, sizes, seconds, strict=True):
+            for row, size, elapsed in zip(mine, sizes, seconds, strict=True):
                 face = "white" if row.extrapolated else line.get_color()
-                axes.plot([size], [spent], "o", color=line.get_color(), markerfacecolor=face)
+                axes.plot([size], [elapsed], "o", color=line.get_color(), markerfacecolor=face)
         axes.set(xscale="log", yscale="log", title=title, xlabel="parameters")
         axes.grid(visible=True, which="major", alpha=0.3)
     panels[0].set_ylabel(f"seconds per round, {SHOWN_HOSPITALS} hospitals")
