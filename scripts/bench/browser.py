@@ -72,25 +72,25 @@ def main(answers: int, kits: int) -> None:
         page = _loaded(browser, address)
         pairs = [(_in_browser(page, scene), _in_python(scene)) for _ in range(answers)]
         opened = [_open_kit(page, scene) for _ in range(kits)]
-    there, here = median([pair[0] for pair in pairs[1:]]), median([pair[1] for pair in pairs[1:]])
-    kit_there, kit_here = (median([pair[place] for pair in opened]) for place in (0, 1))
+    browser_ms, python_ms = median([pair[0] for pair in pairs[1:]]), median([pair[1] for pair in pairs[1:]])
+    kit_browser_s, kit_python_s = (median([pair[place] for pair in opened]) for place in (0, 1))
     show(
         f"A trustee's answer to one request, ms (first: at most {TARGET_MS:.0f}); Python's curve: {engine().name}",
         ("browser, first", "browser, median", "Python, median", "ratio"),
-        [(first, there, here, there / here)],
+        [(first, browser_ms, python_ms, browser_ms / python_ms)],
     )
     show(
         "Opening the kit (64 MiB, 3 passes), s",
         ("browser", "Python", "ratio"),
-        [(kit_there, kit_here, kit_there / kit_here)],
+        [(kit_browser_s, kit_python_s, kit_browser_s / kit_python_s)],
     )
     figures: dict[str, object] = {
         "first_ms": first,
-        "median_ms": there,
-        "python_ms": here,
+        "median_ms": browser_ms,
+        "python_ms": python_ms,
         "python_curve": engine().name,
-        "kit_s": kit_there,
-        "kit_python_s": kit_here,
+        "kit_s": kit_browser_s,
+        "kit_python_s": kit_python_s,
         "bundle_bytes": (STATIC / "approve.js").stat().st_size,
     }
     keep("browser", figures)

@@ -2,8 +2,6 @@
 
 Invariant: both devices start from the same weights, see the same images in the same order, and are measured on the
 same held-out images; the first epoch warms up and is not counted.
-
-Not here: rounds and their protocol (epoch.py).
 """
 
 from __future__ import annotations
@@ -59,16 +57,16 @@ def main(data: Path | None, epochs: int, device: str, threads: int) -> None:
     task = LEUKEMIA if source else LEUKEMIA_DRAWN
     recipe = Recipe(DEFAULT_PRESET.spec, replace(DEFAULT_PRESET.local, epochs=epochs, horizon=1), SEED)
     runs = {name: _train(dataset, task, recipe, name) for name in ("cpu", pick_device(device).type)}
-    held = dataset.part(TEST)
-    here = runs["cpu"]
-    answers = {name: Predictor(recipe.spec, here.vector, name).probabilities(held.images) for name in runs}
+    test_images = dataset.part(TEST)
+    cpu = runs["cpu"]
+    answers = {name: Predictor(recipe.spec, cpu.vector, name).probabilities(test_images.images) for name in runs}
     rows: list[tuple[object, ...]] = []
     for name, run in runs.items():
         apart = float(np.abs(answers[name] - answers["cpu"]).max())
         epoch_s = median(run.epochs_s)
-        rows.append((name, epoch_s, median(here.epochs_s) / epoch_s, run.loss, run.auroc, apart))
+        rows.append((name, epoch_s, median(cpu.epochs_s) / epoch_s, run.loss, run.auroc, apart))
     head = ("Device", "s per epoch", "times as fast", "loss", "AUROC", "largest difference of one model's answers")
-    show(f"{len(dataset) - len(held)} images, {epochs} epochs", head, rows)
+    show(f"{len(dataset) - len(test_images)} images, {epochs} epochs", head, rows)
     keep(
         "device", {name: {"epochs_s": run.epochs_s, "auroc": run.auroc, "loss": run.loss} for name, run in runs.items()}
     )

@@ -147,12 +147,12 @@ def verifying(scene: Round, backend: str, repeats: int) -> Row:
     receiver = scene.participants[-1].index
     others = list(zip(scene.keys, scene.participants, strict=True))[:-1]
     recorded = [(each.account, keys.pairwise.commitments(), keys.own.commitments()) for keys, each in others]
-    held = [own_shares(keys, receiver) for keys, _ in others]
+    shares_held = [own_shares(keys, receiver) for keys, _ in others]
 
     def parse() -> list[Commitments]:
         return [Commitments.from_bytes(who, data, scene.threshold) for who, *both in recorded for data in both]
 
-    shares = [share for pair in held for share in (pair.pairwise, pair.own)]
+    shares = [share for pair in shares_held for share in (pair.pairwise, pair.own)]
     parsed = parse()
     with use(backend):
         parsing, checking = take_turns(repeats, parse, lambda: invalid_dealers(list(zip(shares, parsed, strict=True))))
@@ -174,8 +174,10 @@ def unmasking(scene: Round, words: int, repeats: int) -> Row:
     alive = {each.account for each in scene.participants[: scene.alive]}
     answers = {}
     for each in scene.participants[: scene.alive]:
-        held = {dealer.account: own_shares(keys, each.index) for keys, dealer in zip_round(scene)}
-        answers[each.account] = parse_answer(answer(held, scene.participants, alive), each, scene.participants, alive)
+        shares_held = {dealer.account: own_shares(keys, each.index) for keys, dealer in zip_round(scene)}
+        answers[each.account] = parse_answer(
+            answer(shares_held, scene.participants, alive), each, scene.participants, alive
+        )
 
     def rebuilt() -> Uncovered:
         return uncover(answers, scene.participants, alive)

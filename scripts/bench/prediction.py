@@ -119,10 +119,10 @@ def _bare(images: int) -> list[float]:
 
 
 def _token(page: str) -> str:
-    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
-    if found is None:
+    match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+    if match is None:
         raise click.ClickException("the page has no form")
-    return found.group(1)
+    return match.group(1)
 
 
 def _percentile(values: list[float]) -> float:

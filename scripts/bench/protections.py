@@ -3,8 +3,6 @@
 Three parts: `cost` (seconds and bytes by size), `targets` (what the product must show) and `accuracy` (the same
 federated run under each protection). What a machine lacks is skipped with a line; bad figures are printed like good
 ones. `pip install -r requirements-bench.txt` brings the libraries that only this comparison needs.
-
-Not here: the schemes (scripts/bench/schemes); a round's wall time over the chain (scripts/bench/rounds.py).
 """
 
 from __future__ import annotations
@@ -71,12 +69,12 @@ def main(parts: tuple[str, ...], data: Path | None, rounds: int, *, quick: bool,
 
 
 def _targets(parameters: int, data: Path | None) -> list[dict[str, object]]:
-    found = []
+    measured = []
     for target in all_targets(parameters, data, click.echo):
-        found.append(target)
+        measured.append(target)
         click.echo(f"  {target.name}: {target.figure:.4g} {target.unit}, {target.verdict} ({target.note})")
-    _show_targets(f"Targets at {parameters:,} parameters", found)
-    return [_plain(target) for target in found]
+    _show_targets(f"Targets at {parameters:,} parameters", measured)
+    return [_plain(target) for target in measured]
 
 
 def _show_targets(title: str, targets: list[Target]) -> None:

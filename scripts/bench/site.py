@@ -43,16 +43,16 @@ def main(port: int | None, idle: int, slow: int, requests: int) -> None:
     if port is not None:
         measure(port, idle, slow, requests)
         return
-    with tempfile.TemporaryDirectory() as folder, started(Path(folder)) as found:
-        measure(found, idle, slow, requests)
+    with tempfile.TemporaryDirectory() as folder, started(Path(folder)) as started_port:
+        measure(started_port, idle, slow, requests)
 
 
 def measure(port: int, idle: int, slow: int, requests: int) -> None:
     """Print the table."""
     alone = {path: timed(port, path, requests) for path in PATHS}
-    with crowd(port, idle, slow) as held:
+    with crowd(port, idle, slow) as connections:
         among = {path: timed(port, path, requests) for path in PATHS}
-        left = sum(still_open(each) for each in held)
+        left = sum(still_open(each) for each in connections)
     rows = [(path, *percentiles(alone[path]), *percentiles(among[path])) for path in PATHS]
     show(f"{idle} idle and {slow} slow connections ({left} still open at the end)", HEADER, rows)
     keep("site", {path: {"alone_ms": percentiles(alone[path]), "among_ms": percentiles(among[path])} for path in PATHS})
@@ -87,15 +87,15 @@ HEADER = ("path", "p50 alone, ms", "p95 alone, ms", "p50 in the crowd, ms", "p95
 
 def timed(port: int, path: str, count: int) -> list[float]:
     """Return milliseconds of `count` requests, each over a new connection."""
-    found = []
+    milliseconds = []
     for _ in range(count):
         began = time.perf_counter()
         connection = HTTPConnection("127.0.0.1", port, timeout=30)
         connection.request("GET", path)
         connection.getresponse().read()
         connection.close()
-        found.append(1000 * (time.perf_counter() - began))
-    return found
+        milliseconds.append(1000 * (time.perf_counter() - began))
+    return milliseconds
 
 
 def percentiles(values: Sequence[float]) -> tuple[float, float]:
@@ -113,7 +113,7 @@ def crowd(port: int, idle: int, slow: int) -> Iterator[list[socket.socket]]:
         b"GET /static/vendor/bootstrap/bootstrap.min.css HTTP/1.1\r\nHost: localhost\r\n\r\n" * 8,
     )
     with ExitStack() as stack:
-        held = []
+        connections = []
         for number in range(idle + slow):
             each = stack.enter_context(socket.socket())
             if number >= idle and number % len(starts) == len(starts) - 1:
@@ -121,15 +121,15 @@ def crowd(port: int, idle: int, slow: int) -> Iterator[list[socket.socket]]:
             each.connect(("127.0.0.1", port))
             if number >= idle:
                 each.sendall(starts[number % len(starts)])
-            held.append(each)
-        yield held
+            connections.append(each)
+        yield connections
 
 
-def still_open(held: socket.socket) -> bool:
+def still_open(connection: socket.socket) -> bool:
     """Return whether the site has not closed this connection."""
-    held.settimeout(0)
+    connection.settimeout(0)
     try:
-        return held.recv(1, socket.MSG_PEEK) != b""
+        return connection.recv(1, socket.MSG_PEEK) != b""
     except BlockingIOError:
         return True
     except OSError:

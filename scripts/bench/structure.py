@@ -2,8 +2,6 @@
 
 A room of a package is a module or a sub-package directly in it; an arrow leads from a room to one that it imports; a
 floor is how many arrows in a row end in a room. Imports inside functions count, those for type checkers do not.
-
-Not here: which imports are allowed (pyproject.toml, import-linter).
 """
 
 from __future__ import annotations
@@ -85,11 +83,11 @@ def _plan(package: str, imports: Mapping[str, set[str]], lines: Mapping[str, int
     inside = [name for name in imports if name.startswith(package + ".")]
     arrows: dict[str, set[str]] = {room: set() for name in inside if (room := _room(package, name))}
     for name in inside:
-        here = _room(package, name)
+        source = _room(package, name)
         for other in imports[name]:
-            there = _room(package, other)
-            if here and there in arrows and there != here:
-                arrows[here].add(there)
+            target = _room(package, other)
+            if source and target in arrows and target != source:
+                arrows[source].add(target)
     return Plan(package, arrows, sum(lines[name] for name in inside))
 
 

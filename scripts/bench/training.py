@@ -3,7 +3,6 @@
 Invariant: the numbers come from the test part only, which no training touched; bad numbers are printed like good ones.
 
 Source: B. McMahan et al., "Communication-Efficient Learning", 2017, algorithm 1 (FederatedAveraging).
-Not here: the protocol's rounds (fl/roles); fixed-point sums (fl/training/aggregation/quantise.py).
 """
 
 from __future__ import annotations

@@ -153,4 +153,4 @@ def _state_of(federation: Federation, replacement: Replacement) -> str:
     if not succession.has_majority(replacement.number, book):
         return f"{line}; more than half are needed."
     until = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(succession.deadline(replacement)))
-    return f"{line}. It can take office after {until}. Until then, and until it does, the operator can veto."
+    return f"{line}. It can take office after {until}. Until it does, the operator can veto."

@@ -115,7 +115,7 @@ def to_html(audited: Audited) -> str:
         checks=CHECKS,
         consortium=show(audited.federation.anchor.consortium),
         rounds=[_round(audited.federation, current) for current in audited.federation.rounds],
-        told=[
+        stories=[
             explain(audited.federation, current.number, Results.of(audited.report, current.number))
             for current in audited.federation.rounds
         ],

@@ -4,7 +4,6 @@ Invariant: metrics come from the test part, which no training touched. Training 
 result is computed once per (round, global weights) and shared by the protections that reached the very same weights.
 
 Source: scripts/bench/training.py (the plain loop).
-Not here: what a sum costs (the schemes' `cost`).
 """
 
 from __future__ import annotations

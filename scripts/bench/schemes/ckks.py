@@ -1,7 +1,8 @@
 """CKKS: approximate homomorphic encryption of packed floats (tenseal, N = 8192).
 
 Source: J. Cheon et al., ASIACRYPT 2017; tenseal's tutorials (moduli 60, 40, 40, 60 bits).
-Not here: who keeps the secret key. Whoever does can open every hospital's update; with it the server would see all.
+
+Anybody with the secret key can open every hospital's update. A server with the key would see all.
 """
 
 from __future__ import annotations

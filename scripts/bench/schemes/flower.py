@@ -5,7 +5,6 @@ a Mersenne Twister (flower issue #7522).
 
 Source: flwr/client/mod/secure_aggregation/secaggplus_mod.py; flwr/server/workflow/secure_aggregation/
 secaggplus_workflow.py (unmask_stage, repeated in `_remove_masks` without its messages); J. Bell et al., CCS 2020.
-Not here: Flower's messages and processes.
 """
 
 from __future__ import annotations
@@ -161,8 +160,8 @@ def reveal(nodes: Nodes, survivors: int) -> dict[int, list[bytes]]:
         if not state.rd_seed_share_dict.keys() >= nodes.states.keys():
             mask(nodes, holder, np.zeros(1, np.float32))  # opens the shares that arrived
         for nid in nodes.states:
-            held: Mapping[int, bytes] = state.rd_seed_share_dict if nid <= survivors else state.sk1_share_dict
-            shares.setdefault(nid, []).append(held[nid])
+            received: Mapping[int, bytes] = state.rd_seed_share_dict if nid <= survivors else state.sk1_share_dict
+            shares.setdefault(nid, []).append(received[nid])
     return shares
 
 

@@ -39,8 +39,8 @@ def peak_bytes(hospitals: int, parameters: int) -> tuple[int, int]:
         (Path(folder) / "masked").write_bytes(seal_body(Kind.MASKED, masking.to_bytes(words), 3))
         (Path(folder) / "key").write_bytes(READER.to_pem(_PASSWORD))
         command = [sys.executable, "-m", __name__, str(hospitals), str(parameters), folder]
-        found = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    return int(found[0]), int(found[1])
+        sizes = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    return int(sizes[0]), int(sizes[1])
 
 
 def _resident() -> int:

@@ -1,7 +1,4 @@
-"""The tables of docs/protections.md, made from the figures of one run, so that nobody copies a number by hand.
-
-Not here: the page's words, which are written in the page; the CSV and the plot (report.py).
-"""
+"""The tables of docs/protections.md, made from the figures of one run, so that nobody copies a number by hand."""
 
 from __future__ import annotations
 

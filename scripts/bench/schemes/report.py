@@ -1,7 +1,4 @@
-"""The comparison's figures as rows, as docs/protections.csv and as docs/protections.svg.
-
-Not here: measuring (the other modules); the page's words (docs/protections.md).
-"""
+"""The comparison's figures as rows, as docs/protections.csv and as docs/protections.svg."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 Invariant: a target that cannot be measured here is reported as skipped with the reason, never as met.
 
 Source: the project's goals for masked rounds; fl/crypto/masking.py (what is measured).
-Not here: accuracy (accuracy.py).
 """
 
 from __future__ import annotations
@@ -68,9 +67,11 @@ def all_targets(parameters: int, data: Path | None, say: Say) -> Iterator[Target
     yield from _upload(parameters)
     yield from _verifying()
     yield from _memory(parameters)
-    found = replay_s(10)
-    parts = ", ".join(f"{part} {seconds:.2f}" for part, seconds in found.items() if part not in ("whole", "parameters"))
-    yield Target(f"replay, n=10, {found['parameters']:,.0f} parameters", found["whole"], 2.0, "s", note=parts)
+    replay = replay_s(10)
+    parts = ", ".join(
+        f"{part} {seconds:.2f}" for part, seconds in replay.items() if part not in ("whole", "parameters")
+    )
+    yield Target(f"replay, n=10, {replay['parameters']:,.0f} parameters", replay["whole"], 2.0, "s", note=parts)
 
 
 def _rounds(data: Path | None) -> Iterator[Target]:
@@ -131,15 +132,15 @@ def _against(parameters: int, say: Say) -> Iterator[Target]:
     ]
     own = partial(_mask, case, update)
     own_s = least(own, RUNS)[0]
-    found: list[tuple[str, float, float]] = []
+    others: list[tuple[str, float, float]] = []
     for scheme, measure, bound in others:
         if lacking := missing(scheme):
             say(f"skipped: {scheme.name}, {', '.join(lacking)} not installed")
             continue
-        found.append((scheme.name, measure(), bound))
+        others.append((scheme.name, measure(), bound))
         own_s = min(own_s, least(own, RUNS)[0])
     quantise_s = least(partial(words_of, update), RUNS)[0]
-    for name, other_s, bound in found:
+    for name, other_s, bound in others:
         yield _faster(name, (own_s, quantise_s), other_s, bound)
 
 
