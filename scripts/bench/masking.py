@@ -66,7 +66,6 @@ class Round:
 
     @property
     def alive(self) -> int:
-        """Return the number of survivors."""
         return max(len(self.keys) - int(GONE * len(self.keys)), self.threshold)
 
 

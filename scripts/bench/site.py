@@ -48,7 +48,6 @@ def main(port: int | None, idle: int, slow: int, requests: int) -> None:
 
 
 def measure(port: int, idle: int, slow: int, requests: int) -> None:
-    """Print the table."""
     alone = {path: timed(port, path, requests) for path in PATHS}
     with crowd(port, idle, slow) as connections:
         among = {path: timed(port, path, requests) for path in PATHS}
@@ -99,7 +98,6 @@ def timed(port: int, path: str, count: int) -> list[float]:
 
 
 def percentiles(values: Sequence[float]) -> tuple[float, float]:
-    """Return the median and the 95th percentile."""
     ordered = sorted(values)
     return ordered[len(ordered) // 2], ordered[min(len(ordered) - 1, len(ordered) * 95 // 100)]
 

@@ -32,7 +32,6 @@ class Plan:
 
     @property
     def arrow_count(self) -> int:
-        """Return the number of arrows."""
         return sum(len(to) for to in self.arrows.values())
 
     @property

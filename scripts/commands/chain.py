@@ -76,7 +76,6 @@ def usual_port(home: Home) -> int:
 
 
 def chain_settings(home: Home, port: int, host: str = "127.0.0.1") -> DevChainSettings:
-    """Return the settings of a run's embedded chain."""
     from chain.embedded.chain import DevChainSettings
 
     return DevChainSettings(project=PROJECT, folder=home.chain, clock=time.time, port=port, host=host)

@@ -53,9 +53,7 @@ for _command in (prepare, transfer, accept, replace_operator):
 @consortium.command()
 @home_option
 @click.option("--rpc", required=True, help="RPC URL of an Ethereum node.")
-@click.option(
-    "--free-gas/--paid-gas", default=True, show_default=True, help="Whether transactions on that chain are free."
-)
+@click.option("--free-gas/--paid-gas", default=True, show_default=True, help="Whether transactions are free.")
 @click.option(
     "--confirmations",
     type=click.IntRange(1, MAX_CONFIRMATIONS),
@@ -129,13 +127,9 @@ def revoke(home: Home, account: str, reason: str) -> None:
     help="generate: trustees make a key together. dealer: the operator makes it. refresh: new shares for the same "
     "committee. reshare: new shares for another committee.",
 )
-@click.option(
-    "--trustee", "trustees", multiple=True, help="Name of a trustee in the committee. Repeatable. Default: all."
-)
+@click.option("--trustee", "trustees", multiple=True, help="Trustee of the committee. Repeatable. Default: all.")
 @click.option("--threshold", type=click.IntRange(2, 32), help="How many trustees must approve. Default: two thirds.")
-@click.option(
-    "--days", type=click.IntRange(1, 3650), default=DEFAULT_DAYS, show_default=True, help="How long the key is valid."
-)
+@click.option("--days", type=click.IntRange(1, 3650), default=DEFAULT_DAYS, show_default=True, help="Validity.")
 @click.option("--new-key", is_flag=True, help="Replace the key in force by a new one.")
 @guarded
 def ceremony(
@@ -152,9 +146,7 @@ def ceremony(
     number = start_ceremony(open_ledger(home, member), wish)
     click.echo(f"Ceremony {number} of the key for {use} has started.")
     if wish.kind == CeremonyKind.DEALER:
-        click.echo(
-            "You are the dealer: this machine knows the key until it deletes it. Every page of the site says so."
-        )
+        click.echo("You are the dealer: this machine knows the key until it deletes it. Every page says so.")
         notify = announce(OPERATOR)
         serve_agent(
             lambda: Dealer(open_ports(home, member, notify), wish.use),

@@ -52,9 +52,7 @@ add_keys(coordinator, Role.COORDINATOR, "coordinator")
 @chain_options
 @name_option("coordinator")
 @click.option("--rounds", type=click.IntRange(1), help="How many final rounds to reach in all. Default: as --preset.")
-@click.option(
-    "--hospitals", type=click.IntRange(1), default=3, show_default=True, help="How many hospitals to wait for."
-)
+@click.option("--hospitals", type=click.IntRange(1), default=3, show_default=True, help="How many to wait for.")
 @click.option(
     "--min-commitments",
     type=click.IntRange(1),
@@ -63,27 +61,17 @@ add_keys(coordinator, Role.COORDINATOR, "coordinator")
 @click.option("--attestations", type=click.IntRange(1), default=1, show_default=True, help="Needed from auditors.")
 @protection_option
 @click.option("--hold-back", is_flag=True, help="Trustees must release each new model. For sealed rounds only.")
-@click.option(
-    "--step-timeout", type=SECONDS, default=600, show_default=True, help="Seconds for each step of a masked round."
-)
+@click.option("--step-timeout", type=SECONDS, default=600, show_default=True, help="Seconds for each masked step.")
 @click.option("--w-max", type=click.IntRange(1, 2**21), default=4096, show_default=True, help="Largest sample count.")
 @click.option(
     "--word-bits", type=click.Choice([str(bits) for bits in WORD_BITS]), default="32", show_default=True, help=WORDS
 )
-@click.option(
-    "--commit-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds that hospitals have to train."
-)
-@click.option(
-    "--close-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds from then to the end of the round."
-)
+@click.option("--commit-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds for training.")
+@click.option("--close-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds after training.")
 @despite_alarm_option
 @task_options
-@click.option(
-    "--preset", type=click.Choice(PRESET_NAMES), default="real", show_default=True, help="Which network and training."
-)
-@click.option(
-    "--width", type=click.IntRange(8, 512), help="Channels of the network, a multiple of 8. Default: as --preset."
-)
+@click.option("--preset", type=click.Choice(PRESET_NAMES), default="real", show_default=True, help="Kind of images.")
+@click.option("--width", type=click.IntRange(8, 512), help="Network channels, a multiple of 8. Default: as --preset.")
 @click.option("--image-size", type=click.IntRange(16, 1024), help="Side of an image in pixels. Default: as --preset.")
 @click.option("--epochs", type=click.IntRange(1, 1000), help="Passes over the images per round. Default: as --preset.")
 @seed_option

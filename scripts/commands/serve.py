@@ -22,9 +22,7 @@ MAX_CARE_DAYS, CARE_DAYS = 3650, 90
 @name_option()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port to listen on.")
-@click.option(
-    "--hospital-name", default="Hemaledger Clinic", show_default=True, help="The hospital's name on the pages."
-)
+@click.option("--hospital-name", default="Hemaledger Clinic", show_default=True, help="The name on the pages.")
 @click.option("--zone", default="UTC", show_default=True, help="The hospital's time zone, an IANA name.")
 @click.option(
     "--care-days",

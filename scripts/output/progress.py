@@ -110,7 +110,6 @@ class Console:
             yield RoundProgress(progress, rounds, hospitals)
 
     def metrics(self, rows: Sequence[Mapping[str, object]]) -> None:
-        """Print the held-out metrics of every round."""
         table = Table(
             "Round", "Phase", *METRICS, box=box.SIMPLE, title="Metrics on held-out images, as the auditor attested them"
         )

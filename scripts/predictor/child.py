@@ -63,7 +63,6 @@ class Holder:
 
 
 def main() -> None:
-    """Answer questions until the site ends."""
     use_threads(1)
     holder = Holder()
     with socket.socket(fileno=sys.stdin.fileno()) as site:

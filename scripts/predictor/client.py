@@ -130,7 +130,6 @@ class PredictorProcess:
             return _twice(lambda: self._look(model, picture))
 
     def close(self) -> None:
-        """End the process."""
         with self._lock:
             self._stop()
 

@@ -174,7 +174,6 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
                 channel.cut()
 
     def shut(self) -> None:
-        """Stop the server and close all connections."""
         self._probes.shutdown(timeout=1)
         self.task_dispatcher.shutdown(timeout=1)
         for channel in list(self.active_channels.values()):

@@ -66,7 +66,6 @@ def build_site(home: Home, name: str, config: SiteConfig) -> RunningSite:
 
 
 def open_services(home: Home, name: str, open_model: OpenModel) -> Services:
-    """Connect a hospital's site to the ledger and the vault."""
     member = home.member(name)
     following = SuccessorLedger(lambda: open_ledger(home, member, PAGE_TIMEOUT_S), announce("site"))
     ledger = CircuitBreakerLedger(following, time.monotonic)

@@ -6,7 +6,6 @@ import time
 
 
 def now() -> int:
-    """Return seconds since 1970."""
     return int(time.time())
 
 

@@ -101,7 +101,6 @@ class MemberHome:
 
     @property
     def role(self) -> Role:
-        """Return the member's role, or raise SettingInvalid."""
         try:
             return Role[_read(self.folder / "member.json").text("role").upper()]
         except (OSError, EncodingError, KeyError) as error:

@@ -177,7 +177,6 @@ def import_images(
 
 
 def save_labelled(dataset: Dataset, labels: LabelMap, member: MemberHome) -> None:
-    """Write a member's data.npz and labels.json."""
     member.folder.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
     save_dataset(dataset, member.data_file)
     write_atomic(member.labels_file, labels.to_bytes())

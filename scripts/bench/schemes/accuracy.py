@@ -76,7 +76,6 @@ class Run:
 
     @property
     def config(self) -> RoundConfig:
-        """Return the quantiser's bounds."""
         return RoundConfig(CLIP, L2_BOUND, max(len(part.part(TRAIN)) for part in self.hospitals), {}, LEUKEMIA)
 
     def train(self, number: int, index: int, vector: Vector) -> tuple[LocalResult, float]:
@@ -91,7 +90,6 @@ class Run:
 
     @property
     def spec(self) -> ModelSpec:
-        """Return the network."""
         return replace(SPEC, classes=len(self.test.class_names))
 
     def under(self, name: str, join: Join, train: Train | None = None) -> Outcome:

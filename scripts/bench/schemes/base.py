@@ -84,7 +84,6 @@ class Scheme(Protocol):
 
 
 def missing(scheme: Scheme) -> tuple[str, ...]:
-    """Return the missing modules."""
     return tuple(name for name in scheme.needs if importlib.util.find_spec(name) is None)
 
 

@@ -49,7 +49,6 @@ class Ckks:
         return Cost({"key set-up": keys_s, "protect": factor * protect_s}, server, upload, size)
 
     def total(self, updates: Sequence[Vector]) -> Vector:
-        """Return the sum."""
         context = self._context()
         first, *others = (self._encrypt(context, update) for update in updates)
         for other in others:

@@ -42,7 +42,6 @@ class Flower:
     needs = ("flwr",)
 
     def cost(self, case: Case) -> Cost:
-        """Measure a round."""
         from flwr.common.secure_aggregation.ndarrays_arithmetic import parameters_addition
 
         survivors = case.hospitals - case.dropped

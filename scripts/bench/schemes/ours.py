@@ -84,7 +84,6 @@ class Plain:
     needs: tuple[str, ...] = ()
 
     def cost(self, case: Case) -> Cost:
-        """Measure a round."""
         update = draw_update(case.parameters, 1)
         send_s, body = least(lambda: update.astype("<f4").tobytes())
         total = np.zeros(case.parameters, np.float64)
@@ -92,7 +91,6 @@ class Plain:
         return Cost({"encode": send_s}, {"sum": sum_s * case.hospitals}, len(body), case.parameters)
 
     def total(self, updates: Sequence[Vector]) -> Vector:
-        """Return the sum."""
         return np.asarray(np.sum(np.stack(updates).astype(np.float64), axis=0), np.float32)
 
 
@@ -119,7 +117,6 @@ class Sealed:
         return Cost({"quantise": quantise_s, "seal": seal_s}, server, len(file), case.parameters)
 
     def total(self, updates: Sequence[Vector]) -> Vector:
-        """Return the sum."""
         total = Sum(updates[0].size)
         for update in updates:
             file = seal_body(Kind.UPDATE, to_bytes(words_of(update)), 2)

@@ -32,7 +32,6 @@ class Paillier:
     needs = ("phe", "gmpy2")
 
     def cost(self, case: Case) -> Cost:
-        """Measure a round on a slice."""
         size = min(case.parameters, SLICE)
         update = draw_update(case.parameters, 1)
         quantise_s, words = least(lambda: words_of(update))

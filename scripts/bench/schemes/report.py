@@ -26,7 +26,6 @@ class Row:
 
     @property
     def hospital_s(self) -> float:
-        """Return one hospital's seconds per round."""
         return sum(self.cost.hospital.values())
 
     @property
@@ -40,7 +39,6 @@ class Row:
         return self.cost.measured < self.case.parameters
 
     def cells(self) -> dict[str, object]:
-        """Return the row by column."""
         hospital = {_SAME_PART.get(part, part): seconds for part, seconds in self.cost.hospital.items()}
         cells: dict[str, object] = {
             "protection": self.scheme,
@@ -60,7 +58,6 @@ def _round(seconds: float | None) -> str:
 
 
 def write_csv(rows: Sequence[Row], path: Path) -> None:
-    """Write all rows."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0].cells()), lineterminator="\n")
         writer.writeheader()

@@ -132,15 +132,15 @@ def _against(parameters: int, say: Say) -> Iterator[Target]:
     ]
     own = partial(_mask, case, update)
     own_s = least(own, RUNS)[0]
-    others: list[tuple[str, float, float]] = []
+    measured: list[tuple[str, float, float]] = []
     for scheme, measure, bound in others:
         if lacking := missing(scheme):
             say(f"skipped: {scheme.name}, {', '.join(lacking)} not installed")
             continue
-        others.append((scheme.name, measure(), bound))
+        measured.append((scheme.name, measure(), bound))
         own_s = min(own_s, least(own, RUNS)[0])
     quantise_s = least(partial(words_of, update), RUNS)[0]
-    for name, other_s, bound in others:
+    for name, other_s, bound in measured:
         yield _faster(name, (own_s, quantise_s), other_s, bound)
 
 

@@ -87,7 +87,6 @@ def _sign_in(client: Client, email: str, password: str) -> None:
 
 
 def _token(client: Client) -> str:
-    """Return a token of the client's session."""
     match = TOKEN.search(client.get("/sign-in").text) or TOKEN.search(client.get("/checks/new").text)
     return match[1] if match else ""
 
