@@ -205,7 +205,7 @@ def test_the_file_that_was_proposed_can_be_edited_and_given(tmp_path: Path) -> N
     [
         {"label": ("leukemia",)},
         {"label": ("leukemia=ill",)},
-        {"labels": "no-such-file.json"},
+        {"labels": Path("no-such-file.json")},
         {"task_name": "no-such-task"},
         {"task_name": "leukemia", "classes": "a,b"},
         {"disease": "a"},
