@@ -1,10 +1,10 @@
-"""One masked round from beginning to end, in one process: `.venv/bin/python -m examples.one_round`.
+"""One masked round from start to end in one process: `.venv/bin/python -m examples.one_round`.
 
-Three hospitals train a tiny network, and nobody sees one hospital's update: the coordinator learns the sum alone. The
-ledger is a list in memory with the same rules as the contracts; the vault is a folder. At the end an audit computes
-everything again. Then somebody changes one byte of a file, and the audit says whose and where.
+Three hospitals train a tiny network. Nobody sees one hospital's update: the coordinator learns only the sum. The ledger
+is a list in memory with the same rules as the contracts, and the vault is a folder. At the end, an audit computes
+everything again. Then somebody changes one byte of a file, and the audit names the round and the hospital.
 
-In the real thing each agent is a process of its own, and the ledger an Ethereum chain (`hemaledger demo`).
+In production each agent is its own process, and the ledger is an Ethereum chain (`hemaledger demo`).
 """
 
 from __future__ import annotations
@@ -46,21 +46,21 @@ MEMBERS = {"coordinator": Role.COORDINATOR, "auditor": Role.AUDITOR, **dict.from
 
 
 def train(job: TrainingJob) -> tuple[Vector, LocalMetrics]:
-    """Move every weight a little, in place of an epoch on a hospital's images."""
+    """Change every weight a little, instead of training on a hospital's images."""
     step = np.random.default_rng(secrets.randbits(64)).normal(0, 0.01, job.previous.size).astype(np.float32)
     return job.previous + step, LocalMetrics(samples=100, correct=80, loss=0.5)
 
 
-def found(folder: Path) -> tuple[MemoryChain, dict[str, Ports]]:
-    """Found a consortium: every member has an account, a key for files, and a folder of its own."""
+def found_consortium(folder: Path) -> tuple[MemoryChain, dict[str, Ports]]:
+    """Found a consortium: each member has its own account, key for files, and folder."""
     operator = generate()
     chain = MemoryChain(lambda: int(time.time()), operator.address, secrets.token_bytes(32))
-    office = MemoryLedger(chain, operator.address)
+    operator_ledger = MemoryLedger(chain, operator.address)
     ports = {}
     for name, role in MEMBERS.items():
         account, key, own = generate(), PrivateKey.generate(1), folder / name
         ledger = MemoryLedger(chain, account.address)
-        office.append(MemberRegistered(operator.address, account.address, role, name))
+        operator_ledger.append(MemberRegistered(operator.address, account.address, role, name))
         ledger.append(key_record(ledger.anchor, account.address, key))
         ports[name] = Ports(
             ledger=ledger,
@@ -76,7 +76,7 @@ def found(folder: Path) -> tuple[MemoryChain, dict[str, Ports]]:
 
 
 def run_round(ports: dict[str, Ports]) -> None:
-    """Let the agents act in turn until the round is final."""
+    """Let the agents take turns until the round is final."""
     model = build_model(ModelSpec(size_px=16, width=8), seed=7)
     config = RoundConfig(clip=0.5, l2_bound=50.0, w_max=1024, training={"seed": 1}, task=LEUKEMIA_DRAWN)
     plan = Plan(1, 3, 1, config, 120, 120, min_hospitals=3, protection=Protection.MASKED)
@@ -90,7 +90,7 @@ def run_round(ports: dict[str, Ports]) -> None:
 
 
 def audit(chain: MemoryChain, ports: Ports) -> Report:
-    """Replay the whole history with the auditor's key."""
+    """Check the whole history with the auditor's key."""
     key = AuditKey(ports.ledger.account, ports.keyring)
     return Audit(ports.ledger.anchor, ports.vault, key, ports.endorser).run(chain.entries, lambda _done, _of: None)[0]
 
@@ -99,7 +99,7 @@ def main() -> None:
     """Run a round, audit it, plant a lie, and audit again."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        chain, ports = found(folder)
+        chain, ports = found_consortium(folder)
         print("The round:")
         run_round(ports)
         report = audit(chain, ports["auditor"])

@@ -1,6 +1,6 @@
 """`hemaledger`: one command line, a subcommand per role and task.
 
-Commands are imported when they are called, so that `--help` answers at once.
+A command's module is imported when the command is called, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -10,30 +10,34 @@ import importlib
 import click
 
 COMMANDS = {
-    "demo": ("scripts.demo.command", "demo", "Run a whole federation on this machine, audit it and serve the site."),
-    "chain": ("scripts.commands.chain", "chain", "The embedded Ethereum chain: run it."),
+    "demo": ("scripts.demo.command", "demo", "Run a whole federation on this machine, audit it, and serve the site."),
+    "chain": ("scripts.commands.chain", "chain", "Run the embedded Ethereum chain."),
     "consortium": (
         "scripts.commands.consortium",
         "consortium",
-        "Operator: found a consortium, admit and revoke members.",
+        "Operator: found a consortium, and admit and revoke its members.",
     ),
-    "hospital": ("scripts.commands.hospital", "hospital", "Hospital: set up, join and take part in rounds."),
-    "coordinator": ("scripts.commands.coordinator", "coordinator", "Coordinator: open rounds and sum sealed updates."),
+    "hospital": ("scripts.commands.hospital", "hospital", "Hospital: set up, join, and take part in rounds."),
+    "coordinator": ("scripts.commands.coordinator", "coordinator", "Coordinator: open rounds and sum the updates."),
     "auditor": ("scripts.commands.auditor", "auditor", "Auditor: replay and attest each round while it runs."),
-    "trustee": ("scripts.commands.trustee", "trustee", "Trustee: hold a share of a key; approve or refuse requests."),
-    "audit": ("scripts.commands.audit", "audit", "Check a consortium's whole history, or one file."),
+    "trustee": (
+        "scripts.commands.trustee",
+        "trustee",
+        "Trustee: hold a share of a key, and approve or refuse requests.",
+    ),
+    "audit": ("scripts.commands.audit", "audit", "Check a consortium's whole history, or look up one file."),
     "data": ("scripts.commands.data", "data", "Draw synthetic cells, check images, or divide them."),
     "serve": ("scripts.commands.serve", "serve", "Serve the web site of one hospital."),
     "records": ("scripts.commands.records", "records", "Site: anchor, erase and check sealed patient records."),
-    "staff": ("scripts.commands.staff", "staff", "Site: accounts for doctors, auditors and operators."),
+    "staff": ("scripts.commands.staff", "staff", "Site: manage accounts of doctors, auditors and operators."),
 }
 
 
 class LazyGroup(click.Group):
-    """Imports a subcommand when it is needed."""
+    """Imports a subcommand only when it is called."""
 
     def list_commands(self, _context: click.Context) -> list[str]:
-        """Return the names in the order of a first visit."""
+        """Return the names, in the order in which a newcomer needs them."""
         return list(COMMANDS)
 
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
@@ -44,7 +48,7 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing them."""
+        """Write the list of commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
 
@@ -61,8 +65,8 @@ def main() -> None:
     A command per role:       hemaledger hospital --help
 
     \b
-    Exit codes: 0 fine; 65 bad input; 75 something does not answer, try again;
-    76 evidence was tampered with; 77 refused by the rules; 78 set-up is wrong.
+    Exit codes: 0 success; 65 bad input; 75 something does not answer, try again;
+    76 evidence was changed; 77 the rules refuse it; 78 wrong settings.
     """  # noqa: D301 - click needs the character itself
 
 

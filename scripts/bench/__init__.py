@@ -1,1 +1,1 @@
-"""Benchmarks that anyone can run; each prints a table and writes build/bench/NAME.json."""
+"""Benchmarks. Each prints a table and writes build/bench/NAME.json."""

@@ -1,4 +1,4 @@
-"""`make bench`: run the benchmarks named, or all quick ones; one alone also takes options of its own."""
+"""`make bench`: run the named benchmarks, or all quick ones. A single benchmark also takes its own options."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from itertools import takewhile
 import click
 
 QUICK = ("rounds", "prediction")
-"""Minutes in all; the others take longer and are run by name."""
-ALL = (*QUICK, "browser", "site", "epoch", "masking", "training", "protections", "threshold", "device", "structure")
+"""These take minutes in all. Run the others by name."""
+LONG = ("browser", "site", "epoch", "masking", "training", "protections", "threshold", "device")
+OF_THE_CODE = ("structure", "startup")
+ALL = (*QUICK, *LONG, *OF_THE_CODE)
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def main(words: tuple[str, ...]) -> None:
-    """Run benchmarks: NAME... , or one NAME with its own options."""
+    """Run benchmarks: NAME..., or one NAME with its options."""
     names = tuple(takewhile(lambda word: not word.startswith("-"), words))
     options = words[len(names) :]
     if unknown := set(names) - set(ALL):
         raise click.UsageError(f"no benchmark is called {', '.join(sorted(unknown))}; there are {', '.join(ALL)}")
     if options and len(names) != 1:
-        raise click.UsageError("options are those of one benchmark: name it, and no other")
+        raise click.UsageError("options belong to one benchmark: name only that one")
     for name in names or QUICK:
         importlib.import_module(f"scripts.bench.{name}").main.main(args=list(options), standalone_mode=False)
 

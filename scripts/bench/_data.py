@@ -1,4 +1,4 @@
-"""Which images a benchmark takes when none are named: real ones where they lie, else none."""
+"""The default images of a benchmark: real ones if they are there, else none."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""One request to open one record, with its committee: what a trustee's page, its browser and its terminal are given.
+"""One request to open one record, with its committee, as a trustee's page, browser and terminal get it.
 
-Invariant: everything is drawn anew; no ledger stands behind it.
+Invariant: everything is random; there is no ledger.
 
 Source: PROTOCOL.md 9; the page's contract in webui/client/approve.js.
 """
@@ -36,7 +36,7 @@ RECORD = b"what a cell looked like"
 
 @dataclass(frozen=True)
 class Scene:
-    """A sealed record, the request to open it, and who answers."""
+    """A sealed record, the request to open it, and the committee that answers."""
 
     anchor: Anchor
     committee: CommitteePublicKey
@@ -54,7 +54,7 @@ class Scene:
 
     @classmethod
     def draw(cls, threshold: int = 2, trustees: int = 3) -> Scene:
-        """Return a new one; the patient agreed to treatment and to an emergency."""
+        """Return a new request; the patient consented to treatment and emergency."""
         authority, contract = (Address(os.urandom(20)) for _ in range(2))
         anchor = Anchor(os.urandom(32), CHAIN, authority, contract)
         polynomial = Polynomial.draw(random_scalar(), threshold)
@@ -72,7 +72,7 @@ class Scene:
         return cls(anchor, committee, shares, accounts, hospital, keys[0], requester, keys[1], file, capsule, binding)
 
     def kit(self, place: int, password: str) -> bytes:
-        """Return the approval kit of a trustee, by its place from 0."""
+        """Return a trustee's approval kit, by its index from 0."""
         share, account = self.shares[place], self.accounts[place]
         seat = Seat(account.address, KeyUse.RECORDS, EPOCH, share.index)
         site = KitChain(CHAIN, self.anchor.authority, self.anchor.consortium)

@@ -1,4 +1,4 @@
-"""Prints a benchmark's table and keeps its figures in build/bench/NAME.json."""
+"""Prints a benchmark's table and writes its figures to build/bench/NAME.json."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def show(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) ->
 
 
 def keep(name: str, figures: dict[str, object]) -> None:
-    """Write build/bench/NAME.json with the machine it was measured on."""
+    """Write build/bench/NAME.json with a description of the machine."""
     BUILD.mkdir(parents=True, exist_ok=True)
     machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
     document = {"figures": figures, "machine": machine}

@@ -1,4 +1,4 @@
-"""How long a trustee waits: the answer to one request in Chromium, and the same in Python on this machine.
+"""How long a trustee's answer to one request takes, in Chromium and in Python.
 
 An answer is what `trustee.js` does with an opened share: parse and check the capsule and its proof, the partial
 decryption, its own proof and the check of it, the envelope to one reader, the signed transaction. `first` is the first
@@ -36,7 +36,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 STATIC = Path(__file__).parents[2] / "webui" / "static"
 TARGET_MS = 300.0
 FRESH_PAGES = 5
-PASSWORD = "four random words here"  # noqa: S105  # of a kit that lives as long as this benchmark
+PASSWORD = "four random words here"  # noqa: S105  # of a kit that only this benchmark uses
 LOAD = """(address) => new Promise((resolve, reject) => {
   const script = Object.assign(document.createElement("script"), { src: address });
   script.onload = () => resolve(); script.onerror = reject; document.head.append(script);
@@ -72,25 +72,25 @@ def main(answers: int, kits: int) -> None:
         page = _loaded(browser, address)
         pairs = [(_in_browser(page, scene), _in_python(scene)) for _ in range(answers)]
         opened = [_open_kit(page, scene) for _ in range(kits)]
-    there, here = median([pair[0] for pair in pairs[1:]]), median([pair[1] for pair in pairs[1:]])
-    kit_there, kit_here = (median([pair[place] for pair in opened]) for place in (0, 1))
+    browser_ms, python_ms = median([pair[0] for pair in pairs[1:]]), median([pair[1] for pair in pairs[1:]])
+    kit_browser_s, kit_python_s = (median([pair[place] for pair in opened]) for place in (0, 1))
     show(
         f"A trustee's answer to one request, ms (first: at most {TARGET_MS:.0f}); Python's curve: {engine().name}",
         ("browser, first", "browser, median", "Python, median", "ratio"),
-        [(first, there, here, there / here)],
+        [(first, browser_ms, python_ms, browser_ms / python_ms)],
     )
     show(
         "Opening the kit (64 MiB, 3 passes), s",
         ("browser", "Python", "ratio"),
-        [(kit_there, kit_here, kit_there / kit_here)],
+        [(kit_browser_s, kit_python_s, kit_browser_s / kit_python_s)],
     )
     figures: dict[str, object] = {
         "first_ms": first,
-        "median_ms": there,
-        "python_ms": here,
+        "median_ms": browser_ms,
+        "python_ms": python_ms,
         "python_curve": engine().name,
-        "kit_s": kit_there,
-        "kit_python_s": kit_here,
+        "kit_s": kit_browser_s,
+        "kit_python_s": kit_python_s,
         "bundle_bytes": (STATIC / "approve.js").stat().st_size,
     }
     keep("browser", figures)
@@ -128,14 +128,14 @@ def _open_kit(page: Page, scene: Scene) -> tuple[float, float]:
 
 def _loaded(browser: Browser, address: str) -> Page:
     page = browser.new_page()
-    page.goto(f"{address}/site.css")  # any file of this origin will do
+    page.goto(f"{address}/site.css")  # any file of this origin works
     page.evaluate(LOAD, f"{address}/approve.js")
     return page
 
 
 @contextmanager
 def _static_files() -> Iterator[str]:
-    """Serve the site's files on this machine and yield the address."""
+    """Serve the site's files and yield the address."""
     handler: Callable[..., Any] = partial(_Quiet, directory=str(STATIC))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,9 +1,7 @@
-"""The default network on a CPU and on this machine's GPU: seconds of an epoch, and whether both learn the same.
+"""The default network on the CPU and the GPU: seconds of an epoch, and whether both learn the same.
 
 Invariant: both devices start from the same weights, see the same images in the same order, and are measured on the
 same held-out images; the first epoch warms up and is not counted.
-
-Not here: rounds and their protocol (epoch.py).
 """
 
 from __future__ import annotations
@@ -38,7 +36,7 @@ SEED = 2026
 
 @dataclass(frozen=True)
 class Trained:
-    """What one device did."""
+    """The results of one device."""
 
     epochs_s: list[float]
     loss: float
@@ -47,10 +45,10 @@ class Trained:
 
 
 @click.command()
-@click.option("--data", type=click.Path(exists=True, path_type=Path), help="Default: C-NMC at hand, or drawn cells.")
+@click.option("--data", type=click.Path(exists=True, path_type=Path), help="Default: C-NMC if there, else drawn cells.")
 @click.option("--epochs", type=click.IntRange(2), default=4, show_default=True)
-@click.option("--device", default="auto", show_default=True, help="What is compared with the CPU.")
-@click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Of the CPU.")
+@click.option("--device", default="auto", show_default=True, help="The device to compare with the CPU.")
+@click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Threads of the CPU.")
 def main(data: Path | None, epochs: int, device: str, threads: int) -> None:
     """Train on both devices and compare."""
     use_threads(threads)
@@ -59,16 +57,16 @@ def main(data: Path | None, epochs: int, device: str, threads: int) -> None:
     task = LEUKEMIA if source else LEUKEMIA_DRAWN
     recipe = Recipe(DEFAULT_PRESET.spec, replace(DEFAULT_PRESET.local, epochs=epochs, horizon=1), SEED)
     runs = {name: _train(dataset, task, recipe, name) for name in ("cpu", pick_device(device).type)}
-    held = dataset.part(TEST)
-    here = runs["cpu"]
-    answers = {name: Predictor(recipe.spec, here.vector, name).probabilities(held.images) for name in runs}
+    test_images = dataset.part(TEST)
+    cpu = runs["cpu"]
+    answers = {name: Predictor(recipe.spec, cpu.vector, name).probabilities(test_images.images) for name in runs}
     rows: list[tuple[object, ...]] = []
     for name, run in runs.items():
         apart = float(np.abs(answers[name] - answers["cpu"]).max())
         epoch_s = median(run.epochs_s)
-        rows.append((name, epoch_s, median(here.epochs_s) / epoch_s, run.loss, run.auroc, apart))
+        rows.append((name, epoch_s, median(cpu.epochs_s) / epoch_s, run.loss, run.auroc, apart))
     head = ("Device", "s per epoch", "times as fast", "loss", "AUROC", "largest difference of one model's answers")
-    show(f"{len(dataset) - len(held)} images, {epochs} epochs", head, rows)
+    show(f"{len(dataset) - len(test_images)} images, {epochs} epochs", head, rows)
     keep(
         "device", {name: {"epochs_s": run.epochs_s, "auroc": run.auroc, "loss": run.loss} for name, run in runs.items()}
     )

@@ -1,4 +1,4 @@
-"""A masked round with one local epoch of the default network, beside a plain FedAvg round with the same training.
+"""Compares a masked round with one local epoch and a plain FedAvg round with the same training.
 
 Both train the same hospitals on the same images with the same seeds, three at a time in threads of one process. What
 differs is the protocol: keys, shares, masks, chain, vault, sum, replay and attestations, of which the set-up runs
@@ -49,7 +49,7 @@ HOSPITALS, SEED = 3, 2026
 @click.option(
     "--data", type=click.Path(exists=True, path_type=Path), help="Default: C-NMC in HEMALEDGER_DATA, or drawn."
 )
-@click.option("--rounds", type=click.IntRange(2), default=4, show_default=True, help="The first one warms up.")
+@click.option("--rounds", type=click.IntRange(2), default=4, show_default=True, help="The first one is not counted.")
 def main(data: Path | None, rounds: int) -> None:
     """Measure the wall time of rounds with training."""
     images, turns = take_turns(data, rounds)
@@ -99,7 +99,7 @@ def _divide(home: Home, dataset: Dataset) -> tuple[list[str], int]:
 
 
 def _afresh(data_file: Path, name: str) -> Train:
-    """Return a hospital's training; a checkpoint of the other loop does not spare it its epoch."""
+    """Return a hospital's training without checkpoints, so that each loop trains its own epoch."""
     train = trainer(data_file, name, "cpu")
 
     def work(task: TrainingJob) -> Learned:

@@ -1,9 +1,8 @@
-"""What masking costs a hospital, what checking shares costs, and what unmasking costs the coordinator.
+"""Measures masking and the check of shares at a hospital, and unmasking at the coordinator.
 
-The yardstick is the work nobody can avoid: quantising, and for each of the n masks of a hospital one AES-256-CTR
+The yardstick is the unavoidable work: quantising, and for each of the n masks of a hospital one AES-256-CTR
 keystream and one addition over all words, written as a plain loop. Times are processor time of one thread, so that
-other programs disturb them less; each ratio comes from one run in which the parts took turns, smallest time against
-smallest time.
+other programs disturb them less. Each ratio compares the smallest times of one run, in which the parts took turns.
 """
 
 from __future__ import annotations
@@ -30,6 +29,7 @@ from fl.crypto.unmasking_shares import Uncovered, answer, parse_answer, uncover
 from fl.protocol.names import Address, Digest
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.task_catalogue import LEUKEMIA
+from fl.roles.coordinator.plan import masked_threshold
 from fl.training.aggregation.quantise import LocalMetrics, Words, quantise
 from scripts.bench._table import keep, median, show
 
@@ -37,7 +37,7 @@ CONTEXT = bytes(32)
 CONFIG = RoundConfig(0.5, 50.0, 100, {}, LEUKEMIA)
 METRICS = LocalMetrics(100, 80, 0.5)
 GONE = 0.2
-"""Part of the hospitals that drop out, where the threshold allows it."""
+"""The share of hospitals that drop out, if the threshold allows it."""
 MASKING_TARGET = 1.5
 VERIFY_TARGETS_MS = {10: 50.0, 50: 500.0}
 MEBI = 1 << 20
@@ -46,7 +46,7 @@ STATUS = Path("/proc/self/status")
 
 @dataclass(frozen=True)
 class Round:
-    """A round's keys and what its ledger would record."""
+    """The keys of a round, and the public data that its ledger would record."""
 
     threshold: int
     keys: list[RoundKeys]
@@ -56,7 +56,7 @@ class Round:
     @classmethod
     def of(cls, hospitals: int) -> Round:
         """Return a round with the protocol's default threshold."""
-        threshold = max(2 * hospitals // 3 + 1, 3)
+        threshold = masked_threshold(hospitals)
         keys = [RoundKeys.generate(threshold) for _ in range(hospitals)]
         participants = [
             Participant.parse(index, Address(index.to_bytes(20, "big")), each.advert(), each.dealing(), threshold)
@@ -66,7 +66,6 @@ class Round:
 
     @property
     def alive(self) -> int:
-        """Return how many hospitals stay."""
         return max(len(self.keys) - int(GONE * len(self.keys)), self.threshold)
 
 
@@ -87,7 +86,7 @@ def main(hospitals: tuple[int, ...], words: tuple[int, ...], repeats: int) -> No
         "masking": f"One hospital quantises and masks, ms, smallest of {repeats} (ratio: at most {MASKING_TARGET})",
         "verifying": f"One receiver verifies all its shares of both secrets, ms (at most {VERIFY_TARGETS_MS})",
         "unmasking": "The sum is unmasked after drop-out, ms",
-        "memory": f"The sum and its unmasking, {max(words):,} words of 4 bytes, in a process of its own",
+        "memory": f"The sum and its unmasking, {max(words):,} words of 4 bytes, in its own process",
     }
     for name, rows in figures.items():
         show(titles[name], tuple(rows[0]), [tuple(row.values()) for row in rows])
@@ -99,7 +98,7 @@ Row = dict[str, object]
 
 
 def masking(scene: Round, words: int, repeats: int) -> Row:
-    """Measure quantising and masking one update against the yardstick; the seeds' share of it stands beside."""
+    """Compare quantising and masking one update with the yardstick; also measure the seeds alone."""
     draw = np.random.default_rng(1)
     previous, trained = (draw.normal(0, 1e-3, words).astype(np.float32) for _ in range(2))
     place = len(scene.keys) // 2
@@ -131,7 +130,7 @@ def masking(scene: Round, words: int, repeats: int) -> Row:
 
 
 def plain(words: Words, seeds: Sequence[bytes]) -> None:
-    """Add one keystream after the other, each over the whole vector, in chunks of 1 MiB."""
+    """Add the keystreams one by one, each over the whole vector, in chunks of 1 MiB."""
     ring, zeros, stream = words.view(np.uint32), bytes(MEBI), np.empty(MEBI, np.uint8)
     step = MEBI // 4
     for seed in seeds:
@@ -143,16 +142,16 @@ def plain(words: Words, seeds: Sequence[bytes]) -> None:
 
 
 def verifying(scene: Round, backend: str, repeats: int) -> Row:
-    """Measure parsing the others' commitments and checking both shares of each, at the largest index."""
+    """Measure how long a hospital parses all commitments and checks both shares of each, at the largest index."""
     receiver = scene.participants[-1].index
     others = list(zip(scene.keys, scene.participants, strict=True))[:-1]
     recorded = [(each.account, keys.pairwise.commitments(), keys.own.commitments()) for keys, each in others]
-    held = [own_shares(keys, receiver) for keys, _ in others]
+    shares_held = [own_shares(keys, receiver) for keys, _ in others]
 
     def parse() -> list[Commitments]:
         return [Commitments.from_bytes(who, data, scene.threshold) for who, *both in recorded for data in both]
 
-    shares = [share for pair in held for share in (pair.pairwise, pair.own)]
+    shares = [share for pair in shares_held for share in (pair.pairwise, pair.own)]
     parsed = parse()
     with use(backend):
         parsing, checking = take_turns(
@@ -172,12 +171,14 @@ def verifying(scene: Round, backend: str, repeats: int) -> Row:
 
 
 def unmasking(scene: Round, words: int, repeats: int) -> Row:
-    """Measure rebuilding the secrets from all survivors' answers and taking the masks off the sum."""
+    """Measure how long it takes to rebuild the secrets from all answers and to unmask the sum."""
     alive = {each.account for each in scene.participants[: scene.alive]}
     answers = {}
     for each in scene.participants[: scene.alive]:
-        held = {dealer.account: own_shares(keys, each.index) for keys, dealer in zip_round(scene)}
-        answers[each.account] = parse_answer(answer(held, scene.participants, alive), each, scene.participants, alive)
+        shares_held = {dealer.account: own_shares(keys, each.index) for keys, dealer in zip_round(scene)}
+        answers[each.account] = parse_answer(
+            answer(shares_held, scene.participants, alive), each, scene.participants, alive
+        )
 
     def rebuilt() -> Uncovered:
         return uncover(answers, scene.participants, alive)
@@ -202,7 +203,7 @@ def unmasking(scene: Round, words: int, repeats: int) -> Row:
 
 
 def zip_round(scene: Round) -> list[tuple[RoundKeys, Participant]]:
-    """Return every hospital's keys with its public side."""
+    """Return each hospital's keys with their public part."""
     return list(zip(scene.keys, scene.participants, strict=True))
 
 

@@ -1,4 +1,4 @@
-"""How long one image takes through the site: a real HTTP server, signed in, check on the ledger included.
+"""How long one image takes on the site: with a real HTTP server, a session, and the check on the ledger.
 
 Beside it, the bare forward pass of the same model on the same image: what nobody could do faster.
 """
@@ -70,7 +70,7 @@ def main(images: int) -> None:
 
 
 def _one_round(home: Home, url: str) -> None:
-    """Make one final round with prepared updates: how good the model is does not change how long it takes."""
+    """Make one final round with prepared updates. The quality of the model does not matter for the time."""
     found_together(home, url, ["alpha"])
     recipe = Recipe(DEFAULT_PRESET.spec, DEFAULT_PRESET.local, 1)
     plan = Plan(1, 1, 1, RoundConfig(0.5, 50.0, 100, recipe.to_dict(), LEUKEMIA), 600, 600)
@@ -88,7 +88,7 @@ def _still() -> Train:
 
 
 def _through_site(url: str, account: tuple[str, str], images: int) -> list[float]:
-    """Sign in once; return the seconds from upload to the whole result page, per image."""
+    """Sign in once; return the seconds per image, from upload to the complete result page."""
     session = requests.Session()
     page = session.get(f"{url}/sign-in", timeout=30).text
     form = {"csrf_token": _token(page), "email": account[0], "password": account[1]}
@@ -119,10 +119,10 @@ def _bare(images: int) -> list[float]:
 
 
 def _token(page: str) -> str:
-    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
-    if found is None:
+    match = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+    if match is None:
         raise click.ClickException("the page has no form")
-    return found.group(1)
+    return match.group(1)
 
 
 def _percentile(values: list[float]) -> float:

@@ -1,10 +1,8 @@
-"""What a protection costs and whether it changes the result: ours beside those of published designs.
+"""Compares the cost and the accuracy of our protections with those of published designs.
 
 Three parts: `cost` (seconds and bytes by size), `targets` (what the product must show) and `accuracy` (the same
 federated run under each protection). What a machine lacks is skipped with a line; bad figures are printed like good
 ones. `pip install -r requirements-bench.txt` brings the libraries that only this comparison needs.
-
-Not here: the schemes (scripts/bench/schemes); a round's wall time over the chain (scripts/bench/rounds.py).
 """
 
 from __future__ import annotations
@@ -35,15 +33,17 @@ HOSPITALS, PARAMETERS = (3, 10, 50), (100_000, 1_000_000, LARGE)
 PARTS = ("targets", "cost", "accuracy")
 TOTALS = ["hospital s", "server s", "replay s", "upload bytes", "measured"]
 CLOSE = 0.005
-"""How far AUROC may lie from plain averaging."""
+"""The allowed difference in AUROC to plain averaging."""
 
 
 @click.command()
-@click.option("--part", "parts", multiple=True, type=click.Choice(PARTS), help="Only this part; all by default.")
-@click.option("--data", type=click.Path(exists=True, path_type=Path), help="Default: C-NMC if there, or drawn.")
+@click.option("--part", "parts", multiple=True, type=click.Choice(PARTS), help="Run only this part. Default: all.")
+@click.option("--data", type=click.Path(exists=True, path_type=Path), help="Default: C-NMC if there, else drawn cells.")
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Rounds of the accuracy part.")
-@click.option("--quick", is_flag=True, help="Small sizes only: a trial of the benchmark itself.")
-@click.option("--write", is_flag=True, help="Also renew docs/protections.md, .csv and .svg; of a whole run only.")
+@click.option("--quick", is_flag=True, help="Use small sizes only, to test the benchmark.")
+@click.option(
+    "--write", is_flag=True, help="Also update docs/protections.md, .csv and .svg. Only after a complete run."
+)
 def main(parts: tuple[str, ...], data: Path | None, rounds: int, *, quick: bool, write: bool) -> None:
     """Compare protections of federated rounds."""
     if write and (parts or quick):
@@ -69,12 +69,12 @@ def main(parts: tuple[str, ...], data: Path | None, rounds: int, *, quick: bool,
 
 
 def _targets(parameters: int, data: Path | None) -> list[dict[str, object]]:
-    found = []
+    measured = []
     for target in all_targets(parameters, data, click.echo):
-        found.append(target)
+        measured.append(target)
         click.echo(f"  {target.name}: {target.figure:.4g} {target.unit}, {target.verdict} ({target.note})")
-    _show_targets(f"Targets at {parameters:,} parameters", found)
-    return [_plain(target) for target in found]
+    _show_targets(f"Targets at {parameters:,} parameters", measured)
+    return [_plain(target) for target in measured]
 
 
 def _show_targets(title: str, targets: list[Target]) -> None:
@@ -98,7 +98,7 @@ def _plain(target: Target) -> dict[str, object]:
 
 
 def _schemes() -> list[Scheme]:
-    """Return every protection whose libraries are here."""
+    """Return each protection whose libraries are installed."""
     every: list[Scheme] = [Plain(), Sealed(), Masked(), Flower(), Ckks(), Ckks("CKKS lean", LEAN), Paillier()]
     every.append(ElGamal())
     try:
@@ -126,7 +126,7 @@ def _costs(sizes: tuple[int, ...]) -> list[Row]:
 
 
 def _show_costs(rows: list[Row]) -> None:
-    """Print totals for every size, and for ten hospitals how they are made up."""
+    """Print the totals for all sizes, and the parts for ten hospitals."""
     tables = {f"Totals per round, {count} hospitals": (count, TOTALS) for count in HOSPITALS}
     tables |= {
         f"One hospital of {SHOWN_HOSPITALS}, s": (SHOWN_HOSPITALS, [f"hospital {part}" for part in HOSPITAL_PARTS]),
@@ -178,7 +178,7 @@ def _facts(outcome: Outcome) -> dict[str, object]:
 
 
 def _known() -> dict[str, object]:
-    """Return the figures of earlier runs, beside which single parts are kept."""
+    """Return the figures of earlier runs, to which a single part is added."""
     path = BUILD / "protections.json"
     loads: Callable[[str], dict[str, dict[str, object]]] = json.loads
     return loads(path.read_text(encoding="utf-8"))["figures"] if path.exists() else {}

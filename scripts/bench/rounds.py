@@ -1,4 +1,4 @@
-"""What a sealed and a masked round cost outside local training, beside a plain FedAvg loop over the same model.
+"""Compares the time of sealed and masked rounds, without training, with a plain FedAvg loop over the same model.
 
 Three hospitals (or more) over the real embedded chain, vault and crypto; "training" adds a prepared step, so that all
 that is measured is the protocol. The plain loop averages the same float32 vectors in memory and loads the result.
@@ -76,7 +76,7 @@ REPEATS = 9
 @click.option("--hospitals", type=click.IntRange(1), default=3, show_default=True)
 @click.option("--rounds", type=click.IntRange(2), default=6, show_default=True)
 def main(hospitals: int, rounds: int) -> None:
-    """Measure what a round costs beside its training, and the speed of sealing."""
+    """Measure a round without its training, and the speed of sealing."""
     initial, steps = _start(hospitals, DEFAULT_PRESET.spec)
     plain_s = _plain(initial.vector, steps, REPEATS)
     figures: dict[str, object] = {"parameters": initial.vector.size, "plain_s": plain_s}
@@ -95,7 +95,7 @@ def masked_spans(hospitals: int, spec: ModelSpec, rounds: int = 6) -> tuple[int,
 
 
 def _start(hospitals: int, spec: ModelSpec) -> tuple[Initial, dict[str, Vector]]:
-    """Return the first model, and what each hospital adds to a model."""
+    """Return the first model, and each hospital's change to a model."""
     model = build_model(spec, 1)
     initial = Initial(manifest_of(model), to_vector(model))
     return initial, {name: _step(initial.vector.size, index) for index, name in enumerate(hospital_names(hospitals))}

@@ -1,4 +1,4 @@
-"""500 idle and 100 slow connections: is the site still there for everybody else?
+"""500 idle and 100 slow connections: does the site still answer everybody else?
 
 Prints the p50 and p95 of `/healthz`, a sign-in page and the home page without and with the crowd, from one run.
 """
@@ -33,7 +33,7 @@ PATHS = ("/healthz", "/sign-in", "/static/site.css")
 
 
 @click.command()
-@click.option("--port", type=int, help="Of a site that runs on this machine; without it one is started.")
+@click.option("--port", type=int, help="Port of a running site on this machine. Default: start one.")
 @click.option("--idle", type=int, default=500, show_default=True)
 @click.option("--slow", type=int, default=100, show_default=True)
 @click.option("--requests", type=int, default=200, show_default=True)
@@ -43,16 +43,15 @@ def main(port: int | None, idle: int, slow: int, requests: int) -> None:
     if port is not None:
         measure(port, idle, slow, requests)
         return
-    with tempfile.TemporaryDirectory() as folder, started(Path(folder)) as found:
-        measure(found, idle, slow, requests)
+    with tempfile.TemporaryDirectory() as folder, started(Path(folder)) as started_port:
+        measure(started_port, idle, slow, requests)
 
 
 def measure(port: int, idle: int, slow: int, requests: int) -> None:
-    """Print the table."""
     alone = {path: timed(port, path, requests) for path in PATHS}
-    with crowd(port, idle, slow) as held:
+    with crowd(port, idle, slow) as connections:
         among = {path: timed(port, path, requests) for path in PATHS}
-        left = sum(still_open(each) for each in held)
+        left = sum(still_open(each) for each in connections)
     rows = [(path, *percentiles(alone[path]), *percentiles(among[path])) for path in PATHS]
     show(f"{idle} idle and {slow} slow connections ({left} still open at the end)", HEADER, rows)
     keep("site", {path: {"alone_ms": percentiles(alone[path]), "among_ms": percentiles(among[path])} for path in PATHS})
@@ -60,7 +59,7 @@ def measure(port: int, idle: int, slow: int, requests: int) -> None:
 
 @contextmanager
 def started(folder: Path) -> Iterator[int]:
-    """Run a site in a process of its own and yield its port; a page that needs the ledger says that none answers."""
+    """Run a site without a ledger in its own process, and yield its port."""
     code = f"from scripts.bench.site import run; run({str(folder)!r})"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -86,34 +85,33 @@ HEADER = ("path", "p50 alone, ms", "p95 alone, ms", "p50 in the crowd, ms", "p95
 
 
 def timed(port: int, path: str, count: int) -> list[float]:
-    """Return milliseconds of `count` requests, each over a connection of its own."""
-    found = []
+    """Return milliseconds of `count` requests, each over a new connection."""
+    milliseconds = []
     for _ in range(count):
         began = time.perf_counter()
         connection = HTTPConnection("127.0.0.1", port, timeout=30)
         connection.request("GET", path)
         connection.getresponse().read()
         connection.close()
-        found.append(1000 * (time.perf_counter() - began))
-    return found
+        milliseconds.append(1000 * (time.perf_counter() - began))
+    return milliseconds
 
 
 def percentiles(values: Sequence[float]) -> tuple[float, float]:
-    """Return the median and the 95th percentile."""
     ordered = sorted(values)
     return ordered[len(ordered) // 2], ordered[min(len(ordered) - 1, len(ordered) * 95 // 100)]
 
 
 @contextmanager
 def crowd(port: int, idle: int, slow: int) -> Iterator[list[socket.socket]]:
-    """Hold idle connections, and slow ones of three kinds: half a header, half a body, an answer that is not read."""
+    """Open idle connections and three kinds of slow ones: half a header, half a body, an unread answer."""
     starts = (
         b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
         b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\nslow",
         b"GET /static/vendor/bootstrap/bootstrap.min.css HTTP/1.1\r\nHost: localhost\r\n\r\n" * 8,
     )
     with ExitStack() as stack:
-        held = []
+        connections = []
         for number in range(idle + slow):
             each = stack.enter_context(socket.socket())
             if number >= idle and number % len(starts) == len(starts) - 1:
@@ -121,15 +119,15 @@ def crowd(port: int, idle: int, slow: int) -> Iterator[list[socket.socket]]:
             each.connect(("127.0.0.1", port))
             if number >= idle:
                 each.sendall(starts[number % len(starts)])
-            held.append(each)
-        yield held
+            connections.append(each)
+        yield connections
 
 
-def still_open(held: socket.socket) -> bool:
+def still_open(connection: socket.socket) -> bool:
     """Return whether the site has not closed this connection."""
-    held.settimeout(0)
+    connection.settimeout(0)
     try:
-        return held.recv(1, socket.MSG_PEEK) != b""
+        return connection.recv(1, socket.MSG_PEEK) != b""
     except BlockingIOError:
         return True
     except OSError:

@@ -1,9 +1,7 @@
-"""The house as its imports draw it: rooms, arrows, floors and circles of every package.
+"""The structure of the code by its imports: rooms, arrows, floors and circles of each package.
 
 A room of a package is a module or a sub-package directly in it; an arrow leads from a room to one that it imports; a
 floor is how many arrows in a row end in a room. Imports inside functions count, those for type checkers do not.
-
-Not here: which imports are allowed (pyproject.toml, import-linter).
 """
 
 from __future__ import annotations
@@ -34,12 +32,11 @@ class Plan:
 
     @property
     def arrow_count(self) -> int:
-        """Return how many pairs of rooms import one another in one direction."""
         return sum(len(to) for to in self.arrows.values())
 
     @property
     def circle(self) -> list[str]:
-        """Return one circle of imports, or nothing."""
+        """Return one circle of imports, or an empty list."""
         try:
             list(TopologicalSorter(self.arrows).static_order())
         except CycleError as error:
@@ -48,7 +45,7 @@ class Plan:
 
     @property
     def floors(self) -> int:
-        """Return the number of floors; 0 where there is a circle."""
+        """Return the number of floors; 0 if there is a circle."""
         if self.circle:
             return 0
         floor: dict[str, int] = {}
@@ -58,9 +55,9 @@ class Plan:
 
 
 @click.command()
-@click.option("--package", help="Only this one, with its arrows by name.")
+@click.option("--package", help="Show only this package, with the name of each arrow.")
 def main(package: str | None) -> None:
-    """Draw the structure of the code in this folder."""
+    """Show the structure of the code in this folder."""
     plans = [plan for plan in survey(Path()) if package in {None, plan.package}]
     rows = [
         (plan.package, len(plan.arrows), plan.arrow_count, plan.floors, " -> ".join(plan.circle) or "none", plan.lines)
@@ -74,7 +71,7 @@ def main(package: str | None) -> None:
 
 
 def survey(root: Path) -> list[Plan]:
-    """Return the plan of every package below `root` that has rooms."""
+    """Return the plan of each package in `root` that has rooms."""
     imports = {name: set(_imports(path)) for name, path in _modules(root)}
     packages = sorted({name.rpartition(".")[0] for name in imports} - {""})
     lines = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in _modules(root)}
@@ -85,16 +82,16 @@ def _plan(package: str, imports: Mapping[str, set[str]], lines: Mapping[str, int
     inside = [name for name in imports if name.startswith(package + ".")]
     arrows: dict[str, set[str]] = {room: set() for name in inside if (room := _room(package, name))}
     for name in inside:
-        here = _room(package, name)
+        source = _room(package, name)
         for other in imports[name]:
-            there = _room(package, other)
-            if here and there in arrows and there != here:
-                arrows[here].add(there)
+            target = _room(package, other)
+            if source and target in arrows and target != source:
+                arrows[source].add(target)
     return Plan(package, arrows, sum(lines[name] for name in inside))
 
 
 def _room(package: str, name: str) -> str:
-    """Return the room of `package` that a dotted name lies in, or nothing."""
+    """Return the room of `package` to which a dotted name belongs, or an empty string."""
     inner = name.removeprefix(package + ".") if name.startswith(package + ".") else ""
     return inner.partition(".")[0]
 

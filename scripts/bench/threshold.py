@@ -1,4 +1,4 @@
-"""What threshold keys cost outside the chain: one request from sealing to opening, and the checks of a ceremony.
+"""Measures threshold keys without the chain: one request from sealing to opening, and the checks of a ceremony.
 
 The yardsticks are the same work without a threshold: sealing a content key to one member and opening it by HPKE, and a
 ceremony whose receivers open their shares but check nothing. Times are processor time of one thread; each ratio comes
@@ -35,14 +35,14 @@ CEREMONY_TARGET_MS = 1000.0
 ANCHOR = Anchor(bytes(32), 31337, Address(b"\xa0" * 20), Address(b"\xa1" * 20))
 HOSPITAL = Address(b"\x11" * 20)
 RECORD = bytes(200_000)
-"""A picture with what was found on it."""
+"""The size of a picture with its result."""
 _SUITE = hpke.Suite(hpke.KEM.P256, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 Figures = dict[str, float]
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A committee that dealt its own key, with all its secrets."""
+    """A committee with its own key and all secrets."""
 
     setting: Setting
     secrets: dict[Address, int]
@@ -53,7 +53,7 @@ class Scene:
 
     @classmethod
     def of(cls, parties: int, threshold: int) -> Scene:
-        """Return m trustees of whom t open."""
+        """Return m trustees with the threshold t."""
         secrets = {Address(index.to_bytes(20, "big")): random_scalar() for index in range(1, parties + 1)}
         receivers = tuple(Receiver(who, base_mult(key)) for who, key in secrets.items())
         setting = Setting(os.urandom(32), CeremonyKind.GENERATE, threshold, receivers)
@@ -64,7 +64,7 @@ class Scene:
 
 
 def vectors_of(setting: Setting, dealings: dict[Address, Dealing]) -> dict[Address, Commitments]:
-    """Check every dealing as everybody does."""
+    """Check all dealings, as every member does."""
     return {who: verify_dealing(setting, who, each.commitments, each.proof) for who, each in dealings.items()}
 
 
@@ -93,9 +93,9 @@ def main(threshold: int, trustees: int, repeats: int) -> None:
         "request": f"One request, t = {threshold} of {trustees}, ms of one core (at most {REQUEST_TARGET_MS:.0f})",
         "ceremony": f"A ceremony of {trustees}, all on one core, ms (checks: at most {CEREMONY_TARGET_MS:.0f})",
     }
-    for what, found in figures.items():
-        rows = [(part, *(each[part] for each in found.values())) for part in next(iter(found.values()))]
-        show(titles[what], ("", *found), rows)
+    for what, times in figures.items():
+        rows = [(part, *(each[part] for each in times.values())) for part in next(iter(times.values()))]
+        show(titles[what], ("", *times), rows)
     keep("threshold", {"threshold": threshold, "trustees": trustees, "record_bytes": len(RECORD), **figures})
 
 
@@ -125,10 +125,10 @@ def request(scene: Scene, repeats: int) -> Figures:
         "open the file with r·Y": lambda: open_with(file, Expected(core, sha256(file), 1 << 20), who.key, secret),
         "open a file by HPKE": lambda: receive(plain, Expected(core, sha256(plain), 1 << 20), key),
     }
-    found = measured(repeats, works)
-    together = sum(list(found.values())[:3])
-    ratios = {"of target": together / REQUEST_TARGET_MS, "ratio to HPKE": together / list(found.values())[3]}
-    return {**found, "first three together": together, **ratios}
+    times = measured(repeats, works)
+    together = sum(list(times.values())[:3])
+    ratios = {"of target": together / REQUEST_TARGET_MS, "ratio to HPKE": together / list(times.values())[3]}
+    return {**times, "first three together": together, **ratios}
 
 
 def hpke_both_ways(key: PrivateKey) -> bytes:
@@ -157,10 +157,10 @@ def ceremony(scene: Scene, repeats: int) -> Figures:
         "open and check": lambda: [receive_share(setting, dealings, *each) for each in scene.secrets.items()],
         "Feldman's check alone": lambda: [each.parse(share) for (_, each), share in zip(sent, shares, strict=True)],
     }
-    found = measured(repeats, works)
-    checks = found["open and check"] - found["open and check nothing"]
-    ratio = found["open and check"] / found["open and check nothing"]
-    return {**found, "checks": checks, "of target": checks / CEREMONY_TARGET_MS, "ratio to checking nothing": ratio}
+    times = measured(repeats, works)
+    checks = times["open and check"] - times["open and check nothing"]
+    ratio = times["open and check"] / times["open and check nothing"]
+    return {**times, "checks": checks, "of target": checks / CEREMONY_TARGET_MS, "ratio to checking nothing": ratio}
 
 
 def measured(repeats: int, works: dict[str, Callable[[], object]]) -> Figures:

@@ -1,9 +1,8 @@
-"""How well and how fast federated training learns: plain FedAvg over one data set, without chain or encryption.
+"""Measures the quality and speed of federated training: plain FedAvg without chain or encryption.
 
 Invariant: the numbers come from the test part only, which no training touched; bad numbers are printed like good ones.
 
 Source: B. McMahan et al., "Communication-Efficient Learning", 2017, algorithm 1 (FederatedAveraging).
-Not here: the protocol's rounds (fl/roles); fixed-point sums (fl/training/aggregation/quantise.py).
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ class RoundOutcome:
 
 @dataclass(frozen=True)
 class Federation:
-    """What stays the same over the rounds."""
+    """The settings of all rounds."""
 
     spec: ModelSpec
     config: LocalConfig
@@ -111,9 +110,9 @@ def _federation(data: Path | None, preset: Preset, hospitals: int, seed: int, de
 
 
 @click.command()
-@click.option("--data", type=click.Path(exists=True, path_type=Path), help="Folder or .npz; drawn cells without it.")
+@click.option("--data", type=click.Path(exists=True, path_type=Path), help="Folder or .npz. Default: drawn cells.")
 @click.option(
-    "--preset", "preset_name", type=click.Choice(sorted(PRESETS)), help="Default: real for data, else synthetic."
+    "--preset", "preset_name", type=click.Choice(sorted(PRESETS)), help="Default: real with --data, else synthetic."
 )
 @click.option("--hospitals", default=3, show_default=True, type=click.IntRange(1, 100))
 @click.option("--rounds", type=click.IntRange(1, 1000), help="Default: the preset's.")

@@ -1,4 +1,4 @@
-"""`hemaledger audit`: replay a consortium from genesis, or ask what the ledger knows of one file."""
+"""`hemaledger audit`: check a consortium's whole history, or look up one file on the ledger."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fl.protocol.errors import AccuracyAlarm, SettingInvalid, TamperedError
 from fl.protocol.names import show
 from scripts.wiring.exit import guarded
-from scripts.wiring.options import confirmations_option
+from scripts.wiring.options import Decorator, confirmations_option, gathered
 
 if TYPE_CHECKING:
     from fl.audit.access import AuditKey
@@ -27,39 +27,70 @@ NOT_RECORDED = 1
 
 @dataclass(frozen=True)
 class Evidence:
-    """Where the evidence lies."""
+    """What an audit reads; `home` gets its report."""
 
     home: Home | None
     ledger: Ledger
     vault: FolderVault
 
 
-@click.group(invoke_without_command=True)
-@click.option(
-    "--home",
-    type=click.Path(path_type=Path),
-    envvar="HEMALEDGER_HOME",
-    help="The run's folder; it names chain, contracts and vault.",
+@dataclass(frozen=True)
+class AuditOptions:
+    """The options that say what to audit, and with whose key."""
+
+    home: Path | None
+    rpc: str | None
+    authority: str | None
+    contract: str | None
+    confirmations: int | None
+    vault: Path | None
+    name: str | None
+    keys: Path | None
+    account: str | None
+
+
+audit_options: Decorator[Any] = gathered(
+    "options",
+    AuditOptions,
+    click.option(
+        "--home",
+        type=click.Path(path_type=Path),
+        envvar="HEMALEDGER_HOME",
+        help="Folder of the run. It names the chain, the contracts and the vault.",
+    ),
+    click.option("--rpc", help="RPC URL of an Ethereum node, instead of the one of --home."),
+    click.option("--authority", help="Address of the KeyAuthority contract."),
+    click.option("--ledger", "contract", help="Address of the FederationLedger contract."),
+    confirmations_option,
+    click.option("--vault", type=click.Path(path_type=Path), help="Folder of the vault."),
+    click.option("--auditor", "name", help="The member in --home whose key opens the files."),
+    click.option("--keys", type=click.Path(path_type=Path), help="Folder with an auditor's hpke-*.pem files."),
+    click.option("--account", help="The auditor's account, with --keys."),
 )
-@click.option("--rpc", help="RPC URL of an Ethereum node, instead of the one in --home.")
-@click.option("--authority", help="Address of the KeyAuthority contract.")
-@click.option("--ledger", "contract", help="Address of the FederationLedger contract.")
-@confirmations_option
-@click.option("--vault", type=click.Path(path_type=Path), help="Folder of the vault.")
-@click.option("--auditor", "name", help="Member of --home whose key opens the files.")
-@click.option("--keys", type=click.Path(path_type=Path), help="Folder with an auditor's hpke-*.pem files.")
-@click.option("--account", help="The auditor's account, with --keys.")
-@click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
-@click.option("--output", type=click.Path(path_type=Path), help="Write the report here instead of the terminal.")
-@click.option("--round", "number", type=click.IntRange(1), help="Tell of this round only, with --explain.")
-@click.option("--explain", is_flag=True, help="Tell in plain words what happened in --round and what was checked.")
+
+
+@click.group(invoke_without_command=True)
+@audit_options
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "html"]),
+    default="text",
+    show_default=True,
+    help="Format of the report.",
+)
+@click.option("--output", type=click.Path(path_type=Path), help="Write the report to this file.")
+@click.option("--round", "number", type=click.IntRange(1), help="The round to explain. Default: the last.")
+@click.option("--explain", is_flag=True, help="Explain in plain words what happened in --round and what was checked.")
 @click.pass_context
 @guarded
-def audit(context: click.Context, /, number: int | None, *, explain: bool, **given: str | Path | int | None) -> None:
+def audit(
+    context: click.Context, options: AuditOptions, form: str, output: Path | None, number: int | None, *, explain: bool
+) -> None:
     """Check everything: each digest, sender, phase, key epoch, aggregate and model, bit for bit.
 
-    Exit code 0: nothing was found. 76: something was, and is named. 77: nothing was, but an auditor gave the alarm that
-    a model is far worse than chance. Other codes: the audit could not be made.
+    Exit code 0: no finding. 76: at least one finding; the report names it. 77: no finding, but an auditor reported a
+    model that is far worse than chance. Any other code: the audit could not run.
 
     \b
     hemaledger audit --home RUN --auditor auditor
@@ -68,17 +99,17 @@ def audit(context: click.Context, /, number: int | None, *, explain: bool, **giv
     hemaledger audit --home RUN file update.bin
     """  # noqa: D301 - click needs the character itself
     if number and not explain:
-        raise SettingInvalid("round", "it goes with --explain")
-    context.obj = given
+        raise SettingInvalid("round", "add --explain")
+    context.obj = options
     if context.invoked_subcommand is None:
-        source = _source(given)
-        audited = run_audit(source, _key(source.home, given))
+        evidence = _evidence(options)
+        audited = run_audit(evidence, _key(evidence.home, options))
         if explain:
             from scripts.output.explain import explain as explain_round
 
             click.echo(explain_round(audited, number or audited.federation.last_round))
         else:
-            _show(audited, str(given["form"]), given["output"])
+            _show(audited, form, output)
         if audited.report.findings:
             sys.exit(TamperedError.exit_code)
         if audited.report.alarms:
@@ -89,31 +120,31 @@ def audit(context: click.Context, /, number: int | None, *, explain: bool, **giv
 @click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.pass_obj
 @guarded
-def audit_file(given: dict[str, str | Path | int | None], path: Path) -> None:
-    """Say whether a file is on the ledger: by whom, when, and in which round. Exit code 1 when it is not."""
+def audit_file(options: AuditOptions, path: Path) -> None:
+    """Say whether the ledger knows a file, and who recorded it, when, and in which round. Exit code 1: unknown."""
     from fl.protocol.audit import mentions_of
     from fl.protocol.codec import sha256
     from fl.replay.ledger_view import LedgerView
 
-    source = _source(given)
+    ledger = _evidence(options).ledger
     digest = sha256(path.read_bytes())
     click.echo(f"{path.name}: SHA-256 {show(digest)}")
-    found = mentions_of(digest, source.ledger.replay())
-    book = LedgerView(source.ledger).refresh().book
-    for mention in found:
+    mentions = mentions_of(digest, ledger.replay())
+    book = LedgerView(ledger).refresh().book
+    for mention in mentions:
         when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(mention.entry.timestamp))
         click.echo(
             f"  {mention.what} of round {mention.round}, recorded by {book.name_of(mention.sender)} "
             f"({show(mention.sender)}) on {when}, block {mention.entry.position.block}, "
             f"transaction {show(mention.entry.transaction)}"
         )
-    if not found:
-        click.echo("  The ledger does not know this file: it was changed, or never part of this consortium.")
+    if not mentions:
+        click.echo("  The ledger does not know this file. It was changed, or it never belonged to this consortium.")
         sys.exit(NOT_RECORDED)
 
 
-def run_audit(source: Evidence, key: AuditKey | None) -> Audited:
-    """Run an audit with a progress bar and keep its report in the run's folder."""
+def run_audit(evidence: Evidence, key: AuditKey | None) -> Audited:
+    """Run an audit with a progress bar and write its report to the run's folder."""
     from rich.progress import Progress
 
     from fl.audit.consortium import Audit
@@ -124,73 +155,70 @@ def run_audit(source: Evidence, key: AuditKey | None) -> Audited:
     started = time.perf_counter()
     with Progress(transient=True) as progress:
         task = progress.add_task("Replaying rounds", total=None)
-        report, federation = Audit(source.ledger.anchor, source.vault, key, signatures()).run(
-            source.ledger.replay(), lambda done, of: progress.update(task, completed=done, total=of)
+        report, federation = Audit(evidence.ledger.anchor, evidence.vault, key, signatures()).run(
+            evidence.ledger.replay(), lambda done, of: progress.update(task, completed=done, total=of)
         )
-    if federation.successor is not None and federation.successor != source.ledger.anchor.contract:
-        report.notes.append(f"This ledger was handed over to {show(federation.successor)}; audit that one to see more.")
+    if federation.successor is not None and federation.successor != evidence.ledger.anchor.contract:
+        report.notes.append(f"The ledger {show(federation.successor)} replaced this one; audit it to see later rounds.")
     audited = Audited(report, federation, now(), time.perf_counter() - started)
-    if source.home is not None:
-        save(audited, source.home)
+    if evidence.home is not None:
+        save(audited, evidence.home)
     return audited
 
 
-def _source(given: dict[str, str | Path | int | None]) -> Evidence:
+def _evidence(options: AuditOptions) -> Evidence:
     from fl.storage.vault import FolderVault
     from scripts.wiring.home import Home
     from scripts.wiring.roles import open_ledger
 
-    confirmations = int(str(given["confirmations"])) if given["confirmations"] else None
-    home = Home(Path(str(given["home"])), confirmations) if given["home"] else None
-    if given["rpc"] and given["authority"] and given["contract"] and (given["vault"] or home):
+    home = Home(options.home, options.confirmations) if options.home else None
+    if options.rpc and options.authority and options.contract and (options.vault or home):
         from chain.contracts.discovery import discover
         from chain.ledger import EthereumLedger, LedgerSettings
         from chain.rpc.node import NodeSettings
         from chain.transactions.addresses import parse_address
         from chain.transactions.sender import TransactionSettings
 
-        authority = parse_address(str(given["authority"]), "authority")
-        contract = parse_address(str(given["contract"]), "ledger")
-        node = NodeSettings(str(given["rpc"]))
-        how = TransactionSettings(confirmations=confirmations or 1)
-        settings = LedgerSettings(node, discover(node, authority, contract), how)
-        ledger = EthereumLedger(settings)
+        authority = parse_address(options.authority, "authority")
+        contract = parse_address(options.contract, "ledger")
+        node = NodeSettings(options.rpc)
+        confirmed = TransactionSettings(confirmations=options.confirmations or 1)
+        ledger = EthereumLedger(LedgerSettings(node, discover(node, authority, contract), confirmed))
     else:
-        ledger = open_ledger(_of(home))
-    vault = Path(str(given["vault"])) if given["vault"] else _of(home).vault_folder
-    source = Evidence(home, ledger, FolderVault(vault, ledger.anchor.consortium))
-    source.vault.check()
-    return source
+        ledger = open_ledger(_required(home))
+    vault = FolderVault(options.vault or _required(home).vault_folder, ledger.anchor.consortium)
+    vault.check()
+    return Evidence(home, ledger, vault)
 
 
-def _of(home: Home | None) -> Home:
+def _required(home: Home | None) -> Home:
     if home is None:
         raise SettingInvalid("home", "give --home, or all of --rpc, --authority, --ledger and --vault")
     return home
 
 
-def _key(home: Home | None, given: dict[str, str | Path | int | None]) -> AuditKey | None:
+def _key(home: Home | None, options: AuditOptions) -> AuditKey | None:
     from scripts.wiring.roles import audit_key
 
-    if given["keys"] and given["account"]:
+    if options.keys and options.account:
         from chain.transactions.addresses import parse_address
         from fl.audit.access import AuditKey
         from fl.replay.ledger_view import Keyring
         from fl.storage.keyring import load_keys
         from scripts.wiring.home import MemberHome
 
-        member = MemberHome(Path(str(given["keys"])), "auditor")
-        account = parse_address(str(given["account"]), "account")
+        member = MemberHome(options.keys, "auditor")
+        account = parse_address(options.account, "account")
         return AuditKey(account, Keyring(load_keys(member.folder, member.password)))
-    return audit_key(_of(home), str(given["name"])) if given["name"] else None
+    return audit_key(_required(home), options.name) if options.name else None
 
 
-def _show(audited: Audited, form: str, output: str | Path | int | None) -> None:
-    from scripts.output import report as _report
+def _show(audited: Audited, form: str, output: Path | None) -> None:
+    from scripts.output import report
 
-    text = {"text": _report.to_text, "json": _report.to_json, "html": _report.to_html}[form](audited)
+    text = {"text": report.to_text, "json": report.to_json, "html": report.to_html}[form](audited)
     if output is None:
         click.echo(text)
     else:
-        Path(str(output)).write_text(text, encoding="utf-8")
+        output.write_text(text, encoding="utf-8")
         click.echo(f"{audited.verdict} The report is in {output}.")

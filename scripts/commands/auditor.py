@@ -1,23 +1,16 @@
-"""`hemaledger auditor`: set up an auditor and let it attest rounds while they run."""
+"""`hemaledger auditor`: set up an auditor, and attest rounds while they run."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from fl.protocol.names import Role, show
 from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_keys
-from scripts.wiring.options import (
-    chain_options,
-    home_option,
-    label_options,
-    name_option,
-    reading_options,
-    task_options,
-)
+from scripts.wiring.options import DataOptions, chain_options, data_options, home_option, name_option
 
 if TYPE_CHECKING:
     from scripts.wiring.home import Home
@@ -31,27 +24,28 @@ def auditor() -> None:
 @auditor.command()
 @home_option
 @name_option("auditor")
-@click.option("--holdout", type=click.Path(path_type=Path), help="Held-out images to evaluate every model on.")
-@click.option("--describe", help="What the reports call these images. It is public; without it they have no name.")
-@task_options
-@label_options
-@reading_options
+@click.option(
+    "--holdout", type=click.Path(path_type=Path), help="Held-out images, on which the auditor evaluates every model."
+)
+@click.option("--describe", help="Public name of these images in the reports. Default: none.")
+@data_options
 @guarded
-def init(home: Path, name: str, holdout: Path | None, **given: Any) -> None:  # noqa: ANN401 - options
-    """Create the auditor's account and key.
+def init(home: Path, name: str, holdout: Path | None, describe: str | None, options: DataOptions) -> None:
+    """Create the auditor's account and key, and import its held-out images.
 
-    What the names of the folders mean is kept in labels.json beside the images. Edit it and give it with --labels.
+    The command writes the meaning of the folders' names to labels.json beside the images. To change a meaning, edit
+    that file and pass it with --labels.
     """
     from scripts.wiring.home import Home
     from scripts.wiring.roles import create_member
 
-    place = Home(home)
+    run_home = Home(home)
     if holdout is not None:
-        from scripts.wiring.training import keep_data
+        from scripts.wiring.training import import_images
 
-        kept = keep_data(holdout, place, name, given, held_out=True)
-        kept.tell("held-out images", place.member(name))
-    account = create_member(place, name, Role.AUDITOR)
+        images = import_images(holdout, run_home, name, options, held_out=True, described=describe or "")
+        images.tell("held-out images", run_home.member(name))
+    account = create_member(run_home, name, Role.AUDITOR)
     click.echo(f"Account of {name}: {show(account)}")
 
 

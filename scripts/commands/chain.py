@@ -1,4 +1,4 @@
-"""`hemaledger chain`: the embedded Ethereum chain as a process of its own."""
+"""`hemaledger chain`: run the embedded Ethereum chain as its own process."""
 
 from __future__ import annotations
 
@@ -33,16 +33,21 @@ def chain() -> None:
 @chain.command()
 @home_option
 @click.option(
-    "--port", type=click.IntRange(0, 65535), help="0 picks a free one; that of consortium.json by default, else 8545."
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="0 picks a free port. Default: the port in consortium.json, else 8545.",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; see docs/operator.md.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on. See docs/operator.md.")
 @click.option(
-    "--name", "names", multiple=True, help="A host name under which members reach it; IP addresses need none."
+    "--name",
+    "names",
+    multiple=True,
+    help="Host name that members use to reach the chain. Repeatable; not needed for IP addresses.",
 )
-@click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input does.")
+@click.option("--with-parent", is_flag=True, hidden=True, help="Stop when standard input ends.")
 @guarded
 def run(home: Path, port: int | None, host: str, names: tuple[str, ...], *, with_parent: bool) -> None:
-    """Run the chain until stopped. Its journal survives any crash: a restart gives the same head block."""
+    """Run the chain until stopped. Its journal survives a crash: after a restart the newest block is the same."""
     from chain.embedded.chain import serve
     from scripts.wiring.home import Home
 
@@ -51,27 +56,26 @@ def run(home: Path, port: int | None, host: str, names: tuple[str, ...], *, with
         signal.signal(number, lambda _number, _frame: stop.set())
     if with_parent:
         threading.Thread(target=_end_with_input, args=(stop,), daemon=True).start()
-    place = Home(home)
-    port = usual_port(place) if port is None else port
-    settings = replace(chain_settings(place, port, host), names=frozenset(map(str.lower, names)))
+    run_home = Home(home)
+    port = usual_port(run_home) if port is None else port
+    settings = replace(chain_settings(run_home, port, host), names=frozenset(map(str.lower, names)))
     serve(settings, lambda url: click.echo(f"{READY}{url}"), stop)
 
 
 def _end_with_input(stop: threading.Event) -> None:
-    """Set `stop` when whoever holds the other end of standard input is gone."""
+    """Set `stop` when standard input ends, because the parent process ended."""
     while sys.stdin.buffer.read(1):
         pass
     stop.set()
 
 
 def usual_port(home: Home) -> int:
-    """Return the port where the consortium's members look for their chain."""
+    """Return the port in consortium.json, on which the members expect the chain."""
     known = urlsplit(home.deployment.url).port if home.deployment_file.exists() else None
     return known or DEFAULT_PORT
 
 
 def chain_settings(home: Home, port: int, host: str = "127.0.0.1") -> DevChainSettings:
-    """Return the settings of a run's embedded chain."""
     from chain.embedded.chain import DevChainSettings
 
     return DevChainSettings(project=PROJECT, folder=home.chain, clock=time.time, port=port, host=host)

@@ -1,4 +1,4 @@
-"""`hemaledger consortium`: the operator founds a consortium, admits, revokes, and succeeds a ledger."""
+"""`hemaledger consortium`: the operator founds a consortium, manages its members, and replaces its ledger."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import secrets
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -24,19 +24,26 @@ from scripts.wiring.options import (
     MAX_CONFIRMATIONS,
     OPERATOR,
     USES,
+    TaskOptions,
     chain_options,
     home_option,
     task_options,
+    use_option,
 )
 
 if TYPE_CHECKING:
     from chain.ledger import EthereumLedger
     from scripts.wiring.home import Deployment, Home
 
+account_option = click.option("--account", required=True, help="The member's Ethereum account.")
+reason_option = click.option(
+    "--reason", required=True, help="Why. The ledger keeps it for ever and it is public, so name no patient."
+)
+
 
 @click.group()
 def consortium() -> None:
-    """Operator: found a consortium, admit and revoke members."""
+    """Operator: found a consortium, and admit and revoke its members."""
 
 
 for _command in (prepare, transfer, accept, replace_operator):
@@ -46,47 +53,47 @@ for _command in (prepare, transfer, accept, replace_operator):
 @consortium.command()
 @home_option
 @click.option("--rpc", required=True, help="RPC URL of an Ethereum node.")
-@click.option("--free-gas/--paid-gas", default=True, show_default=True, help="Whether transactions are free there.")
+@click.option("--free-gas/--paid-gas", default=True, show_default=True, help="Whether transactions are free.")
 @click.option(
     "--confirmations",
     type=click.IntRange(1, MAX_CONFIRMATIONS),
     default=1,
     show_default=True,
-    help="Blocks until a record counts, its own included; consortium.json tells all members.",
+    help="How many blocks confirm a record, its own block included. Members read it from consortium.json.",
 )
 @task_options
 @guarded
-def create(home: Path, rpc: str, *, free_gas: bool, confirmations: int, **given: Any) -> None:  # noqa: ANN401 - options
-    """Create the operator's account and deploy the contracts. The password is read from HEMALEDGER_PASSWORD.
+def create(home: Path, rpc: str, *, free_gas: bool, confirmations: int, task: TaskOptions) -> None:
+    """Create the operator's account and deploy the contracts. Set its password in HEMALEDGER_PASSWORD.
 
-    consortium.json says which task all members train; without --task or --classes it is leukemia.
+    All members train the task that consortium.json names. The default task is leukemia.
 
-    Where gas is paid, the first run stops for want of money: give the account some, and run the command again.
+    With --paid-gas, the first run stops because the new account has no money. Send some to it, and run the command
+    again.
     """
     from scripts.wiring.home import Home
     from scripts.wiring.roles import create_member
     from scripts.wiring.task import given_task
 
-    place = Home(home)
-    check_unfounded(place)
-    task = given_task(given) or LEUKEMIA
-    click.echo(f"Account of {OPERATOR}: {show(create_member(place, OPERATOR, Role.OPERATOR))}")
-    found = found_consortium(place, Deployed(rpc, free_gas, confirmations), task)
-    anchor = found.anchor
+    run_home = Home(home)
+    check_unfounded(run_home)
+    trained = given_task(task) or LEUKEMIA
+    click.echo(f"Account of {OPERATOR}: {show(create_member(run_home, OPERATOR, Role.OPERATOR))}")
+    anchor = found_consortium(run_home, ChainChoice(rpc, free_gas, confirmations), trained).anchor
     click.echo(f"Consortium {show(anchor.consortium)}")
     click.echo(f"KeyAuthority {show(anchor.authority)}, FederationLedger {show(anchor.contract)}")
-    click.echo(f"All members train the task {task.code}: {task.name} ({', '.join(task.codes)}).")
-    click.echo(f"Give every member {home / 'consortium.json'}.")
+    click.echo(f"All members train the task {trained.code}: {trained.name} ({', '.join(trained.codes)}).")
+    click.echo(f"Send {home / 'consortium.json'} to every member.")
 
 
 @consortium.command()
 @chain_options
-@click.option("--account", required=True, help="The member's Ethereum account.")
+@account_option
 @click.option("--role", type=click.Choice([role.name.lower() for role in Role if role != Role.OPERATOR]), required=True)
-@click.option("--name", required=True, help="The name that pages and reports show.")
+@click.option("--name", required=True, help="The member's name on pages and in reports.")
 @guarded
 def register(home: Home, account: str, role: str, name: str) -> None:
-    """Admit an account in one role."""
+    """Admit an account as a member in one role."""
     from chain.transactions.addresses import parse_address
     from scripts.wiring.roles import register_member
 
@@ -97,11 +104,11 @@ def register(home: Home, account: str, role: str, name: str) -> None:
 
 @consortium.command()
 @chain_options
-@click.option("--account", required=True, help="The member's Ethereum account.")
-@click.option("--reason", required=True, help="Why; it is kept on the ledger for ever, so name no patient.")
+@account_option
+@reason_option
 @guarded
 def revoke(home: Home, account: str, reason: str) -> None:
-    """End a membership for good; a round it takes part in will be aborted."""
+    """End a membership for ever. A running round with this member will be aborted."""
     from chain.transactions.addresses import parse_address
 
     member, ledger = parse_address(account, "account"), _open(home)
@@ -111,17 +118,24 @@ def revoke(home: Home, account: str, reason: str) -> None:
 
 @consortium.command()
 @chain_options
-@click.option("--use", type=click.Choice(list(USES)), default="records", show_default=True, help="What the key opens.")
-@click.option("--kind", type=click.Choice(list(KINDS)), default="generate", show_default=True)
-@click.option("--trustee", "trustees", multiple=True, help="Name of a trustee of the committee; all without it.")
-@click.option("--threshold", type=click.IntRange(2, 32), help="How many must approve; two thirds without it.")
+@use_option
+@click.option(
+    "--kind",
+    type=click.Choice(list(KINDS)),
+    default="generate",
+    show_default=True,
+    help="generate: trustees make a key together. dealer: the operator makes it. refresh: new shares for the same "
+    "committee. reshare: new shares for another committee.",
+)
+@click.option("--trustee", "trustees", multiple=True, help="Trustee of the committee. Repeatable. Default: all.")
+@click.option("--threshold", type=click.IntRange(2, 32), help="How many trustees must approve. Default: two thirds.")
 @click.option("--days", type=click.IntRange(1, 3650), default=DEFAULT_DAYS, show_default=True, help="Validity.")
-@click.option("--new-key", is_flag=True, help="Leave the key in force behind, and make another.")
+@click.option("--new-key", is_flag=True, help="Replace the key in force by a new one.")
 @guarded
 def ceremony(
     home: Home, use: str, kind: str, trustees: tuple[str, ...], threshold: int | None, days: int, *, new_key: bool
 ) -> None:
-    """Start a ceremony that gives trustees their shares of a key; running trustees do the rest."""
+    """Start a ceremony that gives trustees their shares of a key. The running trustees do the rest."""
     from fl.roles.trustee.dealer import Dealer
     from scripts.wiring.agent import announce, serve_agent
     from scripts.wiring.ceremony import CeremonyPlan, start_ceremony
@@ -130,9 +144,9 @@ def ceremony(
     member = operator_of(home)
     wish = CeremonyPlan(USES[use], KINDS[kind], trustees, threshold, new_key, days)
     number = start_ceremony(open_ledger(home, member), wish)
-    click.echo(f"Ceremony {number} of the key for {use} has begun.")
+    click.echo(f"Ceremony {number} of the key for {use} has started.")
     if wish.kind == CeremonyKind.DEALER:
-        click.echo("You deal: this machine knows the key until it forgets it, and every page says so.")
+        click.echo("You are the dealer: this machine knows the key until it deletes it. Every page says so.")
         notify = announce(OPERATOR)
         serve_agent(
             lambda: Dealer(open_ports(home, member, notify), wish.use),
@@ -143,11 +157,11 @@ def ceremony(
 
 @consortium.command()
 @chain_options
-@click.option("--use", type=click.Choice(list(USES)), default="records", show_default=True)
-@click.option("--reason", required=True, help="Why; it is kept on the ledger for ever.")
+@use_option
+@reason_option
 @guarded
 def abort(home: Home, use: str, reason: str) -> None:
-    """End a ceremony that cannot be finished; the committee before it stays in force."""
+    """End a ceremony that cannot finish. The committee before it stays in force."""
     from fl.replay.ledger_view import LedgerView
 
     ledger = _open(home)
@@ -162,7 +176,7 @@ def abort(home: Home, use: str, reason: str) -> None:
 @chain_options
 @guarded
 def members(home: Home) -> None:
-    """List all members, their roles and key epochs, who should run its agent, and who holds which threshold key."""
+    """List the members with role and key epoch, members that should run their agent, and the threshold keys."""
     from fl.replay.ledger_view import LedgerView
     from scripts.wiring.roles import open_ledger
 
@@ -170,8 +184,8 @@ def members(home: Home) -> None:
     book = federation.book
     for member in book.members.values():
         key = f"key epoch {member.key.epoch}" if member.key else "no key"
-        spent = ", not replaced since a ceremony" if federation.threshold.spent(member) else ""
-        state = "revoked" if member.revoked else key + spent
+        used = ", not replaced since a ceremony" if federation.threshold.spent(member) else ""
+        state = "revoked" if member.revoked else key + used
         click.echo(f"{member.name:<16} {member.role.name.lower():<12} {show(member.account)}  {state}")
     for line in pending(federation):
         click.echo(line)
@@ -189,7 +203,7 @@ def members(home: Home) -> None:
 @chain_options
 @guarded
 def hand_over_ledger(home: Home) -> None:
-    """Deploy a successor of the ledger contract and close the old one; no contract is upgraded in place."""
+    """Deploy a new ledger contract and close the old one. No contract is upgraded in place."""
     from chain.deploy import deploy_successor, hand_over
     from scripts.wiring.roles import ledger_settings, load_account, operator_of
 
@@ -199,7 +213,7 @@ def hand_over_ledger(home: Home) -> None:
     hand_over(settings, key, successor)
     home.save(replace(home.deployment, anchor=successor))
     click.echo(f"The ledger {show(settings.anchor.contract)} is closed; its successor is {show(successor.contract)}.")
-    click.echo("The coordinator opens it with the last model when it next runs.")
+    click.echo("The coordinator opens the successor with the last model when it runs next.")
 
 
 def _open(home: Home) -> EthereumLedger:
@@ -209,26 +223,26 @@ def _open(home: Home) -> EthereumLedger:
 
 
 def check_unfounded(home: Home) -> None:
-    """Raise SettingInvalid when the folder holds a consortium already."""
+    """Raise SettingInvalid if the folder already holds a consortium."""
     if home.deployment_file.exists():
-        raise SettingInvalid("home", f"{home.deployment_file} exists already: one folder, one consortium")
+        raise SettingInvalid("home", f"{home.deployment_file} exists already; use another folder")
 
 
 @dataclass(frozen=True)
-class Deployed:
-    """On which chain a consortium is founded, and how."""
+class ChainChoice:
+    """The chain of a new consortium, and how to write to it."""
 
     url: str
     free_gas: bool = True
     confirmations: int = 1
 
 
-def found_consortium(home: Home, where: Deployed, task: Task) -> Deployment:
-    """Create the operator, deploy, and make the vault; consortium.json is written last.
+def found_consortium(home: Home, where: ChainChoice, task: Task) -> Deployment:
+    """Create the operator, deploy the contracts, create the vault, and then write consortium.json.
 
     Raises:
-        SettingInvalid: the folder holds a consortium already, or its vault another one's files.
-        StorageFull: the vault cannot be made.
+        SettingInvalid: the folder already holds a consortium, or its vault belongs to another one.
+        StorageFull: the vault cannot be created.
         ChainUnavailable, WrongChain, TransactionTimeout: see chain/ledger.py.
     """
     from chain.deploy import deploy

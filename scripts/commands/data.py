@@ -1,21 +1,21 @@
-"""`hemaledger data`: draw synthetic cells, check images, or divide them among hospitals by subject."""
+"""`hemaledger data`: draw synthetic cells, check images, or divide them among hospitals by person."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from scripts.wiring.exit import guarded
-from scripts.wiring.options import reading_options
+from scripts.wiring.options import ReadingOptions, reading_options, seed_option
 
 if TYPE_CHECKING:
     from fl.training.data.dataset import Dataset
 
 SUBJECTS, CELLS, IMAGE_PX = 36, 20, 128
-"""As the cells that `hemaledger demo` draws (fl/training/presets.py)."""
+"""The values of fl/training/presets.py, with which `hemaledger demo` draws its cells."""
 
 
 @click.group()
@@ -25,13 +25,15 @@ def data() -> None:
 
 @data.command()
 @click.argument("output", type=click.Path(path_type=Path))
-@click.option("--subjects", type=click.IntRange(4), default=SUBJECTS, show_default=True, help="Persons.")
-@click.option("--cells", type=click.IntRange(1), default=CELLS, show_default=True, help="Cells per person.")
-@click.option("--image-size", type=click.IntRange(16, 1024), default=IMAGE_PX, show_default=True)
-@click.option("--seed", type=int, default=2026, show_default=True)
+@click.option("--subjects", type=click.IntRange(4), default=SUBJECTS, show_default=True, help="Number of persons.")
+@click.option("--cells", type=click.IntRange(1), default=CELLS, show_default=True, help="Number of cells per person.")
+@click.option(
+    "--image-size", type=click.IntRange(16, 1024), default=IMAGE_PX, show_default=True, help="Side in pixels."
+)
+@seed_option
 @guarded
 def draw(output: Path, subjects: int, cells: int, image_size: int, seed: int) -> None:
-    """Draw synthetic blood-smear cells into OUTPUT, one .npz file."""
+    """Draw synthetic cells of a blood smear and write them to OUTPUT, one .npz file."""
     from fl.training.data.dataset import save_dataset
     from fl.training.data.synthetic import draw_dataset
     from fl.training.presets import SYNTHETIC_PLAN
@@ -46,32 +48,32 @@ def draw(output: Path, subjects: int, cells: int, image_size: int, seed: int) ->
 @click.argument("source", type=click.Path(exists=True, path_type=Path))
 @reading_options
 @guarded
-def check(source: Path, **given: Any) -> None:  # noqa: ANN401 - options
-    """Say of every file in SOURCE whether it is used, and why not; nothing is kept."""
+def check(source: Path, reading: ReadingOptions) -> None:
+    """Say for each file in SOURCE whether Hemaledger can use it, and if not, why. This writes nothing."""
     from fl.training.data.load import check_source, check_usable
     from scripts.wiring.listing import reading_of, tell
 
-    reading = reading_of(given)
-    listing = check_source(source, reading)
+    how = reading_of(reading)
+    listing = check_source(source, how)
     tell(listing)
-    check_usable(listing, reading)
+    check_usable(listing, how)
 
 
 @data.command()
 @click.argument("source", type=click.Path(exists=True, path_type=Path))
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--hospitals", type=click.IntRange(1), default=3, show_default=True)
-@click.option("--seed", type=int, default=2026, show_default=True)
+@click.option("--hospitals", type=click.IntRange(1), default=3, show_default=True, help="Number of hospitals.")
+@seed_option
 @reading_options
 @guarded
-def divide(source: Path, folder: Path, hospitals: int, seed: int, **given: Any) -> None:  # noqa: ANN401 - options
-    """Divide SOURCE into FOLDER: one .npz per hospital and holdout.npz; no person is in two of them."""
+def divide(source: Path, folder: Path, hospitals: int, seed: int, reading: ReadingOptions) -> None:
+    """Divide SOURCE into one .npz file per hospital and holdout.npz in FOLDER. No person is in two files."""
     from fl.training.data.dataset import save_dataset
     from fl.training.data.load import load_source
     from scripts.wiring.listing import reading_of, tell
     from scripts.wiring.task import counts
 
-    dataset = load_source(source, reading=reading_of(given))
+    dataset = load_source(source, reading=reading_of(reading))
     tell(dataset.listing)
     for name, part in parts_of(dataset, hospitals, seed).items():
         save_dataset(part, folder / f"{name}.npz")

@@ -1,9 +1,9 @@
-"""`hemaledger hospital`: set up a hospital, give it its images, and run it."""
+"""`hemaledger hospital`: set up a hospital, import its images, and run it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,13 +11,12 @@ from fl.protocol.names import Role, show
 from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_keys
 from scripts.wiring.options import (
+    DataOptions,
     chain_options,
+    data_options,
     device_option,
     home_option,
-    label_options,
     name_option,
-    reading_options,
-    task_options,
 )
 
 if TYPE_CHECKING:
@@ -27,31 +26,32 @@ if TYPE_CHECKING:
 
 @click.group()
 def hospital() -> None:
-    """Hospital: set up, join and take part in rounds."""
+    """Hospital: set up, join, and take part in rounds."""
 
 
 @hospital.command()
 @home_option
 @name_option()
-@click.option("--data", type=click.Path(path_type=Path), help="Folder of images by class, or an .npz file.")
-@task_options
-@label_options
-@reading_options
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="Folder with one subfolder of images per class, or an .npz file."
+)
+@data_options
 @guarded
-def init(home: Path, name: str, data: Path | None, **given: Any) -> None:  # noqa: ANN401 - options
-    """Create the hospital's account and key, and take in its images. Tell the operator the account.
+def init(home: Path, name: str, data: Path | None, options: DataOptions) -> None:
+    """Create the hospital's account and key, and import its images. Send the account to the operator.
 
-    What the names of the folders mean is kept in labels.json beside the images. Edit it and give it with --labels.
+    The command writes the meaning of the folders' names to labels.json beside the images. To change a meaning, edit
+    that file and pass it with --labels.
     """
     from scripts.wiring.home import Home
     from scripts.wiring.roles import create_member
 
-    place = Home(home)
+    run_home = Home(home)
     if data is not None:
-        from scripts.wiring.training import keep_data
+        from scripts.wiring.training import import_images
 
-        keep_data(data, place, name, given).tell("images", place.member(name))
-    account = create_member(place, name, Role.HOSPITAL)
+        import_images(data, run_home, name, options).tell("images", run_home.member(name))
+    account = create_member(run_home, name, Role.HOSPITAL)
     click.echo(f"Account of {name}: {show(account)}")
 
 
@@ -62,14 +62,16 @@ add_keys(hospital, Role.HOSPITAL)
 @chain_options
 @name_option()
 @device_option
-@click.option("--threads", type=click.IntRange(1), help="CPU threads for training; all by default.")
-@click.option("--trust", multiple=True, help="Account of a hospital that this one trusts; may be given several times.")
-@click.option("--trust-at-least", type=click.IntRange(0), help="So many of them must be in a masked round; else all.")
+@click.option("--threads", type=click.IntRange(1), help="CPU threads for training. Default: all.")
+@click.option("--trust", multiple=True, help="Account of a hospital that this one trusts. Repeatable.")
+@click.option(
+    "--trust-at-least", type=click.IntRange(0), help="How many trusted hospitals a masked round needs. Default: all."
+)
 @guarded
 def run(
     home: Home, name: str, device: str, threads: int | None, trust: tuple[str, ...], trust_at_least: int | None
 ) -> None:
-    """Take part in every round until stopped; after a crash, start it again and it finds its place."""
+    """Take part in every round until stopped. After a crash, run it again: it continues where it stopped."""
     from fl.roles.hospital.agent import Hospital
     from fl.storage.lock import only_one
     from fl.training.model.device import use_threads
@@ -87,7 +89,7 @@ def run(
 
 
 def _trust(accounts: tuple[str, ...], at_least: int | None) -> TrustedPeers:
-    """Return whom this hospital wants beside it: all of `accounts`, or so many of them."""
+    """Return the hospitals that must be in a masked round: `at_least` of `accounts`, or all of them."""
     from chain.transactions.addresses import parse_address
     from fl.roles.hospital.trusted_peers import TrustedPeers
 

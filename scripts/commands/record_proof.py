@@ -1,4 +1,4 @@
-"""Checks a record's inclusion proof against the ledger, as its patient, or anybody the patient gave it to."""
+"""Checks a record's inclusion proof against the ledger. Anybody who has the proof can do it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WHAT = "inclusion proof"
 
 @dataclass(frozen=True)
 class Checked:
-    """What a proof that holds says."""
+    """The contents of a valid proof."""
 
     hospital: str
     batch: int
@@ -31,17 +31,18 @@ class Checked:
 
 
 def check_proof(data: bytes, ledger: Ledger) -> Checked:
-    """Return what a proof says once all of it holds on this ledger.
+    """Check a proof against a ledger and return its contents.
 
     Raises:
-        EncodingError: it is no proof.
+        EncodingError: the file is not a proof.
         WrongContext: it belongs to another consortium, chain or contract.
-        NotOnChain, HashMismatch: the ledger has no such batch, or another root.
-        ProofInvalid: its path does not lead to the root.
+        NotOnChain: the ledger has no such batch.
+        HashMismatch: the batch has another root.
+        ProofInvalid: the path does not lead to the root.
     """
     fields = Fields(parse_document(data, _WHAT), _WHAT)
     if fields.text("format") != PROOF_FORMAT:
-        raise EncodingError(_WHAT, "it is of another format")
+        raise EncodingError(_WHAT, "it has another format")
     anchor = ledger.anchor
     for name, known in (("consortium", anchor.consortium), ("key_authority", anchor.authority)):
         if parse_hex(fields.text(name), len(known), _WHAT) != known:
@@ -51,17 +52,17 @@ def check_proof(data: bytes, ledger: Ledger) -> Checked:
     hospital, root = address(parse_hex(fields.text("hospital"), 20, _WHAT)), _digest(fields, "root")
     federation = LedgerView(ledger).refresh()
     roots = federation.threshold.roots.get(hospital, ())
-    found = next((each for each in roots if each.batch == fields.integer("batch")), None)
-    if found is None:
+    anchored = next((each for each in roots if each.batch == fields.integer("batch")), None)
+    if anchored is None:
         raise NotOnChain(root)
-    if found.root != root:
-        raise HashMismatch(found.root, root)
+    if anchored.root != root:
+        raise HashMismatch(anchored.root, root)
     file_digest = _digest(fields, "file_sha256")
     leaf = record_leaf(parse_hex(fields.text("salt"), 32, _WHAT), file_digest)
     verify_inclusion(leaf, fields.integer("index"), fields.integer("size"), _path(fields), root)
-    entry = found.entry
+    entry = anchored.entry
     name = federation.book.name_of(hospital)
-    return Checked(name, found.batch, entry.position.block, entry.timestamp, file_digest.hex())
+    return Checked(name, anchored.batch, entry.position.block, entry.timestamp, file_digest.hex())
 
 
 def _digest(fields: Fields, name: str) -> Digest:

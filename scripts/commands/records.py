@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def records() -> None:
-    """Sealed patient records: roots on the ledger, proofs, erasure. A running site anchors by itself."""
+    """Sealed patient records: anchor them, check proofs, erase. A running site anchors its records automatically."""
 
 
 @records.command()
@@ -28,29 +28,31 @@ def records() -> None:
 @name_option()
 @guarded
 def anchor(home: Home, name: str) -> None:
-    """Put the root of all records that wait onto the ledger, now."""
-    found = _open_site(home, name).anchoring.anchor()
-    if found is None:
-        click.echo("No record waits for a root.")
+    """Put one root of all new records onto the ledger now."""
+    anchored = _open_site(home, name).anchoring.anchor()
+    if anchored is None:
+        click.echo("There are no new records.")
     else:
-        click.echo(f"Batch {found.batch} is on the ledger in block {found.block}: root {show(found.root)}")
+        click.echo(f"Batch {anchored.batch} is on the ledger in block {anchored.block}: root {show(anchored.root)}")
 
 
 @records.command()
 @chain_options
 @name_option()
-@click.option("--record", "number", required=True, help="The record's number as its page shows it.")
+@click.option("--record", "number", required=True, help="The number on the record's page.")
 @click.confirmation_option(prompt="Erase this record and its notes for good?")
 @guarded
 def erase(home: Home, name: str, number: str) -> None:
-    """Delete a record's file, salt, wraps and policy, and its notes; only its leaf stays."""
+    """Delete a record's file, salt, wrapped keys and policy, and its notes. Only its fingerprint remains."""
     site = _open_site(home, name)
     row = site.record_store.numbered(number)
     if row is None or row.about_id is not None:
-        raise SettingInvalid("record", f"there is no check {number}")
+        raise SettingInvalid("record", f"there is no check with the number {number}")
     if not site.record_store.erase(row.id):
-        click.echo("The database's log is in use and still holds it. Restart the site, which empties it.", err=True)
-    click.echo(f"Record {number} is erased. Backups that hold it are yours to erase.")
+        click.echo(
+            "The database's log is in use and still contains the record. Restart the site to empty the log.", err=True
+        )
+    click.echo(f"Record {number} is erased. Erase it from your backups, too.")
 
 
 @records.command()
@@ -58,13 +60,13 @@ def erase(home: Home, name: str, number: str) -> None:
 @click.argument("proof", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @guarded
 def verify(home: Home, proof: Path) -> None:
-    """Check a downloaded proof against the ledger; no key is needed."""
+    """Check a downloaded proof against the ledger. This needs no key."""
     from scripts.commands.record_proof import check_proof
     from scripts.wiring.roles import open_ledger
 
     checked = check_proof(proof.read_bytes(), open_ledger(home))
     click.echo(json.dumps(checked.to_dict(), indent=2, sort_keys=True))
-    click.echo(f"The record is under the root that {checked.hospital} anchored in block {checked.block}.")
+    click.echo(f"The record is in the batch that {checked.hospital} put on the ledger in block {checked.block}.")
 
 
 def _open_site(home: Home, name: str) -> Site:

@@ -1,4 +1,4 @@
-"""`hemaledger serve`: the web site of one hospital."""
+"""`hemaledger serve`: serve the web site of one hospital."""
 
 from __future__ import annotations
 
@@ -14,28 +14,30 @@ if TYPE_CHECKING:
     from scripts.wiring.home import Home
 
 MAX_CARE_DAYS, CARE_DAYS = 3650, 90
-"""As webui/config.py."""
+"""The values of webui/config.py."""
 
 
 @click.command()
 @chain_options
 @name_option()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
-@click.option("--hospital-name", default="Hemaledger Clinic", show_default=True, help="What the pages show.")
-@click.option("--zone", default="UTC", show_default=True, help="IANA time zone of the hospital.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port to listen on.")
+@click.option("--hospital-name", default="Hemaledger Clinic", show_default=True, help="The name on the pages.")
+@click.option("--zone", default="UTC", show_default=True, help="The hospital's time zone, an IANA name.")
 @click.option(
     "--care-days",
     type=click.IntRange(0, MAX_CARE_DAYS),
     default=CARE_DAYS,
     show_default=True,
-    help="How long after the last appointment a doctor still sees a patient's records.",
+    help="How many days after the last appointment a doctor can still see a patient's records.",
 )
-@frame_option("What a picture of a cell on black shows. auto: its cell says it; where it does not, there is no answer.")
-@click.option("--tls/--no-tls", default=False, show_default=True, help="Whether a TLS proxy stands in front.")
-@click.option("--trusted-proxy", help="IP address from which that proxy connects; its X-Forwarded-* are believed.")
-@click.option("--site-host", "site_hosts", multiple=True, help="Name by which browsers call the site; may be repeated.")
-@click.option("--proxies", type=click.IntRange(1, 8), default=1, show_default=True, help="How many stand in a row.")
+@frame_option(
+    "What a picture of a cell on black shows. auto: decide from its cell; if that is unclear, give no answer."
+)
+@click.option("--tls/--no-tls", default=False, show_default=True, help="Whether a TLS proxy is in front of the site.")
+@click.option("--trusted-proxy", help="IP address of that proxy. The site trusts its X-Forwarded-* headers.")
+@click.option("--site-host", "site_hosts", multiple=True, help="Host name that browsers use for the site. Repeatable.")
+@click.option("--proxies", type=click.IntRange(1, 8), default=1, show_default=True, help="Number of proxies in a row.")
 @guarded
 def serve(  # noqa: PLR0913  # one parameter per option
     home: Home,
@@ -52,7 +54,7 @@ def serve(  # noqa: PLR0913  # one parameter per option
     site_hosts: tuple[str, ...],
     proxies: int,
 ) -> None:
-    """Serve patients, doctors and auditors with the model that the ledger confirms, as hospital NAME."""
+    """Serve the site of hospital NAME to patients, doctors and auditors. It uses the model that the ledger confirms."""
     from scripts.server.proxy import TrustedProxy
     from scripts.server.site import build_site, check_port, run_site
     from scripts.wiring.listing import frame_of

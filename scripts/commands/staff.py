@@ -1,4 +1,4 @@
-"""`hemaledger staff`: accounts of the site that nobody can open for oneself."""
+"""`hemaledger staff`: manage the site's accounts of doctors, auditors and operators."""
 
 from __future__ import annotations
 
@@ -23,26 +23,27 @@ PASSWORD_VARIABLE = "HEMALEDGER_STAFF_PASSWORD"  # noqa: S105 - the name of the 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HOURS = re.compile(r"(?P<first>[a-z]{3})(?:-(?P<last>[a-z]{3}))? (?P<opens>\d\d:\d\d)-(?P<closes>\d\d:\d\d)")
 ROLES = ("doctor", "auditor", "operator")
-"""webui.store.models.SiteRole without patients, who sign up themselves."""
+"""The values of webui.store.models.SiteRole without `patient`: patients sign up themselves."""
+email_option = click.option("--email", required=True, help="The account's e-mail address.")
 
 
 @click.group()
 def staff() -> None:
-    """Accounts for doctors, auditors and operators of the site; patients sign up themselves.
+    """Accounts for doctors, auditors and operators of the site. Patients sign up themselves.
 
-    `disable`, `enable` and `reset` work for patients' accounts, too.
+    `disable`, `enable` and `reset` also work for patients' accounts.
     """
 
 
 @staff.command()
 @home_option
 @click.option("--role", type=click.Choice(ROLES), required=True)
-@click.option("--email", required=True)
-@click.option("--full-name", required=True, help="The name that the pages show.")
-@click.option("--specialty", default="Haematology", show_default=True, help="Doctors: what patients see.")
-@click.option("--room", default="", help="Doctors: where patients go.")
-@click.option("--slot-minutes", type=click.IntRange(5, 240), default=30, show_default=True, help="Doctors.")
-@click.option("--hours", multiple=True, help='Doctors: "mon-fri 09:00-12:00"; may be given several times.')
+@email_option
+@click.option("--full-name", required=True, help="The person's name on the pages.")
+@click.option("--specialty", default="Haematology", show_default=True, help="Of a doctor, shown to patients.")
+@click.option("--room", default="", help="Of a doctor: where patients go.")
+@click.option("--slot-minutes", type=click.IntRange(5, 240), default=30, show_default=True, help="Of a doctor.")
+@click.option("--hours", multiple=True, help='Of a doctor, such as "mon-fri 09:00-12:00". Repeatable.')
 @guarded
 def add(  # noqa: PLR0913  # one parameter per option
     home: Path,
@@ -55,7 +56,7 @@ def add(  # noqa: PLR0913  # one parameter per option
     slot_minutes: int,
     hours: tuple[str, ...],
 ) -> None:
-    """Create one account. The password is asked for, or read from HEMALEDGER_STAFF_PASSWORD."""
+    """Create an account. Set its password in HEMALEDGER_STAFF_PASSWORD, or type it when asked."""
     from scripts.wiring.site_accounts import open_accounts
     from webui.store.accounts import DoctorFacts, NewAccount
     from webui.store.models import SiteRole
@@ -71,11 +72,11 @@ def add(  # noqa: PLR0913  # one parameter per option
 
 @staff.command()
 @home_option
-@click.option("--email", required=True, help="Of the doctor's account on the site.")
-@click.option("--account", help="The trustee's account on the ledger; without it the link is taken away.")
+@email_option
+@click.option("--account", help="The trustee's account on the ledger. Without it, the link is removed.")
 @guarded
 def link(home: Path, email: str, account: str | None) -> None:
-    """Say with which trustee's account a doctor approves requests on the site. It gives no right on the ledger."""
+    """Link a doctor's account on the site to a trustee's account. The link gives no right on the ledger."""
     from chain.transactions.addresses import parse_address
     from scripts.wiring.clock import now
     from webui.store.database import Database, upgrade_database
@@ -84,14 +85,14 @@ def link(home: Path, email: str, account: str | None) -> None:
     trustee, config = parse_address(account, "account") if account else None, _config(home)
     upgrade_database(config.database_url)
     RequestStore(Database(config.database_url), now).link_trustee(email, trustee)
-    click.echo(f"{email} answers requests as {account}." if account else f"{email} answers no requests any more.")
+    click.echo(f"{email} answers requests as {account}." if account else f"{email} no longer answers requests.")
 
 
 @staff.command("list")
 @home_option
 @guarded
 def list_(home: Path) -> None:
-    """Print every account that is no patient's: role, address, name, state."""
+    """List all accounts except patients': role, e-mail address, name, state."""
     for account in _staff(home).all():
         state = f"disabled since {_moment(account.disabled_at)}" if account.disabled_at else "enabled"
         click.echo(f"{account.role:9} {account.email}  {account.name}  ({state})")
@@ -99,14 +100,14 @@ def list_(home: Path) -> None:
 
 @staff.command()
 @home_option
-@click.option("--email", required=True, help="By which the account signs in now.")
-@click.option("--new-email")
-@click.option("--full-name")
-@click.option("--role", type=click.Choice(ROLES), help="Ends the account's sessions.")
-@click.option("--specialty", help="Doctors.")
-@click.option("--room", help="Doctors.")
-@click.option("--slot-minutes", type=click.IntRange(5, 240), help="Doctors.")
-@click.option("--hours", multiple=True, help="Doctors: all hours, as in `add`; they replace those of before.")
+@email_option
+@click.option("--new-email", help="The new e-mail address.")
+@click.option("--full-name", help="The new name on the pages.")
+@click.option("--role", type=click.Choice(ROLES), help="The new role. This signs the person out.")
+@click.option("--specialty", help="Of a doctor.")
+@click.option("--room", help="Of a doctor.")
+@click.option("--slot-minutes", type=click.IntRange(5, 240), help="Of a doctor.")
+@click.option("--hours", multiple=True, help="Of a doctor, as in `add`. They replace all earlier hours.")
 @guarded
 def change(  # noqa: PLR0913  # one parameter per option
     home: Path,
@@ -120,31 +121,32 @@ def change(  # noqa: PLR0913  # one parameter per option
     slot_minutes: int | None,
     hours: tuple[str, ...],
 ) -> None:
-    """Change an account. What is not given stays; appointments that were booked stay, too."""
+    """Change an account. Options that you omit change nothing. Booked appointments stay."""
     from webui.store.models import SiteRole
     from webui.store.staff import Change
 
     store, new_role = _staff(home), SiteRole(role) if role else None
     before = store.doctor(email)
-    asked = hours or any(given is not None for given in (specialty, room, slot_minutes))
-    wanted = asked or (new_role is SiteRole.DOCTOR and before is None)
-    doctor = _refitted(before, hours, specialty, room, slot_minutes) if wanted else None
+    changed = hours or any(value is not None for value in (specialty, room, slot_minutes))
+    becomes_doctor = new_role is SiteRole.DOCTOR and before is None
+    doctor = _doctor_facts(before, hours, specialty, room, slot_minutes) if changed or becomes_doctor else None
     store.change(email, Change(new_email, full_name, new_role, doctor))
     click.echo(f"The account {new_email or email} is changed.")
 
 
 @staff.command()
 @home_option
-@click.option("--email", required=True)
-@click.option("--keep-appointments", is_flag=True, help="Cancel nothing: the patients still come.")
+@email_option
+@click.option("--keep-appointments", is_flag=True, help="Do not cancel the doctor's appointments.")
 @guarded
 def disable(home: Path, email: str, *, keep_appointments: bool) -> None:
-    """End an account's sessions now; nobody signs in with it, and a doctor offers no times.
+    """Block an account now: its sessions end, nobody can sign in, and a doctor offers no more appointments.
 
-    Appointments ahead are cancelled. Patients see that the hospital did it; the site sends no mail, so call them.
+    The command cancels future appointments. Patients see on the site that the hospital cancelled. The site sends no
+    mail, so call them.
     """
     cancelled = _staff(home).disable(email, keep_appointments=keep_appointments)
-    click.echo(f"{email} cannot sign in any more.")
+    click.echo(f"{email} can no longer sign in.")
     for booking in cancelled:
         patient = booking.patient.account
         click.echo(f"Cancelled: {_moment(booking.starts_at)}, {patient.name} ({patient.email})")
@@ -152,44 +154,49 @@ def disable(home: Path, email: str, *, keep_appointments: bool) -> None:
 
 @staff.command()
 @home_option
-@click.option("--email", required=True)
+@email_option
 @guarded
 def enable(home: Path, email: str) -> None:
-    """Let somebody sign in again, with the password of before."""
+    """Unblock an account. Its password is the same as before."""
     _staff(home).enable(email)
     click.echo(f"{email} can sign in again.")
 
 
 @staff.command()
 @home_option
-@click.option("--email", required=True)
+@email_option
 @click.option(
-    "--hours", "lasts", type=click.IntRange(1, 168), default=24, show_default=True, help="How long it is good."
+    "--hours",
+    "lasts",
+    type=click.IntRange(1, 168),
+    default=24,
+    show_default=True,
+    help="How many hours the code is valid.",
 )
 @guarded
 def reset(home: Path, email: str, lasts: int) -> None:
-    """Print a one-time code with which somebody who forgot the password chooses a new one.
+    """Print a one-time code for somebody who forgot the password and must choose a new one.
 
-    Make sure who it is before you hand it over: whoever has the code gets the account.
+    Check the person's identity before you give them the code. Anybody with the code can take over the account.
     """
     from scripts.wiring.clock import now
 
     code = _staff(home).start_reset(email, lasts * 3600)
     click.echo(f"One-time code for {email}: {code}")
-    click.echo(f"It is good once, until {_moment(now() + lasts * 3600)}, on the site's page /new-password.")
+    click.echo(f"It works once, until {_moment(now() + lasts * 3600)}, on the site's page /new-password.")
 
 
 def parse_hours(text: str) -> list[Hours]:
-    """Return the stretches of `mon-fri 09:00-12:00`, or raise SettingInvalid."""
+    """Return the hours of each day in `mon-fri 09:00-12:00`, or raise SettingInvalid."""
     from webui.store.accounts import Hours
 
-    found = HOURS.fullmatch(text.strip().lower())
-    malformed = SettingInvalid("hours", f"{text!r} is not of the form 'mon-fri 09:00-12:00'")
-    if found is None:
+    match = HOURS.fullmatch(text.strip().lower())
+    malformed = SettingInvalid("hours", f"{text!r} does not have the form 'mon-fri 09:00-12:00'")
+    if match is None:
         raise malformed
     try:
-        first, last = DAYS.index(found["first"]), DAYS.index(found["last"] or found["first"])
-        opens, closes = (_minute(found[name]) for name in ("opens", "closes"))
+        first, last = DAYS.index(match["first"]), DAYS.index(match["last"] or match["first"])
+        opens, closes = (_minute(match[name]) for name in ("opens", "closes"))
     except ValueError as error:
         raise malformed from error
     if last < first or closes <= opens:
@@ -203,8 +210,7 @@ def _minute(clock: str) -> int:
 
 
 def _password() -> str:
-    given = os.environ.get(PASSWORD_VARIABLE)
-    return given or str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+    return os.environ.get(PASSWORD_VARIABLE) or str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
 
 
 def _config(home: Path) -> SiteConfig:
@@ -228,7 +234,7 @@ def _moment(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _refitted(
+def _doctor_facts(
     before: DoctorFacts | None,
     hours: tuple[str, ...],
     specialty: str | None,

@@ -1,4 +1,4 @@
-"""`hemaledger consortium prepare`, `transfer`, `accept` and `replace`: how another account becomes the operator."""
+"""`hemaledger consortium prepare`, `transfer`, `accept` and `replace`: another account becomes the operator."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fl.protocol.keys.succession import Replacement
     from scripts.wiring.home import Home
 
-account_option = click.option("--account", required=True, help="The account that is to become the operator.")
+account_option = click.option("--account", required=True, help="The account of the new operator.")
 number_option = click.option("--number", type=click.IntRange(1), required=True, help="The number of the replacement.")
 
 
@@ -34,7 +34,7 @@ number_option = click.option("--number", type=click.IntRange(1), required=True, 
 @name_option(OPERATOR)
 @guarded
 def prepare(home: Path, name: str) -> None:
-    """Create an account that is to become the operator, and print it. Nothing is put on the ledger."""
+    """Create the account of a future operator, and print it. This writes nothing to the ledger."""
     from scripts.wiring.home import Home
     from scripts.wiring.roles import create_member
 
@@ -43,10 +43,10 @@ def prepare(home: Path, name: str) -> None:
 
 @click.command()
 @chain_options
-@click.option("--account", help="The account that is to become the operator; without it, take a proposal back.")
+@click.option("--account", help="The account of the new operator. Without it, the earlier proposal is withdrawn.")
 @guarded
 def transfer(home: Home, account: str | None) -> None:
-    """Propose another account as operator. You stay the operator until that account accepts."""
+    """Propose another account as operator. You remain the operator until that account accepts."""
     from chain.transactions.addresses import parse_address
     from scripts.wiring.roles import open_ledger, operator_of
 
@@ -54,18 +54,23 @@ def transfer(home: Home, account: str | None) -> None:
     ledger = open_ledger(home, operator_of(home))
     ledger.append(OperatorProposed(ledger.account, heir))
     if account:
-        click.echo(f"{account} is proposed. It becomes the operator with `hemaledger consortium accept`.")
+        click.echo(f"{account} is proposed. It becomes the operator by `hemaledger consortium accept`.")
     else:
-        click.echo("No account is proposed any more.")
+        click.echo("The proposal is withdrawn.")
 
 
 @click.command()
 @chain_options
 @name_option(OPERATOR)
-@click.option("--replacement", type=click.IntRange(0), default=0, help="The number of the members' replacement.")
+@click.option(
+    "--replacement",
+    type=click.IntRange(0),
+    default=0,
+    help="The number of the replacement that the members voted for; 0: the operator's own proposal.",
+)
 @guarded
 def accept(home: Home, name: str, replacement: int) -> None:
-    """Become the operator: as the operator in office proposed, or as the members voted. The one before is revoked."""
+    """Become the operator, if the current one proposed you or the members voted for you. The former is revoked."""
     from fl.replay.ledger_view import LedgerView
     from scripts.wiring.roles import open_ledger
 
@@ -77,7 +82,7 @@ def accept(home: Home, name: str, replacement: int) -> None:
 
 @click.group()
 def replace() -> None:
-    """Members: replace a lost operator. More than half of hospitals, auditors and trustees must vote for it."""
+    """Members: replace a lost operator. More than half of all hospitals, auditors and trustees must vote for it."""
 
 
 @replace.command()
@@ -86,7 +91,7 @@ def replace() -> None:
 @account_option
 @guarded
 def propose(home: Home, name: str, account: str) -> None:
-    """Propose, as member NAME, an account that is to become the operator."""
+    """Propose a new operator, as member NAME."""
     from chain.transactions.addresses import parse_address
     from fl.replay.ledger_view import LedgerView
     from scripts.wiring.roles import open_ledger
@@ -104,7 +109,7 @@ def propose(home: Home, name: str, account: str) -> None:
 @number_option
 @guarded
 def vote(home: Home, name: str, number: int) -> None:
-    """Vote, as member NAME, for a replacement. You have one vote, and may move it."""
+    """Vote for a replacement, as member NAME. You have one vote, and can move it to another replacement."""
     from fl.replay.ledger_view import LedgerView
     from scripts.wiring.roles import open_ledger
 
@@ -119,7 +124,7 @@ def vote(home: Home, name: str, number: int) -> None:
 @number_option
 @guarded
 def veto(home: Home, number: int) -> None:
-    """Stop a replacement, as the operator."""
+    """Stop a replacement, as the operator in office."""
     from scripts.wiring.roles import open_ledger, operator_of
 
     ledger = open_ledger(home, operator_of(home))
@@ -128,22 +133,24 @@ def veto(home: Home, number: int) -> None:
 
 
 def pending(federation: Federation) -> Iterator[str]:
-    """Yield a line for each account that may become the operator."""
+    """Yield a line for each account that can become the operator."""
     succession = federation.succession
     if succession.proposed != NO_ADDRESS:
         yield f"The operator proposed {show(succession.proposed)} as its successor."
-    for found in succession.replacements:
-        if succession.is_open(found):
-            yield _state_of(federation, found)
+    for replacement in succession.replacements:
+        if succession.is_open(replacement):
+            yield _state_of(federation, replacement)
 
 
-def _state_of(federation: Federation, found: Replacement) -> str:
+def _state_of(federation: Federation, replacement: Replacement) -> str:
     from fl.protocol.keys.succession import electorate
 
     succession, book = federation.succession, federation.book
-    votes, voters = succession.votes(found.number, book), len(electorate(book))
-    line = f"Replacement {found.number} of the operator by {show(found.candidate)}: {votes} of {voters} votes"
-    if not succession.has_majority(found.number, book):
+    votes, voters = succession.votes(replacement.number, book), len(electorate(book))
+    line = (
+        f"Replacement {replacement.number} of the operator by {show(replacement.candidate)}: {votes} of {voters} votes"
+    )
+    if not succession.has_majority(replacement.number, book):
         return f"{line}; more than half are needed."
-    until = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(succession.deadline(found)))
-    return f"{line}. It may take office after {until}; until it does, the operator may veto."
+    until = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(succession.deadline(replacement)))
+    return f"{line}. It can take office after {until}. Until it does, the operator can veto."

@@ -1,4 +1,4 @@
-"""`hemaledger trustee`: set up a trustee, let it take part in ceremonies, and answer requests."""
+"""`hemaledger trustee`: set up a trustee, take part in ceremonies, and answer requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import KeyUse, Refusal, Role
 from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_init, add_keys
-from scripts.wiring.options import USES, chain_options, name_option
+from scripts.wiring.options import USES, chain_options, name_option, use_option
 
 if TYPE_CHECKING:
     from fl.roles.trustee.agent import Trustee
@@ -23,30 +23,32 @@ if TYPE_CHECKING:
 KIT_PASSWORD_VARIABLE = "HEMALEDGER_KIT_PASSWORD"  # noqa: S105 - the name of the variable, not a password
 LATEST = 253_402_300_799
 """The last second of the year 9999."""
-use_option = click.option("--use", type=click.Choice(list(USES)), default="records", show_default=True)
+request_option = click.option(
+    "--request", "number", type=click.IntRange(1), required=True, help="Number of the request."
+)
 
 
 @click.group()
 def trustee() -> None:
-    """Trustee: hold a share of a key, and approve or refuse what should be opened."""
+    """Trustee: hold a share of a key, and approve or refuse requests to open something."""
 
 
-add_init(trustee, Role.TRUSTEE, then="Tell the operator the account.")
+add_init(trustee, Role.TRUSTEE, then="Send the account to the operator.")
 add_keys(
     trustee,
     Role.TRUSTEE,
-    rotating="Replace the trustee's key, as its agent does after every ceremony. Its shares stay as they are.",
-    kept="Its agent destroys the old one when no ceremony needs it.",
+    rotating="Replace the trustee's key, as its agent does after every ceremony. The shares do not change.",
+    old_key="The agent deletes the old key once no ceremony needs it.",
 )
 
 
 @trustee.command()
 @chain_options
 @name_option()
-@click.option("--release-models", is_flag=True, help="Approve every release of a final model without asking.")
+@click.option("--release-models", is_flag=True, help="Approve every release of a final model automatically.")
 @guarded
 def run(home: Home, name: str, *, release_models: bool) -> None:
-    """Take part in every ceremony until stopped, with a new key after each; requests for records wait for you."""
+    """Take part in every ceremony until stopped, and replace the key after each. Requests for records wait for you."""
     _serve(home, name, release_models=release_models)
 
 
@@ -55,25 +57,27 @@ def run(home: Home, name: str, *, release_models: bool) -> None:
 @name_option()
 @guarded
 def requests(home: Home, name: str) -> None:
-    """List the requests that wait for this trustee's answer."""
+    """List the requests that this trustee has not answered yet."""
     agent = trustee_of(home, name)
     waiting = agent.waiting()
     for request in waiting:
-        asked = agent.view.federation.book.name_of(request.requester)
+        requester = agent.view.federation.book.name_of(request.requester)
         until = _moment(request.record.deadline)
         purpose = request.record.purpose.name.lower().replace("_", " ")
-        click.echo(f"{request.number:>6}  {request.key_use.name.lower():<8} {asked:<16} for {purpose}, until {until}")
+        click.echo(
+            f"{request.number:>6}  {request.key_use.name.lower():<8} {requester:<16} for {purpose}, until {until}"
+        )
     if not waiting:
-        click.echo("Nothing waits for an answer.")
+        click.echo("No request waits for an answer.")
 
 
 @trustee.command()
 @chain_options
 @name_option()
-@click.option("--request", "number", type=click.IntRange(1), required=True)
+@request_option
 @guarded
 def approve(home: Home, name: str, number: int) -> None:
-    """Check a request and, if it may be opened, seal this trustee's part to whoever asks."""
+    """Check a request, and if the rules allow it, send the requester this trustee's partial decryption, encrypted."""
     trustee_of(home, name).approve(number)
     click.echo(f"{name} approved request {number}.")
 
@@ -81,16 +85,17 @@ def approve(home: Home, name: str, number: int) -> None:
 @trustee.command()
 @chain_options
 @name_option()
-@click.option("--request", "number", type=click.IntRange(1), required=True)
+@request_option
 @click.option(
     "--reason",
     type=click.Choice([reason.name.lower() for reason in Refusal]),
     default=Refusal.JUDGEMENT.name.lower(),
     show_default=True,
+    help="Why. The ledger keeps it.",
 )
 @guarded
 def refuse(home: Home, name: str, number: int, reason: str) -> None:
-    """Refuse a request; when no quorum is possible any more, it is closed."""
+    """Refuse a request. Once enough trustees refused that no quorum is possible, the request is closed."""
     trustee_of(home, name).refuse(number, Refusal[reason.upper()])
     click.echo(f"{name} refused request {number}.")
 
@@ -100,48 +105,50 @@ def refuse(home: Home, name: str, number: int, reason: str) -> None:
 @name_option()
 @guarded
 def refresh(home: Home, name: str) -> None:
-    """Take part in waiting ceremonies until this trustee's part is done. For trustees who do not keep `run` running."""
+    """Do this trustee's part of the running ceremonies, then stop. For trustees who do not keep `run` running."""
     _serve(home, name, _settled)
-    click.echo(f"{name} has nothing left to do.")
+    click.echo(f"{name} has nothing more to do.")
 
 
 @trustee.command()
 @chain_options
 @name_option()
 @use_option
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), required=True)
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The new file.")
 @guarded
 def kit(home: Home, name: str, use: str, output: Path) -> None:
-    """Write the approval kit for the browser, sealed with the password in HEMALEDGER_KIT_PASSWORD."""
+    """Write the approval kit for the browser, encrypted with the password in HEMALEDGER_KIT_PASSWORD."""
     password = os.environ.get(KIT_PASSWORD_VARIABLE, "")
     if not password:
-        raise SettingInvalid(KIT_PASSWORD_VARIABLE, "set it to a password for the kit, another than that of the keys")
+        raise SettingInvalid(
+            KIT_PASSWORD_VARIABLE, "set it to a password for the kit; do not use the password of the keys"
+        )
     epoch = write_kit(trustee_of(home, name), home.member(name), USES[use], output, password)
-    click.echo(f"{output} approves with the share of epoch {epoch}. Keep it apart from its password.")
+    click.echo(f"{output} holds the share of epoch {epoch}. Keep it apart from its password.")
 
 
 def write_kit(agent: Trustee, member: MemberHome, use: KeyUse, path: Path, password: str) -> int:
-    """Write a trustee's approval kit to `path`, sealed with `password`; return the epoch of its share."""
+    """Write a trustee's approval kit, encrypted with `password`, to `path`; return the epoch of its share."""
     from fl.crypto.encrypted_keystore import Kit, KitChain, lock
     from fl.files import write_atomic
     from scripts.wiring.roles import load_account
 
-    held = agent.held(use)
+    share = agent.held(use)
     anchor = agent.view.ledger.anchor
     site = KitChain(anchor.chain_id, anchor.authority, anchor.consortium)
-    write_atomic(path, lock(Kit(held, site, load_account(member).secret), password), mode=0o600)
-    return held.seat.epoch
+    write_atomic(path, lock(Kit(share, site, load_account(member).secret), password), mode=0o600)
+    return share.seat.epoch
 
 
 def _moment(seconds: int) -> str:
-    """Return a time of the ledger for people; whoever asks may have named any number."""
+    """Return a time as text. A requester may have chosen any number, so it may be too large for a date."""
     if seconds > LATEST:
         return "the end of time"
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(seconds))
 
 
 def _settled(agent: Trustee) -> bool:
-    """Return whether no ceremony is running and this trustee did all it could."""
+    """Return whether no ceremony is running and this trustee has nothing to do."""
     keys = agent.view.federation.threshold
     newest = [keys.ceremony(use) for use in keys.ceremonies]
     return agent.idle and all(ceremony is None or ceremony.ended for ceremony in newest)
@@ -150,7 +157,7 @@ def _settled(agent: Trustee) -> bool:
 def _serve(
     home: Home, name: str, done: Callable[[Trustee], bool] = lambda _agent: False, *, release_models: bool = False
 ) -> None:
-    """Run the trustee until it is stopped, or `done` holds."""
+    """Run the trustee until it is stopped or `done` returns True."""
     from fl.roles.trustee.agent import Trustee
     from fl.storage.lock import only_one
     from scripts.wiring.agent import announce, serve_agent
@@ -167,7 +174,7 @@ def _serve(
 
 
 def trustee_of(home: Home, name: str) -> Trustee:
-    """Return a trustee that knows the ledger up to now."""
+    """Return a trustee that has read the ledger up to now."""
     from fl.roles.trustee.agent import Trustee
     from scripts.wiring.agent import announce
     from scripts.wiring.roles import open_ports, open_safe

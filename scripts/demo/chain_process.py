@@ -1,6 +1,6 @@
-"""The embedded chain as a child process, so that it shares no interpreter with roles that run in this one.
+"""The embedded chain as a child process, so that it does not share an interpreter with the roles.
 
-Invariant: the child ends with its standard input, so it never outlives this process, however this process ended.
+Invariant: the child ends when its standard input ends, so it never outlives this process.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class ChainProcess:
         """Start the chain of `home` and wait until it answers; port 0 picks a free one.
 
         Raises:
-            SystemExit: it did not start; it said why on standard error, and its exit code says which family.
+            SystemExit: it did not start. It printed the reason on standard error; this is its exit code.
         """
-        place = ["--home", str(Path(home.folder).resolve()), "--port", str(port)]
+        where = ["--home", str(Path(home.folder).resolve()), "--port", str(port)]
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "scripts.cli", "chain", "run", *place, "--with-parent"],
+            [sys.executable, "-m", "scripts.cli", "chain", "run", *where, "--with-parent"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=PROJECT,
@@ -43,7 +43,7 @@ class ChainProcess:
         self.pid = self._child.pid
 
     def close(self) -> None:
-        """Stop the chain; what it answered is in its journal."""
+        """Stop the chain. Its journal has every block that it answered with."""
         for stream in (self._child.stdin, self._child.stdout):
             if stream is not None:
                 stream.close()

@@ -1,4 +1,4 @@
-"""The demo's doctors as trustees: accounts on the site linked to those on the ledger, and kits to try approvals."""
+"""The demo's doctors as trustees: links their accounts on site and ledger, and writes their approval kits."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from webui.store.disclosures import RequestStore
 
 
 def link_trustees(home: Home, config: SiteConfig, trustees: Sequence[str]) -> Path:
-    """Link each trustee to the demo's doctor of that name, and write the kit; return the folder of the kits.
+    """Link each trustee to the demo's doctor of that name and write the approval kit; return the folder of the kits.
 
-    The kits' password is the demo's; a consortium's trustees choose their own and keep kits to themselves.
+    The demo's password opens all kits. In a real consortium each trustee chooses a password and keeps the kit secret.
     """
     folder = home.folder / "site" / "kits"
     password = (home.folder / "site" / "demo-password").read_text(encoding="ascii")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -43,10 +42,14 @@ from scripts.output.progress import Console
 from scripts.server.site import build_site, check_port, run_site
 from scripts.wiring.home import Home
 from scripts.wiring.listing import frame_of, reading_of
+from scripts.wiring.options import DataOptions
 from scripts.wiring.roles import audit_key, open_ledger
 from scripts.wiring.site_accounts import seed_demo, site_config
 from scripts.wiring.task import Meaning, counts, given_task, map_labels, task_that_explains
 from scripts.wiring.training import evaluator, save_labelled, trainer
+
+if TYPE_CHECKING:
+    from scripts.demo.command import DemoOptions
 
 TIMEOUT_S = 3600
 
@@ -72,54 +75,33 @@ class Demo:
         return replace(preset, rounds=self.wanted.rounds)
 
 
-@dataclass(frozen=True)
-class Options:
-    """What a person said of a demo."""
-
-    hospitals: int
-    rounds: int | None
-    """None: as the kind of data needs."""
-    seed: int
-    protection: str | None
-    device: str
-    serve: bool
-    port: int
-    rpc_port: int
-    resume: bool
-    despite_alarm: bool
-    data: Path | None
-    """None: cells are drawn."""
-    shared: Mapping[str, Any]
-    """Options of tasks, labels and reading (scripts/wiring/task.py, scripts/wiring/listing.py)."""
-
-
-def run_demo(home: Path | None, options: Options) -> None:
-    """Run a demo in a folder, by default a new one; `hemaledger demo --help` says what it does.
+def run_demo(home: Path | None, options: DemoOptions, images: DataOptions) -> None:
+    """Run a demo in a folder, by default a new one.
 
     Raises:
-        SettingInvalid: the options contradict each other, or the folder.
-        PortInUse: somebody listens on the site's port.
+        SettingInvalid: the options contradict each other or the contents of the folder.
+        PortInUse: another process listens on the site's port.
     """
     if options.serve:
         check_port("127.0.0.1", options.port)
     if options.resume and home is None:
-        raise SettingInvalid("resume", "it goes with --home, the folder of the demo")
-    place = Home(home or Path("runs") / time.strftime("%Y%m%d-%H%M%S"))
-    wanted, dataset = (Wanted.load(place), None) if options.resume else _plan_new(place, options)
-    run = Demo(place, Console(), wanted, options.device, hospital_names(wanted.hospitals), options.despite_alarm)
+        raise SettingInvalid("resume", "give --home, too, the folder of the demo")
+    folder = Home(home or Path("runs") / time.strftime("%Y%m%d-%H%M%S"))
+    wanted, dataset = (Wanted.load(folder), None) if options.resume else _plan_new(folder, options, images)
+    run = Demo(folder, Console(), wanted, options.device, hospital_names(wanted.hospitals), options.despite_alarm)
     with ExitStack() as stack:
-        _run(run, dataset, options, stack)
+        _run(run, dataset, options, images, stack)
 
 
-def _plan_new(home: Home, options: Options) -> tuple[Wanted, Dataset]:
-    """Return what a new run is to do, and its images; what their names mean is settled before anything is written."""
+def _plan_new(home: Home, options: DemoOptions, images: DataOptions) -> tuple[Wanted, Dataset]:
+    """Return the plan of a new run and its images. Nothing is written before every label has a meaning."""
     check_new(home)
-    data, given = options.data, options.shared
+    data = options.data
     preset = DEFAULT_PRESET if data else SYNTHETIC_PRESET
-    if data is None and given_task(given) not in (None, LEUKEMIA_DRAWN):
-        raise SettingInvalid("task", f"without --data cells are drawn, and their task is {LEUKEMIA_DRAWN.code}")
-    raw, meaning = _images(data, options.seed, reading_of(given)), Meaning.of(given)
-    task = LEUKEMIA_DRAWN if data is None else given_task(given) or meaning.task or task_that_explains(raw)
+    if data is None and given_task(images) not in (None, LEUKEMIA_DRAWN):
+        raise SettingInvalid("task", f"without --data the demo draws cells, and their task is {LEUKEMIA_DRAWN.code}")
+    raw, meaning = _images(data, options.seed, reading_of(images)), Meaning.of(images)
+    task = LEUKEMIA_DRAWN if data is None else given_task(images) or meaning.task or task_that_explains(raw)
     labels = map_labels(raw, task, meaning)
     wanted = Wanted(
         task=task,
@@ -138,42 +120,40 @@ def _images(data: Path | None, seed: int, reading: SourceReading) -> Dataset:
     return load_source(data, reading=reading) if data else draw_dataset(SYNTHETIC_PLAN, seed)
 
 
-def _run(run: Demo, dataset: Dataset | None, options: Options, stack: ExitStack) -> None:
-    """Do whatever of a demo is not done yet; every stage can be repeated."""
+def _run(run: Demo, dataset: Dataset | None, options: DemoOptions, images: DataOptions, stack: ExitStack) -> None:
+    """Do the stages of a demo. Each can be repeated after an interruption."""
     console, home, task = run.console, run.home, run.wanted.task
-    console.title("Hemaledger demo", f"everything this run writes is in {home.folder}")
+    console.title("Hemaledger demo", f"all files of this run are in {home.folder}")
     with console.stage("Preparing images", run.seconds):
-        largest = _prepare(run, dataset, options.shared)
+        largest = _prepare(run, dataset, images)
     with console.stage("Starting the chain", run.seconds):
         chain = stack.enter_context(ChainProcess(home, options.rpc_port))
     with console.stage("Founding the consortium", run.seconds):
         found_together(home, chain.url, run.hospitals, TRUSTEES, task)
     with console.stage("Sharing the key to patient records among three doctors", run.seconds):
         threshold = share_key(home, TRUSTEES, console.trouble)
-        console.say(
-            f"  {', '.join(TRUSTEES)} hold one share each; any {threshold} of them open a record, and nobody alone"
-        )
+        console.say(f"  {', '.join(TRUSTEES)} hold one share each; any {threshold} of them together can open a record")
     preset = run.preset
     local = replace(preset.local, horizon=preset.rounds)
     recipe = Recipe(replace(preset.spec, classes=len(task.classes)), local, run.wanted.seed)
     federation = _federate(run, recipe, largest)
     with console.stage("Auditing the whole history", run.seconds):
-        source = Evidence(home, open_ledger(home), home.vault)
-        audited = run_audit(source, audit_key(home, AUDITOR))
+        evidence = Evidence(home, open_ledger(home), home.vault)
+        audited = run_audit(evidence, audit_key(home, AUDITOR))
     console.say(_report.to_text(audited))
     summary = _summarise(run, federation, audited)
     console.metrics(summary["rounds"])
-    console.say(f"  Go on with this run later: hemaledger demo --resume --home {home.folder}")
+    console.say(f"  Continue this run later: hemaledger demo --resume --home {home.folder}")
     if options.serve:
-        _serve(run, options.port, frame_of(options.shared["picture_frame"]))
+        _serve(run, options.port, frame_of(images.picture_frame))
     click.echo(str(home.folder))
 
 
-def _prepare(run: Demo, dataset: Dataset | None, given: Mapping[str, Any]) -> int:
-    """Give every hospital its part and the auditor the rest, unless they have them; return the largest part's size."""
+def _prepare(run: Demo, dataset: Dataset | None, images: DataOptions) -> int:
+    """Write the images of each hospital and the auditor if they are missing; return the size of the largest part."""
     home, wanted, console = run.home, run.wanted, run.console
     if dataset is None and not all(home.member(name).labels_file.exists() for name in run.hospitals):
-        raw = _images(wanted.source, wanted.seed, reading_of(given))
+        raw = _images(wanted.source, wanted.seed, reading_of(images))
         dataset = LabelMap(wanted.task, wanted.labels).apply(raw)
     if dataset is not None:
         for line in dataset.listing.lines() if dataset.listing else ():
@@ -186,14 +166,14 @@ def _prepare(run: Demo, dataset: Dataset | None, given: Mapping[str, Any]) -> in
         part = load_dataset(home.member(name).data_file)
         console.say(f"  {name}: {len(part)} images ({counts(part)})")
         largest = max(largest, len(part))
-    held = home.member(AUDITOR).data_file
-    if held.exists():
-        console.say(f"  held out with the auditor: {len(load_dataset(held))} images of other people")
+    holdout = home.member(AUDITOR).data_file
+    if holdout.exists():
+        console.say(f"  held out with the auditor: {len(load_dataset(holdout))} images of other people")
     return largest
 
 
 def _divide(run: Demo, dataset: Dataset, labels: LabelMap) -> None:
-    """Write every part; the hospitals' last, so that a run with all of them has the auditor's, too."""
+    """Write the auditor's part first: a run with all hospitals' parts then has the auditor's, too."""
     parts = parts_of(dataset, run.wanted.hospitals, run.wanted.seed)
     for name, part in sorted(parts.items(), key=lambda named: named[0] != HOLDOUT):
         save_labelled(part, labels, run.home.member(AUDITOR if name == HOLDOUT else name))
@@ -238,7 +218,7 @@ def _summarise(run: Demo, federation: Federation, audited: _report.Audited) -> d
             "model": show(current.proposal.model_digest) if current.proposal else None,
             "envelope": show(current.proposal.envelope_digest) if current.proposal else None,
             "updates": {federation.book.name_of(a): show(d) for a, d in current.commitments.items()},
-            **_reported(home, next((found for found in current.attestations.values() if found != NO_DIGEST), None)),
+            **_reported(home, next((digest for digest in current.attestations.values() if digest != NO_DIGEST), None)),
         }
         for current in federation.rounds
     ]
@@ -255,7 +235,7 @@ def _summarise(run: Demo, federation: Federation, audited: _report.Audited) -> d
 
 
 def _reported(home: Home, digest: Digest | None) -> dict[str, object]:
-    """Return metrics and training figures of an auditor's report."""
+    """Return the metrics and the training figures of an auditor's report."""
     if digest is None or digest == NO_DIGEST:
         return {}
     document = parse_document(read_document(home.vault, digest, REPORT_CAP), "auditor's report")
@@ -268,6 +248,6 @@ def _serve(run: Demo, port: int, frame: Frame | None) -> None:
     running = build_site(home, run.hospitals[0], replace(config, picture_frame=frame))
     accounts = seed_demo(config, home)
     kits = link_trustees(home, config, TRUSTEES)
-    console.say(f"  the doctors {', '.join(TRUSTEES)} approve requests with the kits in {kits} (password as below)")
+    console.say(f"  the doctors {', '.join(TRUSTEES)} approve requests with the kits in {kits} (the password is below)")
     console.accounts(f"http://127.0.0.1:{port}", accounts)
     run_site(running, "127.0.0.1", port)

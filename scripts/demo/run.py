@@ -1,6 +1,6 @@
-"""What a demo was asked to do, kept in its folder so that it can go on after any interruption.
+"""The options of a demo, stored in its folder so that it can continue after an interruption.
 
-Invariant: demo.json is written before anything else of a run, and never changes; everything after it can be repeated.
+Invariant: demo.json is the first file of a run and never changes. Every later stage can be repeated.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from fl.protocol.codec import Fields, JsonValue, parse_document, write_document
 from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.names import Protection
 from fl.protocol.task import Task
+from scripts.commands.consortium import check_unfounded
 from scripts.wiring.home import Home
 
 WHAT = "demo.json"
@@ -26,7 +27,7 @@ class Wanted:
     labels: dict[str, str]
     """Own name -> class code."""
     data: str
-    """Absolute path of the images; empty: cells are drawn."""
+    """Absolute path of the images; empty: draw cells."""
     hospitals: int
     rounds: int
     seed: int
@@ -34,7 +35,7 @@ class Wanted:
 
     @property
     def source(self) -> Path | None:
-        """Return where the images are; None: they are drawn."""
+        """Return the path of the images; None: draw cells."""
         return Path(self.data) if self.data else None
 
     def save(self, home: Home) -> None:
@@ -55,7 +56,7 @@ class Wanted:
         """Read demo.json.
 
         Raises:
-            SettingInvalid: there is none, or it is damaged.
+            SettingInvalid: it is missing or damaged.
         """
         try:
             fields = Fields(parse_document(_file(home).read_bytes(), WHAT), WHAT)
@@ -71,20 +72,19 @@ class Wanted:
                 protection=Protection[fields.text("protection").upper()],
             )
         except FileNotFoundError as error:
-            raise SettingInvalid("resume", f"{home.folder} holds no demo: {WHAT} is not there") from error
+            raise SettingInvalid("resume", f"{home.folder} holds no demo: {WHAT} is missing") from error
         except (OSError, KeyError, EncodingError) as error:
             raise SettingInvalid("resume", f"{_file(home)} is damaged") from error
 
 
 def check_new(home: Home) -> None:
-    """Raise SettingInvalid where an earlier run lies; a demo's says how it goes on."""
+    """Raise SettingInvalid if the folder holds an earlier run; for a demo, the error says how to continue it."""
     if _file(home).exists():
         raise SettingInvalid(
             "home",
-            f"{home.folder} holds an earlier demo; go on with it by: hemaledger demo --resume --home {home.folder}",
+            f"{home.folder} holds an earlier demo; continue it with: hemaledger demo --resume --home {home.folder}",
         )
-    if home.deployment_file.exists():
-        raise SettingInvalid("home", f"{home.deployment_file} exists already: one folder, one consortium")
+    check_unfounded(home)
 
 
 def _file(home: Home) -> Path:

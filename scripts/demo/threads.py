@@ -1,4 +1,4 @@
-"""Runs several roles as threads of one process until the coordinator's plan is done."""
+"""Runs several roles as threads of one process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fl.roles.runner import Agent, Run, run
 
 
 def run_together(leader: Agent, done: Callable[[], bool], others: Sequence[Agent], notify: Notify) -> None:
-    """Run `leader` until `done()`, and `others` beside it; the first error of any of them is raised here."""
+    """Run `leader` until `done()`, with `others` beside it; raise the first error of any of them."""
     stop = threading.Event()
     errors: list[BaseException] = []
 

@@ -1,4 +1,4 @@
-"""A whole consortium on one machine: everybody registered, every role ready to run as a thread."""
+"""A whole consortium on one machine: registers all members, and runs every role as a thread."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fl.roles.hospital.background_training import Train
 from fl.roles.runner import Agent
 from fl.roles.trustee.agent import Trustee
 from fl.timing import Stopwatch
-from scripts.commands.consortium import Deployed, found_consortium
+from scripts.commands.consortium import ChainChoice, found_consortium
 from scripts.demo.threads import run_together
 from scripts.wiring.ceremony import CeremonyPlan, start_ceremony
 from scripts.wiring.home import Home
@@ -37,7 +37,7 @@ from scripts.wiring.roles import (
 
 COORDINATOR, AUDITOR = "coordinator", "auditor"
 TRUSTEES = ("ines", "jonas", "salma")
-"""Doctors who hold the shares of the key to patient records; any two of them open one."""
+"""The doctors who hold the shares of the key to patient records. Any two of them can open a record."""
 CEREMONY_STEP_S = 3600
 
 
@@ -46,7 +46,7 @@ def found_together(
 ) -> None:
     """Deploy the contracts and register a coordinator, an auditor, hospitals and trustees, with random passwords.
 
-    What was done before an interruption is not done again; the chain may answer at another address since then.
+    After an interruption, only the missing steps are done. The chain's URL may have changed.
     """
     roles = {COORDINATOR: Role.COORDINATOR, AUDITOR: Role.AUDITOR, **dict.fromkeys(hospitals, Role.HOSPITAL)}
     roles |= dict.fromkeys(trustees, Role.TRUSTEE)
@@ -55,7 +55,7 @@ def found_together(
     if home.deployment_file.exists():
         home.save(replace(home.deployment, url=url))
     else:
-        found_consortium(home, Deployed(url), task)
+        found_consortium(home, ChainChoice(url), task)
     operator = open_ledger(home, operator_of(home))
     registered = LedgerView(operator).refresh().book.members
     for name, role in roles.items():
@@ -66,25 +66,25 @@ def found_together(
 
 
 def share_key(home: Home, trustees: Sequence[str], notify: Notify) -> int:
-    """Hold the first ceremony of the key to patient records, every trustee as a thread; return its threshold.
+    """Run the first ceremony of the key to patient records, every trustee as a thread; return its threshold.
 
-    One that was held before is not held again; one that was interrupted goes on.
+    An earlier ceremony is not repeated. An interrupted one continues.
     """
-    wish = CeremonyPlan(KeyUse.RECORDS, CeremonyKind.GENERATE, tuple(trustees), step_s=CEREMONY_STEP_S)
+    plan = CeremonyPlan(KeyUse.RECORDS, CeremonyKind.GENERATE, tuple(trustees), step_s=CEREMONY_STEP_S)
     operator = open_ledger(home, operator_of(home))
     threshold = LedgerView(operator).refresh().threshold
-    running = threshold.ceremony(wish.use)
-    if threshold.in_force(wish.use) is None and (running is None or running.ended):
-        start_ceremony(operator, wish)
+    running = threshold.ceremony(plan.use)
+    if threshold.in_force(plan.use) is None and (running is None or running.ended):
+        start_ceremony(operator, plan)
     members = [home.member(name) for name in trustees]
     first, *others = [Trustee(open_ports(home, member, notify), open_safe(member)) for member in members]
 
     def confirmed() -> bool:
-        ceremony = first.view.federation.threshold.ceremony(wish.use)
+        ceremony = first.view.federation.threshold.ceremony(plan.use)
         return ceremony is not None and len(ceremony.confirmed) == len(trustees)
 
     run_together(first, confirmed, others, notify)
-    return first.view.federation.threshold.committee(wish.use).threshold
+    return first.view.federation.threshold.committee(plan.use).threshold
 
 
 @dataclass
@@ -93,7 +93,7 @@ class Together:
 
     ports: Mapping[str, Ports]
     watches: Mapping[str, Stopwatch]
-    """Where each member's time goes."""
+    """Measures each member's parts of the work."""
     coordinator: Coordinator
     others: list[Agent]
 
@@ -105,7 +105,7 @@ class Together:
 
 @dataclass(frozen=True)
 class Work:
-    """What the roles do."""
+    """The work of all roles."""
 
     plan: Plan
     initial: Initial
@@ -115,7 +115,7 @@ class Work:
 
 
 def gather(home: Home, work: Work, notify: Mapping[str, Notify]) -> Together:
-    """Open everybody's ports and make the agents, each with a stopwatch around it."""
+    """Open all members' ports and create their agents, each with a stopwatch."""
     watches = {name: Stopwatch(time.perf_counter) for name in (COORDINATOR, AUDITOR, *work.train)}
     ports = {name: open_ports(home, home.member(name), notify[name]) for name in watches}
     agents: dict[str, Agent] = {AUDITOR: Auditor(ports[AUDITOR], watches[AUDITOR].around("evaluate", work.evaluate))}

@@ -1,1 +1,1 @@
-"""Fuzzing: random and damaged bytes at every door through which outside bytes come in."""
+"""Fuzzing: random and damaged bytes for every door, a place where bytes from outside come in."""

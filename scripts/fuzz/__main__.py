@@ -1,7 +1,7 @@
-"""`make fuzz`: hand damaged and random bytes to every door, for a minute or as long as you like.
+"""`make fuzz`: give damaged and random bytes to every door, by default for a minute each.
 
-Exit code 1 when something was not caught, or a process held more memory than it may; the input lies in
-build/fuzz/DOOR/findings, and `--input FILE` hands it in again.
+Exit code 1: an error was not caught, or a process used too much memory. The input is then in build/fuzz/DOOR/findings.
+`--input FILE` repeats it.
 """
 
 from __future__ import annotations
@@ -33,29 +33,35 @@ class Run:
     process: subprocess.Popen[str]
 
     def result(self, seconds: int) -> dict[str, object]:
-        """Wait, and return what the child said last."""
+        """Wait for the child, and return its last line."""
         try:
             output, trace = self.process.communicate(timeout=seconds + PREPARATION_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.communicate()
             return {"inputs": 0, "peak_mb": 0, "finding": "it did not end in time"}
-        said = [line for line in output.splitlines() if line.startswith("{")]
-        if said:
-            found: dict[str, object] = json.loads(said[-1])
-            return found
+        results = [line for line in output.splitlines() if line.startswith("{")]
+        if results:
+            result: dict[str, object] = json.loads(results[-1])
+            return result
         return {"inputs": 0, "peak_mb": 0, "finding": f"it ended with code {self.process.returncode}: {trace[-300:]}"}
 
 
 @click.command()
 @click.argument("doors", nargs=-1, type=click.Choice(DOORS))
-@click.option("--seconds", type=click.IntRange(1), default=60, show_default=True, help="For each door.")
-@click.option("--at-once", type=click.IntRange(1), default=2, show_default=True, help="Doors at the same time.")
-@click.option("--memory-mb", type=click.IntRange(1), default=MEMORY_MB, show_default=True, help="Most for one process.")
-@click.option("--seed", type=click.IntRange(1), default=1, show_default=True)
-@click.option("--input", "again", type=click.Path(exists=True, path_type=Path), help="Hand in this file only, once.")
+@click.option("--seconds", type=click.IntRange(1), default=60, show_default=True, help="Seconds for each door.")
+@click.option(
+    "--at-once", type=click.IntRange(1), default=2, show_default=True, help="How many doors at the same time."
+)
+@click.option(
+    "--memory-mb", type=click.IntRange(1), default=MEMORY_MB, show_default=True, help="The limit for one process."
+)
+@click.option("--seed", type=click.IntRange(1), default=1, show_default=True, help="Seed of the inputs.")
+@click.option(
+    "--input", "again", type=click.Path(exists=True, path_type=Path), help="Give only this file to the doors, once."
+)
 def main(doors: tuple[str, ...], again: Path | None, at_once: int, **limits: int) -> None:
-    """Fuzz the DOORS named, or all."""
+    """Fuzz the named DOORS, or all."""
     names = list(doors or DOORS)
     if again is not None:
         _repeat(names, again)
@@ -76,12 +82,12 @@ def _start(name: str, limits: Mapping[str, int]) -> subprocess.Popen[str]:
 
 
 def _repeat(names: list[str], again: Path) -> None:
-    """Hand one input to each door and let what it raises be seen."""
+    """Give one input to each door, and let an error pass."""
     import importlib  # the doors import torch, web3 and more
 
     for name in names:
         importlib.import_module(f"scripts.fuzz.doors.{name}").open_door(BUILD / name).knock(again.read_bytes())
-        click.echo(f"{name}: answered as it should")
+        click.echo(f"{name}: answered correctly")
 
 
 def _show(rows: list[tuple[str, dict[str, object]]]) -> None:

@@ -1,7 +1,7 @@
-"""One door in a process of its own: `python -m scripts.fuzz._child DOOR FOLDER SECONDS MEMORY_MB SEED`.
+"""One door in its own process: `python -m scripts.fuzz._child DOOR FOLDER SECONDS MEMORY_MB SEED`.
 
-Atheris (libFuzzer) makes the inputs, keeps those that reach new code, and stops at the first finding, which it leaves
-in FOLDER. The last line on standard output says what was done, as JSON.
+Atheris (libFuzzer) makes the inputs, keeps those that reach new code, and stops at the first finding, which it writes
+to FOLDER. The last line on standard output is the result, as JSON.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LOOK_EVERY = 64
 
 
 def main(name: str, folder: Path, seconds: int, memory_mb: int, seed: int) -> None:
-    """Fuzz one door; the process ends here."""
+    """Fuzz one door, and end the process."""
     with atheris.instrument_imports(include=list(INSTRUMENTED)):
         module = importlib.import_module(f"scripts.fuzz.doors.{name}")
     door: Door = module.open_door(folder)
@@ -46,7 +46,7 @@ def main(name: str, folder: Path, seconds: int, memory_mb: int, seed: int) -> No
         f"-artifact_prefix={findings}/",
         f"-seed={seed}",
         f"-dict={TOKENS}",
-        "-rss_limit_mb=0",  # _Watch counts the processes beside this one, too
+        "-rss_limit_mb=0",  # _Watch also counts other processes
         "-verbosity=0",
         "-print_final_stats=0",
     ]
@@ -55,7 +55,7 @@ def main(name: str, folder: Path, seconds: int, memory_mb: int, seed: int) -> No
 
 
 class _Watch:
-    """Counts inputs and memory, and ends the run in time."""
+    """Counts inputs, checks memory, and ends the run in time."""
 
     def __init__(self, door: Door, seconds: int, memory_mb: int) -> None:
         self._door, self._memory_mb = door, memory_mb
@@ -68,11 +68,11 @@ class _Watch:
             mend()
         try:
             self._door.knock(data)
-        except BaseException as error:  # whatever it is, it is a finding, and libFuzzer keeps the input
+        except BaseException as error:  # every error is a finding; libFuzzer keeps the input
             self._report(error)
             raise
         if self._inputs % _LOOK_EVERY == 0 and self._peak() > self._memory_mb:
-            grown = Finding(f"a process held {self._peak():.0f} MiB")
+            grown = Finding(f"a process used {self._peak():.0f} MiB")
             self._report(grown)
             raise grown
         if time.monotonic() > self._ends:
@@ -83,9 +83,9 @@ class _Watch:
         return max(peak_mb(pid) for pid in (os.getpid(), *self._door.watched()))
 
     def _report(self, error: BaseException | None) -> None:
-        found: dict[str, Any] = {"inputs": self._inputs, "peak_mb": round(self._peak())}
-        found["finding"] = f"{type(error).__name__}: {error}"[:300] if error else None
-        sys.stdout.write(json.dumps(found) + "\n")
+        result: dict[str, Any] = {"inputs": self._inputs, "peak_mb": round(self._peak())}
+        result["finding"] = f"{type(error).__name__}: {error}"[:300] if error else None
+        sys.stdout.write(json.dumps(result) + "\n")
         sys.stdout.flush()
 
 

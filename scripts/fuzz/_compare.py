@@ -1,10 +1,9 @@
 """Comparisons in instrumented code, without what Atheris 3.0.0 leaks.
 
-Invariant: Atheris sees the comparisons from which it learns (numbers and text). It never sees one whose result is an
-object of its own, such as an array or a part of a query: it would keep each of those for ever.
+Invariant: Atheris sees the comparisons of numbers and text, from which it learns. It never sees a comparison that
+returns an object, such as an array or a part of a query, because it would keep each such object for ever.
 
 Source: Atheris 3.0.0, instrument_bytecode.py: `a < b` becomes `atheris._trace_cmp(a, b, operator, place, constant)`.
-Not here: what is instrumented (_child.py).
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def mend() -> None:
-    """Stand between instrumented code and Atheris, from now on; `atheris.Fuzz` must have begun."""
+    """Replace Atheris' function for comparisons. `atheris.Fuzz` must already run."""
     trace = getattr(atheris, TRACE)
 
     def compare(left: object, right: object, number: int, place: int, constant: bool) -> object:

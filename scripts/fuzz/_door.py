@@ -1,9 +1,8 @@
-"""What a door is to the fuzzer.
+"""A door, as the fuzzer uses it.
 
-Invariant: a door's `knock` returns for every input that the product answers well; whatever it raises is a finding.
+Invariant: `knock` returns for every input that the product answers correctly. Everything that it raises is a finding.
 
 Source: libFuzzer, "Fuzz target" (https://llvm.org/docs/LibFuzzer.html).
-Not here: the doors (doors/); where inputs come from (_child.py).
 """
 
 from __future__ import annotations
@@ -15,23 +14,23 @@ from fl.protocol.errors import HemaledgerError
 
 
 class Finding(Exception):
-    """The product answered, but not as it should; the message says how."""
+    """The product answered incorrectly; the message says how."""
 
 
 @dataclass(frozen=True)
 class Door:
-    """One door, open and ready."""
+    """One door, ready for inputs."""
 
     knock: Callable[[bytes], None]
-    """Hands in one input; raises whatever the product should have caught, or Finding."""
+    """Gives one input to the product. Raises Finding, or the error that the product should have caught."""
     seeds: Sequence[bytes]
-    """Good inputs to begin with."""
+    """Good inputs to start with."""
     watched: Callable[[], Sequence[int]] = tuple
-    """Names processes beside this one whose memory counts."""
+    """Returns other processes whose memory counts."""
 
 
 def refuses_well(act: Callable[[], object]) -> None:
-    """Do `act`; an error of our families is a good answer."""
+    """Run `act`. A HemaledgerError is a correct answer."""
     try:
         act()
     except HemaledgerError:

@@ -1,4 +1,4 @@
-"""How much memory a process held at most, from Linux' /proc."""
+"""The peak memory of a process, from Linux' /proc."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _LINE = "VmHWM:"
 
 
 def peak_mb(pid: int) -> float:
-    """Return the most memory that a process held at a time, in MiB; 0 when it is gone or this is no Linux."""
+    """Return the peak memory of a process in MiB; 0 if the process ended or the system is not Linux."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
     except OSError:
@@ -19,9 +19,9 @@ def peak_mb(pid: int) -> float:
 
 
 def children_of(pid: int) -> list[int]:
-    """Return the processes that a process started, and those that they started."""
+    """Return all descendants of a process."""
     try:
         names = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
     except OSError:
         return []
-    return [found for name in names for found in (int(name), *children_of(int(name)))]
+    return [child for name in names for child in (int(name), *children_of(int(name)))]

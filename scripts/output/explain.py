@@ -1,4 +1,4 @@
-"""One round of an audit for a terminal; the words are fl/audit/narrative.py's."""
+"""One round of an audit for a terminal. fl/audit/narrative.py writes the sentences."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from scripts.output.report import MARKS, Audited
 
 
 def explain(audited: Audited, number: int) -> str:
-    """Return the sentences about one round, numbered in the order in which things happened.
+    """Return the sentences about one round, numbered in the order of the events.
 
     Raises:
-        SettingInvalid: there is no such round.
+        SettingInvalid: the round does not exist.
     """
     federation = audited.federation
     if number not in {each.number for each in federation.rounds}:
         raise SettingInvalid("round", f"there is no round {number}; the last is {federation.last_round}")
-    current, told = federation.round(number), explain_round(federation, number, Results.of(audited.report, number))
+    current, story = federation.round(number), explain_round(federation, number, Results.of(audited.report, number))
     lines = [f"Round {number} was {current.terms.protection.name.lower()} and is {current.phase.name.lower()}.", ""]
-    lines += [f"{place:>3}. {_sentences(passage)}" for place, passage in enumerate(told.passages, start=1)]
-    lines += ["", told.ending, told.seen]
-    lines += [f"FINDING {each.name} ({each.subject}): {each.sentence}" for each in told.results.findings]
-    lines += [f"Note: {note}" for note in told.results.notes]
-    return "\n".join([*lines, told.verdict])
+    lines += [f"{place:>3}. {_sentences(passage)}" for place, passage in enumerate(story.passages, start=1)]
+    lines += ["", story.ending, story.seen]
+    lines += [f"FINDING {each.name} ({each.subject}): {each.sentence}" for each in story.results.findings]
+    lines += [f"Note: {note}" for note in story.results.notes]
+    return "\n".join([*lines, story.verdict])
 
 
 def _sentences(passage: Passage) -> str:

@@ -1,4 +1,4 @@
-"""What a person sees in the terminal while a demo runs."""
+"""The progress of a demo in the terminal."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ STEPS = (
     Event.MODEL_ATTESTED,
     Event.ROUND_FINAL,
 )
-"""Each moves the bar by one."""
+"""The events that move the bar by one."""
 FIGURES = (Event.MODEL_PROPOSED, Event.MODEL_ATTESTED)
-"""What the line of a finished round is made of."""
+"""The events whose facts appear in the line of a finished round."""
 TROUBLE = (
     Event.ROUND_ABORTED,
     Event.HOSPITAL_LEFT_OUT,
@@ -34,7 +34,7 @@ TROUBLE = (
     Event.MODEL_NOT_ATTESTED,
     Event.WAITING,
 )
-"""Shown with the reason."""
+"""The events that are printed with their reason."""
 METRICS = ("auroc", "accuracy", "precision", "recall", "specificity", "f1")
 
 
@@ -74,9 +74,9 @@ class RoundProgress:
 
     def _line(self, number: object) -> str:
         figures = self._figures.get(number, {})
-        told = "  ".join(f"{metric} {figures[metric]:.3f}" for metric in METRICS if _is_number(figures.get(metric)))
+        metrics = "  ".join(f"{name} {figures[name]:.3f}" for name in METRICS if _is_number(figures.get(name)))
         seconds = time.monotonic() - self._started.get(number, time.monotonic())
-        return f"  Round {number} is final after {seconds:.1f} s  {told}"
+        return f"  Round {number} is final after {seconds:.1f} s  {metrics}"
 
 
 class Console:
@@ -92,7 +92,7 @@ class Console:
         self._console.print(text, markup=False, soft_wrap=True)
 
     def trouble(self, what: Event, facts: Mapping[str, object]) -> None:
-        """Print what went wrong, and nothing else: a notifier for stages without a bar."""
+        """Print an event only if it has a reason: a notifier for stages without a bar."""
         if "reason" in facts:
             self._console.print(shown(f"  {what} ({facts['reason']})"), style="yellow", markup=False)
 
@@ -110,9 +110,8 @@ class Console:
             yield RoundProgress(progress, rounds, hospitals)
 
     def metrics(self, rows: Sequence[Mapping[str, object]]) -> None:
-        """Print the held-out metrics of every round."""
         table = Table(
-            "Round", "Phase", *METRICS, box=box.SIMPLE, title="Held-out metrics, as the auditor attested them"
+            "Round", "Phase", *METRICS, box=box.SIMPLE, title="Metrics on held-out images, as the auditor attested them"
         )
         for row in rows:
             figures = row.get("metrics")
@@ -122,7 +121,7 @@ class Console:
         self._console.print(table)
 
     def accounts(self, url: str, accounts: Sequence[tuple[str, str]]) -> None:
-        """Print where the site is and who can sign in."""
+        """Print the site's address and the accounts that can sign in."""
         table = Table("Account", "Password", box=box.SIMPLE, title=f"The site is at {url} (stop with Ctrl-C)")
         for account, password in accounts:
             table.add_row(account, password)

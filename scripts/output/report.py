@@ -1,4 +1,4 @@
-"""An audit's report as text, JSON and HTML."""
+"""The report of an audit as text, JSON and HTML."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from fl.protocol.rounds.round import Round
 from scripts.wiring.home import Home
 
 CHECKS = {
-    "records": "records replayed by the rules (sender, role, phase, key epoch, deadline)",
+    "records": "records replayed with the rules (sender, role, phase, key epoch, deadline)",
     "files": "encrypted files compared with their digest, size, sender and header",
     "documents": "public documents compared with their digest",
-    "agreements": "sets of survivors that enough hospitals signed, and that no complaint contradicts",
+    "agreements": "sets of survivors signed by enough hospitals, without a contradicting complaint",
     "aggregates": "rounds summed again from the hospitals' files, bit for bit",
-    "ceremonies": "key ceremonies computed again from what was dealt",
+    "ceremonies": "key ceremonies computed again from the dealers' files",
     "models": "global models opened and compared with their digest",
 }
 
@@ -79,7 +79,7 @@ def to_text(audited: Audited) -> str:
 
 
 def _claims(whose: str, figures: Mapping[str, float]) -> str:
-    """Return what hospitals say of their training, which nobody can check."""
+    """Return what hospitals claim about their training. Nobody can check it."""
     most = f" of at most {figures['most_weight']:,.0f}" if "most_weight" in figures else ""
     return (
         f"  Claimed ({whose}): {figures['samples']:,.0f} images, weight {figures['weight']:,.0f}{most}, "
@@ -107,7 +107,7 @@ def to_json(audited: Audited) -> str:
 
 
 def to_html(audited: Audited) -> str:
-    """Return the report as one page that needs no other file."""
+    """Return the report as one page without other files."""
     folder = Path(__file__).parent / "templates"
     environment = Environment(loader=FileSystemLoader(folder), autoescape=select_autoescape(), trim_blocks=True)
     return environment.get_template("audit.html").render(
@@ -115,7 +115,7 @@ def to_html(audited: Audited) -> str:
         checks=CHECKS,
         consortium=show(audited.federation.anchor.consortium),
         rounds=[_round(audited.federation, current) for current in audited.federation.rounds],
-        told=[
+        stories=[
             explain(audited.federation, current.number, Results.of(audited.report, current.number))
             for current in audited.federation.rounds
         ],
@@ -127,11 +127,11 @@ def to_html(audited: Audited) -> str:
 
 def _different(tasks: Iterable[dict[str, JsonValue]]) -> list[dict[str, JsonValue]]:
     """Return each task once, in the order of the rounds."""
-    found: list[dict[str, JsonValue]] = []
+    different: list[dict[str, JsonValue]] = []
     for task in tasks:
-        if task not in found:
-            found.append(task)
-    return found
+        if task not in different:
+            different.append(task)
+    return different
 
 
 def save(audited: Audited, home: Home) -> None:
@@ -155,6 +155,6 @@ def _round(federation: Federation, current: Round) -> dict[str, object]:
 
 
 def _results(report: Report, number: int) -> dict[str, object]:
-    """Return what was checked of a round without a finding, and the metrics of its sum (see saved_report.py)."""
+    """Return the checks that a round passed, and the figures that its hospitals claimed (see saved_report.py)."""
     sums, claims = report.sums.get(number, {}), report.claims.get(number, {})
     return {"passed": sorted(report.passed.get(number, ())), "sums": sums, "claims": claims}

@@ -1,1 +1,1 @@
-"""The model in a process of its own: the site's side, and the process."""
+"""The process that runs the model, and the site's connection to it."""

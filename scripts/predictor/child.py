@@ -1,7 +1,7 @@
-"""The process that holds the model: `python -m scripts.predictor.child`, on a socket as standard input.
+"""The process that runs the model: `python -m scripts.predictor.child`, with a socket as standard input.
 
-Invariant: it has the weights and the pixels that the site sent, and nothing else: no key, no ledger, no database. It
-ends with its standard input, so it never outlives the site.
+Invariant: it has only the weights and the pixels that the site sent: no key, no ledger, no database. It ends when its
+standard input ends, so it never outlives the site.
 
 Source: client.py, which starts it.
 """
@@ -26,19 +26,19 @@ from scripts.predictor.messages import Message, receive, send
 
 BODY_CAP = 2**32
 LONGEST_S = 300
-"""A question that takes longer ends this process, even where nobody is left to end it."""
+"""The process ends itself if one question takes longer."""
 COLOURS = 3
 
 
 class Holder:
-    """Answers questions with the model that it was given last."""
+    """Answers questions with the newest model."""
 
     def __init__(self) -> None:
         self._predictor: Predictor | None = None
         self._name = ""
 
     def answer(self, question: Message) -> Message:
-        """Return the answer; what no model can be made of is an answer, too."""
+        """Return the answer; if the model is unusable, the answer is the error."""
         try:
             if question.head["do"] == "open":
                 return self._open(cast("dict[str, object]", question.head["spec"]), question.body)
@@ -47,7 +47,7 @@ class Holder:
             return Message({"error": error.name, "facts": cast("JsonValue", error.facts())})
 
     def _open(self, raw: dict[str, object], weights: bytes) -> Message:
-        self._predictor = None  # first, or there would be two for a moment
+        self._predictor = None  # free the old model first
         spec = ModelSpec.from_dict(raw)
         self._predictor = Predictor(spec, vector_from_bytes(weights, len(weights) // 4))
         self._name = fingerprint(spec, weights)
@@ -55,7 +55,7 @@ class Holder:
 
     def _look(self, picture: bytes) -> Message:
         if self._predictor is None:
-            sys.exit("There is no model to look with.")
+            sys.exit("There is no model yet.")
         side = self._predictor.spec.size_px
         pixels = np.frombuffer(picture, np.uint8).reshape(side, side, COLOURS)
         row = self._predictor.probability(pixels)
@@ -63,7 +63,6 @@ class Holder:
 
 
 def main() -> None:
-    """Answer until the site ends."""
     use_threads(1)
     holder = Holder()
     with socket.socket(fileno=sys.stdin.fileno()) as site:

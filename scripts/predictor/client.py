@@ -1,10 +1,9 @@
-"""The process that holds the model, as the site sees it: torch costs 200 MB, and the site never loads it.
+"""The site's connection to the process that runs the model (child.py). The site itself never loads torch.
 
-Invariant: weights reach that process only after they were verified; an answer counts only if it names these weights.
-Whatever the process does, the site gets an answer, or an error in time, and a new process for the next question.
+Invariant: the process gets only verified weights, and the site accepts only answers that name these weights. Whatever
+the process does, the site gets an answer or an error in time, and a new process for the next question.
 
-Source: SECURITY.md (a picture that takes that process over must not have the site).
-Not here: the process itself (child.py); messages (messages.py); the verified path (fl/roles/serving/current_model.py).
+Source: SECURITY.md (a picture that takes over that process must not get the site).
 """
 
 from __future__ import annotations
@@ -43,9 +42,9 @@ from scripts.wiring.home import PROJECT
 
 CHILD = (sys.executable, "-m", "scripts.predictor.child")
 SECRETS = "HEMALEDGER_"
-"""How the names of variables begin that hold passwords."""
+"""The prefix of environment variables with passwords; the process does not get them."""
 REFUSALS: tuple[type[MalformedError], ...] = (WeightsMismatch, NonFinite, WeightsTooLarge)
-"""What a model can be refused for."""
+"""The errors with which the process refuses a model."""
 WHY_CHARS = 200
 SUM_SLACK = 1e-3
 _ROW = np.dtype("<f4")
@@ -58,21 +57,21 @@ class Patience:
     """How long the site waits, in seconds."""
 
     open_s: float = 60.0
-    """For the process to start (it loads torch) and to build the model; and for others who ask before."""
+    """For the process to load torch and build the model, and for earlier questions."""
     answer_s: float = 15.0
-    """For one picture, which takes hundredths of a second."""
+    """For one picture, which usually takes hundredths of a second."""
 
 
 def fingerprint(spec: ModelSpec, weights: bytes) -> str:
-    """Return the SHA-256 by which both sides name a model: of its spec and its weights."""
+    """Return a model's name: the SHA-256 of its spec and weights."""
     state = hashlib.sha256(json.dumps(spec.to_dict(), sort_keys=True).encode() + b"\n")
     state.update(weights)
     return state.hexdigest()
 
 
 @dataclass(frozen=True)
-class HeldModel:
-    """A model in that process (a fl.roles.serving.current_model.Predictor)."""
+class RemoteModel:
+    """A model that the process runs (a fl.roles.serving.current_model.Predictor)."""
 
     spec: ModelSpec
     weights: bytes
@@ -83,55 +82,54 @@ class HeldModel:
         """Return float32 [classes] for one picture uint8 [H, W, 3].
 
         Raises:
-            NonFinite: the model computed something that is no probability.
-            PredictorSilent: no answer came that can be used.
+            NonFinite: the model did not compute a probability.
+            PredictorSilent: the process gave no usable answer.
         """
         picture = np.ascontiguousarray(fit_square(image, self.spec.size_px))
         return self.process.look(self, picture.tobytes())
 
 
 class PredictorProcess:
-    """One process, started when it is needed; safe among threads, who wait for each other."""
+    """One process, started when needed. Threads may share it; they wait for each other."""
 
     def __init__(self, patience: Patience = Patience(), command: Sequence[str] = CHILD) -> None:
         self._patience = patience
         self._command = command
         self._lock = threading.Lock()
         self._running: tuple[subprocess.Popen[bytes], socket.socket] | None = None
-        self._holds = ""
-        """Name of the model that it holds."""
+        self._model_name = ""
+        """The model that the process has."""
 
     @property
     def pid(self) -> int | None:
-        """Return the process, if there is one."""
+        """Return the id of the running process, or None."""
         running = self._running
         return running[0].pid if running else None
 
     def start(self) -> None:
-        """Start the process, and wait for nothing, so that it is ready when somebody asks."""
+        """Start the process without waiting for it, so that it is ready for the first question."""
         with self._turn():
             self._connection()
 
-    def open(self, spec: ModelSpec, vector: Vector) -> HeldModel:
-        """Let the process hold verified weights, in place of those before.
+    def open(self, spec: ModelSpec, vector: Vector) -> RemoteModel:
+        """Give the process verified weights. They replace earlier ones.
 
         Raises:
-            WeightsMismatch, NonFinite, WeightsTooLarge: no model can be made of them.
-            PredictorSilent: no answer came that can be used.
+            WeightsMismatch, NonFinite, WeightsTooLarge: the weights are unusable.
+            PredictorSilent: the process gave no usable answer.
         """
         weights = vector_to_bytes(vector)
-        model = HeldModel(spec, weights, fingerprint(spec, weights), self)
+        model = RemoteModel(spec, weights, fingerprint(spec, weights), self)
         with self._turn():
-            _twice(lambda: self._hold(model))
+            _twice(lambda: self._load(model))
         return model
 
-    def look(self, model: HeldModel, picture: bytes) -> npt.NDArray[np.float32]:
-        """Return the model's float32 [classes] for a picture of its size; raises as `HeldModel.probability`."""
+    def look(self, model: RemoteModel, picture: bytes) -> npt.NDArray[np.float32]:
+        """Return the model's float32 [classes] for a picture of its size; raise as `RemoteModel.probability` does."""
         with self._turn():
             return _twice(lambda: self._look(model, picture))
 
     def close(self) -> None:
-        """End the process; it has nothing to lose."""
         with self._lock:
             self._stop()
 
@@ -144,8 +142,8 @@ class PredictorProcess:
         finally:
             self._lock.release()
 
-    def _look(self, model: HeldModel, picture: bytes) -> npt.NDArray[np.float32]:
-        self._hold(model)
+    def _look(self, model: RemoteModel, picture: bytes) -> npt.NDArray[np.float32]:
+        self._load(model)
         question = Message({"do": "look"}, picture)
         body = self._ask(question, model, _ROW.itemsize * model.spec.classes, self._patience.answer_s)
         try:
@@ -154,21 +152,22 @@ class PredictorProcess:
             self._stop()
             raise PredictorSilent(str(error)) from error
 
-    def _hold(self, model: HeldModel) -> None:
-        """See to it that the process runs and holds `model`."""
+    def _load(self, model: RemoteModel) -> None:
+        """Make sure that the process runs and has `model`."""
         self._connection()
-        if self._holds != model.name:
-            self._holds = ""
+        if self._model_name != model.name:
+            self._model_name = ""
             question = Message({"do": "open", "spec": cast("JsonValue", model.spec.to_dict())}, model.weights)
             self._ask(question, model, 0, self._patience.open_s)
-            self._holds = model.name
+            self._model_name = model.name
 
-    def _ask(self, question: Message, model: HeldModel, body_cap: int, seconds: float) -> bytes:
+    def _ask(self, question: Message, model: RemoteModel, body_cap: int, seconds: float) -> bytes:
         """Return the body of the answer.
 
         Raises:
-            EOFError, ConnectionError: the process has ended.
-            PredictorSilent: it answers too late, or no answer; or what it refuses (REFUSALS).
+            EOFError, ConnectionError: the process ended.
+            PredictorSilent: the answer came too late or is malformed.
+            WeightsMismatch, NonFinite, WeightsTooLarge: the process refused the model.
         """
         if self._running is None:
             raise EOFError
@@ -180,7 +179,7 @@ class PredictorProcess:
                 return answer.body
             refusal = _refusal(answer.head)
         except BaseException as error:
-            self._stop()  # or the next question would get this one's answer
+            self._stop()  # else the next question would get this answer
             if isinstance(error, OSError | EncodingError) and not isinstance(error, ConnectionError):
                 late = isinstance(error, TimeoutError)
                 raise PredictorSilent("it took too long" if late else str(error)) from error
@@ -188,7 +187,7 @@ class PredictorProcess:
         raise refusal
 
     def _connection(self) -> socket.socket:
-        """Return the connection to the process, which is started unless it runs."""
+        """Return the connection to the process; start it if it does not run."""
         if self._running and self._running[0].poll() is not None:
             self._stop()
         if self._running is None:
@@ -198,14 +197,14 @@ class PredictorProcess:
     def _stop(self) -> None:
         if self._running is not None:
             child, connection = self._running
-            self._running, self._holds = None, ""
+            self._running, self._model_name = None, ""
             connection.close()
             child.kill()
             child.wait()
 
 
 def _start(command: Sequence[str]) -> tuple[subprocess.Popen[bytes], socket.socket]:
-    """Start the process; it ends when the connection does, so it never outlives this one."""
+    """Start the process. It ends when the connection closes, so it never outlives this process."""
     ours, theirs = socket.socketpair()
     plain = {name: value for name, value in os.environ.items() if not name.startswith(SECRETS)}
     try:
@@ -216,7 +215,7 @@ def _start(command: Sequence[str]) -> tuple[subprocess.Popen[bytes], socket.sock
                 stdout=subprocess.DEVNULL,
                 cwd=PROJECT,
                 env=plain,
-                start_new_session=True,  # Ctrl-C ends the site, and the end of the site this
+                start_new_session=True,  # Ctrl-C ends the site; then the site ends the process
             )
     except OSError as error:
         ours.close()
@@ -232,19 +231,19 @@ def _row(body: bytes, classes: int) -> npt.NDArray[np.float32]:
     if bad := int(row.size - np.count_nonzero(np.isfinite(row))):
         raise NonFinite("model's answer", bad)
     if row.min() < 0 or abs(float(row.sum()) - 1) > SUM_SLACK:
-        raise EncodingError("answer", "its numbers are no probabilities")
+        raise EncodingError("answer", "its numbers are not probabilities")
     return row
 
 
 def _refusal(head: object) -> MalformedError:
-    """Return the error that an answer names, or raise EncodingError: it is another answer."""
+    """Return the error that an answer names, or raise EncodingError if it names none."""
     match head:
         case {"error": str(name), "facts": dict(facts)}:
             leaf = next((leaf for leaf in REFUSALS if leaf.__name__ == name), None)
             if leaf is not None:
                 plain = {key: _plain(value) for key, value in facts.items()}
                 return parse_fields(leaf, plain, "refusal")
-    raise EncodingError("answer", "it names another model, or none")
+    raise EncodingError("answer", "it names another model or none")
 
 
 def _plain(value: object) -> object:
@@ -252,7 +251,7 @@ def _plain(value: object) -> object:
 
 
 def _twice(ask: Callable[[], T]) -> T:
-    """Ask, and once more if the process had ended since the last time: that is no fault of the question."""
+    """Ask, and ask again if the process ended in the meantime, because the question did not cause that."""
     try:
         return ask()
     except (EOFError, ConnectionError):

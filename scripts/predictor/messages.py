@@ -1,9 +1,8 @@
-"""Messages between this process and one that it started: a head in JSON, and a body of bytes.
+"""Messages between a process and its child: a head in JSON and a body of bytes.
 
-Invariant: nothing is unpickled, and nothing is read that is longer than the reader allows; lengths come first.
+Invariant: nothing is unpickled. A message begins with its lengths, and a reader refuses what is too long.
 
 Source: unix(7) stream sockets.
-Not here: what messages mean (client.py, child.py).
 """
 
 from __future__ import annotations
@@ -33,10 +32,10 @@ class Message:
 
 
 def send(to: socket.socket, message: Message, seconds: float | None = None) -> None:
-    """Send a message, within `seconds` if there is a bound.
+    """Send a message, within `seconds` if given.
 
     Raises:
-        OSError: the other side ended, or took too long.
+        OSError: the other side ended or took too long.
     """
     ends = _end(seconds)
     head = json.dumps(dict(message.head)).encode()
@@ -46,12 +45,12 @@ def send(to: socket.socket, message: Message, seconds: float | None = None) -> N
 
 
 def receive(source: socket.socket, body_cap: int, seconds: float | None = None) -> Message:
-    """Return the next message, within `seconds` if there is a bound.
+    """Return the next message, within `seconds` if given.
 
     Raises:
         EOFError: the other side ended.
         OSError: it took too long.
-        EncodingError: it is too long, or its head is no object of JSON.
+        EncodingError: it is too long, or its head is not a JSON object.
     """
     ends = _end(seconds)
     head_bytes, body_bytes = _LENGTHS.unpack(_read(source, _LENGTHS.size, ends))
@@ -59,7 +58,7 @@ def receive(source: socket.socket, body_cap: int, seconds: float | None = None) 
         raise EncodingError(_WHAT, f"it has {head_bytes} and {body_bytes} bytes")
     head = strict_json.loads(_read(source, head_bytes, ends), _WHAT, HEAD_CAP)
     if not isinstance(head, dict):
-        raise EncodingError(_WHAT, "its head is no object")
+        raise EncodingError(_WHAT, "its head is not a JSON object")
     return Message(head, _read(source, body_bytes, ends))
 
 

@@ -1,9 +1,8 @@
-"""One request as the site's server takes it in: how much of it, for how long, and what a refused one gets.
+"""One HTTP request: limits for its size and time, and the answer to a refused request.
 
-Invariant: a body beyond its limit is counted and thrown away, so that its sender gets a page; none goes into a file.
+Invariant: a body that is too large is counted and dropped, so that its sender gets a page. No body goes into a file.
 
 Source: RFC 9112, 6 (bodies); waitress, `parser.py` and `task.py`.
-Not here: connections, and all requests together (server.py).
 """
 
 from __future__ import annotations
@@ -24,42 +23,42 @@ from webui.http.plain_pages import HEADERS, plain_page
 
 @dataclass(frozen=True)
 class Bounds:
-    """What one visitor, and all of them together, may hold."""
+    """Limits for one visitor, and for all visitors together."""
 
     connections: int = 2000
     per_address: int = 1000
-    """Of one network address. A trusted proxy may have them all; of its visitors each may have so many requests."""
+    """Connections of one network address. A trusted proxy may have all; this then limits each visitor's requests."""
     idle_s: float = 60.0
     """Between two requests."""
     header_s: float = 10.0
-    """For all headers of a request, from its first byte; or from the connection for the first request."""
+    """For all headers of a request, from its first byte; for the first request, from the connection."""
     body_s: float = 60.0
     """For the whole body."""
     answer_s: float = 60.0
-    """In which a whole answer must be taken."""
+    """For the visitor to receive a whole answer."""
     header_bytes: int = 16 * 1024
     body_bytes: int = SiteConfig.image_cap + 2 * FORM_OVERHEAD
     large: Mapping[str, int] = field(default_factory=dict)
-    """Path -> bytes of a body, where it may be larger."""
+    """Path -> largest body, for paths with a limit of their own."""
     thrown_away: int = 1024 * 1024 * 1024
-    """Bytes of a body that is too large and is read all the same, so that its sender gets a page."""
+    """The server reads so many bytes of a body that is too large, so that its sender gets a page."""
     all_bodies: int = 128 * 1024 * 1024
-    """Bytes of bodies that are on their way, in all connections."""
+    """Bytes of unfinished bodies in all connections."""
     threads: int = 16
 
 
 class BodiesFull(Error):  # type: ignore[misc]  # waitress brings no types
-    """All memory for bodies is taken."""
+    """All memory for bodies is in use."""
 
     code = 503
     reason = "Service Unavailable"
 
 
 class Refusal(ErrorTask):  # type: ignore[misc]  # waitress brings no types
-    """What a request gets that is no request: a page with a way back."""
+    """The answer to a malformed or refused request: a page with a link back."""
 
     def execute(self) -> None:
-        """Write it, and end the connection."""
+        """Send the page and close the connection."""
         error = self.request.error
         self.status = f"{error.code} {error.reason}"
         body = plain_page(error.code)
@@ -72,29 +71,28 @@ class Refusal(ErrorTask):  # type: ignore[misc]  # waitress brings no types
 
 
 class Sink:
-    """A buffer for what nobody will read: it only counts."""
+    """A buffer that counts bytes and keeps none."""
 
     def __init__(self, size: int) -> None:
         self._size = size
 
     def append(self, data: bytes) -> None:
-        """Count."""
         self._size += len(data)
 
     def __len__(self) -> int:
-        """Return the bytes so far, which the application reads as the length."""
+        """Return the number of bytes so far. The application reads it as the length."""
         return self._size
 
     def getfile(self) -> BytesIO:
-        """Return nothing to read: the application refuses by the length."""
+        """Return an empty file. The application refuses the request because of its length."""
         return BytesIO()
 
     def close(self) -> None:
-        """Hold nothing."""
+        """Do nothing; there is nothing to free."""
 
 
 class TimedParser(HTTPRequestParser):  # type: ignore[misc]
-    """A request that knows since when it comes in."""
+    """A request that remembers when it began."""
 
     def __init__(self, adj: Adjustments) -> None:
         super().__init__(adj)
@@ -102,10 +100,10 @@ class TimedParser(HTTPRequestParser):  # type: ignore[misc]
         self.headers_at: float | None = None
         self.admitted = False
         self.counted = False
-        """Whether it was compared with its visitor's other requests."""
+        """Whether the server compared it with the visitor's other requests."""
 
     def received(self, data: bytes) -> int:
-        """Take bytes, and note when the headers are whole."""
+        """Parse bytes, and note when the headers are complete."""
         taken: int = super().received(data)
         if self.headers_finished and self.headers_at is None:
             self.headers_at = time.monotonic()
@@ -117,12 +115,12 @@ class TimedParser(HTTPRequestParser):  # type: ignore[misc]
 
     @property
     def limit(self) -> int:
-        """Return how long its body may be."""
+        """Return the largest allowed body in bytes."""
         bounds: Bounds = self.adj.bounds
         return int(bounds.large.get(self.path, bounds.body_bytes))
 
     def coming(self) -> int:
-        """Return the bytes of memory that its body takes, or will take."""
+        """Return the memory in bytes that its body uses or will use."""
         if self.body_rcv is None or isinstance(self.body_rcv.buf, Sink):
             return 0
         return int(max(self.content_length, len(self.body_rcv)))

@@ -1,12 +1,10 @@
-"""The site's HTTP server: waitress, with deadlines, a place for every newcomer, and bounds on what strangers order.
+"""The site's HTTP server: waitress with deadlines and limits, so that strangers cannot exhaust it.
 
-Invariant: one thread holds all connections and reads and writes them without waiting, so slow visitors cost no worker;
-a request takes a worker only once it is here whole. At the limit the connection that has been idle longest goes, never
-the newest visitor. `/healthz` has a worker of its own.
+Invariant: one thread reads and writes all connections without waiting, so slow visitors do not block a worker. A
+request gets a worker only when it is complete. At the limit, the server closes the connection that has been idle
+longest, never the newest one. `/healthz` has its own worker.
 
 Source: RFC 9112, 9.5 (closing); OWASP, Slow HTTP attacks; waitress documentation, "Arguments".
-Not here: one request (request.py); names of the site and error pages (webui/http/rim.py); which proxy is believed
-(proxy.py).
 """
 
 from __future__ import annotations
@@ -30,7 +28,7 @@ from scripts.server.request import BodiesFull, Bounds, Refusal, TimedParser
 PROBE = "/healthz"
 NO_LINGER = struct.pack("ii", 1, 0)
 RESERVED_FILES = 128
-"""File descriptors for everything that is no visitor."""
+"""File descriptors for everything except visitors."""
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
@@ -47,11 +45,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         self.opened = self.quiet_since = time.monotonic()
         self.answer_since: float | None = None
         self.visitor = ""
-        """Network address for which a trusted proxy sends a request."""
+        """The visitor's network address, if a trusted proxy names one."""
         super().__init__(*args, **kwargs)
 
     def received(self, data: bytes) -> bool:
-        """Take bytes; what comes beyond the bounds of all bodies together is refused at once."""
+        """Receive bytes; refuse a request at once if all bodies together would be too large."""
         taken: bool = super().received(data)
         request = self.request
         if request is None or not request.headers_finished:
@@ -72,17 +70,17 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     @property
     def busy(self) -> bool:
-        """Return whether a request is coming in, being answered, or its answer not taken yet."""
+        """Return whether a request is arriving, or an answer is being made or sent."""
         return bool(self.request is not None or self.requests or self.total_outbufs_len)
 
     def cut(self) -> None:
-        """Close, and let the system forget what nobody takes."""
+        """Close at once, and drop unsent data."""
         with suppress(OSError):
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
         self.handle_close()
 
     def overdue(self, now: float) -> bool:
-        """Return whether this connection used up its time."""
+        """Return whether this connection exceeded a time limit."""
         bounds = self.server.bounds
         if self.total_outbufs_len:
             self.answer_since = self.answer_since or now
@@ -111,22 +109,22 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         proxy: TrustedProxy | None,
         **options: Any,  # noqa: ANN401
     ) -> None:
-        """Listen; connections of `proxy` are not counted as one visitor's."""
+        """Listen; `proxy` may have more connections than a visitor."""
         self.bounds = bounds
         self._proxy = proxy
         self._probes = ThreadedTaskDispatcher()
         self._probes.set_thread_count(1)
         adjustments = Adjustments(**_adjustments(bounds), **waitress_options(proxy), **options)
-        adjustments.bounds = bounds  # for the parsers, which know nothing else
+        adjustments.bounds = bounds  # the parsers have no other way to it
         super().__init__(application, {}, adj=adjustments)
 
     def add_task(self, task: Channel) -> None:
-        """Hand a request to a worker; probes have one of their own."""
+        """Give a request to a worker; probes have their own."""
         probe = task.requests and getattr(task.requests[0], "path", "") == PROBE
         (self._probes if probe else self.task_dispatcher).add_task(task)
 
     def readable(self) -> bool:
-        """Look after the connections; newcomers are always taken."""
+        """Do maintenance when it is time; always accept new connections."""
         now = time.time()
         if now >= self.next_channel_cleanup:
             self.next_channel_cleanup = now + self.adj.cleanup_interval
@@ -134,7 +132,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         return bool(self.accepting)
 
     def handle_accept(self) -> None:
-        """Make place for a newcomer, and take it."""
+        """Accept a connection, and close an older one if there are too many."""
         super().handle_accept()
         channels = list(self.active_channels.values())
         if not channels:
@@ -149,15 +147,15 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             _drop(channels, newest)
 
     def overfull(self, request: TimedParser) -> bool:
-        """Return whether this request's body would be too much, with all others that are on their way."""
+        """Return whether this request's body and all other unfinished bodies are too large together."""
         if request.coming() == 0 or request.admitted:
             return False
-        request.admitted = not request.chunked  # its length is known, and counted from now on
+        request.admitted = not request.chunked  # its length is known, and counts from now on
         others = (each.request for each in list(self.active_channels.values()))
         return bool(sum(each.coming() for each in others if each is not None) > self.bounds.all_bodies)
 
     def crowded(self, channel: Channel, request: TimedParser) -> bool:
-        """Return whether a proxy's visitor has too many requests that are not answered yet; asked once per request."""
+        """Return whether a visitor behind the proxy has too many open requests; checked once per request."""
         if request.counted or self._proxy is None or not self._behind_proxy(channel):
             return False
         request.counted = True
@@ -169,14 +167,13 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         return bool(self._proxy is not None and channel.addr[0] == self._proxy.address)
 
     def maintenance(self, now: float) -> None:  # noqa: ARG002 waitress' signature
-        """Close what is overdue."""
+        """Close overdue connections."""
         at = time.monotonic()
         for channel in list(self.active_channels.values()):
             if channel.overdue(at):
                 channel.cut()
 
     def shut(self) -> None:
-        """Stop listening and answering."""
         self._probes.shutdown(timeout=1)
         self.task_dispatcher.shutdown(timeout=1)
         for channel in list(self.active_channels.values()):
@@ -186,7 +183,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
 
 
 def _drop(channels: Iterable[Channel], newest: Channel) -> None:
-    """Close the connection that has been without a whole request longest; the newest stays, if any other may go."""
+    """Close the connection that has been idle longest; close `newest` only if all others are busy."""
     idle = [each for each in channels if each is not newest and not each.requests and not each.total_outbufs_len]
     victim = min(idle, key=lambda each: each.quiet_since, default=newest)
     victim.handle_close()
@@ -203,13 +200,13 @@ def _adjustments(bounds: Bounds) -> dict[str, Any]:
         "asyncore_use_poll": True,
         "max_request_header_size": bounds.header_bytes,
         "max_request_body_size": bounds.thrown_away,
-        "inbuf_overflow": bounds.thrown_away,  # nothing that a patient sends goes into a temporary file
+        "inbuf_overflow": bounds.thrown_away,  # no body of a patient goes into a temporary file
         "outbuf_overflow": bounds.thrown_away,
     }
 
 
 def raise_file_limit(connections: int) -> int:
-    """Let this process open as many files as it may; return how many connections fit."""
+    """Raise the limit of open files as far as allowed; return how many connections fit."""
     try:
         import resource
     except ImportError:

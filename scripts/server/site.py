@@ -1,4 +1,4 @@
-"""The web site of one hospital over the real federation."""
+"""The web site of one hospital, connected to the real federation."""
 
 from __future__ import annotations
 
@@ -40,25 +40,25 @@ from webui.ports.federation import Services
 from webui.site import EXTENSION
 
 PAGE_TIMEOUT_S = 5.0
-"""How long the site waits for one answer of the node, in the background; a page waits less (circuit_breaker.py)."""
+"""How long the site waits for one answer of the node in the background. A page waits less (circuit_breaker.py)."""
 IN_MEMORY_BYTES = SiteConfig.file_cap + 2 * FORM_OVERHEAD
-"""The largest body, of an auditor's file; none goes into a temporary file."""
+"""The largest body: an auditor's file. It stays in memory."""
 LARGE = {"/auditor/file": IN_MEMORY_BYTES}
 
 
 @dataclass(frozen=True)
 class RunningSite:
-    """A site, and what it does by itself."""
+    """A site and its background work."""
 
     app: WSGIApplication
     upkeep: Callable[[], None]
     wake: threading.Event
-    """Set when the next turn should come at once."""
+    """Set it to start the next upkeep at once."""
     models: PredictorProcess
 
 
 def build_site(home: Home, name: str, config: SiteConfig) -> RunningSite:
-    """Return the site of a hospital over the real federation; the model has a process of its own."""
+    """Return a hospital's site; the model runs in its own process."""
     models = PredictorProcess()
     models.start()
     app = create_app(config, open_services(home, name, models.open))
@@ -66,7 +66,6 @@ def build_site(home: Home, name: str, config: SiteConfig) -> RunningSite:
 
 
 def open_services(home: Home, name: str, open_model: OpenModel) -> Services:
-    """Return what the site of a hospital needs from the real federation."""
     member = home.member(name)
     following = SuccessorLedger(lambda: open_ledger(home, member, PAGE_TIMEOUT_S), announce("site"))
     ledger = CircuitBreakerLedger(following, time.monotonic)
@@ -87,7 +86,7 @@ def open_services(home: Home, name: str, open_model: OpenModel) -> Services:
 
 
 def check_port(host: str, port: int) -> None:
-    """Raise PortInUse when somebody listens there."""
+    """Raise PortInUse if another process listens there."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -114,7 +113,7 @@ def run_site(running: RunningSite, host: str, port: int, proxy: TrustedProxy | N
 
 
 def _keep_up(running: RunningSite, stop: threading.Event) -> None:
-    """Do what is due, now and after every `TURN_S` or when something waits for it, until `stop`."""
+    """Run the upkeep now, then every `TURN_S` seconds or when woken, until `stop`."""
     while not stop.is_set():
         running.wake.clear()
         running.upkeep()

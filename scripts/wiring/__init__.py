@@ -1,1 +1,1 @@
-"""What commands are made of: places on disk, options, settings, and roles over real ports."""
+"""The parts of commands: options, folders, settings, and roles over real ports."""

@@ -1,4 +1,4 @@
-"""Runs one role as a process of its own until it is told to stop."""
+"""Runs one role as its own process until it is stopped."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ def announce(name: str) -> Notify:
     """Return a notifier that prints one line per event."""
 
     def notify(what: Event, facts: Mapping[str, object]) -> None:
-        told = ", ".join(f"{key} {_short(value)}" for key, value in facts.items() if value is not None)
-        click.echo(shown(f"{time.strftime('%H:%M:%S')} {name}: {what}{' (' + told + ')' if told else ''}"))
+        details = ", ".join(f"{key} {_short(value)}" for key, value in facts.items() if value is not None)
+        click.echo(shown(f"{time.strftime('%H:%M:%S')} {name}: {what}{' (' + details + ')' if details else ''}"))
 
     return notify
 
 
 def serve_agent(make: Callable[[], A], notify: Notify, done: Callable[[A], bool] = lambda _agent: False) -> None:
-    """Run until SIGINT or SIGTERM, or until `done(agent)` holds; after a hand-over, go on with the successor.
+    """Run until SIGINT or SIGTERM, or until `done(agent)`. After a hand-over, continue with the new ledger.
 
     Args:
-        make: Opens the ledger in force and returns an agent over it.
-        notify: Is told what happens.
-        done: Whether nothing is left to do.
+        make: Opens the ledger in force and returns an agent for it.
+        notify: Gets the events.
+        done: Returns whether the agent may stop.
     """
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -56,31 +56,31 @@ def serve_agent(make: Callable[[], A], notify: Notify, done: Callable[[A], bool]
 
 
 def made(make: Callable[[], T], notify: Notify, stop: threading.Event) -> T | None:
-    """Return the agent once its chain answers, or None when `stop` was set before; says once that it waits."""
-    told = False
+    """Return the agent once its chain answers, or None if `stop` is set first; notify once that it waits."""
+    notified = False
     while not stop.is_set():
         try:
             return make()
         except ChainUnavailable as error:
-            if not told:
+            if not notified:
                 notify(Event.WAITING, {"reason": str(error)})
-            told = True
+            notified = True
             stop.wait(RETRY_S)
     return None
 
 
 def _run(agent: Agent, how: Run) -> bytes | None:
-    """Run an agent to its end; return the contract that continues when its ledger was handed over before."""
+    """Run an agent to its end. If its ledger is handed over, return the successor's contract, else None."""
 
-    def left() -> bytes | None:
-        found = agent.view.federation.successor
-        return found if found != agent.view.ledger.anchor.contract else None
+    def successor() -> bytes | None:
+        contract = agent.view.federation.successor
+        return contract if contract != agent.view.ledger.anchor.contract else None
 
     try:
-        run(agent, replace(how, done=lambda: how.done() or left() is not None))
+        run(agent, replace(how, done=lambda: how.done() or successor() is not None))
     except LedgerClosed as error:
         return error.successor
-    return None if how.done() or how.stop.is_set() else left()
+    return None if how.done() or how.stop.is_set() else successor()
 
 
 def _short(value: object) -> object:

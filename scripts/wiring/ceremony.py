@@ -1,4 +1,4 @@
-"""Starts ceremonies: who deals follows from the kind and the ledger."""
+"""Starts ceremonies. The kind and the ledger decide who the dealers are."""
 
 from __future__ import annotations
 
@@ -18,48 +18,48 @@ from scripts.wiring.clock import now
 from scripts.wiring.options import DEFAULT_DAYS
 
 STEP_S = DAY_S
-"""People's machines are not always on."""
+"""Seconds for each step. They are many, because trustees' machines are not always on."""
 
 
 @dataclass(frozen=True)
 class CeremonyPlan:
-    """What a person says of a ceremony; the rest follows."""
+    """The choices of the operator. Everything else follows from the ledger."""
 
     use: KeyUse
     kind: CeremonyKind
     trustees: tuple[str, ...] = ()
-    """Names of the committee afterwards; empty: all active trustees, or in a refresh the same."""
+    """Names of the new committee; empty: all active trustees. A refresh keeps its committee."""
     threshold: int | None = None
-    """Two thirds, rounded up, unless given."""
+    """None: two thirds, rounded up."""
     new_key: bool = False
-    """Whether a key in force may be replaced by another one."""
+    """Whether another key may replace the key in force."""
     days: int = DEFAULT_DAYS
     step_s: int = STEP_S
 
 
-def start_ceremony(ledger: Ledger, wish: CeremonyPlan) -> int:
+def start_ceremony(ledger: Ledger, plan: CeremonyPlan) -> int:
     """Record the start of a ceremony and return its number.
 
     Raises:
-        SettingInvalid: a name is no active trustee, or the kind does not fit what is said of a new key.
+        SettingInvalid: a name is not an active trustee's, or the kind and `new_key` contradict each other.
         RefusedError: the rules forbid it (PROTOCOL.md 9).
     """
     federation = LedgerView(ledger).refresh()
-    _check_new_key(federation, wish)
-    newest = federation.threshold.ceremony(wish.use)
-    receivers, threshold = _committee(federation, wish)
-    dealers = _dealers(federation, wish, receivers)
+    _check_new_key(federation, plan)
+    newest = federation.threshold.ceremony(plan.use)
+    receivers, threshold = _committee(federation, plan)
+    dealers = _dealers(federation, plan, receivers)
     number = newest.number + 1 if newest else 1
     record = CeremonyStarted(
         sender=ledger.account,
-        key_use=wish.use,
+        key_use=plan.use,
         ceremony=number,
-        kind=wish.kind,
+        kind=plan.kind,
         threshold=threshold,
         dealers=dealers,
         receivers=receivers,
-        step_timeout=wish.step_s,
-        expires_at=now() + wish.days * DAY_S,
+        step_timeout=plan.step_s,
+        expires_at=now() + plan.days * DAY_S,
     )
     ledger.append(record)
     return number
@@ -70,34 +70,34 @@ def two_thirds(count: int) -> int:
     return max(2, -(-2 * count // 3))
 
 
-def _check_new_key(federation: Federation, wish: CeremonyPlan) -> None:
-    """Raise SettingInvalid when a key would be replaced by accident, or kept though a new one was asked for."""
-    if wish.kind in KEEPS_KEY and wish.new_key:
-        raise SettingInvalid("new-key", f"a {wish.kind.name.lower()} keeps the key that is in force")
-    if wish.kind in KEEPS_KEY or wish.new_key or federation.threshold.in_force(wish.use) is None:
+def _check_new_key(federation: Federation, plan: CeremonyPlan) -> None:
+    """Raise SettingInvalid if the plan replaces a key without `new_key`, or keeps it despite `new_key`."""
+    if plan.kind in KEEPS_KEY and plan.new_key:
+        raise SettingInvalid("new-key", f"a {plan.kind.name.lower()} keeps the key that is in force")
+    if plan.kind in KEEPS_KEY or plan.new_key or federation.threshold.in_force(plan.use) is None:
         return
     raise SettingInvalid(
         "new-key",
-        f"there is a key for {wish.use.name.lower()} already. A new one leaves it behind: its committee opens what was "
-        "sealed to it until its shares expire, and gets no new ones. New shares of the same key come with --kind "
-        "refresh or reshare. If a new key is meant, add --new-key",
+        f"there is already a key for {plan.use.name.lower()}. For new shares of it, use --kind refresh or reshare. "
+        "To replace it by another key, add --new-key. The old committee can then open only older files, and only until "
+        "its shares expire",
     )
 
 
-def _committee(federation: Federation, wish: CeremonyPlan) -> tuple[tuple[Address, ...], int]:
-    if wish.kind == CeremonyKind.REFRESH:
-        committee = federation.threshold.committee(wish.use)
+def _committee(federation: Federation, plan: CeremonyPlan) -> tuple[tuple[Address, ...], int]:
+    if plan.kind == CeremonyKind.REFRESH:
+        committee = federation.threshold.committee(plan.use)
         return committee.members, committee.threshold
-    receivers = _trustees(federation.book, wish.trustees)
-    return receivers, wish.threshold or two_thirds(len(receivers))
+    receivers = _trustees(federation.book, plan.trustees)
+    return receivers, plan.threshold or two_thirds(len(receivers))
 
 
-def _dealers(federation: Federation, wish: CeremonyPlan, receivers: tuple[Address, ...]) -> tuple[Address, ...]:
+def _dealers(federation: Federation, plan: CeremonyPlan, receivers: tuple[Address, ...]) -> tuple[Address, ...]:
     book = federation.book
-    if wish.kind == CeremonyKind.DEALER:
+    if plan.kind == CeremonyKind.DEALER:
         return tuple(member.account for member in book.having(Role.OPERATOR))
-    if wish.kind == CeremonyKind.RESHARE:
-        members = federation.threshold.committee(wish.use).members
+    if plan.kind == CeremonyKind.RESHARE:
+        members = federation.threshold.committee(plan.use).members
         return tuple(account for account in members if not book.members[account].revoked)
     return receivers
 
@@ -106,5 +106,7 @@ def _trustees(book: KeyBook, names: Sequence[str]) -> tuple[Address, ...]:
     active = {member.name: member.account for member in book.having(Role.TRUSTEE) if member.key}
     for name in names:
         if name not in active:
-            raise SettingInvalid("trustee", f"{name!r} is no active trustee with a key; see the list of members")
+            raise SettingInvalid(
+                "trustee", f"{name!r} is not an active trustee with a key; see `hemaledger consortium members`"
+            )
     return tuple(sorted(active[name] for name in names or active))

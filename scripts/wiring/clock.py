@@ -1,4 +1,4 @@
-"""What time it is."""
+"""The clocks of the machine."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import time
 
 
 def now() -> int:
-    """Return seconds since 1970."""
     return int(time.time())
 
 
 def steady() -> float:
-    """Return seconds that nobody sets; they go on while the machine sleeps, where the system can tell."""
+    """Return seconds of a clock that nobody can set. Where the system allows it, it counts during sleep, too."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()

@@ -1,4 +1,4 @@
-"""Errors become one sentence and an exit code by family; a traceback is for programmers' mistakes only."""
+"""Turns an error into one sentence and the exit code of its family. Only a programmer's mistake gives a traceback."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INTERRUPTED = 130
 
 
 def guarded(command: Callable[P, R]) -> Callable[P, R]:
-    """Wrap a command: HemaledgerError -> sentence on stderr and the family's exit code."""
+    """Wrap a command: print a HemaledgerError on standard error and exit with its family's code."""
 
     @functools.wraps(command)
     def inner(*args: P.args, **kwargs: P.kwargs) -> R:

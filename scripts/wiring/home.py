@@ -1,12 +1,12 @@
-"""Where things lie on disk: one folder per run, one subfolder per member.
+"""The folders and files of a run: one folder per run, one subfolder per member.
 
-HOME/consortium.json          which chain, which contracts, which vault
+HOME/consortium.json          the chain, the contracts, the task
 HOME/chain/                   the embedded chain's journal
-HOME/vault/                   vault.json, and sealed files by digest
+HOME/vault/                   vault.json, and encrypted files by digest
 HOME/members/NAME/            account.json, hpke-1.pem, journal.sqlite, outbox/, data.npz, labels.json, password (demo)
 HOME/site/                    the site's database and secret
 HOME/audit.{txt,json,html}    the last audit
-HOME/summary.json             what a demo run measured
+HOME/summary.json             the results of a demo
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from fl.protocol.task import Task
 from fl.storage.vault import FolderVault
 
 PROJECT = Path(__file__).resolve().parents[2]
-"""Where hardhat.config.js and node_modules lie."""
+"""The folder of hardhat.config.js and node_modules."""
 FILE_CAP = 64 * 1024
 OWNER_ONLY = 0o700
 PASSWORD_VARIABLE = "HEMALEDGER_PASSWORD"  # noqa: S105 - the name of the variable, not a password
@@ -36,16 +36,16 @@ PASSWORD_VARIABLE = "HEMALEDGER_PASSWORD"  # noqa: S105 - the name of the variab
 
 @dataclass(frozen=True)
 class Deployment:
-    """Which chain and contracts a consortium lives on."""
+    """The chain and the contracts of a consortium."""
 
     url: str
     anchor: Anchor
     free_gas: bool
-    """True on the embedded chain, where a transaction costs nothing."""
+    """Whether transactions cost nothing, as on the embedded chain."""
     task: Task | None = None
-    """What the consortium trains; None in a file of an earlier version."""
+    """The task that the consortium trains; None if the file names none."""
     confirmations: int = 1
-    """Blocks until a record counts, its own included."""
+    """How many blocks confirm a record, its own block included."""
 
 
 @dataclass(frozen=True)
@@ -65,19 +65,19 @@ class MemberHome:
 
     @property
     def labels_file(self) -> Path:
-        """Return what the names in the member's own images mean."""
+        """Return the file that says what the names in the member's images mean."""
         return self.folder / "labels.json"
 
     @property
     def password(self) -> str:
-        """Return the password of the member's keys: HEMALEDGER_PASSWORD, else the demo's file.
+        """Return the password of the member's keys, from HEMALEDGER_PASSWORD or else from the demo's file.
 
         Raises:
-            SettingInvalid: there is neither.
+            SettingInvalid: both are missing.
         """
-        given = os.environ.get(PASSWORD_VARIABLE)
-        if given:
-            return given
+        password = os.environ.get(PASSWORD_VARIABLE)
+        if password:
+            return password
         try:
             return (self.folder / "password").read_text(encoding="utf-8").strip()
         except OSError as error:
@@ -85,13 +85,13 @@ class MemberHome:
 
     @property
     def work_factor(self) -> int:
-        """Return scrypt's N: a random password of 192 bits needs no slow hash, a person's does."""
+        """Return scrypt's N. The demo's random password has 192 bits and needs no slow hash; a person's does."""
         from chain.transactions.keystore import WORK_FACTOR
 
         return 2**12 if (self.folder / "password").exists() else WORK_FACTOR
 
     def create_password(self) -> None:
-        """Write a random password beside the keys, once: for demos, where nobody is there to type one."""
+        """Write a random password beside the keys, unless there is one. Only demos do this."""
         if (self.folder / "password").exists():
             return
         write_atomic(self.folder / "password", secrets.token_urlsafe(24).encode(), mode=0o600)
@@ -101,7 +101,6 @@ class MemberHome:
 
     @property
     def role(self) -> Role:
-        """Return what this member is, or raise SettingInvalid."""
         try:
             return Role[_read(self.folder / "member.json").text("role").upper()]
         except (OSError, EncodingError, KeyError) as error:
@@ -109,13 +108,13 @@ class MemberHome:
 
     @property
     def is_operator(self) -> bool:
-        """Return whether this is the folder of an operator; False where it is not known yet what it is of."""
+        """Return whether this is an operator's folder; False if it has no role yet."""
         return (self.folder / "member.json").exists() and self.role == Role.OPERATOR
 
     def as_a(self, role: Role) -> Self:
-        """Return this member, or raise SettingInvalid when it is another kind of member or none."""
+        """Return this member, or raise SettingInvalid if it has another role."""
         if self.role != role:
-            raise SettingInvalid("name", f"{self.name} is a {self.role.name.lower()}, not a {role.name.lower()}")
+            raise SettingInvalid("name", f"{self.name} has the role {self.role.name.lower()}, not {role.name.lower()}")
         return self
 
 
@@ -124,22 +123,22 @@ class Home:
     """A run's folder."""
 
     folder: Path
-    asked: int | None = None
-    """How many confirmations this command was told to wait for."""
+    chosen_confirmations: int | None = None
+    """The value of --confirmations."""
 
     @property
     def confirmations(self) -> int:
-        """Return how many blocks make a record count, its own included."""
-        return self.asked or self.deployment.confirmations
+        """Return how many blocks confirm a record, its own block included."""
+        return self.chosen_confirmations or self.deployment.confirmations
 
     @property
     def vault(self) -> FolderVault:
-        """Return the shared vault, which must be the founded one; raise SettingInvalid without a consortium."""
+        """Return the consortium's vault, or raise SettingInvalid if there is no consortium."""
         return FolderVault(self.vault_folder, self.deployment.anchor.consortium)
 
     @property
     def vault_folder(self) -> Path:
-        """Return where the shared vault lies; a link to shared storage may stand there."""
+        """Return the folder of the shared vault. It may be a link to shared storage."""
         return self.folder / "vault"
 
     @property
@@ -155,13 +154,13 @@ class Home:
         return self.folder / "audit.json"
 
     def member(self, name: str) -> MemberHome:
-        """Return a member's folder; the name is a plain word."""
+        """Return a member's folder, or raise SettingInvalid if the name has other characters than a plain word."""
         if not name or not name.replace("-", "").isalnum():
-            raise SettingInvalid("name", f"{name!r} is not made of letters, digits and hyphens")
+            raise SettingInvalid("name", f"{name!r} must have only letters, digits and hyphens")
         return MemberHome(self.folder / "members" / name, name)
 
     def members(self) -> list[MemberHome]:
-        """Return every member with a folder here, by name."""
+        """Return all members of this run, by name."""
         return [MemberHome(path, path.name) for path in sorted((self.folder / "members").glob("*")) if path.is_dir()]
 
     def save(self, deployment: Deployment) -> None:
@@ -206,5 +205,5 @@ def _read(path: Path) -> Fields:
     with path.open("rb") as file:
         value = strict_json.loads(file.read(FILE_CAP + 1), path.name, FILE_CAP)
     if not isinstance(value, dict):
-        raise EncodingError(path.name, "it is no object")
+        raise EncodingError(path.name, "it is not a JSON object")
     return Fields(value, path.name)

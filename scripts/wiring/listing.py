@@ -1,9 +1,6 @@
-"""Reading images at a terminal: what a person may say about a source, and the list of its files."""
+"""How to read a source of images, from the options of a command, and the list of its files."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Any
 
 import click
 
@@ -11,25 +8,24 @@ from fl.training.data.listing import Listing
 from fl.training.data.load import SourceReading
 from fl.training.pictures.decode import PictureReading
 from fl.training.pictures.field import Frame
-from scripts.wiring.options import AUTO
+from scripts.wiring.options import AUTO, ReadingOptions
 
 
-def frame_of(said: str) -> Frame | None:
-    """Return what a person said with --picture-frame; None for auto."""
-    return None if said == AUTO else Frame(said)
+def frame_of(picture_frame: str) -> Frame | None:
+    """Return the frame that --picture-frame names; None for auto."""
+    return None if picture_frame == AUTO else Frame(picture_frame)
 
 
-def reading_of(given: Mapping[str, Any]) -> SourceReading:
-    """Return what a person gave with `reading_options`."""
+def reading_of(options: ReadingOptions) -> SourceReading:
     return SourceReading(
-        skip_damaged=bool(given.get("skip_damaged")),
-        ignore_labels=frozenset(given.get("ignore_label") or ()),
-        picture=PictureReading(given.get("page"), given.get("bits")),
-        frame=frame_of(given.get("picture_frame", AUTO)),
+        skip_damaged=options.skip_damaged,
+        ignore_labels=frozenset(options.ignore_label),
+        picture=PictureReading(options.page, options.bits),
+        frame=frame_of(options.picture_frame),
     )
 
 
 def tell(listing: Listing | None) -> None:
-    """Print what became of every file; nothing for a part that Hemaledger wrote itself."""
+    """Print how each file was used. A part that Hemaledger wrote itself has no listing."""
     for line in listing.lines() if listing else ():
         click.echo(line)

@@ -1,4 +1,4 @@
-"""An agent whose work is measured: a decorator around it, and nothing else changes."""
+"""Measures the time of an agent's steps."""
 
 from __future__ import annotations
 
@@ -11,21 +11,18 @@ from fl.timing import Stopwatch
 
 @dataclass(frozen=True)
 class MeasuredAgent:
-    """An agent whose steps count for a stopwatch."""
+    """An agent whose steps a stopwatch measures."""
 
     inner: Agent
     watch: Stopwatch
 
     @property
     def view(self) -> LedgerView:
-        """Return what the agent sees of the ledger."""
         return self.inner.view
 
     def step(self) -> bool:
-        """Do the agent's next thing."""
         with self.watch.running():
             return self.inner.step()
 
     def finish(self) -> None:
-        """Let the agent put things in order."""
         self.inner.finish()

@@ -1,4 +1,4 @@
-"""`init`, `join` and `rotate`, which the commands of all agents have."""
+"""`init`, `join` and `rotate`, the commands that all agents share."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from scripts.wiring.options import chain_options, home_option, name_option
 if TYPE_CHECKING:
     from scripts.wiring.home import Home
 
-OLD_KEYS = "Keep the old key files: they open old files."
+OLD_KEYS = "Keep the old key files, because they open old files."
 
 
 def add_init(group: click.Group, role: Role, default: str | None = None, *, then: str = "") -> None:
-    """Add the command that creates a member's account and key, for a role that brings no data."""
+    """Add the command that creates a member's account and key, for a role without images."""
 
     @group.command(help=f"Create the {role.name.lower()}'s account and key. {then}")
     @home_option
@@ -32,20 +32,20 @@ def add_init(group: click.Group, role: Role, default: str | None = None, *, then
 
 
 def add_keys(
-    group: click.Group, role: Role, default: str | None = None, *, rotating: str = "", kept: str = OLD_KEYS
+    group: click.Group, role: Role, default: str | None = None, *, rotating: str = "", old_key: str = OLD_KEYS
 ) -> None:
-    """Add the commands that put a member's key on the ledger and replace it.
+    """Add the commands that register a member's key on the ledger and replace it.
 
     Args:
         group: The member's commands.
-        role: What the member is.
-        default: The member's name where none is given.
-        rotating: What `rotate --help` says, where it differs.
-        kept: What becomes of the old key.
+        role: The member's role.
+        default: The member's name if --name is not given.
+        rotating: The text of `rotate --help`, if it is not the usual one.
+        old_key: What `rotate` says about the old key.
     """
     who = role.name.lower()
 
-    @group.command(help=f"Register the {who}'s key on the ledger, after the operator admitted its account.")
+    @group.command(help=f"Register the {who}'s key on the ledger. The operator must have admitted its account.")
     @chain_options
     @name_option(default)
     @guarded
@@ -55,7 +55,7 @@ def add_keys(
         register_key(home, name)
         click.echo(f"The key of {name} is on the ledger.")
 
-    usual = f"Replace the {who}'s key from the next round on; restart its other processes afterwards."
+    usual = f"Replace the {who}'s key, from the next round on. Restart its other processes afterwards."
 
     @group.command(help=rotating or usual)
     @chain_options
@@ -64,4 +64,4 @@ def add_keys(
     def rotate(home: Home, name: str) -> None:
         from scripts.wiring.roles import rotate_key
 
-        click.echo(f"The key of {name} is now that of epoch {rotate_key(home, name)}. {kept}")
+        click.echo(f"The key of {name} now has epoch {rotate_key(home, name)}. {old_key}")

@@ -1,45 +1,85 @@
 """Options that several commands share.
 
-Invariant: nothing here imports more than the protocol's names, so that `--help` answers at once.
+Invariant: this module imports only the protocol's names and tasks, so that `--help` answers at once.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from fl.protocol.names import CeremonyKind, KeyUse
+from fl.protocol.names import CeremonyKind, KeyUse, Protection
 from fl.protocol.task_catalogue import TASKS
 
 AUTO = "auto"
 FRAMES = ("whole", "field", AUTO)
-"""fl.training.pictures.field.Frame, and what finds it out."""
+"""The values of fl.training.pictures.field.Frame, and `auto`."""
 USES = {use.name.lower(): use for use in (KeyUse.RECORDS, KeyUse.MODEL)}
 KINDS = {kind.name.lower(): kind for kind in CeremonyKind}
 DEFAULT_DAYS = 365
-"""How long a threshold key is good."""
+"""How long a threshold key is valid."""
 MAX_CONFIRMATIONS = 10_000
 OPERATOR = "operator"
-"""The folder of the operator, unless another is named."""
+"""The default name of the operator's folder."""
 F = TypeVar("F", bound=Callable[..., Any])
+Decorator = Callable[[F], F]
 
 home_option = click.option(
     "--home",
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
     envvar="HEMALEDGER_HOME",
-    help="Folder of the run: chain, contracts, vault, members.",
+    help="Folder of the run. It holds consortium.json, the vault and the members' folders.",
 )
 
 confirmations_option = click.option(
     "--confirmations",
     type=click.IntRange(1, MAX_CONFIRMATIONS),
-    help="Blocks until a record counts, its own included; as consortium.json says without it.",
+    help="How many blocks confirm a record, its own block included. Default: the number in consortium.json.",
 )
+
+device_option = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    help="Device for training: auto, cpu, cuda or mps. auto uses a GPU if there is one.",
+)
+despite_alarm_option = click.option(
+    "--despite-alarm", is_flag=True, help="Continue even after a model that is far worse than chance."
+)
+protection_option = click.option(
+    "--protection",
+    type=click.Choice([protection.name.lower() for protection in Protection]),
+    help="masked: nobody sees one hospital's update. sealed: the coordinator and the auditors see it. "
+    "Default: masked with 3 hospitals or more, else sealed.",
+)
+seed_option = click.option(
+    "--seed", type=int, default=2026, show_default=True, help="Random seed of data and training."
+)
+use_option = click.option(
+    "--use", type=click.Choice(list(USES)), default="records", show_default=True, help="What the key opens."
+)
+
+
+def name_option(default: str | None = None) -> Callable[[F], F]:
+    return click.option(
+        "--name", default=default, required=default is None, show_default=True, help="The member's name."
+    )
+
+
+def frame_option(text: str) -> Callable[[F], F]:
+    return click.option(
+        "--picture-frame",
+        type=click.Choice(FRAMES),
+        default=AUTO,
+        show_default=True,
+        help=f"{text} whole: the whole frame of a C-NMC image, at any size. field: a picture cropped around the cell.",
+    )
 
 
 def chain_options(command: F) -> F:
@@ -54,64 +94,81 @@ def chain_options(command: F) -> F:
     return home_option(confirmations_option(inner))  # type: ignore[return-value]
 
 
-def name_option(default: str | None = None) -> Callable[[F], F]:
-    return click.option(
-        "--name", default=default, required=default is None, show_default=True, help="The member's name."
-    )
+def gathered(parameter: str, kind: type[Any], *options: Callable[[F], F]) -> Callable[[F], F]:
+    """Return a decorator that adds options to a command.
+
+    Args:
+        parameter: The command's parameter that gets the values.
+        kind: A dataclass with one field per option; the parameter gets an instance of it.
+        options: The options, in the order of `--help`.
+    """
+
+    def decorate(command: F) -> F:
+        @functools.wraps(command)
+        def inner(**given: Any) -> Any:  # noqa: ANN401 - options
+            values = {field.name: given.pop(field.name) for field in fields(kind)}
+            return command(**{parameter: kind(**values)}, **given)
+
+        decorated: Any = inner
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated  # type: ignore[no-any-return]
+
+    return decorate
 
 
-device_option = click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    help="Where to train: auto, cpu, cuda or mps; auto takes a GPU when there is one.",
+@dataclass(frozen=True)
+class TaskOptions:
+    """The options that name a task."""
+
+    task_name: str | None = None
+    classes: str | None = None
+    disease: str | None = None
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """The options that say how to read image files."""
+
+    skip_damaged: bool = False
+    ignore_label: tuple[str, ...] = ()
+    page: int | None = None
+    bits: int | None = None
+    picture_frame: str = AUTO
+
+
+@dataclass(frozen=True)
+class DataOptions(TaskOptions, ReadingOptions):
+    """The options that say how to read images, what they are labelled for, and what their labels mean."""
+
+    labels: Path | None = None
+    label: tuple[str, ...] = ()
+
+
+_TASK = (
+    click.option("--task", "task_name", help=f"The task to learn: {', '.join(TASKS)}, or a JSON file with a task."),
+    click.option("--classes", help="The classes of your own task, separated by commas."),
+    click.option("--disease", help="Which of --classes are the disease, separated by commas. Default: none."),
 )
-
-
-def task_options(command: F) -> F:
-    """Add --task, --classes and --disease."""
-    known = ", ".join(TASKS)
-    for option in (
-        click.option("--disease", help="Which of --classes are the disease, separated by commas; none without it."),
-        click.option("--classes", help="A task of your own: its classes, separated by commas."),
-        click.option("--task", "task_name", help=f"What is learned: {known}, or a JSON file of a task."),
-    ):
-        command = option(command)
-    return command
-
-
-def label_options(command: F) -> F:
-    for option in (
-        click.option("--label", "label", multiple=True, help="NAME=CLASS or NAME=ignore: what a name in your data is."),
-        click.option("--labels", type=click.Path(path_type=Path), help="File of labels, as labels.json is."),
-    ):
-        command = option(command)
-    return command
-
-
-def reading_options(command: F) -> F:
-    """Add --skip-damaged, --ignore-label, --page, --bits and --picture-frame: what a person allows or says."""
-    skip = click.option("--skip-damaged", is_flag=True, help="Go on without image files that are damaged.")
-    ignore = click.option(
-        "--ignore-label",
-        multiple=True,
-        help='Label of an .npz that means "no label" (255); may be given several times.',
-    )
-    page = click.option("--page", type=click.IntRange(1), help="Which one is meant in files with several pages.")
-    bits = click.option(
+_LABELS = (
+    click.option(
+        "--labels", type=click.Path(path_type=Path), help="File with the meaning of labels, like labels.json."
+    ),
+    click.option("--label", multiple=True, help="NAME=CLASS or NAME=ignore: what NAME means in your data. Repeatable."),
+)
+_READING = (
+    click.option("--skip-damaged", is_flag=True, help="Skip damaged image files instead of stopping."),
+    click.option(
+        "--ignore-label", multiple=True, help='A label in the .npz that means "no label", such as 255. Repeatable.'
+    ),
+    click.option("--page", type=click.IntRange(1), help="Which page to read from files with several pages."),
+    click.option(
         "--bits",
         type=click.IntRange(9, 15),
-        help="How many bits of each value are used, where a file has 16 and does not say it (12).",
-    )
-    frame = frame_option("What pictures of cells on black show. auto: their cells say it together.")
-    return skip(ignore(page(bits(frame(command)))))
-
-
-def frame_option(text: str) -> Callable[[F], F]:
-    return click.option(
-        "--picture-frame",
-        type=click.Choice(FRAMES),
-        default=AUTO,
-        show_default=True,
-        help=f"{text} whole: all of C-NMC's frame, at any size. field: they were cut close around the cell.",
-    )
+        help="How many bits of each 16-bit value are used, such as 12, if the file does not say it.",
+    ),
+    frame_option("What a picture of a cell on black shows. auto: decide from all cells of the source together."),
+)
+task_options: Decorator[Any] = gathered("task", TaskOptions, *_TASK)
+reading_options: Decorator[Any] = gathered("reading", ReadingOptions, *_READING)
+data_options: Decorator[Any] = gathered("options", DataOptions, *_TASK, *_LABELS, *_READING)

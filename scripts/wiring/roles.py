@@ -1,4 +1,4 @@
-"""Builds roles over real ports: the one place that knows which adapter serves which port."""
+"""Connects roles to real ports. Only this module knows which adapter serves which port."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fl.roles.trustee.stores import TrusteeStores
 
 BLOCK_TIMEOUT_S = 30.0
-"""How long a block on top of a transaction is awaited, at the longest on average."""
+"""How long to wait for each further confirmation of a transaction, on average."""
 
 
 def open_ledger(
@@ -37,13 +37,13 @@ def open_ledger(
 
     Raises:
         ChainUnavailable, WrongChain: see chain/ledger.py.
-        KeystoreUnreadable: the member's key file or password.
+        KeystoreUnreadable: the member's key file is damaged, or the password is wrong.
     """
     return EthereumLedger(ledger_settings(home, timeout_s), load_account(member) if member else None)
 
 
 def ledger_settings(home: Home, timeout_s: float = NodeSettings.timeout_s) -> LedgerSettings:
-    """Return where the consortium's ledger in force is and how transactions are paid there."""
+    """Return the settings of the consortium's ledger in force."""
     deployment = home.deployment
     node = NodeSettings(deployment.url, timeout_s=timeout_s)
     how = transactions(free_gas=deployment.free_gas, confirmations=home.confirmations)
@@ -51,7 +51,7 @@ def ledger_settings(home: Home, timeout_s: float = NodeSettings.timeout_s) -> Le
 
 
 def in_force(node: NodeSettings, anchor: Anchor) -> Anchor:
-    """Return the anchor of the ledger that continues `anchor`'s after all hand-overs so far.
+    """Return the anchor of the ledger in force, after all hand-overs since `anchor`.
 
     Raises:
         ChainUnavailable, WrongChain: see chain/ledger.py.
@@ -67,7 +67,7 @@ def in_force(node: NodeSettings, anchor: Anchor) -> Anchor:
 
 
 def transactions(*, free_gas: bool, confirmations: int = 1) -> TransactionSettings:
-    """Return how transactions are paid and awaited: the embedded chain answers at once, a public one takes seconds."""
+    """Return how to pay and await transactions: the embedded chain answers at once, a public one in seconds."""
     return TransactionSettings(
         free_gas=free_gas,
         confirmations=confirmations,
@@ -77,7 +77,7 @@ def transactions(*, free_gas: bool, confirmations: int = 1) -> TransactionSettin
 
 
 def signatures() -> Endorser:
-    """Return what tells who signed a statement; the key it could sign with itself is nobody's."""
+    """Return an endorser that only verifies signatures: its own key is random."""
     return AccountEndorser(keystore.generate())
 
 
@@ -106,14 +106,14 @@ def open_ports(home: Home, member: MemberHome, notify: Notify) -> Ports:
 
 
 def _keyring(member: MemberHome) -> Keyring:
-    """Return a member's keys; a trustee has them where it can destroy them (open_safe), and no copy in memory."""
+    """Return a member's keys. A trustee's keys stay on disk, where it can destroy them (open_safe)."""
     from fl.storage.keyring import load_keys
 
     return Keyring({} if member.role == Role.TRUSTEE else load_keys(member.folder, member.password))
 
 
 def open_safe(member: MemberHome) -> TrusteeStores:
-    """Return a trustee's shares and member keys at rest."""
+    """Return the stores of a trustee's shares and member keys."""
     from fl.roles.trustee.stores import TrusteeStores
     from fl.storage.keyring import FolderKeys
     from fl.storage.shares import FolderShares
@@ -124,11 +124,11 @@ def open_safe(member: MemberHome) -> TrusteeStores:
 
 
 def create_member(home: Home, name: str, role: Role) -> Address:
-    """Create a member's folder, Ethereum account and first HPKE key; return the account. Repeating it is no error.
+    """Create a member's folder, Ethereum account and first HPKE key; return the account. It may be repeated.
 
     Raises:
-        SettingInvalid: the name is that of a member in another role.
-        KeystoreUnreadable: the member exists, but the password is another.
+        SettingInvalid: a member in another role has this name.
+        KeystoreUnreadable: the member exists with another password.
     """
     from fl.storage.keyring import create_key
 
@@ -146,25 +146,25 @@ def create_member(home: Home, name: str, role: Role) -> Address:
 
 
 def operator_of(home: Home) -> MemberHome:
-    """Return the folder of the operator in office, among those of operators here.
+    """Return the folder of the operator in office. The chain decides if several operators have folders.
 
     Raises:
-        ChainUnavailable, WrongChain: see chain/ledger.py; where there is only one folder, the chain is not asked.
+        ChainUnavailable, WrongChain: see chain/ledger.py.
     """
-    here = [member for member in home.members() if member.is_operator]
-    if len(here) == 1:
-        return here[0]
+    operators = [member for member in home.members() if member.is_operator]
+    if len(operators) == 1:
+        return operators[0]
     settings = ledger_settings(home)
     in_office = ask_address(connect(settings.node), settings.anchor.authority, "operator")
-    found = (member for member in here if keystore.claimed_address(member.account_file) == in_office)
-    return next(found, home.member(OPERATOR))
+    matching = (member for member in operators if keystore.claimed_address(member.account_file) == in_office)
+    return next(matching, home.member(OPERATOR))
 
 
 def register_member(operator: Ledger, account: Address, role: Role, name: str) -> None:
     """Admit an account; the operator signs.
 
     Raises:
-        SettingInvalid: the name cannot be read, or not be told from another member's.
+        SettingInvalid: the name is unreadable, or looks like another member's.
     """
     book = LedgerView(operator).refresh().book
     if account not in book.members:
@@ -173,28 +173,27 @@ def register_member(operator: Ledger, account: Address, role: Role, name: str) -
 
 
 def register_key(home: Home, name: str) -> None:
-    """Register a member's first HPKE key with its proof of possession; repeating it is no error."""
+    """Register a member's first HPKE key with its proof of possession. It may be repeated."""
     from fl.crypto.hpke_keys import key_record
     from fl.storage.keyring import create_key
 
     member = home.member(name)
     ledger = open_ledger(home, member)
-    found = LedgerView(ledger).refresh().book.active(ledger.account)
-    if found.key is not None:
+    registered = LedgerView(ledger).refresh().book.active(ledger.account)
+    if registered.key is not None:
         return
     key = create_key(member.folder, 1, member.password)
     ledger.append(key_record(ledger.anchor, ledger.account, key))
 
 
 def rotate_key(home: Home, name: str) -> int:
-    """Replace a member's HPKE key by a new one and return its epoch; old ones stay for old files."""
+    """Replace a member's HPKE key and return the new epoch. Old keys remain for old files."""
     from fl.crypto.hpke_keys import key_record
     from fl.storage.keyring import create_key
 
     member = home.member(name)
     ledger = open_ledger(home, member)
-    found = LedgerView(ledger).refresh().book.active(ledger.account)
-    epoch = len(found.keys) + 1
+    epoch = len(LedgerView(ledger).refresh().book.active(ledger.account).keys) + 1
     key = create_key(member.folder, epoch, member.password)
     ledger.append(key_record(ledger.anchor, ledger.account, key))
     return epoch

@@ -1,4 +1,4 @@
-"""The site's settings and accounts, without the site."""
+"""The site's settings and accounts, without the site itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from webui.store.passwords import Passwords
 
 
 def site_config(home: Home, hospital: str, zone: str, *, tls: bool, demo: bool = False) -> SiteConfig:
-    """Return the site's settings; its secret is created once and kept."""
+    """Return the site's settings. The first call creates the site's secret."""
     secret = home.folder / "site" / "secret"
     secret.parent.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
     if not secret.exists():
@@ -31,13 +31,13 @@ def site_config(home: Home, hospital: str, zone: str, *, tls: bool, demo: bool =
 
 
 def open_accounts(config: SiteConfig) -> AccountStore:
-    """Return the site's accounts; the database is brought to the newest revision first."""
+    """Return the site's accounts, after an upgrade of the database to the newest revision."""
     upgrade_database(config.database_url)
     return AccountStore(Database(config.database_url), Passwords(config.passwords), now)
 
 
 def seed_demo(config: SiteConfig, home: Home) -> list[tuple[str, str]]:
-    """Create the demo's invented people; return (role and e-mail, password) of each."""
+    """Create the demo's invented people; return the role, e-mail address and password of each."""
     path = home.folder / "site" / "demo-password"
     if not path.exists():
         write_atomic(path, secrets.token_urlsafe(9).encode(), mode=0o600)

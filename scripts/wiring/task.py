@@ -1,7 +1,7 @@
-"""Which task, and what the names in somebody's own data mean in it: from options, from files, or asked of a person.
+"""Chooses the task, and maps the names in somebody's own data to its classes.
 
-Invariant: nothing is guessed. What is not certain is asked on a terminal; elsewhere it is refused with the option to
-give.
+Invariant: nothing is guessed. If a meaning is not certain, the command asks on a terminal. Without a terminal it
+refuses and names the option to give.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -25,49 +24,48 @@ from fl.protocol.task_catalogue import LEUKEMIA_DRAWN, PICTURE, TASKS
 from fl.training.data.dataset import Dataset
 from fl.training.data.labels import LABELS_CAP, LabelMap, propose, unknown
 from scripts.wiring.home import Home
+from scripts.wiring.options import DataOptions, TaskOptions
 
 FLAGS = "--task NAME or FILE, or --classes A,B,C with --disease A"
 
 
-def given_task(given: Mapping[str, Any]) -> Task | None:
-    """Return the task that the options name; None where they name none.
+def given_task(options: TaskOptions) -> Task | None:
+    """Return the task that the options name, or None if they name none.
 
     Raises:
-        SettingInvalid: there is no such task, the options contradict each other, or it is of no kind that can be
-            trained yet.
-        EncodingError: the file holds no task.
+        SettingInvalid: there is no such task, the options contradict each other, or this version cannot train it.
+        EncodingError: the file is not a task.
     """
-    name, classes, disease = given.get("task_name"), given.get("classes"), given.get("disease")
-    if name and (classes or disease):
-        raise SettingInvalid("task", "give either --task or --classes")
-    if disease and not classes:
-        raise SettingInvalid("disease", "it goes with --classes")
-    if classes:
-        return _own_task(_listed(classes), _listed(disease or ""))
-    return _supported(_named(name)) if name else None
+    if options.task_name and (options.classes or options.disease):
+        raise SettingInvalid("task", "give either --task or --classes, not both")
+    if options.disease and not options.classes:
+        raise SettingInvalid("disease", "give --classes, too")
+    if options.classes:
+        return _own_task(_listed(options.classes), _listed(options.disease or ""))
+    return _supported(_named(options.task_name)) if options.task_name else None
 
 
-def task_of(home: Home, given: Mapping[str, Any]) -> Task | None:
-    """Return the task of the options, else the one in consortium.json; None where there is neither."""
-    task = given_task(given)
+def task_of(home: Home, options: TaskOptions) -> Task | None:
+    """Return the task of the options, else the one in consortium.json, else None."""
+    task = given_task(options)
     if task is None and home.deployment_file.exists():
         return home.deployment.task
     return task
 
 
 def task_that_explains(dataset: Dataset) -> Task:
-    """Return the one built-in task that knows all names of a data set; of several the one that tells most apart.
+    """Return the built-in task that knows all names of a data set and tells the most classes apart.
 
-    Drawn pictures have tasks of their own, which say so to everybody who reads a result.
+    Drawn pictures have their own tasks, so that every reader of a result sees that they are drawn.
 
     Raises:
-        SettingInvalid: none does, or several do equally well.
+        SettingInvalid: no task knows all names, or several tasks fit equally well.
     """
     names = used_names(dataset)
     proposals = {task.code: propose(names, task) for task in TASKS.values() if task.drawn == dataset.drawn}
-    told = {code: len(set(known.values())) for code, known in proposals.items() if len(known) == len(names)}
-    best = [code for code, count in told.items() if count == max(told.values())]
-    if len(best) == 1 and told[best[0]] > 1:
+    classes = {code: len(set(known.values())) for code, known in proposals.items() if len(known) == len(names)}
+    best = [code for code, count in classes.items() if count == max(classes.values())]
+    if len(best) == 1 and classes[best[0]] > 1:
         return TASKS[best[0]]
     listed = ", ".join(map(repr, names))
     why = f"{' and '.join(best)} both know" if len(best) > 1 else "no built-in task tells apart"
@@ -76,37 +74,37 @@ def task_that_explains(dataset: Dataset) -> Task:
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a person said about names, by --labels and --label."""
+    """The meaning of names, from --labels and --label."""
 
     labels: Mapping[str, str]
     task: Task | None = None
-    """Of the file."""
+    """The task of the file of labels."""
 
     @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Meaning:
-        """Read the options.
+    def of(cls, options: DataOptions) -> Meaning:
+        """Read --labels and --label.
 
         Raises:
-            SettingInvalid: a --label is not NAME=CLASS, or there is no such file.
-            EncodingError: the file holds no labels.
+            SettingInvalid: a --label is not NAME=CLASS, or the file does not exist.
+            EncodingError: the file is not a label map.
         """
-        found = LabelMap.from_bytes(_read(Path(given["labels"]), "labels")) if given.get("labels") else None
-        labels = dict(found.labels) if found else {}
-        for text in given.get("label") or ():
+        from_file = LabelMap.from_bytes(_read(options.labels, "labels")) if options.labels else None
+        labels = dict(from_file.labels) if from_file else {}
+        for text in options.label:
             own, mark, code = text.rpartition("=")
             if not mark or not own:
                 raise SettingInvalid("label", f"{text!r} is not NAME=CLASS")
             labels[own] = code.strip()
-        return cls(labels, found.task if found else None)
+        return cls(labels, from_file.task if from_file else None)
 
 
 def map_labels(dataset: Dataset, task: Task, meaning: Meaning, described: str = "") -> LabelMap:
-    """Return what each name in a data set means: as said, else as known, else as a person answers now.
+    """Return what each name in a data set means: from the options, else as the task knows it, else ask the person.
 
     Raises:
-        LabelsUnknown: a name is not known, and there is no terminal to ask on.
-        SettingInvalid: the file of labels is for another task, a name is said to mean no class of this one, or drawn
-            pictures are to stand for real ones.
+        LabelsUnknown: the meaning of a name is unknown, and there is no terminal to ask on.
+        SettingInvalid: the file of labels is for another task, a name is mapped to a class that this task does not
+            have, or drawn pictures are used for a task of real ones.
     """
     if meaning.task is not None and meaning.task != task:
         raise SettingInvalid("labels", f"the file is for the task {meaning.task.code}, not {task.code}")
@@ -126,18 +124,18 @@ def map_labels(dataset: Dataset, task: Task, meaning: Meaning, described: str = 
 
 
 def used_names(dataset: Dataset) -> list[str]:
-    """Return the names that images of a data set have."""
+    """Return the names that at least one image of a data set has."""
     return [dataset.class_names[index] for index in np.flatnonzero(dataset.class_counts())]
 
 
 def counts(dataset: Dataset) -> str:
-    """Return how many images of each class there are, in words."""
+    """Return the number of images of each class, as text."""
     return ", ".join(f"{n} {name}" for n, name in zip(dataset.class_counts(), dataset.class_names, strict=True))
 
 
 def _ask(own: str, task: Task) -> str:
     meant = ", ".join(f"{one.code} ({one.name})" for one in task.classes)
-    click.echo(f"The images labelled {own!r}: what are they? {meant}; {IGNORE} leaves them out.")
+    click.echo(f"What do the images labelled {own!r} show? {meant}; or {IGNORE} to skip them.")
     answer: str = click.prompt("Class", type=click.Choice([*task.codes, IGNORE]))
     return answer
 
@@ -151,7 +149,7 @@ def _named(name: str) -> Task:
         return TASKS[name]
     document = strict_json.loads(_read(Path(name), "task"), "task", DOCUMENT_CAP)
     if not isinstance(document, dict):
-        raise EncodingError("task", "it is not an object")
+        raise EncodingError("task", "it is not a JSON object")
     return Task.from_dict(document)
 
 
@@ -160,8 +158,8 @@ def _read(path: Path, what: str) -> bytes:
         with path.open("rb") as file:
             data = file.read(LABELS_CAP + 1)
     except OSError as error:
-        known = f" and no built-in one ({', '.join(TASKS)})" if what == "task" else ""
-        raise SettingInvalid(what, f"{path} is no file{known}") from error
+        known = f", and not a built-in task ({', '.join(TASKS)})" if what == "task" else ""
+        raise SettingInvalid(what, f"{path} is not a file{known}") from error
     if len(data) > LABELS_CAP:
         raise SettingInvalid(what, f"{path} has more than {LABELS_CAP} bytes")
     return data
@@ -170,14 +168,14 @@ def _read(path: Path, what: str) -> bytes:
 def _supported(task: Task) -> Task:
     if task.kind == TaskKind.LABELS or task.domain == Domain.TABLE:
         kind = f"{task.kind}, {task.domain}"
-        raise SettingInvalid("task", f"{task.code} is of a kind that this version cannot train: {kind}")
+        raise SettingInvalid("task", f"this version cannot train {task.code}, a task of the kind {kind}")
     return task
 
 
 def _own_task(classes: list[str], disease: list[str]) -> Task:
-    strange = [name for name in disease if name not in classes]
-    if strange:
-        raise SettingInvalid("disease", f"{strange[0]!r} is not among --classes")
+    unknown_names = [name for name in disease if name not in classes]
+    if unknown_names:
+        raise SettingInvalid("disease", f"{unknown_names[0]!r} is not among --classes")
     made = tuple(TaskClass(_code(name), name, name in disease) for name in classes)
     try:
         return Task(

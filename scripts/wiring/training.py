@@ -1,11 +1,10 @@
-"""Hands fl/training to the roles: what a hospital trains, how an auditor evaluates, how data reaches them."""
+"""Connects fl/training to the roles: a hospital's training, an auditor's evaluation, and how both get their images."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import click
 import numpy as np
@@ -29,19 +28,20 @@ from fl.training.local.train import TrainContext, train_local
 from fl.training.recipe import Recipe
 from scripts.wiring.home import OWNER_ONLY, Home, MemberHome
 from scripts.wiring.listing import reading_of, tell
+from scripts.wiring.options import DataOptions
 from scripts.wiring.task import Meaning, counts, map_labels, task_of, task_that_explains
 
 PUBLISHED = ("accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1", "auroc", "kappa", "samples")
-"""What an auditor publishes of an evaluation; results per subject stay with it."""
+"""The metrics that an auditor publishes. Results per subject stay with the auditor."""
 LOOK_AT = 400
-"""Own training images on which a hospital compares its labels with the model that the others made as well."""
+"""How many of its own training images a hospital tests the common model on, to find swapped labels."""
 
 
 def trainer(data_file: Path, name: str, device: str, notify: Notify = lambda _what, _facts: None) -> Train:
-    """Return a hospital's local training over its own images.
+    """Return a hospital's training on its own images.
 
     Raises:
-        DatasetUnusable: there are none.
+        DatasetUnusable: it has no images.
     """
     dataset = _read(data_file)
 
@@ -57,23 +57,23 @@ def trainer(data_file: Path, name: str, device: str, notify: Notify = lambda _wh
 
 
 def _compare(dataset: Dataset, recipe: Recipe, work: Work, notify: Notify) -> None:
-    """Tell an alarm where the common model judges the own images far worse than chance: who swapped classes?"""
+    """Raise an alarm if the common model is far worse than chance on the own images: labels may be swapped."""
     own = dataset.part(TRAIN)
     rows = np.random.default_rng(recipe.seed).permutation(len(own))[:LOOK_AT]
     reason = alarm(evaluate(Predictor(recipe.spec, work.previous), own.take(rows), work.config.task))
     if reason:
-        told = f"the common model contradicts the labels here ({reason}); compare labels.json with your folders"
-        notify(Event.ALARM, {"round": work.round, "reason": told.replace("held-out", "own")})
+        why = f"the common model contradicts your labels ({reason}); compare labels.json with your folders"
+        notify(Event.ALARM, {"round": work.round, "reason": why.replace("held-out", "own")})
 
 
 def evaluator(data_file: Path) -> Evaluate:
-    """Return an auditor's evaluation on the held-out images in `data_file`; without the file, no metrics."""
-    loaded = [(_read(data_file), read_labels(data_file))] if data_file.exists() else []
+    """Return an auditor's evaluation on the held-out images in `data_file`, or one without metrics if it is missing."""
+    if not data_file.exists():
+        return lambda _model, _config: Evaluation()
+    dataset, labels = _read(data_file), read_labels(data_file)
 
     def judge(model: Vector, config: RoundConfig) -> Evaluation:
-        if not loaded:
-            return Evaluation()
-        (dataset, labels), recipe = loaded[0], Recipe.of(config)
+        recipe = Recipe.of(config)
         if labels.task != config.task:
             raise TaskMismatch(0, config.task.code, labels.task.code)
         metrics = evaluate(Predictor(recipe.spec, model), dataset.fitted(recipe.spec.size_px), config.task)
@@ -85,7 +85,7 @@ def evaluator(data_file: Path) -> Evaluate:
 
 
 def _description(dataset: Dataset, labels: LabelMap) -> dict[str, JsonValue]:
-    """Return what an auditor publishes about its images: numbers, and the name that it chose."""
+    """Return what an auditor publishes about its images: counts, and the name that it chose."""
     by_class = zip(dataset.class_names, dataset.class_counts(), strict=True)
     return {
         "classes": {code: int(count) for code, count in by_class},
@@ -97,15 +97,15 @@ def _description(dataset: Dataset, labels: LabelMap) -> dict[str, JsonValue]:
 
 
 def own_task(member: MemberHome) -> Task:
-    """Return the task that a member's images are labelled for, or raise SettingInvalid."""
+    """Return the task of a member's images, or raise SettingInvalid."""
     return read_labels(member.data_file).task
 
 
 def read_labels(data_file: Path) -> LabelMap:
-    """Return what the names in a member's images mean.
+    """Return the labels.json beside a member's images.
 
     Raises:
-        SettingInvalid: there is no such file, as in a home of an earlier version.
+        SettingInvalid: there is no such file.
         EncodingError: it is damaged.
     """
     path = data_file.with_name("labels.json")
@@ -113,72 +113,75 @@ def read_labels(data_file: Path) -> LabelMap:
         with path.open("rb") as file:
             return LabelMap.from_bytes(file.read(LABELS_CAP + 1))
     except OSError as error:
-        why = f"{path} is not there; take the images in again with --data or --holdout"
+        why = f"{path} is missing; import the images again with --data or --holdout"
         raise SettingInvalid("data", why) from error
 
 
 def _read(path: Path) -> Dataset:
     if not path.exists():
-        raise DatasetUnusable(str(path), "there is no such file; give the hospital its data with --data")
+        raise DatasetUnusable(str(path), "there is no such file; import the hospital's images with --data")
     return load_dataset(path)
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What was taken in."""
+class ImportedImages:
+    """A member's images after the import."""
 
     dataset: Dataset
     labels: LabelMap
 
     def tell(self, what: str, member: MemberHome) -> None:
-        """Print what became of every file and what each name was taken for; `what` says which images these are."""
+        """Print how each file was used and what each name means; `what` says which images these are."""
         tell(self.dataset.listing)
         click.echo("\n".join(self._lines()))
-        click.echo(f"{len(self.dataset)} {what} were taken in; they never leave {member.folder}.")
+        click.echo(f"{len(self.dataset)} {what} are imported. They never leave {member.folder}.")
 
     def _lines(self) -> list[str]:
-        found = [f"  {own!r} is {code}" for own, code in sorted(self.labels.labels.items())]
-        counted = self.dataset.class_counts()
-        absent = [code for code, n in zip(self.dataset.class_names, counted, strict=True) if not n]
+        lines = [f"Task {self.labels.task.code}: {counts(self.dataset)}"]
+        lines += [f"  {own!r} is {code}" for own, code in sorted(self.labels.labels.items())]
+        per_class = zip(self.dataset.class_names, self.dataset.class_counts(), strict=True)
+        absent = [code for code, count in per_class if not count]
         if absent:
-            found.append(f"  There is no image of {', '.join(absent)} here; other hospitals must have some.")
-        return [f"Task {self.labels.task.code}: {counts(self.dataset)}", *found]
+            lines.append(f"  There is no image of {', '.join(absent)}. Other hospitals must have some.")
+        return lines
 
 
-def keep_data(source: Path, home: Home, name: str, given: Mapping[str, Any], *, held_out: bool = False) -> Kept:
-    """Read images of any accepted kind into a member's own file, labelled by the task; say what names mean beside it.
+def import_images(
+    source: Path, home: Home, name: str, options: DataOptions, *, held_out: bool = False, described: str = ""
+) -> ImportedImages:
+    """Read images into a member's data.npz, labelled for the task, and write labels.json beside it.
 
     Args:
-        source: Folder or file.
-        home: Where the member's folder lies, and perhaps consortium.json with its task.
+        source: A folder of images, or one file.
+        home: The run. Its consortium.json, if there is one, names the default task.
         name: The member.
-        given: The options of scripts/wiring/task.py and scripts/wiring/listing.py, and --describe.
-        held_out: The images are for evaluation only, so a part without training images is no fault.
+        options: How to read the source, and what its labels mean.
+        held_out: Whether the images are for evaluation only; then no training images are needed.
+        described: The public name of the images.
 
     Raises:
-        DatasetUnusable: it is of no accepted kind, or cannot be trained on.
+        DatasetUnusable: the source has no accepted form, or no training images.
         ImageUnreadable: an image is damaged.
-        LabelsUnknown, SettingInvalid: see scripts/wiring/task.py; nothing was written.
+        LabelsUnknown, SettingInvalid: see scripts/wiring/task.py. Nothing was written.
     """
-    reading = replace(reading_of(given), one_class=True)
+    reading = replace(reading_of(options), one_class=True)
     raw = load_dataset(source) if _is_part(source) else load_source(source, reading=reading)
-    meaning = Meaning.of(given)
-    task = task_of(home, given) or meaning.task or task_that_explains(raw)
-    labels = map_labels(raw, task, meaning, str(given.get("describe") or ""))
+    meaning = Meaning.of(options)
+    task = task_of(home, options) or meaning.task or task_that_explains(raw)
+    labels = map_labels(raw, task, meaning, described)
     dataset = labels.apply(raw)
     if not held_out:
         dataset.part(TRAIN)
     save_labelled(dataset, labels, home.member(name))
-    return Kept(replace(dataset, listing=raw.listing), labels)
+    return ImportedImages(replace(dataset, listing=raw.listing), labels)
 
 
 def save_labelled(dataset: Dataset, labels: LabelMap, member: MemberHome) -> None:
-    """Write a member's images, and what the names in them meant."""
     member.folder.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
     save_dataset(dataset, member.data_file)
     write_atomic(member.labels_file, labels.to_bytes())
 
 
 def _is_part(source: Path) -> bool:
-    """Return whether a file is of the form in which Hemaledger keeps images itself."""
+    """Return whether a file has Hemaledger's own form of images."""
     return source.suffix == ".npz" and source.is_file() and is_stored(source)

@@ -90,7 +90,7 @@ def test_an_office_is_handed_over_in_two_steps(home: Home) -> None:
 def test_a_proposal_is_taken_back(home: Home) -> None:
     heir = prepared(home, "second")
     hemaledger(home, "transfer", "--account", heir)
-    assert "No account" in hemaledger(home, "transfer")
+    assert "The proposal is withdrawn" in hemaledger(home, "transfer")
     assert "NotProposed" in hemaledger(home, "accept", "--name", "second", code=77)
 
 
@@ -100,10 +100,10 @@ def test_members_replace_an_operator_that_is_lost(home: Home, clock: Clock) -> N
     assert "1 of 4 votes; more than half" in hemaledger(home, "replace", "vote", "--name", "alpha", "--number", "1")
     hemaledger(home, "replace", "vote", "--name", "beta", "--number", "1")
     assert "NoMajority" in hemaledger(home, "accept", "--name", "second", "--replacement", "1", code=77)
-    assert "3 of 4 votes. It may" in hemaledger(home, "replace", "vote", "--name", "auditor", "--number", "1")
+    assert "3 of 4 votes. It can" in hemaledger(home, "replace", "vote", "--name", "auditor", "--number", "1")
     assert "DeadlineNotPassed" in hemaledger(home, "accept", "--name", "second", "--replacement", "1", code=77)
     clock.now += VETO_TIME_S + 1
-    assert "may veto" in hemaledger(home, "members")
+    assert "can veto" in hemaledger(home, "members")
     hemaledger(home, "accept", "--name", "second", "--replacement", "1")
     assert operator(home) == heir
 

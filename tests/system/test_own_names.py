@@ -10,6 +10,7 @@ import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,8 +39,9 @@ from scripts.commands.data import data
 from scripts.commands.hospital import hospital
 from scripts.demo.command import demo
 from scripts.wiring.home import Deployment, Home
+from scripts.wiring.options import DataOptions, TaskOptions
 from scripts.wiring.task import given_task, task_that_explains
-from scripts.wiring.training import evaluator, keep_data, own_task, read_labels, trainer
+from scripts.wiring.training import evaluator, import_images, own_task, read_labels, trainer
 
 SIZE = 48
 
@@ -59,8 +61,8 @@ def _one_thread() -> None:
     use_threads(1)
 
 
-def mapped(home: Home, name: str, source: Path, **given: object) -> dict[str, int]:
-    kept = keep_data(source, home, name, given).dataset
+def mapped(home: Home, name: str, source: Path, **given: Any) -> dict[str, int]:
+    kept = import_images(source, home, name, DataOptions(**given)).dataset
     return dict(zip(kept.class_names, (int(n) for n in kept.class_counts()), strict=True))
 
 
@@ -121,7 +123,7 @@ def test_at_a_terminal_a_person_is_asked_once_for_each_unknown_name(tmp_path: Pa
     source, home = cells(tmp_path / "in", {"leukemia": 1, "odd": 0, "others": 0}), Home(tmp_path / "home")
     code, seen = at_a_terminal(home.folder, source, "perhaps\nignore\nhealthy\n")
     assert code == 0, seen
-    assert seen.count("what are they?") == 2
+    assert seen.count("What do the images labelled") == 2
     assert "'perhaps' is not one of" in seen
     labels = read_labels(home.member("alpha").data_file).labels
     assert labels == {"leukemia": "leukemia", "odd": "ignore", "others": "healthy"}
@@ -203,7 +205,7 @@ def test_the_file_that_was_proposed_can_be_edited_and_given(tmp_path: Path) -> N
     [
         {"label": ("leukemia",)},
         {"label": ("leukemia=ill",)},
-        {"labels": "no-such-file.json"},
+        {"labels": Path("no-such-file.json")},
         {"task_name": "no-such-task"},
         {"task_name": "leukemia", "classes": "a,b"},
         {"disease": "a"},
@@ -221,7 +223,7 @@ def test_options_that_mean_nothing_are_refused_and_nothing_is_written(tmp_path: 
 
 
 def test_kinds_of_cells_without_a_disease_are_a_task_of_ones_own(tmp_path: Path) -> None:
-    task = given_task({"classes": "Basophil, Eosinophil, Gelapptkerniger Granulozyt"})
+    task = given_task(TaskOptions(classes="Basophil, Eosinophil, Gelapptkerniger Granulozyt"))
     assert task is not None
     assert task.codes == ("basophil", "eosinophil", "gelapptkerniger-granulozyt")
     assert task.disease_probability([0.2, 0.3, 0.5]) is None
@@ -260,8 +262,10 @@ def _config(task: object, spec: ModelSpec, epochs: int) -> RoundConfig:
 )
 def test_a_blast_is_called_a_blast_whatever_the_folders_are_called(tmp_path: Path, classes: dict[str, int]) -> None:
     home, spec = Home(tmp_path), ModelSpec(size_px=SIZE, width=16)
-    keep_data(cells(tmp_path / "in", classes, each=48), home, "alpha", {})
-    held = keep_data(cells(tmp_path / "held", classes, each=12, seed=7), home, "auditor", {}, held_out=True)
+    import_images(cells(tmp_path / "in", classes, each=48), home, "alpha", DataOptions())
+    held = import_images(
+        cells(tmp_path / "held", classes, each=12, seed=7), home, "auditor", DataOptions(), held_out=True
+    )
     task, member = own_task(home.member("alpha")), home.member("alpha")
     config = _config(task, spec, 20)
     start = to_vector(build_model(Recipe.of(config).spec, 1))
@@ -281,9 +285,9 @@ def test_a_blast_is_called_a_blast_whatever_the_folders_are_called(tmp_path: Pat
 def test_a_hospital_whose_classes_are_swapped_sounds_an_alarm_of_its_own(tmp_path: Path) -> None:
     home, spec = Home(tmp_path), ModelSpec(size_px=SIZE, width=16)
     source = cells(tmp_path / "in", {"leukemia": 1, "healthy": 0}, each=48)
-    keep_data(source, home, "alpha", {"task_name": "leukemia"})
-    swapped = {"task_name": "leukemia", "label": ("leukemia=healthy", "healthy=leukemia")}
-    keep_data(source, home, "beta", swapped)
+    import_images(source, home, "alpha", DataOptions(task_name="leukemia"))
+    swapped = DataOptions(task_name="leukemia", label=("leukemia=healthy", "healthy=leukemia"))
+    import_images(source, home, "beta", swapped)
     config = _config(LEUKEMIA, spec, 5)
     start = to_vector(build_model(Recipe.of(config).spec, 1))
     learned, _ = trainer(home.member("alpha").data_file, "alpha", "cpu")(Work(1, start, config))
@@ -302,7 +306,9 @@ def test_a_hospital_whose_classes_are_swapped_sounds_an_alarm_of_its_own(tmp_pat
 
 def test_an_auditor_judges_no_other_task_than_that_of_its_labels(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    keep_data(cells(tmp_path / "in", {"leukemia": 1, "healthy": 0}), home, "auditor", {"task_name": "leukemia"})
+    import_images(
+        cells(tmp_path / "in", {"leukemia": 1, "healthy": 0}), home, "auditor", DataOptions(task_name="leukemia")
+    )
     config = _config(PNEUMONIA, ModelSpec(size_px=SIZE, width=8), 1)
     with pytest.raises(TaskMismatch):
         evaluator(home.member("auditor").data_file)(to_vector(build_model(Recipe.of(config).spec, 1)), config)
@@ -310,7 +316,9 @@ def test_an_auditor_judges_no_other_task_than_that_of_its_labels(tmp_path: Path)
 
 def test_a_home_of_an_earlier_version_says_what_to_do(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    keep_data(cells(tmp_path / "in", {"leukemia": 1, "healthy": 0}), home, "alpha", {"task_name": "leukemia"})
+    import_images(
+        cells(tmp_path / "in", {"leukemia": 1, "healthy": 0}), home, "alpha", DataOptions(task_name="leukemia")
+    )
     home.member("alpha").labels_file.unlink()
     with pytest.raises(SettingInvalid, match="--data"):
         read_labels(home.member("alpha").data_file)

@@ -36,7 +36,8 @@ from scripts.demo.chain_process import ChainProcess
 from scripts.demo.together import AUDITOR, COORDINATOR, Work, found_together, gather
 from scripts.server.site import open_services
 from scripts.wiring.home import Home
-from scripts.wiring.training import evaluator, keep_data, trainer
+from scripts.wiring.options import DataOptions
+from scripts.wiring.training import evaluator, import_images, trainer
 from webui.presentation.wording import verdict
 
 ROOT = Path(__file__).parents[2]
@@ -117,9 +118,9 @@ def test_hospitals_that_name_their_folders_differently_learn_the_same_classes(tm
     with ChainProcess(home) as chain:
         found_together(home, chain.url, list(parts), task=LEUKEMIA)
         for (hospital, part), names in zip(parts.items(), NAMES_BY_HOSPITAL, strict=True):
-            kept = keep_data(write(tmp_path / hospital, part, names), home, hospital, {})
+            kept = import_images(write(tmp_path / hospital, part, names), home, hospital, DataOptions())
             assert set(kept.labels.labels) <= {name for own in names.values() for name in own}
-        keep_data(write(tmp_path / "held", held, NAMES_BY_HOSPITAL[0]), home, AUDITOR, {}, held_out=True)
+        import_images(write(tmp_path / "held", held, NAMES_BY_HOSPITAL[0]), home, AUDITOR, DataOptions(), held_out=True)
         judged: list[Evaluation] = []
         train_together(home, list(parts), judged)
         assert not judged[-1].alarm

@@ -71,10 +71,12 @@ def proof(site: Site, row_id: int) -> bytes:
 def test_the_command_anchors_and_a_proof_holds_without_a_key(home: Home, site: Site, row: int, tmp_path: Path) -> None:
     said = say("records", "anchor", "--home", str(home.folder), "--name", "alpha")
     assert "is on the ledger in block" in said
-    assert "No record waits" in say("records", "anchor", "--home", str(home.folder), "--name", "alpha")
+    assert "no new records" in say("records", "anchor", "--home", str(home.folder), "--name", "alpha")
     file = tmp_path / "proof.json"
     file.write_bytes(proof(site, row))
-    assert "under the root that alpha anchored" in say("records", "verify", "--home", str(home.folder), str(file))
+    assert "in the batch that alpha put on the ledger" in say(
+        "records", "verify", "--home", str(home.folder), str(file)
+    )
 
 
 @pytest.mark.parametrize(
@@ -131,7 +133,7 @@ def test_the_operator_looks_after_accounts(home: Home, site: Site, monkeypatch: 
     slot = site.appointments.free_slots(doctor.account_id)[0]
     site.appointments.book(2, doctor.account_id, slot.starts_at)
     said = say("staff", "disable", *where, "--email", new)
-    assert "cannot sign in" in said
+    assert "can no longer sign in" in said
     assert "Omar Haddad (omar@patients.example)" in said
     assert "disabled since" in say("staff", "list", *where)
     say("staff", "enable", *where, "--email", new)

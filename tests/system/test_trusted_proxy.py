@@ -101,14 +101,14 @@ def test_without_a_trusted_proxy_all_of_its_visitors_are_one(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("address", "count", "tls", "why"),
     [
-        ("localhost", 1, True, "no IP address"),
-        ("*", 1, True, "no IP address"),
-        ("", 1, True, "no IP address"),
-        ("10.0.0.0/8", 1, True, "no IP address"),
+        ("localhost", 1, True, "not an IP address"),
+        ("*", 1, True, "not an IP address"),
+        ("", 1, True, "not an IP address"),
+        ("10.0.0.0/8", 1, True, "not an IP address"),
         ("0.0.0.0", 1, True, "not the address of one machine"),  # noqa: S104 - that is what is refused
         ("::", 1, True, "not the address of one machine"),
         ("224.0.0.1", 1, True, "not the address of one machine"),
-        ("127.0.0.1", 1, False, "must speak TLS"),
+        ("127.0.0.1", 1, False, "must use TLS"),
         (None, 2, True, "name the nearest"),
     ],
 )

@@ -13,12 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from alembic import command
-from alembic.config import Config
-from alembic.util.exc import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
@@ -27,10 +24,15 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from fl.protocol.errors import SettingInvalid
 from webui.errors import DatabaseUnavailable
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 BUSY_TIMEOUT_MS = 5000
 KEPT_CONNECTIONS = 20
 """More than the server has threads: a connection that is opened for one request costs more than the request."""
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+NEWEST = "0001"
+"""The last revision in `MIGRATIONS`. A database at this revision needs no Alembic, which takes long to import."""
 SERIALISATION_FAILURE = "40001"
 WRITE_TRIES = 4
 
@@ -131,15 +133,32 @@ def upgrade_database(url: str) -> None:
     engine = _engine(url)
     try:
         with _translated(), engine.execution_options(**_serialised(engine)).begin() as connection:
-            command.upgrade(alembic_config(connection), "head")
-    except CommandError as error:
-        raise SettingInvalid("database_url", "another version of the program made this database") from error
+            if not _is_newest(connection):
+                _migrate(connection)
     finally:
         engine.dispose()
 
 
+def _is_newest(connection: Connection) -> bool:
+    if not inspect(connection).has_table("alembic_version"):
+        return False
+    return list(connection.scalars(text("SELECT version_num FROM alembic_version"))) == [NEWEST]
+
+
+def _migrate(connection: Connection) -> None:
+    from alembic import command  # noqa: PLC0415
+    from alembic.util.exc import CommandError  # noqa: PLC0415
+
+    try:
+        command.upgrade(alembic_config(connection), "head")
+    except CommandError as error:
+        raise SettingInvalid("database_url", "another version of the program made this database") from error
+
+
 def alembic_config(connection: Connection) -> Config:
     """Return Alembic's settings for an open connection; no ini file is needed."""
+    from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection

@@ -11,6 +11,11 @@ from fl.training.aggregation.quantise import Vector
 from fl.training.model.weights import Manifest
 
 
+def masked_threshold(hospitals: int) -> int:
+    """Return t of a masked round: max(⌊2n/3⌋ + 1, 3) (PROTOCOL.md 1)."""
+    return max(2 * hospitals // 3 + 1, MIN_MASKED)
+
+
 @dataclass(frozen=True)
 class Plan:
     """A coordinator's settings; it keeps nothing else between two steps."""
@@ -33,8 +38,8 @@ class Plan:
     """Masked rounds: how long each phase of the set-up and of the unmasking may take."""
 
     def threshold(self, hospitals: int) -> int:
-        """Return t: 0 in a sealed round, max(⌊2n/3⌋ + 1, 3) in a masked one (PROTOCOL.md 1)."""
-        return max(2 * hospitals // 3 + 1, MIN_MASKED) if self.protection == Protection.MASKED else 0
+        """Return t, which is 0 in a sealed round."""
+        return masked_threshold(hospitals) if self.protection == Protection.MASKED else 0
 
 
 @dataclass(frozen=True)

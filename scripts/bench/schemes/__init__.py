@@ -1,1 +1,1 @@
-"""The protections that scripts/bench/protections.py compares, one module each; outside libraries are imported late."""
+"""The protections that scripts/bench/protections.py compares, one module each. Other libraries are imported late."""

@@ -4,7 +4,6 @@ Invariant: metrics come from the test part, which no training touched. Training 
 result is computed once per (round, global weights) and shared by the protections that reached the very same weights.
 
 Source: scripts/bench/training.py (the plain loop).
-Not here: what a sum costs (the schemes' `cost`).
 """
 
 from __future__ import annotations
@@ -41,16 +40,16 @@ from scripts.bench.schemes.ours import masked_sum
 
 HOSPITALS, SEED = 3, 1
 CLIP, L2_BOUND = 0.5, 50.0
-"""As in the coordinator's plan."""
+"""The value of the coordinator's plan."""
 SIZE_PX = 64
 SPEC = ModelSpec(size_px=SIZE_PX, width=16)
 DRAWN = SyntheticPlan(subjects=36, cells=20, size_px=SIZE_PX)
 NOISES = (0.0, 0.5, 1.0)
-"""DP-SGD's noise multipliers; 0 shows what clipping per image and unbalanced batches alone cost."""
+"""DP-SGD's noise multipliers. 0 shows the cost of clipping per image and of unbalanced batches alone."""
 
 Join = Callable[[Vector, list[LocalResult]], Vector]
 Train = Callable[[int, int, Vector], LocalResult]
-"""(round, hospital's index, global weights) -> what it learned."""
+"""(round, hospital's index, global weights) -> its new weights."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +60,13 @@ class Outcome:
     metrics: Metrics
     vector: Vector
     seconds: float
-    """Of training and sums, had nothing been shared."""
+    """Seconds of training and sums."""
     epsilon: float | None = None
 
 
 @dataclass
 class Run:
-    """What all protections have in common."""
+    """The settings that all protections share."""
 
     hospitals: list[Dataset]
     test: Dataset
@@ -77,11 +76,10 @@ class Run:
 
     @property
     def config(self) -> RoundConfig:
-        """Return the quantiser's bounds."""
         return RoundConfig(CLIP, L2_BOUND, max(len(part.part(TRAIN)) for part in self.hospitals), {}, LEUKEMIA)
 
     def train(self, number: int, index: int, vector: Vector) -> tuple[LocalResult, float]:
-        """Return what a hospital learns, and in how many seconds it did when it was computed."""
+        """Return a hospital's new weights and the seconds of their computation; results are cached."""
         key = (number, index, bytes(sha256(vector_to_bytes(vector))))
         if key not in self._known:
             began = time.perf_counter()
@@ -92,11 +90,10 @@ class Run:
 
     @property
     def spec(self) -> ModelSpec:
-        """Return the network."""
         return replace(SPEC, classes=len(self.test.class_names))
 
     def under(self, name: str, join: Join, train: Train | None = None) -> Outcome:
-        """Run all rounds with one way to join what was learned."""
+        """Run all rounds with one way to sum the updates."""
         vector = to_vector(build_model(self.spec, SEED))
         seconds = 0.0
         for number in range(1, self.local.horizon + 1):
@@ -104,12 +101,12 @@ class Run:
             for index in range(len(self.hospitals)):
                 began = time.perf_counter()
                 if train is None:
-                    result, spent = self.train(number, index, vector)
+                    result, elapsed = self.train(number, index, vector)
                 else:
                     result = train(number, index, vector)
-                    spent = time.perf_counter() - began
+                    elapsed = time.perf_counter() - began
                 results.append(result)
-                seconds += spent
+                seconds += elapsed
             began = time.perf_counter()
             vector = join(vector, results)
             seconds += time.perf_counter() - began
@@ -117,7 +114,7 @@ class Run:
 
 
 def prepare(data: Path | None, rounds: int) -> Run:
-    """Load real cells or draw some, and deal them to the hospitals."""
+    """Load real cells or draw some, and divide them among the hospitals."""
     dataset = labelled(load_source(data, SIZE_PX) if data else draw_dataset(DRAWN, SEED))
     parts = divide(dataset.fitted(SIZE_PX), HOSPITALS, SEED)
     local = LocalConfig(epochs=1, batch=32, lr=2e-3, lr_final=2e-4, horizon=rounds, augment=0.0, class_balance=1.0)
@@ -156,7 +153,7 @@ def sealed(previous: Vector, results: list[LocalResult], config: RoundConfig) ->
 
 
 def masked(previous: Vector, results: list[LocalResult], config: RoundConfig) -> Vector:
-    """Sum masked words; a fourth hospital shares keys and vanishes, so shares of both kinds are needed."""
+    """Sum masked words; a fourth hospital shares keys and drops out, so shares of both kinds are needed."""
     words = [quantise(previous, result.vector, _metrics(result), config) for result in results]
     return masked_sum(words).apply(previous, config)
 

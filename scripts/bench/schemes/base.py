@@ -1,10 +1,8 @@
-"""What one protection costs, and how its seconds are taken.
+"""The cost of one protection, and how it is measured.
 
-Invariant: every figure is the least of several runs of the same work in this process, on one thread; what was measured
-on fewer parameters than asked for says so. Seconds are those of a core (`time.process_time`), on an idle machine the
-same as on the clock, so that a busy machine does not decide a ratio.
-
-Not here: the protections themselves (the other modules); tables and targets (protections.py).
+Invariant: every figure is the smallest of several runs of the same work in this process, on one thread. A figure that
+was measured on fewer parameters says so. Seconds are processor time (`time.process_time`), so that a busy machine
+does not change a ratio.
 """
 
 from __future__ import annotations
@@ -20,35 +18,35 @@ import numpy as np
 
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.task_catalogue import LEUKEMIA
+from fl.roles.coordinator.plan import masked_threshold
 from fl.training.aggregation.quantise import LocalMetrics, Vector, Words, quantise
 
 T = TypeVar("T")
 Say = Callable[[str], None]
-"""Told of what is left out, and why."""
+"""Prints what is skipped, and why."""
 
 CONFIG = RoundConfig(0.5, 50.0, 100, {}, LEUKEMIA)
 METRICS = LocalMetrics(100, 80, 0.5)
 STEP = 1e-3
-"""Standard deviation of a drawn update, in units of weights: about what one local epoch moves a weight."""
+"""Standard deviation of a random update: about the change of a weight in one local epoch."""
 SECONDS_ENOUGH, SECONDS_AT_LEAST = 10.0, 0.05
-"""How long the runs of one figure last in all: no new one after the first, no end before the second."""
+"""No new run of a figure starts after the first, and the runs do not end before the second."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A size: so many parameters, so many hospitals."""
+    """The size of a model and of a federation."""
 
     parameters: int
     hospitals: int
 
     @property
     def threshold(self) -> int:
-        """Return t of a masked round (PROTOCOL.md 1)."""
-        return max(2 * self.hospitals // 3 + 1, 3)
+        return masked_threshold(self.hospitals)
 
     @property
     def dropped(self) -> int:
-        """Return how many hospitals vanish after sharing: 20 %, but never more than the threshold bears."""
+        """Return how many hospitals drop out after sharing: 20 %, but no more than the threshold allows."""
         return min(round(0.2 * self.hospitals), self.hospitals - self.threshold)
 
 
@@ -63,7 +61,7 @@ class Cost:
     upload: int
     """Bytes that one hospital sends in a round."""
     measured: int
-    """Parameters that were measured; fewer than the case's = extrapolated linearly."""
+    """The number of measured parameters. If it is smaller than the case's, figures are extrapolated linearly."""
     notes: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -72,7 +70,7 @@ class Scheme(Protocol):
 
     @property
     def name(self) -> str:
-        """Return what tables call it."""
+        """Return its name in the tables."""
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -86,25 +84,24 @@ class Scheme(Protocol):
 
 
 def missing(scheme: Scheme) -> tuple[str, ...]:
-    """Return the modules that this machine lacks."""
     return tuple(name for name in scheme.needs if importlib.util.find_spec(name) is None)
 
 
 def least(work: Callable[[], T], repeats: int = 3, clock: Callable[[], float] = time.process_time) -> tuple[float, T]:
-    """Return the least seconds of some runs, and the last result: `repeats` runs, more of what is over in no time."""
+    """Return the smallest seconds of `repeats` runs, and the last result; repeat fast work more often."""
     best = float("inf")
-    spent = 0.0
+    total = 0.0
     while True:
         began = clock()
         result = work()
         seconds = clock() - began
-        best, spent, repeats = min(best, seconds), spent + seconds, repeats - 1
-        if spent > (SECONDS_ENOUGH if repeats > 0 else SECONDS_AT_LEAST):
+        best, total, repeats = min(best, seconds), total + seconds, repeats - 1
+        if total > (SECONDS_ENOUGH if repeats > 0 else SECONDS_AT_LEAST):
             return best, result
 
 
 def duel(own: Callable[[], object], other: Callable[[], object], rounds: int = 5) -> tuple[float, float]:
-    """Return the least seconds of both, taken in turns so that a busy machine hits both alike."""
+    """Return the smallest seconds of both. They take turns, so that a busy machine slows both equally."""
     own()
     pairs = [(least(own, 1)[0], least(other, 1)[0]) for _ in range(rounds)]
     return min(first for first, _ in pairs), min(second for _, second in pairs)
@@ -122,10 +119,10 @@ def words_of(update: Vector) -> Words:
 
 @lru_cache(maxsize=2)
 def _previous(parameters: int) -> Vector:
-    """Return the weights before the round, which a hospital holds already: no part of the scheme's time."""
+    """Return the weights before the round. A hospital already has them, so their time does not count."""
     return np.full(parameters, 0.0, np.float32)
 
 
 def wide(parameters: int, measured: int) -> float:
-    """Return by what to multiply figures of `measured` parameters."""
+    """Return the factor for figures that were measured on `measured` parameters."""
     return parameters / measured

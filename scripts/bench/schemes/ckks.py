@@ -1,7 +1,8 @@
 """CKKS: approximate homomorphic encryption of packed floats (tenseal, N = 8192).
 
 Source: J. Cheon et al., ASIACRYPT 2017; tenseal's tutorials (moduli 60, 40, 40, 60 bits).
-Not here: who keeps the secret key. Whoever does can open every hospital's update; with it the server would see all.
+
+Anybody with the secret key can open every hospital's update. A server with the key would see all.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from scripts.bench.schemes.base import Case, Cost, draw_update, least, wide
 SLOTS = 4096
 TUTORIAL = (60, 40, 40, 60)
 LEAN = (60, 60)
-"""The fewest moduli that still add: what an expert would take; products are no longer possible."""
+"""The fewest moduli that still allow additions, as an expert would choose; products are not possible."""
 SLICE = 32 * SLOTS
 
 
@@ -48,7 +49,6 @@ class Ckks:
         return Cost({"key set-up": keys_s, "protect": factor * protect_s}, server, upload, size)
 
     def total(self, updates: Sequence[Vector]) -> Vector:
-        """Return the sum."""
         context = self._context()
         first, *others = (self._encrypt(context, update) for update in updates)
         for other in others:

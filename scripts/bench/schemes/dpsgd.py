@@ -1,11 +1,11 @@
-"""Record-level DP-SGD: every step's gradient is clipped per image and noised (opacus), so a model says little of one.
+"""Record-level DP-SGD (opacus): each step clips the gradient of each image and adds noise.
 
-It hides images from whoever sees the model; it hides no hospital's update from the server, so it is another kind of
-protection, to be had beside masks.
+It hides single images from anybody who sees the model. It does not hide a hospital's update from the server. So it does
+not replace masks, and both can be used together.
 
 Source: M. Abadi et al., CCS 2016; I. Mironov, "Renyi Differential Privacy", CSF 2017; opacus.
-Not here: the product's training (fl/training/local/train.py), whose batches are balanced by class and
-clipped as a whole.
+The product's own training (fl/training/local/train.py) is different: it balances batches by class and clips the whole
+gradient.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from scripts.bench.schemes.ours import Plain
 
 DELTA = 1e-5
 WIDTHS: Mapping[int, int] = {100_000: 16, 1_000_000: 56, 11_000_000: 192}
-"""Channels of networks of about so many weights."""
+"""Number of weights -> channels of a network of about that size."""
 IMAGES, BATCH = 512, 32
 """One epoch of a hospital in the cost table."""
 
 
 @dataclass(frozen=True)
 class Noise:
-    """How DP-SGD protects."""
+    """The settings of DP-SGD."""
 
     multiplier: float
     """Standard deviation of the noise in units of the clipping bound."""
@@ -49,7 +49,7 @@ class Noise:
     """Largest L2 norm of one image's gradient."""
 
     def epsilon(self, images: int, batch: int, epochs: int) -> float:
-        """Return epsilon at DELTA after so many epochs over so many images, by RDP; infinite without noise."""
+        """Return epsilon at DELTA by RDP after `epochs` epochs over `images` images; infinite without noise."""
         from opacus.accountants import RDPAccountant
 
         if self.multiplier == 0.0:
@@ -119,24 +119,24 @@ def _step(model: Any, optimiser: Any, pixels: Tensor, labels: Tensor) -> tuple[f
 
 
 class DpSgd:
-    """DP-SGD's price: the slower training of one local epoch. What is sent is sent in the clear."""
+    """DP-SGD's price: the slower training of one local epoch. Updates are sent unencrypted."""
 
     name = "DP-SGD"
     needs = ("opacus",)
 
     def cost(self, case: Case) -> Cost:
-        """Measure an epoch's price and what plain averaging costs."""
+        """Measure the extra time of an epoch, and plain averaging."""
         sent = Plain().cost(case)
         return Cost({"protect": _extra_s(case.parameters)}, sent.server, sent.upload, case.parameters)
 
     def total(self, updates: Sequence[Vector]) -> Vector:
-        """Return the sum: it is made in the clear."""
+        """Return the sum of the unencrypted updates."""
         return Plain().total(updates)
 
 
 @lru_cache(maxsize=8)
 def _extra_s(parameters: int) -> float:
-    """Return by how much an epoch of IMAGES images is slower, from a few steps of it."""
+    """Return the extra seconds of an epoch of IMAGES images, extrapolated from a few steps."""
     spec = ModelSpec(size_px=64, width=WIDTHS.get(parameters, 16))
     vector = to_vector(build_model(spec, 1))
     few = draw_dataset(SyntheticPlan(subjects=8, cells=16, size_px=64, test=0.5), 1)

@@ -1,9 +1,9 @@
 """Exponential ElGamal on P-256, one ciphertext per coefficient: the "cryptograms" of published designs.
 
-The sum of the words stands in the exponent and comes back by baby steps and giant steps, outwards from zero.
+The sum of the words is in the exponent. Baby-step giant-step, outwards from zero, finds it again.
 
 Source: R. Cramer et al., EUROCRYPT 1997 (exponential ElGamal); D. Shanks, 1971 (baby steps, giant steps).
-Not here: sharing the secret key among trustees; whoever holds it can open every hospital's update.
+The secret key is not shared among trustees here. Anybody who has it can open every hospital's update.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class ElGamal:
     needs: tuple[str, ...] = ()
 
     def cost(self, case: Case) -> Cost:
-        """Measure a round on a slice; the table of baby steps is made once and counted as key set-up."""
+        """Measure a round on a slice. The table of baby steps is made once and counts as key set-up."""
         size = min(case.parameters, SLICE)
         whole = draw_update(case.parameters, 1)
         quantise_s, words = least(lambda: words_of(whole))

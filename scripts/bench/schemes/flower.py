@@ -5,7 +5,6 @@ a Mersenne Twister (flower issue #7522).
 
 Source: flwr/client/mod/secure_aggregation/secaggplus_mod.py; flwr/server/workflow/secure_aggregation/
 secaggplus_workflow.py (unmask_stage, repeated in `_remove_masks` without its messages); J. Bell et al., CCS 2020.
-Not here: Flower's messages and processes.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ TARGET_RANGE, MOD_RANGE = 1 << 22, 1 << 32
 
 @dataclass(frozen=True)
 class Nodes:
-    """Everybody's state after keys and shares went round."""
+    """All nodes' states after the exchange of keys and shares."""
 
     states: dict[int, Any]
     public: dict[int, tuple[bytes, bytes]]
@@ -43,7 +42,6 @@ class Flower:
     needs = ("flwr",)
 
     def cost(self, case: Case) -> Cost:
-        """Measure a round."""
         from flwr.common.secure_aggregation.ndarrays_arithmetic import parameters_addition
 
         survivors = case.hospitals - case.dropped
@@ -63,14 +61,14 @@ class Flower:
         return mask(gather(case.hospitals, case.threshold), 1, update)
 
     def unmask_s(self, case: Case, parameters: int) -> float:
-        """Return the seconds from shares to the sum in floats, 20 % of the hospitals gone."""
+        """Return the seconds from shares to the sum in floats, after 20 % of the hospitals dropped out."""
         nodes, survivors = gather(case.hospitals, case.threshold), case.hospitals - case.dropped
         total = [np.array([MOD_RANGE >> 8]), np.ones(parameters, np.int64)]
         shares = reveal(nodes, survivors)
         return least(lambda: _remove_masks(nodes, shares, survivors, total))[0]
 
     def total(self, updates: Sequence[Vector]) -> Vector:
-        """Return the sum, one more node having vanished after sharing."""
+        """Return the sum; one more node dropped out after sharing."""
         from flwr.common.secure_aggregation.ndarrays_arithmetic import (
             parameters_addition,
             parameters_mod,
@@ -94,7 +92,7 @@ def gather(hospitals: int, threshold: int) -> Nodes:
     states: dict[int, Any] = {nid: client.SecAggPlusState(nid=nid) for nid in range(1, hospitals + 1)}
     public = {}
     for nid, state in states.items():
-        keys = client._setup(state, _settings(hospitals, threshold))  # noqa: SLF001  # Flower offers no other door
+        keys = client._setup(state, _settings(hospitals, threshold))  # noqa: SLF001  # Flower has no public function for it
         public[nid] = (keys[Key.PUBLIC_KEY_1], keys[Key.PUBLIC_KEY_2])
     arrived: dict[int, tuple[list[int], list[bytes]]] = {nid: ([], []) for nid in states}
     for nid, state in states.items():
@@ -161,13 +159,13 @@ def reveal(nodes: Nodes, survivors: int) -> dict[int, list[bytes]]:
         if not state.rd_seed_share_dict.keys() >= nodes.states.keys():
             mask(nodes, holder, np.zeros(1, np.float32))  # opens the shares that arrived
         for nid in nodes.states:
-            held: Mapping[int, bytes] = state.rd_seed_share_dict if nid <= survivors else state.sk1_share_dict
-            shares.setdefault(nid, []).append(held[nid])
+            received: Mapping[int, bytes] = state.rd_seed_share_dict if nid <= survivors else state.sk1_share_dict
+            shares.setdefault(nid, []).append(received[nid])
     return shares
 
 
 def _remove_masks(nodes: Nodes, shares: Mapping[int, list[bytes]], survivors: int, total: list[Any]) -> Any:  # noqa: ANN401
-    """Do as the server's unmask_stage; return the mean in floats."""
+    """Do the same as the server's unmask_stage; return the mean in floats."""
     from flwr.common.secure_aggregation import ndarrays_arithmetic as arithmetic
     from flwr.common.secure_aggregation.crypto.shamir import combine_shares
     from flwr.common.secure_aggregation.quantization import dequantize

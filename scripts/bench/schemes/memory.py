@@ -1,4 +1,4 @@
-"""Peak memory of a coordinator that sums masked files one by one; run as a process of its own.
+"""Peak memory of a coordinator that sums masked files one by one; run as its own process.
 
     python -m scripts.bench.schemes.memory HOSPITALS PARAMETERS FOLDER
 
@@ -32,15 +32,15 @@ _PASSWORD = "bench"  # noqa: S105  # of a key that lives for a second
 def peak_bytes(hospitals: int, parameters: int) -> tuple[int, int]:
     """Return (before, highest) resident bytes of a fresh process.
 
-    One file stands for all: what is in it does not matter for memory.
+    All files are the same, because their contents do not matter for memory.
     """
     with tempfile.TemporaryDirectory() as folder:
         words = np.zeros(parameters + LANES, np.uint32)
         (Path(folder) / "masked").write_bytes(seal_body(Kind.MASKED, masking.to_bytes(words), 3))
         (Path(folder) / "key").write_bytes(READER.to_pem(_PASSWORD))
         command = [sys.executable, "-m", __name__, str(hospitals), str(parameters), folder]
-        found = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    return int(found[0]), int(found[1])
+        sizes = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    return int(sizes[0]), int(sizes[1])
 
 
 def _resident() -> int:
@@ -53,7 +53,7 @@ def _resident() -> int:
 
 
 def stream(hospitals: int, parameters: int, folder: Path) -> tuple[int, int]:
-    """Sum so many files from disk, take as many masks off, make the model; return resident bytes before and at most."""
+    """Sum the files, unmask the sum, make the model; return the resident bytes before and the highest."""
     key = PrivateKey.from_pem(1, (folder / "key").read_bytes(), _PASSWORD, "key")
     before = _resident()
     total = np.zeros(parameters + LANES, np.uint32)

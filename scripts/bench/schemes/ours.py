@@ -2,7 +2,6 @@
 
 Source: fl/roles/hospital/masked_rounds.py, fl/replay/unmasking.py (the same calls in the same order);
 PROTOCOL.md 5 and 5S.
-Not here: chain, vault and journal (scripts/bench/rounds.py); the replay of a real round (replaying.py).
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ READER = PrivateKey.generate(1)
 
 @dataclass(frozen=True)
 class Scene:
-    """Everybody's keys of one masked round."""
+    """All hospitals' keys of one masked round."""
 
     keys: tuple[RoundKeys, ...]
     participants: tuple[Participant, ...]
@@ -64,7 +63,7 @@ def _core(kind: Kind) -> Core:
 
 
 def seal_body(kind: Kind, body: bytes | memoryview, readers: int) -> bytes:
-    """Return an envelope to READER and so many others, less one."""
+    """Return an envelope to READER and `readers - 1` others."""
     return bytes(seal(_core(kind), _readers(readers), body))
 
 
@@ -85,7 +84,6 @@ class Plain:
     needs: tuple[str, ...] = ()
 
     def cost(self, case: Case) -> Cost:
-        """Measure a round."""
         update = draw_update(case.parameters, 1)
         send_s, body = least(lambda: update.astype("<f4").tobytes())
         total = np.zeros(case.parameters, np.float64)
@@ -93,12 +91,11 @@ class Plain:
         return Cost({"encode": send_s}, {"sum": sum_s * case.hospitals}, len(body), case.parameters)
 
     def total(self, updates: Sequence[Vector]) -> Vector:
-        """Return the sum."""
         return np.asarray(np.sum(np.stack(updates).astype(np.float64), axis=0), np.float32)
 
 
 class Sealed:
-    """Sealed rounds: coordinator and auditors see every update, nobody else does."""
+    """Sealed rounds: only coordinator and auditors see every update."""
 
     name = "sealed"
     needs: tuple[str, ...] = ()
@@ -120,7 +117,6 @@ class Sealed:
         return Cost({"quantise": quantise_s, "seal": seal_s}, server, len(file), case.parameters)
 
     def total(self, updates: Sequence[Vector]) -> Vector:
-        """Return the sum."""
         total = Sum(updates[0].size)
         for update in updates:
             file = seal_body(Kind.UPDATE, to_bytes(words_of(update)), 2)
@@ -129,7 +125,7 @@ class Sealed:
 
 
 def _add(total: Sum, words: Words) -> None:
-    total.hospitals = 0  # it is the time of one addition that is taken, as often as it needs
+    total.hospitals = 0  # measure one addition, repeated
     total.add(words)
 
 
@@ -140,7 +136,7 @@ class Masked:
     needs: tuple[str, ...] = ()
 
     def cost(self, case: Case) -> Cost:
-        """Measure a round in which 20 % of the hospitals (as the threshold allows) vanish after sharing."""
+        """Measure a round in which 20 % of the hospitals (as the threshold allows) drop out after sharing."""
         count, readers = case.hospitals, case.hospitals + 2
         update = draw_update(case.parameters, 1)
         quantise_s, words = least(lambda: words_of(update))
@@ -162,7 +158,7 @@ class Masked:
         return Cost(hospital, server, len(file) + key_bytes, case.parameters)
 
     def total(self, updates: Sequence[Vector]) -> Vector:
-        """Return the sum of all but the last of four or more hospitals' updates, which vanishes after sharing.
+        """Return the sum of all but the last of four or more hospitals' updates, which drops out after sharing.
 
         Up to three updates are summed without a drop-out.
         """
@@ -174,51 +170,53 @@ class Masked:
 
 
 def masked_sum(everybody: Sequence[Words], extra: int = 1) -> Sum:
-    """Mask and sum the words of all hospitals given; `extra` more hospitals shared keys and vanished."""
+    """Mask and sum the words of all hospitals given; `extra` more hospitals shared keys and dropped out."""
     case = Case(everybody[0].size - LANES, len(everybody) + extra)
-    found = scene(case.hospitals, min(case.threshold, len(everybody)))
+    parties = scene(case.hospitals, min(case.threshold, len(everybody)))
     total = np.zeros(everybody[0].size, np.uint32)
-    for keys, part, words in zip(found.keys, found.participants, everybody, strict=False):
-        masks = masking.hospital_masks(keys, part.account, found.participants, found.context)
+    for keys, part, words in zip(parties.keys, parties.participants, everybody, strict=False):
+        masks = masking.hospital_masks(keys, part.account, parties.participants, parties.context)
         masking.accumulate(total, masking.apply(words.copy(), masks))
-    masks = _remaining(found, len(everybody), answers(found, len(everybody)))
+    masks = _remaining(parties, len(everybody), answers(parties, len(everybody)))
     return Sum.of(masking.to_signed(masking.apply(total, masks)).view(np.int32), len(everybody))
 
 
 def mask(words: Words, case: Case) -> masking.Masked:
     """Mask the words of the first hospital, in place."""
-    found = scene(case.hospitals, case.threshold)
-    masks = masking.hospital_masks(found.keys[0], found.participants[0].account, found.participants, found.context)
+    parties = scene(case.hospitals, case.threshold)
+    masks = masking.hospital_masks(
+        parties.keys[0], parties.participants[0].account, parties.participants, parties.context
+    )
     return masking.apply(words, masks)
 
 
-def answers(found: Scene, survivors: int) -> dict[Address, bytes]:
+def answers(parties: Scene, survivors: int) -> dict[Address, bytes]:
     """Return the unmasking answers of the first `survivors` hospitals."""
-    alive = frozenset(each.account for each in found.participants[:survivors])
+    alive = frozenset(each.account for each in parties.participants[:survivors])
     given = {}
-    for part in found.participants[:survivors]:
-        held: Mapping[Address, SharePair] = {
+    for part in parties.participants[:survivors]:
+        received: Mapping[Address, SharePair] = {
             dealer.account: own_shares(keys, part.index)
-            for keys, dealer in zip(found.keys, found.participants, strict=True)
+            for keys, dealer in zip(parties.keys, parties.participants, strict=True)
         }
-        given[part.account] = answer(held, found.participants, alive)
+        given[part.account] = answer(received, parties.participants, alive)
     return given
 
 
-def _remaining(found: Scene, survivors: int, given: Mapping[Address, bytes]) -> masking.Masks:
-    parts = found.participants
+def _remaining(parties: Scene, survivors: int, given: Mapping[Address, bytes]) -> masking.Masks:
+    parts = parties.participants
     alive = frozenset(each.account for each in parts[:survivors])
     by_account = {each.account: each for each in parts}
     parsed = {account: parse_answer(data, by_account[account], parts, alive) for account, data in given.items()}
     uncovered = uncover(parsed, parts, alive)
-    return masking.remaining_masks(parts, uncovered.self_secrets, uncovered.mask_secrets, found.context)
+    return masking.remaining_masks(parts, uncovered.self_secrets, uncovered.mask_secrets, parties.context)
 
 
 def unmasking(case: Case, words: Words, previous: Vector) -> tuple[float, float, float]:
     """Return seconds of: answers to seeds; masks off the sum; sum to model."""
-    found, survivors = scene(case.hospitals, case.threshold), case.hospitals - case.dropped
-    given = answers(found, survivors)
-    recover_s, masks = least(lambda: _remaining(found, survivors, given))
+    parties, survivors = scene(case.hospitals, case.threshold), case.hospitals - case.dropped
+    given = answers(parties, survivors)
+    recover_s, masks = least(lambda: _remaining(parties, survivors, given))
     total = words.view(np.uint32).copy()
     unmask_s, _ = least(lambda: masking.apply(total, masks))
     whole = Sum.of(words.copy(), 1)
@@ -227,14 +225,14 @@ def unmasking(case: Case, words: Words, previous: Vector) -> tuple[float, float,
 
 
 def key_setup(case: Case) -> tuple[float, int]:
-    """Return one hospital's seconds from fresh keys to checked shares of everybody, and the bytes it sends."""
-    found = scene(case.hospitals, case.threshold)
-    own, *others = found.participants
+    """Return one hospital's seconds from new keys to checked shares of all others, and the bytes that it sends."""
+    parties = scene(case.hospitals, case.threshold)
+    own, *others = parties.participants
     arrived = [
         Parcel(CONTEXT, dealer, own, seal_shares(keys, Parcel(CONTEXT, dealer, own)))
-        for keys, dealer in zip(found.keys[1:], others, strict=True)
+        for keys, dealer in zip(parties.keys[1:], others, strict=True)
     ]
-    published = [(keys.advert(), keys.dealing()) for keys in found.keys]
+    published = [(keys.advert(), keys.dealing()) for keys in parties.keys]
 
     def work() -> int:
         keys = RoundKeys.generate(case.threshold)
@@ -245,7 +243,7 @@ def key_setup(case: Case) -> tuple[float, int]:
             for index, (advert, dealing) in enumerate(published, 1)
         ]
         for parcel in arrived:
-            open_shares(parcel, found.keys[0].transport)
+            open_shares(parcel, parties.keys[0].transport)
         mask_context(CONTEXT, parts)
         return sent
 
@@ -255,10 +253,10 @@ def key_setup(case: Case) -> tuple[float, int]:
 
 
 def verify_shares(case: Case) -> float:
-    """Return the seconds in which one hospital parses everybody's commitments and verifies all shares it got."""
-    found = scene(case.hospitals, case.threshold)
-    published = [(keys.advert(), keys.dealing()) for keys in found.keys[1:]]
-    shares = [own_shares(keys, 1) for keys in found.keys[1:]]
+    """Return the seconds in which one hospital parses all commitments and verifies all its shares."""
+    parties = scene(case.hospitals, case.threshold)
+    published = [(keys.advert(), keys.dealing()) for keys in parties.keys[1:]]
+    shares = [own_shares(keys, 1) for keys in parties.keys[1:]]
 
     def work() -> tuple[Address, ...]:
         parts = [

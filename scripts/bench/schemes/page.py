@@ -1,7 +1,4 @@
-"""The tables of docs/protections.md, made of one run's figures, so that no number is copied by hand.
-
-Not here: the page's words, which are written in the page; the CSV and the plot (report.py).
-"""
+"""The tables of docs/protections.md, made from the figures of one run, so that nobody copies a number by hand."""
 
 from __future__ import annotations
 
@@ -14,11 +11,11 @@ from scripts.bench.schemes.report import SHOWN_HOSPITALS
 Table = list[str]
 _BEGIN, _END = "<!-- figures: {name} -->", "<!-- end of figures -->"
 MIN_SHOWN = 1_000_000
-"""The page leaves the smaller sizes to the CSV."""
+"""The smaller sizes are only in the CSV."""
 
 
 def write_page(figures: Mapping[str, Any], path: Path) -> None:
-    """Put the tables between `<!-- figures: NAME -->` and `<!-- end of figures -->`; the rest of the page stays."""
+    """Put the tables between `<!-- figures: NAME -->` and `<!-- end of figures -->`, and change nothing else."""
     tables = {
         "targets": _targets([*figures["targets"], *figures["accuracy"]["targets"]]),
         "cost": _cost(figures["cost"]),

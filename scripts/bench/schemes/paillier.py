@@ -4,7 +4,7 @@ A word x is sent as x + 2^21 in 32 bits, so 1024 hospitals' words cannot touch t
 of a 2048-bit key.
 
 Source: P. Paillier, EUROCRYPT 1999; packing as in Zhang et al., "BatchCrypt", USENIX ATC 2020.
-Not here: who keeps the private key; whoever does can open every hospital's update.
+The benchmark does not say who has the private key. Its owner can open every hospital's update.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ class Paillier:
     needs = ("phe", "gmpy2")
 
     def cost(self, case: Case) -> Cost:
-        """Measure a round on a slice."""
         size = min(case.parameters, SLICE)
         update = draw_update(case.parameters, 1)
         quantise_s, words = least(lambda: words_of(update))

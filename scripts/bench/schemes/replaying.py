@@ -1,7 +1,6 @@
 """The audit of one real masked round: ten hospitals over the embedded chain, replayed from ledger and vault.
 
 Source: fl/replay/round_replay.py, which auditors and hospitals run.
-Not here: the round's own wall time (scripts/bench/rounds.py).
 """
 
 from __future__ import annotations
@@ -82,9 +81,9 @@ def _trained(index: int) -> Train:
 
 
 def _replay(ports: Ports) -> dict[str, float]:
-    """Replay the final round as the auditor, opening every file anew."""
+    """Replay the final round as the auditor, and open every file again."""
     federation = LedgerView(ports.ledger).refresh()
-    current = next(found for found in federation.rounds if found.phase == Phase.FINAL)
+    current = next(each for each in federation.rounds if each.phase == Phase.FINAL)
     manifest = read_manifest(federation.opening, ports.vault)
     previous = FileReader(ports.ledger.account, ports.vault, ports.keyring).model(federation.opening, manifest)
     best: dict[str, float] = {}

@@ -1,7 +1,4 @@
-"""The comparison's figures as rows, as docs/protections.csv and as docs/protections.svg.
-
-Not here: measuring (the other modules); the page's words (docs/protections.md).
-"""
+"""The comparison's figures as rows, as docs/protections.csv and as docs/protections.svg."""
 
 from __future__ import annotations
 
@@ -29,7 +26,6 @@ class Row:
 
     @property
     def hospital_s(self) -> float:
-        """Return one hospital's seconds per round."""
         return sum(self.cost.hospital.values())
 
     @property
@@ -39,11 +35,10 @@ class Row:
 
     @property
     def extrapolated(self) -> bool:
-        """Return whether less was measured than the size asks for."""
+        """Return whether fewer parameters were measured than the size has."""
         return self.cost.measured < self.case.parameters
 
     def cells(self) -> dict[str, object]:
-        """Return the row by column."""
         hospital = {_SAME_PART.get(part, part): seconds for part, seconds in self.cost.hospital.items()}
         cells: dict[str, object] = {
             "protection": self.scheme,
@@ -63,7 +58,6 @@ def _round(seconds: float | None) -> str:
 
 
 def write_csv(rows: Sequence[Row], path: Path) -> None:
-    """Write all rows."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0].cells()), lineterminator="\n")
         writer.writeheader()
@@ -89,9 +83,9 @@ def write_plot(rows: Sequence[Row], path: Path, say: Say) -> None:
             seconds = [row.hospital_s if axes is panels[0] else row.server_s for row in mine]
             sizes = [row.case.parameters for row in mine]
             (line,) = axes.plot(sizes, seconds, label=name, linewidth=2 if name == "masked" else 1)
-            for row, size, spent in zip(mine, sizes, seconds, strict=True):
+            for row, size, elapsed in zip(mine, sizes, seconds, strict=True):
                 face = "white" if row.extrapolated else line.get_color()
-                axes.plot([size], [spent], "o", color=line.get_color(), markerfacecolor=face)
+                axes.plot([size], [elapsed], "o", color=line.get_color(), markerfacecolor=face)
         axes.set(xscale="log", yscale="log", title=title, xlabel="parameters")
         axes.grid(visible=True, which="major", alpha=0.3)
     panels[0].set_ylabel(f"seconds per round, {SHOWN_HOSPITALS} hospitals")

@@ -1,9 +1,8 @@
-"""What the product must show, measured in this run on this machine: each target with its figure, met or not.
+"""The targets of the product, measured in this run on this machine.
 
 Invariant: a target that cannot be measured here is reported as skipped with the reason, never as met.
 
 Source: the project's goals for masked rounds; fl/crypto/masking.py (what is measured).
-Not here: accuracy (accuracy.py).
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ RUNS = 9
 
 @dataclass(frozen=True)
 class Target:
-    """One goal: a figure and its bound, from below (`at_least`) or from above."""
+    """One goal: a figure and its lower (`at_least`) or upper bound."""
 
     name: str
     figure: float
@@ -52,7 +51,7 @@ class Target:
 
     @property
     def verdict(self) -> str:
-        """Return `met`, or by what factor it is missed."""
+        """Return `met`, or the factor by which it is missed."""
         if self.figure == self.bound or (self.figure > self.bound) == self.at_least:
             return "met"
         short = self.bound / self.figure if self.at_least else self.figure / self.bound
@@ -60,7 +59,7 @@ class Target:
 
 
 def all_targets(parameters: int, data: Path | None, say: Say) -> Iterator[Target]:
-    """Measure every target in turn; `parameters` is 11 million but in a trial, `data` what one epoch is trained on."""
+    """Measure all targets; `parameters` is 11 million except in a test, and one epoch is trained on `data`."""
     yield from _rounds(data)
     yield from _masking(parameters)
     yield from _against(parameters, say)
@@ -68,13 +67,15 @@ def all_targets(parameters: int, data: Path | None, say: Say) -> Iterator[Target
     yield from _upload(parameters)
     yield from _verifying()
     yield from _memory(parameters)
-    found = replay_s(10)
-    parts = ", ".join(f"{part} {seconds:.2f}" for part, seconds in found.items() if part not in ("whole", "parameters"))
-    yield Target(f"replay, n=10, {found['parameters']:,.0f} parameters", found["whole"], 2.0, "s", note=parts)
+    replay = replay_s(10)
+    parts = ", ".join(
+        f"{part} {seconds:.2f}" for part, seconds in replay.items() if part not in ("whole", "parameters")
+    )
+    yield Target(f"replay, n=10, {replay['parameters']:,.0f} parameters", replay["whole"], 2.0, "s", note=parts)
 
 
 def _rounds(data: Path | None) -> Iterator[Target]:
-    """Measure whole rounds over chain and vault by the clock: without training, and with one epoch."""
+    """Measure the wall time of whole rounds over chain and vault: without training, and with one epoch."""
     parameters, spans = masked_spans(3, AT_LEAST_A_MILLION)
     whole_s = spans.pop("whole round")
     parts = ", ".join(f"{span} {1000 * seconds:.0f}" for span, seconds in spans.items())
@@ -120,7 +121,7 @@ def _mask(case: Case, update: Vector) -> None:
 
 
 def _against(parameters: int, say: Say) -> Iterator[Target]:
-    """Compare one hospital's masking at n = 10 with what others do in its place: the least of all runs of each."""
+    """Compare one hospital's masking at n = 10 with other designs: the smallest of all runs of each."""
     case, update = Case(parameters, 10), draw_update(parameters, 1)
     paillier, lean = Paillier(), Ckks("CKKS, moduli 60-60", LEAN)
     others: list[tuple[Scheme, Callable[[], float], float]] = [
@@ -131,15 +132,15 @@ def _against(parameters: int, say: Say) -> Iterator[Target]:
     ]
     own = partial(_mask, case, update)
     own_s = least(own, RUNS)[0]
-    found: list[tuple[str, float, float]] = []
+    measured: list[tuple[str, float, float]] = []
     for scheme, measure, bound in others:
         if lacking := missing(scheme):
             say(f"skipped: {scheme.name}, {', '.join(lacking)} not installed")
             continue
-        found.append((scheme.name, measure(), bound))
+        measured.append((scheme.name, measure(), bound))
         own_s = min(own_s, least(own, RUNS)[0])
     quantise_s = least(partial(words_of, update), RUNS)[0]
-    for name, other_s, bound in found:
+    for name, other_s, bound in measured:
         yield _faster(name, (own_s, quantise_s), other_s, bound)
 
 
@@ -181,7 +182,7 @@ def _verifying() -> Iterator[Target]:
         for name in group.ENGINES:
             with group.use(name):
                 own_s = ours.verify_shares(Case(1, hospitals))
-            note = f"one hospital, {2 * (hospitals - 1)} shares, commitments parsed anew"
+            note = f"one hospital, {2 * (hospitals - 1)} shares, commitments parsed again"
             yield Target(f"verify all shares, n={hospitals}, backend {name}", 1000 * own_s, bound_ms, "ms", note=note)
 
 

@@ -1,1 +1,1 @@
-"""One module a door; each has `open_door`."""
+"""One module per door; each has `open_door`."""

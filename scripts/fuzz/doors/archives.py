@@ -1,4 +1,4 @@
-"""Data sets in .npz files, as hospitals give them to `hospital init` and `data divide`."""
+"""Data sets in .npz files, as `hospital init` and `data divide` read them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lies on a member's own disk and may be damaged: the chain's journal, and a role's."""
+"""Damaged files on a member's own disk: the chain's journal and a role's journal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fl.storage.journal import SqliteJournal
 from scripts.fuzz._door import Door, refuses_well
 
 KINDS = 3
-"""The first byte of an input says which file the rest is: journal, heads, or a role's database."""
+"""The first byte of an input chooses the file for the rest: journal, heads, or a role's database."""
 
 
 def open_door(folder: Path) -> Door:

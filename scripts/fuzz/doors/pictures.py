@@ -1,4 +1,4 @@
-"""Picture files, as a patient uploads them: decoded, judged fit or not, and prepared for the model."""
+"""Picture files as a patient uploads them: decode, judge, and prepare them for the model."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _look(data: bytes) -> None:
 
 
 def _decode(data: bytes) -> Pixels:
-    """Decode as somebody does who answers what is asked."""
+    """Decode a picture. If the error asks for a page or bits, give them and try again."""
     try:
         return decode_image(data, "the picture")
     except ImageUnreadable as error:

@@ -1,6 +1,6 @@
-"""A node that lies or is broken: a reader and a writer of the ledger get damaged answers in place of a real chain's.
+"""A lying or broken node: readers and writers of the ledger get damaged answers.
 
-The first byte of an input says which exchange is answered with the rest; the others get the real chain's answers.
+The first byte of an input chooses the exchange that gets the rest as its answer. A real chain answers the others.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from scripts.wiring.home import Home
 TIMEOUT_S = 2.0
 RECEIPT_S = 0.1
 KEPT = 256
-"""Requests to which the real chain's answer is kept; a round with a good answer takes a tenth of them."""
+"""How many answers of the real chain are cached. A round with good answers needs a tenth of them."""
 KEY = AccountKey(b"\x06" * 32)
 MEMBERS = tuple(AccountKey(bytes([number]) * 32).address for number in (7, 8))
 
 
 class _Chain:
-    """The real chain. It answers a request as it did the first time: an append, too, is good again each time."""
+    """The real chain. A repeated request gets its first answer, so that an append succeeds each time."""
 
     def __init__(self, host: str, port: int) -> None:
         self._address = host, port
@@ -42,14 +42,14 @@ class _Chain:
     def _ask(self, body: bytes) -> bytes:
         connection = http.client.HTTPConnection(*self._address, timeout=TIMEOUT_S)
         connection.request("POST", "/", body, {"Content-Type": "application/json"})
-        found = connection.getresponse().read()
+        answer = connection.getresponse().read()
         connection.close()
-        return found
+        return answer
 
 
 @dataclass
 class _Lies:
-    """What the fake node answers, and how many exchanges there were since the lie was chosen."""
+    """The answer of the fake node, and the number of exchanges since it was chosen."""
 
     chain: _Chain
     exchange: int = -1
@@ -59,12 +59,12 @@ class _Lies:
     """The real answers since then."""
 
     def choose(self, exchange: int, answer: bytes) -> None:
-        """Begin again; that exchange gets this answer."""
+        """Start again; this exchange will get this answer."""
         self.exchange, self.answer, self.count = exchange, answer, 0
         self.last.clear()
 
     def reply(self, body: bytes) -> bytes:
-        """Return the lie when it is its turn, the chain's own answer else."""
+        """Return the lie for the chosen exchange, else the real answer."""
         turn, self.count = self.count, self.count + 1
         if turn == self.exchange:
             return self.answer
@@ -94,7 +94,7 @@ def open_door(folder: Path) -> Door:
 
 
 def _use(settings: LedgerSettings) -> None:
-    """Open the ledger, read all of it, read on, and append to it, as every agent does."""
+    """Open the ledger, read it, wait for news, and append, as every agent does."""
     ledger = EthereumLedger(settings, KEY)
     entries = ledger.replay()
     ledger.wait(entries[-1].position if entries else None, 0.0)
@@ -118,7 +118,7 @@ def _serve(lies: _Lies) -> ThreadingHTTPServer:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-            """Keep quiet."""
+            """Write no log."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

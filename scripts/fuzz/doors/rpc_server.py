@@ -1,4 +1,4 @@
-"""The embedded chain's port: whole HTTP requests and JSON-RPC bodies from strangers, against a real chain."""
+"""The embedded chain's port: HTTP requests and JSON-RPC bodies from strangers, sent to a real chain."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scripts.wiring.home import Home
 
 TIMEOUT_S = 15.0
 RAW = 0
-"""An input that begins with this byte is a whole HTTP request; any other is a body, the first byte left out."""
+"""An input with this first byte is a whole HTTP request. Any other is a body, without its first byte."""
 GOOD = (
     b'{"jsonrpc":"2.0","id":1,"method":"eth_blockNumber","params":[]}',
     b'{"jsonrpc":"2.0","id":1,"method":"eth_getBlockByNumber","params":["0x0",false]}',
@@ -59,7 +59,7 @@ def _post(address: tuple[str, int], body: bytes) -> None:
 
 
 def _send_raw(address: tuple[str, int], request: bytes) -> None:
-    """Send bytes and hang up; a stranger may get any answer, or none."""
+    """Send bytes and close. A stranger may get any answer or none."""
     try:
         with socket.create_connection(address, TIMEOUT_S) as connection:
             connection.sendall(request)
@@ -74,8 +74,8 @@ def _alive(address: tuple[str, int]) -> None:
     try:
         connection.request("POST", "/", GOOD[0], {"Content-Type": "application/json"})
         if "result" not in json.loads(connection.getresponse().read()):
-            raise Finding("the chain answers no more")
+            raise Finding("the chain no longer answers")
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise Finding(f"the chain answers no more: {error}") from error
+        raise Finding(f"the chain no longer answers: {error}") from error
     finally:
         connection.close()

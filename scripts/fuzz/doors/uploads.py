@@ -1,6 +1,6 @@
-"""The site's upload forms, as strangers and as a signed-in patient: whole request bodies over a real federation.
+"""The site's upload forms, for strangers and a signed-in patient: request bodies for a site with a real federation.
 
-The first byte of an input says who sends it and where: bits 0 and 1 the page, bit 2 signed in or not.
+The first byte of an input chooses the page (bits 0 and 1) and whether the sender is signed in (bit 2).
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ SIGNED_IN = 4
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 INTERNAL_ERROR = 500
 TAKEN = 302
-"""The way to the result of a picture that was judged."""
+"""The redirect to the result of a picture."""
 _MANY = Limit(10**9, 1)
 NO_LIMITS = Limits(_MANY, _MANY, _MANY, _MANY, _MANY, _MANY, _MANY, _MANY, _MANY)
-"""One person sends every input; after sixty, no picture would come through to the decoder."""
+"""One person sends all inputs. With the usual limits, no picture would reach the decoder after sixty."""
 
 
 def open_door(folder: Path) -> Door:
-    """Make a federation of drawn cells, or take that of the last run, and return the door of its site."""
+    """Make a federation of drawn cells, or use that of the last run, and return the door of its site."""
     give_memory_back()
     home = Home(folder / "home")
     if not home.deployment_file.exists():
@@ -87,9 +87,8 @@ def _sign_in(client: Client, email: str, password: str) -> None:
 
 
 def _token(client: Client) -> str:
-    """Return a token of the client's session."""
-    found = TOKEN.search(client.get("/sign-in").text) or TOKEN.search(client.get("/checks/new").text)
-    return found[1] if found else ""
+    match = TOKEN.search(client.get("/sign-in").text) or TOKEN.search(client.get("/checks/new").text)
+    return match[1] if match else ""
 
 
 def _seeds() -> list[bytes]:

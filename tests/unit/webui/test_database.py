@@ -8,6 +8,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 from fl.protocol.errors import SettingInvalid
 from webui.errors import DatabaseUnavailable
 from webui.store.base import Base
-from webui.store.database import Database, alembic_config, upgrade_database
+from webui.store.database import NEWEST, Database, alembic_config, upgrade_database
 from webui.store.models import Attempts
 
 
@@ -38,6 +39,11 @@ def test_partial_indexes_have_the_same_condition_in_models_and_migrations(url: s
     for name in ("uq_appointment_doctor_start", "uq_appointment_patient_start"):
         assert made[name]["unique"]
         assert str(made[name]["dialect_options"]["sqlite_where"]) == "state = 'booked'"
+
+
+def test_the_newest_revision_is_the_last_migration(url: str) -> None:
+    with Database(url).engine.connect() as connection:
+        assert ScriptDirectory.from_config(alembic_config(connection)).get_current_head() == NEWEST
 
 
 def test_upgrading_twice_changes_nothing(url: str) -> None:

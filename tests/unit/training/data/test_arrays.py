@@ -18,7 +18,8 @@ from fl.training.data.npz import open_npz
 from fl.training.data.reading import SourceReading
 from scripts.commands.data import parts_of
 from scripts.wiring.home import Home
-from scripts.wiring.training import keep_data
+from scripts.wiring.options import DataOptions
+from scripts.wiring.training import import_images
 from tests.unit.training.folders_of_cells import cell
 
 COUNT = 24
@@ -115,7 +116,7 @@ def test_a_part_of_a_part_keeps_names_and_polarity(tmp_path: Path, names: tuple[
         back = load_dataset(path)
         assert set(back.class_names) == set(names)
         assert all(wanted[i.tobytes()] == back.class_names[n] for i, n in zip(back.images, back.labels, strict=True))
-    kept = keep_data(path, Home(tmp_path), "alpha", {}).dataset
+    kept = import_images(path, Home(tmp_path), "alpha", DataOptions()).dataset
     for image, label in zip(kept.images, kept.labels, strict=True):
         assert (wanted[image.tobytes()] in ("leukemia", "ALL")) == (kept.class_names[label] == "leukemia")
 
