@@ -4,7 +4,7 @@ Invariant: only an approval or a refusal is sent, to this consortium's key autho
 transaction is what the ledger will record of it, under the account that signed it.
 
 Source: EIP-2718, EIP-1559 (type 2); contracts/authority/IRequests.sol.
-Not here: whether the answer is the right one (webui/federation/disclosures.py).
+Not here: whether the answer is the right one (webui/federation/decryption_requests.py).
 """
 
 from __future__ import annotations

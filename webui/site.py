@@ -21,7 +21,7 @@ from webui.store.accounts import AccountStore
 from webui.store.appointments import AppointmentStore
 from webui.store.care import Care, CareStore
 from webui.store.database import Database
-from webui.store.disclosures import RequestStore
+from webui.store.decryption_requests import RequestStore
 from webui.store.handled import HandledForms
 from webui.store.leaves import LeafStore
 from webui.store.openings import Openings

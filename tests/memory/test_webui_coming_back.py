@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fl.protocol.names import Purpose, Refusal
-from tests.support.site_disclosures import ACCOUNTS
+from tests.support.site_decryption_requests import ACCOUNTS
 from tests.support.site_town import INES, JONAS, MAYA, PASSWORD, Town, Visitor, words
 from webui.ports.records import SealedRecord
 from webui.presentation.wording import at_time, on_day

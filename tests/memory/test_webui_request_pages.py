@@ -12,11 +12,11 @@ import pytest
 
 from fl.protocol.errors import ChainUnavailable
 from fl.protocol.names import Purpose, Refusal
-from tests.support.site_disclosures import ACCOUNTS
+from tests.support.site_decryption_requests import ACCOUNTS
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, Visitor, cell, words
 from webui.config import Limit, Limits
 from webui.errors import NotFound
-from webui.ports.disclosures import SignedAnswer
+from webui.ports.decryption_requests import SignedAnswer
 from webui.ports.records import SealedRecord
 from webui.usecases.patient_records import sealed_of
 

@@ -3,7 +3,7 @@
 Invariant: nothing is opened before its leaf, and every field of its header, was checked against what was recorded.
 
 Source: webui/ports/records.py (the port); PROTOCOL.md 4 and 9.
-Not here: requests to the committee (disclosures.py).
+Not here: requests to the committee (decryption_requests.py).
 """
 
 from __future__ import annotations

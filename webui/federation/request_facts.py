@@ -3,7 +3,7 @@
 Invariant: everything comes from the folded ledger; names are those that the operator registered.
 
 Source: PROTOCOL.md 9, Requests.
-Not here: what the site itself knows of a request (store/disclosures.py).
+Not here: what the site itself knows of a request (store/decryption_requests.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from fl.protocol.federation import Federation
 from fl.protocol.keys.members import KeyBook
 from fl.protocol.keys.requests import Approval, DecryptionRequest, Refused, RequestPhase, check_holder
 from fl.protocol.names import Address, CeremonyKind
-from webui.ports.disclosures import RequestFacts, RequestState, TrusteeAnswer
+from webui.ports.decryption_requests import RequestFacts, RequestState, TrusteeAnswer
 
 ENDED = {
     RequestPhase.FULFILLED: RequestState.FULFILLED,

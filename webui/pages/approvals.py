@@ -13,7 +13,7 @@ from webui.errors import NoTrustee, OwnRequest
 from webui.http.headers import allow_calculation
 from webui.http.sessions import member, only
 from webui.pages.requests import who_asks
-from webui.ports.disclosures import RequestFacts, SignedAnswer
+from webui.ports.decryption_requests import RequestFacts, SignedAnswer
 from webui.presentation.request_wording import purpose
 from webui.site import site
 from webui.store.models import SiteRole

@@ -11,7 +11,7 @@ from fl.protocol.names import Purpose
 from webui.errors import NotFound
 from webui.http.headers import page_number
 from webui.http.sessions import member, only
-from webui.ports.disclosures import RequestFacts, RequestState
+from webui.ports.decryption_requests import RequestFacts, RequestState
 from webui.presentation.forms import AskForm, FindForm, PressForm
 from webui.site import site
 from webui.store.models import RequestRow, SiteRole, StoredRecord

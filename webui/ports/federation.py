@@ -20,7 +20,7 @@ from fl.protocol.task import Task
 from fl.roles.serving.model_facts import Verification
 from fl.training.pictures.field import Frame
 from fl.training.pictures.images import Pixels
-from webui.ports.disclosures import RequestService
+from webui.ports.decryption_requests import RequestService
 from webui.ports.records import RecordService
 
 

@@ -3,7 +3,7 @@
 Invariant: the site holds no key; whatever it stores of a check is a file that came from `RecordService.seal`.
 
 Source: PROTOCOL.md 4 (envelopes) and 9 (encapsulation, records).
-Not here: requests to a committee (disclosures.py); implementations (records.py, tests/support).
+Not here: requests to a committee (decryption_requests.py); implementations (records.py, tests/support).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from fl.protocol.names import Purpose, Refusal
 from webui.ports.consent import ASKED_BY_DOCTORS, purposes_in
-from webui.ports.disclosures import RequestFacts, RequestState
+from webui.ports.decryption_requests import RequestFacts, RequestState
 from webui.presentation.wording import Saying, listing
 from webui.store.models import StoredRecord
 from webui.store.openings import How

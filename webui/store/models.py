@@ -212,8 +212,10 @@ class RecordLabel(Base):
 class RequestRow(Base):
     """A request to a committee for one record: who asked for it here, and its number on the ledger."""
 
-    __tablename__ = "disclosure"
-    __table_args__ = (Index("uq_disclosure_capsule_purpose_deadline", "capsule", "purpose", "deadline", unique=True),)
+    __tablename__ = "decryption_request"
+    __table_args__ = (
+        Index("uq_decryption_request_capsule_purpose_deadline", "capsule", "purpose", "deadline", unique=True),
+    )
 
     id: Mapped[Id]
     record_row: Mapped[int] = mapped_column(ForeignKey("record.id", ondelete="CASCADE"), index=True)

@@ -5,7 +5,7 @@ that patient is now (care.py), to nobody else, and an invisible one looks like o
 what a record says.
 
 Source: Health records follow the treating relation (ISO 22600-1, 5; BMA guidance on confidentiality); PROTOCOL.md 9.
-Not here: sealing and opening (webui/usecases/patient_records.py); requests by others (store/disclosures.py).
+Not here: sealing and opening (webui/usecases/patient_records.py); requests by others (store/decryption_requests.py).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Invariant: a record is asked for only for a purpose that its patient allows now 
 quorum opened is shown to whoever asked, for a limited time, and is never stored.
 
 Source: PROTOCOL.md 9 (policy, requests).
-Not here: rows (store/disclosures.py), ledger and keys (disclosure_services.RequestService).
+Not here: rows (store/decryption_requests.py), ledger and keys (ports/decryption_requests.py).
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from fl.protocol.errors import MalformedError, PolicyNotApproved, RefusedError, 
 from fl.protocol.names import Digest, Purpose
 from webui.errors import NotFound, NotSealedToQuorum, RecordDamaged
 from webui.ports.consent import ASKED_BY_DOCTORS, purposes_in
-from webui.ports.disclosures import RequestFacts, RequestService, RequestState
+from webui.ports.decryption_requests import RequestFacts, RequestService, RequestState
 from webui.store.accounts import SignedInUser
-from webui.store.disclosures import NewRequest, RequestStore
+from webui.store.decryption_requests import NewRequest, RequestStore
 from webui.store.models import RequestRow, SiteRole, StoredRecord
 from webui.store.openings import How, Openings
 from webui.store.records import RecordStore

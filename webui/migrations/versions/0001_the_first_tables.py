@@ -38,7 +38,7 @@ TABLES = (
     "consent_change",
     "handled_form",
     "opening",
-    "disclosure",
+    "decryption_request",
     "record_label",
     "record",
     "leaf",
@@ -205,7 +205,7 @@ def _create_records() -> None:
 
 def _create_requests() -> None:
     op.create_table(
-        "disclosure",
+        "decryption_request",
         sa.Column("id", sa.Integer(), primary_key=True),
         _owner("record_row", "record.id", index=True),
         _owner("asker_id", "account.id", index=True),
@@ -216,7 +216,7 @@ def _create_requests() -> None:
         sa.Column("deadline", sa.BigInteger()),
     )
     asked = ["capsule", "purpose", "deadline"]
-    op.create_index("uq_disclosure_capsule_purpose_deadline", "disclosure", asked, unique=True)
+    op.create_index("uq_decryption_request_capsule_purpose_deadline", "decryption_request", asked, unique=True)
 
 
 def _create_forms() -> None:

@@ -3,7 +3,7 @@
 Invariant: nothing here opens a record before the threshold of approvals is on the ledger.
 
 Source: PROTOCOL.md 9, Requests.
-Not here: who may ask here, and for what (record_requests.py); implementations (disclosures.py, tests/support).
+Not here: who may ask here, and for what (record_requests.py); implementations (decryption_requests.py, tests/support).
 """
 
 from __future__ import annotations

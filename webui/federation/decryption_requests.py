@@ -3,7 +3,7 @@
 Invariant: a trustee's envelope is kept and its transaction sent only if the one approves the other, under that
 trustee's signature, for that request.
 
-Source: webui/ports/disclosures.py (the port); PROTOCOL.md 9, Requests.
+Source: webui/ports/decryption_requests.py (the port); PROTOCOL.md 9, Requests.
 Not here: whether a trustee may answer (fl/protocol/keys/requests.py); facts for a page (request_facts.py);
 computing with answers (fl/roles/requester/agent.py).
 """
@@ -40,7 +40,7 @@ from fl.roles.requester.agent import Requester
 from webui.errors import AnswerMismatch
 from webui.federation.records import FederationRecords
 from webui.federation.request_facts import request_facts
-from webui.ports.disclosures import OpenedRecord, RequestFacts, SignedAnswer
+from webui.ports.decryption_requests import OpenedRecord, RequestFacts, SignedAnswer
 from webui.ports.records import SealedRecord
 
 

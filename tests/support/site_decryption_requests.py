@@ -1,6 +1,6 @@
 """Requests for records without a ledger: a list of requests, three trustees of whom two open, answers by name.
 
-Invariant: the same rules as the real one, held to them by tests/memory/test_webui_disclosure_services.py; a
+Invariant: the same rules as the real one, held to them by tests/memory/test_webui_decryption_request_services.py; a
 "transaction" here is a document that says who signed it.
 
 Not here: sealing (site_records.py).
@@ -33,7 +33,7 @@ from fl.protocol.errors import (
 from fl.protocol.names import Address, Digest, KeyUse, Purpose, Refusal
 from tests.support.site_records import TRUSTEES, FakeRecords
 from webui.errors import AnswerMismatch
-from webui.ports.disclosures import OpenedRecord, RequestFacts, RequestState, SignedAnswer, TrusteeAnswer
+from webui.ports.decryption_requests import OpenedRecord, RequestFacts, RequestState, SignedAnswer, TrusteeAnswer
 from webui.ports.records import SealedRecord
 
 ACCOUNTS = tuple(Address(bytes([number]) * 20) for number in (0xD1, 0xD2, 0xD3))
