@@ -114,13 +114,13 @@ class FakeRequests:
         if set(said) != {"by", "request", "digest", "reason"}:
             raise EncodingError("signed answer", "it is none")
         if said["by"] != trustee.hex():
-            raise AnswerMismatch("another account signed it")
+            raise AnswerMismatch("another account signed the transaction")
         if said["request"] != number:
-            raise AnswerMismatch("it answers another request")
+            raise AnswerMismatch("the transaction answers another request")
         if (said["reason"] is None) != (answer.envelope is not None):
-            raise AnswerMismatch("an approval comes with a sealed answer, a refusal without")
+            raise AnswerMismatch("an approval needs a sealed answer, and a refusal must have none")
         if answer.envelope is not None and said["digest"] != sha256(answer.envelope).hexdigest():
-            raise AnswerMismatch("the sealed answer is not the one that it approves")
+            raise AnswerMismatch("the transaction approves another sealed answer")
         refused = None if said["reason"] is None else Refusal(said["reason"])
         name = TRUSTEES[ACCOUNTS.index(trustee)]
         made = TrusteeAnswer(name, trustee, refused, self._next_block(), self.records.now())

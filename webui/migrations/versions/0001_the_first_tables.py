@@ -1,8 +1,8 @@
 """The first tables.
 
-Constraints get their names from webui.store.base.NAMES. No two bookings in force of one doctor or patient overlap, and
-no two office hours of one doctor: exclusion constraints on PostgreSQL, triggers on SQLite. A later migration that
-copies those tables on SQLite must make the triggers again.
+Constraints get their names from webui.store.base.NAMES. Active bookings of one doctor or patient must not overlap, nor
+may office hours of one doctor: exclusion constraints on PostgreSQL and triggers on SQLite ensure this. A later
+migration that copies these tables on SQLite must create the triggers again.
 
 Revision: 0001, the first.
 """
@@ -254,7 +254,7 @@ def _forbid_overlaps() -> None:
 
 
 def _owner(name: str, target: str, *, primary_key: bool = False, index: bool = False) -> sa.Column[int]:
-    """Return the column of a row that goes when the row `target` goes."""
+    """Return a column that refers to `target`; deleting the target row deletes this row."""
     key = sa.ForeignKey(target, ondelete="CASCADE")
     return sa.Column(name, sa.Integer(), key, nullable=False, primary_key=primary_key, index=index)
 
