@@ -117,7 +117,7 @@ class SiteConfig:
     """Host names of the site, without port; the names of this machine are always allowed."""
     places: Places = Places()
     demo_accounts: bool = False
-    """Whether the sign-in page says that the people here are invented."""
+    """Whether the sign-in page says that all people of this installation are invented."""
 
     def __post_init__(self) -> None:
         """Refuse invalid values.

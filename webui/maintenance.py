@@ -48,6 +48,6 @@ def keep_up(site: Site) -> None:
 
 
 def _look(site: Site) -> None:
-    """Load a new model before a patient needs it, and notice a forbidden one even if nobody asks."""
+    """Load a new model before a patient needs it, and notice a tampered one even if nobody asks."""
     with suppress(FederationNotOpened):
         site.services.predictions.model()

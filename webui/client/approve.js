@@ -56,7 +56,7 @@ export function control(form, facts, script) {
     if (!form.reportValidity()) {
       return;
     }
-    tell(one("problem"), null);
+    showProblem(one("problem"), null);
     buttons.forEach((button) => { button.disabled = true; });
     form.setAttribute("aria-busy", "true");
     try {
@@ -68,7 +68,7 @@ export function control(form, facts, script) {
       show("sending");
       window.location.assign(await send(facts.submit_url, form.elements.csrf_token.value, sealed));
     } catch (error) {
-      tell(one("problem"), error instanceof Refused ? error : new Refused("WorkerFailed"));
+      showProblem(one("problem"), error instanceof Refused ? error : new Refused("WorkerFailed"));
       buttons.forEach((button) => { button.disabled = false; });
       show(null);
     } finally {
@@ -153,7 +153,7 @@ function ownAddress(address) {
 }
 
 /** Show the sentence of a refusal, or hide the place for it; scripts and tests read its name. */
-function tell(place, refusal) {
+function showProblem(place, refusal) {
   place.hidden = refusal === null;
   if (refusal !== null) {
     place.dataset.name = refusal.name;

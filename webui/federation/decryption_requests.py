@@ -142,9 +142,8 @@ class FederationRequests:
         core = partial_core(federation.anchor, approval.sender, key.epoch, binding, index)
         try:
             check_file(envelope, Expected(core, approval.digest, PARTIAL_CAP))
-        except (
-            KeyEpochMismatch
-        ) as error:  # the trustee's agent replaced the key, which also used the nonce of this transaction
+        except KeyEpochMismatch as error:
+            # The trustee's agent replaced the key, which also used the nonce of this transaction.
             raise AnswerOutdated("Your member key was replaced") from error
 
     def _trustee_block(

@@ -176,7 +176,7 @@ def page_of(error: HemaledgerError) -> ErrorPage:
     }.get(family, str(error))
     status = status_of(error)
     retry_s = getattr(error, "wait_s", RETRY_AFTER_S if status == UNAVAILABLE else None)
-    detail = f"{error.name}: {error}" if inner else ""
+    detail = str(error) if inner else ""
     return ErrorPage(status, title, sentence, advice, icon, detail, retry_s)
 
 

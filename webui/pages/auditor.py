@@ -1,4 +1,4 @@
-"""An auditor's pages: the rounds, one round and what was checked of it, a file against the ledger, the last audit."""
+"""An auditor's pages: all rounds, one round with its checks, and the look-up of a file."""
 
 from __future__ import annotations
 

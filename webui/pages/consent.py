@@ -26,10 +26,10 @@ def choose() -> ResponseReturnValue:
         closing = running.record_store.openable(patient_id) if form.choice.readers == Readers.TRUSTEES else 0
         if closing and not form.sure.data:
             return render_template("consent_sure.html", form=form, closing=closing)
-        changed, kept = running.patient_records.choose(patient_id, form.choice)
+        changed, unopened = running.patient_records.choose(patient_id, form.choice)
         change = running.patient_records.change_of(patient_id)
         if change is None or change.done:
-            flash(resealed(changed, kept), "good")
+            flash(resealed(changed, unopened), "good")
         else:
             flash("Your choice is saved. Your records are being changed.", "good")
             running.wake.set()

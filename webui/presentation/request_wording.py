@@ -92,7 +92,7 @@ def closed(state: str) -> Saying:
 
 
 def opening(how: str) -> str:
-    """Return what somebody did with a record."""
+    """Return an opening of a record as a verb."""
     return OPENINGS[How(how)]
 
 
@@ -118,13 +118,13 @@ def record_number(number: str | None) -> str:
     return "-".join(text[start : start + 4] for start in range(0, len(text), 4))
 
 
-def resealed(changed: int, kept: int) -> str:
+def resealed(changed: int, unopened: int) -> str:
     """Return what a new choice did to existing records."""
     text = "Your choice is saved. It applies to all new records"
     if changed:
         text += f". {changed} {'existing record was' if changed == 1 else 'existing records were'} changed too"
-    if kept:
-        text += f". {kept} could not be opened and did not change"
+    if unopened:
+        text += f". {unopened} could not be opened and did not change"
     return text + "."
 
 

@@ -4311,7 +4311,7 @@ var hemaledger = (() => {
       if (!form.reportValidity()) {
         return;
       }
-      tell(one("problem"), null);
+      showProblem(one("problem"), null);
       buttons.forEach((button) => {
         button.disabled = true;
       });
@@ -4325,7 +4325,7 @@ var hemaledger = (() => {
         show("sending");
         window.location.assign(await send(facts.submit_url, form.elements.csrf_token.value, sealed));
       } catch (error) {
-        tell(one("problem"), error instanceof Refused ? error : new Refused("WorkerFailed"));
+        showProblem(one("problem"), error instanceof Refused ? error : new Refused("WorkerFailed"));
         buttons.forEach((button) => {
           button.disabled = false;
         });
@@ -4397,7 +4397,7 @@ var hemaledger = (() => {
     }
     return url.href;
   }
-  function tell(place, refusal2) {
+  function showProblem(place, refusal2) {
     place.hidden = refusal2 === null;
     if (refusal2 !== null) {
       place.dataset.name = refusal2.name;

@@ -97,13 +97,13 @@ class AppointmentStore:
         def work(session: Session) -> int:
             slot = _offered(_doctor(session, doctor_id), starts_at, self._zone, now)
             day = self._day(starts_at)
-            if _holds(session, Appointment.patient_id == patient_id, slot):
+            if _has_booking(session, Appointment.patient_id == patient_id, slot):
                 raise BookingOverlaps(starts_at)
-            if _holds(session, Appointment.doctor_id == doctor_id, slot):
+            if _has_booking(session, Appointment.doctor_id == doctor_id, slot):
                 raise SlotTaken(starts_at)
-            if _meets(session, patient_id, doctor_id, self._span(day)):
+            if _has_booking_on(session, patient_id, doctor_id, self._span(day)):
                 raise OneADay(starts_at)
-            if _ahead(session, patient_id, now) >= self._open_bookings:
+            if _future_bookings(session, patient_id, now) >= self._open_bookings:
                 raise TooManyBookings(self._open_bookings)
             booking = _booking(patient_id, doctor_id, slot, now)
             booking.day = day
@@ -191,7 +191,7 @@ def _next(day: date) -> date:
     return day + timedelta(days=1)
 
 
-def _meets(session: Session, patient_id: int, doctor_id: int, day: Slot) -> bool:
+def _has_booking_on(session: Session, patient_id: int, doctor_id: int, day: Slot) -> bool:
     same = (Appointment.patient_id == patient_id, Appointment.doctor_id == doctor_id, IN_FORCE)
     within = (Appointment.starts_at >= day.starts_at, Appointment.starts_at < day.ends_at)
     return session.scalar(select(Appointment.id).where(*same, *within).limit(1)) is not None
@@ -204,12 +204,12 @@ def _offered(doctor: DoctorProfile, starts_at: int, zone: ZoneInfo, now: int) ->
     raise SlotNotOffered(starts_at)
 
 
-def _holds(session: Session, whose: ColumnElement[bool], slot: Slot) -> bool:
-    overlapping = (whose, IN_FORCE, Appointment.starts_at < slot.ends_at, Appointment.ends_at > slot.starts_at)
+def _has_booking(session: Session, condition: ColumnElement[bool], slot: Slot) -> bool:
+    overlapping = (condition, IN_FORCE, Appointment.starts_at < slot.ends_at, Appointment.ends_at > slot.starts_at)
     return session.scalar(select(Appointment.id).where(*overlapping).limit(1)) is not None
 
 
-def _ahead(session: Session, patient_id: int, now: int) -> int:
+def _future_bookings(session: Session, patient_id: int, now: int) -> int:
     query = select(func.count(Appointment.id)).where(
         Appointment.patient_id == patient_id, IN_FORCE, Appointment.starts_at > now
     )

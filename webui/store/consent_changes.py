@@ -40,7 +40,7 @@ class ConsentChanges:
             total = session.scalar(select(func.count(StoredRecord.id)).where(*outdated)) or 0
             change = session.get(ConsentChange, patient_id) or ConsentChange(patient_id=patient_id)
             change.readers, change.consent, change.asked_at = readers, consent, now
-            change.after_row, change.total, change.changed, change.kept = 0, total, 0, 0
+            change.after_row, change.total, change.changed, change.unopened = 0, total, 0, 0
             change.done = total == 0
             session.add(change)
             return change
@@ -77,7 +77,7 @@ class ConsentChanges:
             else:
                 now.after_row = row_id
                 now.changed += sealed
-                now.kept += not sealed
+                now.unopened += not sealed
             return now
 
         return self._database.write(work)

@@ -39,7 +39,7 @@ class NewRequest:
 
 
 class RequestStore:
-    """The requests that were made here."""
+    """The requests of this site."""
 
     def __init__(self, database: Database, clock: Callable[[], int]) -> None:
         """Store requests in `database`; `clock` gives seconds since 1970."""

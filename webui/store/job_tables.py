@@ -40,6 +40,6 @@ class ConsentChange(Base):
     """Records up to this row are done."""
     total: Mapped[int] = mapped_column(Integer)
     changed: Mapped[int] = mapped_column(Integer)
-    kept: Mapped[int] = mapped_column(Integer)
+    unopened: Mapped[int] = mapped_column(Integer)
     """Records that could not be opened and do not change."""
     done: Mapped[bool] = mapped_column(Boolean)

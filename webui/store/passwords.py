@@ -39,7 +39,7 @@ class Passwords:
     """Hashes and verifies, one after another: a hash takes 64 MiB and has its own threads."""
 
     def __init__(self, cost: PasswordCost, house_words: Iterable[str] = ()) -> None:
-        """Compute a hash for accounts that do not exist; `house_words` are easy to guess here."""
+        """Compute a hash for accounts that do not exist; `house_words` are easy to guess on this site."""
         self._house_words = tuple(house_words)
         self._one = Lock()
         self._hasher = PasswordHasher(

@@ -210,8 +210,8 @@ class RecordStore:
 
     def _labels(self, condition: ColumnElement[bool]) -> Mapping[Digest, StoredRecord]:
         with self._database.reading() as session:
-            found = session.scalars(select(RecordLabel).where(condition)).all()
-        return {Digest(each.label): each.record for each in found}
+            labels = session.scalars(select(RecordLabel).where(condition)).all()
+        return {Digest(each.label): each.record for each in labels}
 
 
 def insert_record(session: Session, new: NewRecord) -> int:

@@ -117,7 +117,7 @@ class PatientRecords:
         except RecipientNotFound:
             return Shown(row, "waiting")
         except (TamperedError, MalformedError) as error:
-            raise RecordDamaged(row.number or "", f"{error.name}: {error}") from error
+            raise RecordDamaged(row.number or "", str(error)) from error
         return shown(row, record)
 
     def choose(self, patient_id: int, choice: Choice) -> tuple[int, int]:
@@ -136,7 +136,7 @@ class PatientRecords:
             raise NoCommittee(KeyUse.RECORDS)
         change = self._changes.begin(patient_id, choice, committee.key_id if committee is not None else NO_KEY)
         now = change if change.done else self._go_on(change, AT_ONCE) or change
-        return now.changed, now.kept
+        return now.changed, now.unopened
 
     def carry_on(self) -> int:
         """Continue all changes of consent; return how many there are."""
@@ -156,7 +156,7 @@ class PatientRecords:
         now: ConsentChange | None = change
         while now is not None and not now.done:
             row = self._changes.next_outdated(now, key_id)
-            if row is not None and most is not None and now.changed + now.kept >= most:
+            if row is not None and most is not None and now.changed + now.unopened >= most:
                 return now
             sealed = row is not None and self._seal_again(row, choice)
             now = self._changes.progress(now, row.id if row is not None else None, sealed=sealed)

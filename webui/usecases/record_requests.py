@@ -139,7 +139,7 @@ class RecordRequests:
         except RecordDamaged:
             raise
         except (TamperedError, MalformedError) as error:
-            raise RecordDamaged(row.number or "", f"{error.name}: {error}") from error
+            raise RecordDamaged(row.number or "", str(error)) from error
         if view.row.asker_id != row.patient_id:
             self._openings.note(view.row.asker_id, [row], How.REQUEST)
         return record, opened.wrong

@@ -235,7 +235,7 @@ def _create_forms() -> None:
         sa.Column("after_row", sa.Integer(), nullable=False),
         sa.Column("total", sa.Integer(), nullable=False),
         sa.Column("changed", sa.Integer(), nullable=False),
-        sa.Column("kept", sa.Integer(), nullable=False),
+        sa.Column("unopened", sa.Integer(), nullable=False),
         sa.Column("done", sa.Boolean(), nullable=False),
     )
 
