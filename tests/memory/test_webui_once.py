@@ -122,7 +122,7 @@ def test_a_crash_between_a_record_and_its_answer_makes_no_second_record(
     with monkeypatch.context() as crash:
         crash.setattr(HandledForms, "finish", lambda _self, _key, _outcome: None)  # the process was gone by then
         assert send().status_code == 302
-    town.site.handled._here.clear()
+    town.site.handled._in_progress.clear()
     town.federation.clock.now += LEASE_S
     answer = send()
     assert answer.status_code == 409
