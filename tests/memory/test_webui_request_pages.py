@@ -69,7 +69,7 @@ def test_a_doctor_asks_a_quorum_agrees_and_the_record_opens(town: Town) -> None:
     assert doctor.get(f"{location}/open").status_code == 405
     assert doctor.post(f"{location}/open", page=location).status_code == 404, "nobody approved yet"
     approve(town, places=(0,))
-    assert "1 more of 3" in doctor.text(location)
+    assert "1 more of the 3" in doctor.text(location)
     assert "leukemic blast" not in doctor.text(location)
     approve(town, places=(2,))
     page = doctor.text(location)
