@@ -4,7 +4,7 @@ Invariant: it sends only approvals and refusals, only to this consortium's key a
 returns exactly the record that the ledger will make of a transaction, with its signer as the sender.
 
 Source: EIP-2718, EIP-1559 (type 2); contracts/authority/IRequests.sol.
-Not here: whether the answer is correct (webui/federation/disclosures.py).
+Not here: whether the answer is correct (webui/federation/decryption_requests.py).
 """
 
 from __future__ import annotations

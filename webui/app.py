@@ -1,15 +1,15 @@
 """The application factory.
 
-Invariant: the application is a value of its two arguments; it reads no environment, clock or chance by itself.
+Invariant: the application depends only on its two arguments; it reads no environment, clock or random numbers.
 
 Source: Flask documentation, "Application Factories"; securedrop (typed configuration).
-Not here: reading settings, building services, serving (scripts/).
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
+from inspect import getmembers, isfunction, signature
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,7 @@ from webui.http.rim import rimmed
 from webui.http.sessions import init_login, visitor
 from webui.pages import PAGES
 from webui.ports.federation import Services
-from webui.presentation import model_wording as verification_words
-from webui.presentation import request_wording as request_words
-from webui.presentation import wording as words
+from webui.presentation import model_wording, request_wording, wording
 from webui.site import EXTENSION, build_site
 from webui.store.database import upgrade_database
 
@@ -35,11 +33,11 @@ HERE = Path(__file__).resolve().parent
 FORM_PARTS = 64
 """Fields and files of one form."""
 FIELD_BYTES = 256 * KIBIBYTE
-"""Of all fields of a form that are no files."""
+"""Of all fields of a form together, without files."""
 
 
 def create_app(config: SiteConfig, services: Services) -> Flask:
-    """Return the site; its database is brought to the newest revision first.
+    """Upgrade the database to the newest revision, and return the site.
 
     Raises:
         MisconfiguredError: the database URL cannot be used.
@@ -79,53 +77,15 @@ def _flask_settings(config: SiteConfig) -> dict[str, Any]:
 
 
 def _init_templates(app: Flask, config: SiteConfig) -> None:
-    """Give the templates the words, with the hospital's zone filled in."""
+    """Give the templates every function of the wording modules, with the hospital's zone where one is needed."""
     zone = config.tz
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    for function in (
-        words.when,
-        words.on_day,
-        words.at_time,
-        words.iso,
-        verification_words.verification,
-        verification_words.facts_of,
-    ):
-        app.jinja_env.globals[function.__name__] = partial(function, zone=zone)
-    plain = (
-        words.verdict,
-        verification_words.seal_of,
-        words.thing_of,
-        words.class_name,
-        words.measured_on,
-        words.percent,
-        words.phase,
-        words.protection,
-        words.outcome,
-        words.summary_of,
-        words.hexed,
-        words.shortened,
-        words.bars,
-        words.grouped,
-    )
-    for other in (
-        *plain,
-        words.chief_metrics,
-        words.metric_name,
-        words.metric_value,
-        words.birthday,
-        words.attested,
-        words.listing,
-        request_words.purpose,
-        request_words.record_number,
-        request_words.closed,
-        request_words.allowed,
-        request_words.askable,
-        request_words.request_state,
-        request_words.opening,
-        request_words.refusal,
-    ):
-        app.jinja_env.globals[other.__name__] = other
-    app.jinja_env.globals["again"] = lambda model: verification_words.looked_again(look_again(model), zone)
+    for module in (wording, model_wording, request_wording):
+        for name, function in getmembers(module, isfunction):
+            if function.__module__ == module.__name__ and not name.startswith("_"):
+                zoned = "zone" in signature(function).parameters
+                app.jinja_env.globals[name] = partial(function, zone=zone) if zoned else function
+    app.jinja_env.globals["again"] = lambda model: model_wording.looked_again(look_again(model), zone)
     app.jinja_env.globals["key_maker"] = key_maker
-    app.jinja_env.filters["any_byte"] = request_words.any_byte
+    app.jinja_env.filters["any_byte"] = request_wording.any_byte
     app.context_processor(lambda: {"visitor": visitor(), "config_of_site": config})

@@ -1,9 +1,8 @@
-"""What the operator chooses for one installation of the site.
+"""The settings of one installation of the site.
 
-Invariant: a value that was built is usable; everything below reads this value, never the environment.
+Invariant: a `SiteConfig` is valid once it exists; the site reads it, never the environment.
 
 Source: RFC 9106, section 4 (the second recommended Argon2id option); OWASP Session Management Cheat Sheet (idle time).
-Not here: where the values come from (scripts/).
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ if TYPE_CHECKING:
 KIBIBYTE = 1024
 MEBIBYTE = 1024 * KIBIBYTE
 FORM_OVERHEAD = 64 * KIBIBYTE
-"""Bytes of a form around the file in it."""
+"""Bytes of a form besides its file."""
 MIN_SECRET_BYTES = 32
 MAX_CARE_DAYS = 3650
 
 
 @dataclass(frozen=True)
 class PasswordCost:
-    """How much work one Argon2id hash is."""
+    """The cost of one Argon2id hash."""
 
     time_cost: int = 3
     memory_kib: int = 64 * KIBIBYTE
@@ -48,44 +47,44 @@ class Limit:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one person or one network address may do."""
+    """The limits for one person or one network address."""
 
     sign_in_pair: Limit = Limit(5, 15 * 60)
     """Failed sign-ins to one account from one address."""
     sign_in_account: Limit = Limit(50, 15 * 60)
-    """Failed sign-ins to one account from everywhere; high, or a stranger could lock a patient out."""
+    """Failed sign-ins to one account from all addresses; high, so that a stranger cannot lock a patient out."""
     sign_in_address: Limit = Limit(30, 15 * 60)
     """Failed sign-ins from one address."""
     sign_up_address: Limit = Limit(20, 60 * 60)
     checks: Limit = Limit(60, 60 * 60)
-    """Images that one patient may have checked."""
+    """Checks of images by one patient."""
     new_passwords: Limit = Limit(10, 60 * 60)
-    """Tries of one account or address to replace a password."""
+    """Attempts to replace a password, by one account or address."""
     searches: Limit = Limit(60, 60 * 60)
-    """Look-ups of strangers' records by one doctor."""
+    """Look-ups of records by one doctor."""
     requests: Limit = Limit(30, 60 * 60)
-    """Requests to the trustees by one person; each costs the trustees time."""
+    """Requests to the trustees by one person."""
     replays: Limit = Limit(120, 60 * 60)
-    """Rounds that one auditor may have replayed."""
+    """Replays of rounds by one auditor."""
     open_bookings: int = 3
-    """Appointments ahead that one patient may hold."""
+    """Future appointments of one patient."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """How many requests may do dear work at once; beside each, as many may wait for a moment."""
+    """How many requests may do expensive work at once; the same number may wait."""
 
     checks: int = 2
-    """Pictures that are decoded and judged."""
+    """Checks of pictures."""
     audits: int = 1
-    """Files that are looked up, rounds that are replayed."""
+    """Look-ups of files and replays of rounds."""
     passwords: int = 2
-    """Sign-ins and the like; they hash one after another (store/passwords.py)."""
+    """Sign-ins and changes of passwords; the hashes run one after another (store/passwords.py)."""
     wait_s: float = 3.0
 
     @property
     def threads(self) -> int:
-        """Return how many of the server's threads such work can hold at most."""
+        """Return how many of the server's threads such work can occupy."""
         return 2 * (self.checks + self.audits + self.passwords)
 
 
@@ -99,9 +98,9 @@ class SiteConfig:
     """At least 32 random bytes; signs the session cookie and the CSRF tokens."""
     hospital_name: str = "Hemaledger Clinic"
     zone: str = "UTC"
-    """IANA name of the zone in which opening hours are meant and times are shown."""
+    """IANA name of the time zone of opening hours and of all shown times."""
     secure_cookies: bool = True
-    """False only when the site is served without TLS, on localhost."""
+    """False only if the site runs without TLS, on localhost."""
     image_cap: int = 8 * MEBIBYTE
     """Bytes of an uploaded image."""
     file_cap: int = 64 * MEBIBYTE
@@ -109,36 +108,38 @@ class SiteConfig:
     session_s: int = 30 * 60
     """Idle seconds after which a session ends."""
     care_days: int = 90
-    """How long after the last appointment a doctor still sees a patient's records."""
+    """How long after the last appointment a doctor can see a patient's records."""
     picture_frame: Frame | None = None
-    """What pictures of cells on black show that people bring; None: each cell's size must say it."""
+    """What the hospital's pictures of cells on black show; None if it must be inferred from the size of each cell."""
     passwords: PasswordCost = PasswordCost()
     limits: Limits = Limits()
     hosts: tuple[str, ...] = ()
-    """Names and addresses by which browsers may call the site, without port; those of this machine always may."""
+    """Host names of the site, without port; the names of this machine are always allowed."""
     places: Places = Places()
     demo_accounts: bool = False
-    """Whether the sign-in page says that this installation shows invented people."""
+    """Whether the sign-in page says that all people of this installation are invented."""
 
     def __post_init__(self) -> None:
-        """Refuse values the site cannot work with.
+        """Refuse invalid values.
 
         Raises:
-            SettingInvalid: short secret, unknown zone, a cap below one byte, or care without end.
+            SettingInvalid: a short secret, an unknown zone, a cap below one byte, or too many days of care.
         """
         if len(self.secret_key) < MIN_SECRET_BYTES:
             raise SettingInvalid("secret_key", f"it needs at least {MIN_SECRET_BYTES} random bytes")
         if min(self.image_cap, self.file_cap, self.session_s) < 1:
-            raise SettingInvalid("image_cap, file_cap, session_s", "they must be positive")
+            raise SettingInvalid("image_cap, file_cap, session_s", "each must be at least 1")
         if not 0 <= self.care_days <= MAX_CARE_DAYS:
-            raise SettingInvalid("care_days", f"it must be in 0..{MAX_CARE_DAYS}")
+            raise SettingInvalid("care_days", f"it must be between 0 and {MAX_CARE_DAYS}")
         for host in self.hosts:
             if "/" in host or "@" in host or not host.isascii() or not host.isprintable() or " " in host:
-                raise SettingInvalid("site-host", f"{host!r} is no name of a site, such as clinic.example")
+                raise SettingInvalid("site-host", f"{host!r} is not the name of a site; write it like clinic.example")
         try:
             ZoneInfo(self.zone)
         except (ZoneInfoNotFoundError, ValueError) as error:
-            raise SettingInvalid("zone", f"{self.zone!r} is no IANA time zone") from error
+            raise SettingInvalid(
+                "zone", f"{self.zone!r} is not an IANA time zone; write it like Europe/Amsterdam"
+            ) from error
 
     @property
     def tz(self) -> ZoneInfo:

@@ -1,6 +1,6 @@
-"""Why the site alone refuses something; `SlotTaken` and everything else stands in fl/protocol/errors.
+"""The errors that only the site raises; all others are in fl/protocol/errors.
 
-Invariant: leaves of the house's families, so webui/http/error_pages.py needs no second rule.
+Invariant: each is a leaf of one of the five families, so webui/http/error_pages.py handles all errors in one way.
 
 Source: fl/protocol/errors.
 """
@@ -25,16 +25,16 @@ def in_words(seconds: int) -> str:
 
 @dataclass(eq=False)
 class SlotNotOffered(RefusedError):
-    """The time is outside the doctor's hours, over, or too far ahead."""
+    """The time is outside the doctor's hours, in the past, or too far ahead."""
 
     starts_at: int
     http_status = 409
-    sentence = "This doctor does not offer an appointment at that time. Please choose one of the free slots."
+    sentence = "This doctor does not offer an appointment at that time. Please choose one of the free times."
 
 
 @dataclass(eq=False)
 class BookingOverlaps(RefusedError):
-    """The patient holds another appointment at that time."""
+    """The patient already has an appointment at that time."""
 
     starts_at: int
     http_status = 409
@@ -43,20 +43,20 @@ class BookingOverlaps(RefusedError):
 
 @dataclass(eq=False)
 class TooManyBookings(RefusedError):
-    """The patient holds as many appointments ahead as one patient may."""
+    """The patient has reached the limit of future appointments."""
 
     allowed: int
     http_status = 409
-    sentence = "You already have {allowed} appointments ahead. Cancel one before you book another."
+    sentence = "You already have {allowed} future appointments, which is the limit. Cancel one before you book another."
 
 
 @dataclass(eq=False)
 class BookingFixed(RefusedError):
-    """The appointment has begun, is over, or was cancelled already."""
+    """The appointment has begun, is over, or was already cancelled."""
 
     starts_at: int
     http_status = 409
-    sentence = "This appointment has begun, is over, or was cancelled already."
+    sentence = "You cannot cancel this appointment: it has begun, is over, or was already cancelled."
 
 
 @dataclass(eq=False)
@@ -69,61 +69,63 @@ class AccountExists(RefusedError):
 
 @dataclass(eq=False)
 class SignInRefused(RefusedError):
-    """E-mail address and password do not belong together; which of them is wrong is not said."""
+    """E-mail address and password do not match; the error does not say which of them is wrong."""
 
     http_status = 401
-    sentence = "E-mail address and password do not fit together."
+    sentence = "The e-mail address or the password is wrong. Check both and try again."
 
 
 @dataclass(eq=False)
 class TooManyAttempts(RefusedError):
-    """Something was tried too often."""
+    """A limit of config.Limits is reached."""
 
     wait_s: int
     http_status = 429
-    sentence = "That was tried too often. Please try again {wait}."
+    sentence = "You have tried this too often. Please try again {wait}."
 
     def facts(self) -> dict[str, object]:
-        """Return the fields, and when to try again as people say it; never too early."""
+        """Return the fields, and the waiting time in words, rounded up."""
         return {**super().facts(), "wait": in_words(self.wait_s)}
 
 
 @dataclass(eq=False)
 class StillHandled(RefusedError):
-    """The same form was sent a moment ago, and is being handled."""
+    """The same form was sent a moment ago, and the site is still handling it."""
 
     wait_s: int = 5
     http_status = 409
-    sentence = "Your first click is still being worked on. Reload this page in a few seconds: nothing is made twice."
+    sentence = (
+        "The site is still working on your first click. Reload this page in a few seconds. Nothing happens twice."
+    )
 
 
 @dataclass(eq=False)
 class AlreadyMade(RefusedError):
-    """The same form made a record before, and the site stopped before it could answer."""
+    """The same form already made a record, but the site stopped before it could answer."""
 
     http_status = 409
-    sentence = "You have sent this already, and it is kept. Look for it in your list: nothing is made twice."
+    sentence = "You already sent this, and it was saved. Look for it in your list. Nothing happens twice."
 
 
 @dataclass(eq=False)
 class SiteBusy(UnavailableError):
-    """All places for this kind of work are taken."""
+    """All places for this kind of work are taken (usecases/admission.py)."""
 
     what: str
     wait_s: int = 10
-    sentence = "Too many people {what} at this moment. Nothing was changed. Please try again {wait}."
+    sentence = "Too many people {what} at this moment. Nothing has changed. Please try again {wait}."
 
     def facts(self) -> dict[str, object]:
-        """Return the fields, and when to try again as people say it."""
+        """Return the fields, and the waiting time in words."""
         return {**super().facts(), "wait": in_words(self.wait_s)}
 
 
 @dataclass(eq=False)
 class NotFound(RefusedError):
-    """There is no such thing, or it is not for this account; the two look the same from outside."""
+    """It does not exist, or this account may not see it; from outside, both look the same."""
 
     http_status = 404
-    sentence = "There is no such page, or it is not yours to see."
+    sentence = "This page does not exist, or you may not see it."
 
 
 @dataclass(eq=False)
@@ -131,27 +133,29 @@ class PageForbidden(RefusedError):
     """The page belongs to another role."""
 
     role: str
-    sentence = "This page is not for accounts of the role {role}."
+    sentence = "You are signed in as {role}, and this page is not for this role. Sign in with another account."
 
 
 @dataclass(eq=False)
 class WishNeeded(RefusedError):
-    """A quorum alone was chosen, and the patient's own wish is no purpose: nobody could open the records ever again."""
+    """The patient chose that only a quorum can open records, but does not allow the patient's own wish."""
 
     http_status = 409
-    sentence = "With a quorum alone, your own wish must be allowed; else you could never see your records again."
+    sentence = (
+        "If only a quorum can open your records, you must allow My own wish. Otherwise you could never see them again."
+    )
 
 
 @dataclass(eq=False)
 class EmailMalformed(MalformedError):
-    """Text that cannot be an e-mail address."""
+    """The text cannot be an e-mail address."""
 
-    sentence = "This is not an e-mail address. It looks like name@clinic.example."
+    sentence = "This is not an e-mail address. Write it like name@clinic.example."
 
 
 @dataclass(eq=False)
 class NameMalformed(MalformedError):
-    """Text that cannot be a person's name."""
+    """The text cannot be a person's name."""
 
     why: str
     sentence = "{why}"
@@ -159,7 +163,7 @@ class NameMalformed(MalformedError):
 
 @dataclass(eq=False)
 class PasswordMalformed(MalformedError):
-    """Too short, too long, or with characters that nobody can see."""
+    """The password is too short, too long, or has invisible characters."""
 
     why: str
     sentence = "{why}"
@@ -167,23 +171,23 @@ class PasswordMalformed(MalformedError):
 
 @dataclass(eq=False)
 class PasswordWeak(MalformedError):
-    """Few guesses find it."""
+    """An attacker needs only few guesses."""
 
-    sentence = "This password is too easy to guess. Take several words that do not belong together."
+    sentence = "This password is too easy to guess. Use several unrelated words."
 
 
 @dataclass(eq=False)
 class HoursOverlap(RefusedError):
-    """Two stretches of one doctor's day share a minute."""
+    """Two parts of one doctor's working day overlap."""
 
     weekday: str
     http_status = 409
-    sentence = "The working hours on {weekday} overlap. Give each stretch once."
+    sentence = "The working hours on {weekday} overlap. Give hours that do not overlap."
 
 
 @dataclass(eq=False)
 class OneADay(RefusedError):
-    """The patient holds an appointment with this doctor on this day."""
+    """The patient already has an appointment with this doctor on that day."""
 
     starts_at: int
     http_status = 409
@@ -192,31 +196,31 @@ class OneADay(RefusedError):
 
 @dataclass(eq=False)
 class CodeRefused(RefusedError):
-    """Address and one-time code do not belong together, or the code ran out or was used."""
+    """E-mail address and one-time code do not match, or the code expired or was used."""
 
     http_status = 401
-    sentence = "E-mail address and code do not fit together, or the code ran out. Ask the hospital for a new one."
+    sentence = "The e-mail address or the code is wrong, or the code has expired. Ask the hospital for a new code."
 
 
 @dataclass(eq=False)
 class RoleFixed(RefusedError):
-    """Patients stay patients, and staff stays staff: records and appointments hang on the account."""
+    """A patient cannot become staff, nor staff a patient: records and appointments belong to the account."""
 
     role: str
-    sentence = "An account of the role {role} cannot get that role. Create a new account instead."
+    sentence = "An account with the role {role} cannot change to that role. Create a new account instead."
 
 
 @dataclass(eq=False)
 class DatabaseUnavailable(UnavailableError):
-    """The database did not answer, or was busy for too long."""
+    """The database did not answer in time."""
 
     why: str
-    sentence = "The site's database did not answer ({why}). Nothing was changed; please try again."
+    sentence = "The site's database did not answer ({why}). Nothing has changed. Please try again."
 
 
 @dataclass(eq=False)
 class RecordDamaged(TamperedError):
-    """A sealed record is not the file that was stored."""
+    """The sealed file of a record was changed."""
 
     number: str
     why: str
@@ -225,54 +229,54 @@ class RecordDamaged(TamperedError):
 
 @dataclass(eq=False)
 class RecordMisplaced(TamperedError):
-    """A record is not under the root that the ledger has."""
+    """The root on the ledger does not cover this record."""
 
     number: str
     why: str
-    sentence = "Record {number} is not where the ledger has it: {why}."
+    sentence = "Record {number} does not agree with the ledger: {why}."
 
 
 @dataclass(eq=False)
 class NotSealedToQuorum(RefusedError):
-    """A record was made before trustees held the key, and was not sealed to them since."""
+    """The record was sealed before trustees held the key, and was not sealed again yet."""
 
     http_status = 409
-    sentence = "This record is not sealed to the trustees yet, so they cannot open it. Try again in a few minutes."
+    sentence = "This record is not encrypted to the trustees yet, so they cannot open it. Try again in a few minutes."
 
 
 @dataclass(eq=False)
 class AnswerMismatch(RefusedError):
-    """What a trustee handed in does not belong together."""
+    """The parts of a trustee's answer do not belong together."""
 
     why: str
-    sentence = "The signed answer was not accepted: {why}."
+    sentence = "The site did not accept your signed answer: {why}. Reload the page and answer again."
 
 
 @dataclass(eq=False)
 class NoTrustee(RefusedError):
     """The account is not linked to a trustee of the ledger."""
 
-    sentence = "Your account is not linked to a trustee's account on the ledger. Ask the hospital's staff to link it."
+    sentence = "Your account is not linked to a trustee on the ledger. Ask the hospital's staff to link it."
 
 
 @dataclass(eq=False)
 class OwnRequest(RefusedError):
-    """Nobody answers a request of one's own on this site."""
+    """The person who made a request cannot answer it."""
 
     sentence = "You asked for this record yourself, so another trustee must answer."
 
 
 @dataclass(eq=False)
 class TrusteeTaken(RefusedError):
-    """One trustee's account belongs to one doctor."""
+    """Another doctor already has this trustee's account."""
 
     http_status = 409
-    sentence = "Another doctor's account is linked to this trustee already."
+    sentence = "Another doctor's account is already linked to this trustee. Remove that link first."
 
 
 @dataclass(eq=False)
 class ReplayRunning(RefusedError):
-    """One replay at a time: it takes a processor for itself."""
+    """Another replay is running; each one needs a whole processor."""
 
     http_status = 409
-    sentence = "Another round is being replayed just now. Wait a few seconds and try again."
+    sentence = "This site is checking another round now. Wait a few seconds and try again."

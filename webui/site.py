@@ -1,9 +1,8 @@
-"""What one running site consists of, reachable from every page.
+"""The parts of one running site.
 
 Invariant: pages reach stores and services only through `site()`; there is no global state.
 
 Source: securedrop's typed configuration on the application object.
-Not here: building it (app.py).
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from webui.store.accounts import AccountStore
 from webui.store.appointments import AppointmentStore
 from webui.store.care import Care, CareStore
 from webui.store.database import Database
-from webui.store.disclosures import RequestStore
+from webui.store.decryption_requests import RequestStore
 from webui.store.handled import HandledForms
 from webui.store.leaves import LeafStore
 from webui.store.openings import Openings
@@ -54,7 +53,7 @@ class Site:
     request_store: RequestStore
     handled: HandledForms
     wake: Event
-    """Set when there is something to do in the background before the next turn."""
+    """Set to start the next turn of the upkeep early (maintenance.py)."""
     doors: Doors
     record_requests: RecordRequests
     appointments: AppointmentStore
@@ -64,7 +63,7 @@ class Site:
     replays: Replays
 
     def committee(self) -> CommitteeFacts | None:
-        """Return who holds the key for records; None, too, while that cannot be known."""
+        """Return who holds the key for records; None also if the ledger does not answer."""
         try:
             return self.services.records.committee()
         except UnavailableError:
@@ -72,7 +71,7 @@ class Site:
 
 
 def build_site(config: SiteConfig, services: Services) -> Site:
-    """Return the stores over one database, which must be at its newest revision."""
+    """Return the parts over one database, which must be at its newest revision."""
     database = Database(config.database_url)
     clock = services.clock
     care, openings = Care(config.care_days, clock), Openings(database, clock)

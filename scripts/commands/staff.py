@@ -80,7 +80,7 @@ def link(home: Path, email: str, account: str | None) -> None:
     from chain.transactions.addresses import parse_address
     from scripts.wiring.clock import now
     from webui.store.database import Database, upgrade_database
-    from webui.store.disclosures import RequestStore
+    from webui.store.decryption_requests import RequestStore
 
     trustee, config = parse_address(account, "account") if account else None, _config(home)
     upgrade_database(config.database_url)

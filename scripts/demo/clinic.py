@@ -12,7 +12,7 @@ from scripts.wiring.home import Home
 from scripts.wiring.roles import load_account
 from webui.config import SiteConfig
 from webui.store.database import Database
-from webui.store.disclosures import RequestStore
+from webui.store.decryption_requests import RequestStore
 
 
 def link_trustees(home: Home, config: SiteConfig, trustees: Sequence[str]) -> Path:

@@ -32,7 +32,7 @@ from scripts.wiring.roles import ledger_settings, open_ledger, signatures
 from webui.app import create_app
 from webui.config import FORM_OVERHEAD, SiteConfig
 from webui.federation.audits import FederationAudits
-from webui.federation.disclosures import FederationRequests
+from webui.federation.decryption_requests import FederationRequests
 from webui.federation.predictions import FederationPredictions
 from webui.federation.records import FederationRecords
 from webui.maintenance import TURN_S, upkeep_of

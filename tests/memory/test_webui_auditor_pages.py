@@ -40,7 +40,7 @@ def masked(tmp_path: Path) -> RealTown:
 
 def test_a_round_that_no_audit_covers_says_so(masked: RealTown) -> None:
     page = masked.visitor(NOOR).text(PAGE)
-    assert "The last audit was before this round" in page
+    assert "The last audit ran before this round" in page
     assert page.count("Not checked:") == len(AuditStep)
     masked.world.report.unlink()
     assert "No audit has run yet" in masked.visitor(NOOR).text(PAGE)
@@ -53,13 +53,14 @@ def test_a_masked_round_is_replayed_with_the_hospitals_own_key(masked: RealTown)
     assert (answer.status_code, answer.location) == (302, PAGE)
     page = auditor.text(PAGE)
     for fact in (
-        "Round 2 was checked just now",
+        "This site has checked round 2",
         "every step was checked",
         "fit their dealers' Feldman commitments",
         "summed again and without the masks",
         "The sum counts 314 training images",
-        "Their images weigh 314 ; 3 honest hospitals with so many images can weigh at most 314, and their mean loss",
-        "No single hospital's numbers are in it",
+        "Their images have a total weight of 314 .",
+        "If all 3 hospitals are honest, this many images weigh at most 314, and the mean loss",
+        "It does not reveal the numbers of a single hospital",
         "Nobody, the coordinator included, could see one hospital's update",
     ):
         assert fact in page
@@ -69,11 +70,12 @@ def test_a_masked_round_is_replayed_with_the_hospitals_own_key(masked: RealTown)
 def test_a_sealed_round_says_why_this_site_cannot_sum_it(tmp_path: Path) -> None:
     auditor = RealTown(tmp_path, Protection.SEALED).visitor(NOOR)
     page = auditor.text(PAGE)
-    assert "This site cannot sum this round again: its updates are sealed to the coordinator and the auditors" in page
+    assert "This site cannot compute the sum of this round again: " in page
+    assert "again: its updates are sealed to the coordinator and the auditors" in page
     auditor.post(REPLAY, page=PAGE)
     page = auditor.text(PAGE)
     assert "Round 2 was not summed again" in page
-    assert "some steps of this round were not checked" in page
+    assert "it could not check everything" in page
     assert "The coordinator and the auditors could read each hospital's update" in page
 
 
@@ -144,15 +146,15 @@ def test_a_model_that_two_rounds_name_is_told_twice(masked: RealTown) -> None:
 def test_a_digest_is_64_hexadecimal_digits(town: Town, given: str, status: int) -> None:
     answer = town.visitor(NOOR).get(f"/auditor/file?digest={given}")
     assert answer.status_code == status
-    assert ("records no such file" in words(answer)) == (status == 200)
+    assert ("does not record this file" in words(answer)) == (status == 200)
 
 
 def test_the_list_says_what_the_last_audit_found_in_each_round(town: Town) -> None:
     finding = Finding("HashMismatch", 5, "Harbour", "Another digest.", AuditStep.SUM)
     town.federation.findings_of_last_audit = (finding,)
     page = town.visitor(NOOR).get("/auditor/").text
-    assert page.count("The last audit checked this round and found nothing wrong.") == 5
-    assert page.count("The last audit found something wrong in this round.") == 1
+    assert page.count("The last audit checked this round and found no problem.") == 5
+    assert page.count("The last audit found a problem in this round.") == 1
     assert page.count("No audit covers this round yet.") == 1
 
 
@@ -218,8 +220,8 @@ def test_a_sealed_round_shows_what_each_hospital_claimed_by_the_last_audit(tmp_p
     audited = Audited(report, federation, 1_800_000_000, 1.0)
     world.report.write_text(to_json(audited), encoding="utf-8")
     page = town.visitor(NOOR).text(PAGE)
-    assert "3 honest hospitals with so many images can weigh at most 314, and their mean loss is at most 32" in page
-    assert "The hospitals claim these numbers." in page
+    assert "If all 3 hospitals are honest, this many images weigh at most 314, and the mean loss is at most 32" in page
+    assert "Each hospital claims its own numbers" in page
     for name, samples, accuracy in (("alpha", 105, "76.2 %"), ("beta", 104, "76.9 %"), ("gamma", 105, "76.2 %")):
         assert f"{name} {samples} {samples} {accuracy}" in page
     text = to_text(audited)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fl.protocol.names import Purpose, Refusal
-from tests.support.site_disclosures import ACCOUNTS
+from tests.support.site_decryption_requests import ACCOUNTS
 from tests.support.site_town import INES, JONAS, MAYA, PASSWORD, Town, Visitor, words
 from webui.ports.records import SealedRecord
 from webui.presentation.wording import at_time, on_day
@@ -38,7 +38,7 @@ def test_a_trustee_who_answered_is_told_so(town: Town) -> None:
     town.federation.requests.answer(1, 0, Refusal.JUDGEMENT)
     again = trustee.get("/approvals/1")
     assert again.status_code == 409
-    assert "You have answered this request already" in words(again)
+    assert "You have already answered this request" in words(again)
     assert "0x" not in words(again)
 
 
@@ -57,7 +57,7 @@ def test_an_own_request_does_not_wait_for_the_own_answer(town: Town) -> None:
     town.add_check(MAYA)
     trustee = town.visitor(INES)
     ask(town, trustee, 1)
-    assert "Nothing waits for your answer." in trustee.text("/requests/")
+    assert "No request waits for your answer." in trustee.text("/requests/")
     ask(town, town.visitor(JONAS), 2)
     page = trustee.text("/requests/")
     assert "Dr Jonas Okafor, for alpha" in page
@@ -89,12 +89,12 @@ def test_a_sealed_check_leads_to_the_request_that_is_under_way(town: Town) -> No
     patient = town.visitor(MAYA)
     patient.post("/consent/", readers="2", purposes=["1", "4"])
     town.add_check(MAYA)
-    assert "You may ask for it yourself" in patient.text("/checks/1")
+    assert "You can ask for it yourself" in patient.text("/checks/1")
     asked = ask(town, patient, 4, page="/checks/1").location
     for state in ("waits for the trustees", "approved", "opened"):
         page = patient.get("/checks/1")
         assert state in words(page)
-        assert "You may ask for it yourself" not in words(page)
+        assert "You can ask for it yourself" not in words(page)
         assert asked in page.text
         if state == "waits for the trustees":
             town.federation.requests.answer(1, 0)
@@ -104,7 +104,7 @@ def test_a_sealed_check_leads_to_the_request_that_is_under_way(town: Town) -> No
     town.book(MAYA, INES)
     assert "Ask the trustees" in town.visitor(INES).text("/checks/1"), "nobody else's request is theirs"
     town.federation.stop_chain()
-    assert "You may ask for it yourself" in patient.text("/checks/1"), "the page is there without the ledger"
+    assert "You can ask for it yourself" in patient.text("/checks/1"), "the page is there without the ledger"
 
 
 def test_a_request_that_failed_can_be_made_again(town: Town) -> None:
@@ -114,7 +114,7 @@ def test_a_request_that_failed_can_be_made_again(town: Town) -> None:
     ask(town, patient, 4, page="/checks/1")
     for place in (0, 1):
         town.federation.requests.answer(1, place, Refusal.JUDGEMENT)
-    assert "You may ask for it yourself" in patient.text("/checks/1")
+    assert "You can ask for it yourself" in patient.text("/checks/1")
 
 
 def test_what_is_erased_is_not_offered_for_erasing(town: Town) -> None:
@@ -156,8 +156,8 @@ def test_booking_says_what_the_doctor_will_see(town: Town, readers: str, said: b
     slot, doctor, patient = town.free()[0], town.members[INES].id, town.visitor(MAYA)
     patient.post("/consent/", readers=readers, purposes=["1", "4"])
     page = patient.text(f"/appointments/doctors/{doctor}/{slot}")
-    assert "This doctor will be able to see them from now until" in page
-    assert ("only once enough trustees agree" in page) == said
+    assert "This doctor can see them from now until" in page
+    assert ("needs the approval of enough trustees" in page) == said
 
 
 def test_who_is_sent_to_sign_in_is_told_why(town: Town) -> None:
@@ -174,5 +174,5 @@ def test_a_form_of_an_ended_session_says_so(town: Town) -> None:
     visitor._client.delete_cookie("hemaledger")
     answer = visitor._client.post("/consent/", data={"csrf_token": token, "readers": "1"})
     assert answer.status_code == 400
-    for words_told in ("you were signed out since", "Nothing was changed", "Sign in first if you are asked to."):
+    for words_told in ("you have signed out", "Nothing has changed", "If the site asks you to sign in, do that first."):
         assert words_told in words(answer)

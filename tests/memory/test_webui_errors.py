@@ -120,7 +120,7 @@ def test_without_a_final_round_there_is_no_prediction(town: Town) -> None:
     town.federation.final_round = 0
     answer = town.visitor(MAYA).check(cell())
     assert answer.status_code == 503
-    assert "No model is served yet" in words(answer)
+    assert "There is no model yet" in words(answer)
 
 
 @pytest.mark.parametrize(("path", "status"), [("/nowhere", 404), ("/sign-out", 405), ("/checks/999", 404)])

@@ -95,7 +95,7 @@ def test_two_clicks_change_a_password_once_and_both_are_signed_in(town: Town) ->
     visitor.use_cookie(before)
     second = visitor.post_bare("/password", **fields)
     assert [each.location for each in (first, second)] == ["/password", "/password"]
-    assert "Your password is changed" in visitor.text("/password")
+    assert "Your password has been changed" in visitor.text("/password")
     visitor.use_cookie(before)
     assert visitor.get("/password").location.startswith("/sign-in")  # the old session alone is worth nothing
 
@@ -122,11 +122,11 @@ def test_a_crash_between_a_record_and_its_answer_makes_no_second_record(
     with monkeypatch.context() as crash:
         crash.setattr(HandledForms, "finish", lambda _self, _key, _outcome: None)  # the process was gone by then
         assert send().status_code == 302
-    town.site.handled._here.clear()
+    town.site.handled._in_progress.clear()
     town.federation.clock.now += LEASE_S
     answer = send()
     assert answer.status_code == 409
-    assert "it is kept" in answer.text
+    assert "it was saved" in answer.text
     assert len(town.site.record_store.of_patient(town.members[MAYA].id)) == 1
 
 

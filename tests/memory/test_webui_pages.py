@@ -33,7 +33,7 @@ def test_home_says_which_model_serves_how_it_was_verified_and_what_this_is_not(t
 
 def test_home_stands_without_a_final_round(town: Town) -> None:
     town.federation.final_round = 0
-    assert "No model is served yet" in town.visitor().text("/")
+    assert "There is no model yet" in town.visitor().text("/")
 
 
 def test_home_says_unverified_since_when_the_chain_is_silent(town: Town) -> None:
@@ -106,11 +106,11 @@ def test_a_stranger_signs_up_and_arrives_signed_in(town: Town) -> None:
     [
         ({"email": "nonsense"}, 400, "not an e-mail address"),
         ({"email": MAYA}, 409, "already an account"),
-        ({"password": "short", "again": "short"}, 400, "Between 12 and 128"),
+        ({"password": "short", "again": "short"}, 400, "between 12 and 128"),
         ({"again": "another password"}, 400, "differ"),
         ({"password": "ada@xy.example", "again": "ada@xy.example"}, 400, "too easy"),
         ({"password": "a" * 20, "again": "a" * 20}, 400, "too easy"),
-        ({"name": " "}, 400, "tell us your name"),
+        ({"name": " "}, 400, "enter your name"),
         ({"name": "n" * 200}, 400, "longer than 120"),
         ({"date_of_birth": "2190-01-01"}, 400, "cannot be a date of birth"),
         ({"date_of_birth": "yesterday"}, 400, "date"),
@@ -248,7 +248,7 @@ def test_an_auditor_reads_rounds_and_one_round(town: Town) -> None:
     table = auditor.text("/auditor/")
     for fact in ("Final", "Aborted", "3 of 3 committed", "Sealed", "National Audit Laboratory", "87.2 %", "0.931"):
         assert fact in table
-    assert "found nothing wrong" in table
+    assert "found no problem" in table
     assert "2 of 3 hospitals committed before the deadline" in auditor.text("/auditor/rounds/5")
     assert "Harbour Hospital" in auditor.text("/auditor/rounds/7")
     assert auditor.get("/auditor/rounds/99").status_code == 404
@@ -257,7 +257,7 @@ def test_an_auditor_reads_rounds_and_one_round(town: Town) -> None:
 def test_an_auditor_reads_the_findings_of_the_last_audit(town: Town) -> None:
     town.federation.findings_of_last_audit = (Finding("HashMismatch", 5, "Harbour", "Another digest."),)
     page = town.visitor(NOOR).text("/auditor/")
-    for fact in ("found 1 thing wrong", "HashMismatch", "round 5", "Harbour", "Another digest."):
+    for fact in ("found 1 problem", "HashMismatch", "round 5", "Harbour", "Another digest."):
         assert fact in page
     town.federation.audited = False
     assert "No audit has run yet" in town.visitor(NOOR).text("/auditor/")
@@ -269,7 +269,7 @@ def test_an_auditor_checks_files(town: Town) -> None:
     for fact in ("The ledger records this file", "Global model (sealed) of round 7", "1,284"):
         assert fact in words(known)
     changed = auditor.post("/auditor/file", file=(io.BytesIO(town.federation.recorded_file + b"!"), "model.bin"))
-    assert "The ledger records no such file" in words(changed)
+    assert "The ledger does not record this file" in words(changed)
     assert auditor.post("/auditor/file").status_code == 400
 
 

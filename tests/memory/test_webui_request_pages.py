@@ -12,11 +12,11 @@ import pytest
 
 from fl.protocol.errors import ChainUnavailable
 from fl.protocol.names import Purpose, Refusal
-from tests.support.site_disclosures import ACCOUNTS
+from tests.support.site_decryption_requests import ACCOUNTS
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, Visitor, cell, words
 from webui.config import Limit, Limits
 from webui.errors import NotFound
-from webui.ports.disclosures import SignedAnswer
+from webui.ports.decryption_requests import SignedAnswer
 from webui.ports.records import SealedRecord
 from webui.usecases.patient_records import sealed_of
 
@@ -57,7 +57,7 @@ def test_a_doctor_finds_records_by_the_exact_address_or_number_only(town: Town) 
         assert grouped in page, text
         assert "Maya" not in page, "who asks does not learn a name from it"
     for text in ("maya", "%", "maya@%", number[:4], OMAR, "nobody@x.example", "1"):
-        assert "Nothing is known" in find(text), text
+        assert "This site has no record" in find(text), text
     assert doctor.post("/requests/find", page="/requests/").status_code == 400
 
 
@@ -65,11 +65,11 @@ def test_a_doctor_asks_a_quorum_agrees_and_the_record_opens(town: Town) -> None:
     town.add_check(MAYA)
     doctor = town.visitor(JONAS)
     location = ask(town, doctor).location
-    assert "2 more of 3 trustees must approve" in doctor.text(location)
+    assert "2 more of the 3 trustees must approve" in doctor.text(location)
     assert doctor.get(f"{location}/open").status_code == 405
     assert doctor.post(f"{location}/open", page=location).status_code == 404, "nobody approved yet"
     approve(town, places=(0,))
-    assert "1 more of 3" in doctor.text(location)
+    assert "1 more of the 3" in doctor.text(location)
     assert "leukemic blast" not in doctor.text(location)
     approve(town, places=(2,))
     page = doctor.text(location)
@@ -154,13 +154,13 @@ def test_a_patient_asks_for_an_own_record_that_only_a_quorum_opens(town: Town) -
     patient = town.visitor(MAYA)
     patient.post("/consent/", readers="2", purposes=["4"])
     location = patient.check(cell()).location
-    assert "You may ask for it yourself" in patient.text(location)
+    assert "You can ask for it yourself" in patient.text(location)
     asked = patient.post("/requests/ask", page=location, number=number_of(town), purpose="4")
     approve(town)
     patient.post(f"{asked.location}/open", page=asked.location)
     assert "91 %" in patient.text(asked.location)
     assert "Look at it" in patient.text("/requests/about-me")
-    assert "waits for a quorum" in patient.text(location), "what was opened is not stored"
+    assert "needs a quorum" in patient.text(location), "what was opened is not stored"
 
 
 def test_the_same_question_is_asked_once(town: Town) -> None:
@@ -203,14 +203,14 @@ def test_nothing_opens_what_was_erased_or_sealed_anew(town: Town) -> None:
     location = ask(town, doctor).location
     approve(town)
     town.site.record_store.erase(1)
-    assert "erased since" in doctor.text(location)
+    assert "now erased" in doctor.text(location)
     assert doctor.post(f"{location}/open", page=location).status_code == 404
-    assert "erased since" in town.visitor(MAYA).text("/requests/about-me")
+    assert "now erased" in town.visitor(MAYA).text("/requests/about-me")
     fields = {"number": number_of(town, 2), "purpose": "2"}
     second = doctor.post("/requests/ask", page="/requests/", **fields).location
     approve(town, 2)
     town.visitor(MAYA).post("/consent/", readers="1", purposes=["1", "2", "3"])
-    assert "sealed again since" in doctor.text(second)
+    assert "encrypted again" in doctor.text(second)
     assert doctor.post(f"{second}/open", page=second).status_code == 404
 
 
@@ -235,7 +235,7 @@ def test_a_record_from_before_the_committee_cannot_be_asked_for_yet(tmp_path: Pa
     town.add_check(MAYA)
     answer = ask(town, town.visitor(JONAS))
     assert answer.status_code == 409
-    assert "not sealed to the trustees yet" in words(answer)
+    assert "not encrypted to the trustees yet" in words(answer)
     town.federation.records.hold_key()
     town.site.patient_records.follow_key()
     assert ask(town, town.visitor(JONAS)).status_code == 302
@@ -277,7 +277,7 @@ def test_a_request_past_this_site_is_told_to_the_patient_too(town: Town) -> None
     row = town.site.record_store.visible(town.members[MAYA], town.add_check(MAYA))
     town.federation.requests.request(sealed_of(row), Purpose.RESEARCH, town.federation.clock.now + DAY_S)
     page = town.visitor(MAYA).text("/requests/about-me")
-    for fact in ("alpha, not through this site", "research", "Who it was, only that hospital can tell"):
+    for fact in ("alpha, not through this site", "research", "Only that hospital knows which person asked"):
         assert fact in page
     assert "not through this site" not in town.visitor(OMAR).text("/requests/about-me")
 
@@ -297,7 +297,7 @@ def test_requests_past_this_site_outlive_the_file_that_they_asked_for(town: Town
     page = patient.text("/requests/about-me")
     for fact in ("alpha, not through this site", "elsewhere, not through this site", "research"):
         assert fact in page
-    assert ("erased since" in page) == (later == "erased")
+    assert ("now erased" in page) == (later == "erased")
 
 
 def _lose(town: Town, monkeypatch: pytest.MonkeyPatch, doctor: Visitor) -> None:
@@ -370,9 +370,9 @@ def test_a_dealt_key_is_marked_wherever_a_request_is_shown(town: Town) -> None:
     town.add_check(MAYA)
     _link(town)
     location = ask(town, town.visitor(JONAS)).location
-    assert "The operator dealt this key" in town.visitor(JONAS).text(location)
-    assert "The operator dealt this key" in town.visitor(MAYA).text("/requests/about-me")
-    assert "The operator dealt this key" in town.visitor(INES).text("/approvals/1")
+    assert "The operator made this key" in town.visitor(JONAS).text(location)
+    assert "The operator made this key" in town.visitor(MAYA).text("/requests/about-me")
+    assert "The operator made this key" in town.visitor(INES).text("/approvals/1")
     assert "the operator dealt this key" in town.visitor(INES).text("/requests/")
 
 
@@ -384,7 +384,7 @@ def test_a_trustee_sees_who_asks_for_what_and_answers(town: Town) -> None:
     town.add_check(MAYA)
     ask(town, town.visitor(JONAS))
     trustee = town.visitor(INES)
-    assert "Approvals waiting for me" not in trustee.text("/requests/")
+    assert "Requests that wait for my answer" not in trustee.text("/requests/")
     assert trustee.get("/approvals/1").status_code == 403
     _link(town)
     assert "Dr Jonas Okafor, for alpha" in trustee.text("/requests/")
@@ -399,11 +399,11 @@ def test_a_trustee_sees_who_asks_for_what_and_answers(town: Town) -> None:
     answer = _send(trustee, signed)
     assert (answer.status_code, answer.json) == (200, {"location": "/requests/"})
     assert town.federation.requests.facts([1])[1].approvals == 1
-    assert "Nothing waits" in trustee.text("/requests/")
+    assert "No request waits" in trustee.text("/requests/")
     again = _send(trustee, signed)
     assert again.status_code == 409
     assert again.json is not None
-    assert "You have answered this request already" in again.json["message"]
+    assert "You have already answered this request" in again.json["message"]
 
 
 def test_a_trustee_who_may_not_answer_reads_why(town: Town) -> None:
@@ -482,7 +482,7 @@ def test_a_request_for_an_erased_record_promises_nothing(town: Town) -> None:
     check = town.add_check(MAYA)
     doctor, patient = town.visitor(JONAS), town.visitor(MAYA)
     ask(town, doctor)
-    assert "more of 3 trustees must approve" in doctor.text("/requests/1")
+    assert "more of the 3 trustees must approve" in doctor.text("/requests/1")
     town.site.record_store.erase(check, town.members[MAYA].id)
     for page in (doctor.text("/requests/"), doctor.text("/requests/1"), patient.text("/requests/about-me")):
         assert "Erased" in page
@@ -498,4 +498,4 @@ def test_what_a_quorum_opened_is_an_opening_that_the_patient_sees(town: Town) ->
     approve(town)
     doctor.post("/requests/1/open", page="/requests/1")
     page = town.visitor(MAYA).text("/requests/who-sees")
-    assert "Dr Jonas Okafor opened, with a quorum of trustees, your check of" in page
+    assert "Dr Jonas Okafor opened, with the approval of a quorum, your check of" in page

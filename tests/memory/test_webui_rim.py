@@ -22,7 +22,7 @@ from webui.errors import SiteBusy, TooManyAttempts, in_words
 from webui.maintenance import keep_up
 from webui.ports.consent import Choice
 from webui.site import EXTENSION, Site
-from webui.store.consent_changes import _due
+from webui.store.consent_changes import _outdated
 from webui.store.models import StoredRecord
 from webui.store.staff import StaffStore
 from webui.usecases.admission import Admission
@@ -226,7 +226,9 @@ def test_a_later_choice_takes_the_place_of_an_earlier_one(town: Town) -> None:
 
 def test_records_that_are_sealed_otherwise_are_found_without_reading_a_file(town: Town) -> None:
     """The columns behind a file of 3 MB can only be reached through it: 0.6 s for each of 120 records."""
-    due = select(func.min(StoredRecord.id)).where(*_due(town.members[MAYA].id, 1, 0, b"k" * 16), StoredRecord.id > 7)
+    due = select(func.min(StoredRecord.id)).where(
+        *_outdated(town.members[MAYA].id, 1, 0, b"k" * 16), StoredRecord.id > 7
+    )
     with town.site.database.reading() as session:
         text = str(due.compile(session.connection(), compile_kwargs={"literal_binds": True}))
         plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {text}").all()

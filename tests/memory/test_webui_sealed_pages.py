@@ -28,9 +28,13 @@ def test_a_result_says_how_the_record_is_kept(town: Town) -> None:
     visitor = town.visitor(MAYA)
     location = visitor.check(cell()).location
     page = visitor.text(location)
-    for fact in ("How this record is kept", "this hospital", "treatment, second opinion, emergency and my own wish"):
+    for fact in (
+        "How this record is protected",
+        "this hospital",
+        "treatment, second opinion, emergency and my own wish",
+    ):
         assert fact in page
-    assert "goes onto the ledger with the next batch" in page
+    assert "will be written to the ledger within a day" in page
     assert visitor.get(f"{location}/proof.json").status_code == 404
     anchored = town.site.anchoring.anchor()
     assert anchored is not None
@@ -64,22 +68,22 @@ def test_a_stricter_choice_closes_the_pages_and_says_why(town: Town) -> None:
     town.book(MAYA, INES)
     visitor = town.visitor(MAYA)
     fields: dict[str, Any] = {"readers": "2", "purposes": ["1", "4"]}
-    assert "Not possible yet" in visitor.text("/consent/")
+    assert "You cannot choose this yet" in visitor.text("/consent/")
     assert visitor.post("/consent/", **fields, sure="y").status_code == 403
     town.federation.records.hold_key()
     assert "2 of these 3 trustees must agree" in visitor.text("/consent/")
-    assert "This cannot be undone" in words(visitor.post("/consent/", **fields))
-    assert "waits for a quorum" not in visitor.text(location), "nothing is closed before one was asked once more"
+    assert "Nobody can undo this" in words(visitor.post("/consent/", **fields))
+    assert "needs a quorum" not in visitor.text(location), "nothing is closed before one was asked once more"
     answer = visitor.post("/consent/", **fields, sure="y")
     assert (answer.status_code, answer.location) == (302, "/consent/")
     assert "1 record was sealed again" in visitor.text("/consent/")
     for email in (MAYA, INES):
         page = town.visitor(email).text(location)
-        assert "waits for a quorum" in page
+        assert "needs a quorum" in page
         assert "leukemic blast" not in page
         assert town.visitor(email).get(f"{location}/image.png").status_code == 404
-    assert "waits for a quorum" in visitor.text("/checks/")
-    assert "waits for a quorum" in town.visitor(INES).text("/doctor/")
+    assert "needs a quorum" in visitor.text("/checks/")
+    assert "needs a quorum" in town.visitor(INES).text("/doctor/")
     assert "You will not see the result" in visitor.text("/checks/new")
     profile = town.site.record_store.patient(town.members[MAYA].id)
     assert profile.readers == Readers.TRUSTEES
@@ -112,11 +116,11 @@ def test_a_patient_erases_a_check_for_good(town: Town) -> None:
 def test_a_key_that_the_operator_dealt_is_marked(town: Town) -> None:
     town.federation.records.hold_key(dealer_made=True)
     visitor = town.visitor(MAYA)
-    assert "The operator dealt this key" in visitor.text("/consent/")
+    assert "The operator made this key" in visitor.text("/consent/")
     visitor.post("/consent/", readers="2", purposes=["1", "4"])
-    assert "The operator dealt this key" in visitor.text(visitor.check(cell()).location)
+    assert "The operator made this key" in visitor.text(visitor.check(cell()).location)
     town.federation.records.hold_key()
-    assert "The operator dealt this key" not in visitor.text("/consent/")
+    assert "The operator made this key" not in visitor.text("/consent/")
 
 
 def test_every_page_of_a_record_is_marked_by_the_key_that_it_was_sealed_to(town: Town) -> None:
@@ -130,13 +134,13 @@ def test_every_page_of_a_record_is_marked_by_the_key_that_it_was_sealed_to(town:
     other = visitor.check(cell()).location
     number = town.site.record_store.visible(town.members[MAYA], 1).number or ""
     for reader in (visitor, doctor):
-        assert "The operator dealt this key" in reader.text(location)
-        assert reader.text(location).count("dealt key") == 1, "the note on it"
+        assert "The operator made this key" in reader.text(location)
+        assert reader.text(location).count("key made by the operator") == 1, "the note on it"
         assert "dealt" not in reader.text(other)
-    assert visitor.text("/checks/").count("dealt key") == 1
-    assert doctor.text(f"/doctor/patients/{town.members[MAYA].id}").count("dealt key") == 1
-    assert "dealt key" in visitor.text(f"{location}/erase")
-    assert "dealt key" in words(doctor.post("/requests/find", page="/requests/", text=number))
+    assert visitor.text("/checks/").count("key made by the operator") == 1
+    assert doctor.text(f"/doctor/patients/{town.members[MAYA].id}").count("key made by the operator") == 1
+    assert "key made by the operator" in visitor.text(f"{location}/erase")
+    assert "key made by the operator" in words(doctor.post("/requests/find", page="/requests/", text=number))
     assert "dealt" not in doctor.text("/doctor/"), "the newest check has the other key"
     town.site.patient_records.follow_key()
     assert "dealt" not in visitor.text(location)
@@ -147,7 +151,7 @@ def test_who_made_a_key_is_not_guessed_while_the_ledger_is_silent(town: Town) ->
     visitor = town.visitor(MAYA)
     location = visitor.check(cell()).location
     town.federation.stop_chain()
-    assert "it is not known whether the operator dealt the key" in visitor.text(location)
+    assert "we do not know whether the operator made the key" in visitor.text(location)
     assert "The operator dealt" not in visitor.text(location)
 
 
@@ -156,9 +160,9 @@ def test_a_place_is_computed_anew_and_compared_with_the_ledger(town: Town) -> No
     location = visitor.check(cell()).location
     town.add_check(MAYA)
     town.site.anchoring.anchor()
-    assert "the root compared with the ledger's" in visitor.text(location)
+    assert "compared it with the ledger" in visitor.text(location)
     town.federation.stop_chain()
-    assert "The ledger does not answer just now" in visitor.text(location)
+    assert "The ledger does not answer now" in visitor.text(location)
 
 
 @pytest.mark.parametrize(

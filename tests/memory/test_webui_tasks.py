@@ -86,7 +86,7 @@ def test_a_model_of_drawn_cells_asks_before_it_judges(town: Town) -> None:
     assert "I know that this model has only seen drawn cells" in visitor.text("/checks/new")
     answer = visitor.check(cell())
     assert answer.status_code == 400
-    assert "Please tick this first" in answer.text
+    assert "Please tick this box first" in answer.text
     assert "trained on drawn cells" not in visitor.text("/checks/")
     assert visitor.check(cell(), drawn="y").status_code == 302
 

@@ -87,4 +87,4 @@ class Visit:
     def refusal(self) -> str:
         """Return the name of the refusal that the page shows, once it does."""
         self.page.wait_for_selector("[data-problem]:not([hidden])")
-        return str(self.page.inner_text("[data-problem-name]"))
+        return str(self.page.get_attribute("[data-problem]", "data-name"))

@@ -28,9 +28,9 @@ from tests.support.ledger import MemoryLedger
 from tests.support.relay import MemoryRelay
 from tests.support.site_federation import BreakableLedger
 from tests.support.site_town import Town
-from webui.federation.disclosures import FederationRequests
+from webui.federation.decryption_requests import FederationRequests
 from webui.federation.records import FederationRecords
-from webui.ports.disclosures import SignedAnswer
+from webui.ports.decryption_requests import SignedAnswer
 from webui.ports.federation import Services
 
 NAMES = ("ada", "ben", "cleo")

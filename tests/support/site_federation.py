@@ -37,10 +37,10 @@ from tests.support.ledger import MemoryLedger
 from tests.support.relay import MemoryRelay
 from tests.support.site_town import Town
 from webui.federation.audits import FederationAudits
-from webui.federation.disclosures import FederationRequests
+from webui.federation.decryption_requests import FederationRequests
 from webui.federation.predictions import FederationPredictions
 from webui.federation.records import FederationRecords
-from webui.ports.disclosures import RequestService
+from webui.ports.decryption_requests import RequestService
 from webui.ports.federation import AuditService, Prediction, PredictionService, ReportedModel, ServedModel, Services
 
 RECIPE = Recipe(SPEC, LocalConfig(), seed=1)

@@ -3,7 +3,7 @@
 Invariant: what is stored tells nothing without the key; a changed file, salt or policy does not open. The same suite
 holds it and the real one to that (tests/memory/test_webui_record_services.py).
 
-Not here: requests to the committee (site_disclosures.py).
+Not here: requests to the committee (site_decryption_requests.py).
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from fl.roles.serving.model_facts import Fact, State, Verification
 from fl.training.pictures.field import Frame
 from fl.training.pictures.gate import prepare
 from fl.training.pictures.images import Pixels
-from tests.support.site_disclosures import FakeRequests
+from tests.support.site_decryption_requests import FakeRequests
 from tests.support.site_records import FakeRecords
 from webui.ports.federation import (
     AuditSummary,

@@ -26,7 +26,7 @@ from fl.protocol.ports import Anchor, Ledger, Relay, TransactionTerms
 from fl.protocol.records import DecryptionApproved, DecryptionRefused
 from tests.support.federation import ENDORSERS, Clock
 from tests.support.site_committee import CommitteeWorld
-from webui.ports.disclosures import RequestState
+from webui.ports.decryption_requests import RequestState
 from webui.ports.records import SealedRecord
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -78,7 +78,7 @@ class Clinic:
         if press == "[data-refuse]":
             trustee.click("text=Refuse instead")
         trustee.click(press)
-        trustee.wait_for_selector("text=Nothing waits for your answer")
+        trustee.wait_for_selector("text=No request waits for your answer")
 
 
 @pytest.fixture(scope="module")

@@ -81,7 +81,7 @@ def test_a_check_is_stored_sealed_and_opens_for_a_quorum(town: CommitteeTown, ad
     doctor.page.click("#submit")
     doctor.page.select_option("select[name=purpose]", "2")
     doctor.page.click("text=Ask the trustees")
-    doctor.page.wait_for_selector("text=2 more of 3 trustees must approve")
+    doctor.page.wait_for_selector("text=2 more of the 3 trustees must approve")
 
     trustee = Person(chromium, address, INES)
     trustee.page.goto(f"{address}/requests/")
@@ -90,7 +90,7 @@ def test_a_check_is_stored_sealed_and_opens_for_a_quorum(town: CommitteeTown, ad
     trustee.page.set_input_files("[data-kit]", kit)
     trustee.page.fill("[data-password]", KIT_PASSWORD)
     trustee.page.click("[data-approve]")
-    trustee.page.wait_for_selector("text=Nothing waits for your answer")
+    trustee.page.wait_for_selector("text=No request waits for your answer")
     town.world.answer(1, 1)
 
     doctor.page.reload()

@@ -121,7 +121,7 @@ def test_a_phone_without_scripts_reaches_every_page(address: str) -> None:
             visitor.click(f"nav >> text={page}")
         assert not visitor.is_visible("nav [aria-label=Menu]"), "it would do nothing"
         visitor.click("text=Sign out")
-        assert visitor.is_visible("text=You are signed out")
+        assert visitor.is_visible("text=You have signed out")
         browser.close()
 
 

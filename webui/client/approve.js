@@ -1,35 +1,33 @@
 /**
  * The page on which a trustee approves or refuses a request: form in, sealed answer out.
  *
- * Invariant: password and share go to the worker and nowhere else; the inputs that hold them have no name, so that no
- * form can send them either.
+ * Invariant: password and share go only to the worker; their inputs have no name, so the form cannot send them.
  *
- * What the page must hold (templates/_approval.html makes it):
+ * What the page must contain (templates/_approval.html):
  *
  *     <script type="application/json" id="approval">
  *       request, key_use, label, capsule_digest, purpose, deadline      as DecryptionRequested records them
- *       requester, members[]        who asks; all accounts that are active members
+ *       requester, members[]        the asking account; all accounts of active members
  *       capsule                     the file
  *       model_context               context of the round that made the model; "" for a record
- *       epoch, index, public_share, threshold_key, expires_at           of the committee that was asked; place and share
- *                                   of this trustee
+ *       epoch, index, public_share, threshold_key, expires_at           of the asked committee; index and share of this
+ *                                   trustee
  *       chain_id, authority, consortium
  *       trustee, trustee_key_epoch  account, epoch of its member key
  *       nonce, fees{gas, max_fee_per_gas, max_priority_fee_per_gas}     of the transaction
- *       recipients[{key_id, public_key}]  the requester; of a model every active member with a key that is no trustee
+ *       recipients[{key_id, public_key}]  the requester; for a model, every active member with a key who is not a trustee
  *       submit_url                  of this site
  *     form[data-approval] with [data-kit], [data-password], [data-reason], [data-approve], [data-refuse],
  *       [data-progress], [data-problem] and input[name=csrf_token]
  *
  * Bytes are hex, with or without 0x; points are compressed (33 bytes), public_key is uncompressed (65 bytes); whole numbers are
- * JSON numbers or decimal digits; times are seconds since 1970. Other fields are left alone.
+ * JSON numbers or decimal digits; times are seconds since 1970. Other fields are ignored.
  *
  * What the site gets: POST submit_url, JSON {envelope, transaction}, hex; envelope is null in a refusal; the CSRF token is
- * in the header X-CSRFToken. It checks that envelope's SHA-256 is what the transaction approves, and sends the transaction.
- * It answers 303, or 200 and JSON {location}; else a status from 400 and JSON {error, message}, which is shown.
+ * in the header X-CSRFToken. The site checks that the transaction approves the SHA-256 of the envelope, and sends it on.
+ * It answers 303, or 200 and JSON {location}; otherwise a status from 400 and JSON {error, message}. The page shows message.
  *
  * Source: PROTOCOL.md 9 (Requests; At rest).
- * Not here: the calculation (worker.js and below).
  */
 
 import { Refused } from "./errors.js";
@@ -47,7 +45,7 @@ const STEPS = {
  * Make the form of this page work.
  * @param {HTMLFormElement} form
  * @param {Record<string, any>} facts The page's JSON block.
- * @param {string} script Where this file came from; the worker is the same file.
+ * @param {string} script The address of this file; the worker loads the same file.
  */
 export function control(form, facts, script) {
   const one = (name) => form.querySelector(`[data-${name}]`);
@@ -58,7 +56,7 @@ export function control(form, facts, script) {
     if (!form.reportValidity()) {
       return;
     }
-    tell(one("problem"), null);
+    showProblem(one("problem"), null);
     buttons.forEach((button) => { button.disabled = true; });
     form.setAttribute("aria-busy", "true");
     try {
@@ -70,7 +68,7 @@ export function control(form, facts, script) {
       show("sending");
       window.location.assign(await send(facts.submit_url, form.elements.csrf_token.value, sealed));
     } catch (error) {
-      tell(one("problem"), error instanceof Refused ? error : new Refused("WorkerFailed"));
+      showProblem(one("problem"), error instanceof Refused ? error : new Refused("WorkerFailed"));
       buttons.forEach((button) => { button.disabled = false; });
       show(null);
     } finally {
@@ -86,7 +84,7 @@ export function control(form, facts, script) {
   buttons.forEach((button) => { button.disabled = false; });
 }
 
-/** Return the bytes of the chosen file, or refuse one that is no kit by its size. */
+/** Return the bytes of the chosen file; refuse one that is too large for a kit. */
 async function readKit(file) {
   if (file.size > LOCKBOX_CAP) {
     throw new Refused("KeystoreUnreadable", { why: `it has more than ${LOCKBOX_CAP} bytes` });
@@ -99,7 +97,7 @@ async function readKit(file) {
 }
 
 /**
- * Run one job in a worker, which ends with it.
+ * Run one job in a worker, and end the worker.
  * @param {string} script
  * @param {import("./worker.js").Job} job
  * @param {(step: string) => void} show
@@ -113,7 +111,7 @@ function compute(script, job, show) {
       if (data.step !== undefined) {
         show(data.step);
       } else if (data.error !== undefined) {
-        reject(Refused.told(data.error, data.message));
+        reject(Refused.received(data.error, data.message));
       } else {
         resolve(data);
       }
@@ -123,42 +121,42 @@ function compute(script, job, show) {
   return done.finally(() => worker.terminate());
 }
 
-/** Hand the answer to the site and return where to go next. */
+/** Send the answer to the site, and return the address of the next page. */
 async function send(address, token, answer) {
   const url = ownAddress(address);
   let response;
-  let said;
+  let body;
   try {
     response = await fetch(url, {
       method: "POST",
       headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": token },
       body: JSON.stringify({ envelope: answer.envelope, transaction: answer.transaction }),
     });
-    said = response.redirected ? { location: response.url } : await response.json().catch(() => ({}));
+    body = response.redirected ? { location: response.url } : await response.json().catch(() => ({}));
   } catch {
     throw new Refused("SiteUnavailable");
   }
   if (!response.ok) {
-    const why = typeof said.message === "string" ? said.message : `it answered ${response.status}.`;
+    const why = typeof body.message === "string" ? body.message : `it answered with status ${response.status}.`;
     throw new Refused("SiteRefused", { why });
   }
-  return ownAddress(said.location);
+  return ownAddress(body.location);
 }
 
-/** Return an address of this site, or refuse another. */
+/** Return an address of this site; refuse any other. */
 function ownAddress(address) {
   const url = new URL(address ?? window.location.href, window.location.href);
   if (url.origin !== window.location.origin) {
-    throw new Refused("SiteRefused", { why: "it names an address that is not its own." });
+    throw new Refused("SiteRefused", { why: "its answer leads to another site." });
   }
   return url.href;
 }
 
-/** Show a refusal by its name and sentence, or hide the place for it. */
-function tell(place, refusal) {
+/** Show the sentence of a refusal, or hide the place for it; scripts and tests read its name. */
+function showProblem(place, refusal) {
   place.hidden = refusal === null;
   if (refusal !== null) {
-    place.querySelector("[data-problem-name]").textContent = refusal.name;
+    place.dataset.name = refusal.name;
     place.querySelector("[data-problem-text]").textContent = refusal.message;
     place.focus();
   }

@@ -1,14 +1,13 @@
 /**
- * What a trustee needs of an envelope in order to answer: its core, what is sealed to the threshold key, its policy.
+ * The part of an envelope that a trustee needs: its core, the ciphertext to the threshold key, its policy.
  *
- * Invariant: `checkCapsule` returns a ciphertext only after everything that needs no ledger was checked.
+ * Invariant: `checkCapsule` returns a ciphertext only after every check that needs no ledger.
  *
  * Layout:
  *     capsule = core[138] ‖ key_id[16] ‖ u[33] ‖ ū[33] ‖ π[64] ‖ length u32 ‖ policy[length]
  *     policy  = record id[16] ‖ readers u8 ‖ consent u16                 of a RECORD; empty of a MODEL
  *
  * Source: PROTOCOL.md 9 (Encapsulation; Requests); fl/crypto/capsule.py, in the same order.
- * Not here: what the ledger says of requester, sender and committee (trustee.js).
  */
 
 import { equal, Reader, Writer } from "./encoding.js";
@@ -36,7 +35,7 @@ const ALL_CONSENT = 2 ** (RELEASE - 1) - 1;
  * Parse a capsule strictly.
  * @param {Uint8Array} bytes
  * @returns {Capsule}
- * @throws {Refused} EncodingError: another layout or kind. InvalidPoint: u or ū is no point.
+ * @throws {Refused} EncodingError: another layout or kind. InvalidPoint: u or ū is not a point.
  */
 export function parseCapsule(bytes) {
   const reader = new Reader(bytes, "capsule");
@@ -50,7 +49,7 @@ export function parseCapsule(bytes) {
 }
 
 /**
- * Return the ciphertext that a request asks to open.
+ * Check a capsule against its request, and return its ciphertext.
  * @param {Capsule} capsule
  * @param {import("./threshold.js").RequestBinding} binding
  * @param {object} key Y, a point.
@@ -60,9 +59,9 @@ export function checkCapsule(capsule, binding, key) {
   const { header, policy } = capsule;
   const keyId = thresholdKeyId(key);
   for (const [what, right] of [
-    ["its kind is not what this key opens", KIND_OF_USE[binding.use] === header.kind],
+    ["this key does not open its kind of file", KIND_OF_USE[binding.use] === header.kind],
     ["its suite or flags are unknown", header.suite === SUITE_P256 && header.flags === 0],
-    ["its label is not the one asked for", equal(labelOf(capsule.core), binding.label)],
+    ["its label is not the requested one", equal(labelOf(capsule.core), binding.label)],
     ["it is sealed to another key", equal(capsule.keyId, keyId)],
     ["its context does not follow from its policy or round", inContext(capsule, binding, keyId)],
   ]) {
@@ -90,13 +89,12 @@ function inContext({ header, policy }, binding, keyId) {
   return header.round === 0n && header.seq === 0 && equal(header.context, context);
 }
 
-/** Return the policy that a header of this kind asks for. */
 function policyOf(header, bytes) {
   if (header.kind === KIND.RECORD) {
     return parsePolicy(bytes);
   }
   if (header.kind !== KIND.MODEL || bytes.length > 0) {
-    throw new Refused("EncodingError", { what: "capsule", why: "it is of no kind that is sealed to a threshold key" });
+    throw new Refused("EncodingError", { what: "capsule", why: "its kind of file is never sealed to a threshold key" });
   }
   return null;
 }
@@ -109,10 +107,10 @@ function parsePolicy(bytes) {
   const consent = reader.u16();
   reader.end();
   if (readers < 1 || readers > MOST_READERS) {
-    refuse(`it has the readers ${readers}`);
+    refuse(`its readers are ${readers}`);
   }
   if (consent > ALL_CONSENT) {
-    refuse("it consents to a purpose that records do not have");
+    refuse("it allows an unknown purpose");
   }
   return { bytes, consent };
 }

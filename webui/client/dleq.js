@@ -1,12 +1,11 @@
 /**
  * Proofs that two points hide the same secret: B = k·A and D = k·C for one k that stays secret.
  *
- * Invariant: a proof holds for one context only, which names what it is about.
+ * Invariant: a proof is valid in one context only.
  *
  * Layout: proof = c[32] ‖ s[32], scalars big-endian.
  *
  * Source: RFC 9497, 2.2.1 and 2.2.2, suite P256-SHA256, one element; fl/crypto/dleq.py.
- * Not here: proofs about several pairs, which approvals do not need.
  */
 
 import { ascii, concat, Writer } from "./encoding.js";
@@ -27,7 +26,7 @@ export const PROOF_BYTES = 2 * SCALAR_BYTES;
  * @param {bigint} secret 1..n-1.
  * @param {Statement} statement
  * @param {Uint8Array} context
- * @param {bigint} [nonce] 1..n-1; only test vectors hand it in.
+ * @param {bigint} [nonce] 1..n-1; only for test vectors.
  */
 export function prove(secret, statement, context, nonce = randomScalar()) {
   const left = publicMult(weight(statement, context), statement.input);

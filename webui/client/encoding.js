@@ -19,7 +19,6 @@ export const ascii = (text) => Uint8Array.from(text, (letter) => letter.charCode
 /** Return `BAFL/1/` and a label, as bytes. */
 export const domain = (label) => ascii(PREFIX + label);
 
-/** Return the SHA-256 of some bytes, 32 bytes. */
 export const sha256 = (bytes) => hash(bytes);
 
 /**
@@ -36,7 +35,7 @@ export function concat(...parts) {
   return joined;
 }
 
-/** Return whether two byte strings are equal; the time does not tell where they differ. */
+/** Return whether two byte strings are equal; the time does not depend on where they differ. */
 export function equal(left, right) {
   let difference = left.length ^ right.length;
   for (let at = 0; at < Math.min(left.length, right.length); at += 1) {
@@ -52,12 +51,12 @@ export const toHex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).pa
  * Return the bytes of lower-case hex.
  * @param {unknown} text What was given.
  * @param {string} what Its name, for people.
- * @param {number} [length] How many bytes it must have; any number when left out.
+ * @param {number} [length] How many bytes it must have; without it, any number.
  * @throws {Refused} EncodingError
  */
 export function fromHex(text, what, length) {
   if (typeof text !== "string" || !HEX.test(text)) {
-    throw new Refused("EncodingError", { what, why: "it is no lower-case hex" });
+    throw new Refused("EncodingError", { what, why: "it is not lower-case hex" });
   }
   if (length !== undefined && text.length !== 2 * length) {
     throw new Refused("EncodingError", { what, why: `it has ${text.length / 2} bytes, not ${length}` });
@@ -72,7 +71,7 @@ export const toInteger = (bytes) => (bytes.length === 0 ? 0n : BigInt(`0x${toHex
  * Return `width` big-endian bytes of an unsigned integer.
  * @param {bigint | number} value
  * @param {number} width
- * @throws {Refused} EncodingError when it does not fit.
+ * @throws {Refused} EncodingError if it does not fit.
  */
 export function integerBytes(value, width) {
   const number = BigInt(value);
@@ -82,11 +81,11 @@ export function integerBytes(value, width) {
   return fromHex(number.toString(16).padStart(2 * width, "0"), "integer");
 }
 
-/** Builds canonical bytes; every method returns the writer, so that a layout reads as one line. */
+/** Builds canonical bytes; every method returns the writer. */
 export class Writer {
   #parts;
 
-  /** @param {string} [label] What hashed bytes begin with, behind `BAFL/1/`. */
+  /** @param {string} [label] Hashed bytes begin with `BAFL/1/` and this. */
   constructor(label) {
     this.#parts = label === undefined ? [] : [domain(label)];
   }
@@ -129,7 +128,7 @@ export class Writer {
   }
 }
 
-/** Takes canonical bytes apart, strictly. Integers of up to 32 bits are numbers, longer ones bigints. */
+/** Parses canonical bytes strictly. Integers of up to 32 bits are numbers, longer ones bigints. */
 export class Reader {
   #bytes;
 
@@ -150,7 +149,7 @@ export class Reader {
 
   u64() { return toInteger(this.raw(8)); }
 
-  /** Take exactly `length` bytes; EncodingError when the data ends before. */
+  /** Take exactly `length` bytes; EncodingError if there are fewer. */
   raw(length) {
     if (this.#at + length > this.#bytes.length) {
       throw new Refused("EncodingError", { what: this.#what, why: "it ends too early" });
@@ -159,7 +158,7 @@ export class Reader {
     return this.#bytes.slice(this.#at - length, this.#at);
   }
 
-  /** EncodingError unless everything was taken. */
+  /** EncodingError if bytes are left. */
   end() {
     if (this.#at !== this.#bytes.length) {
       const why = `${this.#bytes.length - this.#at} bytes follow its end`;
@@ -186,5 +185,5 @@ function canonical(value) {
     const fields = Object.keys(value).sort().map((name) => `${canonical(name)}:${canonical(value[name])}`);
     return `{${fields.join(",")}}`;
   }
-  throw new Refused("EncodingError", { what: "document", why: "it holds something else than objects, texts and integers" });
+  throw new Refused("EncodingError", { what: "document", why: "it has something other than objects, texts and integers" });
 }

@@ -1,12 +1,11 @@
 /**
- * Envelopes, sealing only: a file for several readers, bound to its sender, round and consortium.
+ * Seals envelopes: a file for several readers, bound to its sender, round and consortium.
  *
- * Invariant: every file has a fresh content key; what is sealed to one reader opens the same for all.
+ * Invariant: every file has a fresh content key, and all readers open the same contents.
  *
  * Layout: PROTOCOL.md 4; core(138), head(180) = core ‖ keyCommit[32] ‖ bodyLength u64 ‖ readers u16, wraps of 131, body.
  *
  * Source: PROTOCOL.md 4; fl/crypto/envelope.py.
- * Not here: opening one; wraps to a threshold key.
  */
 
 import { hkdf } from "@noble/hashes/hkdf.js";
@@ -41,7 +40,7 @@ export function coreBytes(core) {
 }
 
 /**
- * Return a core as it was read, with its suite and flags, still to be compared with what the ledger demands.
+ * Parse a core, with its suite and flags; the caller compares it with the ledger.
  * @param {Uint8Array} bytes 138 bytes.
  * @returns {Core & {suite: number, flags: number}}
  * @throws {Refused} EncodingError: length, magic or version.
@@ -70,9 +69,9 @@ export const memberKeyId = (publicKey) => (
  * @param {Core} core
  * @param {Uint8Array[]} readers Public keys, 65 bytes each.
  * @param {Uint8Array} plaintext
- * @param {{contentKey?: Uint8Array, secrets?: bigint[]}} [chance] Only test vectors hand it in: 32 bytes, and the senders'
- *   keys of the wraps.
- * @throws {Refused} EncodingError: not 1 to 1024 readers. InvalidPoint: a reader's key is no point.
+ * @param {{contentKey?: Uint8Array, secrets?: bigint[]}} [chance] Only for test vectors: 32 bytes, and the senders' keys of
+ *   the wraps.
+ * @throws {Refused} EncodingError: not 1 to 1024 readers. InvalidPoint: a reader's key is not a point.
  */
 export async function seal(core, readers, plaintext, { contentKey = fresh(), secrets = [] } = {}) {
   if (readers.length < 1 || readers.length > MAX_READERS) {

@@ -1,33 +1,33 @@
 /**
- * Every refusal of the approval, by the name that PROTOCOL.md and Python use, with one sentence for people.
+ * Every error of the approval page, by its name in PROTOCOL.md and Python, with one sentence for people.
  *
  * Invariant: a refusal carries names, numbers and digests; never a key, a share or a password.
  *
- * Source: fl/protocol/errors; the last four, which PROTOCOL.md does not know, are the browser's own.
+ * Source: fl/protocol/errors; the last four exist only in the browser.
  */
 
-/** What each name says; a function of the refusal's facts. */
+/** The sentence of each name, made from the refusal's facts. */
 const SENTENCES = {
   EncodingError: ({ what, why }) => `The ${what} cannot be read: ${why}.`,
-  InvalidPoint: ({ why }) => `A key or ciphertext holds no valid point of the curve: ${why}.`,
-  InvalidScalar: ({ why }) => `A secret number is not valid: ${why}.`,
-  ProofInvalid: ({ what }) => `The proof of ${what} does not verify.`,
-  CiphertextInvalid: ({ what }) => `The ciphertext is refused: ${what}.`,
-  HashMismatch: () => "The request's file is not the one that the ledger records. It was not opened.",
-  PolicyNotApproved: ({ what }) => `The request cannot be approved: ${what}.`,
-  PartialInvalid: () => "Your share does not fit the public share that the ledger records for you.",
-  DeadlinePassed: () => "The request's deadline has passed.",
-  KeyExpired: () => "The committee's shares have expired; they must be refreshed first.",
-  RevokedSender: ({ account }) => `0x${account} is not an active member.`,
-  WrongChain: ({ what }) => `This key file belongs elsewhere: its ${what} is another than this page's.`,
+  InvalidPoint: ({ why }) => `A key or the encrypted record has an invalid number: ${why}. Please tell the hospital.`,
+  InvalidScalar: ({ why }) => `A secret number is not valid: ${why}. Check that you chose the right key file.`,
+  ProofInvalid: ({ what }) => `The proof of ${what} is wrong. Please tell the hospital.`,
+  CiphertextInvalid: ({ what }) => `The encrypted record cannot be used: ${what}. Please tell the hospital.`,
+  HashMismatch: () => "The file of this request is not the one that the ledger records. Do not approve it, and tell the hospital.",
+  PolicyNotApproved: ({ what }) => `You cannot approve this request: ${what}.`,
+  PartialInvalid: () => "Your key file does not match the ledger. Make a new one with hemaledger trustee kit.",
+  DeadlinePassed: () => "The deadline of this request has passed. Nobody can answer it any more.",
+  KeyExpired: () => "The trustees' shares of the key have expired. They must be renewed before anybody can answer.",
+  RevokedSender: ({ account }) => `The account 0x${account} is not an active member, so this request cannot be approved.`,
+  WrongChain: ({ what }) => `This key file is not for this request: its ${what} is different. Choose the right key file.`,
   KeystoreUnreadable: ({ why }) => `The key file could not be opened: ${why}.`,
-  InsecureContext: () => "This browser allows no encryption here. Open the site by https, or on this machine itself.",
-  WorkerFailed: () => "The calculation could not be started or ended early. Reload the page and try again.",
-  SiteUnavailable: () => "The site did not answer. Reload the page to see whether your answer arrived.",
-  SiteRefused: ({ why }) => `The site did not accept the answer: ${why}`,
+  InsecureContext: () => "This browser does not allow encryption on this address. Open the site with https.",
+  WorkerFailed: () => "The calculation did not start or stopped early. Reload the page and try again.",
+  SiteUnavailable: () => "The site did not answer. Reload the page to see whether it has received your answer.",
+  SiteRefused: ({ why }) => `The site did not accept your answer: ${why}`,
 };
 
-/** A refusal: `name` is the leaf's name, `message` its sentence, `facts` its fields. */
+/** An error with a name, a sentence (`message`) and its fields (`facts`). */
 export class Refused extends Error {
   /**
    * @param {keyof typeof SENTENCES} name The leaf's name.
@@ -39,8 +39,8 @@ export class Refused extends Error {
     this.facts = facts;
   }
 
-  /** Return a refusal that another thread told of, by its name and sentence. */
-  static told(name, message) {
+  /** Return a refusal that another thread sent, by its name and sentence. */
+  static received(name, message) {
     const refusal = new Refused("WorkerFailed");
     refusal.name = name;
     refusal.message = message;

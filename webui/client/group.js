@@ -1,11 +1,11 @@
 /**
- * P-256 as the protocol uses it: strict parsing, a handful of operations, hashing to scalars and points.
+ * P-256 as the protocol uses it: strict parsing, a few operations, hashing to scalars and points.
  *
- * Invariant: bytes become a point or a scalar only here, strictly; a point is never the identity.
+ * Invariant: only this module makes points and scalars from bytes, strictly; a point is never the identity.
  *
  * Source: PROTOCOL.md 2; SEC 1 v2.0, 2.3; RFC 9380 (P256_XMD:SHA-256_SSWU_RO_); RFC 9497, 4.3.
- * Not here: the arithmetic (@noble/curves). It is written to take the same time for all secrets, as far as the numbers
- * of a browser allow; nobody else computes on the doctor's machine.
+ * @noble/curves does the arithmetic. It tries to take the same time for all secrets, as far as a browser allows; nobody else
+ * computes on the doctor's machine.
  */
 
 import { p256, p256_hasher as hasher } from "@noble/curves/nist.js";
@@ -24,7 +24,7 @@ export const UNCOMPRESSED_BYTES = 65;
 
 const refuse = (why) => { throw new Refused("InvalidPoint", { why }); };
 
-/** Return a scalar of 0..n-1 from 32 bytes, or refuse with InvalidScalar. */
+/** Parse 32 bytes as a scalar of 0..n-1, or refuse with InvalidScalar. */
 export function parseScalar(bytes) {
   const scalar = toInteger(bytes);
   if (bytes.length !== SCALAR_BYTES || scalar >= ORDER) {
@@ -33,7 +33,7 @@ export function parseScalar(bytes) {
   return scalar;
 }
 
-/** Return a scalar of 1..n-1 from 32 bytes, or refuse with InvalidScalar. */
+/** Parse 32 bytes as a scalar of 1..n-1, or refuse with InvalidScalar. */
 export function parseKey(bytes) {
   const scalar = parseScalar(bytes);
   if (scalar === 0n) {
@@ -62,7 +62,7 @@ export function decodePoint(bytes) {
 /** Return the point of 65 bytes 4 ‖ x ‖ y, or refuse with InvalidPoint. */
 export function decodeUncompressed(bytes) {
   if (bytes.length !== UNCOMPRESSED_BYTES || bytes[0] !== 4) {
-    refuse("it is not 4 and two coordinates");
+    refuse("it is not the byte 4 with two coordinates");
   }
   if (toInteger(bytes.subarray(POINT_BYTES)) >= FIELD) {
     refuse("a coordinate is not below p");
@@ -95,7 +95,6 @@ export const mult = (scalar, point) => point.multiply(scalar);
 /** Return scalar·point for a public scalar of 0..n-1. */
 export const publicMult = (scalar, point) => point.multiplyUnsafe(scalar);
 
-/** Return whether a point is the identity. */
 export const isIdentity = (point) => point.is0();
 
 /** Return a scalar of 0..n-1 from a message and a domain separation tag. */

@@ -1,10 +1,9 @@
 /**
- * HPKE, sealing only: base mode, DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, AES-256-GCM, one message per key.
+ * HPKE for sealing: base mode, DHKEM(P-256, HKDF-SHA256), HKDF-SHA256, AES-256-GCM, one message per key.
  *
- * Invariant: the sender's key is fresh for every message, hence the one nonce.
+ * Invariant: the sender's key is fresh for every message, so one fixed nonce is safe.
  *
  * Source: RFC 9180, 4.1 (Encap), 5.1 (KeySchedule), 6.1 (SealBase).
- * Not here: opening, other modes and suites.
  */
 
 import { expand, extract } from "@noble/hashes/hkdf.js";
@@ -28,7 +27,7 @@ export async function aeadSeal(key, nonce, plaintext, aad) {
  * @param {Uint8Array} publicKey The reader's key, 4 ‖ x ‖ y.
  * @param {Uint8Array} info What the message is bound to.
  * @param {Uint8Array} plaintext
- * @param {bigint} [secret] The sender's key of this message; only test vectors hand it in.
+ * @param {bigint} [secret] The sender's key of this message; only for test vectors.
  */
 export async function sealBase(publicKey, info, plaintext, secret = randomScalar()) {
   const enc = encodeUncompressed(mult(secret, GENERATOR));

@@ -1,11 +1,10 @@
 /**
- * Lockboxes: the file with a trustee's share, and the kit with which a browser approves, each under a password.
+ * Lockboxes: the file with a trustee's share, and the approval kit for a browser, each protected by a password.
  *
- * Invariant: a file never decides how cheap guessing its password is, nor how much memory opening it takes: parameters of
- * the key derivation outside the bounds below are refused before any of it is computed.
+ * Invariant: a file cannot make guessing its password cheap, or opening it expensive: parameters of the key derivation
+ * outside the bounds below are refused before anything is computed.
  *
  * Source: PROTOCOL.md 9, At rest; RFC 9106; fl/crypto/encrypted_keystore.py.
- * Not here: making one; whose share the page asks for (trustee.js).
  */
 
 import { argon2id } from "@noble/hashes/argon2.js";
@@ -15,7 +14,7 @@ import { Refused } from "./errors.js";
 import { parseKey, SCALAR_BYTES } from "./group.js";
 
 const FORMAT = "hemaledger-lockbox-1";
-/** Bytes; a larger file is refused unread. */
+/** Bytes; a larger file is refused without reading it. */
 export const LOCKBOX_CAP = 4096;
 const TAG_BYTES = 16;
 const KEY_BYTES = 32;
@@ -34,7 +33,7 @@ const KDF_FIELDS = ["name", "memory_kib", "passes", "lanes", "salt"];
 const refuse = (why) => { throw new Refused("KeystoreUnreadable", { why }); };
 
 /**
- * A parsed file: `public` as in the file, and what a password opens.
+ * A parsed file; a password opens `sealed`.
  * @typedef {{kind: "share" | "kit", public: Record<string, string | number>, cost: typeof LOWEST, salt: Uint8Array,
  *   nonce: Uint8Array, sealed: Uint8Array, aad: Uint8Array}} Lockbox
  */
@@ -43,7 +42,7 @@ const refuse = (why) => { throw new Refused("KeystoreUnreadable", { why }); };
  * Parse a lockbox strictly.
  * @param {Uint8Array} file
  * @returns {Lockbox}
- * @throws {Refused} KeystoreUnreadable: no lockbox, or its key derivation is out of bounds.
+ * @throws {Refused} KeystoreUnreadable: it is not a lockbox, or its key derivation is out of bounds.
  */
 export function parseLockbox(file) {
   if (file.length > LOCKBOX_CAP) {
@@ -57,20 +56,20 @@ export function parseLockbox(file) {
     }
     box = takeApart(value);
   } catch (error) {
-    refuse(`it is no lockbox (${error instanceof Refused ? error.facts.why : "it is not JSON"})`);
+    refuse(`it is not a key file (${error instanceof Refused ? error.facts.why : "it is not JSON"})`);
   }
   const names = Object.keys(LOWEST);
   if (!names.every((name) => LOWEST[name] <= box.cost[name] && box.cost[name] <= HIGHEST[name])) {
-    refuse("its key derivation is weaker or more costly than this version allows");
+    refuse("its key derivation is weaker or more expensive than this version allows");
   }
   return box;
 }
 
 /**
- * Return what is inside; a wrong password and a changed file look alike.
+ * Open a lockbox; a wrong password and a changed file give the same error.
  * @param {Lockbox} box
  * @param {string} password
- * @returns {Promise<{share: bigint, accountKey: Uint8Array}>} `accountKey` has 32 bytes, none in a lone share.
+ * @returns {Promise<{share: bigint, accountKey: Uint8Array}>} `accountKey` has 32 bytes, or none if the file is only a share.
  * @throws {Refused} KeystoreUnreadable
  */
 export async function unlock(box, password) {
@@ -124,15 +123,15 @@ function checkPublic(fields, forms) {
     }
   }
   if (fields.use < 1 || fields.use > MOST_USE) {
-    refuse(`it is of the unknown use ${fields.use}`);
+    refuse(`its use ${fields.use} is unknown`);
   }
 }
 
 /** Refuse unless `value` is an object with exactly these fields. */
 function only(value, names) {
-  const found = typeof value === "object" && value !== null ? Object.keys(value) : [];
-  if (found.length !== names.length || !names.every((name) => found.includes(name))) {
-    refuse(`it has not exactly the fields ${names.join(", ")}`);
+  const fields = typeof value === "object" && value !== null ? Object.keys(value) : [];
+  if (fields.length !== names.length || !names.every((name) => fields.includes(name))) {
+    refuse(`it must have exactly the fields ${names.join(", ")}`);
   }
 }
 

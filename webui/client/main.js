@@ -1,7 +1,7 @@
 /**
- * The one file that a browser loads, as the page's script and as the worker's.
+ * The one file that a browser loads, for the page and for the worker.
  *
- * Its exports are `hemaledger` in the page and the worker; they hold no secret, and tests run the vectors with them.
+ * Its exports are `hemaledger` in both; they have no secrets, and tests run the vectors with them.
  */
 
 import { control } from "./approve.js";

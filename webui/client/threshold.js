@@ -1,7 +1,7 @@
 /**
- * Threshold keys as a trustee meets them: ciphertexts to a key that nobody has, and partial decryptions of them.
+ * Ciphertexts to a threshold key, and partial decryptions of them.
  *
- * Invariant: a share is multiplied only with a u whose proof was verified under the label that was asked for.
+ * Invariant: a share is multiplied only with a u whose proof was verified under the requested label.
  *
  * Layout:
  *     ciphertext = u[33] ‖ ū[33] ‖ π[64]     u = r·G, ū = r·Ḡ, π = DLEQ(G, u; Ḡ, ū), context "BAFL/1/tdh2" ‖ label
@@ -9,7 +9,6 @@
  *     partial    = u_j[33] ‖ proof[64]       u_j = x_j·u, proof = DLEQ(G, Y_j; u, u_j), context "BAFL/1/pdec" ‖ ctx
  *
  * Source: PROTOCOL.md 9; fl/crypto/threshold.py and partial_decryption.py.
- * Not here: what a request must keep (capsule.js); combining partials, which the requester does.
  */
 
 import { ascii, concat, domain, Reader, Writer } from "./encoding.js";
@@ -27,7 +26,7 @@ export const PARTIAL_BYTES = POINT_BYTES + PROOF_BYTES;
 let second = null;
 
 /**
- * A secret point sealed to a threshold key; `verifyCiphertext` says whether it may be opened.
+ * A secret point sealed to a threshold key; `verifyCiphertext` checks its proof.
  * @typedef {{u: object, uBar: object, proof: Uint8Array}} Ciphertext
  *
  * A request as the ledger records it; `number` is a bigint, `label` 32 bytes, `modelContext` 32 bytes or none.
@@ -56,19 +55,19 @@ export function parseCiphertext(bytes) {
   return { u, uBar, proof };
 }
 
-/** Return Ḡ, whose logarithm nobody knows; computed once. */
+/** Return Ḡ, whose logarithm nobody knows. */
 export function secondGenerator() {
   second ??= hashToCurve(ascii("second generator"), domain("tdh2"));
   return second;
 }
 
-/** Refuse with CiphertextInvalid unless the ciphertext's maker knew r and meant `label`. */
+/** Refuse with CiphertextInvalid unless the maker of the ciphertext knew r and used `label`. */
 export function verifyCiphertext({ u, uBar, proof }, label) {
   try {
     const statement = { base: GENERATOR, key: u, input: secondGenerator(), output: uBar };
     verify(proof, statement, concat(domain("tdh2"), label));
   } catch {
-    throw new Refused("CiphertextInvalid", { what: "its proof does not hold under its label" });
+    throw new Refused("CiphertextInvalid", { what: "its proof is wrong for its label" });
   }
 }
 
@@ -79,12 +78,12 @@ export function partialContext(binding, index) {
 }
 
 /**
- * Return the partial decryption of a ciphertext that was checked, 97 bytes.
+ * Return the partial decryption of a checked ciphertext, 97 bytes.
  * @param {bigint} share x_j, 1..n-1.
  * @param {number} index j.
  * @param {RequestBinding} binding
  * @param {Ciphertext} ciphertext
- * @param {bigint} [nonce] Of the proof; only test vectors hand it in.
+ * @param {bigint} [nonce] Of the proof; only for test vectors.
  */
 export function decryptPartially(share, index, binding, { u }, nonce) {
   const output = mult(share, u);
@@ -93,7 +92,7 @@ export function decryptPartially(share, index, binding, { u }, nonce) {
 }
 
 /**
- * Refuse with PartialInvalid unless `partial` is what the share behind `publicShare` (a point) gives.
+ * Refuse with PartialInvalid unless the share of `publicShare` (a point) made `partial`.
  * @param {Uint8Array} partial
  * @param {object} publicShare Y_j.
  * @param {number} index j.

@@ -1,10 +1,9 @@
 /**
- * Signed transactions to the key authority: an approval or a refusal of a request.
+ * Signs transactions to the key authority: an approval or a refusal of a request.
  *
- * Invariant: a transaction carries no value and goes to the contract it is given; nothing else can be signed here.
+ * Invariant: a transaction transfers no money and goes to the given contract; nothing else is signed.
  *
  * Source: EIP-2718, EIP-1559 (type 2), EIP-2 (low s); RFC 6979 (nonces); contracts/authority/IRequests.sol.
- * Not here: sending it, which the site does.
  */
 
 import { secp256k1 } from "@noble/curves/secp256k1.js";
@@ -34,10 +33,10 @@ export const approval = (request, digest) => (
 /** Return the call data of refuseDecryption(request, reason). */
 export const refusal = (request, reason) => call("refuseDecryption(uint64,uint8)", word(request), word(reason));
 
-/** Return the account of a secp256k1 key, 20 bytes; InvalidScalar when it is no key. */
+/** Return the account of a secp256k1 key, 20 bytes; InvalidScalar if it is not a key. */
 export function accountOf(key) {
   if (!secp256k1.utils.isValidSecretKey(key)) {
-    throw new Refused("InvalidScalar", { why: "the account's key is none" });
+    throw new Refused("InvalidScalar", { why: "the key of the account is invalid" });
   }
   return keccak(secp256k1.getPublicKey(key, false).subarray(1)).slice(-ACCOUNT_BYTES);
 }
@@ -66,7 +65,7 @@ const call = (signature, ...words) => concat(keccak(ascii(signature)).slice(0, S
 
 const word = (value) => integerBytes(value, 32);
 
-/** Return an unsigned integer in as few bytes as it needs; none for 0. */
+/** Return an unsigned integer in as few bytes as possible; none for 0. */
 function shortest(value) {
   return value === 0n ? NO_BYTES : integerBytes(value, Math.ceil(value.toString(16).length / 2));
 }

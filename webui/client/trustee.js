@@ -1,13 +1,13 @@
 /**
- * A trustee's answer to one request: everything that is checked, in its order, and what is made.
+ * A trustee's answer to one request: all checks, in order, and the answer.
  *
- * Invariant: the kit is not opened before the request was checked; its share is used once and forgotten.
+ * Invariant: the request is checked before the kit is opened; its share is used once and forgotten.
  *
  * Order: the page's facts parse; the fee; deadline and expiry; digest of the capsule; its place and members; key, label, context,
- * policy, proof (capsule.js); the kit is of this chain and seat; the password; the kit's account and public share.
+ * policy, proof (capsule.js); the kit is for this chain and trustee; the password; the kit's account and public share.
  *
  * Source: PROTOCOL.md 9 (Requests).
- * Not here: the page (approve.js). The facts come from the site, which read them from the ledger: a browser sees no ledger.
+ * The facts come from the site, which read them from the ledger; a browser cannot read a ledger.
  */
 
 import { checkCapsule, KEY_USE, parseCapsule } from "./capsule.js";
@@ -24,9 +24,9 @@ const REASONS = [1, 2, 3, 4, 5];
 const DECIMAL = /^(?:0|[1-9][0-9]{0,77})$/;
 
 /**
- * Return the facts of the page's JSON block as values (the contract stands in approve.js).
+ * Return the facts of the page's JSON block as values (approve.js describes them).
  * @param {Record<string, any>} given
- * @throws {Refused} EncodingError: a field is missing or has another form. InvalidPoint: a key is no point.
+ * @throws {Refused} EncodingError: a field is missing or has another form. InvalidPoint: a key is not a point.
  */
 export function parseFacts(given) {
   const hex = (name, length) => fromHex(withoutPrefix(given[name]), name, length);
@@ -61,7 +61,7 @@ export function parseFacts(given) {
 }
 
 /**
- * Return the ciphertext of a request after all that needs no share was checked.
+ * Make every check of a request that needs no share, and return its ciphertext.
  * @param {ReturnType<typeof parseFacts>} facts
  * @param {number} now Seconds since 1970.
  * @throws {Refused} Every name of the protocol that forbids an approval.
@@ -80,7 +80,7 @@ export function checkRequest(facts, now) {
   const capsule = parseCapsule(file);
   const { header } = capsule;
   if (!equal(header.consortium, facts.consortium) || header.chainId !== facts.chainId) {
-    throw new Refused("CiphertextInvalid", { what: "it is of another consortium" });
+    throw new Refused("CiphertextInvalid", { what: "it belongs to another consortium" });
   }
   for (const account of [header.sender, facts.requester].map(toHex)) {
     if (!facts.members.includes(account)) {
@@ -88,13 +88,13 @@ export function checkRequest(facts, now) {
     }
   }
   if (binding.use === KEY_USE.RECORDS && facts.readers.length !== 1) {
-    throw new Refused("PolicyNotApproved", { what: "a record is opened for the one who asks alone" });
+    throw new Refused("PolicyNotApproved", { what: "a record may be opened only for the requester" });
   }
   return checkCapsule(capsule, binding, key);
 }
 
 /**
- * Return what the site records: the sealed partial decryption, and the signed approval of its digest.
+ * Return the sealed partial decryption, and the signed approval of its digest.
  * @param {ReturnType<typeof parseFacts>} facts
  * @param {{kit: Uint8Array, password: string, now: number, say?: (step: string) => void}} given `now`: seconds since 1970.
  * @returns {Promise<{envelope: Uint8Array, transaction: Uint8Array}>}
@@ -119,7 +119,7 @@ export async function approve(facts, { kit, password, now, say = () => {} }) {
 }
 
 /**
- * Return the signed refusal of a request; nothing is decrypted, and the request need not be sound.
+ * Return the signed refusal of a request; nothing is decrypted, and the request may be invalid.
  * @param {ReturnType<typeof parseFacts>} facts
  * @param {number} reason 1 to 5 (PROTOCOL.md 9, Requests).
  * @param {{kit: Uint8Array, password: string, say?: (step: string) => void}} given
@@ -127,7 +127,7 @@ export async function approve(facts, { kit, password, now, say = () => {} }) {
  */
 export async function refuse(facts, reason, { kit, password, say = () => {} }) {
   if (!REASONS.includes(reason)) {
-    throw new Refused("EncodingError", { what: "reason", why: "it is none of 1 to 5" });
+    throw new Refused("EncodingError", { what: "reason", why: "it is not between 1 and 5" });
   }
   const agreed = terms(facts);
   say("opening");
@@ -140,7 +140,7 @@ export async function refuse(facts, reason, { kit, password, say = () => {} }) {
 }
 
 /**
- * Return the sealed partial decryption of a ciphertext that was checked.
+ * Return the sealed partial decryption of a checked ciphertext.
  * @param {ReturnType<typeof parseFacts>} facts
  * @param {import("./threshold.js").Ciphertext} ciphertext
  * @param {bigint} share
@@ -157,23 +157,23 @@ export async function answer(facts, ciphertext, share) {
   return seal(core, facts.readers, partial);
 }
 
-/** Open the kit after comparing its public part with the page; its account key is that of the trustee. */
+/** Compare the public part of the kit with the page, open the kit, and check that it has the trustee's account key. */
 async function openKit(facts, kit, password) {
   const box = parseLockbox(kit);
   if (box.kind !== "kit") {
     throw new Refused("KeystoreUnreadable", { why: "it is a share, not an approval kit" });
   }
   const { binding } = facts;
-  for (const [what, found, wanted] of [
+  for (const [what, inKit, onPage] of [
     ["chain", box.public.chain_id, Number(facts.chainId)],
     ["key authority", box.public.authority, toHex(facts.authority)],
     ["consortium", box.public.consortium, toHex(facts.consortium)],
     ["account", box.public.account, toHex(facts.trustee)],
     ["key", box.public.use, binding.use],
     ["committee", box.public.epoch, binding.epoch],
-    ["place in the committee", box.public.index, facts.index],
+    ["place among the trustees", box.public.index, facts.index],
   ]) {
-    if (found !== wanted) {
+    if (inKit !== onPage) {
       throw new Refused("WrongChain", { what });
     }
   }
@@ -184,7 +184,7 @@ async function openKit(facts, kit, password) {
   return secrets;
 }
 
-/** Return where the transaction goes; what it may cost is bounded, for the site chose it. */
+/** Return target and cost of the transaction; the site proposes the cost, so it is bounded. */
 function terms(facts) {
   const { chainId, nonce, gas, maxFee, maxPriorityFee } = facts;
   if (gas * maxFee > MOST_FEE) {
@@ -196,23 +196,23 @@ function terms(facts) {
 function parseRecipient(given) {
   const publicKey = fromHex(withoutPrefix(given?.public_key), "public_key", UNCOMPRESSED_BYTES);
   if (!equal(memberKeyId(publicKey), fromHex(withoutPrefix(given?.key_id), "key_id", 16))) {
-    throw new Refused("EncodingError", { what: "recipient", why: "its key_id is not that of its key" });
+    throw new Refused("EncodingError", { what: "recipient", why: "its key_id does not match its key" });
   }
   return publicKey;
 }
 
 function list(given, name) {
   if (!Array.isArray(given[name])) {
-    throw new Refused("EncodingError", { what: name, why: "it is no list" });
+    throw new Refused("EncodingError", { what: name, why: "it is not a list" });
   }
   return given[name];
 }
 
-/** Take a whole number that is not negative, as a JSON number or as decimal digits, and return a bigint. */
+/** Parse a non-negative whole number, as a JSON number or decimal digits, and return a bigint. */
 function wholeNumber(value, what) {
   const text = Number.isSafeInteger(value) ? String(value) : value;
   if (typeof text !== "string" || !DECIMAL.test(text)) {
-    throw new Refused("EncodingError", { what, why: "it is no whole number" });
+    throw new Refused("EncodingError", { what, why: "it is not a whole number" });
   }
   return BigInt(text);
 }

@@ -1,10 +1,8 @@
 /**
- * The thread that holds the secrets: one job, one answer, then the page ends it and its memory with it.
+ * The thread with the secrets: it does one job, then the page ends it and frees its memory.
  *
- * Invariant: what leaves it is a step's name, a sealed envelope, a signed transaction, or an error's name and sentence.
+ * Invariant: it sends out only a step's name, a sealed envelope, a signed transaction, or an error's name and sentence.
  * It cannot reach the network: the site's policy for this file allows no connection.
- *
- * Not here: what a job does (trustee.js); the page (approve.js).
  */
 
 import { toHex } from "./encoding.js";
@@ -26,7 +24,7 @@ export function serve(scope) {
 /**
  * Return {envelope, transaction} in hex (envelope null in a refusal), or {error, message}.
  * @param {Job} job
- * @param {(step: string) => void} say Hears of each step as it begins.
+ * @param {(step: string) => void} say Called when a step begins.
  */
 async function run(job, say) {
   try {

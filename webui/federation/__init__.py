@@ -1,1 +1,1 @@
-"""The ports over a real federation."""
+"""The ports, implemented over a real federation."""

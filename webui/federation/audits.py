@@ -1,9 +1,8 @@
-"""The ledger as the site's auditors read it: rounds in words, files by digest, the last audit, a replay.
+"""The ledger for the site's auditors: rounds in words, files by digest, the last audit, a replay.
 
-Invariant: adapters translate; every check behind these answers is made in fl/roles.
+Invariant: adapters only translate; fl/audit makes every check.
 
 Source: webui/ports/federation.py (the port).
-Not here: predictions (predictions.py).
 """
 
 from __future__ import annotations
@@ -38,17 +37,17 @@ class FederationAudits:
     ledger: Ledger
     federation: Callable[[], Federation]
     bench: Bench
-    """With the hospital's own key."""
+    """Has the hospital's own key."""
     report: Path
-    """Where `hemaledger audit` leaves its JSON."""
+    """The JSON file that `hemaledger audit` writes."""
 
     def rounds(self) -> list[RoundView]:
         federation = self.federation()
         return [_view(federation.book, current, self.bench.vault) for current in reversed(federation.rounds)]
 
     def look_up(self, digest: Digest) -> FileFinding:
-        book, found = self.federation().book, mentions_of(digest, self.ledger.replay())
-        return FileFinding(digest, tuple(_place(book, mention) for mention in found))
+        book, mentions = self.federation().book, mentions_of(digest, self.ledger.replay())
+        return FileFinding(digest, tuple(_place(book, mention) for mention in mentions))
 
     def findings(self) -> AuditSummary | None:
         return read_summary(self.report)
@@ -64,7 +63,7 @@ class FederationAudits:
 
 
 def report_on(current: Round, vault: Vault) -> Report:
-    """Return what the first attesting auditor reports whose report can be read."""
+    """Return the first readable report of the attesting auditors."""
     if current.phase not in (Phase.PROPOSED, Phase.FINAL):
         return Report()
     for digest in current.attestations.values():
@@ -78,7 +77,7 @@ def report_on(current: Round, vault: Vault) -> Report:
 
 
 def _data(document: Mapping[str, JsonValue]) -> HeldOut | None:
-    """Return how an auditor describes its images; None where it does not, or not so that it can be shown."""
+    """Return an auditor's description of its images; None if there is none or it cannot be shown."""
     raw = document.get("data")
     fields = Fields(raw if isinstance(raw, dict) else {}, "data")
     try:
@@ -91,11 +90,11 @@ def _data(document: Mapping[str, JsonValue]) -> HeldOut | None:
 
 def _numbers(document: Mapping[str, JsonValue], part: str) -> Mapping[str, float] | None:
     numbers = document.get(part)
-    fields, found = Fields(numbers if isinstance(numbers, dict) else {}, part), dict[str, float]()
+    fields, metrics = Fields(numbers if isinstance(numbers, dict) else {}, part), dict[str, float]()
     for name in fields.value:
         with suppress(EncodingError):
-            found[name] = fields.number(name)
-    return found or None
+            metrics[name] = fields.number(name)
+    return metrics or None
 
 
 def _view(book: KeyBook, current: Round, vault: Vault) -> RoundView:

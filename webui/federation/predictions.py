@@ -1,9 +1,8 @@
-"""The site's predictions over the real federation, on the verified path.
+"""Predictions with the current model of the real federation.
 
-Invariant: adapters translate; every check behind these answers is made in fl/roles.
+Invariant: adapters only translate; fl/roles/serving makes every check.
 
 Source: webui/ports/federation.py (the port).
-Not here: the ledger as an auditor reads it (audits.py).
 """
 
 from __future__ import annotations
@@ -45,7 +44,6 @@ class FederationPredictions:
         return _describe(self._reader.current())
 
     def reported(self) -> ReportedModel:
-        """Return the same with its report."""
         served = self._reader.current()
         return ReportedModel(_describe(served), report_on(served.round, self._vault))
 

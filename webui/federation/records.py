@@ -1,9 +1,8 @@
 """Sealed records over the real federation: the hospital's own key, K_REC, and roots on the ledger.
 
-Invariant: nothing is opened before its leaf, and every field of its header, was checked against what was recorded.
+Invariant: a record is opened only after its leaf and every field of its header agree with what was stored.
 
 Source: webui/ports/records.py (the port); PROTOCOL.md 4 and 9.
-Not here: requests to the committee (disclosures.py).
 """
 
 from __future__ import annotations
@@ -27,11 +26,11 @@ from fl.replay.ledger_view import Keyring
 from webui.ports.records import Anchored, CommitteeFacts, SealedRecord, Sealer
 
 RECORD_CAP = 32 * 2**20
-"""Bytes of a sealed record; pictures are stored with at most 1024 px a side."""
+"""Bytes of a sealed record; stored pictures have at most 1024 px a side."""
 
 
 class LastKnown:
-    """The folded ledger: as it is now, or as it was when the chain answered last."""
+    """The folded ledger, now or when the chain last answered."""
 
     def __init__(self, federation: Callable[[], Federation]) -> None:
         self._ask = federation
@@ -43,7 +42,7 @@ class LastKnown:
         return self._last
 
     def newest(self) -> Federation:
-        """Return the newest that is known, or raise UnavailableError when nothing is."""
+        """Return the newest known state, or raise UnavailableError if there is none."""
         try:
             return self.now()
         except UnavailableError:
@@ -90,15 +89,15 @@ class FederationRecords:
         return receive(sealed.file, expected, self._keyring.of(sealed.key_epoch))
 
     def expected(self, sealed: SealedRecord, leaf: Digest) -> Expected:
-        """Return what a stored file must be, or raise HashMismatch when its leaf is not the recorded one."""
+        """Return what a stored file must contain, or raise HashMismatch if its leaf is not the stored one."""
         if sealed.leaf != leaf:
             raise HashMismatch(leaf, sealed.leaf)
         core = self._core(sealed.policy, sealed.key_id, sealed.key_epoch)
         return Expected(core, sha256(sealed.file), RECORD_CAP)
 
     def roots(self) -> list[Anchored]:
-        found = self._known.now().threshold.roots.get(self._ledger.account, ())
-        return [_anchored(root.batch, root.root, root.entry) for root in found]
+        roots = self._known.now().threshold.roots.get(self._ledger.account, ())
+        return [_anchored(root.batch, root.root, root.entry) for root in roots]
 
     def anchor(self, batch: int, root: Digest) -> Anchored:
         receipt = self._ledger.append(RecordsAnchored(self._ledger.account, batch, root))
@@ -109,7 +108,7 @@ class FederationRecords:
         return Core(Kind.RECORD, anchor, self._ledger.account, 0, epoch, policy.bound_to(key_id))
 
     def _own_key(self, federation: Federation) -> MemberKey:
-        """Return the hospital's key in force; one whose private half is not here must not be sealed to."""
+        """Return the hospital's current key, after checking that this site has the private key."""
         key = federation.book.active(self._ledger.account).key
         if key is None:
             raise KeyEpochMismatch(1, 0)
@@ -118,13 +117,13 @@ class FederationRecords:
 
 
 def threshold_key(federation: Federation) -> ThresholdKey | None:
-    """Return K_REC, if a committee ever held it."""
+    """Return K_REC, or None if no committee has held it."""
     committee = federation.threshold.in_force(KeyUse.RECORDS)
     return ThresholdKey.from_bytes(committee.public_key) if committee else None
 
 
 def committee_facts(federation: Federation) -> CommitteeFacts | None:
-    """Return who holds K_REC now, in words."""
+    """Return who holds K_REC now."""
     committee = federation.threshold.in_force(KeyUse.RECORDS)
     if committee is None:
         return None

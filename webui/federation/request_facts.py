@@ -1,9 +1,8 @@
-"""A request as pages tell it: who asked, who answered what and when, where it stands.
+"""The facts of a request for a page: who asked, who answered what and when, and its state.
 
-Invariant: everything comes from the folded ledger; names are those that the operator registered.
+Invariant: everything comes from the folded ledger; the operator registered the names.
 
 Source: PROTOCOL.md 9, Requests.
-Not here: what the site itself knows of a request (store/disclosures.py).
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from fl.protocol.federation import Federation
 from fl.protocol.keys.members import KeyBook
 from fl.protocol.keys.requests import Approval, DecryptionRequest, Refused, RequestPhase, check_holder
 from fl.protocol.names import Address, CeremonyKind
-from webui.ports.disclosures import RequestFacts, RequestState, TrusteeAnswer
+from webui.ports.decryption_requests import RequestFacts, RequestState, TrusteeAnswer
 
 ENDED = {
     RequestPhase.FULFILLED: RequestState.FULFILLED,
@@ -23,7 +22,7 @@ ENDED = {
 
 
 def request_facts(request: DecryptionRequest, federation: Federation, reader: Address, now: int) -> RequestFacts:
-    """Return one request for a page of the hospital `reader`, as it is at `now`, in seconds since 1970."""
+    """Return the facts of one request at `now`, in seconds since 1970, for a page of the hospital `reader`."""
     book, committee, requested = federation.book, request.committee, request.requested
     return RequestFacts(
         number=request.number,

@@ -1,6 +1,6 @@
-"""The report that the last `hemaledger audit` left, as the site shows it.
+"""Reads the report of the last `hemaledger audit`.
 
-Invariant: a report that cannot be read is an error, never a clean audit.
+Invariant: an unreadable report is an error, never a clean audit.
 
 Source: scripts/output/report.py, which writes it.
 """
@@ -18,27 +18,27 @@ from fl.protocol.errors import EncodingError
 from webui.ports.federation import AuditSummary
 
 REPORT_CAP = 64 * 2**20
-"""Bytes; a report of ten thousand rounds has some ten million."""
+"""Bytes; a report of ten thousand rounds has about ten million."""
 
 
 def read_summary(report: Path) -> AuditSummary | None:
-    """Return the last audit's result, or None when none ran yet.
+    """Return the last audit's result, or None if none has run.
 
     Raises:
-        EncodingError: the report was changed by hand or cut off.
+        EncodingError: the report was changed by hand or is incomplete.
     """
     try:
         return _summary(_parse(_bytes(report)))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise EncodingError("audit report", "it was changed by hand or cut off; run the audit again") from error
+        raise EncodingError("audit report", "it was changed by hand or is incomplete; run the audit again") from error
 
 
 def _bytes(report: Path) -> bytes:
-    """Return the file, or raise ValueError when it is a pipe, a device, or larger than any report."""
-    found = report.stat()
-    if not stat.S_ISREG(found.st_mode) or found.st_size > REPORT_CAP:
+    """Return the bytes of the file, or raise ValueError if it is not a regular file or too large."""
+    status = report.stat()
+    if not stat.S_ISREG(status.st_mode) or status.st_size > REPORT_CAP:
         raise ValueError
     return report.read_bytes()
 
@@ -59,7 +59,7 @@ def _finding(row: dict[str, Any]) -> Finding:
 
 
 def _results(row: dict[str, Any], findings: tuple[Finding, ...], notes: list[str]) -> Results:
-    """Return what the report says of one round; one of an earlier version says of no step that it passed."""
+    """Return the results of one round; reports from older versions list no passed steps."""
     number = row["number"]
     return Results(
         frozenset(AuditStep(step) for step in row.get("passed", ())),

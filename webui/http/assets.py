@@ -1,9 +1,8 @@
-"""The static files: read and compressed once at the start, named by their contents, kept by browsers for ever.
+"""The static files: read and compressed once at the start.
 
-Invariant: an address with a file's own version brings that file for ever; any other address brings it for one use.
+Invariant: an address with the file's current version may be cached for ever; any other address must be validated.
 
 Source: RFC 8246 (immutable); RFC 9110, 12.5.3 (Accept-Encoding).
-Not here: which pages use which file (templates).
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ FOR_EVER = "public, max-age=31536000, immutable"
 ASK_FIRST = "public, max-age=0, must-revalidate"
 VERSION_CHARS = 12
 WORTH_PACKING = 0.9
-"""A file is sent packed when that makes it smaller than this share."""
+"""A file is compressed if that makes it smaller than this share."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +30,13 @@ class Asset:
 
     data: bytes
     packed: bytes | None
-    """gzip; None where it saves nothing."""
+    """gzip; None if that saves too little."""
     mimetype: str
     version: str
 
     @classmethod
     def read(cls, path: Path) -> Asset:
-        """Return the file at `path`, packed with a fixed time, so that it is the same at every start."""
+        """Read and compress a file; with a fixed time in gzip, the result is the same at every start."""
         data = path.read_bytes()
         packed = gzip.compress(data, 9, mtime=0)
         version = sha256(data).hexdigest()[:VERSION_CHARS]
@@ -46,7 +45,7 @@ class Asset:
 
     @property
     def integrity(self) -> str:
-        """Return what a browser compares a script with before it runs it (Subresource Integrity)."""
+        """Return the digest that a browser checks before it runs a script (Subresource Integrity)."""
         return "sha384-" + b64encode(sha384(self.data).digest()).decode()
 
 
@@ -58,31 +57,31 @@ class Assets:
         self._by_name = {path.relative_to(root).as_posix(): Asset.read(path) for path in files}
 
     def address(self, filename: str) -> str:
-        """Return where a page finds a file; another file has another address."""
+        """Return the URL of a file, with its version."""
         return url_for("static", filename=filename, v=self._by_name[filename].version)
 
     def integrity(self, filename: str) -> str:
         return self._by_name[filename].integrity
 
     def send(self, filename: str) -> Response:
-        """Answer with a file, packed for browsers that take it so."""
-        found = self._by_name.get(filename)
-        if found is None:
+        """Answer with a file, compressed if the browser accepts that."""
+        asset = self._by_name.get(filename)
+        if asset is None:
             raise NotFound
-        packed = found.packed if request.accept_encodings.quality("gzip") > 0 else None
-        response = Response(packed or found.data, mimetype=found.mimetype)
-        response.headers["Cache-Control"] = FOR_EVER if request.args.get("v") == found.version else ASK_FIRST
-        if found.packed is not None:
+        packed = asset.packed if request.accept_encodings.quality("gzip") > 0 else None
+        response = Response(packed or asset.data, mimetype=asset.mimetype)
+        response.headers["Cache-Control"] = FOR_EVER if request.args.get("v") == asset.version else ASK_FIRST
+        if asset.packed is not None:
             response.headers["Vary"] = "Accept-Encoding"
         if packed is not None:
             response.headers["Content-Encoding"] = "gzip"
-        response.set_etag(f"{found.version}-gzip" if packed is not None else found.version)
+        response.set_etag(f"{asset.version}-gzip" if packed is not None else asset.version)
         response.make_conditional(request)
         return response
 
 
 def init_assets(app: Flask, root: Path) -> None:
-    """Serve the files below `root` at /static/, and give templates their addresses."""
+    """Serve the files below `root` at /static/, and give templates their URLs."""
     assets = Assets(root)
     app.add_url_rule("/static/<path:filename>", endpoint="static", view_func=assets.send)
     app.jinja_env.globals["asset"] = assets.address

@@ -1,10 +1,9 @@
-"""From errors to pages: the one place.
+"""Turns every error into a page.
 
-Invariant: every error becomes a page (JSON where a script asked) with the status of its family and a sentence for
-people, never a traceback; a TamperedError is also an alarm in the log.
+Invariant: every error becomes a page (JSON if a script asked) with the status of its family and a sentence for
+people, never a traceback. A TamperedError also writes an alarm to the log.
 
-Source: fl/protocol/errors (the five families); RFC 9110 (status codes).
-Not here: the sentences (fl/protocol/errors, errors.py).
+Source: fl/protocol/errors (the five families, most sentences); RFC 9110 (status codes).
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ UNAVAILABLE = 503
 
 @dataclass(frozen=True)
 class ErrorPage:
-    """What an error page says."""
+    """The text of an error page."""
 
     status: int
     title: str
@@ -64,11 +63,11 @@ class ErrorPage:
     advice: str
     icon: str = "info-circle"
     detail: str = ""
-    """Technical words, folded away."""
+    """Technical text, folded away."""
     retry_s: int | None = None
-    """When trying again may help."""
+    """After how many seconds a second try may succeed."""
     back: str = ""
-    """Path of the page to go back to; empty for the home page alone."""
+    """Path of the page to go back to; empty if there is only the home page."""
 
 
 FAMILIES: dict[type[HemaledgerError], tuple[str, str, str]] = {
@@ -76,7 +75,7 @@ FAMILIES: dict[type[HemaledgerError], tuple[str, str, str]] = {
     RefusedError: ("That is not possible", "Go back and choose another way.", "lock"),
     TamperedError: (
         "The ledger contradicts the model: do not use it",
-        "Nothing was computed or stored, and the operator of this site has been alarmed. Please tell the hospital.",
+        "Nothing was computed or stored. The site has alerted its operator. Please tell the hospital too.",
         "shield-x",
     ),
     UnavailableError: (
@@ -86,7 +85,7 @@ FAMILIES: dict[type[HemaledgerError], tuple[str, str, str]] = {
     ),
     MisconfiguredError: (
         "This installation is not set up correctly",
-        "Please tell the hospital's staff; trying again will not help.",
+        "Please tell the hospital's staff. Trying again will not help.",
         "exclamation-triangle",
     ),
 }
@@ -94,44 +93,44 @@ NOTHING_THERE = ("Page not found", "Check the address, or start again from the h
 LEAVES: dict[type[HemaledgerError], tuple[str, str, str]] = {
     NotFound: NOTHING_THERE,
     WrongRequest: NOTHING_THERE,
-    SiteBusy: ("The site is busy", "Your data are safe.", "hourglass-split"),
+    SiteBusy: ("The site is busy", "Your data is safe.", "hourglass-split"),
     AlreadyMade: ("Already done", "Start again from your own pages.", "check-circle"),
     StillHandled: (
         "Just a moment",
-        "If it takes longer, look at your own pages: it may be there already.",
+        "If it takes longer, look at your own pages. The result may already be there.",
         "hourglass-split",
     ),
-    TooManyAttempts: ("Too many attempts", "This protects every account here. Your data are safe.", "clock-history"),
+    TooManyAttempts: ("Too many attempts", "This limit protects every account. Your data is safe.", "clock-history"),
     RecordDamaged: (
         "This record was changed",
-        "It is not shown, and the operator of this site has been alarmed. Please tell the hospital.",
+        "The site does not show it and has alerted its operator. Please tell the hospital too.",
         "shield-x",
     ),
     RecordMisplaced: (
         "The ledger contradicts this record",
-        "It is not shown, and the operator of this site has been alarmed. Please tell the hospital.",
+        "The site does not show it and has alerted its operator. Please tell the hospital too.",
         "shield-x",
     ),
     FederationNotOpened: (
-        "No model is served yet",
+        "There is no model yet",
         "The hospitals have not finished their first round of training. Come back later.",
         "hourglass-split",
     ),
 }
-NO_MODEL = "There is no prediction, because the model could not be proven to be the recorded one."
+NO_MODEL = "There is no answer, because the site cannot prove that its model is the recorded one."
 TAMPERED: dict[type[HemaledgerError], str] = {
-    RecordDamaged: "The sealed file is not the one that was stored, so nothing of it is shown.",
-    RecordMisplaced: "The place that is noted for it does not lead to the root that the ledger has, so it was changed.",
+    RecordDamaged: "The stored file of this record is not the original, so the site does not show it.",
+    RecordMisplaced: "The fingerprint of this record does not agree with the ledger, so somebody changed one of them.",
 }
 REFUSED: dict[type[HemaledgerError], str] = {
     DeadlinePassed: "The deadline of this request has passed. Nobody can answer it any more.",
-    DuplicateStep: "You have answered this request already. Your answer is on the ledger.",
+    DuplicateStep: "You have already answered this request. Your answer is on the ledger.",
     KeyExpired: "The trustees' shares of the key have expired. Nobody can open a record until they are renewed.",
-    NotInCommittee: "Other trustees were asked for this record. You hold no share of its key.",
-    RequestClosed: "This request is closed. The record was opened already, or too many trustees refused.",
-    StaleCommittee: "Other trustees hold this key by now. Somebody must ask for the record again.",
+    NotInCommittee: "You hold no share of the key of this record. Other trustees must answer this request.",
+    RequestClosed: "This request is closed. The record was already opened, or too many trustees refused.",
+    StaleCommittee: "Other trustees hold this key now. The requester must ask for the record again.",
 }
-"""What the ledger's rules refuse people here, in words for them."""
+"""Refusals by the ledger's rules, in words for people."""
 STATUSES: dict[type[HemaledgerError], int] = {
     TooLarge: 413,
     FederationNotOpened: 503,
@@ -139,15 +138,15 @@ STATUSES: dict[type[HemaledgerError], int] = {
     DuplicateStep: 409,
 }
 HTTP_WORDS = {
-    400: ("That could not be read", "The request was not complete.", "Go back, reload the page and try again."),
-    403: ("Not for this account", "This page belongs to another role.", "Sign in with the account it belongs to."),
+    400: ("That could not be read", "Your request was not complete.", "Go back, reload the page and try again."),
+    403: ("Not for this account", "This page is for another role.", "Sign in with an account that has this role."),
     404: ("Page not found", "There is no such page.", "Check the address, or start again from the home page."),
-    405: ("Page not found", "This address cannot be used that way.", "Start again from the home page."),
-    408: ("That took too long", "The request did not arrive in time.", "Go back and try again."),
+    405: ("Page not found", "This address does not work in this way.", "Start again from the home page."),
+    408: ("That took too long", "Your request did not arrive in time.", "Go back and try again."),
     413: ("That file is too large", "The file is larger than this page accepts.", "Choose a smaller file."),
-    429: ("Too many attempts", "That was tried too often.", "Please wait a moment and try again."),
-    500: ("Something went wrong", "That should not have happened.", "The mistake is in this site. Try again later."),
-    503: ("The site is busy", "Nothing was changed.", "Please wait a moment and try again."),
+    429: ("Too many attempts", "You have tried this too often.", "Please wait a moment and try again."),
+    500: ("Something went wrong", "This is a mistake of this site, not yours.", "Please try again later."),
+    503: ("The site is busy", "Nothing has changed.", "Please wait a moment and try again."),
 }
 
 
@@ -163,7 +162,7 @@ def status_of(error: HemaledgerError) -> int:
 
 
 def page_of(error: HemaledgerError) -> ErrorPage:
-    """Return the page of a leaf; what is wrong inside the house is told in general words and folded details."""
+    """Return the page of an error; internal errors get a general sentence and folded details."""
     family = next(family for family in FAMILIES if isinstance(error, family))
     title, advice, icon = LEAVES.get(type(error), FAMILIES[family])
     if isinstance(error, SiteBusy):
@@ -172,12 +171,12 @@ def page_of(error: HemaledgerError) -> ErrorPage:
     sentence = {
         RefusedError: REFUSED.get(type(error), str(error)),
         TamperedError: TAMPERED.get(type(error), NO_MODEL),
-        UnavailableError: "This page needs an answer that did not come.",
+        UnavailableError: "This page needs an answer from a part that is silent.",
         MisconfiguredError: "This page cannot work.",
     }.get(family, str(error))
     status = status_of(error)
     retry_s = getattr(error, "wait_s", RETRY_AFTER_S if status == UNAVAILABLE else None)
-    detail = f"{error.name}: {error}" if inner else ""
+    detail = str(error) if inner else ""
     return ErrorPage(status, title, sentence, advice, icon, detail, retry_s)
 
 
@@ -191,17 +190,17 @@ def _hemaledger(error: HemaledgerError) -> ResponseReturnValue:
 
 def _expired_form(_error: CSRFError) -> ResponseReturnValue:
     sentence = (
-        "The form was open for too long, you were signed out since, or it did not come from this site. Nothing was "
-        "changed. Go back, reload the page and send it again."
+        "The form was open for too long, you have signed out, or the form did not come from this site. Nothing has "
+        "changed. Go back, reload the page and send the form again."
     )
-    return _answer(ErrorPage(400, "This form has expired", sentence, "Sign in first if you are asked to."))
+    return _answer(ErrorPage(400, "This form has expired", sentence, "If the site asks you to sign in, do that first."))
 
 
 def _http(error: HTTPException) -> ResponseReturnValue:
     status = error.code or 500
     if error.response is not None or status < 400:  # noqa: PLR2004 a redirect that werkzeug raised
         return error
-    title, sentence, advice = HTTP_WORDS.get(status, ("That did not work", error.name, "Go back and try again."))
+    title, sentence, advice = HTTP_WORDS.get(status, ("That did not work", "This site cannot handle your request.", "Go back and try again."))
     if status == TOO_LARGE and request.max_content_length is not None:
         sentence = f"This page accepts files up to {_size(request.max_content_length - FORM_OVERHEAD)}."
     retry_s = RETRY_AFTER_S if status in {429, UNAVAILABLE} else None
@@ -211,7 +210,7 @@ def _http(error: HTTPException) -> ResponseReturnValue:
 
 
 def _back() -> str:
-    """Return the path of the page that the request came from: where a form is sent to its own page, that page."""
+    """Return the path of the page with the form."""
     if request.method != "POST":
         return ""
     origin = urlsplit(request.referrer or "")
@@ -221,14 +220,15 @@ def _back() -> str:
 
 
 def _size(size: int) -> str:
-    """Return `8 MB`, or bytes where it is no whole number of them."""
+    """Return `8 MB`, or the number of bytes if it is not a whole number of MB."""
     return f"{size // MEBIBYTE} MB" if size >= MEBIBYTE and size % MEBIBYTE == 0 else f"{size} bytes"
 
 
 def _bug(error: Exception) -> ResponseReturnValue:
     current_app.logger.error("A programmer's mistake", exc_info=error)
-    advice = "The mistake is in this site and has been noted. Please try again later."
-    return _answer(ErrorPage(500, "Something went wrong", "That should not have happened.", advice, "x-circle"))
+    sentence = "This is a mistake of this site, not yours."
+    advice = "The site has written it to its log. Please try again later."
+    return _answer(ErrorPage(500, "Something went wrong", sentence, advice, "x-circle"))
 
 
 def _answer(page: ErrorPage) -> ResponseReturnValue:
@@ -243,7 +243,7 @@ def _answer(page: ErrorPage) -> ResponseReturnValue:
 
 
 def _page(page: ErrorPage) -> str:
-    """Return the page in the site's look, or a plain one where even that fails."""
+    """Return the page in the site's design, or a plain page if that fails too."""
     try:
         return render_template("error.html", page=page)
     except Exception:

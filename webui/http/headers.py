@@ -1,9 +1,8 @@
 """Response headers and limits on the size of requests.
 
-Invariant: no page runs a script or a style that is not a file of this site; no personal page stays in a cache.
+Invariant: no page runs a script or a style that is not a file of this site; no personal page is cached.
 
 Source: OWASP Secure Headers Project; W3C Content Security Policy Level 3.
-Not here: sessions (sessions.py), CSRF (app.py, by Flask-WTF).
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from webui.store.models import SiteRole
 FILE_ENDPOINTS = {"auditor.file"}
 AUDITING_ROLES = {SiteRole.AUDITOR, SiteRole.OPERATOR}
 MAX_INTEGER = 2**63 - 1
-"""The largest number of a row, in SQLite and in PostgreSQL."""
+"""The largest row number in SQLite and PostgreSQL."""
 MAX_PAGE = 10**6
 TWO_YEARS_S = 2 * 365 * 24 * 3600
 
@@ -38,8 +37,8 @@ POLICY = {
     "base-uri": "'none'",
 }
 CALCULATION = {"worker-src": "'self'", "connect-src": "'self'"}
-"""What the page of an approval needs beside: a thread for its secrets, and to send what that thread sealed.
-The thread's own file comes with the policy of every other file, which lets it connect to nothing."""
+"""The page of an approval also needs a worker thread for its secrets, and one request to send the sealed answer.
+The worker's own file has the usual policy, so the worker cannot connect to anything."""
 
 
 def policy_text(policy: dict[str, str]) -> str:
@@ -58,7 +57,7 @@ HEADERS = {
 
 
 class SiteRequest(Request):
-    """A request whose uploads by patients stay in memory: what they show is never in a temporary file."""
+    """A request that keeps patients' uploads in memory, never in a temporary file."""
 
     def _get_file_stream(
         self,
@@ -73,20 +72,20 @@ class SiteRequest(Request):
 
 
 class BoundedInteger(IntegerConverter):
-    """An integer of a path that a database can hold; a larger one names nothing."""
+    """An integer in a path; one that a database cannot hold is a 404."""
 
     def __init__(self, url_map: Map) -> None:
         super().__init__(url_map, max=MAX_INTEGER)
 
     def to_python(self, value: str) -> int:
-        """Return the integer, or raise ValidationError, which is a 404."""
+        """Return the integer, or raise ValidationError."""
         if len(value) > len(str(MAX_INTEGER)):
             raise ValidationError
         return int(super().to_python(value))
 
 
 def page_number() -> int:
-    """Return which page of a list is asked for, from 0; raise NotFound where no list can reach."""
+    """Return the requested page of a list, from 0; raise NotFound above `MAX_PAGE`."""
     page = max(request.args.get("page", 0, int), 0)
     if page > MAX_PAGE:
         raise NotFound
@@ -94,7 +93,7 @@ def page_number() -> int:
 
 
 def init_security(app: Flask) -> None:
-    """Bound the numbers in paths, set size limits before anything reads a form, and headers after everything else."""
+    """Bound the numbers in paths and the size of requests, and add the headers to every response."""
     app.request_class = SiteRequest
     app.url_map.converters["int"] = BoundedInteger
     app.before_request(_limit_request)
@@ -103,28 +102,28 @@ def init_security(app: Flask) -> None:
 
 
 def allow_calculation(response: Response) -> Response:
-    """Let this one page start a thread of the site's own script and call the site (templates/_approval.html)."""
+    """Let this page start a worker from the site's script and send requests to the site (templates/_approval.html)."""
     response.headers["Content-Security-Policy"] = policy_text(POLICY | CALCULATION)
     return response
 
 
 def _limit_request() -> None:
     if request.endpoint in FILE_ENDPOINTS:
-        found = visitor()
-        if found is not None and found.role in AUDITING_ROLES:
+        user = visitor()
+        if user is not None and user.role in AUDITING_ROLES:
             request.max_content_length = site().config.file_cap + FORM_OVERHEAD
 
 
 def _read_form() -> None:
-    """Read what was sent before anything works with it.
+    """Read the whole form before anything works with it.
 
     Raises:
         RequestEntityTooLarge: it is larger than this page accepts.
-        BadRequest: it is no form, a part of it has no name, or a field holds what no text holds.
+        BadRequest: it is not a form, a part has no name, or a field has a zero byte.
     """
     limit = request.max_content_length
     if limit is not None and (request.content_length or 0) > limit:
-        raise RequestEntityTooLarge  # also on pages that would not read it
+        raise RequestEntityTooLarge  # also on pages that never read it
     if request.method in {"GET", "HEAD"}:
         return
     try:

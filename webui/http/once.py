@@ -1,10 +1,9 @@
-"""Two clicks make one: every form of every page has a token of its own, and is handled once.
+"""Two clicks count as one: each form on each page has its own token and is handled once.
 
-Invariant: each POST that makes or changes something passes here, whatever page it belongs to. The same person sending
-the same form with the same contents gets what the first one led to; a form that made nothing may be sent again.
+Invariant: each POST that changes something passes through here. If the same person sends the same form with the same
+contents again, the answer is the first one. A form that changed nothing may be sent again.
 
 Source: IETF draft-ietf-httpapi-idempotency-key-header; OWASP CSRF Prevention Cheat Sheet (tokens per request).
-Not here: the rows (store/handled.py).
 """
 
 from __future__ import annotations
@@ -24,30 +23,30 @@ from webui.site import site
 from webui.store.handled import FormOutcome
 
 MAKES_NOTHING = {"accounts.sign_in", "accounts.sign_out", "requests.find", "auditor.file", "auditor.replay"}
-"""Endpoints that store nothing which a second click could make twice."""
+"""Endpoints that store nothing new, so a second click does no harm."""
 NONCE_BYTES = 16
 PARTED = "~"
-"""Between the part of a token that is the form's own and the one that is the session's."""
+"""Separates the form's part of a token from the session's part."""
 JSON_CAP = 4096
 READ_BYTES = 1 << 16
 
 
 def form_token() -> str:
-    """Return the token of the forms on this page: no other page, not even the same one a moment later, has it."""
+    """Return the token of the forms on this page; each time a page is loaded, it gets another one."""
     if "form_token" not in g:
         g.form_token = f"{secrets.token_urlsafe(NONCE_BYTES)}{PARTED}{generate_csrf()}"
     return str(g.form_token)
 
 
 class FormToken(_FlaskFormCSRF):  # type: ignore[misc]  # Flask-WTF brings no types
-    """Gives WTForms' hidden field the page's token."""
+    """Puts the page's token into WTForms' hidden field."""
 
     def generate_csrf_token(self, csrf_token_field: CSRFTokenField) -> str:  # noqa: ARG002 WTForms' signature
         return form_token()
 
 
 class FormProtect(CSRFProtect):  # type: ignore[misc]  # Flask-WTF brings no types
-    """Checks the session's part of the token; the form's own part only says which form it is."""
+    """Checks the session's part of the token; the form's part only identifies the form."""
 
     def init_app(self, app: Flask) -> None:
         """Check every POST, and give templates the page's token."""
@@ -55,7 +54,7 @@ class FormProtect(CSRFProtect):  # type: ignore[misc]  # Flask-WTF brings no typ
         app.context_processor(lambda: {"csrf_token": form_token})
 
     def sent_token(self) -> str:
-        """Return the whole token as it was sent, empty when none was."""
+        """Return the whole token as it was sent; empty if there is none."""
         return super()._get_csrf_token() or ""
 
     def _get_csrf_token(self) -> str:
@@ -64,20 +63,20 @@ class FormProtect(CSRFProtect):  # type: ignore[misc]  # Flask-WTF brings no typ
 
 
 def init_once(app: Flask, protect: FormProtect) -> None:
-    """Handle every form once; after CSRF, which decides whether a form is handled at all."""
+    """Handle every form once; this must run after the check of CSRF tokens."""
 
     def begin() -> ResponseReturnValue | None:
         if request.method != "POST" or request.endpoint is None or request.endpoint in MAKES_NOTHING:
             return None
-        who = visitor()
+        user = visitor()
         sender = _sender()
         key = _key(sender, protect.sent_token())
         outcome = site().handled.begin(key)
         if outcome is None:
-            g.handling, g.session_before = key, who.get_id() if who is not None else ""
+            g.handling, g.session_before = key, user.get_id() if user is not None else ""
             return None
-        ended = who is None and sender and not outcome.session_id
-        return None if ended else _again(outcome)  # whose session ended is asked to sign in, by the page itself
+        ended = user is None and sender and not outcome.session_id
+        return None if ended else _again(outcome)  # after the session ended, the page asks the sender to sign in
 
     app.before_request(begin)
     app.after_request(_finish)
@@ -85,12 +84,12 @@ def init_once(app: Flask, protect: FormProtect) -> None:
 
 
 def _sender() -> str:
-    """Return the account id of who sends a form, though the form's first click has just ended the session; or ""."""
+    """Return the sender's account id, even if the first click has just ended the session; "" if nobody is signed in."""
     return str(session.get("_user_id", "")).partition(":")[0]
 
 
 def _key(sender: str, token: str) -> bytes:
-    """Return 32 bytes that stand for who sends which form with what in it."""
+    """Return 32 bytes that identify sender, form and contents."""
     parts = [sender, request.path, token, *_contents()]
     digest = hmac.new(site().config.secret_key, digestmod=sha256)
     for part in parts:
@@ -100,7 +99,7 @@ def _key(sender: str, token: str) -> bytes:
 
 
 def _contents() -> list[str]:
-    """Return names and values of a form in its order, files by their SHA-256."""
+    """Return the names and values of a form in order; a file is its SHA-256."""
     if not request.form and not request.files:
         return [sha256(request.get_data()).hexdigest()]
     fields = [text for name, value in request.form.items(multi=True) for text in (name, value)]
@@ -114,11 +113,11 @@ def _contents() -> list[str]:
 
 
 def _again(outcome: FormOutcome) -> Response:
-    """Answer as the first one was answered."""
+    """Repeat the first answer."""
     if outcome.session_id:
-        found = site().accounts.resume(outcome.session_id)
-        if found is not None:
-            begin_session(found)
+        user = site().accounts.resume(outcome.session_id)
+        if user is not None:
+            begin_session(user)
     session["_flashes"] = [list(each) for each in outcome.flashes]
     if outcome.location:
         return make_response(redirect(outcome.location, outcome.status))
@@ -138,9 +137,9 @@ def _finish(response: Response) -> Response:
 
 
 def _outcome_of(response: Response) -> FormOutcome | None:
-    """Return what a second click is to get; None for an answer that made nothing."""
-    who = visitor()
-    signed_in = who.get_id() if who is not None and who.get_id() != g.session_before else ""
+    """Return the answer for a second click; None if the form changed nothing."""
+    user = visitor()
+    signed_in = user.get_id() if user is not None and user.get_id() != g.session_before else ""
     flashes = tuple((str(kind), str(message)) for kind, message in session.get("_flashes", []))
     if response.status_code in {302, 303} and not urlsplit(response.location or "//").netloc:
         return FormOutcome(response.status_code, response.location or "", "", flashes, signed_in)
@@ -150,7 +149,7 @@ def _outcome_of(response: Response) -> FormOutcome | None:
 
 
 def _abandon(_error: BaseException | None) -> None:
-    """Let a form be sent again whose handling broke before there was an answer."""
+    """Allow a form to be sent again if its handling failed without an answer."""
     key = g.pop("handling", None)
     if key is not None:
         site().handled.abandon(key)

@@ -1,8 +1,6 @@
-"""What pages ask the ledger: each question once for a page, however often the page shows the answer.
+"""Questions of pages to the ledger, each asked once per request.
 
-Invariant: an answer lives as long as the request in hand (flask.g), so no page shows that of another.
-
-Not here: who answers (federation.py); the words for it (model_wording.py, templates).
+Invariant: an answer is kept only for the current request (flask.g).
 """
 
 from __future__ import annotations
@@ -24,15 +22,15 @@ class KeyMaker(StrEnum):
     """Who made the threshold key that a record is sealed to."""
 
     OPERATOR = "operator"
-    """It dealt the key, and so knew it."""
+    """The operator dealt the key, and so knew it."""
     TRUSTEES = "trustees"
-    """Or the record is sealed to no such key."""
+    """Also if the record is not sealed to a threshold key."""
     UNKNOWN = "unknown"
     """The ledger does not answer."""
 
 
 def look_again(model: ServedModel) -> Verification:
-    """Return what is known now of a model that answered once."""
+    """Return what the ledger says now about a model that answered earlier."""
     known: dict[bytes, Verification] = g.setdefault("models_now", {})
     if model.envelope_digest not in known:
         known[model.envelope_digest] = site().services.predictions.again(model)
@@ -40,7 +38,6 @@ def look_again(model: ServedModel) -> Verification:
 
 
 def key_maker(row: StoredRecord) -> KeyMaker:
-    """Return who made the key that a record is sealed to."""
     if not any(row.key_id or NO_KEY):
         return KeyMaker.TRUSTEES
     dealt = _dealt_keys()
@@ -55,5 +52,5 @@ def _dealt_keys() -> frozenset[bytes] | None:
         g.dealt_keys = None
         with suppress(UnavailableError):
             g.dealt_keys = site().services.records.dealt_keys()
-    found: frozenset[bytes] | None = g.dealt_keys
-    return found
+    dealt: frozenset[bytes] | None = g.dealt_keys
+    return dealt

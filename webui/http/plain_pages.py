@@ -1,8 +1,6 @@
-"""Pages that cannot fail: a sentence and a way back, made of nothing but their words.
+"""Pages that cannot fail: a sentence and a link to the home page.
 
 Invariant: they need no template, database, session or address of the request.
-
-Not here: pages with the site's look (templates/error.html).
 """
 
 from __future__ import annotations
@@ -21,17 +19,23 @@ HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
 )
 WORDS = {
-    400: ("That could not be read", "The request was not complete or not well formed. Go back and try again."),
-    408: ("That took too long", "The request did not arrive in time. Go back and try again."),
-    413: ("That file is too large", "It is larger than this site accepts. Go back and choose a smaller file."),
-    431: ("That could not be read", "The request has too many or too long headers. Go back and try again."),
-    500: ("Something went wrong", "The mistake is in this site and has been noted. Please try again later."),
-    501: ("That could not be read", "The request was sent in a way that this site does not know. Try again."),
-    503: ("The site is busy", "Nothing was changed. Please try again in a moment."),
+    400: ("That could not be read", "Your request was not complete or not well formed. Go back and try again."),
+    408: ("That took too long", "Your request did not arrive in time. Go back and try again."),
+    413: ("That file is too large", "The file is larger than this site accepts. Go back and choose a smaller file."),
+    431: ("That could not be read", "The headers of your request are too many or too long. Go back and try again."),
+    500: (
+        "Something went wrong",
+        "This is a mistake of this site, and it is in the site's log. Please try again later.",
+    ),
+    501: (
+        "That could not be read",
+        "Your browser sent the request in a way that this site does not know. Go back and try again.",
+    ),
+    503: ("The site is busy", "Nothing has changed. Please try again in a moment."),
 }
 
 
 def plain_page(status: int, title: str = "", sentence: str = "") -> bytes:
-    """Return a whole HTML page for `status`, in words of its own where given."""
-    known = WORDS.get(status, WORDS[400 if status < 500 else 500])  # noqa: PLR2004
-    return SHAPE.format(title=escape(title or known[0]), sentence=escape(sentence or known[1])).encode()
+    """Return an HTML page for `status`; its own words are the default."""
+    words = WORDS.get(status, WORDS[400 if status < 500 else 500])  # noqa: PLR2004
+    return SHAPE.format(title=escape(title or words[0]), sentence=escape(sentence or words[1])).encode()

@@ -1,9 +1,8 @@
-"""What this site needs in order to answer, and what of it answers now: for probes of operators.
+"""Which parts of the site answer now, for an operator's probes.
 
-Invariant: strangers may read it, so it names no address, path or person; each part is looked at within seconds.
+Invariant: strangers may read it, so it names no address, path or person. Each part is checked within seconds.
 
 Source: Kubernetes' three kinds of probes (live, ready); docs/site.md.
-Not here: pages for people; how a silent chain or vault is waited for (fl/roles/serving/circuit_breaker.py).
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ class Readiness:
 
     @property
     def answers(self) -> bool:
-        """Return whether somebody who uploads a picture gets an answer now."""
+        """Return whether a patient who uploads a picture gets an answer now."""
         return self.database == OK and self.model == OK
 
     @property

@@ -1,9 +1,8 @@
-"""What stands around the whole application: which names it answers to, and an answer whatever breaks inside.
+"""A layer around the application: it checks the Host header, and answers even if Flask fails.
 
-Invariant: nothing of Flask runs for a Host that the site does not know, and no error leaves without a page.
+Invariant: Flask does not run for an unknown Host, and every error has a page.
 
 Source: RFC 9110, 7.2 (Host); OWASP, Host Header Injection.
-Not here: connections, sizes and deadlines (scripts/).
 """
 
 from __future__ import annotations
@@ -18,18 +17,18 @@ from webui.http.plain_pages import HEADERS, plain_page
 
 OWN_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 HOST = re.compile(r"(?P<name>\[[0-9a-f:.]{2,45}\]|[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?)(?P<port>:[0-9]{1,5})?")
-UNKNOWN = "This site does not answer to that name. Use the address that the hospital gave you."
+UNKNOWN = "This is not the address of the site. Use the address that the hospital gave you."
 LOG = logging.getLogger("hemaledger.site")
 
 
 def host_name(host: str) -> str | None:
-    """Return the name in a Host header in small letters, None for what is no host: blanks, user names, two at once."""
-    found = HOST.fullmatch(host.lower())
-    return found["name"] if found is not None else None
+    """Return the name in a Host header in small letters; None if it is not a valid host."""
+    match = HOST.fullmatch(host.lower())
+    return match["name"] if match is not None else None
 
 
 def rimmed(application: WSGIApplication, hosts: Iterable[str]) -> WSGIApplication:
-    """Return `application` behind the check of its names; `hosts` come beside the names of this machine."""
+    """Return `application` behind this layer; it answers to `hosts` and to the names of this machine."""
     known = OWN_NAMES | {name for name in map(host_name, hosts) if name is not None}
 
     def rim(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

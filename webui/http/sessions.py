@@ -1,9 +1,8 @@
-"""Sessions: who is signed in, and which page is for whom.
+"""Sessions: who is signed in, and which roles may see a page.
 
-Invariant: a page behind `only(...)` runs for those roles alone; a cookie of a session that was signed out is worthless.
+Invariant: a page behind `only(...)` runs only for those roles; after signing out, the cookie is worthless.
 
 Source: OWASP Session Management and Unvalidated Redirects Cheat Sheets; Flask-Login, session protection "strong".
-Not here: checking passwords (store/accounts.py).
 """
 
 from __future__ import annotations
@@ -48,20 +47,20 @@ def _resume(session_id: str) -> SignedInUser | None:
 
 
 def _keep_alive() -> None:
-    """Let the idle time begin anew. A permanent session would do so too, but weaken "strong" to "basic"."""
+    """Restart the idle time. A permanent session would do the same, but weaken "strong" to "basic"."""
     if "_user_id" in session:
         session.modified = True
 
 
 def _no_remember_cookie(response: Response) -> Response:
-    """Drop Flask-Login's wish to delete a cookie that this site never sets."""
+    """Stop Flask-Login from deleting a cookie that this site never sets."""
     if "_remember" in session:
         session.pop("_remember")
     return response
 
 
 def visitor() -> SignedInUser | None:
-    """Return who is signed in, or None; None too while the database does not answer, so that error pages render."""
+    """Return who is signed in; None also if the database does not answer, so that error pages render."""
     try:
         return current_user if isinstance(current_user._get_current_object(), SignedInUser) else None  # noqa: SLF001 proxy
     except UnavailableError:
@@ -70,14 +69,14 @@ def visitor() -> SignedInUser | None:
 
 def member() -> SignedInUser:
     """Return who is signed in, on pages behind `only`."""
-    found = current_user._get_current_object()  # noqa: SLF001 the documented way to look behind the proxy
-    if not isinstance(found, SignedInUser):
-        raise TypeError("this page must stand behind only(...)")
-    return found
+    user = current_user._get_current_object()  # noqa: SLF001 the documented way to look behind the proxy
+    if not isinstance(user, SignedInUser):
+        raise TypeError("this page needs the decorator only(...)")
+    return user
 
 
 def only(*roles: SiteRole) -> Callable[[View[Arguments]], View[Arguments]]:
-    """Let the page run for `roles`; strangers are asked to sign in, other roles are refused."""
+    """Let only `roles` see a page; strangers must sign in, and other roles are refused."""
 
     def decorate(view: View[Arguments]) -> View[Arguments]:
         @wraps(view)
@@ -94,27 +93,27 @@ def only(*roles: SiteRole) -> Callable[[View[Arguments]], View[Arguments]]:
     return decorate
 
 
-def begin_session(who: SignedInUser) -> None:
-    """Sign `who` in, in a session that shares nothing with the one before."""
+def begin_session(user: SignedInUser) -> None:
+    """Sign `user` in with an empty session."""
     session.clear()
-    login_user(who)
+    login_user(user)
 
 
 def end_session() -> None:
-    found = visitor()
-    if found is not None:
-        site().accounts.end_sessions(found.id)
+    user = visitor()
+    if user is not None:
+        site().accounts.end_sessions(user.id)
     logout_user()
     session.clear()
 
 
-def start_page(who: SignedInUser) -> str:
-    """Return where this member goes after signing in."""
-    return url_for(START_PAGES[who.role])
+def start_page(user: SignedInUser) -> str:
+    """Return the first page after signing in."""
+    return url_for(START_PAGES[user.role])
 
 
 def safe_next(target: str | None) -> str | None:
-    """Return `target` when it is a path of this site, else None (an open redirect otherwise)."""
+    """Return `target` if it is a path of this site, else None; this prevents open redirects."""
     if not target or not target.startswith("/") or target.startswith("//"):
         return None
     if "\\" in target or not target.isprintable():

@@ -1,1 +1,1 @@
-"""How the tables came to be; applied by webui.store.database.upgrade_database."""
+"""The migrations of the database; webui.store.database.upgrade_database runs them."""

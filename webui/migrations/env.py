@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the revisions over the connection that `upgrade_database` hands in."""
+"""Alembic's entry point: it runs the revisions on the connection of `upgrade_database`."""
 
 from __future__ import annotations
 

@@ -22,12 +22,12 @@ blueprint = Blueprint("accounts", __name__)
 
 @blueprint.route("/sign-up", methods=["GET", "POST"])
 def sign_up() -> ResponseReturnValue:
-    here = site()
-    form = SignUpForm(datetime.fromtimestamp(here.services.clock(), here.config.tz).date())
+    running = site()
+    form = SignUpForm(datetime.fromtimestamp(running.services.clock(), running.config.tz).date())
     status = 200
     if form.validate_on_submit():
         try:
-            begin_session(_create(here, form))
+            begin_session(_create(running, form))
         except AccountExists as error:
             form.email.errors, status = [str(error)], status_of(error)
         except PasswordWeak as error:
@@ -43,17 +43,17 @@ def sign_up() -> ResponseReturnValue:
 @blueprint.route("/sign-in", methods=["GET", "POST"])
 def sign_in() -> ResponseReturnValue:
     form, status = SignInForm(), 200
-    found = visitor()
-    if found is not None and request.method == "GET":
-        return redirect(start_page(found))
+    user = visitor()
+    if user is not None and request.method == "GET":
+        return redirect(start_page(user))
     if form.validate_on_submit():
         try:
-            found = _verify(site(), form)
+            user = _verify(site(), form)
         except SignInRefused as error:
             form.password.errors, status = [str(error)], status_of(error)
         else:
-            begin_session(found)
-            return redirect(safe_next(request.args.get("next")) or start_page(found))
+            begin_session(user)
+            return redirect(safe_next(request.args.get("next")) or start_page(user))
     elif form.is_submitted():
         status = SignInRefused.http_status if form.email.data and form.password.data else 400
     return render_template("accounts/sign_in.html", form=form), status
@@ -63,27 +63,27 @@ def sign_in() -> ResponseReturnValue:
 def sign_out() -> ResponseReturnValue:
     """End all sessions of this account."""
     end_session()
-    flash("You are signed out on all devices.", "plain")
+    flash("You have signed out on all devices.", "plain")
     return redirect(url_for("home.index"))
 
 
 @blueprint.route("/password", methods=["GET", "POST"])
 @only(*SiteRole)
 def password() -> ResponseReturnValue:
-    """Change the own password; every other session ends."""
-    here, form, status = site(), PasswordForm(), 200
+    """Change the visitor's password; every other session ends."""
+    running, form, status = site(), PasswordForm(), 200
     if form.validate_on_submit():
-        here.throttle.take(Meter("new password", str(member().id), here.config.limits.new_passwords))
+        running.throttle.take(Meter("new password", str(member().id), running.config.limits.new_passwords))
         try:
-            with here.doors.passwords.enter():
-                changed = here.accounts.change_password(member().id, form.old.data, form.password.data)
+            with running.doors.passwords.enter():
+                changed = running.accounts.change_password(member().id, form.old.data, form.password.data)
             begin_session(changed)
         except SignInRefused as error:
-            form.old.errors, status = ["This is not your password."], status_of(error)
+            form.old.errors, status = ["This is not your current password. Try again."], status_of(error)
         except PasswordWeak as error:
             form.password.errors, status = [str(error)], status_of(error)
         else:
-            flash("Your password is changed. You are signed out everywhere else.", "good")
+            flash("Your password has been changed. Your other devices are signed out.", "good")
             return redirect(url_for("accounts.password"))
     elif form.is_submitted():
         status = 400
@@ -92,7 +92,7 @@ def password() -> ResponseReturnValue:
 
 @blueprint.route("/new-password", methods=["GET", "POST"])
 def new_password() -> ResponseReturnValue:
-    """Choose a new password by a code from the hospital."""
+    """Set a new password with a code from the hospital."""
     form, status = ResetForm(), 200
     if form.validate_on_submit():
         try:
@@ -102,42 +102,42 @@ def new_password() -> ResponseReturnValue:
         except PasswordWeak as error:
             form.password.errors, status = [str(error)], status_of(error)
         else:
-            flash("Your new password is set. You are signed in.", "good")
+            flash("Your password has been changed, and you are signed in.", "good")
             return redirect(start_page(member()))
     elif form.is_submitted():
         status = 400
     return render_template("accounts/new_password.html", form=form), status
 
 
-def _reset(here: Site, form: ResetForm) -> SignedInUser:
-    limit, who = here.config.limits.new_passwords, search_key(form.email.data)
-    here.throttle.take(Meter("code", who, limit), Meter("code address", _address(), limit))
-    with here.doors.passwords.enter():
-        return here.accounts.replace_forgotten(form.email.data, form.code.data, form.password.data)
+def _reset(running: Site, form: ResetForm) -> SignedInUser:
+    limit, account = running.config.limits.new_passwords, search_key(form.email.data)
+    running.throttle.take(Meter("code", account, limit), Meter("code address", _address(), limit))
+    with running.doors.passwords.enter():
+        return running.accounts.replace_forgotten(form.email.data, form.code.data, form.password.data)
 
 
-def _create(here: Site, form: SignUpForm) -> SignedInUser:
-    here.throttle.take(Meter("sign-up", _address(), here.config.limits.sign_up_address))
+def _create(running: Site, form: SignUpForm) -> SignedInUser:
+    running.throttle.take(Meter("sign-up", _address(), running.config.limits.sign_up_address))
     facts = PatientFacts(form.date_of_birth.data)
     new = NewAccount(SiteRole.PATIENT, form.email.data, form.name.data, form.password.data, facts)
-    with here.doors.passwords.enter():
-        return here.accounts.create(new)
+    with running.doors.passwords.enter():
+        return running.accounts.create(new)
 
 
-def _verify(here: Site, form: SignInForm) -> SignedInUser:
-    """Return who signs in; only failures stay counted."""
-    limits, who = here.config.limits, search_key(form.email.data)
-    pair = Meter("sign-in pair", f"{_address()} {who}", limits.sign_in_pair)
+def _verify(running: Site, form: SignInForm) -> SignedInUser:
+    """Return who signs in; only failures count against the limits."""
+    limits, account = running.config.limits, search_key(form.email.data)
+    pair = Meter("sign-in pair", f"{_address()} {account}", limits.sign_in_pair)
     shared = (
-        Meter("sign-in account", who, limits.sign_in_account),
+        Meter("sign-in account", account, limits.sign_in_account),
         Meter("sign-in address", _address(), limits.sign_in_address),
     )
-    here.throttle.take(pair, *shared)
-    with here.doors.passwords.enter():
-        found = here.accounts.sign_in(form.email.data, form.password.data)
-    here.throttle.forget(pair)
-    here.throttle.give_back(*shared)
-    return found
+    running.throttle.take(pair, *shared)
+    with running.doors.passwords.enter():
+        user = running.accounts.sign_in(form.email.data, form.password.data)
+    running.throttle.forget(pair)
+    running.throttle.give_back(*shared)
+    return user
 
 
 def _address() -> str:

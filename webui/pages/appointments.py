@@ -21,7 +21,7 @@ blueprint = Blueprint("appointments", __name__, url_prefix="/appointments")
 @blueprint.get("/")
 @only(SiteRole.PATIENT)
 def mine() -> ResponseReturnValue:
-    """List the patient's appointments: the next one first, then those that are over, the latest first."""
+    """List the patient's appointments: future ones, the next first, then past ones, the latest first."""
     now, bookings = site().services.clock(), site().appointments.of_patient(member().id)
     ahead = [booking for booking in reversed(bookings) if _is_ahead(booking, now)]
     rest = [booking for booking in bookings if not _is_ahead(booking, now)]
@@ -33,26 +33,26 @@ def mine() -> ResponseReturnValue:
 def doctors() -> ResponseReturnValue:
     """List the doctors with their next free slot."""
     book = site().appointments
-    found = [(doctor, book.free_for(member().id, doctor.account_id)[:1]) for doctor in book.doctors()]
-    return render_template("appointments/doctors.html", doctors=found)
+    next_slots = [(doctor, book.free_for(member().id, doctor.account_id)[:1]) for doctor in book.doctors()]
+    return render_template("appointments/doctors.html", doctors=next_slots)
 
 
 @blueprint.get("/doctors/<int:doctor_id>")
 @only(SiteRole.PATIENT)
 def slots(doctor_id: int) -> ResponseReturnValue:
-    """Show by day which slots of a doctor are free for this patient."""
+    """Show, by day, the slots of a doctor that this patient can book."""
     book, zone, now = site().appointments, site().config.tz, site().services.clock()
     free = groupby(book.free_for(member().id, doctor_id), lambda slot: on_day(slot.starts_at, zone))
     days = [(day, list(times)) for day, times in free]
     mine = [each for each in book.of_patient(member().id) if each.doctor_id == doctor_id and _is_ahead(each, now)]
-    held = [on_day(each.starts_at, zone) for each in reversed(mine)]
-    return render_template("appointments/slots.html", doctor=book.doctor(doctor_id), days=days, held=held)
+    booked_days = [on_day(each.starts_at, zone) for each in reversed(mine)]
+    return render_template("appointments/slots.html", doctor=book.doctor(doctor_id), days=days, booked_days=booked_days)
 
 
 @blueprint.route("/doctors/<int:doctor_id>/<int:starts_at>", methods=["GET", "POST"])
 @only(SiteRole.PATIENT)
 def confirm(doctor_id: int, starts_at: int) -> ResponseReturnValue:
-    """Ask once more, then book."""
+    """Ask for confirmation, then book."""
     book = site().appointments
     if PressForm().validate_on_submit():
         book.book(member().id, doctor_id, starts_at)
@@ -70,7 +70,7 @@ def confirm(doctor_id: int, starts_at: int) -> ResponseReturnValue:
 @blueprint.route("/<int:appointment_id>/cancel", methods=["GET", "POST"])
 @only(SiteRole.PATIENT)
 def cancel(appointment_id: int) -> ResponseReturnValue:
-    """Ask once more, then give a slot back."""
+    """Ask for confirmation, then cancel."""
     book = site().appointments
     if PressForm().validate_on_submit():
         book.cancel(member().id, appointment_id)

@@ -1,4 +1,4 @@
-"""A trustee's answer to a request, made in the browser: the page, and what its script sends."""
+"""The page on which a trustee answers a request, and the endpoint for its script."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from webui.errors import NoTrustee, OwnRequest
 from webui.http.headers import allow_calculation
 from webui.http.sessions import member, only
 from webui.pages.requests import who_asks
-from webui.ports.disclosures import RequestFacts, SignedAnswer
+from webui.ports.decryption_requests import RequestFacts, SignedAnswer
 from webui.presentation.request_wording import purpose
 from webui.site import site
 from webui.store.models import SiteRole
@@ -38,7 +38,7 @@ def approve(number: int) -> ResponseReturnValue:
 @blueprint.post("/<int:number>")
 @only(SiteRole.DOCTOR)
 def submit(number: int) -> ResponseReturnValue:
-    """Take a sealed answer and its signed transaction; what the patient no longer allows can only be refused."""
+    """Take a sealed answer and its signed transaction; without the patient's consent, only a refusal is accepted."""
     trustee, answer = _trustee(number), _answer()
     if answer.envelope is not None and not site().record_requests.still_allowed(number):
         raise PolicyNotApproved("consent")
@@ -48,7 +48,7 @@ def submit(number: int) -> ResponseReturnValue:
 
 
 def _shown(facts: RequestFacts) -> dict[str, object]:
-    """Return what the form tells of a request."""
+    """Return the facts that the form shows."""
     return {
         "requester": who_asks(facts, site().request_store.by_numbers([facts.number])),
         "purpose": purpose(facts.purpose).title,
@@ -59,15 +59,15 @@ def _shown(facts: RequestFacts) -> dict[str, object]:
 
 
 def _trustee(number: int) -> Address:
-    """Return the account with which the doctor at the browser answers request `number`."""
+    """Return the ledger account with which the signed-in doctor answers request `number`."""
     store = site().request_store
-    found = store.trustee_of(member().id)
-    if found is None:
+    account = store.trustee_of(member().id)
+    if account is None:
         raise NoTrustee
     row = store.by_numbers([number]).get(number)
     if row is not None and row.asker_id == member().id:
         raise OwnRequest
-    return found
+    return account
 
 
 def _answer() -> SignedAnswer:
@@ -76,7 +76,7 @@ def _answer() -> SignedAnswer:
         raise TooLarge(size, ANSWER_CAP)
     body = strict_json.loads(request.get_data(), _WHAT, ANSWER_CAP)
     if not isinstance(body, dict):
-        raise EncodingError(_WHAT, "it is no object")
+        raise EncodingError(_WHAT, "it is not an object")
     fields = Fields(body, _WHAT)
     fields.only("envelope", "transaction")
     envelope = None if body.get("envelope") is None else _bytes(fields.text("envelope"))

@@ -1,4 +1,4 @@
-"""An auditor's pages: the rounds, one round and what was checked of it, a file against the ledger, the last audit."""
+"""An auditor's pages: all rounds, one round with its checks, and the look-up of a file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ blueprint = Blueprint("auditor", __name__, url_prefix="/auditor")
 @blueprint.get("/")
 @only(SiteRole.AUDITOR, SiteRole.OPERATOR)
 def rounds() -> ResponseReturnValue:
-    """List all rounds, and what the last audit found."""
+    """List all rounds, and the findings of the last audit."""
     audits = site().services.audits
     return render_template("auditor/rounds.html", rounds=audits.rounds(), summary=audits.findings())
 
@@ -31,15 +31,15 @@ def rounds() -> ResponseReturnValue:
 @blueprint.get("/rounds/<int:number>")
 @only(SiteRole.AUDITOR, SiteRole.OPERATOR)
 def one_round(number: int) -> ResponseReturnValue:
-    """Tell one round in plain words, with what the last audit and a replay here checked of it."""
-    audits, found = site().services.audits, _round(number)
+    """Explain one round, with the results of the last audit and of a replay on this site."""
+    audits, view = site().services.audits, _round(number)
     summary, replayed = audits.findings(), site().replays.of(number)
     results = summary.results.get(number) if summary is not None else None
     shown = replayed.results if replayed is not None else results or Results()
     return render_template(
         "auditor/round.html",
-        round=found,
-        told=audits.explain(number, shown),
+        round=view,
+        explained=audits.explain(number, shown),
         audited=results,
         checked_at=summary.checked_at if summary is not None else None,
         replayed=replayed,
@@ -50,27 +50,27 @@ def one_round(number: int) -> ResponseReturnValue:
 @blueprint.post("/rounds/<int:number>/replay")
 @only(SiteRole.AUDITOR, SiteRole.OPERATOR)
 def replay(number: int) -> ResponseReturnValue:
-    """Replay one round now; what is wrong in it is an alarm, too."""
+    """Replay one round now; each finding is also an alarm in the log."""
     if not PressForm().validate_on_submit():
         raise NotFound
-    here = site()
-    found = _round(number)
-    here.throttle.take(Meter("replay", str(member().id), here.config.limits.replays))
-    with here.doors.audits.enter():
-        findings = here.replays.run(found.number).results.findings
+    running = site()
+    view = _round(number)
+    running.throttle.take(Meter("replay", str(member().id), running.config.limits.replays))
+    with running.doors.audits.enter():
+        findings = running.replays.run(view.number).results.findings
     for finding in findings:
         current_app.logger.critical(ALARM, finding.name, finding.sentence)
     if findings:
-        flash(f"Round {number} was checked just now, and something is wrong in it.", "bad")
+        flash(f"This site has checked round {number} and found a problem.", "bad")
     else:
-        flash(f"Round {number} was checked just now. Nothing was found.", "good")
+        flash(f"This site has checked round {number} and found no problem.", "good")
     return redirect(url_for("auditor.one_round", number=number))
 
 
 @blueprint.route("/file", methods=["GET", "POST"])
 @only(SiteRole.AUDITOR, SiteRole.OPERATOR)
 def file() -> ResponseReturnValue:
-    """Look up an uploaded file, which is not kept, or a digest on the ledger."""
+    """Look up an uploaded file or a digest on the ledger; the file is not stored."""
     form, named, audits = LedgerFileForm(), LedgerDigestForm(request.args), site().services.audits
     finding: FileFinding | None = None
     status = 200

@@ -1,9 +1,8 @@
 """One check of one image, from upload to stored result.
 
-Invariant: the file is decoded whole before anything else happens with it; only pixels that we encoded are stored.
+Invariant: the file is decoded completely before anything else uses it; only pixels that we encoded are stored.
 
 Source: OWASP File Upload Cheat Sheet (image rewriting).
-Not here: pages; the model (federation.py).
 """
 
 from __future__ import annotations
@@ -21,22 +20,22 @@ from webui.site import Site
 from webui.store.throttle import Meter
 
 STORED_SIDE_PX = 1024
-"""A stored picture is for people to look at; larger ones are scaled down to this."""
+"""Stored pictures are only for viewing; larger ones are scaled down to this."""
 PART_BYTES = 2**20
 NEUTRAL_NAME = "you uploaded"
-"""Never the file's own name, which may be a patient's."""
+"""Never the name of the file: it may be a patient's name."""
 
 
 def check_image(site: Site, patient_id: int, upload: FileStorage, reading: PictureReading) -> int:
-    """Predict, seal, store, and return the row of the check; `reading` is what the patient knows about the file.
+    """Predict, seal and store; return the row of the check. `reading` is what the patient knows about the file.
 
     Raises:
-        TooManyAttempts: the patient had too many images checked.
-        SiteBusy: too many pictures are in work at this moment.
-        ImageUnreadable, TooLarge: the upload is no acceptable image.
-        NoAnswer: it shows nothing that the model may judge; nothing is stored.
-        UnavailableError, TamperedError: there is no prediction (services.PredictionService).
-        NoCommittee: the patient chose a quorum, and nobody holds the key (PatientRecords.add_check).
+        TooManyAttempts: the patient has checked too many images.
+        SiteBusy: the site is checking too many pictures at this moment.
+        ImageUnreadable, TooLarge: the upload is not an acceptable image.
+        NoAnswer: the image is not one that the model may judge.
+        UnavailableError, TamperedError: there is no prediction (ports/federation.py).
+        NoCommittee: the patient chose that only a quorum opens records, and nobody holds the key.
     """
     site.throttle.take(Meter("check", str(patient_id), site.config.limits.checks))
     data = read_capped(upload, site.config.image_cap)
@@ -47,7 +46,7 @@ def check_image(site: Site, patient_id: int, upload: FileStorage, reading: Pictu
 
 
 def read_capped(upload: FileStorage, cap: int) -> bytes:
-    """Return the file.
+    """Return the bytes of the file.
 
     Raises:
         TooLarge: more than `cap` bytes.
@@ -58,7 +57,7 @@ def read_capped(upload: FileStorage, cap: int) -> bytes:
 
 
 def digest_capped(upload: FileStorage, cap: int) -> Digest:
-    """Return the SHA-256 of the file, of which no second copy is made.
+    """Return the SHA-256 of the file, without another copy in memory.
 
     Raises:
         TooLarge: more than `cap` bytes.

@@ -1,4 +1,4 @@
-"""A patient's checks: upload, result, history, erasure; a result is also for the treating doctor, who may add notes."""
+"""A patient's checks: upload, result, history, erasure. Treating doctors see results and add notes."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def history() -> ResponseReturnValue:
 @blueprint.route("/new", methods=["GET", "POST"])
 @only(SiteRole.PATIENT)
 def new() -> ResponseReturnValue:
-    """Take an image, predict, and go to the result."""
+    """Check an uploaded image, and go to the result."""
     form, status, model, asked = ImageForm(), 200, _model(), None
     if form.validate_on_submit() and model is not None and model.task.drawn and not form.drawn.data:
-        form.drawn.errors, status = ["Please tick this first."], 400
+        form.drawn.errors, status = ["Please tick this box first."], 400
     elif form.validate_on_submit():
         try:
             reading = PictureReading(form.file_page.data, int(form.bits.data) if form.bits.data else None)
@@ -59,7 +59,7 @@ def new() -> ResponseReturnValue:
 
 
 def _model() -> ServedModel | None:
-    """Return the model that would answer; None where there is none now, which the prediction itself will say."""
+    """Return the current model, or None; the prediction itself reports why there is none."""
     try:
         return site().services.predictions.model()
     except HemaledgerError:
@@ -69,19 +69,18 @@ def _model() -> ServedModel | None:
 @blueprint.get("/<int:check_id>")
 @only(SiteRole.PATIENT, SiteRole.DOCTOR)
 def result(check_id: int) -> ResponseReturnValue:
-    """Show one check, as far as it can be opened here."""
+    """Show one check, as far as this hospital can open it."""
     return _page(check_id, NoteForm()), 200
 
 
 @blueprint.post("/<int:check_id>/notes")
 @only(SiteRole.DOCTOR)
 def add_note(check_id: int) -> ResponseReturnValue:
-    """Seal a treating doctor's note."""
     form = NoteForm()
     if not form.validate_on_submit():
         return _page(check_id, form), 400
     site().patient_records.add_note(member(), check_id, form.text.data)
-    flash("Your note is sealed and kept with this check.", "good")
+    flash("Your note is encrypted and saved with this check.", "good")
     return redirect(url_for("checks.result", check_id=check_id))
 
 
@@ -97,7 +96,7 @@ def image(check_id: int) -> ResponseReturnValue:
 @blueprint.get("/<int:check_id>/proof.json")
 @only(SiteRole.PATIENT, SiteRole.DOCTOR)
 def proof(check_id: int) -> ResponseReturnValue:
-    """Send the proof that this record is under a root on the ledger."""
+    """Send the proof that a root on the ledger covers this record."""
     row = site().record_store.visible(member(), check_id)
     if member().role is SiteRole.DOCTOR:
         site().openings.note(member().id, [row], How.PROOF)
@@ -109,12 +108,12 @@ def proof(check_id: int) -> ResponseReturnValue:
 @blueprint.route("/<int:check_id>/erase", methods=["GET", "POST"])
 @only(SiteRole.PATIENT)
 def erase(check_id: int) -> ResponseReturnValue:
-    """Ask once more, then erase a check and the notes on it for good."""
+    """Ask for confirmation, then erase a check and its notes for good."""
     row = site().record_store.visible(member(), check_id)
     if PressForm().validate_on_submit():
         whole = site().record_store.erase(row.id, member().id)
-        rest = "" if whole else " What the database's log still holds of them goes within minutes."
-        flash(f"This check and all notes on it are erased.{rest}", "plain")
+        rest = "" if whole else " The last copies in the database's log will be deleted within minutes."
+        flash(f"This check and all its notes are erased.{rest}", "plain")
         return redirect(url_for("checks.result", check_id=check_id))
     if row.erased_at is not None:
         return redirect(url_for("checks.result", check_id=check_id))
@@ -122,14 +121,14 @@ def erase(check_id: int) -> ResponseReturnValue:
 
 
 def _page(check_id: int, form: NoteForm) -> str:
-    here = site()
-    row = here.record_store.visible(member(), check_id)
-    shown = here.patient_records.show(member(), row)
+    running = site()
+    row = running.record_store.visible(member(), check_id)
+    shown = running.patient_records.show(member(), row)
     return render_template(
         "checks/result.html",
         shown=shown,
-        request_view=here.record_requests.under_way(member(), row.id) if shown.state == "waiting" else None,
-        notes=here.patient_records.show_all(member(), here.record_store.notes_on(row.id)),
-        standing=here.anchoring.standing(row),
+        request_view=running.record_requests.under_way(member(), row.id) if shown.state == "waiting" else None,
+        notes=running.patient_records.show_all(member(), running.record_store.notes_on(row.id)),
+        standing=running.anchoring.standing(row),
         form=form,
     )

@@ -19,22 +19,22 @@ blueprint = Blueprint("consent", __name__, url_prefix="/consent")
 @blueprint.route("/", methods=["GET", "POST"])
 @only(SiteRole.PATIENT)
 def choose() -> ResponseReturnValue:
-    """Show the choice, and change it: records that the hospital can open are sealed anew by it."""
-    here, patient_id = site(), member().id
-    form = ConsentForm(choice_of(here.record_store.patient(patient_id)))
+    """Show the patient's choice, or change it and seal again the records that the hospital can open."""
+    running, patient_id = site(), member().id
+    form = ConsentForm(choice_of(running.record_store.patient(patient_id)))
     if form.validate_on_submit():
-        closing = here.record_store.openable(patient_id) if form.choice.readers == Readers.TRUSTEES else 0
+        closing = running.record_store.openable(patient_id) if form.choice.readers == Readers.TRUSTEES else 0
         if closing and not form.sure.data:
             return render_template("consent_sure.html", form=form, closing=closing)
-        changed, kept = here.patient_records.choose(patient_id, form.choice)
-        change = here.patient_records.change_of(patient_id)
+        changed, unopened = running.patient_records.choose(patient_id, form.choice)
+        change = running.patient_records.change_of(patient_id)
         if change is None or change.done:
-            flash(resealed(changed, kept), "good")
+            flash(resealed(changed, unopened), "good")
         else:
-            flash("Your choice is kept. Your records are being changed.", "good")
-            here.wake.set()
+            flash("Your choice is saved. Your records are being changed.", "good")
+            running.wake.set()
         return redirect(url_for("consent.choose"))
-    change = here.patient_records.change_of(patient_id)
+    change = running.patient_records.change_of(patient_id)
     under_way = change if change is not None and not change.done else None
-    page = render_template("consent.html", form=form, committee=here.committee(), change=under_way)
+    page = render_template("consent.html", form=form, committee=running.committee(), change=under_way)
     return page, 400 if form.is_submitted() else 200

@@ -1,4 +1,4 @@
-"""A doctor's pages: the appointments, and the checks of patients who hold one."""
+"""A doctor's pages: the appointments, and the checks of patients in the doctor's care."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ blueprint = Blueprint("doctor", __name__, url_prefix="/doctor")
 @only(SiteRole.DOCTOR)
 def agenda() -> ResponseReturnValue:
     """List today's and later appointments by day, with each patient's newest check."""
-    here = site()
-    bookings = here.appointments.of_doctor(member().id, _midnight(here))
-    days = [(day, list(rows)) for day, rows in groupby(bookings, lambda row: on_day(row.starts_at, here.config.tz))]
-    rows = here.record_store.latest_of(booking.patient_id for booking in bookings)
-    shown = here.patient_records.show_all(member(), list(rows.values()), How.LIST)
+    running = site()
+    bookings = running.appointments.of_doctor(member().id, _midnight(running))
+    days = [(day, list(rows)) for day, rows in groupby(bookings, lambda row: on_day(row.starts_at, running.config.tz))]
+    rows = running.record_store.latest_of(booking.patient_id for booking in bookings)
+    shown = running.patient_records.show_all(member(), list(rows.values()), How.LIST)
     latest, listed = {each.row.patient_id: each for each in shown}, {booking.patient_id for booking in bookings}
     others = [
-        (person, until) for person, until in here.care.patients_of(member().id) if person.account_id not in listed
+        (person, until) for person, until in running.care.patients_of(member().id) if person.account_id not in listed
     ]
-    return render_template("doctor/agenda.html", days=days, latest=latest, others=others, now=here.services.clock())
+    return render_template("doctor/agenda.html", days=days, latest=latest, others=others, now=running.services.clock())
 
 
 @blueprint.get("/patients/<int:patient_id>")
 @only(SiteRole.DOCTOR)
 def patient(patient_id: int) -> ResponseReturnValue:
-    here, page = site(), page_number()
-    found = here.record_store.patient_of(member().id, patient_id)
-    rows = here.record_store.of_patient(patient_id, page)
+    running, page = site(), page_number()
+    profile = running.record_store.patient_of(member().id, patient_id)
+    rows = running.record_store.of_patient(patient_id, page)
     older = page + 1 if len(rows) == PAGE_ROWS else None
-    checks = here.patient_records.show_all(member(), rows, How.LIST)
-    return render_template("doctor/patient.html", patient=found, checks=checks, page=page, older=older)
+    checks = running.patient_records.show_all(member(), rows, How.LIST)
+    return render_template("doctor/patient.html", patient=profile, checks=checks, page=page, older=older)
 
 
-def _midnight(here: Site) -> int:
-    now = datetime.fromtimestamp(here.services.clock(), here.config.tz)
+def _midnight(running: Site) -> int:
+    now = datetime.fromtimestamp(running.services.clock(), running.config.tz)
     return int(now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp())

@@ -1,4 +1,4 @@
-"""Probes: whether the process lives, whether the site can answer, whether all is well."""
+"""Probes: is the process alive, can the site answer, does every part work."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ UNAVAILABLE = 503
 
 @blueprint.get("/healthz")
 def live() -> ResponseReturnValue:
-    """Say that the process answers; nothing else is looked at, and a worker of its own answers."""
+    """Say that the process answers; this checks nothing else."""
     return {"status": "ok"}
 
 
 @blueprint.get("/readyz")
 def ready() -> ResponseReturnValue:
-    """Say of each part whether it answers; 503 when nobody can get an answer about a picture now."""
-    found = readiness(site())
-    return found.document(), 200 if found.answers else UNAVAILABLE
+    """Report the state of each part; 503 if no patient can get an answer about a picture now."""
+    state = readiness(site())
+    return state.document(), 200 if state.answers else UNAVAILABLE
 
 
 @blueprint.get("/health")
 def health() -> ResponseReturnValue:
-    """Say the same, for who wants to be alarmed; 503 as soon as one part does not answer."""
-    found = readiness(site())
-    return found.document(), 200 if found.whole else UNAVAILABLE
+    """Report the same, for alarms; 503 if any part does not answer."""
+    state = readiness(site())
+    return state.document(), 200 if state.whole else UNAVAILABLE

@@ -1,4 +1,4 @@
-"""The first page: what this is, and which model serves."""
+"""The home page: what this site is, and which model it uses."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ blueprint = Blueprint("home", __name__)
 
 @blueprint.get("/")
 def index() -> ResponseReturnValue:
-    """Show the home page; it renders without a model too."""
-    found = _reported()
-    if isinstance(found, ErrorPage):
-        return render_template("home.html", model=None, trouble=found)
-    return render_template("home.html", model=found.model, report=found.report)
+    """Show the home page, also without a model."""
+    reported = _reported()
+    if isinstance(reported, ErrorPage):
+        return render_template("home.html", model=None, trouble=reported)
+    return render_template("home.html", model=reported.model, report=reported.report)
 
 
 def _reported() -> ReportedModel | ErrorPage:

@@ -1,4 +1,4 @@
-"""Requests to the quorum: a patient sees who asked and who opened, a doctor asks, both read what a quorum opened."""
+"""Requests to the quorum: patients see who asked and who opened; patients and doctors ask, and read opened records."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fl.protocol.names import Purpose
 from webui.errors import NotFound
 from webui.http.headers import page_number
 from webui.http.sessions import member, only
-from webui.ports.disclosures import RequestFacts, RequestState
+from webui.ports.decryption_requests import RequestFacts, RequestState
 from webui.presentation.forms import AskForm, FindForm, PressForm
 from webui.site import site
 from webui.store.models import RequestRow, SiteRole, StoredRecord
@@ -35,18 +35,18 @@ def about_me() -> ResponseReturnValue:
 @blueprint.get("/who-sees")
 @only(SiteRole.PATIENT)
 def who_sees() -> ResponseReturnValue:
-    """List who can see the patient's records until when, and every opening."""
-    here, page = site(), page_number()
-    openings = here.openings.of_patient(member().id, page)
+    """List who can see the patient's records, until when, and every opening."""
+    running, page = site(), page_number()
+    openings = running.openings.of_patient(member().id, page)
     older = page + 1 if len(openings) == PAGE_ROWS else None
-    doctors = here.care.doctors_of(member().id)
+    doctors = running.care.doctors_of(member().id)
     return render_template("requests/who_sees.html", doctors=doctors, openings=openings, page=page, older=older)
 
 
 @blueprint.get("/")
 @only(SiteRole.DOCTOR)
 def mine() -> ResponseReturnValue:
-    """List what this doctor asked for, and what waits for this doctor's answer."""
+    """List this doctor's requests, and the requests that this doctor can answer."""
     return _overview(FindForm(), None)
 
 
@@ -54,31 +54,31 @@ def mine() -> ResponseReturnValue:
 @only(SiteRole.DOCTOR)
 def find() -> ResponseReturnValue:
     """Look up records by an exact address or number."""
-    form, found = FindForm(), None
+    form, records = FindForm(), None
     if form.validate_on_submit():
-        here = site()
-        here.throttle.take(Meter("find records", str(member().id), here.config.limits.searches))
-        found = list(here.record_requests.find(form.text.data))
-    return _overview(form, found)
+        running = site()
+        running.throttle.take(Meter("find records", str(member().id), running.config.limits.searches))
+        records = list(running.record_requests.find(form.text.data))
+    return _overview(form, records)
 
 
 @blueprint.post("/ask")
 @only(SiteRole.PATIENT, SiteRole.DOCTOR)
 def ask() -> ResponseReturnValue:
     """Ask the quorum for one record."""
-    form, here = AskForm(), site()
+    form, running = AskForm(), site()
     if not form.validate_on_submit():
         raise NotFound
-    here.throttle.take(Meter("ask for records", str(member().id), here.config.limits.requests))
-    view = here.record_requests.ask(member(), form.number.data, Purpose(form.purpose.data))
-    flash("The trustees are asked. Your request is on the ledger.", "good")
+    running.throttle.take(Meter("ask for records", str(member().id), running.config.limits.requests))
+    view = running.record_requests.ask(member(), form.number.data, Purpose(form.purpose.data))
+    flash("Your request is on the ledger, and the trustees can answer it.", "good")
     return redirect(url_for("requests.one", row_id=view.row.id))
 
 
 @blueprint.get("/<int:row_id>")
 @only(SiteRole.PATIENT, SiteRole.DOCTOR)
 def one(row_id: int) -> ResponseReturnValue:
-    """Show one own request, and the record once it was opened."""
+    """Show one of the visitor's requests, and its record if the visitor has opened it."""
     view = site().record_requests.one(member(), row_id)
     opened = view.readable and view.facts is not None and view.facts.state == RequestState.FULFILLED
     shown, wrong = site().record_requests.open(view) if opened else (None, ())
@@ -88,7 +88,7 @@ def one(row_id: int) -> ResponseReturnValue:
 @blueprint.post("/<int:row_id>/open")
 @only(SiteRole.PATIENT, SiteRole.DOCTOR)
 def open_record(row_id: int) -> ResponseReturnValue:
-    """Combine the trustees' answers and record that the record was opened."""
+    """Combine the trustees' answers, and write to the ledger that the record was opened."""
     if not PressForm().validate_on_submit():
         raise NotFound
     requests = site().record_requests
@@ -96,29 +96,29 @@ def open_record(row_id: int) -> ResponseReturnValue:
     return redirect(url_for("requests.one", row_id=row_id))
 
 
-def _overview(form: FindForm, found: list[StoredRecord] | None) -> ResponseReturnValue:
-    here, trustee = site(), site().request_store.trustee_of(member().id)
-    waiting = here.services.requests.waiting_for(trustee) if trustee else []
-    made_here = here.request_store.by_numbers([facts.number for facts in waiting])
+def _overview(form: FindForm, records: list[StoredRecord] | None) -> ResponseReturnValue:
+    running, trustee = site(), site().request_store.trustee_of(member().id)
+    waiting = running.services.requests.waiting_for(trustee) if trustee else []
+    made_here = running.request_store.by_numbers([facts.number for facts in waiting])
     own = {number for number, row in made_here.items() if row.asker_id == member().id}
     return render_template(
         "requests/mine.html",
         form=form,
-        found=found,
-        requests=here.record_requests.of(member()),
+        records=records,
+        requests=running.record_requests.of(member()),
         trustee=trustee,
         waiting=[(facts, who_asks(facts, made_here)) for facts in waiting if facts.number not in own],
     ), 400 if form.errors else 200
 
 
 def who_asks(facts: RequestFacts, made_here: dict[int, RequestRow]) -> str:
-    """Return who asks: the hospital as the ledger names it, and the person, when it was asked on this site."""
+    """Return the hospital that asks, and the person if the request was made on this site."""
     row = made_here.get(facts.number) if facts.own else None
     return f"{row.asker.name}, for {facts.requester}" if row is not None else facts.requester
 
 
 def _picture(shown: Shown | None) -> str:
-    """Return the picture of an opened check as a data URI, so that it need not be opened twice."""
+    """Return the picture of an opened check as a data URI, so that the quorum's answer is combined only once."""
     if shown is None or shown.check is None:
         return ""
     return "data:image/png;base64," + b64encode(shown.check.image_png).decode()

@@ -1,1 +1,1 @@
-"""What the site needs from outside: ports, and the values that cross them."""
+"""The ports of the site, and the values that cross them."""

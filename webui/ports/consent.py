@@ -1,9 +1,8 @@
-"""What a patient may choose about records: who can open them, and what others may ask for.
+"""A patient's choice: who can open records, and for which purposes others may ask.
 
-Invariant: a mask and a set of purposes say the same; release, which is for models, is never among them.
+Invariant: a mask and a set of purposes are equivalent; the purpose release, which is for models, is never among them.
 
 Source: PROTOCOL.md 9 (policy: readers and consent).
-Not here: sealing by the choice (patient_records.py); words on pages (wording.py).
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ ASKED_BY_DOCTORS = tuple(purpose for purpose in RECORD_PURPOSES if purpose != Pu
 
 @dataclass(frozen=True)
 class Choice:
-    """What a patient chose."""
+    """A patient's choice."""
 
     readers: Readers
     consent: frozenset[Purpose]
 
     @property
     def locks_out(self) -> bool:
-        """Return whether the patient could never see a record again that is sealed so."""
+        """Return whether even the patient could never open a record that is sealed with this choice."""
         return self.readers == Readers.TRUSTEES and Purpose.PATIENT_WISH not in self.consent
 
 
@@ -37,5 +36,5 @@ def mask_of(consent: Iterable[Purpose]) -> int:
 
 
 def purposes_in(mask: int) -> frozenset[Purpose]:
-    """Return the purposes of a mask; bits that mean nothing are dropped."""
+    """Return the purposes of a mask; unknown bits are ignored."""
     return frozenset(purpose for purpose in RECORD_PURPOSES if mask >> (purpose - 1) & 1)

@@ -1,10 +1,9 @@
-"""What the site needs from the federation: small ports and the values that cross them.
+"""The ports to the federation, and the values that cross them.
 
-Invariant: the site never opens a model or a chain itself; whatever it shows about them came through these ports, which
-load a model only on the verified path (digest on the ledger, sender, final round, then decryption).
+Invariant: the site opens no model and no chain itself. All facts about them come through these ports, which load a
+model only after every check (digest on the ledger, sender, final round, then decryption).
 
 Source: PROTOCOL.md 4 (order of checks), 7 (auditor), 8 (fail closed, "unverified since T").
-Not here: implementations (fl/roles, wired in scripts/); tests/support/site_services.py passes the same suite.
 """
 
 from __future__ import annotations
@@ -20,16 +19,16 @@ from fl.protocol.task import Task
 from fl.roles.serving.model_facts import Verification
 from fl.training.pictures.field import Frame
 from fl.training.pictures.images import Pixels
-from webui.ports.disclosures import RequestService
+from webui.ports.decryption_requests import RequestService
 from webui.ports.records import RecordService
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The held-out images of an auditor, as it describes them."""
+    """An auditor's description of its held-out images."""
 
     name: str
-    """As the auditor calls them; may be empty."""
+    """The auditor's name for them; may be empty."""
     images: int
     persons: int
     origin: str
@@ -38,41 +37,41 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Report:
-    """What auditors report on the model of a round, as the first one does whose report can be read."""
+    """The first readable auditor's report on the model of a round."""
 
     metrics: Mapping[str, float] | None = None
-    """On images of its own: name -> value; shares (accuracy, sensitivity...) in 0..1. None when it reports none."""
+    """On the auditor's own images: name -> value; shares (accuracy, sensitivity...) in 0..1. None if there are none."""
     training: Mapping[str, float] | None = None
     """The metrics of the sum."""
     data: HeldOut | None = None
-    """On what `metrics` were measured; None where the auditor does not say."""
+    """The images behind `metrics`; None if the auditor does not describe them."""
     alarm: str = ""
-    """Why an auditor found the model far worse than chance; empty when none did."""
+    """Why an auditor found the model far worse than chance; empty if none did."""
 
 
 @dataclass(frozen=True)
 class ServedModel:
-    """The global model that answers now, and what is known about it."""
+    """The current model, and what is known about it."""
 
     round: int
     model_digest: Digest
     envelope_digest: Digest
     protection: str
-    """`masked` or `sealed`, as the terms of the round say."""
+    """`masked` or `sealed`, from the terms of the round."""
     coordinator_name: str
     final_at: int
     """Seconds since 1970: when the round became final."""
     attested_by: tuple[str, ...]
     """Names of the auditors who replayed the round."""
     verification: Verification
-    """What was checked of it when, at this answer."""
+    """What was checked for this answer, and when."""
     task: Task
     """What its classes mean."""
 
 
 @dataclass(frozen=True)
 class ReportedModel:
-    """The model that would answer now, with an auditor's report on it."""
+    """The current model with an auditor's report on it."""
 
     model: ServedModel
     report: Report
@@ -80,12 +79,12 @@ class ReportedModel:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says about one image."""
+    """The model's answer about one image."""
 
     label: str
     """The code of the likeliest class of `model.task`."""
     probability: float | None
-    """Of what the task reports, in 0..1: the sum over its disease classes. None where no class is a disease."""
+    """The sum over the disease classes of the task, in 0..1; None if no class is a disease."""
     shares: Mapping[str, float]
     """Class code -> probability in 0..1, for all classes in the task's order."""
     model: ServedModel
@@ -95,19 +94,19 @@ class PredictionService(Protocol):
     """The verified model as a function."""
 
     def predict(self, pixels: Pixels, frame: Frame | None = None) -> Prediction:
-        """Judge one decoded picture, uint8 [H, W, 3]; `frame` is what the hospital says about its pictures.
+        """Judge one decoded picture, uint8 [H, W, 3]; `frame` is the hospital's setting for its pictures.
 
         Raises:
-            NoAnswer: it shows nothing that the model may judge.
+            NoAnswer: the picture is not one that the model may judge.
             UnavailableError: the chain or the vault did not answer and no verified model is cached.
             TamperedError: the ledger contradicts the model; there is no prediction.
         """
 
     def again(self, model: ServedModel) -> Verification:
-        """Look now at a model that answered once: whether the ledger names it. Says so when that is unknown."""
+        """Check now whether the ledger names a model that answered earlier; the result may be unknown."""
 
     def model(self) -> ServedModel:
-        """Return the model that would answer now.
+        """Return the current model.
 
         Raises:
             FederationNotOpened: no round is final yet.
@@ -115,7 +114,7 @@ class PredictionService(Protocol):
         """
 
     def reported(self) -> ReportedModel:
-        """Return the same with its report, which lies in the vault; raises as `model`."""
+        """Return the current model with its report from the vault; raises as `model`."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +127,7 @@ class RoundHospital:
 
 @dataclass(frozen=True)
 class RoundView:
-    """One round as the ledger tells it."""
+    """One round, as the ledger records it."""
 
     number: int
     phase: str
@@ -157,7 +156,7 @@ class DigestPlace:
     sender_name: str
     sender: Address
     round: int
-    """0 for what belongs to no round."""
+    """0 if it belongs to no round."""
     recorded_at: int
     """Seconds since 1970."""
     transaction: bytes
@@ -166,11 +165,11 @@ class DigestPlace:
 
 @dataclass(frozen=True)
 class FileFinding:
-    """What the ledger knows about one file."""
+    """Where the ledger names one file."""
 
     digest: Digest
     places: tuple[DigestPlace, ...]
-    """In the order of the ledger; empty when it does not know the file."""
+    """In the order of the ledger; empty if it does not name the file."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +180,7 @@ class AuditSummary:
     findings: tuple[Finding, ...]
     checked_at: int
     results: Mapping[int, Results]
-    """By round; one that came later is not among them."""
+    """By round; rounds after the audit are missing."""
 
 
 class AuditService(Protocol):
@@ -194,24 +193,24 @@ class AuditService(Protocol):
         """Return where the ledger names the SHA-256 of a file, and as what."""
 
     def findings(self) -> AuditSummary | None:
-        """Return the last audit's result, or None when none ran yet."""
+        """Return the last audit's result, or None if none has run."""
 
     def explain(self, number: int, results: Results) -> Explained:
-        """Return a round in plain words, with what was checked of it.
+        """Return a round in plain words, with the results of its checks.
 
         Raises:
             WrongRound: there is no such round.
         """
 
     def obstacle(self, number: int) -> str:
-        """Return why the site's hospital cannot sum a round again with its own key; empty when it can.
+        """Return why this hospital cannot compute the sum of a round again with its key; empty if it can.
 
         Raises:
             WrongRound: there is no such round.
         """
 
     def replay(self, number: int) -> Results:
-        """Replay a round now, from ledger and vault, as far as the hospital's own key opens it.
+        """Replay a round now from ledger and vault, as far as the hospital's own key can open it.
 
         Raises:
             WrongRound: there is no such round.
@@ -220,7 +219,7 @@ class AuditService(Protocol):
 
 @dataclass(frozen=True)
 class Services:
-    """The ports to the federation and the clock: everything that the site gets handed in."""
+    """The ports to the federation, and the clock."""
 
     predictions: PredictionService
     audits: AuditService

@@ -1,9 +1,9 @@
-"""What the site needs in order to keep records that nobody opens alone: the port and the values that cross it.
+"""The port for sealed records, and the values that cross it.
 
-Invariant: the site holds no key; whatever it stores of a check is a file that came from `RecordService.seal`.
+Invariant: the site holds no key; it stores a check only as a file from `RecordService.seal`.
 
 Source: PROTOCOL.md 4 (envelopes) and 9 (encapsulation, records).
-Not here: requests to a committee (disclosures.py); implementations (records.py, tests/support).
+Not here: requests to a committee (decryption_requests.py).
 """
 
 from __future__ import annotations
@@ -27,43 +27,43 @@ class CommitteeFacts:
     epoch: int
     threshold: int
     trustees: tuple[str, ...]
-    """Names, in order of their parties."""
+    """Names, in the order of their party numbers."""
     dealer_made: bool
-    """Whether the operator dealt the shares, and so knew the key."""
+    """Whether the operator dealt the shares and therefore knew the key."""
     expires_at: int
-    """Seconds since 1970 after which nobody answers until the shares are refreshed."""
+    """Seconds since 1970; afterwards trustees cannot answer until the shares are refreshed."""
     key_id: bytes = field(repr=False)
-    """16 bytes: names the key in wraps."""
+    """16 bytes that name the key in wraps."""
 
 
 @dataclass(frozen=True)
 class SealedRecord:
-    """A sealed record, and what must be known in order to check it before it is opened."""
+    """A sealed record, and the facts to check it with before it is opened."""
 
     file: bytes = field(repr=False)
     """A RECORD envelope."""
     salt: bytes = field(repr=False)
-    """32 random bytes, in the leaf only."""
+    """32 random bytes; only the leaf contains them."""
     policy: RecordPolicy
     key_id: bytes
-    """Of K_REC, 16 bytes; capsule.NO_KEY when no committee held it yet."""
+    """Of K_REC, 16 bytes; capsule.NO_KEY if no committee held it then."""
     key_epoch: int
-    """Of the hospital's member key when it sealed."""
+    """Of the hospital's member key at the time of sealing."""
 
     @property
     def leaf(self) -> Digest:
-        """Return what stands for this file in the tree of its batch."""
+        """Return the leaf of this file in the tree of its batch."""
         return record_leaf(self.salt, sha256(self.file))
 
     @property
     def label(self) -> Digest:
-        """Return what a request for this file names, and one for the same record sealed anew by the same policy."""
+        """Return the label by which a request names this file; sealing again with the same policy keeps it."""
         return label_of(self.file[:CORE_BYTES])
 
 
 @dataclass(frozen=True)
 class Anchored:
-    """A root of the own hospital on the ledger."""
+    """A root of this hospital on the ledger."""
 
     batch: int
     root: Digest
@@ -75,51 +75,49 @@ class Anchored:
 
 @dataclass(frozen=True)
 class Sealer:
-    """Whose records these are."""
+    """The hospital whose records these are."""
 
     account: Address
-    """Of the hospital."""
     name: str
     consortium: bytes
     chain_id: int
     authority: Address
-    """The contract that records roots."""
+    """The contract that stores roots."""
 
 
 class RecordService(Protocol):
-    """Seals and opens as the hospital whose site this is, and puts roots onto the ledger."""
+    """Seals and opens records as this hospital, and anchors roots on the ledger."""
 
-    def sealer(self) -> Sealer:
-        """Return whose records these are."""
+    def sealer(self) -> Sealer: ...
 
     def committee(self) -> CommitteeFacts | None:
-        """Return who holds K_REC, None when nobody does yet; the last known ones while the chain is silent.
+        """Return who holds K_REC, or None; while the chain is silent, return the last known answer.
 
         Raises:
-            UnavailableError: the chain does not answer and never did.
+            UnavailableError: the chain has not answered since the start.
         """
 
     def dealt_keys(self) -> frozenset[bytes]:
-        """Return the ids of all K_REC, in force or not, that the operator dealt; the last known while it is silent.
+        """Return the ids of every K_REC that the operator dealt, also old ones; last known while the chain is silent.
 
         Raises:
-            UnavailableError: the chain does not answer and never did.
+            UnavailableError: the chain has not answered since the start.
         """
 
     def seal(self, policy: RecordPolicy, body: bytes) -> SealedRecord:
-        """Seal a record to those whom its policy names, K_REC among them as soon as a committee holds it.
+        """Seal a record to the readers of its policy, and to K_REC as soon as a committee holds it.
 
         Raises:
-            NoCommittee: the policy names K_REC alone, and nobody holds it.
-            UnavailableError: the chain does not answer and never did.
+            NoCommittee: the policy allows only K_REC, and nobody holds it.
+            UnavailableError: the chain has not answered since the start.
         """
 
     def open(self, sealed: SealedRecord, leaf: Digest) -> bytes:
-        """Return the plaintext, opened with the hospital's own key; `leaf` is the one that was recorded.
+        """Open a record with the hospital's own key, and return the plaintext; `leaf` is the stored one.
 
         Raises:
-            RecipientNotFound: it is sealed to K_REC alone.
-            TamperedError, MalformedError: it is another file than was recorded, or changed.
+            RecipientNotFound: it is sealed only to K_REC.
+            TamperedError, MalformedError: the file was changed or exchanged.
         """
 
     def roots(self) -> Sequence[Anchored]:
@@ -133,6 +131,6 @@ class RecordService(Protocol):
         """Record the root of a batch.
 
         Raises:
-            WrongBatch: it is not this batch's turn.
+            WrongBatch: this is not the number of the next batch.
             UnavailableError: the chain does not answer.
         """

@@ -1,9 +1,8 @@
 """The forms, and what they accept.
 
-Invariant: every form that changes something is one of these, so every one carries a CSRF token.
+Invariant: every form that changes something is one of these, so each has a CSRF token.
 
 Source: NIST SP 800-63B, 3.1.1.2 (passwords); GOV.UK Design System, "Error summary".
-Not here: what happens with the values (pages/).
 """
 
 from __future__ import annotations
@@ -51,15 +50,15 @@ MAX_PAGES = 10_000
 
 
 class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF brings no types
-    """A form of this site; its token is its own, so that two clicks make one (once.py)."""
+    """A form of this site, with a token of its own (http/once.py)."""
 
     class Meta(FlaskForm.Meta):  # type: ignore[misc]
-        """Where the token comes from, and what a field takes."""
+        """Flask-WTF's settings of a form."""
 
         csrf_class = FormToken
 
         def wrap_formdata(self, form: FlaskForm, formdata: object) -> object:
-            """Return what was sent: files for the fields of files, text for all others, and nothing of a JSON body."""
+            """Return what was sent: files for file fields, text for all others. A JSON body is ignored."""
             if formdata is not _Auto:
                 return formdata
             if not form.is_submitted():
@@ -71,29 +70,29 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF brings no types
 
 
 class BirthField(DateField):  # type: ignore[misc]  # WTForms brings no types
-    """A day that a calendar has."""
+    """A date."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
-        """Parse the day; WTForms' own message names no example."""
+        """Parse the day; unlike WTForms' own message, ours gives an example."""
         try:
             super().process_formdata([value.strip() for value in valuelist])
         except ValueError as error:
-            raise ValueError("This is no date. Write it like 1987-04-12: year, month, day.") from error
+            raise ValueError("This is not a date. Write it like 1987-04-12: year, month, day.") from error
 
 
 class PageNumberField(IntegerField):  # type: ignore[misc]  # WTForms brings no types
-    """The number of a page."""
+    """A page number."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
-        """Parse the number; WTForms' own message names no example."""
+        """Parse the number; unlike WTForms' own message, ours gives an example."""
         try:
             super().process_formdata(valuelist)
         except ValueError as error:
-            raise ValueError("This is no number of a page. Write it like 2.") from error
+            raise ValueError("This is not a page number. Write it like 2.") from error
 
 
 def new_password(label: str) -> PasswordField:
-    """Return the field in which somebody chooses a password."""
+    """Return the field for a new password."""
     return PasswordField(label, [InputRequired("Please choose a password."), _can_be_a_password])
 
 
@@ -113,9 +112,9 @@ class PressForm(Form):
 class SignUpForm(Form):
     """A new patient."""
 
-    name = StringField("Full name", [InputRequired("Please tell us your name.")])
-    date_of_birth = BirthField("Date of birth", [InputRequired("Please give your date of birth.")])
-    email = EmailField("E-mail address", [InputRequired("Please give your e-mail address.")])
+    name = StringField("Full name", [InputRequired("Please enter your name.")])
+    date_of_birth = BirthField("Date of birth", [InputRequired("Please enter your date of birth.")])
+    email = EmailField("E-mail address", [InputRequired("Please enter your e-mail address.")])
     password = new_password("Password")
     again = PasswordField("Password again", [EqualTo("password", "The two passwords differ.")])
     submit = SubmitField("Create account")
@@ -125,52 +124,52 @@ class SignUpForm(Form):
         self._today = today
 
     def validate_name(self, field: StringField) -> None:
-        """Refuse what cannot be a name."""
+        """Refuse a text that cannot be a name."""
         try:
             person_name(field.data)
         except NameMalformed as error:
             raise ValidationError(str(error)) from error
 
     def validate_email(self, field: EmailField) -> None:
-        """Refuse what cannot be an address."""
+        """Refuse a text that cannot be an address."""
         try:
             email_key(field.data)
         except EmailMalformed as error:
             raise ValidationError(str(error)) from error
 
     def validate_date_of_birth(self, field: DateField) -> None:
-        """Refuse days ahead, and those of nobody alive; today is the day in the hospital's zone."""
+        """Refuse a day in the future, or too long ago; today is the day in the hospital's zone."""
         born, today = field.data, self._today
-        if born is None:  # no date at all, which the field has said
+        if born is None:  # not a date; the field itself reports that
             return
         if born > today:
-            raise ValidationError("This cannot be a date of birth: it has not come yet.")
+            raise ValidationError("This cannot be a date of birth: it is in the future.")
         if (born.year + OLDEST_YEARS, born.month, born.day) < (today.year, today.month, today.day):
             raise ValidationError(f"This cannot be a date of birth: it is more than {OLDEST_YEARS} years ago.")
 
 
 class SignInForm(Form):
-    """Somebody with an account."""
+    """A person with an account."""
 
     email = EmailField("E-mail address", [InputRequired("Please give your e-mail address."), Length(max=EMAIL_CHARS)])
-    password = PasswordField("Password", [InputRequired("Please give your password."), Length(max=MAX_TYPED)])
+    password = PasswordField("Password", [InputRequired("Please enter your password."), Length(max=MAX_TYPED)])
     submit = SubmitField("Sign in")
 
 
 class PasswordForm(Form):
-    """A new password of somebody who knows the old one."""
+    """A new password for a person who knows the old one."""
 
-    old = PasswordField("Your password now", [InputRequired("Please give your password."), Length(max=MAX_TYPED)])
+    old = PasswordField("Current password", [InputRequired("Please enter your password."), Length(max=MAX_TYPED)])
     password = new_password("New password")
     again = PasswordField("New password again", [EqualTo("password", "The two passwords differ.")])
     submit = SubmitField("Change password")
 
 
 class ResetForm(Form):
-    """A new password of somebody who has a one-time code from the hospital."""
+    """A new password for a person who has a one-time code from the hospital."""
 
     email = EmailField("E-mail address", [InputRequired("Please give your e-mail address."), Length(max=EMAIL_CHARS)])
-    code = StringField("One-time code", [InputRequired("Please give the code."), Length(max=CODE_TYPED)])
+    code = StringField("One-time code", [InputRequired("Please enter the code."), Length(max=CODE_TYPED)])
     password = new_password("New password")
     again = PasswordField("New password again", [EqualTo("password", "The two passwords differ.")])
     submit = SubmitField("Set new password")
@@ -181,17 +180,15 @@ class ImageForm(Form):
 
     image = FileField("Blood-cell image", [FileRequired("Please choose an image first.")])
     drawn = BooleanField("I know that this model has only seen drawn cells")
-    """Asked for where the model was trained on drawn cells."""
-    file_page = PageNumberField(
-        "Which page", [Optional(), NumberRange(1, MAX_PAGES, "Please give the number of a page.")]
-    )
-    """Asked for where a file has several."""
+    """Only if the model was trained on drawn cells."""
+    file_page = PageNumberField("Which page", [Optional(), NumberRange(1, MAX_PAGES, "Please enter a page number.")])
+    """Only if the file has several pages."""
     bits = SelectField(
         "Bits of each value",
         choices=[SelectChoice("", "I do not know"), *(SelectChoice(str(n), f"{n} bits") for n in (10, 12, 14))],
         default="",
     )
-    """Asked for where a file does not say how many it uses."""
+    """Only if the file does not say how many bits it uses."""
     submit = SubmitField("Check this image")
 
 
@@ -203,21 +200,21 @@ class LedgerFileForm(Form):
 
 
 class LedgerDigestForm(Form):
-    """A digest to look up on the ledger; it changes nothing, so it may stand in an address."""
+    """A digest to look up on the ledger. The form changes nothing, so the digest may be part of the address."""
 
     class Meta:
-        """A form that is sent by GET."""
+        """Flask-WTF's settings of a form."""
 
         csrf = False
 
-    digest = StringField("SHA-256", [InputRequired("Please give a SHA-256.")])
+    digest = StringField("SHA-256", [InputRequired("Please enter a SHA-256.")])
 
     def validate_digest(self, field: StringField) -> None:
-        """Refuse what is no SHA-256; `0x` in front and blanks around it do not matter."""
+        """Refuse a text that is not a SHA-256; `0x` and blanks around it are allowed."""
         try:
             parse_hex(field.data.strip(), DIGEST_BYTES, "SHA-256")
         except EncodingError as error:
-            raise ValidationError("This is no SHA-256: 64 hexadecimal digits, please.") from error
+            raise ValidationError("This is not a SHA-256. It has 64 digits: 0 to 9 and a to f.") from error
 
     @property
     def value(self) -> Digest:
@@ -229,17 +226,18 @@ class NoteForm(Form):
 
     text = TextAreaField(
         "Your note",
-        [DataRequired("Please write something first."), Length(max=MAX_NOTE_CHARS)],
+        [DataRequired("Please write your note first."), Length(max=MAX_NOTE_CHARS)],
         filters=[lambda value: value.strip() if value else value],
     )
-    submit = SubmitField("Seal and add this note")
+    submit = SubmitField("Add this note")
 
 
 class FindForm(Form):
     """A patient's address, or a record's number."""
 
     text = StringField(
-        "E-mail address or record number", [InputRequired("Please give one of the two."), Length(max=EMAIL_CHARS)]
+        "E-mail address or record number",
+        [InputRequired("Please enter an e-mail address or a record number."), Length(max=EMAIL_CHARS)],
     )
     submit = SubmitField("Look up")
 
@@ -260,26 +258,25 @@ class ConsentForm(Form):
     readers = RadioField(
         "Who can open my records",
         choices=[
-            SelectChoice(str(int(Readers.HOSPITAL_AND_TRUSTEES)), "This hospital for me and my doctors, and a quorum"),
-            SelectChoice(str(int(Readers.TRUSTEES)), "A quorum of trustees alone"),
+            SelectChoice(str(int(Readers.HOSPITAL_AND_TRUSTEES)), "My doctors and I at this hospital, and a quorum"),
+            SelectChoice(str(int(Readers.TRUSTEES)), "Only a quorum of trustees"),
         ],
     )
     purposes = SelectMultipleField(
         "What others may ask for", choices=[SelectChoice(str(int(p)), p.name) for p in RECORD_PURPOSES]
     )
     sure = BooleanField()
-    """Whether the patient was asked once more."""
-    submit = SubmitField("Keep this choice")
+    """Whether the patient confirmed the choice."""
+    submit = SubmitField("Save this choice")
 
     def __init__(self, choice: Choice) -> None:
         super().__init__(data={"readers": str(int(choice.readers)), "purposes": [str(int(p)) for p in choice.consent]})
 
     def validate_purposes(self, field: SelectMultipleField) -> None:
-        """Refuse what would lock the patient out for ever."""
+        """Refuse a choice that would lock the patient out for ever."""
         if self.readers.data == str(int(Readers.TRUSTEES)) and str(int(Purpose.PATIENT_WISH)) not in (field.data or ()):
             raise ValidationError(WishNeeded.sentence)
 
     @property
     def choice(self) -> Choice:
-        """Return what was chosen, once the form validated."""
         return Choice(Readers(int(self.readers.data)), frozenset(Purpose(int(p)) for p in self.purposes.data or ()))

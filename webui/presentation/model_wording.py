@@ -1,9 +1,8 @@
-"""What the site says of a model's three facts: in a title, in sentences, in a pill, and when it looks again.
+"""The three facts about a model as words for people.
 
-Invariant: nothing that could not be looked at is called verified.
+Invariant: only what was checked is called verified.
 
 Source: fl/roles/serving/model_facts.py.
-Not here: other words (wording.py).
 """
 
 from __future__ import annotations
@@ -18,44 +17,44 @@ NO_ANSWER = "it does not answer"
 
 
 def verification(model: ServedModel, zone: ZoneInfo) -> Saying:
-    """Return what was checked of a model, in one sentence; `facts_of` has the three facts."""
+    """Return how far the model is verified; `facts_of` has the details."""
     known = model.verification
     if known.contradicted:
-        return Saying("bad", "Do not use this model", "What was found contradicts the ledger.")
+        return Saying("bad", "Do not use this model", "It contradicts the ledger.")
     if known.ledger.state != State.CHECKED:
         return Saying(
             "wait",
             f"Unverified since {when(known.ledger.at, zone)}",
-            f"The ledger cannot be checked now: {known.ledger.why or NO_ANSWER}. So it is not known whether this is "
+            f"We cannot check the ledger now: {known.ledger.why or NO_ANSWER}. So we do not know whether this is "
             "still the newest model.",
         )
     if known.file is None:
         return Saying(
             "good",
             f"Verified on the ledger, {when(known.ledger.at, zone)}",
-            "The ledger names this model. No other check was kept.",
+            "The ledger names this model. This answer stores no other check.",
         )
     if not known.whole:
         return Saying(
             "wait",
             "The file of this model cannot be checked now",
-            f"The ledger names this model, but {known.file.why}. The weights in memory were opened from the right file "
-            "earlier; whether it is still there is not known.",
+            f"The ledger names this model, but {known.file.why}. This site opened the model from the correct file "
+            "earlier. We do not know whether that file is still there.",
         )
     return Saying(
         "good",
         f"Verified on the ledger, {when(known.ledger.at, zone)}",
         f"The ledger, the file in the vault and the model in memory agree. {model.coordinator_name} recorded this "
-        f"model in round {model.round}; {attested(model.attested_by)} The round is final since "
+        f"model in round {model.round}; {attested(model.attested_by)} The round became final on "
         f"{when(model.final_at, zone)}.",
     )
 
 
 def facts_of(model: ServedModel, zone: ZoneInfo) -> list[Saying]:
-    """Return the three facts of a verification in words, each with its time; those that are kept."""
+    """Return the facts of a verification in words, each with its time."""
     known = model.verification
     block = f" up to block {known.block:,}" if known.block else ""
-    found = [
+    sayings = [
         _fact(
             "The ledger",
             known.ledger,
@@ -64,15 +63,15 @@ def facts_of(model: ServedModel, zone: ZoneInfo) -> list[Saying]:
         )
     ]
     if known.file is not None:
-        text = f"was read at {when(known.file.at, zone)}, has the recorded digest, and was not changed since."
-        found.append(_fact("The file in the vault", known.file, text, zone))
+        text = f"was read at {when(known.file.at, zone)}, has the recorded digest, and has not changed since then."
+        sayings.append(_fact("The file in the vault", known.file, text, zone))
     if known.memory is not None:
         text = (
-            f"was opened from that file at {when(known.memory.at, zone)}, after its digest, its sender and its round "
-            "were compared with the ledger. It has the recorded model digest."
+            f"was opened from that file at {when(known.memory.at, zone)}, after this site compared the digest, sender "
+            "and round of the file with the ledger. It has the recorded model digest."
         )
-        found.append(_fact("The model in memory", known.memory, text, zone))
-    return found
+        sayings.append(_fact("The model in memory", known.memory, text, zone))
+    return sayings
 
 
 def _fact(what: str, fact: Fact, right: str, zone: ZoneInfo) -> Saying:
@@ -80,7 +79,7 @@ def _fact(what: str, fact: Fact, right: str, zone: ZoneInfo) -> Saying:
         return Saying("good", what, f"{what} {right}")
     if fact.state == State.CONTRADICTED:
         return Saying("bad", what, f"{what} contradicts the record. Do not use this model.")
-    last = f"It was last right at {when(fact.at, zone)}." if fact.at else "It was never checked here."
+    last = f"It was last correct at {when(fact.at, zone)}." if fact.at else "This site has never checked it."
     return Saying("wait", what, f"{what} cannot be checked now: {fact.why or NO_ANSWER}. {last}")
 
 
@@ -96,19 +95,19 @@ def seal_of(known: Verification) -> Saying:
 
 
 def looked_again(known: Verification, zone: ZoneInfo) -> Saying | None:
-    """Return what came of looking again at what could not be checked at the time; None while it still cannot be."""
+    """Return what the ledger says now about a model that was unverified when it answered; None while it is silent."""
     if known.ledger.state == State.UNKNOWN:
         return None
     if known.contradicted:
         return Saying(
             "bad",
             "Do not use this answer",
-            "The ledger could not be read when this answer was given. It can now, and it does not name the model that "
-            "answered. Please tell the hospital.",
+            "This site could not read the ledger when the model gave this answer. It can now, and the ledger does not "
+            "name this model. Please tell the hospital.",
         )
     return Saying(
         "good",
         f"Confirmed on the ledger, {when(known.ledger.at, zone)}",
-        "Not everything could be checked when this answer was given. The ledger can be read now, and it names the "
-        "model that answered.",
+        "This site could not check everything when the model gave this answer. It can read the ledger now, and the "
+        "ledger names this model.",
     )

@@ -1,10 +1,8 @@
-"""Numbers and facts as words for people: pure functions, used by the templates.
+"""Numbers and facts as words for people.
 
-Invariant: a sentence says no more than the facts do; `verified=False` is always said.
+Invariant: a sentence says no more than the facts do.
 
-Source: PROTOCOL.md 5S (a sealed round is shown as such) and 8 ("unverified since T"); GMC guidance on sharing
-uncertainty with patients.
-Not here: HTML.
+Source: PROTOCOL.md 5S (a sealed round is shown as such); GMC guidance on sharing uncertainty with patients.
 """
 
 from __future__ import annotations
@@ -28,7 +26,7 @@ NAMES = {
     "recall": "Sensitivity",
     "samples": "Images tested",
     "kappa": "Kappa",
-    "correct": "Judged rightly",
+    "correct": "Judged correctly",
     "npv": "Negative predictive value",
     "ppv": "Positive predictive value",
 }
@@ -37,13 +35,13 @@ PHASES = {
     "open": ("Open", "hospitals train and commit their updates", "wait"),
     "advertise": ("Keys", "hospitals train and advertise keys for their masks", "wait"),
     "share": ("Shares", "hospitals train and share the secrets behind their masks", "wait"),
-    "complain": ("Checks", "hospitals train and check the shares they got", "wait"),
+    "complain": ("Checks", "hospitals train and check the shares that they received", "wait"),
     "mask": ("Masking", "hospitals commit their masked updates", "wait"),
     "agree": ("Agreement", "hospitals sign the set of updates", "wait"),
-    "unmask": ("Unmasking", "hospitals reveal what unmasks the sum, and only the sum", "wait"),
+    "unmask": ("Unmasking", "hospitals reveal what is needed to unmask the sum, and nothing else", "wait"),
     "frozen": ("Frozen", "the set of updates is fixed", "wait"),
-    "proposed": ("Proposed", "the new model awaits those who replay the round", "wait"),
-    "final": ("Final", "the round was replayed and the new model attested", "good"),
+    "proposed": ("Proposed", "auditors must now replay the round and attest the new model", "wait"),
+    "final": ("Final", "auditors replayed the round and attested the new model", "good"),
     "aborted": ("Aborted", "the previous model stays in use", "bad"),
 }
 PROTECTIONS = {
@@ -83,27 +81,27 @@ def verdict(task: Task, label: str, probability: float | None) -> Saying:
         return Saying(
             "plain",
             f"The model takes this {thing} for: {class_name(task, label)}",
-            f"It chose among {len(task.classes)} classes. Some look alike, and it can err; a doctor can tell more.",
+            f"It chose among {len(task.classes)} classes. Some look alike, and it can be wrong. A doctor knows more.",
         )
     if UNSURE_FROM < probability < UNSURE_TO:
         return Saying(
             "wait",
             f"The model is not sure about this {thing}",
-            f"What it sees fits {reported} about as well as no {reported}. Another image, and a doctor, can tell more.",
+            f"To the model, {reported} and no {reported} are about equally likely. Another image or a doctor can help.",
         )
     if probability >= UNSURE_TO:
         decide = "blood counts and an examination decide" if task.domain == Domain.STAINED_CELL else "a doctor decides"
         return Saying(
             "bad",
             f"The model sees signs of {reported} in this {thing}",
-            "That is a reason to have it looked at, not a diagnosis. Please show this result to a doctor soon; "
+            "This is not a diagnosis, but it is a reason to see a doctor. Please show this result to a doctor soon: "
             f"{decide}.",
         )
     return Saying(
         "good",
         f"The model sees no signs of {reported} in this {thing}",
-        f"One {thing} cannot rule out a disease. If you feel unwell, or a doctor has asked for tests, please go on "
-        "with them.",
+        f"One {thing} cannot rule out a disease. If you feel unwell, please see a doctor. If a doctor has asked for "
+        "tests, please have them.",
     )
 
 
@@ -113,12 +111,12 @@ def thing_of(task: Task) -> str:
 
 
 def class_name(task: Task, code: str) -> str:
-    """Return the name of a class for people; its code where the task has no such class."""
+    """Return the name of a class for people; its code if the task has no such class."""
     return next((one.name for one in task.classes if one.code == code), code)
 
 
 def measured_on(data: HeldOut) -> str:
-    """Return on what an auditor measured its figures."""
+    """Return the images on which an auditor measured."""
     persons = f" of {data.persons:,} person{'s' if data.persons != 1 else ''}"
     kind = "drawn pictures" if data.origin == Origin.DRAWN else "pictures"
     name = f" ({data.name})" if data.name else ""
@@ -136,7 +134,7 @@ def listing(names: Sequence[str]) -> str:
 
 
 LATEST = 253_402_214_400
-"""A day before the year 10000, where calendars end: who makes a request may name any deadline."""
+"""A day before the year 10000, where calendars end; a request may name any deadline."""
 
 
 def _moment(seconds: int, zone: ZoneInfo) -> datetime:
@@ -168,13 +166,13 @@ def birthday(day: date) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share in 0..1 in whole per cent; never 0 % or 100 %, which would claim certainty."""
+    """Return a share in 0..1 in whole per cent; never 0 % or 100 %, because no answer is certain."""
     rounded = round(share * 100)
     return "below 1 %" if rounded < 1 else "above 99 %" if rounded > 99 else f"{rounded} %"  # noqa: PLR2004 per cent
 
 
 def chief_metrics(metrics: Mapping[str, float] | None) -> dict[str, float]:
-    """Return the few metrics that a patient or an overview needs, in the order of their weight."""
+    """Return the few metrics for patients and overviews, the most important first."""
     return {name: metrics[name] for name in CHIEF if name in metrics} if metrics else {}
 
 
@@ -183,56 +181,54 @@ def metric_name(name: str) -> str:
 
 
 def metric_value(name: str, value: float) -> str:
-    """Return a metric's value for people: shares in per cent with one place, other numbers as they are."""
+    """Return a metric's value for people; shares in per cent with one decimal place."""
     if name in SHARES:
         return f"{value * 100:.1f} %"
     return f"{value:,.0f}" if float(value).is_integer() and abs(value) > 1 else f"{value:.3f}"
 
 
 def phase(name: str) -> Saying:
-    """Return a round's phase: name, what happens in it, tone."""
     title, text, tone = PHASES.get(name, (name.capitalize(), "", "plain"))
     return Saying(tone, title, text)
 
 
-def outcome(found: CheckOutcome) -> Saying:
-    return Saying(*OUTCOMES[found])
+def outcome(check: CheckOutcome) -> Saying:
+    return Saying(*OUTCOMES[check])
 
 
 def summary_of(results: Results | None) -> Saying:
-    """Return what the last audit says of a round, in a word."""
+    """Return the last audit's verdict on a round, for a pill."""
     if results is None:
         return Saying("plain", "not yet", "No audit covers this round yet.")
     if results.findings:
-        return Saying("bad", "wrong", "The last audit found something wrong in this round.")
+        return Saying("bad", "wrong", "The last audit found a problem in this round.")
     if results.notes or not results.passed:
-        return Saying("wait", "in part", "Nothing was found in what was checked; not everything was.")
-    return Saying("good", "right", "The last audit checked this round and found nothing wrong.")
+        return Saying("wait", "in part", "The last audit found no problem, but it could not check everything.")
+    return Saying("good", "right", "The last audit checked this round and found no problem.")
 
 
 def protection(name: str) -> Saying:
-    """Return what hid the hospitals' updates in a round, and from whom."""
+    """Return who could read a single hospital's update in a round."""
     title, text = PROTECTIONS.get(name, (name.capitalize(), ""))
     return Saying("plain", title, text)
 
 
 def hexed(raw: bytes) -> str:
-    """Return bytes as 0x-hexadecimal."""
     return "0x" + raw.hex()
 
 
 def shortened(raw: bytes) -> str:
-    """Return the two ends of a digest, enough to compare at a glance."""
+    """Return both ends of a digest, to compare at a glance."""
     text = raw.hex()
     return f"{text[:8]}…{text[-6:]}"
 
 
 def grouped(raw: bytes) -> list[str]:
-    """Return the hexadecimal digits in two groups of 32, as sha256sum prints them but breakable."""
+    """Return the hexadecimal digits in groups of 32, so that a line can break between them."""
     text = raw.hex()
     return [text[start : start + 32] for start in range(0, len(text), 32)]
 
 
 def bars(raw: bytes) -> list[tuple[int, int]]:
-    """Return a digest as a picture: for every byte its place and its height in 4..28."""
+    """Return a digest as a bar chart: the place and the height (4..28) of each byte."""
     return [(index * 5, 4 + byte * 24 // 255) for index, byte in enumerate(raw)]

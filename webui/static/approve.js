@@ -36,22 +36,22 @@ var hemaledger = (() => {
   // webui/client/errors.js
   var SENTENCES = {
     EncodingError: ({ what, why }) => `The ${what} cannot be read: ${why}.`,
-    InvalidPoint: ({ why }) => `A key or ciphertext holds no valid point of the curve: ${why}.`,
-    InvalidScalar: ({ why }) => `A secret number is not valid: ${why}.`,
-    ProofInvalid: ({ what }) => `The proof of ${what} does not verify.`,
-    CiphertextInvalid: ({ what }) => `The ciphertext is refused: ${what}.`,
-    HashMismatch: () => "The request's file is not the one that the ledger records. It was not opened.",
-    PolicyNotApproved: ({ what }) => `The request cannot be approved: ${what}.`,
-    PartialInvalid: () => "Your share does not fit the public share that the ledger records for you.",
-    DeadlinePassed: () => "The request's deadline has passed.",
-    KeyExpired: () => "The committee's shares have expired; they must be refreshed first.",
-    RevokedSender: ({ account }) => `0x${account} is not an active member.`,
-    WrongChain: ({ what }) => `This key file belongs elsewhere: its ${what} is another than this page's.`,
+    InvalidPoint: ({ why }) => `A key or the encrypted record has an invalid number: ${why}. Please tell the hospital.`,
+    InvalidScalar: ({ why }) => `A secret number is not valid: ${why}. Check that you chose the right key file.`,
+    ProofInvalid: ({ what }) => `The proof of ${what} is wrong. Please tell the hospital.`,
+    CiphertextInvalid: ({ what }) => `The encrypted record cannot be used: ${what}. Please tell the hospital.`,
+    HashMismatch: () => "The file of this request is not the one that the ledger records. Do not approve it, and tell the hospital.",
+    PolicyNotApproved: ({ what }) => `You cannot approve this request: ${what}.`,
+    PartialInvalid: () => "Your key file does not match the ledger. Make a new one with hemaledger trustee kit.",
+    DeadlinePassed: () => "The deadline of this request has passed. Nobody can answer it any more.",
+    KeyExpired: () => "The trustees' shares of the key have expired. They must be renewed before anybody can answer.",
+    RevokedSender: ({ account }) => `The account 0x${account} is not an active member, so this request cannot be approved.`,
+    WrongChain: ({ what }) => `This key file is not for this request: its ${what} is different. Choose the right key file.`,
     KeystoreUnreadable: ({ why }) => `The key file could not be opened: ${why}.`,
-    InsecureContext: () => "This browser allows no encryption here. Open the site by https, or on this machine itself.",
-    WorkerFailed: () => "The calculation could not be started or ended early. Reload the page and try again.",
-    SiteUnavailable: () => "The site did not answer. Reload the page to see whether your answer arrived.",
-    SiteRefused: ({ why }) => `The site did not accept the answer: ${why}`
+    InsecureContext: () => "This browser does not allow encryption on this address. Open the site with https.",
+    WorkerFailed: () => "The calculation did not start or stopped early. Reload the page and try again.",
+    SiteUnavailable: () => "The site did not answer. Reload the page to see whether it has received your answer.",
+    SiteRefused: ({ why }) => `The site did not accept your answer: ${why}`
   };
   var Refused = class _Refused extends Error {
     /**
@@ -63,8 +63,8 @@ var hemaledger = (() => {
       this.name = name;
       this.facts = facts;
     }
-    /** Return a refusal that another thread told of, by its name and sentence. */
-    static told(name, message) {
+    /** Return a refusal that another thread sent, by its name and sentence. */
+    static received(name, message) {
       const refusal2 = new _Refused("WorkerFailed");
       refusal2.name = name;
       refusal2.message = message;
@@ -1567,7 +1567,7 @@ var hemaledger = (() => {
   var toHex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
   function fromHex(text, what, length) {
     if (typeof text !== "string" || !HEX.test(text)) {
-      throw new Refused("EncodingError", { what, why: "it is no lower-case hex" });
+      throw new Refused("EncodingError", { what, why: "it is not lower-case hex" });
     }
     if (length !== void 0 && text.length !== 2 * length) {
       throw new Refused("EncodingError", { what, why: `it has ${text.length / 2} bytes, not ${length}` });
@@ -1584,7 +1584,7 @@ var hemaledger = (() => {
   }
   var Writer = class {
     #parts;
-    /** @param {string} [label] What hashed bytes begin with, behind `BAFL/1/`. */
+    /** @param {string} [label] Hashed bytes begin with `BAFL/1/` and this. */
     constructor(label) {
       this.#parts = label === void 0 ? [] : [domain(label)];
     }
@@ -1645,7 +1645,7 @@ var hemaledger = (() => {
     u64() {
       return toInteger(this.raw(8));
     }
-    /** Take exactly `length` bytes; EncodingError when the data ends before. */
+    /** Take exactly `length` bytes; EncodingError if there are fewer. */
     raw(length) {
       if (this.#at + length > this.#bytes.length) {
         throw new Refused("EncodingError", { what: this.#what, why: "it ends too early" });
@@ -1653,7 +1653,7 @@ var hemaledger = (() => {
       this.#at += length;
       return this.#bytes.slice(this.#at - length, this.#at);
     }
-    /** EncodingError unless everything was taken. */
+    /** EncodingError if bytes are left. */
     end() {
       if (this.#at !== this.#bytes.length) {
         const why = `${this.#bytes.length - this.#at} bytes follow its end`;
@@ -1675,7 +1675,7 @@ var hemaledger = (() => {
       const fields = Object.keys(value).sort().map((name) => `${canonical(name)}:${canonical(value[name])}`);
       return `{${fields.join(",")}}`;
     }
-    throw new Refused("EncodingError", { what: "document", why: "it holds something else than objects, texts and integers" });
+    throw new Refused("EncodingError", { what: "document", why: "it has something other than objects, texts and integers" });
   }
 
   // webui/client/group.js
@@ -4163,7 +4163,7 @@ var hemaledger = (() => {
   }
   function decodeUncompressed(bytes) {
     if (bytes.length !== UNCOMPRESSED_BYTES || bytes[0] !== 4) {
-      refuse("it is not 4 and two coordinates");
+      refuse("it is not the byte 4 with two coordinates");
     }
     if (toInteger(bytes.subarray(POINT_BYTES)) >= FIELD) {
       refuse("a coordinate is not below p");
@@ -4220,11 +4220,11 @@ var hemaledger = (() => {
       }
       box = takeApart(value);
     } catch (error) {
-      refuse2(`it is no lockbox (${error instanceof Refused ? error.facts.why : "it is not JSON"})`);
+      refuse2(`it is not a key file (${error instanceof Refused ? error.facts.why : "it is not JSON"})`);
     }
     const names = Object.keys(LOWEST);
     if (!names.every((name) => LOWEST[name] <= box.cost[name] && box.cost[name] <= HIGHEST[name])) {
-      refuse2("its key derivation is weaker or more costly than this version allows");
+      refuse2("its key derivation is weaker or more expensive than this version allows");
     }
     return box;
   }
@@ -4277,13 +4277,13 @@ var hemaledger = (() => {
       }
     }
     if (fields.use < 1 || fields.use > MOST_USE) {
-      refuse2(`it is of the unknown use ${fields.use}`);
+      refuse2(`its use ${fields.use} is unknown`);
     }
   }
   function only(value, names) {
-    const found = typeof value === "object" && value !== null ? Object.keys(value) : [];
-    if (found.length !== names.length || !names.every((name) => found.includes(name))) {
-      refuse2(`it has not exactly the fields ${names.join(", ")}`);
+    const fields = typeof value === "object" && value !== null ? Object.keys(value) : [];
+    if (fields.length !== names.length || !names.every((name) => fields.includes(name))) {
+      refuse2(`it must have exactly the fields ${names.join(", ")}`);
     }
   }
   function integer(value, name) {
@@ -4311,7 +4311,7 @@ var hemaledger = (() => {
       if (!form.reportValidity()) {
         return;
       }
-      tell(one("problem"), null);
+      showProblem(one("problem"), null);
       buttons.forEach((button) => {
         button.disabled = true;
       });
@@ -4325,7 +4325,7 @@ var hemaledger = (() => {
         show("sending");
         window.location.assign(await send(facts.submit_url, form.elements.csrf_token.value, sealed));
       } catch (error) {
-        tell(one("problem"), error instanceof Refused ? error : new Refused("WorkerFailed"));
+        showProblem(one("problem"), error instanceof Refused ? error : new Refused("WorkerFailed"));
         buttons.forEach((button) => {
           button.disabled = false;
         });
@@ -4361,7 +4361,7 @@ var hemaledger = (() => {
         if (data.step !== void 0) {
           show(data.step);
         } else if (data.error !== void 0) {
-          reject(Refused.told(data.error, data.message));
+          reject(Refused.received(data.error, data.message));
         } else {
           resolve(data);
         }
@@ -4373,34 +4373,34 @@ var hemaledger = (() => {
   async function send(address, token, answer2) {
     const url = ownAddress(address);
     let response;
-    let said;
+    let body;
     try {
       response = await fetch(url, {
         method: "POST",
         headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": token },
         body: JSON.stringify({ envelope: answer2.envelope, transaction: answer2.transaction })
       });
-      said = response.redirected ? { location: response.url } : await response.json().catch(() => ({}));
+      body = response.redirected ? { location: response.url } : await response.json().catch(() => ({}));
     } catch {
       throw new Refused("SiteUnavailable");
     }
     if (!response.ok) {
-      const why = typeof said.message === "string" ? said.message : `it answered ${response.status}.`;
+      const why = typeof body.message === "string" ? body.message : `it answered with status ${response.status}.`;
       throw new Refused("SiteRefused", { why });
     }
-    return ownAddress(said.location);
+    return ownAddress(body.location);
   }
   function ownAddress(address) {
     const url = new URL(address ?? window.location.href, window.location.href);
     if (url.origin !== window.location.origin) {
-      throw new Refused("SiteRefused", { why: "it names an address that is not its own." });
+      throw new Refused("SiteRefused", { why: "its answer leads to another site." });
     }
     return url.href;
   }
-  function tell(place, refusal2) {
+  function showProblem(place, refusal2) {
     place.hidden = refusal2 === null;
     if (refusal2 !== null) {
-      place.querySelector("[data-problem-name]").textContent = refusal2.name;
+      place.dataset.name = refusal2.name;
       place.querySelector("[data-problem-text]").textContent = refusal2.message;
       place.focus();
     }
@@ -4689,7 +4689,7 @@ var hemaledger = (() => {
       const statement = { base: GENERATOR, key: u, input: secondGenerator(), output: uBar };
       verify(proof, statement, concat(domain("tdh2"), label));
     } catch {
-      throw new Refused("CiphertextInvalid", { what: "its proof does not hold under its label" });
+      throw new Refused("CiphertextInvalid", { what: "its proof is wrong for its label" });
     }
   }
   function partialContext(binding, index) {
@@ -4734,9 +4734,9 @@ var hemaledger = (() => {
     const { header, policy } = capsule;
     const keyId = thresholdKeyId(key);
     for (const [what, right] of [
-      ["its kind is not what this key opens", KIND_OF_USE[binding.use] === header.kind],
+      ["this key does not open its kind of file", KIND_OF_USE[binding.use] === header.kind],
       ["its suite or flags are unknown", header.suite === SUITE_P256 && header.flags === 0],
-      ["its label is not the one asked for", equal(labelOf(capsule.core), binding.label)],
+      ["its label is not the requested one", equal(labelOf(capsule.core), binding.label)],
       ["it is sealed to another key", equal(capsule.keyId, keyId)],
       ["its context does not follow from its policy or round", inContext(capsule, binding, keyId)]
     ]) {
@@ -4766,7 +4766,7 @@ var hemaledger = (() => {
       return parsePolicy(bytes);
     }
     if (header.kind !== KIND.MODEL || bytes.length > 0) {
-      throw new Refused("EncodingError", { what: "capsule", why: "it is of no kind that is sealed to a threshold key" });
+      throw new Refused("EncodingError", { what: "capsule", why: "its kind of file is never sealed to a threshold key" });
     }
     return null;
   }
@@ -4780,10 +4780,10 @@ var hemaledger = (() => {
     const consent = reader.u16();
     reader.end();
     if (readers < 1 || readers > MOST_READERS) {
-      refuse4(`it has the readers ${readers}`);
+      refuse4(`its readers are ${readers}`);
     }
     if (consent > ALL_CONSENT) {
-      refuse4("it consents to a purpose that records do not have");
+      refuse4("it allows an unknown purpose");
     }
     return { bytes, consent };
   }
@@ -5079,7 +5079,7 @@ var hemaledger = (() => {
   var refusal = (request, reason) => call("refuseDecryption(uint64,uint8)", word(request), word(reason));
   function accountOf(key) {
     if (!secp256k1.utils.isValidSecretKey(key)) {
-      throw new Refused("InvalidScalar", { why: "the account's key is none" });
+      throw new Refused("InvalidScalar", { why: "the key of the account is invalid" });
     }
     return keccak_256(secp256k1.getPublicKey(key, false).subarray(1)).slice(-ACCOUNT_BYTES);
   }
@@ -5171,7 +5171,7 @@ var hemaledger = (() => {
     const capsule = parseCapsule(file);
     const { header } = capsule;
     if (!equal(header.consortium, facts.consortium) || header.chainId !== facts.chainId) {
-      throw new Refused("CiphertextInvalid", { what: "it is of another consortium" });
+      throw new Refused("CiphertextInvalid", { what: "it belongs to another consortium" });
     }
     for (const account of [header.sender, facts.requester].map(toHex)) {
       if (!facts.members.includes(account)) {
@@ -5179,7 +5179,7 @@ var hemaledger = (() => {
       }
     }
     if (binding.use === KEY_USE.RECORDS && facts.readers.length !== 1) {
-      throw new Refused("PolicyNotApproved", { what: "a record is opened for the one who asks alone" });
+      throw new Refused("PolicyNotApproved", { what: "a record may be opened only for the requester" });
     }
     return checkCapsule(capsule, binding, key);
   }
@@ -5205,7 +5205,7 @@ var hemaledger = (() => {
   async function refuse3(facts, reason, { kit, password, say = () => {
   } }) {
     if (!REASONS.includes(reason)) {
-      throw new Refused("EncodingError", { what: "reason", why: "it is none of 1 to 5" });
+      throw new Refused("EncodingError", { what: "reason", why: "it is not between 1 and 5" });
     }
     const agreed = terms(facts);
     say("opening");
@@ -5239,16 +5239,16 @@ var hemaledger = (() => {
       throw new Refused("KeystoreUnreadable", { why: "it is a share, not an approval kit" });
     }
     const { binding } = facts;
-    for (const [what, found, wanted] of [
+    for (const [what, inKit, onPage] of [
       ["chain", box.public.chain_id, Number(facts.chainId)],
       ["key authority", box.public.authority, toHex(facts.authority)],
       ["consortium", box.public.consortium, toHex(facts.consortium)],
       ["account", box.public.account, toHex(facts.trustee)],
       ["key", box.public.use, binding.use],
       ["committee", box.public.epoch, binding.epoch],
-      ["place in the committee", box.public.index, facts.index]
+      ["place among the trustees", box.public.index, facts.index]
     ]) {
-      if (found !== wanted) {
+      if (inKit !== onPage) {
         throw new Refused("WrongChain", { what });
       }
     }
@@ -5268,20 +5268,20 @@ var hemaledger = (() => {
   function parseRecipient(given) {
     const publicKey = fromHex(withoutPrefix(given?.public_key), "public_key", UNCOMPRESSED_BYTES);
     if (!equal(memberKeyId(publicKey), fromHex(withoutPrefix(given?.key_id), "key_id", 16))) {
-      throw new Refused("EncodingError", { what: "recipient", why: "its key_id is not that of its key" });
+      throw new Refused("EncodingError", { what: "recipient", why: "its key_id does not match its key" });
     }
     return publicKey;
   }
   function list(given, name) {
     if (!Array.isArray(given[name])) {
-      throw new Refused("EncodingError", { what: name, why: "it is no list" });
+      throw new Refused("EncodingError", { what: name, why: "it is not a list" });
     }
     return given[name];
   }
   function wholeNumber(value, what) {
     const text = Number.isSafeInteger(value) ? String(value) : value;
     if (typeof text !== "string" || !DECIMAL.test(text)) {
-      throw new Refused("EncodingError", { what, why: "it is no whole number" });
+      throw new Refused("EncodingError", { what, why: "it is not a whole number" });
     }
     return BigInt(text);
   }

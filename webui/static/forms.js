@@ -1,4 +1,4 @@
-// One click sends a form once; the site makes two clicks one in any case. Coming back to the page frees its buttons.
+// Sends a form only once, even after two clicks. When somebody returns to the page, its buttons work again.
 "use strict";
 
 document.addEventListener("submit", (event) => {

@@ -1,4 +1,4 @@
-// Shows the chosen picture and says early when a file is too large. The server checks everything again.
+// Previews the chosen picture and reports a file that is too large. The server checks everything again.
 "use strict";
 
 document.querySelectorAll("[data-drop]").forEach((drop) => {

@@ -1,1 +1,1 @@
-"""What the site remembers: SQLAlchemy behind small classes."""
+"""The site's database: SQLAlchemy behind small classes."""

@@ -1,11 +1,10 @@
-"""Who can sign in.
+"""Accounts: create, sign in, change the password.
 
-Invariant: an e-mail address, however it is written, belongs to one account; a password leaves this module only as a
-hash; a disabled account has no session.
+Invariant: one e-mail address, in any spelling, has one account; a password leaves this module only as a hash; a
+disabled account has no session.
 
 Source: OWASP Authentication and Session Management Cheat Sheets.
-Not here: cookies and pages (webui/http/sessions.py, webui/pages/accounts.py); changes by the hospital's
-staff (staff.py).
+Not here: changes by the hospital's staff (staff.py).
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 
 @dataclass(frozen=True)
 class SignedInUser:
-    """An account as the pages see it; the shape Flask-Login asks for."""
+    """An account for the pages, in the shape that Flask-Login requires."""
 
     id: int
     role: SiteRole
@@ -43,20 +42,20 @@ class SignedInUser:
     is_anonymous: bool = field(default=False, init=False)
 
     def get_id(self) -> str:
-        """Return what the session cookie carries."""
+        """Return the contents of the session cookie."""
         return f"{self.id}:{self.session_version}"
 
 
 @dataclass(frozen=True)
 class PatientFacts:
-    """What a patient tells beside name and address."""
+    """What the site knows about a patient besides the account."""
 
     date_of_birth: date
 
 
 @dataclass(frozen=True)
 class Hours:
-    """A stretch of a weekday (0 is Monday), in minutes since local midnight."""
+    """Working hours on a weekday (0 is Monday), in minutes since local midnight."""
 
     weekday: int
     opens_minute: int
@@ -65,7 +64,7 @@ class Hours:
 
 @dataclass(frozen=True)
 class DoctorFacts:
-    """What patients see of a doctor, and when the doctor sees patients."""
+    """A doctor's public facts and working hours."""
 
     specialty: str
     room: str
@@ -73,10 +72,10 @@ class DoctorFacts:
     hours: tuple[Hours, ...]
 
     def __post_init__(self) -> None:
-        """Refuse hours of which two share a minute.
+        """Refuse hours that overlap.
 
         Raises:
-            HoursOverlap: they do.
+            HoursOverlap: two of them share a minute.
         """
         in_order = sorted(self.hours, key=lambda each: (each.weekday, each.opens_minute))
         for first, second in pairwise(in_order):
@@ -103,14 +102,14 @@ class NewAccount:
     name: str
     password: str = field(repr=False)
     facts: PatientFacts | DoctorFacts | None = None
-    """PatientFacts for a patient, DoctorFacts for a doctor, None for the others."""
+    """PatientFacts for a patient, DoctorFacts for a doctor, None for other roles."""
 
 
 class AccountStore:
     """The accounts."""
 
     def __init__(self, database: Database, passwords: Passwords, clock: Callable[[], int]) -> None:
-        """Keep accounts in `database`; `clock` gives seconds since 1970."""
+        """Store accounts in `database`; `clock` gives seconds since 1970."""
         self._database = database
         self._passwords = passwords
         self._clock = clock
@@ -120,7 +119,7 @@ class AccountStore:
 
         Raises:
             AccountExists: the e-mail address is taken.
-            EmailMalformed, NameMalformed, PasswordMalformed, PasswordWeak: it cannot be.
+            EmailMalformed, NameMalformed, PasswordMalformed, PasswordWeak: a value is not valid.
             TypeError: role and facts do not belong together.
         """
         account = Account(
@@ -150,7 +149,7 @@ class AccountStore:
             raise AccountExists from error
 
     def seed(self, accounts: Iterable[NewAccount]) -> tuple[str, ...]:
-        """Create those accounts whose address is free and return their addresses; the others stay as they are."""
+        """Create the accounts whose address is free, and return these addresses."""
         created = []
         for new in accounts:
             try:
@@ -161,55 +160,56 @@ class AccountStore:
         return tuple(created)
 
     def sign_in(self, email: str, password: str) -> SignedInUser:
-        """Return the account to which both belong; its hash is renewed when it was made at another cost.
+        """Return the account of this address and password; renew its hash if the cost has changed.
 
         Raises:
-            SignInRefused: they do not, or it is disabled; which of these is not told, nor by the time it takes.
+            SignInRefused: they do not match, or the account is disabled. Neither the error nor its timing says which.
         """
         account, typed = self._find(email), typed_form(password)
-        fits = self._passwords.fits(account.password_hash if account is not None else None, typed)
-        if account is None or not fits or account.disabled_at is not None:
+        matches = self._passwords.matches(account.password_hash if account is not None else None, typed)
+        if account is None or not matches or account.disabled_at is not None:
             raise SignInRefused
         if self._passwords.outdated(account.password_hash):
             self._keep_hash(account.id, self._passwords.hash(typed))
         return _member(account)
 
     def change_password(self, account_id: int, old: str, new: str) -> SignedInUser:
-        """Give an account a new password and end all its sessions; return it with the version of a new one.
+        """Change a password and end all sessions of the account; return the account for a new session.
 
         Raises:
-            SignInRefused: `old` is not its password.
-            PasswordMalformed, PasswordWeak: `new` cannot be one.
+            SignInRefused: `old` is not the current password.
+            PasswordMalformed, PasswordWeak: `new` is not acceptable.
         """
         with self._database.reading() as session:
             account = session.get_one(Account, account_id)
-        if not self._passwords.fits(account.password_hash, typed_form(old)) or account.disabled_at is not None:
+        if not self._passwords.matches(account.password_hash, typed_form(old)) or account.disabled_at is not None:
             raise SignInRefused
         return self._renew(account, new)
 
     def replace_forgotten(self, email: str, code: str, new: str) -> SignedInUser:
-        """Give an account a new password by a one-time code; the code and all sessions end.
+        """Set a new password with a one-time code; this ends the code and all sessions.
 
         Raises:
-            CodeRefused: address and code do not belong together, or the code ran out or was used.
-            PasswordMalformed, PasswordWeak: `new` cannot be one; the code stays good.
+            CodeRefused: address and code do not match, or the code expired or was used.
+            PasswordMalformed, PasswordWeak: `new` is not acceptable; the code stays valid.
         """
         account = self._find(email)
         digest, now = code_digest(code), self._clock()
-        if account is None or not _code_fits(account, digest, now):
+        if account is None or not _code_matches(account, digest, now):
             raise CodeRefused
         return self._renew(account, new, digest)
 
     def resume(self, session_id: str) -> SignedInUser | None:
-        """Return the account of a session cookie, or None when the session was ended."""
+        """Return the account of a session cookie, or None if the session has ended."""
         try:
             account_id, version = (int(part) for part in session_id.split(":"))
         except ValueError:
             return None
         with self._database.reading() as session:
             account = session.get(Account, account_id)
-        in_force = account is not None and account.session_version == version and account.disabled_at is None
-        return _member(account) if account is not None and in_force else None
+        if account is None or account.session_version != version or account.disabled_at is not None:
+            return None
+        return _member(account)
 
     def end_sessions(self, account_id: int) -> None:
         def work(session: Session) -> None:
@@ -228,12 +228,12 @@ class AccountStore:
         self._database.write(work)
 
     def _renew(self, known: Account, new: str, code: bytes | None = None) -> SignedInUser:
-        """Keep a new password; of two who use one code at once, the second is refused."""
+        """Store a new password; if two use one code at once, refuse the second."""
         renewed, now = self._passwords.accept(new, (known.name, known.email)), self._clock()
 
         def work(session: Session) -> SignedInUser:
             account = session.get_one(Account, known.id)
-            if code is not None and not _code_fits(account, code, now):
+            if code is not None and not _code_matches(account, code, now):
                 raise CodeRefused
             account.password_hash = renewed
             account.session_version += 1
@@ -244,12 +244,12 @@ class AccountStore:
 
 
 def find_account(session: Session, email: str) -> Account | None:
-    """Return the account of an address, however it is written."""
+    """Return the account of an e-mail address in any spelling."""
     return session.scalar(select(Account).where(Account.email_key == search_key(email)))
 
 
 def code_digest(code: str) -> bytes:
-    """Return what is kept of a one-time code; case, hyphens and blanks do not count."""
+    """Return the stored form of a one-time code; case, hyphens and blanks do not count."""
     return sha256("".join(sign for sign in code.upper() if sign.isalnum()).encode(errors="replace")).digest()
 
 
@@ -257,7 +257,7 @@ def hours_of(profile: DoctorProfile) -> tuple[Hours, ...]:
     return tuple(Hours(row.weekday, row.opens_minute, row.closes_minute) for row in profile.hours)
 
 
-def _code_fits(account: Account, digest: bytes, now: int) -> bool:
+def _code_matches(account: Account, digest: bytes, now: int) -> bool:
     ends_at = account.reset_ends_at or 0
     return account.disabled_at is None and account.reset_digest == digest and now < ends_at
 
@@ -274,4 +274,4 @@ def _profile(new: NewAccount, account: Account) -> PatientProfile | DoctorProfil
             return facts.profile(account)
         case ((SiteRole.AUDITOR | SiteRole.OPERATOR), None):
             return None
-    raise TypeError(f"an account of the role {new.role} has other facts")
+    raise TypeError(f"these are not the facts of an account with the role {new.role}")

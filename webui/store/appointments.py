@@ -1,11 +1,10 @@
 """Appointments: free slots, booking, cancelling.
 
-Invariant: one doctor, one slot, one patient; one booking in force of a patient with a doctor on a day of the hospital's
-zone. Booking is one serialised transaction, and constraints over the bookings in force stand behind it
+Invariant: a slot has one patient, and a patient has at most one active booking with a doctor on one day in the
+hospital's zone. Booking is one serialised transaction, and constraints of the database enforce the same
 (models.Appointment).
 
 Source: SQLite, "Isolation" (serialisable transactions).
-Not here: which times exist at all (slots.py).
 """
 
 from __future__ import annotations
@@ -32,14 +31,14 @@ class AppointmentStore:
     """The appointment book of the hospital."""
 
     def __init__(self, database: Database, zone: ZoneInfo, open_bookings: int, clock: Callable[[], int]) -> None:
-        """Keep the book in `database`; opening hours are meant in `zone`; `clock` gives seconds since 1970."""
+        """Store the book in `database`; `zone` is the zone of working hours; `clock` gives seconds since 1970."""
         self._database = database
         self._zone = zone
         self._open_bookings = open_bookings
         self._clock = clock
 
     def doctors(self) -> Sequence[DoctorProfile]:
-        """Return all doctors who see patients, by name."""
+        """Return all active doctors, by name."""
         with self._database.reading() as session:
             query = select(DoctorProfile).join(Account, DoctorProfile.account_id == Account.id)
             return session.scalars(query.where(SEES_PATIENTS).order_by(Account.name)).unique().all()
@@ -54,7 +53,7 @@ class AppointmentStore:
             return _doctor(session, doctor_id)
 
     def free_slots(self, doctor_id: int) -> list[Slot]:
-        """Return what the doctor offers and nobody holds, in order.
+        """Return the slots of a doctor that nobody has booked, in order.
 
         Raises:
             NotFound: no such doctor.
@@ -63,15 +62,15 @@ class AppointmentStore:
         with self._database.reading() as session:
             doctor = _doctor(session, doctor_id)
             query = select(Appointment).where(Appointment.doctor_id == doctor_id, IN_FORCE, Appointment.ends_at > now)
-            held = [(row.starts_at, row.ends_at) for row in session.scalars(query)]
+            booked = [(row.starts_at, row.ends_at) for row in session.scalars(query)]
         slots = offered(doctor.hours, doctor.slot_minutes, self._zone, now)
-        return [slot for slot in slots if not _overlaps(slot, held)]
+        return [slot for slot in slots if not _overlaps(slot, booked)]
 
     def free_for(self, patient_id: int, doctor_id: int) -> list[Slot]:
-        """Return the free slots that `book` would give this patient, but for the number of open bookings."""
-        held = self._list(Appointment.patient_id == patient_id, IN_FORCE)
-        days = {self._day(each.starts_at) for each in held if each.doctor_id == doctor_id}
-        times = [(each.starts_at, each.ends_at) for each in held]
+        """Return the free slots that this patient could book, whatever the number of open bookings."""
+        bookings = self._list(Appointment.patient_id == patient_id, IN_FORCE)
+        days = {self._day(each.starts_at) for each in bookings if each.doctor_id == doctor_id}
+        times = [(each.starts_at, each.ends_at) for each in bookings]
         fitting = (slot for slot in self.free_slots(doctor_id) if self._day(slot.starts_at) not in days)
         return [slot for slot in fitting if not _overlaps(slot, times)]
 
@@ -80,7 +79,7 @@ class AppointmentStore:
 
         Raises:
             NotFound: no such doctor.
-            SlotNotOffered: not a time of this doctor.
+            SlotNotOffered: the doctor does not offer this time.
         """
         return _offered(self.doctor(doctor_id), starts_at, self._zone, self._clock())
 
@@ -88,7 +87,7 @@ class AppointmentStore:
         """Book a slot and return the appointment's id.
 
         Raises:
-            SlotTaken: somebody else was first.
+            SlotTaken: somebody else has booked it.
             SlotNotOffered, BookingOverlaps, OneADay, TooManyBookings: the rules of the book.
             NotFound: no such doctor.
         """
@@ -98,13 +97,13 @@ class AppointmentStore:
         def work(session: Session) -> int:
             slot = _offered(_doctor(session, doctor_id), starts_at, self._zone, now)
             day = self._day(starts_at)
-            if _holds(session, Appointment.patient_id == patient_id, slot):
+            if _has_booking(session, Appointment.patient_id == patient_id, slot):
                 raise BookingOverlaps(starts_at)
-            if _holds(session, Appointment.doctor_id == doctor_id, slot):
+            if _has_booking(session, Appointment.doctor_id == doctor_id, slot):
                 raise SlotTaken(starts_at)
-            if _meets(session, patient_id, doctor_id, self._span(day)):
+            if _has_booking_on(session, patient_id, doctor_id, self._span(day)):
                 raise OneADay(starts_at)
-            if _ahead(session, patient_id, now) >= self._open_bookings:
+            if _future_bookings(session, patient_id, now) >= self._open_bookings:
                 raise TooManyBookings(self._open_bookings)
             booking = _booking(patient_id, doctor_id, slot, now)
             booking.day = day
@@ -118,28 +117,28 @@ class AppointmentStore:
             raise SlotTaken(starts_at) from error
 
     def cancel(self, patient_id: int, appointment_id: int) -> None:
-        """Give a slot back.
+        """Cancel an appointment.
 
         Raises:
-            NotFound: no such appointment of this patient.
-            BookingFixed: it has begun or was cancelled.
+            NotFound: this patient has no such appointment.
+            BookingFixed: it has begun or was already cancelled.
         """
         now = self._clock()
 
         def work(session: Session) -> None:
-            booking = _cancellable(session, (patient_id, appointment_id), now)
+            booking = _cancellable(session, patient_id, appointment_id, now)
             booking.state = BookingState.CANCELLED.value
             booking.cancelled_at, booking.cancelled_by = now, SiteRole.PATIENT.value
 
         self._database.write(work)
 
     def cancellable(self, patient_id: int, appointment_id: int) -> Appointment:
-        """Return an appointment that `cancel` would cancel; it raises the same."""
+        """Return an appointment that can be cancelled; raises as `cancel`."""
         with self._database.reading() as session:
-            return _cancellable(session, (patient_id, appointment_id), self._clock())
+            return _cancellable(session, patient_id, appointment_id, self._clock())
 
     def _refuse_taken(self, patient_id: int, doctor_id: int, starts_at: int) -> None:
-        """Raise SlotTaken for a slot that is somebody else's already, before waiting for a turn to write."""
+        """Raise SlotTaken early, before waiting to write, if somebody else has booked the slot."""
         others = (Appointment.doctor_id == doctor_id, Appointment.patient_id != patient_id, IN_FORCE)
         with self._database.reading() as session:
             query = select(Appointment.id).where(*others, Appointment.starts_at == starts_at)
@@ -150,16 +149,16 @@ class AppointmentStore:
         return datetime.fromtimestamp(moment, self._zone).date()
 
     def _span(self, day: date) -> Slot:
-        """Return a day of the hospital's zone, also one with 23 or 25 hours."""
+        """Return the first and last second of a day in the hospital's zone; it may have 23 or 25 hours."""
         first, last = (datetime(each.year, each.month, each.day, tzinfo=self._zone) for each in (day, _next(day)))
         return Slot(int(first.timestamp()), int(last.timestamp()))
 
     def of_patient(self, patient_id: int) -> Sequence[Appointment]:
-        """Return a patient's appointments, the latest first; cancelled ones too."""
+        """Return all appointments of a patient, also cancelled ones, the latest first."""
         return self._list(Appointment.patient_id == patient_id)[::-1]
 
     def of_doctor(self, doctor_id: int, since: int) -> Sequence[Appointment]:
-        """Return a doctor's appointments in force that end after `since`, the earliest first."""
+        """Return a doctor's active appointments that end after `since`, the earliest first."""
         return self._list(Appointment.doctor_id == doctor_id, IN_FORCE, Appointment.ends_at > since)
 
     def _list(self, *conditions: ColumnElement[bool]) -> Sequence[Appointment]:
@@ -175,8 +174,7 @@ def _doctor(session: Session, doctor_id: int) -> DoctorProfile:
     return doctor
 
 
-def _cancellable(session: Session, whose: tuple[int, int], now: int) -> Appointment:
-    patient_id, appointment_id = whose
+def _cancellable(session: Session, patient_id: int, appointment_id: int, now: int) -> Appointment:
     booking = session.get(Appointment, appointment_id)
     if booking is None or booking.patient_id != patient_id:
         raise NotFound
@@ -193,7 +191,7 @@ def _next(day: date) -> date:
     return day + timedelta(days=1)
 
 
-def _meets(session: Session, patient_id: int, doctor_id: int, day: Slot) -> bool:
+def _has_booking_on(session: Session, patient_id: int, doctor_id: int, day: Slot) -> bool:
     same = (Appointment.patient_id == patient_id, Appointment.doctor_id == doctor_id, IN_FORCE)
     within = (Appointment.starts_at >= day.starts_at, Appointment.starts_at < day.ends_at)
     return session.scalar(select(Appointment.id).where(*same, *within).limit(1)) is not None
@@ -206,12 +204,12 @@ def _offered(doctor: DoctorProfile, starts_at: int, zone: ZoneInfo, now: int) ->
     raise SlotNotOffered(starts_at)
 
 
-def _holds(session: Session, whose: ColumnElement[bool], slot: Slot) -> bool:
-    overlapping = (whose, IN_FORCE, Appointment.starts_at < slot.ends_at, Appointment.ends_at > slot.starts_at)
+def _has_booking(session: Session, condition: ColumnElement[bool], slot: Slot) -> bool:
+    overlapping = (condition, IN_FORCE, Appointment.starts_at < slot.ends_at, Appointment.ends_at > slot.starts_at)
     return session.scalar(select(Appointment.id).where(*overlapping).limit(1)) is not None
 
 
-def _ahead(session: Session, patient_id: int, now: int) -> int:
+def _future_bookings(session: Session, patient_id: int, now: int) -> int:
     query = select(func.count(Appointment.id)).where(
         Appointment.patient_id == patient_id, IN_FORCE, Appointment.starts_at > now
     )

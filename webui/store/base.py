@@ -1,9 +1,8 @@
-"""What all tables share: names of constraints, kinds of columns, bounds of texts.
+"""Names of constraints, column types and text lengths for all tables.
 
 Invariant: a constraint has the same name in every database, so that a migration can name it.
 
 Source: Alembic documentation, "The Importance of Naming Constraints".
-Not here: the tables (models.py).
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ NAMES = {
 }
 EMAIL_CHARS = 254
 NAME_CHARS = 120
-"""As people count them: graphemes."""
+"""Graphemes: characters as people count them."""
 NAME_UNITS = 480
-"""Code points: a letter with its marks may be several."""
+"""Code points; a letter with its marks may have several."""
 DIGEST_BYTES = 32
 
 Id = Annotated[int, mapped_column(Integer, primary_key=True)]

@@ -1,7 +1,7 @@
 """Care: how long a doctor has access to a patient's records.
 
 Invariant: access begins with a booking and ends a fixed time after the end of the last appointment that was not
-cancelled. This is the only rule; lists, pictures, notes, proofs and pages ask it.
+cancelled. Lists, pictures, notes, proofs and pages all use this one rule.
 
 Source: Health records follow the treating relation (ISO 22600-1, 5); EHDS (EU) 2025/327, Art. 9.
 Not here: access through a quorum of trustees (webui/usecases/record_requests.py).
@@ -24,7 +24,7 @@ DAY_S = 24 * 3600
 
 @dataclass(frozen=True)
 class Care:
-    """The hospital's period, and the clock by which it runs out."""
+    """The hospital's period of access, and the clock."""
 
     days: int
     """After the last appointment."""
@@ -32,7 +32,7 @@ class Care:
     """Seconds since 1970."""
 
     def until(self, ends_at: int) -> int:
-        """Return when the access from an appointment that ends at `ends_at` is over."""
+        """Return when the access ends if the last appointment ends at `ends_at`."""
         return ends_at + self.days * DAY_S
 
     def lasting(self) -> ColumnElement[bool]:
@@ -54,7 +54,7 @@ class CareStore:
         self.until = care.until
 
     def doctors_of(self, patient_id: int) -> Sequence[tuple[DoctorProfile, int]]:
-        """Return the doctors who have access to a patient, each with the moment when it ends, the last one first."""
+        """Return the doctors with access to a patient and when it ends, the latest end first."""
         ends = func.max(Appointment.ends_at)
         query = (
             select(DoctorProfile, ends)
@@ -69,7 +69,7 @@ class CareStore:
             return [(doctor, self._care.until(last)) for doctor, last in session.execute(query).unique()]
 
     def patients_of(self, doctor_id: int) -> Sequence[tuple[PatientProfile, int]]:
-        """Return the patients to whom a doctor has access, each with the moment when it ends, the first one first."""
+        """Return the patients to whom a doctor has access and when it ends, the earliest end first."""
         ends = func.max(Appointment.ends_at)
         query = (
             select(PatientProfile, ends)

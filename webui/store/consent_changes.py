@@ -1,10 +1,10 @@
-"""Changes of consent that go on in the background, one record at a time.
+"""Changes of consent, which continue in the background, one record at a time.
 
-Invariant: the choice and the change are written in one transaction, so a change is never forgotten; a later choice
-takes the place of an earlier one.
+Invariant: the choice and the change are written in one transaction, so a change is never lost. A later choice replaces
+an earlier one.
 
 Source: PROTOCOL.md 9 (policy).
-Not here: sealing (webui/usecases/patient_records.py); when it goes on (webui/maintenance.py).
+Not here: sealing (webui/usecases/patient_records.py).
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ class ConsentChanges:
     """The changes under way."""
 
     def __init__(self, database: Database, clock: Callable[[], int]) -> None:
-        """Keep them in `database`; `clock` gives seconds since 1970."""
+        """Store them in `database`; `clock` gives seconds since 1970."""
         self._database = database
         self._clock = clock
 
     def begin(self, patient_id: int, choice: Choice, key_id: bytes) -> ConsentChange:
-        """Keep a patient's choice, and begin to change the records that are sealed otherwise."""
+        """Store a patient's choice, and begin a change for the records that differ from it."""
         now, readers, consent = self._clock(), int(choice.readers), mask_of(choice.consent)
 
         def work(session: Session) -> ConsentChange:
             profile = session.get_one(PatientProfile, patient_id)
             profile.readers, profile.consent = readers, consent
-            due = _due(patient_id, readers, consent, key_id)
-            total = session.scalar(select(func.count(StoredRecord.id)).where(*due)) or 0
+            outdated = _outdated(patient_id, readers, consent, key_id)
+            total = session.scalar(select(func.count(StoredRecord.id)).where(*outdated)) or 0
             change = session.get(ConsentChange, patient_id) or ConsentChange(patient_id=patient_id)
             change.readers, change.consent, change.asked_at = readers, consent, now
-            change.after_row, change.total, change.changed, change.kept = 0, total, 0, 0
+            change.after_row, change.total, change.changed, change.unopened = 0, total, 0, 0
             change.done = total == 0
             session.add(change)
             return change
@@ -52,21 +52,21 @@ class ConsentChanges:
             return session.get(ConsentChange, patient_id)
 
     def under_way(self) -> Sequence[ConsentChange]:
-        """Return the changes that are not done, the oldest first."""
+        """Return the unfinished changes, the oldest first."""
         with self._database.reading() as session:
             query = select(ConsentChange).where(ConsentChange.done.is_(False)).order_by(ConsentChange.asked_at)
             return session.scalars(query).all()
 
-    def next_due(self, change: ConsentChange, key_id: bytes) -> StoredRecord | None:
-        """Return the next record to seal anew, with its file."""
-        due = _due(change.patient_id, change.readers, change.consent, key_id)
-        first = select(func.min(StoredRecord.id)).where(*due, StoredRecord.id > change.after_row)
+    def next_outdated(self, change: ConsentChange, key_id: bytes) -> StoredRecord | None:
+        """Return the next record to seal again, with its file."""
+        outdated = _outdated(change.patient_id, change.readers, change.consent, key_id)
+        first = select(func.min(StoredRecord.id)).where(*outdated, StoredRecord.id > change.after_row)
         with self._database.reading() as session:
-            row_id = session.scalar(first)  # alone: a database that sorts whole rows would hold every file in memory
+            row_id = session.scalar(first)  # only the id: sorting whole rows would load every file into memory
             return session.get(StoredRecord, row_id, options=[undefer(StoredRecord.file)]) if row_id else None
 
-    def went_on(self, change: ConsentChange, row_id: int | None, *, sealed: bool = False) -> ConsentChange | None:
-        """Note that one record is through (None: that none is left); return None when a newer change came."""
+    def progress(self, change: ConsentChange, row_id: int | None, *, sealed: bool = False) -> ConsentChange | None:
+        """Note that one record is done, or that none is left (None); return None after a newer change."""
 
         def work(session: Session) -> ConsentChange | None:
             now = session.get(ConsentChange, change.patient_id)
@@ -77,18 +77,18 @@ class ConsentChanges:
             else:
                 now.after_row = row_id
                 now.changed += sealed
-                now.kept += not sealed
+                now.unopened += not sealed
             return now
 
         return self._database.write(work)
 
 
 def _mark(change: ConsentChange) -> tuple[int, ...]:
-    """Return what tells one change, at one point, from every other."""
+    """Return what identifies a change and its progress."""
     return change.readers, change.consent, change.asked_at, change.after_row
 
 
-def _due(patient_id: int, readers: int, consent: int, key_id: bytes) -> tuple[ColumnElement[bool], ...]:
+def _outdated(patient_id: int, readers: int, consent: int, key_id: bytes) -> tuple[ColumnElement[bool], ...]:
     otherwise = or_(StoredRecord.readers != readers, StoredRecord.consent != consent, StoredRecord.key_id != key_id)
     return (
         StoredRecord.patient_id == patient_id,

@@ -1,10 +1,9 @@
-"""The door to the database: engine, transactions, migrations.
+"""Access to the database: engine, transactions, migrations.
 
 Invariant: every write is one transaction that is serialised against all other writes (SQLite: BEGIN IMMEDIATE;
-PostgreSQL: SERIALIZABLE), so what a write read before it wrote still holds when it commits.
+PostgreSQL: SERIALIZABLE). So everything that a write has read is still true when it commits.
 
 Source: SQLAlchemy 2 documentation, "SQLite / Serializable isolation"; sqlite.org/wal.html; PostgreSQL manual 13.2.3.
-Not here: queries.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 BUSY_TIMEOUT_MS = 5000
 KEPT_CONNECTIONS = 20
-"""More than the server has threads: a connection that is opened for one request costs more than the request."""
+"""More than the server has threads: opening a connection takes longer than a request."""
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 NEWEST = "0001"
 """The last revision in `MIGRATIONS`. A database at this revision needs no Alembic, which takes long to import."""
@@ -40,40 +39,40 @@ Result = TypeVar("Result")
 
 
 class _WriteConflict(DatabaseUnavailable):
-    """Two writes contradicted each other and this one lost; trying again may work."""
+    """Two writes conflicted and this one lost; a second try may succeed."""
 
 
 class Database:
     """One database, by its SQLAlchemy URL."""
 
     def __init__(self, url: str) -> None:
-        """Make the engine; nothing is connected yet.
+        """Make the engine, without connecting.
 
         Raises:
-            SettingInvalid: the URL cannot be parsed, names an unknown dialect, or keeps SQLite in memory.
+            SettingInvalid: the URL cannot be parsed, names an unknown dialect, or asks for SQLite in memory.
         """
         self.engine = _engine(url)
         self._turn = Lock()
-        """Writers of this process wait in a row, which is fairer and faster than the database's own waiting."""
-        self._owed = True  # what an earlier process left in the log, too
+        """Writers of this process queue here, which is fairer and faster than the database's own waiting."""
+        self._log_to_empty = True  # an earlier process may have left something in it
         self._writer = self.engine.execution_options(**_serialised(self.engine))
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """Yield a session whose changes are thrown away.
+        """Yield a session whose changes are discarded.
 
         Raises:
-            DatabaseUnavailable: no answer.
+            DatabaseUnavailable: the database does not answer.
         """
         with _translated(), Session(self.engine, expire_on_commit=False) as session:
             yield session
 
     def write(self, work: Callable[[Session], Result]) -> Result:
-        """Run `work` in one transaction and return what it returned; it may run again when another write came first.
+        """Run `work` in one transaction and return its result; after a conflict it runs again.
 
         Raises:
             IntegrityError: a constraint forbids it; the caller knows what that means.
-            DatabaseUnavailable: no answer.
+            DatabaseUnavailable: the database does not answer.
         """
         for _ in range(WRITE_TRIES - 1):
             with suppress(_WriteConflict):
@@ -81,11 +80,11 @@ class Database:
         return self._write_once(work)
 
     def note(self, work: Callable[[Session], Result]) -> Result:
-        """Run `work`, which touches one row by its key, as `write` does; on PostgreSQL it waits for no other write.
+        """Run `work`, which changes one row by its key; like `write`, but on PostgreSQL it does not wait for others.
 
         Raises:
-            IntegrityError: somebody else has just made that row.
-            DatabaseUnavailable: no answer.
+            IntegrityError: somebody else has just made this row.
+            DatabaseUnavailable: the database does not answer.
         """
         if self.engine.dialect.name == "sqlite":
             return self.write(work)
@@ -94,41 +93,40 @@ class Database:
 
     def _write_once(self, work: Callable[[Session], Result]) -> Result:
         if not self._turn.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
-            raise DatabaseUnavailable("busy")
+            raise DatabaseUnavailable("it is busy")
         try:
             with _translated(), Session(self._writer, expire_on_commit=False) as session, session.begin():
                 return work(session)
         finally:
             self._turn.release()
 
-    def forget_owed(self) -> None:
-        """Empty the log if an earlier `forget` could not."""
-        if self._owed:
-            self.forget()
+    def retry_empty_log(self) -> None:
+        """Empty the log if an earlier `empty_log` could not."""
+        if self._log_to_empty:
+            self.empty_log()
 
-    def forget(self) -> bool:
-        """Empty SQLite's write-ahead log, which still holds pages as they were.
+    def empty_log(self) -> bool:
+        """Empty SQLite's write-ahead log, which still has old versions of pages, and return whether it is empty.
 
-        Return whether it is empty; a reader at the same moment keeps it, and `forget_owed` tries again.
-        On PostgreSQL old row versions go when the server vacuums.
+        A concurrent reader prevents it; then `retry_empty_log` tries again. PostgreSQL removes old row versions itself.
         """
         if self.engine.dialect.name != "sqlite":
             return True
-        self._owed = True
+        self._log_to_empty = True
         with _translated(), self.engine.execution_options(bare=True).connect() as connection:
-            self._owed = bool(connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0])
-        return not self._owed
+            self._log_to_empty = bool(connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0])
+        return not self._log_to_empty
 
     def close(self) -> None:
         self.engine.dispose()
 
 
 def upgrade_database(url: str) -> None:
-    """Bring the database at `url` to the newest revision; create it when it is empty.
+    """Upgrade the database at `url` to the newest revision; create it if it is empty.
 
     Raises:
         SettingInvalid: another version of the program made it.
-        DatabaseUnavailable: no answer.
+        DatabaseUnavailable: it does not answer.
     """
     engine = _engine(url)
     try:
@@ -156,7 +154,7 @@ def _migrate(connection: Connection) -> None:
 
 
 def alembic_config(connection: Connection) -> Config:
-    """Return Alembic's settings for an open connection; no ini file is needed."""
+    """Return Alembic's settings for an open connection, without an ini file."""
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
@@ -181,7 +179,7 @@ def _engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
-            raise SettingInvalid("database_url", "SQLite needs a file; a database in memory is lost at once")
+            raise SettingInvalid("database_url", "SQLite needs a file: a database in memory would lose everything")
         engine = create_engine(parsed, pool_pre_ping=True, pool_size=KEPT_CONNECTIONS)
     except (ArgumentError, ImportError) as error:
         raise SettingInvalid("database_url", f"it cannot be used ({type(error).__name__})") from error
@@ -196,19 +194,19 @@ def _serialised(engine: Engine) -> dict[str, object]:
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves (_begin_sqlite)
+    connection.isolation_level = None  # _begin_sqlite sends BEGIN
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten, not only forgotten
+    cursor.execute("PRAGMA secure_delete = ON")  # overwrite deleted rows
     cursor.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
     options = connection.get_execution_options()
-    if options.get("bare", False):  # a checkpoint allows no transaction around it
+    if options.get("bare", False):  # a checkpoint cannot run in a transaction
         return
     immediate = options.get("immediate", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

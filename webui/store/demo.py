@@ -3,7 +3,6 @@
 Invariant: nobody here exists; the addresses end in `.example`, which can never receive mail (RFC 2606).
 
 Source: RFC 2606.
-Not here: when they are created (scripts/).
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""E-mail addresses: what is one, and when two are the same.
+"""E-mail addresses: which are valid, and when two are the same.
 
-Invariant: two ways to write one mailbox have one key. The domain counts as the name system reads it (case, Unicode or
+Invariant: all spellings of one mailbox have one key. The domain is compared as the name system does (case, Unicode or
 punycode, RFC 5891), the local part without case and in NFC, as providers do. Dots and "+tags" count: only some
-providers drop them, so two addresses that differ there may be two people.
+providers ignore them, so addresses that differ there may belong to two people.
 
 Source: RFC 5321, 2.4; RFC 6532, 3.1; RFC 5895; the documentation of email-validator.
-Not here: whether mail arrives there; the site sends none.
+Not here: whether mail arrives; the site sends none.
 """
 
 from __future__ import annotations
@@ -17,35 +17,35 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 from webui.errors import EmailMalformed
 from webui.store.base import EMAIL_CHARS
 
-SPECIAL_USE_DOMAIN_NAMES.clear()  # the library's way to allow anna@clinic.local: an address is a name to sign in with
+SPECIAL_USE_DOMAIN_NAMES.clear()  # allow anna@clinic.local: an address is only a name to sign in with
 
 
 def email_key(text: str) -> str:
-    """Return by what an address is found and compared.
+    """Return the key by which an address is found and compared.
 
     Raises:
-        EmailMalformed: it is no e-mail address, or a longer one than mail knows.
+        EmailMalformed: it is not an e-mail address, or it is too long.
     """
     typed = text.strip()
     if len(typed) > EMAIL_CHARS:
         raise EmailMalformed
     try:
-        found = validate_email(typed, check_deliverability=False, globally_deliverable=False, strict=True)
+        address = validate_email(typed, check_deliverability=False, globally_deliverable=False, strict=True)
     except (EmailNotValidError, ValueError) as error:
         raise EmailMalformed from error
-    key = f"{_folded(found.local_part)}@{found.ascii_domain.lower()}"
+    key = f"{_folded(address.local_part)}@{address.ascii_domain.lower()}"
     if len(key) > EMAIL_CHARS:
         raise EmailMalformed
     return key
 
 
 def typed_email(text: str) -> str:
-    """Return an address as pages and commands show it: as it was typed, without white space around it."""
+    """Return an address for pages and commands: as it was typed, without spaces around it."""
     return unicodedata.normalize("NFC", text.strip())
 
 
 def search_key(text: str) -> str:
-    """Return the key of what somebody typed to find an account; of what is no address, something that finds none."""
+    """Return the key to search for; for an invalid address, a text that finds nothing."""
     try:
         return email_key(text)
     except EmailMalformed:

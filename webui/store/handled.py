@@ -1,10 +1,10 @@
-"""Forms that were sent: each is handled once, and whoever sends it again gets what the first one led to.
+"""Sent forms: each is handled once, and a repeated one gets the first answer.
 
-Invariant: of two that send the same form at the same moment one handles it; the unique key in the database decides. A
-form that made a record is marked in the transaction that made it, so no crash makes a second one.
+Invariant: if two requests send the same form at the same moment, the unique key in the database lets only one handle
+it. The transaction that makes a record also marks its form, so a crash cannot lead to a second record.
 
 Source: Stripe, "Idempotent requests"; IETF draft-ietf-httpapi-idempotency-key-header.
-Not here: what makes two forms the same (webui/http/once.py).
+Not here: which forms are the same (webui/http/once.py).
 """
 
 from __future__ import annotations
@@ -26,48 +26,48 @@ from webui.store.job_tables import HandledForm
 WAIT_S = 4.0
 """How long a second click waits for the first."""
 WAITING = 2
-"""Second clicks that wait at once; each holds a thread of the server."""
+"""How many second clicks may wait at once; each occupies a thread of the server."""
 LEASE_S = 120
-"""Seconds after which a form whose handling never ended may be sent again: the site was stopped in between."""
+"""Seconds after which an unfinished form may be sent again, because the site was stopped."""
 KEPT_S = 24 * 3600
 MADE = ""
-"""In the place of an outcome: the form made a record, and its answer is not written yet."""
+"""Instead of an outcome: the form made a record, but its answer is not stored yet."""
 IN_HAND: ContextVar[bytes | None] = ContextVar("the key of the form in hand", default=None)
 
 
 @dataclass(frozen=True)
 class FormOutcome:
-    """What a form led to; nothing that a record says."""
+    """The answer to a form; it has no contents of records."""
 
     status: int
     location: str = ""
-    """Of a redirect."""
+    """The target, if it is a redirect."""
     body: str = ""
-    """Of an answer to a script."""
+    """The body, if it is an answer to a script."""
     flashes: tuple[tuple[str, str], ...] = ()
     """(category, message) for the next page."""
     session_id: str = ""
-    """Of whom this form signed in; empty when it signed nobody in."""
+    """Of the account that this form signed in; empty if none."""
 
 
 class HandledForms:
     """The forms that were handled."""
 
     def __init__(self, database: Database, clock: Callable[[], int]) -> None:
-        """Keep them in `database`; `clock` gives seconds since 1970."""
+        """Store them in `database`; `clock` gives seconds since 1970."""
         self._database = database
         self._clock = clock
-        self._here: set[bytes] = set()
-        """Keys of forms that this process is handling."""
+        self._in_progress: set[bytes] = set()
+        """Keys of the forms that this process is handling."""
         self._ended = Condition()
         self._waiting = BoundedSemaphore(WAITING)
 
     def begin(self, key: bytes) -> FormOutcome | None:
-        """Begin with a form: return None when it is ours to handle, else what it led to.
+        """Begin with a form: return None if the caller must handle it, else the first answer.
 
         Raises:
-            StillHandled: somebody handles it, and was not ready in `WAIT_S`.
-            AlreadyMade: it made a record, and its handling broke off before there was an answer.
+            StillHandled: another request is handling it and was not done within `WAIT_S`.
+            AlreadyMade: it made a record, but the site stopped before it stored the answer.
         """
         taken, outcome = self._take(key)
         if not taken and outcome is None:
@@ -88,17 +88,17 @@ class HandledForms:
         self._end(key, work)
 
     def abandon(self, key: bytes) -> None:
-        """There is no answer to keep: unless the form made a record, it may be sent again."""
+        """End a form without an answer; unless it made a record, it may be sent again."""
         unmade = (HandledForm.key == key, HandledForm.outcome.is_(None))
         self._end(key, lambda session: session.execute(delete(HandledForm).where(*unmade)))
 
     def forget_old(self) -> None:
-        """Drop what is older than any open page."""
+        """Delete forms that are older than any open page."""
         old = HandledForm.begun_at < self._clock() - KEPT_S
         self._database.write(lambda session: session.execute(delete(HandledForm).where(old)))
 
     def _take(self, key: bytes) -> tuple[bool, FormOutcome | None]:
-        """Return whether it is ours now; if not, what it led to as far as that is known."""
+        """Return whether the caller must handle the form; if not, its answer, if there is one."""
         now = self._clock()
 
         def work(session: Session) -> tuple[bool, FormOutcome | None]:
@@ -108,20 +108,20 @@ class HandledForms:
                 return True, None
             if row.outcome:
                 return False, _outcome(row.outcome)
-            if row.outcome == MADE and key not in self._here:
+            if row.outcome == MADE and key not in self._in_progress:
                 raise AlreadyMade
-            if key in self._here or now - row.begun_at < LEASE_S:
+            if key in self._in_progress or now - row.begun_at < LEASE_S:
                 return False, None
             row.begun_at = now
             return True, None
 
         try:
             taken, outcome = self._database.note(work)
-        except IntegrityError:  # another process, or thread, has just begun with it
+        except IntegrityError:  # another process or thread has just begun with it
             taken, outcome = False, None
         if taken:
             with self._ended:
-                self._here.add(key)
+                self._in_progress.add(key)
             IN_HAND.set(key)
         return taken, outcome
 
@@ -130,7 +130,7 @@ class HandledForms:
             raise StillHandled
         try:
             with self._ended:
-                self._ended.wait_for(lambda: key not in self._here, WAIT_S)
+                self._ended.wait_for(lambda: key not in self._in_progress, WAIT_S)
         finally:
             self._waiting.release()
 
@@ -140,12 +140,12 @@ class HandledForms:
         finally:
             IN_HAND.set(None)
             with self._ended:
-                self._here.discard(key)
+                self._in_progress.discard(key)
                 self._ended.notify_all()
 
 
 def mark_made(session: Session) -> None:
-    """Note, in the transaction that makes a record, that the form in hand made one; without a form do nothing."""
+    """Mark the current form, if there is one, in the transaction that makes its record."""
     key = IN_HAND.get()
     row = session.get(HandledForm, key) if key is not None else None
     if row is not None:

@@ -1,8 +1,6 @@
-"""Tables of what is done once or in the background: forms that were handled, and changes of consent under way.
+"""The tables of handled forms and of unfinished changes of consent.
 
-Invariant: a form has one row, by its key; a patient has one change under way.
-
-Not here: what is done (store/handled.py, store/consent_changes.py).
+Invariant: a form has one row, by its key; a patient has one change.
 """
 
 from __future__ import annotations
@@ -14,20 +12,20 @@ from webui.store.base import DIGEST_BYTES, Base, Seconds
 
 
 class HandledForm(Base):
-    """One form that somebody sent, and what it led to; a second click finds it here."""
+    """A sent form and its answer; a second click finds it here."""
 
     __tablename__ = "handled_form"
     __table_args__ = (Index("ix_handled_form_begun_at", "begun_at"),)
 
     key: Mapped[bytes] = mapped_column(LargeBinary(DIGEST_BYTES), primary_key=True)
-    """A keyed digest of who sent what; it tells nothing of either."""
+    """A keyed digest of sender and contents; it reveals neither."""
     begun_at: Mapped[Seconds]
     outcome: Mapped[str | None] = mapped_column(Text)
-    """JSON of `handled.Outcome`; None while the form is being handled."""
+    """JSON of `handled.FormOutcome`; None until the form is handled."""
 
 
 class ConsentChange(Base):
-    """A change of consent whose records are being sealed anew."""
+    """A change of consent; the patient's records are being sealed again."""
 
     __tablename__ = "consent_change"
 
@@ -42,6 +40,6 @@ class ConsentChange(Base):
     """Records up to this row are done."""
     total: Mapped[int] = mapped_column(Integer)
     changed: Mapped[int] = mapped_column(Integer)
-    kept: Mapped[int] = mapped_column(Integer)
-    """Records that could not be opened, and stay as they are."""
+    unopened: Mapped[int] = mapped_column(Integer)
+    """Records that could not be opened and do not change."""
     done: Mapped[bool] = mapped_column(Boolean)

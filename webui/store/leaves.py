@@ -1,15 +1,13 @@
-"""The leaves of sealed records, and the batches whose roots stand on the ledger.
+"""The leaves of sealed records, and the batches whose roots go to the ledger.
 
-Invariant: a leaf gets its batch and place once, in the order of making, and keeps them; a batch is written down before
-its root is sent, so that after a crash the same root is sent again.
+Invariant: a leaf gets its batch and place once, in order of creation. A batch is stored before its root is sent, so
+that after a crash the site sends the same root again.
 
 Source: PROTOCOL.md 9, Records.
-Not here: sending (webui/usecases/anchoring.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -24,7 +22,7 @@ from webui.store.models import Batch, Leaf
 
 @dataclass(frozen=True)
 class LeafPlace:
-    """Where a leaf stands in its batch."""
+    """The place of a leaf in its batch."""
 
     batch: Batch
     index: int
@@ -39,22 +37,22 @@ class LeafStore:
         self._database = database
 
     def waiting(self) -> int:
-        """Return how many leaves are in no batch yet."""
+        """Return how many leaves are not in a batch yet."""
         with self._database.reading() as session:
             return session.scalar(select(func.count(Leaf.id)).where(Leaf.batch.is_(None))) or 0
 
     def prepared(self) -> Batch | None:
-        """Return the batch that was written down but not seen on the ledger."""
+        """Return the batch that is stored but not confirmed on the ledger."""
         with self._database.reading() as session:
             return session.scalar(select(Batch).where(Batch.block.is_(None)).order_by(Batch.number))
 
     def last_anchored_at(self) -> int | None:
-        """Return when a root was anchored last, in seconds since 1970."""
+        """Return when the last root was anchored, in seconds since 1970."""
         with self._database.reading() as session:
             return session.scalar(select(func.max(Batch.anchored_at)))
 
     def prepare(self, number: int) -> Batch | None:
-        """Write down all waiting leaves as batch `number`; None when there are none."""
+        """Store all waiting leaves as batch `number`; return None if there are none."""
 
         def work(session: Session) -> Batch | None:
             leaves = session.scalars(select(Leaf).where(Leaf.batch.is_(None)).order_by(Leaf.id)).all()
@@ -70,7 +68,7 @@ class LeafStore:
         return self._database.write(work)
 
     def confirm(self, anchored: Anchored) -> None:
-        """Write down where the root of a batch stands on the ledger."""
+        """Store the place of a batch's root on the ledger."""
 
         def work(session: Session) -> None:
             batch = session.get_one(Batch, anchored.batch)
@@ -80,7 +78,7 @@ class LeafStore:
         self._database.write(work)
 
     def place_of(self, leaf_id: int) -> LeafPlace | None:
-        """Return where a leaf stands, None while it waits for its batch."""
+        """Return the place of a leaf; None while it waits for a batch."""
         with self._database.reading() as session:
             leaf = session.get_one(Leaf, leaf_id)
             if leaf.batch is None or leaf.place is None:
@@ -90,5 +88,5 @@ class LeafStore:
 
 
 def _digests(session: Session, batch: int) -> tuple[Digest, ...]:
-    found: Sequence[bytes] = session.scalars(select(Leaf.digest).where(Leaf.batch == batch).order_by(Leaf.place)).all()
-    return tuple(Digest(digest) for digest in found)
+    query = select(Leaf.digest).where(Leaf.batch == batch).order_by(Leaf.place)
+    return tuple(Digest(digest) for digest in session.scalars(query))

@@ -1,9 +1,6 @@
 """The tables.
 
-Invariant: what must never be stored twice is forbidden here, by an index, not by the code above. Times are seconds
-since 1970 in UTC.
-
-Not here: queries (the other modules of this folder); how the tables came to be (webui/migrations).
+Invariant: unique indexes, not only code, prevent duplicates. Times are seconds since 1970 in UTC.
 """
 
 from __future__ import annotations
@@ -43,7 +40,7 @@ class SiteRole(StrEnum):
 
 
 class BookingState(StrEnum):
-    """Whether a booking holds its slot."""
+    """The state of a booking."""
 
     BOOKED = "booked"
     CANCELLED = "cancelled"
@@ -62,37 +59,37 @@ class Account(Base):
     email: Mapped[str] = mapped_column(String(EMAIL_CHARS), unique=True)
     """As it was typed."""
     email_key: Mapped[str] = mapped_column(String(EMAIL_CHARS), server_default="")
-    """By what it is found (emails.py)."""
+    """The key for searches (emails.py)."""
     name: Mapped[str] = mapped_column(String(NAME_UNITS).with_variant(String(NAME_CHARS), "sqlite"))
-    """SQLite bounds no text, and cannot widen a column without a copy of the table."""
+    """SQLite does not limit texts, and cannot widen a column without copying the table."""
     role: Mapped[str] = mapped_column(String(16))
     password_hash: Mapped[str] = mapped_column(String(255))
     session_version: Mapped[int] = mapped_column(Integer, default=0)
-    """Raised at sign-out, so that a copied cookie of an ended session is worth nothing."""
+    """Increased at sign-out, so that a copied cookie becomes worthless."""
     created_at: Mapped[Seconds]
     disabled_at: Mapped[int | None] = mapped_column(BigInteger)
-    """Since when nobody can sign in; None: somebody can."""
+    """When the account was disabled; None if it is active."""
     reset_digest: Mapped[bytes | None] = mapped_column(LargeBinary(DIGEST_BYTES))
-    """SHA-256 of the one-time code for a new password; None: there is none."""
+    """SHA-256 of the one-time code for a new password; None if there is none."""
     reset_ends_at: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class PatientProfile(Base):
-    """What the site knows about a patient beside the account."""
+    """What the site knows about a patient besides the account."""
 
     __tablename__ = "patient_profile"
 
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), primary_key=True)
     date_of_birth: Mapped[date]
     readers: Mapped[int] = mapped_column(SmallInteger, default=DEFAULT_READERS, server_default=str(DEFAULT_READERS))
-    """capsule.Readers: whom new records are sealed to."""
+    """capsule.Readers: who can open new records."""
     consent: Mapped[int] = mapped_column(Integer, default=DEFAULT_CONSENT, server_default=str(DEFAULT_CONSENT))
     """u16: bit p - 1 allows purpose p."""
     account: Mapped[Account] = relationship(lazy="joined", innerjoin=True)
 
 
 class DoctorProfile(Base):
-    """What the site knows about a doctor beside the account."""
+    """What the site knows about a doctor besides the account."""
 
     __tablename__ = "doctor_profile"
     __table_args__ = (
@@ -105,7 +102,7 @@ class DoctorProfile(Base):
     room: Mapped[Name]
     slot_minutes: Mapped[int] = mapped_column(Integer)
     trustee_account: Mapped[bytes | None] = mapped_column(LargeBinary(20))
-    """The ledger account with which this doctor approves requests, if this doctor is a trustee."""
+    """The ledger account with which this doctor answers requests; only for trustees."""
     account: Mapped[Account] = relationship(lazy="joined", innerjoin=True)
     hours: Mapped[list[OfficeHours]] = relationship(
         lazy="selectin", order_by="OfficeHours.weekday, OfficeHours.opens_minute", cascade="all, delete-orphan"
@@ -113,7 +110,7 @@ class DoctorProfile(Base):
 
 
 class OfficeHours(Base):
-    """A stretch of one weekday in which a doctor sees patients, in the hospital's zone."""
+    """Working hours of a doctor on one weekday, in the hospital's zone."""
 
     __tablename__ = "office_hours"
     __table_args__ = (
@@ -131,22 +128,22 @@ class OfficeHours(Base):
 
 
 class Batch(Base):
-    """Records whose root is, or is about to be, on the ledger."""
+    """Records with a common root, which is or will be on the ledger."""
 
     __tablename__ = "batch"
 
     number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    """From 1 per hospital, as the ledger counts."""
+    """From 1 for each hospital, as on the ledger."""
     root: Mapped[RawDigest]
     size: Mapped[int] = mapped_column(Integer)
     block: Mapped[int | None] = mapped_column(BigInteger)
-    """None until the ledger answered."""
+    """None until the ledger has confirmed the root."""
     transaction: Mapped[bytes | None] = mapped_column(LargeBinary(DIGEST_BYTES))
     anchored_at: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class Leaf(Base):
-    """What stands for one sealed file in the tree of its batch; it outlives the file."""
+    """A sealed file's leaf in the tree of its batch; it stays after the file is erased."""
 
     __tablename__ = "leaf"
     __table_args__ = (UniqueConstraint("batch", "place", name="uq_leaf_batch_place"),)
@@ -159,7 +156,7 @@ class Leaf(Base):
 
 
 class StoredRecord(Base):
-    """One sealed record: a check, or a note on one. What it says is in the file alone."""
+    """A sealed check, or a sealed note on a check; only the file has the contents."""
 
     __tablename__ = "record"
     __table_args__ = (
@@ -176,20 +173,20 @@ class StoredRecord(Base):
     id: Mapped[Id]
     patient_id: Mapped[int] = mapped_column(ForeignKey("patient_profile.account_id", ondelete="CASCADE"))
     about_id: Mapped[int | None] = mapped_column(ForeignKey("record.id", ondelete="CASCADE"), index=True)
-    """Of a note: the check that it is about."""
+    """For a note: its check."""
     created_at: Mapped[Seconds]
     number: Mapped[str | None] = mapped_column(String(16), unique=True)
-    """What people call it by; from the random record id, so that it cannot be guessed."""
+    """The record number for people; it comes from the random record id, so nobody can guess it."""
     record_id: Mapped[bytes | None] = mapped_column(LargeBinary(16))
     file: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
     """The RECORD envelope."""
     salt: Mapped[bytes | None] = mapped_column(LargeBinary(32))
     readers: Mapped[int | None] = mapped_column(SmallInteger)
-    """capsule.Readers: whom the file is sealed to."""
+    """capsule.Readers: who can open the file."""
     consent: Mapped[int | None] = mapped_column(Integer)
     """u16: bit p - 1 allows purpose p."""
     key_id: Mapped[bytes | None] = mapped_column(LargeBinary(16))
-    """Of K_REC; zeros when the file is not sealed to it."""
+    """Of K_REC; zeros if the file is not sealed to it."""
     key_epoch: Mapped[int | None] = mapped_column(BigInteger)
     """Of the hospital's member key."""
     leaf_id: Mapped[int] = mapped_column(ForeignKey("leaf.id", ondelete="RESTRICT"), unique=True)
@@ -199,21 +196,23 @@ class StoredRecord(Base):
 
 
 class RecordLabel(Base):
-    """What a file of a record, the one it has or an earlier one, is called in requests; it outlives them all."""
+    """The label of a record's current or earlier file in requests; it stays after the file is gone."""
 
     __tablename__ = "record_label"
 
     label: Mapped[bytes] = mapped_column(LargeBinary(DIGEST_BYTES), primary_key=True)
-    """A digest that holds nothing of what the record says."""
+    """A digest that does not depend on the contents of the record."""
     record_row: Mapped[int] = mapped_column(ForeignKey("record.id", ondelete="CASCADE"), index=True)
     record: Mapped[StoredRecord] = relationship(lazy="joined", innerjoin=True)
 
 
 class RequestRow(Base):
-    """A request to a committee for one record: who asked for it here, and its number on the ledger."""
+    """A decryption request for one record: who made it on this site, and its number on the ledger."""
 
-    __tablename__ = "disclosure"
-    __table_args__ = (Index("uq_disclosure_capsule_purpose_deadline", "capsule", "purpose", "deadline", unique=True),)
+    __tablename__ = "decryption_request"
+    __table_args__ = (
+        Index("uq_decryption_request_capsule_purpose_deadline", "capsule", "purpose", "deadline", unique=True),
+    )
 
     id: Mapped[Id]
     record_row: Mapped[int] = mapped_column(ForeignKey("record.id", ondelete="CASCADE"), index=True)
@@ -222,11 +221,11 @@ class RequestRow(Base):
     purpose: Mapped[int] = mapped_column(SmallInteger)
     asked_at: Mapped[Seconds]
     number: Mapped[int | None] = mapped_column(BigInteger, unique=True)
-    """On the ledger; None when it never got there."""
+    """On the ledger; None if it did not get there."""
     capsule: Mapped[bytes | None] = mapped_column(LargeBinary(DIGEST_BYTES))
-    """Digest of what was asked for."""
+    """Digest of the requested capsule."""
     deadline: Mapped[int | None] = mapped_column(BigInteger)
-    """Of the request; with capsule and purpose no other request of this site has it."""
+    """No other request of this site has the same capsule, purpose and deadline."""
     record: Mapped[StoredRecord] = relationship(lazy="joined", innerjoin=True)
     asker: Mapped[Account] = relationship(lazy="joined", innerjoin=True)
 
@@ -234,8 +233,8 @@ class RequestRow(Base):
 class Appointment(Base):
     """A booking of one slot of one doctor by one patient.
 
-    The first migration also forbids bookings in force that overlap for a doctor or a patient (PostgreSQL: exclusion
-    constraints; SQLite: triggers), and overlapping office hours.
+    The first migration also forbids overlapping bookings of a doctor or a patient, and overlapping office hours
+    (PostgreSQL: exclusion constraints; SQLite: triggers).
     """
 
     __tablename__ = "appointment"
@@ -275,7 +274,7 @@ class Appointment(Base):
     starts_at: Mapped[Seconds]
     ends_at: Mapped[Seconds]
     day: Mapped[date | None]
-    """In the hospital's zone when it was booked."""
+    """In the zone that the hospital had at the time of booking."""
     state: Mapped[str] = mapped_column(String(16), default=BookingState.BOOKED.value)
     created_at: Mapped[Seconds]
     cancelled_at: Mapped[int | None] = mapped_column(BigInteger)
@@ -286,11 +285,11 @@ class Appointment(Base):
 
 
 class Attempts(Base):
-    """How often something was tried within the current window (throttle.py)."""
+    """The number of attempts in the current window (throttle.py)."""
 
     __tablename__ = "attempts"
 
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
-    """SHA-256 in hexadecimal, so that addresses are not kept in the clear."""
+    """SHA-256 in hexadecimal, so that addresses are not stored in clear text."""
     count: Mapped[int] = mapped_column(Integer)
     window_ends_at: Mapped[Seconds]

@@ -1,10 +1,9 @@
-"""Who opened which record, when: what a patient is shown of it.
+"""Who opened which record, and when; the patient sees this list.
 
-Invariant: an opening by a doctor is written down before the doctor sees anything. The same doctor, record and way
-within a minute is one opening: a page and its picture, or a page that is loaded again.
+Invariant: an opening by a doctor is stored before the doctor sees anything. If the same doctor opens the same record in
+the same way within a minute (a page and its picture, or a reload), it counts once.
 
 Source: EHDS (EU) 2025/327, Art. 9 (who, when, which data).
-Not here: who may open (care.py).
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ PAGE_ROWS = 50
 
 
 class How(StrEnum):
-    """By which way a record was opened."""
+    """The way in which a record was opened."""
 
     LIST = "list"
     CHECK = "check"
@@ -33,7 +32,7 @@ class How(StrEnum):
 
 
 class RecordOpening(Base):
-    """That somebody opened a record of a patient: who, which, when. Nothing of what it says."""
+    """One opening of a record: who, which, when; without the contents."""
 
     __tablename__ = "opening"
     __table_args__ = (Index("ix_opening_record_row_reader_id", "record_row", "reader_id"),)
@@ -51,12 +50,12 @@ class Openings:
     """The openings."""
 
     def __init__(self, database: Database, clock: Callable[[], int]) -> None:
-        """Keep openings in `database`; `clock` gives seconds since 1970."""
+        """Store openings in `database`; `clock` gives seconds since 1970."""
         self._database = database
         self._clock = clock
 
     def note(self, reader_id: int, rows: Sequence[StoredRecord], how: How) -> None:
-        """Write down that somebody opens these records now."""
+        """Store that a reader opens these records now."""
         if not rows:
             return
         now, ids = self._clock(), [row.id for row in rows]
@@ -77,7 +76,7 @@ class Openings:
         self._database.write(work)
 
     def of_patient(self, patient_id: int, page: int) -> Sequence[RecordOpening]:
-        """Return one page of the openings of a patient's records by others, the newest first."""
+        """Return one page of the openings of a patient's records, the newest first."""
         query = select(RecordOpening).where(RecordOpening.record.has(StoredRecord.patient_id == patient_id))
         newest = query.order_by(RecordOpening.opened_at.desc(), RecordOpening.id.desc())
         with self._database.reading() as session:

@@ -1,11 +1,10 @@
-"""Passwords: what is one, and its Argon2id hash.
+"""Passwords: which are acceptable, and their Argon2id hash.
 
-Invariant: verifying costs the same whether or not the account exists; what is hashed is in the form that RFC 8265
-prepares, so one password typed on two keyboards is one.
+Invariant: verifying takes the same time whether or not the account exists. Passwords are prepared as RFC 8265 says, so
+the same password from two keyboards has the same form.
 
 Source: RFC 8265, 4.2 (OpaqueString); RFC 9106; NIST SP 800-63B, 3.1.1.2 (length over composition, a list of common
 ones, words of the context); OWASP Authentication Cheat Sheet.
-Not here: counting attempts (throttle.py).
 """
 
 from __future__ import annotations
@@ -24,23 +23,23 @@ from webui.errors import PasswordMalformed, PasswordWeak
 
 MIN_CHARS = 12
 MAX_CHARS = 128
-"""Hashing a longer one would be work for a stranger to order."""
+"""A limit, so that strangers cannot make the site hash long texts."""
 MAX_TYPED = 4 * MAX_CHARS
-"""Code points before they are composed."""
+"""Code points before normalisation."""
 MIN_GUESSES = 10**8
-"""What a stranger with the throttle would need centuries for; zxcvbn calls this score 3."""
+"""With the throttle, this takes centuries; it is zxcvbn's score 3."""
 MIN_GUESSES_BESIDE = 10**6
-"""For what stands beside words that are known: a year or "123" is not enough."""
+"""For the rest of a password that contains a known word: a year or "123" is not enough."""
 JUDGED_CHARS = 64
-"""Of the front; judging costs time that grows with the square."""
+"""Only the first characters are judged: the time grows with the square of the length."""
 SHORTEST_WORD = 3
 
 
 class Passwords:
-    """Hashes and verifies at one cost, one after another: a hash takes 64 MiB, and has threads of its own."""
+    """Hashes and verifies, one after another: a hash takes 64 MiB and has its own threads."""
 
     def __init__(self, cost: PasswordCost, house_words: Iterable[str] = ()) -> None:
-        """Compute the hash that stands in for accounts that do not exist; `house_words` make a password easy."""
+        """Compute a hash for accounts that do not exist; `house_words` are easy to guess on this site."""
         self._house_words = tuple(house_words)
         self._one = Lock()
         self._hasher = PasswordHasher(
@@ -52,10 +51,10 @@ class Passwords:
         self._nobody = self._hasher.hash("nobody has this password")
 
     def accept(self, password: str, about: Iterable[str]) -> str:
-        """Return the hash of a new password; `about` are name and address of who will use it.
+        """Return the hash of a new password; `about` are the name and address of its owner.
 
         Raises:
-            PasswordMalformed, PasswordWeak: it is none that this site takes.
+            PasswordMalformed, PasswordWeak: the site does not accept it.
         """
         prepared = prepare(password)
         check_guesses(prepared, (*about, *self._house_words))
@@ -65,8 +64,8 @@ class Passwords:
         with self._one:
             return self._hasher.hash(prepared)
 
-    def fits(self, stored: str | None, password: str) -> bool:
-        """Return whether `password` belongs to `stored`; None (no such account) costs the same and is False."""
+    def matches(self, stored: str | None, password: str) -> bool:
+        """Return whether `password` has the hash `stored`; None (no such account) takes the same time and is False."""
         try:
             with self._one:
                 self._hasher.verify(stored or self._nobody, password)
@@ -75,28 +74,28 @@ class Passwords:
         return stored is not None
 
     def outdated(self, stored: str) -> bool:
-        """Return whether `stored` was made at another cost than today's."""
+        """Return whether `stored` was made at another cost than the current one."""
         return self._hasher.check_needs_rehash(stored)
 
 
 def prepare(password: str) -> str:
-    """Return a password in the form that is hashed.
+    """Return the form of a password that is hashed.
 
     Raises:
-        PasswordMalformed: too short, too long, or with characters that nobody can see.
+        PasswordMalformed: it is too short, too long, or has invisible characters.
     """
     if len(password) <= MAX_TYPED:
         try:
             prepared = str(get_profile("OpaqueString").enforce(password)) if password else ""
         except UnicodeError as error:
-            raise PasswordMalformed("A password holds only characters that one can see and type.") from error
+            raise PasswordMalformed("Use only characters that you can see and type.") from error
         if MIN_CHARS <= len(prepared) <= MAX_CHARS:
             return prepared
-    raise PasswordMalformed(f"Between {MIN_CHARS} and {MAX_CHARS} characters, please.")
+    raise PasswordMalformed(f"Use between {MIN_CHARS} and {MAX_CHARS} characters.")
 
 
 def typed_form(password: str) -> str:
-    """Return the form in which a typed password is compared; what cannot be a password fits no hash."""
+    """Return the form in which a typed password is compared; an invalid one becomes "", which matches no hash."""
     if not password or len(password) > MAX_TYPED:
         return ""
     try:
@@ -106,10 +105,10 @@ def typed_form(password: str) -> str:
 
 
 def check_guesses(password: str, known: Iterable[str]) -> None:
-    """Check a password against lists of common ones, and against what is known of its owner and of this place.
+    """Check a password against lists of common ones, and against known words about its owner and this site.
 
     Raises:
-        PasswordWeak: it is found in few guesses.
+        PasswordWeak: it takes few guesses to find.
     """
     words = sorted({part for text in known for part in _words(text)}, key=len, reverse=True)
     judged = password[:JUDGED_CHARS]

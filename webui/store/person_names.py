@@ -1,11 +1,10 @@
-"""People's names, kept as people write them.
+"""People's names, stored as people write them.
 
-Invariant: a name is in NFC, on one line, at most 120 characters as people count them, and shows everything that it
-holds. Nothing else is changed: no case, no spelling, no order.
+Invariant: a name is in NFC, on one line, at most 120 characters as people count them, and has no invisible characters.
+Nothing else is changed: not case, spelling or order.
 
 Source: Unicode UAX #15 (NFC), UAX #29 (graphemes), UTS #39, 3.1.1 (joiners); RFC 5892, appendix A; W3C, "Personal
 names around the world".
-Not here: how names are shown (templates).
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _GRAPHEME = regex.compile(r"\X")
 _LETTER = regex.compile(r"\p{L}")
 _UNSEEN = regex.compile(r"[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]")
 _SELECTED = regex.compile(r"(?<=\p{Han})[\uFE00-\uFE0F\U000E0100-\U000E01EF]")
-"""Which of its forms a Chinese character has: the one unseen code point that Japanese names need."""
+"""A variant selector of a Chinese character: the one invisible code point that Japanese names need."""
 _CURSIVE = r"\p{Arabic}\p{Syriac}\p{Mongolian}\p{Nko}\p{Mandaic}\p{Manichaean}\p{Phags_Pa}\p{Adlam}"
 _INDIC = (
     r"\p{Devanagari}\p{Bengali}\p{Gurmukhi}\p{Gujarati}\p{Oriya}\p{Tamil}\p{Telugu}\p{Kannada}\p{Malayalam}\p{Sinhala}"
@@ -37,18 +36,18 @@ _JOINING = regex.compile(
 
 
 def person_name(text: str) -> str:
-    """Return a name as it is kept.
+    """Return the stored form of a name.
 
     Raises:
-        NameMalformed: no letter, too long, or with characters that nobody sees.
+        NameMalformed: it has no letter, is too long, or has invisible characters.
     """
     if len(text) > 2 * NAME_UNITS:
         raise NameMalformed(f"It is longer than {NAME_CHARS} characters.")
     name: str = _SPACES.sub(" ", unicodedata.normalize("NFC", text).strip())
     if not _LETTER.search(name):
-        raise NameMalformed("Please tell us your name.")
+        raise NameMalformed("Please enter your name.")
     if len(name) > NAME_UNITS or len(_GRAPHEME.findall(name)) > NAME_CHARS:
         raise NameMalformed(f"It is longer than {NAME_CHARS} characters.")
     if _UNSEEN.search(_SELECTED.sub("", _JOINING.sub("", name))):
-        raise NameMalformed("It holds a character that nobody can see. Please type the name instead of pasting it.")
+        raise NameMalformed("It has an invisible character. Please type the name instead of pasting it.")
     return name

@@ -1,11 +1,10 @@
 """The sealed records of the patients, and who may see them.
 
-Invariant: every read names the account that reads; a record is visible to its patient and to the doctors in whose care
-that patient is now (care.py), to nobody else, and an invisible one looks like one that does not exist. No column tells
-what a record says.
+Invariant: a record is visible only to its patient and to the doctors who treat this patient now (care.py). To all
+others it looks as if it did not exist. No column reveals the contents of a record.
 
 Source: Health records follow the treating relation (ISO 22600-1, 5; BMA guidance on confidentiality); PROTOCOL.md 9.
-Not here: sealing and opening (webui/usecases/patient_records.py); requests by others (store/disclosures.py).
+Not here: requests by others (decryption_requests.py).
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ OPENABLE = StoredRecord.readers == int(Readers.HOSPITAL_AND_TRUSTEES)
 
 @dataclass(frozen=True)
 class NewRecord:
-    """A sealed record to keep."""
+    """A sealed record to store."""
 
     patient_id: int
     sealed: SealedRecord
@@ -57,7 +56,7 @@ class RecordStore:
     """The records."""
 
     def __init__(self, database: Database, care: Care) -> None:
-        """Keep records in `database`; `care` says which doctors see them."""
+        """Store records in `database`; `care` says which doctors see them."""
         self._database = database
         self._care = care
         self._clock: Callable[[], int] = care.clock
@@ -67,7 +66,7 @@ class RecordStore:
         """Store one record and its leaf; return its row.
 
         Raises:
-            NotFound: the check that a note is about was erased meanwhile.
+            NotFound: the check of the note has been erased.
         """
         return self._database.write(lambda session: insert_record(session, new))
 
@@ -75,7 +74,7 @@ class RecordStore:
         """Return one check with its file.
 
         Raises:
-            NotFound: none, or not for `reader`.
+            NotFound: there is none, or `reader` may not see it.
         """
         with self._database.reading() as session:
             query = select(StoredRecord).options(WITH_FILE).where(StoredRecord.id == row_id, IS_CHECK)
@@ -85,13 +84,13 @@ class RecordStore:
         return row
 
     def numbered(self, text: str) -> StoredRecord | None:
-        """Return the record, a note too, that people call by this number; hyphens and case do not count."""
+        """Return the check or note with this record number; hyphens and case do not count."""
         number = text.strip().replace("-", "").lower()
         with self._database.reading() as session:
             return session.scalar(select(StoredRecord).options(WITH_FILE).where(StoredRecord.number == number))
 
     def of_email(self, email: str) -> Sequence[StoredRecord]:
-        """Return the newest records of the patient with exactly this address, notes too; none is no error."""
+        """Return the newest checks and notes of the patient with exactly this address; there may be none."""
         with self._database.reading() as session:
             patient = find_account(session, email)
             if patient is None:
@@ -100,13 +99,13 @@ class RecordStore:
             return session.scalars(query.order_by(StoredRecord.id.desc()).limit(PAGE_ROWS)).all()
 
     def notes_on(self, row_id: int) -> Sequence[StoredRecord]:
-        """Return the notes on a check, the oldest first; for readers who see the check."""
+        """Return the notes on a check, the oldest first; only for readers who may see the check."""
         with self._database.reading() as session:
             query = select(StoredRecord).options(WITH_FILE).where(StoredRecord.about_id == row_id)
             return session.scalars(query.order_by(StoredRecord.created_at, StoredRecord.id)).all()
 
     def of_patient(self, patient_id: int, page: int = 0) -> Sequence[StoredRecord]:
-        """Return one page of a patient's own checks, the newest first."""
+        """Return one page of a patient's checks, the newest first."""
         with self._database.reading() as session:
             return _of(session, patient_id, page)
 
@@ -114,7 +113,7 @@ class RecordStore:
         """Return a patient of this doctor.
 
         Raises:
-            NotFound: no such patient, or none of this doctor's.
+            NotFound: there is no such patient, or the doctor does not treat this patient.
         """
         with self._database.reading() as session:
             query = select(PatientProfile).where(PatientProfile.account_id == patient_id)
@@ -124,7 +123,7 @@ class RecordStore:
         return patient
 
     def latest_of(self, patient_ids: Iterable[int]) -> Mapping[int, StoredRecord]:
-        """Return the newest check of each patient that has one; for lists of patients the reader treats."""
+        """Return the newest check of each patient who has one; only for readers who treat them."""
         newest = (
             select(func.max(StoredRecord.id))
             .where(StoredRecord.patient_id.in_(set(patient_ids)), IS_CHECK, StoredRecord.erased_at.is_(None))
@@ -135,21 +134,21 @@ class RecordStore:
         return {row.patient_id: row for row in rows}
 
     def patient(self, patient_id: int) -> PatientProfile:
-        """Return a patient with the choice of readers, or raise NotFound."""
+        """Return a patient, or raise NotFound."""
         with self._database.reading() as session:
-            found = session.get(PatientProfile, patient_id)
-        if found is None:
+            patient = session.get(PatientProfile, patient_id)
+        if patient is None:
             raise NotFound
-        return found
+        return patient
 
     def openable(self, patient_id: int) -> int:
-        """Return how many records of a patient the hospital can open by itself, notes among them."""
+        """Return how many checks and notes of a patient the hospital can open without a quorum."""
         query = select(func.count(StoredRecord.id)).where(StoredRecord.patient_id == patient_id, OPENABLE)
         with self._database.reading() as session:
             return session.scalar(query) or 0
 
     def labels_of(self, patient_id: int) -> Mapping[Digest, StoredRecord]:
-        """Return every label that a record of a patient ever had, erased records and notes among them."""
+        """Return every label that a check or note of a patient ever had, also if it was erased."""
         return self._labels(RecordLabel.record.has(StoredRecord.patient_id == patient_id))
 
     def labels_of_row(self, row_id: int) -> Mapping[Digest, StoredRecord]:
@@ -165,12 +164,12 @@ class RecordStore:
         with self._database.reading() as session:
             return session.scalar(select(StoredRecord).options(WITH_FILE).where(StoredRecord.id == row_id))
 
-    def replace(self, row_id: int, was: bytes, sealed: SealedRecord) -> bool:
-        """Put a newly sealed file in the place of the one with the salt `was`; False when another was faster."""
+    def replace(self, row_id: int, old_salt: bytes, sealed: SealedRecord) -> bool:
+        """Replace the file with the salt `old_salt` by a newly sealed one; return False if it was replaced before."""
 
         def work(session: Session) -> bool:
             row = session.get(StoredRecord, row_id)
-            if row is None or row.salt != was:
+            if row is None or row.salt != old_salt:
                 return False
             row.leaf = Leaf(digest=sealed.leaf)
             _fill(row, sealed)
@@ -178,16 +177,16 @@ class RecordStore:
             return True
 
         done = self._database.write(work)
-        self._database.forget()
+        self._database.empty_log()
         return done
 
     def erase(self, row_id: int, patient_id: int | None = None) -> bool:
-        """Delete file, salt, wraps and policy of a check and its notes; leaves and labels stay. Repeating is no error.
+        """Delete file, salt, wraps and policy of a check and its notes; leaves and labels stay. It may be repeated.
 
-        Return whether the database's log is empty, too; if not, upkeep empties it.
+        Return whether the database's log is empty too; if not, the upkeep empties it later.
 
         Raises:
-            NotFound: no such check, or none of `patient_id` when given.
+            NotFound: there is no such check, or it does not belong to `patient_id`, if given.
         """
         now = self._clock()
 
@@ -200,7 +199,7 @@ class RecordStore:
                 _empty(row, now)
 
         self._database.write(work)
-        return self._database.forget()
+        return self._database.empty_log()
 
     def _may_see(self, reader: SignedInUser) -> ColumnElement[bool]:
         if reader.role is SiteRole.PATIENT:
@@ -211,12 +210,12 @@ class RecordStore:
 
     def _labels(self, condition: ColumnElement[bool]) -> Mapping[Digest, StoredRecord]:
         with self._database.reading() as session:
-            found = session.scalars(select(RecordLabel).where(condition)).all()
-        return {Digest(each.label): each.record for each in found}
+            labels = session.scalars(select(RecordLabel).where(condition)).all()
+        return {Digest(each.label): each.record for each in labels}
 
 
 def insert_record(session: Session, new: NewRecord) -> int:
-    """Add one record within a write; return its row, or raise NotFound when what it is about was erased meanwhile."""
+    """Add one record within a write, and return its row; raise NotFound if the check of a note has been erased."""
     if new.about_id is not None:
         check = session.get(StoredRecord, new.about_id)
         if check is None or check.erased_at is not None:
@@ -232,7 +231,7 @@ def insert_record(session: Session, new: NewRecord) -> int:
 
 
 def number_of(record_id: bytes) -> str:
-    """Return what people call a record by: 12 hexadecimal digits."""
+    """Return the record number for people: 12 hexadecimal digits."""
     return record_id[:NUMBER_BYTES].hex()
 
 

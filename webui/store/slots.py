@@ -1,9 +1,9 @@
-"""Which times a doctor offers: a pure function of opening hours, zone and now.
+"""The times that a doctor offers: a pure function of working hours, zone and now.
 
-Invariant: every slot lies whole inside one stretch of opening hours of its local day and begins after `now`.
+Invariant: every slot is completely inside one period of working hours on its local day, and begins after `now`.
 
 Source: PEP 495 (times that a change of clocks skips or repeats).
-Not here: which of them are taken (appointments.py); public holidays (the doctor's hours know none yet).
+Not here: public holidays, which the site does not know.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _slots(day: date, stretch: OfficeHours, slot_minutes: int, zone: ZoneInfo) -
 
 
 def _utc(day: date, minute: int, zone: ZoneInfo) -> int | None:
-    """Return the moment of a wall time, or None when the clocks skip it that day."""
+    """Return the moment of a local time, or None if the clocks skip it on that day."""
     wall = datetime.combine(day, time(minute // 60, minute % 60), zone)
     moment = int(wall.timestamp())
     back = datetime.fromtimestamp(moment, UTC).astimezone(zone)

@@ -1,9 +1,9 @@
-"""What the hospital's staff does with accounts: list, change, disable, enable, a code for a new password.
+"""Changes of accounts by the hospital's staff: list, change, disable, enable, issue a code for a new password.
 
-Invariant: a disabled account has no session and no way to one; a code works once, for a while, and is kept as a digest.
+Invariant: a disabled account has no session and cannot get one. A code works once, for a limited time, and only its
+digest is stored.
 
 Source: OWASP Forgot Password Cheat Sheet; NIST SP 800-63B, 4.2 (recovery codes).
-Not here: signing in (accounts.py); the commands (scripts/commands/staff.py).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from webui.store.models import Account, Appointment, BookingState, DoctorProfile
 from webui.store.person_names import person_name
 
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-"""No I, O, 0 or 1, which people mistake for each other."""
+"""Without I, O, 0 and 1, which people confuse."""
 CODE_CHARS = 20
 """100 bits."""
 GROUP = 5
@@ -33,17 +33,17 @@ GROUP = 5
 
 @dataclass(frozen=True)
 class Change:
-    """What is to be different; None leaves it."""
+    """Changes of an account; None changes nothing."""
 
     email: str | None = None
     name: str | None = None
     role: SiteRole | None = None
     doctor: DoctorFacts | None = None
-    """All of them; the account is a doctor's, or becomes one."""
+    """All facts of the doctor; the account is or becomes a doctor's."""
 
 
 class StaffStore:
-    """The accounts, as the hospital's staff may change them."""
+    """The accounts, for the hospital's staff."""
 
     def __init__(self, database: Database, clock: Callable[[], int]) -> None:
         """Change accounts in `database`; `clock` gives seconds since 1970."""
@@ -51,13 +51,13 @@ class StaffStore:
         self._clock = clock
 
     def all(self) -> Sequence[Account]:
-        """Return every account that is no patient's, by role and name."""
+        """Return all accounts of staff, by role and name."""
         with self._database.reading() as session:
             query = select(Account).where(Account.role != SiteRole.PATIENT.value)
             return session.scalars(query.order_by(Account.role, Account.name)).all()
 
     def doctor(self, email: str) -> DoctorFacts | None:
-        """Return what is known of a doctor; None of an account that never was one's."""
+        """Return the facts of a doctor; None if the account never was a doctor's."""
         with self._database.reading() as session:
             profile = session.get(DoctorProfile, _found(session, email).id)
         if profile is None:
@@ -69,9 +69,9 @@ class StaffStore:
 
         Raises:
             NotFound: no such account.
-            RoleFixed: a patient would become staff, or the other way round.
-            AccountExists: the new address is another account's.
-            EmailMalformed, NameMalformed, HoursOverlap: the new facts cannot be.
+            RoleFixed: a patient would become staff, or staff a patient.
+            AccountExists: another account has the new address.
+            EmailMalformed, NameMalformed, HoursOverlap: the new facts are not valid.
         """
 
         def work(session: Session) -> None:
@@ -94,7 +94,7 @@ class StaffStore:
             raise AccountExists from error
 
     def disable(self, email: str, *, keep_appointments: bool = False) -> list[Appointment]:
-        """End an account's sessions and every way to a new one; return the appointments ahead that are cancelled.
+        """Disable an account and end its sessions; return the future appointments that this cancels.
 
         Raises:
             NotFound: no such account.
@@ -162,7 +162,7 @@ def _give_role(account: Account, role: SiteRole) -> None:
 
 
 def _refit(session: Session, account: Account, facts: DoctorFacts) -> None:
-    """Give a doctor's profile these facts; the old hours go first, so that the new ones meet none of them."""
+    """Change a doctor's facts; delete the old hours first, so that the new ones do not overlap them."""
     profile = session.get(DoctorProfile, account.id)
     if profile is None:
         session.add(facts.profile(account))

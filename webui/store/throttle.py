@@ -1,9 +1,8 @@
-"""Counting attempts in the database, so that every process of the site counts together and a restart forgets nothing.
+"""Counts attempts in the database, so that all processes count together and a restart loses nothing.
 
-Invariant: an attempt is counted before it is made; attempts made side by side cannot outrun the counter.
+Invariant: an attempt is counted before it is made, so parallel attempts cannot exceed the limit.
 
 Source: OWASP Authentication Cheat Sheet (throttling); NIST SP 800-63B, 5.2.2.
-Not here: which limits apply (webui.config.Limits).
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from webui.store.models import Attempts
 
 @dataclass(frozen=True)
 class Meter:
-    """One thing that is counted: what, whose, and how often it may happen."""
+    """One counter: what it counts, for whom, and its limit."""
 
     what: str
     whose: str
@@ -47,7 +46,7 @@ class Throttle:
         """Count one attempt on every meter.
 
         Raises:
-            TooManyAttempts: one of them is full; then none is counted.
+            TooManyAttempts: one of them is at its limit; then nothing is counted.
         """
         now = self._clock()
 
@@ -64,7 +63,7 @@ class Throttle:
         self._database.write(lambda session: session.execute(delete(Attempts).where(Attempts.key.in_(keys))))
 
     def give_back(self, *meters: Meter) -> None:
-        """Take one attempt back: it turned out to be none that the meters count."""
+        """Take one attempt back."""
 
         def work(session: Session) -> None:
             for meter in meters:

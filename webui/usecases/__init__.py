@@ -1,1 +1,1 @@
-"""What the site does for people, without pages."""
+"""The use cases of the site: what happens behind the pages."""

@@ -1,10 +1,10 @@
-"""Doors before dear work: so many at once, as many waiting for a moment, and a sentence for everybody else.
+"""Limits on how many requests do expensive work at once; a few wait, the others are refused.
 
-Invariant: what stands behind a door never takes more threads, memory and time than its places allow; together the doors
-leave threads for everything else (config.Places).
+Invariant: the work never takes more threads and memory than its places allow, and all such work together leaves
+threads for other requests (config.Places).
 
 Source: RFC 9110, 15.6.4 (503 and Retry-After).
-Not here: which work is dear (pages/, store/passwords.py); how many attempts one person has (store/throttle.py).
+Not here: how many attempts one person has (store/throttle.py).
 """
 
 from __future__ import annotations
@@ -20,24 +20,23 @@ from webui.errors import SiteBusy
 
 
 class Admission:
-    """One kind of dear work."""
+    """The places for one kind of expensive work."""
 
     def __init__(self, what: str, places: int, wait_s: float) -> None:
-        """Let `places` in at once; `what` completes the sentence `Too many people ... at this moment`."""
+        """Allow `places` at once; `what` completes the sentence `Too many people ... at this moment`."""
         self._what = what
         self._wait_s = wait_s
         self._inside = BoundedSemaphore(places)
-        self._here = BoundedSemaphore(2 * places)
-        """Inside, or waiting."""
+        self._inside_or_waiting = BoundedSemaphore(2 * places)
 
     @contextmanager
     def enter(self) -> Iterator[None]:
         """Hold a place while the block runs.
 
         Raises:
-            SiteBusy: none was free in time, or as many wait as may.
+            SiteBusy: no place was free in time, or too many already wait.
         """
-        if not self._here.acquire(blocking=False):
+        if not self._inside_or_waiting.acquire(blocking=False):
             raise SiteBusy(self._what)
         try:
             if not self._inside.acquire(timeout=self._wait_s):
@@ -47,12 +46,12 @@ class Admission:
             finally:
                 self._inside.release()
         finally:
-            self._here.release()
+            self._inside_or_waiting.release()
 
 
 @dataclass(frozen=True)
 class Doors:
-    """The doors of one site."""
+    """The limits of one site."""
 
     checks: Admission
     audits: Admission

@@ -1,9 +1,8 @@
-"""Roots of new records onto the ledger, at least one a day, and the proof that one record is under one of them.
+"""Anchors the roots of new records on the ledger, at least once a day, and proves that a root covers a record.
 
-Invariant: a batch is sent once; after a crash between sending and noting, the ledger is asked what it has.
+Invariant: a batch is sent once. After a crash between sending and storing, this asks the ledger which roots it has.
 
 Source: PROTOCOL.md 9, Records; RFC 9162, 2.1.3.
-Not here: the tree (fl/protocol/merkle.py); when to look (scripts/, maintenance.py).
 """
 
 from __future__ import annotations
@@ -26,17 +25,17 @@ PROOF_FORMAT = "hemaledger-proof-1"
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a record stands on the ledger: its path was computed anew, and leads to the root."""
+    """The place of a record on the ledger; its path to the root has just been computed again."""
 
     batch: int
     root: Digest
     index: int
     size: int
     block: int | None
-    """None while the root is on its way."""
+    """None until the root is on the ledger."""
     anchored_at: int | None
     confirmed: bool
-    """Whether the ledger answered just now; else the root is the one that it had when it was noted here."""
+    """Whether the ledger answered now; otherwise the root is the one that this site stored."""
 
 
 class Anchoring:
@@ -48,17 +47,17 @@ class Anchoring:
         self._clock = clock
 
     def due(self) -> bool:
-        """Return whether a root should go out: none for a day and new records, or one that was left unfinished."""
+        """Return whether to anchor now: a batch is unfinished, or there are new records and no root for a day."""
         if self._leaves.prepared() is not None:
             return True
         last = self._leaves.last_anchored_at()
         return self._leaves.waiting() > 0 and (last is None or self._clock() - last >= ONE_DAY_S)
 
     def anchor(self) -> Anchored | None:
-        """Anchor all records that wait, now; None when there are none.
+        """Anchor all waiting records now; return None if there are none.
 
         Raises:
-            HashMismatch: the ledger has another root of that batch: a second site works with this account.
+            HashMismatch: the ledger has another root of this batch, because a second site uses this account.
             RefusedError: this hospital may not anchor.
             UnavailableError: the chain or the database does not answer.
         """
@@ -67,14 +66,14 @@ class Anchoring:
         batch = prepared or self._leaves.prepare(len(roots) + 1)
         if batch is None:
             return None
-        found = next((root for root in roots if root.batch == batch.number), None) or self._send(batch)
-        if found.root != batch.root:
-            raise HashMismatch(found.root, batch.root)
-        self._leaves.confirm(found)
-        return found
+        anchored = next((root for root in roots if root.batch == batch.number), None) or self._send(batch)
+        if anchored.root != batch.root:
+            raise HashMismatch(anchored.root, batch.root)
+        self._leaves.confirm(anchored)
+        return anchored
 
     def standing(self, row: StoredRecord) -> Standing | None:
-        """Return where a record stands, None while it waits for its batch.
+        """Return the place of a record; None while it waits for its batch.
 
         Raises:
             RecordMisplaced: its path does not lead to the root, or the ledger has another root or none.
@@ -83,18 +82,21 @@ class Anchoring:
         if place is None:
             return None
         batch = place.batch
-        found = self._on_ledger(row, batch)
+        anchored = self._on_ledger(row, batch)
         root = Digest(batch.root)
         _path(row, place, root)
-        block, anchored_at = (found.block, found.anchored_at) if found else (batch.block, batch.anchored_at)
-        return Standing(batch.number, root, place.index, batch.size, block, anchored_at, confirmed=found is not None)
+        stored = anchored or batch
+        confirmed = anchored is not None
+        return Standing(
+            batch.number, root, place.index, batch.size, stored.block, stored.anchored_at, confirmed=confirmed
+        )
 
     def proof(self, row: StoredRecord, file_digest: Digest) -> bytes:
-        """Return the inclusion proof of a record as a document that anybody can check without this site.
+        """Return the inclusion proof of a record; anybody can check it without this site.
 
         Raises:
             NotFound: the record waits for its root, or was erased.
-            RecordMisplaced: the leaves here do not give the root that was anchored.
+            RecordMisplaced: the stored leaves do not give the anchored root.
         """
         place = self._leaves.place_of(row.leaf_id)
         if place is None or place.batch.block is None or row.salt is None:
@@ -103,19 +105,19 @@ class Anchoring:
         return write_document(self._document(place, path, row.salt, file_digest))
 
     def _on_ledger(self, row: StoredRecord, batch: Batch) -> Anchored | None:
-        """Return the root of a batch as the ledger has it now; None when it is on its way, or the chain is silent."""
+        """Return the root of a batch on the ledger; None if it is not there yet or the chain does not answer."""
         if batch.block is None:
             return None
         try:
             roots = self._service.roots()
         except UnavailableError:
             return None
-        found = next((root for root in roots if root.batch == batch.number), None)
-        if found is None:
+        anchored = next((root for root in roots if root.batch == batch.number), None)
+        if anchored is None:
             raise RecordMisplaced(row.number or "", f"the ledger has no batch {batch.number} of this hospital")
-        if found.root != batch.root:
-            raise RecordMisplaced(row.number or "", f"another root than the ledger's is noted for batch {batch.number}")
-        return found
+        if anchored.root != batch.root:
+            raise RecordMisplaced(row.number or "", f"batch {batch.number} has another root here than on the ledger")
+        return anchored
 
     def _document(
         self, place: LeafPlace, path: tuple[Digest, ...], salt: bytes, file_digest: Digest
@@ -141,7 +143,7 @@ class Anchoring:
     def _send(self, batch: Batch) -> Anchored:
         try:
             return self._service.anchor(batch.number, Digest(batch.root))
-        except WrongBatch:  # another process of this site was faster
+        except WrongBatch:  # another process of this site sent it first
             for root in self._service.roots():
                 if root.batch == batch.number:
                     return root
@@ -149,7 +151,7 @@ class Anchoring:
 
 
 def _path(row: StoredRecord, place: LeafPlace, root: Digest) -> tuple[Digest, ...]:
-    """Return the path from a record's leaf to `root`, or raise RecordMisplaced when there is none."""
+    """Return the path from a record's leaf to `root`, or raise RecordMisplaced."""
     try:
         path = inclusion_path(place.leaves, place.index)
         verify_inclusion(row.leaf.digest, place.index, place.batch.size, path, root)

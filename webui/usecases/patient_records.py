@@ -1,9 +1,9 @@
-"""Patients' records between the database and whoever seals them: make, read, seal anew, erase.
+"""Makes, reads and seals again the records of patients.
 
-Invariant: what a record says exists here in memory only while one request is answered.
+Invariant: the contents of a record are in memory only while the site answers one request.
 
 Source: PROTOCOL.md 9 (records; policy).
-Not here: rows (store/records.py), cryptography (webui/ports/records.py), requests by others (record_requests.py).
+Not here: requests by others (record_requests.py).
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from webui.store.records import NewRecord, RecordStore
 from webui.usecases.record_format import Check, Note, Subject, pack, unpack
 
 RESEALED_AT_ONCE = 20
-"""Files sealed to a new key in one go; the rest at the next."""
+"""At most this many files are sealed to a new key in one turn of the upkeep."""
 AT_ONCE = 3
-"""Files sealed by a new choice before its patient gets an answer; the rest in the background."""
+"""At most this many files are sealed again before the patient gets an answer; the rest follow in the background."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A record for a page: its row, and what it says if that may be known here and now."""
+    """A record for a page: its row, and its contents if the site can open it."""
 
     row: StoredRecord
     state: str
@@ -56,11 +56,11 @@ class PatientRecords:
         self._clock = clock
 
     def add_check(self, patient_id: int, image_png: bytes, prediction: Prediction) -> int:
-        """Seal and store one check by its patient's choice; return its row.
+        """Seal and store one check as its patient chose; return its row.
 
         Raises:
-            NoCommittee: the patient chose a quorum, and nobody holds the key.
-            UnavailableError: the chain does not answer and never did.
+            NoCommittee: the patient chose that only a quorum opens records, and nobody holds the key.
+            UnavailableError: the chain does not answer and has not answered since the start.
         """
         profile = self._store.patient(patient_id)
         check = Check(
@@ -79,7 +79,7 @@ class PatientRecords:
         """Seal and store a treating doctor's note on a check.
 
         Raises:
-            NotFound: no such check, none for this doctor, or erased.
+            NotFound: there is no such check, it was erased, or this doctor may not see it.
         """
         row = self._store.visible(doctor, row_id)
         if row.record_id is None:
@@ -89,45 +89,45 @@ class PatientRecords:
         self._store.add(NewRecord(row.patient_id, sealed, note.written_at, row.id))
 
     def show(self, reader: SignedInUser, row: StoredRecord, how: How = How.CHECK) -> Shown:
-        """Return what a record says to somebody who may see it; an opening by a doctor is written down first.
+        """Open a record for a reader who may see it; note first that a doctor opened it.
 
         Raises:
             RecordDamaged: as `read`.
         """
-        found = self.read(row)
-        self._note(reader, [found], how)
-        return found
+        shown_record = self.read(row)
+        self._note(reader, [shown_record], how)
+        return shown_record
 
     def show_all(self, reader: SignedInUser, rows: Sequence[StoredRecord], how: How = How.CHECK) -> list[Shown]:
-        """Return several records; one that is damaged does not hide the others."""
-        found = [self._read_one(row) for row in rows]
-        self._note(reader, found, how)
-        return found
+        """Open several records; a damaged one does not hide the others."""
+        shown_records = [self._read_one(row) for row in rows]
+        self._note(reader, shown_records, how)
+        return shown_records
 
     def read(self, row: StoredRecord) -> Shown:
-        """Return what a record says, or why that cannot be shown.
+        """Open a record, or return why it cannot be shown.
 
         Raises:
-            RecordDamaged: the file is not the one that was stored, or says that it is another patient's.
+            RecordDamaged: the file was changed, or belongs to another patient.
         """
         if row.erased_at is not None:
             return Shown(row, "erased")
         try:
-            found = unpack(self._service.open(sealed_of(row), Digest(row.leaf.digest)))
+            record = unpack(self._service.open(sealed_of(row), Digest(row.leaf.digest)))
         except RecipientNotFound:
             return Shown(row, "waiting")
         except (TamperedError, MalformedError) as error:
-            raise RecordDamaged(row.number or "", f"{error.name}: {error}") from error
-        return shown(row, found)
+            raise RecordDamaged(row.number or "", str(error)) from error
+        return shown(row, record)
 
     def choose(self, patient_id: int, choice: Choice) -> tuple[int, int]:
-        """Keep a patient's choice, and change the first records that are sealed otherwise; `carry_on` does the rest.
+        """Store a patient's choice, and begin to seal again the records that differ; `carry_on` does the rest.
 
-        Return (sealed anew, could not be opened) so far.
+        Return how many records were sealed again so far, and how many could not be opened.
 
         Raises:
-            NoCommittee: the choice is a quorum alone, and nobody holds the key; nothing was changed.
-            WishNeeded: the choice is a quorum alone, which may not even open a record for its patient.
+            NoCommittee: the patient chose that only a quorum opens records, and nobody holds the key.
+            WishNeeded: the patient chose the same, but not even the patient could ask for a record.
         """
         if choice.locks_out:
             raise WishNeeded
@@ -136,10 +136,10 @@ class PatientRecords:
             raise NoCommittee(KeyUse.RECORDS)
         change = self._changes.begin(patient_id, choice, committee.key_id if committee is not None else NO_KEY)
         now = change if change.done else self._go_on(change, AT_ONCE) or change
-        return now.changed, now.kept
+        return now.changed, now.unopened
 
     def carry_on(self) -> int:
-        """Change the records of all patients who chose anew; return of how many patients."""
+        """Continue all changes of consent; return how many there are."""
         changes = self._changes.under_way()
         for change in changes:
             self._go_on(change)
@@ -149,40 +149,40 @@ class PatientRecords:
         return self._changes.of(patient_id)
 
     def _go_on(self, change: ConsentChange, most: int | None = None) -> ConsentChange | None:
-        """Seal records anew, one in memory at a time, each with a transaction of its own; at most `most` of them."""
+        """Seal at most `most` records again, one at a time, each in its own transaction."""
         committee = self._service.committee()
         key_id = committee.key_id if committee is not None else NO_KEY
         choice = Choice(Readers(change.readers), purposes_in(change.consent))
         now: ConsentChange | None = change
         while now is not None and not now.done:
-            row = self._changes.next_due(now, key_id)
-            if row is not None and most is not None and now.changed + now.kept >= most:
+            row = self._changes.next_outdated(now, key_id)
+            if row is not None and most is not None and now.changed + now.unopened >= most:
                 return now
-            sealed = row is not None and self._seal_anew(row, choice)
-            now = self._changes.went_on(now, row.id if row is not None else None, sealed=sealed)
+            sealed = row is not None and self._seal_again(row, choice)
+            now = self._changes.progress(now, row.id if row is not None else None, sealed=sealed)
         return now
 
     def follow_key(self) -> int:
-        """Seal some records to the threshold key in force that are sealed to another or to none; return how many."""
+        """Seal some records to the current threshold key if they are sealed to another key or none; return how many."""
         committee = self._service.committee()
         if committee is None:
             return 0
-        found = self._store.sealed_to_other_keys(committee.key_id, RESEALED_AT_ONCE)
-        rows = (self._store.whole(row_id) for row_id in found)
-        return sum(self._seal_anew(row, choice_of(row)) for row in rows if row is not None)
+        row_ids = self._store.sealed_to_other_keys(committee.key_id, RESEALED_AT_ONCE)
+        rows = (self._store.whole(row_id) for row_id in row_ids)
+        return sum(self._seal_again(row, choice_of(row)) for row in rows if row is not None)
 
-    def _seal_anew(self, row: StoredRecord, choice: Choice) -> bool:
+    def _seal_again(self, row: StoredRecord, choice: Choice) -> bool:
         try:
-            kept = sealed_of(row)
-            body = self._service.open(kept, Digest(row.leaf.digest))
-        except (NotFound, TamperedError, MalformedError):  # it stays as it is, and says so when it is looked at
+            sealed = sealed_of(row)
+            body = self._service.open(sealed, Digest(row.leaf.digest))
+        except (NotFound, TamperedError, MalformedError):  # `read` reports this when somebody opens the record
             return False
-        policy = RecordPolicy(kept.policy.record, choice.readers, choice.consent)
-        return self._store.replace(row.id, kept.salt, self._service.seal(policy, body))
+        policy = RecordPolicy(sealed.policy.record, choice.readers, choice.consent)
+        return self._store.replace(row.id, sealed.salt, self._service.seal(policy, body))
 
-    def _note(self, reader: SignedInUser, found: Sequence[Shown], how: How) -> None:
+    def _note(self, reader: SignedInUser, records: Sequence[Shown], how: How) -> None:
         if reader.role is not SiteRole.PATIENT:
-            self._openings.note(reader.id, [each.row for each in found if each.state == "open"], how)
+            self._openings.note(reader.id, [each.row for each in records if each.state == "open"], how)
 
     def _read_one(self, row: StoredRecord) -> Shown:
         try:
@@ -191,13 +191,13 @@ class PatientRecords:
             return Shown(row, "damaged")
 
 
-def shown(row: StoredRecord, found: Check | Note) -> Shown:
-    """Return an opened record for a page, or raise RecordDamaged when it is not the row's."""
-    if found.patient.id != row.patient_id or isinstance(found, Note) != (row.about_id is not None):
-        raise RecordDamaged(row.number or "", "it is another patient's, or of another kind")
-    if isinstance(found, Check):
-        return Shown(row, "open", check=found)
-    return Shown(row, "open", note=found)
+def shown(row: StoredRecord, record: Check | Note) -> Shown:
+    """Return an opened record for a page, or raise RecordDamaged if it does not belong to the row."""
+    if record.patient.id != row.patient_id or isinstance(record, Note) != (row.about_id is not None):
+        raise RecordDamaged(row.number or "", "it belongs to another patient or is of another kind")
+    if isinstance(record, Check):
+        return Shown(row, "open", check=record)
+    return Shown(row, "open", note=record)
 
 
 def new_policy(profile: PatientProfile) -> RecordPolicy:
@@ -205,12 +205,12 @@ def new_policy(profile: PatientProfile) -> RecordPolicy:
 
 
 def choice_of(chosen: PatientProfile | StoredRecord) -> Choice:
-    """Return what a patient chose, in general or when a record was sealed."""
+    """Return a patient's current choice, or the one with which a record was sealed."""
     return Choice(Readers(chosen.readers or Readers.TRUSTEES), purposes_in(chosen.consent or 0))
 
 
 def sealed_of(row: StoredRecord) -> SealedRecord:
-    """Return a row's sealed file with what is needed to check it.
+    """Return a row's sealed file, and the facts to check it with.
 
     Raises:
         NotFound: the record was erased.

@@ -1,12 +1,11 @@
-"""What stands inside a sealed patient record: a check with its picture, or a doctor's note on one.
+"""The contents of a sealed patient record: a check with its picture, or a doctor's note on a check.
 
-Invariant: one record has one encoding; what does not parse strictly is refused. A record names its patient, so that
-the file of one patient cannot be shown as that of another.
+Invariant: one record has one encoding, and parsing is strict. A record names its patient, so that the file of one
+patient cannot be shown as that of another.
 
 Layout: length:u32 ‖ canonical JSON ‖ length:u32 ‖ PNG (empty in a note).
 
 Source: PROTOCOL.md 2 (documents) and 9 (records).
-Not here: sealing (records.py), where the file lies (store/records.py).
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ class Subject:
     """Whose record it is."""
 
     id: int
-    """Number of the patient's account on this site."""
+    """Of the patient's account on this site."""
     name: str
     born: str
     """ISO date."""
@@ -41,7 +40,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Check:
-    """One image that a patient had checked, what the model said, and how the model was verified at that moment."""
+    """A checked image, the model's answer, and how the model was verified at that moment."""
 
     patient: Subject
     checked_at: int
@@ -49,17 +48,17 @@ class Check:
     label: str
     """The code of the likeliest class."""
     probability: float | None
-    """Of what the task reports, in 0..1; None where no class is a disease."""
+    """Of the disease that the task reports, in 0..1; None if no class is a disease."""
     model: ServedModel
     image_png: bytes
-    """Encoded anew by us, without metadata; never the uploaded bytes."""
+    """Encoded by this site, without metadata; never the uploaded bytes."""
     shares: Mapping[str, float]
     """Class code -> probability."""
 
 
 @dataclass(frozen=True)
 class Note:
-    """What a doctor wrote about a check."""
+    """A doctor's note on a check."""
 
     patient: Subject
     about: bytes
@@ -83,18 +82,18 @@ def unpack(body: bytes) -> Check | Note:
     reader.end()
     fields = Fields(document, _WHAT)
     if fields.text("format") != FORMAT:
-        raise EncodingError(_WHAT, "it is of another format")
-    found: Check | Note
+        raise EncodingError(_WHAT, "its format is unknown")
+    record: Check | Note
     kind = fields.text("kind")
     if kind == "check" and picture.startswith(PNG_MAGIC):
-        found = _parse_check(fields, picture)
+        record = _parse_check(fields, picture)
     elif kind == "note" and not picture:
-        found = _parse_note(fields)
+        record = _parse_note(fields)
     else:
-        raise EncodingError(_WHAT, "its kind and its picture do not belong together")
-    if pack(found) != body:
+        raise EncodingError(_WHAT, "its kind does not allow this picture")
+    if pack(record) != body:
         raise EncodingError(_WHAT, "it is not in canonical form")
-    return found
+    return record
 
 
 def _check_document(check: Check) -> dict[str, JsonValue]:
@@ -156,15 +155,15 @@ def _parse_check(fields: Fields, picture: bytes) -> Check:
     codes, label = model.task.codes, prediction.text("label")
     if label not in codes or set(shares) != set(codes):
         raise EncodingError(_WHAT, "it names a class that its task does not have")
-    told = None if prediction.value.get("probability") is None else _share(prediction, "probability")
-    if (told is None) != (not model.task.disease):
-        raise EncodingError(_WHAT, "its probability is of nothing")
+    probability = None if prediction.value.get("probability") is None else _share(prediction, "probability")
+    if (probability is None) != (not model.task.disease):
+        raise EncodingError(_WHAT, "it has a probability exactly when its task has no disease")
     parsed = Fields(shares, _WHAT)
     return Check(
         patient=_parse_subject(fields),
         checked_at=fields.integer("checked_at"),
         label=label,
-        probability=told,
+        probability=probability,
         model=model,
         image_png=picture,
         shares={code: _share(parsed, code) for code in codes},
@@ -174,12 +173,12 @@ def _parse_check(fields: Fields, picture: bytes) -> Check:
 def _share(fields: Fields, name: str) -> float:
     value = fields.number(name)
     if not 0 <= value <= 1:
-        raise EncodingError(_WHAT, f"{name} is no probability")
+        raise EncodingError(_WHAT, f"{name} is not between 0 and 1")
     return value
 
 
 def _parse_model(fields: Fields) -> ServedModel:
-    found = ServedModel(
+    model = ServedModel(
         round=fields.integer("round"),
         model_digest=_digest(fields, "model_digest"),
         envelope_digest=_digest(fields, "envelope_digest"),
@@ -191,7 +190,7 @@ def _parse_model(fields: Fields) -> ServedModel:
         task=Task.from_dict(fields.mapping("task")),
     )
     fields.only(*ServedModel.__dataclass_fields__)
-    return found
+    return model
 
 
 def _parse_verification(fields: Fields) -> Verification:
@@ -207,7 +206,7 @@ def _parse_fact(fields: Fields, name: str) -> Fact:
     try:
         state = State(inner.text("state"))
     except ValueError as error:
-        raise EncodingError(_WHAT, f"the state of {name} is not known") from error
+        raise EncodingError(_WHAT, f"the state of {name} is unknown") from error
     return Fact(state, inner.integer("at"), inner.text("why"))
 
 
@@ -233,10 +232,10 @@ def _digest(fields: Fields, name: str) -> Digest:
 
 
 def _texts(fields: Fields, name: str) -> tuple[str, ...]:
-    found = fields.value.get(name)
-    if not isinstance(found, list):
+    items = fields.value.get(name)
+    if not isinstance(items, list):
         raise EncodingError(_WHAT, f"{name} is not a list")
-    texts = tuple(item for item in found if isinstance(item, str))
-    if len(texts) != len(found):
+    texts = tuple(item for item in items if isinstance(item, str))
+    if len(texts) != len(items):
         raise EncodingError(_WHAT, f"{name} is not a list of texts")
     return texts

@@ -1,10 +1,9 @@
-"""Who may ask a quorum for which record, and what becomes of it.
+"""Requests to a quorum for one record: who may ask, and who may read the result.
 
-Invariant: a record is asked for only for a purpose that its patient allows now and allowed when it was sealed; what a
-quorum opened is shown to whoever asked, for a limited time, and is never stored.
+Invariant: the purpose of a request is one that the patient allows now and allowed when the record was sealed. Only the
+asker reads what a quorum opened, for a limited time, and the site never stores it.
 
 Source: PROTOCOL.md 9 (policy, requests).
-Not here: rows (store/disclosures.py), ledger and keys (disclosure_services.RequestService).
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from fl.protocol.errors import MalformedError, PolicyNotApproved, RefusedError, 
 from fl.protocol.names import Digest, Purpose
 from webui.errors import NotFound, NotSealedToQuorum, RecordDamaged
 from webui.ports.consent import ASKED_BY_DOCTORS, purposes_in
-from webui.ports.disclosures import RequestFacts, RequestService, RequestState
+from webui.ports.decryption_requests import RequestFacts, RequestService, RequestState
 from webui.store.accounts import SignedInUser
-from webui.store.disclosures import NewRequest, RequestStore
+from webui.store.decryption_requests import NewRequest, RequestStore
 from webui.store.models import RequestRow, SiteRole, StoredRecord
 from webui.store.openings import How, Openings
 from webui.store.records import RecordStore
@@ -28,32 +27,32 @@ from webui.usecases.patient_records import Shown, sealed_of, shown
 from webui.usecases.record_format import unpack
 
 READABLE_S = 30 * 24 * 3600
-"""How long after asking an opened record can be read again; then one must ask anew."""
+"""How long after the request the asker can read the record; then a new request is needed."""
 TURNS = 32
-"""Locks that all records share; two records of one lock only wait for each other."""
+"""All records share these locks; two records with one lock only wait for each other."""
 PENDING = {RequestState.OPEN, RequestState.READY}
 
 
 @dataclass(frozen=True)
 class RequestView:
-    """A request for a page: what the site knows of it, and what the ledger does."""
+    """A request for a page: the site's row and the ledger's facts."""
 
     row: RequestRow
     facts: RequestFacts | None
-    """None: it never reached the ledger."""
+    """None if the request did not reach the ledger."""
     current: bool
-    """Whether the record is still the file that was asked for: not erased, not sealed anew."""
+    """Whether the request is still about the record's file: the record was neither erased nor sealed again."""
     readable: bool
     """Whether the asker may read what the quorum opened."""
 
     @property
     def allowed(self) -> bool:
-        """Return whether the patient, who may have withdrawn it since, still allows the purpose."""
+        """Return whether the patient still allows the purpose."""
         return self.row.purpose in purposes_in(self.row.record.patient.consent)
 
     @property
     def pending(self) -> bool:
-        """Return whether asking again would ask twice."""
+        """Return whether a second request would be a duplicate."""
         return self.facts is not None and self.current and self.facts.state in PENDING
 
 
@@ -74,20 +73,20 @@ class RecordRequests:
         self._service = service
         self._clock = clock
         self._turns = tuple(Lock() for _ in range(TURNS))
-        """Taken by record while somebody asks for it, so that two clicks make one request."""
+        """One is taken while somebody asks for a record, so that two clicks make one request."""
 
     def find(self, text: str) -> Sequence[StoredRecord]:
-        """Return the checks and notes that exactly this e-mail address or record number names; none is no error."""
+        """Return the checks and notes with exactly this e-mail address or record number; there may be none."""
         if "@" in text:
             return self._records.of_email(text)
         row = self._records.numbered(text)
         return [row] if row is not None else []
 
     def ask(self, asker: SignedInUser, number: str, purpose: Purpose) -> RequestView:
-        """Ask the quorum for a record; while the same is pending, no second request is made.
+        """Ask the quorum for a record; if the same request is pending, return that one.
 
         Raises:
-            NotFound: no such record, or not for this asker.
+            NotFound: there is no such record, or this asker may not ask for it.
             PolicyNotApproved: the patient does not allow this purpose.
             NotSealedToQuorum: the record was made before trustees held the key.
             RefusedError, UnavailableError: the ledger.
@@ -97,58 +96,58 @@ class RecordRequests:
             return self._ask(asker, row, purpose)
 
     def of(self, asker: SignedInUser) -> list[RequestView]:
-        """Return what somebody asked for, the newest first."""
+        """Return the requests of one asker, the newest first."""
         return self._views(self._requests.of_asker(asker.id))
 
     def about(self, patient_id: int) -> list[RequestView]:
-        """Return what anybody asked for here of a patient, the newest first."""
+        """Return all requests of this site about a patient, the newest first."""
         return self._views(self._requests.about_patient(patient_id))
 
     def past_this_site(self, patient_id: int) -> list[tuple[StoredRecord, RequestFacts]]:
-        """Return requests for a patient's records that nobody made here: the ledger has them all the same."""
+        """Return the ledger's requests for a patient's records that were not made on this site."""
         labels = self._records.labels_of(patient_id)
-        found = self._service.about(list(labels))
-        known = self._requests.by_numbers([facts.number for facts in found])
-        return [(labels[facts.label], facts) for facts in found if not facts.own or facts.number not in known]
+        about = self._service.about(list(labels))
+        known = self._requests.by_numbers([facts.number for facts in about])
+        return [(labels[facts.label], facts) for facts in about if not facts.own or facts.number not in known]
 
     def under_way(self, asker: SignedInUser, record_row: int) -> RequestView | None:
-        """Return the asker's newest request for a record that waits or can be read; None, too, while none is known."""
+        """Return the asker's newest pending or readable request for a record; None also while the ledger is silent."""
         try:
-            found = self.of(asker)
+            views = self.of(asker)
         except UnavailableError:
             return None
-        return next((one for one in found if one.row.record_row == record_row and (one.pending or one.readable)), None)
+        return next((one for one in views if one.row.record_row == record_row and (one.pending or one.readable)), None)
 
     def one(self, asker: SignedInUser, row_id: int) -> RequestView:
-        """Return one own request, or raise NotFound."""
+        """Return one of the asker's requests, or raise NotFound."""
         return self._views([self._requests.own(asker.id, row_id)])[0]
 
     def open(self, view: RequestView) -> tuple[Shown, tuple[str, ...]]:
-        """Return what a quorum opened, and the names of trustees whose answers were wrong; recorded once.
+        """Open the record of an approved request; also return the names of trustees whose answers were wrong.
 
         Raises:
-            NotFound: it may not be read: not approved, no longer allowed, erased, sealed anew, or too long ago.
-            QuorumNotReached: too few of the answers are right.
-            RecordDamaged: the file is not the one that was stored.
+            NotFound: the asker may not read it (`RequestView.readable`).
+            QuorumNotReached: too few answers are correct.
+            RecordDamaged: the file was changed.
         """
         row, facts = view.row.record, view.facts
         if facts is None or not view.readable:
             raise NotFound
         try:
-            found = self._service.open(facts.number, sealed_of(row), Digest(row.leaf.digest))
-            opened = shown(row, unpack(found.body))
+            opened = self._service.open(facts.number, sealed_of(row), Digest(row.leaf.digest))
+            record = shown(row, unpack(opened.body))
         except RecordDamaged:
             raise
         except (TamperedError, MalformedError) as error:
-            raise RecordDamaged(row.number or "", f"{error.name}: {error}") from error
+            raise RecordDamaged(row.number or "", str(error)) from error
         if view.row.asker_id != row.patient_id:
             self._openings.note(view.row.asker_id, [row], How.REQUEST)
-        return opened, found.wrong
+        return record, opened.wrong
 
     def still_allowed(self, number: int) -> bool:
-        """Return whether a request may be approved here: made elsewhere, or for what its patient allows now.
+        """Return whether a trustee may approve a request on this site.
 
-        Nothing opens a record that was erased since.
+        If the request was made here, the patient must still allow the purpose, and the record must not be erased.
         """
         row = self._requests.by_numbers([number]).get(number)
         if row is None:
@@ -193,9 +192,9 @@ class RecordRequests:
         return [self._view(row, facts.get(row.number or 0)) for row in rows]
 
     def _adopt(self, row: RequestRow) -> None:
-        """Give a row its number when the ledger has its request though no answer came back when it was made.
+        """Set the number of a row whose request reached the ledger although the answer was lost.
 
-        Only this hospital's request for this very file, purpose and deadline is it; another row's has another deadline.
+        Capsule, purpose and deadline identify the request: no two rows have the same.
         """
         for facts in self._service.about(list(self._records.labels_of_row(row.record_row))):
             if facts.own and (facts.capsule, facts.purpose, facts.deadline) == (row.capsule, row.purpose, row.deadline):

@@ -1,9 +1,8 @@
-"""Rounds that were replayed here since the site started: one at a time, the newest result of each.
+"""Replays of rounds on this site: one at a time, and the newest result of each round since the start.
 
-Invariant: never two replays at once, whoever asks; a result says when it was made.
+Invariant: never two replays at once.
 
 Source: PROTOCOL.md 7.
-Not here: the replay (fl/audit/rounds.py); who may start one (pages/auditor.py).
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from webui.ports.federation import AuditService
 
 @dataclass(frozen=True)
 class ReplayOutcome:
-    """What a replay found."""
+    """The result of a replay."""
 
     results: Results
     at: int
@@ -36,7 +35,7 @@ class Replays:
         self._done: dict[int, ReplayOutcome] = {}
 
     def of(self, number: int) -> ReplayOutcome | None:
-        """Return the newest replay of a round, None when there was none since the start."""
+        """Return the newest replay of a round; None if there was none since the start."""
         return self._done.get(number)
 
     def run(self, number: int) -> ReplayOutcome:
@@ -49,8 +48,8 @@ class Replays:
         if not self._turn.acquire(blocking=False):
             raise ReplayRunning
         try:
-            found = ReplayOutcome(self._service.replay(number), self._clock())
+            outcome = ReplayOutcome(self._service.replay(number), self._clock())
         finally:
             self._turn.release()
-        self._done[number] = found
-        return found
+        self._done[number] = outcome
+        return outcome

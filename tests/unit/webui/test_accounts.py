@@ -50,16 +50,16 @@ def test_an_unknown_address_costs_one_hash_too(town: Town) -> None:
     class Counting(Passwords):
         spent = 0
 
-        def fits(self, stored: str | None, password: str) -> bool:
+        def matches(self, stored: str | None, password: str) -> bool:
             Counting.spent += 1
-            return super().fits(stored, password)
+            return super().matches(stored, password)
 
     town.site.accounts._passwords = Counting(CHEAP_PASSWORDS)
     for email in (MAYA, "nobody@x.example"):
         with pytest.raises(SignInRefused):
             town.site.accounts.sign_in(email, "wrong")
     assert Counting.spent == 2
-    assert not Passwords(CHEAP_PASSWORDS).fits(None, "nobody has this password")
+    assert not Passwords(CHEAP_PASSWORDS).matches(None, "nobody has this password")
 
 
 def test_a_hash_is_renewed_when_the_cost_changed(town: Town) -> None:

@@ -122,7 +122,7 @@ def test_openings_come_in_pages_and_stay_when_the_record_is_erased(any_town: Tow
     town.site.record_store.erase(check, maya.id)
     assert len(town.site.openings.of_patient(maya.id, 0)) == PAGE_ROWS
     assert len(town.site.openings.of_patient(maya.id, 1)) == 1
-    assert "erased since" in town.visitor(MAYA).text("/requests/who-sees?page=1")
+    assert "now erased" in town.visitor(MAYA).text("/requests/who-sees?page=1")
 
 
 def test_what_cannot_be_written_down_is_not_shown(any_town: Town, check: int) -> None:

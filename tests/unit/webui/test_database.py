@@ -90,9 +90,9 @@ def test_a_log_that_a_reader_keeps_is_emptied_later(url: str, monkeypatch: pytes
     with database.reading() as reader:
         assert reader.get(Attempts, "k") is None
         database.write(lambda session: session.add(Attempts(key="k", count=1, window_ends_at=9)))
-        assert not database.forget()
+        assert not database.empty_log()
         assert log.stat().st_size > 0
-    database.forget_owed()
+    database.retry_empty_log()
     assert log.stat().st_size == 0
 
 

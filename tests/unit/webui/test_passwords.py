@@ -46,7 +46,7 @@ def test_two_hashes_never_take_memory_at_once() -> None:
     passwords._hasher = hasher
     stored = passwords.hash(PASSWORD)
     with ThreadPoolExecutor(2) as threads:
-        assert all(threads.map(lambda _: passwords.fits(stored, PASSWORD), range(2)))
+        assert all(threads.map(lambda _: passwords.matches(stored, PASSWORD), range(2)))
     assert not hasher.met
 
 
@@ -135,7 +135,7 @@ def test_odd_passwords_at_sign_in_are_wrong_and_nothing_else(town: Town, passwor
 def test_the_own_password_is_changed_and_other_sessions_end(town: Town) -> None:
     here, elsewhere = town.visitor(MAYA), town.visitor(MAYA)
     wrong = here.post("/password", old="wrong", password=COMPOSED, again=COMPOSED)
-    assert (wrong.status_code, "not your password" in wrong.text) == (401, True)
+    assert (wrong.status_code, "not your current password" in wrong.text) == (401, True)
     weak = here.post("/password", old=PASSWORD, password="password1234", again="password1234")
     assert (weak.status_code, "too easy" in weak.text) == (400, True)
     assert here.post("/password", old=PASSWORD, password=DECOMPOSED, again=DECOMPOSED).status_code == 302

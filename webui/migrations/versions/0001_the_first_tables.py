@@ -1,8 +1,8 @@
 """The first tables.
 
-Constraints get their names from webui.store.base.NAMES. No two bookings in force of one doctor or patient overlap, and
-no two office hours of one doctor: exclusion constraints on PostgreSQL, triggers on SQLite. A later migration that
-copies those tables on SQLite must make the triggers again.
+Constraints get their names from webui.store.base.NAMES. Active bookings of one doctor or patient must not overlap, nor
+may office hours of one doctor: exclusion constraints on PostgreSQL and triggers on SQLite ensure this. A later
+migration that copies these tables on SQLite must create the triggers again.
 
 Revision: 0001, the first.
 """
@@ -38,7 +38,7 @@ TABLES = (
     "consent_change",
     "handled_form",
     "opening",
-    "disclosure",
+    "decryption_request",
     "record_label",
     "record",
     "leaf",
@@ -205,7 +205,7 @@ def _create_records() -> None:
 
 def _create_requests() -> None:
     op.create_table(
-        "disclosure",
+        "decryption_request",
         sa.Column("id", sa.Integer(), primary_key=True),
         _owner("record_row", "record.id", index=True),
         _owner("asker_id", "account.id", index=True),
@@ -216,7 +216,7 @@ def _create_requests() -> None:
         sa.Column("deadline", sa.BigInteger()),
     )
     asked = ["capsule", "purpose", "deadline"]
-    op.create_index("uq_disclosure_capsule_purpose_deadline", "disclosure", asked, unique=True)
+    op.create_index("uq_decryption_request_capsule_purpose_deadline", "decryption_request", asked, unique=True)
 
 
 def _create_forms() -> None:
@@ -235,7 +235,7 @@ def _create_forms() -> None:
         sa.Column("after_row", sa.Integer(), nullable=False),
         sa.Column("total", sa.Integer(), nullable=False),
         sa.Column("changed", sa.Integer(), nullable=False),
-        sa.Column("kept", sa.Integer(), nullable=False),
+        sa.Column("unopened", sa.Integer(), nullable=False),
         sa.Column("done", sa.Boolean(), nullable=False),
     )
 
@@ -254,7 +254,7 @@ def _forbid_overlaps() -> None:
 
 
 def _owner(name: str, target: str, *, primary_key: bool = False, index: bool = False) -> sa.Column[int]:
-    """Return the column of a row that goes when the row `target` goes."""
+    """Return a column that refers to `target`; deleting the target row deletes this row."""
     key = sa.ForeignKey(target, ondelete="CASCADE")
     return sa.Column(name, sa.Integer(), key, nullable=False, primary_key=primary_key, index=index)
 

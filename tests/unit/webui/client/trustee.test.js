@@ -87,7 +87,7 @@ test("the kit is looked at after the request, and its seat before its password",
   );
   await assert.rejects(attempt({ purpose: 2 }, new Uint8Array()), { name: "PolicyNotApproved" });
   await assert.rejects(attempt({}, new Uint8Array()), { name: "KeystoreUnreadable" });
-  await assert.rejects(attempt({}), { name: "WrongChain", message: /its chain is another/ });
+  await assert.rejects(attempt({}), { name: "WrongChain", message: /its chain is different/ });
   const lone = new TextEncoder().encode(vectors.lockboxes.find((each) => each.name === "a share").file);
   await assert.rejects(attempt({}, lone), { name: "KeystoreUnreadable", message: /not an approval kit/ });
 });

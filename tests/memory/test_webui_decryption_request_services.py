@@ -35,10 +35,10 @@ from fl.protocol.records import Entry, MemberRevoked, Position
 from tests.support.federation import memory_folder
 from tests.support.ledger import MemoryLedger
 from tests.support.site_committee import CommitteeWorld
-from tests.support.site_disclosures import ACCOUNTS, FakeRequests
+from tests.support.site_decryption_requests import ACCOUNTS, FakeRequests
 from tests.support.site_services import FakeFederation
 from webui.errors import AnswerMismatch
-from webui.ports.disclosures import RequestService, RequestState, SignedAnswer
+from webui.ports.decryption_requests import RequestService, RequestState, SignedAnswer
 from webui.ports.records import RecordService, SealedRecord
 
 BODY = b"a blast cell, said the model"

@@ -1,6 +1,6 @@
 """Requests for records without a ledger: a list of requests, three trustees of whom two open, answers by name.
 
-Invariant: the same rules as the real one, held to them by tests/memory/test_webui_disclosure_services.py; a
+Invariant: the same rules as the real one, held to them by tests/memory/test_webui_decryption_request_services.py; a
 "transaction" here is a document that says who signed it.
 
 Not here: sealing (site_records.py).
@@ -33,7 +33,7 @@ from fl.protocol.errors import (
 from fl.protocol.names import Address, Digest, KeyUse, Purpose, Refusal
 from tests.support.site_records import TRUSTEES, FakeRecords
 from webui.errors import AnswerMismatch
-from webui.ports.disclosures import OpenedRecord, RequestFacts, RequestState, SignedAnswer, TrusteeAnswer
+from webui.ports.decryption_requests import OpenedRecord, RequestFacts, RequestState, SignedAnswer, TrusteeAnswer
 from webui.ports.records import SealedRecord
 
 ACCOUNTS = tuple(Address(bytes([number]) * 20) for number in (0xD1, 0xD2, 0xD3))
@@ -114,13 +114,13 @@ class FakeRequests:
         if set(said) != {"by", "request", "digest", "reason"}:
             raise EncodingError("signed answer", "it is none")
         if said["by"] != trustee.hex():
-            raise AnswerMismatch("another account signed it")
+            raise AnswerMismatch("another account signed the transaction")
         if said["request"] != number:
-            raise AnswerMismatch("it answers another request")
+            raise AnswerMismatch("the transaction answers another request")
         if (said["reason"] is None) != (answer.envelope is not None):
-            raise AnswerMismatch("an approval comes with a sealed answer, a refusal without")
+            raise AnswerMismatch("an approval needs a sealed answer, and a refusal must have none")
         if answer.envelope is not None and said["digest"] != sha256(answer.envelope).hexdigest():
-            raise AnswerMismatch("the sealed answer is not the one that it approves")
+            raise AnswerMismatch("the transaction approves another sealed answer")
         refused = None if said["reason"] is None else Refusal(said["reason"])
         name = TRUSTEES[ACCOUNTS.index(trustee)]
         made = TrusteeAnswer(name, trustee, refused, self._next_block(), self.records.now())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.site_disclosures import ACCOUNTS
+from tests.support.site_decryption_requests import ACCOUNTS
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, Town
 from webui.errors import NotFound, TrusteeTaken
 

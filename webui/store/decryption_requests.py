@@ -1,10 +1,10 @@
-"""Who asked for which record here, and the number that the ledger gave the request.
+"""The decryption requests of this site: who asked for which record, and the request's number on the ledger.
 
-Invariant: a request is written down before it goes to the ledger, with what tells it from all others there, so that
-whoever asked is known even after a crash.
+Invariant: a request is stored before it goes to the ledger, with the facts that identify it there. So the site knows
+who asked even after a crash.
 
 Source: PROTOCOL.md 9, Requests.
-Not here: whether somebody may ask (webui/usecases/record_requests.py); what trustees said (the ledger).
+Not here: whether somebody may ask (webui/usecases/record_requests.py).
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ from webui.store.models import DoctorProfile, RequestRow, StoredRecord
 from webui.store.records import WITH_FILE
 
 REQUEST_S = 7 * 24 * 3600
-"""How long trustees may take."""
+"""How long trustees can answer."""
 
 
 @dataclass(frozen=True)
 class NewRequest:
-    """What somebody asks for."""
+    """A request to store."""
 
     asker_id: int
     record_row: int
     capsule: Digest
-    """Of the file that the record has now."""
+    """Digest of the capsule of the record's current file."""
     purpose: Purpose
 
 
 class RequestStore:
-    """The requests that were made here."""
+    """The requests of this site."""
 
     def __init__(self, database: Database, clock: Callable[[], int]) -> None:
-        """Keep requests in `database`; `clock` gives seconds since 1970."""
+        """Store requests in `database`; `clock` gives seconds since 1970."""
         self._database = database
         self._clock = clock
 
     def begin(self, new: NewRequest) -> tuple[int, int]:
-        """Write down that somebody asks; return the row and the deadline, which tells it from every other request."""
+        """Store a request; return its row and its deadline, which no similar request has."""
         now = self._clock()
 
         def work(session: Session) -> tuple[int, int]:
@@ -64,7 +64,7 @@ class RequestStore:
         return self._database.write(work)
 
     def set_number(self, row_id: int, number: int) -> None:
-        """Write down which number the ledger gave it."""
+        """Store the number that the ledger gave the request."""
 
         def work(session: Session) -> None:
             session.get_one(RequestRow, row_id).number = number
@@ -72,27 +72,27 @@ class RequestStore:
         self._database.write(work)
 
     def withdraw(self, row_id: int) -> None:
-        """Forget a request that the ledger refused."""
+        """Delete a request that the ledger refused."""
         self._database.write(lambda session: session.delete(session.get_one(RequestRow, row_id)))
 
     def of_asker(self, asker_id: int) -> Sequence[RequestRow]:
-        """Return what somebody asked for, the newest first."""
+        """Return the requests of one asker, the newest first."""
         return self._list(RequestRow.asker_id == asker_id)
 
     def about_patient(self, patient_id: int) -> Sequence[RequestRow]:
-        """Return what anybody asked for of a patient, the newest first."""
+        """Return all requests about a patient, the newest first."""
         return self._list(RequestRow.record.has(StoredRecord.patient_id == patient_id))
 
     def by_numbers(self, numbers: Sequence[int]) -> dict[int, RequestRow]:
-        """Return the requests made here by their numbers on the ledger."""
-        found = self._list(RequestRow.number.in_(numbers))
-        return {row.number: row for row in found if row.number is not None}
+        """Return the requests of this site by their numbers on the ledger."""
+        rows = self._list(RequestRow.number.in_(numbers))
+        return {row.number: row for row in rows if row.number is not None}
 
     def own(self, asker_id: int, row_id: int) -> RequestRow:
         """Return one request with the record's file.
 
         Raises:
-            NotFound: none, or not made by `asker_id`.
+            NotFound: there is none, or somebody else made it.
         """
         with self._database.reading() as session:
             query = select(RequestRow).where(RequestRow.id == row_id, RequestRow.asker_id == asker_id)
@@ -108,16 +108,16 @@ class RequestStore:
         return Address(profile.trustee_account) if profile is not None and profile.trustee_account else None
 
     def link_trustee(self, email: str, account: Address | None) -> None:
-        """Say which ledger account a doctor answers with; None: no more.
+        """Set the ledger account with which a doctor answers requests; None removes it.
 
         Raises:
-            NotFound: no doctor has this address.
-            TrusteeTaken: another doctor has this account.
+            NotFound: no doctor has this e-mail address.
+            TrusteeTaken: another doctor has this ledger account.
         """
 
         def work(session: Session) -> None:
-            found = find_account(session, email)
-            profile = session.get(DoctorProfile, found.id) if found is not None else None
+            doctor = find_account(session, email)
+            profile = session.get(DoctorProfile, doctor.id) if doctor is not None else None
             if profile is None:
                 raise NotFound
             profile.trustee_account = account

@@ -1,11 +1,10 @@
-"""Requests for records over the real federation: ledger, vault, and the hospital's own key.
+"""Decryption requests for records, over the real ledger and vault.
 
-Invariant: a trustee's envelope is kept and its transaction sent only if the one approves the other, under that
-trustee's signature, for that request.
+Invariant: a trustee's envelope is stored and its transaction sent only if the transaction approves this envelope, for
+this request, under this trustee's signature.
 
-Source: webui/ports/disclosures.py (the port); PROTOCOL.md 9, Requests.
-Not here: whether a trustee may answer (fl/protocol/keys/requests.py); facts for a page (request_facts.py);
-computing with answers (fl/roles/requester/agent.py).
+Source: webui/ports/decryption_requests.py (the port); PROTOCOL.md 9, Requests.
+Not here: whether a trustee may answer (fl/protocol/keys/requests.py).
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ from fl.roles.requester.agent import Requester
 from webui.errors import AnswerMismatch
 from webui.federation.records import FederationRecords
 from webui.federation.request_facts import request_facts
-from webui.ports.disclosures import OpenedRecord, RequestFacts, SignedAnswer
+from webui.ports.decryption_requests import OpenedRecord, RequestFacts, SignedAnswer
 from webui.ports.records import SealedRecord
 
 
@@ -52,14 +51,13 @@ class FederationRequests:
     """Folds the ledger up to now."""
     records: FederationRecords
     requester: Requester
-    """The hospital's own."""
+    """Acts as this hospital."""
     relay: Relay
     vault: Vault
     clock: Callable[[], int]
     """Seconds since 1970."""
 
     def capsule_of(self, sealed: SealedRecord) -> Digest | None:
-        """Return the digest of this file's capsule, which no other file has; None: no trustees' key opens it."""
         try:
             capsule = Capsule.sealed_to(sealed.file, sealed.key_id, sealed.policy.to_bytes())
         except (RecipientNotFound, EncodingError, InvalidPoint):
@@ -67,32 +65,27 @@ class FederationRequests:
         return sha256(capsule.to_bytes())
 
     def request(self, sealed: SealedRecord, purpose: Purpose, deadline: int) -> int:
-        """Put the record's capsule into the vault, ask as this hospital, and return the request's number."""
         if sealed.key_id == NO_KEY:
             raise NoCommittee(KeyUse.RECORDS)
         capsule = Capsule.sealed_to(sealed.file, sealed.key_id, sealed.policy.to_bytes())
         return self.requester.ask(self.federation(), capsule, purpose, deadline)
 
     def facts(self, numbers: Sequence[int]) -> Mapping[int, RequestFacts]:
-        """Return what the ledger says of these requests; those it does not have are left out."""
         federation = self.federation()
         known = federation.threshold.requests
-        found = self._facts(federation, [known[number - 1] for number in numbers if 1 <= number <= len(known)])
-        return {facts.number: facts for facts in found}
+        requests = [known[number - 1] for number in numbers if 1 <= number <= len(known)]
+        return {facts.number: facts for facts in self._facts(federation, requests)}
 
     def about(self, labels: Sequence[Digest]) -> list[RequestFacts]:
-        """Return all requests that name one of these files, whoever made them, oldest first."""
         federation, wanted = self.federation(), set(labels)
         return self._facts(federation, [each for each in federation.threshold.requests if each.record.label in wanted])
 
     def waiting_for(self, trustee: Address) -> list[RequestFacts]:
-        """Return the requests for records that this trustee may answer now, oldest first."""
         federation = self.federation()
-        found = federation.threshold.waiting_for(trustee, self.clock(), federation.book)
-        return self._facts(federation, [each for each in found if each.key_use == KeyUse.RECORDS])
+        waiting = federation.threshold.waiting_for(trustee, self.clock(), federation.book)
+        return self._facts(federation, [each for each in waiting if each.key_use == KeyUse.RECORDS])
 
     def approval(self, number: int, trustee: Address) -> Mapping[str, JsonValue]:
-        """Return what the trustee's browser needs (webui/client/approve.js), without `submit_url`."""
         federation = self.federation()
         request = self._answerable(federation, number, trustee)
         capsule = read_capsule(request, self.vault)
@@ -100,23 +93,21 @@ class FederationRequests:
         return {**_request_block(federation, request, capsule), **self._trustee_block(federation, request, trustee)}
 
     def submit(self, number: int, trustee: Address, answer: SignedAnswer) -> None:
-        """Check a trustee's answer, keep its envelope, and send its transaction."""
         federation = self.federation()
         request = self._answerable(federation, number, trustee)
-        said = self.relay.read(answer.transaction)
-        if said.sender != trustee:
-            raise AnswerMismatch("another account signed it")
-        if said.request != number:
-            raise AnswerMismatch("it answers another request")
-        if isinstance(said, DecryptionApproved) != (answer.envelope is not None):
-            raise AnswerMismatch("an approval comes with a sealed answer, a refusal without")
-        if isinstance(said, DecryptionApproved) and answer.envelope is not None:
-            self._check_envelope(federation, request, said, answer.envelope)
+        record = self.relay.read(answer.transaction)
+        if record.sender != trustee:
+            raise AnswerMismatch("another account signed the transaction")
+        if record.request != number:
+            raise AnswerMismatch("the transaction answers another request")
+        if isinstance(record, DecryptionApproved) != (answer.envelope is not None):
+            raise AnswerMismatch("an approval needs a sealed answer, and a refusal must have none")
+        if isinstance(record, DecryptionApproved) and answer.envelope is not None:
+            self._check_envelope(federation, request, record, answer.envelope)
             self.vault.put(answer.envelope)
         self.relay.send(answer.transaction)
 
     def open(self, number: int, sealed: SealedRecord, leaf: Digest) -> OpenedRecord:
-        """Combine the answers, open the record, and record once that it was opened."""
         federation = self.federation()
         request = _of_records(federation, number)
         if request.record.label != sealed.label:
@@ -124,34 +115,35 @@ class FederationRequests:
         if request.record.capsule_digest != self.capsule_of(sealed):
             raise WrongContext("capsule")
         expected = self.records.expected(sealed, leaf)
-        found = self.requester.open(federation, number)
-        body = open_with(sealed.file, expected, found.key, found.secret)
+        opened = self.requester.open(federation, number)
+        body = open_with(sealed.file, expected, opened.key, opened.secret)
         self.requester.fulfil(request)
-        return OpenedRecord(body, tuple(federation.book.name_of(account) for account in found.wrong))
+        return OpenedRecord(body, tuple(federation.book.name_of(account) for account in opened.wrong))
 
-    def _facts(self, federation: Federation, found: Sequence[DecryptionRequest]) -> list[RequestFacts]:
-        return [request_facts(each, federation, self.requester.account, self.clock()) for each in found]
+    def _facts(self, federation: Federation, requests: Sequence[DecryptionRequest]) -> list[RequestFacts]:
+        return [request_facts(each, federation, self.requester.account, self.clock()) for each in requests]
 
     def _answerable(self, federation: Federation, number: int, trustee: Address) -> DecryptionRequest:
-        """Return a request for a record that this trustee may answer now; raises as ThresholdKeys.answerable."""
+        """Return a request for a record if this trustee may answer it now; raises as ThresholdKeys.answerable."""
         _of_records(federation, number)
         return federation.threshold.answerable(number, trustee, self.clock(), federation.book)
 
     def _check_envelope(
-        self, federation: Federation, request: DecryptionRequest, said: DecryptionApproved, envelope: bytes
+        self, federation: Federation, request: DecryptionRequest, approval: DecryptionApproved, envelope: bytes
     ) -> None:
-        """Check all of a sealed answer that can be seen from outside."""
-        if sha256(envelope) != said.digest:
-            raise AnswerMismatch("the sealed answer is not the one that it approves")
-        key = federation.book.active(said.sender).key
-        index = request.committee.party(said.sender)
+        """Check everything about a sealed answer that is visible without opening it."""
+        if sha256(envelope) != approval.digest:
+            raise AnswerMismatch("the transaction approves another sealed answer")
+        key = federation.book.active(approval.sender).key
+        index = request.committee.party(approval.sender)
         if key is None or index is None:
-            raise NotInCommittee(said.sender)
+            raise NotInCommittee(approval.sender)
         binding = binding_of(federation, request, read_capsule(request, self.vault))
-        core = partial_core(federation.anchor, said.sender, key.epoch, binding, index)
+        core = partial_core(federation.anchor, approval.sender, key.epoch, binding, index)
         try:
-            check_file(envelope, Expected(core, said.digest, PARTIAL_CAP))
-        except KeyEpochMismatch as error:  # its agent replaced the key, which took the transaction's place, too
+            check_file(envelope, Expected(core, approval.digest, PARTIAL_CAP))
+        except KeyEpochMismatch as error:
+            # The trustee's agent replaced the key, which also used the nonce of this transaction.
             raise AnswerOutdated("Your member key was replaced") from error
 
     def _trustee_block(

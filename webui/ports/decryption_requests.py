@@ -1,9 +1,9 @@
-"""What the site needs to ask a committee for a record, and to let its trustees answer: the port and its values.
+"""The port for decryption requests: ask a committee for a record, and let its trustees answer.
 
-Invariant: nothing here opens a record before the threshold of approvals is on the ledger.
+Invariant: a record is opened only after the threshold of approvals is on the ledger.
 
 Source: PROTOCOL.md 9, Requests.
-Not here: who may ask here, and for what (record_requests.py); implementations (disclosures.py, tests/support).
+Not here: who may ask (usecases/record_requests.py).
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from webui.ports.records import SealedRecord
 
 
 class RequestState(StrEnum):
-    """Where a request stands."""
+    """The state of a request."""
 
     OPEN = "open"
     READY = "ready"
-    """The threshold approved; the requester may open."""
+    """Enough trustees approved; the requester may open the record."""
     FULFILLED = "fulfilled"
     REFUSED = "refused"
     EXPIRED = "expired"
     """Its deadline passed before enough trustees answered."""
     STALE = "stale"
-    """Another committee holds the key by now, or its shares expired."""
+    """Another committee holds the key now, or the shares have expired."""
 
 
 @dataclass(frozen=True)
 class TrusteeAnswer:
-    """What one trustee said, and where on the ledger."""
+    """One trustee's answer, and its place on the ledger."""
 
     trustee: str
     account: Address
@@ -47,7 +47,7 @@ class TrusteeAnswer:
 
 @dataclass(frozen=True)
 class RequestFacts:
-    """One request as the ledger tells it."""
+    """One request, as the ledger records it."""
 
     number: int
     requester: str
@@ -55,9 +55,9 @@ class RequestFacts:
     own: bool
     """Whether this site's hospital asked."""
     label: Digest
-    """What the ciphertext is bound to; a file sealed anew by the same policy keeps it."""
+    """The label that the ciphertext is bound to; it stays the same if the file is sealed again with the same policy."""
     capsule: Digest
-    """Of the capsule that was asked for: of this one file."""
+    """Of the requested capsule, which belongs to one file only."""
     purpose: Purpose
     block: int
     asked_at: int
@@ -67,17 +67,16 @@ class RequestFacts:
     state: RequestState
     threshold: int
     trustees: tuple[str, ...]
-    """Names, in order of their parties."""
+    """Names, in the order of their party numbers."""
     dealer_made: bool
-    """Whether the operator dealt this key, and so knew it."""
+    """Whether the operator dealt this key and therefore knew it."""
     answers: tuple[TrusteeAnswer, ...]
     """In the order of the ledger."""
     ended_block: int | None = None
-    """Of the record that fulfilled it, or refused it for good."""
+    """Of the entry that fulfilled the request or refused it for good."""
 
     @property
     def approvals(self) -> int:
-        """Return how many approved."""
         return sum(answer.refused is None for answer in self.answers)
 
 
@@ -87,15 +86,15 @@ class OpenedRecord:
 
     body: bytes = field(repr=False)
     wrong: tuple[str, ...]
-    """Names of trustees whose answers were missing or did not fit their shares."""
+    """Names of trustees whose answers were missing or wrong."""
 
 
 @dataclass(frozen=True)
 class SignedAnswer:
-    """What a trustee's browser hands in."""
+    """The answer that a trustee's browser sends."""
 
     envelope: bytes | None
-    """The PARTIAL envelope; None in a refusal."""
+    """The PARTIAL envelope; None for a refusal."""
     transaction: bytes
     """Raw and signed."""
 
@@ -104,50 +103,50 @@ class RequestService(Protocol):
     """Requests to the committee for records. Every method may raise UnavailableError."""
 
     def capsule_of(self, sealed: SealedRecord) -> Digest | None:
-        """Return the digest of this file's capsule, which no other file has; None: no trustees' key opens it."""
+        """Return the digest of this file's capsule, unique to the file; None if no threshold key opens the file."""
 
     def request(self, sealed: SealedRecord, purpose: Purpose, deadline: int) -> int:
-        """Put the record's capsule into the vault, ask as this hospital, and return the request's number.
+        """Put the record's capsule into the vault, make the request as this hospital, and return its number.
 
-        Answers count until `deadline`, in seconds since 1970.
+        Trustees can answer until `deadline`, in seconds since 1970.
 
         Raises:
             RefusedError: the ledger's rules forbid it (NoCommittee, KeyExpired...).
         """
 
     def facts(self, numbers: Sequence[int]) -> Mapping[int, RequestFacts]:
-        """Return what the ledger says of these requests; those it does not have are left out."""
+        """Return the facts of these requests by number; numbers that the ledger does not have are missing."""
 
     def about(self, labels: Sequence[Digest]) -> Sequence[RequestFacts]:
-        """Return all requests that name one of these files, whoever made them, oldest first."""
+        """Return all requests for files with these labels, by any hospital, oldest first."""
 
     def waiting_for(self, trustee: Address) -> Sequence[RequestFacts]:
         """Return the requests for records that this trustee may answer now, oldest first."""
 
     def approval(self, number: int, trustee: Address) -> Mapping[str, JsonValue]:
-        """Return what the trustee's browser needs (webui/client/approve.js), without `submit_url`.
+        """Return the facts for the trustee's browser (webui/client/approve.js), except `submit_url`.
 
         Raises:
-            WrongRequest: there is no such request for a record.
+            WrongRequest: there is no such request, or it is not for a record.
             RefusedError: this trustee may not answer it now (fl/protocol/keys/requests.py).
-            VaultMissing, HashMismatch, CiphertextInvalid: its capsule.
+            VaultMissing, HashMismatch, CiphertextInvalid: the capsule is missing or wrong.
         """
 
     def submit(self, number: int, trustee: Address, answer: SignedAnswer) -> None:
-        """Check a trustee's answer, keep its envelope, and send its transaction.
+        """Check a trustee's answer, store its envelope, and send its transaction.
 
         Raises:
-            AnswerMismatch: the transaction is not this trustee's answer to this request with this envelope.
-            AnswerOutdated: the trustee's account or member key moved on since the page was opened.
-            EncodingError: it is no transaction.
+            AnswerMismatch: transaction, trustee, request and envelope do not belong together.
+            AnswerOutdated: the trustee's nonce or member key changed after the page was opened.
+            EncodingError: it is not a transaction.
             RefusedError: the ledger refuses it.
         """
 
     def open(self, number: int, sealed: SealedRecord, leaf: Digest) -> OpenedRecord:
-        """Combine the answers, open the record, and record once that it was opened.
+        """Combine the answers, open the record, and write to the ledger once that it was opened.
 
         Raises:
-            QuorumNotReached: fewer right answers than the threshold.
-            WrongContext: the request is about another file, or the record was sealed anew since.
+            QuorumNotReached: fewer correct answers than the threshold.
+            WrongContext: the request is about another file, or the record was sealed again.
             TamperedError, MalformedError: as RecordService.open.
         """
