@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from pathlib import Path
@@ -13,11 +12,9 @@ from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from fl.protocol.errors import SlotTaken
-from tests.support.postgres import own_database
 from tests.support.site_town import INES, JONAS, MAYA, OMAR, PASSWORD, Town
 from webui.errors import BookingFixed, BookingOverlaps, NotFound, OneADay, SlotNotOffered, TooManyBookings
 from webui.store.accounts import NewAccount, PatientFacts
-from webui.store.database import upgrade_database
 from webui.store.models import Appointment, OfficeHours, SiteRole
 
 CROWD = 20
@@ -26,18 +23,6 @@ CROWD = 20
 @pytest.fixture
 def town(tmp_path: Path) -> Town:
     return Town(tmp_path)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def crowded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Town]:
-    if request.param == "sqlite":
-        yield Town(tmp_path)
-        return
-    with own_database() as url:
-        upgrade_database(url)
-        town = Town(tmp_path, database_url=url)
-        yield town
-        town.site.database.close()
 
 
 def test_a_booked_slot_is_not_free_any_more(town: Town) -> None:
@@ -53,8 +38,8 @@ def test_the_second_to_book_a_slot_is_refused(town: Town) -> None:
         town.site.appointments.book(town.members[OMAR].id, town.members[INES].id, starts_at)
 
 
-def test_of_twenty_who_book_the_same_slot_at_once_one_wins(crowded: Town) -> None:
-    town = crowded
+def test_of_twenty_who_book_the_same_slot_at_once_one_wins(any_town: Town) -> None:
+    town = any_town
     people = [
         town.site.accounts.create(
             NewAccount(SiteRole.PATIENT, f"p{n}@x.example", f"P {n}", PASSWORD, PatientFacts(date(1990, 1, 1)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from sqlalchemy.orm import undefer
 from fl.crypto.capsule import NO_KEY, Readers, RecordPolicy
 from fl.protocol.errors import NoCommittee
 from fl.protocol.names import Purpose
-from tests.support.postgres import own_database
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, cell, words
 from webui.errors import NotFound, RecordDamaged, WishNeeded
 from webui.ports.consent import Choice, mask_of, purposes_in
@@ -39,36 +37,25 @@ def check(town: Town) -> int:
     return town.add_check(MAYA)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Town]:
-    if request.param == "sqlite":
-        yield Town(tmp_path)
-        return
-    with own_database() as url:
-        town = Town(tmp_path, database_url=url)
-        yield town
-        town.site.database.close()
-
-
-def test_a_records_whole_life_on_either_database(either: Town) -> None:
-    either.federation.records.hold_key()
-    row_id, maya = either.add_check(MAYA), either.members[MAYA]
-    either.book(MAYA, INES)
-    either.site.patient_records.add_note(either.members[INES], row_id, "A note.")
-    assert either.site.anchoring.anchor() is not None
-    assert either.site.patient_records.choose(maya.id, Choice(HOSPITAL, TREATMENT)) == (2, 0)
-    asked = either.site.record_requests.ask(
-        either.members[JONAS], row_of(either, row_id).number or "", Purpose.TREATMENT
+def test_a_records_whole_life_on_either_database(any_town: Town) -> None:
+    any_town.federation.records.hold_key()
+    row_id, maya = any_town.add_check(MAYA), any_town.members[MAYA]
+    any_town.book(MAYA, INES)
+    any_town.site.patient_records.add_note(any_town.members[INES], row_id, "A note.")
+    assert any_town.site.anchoring.anchor() is not None
+    assert any_town.site.patient_records.choose(maya.id, Choice(HOSPITAL, TREATMENT)) == (2, 0)
+    asked = any_town.site.record_requests.ask(
+        any_town.members[JONAS], row_of(any_town, row_id).number or "", Purpose.TREATMENT
     )
     for place in (0, 1):
-        either.federation.requests.answer(1, place)
-    shown, wrong = either.site.record_requests.open(
-        either.site.record_requests.one(either.members[JONAS], asked.row.id)
+        any_town.federation.requests.answer(1, place)
+    shown, wrong = any_town.site.record_requests.open(
+        any_town.site.record_requests.one(any_town.members[JONAS], asked.row.id)
     )
     assert (shown.state, wrong) == ("open", ())
-    either.site.record_store.erase(row_id, maya.id)
-    assert read(either, MAYA, row_id).state == "erased"
-    with either.site.database.engine.connect() as connection:
+    any_town.site.record_store.erase(row_id, maya.id)
+    assert read(any_town, MAYA, row_id).state == "erased"
+    with any_town.site.database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.databases import new_sqlite
 from tests.support.site_services import Clock
 from webui.config import Limit
 from webui.errors import TooManyAttempts
-from webui.store.database import Database, upgrade_database
+from webui.store.database import Database
 from webui.store.throttle import Meter, Throttle
 
 THREE = Meter("try", "somebody", Limit(3, 60))
@@ -23,9 +24,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def throttle(tmp_path: Path, clock: Clock) -> Throttle:
-    url = f"sqlite:///{tmp_path / 'site.db'}"
-    upgrade_database(url)
-    return Throttle(Database(url), clock)
+    return Throttle(Database(new_sqlite(tmp_path)), clock)
 
 
 def test_the_limit_holds_until_the_window_ends(throttle: Throttle, clock: Clock) -> None:
