@@ -1,6 +1,6 @@
 """Trustees as processes of their own: a ceremony that survives kill -9, answers on the command line, a refresh.
 
-Each moment at which a process can be killed: tests/unit/roles/test_trustee_crashes.py.
+Each moment at which a process can be killed: tests/memory/trustees/test_trustee_crashes.py.
 """
 
 from __future__ import annotations

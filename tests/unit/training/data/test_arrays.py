@@ -19,7 +19,7 @@ from fl.training.data.reading import SourceReading
 from scripts.commands.data import parts_of
 from scripts.wiring.home import Home
 from scripts.wiring.training import keep_data
-from tests.unit.training.folders_of_cells import cell
+from tests.support.folders_of_cells import cell
 
 COUNT = 24
 IMAGES = np.stack([cell(index % 2, index, 28) for index in range(COUNT)])
