@@ -135,3 +135,30 @@ def of_another_round(core: Core, body: bytes, key: PrivateKey) -> Blob:
 
 def no_envelope(_core: Core, _body: bytes, _key: PrivateKey) -> Blob:
     return b"this is no envelope"
+
+
+WRITES = [
+    "journal.once keys",
+    "append KeysAdvertised",
+    "outbox.put",
+    "journal.once bundle",
+    "append SharesDealt",
+    "vault.put",
+    "append SharesChecked",
+    "journal.once masked",
+    "journal.once learned",
+    "outbox.put",
+    "journal.once update",
+    "append UpdateCommitted",
+    "vault.put",
+    "journal.once set",
+    "append SetEndorsed",
+    "journal.once set",
+    "journal.once spent",
+    "outbox.put",
+    "journal.once answer",
+    "append SharesRevealed",
+    "vault.put",
+    "append ModelAttested",
+    "journal.erase keys",
+]

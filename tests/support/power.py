@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from fl.crypto.encrypted_keystore import HeldShare
 from fl.crypto.hpke_keys import PrivateKey
+from fl.protocol.errors import ChainUnavailable
 from fl.protocol.names import Address, Blob, Digest, KeyUse
 from fl.protocol.ports import Anchor, Journal, Ledger, Mark, Vault
 from fl.protocol.records import Entry, Position, Receipt, Record
@@ -177,3 +178,34 @@ class FusedKeys:
 def fused_safe(safe: TrusteeStores, fuse: Fuse) -> TrusteeStores:
     """Return the same disk of a trustee in a machine with that fuse."""
     return TrusteeStores(FusedShares(safe.shares, fuse), FusedKeys(safe.keys, fuse))
+
+
+def moments(writes: list[str]) -> list[str]:
+    return [f"{when} {write}" for write in writes for when in ("before", "after")]
+
+
+@dataclass
+class Switch:
+    """A ledger that can be cut off."""
+
+    inner: Ledger
+    off: bool = False
+
+    @property
+    def anchor(self) -> Anchor:
+        return self.inner.anchor
+
+    @property
+    def account(self) -> Address:
+        return self.inner.account
+
+    def append(self, record: Record) -> Receipt:
+        return self.inner.append(record)
+
+    def replay(self, after: Position | None = None) -> Sequence[Entry]:
+        if self.off:
+            raise ChainUnavailable("http://127.0.0.1:8545", "connection refused")
+        return self.inner.replay(after)
+
+    def wait(self, after: Position | None, timeout_s: float) -> bool:
+        return self.inner.wait(after, timeout_s)

@@ -8,23 +8,40 @@ from pathlib import Path
 
 import numpy as np
 
-from fl.crypto.envelope import seal
+from fl.audit.access import AuditKey
+from fl.audit.consortium import Audit
+from fl.crypto.envelope import Core, seal
 from fl.events import Event
+from fl.protocol.audit import Report
 from fl.protocol.federation import Federation
-from fl.protocol.names import Digest, Role
+from fl.protocol.names import Blob, Digest, Role
 from fl.protocol.ports import Ledger
-from fl.protocol.records import ModelProposed
+from fl.protocol.records import ModelProposed, UpdateCommitted
 from fl.protocol.rounds.round import Phase, Round
-from fl.replay.expected_files import model_core, model_recipients
-from fl.replay.ledger_view import LedgerView
+from fl.replay.expected_files import model_core, model_recipients, update_core, update_recipients
+from fl.replay.ledger_view import Keyring, LedgerView
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Plan
 from fl.roles.hospital.agent import Hospital
 from fl.roles.hospital.background_training import Train, TrainingJob
-from fl.training.aggregation.quantise import LocalMetrics, Vector
+from fl.training.aggregation.quantise import LocalMetrics, Vector, quantise, to_bytes
+from fl.training.local.config import LocalConfig
 from fl.training.model.weights import model_digest, vector_to_bytes
-from tests.support.federation import CONFIG, Clock, Consortium, Party, found, initial, memory_connect, nudge, settle
+from fl.training.recipe import Recipe
+from tests.support.federation import (
+    CONFIG,
+    SPEC,
+    Clock,
+    Consortium,
+    Party,
+    endorser,
+    found,
+    initial,
+    memory_connect,
+    nudge,
+    settle,
+)
 
 COMMIT_S, CLOSE_S = 120, 120
 
@@ -140,3 +157,59 @@ def restless(name: str) -> Train:
         return nudge(f"{name}{calls[0]}")(task)
 
     return train
+
+
+def audit(world: World) -> Report:
+    party = world.consortium.auditor
+    made = Audit(
+        world.consortium.operator.anchor,
+        world.consortium.vault,
+        AuditKey(party.account, Keyring(party.keys)),
+        endorser(),
+    )
+    return made.run(world.consortium.operator.replay(), lambda _done, _of: None)[0]
+
+
+def check_audit(world: World) -> None:
+    report = audit(world)
+    assert report.findings == []
+    assert report.checks["aggregates"] == 1
+
+
+def opened(world: World, rounds: int = 99, **plan: int) -> Coordinator:
+    """Return the coordinator of an open round."""
+    coordinator = world.coordinator(rounds, **plan)
+    while world.round is None or world.round.ended:
+        coordinator.step()
+    return coordinator
+
+
+def after_the_commit_deadline(world: World) -> None:
+    world.clock.now = world.current.terms.commit_deadline + 1
+
+
+def send(world: World, party: Party, file: Blob) -> None:
+    """Commit to a file and upload it, as a hospital with its own tools would."""
+    made = world.consortium.vault.put(file)
+    party.ledger.append(UpdateCommitted(party.account, world.current.number, made))
+
+
+def sealed(world: World, party: Party, body: bytes, core: Core | None = None) -> Blob:
+    return seal(
+        core or update_core(world.current, party.account), update_recipients(world.current, world.federation.book), body
+    )
+
+
+def own_body(party: Party) -> bytes:
+    trained, metrics = nudge(party.name)(TrainingJob(1, initial().vector, CONFIG))
+    return to_bytes(quantise(initial().vector, trained, metrics, CONFIG))
+
+
+RECIPE = Recipe(SPEC, LocalConfig(), 1)
+
+
+def run_rounds(world: World, rounds: int) -> None:
+    """Run rounds whose configuration holds a recipe that a predictor can be built from."""
+    plan = replace(world.plan(rounds), config=replace(CONFIG, training=RECIPE.to_dict()))
+    coordinator = Coordinator(world.consortium.coordinator.ports(world.consortium.vault), plan, initial())
+    settle(coordinator, world.auditor(), *world.hospitals())

@@ -27,7 +27,7 @@ from scripts.demo.together import found_together
 from scripts.wiring.clock import now
 from scripts.wiring.home import Home
 from scripts.wiring.roles import open_ledger
-from tests.system.test_processes import Process, free_port, invoke, until
+from tests.support.processes import Process, free_port, invoke, until
 
 TRUSTEES = ("ines", "jonas", "salma")
 TEXT = b"what nobody may read alone"

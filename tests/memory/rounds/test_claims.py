@@ -15,11 +15,8 @@ from fl.protocol.rounds.round import Phase
 from fl.replay.expected_files import masked_recipients
 from fl.training.aggregation.quantise import to_bytes
 from tests.support.federation import memory_folder, settle
-from tests.memory.rounds.test_exclusions import opened
 from tests.support.masked_world import NAMES, Four, forger, rest, step
-from tests.memory.rounds.test_crashes import audit
-from tests.memory.rounds.test_rounds import own_body, sealed, send
-from tests.support.world import World
+from tests.support.world import World, audit, opened, own_body, sealed, send
 
 
 @pytest.fixture
@@ -110,7 +107,7 @@ def test_a_coordinator_that_proposes_such_a_sum_gets_no_attestation(
 def test_in_a_sealed_round_who_claims_too_much_is_left_out_by_name(
     world: World, lanes: tuple[int, ...], what: str
 ) -> None:
-    coordinator, beta = opened(world), world.party("beta")
+    coordinator, beta = opened(world, 1), world.party("beta")
     settle(*world.hospitals("alpha", "gamma"))
     words = np.frombuffer(own_body(beta), "<i4").copy()
     words[-4:] = lanes

@@ -6,21 +6,17 @@ import hashlib
 
 import pytest
 
-from fl.audit.access import AuditKey
-from fl.audit.consortium import Audit
 from fl.events import Event
-from fl.protocol.audit import Report
 from fl.protocol.errors import HemaledgerError
 from fl.protocol.names import NO_DIGEST
 from fl.protocol.records import ModelAttested, UpdateCommitted
-from fl.replay.ledger_view import Keyring
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.hospital.agent import Hospital
 from fl.roles.runner import Agent
-from tests.support.federation import endorser, initial, settle
-from tests.support.power import Fuse, PowerCut, fused
-from tests.support.world import World, restless
+from tests.support.federation import initial, settle
+from tests.support.power import Fuse, PowerCut, fused, moments
+from tests.support.world import World, check_audit, restless
 
 HOSPITAL_WRITES = [
     "outbox.put",
@@ -42,27 +38,6 @@ COORDINATOR_WRITES = [
     "append RoundFinalised",
 ]
 AUDITOR_WRITES = ["vault.put", "append ModelAttested"]
-
-
-def moments(writes: list[str]) -> list[str]:
-    return [f"{when} {write}" for write in writes for when in ("before", "after")]
-
-
-def audit(world: World) -> Report:
-    party = world.consortium.auditor
-    made = Audit(
-        world.consortium.operator.anchor,
-        world.consortium.vault,
-        AuditKey(party.account, Keyring(party.keys)),
-        endorser(),
-    )
-    return made.run(world.consortium.operator.replay(), lambda _done, _of: None)[0]
-
-
-def check_audit(world: World) -> None:
-    report = audit(world)
-    assert report.findings == []
-    assert report.checks["aggregates"] == 1
 
 
 def fused_hospital(world: World, fuse: Fuse) -> Hospital:

@@ -14,21 +14,10 @@ from fl.protocol.codec import JsonValue, parse_document
 from fl.protocol.errors import VaultMissing
 from fl.protocol.names import Blob, show
 from fl.replay.expected_files import update_core
-from fl.roles.coordinator.agent import Coordinator
 from tests.support.federation import Party, settle
-from tests.memory.rounds.test_crashes import audit
-from tests.memory.rounds.test_rounds import after_the_commit_deadline, own_body, sealed, send
-from tests.support.world import World
+from tests.support.world import World, after_the_commit_deadline, audit, opened, own_body, sealed, send
 
 Forge = Callable[[World, Party], Blob]
-
-
-def opened(world: World, **plan: int) -> Coordinator:
-    """Return the coordinator of the one round of a plan, which is open."""
-    coordinator = world.coordinator(1, **plan)
-    while world.round is None:
-        coordinator.step()
-    return coordinator
 
 
 def reported(world: World) -> JsonValue:
@@ -96,7 +85,7 @@ FORGED = pytest.mark.parametrize(
 def test_an_update_that_is_not_right_is_left_out_and_auditors_say_why(
     world: World, forge: Forge, named: str, restart: bool
 ) -> None:
-    coordinator, beta = opened(world), world.party("beta")
+    coordinator, beta = opened(world, 1), world.party("beta")
     settle(*world.hospitals("alpha", "gamma"))
     send(world, beta, forge(world, beta))
     coordinator.step()
@@ -116,7 +105,7 @@ def test_an_update_that_is_not_right_is_left_out_and_auditors_say_why(
 def test_where_everybody_is_needed_an_update_that_is_not_right_ends_the_round_and_is_named(
     world: World, forge: Forge, named: str
 ) -> None:
-    coordinator, beta = opened(world, min_commitments=3), world.party("beta")
+    coordinator, beta = opened(world, 1, min_commitments=3), world.party("beta")
     settle(*world.hospitals("alpha", "gamma"))
     send(world, beta, forge(world, beta))
     coordinator.step()
@@ -136,7 +125,7 @@ def change_the_file_of_beta(world: World) -> None:
 
 
 def test_a_file_that_was_changed_before_the_freeze_is_awaited_and_delivered_again(world: World) -> None:
-    coordinator, hospitals = opened(world), world.hospitals()
+    coordinator, hospitals = opened(world, 1), world.hospitals()
     settle(*hospitals)
     change_the_file_of_beta(world)
     settle(coordinator)
@@ -147,7 +136,7 @@ def test_a_file_that_was_changed_before_the_freeze_is_awaited_and_delivered_agai
 
 
 def test_a_file_that_stays_changed_is_left_out_like_one_that_never_came_and_blames_nobody(world: World) -> None:
-    coordinator, hospitals = opened(world), world.hospitals()
+    coordinator, hospitals = opened(world, 1), world.hospitals()
     settle(*hospitals)
     change_the_file_of_beta(world)
     after_the_commit_deadline(world)
@@ -185,7 +174,7 @@ def test_a_file_that_was_changed_after_it_was_opened_is_awaited_by_the_auditor(w
 
 
 def test_a_right_update_that_comes_too_late_is_reported_as_right(world: World) -> None:
-    coordinator, hospitals = opened(world), world.hospitals()
+    coordinator, hospitals = opened(world, 1), world.hospitals()
     settle(*hospitals)
     path = world.consortium.vault.path(world.current.commitments[world.party("beta").account])
     path.rename(path.with_suffix(".hidden"))

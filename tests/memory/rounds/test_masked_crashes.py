@@ -20,35 +20,10 @@ from fl.roles.coordinator.agent import Coordinator
 from fl.roles.hospital.agent import Hospital
 from fl.roles.runner import Agent
 from tests.support.federation import initial
-from tests.support.power import Fuse, PowerCut, fused
-from tests.memory.rounds.test_crashes import check_audit, moments
-from tests.support.world import World, restless
+from tests.support.masked_world import WRITES
+from tests.support.power import Fuse, PowerCut, fused, moments
+from tests.support.world import World, check_audit, restless
 
-WRITES = [
-    "journal.once keys",
-    "append KeysAdvertised",
-    "outbox.put",
-    "journal.once bundle",
-    "append SharesDealt",
-    "vault.put",
-    "append SharesChecked",
-    "journal.once masked",
-    "journal.once learned",
-    "outbox.put",
-    "journal.once update",
-    "append UpdateCommitted",
-    "vault.put",
-    "journal.once set",
-    "append SetEndorsed",
-    "journal.once set",
-    "journal.once spent",
-    "outbox.put",
-    "journal.once answer",
-    "append SharesRevealed",
-    "vault.put",
-    "append ModelAttested",
-    "journal.erase keys",
-]
 ONCE = (KeysAdvertised, SharesDealt, SharesChecked, UpdateCommitted, SetEndorsed, SharesRevealed, ModelAttested)
 
 

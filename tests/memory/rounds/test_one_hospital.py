@@ -31,7 +31,7 @@ from tests.support.masked_world import (
     rest,
     step,
 )
-from tests.memory.rounds.test_crashes import audit
+from tests.support.world import audit
 
 GARBAGE_POINT = bytes(33)
 

@@ -19,7 +19,7 @@ from fl.roles.hospital.agent import Hospital
 from tests.support.federation import memory_folder, nudge
 from tests.support.ledger import MemoryLedger
 from tests.support.masked_world import NAMES, STEP_S, Four, rest, step
-from tests.memory.rounds.test_crashes import audit
+from tests.support.world import audit
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fl.crypto.envelope import Core, seal
 from fl.events import Event
 from fl.protocol.errors import (
     HashMismatch,
@@ -24,30 +23,28 @@ from fl.protocol.names import Address, Blob, Digest, Role
 from fl.protocol.ports import Mark
 from fl.protocol.records import MemberRegistered, MemberRevoked, RoundAborted, UpdateCommitted
 from fl.protocol.rounds.round import Phase
-from fl.replay.expected_files import FileReader, update_core, update_recipients
+from fl.replay.expected_files import FileReader
 from fl.replay.ledger_view import Keyring
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.hospital.agent import Hospital
 from fl.roles.hospital.background_training import TrainingJob
 from fl.roles.runner import Agent
-from fl.training.aggregation.quantise import LocalMetrics, Vector, quantise, to_bytes
+from fl.training.aggregation.quantise import LocalMetrics, Vector, to_bytes
 from tests.support.federation import CONFIG, Party, initial, nudge, settle
-from tests.support.world import COMMIT_S, World, digest, restless
+from tests.support.world import (
+    COMMIT_S,
+    World,
+    after_the_commit_deadline,
+    digest,
+    opened,
+    own_body,
+    restless,
+    sealed,
+    send,
+)
 
 START = initial()
-
-
-def opened(world: World, **plan: int) -> Coordinator:
-    """Return the coordinator of an open round."""
-    coordinator = world.coordinator(99, **plan)
-    while world.round is None or world.round.ended:
-        coordinator.step()
-    return coordinator
-
-
-def after_the_commit_deadline(world: World) -> None:
-    world.clock.now = world.current.terms.commit_deadline + 1
 
 
 def after_the_close_deadline(world: World) -> None:
@@ -57,23 +54,6 @@ def after_the_close_deadline(world: World) -> None:
 def revoke(world: World, party: Party) -> None:
     operator = world.consortium.operator
     operator.append(MemberRevoked(operator.account, party.account, "left"))
-
-
-def send(world: World, party: Party, file: Blob) -> None:
-    """Commit to a file and upload it, as a hospital with its own tools would."""
-    made = world.consortium.vault.put(file)
-    party.ledger.append(UpdateCommitted(party.account, world.current.number, made))
-
-
-def sealed(world: World, party: Party, body: bytes, core: Core | None = None) -> Blob:
-    return seal(
-        core or update_core(world.current, party.account), update_recipients(world.current, world.federation.book), body
-    )
-
-
-def own_body(party: Party) -> bytes:
-    trained, metrics = nudge(party.name)(TrainingJob(1, START.vector, CONFIG))
-    return to_bytes(quantise(START.vector, trained, metrics, CONFIG))
 
 
 # --- Rounds that end without everybody -----------------------------------------------------------------------------

@@ -16,10 +16,9 @@ from fl.roles.hospital.agent import Hospital
 from fl.roles.hospital.background_training import TrainingJob
 from fl.training.aggregation.quantise import LocalMetrics, Vector
 from tests.support.federation import initial
-from tests.support.power import Fuse, PowerCut, fused
-from tests.memory.rounds.test_crashes import audit, moments
-from tests.memory.rounds.test_masked_crashes import WRITES
-from tests.support.world import COMMIT_S, World
+from tests.support.masked_world import WRITES
+from tests.support.power import Fuse, PowerCut, fused, moments
+from tests.support.world import COMMIT_S, World, audit
 
 STEP_S = 60
 FIRST = moments(WRITES)[: moments(WRITES).index("before append ModelAttested")]

@@ -18,7 +18,7 @@ from fl.replay.vault_files import Awaited, Presence, read_document
 from fl.storage.vault import FolderVault
 from tests.support.federation import memory_folder
 from tests.support.masked_world import STEP_S, Four, rest, step
-from tests.memory.rounds.test_crashes import audit
+from tests.support.world import audit
 
 DATA = b"a file"
 

@@ -15,7 +15,7 @@ from fl.protocol.ports import Ledger, Mark
 from fl.protocol.records import Entry, Position
 from fl.roles.serving.circuit_breaker import FRESH_S, PATIENCE_S, QUICK_S, CircuitBreakerLedger, CircuitBreakerVault
 from fl.storage.vault import FolderVault
-from tests.memory.serving.test_current_model import Switch
+from tests.support.power import Switch
 from tests.support.world import World
 
 DEADLINE_S = 30.0

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,56 +16,17 @@ from fl.protocol.errors import (
     RecipientNotFound,
     VaultMissing,
 )
-from fl.protocol.names import Address, Digest, Role
-from fl.protocol.ports import Anchor, Ledger, Mark
-from fl.protocol.records import Entry, Position, Receipt, Record
+from fl.protocol.names import Digest, Role
+from fl.protocol.ports import Mark
 from fl.replay.ledger_view import Keyring
-from fl.roles.coordinator.agent import Coordinator
 from fl.roles.serving.current_model import VerifiedModelCache
 from fl.roles.serving.file_watch import REHASH_S, FileWatch
 from fl.roles.serving.model_facts import Fact, State
 from fl.storage.vault import FolderVault
 from fl.training.evaluation.predict import Predictor
-from fl.training.local.config import LocalConfig
-from fl.training.recipe import Recipe
-from tests.support.federation import CONFIG, SPEC, Party, initial, settle
-from tests.support.world import World
-
-RECIPE = Recipe(SPEC, LocalConfig(), 1)
-
-
-@dataclass
-class Switch:
-    """A ledger that can be cut off."""
-
-    inner: Ledger
-    off: bool = False
-
-    @property
-    def anchor(self) -> Anchor:
-        return self.inner.anchor
-
-    @property
-    def account(self) -> Address:
-        return self.inner.account
-
-    def append(self, record: Record) -> Receipt:
-        return self.inner.append(record)
-
-    def replay(self, after: Position | None = None) -> Sequence[Entry]:
-        if self.off:
-            raise ChainUnavailable("http://127.0.0.1:8545", "connection refused")
-        return self.inner.replay(after)
-
-    def wait(self, after: Position | None, timeout_s: float) -> bool:
-        return self.inner.wait(after, timeout_s)
-
-
-def run_rounds(world: World, rounds: int) -> None:
-    """Run rounds whose configuration holds a recipe that a predictor can be built from."""
-    plan = replace(world.plan(rounds), config=replace(CONFIG, training=RECIPE.to_dict()))
-    coordinator = Coordinator(world.consortium.coordinator.ports(world.consortium.vault), plan, initial())
-    settle(coordinator, world.auditor(), *world.hospitals())
+from tests.support.federation import CONFIG, Party
+from tests.support.power import Switch
+from tests.support.world import World, run_rounds
 
 
 def reader_of(world: World, party: Party) -> tuple[VerifiedModelCache, Switch]:

@@ -17,8 +17,7 @@ from fl.roles.serving.model_facts import State
 from fl.roles.serving.successor_ledger import SuccessorLedger
 from fl.training.evaluation.predict import Predictor
 from tests.support.ledger import MemoryChain, MemoryLedger
-from tests.memory.serving.test_current_model import run_rounds
-from tests.support.world import World
+from tests.support.world import World, run_rounds
 
 
 @dataclass

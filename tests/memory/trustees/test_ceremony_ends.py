@@ -13,8 +13,7 @@ from fl.protocol.records import CeremonyPhaseClosed
 from fl.roles.trustee.agent import Trustee
 from fl.roles.trustee.ceremonies import PATIENCE_S, CeremonyPart
 from fl.storage.vault import FolderVault
-from tests.memory.trustees.test_trustees import audit
-from tests.support.clinic import USE, Clinic, three_trustees
+from tests.support.clinic import USE, Clinic, audit, three_trustees
 from tests.support.federation import Clock, memory_folder, settle
 
 STEP_S = 60

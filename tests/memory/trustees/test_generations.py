@@ -13,8 +13,7 @@ from fl.protocol.keys.requests import RequestPhase
 from fl.protocol.names import CeremonyKind, KeyUse
 from fl.protocol.records import CeremonyStarted
 from fl.replay.decryption_requests import holder_of
-from tests.memory.trustees.test_trustees import audit, phases
-from tests.support.clinic import TEXT, USE, Clinic, three_trustees
+from tests.support.clinic import TEXT, USE, Clinic, audit, phases, three_trustees
 from tests.support.federation import Clock, memory_folder, settle
 
 

@@ -22,8 +22,7 @@ from fl.roles.coordinator.plan import Plan
 from fl.roles.hospital.agent import Hospital
 from fl.roles.requester.model_release import held_by
 from fl.roles.trustee.agent import Trustee
-from tests.memory.trustees.test_trustees import audit, model_file, phases
-from tests.support.clinic import Clinic, three_trustees
+from tests.support.clinic import Clinic, audit, model_file, phases, three_trustees
 from tests.support.federation import Clock, initial, memory_folder, settle
 from tests.support.ledger import MemoryLedger
 

@@ -20,9 +20,8 @@ from fl.roles.trustee.agent import Trustee
 from tests.support.clinic import TEXT, USE, Clinic
 from tests.support.federation import Clock, Party, found, memory_connect, memory_folder, settle
 from tests.support.ledger import MemoryLedger
+from tests.support.power import Fuse, PowerCut, fused, fused_safe, moments
 from tests.support.shares import OpenShares
-from tests.support.power import Fuse, PowerCut, fused, fused_safe
-from tests.memory.rounds.test_crashes import moments
 
 FIRST = [
     "outbox.put",

@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from fl.audit.consortium import Audit
 from fl.crypto.capsule import Capsule
 from fl.crypto.dkg import deal
 from fl.crypto.encrypted_keystore import HeldShare
 from fl.events import Event
-from fl.protocol.audit import Report
 from fl.protocol.errors import (
     DeadlinePassed,
     KeyExpired,
@@ -29,7 +27,6 @@ from fl.protocol.keys.ceremony import CeremonyPhase
 from fl.protocol.keys.requests import RequestPhase
 from fl.protocol.names import CeremonyKind, Digest, KeyUse, Purpose, Refusal, Role
 from fl.protocol.records import CeremonyAborted, CeremonyStarted, DecryptionApproved, MemberRevoked
-from fl.protocol.rounds.round import Round
 from fl.replay.committees import committee_keys, setting_of
 from fl.replay.ledger_view import LedgerView
 from fl.roles.requester.model_release import Releases, held_by
@@ -37,17 +34,8 @@ from fl.roles.runner import Agent
 from fl.roles.trustee.agent import Trustee
 from fl.roles.trustee.dealer import Dealer
 from fl.storage.shares import FolderShares
-from tests.support.clinic import TEXT, USE, Clinic, three_trustees
-from tests.support.federation import (
-    PASSWORD,
-    Clock,
-    Party,
-    endorser,
-    found,
-    memory_connect,
-    memory_folder,
-    settle,
-)
+from tests.support.clinic import TEXT, USE, Clinic, audit, model_file, phases, three_trustees
+from tests.support.federation import PASSWORD, Clock, Party, found, memory_connect, memory_folder, settle
 
 
 @pytest.fixture
@@ -165,12 +153,6 @@ def test_after_a_reshare_the_new_committee_opens_old_records_and_the_old_one_not
     assert clinic.open(number, file, capsule) == TEXT
 
 
-def audit(clinic: Clinic) -> Report:
-    ledger = clinic.consortium.operator
-    made = Audit(ledger.anchor, clinic.consortium.vault, None, endorser())
-    return made.run(ledger.replay(), lambda _done, _of: None)[0]
-
-
 def test_an_audit_computes_the_ceremony_again_and_names_a_changed_answer(clinic: Clinic) -> None:
     _, capsule = clinic.record()
     number = clinic.ask(capsule)
@@ -243,10 +225,6 @@ def test_two_dealers_go_on_when_the_third_never_deals(folder: Path, clock: Clock
     assert clinic.trustees[2].held(USE)
 
 
-def phases(clinic: Clinic) -> list[str]:
-    return [each.phase.name for each in clinic.federation.rounds]
-
-
 def test_a_model_is_held_back_until_enough_trustees_release_it(folder: Path, clock: Clock) -> None:
     clinic = three_trustees(folder, clock)
     operator, receivers = clinic.consortium.operator, tuple(sorted(party.account for party in clinic.parties))
@@ -273,11 +251,6 @@ def test_a_model_is_held_back_until_enough_trustees_release_it(folder: Path, clo
     assert phases(clinic) == ["FINAL", "FINAL"]
     assert clinic.federation.threshold.request(1).phase == RequestPhase.FULFILLED
     assert clinic.federation.threshold.request(2).phase == RequestPhase.OPEN
-
-
-def model_file(clinic: Clinic, current: Round) -> bytes:
-    assert current.proposal
-    return clinic.consortium.vault.get(current.proposal.envelope_digest, 10**8)
 
 
 def test_a_trustee_that_agreed_beforehand_releases_models_by_itself(folder: Path, clock: Clock) -> None:

@@ -49,7 +49,7 @@ from tests.support.crypto.threshold_reference import (
 )
 
 ABOUT = [
-    "Threshold keys of PROTOCOL.md 9, made by tests/support/crypto/make_threshold_vectors.py, which shares no code with",
+    "Threshold keys of PROTOCOL.md 9, by tests/support/crypto/make_threshold_vectors.py, which shares no code with",
     "fl/. Bytes, points and scalars are hexadecimal. `nonce` is the random scalar of a proof, `r` that of an",
     "encapsulation; with them an implementation must give the same bytes. Envelopes are sealed with the content key",
     "`cek` and HPKE ephemeral keys that are the scalars 1000, 1001...; without those they can be opened with `keys`.",

@@ -113,7 +113,7 @@ def mask(holder: Hospital, hospitals: list[Hospital], salt: bytes, words: list[i
 
 ABOUT = [
     "PROTOCOL.md 5 as an example: four hospitals, threshold 3, the fourth drops out after it dealt. Made by",
-    "tests/support/crypto/masked_round.py, which shares no code with fl/. e, f, g are scalars (hexadecimal, big-endian),",
+    "tests/support/crypto/masked_round.py, which shares no code with fl/. e, f, g are scalars (hex, big-endian),",
     "x the signed words of a hospital, y its masked words as they travel (little-endian, 4 bytes each); sum is what is",
     "left of the survivors' y after unmasking.",
 ]

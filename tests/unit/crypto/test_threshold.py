@@ -38,7 +38,7 @@ from fl.protocol.names import NO_DIGEST, Address, Digest, KeyUse, Purpose
 from tests.support.crypto import threshold_reference as reference
 from tests.support.crypto.masked_round import P, sec1, times
 from tests.support.crypto.reference import derive, point
-from tests.unit.crypto.test_dleq import BLINDED, EVALUATED, RFC_CONTEXT, RFC_KEY, VECTORS
+from tests.support.crypto.rfc9497 import BLINDED, EVALUATED, RFC_CONTEXT, RFC_KEY, VECTORS
 from tests.support.crypto.threshold_scene import ANCHOR, HOSPITAL, PLAINTEXT, Made, account, generated, record_for
 
 pytestmark = pytest.mark.usefixtures("backend")
