@@ -36,8 +36,6 @@ class Clinic:
     clock: Clock
     parties: list[Party]
     trustees: list[Trustee]
-    shares: type[FolderShares] = FolderShares
-    """How shares lie on disk: OpenShares where no password matters."""
 
     @property
     def federation(self) -> Federation:
@@ -60,7 +58,7 @@ class Clinic:
         return trustee
 
     def safe(self, party: Party) -> TrusteeStores:
-        return TrusteeStores(self.shares(party.folder / "shares", PASSWORD), party.safe.keys)
+        return TrusteeStores(FolderShares(party.folder / "shares", PASSWORD), party.safe.keys)
 
     def start(self, kind: CeremonyKind, committee: list[Party], *, threshold: int = 2, use: KeyUse = USE) -> int:
         operator, keys = self.consortium.operator, self.federation.threshold

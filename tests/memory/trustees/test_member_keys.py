@@ -16,7 +16,6 @@ from fl.roles.runner import Agent
 from fl.roles.trustee.agent import Trustee
 from tests.support.clinic import TEXT, USE, Clinic
 from tests.support.federation import Clock, Party, found, memory_connect, memory_folder, settle
-from tests.support.shares import OpenShares
 
 
 @pytest.fixture
@@ -24,7 +23,7 @@ def clinic(tmp_path: Path) -> Iterator[Clinic]:
     """Return three trustees, of whom two open; their ceremony has begun, and nobody did anything yet."""
     clock = Clock()
     with memory_folder(tmp_path) as folder:
-        made = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [], OpenShares)
+        made = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
         for name in ("ada", "ben", "cleo"):
             made.add(name)
         made.start(CeremonyKind.GENERATE, made.parties)

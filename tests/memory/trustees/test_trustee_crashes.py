@@ -21,7 +21,6 @@ from tests.support.clinic import TEXT, USE, Clinic
 from tests.support.federation import Clock, Party, found, memory_connect, memory_folder, settle
 from tests.support.ledger import MemoryLedger
 from tests.support.power import Fuse, PowerCut, fused, fused_safe, moments
-from tests.support.shares import OpenShares
 
 FIRST = [
     "outbox.put",
@@ -62,7 +61,7 @@ class Town:
 
     def __init__(self, folder: Path) -> None:
         clock = Clock()
-        self.clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [], OpenShares)
+        self.clinic = Clinic(folder, found(folder, memory_connect(clock), now=clock), clock, [], [])
         assert isinstance(self.clinic.consortium.operator, MemoryLedger)
         self.chain = self.clinic.consortium.operator._chain
         for name in ("ada", "ben", "cleo"):
