@@ -17,8 +17,8 @@ ARGS   ?=
 EXTRAS ?=
 # What benchmarks run in: the product's own environment, or one that also has the libraries it is compared with.
 BENCH  := $(if $(filter 1,$(EXTRAS)),build/bench-venv,$(VENV))
-# A worker per core, each with whole files, in the order of their names: the long ones, in tests/system, come first. As many
-# workers as memory allows, for some load torch. In one process instead: make test ARGS="-n 0".
+# A worker per core, each with whole files in the order of pyproject.toml: the tier with the longest files comes first. As
+# many workers as memory allows, for some load torch. In one process instead: make test ARGS="-n 0".
 AT_ONCE = --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 help: ## Say what can be made
@@ -28,7 +28,7 @@ demo: $(VENV)/.ready node_modules/.ready ## Run a federation, audit it, serve th
 	$(BIN)/hemaledger demo --port $(PORT) $(if $(DATA),--data "$(DATA)") $(if $(RESUME),--resume --home "$(RESUME)") $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(filter 0,$(SERVE)),--no-serve) $(ARGS)
 
 test: $(VENV)/.ready-dev node_modules/.ready ## Run every test that this machine can run, and say what was skipped and why (TIER=unit, memory or system for a part)
-	$(WITH_NODE) npm test --silent
+	@start=$$(date +%s); $(WITH_NODE) npm test --silent && echo "contracts and browser script: $$(($$(date +%s) - start)) s"
 	$(BIN)/pytest $(AT_ONCE) $(if $(TIER),tests/$(TIER)) $(ARGS)
 
 lint: $(VENV)/.ready-dev node_modules/.ready ## Check style, types and the layers of the architecture

@@ -12,7 +12,7 @@ from fl.crypto.capsule import Readers, RecordPolicy
 from fl.protocol.errors import NoCommittee, TamperedError, UnavailableError, WrongBatch
 from fl.protocol.merkle import root_of
 from fl.protocol.names import Digest, Purpose
-from tests.memory.test_webui_services import WORLDS, ServiceWorld
+from tests.support.service_worlds import WORLDS, ServiceWorld
 from webui.ports.records import RecordService
 
 BODY = b"a blast cell, said the model" * 100

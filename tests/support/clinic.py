@@ -6,19 +6,22 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from fl.audit.consortium import Audit
 from fl.crypto.capsule import Capsule, Readers, RecordPolicy
 from fl.crypto.envelope import Expected, open_with, seal, sealed_size
 from fl.crypto.threshold import ThresholdKey
+from fl.protocol.audit import Report
 from fl.protocol.codec import sha256
 from fl.protocol.federation import Federation
 from fl.protocol.names import CeremonyKind, KeyUse, Purpose, Role
 from fl.protocol.records import CeremonyStarted
+from fl.protocol.rounds.round import Round
 from fl.replay.ledger_view import Keyring, LedgerView
 from fl.roles.requester.agent import Requester
 from fl.roles.trustee.agent import Trustee
 from fl.roles.trustee.stores import TrusteeStores
 from fl.storage.shares import FolderShares
-from tests.support.federation import PASSWORD, Clock, Consortium, Party, found, memory_connect
+from tests.support.federation import PASSWORD, Clock, Consortium, Party, endorser, found, memory_connect
 
 USE = KeyUse.RECORDS
 TEXT = b"a note that nobody may read alone"
@@ -33,8 +36,6 @@ class Clinic:
     clock: Clock
     parties: list[Party]
     trustees: list[Trustee]
-    shares: type[FolderShares] = FolderShares
-    """How shares lie on disk: OpenShares where no password matters."""
 
     @property
     def federation(self) -> Federation:
@@ -57,7 +58,7 @@ class Clinic:
         return trustee
 
     def safe(self, party: Party) -> TrusteeStores:
-        return TrusteeStores(self.shares(party.folder / "shares", PASSWORD), party.safe.keys)
+        return TrusteeStores(FolderShares(party.folder / "shares", PASSWORD), party.safe.keys)
 
     def start(self, kind: CeremonyKind, committee: list[Party], *, threshold: int = 2, use: KeyUse = USE) -> int:
         operator, keys = self.consortium.operator, self.federation.threshold
@@ -99,3 +100,18 @@ def three_trustees(folder: Path, clock: Clock) -> Clinic:
     for name in ("ada", "ben", "cleo"):
         clinic.add(name)
     return clinic
+
+
+def audit(clinic: Clinic) -> Report:
+    ledger = clinic.consortium.operator
+    made = Audit(ledger.anchor, clinic.consortium.vault, None, endorser())
+    return made.run(ledger.replay(), lambda _done, _of: None)[0]
+
+
+def phases(clinic: Clinic) -> list[str]:
+    return [each.phase.name for each in clinic.federation.rounds]
+
+
+def model_file(clinic: Clinic, current: Round) -> bytes:
+    assert current.proposal
+    return clinic.consortium.vault.get(current.proposal.envelope_digest, 10**8)

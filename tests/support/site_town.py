@@ -9,8 +9,11 @@ import io
 import re
 from dataclasses import replace
 from datetime import date
+from functools import cache
 from html import unescape
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 import numpy as np
 from flask import Flask
@@ -19,12 +22,14 @@ from PIL import Image
 from werkzeug.test import TestResponse
 
 from fl.training.pictures.images import Pixels, decode_image
+from tests.support.databases import DATABASE, new_sqlite, sqlite_url
 from tests.support.site_services import FakeFederation
 from webui.app import create_app
 from webui.config import CHEAP_PASSWORDS, SiteConfig
+from webui.http.assets import Asset
 from webui.ports.federation import Services
-from webui.site import EXTENSION, Site
-from webui.store.accounts import DoctorFacts, Hours, NewAccount, PatientFacts
+from webui.site import EXTENSION, Site, build_site
+from webui.store.accounts import DoctorFacts, Hours, NewAccount, PatientFacts, SignedInUser
 from webui.store.models import SiteRole
 from webui.store.staff import StaffStore
 
@@ -43,9 +48,13 @@ PEOPLE = (
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 
 
+read_once = cache(Asset.read)
+"""The static files do not change while tests run; packing them takes longer than the rest of a site's start."""
+
+
 def config_at(folder: Path) -> SiteConfig:
     return SiteConfig(
-        database_url=f"sqlite:///{folder / 'site.db'}",
+        database_url=sqlite_url(folder),
         secret_key=b"only for this test; never elsewhere",
         hospital_name="Test Clinic",
         secure_cookies=False,
@@ -109,16 +118,38 @@ class Visitor:
         self._client.set_cookie("hemaledger", value)
 
 
+def settle_people(site: Site) -> dict[str, SignedInUser]:
+    return {new.email: site.accounts.create(new) for new in PEOPLE}
+
+
+@cache
+def template_at(now: int) -> tuple[bytes, dict[str, SignedInUser]]:
+    """Return the file of a database in which everybody got an account at `now`, and these accounts."""
+    federation = FakeFederation()
+    federation.clock.now = now
+    with TemporaryDirectory() as folder:
+        new_sqlite(Path(folder))
+        site = build_site(config_at(Path(folder)), federation.services)
+        people = settle_people(site)
+        site.database.close()
+        return (Path(folder) / DATABASE).read_bytes(), people
+
+
 class Town:
     """One site with its people."""
 
     def __init__(self, folder: Path, **changes: object) -> None:
         self.federation = FakeFederation()
         self.config = replace(config_at(folder), **changes)  # type: ignore[arg-type]
-        self.app = create_app(self.config, self.services())
+        services = self.services()
+        template = None if changes.keys() & {"database_url", "passwords"} else template_at(services.clock())
+        if template is not None:
+            (folder / DATABASE).write_bytes(template[0])
+        with patch.object(Asset, "read", read_once):
+            self.app = create_app(self.config, services)
         self.site: Site = self.app.extensions[EXTENSION]
         self.staff = StaffStore(self.site.database, self.federation.clock)
-        self.members = {new.email: self.site.accounts.create(new) for new in PEOPLE}
+        self.members = dict(template[1]) if template is not None else settle_people(self.site)
 
     def services(self) -> Services:
         """Return what stands behind the site."""

@@ -11,26 +11,17 @@ import pytest
 
 from scripts.bench._request import Scene
 from tests.support.approval_site import Place, Visit, add_page, served
+from tests.support.browser import CHROMIUM, QUIET
 from tests.support.site_town import Town
-
-CHROMIUM = Path("/usr/bin/chromium")
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.exists():
-        pytest.skip(f"no browser at {CHROMIUM}")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
     with playwright.sync_playwright() as tool:
-        opened = tool.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
+        opened = tool.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
         yield opened
         opened.close()
 

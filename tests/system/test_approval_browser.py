@@ -19,7 +19,7 @@ from fl.protocol.codec import sha256
 from fl.protocol.names import Digest
 from scripts.bench._request import KEY_EPOCH, RECORD, Scene
 from tests.support.approval_site import PASSWORD, Place, Visit
-from tests.unit.chain.make_transaction_vectors import call_data
+from tests.support.make_transaction_vectors import call_data
 
 
 def test_python_opens_what_the_browser_approved(place: Place, visit: Callable[[], Visit]) -> None:

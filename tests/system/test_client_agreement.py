@@ -24,7 +24,7 @@ from fl.protocol.names import Address
 from fl.protocol.ports import Anchor
 from scripts.bench._request import Scene
 from tests.support.approval_site import Place, Visit
-from tests.unit.chain.make_transaction_vectors import call_data
+from tests.support.make_transaction_vectors import call_data
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "threshold.json").read_text(encoding="utf-8"))
 RUN = "async (vectors) => (await import('/vectors.js')).failures(hemaledger, vectors)"

@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from fl.protocol.names import Purpose
 from fl.training.data.synthetic import draw_cell
 from fl.training.pictures.images import encode_png
-from tests.system.test_processes import Process, free_port, invoke
-from tests.system.test_story import CHROMIUM, QUIET
+from tests.support.browser import CHROMIUM, QUIET
+from tests.support.processes import Process, free_port, invoke
 
 MAYA, INES, JONAS, SALMA = (
     "maya@patients.example",

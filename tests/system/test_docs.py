@@ -33,7 +33,7 @@ from scripts.bench.protections import main as protections
 from scripts.cli import COMMANDS, main
 from scripts.fuzz.__main__ import main as fuzz
 from scripts.wiring.home import Home
-from tests.system.test_processes import Process, free_port, invoke
+from tests.support.processes import Process, free_port, invoke
 
 ROOT = Path(__file__).parents[2]
 PROTOCOL = ROOT / "fl" / "protocol" / "PROTOCOL.md"

@@ -25,7 +25,7 @@ from fl.protocol.federation import Federation, fold
 from fl.protocol.names import NO_DIGEST, Address, Digest, KeyUse
 from fl.protocol.ports import Anchor, Ledger
 from fl.protocol.records import Entry, Record, RoundFrozen, UpdateCommitted
-from tests.contracts.vectors import (
+from tests.support.contract_vectors import (
     ADDRESSES,
     CASES,
     CONSORTIUM,

@@ -19,9 +19,9 @@ from scripts.server.site import open_services
 from scripts.wiring.home import Home
 from scripts.wiring.roles import load_account, open_ledger
 from scripts.wiring.site_accounts import seed_demo, site_config
+from tests.support.processes import invoke
 from tests.support.site_services import FakeFederation
 from tests.support.site_town import cell, cell_pixels
-from tests.system.test_processes import invoke
 from webui.site import Site, build_site
 from webui.store.accounts import SignedInUser
 from webui.store.models import SiteRole

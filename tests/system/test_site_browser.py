@@ -13,20 +13,12 @@ from waitress.server import create_server
 from fl.protocol.audit import AuditStep
 from fl.protocol.names import Protection
 from tests.support.approval_site import served
+from tests.support.browser import CHROMIUM, QUIET
 from tests.support.site_federation import RealTown
 from tests.support.site_town import INES, MAYA, NOOR, PASSWORD, Town, cell
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = Path("/usr/bin/chromium")
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
 
 @pytest.fixture
@@ -43,7 +35,7 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 def test_from_sign_up_to_the_doctors_list(address: str) -> None:
     with playwright.sync_playwright() as tool:
-        browser = tool.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
+        browser = tool.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
         complaints: list[str] = []
         here = (address, "blob:", "data:")
 
@@ -91,7 +83,7 @@ def test_from_sign_up_to_the_doctors_list(address: str) -> None:
 
 def test_no_page_is_wider_than_a_phone(address: str) -> None:
     with playwright.sync_playwright() as tool:
-        browser = tool.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
+        browser = tool.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
         page = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
 
         def width(path: str) -> int:
@@ -111,7 +103,7 @@ def test_no_page_is_wider_than_a_phone(address: str) -> None:
 
 def test_a_phone_without_scripts_reaches_every_page(address: str) -> None:
     with playwright.sync_playwright() as tool:
-        browser = tool.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
+        browser = tool.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
         visitor = browser.new_context(viewport={"width": 390, "height": 844}, java_script_enabled=False).new_page()
         visitor.goto(f"{address}/sign-in")
         visitor.fill("#email", MAYA)
@@ -128,7 +120,7 @@ def test_a_phone_without_scripts_reaches_every_page(address: str) -> None:
 def test_an_auditor_replays_a_masked_round_and_follows_a_digest_on_a_phone(tmp_path: Path) -> None:
     town = RealTown(tmp_path, Protection.MASKED)
     with served(town.app) as address, playwright.sync_playwright() as tool:
-        browser = tool.chromium.launch(executable_path=str(CHROMIUM), args=list(QUIET))
+        browser = tool.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
         complaints: list[str] = []
         page = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
         page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)

@@ -28,7 +28,7 @@ from scripts.commands.coordinator import first_model
 from scripts.demo.together import AUDITOR, COORDINATOR, Work, found_together, gather
 from scripts.wiring.home import Home
 from scripts.wiring.site_accounts import seed_demo, site_config
-from tests.system.test_processes import Party, free_port
+from tests.support.processes import Party, free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")]
 RECIPE = Recipe(ModelSpec(size_px=32, width=8), LocalConfig(), 1)

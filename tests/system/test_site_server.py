@@ -18,7 +18,7 @@ import pytest
 from scripts.server.proxy import TrustedProxy
 from scripts.server.request import Bounds
 from scripts.server.server import Server
-from tests.support.postgres import own_database
+from tests.support.databases import new_postgresql
 from tests.support.site_town import INES, MAYA, PASSWORD, TOKEN, Town
 from webui.config import Limits
 from webui.store.accounts import NewAccount, PatientFacts
@@ -242,7 +242,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'site.db'}"
     else:
-        with own_database() as url:
+        with new_postgresql() as url:
             yield url
 
 

@@ -18,19 +18,11 @@ from playwright.sync_api import Page, sync_playwright
 
 from fl.training.data.synthetic import draw_cell
 from fl.training.pictures.images import encode_png
-from tests.system.test_processes import free_port
+from tests.support.browser import CHROMIUM, QUIET
+from tests.support.processes import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 HEMALEDGER = (sys.executable, "-m", "scripts.cli")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
 
 
 def hemaledger(*words: str | Path) -> subprocess.CompletedProcess[str]:

@@ -1,6 +1,6 @@
 """Trustees as processes of their own: a ceremony that survives kill -9, answers on the command line, a refresh.
 
-Each moment at which a process can be killed: tests/unit/roles/test_trustee_crashes.py.
+Each moment at which a process can be killed: tests/memory/trustees/test_trustee_crashes.py.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from scripts.demo.together import found_together
 from scripts.wiring.clock import now
 from scripts.wiring.home import Home
 from scripts.wiring.roles import open_ledger
-from tests.system.test_processes import Process, free_port, invoke, until
+from tests.support.processes import Process, free_port, invoke, until
 
 TRUSTEES = ("ines", "jonas", "salma")
 TEXT = b"what nobody may read alone"

@@ -20,7 +20,7 @@ from fl.protocol.keys.requests import RequestPhase
 from fl.protocol.names import CeremonyKind, KeyUse, Protection, Purpose, Refusal, Role
 from fl.protocol.records import KEY_RECORDS, LEDGER_RECORDS, Terms
 from fl.protocol.rounds.round import Phase
-from tests.contracts.vectors import ERRORS
+from tests.support.contract_vectors import ERRORS
 
 PROJECT = Path(__file__).resolve().parents[3]
 RECORDS = (*KEY_RECORDS, *LEDGER_RECORDS)

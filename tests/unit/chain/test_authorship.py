@@ -21,7 +21,7 @@ from chain.transactions.signed import SignedCall, of_json, of_raw
 from fl.protocol.errors import RecordForged
 from fl.protocol.names import Address, Digest
 from fl.protocol.records import ConsortiumFounded, KeysAdvertised, Record, RoundAborted, RoundFrozen
-from tests.unit.chain.contracts.test_events import RECORD
+from tests.support.chain_logs import RECORD
 
 KEY, OTHER = AccountKey(b"\x06" * 32), AccountKey(b"\x07" * 32)
 CONTRACT, CHAIN = Address(b"\x11" * 20), 31337

@@ -49,9 +49,9 @@ from fl.protocol.errors import (
     ShareInvalid,
 )
 from fl.protocol.names import Address, CeremonyKind
-from tests.unit.crypto.reference import hpke_open, secret
-from tests.unit.crypto.threshold_reference import hash_to_scalar
-from tests.unit.crypto.threshold_scene import (
+from tests.support.crypto.reference import hpke_open, secret
+from tests.support.crypto.threshold_reference import hash_to_scalar
+from tests.support.crypto.threshold_scene import (
     Made,
     account,
     dealt,

@@ -8,49 +8,9 @@ from fl.crypto.curve import GENERATOR, IDENTITY, ORDER, Point
 from fl.crypto.dleq import PROOF_BYTES, Statement, _prove_with, prove, verify
 from fl.crypto.group import base_mult, decode_point, mult, random_scalar
 from fl.protocol.errors import ProofInvalid
+from tests.support.crypto.rfc9497 import BLINDED, EVALUATED, RFC_CONTEXT, RFC_KEY, RFC_PUBLIC, VECTORS
 
 pytestmark = pytest.mark.usefixtures("backend")
-
-# RFC 9497, A.3.2: P256-SHA256, VOPRF mode
-RFC_CONTEXT = b"OPRFV1-\x01-P256-SHA256"
-RFC_KEY = 0xCA5D94C8807817669A51B196C34C1B7F8442FDE4334A7121AE4736364312FCA6
-RFC_PUBLIC = "03e17e70604bcabe198882c0a1f27a92441e774224ed9c702e51dd17038b102462"
-BLINDED = (
-    "02dd05901038bb31a6fae01828fd8d0e49e35a486b5c5d4b4994013648c01277da",
-    "03cd0f033e791c4d79dfa9c6ed750f2ac009ec46cd4195ca6fd3800d1e9b887dbd",
-    "03462e9ae64cae5b83ba98a6b360d942266389ac369b923eb3d557213b1922f8ab",
-)
-EVALUATED = (
-    "0209f33cab60cf8fe69239b0afbcfcd261af4c1c5632624f2e9ba29b90ae83e4a2",
-    "030d2985865c693bf7af47ba4d3a3813176576383d19aff003ef7b0784a0d83cf1",
-    "02bb24f4d838414aef052a8f044a6771230ca69c0a5677540fff738dd31bb69771",
-)
-VECTORS = [
-    (
-        (0,),
-        0xF9DB001266677F62C095021DB018CD8CBB55941D4073698CE45C405D1348B7B1,
-        (
-            "e7c2b3c5c954c035949f1f74e6bce2ed539a3be267d1481e9ddb178533df4c26"
-            "64f69d065c604a4fd953e100b856ad83804eb3845189babfa5a702090d6fc5fa"
-        ),
-    ),
-    (
-        (1,),
-        0xF9DB001266677F62C095021DB018CD8CBB55941D4073698CE45C405D1348B7B1,
-        (
-            "2787d729c57e3d9512d3aa9e8708ad226bc48e0f1750b0767aaff73482c44b8d"
-            "2873d74ec88aebd3504961acea16790a05c542d9fbff4fe269a77510db00abab"
-        ),
-    ),
-    (
-        (0, 2),
-        0x350E8040F828BF6CECA27405420CDF3D63CB3AEF005F40BA51943C8026877963,
-        (
-            "bdcc351707d02a72ce49511c7db990566d29d6153ad6f8982fad2b435d6ce4d6"
-            "0da1e6b3fa740811bde34dd4fe0aa1b5fe6600d0440c9ddee95ea7fad7a60cf2"
-        ),
-    ),
-]
 
 
 def points(texts: tuple[str, ...], places: tuple[int, ...]) -> tuple[Point, ...]:

@@ -35,8 +35,8 @@ from fl.protocol.errors import (
 from fl.protocol.keys.members import MemberKey
 from fl.protocol.names import NO_DIGEST, Address, Digest
 from fl.protocol.ports import Anchor
-from tests.unit.crypto.make_vectors import make_vectors
-from tests.unit.crypto.reference import Header, Recipe, derive, point, secret, take_apart, two_faced
+from tests.support.crypto.make_vectors import make_vectors
+from tests.support.crypto.reference import Header, Recipe, derive, point, secret, take_apart, two_faced
 
 HEADER = Header()
 ANCHOR = Anchor(HEADER.consortium, HEADER.chain, Address(b"\xa0" * 20), Address(HEADER.contract))

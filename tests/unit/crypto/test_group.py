@@ -11,7 +11,7 @@ from fl.crypto import _libcrypto, group
 from fl.crypto.curve import FIELD, GENERATOR, IDENTITY, ORDER, Engine, Point, encode_uncompressed
 from fl.crypto.hashing import expand_message, hash_to_curve, hash_to_scalar
 from fl.protocol.errors import InvalidPoint, InvalidScalar
-from tests.unit.crypto import masked_round as reference
+from tests.support.crypto import masked_round as reference
 
 pytestmark = pytest.mark.usefixtures("backend")
 

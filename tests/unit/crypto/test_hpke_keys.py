@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from fl.crypto.curve import ORDER
 from fl.crypto.hpke_keys import PrivateKey, load_point, verify_possession
 from fl.protocol.errors import InvalidPoint, KeystoreUnreadable
-from tests.unit.crypto.reference import point, secret
+from tests.support.crypto.reference import point, secret
 
 # RFC 6979, A.2.5: P-256 with SHA-256, message "sample".
 SCALAR = 0xC9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721

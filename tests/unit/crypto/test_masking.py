@@ -33,7 +33,7 @@ from fl.protocol.errors import (
     EncodingError,
 )
 from fl.protocol.names import Address
-from tests.unit.crypto import masked_round as reference
+from tests.support.crypto import masked_round as reference
 
 pytestmark = pytest.mark.usefixtures("backend")
 

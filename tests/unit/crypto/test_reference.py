@@ -5,7 +5,7 @@ from __future__ import annotations
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from tests.unit.crypto.reference import (
+from tests.support.crypto.reference import (
     AES_128,
     expand,
     extract,

@@ -30,7 +30,7 @@ from fl.protocol.errors import (
     InvalidPoint,
     InvalidScalar,
 )
-from tests.unit.crypto.masked_scene import CONTEXT, Scene, account, parse, round_of
+from tests.support.crypto.masked_scene import CONTEXT, Scene, account, parse, round_of
 
 pytestmark = pytest.mark.usefixtures("backend")
 

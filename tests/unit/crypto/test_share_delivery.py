@@ -28,8 +28,8 @@ from fl.protocol.errors import (
     ShareInvalid,
 )
 from fl.protocol.names import Address
-from tests.unit.crypto.masked_scene import CONTEXT, Scene, round_of
-from tests.unit.crypto.reference import hpke_seal, secret
+from tests.support.crypto.masked_scene import CONTEXT, Scene, round_of
+from tests.support.crypto.reference import hpke_seal, secret
 
 pytestmark = pytest.mark.usefixtures("backend")
 

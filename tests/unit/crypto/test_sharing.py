@@ -28,7 +28,7 @@ from fl.protocol.errors import (
     ShareInvalid,
 )
 from fl.protocol.names import Address
-from tests.unit.crypto import masked_round as reference
+from tests.support.crypto import masked_round as reference
 
 pytestmark = pytest.mark.usefixtures("backend")
 

@@ -35,11 +35,11 @@ from fl.protocol.errors import (
     WrongSender,
 )
 from fl.protocol.names import NO_DIGEST, Address, Digest, KeyUse, Purpose
-from tests.unit.crypto import threshold_reference as reference
-from tests.unit.crypto.masked_round import P, sec1, times
-from tests.unit.crypto.reference import derive, point
-from tests.unit.crypto.test_dleq import BLINDED, EVALUATED, RFC_CONTEXT, RFC_KEY, VECTORS
-from tests.unit.crypto.threshold_scene import ANCHOR, HOSPITAL, PLAINTEXT, Made, account, generated, record_for
+from tests.support.crypto import threshold_reference as reference
+from tests.support.crypto.masked_round import P, sec1, times
+from tests.support.crypto.reference import derive, point
+from tests.support.crypto.rfc9497 import BLINDED, EVALUATED, RFC_CONTEXT, RFC_KEY, VECTORS
+from tests.support.crypto.threshold_scene import ANCHOR, HOSPITAL, PLAINTEXT, Made, account, generated, record_for
 
 pytestmark = pytest.mark.usefixtures("backend")
 

@@ -22,7 +22,7 @@ from fl.protocol.codec import sha256
 from fl.protocol.errors import HemaledgerError, QuorumNotReached
 from fl.protocol.names import Address, Digest, KeyUse, Purpose
 from fl.protocol.ports import Anchor
-from tests.unit.crypto.make_threshold_vectors import make_vectors
+from tests.support.crypto.make_threshold_vectors import make_vectors
 
 pytestmark = pytest.mark.usefixtures("backend")
 

@@ -28,8 +28,8 @@ from fl.protocol.errors import (
     SetMismatch,
 )
 from fl.protocol.names import Address, Digest
-from tests.unit.crypto import masked_round as reference
-from tests.unit.crypto.masked_scene import Scene, round_of
+from tests.support.crypto import masked_round as reference
+from tests.support.crypto.masked_scene import Scene, round_of
 
 pytestmark = pytest.mark.usefixtures("backend")
 

@@ -26,7 +26,7 @@ from fl.protocol.records import (
     Record,
     RecordsAnchored,
 )
-from tests.unit.protocol.committee import (
+from tests.support.protocol.committee import (
     PHASES,
     SHARES,
     TRUSTEES,
@@ -43,7 +43,7 @@ from tests.unit.protocol.committee import (
     steps,
     trustees,
 )
-from tests.unit.protocol.scene import ANCHOR, H1, H2, OPERATOR, Log
+from tests.support.protocol.scene import ANCHOR, H1, H2, OPERATOR, Log
 
 PEOPLE = (OPERATOR, H1, *TRUSTEES)
 people = st.sampled_from(PEOPLE)

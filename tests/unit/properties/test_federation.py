@@ -33,7 +33,7 @@ from fl.protocol.records import (
     UpdateCommitted,
 )
 from fl.protocol.rounds.round import Phase, set_digest
-from tests.unit.protocol.scene import (
+from tests.support.protocol.scene import (
     ANCHOR,
     AUDITOR,
     AUDITOR_2,
@@ -60,7 +60,7 @@ from tests.unit.protocol.scene import (
     opened,
     public_key,
 )
-from tests.unit.protocol.scene import federation as begun
+from tests.support.protocol.scene import federation as begun
 
 HEIR = Address(b"\xe1" * 20)
 PEOPLE = (OPERATOR, COORDINATOR, HEIR, AUDITOR, AUDITOR_2, H1, H2, H3, KEYLESS, OUTSIDER)

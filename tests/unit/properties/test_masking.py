@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fl.crypto.masking import accumulate, apply, hospital_masks, remaining_masks, to_signed
 from fl.protocol.errors import BelowThreshold
-from tests.unit.crypto.masked_scene import Scene, round_of
+from tests.support.crypto.masked_scene import Scene, round_of
 
 LIMIT = 2**21 - 1
 """What the quantiser lets through."""

@@ -21,7 +21,7 @@ from fl.protocol.records import (
     ReplacementVetoed,
     ReplacementVoted,
 )
-from tests.unit.protocol.scene import ANCHOR, AUDITOR, COORDINATOR, H1, H2, MEMBERS, OPERATOR, OUTSIDER, Log, members
+from tests.support.protocol.scene import ANCHOR, AUDITOR, COORDINATOR, H1, H2, MEMBERS, OPERATOR, OUTSIDER, Log, members
 
 HEIRS = tuple(Address(bytes([n]) * 20) for n in (0x71, 0x72, 0x73))
 VOTERS = tuple(account for account, role in MEMBERS.items() if role != Role.COORDINATOR)

@@ -26,7 +26,7 @@ from fl.protocol.errors import (
     ShareInvalid,
 )
 from fl.protocol.names import Address, CeremonyKind, Purpose
-from tests.unit.crypto.threshold_scene import (
+from tests.support.crypto.threshold_scene import (
     PLAINTEXT,
     Made,
     Record,

@@ -39,7 +39,7 @@ from fl.protocol.records import (
     RoundRecord,
 )
 from fl.protocol.rounds.round import Phase
-from tests.unit.protocol.scene import (
+from tests.support.protocol.scene import (
     ANCHOR,
     AUDITOR,
     AUTHORITY,

@@ -22,7 +22,7 @@ from scripts.wiring.agent import announce
 from scripts.wiring.exit import guarded
 from scripts.wiring.roles import register_member
 from tests.support.federation import memory_connect, new_account
-from tests.unit.roles.world import World
+from tests.support.world import World
 
 NASTY = "al\u202epha\u200b"
 """What the ledger takes as a name: no controls, but what turns and hides text."""

@@ -1,4 +1,4 @@
-"""Shares at rest, and the files without a password that stand in for them where there are many."""
+"""Shares at rest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from fl.crypto.encrypted_keystore import HeldShare, Seat
 from fl.protocol.errors import KeystoreUnreadable, StorageFull
 from fl.protocol.names import Address, KeyUse
 from fl.storage.shares import FolderShares
-from tests.support.shares import OpenShares
 
 ADA = Address(bytes(19) + b"\x01")
 PASSWORD = "a password of the trustee"
@@ -21,10 +20,9 @@ def share(epoch: int, use: KeyUse = KeyUse.RECORDS, value: int = 5) -> HeldShare
     return HeldShare(Seat(ADA, use, epoch, 2), value)
 
 
-@pytest.fixture(params=[FolderShares, OpenShares])
-def shares(request: pytest.FixtureRequest, tmp_path: Path) -> FolderShares:
-    made: FolderShares = request.param(tmp_path / "shares", PASSWORD)
-    return made
+@pytest.fixture
+def shares(tmp_path: Path) -> FolderShares:
+    return FolderShares(tmp_path / "shares", PASSWORD)
 
 
 def test_a_share_is_there_once_put_and_gone_once_erased(shares: FolderShares) -> None:

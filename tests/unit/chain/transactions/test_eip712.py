@@ -21,7 +21,7 @@ from chain.transactions.keystore import AccountKey
 from fl.protocol.errors import EncodingError, SignatureInvalid
 from fl.protocol.names import Address, Digest
 from fl.protocol.ports import Endorser, SetStatement
-from tests.contracts.vectors import ADDRESSES, KEYS, VECTORS
+from tests.support.contract_vectors import ADDRESSES, KEYS, VECTORS
 from tests.support.ledger import MemoryEndorser
 
 STATEMENT = SetStatement(

@@ -39,7 +39,7 @@ from fl.protocol.records import (
     MemberRevoked,
     RecordsAnchored,
 )
-from tests.unit.protocol.committee import (
+from tests.support.protocol.committee import (
     D1,
     D2,
     D3,
@@ -61,7 +61,7 @@ from tests.unit.protocol.committee import (
     steps,
     trustees,
 )
-from tests.unit.protocol.scene import (
+from tests.support.protocol.scene import (
     ANCHOR,
     AUTHORITY,
     CHAIN_ID,

@@ -24,7 +24,7 @@ from fl.protocol.errors import (
 from fl.protocol.keys.members import MemberKey, PossessionDomain, possession_message
 from fl.protocol.names import NO_ADDRESS, Address, Role
 from fl.protocol.records import ConsortiumFounded, KeyRegistered, KeyRotated, MemberRegistered, MemberRevoked, Record
-from tests.unit.protocol.scene import (
+from tests.support.protocol.scene import (
     AUDITOR,
     AUTHORITY,
     CHAIN_ID,

@@ -23,7 +23,7 @@ from fl.protocol.keys.ceremony import CeremonyPhase
 from fl.protocol.keys.requests import Approval, Refused, RequestPhase
 from fl.protocol.names import Address, CeremonyKind, KeyUse, Purpose, Refusal
 from fl.protocol.records import DecryptionFulfilled, DecryptionRefused, MemberRevoked
-from tests.unit.protocol.committee import (
+from tests.support.protocol.committee import (
     CAPSULE,
     D1,
     D2,
@@ -37,7 +37,7 @@ from tests.unit.protocol.committee import (
     start,
     trustees,
 )
-from tests.unit.protocol.scene import AUDITOR, COORDINATOR, H1, OPERATOR, Log
+from tests.support.protocol.scene import AUDITOR, COORDINATOR, H1, OPERATOR, Log
 
 
 def asked() -> Log:

@@ -17,7 +17,7 @@ from fl.protocol.records import (
     ReplacementVetoed,
     ReplacementVoted,
 )
-from tests.unit.protocol.scene import AUDITOR, AUDITOR_2, COORDINATOR, FOREIGN, H1, H2, H3, OPERATOR, Log, members
+from tests.support.protocol.scene import AUDITOR, AUDITOR_2, COORDINATOR, FOREIGN, H1, H2, H3, OPERATOR, Log, members
 
 HEIR, THIRD = (Address(bytes([n]) * 20) for n in (0x71, 0x72))
 

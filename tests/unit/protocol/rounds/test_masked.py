@@ -49,7 +49,7 @@ from fl.protocol.records import (
     UpdateCommitted,
 )
 from fl.protocol.rounds.round import Phase, Round
-from tests.unit.protocol.scene import (
+from tests.support.protocol.scene import (
     AUDITOR,
     AUDITOR_2,
     COMMIT_BY,

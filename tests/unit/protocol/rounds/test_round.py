@@ -45,7 +45,7 @@ from fl.protocol.records import (
 )
 from fl.protocol.rounds.round import Phase
 from fl.protocol.rounds.rules import advance
-from tests.unit.protocol.scene import (
+from tests.support.protocol.scene import (
     ANCHOR,
     AUDITOR,
     AUDITOR_2,

@@ -20,7 +20,7 @@ from scripts.commands.data import parts_of
 from scripts.wiring.home import Home
 from scripts.wiring.options import DataOptions
 from scripts.wiring.training import import_images
-from tests.unit.training.folders_of_cells import cell
+from tests.support.folders_of_cells import cell
 
 COUNT = 24
 IMAGES = np.stack([cell(index % 2, index, 28) for index in range(COUNT)])

@@ -19,7 +19,7 @@ from fl.training.data.folders import check_folder, load_folder
 from fl.training.data.listing import LeftOutReason, Listing, shown
 from fl.training.data.reading import SourceReading
 from fl.training.pictures.images import MAX_BYTES
-from tests.unit.training.folders_of_cells import by_class, c_nmc, c_nmc_test, cell, put, table
+from tests.support.folders_of_cells import by_class, c_nmc, c_nmc_test, cell, put, table
 
 TWO = {"healthy": 0, "leukemia": 1}
 FOUR = {"Benign": 0, "Early": 1, "Pre": 1, "Pro": 1}

@@ -14,7 +14,7 @@ from fl.training.data.load import SourceReading, load_source
 from fl.training.pictures.decode import PictureReading
 from fl.training.pictures.images import encode_png
 from scripts.commands.data import check
-from tests.unit.training.folders_of_cells import by_class
+from tests.support.folders_of_cells import by_class
 
 RNG = np.random.default_rng(3)
 
