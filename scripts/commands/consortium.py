@@ -184,7 +184,7 @@ def members(home: Home) -> None:
     book = federation.book
     for member in book.members.values():
         key = f"key epoch {member.key.epoch}" if member.key else "no key"
-        used = ", not replaced since a ceremony" if federation.threshold.spent(member) else ""
+        used = ", not replaced since a ceremony" if federation.threshold.key_was_used(member) else ""
         state = "revoked" if member.revoked else key + used
         click.echo(f"{member.name:<16} {member.role.name.lower():<12} {show(member.account)}  {state}")
     for line in pending(federation):

@@ -90,7 +90,7 @@ class ThresholdKeys:
         """Return the newest committee of each key of a use, oldest key first."""
         return tuple({committee.generation: committee for committee in self.committees(use)}.values())
 
-    def spent(self, member: Member) -> bool:
+    def key_was_used(self, member: Member) -> bool:
         """Return whether an ended ceremony sealed shares to a member's present key."""
         ended = (each for ceremonies in self.ceremonies.values() for each in ceremonies if each.ended)
         return member.key is not None and any(each.keys.get(member.account) == member.key for each in ended)

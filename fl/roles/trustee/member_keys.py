@@ -40,7 +40,7 @@ class KeyKeeper:
 
     def _replace(self, keys: ThresholdKeys, member: Member) -> bool:
         """Record a new key when shares of an ended ceremony were sealed to the current one."""
-        if member.revoked or not keys.spent(member):
+        if member.revoked or not keys.key_was_used(member):
             return False
         key = self._safe.keys.create(len(member.keys) + 1)
         try:

@@ -87,7 +87,7 @@ def test_a_training_without_chance_is_withheld_after_its_shares_were_revealed_an
     assert [reason.split(":")[0] for reason in reasons(world, Event.UPDATE_WITHHELD)] == ["UpdateSpent"]
     assert len(reasons(world, Event.UPDATE_SPENT)) == 1
     assert "never sends that update again" in reasons(world, Event.UPDATE_SPENT)[0]
-    assert any("spent" in note for note in audit(world).notes)
+    assert any("These updates are never sent again" in note for note in audit(world).notes)
 
 
 def test_a_training_with_another_seed_goes_on_and_the_round_is_final(world: World) -> None:

@@ -37,7 +37,7 @@ def test_a_hospital_whose_trusted_peer_drops_out_hides_its_update_among_no_stran
     assert (party.account in world.current.commitments) == (phase == Phase.MASK)
     assert party.account not in world.current.endorsed
     (reason,) = world.told("alpha", Event.ROUND_REFUSED)
-    assert reason.startswith("RosterUntrusted: 0 of the hospitals")
+    assert reason.startswith("RosterUntrusted: The round has 0 of the hospitals")
 
 
 def test_a_hospital_that_learns_whom_to_trust_after_it_signed_reveals_nothing_among_strangers(world: Four) -> None:

@@ -43,7 +43,7 @@ def rotations(clinic: Clinic, account: Address) -> int:
 
 def spent(clinic: Clinic) -> list[bool]:
     federation = clinic.federation
-    return [federation.threshold.spent(federation.book.members[party.account]) for party in clinic.parties]
+    return [federation.threshold.key_was_used(federation.book.members[party.account]) for party in clinic.parties]
 
 
 def keys(party: Party) -> list[int]:
