@@ -76,13 +76,14 @@ class ReleaseDesk:
         return True
 
     def waits(self, federation: Federation, current: Round) -> bool:
-        """Return whether the model of a final round is still held back."""
+        """Return whether the model of a final round was still held back at the last `step`."""
         return read_config(current, self._ports.vault).release and self._released(federation, current) is None
 
     def step(self, federation: Federation, current: Round) -> bool:
         """Request the release of a final model unless a request is open; record when it was granted."""
         if not read_config(current, self._ports.vault).release:
             return False
+        self._try_answers(federation, current)
         released = self._released(federation, current)
         if released is not None:
             return self._fulfil(current, released)
@@ -91,13 +92,13 @@ class ReleaseDesk:
             return self._ask(federation, current)
         return self._wait(f"round {current.number}: {reason}")
 
-    def _released(self, federation: Federation, current: Round) -> DecryptionRequest | None:
-        """Return a request with t valid answers, whatever its requester says; None while there is none."""
+    def _try_answers(self, federation: Federation, current: Round) -> None:
+        """Try the answers whose files are new, until one request opens the model, whatever its requester says."""
         for request in requests_for(federation, self._capsule_of(federation, current)):
+            if request.number in self._opened:
+                return
             if request.phase not in RELEASED:
                 continue
-            if request.number in self._opened:
-                return request
             files = tuple(self._ports.vault.mark(each.digest) for each in request.approvals.values())
             if files == self._tried.get(request.number, ()):
                 continue
@@ -105,10 +106,13 @@ class ReleaseDesk:
                 self._requester.open(federation, request.number)
             except QuorumNotReached:
                 self._tried[request.number] = files
-                continue
-            self._opened.add(request.number)
-            return request
-        return None
+            else:
+                self._opened.add(request.number)
+                return
+
+    def _released(self, federation: Federation, current: Round) -> DecryptionRequest | None:
+        requests = requests_for(federation, self._capsule_of(federation, current))
+        return next((each for each in requests if each.number in self._opened), None)
 
     def _fulfil(self, current: Round, request: DecryptionRequest) -> bool:
         if request.phase != RequestPhase.APPROVED or request.requester != self._ports.ledger.account:

@@ -19,7 +19,7 @@ from pathlib import Path
 from fl.protocol.errors import DatasetUnusable
 from fl.training.data.known_names import JUNK, SIDE_NAMES, SIDE_SUFFIXES, THUMBNAIL_FOLDERS
 from fl.training.data.listing import LeftOut, LeftOutReason, shown
-from fl.training.pictures.images import MAX_BYTES, SUFFIXES
+from fl.training.pictures.decode import FORMATS, MAX_BYTES, SNIFF_BYTES, SUFFIXES, kind_of
 
 MAX_ENTRIES = 500_000
 """The most files and folders that are listed."""
@@ -27,23 +27,6 @@ MAX_PICTURES = 200_000
 MAX_TOTAL_BYTES = 512 * 2**30
 MAX_DEPTH = 32
 READ_TYPES = "PNG, JPEG, BMP and TIFF"
-_MAGIC = (
-    (0, b"\x89PNG\r\n\x1a\n", "PNG"),
-    (0, b"\xff\xd8\xff", "JPEG"),
-    (0, b"BM", "BMP"),
-    (0, b"II*\x00", "TIFF"),
-    (0, b"MM\x00*", "TIFF"),
-    (0, b"II+\x00", "BigTIFF"),
-    (0, b"MM\x00+", "BigTIFF"),
-    (0, b"GIF8", "GIF"),
-    (8, b"WEBP", "WebP"),
-    (128, b"DICM", "DICOM"),
-    (4, b"ftyp", "HEIF or AVIF"),
-    (4, b"jP  ", "JPEG 2000"),
-    (0, b"%PDF", "PDF"),
-    (0, b"PK\x03\x04", "ZIP"),
-)
-_SNIFF_BYTES = 132
 
 
 @dataclass(frozen=True)
@@ -198,19 +181,14 @@ def _without_suffix(entry: FoundFile) -> FoundFile:
 
 
 def _advice(kind: str) -> str:
-    return f"; add .{kind.lower()} to the name" if kind in {"PNG", "JPEG", "BMP", "TIFF"} else ""
-
-
-def kind_of(start: bytes) -> str:
-    """Return the type of a file from its first bytes, or an empty text."""
-    return next((kind for offset, magic, kind in _MAGIC if start[offset : offset + len(magic)] == magic), "")
+    return f"; add .{kind.lower()} to the name" if kind in FORMATS else ""
 
 
 def peek(path: Path) -> bytes:
     """Return the first bytes of a regular file, or nothing if it cannot be read."""
     try:
         with open_regular(path) as file:
-            return file.read(_SNIFF_BYTES)
+            return file.read(SNIFF_BYTES)
     except OSError:
         return b""
 

@@ -37,24 +37,25 @@ MAX_SAMPLE_BYTES = 4 * MAX_PIXELS
 MIN_SIDE_PX = 8
 MAX_ASPECT = 16
 """A picture of a cell is about square; a strip of 14,000 x 8 pixels would be padded to 14,000 x 14,000."""
-_KINDS = (
-    (PNG_MARK, "PNG"),
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"BM", "BMP"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
-    (b"II+\0", "TIFF"),
-    (b"MM\0+", "TIFF"),
-)
-_OTHERS = (
+_MAGIC = (
+    (0, PNG_MARK, "PNG"),
+    (0, b"\xff\xd8\xff", "JPEG"),
+    (0, b"BM", "BMP"),
+    (0, b"II*\0", "TIFF"),
+    (0, b"MM\0*", "TIFF"),
+    (0, b"II+\0", "TIFF"),
+    (0, b"MM\0+", "TIFF"),
     (0, b"GIF8", "GIF"),
     (8, b"WEBP", "WebP"),
     (4, b"ftyp", "HEIC, AVIF or film"),
     (128, b"DICM", "DICOM"),
     (0, b"%PDF", "PDF"),
     (0, b"<svg", "SVG"),
-    (0, b"\0\0\0\x0cjP", "JPEG 2000"),
+    (4, b"jP  ", "JPEG 2000"),
+    (0, b"PK\x03\x04", "ZIP"),
 )
+SNIFF_BYTES = 132
+"""As many first bytes as `kind_of` needs."""
 _CONVERT = "open it in a picture program and save it as PNG"
 _UNKNOWN = "it is not a PNG, JPEG, BMP or TIFF image"
 _BROKEN = (
@@ -94,6 +95,11 @@ _LARGE = ThreadPoolExecutor(max_workers=1, thread_name_prefix="picture")
 threads would keep the memory of sixteen pictures."""
 
 
+def kind_of(start: bytes) -> str:
+    """Return the type of a file from its first bytes, or an empty text."""
+    return next((kind for at, mark, kind in _MAGIC if start.startswith(mark, at)), "")
+
+
 def decode_image(data: bytes, name: str, reading: PictureReading | None = None) -> Pixels:
     """Return the picture in `data` as uint8 [H, W, 3], upright, in sRGB.
 
@@ -113,10 +119,9 @@ def decode_image(data: bytes, name: str, reading: PictureReading | None = None) 
         raise ImageUnreadable(name, "the file is empty")
     if len(data) > MAX_BYTES:
         raise ImageUnreadable(name, f"it has {len(data)} bytes; at most {MAX_BYTES} are accepted")
-    kind = next((kind for mark, kind in _KINDS if data.startswith(mark)), None)
-    if kind is None:
-        other = next((f"it is a {kind} file" for at, mark, kind in _OTHERS if data.startswith(mark, at)), "")
-        text = f"{other}, not a PNG, JPEG, BMP or TIFF image; {_CONVERT}" if other else _UNKNOWN
+    kind = kind_of(data)
+    if kind not in FORMATS:
+        text = f"it is a {kind} file, not a PNG, JPEG, BMP or TIFF image; {_CONVERT}" if kind else _UNKNOWN
         raise ImageUnreadable(name, text)
     try:
         return _DECODERS[kind](data, reading or PictureReading())
