@@ -29,7 +29,7 @@ def test_a_result_says_how_the_record_is_kept(town: Town) -> None:
     location = visitor.check(cell()).location
     page = visitor.text(location)
     for fact in (
-        "How this record is protected",
+        "How this record is kept",
         "this hospital",
         "treatment, second opinion, emergency and my own wish",
     ):
