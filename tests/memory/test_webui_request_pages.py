@@ -159,7 +159,7 @@ def test_a_patient_asks_for_an_own_record_that_only_a_quorum_opens(town: Town) -
     approve(town)
     patient.post(f"{asked.location}/open", page=asked.location)
     assert "91 %" in patient.text(asked.location)
-    assert "Look at it" in patient.text("/requests/about-me")
+    assert "Open the request" in patient.text("/requests/about-me")
     assert "needs a quorum" in patient.text(location), "what was opened is not stored"
 
 
@@ -373,7 +373,7 @@ def test_a_dealt_key_is_marked_wherever_a_request_is_shown(town: Town) -> None:
     assert "The operator made this key" in town.visitor(JONAS).text(location)
     assert "The operator made this key" in town.visitor(MAYA).text("/requests/about-me")
     assert "The operator made this key" in town.visitor(INES).text("/approvals/1")
-    assert "the operator dealt this key" in town.visitor(INES).text("/requests/")
+    assert "the operator made this key" in town.visitor(INES).text("/requests/")
 
 
 def _link(town: Town) -> None:

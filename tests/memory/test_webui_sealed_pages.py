@@ -29,7 +29,7 @@ def test_a_result_says_how_the_record_is_kept(town: Town) -> None:
     location = visitor.check(cell()).location
     page = visitor.text(location)
     for fact in (
-        "How this record is protected",
+        "How this record is kept",
         "this hospital",
         "treatment, second opinion, emergency and my own wish",
     ):
@@ -76,7 +76,7 @@ def test_a_stricter_choice_closes_the_pages_and_says_why(town: Town) -> None:
     assert "needs a quorum" not in visitor.text(location), "nothing is closed before one was asked once more"
     answer = visitor.post("/consent/", **fields, sure="y")
     assert (answer.status_code, answer.location) == (302, "/consent/")
-    assert "1 record was sealed again" in visitor.text("/consent/")
+    assert "1 existing record was changed too" in visitor.text("/consent/")
     for email in (MAYA, INES):
         page = town.visitor(email).text(location)
         assert "needs a quorum" in page

@@ -39,12 +39,12 @@ def result_of(town: Town, task: Task, probability: float, **fields: str) -> str:
 def test_a_blast_is_called_a_blast_and_a_healthy_cell_healthy(town: Town) -> None:
     page = result_of(town, LEUKEMIA, 0.93)
     assert "signs of leukemia in this cell" in page
-    assert "Likeliest: leukemic blast (93 %)" in page
+    assert "Most likely: leukemic blast (93 %)" in page
     page = result_of(town, LEUKEMIA, 0.08)
     assert "no signs of leukemia in this cell" in page
-    assert "Likeliest: healthy cell (92 %)" in page
+    assert "Most likely: healthy cell (92 %)" in page
     turned = replace(LEUKEMIA, classes=LEUKEMIA.classes[::-1])
-    assert "Likeliest: leukemic blast (93 %)" in result_of(town, turned, 0.93)
+    assert "Most likely: leukemic blast (93 %)" in result_of(town, turned, 0.93)
 
 
 def test_a_task_of_x_rays_speaks_of_its_own_disease(town: Town) -> None:
@@ -57,7 +57,7 @@ def test_a_task_of_x_rays_speaks_of_its_own_disease(town: Town) -> None:
 def test_several_classes_add_up_and_are_all_listed_with_the_likeliest_named(town: Town) -> None:
     page = result_of(town, LEUKEMIA_STAGES, 0.93)
     assert "signs of leukemia" in page
-    assert "Likeliest: pro-B leukemic blast" in page
+    assert "Most likely: pro-B leukemic blast" in page
     for one in LEUKEMIA_STAGES.classes:
         assert one.name in page
     assert "counts as leukemia" in page

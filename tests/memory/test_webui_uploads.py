@@ -173,7 +173,7 @@ def test_a_file_of_several_pages_asks_which_one_and_is_read_once_that_is_said(to
     asked = visitor.check(data, "cell.tif")
     assert asked.status_code == 400
     assert 'name="file_page"' in asked.text
-    assert "which of its pages is the cell: 1 to 3" in words(asked)
+    assert "enter the page that shows the cell: 1 to 3" in words(asked)
     assert 'name="bits"' not in asked.text
     beyond = visitor.check(data, "cell.tif", file_page="7")
     assert beyond.status_code == 400

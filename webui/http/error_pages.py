@@ -200,7 +200,9 @@ def _http(error: HTTPException) -> ResponseReturnValue:
     status = error.code or 500
     if error.response is not None or status < 400:  # noqa: PLR2004 a redirect that werkzeug raised
         return error
-    title, sentence, advice = HTTP_WORDS.get(status, ("That did not work", "This site cannot handle your request.", "Go back and try again."))
+    title, sentence, advice = HTTP_WORDS.get(
+        status, ("That did not work", "This site cannot handle your request.", "Go back and try again.")
+    )
     if status == TOO_LARGE and request.max_content_length is not None:
         sentence = f"This page accepts files up to {_size(request.max_content_length - FORM_OVERHEAD)}."
     retry_s = RETRY_AFTER_S if status in {429, UNAVAILABLE} else None

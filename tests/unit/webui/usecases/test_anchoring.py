@@ -63,7 +63,7 @@ def test_a_task_that_fails_unexpectedly_does_not_stop_the_others(
     town.add_check(MAYA)
     monkeypatch.setattr(town.site.patient_records, "follow_key", lambda: 1 // 0)
     keep_up(town.site)
-    assert "sealing to the key in force failed" in caplog.text
+    assert "sealing records to the current key failed" in caplog.text
     assert len(town.federation.records.made) == 1
 
 
