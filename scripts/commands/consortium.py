@@ -146,7 +146,7 @@ def ceremony(
     number = start_ceremony(open_ledger(home, member), plan)
     click.echo(f"Ceremony {number} of the key for {use} has started.")
     if plan.kind == CeremonyKind.DEALER:
-        click.echo("You are the dealer: this machine knows the key until it deletes it. Every page says so.")
+        click.echo("You are the dealer: this machine knows the key until it deletes it, and every page says so.")
         notify = announce(OPERATOR)
         serve_agent(
             lambda: Dealer(open_ports(home, member, notify), plan.use),
