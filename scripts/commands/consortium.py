@@ -142,14 +142,14 @@ def ceremony(
     from scripts.wiring.roles import open_ledger, open_ports, operator_of
 
     member = operator_of(home)
-    wish = CeremonyPlan(USES[use], KINDS[kind], trustees, threshold, new_key, days)
-    number = start_ceremony(open_ledger(home, member), wish)
+    plan = CeremonyPlan(USES[use], KINDS[kind], trustees, threshold, new_key, days)
+    number = start_ceremony(open_ledger(home, member), plan)
     click.echo(f"Ceremony {number} of the key for {use} has started.")
-    if wish.kind == CeremonyKind.DEALER:
-        click.echo("You are the dealer: this machine knows the key until it deletes it. Every page says so.")
+    if plan.kind == CeremonyKind.DEALER:
+        click.echo("You are the dealer: this machine knows the key until it deletes it, and every page says so.")
         notify = announce(OPERATOR)
         serve_agent(
-            lambda: Dealer(open_ports(home, member, notify), wish.use),
+            lambda: Dealer(open_ports(home, member, notify), plan.use),
             notify,
             lambda agent: agent.done,
         )

@@ -107,7 +107,7 @@ def refuse(home: Home, name: str, number: int, reason: str) -> None:
 def refresh(home: Home, name: str) -> None:
     """Do this trustee's part of the running ceremonies, then stop. For trustees who do not keep `run` running."""
     _serve(home, name, _settled)
-    click.echo(f"{name} has nothing more to do.")
+    click.echo(f"{name} has nothing left to do.")
 
 
 @trustee.command()
