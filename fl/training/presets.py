@@ -8,11 +8,12 @@ Source: scripts/bench/training.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fl.training.data.synthetic import SyntheticPlan
 from fl.training.local.config import LocalConfig
-from fl.training.model.spec import ModelSpec
+from fl.training.model.spec import LITE0, ModelSpec
+from fl.training.pictures.preparation import CELL_COLOURS
 
 
 @dataclass(frozen=True)
@@ -24,14 +25,17 @@ class Preset:
     rounds: int
 
 
-DEFAULT_SPEC = ModelSpec(width=56)
-"""945,338 weights."""
+DEFAULT_SPEC = ModelSpec(kind=LITE0, preparation=CELL_COLOURS, views=8)
+"""3.3 million weights."""
 DEFAULT_ROUNDS = 8
 DEFAULT_LOCAL = LocalConfig(
-    epochs=2, batch=32, lr=1e-3, lr_final=1e-4, horizon=DEFAULT_ROUNDS, augment=1.0, class_balance=1.0
+    epochs=1, batch=32, lr=3e-4, lr_final=3e-5, horizon=DEFAULT_ROUNDS, augment=1.0, class_balance=1.0
 )
 DEFAULT_PRESET = Preset(DEFAULT_SPEC, DEFAULT_LOCAL, DEFAULT_ROUNDS)
 """For pictures of real cells, such as C-NMC."""
+
+SMALL_PRESET = Preset(ModelSpec(width=56), replace(DEFAULT_LOCAL, epochs=2, lr=1e-3, lr_final=1e-4), DEFAULT_ROUNDS)
+"""For the same without published weights: 945,338 weights from random ones."""
 
 SYNTHETIC_PLAN = SyntheticPlan(subjects=36, cells=20)
 _SYNTHETIC_ROUNDS = 5
@@ -42,4 +46,4 @@ SYNTHETIC_PRESET = Preset(
 )
 """For the cells of `SYNTHETIC_PLAN`: a demonstration of about a minute."""
 
-PRESETS: dict[str, Preset] = {"real": DEFAULT_PRESET, "synthetic": SYNTHETIC_PRESET}
+PRESETS: dict[str, Preset] = {"real": DEFAULT_PRESET, "small": SMALL_PRESET, "synthetic": SYNTHETIC_PRESET}

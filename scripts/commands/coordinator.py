@@ -35,7 +35,7 @@ CLIP = 0.5
 L2_BOUND = 50.0
 """C: the largest L2 norm of an update."""
 WORDS = "Bits of a number in an update. 64 gives far finer steps, and files of twice the size."
-PRESET_NAMES = ("real", "synthetic")
+PRESET_NAMES = ("real", "small", "synthetic")
 SECONDS = click.IntRange(1, MAX_STEP_TIMEOUT_S)
 
 

@@ -17,6 +17,19 @@ class HashMismatch(TamperedError):
 
 
 @dataclass(eq=False)
+class PretrainedChanged(TamperedError):
+    """The file with the first weights of a network is another one than it should be."""
+
+    package: str
+    expected: str
+    actual: str
+    sentence = (
+        "The weights in the installed package {package} have the SHA-256 {actual}, not {expected}. They were not "
+        "opened. Install the package again."
+    )
+
+
+@dataclass(eq=False)
 class ModelUnusable(TamperedError):
     """The file of a final model has the recorded name or digest, but no usable model."""
 

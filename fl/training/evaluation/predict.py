@@ -11,18 +11,20 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from fl.protocol.errors import NonFinite
 from fl.protocol.task import Task
 from fl.training.data.dataset import Dataset
 from fl.training.evaluation.metrics import Metrics, measure
 from fl.training.model.device import pick_device, place
-from fl.training.model.inputs import normalise, to_tensor
+from fl.training.model.inputs import normalise, to_tensor, views_of
 from fl.training.model.network import build_model
 from fl.training.model.spec import ModelSpec
 from fl.training.model.tensors import load_vector
 from fl.training.model.weights import Vector
 from fl.training.pictures.images import Pixels, fit_square
+from fl.training.pictures.preparation import prepare_all
 
 BATCH = 64
 
@@ -62,13 +64,21 @@ class Predictor:
         rows = [np.zeros((0, self.spec.classes), np.float32)]
         with torch.inference_mode():
             for start in range(0, len(images), BATCH):
-                batch = to_tensor(images[start : start + BATCH]).to(self._device)
-                logits = self._model(normalise(batch).contiguous(memory_format=torch.channels_last))
-                rows.append(torch.softmax(logits.float(), dim=1).cpu().numpy())
+                part = prepare_all(self.spec.preparation, images[start : start + BATCH])
+                rows.append(self._look(to_tensor(part).to(self._device)))
         answers = np.concatenate(rows)
         if bad := int(answers.size - np.count_nonzero(np.isfinite(answers))):
             raise NonFinite("model's answer", bad)
         return answers
+
+    def _look(self, batch: Tensor) -> npt.NDArray[np.float32]:
+        """Return float32 [n, classes] for prepared pixels uint8 [n, 3, S, S]: the mean over the views."""
+        total = torch.zeros(len(batch), self.spec.classes, device=self._device)
+        for view in views_of(normalise(batch, self.spec.kind), self.spec.views):
+            logits = self._model(view.contiguous(memory_format=torch.channels_last))
+            total += torch.softmax(logits.float(), dim=1)
+        mean: npt.NDArray[np.float32] = (total / self.spec.views).cpu().numpy()
+        return mean
 
     def probability(self, image: Pixels) -> npt.NDArray[np.float32]:
         """Return float32 [classes] for one picture uint8 [H, W, 3]."""

@@ -30,6 +30,7 @@ from fl.training.model.network import build_model
 from fl.training.model.spec import ModelSpec
 from fl.training.model.tensors import load_vector, to_vector
 from fl.training.model.weights import Vector, vector_to_bytes
+from fl.training.pictures.preparation import prepare_all
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,8 @@ class _Trainer:
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(), lr=config.lr_of_round(context.round), weight_decay=config.weight_decay
         )
-        self.images = to_tensor(train.images)
+        self.kind = spec.kind
+        self.images = to_tensor(prepare_all(spec.preparation, train.images))
         self.labels = torch.from_numpy(train.labels)
         self.dtype = mixed_dtype(self.device)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype is torch.float16)
@@ -143,7 +145,7 @@ class _Trainer:
         loss_sum = torch.zeros((), device=self.device)
         correct = torch.zeros((), dtype=torch.int64, device=self.device)
         for rows in torch.split(order, self.config.batch):
-            pixels = normalise(augment(self.images[rows], self.config.augment, generator))
+            pixels = normalise(augment(self.images[rows], self.config.augment, generator), self.kind)
             batch = self._to_device(pixels.contiguous(memory_format=torch.channels_last))
             labels = self._to_device(self.labels[rows])
             loss, logits = self._step(batch, labels)

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fl.training.model.spec import HEMANET, LITE0
 from fl.training.pictures.colours import Pixels
 
-MEAN = 0.2
-STD = 0.2
-"""Chosen for dark cells on black. All channels and data sets use the same values, so hospitals need not share
-statistics about their patients."""
+MEAN_AND_STD = {HEMANET: (51.0, 51.0), LITE0: (127.0, 128.0)}
+"""In 0..255. Hemanet's were chosen for dark cells on black, lite0's are those of its published weights. All channels
+and data sets use the same values, so hospitals need not share statistics about their patients."""
 
 
 def to_tensor(images: Pixels) -> Tensor:
@@ -24,6 +24,14 @@ def to_tensor(images: Pixels) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
 
 
-def normalise(batch: Tensor) -> Tensor:
-    """Return pixels [n, 3, S, S] in 0..255 as float32 [n, 3, S, S] in -1..4."""
-    return batch.to(torch.float32).div(255.0).sub(MEAN).div(STD)
+def normalise(batch: Tensor, kind: str) -> Tensor:
+    """Return pixels [n, 3, S, S] in 0..255 as float32 [n, 3, S, S] for a network of that kind."""
+    mean, std = MEAN_AND_STD[kind]
+    return batch.to(torch.float32).sub(mean).div(std)
+
+
+def views_of(batch: Tensor, count: int) -> list[Tensor]:
+    """Return 1 or 8 views of [n, 3, S, S]: four turns, and the same of the mirror image."""
+    if count == 1:
+        return [batch]
+    return [torch.rot90(side, turn, (2, 3)) for side in (batch, batch.flip(3)) for turn in range(4)]

@@ -14,7 +14,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from fl.training.model.spec import GROUPS, ModelSpec
+from fl.training.model.lite0 import Lite0
+from fl.training.model.published import lite0_tensors
+from fl.training.model.spec import GROUPS, LITE0, ModelSpec
 
 
 class ResidualBlock(nn.Module):
@@ -73,33 +75,46 @@ class HemaNet(nn.Module):
 
 
 def build_model(spec: ModelSpec, seed: int) -> nn.Module:
-    """Return the network of `spec` with initial weights drawn from `seed` (He's normal; head near zero).
+    """Return the network of `spec` with its initial weights: drawn from `seed`, or published ones with a drawn head.
 
-    The module is first created on the meta device, so that torch's own initialisation changes no global state.
+    A network is first created on the meta device, so that torch's own initialisation changes no global state.
+
+    Raises:
+        PretrainedMissing, PretrainedChanged: the published weights are not here, or are not the ones meant.
     """
-    with torch.device("meta"):
-        model = HemaNet(spec)
-    _take_memory(model)
     generator = torch.Generator().manual_seed(seed)
+    with torch.device("meta"):
+        model = Lite0(spec.classes) if spec.kind == LITE0 else HemaNet(spec)
+    _take_memory(model)
     with torch.no_grad():
-        for module in model.modules():
-            if isinstance(module, nn.Conv2d):
-                fan_in = module.weight[0].numel()
-                module.weight.normal_(0.0, math.sqrt(2.0 / fan_in), generator=generator)
-            elif isinstance(module, nn.Linear):
-                module.weight.normal_(0.0, 0.01, generator=generator)
-                module.bias.zero_()
-            elif isinstance(module, nn.GroupNorm):
-                module.weight.fill_(1.0)
-                module.bias.zero_()
+        _draw(model, generator)
+        if isinstance(model, Lite0):
+            model.load_state_dict({**model.state_dict(), **lite0_tensors()})
+            model.train_only(spec.trained)
     return model
 
 
+def _draw(model: nn.Module, generator: torch.Generator) -> None:
+    """Draw He's normal weights, and a head near zero."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            fan_in = module.weight[0].numel()
+            module.weight.normal_(0.0, math.sqrt(2.0 / fan_in), generator=generator)
+        elif isinstance(module, nn.Linear):
+            module.weight.normal_(0.0, 0.01, generator=generator)
+            module.bias.zero_()
+        elif isinstance(module, nn.GroupNorm):
+            module.weight.fill_(1.0)
+            module.bias.zero_()
+
+
 def _take_memory(model: nn.Module) -> None:
-    """Allocate memory for parameters on the meta device.
+    """Allocate memory for tensors on the meta device.
 
     `Module.to_empty` does the same, but it loads sympy: 40 MB, and seconds before the first answer.
     """
     for module in model.modules():
         for name, laid_out in list(module.named_parameters(recurse=False)):
             setattr(module, name, nn.Parameter(torch.empty(laid_out.shape, dtype=laid_out.dtype)))
+        for name, laid_out in list(module.named_buffers(recurse=False)):
+            setattr(module, name, torch.empty(laid_out.shape, dtype=laid_out.dtype))

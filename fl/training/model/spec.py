@@ -12,9 +12,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from fl.protocol.errors import WeightsMismatch
+from fl.training.pictures.preparation import PLAIN, check_name
 from fl.training.plain import parse_fields
 
-KINDS = ("hemanet",)
+HEMANET, LITE0 = "hemanet", "lite0"
+KINDS = (HEMANET, LITE0)
+TRAINED = ("all", "last", "head")
+VIEWS = (1, 8)
 GROUPS = 8
 """Groups of every GroupNorm; widths are multiples of it."""
 
@@ -24,12 +28,15 @@ class ModelSpec:
     """The shape of a network.
 
     Attributes:
-        kind: Family of networks; `hemanet` is the convolutional one.
+        kind: `hemanet`, a small network from random weights, or `lite0` (lite0.py), which starts from published ones.
         in_channels: Channels of the input (3 for RGB).
         size_px: Height and width of the input in pixels.
         classes: Number of outputs (logits), at least 2.
-        width: Channels after the stem; a multiple of 8. Later stages have 2 and 4 times as many.
-        depth: Residual blocks per stage.
+        width: Channels of hemanet after the stem; a multiple of 8. Later stages have 2 and 4 times as many.
+        depth: Residual blocks of hemanet per stage.
+        preparation: What happens to a picture first (fl/training/pictures/preparation.py).
+        trained: Which weights of lite0 are trained and travel: `all`, the `last` stage and what follows, or the `head`.
+        views: 1, or 8: an answer is the mean over four turns of a picture and of its mirror image.
     """
 
     kind: str = "hemanet"
@@ -38,6 +45,9 @@ class ModelSpec:
     classes: int = 2
     width: int = 40
     depth: int = 1
+    preparation: str = PLAIN
+    trained: str = "all"
+    views: int = 1
 
     def __post_init__(self) -> None:
         """Raise WeightsMismatch if a field is out of its range."""
@@ -55,6 +65,13 @@ class ModelSpec:
                 raise WeightsMismatch(f"the model's {name} is {getattr(self, name)}, not in {low} to {high}")
         if self.width % GROUPS:
             raise WeightsMismatch(f"the model's width {self.width} is not a multiple of {GROUPS}")
+        if self.trained not in TRAINED or (self.kind == HEMANET and self.trained != "all"):
+            raise WeightsMismatch(f"the trained part {self.trained!r} of a {self.kind} is unknown")
+        if self.kind == LITE0 and self.in_channels != 3:  # noqa: PLR2004  # red, green, blue
+            raise WeightsMismatch("a lite0 has three input channels")
+        if self.views not in VIEWS:
+            raise WeightsMismatch(f"the number of views is {self.views}, not 1 or 8")
+        check_name(self.preparation)
 
     @property
     def stem_stride(self) -> int:

