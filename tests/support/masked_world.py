@@ -48,7 +48,7 @@ class Four(World):
     def names(self, accounts: tuple[Address, ...]) -> list[str]:
         return sorted(self.federation.book.name_of(account) for account in accounts)
 
-    def told(self, name: str, what: Event) -> list[str]:
+    def reported(self, name: str, what: Event) -> list[str]:
         return [str(facts["reason"]) for event, facts in self.party(name).events if event == what]
 
     def until(self, phase: Phase, *agents: Agent) -> Round:

@@ -121,7 +121,7 @@ class World:
         return [what for what, _facts in self.party(name).events]
 
     def refusals(self, name: str) -> list[str]:
-        """Return why a member took no further part in a round, or attested nothing, as it told it."""
+        """Return why a member took no further part in a round, or attested nothing, as it reported it."""
         refused = (Event.ROUND_REFUSED, Event.MODEL_NOT_ATTESTED)
         return [str(facts["reason"]) for what, facts in self.party(name).events if what in refused]
 

@@ -97,16 +97,16 @@ def test_a_transaction_makes_its_record_once(settings: LedgerSettings) -> None:
     ledger.replay()
     EthereumLedger(settings, KEY).append(member())
     behind = connect(settings.node)
-    told: list[Log] = []
+    reported: list[Log] = []
 
     def handle(method: str, params: list[Any]) -> Any:
         """As if the same transaction had made its record in a later block once more."""
         answer = behind.attempt(method, *params)
         if method != "eth_getLogs" or not answer:
             return answer
-        told.extend(answer)
+        reported.extend(answer)
         place = {name: answer[-1][name] for name in ("blockNumber", "blockHash")}
-        return [*answer, {**told[0], **place, "logIndex": "0xff"}]
+        return [*answer, {**reported[0], **place, "logIndex": "0xff"}]
 
     server = RpcServer("127.0.0.1", 0, handle)
     server.start()

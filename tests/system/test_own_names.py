@@ -277,8 +277,8 @@ def test_a_blast_is_called_a_blast_whatever_the_folders_are_called(tmp_path: Pat
     predictor = Predictor(Recipe.of(config).spec, learned)
     rows = [task.disease_probability(list(row)) for row in predictor.probabilities(held.dataset.images)]
     sick = np.array([task.classes[label].disease for label in held.dataset.labels])
-    told = np.array([float(row or 0.0) for row in rows])
-    blast, healthy = float(told[sick].mean()), float(told[~sick].mean())
+    reported = np.array([float(row or 0.0) for row in rows])
+    blast, healthy = float(reported[sick].mean()), float(reported[~sick].mean())
     assert blast > healthy + 0.1
 
 
@@ -291,15 +291,15 @@ def test_a_hospital_whose_classes_are_swapped_sounds_an_alarm_of_its_own(tmp_pat
     config = _config(LEUKEMIA, spec, 5)
     start = to_vector(build_model(Recipe.of(config).spec, 1))
     learned, _ = trainer(home.member("alpha").data_file, "alpha", "cpu")(Work(1, start, config))
-    told: list[tuple[str, Event]] = []
+    reported: list[tuple[str, Event]] = []
     again = Work(2, learned, _config(LEUKEMIA, spec, 1))
     for name in ("alpha", "beta"):
 
         def notify(what: Event, _facts: object, who: str = name) -> None:
-            told.append((who, what))
+            reported.append((who, what))
 
         trainer(home.member(name).data_file, name, "cpu", notify)(again)
-    assert told == [("beta", Event.ALARM)]
+    assert reported == [("beta", Event.ALARM)]
     assert evaluator(home.member("beta").data_file)(learned, config).alarm
     assert not evaluator(home.member("alpha").data_file)(learned, config).alarm
 

@@ -48,17 +48,17 @@ def ask(port: int, path: str, headers: dict[str, str], body: str | None = None) 
     return answer.status, text, cookies
 
 
-def told(address: str) -> dict[str, str]:
+def reported(address: str) -> dict[str, str]:
     return {"X-Forwarded-For": address, "X-Forwarded-Proto": "https", "Referer": f"https://{HOST}/sign-in"}
 
 
 def sign_in(port: int, address: str, password: str) -> tuple[int, list[str]]:
     """Return (status, cookies) of one visitor of the proxy who signs in."""
-    _, page, cookies = ask(port, "/sign-in", told(address))
+    _, page, cookies = ask(port, "/sign-in", reported(address))
     found = TOKEN.search(page)
     assert found is not None
     body = urlencode({"csrf_token": found[1], "email": MAYA, "password": password})
-    status, _, given = ask(port, "/sign-in", {**told(address), "Cookie": cookies[0].partition(";")[0]}, body)
+    status, _, given = ask(port, "/sign-in", {**reported(address), "Cookie": cookies[0].partition(";")[0]}, body)
     return status, given
 
 
@@ -73,14 +73,14 @@ def sign_in(port: int, address: str, password: str) -> tuple[int, list[str]]:
 )
 def test_a_claim_counts_from_the_trusted_proxy_only(tmp_path: Path, proxy: TrustedProxy | None, seen: str) -> None:
     with served(tmp_path, proxy) as port:
-        assert ask(port, "/seen", told("192.0.2.66, 198.51.100.1, 203.0.113.7"))[1] == seen
+        assert ask(port, "/seen", reported("192.0.2.66, 198.51.100.1, 203.0.113.7"))[1] == seen
 
 
 def test_what_nobody_sets_is_not_believed_from_the_proxy_either(tmp_path: Path) -> None:
     with served(tmp_path, NEAR) as port:
         claims = {"X-Forwarded-Host": "evil.example", "Forwarded": "for=192.0.2.66;host=evil.example"}
-        assert ask(port, "/seen", {**told("203.0.113.7"), **claims})[1] == "203.0.113.7 https"
-        assert "evil.example" not in ask(port, "/", {**told("203.0.113.7"), **claims})[1]
+        assert ask(port, "/seen", {**reported("203.0.113.7"), **claims})[1] == "203.0.113.7 https"
+        assert "evil.example" not in ask(port, "/", {**reported("203.0.113.7"), **claims})[1]
 
 
 def test_one_visitor_who_guesses_does_not_lock_out_the_others(tmp_path: Path) -> None:

@@ -156,8 +156,8 @@ def test_a_ceremony_survives_kill_9_and_its_committee_opens_records_before_and_a
 def test_the_operator_deals_when_a_consortium_wants_one_authority(home: Home) -> None:
     folder = ("--home", str(home.folder))
     running = [trustee(home, name) for name in TRUSTEES]
-    told = invoke("consortium", "ceremony", *folder, "--kind", "dealer").output
-    assert "every page says so" in told
+    reported = invoke("consortium", "ceremony", *folder, "--kind", "dealer").output
+    assert "every page says so" in reported
     until("everybody's share", lambda: held_by_all(home))
     assert "DEALT BY THE OPERATOR" in invoke("consortium", "members", *folder).output
     for kind, said in (("generate", ()), ("dealer", ()), ("refresh", ("--new-key",))):

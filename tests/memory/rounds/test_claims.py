@@ -88,8 +88,8 @@ def test_a_coordinator_that_proposes_such_a_sum_gets_no_attestation(
     assert four.current.attestations == {}
     for name in (*NAMES, "auditor"):
         assert four.refusals(name)
-    told = four.refusals("alpha") + four.refusals("auditor")
-    assert all(("L2 norm" if what == "L2" else f"has a {what} of") in reason for reason in told)
+    reported = four.refusals("alpha") + four.refusals("auditor")
+    assert all(("L2 norm" if what == "L2" else f"has a {what} of") in reason for reason in reported)
     (finding,) = [found for found in audit(four).findings if found.subject == "aggregate"]
     assert names(f"{finding.name}: {finding.sentence}", what)
     assert finding.round == 1

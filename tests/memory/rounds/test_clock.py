@@ -150,9 +150,9 @@ def test_a_coordinator_opens_rounds_more_and_more_rarely_when_nobody_commits(wor
     waits = [later - before for before, later in zip(ended, opened[1:], strict=False)]
     assert waits[:2] == [30, 30]
     assert all(later >= wait for later, wait in zip(waits[2:], (60, 120, 240, 480), strict=False))
-    told = [facts["reason"] for what, facts in world.consortium.coordinator.events if what == Event.ALARM]
-    assert str(told[0]).startswith("3 rounds in a row ended before any hospital committed")
-    assert len(told) == len(set(told))
+    reported = [facts["reason"] for what, facts in world.consortium.coordinator.events if what == Event.ALARM]
+    assert str(reported[0]).startswith("3 rounds in a row ended before any hospital committed")
+    assert len(reported) == len(set(reported))
 
 
 def test_one_commitment_ends_the_wait(world: World) -> None:

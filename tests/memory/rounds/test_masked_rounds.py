@@ -227,8 +227,8 @@ def test_a_coordinator_that_ignores_a_complaint_gets_no_updates(four: Consortium
         hospital.finish_training()
     settle(*hospitals[1:])
     for party in four.hospitals[1:]:
-        told = [facts["reason"] for what, facts in party.events if what == Event.ROUND_REFUSED]
-        assert told == [f"SetMismatch: {SetMismatch(liar.account)}"]
+        reported = [facts["reason"] for what, facts in party.events if what == Event.ROUND_REFUSED]
+        assert reported == [f"SetMismatch: {SetMismatch(liar.account)}"]
     assert coordinator.view.refresh().rounds[-1].commitments == {}
 
 
@@ -250,8 +250,8 @@ def test_a_hospital_that_does_not_trust_the_roster_sends_nothing(four: Consortiu
     )
     _until(coordinator, hospitals[1:], Phase.ADVERTISE)
     settle(wary)
-    told = [facts["reason"] for what, facts in party.events if what == Event.ROUND_REFUSED]
-    assert told == [f"RosterUntrusted: {RosterUntrusted(0, 1)}"]
+    reported = [facts["reason"] for what, facts in party.events if what == Event.ROUND_REFUSED]
+    assert reported == [f"RosterUntrusted: {RosterUntrusted(0, 1)}"]
     assert party.account not in coordinator.view.refresh().rounds[-1].advertised
 
 

@@ -67,7 +67,7 @@ def test_a_masked_update_that_is_not_right_is_left_out_and_named(world: Four, re
     rest(boss, world.auditor(), *others, forger(world, "delta", Kind.MASKED, reseal))
     assert world.phases() == ["FINAL"]
     assert world.names(world.current.hospitals) == ["alpha", "beta", "gamma"]
-    assert world.told("coordinator", Event.HOSPITAL_LEFT_OUT) == [f"{named}: the update of delta was refused"]
+    assert world.reported("coordinator", Event.HOSPITAL_LEFT_OUT) == [f"{named}: the update of delta was refused"]
     found = audit(world)
     assert found.findings == []
     assert any("the set does not include the masked update of delta" in note for note in found.notes)
@@ -78,7 +78,9 @@ def test_a_masked_update_that_one_reader_is_missing_in_is_left_out(world: Four, 
     hospitals = world.hospitals("alpha", "beta", "gamma")
     rest(world.boss(), world.auditor(), *hospitals, forger(world, "delta", Kind.MASKED, for_all_but_one(world, unread)))
     assert world.phases() == ["FINAL"]
-    assert world.told("coordinator", Event.HOSPITAL_LEFT_OUT) == ["RecipientNotFound: the update of delta was refused"]
+    assert world.reported("coordinator", Event.HOSPITAL_LEFT_OUT) == [
+        "RecipientNotFound: the update of delta was refused"
+    ]
     assert any("RecipientNotFound" in note for note in audit(world).notes)
 
 
@@ -109,7 +111,7 @@ def test_a_masked_update_that_only_one_hospital_cannot_open_ends_that_hospitals_
     rest(world.boss(), world.auditor(), *hospitals, forger(world, "delta", Kind.MASKED, broken_for(world, "alpha")))
     assert world.phases() == ["FINAL"]
     assert world.account("alpha") not in world.current.attestations
-    (reason,) = world.told("alpha", Event.ROUND_REFUSED)
+    (reason,) = world.reported("alpha", Event.ROUND_REFUSED)
     assert reason.startswith("AuthFailure: ")
     assert reason.endswith("(the masked update of delta)")
     kept = world.party("alpha").ports(world.consortium.vault).journal.get(key_of("refused", world.current))
@@ -118,7 +120,7 @@ def test_a_masked_update_that_only_one_hospital_cannot_open_ends_that_hospitals_
     rest(world.boss(2), world.auditor(), *world.hospitals("alpha", "beta", "gamma", "delta"))
     assert world.phases() == ["FINAL", "FINAL"]
     assert world.account("alpha") in world.current.attestations
-    assert len(world.told("alpha", Event.ROUND_REFUSED)) == 1
+    assert len(world.reported("alpha", Event.ROUND_REFUSED)) == 1
 
 
 @pytest.mark.parametrize(("reseal", "named"), list(FORGED.values())[:3], ids=list(FORGED)[:3])
@@ -131,7 +133,7 @@ def test_an_answer_that_is_not_right_is_left_out_and_named(world: Four, reseal: 
     rest(boss, world.auditor(), *hospitals, forging)
     assert world.phases() == ["FINAL"]
     assert len(world.current.revealed) == 4
-    assert world.told("coordinator", Event.ANSWER_LEFT_OUT) == [f"{named}: the answer of delta cannot be used"]
+    assert world.reported("coordinator", Event.ANSWER_LEFT_OUT) == [f"{named}: the answer of delta cannot be used"]
 
 
 def test_a_wrong_share_in_an_answer_is_left_out_and_named(world: Four) -> None:
@@ -145,7 +147,7 @@ def test_a_wrong_share_in_an_answer_is_left_out_and_named(world: Four) -> None:
     rest(forging, *hospitals)
     rest(boss, world.auditor(), *hospitals, forging)
     assert world.phases() == ["FINAL"]
-    assert world.told("coordinator", Event.ANSWER_LEFT_OUT) == ["ShareInvalid: the answer of delta cannot be used"]
+    assert world.reported("coordinator", Event.ANSWER_LEFT_OUT) == ["ShareInvalid: the answer of delta cannot be used"]
 
 
 def test_an_answer_that_only_the_coordinator_and_auditors_can_open_makes_no_sum(world: Four) -> None:
@@ -163,10 +165,12 @@ def test_an_answer_that_only_the_coordinator_and_auditors_can_open_makes_no_sum(
     assert len(world.current.revealed) == 3
     rest(boss)
     assert world.current.phase == Phase.UNMASK
-    assert world.told("coordinator", Event.ANSWER_LEFT_OUT) == ["RecipientNotFound: the answer of delta cannot be used"]
+    assert world.reported("coordinator", Event.ANSWER_LEFT_OUT) == [
+        "RecipientNotFound: the answer of delta cannot be used"
+    ]
     rest(boss, world.auditor(), *hospitals)
     assert world.phases() == ["FINAL"]
-    assert world.told("alpha", Event.ANSWER_LEFT_OUT) == world.told("coordinator", Event.ANSWER_LEFT_OUT)
+    assert world.reported("alpha", Event.ANSWER_LEFT_OUT) == world.reported("coordinator", Event.ANSWER_LEFT_OUT)
 
 
 def test_a_signature_that_does_not_verify_is_waited_over(world: Four) -> None:

@@ -57,7 +57,7 @@ def test_keys_of_an_earlier_round_are_left_out_by_name(four: Four, which: str) -
     delta.ledger.append(KeysAdvertised(delta.account, 2, *pairs[which]))
     four.until(Phase.FINAL, boss, *honest, four.auditor())
     assert four.names(four.current.hospitals) == ["alpha", "beta", "gamma"]
-    (reason,) = four.told("coordinator", Event.HOSPITAL_LEFT_OUT)
+    (reason,) = four.reported("coordinator", Event.HOSPITAL_LEFT_OUT)
     assert "uses a key of round 1 again" in reason
     report = audit(four)
     assert report.clean
@@ -75,7 +75,7 @@ def test_a_coordinator_that_lets_old_keys_go_on_gets_no_shares_and_is_found(four
     rest(*honest)
     assert four.current.dealt == {}
     for name in NAMES[:3]:
-        assert "uses a key of round 1 again" in four.told(name, Event.ROUND_REFUSED)[-1]
+        assert "uses a key of round 1 again" in four.reported(name, Event.ROUND_REFUSED)[-1]
 
 
 def test_a_key_that_two_hospitals_advertise_in_one_round_serves_the_first(four: Four) -> None:

@@ -1,4 +1,4 @@
-"""One round replayed alone with a hospital's key: what is checked, what is not, and in which step a fault is told."""
+"""One round replayed with a hospital's key: what is checked, what is not, and which step reports a fault."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Seen:
     def replay(self, number: int) -> Results:
         return Results.of(audit_round(self.world._federation(), number, self.bench), number)
 
-    def told(self, number: int) -> Explained:
+    def reported(self, number: int) -> Explained:
         return explain(self.world._federation(), number, self.replay(number))
 
     def flip(self, digest: Digest) -> None:
@@ -69,31 +69,31 @@ def sealed(tmp_path: Path) -> Seen:
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_hospital_replays_a_masked_round_with_its_own_key_and_every_step_is_right(masked: Seen, number: int) -> None:
-    told = masked.told(number)
-    assert [passage.step for passage in told.passages] == list(AuditStep)
-    assert {passage.outcome for passage in told.passages} == {CheckOutcome.RIGHT}
-    assert told.results.notes == ()
-    assert told.seen == SEEN[True]
+    reported = masked.reported(number)
+    assert [passage.step for passage in reported.passages] == list(AuditStep)
+    assert {passage.outcome for passage in reported.passages} == {CheckOutcome.RIGHT}
+    assert reported.results.notes == ()
+    assert reported.seen == SEEN[True]
     samples = sum(100 + len(party.name) for party in masked.world.consortium.hospitals)
-    assert told.results.sums["samples"] == samples
-    assert told.results.sums["accuracy"] == 3 * 80 / samples
+    assert reported.results.sums["samples"] == samples
+    assert reported.results.sums["accuracy"] == 3 * 80 / samples
 
 
 def test_a_hospital_cannot_sum_a_sealed_round_and_is_told_why(sealed: Seen) -> None:
     why = "its updates are sealed to the coordinator and the auditors, so no hospital can open them"
     assert obstacle(sealed.world._federation(), 2, sealed.bench) == why
-    told = sealed.told(2)
-    assert told.results.notes == (f"Round 2 was not summed again: {why}.",)
-    outcomes = {passage.step: passage.outcome for passage in told.passages}
+    reported = sealed.reported(2)
+    assert reported.results.notes == (f"Round 2 was not summed again: {why}.",)
+    outcomes = {passage.step: passage.outcome for passage in reported.passages}
     assert outcomes.pop(AuditStep.SUM) == outcomes.pop(AuditStep.REPORTS) == CheckOutcome.OPEN
     assert set(outcomes.values()) == {CheckOutcome.RIGHT}
-    assert told.seen == SEEN[False]
+    assert reported.seen == SEEN[False]
 
 
 def test_an_auditor_can_sum_it(sealed: Seen) -> None:
     auditor = Seen(sealed.world, sealed.world.consortium.auditor)
     assert obstacle(auditor.world._federation(), 2, auditor.bench) == ""
-    assert {passage.outcome for passage in auditor.told(2).passages} == {CheckOutcome.RIGHT}
+    assert {passage.outcome for passage in auditor.reported(2).passages} == {CheckOutcome.RIGHT}
 
 
 def test_a_key_that_came_later_or_is_lost_is_a_reason_and_no_finding(masked: Seen) -> None:
@@ -124,12 +124,12 @@ def test_a_changed_file_is_told_in_the_step_that_it_belongs_to(
     masked: Seen, step: AuditStep, digest_of: Callable[[Round], Digest]
 ) -> None:
     masked.flip(digest_of(masked.round(2)))
-    told = masked.told(2)
-    wrong = [passage.step for passage in told.passages if passage.outcome == CheckOutcome.WRONG]
+    reported = masked.reported(2)
+    wrong = [passage.step for passage in reported.passages if passage.outcome == CheckOutcome.WRONG]
     assert step in wrong
-    names = {found.name for found in told.passages[list(AuditStep).index(step)].findings}
+    names = {found.name for found in reported.passages[list(AuditStep).index(step)].findings}
     assert names == {"HashMismatch"} | ({"TooFewReveals"} if step == AuditStep.ANSWERS else set())
-    assert told.verdict.startswith("Something is wrong")
+    assert reported.verdict.startswith("Something is wrong")
 
 
 def test_a_report_that_states_other_sums_is_found(tmp_path: Path) -> None:

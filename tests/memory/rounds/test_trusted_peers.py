@@ -36,7 +36,7 @@ def test_a_hospital_whose_trusted_peer_drops_out_hides_its_update_among_no_stran
     rest(boss, world.auditor(), *hospitals)
     assert (party.account in world.current.commitments) == (phase == Phase.MASK)
     assert party.account not in world.current.endorsed
-    (reason,) = world.told("alpha", Event.ROUND_REFUSED)
+    (reason,) = world.reported("alpha", Event.ROUND_REFUSED)
     assert reason.startswith("RosterUntrusted: The round has 0 of the hospitals")
 
 
@@ -52,4 +52,4 @@ def test_a_hospital_that_learns_whom_to_trust_after_it_signed_reveals_nothing_am
     trust = TrustedPeers(frozenset({world.account("delta")}), 1)
     rest(boss, Hospital(party.ports(world.consortium.vault), nudge("alpha"), trust), *others)
     assert party.account not in world.current.revealed
-    assert len(world.told("alpha", Event.ROUND_REFUSED)) == 1
+    assert len(world.reported("alpha", Event.ROUND_REFUSED)) == 1

@@ -187,7 +187,7 @@ def test_a_masked_update_that_stays_overwritten_is_left_out_and_blames_nobody(wo
     world.clock.now = world.current.terms.commit_deadline + 1
     assert step(boss)
     assert world.names(world.current.hospitals) == ["beta", "delta", "gamma"]
-    assert world.told("coordinator", Event.HOSPITAL_LEFT_OUT) == []
+    assert world.reported("coordinator", Event.HOSPITAL_LEFT_OUT) == []
     rest(boss, world.auditor(), *hospitals)
     assert world.phases() == ["FINAL"]
 
@@ -211,7 +211,7 @@ def test_a_hospital_attests_once_an_overwritten_answer_is_there_again(world: Fou
     world.until(Phase.PROPOSED, boss)
     world.overwrite(world.current.revealed[world.account("alpha")].digest)
     rest(*hospitals[1:])
-    assert (world.current.attestations, world.told("beta", Event.ROUND_REFUSED)) == ({}, [])
+    assert (world.current.attestations, world.reported("beta", Event.ROUND_REFUSED)) == ({}, [])
     rest(*hospitals)
     assert len(world.current.attestations) == 4
 

@@ -29,11 +29,11 @@ class Consulted:
     behind: bool = False
     """Whether the node still shows the closed ledger only."""
     opened: int = 0
-    told: list[tuple[object, ...]] = field(default_factory=list)
+    reported: list[tuple[object, ...]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.first = self.chain.contracts[-1]
-        self.ledger = SuccessorLedger(self.in_force, lambda what, facts: self.told.append((what, *facts.values())))
+        self.ledger = SuccessorLedger(self.in_force, lambda what, facts: self.reported.append((what, *facts.values())))
 
     @property
     def chain(self) -> MemoryChain:
@@ -74,7 +74,7 @@ def reader_of(consulted: Consulted) -> VerifiedModelCache:
 def test_while_nothing_is_handed_over_the_ledger_is_opened_once(consulted: Consulted) -> None:
     assert reader_of(consulted).current().round.number == 1
     assert consulted.ledger.account == consulted.world.party("alpha").account
-    assert (consulted.opened, consulted.told) == (1, [])
+    assert (consulted.opened, consulted.reported) == (1, [])
 
 
 def test_a_reader_goes_on_with_the_successor_and_the_model_never_goes_away(consulted: Consulted) -> None:
@@ -87,7 +87,7 @@ def test_a_reader_goes_on_with_the_successor_and_the_model_never_goes_away(consu
     run_rounds(consulted.world, 2)
     assert reader.current().round.number == 2
     assert reader.federation().openings[-1].anchor.contract == successor
-    assert (consulted.opened, consulted.told) == (2, [(Event.HANDED_OVER, show(successor))])
+    assert (consulted.opened, consulted.reported) == (2, [(Event.HANDED_OVER, show(successor))])
 
 
 def test_every_reader_sees_one_history_whoever_followed_first(consulted: Consulted) -> None:
@@ -108,18 +108,18 @@ def test_two_hand_overs_that_nobody_saw_are_followed_at_once(consulted: Consulte
     newest = consulted.hand_over()
     run_rounds(consulted.world, 3)
     assert reader.current().round.number == 3
-    assert consulted.told == [(Event.HANDED_OVER, show(newest))]
+    assert consulted.reported == [(Event.HANDED_OVER, show(newest))]
 
 
 @pytest.mark.parametrize(
-    ("trouble", "name", "told"),
+    ("trouble", "name", "reported"),
     [
         (ChainUnavailable("http://ledger.example", "connection refused"), "ChainUnavailable", []),
         (WrongChain("http://ledger.example", "it is another one"), "LedgerMoved", [Event.SUCCESSOR_UNUSABLE]),
     ],
 )
 def test_until_the_successor_opens_the_last_model_serves_unverified(
-    consulted: Consulted, trouble: HemaledgerError, name: str, told: list[str]
+    consulted: Consulted, trouble: HemaledgerError, name: str, reported: list[str]
 ) -> None:
     reader = reader_of(consulted)
     checked = reader.current().verification.ledger.at
@@ -133,10 +133,10 @@ def test_until_the_successor_opens_the_last_model_serves_unverified(
     with pytest.raises(HemaledgerError) as failure:
         reader.federation()
     assert failure.value.name == name
-    assert [what for what, _ in consulted.told] == told
+    assert [what for what, _ in consulted.reported] == reported
     consulted.trouble = None
     assert reader.current().verification.whole
-    assert [what for what, _ in consulted.told] == [*told, Event.HANDED_OVER]
+    assert [what for what, _ in consulted.reported] == [*reported, Event.HANDED_OVER]
 
 
 def test_a_node_that_does_not_show_the_successor_yet_is_asked_again(consulted: Consulted) -> None:
@@ -149,4 +149,4 @@ def test_a_node_that_does_not_show_the_successor_yet_is_asked_again(consulted: C
     assert not reader.current().verification.whole
     consulted.behind = False
     assert reader.current().verification.whole
-    assert len(consulted.told) == 1
+    assert len(consulted.reported) == 1

@@ -50,7 +50,7 @@ def keys(party: Party) -> list[int]:
     return list(party.safe.keys.epochs())
 
 
-def told(party: Party) -> list[Event]:
+def reported(party: Party) -> list[Event]:
     return [what for what, _facts in party.events if "member key" in what]
 
 
@@ -63,7 +63,7 @@ def test_after_a_ceremony_everybody_holds_a_key_that_no_share_was_ever_sealed_to
         assert current.epoch == 2
         assert current.public_key == party.safe.keys.of(2).public_key != old
         assert keys(party) == [2]
-        assert told(party) == [Event.MEMBER_KEY_REPLACED, Event.MEMBER_KEY_DESTROYED]
+        assert reported(party) == [Event.MEMBER_KEY_REPLACED, Event.MEMBER_KEY_DESTROYED]
         assert rotations(clinic, party.account) == 1
     settle(*(Trustee(party.ports(clinic.consortium.vault), clinic.safe(party)) for party in clinic.parties))
     assert [keys(party) for party in clinic.parties] == [[2]] * 3

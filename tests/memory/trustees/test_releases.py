@@ -58,7 +58,7 @@ class Held:
         for trustee in self.clinic.trustees[:2]:
             trustee.approve(number)
 
-    def told(self) -> list[str]:
+    def reported(self) -> list[str]:
         events = self.clinic.consortium.coordinator.events
         return [str(facts["reason"]) for what, facts in events if what == Event.RELEASE_AWAITED]
 
@@ -82,7 +82,7 @@ def held(tmp_path: Path) -> Iterator[Held]:
         made = Held(clinic, *_agents(clinic))
         made.settle()
         assert phases(clinic) == []
-        assert [reason for reason in made.told() if "operator starts a ceremony" in reason] == made.told()
+        assert [reason for reason in made.reported() if "operator starts a ceremony" in reason] == made.reported()
         made.ceremony(CeremonyKind.GENERATE)
         made.settle()
         assert phases(clinic) == ["FINAL"]
@@ -100,12 +100,12 @@ def stand_still(held: Held, reason: str) -> None:
     """Let everybody act, also after a restart of the coordinator: nothing happens, and each of them said once why."""
     before = held.requests()
     for _ in range(2):
-        told = len(held.told())
+        reported = len(held.reported())
         held.settle()
         held.settle()
-        assert [reason in each for each in held.told()[told:]] in ([True], [])
+        assert [reason in each for each in held.reported()[reported:]] in ([True], [])
         held.restart()
-    assert any(reason in each for each in held.told())
+    assert any(reason in each for each in held.reported())
     assert (phases(held.clinic), held.requests()) == (["FINAL"], before)
 
 
@@ -173,7 +173,7 @@ def test_the_chains_clock_counts_where_the_coordinators_is_behind(held: Held) ->
     ports = replace(party.ports(held.clinic.consortium.vault), now=lambda: held.clinic.clock.now - 10)
     held.coordinator = Coordinator(ports, held.plan, initial())
     held.settle()
-    assert "expired" in held.told()[-1]
+    assert "expired" in held.reported()[-1]
 
 
 def test_a_refused_release_is_told_with_names_and_only_another_committee_is_asked(held: Held) -> None:

@@ -122,7 +122,7 @@ def secrets_of(party: Party) -> list[str]:
 
 
 def check_end(town: Town) -> None:
-    """Everybody holds a share of the same outcome and nothing older; everything was recorded and told once."""
+    """Everybody holds a share of the same outcome and nothing older; everything was recorded and reported once."""
     ceremony, threshold = town.ceremony, town.clinic.federation.threshold
     assert ceremony.phase == CeremonyPhase.DONE
     assert len(ceremony.confirmed) == 3
@@ -133,7 +133,7 @@ def check_end(town: Town) -> None:
         assert key.epoch == ceremony.keys[party.account].epoch + 1
         assert key.public_key == party.safe.keys.of(key.epoch).public_key
         assert secrets_of(party) == [f"hpke-{key.epoch}.pem", f"records-{ceremony.number}.json"]
-        assert not {told: times for told, times in Counter(map(repr, party.events)).items() if times > 1}
+        assert not {reported: times for reported, times in Counter(map(repr, party.events)).items() if times > 1}
     held = town.clinic.safe(town.ada).shares.get(USE, ceremony.number)
     assert base_mult(held.share) == made.share_of(town.ada.account)
 

@@ -1,4 +1,4 @@
-"""Who waits for a block is told of it at once, and of all that lies behind what it knows."""
+"""A client that waits for a block hears of it at once, and of every block after the last one that it knows."""
 
 from __future__ import annotations
 

@@ -21,9 +21,9 @@ def _binary(truth: list[int], quality: float) -> Metrics:
 
 
 def test_turned_labels_are_an_alarm_that_names_the_figures() -> None:
-    told = alarm(_binary([0, 1] * 40, -0.6))
-    assert "80 held-out images" in told
-    assert "AUROC" in told
+    reported = alarm(_binary([0, 1] * 40, -0.6))
+    assert "80 held-out images" in reported
+    assert "AUROC" in reported
 
 
 def test_a_good_model_its_labels_and_an_untrained_one_are_no_alarm() -> None:
@@ -45,11 +45,11 @@ def test_one_answer_to_everything_is_no_alarm(truth: list[int]) -> None:
 def test_classes_that_changed_places_among_several_are_an_alarm_though_disease_is_told_from_health() -> None:
     labels = np.repeat(np.arange(4), 25)
     moved = np.array([0, 2, 3, 1])[labels]
-    told = alarm(measure(np.eye(4)[moved] * 0.9 + 0.025, labels, STAGES))
-    assert told == ""  # a quarter is still right: kappa is 0
+    reported = alarm(measure(np.eye(4)[moved] * 0.9 + 0.025, labels, STAGES))
+    assert reported == ""  # a quarter is still right: kappa is 0
     everywhere = np.array([1, 2, 3, 0])[labels]
-    told = alarm(measure(np.eye(4)[everywhere] * 0.9 + 0.025, labels, STAGES))
-    assert "only 0 of 100 held-out images were judged correctly" in told
+    reported = alarm(measure(np.eye(4)[everywhere] * 0.9 + 0.025, labels, STAGES))
+    assert "only 0 of 100 held-out images were judged correctly" in reported
 
 
 def test_without_a_disease_the_agreement_counts() -> None:

@@ -40,12 +40,12 @@ def test_an_unverified_model_says_since_when(model: ServedModel) -> None:
 def test_each_fact_has_its_own_time(model: ServedModel) -> None:
     ledger, file, memory = (Fact(State.CHECKED, NOON - 60 * minutes) for minutes in (1, 2, 3))
     facts = Verification(ledger, file, memory, block=1284)
-    told = facts_of(replace(model, verification=facts), UTC)
-    assert [saying.title for saying in told] == ["The ledger", "The file in the vault", "The model in memory"]
-    for saying, time in zip(told, ("11:59", "11:58", "11:57"), strict=True):
+    reported = facts_of(replace(model, verification=facts), UTC)
+    assert [saying.title for saying in reported] == ["The ledger", "The file in the vault", "The model in memory"]
+    for saying, time in zip(reported, ("11:59", "11:58", "11:57"), strict=True):
         assert time in saying.text
         assert saying.tone == "good"
-    assert "block 1,284" in told[0].text
+    assert "block 1,284" in reported[0].text
 
 
 def test_a_file_that_cannot_be_looked_at_is_never_called_verified(model: ServedModel) -> None:
@@ -53,10 +53,10 @@ def test_a_file_that_cannot_be_looked_at_is_never_called_verified(model: ServedM
     model = replace(model, verification=replace(model.verification, file=file))
     saying, pill = verification(model, UTC), seal_of(model.verification)
     assert (saying.tone, pill.tone, pill.title) == ("wait", "wait", "file not checked")
-    told = facts_of(model, UTC)
-    assert [fact.tone for fact in told] == ["good", "wait", "good"]
-    assert "11:50" in told[1].text
-    assert "cannot be checked now: the file is not in the vault" in told[1].text
+    reported = facts_of(model, UTC)
+    assert [fact.tone for fact in reported] == ["good", "wait", "good"]
+    assert "11:50" in reported[1].text
+    assert "cannot be checked now: the file is not in the vault" in reported[1].text
 
 
 def test_what_contradicts_is_not_to_be_used(model: ServedModel) -> None:

@@ -44,8 +44,8 @@ def test_metrics_are_shown_in_their_own_unit(name: str, value: float, shown: str
 
 
 def test_an_overview_shows_the_chief_metrics_only_in_the_order_of_their_weight() -> None:
-    told = {"samples": 861.0, "auroc": 0.9, "f1": 0.8, "recall": 0.88, "specificity": 0.75}
-    assert list(words.chief_metrics(told)) == ["recall", "specificity", "auroc"]
+    reported = {"samples": 861.0, "auroc": 0.9, "f1": 0.8, "recall": 0.88, "specificity": 0.75}
+    assert list(words.chief_metrics(reported)) == ["recall", "specificity", "auroc"]
     assert words.chief_metrics(None) == {}
     assert words.metric_name("recall") == "Sensitivity"
 
