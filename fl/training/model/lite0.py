@@ -1,10 +1,11 @@
 """EfficientNet-Lite0, the network for real images; its first weights were learned on photographs.
 
-Invariant: the network has no batch norm. Each one of the published network is a fixed scale and shift per channel, so
-the answer for an image depends on that image alone, and averages of weights, masks and per-sample gradients are exact.
+Invariant: the network has no batch norm. Each batch norm of the published network became a fixed scale and shift per
+channel. So the answer for an image depends on that image alone, and averages of weights, masks and per-sample gradients
+are exact.
 
-Source: M. Tan and Q. V. Le, "EfficientNet", 2019, table 1; the Lite0 variant: ReLU6, no squeeze and excitation, stem and
-head of fixed width. Padding is TensorFlow's "SAME", as in the published weights.
+Source: M. Tan and Q. V. Le, "EfficientNet", 2019, table 1; the Lite0 variant: ReLU6, no squeeze and excitation, stem
+and head of fixed width. Padding is TensorFlow's "SAME", as in the published weights.
 """
 
 from __future__ import annotations

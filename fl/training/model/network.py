@@ -116,5 +116,5 @@ def _take_memory(model: nn.Module) -> None:
     for module in model.modules():
         for name, laid_out in list(module.named_parameters(recurse=False)):
             setattr(module, name, nn.Parameter(torch.empty(laid_out.shape, dtype=laid_out.dtype)))
-        for name, laid_out in list(module.named_buffers(recurse=False)):
-            setattr(module, name, torch.empty(laid_out.shape, dtype=laid_out.dtype))
+        for name, buffer in list(module.named_buffers(recurse=False)):
+            setattr(module, name, torch.empty(buffer.shape, dtype=buffer.dtype))

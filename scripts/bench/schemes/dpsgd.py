@@ -27,7 +27,7 @@ from fl.training.local.config import LocalConfig
 from fl.training.local.train import LocalResult, TrainContext, train_local
 from fl.training.model.inputs import normalise, to_tensor
 from fl.training.model.network import build_model
-from fl.training.model.spec import ModelSpec
+from fl.training.model.spec import HEMANET, ModelSpec
 from fl.training.model.tensors import load_vector, to_vector
 from scripts.bench.schemes.base import Case, Cost, least
 from scripts.bench.schemes.ours import Plain
@@ -111,7 +111,7 @@ def _private(
 
 def _step(model: Any, optimiser: Any, pixels: Tensor, labels: Tensor) -> tuple[float, int]:  # noqa: ANN401
     optimiser.zero_grad()
-    logits = model(normalise(pixels))
+    logits = model(normalise(pixels, HEMANET))
     loss = torch.nn.functional.cross_entropy(logits, labels)
     torch.autograd.backward(loss)
     optimiser.step()

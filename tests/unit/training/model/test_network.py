@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,9 +15,18 @@ from fl.training.model.tensors import manifest_of, to_vector
 from fl.training.presets import DEFAULT_SPEC
 
 
-def test_the_default_network_has_about_a_million_weights_and_no_batch_norm() -> None:
-    model = build_model(DEFAULT_SPEC, 0)
-    assert 300_000 < manifest_of(model).length < 1_500_000
+@pytest.mark.parametrize(
+    ("spec", "weights"),
+    [
+        (ModelSpec(width=56), 945_338),
+        (DEFAULT_SPEC, 3_331_554),
+        (replace(DEFAULT_SPEC, trained="last"), 1_012_354),
+        (replace(DEFAULT_SPEC, trained="head"), 2_562),
+    ],
+)
+def test_only_what_is_trained_travels_and_nothing_has_batch_norm(spec: ModelSpec, weights: int) -> None:
+    model = build_model(spec, 0)
+    assert manifest_of(model).length == weights
     assert not any(isinstance(module, nn.modules.batchnorm._NormBase) for module in model.modules())
     assert not any(getattr(module, "inplace", False) for module in model.modules())
 
