@@ -18,6 +18,7 @@ from fl.training.model.spec import ModelSpec
 from fl.training.model.tensors import to_vector
 from fl.training.model.weights import WEIGHT_MAX
 from fl.training.pictures.preparation import CELL_COLOURS, prepare_all
+from fl.training.presets import DEFAULT_SPEC
 
 
 def test_probabilities_are_rows_that_sum_to_one_alone_and_in_a_batch(tiny: ModelSpec, cells: Dataset) -> None:
