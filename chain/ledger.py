@@ -57,8 +57,8 @@ class EthereumLedger:
         check_deployment(self._node, settings.anchor)
         contracts = {settings.anchor.authority: "KeyAuthority"}
         contracts |= dict.fromkeys(ledgers_of(self._node, settings.anchor.contract), "FederationLedger")
-        source = LogSource(contracts, settings.anchor.chain_id, settings.transactions.confirmations)
-        self._reader = LogReader(self._node, source, lambda: check_deployment(self._node, settings.anchor))
+        source = LogSource(contracts, settings.anchor, settings.transactions.confirmations)
+        self._reader = LogReader(self._node, source)
         self._sender = Sender(self._node, settings.anchor.chain_id, key, settings.transactions) if key else None
 
     @property

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chain.authorship import check_author
 from chain.contracts import events
+from chain.contracts.lookup import check_deployment
 from chain.log_ranges import LogRanges
 from chain.rpc import shapes
 from chain.rpc.node import HEADER_ONLY, NEWS, Node, NodeRefusal
@@ -24,6 +25,7 @@ from chain.rpc.shapes import RAW, Block, Log
 from chain.transactions.signed import SignedCall, of_json, of_raw
 from fl.protocol.errors import ChainReorg, EncodingError, RecordForged
 from fl.protocol.names import Address
+from fl.protocol.ports import Anchor
 from fl.protocol.records import Entry, Position, Record
 
 CALLS_PER_BATCH = 100
@@ -35,18 +37,17 @@ class LogSource:
 
     contracts: Mapping[Address, str]
     """Address -> "KeyAuthority" or "FederationLedger"."""
-    chain_id: int
+    anchor: Anchor
     confirmations: int = 1
 
 
 class LogReader:
     """A growing list of entries; safe to use from several threads."""
 
-    def __init__(self, node: Node, source: LogSource, recheck: Callable[[], None]) -> None:
-        """Start before block 0; `recheck` raises WrongChain when the contracts are gone."""
+    def __init__(self, node: Node, source: LogSource) -> None:
+        """Start before block 0."""
         self._node = node
         self._source = source
-        self._recheck = recheck
         self._lock = threading.Lock()
         self.awaits = source.confirmations == 1
         """Whether the node can wait for new blocks itself; False after it refused to."""
@@ -122,7 +123,7 @@ class LogReader:
     def _check_anchor(self) -> int:
         """Return the newest confirmed block; after a reorg, first go back to a block that still exists.
 
-        If the last block is missing, the node lags or its chain was reset; `recheck` finds out.
+        If the last block is missing, the node lags or its chain was reset; `_go_back` finds out.
         """
         if self._scanned_hash is None:
             return self.head()
@@ -136,7 +137,7 @@ class LogReader:
 
     def _go_back(self) -> None:
         """Continue behind the last entry's block, or raise ChainReorg when that block is gone."""
-        self._recheck()
+        check_deployment(self._node, self._source.anchor)
         if not self._entries:
             self._scanned, self._scanned_hash = -1, None
             return
@@ -167,7 +168,7 @@ class LogReader:
             record = events.decode_log(self._source.contracts[contract], log)
             if record is not None:
                 call = calls[log["transactionHash"]]
-                check_author(record, contract, call, self._source.chain_id)
+                check_author(record, contract, call, self._source.anchor.chain_id)
                 _take_turn(turns, record, call)
                 added.append(events.entry(record, log, times[int(log["blockNumber"], 16)]))
         self._turns = turns

@@ -75,7 +75,7 @@ def test_a_sealed_round_says_why_this_site_cannot_sum_it(tmp_path: Path) -> None
     auditor.post(REPLAY, page=PAGE)
     page = auditor.text(PAGE)
     assert "Round 2 was not summed again" in page
-    assert "not everything was" in page
+    assert "some steps of this round were not checked" in page
     assert "The coordinator and the auditors could read each hospital's update" in page
 
 

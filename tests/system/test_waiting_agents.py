@@ -97,8 +97,8 @@ def test_a_command_refuses_an_address_with_a_wrong_letter(tmp_path: Path, comman
         (lambda text, _anchor: text.replace('"url"', '"chain_id"'), "two fields with the same name"),
         (lambda text, _anchor: text.replace("true", "1"), "free_gas"),
         (lambda text, _anchor: text.replace(": 1,", ": NaN,"), "NaN"),
-        (lambda _text, _anchor: "[" * 5000, "64 objects"),
-        (lambda _text, _anchor: "[]", "no object"),
+        (lambda _text, _anchor: "[" * 5000, "64 levels of objects"),
+        (lambda _text, _anchor: "[]", "not a JSON object"),
         (lambda text, _anchor: text + " " * 100_000, "at most"),
     ],
 )

@@ -36,10 +36,12 @@ class Background:
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "training"))
     _running: tuple[bytes, Future[Learned]] | None = None
 
-    def begin(self, key: bytes, prepare: Callable[[], TrainingJob]) -> None:
-        """Start the training of round `key` unless it was started; `prepare` runs in the calling thread."""
-        if self._running is None or self._running[0] != key:
-            self._running = (key, self._pool.submit(self.train, prepare()))
+    def begun(self, key: bytes) -> bool:
+        return self._running is not None and self._running[0] == key
+
+    def begin(self, key: bytes, job: TrainingJob) -> None:
+        """Start the training of round `key`, in place of an earlier round's."""
+        self._running = (key, self._pool.submit(self.train, job))
 
     def done(self, key: bytes) -> bool:
         return self._running is not None and self._running[0] == key and self._running[1].done()

@@ -104,13 +104,15 @@ class MaskedHospital:
         """Phase 0: accept the round, and train during the set-up."""
         self._trust.check(current.roster)
         if self._ports.journal.get(key_of("update", current)) is None:
-            self._training.begin(current.context, lambda: self._job(federation, current))
+            self._train(federation, current)
 
-    def _job(self, federation: Federation, current: Round) -> TrainingJob:
+    def _train(self, federation: Federation, current: Round) -> None:
+        if self._training.begun(current.context):
+            return
         config = read_config(current, self._ports.vault)
         previous = self._reader.model(federation.source, read_manifest(federation.opening, self._ports.vault))
         self._ports.notify(Event.TRAINING, {"round": current.number})
-        return TrainingJob(current.number, previous, config)
+        self._training.begin(current.context, TrainingJob(current.number, previous, config))
 
     def _advertise(self, current: Round) -> bool:
         advert = self._promises.keys(current).advert()
@@ -127,7 +129,8 @@ class MaskedHospital:
         keys = self._promises.keys(current)
         dealing = keys.dealing()
         half = len(dealing) // 2
-        bundle = self._promises.file("bundle", current, lambda: self._bundle(current, keys))
+        bundle = self._promises.promised("bundle", current)
+        bundle = bundle or self._promises.promise("bundle", current, self._bundle(current, keys))
         commitments = (dealing[:half], dealing[half:])
         self._ports.append(SharesDealt(self._account, current.number, *commitments, bundle))
         self._promises.deliver("bundle", current)
@@ -173,7 +176,8 @@ class MaskedHospital:
         self._trust.check(current.sharers)
         check_sharers(current, self._ports.vault)
         try:
-            digest = self._promises.file("update", current, lambda: self._masked_file(federation, current))
+            digest = self._promises.promised("update", current)
+            digest = digest or self._promises.promise("update", current, self._masked_file(federation, current))
         except UpdateSpent as error:
             reason = f"{error.name}: {error}"
             self._promises.note_once("withheld", current, reason)
@@ -234,7 +238,7 @@ class MaskedHospital:
         return True
 
     def _check_set(self, current: Round) -> None:
-        promised = self._promises.promised("update", current)
+        promised = self._promises.promised("update", current) or NO_DIGEST
         if promised != current.commitments[self._account]:
             raise HashMismatch(current.commitments[self._account], promised)
         first_set = self._ports.journal.once(key_of("set", current), current.set_digest)
@@ -250,7 +254,8 @@ class MaskedHospital:
         except BelowThreshold:
             return self._sums.step(current)
         self._promises.spend(current)
-        digest = self._promises.file("answer", current, lambda: self._answer_file(federation, current))
+        digest = self._promises.promised("answer", current)
+        digest = digest or self._promises.promise("answer", current, self._answer_file(federation, current))
         self._ports.append(SharesRevealed(self._account, current.number, current.set_digest, digest))
         self._promises.deliver("answer", current)
         self._ports.notify(Event.SHARES_REVEALED, {"round": current.number})

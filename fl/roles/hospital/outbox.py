@@ -8,8 +8,6 @@ Source: PROTOCOL.md 5 (what is on disk before what leaves; Spent updates).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from fl.crypto.envelope import MAX_RECIPIENTS, sealed_size
@@ -50,17 +48,14 @@ class RoundOutbox:
             keys = self._ports.journal.once(key, RoundKeys.generate(current.terms.threshold).to_bytes())
         return RoundKeys.from_bytes(keys)
 
-    def file(self, what: str, current: Round, make: Callable[[], Blob]) -> Digest:
-        """Return the digest of the round's one file of this kind; make and store the file on the first call."""
-        key = key_of(what, current)
-        digest = self._ports.journal.get(key)
-        if digest is None:
-            digest = self._ports.journal.once(key, self._ports.outbox.put(make()))
-        return Digest(digest)
+    def promised(self, what: str, current: Round) -> Digest | None:
+        """Return the digest of the round's one file of this kind, None before the file was made."""
+        digest = self._ports.journal.get(key_of(what, current))
+        return None if digest is None else Digest(digest)
 
-    def promised(self, what: str, current: Round) -> Digest:
-        """Return the digest of a promised file, NO_DIGEST when none was promised."""
-        return Digest(self._ports.journal.get(key_of(what, current)) or NO_DIGEST)
+    def promise(self, what: str, current: Round, file: Blob) -> Digest:
+        """Store the round's one file of this kind for good, and return its digest; an earlier file stays."""
+        return Digest(self._ports.journal.once(key_of(what, current), self._ports.outbox.put(file)))
 
     def deliver(self, what: str, current: Round) -> bool:
         """Put a promised file into the vault unless it is there unchanged; False when there was nothing to do."""
@@ -128,7 +123,7 @@ class RoundOutbox:
 
     def spend(self, current: Round) -> None:
         """Mark a round's update as used before any share leaves that helps to unmask it."""
-        self._ports.journal.once(_spent(self.promised("learned", current)), str(current.number).encode())
+        self._ports.journal.once(_spent(self.promised("learned", current) or NO_DIGEST), str(current.number).encode())
 
     # --- After the end -----------------------------------------------------------------------------------------
 

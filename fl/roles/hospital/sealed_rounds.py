@@ -13,7 +13,7 @@ from fl.events import Event
 from fl.failures import MISSED_DEADLINE
 from fl.protocol.errors import HashMismatch, NotReleased, SetMismatch, VaultMissing
 from fl.protocol.federation import Federation
-from fl.protocol.names import Blob
+from fl.protocol.names import NO_DIGEST, Blob
 from fl.protocol.records import UpdateCommitted
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import FileReader, read_config, read_manifest, update_core, update_recipients
@@ -51,7 +51,8 @@ class SealedHospital:
         late = key_of("late", current)
         if self._ports.now() > current.terms.commit_deadline or self._ports.journal.get(late) is not None:
             return False
-        digest = self._promises.file("update", current, lambda: self._sealed_file(federation, current))
+        digest = self._promises.promised("update", current)
+        digest = digest or self._promises.promise("update", current, self._sealed_file(federation, current))
         if not self._ports.outbox.has(digest):
             raise VaultMissing(digest)
         try:
@@ -104,7 +105,7 @@ class SealedHospital:
             HashMismatch: the recorded commitment is another one.
             SetMismatch: the file was in the vault in time, and the coordinator left it out of the set.
         """
-        recorded, promised = current.commitments[self._account], self._promises.promised("update", current)
+        recorded, promised = current.commitments[self._account], self._promises.promised("update", current) or NO_DIGEST
         if promised != recorded:
             raise HashMismatch(recorded, promised)
         uploaded = self._ports.journal.get(key_of("uploaded", current))
