@@ -106,6 +106,7 @@ class Auditor:
 
     def _report(self, current: Round, replayed: ReplayedRound, evaluation: Evaluation) -> bytes:
         missing = excluded_updates(current, Tools(self._sums, *self._ports.replaying))
+        totals = replayed.document
         return write_document(
             {
                 "alarm": evaluation.alarm,
@@ -116,6 +117,7 @@ class Auditor:
                 "model": show(digest_of(current)),
                 "round": current.number,
                 "training": {**replayed.training},
+                **({"totals": totals} if totals else {}),
             }
         )
 

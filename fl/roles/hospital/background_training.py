@@ -10,12 +10,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from fl.protocol.rounds.config import RoundConfig
-from fl.training.aggregation.quantise import LocalMetrics, Vector
+from fl.training.aggregation.quantise import Vector
+from fl.training.aggregation.work import Learned
 
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """What a hospital trains."""
+    """What a hospital trains or counts."""
 
     round: int
     previous: Vector
@@ -23,9 +24,8 @@ class TrainingJob:
     config: RoundConfig
 
 
-Learned = tuple[Vector, LocalMetrics]
 Train = Callable[[TrainingJob], Learned]
-"""Local training; the same job gives the same result after a restart."""
+"""Local training, or the counting of lanes; the same job gives the same result after a restart."""
 
 
 @dataclass
