@@ -93,7 +93,8 @@ def _claims(whose: str, figures: Mapping[str, float]) -> str:
 
 def _totals(number: int, totals: Mapping[str, JsonValue], figures: Mapping[str, float]) -> list[str]:
     """Return the totals of a round of lanes, and what each reveals."""
-    head = f"  Totals (round {number}, {totals['purpose']}): {figures['hospitals']} hospitals, {figures['samples']:,.0f} rows"
+    counted = f"{figures['hospitals']:,.0f} hospitals, {figures['samples']:,.0f} rows"
+    head = f"  Totals (round {number}, {totals['purpose']}): {counted}"
     return [head, *(f"    {line}" for line in total_lines(totals))]
 
 

@@ -22,6 +22,8 @@ class TrainingJob:
     previous: Vector
     """float32 [d]"""
     config: RoundConfig
+    trained: bool = True
+    """Whether any round made `previous`, or it is still the model that opened the federation."""
 
 
 Train = Callable[[TrainingJob], Learned]

@@ -113,7 +113,7 @@ class MaskedHospital:
         checked_work(current, config, manifest)
         previous = self._reader.model(federation.source, manifest)
         self._ports.notify(Event.TRAINING, {"round": current.number})
-        return TrainingJob(current.number, previous, config)
+        return TrainingJob(current.number, previous, config, trained=not federation.untrained)
 
     def _advertise(self, current: Round) -> bool:
         advert = self._promises.keys(current).advert()
