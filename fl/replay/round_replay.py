@@ -49,10 +49,12 @@ class ReplayedRound:
     """The results of a replay."""
 
     model: Vector
-    """float32 [d]"""
+    """float32 [d + state]"""
     claims: Claims
     """Of all hospitals together."""
     config: RoundConfig
+    weights: Vector
+    """float32 [d]: the model without the state of the server's optimiser."""
     each: Mapping[Address, Mapping[str, float]]
     """Sealed rounds: hospital -> its own claims."""
     rejected: Mapping[Address, HemaledgerError]
@@ -85,14 +87,15 @@ def replay_round(current: Round, previous: Vector, manifest: Manifest, tools: To
     if digest != digest_of(current):
         raise ModelDigestMismatch(digest_of(current), digest)
     each = {who: one.figures for who, one in zip(current.hospitals, total.parts, strict=not current.masked)}
-    return ReplayedRound(model, total.claims, config, each, rejected)
+    return ReplayedRound(model, total.claims, config, manifest.weights_of(model), each, rejected)
 
 
 def sealed_sum(current: Round, sums: RoundSum) -> Sum:
     """Return the sum of a sealed round's frozen set; raises as `RoundSum.take`."""
     total = sums.take(current)
     parts = [total.claims[hospital] for hospital in current.hospitals]
-    return Sum.of(masking.to_signed(total.words), len(current.hospitals), parts)
+    each = [total.each[hospital] for hospital in current.hospitals if hospital in total.each]
+    return Sum.of(masking.to_signed(total.words), len(current.hospitals), parts, each)
 
 
 def _sum_of(current: Round, tools: Tools) -> tuple[Sum, Mapping[Address, HemaledgerError]]:

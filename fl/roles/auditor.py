@@ -71,7 +71,7 @@ class Auditor:
         try:
             replayed = self._replay(federation, current)
             config = read_config(current, self._ports.vault)
-            evaluation = self._evaluate(replayed.model, config)
+            evaluation = self._evaluate(replayed.weights, config)
         except (TamperedError, MalformedError, RefusedError) as error:
             reason = reason_of(error, current, federation.book)
             self._ports.journal.once(_refused(current), reason.encode())

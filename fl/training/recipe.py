@@ -14,6 +14,7 @@ from typing import cast
 from fl.protocol.codec import Fields, JsonValue
 from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.rounds.config import RoundConfig
+from fl.training.aggregation.choice import ENTRY, FEDERATED_AVERAGING, Aggregation
 from fl.training.local.config import LocalConfig
 from fl.training.model.spec import ModelSpec
 
@@ -22,11 +23,13 @@ _WHAT = "training recipe"
 
 @dataclass(frozen=True)
 class Recipe:
-    """Network and local training; the task gives the classes their meaning (fl/protocol/task.py)."""
+    """Network, local training and aggregation; the task gives the classes their meaning (fl/protocol/task.py)."""
 
     spec: ModelSpec
     local: LocalConfig
     seed: int
+    aggregation: Aggregation = FEDERATED_AVERAGING
+    """Without an entry in the document: fedavg."""
 
     def to_dict(self) -> dict[str, JsonValue]:
         plain: dict[str, object] = {
@@ -34,18 +37,21 @@ class Recipe:
             "model": self.spec.to_dict(),
             "seed": self.seed,
         }
+        if self.aggregation != FEDERATED_AVERAGING:
+            plain[ENTRY] = self.aggregation.to_dict()
         return cast("dict[str, JsonValue]", plain)
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, JsonValue]) -> Recipe:
         """Parse what `to_dict` wrote, or raise EncodingError."""
         fields = Fields(dict(raw), _WHAT)
-        fields.only("local", "model", "seed")
+        fields.only(ENTRY, "local", "model", "seed")
         try:
             local = LocalConfig.from_dict(fields.mapping("local"))
         except SettingInvalid as error:  # from another member's document, not a setting of this installation
             raise EncodingError(_WHAT, str(error)) from error
-        return cls(ModelSpec.from_dict(fields.mapping("model")), local, fields.integer("seed"))
+        spec = ModelSpec.from_dict(fields.mapping("model"))
+        return cls(spec, local, fields.integer("seed"), Aggregation.of(fields.value))
 
     @classmethod
     def of(cls, config: RoundConfig) -> Recipe:

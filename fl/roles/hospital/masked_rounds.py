@@ -108,7 +108,8 @@ class MaskedHospital:
 
     def _job(self, federation: Federation, current: Round) -> TrainingJob:
         config = read_config(current, self._ports.vault)
-        previous = self._reader.model(federation.source, read_manifest(federation.opening, self._ports.vault))
+        manifest = read_manifest(federation.opening, self._ports.vault)
+        previous = manifest.weights_of(self._reader.model(federation.source, manifest))
         self._ports.notify(Event.TRAINING, {"round": current.number})
         return TrainingJob(current.number, previous, config)
 
@@ -195,7 +196,8 @@ class MaskedHospital:
             Event.TRAINED, {"round": current.number, "samples": metrics.samples, "loss": round(metrics.loss, 4)}
         )
         config = read_config(current, self._ports.vault)
-        previous = self._reader.model(federation.source, read_manifest(federation.opening, self._ports.vault))
+        manifest = read_manifest(federation.opening, self._ports.vault)
+        previous = manifest.weights_of(self._reader.model(federation.source, manifest))
         self._promises.offer(current, previous, learned)
         body = self._masked(current, quantise(previous, learned, metrics, config))
         core = masked_core(current, self._account, Kind.MASKED)

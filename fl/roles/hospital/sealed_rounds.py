@@ -65,7 +65,8 @@ class SealedHospital:
 
     def _sealed_file(self, federation: Federation, current: Round) -> Blob:
         config = read_config(current, self._ports.vault)
-        previous = self._reader.model(federation.source, read_manifest(federation.opening, self._ports.vault))
+        manifest = read_manifest(federation.opening, self._ports.vault)
+        previous = manifest.weights_of(self._reader.model(federation.source, manifest))
         self._ports.notify(Event.TRAINING, {"round": current.number})
         learned, metrics = self._train(TrainingJob(current.number, previous, config))
         self._ports.notify(
