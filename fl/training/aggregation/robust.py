@@ -43,6 +43,8 @@ class Updates:
 
     words: Sequence[Words]
     config: RoundConfig
+    block: int = BLOCK
+    """How many values are compared at once; the result does not depend on it."""
 
     @property
     def weights(self) -> list[int]:
@@ -55,7 +57,7 @@ class Updates:
     @property
     def piece(self) -> int:
         """Return how many weights are compared at once."""
-        return max(1, min(PIECE, BLOCK // len(self.words)))
+        return max(1, min(PIECE, self.block // len(self.words)))
 
     def factor(self, weight: int) -> float:
         """Return the factor from words of this total weight to a change of the weights."""
