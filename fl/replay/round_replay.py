@@ -54,10 +54,12 @@ class ReplayedRound:
     """The results of a replay."""
 
     model: Vector
-    """float32 [d]"""
+    """float32 [d + state]"""
     claims: Claims
     """Of all hospitals together."""
     config: RoundConfig
+    weights: Vector
+    """float32 [d]: the model without the state of the server's optimiser."""
     each: Mapping[Address, Mapping[str, float]]
     """Sealed rounds: hospital -> its own claims."""
     rejected: Mapping[Address, HemaledgerError]
@@ -104,14 +106,16 @@ def replay_round(current: Round, previous: Vector, manifest: Manifest, tools: To
     if digest != digest_of(current):
         raise ModelDigestMismatch(digest_of(current), digest)
     each = {who: one.figures for who, one in zip(current.hospitals, total.parts, strict=not current.masked)}
-    return ReplayedRound(outcome.model, total.claims, config, each, rejected, outcome.plan, outcome.totals)
+    weights, plan = manifest.weights_of(outcome.model), outcome.plan
+    return ReplayedRound(outcome.model, total.claims, config, weights, each, rejected, plan, outcome.totals)
 
 
 def sealed_sum(current: Round, sums: RoundSum, work: Work) -> Sum:
     """Return the sum of a sealed round's frozen set; raises as `RoundSum.take` and `Work.sum_of`."""
     total = sums.take(current)
     parts = [total.claims[hospital] for hospital in current.hospitals]
-    return work.sum_of(masking.to_signed(total.words), len(current.hospitals), parts)
+    each = [total.each[hospital] for hospital in current.hospitals if hospital in total.each]
+    return work.sum_of(masking.to_signed(total.words), len(current.hospitals), parts, each)
 
 
 def _sum_of(current: Round, tools: Tools, work: Work) -> tuple[Sum, Mapping[Address, HemaledgerError]]:

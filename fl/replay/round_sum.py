@@ -22,8 +22,10 @@ from fl.protocol.ports import Vault
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import FileReader, read_config
+from fl.replay.round_aggregation import check_aggregation
+from fl.training.aggregation.choice import Aggregation
 from fl.training.aggregation.claims import Claims
-from fl.training.aggregation.quantise import GRIDS
+from fl.training.aggregation.quantise import GRIDS, Words
 
 EARLY = (Phase.AGREE, Phase.UNMASK)
 """Phases of a masked round in which members wait for others, and have time to add files."""
@@ -41,6 +43,8 @@ class Total:
     added: set[Address] = field(default_factory=set)
     claims: dict[Address, Claims] = field(default_factory=dict)
     """Sealed rounds: each hospital's claims."""
+    each: dict[Address, Words] = field(default_factory=dict)
+    """Sealed rounds whose rule looks at each update (median, krum ...): each hospital's words."""
     broken: bool = False
     """A file could not be used; `take` tries it again and raises its error."""
 
@@ -104,6 +108,7 @@ class RoundSum:
         total = self._total
         if total is None or total.context != current.context or not total.added <= set(among):
             config = read_config(current, self._vault)
+            check_aggregation(current, config)
             words = masking.as_ring(GRIDS[config.word_bits].zeros(current.terms.parameters))
             total = self._total = Total(current.context, config, words)
         return total
@@ -117,4 +122,6 @@ class RoundSum:
             return masking.from_bytes(self.reader.masked(current, hospital, required), total.words.size, wide=wide)
         words = self.reader.update(current, hospital, total.config)
         total.claims[hospital] = Claims.of(words, 1)
+        if Aggregation.of(total.config.training).visible:
+            total.each[hospital] = words
         return words.view(total.words.dtype)

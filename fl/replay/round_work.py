@@ -21,7 +21,7 @@ def words_of(config: RoundConfig, manifest: Manifest) -> int:
     Raises:
         EncodingError: the configuration names unknown work.
     """
-    return work_of(config).words(manifest.length)
+    return work_of(config).words(manifest.weights)
 
 
 def checked_work(current: Round, config: RoundConfig, manifest: Manifest) -> Work:
@@ -32,7 +32,7 @@ def checked_work(current: Round, config: RoundConfig, manifest: Manifest) -> Wor
         WordsMismatch: the terms have another number of words.
     """
     work = work_of(config)
-    expected = work.words(manifest.length)
+    expected = work.words(manifest.weights)
     if current.terms.parameters != expected:
         raise WordsMismatch(current.number, expected, current.terms.parameters)
     return work

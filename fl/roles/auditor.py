@@ -88,7 +88,7 @@ class Auditor:
         """Evaluate a model; an untrained one, which a round of lanes kept, gets no metrics and no alarm."""
         if digest_of(current) == federation.openings[0].record.model_digest:
             return Evaluation()
-        return self._evaluate(replayed.model, replayed.config)
+        return self._evaluate(replayed.weights, replayed.config)
 
     def _replay(self, federation: Federation, current: Round) -> ReplayedRound:
         manifest = read_manifest(federation.opening, self._ports.vault)

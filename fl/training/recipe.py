@@ -14,6 +14,7 @@ from typing import cast
 from fl.protocol.codec import Fields, JsonValue
 from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.rounds.config import RoundConfig
+from fl.training.aggregation.choice import ENTRY, FEDERATED_AVERAGING, Aggregation
 from fl.training.aggregation.work import without_sum
 from fl.training.local.config import LocalConfig
 from fl.training.model.spec import ModelSpec
@@ -23,11 +24,13 @@ _WHAT = "training recipe"
 
 @dataclass(frozen=True)
 class Recipe:
-    """Network and local training; the task gives the classes their meaning (fl/protocol/task.py)."""
+    """Network, local training and aggregation; the task gives the classes their meaning (fl/protocol/task.py)."""
 
     spec: ModelSpec
     local: LocalConfig
     seed: int
+    aggregation: Aggregation = FEDERATED_AVERAGING
+    """Without an entry in the document: fedavg."""
 
     def to_dict(self) -> dict[str, JsonValue]:
         plain: dict[str, object] = {
@@ -35,18 +38,21 @@ class Recipe:
             "model": self.spec.to_dict(),
             "seed": self.seed,
         }
+        if self.aggregation != FEDERATED_AVERAGING:
+            plain[ENTRY] = self.aggregation.to_dict()
         return cast("dict[str, JsonValue]", plain)
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, JsonValue]) -> Recipe:
         """Parse what `to_dict` wrote, also where a round sums lanes beside it, or raise EncodingError."""
         fields = Fields(without_sum(raw), _WHAT)
-        fields.only("local", "model", "seed")
+        fields.only(ENTRY, "local", "model", "seed")
         try:
             local = LocalConfig.from_dict(fields.mapping("local"))
         except SettingInvalid as error:  # from another member's document, not a setting of this installation
             raise EncodingError(_WHAT, str(error)) from error
-        return cls(ModelSpec.from_dict(fields.mapping("model")), local, fields.integer("seed"))
+        spec = ModelSpec.from_dict(fields.mapping("model"))
+        return cls(spec, local, fields.integer("seed"), Aggregation.of(fields.value))
 
     @classmethod
     def of(cls, config: RoundConfig) -> Recipe:

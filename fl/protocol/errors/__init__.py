@@ -59,6 +59,7 @@ from fl.protocol.errors.members import (
 )
 from fl.protocol.errors.refused import (
     AccuracyAlarm,
+    AggregationUnusable,
     AnswerOutdated,
     ChainRunning,
     ContractRefused,

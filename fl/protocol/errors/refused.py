@@ -38,6 +38,15 @@ class TaskMismatch(RefusedError):
 
 
 @dataclass(eq=False)
+class AggregationUnusable(RefusedError):
+    """A round's rule of aggregation cannot work with its terms, its model or its hospitals (PROTOCOL.md 5)."""
+
+    rule: str
+    why: str
+    sentence = "The aggregation {rule} cannot be used: {why}."
+
+
+@dataclass(eq=False)
 class TaskChanged(RefusedError):
     """A round starts from a model of another task, so the model's outputs would change their meaning."""
 

@@ -45,6 +45,7 @@ from fl.replay.expected_files import (
     read_manifest,
 )
 from fl.replay.ledger_view import LedgerView, Ports
+from fl.replay.round_aggregation import check_planned
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_next
 from fl.replay.round_work import checked_work, words_of
@@ -160,6 +161,7 @@ class Coordinator:
         Raises:
             RecipientNotFound: this coordinator cannot read that model, so the round could never end.
             TaskChanged: that model was trained for another task than the plan's.
+            AggregationUnusable: the plan's rule of aggregation cannot work with this model or these hospitals.
         """
         readers = federation.source.keys
         roster = tuple(sorted(account for account in self._hospitals(federation) if account in readers))
@@ -173,6 +175,7 @@ class Coordinator:
             return False
         check_next(federation, self._plan.config.task, self._ports.vault)
         manifest = read_manifest(federation.opening, self._ports.vault)
+        check_planned(self._plan.config, self._plan.protection, len(roster), manifest)
         self._reader.model(federation.source, manifest)
         now = self._ports.now()
         config_digest = self._ports.vault.put(self._plan.config.to_bytes())

@@ -113,7 +113,7 @@ class MaskedHospital:
             return
         config, manifest = read_config(current, self._ports.vault), read_manifest(federation.opening, self._ports.vault)
         checked_work(current, config, manifest)
-        previous = self._reader.model(federation.source, manifest)
+        previous = manifest.weights_of(self._reader.model(federation.source, manifest))
         self._ports.notify(Event.TRAINING, {"round": current.number})
         job = TrainingJob(current.number, previous, config, trained=not federation.untrained)
         self._training.begin(current.context, job)
@@ -201,7 +201,7 @@ class MaskedHospital:
         learned = self._training.result(current.context)
         self._ports.notify(Event.TRAINED, {"round": current.number, **figures(learned)})
         config, manifest = read_config(current, self._ports.vault), read_manifest(federation.opening, self._ports.vault)
-        previous = self._reader.model(federation.source, manifest)
+        previous = manifest.weights_of(self._reader.model(federation.source, manifest))
         words = checked_work(current, config, manifest).encode(previous, learned)
         self._promises.offer(current, previous, learned)
         body = self._masked(current, words)

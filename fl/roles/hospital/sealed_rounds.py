@@ -69,7 +69,7 @@ class SealedHospital:
     def _sealed_file(self, federation: Federation, current: Round) -> Blob:
         config, manifest = read_config(current, self._ports.vault), read_manifest(federation.opening, self._ports.vault)
         work = checked_work(current, config, manifest)
-        previous = self._reader.model(federation.source, manifest)
+        previous = manifest.weights_of(self._reader.model(federation.source, manifest))
         self._ports.notify(Event.TRAINING, {"round": current.number})
         learned = self._train(TrainingJob(current.number, previous, config, trained=not federation.untrained))
         self._ports.notify(Event.TRAINED, {"round": current.number, **figures(learned)})

@@ -163,7 +163,7 @@ class VerifiedModelCache:
         try:
             config = read_config(final, self._vault)
             manifest = read_manifest(opening, self._vault)
-            vector = self._reader.model(final, manifest)
+            vector = manifest.weights_of(self._reader.model(final, manifest))
             predictor = self._open_model(Recipe.of(config).spec, vector)
             cap = expected_model(final, manifest.length).cap
         except MalformedError as error:

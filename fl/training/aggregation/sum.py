@@ -3,7 +3,8 @@
 Invariant: the same words and the same previous model give the same bytes on every machine: integer sums, then one
 binary64 product and one sum per parameter, rounded separately (no fused multiply-add), then one rounding to binary32.
 
-Source: PROTOCOL.md 5 (Update): M_r = f32(f64(M_{r-1}) + f64(S)·(c·W_max / (scale·W))), scale 2^21 or 2^43.
+Source: PROTOCOL.md 5 (Update): M_r = f32(f64(M_{r-1}) + f64(S)·(c·W_max / (scale·W))), scale 2^21 or 2^43. What
+another rule does with the mean change is in optimisers.py and robust.py.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from fl.protocol.errors import AggregateOverflow, EncodingError, NonFinite, Norm
 from fl.protocol.rounds.config import RoundConfig
 from fl.timing import timed
 from fl.training.aggregation.blockwise import PIECE, summed
+from fl.training.aggregation.choice import Aggregation
 from fl.training.aggregation.claims import Claims
+from fl.training.aggregation.optimisers import Optimiser, Write
 from fl.training.aggregation.quantise import GRIDS, LANES, LIMIT, Vector, Words
+from fl.training.aggregation.robust import Updates, robust_change
 
 MAX_HOSPITALS = (2**31 - 1) // LIMIT
 """1024, also for words of 64 bits: binary64 represents every whole number up to 1024·2^43 = 2^53."""
@@ -34,10 +38,14 @@ class Sum:
         self.hospitals = 0
         self.parts: list[Claims] = []
         """Each hospital's claims, in order; empty for a masked sum."""
+        self.each: list[Words] = []
+        """Each hospital's words, in order, if the rule must see them; the caller adds them (`Sum.of`)."""
 
     @classmethod
-    def of(cls, words: Words, hospitals: int, parts: Sequence[Claims] = ()) -> Self:
+    def of(cls, words: Words, hospitals: int, parts: Sequence[Claims] = (), each: Sequence[Words] = ()) -> Self:
         """Return the sum of `hospitals` updates that was made elsewhere, int32 or int64 [d + LANES].
+
+        `each`: the words of every hospital, for a rule that must see them (Aggregation.visible).
 
         Raises:
             AggregateOverflow: more hospitals than the words allow.
@@ -52,7 +60,7 @@ class Sum:
                 raise SumOutOfBounds(hospitals, "value", extreme, -bound, bound)
         total._words = words
         total.hospitals = hospitals
-        total.parts = list(parts)
+        total.parts, total.each = list(parts), list(each)
         return total
 
     @timed("sum")
@@ -89,32 +97,48 @@ class Sum:
 
     @timed("sum")
     def apply(self, previous: Vector, config: RoundConfig) -> Vector:
-        """Return the new model, float32 [d].
+        """Return the new model, float32 [d + state]; `previous` has the same length.
 
         Raises:
-            EncodingError: `previous` has the wrong length, or no update was added.
+            EncodingError: `previous` has the wrong length, no update was added, or the rule needs more updates.
             SumOutOfBounds: a lane is out of the range of honest claims.
             NormExceeded: the mean update is longer than honest clipping allows.
             NonFinite: a new weight is not finite.
         """
-        if previous.shape != (self._words.size - LANES,):
+        choice = Aggregation.of(config.training)
+        weights = self._words.size - LANES
+        if previous.shape != (weights * (1 + len(choice.state)),):
             raise EncodingError("previous model", f"it has {previous.size} parameters")
         self._check_claims(config)
-        factor = _factor(self.claims, config)
-        model = np.empty_like(previous)
-        squares = summed(self._stepper(previous, model, factor), previous.size)
-        _check_norm(squares, self.claims, self._words.size, config)
+        optimiser = Optimiser(choice, previous, weights)
+        if choice.visible:
+            self._write_robust(optimiser.write, choice, config)
+        else:
+            squares = summed(self._stepper(optimiser.write, _factor(self.claims, config)), weights)
+            _check_norm(squares, self.claims, self._words.size, config)
+        model = optimiser.model
         broken = int(model.size - np.count_nonzero(np.isfinite(model)))
         if broken:
             raise NonFinite("new model", broken)
         return model
+
+    def _write_robust(self, write: Write, choice: Aggregation, config: RoundConfig) -> None:
+        """Write the model of a rule that sees each update; `check_update` bounded their lengths."""
+        if len(self.each) != self.hospitals:
+            why = f"the rule {choice.rule} needs each update, and only the sum is known; use a sealed round"
+            raise EncodingError("aggregate", why)
+        change = robust_change(Updates(self.each, config), choice)
+        weights = self._words.size - LANES
+        for start in range(0, weights, PIECE):
+            part = slice(start, min(start + PIECE, weights))
+            write(change(part), part)
 
     def _check_claims(self, config: RoundConfig) -> None:
         if not self.hospitals:
             raise EncodingError("aggregate", "it contains no update")
         self.claims.check(config)
 
-    def _stepper(self, previous: Vector, model: Vector, factor: float) -> Callable[[slice], float]:
+    def _stepper(self, write: Write, factor: float) -> Callable[[slice], float]:
         """Return a function that writes a piece of the new model and returns the sum of its squared steps."""
         steps, other = np.empty((2, PIECE), np.float64)
 
@@ -123,10 +147,7 @@ class Sum:
             step[:] = self._words[part]
             step *= factor
             squares = float(np.add.reduce(np.multiply(step, step, out=square)))
-            square[:] = previous[part]
-            step += square
-            with np.errstate(over="ignore"):  # `apply` checks the whole model afterwards
-                model[part] = step
+            write(step, part)
             return squares
 
         return work

@@ -17,6 +17,7 @@ import numpy as np
 from fl.protocol.codec import Fields, JsonValue
 from fl.protocol.errors import ClaimOutOfBounds, EncodingError, NonFinite, SumOutOfBounds
 from fl.protocol.rounds.config import RoundConfig
+from fl.training.aggregation.choice import Aggregation
 from fl.training.aggregation.claims import Claims
 from fl.training.aggregation.lanes import Entries, LanePlan
 from fl.training.aggregation.quantise import GRIDS, LANES, LIMIT, LocalMetrics, Vector, Words, quantise
@@ -48,7 +49,7 @@ class Outcome:
     """What follows from a round's sum."""
 
     model: Vector
-    """float32 [d]: the next model."""
+    """float32 [d + state]: the next model."""
     plan: LanePlan | None = None
     totals: Mapping[str, Entries] = field(default_factory=dict)
     """Rounds of lanes: lane's name -> int64 [length]."""
@@ -74,7 +75,7 @@ class Work(Protocol):
         """Raise ClaimOutOfBounds or NormExceeded if no honest hospital sends these words."""
         ...
 
-    def sum_of(self, words: Words, hospitals: int, parts: Sequence[Claims] = ()) -> Sum:
+    def sum_of(self, words: Words, hospitals: int, parts: Sequence[Claims] = (), each: Sequence[Words] = ()) -> Sum:
         """Return a sum that was made elsewhere; raise SumOutOfBounds if these hospitals cannot reach it."""
         ...
 
@@ -113,9 +114,9 @@ class Training:
         """Check the claims and the length of the change."""
         check_update(words, self.config)
 
-    def sum_of(self, words: Words, hospitals: int, parts: Sequence[Claims] = ()) -> Sum:
+    def sum_of(self, words: Words, hospitals: int, parts: Sequence[Claims] = (), each: Sequence[Words] = ()) -> Sum:
         """Check only that the words are in the quantiser's range."""
-        return Sum.of(words, hospitals, parts)
+        return Sum.of(words, hospitals, parts, each)
 
     def check_sum(self, total: Sum) -> None:
         """Check the claims and the length of the mean change."""
@@ -156,10 +157,10 @@ class Lanes:
         self._check_claims(Claims.of(words, 1))
         self.plan.check_one(_entries(words))
 
-    def sum_of(self, words: Words, hospitals: int, parts: Sequence[Claims] = ()) -> Sum:
+    def sum_of(self, words: Words, hospitals: int, parts: Sequence[Claims] = (), each: Sequence[Words] = ()) -> Sum:
         """Check every total's range, so that the error names the lane."""
         self._check_totals(_entries(words), hospitals)
-        return Sum.of(words, hospitals, parts)
+        return Sum.of(words, hospitals, parts, each)
 
     def check_sum(self, total: Sum) -> None:
         """Check the claims and every total's range."""
@@ -174,13 +175,20 @@ class Lanes:
         totals = self.plan.unpack(_entries(total.words))
         for entries in totals.values():
             entries.flags.writeable = False
-        model = self.rule(previous, totals, total.hospitals, self.settings)
-        if model.dtype != np.float32 or model.shape != previous.shape:
-            raise EncodingError("new model", f"the rule made {model.dtype} {list(model.shape)}")
+        weights, state = self._divided(previous)
+        made = self.rule(weights, totals, total.hospitals, self.settings)
+        if made.dtype != np.float32 or made.shape != weights.shape:
+            raise EncodingError("new model", f"the rule made {made.dtype} {list(made.shape)}")
+        model = np.concatenate([made, state])
         broken = int(model.size - np.count_nonzero(np.isfinite(model)))
         if broken:
             raise NonFinite("new model", broken)
         return Outcome(model, self.plan, totals)
+
+    def _divided(self, previous: Vector) -> tuple[Vector, Vector]:
+        """Return the weights, which the rule may change, and the state of the server's optimiser, which it may not."""
+        weights = previous.size // (1 + len(Aggregation.of(self.config.training).state))
+        return previous[:weights], previous[weights:]
 
     def _check_totals(self, entries: Entries, hospitals: int) -> None:
         found = self.plan.broken(entries, hospitals)

@@ -3,7 +3,8 @@
 Invariant: every configuration is usable; equal configurations have equal dictionaries.
 
 Source: B. McMahan et al., "Communication-Efficient Learning", 2017 (local epochs); I. Loshchilov and F. Hutter,
-"SGDR", 2017 and "Decoupled Weight Decay", 2019; C. Szegedy et al., 2016 (smoothing).
+"SGDR", 2017 and "Decoupled Weight Decay", 2019; C. Szegedy et al., 2016 (smoothing); T. Li et al., "Federated
+Optimization in Heterogeneous Networks", 2020 (FedProx).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "class_balance": (0.0, 1.0),
     "smoothing": (0.0, 0.5),
     "clip_norm": (0.0, 1e6),
+    "mu": (0.0, 100.0),
 }
 
 
@@ -45,6 +47,7 @@ class LocalConfig:
             each class equally often.
         smoothing: Share of each label that is spread over all classes.
         clip_norm: Largest L2 norm of a step's gradient; 0 = no limit.
+        mu: FedProx: weight of half the squared distance to the global weights in the loss; 0 = plain training.
     """
 
     epochs: int = 1
@@ -57,6 +60,7 @@ class LocalConfig:
     class_balance: float = 0.5
     smoothing: float = 0.05
     clip_norm: float = 5.0
+    mu: float = 0.0
 
     def __post_init__(self) -> None:
         """Raise SettingInvalid if a value is out of its range or not a number."""
@@ -71,7 +75,11 @@ class LocalConfig:
         return self.lr_final + (self.lr - self.lr_final) * 0.5 * (1.0 + math.cos(math.pi * place))
 
     def to_dict(self) -> dict[str, object]:
-        return asdict(self)
+        """Return all settings; `mu` only where it is not 0, so that documents without FedProx stay as they were."""
+        settings = asdict(self)
+        if not self.mu:
+            del settings["mu"]
+        return settings
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, object]) -> LocalConfig:
@@ -81,4 +89,4 @@ class LocalConfig:
             EncodingError: a field is missing, unknown or of another type.
             SettingInvalid: a value is out of its range.
         """
-        return parse_fields(cls, raw, "training configuration")
+        return parse_fields(cls, {"mu": 0.0, **raw}, "training configuration")

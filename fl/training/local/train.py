@@ -123,6 +123,8 @@ class _Trainer:
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(), lr=config.lr_of_round(context.round), weight_decay=config.weight_decay
         )
+        self.anchor = [tensor.detach().clone() for tensor in self.model.parameters()] if config.mu else []
+        """FedProx: the global weights."""
         self.kind = spec.kind
         self.images = to_tensor(prepare_all(spec.preparation, train.images))
         self.labels = torch.from_numpy(train.labels)
@@ -168,11 +170,18 @@ class _Trainer:
         loss = tnf.cross_entropy(logits.float(), labels, label_smoothing=self.config.smoothing)
         torch.autograd.backward(self.scaler.scale(loss))
         self.scaler.unscale_(self.optimiser)
+        self._pull()
         if self.config.clip_norm:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
         self.scaler.step(self.optimiser)
         self.scaler.update()
         return loss, logits
+
+    def _pull(self) -> None:
+        """FedProx: add the gradient of mu / 2 * |w - global w|^2, which is mu * (w - global w)."""
+        for tensor, start in zip(self.model.parameters(), self.anchor, strict=bool(self.anchor)):
+            if tensor.grad is not None:
+                tensor.grad.add_(tensor.detach() - start, alpha=self.config.mu)
 
 
 def _seed(context: TrainContext, epoch: int) -> int:

@@ -26,6 +26,8 @@ from fl.timing import timed
 
 Vector = npt.NDArray[np.float32]
 """float32 [d]: all weights of a model, parameters in the manifest's order, each in C order."""
+SERVER = "server."
+"""Entries whose names begin so are the state of the server's optimiser; they lie behind all weights."""
 
 _LITTLE = np.dtype("<f4")
 WEIGHT_MAX = 2**20
@@ -46,7 +48,26 @@ class Manifest:
 
     @property
     def length(self) -> int:
+        """Return the length of a whole vector: weights, then the state of the server's optimiser."""
         return sum(self.sizes)
+
+    @property
+    def state(self) -> tuple[str, ...]:
+        """Return the names of the entries that only coordinator, replay and audit use."""
+        return tuple(name for name in self.names if name.startswith(SERVER))
+
+    @property
+    def weights(self) -> int:
+        """Return d, the number of weights; hospitals train these, and their updates have these only."""
+        return sum(self.sizes[: len(self.names) - len(self.state)])
+
+    def weights_of(self, vector: Vector) -> Vector:
+        """Return the weights in a whole vector, float32 [length] -> [d], without a copy."""
+        return vector[: self.weights]
+
+    def with_state(self, names: tuple[str, ...]) -> Manifest:
+        """Return this manifest of weights with vectors of the same length behind them."""
+        return Manifest((*self.names, *names), (*self.shapes, *((self.weights,) for _ in names)))
 
     def to_bytes(self) -> bytes:
         """Return the canonical JSON (UTF-8, no spaces, keys sorted): a list of dtype, name and shape."""
@@ -76,6 +97,9 @@ class Manifest:
             raise WeightsMismatch("the manifest is not a list of names and shapes") from error
         if not typed or canonical != data or len(set(manifest.names)) != len(manifest.names):
             raise WeightsMismatch("the manifest is not in its canonical form")
+        state = manifest.state
+        if state != manifest.names[len(manifest.names) - len(state) :]:
+            raise WeightsMismatch(f"the manifest has weights behind the server's state {state[0]}")
         return manifest
 
 

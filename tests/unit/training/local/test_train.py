@@ -192,3 +192,43 @@ def test_augmentation_is_seeded_bounded_and_off_at_zero(cells: Dataset) -> None:
     assert first.shape == images.shape
     assert 0.0 <= first.min() <= first.max() <= 255.0
     assert torch.equal(augment(images, 0.0, torch.Generator()), images.to(torch.float32))
+
+
+def _moved(tiny: ModelSpec, start: Vector, cells: Dataset, mu: float) -> float:
+    result = train_local(tiny, start, cells, replace(CONFIG, mu=mu), CONTEXT)
+    return float(np.linalg.norm(result.vector.astype(np.float64) - start))
+
+
+def test_fedprox_keeps_the_weights_nearer_to_the_global_ones_the_larger_mu_is(
+    tiny: ModelSpec, start: Vector, cells: Dataset
+) -> None:
+    free, weak, strong = (_moved(tiny, start, cells, mu) for mu in (0.0, 1.0, 100.0))
+    assert strong < weak < free
+
+
+def test_without_fedprox_training_gives_the_bits_that_it_gave_before(
+    tiny: ModelSpec, start: Vector, cells: Dataset
+) -> None:
+    old = LocalConfig.from_dict({name: value for name, value in CONFIG.to_dict().items() if name != "mu"})
+    assert old == CONFIG
+    vectors = [train_local(tiny, start, cells, config, CONTEXT).vector for config in (old, replace(CONFIG, mu=0.0))]
+    assert vectors[0].tobytes() == vectors[1].tobytes()
+
+
+def test_the_first_step_of_fedprox_is_that_of_plain_training(tiny: ModelSpec, start: Vector, cells: Dataset) -> None:
+    """At the global weights the added gradient is 0."""
+    once = replace(CONFIG, epochs=1, batch=4096)
+    vectors = [train_local(tiny, start, cells, replace(once, mu=mu), CONTEXT).vector for mu in (0.0, 10.0)]
+    assert vectors[0].tobytes() == vectors[1].tobytes()
+
+
+def test_a_killed_fedprox_training_goes_on_from_the_same_global_weights(
+    tiny: ModelSpec, start: Vector, cells: Dataset, tmp_path: Path
+) -> None:
+    config = replace(CONFIG, mu=5.0)
+    whole = train_local(tiny, start, cells, config, CONTEXT)
+    place = tmp_path / "checkpoint"
+    with pytest.raises(Killed):
+        train_local(tiny, start, cells, config, replace(_cut_after(1), checkpoint=place))
+    resumed = train_local(tiny, start, cells, config, replace(CONTEXT, checkpoint=place))
+    assert resumed.vector.tobytes() == whole.vector.tobytes()

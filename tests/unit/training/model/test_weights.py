@@ -147,3 +147,21 @@ def test_models_whose_state_would_not_travel_are_refused() -> None:
         manifest_of(nn.BatchNorm2d(3))
     with pytest.raises(WeightsMismatch, match="float64"):
         manifest_of(nn.Linear(2, 2).double())
+
+
+def test_the_state_of_the_server_lies_behind_the_weights_and_is_no_weight() -> None:
+    plain = Manifest(("a.weight", "b.bias"), ((2, 3), (2,)))
+    whole = plain.with_state(("server.mean", "server.square"))
+    assert (plain.state, plain.weights, plain.length) == ((), 8, 8)
+    assert (whole.state, whole.weights, whole.length) == (("server.mean", "server.square"), 8, 24)
+    vector = np.arange(24, dtype=np.float32)
+    assert whole.weights_of(vector).tolist() == list(range(8))
+    assert plain.weights_of(vector[:8]).tolist() == list(range(8))
+    assert Manifest.from_bytes(whole.to_bytes()) == whole
+    assert whole.digest != plain.digest
+
+
+def test_weights_behind_the_state_are_refused() -> None:
+    mixed = Manifest(("a.weight", "server.mean", "b.bias"), ((2,), (4,), (2,)))
+    with pytest.raises(WeightsMismatch, match="behind the server's state"):
+        Manifest.from_bytes(mixed.to_bytes())

@@ -1,0 +1,55 @@
+"""Checks whether a round's rule of aggregation can work in this round, before anybody trains for it.
+
+Source: PROTOCOL.md 5 (Update).
+"""
+
+from __future__ import annotations
+
+from fl.protocol.errors import AggregationUnusable
+from fl.protocol.names import Protection
+from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.rounds.round import Round
+from fl.training.aggregation.choice import Aggregation
+from fl.training.aggregation.quantise import body_bytes
+from fl.training.aggregation.robust import MEMORY_CAP
+from fl.training.model.weights import Manifest
+
+
+def check_aggregation(current: Round, config: RoundConfig) -> None:
+    """Check a round against its configuration.
+
+    Raises:
+        AggregationUnusable: the rule must see each update and the round is masked, or the updates need too much memory.
+        EncodingError: the rule is unknown, or its settings are wrong.
+    """
+    if Aggregation.of(config.training).visible:
+        _check_visible(config, current.terms.protection, len(current.roster), current.terms.parameters)
+
+
+def check_planned(config: RoundConfig, protection: Protection, hospitals: int, manifest: Manifest) -> None:
+    """Check a configuration before a round is opened with it.
+
+    Raises:
+        AggregationUnusable: as `check_aggregation`; or there are too few hospitals for the rule, or the model does not
+            have the state that the rule keeps.
+    """
+    choice = Aggregation.of(config.training)
+    if choice.visible:
+        _check_visible(config, protection, hospitals, manifest.weights)
+    if hospitals < choice.fewest:
+        why = f"against {choice.attackers} attackers it needs {choice.fewest} hospitals, and there are {hospitals}"
+        raise AggregationUnusable(choice.rule, why)
+    if manifest.state != choice.state:
+        has = " and ".join(manifest.state) or "no state of a server's optimiser"
+        why = f"the models of this ledger carry {has}, and the rule needs {' and '.join(choice.state) or 'none'}"
+        raise AggregationUnusable(choice.rule, f"{why}; keep the rule with which the federation began")
+
+
+def _check_visible(config: RoundConfig, protection: Protection, hospitals: int, weights: int) -> None:
+    choice = Aggregation.of(config.training)
+    if protection == Protection.MASKED:
+        why = "it looks at each update, and a masked round shows only their sum; use a sealed round"
+        raise AggregationUnusable(choice.rule, why)
+    size = hospitals * body_bytes(weights, config.word_bits)
+    if size > MEMORY_CAP:
+        raise AggregationUnusable(choice.rule, f"the updates have {size} bytes in all, and at most {MEMORY_CAP} fit")
