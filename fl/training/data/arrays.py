@@ -25,6 +25,7 @@ from fl.training.data.dataset import DRAWN_KEY, TEST, TRAIN, Dataset, check_trai
 from fl.training.data.frames import Verdict, judge, look, sentences
 from fl.training.data.layouts import part_of
 from fl.training.data.listing import Listing, Part, Used, shown, some
+from fl.training.data.look_alikes import MOST, Look, digest_of, look_alikes
 from fl.training.data.npz import MAX_PIXEL_BYTES, Npz, open_npz
 from fl.training.data.partition import split_holdout
 from fl.training.data.reading import STRICT, SourceReading
@@ -76,7 +77,8 @@ def load_npz(path: Path, reading: SourceReading = STRICT) -> Dataset:
     _check_length(path.name, len(keep), groups, side)
     verdicts = _frames(images, reading.frame)
     dataset = Dataset(_cut(images, verdicts), labels.index[keep], groups[keep], side[keep], names, path.name)
-    notes = (*sentences(verdicts), *_notes(dataset, int((~keep).sum()), ignored))
+    alike = look_alikes(_looks(dataset)) if reading.look_alikes else ()
+    notes = (*sentences(verdicts), *_notes(dataset, int((~keep).sum()), ignored), *alike)
     listing = Listing(path.name, form.layout, _used(dataset, split is None), persons and _count(dataset), (), notes)
     dataset = replace(dataset, listing=listing, drawn=drawn)
     whole = split_holdout(dataset) if split is None else dataset
@@ -217,6 +219,17 @@ def _used(dataset: Dataset, undivided: bool) -> tuple[Used, ...]:
 
 def _count(dataset: Dataset) -> int:
     return len(np.unique(dataset.groups))
+
+
+def _looks(dataset: Dataset) -> list[Look]:
+    """Return what is compared of each picture, without pictures of one colour."""
+    looks = []
+    for row, image in enumerate(dataset.images[: MOST + 1]):
+        if image.min() != image.max():
+            exact, name = hashlib.sha256(image).digest(), dataset.class_names[dataset.labels[row]]
+            test, digest = bool(dataset.split[row] == TEST), digest_of(image) if row < MOST else 0
+            looks.append(Look(digest, exact, f"row {row}", name, test, str(dataset.groups[row])))
+    return looks
 
 
 def _notes(dataset: Dataset, skipped: int, ignored: list[str]) -> tuple[str, ...]:

@@ -98,13 +98,26 @@ def _plain(labels: Array, source: str) -> Array:
     flat = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels  # noqa: PLR2004  # [n, 1]
     if flat.ndim != 1 or flat.dtype.kind not in "biuSU" or not flat.size:
         advice = ""
-        if labels.ndim == 2 and labels.shape[1] > 1:  # noqa: PLR2004  # one-hot
-            advice = "; one label per picture is needed (of one-hot rows, take labels.argmax(axis=1))"
+        if labels.ndim == 2 and labels.shape[1] > 1:  # noqa: PLR2004  # one-hot, or several labels
+            advice = _advice_on_rows(labels)
         elif flat.dtype.kind == "f":
             advice = "; if they are whole numbers, save labels.astype(int)"
         why = f"its labels are {labels.dtype} {list(labels.shape)}, not whole numbers or texts [n]{advice}"
         raise DatasetUnusable(source, why)
     return flat.astype(np.uint8) if flat.dtype.kind == "b" else _decoded(flat, source)
+
+
+def _advice_on_rows(labels: Array) -> str:
+    """Return what to do with labels [n, k]."""
+    marks = labels.astype(np.int64) if labels.dtype.kind in "biu" else np.zeros((0, 1), np.int64)
+    if marks.size and np.isin(marks, (0, 1)).all() and (marks.sum(axis=1) != 1).any():
+        several, none = int((marks.sum(axis=1) > 1).sum()), int((marks.sum(axis=1) == 0).sum())
+        return (
+            f": a picture may have several of {marks.shape[1]} labels, as in ChestMNIST ({several} pictures have "
+            f"several, {none} have none). Training with several labels per picture is missing in this version; choose "
+            "one finding, and save its column, labels[:, k], as the labels"
+        )
+    return "; one label per picture is needed (of one-hot rows, take labels.argmax(axis=1))"
 
 
 def _decoded(values: Array, source: str) -> Array:

@@ -19,15 +19,19 @@ import numpy.typing as npt
 
 from fl.protocol.errors import DatasetUnusable, ImageUnreadable
 from fl.training.data import cnmc
+from fl.training.data.all_idb import arrange_all_idb
 from fl.training.data.dataset import TEST, TRAIN, Dataset, check_trainable
 from fl.training.data.duplicates import Seen, sort_out
 from fl.training.data.frames import Sight, Verdict, fit_cell, judge, look, sentences
 from fl.training.data.layouts import arrange_by_class
 from fl.training.data.listing import LeftOut, LeftOutReason, Listing, Part, Used, shown, some
+from fl.training.data.look_alikes import MOST, Look, digest_of, look_alikes
 from fl.training.data.partition import split_holdout
 from fl.training.data.placing import Arrangement, Placed
 from fl.training.data.reading import STRICT, SourceReading
-from fl.training.data.walk import READ_TYPES, FoundFile, open_regular, walk
+from fl.training.data.tables import arrange_by_table
+from fl.training.data.walk import FoundFile, open_regular, walk
+from fl.training.pictures.decode import READ_TYPES
 from fl.training.pictures.images import MAX_BYTES, Pixels, decode_image
 
 MAX_ARRAY_BYTES = 4 * 2**30
@@ -98,7 +102,8 @@ def _arranged(folder: Path) -> Arrangement:
         refusal = f"the folder holds no {READ_TYPES.replace(' and ', ' or ')} images"
         return Arrangement("no pictures", left_out=tuple(entries), refusals=(refusal,))
     sides = [entry for entry in others if entry.reason == LeftOutReason.SIDE]
-    arrangement = cnmc.arrange_c_nmc(meant, sides) or arrange_by_class(meant)
+    known = cnmc.arrange_c_nmc(meant, sides) or arrange_by_table(meant, sides) or arrange_all_idb(meant)
+    arrangement = known or arrange_by_class(meant)
     return replace(arrangement, left_out=(*arrangement.left_out, *others))
 
 
@@ -108,6 +113,7 @@ def _survey(folder: Path, arrangement: Arrangement, reading: SourceReading, keep
     left += [each.entry for each in arrangement.placed if each.entry.reason is not None]
     pictures: list[Seen] = []
     sights: dict[int, Sight] = {}
+    digests: dict[int, int] = {}
     for placed in arrangement.placed:
         if placed.entry.reason is not None:
             continue
@@ -120,15 +126,24 @@ def _survey(folder: Path, arrangement: Arrangement, reading: SourceReading, keep
         if sight:
             sights[row] = sight
         pictures.append(Seen(placed, _digest(pixels), row, plain=bool(pixels.min() == pixels.max())))
+        if reading.look_alikes and row <= MOST and not pictures[-1].plain:
+            digests[row] = digest_of(pixels)
     used, duplicates, joined = sort_out(pictures)
     verdicts = judge([sights[seen.row] for seen in used if seen.row in sights], reading.frame)
     notes = (
         *arrangement.notes,
         *([f"{joined} persons share pictures with another person; they count as one person"] if joined else ()),
         *sentences(verdicts),
+        *look_alikes([_look(seen, digests[seen.row]) for seen in used if seen.row in digests]),
     )
     listing = _listing(folder, arrangement, used, [*left, *duplicates])
     return _Survey(replace(listing, notes=tuple(notes)), tuple(used), sights, verdicts)
+
+
+def _look(seen: Seen, digest: int) -> Look:
+    placed = seen.placed
+    test = placed.part == Part.TEST
+    return Look(digest, seen.digest, placed.entry.name, placed.class_name or "", test, placed.group)
 
 
 def _fit_again(survey: _Survey, reading: SourceReading, images: npt.NDArray[np.uint8]) -> None:

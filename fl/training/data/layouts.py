@@ -19,7 +19,8 @@ from fl.training.data.walk import FoundFile
 MAX_CLASSES = 1024
 UNDERSTOOD = (
     "accepted are a folder per class (with folders per person in it, if you like), such folders inside train, val and "
-    "test or the other way round, and C-NMC as downloaded (see docs/data.md)"
+    "test or the other way round, a table of labels (file,label) beside the pictures, ALL-IDB, and C-NMC as downloaded "
+    "(see docs/data.md)"
 )
 _FOLD = re.compile(r"(fold|split|cv)[-_ ]?\d+", re.IGNORECASE)
 _PERSON = re.compile(

@@ -42,7 +42,7 @@ class LeftOutReason(StrEnum):
     TOO_DEEP = "folders that lie too deep"
     BAD_NAME = "a name that is not valid text"
     LOOSE = "in no class folder"
-    ODD_NAME = "a name that is not one of C-NMC"
+    ODD_NAME = "a name that is not one of C-NMC or ALL-IDB"
     NO_LABEL = "no label is known"
     COPY = "the same picture again in the same class"
     TWO_CLASSES = "the same picture in two classes (no copy is used)"

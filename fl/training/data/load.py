@@ -9,6 +9,7 @@ Not here: a hospital's own stored part (dataset.load_dataset); drawn cells (synt
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from fl.protocol.errors import DatasetUnusable
@@ -40,11 +41,12 @@ def load_source(path: Path, size_px: int = 128, seed: int = 0, reading: SourceRe
 
 
 def check_source(path: Path, reading: SourceReading = STRICT) -> Listing:
-    """Return the list of a source's files, even if it cannot be used for training.
+    """Return the list of a source's files, with look-alikes, even if it cannot be used for training.
 
     Raises:
         DatasetUnusable: there is no data, or the .npz cannot be used.
     """
+    reading = replace(reading, look_alikes=True)
     if path.is_dir():
         return check_folder(path, reading)
     listing = load_npz(_archive(path), reading).listing

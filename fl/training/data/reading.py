@@ -21,6 +21,7 @@ class SourceReading:
         ignore_labels: Labels of an .npz, as text, that mean "no label"; their rows are not used.
         picture: Facts about every picture of a folder that the files may not say.
         frame: What pictures of cells on black show; None = the cells decide together.
+        look_alikes: Report pictures that look the same although their pixels differ (look_alikes.py).
     """
 
     skip_damaged: bool = False
@@ -28,6 +29,7 @@ class SourceReading:
     one_class: bool = False
     picture: PictureReading = field(default_factory=PictureReading)
     frame: Frame | None = None
+    look_alikes: bool = False
 
 
 STRICT = SourceReading()

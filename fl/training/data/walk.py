@@ -19,14 +19,13 @@ from pathlib import Path
 from fl.protocol.errors import DatasetUnusable
 from fl.training.data.known_names import JUNK, SIDE_NAMES, SIDE_SUFFIXES, THUMBNAIL_FOLDERS
 from fl.training.data.listing import LeftOut, LeftOutReason, shown
-from fl.training.pictures.decode import FORMATS, MAX_BYTES, SNIFF_BYTES, SUFFIXES, kind_of
+from fl.training.pictures.decode import FORMATS, MAX_BYTES, READ_TYPES, SNIFF_BYTES, SUFFIXES, kind_of
 
 MAX_ENTRIES = 500_000
 """The most files and folders that are listed."""
 MAX_PICTURES = 200_000
 MAX_TOTAL_BYTES = 512 * 2**30
 MAX_DEPTH = 32
-READ_TYPES = "PNG, JPEG, BMP and TIFF"
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""Reads the chunks of PNG files and the segments of JPEG files without decoding them.
+"""Reads the chunks of PNG and WebP files and the segments of JPEG files without decoding them.
 
 Invariant: one pass over the headers, in time linear in the file's length; nothing is decompressed.
 
-Source: PNG (third edition) 5, 11; ITU-T T.81 (JPEG) annex B, G.1.1.1.
+Source: PNG (third edition) 5, 11; ITU-T T.81 (JPEG) annex B, G.1.1.1; RFC 9649 (WebP) 2, 3.
 """
 
 from __future__ import annotations
@@ -159,3 +159,51 @@ def _scan(found: Jpeg, body: bytes) -> None:
         bits = found.lacking.get(body[1 + 2 * index])
         if bits is not None and first <= last < len(bits):
             bits[first : last + 1] = [low] * (last + 1 - first)
+
+
+@dataclass(frozen=True)
+class Webp:
+    """The facts in the chunks of a WebP: its size in pixels, and more than 1 frame for an animation."""
+
+    width: int
+    height: int
+    frames: int
+
+
+def read_webp(data: bytes) -> Webp:
+    """Walk the chunks of a WebP file.
+
+    Raises:
+        Damaged: a chunk is incomplete, or none describes a picture.
+    """
+    at, frames, size = 12, 0, (0, 0)
+    for _ in range(MAX_CHUNKS):
+        if at + 8 > len(data):
+            break
+        kind, length = struct.unpack_from("<4sI", data, at)
+        if at + 8 + length > len(data):
+            raise Damaged("it is cut off")
+        if size == (0, 0):
+            size = _webp_size(kind, data[at + 8 : at + 8 + min(length, 10)])
+        frames += kind in {b"ANMF", b"VP8 ", b"VP8L"}
+        at += 8 + length + length % 2
+    if len(data) < 12 or struct.unpack_from("<I", data, 4)[0] + 8 > len(data):  # noqa: PLR2004  # RIFF's own head
+        raise Damaged("it is cut off")
+    if not frames or 0 in size:
+        raise Damaged("its header is missing")
+    return Webp(*size, frames)
+
+
+def _webp_size(kind: bytes, body: bytes) -> tuple[int, int]:
+    """Return width and height from the first chunk that says them; (0, 0) for another chunk."""
+    if len(body) < (5 if kind == b"VP8L" else 10):
+        return 0, 0
+    if kind == b"VP8X":
+        return int.from_bytes(body[4:7], "little") + 1, int.from_bytes(body[7:10], "little") + 1
+    if kind == b"VP8 ":
+        width, height = struct.unpack_from("<HH", body, 6)
+        return width & 0x3FFF, height & 0x3FFF
+    if kind == b"VP8L":
+        packed = int.from_bytes(body[1:5], "little")
+        return (packed & 0x3FFF) + 1, ((packed >> 14) & 0x3FFF) + 1
+    return 0, 0

@@ -21,13 +21,17 @@ import simplejpeg
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fl.protocol.errors import ImageUnreadable
-from fl.training.pictures.chunks import PNG_MARK, Damaged, Jpeg, Png, read_jpeg, read_png
+from fl.training.pictures.chunks import PNG_MARK, Damaged, Jpeg, Png, read_jpeg, read_png, read_webp
 from fl.training.pictures.colours import MAX_SIDE_PX, Pixels, composed, finished, turned
+from fl.training.pictures.dicom import decode_frame
+from fl.training.pictures.dicom_header import NotRead, read_dicom
 from fl.training.pictures.sample_ranges import NoRange, Range, to_eight_bits
 from fl.training.pictures.tiff import PROFILE, Page, check_pieces, decode_samples, from_stack, range_of, read_pages
 
-FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WebP", "DICOM")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".dcm", ".dicom")
+READ_TYPES = "PNG, JPEG, BMP, TIFF, WebP and DICOM"
+_PILLOW = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 MAX_BYTES = 64 * 2**20
 MAX_PIXELS = 2**23
 MAX_JPEG_PIXELS = 4096 * 3072
@@ -57,7 +61,8 @@ _MAGIC = (
 SNIFF_BYTES = 132
 """As many first bytes as `kind_of` needs."""
 _CONVERT = "open it in a picture program and save it as PNG"
-_UNKNOWN = "it is not a PNG, JPEG, BMP or TIFF image"
+_TYPES = READ_TYPES.replace(" and ", " or ")
+_UNKNOWN = f"it is not a {_TYPES} image"
 _BROKEN = (
     OSError,
     ValueError,
@@ -107,7 +112,7 @@ def decode_image(data: bytes, name: str, reading: PictureReading | None = None) 
     colours; a partly transparent one gets a black background. Sides above 2,048 px are scaled down.
 
     Args:
-        data: A whole PNG, JPEG, BMP or TIFF file of at most 64 MiB.
+        data: A whole PNG, JPEG, BMP, TIFF, WebP or DICOM file of at most 64 MiB.
         name: Its name in errors; never a patient's name.
         reading: What is known about it beside the file.
 
@@ -121,7 +126,7 @@ def decode_image(data: bytes, name: str, reading: PictureReading | None = None) 
         raise ImageUnreadable(name, f"it has {len(data)} bytes; at most {MAX_BYTES} are accepted")
     kind = kind_of(data)
     if kind not in FORMATS:
-        text = f"it is a {kind} file, not a PNG, JPEG, BMP or TIFF image; {_CONVERT}" if kind else _UNKNOWN
+        text = f"it is a {kind} file, not a {_TYPES} image; {_CONVERT}" if kind else _UNKNOWN
         raise ImageUnreadable(name, text)
     try:
         return _DECODERS[kind](data, reading or PictureReading())
@@ -129,6 +134,8 @@ def decode_image(data: bytes, name: str, reading: PictureReading | None = None) 
         raise ImageUnreadable(name, str(error), pages=error.pages) from error
     except NoRange as error:
         raise ImageUnreadable(name, str(error), bits=error.bits) from error
+    except NotRead as error:
+        raise ImageUnreadable(name, str(error)) from error
     except Image.DecompressionBombError as error:
         raise ImageUnreadable(name, f"it has more than {MAX_PIXELS} pixels") from error
     except _BROKEN as error:
@@ -223,7 +230,22 @@ def _tiff_page(data: bytes, page: Page, reading: PictureReading) -> Pixels:
     return composed(pixels, profile if isinstance(profile, bytes) else None)
 
 
-_DECODERS = {"PNG": _png, "JPEG": _jpeg, "BMP": _bmp, "TIFF": _tiff}
+def _webp(data: bytes, reading: PictureReading) -> Pixels:
+    said = read_webp(data)
+    number = _one_page(said.frames, reading)
+    if said.width * said.height * number > MAX_PIXELS and number > 1:
+        raise _Refused(f"it is an animation of {said.frames} large pictures; save the one that you need as PNG")
+    return _in_turn((said.width, said.height), lambda: _by_pillow(data, PictureReading(page=number)))
+
+
+def _dicom(data: bytes, reading: PictureReading) -> Pixels:
+    said = read_dicom(data)
+    number = _one_page(said.frames, reading)
+    _check_samples(said.frame_bytes)
+    return _in_turn((said.width, said.height), lambda: decode_frame(data, said, number, reading.bits))
+
+
+_DECODERS = {"PNG": _png, "JPEG": _jpeg, "BMP": _bmp, "TIFF": _tiff, "WebP": _webp, "DICOM": _dicom}
 
 
 def _one_page(count: int, reading: PictureReading) -> int:
@@ -259,10 +281,10 @@ def _in_turn(size: tuple[int, int], decode: Callable[[], Pixels], most: int = MA
 def _by_pillow(data: bytes, reading: PictureReading | None = None) -> Pixels:
     """Decode 8-bit data in full and return it upright, in RGB, without metadata."""
     try:
-        image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+        image: Image.Image = Image.open(io.BytesIO(data), formats=_PILLOW)
     except UnidentifiedImageError as error:
         raise Damaged("its header is damaged") from error
-    if image.format in {"TIFF", "PNG"}:
+    if image.format in {"TIFF", "PNG", "WEBP"}:
         image.seek((reading.page or 1) - 1 if reading else 0)
     elif getattr(image, "n_frames", 1) > 1:
         raise _Refused("it has several pages or frames; save the one that you need as PNG")

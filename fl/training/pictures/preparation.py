@@ -1,14 +1,17 @@
 """How a picture becomes the input of a network, after it was decoded and cut: named steps in a fixed order.
 
 Invariant: a name stands for the same arithmetic for ever. A hospital that trains, an auditor that evaluates and a site
-that answers use the name in the model's spec, so the same picture becomes the same input everywhere.
+that answers use the name in the model's spec, so the same picture becomes the same input everywhere. Each pipeline has
+exactly one name.
 
-Source: E. Reinhard et al., "Color Transfer between Images", 2001 (means and deviations of colours).
+    name  = "plain/1" | steps "/1"
+    steps = some of find-cell, crop, denoise, clahe, cell-colours: in this order, each at most once, joined by "+";
+            crop only after find-cell
+
+Source: cell_steps.py (the steps). This module does not import scipy, because spec.py imports it to check names.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 
@@ -18,15 +21,13 @@ from fl.training.pictures.colours import Pixels
 PLAIN = "plain/1"
 """The pixels as they are."""
 CELL_COLOURS = "cell-colours/1"
-"""Each channel of the cell with the mean `MEAN` and the standard deviation `DEVIATION`; the ground is black."""
-MEAN, DEVIATION = 127.5, 38.25
-"""0.5 and 0.15 of the largest value."""
-GROUND = 10
-"""A pixel whose largest colour is at most this is black ground."""
-FEWEST_PX = 20
-"""A cell of fewer pixels has no colours that could be measured; its picture stays as it is."""
-FLATTEST = 1.0
-"""A smaller standard deviation is noise of one colour; it is not spread any further."""
+"""Each channel of the cell with mean 0.5 and standard deviation 0.15 of the largest value; the ground is black."""
+FIND, CROP = "find-cell", "crop"
+STEPS = (FIND, CROP, "denoise", "clahe", "cell-colours")
+"""In the order in which they are applied."""
+VERSION = "1"
+LONGEST = 80
+"""Characters of a name that is parsed at all."""
 
 
 def prepare_all(name: str, images: Pixels) -> Pixels:
@@ -35,32 +36,55 @@ def prepare_all(name: str, images: Pixels) -> Pixels:
     Raises:
         WeightsMismatch: this version has no such pipeline.
     """
-    check_name(name)
-    step = PIPELINES[name]
-    if step is None or not len(images):
+    steps = parse_name(name)
+    if not steps or not len(images):
         return images
-    return np.stack([step(image) for image in images])
+    from fl.training.pictures import cell_steps  # noqa: PLC0415  # scipy: 28 MB that a plain pipeline does not need
+
+    functions = {
+        FIND: cell_steps.find_cell,
+        CROP: cell_steps.crop,
+        "denoise": cell_steps.denoise,
+        "clahe": cell_steps.clahe,
+        "cell-colours": cell_steps.cell_colours,
+    }
+    prepared = np.empty_like(images)
+    for row, image in enumerate(images):
+        picture = cell_steps.Prepared(image)
+        for step in steps:
+            picture = functions[step](picture)
+        prepared[row] = picture.pixels
+    return prepared
+
+
+def parse_name(name: str) -> tuple[str, ...]:
+    """Return the steps of a pipeline; none for `plain/1`.
+
+    Raises:
+        WeightsMismatch: this version has no such pipeline.
+    """
+    if name == PLAIN:
+        return ()
+    text, _, version = name[:LONGEST].rpartition("/")
+    steps = tuple(text.split("+"))
+    if len(name) > LONGEST or version != VERSION or steps != tuple(step for step in STEPS if step in steps):
+        raise WeightsMismatch(f"this version cannot prepare pictures as {name[:LONGEST]!r}")
+    if CROP in steps and FIND not in steps:
+        raise WeightsMismatch(f"the preparation {name!r} crops to the cell, but does not find it: add {FIND}+")
+    return steps
+
+
+def name_of(steps: tuple[str, ...]) -> str:
+    """Return the name of the pipeline of these steps.
+
+    Raises:
+        WeightsMismatch: they are not a pipeline.
+    """
+    name = f"{'+'.join(steps)}/{VERSION}" if steps else PLAIN
+    parse_name(name)
+    return name
 
 
 def check_name(name: str) -> None:
     """Raise WeightsMismatch unless `name` is a pipeline."""
-    if name not in PIPELINES:
-        raise WeightsMismatch(f"this version cannot prepare pictures as {name!r}")
-
-
-def standardise(image: Pixels) -> Pixels:
-    """Return uint8 [S, S, 3] with the colours of its cell standardised, channel by channel.
-
-    Stain and light differ from person to person and from laboratory to laboratory; what is left is the structure.
-    """
-    cell = image.max(axis=2) > GROUND
-    if np.count_nonzero(cell) < FEWEST_PX:
-        return image
-    colours = image[cell].astype(np.float64)
-    spread = np.maximum(colours.std(axis=0), FLATTEST)
-    result = np.zeros_like(image)
-    result[cell] = np.rint(np.clip((colours - colours.mean(axis=0)) / spread * DEVIATION + MEAN, 0, 255))
-    return result
-
-
-PIPELINES: dict[str, Callable[[Pixels], Pixels] | None] = {PLAIN: None, CELL_COLOURS: standardise}
+    parse_name(name)

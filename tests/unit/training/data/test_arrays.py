@@ -163,6 +163,21 @@ def test_other_arrays_are_refused_by_name(tmp_path: Path, change: dict[str, Any]
         load_npz(tmp_path / "x.npz")
 
 
+def test_several_labels_per_picture_say_what_is_missing(tmp_path: Path) -> None:
+    marks = np.zeros((COUNT, 14), np.uint8)
+    marks[::2, 3], marks[::4, 7] = 1, 1
+    parts = {
+        f"{part}_{what}": values
+        for part in ("train", "test")
+        for what, values in (("images", IMAGES), ("labels", marks))
+    }
+    np.savez(tmp_path / "chestmnist.npz", **parts)
+    with pytest.raises(
+        DatasetUnusable, match=r"several of 14 labels.*12 pictures have several, 24 have none.*missing.*column"
+    ):
+        load_npz(tmp_path / "chestmnist.npz")
+
+
 def test_parts_of_different_sizes_are_named(tmp_path: Path) -> None:
     small = np.zeros((4, 14, 14), np.uint8)
     np.savez(tmp_path / "x.npz", train_images=IMAGES, train_labels=LABELS, test_images=small, test_labels=LABELS[:4])

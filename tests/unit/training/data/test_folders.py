@@ -69,7 +69,7 @@ def test_names_of_an_archive_made_on_windows_are_divided_at_backslashes(tmp_path
     assert len(_reason(tmp_path, LeftOutReason.JUNK)) == 1
 
 
-@pytest.mark.parametrize("suffix", [".webp", ".gif", ".dcm", ".svs", ".heic", ""])
+@pytest.mark.parametrize("suffix", [".gif", ".svs", ".heic", ""])
 def test_a_class_of_a_type_that_is_not_read_is_refused_by_its_files(tmp_path: Path, suffix: str) -> None:
     by_class(tmp_path, FOUR)
     for file in list((tmp_path / "Early").iterdir()):
@@ -80,12 +80,12 @@ def test_a_class_of_a_type_that_is_not_read_is_refused_by_its_files(tmp_path: Pa
 
 def test_some_files_of_a_type_that_is_not_read_are_counted(tmp_path: Path) -> None:
     by_class(tmp_path, TWO)
-    Image.fromarray(cell(1, 900)).save(tmp_path / "leukemia" / "a.webp", lossless=True)
+    Image.fromarray(cell(1, 900)).save(tmp_path / "leukemia" / "a.gif")
     put(tmp_path / "leukemia" / "b.png", cell(1, 901)).rename(tmp_path / "leukemia" / "b")
     listing = load_folder(tmp_path, 16).listing
     assert listing is not None
     assert {item.name: item.reason for item in listing.left_out} == {
-        "leukemia/a.webp": LeftOutReason.UNSUPPORTED,
+        "leukemia/a.gif": LeftOutReason.UNSUPPORTED,
         "leukemia/b": LeftOutReason.NO_EXTENSION,
     }
     assert "it is PNG; add .png" in "\n".join(listing.lines())
@@ -382,7 +382,7 @@ def test_a_folder_that_may_not_be_read_is_counted(tmp_path: Path, monkeypatch: p
 def test_the_command_lists_every_file_and_ends_with_65(tmp_path: Path) -> None:
     by_class(tmp_path, FOUR)
     for file in list((tmp_path / "Early").iterdir()):
-        file.rename(file.with_suffix(".webp"))
+        file.rename(file.with_suffix(".gif"))
     command = [sys.executable, "-m", "scripts.cli", "data", "check", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 65

@@ -66,8 +66,8 @@ def test_grey_and_palette_pictures_become_rgb() -> None:
     ("data", "why"),
     [
         (b"", "empty"),
-        (b"no image at all", "not a PNG, JPEG, BMP or TIFF"),
-        (_file(PICTURE, "GIF"), "not a PNG, JPEG, BMP or TIFF"),
+        (b"no image at all", "not a PNG, JPEG, BMP, TIFF, WebP or DICOM"),
+        (_file(PICTURE, "GIF"), "not a PNG, JPEG, BMP, TIFF, WebP or DICOM"),
         (_file(PICTURE, "PNG")[:-60], "damaged or incomplete"),
         (_file(PICTURE, "JPEG")[:-200], "damaged or incomplete"),
         (_file(PICTURE, "BMP")[:-10], "damaged or incomplete"),
