@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -80,6 +80,12 @@ class Answers:
         )
 
     @property
+    def clusters(self) -> npt.NDArray[np.str_]:
+        """Return text [n], whose person each image shows: two hospitals may use one name for two persons."""
+        pairs = zip(self.hospitals.tolist(), self.persons.tolist(), strict=True)
+        return np.array([f"{hospital}/{person}" for hospital, person in pairs])
+
+    @property
     def finding(self) -> Floats:
         """Return float64 [n], the probability of disease; without a disease, that of the predicted class."""
         wide = self.scores.astype(np.float64)
@@ -118,6 +124,15 @@ class Quality:
     figures: Mapping[str, Figure]
     metrics: Metrics
 
+    def to_dict(self) -> dict[str, object]:
+        return {
+            "confusion": [list(row) for row in self.metrics.confusion],
+            "figures": {name: figure.to_dict() for name, figure in self.figures.items()},
+            "images": self.images,
+            "persons": self.people,
+            "persons_by_class": list(self.persons),
+        }
+
 
 @dataclass(frozen=True)
 class PersonRow:
@@ -141,6 +156,16 @@ class Judgement:
     whole: Quality
     hospitals: Mapping[str, Quality]
     people: tuple[PersonRow, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """Return plain values for JSON; the names of persons are in it."""
+        return {
+            "bootstrap": asdict(self.bootstrap),
+            "hospitals": {name: part.to_dict() for name, part in self.hospitals.items()},
+            "persons": [asdict(row) for row in self.people],
+            "threshold": self.threshold,
+            "whole": self.whole.to_dict(),
+        }
 
 
 def answer(predictor: Predictor, parts: Mapping[str, Dataset], task: Task, clock: Callable[[], float]) -> Answers:
@@ -178,23 +203,24 @@ def judge(answers: Answers, threshold: float = HALF, how: Bootstrap = DEFAULT) -
     """Return the figures of all answers, of each hospital's and of each person's."""
     names = sorted(set(answers.hospitals.tolist()))
     whole = quality(answers, threshold, how)
-    parts = {name: quality(answers.take(answers.hospitals == name), threshold, how) for name in names}
-    return Judgement(threshold, how, whole, parts if len(names) > 1 else {names[0]: whole}, _people(answers, threshold))
+    parts = {names[0]: whole}
+    if len(names) > 1:
+        parts = {name: quality(answers.take(answers.hospitals == name), threshold, how) for name in names}
+    return Judgement(threshold, how, whole, parts, _people(answers, threshold))
 
 
 def quality(answers: Answers, threshold: float = HALF, how: Bootstrap = DEFAULT) -> Quality:
     """Return the figures of `answers` with their intervals."""
     from sklearn import config_context
 
+    clusters = answers.clusters
     with config_context(assume_finite=True, skip_parameter_validation=True):  # a fifth of the time is checks
-        found = intervals(lambda rows: figures(answers.take(rows), threshold), answers.persons, how)
-    persons = tuple(
-        len(set(answers.persons[answers.labels == label].tolist())) for label in range(len(answers.disease))
-    )
+        found = intervals(lambda rows: figures(answers.take(rows), threshold), clusters, how)
+    persons = tuple(len(set(clusters[answers.labels == label].tolist())) for label in range(len(answers.disease)))
     disease = answers.disease.tolist()
     metrics = measure(answers.scores, answers.labels, disease, threshold=threshold)
-    people = len(set(answers.persons.tolist()))
-    return Quality(len(answers), persons, people, _figures(answers, figures(answers, threshold), found), metrics)
+    made = _figures(answers, figures(answers, threshold), found)
+    return Quality(len(answers), persons, len(set(clusters.tolist())), made, metrics)
 
 
 def _figures(answers: Answers, values: Floats, found: Intervals) -> dict[str, Figure]:
@@ -212,7 +238,8 @@ def _has_interval(answers: Answers, needs: str) -> bool:
     wanted = {OF_DISEASE: [True], OF_REST: [False], OF_TIME: []}.get(needs, np.unique(sides).tolist())
     if not answers.disease.any() and needs != OF_TIME:
         wanted = np.unique(sides).tolist()
-    return all(len(set(answers.persons[sides == side].tolist())) >= FEWEST_PERSONS for side in wanted)
+    clusters = answers.clusters
+    return all(len(set(clusters[sides == side].tolist())) >= FEWEST_PERSONS for side in wanted)
 
 
 def figures(answers: Answers, threshold: float = HALF) -> Floats:
@@ -285,6 +312,40 @@ def reliability(score: Floats, truth: npt.NDArray[np.bool_], bins: int = BINS) -
     kept = images > 0
     said, true = (np.bincount(place, values, bins)[kept] / images[kept] for values in (score, truth.astype(float)))
     return Reliability(said, true, images[kept])
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One ROC curve: the share of false alarms and of recognised images at every threshold.
+
+    Attributes:
+        label: The class; None for disease against the rest.
+        false_alarms: float64 [points], 1 - specificity.
+        recognised: float64 [points], the sensitivity.
+    """
+
+    label: int | None
+    false_alarms: Floats
+    recognised: Floats
+
+
+def roc(answers: Answers) -> list[Curve]:
+    """Return the ROC curve of disease; without a disease, one of each class that some images show and others do not."""
+    from sklearn.metrics import roc_curve
+
+    cases: list[tuple[int | None, npt.NDArray[np.bool_], Floats]]
+    cases = [
+        (label, answers.labels == label, answers.scores[:, label].astype(np.float64))
+        for label in range(len(answers.disease))
+    ]
+    if answers.disease.any():
+        cases = [(None, answers.truth, answers.finding)]
+    curves = []
+    for label, truth, score in cases:
+        if truth.any() and not truth.all():
+            false_alarms, recognised, _ = roc_curve(truth, score)
+            curves.append(Curve(label, false_alarms, recognised))
+    return curves
 
 
 def ece(score: Floats, truth: npt.NDArray[np.bool_], bins: int = BINS) -> float:
