@@ -26,6 +26,8 @@ COMMANDS = {
         "Trustee: hold a share of a key, and approve or refuse requests.",
     ),
     "audit": ("scripts.commands.audit", "audit", "Check a consortium's whole history, or look up one file."),
+    "evaluate": ("scripts.commands.evaluate", "evaluate", "Judge the newest model, and write its model card."),
+    "explain": ("scripts.commands.explain", "explain", "Show where in a picture the newest model looked."),
     "data": ("scripts.commands.data", "data", "Draw synthetic cells, check images, or divide them."),
     "serve": ("scripts.commands.serve", "serve", "Serve the web site of one hospital."),
     "records": ("scripts.commands.records", "records", "Site: anchor, erase and check sealed patient records."),

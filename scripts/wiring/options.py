@@ -138,11 +138,16 @@ class ReadingOptions:
 
 
 @dataclass(frozen=True)
-class DataOptions(TaskOptions, ReadingOptions):
-    """The options that say how to read images, what they are labelled for, and what their labels mean."""
+class LabelOptions(ReadingOptions):
+    """The options that say how to read images, and what their labels mean."""
 
     labels: Path | None = None
     label: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DataOptions(TaskOptions, LabelOptions):
+    """The same, and what the images are labelled for."""
 
 
 _TASK = (
@@ -172,3 +177,4 @@ _READING = (
 task_options: Decorator[Any] = gathered("task", TaskOptions, *_TASK)
 reading_options: Decorator[Any] = gathered("reading", ReadingOptions, *_READING)
 data_options: Decorator[Any] = gathered("options", DataOptions, *_TASK, *_LABELS, *_READING)
+label_options: Decorator[Any] = gathered("options", LabelOptions, *_LABELS, *_READING)

@@ -24,7 +24,7 @@ from fl.protocol.task_catalogue import LEUKEMIA_DRAWN, PICTURE, TASKS
 from fl.training.data.dataset import Dataset
 from fl.training.data.labels import LABELS_CAP, LabelMap, propose, unknown
 from scripts.wiring.home import Home
-from scripts.wiring.options import DataOptions, TaskOptions
+from scripts.wiring.options import LabelOptions, TaskOptions
 
 FLAGS = "--task NAME or FILE, or --classes A,B,C with --disease A"
 
@@ -81,7 +81,7 @@ class Meaning:
     """The task of the file of labels."""
 
     @classmethod
-    def of(cls, options: DataOptions) -> Meaning:
+    def of(cls, options: LabelOptions) -> Meaning:
         """Read --labels and --label.
 
         Raises:

@@ -41,7 +41,7 @@ def _area(metrics: Metrics) -> str:
 
 def _agreement(metrics: Metrics) -> str:
     n = metrics.samples
-    if not n or (kappa := metrics.kappa) > KAPPA:
+    if not n or not (kappa := metrics.kappa) <= KAPPA:  # also if it is NaN
         return ""
     expected = metrics.expected_correct / n
     deviation = math.sqrt(expected * (1 - expected) / n)

@@ -1,13 +1,15 @@
 """The quality of predictions, computed from counts.
 
 Invariant: every number follows from the confusion counts and the ranks of the scores, so the numbers of one `Metrics`
-cannot contradict each other.
+cannot contradict each other. A number whose definition divides by zero is NaN, never a made-up 0.
 
-Source: the usual definitions; AUROC as the Mann-Whitney U statistic with midranks (Hanley and McNeil, 1982).
+Source: scikit-learn counts and ranks (confusion_matrix, roc_auc_score); the rest are quotients of its counts.
+scikit-learn is imported when it is needed: that takes a second and 78 MB.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +18,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+HALF, PAIR = 0.5, 2
 _RatioOfCounts = Callable[[int, int, int, int], float]
 """A ratio of TP, FP, FN and TN."""
 
@@ -44,11 +47,11 @@ class Metrics:
         auroc: Area under the ROC curve of the probability of disease, in 0..1; without a disease, the mean of each
             class against the rest; None if one side has no image.
         disease: For each class, whether it is the disease (Task.disease).
-        finding: Counts TP, FP, FN, TN of disease against the rest, at a probability of 0.5; None without a disease.
+        finding: Counts TP, FP, FN, TN of disease against the rest, at the threshold; None without a disease.
         subjects: One entry per subject group and class, sorted.
 
     With a disease, precision, recall, F1 and specificity compare disease with the rest; else they are means over the
-    classes (macro). A ratio with denominator zero is 0.
+    classes (macro). A ratio with denominator zero is NaN, and null in JSON.
     """
 
     confusion: tuple[tuple[int, ...], ...]
@@ -77,7 +80,7 @@ class Metrics:
 
     @property
     def recall(self) -> float:
-        """Return TP / (TP + FN), the sensitivity."""
+        """Return TP / (TP + FN). Sensitivity and detection rate are other names of it."""
         return self._over_classes(lambda tp, _fp, fn, _tn: _ratio(tp, tp + fn))
 
     @property
@@ -92,9 +95,9 @@ class Metrics:
 
     @property
     def balanced_accuracy(self) -> float:
-        """Return the mean recall of the classes that have images."""
+        """Return the mean recall of the classes that have images; NaN if only one has."""
         recalls = [_ratio(row[index], sum(row)) for index, row in enumerate(self.confusion) if sum(row)]
-        return sum(recalls) / len(recalls) if recalls else 0.0
+        return sum(recalls) / len(recalls) if len(recalls) > 1 else math.nan
 
     @property
     def class_counts(self) -> tuple[int, ...]:
@@ -115,8 +118,8 @@ class Metrics:
 
     @property
     def kappa(self) -> float:
-        """Return Cohen's kappa: 1 = all answers right, 0 = as good as chance, below 0 = worse."""
-        return _ratio_of(self.correct - self.expected_correct, self.samples - self.expected_correct)
+        """Return Cohen's kappa: 1 = all answers right, 0 = as good as chance, below 0 = worse, NaN = undefined."""
+        return _ratio(self.correct - self.expected_correct, self.samples - self.expected_correct)
 
     def _over_classes(self, ratio: _RatioOfCounts) -> float:
         if self.finding is not None:
@@ -132,19 +135,19 @@ class Metrics:
         return tp, fp, fn, self.samples - tp - fn - fp
 
     def to_dict(self) -> dict[str, object]:
-        """Return all figures as plain values, for JSON."""
+        """Return all figures as plain values, for JSON; null for NaN."""
         return {
             "samples": self.samples,
             "correct": self.correct,
             "confusion": [list(row) for row in self.confusion],
-            "accuracy": self.accuracy,
-            "balanced_accuracy": self.balanced_accuracy,
-            "precision": self.precision,
-            "recall": self.recall,
-            "specificity": self.specificity,
-            "f1": self.f1,
+            "accuracy": _known(self.accuracy),
+            "balanced_accuracy": _known(self.balanced_accuracy),
+            "precision": _known(self.precision),
+            "recall": _known(self.recall),
+            "specificity": _known(self.specificity),
+            "f1": _known(self.f1),
             "auroc": self.auroc,
-            "kappa": self.kappa,
+            "kappa": _known(self.kappa),
             "subjects": [
                 {"group": s.group, "label": s.label, "images": s.images, "correct": s.correct, "rate": s.rate}
                 for s in self.subjects
@@ -153,32 +156,39 @@ class Metrics:
 
 
 def measure(
-    scores: Floats, labels: Ints, disease: Sequence[bool], groups: npt.NDArray[np.str_] | None = None
+    scores: Floats,
+    labels: Ints,
+    disease: Sequence[bool],
+    groups: npt.NDArray[np.str_] | None = None,
+    threshold: float = HALF,
 ) -> Metrics:
     """Return the metrics of `scores` [n, classes] (probabilities) against `labels` [n].
 
-    The predicted class has the highest score. `disease` says for each class whether it is the disease; the
-    probabilities of these classes are added, with a threshold of 0.5. `groups` [n] adds results per subject group.
+    Args:
+        scores: float [n, classes], probabilities.
+        labels: int64 [n].
+        disease: For each class, whether it is the disease. The probabilities of these classes are added.
+        groups: text [n]; adds results per subject group.
+        threshold: A larger probability of disease is a finding.
+
+    The predicted class has the highest score; of two classes, one of which is the disease, the threshold decides.
 
     Raises:
         ValueError: the arrays do not fit each other, or a label has no column.
     """
-    if scores.ndim != 2 or labels.shape != scores.shape[:1] or (groups is not None and groups.shape != labels.shape):  # noqa: PLR2004
-        raise ValueError(f"scores {scores.shape} do not fit labels {labels.shape}")
-    classes = scores.shape[1]
-    if len(disease) != classes:
-        raise ValueError(f"{len(disease)} values for disease do not fit {classes} classes")
-    if labels.size and not 0 <= labels.min() <= labels.max() < classes:
-        raise ValueError(f"a label is not in 0 to {classes - 1}")
-    predicted = scores.argmax(axis=1)
-    confusion = np.zeros((classes, classes), np.int64)
-    np.add.at(confusion, (labels, predicted), 1)
+    _check(scores, labels, disease, groups)
+    from sklearn.metrics import confusion_matrix
+
     ill = np.array(disease, np.bool_)
+    predicted = predicted_classes(scores, ill, threshold)
+    confusion = np.zeros((len(ill), len(ill)), np.int64)
+    if labels.size:
+        confusion = confusion_matrix(labels, predicted, labels=range(len(ill)))
     if ill.any():
         score, truth = scores[:, ill].sum(axis=1), ill[labels]
-        areas, finding = [auroc(score, truth)], _finding(score > 0.5, truth)  # noqa: PLR2004
+        areas, finding = [auroc(score, truth)], _finding(score > threshold, truth)
     else:
-        areas, finding = [auroc(scores[:, column], labels == column) for column in range(classes)], None
+        areas, finding = [auroc(scores[:, column], labels == column) for column in range(len(ill))], None
     known = [area for area in areas if area is not None]
     return Metrics(
         tuple(tuple(int(count) for count in row) for row in confusion),
@@ -187,6 +197,25 @@ def measure(
         finding,
         () if groups is None else _by_subject(groups, labels, predicted == labels),
     )
+
+
+def predicted_classes(scores: Floats, ill: npt.NDArray[np.bool_], threshold: float = HALF) -> Ints:
+    """Return int64 [n], the class that each row of `scores` [n, classes] says; see `measure`."""
+    if ill.size == PAIR and np.count_nonzero(ill) == 1:
+        column = int(ill.argmax())
+        return np.where(scores[:, column] > threshold, column, 1 - column).astype(np.int64)
+    return np.asarray(scores.argmax(axis=1), np.int64)
+
+
+def _check(scores: Floats, labels: Ints, disease: Sequence[bool], groups: npt.NDArray[np.str_] | None) -> None:
+    """Raise ValueError if the arguments of `measure` do not fit each other."""
+    if scores.ndim != 2 or labels.shape != scores.shape[:1] or (groups is not None and groups.shape != labels.shape):  # noqa: PLR2004
+        raise ValueError(f"scores {scores.shape} do not fit labels {labels.shape}")
+    classes = scores.shape[1]
+    if len(disease) != classes:
+        raise ValueError(f"{len(disease)} values for disease do not fit {classes} classes")
+    if labels.size and not 0 <= labels.min() <= labels.max() < classes:
+        raise ValueError(f"a label is not in 0 to {classes - 1}")
 
 
 def _finding(said: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:
@@ -198,18 +227,12 @@ def _finding(said: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> tuple
 
 
 def auroc(scores: Floats, positive: npt.NDArray[np.bool_]) -> float | None:
-    """Return the probability that a positive outranks a negative (a tie counts half); None if one kind is missing.
-
-    Exact: U = (sum of the positives' midranks) - p (p + 1) / 2, AUROC = U / (p q).
-    """
-    p = int(np.count_nonzero(positive))
-    q = positive.size - p
-    if not p or not q:
+    """Return the probability that a positive outranks a negative (a tie counts half); None if one kind is missing."""
+    if positive.all() or not positive.any():
         return None
-    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    twice_midrank = 2 * np.cumsum(counts) - counts + 1  # whole numbers: no rounding until the last division
-    twice_u = int(twice_midrank[place[positive]].sum()) - p * (p + 1)
-    return twice_u / (2 * p * q)
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(positive, scores))
 
 
 def _by_subject(
@@ -223,9 +246,9 @@ def _by_subject(
     return tuple(results)
 
 
-def _ratio(part: int, whole: int) -> float:
-    return part / whole if whole else 0.0
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else math.nan
 
 
-def _ratio_of(part: float, whole: float) -> float:
-    return part / whole if whole > 0 else 0.0
+def _known(number: float) -> float | None:
+    return None if math.isnan(number) else number

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fl.protocol.errors import NonFinite
 from fl.protocol.task import Task
@@ -58,19 +58,28 @@ class Predictor:
         Raises:
             NonFinite: a result is not a probability.
         """
-        size_px = self.spec.size_px
-        if images.shape[1:3] != (size_px, size_px):
-            fitted = [fit_square(image, size_px) for image in images]
-            images = np.stack(fitted) if fitted else np.zeros((0, size_px, size_px, 3), np.uint8)
         rows = [np.zeros((0, self.spec.classes), np.float32)]
         with torch.inference_mode():
             for start in range(0, len(images), BATCH):
-                part = prepare_all(self.spec.preparation, images[start : start + BATCH])
+                part = self.prepared(images[start : start + BATCH])
                 rows.append(self._look(to_tensor(part).to(self._device)))
         answers = np.concatenate(rows)
         if bad := int(answers.size - np.count_nonzero(np.isfinite(answers))):
             raise NonFinite("model's answer", bad)
         return answers
+
+    def prepared(self, images: Pixels) -> Pixels:
+        """Return what the network sees of uint8 [n, H, W, 3], before normalisation: uint8 [n, S, S, 3]."""
+        size_px = self.spec.size_px
+        if images.shape[1:3] != (size_px, size_px):
+            fitted = [fit_square(image, size_px) for image in images]
+            images = np.stack(fitted) if fitted else np.zeros((0, size_px, size_px, 3), np.uint8)
+        return prepare_all(self.spec.preparation, images)
+
+    @property
+    def network(self) -> nn.Module:
+        """Return the network that answers, for explain.py; nobody may change it."""
+        return self._model
 
     def _look(self, batch: Tensor) -> npt.NDArray[np.float32]:
         """Return float32 [n, classes] for prepared pixels uint8 [n, 3, S, S]: the mean over the views."""

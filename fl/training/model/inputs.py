@@ -35,3 +35,10 @@ def views_of(batch: Tensor, count: int) -> list[Tensor]:
     if count == 1:
         return [batch]
     return [torch.rot90(side, turn, (2, 3)) for side in (batch, batch.flip(3)) for turn in range(4)]
+
+
+def undo_view(maps: Tensor, index: int) -> Tensor:
+    """Return [n, C, S, S] of the view `index` of `views_of` turned and mirrored back, as the picture is."""
+    mirror, turn = divmod(index, 4)
+    turned = torch.rot90(maps, -turn, (2, 3))
+    return turned.flip(3) if mirror else turned

@@ -1,0 +1,365 @@
+"""Judges a model's answers as a statistician would: figures with intervals over persons, per hospital and per person.
+
+Invariant: a figure that these images do not define is NaN. A figure about one class has an interval only if that class
+has images of several persons.
+
+Source: scikit-learn (counts, ranks, Brier score); M. P. Naeini et al., "Obtaining Well Calibrated Probabilities Using
+Bayesian Binning", 2015 (ECE), here with bins of equal mass.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fl.protocol.task import Task
+from fl.training.data.dataset import Dataset
+from fl.training.evaluation.bootstrap import DEFAULT, FEWEST_PERSONS, Bootstrap, Intervals, intervals
+from fl.training.evaluation.metrics import HALF, Metrics, measure, predicted_classes
+from fl.training.evaluation.predict import Predictor
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+BINS = 15
+NAMES = {
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "precision": "Precision",
+    "recall": "Sensitivity (recall, detection rate)",
+    "specificity": "Specificity",
+    "f1": "F1",
+    "auroc": "AUROC",
+    "auprc": "AUPRC (average precision)",
+    "brier": "Brier score",
+    "ece": f"ECE ({BINS} bins of equal mass)",
+    "median_s": "Response time, median (s)",
+    "p95_s": "Response time, 95th percentile (s)",
+}
+"""The figures in their order, and what a reader calls them."""
+OF_DISEASE, OF_REST, OF_BOTH, OF_TIME = "disease", "rest", "both", "time"
+_NEEDS = {"recall": OF_DISEASE, "specificity": OF_REST, "median_s": OF_TIME, "p95_s": OF_TIME}
+"""Which images a figure is about; the others need both sides."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What a model answered for labelled images.
+
+    Attributes:
+        scores: float32 [n, classes], rows sum to 1.
+        labels: int64 [n].
+        persons: text [n], the subject group of each image.
+        hospitals: text [n], whose image it is.
+        seconds: float64 [n], how long each answer took.
+        disease: bool [classes].
+    """
+
+    scores: npt.NDArray[np.float32]
+    labels: Ints
+    persons: npt.NDArray[np.str_]
+    hospitals: npt.NDArray[np.str_]
+    seconds: Floats
+    disease: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: Ints | npt.NDArray[np.bool_]) -> Answers:
+        """Return the answers at `rows` (positions or a mask)."""
+        return Answers(
+            self.scores[rows],
+            self.labels[rows],
+            self.persons[rows],
+            self.hospitals[rows],
+            self.seconds[rows],
+            self.disease,
+        )
+
+    @property
+    def clusters(self) -> npt.NDArray[np.str_]:
+        """Return text [n], whose person each image shows: two hospitals may use one name for two persons."""
+        pairs = zip(self.hospitals.tolist(), self.persons.tolist(), strict=True)
+        return np.array([f"{hospital}/{person}" for hospital, person in pairs])
+
+    @property
+    def finding(self) -> Floats:
+        """Return float64 [n], the probability of disease; without a disease, that of the predicted class."""
+        wide = self.scores.astype(np.float64)
+        return np.asarray(wide[:, self.disease].sum(axis=1) if self.disease.any() else wide.max(axis=1))
+
+    @property
+    def truth(self) -> npt.NDArray[np.bool_]:
+        """Return bool [n], whether an image shows disease; without a disease, whether the predicted class is right."""
+        right = self.scores.argmax(axis=1) == self.labels
+        return np.asarray(self.disease[self.labels] if self.disease.any() else right)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure and its interval; NaN where there is none."""
+
+    value: float
+    low: float
+    high: float
+    draws: int
+    """How many draws of the bootstrap define it."""
+
+    def to_dict(self) -> dict[str, float | int | None]:
+        plain = {"value": self.value, "low": self.low, "high": self.high}
+        return {**{name: None if math.isnan(one) else one for name, one in plain.items()}, "draws": self.draws}
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The figures of one set of answers."""
+
+    images: int
+    persons: tuple[int, ...]
+    """Per class, how many persons have images of it."""
+    people: int
+    figures: Mapping[str, Figure]
+    metrics: Metrics
+
+    def to_dict(self) -> dict[str, object]:
+        return {
+            "confusion": [list(row) for row in self.metrics.confusion],
+            "figures": {name: figure.to_dict() for name, figure in self.figures.items()},
+            "images": self.images,
+            "persons": self.people,
+            "persons_by_class": list(self.persons),
+        }
+
+
+@dataclass(frozen=True)
+class PersonRow:
+    """One person's images of one class."""
+
+    hospital: str
+    person: str
+    label: int
+    images: int
+    correct: int
+    finding: float
+    """The mean probability of disease; without a disease, of the predicted class."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A whole evaluation."""
+
+    threshold: float
+    bootstrap: Bootstrap
+    whole: Quality
+    hospitals: Mapping[str, Quality]
+    people: tuple[PersonRow, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """Return plain values for JSON; the names of persons are in it."""
+        return {
+            "bootstrap": asdict(self.bootstrap),
+            "hospitals": {name: part.to_dict() for name, part in self.hospitals.items()},
+            "persons": [asdict(row) for row in self.people],
+            "threshold": self.threshold,
+            "whole": self.whole.to_dict(),
+        }
+
+
+def answer(predictor: Predictor, parts: Mapping[str, Dataset], task: Task, clock: Callable[[], float]) -> Answers:
+    """Judge every image of each hospital, one at a time as the site does, and measure how long each answer takes.
+
+    Args:
+        predictor: The model.
+        parts: Labelled images by hospital.
+        task: What the labels mean.
+        clock: Seconds, from any start.
+
+    Raises:
+        DatasetUnusable: there are more classes than the model has outputs.
+    """
+    scores, seconds = [], []
+    fitted = {name: part.for_model(predictor.spec.size_px, predictor.spec.classes) for name, part in parts.items()}
+    for part in fitted.values():
+        predictor.probability(part.images[0])  # the first answer of a process takes longer
+        for image in part.images:
+            start = clock()
+            scores.append(predictor.probability(image))
+            seconds.append(clock() - start)
+    owners = [np.full(len(part), name) for name, part in fitted.items()]
+    return Answers(
+        np.stack(scores),
+        np.concatenate([part.labels for part in fitted.values()]),
+        np.concatenate([part.groups for part in fitted.values()]),
+        np.concatenate(owners),
+        np.array(seconds),
+        np.array([one.disease for one in task.classes], np.bool_),
+    )
+
+
+def judge(answers: Answers, threshold: float = HALF, how: Bootstrap = DEFAULT) -> Judgement:
+    """Return the figures of all answers, of each hospital's and of each person's."""
+    names = sorted(set(answers.hospitals.tolist()))
+    whole = quality(answers, threshold, how)
+    parts = {names[0]: whole}
+    if len(names) > 1:
+        parts = {name: quality(answers.take(answers.hospitals == name), threshold, how) for name in names}
+    return Judgement(threshold, how, whole, parts, _people(answers, threshold))
+
+
+def quality(answers: Answers, threshold: float = HALF, how: Bootstrap = DEFAULT) -> Quality:
+    """Return the figures of `answers` with their intervals."""
+    from sklearn import config_context
+
+    clusters = answers.clusters
+    with config_context(assume_finite=True, skip_parameter_validation=True):  # a fifth of the time is checks
+        found = intervals(lambda rows: figures(answers.take(rows), threshold), clusters, how)
+    persons = tuple(len(set(clusters[answers.labels == label].tolist())) for label in range(len(answers.disease)))
+    disease = answers.disease.tolist()
+    metrics = measure(answers.scores, answers.labels, disease, threshold=threshold)
+    made = _figures(answers, figures(answers, threshold), found)
+    return Quality(len(answers), persons, len(set(clusters.tolist())), made, metrics)
+
+
+def _figures(answers: Answers, values: Floats, found: Intervals) -> dict[str, Figure]:
+    made = {}
+    for index, name in enumerate(NAMES):
+        known = _has_interval(answers, _NEEDS.get(name, OF_BOTH))
+        low, high = (float(side[index]) if known else math.nan for side in (found.low, found.high))
+        made[name] = Figure(float(values[index]), low, high, int(found.usable[index]))
+    return made
+
+
+def _has_interval(answers: Answers, needs: str) -> bool:
+    """Return whether every class that a figure is about has images of several persons."""
+    sides = answers.disease[answers.labels] if answers.disease.any() else answers.labels
+    wanted = {OF_DISEASE: [True], OF_REST: [False], OF_TIME: []}.get(needs, np.unique(sides).tolist())
+    if not answers.disease.any() and needs != OF_TIME:
+        wanted = np.unique(sides).tolist()
+    clusters = answers.clusters
+    return all(len(set(clusters[sides == side].tolist())) >= FEWEST_PERSONS for side in wanted)
+
+
+def figures(answers: Answers, threshold: float = HALF) -> Floats:
+    """Return float64 [figures] in the order of `NAMES`; NaN where these answers do not define one."""
+    plain = measure(answers.scores, answers.labels, answers.disease.tolist(), threshold=threshold).to_dict()
+    more: dict[str, object] = {
+        "auprc": _average_precision(answers),
+        "brier": _brier(answers),
+        "ece": ece(answers.finding, answers.truth),
+        "median_s": float(np.median(answers.seconds)),
+        "p95_s": float(np.quantile(answers.seconds, 0.95)),
+    }
+    return np.array([_number({**plain, **more}[name]) for name in NAMES])
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, float | int) else math.nan
+
+
+def _average_precision(answers: Answers) -> float:
+    """Return the average precision of disease; without a disease, the mean of each class against the rest."""
+    from sklearn.metrics import average_precision_score
+
+    pairs: list[tuple[npt.NDArray[np.bool_], npt.NDArray[np.float32] | Floats]]
+    pairs = [(answers.labels == column, answers.scores[:, column]) for column in range(len(answers.disease))]
+    if answers.disease.any():
+        pairs = [(answers.truth, answers.finding)]
+    if any(truth.all() or not truth.any() for truth, _ in pairs):
+        return math.nan
+    return float(np.mean([average_precision_score(truth, score) for truth, score in pairs]))
+
+
+def _brier(answers: Answers) -> float:
+    """Return the mean squared error of the probability of disease; without a disease, summed over the classes.
+
+    One class alone defines it, too; scikit-learn refuses that case, but the definition is a mean of squares.
+    """
+    if answers.disease.any():
+        return float(np.mean((answers.finding - answers.truth) ** 2))
+    exact = np.eye(len(answers.disease))[answers.labels]
+    return float(np.mean(((answers.scores - exact) ** 2).sum(axis=1)))
+
+
+@dataclass(frozen=True, eq=False)
+class Reliability:
+    """Probabilities against what was true, in bins of equal mass.
+
+    Attributes:
+        said: float64 [bins], the mean probability.
+        true: float64 [bins], the share that was true.
+        images: int64 [bins].
+    """
+
+    said: Floats
+    true: Floats
+    images: Ints
+
+
+def reliability(score: Floats, truth: npt.NDArray[np.bool_], bins: int = BINS) -> Reliability:
+    """Return at most `bins` bins, each with about as many images; equal probabilities share a bin.
+
+    Args:
+        score: float64 [n] in 0..1.
+        truth: bool [n].
+        bins: The largest number of bins.
+    """
+    edges = np.quantile(score, np.linspace(0, 1, bins + 1)[1:-1])
+    place = np.searchsorted(edges, score)
+    images = np.bincount(place, minlength=bins)
+    kept = images > 0
+    said, true = (np.bincount(place, values, bins)[kept] / images[kept] for values in (score, truth.astype(float)))
+    return Reliability(said, true, images[kept])
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One ROC curve: the share of false alarms and of recognised images at every threshold.
+
+    Attributes:
+        label: The class; None for disease against the rest.
+        false_alarms: float64 [points], 1 - specificity.
+        recognised: float64 [points], the sensitivity.
+    """
+
+    label: int | None
+    false_alarms: Floats
+    recognised: Floats
+
+
+def roc(answers: Answers) -> list[Curve]:
+    """Return the ROC curve of disease; without a disease, one of each class that some images show and others do not."""
+    from sklearn.metrics import roc_curve
+
+    cases: list[tuple[int | None, npt.NDArray[np.bool_], Floats]]
+    cases = [
+        (label, answers.labels == label, answers.scores[:, label].astype(np.float64))
+        for label in range(len(answers.disease))
+    ]
+    if answers.disease.any():
+        cases = [(None, answers.truth, answers.finding)]
+    curves = []
+    for label, truth, score in cases:
+        if truth.any() and not truth.all():
+            false_alarms, recognised, _ = roc_curve(truth, score)
+            curves.append(Curve(label, false_alarms, recognised))
+    return curves
+
+
+def ece(score: Floats, truth: npt.NDArray[np.bool_], bins: int = BINS) -> float:
+    """Return the expected calibration error: the mean distance of probability and truth over the bins."""
+    found = reliability(score, truth, bins)
+    return float(np.average(np.abs(found.said - found.true), weights=found.images))
+
+
+def _people(answers: Answers, threshold: float) -> tuple[PersonRow, ...]:
+    right = predicted_classes(answers.scores, answers.disease, threshold) == answers.labels
+    finding = answers.finding
+    keys = list(zip(answers.hospitals.tolist(), answers.persons.tolist(), answers.labels.tolist(), strict=True))
+    rows = []
+    for key in sorted(set(keys)):
+        mask = np.array([one == key for one in keys])
+        rows.append(PersonRow(*key, int(mask.sum()), int(right[mask].sum()), float(finding[mask].mean())))
+    return tuple(rows)

@@ -1,0 +1,224 @@
+"""`hemaledger evaluate`: judge the newest final model, and write its model card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from scripts.wiring.exit import guarded
+from scripts.wiring.options import LabelOptions, chain_options, device_option, label_options, name_option
+
+if TYPE_CHECKING:
+    from fl.training.data.dataset import Dataset
+    from fl.training.evaluation.bootstrap import Bootstrap
+    from fl.training.evaluation.quality import Answers, Quality
+    from scripts.output.card import Evaluated, Release
+    from scripts.wiring.evaluation import OpenedModel
+    from scripts.wiring.home import Home
+
+KINDS = ("local", "centralised")
+"""The values of fl/training/evaluation/comparison.py."""
+THRESHOLD, DRAWS, SEED = 0.5, 1000, 2026
+"""The values of fl/training/evaluation."""
+
+
+@click.command()
+@chain_options
+@name_option("auditor")
+@click.option(
+    "--data",
+    "sources",
+    multiple=True,
+    help="Images to judge: a folder or .npz, or NAME=PATH for a hospital's. Repeatable. Default: the member's own.",
+)
+@click.option("--everything", is_flag=True, help="Judge all images of --data, not only the test part.")
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    default=THRESHOLD,
+    show_default=True,
+    help="A larger probability of disease is a finding.",
+)
+@click.option("--draws", type=click.IntRange(10, 100_000), default=DRAWS, show_default=True, help="Bootstrap draws.")
+@click.option("--seed", type=click.IntRange(0), default=SEED, show_default=True, help="Random seed of the draws.")
+@click.option("--compare", help="Also train and judge other models: local, centralised, or both with a comma.")
+@click.option(
+    "--parts",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The hospitals' training images for --compare: a folder of `hemaledger data divide`.",
+)
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Default: HOME/evaluation.")
+@device_option
+@label_options
+@guarded
+def evaluate(  # noqa: PLR0913  # one parameter per option
+    home: Home,
+    name: str,
+    *,
+    sources: tuple[str, ...],
+    everything: bool,
+    threshold: float,
+    draws: int,
+    seed: int,
+    compare: str | None,
+    parts: Path | None,
+    output: Path | None,
+    device: str,
+    options: LabelOptions,
+) -> None:
+    """Judge the newest final model on labelled images: figures with intervals over persons, plots, a model card.
+
+    \b
+    hemaledger evaluate --home RUN --data holdout.npz
+    hemaledger evaluate --home RUN --data alpha=A/ --data beta=B/ --threshold 0.3
+    hemaledger evaluate --home RUN --data parts/holdout.npz --compare local,centralised --parts parts
+
+    It writes evaluation.json (with persons' names, for the member alone), roc.svg, reliability.svg, persons.svg and
+    model-card.html (without persons' names).
+    """  # noqa: D301 - click needs the character itself
+    from fl.training.evaluation.bootstrap import Bootstrap
+    from scripts.wiring.evaluation import counted, open_model, own_images, read_parts
+
+    kinds = _kinds(compare, parts)
+    model = open_model(home, name)
+    images = read_parts(sources, options, model.task, everything=everything) if sources else None
+    images = images or own_images(home, name, model.task)
+    click.echo(f"Judging {counted(images)} with the model of round {model.current.round.number}")
+    others = _others(model, kinds, parts, options, device)
+    done, answers = evaluated(model, images, others, threshold, Bootstrap(draws, seed))
+    print_table(done)
+    write(done, answers, output or home.folder / "evaluation")
+
+
+def evaluated(
+    model: OpenedModel,
+    images: Mapping[str, Dataset],
+    others: Mapping[str, OpenedModel],
+    threshold: float,
+    how: Bootstrap,
+) -> tuple[Evaluated, Answers]:
+    """Judge a model, and others of the same recipe, on the same images."""
+    import time
+
+    from fl.training.evaluation.quality import answer, judge, quality
+    from scripts.output.card import Evaluated
+    from scripts.wiring.clock import now
+
+    def ask(one: OpenedModel) -> Answers:
+        return answer(one.predictor, images, model.task, time.perf_counter)
+
+    answers = ask(model)
+    judgement = judge(answers, threshold, how)
+    compared: dict[str, Quality] = {name: quality(ask(one), threshold, how) for name, one in others.items()}
+    release = release_of(model)
+    return Evaluated(model.task, model.recipe, release, judgement, compared, now()), answers
+
+
+def release_of(model: OpenedModel) -> Release:
+    """Return what the ledger says about a model."""
+    from fl.protocol.names import show
+    from scripts.output.card import Release
+
+    current, federation = model.current.round, model.current.federation
+    names, proposal, anchor = federation.book.name_of, current.proposal, federation.anchor
+    if proposal is None:
+        raise RuntimeError("a final round has a proposal")
+    return Release(
+        round=current.number,
+        rounds=model.rounds,
+        model=show(proposal.model_digest),
+        file=show(proposal.envelope_digest),
+        consortium=show(anchor.consortium),
+        chain_id=anchor.chain_id,
+        authority=show(anchor.authority),
+        ledger=show(anchor.contract),
+        hospitals=tuple(sorted(names(hospital) for hospital in current.hospitals)),
+        attested_by=tuple(sorted(names(member) for member in current.attestations)),
+        protection=current.terms.protection.name.lower(),
+        weights=sum(weight.numel() for weight in model.predictor.network.parameters()),
+    )
+
+
+def print_table(done: Evaluated) -> None:
+    """Print figures and intervals side by side."""
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from fl.training.evaluation.quality import NAMES
+    from scripts.output.card import columns, shown
+
+    parts = columns(done)
+    table = Table("Figure", *map(escape, parts), box=box.SIMPLE)
+    for key, label in NAMES.items():
+        table.add_row(label, *(shown(part.figures[key]) for part in parts.values()))
+    Console(highlight=False).print(table)
+    if done.few:
+        click.echo(f"Few persons ({'; '.join(done.few)}): the intervals of these classes are too narrow.")
+
+
+def write(done: Evaluated, answers: Answers, folder: Path) -> str:
+    """Write all files of an evaluation; print and return the SHA-256 of the model card."""
+    from hashlib import sha256
+
+    from fl.files import write_atomic
+    from scripts.output.card import to_html, to_json
+    from scripts.output.plots import draw
+
+    folder.mkdir(parents=True, exist_ok=True)
+    plots = draw(answers, done.judgement, done.task)
+    card = to_html(done, plots).encode()
+    write_atomic(folder / "evaluation.json", to_json(done).encode(), mode=0o600)
+    for name, text in plots.items():
+        write_atomic(folder / f"{name}.svg", text.encode())
+    write_atomic(folder / "model-card.html", card)
+    digest = sha256(card).hexdigest()
+    click.echo(f"{folder / 'model-card.html'}: SHA-256 {digest}")
+    return digest
+
+
+def _kinds(compare: str | None, parts: Path | None) -> tuple[str, ...]:
+    from fl.protocol.errors import SettingInvalid
+
+    kinds = tuple(part.strip() for part in (compare or "").split(",") if part.strip())
+    if unknown := [kind for kind in kinds if kind not in KINDS]:
+        raise SettingInvalid("compare", f"{unknown[0]!r} is not one of {', '.join(KINDS)}")
+    if bool(kinds) != bool(parts):
+        raise SettingInvalid("compare", "give --compare and --parts together")
+    return kinds
+
+
+def _others(
+    model: OpenedModel, kinds: tuple[str, ...], folder: Path | None, options: LabelOptions, device: str
+) -> dict[str, OpenedModel]:
+    """Train the models to compare with."""
+    if folder is None:
+        return {}
+    from scripts.wiring.evaluation import training_parts
+
+    parts = training_parts(folder, options, model.task)
+    return compared(model, kinds, parts, device)
+
+
+def compared(
+    model: OpenedModel, kinds: tuple[str, ...], parts: Mapping[str, Dataset], device: str = "cpu"
+) -> dict[str, OpenedModel]:
+    """Train models of the same recipe on `parts`: one per hospital (local), and one on all of them (centralised)."""
+    from dataclasses import replace
+
+    from fl.training.evaluation.comparison import CENTRALISED, LOCAL, pooled, train_alone
+    from fl.training.evaluation.predict import Predictor
+
+    places = {f"{LOCAL}, {name}": part for name, part in parts.items()} if LOCAL in kinds else {}
+    if CENTRALISED in kinds:
+        places[CENTRALISED] = pooled(parts, model.recipe.spec.size_px)
+    found = {}
+    for name, place in places.items():
+        click.echo(f"Training: {name}")
+        vector = train_alone(model.recipe, place, model.rounds, name, device)
+        found[name] = replace(model, predictor=Predictor(model.recipe.spec, vector))
+    return found

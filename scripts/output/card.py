@@ -1,0 +1,134 @@
+"""The model card: what a model is for, what made it, how good it is, and where that can be checked. One HTML file.
+
+Invariant: every number comes from the ledger, the round's configuration or the evaluation; nothing is typed in. No name
+of a person is in it, and no script. Names from outside are escaped by the template.
+
+Source: M. Mitchell et al., "Model Cards for Model Reporting", 2019.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+from markupsafe import Markup
+
+from fl.protocol.task import Task
+from fl.training.evaluation.quality import NAMES, Figure, Judgement, Quality
+from fl.training.model.published import LITE0_IMAGENET
+from fl.training.model.spec import LITE0
+from fl.training.recipe import Recipe
+
+FEW_PERSONS = 10
+"""With fewer persons in a class, percentile intervals are too narrow."""
+THIS_MODEL = "this model"
+
+
+@dataclass(frozen=True)
+class Release:
+    """What the ledger says about a model."""
+
+    round: int
+    rounds: int
+    model: str
+    """SHA-256 of its weights and manifest, in hexadecimal; so are the others."""
+    file: str
+    consortium: str
+    chain_id: int
+    authority: str
+    ledger: str
+    hospitals: tuple[str, ...]
+    attested_by: tuple[str, ...]
+    protection: str
+    weights: int
+    """Number of trained weights."""
+
+    def to_dict(self) -> dict[str, object]:
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A finished evaluation."""
+
+    task: Task
+    recipe: Recipe
+    release: Release
+    judgement: Judgement
+    compared: Mapping[str, Quality]
+    """Other models of the same recipe on the same images, by name."""
+    at: int
+    """Seconds since 1970."""
+
+    @property
+    def when(self) -> str:
+        return datetime.fromtimestamp(self.at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+    @property
+    def few(self) -> list[str]:
+        """Return the classes of so few persons that their intervals are too narrow."""
+        counts = zip(self.task.classes, self.judgement.whole.persons, strict=True)
+        return [f"{one.name}: {count}" for one, count in counts if count < FEW_PERSONS]
+
+    @property
+    def weights_from(self) -> str:
+        if self.recipe.spec.kind != LITE0:
+            return f"random numbers, seed {self.recipe.seed}"
+        source = LITE0_IMAGENET
+        return f"{source.package} {source.version}, SHA-256 {source.sha256}"
+
+
+def shown(figure: Figure) -> str:
+    """Return a figure with its interval, such as `0.912 (0.871 to 0.946)`."""
+    if math.isnan(figure.value):
+        return "not defined"
+    if math.isnan(figure.low):
+        return f"{figure.value:.3f} (no interval)"
+    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
+
+
+def columns(done: Evaluated) -> dict[str, Quality]:
+    """Return what a table shows side by side: the model on all images, the compared models, each hospital's images."""
+    hospitals = done.judgement.hospitals if len(done.judgement.hospitals) > 1 else {}
+    return {
+        THIS_MODEL: done.judgement.whole,
+        **done.compared,
+        **{f"{THIS_MODEL}, images of {name}": part for name, part in hospitals.items()},
+    }
+
+
+def to_html(done: Evaluated, plots: Mapping[str, str]) -> str:
+    """Return the card as one page without other files; `plots` are SVG elements of plots.py."""
+    folder = Path(__file__).parent / "templates"
+    environment = Environment(loader=FileSystemLoader(folder), autoescape=select_autoescape(), trim_blocks=True)
+    return environment.get_template("model-card.html").render(
+        done=done,
+        task=done.task,
+        spec=done.recipe.spec,
+        local=done.recipe.local,
+        release=done.release,
+        whole=done.judgement.whole,
+        columns=columns(done),
+        names=NAMES,
+        shown=shown,
+        plots={name: Markup(text) for name, text in plots.items()},  # noqa: S704  # plots.py wrote it, escaped
+    )
+
+
+def to_json(done: Evaluated) -> str:
+    """Return the evaluation as JSON. It holds the names of persons and stays with the member."""
+    document = {
+        **done.judgement.to_dict(),
+        "at": done.at,
+        "compared": {name: part.to_dict() for name, part in done.compared.items()},
+        "preparation": done.recipe.spec.preparation,
+        "recipe": done.recipe.to_dict(),
+        "release": done.release.to_dict(),
+        "task": done.task.to_dict(),
+    }
+    return json.dumps(document, indent=2, sort_keys=True, allow_nan=False) + "\n"
