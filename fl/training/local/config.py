@@ -26,6 +26,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "class_balance": (0.0, 1.0),
     "smoothing": (0.0, 0.5),
     "clip_norm": (0.0, 1e6),
+    "held_back": (0.0, 0.5),
 }
 
 
@@ -45,6 +46,7 @@ class LocalConfig:
             each class equally often.
         smoothing: Share of each label that is spread over all classes.
         clip_norm: Largest L2 norm of a step's gradient; 0 = no limit.
+        held_back: Share of the training images that no training sees, to calibrate the model with (held_back.py).
     """
 
     epochs: int = 1
@@ -57,6 +59,7 @@ class LocalConfig:
     class_balance: float = 0.5
     smoothing: float = 0.05
     clip_norm: float = 5.0
+    held_back: float = 0.0
 
     def __post_init__(self) -> None:
         """Raise SettingInvalid if a value is out of its range or not a number."""
