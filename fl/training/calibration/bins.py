@@ -78,9 +78,15 @@ def sensitivity_limit(counts: Ints, sensitivity: float) -> float:
     return fitting[-1] * SCORE_STEP - SCORE_MAX if fitting else ALWAYS
 
 
-def reach_of(counts: Ints, kept: float) -> float:
-    """Return the distance from which on a picture counts as foreign, so that the stated share of cells is not."""
+def reach_of(counts: Ints, kept: float, fitted: int) -> float:
+    """Return the distance from which on a picture counts as foreign, so that the stated share of new cells is not.
+
+    `fitted` numbers were fitted to the n counted cells, so new cells are farther away: their mean squared distance is
+    about n / (n - fitted - 2) times as large.
+    """
     needed = math.ceil(kept * (int(counts.sum()) + 1))
     below = np.cumsum(counts)
     fitting = [index for index in range(BINS - 1) if int(below[index]) >= needed]
-    return (fitting[0] + 1) * DISTANCE_STEP if fitting else NO_REACH
+    cells = int(counts.sum())
+    growth = cells / max(cells - fitted - 2, cells / 2) if cells else 1.0
+    return (fitting[0] + 1) * DISTANCE_STEP * math.sqrt(growth) if fitting else NO_REACH

@@ -21,6 +21,7 @@ from fl.training.calibration import numbers
 from fl.training.calibration.bins import ALWAYS, NO_REACH, Ints, conformal_limit, reach_of, sensitivity_limit
 from fl.training.calibration.fit import best_slope, centres_of, platt, whitener_of
 from fl.training.calibration.numbers import Calibration, Vector
+from fl.training.calibration.sketch import SKETCH
 
 RULE = "calibrate"
 SCORES_STEP, LIMITS_STEP = "scores", "limits"
@@ -133,6 +134,6 @@ def _with_limits(before: Calibration, totals: Mapping[str, Ints], rule: Calibrat
         before,
         state=numbers.ALL,
         threshold=threshold,
-        reach=reach_of(totals["distances"], rule.kept),
+        reach=reach_of(totals["distances"], rule.kept, SKETCH),
         limits=np.array(limits, np.float64),
     )

@@ -87,7 +87,7 @@ class Predictor:
                 part = prepare_all(self.spec.preparation, images[start : start + BATCH])
                 row, features = self._look(to_tensor(part).to(self._device))
                 rows.append(row)
-                sketches.append(sketch(features))
+                sketches.append(sketch(part, features))
         answers = np.concatenate(rows)
         if bad := int(answers.size - np.count_nonzero(np.isfinite(answers))):
             raise NonFinite("model's answer", bad)

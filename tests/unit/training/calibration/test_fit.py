@@ -24,7 +24,7 @@ from fl.training.calibration.bins import (
 from fl.training.calibration.fit import LOSS_STEP, SLOPES, best_slope, platt, whitener_of
 from fl.training.calibration.numbers import ALL, Calibration, length_of, shapes
 from fl.training.calibration.rule import CalibrationRule, calibrate
-from fl.training.calibration.sketch import SKETCH, STEP, sketch
+from fl.training.calibration.sketch import MIXED, SKETCH, STATISTICS, STEP, sketch
 
 Floats = npt.NDArray[np.float64]
 
@@ -123,10 +123,10 @@ def test_too_few_diseased_cells_give_a_threshold_that_finds_them_all() -> None:
 
 def test_the_reach_keeps_the_stated_share_of_new_cells() -> None:
     rng = np.random.default_rng(6)
-    reach = reach_of(distance_counts(np.abs(rng.normal(1, 0.2, 2000))), 0.98)
+    reach = reach_of(distance_counts(np.abs(rng.normal(1, 0.2, 2000))), 0.98, 0)
     assert (np.abs(rng.normal(1, 0.2, 20_000)) < reach).mean() == pytest.approx(0.98, abs=0.01)
-    assert reach_of(np.zeros(BINS, np.int64), 0.98) == NO_REACH
-    assert reach_of(distance_counts(np.full(100, 1e9)), 0.98) == NO_REACH
+    assert reach_of(np.zeros(BINS, np.int64), 0.98, SKETCH) == NO_REACH
+    assert reach_of(distance_counts(np.full(100, 1e9)), 0.98, SKETCH) == NO_REACH
 
 
 def test_the_whitener_undoes_the_covariance_that_numpy_measures() -> None:
@@ -143,11 +143,29 @@ def test_the_whitener_undoes_the_covariance_that_numpy_measures() -> None:
 def test_a_sketch_keeps_distances_and_is_the_same_alone_and_in_a_batch() -> None:
     rng = np.random.default_rng(8)
     features = rng.random((40, 1280)).astype(np.float32) * 2
-    whole = sketch(features)
-    assert (whole[7] == sketch(features[7:8])[0]).all()
+    pictures = rng.integers(0, 256, (40, 16, 16, 3), np.uint8)
+    whole = sketch(pictures, features)
+    assert (whole[7] == sketch(pictures[7:8], features[7:8])[0]).all()
     apart = np.linalg.norm(features[:20] - features[20:], axis=1)
-    ratio = np.linalg.norm(whole[:20] - whole[20:], axis=1) / apart * math.sqrt(1280 / SKETCH)
+    mixed = whole[:, STATISTICS:]
+    ratio = np.linalg.norm(mixed[:20] - mixed[20:], axis=1) / apart * math.sqrt(1280 / MIXED)
     assert 0.8 < ratio.mean() < 1.2
+
+
+def test_new_cells_are_farther_than_those_that_were_fitted_as_the_correction_says() -> None:
+    rng = np.random.default_rng(11)
+    left, right = np.tril_indices(SKETCH)
+    lost = []
+    for _ in range(20):
+        cells = np.rint(rng.normal(size=(2200, SKETCH)) / STEP).astype(np.int64)
+        known, new = cells[:200], cells[200:]
+        products = np.array([(known[:, a] * known[:, b]).sum() for a, b in zip(left, right, strict=True)], np.int64)
+        whitener = whitener_of(np.array([200]), known.sum(axis=0), products)
+        inside, outside = (
+            np.sqrt((((part * STEP - known.mean(axis=0) * STEP) @ whitener.T) ** 2).mean(axis=1)) for part in (known, new)
+        )
+        lost.append(float((outside >= reach_of(distance_counts(inside), 0.95, SKETCH)).mean()))
+    assert 0.02 < np.mean(lost) < 0.07
 
 
 def hospital(seed: int, count: int) -> dict[str, npt.NDArray[np.int64]]:
@@ -205,7 +223,7 @@ def test_the_rule_leaves_the_weights_and_fills_every_number() -> None:
 
 def test_limits_before_scores_are_refused() -> None:
     with pytest.raises(EncodingError, match="before its limits"):
-        calibrate(np.zeros(length_of(2), np.float32), hospital(1, 50), 1, CalibrationRule("limits", (0, 1)).to_dict())
+        calibrate(np.zeros(length_of(2), np.float32), hospital(1, 50), 1, CalibrationRule("limits", (False, True)).to_dict())
 
 
 @pytest.mark.parametrize(
@@ -227,7 +245,7 @@ def test_zeros_change_nothing() -> None:
     assert none.probabilities(rows) is rows
     assert not none.complete
     assert none.probability_threshold == 0.5
-    assert list(shapes(3))[0] == "calibration.state"
+    assert next(iter(shapes(3))) == "calibration.state"
 
 
 @pytest.mark.parametrize("numbers", [np.full(length_of(2), np.nan), np.full(length_of(2), 7), np.zeros(3)])
