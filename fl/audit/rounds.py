@@ -162,6 +162,8 @@ class RoundAudit:
             self._report.checks["aggregates"] += 1
             self._report.add_passed(number, AuditStep.SUM, *([AuditStep.ANSWERS] if current.masked else []))
             self._report.sums[number] = {**replayed.training, **replayed.claims.to_dict(replayed.config)}
+            if replayed.document is not None:
+                self._report.totals[number] = replayed.document
             self._report.claims[number] = {self._name(who): each for who, each in replayed.each.items()}
             if current.phase == Phase.FINAL:
                 self._model = (digest_of(current), replayed.model)
@@ -186,10 +188,9 @@ class RoundAudit:
     def _check_reports(self, current: Round, replayed: ReplayedRound | None) -> None:
         """Check the auditors' reports about the round; hospitals attest without a report."""
         reports = [auditor for auditor, digest in current.attestations.items() if digest != NO_DIGEST]
-        sums = replayed.training if replayed is not None else None
         for auditor in reports:
             with self._finding(current.number, f"report of {self._name(auditor)}", AuditStep.REPORTS):
-                alarm = check_report(current, auditor, self._bench.vault, sums)
+                alarm = check_report(current, auditor, self._bench.vault, replayed)
                 if alarm:
                     name = f"report of {self._name(auditor)}"
                     self._report.add_alarm(AccuracyAlarm(current.number, alarm), current.number, name)
