@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from fl.protocol.codec import JsonValue
 from fl.training.aggregation.lanes import Entries
 from fl.training.aggregation.quantise import Vector
+from fl.training.calibration.rule import RULE as CALIBRATE
+from fl.training.calibration.rule import calibrate
 
 Rule = Callable[[Vector, Mapping[str, Entries], int, Mapping[str, JsonValue]], Vector]
 """(previous model float32 [d], lane's name -> totals, number of hospitals, settings) -> next model float32 [d]."""
@@ -25,4 +27,4 @@ def keep(
     return previous.copy()
 
 
-RULES: dict[str, Rule] = {"keep": keep}
+RULES: dict[str, Rule] = {"keep": keep, CALIBRATE: calibrate}

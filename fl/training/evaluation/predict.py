@@ -1,9 +1,9 @@
 """Computes probabilities from weights and pictures.
 
 Invariant: a predictor never changes; the same pixels give the same probabilities, alone or in a batch (to rounding). It
-returns probabilities or raises.
+returns probabilities or raises. They are calibrated if numbers of a calibration ride behind the weights.
 
-Source: softmax over the logits of network.py.
+Source: softmax over the logits of network.py; fl/training/calibration.
 """
 
 from __future__ import annotations
@@ -15,13 +15,18 @@ from torch import Tensor, nn
 
 from fl.protocol.errors import NonFinite
 from fl.protocol.task import Task
+from fl.training.calibration.answer import Answer
+from fl.training.calibration.numbers import Calibration
+from fl.training.calibration.pinned import Floats
+from fl.training.calibration.sketch import SKETCH, sketch
 from fl.training.data.dataset import Dataset
 from fl.training.evaluation.metrics import Metrics, measure
+from fl.training.model.appendix import split
 from fl.training.model.device import pick_device, place
 from fl.training.model.inputs import normalise, to_tensor, views_of
 from fl.training.model.network import build_model
 from fl.training.model.spec import ModelSpec
-from fl.training.model.tensors import load_vector
+from fl.training.model.tensors import load_vector, manifest_of
 from fl.training.model.weights import Vector
 from fl.training.pictures.images import Pixels, fit_square
 from fl.training.pictures.preparation import prepare_all
@@ -38,18 +43,21 @@ class Predictor:
 
         Args:
             spec: Its shape.
-            vector: Its weights, float32 [d].
+            vector: Its weights, float32 [d], and behind them the numbers of its calibration if it has one.
             device: See `device.pick_device`.
 
         Raises:
             WeightsMismatch: the weights do not fit the spec.
+            EncodingError: the numbers behind them are no calibration.
             NonFinite, WeightsTooLarge: a weight is NaN, infinite, or too large to compute with.
             SettingInvalid: there is no such device.
         """
         self.spec = spec
         self._device = pick_device(device)
         model = build_model(spec, 0)
-        load_vector(model, vector)
+        weights, numbers = split(vector, spec.classes, manifest_of(model).length)
+        load_vector(model, weights)
+        self.calibration = Calibration.of(numbers, spec.classes)
         self._model = place(model, self._device).eval()
 
     def probabilities(self, images: Pixels) -> npt.NDArray[np.float32]:
@@ -58,15 +66,29 @@ class Predictor:
         Raises:
             NonFinite: a result is not a probability.
         """
+        return self.calibration.probabilities(self.look(images)[0])
+
+    def look(self, images: Pixels) -> tuple[npt.NDArray[np.float32], Floats]:
+        """Return what the network alone says about uint8 [n, H, W, 3].
+
+        Returns:
+            Probabilities before calibration, float32 [n, classes], and sketches of the features, float64 [n, SKETCH].
+
+        Raises:
+            NonFinite: a result is not a probability.
+        """
         rows = [np.zeros((0, self.spec.classes), np.float32)]
+        sketches = [np.zeros((0, SKETCH))]
         with torch.inference_mode():
             for start in range(0, len(images), BATCH):
                 part = self.prepared(images[start : start + BATCH])
-                rows.append(self._look(to_tensor(part).to(self._device)))
+                row, features = self._look(to_tensor(part).to(self._device))
+                rows.append(row)
+                sketches.append(sketch(part, features))
         answers = np.concatenate(rows)
         if bad := int(answers.size - np.count_nonzero(np.isfinite(answers))):
             raise NonFinite("model's answer", bad)
-        return answers
+        return answers, np.concatenate(sketches)
 
     def prepared(self, images: Pixels) -> Pixels:
         """Return what the network sees of uint8 [n, H, W, 3], before normalisation: uint8 [n, S, S, 3]."""
@@ -81,14 +103,37 @@ class Predictor:
         """Return the network that answers, for explain.py; nobody may change it."""
         return self._model
 
-    def _look(self, batch: Tensor) -> npt.NDArray[np.float32]:
-        """Return float32 [n, classes] for prepared pixels uint8 [n, 3, S, S]: the mean over the views."""
-        total = torch.zeros(len(batch), self.spec.classes, device=self._device)
-        for view in views_of(normalise(batch, self.spec.kind), self.spec.views):
-            logits = self._model(view.contiguous(memory_format=torch.channels_last))
-            total += torch.softmax(logits.float(), dim=1)
-        mean: npt.NDArray[np.float32] = (total / self.spec.views).cpu().numpy()
-        return mean
+    def _look(self, batch: Tensor) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Return probabilities and features, float32 [n, ...], for prepared pixels uint8 [n, 3, S, S]: means of views."""
+        views = views_of(normalise(batch, self.spec.kind), self.spec.views)
+        shares, seen = zip(*(self._one_view(view) for view in views), strict=True)
+        return tuple((sum(parts) / len(views)).cpu().numpy() for parts in (shares, seen))  # type: ignore[return-value]
+
+    def _one_view(self, view: Tensor) -> tuple[Tensor, Tensor]:
+        features = self._model.features(view.contiguous(memory_format=torch.channels_last))
+        return torch.softmax(self._model.head(features).float(), dim=1), features.float()
+
+    def answers(self, images: Pixels) -> list[Answer]:
+        """Return one answer for each of uint8 [n, H, W, 3].
+
+        Raises:
+            NonFinite: a result is not a probability.
+        """
+        known = self.calibration
+        rows, sketches = self.look(images)
+        calibrated = known.probabilities(rows)
+        if not known.complete:
+            return [Answer(row) for row in calibrated]
+        far = known.distances(sketches)
+        facts = zip(calibrated, known.kept(rows).tolist(), far, strict=True)
+        return [
+            Answer(row, tuple(kept), float(np.float32(distance)), bool(distance >= known.reach))
+            for row, kept, distance in facts
+        ]
+
+    def answer(self, image: Pixels) -> Answer:
+        """Return the answer about one picture uint8 [H, W, 3]."""
+        return self.answers(image[np.newaxis])[0]
 
     def probability(self, image: Pixels) -> npt.NDArray[np.float32]:
         """Return float32 [classes] for one picture uint8 [H, W, 3]."""

@@ -28,6 +28,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "smoothing": (0.0, 0.5),
     "clip_norm": (0.0, 1e6),
     "mu": (0.0, 100.0),
+    "held_back": (0.0, 0.5),
 }
 
 
@@ -48,6 +49,7 @@ class LocalConfig:
         smoothing: Share of each label that is spread over all classes.
         clip_norm: Largest L2 norm of a step's gradient; 0 = no limit.
         mu: FedProx: weight of half the squared distance to the global weights in the loss; 0 = plain training.
+        held_back: Share of the training images that no training sees, to calibrate the model with (held_back.py).
     """
 
     epochs: int = 1
@@ -61,6 +63,7 @@ class LocalConfig:
     smoothing: float = 0.05
     clip_norm: float = 5.0
     mu: float = 0.0
+    held_back: float = 0.0
 
     def __post_init__(self) -> None:
         """Raise SettingInvalid if a value is out of its range or not a number."""

@@ -19,16 +19,18 @@ import torch
 import torch.nn.functional as tnf
 from torch import Tensor, nn
 
-from fl.training.data.dataset import TRAIN, Dataset
+from fl.training.data.dataset import Dataset
+from fl.training.data.held_back import trained_on
 from fl.training.local.augment import augment
 from fl.training.local.checkpoint import Checkpoint, Progress, capture, load_checkpoint, restore, save_checkpoint
 from fl.training.local.config import LocalConfig
 from fl.training.local.sampling import draw_order
+from fl.training.model.appendix import split
 from fl.training.model.device import mixed_dtype, pick_device, place
 from fl.training.model.inputs import normalise, to_tensor
 from fl.training.model.network import build_model
 from fl.training.model.spec import ModelSpec
-from fl.training.model.tensors import load_vector, to_vector
+from fl.training.model.tensors import load_vector, manifest_of, to_vector
 from fl.training.model.weights import Vector, vector_to_bytes
 from fl.training.pictures.preparation import prepare_all
 
@@ -81,8 +83,8 @@ def train_local(
 
     Args:
         spec: The network.
-        vector: The global weights, float32 [d].
-        dataset: The hospital's images, of any size; its test part is not touched.
+        vector: The global weights, float32 [d]; the numbers of a calibration behind them stay as they are.
+        dataset: The hospital's images, of any size; its test part and what it holds back are not touched.
         config: How to train.
         context: Where and when.
 
@@ -93,10 +95,10 @@ def train_local(
         SettingInvalid: there is no such device.
         StorageFull: a checkpoint could not be written.
     """
-    train = dataset.part(TRAIN).for_model(spec.size_px, spec.classes)
+    train = trained_on(dataset, config.held_back, context.seed).for_model(spec.size_px, spec.classes)
     trainer = _Trainer(spec, vector, train, config, context)
     key = _key(spec, vector, train, config, context)
-    done = load_checkpoint(context.checkpoint, key, vector.size) if context.checkpoint else None
+    done = load_checkpoint(context.checkpoint, key, trainer.weights) if context.checkpoint else None
     if done:
         trainer.resume(done)
     for epoch in range(done.progress.epoch if done else 0, config.epochs):
@@ -106,7 +108,9 @@ def train_local(
         if context.progress:
             context.progress(progress)
     last = trainer.progress
-    return LocalResult(to_vector(trainer.model), last.samples, last.correct, last.loss)
+    return LocalResult(
+        np.concatenate([to_vector(trainer.model), vector[trainer.weights :]]), last.samples, last.correct, last.loss
+    )
 
 
 class _Trainer:
@@ -118,7 +122,8 @@ class _Trainer:
         self.config, self.context = config, context
         self.device = pick_device(context.device)
         self.model = build_model(spec, 0)
-        load_vector(self.model, vector)
+        self.weights = manifest_of(self.model).length
+        load_vector(self.model, split(vector, spec.classes, self.weights)[0])
         place(self.model, self.device).train()
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(), lr=config.lr_of_round(context.round), weight_decay=config.weight_decay

@@ -66,11 +66,14 @@ class HemaNet(nn.Module):
         self.relu = nn.ReLU()
         self.head = nn.Linear(2 * inputs, spec.classes)
 
+    def features(self, x: Tensor) -> Tensor:
+        """Map float32 [B, C, S, S] to what the head sees, [B, 8 width]: mean and maximum of the last stage."""
+        y = self.relu(self.norm(self.stages(self.stem(x))))
+        return torch.cat([y.mean(dim=(2, 3)), y.amax(dim=(2, 3))], dim=1)
+
     def forward(self, x: Tensor) -> Tensor:
         """Map float32 [B, C, S, S] (normalised by inputs.normalise) to logits float32 [B, classes]."""
-        y = self.relu(self.norm(self.stages(self.stem(x))))
-        features = torch.cat([y.mean(dim=(2, 3)), y.amax(dim=(2, 3))], dim=1)
-        logits: Tensor = self.head(features)
+        logits: Tensor = self.head(self.features(x))
         return logits
 
 

@@ -1,0 +1,124 @@
+"""What a hospital enters into the two rounds that calibrate a model: counts and sums over its held-back images.
+
+Invariant: every entry is a count, or a sum of numbers in fixed point; no single image's score or features leave the
+hospital, and at most MAX_CELLS images count.
+
+Source: fl/training/calibration (what follows from the sums).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import chain
+
+import numpy as np
+
+from fl.training.aggregation.lanes import Entries, Lane, LanePlan
+from fl.training.calibration.bins import BINS, distance_counts, score_counts
+from fl.training.calibration.fit import LOSS_MOST, LOSS_STEP, SLOPES
+from fl.training.calibration.numbers import log_odds, own_odds
+from fl.training.calibration.pinned import Floats
+from fl.training.calibration.rule import SCORES_STEP, CalibrationRule
+from fl.training.calibration.sketch import LARGEST, SKETCH, STEP
+from fl.training.data.dataset import Dataset
+from fl.training.evaluation.predict import Predictor
+
+MAX_CELLS = 2**16
+"""Held-back images of one hospital that count, so that sums of squares fit the lanes."""
+_MOST = int(LARGEST / STEP)
+_PAIRS = SKETCH * (SKETCH + 1) // 2
+_BINARY = 2
+
+
+def lane_plan(rule: CalibrationRule) -> LanePlan:
+    """Return the lanes of one of the two rounds."""
+    lanes = _score_lanes(rule) if rule.step == SCORES_STEP else _limit_lanes(rule)
+    return LanePlan(f"calibration-{rule.step}", tuple(lanes))
+
+
+def _score_lanes(rule: CalibrationRule) -> list[Lane]:
+    classes = rule.classes
+    entry, square = MAX_CELLS * _MOST, MAX_CELLS * _MOST**2 - 1
+    lanes = [
+        Lane("samples", classes, 0, MAX_CELLS, "How many held-back images of each class all hospitals have."),
+        Lane("sums", classes * SKETCH, -entry, entry, "The mean of 32 mixed features for each class."),
+        Lane("products", _PAIRS, -square, square, "How these mixed features vary together over all images."),
+    ]
+    if classes > _BINARY:
+        most = round(LOSS_MOST / LOSS_STEP) * MAX_CELLS
+        return [*lanes, Lane("losses", len(SLOPES), 0, most, "The mean error of the answers at 64 temperatures.")]
+    what = "How many images of this class got which score from the model."
+    return [*lanes, *(Lane(f"margins.{index}", BINS, 0, MAX_CELLS, what) for index in range(_BINARY))]
+
+
+def _limit_lanes(rule: CalibrationRule) -> list[Lane]:
+    what = "How many images of this class got which calibrated score for their own class."
+    lanes = [Lane(f"own.{index}", BINS, 0, MAX_CELLS, what) for index in range(rule.classes)]
+    far = "How many images are how far from the mean features of the nearest class."
+    lanes.append(Lane("distances", BINS, 0, MAX_CELLS, far))
+    if any(rule.disease):
+        sick = "How many images of a disease got which calibrated score for disease."
+        lanes.append(Lane("diseased", BINS, 0, MAX_CELLS, sick))
+    return lanes
+
+
+def entries_of(predictor: Predictor, held: Dataset | None, rule: CalibrationRule) -> dict[str, Entries]:
+    """Return one hospital's entries, lane's name -> int64 [length]; zeros where it holds nothing back.
+
+    Raises:
+        DatasetUnusable: there are more classes than the model has outputs.
+        NonFinite: a result is not a probability.
+    """
+    if held is None:
+        return {lane.name: np.zeros(lane.length, np.int64) for lane in lane_plan(rule).lanes}
+    held = held.for_model(predictor.spec.size_px, predictor.spec.classes).take(np.arange(min(len(held), MAX_CELLS)))
+    rows, sketches = predictor.look(held.images)
+    if rule.step == SCORES_STEP:
+        return {**_sketch_sums(sketches, held.labels, rule.classes), **_scores(rows, held.labels)}
+    return _limits(predictor, rows, sketches, held.labels, rule)
+
+
+def _sketch_sums(sketches: Floats, labels: Entries, classes: int) -> dict[str, Entries]:
+    steps = np.rint(sketches / STEP).astype(np.int64)
+    sums = np.zeros((classes, SKETCH), np.int64)
+    np.add.at(sums, labels, steps)
+    left, right = np.tril_indices(SKETCH)
+    products = np.array([np.sum(steps[:, a] * steps[:, b]) for a, b in zip(left, right, strict=True)], np.int64)
+    most = MAX_CELLS * _MOST**2 - 1
+    samples = np.bincount(labels, minlength=classes).astype(np.int64)
+    return {"samples": samples, "sums": sums.ravel(), "products": np.clip(products, -most, most)}
+
+
+def _scores(rows: np.ndarray[tuple[int, ...], np.dtype[np.float32]], labels: Entries) -> Mapping[str, Entries]:
+    logs = np.log(np.maximum(rows.astype(np.float64), 1e-12))
+    if rows.shape[1] == _BINARY:
+        margins = logs[:, 1] - logs[:, 0]
+        return {f"margins.{index}": score_counts(margins[labels == index]) for index in range(_BINARY)}
+    losses = (_loss(slope * logs, labels) for slope in SLOPES)
+    return {"losses": np.fromiter(chain(losses), np.int64, len(SLOPES))}
+
+
+def _loss(logits: Floats, labels: Entries) -> int:
+    """Return the summed cross-entropy in steps of LOSS_STEP."""
+    top = logits.max(axis=1, keepdims=True)
+    whole = (top + np.log(np.exp(logits - top).sum(axis=1, keepdims=True)))[:, 0]
+    lost = np.clip(whole - logits[np.arange(len(labels)), labels], 0.0, LOSS_MOST)
+    return int(np.rint(lost / LOSS_STEP).astype(np.int64).sum())
+
+
+def _limits(
+    predictor: Predictor,
+    rows: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
+    sketches: Floats,
+    labels: Entries,
+    rule: CalibrationRule,
+) -> dict[str, Entries]:
+    known = predictor.calibration
+    logits = known.logits(rows)
+    own = own_odds(logits)
+    lanes = {f"own.{index}": score_counts(own[labels == index, index]) for index in range(rule.classes)}
+    lanes["distances"] = distance_counts(known.distances(sketches))
+    if any(rule.disease):
+        sick = np.array(rule.disease, np.bool_)[labels]
+        lanes["diseased"] = score_counts(log_odds(logits, rule.disease)[sick])
+    return lanes
