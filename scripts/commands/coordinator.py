@@ -78,6 +78,9 @@ add_keys(coordinator, Role.COORDINATOR, "coordinator")
 @click.option("--width", type=click.IntRange(8, 512), help="Network channels, a multiple of 8. Default: as --preset.")
 @click.option("--image-size", type=click.IntRange(16, 1024), help="Side of an image in pixels. Default: as --preset.")
 @click.option("--epochs", type=click.IntRange(1, 1000), help="Passes over the images per round. Default: as --preset.")
+@click.option(
+    "--preparation", metavar="NAME", help="What happens to an image first (see docs/data.md). Default: as --preset."
+)
 @seed_option
 @guarded
 def run(  # noqa: PLR0913  # one parameter per option
@@ -100,6 +103,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     width: int | None,
     image_size: int | None,
     epochs: int | None,
+    preparation: str | None,
     seed: int,
     task: TaskOptions,
 ) -> None:
@@ -122,7 +126,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     trained = task_of(home, task)
     if trained is None:
         raise SettingInvalid("task", f"consortium.json names no task; give {FLAGS}")
-    chosen = _adjusted(PRESETS[preset], width=width, size_px=image_size, epochs=epochs)
+    chosen = _adjusted(PRESETS[preset], width=width, size_px=image_size, epochs=epochs, preparation=preparation)
     wanted = rounds or chosen.rounds
     spec, local = replace(chosen.spec, classes=len(trained.classes)), replace(chosen.local, horizon=wanted)
     recipe = Recipe(spec, local, seed)
@@ -203,7 +207,7 @@ def sum_lanes(  # noqa: PLR0913  # one parameter per option
     notify, summed = announce(name), task_of(home, task)
     if summed is None:
         raise SettingInvalid("task", f"consortium.json names no task; give {FLAGS}")
-    chosen = _adjusted(PRESETS[preset], width=width, size_px=image_size, epochs=None)
+    chosen = _adjusted(PRESETS[preset], width=width, size_px=image_size, epochs=None, preparation=None)
     recipe = Recipe(replace(chosen.spec, classes=len(summed.classes)), chosen.local, seed)
     protected = protection_of(protection, hospitals)
     plan = Plan(
@@ -230,9 +234,17 @@ def sum_lanes(  # noqa: PLR0913  # one parameter per option
         serve_agent(make, notify, lambda agent: agent.done)
 
 
-def _adjusted(preset: Preset, *, width: int | None, size_px: int | None, epochs: int | None) -> Preset:
+def _adjusted(
+    preset: Preset, *, width: int | None, size_px: int | None, epochs: int | None, preparation: str | None
+) -> Preset:
     """Return the preset with the values of the command line, or raise WeightsMismatch or SettingInvalid."""
-    spec = replace(preset.spec, width=width or preset.spec.width, size_px=size_px or preset.spec.size_px)
+    own = preset.spec
+    spec = replace(
+        own,
+        width=width or own.width,
+        size_px=size_px or own.size_px,
+        preparation=own.preparation if preparation is None else preparation,
+    )
     return replace(preset, spec=spec, local=replace(preset.local, epochs=epochs or preset.local.epochs))
 
 

@@ -1,4 +1,4 @@
-"""`hemaledger data`: draw synthetic cells, check images, or divide them among hospitals by person."""
+"""`hemaledger data`: draw synthetic cells, check images, divide them by person, or de-identify DICOM files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SUBJECTS, CELLS, IMAGE_PX = 36, 20, 128
 
 @click.group()
 def data() -> None:
-    """Draw synthetic cells, check images, or divide them among hospitals."""
+    """Draw synthetic cells, check images, divide them among hospitals, or de-identify DICOM files."""
 
 
 @data.command()
@@ -78,6 +78,24 @@ def divide(source: Path, folder: Path, hospitals: int, seed: int, reading: Readi
     for name, part in parts_of(dataset, hospitals, seed).items():
         save_dataset(part, folder / f"{name}.npz")
         click.echo(f"{name}: {len(part)} images ({counts(part)})")
+
+
+@data.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("output", type=click.Path(path_type=Path))
+@guarded
+def deidentify(folder: Path, output: Path) -> None:
+    """Write the DICOM files in FOLDER to OUTPUT, a new folder, without what identifies a patient."""
+    from fl.training.data.deidentify import PROFILE, deidentify_folder
+
+    outcome = deidentify_folder(folder, output)
+    for name, why in outcome.left:
+        click.echo(f"not written: {name} ({why})")
+    kept = f" Kept names of folders: {', '.join(sorted(outcome.folders))}." if outcome.folders else ""
+    click.echo(f"{len(outcome.written)} files are in {output}, de-identified by {PROFILE}.{kept}")
+    click.echo("Text inside a picture is not removed: look at the pictures before you share them.")
+    if outcome.left:
+        raise click.exceptions.Exit(65)
 
 
 NAMES = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta")

@@ -70,7 +70,8 @@ def dicom(
         setattr(file, keyword, value)
     if "BitsStored" in more and "HighBit" not in more:
         file.HighBit = file.BitsStored - 1
-    file.PixelData = encapsulate(list(frames)) if frames else samples.tobytes() + b"\0" * (samples.nbytes % 2)
+    stored = encapsulate(list(frames)) if frames else samples.tobytes() + b"\0" * (samples.nbytes % 2)
+    file.PixelData = more.get("PixelData", stored)
     file["PixelData"].VR = "OW" if samples.itemsize > 1 and not frames else "OB"
     file["PixelData"].is_undefined_length = bool(frames)
     file.file_meta = FileMetaDataset()

@@ -25,7 +25,7 @@ from fl.training.data.dataset import DRAWN_KEY, TEST, TRAIN, Dataset, check_trai
 from fl.training.data.frames import Verdict, judge, look, sentences
 from fl.training.data.layouts import part_of
 from fl.training.data.listing import Listing, Part, Used, shown, some
-from fl.training.data.look_alikes import MOST, Look, digest_of, look_alikes
+from fl.training.data.look_alikes import MOST, Look, face_of, look_alikes
 from fl.training.data.npz import MAX_PIXEL_BYTES, Npz, open_npz
 from fl.training.data.partition import split_holdout
 from fl.training.data.reading import STRICT, SourceReading
@@ -227,8 +227,8 @@ def _looks(dataset: Dataset) -> list[Look]:
     for row, image in enumerate(dataset.images[: MOST + 1]):
         if image.min() != image.max():
             exact, name = hashlib.sha256(image).digest(), dataset.class_names[dataset.labels[row]]
-            test, digest = bool(dataset.split[row] == TEST), digest_of(image) if row < MOST else 0
-            looks.append(Look(digest, exact, f"row {row}", name, test, str(dataset.groups[row])))
+            test = bool(dataset.split[row] == TEST)
+            looks.append(Look(face_of(image), exact, f"row {row}", name, test, str(dataset.groups[row])))
     return looks
 
 

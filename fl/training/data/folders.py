@@ -25,7 +25,7 @@ from fl.training.data.duplicates import Seen, sort_out
 from fl.training.data.frames import Sight, Verdict, fit_cell, judge, look, sentences
 from fl.training.data.layouts import arrange_by_class
 from fl.training.data.listing import LeftOut, LeftOutReason, Listing, Part, Used, shown, some
-from fl.training.data.look_alikes import MOST, Look, digest_of, look_alikes
+from fl.training.data.look_alikes import MOST, Face, Look, face_of, look_alikes
 from fl.training.data.partition import split_holdout
 from fl.training.data.placing import Arrangement, Placed
 from fl.training.data.reading import STRICT, SourceReading
@@ -113,7 +113,7 @@ def _survey(folder: Path, arrangement: Arrangement, reading: SourceReading, keep
     left += [each.entry for each in arrangement.placed if each.entry.reason is not None]
     pictures: list[Seen] = []
     sights: dict[int, Sight] = {}
-    digests: dict[int, int] = {}
+    faces: dict[int, Face] = {}
     for placed in arrangement.placed:
         if placed.entry.reason is not None:
             continue
@@ -127,23 +127,23 @@ def _survey(folder: Path, arrangement: Arrangement, reading: SourceReading, keep
             sights[row] = sight
         pictures.append(Seen(placed, _digest(pixels), row, plain=bool(pixels.min() == pixels.max())))
         if reading.look_alikes and row <= MOST and not pictures[-1].plain:
-            digests[row] = digest_of(pixels)
+            faces[row] = face_of(pixels)
     used, duplicates, joined = sort_out(pictures)
     verdicts = judge([sights[seen.row] for seen in used if seen.row in sights], reading.frame)
     notes = (
         *arrangement.notes,
         *([f"{joined} persons share pictures with another person; they count as one person"] if joined else ()),
         *sentences(verdicts),
-        *look_alikes([_look(seen, digests[seen.row]) for seen in used if seen.row in digests]),
+        *look_alikes([_look(seen, faces[seen.row]) for seen in used if seen.row in faces]),
     )
     listing = _listing(folder, arrangement, used, [*left, *duplicates])
     return _Survey(replace(listing, notes=tuple(notes)), tuple(used), sights, verdicts)
 
 
-def _look(seen: Seen, digest: int) -> Look:
+def _look(seen: Seen, face: Face) -> Look:
     placed = seen.placed
     test = placed.part == Part.TEST
-    return Look(digest, seen.digest, placed.entry.name, placed.class_name or "", test, placed.group)
+    return Look(face, seen.digest, placed.entry.name, placed.class_name or "", test, placed.group)
 
 
 def _fit_again(survey: _Survey, reading: SourceReading, images: npt.NDArray[np.uint8]) -> None:

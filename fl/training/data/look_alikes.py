@@ -22,7 +22,11 @@ from fl.training.data.listing import shown
 from fl.training.pictures.colours import Pixels
 
 DISTANCE = 2
-"""Bits of 64 in which look-alikes may differ."""
+"""Bits of 64 in which look-alikes may differ;"""
+LIKENESS = 0.995
+"""and the correlation of the brightness of their small copies is at least this. Copies saved as JPEG, at half the size,
+or brighter, have 0.9966 at least; cells of one shape and different texture 0.994 at most (DECISIONS.md)."""
+SMALL_PX = 32
 NEIGHBOURS = 16
 MOST = 50_000
 """The most pictures that are compared: their digests take about half a millisecond each."""
@@ -34,12 +38,20 @@ _PLACES = ("one in training and one in test", "in two classes", "of two persons"
 """What is reported of a pair; the first that fits. Pictures of one person may look alike."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Face:
+    """What a picture looks like: a digest of 64 bits, and the brightness of a small copy, uint8 [32, 32]."""
+
+    digest: int
+    small: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
 class Look:
     """One picture.
 
     Attributes:
-        digest: 64 bits from `digest_of`.
+        face: From `face_of`.
         exact: A digest of its pixels; equal pictures are no look-alikes.
         name: For people.
         class_name: Of its class.
@@ -47,7 +59,7 @@ class Look:
         group: Its person.
     """
 
-    digest: int
+    face: Face
     exact: bytes
     name: str
     class_name: str
@@ -55,12 +67,14 @@ class Look:
     group: str
 
 
-def digest_of(pixels: Pixels) -> int:
-    """Return the perceptual digest of uint8 [H, W, 3], 64 bits."""
+def face_of(pixels: Pixels) -> Face:
+    """Return what uint8 [H, W, 3] looks like."""
     import imagehash  # noqa: PLC0415  # only `data check` compares
 
-    signs = imagehash.phash(Image.fromarray(pixels)).hash
-    return int.from_bytes(np.packbits(signs.ravel()).tobytes(), "big")
+    image = Image.fromarray(pixels)
+    signs = imagehash.phash(image).hash
+    small = image.convert("L").resize((SMALL_PX, SMALL_PX), Image.Resampling.BOX)
+    return Face(int.from_bytes(np.packbits(signs.ravel()).tobytes(), "big"), np.asarray(small, dtype=np.uint8))
 
 
 def look_alikes(looks: Sequence[Look]) -> Iterator[str]:
@@ -88,15 +102,24 @@ def _some(pairs: Sequence[tuple[Look, Look]]) -> str:
 
 
 def _pairs(looks: Sequence[Look]) -> list[tuple[int, int]]:
-    """Return the positions of look-alikes, each pair once."""
-    digests = np.array([look.digest for look in looks], np.uint64)
+    """Return the positions of look-alikes, each pair once, sorted."""
+    digests = np.array([look.face.digest for look in looks], np.uint64)
     found: set[tuple[int, int]] = set()
     for shift in _SHIFTS:
         blocks = (digests >> np.uint64(shift)) & np.uint64(2**_BLOCK_BITS - 1)
         order = np.lexsort((digests, blocks))
         for step in range(1, min(NEIGHBOURS, len(looks) - 1) + 1):
             found.update(_near(digests, blocks, order[:-step], order[step:]))
-    return sorted(pair for pair in found if looks[pair[0]].exact != looks[pair[1]].exact)
+    return sorted(pair for pair in found if _alike(looks[pair[0]], looks[pair[1]]))
+
+
+def _alike(first: Look, second: Look) -> bool:
+    """Return whether two pictures differ in their pixels, but not in what a small copy shows."""
+    if first.exact == second.exact:
+        return False
+    one, other = (each.face.small - each.face.small.mean() for each in (first, second))
+    scale = float(np.sqrt((one**2).sum() * (other**2).sum()))
+    return scale > 0.0 and float((one * other).sum()) / scale >= LIKENESS
 
 
 def _near(

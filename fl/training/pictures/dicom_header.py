@@ -40,7 +40,7 @@ GREY = ("MONOCHROME1", "MONOCHROME2")
 _COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 PALETTE = "PALETTE COLOR"
 EXPORT = "export it uncompressed (Explicit VR Little Endian), or save the picture as PNG"
-_TAGS = (
+TAGS = (
     *("TransferSyntaxUID", "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated"),
     *("BitsStored", "HighBit", "PixelRepresentation", "PlanarConfiguration", "NumberOfFrames", "RescaleSlope"),
     *("RescaleIntercept", "ICCProfile", "ModalityLUTSequence"),
@@ -61,7 +61,7 @@ class Dicom:
     """What a DICOM file says about its pixels.
 
     Attributes:
-        tags: Only the tags of `_TAGS`.
+        tags: Only the tags of `TAGS`.
         syntax: The UID of the transfer syntax.
         start: Where the pixels begin in the file.
         width, height: In pixels.
@@ -172,7 +172,7 @@ def _tags(data: bytes) -> Dataset:
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        tags = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=list(_TAGS))
+        tags = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=list(TAGS))
         for element in tags:
             _ = element.value  # parsed now, so that later reading cannot fail
     return tags

@@ -18,7 +18,7 @@ from fl.training.pictures.images import Pixels, decode_image
 from scripts.fuzz._door import Door, refuses_well
 
 SIDE_PX = 48
-FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 
 
 def open_door(folder: Path) -> Door:  # noqa: ARG001 - as every door
