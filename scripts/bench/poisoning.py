@@ -186,7 +186,7 @@ def _words(previous: Vector, result: LocalResult, config: RoundConfig) -> Words:
 def prepare(rounds: int) -> Scene:
     """Draw cells, divide them among the hospitals, and measure the usual norm of an update."""
     dataset = labelled(draw_dataset(DRAWN, SEED)).fitted(SIZE_PX)
-    local = LocalConfig(epochs=2, batch=16, lr=4e-3, lr_final=1e-3, horizon=rounds, augment=0.0, class_balance=1.0)
+    local = LocalConfig(epochs=2, batch=32, lr=6e-3, lr_final=1e-3, horizon=rounds, augment=0.0, class_balance=1.0)
     scene = Scene([part.part(TRAIN) for part in divide(dataset, HOSPITALS, SEED)], dataset.part(TEST), local)
     start = to_vector(build_model(SPEC, SEED))
     norms = [np.linalg.norm(scene.learn(1, at, start, NONE).vector - start) for at in range(HOSPITALS)]
@@ -214,7 +214,7 @@ def cases() -> list[tuple[str, int, int]]:
 
 
 @click.command()
-@click.option("--rounds", type=click.IntRange(1, 50), default=8, show_default=True, help="Rounds of each run.")
+@click.option("--rounds", type=click.IntRange(1, 50), default=6, show_default=True, help="Rounds of each run.")
 @click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Runs at the same time.")
 def main(rounds: int, workers: int) -> None:
     """Measure poisoning: accuracy and attack success for each attack, number of liars and rule."""
