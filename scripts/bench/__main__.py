@@ -9,7 +9,18 @@ import click
 
 QUICK = ("rounds", "prediction")
 """These take minutes in all. Run the others by name."""
-LONG = ("browser", "site", "epoch", "masking", "models", "training", "protections", "threshold", "device")
+LONG = (
+    "browser",
+    "site",
+    "epoch",
+    "masking",
+    "models",
+    "training",
+    "protections",
+    "poisoning",
+    "threshold",
+    "device",
+)
 OF_THE_CODE = ("structure", "startup")
 ALL = (*QUICK, *LONG, *OF_THE_CODE)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,7 +15,9 @@ from fl.protocol.steps import MAX_STEP_TIMEOUT_S
 from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_init, add_keys
 from scripts.wiring.options import (
+    AggregationOptions,
     TaskOptions,
+    aggregation_options,
     chain_options,
     despite_alarm_option,
     name_option,
@@ -26,6 +28,7 @@ from scripts.wiring.options import (
 
 if TYPE_CHECKING:
     from fl.roles.coordinator.plan import Initial
+    from fl.training.aggregation.choice import Aggregation
     from fl.training.presets import Preset
     from fl.training.recipe import Recipe
     from scripts.wiring.home import Home
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 CLIP = 0.5
 """c: the largest change of one weight in one round."""
 L2_BOUND = 50.0
+ADAPTIVE_LR = 0.01
+"""Default step of fedadam and fedyogi: tau and the step are of the size that Reddi et al. found best on images."""
 """C: the largest L2 norm of an update."""
 WORDS = "Bits of a number in an update. 64 gives far finer steps, and files of twice the size."
 SUM_W_MAX = 2**21
@@ -74,6 +79,7 @@ add_keys(coordinator, Role.COORDINATOR, "coordinator")
 @click.option("--close-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds after training.")
 @despite_alarm_option
 @task_options
+@aggregation_options
 @click.option("--preset", type=click.Choice(PRESET_NAMES), default="real", show_default=True, help="Kind of images.")
 @click.option("--width", type=click.IntRange(8, 512), help="Network channels, a multiple of 8. Default: as --preset.")
 @click.option("--image-size", type=click.IntRange(16, 1024), help="Side of an image in pixels. Default: as --preset.")
@@ -106,6 +112,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     preparation: str | None,
     seed: int,
     task: TaskOptions,
+    joining: AggregationOptions,
 ) -> None:
     """Open rounds, sum updates, propose models and finalise them, until all rounds are done.
 
@@ -128,8 +135,10 @@ def run(  # noqa: PLR0913  # one parameter per option
         raise SettingInvalid("task", f"consortium.json names no task; give {FLAGS}")
     chosen = _adjusted(PRESETS[preset], width=width, size_px=image_size, epochs=epochs, preparation=preparation)
     wanted = rounds or chosen.rounds
-    spec, local = replace(chosen.spec, classes=len(trained.classes)), replace(chosen.local, horizon=wanted)
-    recipe = Recipe(spec, local, seed)
+    spec = replace(chosen.spec, classes=len(trained.classes))
+    local = replace(chosen.local, horizon=wanted, mu=joining.prox)
+    recipe = Recipe(spec, local, seed, aggregation_of(joining))
+    w_max = 1 if joining.weights == "equal" else w_max
     protected = protection_of(protection, hospitals)
     if hold_back and protected == Protection.MASKED:
         raise SettingInvalid(
@@ -260,10 +269,25 @@ def fewest(protection: Protection, hospitals: int) -> int:
     return 1 if protection == Protection.MASKED else hospitals
 
 
+def aggregation_of(given: AggregationOptions) -> Aggregation:
+    """Return the rule of the command line; a setting of another rule raises SettingInvalid."""
+    from fl.training.aggregation.choice import FEDADAM, FEDYOGI, Aggregation
+
+    adaptive = {"lr": ADAPTIVE_LR} if given.aggregation in (FEDADAM, FEDYOGI) else {}
+    named = {"lr": given.server_lr, "attackers": given.attackers, "bound": given.shorten_to}
+    settings: dict[str, Any] = {**adaptive, **{name: value for name, value in named.items() if value is not None}}
+    return Aggregation(given.aggregation, **settings)
+
+
 def first_model(recipe: Recipe) -> Initial:
+    """Return the recipe's first weights, and behind them the first state of its rule."""
+    import numpy as np
+
     from fl.roles.coordinator.plan import Initial
     from fl.training.model.network import build_model
     from fl.training.model.tensors import manifest_of, to_vector
 
     model = build_model(recipe.spec, recipe.seed)
-    return Initial(manifest_of(model), to_vector(model))
+    manifest, state = manifest_of(model), recipe.aggregation
+    first = np.concatenate([to_vector(model), state.first_state(manifest.weights)])
+    return Initial(manifest.with_state(state.state), first)

@@ -127,6 +127,18 @@ class TaskOptions:
 
 
 @dataclass(frozen=True)
+class AggregationOptions:
+    """The options that say how updates become the next model."""
+
+    aggregation: str = "fedavg"
+    server_lr: float | None = None
+    attackers: int | None = None
+    shorten_to: float | None = None
+    weights: str = "images"
+    prox: float = 0.0
+
+
+@dataclass(frozen=True)
 class ReadingOptions:
     """The options that say how to read image files."""
 
@@ -150,6 +162,29 @@ class DataOptions(TaskOptions, LabelOptions):
     """The same, and what the images are labelled for."""
 
 
+AGGREGATIONS = ("fedavg", "fedavgm", "fedadam", "fedyogi", "median", "trimmed-mean", "krum", "clipped")
+"""The rules of fl/training/aggregation/choice.py."""
+_AGGREGATION = (
+    click.option(
+        "--aggregation",
+        type=click.Choice(AGGREGATIONS),
+        default="fedavg",
+        show_default=True,
+        help="How updates become the next model. fedavg, fedavgm, fedadam and fedyogi average them; the last three "
+        "keep a state between rounds. median, trimmed-mean, krum and clipped withstand liars, in sealed rounds only.",
+    ),
+    click.option("--server-lr", type=float, help="Step of fedavgm (default 1), fedadam and fedyogi (default 0.01)."),
+    click.option("--attackers", type=int, help="How many liars trimmed-mean and krum withstand. Default: 1."),
+    click.option("--shorten-to", type=float, help="clipped: the largest L2 norm of an update. Default: 1."),
+    click.option(
+        "--weights",
+        type=click.Choice(["images", "equal"]),
+        default="images",
+        show_default=True,
+        help="How much a hospital counts: by its number of images, up to --w-max, or each the same.",
+    ),
+    click.option("--prox", type=float, default=0.0, help="FedProx: how strongly hospitals stay near the common model."),
+)
 _TASK = (
     click.option("--task", "task_name", help=f"The task to learn: {', '.join(TASKS)}, or a JSON file with a task."),
     click.option("--classes", help="The classes of your own task, separated by commas."),
@@ -175,6 +210,7 @@ _READING = (
     frame_option("What a picture of a cell on black shows. auto: decide from all cells of the source together."),
 )
 task_options: Decorator[Any] = gathered("task", TaskOptions, *_TASK)
+aggregation_options: Decorator[Any] = gathered("joining", AggregationOptions, *_AGGREGATION)
 reading_options: Decorator[Any] = gathered("reading", ReadingOptions, *_READING)
 data_options: Decorator[Any] = gathered("options", DataOptions, *_TASK, *_LABELS, *_READING)
 label_options: Decorator[Any] = gathered("options", LabelOptions, *_LABELS, *_READING)

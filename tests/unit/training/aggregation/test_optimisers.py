@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fl.protocol.codec import JsonValue
 from fl.protocol.errors import EncodingError, NonFinite, NormExceeded
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.task_catalogue import LEUKEMIA
@@ -24,7 +25,7 @@ NAMES = [choice.rule for choice in CHOICES]
 
 
 def config(choice: Aggregation, bits: int = 32) -> RoundConfig:
-    training = {"aggregation": choice.to_dict()}
+    training: dict[str, JsonValue] = {"aggregation": choice.to_dict()}
     return RoundConfig(clip=0.5, l2_bound=1e9, w_max=1000, training=training, task=LEUKEMIA, word_bits=bits)
 
 
@@ -46,7 +47,7 @@ def binary32(value: float) -> float:
 
 def reference(choice: Aggregation, rows: list[tuple[float, ...]], changes: list[float]) -> list[float]:
     """Return weights, then each vector of the state: `rows` are (weight, state...) before the round."""
-    out = []
+    out: list[tuple[float, ...]] = []
     for row, change in zip(rows, changes, strict=True):
         if choice.rule == FEDAVGM:
             v = choice.beta1 * row[1] + change

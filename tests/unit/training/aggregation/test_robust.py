@@ -8,14 +8,15 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from fl.protocol.codec import JsonValue
 from fl.protocol.errors import EncodingError
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.task_catalogue import LEUKEMIA
-from fl.training.aggregation import robust
+from fl.training.aggregation.blockwise import PIECE
 from fl.training.aggregation.choice import CLIPPED, KRUM, MEDIAN, TRIMMED, Aggregation
 from fl.training.aggregation.claims import Claims
 from fl.training.aggregation.quantise import LocalMetrics, Vector, Words, quantise
-from fl.training.aggregation.robust import Updates, krum_chosen, robust_change
+from fl.training.aggregation.robust import BLOCK, Updates, _product, krum_chosen, robust_change
 from fl.training.aggregation.sum import Sum
 
 Floats = npt.NDArray[np.float64]
@@ -31,7 +32,7 @@ NAMES = [f"{choice.rule} {choice.attackers}" for choice in CHOICES]
 
 
 def config(choice: Aggregation, bits: int = 32, w_max: int = 1000) -> RoundConfig:
-    training = {"aggregation": choice.to_dict()}
+    training: dict[str, JsonValue] = {"aggregation": choice.to_dict()}
     return RoundConfig(clip=0.5, l2_bound=50.0, w_max=w_max, training=training, task=LEUKEMIA, word_bits=bits)
 
 
@@ -77,7 +78,7 @@ def reference(changes: Floats, weights: list[int], choice: Aggregation) -> Float
 
 
 @pytest.mark.parametrize("bits", [32, 64])
-@pytest.mark.parametrize(("hospitals", "size"), [(7, 1), (8, 40), (7, robust.PIECE + 7)])
+@pytest.mark.parametrize(("hospitals", "size"), [(7, 1), (8, 40), (7, PIECE + 7)])
 @pytest.mark.parametrize("choice", CHOICES, ids=NAMES)
 def test_the_model_is_that_of_plain_numpy(choice: Aggregation, hospitals: int, size: int, bits: int) -> None:
     chosen = config(choice, bits)
@@ -103,7 +104,7 @@ def test_the_order_of_the_hospitals_does_not_change_a_bit(choice: Aggregation, b
 def test_the_size_of_a_block_does_not_change_a_bit(choice: Aggregation) -> None:
     chosen = config(choice)
     _, rows, _ = learned(7, 100, chosen)
-    whole, small = (robust_change(Updates(rows, chosen, block), choice) for block in (robust.BLOCK, 7 * 3))
+    whole, small = (robust_change(Updates(rows, chosen, block), choice) for block in (BLOCK, 7 * 3))
     assert small(slice(0, 100)).tobytes() == whole(slice(0, 100)).tobytes()
 
 
@@ -111,19 +112,20 @@ def test_krum_with_equal_scores_does_not_depend_on_the_order() -> None:
     chosen = config(Aggregation(KRUM, attackers=1))
     rows = [np.array([value, 100, 1, 100, 0], np.int32) for value in (-3, -1, 0, 1, 3)]
     for order in permutations(rows):
-        updates = Updates(order, chosen)
-        assert sorted(int(order[index][0]) for index in krum_chosen(updates, 1)) in ([-1, 0, 1], [-3, -1, 0, 1, 3])
+        chosen_rows = sorted(int(order[index][0]) for index in krum_chosen(Updates(order, chosen), 1))
+        assert chosen_rows == [-3, -1, 0, 1, 3], "the scores are 13, 5, 2, 5, 13, and four places are free"
 
 
 @pytest.mark.parametrize("bits", [32, 64])
 def test_scalar_products_of_the_largest_words_are_exact(bits: int) -> None:
     limit = {32: 2**21 - 1, 64: 2**43 - 1}[bits]
-    size = robust.PIECE + 1
-    row = np.full(size + 4, -limit, np.int32 if bits == 32 else np.int64)
+    size = PIECE + 1
+    row: Words = np.full(size + 4, -limit, np.int32) if bits == 32 else np.full(size + 4, -limit, np.int64)
     row[:size:2] = limit
-    updates = Updates([row, np.abs(row)], config(Aggregation(KRUM), bits))
-    assert robust._product(updates, 0, 0) == size * limit * limit
-    assert robust._product(updates, 0, 1) == limit * limit
+    other: Words = np.abs(row)
+    updates = Updates([row, other], config(Aggregation(KRUM), bits))
+    assert _product(updates, 0, 0) == size * limit * limit
+    assert _product(updates, 0, 1) == limit * limit
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=NAMES)

@@ -1,0 +1,64 @@
+"""The coordinator's options for aggregation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from fl.protocol.errors import SettingInvalid
+from fl.training.aggregation.choice import SETTINGS, Aggregation
+from fl.training.local.config import LocalConfig
+from fl.training.model.spec import ModelSpec
+from fl.training.recipe import Recipe
+from scripts.commands.coordinator import aggregation_of, first_model, run
+from scripts.wiring.options import AGGREGATIONS, AggregationOptions
+
+
+def test_the_command_offers_exactly_the_rules_that_there_are() -> None:
+    assert tuple(SETTINGS) == AGGREGATIONS
+
+
+@pytest.mark.parametrize("rule", AGGREGATIONS)
+def test_each_rule_can_be_named_alone(rule: str) -> None:
+    assert aggregation_of(AggregationOptions(rule)).rule == rule
+
+
+def test_settings_reach_the_rule_and_adaptive_rules_have_a_small_step_of_their_own() -> None:
+    assert aggregation_of(AggregationOptions()) == Aggregation()
+    assert aggregation_of(AggregationOptions("fedadam")).lr == 0.01
+    assert aggregation_of(AggregationOptions("fedyogi", server_lr=0.2)) == Aggregation("fedyogi", lr=0.2)
+    assert aggregation_of(AggregationOptions("krum", attackers=2)) == Aggregation("krum", attackers=2)
+    assert aggregation_of(AggregationOptions("clipped", shorten_to=3.5)) == Aggregation("clipped", bound=3.5)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        AggregationOptions("median", attackers=2),
+        AggregationOptions("fedavg", server_lr=0.1),
+        AggregationOptions("krum", shorten_to=0.5),
+        AggregationOptions("krum", attackers=0),
+        AggregationOptions("fedadam", server_lr=-1.0),
+    ],
+)
+def test_a_setting_of_another_rule_or_out_of_range_is_refused(given: AggregationOptions) -> None:
+    with pytest.raises(SettingInvalid):
+        aggregation_of(given)
+
+
+@pytest.mark.parametrize(("rule", "vectors"), [("fedavg", 0), ("krum", 0), ("fedavgm", 1), ("fedadam", 2)])
+def test_the_first_model_carries_the_first_state_of_its_rule(rule: str, vectors: int) -> None:
+    choice = Aggregation(rule)
+    first = first_model(Recipe(ModelSpec(size_px=16, width=8, depth=1), LocalConfig(), 1, choice))
+    weights = first.manifest.weights
+    assert first.vector.size == first.manifest.length == (1 + vectors) * weights
+    assert first.manifest.state == choice.state
+    assert (first.vector[weights:] == choice.first_state(weights)).all()
+    assert first.vector.dtype == np.float32
+
+
+def test_an_unknown_rule_is_refused_by_the_command() -> None:
+    result = CliRunner().invoke(run, ["--home", "nowhere", "--aggregation", "mean"])
+    assert result.exit_code == 2
+    assert "trimmed-mean" in result.output
