@@ -26,6 +26,7 @@ from fl.training.evaluation.bootstrap import Bootstrap
 from fl.training.evaluation.explain import explain
 from fl.training.evaluation.predict import Predictor, evaluate
 from fl.training.evaluation.quality import NAMES
+from fl.training.model.device import use_threads
 from fl.training.model.published import LITE0_IMAGENET
 from scripts.commands.evaluate import compared, evaluated, write
 from scripts.output.card import Evaluated, shown, to_html, to_json
@@ -48,6 +49,11 @@ def cells(seed: int, subjects: int = 8) -> Dataset:
     """Return drawn cells under the names of the task that a world trains."""
     drawn = draw_dataset(SyntheticPlan(subjects=subjects, cells=3, size_px=16), seed)
     return LabelMap(LEUKEMIA, propose(drawn.class_names, LEUKEMIA)).apply(replace(drawn, drawn=False))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> None:
+    use_threads(1)
 
 
 @pytest.fixture
@@ -217,7 +223,7 @@ def test_sources_are_read_by_name_and_only_their_test_part_is_judged(tmp_path: P
 
 
 def test_a_picture_is_explained_with_the_answer_that_the_site_gives(model: OpenedModel) -> None:
-    pixels = draw_cell(np.random.default_rng(3), sick=True, size_px=128)
+    pixels = draw_cell(1, 5)
     found = explained(model, pixels)
     target = int(np.argmax(found.probabilities))
     assert found.map.target == target
