@@ -28,9 +28,11 @@ from fl.training.evaluation.predict import Predictor, evaluate
 from fl.training.evaluation.quality import NAMES
 from fl.training.model.device import use_threads
 from fl.training.model.published import LITE0_IMAGENET
+from fl.training.model.tensors import to_vector
 from scripts.commands.evaluate import compared, evaluated, write
 from scripts.output.card import Evaluated, shown, to_html, to_json
 from scripts.output.plots import draw
+from scripts.predictor.client import PredictorProcess
 from scripts.wiring.evaluation import OpenedModel, opened, read_parts, training_parts
 from scripts.wiring.explanation import explained
 from scripts.wiring.options import LabelOptions
@@ -220,6 +222,24 @@ def test_sources_are_read_by_name_and_only_their_test_part_is_judged(tmp_path: P
     assert list(training_parts(tmp_path, plain, LEUKEMIA)) == ["cells", "mine"]
     with pytest.raises(SettingInvalid, match="data divide"):
         training_parts(tmp_path / "nothing", plain, LEUKEMIA)
+
+
+def test_a_card_about_training_images_says_so(model: OpenedModel) -> None:
+    done, _ = evaluated(model, {"alpha": cells(1)}, {}, 0.5, HOW)
+    warning = "may have trained on these images"
+    assert warning not in to_html(done, {})
+    assert warning in to_html(replace(done, held_out=False), {})
+
+
+def test_an_answer_is_that_of_the_sites_process_to_the_last_digit(model: OpenedModel) -> None:
+    part, process = cells(1), PredictorProcess()
+    try:
+        site = process.open(model.predictor.spec, to_vector(model.predictor.network))
+        rows = np.stack([site.probability(image) for image in part.images])
+    finally:
+        process.close()
+    _, answers = evaluated(model, {"alpha": part}, {}, 0.5, HOW)
+    assert (answers.scores == rows).all()
 
 
 def test_a_picture_is_explained_with_the_answer_that_the_site_gives(model: OpenedModel) -> None:
