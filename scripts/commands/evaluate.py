@@ -79,6 +79,8 @@ def evaluate(  # noqa: PLR0913  # one parameter per option
     It writes evaluation.json (with persons' names, for the member alone), roc.svg, reliability.svg, persons.svg and
     model-card.html (without persons' names).
     """  # noqa: D301 - click needs the character itself
+    from dataclasses import replace
+
     from fl.training.evaluation.bootstrap import Bootstrap
     from scripts.wiring.evaluation import counted, open_model, own_images, read_parts
 
@@ -89,6 +91,7 @@ def evaluate(  # noqa: PLR0913  # one parameter per option
     click.echo(f"Judging {counted(images)} with the model of round {model.current.round.number}")
     others = _others(model, kinds, parts, options, device)
     done, answers = evaluated(model, images, others, threshold, Bootstrap(draws, seed))
+    done = replace(done, held_out=not everything)
     print_table(done)
     write(done, answers, output or home.folder / "evaluation")
 
@@ -158,7 +161,7 @@ def print_table(done: Evaluated) -> None:
         table.add_row(label, *(shown(part.figures[key]) for part in parts.values()))
     Console(highlight=False).print(table)
     if done.few:
-        click.echo(f"Few persons ({'; '.join(done.few)}): the intervals of these classes are too narrow.")
+        click.echo(f"Few persons ({'; '.join(done.few)}): intervals are too narrow, or missing (-).")
 
 
 def write(done: Evaluated, answers: Answers, folder: Path) -> str:

@@ -64,6 +64,8 @@ class Evaluated:
     """Other models of the same recipe on the same images, by name."""
     at: int
     """Seconds since 1970."""
+    held_out: bool = True
+    """Whether only test images were judged."""
 
     @property
     def when(self) -> str:
@@ -84,11 +86,11 @@ class Evaluated:
 
 
 def shown(figure: Figure) -> str:
-    """Return a figure with its interval, such as `0.912 (0.871 to 0.946)`."""
+    """Return a figure with its interval, such as `0.912 (0.871 to 0.946)`, or `0.912 (-)` without one."""
     if math.isnan(figure.value):
         return "not defined"
     if math.isnan(figure.low):
-        return f"{figure.value:.3f} (no interval)"
+        return f"{figure.value:.3f} (-)"
     return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
 
 

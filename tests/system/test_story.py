@@ -5,6 +5,7 @@ Every step is a real process: the demo, the chain, the audit, the site, Chromium
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -100,6 +101,32 @@ def test_a_round_is_told_in_plain_words(chain: Path) -> None:
     missing = hemaledger("audit", "--home", chain, "--round", "9", "--explain")
     assert missing.returncode == 78
     assert "there is no round 9" in missing.stderr
+
+
+def test_the_newest_model_is_judged_and_its_card_names_the_digest_on_the_ledger(chain: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = hemaledger("evaluate", "--home", chain, "--draws", "20", "--output", out)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((chain / "summary.json").read_bytes())
+    card = (out / "model-card.html").read_bytes()
+    assert summary["model"] in card.decode()
+    assert hashlib.sha256(card).hexdigest() in done.stdout
+    figures = json.loads((out / "evaluation.json").read_bytes())["whole"]["figures"]
+    attested = summary["rounds"][-1]["metrics"]
+    for name in ("accuracy", "recall", "specificity", "auroc"):
+        assert figures[name]["value"] == pytest.approx(attested[name], abs=0.01)
+    nothing = hemaledger("evaluate", "--home", chain, "--compare", "local")
+    assert nothing.returncode == 78
+    assert "--parts" in nothing.stderr
+
+
+def test_a_picture_is_explained_from_the_command_line(chain: Path, tmp_path: Path) -> None:
+    (tmp_path / "cell.png").write_bytes(encode_png(draw_cell(1, 5)))
+    made = tmp_path / "explanation.png"
+    done = hemaledger("explain", tmp_path / "cell.png", "--home", chain, "--output", made)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((chain / "summary.json").read_bytes())["model"] in done.stdout
+    assert made.read_bytes().startswith(b"\x89PNG")
 
 
 def test_an_audit_needs_no_run_folder(chain: Path) -> None:

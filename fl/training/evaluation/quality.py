@@ -1,7 +1,7 @@
 """Judges a model's answers as a statistician would: figures with intervals over persons, per hospital and per person.
 
 Invariant: a figure that these images do not define is NaN. A figure about one class has an interval only if that class
-has images of several persons.
+has images of at least `FEWEST_PERSONS` persons.
 
 Source: scikit-learn (counts, ranks, Brier score); M. P. Naeini et al., "Obtaining Well Calibrated Probabilities Using
 Bayesian Binning", 2015 (ECE), here with bins of equal mass.
@@ -18,13 +18,15 @@ import numpy.typing as npt
 
 from fl.protocol.task import Task
 from fl.training.data.dataset import Dataset
-from fl.training.evaluation.bootstrap import DEFAULT, FEWEST_PERSONS, Bootstrap, Intervals, intervals
+from fl.training.evaluation.bootstrap import DEFAULT, Bootstrap, Intervals, intervals
 from fl.training.evaluation.metrics import HALF, Metrics, measure, predicted_classes
 from fl.training.evaluation.predict import Predictor
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 BINS = 15
+FEWEST_PERSONS = 4
+"""A figure about a class of fewer persons has no interval: it would be about these few, and look certain."""
 NAMES = {
     "accuracy": "Accuracy",
     "balanced_accuracy": "Balanced accuracy",

@@ -26,10 +26,13 @@ from fl.training.evaluation.bootstrap import Bootstrap
 from fl.training.evaluation.explain import explain
 from fl.training.evaluation.predict import Predictor, evaluate
 from fl.training.evaluation.quality import NAMES
+from fl.training.model.device import use_threads
 from fl.training.model.published import LITE0_IMAGENET
+from fl.training.model.tensors import to_vector
 from scripts.commands.evaluate import compared, evaluated, write
 from scripts.output.card import Evaluated, shown, to_html, to_json
 from scripts.output.plots import draw
+from scripts.predictor.client import PredictorProcess
 from scripts.wiring.evaluation import OpenedModel, opened, read_parts, training_parts
 from scripts.wiring.explanation import explained
 from scripts.wiring.options import LabelOptions
@@ -48,6 +51,11 @@ def cells(seed: int, subjects: int = 8) -> Dataset:
     """Return drawn cells under the names of the task that a world trains."""
     drawn = draw_dataset(SyntheticPlan(subjects=subjects, cells=3, size_px=16), seed)
     return LabelMap(LEUKEMIA, propose(drawn.class_names, LEUKEMIA)).apply(replace(drawn, drawn=False))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> None:
+    use_threads(1)
 
 
 @pytest.fixture
@@ -216,8 +224,26 @@ def test_sources_are_read_by_name_and_only_their_test_part_is_judged(tmp_path: P
         training_parts(tmp_path / "nothing", plain, LEUKEMIA)
 
 
+def test_a_card_about_training_images_says_so(model: OpenedModel) -> None:
+    done, _ = evaluated(model, {"alpha": cells(1)}, {}, 0.5, HOW)
+    warning = "may have trained on these images"
+    assert warning not in to_html(done, {})
+    assert warning in to_html(replace(done, held_out=False), {})
+
+
+def test_an_answer_is_that_of_the_sites_process_to_the_last_digit(model: OpenedModel) -> None:
+    part, process = cells(1), PredictorProcess()
+    try:
+        site = process.open(model.predictor.spec, to_vector(model.predictor.network))
+        rows = np.stack([site.probability(image) for image in part.images])
+    finally:
+        process.close()
+    _, answers = evaluated(model, {"alpha": part}, {}, 0.5, HOW)
+    assert (answers.scores == rows).all()
+
+
 def test_a_picture_is_explained_with_the_answer_that_the_site_gives(model: OpenedModel) -> None:
-    pixels = draw_cell(np.random.default_rng(3), sick=True, size_px=128)
+    pixels = draw_cell(1, 5)
     found = explained(model, pixels)
     target = int(np.argmax(found.probabilities))
     assert found.map.target == target
