@@ -16,6 +16,7 @@ from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_init, add_keys
 from scripts.wiring.options import (
     TaskOptions,
+    calibrate_option,
     chain_options,
     despite_alarm_option,
     name_option,
@@ -78,6 +79,7 @@ add_keys(coordinator, Role.COORDINATOR, "coordinator")
 @click.option("--preset", type=click.Choice(PRESET_NAMES), default="real", show_default=True, help="Kind of images.")
 @click.option("--width", type=click.IntRange(8, 512), help="Network channels, a multiple of 8. Default: as --preset.")
 @click.option("--image-size", type=click.IntRange(16, 1024), help="Side of an image in pixels. Default: as --preset.")
+@calibrate_option
 @click.option("--epochs", type=click.IntRange(1, 1000), help="Passes over the images per round. Default: as --preset.")
 @seed_option
 @guarded
@@ -101,6 +103,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     width: int | None,
     image_size: int | None,
     epochs: int | None,
+    calibrate: bool,
     seed: int,
     task: TaskOptions,
 ) -> None:
@@ -112,6 +115,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     from fl.roles.coordinator.agent import Coordinator
     from fl.roles.coordinator.plan import Plan
     from fl.storage.lock import only_one
+    from fl.training.calibrating import closing_rounds
     from fl.training.presets import PRESETS
     from fl.training.recipe import Recipe
     from scripts.wiring.agent import announce, serve_agent
@@ -126,17 +130,20 @@ def run(  # noqa: PLR0913  # one parameter per option
     chosen = _adjusted(PRESETS[preset], width=width, size_px=image_size, epochs=epochs)
     wanted = rounds or chosen.rounds
     spec, local = replace(chosen.spec, classes=len(trained.classes)), replace(chosen.local, horizon=wanted)
-    recipe = Recipe(spec, local, seed)
+    recipe = held_back(Recipe(spec, local, seed), calibrate=calibrate)
     protected = protection_of(protection, hospitals)
     if hold_back and protected == Protection.MASKED:
         raise SettingInvalid(
             "hold-back", "the hospitals of a masked round compute the model themselves; use --protection sealed"
         )
+    config = RoundConfig(CLIP, L2_BOUND, w_max, recipe.to_dict(), trained, hold_back, int(word_bits))
+    closing = closing_rounds(config) if calibrate else ()
     plan = Plan(
-        rounds=wanted,
+        rounds=wanted + len(closing),
+        closing=closing,
         min_commitments=min_commitments or fewest(protected, hospitals),
         attestations=attestations,
-        config=RoundConfig(CLIP, L2_BOUND, w_max, recipe.to_dict(), trained, hold_back, int(word_bits)),
+        config=config,
         commit_timeout_s=commit_timeout,
         close_timeout_s=close_timeout,
         min_hospitals=hospitals,
@@ -248,10 +255,24 @@ def fewest(protection: Protection, hospitals: int) -> int:
     return 1 if protection == Protection.MASKED else hospitals
 
 
+def held_back(recipe: Recipe, *, calibrate: bool) -> Recipe:
+    """Return the recipe with the usual share of images held back if the model is to be calibrated."""
+    from fl.training.data.held_back import CALIBRATION_SHARE
+
+    return replace(recipe, local=replace(recipe.local, held_back=CALIBRATION_SHARE)) if calibrate else recipe
+
+
 def first_model(recipe: Recipe) -> Initial:
+    """Return the model from which a federation starts; with room for a calibration if images are held back for one."""
+    import numpy as np
+
     from fl.roles.coordinator.plan import Initial
+    from fl.training.model.appendix import empty, with_calibration
     from fl.training.model.network import build_model
     from fl.training.model.tensors import manifest_of, to_vector
 
-    model = build_model(recipe.spec, recipe.seed)
-    return Initial(manifest_of(model), to_vector(model))
+    model, classes = build_model(recipe.spec, recipe.seed), recipe.spec.classes
+    manifest, vector = manifest_of(model), to_vector(model)
+    if not recipe.local.held_back:
+        return Initial(manifest, vector)
+    return Initial(with_calibration(manifest, classes), np.concatenate([vector, empty(classes)]))

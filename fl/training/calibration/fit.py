@@ -80,7 +80,7 @@ def _newton(margins: Floats, counts: Floats, wanted: Floats, slope: float, offse
 
 
 def best_slope(losses: Ints) -> float:
-    """Return the slope with the least loss: the vertex of the parabola through the least of the sums and its neighbours.
+    """Return the slope with the least loss: the vertex of a parabola through the least sum and its neighbours.
 
     `losses`: int64 [SLOPES], the summed losses in steps of LOSS_STEP.
     """

@@ -54,7 +54,9 @@ def sketch(images: npt.NDArray[np.uint8], features: npt.NDArray[np.float32]) -> 
     """
     signs, scale = _signs(features.shape[1]), np.sqrt(max(features.shape[1], 1))
     rows = [
-        np.concatenate([_statistics(image) * SPREAD, (row[:, np.newaxis] * signs).sum(axis=0, dtype=np.float64) / scale])
+        np.concatenate(
+            [_statistics(image) * SPREAD, (row[:, np.newaxis] * signs).sum(axis=0, dtype=np.float64) / scale]
+        )
         for image, row in zip(images, features, strict=True)
     ]
     values = np.array(rows, np.float64).reshape(len(rows), SKETCH)
@@ -73,7 +75,9 @@ def _statistics(image: npt.NDArray[np.uint8]) -> Floats:
     inner = light[edge:-edge, edge:-edge]
     rim = (light.sum(dtype=np.float64) - inner.sum(dtype=np.float64)) / max(light.size - inner.size, 1)
     middle = light[2 * edge : -2 * edge, 2 * edge : -2 * edge]
-    steps = (np.abs(np.diff(green, axis=0)).mean(dtype=np.float64) + np.abs(np.diff(green, axis=1)).mean(dtype=np.float64)) / 2
+    steps = (
+        np.abs(np.diff(green, axis=0)).mean(dtype=np.float64) + np.abs(np.diff(green, axis=1)).mean(dtype=np.float64)
+    ) / 2
     others = (
         steps / max(float(green.std(dtype=np.float64)), 0.02),
         float((image.max(axis=2) <= GROUND).mean()),

@@ -44,7 +44,7 @@ class Metrics:
         auroc: Area under the ROC curve of the probability of disease, in 0..1; without a disease, the mean of each
             class against the rest; None if one side has no image.
         disease: For each class, whether it is the disease (Task.disease).
-        finding: Counts TP, FP, FN, TN of disease against the rest, at a probability of 0.5; None without a disease.
+        finding: Counts TP, FP, FN, TN of disease against the rest, at the threshold; None without a disease.
         subjects: One entry per subject group and class, sorted.
 
     With a disease, precision, recall, F1 and specificity compare disease with the rest; else they are means over the
@@ -153,12 +153,17 @@ class Metrics:
 
 
 def measure(
-    scores: Floats, labels: Ints, disease: Sequence[bool], groups: npt.NDArray[np.str_] | None = None
+    scores: Floats,
+    labels: Ints,
+    disease: Sequence[bool],
+    groups: npt.NDArray[np.str_] | None = None,
+    threshold: float = 0.5,
 ) -> Metrics:
     """Return the metrics of `scores` [n, classes] (probabilities) against `labels` [n].
 
     The predicted class has the highest score. `disease` says for each class whether it is the disease; the
-    probabilities of these classes are added, with a threshold of 0.5. `groups` [n] adds results per subject group.
+    probabilities of these classes are added, and beyond `threshold` an image counts as diseased; of two classes, that
+    is the predicted one. `groups` [n] adds results per subject group.
 
     Raises:
         ValueError: the arrays do not fit each other, or a label has no column.
@@ -170,13 +175,14 @@ def measure(
         raise ValueError(f"{len(disease)} values for disease do not fit {classes} classes")
     if labels.size and not 0 <= labels.min() <= labels.max() < classes:
         raise ValueError(f"a label is not in 0 to {classes - 1}")
-    predicted = scores.argmax(axis=1)
+    ill, predicted = np.array(disease, np.bool_), scores.argmax(axis=1)
+    if classes == 2 and ill.sum() == 1 and threshold != 0.5:  # noqa: PLR2004
+        predicted = np.where(scores[:, ill.argmax()] > threshold, ill.argmax(), ill.argmin())
     confusion = np.zeros((classes, classes), np.int64)
     np.add.at(confusion, (labels, predicted), 1)
-    ill = np.array(disease, np.bool_)
     if ill.any():
         score, truth = scores[:, ill].sum(axis=1), ill[labels]
-        areas, finding = [auroc(score, truth)], _finding(score > 0.5, truth)  # noqa: PLR2004
+        areas, finding = [auroc(score, truth)], _finding(score > threshold, truth)
     else:
         areas, finding = [auroc(scores[:, column], labels == column) for column in range(classes)], None
     known = [area for area in areas if area is not None]

@@ -108,7 +108,9 @@ def train_local(
         if context.progress:
             context.progress(progress)
     last = trainer.progress
-    return LocalResult(np.concatenate([to_vector(trainer.model), vector[trainer.weights :]]), last.samples, last.correct, last.loss)
+    return LocalResult(
+        np.concatenate([to_vector(trainer.model), vector[trainer.weights :]]), last.samples, last.correct, last.loss
+    )
 
 
 class _Trainer:

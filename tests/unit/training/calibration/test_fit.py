@@ -7,6 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy.optimize import minimize
 
 from fl.protocol.errors import EncodingError
 from fl.training.aggregation.rules import RULES
@@ -51,8 +52,6 @@ def test_the_slope_and_the_offset_that_made_the_classes_are_found(slope: float, 
 
 
 def test_a_fit_is_the_minimum_that_another_optimiser_finds() -> None:
-    from scipy.optimize import minimize
-
     margins, positive = drawn_margins(2, 700, 0.7, 0.4)
     bins = np.floor((np.clip(margins, -16, 16) + 16) * 8) / 8 - 16 + 1 / 16
     without, with_ = int((~positive).sum()), int(positive.sum())
@@ -161,9 +160,8 @@ def test_new_cells_are_farther_than_those_that_were_fitted_as_the_correction_say
         known, new = cells[:200], cells[200:]
         products = np.array([(known[:, a] * known[:, b]).sum() for a, b in zip(left, right, strict=True)], np.int64)
         whitener = whitener_of(np.array([200]), known.sum(axis=0), products)
-        inside, outside = (
-            np.sqrt((((part * STEP - known.mean(axis=0) * STEP) @ whitener.T) ** 2).mean(axis=1)) for part in (known, new)
-        )
+        whitened = [((part - known.mean(axis=0)) * STEP) @ whitener.T for part in (known, new)]
+        inside, outside = (np.sqrt((part**2).mean(axis=1)) for part in whitened)
         lost.append(float((outside >= reach_of(distance_counts(inside), 0.95, SKETCH)).mean()))
     assert 0.02 < np.mean(lost) < 0.07
 
@@ -179,17 +177,15 @@ def hospital(seed: int, count: int) -> dict[str, npt.NDArray[np.int64]]:
         "samples": np.bincount(positive, minlength=2).astype(np.int64),
         "sums": np.stack([cells[~positive].sum(axis=0), cells[positive].sum(axis=0)]).ravel(),
         "products": np.array([(cells[:, a] * cells[:, b]).sum() for a, b in zip(left, right, strict=True)], np.int64),
-        "margins.0": score_counts(margins[~positive]),
-        "margins.1": score_counts(margins[positive]),
-        "own.0": score_counts(odds[~positive]),
-        "own.1": score_counts(odds[positive]),
+        "margins": np.concatenate([score_counts(margins[~positive]), score_counts(margins[positive])]),
+        "own": np.concatenate([score_counts(odds[~positive]), score_counts(odds[positive])]),
         "diseased": score_counts(margins[positive]),
         "distances": distance_counts(np.abs(rng.normal(1, 0.2, count))),
     }
 
 
 def summed(parts: list[dict[str, npt.NDArray[np.int64]]]) -> dict[str, npt.NDArray[np.int64]]:
-    return {name: sum((part[name] for part in parts[1:]), parts[0][name]) for name in parts[0]}  # type: ignore[misc]
+    return {name: sum((part[name] for part in parts[1:]), parts[0][name]) for name in parts[0]}
 
 
 def both_rounds(totals: dict[str, npt.NDArray[np.int64]], hospitals: int) -> npt.NDArray[np.float32]:
@@ -223,7 +219,9 @@ def test_the_rule_leaves_the_weights_and_fills_every_number() -> None:
 
 def test_limits_before_scores_are_refused() -> None:
     with pytest.raises(EncodingError, match="before its limits"):
-        calibrate(np.zeros(length_of(2), np.float32), hospital(1, 50), 1, CalibrationRule("limits", (False, True)).to_dict())
+        calibrate(
+            np.zeros(length_of(2), np.float32), hospital(1, 50), 1, CalibrationRule("limits", (False, True)).to_dict()
+        )
 
 
 @pytest.mark.parametrize(
