@@ -111,7 +111,7 @@ def _with_scores(totals: Mapping[str, Ints], rule: CalibrationRule) -> Calibrati
     if rule.classes == 2:  # noqa: PLR2004  # two classes also have an offset
         slope, offset = platt(*totals["margins"].reshape(2, BINS))
     else:
-        slope, offset = best_slope(totals["losses"]), 0.0
+        slope, offset = best_slope(samples, totals["losses"]), 0.0
     return Calibration(
         state=numbers.SCORES,
         slope=slope,

@@ -9,7 +9,6 @@ Source: fl/training/calibration (what follows from the sums).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import chain
 
 import numpy as np
 
@@ -51,7 +50,7 @@ def _score_lanes(rule: CalibrationRule) -> list[Lane]:
     ]
     if classes > _BINARY:
         most = round(LOSS_MOST / LOSS_STEP) * MAX_CELLS
-        return [*lanes, Lane("losses", len(SLOPES), 0, most, "The mean error of the answers at 64 temperatures.")]
+        return [*lanes, Lane("losses", classes * len(SLOPES), 0, most, "Each class's mean error at 64 temperatures.")]
     what = "How many images of each class got which score from the model."
     return [*lanes, Lane("margins", _BINARY * BINS, 0, MAX_CELLS, what)]
 
@@ -98,8 +97,10 @@ def _scores(rows: np.ndarray[tuple[int, ...], np.dtype[np.float32]], labels: Ent
     if rows.shape[1] == _BINARY:
         margins = logs[:, 1] - logs[:, 0]
         return {"margins": np.concatenate([score_counts(margins[labels == index]) for index in range(_BINARY)])}
-    losses = (_loss(slope * logs, labels) for slope in SLOPES)
-    return {"losses": np.fromiter(chain(losses), np.int64, len(SLOPES))}
+    classes = range(rows.shape[1])
+    parts = ((logs[labels == index], labels[labels == index]) for index in classes)
+    losses = [_loss(slope * own, wanted) for own, wanted in parts for slope in SLOPES]
+    return {"losses": np.array(losses, np.int64)}
 
 
 def _loss(logits: Floats, labels: Entries) -> int:
