@@ -165,7 +165,10 @@ class _Narrator:
         quorum = f", and {terms.threshold} hospitals to unmask the sum" if self.round.masked else ""
         attestations = f"{terms.attestations} attestation{'s' if terms.attestations > 1 else ''}"
         happened = f"The terms demanded {terms.min_commitments} hospitals and {attestations}{quorum}."
-        checked = "that the configuration in the vault has the digest in the terms."
+        checked = (
+            "that the configuration in the vault has the digest in the terms, and that the terms have the number of"
+            " words that it needs."
+        )
         return self._passage(AuditStep.TERMS, "Terms", happened, checked, {"configuration": terms.config_digest})
 
     def _setup(self) -> Passage | None:

@@ -32,6 +32,7 @@ from fl.replay.participants import participants, why_not
 from fl.replay.round_replay import ReplayedRound, Tools, broken_bound, replay_round
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_kept
+from fl.replay.round_work import checked_work
 from fl.replay.unmasking import check_agreement, check_sharers
 from fl.training.aggregation.quantise import Vector
 from fl.training.model.weights import Manifest
@@ -94,8 +95,11 @@ class RoundAudit:
         number = current.number
         self._report.add_passed(number, AuditStep.OPENING)
         with self._finding(number, "round configuration", AuditStep.TERMS):
-            self._report.tasks[number] = read_config(current, self._bench.vault).task.to_dict()
+            config = read_config(current, self._bench.vault)
+            self._report.tasks[number] = config.task.to_dict()
             check_kept(self._federation, current, self._bench.vault)
+            if manifest is not None:
+                checked_work(current, config, manifest)
             self._report.checks["documents"] += 1
             self._report.add_passed(number, AuditStep.TERMS)
         for account, error in why_not(current).items():

@@ -26,7 +26,6 @@ from scripts.wiring.options import (
 )
 
 if TYPE_CHECKING:
-    from fl.protocol.task import Task
     from fl.roles.coordinator.plan import Initial
     from fl.training.presets import Preset
     from fl.training.recipe import Recipe
@@ -170,6 +169,8 @@ def run(  # noqa: PLR0913  # one parameter per option
 @click.option("--close-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds after counting.")
 @task_options
 @click.option("--preset", type=click.Choice(PRESET_NAMES), default="real", show_default=True, help="Kind of images.")
+@click.option("--width", type=click.IntRange(8, 512), help="As for `run`.")
+@click.option("--image-size", type=click.IntRange(16, 1024), help="As for `run`.")
 @seed_option
 @guarded
 def sum_lanes(  # noqa: PLR0913  # one parameter per option
@@ -184,17 +185,22 @@ def sum_lanes(  # noqa: PLR0913  # one parameter per option
     commit_timeout: int,
     close_timeout: int,
     preset: str,
+    width: int | None,
+    image_size: int | None,
     seed: int,
     task: TaskOptions,
 ) -> None:
     """Open one round that sums numbers of the hospitals and keeps the model. Everybody gets the same totals.
 
-    The totals are in the auditor's report and in `hemaledger audit`. --preset and --seed say from which model the
-    federation starts if it has none yet; give `coordinator run` the same ones afterwards.
+    The totals are in the auditor's report and in `hemaledger audit`. --preset, --width, --image-size and --seed name
+    the model with which the federation opens, if it was not opened before; give `coordinator run` the same ones
+    afterwards. In a masked round, a hospital whose numbers are still those of an earlier round withholds them.
     """
     from fl.roles.coordinator.agent import Coordinator
     from fl.roles.coordinator.plan import Plan
     from fl.storage.lock import only_one
+    from fl.training.presets import PRESETS
+    from fl.training.recipe import Recipe
     from scripts.wiring.agent import announce, serve_agent
     from scripts.wiring.roles import open_ports
     from scripts.wiring.sums import next_sum, sum_config
@@ -204,7 +210,9 @@ def sum_lanes(  # noqa: PLR0913  # one parameter per option
     notify, summed = announce(name), task_of(home, task)
     if summed is None:
         raise SettingInvalid("task", f"consortium.json names no task; give {FLAGS}")
-    protected, recipe = protection_of(protection, hospitals), _recipe_of(preset, summed, seed)
+    chosen = _adjusted(PRESETS[preset], width=width, size_px=image_size, epochs=None)
+    recipe = Recipe(replace(chosen.spec, classes=len(summed.classes)), chosen.local, seed)
+    protected = protection_of(protection, hospitals)
     plan = Plan(
         rounds=0,
         min_commitments=fewest(protected, hospitals),
@@ -227,14 +235,6 @@ def sum_lanes(  # noqa: PLR0913  # one parameter per option
     with only_one(member.folder):
         initial = first_model(recipe)
         serve_agent(make, notify, lambda agent: agent.done)
-
-
-def _recipe_of(preset: str, task: Task, seed: int) -> Recipe:
-    from fl.training.presets import PRESETS
-    from fl.training.recipe import Recipe
-
-    chosen = PRESETS[preset]
-    return Recipe(replace(chosen.spec, classes=len(task.classes)), chosen.local, seed)
 
 
 def _adjusted(preset: Preset, *, width: int | None, size_px: int | None, epochs: int | None) -> Preset:

@@ -17,6 +17,8 @@ from fl.training.aggregation.lanes import Entries, LanePlan
 
 MAX_SHOWN = 4096
 """Numbers in one document."""
+MAX_LINE = 64
+"""Numbers in one line for people."""
 
 
 def totals_document(plan: LanePlan, totals: Mapping[str, Entries], hospitals: int) -> dict[str, JsonValue]:
@@ -62,5 +64,6 @@ def total_lines(document: Mapping[str, JsonValue]) -> list[str]:
 def _numbers(lane: Mapping[str, JsonValue]) -> str:
     numbers = lane.get("sum")
     if isinstance(numbers, list):
-        return " ".join(map(str, numbers))
+        rest = f" and {len(numbers) - MAX_LINE} more" if len(numbers) > MAX_LINE else ""
+        return " ".join(map(str, numbers[:MAX_LINE])) + rest
     return f"{lane['length']} numbers with the SHA-256 {lane['digest']}"
