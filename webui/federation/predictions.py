@@ -38,7 +38,9 @@ class FederationPredictions:
         row, task = [float(value) for value in answer.probabilities], served.task
         label = task.codes[int(answer.probabilities.argmax())]
         shares = dict(zip(task.codes, row, strict=True))
-        kept = answer.kept and tuple(code for code, stays in zip(task.codes, answer.kept, strict=True) if stays)
+        kept = None
+        if answer.kept is not None:
+            kept = tuple(code for code, stays in zip(task.codes, answer.kept, strict=True) if stays)
         return Prediction(label, task.disease_probability(row), shares, _describe(served), kept)
 
     def model(self) -> ServedModel:

@@ -8,7 +8,6 @@ Source: softmax over the logits of network.py; fl/training/calibration.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -61,9 +60,7 @@ class Predictor:
         weights, numbers = split(vector, spec.classes, manifest_of(model).length)
         load_vector(model, weights)
         self.calibration = Calibration.of(numbers, spec.classes)
-        placed: Any = place(model, self._device).eval()
-        self._features: Callable[[Tensor], Tensor] = placed.features
-        self._head: Callable[[Tensor], Tensor] = placed.head
+        self._model: Any = place(model, self._device).eval()
 
     def probabilities(self, images: Pixels) -> npt.NDArray[np.float32]:
         """Return float32 [n, classes], rows summing to 1, for uint8 [n, H, W, 3]; other sizes are fitted first.
@@ -104,8 +101,8 @@ class Predictor:
         shares: Tensor | float = 0.0
         seen: Tensor | float = 0.0
         for view in views_of(normalise(batch, self.spec.kind), self.spec.views):
-            features = self._features(view.contiguous(memory_format=torch.channels_last))
-            shares = shares + torch.softmax(self._head(features).float(), dim=1)
+            features: Tensor = self._model.features(view.contiguous(memory_format=torch.channels_last))
+            shares = shares + torch.softmax(self._model.head(features).float(), dim=1)
             seen = seen + features.float()
         row, mean = (torch.as_tensor(total / self.spec.views).cpu().numpy() for total in (shares, seen))
         return row, mean
