@@ -18,6 +18,7 @@ from scripts.wiring.options import (
     AggregationOptions,
     TaskOptions,
     aggregation_options,
+    calibrate_option,
     chain_options,
     despite_alarm_option,
     name_option,
@@ -83,6 +84,7 @@ add_keys(coordinator, Role.COORDINATOR, "coordinator")
 @click.option("--preset", type=click.Choice(PRESET_NAMES), default="real", show_default=True, help="Kind of images.")
 @click.option("--width", type=click.IntRange(8, 512), help="Network channels, a multiple of 8. Default: as --preset.")
 @click.option("--image-size", type=click.IntRange(16, 1024), help="Side of an image in pixels. Default: as --preset.")
+@calibrate_option
 @click.option("--epochs", type=click.IntRange(1, 1000), help="Passes over the images per round. Default: as --preset.")
 @click.option(
     "--preparation", metavar="NAME", help="What happens to an image first (see docs/data.md). Default: as --preset."
@@ -110,6 +112,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     image_size: int | None,
     epochs: int | None,
     preparation: str | None,
+    calibrate: bool,
     seed: int,
     task: TaskOptions,
     joining: AggregationOptions,
@@ -122,6 +125,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     from fl.roles.coordinator.agent import Coordinator
     from fl.roles.coordinator.plan import Plan
     from fl.storage.lock import only_one
+    from fl.training.calibrating import closing_rounds
     from fl.training.presets import PRESETS
     from fl.training.recipe import Recipe
     from scripts.wiring.agent import announce, serve_agent
@@ -137,18 +141,21 @@ def run(  # noqa: PLR0913  # one parameter per option
     wanted = rounds or chosen.rounds
     spec = replace(chosen.spec, classes=len(trained.classes))
     local = replace(chosen.local, horizon=wanted, mu=joining.prox)
-    recipe = Recipe(spec, local, seed, aggregation_of(joining))
+    recipe = held_back(Recipe(spec, local, seed, aggregation_of(joining)), calibrate=calibrate)
     w_max = 1 if joining.weights == "equal" else w_max
     protected = protection_of(protection, hospitals)
     if hold_back and protected == Protection.MASKED:
         raise SettingInvalid(
             "hold-back", "the hospitals of a masked round compute the model themselves; use --protection sealed"
         )
+    config = RoundConfig(CLIP, L2_BOUND, w_max, recipe.to_dict(), trained, hold_back, int(word_bits))
+    closing = closing_rounds(config) if calibrate else ()
     plan = Plan(
-        rounds=wanted,
+        rounds=wanted + len(closing),
+        closing=closing,
         min_commitments=min_commitments or fewest(protected, hospitals),
         attestations=attestations,
-        config=RoundConfig(CLIP, L2_BOUND, w_max, recipe.to_dict(), trained, hold_back, int(word_bits)),
+        config=config,
         commit_timeout_s=commit_timeout,
         close_timeout_s=close_timeout,
         min_hospitals=hospitals,
@@ -279,15 +286,15 @@ def aggregation_of(given: AggregationOptions) -> Aggregation:
     return Aggregation(given.aggregation, **settings)
 
 
+def held_back(recipe: Recipe, *, calibrate: bool) -> Recipe:
+    """Return the recipe with the usual share of images held back if the model is to be calibrated."""
+    from fl.training.data.held_back import CALIBRATION_SHARE
+
+    return replace(recipe, local=replace(recipe.local, held_back=CALIBRATION_SHARE)) if calibrate else recipe
+
+
 def first_model(recipe: Recipe) -> Initial:
-    """Return the recipe's first weights, and behind them the first state of its rule."""
-    import numpy as np
-
     from fl.roles.coordinator.plan import Initial
-    from fl.training.model.network import build_model
-    from fl.training.model.tensors import manifest_of, to_vector
+    from fl.training.initial import initial_model
 
-    model = build_model(recipe.spec, recipe.seed)
-    manifest, state = manifest_of(model), recipe.aggregation
-    first = np.concatenate([to_vector(model), state.first_state(manifest.weights)])
-    return Initial(manifest.with_state(state.state), first)
+    return Initial(*initial_model(recipe))

@@ -12,6 +12,7 @@ from scripts.wiring.exit import guarded
 from scripts.wiring.options import (
     DataOptions,
     Decorator,
+    calibrate_option,
     data_options,
     despite_alarm_option,
     device_option,
@@ -29,6 +30,7 @@ class DemoOptions:
     """None: draw cells."""
     resume: bool
     despite_alarm: bool
+    calibrate: bool
     hospitals: int
     rounds: int | None
     """None: as many as the kind of data needs."""
@@ -46,6 +48,7 @@ demo_options: Decorator[Any] = gathered(
     click.option("--data", type=click.Path(exists=True, path_type=Path), help="Your images. Default: drawn cells."),
     click.option("--resume", is_flag=True, help="Continue the demo in --home, or serve its site again."),
     despite_alarm_option,
+    calibrate_option,
     click.option("--hospitals", type=click.IntRange(2, 100), default=3, show_default=True, help="Number of hospitals."),
     click.option("--rounds", type=click.IntRange(1), help="Number of rounds. Default: depends on the kind of data."),
     seed_option,

@@ -22,6 +22,7 @@ from fl.protocol.rounds.round import Phase
 from fl.protocol.task_catalogue import LEUKEMIA_DRAWN
 from fl.replay.vault_files import read_document
 from fl.roles.coordinator.plan import Plan
+from fl.training.calibrating import closing_rounds
 from fl.training.data.dataset import Dataset, load_dataset
 from fl.training.data.labels import LabelMap
 from fl.training.data.load import SourceReading, load_source
@@ -31,7 +32,7 @@ from fl.training.pictures.field import Frame
 from fl.training.presets import DEFAULT_PRESET, SYNTHETIC_PLAN, SYNTHETIC_PRESET, Preset
 from fl.training.recipe import Recipe
 from scripts.commands.audit import Evidence, run_audit
-from scripts.commands.coordinator import CLIP, L2_BOUND, fewest, first_model, protection_of
+from scripts.commands.coordinator import CLIP, L2_BOUND, fewest, first_model, held_back, protection_of
 from scripts.commands.data import HOLDOUT, hospital_names, parts_of
 from scripts.demo.chain_process import ChainProcess
 from scripts.demo.clinic import link_trustees
@@ -111,6 +112,7 @@ def _plan_new(home: Home, options: DemoOptions, images: DataOptions) -> tuple[Wa
         rounds=options.rounds or preset.rounds,
         seed=options.seed,
         protection=protection_of(options.protection, options.hospitals),
+        calibrate=options.calibrate,
     )
     wanted.save(home)
     return wanted, replace(labels.apply(raw), listing=raw.listing)
@@ -136,6 +138,7 @@ def _run(run: Demo, dataset: Dataset | None, options: DemoOptions, images: DataO
     preset = run.preset
     local = replace(preset.local, horizon=preset.rounds)
     recipe = Recipe(replace(preset.spec, classes=len(task.classes)), local, run.wanted.seed)
+    recipe = held_back(recipe, calibrate=run.wanted.calibrate)
     federation = _federate(run, recipe, largest)
     with console.stage("Auditing the whole history", run.seconds):
         evidence = Evidence(home, open_ledger(home), home.vault)
@@ -183,11 +186,14 @@ def _federate(run: Demo, recipe: Recipe, largest: int) -> Federation:
     """Run the rounds with every role as a thread of this process."""
     home, console = run.home, run.console
     count = len(run.hospitals)
+    config = RoundConfig(CLIP, L2_BOUND, largest, recipe.to_dict(), run.wanted.task)
+    closing = closing_rounds(config) if run.wanted.calibrate else ()
     plan = Plan(
-        rounds=run.preset.rounds,
+        rounds=run.preset.rounds + len(closing),
+        closing=closing,
         min_commitments=fewest(run.wanted.protection, count),
         attestations=1,
-        config=RoundConfig(CLIP, L2_BOUND, largest, recipe.to_dict(), run.wanted.task),
+        config=config,
         commit_timeout_s=TIMEOUT_S,
         close_timeout_s=TIMEOUT_S,
         min_hospitals=count,

@@ -32,6 +32,7 @@ class Wanted:
     rounds: int
     seed: int
     protection: Protection
+    calibrate: bool = False
 
     @property
     def source(self) -> Path | None:
@@ -41,6 +42,7 @@ class Wanted:
     def save(self, home: Home) -> None:
         labels: dict[str, JsonValue] = {**self.labels}
         document: dict[str, JsonValue] = {
+            "calibrate": self.calibrate,
             "data": self.data,
             "hospitals": self.hospitals,
             "labels": labels,
@@ -60,7 +62,7 @@ class Wanted:
         """
         try:
             fields = Fields(parse_document(_file(home).read_bytes(), WHAT), WHAT)
-            fields.only("data", "hospitals", "labels", "protection", "rounds", "seed", "task")
+            fields.only("calibrate", "data", "hospitals", "labels", "protection", "rounds", "seed", "task")
             labels = Fields(fields.mapping("labels"), WHAT)
             return cls(
                 task=Task.from_dict(fields.mapping("task")),
@@ -70,6 +72,7 @@ class Wanted:
                 rounds=fields.integer("rounds"),
                 seed=fields.integer("seed"),
                 protection=Protection[fields.text("protection").upper()],
+                calibrate=fields.truth("calibrate"),
             )
         except FileNotFoundError as error:
             raise SettingInvalid("resume", f"{home.folder} holds no demo: {WHAT} is missing") from error

@@ -58,8 +58,7 @@ class Holder:
             sys.exit("There is no model yet.")
         side = self._predictor.spec.size_px
         pixels = np.frombuffer(picture, np.uint8).reshape(side, side, COLOURS)
-        row = self._predictor.probability(pixels)
-        return Message({"model": self._name}, row.astype("<f4").tobytes())
+        return Message({"model": self._name}, self._predictor.answer(pixels).to_bytes())
 
 
 def main() -> None:

@@ -33,6 +33,7 @@ from fl.protocol.errors import (
 )
 from fl.protocol.names import shown
 from fl.protocol.strict_json import JsonValue
+from fl.training.calibration.answer import Answer
 from fl.training.model.spec import ModelSpec
 from fl.training.model.weights import Vector, vector_to_bytes
 from fl.training.pictures.images import Pixels, fit_square
@@ -46,8 +47,6 @@ SECRETS = "HEMALEDGER_"
 REFUSALS: tuple[type[MalformedError], ...] = (WeightsMismatch, NonFinite, WeightsTooLarge)
 """The errors with which the process refuses a model."""
 WHY_CHARS = 200
-SUM_SLACK = 1e-3
-_ROW = np.dtype("<f4")
 
 T = TypeVar("T")
 
@@ -79,7 +78,11 @@ class RemoteModel:
     process: PredictorProcess
 
     def probability(self, image: Pixels) -> npt.NDArray[np.float32]:
-        """Return float32 [classes] for one picture uint8 [H, W, 3].
+        """Return float32 [classes] for one picture uint8 [H, W, 3]; raises as `answer`."""
+        return self.answer(image).probabilities
+
+    def answer(self, image: Pixels) -> Answer:
+        """Return the answer about one picture uint8 [H, W, 3].
 
         Raises:
             NonFinite: the model did not compute a probability.
@@ -124,8 +127,8 @@ class PredictorProcess:
             _twice(lambda: self._load(model))
         return model
 
-    def look(self, model: RemoteModel, picture: bytes) -> npt.NDArray[np.float32]:
-        """Return the model's float32 [classes] for a picture of its size; raise as `RemoteModel.probability` does."""
+    def look(self, model: RemoteModel, picture: bytes) -> Answer:
+        """Return the model's answer about a picture of its size; raise as `RemoteModel.answer` does."""
         with self._turn():
             return _twice(lambda: self._look(model, picture))
 
@@ -142,12 +145,12 @@ class PredictorProcess:
         finally:
             self._lock.release()
 
-    def _look(self, model: RemoteModel, picture: bytes) -> npt.NDArray[np.float32]:
+    def _look(self, model: RemoteModel, picture: bytes) -> Answer:
         self._load(model)
         question = Message({"do": "look"}, picture)
-        body = self._ask(question, model, _ROW.itemsize * model.spec.classes, self._patience.answer_s)
+        body = self._ask(question, model, Answer.cap(model.spec.classes), self._patience.answer_s)
         try:
-            return _row(body, model.spec.classes)
+            return Answer.from_bytes(body, model.spec.classes)
         except EncodingError as error:
             self._stop()
             raise PredictorSilent(str(error)) from error
@@ -221,18 +224,6 @@ def _start(command: Sequence[str]) -> tuple[subprocess.Popen[bytes], socket.sock
         ours.close()
         raise PredictorSilent(f"it cannot be started: {error}") from error
     return child, ours
-
-
-def _row(body: bytes, classes: int) -> npt.NDArray[np.float32]:
-    """Return probabilities, or raise NonFinite or EncodingError."""
-    if len(body) != _ROW.itemsize * classes:
-        raise EncodingError("answer", f"it has {len(body)} bytes for {classes} classes")
-    row = np.frombuffer(body, _ROW).astype(np.float32)
-    if bad := int(row.size - np.count_nonzero(np.isfinite(row))):
-        raise NonFinite("model's answer", bad)
-    if row.min() < 0 or abs(float(row.sum()) - 1) > SUM_SLACK:
-        raise EncodingError("answer", "its numbers are not probabilities")
-    return row
 
 
 def _refusal(head: object) -> MalformedError:

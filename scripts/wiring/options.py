@@ -49,6 +49,12 @@ device_option = click.option(
     show_default=True,
     help="Device for training: auto, cpu, cuda or mps. auto uses a GPU if there is one.",
 )
+calibrate_option = click.option(
+    "--calibrate",
+    is_flag=True,
+    help="After the training, two more rounds calibrate the model on a fifth of each hospital's images, which no "
+    "training sees.",
+)
 despite_alarm_option = click.option(
     "--despite-alarm", is_flag=True, help="Continue even after a model that is far worse than chance."
 )

@@ -21,8 +21,11 @@ from fl.roles.coordinator.plan import Plan
 from fl.roles.hospital.background_training import TrainingJob
 from fl.training.aggregation.lanes import Entries, LanePlan
 from fl.training.aggregation.work import LaneValues, SumSpec, without_sum
+from fl.training.calibrating import calibration_plan, count_calibration
+from fl.training.calibration.rule import RULE, STEPS
 from fl.training.data.dataset import TRAIN, Dataset
 from fl.training.data_card import DATA_CARD, count_data_card, data_card_plan
+from fl.training.evaluation.scoring import purpose_of
 
 
 @dataclass(frozen=True)
@@ -37,12 +40,18 @@ class Purpose:
     """(own images, job, lanes) -> lane's name -> int64 [length]."""
 
 
+_CALIBRATION = Purpose(
+    RULE, calibration_plan, lambda dataset, job, _plan: count_calibration(dataset, job.previous, job.config)
+)
+
+
 PURPOSES = {
     DATA_CARD: Purpose(
         "keep",
         lambda task, _settings: data_card_plan(task),
         lambda dataset, job, _plan: count_data_card(dataset, job.config.task),
-    )
+    ),
+    **{purpose_of(step): _CALIBRATION for step in STEPS},
 }
 
 

@@ -32,13 +32,16 @@ class FederationPredictions:
         try:
             stained = served.task.domain == Domain.STAINED_CELL
             picture = prepare(pixels, served.predictor.spec.size_px, stained=stained, frame=frame)
-            probabilities = served.predictor.probability(picture)
+            answer = served.predictor.answer(picture).check()
         except NonFinite as error:
             raise ModelUnusable(served.round.number, str(error)) from error
-        row, task = [float(value) for value in probabilities], served.task
-        label = task.codes[int(probabilities.argmax())]
+        row, task = [float(value) for value in answer.probabilities], served.task
+        label = task.codes[int(answer.probabilities.argmax())]
         shares = dict(zip(task.codes, row, strict=True))
-        return Prediction(label, task.disease_probability(row), shares, _describe(served))
+        kept = None
+        if answer.kept is not None:
+            kept = tuple(code for code, stays in zip(task.codes, answer.kept, strict=True) if stays)
+        return Prediction(label, task.disease_probability(row), shares, _describe(served), kept)
 
     def model(self) -> ServedModel:
         return _describe(self._reader.current())

@@ -88,6 +88,8 @@ class Prediction:
     shares: Mapping[str, float]
     """Class code -> probability in 0..1, for all classes in the task's order."""
     model: ServedModel
+    kept: tuple[str, ...] | None = None
+    """The codes of the classes that remain possible (the conformal set); None if the model has no calibration."""
 
 
 class PredictionService(Protocol):

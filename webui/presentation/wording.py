@@ -68,28 +68,29 @@ class Saying:
     text: str
 
 
-def verdict(task: Task, label: str, probability: float | None) -> Saying:
+def verdict(task: Task, label: str, probability: float | None, kept: Sequence[str] | None = None) -> Saying:
     """Return what a prediction means, in careful words.
 
     Args:
         task: What the model tells apart.
         label: The code of the likeliest class.
         probability: Of what the task reports, in 0..1; None where no class is a disease.
+        kept: The codes of the classes that remain possible; None if the model has no calibration. It then decides
+            instead of the probability: disease and no disease, or nothing, is *not sure*.
     """
     thing, reported = thing_of(task), task.reported
     if probability is None:
+        if kept is not None and len(kept) != 1:
+            return Saying("wait", f"The model is not sure about this {thing}", _open_classes(task, kept))
         return Saying(
             "plain",
             f"The model takes this {thing} for: {class_name(task, label)}",
             f"It chose among {len(task.classes)} classes. Some look alike, and it can be wrong. A doctor knows more.",
         )
-    if UNSURE_FROM < probability < UNSURE_TO:
-        return Saying(
-            "wait",
-            f"The model is not sure about this {thing}",
-            f"To the model, {reported} and no {reported} are about equally likely. Another image or a doctor can help.",
-        )
-    if probability >= UNSURE_TO:
+    sees = _sees(task, probability, kept)
+    if sees is None:
+        return Saying("wait", f"The model is not sure about this {thing}", _doubt(reported, kept))
+    if sees:
         decide = "blood counts and an examination decide" if task.domain == Domain.STAINED_CELL else "a doctor decides"
         return Saying(
             "bad",
@@ -102,6 +103,32 @@ def verdict(task: Task, label: str, probability: float | None) -> Saying:
         f"The model sees no signs of {reported} in this {thing}",
         f"One {thing} cannot rule out a disease. If you feel unwell, please see a doctor. If a doctor has asked for "
         "tests, please have them.",
+    )
+
+
+def _sees(task: Task, probability: float, kept: Sequence[str] | None) -> bool | None:
+    """Return whether the model sees signs of the disease; None if it is not sure."""
+    if kept is None:
+        return None if UNSURE_FROM < probability < UNSURE_TO else probability >= UNSURE_TO
+    sides = {one.disease for one in task.classes if one.code in kept}
+    return sides.pop() if len(sides) == 1 else None
+
+
+def _doubt(reported: str, kept: Sequence[str] | None) -> str:
+    """Return why the model is not sure."""
+    help_ = "Another image or a doctor can help."
+    if kept is None:
+        return f"To the model, {reported} and no {reported} are about equally likely. {help_}"
+    if kept:
+        return f"The model cannot exclude {reported}, and it cannot exclude that there is no {reported}. {help_}"
+    return f"To the model, this looks neither like {reported} nor like no {reported}. {help_}"
+
+
+def _open_classes(task: Task, kept: Sequence[str]) -> str:
+    """Return which classes a model without a disease cannot exclude."""
+    names = listing([class_name(task, code) for code in kept]) if kept else ""
+    return (
+        f"It cannot exclude any of these: {names}." if names else "To the model, this looks like none of its classes."
     )
 
 

@@ -69,6 +69,7 @@ class PatientRecords:
             label=prediction.label,
             probability=prediction.probability,
             shares=prediction.shares,
+            kept=prediction.kept,
             model=prediction.model,
             image_png=image_png,
         )

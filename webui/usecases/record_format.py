@@ -54,6 +54,8 @@ class Check:
     """Encoded by this site, without metadata; never the uploaded bytes."""
     shares: Mapping[str, float]
     """Class code -> probability."""
+    kept: tuple[str, ...] | None = None
+    """The codes of the classes that remain possible; None if the model had no calibration."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ def _check_document(check: Check) -> dict[str, JsonValue]:
             "label": check.label,
             "probability": None if check.probability is None else float(check.probability),
             "shares": {code: float(share) for code, share in check.shares.items()},
+            **({} if check.kept is None else {"kept": list(check.kept)}),
         },
         "model": {
             "round": model.round,
@@ -150,7 +153,7 @@ def _subject_document(subject: Subject) -> dict[str, JsonValue]:
 def _parse_check(fields: Fields, picture: bytes) -> Check:
     fields.only(*_COMMON, "checked_at", "prediction", "model")
     prediction = Fields(fields.mapping("prediction"), _WHAT)
-    prediction.only("label", "probability", "shares")
+    prediction.only("label", "probability", "shares", *(name for name in ("kept",) if name in prediction.value))
     model, shares = _parse_model(Fields(fields.mapping("model"), _WHAT)), prediction.mapping("shares")
     codes, label = model.task.codes, prediction.text("label")
     if label not in codes or set(shares) != set(codes):
@@ -167,7 +170,18 @@ def _parse_check(fields: Fields, picture: bytes) -> Check:
         model=model,
         image_png=picture,
         shares={code: _share(parsed, code) for code in codes},
+        kept=_kept(prediction, codes),
     )
+
+
+def _kept(prediction: Fields, codes: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Return the classes that remain, in the order of the task; None without calibration."""
+    if "kept" not in prediction.value:
+        return None
+    kept = _texts(prediction, "kept")
+    if kept != tuple(code for code in codes if code in kept):
+        raise EncodingError(_WHAT, "the classes that remain are not classes of its task in order")
+    return kept
 
 
 def _share(fields: Fields, name: str) -> float:

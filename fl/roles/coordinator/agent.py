@@ -84,7 +84,7 @@ class Coordinator:
     @property
     def done(self) -> bool:
         """Return whether the plan's rounds are final."""
-        return sum(each.phase == Phase.FINAL for each in self.view.federation.rounds) >= self._plan.rounds
+        return _finals(self.view.federation) >= self._plan.rounds
 
     def step(self) -> bool:
         federation = self.view.current()
@@ -173,19 +173,20 @@ class Coordinator:
             return False
         if len(roster) < max(self._plan.min_hospitals, self._plan.min_commitments, threshold):
             return False
-        check_next(federation, self._plan.config.task, self._ports.vault)
+        config = self._plan.config_after(_finals(federation))
+        check_next(federation, config.task, self._ports.vault)
         manifest = read_manifest(federation.opening, self._ports.vault)
         check_planned(self._plan.config, self._plan.protection, len(roster), manifest)
         self._reader.model(federation.source, manifest)
         now = self._ports.now()
-        config_digest = self._ports.vault.put(self._plan.config.to_bytes())
+        config_digest = self._ports.vault.put(config.to_bytes())
         commit_deadline = now + self._plan.commit_timeout_s
         terms = Terms(
             protection=self._plan.protection,
             min_commitments=max(self._plan.min_commitments, threshold),
             attestations=self._plan.attestations + threshold,
             threshold=threshold,
-            parameters=words_of(self._plan.config, manifest),
+            parameters=words_of(config, manifest),
             config_digest=config_digest,
             step_timeout=self._plan.step_timeout_s,
             commit_deadline=commit_deadline,
@@ -287,6 +288,10 @@ class Coordinator:
     def _recipients(self, federation: Federation) -> list[MemberKey]:
         members = federation.book.members.values()
         return [m.key for m in members if m.key and not m.revoked and m.role in MODEL_READERS]
+
+
+def _finals(federation: Federation) -> int:
+    return sum(each.phase == Phase.FINAL for each in federation.rounds)
 
 
 def _figures(outcome: Outcome, claims: Claims) -> dict[str, float]:

@@ -36,6 +36,13 @@ class Plan:
     """Whether to continue although an auditor found the model far worse than chance."""
     step_timeout_s: int = 600
     """Masked rounds: how long each phase of the set-up and of the unmasking may take."""
+    closing: tuple[RoundConfig, ...] = ()
+    """The configurations of the last rounds of the plan, such as those that calibrate; the others have `config`."""
+
+    def config_after(self, final: int) -> RoundConfig:
+        """Return the configuration of the next round, after so many final ones."""
+        place = final - (self.rounds - len(self.closing))
+        return self.closing[place] if 0 <= place < len(self.closing) else self.config
 
     def threshold(self, hospitals: int) -> int:
         """Return t, which is 0 in a sealed round."""

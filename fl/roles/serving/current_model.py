@@ -15,9 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from fl.protocol.errors import FederationNotOpened, MalformedError, ModelUnusable, UnavailableError
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Address, Digest
@@ -30,6 +27,7 @@ from fl.roles.requester.agent import Requester
 from fl.roles.requester.model_release import Releases
 from fl.roles.serving.file_watch import FileWatch
 from fl.roles.serving.model_facts import Fact, State, Verification
+from fl.training.calibration.answer import Answer
 from fl.training.model.spec import ModelSpec
 from fl.training.model.weights import Vector
 from fl.training.pictures.images import Pixels
@@ -44,8 +42,8 @@ class Predictor(Protocol):
     @property
     def spec(self) -> ModelSpec: ...
 
-    def probability(self, image: Pixels) -> npt.NDArray[np.float32]:
-        """Return float32 [classes] for one picture uint8 [H, W, 3].
+    def answer(self, image: Pixels) -> Answer:
+        """Return the answer about one picture uint8 [H, W, 3].
 
         Raises:
             NonFinite: the result is not a probability.

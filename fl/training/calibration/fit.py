@@ -34,16 +34,19 @@ FLATTEST = 1e-4
 def platt(negative: Ints, positive: Ints) -> tuple[float, float]:
     """Return slope and offset for the log-odds of the second of two classes.
 
-    `negative`, `positive`: int64 [BINS], cells of the first and of the second class by their margin. Without cells of
-    both classes nothing can be fitted, and the margins stay as they are.
+    Both classes weigh the same, however many cells each has: how many of each the hospitals hold back says nothing
+    about the next patient. Without cells of both classes nothing can be fitted, and the margins stay as they are.
+
+    `negative`, `positive`: int64 [BINS], cells of the first and of the second class by their margin.
     """
     without, with_ = int(negative.sum()), int(positive.sum())
     if not without or not with_:
         return 1.0, 0.0
     targets = 1.0 / (without + 2.0), (with_ + 1.0) / (with_ + 2.0)
     margins = score_edges() + SCORE_STEP / 2.0
-    counts = (negative + positive).astype(np.float64)
-    wanted = negative.astype(np.float64) * targets[0] + positive.astype(np.float64) * targets[1]
+    half = (without + with_) / 2.0
+    shares = negative.astype(np.float64) * (half / without), positive.astype(np.float64) * (half / with_)
+    counts, wanted = shares[0] + shares[1], shares[0] * targets[0] + shares[1] * targets[1]
     slope, offset = 1.0, 0.0
     loss = _loss(margins, counts, wanted, slope, offset)
     for _ in range(NEWTON_STEPS):
@@ -79,16 +82,21 @@ def _newton(margins: Floats, counts: Floats, wanted: Floats, slope: float, offse
     return (bb * first - ab * second) / area, (aa * second - ab * first) / area
 
 
-def best_slope(losses: Ints) -> float:
-    """Return the slope with the least loss: the vertex of the parabola through the least of the sums and its neighbours.
+def best_slope(samples: Ints, losses: Ints) -> float:
+    """Return the slope with the least loss: the vertex of a parabola through the least sum and its neighbours.
 
-    `losses`: int64 [SLOPES], the summed losses in steps of LOSS_STEP.
+    The loss is the mean over the classes that have cells of each class's mean loss.
+
+    `samples`: int64 [classes]; `losses`: int64 [classes * SLOPES], each class's summed losses in steps of LOSS_STEP.
     """
-    place = int(losses.argmin())  # the first of equal ones
+    mean = np.zeros(len(SLOPES))
+    for count, part in zip(samples, losses.reshape(len(samples), len(SLOPES)), strict=True):
+        mean = mean + part.astype(np.float64) / max(int(count), 1)
+    place = int(mean.argmin())  # the first of equal ones
     if place in (0, len(SLOPES) - 1):
         return SLOPES[place]
     low, middle, high = SLOPES[place - 1 : place + 2]
-    left, here, right = (float(losses[place + shift]) for shift in (-1, 0, 1))
+    left, here, right = (float(mean[place + shift]) for shift in (-1, 0, 1))
     rise, fall = (right - here) / (high - middle), (here - left) / (middle - low)
     bend = (rise - fall) / (high - low)
     if bend <= 0.0:

@@ -134,7 +134,7 @@ class Calibration:
             return rows
         logits = self.logits(rows)
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
     def kept(self, rows: npt.NDArray[np.float32]) -> Bools:
         """Return which classes stay in each set, bool [n, classes]."""

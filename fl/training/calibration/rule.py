@@ -18,7 +18,7 @@ import numpy as np
 from fl.protocol.codec import Fields, JsonValue
 from fl.protocol.errors import EncodingError
 from fl.training.calibration import numbers
-from fl.training.calibration.bins import ALWAYS, NO_REACH, Ints, conformal_limit, reach_of, sensitivity_limit
+from fl.training.calibration.bins import ALWAYS, BINS, NO_REACH, Ints, conformal_limit, reach_of, sensitivity_limit
 from fl.training.calibration.fit import best_slope, centres_of, platt, whitener_of
 from fl.training.calibration.numbers import Calibration, Vector
 from fl.training.calibration.sketch import SKETCH
@@ -109,9 +109,9 @@ SIGNED = ("sums", "products")
 def _with_scores(totals: Mapping[str, Ints], rule: CalibrationRule) -> Calibration:
     samples, sums = totals["samples"], totals["sums"]
     if rule.classes == 2:  # noqa: PLR2004  # two classes also have an offset
-        slope, offset = platt(totals["margins.0"], totals["margins.1"])
+        slope, offset = platt(*totals["margins"].reshape(2, BINS))
     else:
-        slope, offset = best_slope(totals["losses"]), 0.0
+        slope, offset = best_slope(samples, totals["losses"]), 0.0
     return Calibration(
         state=numbers.SCORES,
         slope=slope,
@@ -128,7 +128,7 @@ def _with_scores(totals: Mapping[str, Ints], rule: CalibrationRule) -> Calibrati
 def _with_limits(before: Calibration, totals: Mapping[str, Ints], rule: CalibrationRule) -> Calibration:
     if before.state == numbers.NONE:
         raise EncodingError("calibration", "the model's scores must be calibrated before its limits")
-    limits = [conformal_limit(totals[f"own.{index}"], rule.error) for index in range(rule.classes)]
+    limits = [conformal_limit(counts, rule.error) for counts in totals["own"].reshape(rule.classes, BINS)]
     threshold = sensitivity_limit(totals["diseased"], rule.sensitivity) if any(rule.disease) else 0.0
     return replace(
         before,

@@ -54,12 +54,8 @@ def held_back(train: Dataset, share: float, seed: int) -> npt.NDArray[np.bool_]:
     if not 0.0 <= share <= 0.5:  # noqa: PLR2004  # the most that can be missed
         raise DatasetUnusable(train.source, f"a share of {share} for calibration is not in 0 to 0.5")
     counts = _counts(train)
-    whole = sum(counts.values())
-    wanted, held, groups = (
-        share * whole,
-        np.zeros_like(whole),
-        sum((row > 0).astype(np.int64) for row in counts.values()),
-    )
+    table = np.stack(list(counts.values()))
+    wanted, held, groups = share * table.sum(axis=0), np.zeros_like(table[0]), np.count_nonzero(table, axis=0)
     chosen = []
     for name in sorted(counts, key=lambda group: _place(seed, group)):
         row = counts[name]

@@ -8,6 +8,8 @@ Source: softmax over the logits of network.py; fl/training/calibration.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -58,7 +60,7 @@ class Predictor:
         weights, numbers = split(vector, spec.classes, manifest_of(model).length)
         load_vector(model, weights)
         self.calibration = Calibration.of(numbers, spec.classes)
-        self._model = place(model, self._device).eval()
+        self._model: Any = place(model, self._device).eval()
 
     def probabilities(self, images: Pixels) -> npt.NDArray[np.float32]:
         """Return float32 [n, classes], rows summing to 1, for uint8 [n, H, W, 3]; other sizes are fitted first.
@@ -104,14 +106,15 @@ class Predictor:
         return self._model
 
     def _look(self, batch: Tensor) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Return probabilities and features, float32 [n, ...], for prepared pixels uint8 [n, 3, S, S]: means of views."""
-        views = views_of(normalise(batch, self.spec.kind), self.spec.views)
-        shares, seen = zip(*(self._one_view(view) for view in views), strict=True)
-        return tuple((sum(parts) / len(views)).cpu().numpy() for parts in (shares, seen))  # type: ignore[return-value]
-
-    def _one_view(self, view: Tensor) -> tuple[Tensor, Tensor]:
-        features = self._model.features(view.contiguous(memory_format=torch.channels_last))
-        return torch.softmax(self._model.head(features).float(), dim=1), features.float()
+        """Return probabilities and features, float32 [n, ...], of pixels uint8 [n, 3, S, S], means of views."""
+        shares: Tensor | float = 0.0
+        seen: Tensor | float = 0.0
+        for view in views_of(normalise(batch, self.spec.kind), self.spec.views):
+            features: Tensor = self._model.features(view.contiguous(memory_format=torch.channels_last))
+            shares = shares + torch.softmax(self._model.head(features).float(), dim=1)
+            seen = seen + features.float()
+        row, mean = (torch.as_tensor(total / self.spec.views).cpu().numpy() for total in (shares, seen))
+        return row, mean
 
     def answers(self, images: Pixels) -> list[Answer]:
         """Return one answer for each of uint8 [n, H, W, 3].
@@ -149,4 +152,5 @@ def evaluate(predictor: Predictor, dataset: Dataset, task: Task) -> Metrics:
     """
     dataset = dataset.for_model(predictor.spec.size_px, predictor.spec.classes)
     disease = [one.disease for one in task.classes]
-    return measure(predictor.probabilities(dataset.images), dataset.labels, disease, dataset.groups)
+    threshold = predictor.calibration.probability_threshold
+    return measure(predictor.probabilities(dataset.images), dataset.labels, disease, dataset.groups, threshold)

@@ -9,7 +9,6 @@ Source: fl/training/calibration (what follows from the sums).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import chain
 
 import numpy as np
 
@@ -30,10 +29,15 @@ _PAIRS = SKETCH * (SKETCH + 1) // 2
 _BINARY = 2
 
 
+def purpose_of(step: str) -> str:
+    """Return the purpose of the lanes of a step."""
+    return f"calibration-{step}"
+
+
 def lane_plan(rule: CalibrationRule) -> LanePlan:
     """Return the lanes of one of the two rounds."""
     lanes = _score_lanes(rule) if rule.step == SCORES_STEP else _limit_lanes(rule)
-    return LanePlan(f"calibration-{rule.step}", tuple(lanes))
+    return LanePlan(purpose_of(rule.step), tuple(lanes))
 
 
 def _score_lanes(rule: CalibrationRule) -> list[Lane]:
@@ -46,16 +50,15 @@ def _score_lanes(rule: CalibrationRule) -> list[Lane]:
     ]
     if classes > _BINARY:
         most = round(LOSS_MOST / LOSS_STEP) * MAX_CELLS
-        return [*lanes, Lane("losses", len(SLOPES), 0, most, "The mean error of the answers at 64 temperatures.")]
-    what = "How many images of this class got which score from the model."
-    return [*lanes, *(Lane(f"margins.{index}", BINS, 0, MAX_CELLS, what) for index in range(_BINARY))]
+        return [*lanes, Lane("losses", classes * len(SLOPES), 0, most, "Each class's mean error at 64 temperatures.")]
+    what = "How many images of each class got which score from the model."
+    return [*lanes, Lane("margins", _BINARY * BINS, 0, MAX_CELLS, what)]
 
 
 def _limit_lanes(rule: CalibrationRule) -> list[Lane]:
-    what = "How many images of this class got which calibrated score for their own class."
-    lanes = [Lane(f"own.{index}", BINS, 0, MAX_CELLS, what) for index in range(rule.classes)]
+    what = "How many images of each class got which calibrated score for their own class."
     far = "How many images are how far from the mean features of the nearest class."
-    lanes.append(Lane("distances", BINS, 0, MAX_CELLS, far))
+    lanes = [Lane("own", rule.classes * BINS, 0, MAX_CELLS, what), Lane("distances", BINS, 0, MAX_CELLS, far)]
     if any(rule.disease):
         sick = "How many images of a disease got which calibrated score for disease."
         lanes.append(Lane("diseased", BINS, 0, MAX_CELLS, sick))
@@ -93,9 +96,11 @@ def _scores(rows: np.ndarray[tuple[int, ...], np.dtype[np.float32]], labels: Ent
     logs = np.log(np.maximum(rows.astype(np.float64), 1e-12))
     if rows.shape[1] == _BINARY:
         margins = logs[:, 1] - logs[:, 0]
-        return {f"margins.{index}": score_counts(margins[labels == index]) for index in range(_BINARY)}
-    losses = (_loss(slope * logs, labels) for slope in SLOPES)
-    return {"losses": np.fromiter(chain(losses), np.int64, len(SLOPES))}
+        return {"margins": np.concatenate([score_counts(margins[labels == index]) for index in range(_BINARY)])}
+    classes = range(rows.shape[1])
+    parts = ((logs[labels == index], labels[labels == index]) for index in classes)
+    losses = [_loss(slope * own, wanted) for own, wanted in parts for slope in SLOPES]
+    return {"losses": np.array(losses, np.int64)}
 
 
 def _loss(logits: Floats, labels: Entries) -> int:
@@ -116,8 +121,8 @@ def _limits(
     known = predictor.calibration
     logits = known.logits(rows)
     own = own_odds(logits)
-    lanes = {f"own.{index}": score_counts(own[labels == index, index]) for index in range(rule.classes)}
-    lanes["distances"] = distance_counts(known.distances(sketches))
+    counts = [score_counts(own[labels == index, index]) for index in range(rule.classes)]
+    lanes = {"own": np.concatenate(counts), "distances": distance_counts(known.distances(sketches))}
     if any(rule.disease):
         sick = np.array(rule.disease, np.bool_)[labels]
         lanes["diseased"] = score_counts(log_odds(logits, rule.disease)[sick])

@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 
 from fl.protocol.errors import NonFinite, PredictorSilent, WeightsMismatch
+from fl.training.calibration.numbers import ALL, Calibration
+from fl.training.calibration.sketch import SKETCH
 from fl.training.evaluation.predict import Predictor
 from fl.training.model.device import use_threads
 from fl.training.model.network import build_model
@@ -76,6 +78,19 @@ def test_the_answers_are_those_of_a_model_in_this_process_to_the_bit(process: Pr
         model, here = process.open(spec, vector), Predictor(spec, vector)
         for picture in pictures(3, side):
             assert model.probability(picture).tobytes() == here.probability(picture).tobytes()
+
+
+def test_the_answer_of_a_calibrated_model_is_that_of_this_process_to_the_bit(process: PredictorProcess) -> None:
+    known = Calibration(
+        ALL, 0.5, 0.0, 1.0, 2.0, np.full(3, -1.0), np.ones(3), np.ones((3, SKETCH)), 0.3 * np.eye(SKETCH)
+    )
+    vector = np.concatenate([weights(1), known.to_vector()])
+    model, here = process.open(TINY, vector), Predictor(TINY, vector)
+    for picture in pictures(3):
+        there, expected = model.answer(picture), here.answer(picture)
+        assert there.to_bytes() == expected.to_bytes()
+        assert there.kept is not None
+        assert (there.distance, there.foreign) == (expected.distance, expected.foreign)
 
 
 def test_every_model_answers_for_itself_whichever_came_last(process: PredictorProcess) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fl.protocol.task import TaskKind
 from fl.protocol.task_catalogue import LEUKEMIA
 from webui.presentation import wording as words
+
+BOTH = LEUKEMIA.classes
 
 
 def test_a_sealed_round_says_what_the_coordinator_could_read() -> None:
@@ -23,6 +27,24 @@ def test_a_sealed_round_says_what_the_coordinator_could_read() -> None:
 )
 def test_the_verdict_follows_the_probability(label: str, probability: float, tone: str) -> None:
     assert words.verdict(LEUKEMIA, label, probability).tone == tone
+
+
+@pytest.mark.parametrize("probability", [0.01, 0.5, 0.99])
+@pytest.mark.parametrize(
+    ("kept", "tone"), [(("healthy",), "good"), (("leukemia",), "bad"), (("healthy", "leukemia"), "wait"), ((), "wait")]
+)
+def test_the_set_of_a_calibrated_model_decides_whatever_the_probability(
+    kept: tuple[str, ...], tone: str, probability: float
+) -> None:
+    assert words.verdict(LEUKEMIA, "leukemia", probability, kept).tone == tone
+
+
+def test_a_doubt_between_classes_without_disease_names_them() -> None:
+    task = replace(LEUKEMIA, kind=TaskKind.CLASSES, reported="", classes=tuple(replace(c, disease=False) for c in BOTH))
+    assert words.verdict(task, "healthy", None, ("healthy",)).tone == "plain"
+    doubt = words.verdict(task, "healthy", None, ("healthy", "leukemia"))
+    assert doubt.tone == "wait"
+    assert all(one.name in doubt.text for one in BOTH)
 
 
 def test_no_verdict_claims_a_diagnosis() -> None:

@@ -27,7 +27,16 @@ NOTE = Note(MAYA, bytes(range(16)), "Dr Inês Carvalho", 1_795_435_300, "Smear r
 
 
 @pytest.mark.parametrize(
-    "record", [CHECK, LEDGER_ONLY, NOTE, replace(CHECK, probability=0.0), replace(CHECK, probability=1.0)]
+    "record",
+    [
+        CHECK,
+        LEDGER_ONLY,
+        NOTE,
+        replace(CHECK, probability=0.0),
+        replace(CHECK, probability=1.0),
+        replace(CHECK, kept=()),
+        replace(CHECK, kept=CHECK.model.task.codes),
+    ],
 )
 def test_what_was_packed_comes_back(record: Check | Note) -> None:
     assert unpack(pack(record)) == record
@@ -71,6 +80,12 @@ def test_the_three_facts_are_kept_each_with_its_time() -> None:
     found = unpack(pack(replace(CHECK, model=replace(MODEL, verification=facts))))
     assert isinstance(found, Check)
     assert found.model.verification == facts
+
+
+@pytest.mark.parametrize("kept", [("leukemia", "healthy"), ("pneumonia",), ("healthy", "healthy")])
+def test_classes_that_remain_are_classes_of_the_task_in_order(kept: tuple[str, ...]) -> None:
+    with pytest.raises(EncodingError):
+        unpack(pack(replace(CHECK, kept=kept)))
 
 
 def test_a_check_without_its_picture_is_refused() -> None:
