@@ -15,10 +15,12 @@ from enum import StrEnum
 from typing import Self
 
 from fl.protocol.audit import AuditStep, Finding, Report
+from fl.protocol.codec import JsonValue
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address, Digest, show
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.steps import complaints_of
+from fl.training.aggregation.totals import total_lines
 
 SEEN = {
     True: "Nobody, the coordinator included, could see one hospital's update: only the sum was visible.",
@@ -48,6 +50,9 @@ class Results:
     claims: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """What each hospital claimed about its training, by name; empty where only the sum is visible."""
 
+    totals: Mapping[str, JsonValue] = field(default_factory=dict)
+    """A round of lanes: its purpose, totals and what they reveal; empty when the audit did not sum the round again."""
+
     @classmethod
     def of(cls, report: Report, number: int) -> Self:
         return cls(
@@ -56,6 +61,7 @@ class Results:
             tuple(note for note in report.notes if concerns(note, number)),
             report.sums.get(number, {}),
             report.claims.get(number, {}),
+            report.totals.get(number, {}),
         )
 
     def outcome(self, step: AuditStep) -> CheckOutcome:
@@ -159,7 +165,10 @@ class _Narrator:
         quorum = f", and {terms.threshold} hospitals to unmask the sum" if self.round.masked else ""
         attestations = f"{terms.attestations} attestation{'s' if terms.attestations > 1 else ''}"
         happened = f"The terms demanded {terms.min_commitments} hospitals and {attestations}{quorum}."
-        checked = "that the configuration in the vault has the digest in the terms."
+        checked = (
+            "that the configuration in the vault has the digest in the terms, and that the terms have the number of"
+            " words that it needs."
+        )
         return self._passage(AuditStep.TERMS, "Terms", happened, checked, {"configuration": terms.config_digest})
 
     def _setup(self) -> Passage | None:
@@ -225,6 +234,9 @@ class _Narrator:
             f" {self._names(current.hospitals)}."
         )
         masks = " and without the masks" if current.masked else ""
+        if self.results.totals:
+            rows = "; ".join(total_lines(self.results.totals))
+            happened += f" It also gave everybody totals for the purpose {self.results.totals['purpose']}: {rows}"
         checked = f"that the updates, summed again{masks}, give this model bit for bit."
         title = "Masks and sum" if current.masked else "Sum"
         digests = {"new model (weights)": current.proposal.model_digest}

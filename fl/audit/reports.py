@@ -24,7 +24,9 @@ from fl.protocol.names import ADDRESS_BYTES, DIGEST_BYTES, NO_DIGEST, Address, p
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.round import Round
 from fl.replay.expected_files import digest_of
+from fl.replay.round_replay import ReplayedRound
 from fl.replay.vault_files import read_document
+from fl.training.aggregation.totals import check_totals
 
 REPORT_CAP = 1024 * 1024
 MAX_ALARM = 500
@@ -32,19 +34,19 @@ MAX_ALARM = 500
 _REPORT = "auditor's report"
 
 
-def check_report(current: Round, auditor: Address, vault: Vault, sums: Mapping[str, float] | None) -> str:
+def check_report(current: Round, auditor: Address, vault: Vault, replayed: ReplayedRound | None) -> str:
     """Check one auditor's report; return its alarm, or an empty text.
 
     Args:
         current: The round.
         auditor: The author.
         vault: Where the report is.
-        sums: Metrics from a replay of the round, or None.
+        replayed: A replay of the round, or None.
 
     Raises:
         VaultMissing, HashMismatch, EncodingError: the file.
         WrongSender, StaleRound, ModelDigestMismatch: the report has another author, round or model.
-        ReportMismatch: its sums differ from those of the replay.
+        ReportMismatch, TotalsMismatch: its sums differ from those of the replay.
     """
     data = read_document(vault, current.attestations[auditor], REPORT_CAP)
     fields = Fields(parse_document(data, _REPORT), _REPORT)
@@ -56,8 +58,10 @@ def check_report(current: Round, auditor: Address, vault: Vault, sums: Mapping[s
         raise StaleRound(current.number, fields.integer("round"))
     if model != digest_of(current):
         raise ModelDigestMismatch(digest_of(current), model)
-    if sums is not None:
-        _compare(Fields(fields.mapping("training"), _REPORT), sums)
+    if replayed is not None:
+        _compare(Fields(fields.mapping("training"), _REPORT), replayed.training)
+        if replayed.document is not None:
+            check_totals(fields.value.get("totals"), replayed.document)
     return _alarm(fields)
 
 

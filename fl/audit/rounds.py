@@ -32,6 +32,7 @@ from fl.replay.participants import participants, why_not
 from fl.replay.round_replay import ReplayedRound, Tools, broken_bound, replay_round
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_kept
+from fl.replay.round_work import checked_work
 from fl.replay.unmasking import check_agreement, check_sharers
 from fl.training.aggregation.quantise import Vector
 from fl.training.model.weights import Manifest
@@ -94,8 +95,11 @@ class RoundAudit:
         number = current.number
         self._report.add_passed(number, AuditStep.OPENING)
         with self._finding(number, "round configuration", AuditStep.TERMS):
-            self._report.tasks[number] = read_config(current, self._bench.vault).task.to_dict()
+            config = read_config(current, self._bench.vault)
+            self._report.tasks[number] = config.task.to_dict()
             check_kept(self._federation, current, self._bench.vault)
+            if manifest is not None:
+                checked_work(current, config, manifest)
             self._report.checks["documents"] += 1
             self._report.add_passed(number, AuditStep.TERMS)
         for account, error in why_not(current).items():
@@ -162,6 +166,8 @@ class RoundAudit:
             self._report.checks["aggregates"] += 1
             self._report.add_passed(number, AuditStep.SUM, *([AuditStep.ANSWERS] if current.masked else []))
             self._report.sums[number] = {**replayed.training, **replayed.claims.to_dict(replayed.config)}
+            if replayed.document is not None:
+                self._report.totals[number] = replayed.document
             self._report.claims[number] = {self._name(who): each for who, each in replayed.each.items()}
             if current.phase == Phase.FINAL:
                 self._model = (digest_of(current), replayed.model)
@@ -186,10 +192,9 @@ class RoundAudit:
     def _check_reports(self, current: Round, replayed: ReplayedRound | None) -> None:
         """Check the auditors' reports about the round; hospitals attest without a report."""
         reports = [auditor for auditor, digest in current.attestations.items() if digest != NO_DIGEST]
-        sums = replayed.training if replayed is not None else None
         for auditor in reports:
             with self._finding(current.number, f"report of {self._name(auditor)}", AuditStep.REPORTS):
-                alarm = check_report(current, auditor, self._bench.vault, sums)
+                alarm = check_report(current, auditor, self._bench.vault, replayed)
                 if alarm:
                     name = f"report of {self._name(auditor)}"
                     self._report.add_alarm(AccuracyAlarm(current.number, alarm), current.number, name)

@@ -82,6 +82,8 @@ class Report:
     """Round -> the task in its configuration (Task.to_dict), if the audit read it."""
     sums: dict[int, dict[str, float]] = field(default_factory=dict)
     """Round -> the metrics in its sum and their upper bounds, if the audit summed it again."""
+    totals: dict[int, dict[str, JsonValue]] = field(default_factory=dict)
+    """Round of lanes -> its purpose, and each lane's total and what it reveals, if the audit summed it again."""
     claims: dict[int, dict[str, Mapping[str, float]]] = field(default_factory=dict)
     """Sealed round -> hospital's name -> its claims about its training."""
 

@@ -120,6 +120,11 @@ class Federation:
         return self.opening.record.model_digest
 
     @property
+    def untrained(self) -> bool:
+        """Return whether the current model is still the first one of all: rounds of lanes can keep it."""
+        return self.model_digest == self.openings[0].record.model_digest
+
+    @property
     def opening(self) -> LedgerOpening:
         """Return how the present ledger began, or raise FederationNotOpened."""
         if not self.openings:

@@ -32,7 +32,7 @@ from fl.protocol.rounds.round import Round
 from fl.replay.ledger_view import Keyring
 from fl.replay.vault_files import read_document
 from fl.training.aggregation.quantise import Vector, Words, body_bytes, from_bytes
-from fl.training.aggregation.sum import check_update
+from fl.training.aggregation.work import work_of
 from fl.training.model.weights import Manifest, model_digest, vector_from_bytes
 
 MANIFEST_CAP = 4 * 1024 * 1024
@@ -140,7 +140,7 @@ class FileReader:
         """Return a hospital's words [d + LANES], after checking their claims, or raise the error in the file."""
         body = self._open(expected_update(current, hospital), current.keys)
         words = from_bytes(body, current.terms.parameters, config)
-        check_update(words, config)
+        work_of(config).check_update(words)
         return words
 
     def masked(self, current: Round, hospital: Address, required: Collection[MemberKey] = ()) -> bytes:

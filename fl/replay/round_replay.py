@@ -9,9 +9,10 @@ Source: PROTOCOL.md 5, 5S and 7.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fl.crypto import masking
+from fl.protocol.codec import JsonValue
 from fl.protocol.errors import (
     HemaledgerError,
     MalformedError,
@@ -27,10 +28,14 @@ from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import digest_of, read_config
 from fl.replay.round_sum import RoundSum
+from fl.replay.round_work import checked_work
 from fl.replay.unmasking import check_agreement, read_responses, unmask_sum
 from fl.training.aggregation.claims import Claims
+from fl.training.aggregation.lanes import Entries, LanePlan
 from fl.training.aggregation.quantise import Vector
 from fl.training.aggregation.sum import Sum
+from fl.training.aggregation.totals import totals_document
+from fl.training.aggregation.work import Work, work_of
 from fl.training.model.weights import Manifest, model_digest
 
 
@@ -57,12 +62,24 @@ class ReplayedRound:
     """Sealed rounds: hospital -> its own claims."""
     rejected: Mapping[Address, HemaledgerError]
     """Masked rounds: hospital -> the error in its unmasking response."""
+    plan: LanePlan | None = None
+    """Rounds of lanes: what was summed."""
+    totals: Mapping[str, Entries] = field(default_factory=dict)
+    """Rounds of lanes: lane's name -> int64 [length]."""
+
+    @property
+    def document(self) -> dict[str, JsonValue] | None:
+        """Return the totals of a round of lanes for people and reports (totals.py); None in a round of training."""
+        return totals_document(self.plan, self.totals, self.claims.hospitals) if self.plan else None
 
     @property
     def training(self) -> dict[str, float]:
-        """Return the metrics in the sum: how the model in training judged the hospitals' own images."""
+        """Return the metrics in the sum: how the model in training judged the hospitals' own images.
+
+        A round of lanes trains nothing, so only its rows are counted.
+        """
         figures = self.claims.figures
-        return {name: figures[name] for name in ("accuracy", "loss", "samples")}
+        return {name: figures[name] for name in ("accuracy", "loss", "samples") if name == "samples" or not self.plan}
 
 
 def replay_round(current: Round, previous: Vector, manifest: Manifest, tools: Tools) -> ReplayedRound:
@@ -70,6 +87,7 @@ def replay_round(current: Round, previous: Vector, manifest: Manifest, tools: To
 
     Raises:
         ModelDigestMismatch: the files give another model than the proposed one.
+        WordsMismatch: the terms have another number of words than the configuration needs.
         SumOutOfBounds, NormExceeded: honest hospitals cannot give this sum.
         SetMismatch, BelowThreshold: the hospitals did not agree on the set.
         UpdateUnusable: a hospital's file does not fit the ledger.
@@ -77,30 +95,31 @@ def replay_round(current: Round, previous: Vector, manifest: Manifest, tools: To
         VaultMissing: a file is not there.
     """
     config = read_config(current, tools.vault)
+    work = checked_work(current, config, manifest)
     if current.masked:
         check_agreement(current, tools.endorser, tools.vault)
-    total, rejected = _sum_of(current, tools)
-    model = total.apply(previous, config)
-    digest = model_digest(manifest.digest, model)
+    total, rejected = _sum_of(current, tools, work)
+    outcome = work.apply(total, previous)
+    digest = model_digest(manifest.digest, outcome.model)
     if digest != digest_of(current):
         raise ModelDigestMismatch(digest_of(current), digest)
     each = {who: one.figures for who, one in zip(current.hospitals, total.parts, strict=not current.masked)}
-    return ReplayedRound(model, total.claims, config, each, rejected)
+    return ReplayedRound(outcome.model, total.claims, config, each, rejected, outcome.plan, outcome.totals)
 
 
-def sealed_sum(current: Round, sums: RoundSum) -> Sum:
-    """Return the sum of a sealed round's frozen set; raises as `RoundSum.take`."""
+def sealed_sum(current: Round, sums: RoundSum, work: Work) -> Sum:
+    """Return the sum of a sealed round's frozen set; raises as `RoundSum.take` and `Work.sum_of`."""
     total = sums.take(current)
     parts = [total.claims[hospital] for hospital in current.hospitals]
-    return Sum.of(masking.to_signed(total.words), len(current.hospitals), parts)
+    return work.sum_of(masking.to_signed(total.words), len(current.hospitals), parts)
 
 
-def _sum_of(current: Round, tools: Tools) -> tuple[Sum, Mapping[Address, HemaledgerError]]:
+def _sum_of(current: Round, tools: Tools, work: Work) -> tuple[Sum, Mapping[Address, HemaledgerError]]:
     """Return the sum of the frozen set and the rejected unmasking responses; raises as `replay_round`."""
     if not current.masked:
-        return sealed_sum(current, tools.sums), {}
+        return sealed_sum(current, tools.sums, work), {}
     unmasked = unmask_sum(current, tools.sums, read_responses(current, tools.sums.reader))
-    return Sum.of(unmasked.words, len(current.hospitals)), unmasked.rejected
+    return work.sum_of(unmasked.words, len(current.hospitals)), unmasked.rejected
 
 
 def broken_bound(current: Round, tools: Tools) -> HemaledgerError | None:
@@ -113,9 +132,9 @@ def broken_bound(current: Round, tools: Tools) -> HemaledgerError | None:
     if current.phase != Phase.ABORTED or not unmasked:
         return None
     try:
-        config = read_config(current, tools.vault)
-        total, _rejected = _sum_of(current, tools)
-        total.check(config)
+        work = work_of(read_config(current, tools.vault))
+        total, _rejected = _sum_of(current, tools, work)
+        work.check_sum(total)
     except VaultUnavailable:
         raise
     except (MalformedError, RefusedError, TamperedError, UnavailableError) as error:

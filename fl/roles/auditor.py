@@ -21,7 +21,7 @@ from fl.protocol.records import ModelAttested
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.exclusions import excluded_updates
-from fl.replay.expected_files import FileReader, digest_of, read_config, read_manifest
+from fl.replay.expected_files import FileReader, digest_of, read_manifest
 from fl.replay.ledger_view import LedgerView, Ports
 from fl.replay.rejected_responses import RejectionReporter
 from fl.replay.round_replay import ReplayedRound, Tools, replay_round
@@ -70,8 +70,7 @@ class Auditor:
             return False
         try:
             replayed = self._replay(federation, current)
-            config = read_config(current, self._ports.vault)
-            evaluation = self._evaluate(replayed.model, config)
+            evaluation = self._judged(federation, current, replayed)
         except (TamperedError, MalformedError, RefusedError) as error:
             reason = reason_of(error, current, federation.book)
             self._ports.journal.once(_refused(current), reason.encode())
@@ -84,6 +83,12 @@ class Auditor:
 
     def finish(self) -> None:
         pass  # everything that counts is on the ledger
+
+    def _judged(self, federation: Federation, current: Round, replayed: ReplayedRound) -> Evaluation:
+        """Evaluate a model; an untrained one, which a round of lanes kept, gets no metrics and no alarm."""
+        if digest_of(current) == federation.openings[0].record.model_digest:
+            return Evaluation()
+        return self._evaluate(replayed.model, replayed.config)
 
     def _replay(self, federation: Federation, current: Round) -> ReplayedRound:
         manifest = read_manifest(federation.opening, self._ports.vault)
@@ -106,6 +111,7 @@ class Auditor:
 
     def _report(self, current: Round, replayed: ReplayedRound, evaluation: Evaluation) -> bytes:
         missing = excluded_updates(current, Tools(self._sums, *self._ports.replaying))
+        totals = replayed.document
         return write_document(
             {
                 "alarm": evaluation.alarm,
@@ -116,6 +122,7 @@ class Auditor:
                 "model": show(digest_of(current)),
                 "round": current.number,
                 "training": {**replayed.training},
+                **({"totals": totals} if totals else {}),
             }
         )
 

@@ -14,6 +14,7 @@ from typing import cast
 from fl.protocol.codec import Fields, JsonValue
 from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.rounds.config import RoundConfig
+from fl.training.aggregation.work import without_sum
 from fl.training.local.config import LocalConfig
 from fl.training.model.spec import ModelSpec
 
@@ -38,8 +39,8 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, JsonValue]) -> Recipe:
-        """Parse what `to_dict` wrote, or raise EncodingError."""
-        fields = Fields(dict(raw), _WHAT)
+        """Parse what `to_dict` wrote, also where a round sums lanes beside it, or raise EncodingError."""
+        fields = Fields(without_sum(raw), _WHAT)
         fields.only("local", "model", "seed")
         try:
             local = LocalConfig.from_dict(fields.mapping("local"))

@@ -25,8 +25,9 @@ from fl.protocol.task_catalogue import LEUKEMIA
 from fl.roles.auditor import Evaluation
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Plan
-from fl.roles.hospital.background_training import Learned, Train, TrainingJob
+from fl.roles.hospital.background_training import Train, TrainingJob
 from fl.training.aggregation.quantise import Vector
+from fl.training.aggregation.work import Learned
 from fl.training.data.dataset import Dataset, save_dataset
 from fl.training.data.load import load_source
 from fl.training.data.synthetic import draw_dataset

@@ -35,6 +35,10 @@ CLIP = 0.5
 L2_BOUND = 50.0
 """C: the largest L2 norm of an update."""
 WORDS = "Bits of a number in an update. 64 gives far finer steps, and files of twice the size."
+SUM_W_MAX = 2**21
+"""In a round of lanes the weight only counts rows."""
+SUMS = ("data-card",)
+"""The names in scripts/wiring/sums.py."""
 PRESET_NAMES = ("real", "small", "synthetic")
 SECONDS = click.IntRange(1, MAX_STEP_TIMEOUT_S)
 
@@ -144,6 +148,86 @@ def run(  # noqa: PLR0913  # one parameter per option
         serve_agent(
             lambda: Coordinator(open_ports(home, member, notify), plan, initial), notify, lambda agent: agent.done
         )
+
+
+@coordinator.command("sum")
+@chain_options
+@name_option("coordinator")
+@click.option("--purpose", type=click.Choice(SUMS), required=True, help="What to sum. data-card: counts of images.")
+@click.option("--hospitals", type=click.IntRange(1), default=3, show_default=True, help="How many to wait for.")
+@click.option("--attestations", type=click.IntRange(1), default=1, show_default=True, help="Needed from auditors.")
+@protection_option
+@click.option("--step-timeout", type=SECONDS, default=600, show_default=True, help="Seconds for each masked step.")
+@click.option("--commit-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds for counting.")
+@click.option("--close-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds after counting.")
+@task_options
+@click.option("--preset", type=click.Choice(PRESET_NAMES), default="real", show_default=True, help="Kind of images.")
+@click.option("--width", type=click.IntRange(8, 512), help="As for `run`.")
+@click.option("--image-size", type=click.IntRange(16, 1024), help="As for `run`.")
+@seed_option
+@guarded
+def sum_lanes(  # noqa: PLR0913  # one parameter per option
+    home: Home,
+    name: str,
+    *,
+    purpose: str,
+    hospitals: int,
+    attestations: int,
+    protection: str | None,
+    step_timeout: int,
+    commit_timeout: int,
+    close_timeout: int,
+    preset: str,
+    width: int | None,
+    image_size: int | None,
+    seed: int,
+    task: TaskOptions,
+) -> None:
+    """Open one round that sums numbers of the hospitals and keeps the model. Everybody gets the same totals.
+
+    The totals are in the auditor's report and in `hemaledger audit`. --preset, --width, --image-size and --seed name
+    the model with which the federation opens, if it was not opened before; give `coordinator run` the same ones
+    afterwards. In a masked round, a hospital whose numbers are still those of an earlier round withholds them.
+    """
+    from fl.roles.coordinator.agent import Coordinator
+    from fl.roles.coordinator.plan import Plan
+    from fl.storage.lock import only_one
+    from fl.training.presets import PRESETS
+    from fl.training.recipe import Recipe
+    from scripts.wiring.agent import announce, serve_agent
+    from scripts.wiring.roles import open_ports
+    from scripts.wiring.sums import next_sum, sum_config
+    from scripts.wiring.task import FLAGS, task_of
+
+    member = home.member(name).as_a(Role.COORDINATOR)
+    notify, summed = announce(name), task_of(home, task)
+    if summed is None:
+        raise SettingInvalid("task", f"consortium.json names no task; give {FLAGS}")
+    chosen = _adjusted(PRESETS[preset], width=width, size_px=image_size, epochs=None)
+    recipe = Recipe(replace(chosen.spec, classes=len(summed.classes)), chosen.local, seed)
+    protected = protection_of(protection, hospitals)
+    plan = Plan(
+        rounds=0,
+        min_commitments=fewest(protected, hospitals),
+        attestations=attestations,
+        config=sum_config(purpose, recipe.to_dict(), RoundConfig(CLIP, L2_BOUND, SUM_W_MAX, {}, summed)),
+        commit_timeout_s=commit_timeout,
+        close_timeout_s=close_timeout,
+        min_hospitals=hospitals,
+        protection=protected,
+        step_timeout_s=step_timeout,
+    )
+    plans: list[Plan] = []  # made once, also if the ledger is handed over
+
+    def make() -> Coordinator:
+        ports = open_ports(home, member, notify)
+        if not plans:
+            plans.append(next_sum(plan, ports))
+        return Coordinator(ports, plans[0], initial)
+
+    with only_one(member.folder):
+        initial = first_model(recipe)
+        serve_agent(make, notify, lambda agent: agent.done)
 
 
 def _adjusted(preset: Preset, *, width: int | None, size_px: int | None, epochs: int | None) -> Preset:

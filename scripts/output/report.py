@@ -17,6 +17,7 @@ from fl.protocol.codec import JsonValue
 from fl.protocol.federation import Federation
 from fl.protocol.names import show, shown_lines
 from fl.protocol.rounds.round import Round
+from fl.training.aggregation.totals import total_lines
 from scripts.wiring.home import Home
 
 CHECKS = {
@@ -71,6 +72,9 @@ def to_text(audited: Audited) -> str:
         where = f"round {finding.round}" if finding.round else "set-up"
         lines += [f"  FINDING {finding.name} ({where}, {finding.subject})", f"          {finding.sentence}"]
     for number, sums in sorted(report.sums.items()):
+        if number in report.totals:
+            lines += _totals(number, report.totals[number], sums)
+            continue
         lines.append(_claims(f"round {number}, all together", sums))
         lines += [_claims(f"round {number}, {name}", each) for name, each in report.claims.get(number, {}).items()]
     lines += [f"  ALARM (round {alarm.round}, {alarm.subject}): {alarm.sentence}" for alarm in report.alarms]
@@ -85,6 +89,13 @@ def _claims(whose: str, figures: Mapping[str, float]) -> str:
         f"  Claimed ({whose}): {figures['samples']:,.0f} images, weight {figures['weight']:,.0f}{most}, "
         f"{figures['accuracy']:.3f} right in training, loss {figures['loss']:.3f}"
     )
+
+
+def _totals(number: int, totals: Mapping[str, JsonValue], figures: Mapping[str, float]) -> list[str]:
+    """Return the totals of a round of lanes, and what each reveals."""
+    counted = f"{figures['hospitals']:,.0f} hospitals, {figures['samples']:,.0f} rows"
+    head = f"  Totals (round {number}, {totals['purpose']}): {counted}"
+    return [head, *(f"    {line}" for line in total_lines(totals))]
 
 
 def to_json(audited: Audited) -> str:
@@ -157,4 +168,5 @@ def _round(federation: Federation, current: Round) -> dict[str, object]:
 def _results(report: Report, number: int) -> dict[str, object]:
     """Return the checks that a round passed, and the figures that its hospitals claimed (see saved_report.py)."""
     sums, claims = report.sums.get(number, {}), report.claims.get(number, {})
-    return {"passed": sorted(report.passed.get(number, ())), "sums": sums, "claims": claims}
+    passed, totals = sorted(report.passed.get(number, ())), report.totals.get(number, {})
+    return {"passed": passed, "sums": sums, "claims": claims, "totals": totals}

@@ -19,6 +19,7 @@ from fl.roles.auditor import Evaluate, Evaluation
 from fl.roles.hospital.background_training import Train
 from fl.roles.hospital.background_training import TrainingJob as Work
 from fl.training.aggregation.quantise import LocalMetrics, Vector
+from fl.training.aggregation.work import Learned, SumSpec
 from fl.training.data.dataset import TRAIN, Dataset, is_stored, load_dataset, save_dataset
 from fl.training.data.labels import LABELS_CAP, LabelMap
 from fl.training.data.load import load_source
@@ -29,6 +30,7 @@ from fl.training.recipe import Recipe
 from scripts.wiring.home import OWNER_ONLY, Home, MemberHome
 from scripts.wiring.listing import reading_of, tell
 from scripts.wiring.options import DataOptions
+from scripts.wiring.sums import count_lanes
 from scripts.wiring.task import Meaning, counts, map_labels, task_of, task_that_explains
 
 PUBLISHED = ("accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1", "auroc", "kappa", "samples")
@@ -38,16 +40,19 @@ LOOK_AT = 400
 
 
 def trainer(data_file: Path, name: str, device: str, notify: Notify = lambda _what, _facts: None) -> Train:
-    """Return a hospital's training on its own images.
+    """Return a hospital's training on its own images, or what it enters into a round of lanes.
 
     Raises:
         DatasetUnusable: it has no images.
     """
     dataset = _read(data_file)
 
-    def train(work: Work) -> tuple[Vector, LocalMetrics]:
+    def train(work: Work) -> Learned:
+        spec = SumSpec.from_dict(work.config.training)
+        if spec is not None:
+            return count_lanes(dataset, work, spec)
         recipe = Recipe.of(work.config)
-        if work.round > 1:
+        if work.round > 1 and work.trained:
             _compare(dataset, recipe, work, notify)
         context = TrainContext(recipe.seed, work.round, name, device, data_file.with_name("checkpoint"), None)
         result = train_local(recipe.spec, work.previous, dataset, recipe.local, context)

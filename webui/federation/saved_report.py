@@ -67,6 +67,7 @@ def _results(row: dict[str, Any], findings: tuple[Finding, ...], notes: list[str
         tuple(note for note in notes if concerns(note, number)),
         _floats(row.get("sums", {})),
         {name: _floats(claims) for name, claims in row.get("claims", {}).items()},
+        dict(row.get("totals", {})),
     )
 
 

@@ -97,7 +97,9 @@ from fl.protocol.errors.rounds import (
     TermsInvalid,
     TooFewAttestations,
     TooFewReveals,
+    TotalsMismatch,
     UpdateSpent,
+    WordsMismatch,
     WrongPhase,
     WrongRound,
 )

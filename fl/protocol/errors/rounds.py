@@ -71,6 +71,16 @@ class TermsInvalid(RefusedError):
 
 
 @dataclass(eq=False)
+class WordsMismatch(RefusedError):
+    """The terms of a round have another number of words than its configuration needs (PROTOCOL.md 5L)."""
+
+    round: int
+    expected: int
+    actual: int
+    sentence = "The terms of round {round} say {actual} words; its configuration needs {expected}. Nothing was sent."
+
+
+@dataclass(eq=False)
 class NotInRoster(RefusedError):
     """The hospital is not in the round's roster, or may not be in it."""
 
@@ -156,6 +166,14 @@ class ReportMismatch(TamperedError):
 
 
 @dataclass(eq=False)
+class TotalsMismatch(TamperedError):
+    """An auditor reports other totals of a lane than those of the round's sum (PROTOCOL.md 5L)."""
+
+    lane: str
+    sentence = "The report gives other totals of the lane {lane} than the sum of the round."
+
+
+@dataclass(eq=False)
 class DuplicateStep(RefusedError):
     """A member does each step of a masked round, ceremony or request once."""
 
@@ -208,11 +226,11 @@ class RoundKeyReused(RefusedError):
 
 @dataclass(eq=False)
 class UpdateSpent(RefusedError):
-    """The new weights equal, bit for bit, weights that were unmasked before (PROTOCOL.md 5, Spent updates)."""
+    """The new weights or lanes equal, bit for bit, some that were unmasked before (PROTOCOL.md 5, Spent updates)."""
 
     round: int
     sentence = (
-        "The training gave the same weights as in round {round}, where this hospital revealed shares. "
+        "This update is the same as in round {round}, where this hospital revealed shares. "
         "They are never sent again: anyone could subtract the two sums that contain them."
     )
 

@@ -47,6 +47,7 @@ from fl.replay.expected_files import (
 from fl.replay.ledger_view import LedgerView, Ports
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_next
+from fl.replay.round_work import checked_work, words_of
 from fl.roles.coordinator.masked_rounds import SetUp, Unmasking
 from fl.roles.coordinator.pauses import Pauses
 from fl.roles.coordinator.plan import Initial, Plan
@@ -54,6 +55,9 @@ from fl.roles.coordinator.sealed_rounds import Opening
 from fl.roles.coordinator.survivors import Freezing
 from fl.roles.requester.agent import Requester
 from fl.roles.requester.model_release import ReleaseDesk, Releases, held_by
+from fl.training.aggregation.claims import Claims
+from fl.training.aggregation.sum import Sum
+from fl.training.aggregation.work import Outcome, Work
 from fl.training.model.weights import model_digest, vector_to_bytes
 
 
@@ -178,7 +182,7 @@ class Coordinator:
             min_commitments=max(self._plan.min_commitments, threshold),
             attestations=self._plan.attestations + threshold,
             threshold=threshold,
-            parameters=manifest.length,
+            parameters=words_of(self._plan.config, manifest),
             config_digest=config_digest,
             step_timeout=self._plan.step_timeout_s,
             commit_deadline=commit_deadline,
@@ -209,8 +213,9 @@ class Coordinator:
         config = read_config(current, self._ports.vault)
         previous = self._reader.model(federation.source, manifest)
         try:
-            total = self._unmasking.total(federation, current) if current.masked else self._opening.total(current)
-            model = total.apply(previous, config)
+            work = checked_work(current, config, manifest)
+            total = self._total(federation, current, work)
+            outcome = work.apply(total, previous)
         except UpdateUnusable as error:
             return self._abort(current, refusal_of(error, federation.book))
         except (TooFewReveals, BelowThreshold, VaultMissing) as error:
@@ -219,23 +224,20 @@ class Coordinator:
             return self._unmasking.wait_after(current, error)
         except ROUND_ONLY as error:
             return self._abort(current, f"{error.name}: {error}")
+        model = outcome.model
         digest = model_digest(manifest.digest, model)
         recipients = model_recipients(current, federation.book, held_by(federation) if config.release else None)
         file = seal(model_core(current), recipients, vector_to_bytes(model))
         envelope = self._ports.vault.put(file)
         self._reader.remember(replace(expected_model(current, manifest.length), digest=envelope), digest, model)
         self._ports.append(ModelProposed(self._account, current.number, digest, envelope))
-        claims = total.claims
-        self._ports.notify(
-            Event.MODEL_PROPOSED,
-            {
-                "round": current.number,
-                "training_accuracy": claims.accuracy,
-                "training_loss": claims.mean_loss,
-                "samples": claims.samples,
-            },
-        )
+        self._ports.notify(Event.MODEL_PROPOSED, {"round": current.number, **_figures(outcome, total.claims)})
         return True
+
+    def _total(self, federation: Federation, current: Round, work: Work) -> Sum:
+        if current.masked:
+            return self._unmasking.total(federation, current, work)
+        return self._opening.total(current, work)
 
     def _finalise(self, current: Round) -> bool:
         """Finalise after enough attestations; abort at the deadline, or when a hospital was revoked."""
@@ -282,3 +284,10 @@ class Coordinator:
     def _recipients(self, federation: Federation) -> list[MemberKey]:
         members = federation.book.members.values()
         return [m.key for m in members if m.key and not m.revoked and m.role in MODEL_READERS]
+
+
+def _figures(outcome: Outcome, claims: Claims) -> dict[str, float]:
+    """Return what a proposal's log says about its sum."""
+    if outcome.plan is not None:
+        return {"lanes": len(outcome.plan.lanes), "rows": claims.samples}
+    return {"training_accuracy": claims.accuracy, "training_loss": claims.mean_loss, "samples": claims.samples}

@@ -23,6 +23,7 @@ from fl.replay.rejected_responses import RejectionReporter
 from fl.replay.round_sum import RoundSum
 from fl.replay.unmasking import read_responses, unmask_sum
 from fl.training.aggregation.sum import Sum
+from fl.training.aggregation.work import Work
 
 
 class SetUp:
@@ -100,7 +101,7 @@ class Unmasking:
         """Wait for more answers, because those so far did not suffice; abort the round after the deadline."""
         return self._ports.now() > current.step_deadline and self._abort(current, f"RoundStalled: {error}")
 
-    def total(self, federation: Federation, current: Round) -> Sum:
+    def total(self, federation: Federation, current: Round, work: Work) -> Sum:
         """Return the unmasked sum.
 
         Raises:
@@ -111,4 +112,4 @@ class Unmasking:
         self._rejections.report(federation.book, current, responses.rejected)
         unmasked = unmask_sum(current, self._sums, responses)
         self._rejections.report(federation.book, current, unmasked.rejected)
-        return Sum.of(unmasked.words, len(current.hospitals))
+        return work.sum_of(unmasked.words, len(current.hospitals))

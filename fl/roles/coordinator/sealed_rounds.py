@@ -14,6 +14,7 @@ from fl.replay.ledger_view import Ports
 from fl.replay.round_replay import sealed_sum
 from fl.replay.round_sum import RoundSum
 from fl.training.aggregation.sum import Sum
+from fl.training.aggregation.work import Work
 
 
 class Opening:
@@ -23,7 +24,7 @@ class Opening:
         self._ports = ports
         self._sums = sums
 
-    def total(self, current: Round) -> Sum:
+    def total(self, current: Round, work: Work) -> Sum:
         """Return the sum.
 
         Raises:
@@ -37,7 +38,7 @@ class Opening:
                 if self._ports.now() <= current.terms.close_deadline:
                     raise
                 raise UpdateUnusable(hospital, error) from error
-        return sealed_sum(current, self._sums)
+        return sealed_sum(current, self._sums, work)
 
     def _add(self, current: Round, hospital: Address) -> None:
         """Add an update; its file must be in the vault even if it was added before, because others open it too."""

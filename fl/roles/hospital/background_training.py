@@ -10,22 +10,24 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from fl.protocol.rounds.config import RoundConfig
-from fl.training.aggregation.quantise import LocalMetrics, Vector
+from fl.training.aggregation.quantise import Vector
+from fl.training.aggregation.work import Learned
 
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """What a hospital trains."""
+    """What a hospital trains or counts."""
 
     round: int
     previous: Vector
     """float32 [d]"""
     config: RoundConfig
+    trained: bool = True
+    """Whether any round made `previous`, or it is still the model that opened the federation."""
 
 
-Learned = tuple[Vector, LocalMetrics]
 Train = Callable[[TrainingJob], Learned]
-"""Local training; the same job gives the same result after a restart."""
+"""Local training, or the counting of lanes; the same job gives the same result after a restart."""
 
 
 @dataclass

@@ -47,12 +47,14 @@ from fl.replay.participants import advertised, parcel, participant, participants
 from fl.replay.rejected_responses import RejectionReporter
 from fl.replay.round_replay import Tools, replay_round
 from fl.replay.round_sum import RoundSum
+from fl.replay.round_work import checked_work
 from fl.replay.unmasking import check_agreement, check_sharers, statement
 from fl.roles.hospital.background_training import Background, TrainingJob
 from fl.roles.hospital.outbox import RoundOutbox, key_of
 from fl.roles.hospital.trusted_peers import TrustedPeers
 from fl.timing import timed
-from fl.training.aggregation.quantise import Words, quantise
+from fl.training.aggregation.quantise import Words
+from fl.training.aggregation.work import figures
 
 
 class MaskedHospital:
@@ -107,10 +109,11 @@ class MaskedHospital:
             self._training.begin(current.context, lambda: self._job(federation, current))
 
     def _job(self, federation: Federation, current: Round) -> TrainingJob:
-        config = read_config(current, self._ports.vault)
-        previous = self._reader.model(federation.source, read_manifest(federation.opening, self._ports.vault))
+        config, manifest = read_config(current, self._ports.vault), read_manifest(federation.opening, self._ports.vault)
+        checked_work(current, config, manifest)
+        previous = self._reader.model(federation.source, manifest)
         self._ports.notify(Event.TRAINING, {"round": current.number})
-        return TrainingJob(current.number, previous, config)
+        return TrainingJob(current.number, previous, config, trained=not federation.untrained)
 
     def _advertise(self, current: Round) -> bool:
         advert = self._promises.keys(current).advert()
@@ -190,14 +193,13 @@ class MaskedHospital:
         context = current.mask_context
         if self._ports.journal.once(key_of("masked", current), context) != context:
             raise MaskReuse(self._account)
-        learned, metrics = self._training.result(current.context)
-        self._ports.notify(
-            Event.TRAINED, {"round": current.number, "samples": metrics.samples, "loss": round(metrics.loss, 4)}
-        )
-        config = read_config(current, self._ports.vault)
-        previous = self._reader.model(federation.source, read_manifest(federation.opening, self._ports.vault))
+        learned = self._training.result(current.context)
+        self._ports.notify(Event.TRAINED, {"round": current.number, **figures(learned)})
+        config, manifest = read_config(current, self._ports.vault), read_manifest(federation.opening, self._ports.vault)
+        previous = self._reader.model(federation.source, manifest)
+        words = checked_work(current, config, manifest).encode(previous, learned)
         self._promises.offer(current, previous, learned)
-        body = self._masked(current, quantise(previous, learned, metrics, config))
+        body = self._masked(current, words)
         core = masked_core(current, self._account, Kind.MASKED)
         return seal(core, masked_recipients(current, federation.book), body)
 

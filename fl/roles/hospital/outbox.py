@@ -25,7 +25,9 @@ from fl.replay.ledger_view import Ports
 from fl.replay.participants import BUNDLE_CAP
 from fl.replay.vault_files import Presence
 from fl.timing import timed
+from fl.training.aggregation.lanes import Entries
 from fl.training.aggregation.quantise import Vector, body_bytes
+from fl.training.aggregation.work import LaneValues, Learned
 
 SPENT = (
     "the round was aborted after this hospital had revealed shares, so it never sends that update again; the next "
@@ -106,18 +108,19 @@ class RoundOutbox:
 
     # --- Used updates ------------------------------------------------------------------------------------------
 
-    def offer(self, current: Round, previous: Vector, learned: Vector) -> None:
-        """Journal the digest of the weights, float32 [d], before they are masked; `spend` needs it after a crash.
+    def offer(self, current: Round, previous: Vector, learned: Learned) -> None:
+        """Journal the digest of the weights or lanes before they are masked; `spend` needs it after a crash.
 
         A training that runs again after a crash may learn other weights; the first ones never left this hospital.
         Weights that no training changed (a learning rate of 0) reveal nothing, so they may be sent any number of times.
 
         Raises:
-            UpdateSpent: this hospital already revealed shares for exactly these weights.
+            UpdateSpent: this hospital already revealed shares for exactly these weights or lanes.
         """
-        if np.array_equal(previous, learned):
+        values = learned.packed if isinstance(learned, LaneValues) else learned[0]
+        if not isinstance(learned, LaneValues) and np.array_equal(previous, values):
             return
-        digest = _digest(learned)
+        digest = _digest(values)
         spent = self._ports.journal.get(_spent(digest))
         if spent is not None:
             raise UpdateSpent(int(spent))
@@ -151,8 +154,8 @@ class RoundOutbox:
 
 
 @timed("hash")
-def _digest(learned: Vector) -> Digest:
-    return sha256(np.ascontiguousarray(learned).data)
+def _digest(values: Vector | Entries) -> Digest:
+    return sha256(np.ascontiguousarray(values).data)
 
 
 def _cap(what: str, current: Round) -> int:

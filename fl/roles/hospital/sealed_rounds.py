@@ -18,9 +18,11 @@ from fl.protocol.records import UpdateCommitted
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import FileReader, read_config, read_manifest, update_core, update_recipients
 from fl.replay.ledger_view import Ports
+from fl.replay.round_work import checked_work
 from fl.roles.hospital.background_training import Train, TrainingJob
 from fl.roles.hospital.outbox import RoundOutbox, key_of
-from fl.training.aggregation.quantise import quantise, to_bytes
+from fl.training.aggregation.quantise import to_bytes
+from fl.training.aggregation.work import figures
 
 
 class SealedHospital:
@@ -64,14 +66,13 @@ class SealedHospital:
         return True
 
     def _sealed_file(self, federation: Federation, current: Round) -> Blob:
-        config = read_config(current, self._ports.vault)
-        previous = self._reader.model(federation.source, read_manifest(federation.opening, self._ports.vault))
+        config, manifest = read_config(current, self._ports.vault), read_manifest(federation.opening, self._ports.vault)
+        work = checked_work(current, config, manifest)
+        previous = self._reader.model(federation.source, manifest)
         self._ports.notify(Event.TRAINING, {"round": current.number})
-        learned, metrics = self._train(TrainingJob(current.number, previous, config))
-        self._ports.notify(
-            Event.TRAINED, {"round": current.number, "samples": metrics.samples, "loss": round(metrics.loss, 4)}
-        )
-        body = to_bytes(quantise(previous, learned, metrics, config))
+        learned = self._train(TrainingJob(current.number, previous, config, trained=not federation.untrained))
+        self._ports.notify(Event.TRAINED, {"round": current.number, **figures(learned)})
+        body = to_bytes(work.encode(previous, learned))
         return seal(update_core(current, self._account), update_recipients(current, federation.book), body)
 
     def _upload(self, current: Round) -> bool:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from fl.crypto.capsule import Capsule
 from fl.crypto.curve import Point
-from fl.crypto.envelope import MAX_RECIPIENTS, sealed_size
 from fl.crypto.threshold import ThresholdKey
 from fl.events import Event
 from fl.protocol.codec import sha256
@@ -23,7 +22,7 @@ from fl.protocol.names import NO_DIGEST, Digest, KeyUse, Purpose
 from fl.protocol.ports import Mark
 from fl.protocol.rounds.round import Round
 from fl.replay.decryption_requests import holder_of
-from fl.replay.expected_files import read_config
+from fl.replay.expected_files import expected_model, read_config, read_manifest
 from fl.replay.ledger_view import LedgerView, Ports
 from fl.replay.vault_files import read_document
 from fl.roles.requester.agent import Requester
@@ -162,7 +161,8 @@ class ReleaseDesk:
     def _capsule_of(self, federation: Federation, current: Round) -> Capsule:
         digest = current.proposal.envelope_digest if current.proposal else NO_DIGEST
         if self._capsule is None or self._capsule[0] != digest:
-            cap = sealed_size(4 * current.terms.parameters, MAX_RECIPIENTS, 1)
+            manifest = read_manifest(federation.opening, self._ports.vault)
+            cap = expected_model(current, manifest.length).cap
             self._capsule = (digest, capsule_of(federation, read_document(self._ports.vault, digest, cap)))
         return self._capsule[1]
 

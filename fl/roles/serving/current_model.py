@@ -114,7 +114,7 @@ class VerifiedModelCache:
         """Return the current model, after another check of ledger and file.
 
         Raises:
-            FederationNotOpened: no round is final yet.
+            FederationNotOpened: no round has trained a model yet.
             UnavailableError: chain or vault does not answer, and no verified model is in memory.
             TamperedError: the ledger contradicts the file or the model, so nothing may answer.
         """
@@ -143,8 +143,9 @@ class VerifiedModelCache:
         """Open the current model unless it is open; return what the ledger says now, and the open model."""
         now, why = self._now(), NO_LEDGER
         try:
-            final = self._view.refresh().final_round
-            if final is None:
+            federation = self._view.refresh()
+            final = federation.final_round
+            if final is None or federation.untrained:
                 raise FederationNotOpened
             if self._open is None or not _same(self._open.round, final):
                 why = f"round {final.number} has ended since then, and its model cannot be opened here yet"

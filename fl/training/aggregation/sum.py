@@ -68,6 +68,11 @@ class Sum:
         self.parts.append(Claims.of(words, 1))
 
     @property
+    def words(self) -> Words:
+        """Return the summed words, int32 or int64 [d + LANES]; the caller must not change them."""
+        return self._words
+
+    @property
     def claims(self) -> Claims:
         return Claims.of(self._words, self.hospitals)
 

@@ -1,0 +1,38 @@
+"""How many words the updates of a round have: `terms.parameters`, which the contracts take as it is.
+
+Invariant: only here is that number compared with the model or with the lanes. A member checks it before it sends or
+sums anything.
+
+Source: PROTOCOL.md 5L.
+"""
+
+from __future__ import annotations
+
+from fl.protocol.errors import WordsMismatch
+from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.rounds.round import Round
+from fl.training.aggregation.work import Work, work_of
+from fl.training.model.weights import Manifest
+
+
+def words_of(config: RoundConfig, manifest: Manifest) -> int:
+    """Return the number of words that the terms of a round must have: weights of the model, or entries of the lanes.
+
+    Raises:
+        EncodingError: the configuration names unknown work.
+    """
+    return work_of(config).words(manifest.length)
+
+
+def checked_work(current: Round, config: RoundConfig, manifest: Manifest) -> Work:
+    """Return the work of a round, after comparing its terms with its configuration.
+
+    Raises:
+        EncodingError: the configuration names unknown work.
+        WordsMismatch: the terms have another number of words.
+    """
+    work = work_of(config)
+    expected = work.words(manifest.length)
+    if current.terms.parameters != expected:
+        raise WordsMismatch(current.number, expected, current.terms.parameters)
+    return work

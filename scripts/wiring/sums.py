@@ -1,0 +1,98 @@
+"""What a hospital enters into rounds of lanes, by purpose.
+
+Invariant: a hospital enters only lanes that this version defines, with their ranges and the sentences on what they
+reveal. It refuses a round whose lanes differ from them in anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from fl.protocol.codec import JsonValue
+from fl.protocol.errors import EncodingError
+from fl.protocol.names import shown
+from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.rounds.round import Phase
+from fl.protocol.task import Task
+from fl.replay.expected_files import read_config
+from fl.replay.ledger_view import LedgerView, Ports
+from fl.roles.coordinator.plan import Plan
+from fl.roles.hospital.background_training import TrainingJob
+from fl.training.aggregation.lanes import Entries, LanePlan
+from fl.training.aggregation.work import LaneValues, SumSpec, without_sum
+from fl.training.data.dataset import TRAIN, Dataset
+from fl.training.data_card import DATA_CARD, count_data_card, data_card_plan
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """One thing that hospitals can sum."""
+
+    rule: str
+    """A name in fl/training/aggregation/rules.py."""
+    plan: Callable[[Task, Mapping[str, JsonValue]], LanePlan]
+    """(task, settings of the rule) -> the lanes that this version knows."""
+    count: Callable[[Dataset, TrainingJob, LanePlan], Mapping[str, Entries]]
+    """(own images, job, lanes) -> lane's name -> int64 [length]."""
+
+
+PURPOSES = {
+    DATA_CARD: Purpose(
+        "keep",
+        lambda task, _settings: data_card_plan(task),
+        lambda dataset, job, _plan: count_data_card(dataset, job.config.task),
+    )
+}
+
+
+def count_lanes(dataset: Dataset, job: TrainingJob, spec: SumSpec) -> LaneValues:
+    """Return a hospital's entries into a round.
+
+    Raises:
+        EncodingError: the round has a purpose, rule or lanes that this version does not know.
+        ClaimOutOfBounds: an entry is outside its lane's range.
+    """
+    name = spec.plan.purpose
+    purpose = PURPOSES.get(name)
+    if purpose is None or purpose.rule != spec.rule:
+        raise EncodingError("round configuration", f"this version sums nothing for the purpose {shown(name)}")
+    if spec.plan != purpose.plan(job.config.task, spec.settings):
+        raise EncodingError("round configuration", f"its lanes are not those of a {name} in this version")
+    packed = spec.plan.pack(purpose.count(dataset, job, spec.plan))
+    return LaneValues(packed, len(dataset.part(TRAIN)))
+
+
+def sum_config(name: str, recipe: Mapping[str, JsonValue], base: RoundConfig) -> RoundConfig:
+    """Return `base` as the configuration of a round that sums lanes beside a model.
+
+    Args:
+        name: A purpose.
+        recipe: The recipe of the model (Recipe.to_dict), which readers of the model need.
+        base: Everything else; its task decides the lanes.
+    """
+    purpose = PURPOSES[name]
+    plan = purpose.plan(base.task, {})
+    training = {**recipe, **SumSpec(plan, purpose.rule).to_dict()}
+    return RoundConfig(base.clip, base.l2_bound, base.w_max, training, base.task, word_bits=plan.word_bits)
+
+
+def next_sum(plan: Plan, ports: Ports) -> Plan:
+    """Return `plan` for exactly one more round of its kind; the model's recipe is that of the newest final round.
+
+    A round of the same kind that is under way is continued; a round of another kind is ended first.
+    """
+    federation, vault = LedgerView(ports.ledger).refresh(), ports.vault
+    final, active = federation.final_round, federation.active_round
+    config = plan.config
+    if final is not None:
+        recipe = without_sum(read_config(final, vault).training)
+        config = replace(config, training={**recipe, **_sum_of(config)})
+    done = sum(each.phase == Phase.FINAL for each in federation.rounds)
+    other = active is not None and _sum_of(read_config(active, vault)) != _sum_of(config)
+    return replace(plan, config=config, rounds=done + 1 + other)
+
+
+def _sum_of(config: RoundConfig) -> dict[str, JsonValue]:
+    spec = SumSpec.from_dict(config.training)
+    return spec.to_dict() if spec else {}
