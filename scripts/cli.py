@@ -27,6 +27,7 @@ COMMANDS = {
     ),
     "audit": ("scripts.commands.audit", "audit", "Check a consortium's whole history, or look up one file."),
     "data": ("scripts.commands.data", "data", "Draw synthetic cells, check images, or divide them."),
+    "tables": ("scripts.commands.tables", "tables", "Train on tables of patients, and compute one person's risk."),
     "serve": ("scripts.commands.serve", "serve", "Serve the web site of one hospital."),
     "records": ("scripts.commands.records", "records", "Site: anchor, erase and check sealed patient records."),
     "staff": ("scripts.commands.staff", "staff", "Site: manage accounts of doctors, auditors and operators."),

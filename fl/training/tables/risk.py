@@ -23,6 +23,7 @@ from fl.training.tables.design import Design
 from fl.training.tables.explain import LINEAR, explain_network, linear_shapley
 from fl.training.tables.logistic import Logistic, probability
 from fl.training.tables.mlp import TableNetwork
+from fl.training.tables.schema import Schema
 from fl.training.tables.suggestions import Suggestion, Suggestions
 
 Reals = npt.NDArray[np.float64]
@@ -51,7 +52,7 @@ class Risk:
         low, high: The interval of `LEVEL`; None if the model has none.
         factors: One per input, the largest effect first.
         method: How the factors were computed.
-        people: "About N of 100 people like you ..."
+        people: "About N of 100 people like you ...", and among whom.
         suggestions: Reviewed texts for the inputs that raise the risk.
         next_step: One; None if the table of suggestions has none for this schema.
         warning: That only a test decides.
@@ -131,16 +132,18 @@ def _risk(
         high,
         tuple(factors),
         method,
-        _people(schema.reported, chance, interval),
+        _people(schema, chance, interval),
         texts.for_columns(schema.name, raising, MOST_SUGGESTIONS),
         texts.next_step(schema.name),
         texts.warning,
     )
 
 
-def _people(reported: str, chance: float, interval: tuple[float, float] | None) -> str:
+def _people(schema: Schema, chance: float, interval: tuple[float, float] | None) -> str:
     between = ""
     if interval:
         least, most = (round(100 * end) for end in interval)
         between = f" (by this calculation, between {least} and {most})"
-    return f"About {round(100 * chance)} of 100 people like you had {reported} at the hospitals that trained{between}."
+    return (
+        f"About {round(100 * chance)} of 100 people like you had {schema.reported}{between}, among {schema.population}."
+    )

@@ -179,6 +179,24 @@ def read_value(cell: str, column: Column) -> float | None:
     return value if column.low <= value <= column.high else None
 
 
+def parse_values(words: Mapping[str, str], schema: Schema) -> Reals:
+    """Return float64 [columns] for one person's words by column; a column without word is missing.
+
+    Raises:
+        DatasetUnusable: a column is unknown, or a value is not what the schema says.
+    """
+    source = "this person's values"
+    if unknown := [name for name in words if name not in schema.names]:
+        raise DatasetUnusable(source, f"the schema has no column {shown(unknown[0][:80])!r}")
+    values = np.full(len(schema.columns), np.nan)
+    for place, column in enumerate(schema.columns):
+        value = read_value(words.get(column.name, ""), column)
+        if value is None:
+            raise DatasetUnusable(source, f"{column.name!r} is not {expected(column)}")
+        values[place] = value
+    return values
+
+
 def expected(column: Column) -> str:
     """Return what a cell of a column may be, for people."""
     if column.kind is Kind.NUMBER:

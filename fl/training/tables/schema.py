@@ -30,6 +30,7 @@ _WHAT = "table schema"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _COLUMN_FIELDS = ("categories", "high", "kind", "low", "missing", "name", "text", "unit")
 _SCHEMA_FIELDS = (
+    "population",
     "columns",
     "disease",
     "header",
@@ -141,6 +142,7 @@ class Schema:
         label: The name of the label's column.
         disease, healthy: The label's words that mean disease, and the others.
         reported: For people, what the probability is about: `heart disease`.
+        population: For people, whose rows these are; a probability means nothing for anybody else.
     """
 
     name: str
@@ -153,12 +155,13 @@ class Schema:
     disease: tuple[str, ...]
     healthy: tuple[str, ...]
     reported: str
+    population: str
 
     def __post_init__(self) -> None:
         """Raise EncodingError if the parts do not fit."""
         if not _NAME.fullmatch(self.name):
             _refuse(f"{shown(self.name[:40])!r} is no name: use lower-case letters, digits and hyphens")
-        for what in ("source", "licence", "label", "reported"):
+        for what in ("source", "licence", "label", "reported", "population"):
             _text(getattr(self, what), what)
         names = [*self.names, self.label]
         if not 2 <= len(names) <= MAX_COLUMNS or len(set(names)) != len(names):  # noqa: PLR2004  # an input and the label
@@ -190,6 +193,7 @@ class Schema:
             "licence": self.licence,
             "name": self.name,
             "ordered": list(self.ordered),
+            "population": self.population,
             "reported": self.reported,
             "source": self.source,
         }
@@ -213,6 +217,7 @@ class Schema:
             _words(raw, "disease"),
             _words(raw, "healthy"),
             fields.text("reported"),
+            fields.text("population"),
         )
 
     @classmethod

@@ -45,6 +45,7 @@ SCHEMA = Schema(
     disease=("1",),
     healthy=("0",),
     reported="illness",
+    population="drawn persons",
 )
 BITS, ROUNDS = 8, 5
 SETTINGS = settings_of(SCHEMA, rows_bits=BITS)

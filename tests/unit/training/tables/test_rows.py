@@ -26,6 +26,7 @@ SCHEMA = Schema(
     disease=("1", "2"),
     healthy=("0",),
     reported="illness",
+    population="drawn persons",
 )
 HEADER = "age,sex,pain,ill\n"
 
