@@ -29,7 +29,7 @@ from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Initial, Plan
 from fl.roles.hospital.agent import Hospital
-from fl.roles.hospital.background_training import Train, TrainingJob
+from fl.roles.hospital.background_training import TrainingJob
 from fl.roles.runner import Agent, Run, run
 from fl.roles.trustee.stores import TrusteeStores
 from fl.storage.journal import SqliteJournal
@@ -37,6 +37,7 @@ from fl.storage.keyring import FolderKeys
 from fl.storage.shares import FolderShares
 from fl.storage.vault import FolderVault
 from fl.training.aggregation.quantise import LocalMetrics, Vector
+from fl.training.aggregation.work import TrainedWeights
 from fl.training.model.network import build_model
 from fl.training.model.spec import ModelSpec
 from fl.training.model.tensors import manifest_of, to_vector
@@ -47,7 +48,7 @@ PASSWORD = "a password of the trustee"
 CONFIG = RoundConfig(clip=0.5, l2_bound=50.0, w_max=1024, training={"seed": 1}, task=LEUKEMIA)
 
 
-def nudge(name: str) -> Train:
+def nudge(name: str) -> Callable[[TrainingJob], TrainedWeights]:
     """Return a quick honest training: a seeded small step, so that the arithmetic has something to add."""
 
     def train(task: TrainingJob) -> tuple[Vector, LocalMetrics]:

@@ -61,7 +61,11 @@ def test_the_audit_gives_the_exact_counts_of_all_hospitals(summed: Party, parts:
     assert (card["phase"], trained["phase"], card["protection"]) == ("final", "final", "masked")
     counts = [count_data_card(parts[name], LEUKEMIA) for name in HOSPITALS]
     lanes = {lane["name"]: lane["sum"] for lane in card["totals"]["lanes"]}
-    assert lanes == {name: sum(count[name] for count in counts).tolist() for name in counts[0]}
+    exact = {
+        name: [sum(each) for each in zip(*(count[name].tolist() for count in counts), strict=True)]
+        for name in counts[0]
+    }
+    assert lanes == exact
     assert trained["totals"] == {}
 
 

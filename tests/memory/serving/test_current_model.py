@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fl.protocol.errors import (
@@ -19,14 +21,17 @@ from fl.protocol.errors import (
 from fl.protocol.names import Digest, Role
 from fl.protocol.ports import Mark
 from fl.replay.ledger_view import Keyring
+from fl.roles.coordinator.agent import Coordinator
 from fl.roles.serving.current_model import VerifiedModelCache
 from fl.roles.serving.file_watch import REHASH_S, FileWatch
 from fl.roles.serving.model_facts import Fact, State
 from fl.storage.vault import FolderVault
+from fl.training.aggregation.lanes import Lane, LanePlan
+from fl.training.aggregation.work import LaneValues, SumSpec
 from fl.training.evaluation.predict import Predictor
-from tests.support.federation import CONFIG, Party
+from tests.support.federation import CONFIG, Party, initial, settle
 from tests.support.power import Switch
-from tests.support.world import World, run_rounds
+from tests.support.world import RECIPE, World, run_rounds
 
 
 def reader_of(world: World, party: Party) -> tuple[VerifiedModelCache, Switch]:
@@ -46,6 +51,26 @@ def test_before_the_first_final_round_nothing_serves(world: World) -> None:
     switch.off = True
     with pytest.raises(ChainUnavailable):
         reader.current()
+
+
+def test_a_model_that_a_round_of_lanes_kept_untrained_does_not_serve(world: World) -> None:
+    plan = LanePlan("rows", (Lane("rows", 1, 0, 9, "How many rows there are."),))
+    training = {**RECIPE.to_dict(), **SumSpec(plan, "keep").to_dict()}
+    coordinator = Coordinator(
+        world.consortium.coordinator.ports(world.consortium.vault),
+        replace(world.plan(), config=replace(CONFIG, training=training)),
+        initial(),
+    )
+    rows = LaneValues(np.array([3], np.int64), 3)
+    settle(
+        coordinator, world.auditor(), *(world.hospital(name, lambda _job: rows) for name in ("alpha", "beta", "gamma"))
+    )
+    assert world.phases() == ["FINAL"]
+    reader, _ = reader_of(world, world.party("alpha"))
+    with pytest.raises(FederationNotOpened):
+        reader.current()
+    run_rounds(world, 2)
+    assert reader.current().round.number == 2
 
 
 def test_the_newest_final_model_serves_and_moves_on(world: World) -> None:

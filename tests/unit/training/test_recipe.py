@@ -22,6 +22,13 @@ def test_a_recipe_is_read_as_it_was_written() -> None:
     assert Recipe.from_dict(RECIPE.to_dict()) == RECIPE
 
 
+def test_a_recipe_is_read_beside_the_lanes_of_a_sum() -> None:
+    lanes = {"sum": {"purpose": "x", "lanes": []}, "rule": {"name": "keep"}}
+    assert Recipe.from_dict({**RECIPE.to_dict(), **cast("dict[str, JsonValue]", lanes)}) == RECIPE
+    with pytest.raises(EncodingError):
+        Recipe.from_dict({**RECIPE.to_dict(), "sums": {}})
+
+
 @pytest.mark.parametrize(
     "change",
     [{"lr": 1e9}, {"epochs": 0}, {"epochs": "many"}, {"unknown": 1}],

@@ -48,7 +48,7 @@ def contributions(draw: st.DrawFn) -> tuple[LanePlan, list[dict[str, Entries]]]:
 @given(contributions())
 def test_the_sum_of_packed_vectors_is_the_packed_sum(made: tuple[LanePlan, list[dict[str, Entries]]]) -> None:
     plan, parts = made
-    total = np.sum([plan.pack(values) for values in parts], axis=0, dtype=np.int64)
+    total = np.stack([plan.pack(values) for values in parts]).sum(axis=0)
     assert plan.broken(total, len(parts)) is None
     for each in plan.lanes:
         exact = [sum(int(values[each.name][place]) for values in parts) for place in range(each.length)]

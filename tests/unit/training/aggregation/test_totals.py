@@ -44,7 +44,7 @@ def test_the_same_totals_pass() -> None:
 
 def test_another_number_is_found_by_its_lane() -> None:
     long, short = lanes()
-    changed = {**DOCUMENT, "lanes": [{**long, "sum": [1, *long["sum"][1:]]}, short]}
+    changed: dict[str, Any] = {**DOCUMENT, "lanes": [{**long, "sum": [1, *long["sum"][1:]]}, short]}
     with pytest.raises(TotalsMismatch, match="lane long"):
         check_totals(changed, DOCUMENT)
     with pytest.raises(TotalsMismatch, match="lane short"):

@@ -28,7 +28,7 @@ def words(*values: int, rows: int = 7) -> Words:
 
 
 def summed(*parts: Words) -> Sum:
-    return work_of(CONFIG).sum_of(np.sum(parts, axis=0, dtype=np.int64), len(parts))
+    return work_of(CONFIG).sum_of(np.stack(parts).sum(axis=0), len(parts))
 
 
 def test_a_configuration_without_lanes_trains() -> None:
