@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fl.protocol.errors import EncodingError
+from fl.protocol.errors import DatasetUnusable, EncodingError
 from fl.protocol.rounds.config import RoundConfig
 from fl.replay.expected_files import read_manifest
 from fl.replay.round_replay import Tools, replay_round
@@ -27,6 +27,8 @@ from fl.training.tables.rounds import enter, first_model, newton_config, setting
 from fl.training.tables.rows import Table, groups_of, joined
 from fl.training.tables.schema import Column, Kind, Schema
 from fl.training.tables.statistics import statistics_of
+from scripts.wiring.home import MemberHome
+from scripts.wiring.tables import TableCoordinator, TablePlan, has_table, import_table, own_table, table_trainer
 from tests.support.federation import endorser, memory_folder
 from tests.support.masked_world import NAMES, Four, rest
 from tests.support.world import audit
@@ -128,3 +130,36 @@ def test_a_hospital_enters_nothing_into_a_round_of_another_schema_or_other_lanes
         with pytest.raises(EncodingError):
             enter(table, previous, config)
     assert enter(table, previous, right).rows == len(table)
+
+
+def test_the_coordinator_ends_at_the_optimum_and_has_the_model_that_answers(four: Four) -> None:
+    vault = four.consortium.vault
+    plan = replace(four.masked_plan(), config=BASE)
+    ports = four.consortium.coordinator.ports(vault)
+    boss = TableCoordinator(ports, plan, TablePlan(SCHEMA, rows_bits=BITS))
+    auditor = Auditor(four.consortium.auditor.ports(vault), lambda _model, _config: Evaluation())
+    rest(boss, auditor, *(four.hospital(name, table_trainer(TABLES[name])[0]) for name in NAMES))
+    assert boss.done
+    assert boss.model is not None
+    assert len(four.phases()) < 1 + 8
+    design = Design(SCHEMA, shared_statistics(list(TABLES.values()), BITS))
+    pooled = newton_fit([joined(list(TABLES.values()))], design, SETTINGS)[-1]
+    assert [f"{value:.9f}" for value in boss.model.logistic.coefficients] == [
+        f"{value:.9f}" for value in pooled.candidate
+    ]
+    again = TableCoordinator(ports, plan, TablePlan(SCHEMA, rows_bits=BITS))
+    assert not again.step()
+    assert again.model is not None
+    assert again.model.digest == boss.model.digest == four.federation.model_digest
+
+
+def test_a_hospitals_rows_are_copied_only_if_they_fit(tmp_path: Path) -> None:
+    source, member = tmp_path / "rows.csv", MemberHome(tmp_path / "alpha", "alpha")
+    source.write_text("age,pain,ill\n17,1,0\n")
+    with pytest.raises(DatasetUnusable):
+        import_table(source, SCHEMA, member)
+    assert not has_table(member)
+    source.write_text("age,pain,ill\n18,1,0\n?,3,1\n")
+    import_table(source, SCHEMA, member)
+    assert has_table(member)
+    assert own_table(member).labels.tolist() == [0, 1]
