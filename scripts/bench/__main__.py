@@ -20,6 +20,7 @@ LONG = (
     "poisoning",
     "threshold",
     "device",
+    "tables",
 )
 OF_THE_CODE = ("structure", "startup")
 ALL = (*QUICK, *LONG, *OF_THE_CODE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -248,6 +249,80 @@ def sum_lanes(  # noqa: PLR0913  # one parameter per option
     with only_one(member.folder):
         initial = first_model(recipe)
         serve_agent(make, notify, lambda agent: agent.done)
+
+
+@coordinator.command("table")
+@chain_options
+@name_option("coordinator")
+@click.option("--schema", required=True, help="The meaning of the columns: a name or a JSON file (see `tables`).")
+@click.option("--ridge", type=click.FloatRange(1e-6, 1e6), default=1.0, show_default=True, help="Penalty.")
+@click.option("--indicators/--no-indicators", default=True, help="Whether a missing value is an input of its own.")
+@click.option("--splines/--no-splines", default=False, help="Whether numbers may have curved effects.")
+@click.option("--steps", type=click.IntRange(1, 50), default=8, show_default=True, help="Newton rounds at most.")
+@click.option("--hospitals", type=click.IntRange(1), default=3, show_default=True, help="How many to wait for.")
+@click.option("--attestations", type=click.IntRange(1), default=1, show_default=True, help="Needed from auditors.")
+@protection_option
+@click.option("--step-timeout", type=SECONDS, default=600, show_default=True, help="Seconds for each masked step.")
+@click.option("--commit-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds for counting.")
+@click.option("--close-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds after counting.")
+@click.option("--model", "model_file", type=click.Path(path_type=Path), help="Write the regression here.")
+@guarded
+def train_table(  # noqa: PLR0913  # one parameter per option
+    home: Home,
+    name: str,
+    *,
+    schema: str,
+    ridge: float,
+    indicators: bool,
+    splines: bool,
+    steps: int,
+    hospitals: int,
+    attestations: int,
+    protection: str | None,
+    step_timeout: int,
+    commit_timeout: int,
+    close_timeout: int,
+    model_file: Path | None,
+) -> None:
+    """Train a logistic regression on the hospitals' tables: a round of statistics, then Newton steps.
+
+    Everybody gets the same sums, and nobody sees one hospital's. The result is that of training on all rows together.
+    """
+    from fl.roles.coordinator.plan import Plan
+    from fl.storage.lock import only_one
+    from fl.training.tables.design import Options
+    from fl.training.tables.federation import task_of as task_of_table
+    from fl.training.tables.saved import save_model
+    from fl.training.tables.schema import load_schema
+    from scripts.wiring.agent import announce, serve_agent
+    from scripts.wiring.roles import open_ports
+    from scripts.wiring.tables import TableCoordinator, TablePlan
+
+    member = home.member(name).as_a(Role.COORDINATOR)
+    notify, table = announce(name), TablePlan(load_schema(schema), Options(indicators, splines), ridge, steps=steps)
+    protected = protection_of(protection, hospitals)
+    plan = Plan(
+        rounds=0,
+        min_commitments=fewest(protected, hospitals),
+        attestations=attestations,
+        config=RoundConfig(CLIP, L2_BOUND, SUM_W_MAX, {}, task_of_table(table.schema)),
+        commit_timeout_s=commit_timeout,
+        close_timeout_s=close_timeout,
+        min_hospitals=hospitals,
+        protection=protected,
+        step_timeout_s=step_timeout,
+    )
+    agents: list[TableCoordinator] = []
+
+    def make() -> TableCoordinator:
+        agents.append(TableCoordinator(open_ports(home, member, notify), plan, table))
+        return agents[-1]
+
+    with only_one(member.folder):
+        serve_agent(make, notify, lambda agent: agent.done)
+    if model_file and agents[-1].model:
+        save_model(agents[-1].model, model_file)
+        click.echo(f"The regression {agents[-1].model.digest.hex()[:16]} is in {model_file}.")
 
 
 def _adjusted(

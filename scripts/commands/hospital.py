@@ -35,9 +35,13 @@ def hospital() -> None:
 @click.option(
     "--data", type=click.Path(path_type=Path), help="Folder with one subfolder of images per class, or an .npz file."
 )
+@click.option("--table", type=click.Path(path_type=Path), help="A CSV file of patients, instead of --data.")
+@click.option("--schema", help="The meaning of the table's columns: a name or a JSON file (see `tables`).")
 @data_options
 @guarded
-def init(home: Path, name: str, data: Path | None, options: DataOptions) -> None:
+def init(
+    home: Path, name: str, *, data: Path | None, table: Path | None, schema: str | None, options: DataOptions
+) -> None:
     """Create the hospital's account and key, and import its images. Send the account to the operator.
 
     The command writes the meaning of the folders' names to labels.json beside the images. To change a meaning, edit
@@ -51,6 +55,8 @@ def init(home: Path, name: str, data: Path | None, options: DataOptions) -> None
         from scripts.wiring.training import import_images
 
         import_images(data, run_home, name, options).tell("images", run_home.member(name))
+    if table is not None:
+        _import_table(run_home, name, table, schema, data)
     account = create_member(run_home, name, Role.HOSPITAL)
     click.echo(f"Account of {name}: {show(account)}")
 
@@ -77,6 +83,7 @@ def run(
     from fl.training.model.device import use_threads
     from scripts.wiring.agent import announce, serve_agent
     from scripts.wiring.roles import open_ports
+    from scripts.wiring.tables import has_table, own_table, table_trainer
     from scripts.wiring.training import own_task, trainer
 
     member = home.member(name).as_a(Role.HOSPITAL)
@@ -84,8 +91,21 @@ def run(
         use_threads(threads)
     notify, peers = announce(name), _trust(trust, trust_at_least)
     with only_one(member.folder):
-        train, task = trainer(member.data_file, name, device, notify), own_task(member)
+        if has_table(member):
+            train, task = table_trainer(own_table(member))
+        else:
+            train, task = trainer(member.data_file, name, device, notify), own_task(member)
         serve_agent(lambda: Hospital(open_ports(home, member, notify), train, peers, task), notify)
+
+
+def _import_table(home: Home, name: str, table: Path, schema: str | None, data: Path | None) -> None:
+    from fl.protocol.errors import SettingInvalid
+    from fl.training.tables.schema import load_schema
+    from scripts.wiring.tables import import_table
+
+    if data is not None or schema is None:
+        raise SettingInvalid("table", "give --schema with it, and no --data")
+    import_table(table, load_schema(schema), home.member(name))
 
 
 def _trust(accounts: tuple[str, ...], at_least: int | None) -> TrustedPeers:

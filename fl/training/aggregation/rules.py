@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 
 from fl.protocol.codec import JsonValue
 from fl.training.aggregation.lanes import Entries
+from fl.training.aggregation.newton import NewtonSettings, NewtonState, advance
 from fl.training.aggregation.quantise import Vector
 from fl.training.calibration.rule import RULE as CALIBRATE
 from fl.training.calibration.rule import calibrate
@@ -27,4 +28,12 @@ def keep(
     return previous.copy()
 
 
-RULES: dict[str, Rule] = {"keep": keep, CALIBRATE: calibrate}
+def newton(
+    previous: Vector, totals: Mapping[str, Entries], hospitals: int, settings: Mapping[str, JsonValue]
+) -> Vector:
+    """Return the vector after one Newton step of a logistic regression (newton.py)."""
+    parsed = NewtonSettings.from_dict(settings)
+    return advance(NewtonState.from_vector(previous, parsed), totals, hospitals, parsed).to_vector()
+
+
+RULES: dict[str, Rule] = {"keep": keep, "newton": newton, CALIBRATE: calibrate}

@@ -1,0 +1,1 @@
+"""Tables of patients: schema, rows, federated statistics and models, and the risk of one person."""
