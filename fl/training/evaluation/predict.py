@@ -103,7 +103,8 @@ class Predictor:
     @property
     def network(self) -> nn.Module:
         """Return the network that answers, for explain.py; nobody may change it."""
-        return self._model
+        network: nn.Module = self._model
+        return network
 
     def _look(self, batch: Tensor) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Return probabilities and features, float32 [n, ...], of pixels uint8 [n, 3, S, S], means of views."""

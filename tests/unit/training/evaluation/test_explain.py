@@ -23,7 +23,7 @@ from fl.training.model.network import build_model
 from fl.training.model.spec import LITE0, ModelSpec
 from fl.training.model.tensors import to_vector
 from fl.training.model.weights import Vector
-from fl.training.pictures.preparation import CELL_COLOURS, standardise
+from fl.training.pictures.preparation import CELL_COLOURS, prepare_all
 
 SPEC = ModelSpec(size_px=48, width=16)
 PICTURES = 12
@@ -79,7 +79,7 @@ def test_a_map_has_the_picture_that_the_network_saw(part: str) -> None:
     predictor = Predictor(spec, to_vector(build_model(spec, 1)))
     image = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
     found = explain(predictor, image, 0)
-    assert (found.picture == standardise(image)).all()
+    assert (found.picture == prepare_all(CELL_COLOURS, image[np.newaxis])[0]).all()
     assert found.heat.shape == (64, 64)
     assert found.heat.dtype == np.float32
     assert float(found.heat.max()) == 1
