@@ -17,7 +17,9 @@ from scripts.wiring.options import Decorator, confirmations_option, gathered
 
 if TYPE_CHECKING:
     from fl.audit.access import AuditKey
+    from fl.protocol.names import Digest
     from fl.protocol.ports import Ledger
+    from fl.protocol.rounds.config import RoundConfig
     from fl.storage.vault import FolderVault
     from scripts.output.report import Audited
     from scripts.wiring.home import Home
@@ -148,6 +150,7 @@ def run_audit(evidence: Evidence, key: AuditKey | None) -> Audited:
     from rich.progress import Progress
 
     from fl.audit.consortium import Audit
+    from fl.audit.first_model import check_first_model
     from scripts.output.report import Audited, save
     from scripts.wiring.clock import now
     from scripts.wiring.roles import signatures
@@ -158,12 +161,23 @@ def run_audit(evidence: Evidence, key: AuditKey | None) -> Audited:
         report, federation = Audit(evidence.ledger.anchor, evidence.vault, key, signatures()).run(
             evidence.ledger.replay(), lambda done, of: progress.update(task, completed=done, total=of)
         )
+        check_first_model(federation, evidence.vault, report, _first_model)
     if federation.successor is not None and federation.successor != evidence.ledger.anchor.contract:
         report.notes.append(f"The ledger {show(federation.successor)} replaced this one; audit it to see later rounds.")
     audited = Audited(report, federation, now(), time.perf_counter() - started)
     if evidence.home is not None:
         save(audited, evidence.home)
     return audited
+
+
+def _first_model(config: RoundConfig) -> Digest:
+    """Return the digest of the model with which a federation of this recipe begins; loads torch."""
+    from fl.training.initial import initial_model
+    from fl.training.model.weights import model_digest
+    from fl.training.recipe import Recipe
+
+    manifest, vector = initial_model(Recipe.of(config))
+    return model_digest(manifest.digest, vector)
 
 
 def _evidence(options: AuditOptions) -> Evidence:

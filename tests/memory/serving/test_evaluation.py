@@ -27,7 +27,7 @@ from fl.training.evaluation.explain import explain
 from fl.training.evaluation.predict import Predictor, evaluate
 from fl.training.evaluation.quality import NAMES
 from fl.training.model.device import use_threads
-from fl.training.model.published import LITE0_IMAGENET
+from fl.training.model.sources import LITE0_IMAGENET
 from fl.training.model.tensors import to_vector
 from scripts.commands.evaluate import compared, evaluated, write
 from scripts.output.card import Evaluated, shown, to_html, to_json

