@@ -28,8 +28,9 @@ from fl.training.data.layouts import part_of
 from fl.training.data.listing import shown
 from fl.training.data.walk import FoundFile, open_regular, walk
 from fl.training.pictures.chunks import Damaged
-from fl.training.pictures.decode import MAX_BYTES, SNIFF_BYTES, kind_of
+from fl.training.pictures.decode import MAX_BYTES
 from fl.training.pictures.dicom_header import NATIVE, TAGS, Dicom, NotRead, read_dicom
+from fl.training.pictures.kinds import SNIFF_BYTES, kind_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -166,7 +166,7 @@ def test_other_arrays_are_refused_by_name(tmp_path: Path, change: dict[str, Any]
 def test_several_labels_per_picture_say_what_is_missing(tmp_path: Path) -> None:
     marks = np.zeros((COUNT, 14), np.uint8)
     marks[::2, 3], marks[::4, 7] = 1, 1
-    parts = {
+    parts: dict[str, Any] = {
         f"{part}_{what}": values
         for part in ("train", "test")
         for what, values in (("images", IMAGES), ("labels", marks))
