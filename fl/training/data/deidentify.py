@@ -13,9 +13,7 @@ Not here: text that is burned into the pixels. Files that say so are left out; o
 from __future__ import annotations
 
 import io
-import logging
 import re
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,8 +26,9 @@ from fl.training.data.layouts import part_of
 from fl.training.data.listing import shown
 from fl.training.data.walk import FoundFile, open_regular, walk
 from fl.training.pictures.chunks import Damaged
-from fl.training.pictures.decode import MAX_BYTES, SNIFF_BYTES, kind_of
-from fl.training.pictures.dicom_header import NATIVE, TAGS, Dicom, NotRead, read_dicom
+from fl.training.pictures.decode import MAX_BYTES
+from fl.training.pictures.dicom_header import NATIVE, TAGS, Dicom, NotRead, quiet_pydicom, read_dicom
+from fl.training.pictures.kinds import SNIFF_BYTES, kind_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -144,9 +143,7 @@ def deidentified(data: bytes, uids: dict[str, str]) -> tuple[bytes, str]:
     except (Damaged, NotRead) as error:
         raise NotSafe(str(error)) from None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _cleaned(data, said, uids)
+        return _cleaned(data, said, uids)
     except NotSafe:
         raise
     except Exception:  # noqa: BLE001  # pydicom raises many types on hostile bytes, and their texts may quote tags
@@ -154,11 +151,9 @@ def deidentified(data: bytes, uids: dict[str, str]) -> tuple[bytes, str]:
 
 
 def _cleaned(data: bytes, said: Dicom, uids: dict[str, str]) -> tuple[bytes, str]:
-    import pydicom  # noqa: PLC0415  # 22 MB that only this command and pictures in DICOM need
-    from dicomanonymizer import simpledicomanonymizer as profile  # noqa: PLC0415  # see above
+    from dicomanonymizer import simpledicomanonymizer as profile  # noqa: PLC0415  # it loads pydicom
 
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # its messages quote tags
-    file = pydicom.dcmread(io.BytesIO(data))
+    file: Dataset = quiet_pydicom().dcmread(io.BytesIO(data))
     if str(file.get("BurnedInAnnotation", "")).strip().upper() == "YES":
         raise NotSafe("it says that text is burned into its pixels")
     patient = str(file.get("PatientID", "")) or str(file.get("PatientName", ""))

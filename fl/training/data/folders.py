@@ -31,8 +31,8 @@ from fl.training.data.placing import Arrangement, Placed
 from fl.training.data.reading import STRICT, SourceReading
 from fl.training.data.tables import arrange_by_table
 from fl.training.data.walk import FoundFile, open_regular, walk
-from fl.training.pictures.decode import READ_TYPES
 from fl.training.pictures.images import MAX_BYTES, Pixels, decode_image
+from fl.training.pictures.kinds import READ_TYPES
 
 MAX_ARRAY_BYTES = 4 * 2**30
 """Memory for the fitted pictures of one folder."""

@@ -19,7 +19,8 @@ from pathlib import Path
 from fl.protocol.errors import DatasetUnusable
 from fl.training.data.known_names import JUNK, SIDE_NAMES, SIDE_SUFFIXES, THUMBNAIL_FOLDERS
 from fl.training.data.listing import LeftOut, LeftOutReason, shown
-from fl.training.pictures.decode import FORMATS, MAX_BYTES, READ_TYPES, SNIFF_BYTES, SUFFIXES, kind_of
+from fl.training.pictures.decode import MAX_BYTES
+from fl.training.pictures.kinds import FORMATS, READ_TYPES, SNIFF_BYTES, SUFFIXES, kind_of
 
 MAX_ENTRIES = 500_000
 """The most files and folders that are listed."""

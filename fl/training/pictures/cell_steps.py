@@ -1,59 +1,30 @@
-"""The steps of a preparation: find the cell, crop, denoise, equalise, standardise its colours.
+"""The steps of a preparation that need scipy: find the cell, crop to it, denoise.
 
 Invariant: every step is made of whole numbers, or of binary64 operations in a fixed order, so the same pixels give the
 same bits on every machine. No step fails: a picture in which no cell is found is used whole.
 
 Source: N. Otsu, "A threshold selection method from gray-level histograms", 1979; scipy.ndimage (components, median);
-contrast.py; E. Reinhard et al., "Color Transfer between Images", 2001.
+Pillow (resizing).
 Not here: whether a picture shows a cell at all (gate.py).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 from scipy import ndimage
 
 from fl.training.pictures.cell import DARK_BACKGROUND, otsu
+from fl.training.pictures.colour_steps import FEWEST_PX, GROUND, Mask, Prepared
 from fl.training.pictures.colours import Pixels
-from fl.training.pictures.contrast import equalise
 
-Mask = npt.NDArray[np.bool_]
-
-MEAN, DEVIATION = 127.5, 38.25
-"""0.5 and 0.15 of the largest value."""
-GROUND = 10
-"""A pixel whose largest colour is at most this is black ground."""
-FEWEST_PX = 20
-"""A cell of fewer pixels has no colours that could be measured; its picture stays as it is."""
-FLATTEST = 1.0
-"""A smaller standard deviation is noise of one colour; it is not spread any further."""
 MARGIN = 8
 """The crop is the cell's box and one part of this many of its longer side all around it."""
 OPENING_PX = 64
 """Bridges to neighbouring cells of one part of this many of the picture's side are cut."""
 MEDIAN_PX = 3
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A picture on its way through the steps.
-
-    Attributes:
-        pixels: uint8 [S, S, 3].
-        cell: bool [S, S], where the cell is; None before it was looked for, or if there is none.
-    """
-
-    pixels: Pixels
-    cell: Mask | None = None
-
-    @property
-    def measured(self) -> Mask:
-        """Return the pixels whose colours count: the cell, or everything brighter than black ground."""
-        return self.pixels.max(axis=2) > GROUND if self.cell is None else self.cell
 
 
 def find_cell(picture: Prepared) -> Prepared:
@@ -80,29 +51,6 @@ def denoise(picture: Prepared) -> Prepared:
     """Replace each value by the median of the 3 x 3 values around it."""
     smooth = np.stack([ndimage.median_filter(picture.pixels[..., each], size=MEDIAN_PX) for each in range(3)], axis=2)
     return replace(picture, pixels=smooth)
-
-
-def clahe(picture: Prepared) -> Prepared:
-    """Equalise the brightness of the cell, tile by tile."""
-    return replace(picture, pixels=equalise(picture.pixels, picture.measured))
-
-
-def cell_colours(picture: Prepared) -> Prepared:
-    return replace(picture, pixels=standardise(picture.pixels, picture.measured))
-
-
-def standardise(image: Pixels, cell: Mask) -> Pixels:
-    """Return uint8 [S, S, 3] with the colours of its cell standardised, channel by channel, on black ground.
-
-    Stain and light differ from person to person and from laboratory to laboratory; what is left is the structure.
-    """
-    if np.count_nonzero(cell) < FEWEST_PX:
-        return image
-    colours = image[cell].astype(np.float64)
-    spread = np.maximum(colours.std(axis=0), FLATTEST)
-    result = np.zeros_like(image)
-    result[cell] = np.rint(np.clip((colours - colours.mean(axis=0)) / spread * DEVIATION + MEAN, 0, 255))
-    return result
 
 
 def _is_on_black(pixels: Pixels) -> bool:

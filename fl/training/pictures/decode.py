@@ -21,16 +21,14 @@ import simplejpeg
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fl.protocol.errors import ImageUnreadable
-from fl.training.pictures.chunks import PNG_MARK, Damaged, Jpeg, Png, read_jpeg, read_png, read_webp
+from fl.training.pictures.chunks import Damaged, Jpeg, Png, read_jpeg, read_png, read_webp
 from fl.training.pictures.colours import MAX_SIDE_PX, Pixels, composed, finished, turned
 from fl.training.pictures.dicom import decode_frame
 from fl.training.pictures.dicom_header import NotRead, read_dicom
+from fl.training.pictures.kinds import FORMATS, READ_TYPES, kind_of
 from fl.training.pictures.sample_ranges import NoRange, Range, to_eight_bits
 from fl.training.pictures.tiff import PROFILE, Page, check_pieces, decode_samples, from_stack, range_of, read_pages
 
-FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WebP", "DICOM")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".dcm", ".dicom")
-READ_TYPES = "PNG, JPEG, BMP, TIFF, WebP and DICOM"
 _PILLOW = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 MAX_BYTES = 64 * 2**20
 MAX_PIXELS = 2**23
@@ -41,25 +39,6 @@ MAX_SAMPLE_BYTES = 4 * MAX_PIXELS
 MIN_SIDE_PX = 8
 MAX_ASPECT = 16
 """A picture of a cell is about square; a strip of 14,000 x 8 pixels would be padded to 14,000 x 14,000."""
-_MAGIC = (
-    (0, PNG_MARK, "PNG"),
-    (0, b"\xff\xd8\xff", "JPEG"),
-    (0, b"BM", "BMP"),
-    (0, b"II*\0", "TIFF"),
-    (0, b"MM\0*", "TIFF"),
-    (0, b"II+\0", "TIFF"),
-    (0, b"MM\0+", "TIFF"),
-    (0, b"GIF8", "GIF"),
-    (8, b"WEBP", "WebP"),
-    (4, b"ftyp", "HEIC, AVIF or film"),
-    (128, b"DICM", "DICOM"),
-    (0, b"%PDF", "PDF"),
-    (0, b"<svg", "SVG"),
-    (4, b"jP  ", "JPEG 2000"),
-    (0, b"PK\x03\x04", "ZIP"),
-)
-SNIFF_BYTES = 132
-"""As many first bytes as `kind_of` needs."""
 _CONVERT = "open it in a picture program and save it as PNG"
 _TYPES = READ_TYPES.replace(" and ", " or ")
 _UNKNOWN = f"it is not a {_TYPES} image"
@@ -98,11 +77,6 @@ _LARGE_PX = 2**20
 _LARGE = ThreadPoolExecutor(max_workers=1, thread_name_prefix="picture")
 """Larger pictures are decoded by one thread, one after another: a thread's allocator keeps freed memory, so sixteen
 threads would keep the memory of sixteen pictures."""
-
-
-def kind_of(start: bytes) -> str:
-    """Return the type of a file from its first bytes, or an empty text."""
-    return next((kind for at, mark, kind in _MAGIC if start.startswith(mark, at)), "")
 
 
 def decode_image(data: bytes, name: str, reading: PictureReading | None = None) -> Pixels:

@@ -13,6 +13,8 @@ import logging
 import struct
 import warnings
 from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from fl.training.pictures.chunks import Damaged
@@ -25,6 +27,7 @@ MAX_DEPTH = 12
 MAX_FRAMES = 100_000
 _UNDEFINED = 0xFFFFFFFF
 _PIXELS, _META_END = (0x7FE0, 0x0010), 0x0002
+_ITEMS, _ITEM, _ENDS = 0xFFFE, (0xFFFE, 0xE000), {(0xFFFE, 0xE00D), (0xFFFE, 0xE0DD)}
 _LONG = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
 _BODY = 132
 """Length of the preamble and the mark `DICM`."""
@@ -116,8 +119,8 @@ def _meta(data: bytes) -> tuple[str, int]:
         if len(data) < at + 8 or struct.unpack_from("<H", data, at)[0] != _META_END:
             break
         (_, element), _kind, length, head = _element(data, at, explicit=True)
-        if length == _UNDEFINED or at + head + length > len(data):
-            raise Damaged("its header is cut off")
+        if length == _UNDEFINED or at + head + length > len(data) or not _states_type(data, at):
+            raise Damaged("its header is damaged or cut off")
         if element == 0x0010:  # TransferSyntaxUID  # noqa: PLR2004
             syntax = data[at + head : at + head + min(length, 64)].rstrip(b"\0 ").decode("ascii", "replace")
         at += head + length
@@ -130,7 +133,7 @@ def _element(data: bytes, at: int, *, explicit: bool) -> tuple[tuple[int, int], 
     """Return tag, type, length of the value, and length of the head of the element at `at`."""
     try:
         group, element = struct.unpack_from("<HH", data, at)
-        if group == 0xFFFE or not explicit:  # items have no type  # noqa: PLR2004
+        if group == _ITEMS or not explicit:  # items have no type
             return (group, element), b"", struct.unpack_from("<I", data, at + 4)[0], 8
         kind = data[at + 4 : at + 6]
         if kind in _LONG:
@@ -143,6 +146,7 @@ def _element(data: bytes, at: int, *, explicit: bool) -> tuple[tuple[int, int], 
 def _walk(data: bytes, at: int, *, explicit: bool) -> int:
     """Return where the value of the pixels begins; check that nesting and number of elements are bounded."""
     open_parts: list[tuple[int | None, bool]] = []  # the end of each (None = a delimiter ends it), and its encoding
+    first = True  # pydicom guesses the encoding of each list of elements from its first one
     for _ in range(MAX_ELEMENTS):
         while open_parts and open_parts[-1][0] == at:
             open_parts.pop()
@@ -150,13 +154,16 @@ def _walk(data: bytes, at: int, *, explicit: bool) -> int:
             raise Damaged("it has no pixels")
         typed = open_parts[-1][1] if open_parts else explicit
         tag, kind, length, head = _element(data, at, explicit=typed)
+        if first and tag[0] != _ITEMS and (typed or not open_parts) and _states_type(data, at) != typed:
+            raise Damaged("it is not encoded as it says")
+        first = tag == _ITEM or (first and tag[0] == _ITEMS)
         at += head
         if tag == _PIXELS and not open_parts:
             return at
-        if tag in {(0xFFFE, 0xE00D), (0xFFFE, 0xE0DD)}:
+        if tag in _ENDS:
             if not open_parts or open_parts.pop()[0] is not None:
                 raise Damaged("its items are not in order")
-        elif length == _UNDEFINED or tag == (0xFFFE, 0xE000):
+        elif length == _UNDEFINED or tag == _ITEM or kind == b"SQ":
             open_parts.append((None if length == _UNDEFINED else at + length, typed and kind != b"UN"))
         else:
             at += length
@@ -165,16 +172,27 @@ def _walk(data: bytes, at: int, *, explicit: bool) -> int:
     raise Damaged(f"it has more than {MAX_ELEMENTS} elements")
 
 
-def _tags(data: bytes) -> Dataset:
-    import pydicom  # noqa: PLC0415  # 22 MB that other pictures do not need
+def _states_type(data: bytes, at: int) -> bool:
+    """Return whether the element at `at` has a type of two capital letters."""
+    return all(ord("A") <= each <= ord("Z") for each in data[at + 4 : at + 6])
 
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL)  # its messages quote tags
+
+@cache
+def quiet_pydicom() -> ModuleType:
+    """Return pydicom, loaded when it is needed (22 MB), without its messages: they quote tags."""
+    import pydicom  # noqa: PLC0415  # see above
+
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module=r"pydicom\.")
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        tags = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=list(TAGS))
-        for element in tags:
-            _ = element.value  # parsed now, so that later reading cannot fail
+    pydicom.config.settings.writing_validation_mode = pydicom.config.IGNORE
+    return pydicom
+
+
+def _tags(data: bytes) -> Dataset:
+    tags: Dataset = quiet_pydicom().dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=list(TAGS))
+    for element in tags:
+        _ = element.value  # parsed now, so that later reading cannot fail
     return tags
 
 

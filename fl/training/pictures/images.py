@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image
 
 from fl.training.pictures.colours import Pixels
-from fl.training.pictures.decode import MAX_BYTES, MAX_PIXELS, SUFFIXES, decode_image
+from fl.training.pictures.decode import MAX_BYTES, MAX_PIXELS, decode_image
+from fl.training.pictures.kinds import SUFFIXES
 
 __all__ = [
     "MAX_BYTES",

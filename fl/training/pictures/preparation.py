@@ -8,22 +8,26 @@ exactly one name.
     steps = some of find-cell, crop, denoise, clahe, cell-colours: in this order, each at most once, joined by "+";
             crop only after find-cell
 
-Source: cell_steps.py (the steps). This module does not import scipy, because spec.py imports it to check names.
+Source: cell_steps.py, colour_steps.py (the steps). This module loads scipy only for a step that needs it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from fl.protocol.errors import WeightsMismatch
+from fl.training.pictures.colour_steps import Prepared, cell_colours, clahe
 from fl.training.pictures.colours import Pixels
 
 PLAIN = "plain/1"
 """The pixels as they are."""
 CELL_COLOURS = "cell-colours/1"
 """Each channel of the cell with mean 0.5 and standard deviation 0.15 of the largest value; the ground is black."""
-FIND, CROP = "find-cell", "crop"
-STEPS = (FIND, CROP, "denoise", "clahe", "cell-colours")
+FIND, CROP, DENOISE = "find-cell", "crop", "denoise"
+_OF_COLOURS = {"clahe": clahe, "cell-colours": cell_colours}
+STEPS = (FIND, CROP, DENOISE, *_OF_COLOURS)
 """In the order in which they are applied."""
 VERSION = "1"
 LONGEST = 80
@@ -39,22 +43,22 @@ def prepare_all(name: str, images: Pixels) -> Pixels:
     steps = parse_name(name)
     if not steps or not len(images):
         return images
-    from fl.training.pictures import cell_steps  # noqa: PLC0415  # scipy: 28 MB that a plain pipeline does not need
-
-    functions = {
-        FIND: cell_steps.find_cell,
-        CROP: cell_steps.crop,
-        "denoise": cell_steps.denoise,
-        "clahe": cell_steps.clahe,
-        "cell-colours": cell_steps.cell_colours,
-    }
+    functions = [_function(step) for step in steps]
     prepared = np.empty_like(images)
     for row, image in enumerate(images):
-        picture = cell_steps.Prepared(image)
-        for step in steps:
-            picture = functions[step](picture)
+        picture = Prepared(image)
+        for function in functions:
+            picture = function(picture)
         prepared[row] = picture.pixels
     return prepared
+
+
+def _function(step: str) -> Callable[[Prepared], Prepared]:
+    if step in _OF_COLOURS:
+        return _OF_COLOURS[step]
+    from fl.training.pictures import cell_steps  # noqa: PLC0415  # scipy: 28 MB that the other steps do not need
+
+    return {FIND: cell_steps.find_cell, CROP: cell_steps.crop, DENOISE: cell_steps.denoise}[step]
 
 
 def parse_name(name: str) -> tuple[str, ...]:

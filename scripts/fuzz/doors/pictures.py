@@ -29,7 +29,8 @@ def open_door(folder: Path) -> Door:  # noqa: ARG001 - as every door
     pages = [_file(cell, kind, save_all=True, append_images=[cell]) for kind in ("PNG", "TIFF")]
     stack = io.BytesIO()
     tifffile.imwrite(stack, np.zeros((2, SIDE_PX, SIDE_PX), np.uint16) + 9, imagej=True)
-    seeds = [*(_file(*kind) for kind in kinds), *pages, stack.getvalue()]
+    dicoms = [_dicom(np.asarray(cell), "RGB"), _dicom(np.asarray(cell)[..., 0], "MONOCHROME2")]
+    seeds = [*(_file(*kind) for kind in kinds), *pages, stack.getvalue(), *dicoms]
     return Door(lambda data: refuses_well(lambda: _look(data)), seeds)
 
 
@@ -54,4 +55,25 @@ def _decode(data: bytes) -> Pixels:
 def _file(image: Image.Image, kind: str, **options: object) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def _dicom(samples: Pixels, photometric: str) -> bytes:
+    """Return uint8 [S, S] or [S, S, 3] as a DICOM file with a sequence."""
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
+
+    item, file = Dataset(), Dataset()
+    item.CodeValue = "1"
+    file.SOPClassUID, file.SOPInstanceUID = SecondaryCaptureImageStorage, "1.2.3"
+    file.AnatomicRegionSequence = [item]
+    file.Rows, file.Columns, file.SamplesPerPixel = SIDE_PX, SIDE_PX, samples.size // SIDE_PX**2
+    file.PhotometricInterpretation, file.PlanarConfiguration = photometric, 0
+    file.BitsAllocated, file.BitsStored, file.HighBit, file.PixelRepresentation = 8, 8, 7, 0
+    file.PixelData = samples.tobytes()
+    file.file_meta = FileMetaDataset()
+    file.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    file["PixelData"].VR = "OB"
+    buffer = io.BytesIO()
+    file.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()

@@ -56,7 +56,7 @@ def test_no_text_of_a_tag_or_of_a_name_is_in_the_new_folder(tmp_path: Path) -> N
     assert outcome.folders == {"healthy", "leukemia"}
     written = everything(tmp_path / "new")
     assert not secrets_in(written)
-    assert b"1951" not in written
+    assert b"19510203" not in written
 
 
 def test_pixels_classes_and_persons_survive(tmp_path: Path) -> None:

@@ -170,6 +170,14 @@ def _bare() -> Dataset:
     return tags
 
 
+def _disguised(depth: int) -> bytes:
+    """Return a file that says explicit, but whose first element pydicom would take as implicit, and deep."""
+    head = dicom(GREY, tags=_bare())
+    at = head.index(struct.pack("<HH2sH", 8, 0x16, b"UI", 6))
+    opened = struct.pack("<HHIHHI", 0x0008, 0x1140, 0xFFFFFFFF, 0xFFFE, 0xE000, 0xFFFFFFFF)
+    return head[:at] + struct.pack("<HHI", 8, 5, 4) + b"abcd" + opened * depth + head[at:]
+
+
 def test_nesting_as_deep_as_allowed_is_read() -> None:
     assert (decode_image(_nested(MAX_DEPTH // 2), "x") == grey(GREY)).all()
 
@@ -183,6 +191,8 @@ BOMB = struct.pack("<16I", 1, 64, *[0] * 14) + b"\x81\x07" * 200_000
     ("data", "why"),
     [
         (lambda: _nested(5_000), "nested too deeply"),
+        (lambda: _disguised(5_000), "not encoded as it says"),
+        (lambda: dicom(GREY).replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2\0\0\0"), "not encoded as it says"),
         (lambda: dicom(GREY, frames=[b"\0" * 8], syntax=JPEG + "102"), "compressed in a way that is not read .*102"),
         (lambda: dicom(GREY).replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.1.99"[:20]), "not read|damaged"),
         (lambda: dicom(GREY, "HSV"), "kind of pixels"),
@@ -242,7 +252,7 @@ def test_no_text_of_a_tag_is_printed_logged_or_kept(
 ) -> None:
     data = dicom(GREY, tags=tagged()).replace(b"19510203", b"Elm Stre")  # not a date: pydicom quotes it in a warning
     with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
+        warnings.simplefilter("always")  # whatever the filters are: nothing is said
         pixels = decode_image(data, "x")
     assert type(pixels) is np.ndarray
     said = "".join((*capfd.readouterr(), caplog.text, *(str(each.message) for each in warned)))

@@ -188,8 +188,13 @@ def test_a_pipeline_of_smallest_pictures_is_as_good_as_any() -> None:
     assert prepare_all(FULL, np.arange(16 * 16 * 3, dtype=np.uint8).reshape(1, 16, 16, 3)).shape == (1, 16, 16, 3)
 
 
-def test_a_process_that_only_names_a_pipeline_does_not_load_scipy() -> None:
-    check = (
-        f"import sys, fl.training.model.spec as s; s.ModelSpec(preparation='{FULL}'); sys.exit('scipy' in sys.modules)"
-    )
+@pytest.mark.parametrize(
+    "use",
+    [
+        f"fl.training.model.spec.ModelSpec(preparation='{FULL}')",
+        "fl.training.pictures.preparation.prepare_all('cell-colours/1', numpy.ones((1, 32, 32, 3), numpy.uint8))",
+    ],
+)
+def test_naming_a_pipeline_and_standardising_colours_do_not_load_scipy(use: str) -> None:
+    check = f"import sys, numpy, fl.training.model.spec; {use}; sys.exit('scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
