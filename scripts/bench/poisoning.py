@@ -209,12 +209,12 @@ def _ran(rounds: int, attack: str, liars: int, at: int) -> Result:
 
 def cases() -> list[tuple[str, int, int]]:
     """Return (attack, liars, place of the rule): every rule without liars, then under every attack by one and two."""
-    liars = [(NONE.name, 0), *((attack.name, count) for attack in ATTACKS for count in (1, 2))]
+    liars = [(NONE.name, 0), *((attack.name, count) for count in (1, 2) for attack in ATTACKS)]
     return [(name, count, at) for name, count in liars for at in range(RULES)]
 
 
 @click.command()
-@click.option("--rounds", type=click.IntRange(1, 50), default=6, show_default=True, help="Rounds of each run.")
+@click.option("--rounds", type=click.IntRange(1, 50), default=5, show_default=True, help="Rounds of each run.")
 @click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Runs at the same time.")
 def main(rounds: int, workers: int) -> None:
     """Measure poisoning: accuracy and attack success for each attack, number of liars and rule."""
@@ -222,7 +222,7 @@ def main(rounds: int, workers: int) -> None:
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         for each in pool.map(_ran, *zip(*((rounds, *case) for case in cases()), strict=True)):
             rows.append(astuple(each))
-            click.echo(f"{each.attack}, {each.liars} of {HOSPITALS}, {each.rule}: accuracy {each.accuracy:.3f}")
+            click.echo(", ".join(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in rows[-1]))
     show(f"{HOSPITALS} hospitals, {rounds} rounds, drawn cells of {SIZE_PX} px", COLUMNS, rows)
     scene = _scene(rounds)
     settings = {"bound": scene.bound, "hospitals": HOSPITALS, "rounds": rounds, "test": len(scene.test)}
