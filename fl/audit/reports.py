@@ -20,13 +20,14 @@ from fl.protocol.errors import (
     VaultMissing,
     WrongSender,
 )
-from fl.protocol.names import ADDRESS_BYTES, DIGEST_BYTES, NO_DIGEST, Address, parse_hex, shown
+from fl.protocol.names import ADDRESS_BYTES, DIGEST_BYTES, NO_DIGEST, Address, Digest, parse_hex, shown
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.round import Round
 from fl.replay.expected_files import digest_of
 from fl.replay.vault_files import read_document
 
 REPORT_CAP = 1024 * 1024
+CARD_CAP = 4 * 1024 * 1024
 MAX_ALARM = 500
 """Characters; the rest of a longer alarm is cut."""
 _REPORT = "auditor's report"
@@ -42,7 +43,7 @@ def check_report(current: Round, auditor: Address, vault: Vault, sums: Mapping[s
         sums: Metrics from a replay of the round, or None.
 
     Raises:
-        VaultMissing, HashMismatch, EncodingError: the file.
+        VaultMissing, HashMismatch, EncodingError: the file, or the model card that it names.
         WrongSender, StaleRound, ModelDigestMismatch: the report has another author, round or model.
         ReportMismatch: its sums differ from those of the replay.
     """
@@ -58,6 +59,8 @@ def check_report(current: Round, auditor: Address, vault: Vault, sums: Mapping[s
         raise ModelDigestMismatch(digest_of(current), model)
     if sums is not None:
         _compare(Fields(fields.mapping("training"), _REPORT), sums)
+    if "card" in fields.value:
+        read_document(vault, Digest(parse_hex(fields.text("card"), DIGEST_BYTES, _REPORT)), CARD_CAP)
     return _alarm(fields)
 
 
