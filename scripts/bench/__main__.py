@@ -9,7 +9,7 @@ import click
 
 QUICK = ("rounds", "prediction")
 """These take minutes in all. Run the others by name."""
-LONG = ("browser", "site", "epoch", "masking", "training", "protections", "threshold", "device")
+LONG = ("browser", "site", "epoch", "masking", "models", "training", "protections", "threshold", "device")
 OF_THE_CODE = ("structure", "startup")
 ALL = (*QUICK, *LONG, *OF_THE_CODE)
 

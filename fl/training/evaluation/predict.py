@@ -26,7 +26,8 @@ from fl.training.model.weights import Vector
 from fl.training.pictures.images import Pixels, fit_square
 from fl.training.pictures.preparation import prepare_all
 
-BATCH = 64
+BATCH = 16
+"""Pictures per step: with more, the maps of a layer do not fit into a core's cache (lite0: 5 ms a view, not 8)."""
 
 
 class Predictor:

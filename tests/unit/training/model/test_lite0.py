@@ -9,7 +9,7 @@ from torch import nn
 
 from fl.protocol.errors import PretrainedChanged, PretrainedMissing
 from fl.training.model import published
-from fl.training.model.lite0 import Lite0, SameConv2d, from_published
+from fl.training.model.lite0 import Lite0, ScaledConv2d, from_published
 from fl.training.model.network import build_model
 from fl.training.model.published import LITE0_IMAGENET, lite0_tensors
 from fl.training.model.tensors import load_vector, to_vector
@@ -19,11 +19,13 @@ from fl.training.presets import DEFAULT_SPEC
 @pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (5, 1), (3, 2), (5, 2)])
 @pytest.mark.parametrize("side", [7, 8, 97])
 def test_padding_keeps_the_side_divided_by_the_stride(kernel: int, stride: int, side: int) -> None:
-    assert SameConv2d(2, 4, kernel, stride)(torch.zeros(1, 2, side, side)).shape[2:] == 2 * (math.ceil(side / stride),)
+    assert ScaledConv2d(2, 4, kernel, stride)(torch.zeros(1, 2, side, side)).shape[2:] == 2 * (
+        math.ceil(side / stride),
+    )
 
 
 def test_padding_is_that_of_tensorflow() -> None:
-    convolution = SameConv2d(1, 1, 3, 2)
+    convolution = ScaledConv2d(1, 1, 3, 2)
     with torch.no_grad():
         convolution.weight.fill_(1.0)
     sums = convolution(torch.arange(16.0).reshape(1, 1, 4, 4))
@@ -40,8 +42,11 @@ def test_a_folded_batch_norm_computes_what_the_batch_norm_did() -> None:
     state = {**_published(), **{f"_bn0.{name}": value for name, value in norm.state_dict().items()}}
     model = Lite0(2)
     model.load_state_dict({**model.state_dict(), **from_published(state)})
-    x = torch.rand(2, 32, 5, 5, generator=generator)
-    assert torch.allclose(model.stem[1](x), norm(x), atol=1e-6)
+    x = torch.rand(2, 3, 6, 6, generator=generator)
+    convolution = model.stem[0]
+    assert isinstance(convolution, ScaledConv2d)
+    plain = nn.functional.conv2d(nn.functional.pad(x, (0, 1, 0, 1)), convolution.weight, stride=2)
+    assert torch.allclose(convolution(x), norm(plain), atol=1e-5)
 
 
 def test_the_published_network_knows_photographs() -> None:
