@@ -20,7 +20,7 @@ from fl.protocol.errors import (
     VaultMissing,
     WrongSender,
 )
-from fl.protocol.names import ADDRESS_BYTES, DIGEST_BYTES, NO_DIGEST, Address, parse_hex, shown
+from fl.protocol.names import ADDRESS_BYTES, DIGEST_BYTES, NO_DIGEST, Address, Digest, parse_hex, shown
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.round import Round
 from fl.replay.expected_files import digest_of
@@ -29,6 +29,7 @@ from fl.replay.vault_files import read_document
 from fl.training.aggregation.totals import check_totals
 
 REPORT_CAP = 1024 * 1024
+CARD_CAP = 4 * 1024 * 1024
 MAX_ALARM = 500
 """Characters; the rest of a longer alarm is cut."""
 _REPORT = "auditor's report"
@@ -44,7 +45,7 @@ def check_report(current: Round, auditor: Address, vault: Vault, replayed: Repla
         replayed: A replay of the round, or None.
 
     Raises:
-        VaultMissing, HashMismatch, EncodingError: the file.
+        VaultMissing, HashMismatch, EncodingError: the file, or the model card that it names.
         WrongSender, StaleRound, ModelDigestMismatch: the report has another author, round or model.
         ReportMismatch, TotalsMismatch: its sums differ from those of the replay.
     """
@@ -62,6 +63,8 @@ def check_report(current: Round, auditor: Address, vault: Vault, replayed: Repla
         _compare(Fields(fields.mapping("training"), _REPORT), replayed.training)
         if replayed.document is not None:
             check_totals(fields.value.get("totals"), replayed.document)
+    if "card" in fields.value:
+        read_document(vault, Digest(parse_hex(fields.text("card"), DIGEST_BYTES, _REPORT)), CARD_CAP)
     return _alarm(fields)
 
 

@@ -40,6 +40,8 @@ class Evaluation:
     """About these images: name, number of images and persons, images per class code, origin."""
     alarm: str = ""
     """Why the model is far worse than chance (fl/training/evaluation/chance.py); empty if it is not."""
+    card: Callable[[Federation, Round], bytes] | None = None
+    """Writes the model card for the proposal of a round, without anything about single persons; None = no card."""
 
 
 Evaluate = Callable[[Vector, RoundConfig], Evaluation]
@@ -78,7 +80,7 @@ class Auditor:
             return True
         if evaluation.alarm:
             self._ports.notify(Event.ALARM, {"round": current.number, "reason": evaluation.alarm})
-        self._attest(current, replayed, evaluation)
+        self._attest(federation, current, replayed, evaluation)
         return True
 
     def finish(self) -> None:
@@ -100,8 +102,11 @@ class Auditor:
         self._reader.model(current, manifest, replayed.model)
         return replayed
 
-    def _attest(self, current: Round, replayed: ReplayedRound, evaluation: Evaluation) -> None:
-        report = self._ports.vault.put(self._report(current, replayed, evaluation))
+    def _attest(self, federation: Federation, current: Round, replayed: ReplayedRound, evaluation: Evaluation) -> None:
+        extra: dict[str, JsonValue] = {}
+        if evaluation.card is not None:
+            extra["card"] = show(self._ports.vault.put(evaluation.card(federation, current)))
+        report = self._ports.vault.put(self._report(current, replayed, evaluation, extra))
         try:
             self._ports.append(ModelAttested(self._account, current.number, digest_of(current), report))
         except (WrongPhase, WrongRound) as error:
@@ -109,7 +114,9 @@ class Auditor:
             return
         self._ports.notify(Event.MODEL_ATTESTED, {"round": current.number, **evaluation.metrics})
 
-    def _report(self, current: Round, replayed: ReplayedRound, evaluation: Evaluation) -> bytes:
+    def _report(
+        self, current: Round, replayed: ReplayedRound, evaluation: Evaluation, extra: dict[str, JsonValue]
+    ) -> bytes:
         missing = excluded_updates(current, Tools(self._sums, *self._ports.replaying))
         totals = replayed.document
         return write_document(
@@ -123,6 +130,7 @@ class Auditor:
                 "round": current.number,
                 "training": {**replayed.training},
                 **({"totals": totals} if totals else {}),
+                **extra,
             }
         )
 

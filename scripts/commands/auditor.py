@@ -60,6 +60,7 @@ def run(home: Home, name: str) -> None:
     """Replay, evaluate and attest every proposal until stopped."""
     from fl.roles.auditor import Auditor
     from fl.storage.lock import only_one
+    from scripts.output.card import attested_card
     from scripts.wiring.agent import announce, serve_agent
     from scripts.wiring.roles import open_ports
     from scripts.wiring.training import evaluator
@@ -67,5 +68,5 @@ def run(home: Home, name: str) -> None:
     member = home.member(name).as_a(Role.AUDITOR)
     notify = announce(name)
     with only_one(member.folder):
-        evaluate = evaluator(member.data_file)
+        evaluate = evaluator(member.data_file, attested_card)
         serve_agent(lambda: Auditor(open_ports(home, member, notify), evaluate), notify)

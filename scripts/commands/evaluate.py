@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fl.training.data.dataset import Dataset
     from fl.training.evaluation.bootstrap import Bootstrap
     from fl.training.evaluation.quality import Answers, Quality
-    from scripts.output.card import Evaluated, Release
+    from scripts.output.card import Evaluated
     from scripts.wiring.evaluation import OpenedModel
     from scripts.wiring.home import Home
 
@@ -107,7 +107,7 @@ def evaluated(
     import time
 
     from fl.training.evaluation.quality import answer, judge, quality
-    from scripts.output.card import Evaluated
+    from scripts.output.card import Evaluated, release_of
     from scripts.wiring.clock import now
 
     def ask(one: OpenedModel) -> Answers:
@@ -116,33 +116,9 @@ def evaluated(
     answers = ask(model)
     judgement = judge(answers, threshold, how)
     compared: dict[str, Quality] = {name: quality(ask(one), threshold, how) for name, one in others.items()}
-    release = release_of(model)
+    weights = sum(weight.numel() for weight in model.predictor.network.parameters())
+    release = release_of(model.current.federation, model.current.round, weights)
     return Evaluated(model.task, model.recipe, release, judgement, compared, now()), answers
-
-
-def release_of(model: OpenedModel) -> Release:
-    """Return what the ledger says about a model."""
-    from fl.protocol.names import show
-    from scripts.output.card import Release
-
-    current, federation = model.current.round, model.current.federation
-    names, proposal, anchor = federation.book.name_of, current.proposal, federation.anchor
-    if proposal is None:
-        raise RuntimeError("a final round has a proposal")
-    return Release(
-        round=current.number,
-        rounds=model.rounds,
-        model=show(proposal.model_digest),
-        file=show(proposal.envelope_digest),
-        consortium=show(anchor.consortium),
-        chain_id=anchor.chain_id,
-        authority=show(anchor.authority),
-        ledger=show(anchor.contract),
-        hospitals=tuple(sorted(names(hospital) for hospital in current.hospitals)),
-        attested_by=tuple(sorted(names(member) for member in current.attestations)),
-        protection=current.terms.protection.name.lower(),
-        weights=sum(weight.numel() for weight in model.predictor.network.parameters()),
-    )
 
 
 def print_table(done: Evaluated) -> None:

@@ -39,6 +39,7 @@ from scripts.demo.clinic import link_trustees
 from scripts.demo.run import Wanted, check_new
 from scripts.demo.together import AUDITOR, COORDINATOR, TRUSTEES, Work, found_together, gather, share_key
 from scripts.output import report as _report
+from scripts.output.card import attested_card
 from scripts.output.progress import Console
 from scripts.server.site import build_site, check_port, run_site
 from scripts.wiring.home import Home
@@ -206,7 +207,7 @@ def _federate(run: Demo, recipe: Recipe, largest: int) -> Federation:
         train = {
             name: trainer(home.member(name).data_file, name, run.device, progress.of(name)) for name in run.hospitals
         }
-        work = Work(plan, first_model(recipe), train, evaluator(home.member(AUDITOR).data_file))
+        work = Work(plan, first_model(recipe), train, evaluator(home.member(AUDITOR).data_file, attested_card))
         notify = {name: progress.of(name) for name in (COORDINATOR, AUDITOR, *train)}
         together = gather(home, work, notify)
         together.run(progress.of("demo"))

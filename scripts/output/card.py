@@ -18,14 +18,24 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from markupsafe import Markup
 
+from fl.protocol.federation import Federation
+from fl.protocol.names import show
+from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.task import Task
-from fl.training.evaluation.quality import NAMES, Figure, Judgement, Quality
+from fl.training.evaluation.bootstrap import Bootstrap
+from fl.training.evaluation.quality import NAMES, Figure, Judgement, Quality, judge
 from fl.training.model.sources import LITE0_IMAGENET
 from fl.training.model.spec import LITE0
 from fl.training.recipe import Recipe
+from scripts.output.plots import draw
+from scripts.wiring.clock import now
+from scripts.wiring.training import Judged
 
 FEW_PERSONS = 10
 """With fewer persons in a class, percentile intervals are too narrow."""
+PERSONS = "persons"
+ATTESTED = Bootstrap(draws=200)
+"""An auditor writes a card in every round."""
 THIS_MODEL = "this model"
 
 
@@ -104,8 +114,14 @@ def columns(done: Evaluated) -> dict[str, Quality]:
     }
 
 
-def to_html(done: Evaluated, plots: Mapping[str, str]) -> str:
-    """Return the card as one page without other files; `plots` are SVG elements of plots.py."""
+def to_html(done: Evaluated, plots: Mapping[str, str], *, persons: bool = True) -> str:
+    """Return the card as one page without other files.
+
+    Args:
+        done: The evaluation.
+        plots: SVG elements of plots.py, by name.
+        persons: Whether single persons have a row, under numbers instead of names. What everybody reads has none.
+    """
     folder = Path(__file__).parent / "templates"
     environment = Environment(loader=FileSystemLoader(folder), autoescape=select_autoescape(), trim_blocks=True)
     return environment.get_template("model-card.html").render(
@@ -118,7 +134,8 @@ def to_html(done: Evaluated, plots: Mapping[str, str]) -> str:
         columns=columns(done),
         names=NAMES,
         shown=shown,
-        plots={name: Markup(text) for name, text in plots.items()},  # noqa: S704  # plots.py wrote it, escaped
+        persons=persons,
+        plots={name: Markup(text) for name, text in plots.items() if persons or name != PERSONS},  # noqa: S704  # plots.py wrote it, escaped
     )
 
 
@@ -134,3 +151,33 @@ def to_json(done: Evaluated) -> str:
         "task": done.task.to_dict(),
     }
     return json.dumps(document, indent=2, sort_keys=True, allow_nan=False) + "\n"
+
+
+def release_of(federation: Federation, current: Round, weights: int) -> Release:
+    """Return what the ledger says about the model that a round proposes or made final."""
+    names, proposal, anchor = federation.book.name_of, current.proposal, federation.anchor
+    if proposal is None:
+        raise RuntimeError("the round has no proposal")
+    before = sum(each.phase == Phase.FINAL and each.number < current.number for each in federation.rounds)
+    return Release(
+        round=current.number,
+        rounds=before + 1,
+        model=show(proposal.model_digest),
+        file=show(proposal.envelope_digest),
+        consortium=show(anchor.consortium),
+        chain_id=anchor.chain_id,
+        authority=show(anchor.authority),
+        ledger=show(anchor.contract),
+        hospitals=tuple(sorted(names(hospital) for hospital in current.hospitals)),
+        attested_by=tuple(sorted(names(member) for member in current.attestations)),
+        protection=current.terms.protection.name.lower(),
+        weights=weights,
+    )
+
+
+def attested_card(judged: Judged, federation: Federation, current: Round) -> bytes:
+    """Return the card that an auditor puts into the vault: nothing in it is about single persons."""
+    judgement = judge(judged.answers, how=ATTESTED)
+    release = release_of(federation, current, judged.weights)
+    done = Evaluated(judged.task, judged.recipe, release, judgement, {}, now())
+    return to_html(done, draw(judged.answers, judgement, judged.task), persons=False).encode()

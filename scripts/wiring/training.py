@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -13,7 +15,9 @@ from fl.events import Event, Notify
 from fl.files import write_atomic
 from fl.protocol.codec import JsonValue
 from fl.protocol.errors import DatasetUnusable, SettingInvalid, TaskMismatch
+from fl.protocol.federation import Federation
 from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.rounds.round import Round
 from fl.protocol.task import Task
 from fl.roles.auditor import Evaluate, Evaluation
 from fl.roles.hospital.background_training import Train
@@ -24,7 +28,9 @@ from fl.training.data.dataset import TRAIN, Dataset, is_stored, load_dataset, sa
 from fl.training.data.labels import LABELS_CAP, LabelMap
 from fl.training.data.load import load_source
 from fl.training.evaluation.chance import alarm
+from fl.training.evaluation.metrics import measure
 from fl.training.evaluation.predict import Predictor, evaluate
+from fl.training.evaluation.quality import Answers, answer_together
 from fl.training.local.train import TrainContext, train_local
 from fl.training.recipe import Recipe
 from scripts.wiring.home import OWNER_ONLY, Home, MemberHome
@@ -72,8 +78,24 @@ def _compare(dataset: Dataset, recipe: Recipe, work: Work, notify: Notify) -> No
         notify(Event.ALARM, {"round": work.round, "reason": why.replace("held-out", "own")})
 
 
-def evaluator(data_file: Path) -> Evaluate:
-    """Return an auditor's evaluation on the held-out images in `data_file`, or one without metrics if it is missing."""
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What a model card is made from, beside the ledger."""
+
+    answers: Answers
+    task: Task
+    recipe: Recipe
+    weights: int
+
+
+CardWriter = Callable[[Judged, Federation, Round], bytes]
+
+
+def evaluator(data_file: Path, card: CardWriter | None = None) -> Evaluate:
+    """Return an auditor's evaluation on the held-out images in `data_file`, or one without metrics if it is missing.
+
+    `card` writes the model card, if the auditor publishes one.
+    """
     if not data_file.exists():
         return lambda _model, _config: Evaluation()
     dataset, labels = _read(data_file), read_labels(data_file)
@@ -82,10 +104,13 @@ def evaluator(data_file: Path) -> Evaluate:
         recipe = Recipe.of(config)
         if labels.task != config.task:
             raise TaskMismatch(0, config.task.code, labels.task.code)
-        metrics = evaluate(Predictor(recipe.spec, model), dataset.fitted(recipe.spec.size_px), config.task)
+        answers = answer_together(Predictor(recipe.spec, model), dataset, config.task, labels.described or "auditor")
+        metrics = measure(answers.scores, answers.labels, answers.disease.tolist(), answers.persons)
         figures = metrics.to_dict()
         published = cast("dict[str, JsonValue]", {name: figures[name] for name in PUBLISHED})
-        return Evaluation(published, _description(dataset, labels), alarm(metrics))
+        judged = Judged(answers, config.task, recipe, model.size)
+        write = functools.partial(card, judged) if card else None
+        return Evaluation(published, _description(dataset, labels), alarm(metrics), write)
 
     return judge
 

@@ -13,11 +13,14 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
+from fl.audit.reports import CARD_CAP, REPORT_CAP
 from fl.protocol.errors import DatasetUnusable, FederationNotOpened, NoAnswer, SettingInvalid
-from fl.protocol.names import show
+from fl.protocol.names import Digest, show
 from fl.protocol.task import TaskClass
 from fl.protocol.task_catalogue import LEUKEMIA
 from fl.replay.ledger_view import Keyring
+from fl.roles.auditor import Auditor
+from fl.roles.coordinator.agent import Coordinator
 from fl.roles.serving.current_model import VerifiedModelCache
 from fl.training.data.dataset import TEST, TRAIN, Dataset, save_dataset
 from fl.training.data.labels import LabelMap, propose
@@ -30,13 +33,15 @@ from fl.training.model.device import use_threads
 from fl.training.model.sources import LITE0_IMAGENET
 from fl.training.model.tensors import to_vector
 from scripts.commands.evaluate import compared, evaluated, write
-from scripts.output.card import Evaluated, shown, to_html, to_json
+from scripts.output.card import Evaluated, attested_card, shown, to_html, to_json
 from scripts.output.plots import draw
 from scripts.predictor.client import PredictorProcess
 from scripts.wiring.evaluation import OpenedModel, opened, read_parts, training_parts
 from scripts.wiring.explanation import explained
 from scripts.wiring.options import LabelOptions
-from tests.support.world import World, run_rounds
+from scripts.wiring.training import evaluator
+from tests.support.federation import CONFIG, initial, settle
+from tests.support.world import RECIPE, World, audit, run_rounds
 
 HOW = Bootstrap(draws=20)
 
@@ -222,6 +227,36 @@ def test_sources_are_read_by_name_and_only_their_test_part_is_judged(tmp_path: P
     assert list(training_parts(tmp_path, plain, LEUKEMIA)) == ["cells", "mine"]
     with pytest.raises(SettingInvalid, match="data divide"):
         training_parts(tmp_path / "nothing", plain, LEUKEMIA)
+
+
+def attest(world: World, folder: Path) -> bytes:
+    """Run a round whose auditor publishes a card; return the auditor's report."""
+    part = cells(1)
+    save_dataset(part, folder / "data.npz")
+    names = {name: name for name in LEUKEMIA.codes}
+    (folder / "labels.json").write_bytes(LabelMap(LEUKEMIA, names, "drawn cells").to_bytes())
+    plan = replace(world.plan(1), config=replace(CONFIG, training=RECIPE.to_dict()))
+    party, vault = world.consortium.auditor, world.consortium.vault
+    auditor = Auditor(party.ports(vault), evaluator(folder / "data.npz", attested_card))
+    settle(Coordinator(world.consortium.coordinator.ports(vault), plan, initial()), auditor, *world.hospitals())
+    return vault.get(world.current.attestations[party.account], REPORT_CAP)
+
+
+def test_an_auditor_puts_a_card_without_persons_into_the_vault_and_the_audit_compares_it(
+    world: World, tmp_path: Path
+) -> None:
+    report = json.loads(attest(world, tmp_path))
+    digest = Digest(bytes.fromhex(report["card"].removeprefix("0x")))
+    card = world.consortium.vault.get(digest, CARD_CAP).decode()
+    assert show(world.federation.model_digest) in card
+    assert f"{report['metrics']['accuracy']:.3f} (" in card
+    assert "Person (number of the table)" not in card
+    assert "<h2>Persons</h2>" not in card
+    assert "drawn cells" not in card, "one owner needs no column of its own"
+    assert audit(world).findings == []
+    path = world.consortium.vault.path(digest)
+    path.write_bytes(path.read_bytes() + b" ")
+    assert [(one.name, one.subject) for one in audit(world).findings] == [("HashMismatch", "report of auditor")]
 
 
 def test_a_card_about_training_images_says_so(model: OpenedModel) -> None:
