@@ -7,6 +7,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from fl.protocol.errors import EncodingError
@@ -113,6 +115,20 @@ def test_a_class_with_few_cells_is_never_excluded() -> None:
     assert conformal_limit(score_counts(np.array([5.0] * 8)), 0.1) == ALWAYS
     assert conformal_limit(np.zeros(BINS, np.int64), 0.1) == ALWAYS
     assert conformal_limit(score_counts(np.array([5.0] * 10)), 0.1) == 5.0
+
+
+@given(scores=st.lists(st.floats(-20, 20), max_size=60), error=st.floats(0.01, 0.5))
+def test_of_the_counted_cells_no_more_than_the_stated_share_lose_their_class(scores: list[float], error: float) -> None:
+    values = np.array(scores, np.float64)
+    limit = conformal_limit(score_counts(values), error)
+    assert (np.clip(values, -16, 16) < limit).sum() <= error * (len(values) + 1)
+
+
+@given(scores=st.lists(st.floats(-20, 20), max_size=60), stated=st.floats(0.5, 0.99))
+def test_of_the_counted_diseased_cells_at_least_the_stated_share_is_found(scores: list[float], stated: float) -> None:
+    values = np.array(scores, np.float64)
+    limit = sensitivity_limit(score_counts(values), stated)
+    assert (np.clip(values, -16, 16) >= limit).sum() >= stated * len(values) - 1e-9
 
 
 @pytest.mark.parametrize("stated", [0.8, 0.9, 0.97])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -176,6 +176,22 @@ def test_no_training_sees_what_is_held_back_and_no_class_loses_its_last_person(w
     assert not set(one_person.take(one_person.labels == 0).groups) & set(
         one_person.part(0).groups[held_back(one_person.part(0), SHARE, 1)]
     )
+
+
+def test_several_classes_are_calibrated_by_the_same_two_rounds(world: World) -> None:
+    spec, rng = ModelSpec(size_px=48, width=8, classes=3), np.random.default_rng(1)
+    held = replace(world.new, labels=rng.integers(0, 3, len(world.new)), class_names=("a", "b", "c"))
+    vector = np.concatenate([to_vector(build_model(spec, 1)), empty(3)])
+    for step in STEPS:
+        rule = CalibrationRule(step, (False, True, True))
+        plan, predictor = lane_plan(rule), Predictor(spec, vector)
+        parts = [plan.pack(entries_of(predictor, part, rule)) for part in (held, None)]
+        vector = RULES["calibrate"](vector, plan.unpack(np.sum(parts, axis=0)), 2, rule.to_dict())
+    found = Predictor(spec, vector)
+    assert found.calibration.complete
+    assert found.calibration.samples.sum() == len(held)
+    kept = np.array([answer.kept for answer in found.answers(held.images)])
+    assert all(kept[held.labels == label, label].mean() >= 0.9 for label in range(3))
 
 
 def test_what_is_held_back_follows_from_names_and_seed_alone(world: World) -> None:
