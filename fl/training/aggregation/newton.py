@@ -120,14 +120,24 @@ def plan_of(settings: NewtonSettings) -> LanePlan:
     return LanePlan(
         "newton-step",
         (
-            Lane("patients", 1, 0, settings.rows, "how many patients all hospitals have together"),
-            Lane("loss", 1, 0, top, "how well the common model fits all patients together"),
-            Lane("gradient", p, -top, top, "in which direction all patients together would move each coefficient"),
-            Lane("gradient_rest", p, -half, half, "the digits of the gradient that its own lane has no room for"),
+            Lane("patients", 1, 0, settings.rows, "How many patients all hospitals have together."),
+            Lane("loss", 1, 0, top, "How well the common model fits all patients together."),
+            Lane("gradient", p, -top, top, "In which direction all patients together would move each coefficient."),
+            Lane("gradient_rest", p, -half, half, "The digits of the gradient that its own lane has no room for."),
             Lane(
-                "curvature", settings.triangle, -top, top, "how inputs go together over all patients, weighted by doubt"
+                "curvature",
+                settings.triangle,
+                -top,
+                top,
+                "How inputs go together over all patients, weighted by doubt. With few patients it shows much of each.",
             ),
-            Lane("inputs", p, -top, top, "the mean of each input over all patients"),
+            Lane(
+                "inputs",
+                p,
+                -top,
+                top,
+                "The mean of each input over all patients. With few hospitals, each can subtract its own.",
+            ),
         ),
     )
 
