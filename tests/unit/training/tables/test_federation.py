@@ -196,6 +196,10 @@ def test_every_way_of_training_answers_every_test_row() -> None:
     assert np.abs(answers[0].probabilities - answers[1].probabilities).max() < 1e-8
 
 
+def test_a_plan_has_room_for_the_pooled_rows() -> None:
+    assert [Plan().for_rows(count).rows_bits for count in (1, 4096, 4097, 100_000)] == [12, 12, 13, 17]
+
+
 def test_cross_validation_answers_each_row_by_models_that_saw_none_like_it() -> None:
     table = drawn(90, 5)
     answers = cross_validate(table, ("a", "b"), 3, Plan(ridge=1.0, seeds=()))
