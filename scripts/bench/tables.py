@@ -108,7 +108,7 @@ def newton_facts(answers: list[Answer]) -> Figures:
     """Compare the coefficients of pooled and federated training."""
     both = {answer.trained: answer for answer in answers if answer.model == "logistic"}
     pooled, federated = both[POOLED].coefficients, both[FEDERATED].coefficients
-    printed = [[f"{value:.{DIGITS}f}" for value in each.tolist()] for each in (pooled, federated)]
+    printed = [[f"{round(value, DIGITS) + 0.0:.{DIGITS}f}" for value in each.tolist()] for each in (pooled, federated)]
     return {
         "coefficients": len(pooled),
         "rounds": both[FEDERATED].rounds,

@@ -258,6 +258,7 @@ def sum_lanes(  # noqa: PLR0913  # one parameter per option
 @click.option("--ridge", type=click.FloatRange(1e-6, 1e6), default=1.0, show_default=True, help="Penalty.")
 @click.option("--indicators/--no-indicators", default=True, help="Whether a missing value is an input of its own.")
 @click.option("--splines/--no-splines", default=False, help="Whether numbers may have curved effects.")
+@click.option("--most-rows", type=click.IntRange(1, 2**20), default=4096, show_default=True, help="At one hospital.")
 @click.option("--steps", type=click.IntRange(1, 50), default=8, show_default=True, help="Newton rounds at most.")
 @click.option("--hospitals", type=click.IntRange(1), default=3, show_default=True, help="How many to wait for.")
 @click.option("--attestations", type=click.IntRange(1), default=1, show_default=True, help="Needed from auditors.")
@@ -275,6 +276,7 @@ def train_table(  # noqa: PLR0913  # one parameter per option
     ridge: float,
     indicators: bool,
     splines: bool,
+    most_rows: int,
     steps: int,
     hospitals: int,
     attestations: int,
@@ -299,7 +301,8 @@ def train_table(  # noqa: PLR0913  # one parameter per option
     from scripts.wiring.tables import TableCoordinator, TablePlan
 
     member = home.member(name).as_a(Role.COORDINATOR)
-    notify, table = announce(name), TablePlan(load_schema(schema), Options(indicators, splines), ridge, steps=steps)
+    notify, bits = announce(name), (most_rows - 1).bit_length()
+    table = TablePlan(load_schema(schema), Options(indicators, splines), ridge, bits, steps)
     protected = protection_of(protection, hospitals)
     plan = Plan(
         rounds=0,

@@ -161,6 +161,7 @@ def _save(own: dict[str, Table], plan: Plan, path: Path) -> None:
     from fl.training.tables.study import choose_ridge
 
     hospitals = list(own.values())
+    plan = plan.for_rows(max(map(len, hospitals)))
     design = Design(hospitals[0].schema, shared_statistics(hospitals, plan.rows_bits), plan.options)
     settings = settings_for(design, choose_ridge(hospitals, plan), plan.rows_bits)
     saved = SavedModel(design, settings, newton_fit(hospitals, design, settings)[-1].to_vector())

@@ -34,6 +34,7 @@ import numpy.typing as npt
 from fl.protocol.codec import Fields, JsonValue
 from fl.protocol.errors import EncodingError, NonFinite, SumOutOfBounds, WeightsMismatch, WeightsTooLarge
 from fl.training.aggregation.lanes import Entries, Lane, LanePlan
+from fl.training.aggregation.linear import cholesky, inverse, solve
 from fl.training.aggregation.quantise import Vector
 
 Reals = npt.NDArray[np.float64]
@@ -119,14 +120,24 @@ def plan_of(settings: NewtonSettings) -> LanePlan:
     return LanePlan(
         "newton-step",
         (
-            Lane("patients", 1, 0, settings.rows, "how many patients all hospitals have together"),
-            Lane("loss", 1, 0, top, "how well the common model fits all patients together"),
-            Lane("gradient", p, -top, top, "in which direction all patients together would move each coefficient"),
-            Lane("gradient_rest", p, -half, half, "the digits of the gradient that its own lane has no room for"),
+            Lane("patients", 1, 0, settings.rows, "How many patients all hospitals have together."),
+            Lane("loss", 1, 0, top, "How well the common model fits all patients together."),
+            Lane("gradient", p, -top, top, "In which direction all patients together would move each coefficient."),
+            Lane("gradient_rest", p, -half, half, "The digits of the gradient that its own lane has no room for."),
             Lane(
-                "curvature", settings.triangle, -top, top, "how inputs go together over all patients, weighted by doubt"
+                "curvature",
+                settings.triangle,
+                -top,
+                top,
+                "How inputs go together over all patients, weighted by doubt. With few patients it shows much of each.",
             ),
-            Lane("inputs", p, -top, top, "the mean of each input over all patients"),
+            Lane(
+                "inputs",
+                p,
+                -top,
+                top,
+                "The mean of each input over all patients. With few hospitals, each can subtract its own.",
+            ),
         ),
     )
 
@@ -332,54 +343,3 @@ def _inner(left: Reals, right: Reals) -> float:
     for one, other in zip(left.tolist(), right.tolist(), strict=True):
         total += one * other
     return total
-
-
-def cholesky(matrix: Reals, hospitals: int = 1) -> Reals:
-    """Return the lower factor L of a positive definite matrix = L Lᵀ, float64 [p, p].
-
-    Only the lower triangle is read. Each entry is one square root or quotient, after differences in order of columns.
-
-    Raises:
-        SumOutOfBounds: the matrix is not positive definite.
-    """
-    rest, size = matrix.copy(), len(matrix)
-    for place in range(size):
-        pivot = float(rest[place, place])
-        if not 0.0 < pivot < math.inf:
-            claimed = int(pivot) if -LARGEST < pivot <= 0.0 else 0
-            raise SumOutOfBounds(hospitals, f"curvature (pivot {place})", claimed, 1, 1 << 62)
-        root = math.sqrt(pivot)
-        rest[place, place] = root
-        below = rest[place + 1 :, place]
-        below /= root
-        rest[place + 1 :, place + 1 :] -= below[:, None] * below[None, :]
-    return np.tril(rest)
-
-
-def solve(factor: Reals, right: Reals) -> Reals:
-    """Return x with L Lᵀ x = right, float64 [p] or [p, k], by substitution in a fixed order."""
-    x = right.copy()
-    for place in range(len(factor)):
-        x[place] = x[place] / factor[place, place]
-        x[place + 1 :] -= _times(factor[place + 1 :, place], x[place])
-    for place in range(len(factor) - 1, -1, -1):
-        x[place] = x[place] / factor[place, place]
-        x[:place] -= _times(factor[place, :place], x[place])
-    return x
-
-
-def _times(column: Reals, value: Reals) -> Reals:
-    """Return column [m] times a number, or times each of [k] numbers as [m, k]."""
-    return column * value if np.ndim(value) == 0 else column[:, None] * value[None, :]
-
-
-def inverse(factor: Reals) -> Reals:
-    """Return (L Lᵀ)^-1, float64 [p, p]."""
-    return solve(factor, np.eye(len(factor)))
-
-
-def full(triangle: Reals, size: int) -> Reals:
-    """Return the symmetric matrix [size, size] of an upper triangle."""
-    matrix = np.zeros((size, size))
-    matrix[np.triu_indices(size)] = triangle
-    return matrix + np.triu(matrix, 1).T

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.task import Domain, Task, TaskClass, TaskKind
@@ -31,6 +32,8 @@ from fl.training.tables.rows import Table
 from fl.training.tables.schema import Schema
 from fl.training.tables.statistics import Statistics
 
+Reals = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int64]
 MOST_ROUNDS = 16
 MLP_LOCAL = LocalConfig(
     epochs=2,
@@ -75,18 +78,26 @@ def newton_entries(table: Table, design: Design, vector: Vector, settings: Newto
     return newton.entries(design.of(table), table.labels, state.candidate, settings)
 
 
-def newton_round(tables: Sequence[Table], design: Design, vector: Vector, settings: NewtonSettings) -> Vector:
-    """Return the vector after one round."""
-    totals = summed(newton.plan_of(settings), (newton_entries(table, design, vector, settings) for table in tables))
-    return RULES["newton"](vector, totals, len(tables), settings.to_dict())
-
-
 def newton_fit(tables: Sequence[Table], design: Design, settings: NewtonSettings) -> list[NewtonState]:
-    """Return the state after each round, until a step is the last one (newton.CONVERGED) or MOST_ROUNDS."""
+    """Return the state after each round on tables; see `fit_rows`."""
+    return fit_rows([(design.of(table), table.labels) for table in tables], settings)
+
+
+def fit_rows(hospitals: Sequence[tuple[Reals, Labels]], settings: NewtonSettings) -> list[NewtonState]:
+    """Return the state after each round, until a step is the last one (newton.CONVERGED) or MOST_ROUNDS.
+
+    Args:
+        hospitals: Each one's rows float64 [n, columns] within ±16 and labels [n]. The first column is 1. So a head on
+            frozen features of pictures is fitted just like a table: their standardised features are the other columns.
+        settings: Of the rounds; `ridge` is the penalty.
+    """
+    plan = newton.plan_of(settings)
     vector = NewtonState.start(settings).to_vector()
     states: list[NewtonState] = []
     while len(states) < MOST_ROUNDS and not (states and states[-1].converged):
-        vector = newton_round(tables, design, vector, settings)
+        candidate = NewtonState.from_vector(vector, settings).candidate
+        totals = summed(plan, (newton.entries(rows, labels, candidate, settings) for rows, labels in hospitals))
+        vector = RULES["newton"](vector, totals, len(hospitals), settings.to_dict())
         states.append(NewtonState.from_vector(vector, settings))
     return states
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fl.training.aggregation.newton import NewtonSettings, NewtonState, full, layout
+from fl.training.aggregation.linear import full
+from fl.training.aggregation.newton import NewtonSettings, NewtonState, layout
 from fl.training.model.weights import Manifest, Vector
 from fl.training.tables.design import Design
 

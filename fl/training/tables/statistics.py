@@ -25,6 +25,7 @@ from fl.training.tables.rows import Table
 from fl.training.tables.schema import Column, Kind, Schema
 
 Reals = npt.NDArray[np.float64]
+_ENOUGH = "With few hospitals, each can subtract its own."
 LEAST_SPREAD = 1e-6
 """Of a column's range: a smaller standard deviation counts as none, and the column is only centred."""
 
@@ -56,9 +57,9 @@ def plan_of(schema: Schema, rows_bits: int) -> LanePlan:
     return LanePlan(
         "table-statistics",
         (
-            Lane("known", count, 0, 1 << rows_bits, "for how many patients of all hospitals each value is known"),
-            Lane("sum", count, 0, top, "the mean of each value over all patients"),
-            Lane("squares", count, 0, top, "the variance of each value over all patients"),
+            Lane("known", count, 0, 1 << rows_bits, "For how many patients of all hospitals each value is known."),
+            Lane("sum", count, 0, top, f"The mean of each value over all patients. {_ENOUGH}"),
+            Lane("squares", count, 0, top, f"The variance of each value over all patients. {_ENOUGH}"),
         ),
     )
 

@@ -45,6 +45,10 @@ class Plan:
     seeds: tuple[int, ...] = (0,)
     rows_bits: int = 12
 
+    def for_rows(self, count: int) -> Plan:
+        """Return the plan with room for `count` rows at one hospital."""
+        return replace(self, rows_bits=max(self.rows_bits, (count - 1).bit_length()))
+
 
 @dataclass(frozen=True, eq=False)
 class Answer:
@@ -118,6 +122,7 @@ def _newton(tables: Sequence[Table], design: Design, ridge: float, plan: Plan) -
 def compare(hospitals: dict[str, Table], test: Table, plan: Plan) -> list[Answer]:
     """Train in every way and return the answers on the rows of `test`."""
     everybody = list(hospitals.values())
+    plan = plan.for_rows(sum(map(len, everybody)))
     ways = {POOLED: [joined(everybody)], FEDERATED: everybody}
     ways |= {f"only {name}": [table] for name, table in hospitals.items()}
     answers = []

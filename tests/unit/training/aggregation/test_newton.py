@@ -10,17 +10,14 @@ from sklearn.linear_model import LogisticRegression
 
 from fl.protocol.codec import JsonValue
 from fl.protocol.errors import EncodingError, SumOutOfBounds, WeightsMismatch
+from fl.training.aggregation.linear import cholesky, full, inverse, solve
 from fl.training.aggregation.newton import (
     LARGEST,
     NewtonSettings,
     NewtonState,
     advance,
-    cholesky,
     entries,
-    full,
-    inverse,
     plan_of,
-    solve,
 )
 from fl.training.aggregation.rules import RULES
 from fl.training.model.weights import WEIGHT_MAX

@@ -5,12 +5,12 @@ import numpy.typing as npt
 import pytest
 
 from fl.protocol.errors import EncodingError, SettingInvalid, WeightsMismatch
-from fl.training.aggregation.newton import REACH, NewtonState
+from fl.training.aggregation.newton import REACH, NewtonSettings, NewtonState
 from fl.training.local.config import LocalConfig
 from fl.training.local.train import TrainContext
 from fl.training.tables import statistics
 from fl.training.tables.design import Design, Options
-from fl.training.tables.federation import FedAvg, central, fedavg, newton_fit, shared_statistics
+from fl.training.tables.federation import FedAvg, central, fedavg, fit_rows, newton_fit, shared_statistics
 from fl.training.tables.logistic import Logistic, manifest_of, probability, settings_for
 from fl.training.tables.mlp import TableNetwork, TableSpec, initial_vector, manifest_of_spec, train_rows
 from fl.training.tables.rows import Table, groups_of, joined
@@ -114,6 +114,17 @@ def test_federated_newton_steps_give_the_digits_of_pooled_training() -> None:
     assert len(federated) <= 8
 
 
+def test_a_ridge_head_on_frozen_features_is_the_head_of_the_pooled_features() -> None:
+    draw = np.random.default_rng(6)
+    features = np.concatenate([np.ones((300, 1)), np.clip(draw.normal(size=(300, 120)), -16, 16)], axis=1)
+    labels = (draw.random(300) < probability(features[:, 1] - features[:, 2])).astype(np.int64)
+    settings = NewtonSettings(121, 10.0, 9)
+    parts = [(features[start::3], labels[start::3]) for start in range(3)]
+    pooled, federated = fit_rows([(features, labels)], settings), fit_rows(parts, settings)
+    assert len(federated) <= 8
+    assert np.abs(pooled[-1].candidate - federated[-1].candidate).max() < 1e-10
+
+
 def test_the_served_model_is_read_from_the_vector_of_the_last_round() -> None:
     design = Design(SCHEMA, shared_statistics(HOSPITALS))
     settings = settings_for(design)
@@ -183,6 +194,10 @@ def test_every_way_of_training_answers_every_test_row() -> None:
     assert [answer.trained for answer in answers] == [POOLED, FEDERATED, "only a", "only b", "only c"]
     assert all(answer.probabilities.shape == (1, 40) for answer in answers)
     assert np.abs(answers[0].probabilities - answers[1].probabilities).max() < 1e-8
+
+
+def test_a_plan_has_room_for_the_pooled_rows() -> None:
+    assert [Plan().for_rows(count).rows_bits for count in (1, 4096, 4097, 100_000)] == [12, 12, 13, 17]
 
 
 def test_cross_validation_answers_each_row_by_models_that_saw_none_like_it() -> None:
