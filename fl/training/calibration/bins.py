@@ -82,7 +82,7 @@ def reach_of(counts: Ints, kept: float, fitted: int) -> float:
     """Return the distance from which on a picture counts as foreign, so that the stated share of new cells is not.
 
     `fitted` numbers were fitted to the n counted cells, so new cells are farther away: their mean squared distance is
-    about n / (n - fitted - 2) times as large.
+    about n / (n - fitted - 2) times as large. With too few counted cells to say so, no picture is foreign.
     """
     needed = math.ceil(kept * (int(counts.sum()) + 1))
     below = np.cumsum(counts)
