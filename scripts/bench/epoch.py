@@ -36,11 +36,11 @@ from fl.training.presets import DEFAULT_PRESET, SYNTHETIC_PLAN
 from fl.training.recipe import Recipe
 from scripts.bench._data import images_at_hand, labelled
 from scripts.bench._table import keep, median, show
-from scripts.commands.coordinator import first_model
 from scripts.commands.data import HOLDOUT, parts_of
 from scripts.demo.chain_process import ChainProcess
 from scripts.demo.together import AUDITOR, COORDINATOR, Work, found_together, gather
 from scripts.wiring.home import Home
+from scripts.wiring.plans import first_model
 from scripts.wiring.training import trainer
 
 HOSPITALS, SEED = 3, 2026

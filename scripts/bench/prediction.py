@@ -30,12 +30,12 @@ from fl.training.presets import DEFAULT_PRESET
 from fl.training.recipe import Recipe
 from scripts.bench._table import keep, median, show
 from scripts.commands.chain import chain_settings
-from scripts.commands.coordinator import first_model
 from scripts.demo.together import AUDITOR, COORDINATOR, Work, found_together, gather
 from scripts.server.request import Bounds
 from scripts.server.server import Server
 from scripts.server.site import build_site
 from scripts.wiring.home import Home
+from scripts.wiring.plans import first_model
 from scripts.wiring.site_accounts import seed_demo, site_config
 
 WARM_UP = 5

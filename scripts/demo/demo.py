@@ -32,7 +32,6 @@ from fl.training.pictures.field import Frame
 from fl.training.presets import DEFAULT_PRESET, SYNTHETIC_PLAN, SYNTHETIC_PRESET, Preset
 from fl.training.recipe import Recipe
 from scripts.commands.audit import Evidence, run_audit
-from scripts.commands.coordinator import CLIP, L2_BOUND, fewest, first_model, held_back, protection_of
 from scripts.commands.data import HOLDOUT, hospital_names, parts_of
 from scripts.demo.chain_process import ChainProcess
 from scripts.demo.clinic import link_trustees
@@ -45,6 +44,7 @@ from scripts.server.site import build_site, check_port, run_site
 from scripts.wiring.home import Home
 from scripts.wiring.listing import frame_of, reading_of
 from scripts.wiring.options import DataOptions
+from scripts.wiring.plans import CLIP, L2_BOUND, fewest, first_model, held_back, protection_of
 from scripts.wiring.roles import audit_key, open_ledger
 from scripts.wiring.site_accounts import seed_demo, site_config
 from scripts.wiring.task import Meaning, counts, given_task, map_labels, task_that_explains

@@ -30,13 +30,13 @@ from fl.training.model.weights import Vector
 from fl.training.pictures.images import Pixels, encode_png
 from fl.training.presets import DEFAULT_PRESET
 from fl.training.recipe import Recipe
-from scripts.commands.coordinator import CLIP, L2_BOUND, first_model
 from scripts.commands.data import HOLDOUT, parts_of
 from scripts.demo.chain_process import ChainProcess
 from scripts.demo.together import AUDITOR, COORDINATOR, Work, found_together, gather
 from scripts.server.site import open_services
 from scripts.wiring.home import Home
 from scripts.wiring.options import DataOptions
+from scripts.wiring.plans import CLIP, L2_BOUND, first_model
 from scripts.wiring.training import evaluator, import_images, trainer
 from webui.presentation.wording import verdict
 

@@ -24,9 +24,9 @@ from fl.training.local.config import LocalConfig
 from fl.training.model.spec import ModelSpec
 from fl.training.pictures.images import encode_png
 from fl.training.recipe import Recipe
-from scripts.commands.coordinator import first_model
 from scripts.demo.together import AUDITOR, COORDINATOR, Work, found_together, gather
 from scripts.wiring.home import Home
+from scripts.wiring.plans import first_model
 from scripts.wiring.site_accounts import seed_demo, site_config
 from tests.support.processes import Party, free_port
 

@@ -32,7 +32,7 @@ from fl.training.model.spec import ModelSpec
 from fl.training.model.weights import Vector
 from fl.training.pictures.gate import prepare
 from fl.training.recipe import Recipe
-from scripts.commands.coordinator import first_model, held_back
+from scripts.wiring.plans import first_model, held_back
 from scripts.wiring.training import trainer
 from tests.support.federation import endorser, found, memory_connect, run_all
 from webui.federation.predictions import FederationPredictions

@@ -11,8 +11,9 @@ from fl.training.aggregation.choice import SETTINGS, Aggregation
 from fl.training.local.config import LocalConfig
 from fl.training.model.spec import ModelSpec
 from fl.training.recipe import Recipe
-from scripts.commands.coordinator import aggregation_of, first_model, run
+from scripts.commands.coordinator import run
 from scripts.wiring.options import AGGREGATIONS, AggregationOptions
+from scripts.wiring.plans import aggregation_of, first_model
 
 
 def test_the_command_offers_exactly_the_rules_that_there_are() -> None:

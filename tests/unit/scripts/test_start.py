@@ -10,12 +10,12 @@ import pytest
 from fl.training.pictures.field import Frame
 from fl.training.presets import PRESETS, SYNTHETIC_PLAN
 from scripts.cli import COMMANDS
-from scripts.commands.coordinator import PRESET_NAMES
 from scripts.commands.data import CELLS, IMAGE_PX, SUBJECTS
 from scripts.commands.serve import CARE_DAYS
 from scripts.commands.serve import MAX_CARE_DAYS as LARGEST
 from scripts.commands.staff import ROLES
 from scripts.wiring.options import AUTO, FRAMES
+from scripts.wiring.plans import PRESET_NAMES
 from webui.config import MAX_CARE_DAYS, SiteConfig
 from webui.store.models import SiteRole
 

@@ -15,7 +15,7 @@ from fl.roles.hospital.background_training import TrainingJob
 from fl.training.aggregation.work import LaneValues, SumSpec, without_sum, work_of
 from fl.training.data.synthetic import SyntheticPlan, draw_dataset
 from fl.training.data_card import DATA_CARD, data_card_plan
-from scripts.commands.coordinator import SUMS
+from scripts.commands.coordinator_sums import SUMS
 from scripts.wiring.sums import PURPOSES, count_lanes, sum_config
 
 RECIPE: dict[str, Any] = {"seed": 1}

@@ -1,0 +1,190 @@
+"""`hemaledger coordinator sum` and `table`: rounds in which hospitals sum named numbers instead of weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fl.protocol.errors import SettingInvalid
+from fl.protocol.names import Role
+from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.steps import MAX_STEP_TIMEOUT_S
+from scripts.wiring.exit import guarded
+from scripts.wiring.options import (
+    TaskOptions,
+    chain_options,
+    name_option,
+    protection_option,
+    seed_option,
+    task_options,
+)
+from scripts.wiring.plans import CLIP, L2_BOUND, PRESET_NAMES, adjusted, fewest, first_model, protection_of
+
+if TYPE_CHECKING:
+    from scripts.wiring.home import Home
+
+SUM_W_MAX = 2**21
+"""In a round of lanes the weight only counts rows."""
+SUMS = ("data-card",)
+"""The names in scripts/wiring/sums.py."""
+SECONDS = click.IntRange(1, MAX_STEP_TIMEOUT_S)
+
+
+@click.command("sum")
+@chain_options
+@name_option("coordinator")
+@click.option("--purpose", type=click.Choice(SUMS), required=True, help="What to sum. data-card: counts of images.")
+@click.option("--hospitals", type=click.IntRange(1), default=3, show_default=True, help="How many to wait for.")
+@click.option("--attestations", type=click.IntRange(1), default=1, show_default=True, help="Needed from auditors.")
+@protection_option
+@click.option("--step-timeout", type=SECONDS, default=600, show_default=True, help="Seconds for each masked step.")
+@click.option("--commit-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds for counting.")
+@click.option("--close-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds after counting.")
+@task_options
+@click.option("--preset", type=click.Choice(PRESET_NAMES), default="real", show_default=True, help="Kind of images.")
+@click.option("--width", type=click.IntRange(8, 512), help="As for `run`.")
+@click.option("--image-size", type=click.IntRange(16, 1024), help="As for `run`.")
+@seed_option
+@guarded
+def sum_lanes(  # noqa: PLR0913  # one parameter per option
+    home: Home,
+    name: str,
+    *,
+    purpose: str,
+    hospitals: int,
+    attestations: int,
+    protection: str | None,
+    step_timeout: int,
+    commit_timeout: int,
+    close_timeout: int,
+    preset: str,
+    width: int | None,
+    image_size: int | None,
+    seed: int,
+    task: TaskOptions,
+) -> None:
+    """Open one round that sums numbers of the hospitals and keeps the model. Everybody gets the same totals.
+
+    The totals are in the auditor's report and in `hemaledger audit`. --preset, --width, --image-size and --seed name
+    the model with which the federation opens, if it was not opened before; give `coordinator run` the same ones
+    afterwards. In a masked round, a hospital whose numbers are still those of an earlier round withholds them.
+    """
+    from fl.roles.coordinator.agent import Coordinator
+    from fl.roles.coordinator.plan import Plan
+    from fl.storage.lock import only_one
+    from fl.training.presets import PRESETS
+    from fl.training.recipe import Recipe
+    from scripts.wiring.agent import announce, serve_agent
+    from scripts.wiring.roles import open_ports
+    from scripts.wiring.sums import next_sum, sum_config
+    from scripts.wiring.task import FLAGS, task_of
+
+    member = home.member(name).as_a(Role.COORDINATOR)
+    notify, summed = announce(name), task_of(home, task)
+    if summed is None:
+        raise SettingInvalid("task", f"consortium.json names no task; give {FLAGS}")
+    chosen = adjusted(PRESETS[preset], width=width, size_px=image_size, epochs=None, preparation=None)
+    recipe = Recipe(replace(chosen.spec, classes=len(summed.classes)), chosen.local, seed)
+    protected = protection_of(protection, hospitals)
+    plan = Plan(
+        rounds=0,
+        min_commitments=fewest(protected, hospitals),
+        attestations=attestations,
+        config=sum_config(purpose, recipe.to_dict(), RoundConfig(CLIP, L2_BOUND, SUM_W_MAX, {}, summed)),
+        commit_timeout_s=commit_timeout,
+        close_timeout_s=close_timeout,
+        min_hospitals=hospitals,
+        protection=protected,
+        step_timeout_s=step_timeout,
+    )
+    plans: list[Plan] = []  # made once, also if the ledger is handed over
+
+    def make() -> Coordinator:
+        ports = open_ports(home, member, notify)
+        if not plans:
+            plans.append(next_sum(plan, ports))
+        return Coordinator(ports, plans[0], initial)
+
+    with only_one(member.folder):
+        initial = first_model(recipe)
+        serve_agent(make, notify, lambda agent: agent.done)
+
+
+@click.command("table")
+@chain_options
+@name_option("coordinator")
+@click.option("--schema", required=True, help="The meaning of the columns: a name or a JSON file (see `tables`).")
+@click.option("--ridge", type=click.FloatRange(1e-6, 1e6), default=1.0, show_default=True, help="Penalty.")
+@click.option("--indicators/--no-indicators", default=True, help="Whether a missing value is an input of its own.")
+@click.option("--splines/--no-splines", default=False, help="Whether numbers may have curved effects.")
+@click.option("--most-rows", type=click.IntRange(1, 2**20), default=4096, show_default=True, help="At one hospital.")
+@click.option("--steps", type=click.IntRange(1, 50), default=8, show_default=True, help="Newton rounds at most.")
+@click.option("--hospitals", type=click.IntRange(1), default=3, show_default=True, help="How many to wait for.")
+@click.option("--attestations", type=click.IntRange(1), default=1, show_default=True, help="Needed from auditors.")
+@protection_option
+@click.option("--step-timeout", type=SECONDS, default=600, show_default=True, help="Seconds for each masked step.")
+@click.option("--commit-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds for counting.")
+@click.option("--close-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds after counting.")
+@click.option("--model", "model_file", type=click.Path(path_type=Path), help="Write the regression here.")
+@guarded
+def train_table(  # noqa: PLR0913  # one parameter per option
+    home: Home,
+    name: str,
+    *,
+    schema: str,
+    ridge: float,
+    indicators: bool,
+    splines: bool,
+    most_rows: int,
+    steps: int,
+    hospitals: int,
+    attestations: int,
+    protection: str | None,
+    step_timeout: int,
+    commit_timeout: int,
+    close_timeout: int,
+    model_file: Path | None,
+) -> None:
+    """Train a logistic regression on the hospitals' tables: a round of statistics, then Newton steps.
+
+    Everybody gets the same sums, and nobody sees one hospital's. The result is that of training on all rows together.
+    """
+    from fl.roles.coordinator.plan import Plan
+    from fl.storage.lock import only_one
+    from fl.training.tables.design import Options
+    from fl.training.tables.federation import task_of as task_of_table
+    from fl.training.tables.saved import save_model
+    from fl.training.tables.schema import load_schema
+    from scripts.wiring.agent import announce, serve_agent
+    from scripts.wiring.roles import open_ports
+    from scripts.wiring.tables import TableCoordinator, TablePlan
+
+    member = home.member(name).as_a(Role.COORDINATOR)
+    notify, bits = announce(name), (most_rows - 1).bit_length()
+    table = TablePlan(load_schema(schema), Options(indicators, splines), ridge, bits, steps)
+    protected = protection_of(protection, hospitals)
+    plan = Plan(
+        rounds=0,
+        min_commitments=fewest(protected, hospitals),
+        attestations=attestations,
+        config=RoundConfig(CLIP, L2_BOUND, SUM_W_MAX, {}, task_of_table(table.schema)),
+        commit_timeout_s=commit_timeout,
+        close_timeout_s=close_timeout,
+        min_hospitals=hospitals,
+        protection=protected,
+        step_timeout_s=step_timeout,
+    )
+    agents: list[TableCoordinator] = []
+
+    def make() -> TableCoordinator:
+        agents.append(TableCoordinator(open_ports(home, member, notify), plan, table))
+        return agents[-1]
+
+    with only_one(member.folder):
+        serve_agent(make, notify, lambda agent: agent.done)
+    if model_file and agents[-1].model:
+        save_model(agents[-1].model, model_file)
+        click.echo(f"The regression {agents[-1].model.digest.hex()[:16]} is in {model_file}.")
