@@ -1,7 +1,7 @@
-"""Which of a hospital's training images it holds back to calibrate the model: whole subject groups, never trained on.
+"""Which of a hospital's training images it holds back to calibrate the model: never trained on, whole groups if it can.
 
-Invariant: the choice depends only on the groups' names, their classes and the seed. No class loses its last group, so a
-hospital with one person of a class trains on that person and calibrates without.
+Invariant: the choice depends only on groups, classes, pictures and seed, not on their order. No class loses its last
+group. Where whole groups give less than half of a class's share, single images of its largest group make up the rest.
 
 Source: V. Vovk et al., 2005 (calibration on cases that the training did not see).
 """
@@ -64,7 +64,24 @@ def held_back(train: Dataset, share: float, seed: int) -> npt.NDArray[np.bool_]:
         if needed and (held + row <= TOO_MUCH * wanted)[there].all() and (groups[there] > 1).all():
             held, groups = held + row, groups - there
             chosen.append(name)
-    return np.isin(train.groups, chosen)
+    mask = np.isin(train.groups, chosen)
+    for label in range(len(train.class_names)):
+        mask |= _singles(train, mask, label, share, seed)
+    return mask
+
+
+def _singles(train: Dataset, mask: npt.NDArray[np.bool_], label: int, share: float, seed: int) -> npt.NDArray[np.bool_]:
+    """Return images to hold back of the largest group of a class that lacks more than half of its share, bool [n]."""
+    mine, extra = train.labels == label, np.zeros(len(train), np.bool_)
+    wanted = share * int(mine.sum())
+    missing = int(wanted - int((mine & mask).sum()))
+    if missing <= wanted / 2 or not (mine & ~mask).any():
+        return extra
+    names, counts = np.unique(train.groups[mine & ~mask], return_counts=True)
+    rows = np.flatnonzero(mine & ~mask & (train.groups == names[counts.argmax()]))
+    order = sorted(rows.tolist(), key=lambda row: _place(seed, hashlib.sha256(train.images[row].tobytes()).hexdigest()))
+    extra[order[: min(missing, len(rows) // 2)]] = True
+    return extra
 
 
 def _counts(train: Dataset) -> dict[str, npt.NDArray[np.int64]]:

@@ -172,10 +172,18 @@ def test_no_training_sees_what_is_held_back_and_no_class_loses_its_last_person(w
         assert not set(held.groups) & set(kept.groups)
         assert set(kept.labels) == {0, 1}
         assert 0.1 < len(held) / (len(held) + len(kept)) < 0.5
-    one_person = world.new.take(np.isin(world.new.groups, ["H040", "A001", "A002", "A003"]))
-    assert not set(one_person.take(one_person.labels == 0).groups) & set(
-        one_person.part(0).groups[held_back(one_person.part(0), SHARE, 1)]
-    )
+
+
+def test_a_class_with_one_person_gives_single_images_and_keeps_most(world: World) -> None:
+    train = world.new.part(0)
+    healthy = np.unique(train.groups[train.labels == 0])[:1]
+    own = train.take((train.labels == 1) | np.isin(train.groups, healthy))
+    held = held_back(own, SHARE, 1)
+    assert int((held & (own.labels == 0)).sum()) == int(SHARE * 16)
+    sick = own.labels == 1
+    assert not set(own.groups[held & sick]) & set(own.groups[~held & sick])
+    order = np.random.default_rng(2).permutation(len(own))
+    assert (held[order] == held_back(own.take(order), SHARE, 1)).all()
 
 
 def test_several_classes_are_calibrated_by_the_same_two_rounds(world: World) -> None:
