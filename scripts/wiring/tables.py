@@ -169,7 +169,8 @@ class TableCoordinator:
         if spec is None or not isinstance(design, dict):
             raise EncodingError("round configuration", "it is not a Newton step of a table")
         settings = NewtonSettings.from_dict(spec.settings)
-        return SavedModel(Design.from_dict(design), settings, manifest.weights_of(self._reader.model(current, manifest)))
+        weights = manifest.weights_of(self._reader.model(current, manifest))
+        return SavedModel(Design.from_dict(design), settings, weights)
 
 
 def _final(federation: Federation) -> list[Round]:
