@@ -30,6 +30,7 @@ from scripts.wiring.plans import (
     CLIP,
     L2_BOUND,
     PRESET_NAMES,
+    PRESETS_HELP,
     adjusted,
     aggregation_of,
     fewest,
@@ -79,7 +80,7 @@ coordinator.add_command(train_table)
 @despite_alarm_option
 @task_options
 @aggregation_options
-@click.option("--preset", type=click.Choice(PRESET_NAMES), default="real", show_default=True, help="Kind of images.")
+@click.option("--preset", type=click.Choice(PRESET_NAMES), default="real", show_default=True, help=PRESETS_HELP)
 @click.option("--width", type=click.IntRange(8, 512), help="Network channels, a multiple of 8. Default: as --preset.")
 @click.option("--image-size", type=click.IntRange(16, 1024), help="Side of an image in pixels. Default: as --preset.")
 @calibrate_option

@@ -21,7 +21,16 @@ from scripts.wiring.options import (
     seed_option,
     task_options,
 )
-from scripts.wiring.plans import CLIP, L2_BOUND, PRESET_NAMES, adjusted, fewest, first_model, protection_of
+from scripts.wiring.plans import (
+    CLIP,
+    L2_BOUND,
+    PRESET_NAMES,
+    PRESETS_HELP,
+    adjusted,
+    fewest,
+    first_model,
+    protection_of,
+)
 
 if TYPE_CHECKING:
     from scripts.wiring.home import Home
@@ -44,7 +53,7 @@ SECONDS = click.IntRange(1, MAX_STEP_TIMEOUT_S)
 @click.option("--commit-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds for counting.")
 @click.option("--close-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds after counting.")
 @task_options
-@click.option("--preset", type=click.Choice(PRESET_NAMES), default="real", show_default=True, help="Kind of images.")
+@click.option("--preset", type=click.Choice(PRESET_NAMES), default="real", show_default=True, help=PRESETS_HELP)
 @click.option("--width", type=click.IntRange(8, 512), help="As for `run`.")
 @click.option("--image-size", type=click.IntRange(16, 1024), help="As for `run`.")
 @seed_option

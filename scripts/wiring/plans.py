@@ -22,6 +22,7 @@ L2_BOUND = 50.0
 ADAPTIVE_LR = 0.01
 """Default step of fedadam and fedyogi: tau and the step are of the size that Reddi et al. found best on images."""
 PRESET_NAMES = ("real", "small", "synthetic")
+PRESETS_HELP = "real: cells, from published weights. small: cells, a small network. synthetic: drawn cells."
 
 
 def adjusted(
