@@ -49,7 +49,6 @@ class Results:
     """Metrics in the round's sum; empty when the audit did not sum the round again."""
     claims: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """What each hospital claimed about its training, by name; empty where only the sum is visible."""
-
     totals: Mapping[str, JsonValue] = field(default_factory=dict)
     """A round of lanes: its purpose, totals and what they reveal; empty when the audit did not sum the round again."""
 
@@ -235,7 +234,7 @@ class _Narrator:
         )
         masks = " and without the masks" if current.masked else ""
         if self.results.totals:
-            rows = "; ".join(total_lines(self.results.totals))
+            rows = " ".join(total_lines(self.results.totals))
             happened += f" It also gave everybody totals for the purpose {self.results.totals['purpose']}: {rows}"
         checked = f"that the updates, summed again{masks}, give this model bit for bit."
         title = "Masks and sum" if current.masked else "Sum"
