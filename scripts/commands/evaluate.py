@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 KINDS = ("local", "centralised")
 """The values of fl/training/evaluation/comparison.py."""
-THRESHOLD, DRAWS, SEED = 0.5, 1000, 2026
+DRAWS, SEED = 1000, 2026
 """The values of fl/training/evaluation."""
 
 
@@ -38,9 +38,7 @@ THRESHOLD, DRAWS, SEED = 0.5, 1000, 2026
 @click.option(
     "--threshold",
     type=click.FloatRange(0, 1),
-    default=THRESHOLD,
-    show_default=True,
-    help="A larger probability of disease is a finding.",
+    help="A larger probability of disease is a finding. Default: the threshold of a calibrated model, else 0.5.",
 )
 @click.option("--draws", type=click.IntRange(10, 100_000), default=DRAWS, show_default=True, help="Bootstrap draws.")
 @click.option("--seed", type=click.IntRange(0), default=SEED, show_default=True, help="Random seed of the draws.")
@@ -60,7 +58,7 @@ def evaluate(  # noqa: PLR0913  # one parameter per option
     *,
     sources: tuple[str, ...],
     everything: bool,
-    threshold: float,
+    threshold: float | None,
     draws: int,
     seed: int,
     compare: str | None,
@@ -89,6 +87,8 @@ def evaluate(  # noqa: PLR0913  # one parameter per option
     images = read_parts(sources, options, model.task, everything=everything) if sources else None
     images = images or own_images(home, name, model.task)
     click.echo(f"Judging {counted(images)} with the model of round {model.current.round.number}")
+    if threshold is None:
+        threshold = model.predictor.calibration.probability_threshold
     others = _others(model, kinds, parts, options, device)
     done, answers = evaluated(model, images, others, threshold, Bootstrap(draws, seed))
     done = replace(done, held_out=not everything)
