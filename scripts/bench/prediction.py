@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import click
+import numpy as np
 import requests
 
 from chain.embedded.chain import DevChain
@@ -82,7 +83,7 @@ def _one_round(home: Home, url: str) -> None:
 
 def _still() -> Train:
     def train(task: TrainingJob) -> tuple[Vector, LocalMetrics]:
-        return task.previous.copy(), LocalMetrics(100, 80, 0.5)
+        return task.previous + np.float32(1e-3), LocalMetrics(100, 80, 0.5)
 
     return train
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import requests
 
@@ -36,8 +37,8 @@ WAIT_S = 60
 
 
 def still(task: TrainingJob) -> tuple[Vector, LocalMetrics]:
-    """Learn nothing: how good the model is does not matter here."""
-    return task.previous.copy(), LocalMetrics(100, 80, 0.5)
+    """Learn next to nothing: how good the model is does not matter here, but an untrained one would not be served."""
+    return task.previous + np.float32(1e-3), LocalMetrics(100, 80, 0.5)
 
 
 @pytest.fixture
