@@ -22,7 +22,8 @@ from scripts.wiring.roles import create_member, ledger_settings, open_ledger, op
 PROJECT = Path(__file__).resolve().parents[2]
 HOSPITALS = ("alpha", "beta", "gamma")
 WITHOUT_CHAIN = {
-    *("chain run", "data draw", "data check", "data divide", "demo"),
+    *("chain run", "data draw", "data check", "data divide", "data deidentify", "demo"),
+    *("tables check", "tables risk", "tables train"),
     *("hospital init", "coordinator init", "auditor init", "trustee init", "consortium prepare"),
 }
 """What talks to no chain that could be reorganised; so does everything under `staff`."""
