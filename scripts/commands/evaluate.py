@@ -13,8 +13,9 @@ from scripts.wiring.options import LabelOptions, chain_options, device_option, l
 
 if TYPE_CHECKING:
     from fl.training.data.dataset import Dataset
+    from fl.training.evaluation.answers import Answers
     from fl.training.evaluation.bootstrap import Bootstrap
-    from fl.training.evaluation.quality import Answers, Quality
+    from fl.training.evaluation.quality import Quality
     from scripts.output.card import Evaluated
     from scripts.wiring.evaluation import OpenedModel
     from scripts.wiring.home import Home
@@ -106,7 +107,8 @@ def evaluated(
     """Judge a model, and others of the same recipe, on the same images."""
     import time
 
-    from fl.training.evaluation.quality import answer, judge, quality
+    from fl.training.evaluation.answers import answer
+    from fl.training.evaluation.quality import judge, quality
     from scripts.output.card import Evaluated, release_of
     from scripts.wiring.clock import now
 

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fl.protocol.task import Task
-from fl.training.evaluation.quality import Answers, Judgement, reliability, roc
+from fl.training.evaluation.answers import Answers
+from fl.training.evaluation.curves import reliability, roc
+from fl.training.evaluation.quality import Judgement
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -27,10 +27,10 @@ from fl.training.aggregation.work import Learned, SumSpec
 from fl.training.data.dataset import TRAIN, Dataset, is_stored, load_dataset, save_dataset
 from fl.training.data.labels import LABELS_CAP, LabelMap
 from fl.training.data.load import load_source
+from fl.training.evaluation.answers import Answers, answer_together
 from fl.training.evaluation.chance import alarm
 from fl.training.evaluation.metrics import measure
 from fl.training.evaluation.predict import Predictor, evaluate
-from fl.training.evaluation.quality import Answers, answer_together
 from fl.training.local.train import TrainContext, train_local
 from fl.training.recipe import Recipe
 from scripts.wiring.home import OWNER_ONLY, Home, MemberHome

@@ -3,28 +3,23 @@
 Invariant: a figure that these images do not define is NaN. A figure about one class has an interval only if that class
 has images of at least `FEWEST_PERSONS` persons.
 
-Source: scikit-learn (counts, ranks, Brier score); M. P. Naeini et al., "Obtaining Well Calibrated Probabilities Using
-Bayesian Binning", 2015 (ECE), here with bins of equal mass.
+Source: scikit-learn (counts, ranks); curves.py (ECE).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from fl.protocol.task import Task
-from fl.training.data.dataset import Dataset
+from fl.training.evaluation.answers import Answers, Floats
 from fl.training.evaluation.bootstrap import DEFAULT, Bootstrap, Intervals, intervals
+from fl.training.evaluation.curves import BINS, ece
 from fl.training.evaluation.metrics import HALF, Metrics, measure, predicted_classes
-from fl.training.evaluation.predict import Predictor
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-BINS = 15
 FEWEST_PERSONS = 4
 """A figure about a class of fewer persons has no interval: it would be about these few, and look certain."""
 NAMES = {
@@ -45,59 +40,6 @@ NAMES = {
 OF_DISEASE, OF_REST, OF_BOTH, OF_TIME = "disease", "rest", "both", "time"
 _NEEDS = {"recall": OF_DISEASE, "specificity": OF_REST, "median_s": OF_TIME, "p95_s": OF_TIME}
 """Which images a figure is about; the others need both sides."""
-
-
-@dataclass(frozen=True, eq=False)
-class Answers:
-    """What a model answered for labelled images.
-
-    Attributes:
-        scores: float32 [n, classes], rows sum to 1.
-        labels: int64 [n].
-        persons: text [n], the subject group of each image.
-        hospitals: text [n], whose image it is.
-        seconds: float64 [n], how long each answer took.
-        disease: bool [classes].
-    """
-
-    scores: npt.NDArray[np.float32]
-    labels: Ints
-    persons: npt.NDArray[np.str_]
-    hospitals: npt.NDArray[np.str_]
-    seconds: Floats
-    disease: npt.NDArray[np.bool_]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def take(self, rows: Ints | npt.NDArray[np.bool_]) -> Answers:
-        """Return the answers at `rows` (positions or a mask)."""
-        return Answers(
-            self.scores[rows],
-            self.labels[rows],
-            self.persons[rows],
-            self.hospitals[rows],
-            self.seconds[rows],
-            self.disease,
-        )
-
-    @property
-    def clusters(self) -> npt.NDArray[np.str_]:
-        """Return text [n], whose person each image shows: two hospitals may use one name for two persons."""
-        pairs = zip(self.hospitals.tolist(), self.persons.tolist(), strict=True)
-        return np.array([f"{hospital}/{person}" for hospital, person in pairs])
-
-    @property
-    def finding(self) -> Floats:
-        """Return float64 [n], the probability of disease; without a disease, that of the predicted class."""
-        wide = self.scores.astype(np.float64)
-        return np.asarray(wide[:, self.disease].sum(axis=1) if self.disease.any() else wide.max(axis=1))
-
-    @property
-    def truth(self) -> npt.NDArray[np.bool_]:
-        """Return bool [n], whether an image shows disease; without a disease, whether the predicted class is right."""
-        right = self.scores.argmax(axis=1) == self.labels
-        return np.asarray(self.disease[self.labels] if self.disease.any() else right)
 
 
 @dataclass(frozen=True)
@@ -168,49 +110,6 @@ class Judgement:
             "threshold": self.threshold,
             "whole": self.whole.to_dict(),
         }
-
-
-def answer(predictor: Predictor, parts: Mapping[str, Dataset], task: Task, clock: Callable[[], float]) -> Answers:
-    """Judge every image of each hospital, one at a time as the site does, and measure how long each answer takes.
-
-    Args:
-        predictor: The model.
-        parts: Labelled images by hospital.
-        task: What the labels mean.
-        clock: Seconds, from any start.
-
-    Raises:
-        DatasetUnusable: there are more classes than the model has outputs.
-    """
-    scores, seconds = [], []
-    fitted = {name: part.for_model(predictor.spec.size_px, predictor.spec.classes) for name, part in parts.items()}
-    for part in fitted.values():
-        predictor.probability(part.images[0])  # the first answer of a process takes longer
-        for image in part.images:
-            start = clock()
-            scores.append(predictor.probability(image))
-            seconds.append(clock() - start)
-    owners = [np.full(len(part), name) for name, part in fitted.items()]
-    return Answers(
-        np.stack(scores),
-        np.concatenate([part.labels for part in fitted.values()]),
-        np.concatenate([part.groups for part in fitted.values()]),
-        np.concatenate(owners),
-        np.array(seconds),
-        np.array([one.disease for one in task.classes], np.bool_),
-    )
-
-
-def answer_together(predictor: Predictor, dataset: Dataset, task: Task, name: str) -> Answers:
-    """Judge all images of one owner in batches, which is faster; the response times are unknown (NaN).
-
-    Raises:
-        DatasetUnusable: there are more classes than the model has outputs.
-    """
-    dataset = dataset.for_model(predictor.spec.size_px, predictor.spec.classes)
-    disease = np.array([one.disease for one in task.classes], np.bool_)
-    scores, unknown = predictor.probabilities(dataset.images), np.full(len(dataset), np.nan)
-    return Answers(scores, dataset.labels, dataset.groups, np.full(len(dataset), name), unknown, disease)
 
 
 def judge(answers: Answers, threshold: float = HALF, how: Bootstrap = DEFAULT) -> Judgement:
@@ -299,77 +198,6 @@ def _brier(answers: Answers) -> float:
         return float(np.mean((answers.finding - answers.truth) ** 2))
     exact = np.eye(len(answers.disease))[answers.labels]
     return float(np.mean(((answers.scores - exact) ** 2).sum(axis=1)))
-
-
-@dataclass(frozen=True, eq=False)
-class Reliability:
-    """Probabilities against what was true, in bins of equal mass.
-
-    Attributes:
-        said: float64 [bins], the mean probability.
-        true: float64 [bins], the share that was true.
-        images: int64 [bins].
-    """
-
-    said: Floats
-    true: Floats
-    images: Ints
-
-
-def reliability(score: Floats, truth: npt.NDArray[np.bool_], bins: int = BINS) -> Reliability:
-    """Return at most `bins` bins, each with about as many images; equal probabilities share a bin.
-
-    Args:
-        score: float64 [n] in 0..1.
-        truth: bool [n].
-        bins: The largest number of bins.
-    """
-    edges = np.quantile(score, np.linspace(0, 1, bins + 1)[1:-1])
-    place = np.searchsorted(edges, score)
-    images = np.bincount(place, minlength=bins)
-    kept = images > 0
-    said, true = (np.bincount(place, values, bins)[kept] / images[kept] for values in (score, truth.astype(float)))
-    return Reliability(said, true, images[kept])
-
-
-@dataclass(frozen=True, eq=False)
-class Curve:
-    """One ROC curve: the share of false alarms and of recognised images at every threshold.
-
-    Attributes:
-        label: The class; None for disease against the rest.
-        false_alarms: float64 [points], 1 - specificity.
-        recognised: float64 [points], the sensitivity.
-    """
-
-    label: int | None
-    false_alarms: Floats
-    recognised: Floats
-
-
-def roc(answers: Answers) -> list[Curve]:
-    """Return the ROC curve of disease; without a disease, one of each class that some images show and others do not."""
-    from sklearn.metrics import roc_curve
-
-    cases: list[tuple[int | None, npt.NDArray[np.bool_], Floats]]
-    cases = [
-        (label, answers.labels == label, answers.scores[:, label].astype(np.float64))
-        for label in range(len(answers.disease))
-    ]
-    if answers.disease.any():
-        cases = [(None, answers.truth, answers.finding)]
-    curves = []
-    for label, truth, score in cases:
-        if truth.any() and not truth.all():
-            false_alarms, recognised, _ = roc_curve(truth, score)
-            curves.append(Curve(label, false_alarms, recognised))
-    return curves
-
-
-def ece(score: Floats, truth: npt.NDArray[np.bool_], bins: int = BINS) -> float:
-    """Return the expected calibration error: the mean distance of probability and truth over the bins."""
-    found = reliability(score, truth, bins)
-    return float(np.average(np.abs(found.said - found.true), weights=found.images))
 
 
 def _people(answers: Answers, threshold: float) -> tuple[PersonRow, ...]:

@@ -15,9 +15,11 @@ from sklearn.calibration import calibration_curve
 
 from fl.protocol.task_catalogue import LEUKEMIA_DRAWN
 from fl.training.data.dataset import Dataset
+from fl.training.evaluation.answers import Answers, answer
 from fl.training.evaluation.bootstrap import Bootstrap
+from fl.training.evaluation.curves import ece, reliability
 from fl.training.evaluation.predict import Predictor
-from fl.training.evaluation.quality import NAMES, Answers, answer, ece, figures, judge, quality, reliability
+from fl.training.evaluation.quality import NAMES, figures, judge, quality
 from fl.training.model.network import build_model
 from fl.training.model.spec import ModelSpec
 from fl.training.model.tensors import to_vector
