@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 SUM_W_MAX = 2**21
 """In a round of lanes the weight only counts rows."""
 SUMS = ("data-card",)
-"""The names in scripts/wiring/sums.py."""
+"""The purposes of scripts/wiring/sums.py that need no training first."""
 SECONDS = click.IntRange(1, MAX_STEP_TIMEOUT_S)
 
 

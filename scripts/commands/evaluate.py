@@ -88,11 +88,9 @@ def evaluate(  # noqa: PLR0913  # one parameter per option
     images = read_parts(sources, options, model.task, everything=everything) if sources else None
     images = images or own_images(home, name, model.task)
     click.echo(f"Judging {counted(images)} with the model of round {model.current.round.number}")
-    if threshold is None:
-        threshold = model.predictor.calibration.probability_threshold
     others = _others(model, kinds, parts, options, device)
     done, answers = evaluated(model, images, others, threshold, Bootstrap(draws, seed))
-    done = replace(done, held_out=not everything)
+    done = replace(done, held_out=not (everything and sources))
     print_table(done)
     write(done, answers, output or home.folder / "evaluation")
 
@@ -101,10 +99,10 @@ def evaluated(
     model: OpenedModel,
     images: Mapping[str, Dataset],
     others: Mapping[str, OpenedModel],
-    threshold: float,
+    threshold: float | None,
     how: Bootstrap,
 ) -> tuple[Evaluated, Answers]:
-    """Judge a model, and others of the same recipe, on the same images."""
+    """Judge a model, and others of the same recipe, on the same images; without a threshold, each at its own."""
     import time
 
     from fl.training.evaluation.answers import answer
@@ -115,11 +113,13 @@ def evaluated(
     def ask(one: OpenedModel) -> Answers:
         return answer(one.predictor, images, model.task, time.perf_counter)
 
+    def limit(one: OpenedModel) -> float:
+        return one.predictor.calibration.probability_threshold if threshold is None else threshold
+
     answers = ask(model)
-    judgement = judge(answers, threshold, how)
-    compared: dict[str, Quality] = {name: quality(ask(one), threshold, how) for name, one in others.items()}
-    weights = sum(weight.numel() for weight in model.predictor.network.parameters())
-    release = release_of(model.current.federation, model.current.round, weights)
+    judgement = judge(answers, limit(model), how)
+    compared: dict[str, Quality] = {name: quality(ask(one), limit(one), how) for name, one in others.items()}
+    release = release_of(model.current.federation, model.current.round, model.predictor.weights)
     return Evaluated(model.task, model.recipe, release, judgement, compared, now()), answers
 
 

@@ -135,6 +135,7 @@ def to_html(done: Evaluated, plots: Mapping[str, str], *, persons: bool = True) 
         names=NAMES,
         shown=shown,
         persons=persons,
+        few_persons=FEW_PERSONS,
         plots={name: Markup(text) for name, text in plots.items() if persons or name != PERSONS},  # noqa: S704  # plots.py wrote it, escaped
     )
 
@@ -177,7 +178,7 @@ def release_of(federation: Federation, current: Round, weights: int) -> Release:
 
 def attested_card(judged: Judged, federation: Federation, current: Round) -> bytes:
     """Return the card that an auditor puts into the vault: nothing in it is about single persons."""
-    judgement = judge(judged.answers, how=ATTESTED)
+    judgement = judge(judged.answers, judged.threshold, ATTESTED)
     release = release_of(federation, current, judged.weights)
     done = Evaluated(judged.task, judged.recipe, release, judgement, {}, now())
     return to_html(done, draw(judged.answers, judgement, judged.task), persons=False).encode()

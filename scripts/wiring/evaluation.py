@@ -18,6 +18,7 @@ from fl.protocol.task import Task
 from fl.replay.expected_files import read_config
 from fl.replay.ledger_view import Keyring
 from fl.roles.serving.current_model import CurrentModel, VerifiedModelCache
+from fl.training.aggregation.work import SumSpec
 from fl.training.data.dataset import TEST, Dataset, is_stored, load_dataset
 from fl.training.data.load import load_source
 from fl.training.evaluation.predict import Predictor
@@ -43,15 +44,12 @@ class OpenedModel:
     current: CurrentModel
     recipe: Recipe
     predictor: Predictor
+    rounds: int
+    """How many final rounds trained the model; rounds of lanes did not."""
 
     @property
     def task(self) -> Task:
         return self.current.task
-
-    @property
-    def rounds(self) -> int:
-        """Return how many final rounds made the model."""
-        return sum(each.phase == Phase.FINAL for each in self.current.federation.rounds)
 
 
 def open_model(home: Home, name: str) -> OpenedModel:
@@ -75,7 +73,9 @@ def opened(cache: VerifiedModelCache, vault: Vault) -> OpenedModel:
     current = cache.current()
     if not isinstance(current.predictor, Predictor):
         raise TypeError("the model runs in another process")
-    return OpenedModel(current, Recipe.of(read_config(current.round, vault)), current.predictor)
+    configs = [read_config(each, vault) for each in current.federation.rounds if each.phase == Phase.FINAL]
+    rounds = sum(SumSpec.from_dict(config.training) is None for config in configs)
+    return OpenedModel(current, Recipe.of(read_config(current.round, vault)), current.predictor, rounds)
 
 
 def own_images(home: Home, name: str, task: Task) -> dict[str, Dataset]:

@@ -47,6 +47,6 @@ def explained(model: OpenedModel, pixels: Pixels, code: str | None = None, frame
         raise SettingInvalid("class", f"{code!r} is not one of {', '.join(model.task.codes)}")
     stained = model.task.domain == Domain.STAINED_CELL
     picture = prepare(pixels, model.predictor.spec.size_px, stained=stained, frame=frame)
-    row = model.predictor.probability(picture)
+    row = model.predictor.answer(picture).check().probabilities
     target = int(row.argmax()) if code is None else model.task.codes.index(code)
     return Explained(model, tuple(float(value) for value in row), explain(model.predictor, picture, target))

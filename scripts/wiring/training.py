@@ -86,6 +86,7 @@ class Judged:
     task: Task
     recipe: Recipe
     weights: int
+    threshold: float
 
 
 CardWriter = Callable[[Judged, Federation, Round], bytes]
@@ -104,11 +105,13 @@ def evaluator(data_file: Path, card: CardWriter | None = None) -> Evaluate:
         recipe = Recipe.of(config)
         if labels.task != config.task:
             raise TaskMismatch(0, config.task.code, labels.task.code)
-        answers = answer_together(Predictor(recipe.spec, model), dataset, config.task, labels.described or "auditor")
-        metrics = measure(answers.scores, answers.labels, answers.disease.tolist(), answers.persons)
+        predictor = Predictor(recipe.spec, model)
+        answers = answer_together(predictor, dataset, config.task, labels.described or "auditor")
+        threshold = predictor.calibration.probability_threshold
+        metrics = measure(answers.scores, answers.labels, answers.disease.tolist(), answers.persons, threshold)
         figures = metrics.to_dict()
         published = cast("dict[str, JsonValue]", {name: figures[name] for name in PUBLISHED})
-        judged = Judged(answers, config.task, recipe, model.size)
+        judged = Judged(answers, config.task, recipe, predictor.weights, threshold)
         write = functools.partial(card, judged) if card else None
         return Evaluation(published, _description(dataset, labels), alarm(metrics), write)
 

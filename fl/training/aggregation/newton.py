@@ -18,8 +18,7 @@ The vector of a round holds numbers of binary64 as two of binary32 each (48 bits
 round's model has float32 weights.
 
 Source: T. Hastie, R. Tibshirani, J. Friedman, "The Elements of Statistical Learning", 4.4.1 and 18.3.2 (penalised
-likelihood by Newton's method); step halving as in R's glm; G. Golub and C. Van Loan, "Matrix Computations", 4.2
-(Cholesky factor by outer products).
+likelihood by Newton's method); step halving as in R's glm; linear.py (the equations).
 """
 
 from __future__ import annotations

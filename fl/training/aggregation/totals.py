@@ -17,7 +17,7 @@ from fl.training.aggregation.lanes import Entries, LanePlan
 
 MAX_SHOWN = 4096
 """Numbers in one document."""
-MAX_LINE = 64
+MAX_LINE = 16
 """Numbers in one line for people."""
 
 

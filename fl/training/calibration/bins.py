@@ -1,7 +1,7 @@
 """Histograms in fixed bins, and thresholds that follow from their counts.
 
-Invariant: thresholds are edges of bins, and a comparison with an edge is a comparison of bins. So what a threshold does
-to the counted cells is exact, although nobody sees a single score.
+Invariant: thresholds of scores are edges of bins, and a comparison with an edge is a comparison of bins. So what such a
+threshold does to the counted cells is exact, although nobody sees a single score. The reach is an edge, stretched.
 
 Source: V. Vovk et al., "Algorithmic Learning in a Random World", 2005 (conformal prediction; Mondrian: by class).
 """

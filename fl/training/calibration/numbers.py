@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fl.protocol.errors import EncodingError
-from fl.training.calibration.bins import clipped
+from fl.training.calibration.bins import ALWAYS, clipped
 from fl.training.calibration.pinned import Floats
 from fl.training.calibration.sketch import SKETCH
 
@@ -115,8 +115,11 @@ class Calibration:
 
     @property
     def probability_threshold(self) -> float:
-        """Return the probability of disease from which on a cell counts as diseased; 0.5 before calibration."""
-        return 1.0 / (1.0 + math.exp(-self.threshold)) if self.complete else 0.5
+        """Return the probability of disease above which a cell counts as diseased.
+
+        It is 0.5 before calibration, and where too few diseased cells were held back to choose another one.
+        """
+        return 1.0 / (1.0 + math.exp(-self.threshold)) if self.complete and self.threshold > ALWAYS else 0.5
 
     def logits(self, rows: npt.NDArray[np.float32]) -> Floats:
         """Return calibrated logits, float64 [n, classes], for the network's probabilities, float32 [n, classes]."""

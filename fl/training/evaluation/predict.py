@@ -101,6 +101,11 @@ class Predictor:
         return prepare_all(self.spec.preparation, images)
 
     @property
+    def weights(self) -> int:
+        """Return the number of weights that were trained."""
+        return sum(weight.numel() for weight in self._model.parameters())
+
+    @property
     def network(self) -> nn.Module:
         """Return the network that answers, for explain.py; nobody may change it."""
         network: nn.Module = self._model

@@ -148,6 +148,9 @@ def train_rows(
         raise DatasetUnusable(context.hospital, f"rows {list(rows.shape)} do not fit the network")
     if config.augment:
         raise SettingInvalid("augment", "tables have no pictures; it must be 0")
+    for name in ("mu", "held_back"):
+        if getattr(config, name):
+            raise SettingInvalid(name, "the network of a table has no such setting; it must be 0")
     network = build_network(spec, 0)
     load_vector(network, vector)
     optimiser = torch.optim.AdamW(

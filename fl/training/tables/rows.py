@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -122,7 +123,7 @@ def _lines(data: bytes, source: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _short_lines(text: str, source: str) -> Iterator[str]:
-    for number, line in enumerate(text.splitlines(keepends=True), 1):
+    for number, line in enumerate(io.StringIO(text, newline=""), 1):
         if len(line) > MAX_LINE:
             raise DatasetUnusable(source, f"line {number} has more than {MAX_LINE} characters")
         yield line

@@ -34,7 +34,7 @@ def test_what_does_not_fit_any_more_is_named_by_its_digest() -> None:
 def test_people_read_the_name_the_numbers_and_what_they_reveal() -> None:
     plan = LanePlan("test", PLAN.lanes[1:])
     assert total_lines(totals_document(plan, TOTALS, 3)) == ["short: -1 2. Little."]
-    assert total_lines(DOCUMENT)[0].endswith(f" 62 63 and {MAX_SHOWN - 64} more. Much.")
+    assert total_lines(DOCUMENT)[0].endswith(f" 14 15 and {MAX_SHOWN - 16} more. Much.")
     assert total_lines(DOCUMENT)[1].startswith("short: 2 numbers with the SHA-256 0x")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -277,3 +278,12 @@ def test_zeros_change_nothing() -> None:
 def test_numbers_that_are_no_calibration_are_refused(numbers: Floats) -> None:
     with pytest.raises(EncodingError, match="calibration"):
         Calibration.of(numbers.astype(np.float32), 2)
+
+
+def test_without_enough_diseased_cells_the_threshold_of_an_answer_is_a_half() -> None:
+    """A limit below every score would call every cell diseased."""
+    none = Calibration.of(np.zeros(length_of(2), np.float32), 2)
+    assert replace(none, state=ALL, threshold=ALWAYS).probability_threshold == 0.5
+    assert replace(none, state=ALL, threshold=-(2.0**20)).probability_threshold == 0.5
+    assert replace(none, state=ALL, threshold=0.0).probability_threshold == 0.5
+    assert replace(none, state=ALL, threshold=-1.0).probability_threshold < 0.3

@@ -160,15 +160,16 @@ def _loss(odds: Reals, labels: npt.NDArray[np.int64]) -> float:
     return float(np.logaddexp(0.0, np.where(labels == 1, -odds, odds)).mean())
 
 
-def test_augmentation_is_refused_for_tables() -> None:
+@pytest.mark.parametrize("config", [LocalConfig(), LocalConfig(augment=0, mu=1), LocalConfig(augment=0, held_back=0.2)])
+def test_settings_that_tables_do_not_have_are_refused(config: LocalConfig) -> None:
     spec = TableSpec(3)
-    with pytest.raises(SettingInvalid):
+    with pytest.raises(SettingInvalid, match="must be 0"):
         train_rows(
             spec,
             initial_vector(spec, 0),
             np.ones((4, 4)),
             np.array([0, 1, 0, 1]),
-            LocalConfig(),
+            config,
             TrainContext(1, 1, "a"),
         )
 

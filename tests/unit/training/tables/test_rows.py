@@ -72,6 +72,11 @@ def test_a_wrong_value_is_named_by_line_and_column_without_the_value(line: str, 
     assert "old" not in str(caught.value)
 
 
+@pytest.mark.parametrize("mark", ["\u2028", "\u0085", "\f"])
+def test_a_character_that_ends_no_row_of_csv_ends_none(mark: str) -> None:
+    assert len(parse(HEADER + f"40,M{mark},1,0\n").labels) == 1
+
+
 def test_an_error_names_three_places_and_counts_the_rest() -> None:
     with pytest.raises(DatasetUnusable, match="and 2 more"):
         parse(HEADER + "1,M,1,0\n" * 5)
