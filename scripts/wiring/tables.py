@@ -24,12 +24,12 @@ from fl.replay.round_sum import RoundSum
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Initial, Plan
 from fl.roles.hospital.background_training import Train, TrainingJob
-from fl.training.aggregation.newton import NewtonSettings, NewtonState
+from fl.training.aggregation.newton import NewtonSettings
+from fl.training.aggregation.newton_step import NewtonState
 from fl.training.aggregation.work import LaneValues, SumSpec
 from fl.training.tables.design import USUAL, Design, Options
 from fl.training.tables.federation import task_of
 from fl.training.tables.rounds import (
-    STATISTICS,
     enter,
     first_model,
     newton_config,
@@ -39,7 +39,7 @@ from fl.training.tables.rounds import (
 from fl.training.tables.rows import Table, read_table
 from fl.training.tables.saved import SavedModel
 from fl.training.tables.schema import Schema, load_schema
-from fl.training.tables.statistics import statistics_of
+from fl.training.tables.statistics import STATISTICS, statistics_of
 from scripts.wiring.home import OWNER_ONLY, MemberHome
 
 ROWS_FILE, SCHEMA_FILE = "table.csv", "schema.json"

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 
 from fl.protocol.codec import JsonValue
 from fl.training.aggregation.lanes import Entries
-from fl.training.aggregation.newton import NewtonSettings, NewtonState, advance
+from fl.training.aggregation.newton import NewtonSettings
+from fl.training.aggregation.newton_step import NewtonState, advance
 from fl.training.aggregation.quantise import Vector
 from fl.training.calibration.rule import RULE as CALIBRATE
 from fl.training.calibration.rule import calibrate

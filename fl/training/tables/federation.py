@@ -18,7 +18,8 @@ from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.task import Domain, Task, TaskClass, TaskKind
 from fl.training.aggregation import newton
 from fl.training.aggregation.lanes import Entries, LanePlan
-from fl.training.aggregation.newton import NewtonSettings, NewtonState
+from fl.training.aggregation.newton import NewtonSettings
+from fl.training.aggregation.newton_step import NewtonState
 from fl.training.aggregation.quantise import LocalMetrics, quantise
 from fl.training.aggregation.rules import RULES
 from fl.training.aggregation.sum import Sum

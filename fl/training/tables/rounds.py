@@ -19,7 +19,8 @@ from fl.protocol.errors import EncodingError
 from fl.protocol.rounds.config import RoundConfig
 from fl.training.aggregation import newton
 from fl.training.aggregation.lanes import Entries, LanePlan
-from fl.training.aggregation.newton import NewtonSettings, NewtonState
+from fl.training.aggregation.newton import NEWTON, NewtonSettings
+from fl.training.aggregation.newton_step import NewtonState
 from fl.training.aggregation.work import LaneValues, SumSpec, without_sum
 from fl.training.model.weights import Manifest, Vector
 from fl.training.tables import statistics
@@ -28,9 +29,8 @@ from fl.training.tables.federation import newton_entries
 from fl.training.tables.logistic import manifest_of
 from fl.training.tables.rows import Table
 from fl.training.tables.schema import Schema
-from fl.training.tables.statistics import Statistics
+from fl.training.tables.statistics import STATISTICS, Statistics
 
-STATISTICS, NEWTON = "table-statistics", "newton-step"
 _WHAT = "round configuration"
 
 

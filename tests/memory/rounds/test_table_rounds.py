@@ -18,7 +18,7 @@ from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Initial
 from fl.roles.hospital.background_training import Train, TrainingJob
-from fl.training.aggregation.newton import NewtonState
+from fl.training.aggregation.newton_step import NewtonState
 from fl.training.aggregation.quantise import Vector
 from fl.training.aggregation.work import LaneValues
 from fl.training.tables.design import Design

@@ -5,7 +5,8 @@ import numpy.typing as npt
 import pytest
 
 from fl.protocol.errors import EncodingError, SettingInvalid, WeightsMismatch
-from fl.training.aggregation.newton import REACH, NewtonSettings, NewtonState
+from fl.training.aggregation.newton import REACH, NewtonSettings
+from fl.training.aggregation.newton_step import NewtonState
 from fl.training.local.config import LocalConfig
 from fl.training.local.train import TrainContext
 from fl.training.tables import statistics
