@@ -18,9 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fl.protocol.codec import Fields, JsonValue
 from fl.protocol.errors import EncodingError
 from fl.training.aggregation.lanes import SUBTRACT, Entries, Lane, LanePlan
-from fl.training.aggregation.newton import ENTRY_BITS
+from fl.training.aggregation.newton import ENTRY_BITS, MAX_ROWS_BITS
 from fl.training.tables.rows import Table
 from fl.training.tables.schema import Column, Kind, Schema
 
@@ -63,6 +64,14 @@ def plan_of(schema: Schema, rows_bits: int) -> LanePlan:
             Lane("squares", count, 0, top, f"The variance of each value over all patients. {SUBTRACT}"),
         ),
     )
+
+
+def rows_bits_of(settings: Mapping[str, JsonValue]) -> int:
+    """Return the bound on the rows in the settings of a round of statistics, or raise EncodingError."""
+    bits = Fields(dict(settings), "settings of the statistics").integer("rows_bits")
+    if not 0 <= bits <= MAX_ROWS_BITS:
+        raise EncodingError("settings of the statistics", "rows_bits is out of its range")
+    return bits
 
 
 def entries(table: Table, rows_bits: int) -> dict[str, Entries]:
