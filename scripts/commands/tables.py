@@ -96,7 +96,9 @@ def train(  # noqa: PLR0913  # one parameter per option
 @tables.command()
 @click.argument("model_file", metavar="MODEL", type=click.Path(path_type=Path))
 @click.option("--value", "values", multiple=True, help="COLUMN=VALUE of the person. Repeatable; others are missing.")
-@click.option("--suggestions", type=click.Path(path_type=Path), help="The hospital's own texts. Default: general ones.")
+@click.option(
+    "--suggestions", type=click.Path(path_type=Path), help="The hospital's own texts (see `tables suggestions`)."
+)
 @guarded
 def risk(model_file: Path, values: tuple[str, ...], suggestions: Path | None) -> None:
     """Compute one person's risk by the regression or network in MODEL. Nothing is kept.
@@ -107,10 +109,28 @@ def risk(model_file: Path, values: tuple[str, ...], suggestions: Path | None) ->
     from fl.training.tables.saved import load_model
     from fl.training.tables.suggestions import SHIPPED, load_suggestions
 
-    saved = load_model(model_file)
-    texts = load_suggestions(suggestions or SHIPPED)
+    saved, texts = load_model(model_file), load_suggestions(suggestions or SHIPPED)
+    texts.check(saved.design.schema.name, saved.design.schema.names)
     given = dict(each.partition("=")[::2] for each in values)
     _tell(saved.risk(parse_values(given, saved.design.schema), texts))
+
+
+@tables.command("suggestions")
+@click.argument("file", type=click.Path(path_type=Path))
+@guarded
+def copy_suggestions(file: Path) -> None:
+    """Write the general texts to FILE, to be edited and reviewed by the hospital.
+
+    Give the file to `tables risk --suggestions`.
+    """
+    from fl.files import write_atomic
+    from fl.protocol.errors import SettingInvalid
+    from fl.training.tables.suggestions import SHIPPED
+
+    if file.exists():
+        raise SettingInvalid("FILE", f"{file} exists; an edited file is not replaced")
+    write_atomic(file, SHIPPED.read_bytes())
+    click.echo(f"The texts are in {file}. Change them, and write who reviewed them into `reviewer`.")
 
 
 def _read(files: Sequence[Path], schema: Schema) -> dict[str, Table]:
