@@ -118,9 +118,10 @@ class TableDesigns:
             if digest != NO_DIGEST:
                 report = parse_document(read_document(self._vault, digest, REPORT_CAP), "auditor's report")
                 found.append(totals_of(plan, _totals_in(report, current)))
-        if not found or any(not _equal(found[0], other) for other in found):
-            why = f"the auditors' reports about round {current.number} do not agree on the statistics"
-            raise DesignMismatch(current.number, why)
+        if not found:
+            raise DesignMismatch(current.number, f"no auditor reported the statistics of round {current.number}")
+        if not all(_equal(found[0], other) for other in found):
+            raise DesignMismatch(current.number, f"auditors report different statistics of round {current.number}")
         return found[0]
 
 

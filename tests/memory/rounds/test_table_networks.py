@@ -11,7 +11,8 @@ import pytest
 
 from fl.audit.first_model import check_first_model
 from fl.protocol.audit import AuditStep
-from fl.protocol.errors import SettingInvalid
+from fl.protocol.codec import JsonValue
+from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.federation import Federation
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Round
@@ -21,10 +22,13 @@ from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Initial
 from fl.roles.hospital.agent import Hospital
 from fl.roles.runner import Agent
+from fl.training.aggregation.reference import RULE
+from fl.training.local.train import TrainContext
 from fl.training.tables.design import Design
 from fl.training.tables.federation import FedAvg, fedavg, shared_statistics, task_of
-from fl.training.tables.network import Network
+from fl.training.tables.network import Network, reference_of
 from fl.training.tables.plans import NetworkPlan, TablePlan
+from fl.training.tables.rounds import enter
 from fl.training.tables.rows import Table, groups_of, parse_values
 from fl.training.tables.saved import load_model, save_model
 from fl.training.tables.schema import Column, Kind, Schema
@@ -134,6 +138,21 @@ def test_masked_rounds_train_the_network_that_the_same_steps_give_in_memory(four
     answer = load_model(tmp_path / "network.json").risk(parse_values({"age": "80"}, SCHEMA), load_suggestions())
     assert answer.low < answer.probability < answer.high
     assert isinstance(saved.model, Network)
+
+
+def test_a_hospital_trains_no_network_that_does_not_fit_the_design() -> None:
+    table, where = TABLES["alpha"], TrainContext(0, 2, "alpha", "cpu")
+    previous, right = NETWORK.first()[1], NETWORK.config(DESIGN, 1, BASE)
+    wider = {**right.training, "model": replace(NETWORK.kind, inputs=NETWORK.kind.inputs + 1).to_dict()}
+    bare: dict[str, JsonValue] = {"design": right.training["design"]}
+    other = replace(NETWORK, schema=replace(SCHEMA, reported="another illness"))
+    theirs = other.config(replace(DESIGN, schema=other.schema), 1, BASE).training
+    last = NETWORK.config(DESIGN, 1 + NETWORK.rounds, BASE).training
+    coarser = {**last, "rule": {**reference_of(replace(NETWORK.kind, hidden=(3,)), 8).to_dict(), "name": RULE}}
+    for training in (wider, bare, theirs, coarser, {**right.training, "more": 1}):
+        with pytest.raises(EncodingError):
+            enter(table, previous, replace(right, training=training), where)
+    assert isinstance(enter(table, previous, right, where), tuple)
 
 
 def test_a_federation_of_a_regression_trains_no_network(world: World) -> None:
