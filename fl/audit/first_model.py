@@ -39,7 +39,7 @@ def check_first_model(
     try:
         computed = compute(read_config(federation.rounds[0], vault))
     except MalformedError:
-        return  # a table has no network; what is damaged was found before
+        return  # a regression has no recipe; what is damaged was found before
     except HemaledgerError as error:
         report.notes.append(f"The first model was not computed again. {error}")
         return

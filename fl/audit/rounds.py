@@ -33,6 +33,7 @@ from fl.replay.round_replay import ReplayedRound, Tools, broken_bound, replay_ro
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_kept
 from fl.replay.round_work import checked_work
+from fl.replay.table_design import TableDesigns
 from fl.replay.unmasking import check_agreement, check_sharers
 from fl.training.aggregation.quantise import Vector
 from fl.training.model.weights import Manifest
@@ -57,6 +58,7 @@ class RoundAudit:
         self._report = report
         key = bench.key
         self._reader = FileReader(key.account, bench.vault, key.keyring) if key else None
+        self._designs = TableDesigns(key.account if key else None, self._reader, bench.vault, bench.endorser)
         self._files = FileAudit(federation, bench.vault, report)
         self._model: tuple[Digest, Vector] | None = None
 
@@ -98,6 +100,7 @@ class RoundAudit:
             config = read_config(current, self._bench.vault)
             self._report.tasks[number] = config.task.to_dict()
             check_kept(self._federation, current, self._bench.vault)
+            self._designs.check(self._federation, current, config)
             if manifest is not None:
                 checked_work(current, config, manifest)
             self._report.checks["documents"] += 1

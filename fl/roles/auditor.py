@@ -21,12 +21,13 @@ from fl.protocol.records import ModelAttested
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.exclusions import excluded_updates
-from fl.replay.expected_files import FileReader, digest_of, read_manifest
+from fl.replay.expected_files import FileReader, digest_of, read_config, read_manifest
 from fl.replay.ledger_view import LedgerView, Ports
 from fl.replay.rejected_responses import RejectionReporter
 from fl.replay.round_replay import ReplayedRound, Tools, replay_round
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_kept
+from fl.replay.table_design import TableDesigns
 from fl.training.aggregation.quantise import Vector
 
 
@@ -58,6 +59,7 @@ class Auditor:
         self._account = ports.ledger.account
         self._reader = FileReader(self._account, ports.vault, ports.keyring)
         self._sums = RoundSum(self._reader, ports.vault)
+        self._designs = TableDesigns(self._account, self._reader, ports.vault, ports.endorser)
         self._rejections = RejectionReporter(ports.notify)
 
     def step(self) -> bool:
@@ -97,6 +99,7 @@ class Auditor:
         previous = self._reader.model(federation.source, manifest)
         tools = Tools(self._sums, *self._ports.replaying)
         check_kept(federation, current, self._ports.vault)
+        self._designs.check(federation, current, read_config(current, self._ports.vault))
         replayed = replay_round(current, previous, manifest, tools)
         self._rejections.report(federation.book, current, replayed.rejected)
         self._reader.model(current, manifest, replayed.model)

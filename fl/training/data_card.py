@@ -10,14 +10,13 @@ from __future__ import annotations
 import numpy as np
 
 from fl.protocol.task import Task
-from fl.training.aggregation.lanes import Entries, Lane, LanePlan
+from fl.training.aggregation.lanes import SUBTRACT, Entries, Lane, LanePlan
 from fl.training.aggregation.quantise import LIMIT
 from fl.training.data.dataset import TRAIN, Dataset
 
 DATA_CARD = "data-card"
 SHADES = 16
 """Bins of the histogram of brightness, each 16 of 256 levels wide."""
-_ENOUGH = "With few hospitals, each can subtract its own."
 
 
 def data_card_plan(task: Task) -> LanePlan:
@@ -52,4 +51,4 @@ def _brightness(own: Dataset) -> Entries:
 
 
 def _counts(name: str, length: int, reveals: str) -> Lane:
-    return Lane(name, length, 0, LIMIT, f"{reveals} {_ENOUGH}")
+    return Lane(name, length, 0, LIMIT, f"{reveals} {SUBTRACT}")

@@ -161,7 +161,7 @@ def run_audit(evidence: Evidence, key: AuditKey | None) -> Audited:
         report, federation = Audit(evidence.ledger.anchor, evidence.vault, key, signatures()).run(
             evidence.ledger.replay(), lambda done, of: progress.update(task, completed=done, total=of)
         )
-        check_first_model(federation, evidence.vault, report, _first_model)
+        check_first_model(federation, evidence.vault, report, first_digest)
     if federation.successor is not None and federation.successor != evidence.ledger.anchor.contract:
         report.notes.append(f"The ledger {show(federation.successor)} replaced this one; audit it to see later rounds.")
     audited = Audited(report, federation, now(), time.perf_counter() - started)
@@ -170,13 +170,15 @@ def run_audit(evidence: Evidence, key: AuditKey | None) -> Audited:
     return audited
 
 
-def _first_model(config: RoundConfig) -> Digest:
+def first_digest(config: RoundConfig) -> Digest:
     """Return the digest of the model with which a federation of this recipe begins; loads torch."""
     from fl.training.initial import initial_model
     from fl.training.model.weights import model_digest
     from fl.training.recipe import Recipe
+    from fl.training.tables.network import NetworkRecipe, first_network
 
-    manifest, vector = initial_model(Recipe.of(config))
+    network = NetworkRecipe.of(config.training)
+    manifest, vector = first_network(network) if network else initial_model(Recipe.of(config))
     return model_digest(manifest.digest, vector)
 
 

@@ -40,6 +40,7 @@ SUM_W_MAX = 2**21
 """In a round of lanes the weight only counts rows."""
 SUMS = ("data-card",)
 """The purposes of scripts/wiring/sums.py that need no training first."""
+KINDS = ("regression", "network")
 SECONDS = click.IntRange(1, MAX_STEP_TIMEOUT_S)
 
 
@@ -127,29 +128,37 @@ def sum_lanes(  # noqa: PLR0913  # one parameter per option
 @chain_options
 @name_option("coordinator")
 @click.option("--schema", required=True, help="The meaning of the columns: a name or a JSON file (see `tables`).")
-@click.option("--ridge", type=click.FloatRange(1e-6, 1e6), default=1.0, show_default=True, help="Penalty.")
+@click.option("--kind", type=click.Choice(KINDS), default=KINDS[0], show_default=True, help="What to train.")
+@click.option("--ridge", type=click.FloatRange(1e-6, 1e6), default=1.0, show_default=True, help="Of the regression.")
+@click.option("--rounds", type=click.IntRange(1, 1000), help="Of training the network. Default: as measured.")
+@click.option("--epochs", type=click.IntRange(1, 1000), help="Passes of the network over the rows per round.")
 @click.option("--indicators/--no-indicators", default=True, help="Whether a missing value is an input of its own.")
 @click.option("--splines/--no-splines", default=False, help="Whether numbers may have curved effects.")
 @click.option("--most-rows", type=click.IntRange(1, 2**20), default=4096, show_default=True, help="At one hospital.")
 @click.option("--steps", type=click.IntRange(1, 50), default=8, show_default=True, help="Newton rounds at most.")
+@seed_option
 @click.option("--hospitals", type=click.IntRange(1), default=3, show_default=True, help="How many to wait for.")
 @click.option("--attestations", type=click.IntRange(1), default=1, show_default=True, help="Needed from auditors.")
 @protection_option
 @click.option("--step-timeout", type=SECONDS, default=600, show_default=True, help="Seconds for each masked step.")
 @click.option("--commit-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds for counting.")
 @click.option("--close-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds after counting.")
-@click.option("--model", "model_file", type=click.Path(path_type=Path), help="Write the regression here.")
+@click.option("--model", "model_file", type=click.Path(path_type=Path), help="The file for the trained model.")
 @guarded
 def train_table(  # noqa: PLR0913  # one parameter per option
     home: Home,
     name: str,
     *,
     schema: str,
+    kind: str,
     ridge: float,
+    rounds: int | None,
+    epochs: int | None,
     indicators: bool,
     splines: bool,
     most_rows: int,
     steps: int,
+    seed: int,
     hospitals: int,
     attestations: int,
     protection: str | None,
@@ -158,29 +167,34 @@ def train_table(  # noqa: PLR0913  # one parameter per option
     close_timeout: int,
     model_file: Path | None,
 ) -> None:
-    """Train a logistic regression on the hospitals' tables: a round of statistics, then Newton steps.
+    """Train on the hospitals' tables: a logistic regression, or a network.
 
-    Everybody gets the same sums, and nobody sees one hospital's. The result is that of training on all rows together.
+    A round of statistics comes first. A regression then has Newton steps, and is that of all rows together. A network
+    has rounds in which each hospital trains, and a last one for intervals and explanations. Everybody gets the same
+    sums, and nobody sees one hospital's.
     """
     from fl.roles.coordinator.plan import Plan
     from fl.storage.lock import only_one
     from fl.training.tables.design import Options
     from fl.training.tables.federation import task_of as task_of_table
+    from fl.training.tables.plans import TablePlan, network_plan
     from fl.training.tables.saved import save_model
     from fl.training.tables.schema import load_schema
     from scripts.wiring.agent import announce, serve_agent
     from scripts.wiring.roles import open_ports
-    from scripts.wiring.tables import TableCoordinator, TablePlan
+    from scripts.wiring.tables import TableCoordinator
 
     member = home.member(name).as_a(Role.COORDINATOR)
     notify, bits = announce(name), (most_rows - 1).bit_length()
-    table = TablePlan(load_schema(schema), Options(indicators, splines), ridge, bits, steps)
+    meaning, options = load_schema(schema), Options(indicators, splines)
+    regression = TablePlan(meaning, options, ridge, bits, steps)
+    table = regression if kind == KINDS[0] else network_plan(regression, rounds, epochs, seed)
     protected = protection_of(protection, hospitals)
     plan = Plan(
         rounds=0,
         min_commitments=fewest(protected, hospitals),
         attestations=attestations,
-        config=RoundConfig(CLIP, L2_BOUND, SUM_W_MAX, {}, task_of_table(table.schema)),
+        config=RoundConfig(CLIP, L2_BOUND, SUM_W_MAX, {}, task_of_table(meaning)),
         commit_timeout_s=commit_timeout,
         close_timeout_s=close_timeout,
         min_hospitals=hospitals,
@@ -197,4 +211,4 @@ def train_table(  # noqa: PLR0913  # one parameter per option
         serve_agent(make, notify, lambda agent: agent.done)
     if model_file and agents[-1].model:
         save_model(agents[-1].model, model_file)
-        click.echo(f"The regression {agents[-1].model.digest.hex()[:16]} is in {model_file}.")
+        click.echo(f"The {kind} {agents[-1].model.digest.hex()[:16]} is in {model_file}.")

@@ -92,7 +92,7 @@ def run(
     notify, peers = announce(name), _trust(trust, trust_at_least)
     with only_one(member.folder):
         if has_table(member):
-            train, task = table_trainer(own_table(member))
+            train, task = table_trainer(own_table(member), name)
         else:
             train, task = trainer(member.data_file, name, device, notify), own_task(member)
         serve_agent(lambda: Hospital(open_ports(home, member, notify), train, peers, task), notify)

@@ -96,19 +96,41 @@ def train(  # noqa: PLR0913  # one parameter per option
 @tables.command()
 @click.argument("model_file", metavar="MODEL", type=click.Path(path_type=Path))
 @click.option("--value", "values", multiple=True, help="COLUMN=VALUE of the person. Repeatable; others are missing.")
-@click.option("--suggestions", type=click.Path(path_type=Path), help="The hospital's own texts. Default: general ones.")
+@click.option(
+    "--suggestions", type=click.Path(path_type=Path), help="The hospital's own texts (see `tables suggestions`)."
+)
 @guarded
 def risk(model_file: Path, values: tuple[str, ...], suggestions: Path | None) -> None:
-    """Compute one person's risk by the regression in MODEL (see `tables train --model`). Nothing is kept."""
-    from fl.training.tables.risk import logistic_risk
+    """Compute one person's risk by the regression or network in MODEL. Nothing is kept.
+
+    `coordinator table --model` writes MODEL, and so does `tables train --model`.
+    """
     from fl.training.tables.rows import parse_values
     from fl.training.tables.saved import load_model
     from fl.training.tables.suggestions import SHIPPED, load_suggestions
 
-    saved = load_model(model_file)
-    texts = load_suggestions(suggestions or SHIPPED)
+    saved, texts = load_model(model_file), load_suggestions(suggestions or SHIPPED)
+    texts.check(saved.design.schema.name, saved.design.schema.names)
     given = dict(each.partition("=")[::2] for each in values)
-    _tell(logistic_risk(saved.logistic, saved.design, parse_values(given, saved.design.schema), texts))
+    _tell(saved.risk(parse_values(given, saved.design.schema), texts))
+
+
+@tables.command("suggestions")
+@click.argument("file", type=click.Path(path_type=Path))
+@guarded
+def copy_suggestions(file: Path) -> None:
+    """Write the general texts to FILE, to be edited and reviewed by the hospital.
+
+    Give the file to `tables risk --suggestions`.
+    """
+    from fl.files import write_atomic
+    from fl.protocol.errors import SettingInvalid
+    from fl.training.tables.suggestions import SHIPPED
+
+    if file.exists():
+        raise SettingInvalid("FILE", f"{file} exists; an edited file is not replaced")
+    write_atomic(file, SHIPPED.read_bytes())
+    click.echo(f"The texts are in {file}. Change them, and write who reviewed them into `reviewer`.")
 
 
 def _read(files: Sequence[Path], schema: Schema) -> dict[str, Table]:
@@ -172,8 +194,7 @@ def _save(own: dict[str, Table], plan: Plan, path: Path) -> None:
 def _tell(answer: Risk) -> None:
     """Print an answer for one person."""
     click.echo(f"Risk: {answer.probability:.1%}")
-    if answer.low is not None and answer.high is not None:
-        click.echo(f"95 % interval of the calculation: {answer.low:.1%} to {answer.high:.1%}")
+    click.echo(f"{answer.doubt}: {answer.low:.1%} to {answer.high:.1%}")
     click.echo(answer.people)
     click.echo(f"\nWhat moved it ({answer.method}):")
     for factor in answer.factors:

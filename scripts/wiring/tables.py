@@ -7,7 +7,7 @@ like any member; it keeps nothing between two steps.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -17,29 +17,21 @@ from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.federation import Federation
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.task import Task
-from fl.replay.expected_files import FileReader, read_config, read_manifest
+from fl.replay.expected_files import FileReader, read_config
 from fl.replay.ledger_view import LedgerView, Ports
-from fl.replay.round_replay import Tools, replay_round
-from fl.replay.round_sum import RoundSum
+from fl.replay.table_design import TableDesigns
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Initial, Plan
 from fl.roles.hospital.background_training import Train, TrainingJob
-from fl.training.aggregation.newton import NewtonSettings, NewtonState
-from fl.training.aggregation.work import LaneValues, SumSpec
-from fl.training.tables.design import USUAL, Design, Options
+from fl.training.aggregation.work import Learned
+from fl.training.local.train import TrainContext
+from fl.training.tables.design import Design
 from fl.training.tables.federation import task_of
-from fl.training.tables.rounds import (
-    STATISTICS,
-    enter,
-    first_model,
-    newton_config,
-    settings_of,
-    statistics_config,
-)
+from fl.training.tables.plans import NetworkPlan, TablePlan
+from fl.training.tables.rounds import enter
 from fl.training.tables.rows import Table, read_table
 from fl.training.tables.saved import SavedModel
 from fl.training.tables.schema import Schema, load_schema
-from fl.training.tables.statistics import statistics_of
 from scripts.wiring.home import OWNER_ONLY, MemberHome
 
 ROWS_FILE, SCHEMA_FILE = "table.csv", "schema.json"
@@ -73,104 +65,79 @@ def own_table(member: MemberHome) -> Table:
     return read_table(member.folder / ROWS_FILE, load_schema(str(member.folder / SCHEMA_FILE)))
 
 
-def table_trainer(table: Table) -> tuple[Train, Task]:
-    """Return what a hospital enters into the rounds of its table, and their task."""
+def table_trainer(table: Table, name: str) -> tuple[Train, Task]:
+    """Return what hospital `name` enters into the rounds of its table, and their task."""
 
-    def train(job: TrainingJob) -> LaneValues:
-        return enter(table, job.previous, job.config)
+    def train(job: TrainingJob) -> Learned:
+        return enter(table, job.previous, job.config, TrainContext(0, job.round, name, "cpu"))
 
     return train, task_of(table.schema)
 
 
-@dataclass(frozen=True)
-class TablePlan:
-    """How a table is trained.
-
-    Attributes:
-        schema: The meaning of the columns.
-        options: Of the design matrix.
-        ridge: Of the logistic regression.
-        rows_bits: A hospital has at most 2^rows_bits rows.
-        steps: The largest number of Newton rounds; they end earlier at the optimum.
-    """
-
-    schema: Schema
-    options: Options = USUAL
-    ridge: float = 1.0
-    rows_bits: int = 12
-    steps: int = 8
-
-    @property
-    def settings(self) -> NewtonSettings:
-        return settings_of(self.schema, self.options, self.ridge, self.rows_bits)
-
-
 class TableCoordinator:
-    """Opens one round of statistics, then Newton rounds until the optimum."""
+    """Opens one round of statistics, then those of the plan."""
 
-    def __init__(self, ports: Ports, plan: Plan, table: TablePlan) -> None:
+    def __init__(self, ports: Ports, plan: Plan, table: TablePlan | NetworkPlan) -> None:
         """Start. `plan.config` gives bounds and task; its training and its number of rounds are not used."""
         self.view = LedgerView(ports.ledger)
         self._ports, self._plan, self._table = ports, plan, table
         self._reader = FileReader(ports.ledger.account, ports.vault, ports.keyring)
-        self._initial = Initial(*first_model(table.settings))
+        self._designs = TableDesigns(ports.ledger.account, self._reader, ports.vault, ports.endorser)
+        self._initial = Initial(*table.first())
         self._agent: Coordinator | None = None
-        self._stage = 0
+        self._until = 0
         self.model: SavedModel | None = None
-        """The newest model; None before the first Newton round is final."""
+        """The newest model; None before the first round after the statistics is final."""
 
     @property
     def done(self) -> bool:
-        """Return whether the newest model is the optimum, or all rounds are final."""
+        """Return whether the plan has ended with the newest model."""
         final = _final(self.view.federation)
         if len(final) <= 1:
             return False
         self.model = self._newest(final[-1])
-        state = NewtonState.from_vector(self.model.vector, self.model.settings)
-        return state.converged or len(final) > self._table.steps
+        return self._table.ended(len(final), self.model.vector)
 
     def step(self) -> bool:
-        final = _final(self.view.current())
+        federation = self.view.current()
+        self._check_opening(federation)
         if self.done:
             return False
-        stage = min(len(final), 1)
-        if self._agent is None or stage != self._stage:
-            self._stage, self._agent = stage, self._next(final)
+        final = len(_final(federation))
+        if self._agent is None or self._table.until(final) != self._until:
+            self._until, self._agent = self._table.until(final), self._next(federation, final)
         return self._agent.step()
 
     def finish(self) -> None:
         """Do nothing: everything that counts is on the ledger."""
 
-    def _next(self, final: list[Round]) -> Coordinator:
-        """Return the coordinator of the round of statistics, or of the Newton rounds after it."""
-        base, table = self._plan.config, self._table
-        if not final:
-            config, rounds = statistics_config(table.schema, table.rows_bits, base), 1
-        else:
-            config, rounds = newton_config(self._design(final[0]), table.settings, base), 1 + table.steps
+    def _next(self, federation: Federation, final: int) -> Coordinator:
+        """Return the coordinator of the next rounds, all with one configuration."""
+        base = self._plan.config
+        config = self._table.config(self._design(federation), final, base) if final else self._table.statistics(base)
+        rounds = self._table.until(final)
         return Coordinator(self._ports, replace(self._plan, config=config, rounds=rounds), self._initial)
 
-    def _design(self, statistics: Round) -> Design:
-        vault, manifest = self._ports.vault, self._initial.manifest
-        spec = SumSpec.from_dict(read_config(statistics, vault).training)
-        if spec is None or spec.plan.purpose != STATISTICS:
-            raise SettingInvalid("home", "the first round of this federation is none of a table's statistics")
-        tools = Tools(RoundSum(self._reader, vault), vault, self._ports.endorser)
-        totals = replay_round(statistics, self._initial.vector, manifest, tools).totals
-        return Design(
-            self._table.schema, statistics_of(self._table.schema, totals, self._table.rows_bits), self._table.options
-        )
+    def _design(self, federation: Federation) -> Design:
+        """Return the design that follows from the newest statistics."""
+        summed = self._designs.before(federation, federation.last_round + 1)
+        if summed is None or summed.schema != self._table.schema:
+            raise SettingInvalid("home", "no round of this federation summed the statistics of a table of this schema")
+        return Design(summed.schema, summed.statistics, self._table.options)
+
+    def _check_opening(self, federation: Federation) -> None:
+        """Raise SettingInvalid if the federation opened with a model of another kind or shape."""
+        if federation.openings and self._initial.manifest.digest != federation.opening.record.manifest_digest:
+            why = "this federation opened with a model of another shape; give the options with which it began"
+            raise SettingInvalid("home", why)
 
     def _newest(self, current: Round) -> SavedModel:
-        vault = self._ports.vault
-        manifest = read_manifest(self.view.federation.opening, vault)
-        training = read_config(current, vault).training
-        spec, design = SumSpec.from_dict(training), training.get("design")
-        if spec is None or not isinstance(design, dict):
-            raise EncodingError("round configuration", "it is not a Newton step of a table")
-        settings = NewtonSettings.from_dict(spec.settings)
+        manifest = self._initial.manifest
+        design = read_config(current, self._ports.vault).training.get("design")
+        if not isinstance(design, dict):
+            raise EncodingError("round configuration", "it names no design of a table")
         weights = manifest.weights_of(self._reader.model(current, manifest))
-        return SavedModel(Design.from_dict(design), settings, weights)
+        return SavedModel(Design.from_dict(design), self._table.kind, weights)
 
 
 def _final(federation: Federation) -> list[Round]:

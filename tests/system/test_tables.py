@@ -12,7 +12,7 @@ import pytest
 
 from fl.training.tables.design import Design
 from fl.training.tables.federation import newton_fit, shared_statistics
-from fl.training.tables.logistic import settings_for
+from fl.training.tables.logistic import Logistic, settings_for
 from fl.training.tables.rows import joined
 from fl.training.tables.saved import load_model
 from fl.training.tables.schema import load_schema
@@ -70,8 +70,9 @@ def test_the_model_is_that_of_the_pooled_rows(trained: tuple[Party, Path]) -> No
     rows = [joined([own_table(party.home.member(name)) for name in HOSPITALS])]
     design = Design(SCHEMA, shared_statistics(rows))
     pooled = newton_fit(rows, design, settings_for(design))[-1].candidate
-    found = load_model(path).logistic.coefficients
-    assert printed(found) == printed(pooled)
+    found = load_model(path).model
+    assert isinstance(found, Logistic)
+    assert printed(found.coefficients) == printed(pooled)
 
 
 def test_the_audit_replays_every_step_and_names_what_the_sums_reveal(trained: tuple[Party, Path]) -> None:

@@ -60,6 +60,18 @@ class TaskChanged(RefusedError):
 
 
 @dataclass(eq=False)
+class DesignMismatch(RefusedError):
+    """A round of a table names means or spreads that are not those of the statistics on the ledger."""
+
+    round: int
+    why: str
+    sentence = (
+        "The design of round {round} does not follow from the ledger: {why}. "
+        "Nobody takes part in this round; ask the coordinator to open another one."
+    )
+
+
+@dataclass(eq=False)
 class AccuracyAlarm(RefusedError):
     """A model is far worse than chance on held-out images: somebody's classes may be swapped."""
 

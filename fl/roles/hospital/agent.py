@@ -18,6 +18,7 @@ from fl.replay.expected_files import FileReader, read_config
 from fl.replay.ledger_view import LedgerView, Ports
 from fl.replay.round_aggregation import check_aggregation
 from fl.replay.round_task import check_labels
+from fl.replay.table_design import TableDesigns
 from fl.roles.hospital.background_training import Background, Train
 from fl.roles.hospital.masked_rounds import MaskedHospital
 from fl.roles.hospital.outbox import RoundOutbox
@@ -44,6 +45,7 @@ class Hospital:
         self._account = ports.ledger.account
         release = Releases(self.view, Requester(ports.ledger, ports.vault, ports.keyring))
         reader = FileReader(self._account, ports.vault, ports.keyring, release)
+        self._designs = TableDesigns(self._account, reader, ports.vault, ports.endorser)
         self._training = Background(train)
         self._promises = RoundOutbox(ports)
         self._sealed = SealedHospital(ports, reader, self._promises, train)
@@ -64,7 +66,7 @@ class Hospital:
         if self._abandoned(federation, current):
             return self._abort(current)
         try:
-            self._check_config(current)
+            self._check_config(federation, current)
             part = self._masked if current.masked else self._sealed
             return part.step(federation, current)
         except MISSED_DEADLINE as error:
@@ -99,16 +101,18 @@ class Hospital:
         self._ports.notify(Event.ROUND_ABORTED, {"round": current.number, "reason": ABANDONED})
         return True
 
-    def _check_config(self, current: Round) -> None:
-        """Compare a round's task with the labels of this hospital's images, and its rule with its terms, once.
+    def _check_config(self, federation: Federation, current: Round) -> None:
+        """Compare a round's task with this hospital's labels, its rule with its terms, and a table's design, once.
 
         Raises:
             TaskMismatch: task and labels differ.
             AggregationUnusable: the rule of aggregation cannot work in this round.
+            DesignMismatch: the design of a table does not follow from the statistics on the ledger.
         """
         if current.ended or self._checked == current.context or self._promises.refused(current):
             return
         config = read_config(current, self._ports.vault)
         check_labels(current, config.task, self._task)
         check_aggregation(current, config)
+        self._designs.check(federation, current, config)
         self._checked = current.context

@@ -30,6 +30,8 @@ MAX_LANES, MAX_WORDS = 256, 2**24
 """Of one plan: lanes, and words in all of them together (128 MiB)."""
 MAX_REVEALS = 300
 """Characters of one sentence."""
+SUBTRACT = "With few hospitals, each can subtract its own."
+"""For sentences on what a lane reveals."""
 WIDEST = max(GRIDS.values(), key=lambda grid: grid.bits).limit
 """2^43 - 1: no entry of one hospital is larger, so 1024 of them stay within ±2^53."""
 _NAME = re.compile(r"[a-z][a-z0-9_.-]{0,63}")

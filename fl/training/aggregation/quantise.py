@@ -17,6 +17,7 @@ from fl.protocol.errors import EncodingError, NonFinite
 from fl.protocol.rounds.config import RoundConfig
 from fl.timing import timed
 from fl.training.aggregation.blockwise import PIECE, summed
+from fl.training.vector import Vector as Vector  # noqa: PLC0414  # others import it from here
 
 SCALE = 2**21
 """Steps per c in words of 32 bits."""
@@ -26,7 +27,6 @@ LANES = 4
 """weight w, correctly classified training samples, training samples, mean loss in units of 2^-16 (claims.py)."""
 LOSS_UNIT = 2.0**-16
 
-Vector = npt.NDArray[np.float32]
 Words = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 
 

@@ -12,8 +12,11 @@ from collections.abc import Callable, Mapping
 
 from fl.protocol.codec import JsonValue
 from fl.training.aggregation.lanes import Entries
-from fl.training.aggregation.newton import NewtonSettings, NewtonState, advance
+from fl.training.aggregation.newton import NewtonSettings
+from fl.training.aggregation.newton_step import NewtonState, advance
 from fl.training.aggregation.quantise import Vector
+from fl.training.aggregation.reference import RULE as REFERENCE
+from fl.training.aggregation.reference import refer
 from fl.training.calibration.rule import RULE as CALIBRATE
 from fl.training.calibration.rule import calibrate
 
@@ -36,4 +39,4 @@ def newton(
     return advance(NewtonState.from_vector(previous, parsed), totals, hospitals, parsed).to_vector()
 
 
-RULES: dict[str, Rule] = {"keep": keep, "newton": newton, CALIBRATE: calibrate}
+RULES: dict[str, Rule] = {"keep": keep, "newton": newton, CALIBRATE: calibrate, REFERENCE: refer}

@@ -10,13 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from fl.protocol.codec import JsonValue, sha256
 from fl.protocol.errors import EncodingError, TotalsMismatch
 from fl.protocol.names import show
-from fl.training.aggregation.lanes import Entries, LanePlan
+from fl.training.aggregation.lanes import Entries, Lane, LanePlan
 
 MAX_SHOWN = 4096
 """Numbers in one document."""
+EXACT = 2**53
+"""No sum is larger (lanes.py)."""
+_TOTALS = "totals in a report"
 MAX_LINE = 16
 """Numbers in one line for people."""
 
@@ -52,6 +57,28 @@ def check_totals(reported: JsonValue, summed: Mapping[str, JsonValue]) -> None:
     for one, other in zip(theirs, ours, strict=True):
         if one != other and isinstance(other, dict):
             raise TotalsMismatch(str(other["name"]))
+
+
+def totals_of(plan: LanePlan, document: JsonValue) -> dict[str, Entries]:
+    """Return the sums of all lanes in a document that `totals_document` made for `plan`.
+
+    Raises:
+        EncodingError: it is another document, or a lane was too long for it.
+    """
+    lanes = document.get("lanes") if isinstance(document, dict) else None
+    if not isinstance(lanes, list) or len(lanes) != len(plan.lanes):
+        raise EncodingError(_TOTALS, "they are not those of this round")
+    return {lane.name: _sums(lane, shown) for lane, shown in zip(plan.lanes, lanes, strict=True)}
+
+
+def _sums(lane: Lane, shown: JsonValue) -> Entries:
+    if not isinstance(shown, dict) or {**lane.to_dict(), "sum": shown.get("sum")} != shown:
+        raise EncodingError(_TOTALS, f"the lane {lane.name} is missing, is another one, or shows no numbers")
+    numbers = shown["sum"]
+    whole = isinstance(numbers, list) and all(type(number) is int and abs(number) <= EXACT for number in numbers)
+    if not whole or not isinstance(numbers, list) or len(numbers) != lane.length:
+        raise EncodingError(_TOTALS, f"the lane {lane.name} does not have {lane.length} whole numbers")
+    return np.array(numbers, np.int64)
 
 
 def total_lines(document: Mapping[str, JsonValue]) -> list[str]:

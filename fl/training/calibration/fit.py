@@ -8,13 +8,12 @@ Source: J. Platt, "Probabilistic outputs", 1999, and H.-T. Lin et al., "A note o
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from fl.training.calibration.bins import SCORE_STEP, Ints, score_edges
 from fl.training.calibration.pinned import Floats, sigmoid, softplus, total
 from fl.training.calibration.sketch import SKETCH, STEP
+from fl.training.linear import cholesky, forward
 
 NEWTON_STEPS = 40
 HALVINGS = 12
@@ -132,7 +131,7 @@ def whitener_of(samples: Ints, sums: Ints, products: Ints) -> Floats:
     shrink = SKETCH / float(SKETCH + cells)
     covariance = covariance * (1.0 - shrink)
     covariance[np.arange(SKETCH), np.arange(SKETCH)] = diagonal
-    return _inverse(_cholesky(covariance))
+    return forward(cholesky(covariance, least=FLATTEST * FLATTEST), np.eye(SKETCH))
 
 
 def _within(samples: Ints, sums: Ints, products: Ints) -> Floats:
@@ -145,30 +144,3 @@ def _within(samples: Ints, sums: Ints, products: Ints) -> Floats:
             value = part.astype(np.float64) * STEP
             scatter = scatter - (value[:, np.newaxis] * value[np.newaxis, :]) / float(count)
     return scatter
-
-
-def _cholesky(matrix: Floats) -> Floats:
-    """Return L with L Lᵀ = matrix, positive definite, column by column; a pivot is at least FLATTEST²."""
-    size = len(matrix)
-    rows = [[float(value) for value in row] for row in matrix]
-    lower = [[0.0] * size for _ in range(size)]
-    for column in range(size):
-        pivot = rows[column][column] - math.fsum(value * value for value in lower[column][:column])
-        lower[column][column] = math.sqrt(max(pivot, FLATTEST * FLATTEST))
-        for row in range(column + 1, size):
-            known = math.fsum(a * b for a, b in zip(lower[row][:column], lower[column][:column], strict=True))
-            lower[row][column] = (rows[row][column] - known) / lower[column][column]
-    return np.array(lower, np.float64)
-
-
-def _inverse(lower: Floats) -> Floats:
-    """Return the inverse of a lower triangular matrix by forward substitution."""
-    size = len(lower)
-    rows = [[float(value) for value in row] for row in lower]
-    inverse = [[0.0] * size for _ in range(size)]
-    for column in range(size):
-        inverse[column][column] = 1.0 / rows[column][column]
-        for row in range(column + 1, size):
-            known = math.fsum(rows[row][inner] * inverse[inner][column] for inner in range(column, row))
-            inverse[row][column] = -known / rows[row][row]
-    return np.array(inverse, np.float64)

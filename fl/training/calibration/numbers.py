@@ -21,16 +21,15 @@ import numpy.typing as npt
 from fl.protocol.errors import EncodingError
 from fl.training.calibration.bins import ALWAYS, clipped
 from fl.training.calibration.pinned import Floats
-from fl.training.calibration.sketch import SKETCH
+from fl.training.calibration.sketch import SKETCH, TRIANGLE
+from fl.training.vector import Vector
 
-Vector = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 
 NONE, SCORES, ALL = 0, 1, 2
 """The values of `state`: nothing yet; slope, offset and distance are known; the limits too."""
 _PREFIX = "calibration."
-_TRIANGLE = SKETCH * (SKETCH + 1) // 2
-_SMALLEST = 1e-12
+SMALLEST = 1e-12
 """A probability below it counts as this, so that its logarithm is finite."""
 
 
@@ -45,7 +44,7 @@ def shapes(classes: int) -> dict[str, tuple[int, ...]]:
         "limits": (classes,),
         "samples": (classes,),
         "centres": (classes, SKETCH),
-        "whitener": (_TRIANGLE,),
+        "whitener": (TRIANGLE,),
     }
     return {_PREFIX + name: shape for name, shape in parts.items()}
 
@@ -123,9 +122,9 @@ class Calibration:
 
     def logits(self, rows: npt.NDArray[np.float32]) -> Floats:
         """Return calibrated logits, float64 [n, classes], for the network's probabilities, float32 [n, classes]."""
-        logs = np.log(np.maximum(rows.astype(np.float64), _SMALLEST))
+        logs = logarithms(rows)
         if self.state == NONE:
-            return np.asarray(logs, np.float64)
+            return logs
         if rows.shape[1] == 2:  # noqa: PLR2004  # two classes also have an offset
             margin = self.slope * (logs[:, 1] - logs[:, 0]) + self.offset
             return np.stack([np.zeros_like(margin), margin], axis=1)
@@ -161,6 +160,11 @@ class Calibration:
         return np.asarray(self.centres[self.samples > 0], np.float64)
 
 
+def logarithms(rows: npt.NDArray[np.float32]) -> Floats:
+    """Return the logarithms of probabilities, float64 of the same shape; none is infinite."""
+    return np.asarray(np.log(np.maximum(rows.astype(np.float64), SMALLEST)), np.float64)
+
+
 def own_odds(logits: Floats) -> Floats:
     """Return the log-odds of each class against all others, float64 [n, classes]."""
     classes = logits.shape[1]
@@ -171,9 +175,10 @@ def own_odds(logits: Floats) -> Floats:
 def log_odds(logits: Floats, positive: Sequence[bool]) -> Floats:
     """Return the log-odds of the positive classes together against the others, float64 [n]."""
     chosen = np.array(positive, np.bool_)
-    return _log_sum(logits[:, chosen]) - _log_sum(logits[:, ~chosen])
+    return log_sum(logits[:, chosen]) - log_sum(logits[:, ~chosen])
 
 
-def _log_sum(logits: Floats) -> Floats:
+def log_sum(logits: Floats) -> Floats:
+    """Return the logarithm of the sum of exponentials of each row, float64 [n]."""
     top = logits.max(axis=1)
     return np.asarray(top + np.log(np.exp(logits - top[:, np.newaxis]).sum(axis=1)), np.float64)

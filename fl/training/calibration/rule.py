@@ -20,8 +20,9 @@ from fl.protocol.errors import EncodingError
 from fl.training.calibration import numbers
 from fl.training.calibration.bins import ALWAYS, BINS, NO_REACH, Ints, conformal_limit, reach_of, sensitivity_limit
 from fl.training.calibration.fit import best_slope, centres_of, platt, whitener_of
-from fl.training.calibration.numbers import Calibration, Vector
+from fl.training.calibration.numbers import Calibration
 from fl.training.calibration.sketch import SKETCH
+from fl.training.vector import Vector
 
 RULE = "calibrate"
 SCORES_STEP, LIMITS_STEP = "scores", "limits"

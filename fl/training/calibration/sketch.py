@@ -23,6 +23,8 @@ STATISTICS = 11
 """So many of them are statistics of the pixels; see `_statistics`."""
 MIXED = SKETCH - STATISTICS
 """The others mix the network's features: 1280 features cannot be computed back from 21 sums."""
+TRIANGLE = SKETCH * (SKETCH + 1) // 2
+"""Entries of a symmetric matrix of summaries, diagonal included."""
 SPREAD = 4.0
 """Statistics in 0..1 are multiplied by this, so that their steps are fine enough."""
 GROUND = 10

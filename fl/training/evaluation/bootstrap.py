@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Statistic = Callable[[Ints], Floats]
 """(rows int64 [m]) -> figures float64 [k]; a figure that these rows do not define is NaN."""
-FEWEST_PERSONS = 2
+FEWEST_DRAWN = 2
 """With one person, every draw is the same."""
 
 
@@ -76,7 +76,7 @@ def intervals(statistic: Statistic, persons: npt.NDArray[np.str_], how: Bootstra
     usable = np.isfinite(figures).sum(axis=0)
     tail = (1 - how.level) / 2
     low, high = (_percentile(figures, share) for share in (tail, 1 - tail))
-    enough = (usable >= how.usable * how.draws) & (len(names) >= FEWEST_PERSONS)
+    enough = (usable >= how.usable * how.draws) & (len(names) >= FEWEST_DRAWN)
     return Intervals(np.where(enough, low, np.nan), np.where(enough, high, np.nan), usable)
 
 

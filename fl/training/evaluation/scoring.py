@@ -15,17 +15,16 @@ import numpy as np
 from fl.training.aggregation.lanes import Entries, Lane, LanePlan
 from fl.training.calibration.bins import BINS, distance_counts, score_counts
 from fl.training.calibration.fit import LOSS_MOST, LOSS_STEP, SLOPES
-from fl.training.calibration.numbers import log_odds, own_odds
+from fl.training.calibration.numbers import log_odds, log_sum, logarithms, own_odds
 from fl.training.calibration.pinned import Floats
 from fl.training.calibration.rule import SCORES_STEP, CalibrationRule
-from fl.training.calibration.sketch import LARGEST, SKETCH, STEP
+from fl.training.calibration.sketch import LARGEST, SKETCH, STEP, TRIANGLE
 from fl.training.data.dataset import Dataset
 from fl.training.evaluation.predict import Predictor
 
 MAX_CELLS = 2**16
 """Held-back images of one hospital that count, so that sums of squares fit the lanes."""
 _MOST = int(LARGEST / STEP)
-_PAIRS = SKETCH * (SKETCH + 1) // 2
 _BINARY = 2
 
 
@@ -46,7 +45,7 @@ def _score_lanes(rule: CalibrationRule) -> list[Lane]:
     lanes = [
         Lane("samples", classes, 0, MAX_CELLS, "How many held-back images of each class all hospitals have."),
         Lane("sums", classes * SKETCH, -entry, entry, "The mean of 32 mixed features for each class."),
-        Lane("products", _PAIRS, -square, square, "How these mixed features vary together over all images."),
+        Lane("products", TRIANGLE, -square, square, "How these mixed features vary together over all images."),
     ]
     if classes > _BINARY:
         most = round(LOSS_MOST / LOSS_STEP) * MAX_CELLS
@@ -93,7 +92,7 @@ def _sketch_sums(sketches: Floats, labels: Entries, classes: int) -> dict[str, E
 
 
 def _scores(rows: np.ndarray[tuple[int, ...], np.dtype[np.float32]], labels: Entries) -> Mapping[str, Entries]:
-    logs = np.log(np.maximum(rows.astype(np.float64), 1e-12))
+    logs = logarithms(rows)
     if rows.shape[1] == _BINARY:
         margins = logs[:, 1] - logs[:, 0]
         return {"margins": np.concatenate([score_counts(margins[labels == index]) for index in range(_BINARY)])}
@@ -105,9 +104,7 @@ def _scores(rows: np.ndarray[tuple[int, ...], np.dtype[np.float32]], labels: Ent
 
 def _loss(logits: Floats, labels: Entries) -> int:
     """Return the summed cross-entropy in steps of LOSS_STEP."""
-    top = logits.max(axis=1, keepdims=True)
-    whole = (top + np.log(np.exp(logits - top).sum(axis=1, keepdims=True)))[:, 0]
-    lost = np.clip(whole - logits[np.arange(len(labels)), labels], 0.0, LOSS_MOST)
+    lost = np.clip(log_sum(logits) - logits[np.arange(len(labels)), labels], 0.0, LOSS_MOST)
     return int(np.rint(lost / LOSS_STEP).astype(np.int64).sum())
 
 

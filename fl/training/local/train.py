@@ -153,7 +153,7 @@ class _Trainer:
 
     def run_epoch(self, epoch: int) -> Progress:
         """Pass once over the images in an order drawn for this epoch (counted from 0)."""
-        generator = torch.Generator().manual_seed(_seed(self.context, epoch))
+        generator = torch.Generator().manual_seed(epoch_seed(self.context, epoch))
         order = draw_order(self.labels, self.config.class_balance, generator)
         loss_sum = torch.zeros((), device=self.device)
         correct = torch.zeros((), dtype=torch.int64, device=self.device)
@@ -194,9 +194,9 @@ class _Trainer:
                 tensor.grad.add_(tensor.detach() - start, alpha=self.config.mu)
 
 
-def _seed(context: TrainContext, epoch: int) -> int:
+def epoch_seed(context: TrainContext, epoch: int, what: str = "local") -> int:
     """Return the seed of one epoch: 63 bits of a digest that differs for every epoch."""
-    text = json.dumps(["BAFL/1/local", context.seed, context.round, context.hospital, epoch])
+    text = json.dumps([f"BAFL/1/{what}", context.seed, context.round, context.hospital, epoch])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 

@@ -16,23 +16,20 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from fl.protocol import strict_json
 from fl.protocol.codec import DOCUMENT_CAP
-from fl.protocol.errors import EncodingError, NonFinite, WeightsMismatch, WeightsTooLarge
+from fl.protocol.errors import EncodingError, WeightsMismatch
 from fl.protocol.names import DIGEST_BYTES, LABEL_PREFIX, Digest
 from fl.timing import timed
+from fl.training.vector import WEIGHT_MAX as WEIGHT_MAX  # noqa: PLC0414  # others import it from here
+from fl.training.vector import Vector as Vector  # noqa: PLC0414  # others import it from here
+from fl.training.vector import check_vector as check_vector  # noqa: PLC0414  # others import it from here
 
-Vector = npt.NDArray[np.float32]
-"""float32 [d]: all weights of a model, parameters in the manifest's order, each in C order."""
 SERVER = "server."
 """Entries whose names begin so are the state of the server's optimiser; they lie behind all weights."""
 
 _LITTLE = np.dtype("<f4")
-WEIGHT_MAX = 2**20
-"""The largest magnitude of a weight. Trained weights stay far below; larger ones overflow float32 between two
-normalisations, and the model answers NaN."""
 
 
 @dataclass(frozen=True)
@@ -101,23 +98,6 @@ class Manifest:
         if state != manifest.names[len(manifest.names) - len(state) :]:
             raise WeightsMismatch(f"the manifest has weights behind the server's state {state[0]}")
         return manifest
-
-
-def check_vector(vector: npt.NDArray[np.float32], length: int, what: str = "weights") -> Vector:
-    """Return `vector` if it is float32 [length], finite, and within ±WEIGHT_MAX.
-
-    Raises:
-        WeightsMismatch: the length, shape or dtype is wrong.
-        NonFinite: a value is NaN or infinite; `what` names the vector.
-        WeightsTooLarge: a value is outside ±WEIGHT_MAX.
-    """
-    if vector.dtype != np.float32 or vector.shape != (length,):
-        raise WeightsMismatch(f"{vector.dtype} {list(vector.shape)} instead of float32 [{length}]")
-    if vector.size and not (vector.max() <= WEIGHT_MAX and vector.min() >= -WEIGHT_MAX):  # false for NaN, too
-        if bad := int(vector.size - np.count_nonzero(np.isfinite(vector))):
-            raise NonFinite(what, bad)
-        raise WeightsTooLarge(what, int(np.count_nonzero(np.abs(vector) > WEIGHT_MAX)), WEIGHT_MAX)
-    return vector
 
 
 def vector_to_bytes(vector: Vector) -> bytes:

@@ -9,45 +9,41 @@ Source: PROTOCOL.md 5 and 5L.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.task import Domain, Task, TaskClass, TaskKind
-from fl.training.aggregation import newton
+from fl.training.aggregation import newton, reference
 from fl.training.aggregation.lanes import Entries, LanePlan
-from fl.training.aggregation.newton import NewtonSettings, NewtonState
-from fl.training.aggregation.quantise import LocalMetrics, quantise
+from fl.training.aggregation.newton import NewtonSettings
+from fl.training.aggregation.newton_step import NewtonState
+from fl.training.aggregation.quantise import quantise
+from fl.training.aggregation.reference import ReferenceSettings
 from fl.training.aggregation.rules import RULES
 from fl.training.aggregation.sum import Sum
-from fl.training.local.config import LocalConfig
 from fl.training.local.train import TrainContext
-from fl.training.model.weights import Vector
 from fl.training.tables import statistics
 from fl.training.tables.design import Design
-from fl.training.tables.mlp import TableSpec, initial_vector, train_rows
+from fl.training.tables.mlp import TableNetwork, TableSpec
+from fl.training.tables.network import (
+    NETWORK_ROUNDS,
+    NetworkRecipe,
+    averaging,
+    first_network,
+    split,
+    train_network,
+)
 from fl.training.tables.rows import Table
 from fl.training.tables.schema import Schema
 from fl.training.tables.statistics import Statistics
+from fl.training.vector import Vector
 
 Reals = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 MOST_ROUNDS = 16
-MLP_LOCAL = LocalConfig(
-    epochs=2,
-    batch=16,
-    lr=1e-3,
-    lr_final=1e-3,
-    horizon=25,
-    weight_decay=0.0,
-    augment=0.0,
-    class_balance=0.0,
-    smoothing=0.0,
-    clip_norm=0.0,
-)
-"""Adam at its usual rate, as in the published designs; 25 rounds of 2 passes are 50 passes over the rows."""
 
 
 def task_of(schema: Schema) -> Task:
@@ -102,46 +98,44 @@ def fit_rows(hospitals: Sequence[tuple[Reals, Labels]], settings: NewtonSettings
     return states
 
 
+def reference_entries(
+    table: Table, design: Design, spec: TableSpec, vector: Vector, settings: ReferenceSettings
+) -> dict[str, Entries]:
+    """Return what one hospital puts into the lanes of the round that adds the numbers behind a network's weights."""
+    judge, rows = TableNetwork(spec, split(spec, vector)[0]), design.of(table)
+    return reference.entries(rows, judge.units(rows), judge.head, settings)
+
+
 @dataclass(frozen=True)
 class FedAvg:
-    """How the network is trained.
+    """How a network is trained: what the hospitals agree on, and for how many rounds."""
 
-    Attributes:
-        spec: The network.
-        rounds: Number of rounds.
-        local: One hospital's training in a round.
-        seed: Of initial weights and of the order of rows.
+    recipe: NetworkRecipe
+    rounds: int = NETWORK_ROUNDS
+    rows_bits: int = 12
+
+
+def fedavg(tables: Mapping[str, Table], design: Design, plan: FedAvg) -> Vector:
+    """Return the vector after all rounds, by the hospitals' names; the numbers behind the weights are there, too.
+
+    Updates pass through quantiser and sum as on the ledger, where round 1 sums the statistics. With a single table,
+    this is training alone or pooled training, in as many passes and at the same rates.
     """
-
-    spec: TableSpec
-    rounds: int = 25
-    local: LocalConfig = MLP_LOCAL
-    seed: int = 0
-
-    def alone(self) -> FedAvg:
-        """Return the same number of passes in one round, for one hospital or pooled rows."""
-        return replace(self, rounds=1, local=replace(self.local, epochs=self.local.epochs * self.rounds, horizon=1))
-
-
-def fedavg(tables: Sequence[Table], design: Design, plan: FedAvg) -> Vector:
-    """Return the weights after all rounds; updates pass through quantiser and sum as on the ledger."""
-    config = RoundConfig(1.0, 100.0, 1 << 12, {}, task_of(design.schema), word_bits=64)
-    vector = initial_vector(plan.spec, plan.seed)
-    rows = [design.of(table) for table in tables]
-    for number in range(1, plan.rounds + 1):
+    recipe, config = plan.recipe, averaging(RoundConfig(1.0, 1.0, 1, {}, task_of(design.schema)), plan.rows_bits)
+    vector = first_network(recipe)[1]
+    rows = {name: design.of(table) for name, table in tables.items()}
+    for number in range(2, plan.rounds + 2):
         total = Sum(vector.size, config.word_bits)
-        for place, table in enumerate(tables):
-            context = TrainContext(plan.seed, number, f"hospital-{place}", "cpu")
-            result = train_rows(plan.spec, vector, rows[place], table.labels, plan.local, context)
-            metrics = LocalMetrics(result.samples, result.correct, result.loss)
-            total.add(quantise(vector, result.vector, metrics, config))
+        for name, table in tables.items():
+            context = TrainContext(recipe.seed, number, name, "cpu")
+            learned = train_network(recipe, vector, rows[name], table.labels, context)
+            total.add(quantise(vector, *learned, config))
         vector = total.apply(vector, config)
-    return vector
+    return with_reference(list(tables.values()), design, plan, vector)
 
 
-def central(table: Table, design: Design, plan: FedAvg) -> Vector:
-    """Return the weights after training on one table without rounds: pooled, or a hospital alone."""
-    once = plan.alone()
-    context = TrainContext(plan.seed, 1, table.source, "cpu")
-    start = initial_vector(plan.spec, plan.seed)
-    return train_rows(plan.spec, start, design.of(table), table.labels, once.local, context).vector
+def with_reference(tables: Sequence[Table], design: Design, plan: FedAvg, vector: Vector) -> Vector:
+    """Return the vector with the numbers that its last round adds."""
+    spec, settings = plan.recipe.spec, plan.recipe.reference(plan.rows_bits)
+    parts = (reference_entries(table, design, spec, vector, settings) for table in tables)
+    return RULES[reference.RULE](vector, summed(reference.plan_of(settings), parts), len(tables), settings.to_dict())

@@ -1,7 +1,7 @@
 """A logistic regression as the answers see it: coefficients, their covariance, and the mean person.
 
-Invariant: it is read from the vector of a Newton round (fl/training/aggregation/newton.py), so what is served is what
-the ledger names.
+Invariant: it is read from the vector of a Newton round (fl/training/aggregation/newton_step.py), so what is served is
+what the ledger names.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fl.training.aggregation.linear import full
-from fl.training.aggregation.newton import NewtonSettings, NewtonState, layout
+from fl.training.aggregation.newton import NewtonSettings
+from fl.training.aggregation.newton_step import NewtonState, layout
+from fl.training.linear import full
 from fl.training.model.weights import Manifest, Vector
 from fl.training.tables.design import Design
 

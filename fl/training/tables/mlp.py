@@ -10,8 +10,6 @@ Source: D. Kingma, J. Ba, "Adam", 2015; K. He et al., "Delving Deep into Rectifi
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,9 +24,10 @@ from torch import Tensor, nn
 
 from fl.protocol.codec import Fields, JsonValue
 from fl.protocol.errors import DatasetUnusable, EncodingError, NonFinite, SettingInvalid, WeightsMismatch
+from fl.training.aggregation.newton import REACH
 from fl.training.local.config import LocalConfig
 from fl.training.local.sampling import draw_order
-from fl.training.local.train import LocalResult, TrainContext
+from fl.training.local.train import LocalResult, TrainContext, epoch_seed
 from fl.training.model.tensors import load_vector, manifest_of, to_vector
 from fl.training.model.weights import Manifest, Vector
 
@@ -119,6 +118,19 @@ class TableNetwork:
         logits = self.logits(rows)
         return logits[:, 1] - logits[:, 0]
 
+    def units(self, rows: Reals) -> Reals:
+        """Return float64 [n, units + 1]: 1 and the units before the last layer, within ±16 as in a design matrix."""
+        with torch.inference_mode():
+            units = self._network[:-1](_tensor(rows)).numpy().astype(np.float64)
+        return np.concatenate([np.ones((len(rows), 1)), np.clip(units, -REACH, REACH)], axis=1)
+
+    @property
+    def head(self) -> Reals:
+        """Return float64 [units + 1], the coefficients of the log-odds over `units`, the intercept first."""
+        last = cast("nn.Linear", self._network[-1])
+        bias, weight = (each.detach().numpy().astype(np.float64) for each in (last.bias, last.weight))
+        return np.concatenate([bias[1:2] - bias[0:1], weight[1] - weight[0]])
+
     def gradients(self, rows: Reals) -> Reals:
         """Return float64 [n, inputs + 1], the gradient of the log-odds at each row; 0 for the intercept."""
         tensor = _tensor(rows).requires_grad_()
@@ -159,7 +171,7 @@ def train_rows(
     inputs, truth = _tensor(rows), torch.from_numpy(labels)
     correct, loss_sum = 0, 0.0
     for epoch in range(config.epochs):
-        generator = torch.Generator().manual_seed(_seed(context, epoch))
+        generator = torch.Generator().manual_seed(epoch_seed(context, epoch, "table"))
         order = draw_order(truth, config.class_balance, generator)
         correct, loss_sum = 0, 0.0
         for part in torch.split(order, config.batch):
@@ -184,9 +196,3 @@ def _step(
 
 def _tensor(rows: Reals) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(rows[:, 1:], np.float32))
-
-
-def _seed(context: TrainContext, epoch: int) -> int:
-    """Return the seed of one epoch: 63 bits of a digest that differs for every epoch."""
-    text = json.dumps(["BAFL/1/table", context.seed, context.round, context.hospital, epoch])
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1

@@ -5,7 +5,8 @@ the method of the parts are named. No text is made up here except the sentences 
 
 The interval is that of the delta method on the log-odds: x·θ ± 1.96 √(xᵀ Σ x), with Σ the inverse of the penalised
 curvature at the optimum. It says how far the choice of patients could move the calculation, and nothing about how this
-person differs from others with the same values. A network has no such interval.
+person differs from others with the same values. For a network, x are the units before its last layer, and the layers
+before count as known; so its interval is rather too narrow, and the answer says so.
 
 Source: D. Hosmer, S. Lemeshow, "Applied Logistic Regression", 2.4 (interval of the logit); G. Gigerenzer et al.,
 "Helping Doctors and Patients Make Sense of Health Statistics", 2007 (natural frequencies).
@@ -22,7 +23,7 @@ from fl.protocol.errors import DatasetUnusable
 from fl.training.tables.design import Design
 from fl.training.tables.explain import LINEAR, explain_network, linear_shapley
 from fl.training.tables.logistic import Logistic, probability
-from fl.training.tables.mlp import TableNetwork
+from fl.training.tables.network import Network
 from fl.training.tables.schema import Schema
 from fl.training.tables.suggestions import Suggestion, Suggestions
 
@@ -30,6 +31,8 @@ Reals = npt.NDArray[np.float64]
 LEVEL, DEVIATES = 0.95, 1.959963984540054
 """The level of an interval, and how many standard errors it reaches to both sides."""
 MOST_SUGGESTIONS = 3
+DELTA = "95 % interval of the calculation"
+LAST_LAYER = "95 % interval of its last layer alone (the whole calculation is less certain)"
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ class Risk:
 
     Attributes:
         probability: In 0..1.
-        low, high: The interval of `LEVEL`; None if the model has none.
+        low, high: The interval of `LEVEL`.
+        doubt: What the interval is about, for people.
         factors: One per input, the largest effect first.
         method: How the factors were computed.
         people: "About N of 100 people like you ...", and among whom.
@@ -59,8 +63,9 @@ class Risk:
     """
 
     probability: float
-    low: float | None
-    high: float | None
+    low: float
+    high: float
+    doubt: str
     factors: tuple[Factor, ...]
     method: str
     people: str
@@ -82,18 +87,22 @@ def logistic_risk(model: Logistic, design: Design, values: Reals, texts: Suggest
         DatasetUnusable: the values do not fit the schema.
     """
     row = _row(design, values)
-    odds, error = model.log_odds(row[None, :]), float(model.spread(row[None, :])[0])
-    ends = probability(odds[0] + np.array([-DEVIATES, DEVIATES]) * error)
     parts = linear_shapley(model, row, design.owners)
-    interval = float(ends[0]), float(ends[1])
-    return _risk(design, values, (float(probability(odds)[0]), interval), (parts, LINEAR), texts)
+    return _risk(design, values, (*_chances(model, row), DELTA), (parts, LINEAR), texts)
 
 
-def network_risk(network: TableNetwork, background: Reals, design: Design, values: Reals, texts: Suggestions) -> Risk:
-    """Return the risk of one person by a network; `background` is the mean row of all patients, [width]."""
+def network_risk(model: Network, design: Design, values: Reals, texts: Suggestions) -> Risk:
+    """Return the risk of one person by a network; arguments and errors as for `logistic_risk`."""
     row = _row(design, values)
-    chance = float(probability(network.log_odds(row[None, :]))[0])
-    return _risk(design, values, (chance, None), explain_network(network, row, background, design.owners), texts)
+    explained = explain_network(model.judge, row, model.background, design.owners)
+    return _risk(design, values, (*_chances(model, row), LAST_LAYER), explained, texts)
+
+
+def _chances(model: Logistic | Network, row: Reals) -> tuple[float, float, float]:
+    """Return the probability for a row [width], and the ends of its interval."""
+    odds, error = model.log_odds(row[None, :])[0], model.spread(row[None, :])[0]
+    chance, low, high = probability(odds + np.array([0.0, -DEVIATES, DEVIATES]) * error).tolist()
+    return chance, low, high
 
 
 def _row(design: Design, values: Reals) -> Reals:
@@ -112,12 +121,11 @@ def _row(design: Design, values: Reals) -> Reals:
 def _risk(
     design: Design,
     values: Reals,
-    found: tuple[float, tuple[float, float] | None],
+    found: tuple[float, float, float, str],
     explained: tuple[Reals, str],
     texts: Suggestions,
 ) -> Risk:
-    chance, interval = found
-    low, high = interval or (None, None)
+    chance, low, high, doubt = found
     schema = design.schema
     parts, method = explained
     factors = [
@@ -130,20 +138,19 @@ def _risk(
         chance,
         low,
         high,
+        doubt,
         tuple(factors),
         method,
-        _people(schema, chance, interval),
+        _people(schema, chance, (low, high)),
         texts.for_columns(schema.name, raising, MOST_SUGGESTIONS),
         texts.next_step(schema.name),
         texts.warning,
     )
 
 
-def _people(schema: Schema, chance: float, interval: tuple[float, float] | None) -> str:
-    between = ""
-    if interval:
-        least, most = (round(100 * end) for end in interval)
-        between = f" (by this calculation, between {least} and {most})"
+def _people(schema: Schema, chance: float, interval: tuple[float, float]) -> str:
+    least, most = (round(100 * end) for end in interval)
+    between = f" (by this calculation, between {least} and {most})"
     return (
         f"About {round(100 * chance)} of 100 people like you had {schema.reported}{between}, among {schema.population}."
     )

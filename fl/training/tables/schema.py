@@ -202,6 +202,8 @@ class Schema:
     def from_dict(cls, raw: Mapping[str, JsonValue]) -> Schema:
         """Parse what `to_dict` wrote, or raise EncodingError."""
         fields = Fields(dict(raw), _WHAT)
+        if "classes" in raw:
+            _refuse("an outcome is `disease` or `healthy`; list each word of the label under one of them")
         fields.only(*_SCHEMA_FIELDS)
         columns = raw.get("columns")
         if not isinstance(columns, list) or len(columns) >= MAX_COLUMNS:

@@ -18,14 +18,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fl.protocol.codec import Fields, JsonValue
 from fl.protocol.errors import EncodingError
-from fl.training.aggregation.lanes import Entries, Lane, LanePlan
-from fl.training.aggregation.newton import ENTRY_BITS
+from fl.training.aggregation.lanes import SUBTRACT, Entries, Lane, LanePlan
+from fl.training.aggregation.newton import ENTRY_BITS, MAX_ROWS_BITS
 from fl.training.tables.rows import Table
 from fl.training.tables.schema import Column, Kind, Schema
 
 Reals = npt.NDArray[np.float64]
-_ENOUGH = "With few hospitals, each can subtract its own."
+STATISTICS = "table-statistics"
+"""The purpose of the lanes."""
 LEAST_SPREAD = 1e-6
 """Of a column's range: a smaller standard deviation counts as none, and the column is only centred."""
 
@@ -55,13 +57,21 @@ def plan_of(schema: Schema, rows_bits: int) -> LanePlan:
         raise EncodingError("table schema", "it has no number and no binary column")
     top = 1 << ENTRY_BITS
     return LanePlan(
-        "table-statistics",
+        STATISTICS,
         (
             Lane("known", count, 0, 1 << rows_bits, "For how many patients of all hospitals each value is known."),
-            Lane("sum", count, 0, top, f"The mean of each value over all patients. {_ENOUGH}"),
-            Lane("squares", count, 0, top, f"The variance of each value over all patients. {_ENOUGH}"),
+            Lane("sum", count, 0, top, f"The mean of each value over all patients. {SUBTRACT}"),
+            Lane("squares", count, 0, top, f"The variance of each value over all patients. {SUBTRACT}"),
         ),
     )
+
+
+def rows_bits_of(settings: Mapping[str, JsonValue]) -> int:
+    """Return the bound on the rows in the settings of a round of statistics, or raise EncodingError."""
+    bits = Fields(dict(settings), "settings of the statistics").integer("rows_bits")
+    if not 0 <= bits <= MAX_ROWS_BITS:
+        raise EncodingError("settings of the statistics", "rows_bits is out of its range")
+    return bits
 
 
 def entries(table: Table, rows_bits: int) -> dict[str, Entries]:

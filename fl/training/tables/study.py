@@ -17,9 +17,10 @@ import numpy.typing as npt
 
 from fl.training.evaluation.metrics import Metrics, measure
 from fl.training.tables.design import USUAL, Design, Options
-from fl.training.tables.federation import FedAvg, central, fedavg, newton_fit, shared_statistics
+from fl.training.tables.federation import FedAvg, fedavg, newton_fit, shared_statistics
 from fl.training.tables.logistic import Logistic, probability, settings_for
-from fl.training.tables.mlp import TableNetwork, TableSpec
+from fl.training.tables.mlp import TableSpec
+from fl.training.tables.network import Network, NetworkRecipe
 from fl.training.tables.rows import Table, folds, joined
 
 Reals = npt.NDArray[np.float64]
@@ -134,20 +135,19 @@ def compare(hospitals: dict[str, Table], test: Table, plan: Plan) -> list[Answer
         shown = rounds if trained == FEDERATED else 0
         answers.append(Answer("logistic", trained, probability(odds)[None, :], shown, logistic.coefficients))
         if plan.seeds:
-            answers.append(_network(trained, tables, design, rows, plan.seeds))
+            answers.append(_network(trained, tables, design, rows, plan))
     return answers
 
 
-def _network(trained: str, tables: Sequence[Table], design: Design, rows: Reals, seeds: Sequence[int]) -> Answer:
+def _network(trained: str, tables: Sequence[Table], design: Design, rows: Reals, how: Plan) -> Answer:
     probabilities = []
     rounds = 0
-    for seed in seeds:
-        plan = FedAvg(TableSpec(design.width - 1), seed=seed)
-        if trained == FEDERATED:
-            vector, rounds = fedavg(tables, design, plan), plan.rounds
-        else:
-            vector = central(tables[0], design, plan)
-        probabilities.append(probability(TableNetwork(plan.spec, vector).log_odds(rows)))
+    for seed in how.seeds:
+        spec = TableSpec(design.width - 1)
+        plan = FedAvg(NetworkRecipe(spec, seed=seed), rows_bits=how.rows_bits)
+        vector = fedavg({f"hospital-{place}": table for place, table in enumerate(tables)}, design, plan)
+        rounds = plan.rounds + 2 if trained == FEDERATED else 0
+        probabilities.append(probability(Network.from_vector(vector, spec).log_odds(rows)))
     return Answer("network", trained, np.stack(probabilities), rounds, np.zeros(0))
 
 

@@ -1,8 +1,8 @@
 """Reviewed texts that a person may see beside a risk: suggestions per input, one next step, one warning.
 
 Invariant: every text has its source, address, licence, date and reviewer; nothing is made up when an answer is given. A
-hospital replaces the file and writes its own reviewer. The shipped texts are our own wording of general advice of the
-named public page; they say that the hospital has not reviewed them yet.
+hospital replaces the file and writes its own reviewer. The shipped texts are our own wording of what the named public
+pages say, and of nothing else; they say that the hospital has not reviewed them yet.
 
 Source: suggestions.json.
 """
@@ -63,6 +63,13 @@ class Suggestions:
             fitting = (each for each in self.suggestions if each.schema == schema and column in each.columns)
             found += [each for each in fitting if each not in found]
         return tuple(found[:most])
+
+    def check(self, schema: str, columns: Sequence[str]) -> None:
+        """Raise EncodingError if a text for a schema names a column that the schema does not have."""
+        for each in self.suggestions:
+            unknown = set(each.columns) - set(columns) if each.schema == schema else ()
+            if unknown:
+                raise EncodingError(_WHAT, f"the schema {schema} has no column {shown(min(unknown)[:80])!r}")
 
     def next_step(self, schema: str) -> Suggestion | None:
         """Return the one next step for a schema; None if the file has none."""

@@ -17,18 +17,21 @@ from fl.replay.round_sum import RoundSum
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Initial
-from fl.roles.hospital.background_training import Train, TrainingJob
-from fl.training.aggregation.newton import NewtonState
+from fl.roles.hospital.background_training import Train
+from fl.training.aggregation.newton_step import NewtonState
 from fl.training.aggregation.quantise import Vector
 from fl.training.aggregation.work import LaneValues
+from fl.training.local.train import TrainContext
 from fl.training.tables.design import Design
 from fl.training.tables.federation import newton_fit, shared_statistics, task_of
+from fl.training.tables.logistic import Logistic
+from fl.training.tables.plans import TablePlan
 from fl.training.tables.rounds import enter, first_model, newton_config, settings_of, statistics_config
 from fl.training.tables.rows import Table, groups_of, joined
 from fl.training.tables.schema import Column, Kind, Schema
 from fl.training.tables.statistics import statistics_of
 from scripts.wiring.home import MemberHome
-from scripts.wiring.tables import TableCoordinator, TablePlan, has_table, import_table, own_table, table_trainer
+from scripts.wiring.tables import TableCoordinator, has_table, import_table, own_table, table_trainer
 from tests.support.federation import endorser, memory_folder
 from tests.support.masked_world import NAMES, Four, rest
 from tests.support.world import audit
@@ -51,6 +54,7 @@ SCHEMA = Schema(
 )
 BITS, ROUNDS = 8, 5
 SETTINGS = settings_of(SCHEMA, rows_bits=BITS)
+WHERE = TrainContext(0, 1, "alpha", "cpu")
 BASE = RoundConfig(0.5, 50.0, 2**21, {}, task_of(SCHEMA))
 
 
@@ -74,10 +78,7 @@ def four(tmp_path: Path) -> Iterator[Four]:
 
 
 def train(name: str) -> Train:
-    def enters(job: TrainingJob) -> LaneValues:
-        return enter(TABLES[name], job.previous, job.config)
-
-    return enters
+    return table_trainer(TABLES[name], name)[0]
 
 
 def run(world: Four, config: RoundConfig, rounds: int) -> None:
@@ -128,8 +129,10 @@ def test_a_hospital_enters_nothing_into_a_round_of_another_schema_or_other_lanes
     wrong.append(replace(right, training={**right.training, "rule": {"name": "newton", **SETTINGS.to_dict()}}))
     for config in wrong:
         with pytest.raises(EncodingError):
-            enter(table, previous, config)
-    assert enter(table, previous, right).rows == len(table)
+            enter(table, previous, config, WHERE)
+    entered = enter(table, previous, right, WHERE)
+    assert isinstance(entered, LaneValues)
+    assert entered.rows == len(table)
 
 
 def test_the_coordinator_ends_at_the_optimum_and_has_the_model_that_answers(four: Four) -> None:
@@ -138,15 +141,14 @@ def test_the_coordinator_ends_at_the_optimum_and_has_the_model_that_answers(four
     ports = four.consortium.coordinator.ports(vault)
     boss = TableCoordinator(ports, plan, TablePlan(SCHEMA, rows_bits=BITS))
     auditor = Auditor(four.consortium.auditor.ports(vault), lambda _model, _config: Evaluation())
-    rest(boss, auditor, *(four.hospital(name, table_trainer(TABLES[name])[0]) for name in NAMES))
+    rest(boss, auditor, *(four.hospital(name, train(name)) for name in NAMES))
     assert boss.done
     assert boss.model is not None
     assert len(four.phases()) < 1 + 8
     design = Design(SCHEMA, shared_statistics(list(TABLES.values()), BITS))
     pooled = newton_fit([joined(list(TABLES.values()))], design, SETTINGS)[-1]
-    assert [f"{value:.9f}" for value in boss.model.logistic.coefficients] == [
-        f"{value:.9f}" for value in pooled.candidate
-    ]
+    assert isinstance(boss.model.model, Logistic)
+    assert [f"{value:.9f}" for value in boss.model.model.coefficients] == [f"{value:.9f}" for value in pooled.candidate]
     again = TableCoordinator(ports, plan, TablePlan(SCHEMA, rows_bits=BITS))
     assert not again.step()
     assert again.model is not None

@@ -43,6 +43,20 @@ def test_a_table_is_trained_in_every_way_and_the_model_answers_for_a_person(rows
     assert "reviewer: not yet reviewed by this hospital" in answer.output
 
 
+def test_the_texts_can_be_copied_edited_and_used(rows: Path, tmp_path: Path) -> None:
+    model, texts = str(tmp_path / "model.json"), tmp_path / "texts.json"
+    assert call("train", str(rows), "--schema", "pima-diabetes", "--no-network", "--model", model).exit_code == 0
+    assert call("suggestions", str(texts)).exit_code == 0
+    texts.write_text(texts.read_text().replace("not yet reviewed by this hospital", "Dr. Noor, North Hospital"))
+    answer = call("risk", model, "--value", "Glucose=230", "--suggestions", str(texts))
+    assert "reviewer: Dr. Noor, North Hospital" in answer.output
+    assert call("suggestions", str(texts)).exit_code == 78
+    texts.write_text(texts.read_text().replace('"Glucose"', '"Glukose"'))
+    wrong = call("risk", model, "--suggestions", str(texts))
+    assert wrong.exit_code == 65
+    assert "no column 'Glukose'" in wrong.output
+
+
 def test_a_check_counts_rows_and_missing_values(rows: Path) -> None:
     checked = call("check", str(rows), "--schema", "pima-diabetes")
     assert "clinic: 150 rows" in checked.output

@@ -10,17 +10,10 @@ from sklearn.linear_model import LogisticRegression
 
 from fl.protocol.codec import JsonValue
 from fl.protocol.errors import EncodingError, SumOutOfBounds, WeightsMismatch
-from fl.training.aggregation.linear import cholesky, full, inverse, solve
-from fl.training.aggregation.newton import (
-    LARGEST,
-    NewtonSettings,
-    NewtonState,
-    advance,
-    entries,
-    plan_of,
-)
+from fl.training.aggregation.newton import NewtonSettings, entries, plan_of
+from fl.training.aggregation.newton_step import NewtonState, advance
 from fl.training.aggregation.rules import RULES
-from fl.training.model.weights import WEIGHT_MAX
+from fl.training.linear import cholesky, full, inverse, solve
 
 Reals = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -187,7 +180,3 @@ def test_settings_out_of_range_are_refused(wrong: dict[str, JsonValue]) -> None:
 def test_a_vector_of_another_length_is_refused() -> None:
     with pytest.raises(WeightsMismatch):
         NewtonState.from_vector(np.zeros(SETTINGS.length + 1, np.float32), SETTINGS)
-
-
-def test_the_largest_value_is_that_of_every_weight() -> None:
-    assert LARGEST == WEIGHT_MAX

@@ -11,7 +11,7 @@ from fl.protocol.codec import sha256
 from fl.protocol.errors import EncodingError, TotalsMismatch
 from fl.protocol.names import show
 from fl.training.aggregation.lanes import Lane, LanePlan
-from fl.training.aggregation.totals import MAX_SHOWN, check_totals, total_lines, totals_document
+from fl.training.aggregation.totals import MAX_SHOWN, check_totals, total_lines, totals_document, totals_of
 
 PLAN = LanePlan("test", (Lane("long", MAX_SHOWN, 0, 9, "Much."), Lane("short", 2, -9, 9, "Little.")))
 TOTALS = {"long": np.arange(MAX_SHOWN, dtype=np.int64), "short": np.array([-1, 2], np.int64)}
@@ -55,3 +55,27 @@ def test_another_number_is_found_by_its_lane() -> None:
 def test_a_report_without_totals_is_found(reported: Any) -> None:
     with pytest.raises(EncodingError):
         check_totals(reported, DOCUMENT)
+
+
+def test_the_sums_of_a_short_document_are_read_again() -> None:
+    plan = LanePlan("test", PLAN.lanes[1:])
+    short = {"short": TOTALS["short"]}
+    assert np.array_equal(totals_of(plan, totals_document(plan, short, 3))["short"], TOTALS["short"])
+
+
+@pytest.mark.parametrize(
+    "change", [{"sum": [1]}, {"sum": [1.5, 2]}, {"sum": [1, 2**60]}, {"name": "other"}, {"high": 8}]
+)
+def test_sums_of_another_lane_are_not_read(change: dict[str, Any]) -> None:
+    plan = LanePlan("test", PLAN.lanes[1:])
+    document: Any = totals_document(plan, {"short": TOTALS["short"]}, 3)
+    document["lanes"][0] |= change
+    with pytest.raises(EncodingError):
+        totals_of(plan, document)
+
+
+def test_a_lane_that_was_too_long_for_the_document_is_not_read() -> None:
+    with pytest.raises(EncodingError):
+        totals_of(PLAN, DOCUMENT)
+    with pytest.raises(EncodingError):
+        totals_of(PLAN, None)

@@ -1,18 +1,29 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from fl.protocol.errors import EncodingError, SettingInvalid, WeightsMismatch
-from fl.training.aggregation.newton import REACH, NewtonSettings, NewtonState
+from fl.training.aggregation.newton import REACH, NewtonSettings
+from fl.training.aggregation.newton_step import NewtonState
 from fl.training.local.config import LocalConfig
 from fl.training.local.train import TrainContext
 from fl.training.tables import statistics
 from fl.training.tables.design import Design, Options
-from fl.training.tables.federation import FedAvg, central, fedavg, fit_rows, newton_fit, shared_statistics
+from fl.training.tables.federation import FedAvg, fedavg, fit_rows, newton_fit, shared_statistics
 from fl.training.tables.logistic import Logistic, manifest_of, probability, settings_for
 from fl.training.tables.mlp import TableNetwork, TableSpec, initial_vector, manifest_of_spec, train_rows
+from fl.training.tables.network import (
+    NETWORK_LOCAL,
+    Network,
+    NetworkRecipe,
+    first_network,
+    manifest_of_network,
+    train_network,
+)
 from fl.training.tables.rows import Table, groups_of, joined
 from fl.training.tables.schema import load_schema
 from fl.training.tables.statistics import Statistics
@@ -182,10 +193,66 @@ def test_a_network_out_of_range_is_refused(shape: tuple[int, tuple[int, ...], in
 
 def test_one_hospital_of_fedavg_with_one_round_is_training_alone() -> None:
     design = Design(SCHEMA, shared_statistics(HOSPITALS[:1]))
-    plan = FedAvg(TableSpec(design.width - 1, (8,)), rounds=1)
+    plan = FedAvg(NetworkRecipe(TableSpec(design.width - 1, (8,))), rounds=1)
     table = HOSPITALS[0]
-    named = Table(table.schema, table.values, table.labels, table.groups, "hospital-0")
-    assert np.abs(fedavg([named], design, plan) - central(named, design, plan)).max() < 1e-6
+    together = Network.from_vector(fedavg({"alpha": table}, design, plan), plan.recipe.spec)
+    first, context = first_network(plan.recipe)[1], TrainContext(0, 2, "alpha")
+    alone, _ = train_network(plan.recipe, first, design.of(table), table.labels, context)
+    odds = TableNetwork(plan.recipe.spec, alone[: -plan.recipe.reference().length]).log_odds(design.of(table))
+    assert np.abs(together.log_odds(design.of(table)) - odds).max() < 1e-5
+
+
+def test_the_numbers_behind_a_networks_weights_are_the_mean_row_and_the_covariance_of_its_last_layer() -> None:
+    design = Design(SCHEMA, shared_statistics(HOSPITALS))
+    plan = FedAvg(NetworkRecipe(TableSpec(design.width - 1, (8, 5))), rounds=2)
+    vector = fedavg({table.source: table for table in HOSPITALS}, design, plan)
+    assert manifest_of_network(plan.recipe.spec).length == vector.size
+    model = Network.from_vector(vector, plan.recipe.spec)
+    rows = np.concatenate([design.of(table) for table in HOSPITALS])
+    assert np.allclose(model.background, rows.mean(axis=0), atol=1e-6)
+    units = model.judge.units(rows)
+    odds = units @ model.judge.head
+    assert np.allclose(odds, model.log_odds(rows), atol=1e-5)
+    chance = probability(odds)
+    curvature = (units * (chance * (1 - chance))[:, None]).T @ units + np.eye(6)
+    assert np.allclose(model.covariance, np.linalg.inv(curvature), atol=1e-5)
+
+
+def test_training_leaves_the_numbers_behind_the_weights_as_they_are() -> None:
+    design = Design(SCHEMA, shared_statistics(HOSPITALS))
+    recipe = NetworkRecipe(TableSpec(design.width - 1, (8,)))
+    first = first_network(recipe)[1]
+    behind = recipe.reference().length
+    first[-behind:] = np.arange(behind)
+    rows, labels = design.of(HOSPITALS[2]), HOSPITALS[2].labels
+    learned, metrics = train_network(recipe, first, rows, labels, TrainContext(0, 1, "alpha"))
+    assert np.array_equal(learned[-behind:], first[-behind:])
+    assert not np.array_equal(learned, first)
+    assert metrics.samples == len(labels)
+
+
+def test_a_network_without_its_last_round_does_not_answer() -> None:
+    recipe = NetworkRecipe(TableSpec(4))
+    with pytest.raises(WeightsMismatch, match="last round"):
+        Network.from_vector(first_network(recipe)[1], recipe.spec)
+
+
+@pytest.mark.parametrize(
+    "local",
+    [replace(NETWORK_LOCAL, augment=1.0), replace(NETWORK_LOCAL, mu=0.1), replace(NETWORK_LOCAL, held_back=0.2)],
+)
+def test_a_recipe_of_a_table_has_no_setting_for_pictures(local: LocalConfig) -> None:
+    with pytest.raises(EncodingError):
+        NetworkRecipe(TableSpec(4), local)
+
+
+def test_a_recipe_survives_its_document_and_another_models_document_is_none() -> None:
+    recipe = NetworkRecipe(TableSpec(4, (3,)), seed=5)
+    assert NetworkRecipe.of({**recipe.to_dict(), "design": {}}) == recipe
+    assert NetworkRecipe.of({"model": {"kind": "groupnorm"}}) is None
+    assert NetworkRecipe.of({"design": {}}) is None
+    with pytest.raises(EncodingError):
+        NetworkRecipe.of({**recipe.to_dict(), "model": TableSpec(4, classes=3).to_dict()})
 
 
 def test_every_way_of_training_answers_every_test_row() -> None:

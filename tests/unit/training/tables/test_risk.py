@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 
@@ -13,15 +14,17 @@ from fl.training.tables.design import Design, Options
 from fl.training.tables.explain import (
     GRADIENTS,
     LINEAR,
+    SUBSETS,
     exact_shapley,
     explain_network,
     integrated_gradients,
     linear_shapley,
 )
-from fl.training.tables.federation import newton_fit, shared_statistics
+from fl.training.tables.federation import FedAvg, fedavg, newton_fit, shared_statistics
 from fl.training.tables.logistic import Logistic, settings_for
 from fl.training.tables.mlp import TableNetwork, TableSpec, initial_vector
-from fl.training.tables.risk import DEVIATES, Risk, logistic_risk, network_risk
+from fl.training.tables.network import Network, NetworkRecipe
+from fl.training.tables.risk import DEVIATES, LAST_LAYER, Risk, logistic_risk, network_risk
 from fl.training.tables.rows import Table, groups_of, parse_values
 from fl.training.tables.saved import SavedModel, load_model, save_model
 from fl.training.tables.schema import load_schema, shipped
@@ -48,11 +51,24 @@ def fitted(options: Options | None = None) -> SavedModel:
     return SavedModel(design, settings, newton_fit([table], design, settings)[-1].to_vector())
 
 
-MODEL = fitted()
+def averaged() -> SavedModel:
+    """Train a small network at two hospitals."""
+    tables = {str(seed): drawn(150, seed) for seed in (1, 2)}
+    design = Design(SCHEMA, shared_statistics(list(tables.values())))
+    plan = FedAvg(NetworkRecipe(TableSpec(design.width - 1, (8, 5))), rounds=4)
+    return SavedModel(design, plan.recipe.spec, fedavg(tables, design, plan))
+
+
+MODEL, NETWORK = fitted(), averaged()
 
 
 def answer(values: Reals = PERSON) -> Risk:
-    return logistic_risk(MODEL.logistic, MODEL.design, values, TEXTS)
+    return MODEL.risk(values, TEXTS)
+
+
+def regression() -> Logistic:
+    assert isinstance(MODEL.model, Logistic)
+    return MODEL.model
 
 
 def network() -> TableNetwork:
@@ -61,7 +77,7 @@ def network() -> TableNetwork:
 
 
 def test_the_parts_of_all_inputs_add_up_to_the_distance_from_the_mean_person() -> None:
-    model, row = MODEL.logistic, MODEL.design.matrix(PERSON[None, :])
+    model, row = regression(), MODEL.design.matrix(PERSON[None, :])
     distance = float(model.log_odds(row)[0] - model.log_odds(model.background[None, :])[0])
     assert sum(factor.log_odds for factor in answer().factors) == pytest.approx(distance, abs=1e-9)
 
@@ -100,7 +116,7 @@ def test_all_subsets_give_the_mean_over_all_orders_of_inputs() -> None:
 
 
 def test_integrated_gradients_add_up() -> None:
-    judge, background = network(), MODEL.logistic.background
+    judge, background = network(), regression().background
     row = MODEL.design.matrix(PERSON[None, :])[0]
     odds = judge.log_odds(np.stack([row, background]))
     parts = integrated_gradients(judge, row, background, MODEL.design.owners)
@@ -115,11 +131,9 @@ def test_a_network_with_more_inputs_than_subsets_can_be_tried_is_explained_by_gr
 
 def test_the_interval_has_its_probability_inside_and_the_width_of_the_delta_method() -> None:
     found = answer()
-    assert found.low is not None
-    assert found.high is not None
     assert found.low < found.probability < found.high
     row = MODEL.design.matrix(PERSON[None, :])[0]
-    error = float(np.sqrt(row @ MODEL.logistic.covariance @ row))
+    error = float(np.sqrt(row @ regression().covariance @ row))
     ends = [np.log(end / (1 - end)) for end in (found.low, found.high)]
     assert ends[1] - ends[0] == pytest.approx(2 * DEVIATES * error, rel=1e-6)
 
@@ -140,7 +154,7 @@ def test_the_interval_holds_its_level_for_the_true_log_odds() -> None:
         model = Logistic.of(newton_fit([table], design, settings_for(design, 0.01))[-1])
         found = logistic_risk(model, design, values[0], TEXTS)
         true = 1 / (1 + np.exp(-odds[0]))
-        held += found.low is not None and found.high is not None and found.low <= true <= found.high
+        held += found.low <= true <= found.high
     assert 180 <= held <= 199
 
 
@@ -162,9 +176,25 @@ def test_only_known_inputs_that_raise_the_risk_bring_a_suggestion() -> None:
     assert next(factor for factor in found.factors if factor.column == "Insulin").missing
 
 
-def test_a_network_has_no_interval() -> None:
-    found = network_risk(network(), MODEL.logistic.background, MODEL.design, PERSON, TEXTS)
-    assert (found.low, found.high) == (None, None)
+def test_a_network_answers_like_a_regression_and_says_what_its_interval_is_about() -> None:
+    found, model = NETWORK.risk(PERSON, TEXTS), NETWORK.model
+    assert isinstance(model, Network)
+    assert found.low < found.probability < found.high
+    assert found.doubt == LAST_LAYER
+    assert found.method == SUBSETS
+    odds = model.log_odds(np.stack([NETWORK.design.matrix(PERSON[None, :])[0], model.background]))
+    assert sum(factor.log_odds for factor in found.factors) == pytest.approx(odds[0] - odds[1], abs=1e-4)
+    assert "of 100 people like you" in found.people
+    assert found.next_step is not None
+    assert "Only a test decides" in found.warning
+
+
+def test_more_patients_make_the_interval_of_a_network_narrower() -> None:
+    few = NETWORK.model
+    assert isinstance(few, Network)
+    many = replace(few, covariance=few.covariance / 4)
+    wide, narrow = (network_risk(each, NETWORK.design, PERSON, TEXTS) for each in (few, many))
+    assert narrow.high - narrow.low < wide.high - wide.low
 
 
 @pytest.mark.parametrize("words", [{"Glucose": "6000"}, {"Glucose": "high"}, {"Name": "1"}])
@@ -180,11 +210,12 @@ def test_values_out_of_range_get_no_answer() -> None:
         answer(wrong)
 
 
-def test_a_saved_model_gives_the_same_answer(tmp_path: Path) -> None:
-    save_model(MODEL, tmp_path / "model.json")
+@pytest.mark.parametrize("saved", [MODEL, NETWORK], ids=["regression", "network"])
+def test_a_saved_model_gives_the_same_answer(saved: SavedModel, tmp_path: Path) -> None:
+    save_model(saved, tmp_path / "model.json")
     loaded = load_model(tmp_path / "model.json")
-    assert logistic_risk(loaded.logistic, loaded.design, PERSON, TEXTS) == answer()
-    assert loaded.digest == MODEL.digest
+    assert loaded.risk(PERSON, TEXTS) == saved.risk(PERSON, TEXTS)
+    assert loaded.digest == saved.digest
 
 
 @pytest.mark.parametrize("change", [{"format": "2"}, {"digest": "00"}, {"vector": "00"}, {"more": 1}])
@@ -196,7 +227,7 @@ def test_a_changed_model_is_refused(change: dict[str, object]) -> None:
 
 def test_settings_of_another_design_are_refused() -> None:
     with pytest.raises(WeightsMismatch):
-        SavedModel(fitted(Options(splines=True)).design, MODEL.settings, MODEL.vector)
+        SavedModel(fitted(Options(splines=True)).design, MODEL.kind, MODEL.vector)
 
 
 def test_a_missing_model_is_a_setting_that_cannot_be_used(tmp_path: Path) -> None:

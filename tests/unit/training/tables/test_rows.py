@@ -168,3 +168,8 @@ def test_an_unknown_schema_is_a_setting_that_cannot_be_used() -> None:
 
 def test_a_schema_without_columns_keeps_the_others() -> None:
     assert SCHEMA.without("sex").names == ("age", "pain")
+
+
+def test_a_schema_with_more_than_two_outcomes_says_what_to_do() -> None:
+    with pytest.raises(EncodingError, match="under one of them"):
+        Schema.from_dict({**load_schema("heart-disease").to_dict(), "classes": ["0", "1", "2"]})

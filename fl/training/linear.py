@@ -21,17 +21,22 @@ SHOWN = 2.0**62
 """A smaller pivot is not shown in an error."""
 
 
-def cholesky(matrix: Reals, hospitals: int = 1) -> Reals:
+def cholesky(matrix: Reals, hospitals: int = 1, least: float = 0.0) -> Reals:
     """Return the lower factor L of a positive definite matrix = L Lᵀ, float64 [p, p].
 
     Only the lower triangle is read. Each entry is one square root or quotient, after differences in order of columns.
+
+    Args:
+        matrix: float64 [p, p].
+        hospitals: For the error.
+        least: A smaller pivot counts as this; 0 = it is an error.
 
     Raises:
         SumOutOfBounds: the matrix is not positive definite.
     """
     rest, size = matrix.copy(), len(matrix)
     for place in range(size):
-        pivot = float(rest[place, place])
+        pivot = max(float(rest[place, place]), least) if least else float(rest[place, place])
         if not 0.0 < pivot < math.inf:
             claimed = int(pivot) if -SHOWN < pivot <= 0.0 else 0
             raise SumOutOfBounds(hospitals, f"curvature (pivot {place})", claimed, 1, 1 << 62)
@@ -45,13 +50,19 @@ def cholesky(matrix: Reals, hospitals: int = 1) -> Reals:
 
 def solve(factor: Reals, right: Reals) -> Reals:
     """Return x with L Lᵀ x = right, float64 [p] or [p, k], by substitution in a fixed order."""
+    x = forward(factor, right)
+    for place in range(len(factor) - 1, -1, -1):
+        x[place] = x[place] / factor[place, place]
+        x[:place] -= _times(factor[place, :place], x[place])
+    return x
+
+
+def forward(factor: Reals, right: Reals) -> Reals:
+    """Return x with L x = right, float64 [p] or [p, k]; L⁻¹ if `right` is the unit matrix."""
     x = right.copy()
     for place in range(len(factor)):
         x[place] = x[place] / factor[place, place]
         x[place + 1 :] -= _times(factor[place + 1 :, place], x[place])
-    for place in range(len(factor) - 1, -1, -1):
-        x[place] = x[place] / factor[place, place]
-        x[:place] -= _times(factor[place, :place], x[place])
     return x
 
 
