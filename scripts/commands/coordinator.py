@@ -36,6 +36,7 @@ from scripts.wiring.plans import (
     fewest,
     first_model,
     held_back,
+    local_of,
     protection_of,
 )
 
@@ -139,8 +140,9 @@ def run(  # noqa: PLR0913  # one parameter per option
     chosen = adjusted(PRESETS[preset], width=width, size_px=image_size, epochs=epochs, preparation=preparation)
     wanted = rounds or chosen.rounds
     spec = replace(chosen.spec, classes=len(trained.classes))
-    local = replace(chosen.local, horizon=wanted, mu=joining.prox)
-    recipe = held_back(Recipe(spec, local, seed, aggregation_of(joining)), calibrate=calibrate)
+    local, quality = local_of(chosen.local, wanted, joining), joining.weights == "quality"
+    recipe = Recipe(spec, local, seed, aggregation_of(joining, hospitals), quality)
+    recipe = held_back(recipe, calibrate=calibrate or quality)
     w_max = 1 if joining.weights == "equal" else w_max
     protected = protection_of(protection, hospitals)
     if hold_back and protected == Protection.MASKED:
