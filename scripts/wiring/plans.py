@@ -74,6 +74,18 @@ def local_of(local: LocalConfig, rounds: int, given: AggregationOptions) -> Loca
     return replace(local, horizon=rounds, mu=given.prox, lr=lr, lr_final=local.lr_final * (lr / local.lr))
 
 
+def rounds_of(given: Aggregation, cycles: int) -> int:
+    """Return how many rounds so many new models take: under `voted`, one for each group and one for the vote."""
+    from fl.training.aggregation.choice import VOTED
+
+    return cycles * (given.groups + 1) if given.rule == VOTED else cycles
+
+
+def judges(given: AggregationOptions) -> bool:
+    """Return whether hospitals judge the model on images that they hold back."""
+    return given.weights == "quality" or given.aggregation == "voted"
+
+
 def held_back(recipe: Recipe, *, calibrate: bool) -> Recipe:
     """Return the recipe with the usual share of images held back if the model is to be calibrated."""
     from fl.training.data.held_back import CALIBRATION_SHARE

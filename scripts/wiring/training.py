@@ -35,7 +35,7 @@ from fl.training.evaluation.metrics import measure
 from fl.training.evaluation.predict import Predictor, evaluate
 from fl.training.evaluation.skill import skill_of
 from fl.training.local.control_store import ControlStore
-from fl.training.local.scaffold import Start, train_controlled
+from fl.training.local.scaffold import Method, Start, train_controlled
 from fl.training.local.train import TrainContext, train_local
 from fl.training.recipe import Recipe
 from scripts.wiring.home import OWNER_ONLY, Home, MemberHome
@@ -78,8 +78,9 @@ def trainer(
         context = TrainContext(recipe.seed, work.round, name, device, data_file.with_name("checkpoint"), None)
         skill = _skill(dataset, recipe, work) if recipe.quality else SKILLS - 1
         if recipe.aggregation.rule == SCAFFOLD:
+            method = Method(recipe.spec, recipe.local, recipe.aggregation)
             start = Start(work.previous, work.state, work.context, work.counted)
-            learned = train_controlled(recipe, dataset, start, context, controls)
+            learned = train_controlled(method, dataset, start, context, controls)
             return replace(learned, metrics=replace(learned.metrics, skill=skill))
         result = train_local(recipe.spec, work.previous, dataset, recipe.local, context)
         return result.vector, LocalMetrics(result.samples, result.correct, result.loss, skill)

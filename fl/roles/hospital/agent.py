@@ -17,6 +17,7 @@ from fl.protocol.task import Task
 from fl.replay.expected_files import FileReader, read_config
 from fl.replay.ledger_view import LedgerView, Ports
 from fl.replay.round_aggregation import check_aggregation
+from fl.replay.round_groups import check_groups
 from fl.replay.round_task import check_labels
 from fl.roles.hospital.background_training import Background, Train
 from fl.roles.hospital.masked_rounds import MaskedHospital
@@ -64,7 +65,7 @@ class Hospital:
         if self._abandoned(federation, current):
             return self._abort(current)
         try:
-            self._check_config(current)
+            self._check_config(federation, current)
             part = self._masked if current.masked else self._sealed
             return part.step(federation, current)
         except MISSED_DEADLINE as error:
@@ -99,16 +100,17 @@ class Hospital:
         self._ports.notify(Event.ROUND_ABORTED, {"round": current.number, "reason": ABANDONED})
         return True
 
-    def _check_config(self, current: Round) -> None:
-        """Compare a round's task with the labels of this hospital's images, and its rule with its terms, once.
+    def _check_config(self, federation: Federation, current: Round) -> None:
+        """Compare a round's task with the labels of this hospital's images, and its rule with terms and roster, once.
 
         Raises:
             TaskMismatch: task and labels differ.
-            AggregationUnusable: the rule of aggregation cannot work in this round.
+            AggregationUnusable: the rule of aggregation cannot work in this round, or with this roster.
         """
         if current.ended or self._checked == current.context or self._promises.refused(current):
             return
         config = read_config(current, self._ports.vault)
         check_labels(current, config.task, self._task)
         check_aggregation(current, config)
+        check_groups(federation, current, config, self._ports.vault)
         self._checked = current.context

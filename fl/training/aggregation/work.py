@@ -17,12 +17,13 @@ import numpy as np
 from fl.protocol.codec import Fields, JsonValue
 from fl.protocol.errors import ClaimOutOfBounds, EncodingError, NonFinite, SumOutOfBounds
 from fl.protocol.rounds.config import RoundConfig
-from fl.training.aggregation.choice import SCAFFOLD, Aggregation
+from fl.training.aggregation.choice import SCAFFOLD, VOTED, Aggregation
 from fl.training.aggregation.claims import Claims
 from fl.training.aggregation.controls import ControlledWeights, halves, joined, next_control
+from fl.training.aggregation.groups import GROUP, VOTE, VoteRule, group_of, keep_change
 from fl.training.aggregation.lanes import Entries, LanePlan
 from fl.training.aggregation.quantise import GRIDS, LANES, LIMIT, LocalMetrics, Vector, Words, quantise
-from fl.training.aggregation.rules import RULES, Rule
+from fl.training.aggregation.rules import RULES, WHOLE, Rule
 from fl.training.aggregation.sum import Sum, check_update
 
 SUM, RULE = "sum", "rule"
@@ -130,6 +131,14 @@ class Training:
         return Outcome(total.apply(previous, self.config))
 
 
+class Grouped(Training):
+    """The mean change of one group, which waits for a vote (groups.py)."""
+
+    def apply(self, total: Sum, previous: Vector) -> Outcome:
+        """Keep the mean change behind the weights."""
+        return Outcome(keep_change(total, previous, self.config))
+
+
 @dataclass(frozen=True)
 class Controlled:
     """The means of changed weights and of changed control variates (controls.py)."""
@@ -232,6 +241,8 @@ class Lanes:
 
     def _divided(self, previous: Vector) -> tuple[Vector, Vector]:
         """Return the weights, which the rule may change, and the state of the server's optimiser, which it may not."""
+        if self.rule in WHOLE:
+            return previous, previous[:0]
         weights = previous.size // (1 + len(Aggregation.of(self.config.training).state))
         return previous[:weights], previous[weights:]
 
@@ -282,13 +293,25 @@ def work_of(config: RoundConfig) -> Work:
     """
     spec = SumSpec.from_dict(config.training)
     if spec is None:
-        scaffold = Aggregation.of(config.training).rule == SCAFFOLD
-        return Controlled(config) if scaffold else Training(config)
+        return _training_of(config)
+    rule = Aggregation.of(config.training)
     if spec.rule not in RULES:
         raise EncodingError(_WHAT, f"the rule {spec.rule[:80]!r} is unknown")
+    if spec.rule == VOTE and Aggregation(VOTED, groups=VoteRule.from_dict(spec.settings).groups) != rule:
+        raise EncodingError(_WHAT, "it votes on other groups than its rule of aggregation has")
     if spec.plan.word_bits > config.word_bits:
         raise EncodingError(_WHAT, f"the lanes need words of {spec.plan.word_bits} bits, not {config.word_bits}")
     return Lanes(config, spec.plan, RULES[spec.rule], spec.settings)
+
+
+def _training_of(config: RoundConfig) -> Work:
+    """Return the work of a round that trains; raise EncodingError if it names a group without the rule, or none."""
+    rule, number = Aggregation.of(config.training).rule, group_of(config.training)
+    if (number is None) == (rule == VOTED):
+        raise EncodingError(_WHAT, f"the rule {rule} does not fit the group that it names")
+    if rule == SCAFFOLD:
+        return Controlled(config)
+    return Grouped(config) if rule == VOTED else Training(config)
 
 
 def figures(learned: Learned) -> dict[str, float]:
@@ -309,8 +332,8 @@ def secret_of(learned: Learned) -> Vector | Entries:
 
 
 def without_sum(training: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """Return the model's recipe, which a round of lanes has beside its lanes."""
-    return {name: value for name, value in training.items() if name not in (SUM, RULE)}
+    """Return the model's recipe, which a round of lanes has beside its lanes, and a group's beside its number."""
+    return {name: value for name, value in training.items() if name not in (SUM, RULE, GROUP)}
 
 
 def _entries(words: Words) -> Entries:

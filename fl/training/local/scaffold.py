@@ -19,10 +19,19 @@ from fl.training.data.dataset import Dataset
 from fl.training.local.config import LocalConfig
 from fl.training.local.control_store import ControlStore
 from fl.training.local.train import LocalResult, TrainContext, train_local
-from fl.training.recipe import Recipe
+from fl.training.model.spec import ModelSpec
 
 EDGE = 1.0 - 2.0**-20
 """So much of the largest entry is used: rounding never clips it again."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """What is trained, and how; `choice` bounds the variate's change."""
+
+    spec: ModelSpec
+    local: LocalConfig
+    choice: Aggregation
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +52,7 @@ class Start:
 
 
 def train_controlled(
-    recipe: Recipe, dataset: Dataset, start: Start, where: TrainContext, store: ControlStore
+    method: Method, dataset: Dataset, start: Start, where: TrainContext, store: ControlStore
 ) -> ControlledWeights:
     """Train one round, and keep the hospital's new variate before anything of the round leaves.
 
@@ -53,9 +62,9 @@ def train_controlled(
     """
     own = store.variate(start.counted, start.weights.size)
     correction = start.control - own
-    result = train_local(recipe.spec, start.weights, dataset, recipe.local, replace(where, correction=correction))
-    rate = recipe.local.lr_of_round(where.round) * steps_of(result, recipe.local)
-    change = control_change(start.weights, result.vector, start.control, rate, recipe.aggregation)
+    result = train_local(method.spec, start.weights, dataset, method.local, replace(where, correction=correction))
+    rate = method.local.lr_of_round(where.round) * steps_of(result, method.local)
+    change = control_change(start.weights, result.vector, start.control, rate, method.choice)
     store.put(start.context, start.counted, own + change)
     return ControlledWeights(result.vector, LocalMetrics(result.samples, result.correct, result.loss), change)
 

@@ -15,12 +15,11 @@ from fl.training.data.dataset import TRAIN, Dataset
 from fl.training.local.checkpoint import Progress
 from fl.training.local.config import LocalConfig
 from fl.training.local.control_store import ControlStore
-from fl.training.local.scaffold import Start, control_change, train_controlled
+from fl.training.local.scaffold import Method, Start, control_change, train_controlled
 from fl.training.local.train import TrainContext, train_local
 from fl.training.model.network import build_model
 from fl.training.model.spec import ModelSpec
 from fl.training.model.tensors import to_vector
-from fl.training.recipe import Recipe
 
 LOCAL = LocalConfig(epochs=2, batch=8, lr=0.03, lr_final=0.03, horizon=4, augment=0.0)
 CONTEXT = TrainContext(seed=1, round=1, hospital="north", device="cpu")
@@ -45,9 +44,8 @@ def test_a_correction_moves_one_plain_step_by_exactly_the_rate_times_itself(
 def test_after_one_round_from_zero_the_variate_is_the_mean_gradient(
     tiny: ModelSpec, start: Vector, cells: Dataset, tmp_path: Path
 ) -> None:
-    recipe = Recipe(tiny, LOCAL, 1, CHOICE)
     begin = Start(start, np.zeros_like(start), b"\x01")
-    learned = train_controlled(recipe, cells, begin, CONTEXT, ControlStore(tmp_path))
+    learned = train_controlled(Method(tiny, LOCAL, CHOICE), cells, begin, CONTEXT, ControlStore(tmp_path))
     steps = 2 * -(-len(cells.part(TRAIN)) // 8)
     kept = ControlStore(tmp_path).variate(b"\x01", start.size)
     assert (kept == learned.change).all()
