@@ -69,7 +69,7 @@ class LocalMetrics:
 
 
 def weight_of(metrics: LocalMetrics, config: RoundConfig) -> int:
-    """Return w: min(samples, W), by quality max(1, floor(min(samples, W) * (1 + skill) / 16)).
+    """Return w: min(samples, W), by quality max(1, floor(min(samples, W) * (16 + skill) / 31)).
 
     Raises:
         EncodingError: the score is out of its range.
@@ -77,7 +77,7 @@ def weight_of(metrics: LocalMetrics, config: RoundConfig) -> int:
     if not 0 <= metrics.skill < SKILLS:
         raise EncodingError("update", f"the validation score {metrics.skill} is not in 0 to {SKILLS - 1}")
     weight = min(metrics.samples, config.w_max, LIMIT)
-    return max(1, weight * (1 + metrics.skill) // SKILLS) if by_quality(config.training) else weight
+    return max(1, weight * (SKILLS + metrics.skill) // (2 * SKILLS - 1)) if by_quality(config.training) else weight
 
 
 def body_bytes(parameters: int, bits: int = _WIDEST) -> int:
