@@ -29,6 +29,7 @@ from fl.replay.expected_files import (
     read_manifest,
 )
 from fl.replay.participants import participants, why_not
+from fl.replay.round_groups import check_groups
 from fl.replay.round_replay import ReplayedRound, Tools, broken_bound, replay_round
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_kept
@@ -101,6 +102,7 @@ class RoundAudit:
             self._report.tasks[number] = config.task.to_dict()
             check_kept(self._federation, current, self._bench.vault)
             self._designs.check(self._federation, current, config)
+            check_groups(self._federation, current, config, self._bench.vault)
             if manifest is not None:
                 checked_work(current, config, manifest)
             self._report.checks["documents"] += 1

@@ -10,8 +10,10 @@ from fl.protocol.names import Protection
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Round
 from fl.training.aggregation.choice import Aggregation
+from fl.training.aggregation.groups import VOTE
 from fl.training.aggregation.quantise import body_bytes
 from fl.training.aggregation.robust import MEMORY_CAP
+from fl.training.aggregation.work import SumSpec
 from fl.training.model.weights import Manifest
 
 
@@ -19,9 +21,14 @@ def check_aggregation(current: Round, config: RoundConfig) -> None:
     """Check a round against its configuration.
 
     Raises:
-        AggregationUnusable: the rule must see each update and the round is masked, or the updates need too much memory.
+        AggregationUnusable: the rule must see each update or vote and the round is masked, or the updates need too much
+            memory.
         EncodingError: the rule is unknown, or its settings are wrong.
     """
+    spec = SumSpec.from_dict(config.training)
+    if spec is not None and spec.rule == VOTE and current.masked:
+        why = "in a masked round one hospital could vote many times unseen; use a sealed round"
+        raise AggregationUnusable(VOTE, why)
     if Aggregation.of(config.training).visible:
         _check_visible(config, current.terms.protection, len(current.roster), current.terms.parameters)
 

@@ -8,9 +8,10 @@ Source: PROTOCOL.md 5L.
 
 from __future__ import annotations
 
-from fl.protocol.errors import WordsMismatch
+from fl.protocol.errors import AggregationUnusable, WordsMismatch
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Round
+from fl.training.aggregation.choice import Aggregation
 from fl.training.aggregation.work import Work, work_of
 from fl.training.model.weights import Manifest
 
@@ -30,8 +31,11 @@ def checked_work(current: Round, config: RoundConfig, manifest: Manifest) -> Wor
     Raises:
         EncodingError: the configuration names unknown work.
         WordsMismatch: the terms have another number of words.
+        AggregationUnusable: the models carry other state than the rule of aggregation keeps.
     """
-    work = work_of(config)
+    work, choice = work_of(config), Aggregation.of(config.training)
+    if manifest.state != choice.state:
+        raise AggregationUnusable(choice.rule, f"the models carry {' and '.join(manifest.state) or 'no state'}")
     expected = work.words(manifest.weights)
     if current.terms.parameters != expected:
         raise WordsMismatch(current.number, expected, current.terms.parameters)

@@ -24,6 +24,7 @@ from fl.replay.exclusions import excluded_updates
 from fl.replay.expected_files import FileReader, digest_of, read_config, read_manifest
 from fl.replay.ledger_view import LedgerView, Ports
 from fl.replay.rejected_responses import RejectionReporter
+from fl.replay.round_groups import check_groups, still_first
 from fl.replay.round_replay import ReplayedRound, Tools, replay_round
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_kept
@@ -90,7 +91,8 @@ class Auditor:
 
     def _judged(self, federation: Federation, current: Round, replayed: ReplayedRound) -> Evaluation:
         """Evaluate a model; an untrained one, which a round of lanes kept, gets no metrics and no alarm."""
-        if digest_of(current) == federation.openings[0].record.model_digest:
+        first = digest_of(current) == federation.openings[0].record.model_digest
+        if first or still_first(current, self._ports.vault):
             return Evaluation()
         return self._evaluate(replayed.weights, replayed.config)
 
@@ -99,7 +101,9 @@ class Auditor:
         previous = self._reader.model(federation.source, manifest)
         tools = Tools(self._sums, *self._ports.replaying)
         check_kept(federation, current, self._ports.vault)
-        self._designs.check(federation, current, read_config(current, self._ports.vault))
+        config = read_config(current, self._ports.vault)
+        self._designs.check(federation, current, config)
+        check_groups(federation, current, config, self._ports.vault)
         replayed = replay_round(current, previous, manifest, tools)
         self._rejections.report(federation.book, current, replayed.rejected)
         self._reader.model(current, manifest, replayed.model)

@@ -14,7 +14,7 @@ from typing import cast
 from fl.protocol.codec import Fields, JsonValue
 from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.rounds.config import RoundConfig
-from fl.training.aggregation.choice import ENTRY, FEDERATED_AVERAGING, Aggregation
+from fl.training.aggregation.choice import ENTRY, FEDERATED_AVERAGING, QUALITY, WEIGHTS, Aggregation, by_quality
 from fl.training.aggregation.work import without_sum
 from fl.training.local.config import LocalConfig
 from fl.training.model.spec import ModelSpec
@@ -31,6 +31,8 @@ class Recipe:
     seed: int
     aggregation: Aggregation = FEDERATED_AVERAGING
     """Without an entry in the document: fedavg."""
+    quality: bool = False
+    """Whether a hospital counts by images and validation score instead of by images alone."""
 
     def to_dict(self) -> dict[str, JsonValue]:
         plain: dict[str, object] = {
@@ -40,19 +42,21 @@ class Recipe:
         }
         if self.aggregation != FEDERATED_AVERAGING:
             plain[ENTRY] = self.aggregation.to_dict()
+        if self.quality:
+            plain[WEIGHTS] = QUALITY
         return cast("dict[str, JsonValue]", plain)
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, JsonValue]) -> Recipe:
         """Parse what `to_dict` wrote, also where a round sums lanes beside it, or raise EncodingError."""
         fields = Fields(without_sum(raw), _WHAT)
-        fields.only(ENTRY, "local", "model", "seed")
+        fields.only(ENTRY, WEIGHTS, "local", "model", "seed")
         try:
             local = LocalConfig.from_dict(fields.mapping("local"))
         except SettingInvalid as error:  # from another member's document, not a setting of this installation
             raise EncodingError(_WHAT, str(error)) from error
         spec = ModelSpec.from_dict(fields.mapping("model"))
-        return cls(spec, local, fields.integer("seed"), Aggregation.of(fields.value))
+        return cls(spec, local, fields.integer("seed"), Aggregation.of(fields.value), by_quality(fields.value))
 
     @classmethod
     def of(cls, config: RoundConfig) -> Recipe:

@@ -97,6 +97,9 @@ ATTACKS = (
 KNOWN = {attack.name: attack for attack in (NONE, *ATTACKS)}
 RULES = 5
 """The length of `Scene.rules`."""
+MASKED = 3
+"""How many more methods poisoning_masked.py has; their places come after the rules."""
+PARTS = {"all": range(RULES + MASKED), "rules": range(RULES), "masked": range(RULES, RULES + MASKED)}
 COLUMNS = ("attack", "liars", "rule", "accuracy", "AUROC", "success")
 
 
@@ -204,23 +207,28 @@ def _scene(rounds: int) -> Scene:
 def _ran(rounds: int, attack: str, liars: int, at: int) -> Result:
     """Run one case: the rule is the one at this place in `Scene.rules`."""
     scene = _scene(rounds)
+    if at >= RULES:
+        from scripts.bench.poisoning_masked import METHODS, play
+
+        return play(scene, KNOWN[attack], liars, list(METHODS)[at - RULES])
     return scene.run(KNOWN[attack], liars, scene.rules(max(liars, 1))[at])
 
 
-def cases() -> list[tuple[str, int, int]]:
+def cases(places: range = range(RULES + MASKED)) -> list[tuple[str, int, int]]:
     """Return (attack, liars, place of the rule): every rule without liars, then under every attack by one and two."""
     liars = [(NONE.name, 0), *((attack.name, count) for count in (1, 2) for attack in ATTACKS)]
-    return [(name, count, at) for name, count in liars for at in range(RULES)]
+    return [(name, count, at) for name, count in liars for at in places]
 
 
 @click.command()
 @click.option("--rounds", type=click.IntRange(1, 50), default=5, show_default=True, help="Rounds of each run.")
 @click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True, help="Runs at the same time.")
-def main(rounds: int, workers: int) -> None:
+@click.option("--part", type=click.Choice(list(PARTS)), default="all", show_default=True, help="Which rules.")
+def main(rounds: int, workers: int, part: str) -> None:
     """Measure poisoning: accuracy and attack success for each attack, number of liars and rule."""
     began, rows = time.perf_counter(), []
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        for each in pool.map(_ran, *zip(*((rounds, *case) for case in cases()), strict=True)):
+        for each in pool.map(_ran, *zip(*((rounds, *case) for case in cases(PARTS[part])), strict=True)):
             rows.append(astuple(each))
             click.echo(", ".join(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in rows[-1]))
     show(f"{HOSPITALS} hospitals, {rounds} rounds, drawn cells of {SIZE_PX} px", COLUMNS, rows)

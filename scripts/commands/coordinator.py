@@ -36,12 +36,16 @@ from scripts.wiring.plans import (
     fewest,
     first_model,
     held_back,
+    judges,
+    local_of,
     protection_of,
+    rounds_of,
 )
 
 if TYPE_CHECKING:
     from scripts.wiring.home import Home
 
+ROUNDS = "How many final rounds to reach in all; with voted, how many votes. Default: as --preset."
 WORDS = "Bits of a number in an update. 64 gives far finer steps, and files of twice the size."
 SECONDS = click.IntRange(1, MAX_STEP_TIMEOUT_S)
 
@@ -60,7 +64,11 @@ coordinator.add_command(train_table)
 @coordinator.command()
 @chain_options
 @name_option("coordinator")
-@click.option("--rounds", type=click.IntRange(1), help="How many final rounds to reach in all. Default: as --preset.")
+@click.option(
+    "--rounds",
+    type=click.IntRange(1),
+    help=ROUNDS,
+)
 @click.option("--hospitals", type=click.IntRange(1), default=3, show_default=True, help="How many to wait for.")
 @click.option(
     "--min-commitments",
@@ -137,10 +145,12 @@ def run(  # noqa: PLR0913  # one parameter per option
     if trained is None:
         raise SettingInvalid("task", f"consortium.json names no task; give {FLAGS}")
     chosen = adjusted(PRESETS[preset], width=width, size_px=image_size, epochs=epochs, preparation=preparation)
-    wanted = rounds or chosen.rounds
+    rule = aggregation_of(joining, hospitals)
+    wanted = rounds_of(rule, rounds or chosen.rounds)
     spec = replace(chosen.spec, classes=len(trained.classes))
-    local = replace(chosen.local, horizon=wanted, mu=joining.prox)
-    recipe = held_back(Recipe(spec, local, seed, aggregation_of(joining)), calibrate=calibrate)
+    local = local_of(chosen.local, wanted, joining)
+    recipe = Recipe(spec, local, seed, rule, joining.weights == "quality")
+    recipe = held_back(recipe, calibrate=calibrate or judges(joining))
     w_max = 1 if joining.weights == "equal" else w_max
     protected = protection_of(protection, hospitals)
     if hold_back and protected == Protection.MASKED:

@@ -73,9 +73,19 @@ add_keys(hospital, Role.HOSPITAL)
 @click.option(
     "--trust-at-least", type=click.IntRange(0), help="How many trusted hospitals a masked round needs. Default: all."
 )
+@click.option(
+    "--control-from-zero", is_flag=True, help="SCAFFOLD: begin again with a control variate of zero if it is lost."
+)
 @guarded
-def run(
-    home: Home, name: str, device: str, threads: int | None, trust: tuple[str, ...], trust_at_least: int | None
+def run(  # one parameter per option
+    home: Home,
+    name: str,
+    *,
+    device: str,
+    threads: int | None,
+    trust: tuple[str, ...],
+    trust_at_least: int | None,
+    control_from_zero: bool,
 ) -> None:
     """Take part in every round until stopped. After a crash, run it again: it continues where it stopped."""
     from fl.roles.hospital.agent import Hospital
@@ -94,7 +104,8 @@ def run(
         if has_table(member):
             train, task = table_trainer(own_table(member), name)
         else:
-            train, task = trainer(member.data_file, name, device, notify), own_task(member)
+            train = trainer(member.data_file, name, device, notify, control_from_zero=control_from_zero)
+            task = own_task(member)
         serve_agent(lambda: Hospital(open_ports(home, member, notify), train, peers, task), notify)
 
 

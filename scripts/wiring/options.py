@@ -143,6 +143,8 @@ class AggregationOptions:
     shorten_to: float | None = None
     weights: str = "images"
     prox: float = 0.0
+    groups: int | None = None
+    local_lr: float | None = None
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,10 @@ class DataOptions(TaskOptions, LabelOptions):
     """The same, and what the images are labelled for."""
 
 
-AGGREGATIONS = ("fedavg", "fedavgm", "fedadam", "fedyogi", "median", "trimmed-mean", "krum", "clipped")
+AGGREGATIONS = (
+    *("fedavg", "fedavgm", "fedadam", "fedyogi", "scaffold", "voted"),
+    *("median", "trimmed-mean", "krum", "clipped"),
+)
 """The rules of fl/training/aggregation/choice.py."""
 _AGGREGATION = (
     click.option(
@@ -178,17 +183,25 @@ _AGGREGATION = (
         default="fedavg",
         show_default=True,
         help="How updates become the next model. fedavg, fedavgm, fedadam and fedyogi average them; the last three "
-        "keep a state between rounds. median, trimmed-mean, krum and clipped withstand liars, in sealed rounds only.",
+        "keep a state between rounds. scaffold corrects each hospital's drift. voted: masked sums of groups, on which "
+        "hospitals vote. median, trimmed-mean, krum and clipped withstand liars, in sealed rounds only.",
     ),
     click.option("--server-lr", type=float, help="Step of fedavgm (default 1), fedadam and fedyogi (default 0.01)."),
     click.option("--attackers", type=int, help="How many liars trimmed-mean and krum withstand. Default: 1."),
     click.option("--shorten-to", type=float, help="clipped: the largest L2 norm of an update. Default: 1."),
     click.option(
         "--weights",
-        type=click.Choice(["images", "equal"]),
+        type=click.Choice(["images", "equal", "quality"]),
         default="images",
         show_default=True,
-        help="How much a hospital counts: by its number of images, up to --w-max, or each the same.",
+        help="How much a hospital counts: by its number of images, up to --w-max; each the same; or by images and by "
+        "how well the model answers on images that the hospital holds back.",
+    ),
+    click.option("--groups", type=int, help="voted: how many groups, of three hospitals or more. Default: 2."),
+    click.option(
+        "--local-lr",
+        type=click.FloatRange(1e-6, 10),
+        help="First step of the hospitals' training. Default: as --preset; 0.05 with scaffold, whose steps are plain.",
     ),
     click.option("--prox", type=float, default=0.0, help="FedProx: how strongly hospitals stay near the common model."),
 )

@@ -12,6 +12,7 @@ from scripts.wiring.options import AggregationOptions
 if TYPE_CHECKING:
     from fl.roles.coordinator.plan import Initial
     from fl.training.aggregation.choice import Aggregation
+    from fl.training.local.config import LocalConfig
     from fl.training.presets import Preset
     from fl.training.recipe import Recipe
 
@@ -21,6 +22,8 @@ L2_BOUND = 50.0
 """C: the largest L2 norm of an update."""
 ADAPTIVE_LR = 0.01
 """Default step of fedadam and fedyogi: tau and the step are of the size that Reddi et al. found best on images."""
+SGD_LR = 0.05
+"""Default step of scaffold's plain gradient steps."""
 PRESET_NAMES = ("real", "small", "synthetic")
 PRESETS_HELP = "real: cells, from published weights. small: cells, a small network. synthetic: drawn cells."
 
@@ -51,14 +54,36 @@ def fewest(protection: Protection, hospitals: int) -> int:
     return 1 if protection == Protection.MASKED else hospitals
 
 
-def aggregation_of(given: AggregationOptions) -> Aggregation:
+def aggregation_of(given: AggregationOptions, hospitals: int = 3) -> Aggregation:
     """Return the rule of the command line; a setting of another rule raises SettingInvalid."""
-    from fl.training.aggregation.choice import FEDADAM, FEDYOGI, Aggregation
+    from fl.training.aggregation.choice import FEDADAM, FEDYOGI, SCAFFOLD, Aggregation
 
-    adaptive = {"lr": ADAPTIVE_LR} if given.aggregation in (FEDADAM, FEDYOGI) else {}
-    named = {"lr": given.server_lr, "attackers": given.attackers, "bound": given.shorten_to}
+    adaptive: dict[str, float] = {"lr": ADAPTIVE_LR} if given.aggregation in (FEDADAM, FEDYOGI) else {}
+    if given.aggregation == SCAFFOLD:
+        adaptive = {"hospitals": hospitals}
+    named = {"lr": given.server_lr, "attackers": given.attackers, "bound": given.shorten_to, "groups": given.groups}
     settings: dict[str, Any] = {**adaptive, **{name: value for name, value in named.items() if value is not None}}
     return Aggregation(given.aggregation, **settings)
+
+
+def local_of(local: LocalConfig, rounds: int, given: AggregationOptions) -> LocalConfig:
+    """Return the hospitals' training for so many rounds; the step falls as the preset's does."""
+    from fl.training.aggregation.choice import SCAFFOLD
+
+    lr = given.local_lr or (SGD_LR if given.aggregation == SCAFFOLD else local.lr)
+    return replace(local, horizon=rounds, mu=given.prox, lr=lr, lr_final=local.lr_final * (lr / local.lr))
+
+
+def rounds_of(given: Aggregation, cycles: int) -> int:
+    """Return how many rounds so many new models take: under `voted`, one for each group and one for the vote."""
+    from fl.training.aggregation.choice import VOTED
+
+    return cycles * (given.groups + 1) if given.rule == VOTED else cycles
+
+
+def judges(given: AggregationOptions) -> bool:
+    """Return whether hospitals judge the model on images that they hold back."""
+    return given.weights == "quality" or given.aggregation == "voted"
 
 
 def held_back(recipe: Recipe, *, calibrate: bool) -> Recipe:

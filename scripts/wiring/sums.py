@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from fl.protocol.codec import JsonValue
 from fl.protocol.errors import EncodingError
 from fl.protocol.names import shown
@@ -19,13 +21,17 @@ from fl.replay.expected_files import read_config
 from fl.replay.ledger_view import LedgerView, Ports
 from fl.roles.coordinator.plan import Plan
 from fl.roles.hospital.background_training import TrainingJob
+from fl.training.aggregation.groups import PURPOSE, VOTE, VoteRule, vote_plan
 from fl.training.aggregation.lanes import Entries, LanePlan
 from fl.training.aggregation.work import LaneValues, SumSpec, without_sum
 from fl.training.calibrating import calibration_plan, count_calibration
 from fl.training.calibration.rule import RULE, STEPS
 from fl.training.data.dataset import TRAIN, Dataset
+from fl.training.data.held_back import calibrated_on
 from fl.training.data_card import DATA_CARD, count_data_card, data_card_plan
 from fl.training.evaluation.scoring import purpose_of
+from fl.training.evaluation.votes import votes_of
+from fl.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,17 @@ _CALIBRATION = Purpose(
 )
 
 
+def _count_votes(dataset: Dataset, job: TrainingJob, _plan: LanePlan) -> dict[str, Entries]:
+    """Judge each group's model on the images that this hospital holds back."""
+    spec, recipe = SumSpec.from_dict(job.config.training), Recipe.of(job.config)
+    rule = VoteRule.from_dict(spec.settings if spec else {})
+    held = calibrated_on(dataset, recipe.local.held_back, recipe.seed)
+    whole = np.concatenate([job.previous, job.state])
+    return {"votes": votes_of(replace(recipe.spec, views=1), whole, held, rule)}
+
+
 PURPOSES = {
+    PURPOSE: Purpose(VOTE, lambda _task, settings: vote_plan(VoteRule.from_dict(settings).groups), _count_votes),
     DATA_CARD: Purpose(
         "keep",
         lambda task, _settings: data_card_plan(task),

@@ -22,15 +22,20 @@ from fl.protocol.task import Task
 from fl.roles.auditor import Evaluate, Evaluation
 from fl.roles.hospital.background_training import Train
 from fl.roles.hospital.background_training import TrainingJob as Work
-from fl.training.aggregation.quantise import LocalMetrics, Vector
+from fl.training.aggregation.choice import SCAFFOLD
+from fl.training.aggregation.quantise import SKILLS, LocalMetrics, Vector
 from fl.training.aggregation.work import Learned, SumSpec
 from fl.training.data.dataset import TRAIN, Dataset, is_stored, load_dataset, save_dataset
+from fl.training.data.held_back import calibrated_on
 from fl.training.data.labels import LABELS_CAP, LabelMap
 from fl.training.data.load import load_source
 from fl.training.evaluation.answers import Answers, answer_together
 from fl.training.evaluation.chance import alarm
 from fl.training.evaluation.metrics import measure
 from fl.training.evaluation.predict import Predictor, evaluate
+from fl.training.evaluation.skill import skill_of
+from fl.training.local.control_store import ControlStore
+from fl.training.local.scaffold import Method, Start, train_controlled
 from fl.training.local.train import TrainContext, train_local
 from fl.training.recipe import Recipe
 from scripts.wiring.home import OWNER_ONLY, Home, MemberHome
@@ -45,13 +50,23 @@ LOOK_AT = 400
 """How many of its own training images a hospital tests the common model on, to find swapped labels."""
 
 
-def trainer(data_file: Path, name: str, device: str, notify: Notify = lambda _what, _facts: None) -> Train:
+def trainer(
+    data_file: Path,
+    name: str,
+    device: str,
+    notify: Notify = lambda _what, _facts: None,
+    *,
+    control_from_zero: bool = False,
+) -> Train:
     """Return a hospital's training on its own images, or what it enters into a round of lanes.
+
+    `control_from_zero`: a lost control variate (SCAFFOLD) is zero instead of an error.
 
     Raises:
         DatasetUnusable: it has no images.
     """
     dataset = _read(data_file)
+    controls = ControlStore(data_file.with_name("control"), from_zero=control_from_zero)
 
     def train(work: Work) -> Learned:
         spec = SumSpec.from_dict(work.config.training)
@@ -61,10 +76,24 @@ def trainer(data_file: Path, name: str, device: str, notify: Notify = lambda _wh
         if work.round > 1 and work.trained:
             _compare(dataset, recipe, work, notify)
         context = TrainContext(recipe.seed, work.round, name, device, data_file.with_name("checkpoint"), None)
+        skill = _skill(dataset, recipe, work) if recipe.quality else SKILLS - 1
+        if recipe.aggregation.rule == SCAFFOLD:
+            method = Method(recipe.spec, recipe.local, recipe.aggregation)
+            start = Start(work.previous, work.state, work.context, work.counted)
+            learned = train_controlled(method, dataset, start, context, controls)
+            return replace(learned, metrics=replace(learned.metrics, skill=skill))
         result = train_local(recipe.spec, work.previous, dataset, recipe.local, context)
-        return result.vector, LocalMetrics(result.samples, result.correct, result.loss)
+        return result.vector, LocalMetrics(result.samples, result.correct, result.loss, skill)
 
     return train
+
+
+def _skill(dataset: Dataset, recipe: Recipe, work: Work) -> int:
+    """Return how well the common model answers on the images that this hospital holds back, 0 to 15."""
+    if not work.trained:
+        return 0
+    held = calibrated_on(dataset, recipe.local.held_back, recipe.seed)
+    return skill_of(replace(recipe.spec, views=1), work.previous, held)
 
 
 def _compare(dataset: Dataset, recipe: Recipe, work: Work, notify: Notify) -> None:

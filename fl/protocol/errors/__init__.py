@@ -63,6 +63,7 @@ from fl.protocol.errors.refused import (
     AnswerOutdated,
     ChainRunning,
     ContractRefused,
+    ControlLost,
     DesignMismatch,
     PolicyNotApproved,
     RoleRunning,

@@ -47,6 +47,17 @@ class AggregationUnusable(RefusedError):
 
 
 @dataclass(eq=False)
+class ControlLost(RefusedError):
+    """The hospital's control variate of an earlier round is not on its disk, or is damaged (PROTOCOL.md 5)."""
+
+    path: str
+    sentence = (
+        "This hospital's control variate {path} is missing or damaged: put it back from a backup, or run the hospital "
+        "with --control-from-zero."
+    )
+
+
+@dataclass(eq=False)
 class TaskChanged(RefusedError):
     """A round starts from a model of another task, so the model's outputs would change their meaning."""
 

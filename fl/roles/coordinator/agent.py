@@ -49,6 +49,7 @@ from fl.replay.round_aggregation import check_planned
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_next
 from fl.replay.round_work import checked_work, words_of
+from fl.roles.coordinator.groups import next_round
 from fl.roles.coordinator.masked_rounds import SetUp, Unmasking
 from fl.roles.coordinator.pauses import Pauses
 from fl.roles.coordinator.plan import Initial, Plan
@@ -173,7 +174,12 @@ class Coordinator:
             return False
         if len(roster) < max(self._plan.min_hospitals, self._plan.min_commitments, threshold):
             return False
-        config = self._plan.config_after(_finals(federation))
+        following = next_round(
+            self._plan, self._plan.config_after(_finals(federation)), federation, roster, self._ports.vault
+        )
+        if following is None:
+            return False
+        config, threshold = following.config, following.threshold
         check_next(federation, config.task, self._ports.vault)
         manifest = read_manifest(federation.opening, self._ports.vault)
         check_planned(self._plan.config, self._plan.protection, len(roster), manifest)
@@ -182,8 +188,8 @@ class Coordinator:
         config_digest = self._ports.vault.put(config.to_bytes())
         commit_deadline = now + self._plan.commit_timeout_s
         terms = Terms(
-            protection=self._plan.protection,
-            min_commitments=max(self._plan.min_commitments, threshold),
+            protection=following.protection,
+            min_commitments=max(following.fewest, threshold),
             attestations=self._plan.attestations + threshold,
             threshold=threshold,
             parameters=words_of(config, manifest),
@@ -193,8 +199,8 @@ class Coordinator:
             close_deadline=commit_deadline + self._plan.close_timeout_s,
         )
         number = federation.last_round + 1
-        self._ports.append(RoundOpened(self._account, number, terms, roster, federation.model_digest))
-        self._ports.notify(Event.ROUND_OPENED, {"round": number, "hospitals": len(roster)})
+        self._ports.append(RoundOpened(self._account, number, terms, following.roster, federation.model_digest))
+        self._ports.notify(Event.ROUND_OPENED, {"round": number, "hospitals": len(following.roster)})
         return True
 
     def _release(self, federation: Federation) -> bool:

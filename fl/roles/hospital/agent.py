@@ -17,6 +17,7 @@ from fl.protocol.task import Task
 from fl.replay.expected_files import FileReader, read_config
 from fl.replay.ledger_view import LedgerView, Ports
 from fl.replay.round_aggregation import check_aggregation
+from fl.replay.round_groups import check_groups
 from fl.replay.round_task import check_labels
 from fl.replay.table_design import TableDesigns
 from fl.roles.hospital.background_training import Background, Train
@@ -102,11 +103,11 @@ class Hospital:
         return True
 
     def _check_config(self, federation: Federation, current: Round) -> None:
-        """Compare a round's task with this hospital's labels, its rule with its terms, and a table's design, once.
+        """Compare a round's task with this hospital's labels, its rule with terms and roster, and a table's design, once.
 
         Raises:
             TaskMismatch: task and labels differ.
-            AggregationUnusable: the rule of aggregation cannot work in this round.
+            AggregationUnusable: the rule of aggregation cannot work in this round, or with this roster.
             DesignMismatch: the design of a table does not follow from the statistics on the ledger.
         """
         if current.ended or self._checked == current.context or self._promises.refused(current):
@@ -115,4 +116,5 @@ class Hospital:
         check_labels(current, config.task, self._task)
         check_aggregation(current, config)
         self._designs.check(federation, current, config)
+        check_groups(federation, current, config, self._ports.vault)
         self._checked = current.context

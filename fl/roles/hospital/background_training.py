@@ -9,6 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from fl.protocol.rounds.config import RoundConfig
 from fl.training.aggregation.quantise import Vector
 from fl.training.aggregation.work import Learned
@@ -24,6 +26,12 @@ class TrainingJob:
     config: RoundConfig
     trained: bool = True
     """Whether any round made `previous`, or it is still the model that opened the federation."""
+    state: Vector = field(default_factory=lambda: np.empty(0, np.float32))
+    """float32 [state]: what the rule of aggregation keeps behind the weights."""
+    context: bytes = b""
+    """Of the round."""
+    counted: bytes | None = None
+    """SCAFFOLD: the context of the newest final training whose set has this hospital; None if there is none."""
 
 
 Train = Callable[[TrainingJob], Learned]

@@ -49,7 +49,8 @@ from fl.replay.round_replay import Tools, replay_round
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_work import checked_work
 from fl.replay.unmasking import check_agreement, check_sharers, statement
-from fl.roles.hospital.background_training import Background, TrainingJob
+from fl.roles.hospital.background_training import Background
+from fl.roles.hospital.jobs import training_job
 from fl.roles.hospital.outbox import RoundOutbox, key_of
 from fl.roles.hospital.trusted_peers import TrustedPeers
 from fl.timing import timed
@@ -111,11 +112,8 @@ class MaskedHospital:
     def _train(self, federation: Federation, current: Round) -> None:
         if self._training.begun(current.context):
             return
-        config, manifest = read_config(current, self._ports.vault), read_manifest(federation.opening, self._ports.vault)
-        checked_work(current, config, manifest)
-        previous = manifest.weights_of(self._reader.model(federation.source, manifest))
+        job = training_job(self._ports, self._reader, federation, current)
         self._ports.notify(Event.TRAINING, {"round": current.number})
-        job = TrainingJob(current.number, previous, config, trained=not federation.untrained)
         self._training.begin(current.context, job)
 
     def _advertise(self, current: Round) -> bool:

@@ -25,7 +25,7 @@ from fl.replay.vault_files import Presence
 from fl.timing import timed
 from fl.training.aggregation.lanes import Entries
 from fl.training.aggregation.quantise import Vector, body_bytes
-from fl.training.aggregation.work import LaneValues, Learned
+from fl.training.aggregation.work import Learned, secret_of
 
 SPENT = (
     "the round was aborted after this hospital had revealed shares, so it never sends that update again; the next "
@@ -112,8 +112,8 @@ class RoundOutbox:
         Raises:
             UpdateSpent: this hospital already revealed shares for exactly these weights or lanes.
         """
-        values = learned.packed if isinstance(learned, LaneValues) else learned[0]
-        if not isinstance(learned, LaneValues) and np.array_equal(previous, values):
+        values = secret_of(learned)
+        if isinstance(learned, tuple) and np.array_equal(previous, values):
             return
         digest = _digest(values)
         spent = self._ports.journal.get(_spent(digest))

@@ -19,7 +19,8 @@ from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import FileReader, read_config, read_manifest, update_core, update_recipients
 from fl.replay.ledger_view import Ports
 from fl.replay.round_work import checked_work
-from fl.roles.hospital.background_training import Train, TrainingJob
+from fl.roles.hospital.background_training import Train
+from fl.roles.hospital.jobs import training_job
 from fl.roles.hospital.outbox import RoundOutbox, key_of
 from fl.training.aggregation.quantise import to_bytes
 from fl.training.aggregation.work import figures
@@ -69,11 +70,11 @@ class SealedHospital:
     def _sealed_file(self, federation: Federation, current: Round) -> Blob:
         config, manifest = read_config(current, self._ports.vault), read_manifest(federation.opening, self._ports.vault)
         work = checked_work(current, config, manifest)
-        previous = manifest.weights_of(self._reader.model(federation.source, manifest))
+        job = training_job(self._ports, self._reader, federation, current)
         self._ports.notify(Event.TRAINING, {"round": current.number})
-        learned = self._train(TrainingJob(current.number, previous, config, trained=not federation.untrained))
+        learned = self._train(job)
         self._ports.notify(Event.TRAINED, {"round": current.number, **figures(learned)})
-        body = to_bytes(work.encode(previous, learned))
+        body = to_bytes(work.encode(job.previous, learned))
         return seal(update_core(current, self._account), update_recipients(current, federation.book), body)
 
     def _upload(self, current: Round) -> bool:

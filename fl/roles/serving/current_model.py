@@ -23,6 +23,7 @@ from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.task import Task
 from fl.replay.expected_files import FileReader, expected_model, read_config, read_manifest
 from fl.replay.ledger_view import Keyring, LedgerView
+from fl.replay.round_groups import still_first
 from fl.roles.requester.agent import Requester
 from fl.roles.requester.model_release import Releases
 from fl.roles.serving.file_watch import FileWatch
@@ -158,6 +159,8 @@ class VerifiedModelCache:
     def _opened(self, final: Round) -> _Open:
         """Open the model of a final round; raise ModelUnusable if a file with the right digest is not a model."""
         opening = self._view.federation.opening
+        if still_first(final, self._vault):
+            raise FederationNotOpened
         try:
             config = read_config(final, self._vault)
             manifest = read_manifest(opening, self._vault)

@@ -13,6 +13,7 @@ from typing import Self
 
 from fl.protocol.errors import ClaimOutOfBounds, SumOutOfBounds
 from fl.protocol.rounds.config import RoundConfig
+from fl.training.aggregation.choice import by_quality
 from fl.training.aggregation.quantise import LANES, LIMIT, LOSS_UNIT, Words
 
 
@@ -61,10 +62,10 @@ class Claims:
         """Return each lane with its bounds.
 
         The bounds of the weight follow from the samples: the weight is least when one hospital has nearly all samples,
-        and equals the samples as long as no hospital has more than W_max.
+        and equals the samples as long as no hospital has more than W_max. By quality it can be 1 for each hospital.
         """
         count, samples = self.hospitals, self.samples
-        least = min(samples - count + 1, config.w_max) + count - 1
+        least = 1 if by_quality(config.training) else min(samples - count + 1, config.w_max) + count - 1
         return (
             Bound("samples", samples, count, count * LIMIT),
             Bound("weight", self.weight, max(count, least), min(count * config.w_max, samples)),

@@ -17,6 +17,7 @@ from fl.protocol.errors import EncodingError, NonFinite
 from fl.protocol.rounds.config import RoundConfig
 from fl.timing import timed
 from fl.training.aggregation.blockwise import PIECE, summed
+from fl.training.aggregation.choice import by_quality
 from fl.training.vector import Vector as Vector  # noqa: PLC0414  # others import it from here
 
 SCALE = 2**21
@@ -26,6 +27,8 @@ LIMIT = SCALE - 1
 LANES = 4
 """weight w, correctly classified training samples, training samples, mean loss in units of 2^-16 (claims.py)."""
 LOSS_UNIT = 2.0**-16
+SKILLS = 16
+"""A validation score has so many steps, 0 to 15 (PROTOCOL.md 5, Other weights)."""
 
 Words = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 
@@ -61,6 +64,20 @@ class LocalMetrics:
     samples: int
     correct: int
     loss: float
+    skill: int = SKILLS - 1
+    """How well the previous model answered on images that it held back, 0 to 15; counts only in weights by quality."""
+
+
+def weight_of(metrics: LocalMetrics, config: RoundConfig) -> int:
+    """Return w: min(samples, W), by quality max(1, floor(min(samples, W) * (16 + skill) / 31)).
+
+    Raises:
+        EncodingError: the score is out of its range.
+    """
+    if not 0 <= metrics.skill < SKILLS:
+        raise EncodingError("update", f"the validation score {metrics.skill} is not in 0 to {SKILLS - 1}")
+    weight = min(metrics.samples, config.w_max, LIMIT)
+    return max(1, weight * (SKILLS + metrics.skill) // (2 * SKILLS - 1)) if by_quality(config.training) else weight
 
 
 def body_bytes(parameters: int, bits: int = _WIDEST) -> int:
@@ -86,7 +103,7 @@ def quantise(previous: Vector, trained: Vector, metrics: LocalMetrics, config: R
         raise EncodingError("update", f"it counts {metrics.correct} of {metrics.samples} samples as correct")
     grid = GRIDS[config.word_bits]
     words = grid.zeros(previous.size)
-    weight = min(metrics.samples, config.w_max, LIMIT)
+    weight = weight_of(metrics, config)
     factor = (weight / config.w_max) * grid.scale / config.clip
     norm = _round_to(words, previous, trained, factor, grid.limit)
     if not np.isfinite(norm):

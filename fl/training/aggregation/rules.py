@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from fl.protocol.codec import JsonValue
+from fl.training.aggregation.groups import VOTE, vote
 from fl.training.aggregation.lanes import Entries
 from fl.training.aggregation.newton import NewtonSettings
 from fl.training.aggregation.newton_step import NewtonState, advance
@@ -39,4 +40,6 @@ def newton(
     return advance(NewtonState.from_vector(previous, parsed), totals, hospitals, parsed).to_vector()
 
 
-RULES: dict[str, Rule] = {"keep": keep, "newton": newton, CALIBRATE: calibrate, REFERENCE: refer}
+RULES: dict[str, Rule] = {"keep": keep, "newton": newton, CALIBRATE: calibrate, REFERENCE: refer, VOTE: vote}
+WHOLE = (vote,)
+"""These rules get and make the whole model, with the state behind the weights."""

@@ -17,11 +17,13 @@ import numpy as np
 from fl.protocol.codec import Fields, JsonValue
 from fl.protocol.errors import ClaimOutOfBounds, EncodingError, NonFinite, SumOutOfBounds
 from fl.protocol.rounds.config import RoundConfig
-from fl.training.aggregation.choice import Aggregation
+from fl.training.aggregation.choice import SCAFFOLD, VOTED, Aggregation
 from fl.training.aggregation.claims import Claims
+from fl.training.aggregation.controls import ControlledWeights, halves, joined, next_control
+from fl.training.aggregation.groups import GROUP, VOTE, VoteRule, group_of, keep_change
 from fl.training.aggregation.lanes import Entries, LanePlan
 from fl.training.aggregation.quantise import GRIDS, LANES, LIMIT, LocalMetrics, Vector, Words, quantise
-from fl.training.aggregation.rules import RULES, Rule
+from fl.training.aggregation.rules import RULES, WHOLE, Rule
 from fl.training.aggregation.sum import Sum, check_update
 
 SUM, RULE = "sum", "rule"
@@ -41,7 +43,7 @@ class LaneValues:
 
 TrainedWeights = tuple[Vector, LocalMetrics]
 """float32 [d] after the local training, and its results."""
-Learned = TrainedWeights | LaneValues
+Learned = TrainedWeights | ControlledWeights | LaneValues
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,8 @@ class Training:
         """Clip and round the change of the weights."""
         if isinstance(learned, LaneValues):
             raise EncodingError("update", "it has lanes, but this round trains a model")
+        if isinstance(learned, ControlledWeights):
+            raise EncodingError("update", "it has a control variate, which this round does not sum")
         return quantise(previous, *learned, self.config)
 
     def check_update(self, words: Words) -> None:
@@ -125,6 +129,56 @@ class Training:
     def apply(self, total: Sum, previous: Vector) -> Outcome:
         """Add the mean change to the weights."""
         return Outcome(total.apply(previous, self.config))
+
+
+class Grouped(Training):
+    """The mean change of one group, which waits for a vote (groups.py)."""
+
+    def apply(self, total: Sum, previous: Vector) -> Outcome:
+        """Keep the mean change behind the weights."""
+        return Outcome(keep_change(total, previous, self.config))
+
+
+@dataclass(frozen=True)
+class Controlled:
+    """The means of changed weights and of changed control variates (controls.py)."""
+
+    config: RoundConfig
+
+    def words(self, parameters: int) -> int:
+        """Return twice the number of weights."""
+        return 2 * parameters
+
+    def encode(self, previous: Vector, learned: Learned) -> Words:
+        """Clip and round both changes."""
+        if not isinstance(learned, ControlledWeights):
+            raise EncodingError("update", "it has no control variate, which this round sums beside the weights")
+        return joined(previous, learned, self.config)
+
+    def check_update(self, words: Words) -> None:
+        """Check the claims and the length of both changes."""
+        for part, config in halves(words, self.config):
+            check_update(part, config)
+
+    def sum_of(self, words: Words, hospitals: int, parts: Sequence[Claims] = (), each: Sequence[Words] = ()) -> Sum:
+        """Check only that the words are in the quantiser's range."""
+        return Sum.of(words, hospitals, parts, each)
+
+    def check_sum(self, total: Sum) -> None:
+        """Check the claims and the length of both mean changes."""
+        for part, config in halves(total.words, self.config):
+            Sum.of(part, total.hospitals).check(config)
+
+    def apply(self, total: Sum, previous: Vector) -> Outcome:
+        """Add the mean changes to weights and control variate."""
+        self.check_sum(total)
+        weights = previous.size // 2
+        (changes, plain), (shifts, bounds) = halves(total.words, self.config)
+        if previous.shape != (2 * (changes.size - LANES),):
+            raise EncodingError("previous model", f"it has {previous.size} parameters")
+        model = Sum.of(changes, total.hospitals).apply(previous[:weights], plain)
+        control = next_control(previous[weights:], shifts, total.claims, bounds)
+        return Outcome(np.concatenate([model, control]))
 
 
 @dataclass(frozen=True)
@@ -187,6 +241,8 @@ class Lanes:
 
     def _divided(self, previous: Vector) -> tuple[Vector, Vector]:
         """Return the weights, which the rule may change, and the state of the server's optimiser, which it may not."""
+        if self.rule in WHOLE:
+            return previous, previous[:0]
         weights = previous.size // (1 + len(Aggregation.of(self.config.training).state))
         return previous[:weights], previous[weights:]
 
@@ -237,25 +293,47 @@ def work_of(config: RoundConfig) -> Work:
     """
     spec = SumSpec.from_dict(config.training)
     if spec is None:
-        return Training(config)
+        return _training_of(config)
+    rule = Aggregation.of(config.training)
     if spec.rule not in RULES:
         raise EncodingError(_WHAT, f"the rule {spec.rule[:80]!r} is unknown")
+    if spec.rule == VOTE and Aggregation(VOTED, groups=VoteRule.from_dict(spec.settings).groups) != rule:
+        raise EncodingError(_WHAT, "it votes on other groups than its rule of aggregation has")
     if spec.plan.word_bits > config.word_bits:
         raise EncodingError(_WHAT, f"the lanes need words of {spec.plan.word_bits} bits, not {config.word_bits}")
     return Lanes(config, spec.plan, RULES[spec.rule], spec.settings)
+
+
+def _training_of(config: RoundConfig) -> Work:
+    """Return the work of a round that trains; raise EncodingError if it names a group without the rule, or none."""
+    rule, number = Aggregation.of(config.training).rule, group_of(config.training)
+    if (number is None) == (rule == VOTED):
+        raise EncodingError(_WHAT, f"the rule {rule} does not fit the group that it names")
+    if rule == SCAFFOLD:
+        return Controlled(config)
+    return Grouped(config) if rule == VOTED else Training(config)
 
 
 def figures(learned: Learned) -> dict[str, float]:
     """Return what a hospital's own log says about its update."""
     if isinstance(learned, LaneValues):
         return {"rows": learned.rows}
-    _vector, metrics = learned
+    metrics = learned.metrics if isinstance(learned, ControlledWeights) else learned[1]
     return {"samples": metrics.samples, "loss": round(metrics.loss, 4)}
 
 
+def secret_of(learned: Learned) -> Vector | Entries:
+    """Return all numbers that a hospital learned or counted, as one vector."""
+    if isinstance(learned, LaneValues):
+        return learned.packed
+    if isinstance(learned, ControlledWeights):
+        return np.concatenate([learned.vector, learned.change])
+    return learned[0]
+
+
 def without_sum(training: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """Return the model's recipe, which a round of lanes has beside its lanes."""
-    return {name: value for name, value in training.items() if name not in (SUM, RULE)}
+    """Return the model's recipe, which a round of lanes has beside its lanes, and a group's beside its number."""
+    return {name: value for name, value in training.items() if name not in (SUM, RULE, GROUP)}
 
 
 def _entries(words: Words) -> Entries:

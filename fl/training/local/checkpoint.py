@@ -51,7 +51,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Weights and AdamW's state after an epoch; all vectors float32 [d] in the manifest's order."""
+    """Weights and AdamW's state (plain steps: zeros) after an epoch; vectors float32 [d] in the manifest's order."""
 
     progress: Progress
     weights: Vector
@@ -60,8 +60,11 @@ class Checkpoint:
     steps: int
 
 
-def capture(model: nn.Module, optimiser: torch.optim.AdamW, progress: Progress) -> Checkpoint:
+def capture(model: nn.Module, optimiser: torch.optim.Optimizer, progress: Progress) -> Checkpoint:
     """Return the current state of a training that made at least one step."""
+    if not isinstance(optimiser, torch.optim.AdamW):
+        none = np.zeros(sum(tensor.numel() for tensor in model.parameters()), np.float32)
+        return Checkpoint(progress, to_vector(model), none, none.copy(), 0)
     states = [optimiser.state[tensor] for tensor in model.parameters()]
     mean, square = (
         torch.cat([state[name].detach().reshape(-1).cpu() for state in states]).numpy()
@@ -70,8 +73,10 @@ def capture(model: nn.Module, optimiser: torch.optim.AdamW, progress: Progress) 
     return Checkpoint(progress, to_vector(model), mean, square, int(states[0]["step"].item()))
 
 
-def restore(optimiser: torch.optim.AdamW, model: nn.Module, checkpoint: Checkpoint) -> None:
+def restore(optimiser: torch.optim.Optimizer, model: nn.Module, checkpoint: Checkpoint) -> None:
     """Restore the optimiser's state; the caller restores the weights (tensors.load_vector)."""
+    if not isinstance(optimiser, torch.optim.AdamW):
+        return
     start = 0
     for tensor in model.parameters():
         stop = start + tensor.numel()

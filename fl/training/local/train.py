@@ -57,6 +57,8 @@ class TrainContext:
     device: str = "auto"
     checkpoint: Path | None = None
     progress: Callable[[Progress], None] | None = None
+    correction: Vector | None = None
+    """SCAFFOLD: added to each step's gradient, float32 [d]; then the steps are plain gradient steps (scaffold.py)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,12 +130,14 @@ class _Trainer:
         self.weights = manifest_of(self.model).length
         load_vector(self.model, split(vector, spec.classes, self.weights)[0])
         place(self.model, self.device).train()
-        self.optimiser = torch.optim.AdamW(
+        steps = torch.optim.AdamW if context.correction is None else torch.optim.SGD
+        self.optimiser: torch.optim.Optimizer = steps(
             self.model.parameters(),
             lr=config.lr_of_round(context.round),
             weight_decay=config.weight_decay,
             fused=self.device.type in FUSED,
         )
+        self.correction = _like(self.model, context.correction)
         self.anchor = [tensor.detach().clone() for tensor in self.model.parameters()] if config.mu else []
         """FedProx: the global weights."""
         self.kind = spec.kind
@@ -183,6 +187,9 @@ class _Trainer:
         self._pull()
         if self.config.clip_norm:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+        for tensor, part in zip(self.model.parameters(), self.correction, strict=bool(self.correction)):
+            if tensor.grad is not None:
+                tensor.grad.add_(part)
         self.scaler.step(self.optimiser)
         self.scaler.update()
         return loss, logits
@@ -192,6 +199,18 @@ class _Trainer:
         for tensor, start in zip(self.model.parameters(), self.anchor, strict=bool(self.anchor)):
             if tensor.grad is not None:
                 tensor.grad.add_(tensor.detach() - start, alpha=self.config.mu)
+
+
+def _like(model: nn.Module, vector: Vector | None) -> list[Tensor]:
+    """Return a vector in the shapes of the model's parameters; nothing without a vector."""
+    if vector is None:
+        return []
+    parts, start = [], 0
+    for tensor in model.parameters():
+        part = torch.from_numpy(vector[start : start + tensor.numel()].copy())
+        parts.append(part.reshape(tensor.shape).to(tensor.device))
+        start += tensor.numel()
+    return parts
 
 
 def epoch_seed(context: TrainContext, epoch: int, what: str = "local") -> int:
@@ -204,6 +223,7 @@ def _key(spec: ModelSpec, vector: Vector, train: Dataset, config: LocalConfig, c
     """Return a digest of all inputs of a training; only a checkpoint with the same key belongs to it."""
     facts = [spec.to_dict(), config.to_dict(), context.seed, context.round, context.hospital]
     state = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-    for data in (vector_to_bytes(vector), train.labels.tobytes(), np.ascontiguousarray(train.images).tobytes()):
+    extra = b"" if context.correction is None else vector_to_bytes(context.correction)
+    for data in (vector_to_bytes(vector) + extra, train.labels.tobytes(), np.ascontiguousarray(train.images).tobytes()):
         state.update(hashlib.sha256(data).digest())
     return state.hexdigest()

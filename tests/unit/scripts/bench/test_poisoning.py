@@ -17,6 +17,7 @@ from scripts.bench.poisoning import (
     COLUMNS,
     HEALTHY,
     KNOWN,
+    MASKED,
     NONE,
     RULES,
     SIZE_PX,
@@ -73,7 +74,7 @@ def test_what_a_liar_sends_passes_every_check_and_changes_the_mean(scene: Scene,
 
 def test_every_rule_meets_every_attack_by_one_and_by_two(scene: Scene) -> None:
     seen = cases()
-    assert len(seen) == len(set(seen)) == RULES * (1 + 2 * len(ATTACKS))
+    assert len(seen) == len(set(seen)) == (RULES + MASKED) * (1 + 2 * len(ATTACKS))
     assert {name for name, _, _ in seen} == set(KNOWN)
     assert [rule.rule for rule in scene.rules(2)] == ["fedavg", "median", "trimmed-mean", "krum", "clipped"]
     assert all(rule.fewest <= 6 for liars in (1, 2) for rule in scene.rules(liars))

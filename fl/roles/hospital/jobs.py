@@ -1,0 +1,59 @@
+"""What a hospital is asked to train or count in a round, from ledger and vault.
+
+Source: PROTOCOL.md 5 (phase 0; Other rules).
+"""
+
+from __future__ import annotations
+
+from fl.protocol.federation import Federation
+from fl.protocol.names import Address
+from fl.protocol.ports import Vault
+from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.rounds.round import Phase, Round
+from fl.replay.expected_files import FileReader, read_config, read_manifest
+from fl.replay.ledger_view import Ports
+from fl.replay.round_groups import still_first
+from fl.replay.round_work import checked_work
+from fl.roles.hospital.background_training import TrainingJob
+from fl.training.aggregation.choice import SCAFFOLD, Aggregation
+from fl.training.aggregation.work import SumSpec
+
+
+def training_job(ports: Ports, reader: FileReader, federation: Federation, current: Round) -> TrainingJob:
+    """Return the job of the newest round.
+
+    Raises:
+        EncodingError, WordsMismatch: configuration and terms name no work that fits.
+        VaultMissing, HashMismatch: a file.
+    """
+    config, manifest = read_config(current, ports.vault), read_manifest(federation.opening, ports.vault)
+    checked_work(current, config, manifest)
+    model = reader.model(federation.source, manifest)
+    return TrainingJob(
+        round=current.number,
+        previous=manifest.weights_of(model),
+        config=config,
+        trained=not (federation.untrained or _untouched(federation, ports.vault)),
+        state=model[manifest.weights :],
+        context=current.context,
+        counted=_counted(federation, ports.ledger.account, config, ports.vault),
+    )
+
+
+def _counted(federation: Federation, account: Address, config: RoundConfig, vault: Vault) -> bytes | None:
+    """Return the context of the newest final round that summed this hospital's control variate, None without one."""
+    if not _controlled(config):
+        return None
+    final = (each for each in reversed(federation.rounds) if each.phase == Phase.FINAL and account in each.hospitals)
+    return next((each.context for each in final if _controlled(read_config(each, vault))), None)
+
+
+def _untouched(federation: Federation, vault: Vault) -> bool:
+    """Return whether only groups' rounds are final, which leave the first weights as they are."""
+    final = federation.final_round
+    return final is not None and still_first(final, vault)
+
+
+def _controlled(config: RoundConfig) -> bool:
+    trains = SumSpec.from_dict(config.training) is None
+    return trains and Aggregation.of(config.training).rule == SCAFFOLD

@@ -1,0 +1,281 @@
+"""Masked rounds of groups and votes on their sums: who is dealt where, what a bad sum does, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fl.audit.access import AuditKey
+from fl.audit.consortium import Audit
+from fl.events import Event
+from fl.protocol.codec import JsonValue
+from fl.protocol.names import Address, Protection, Role
+from fl.protocol.records import RoundOpened, Terms
+from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.rounds.round import Phase
+from fl.replay.expected_files import FileReader
+from fl.replay.ledger_view import Keyring, LedgerView
+from fl.replay.round_groups import cycle_before, deal
+from fl.roles.auditor import Auditor, Evaluation
+from fl.roles.coordinator.agent import Coordinator
+from fl.roles.coordinator.plan import Initial, Plan
+from fl.roles.hospital.agent import Hospital
+from fl.roles.hospital.background_training import Train, TrainingJob
+from fl.training.aggregation.choice import VOTED, Aggregation
+from fl.training.aggregation.groups import GROUP, VOTE, VoteRule, vote_plan
+from fl.training.aggregation.quantise import Vector
+from fl.training.aggregation.work import LaneValues, Learned, SumSpec
+from fl.training.local.config import LocalConfig
+from fl.training.recipe import Recipe
+from tests.support.federation import (
+    CONFIG,
+    SPEC,
+    Clock,
+    Consortium,
+    endorser,
+    found,
+    initial,
+    memory_connect,
+    memory_folder,
+    nudge,
+    settle,
+)
+
+CHOICE = Aggregation(VOTED, groups=2)
+RECIPE = Recipe(SPEC, LocalConfig(), 1, CHOICE)
+START = initial()
+D = START.vector.size
+FIRST = Initial(START.manifest.with_state(CHOICE.state), np.concatenate([START.vector, np.zeros(2 * D, np.float32)]))
+BAD = np.float32(0.3)
+"""How far a liar moves every weight."""
+
+
+def voting(name: str, train: Train | None = None, votes: Callable[[Vector], list[int]] | None = None) -> Train:
+    """Return a hospital that trains with `train` and accepts each change that is small."""
+
+    def small(changes: Vector) -> list[int]:
+        return [int(np.abs(row).max() < BAD / 10) for row in changes]
+
+    def act(job: TrainingJob) -> Learned:
+        if SumSpec.from_dict(job.config.training) is None:
+            return (train or nudge(name))(job)
+        return LaneValues(np.array((votes or small)(job.state.reshape(2, -1)), np.int64), 10)
+
+    return act
+
+
+def lie(job: TrainingJob) -> Learned:
+    return job.previous + BAD, nudge("liar")(job)[1]
+
+
+@dataclass
+class Six:
+    """Six hospitals in two groups."""
+
+    folder: Path
+    trains: dict[str, Train] = field(default_factory=dict)
+    clock: Clock = field(default_factory=Clock)
+    world: Consortium = field(init=False)
+    judged: list[Vector] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.world = found(self.folder, memory_connect(self.clock), hospitals=4, now=self.clock)
+        self.world.hospitals.extend(self.world.join(name, Role.HOSPITAL) for name in ("epsilon", "zeta"))
+
+    @property
+    def plan(self) -> Plan:
+        config = replace(CONFIG, training=RECIPE.to_dict())
+        plan = replace(self.world.plan(3), config=config, protection=Protection.MASKED, step_timeout_s=60)
+        return replace(plan, min_commitments=1, min_hospitals=6)
+
+    def boss(self, plan: Plan | None = None) -> Coordinator:
+        return Coordinator(self.world.coordinator.ports(self.world.vault), plan or self.plan, FIRST)
+
+    def run(self, rounds: int = 3) -> None:
+        def judge(model: Vector, _config: RoundConfig) -> Evaluation:
+            self.judged.append(model)
+            return Evaluation({"auroc": 0.5})
+
+        boss, vault = self.boss(replace(self.plan, rounds=rounds)), self.world.vault
+        auditor = Auditor(self.world.auditor.ports(vault), judge)
+        hospitals = [
+            Hospital(party.ports(vault), self.trains.get(party.name, voting(party.name)))
+            for party in self.world.hospitals
+        ]
+        for _ in range(60):
+            settle(boss, auditor, *hospitals)
+            if boss.done:
+                return
+            for hospital in hospitals:
+                hospital.finish_training()
+        raise AssertionError("the plan was never done")
+
+    def model(self) -> Vector:
+        party = self.world.auditor
+        reader = FileReader(party.account, self.world.vault, Keyring(party.keys))
+        return reader.model(LedgerView(self.world.operator).refresh().source, FIRST.manifest)
+
+    def findings(self) -> list[str]:
+        party = self.world.auditor
+        key = AuditKey(party.account, Keyring(party.keys))
+        made = Audit(self.world.operator.anchor, self.world.vault, key, endorser())
+        report, _ = made.run(self.world.operator.replay(), lambda _done, _of: None)
+        return [finding.name for finding in report.findings]
+
+    def rosters(self) -> list[tuple[Address, ...]]:
+        return [each.roster for each in LedgerView(self.world.operator).refresh().rounds]
+
+
+@pytest.fixture
+def six(tmp_path: Path) -> Iterator[Six]:
+    with memory_folder(tmp_path) as folder:
+        yield Six(folder)
+
+
+def test_two_groups_of_three_are_summed_apart_and_their_mean_is_the_next_model(six: Six) -> None:
+    six.run()
+    rounds = LedgerView(six.world.operator).refresh().rounds
+    assert [(each.phase, each.masked) for each in rounds] == [
+        (Phase.FINAL, True),
+        (Phase.FINAL, True),
+        (Phase.FINAL, False),
+    ]
+    one, two, everybody = six.rosters()
+    assert len(one) == len(two) == 3
+    assert sorted(one + two) == list(everybody)
+    names = {party.account: party.name for party in six.world.hospitals}
+    means = []
+    for number, group in ((1, one), (2, two)):
+        learned = [nudge(names[each])(TrainingJob(number, START.vector, CONFIG)) for each in group]
+        vectors = [vector.astype(np.float64) - START.vector for vector, _ in learned]
+        means.append(np.average(vectors, axis=0, weights=[metrics.samples for _, metrics in learned]))
+    model = six.model()
+    assert np.abs(model[:D] - (START.vector + (means[0] + means[1]) / 2)).max() < 1e-6
+    assert not model[D:].any()
+    assert six.findings() == []
+    assert len(six.judged) == 1, "before the first vote there are only the first weights"
+
+
+def test_the_sum_of_a_liar_s_group_is_refused_and_the_other_one_counts(six: Six) -> None:
+    six.trains["gamma"] = voting("gamma", lie)
+    six.run()
+    moved = np.abs(six.model()[:D] - START.vector)
+    assert 0 < moved.max() < BAD / 10
+    assert six.findings() == []
+
+
+def test_two_liars_who_vote_for_themselves_have_no_majority(six: Six) -> None:
+    for name in ("gamma", "alpha"):
+        six.trains[name] = voting(name, lie, lambda changes: [1 - int(np.abs(row).max() < BAD / 10) for row in changes])
+    six.run()
+    assert np.abs(six.model()[:D] - START.vector).max() < BAD / 10
+
+
+def test_without_a_majority_the_weights_keep_their_bits(six: Six) -> None:
+    for party in six.world.hospitals[:3]:
+        six.trains[party.name] = voting(party.name, votes=lambda _changes: [0, 0])
+    six.run()
+    assert six.model()[:D].tobytes() == START.vector.tobytes()
+    assert six.findings() == []
+
+
+def test_each_cycle_deals_again(six: Six) -> None:
+    six.run(rounds=6)
+    federation = LedgerView(six.world.operator).refresh()
+    seeds = {cycle_before(federation, number, six.world.vault).seed for number in (1, 2, 3)}
+    later = {cycle_before(federation, number, six.world.vault).seed for number in (4, 5, 6)}
+    assert len(seeds) == len(later) == 1
+    assert seeds != later
+    everybody = tuple(sorted(party.account for party in six.world.hospitals))
+    assert six.rosters()[3:5] == list(deal(later.pop(), everybody, 2))
+    assert six.findings() == []
+
+
+# --- What a coordinator with other software opens is refused ------------------------------------------------------
+
+
+def opened(six: Six, training: dict[str, JsonValue], roster: tuple[Address, ...], protection: Protection) -> list[str]:
+    """Open the next round, and return why a hospital in it refuses, and what an audit finds."""
+    boss, vault, masked = six.world.coordinator, six.world.vault, protection == Protection.MASKED
+    federation = LedgerView(six.world.operator).refresh()
+    config = replace(CONFIG, training={**RECIPE.to_dict(), **training})
+    terms = Terms(
+        protection=protection,
+        min_commitments=len(roster),
+        attestations=1,
+        threshold=len(roster) if masked else 0,
+        parameters=2 if GROUP not in training else D,
+        config_digest=vault.put(config.to_bytes()),
+        step_timeout=60,
+        commit_deadline=boss.now() + 120,
+        close_deadline=boss.now() + 240,
+    )
+    number = federation.last_round + 1
+    boss.ledger.append(RoundOpened(boss.account, number, terms, roster, federation.model_digest))
+    party = next(each for each in six.world.hospitals if each.account == roster[0])
+    before = len(party.events)
+
+    def never(_job: TrainingJob) -> Learned:
+        raise AssertionError("a hospital took part in a round that it must refuse")
+
+    hospital = Hospital(party.ports(vault), never)
+    settle(hospital)
+    hospital.finish_training()
+    return [str(facts["reason"]) for what, facts in party.events[before:] if what == Event.ROUND_REFUSED]
+
+
+def ballot() -> dict[str, JsonValue]:
+    return {**SumSpec(vote_plan(2), VOTE, VoteRule(2).to_dict()).to_dict()}
+
+
+def test_a_roster_that_the_coordinator_chose_is_refused_by_hospitals_and_found_by_the_audit(six: Six) -> None:
+    six.boss().step()
+    everybody = tuple(sorted(party.account for party in six.world.hospitals))
+    dealt = deal(cycle_before(LedgerView(six.world.operator).refresh(), 1, six.world.vault).seed, everybody, 2)[0]
+    chosen = next(each for each in (everybody[:3], everybody[1:4]) if each != dealt)
+    [reason] = opened(six, {GROUP: 1}, chosen, Protection.MASKED)
+    assert "as the ledger deals it" in reason
+    assert "AggregationUnusable" in six.findings()
+
+
+@pytest.mark.parametrize(
+    ("training", "why"),
+    [({GROUP: 2}, "turn of group 1"), (None, "turn of group 1"), ({GROUP: 3}, "no group 3"), ({}, "is for no group")],
+)
+def test_a_round_out_of_turn_is_refused(six: Six, training: dict[str, JsonValue] | None, why: str) -> None:
+    six.boss().step()
+    everybody = tuple(sorted(party.account for party in six.world.hospitals))
+    protection = Protection.SEALED if training is None else Protection.MASKED
+    [reason] = opened(six, ballot() if training is None else training, everybody, protection)
+    assert why in reason
+
+
+def test_a_masked_vote_and_a_vote_of_some_hospitals_are_refused(six: Six) -> None:
+    six.run(rounds=2)
+    everybody = tuple(sorted(party.account for party in six.world.hospitals))
+    [reason] = opened(six, ballot(), everybody, Protection.MASKED)
+    assert "vote many times unseen" in reason
+
+
+def test_a_vote_without_one_hospital_is_refused(six: Six) -> None:
+    six.run(rounds=2)
+    everybody = tuple(sorted(party.account for party in six.world.hospitals))
+    [reason] = opened(six, ballot(), everybody[:5], Protection.SEALED)
+    assert "the vote as the ledger deals it" in reason
+
+
+def test_a_hospital_that_votes_twice_is_rejected_by_name(six: Six) -> None:
+    def honest_elsewhere(job: TrainingJob) -> Learned:
+        learned = voting("beta")(job)
+        return replace(learned, packed=learned.packed + 1) if isinstance(learned, LaneValues) else learned
+
+    six.trains["beta"] = honest_elsewhere
+    six.run(rounds=2)
+    boss, vault, parties = six.boss(), six.world.vault, six.world.hospitals
+    settle(boss, *(Hospital(each.ports(vault), six.trains.get(each.name, voting(each.name))) for each in parties))
+    events = parties[1].events
+    assert any("ClaimOutOfBounds" in str(facts.get("reason")) for _what, facts in events)
