@@ -16,8 +16,10 @@ from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_init, add_keys
 from scripts.wiring.options import (
     AggregationOptions,
+    NetworkOptions,
     TaskOptions,
     aggregation_options,
+    backbone_options,
     calibrate_option,
     chain_options,
     despite_alarm_option,
@@ -37,6 +39,7 @@ from scripts.wiring.plans import (
     first_model,
     held_back,
     protection_of,
+    with_network,
 )
 
 if TYPE_CHECKING:
@@ -81,6 +84,7 @@ coordinator.add_command(train_table)
 @task_options
 @aggregation_options
 @click.option("--preset", type=click.Choice(PRESET_NAMES), default="real", show_default=True, help=PRESETS_HELP)
+@backbone_options
 @click.option("--width", type=click.IntRange(8, 512), help="Network channels, a multiple of 8. Default: as --preset.")
 @click.option("--image-size", type=click.IntRange(16, 1024), help="Side of an image in pixels. Default: as --preset.")
 @calibrate_option
@@ -115,6 +119,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     seed: int,
     task: TaskOptions,
     joining: AggregationOptions,
+    network: NetworkOptions,
 ) -> None:
     """Open rounds, sum updates, propose models and finalise them, until all rounds are done.
 
@@ -136,7 +141,8 @@ def run(  # noqa: PLR0913  # one parameter per option
     trained = task_of(home, task)
     if trained is None:
         raise SettingInvalid("task", f"consortium.json names no task; give {FLAGS}")
-    chosen = adjusted(PRESETS[preset], width=width, size_px=image_size, epochs=epochs, preparation=preparation)
+    chosen = with_network(PRESETS[preset], network)
+    chosen = adjusted(chosen, width=width, size_px=image_size, epochs=epochs, preparation=preparation)
     wanted = rounds or chosen.rounds
     spec = replace(chosen.spec, classes=len(trained.classes))
     local = replace(chosen.local, horizon=wanted, mu=joining.prox)

@@ -17,6 +17,7 @@ from scripts.wiring.options import (
     device_option,
     home_option,
     name_option,
+    network_options,
 )
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ add_keys(hospital, Role.HOSPITAL)
 @click.option(
     "--trust-at-least", type=click.IntRange(0), help="How many trusted hospitals a masked round needs. Default: all."
 )
+@network_options
 @guarded
 def run(
     home: Home, name: str, device: str, threads: int | None, trust: tuple[str, ...], trust_at_least: int | None

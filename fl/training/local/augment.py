@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fl.training.local import torchvision_shim as vision
+from fl.training.model import torchvision_shim as vision
 
 MAX_DEGREES = 180.0
 SCALE = 0.08
