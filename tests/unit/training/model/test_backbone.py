@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from fl.protocol.errors import WeightsFileMissing, WeightsFileUnusable, WeightsMismatch
 from fl.training.data.dataset import TRAIN, Dataset
-from fl.training.evaluation.explain import explain
+from fl.training.evaluation.explain import _last_maps
 from fl.training.evaluation.predict import Predictor
 from fl.training.local.config import LocalConfig
 from fl.training.local.train import TrainContext, train_local
@@ -26,6 +26,7 @@ from fl.training.model.inputs import normalise
 from fl.training.model.network import build_model
 from fl.training.model.spec import KINDS, ModelSpec
 from fl.training.model.tensors import load_vector, manifest_of, to_vector
+from fl.training.model.weights import Vector
 from tests.support.consent import consenting
 
 SMALL = ModelSpec(kind=TORCHVISION + "mobilenet_v3_small", size_px=32)
@@ -67,35 +68,37 @@ def saved(network: nn.Module, path: Path) -> str:
     return from_file(path.name, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
-@pytest.mark.parametrize("name", TORCHVISION_NAMES)
-def test_a_network_by_name_trains_averages_and_answers(name: str, cells: Dataset) -> None:
-    spec = ModelSpec(kind=TORCHVISION + name, size_px=32)
-    model = build_model(spec, 1)
-    start = to_vector(model)
-    head = sum(part.numel() for part in model.get_submodule("head").parameters())
-    assert manifest_of(model).length == TORCHVISION_NAMES[name] + head
+def steps_and_average(spec: ModelSpec, start: Vector, cells: Dataset) -> Vector:
     config = LocalConfig(epochs=1, batch=4, lr=1e-4, augment=0.0)
-    few = cells.part(TRAIN).take(np.arange(4))
-    trained = train_local(spec, start, few, config, TrainContext(1, 1, "alpha", "cpu")).vector
-    assert (trained != start).mean() > 0.99
-    predictor = Predictor(spec, (start + trained) / 2)
-    alone, together = predictor.probabilities(cells.images[:1]), predictor.probabilities(cells.images[:3])
-    assert np.allclose(alone[0], together[0], atol=1e-4)
+    trained = train_local(spec, start, cells.part(TRAIN).take(np.arange(4)), config, TrainContext(1, 1, "a", "cpu"))
+    assert (trained.vector != start).mean() > 0.99
+    return (start + trained.vector) / 2
 
 
 @pytest.mark.parametrize("name", TORCHVISION_NAMES)
-def test_folded_batch_norms_compute_what_torchvisions_network_computes(name: str, tmp_path: Path) -> None:
+def test_published_weights_compute_what_torchvision_computes_then_train_and_average(
+    name: str, tmp_path: Path, cells: Dataset
+) -> None:
     theirs = published(name)
     spec = ModelSpec(kind=TORCHVISION + name, size_px=32, weights=saved(theirs, tmp_path / "w.pth"))
     with consenting(Consent(files=(tmp_path / "w.pth",))):
         ours = build_model(spec, 1)
-    last = [module for module in theirs.modules() if isinstance(module, nn.Linear)][-1]
-    head = ours.get_submodule("head")
-    with torch.no_grad():
-        head.get_parameter("weight").copy_(last.weight[:2])
-        head.get_parameter("bias").copy_(last.bias[:2])
-        x = torch.rand(2, 3, 32, 32)
-        assert torch.allclose(ours.train()(x), theirs(x)[:, :2], atol=1e-5)
+        last = [module for module in theirs.modules() if isinstance(module, nn.Linear)][-1]
+        head = ours.get_submodule("head")
+        with torch.no_grad():
+            head.get_parameter("weight").copy_(last.weight[:2])
+            head.get_parameter("bias").copy_(last.bias[:2])
+            x = torch.rand(2, 3, 32, 32)
+            assert torch.allclose(ours.train()(x), theirs(x)[:, :2], atol=1e-5)
+        steps_and_average(spec, to_vector(ours), cells)
+
+
+def test_random_weights_train_and_a_picture_is_answered_as_alone(cells: Dataset) -> None:
+    average = steps_and_average(SMALL, to_vector(build_model(SMALL, 1)), cells)
+    predictor = Predictor(SMALL, average)
+    alone, together = predictor.probabilities(cells.images[:1]), predictor.probabilities(cells.images[:3])
+    assert np.allclose(alone[0], together[0], atol=1e-4)
+    assert _last_maps(predictor.network) is predictor.network.get_submodule("body")
 
 
 @pytest.mark.parametrize("name", TORCHVISION_NAMES)
@@ -104,10 +107,13 @@ def test_nothing_in_a_network_by_name_works_in_place_or_needs_other_pictures(nam
         model = Backbone(ModelSpec(kind=TORCHVISION + name, size_px=32))
         with Operations() as seen:
             model(torch.rand(2, 3, 64, 64))
+    assert (
+        sum(part.numel() for part in (*model.body.parameters(), *model.hidden.parameters())) == TORCHVISION_NAMES[name]
+    )
     kinds = {type(module).__name__ for module in model.modules()}
     assert not kinds & {"BatchNorm2d", "Dropout", "StochasticDepth"}
     assert "aten::convolution" in seen.names
-    assert not {name for name in seen.names if name.endswith("_") or "norm" in name and "group" not in name}
+    assert not {name for name in seen.names if name.endswith("_") or ("norm" in name and "group" not in name)}
 
 
 def test_only_the_head_travels_if_only_the_head_is_trained(tmp_path: Path) -> None:
@@ -124,9 +130,10 @@ def test_only_the_head_travels_if_only_the_head_is_trained(tmp_path: Path) -> No
 def test_a_member_without_the_file_is_told_which_and_how_to_go_on(tmp_path: Path) -> None:
     spec = replace(SMALL, weights=from_file("mobilenet_v3_small-047dcff4.pth", "a" * 64))
     (tmp_path / "other.pth").write_bytes(b"other")
-    with consenting(Consent(files=(tmp_path / "other.pth", tmp_path / "gone.pth"))):
-        with pytest.raises(WeightsFileMissing, match=r"mobilenet_v3_small-047dcff4\.pth, SHA-256 a+.*--weights-file"):
-            build_model(spec, 1)
+    why = r"mobilenet_v3_small-047dcff4\.pth, SHA-256 a+.*--weights-file"
+    given = Consent(files=(tmp_path / "other.pth", tmp_path / "gone.pth"))
+    with consenting(given), pytest.raises(WeightsFileMissing, match=why):
+        build_model(spec, 1)
 
 
 def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
@@ -177,8 +184,3 @@ def test_the_origin_names_the_file_without_its_folder_or_strange_signs() -> None
 def test_networks_of_torchvision_see_colours_as_imagenet_had_them() -> None:
     batch = normalise(torch.tensor([124, 116, 104], dtype=torch.uint8).reshape(1, 3, 1, 1), SMALL.kind)
     assert torch.allclose(batch.flatten(), torch.tensor([0.325 / 58.395, -0.28 / 57.12, 0.47 / 57.375]), atol=1e-5)
-
-
-def test_a_map_shows_what_a_network_by_name_saw(cells: Dataset) -> None:
-    predictor = Predictor(SMALL, to_vector(build_model(SMALL, 1)))
-    assert explain(predictor, cells.images[0], 1).heat.shape == (32, 32)
