@@ -176,7 +176,7 @@ class _Trainer:
         self.optimiser.zero_grad()
         with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not None):
             logits = self.model(batch)
-        own = self.model.loss if isinstance(self.model, OwnNetwork) else None
+        own = self.model.loss_on(self.device) if isinstance(self.model, OwnNetwork) else None
         smoothed = partial(tnf.cross_entropy, label_smoothing=self.config.smoothing)
         loss = (own or smoothed)(logits.float(), labels)
         torch.autograd.backward(self.scaler.scale(loss))

@@ -161,11 +161,13 @@ def published_state(kind: str, file: str, state: Mapping[str, Tensor]) -> dict[s
     with torch.device("meta"):
         published = getattr(vision.models, kind.removeprefix(TORCHVISION))(weights=None)
     wanted = {name: tensor.shape for name, tensor in published.state_dict().items()}
-    own = {name: tensor.shape for name, tensor in state.items() if isinstance(tensor, Tensor)}
-    counted = {name for name in wanted if name.endswith("num_batches_tracked")}  # absent from old files
-    if wrong := sorted(name for name in wanted if name not in counted and own.get(name) != wanted[name]):
-        raise WeightsFileUnusable(file, f"{wrong[0]} is missing or has another shape")
-    published.load_state_dict({**{name: torch.zeros(()) for name in counted}, **state}, assign=True, strict=False)
+    own = {name: tensor for name, tensor in state.items() if isinstance(tensor, Tensor) and name in wanted}
+    for name, shape in wanted.items():
+        if name.endswith("num_batches_tracked"):
+            own[name] = torch.zeros(())  # nobody reads it, and old files do not have it
+        elif name not in own or own[name].shape != shape:
+            raise WeightsFileUnusable(file, f"{name} is missing or has another shape")
+    published.load_state_dict(own, assign=True)
     body, hidden, _ = _parts(published)
     return {**dict(_folded(body, "body")), **dict(_folded(hidden, "hidden"))}
 

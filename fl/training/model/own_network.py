@@ -19,9 +19,8 @@ from fl.protocol.errors import NetworkNotAllowed, NetworkUnusable
 from fl.training.model.consent import Source, given
 from fl.training.model.frozen import STATISTICS, fix_some
 from fl.training.model.own_source import load_function
-from fl.training.model.spec import ModelSpec
+from fl.training.model.spec import MOST_WEIGHTS, ModelSpec
 
-MOST_WEIGHTS = 100_000_000
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Maps logits float32 [B, classes] and labels int64 [B] to a loss float32 []."""
 _drawing = threading.Lock()
@@ -42,6 +41,11 @@ class OwnNetwork(nn.Module):
     @property
     def loss(self) -> Loss | None:
         return self._loss[0]
+
+    def loss_on(self, device: torch.device) -> Loss | None:
+        """Return the loss, with its buffers on `device`."""
+        loss = self.loss
+        return loss.to(device) if isinstance(loss, nn.Module) else loss
 
     @property
     def head(self) -> nn.Module:

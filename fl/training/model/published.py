@@ -65,11 +65,18 @@ def tensors_of_file(name: str, sha256: str) -> dict[str, Tensor]:
         WeightsFileUnusable: it has other things than tensors in it.
     """
     for path in given().files:
-        if path.is_file() and path.stat().st_size <= LARGEST_FILE:
-            data = path.read_bytes()
-            if hashlib.sha256(data).hexdigest() == sha256:
-                return _tensors(name, data)
+        data = _bytes(path)
+        if hashlib.sha256(data).hexdigest() == sha256:
+            return _tensors(name, data)
     raise WeightsFileMissing(name, sha256)
+
+
+def _bytes(path: Path) -> bytes:
+    """Return a file's bytes, or none if it cannot be read or is too large."""
+    try:
+        return path.read_bytes() if path.stat().st_size <= LARGEST_FILE else b""
+    except OSError:
+        return b""
 
 
 def _tensors(name: str, data: bytes) -> dict[str, Tensor]:

@@ -22,6 +22,8 @@ HEMANET, LITE0, OWN = "hemanet", "lite0", "own"
 KINDS = (HEMANET, LITE0, OWN, *(TORCHVISION + name for name in TORCHVISION_NAMES))
 TRAINED = ("all", "last", "head")
 VIEWS = (1, 8)
+MOST_WEIGHTS = 100_000_000
+"""Of any network: a file of 400 MB. A spec comes from another member, so it is refused before memory is taken."""
 GROUPS = 8
 """Groups of every GroupNorm; widths are multiples of it."""
 
@@ -74,6 +76,8 @@ class ModelSpec:
                 raise WeightsMismatch(f"the model's {name} is {getattr(self, name)}, not in {low} to {high}")
         if self.width % GROUPS:
             raise WeightsMismatch(f"the model's width {self.width} is not a multiple of {GROUPS}")
+        if self.kind == HEMANET and self.width**2 * (378 * self.depth - 80) > MOST_WEIGHTS:  # of its convolutions
+            raise WeightsMismatch(f"a hemanet of width {self.width} and depth {self.depth} is too large")
         self._check_trained()
         self._check_pixels()
         self._check_source()

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fl.protocol.errors import NetworkNotAllowed, NonFinite, PredictorSilent, WeightsMismatch
+from fl.protocol.errors import NetworkNotAllowed, NonFinite, PredictorSilent, PretrainedMissing, WeightsMismatch
 from fl.training.calibration.numbers import ALL, Calibration
 from fl.training.calibration.sketch import SKETCH
 from fl.training.evaluation.predict import Predictor
@@ -180,6 +180,14 @@ def test_words_of_a_refusal_are_short_and_do_nothing_in_a_terminal() -> None:
         process.open(TINY, weights(1))
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 300
+    process.close()
+
+
+def test_what_the_process_lacks_is_said_with_what_to_do() -> None:
+    facts = "{'package': 'weights-of-somebody', 'version': '1.0'}"
+    process = scripted(f"ask(); send(site, Message({{'error': 'PretrainedMissing', 'facts': {facts}}}))\nask()")
+    with pytest.raises(PretrainedMissing, match=r"pip install weights-of-somebody==1\.0"):
+        process.open(TINY, weights(1))
     process.close()
 
 

@@ -72,7 +72,7 @@ def steps_and_average(spec: ModelSpec, start: Vector, cells: Dataset) -> Vector:
     config = LocalConfig(epochs=1, batch=4, lr=1e-4, augment=0.0)
     trained = train_local(spec, start, cells.part(TRAIN).take(np.arange(4)), config, TrainContext(1, 1, "a", "cpu"))
     assert (trained.vector != start).mean() > 0.99
-    return (start + trained.vector) / 2
+    return ((start + trained.vector) / 2).astype(np.float32)
 
 
 @pytest.mark.parametrize("name", TORCHVISION_NAMES)
