@@ -1,4 +1,4 @@
-"""The only importer of torchvision: the tensor transforms for augmentation, and networks by name (backbone.py).
+"""The only importer of torchvision: networks by name (backbone.py), and the transforms that tests compare with ours.
 
 Invariant: importing this module works with a CUDA build of torch and with a CPU-only one. The exported transforms take
 their parameters as arguments, so the caller controls the randomness.
