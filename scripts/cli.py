@@ -29,6 +29,7 @@ COMMANDS = {
     "evaluate": ("scripts.commands.evaluate", "evaluate", "Judge the newest model, and write its model card."),
     "explain": ("scripts.commands.explain", "explain", "Show where in a picture the newest model looked."),
     "data": ("scripts.commands.data", "data", "Draw synthetic cells, check images, or divide them."),
+    "network": ("scripts.commands.network", "network", "Digest your own network's source, or fetch weights."),
     "tables": ("scripts.commands.tables", "tables", "Train on tables of patients, and compute one person's risk."),
     "serve": ("scripts.commands.serve", "serve", "Serve the web site of one hospital."),
     "records": ("scripts.commands.records", "records", "Site: anchor, erase and check sealed patient records."),

@@ -13,7 +13,7 @@ import click
 from fl.protocol.errors import AccuracyAlarm, SettingInvalid, TamperedError
 from fl.protocol.names import show
 from scripts.wiring.exit import guarded
-from scripts.wiring.options import Decorator, confirmations_option, gathered
+from scripts.wiring.options import Decorator, confirmations_option, gathered, network_options
 
 if TYPE_CHECKING:
     from fl.audit.access import AuditKey
@@ -84,6 +84,7 @@ audit_options: Decorator[Any] = gathered(
 @click.option("--output", type=click.Path(path_type=Path), help="Write the report to this file.")
 @click.option("--round", "number", type=click.IntRange(1), help="The round to explain. Default: the last.")
 @click.option("--explain", is_flag=True, help="Explain in plain words what happened in --round and what was checked.")
+@network_options
 @click.pass_context
 @guarded
 def audit(

@@ -10,7 +10,7 @@ import click
 from fl.protocol.names import Role, show
 from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_keys
-from scripts.wiring.options import DataOptions, chain_options, data_options, home_option, name_option
+from scripts.wiring.options import DataOptions, chain_options, data_options, home_option, name_option, network_options
 
 if TYPE_CHECKING:
     from scripts.wiring.home import Home
@@ -55,6 +55,7 @@ add_keys(auditor, Role.AUDITOR, "auditor")
 @auditor.command()
 @chain_options
 @name_option("auditor")
+@network_options
 @guarded
 def run(home: Home, name: str) -> None:
     """Replay, evaluate and attest every proposal until stopped."""

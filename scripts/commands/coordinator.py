@@ -16,8 +16,10 @@ from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_init, add_keys
 from scripts.wiring.options import (
     AggregationOptions,
+    NetworkOptions,
     TaskOptions,
     aggregation_options,
+    backbone_options,
     calibrate_option,
     chain_options,
     despite_alarm_option,
@@ -40,6 +42,7 @@ from scripts.wiring.plans import (
     local_of,
     protection_of,
     rounds_of,
+    with_network,
 )
 
 if TYPE_CHECKING:
@@ -89,6 +92,7 @@ coordinator.add_command(train_table)
 @task_options
 @aggregation_options
 @click.option("--preset", type=click.Choice(PRESET_NAMES), default="real", show_default=True, help=PRESETS_HELP)
+@backbone_options
 @click.option("--width", type=click.IntRange(8, 512), help="Network channels, a multiple of 8. Default: as --preset.")
 @click.option("--image-size", type=click.IntRange(16, 1024), help="Side of an image in pixels. Default: as --preset.")
 @calibrate_option
@@ -123,6 +127,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     seed: int,
     task: TaskOptions,
     joining: AggregationOptions,
+    network: NetworkOptions,
 ) -> None:
     """Open rounds, sum updates, propose models and finalise them, until all rounds are done.
 
@@ -144,7 +149,8 @@ def run(  # noqa: PLR0913  # one parameter per option
     trained = task_of(home, task)
     if trained is None:
         raise SettingInvalid("task", f"consortium.json names no task; give {FLAGS}")
-    chosen = adjusted(PRESETS[preset], width=width, size_px=image_size, epochs=epochs, preparation=preparation)
+    chosen = with_network(PRESETS[preset], network)
+    chosen = adjusted(chosen, width=width, size_px=image_size, epochs=epochs, preparation=preparation)
     rule = aggregation_of(joining, hospitals)
     wanted = rounds_of(rule, rounds or chosen.rounds)
     spec = replace(chosen.spec, classes=len(trained.classes))

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from scripts.wiring.exit import guarded
-from scripts.wiring.options import LabelOptions, chain_options, device_option, label_options, name_option
+from scripts.wiring.options import (
+    LabelOptions,
+    chain_options,
+    device_option,
+    label_options,
+    name_option,
+    network_options,
+)
 
 if TYPE_CHECKING:
     from fl.training.data.dataset import Dataset
@@ -52,6 +59,7 @@ DRAWS, SEED = 1000, 2026
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Default: HOME/evaluation.")
 @device_option
 @label_options
+@network_options
 @guarded
 def evaluate(  # noqa: PLR0913  # one parameter per option
     home: Home,

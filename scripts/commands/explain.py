@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scripts.wiring.exit import guarded
-from scripts.wiring.options import chain_options, frame_option, name_option
+from scripts.wiring.options import chain_options, frame_option, name_option, network_options
 
 if TYPE_CHECKING:
     from scripts.wiring.home import Home
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="The PNG file: the picture as the network saw it, and beside it the same with colours.",
 )
+@network_options
 @guarded
 def explain(  # noqa: PLR0913  # one parameter per option
     picture: Path,

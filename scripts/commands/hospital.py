@@ -17,6 +17,7 @@ from scripts.wiring.options import (
     device_option,
     home_option,
     name_option,
+    network_options,
 )
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ add_keys(hospital, Role.HOSPITAL)
 @click.option(
     "--control-from-zero", is_flag=True, help="SCAFFOLD: begin again with a control variate of zero if it is lost."
 )
+@network_options
 @guarded
 def run(  # one parameter per option
     home: Home,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scripts.wiring.exit import guarded
-from scripts.wiring.options import chain_options, frame_option, name_option
+from scripts.wiring.options import chain_options, frame_option, name_option, network_options
 
 if TYPE_CHECKING:
     from scripts.wiring.home import Home
@@ -38,6 +38,7 @@ MAX_CARE_DAYS, CARE_DAYS = 3650, 90
 @click.option("--trusted-proxy", help="IP address of that proxy. The site trusts its X-Forwarded-* headers.")
 @click.option("--site-host", "site_hosts", multiple=True, help="Host name that browsers use for the site. Repeatable.")
 @click.option("--proxies", type=click.IntRange(1, 8), default=1, show_default=True, help="Number of proxies in a row.")
+@network_options
 @guarded
 def serve(  # noqa: PLR0913  # one parameter per option
     home: Home,

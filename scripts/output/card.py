@@ -24,8 +24,6 @@ from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.task import Task
 from fl.training.evaluation.bootstrap import Bootstrap
 from fl.training.evaluation.quality import NAMES, Figure, Judgement, Quality, judge
-from fl.training.model.sources import LITE0_IMAGENET
-from fl.training.model.spec import LITE0
 from fl.training.recipe import Recipe
 from scripts.output.plots import draw
 from scripts.wiring.clock import now
@@ -89,10 +87,10 @@ class Evaluated:
 
     @property
     def weights_from(self) -> str:
-        if self.recipe.spec.kind != LITE0:
-            return f"random numbers, seed {self.recipe.seed}"
-        source = LITE0_IMAGENET
-        return f"{source.package} {source.version}, SHA-256 {source.sha256}"
+        spec, drawn = self.recipe.spec, f"random numbers, seed {self.recipe.seed}"
+        return spec.weights or (
+            f"the consortium's own {spec.source}, seed {self.recipe.seed}" if spec.source else drawn
+        )
 
 
 def shown(figure: Figure) -> str:

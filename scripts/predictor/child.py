@@ -13,16 +13,17 @@ import socket
 import sys
 from typing import cast
 
+import click
 import numpy as np
 
-from fl.protocol.errors import MalformedError
 from fl.protocol.strict_json import JsonValue
 from fl.training.evaluation.predict import Predictor
 from fl.training.model.device import use_threads
 from fl.training.model.spec import ModelSpec
 from fl.training.model.weights import vector_from_bytes
-from scripts.predictor.client import fingerprint
+from scripts.predictor.client import REFUSALS, fingerprint
 from scripts.predictor.messages import Message, receive, send
+from scripts.wiring.options import network_options
 
 BODY_CAP = 2**32
 LONGEST_S = 300
@@ -38,12 +39,12 @@ class Holder:
         self._name = ""
 
     def answer(self, question: Message) -> Message:
-        """Return the answer; if the model is unusable, the answer is the error."""
+        """Return the answer; if the model is unusable or cannot be built here, the answer is the error."""
         try:
             if question.head["do"] == "open":
                 return self._open(cast("dict[str, object]", question.head["spec"]), question.body)
             return self._look(question.body)
-        except MalformedError as error:
+        except REFUSALS as error:
             return Message({"error": error.name, "facts": cast("JsonValue", error.facts())})
 
     def _open(self, raw: dict[str, object], weights: bytes) -> Message:
@@ -61,7 +62,10 @@ class Holder:
         return Message({"model": self._name}, self._predictor.answer(pixels).to_bytes())
 
 
+@click.command()
+@network_options
 def main() -> None:
+    """Answer the site's questions until it ends."""
     use_threads(1)
     holder = Holder()
     with socket.socket(fileno=sys.stdin.fileno()) as site:

@@ -25,9 +25,17 @@ import numpy.typing as npt
 
 from fl.protocol.errors import (
     EncodingError,
-    MalformedError,
+    HemaledgerError,
+    NetworkChanged,
+    NetworkMissing,
+    NetworkNotAllowed,
+    NetworkUnusable,
     NonFinite,
     PredictorSilent,
+    PretrainedChanged,
+    PretrainedMissing,
+    WeightsFileMissing,
+    WeightsFileUnusable,
     WeightsMismatch,
     WeightsTooLarge,
 )
@@ -44,7 +52,11 @@ from scripts.wiring.home import PROJECT
 CHILD = (sys.executable, "-m", "scripts.predictor.child")
 SECRETS = "HEMALEDGER_"
 """The prefix of environment variables with passwords; the process does not get them."""
-REFUSALS: tuple[type[MalformedError], ...] = (WeightsMismatch, NonFinite, WeightsTooLarge)
+REFUSALS: tuple[type[HemaledgerError], ...] = (
+    *(WeightsMismatch, NonFinite, WeightsTooLarge),
+    *(PretrainedMissing, PretrainedChanged, WeightsFileMissing, WeightsFileUnusable),
+    *(NetworkNotAllowed, NetworkMissing, NetworkChanged, NetworkUnusable),
+)
 """The errors with which the process refuses a model."""
 WHY_CHARS = 200
 
@@ -118,7 +130,7 @@ class PredictorProcess:
         """Give the process verified weights. They replace earlier ones.
 
         Raises:
-            WeightsMismatch, NonFinite, WeightsTooLarge: the weights are unusable.
+            One of REFUSALS: the weights are unusable, or the network cannot be built here.
             PredictorSilent: the process gave no usable answer.
         """
         weights = vector_to_bytes(vector)
@@ -170,7 +182,7 @@ class PredictorProcess:
         Raises:
             EOFError, ConnectionError: the process ended.
             PredictorSilent: the answer came too late or is malformed.
-            WeightsMismatch, NonFinite, WeightsTooLarge: the process refused the model.
+            One of REFUSALS: the process refused the model.
         """
         if self._running is None:
             raise EOFError
@@ -226,7 +238,7 @@ def _start(command: Sequence[str]) -> tuple[subprocess.Popen[bytes], socket.sock
     return child, ours
 
 
-def _refusal(head: object) -> MalformedError:
+def _refusal(head: object) -> HemaledgerError:
     """Return the error that an answer names, or raise EncodingError if it names none."""
     match head:
         case {"error": str(name), "facts": dict(facts)}:

@@ -19,7 +19,8 @@ from fl.roles.serving.circuit_breaker import CircuitBreakerLedger, CircuitBreake
 from fl.roles.serving.current_model import OpenModel, VerifiedModelCache
 from fl.roles.serving.successor_ledger import SuccessorLedger
 from fl.storage.keyring import load_keys
-from scripts.predictor.client import PredictorProcess
+from fl.training.model.consent import given
+from scripts.predictor.client import CHILD, PredictorProcess
 from scripts.server.allocator import give_memory_back
 from scripts.server.log import quieten
 from scripts.server.proxy import TrustedProxy
@@ -58,8 +59,8 @@ class RunningSite:
 
 
 def build_site(home: Home, name: str, config: SiteConfig) -> RunningSite:
-    """Return a hospital's site; the model runs in its own process."""
-    models = PredictorProcess()
+    """Return a hospital's site; the model runs in its own process, which may use what this one may."""
+    models = PredictorProcess(command=(*CHILD, *given().arguments()))
     models.start()
     app = create_app(config, open_services(home, name, models.open))
     return RunningSite(app, upkeep_of(app), app.extensions[EXTENSION].wake, models)

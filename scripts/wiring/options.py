@@ -73,6 +73,45 @@ use_option = click.option(
 )
 
 
+def _allow(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> None:
+    """Let this process import these networks, and no others."""
+    from fl.protocol.errors import SettingInvalid
+    from fl.training.model.consent import Source, allow
+
+    try:
+        allow(tuple(Source.parse(text) for text in given))
+    except SettingInvalid as error:
+        raise click.BadParameter(error.why) from error
+
+
+def _offer(_context: click.Context, _option: click.Parameter, given: tuple[Path, ...]) -> None:
+    """Let this process read first weights from these files, and no others."""
+    from fl.training.model.consent import offer
+
+    offer(given)
+
+
+def network_options(command: F) -> F:
+    """Add the options with which a member says which code and which files of weights its process may use."""
+    files = click.option(
+        "--weights-file",
+        type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path),
+        multiple=True,
+        expose_value=False,
+        callback=_offer,
+        help="A file with the first weights of a network. Repeatable.",
+    )
+    networks = click.option(
+        "--allow-network",
+        metavar="MODULE:BUILD@SHA256",
+        multiple=True,
+        expose_value=False,
+        callback=_allow,
+        help="Your consent to run the consortium's own network with this source (see docs/networks.md). Repeatable.",
+    )
+    return networks(files(command))
+
+
 def name_option(default: str | None = None) -> Callable[[F], F]:
     return click.option(
         "--name", default=default, required=default is None, show_default=True, help="The member's name."
@@ -145,6 +184,15 @@ class AggregationOptions:
     prox: float = 0.0
     groups: int | None = None
     local_lr: float | None = None
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """The options that choose the network."""
+
+    backbone: str | None = None
+    trained: str | None = None
+    start_from: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -229,8 +277,27 @@ _READING = (
     ),
     frame_option("What a picture of a cell on black shows. auto: decide from all cells of the source together."),
 )
+_NETWORK = (
+    click.option(
+        "--backbone",
+        metavar="NAME",
+        help="The network: hemanet, lite0, torchvision:NAME, or your own as MODULE:BUILD@SHA256. Default: as --preset.",
+    ),
+    click.option(
+        "--train-only",
+        "trained",
+        type=click.Choice(["all", "last", "head"]),
+        help="Which weights are trained and travel: all, the head, or lite0's last stage and head. Default: all.",
+    ),
+    click.option(
+        "--start-from",
+        type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path),
+        help="The file with the first weights of a torchvision network. Default: random weights.",
+    ),
+)
 task_options: Decorator[Any] = gathered("task", TaskOptions, *_TASK)
 aggregation_options: Decorator[Any] = gathered("joining", AggregationOptions, *_AGGREGATION)
+backbone_options: Decorator[Any] = gathered("network", NetworkOptions, *_NETWORK)
 reading_options: Decorator[Any] = gathered("reading", ReadingOptions, *_READING)
 data_options: Decorator[Any] = gathered("options", DataOptions, *_TASK, *_LABELS, *_READING)
 label_options: Decorator[Any] = gathered("options", LabelOptions, *_LABELS, *_READING)

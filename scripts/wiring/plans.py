@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import Protection
 from fl.protocol.rounds.rules import MIN_MASKED
-from scripts.wiring.options import AggregationOptions
+from scripts.wiring.options import AggregationOptions, NetworkOptions
 
 if TYPE_CHECKING:
     from fl.roles.coordinator.plan import Initial
@@ -40,6 +42,53 @@ def adjusted(
         preparation=own.preparation if preparation is None else preparation,
     )
     return replace(preset, spec=spec, local=replace(preset.local, epochs=epochs or preset.local.epochs))
+
+
+def with_network(preset: Preset, given: NetworkOptions) -> Preset:
+    """Return the preset with the network of the command line; what the coordinator names, its process may use.
+
+    Raises:
+        SettingInvalid: the name is unknown, or the file cannot be read.
+        WeightsMismatch: the options do not fit together.
+    """
+    from fl.training.model.consent import Source, allow, offer
+    from fl.training.model.spec import OWN
+
+    kind, own = given.backbone or preset.spec.kind, None
+    if ":" in kind and not kind.startswith(("torchvision:", "timm:")):
+        kind, own = OWN, Source.parse(kind)
+        allow((own,))
+    if given.start_from:
+        offer((given.start_from,))
+    same = kind == preset.spec.kind
+    spec = replace(
+        preset.spec,
+        kind=_known(kind, named=own is not None),
+        source=str(own or ""),
+        weights=_origin(given.start_from) if given.start_from else preset.spec.weights if same else "",
+        trained=given.trained or (preset.spec.trained if same else "all"),
+    )
+    return replace(preset, spec=spec)
+
+
+def _known(kind: str, *, named: bool) -> str:
+    from fl.training.model.spec import KINDS, OWN
+
+    known = [name for name in KINDS if name != OWN]
+    if kind not in known and not named:
+        why = f"{kind[:100]!r} is not reviewed; choose one of {', '.join(known)}, or MODULE:BUILD@SHA256 of your own"
+        raise SettingInvalid("backbone", why)
+    return kind
+
+
+def _origin(file: Path) -> str:
+    from fl.training.model.backbones import from_file
+    from fl.training.model.published import digest_of_file
+
+    try:
+        return from_file(file.name, digest_of_file(file))
+    except OSError as error:
+        raise SettingInvalid("start-from", f"{file} cannot be read") from error
 
 
 def protection_of(name: str | None, hospitals: int) -> Protection:

@@ -30,6 +30,19 @@ class PretrainedChanged(TamperedError):
 
 
 @dataclass(eq=False)
+class NetworkChanged(TamperedError):
+    """The installed source of a consortium's own network is another one than the members allowed."""
+
+    entry: str
+    expected: str
+    actual: str
+    sentence = (
+        "The installed source of the network {entry} has the SHA-256 {actual}, not {expected}. It was not imported. "
+        "Install the version that your consortium agreed on."
+    )
+
+
+@dataclass(eq=False)
 class ModelUnusable(TamperedError):
     """The file of a final model has the recorded name or digest, but no usable model."""
 

@@ -193,6 +193,61 @@ class PretrainedMissing(MisconfiguredError):
 
 
 @dataclass(eq=False)
+class WeightsFileMissing(MisconfiguredError):
+    """No file that this member gave has the first weights of a round's network."""
+
+    file: str
+    sha256: str
+    sentence = (
+        "This network starts from the weights in the file {file}, SHA-256 {sha256}, and no file here is that one. Get "
+        "the file from the coordinator and run again with --weights-file FILE. Or let the coordinator open a "
+        "federation with --preset small, which needs no published weights."
+    )
+
+
+@dataclass(eq=False)
+class WeightsFileUnusable(MisconfiguredError):
+    """A file has the right digest, but no weights of the network that should start from it."""
+
+    file: str
+    why: str
+    sentence = "The weights in the file {file} cannot be used: {why}. Choose a file for this network."
+
+
+@dataclass(eq=False)
+class NetworkNotAllowed(MisconfiguredError):
+    """The ledger names code of a consortium that this member did not allow; nothing of it was imported."""
+
+    entry: str
+    sha256: str
+    sentence = (
+        "The round names the network {entry} with the source SHA-256 {sha256}, which this member did not allow. "
+        "Nothing was imported. Read the source; if you agree, run again with --allow-network {entry}@{sha256}."
+    )
+
+
+@dataclass(eq=False)
+class NetworkMissing(MisconfiguredError):
+    """The package of a consortium's own network is not installed."""
+
+    entry: str
+    why: str
+    sentence = (
+        "The source of the network {entry} is not here: {why}. Install the package that your consortium agreed on, "
+        "and run again."
+    )
+
+
+@dataclass(eq=False)
+class NetworkUnusable(MisconfiguredError):
+    """A consortium's own code gives no network that can be trained together."""
+
+    entry: str
+    why: str
+    sentence = "The network {entry} cannot be used: {why}. Its authors must change it (see docs/networks.md)."
+
+
+@dataclass(eq=False)
 class AggregateOverflow(MisconfiguredError):
     """The sum of the hospitals' updates could overflow the ring (PROTOCOL.md 5)."""
 

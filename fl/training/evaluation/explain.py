@@ -19,9 +19,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from fl.protocol.errors import SettingInvalid
 from fl.training.evaluation.predict import Predictor
 from fl.training.model.inputs import normalise, to_tensor, undo_view, views_of
 from fl.training.model.lite0 import Lite0
+from fl.training.model.network import HemaNet
+from fl.training.model.own_network import OwnNetwork
 from fl.training.pictures.images import Pixels, encode_png
 
 STRENGTH = 0.5
@@ -91,5 +94,14 @@ def _map(network: nn.Module, view: Tensor, target: int) -> Tensor:
 
 
 def _last_maps(network: nn.Module) -> nn.Module:
-    """Return the layer whose outputs are the last feature maps."""
-    return network.top if isinstance(network, Lite0) else network.get_submodule("relu")
+    """Return the layer whose outputs are the last feature maps.
+
+    Raises:
+        SettingInvalid: a consortium's own network does not name one, as its attribute `last_maps`.
+    """
+    if isinstance(network, OwnNetwork):
+        named = getattr(network.network, "last_maps", None)
+        if not isinstance(named, nn.Module):
+            raise SettingInvalid("network", "it names no layer `last_maps`, so there is no map of what it saw")
+        return named
+    return network.get_submodule({Lite0: "top", HemaNet: "relu"}.get(type(network), "body"))

@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,8 @@ from fl.training.model.appendix import split
 from fl.training.model.device import mixed_dtype, pick_device, place
 from fl.training.model.inputs import normalise, to_tensor
 from fl.training.model.network import build_model
-from fl.training.model.spec import ModelSpec
+from fl.training.model.own_network import OwnNetwork
+from fl.training.model.spec import OWN, ModelSpec
 from fl.training.model.tensors import load_vector, manifest_of, to_vector
 from fl.training.model.weights import Vector, vector_to_bytes
 from fl.training.pictures.preparation import prepare_all
@@ -158,6 +160,8 @@ class _Trainer:
     def run_epoch(self, epoch: int) -> Progress:
         """Pass once over the images in an order drawn for this epoch (counted from 0)."""
         generator = torch.Generator().manual_seed(epoch_seed(self.context, epoch))
+        if self.kind == OWN:
+            torch.manual_seed(epoch_seed(self.context, epoch))  # for dropout of a consortium's own network
         order = draw_order(self.labels, self.config.class_balance, generator)
         loss_sum = torch.zeros((), device=self.device)
         correct = torch.zeros((), dtype=torch.int64, device=self.device)
@@ -181,7 +185,9 @@ class _Trainer:
         self.optimiser.zero_grad()
         with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not None):
             logits = self.model(batch)
-        loss = tnf.cross_entropy(logits.float(), labels, label_smoothing=self.config.smoothing)
+        own = self.model.loss_on(self.device) if isinstance(self.model, OwnNetwork) else None
+        smoothed = partial(tnf.cross_entropy, label_smoothing=self.config.smoothing)
+        loss = (own or smoothed)(logits.float(), labels)
         torch.autograd.backward(self.scaler.scale(loss))
         self.scaler.unscale_(self.optimiser)
         self._pull()

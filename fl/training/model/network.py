@@ -14,9 +14,12 @@ import math
 import torch
 from torch import Tensor, nn
 
+from fl.training.model.backbones import TORCHVISION, file_of
+from fl.training.model.frozen import fix
 from fl.training.model.lite0 import Lite0
-from fl.training.model.published import lite0_tensors
-from fl.training.model.spec import GROUPS, LITE0, ModelSpec
+from fl.training.model.own_network import build_own
+from fl.training.model.published import lite0_tensors, tensors_of_file
+from fl.training.model.spec import GROUPS, LITE0, OWN, ModelSpec
 
 
 class ResidualBlock(nn.Module):
@@ -84,8 +87,14 @@ def build_model(spec: ModelSpec, seed: int) -> nn.Module:
 
     Raises:
         PretrainedMissing, PretrainedChanged: the published weights are not here, or are not the ones meant.
+        WeightsFileMissing, WeightsFileUnusable: the same of a file of weights.
+        NetworkNotAllowed, NetworkMissing, NetworkChanged, NetworkUnusable: see own_network.py.
     """
+    if spec.kind == OWN:
+        return build_own(spec, seed)
     generator = torch.Generator().manual_seed(seed)
+    if spec.kind.startswith(TORCHVISION):
+        return _backbone(spec, generator)
     with torch.device("meta"):
         model = Lite0(spec.classes) if spec.kind == LITE0 else HemaNet(spec)
     _take_memory(model)
@@ -97,14 +106,35 @@ def build_model(spec: ModelSpec, seed: int) -> nn.Module:
     return model
 
 
+def _backbone(spec: ModelSpec, generator: torch.Generator) -> nn.Module:
+    """Return a network of torchvision."""
+    from fl.training.model.backbone import Backbone, published_state  # noqa: PLC0415  # torchvision takes a second
+
+    file = file_of(spec.weights)
+    published = published_state(spec.kind, file[0], tensors_of_file(*file)) if file else {}
+    with torch.device("meta"):
+        model = Backbone(spec)
+    _take_memory(model)
+    with torch.no_grad():
+        _draw(model, generator)
+        model.load_state_dict({**model.state_dict(), **published})
+    if spec.trained == "head":
+        fix(model.body)
+        fix(model.hidden)
+    return model
+
+
 def _draw(model: nn.Module, generator: torch.Generator) -> None:
     """Draw He's normal weights, and a head near zero."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             fan_in = module.weight[0].numel()
             module.weight.normal_(0.0, math.sqrt(2.0 / fan_in), generator=generator)
+            if module.bias is not None:
+                module.bias.zero_()
         elif isinstance(module, nn.Linear):
-            module.weight.normal_(0.0, 0.01, generator=generator)
+            deviation = 0.01 if module is model.head else math.sqrt(2.0 / module.in_features)
+            module.weight.normal_(0.0, deviation, generator=generator)
             module.bias.zero_()
         elif isinstance(module, nn.GroupNorm):
             module.weight.fill_(1.0)

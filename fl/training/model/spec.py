@@ -11,15 +11,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from fl.protocol.errors import WeightsMismatch
+from fl.protocol.errors import SettingInvalid, WeightsMismatch
+from fl.training.model.backbones import SIDES, TORCHVISION, TORCHVISION_NAMES, file_of
+from fl.training.model.consent import Source
 from fl.training.model.sources import LITE0_IMAGENET
 from fl.training.pictures.preparation import PLAIN, check_name
 from fl.training.plain import parse_fields
 
-HEMANET, LITE0 = "hemanet", "lite0"
-KINDS = (HEMANET, LITE0)
+HEMANET, LITE0, OWN = "hemanet", "lite0", "own"
+KINDS = (HEMANET, LITE0, OWN, *(TORCHVISION + name for name in TORCHVISION_NAMES))
 TRAINED = ("all", "last", "head")
 VIEWS = (1, 8)
+MOST_WEIGHTS = 100_000_000
+"""Of any network: a file of 400 MB. A spec comes from another member, so it is refused before memory is taken."""
 GROUPS = 8
 """Groups of every GroupNorm; widths are multiples of it."""
 
@@ -29,16 +33,19 @@ class ModelSpec:
     """The shape of a network.
 
     Attributes:
-        kind: `hemanet`, a small network from random weights, or `lite0` (lite0.py), which starts from published ones.
+        kind: `hemanet`, a small network from random weights; `lite0` (lite0.py), which starts from published ones;
+            `torchvision:` and a name (backbones.py); or `own`, a consortium's own code (own_network.py).
         in_channels: Channels of the input (3 for RGB).
         size_px: Height and width of the input in pixels.
         classes: Number of outputs (logits), at least 2.
         width: Channels of hemanet after the stem; a multiple of 8. Later stages have 2 and 4 times as many.
         depth: Residual blocks of hemanet per stage.
         preparation: What happens to a picture first (fl/training/pictures/preparation.py).
-        trained: Which weights of lite0 are trained and travel: `all`, the `last` stage and what follows, or the `head`.
-        weights: Where lite0's first weights come from; hemanet's are drawn, and this is empty.
+        trained: Which weights are trained and travel: `all`, the `head`, or, of lite0, the `last` stage and what
+            follows.
+        weights: Where the first weights come from: lite0's package, or a file; empty if they are drawn.
         views: 1, or 8: an answer is the mean over four turns of a picture and of its mirror image.
+        source: `package.module:build@SHA256` of `own`, else empty. Documents without it have no such field.
     """
 
     kind: str = "hemanet"
@@ -51,6 +58,7 @@ class ModelSpec:
     trained: str = "all"
     views: int = 1
     weights: str = ""
+    source: str = ""
 
     def __post_init__(self) -> None:
         """Raise WeightsMismatch if a field is out of its range."""
@@ -68,17 +76,43 @@ class ModelSpec:
                 raise WeightsMismatch(f"the model's {name} is {getattr(self, name)}, not in {low} to {high}")
         if self.width % GROUPS:
             raise WeightsMismatch(f"the model's width {self.width} is not a multiple of {GROUPS}")
-        if self.trained not in TRAINED or (self.kind == HEMANET and self.trained != "all"):
-            raise WeightsMismatch(f"the trained part {self.trained!r} of a {self.kind} is unknown")
-        if self.kind == LITE0 and self.in_channels != 3:  # noqa: PLR2004  # red, green, blue
-            raise WeightsMismatch("a lite0 has three input channels")
+        if self.kind == HEMANET and self.width**2 * (378 * self.depth - 80) > MOST_WEIGHTS:  # of its convolutions
+            raise WeightsMismatch(f"a hemanet of width {self.width} and depth {self.depth} is too large")
+        self._check_trained()
+        self._check_pixels()
+        self._check_source()
         self._check_weights()
         if self.views not in VIEWS:
             raise WeightsMismatch(f"the number of views is {self.views}, not 1 or 8")
         check_name(self.preparation)
 
+    def _check_trained(self) -> None:
+        parts = {HEMANET: ("all",), LITE0: TRAINED}.get(self.kind, ("all", "head"))
+        if self.trained not in parts:
+            raise WeightsMismatch(f"the trained part {self.trained!r} of a {self.kind} is unknown")
+        if self.trained == "head" and self.kind.startswith(TORCHVISION) and not self.weights:
+            raise WeightsMismatch("a head alone learns nothing from random features; give published weights, too")
+
+    def _check_pixels(self) -> None:
+        if self.kind != HEMANET and self.in_channels != 3:  # noqa: PLR2004  # red, green, blue
+            raise WeightsMismatch(f"a {self.kind} has three input channels")
+        if self.kind.startswith(TORCHVISION) and not SIDES[0] <= self.size_px <= SIDES[1]:
+            raise WeightsMismatch(f"the model's size_px is {self.size_px}, not in {SIDES[0]} to {SIDES[1]}")
+
+    def _check_source(self) -> None:
+        if self.kind != OWN:
+            if self.source:
+                raise WeightsMismatch(f"a {self.kind} has no source of its own")
+            return
+        try:
+            Source.parse(self.source)
+        except SettingInvalid as error:
+            raise WeightsMismatch("the source of an own network is not package.module:build@SHA256") from error
+
     def _check_weights(self) -> None:
         known = str(LITE0_IMAGENET) if self.kind == LITE0 else ""
+        if self.kind.startswith(TORCHVISION) and file_of(self.weights):
+            return
         if self.weights not in ("", known):
             raise WeightsMismatch(f"this version cannot begin a {self.kind} with the weights {self.weights[:200]!r}")
         object.__setattr__(self, "weights", known)
@@ -89,7 +123,11 @@ class ModelSpec:
         return 4 if self.size_px >= 96 else 2 if self.size_px >= 48 else 1  # noqa: PLR2004  # the table is here only
 
     def to_dict(self) -> dict[str, object]:
-        return asdict(self)
+        """Return all fields; `source` only where there is one, so that documents without it stay as they were."""
+        fields = asdict(self)
+        if not self.source:
+            del fields["source"]
+        return fields
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, object]) -> ModelSpec:
@@ -99,4 +137,4 @@ class ModelSpec:
             EncodingError: a field is missing, unknown or of another type.
             WeightsMismatch: a field is out of its range.
         """
-        return parse_fields(cls, raw, "model spec")
+        return parse_fields(cls, {"source": "", **raw}, "model spec")

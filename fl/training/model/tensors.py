@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from fl.protocol.errors import WeightsMismatch
-from fl.training.model.lite0 import Lite0
+from fl.training.model.frozen import STATISTICS
 from fl.training.model.weights import Manifest, Vector, check_vector
 
 
@@ -20,9 +20,11 @@ def manifest_of(model: nn.Module) -> Manifest:
     """Return the manifest of `model`.
 
     Raises:
-        WeightsMismatch: a tensor is not float32, or the model has buffers (running statistics), which are not sent.
+        WeightsMismatch: a tensor is not float32, or the model has running statistics, which are not sent.
     """
-    for name, buffer in () if isinstance(model, Lite0) else model.named_buffers():
+    for name, buffer in model.named_buffers():
+        if name.rpartition(".")[2] not in STATISTICS:
+            continue  # it never changes
         raise WeightsMismatch(f"{name} {tuple(buffer.shape)} is a buffer; use GroupNorm instead of BatchNorm")
     pairs = list(model.named_parameters())
     for name, tensor in pairs:

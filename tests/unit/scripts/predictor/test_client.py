@@ -15,17 +15,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fl.protocol.errors import NonFinite, PredictorSilent, WeightsMismatch
+from fl.protocol.errors import NetworkNotAllowed, NonFinite, PredictorSilent, PretrainedMissing, WeightsMismatch
 from fl.training.calibration.numbers import ALL, Calibration
 from fl.training.calibration.sketch import SKETCH
 from fl.training.evaluation.predict import Predictor
+from fl.training.model.consent import Consent
 from fl.training.model.device import use_threads
 from fl.training.model.network import build_model
-from fl.training.model.spec import ModelSpec
+from fl.training.model.spec import OWN, ModelSpec
 from fl.training.model.tensors import to_vector
 from fl.training.model.weights import Vector
 from fl.training.presets import DEFAULT_SPEC
-from scripts.predictor.client import Patience, PredictorProcess
+from scripts.predictor.client import CHILD, Patience, PredictorProcess
+from tests.support.consent import consenting, installed, source_of, write_package
 
 TINY = ModelSpec(size_px=32, classes=3, width=8)
 WAIT_S = 30
@@ -181,6 +183,14 @@ def test_words_of_a_refusal_are_short_and_do_nothing_in_a_terminal() -> None:
     process.close()
 
 
+def test_what_the_process_lacks_is_said_with_what_to_do() -> None:
+    facts = "{'package': 'weights-of-somebody', 'version': '1.0'}"
+    process = scripted(f"ask(); send(site, Message({{'error': 'PretrainedMissing', 'facts': {facts}}}))\nask()")
+    with pytest.raises(PretrainedMissing, match=r"pip install weights-of-somebody==1\.0"):
+        process.open(TINY, weights(1))
+    process.close()
+
+
 def test_the_process_ends_with_the_site_even_if_that_was_killed() -> None:
     code = """
     import os, signal, sys
@@ -210,3 +220,33 @@ def test_the_process_gets_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
         process.open(TINY, weights(1))
     assert "very secret" not in str(caught.value)
     process.close()
+
+
+def test_a_consortiums_own_network_runs_with_the_sites_consent_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It starts two processes, because a process has its consent from its start."""
+    write_package(
+        tmp_path / "child_net",
+        model="""
+        from torch import nn
+        def build(classes, size_px):
+            return nn.Sequential(nn.Flatten(), nn.Linear(3 * size_px ** 2, classes))
+        """,
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with installed(tmp_path):
+        source = source_of("child_net.model:build")
+        spec, consent = ModelSpec(kind=OWN, size_px=32, classes=3, source=str(source)), Consent((source,))
+        with consenting(consent):
+            vector = weights(1, spec)
+            here = Predictor(spec, vector)
+    for arguments in ((), consent.arguments()):
+        process = PredictorProcess(command=(*CHILD, *arguments))
+        if arguments:
+            picture = pictures(1)[0]
+            assert process.open(spec, vector).probability(picture).tobytes() == here.probability(picture).tobytes()
+        else:
+            with pytest.raises(NetworkNotAllowed, match=f"--allow-network {source}"):
+                process.open(spec, vector)
+        process.close()

@@ -75,6 +75,7 @@ def test_a_spec_survives_its_dictionary() -> None:
     ("change", "error"),
     [
         ({"kind": "transformer"}, WeightsMismatch),
+        ({"width": 512, "depth": 8}, WeightsMismatch),
         ({"width": 12}, WeightsMismatch),
         ({"classes": 1}, WeightsMismatch),
         ({"size_px": 8}, WeightsMismatch),

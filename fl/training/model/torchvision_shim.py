@@ -1,9 +1,10 @@
-"""The only importer of torchvision: the tensor transforms for augmentation.
+"""The only importer of torchvision: networks by name (backbone.py), and the transforms that tests compare with ours.
 
 Invariant: importing this module works with a CUDA build of torch and with a CPU-only one. The exported transforms take
 their parameters as arguments, so the caller controls the randomness.
 
-Source: torchvision.transforms.v2.functional; torch.library (a schema without a kernel is enough to import).
+Source: torchvision.transforms.v2.functional; torchvision.models; torch.library (a schema without a kernel is enough to
+import).
 Not here: `torchvision.ops.nms` and `torchvision.io`, which need the compiled kernels.
 """
 
@@ -52,5 +53,6 @@ affine = _functional.affine
 adjust_saturation = _functional.adjust_saturation
 horizontal_flip = _functional.horizontal_flip
 InterpolationMode = importlib.import_module("torchvision.transforms.v2").InterpolationMode
+models = importlib.import_module("torchvision.models")
 shimmed = bool(_LIBRARIES)
 """Whether the shim was needed."""

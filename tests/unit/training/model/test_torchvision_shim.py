@@ -5,7 +5,7 @@ import sys
 
 import torch
 
-from fl.training.local import torchvision_shim as vision
+from fl.training.model import torchvision_shim as vision
 
 _CHILD = """
 import sys
@@ -15,7 +15,7 @@ if {cuda}:
                "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     library = torch.library.Library("torchvision", "FRAGMENT")
     [library.define(schema) for schema in schemas]
-from fl.training.local import torchvision_shim as vision
+from fl.training.model import torchvision_shim as vision
 print(vision.shimmed, "torchvision.transforms.v2" in sys.modules)
 """
 
