@@ -32,7 +32,7 @@ from scripts.wiring.plans import (
     PRESET_NAMES,
     PRESETS_HELP,
     adjusted,
-    aggregation_of,
+    chosen_training,
     fewest,
     first_model,
     held_back,
@@ -80,7 +80,7 @@ coordinator.add_command(train_table)
 @despite_alarm_option
 @task_options
 @aggregation_options
-@click.option("--preset", type=click.Choice(PRESET_NAMES), default="real", show_default=True, help=PRESETS_HELP)
+@click.option("--preset", type=click.Choice(PRESET_NAMES), help=PRESETS_HELP)
 @click.option("--width", type=click.IntRange(8, 512), help="Network channels, a multiple of 8. Default: as --preset.")
 @click.option("--image-size", type=click.IntRange(16, 1024), help="Side of an image in pixels. Default: as --preset.")
 @calibrate_option
@@ -106,7 +106,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     commit_timeout: int,
     close_timeout: int,
     despite_alarm: bool,
-    preset: str,
+    preset: str | None,
     width: int | None,
     image_size: int | None,
     epochs: int | None,
@@ -125,8 +125,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     from fl.roles.coordinator.plan import Plan
     from fl.storage.lock import only_one
     from fl.training.calibrating import closing_rounds
-    from fl.training.presets import PRESETS
-    from fl.training.recipe import Recipe
+    from fl.training.recipe import Recipe, fitted_to
     from scripts.wiring.agent import announce, serve_agent
     from scripts.wiring.roles import open_ports
     from scripts.wiring.task import FLAGS, task_of
@@ -136,11 +135,12 @@ def run(  # noqa: PLR0913  # one parameter per option
     trained = task_of(home, task)
     if trained is None:
         raise SettingInvalid("task", f"consortium.json names no task; give {FLAGS}")
-    chosen = adjusted(PRESETS[preset], width=width, size_px=image_size, epochs=epochs, preparation=preparation)
+    chosen, rule = chosen_training(task, preset, joining)
+    chosen = adjusted(chosen, width=width, size_px=image_size, epochs=epochs, preparation=preparation)
     wanted = rounds or chosen.rounds
-    spec = replace(chosen.spec, classes=len(trained.classes))
-    local = replace(chosen.local, horizon=wanted, mu=joining.prox)
-    recipe = held_back(Recipe(spec, local, seed, aggregation_of(joining)), calibrate=calibrate)
+    spec = fitted_to(chosen.spec, trained)
+    local = replace(chosen.local, horizon=wanted, mu=joining.prox or chosen.local.mu)
+    recipe = held_back(Recipe(spec, local, seed, rule), calibrate=calibrate)
     w_max = 1 if joining.weights == "equal" else w_max
     protected = protection_of(protection, hospitals)
     if hold_back and protected == Protection.MASKED:

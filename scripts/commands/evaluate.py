@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scripts.wiring.exit import guarded
-from scripts.wiring.options import LabelOptions, chain_options, device_option, label_options, name_option
+from scripts.wiring.options import MeaningOptions, chain_options, device_option, meaning_options, name_option
 
 if TYPE_CHECKING:
     from fl.training.data.dataset import Dataset
@@ -51,7 +51,7 @@ DRAWS, SEED = 1000, 2026
 )
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Default: HOME/evaluation.")
 @device_option
-@label_options
+@meaning_options
 @guarded
 def evaluate(  # noqa: PLR0913  # one parameter per option
     home: Home,
@@ -66,7 +66,7 @@ def evaluate(  # noqa: PLR0913  # one parameter per option
     parts: Path | None,
     output: Path | None,
     device: str,
-    options: LabelOptions,
+    options: MeaningOptions,
 ) -> None:
     """Judge the newest final model on labelled images: figures with intervals over persons, plots, a model card.
 
@@ -80,11 +80,15 @@ def evaluate(  # noqa: PLR0913  # one parameter per option
     """  # noqa: D301 - click needs the character itself
     from dataclasses import replace
 
+    from fl.protocol.errors import SettingInvalid
     from fl.training.evaluation.bootstrap import Bootstrap
     from scripts.wiring.evaluation import counted, open_model, own_images, read_parts
 
     kinds = _kinds(compare, parts)
     model = open_model(home, name)
+    if threshold is not None and model.task.several:
+        why = f"the task {model.task.code} has a threshold for each of its labels, and the ledger keeps them"
+        raise SettingInvalid("threshold", why)
     images = read_parts(sources, options, model.task, everything=everything) if sources else None
     images = images or own_images(home, name, model.task)
     click.echo(f"Judging {counted(images)} with the model of round {model.current.round.number}")
@@ -174,7 +178,7 @@ def _kinds(compare: str | None, parts: Path | None) -> tuple[str, ...]:
 
 
 def _others(
-    model: OpenedModel, kinds: tuple[str, ...], folder: Path | None, options: LabelOptions, device: str
+    model: OpenedModel, kinds: tuple[str, ...], folder: Path | None, options: MeaningOptions, device: str
 ) -> dict[str, OpenedModel]:
     """Train the models to compare with."""
     if folder is None:

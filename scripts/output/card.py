@@ -104,6 +104,10 @@ def shown(figure: Figure) -> str:
     return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
 
 
+def number(value: float | None) -> str:
+    return "-" if value is None or math.isnan(value) else f"{value:.3f}"
+
+
 def columns(done: Evaluated) -> dict[str, Quality]:
     """Return what a table shows side by side: the model on all images, the compared models, each hospital's images."""
     hospitals = done.judgement.hospitals if len(done.judgement.hospitals) > 1 else {}
@@ -134,6 +138,7 @@ def to_html(done: Evaluated, plots: Mapping[str, str], *, persons: bool = True) 
         columns=columns(done),
         names=NAMES,
         shown=shown,
+        number=number,
         persons=persons,
         few_persons=FEW_PERSONS,
         plots={name: Markup(text) for name, text in plots.items() if persons or name != PERSONS},  # noqa: S704  # plots.py wrote it, escaped

@@ -164,6 +164,13 @@ class LabelOptions(ReadingOptions):
 
 
 @dataclass(frozen=True)
+class MeaningOptions(LabelOptions):
+    """The same, and a file of settings with names."""
+
+    task_name: str | None = None
+
+
+@dataclass(frozen=True)
 class DataOptions(TaskOptions, LabelOptions):
     """The same, and what the images are labelled for."""
 
@@ -192,7 +199,7 @@ _AGGREGATION = (
     click.option("--prox", type=float, default=0.0, help="FedProx: how strongly hospitals stay near the common model."),
 )
 _TASK = (
-    click.option("--task", "task_name", help=f"The task to learn: {', '.join(TASKS)}, or a JSON file with a task."),
+    click.option("--task", "task_name", help=f"The task: {', '.join(TASKS)}, or a file of settings (docs/tasks.md)."),
     click.option("--classes", help="The classes of your own task, separated by commas."),
     click.option("--disease", help="Which of --classes are the disease, separated by commas. Default: none."),
 )
@@ -219,4 +226,5 @@ task_options: Decorator[Any] = gathered("task", TaskOptions, *_TASK)
 aggregation_options: Decorator[Any] = gathered("joining", AggregationOptions, *_AGGREGATION)
 reading_options: Decorator[Any] = gathered("reading", ReadingOptions, *_READING)
 data_options: Decorator[Any] = gathered("options", DataOptions, *_TASK, *_LABELS, *_READING)
+meaning_options: Decorator[Any] = gathered("options", MeaningOptions, _TASK[0], *_LABELS, *_READING)
 label_options: Decorator[Any] = gathered("options", LabelOptions, *_LABELS, *_READING)

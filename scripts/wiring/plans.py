@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import Protection
 from fl.protocol.rounds.rules import MIN_MASKED
-from scripts.wiring.options import AggregationOptions
+from scripts.wiring.options import AggregationOptions, TaskOptions
 
 if TYPE_CHECKING:
     from fl.roles.coordinator.plan import Initial
@@ -22,7 +23,10 @@ L2_BOUND = 50.0
 ADAPTIVE_LR = 0.01
 """Default step of fedadam and fedyogi: tau and the step are of the size that Reddi et al. found best on images."""
 PRESET_NAMES = ("real", "small", "synthetic")
-PRESETS_HELP = "real: cells, from published weights. small: cells, a small network. synthetic: drawn cells."
+PRESETS_HELP = (
+    "real: cells, from published weights. small: cells, a small network. synthetic: drawn cells. Default: the training "
+    "of the file of settings, else real."
+)
 
 
 def adjusted(
@@ -37,6 +41,23 @@ def adjusted(
         preparation=own.preparation if preparation is None else preparation,
     )
     return replace(preset, spec=spec, local=replace(preset.local, epochs=epochs or preset.local.epochs))
+
+
+def chosen_training(task: TaskOptions, preset: str | None, joining: AggregationOptions) -> tuple[Preset, Aggregation]:
+    """Return what to train and how updates are joined: from the options, else from the file of settings.
+
+    Raises:
+        SettingInvalid, EncodingError: an option or the file cannot be used.
+    """
+    from fl.training.aggregation.choice import FEDAVG
+    from fl.training.presets import PRESETS
+    from scripts.wiring.task import given_training
+
+    training = None if preset else given_training(task)
+    if training is None:
+        return PRESETS[preset or "real"], aggregation_of(joining)
+    given = joining.aggregation != FEDAVG
+    return training.preset, aggregation_of(joining) if given else training.aggregation
 
 
 def protection_of(name: str | None, hospitals: int) -> Protection:
@@ -62,9 +83,16 @@ def aggregation_of(given: AggregationOptions) -> Aggregation:
 
 
 def held_back(recipe: Recipe, *, calibrate: bool) -> Recipe:
-    """Return the recipe with the usual share of images held back if the model is to be calibrated."""
+    """Return the recipe with the usual share of images held back if the model is to be calibrated.
+
+    Raises:
+        SettingInvalid: an image may have several labels, which this version cannot calibrate.
+    """
     from fl.training.data.held_back import CALIBRATION_SHARE
 
+    if calibrate and recipe.spec.several:
+        why = "this version calibrates no task whose images may have several labels; leave --calibrate out"
+        raise SettingInvalid("calibrate", why)
     return replace(recipe, local=replace(recipe.local, held_back=CALIBRATION_SHARE)) if calibrate else recipe
 
 

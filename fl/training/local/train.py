@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as tnf
 from torch import Tensor, nn
 
 from fl.training.data.dataset import Dataset
@@ -24,6 +23,7 @@ from fl.training.data.held_back import trained_on
 from fl.training.local.augment import augment
 from fl.training.local.checkpoint import Checkpoint, Progress, capture, load_checkpoint, restore, save_checkpoint
 from fl.training.local.config import LocalConfig
+from fl.training.local.loss import check_truth, loss_of, right, truth_of
 from fl.training.local.sampling import draw_order
 from fl.training.model.appendix import split
 from fl.training.model.device import mixed_dtype, pick_device, place
@@ -96,6 +96,7 @@ def train_local(
         StorageFull: a checkpoint could not be written.
     """
     train = trained_on(dataset, config.held_back, context.seed).for_model(spec.size_px, spec.classes)
+    check_truth(train, several=spec.several)
     trainer = _Trainer(spec, vector, train, config, context)
     key = _key(spec, vector, train, config, context)
     done = load_checkpoint(context.checkpoint, key, trainer.weights) if context.checkpoint else None
@@ -132,7 +133,7 @@ class _Trainer:
         """FedProx: the global weights."""
         self.kind = spec.kind
         self.images = to_tensor(prepare_all(spec.preparation, train.images))
-        self.labels = torch.from_numpy(train.labels)
+        self.labels, self.truth = torch.from_numpy(train.labels), truth_of(train)
         self.dtype = mixed_dtype(self.device)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype is torch.float16)
         self.progress = Progress(0, config.epochs, len(train), 0, 0.0)
@@ -154,10 +155,10 @@ class _Trainer:
         for rows in torch.split(order, self.config.batch):
             pixels = normalise(augment(self.images[rows], self.config.augment, generator), self.kind)
             batch = self._to_device(pixels.contiguous(memory_format=torch.channels_last))
-            labels = self._to_device(self.labels[rows])
-            loss, logits = self._step(batch, labels)
+            truth = self._to_device(self.truth[rows])
+            loss, logits = self._step(batch, truth)
             loss_sum += loss.detach() * len(rows)
-            correct += (logits.detach().argmax(dim=1) == labels).sum()
+            correct += right(logits.detach(), truth)
         count = len(order)
         self.progress = Progress(epoch + 1, self.config.epochs, count, int(correct), float(loss_sum) / count)
         return self.progress
@@ -167,12 +168,12 @@ class _Trainer:
             return tensor.pin_memory().to(self.device, non_blocking=True)
         return tensor.to(self.device)
 
-    def _step(self, batch: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Step on batch float32 [B, 3, S, S] and labels int64 [B]; return the mean loss and logits [B, classes]."""
+    def _step(self, batch: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+        """Step on batch float32 [B, 3, S, S] and its truth (loss.py); return the mean loss and logits [B, classes]."""
         self.optimiser.zero_grad()
         with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not None):
             logits = self.model(batch)
-        loss = tnf.cross_entropy(logits.float(), labels, label_smoothing=self.config.smoothing)
+        loss = loss_of(logits.float(), truth, self.config.smoothing)
         torch.autograd.backward(self.scaler.scale(loss))
         self.scaler.unscale_(self.optimiser)
         self._pull()
@@ -199,6 +200,7 @@ def _key(spec: ModelSpec, vector: Vector, train: Dataset, config: LocalConfig, c
     """Return a digest of all inputs of a training; only a checkpoint with the same key belongs to it."""
     facts = [spec.to_dict(), config.to_dict(), context.seed, context.round, context.hospital]
     state = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-    for data in (vector_to_bytes(vector), train.labels.tobytes(), np.ascontiguousarray(train.images).tobytes()):
+    truth = (train.labels if train.marks is None else train.marks).tobytes()
+    for data in (vector_to_bytes(vector), truth, np.ascontiguousarray(train.images).tobytes()):
         state.update(hashlib.sha256(data).digest())
     return state.hexdigest()

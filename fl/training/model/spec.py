@@ -20,6 +20,7 @@ HEMANET, LITE0 = "hemanet", "lite0"
 KINDS = (HEMANET, LITE0)
 TRAINED = ("all", "last", "head")
 VIEWS = (1, 8)
+CLASSES, LABELS = "classes", "labels"
 GROUPS = 8
 """Groups of every GroupNorm; widths are multiples of it."""
 
@@ -39,6 +40,8 @@ class ModelSpec:
         trained: Which weights of lite0 are trained and travel: `all`, the `last` stage and what follows, or the `head`.
         weights: Where lite0's first weights come from; hemanet's are drawn, and this is empty.
         views: 1, or 8: an answer is the mean over four turns of a picture and of its mirror image.
+        outputs: `classes`, of which a picture has exactly one (softmax), or `labels`, each of which it has or not
+            (a sigmoid per label).
     """
 
     kind: str = "hemanet"
@@ -51,6 +54,7 @@ class ModelSpec:
     trained: str = "all"
     views: int = 1
     weights: str = ""
+    outputs: str = CLASSES
 
     def __post_init__(self) -> None:
         """Raise WeightsMismatch if a field is out of its range."""
@@ -73,6 +77,8 @@ class ModelSpec:
         if self.kind == LITE0 and self.in_channels != 3:  # noqa: PLR2004  # red, green, blue
             raise WeightsMismatch("a lite0 has three input channels")
         self._check_weights()
+        if self.outputs not in (CLASSES, LABELS):
+            raise WeightsMismatch(f"the kind of outputs {self.outputs[:80]!r} is unknown")
         if self.views not in VIEWS:
             raise WeightsMismatch(f"the number of views is {self.views}, not 1 or 8")
         check_name(self.preparation)
@@ -88,8 +94,17 @@ class ModelSpec:
         """Return the factor by which the stem shrinks the image, so that the first stage sees about 32 px."""
         return 4 if self.size_px >= 96 else 2 if self.size_px >= 48 else 1  # noqa: PLR2004  # the table is here only
 
+    @property
+    def several(self) -> bool:
+        """Return whether a picture may have several labels."""
+        return self.outputs == LABELS
+
     def to_dict(self) -> dict[str, object]:
-        return asdict(self)
+        """Return all fields; `outputs` only for labels, so that earlier documents stay as they were."""
+        fields = asdict(self)
+        if not self.several:
+            del fields["outputs"]
+        return fields
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, object]) -> ModelSpec:
@@ -99,4 +114,4 @@ class ModelSpec:
             EncodingError: a field is missing, unknown or of another type.
             WeightsMismatch: a field is out of its range.
         """
-        return parse_fields(cls, raw, "model spec")
+        return parse_fields(cls, {"outputs": CLASSES, **raw}, "model spec")
