@@ -22,7 +22,7 @@ from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.task import IGNORE, Domain, Task, TaskClass, TaskKind
 from fl.protocol.task_catalogue import LEUKEMIA_DRAWN, PICTURE, TASKS
 from fl.training.data.dataset import Dataset
-from fl.training.data.labels import LABELS_CAP, LabelMap, propose, spelled, unknown
+from fl.training.data.labels import LABELS_CAP, LabelMap, propose, spelled, unknown, without_column
 from fl.training.data.listing import Listing, shown
 from fl.training.settings import Settings, Training
 from scripts.wiring.home import Home
@@ -144,6 +144,7 @@ def tell_names(listing: Listing, task: Task, meaning: Meaning) -> None:
 
     Raises:
         LabelsUnknown: the meaning of a name is unknown.
+        DatasetUnusable: a label of a task has no column.
     """
     labels = meaning.of_names(listing.class_names, task)
     click.echo(f"Task {task.code}: {task.name}")
@@ -154,6 +155,8 @@ def tell_names(listing: Listing, task: Task, meaning: Meaning) -> None:
         raise unknown(listing.source, missing, task)
     there = {labels[own] for own in listing.class_names}
     if absent := [code for code in task.codes if code not in there]:
+        if task.several and not listing.named:
+            raise without_column(listing.source, absent)
         click.echo(f"  There is no picture of {', '.join(absent)}.")
 
 

@@ -96,17 +96,7 @@ def verdict(
     if task.several:
         return _findings(task, shares or {})
     if probability is None:
-        if kept is None and shares and shares[label] < LIKELY:
-            name = class_name(task, label)
-            text = f"The likeliest class is {name}, with only {percent(shares[label])}. {_HELP}"
-            return Saying("wait", f"The model is not sure about this {thing}", text)
-        if kept is not None and len(kept) != 1:
-            return Saying("wait", f"The model is not sure about this {thing}", _open_classes(task, kept))
-        return Saying(
-            "plain",
-            f"The model takes this {thing} for: {class_name(task, label)}",
-            f"It chose among {len(task.classes)} classes. Some look alike, and it can be wrong. A doctor knows more.",
-        )
+        return _likeliest(task, label, kept, shares or {})
     sees = _sees(task, probability, kept)
     if sees is None:
         return Saying("wait", f"The model is not sure about this {thing}", _doubt(reported, kept))
@@ -124,6 +114,19 @@ def verdict(
         f"One {thing} cannot rule out a disease. If you feel unwell, please see a doctor. If a doctor has asked for "
         "tests, please have them.",
     )
+
+
+def _likeliest(task: Task, label: str, kept: Sequence[str] | None, shares: Mapping[str, float]) -> Saying:
+    """Return what an answer says where no class is a disease."""
+    thing, name = thing_of(task), class_name(task, label)
+    unsure = f"The model is not sure about this {thing}"
+    if kept is not None and len(kept) != 1:
+        return Saying("wait", unsure, _open_classes(task, kept))
+    if kept is None and shares.get(label, 1.0) < LIKELY:
+        text = f"The likeliest class is {name}, with only {percent(shares[label])}. {_HELP}"
+        return Saying("wait", unsure, text)
+    text = f"It chose among {len(task.classes)} classes. Some look alike, and it can be wrong. A doctor knows more."
+    return Saying("plain", f"The model takes this {thing} for: {name}", text)
 
 
 def findings_of(task: Task, shares: Mapping[str, float]) -> list[TaskClass]:

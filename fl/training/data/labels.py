@@ -99,8 +99,7 @@ class LabelMap:
         listed = dataset.marks is None or (dataset.listing is not None and dataset.listing.named)
         known = {self.labels.get(name) for name in dataset.class_names}
         if not listed and (lost := [code for code in self.task.codes if code not in known]):
-            why = f"no column of its labels says which images show {', '.join(lost)}, and that is not the same as none"
-            raise DatasetUnusable(dataset.source, why)
+            raise without_column(dataset.source, lost)
         return replace(dataset, labels=strata(marks), class_names=self.task.codes, marks=marks)
 
     def to_bytes(self) -> bytes:
@@ -138,6 +137,12 @@ def spelled(names: Iterable[str], called: Mapping[str, str]) -> dict[str, str]:
     phrases = {_phrase(text): code for text, code in called.items()}
     found = {own: called.get(own) or phrases.get(_phrase(own)) for own in names}
     return {own: code for own, code in found.items() if code}
+
+
+def without_column(source: str, lost: Iterable[str]) -> DatasetUnusable:
+    """Return the error about labels of a task that no column of the data is about."""
+    why = f"no column of its labels says which images show {', '.join(lost)}, and that is not the same as none"
+    return DatasetUnusable(source, why)
 
 
 def unknown(source: str, names: Iterable[str], task: Task) -> LabelsUnknown:
