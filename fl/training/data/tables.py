@@ -26,9 +26,9 @@ from fl.training.data.placing import Arrangement, Placed
 from fl.training.data.walk import MAX_PICTURES, FoundFile, open_regular
 
 COLUMNS = {
-    "file": ("file", "filename", "file_name", "image", "image_name", "path"),
-    "label": ("label", "class", "class_name", "diagnosis"),
-    "subject": ("subject", "subject_id", "patient", "patient_id", "person"),
+    "file": ("file", "filename", "file_name", "image", "image_name", "image index", "path"),
+    "label": ("label", "labels", "finding labels", "findings", "class", "class_name", "diagnosis"),
+    "subject": ("subject", "subject_id", "patient", "patient_id", "patient id", "person"),
     "split": ("split", "part", "set"),
 }
 """Names of columns, in any case."""
