@@ -135,13 +135,15 @@ def print_table(done: Evaluated) -> None:
     from rich.table import Table
 
     from fl.training.evaluation.quality import NAMES
-    from scripts.output.card import columns, shown
+    from scripts.output.card import columns, meaning_of, shown
 
     parts = columns(done)
     table = Table("Figure", *map(escape, parts), box=box.SIMPLE)
     for key, label in NAMES.items():
         table.add_row(label, *(shown(part.figures[key]) for part in parts.values()))
     Console(highlight=False).print(table)
+    if meaning := meaning_of(done.task):
+        click.echo(meaning)
     if done.few:
         click.echo(f"Few persons ({'; '.join(done.few)}): intervals are too narrow, or missing (-).")
 

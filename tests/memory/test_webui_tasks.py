@@ -150,7 +150,7 @@ CHEST = Task(
     ("shares", "tone", "title"),
     [
         ((0.9, 0.2, 0.1), "bad", "The model sees signs of nodule and effusion in this X-ray"),
-        ((0.1, 0.05, 0.9), "plain", "The model sees signs of pacemaker in this X-ray"),
+        ((0.1, 0.05, 0.9), "plain", "The model sees pacemaker in this X-ray"),
         ((0.4, 0.05, 0.3), "good", "The model sees none of its 3 findings in this X-ray"),
     ],
 )
@@ -164,6 +164,7 @@ def test_a_page_lists_each_finding_with_its_probability_and_limit(town: Town) ->
     assert "nodule: not found (limit 50 %)" in page
     assert "effusion: found (limit 10 %)" in page
     assert "Most likely" not in page
+    assert "A second look at a picture" in town.visitor().text("/")
     assert "estimate of the probability" not in page
     assert "2 of 3" in town.visitor(MAYA).text("/checks/")
 

@@ -148,7 +148,8 @@ def _findings(task: Task, shares: Mapping[str, float]) -> Saying:
     if any(one.disease for one in seen):
         text = f"{text} Please show this result to a doctor soon."
     tone = "bad" if any(one.disease for one in seen) else "plain"
-    return Saying(tone, f"The model sees signs of {listed} in this {thing}", text)
+    signs = "signs of " if tone == "bad" else ""
+    return Saying(tone, f"The model sees {signs}{listed} in this {thing}", text)
 
 
 def _sees(task: Task, probability: float, kept: Sequence[str] | None) -> bool | None:
