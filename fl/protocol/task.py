@@ -26,6 +26,7 @@ MAX_CLASSES = 100
 MAX_NAME = 80
 """Characters of a name; names are for people."""
 MAX_UNITS = 200
+HALF = 0.5
 _WHAT = "task"
 _FIELDS = ("classes", "code", "domain", "kind", "name", "origin", "reported", "units")
 
@@ -69,6 +70,13 @@ class TaskClass:
     """For people, in the singular: `leukemic blast`."""
     disease: bool = False
     """Whether its probability is part of the reported one."""
+    threshold: float = HALF
+    """Where an image may have several labels: a larger probability is a finding. Else it has no use, and is 0.5."""
+
+    def to_dict(self) -> dict[str, JsonValue]:
+        """Return the class; the threshold only where it is not 0.5, so that earlier documents stay as they were."""
+        plain: dict[str, JsonValue] = {"code": self.code, "disease": self.disease, "name": self.name}
+        return plain if self.threshold == HALF else {**plain, "threshold": self.threshold}
 
 
 @dataclass(frozen=True)
@@ -98,6 +106,8 @@ class Task:
         for one in self.classes:
             _code(one.code, "a class's code")
             _text(one.name, f"the name of {one.code}", MAX_NAME)
+            if not 0 < one.threshold < 1 or (one.threshold != HALF and not self.several):
+                _refuse(f"the threshold of {one.code} is not between 0 and 1, or the task gives one class per image")
         self._check_classes()
         _text(self.reported, "reported", MAX_NAME, empty=not self.disease)
         _text(self.units, "units", MAX_UNITS, empty=True)
@@ -131,18 +141,28 @@ class Task:
     def drawn(self) -> bool:
         return self.origin == Origin.DRAWN
 
+    @property
+    def several(self) -> bool:
+        """Return whether an image may have several labels; then each has a probability of its own."""
+        return self.kind == TaskKind.LABELS
+
+    @property
+    def reports(self) -> bool:
+        """Return whether an answer has one probability of disease."""
+        return bool(self.disease) and not self.several
+
     def disease_probability(self, row: Sequence[float]) -> float | None:
-        """Return the sum over the disease classes of `row` [classes], in 0..1; None if no class is a disease."""
+        """Return the sum over the disease classes of `row` [classes], in 0..1; None if the task does not report it."""
         if len(row) != len(self.classes):
             raise ValueError(f"{len(row)} probabilities do not fit {len(self.classes)} classes")
-        if not self.disease:
+        if not self.reports:
             return None
         total = sum(float(value) for one, value in zip(self.classes, row, strict=True) if one.disease)
         return min(max(total, 0.0), 1.0)
 
     def to_dict(self) -> dict[str, JsonValue]:
         return {
-            "classes": [{"code": one.code, "disease": one.disease, "name": one.name} for one in self.classes],
+            "classes": [one.to_dict() for one in self.classes],
             "code": self.code,
             "domain": self.domain.value,
             "kind": self.kind.value,
@@ -176,8 +196,9 @@ def _parse_class(raw: JsonValue) -> TaskClass:
     if not isinstance(raw, dict):
         raise EncodingError(_WHAT, "a class is not an object")
     fields = Fields(raw, _WHAT)
-    fields.only("code", "disease", "name")
-    return TaskClass(fields.text("code"), fields.text("name"), fields.truth("disease"))
+    fields.only("code", "disease", "name", "threshold")
+    threshold = fields.number("threshold") if "threshold" in raw else HALF
+    return TaskClass(fields.text("code"), fields.text("name"), fields.truth("disease"), threshold)
 
 
 def _one_of(kind: type[E], value: str, name: str) -> E:

@@ -8,16 +8,17 @@ Source: fl/protocol/rounds/config.py (the document that contains it).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from fl.protocol.codec import Fields, JsonValue
 from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.rounds.config import RoundConfig
+from fl.protocol.task import Task
 from fl.training.aggregation.choice import ENTRY, FEDERATED_AVERAGING, QUALITY, WEIGHTS, Aggregation, by_quality
 from fl.training.aggregation.work import without_sum
 from fl.training.local.config import LocalConfig
-from fl.training.model.spec import ModelSpec
+from fl.training.model.spec import CLASSES, LABELS, ModelSpec
 
 _WHAT = "training recipe"
 
@@ -63,9 +64,19 @@ class Recipe:
         """Return what a round trains.
 
         Raises:
-            EncodingError: there is no recipe, or its model does not have one output per class of the task.
+            EncodingError: there is no recipe, or its model does not have one output per class of the task, or the
+                outputs are of another kind.
         """
         recipe = cls.from_dict(config.training)
         if recipe.spec.classes != len(config.task.classes):
             raise EncodingError(_WHAT, "the model does not have one output per class of the task")
+        if recipe.spec.several and recipe.local.held_back:
+            raise EncodingError(_WHAT, "this version cannot calibrate a model of several labels, so it holds none back")
+        if recipe.spec.several != config.task.several:
+            raise EncodingError(_WHAT, "the model gives one class where the task has several labels, or the reverse")
         return recipe
+
+
+def fitted_to(spec: ModelSpec, task: Task) -> ModelSpec:
+    """Return the network with one output per class of the task, of the task's kind."""
+    return replace(spec, classes=len(task.classes), outputs=LABELS if task.several else CLASSES)

@@ -29,12 +29,13 @@ from scripts.wiring.options import (
     task_options,
 )
 from scripts.wiring.plans import (
+    calibrates,
     CLIP,
     L2_BOUND,
     PRESET_NAMES,
     PRESETS_HELP,
     adjusted,
-    aggregation_of,
+    chosen_training,
     fewest,
     first_model,
     held_back,
@@ -91,7 +92,7 @@ coordinator.add_command(train_table)
 @despite_alarm_option
 @task_options
 @aggregation_options
-@click.option("--preset", type=click.Choice(PRESET_NAMES), default="real", show_default=True, help=PRESETS_HELP)
+@click.option("--preset", type=click.Choice(PRESET_NAMES), help=PRESETS_HELP)
 @backbone_options
 @click.option("--width", type=click.IntRange(8, 512), help="Network channels, a multiple of 8. Default: as --preset.")
 @click.option("--image-size", type=click.IntRange(16, 1024), help="Side of an image in pixels. Default: as --preset.")
@@ -118,12 +119,12 @@ def run(  # noqa: PLR0913  # one parameter per option
     commit_timeout: int,
     close_timeout: int,
     despite_alarm: bool,
-    preset: str,
+    preset: str | None,
     width: int | None,
     image_size: int | None,
     epochs: int | None,
     preparation: str | None,
-    calibrate: bool,
+    calibrate: bool | None,
     seed: int,
     task: TaskOptions,
     joining: AggregationOptions,
@@ -138,8 +139,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     from fl.roles.coordinator.plan import Plan
     from fl.storage.lock import only_one
     from fl.training.calibrating import closing_rounds
-    from fl.training.presets import PRESETS
-    from fl.training.recipe import Recipe
+    from fl.training.recipe import Recipe, fitted_to
     from scripts.wiring.agent import announce, serve_agent
     from scripts.wiring.roles import open_ports
     from scripts.wiring.task import FLAGS, task_of
@@ -149,14 +149,15 @@ def run(  # noqa: PLR0913  # one parameter per option
     trained = task_of(home, task)
     if trained is None:
         raise SettingInvalid("task", f"consortium.json names no task; give {FLAGS}")
-    chosen = with_network(PRESETS[preset], network)
+    chosen, rule = chosen_training(task, preset, joining, hospitals)
+    chosen = with_network(chosen, network)
     chosen = adjusted(chosen, width=width, size_px=image_size, epochs=epochs, preparation=preparation)
-    rule = aggregation_of(joining, hospitals)
     wanted = rounds_of(rule, rounds or chosen.rounds)
-    spec = replace(chosen.spec, classes=len(trained.classes))
+    spec = fitted_to(chosen.spec, trained)
+    calibrated = calibrates(given=calibrate, several=spec.several)
     local = local_of(chosen.local, wanted, joining)
     recipe = Recipe(spec, local, seed, rule, joining.weights == "quality")
-    recipe = held_back(recipe, calibrate=calibrate or judges(joining))
+    recipe = held_back(recipe, calibrate=calibrated or judges(joining))
     w_max = 1 if joining.weights == "equal" else w_max
     protected = protection_of(protection, hospitals)
     if hold_back and protected == Protection.MASKED:
@@ -164,7 +165,7 @@ def run(  # noqa: PLR0913  # one parameter per option
             "hold-back", "the hospitals of a masked round compute the model themselves; use --protection sealed"
         )
     config = RoundConfig(CLIP, L2_BOUND, w_max, recipe.to_dict(), trained, hold_back, int(word_bits))
-    closing = closing_rounds(config) if calibrate else ()
+    closing = closing_rounds(config) if calibrated else ()
     plan = Plan(
         rounds=wanted + len(closing),
         closing=closing,

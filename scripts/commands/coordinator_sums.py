@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.steps import MAX_STEP_TIMEOUT_S
 from scripts.wiring.exit import guarded
 from scripts.wiring.options import (
+    AggregationOptions,
     TaskOptions,
     chain_options,
     name_option,
@@ -27,6 +27,7 @@ from scripts.wiring.plans import (
     PRESET_NAMES,
     PRESETS_HELP,
     adjusted,
+    chosen_training,
     fewest,
     first_model,
     held_back,
@@ -55,7 +56,7 @@ SECONDS = click.IntRange(1, MAX_STEP_TIMEOUT_S)
 @click.option("--commit-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds for counting.")
 @click.option("--close-timeout", type=SECONDS, default=3600, show_default=True, help="Seconds after counting.")
 @task_options
-@click.option("--preset", type=click.Choice(PRESET_NAMES), default="real", show_default=True, help=PRESETS_HELP)
+@click.option("--preset", type=click.Choice(PRESET_NAMES), help=PRESETS_HELP)
 @click.option("--width", type=click.IntRange(8, 512), help="As for `run`.")
 @click.option("--image-size", type=click.IntRange(16, 1024), help="As for `run`.")
 @seed_option
@@ -71,7 +72,7 @@ def sum_lanes(  # noqa: PLR0913  # one parameter per option
     step_timeout: int,
     commit_timeout: int,
     close_timeout: int,
-    preset: str,
+    preset: str | None,
     width: int | None,
     image_size: int | None,
     seed: int,
@@ -86,8 +87,7 @@ def sum_lanes(  # noqa: PLR0913  # one parameter per option
     from fl.roles.coordinator.agent import Coordinator
     from fl.roles.coordinator.plan import Plan
     from fl.storage.lock import only_one
-    from fl.training.presets import PRESETS
-    from fl.training.recipe import Recipe
+    from fl.training.recipe import Recipe, fitted_to
     from scripts.wiring.agent import announce, serve_agent
     from scripts.wiring.roles import open_ports
     from scripts.wiring.sums import next_sum, sum_config
@@ -97,8 +97,10 @@ def sum_lanes(  # noqa: PLR0913  # one parameter per option
     notify, summed = announce(name), task_of(home, task)
     if summed is None:
         raise SettingInvalid("task", f"consortium.json names no task; give {FLAGS}")
-    chosen = adjusted(PRESETS[preset], width=width, size_px=image_size, epochs=None, preparation=None)
-    recipe = held_back(Recipe(replace(chosen.spec, classes=len(summed.classes)), chosen.local, seed), calibrate=True)
+    chosen, rule = chosen_training(task, preset, AggregationOptions(), hospitals)
+    chosen = adjusted(chosen, width=width, size_px=image_size, epochs=None, preparation=None)
+    spec = fitted_to(chosen.spec, summed)
+    recipe = held_back(Recipe(spec, chosen.local, seed, rule), calibrate=not spec.several)
     protected = protection_of(protection, hospitals)
     plan = Plan(
         rounds=0,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scripts.wiring.exit import guarded
-from scripts.wiring.options import ReadingOptions, reading_options, seed_option
+from scripts.wiring.options import MeaningOptions, ReadingOptions, meaning_options, reading_options, seed_option
 
 if TYPE_CHECKING:
     from fl.training.data.dataset import Dataset
@@ -46,17 +46,23 @@ def draw(output: Path, subjects: int, cells: int, image_size: int, seed: int) ->
 
 @data.command()
 @click.argument("source", type=click.Path(exists=True, path_type=Path))
-@reading_options
+@meaning_options
 @guarded
-def check(source: Path, reading: ReadingOptions) -> None:
-    """Say for each file in SOURCE whether Hemaledger can use it, and if not, why. This writes nothing."""
+def check(source: Path, options: MeaningOptions) -> None:
+    """Say for each file in SOURCE whether Hemaledger can use it, and if not, why. This writes nothing.
+
+    With --task it also says what the names of the classes mean, and stops at one without a meaning.
+    """
     from fl.training.data.load import check_source, check_usable
     from scripts.wiring.listing import reading_of, tell
+    from scripts.wiring.task import Meaning, tell_names
 
-    how = reading_of(reading)
+    how, meaning = reading_of(options), Meaning.of(options)
     listing = check_source(source, how)
     tell(listing)
     check_usable(listing, how)
+    if meaning.task is not None:
+        tell_names(listing, meaning.task, meaning)
 
 
 @data.command()

@@ -10,10 +10,10 @@ import click
 
 from scripts.wiring.exit import guarded
 from scripts.wiring.options import (
-    LabelOptions,
+    MeaningOptions,
     chain_options,
     device_option,
-    label_options,
+    meaning_options,
     name_option,
     network_options,
 )
@@ -58,7 +58,7 @@ DRAWS, SEED = 1000, 2026
 )
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Default: HOME/evaluation.")
 @device_option
-@label_options
+@meaning_options
 @network_options
 @guarded
 def evaluate(  # noqa: PLR0913  # one parameter per option
@@ -74,7 +74,7 @@ def evaluate(  # noqa: PLR0913  # one parameter per option
     parts: Path | None,
     output: Path | None,
     device: str,
-    options: LabelOptions,
+    options: MeaningOptions,
 ) -> None:
     """Judge the newest final model on labelled images: figures with intervals over persons, plots, a model card.
 
@@ -88,11 +88,15 @@ def evaluate(  # noqa: PLR0913  # one parameter per option
     """  # noqa: D301 - click needs the character itself
     from dataclasses import replace
 
+    from fl.protocol.errors import SettingInvalid
     from fl.training.evaluation.bootstrap import Bootstrap
     from scripts.wiring.evaluation import counted, open_model, own_images, read_parts
 
     kinds = _kinds(compare, parts)
     model = open_model(home, name)
+    if threshold is not None and model.task.several:
+        why = f"the task {model.task.code} has a threshold for each of its labels, and the ledger keeps them"
+        raise SettingInvalid("threshold", why)
     images = read_parts(sources, options, model.task, everything=everything) if sources else None
     images = images or own_images(home, name, model.task)
     click.echo(f"Judging {counted(images)} with the model of round {model.current.round.number}")
@@ -139,13 +143,15 @@ def print_table(done: Evaluated) -> None:
     from rich.table import Table
 
     from fl.training.evaluation.quality import NAMES
-    from scripts.output.card import columns, shown
+    from scripts.output.card import columns, meaning_of, shown
 
     parts = columns(done)
     table = Table("Figure", *map(escape, parts), box=box.SIMPLE)
     for key, label in NAMES.items():
         table.add_row(label, *(shown(part.figures[key]) for part in parts.values()))
     Console(highlight=False).print(table)
+    if meaning := meaning_of(done.task):
+        click.echo(meaning)
     if done.few:
         click.echo(f"Few persons ({'; '.join(done.few)}): intervals are too narrow, or missing (-).")
 
@@ -182,7 +188,7 @@ def _kinds(compare: str | None, parts: Path | None) -> tuple[str, ...]:
 
 
 def _others(
-    model: OpenedModel, kinds: tuple[str, ...], folder: Path | None, options: LabelOptions, device: str
+    model: OpenedModel, kinds: tuple[str, ...], folder: Path | None, options: MeaningOptions, device: str
 ) -> dict[str, OpenedModel]:
     """Train the models to compare with."""
     if folder is None:

@@ -30,7 +30,7 @@ class DemoOptions:
     """None: draw cells."""
     resume: bool
     despite_alarm: bool
-    calibrate: bool
+    calibrate: bool | None
     hospitals: int
     rounds: int | None
     """None: as many as the kind of data needs."""

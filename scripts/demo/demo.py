@@ -22,6 +22,7 @@ from fl.protocol.rounds.round import Phase
 from fl.protocol.task_catalogue import LEUKEMIA_DRAWN
 from fl.replay.vault_files import read_document
 from fl.roles.coordinator.plan import Plan
+from fl.training.aggregation.choice import FEDERATED_AVERAGING
 from fl.training.calibrating import closing_rounds
 from fl.training.data.dataset import Dataset, load_dataset
 from fl.training.data.labels import LabelMap
@@ -30,7 +31,8 @@ from fl.training.data.synthetic import draw_dataset
 from fl.training.model.device import use_threads
 from fl.training.pictures.field import Frame
 from fl.training.presets import DEFAULT_PRESET, SYNTHETIC_PLAN, SYNTHETIC_PRESET, Preset
-from fl.training.recipe import Recipe
+from fl.training.recipe import Recipe, fitted_to
+from fl.training.settings import Training
 from scripts.commands.audit import Evidence, run_audit
 from scripts.commands.data import HOLDOUT, hospital_names, parts_of
 from scripts.demo.chain_process import ChainProcess
@@ -44,10 +46,10 @@ from scripts.server.site import build_site, check_port, run_site
 from scripts.wiring.home import Home
 from scripts.wiring.listing import frame_of, reading_of
 from scripts.wiring.options import DataOptions
-from scripts.wiring.plans import CLIP, L2_BOUND, fewest, first_model, held_back, protection_of
+from scripts.wiring.plans import CLIP, L2_BOUND, calibrates, fewest, first_model, held_back, protection_of
 from scripts.wiring.roles import audit_key, open_ledger
 from scripts.wiring.site_accounts import seed_demo, site_config
-from scripts.wiring.task import Meaning, counts, given_task, map_labels, task_that_explains
+from scripts.wiring.task import Meaning, counts, given_task, given_training, map_labels, task_that_explains
 from scripts.wiring.training import evaluator, save_labelled, trainer
 
 if TYPE_CHECKING:
@@ -73,8 +75,14 @@ class Demo:
 
     @property
     def preset(self) -> Preset:
-        preset = DEFAULT_PRESET if self.wanted.data else SYNTHETIC_PRESET
-        return replace(preset, rounds=self.wanted.rounds)
+        training = self.training
+        usual = DEFAULT_PRESET if self.wanted.data else SYNTHETIC_PRESET
+        return replace(training.preset if training else usual, rounds=self.wanted.rounds)
+
+    @property
+    def training(self) -> Training | None:
+        """Return the training of the file of settings."""
+        return None if self.wanted.training is None else Training.from_dict(self.wanted.training)
 
 
 def run_demo(home: Path | None, options: DemoOptions, images: DataOptions) -> None:
@@ -99,7 +107,8 @@ def _plan_new(home: Home, options: DemoOptions, images: DataOptions) -> tuple[Wa
     """Return the plan of a new run and its images. Nothing is written before every label has a meaning."""
     check_new(home)
     data = options.data
-    preset = DEFAULT_PRESET if data else SYNTHETIC_PRESET
+    training = given_training(images) if data else None
+    preset = training.preset if training else DEFAULT_PRESET if data else SYNTHETIC_PRESET
     if data is None and given_task(images) not in (None, LEUKEMIA_DRAWN):
         raise SettingInvalid("task", f"without --data the demo draws cells, and their task is {LEUKEMIA_DRAWN.code}")
     raw, meaning = _images(data, options.seed, reading_of(images)), Meaning.of(images)
@@ -113,7 +122,8 @@ def _plan_new(home: Home, options: DemoOptions, images: DataOptions) -> tuple[Wa
         rounds=options.rounds or preset.rounds,
         seed=options.seed,
         protection=protection_of(options.protection, options.hospitals),
-        calibrate=options.calibrate,
+        calibrate=calibrates(given=options.calibrate, several=task.several),
+        training=training.document if training else None,
     )
     wanted.save(home)
     return wanted, replace(labels.apply(raw), listing=raw.listing)
@@ -138,7 +148,8 @@ def _run(run: Demo, dataset: Dataset | None, options: DemoOptions, images: DataO
         console.say(f"  {', '.join(TRUSTEES)} hold one share each; any {threshold} of them together can open a record")
     preset = run.preset
     local = replace(preset.local, horizon=preset.rounds)
-    recipe = Recipe(replace(preset.spec, classes=len(task.classes)), local, run.wanted.seed)
+    rule = run.training.aggregation if run.training else FEDERATED_AVERAGING
+    recipe = Recipe(fitted_to(preset.spec, task), local, run.wanted.seed, rule)
     recipe = held_back(recipe, calibrate=run.wanted.calibrate)
     federation = _federate(run, recipe, largest)
     with console.stage("Auditing the whole history", run.seconds):

@@ -5,6 +5,7 @@ Invariant: demo.json is the first file of a run and never changes. Every later s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,8 @@ class Wanted:
     seed: int
     protection: Protection
     calibrate: bool = False
+    training: Mapping[str, JsonValue] | None = None
+    """The training of a file of settings; None: the preset for the kind of data."""
 
     @property
     def source(self) -> Path | None:
@@ -51,6 +54,8 @@ class Wanted:
             "seed": self.seed,
             "task": self.task.to_dict(),
         }
+        if self.training is not None:
+            document["training"] = dict(self.training)
         write_atomic(_file(home), write_document(document))
 
     @classmethod
@@ -62,7 +67,7 @@ class Wanted:
         """
         try:
             fields = Fields(parse_document(_file(home).read_bytes(), WHAT), WHAT)
-            fields.only("calibrate", "data", "hospitals", "labels", "protection", "rounds", "seed", "task")
+            fields.only("calibrate", "data", "hospitals", "labels", "protection", "rounds", "seed", "task", "training")
             labels = Fields(fields.mapping("labels"), WHAT)
             return cls(
                 task=Task.from_dict(fields.mapping("task")),
@@ -73,6 +78,7 @@ class Wanted:
                 seed=fields.integer("seed"),
                 protection=Protection[fields.text("protection").upper()],
                 calibrate=fields.truth("calibrate"),
+                training=fields.mapping("training") if "training" in fields.value else None,
             )
         except FileNotFoundError as error:
             raise SettingInvalid("resume", f"{home.folder} holds no demo: {WHAT} is missing") from error

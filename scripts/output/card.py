@@ -23,6 +23,7 @@ from fl.protocol.names import show
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.task import Task
 from fl.training.evaluation.bootstrap import Bootstrap
+from fl.training.evaluation.metrics import PAIR
 from fl.training.evaluation.quality import NAMES, Figure, Judgement, Quality, judge
 from fl.training.recipe import Recipe
 from scripts.output.plots import draw
@@ -102,6 +103,30 @@ def shown(figure: Figure) -> str:
     return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
 
 
+def meaning_of(task: Task) -> str:
+    """Return what the figures of a task are about, where it is more than one class against another; else nothing."""
+    if task.several:
+        return (
+            "Accuracy counts pictures with every finding right. Precision, sensitivity, specificity, F1, balanced "
+            "accuracy, AUROC and AUPRC are means over the findings; ECE and Brier score are about all probabilities."
+        )
+    if not task.reports:
+        return (
+            "Precision, sensitivity, specificity, F1, AUROC and AUPRC are means over the classes, each against the "
+            "rest. ECE and reliability are about the probability of the likeliest class."
+        )
+    if len(task.classes) > PAIR:
+        return (
+            f"Accuracy and balanced accuracy are about the single classes. The other figures compare {task.reported} "
+            "with the rest."
+        )
+    return ""
+
+
+def number(value: float | None) -> str:
+    return "-" if value is None or math.isnan(value) else f"{value:.3f}"
+
+
 def columns(done: Evaluated) -> dict[str, Quality]:
     """Return what a table shows side by side: the model on all images, the compared models, each hospital's images."""
     hospitals = done.judgement.hospitals if len(done.judgement.hospitals) > 1 else {}
@@ -132,6 +157,8 @@ def to_html(done: Evaluated, plots: Mapping[str, str], *, persons: bool = True) 
         columns=columns(done),
         names=NAMES,
         shown=shown,
+        number=number,
+        meaning=meaning_of(done.task),
         persons=persons,
         few_persons=FEW_PERSONS,
         plots={name: Markup(text) for name, text in plots.items() if persons or name != PERSONS},  # noqa: S704  # plots.py wrote it, escaped

@@ -34,11 +34,13 @@ _REFERENCE = re.compile(r"""(\bid="|href="#|url\(#)""")
 
 def draw(answers: Answers, judgement: Judgement, task: Task) -> dict[str, str]:
     """Return each plot by its name: an SVG element without a document around it."""
-    return {
+    plots = {
         "roc": _plot("roc", (SIDE_IN, SIDE_IN), lambda axes: _roc(axes, answers, task)),
         "reliability": _plot("reliability", (SIDE_IN, SIDE_IN), lambda axes: _reliability(axes, answers)),
-        "persons": _plot("persons", STRIP_IN, lambda axes: _persons(axes, judgement, task)),
     }
+    if not judgement.people:
+        return plots
+    return {**plots, "persons": _plot("persons", STRIP_IN, lambda axes: _persons(axes, judgement, task))}
 
 
 def _plot(name: str, size: tuple[float, float], paint: Callable[[Axes], None]) -> str:

@@ -162,7 +162,7 @@ class PredictorProcess:
         question = Message({"do": "look"}, picture)
         body = self._ask(question, model, Answer.cap(model.spec.classes), self._patience.answer_s)
         try:
-            return Answer.from_bytes(body, model.spec.classes)
+            return Answer.from_bytes(body, model.spec.classes, several=model.spec.several)
         except EncodingError as error:
             self._stop()
             raise PredictorSilent(str(error)) from error

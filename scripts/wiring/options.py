@@ -51,10 +51,9 @@ device_option = click.option(
 )
 calibrate_option = click.option(
     "--calibrate/--no-calibrate",
-    default=True,
-    show_default=True,
+    default=None,
     help="Whether two more rounds calibrate the model after its training, on a fifth of each hospital's images, which "
-    "no training sees.",
+    "no training sees. Default: yes, unless an image may have several labels.",
 )
 despite_alarm_option = click.option(
     "--despite-alarm", is_flag=True, help="Continue even after a model that is far worse than chance."
@@ -215,6 +214,13 @@ class LabelOptions(ReadingOptions):
 
 
 @dataclass(frozen=True)
+class MeaningOptions(LabelOptions):
+    """The same, and a file of settings with names."""
+
+    task_name: str | None = None
+
+
+@dataclass(frozen=True)
 class DataOptions(TaskOptions, LabelOptions):
     """The same, and what the images are labelled for."""
 
@@ -254,7 +260,7 @@ _AGGREGATION = (
     click.option("--prox", type=float, default=0.0, help="FedProx: how strongly hospitals stay near the common model."),
 )
 _TASK = (
-    click.option("--task", "task_name", help=f"The task to learn: {', '.join(TASKS)}, or a JSON file with a task."),
+    click.option("--task", "task_name", help=f"The task: {', '.join(TASKS)}, or a file of settings (docs/tasks.md)."),
     click.option("--classes", help="The classes of your own task, separated by commas."),
     click.option("--disease", help="Which of --classes are the disease, separated by commas. Default: none."),
 )
@@ -300,4 +306,5 @@ aggregation_options: Decorator[Any] = gathered("joining", AggregationOptions, *_
 backbone_options: Decorator[Any] = gathered("network", NetworkOptions, *_NETWORK)
 reading_options: Decorator[Any] = gathered("reading", ReadingOptions, *_READING)
 data_options: Decorator[Any] = gathered("options", DataOptions, *_TASK, *_LABELS, *_READING)
+meaning_options: Decorator[Any] = gathered("options", MeaningOptions, _TASK[0], *_LABELS, *_READING)
 label_options: Decorator[Any] = gathered("options", LabelOptions, *_LABELS, *_READING)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import Protection
 from fl.protocol.rounds.rules import MIN_MASKED
-from scripts.wiring.options import AggregationOptions, NetworkOptions
+from scripts.wiring.options import AggregationOptions, NetworkOptions, TaskOptions
 
 if TYPE_CHECKING:
     from fl.roles.coordinator.plan import Initial
@@ -27,7 +27,10 @@ ADAPTIVE_LR = 0.01
 SGD_LR = 0.05
 """Default step of scaffold's plain gradient steps."""
 PRESET_NAMES = ("real", "small", "synthetic")
-PRESETS_HELP = "real: cells, from published weights. small: cells, a small network. synthetic: drawn cells."
+PRESETS_HELP = (
+    "real: cells, from published weights. small: cells, a small network. synthetic: drawn cells. Default: the training "
+    "of the file of settings, else real."
+)
 
 
 def adjusted(
@@ -91,6 +94,25 @@ def _origin(file: Path) -> str:
         raise SettingInvalid("start-from", f"{file} cannot be read") from error
 
 
+def chosen_training(
+    task: TaskOptions, preset: str | None, joining: AggregationOptions, hospitals: int
+) -> tuple[Preset, Aggregation]:
+    """Return what to train and how updates are joined: from the options, else from the file of settings.
+
+    Raises:
+        SettingInvalid, EncodingError: an option or the file cannot be used.
+    """
+    from fl.training.aggregation.choice import FEDAVG
+    from fl.training.presets import PRESETS
+    from scripts.wiring.task import given_training
+
+    training = None if preset else given_training(task)
+    if training is None:
+        return PRESETS[preset or "real"], aggregation_of(joining, hospitals)
+    given = joining.aggregation != FEDAVG
+    return training.preset, aggregation_of(joining, hospitals) if given else training.aggregation
+
+
 def protection_of(name: str | None, hospitals: int) -> Protection:
     """Return the protection of that name. The default is masked if there are enough hospitals."""
     if name:
@@ -120,7 +142,7 @@ def local_of(local: LocalConfig, rounds: int, given: AggregationOptions) -> Loca
     from fl.training.aggregation.choice import SCAFFOLD
 
     lr = given.local_lr or (SGD_LR if given.aggregation == SCAFFOLD else local.lr)
-    return replace(local, horizon=rounds, mu=given.prox, lr=lr, lr_final=local.lr_final * (lr / local.lr))
+    return replace(local, horizon=rounds, mu=given.prox or local.mu, lr=lr, lr_final=local.lr_final * (lr / local.lr))
 
 
 def rounds_of(given: Aggregation, cycles: int) -> int:
@@ -135,10 +157,22 @@ def judges(given: AggregationOptions) -> bool:
     return given.weights == "quality" or given.aggregation == "voted"
 
 
+def calibrates(*, given: bool | None, several: bool) -> bool:
+    """Return whether a model is calibrated: as the option says, else unless an image may have several labels."""
+    return not several if given is None else given
+
+
 def held_back(recipe: Recipe, *, calibrate: bool) -> Recipe:
-    """Return the recipe with the usual share of images held back if the model is to be calibrated."""
+    """Return the recipe with the usual share of images held back if the model is to be calibrated.
+
+    Raises:
+        SettingInvalid: an image may have several labels, which this version cannot calibrate.
+    """
     from fl.training.data.held_back import CALIBRATION_SHARE
 
+    if calibrate and recipe.spec.several:
+        why = "this version calibrates no task whose images may have several labels; give --no-calibrate"
+        raise SettingInvalid("calibrate", why)
     return replace(recipe, local=replace(recipe.local, held_back=CALIBRATION_SHARE)) if calibrate else recipe
 
 

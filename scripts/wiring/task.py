@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
@@ -22,9 +22,11 @@ from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.task import IGNORE, Domain, Task, TaskClass, TaskKind
 from fl.protocol.task_catalogue import LEUKEMIA_DRAWN, PICTURE, TASKS
 from fl.training.data.dataset import Dataset
-from fl.training.data.labels import LABELS_CAP, LabelMap, propose, unknown
+from fl.training.data.labels import LABELS_CAP, LabelMap, propose, spelled, unknown, without_column
+from fl.training.data.listing import Listing, shown
+from fl.training.settings import Settings, Training
 from scripts.wiring.home import Home
-from scripts.wiring.options import LabelOptions, TaskOptions
+from scripts.wiring.options import DataOptions, LabelOptions, MeaningOptions, TaskOptions
 
 FLAGS = "--task NAME or FILE, or --classes A,B,C with --disease A"
 
@@ -42,7 +44,12 @@ def given_task(options: TaskOptions) -> Task | None:
         raise SettingInvalid("disease", "give --classes, too")
     if options.classes:
         return _own_task(_listed(options.classes), _listed(options.disease or ""))
-    return _supported(_named(options.task_name)) if options.task_name else None
+    return _supported(_named(options.task_name).task) if options.task_name else None
+
+
+def given_training(options: TaskOptions) -> Training | None:
+    """Return the training of a file of settings; None if the options name no file, or it has none."""
+    return _named(options.task_name).training if options.task_name else None
 
 
 def task_of(home: Home, options: TaskOptions) -> Task | None:
@@ -78,16 +85,24 @@ class Meaning:
 
     labels: Mapping[str, str]
     task: Task | None = None
-    """The task of the file of labels."""
+    """The task of the file of labels, or else of the file of settings."""
+    called: Mapping[str, str] = field(default_factory=dict)
+    """A name -> a code, from the file of settings."""
+
+    def of_names(self, names: Sequence[str], task: Task) -> dict[str, str]:
+        """Return what is known about names: what the options say first, then the file of settings, then the task."""
+        return {**propose(names, task), **spelled(names, self.called), **self.labels}
 
     @classmethod
     def of(cls, options: LabelOptions) -> Meaning:
-        """Read --labels and --label.
+        """Read --task, --labels and --label; each replaces what those before it say about a name.
 
         Raises:
-            SettingInvalid: a --label is not NAME=CLASS, or the file does not exist.
-            EncodingError: the file is not a label map.
+            SettingInvalid: a --label is not NAME=CLASS, or a file does not exist.
+            EncodingError: a file is no label map, or has no settings.
         """
+        named = options.task_name if isinstance(options, DataOptions | MeaningOptions) else None
+        settings = _named(named) if named else None
         from_file = LabelMap.from_bytes(_read(options.labels, "labels")) if options.labels else None
         labels = dict(from_file.labels) if from_file else {}
         for text in options.label:
@@ -95,7 +110,8 @@ class Meaning:
             if not mark or not own:
                 raise SettingInvalid("label", f"{text!r} is not NAME=CLASS")
             labels[own] = code.strip()
-        return cls(labels, from_file.task if from_file else None)
+        task = from_file.task if from_file else settings.task if settings else None
+        return cls(labels, task, settings.names if settings else {})
 
 
 def map_labels(dataset: Dataset, task: Task, meaning: Meaning, described: str = "") -> LabelMap:
@@ -115,7 +131,7 @@ def map_labels(dataset: Dataset, task: Task, meaning: Meaning, described: str = 
     if wrong:
         raise SettingInvalid("label", f"{wrong[0]}: the classes are {', '.join(task.codes)}, or {IGNORE}")
     names = used_names(dataset)
-    labels = {**propose(names, task), **meaning.labels}
+    labels = meaning.of_names(names, task)
     missing = [own for own in names if own not in labels]
     if missing and not _terminal():
         raise unknown(dataset.source, missing, task)
@@ -123,8 +139,31 @@ def map_labels(dataset: Dataset, task: Task, meaning: Meaning, described: str = 
     return LabelMap(task, labels, described)
 
 
+def tell_names(listing: Listing, task: Task, meaning: Meaning) -> None:
+    """Print what the names of a source mean in a task, and which classes have no picture.
+
+    Raises:
+        LabelsUnknown: the meaning of a name is unknown.
+        DatasetUnusable: a label of a task has no column.
+    """
+    labels = meaning.of_names(listing.class_names, task)
+    click.echo(f"Task {task.code}: {task.name}")
+    for own in listing.class_names:
+        if own in labels:
+            click.echo(f"  {shown(own)!r} is {labels[own]}")
+    if missing := [own for own in listing.class_names if own not in labels]:
+        raise unknown(listing.source, missing, task)
+    there = {labels[own] for own in listing.class_names}
+    if absent := [code for code in task.codes if code not in there]:
+        if task.several and not listing.named:
+            raise without_column(listing.source, absent)
+        click.echo(f"  There is no picture of {', '.join(absent)}.")
+
+
 def used_names(dataset: Dataset) -> list[str]:
-    """Return the names that at least one image of a data set has."""
+    """Return the names that at least one image of a data set has; where it may have several labels, all names."""
+    if dataset.marks is not None:
+        return list(dataset.class_names)
     return [dataset.class_names[index] for index in np.flatnonzero(dataset.class_counts())]
 
 
@@ -144,13 +183,13 @@ def _terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _named(name: str) -> Task:
+def _named(name: str) -> Settings:
     if name in TASKS:
-        return TASKS[name]
+        return Settings(TASKS[name], {})
     document = strict_json.loads(_read(Path(name), "task"), "task", DOCUMENT_CAP)
     if not isinstance(document, dict):
         raise EncodingError("task", "it is not a JSON object")
-    return Task.from_dict(document)
+    return Settings.from_dict(document)
 
 
 def _read(path: Path, what: str) -> bytes:
@@ -166,9 +205,8 @@ def _read(path: Path, what: str) -> bytes:
 
 
 def _supported(task: Task) -> Task:
-    if task.kind == TaskKind.LABELS or task.domain == Domain.TABLE:
-        kind = f"{task.kind}, {task.domain}"
-        raise SettingInvalid("task", f"this version cannot train {task.code}, a task of the kind {kind}")
+    if task.domain == Domain.TABLE:
+        raise SettingInvalid("task", f"{task.code} is about tables; train it with `hemaledger coordinator table`")
     return task
 
 

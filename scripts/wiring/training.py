@@ -31,11 +31,11 @@ from fl.training.data.labels import LABELS_CAP, LabelMap
 from fl.training.data.load import load_source
 from fl.training.evaluation.answers import Answers, answer_together
 from fl.training.evaluation.chance import alarm
-from fl.training.evaluation.metrics import measure
 from fl.training.evaluation.predict import Predictor, evaluate
 from fl.training.evaluation.skill import skill_of
 from fl.training.local.control_store import ControlStore
 from fl.training.local.scaffold import Method, Start, train_controlled
+from fl.training.evaluation.quality import metrics_of
 from fl.training.local.train import TrainContext, train_local
 from fl.training.recipe import Recipe
 from scripts.wiring.home import OWNER_ONLY, Home, MemberHome
@@ -137,7 +137,7 @@ def evaluator(data_file: Path, card: CardWriter | None = None) -> Evaluate:
         predictor = Predictor(recipe.spec, model)
         answers = answer_together(predictor, dataset, config.task, labels.described or "auditor")
         threshold = predictor.calibration.probability_threshold
-        metrics = measure(answers.scores, answers.labels, answers.disease.tolist(), answers.persons, threshold)
+        metrics = metrics_of(answers, threshold)
         figures = metrics.to_dict()
         published = cast("dict[str, JsonValue]", {name: figures[name] for name in PUBLISHED})
         judged = Judged(answers, config.task, recipe, predictor.weights, threshold)

@@ -128,3 +128,55 @@ def test_an_alarm_is_on_the_home_page(town: Town) -> None:
     page = town.visitor().text("/")
     assert "far worse than chance" in page
     assert "AUROC is 0.020" in page
+
+
+# --- Several labels, and many classes -------------------------------------------------------------------------------
+
+CHEST = Task(
+    "chest",
+    "Findings in a chest X-ray",
+    TaskKind.LABELS,
+    (
+        TaskClass("nodule", "nodule", disease=True),
+        TaskClass("effusion", "effusion", disease=True, threshold=0.1),
+        TaskClass("pacemaker", "pacemaker"),
+    ),
+    "a finding in the chest",
+    Domain.XRAY,
+)
+
+
+@pytest.mark.parametrize(
+    ("shares", "tone", "title"),
+    [
+        ((0.9, 0.2, 0.1), "bad", "The model sees signs of nodule and effusion in this X-ray"),
+        ((0.1, 0.05, 0.9), "plain", "The model sees pacemaker in this X-ray"),
+        ((0.4, 0.05, 0.3), "good", "The model sees none of its 3 findings in this X-ray"),
+    ],
+)
+def test_each_finding_is_named_above_its_own_limit(shares: tuple[float, ...], tone: str, title: str) -> None:
+    saying = words.verdict(CHEST, "nodule", None, None, dict(zip(CHEST.codes, shares, strict=True)))
+    assert (saying.tone, saying.title) == (tone, title)
+
+
+def test_a_page_lists_each_finding_with_its_probability_and_limit(town: Town) -> None:
+    page = result_of(town, CHEST, 0.2)
+    assert "nodule: not found (limit 50 %)" in page
+    assert "effusion: found (limit 10 %)" in page
+    assert "Most likely" not in page
+    assert "A second look at a picture" in town.visitor().text("/")
+    assert "estimate of the probability" not in page
+    assert "2 of 3" in town.visitor(MAYA).text("/checks/")
+
+
+def test_a_likeliest_class_below_one_half_is_not_sure() -> None:
+    unsure = words.verdict(CELLS, "basophil", None, None, {"basophil": 0.4, "eosinophil": 0.3})
+    assert (unsure.tone, unsure.title) == ("wait", "The model is not sure about this cell")
+    assert "basophil, with only 40 %" in unsure.text
+
+
+def test_a_mean_over_classes_or_findings_is_called_one() -> None:
+    assert words.metric_name("recall", LEUKEMIA) == "Sensitivity"
+    assert words.metric_name("recall", CELLS) == "Sensitivity, mean of classes"
+    assert words.metric_name("auroc", CHEST) == "AUROC, mean of findings"
+    assert words.metric_name("accuracy", CHEST) == "All findings right"

@@ -13,11 +13,14 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from fl.audit.narrative import CheckOutcome, Results
-from fl.protocol.task import Domain, Origin, Task
+from fl.protocol.task import Domain, Origin, Task, TaskClass
 from webui.ports.federation import HeldOut
 
 UNSURE_FROM = 0.35
 UNSURE_TO = 0.65
+LIKELY = 0.5
+"""Below it, the likeliest class of a task without a disease is less likely than all others together."""
+_HELP = "Another image or a doctor can help."
 SHARES = {"accuracy", "balanced_accuracy", "sensitivity", "specificity", "precision", "recall", "f1", "npv", "ppv"}
 NAMES = {
     "auroc": "AUROC",
@@ -31,6 +34,9 @@ NAMES = {
     "ppv": "Positive predictive value",
 }
 CHIEF = ("sensitivity", "recall", "specificity", "balanced_accuracy", "accuracy", "auroc")
+MEANS = {"sensitivity", "recall", "specificity", "precision", "f1", "auroc", "auc", "balanced_accuracy"}
+"""Without a single disease, these are means over the classes, each against the rest."""
+EXACT = {"accuracy": "All findings right", "correct": "Images with all findings right"}
 PHASES = {
     "open": ("Open", "hospitals train and commit their updates", "wait"),
     "advertise": ("Keys", "hospitals train and advertise keys for their masks", "wait"),
@@ -68,7 +74,13 @@ class Saying:
     text: str
 
 
-def verdict(task: Task, label: str, probability: float | None, kept: Sequence[str] | None = None) -> Saying:
+def verdict(
+    task: Task,
+    label: str,
+    probability: float | None,
+    kept: Sequence[str] | None = None,
+    shares: Mapping[str, float] | None = None,
+) -> Saying:
     """Return what a prediction means, in careful words.
 
     Args:
@@ -77,16 +89,14 @@ def verdict(task: Task, label: str, probability: float | None, kept: Sequence[st
         probability: Of what the task reports, in 0..1; None where no class is a disease.
         kept: The codes of the classes that remain possible; None if the model has no calibration. It then decides
             instead of the probability: disease and no disease, or nothing, is *not sure*.
+        shares: Class code -> probability. They decide where a picture may have several findings; and without a disease,
+            a likeliest class below `LIKELY` is *not sure*.
     """
     thing, reported = thing_of(task), task.reported
+    if task.several:
+        return _findings(task, shares or {})
     if probability is None:
-        if kept is not None and len(kept) != 1:
-            return Saying("wait", f"The model is not sure about this {thing}", _open_classes(task, kept))
-        return Saying(
-            "plain",
-            f"The model takes this {thing} for: {class_name(task, label)}",
-            f"It chose among {len(task.classes)} classes. Some look alike, and it can be wrong. A doctor knows more.",
-        )
+        return _likeliest(task, label, kept, shares or {})
     sees = _sees(task, probability, kept)
     if sees is None:
         return Saying("wait", f"The model is not sure about this {thing}", _doubt(reported, kept))
@@ -106,6 +116,42 @@ def verdict(task: Task, label: str, probability: float | None, kept: Sequence[st
     )
 
 
+def _likeliest(task: Task, label: str, kept: Sequence[str] | None, shares: Mapping[str, float]) -> Saying:
+    """Return what an answer says where no class is a disease."""
+    thing, name = thing_of(task), class_name(task, label)
+    unsure = f"The model is not sure about this {thing}"
+    if kept is not None and len(kept) != 1:
+        return Saying("wait", unsure, _open_classes(task, kept))
+    if kept is None and shares.get(label, 1.0) < LIKELY:
+        text = f"The likeliest class is {name}, with only {percent(shares[label])}. {_HELP}"
+        return Saying("wait", unsure, text)
+    text = f"It chose among {len(task.classes)} classes. Some look alike, and it can be wrong. A doctor knows more."
+    return Saying("plain", f"The model takes this {thing} for: {name}", text)
+
+
+def findings_of(task: Task, shares: Mapping[str, float]) -> list[TaskClass]:
+    """Return the labels whose probability is above their threshold, in the task's order."""
+    return [one for one in task.classes if shares.get(one.code, 0.0) > one.threshold]
+
+
+def _findings(task: Task, shares: Mapping[str, float]) -> Saying:
+    """Return what an answer says where a picture may have several findings, or none."""
+    thing, seen, count = thing_of(task), findings_of(task, shares), len(task.classes)
+    if not seen:
+        text = (
+            f"It looks for these {count} findings and for nothing else, and it can miss one. One {thing} cannot rule "
+            "out a disease. If you feel unwell, or if a doctor has asked for tests, please see a doctor."
+        )
+        return Saying("good", f"The model sees none of its {count} findings in this {thing}", text)
+    listed = listing([one.name for one in seen])
+    text = "Each finding has a probability of its own, and the model can be wrong about each. This is not a diagnosis."
+    if any(one.disease for one in seen):
+        text = f"{text} Please show this result to a doctor soon."
+    tone = "bad" if any(one.disease for one in seen) else "plain"
+    signs = "signs of " if tone == "bad" else ""
+    return Saying(tone, f"The model sees {signs}{listed} in this {thing}", text)
+
+
 def _sees(task: Task, probability: float, kept: Sequence[str] | None) -> bool | None:
     """Return whether the model sees signs of the disease; None if it is not sure."""
     if kept is None:
@@ -116,12 +162,11 @@ def _sees(task: Task, probability: float, kept: Sequence[str] | None) -> bool | 
 
 def _doubt(reported: str, kept: Sequence[str] | None) -> str:
     """Return why the model is not sure."""
-    help_ = "Another image or a doctor can help."
     if kept is None:
-        return f"To the model, {reported} and no {reported} are about equally likely. {help_}"
+        return f"To the model, {reported} and no {reported} are about equally likely. {_HELP}"
     if kept:
-        return f"The model cannot exclude {reported}, and it cannot exclude that there is no {reported}. {help_}"
-    return f"To the model, this looks neither like {reported} nor like no {reported}. {help_}"
+        return f"The model cannot exclude {reported}, and it cannot exclude that there is no {reported}. {_HELP}"
+    return f"To the model, this looks neither like {reported} nor like no {reported}. {_HELP}"
 
 
 def _open_classes(task: Task, kept: Sequence[str]) -> str:
@@ -203,8 +248,14 @@ def chief_metrics(metrics: Mapping[str, float] | None) -> dict[str, float]:
     return {name: metrics[name] for name in CHIEF if name in metrics} if metrics else {}
 
 
-def metric_name(name: str) -> str:
-    return NAMES.get(name, name.replace("_", " ").capitalize())
+def metric_name(name: str, task: Task | None = None) -> str:
+    """Return what a metric is called; where no single disease is reported, many are means over classes or labels."""
+    plain = NAMES.get(name, name.replace("_", " ").capitalize())
+    if task is None or task.reports:
+        return plain
+    if task.several and name in EXACT:
+        return EXACT[name]
+    return f"{plain}, mean of {'findings' if task.several else 'classes'}" if name in MEANS else plain
 
 
 def metric_value(name: str, value: float) -> str:

@@ -159,8 +159,8 @@ def _parse_check(fields: Fields, picture: bytes) -> Check:
     if label not in codes or set(shares) != set(codes):
         raise EncodingError(_WHAT, "it names a class that its task does not have")
     probability = None if prediction.value.get("probability") is None else _share(prediction, "probability")
-    if (probability is None) != (not model.task.disease):
-        raise EncodingError(_WHAT, "it has a probability exactly when its task has no disease")
+    if (probability is None) == model.task.reports:
+        raise EncodingError(_WHAT, "it has a probability exactly when its task reports none")
     parsed = Fields(shares, _WHAT)
     return Check(
         patient=_parse_subject(fields),

@@ -57,8 +57,8 @@ class Answer:
         return _FLOAT.itemsize * (2 * classes + 2)
 
     @classmethod
-    def from_bytes(cls, body: bytes, classes: int) -> Answer:
-        """Parse what `to_bytes` wrote.
+    def from_bytes(cls, body: bytes, classes: int, *, several: bool = False) -> Answer:
+        """Parse what `to_bytes` wrote; with `several` labels the probabilities need not sum to 1.
 
         Raises:
             NonFinite: a number is NaN or infinite.
@@ -70,7 +70,8 @@ class Answer:
         if bad := int(values.size - np.count_nonzero(np.isfinite(values))):
             raise NonFinite("model's answer", bad)
         row, rest = values[:classes], values[classes:]
-        if row.min() < 0 or abs(float(row.sum()) - 1) > SUM_SLACK:
+        whole = row.max() <= 1 if several else abs(float(row.sum()) - 1) <= SUM_SLACK
+        if row.min() < 0 or not whole:
             raise EncodingError("answer", "its numbers are not probabilities")
         if not rest.size:
             return cls(row)

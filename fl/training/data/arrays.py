@@ -26,6 +26,7 @@ from fl.training.data.frames import Verdict, judge, look, sentences
 from fl.training.data.layouts import part_of
 from fl.training.data.listing import Listing, Part, Used, shown, some
 from fl.training.data.look_alikes import MOST, Look, face_of, look_alikes
+from fl.training.data.marks import told
 from fl.training.data.npz import MAX_PIXEL_BYTES, Npz, open_npz
 from fl.training.data.partition import split_holdout
 from fl.training.data.reading import STRICT, SourceReading
@@ -76,10 +77,14 @@ def load_npz(path: Path, reading: SourceReading = STRICT) -> Dataset:
     side = np.zeros(len(groups), np.uint8) if split is None else split
     _check_length(path.name, len(keep), groups, side)
     verdicts = _frames(images, reading.frame)
-    dataset = Dataset(_cut(images, verdicts), labels.index[keep], groups[keep], side[keep], names, path.name)
+    pixels, index = _cut(images, verdicts), labels.index[keep]
+    dataset = Dataset(pixels, index, groups[keep], side[keep], names, path.name, marks=labels.marks)
     alike = look_alikes(_looks(dataset)) if reading.look_alikes else ()
     notes = (*sentences(verdicts), *_notes(dataset, int((~keep).sum()), ignored), *alike)
     listing = Listing(path.name, form.layout, _used(dataset, split is None), persons and _count(dataset), (), notes)
+    if dataset.marks is not None:
+        notes = (*told(dataset.marks), *notes)
+        listing = replace(listing, images=len(dataset), named=False, notes=notes)
     dataset = replace(dataset, listing=listing, drawn=drawn)
     whole = split_holdout(dataset) if split is None else dataset
     return whole if reading.one_class else check_trainable(whole)
@@ -212,7 +217,8 @@ def _used(dataset: Dataset, undivided: bool) -> tuple[Used, ...]:
     rows = []
     for label, name in enumerate(dataset.class_names):
         for side, part in ((TRAIN, Part.UNSPLIT if undivided else Part.TRAIN), (TEST, Part.TEST)):
-            count = int(((dataset.labels == label) & (dataset.split == side)).sum())
+            mine = dataset.labels == label if dataset.marks is None else dataset.marks[:, label]
+            count = int((mine & (dataset.split == side)).sum())
             rows += [Used(name, part, count)] if count else []
     return tuple(rows)
 
@@ -226,7 +232,7 @@ def _looks(dataset: Dataset) -> list[Look]:
     looks = []
     for row, image in enumerate(dataset.images[: MOST + 1]):
         if image.min() != image.max():
-            exact, name = hashlib.sha256(image).digest(), dataset.class_names[dataset.labels[row]]
+            exact, name = hashlib.sha256(image).digest(), dataset.name_of(row)
             test = bool(dataset.split[row] == TEST)
             looks.append(Look(face_of(image), exact, f"row {row}", name, test, str(dataset.groups[row])))
     return looks
@@ -244,7 +250,7 @@ def _notes(dataset: Dataset, skipped: int, ignored: list[str]) -> tuple[str, ...
         rows[hashlib.sha256(image).digest()].append(row)
     again = [each for each in rows.values() if len(each) > 1]
     if again:
-        labels = sum(len(set(dataset.labels[each])) > 1 for each in again)
+        labels = sum(len(set(map(dataset.name_of, each))) > 1 for each in again)
         sides = sum(len(set(dataset.split[each])) > 1 for each in again)
         notes.append(
             f"{len(again)} pictures occur more than once ({labels} of them in two classes, {sides} in training and in "

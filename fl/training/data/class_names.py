@@ -19,6 +19,7 @@ import numpy.typing as npt
 from fl.protocol.errors import DatasetUnusable
 from fl.training.data.layouts import MAX_CLASSES
 from fl.training.data.listing import shown
+from fl.training.data.marks import Marks, marks_of, strata
 
 NO_LABEL = 255
 """The number that many files use for "no label"."""
@@ -33,13 +34,15 @@ class Classes:
 
     names: tuple[str, ...]
     index: npt.NDArray[np.int64]
+    marks: Marks | None = None
+    """bool [n, names] where a picture may have several labels; `index` is then the stratum (marks.py)."""
 
 
 def read_classes(labels: Array, names: Array | None, ignored: Collection[str], source: str) -> Classes:
     """Return the classes of `labels` [n].
 
     Args:
-        labels: Whole numbers, booleans, or texts.
+        labels: Whole numbers, booleans, or texts; or [n, k] of 0 and 1 where a picture may have several of k labels.
         names: The file's own list of class names, indexed by whole numbers; None if it has none.
         ignored: Labels, as text, whose rows are not used.
         source: The file's name in errors.
@@ -47,6 +50,8 @@ def read_classes(labels: Array, names: Array | None, ignored: Collection[str], s
     Raises:
         DatasetUnusable: a label is negative, too large, empty, unnamed, or 255 without an explanation.
     """
+    if (marks := marks_of(labels)) is not None:
+        return _marked(marks, names, ignored, source)
     values, back = np.unique(_plain(labels, source), return_inverse=True)
     if len(values) > MAX_CLASSES + len(ignored):
         raise DatasetUnusable(source, f"it has {len(values)} different labels; at most {MAX_CLASSES} are accepted")
@@ -60,6 +65,20 @@ def read_classes(labels: Array, names: Array | None, ignored: Collection[str], s
     places = {name: place for place, name in enumerate(order)}
     to_place = [places[chosen[text]] if text in chosen else -1 for text in shown_values]
     return Classes(order, np.array(to_place, np.int64)[back.reshape(-1)])
+
+
+def _marked(marks: Marks, names: Array | None, ignored: Collection[str], source: str) -> Classes:
+    """Return the labels of pictures that may have several; without names they are called "0", "1", ..."""
+    labels = marks.shape[1]
+    if labels > MAX_CLASSES or ignored:
+        why = (
+            f"its pictures may have several of {labels} labels; at most {MAX_CLASSES} are accepted, and none to ignore"
+        )
+        raise DatasetUnusable(source, why)
+    own = tuple(map(str, range(labels))) if names is None else read_names(names, source)
+    if len(own) != labels:
+        raise DatasetUnusable(source, f"it has {len(own)} class_names for {labels} columns of labels")
+    return Classes(own, strata(marks), marks)
 
 
 def read_names(names: Array, source: str) -> tuple[str, ...]:
@@ -109,15 +128,9 @@ def _plain(labels: Array, source: str) -> Array:
 
 def _advice_on_rows(labels: Array) -> str:
     """Return what to do with labels [n, k]."""
-    marks = labels.astype(np.int64) if labels.dtype.kind in "biu" else np.zeros((0, 1), np.int64)
-    if marks.size and np.isin(marks, (0, 1)).all() and (marks.sum(axis=1) != 1).any():
-        several, none = int((marks.sum(axis=1) > 1).sum()), int((marks.sum(axis=1) == 0).sum())
-        return (
-            f": a picture may have several of {marks.shape[1]} labels, as in ChestMNIST ({several} pictures have "
-            f"several, {none} have none). Training with several labels per picture is missing in this version; choose "
-            "one finding, and save its column, labels[:, k], as the labels"
-        )
-    return "; one label per picture is needed (of one-hot rows, take labels.argmax(axis=1))"
+    if labels.dtype.kind in "biu" and np.isin(labels, (0, 1)).all():
+        return "; every row has exactly one 1, so take labels.argmax(axis=1): one class per picture"
+    return "; where a picture may have several labels, each column holds 0 or 1"
 
 
 def _decoded(values: Array, source: str) -> Array:

@@ -26,6 +26,7 @@ from fl.training.data.frames import Sight, Verdict, fit_cell, judge, look, sente
 from fl.training.data.layouts import arrange_by_class
 from fl.training.data.listing import LeftOut, LeftOutReason, Listing, Part, Used, shown, some
 from fl.training.data.look_alikes import MOST, Face, Look, face_of, look_alikes
+from fl.training.data.marks import JOINT, Marks, strata, told
 from fl.training.data.partition import split_holdout
 from fl.training.data.placing import Arrangement, Placed
 from fl.training.data.reading import STRICT, SourceReading
@@ -47,6 +48,7 @@ class _Survey:
 
     listing: Listing
     used: tuple[Seen, ...]
+    several: tuple[str, ...] | None
     sights: Mapping[int, Sight]
     """By row, for pictures of cells on black."""
     verdicts: tuple[Verdict, ...]
@@ -137,7 +139,8 @@ def _survey(folder: Path, arrangement: Arrangement, reading: SourceReading, keep
         *look_alikes([_look(seen, faces[seen.row]) for seen in used if seen.row in faces]),
     )
     listing = _listing(folder, arrangement, used, [*left, *duplicates])
-    return _Survey(replace(listing, notes=tuple(notes)), tuple(used), sights, verdicts)
+    notes = (*listing.notes, *notes)
+    return _Survey(replace(listing, notes=notes), tuple(used), arrangement.several, sights, verdicts)
 
 
 def _look(seen: Seen, face: Face) -> Look:
@@ -191,26 +194,44 @@ def _digest(pixels: Pixels) -> bytes:
 
 
 def _listing(folder: Path, arrangement: Arrangement, used: Sequence[Seen], left: Sequence[FoundFile]) -> Listing:
-    rows = Counter((seen.placed.class_name or "", seen.placed.part) for seen in used)
+    rows = Counter((name, seen.placed.part) for seen in used for name in _labels(arrangement, seen.placed))
     counted = tuple(Used(name, part, count) for (name, part), count in sorted(rows.items()))
     persons = len({seen.placed.group for seen in used if seen.placed.is_person})
     gone = tuple(sorted((entry.left_out() for entry in left), key=lambda item: (item.reason, item.name)))
-    refusals = arrangement.refusals or tuple(_refusals(arrangement.placed, counted, gone))
-    return Listing(folder.resolve().name or str(folder), arrangement.layout, counted, persons, gone, (), refusals)
+    refusals = arrangement.refusals or tuple(_refusals(arrangement, counted, gone))
+    source, images = folder.resolve().name or str(folder), len(used) if arrangement.several else 0
+    listing = Listing(source, arrangement.layout, counted, persons, gone, (), refusals, images, arrangement.named)
+    marks = _marks(arrangement.several, used)
+    return listing if marks is None else replace(listing, notes=tuple(told(marks)))
 
 
-def _refusals(placed: Sequence[Placed], used: Sequence[Used], left: Sequence[LeftOut]) -> Iterator[str]:
+def _labels(arrangement: Arrangement, placed: Placed) -> list[str]:
+    """Return the labels of one picture."""
+    name = placed.class_name or ""
+    return [name] if arrangement.several is None else [part for part in name.split(JOINT) if part]
+
+
+def _marks(names: tuple[str, ...] | None, used: Sequence[Seen]) -> Marks | None:
+    """Return bool [n, names] where a picture may have several labels."""
+    if names is None:
+        return None
+    own = [set((seen.placed.class_name or "").split(JOINT)) for seen in used]
+    return np.array([[name in each for name in names] for each in own], np.bool_).reshape(len(own), len(names))
+
+
+def _refusals(arrangement: Arrangement, used: Sequence[Used], left: Sequence[LeftOut]) -> Iterator[str]:
     """Yield why placed pictures are not a data set: a class or side without pictures, or only one class."""
     gone = {item.name: item for item in left}
-    meant = {(each.class_name, each.part == Part.TEST) for each in placed if each.class_name is not None}
+    placed = [each for each in arrangement.placed if each.class_name is not None]
+    meant = {(name, each.part == Part.TEST) for each in placed for name in _labels(arrangement, each)}
     kept = {(row.class_name, row.part == Part.TEST) for row in used}
-    lost = {name for name, test in meant - kept if name is not None}
+    lost = {name for name, _test in meant - kept}
     if lost:
         where = " on one side of the split" if lost & _names(used) else ""
-        names = [each.entry.name for each in placed if each.class_name in lost]
+        names = [each.entry.name for each in placed if lost & set(_labels(arrangement, each))]
         files = some(str(gone[name]) for name in names if name in gone)
         yield f"no picture of {some(lost)} can be used{where}: {files}"
-    elif len(_names(used)) == 1:
+    elif len(_names(used)) == 1 and arrangement.several is None:
         yield f"{_ONE_CLASS} ({some(_names(used))})"
 
 
@@ -252,10 +273,16 @@ def _dataset(survey: _Survey, images: npt.NDArray[np.uint8], seed: int) -> Datas
     listing, used = survey.listing, survey.used
     for position, seen in enumerate(used):
         images[position] = images[seen.row]
-    present = {seen.placed.class_name or "" for seen in used}
-    names = cnmc.CLASSES if present == set(cnmc.CLASSES) else tuple(sorted(present))
-    labels = np.array([names.index(seen.placed.class_name or "") for seen in used], np.int64)
+    marks = _marks(survey.several, used)
+    names, labels = _classes(used) if marks is None else (survey.several or (), strata(marks))
     groups = np.array([seen.placed.group for seen in used])
     split = np.array([TEST if seen.placed.part == Part.TEST else TRAIN for seen in used], np.uint8)
-    dataset = Dataset(images[: len(used)], labels, groups, split, names, listing.source, listing)
+    dataset = Dataset(images[: len(used)], labels, groups, split, names, listing.source, listing, marks=marks)
     return dataset if dataset.has(TEST) else split_holdout(dataset, seed=seed)
+
+
+def _classes(used: Sequence[Seen]) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
+    """Return the names of classes, and the class of each picture, int64 [n]."""
+    present = {seen.placed.class_name or "" for seen in used}
+    names = cnmc.CLASSES if present == set(cnmc.CLASSES) else tuple(sorted(present))
+    return names, np.array([names.index(seen.placed.class_name or "") for seen in used], np.int64)

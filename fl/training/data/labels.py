@@ -25,12 +25,14 @@ from fl.protocol.errors import DatasetUnusable, EncodingError, LabelsUnknown
 from fl.protocol.task import IGNORE, MAX_NAME, Task
 from fl.protocol.task_catalogue import DRAWN_SUFFIX
 from fl.training.data.dataset import Dataset
+from fl.training.data.marks import strata
 from fl.training.data.vocabulary import AFFIRMATIONS, DISEASED, EXTRA, HEALTHY, NEGATIONS, NOISE, SPELLINGS
 
 LABELS_CAP = 256 * 1024
 """The largest label file, in bytes."""
 MAX_NAMES = 1000
 _WHAT = "file of labels"
+_SEVERAL = "its images may have several labels at once"
 _ANY_DISEASE = ""
 """The meaning of a word for the disease if several classes are the disease: no single class."""
 
@@ -54,15 +56,22 @@ class LabelMap:
     def apply(self, dataset: Dataset) -> Dataset:
         """Return `dataset` with the task's codes as its classes, in the task's order, without ignored images.
 
+        Where an image may have several labels, an ignored name is no label, and no image is left out. A data set with
+        one class per image then counts as images with exactly that label.
+
         Raises:
             LabelsUnknown: images have a class name that is not mapped.
-            DatasetUnusable: all images are ignored.
+            DatasetUnusable: all images are ignored, or images with several labels meet a task of one class per image.
         """
         names = dataset.class_names
         used = np.flatnonzero(dataset.class_counts())
         missing = [names[index] for index in used if names[index] not in self.labels]
         if missing:
             raise unknown(dataset.source, missing, self.task)
+        if self.task.several:
+            return self._mark(dataset)
+        if dataset.marks is not None:
+            raise DatasetUnusable(dataset.source, f"{_SEVERAL}; {self.task.code} is a task of one class per image")
         codes = self.task.codes
         target = np.full(len(names), -1, np.int64)
         for index, own in enumerate(names):
@@ -73,6 +82,25 @@ class LabelMap:
             raise DatasetUnusable(dataset.source, "its labels are all ignored, so there are no images to use")
         part = dataset.take(kept)
         return replace(part, labels=target[part.labels], class_names=codes)
+
+    def _mark(self, dataset: Dataset) -> Dataset:
+        """Return `dataset` with marks for the task's codes; names with one meaning are one label.
+
+        A label about which a table or an array has no column is unknown, not absent, so such data are refused.
+        """
+        own = dataset.marks
+        if own is None:
+            own = np.eye(len(dataset.class_names), dtype=np.bool_)[dataset.labels]
+        columns = [
+            own[:, [self.labels.get(name, IGNORE) == code for name in dataset.class_names]].any(axis=1)
+            for code in self.task.codes
+        ]
+        marks = np.stack(columns, axis=1)
+        listed = dataset.marks is None or (dataset.listing is not None and dataset.listing.named)
+        known = {self.labels.get(name) for name in dataset.class_names}
+        if not listed and (lost := [code for code in self.task.codes if code not in known]):
+            raise without_column(dataset.source, lost)
+        return replace(dataset, labels=strata(marks), class_names=self.task.codes, marks=marks)
 
     def to_bytes(self) -> bytes:
         """Return the file, laid out for a person to edit."""
@@ -102,6 +130,19 @@ def propose(names: Iterable[str], task: Task) -> dict[str, str]:
     words = _Words(task)
     meanings = {own: words.meaning(own) for own in names}
     return {own: code for own, code in meanings.items() if code}
+
+
+def spelled(names: Iterable[str], called: Mapping[str, str]) -> dict[str, str]:
+    """Return the codes of the names that `called` lists, whatever their capitals, accents, plurals and spaces are."""
+    phrases = {_phrase(text): code for text, code in called.items()}
+    found = {own: called.get(own) or phrases.get(_phrase(own)) for own in names}
+    return {own: code for own, code in found.items() if code}
+
+
+def without_column(source: str, lost: Iterable[str]) -> DatasetUnusable:
+    """Return the error about labels of a task that no column of the data is about."""
+    why = f"no column of its labels says which images show {', '.join(lost)}, and that is not the same as none"
+    return DatasetUnusable(source, why)
 
 
 def unknown(source: str, names: Iterable[str], task: Task) -> LabelsUnknown:

@@ -117,6 +117,8 @@ class Listing:
         left_out: Every file that is not used.
         notes: Other facts for the user, one sentence each.
         refusals: Why it cannot be used, one sentence each without a full stop.
+        images: How many pictures are used, where one may have several labels; else 0, and `used` counts them.
+        named: Whether a label has a name only where a picture has it, so that one without pictures is absent.
     """
 
     source: str
@@ -126,10 +128,12 @@ class Listing:
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
+    images: int = 0
+    named: bool = True
 
     @property
     def pictures(self) -> int:
-        return sum(row.pictures for row in self.used)
+        return self.images or sum(row.pictures for row in self.used)
 
     @property
     def stopping(self) -> tuple[LeftOut, ...]:

@@ -45,7 +45,7 @@ def divide(dataset: Dataset, hospitals: int, seed: int) -> list[Dataset]:
             why = f"it has {len(groups)} subject groups, too few for {hospitals} hospitals"
             raise DatasetUnusable(dataset.source, why)
         if rows.size:
-            counts = _count(group_of_row, dataset.labels[rows], len(dataset.class_names))
+            counts = _count(group_of_row, dataset.labels[rows], dataset.strata)
             owner[rows] = _deal(counts, shares, np.random.default_rng([seed, split]))[group_of_row]
     return [dataset.take(owner == hospital) for hospital in range(hospitals)]
 
@@ -61,7 +61,7 @@ def split_holdout(dataset: Dataset, fraction: float = 0.2, seed: int = 0) -> Dat
         raise DatasetUnusable(dataset.source, "all images are of one subject, so there is no second one for testing")
     if not 0.0 < fraction < 1.0:
         raise DatasetUnusable(dataset.source, f"the test part must be between 0 and 1, not {fraction}")
-    counts = _count(group_of_row, dataset.labels, len(dataset.class_names))
+    counts = _count(group_of_row, dataset.labels, dataset.strata)
     part = _deal(counts, np.array([1.0 - fraction, fraction]), np.random.default_rng(seed))
     return replace(dataset, split=part[group_of_row].astype(np.uint8))
 

@@ -37,6 +37,8 @@ class Arrangement:
         left_out: The other files, each with its reason.
         notes: Facts for the user.
         refusals: Why it cannot be used.
+        several: The names of all labels where a picture may have several; `class_name` then joins its own (marks.py).
+        named: See `Listing.named`.
     """
 
     layout: str
@@ -44,3 +46,5 @@ class Arrangement:
     left_out: tuple[FoundFile, ...] = ()
     notes: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
+    several: tuple[str, ...] | None = None
+    named: bool = True

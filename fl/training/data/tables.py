@@ -1,5 +1,7 @@
 """Pictures with a table of labels beside them: `file,label` and, if known, `subject` and `split`.
 
+Where a picture may have several labels, `label` joins them (`Effusion|Nodule`), or each has a column of 0 and 1.
+
 Invariant: the table alone gives class, person and part; the folders around a picture mean nothing. A picture without a
 clear row is left out with a reason, and rows without a picture are counted.
 
@@ -13,19 +15,20 @@ import io
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from fl.protocol.errors import DatasetUnusable
 from fl.training.data.layouts import MAX_CLASSES, UNDERSTOOD, part_of
 from fl.training.data.listing import LeftOutReason, Part, shown, some
+from fl.training.data.marks import CELLS, JOINT, read_joined
 from fl.training.data.placing import Arrangement, Placed
 from fl.training.data.walk import MAX_PICTURES, FoundFile, open_regular
 
 COLUMNS = {
-    "file": ("file", "filename", "file_name", "image", "image_name", "path"),
-    "label": ("label", "class", "class_name", "diagnosis"),
-    "subject": ("subject", "subject_id", "patient", "patient_id", "person"),
+    "file": ("file", "filename", "file_name", "image", "image_name", "image index", "path"),
+    "label": ("label", "labels", "finding labels", "findings", "class", "class_name", "diagnosis"),
+    "subject": ("subject", "subject_id", "patient", "patient_id", "patient id", "person"),
     "split": ("split", "part", "set"),
 }
 """Names of columns, in any case."""
@@ -52,6 +55,16 @@ class _Table:
     entry: FoundFile
     rows: Mapping[tuple[str, ...], _Row]
     unclear: frozenset[tuple[str, ...]]
+    columns: tuple[str, ...] = ()
+    """The names of columns of 0 and 1, if it has them instead of a column of labels."""
+
+    @property
+    def several(self) -> tuple[str, ...] | None:
+        """Return the names of all labels if a picture may have several."""
+        if self.columns:
+            return self.columns
+        texts = [row.label for row in self.rows.values()]
+        return read_joined(texts)[0] if any(JOINT in text for text in texts) else None
 
     @property
     def around(self) -> tuple[str, ...]:
@@ -98,11 +111,12 @@ def _arranged(table: _Table, entries: Sequence[FoundFile], names: Mapping[str, i
             why = "its row is not clear" if key in table.unclear else "no row of the table"
             left.append(entry if entry.reason else entry.out(LeftOutReason.NO_LABEL, why))
     layout = f"pictures with labels from the table {shown(table.entry.name)}"
-    return Arrangement(layout, tuple(placed), tuple(left), tuple(_notes(table, found)), tuple(_refusals(table)))
+    plain = Arrangement(layout, tuple(placed), tuple(left), tuple(_notes(table, found)), tuple(_refusals(table)))
+    return replace(plain, several=table.several, named=not table.columns)
 
 
 def _refusals(table: _Table) -> list[str]:
-    labels = {row.label for row in table.rows.values()}
+    labels = set(table.several or (row.label for row in table.rows.values()))
     if len(labels) > MAX_CLASSES:
         return [f"its table has {len(labels)} different labels; at most {MAX_CLASSES} are accepted"]
     lost = sum(row.part is None for row in table.rows.values())
@@ -145,43 +159,71 @@ def _read(entry: FoundFile) -> _Table | None:
         with open_regular(entry.path) as file:
             text = file.read(TABLE_CAP).decode("utf-8-sig")
         lines = csv.reader(io.StringIO(text, newline=""))
-        at = _columns(next(lines, []))
+        header = next(lines, [])
+        body = [line for line in islice(lines, MAX_PICTURES + 1) if any(cell.strip() for cell in line)]
+        at = _columns(header)
         if at is None:
             return None
-        rows = [_row(line, at) for line in islice(lines, MAX_PICTURES + 1) if any(cell.strip() for cell in line)]
+        columns = {} if "label" in at else _marks(header, body, at)
+        if not columns and "label" not in at:
+            return None
+        rows = [_row(line, at, columns) for line in body]
     except (OSError, UnicodeDecodeError, csv.Error):
         return None
     if len(rows) > MAX_PICTURES:
         raise DatasetUnusable(shown(entry.name), f"the table has more than {MAX_PICTURES} rows")
     seen = Counter(key for key, _ in rows)
     clear = {key: row for key, row in rows if row and seen[key] == 1}
-    return _Table(entry, clear, frozenset(seen) - frozenset(clear))
+    return _Table(entry, clear, frozenset(seen) - frozenset(clear), tuple(sorted(columns)))
 
 
 def _columns(header: Sequence[str]) -> dict[str, int] | None:
-    """Return the places of the columns, or None if there is not exactly one of files and one of labels."""
+    """Return the places of the columns, or None if there is not exactly one of files, or several of one kind."""
     names = [name.strip().casefold() for name in header]
     at: dict[str, int] = {}
     for column, spellings in COLUMNS.items():
         places = [place for place, name in enumerate(names) if name in spellings]
         if len(places) == 1:
             at[column] = places[0]
-        elif places or column in {"file", "label"}:
+        elif places or column == "file":
             return None
     return at
 
 
-def _row(line: Sequence[str], at: Mapping[str, int]) -> tuple[tuple[str, ...], _Row | None]:
+def _marks(header: Sequence[str], body: Sequence[Sequence[str]], at: Mapping[str, int]) -> dict[str, int]:
+    """Return the names and places of the columns that hold 0 and 1 alone, if there are at least two."""
+    found: dict[str, int] = {}
+    for place, text in enumerate(header):
+        name = unicodedata.normalize("NFC", text.strip())
+        cells = {line[place].strip() for line in body if place < len(line)}
+        usable = name and name.isprintable() and JOINT not in name and name not in found and len(name) <= _NAME_LENGTH
+        if place not in at.values() and usable and cells and cells <= CELLS.keys():
+            found[name] = place
+    return found if len(found) > 1 else {}
+
+
+def _row(line: Sequence[str], at: Mapping[str, int], columns: Mapping[str, int]) -> tuple[tuple[str, ...], _Row | None]:
     """Return a line's path and its row, or None if the line is not clear."""
     cells = {column: line[place].strip() if place < len(line) else "" for column, place in at.items()}
     path = unicodedata.normalize("NFC", cells["file"]).replace("\\", "/")
     key = tuple(part for part in path.split("/") if part not in {"", "."})
-    label = unicodedata.normalize("NFC", cells["label"])
-    if not key or not label or not label.isprintable() or len(label) > _NAME_LENGTH:
+    label = _label(unicodedata.normalize("NFC", cells.get("label", "")))
+    if columns and max(columns.values()) < len(line):
+        label = JOINT.join(sorted(name for name, place in columns.items() if CELLS[line[place].strip()]))
+    elif columns:
         return key or ("",), None
+    if not key or not (label or columns) or not label.isprintable():
+        return key or ("",), None
+    if any(len(part) > _NAME_LENGTH for part in label.split(JOINT)):
+        return key, None
     split = cells.get("split", "")
     part = _SIDES.get(split, part_of(split))
     return key, _Row(label, cells.get("subject", ""), part)
+
+
+def _label(text: str) -> str:
+    """Return a label; the order of joined ones has no meaning."""
+    return JOINT.join(sorted({part.strip() for part in text.split(JOINT)} - {""})) if JOINT in text else text
 
 
 def _refused(why: str) -> Arrangement:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from fl.protocol.task import Task
 from fl.training.data.dataset import Dataset
+from fl.training.data.marks import Marks, all_marks
 from fl.training.evaluation.predict import Predictor
 
 Floats = npt.NDArray[np.float64]
@@ -32,6 +33,9 @@ class Answers:
         hospitals: text [n], whose image it is.
         seconds: float64 [n], how long each answer took.
         disease: bool [classes].
+        marks: bool [n, classes] where an image may have several labels; `labels` are then strata, and rows of scores
+            do not sum to 1.
+        thresholds: float64 [classes]: with marks, a larger probability is a finding.
     """
 
     scores: npt.NDArray[np.float32]
@@ -40,6 +44,8 @@ class Answers:
     hospitals: npt.NDArray[np.str_]
     seconds: Floats
     disease: npt.NDArray[np.bool_]
+    marks: Marks | None = None
+    thresholds: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -53,7 +59,18 @@ class Answers:
             self.hospitals[rows],
             self.seconds[rows],
             self.disease,
+            None if self.marks is None else self.marks[rows],
+            self.thresholds,
         )
+
+    @property
+    def reports(self) -> bool:
+        """Return whether an answer has one probability of disease."""
+        return self.marks is None and bool(self.disease.any())
+
+    def has(self, label: int) -> npt.NDArray[np.bool_]:
+        """Return bool [n], which images have a label, or are of a class."""
+        return np.asarray(self.labels == label if self.marks is None else self.marks[:, label])
 
     @property
     def clusters(self) -> npt.NDArray[np.str_]:
@@ -63,13 +80,23 @@ class Answers:
 
     @property
     def finding(self) -> Floats:
-        """Return float64 [n], the probability of disease; without a disease, that of the predicted class."""
+        """Return float64 [n], the probability of disease; without a disease, that of the predicted class.
+
+        With marks: the probabilities of all labels one after the other, [n classes].
+        """
         wide = self.scores.astype(np.float64)
+        if self.marks is not None:
+            return wide.ravel()
         return np.asarray(wide[:, self.disease].sum(axis=1) if self.disease.any() else wide.max(axis=1))
 
     @property
     def truth(self) -> npt.NDArray[np.bool_]:
-        """Return bool [n], whether an image shows disease; without a disease, whether the predicted class is right."""
+        """Return bool, as long as `finding`: whether an image shows disease.
+
+        Without a disease: whether the predicted class is right; with marks: whether an image has the label.
+        """
+        if self.marks is not None:
+            return self.marks.ravel()
         right = self.scores.argmax(axis=1) == self.labels
         return np.asarray(self.disease[self.labels] if self.disease.any() else right)
 
@@ -102,6 +129,8 @@ def answer(predictor: Predictor, parts: Mapping[str, Dataset], task: Task, clock
         np.concatenate(owners),
         np.array(seconds),
         np.array([one.disease for one in task.classes], np.bool_),
+        all_marks([part.marks for part in fitted.values()]),
+        thresholds_of(task),
     )
 
 
@@ -114,4 +143,10 @@ def answer_together(predictor: Predictor, dataset: Dataset, task: Task, name: st
     dataset = dataset.for_model(predictor.spec.size_px, predictor.spec.classes)
     disease = np.array([one.disease for one in task.classes], np.bool_)
     scores, unknown = predictor.probabilities(dataset.images), np.full(len(dataset), np.nan)
-    return Answers(scores, dataset.labels, dataset.groups, np.full(len(dataset), name), unknown, disease)
+    names = np.full(len(dataset), name)
+    return Answers(scores, dataset.labels, dataset.groups, names, unknown, disease, dataset.marks, thresholds_of(task))
+
+
+def thresholds_of(task: Task) -> Floats | None:
+    """Return the threshold of each label, float64 [classes]; None where an image has one class."""
+    return np.array([one.threshold for one in task.classes]) if task.several else None

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 
+from fl.training.evaluation.findings import Findings
 from fl.training.evaluation.metrics import Metrics
 
 AREA = 0.35
@@ -24,15 +25,28 @@ DEVIATIONS = 3.09
 
 def alarm(metrics: Metrics) -> str:
     """Return in a sentence why these figures are an alarm; empty if they are not."""
+    if isinstance(metrics, Findings):
+        return next(filter(None, (_rank(one.auroc, one.images, metrics.images) for one in metrics.each)), "")
     return _area(metrics) or _agreement(metrics)
+
+
+def _rank(area: float | None, sick: int, images: int) -> str:
+    """Return why one label is an alarm."""
+    if area is None or area > AREA or not _below(area, sick, images - sick):
+        return ""
+    return f"on {images} held-out images a label's AUROC is {area:.3f}, far below 0.5: its opposite is ranked first"
+
+
+def _below(area: float, sick: int, healthy: int) -> bool:
+    """Return whether an area is significantly below 0.5."""
+    return (0.5 - area) / math.sqrt((sick + healthy + 1) / (12 * sick * healthy)) >= DEVIATIONS
 
 
 def _area(metrics: Metrics) -> str:
     area, (sick, healthy) = metrics.auroc, metrics.disease_counts
     if area is None or area > AREA or not sick or not healthy:
         return ""
-    deviation = math.sqrt((sick + healthy + 1) / (12 * sick * healthy))
-    if (0.5 - area) / deviation < DEVIATIONS:
+    if not _below(area, sick, healthy):
         return ""
     return (
         f"on {sick + healthy} held-out images AUROC is {area:.3f}, far below 0.5: the model ranks healthy above disease"

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from fl.training.data.dataset import TRAIN, Dataset
+from fl.training.data.marks import all_marks
 from fl.training.local.train import TrainContext, train_local
 from fl.training.model.network import build_model
 from fl.training.model.tensors import to_vector
@@ -57,4 +58,5 @@ def pooled(parts: Mapping[str, Dataset], size_px: int) -> Dataset:
         np.concatenate([part.split for part in own]),
         own[0].class_names,
         "images of all hospitals",
+        marks=all_marks([part.marks for part in own]),
     )

@@ -70,10 +70,10 @@ def roc(answers: Answers) -> list[Curve]:
 
     cases: list[tuple[int | None, npt.NDArray[np.bool_], Floats]]
     cases = [
-        (label, answers.labels == label, answers.scores[:, label].astype(np.float64))
+        (label, answers.has(label), answers.scores[:, label].astype(np.float64))
         for label in range(len(answers.disease))
     ]
-    if answers.disease.any():
+    if answers.reports:
         cases = [(None, answers.truth, answers.finding)]
     curves = []
     for label, truth, score in cases:

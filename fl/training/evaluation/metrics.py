@@ -71,32 +71,32 @@ class Metrics:
 
     @property
     def accuracy(self) -> float:
-        return _ratio(self.correct, self.samples)
+        return ratio(self.correct, self.samples)
 
     @property
     def precision(self) -> float:
         """Return TP / (TP + FP)."""
-        return self._over_classes(lambda tp, fp, _fn, _tn: _ratio(tp, tp + fp))
+        return self._over_classes(lambda tp, fp, _fn, _tn: ratio(tp, tp + fp))
 
     @property
     def recall(self) -> float:
         """Return TP / (TP + FN). Sensitivity and detection rate are other names of it."""
-        return self._over_classes(lambda tp, _fp, fn, _tn: _ratio(tp, tp + fn))
+        return self._over_classes(lambda tp, _fp, fn, _tn: ratio(tp, tp + fn))
 
     @property
     def f1(self) -> float:
         """Return 2 TP / (2 TP + FP + FN)."""
-        return self._over_classes(lambda tp, fp, fn, _tn: _ratio(2 * tp, 2 * tp + fp + fn))
+        return self._over_classes(lambda tp, fp, fn, _tn: ratio(2 * tp, 2 * tp + fp + fn))
 
     @property
     def specificity(self) -> float:
         """Return TN / (TN + FP)."""
-        return self._over_classes(lambda _tp, fp, _fn, tn: _ratio(tn, tn + fp))
+        return self._over_classes(lambda _tp, fp, _fn, tn: ratio(tn, tn + fp))
 
     @property
     def balanced_accuracy(self) -> float:
         """Return the mean recall of the classes that have images; NaN if only one has."""
-        recalls = [_ratio(row[index], sum(row)) for index, row in enumerate(self.confusion) if sum(row)]
+        recalls = [ratio(row[index], sum(row)) for index, row in enumerate(self.confusion) if sum(row)]
         return sum(recalls) / len(recalls) if len(recalls) > 1 else math.nan
 
     @property
@@ -119,7 +119,7 @@ class Metrics:
     @property
     def kappa(self) -> float:
         """Return Cohen's kappa: 1 = all answers right, 0 = as good as chance, below 0 = worse, NaN = undefined."""
-        return _ratio(self.correct - self.expected_correct, self.samples - self.expected_correct)
+        return ratio(self.correct - self.expected_correct, self.samples - self.expected_correct)
 
     def _over_classes(self, ratio: _RatioOfCounts) -> float:
         if self.finding is not None:
@@ -186,7 +186,7 @@ def measure(
         confusion = confusion_matrix(labels, predicted, labels=range(len(ill)))
     if ill.any():
         score, truth = scores[:, ill].sum(axis=1), ill[labels]
-        areas, finding = [auroc(score, truth)], _finding(score > threshold, truth)
+        areas, finding = [auroc(score, truth)], counts_of(score > threshold, truth)
     else:
         areas, finding = [auroc(scores[:, column], labels == column) for column in range(len(ill))], None
     known = [area for area in areas if area is not None]
@@ -218,7 +218,7 @@ def _check(scores: Floats, labels: Ints, disease: Sequence[bool], groups: npt.ND
         raise ValueError(f"a label is not in 0 to {classes - 1}")
 
 
-def _finding(said: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:
+def counts_of(said: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:
     """Return TP, FP, FN and TN."""
     tp, fp, fn, tn = (
         int(np.count_nonzero(each)) for each in (said & truth, said & ~truth, ~said & truth, ~said & ~truth)
@@ -246,7 +246,7 @@ def _by_subject(
     return tuple(results)
 
 
-def _ratio(part: float, whole: float) -> float:
+def ratio(part: float, whole: float) -> float:
     return part / whole if whole else math.nan
 
 

@@ -3,7 +3,8 @@
 Invariant: a predictor never changes; the same pixels give the same probabilities, alone or in a batch (to rounding). It
 returns probabilities or raises. They are calibrated if numbers of a calibration ride behind the weights.
 
-Source: softmax over the logits of network.py; fl/training/calibration.
+Source: softmax over the logits of network.py, or a sigmoid of each where a picture may have several labels;
+fl/training/calibration.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from fl.training.calibration.numbers import Calibration
 from fl.training.calibration.pinned import Floats
 from fl.training.calibration.sketch import SKETCH, sketch
 from fl.training.data.dataset import Dataset
+from fl.training.evaluation.findings import measure_labels
 from fl.training.evaluation.metrics import Metrics, measure
 from fl.training.model.appendix import split
 from fl.training.model.device import pick_device, place
@@ -63,7 +65,7 @@ class Predictor:
         self._model: Any = place(model, self._device).eval()
 
     def probabilities(self, images: Pixels) -> npt.NDArray[np.float32]:
-        """Return float32 [n, classes], rows summing to 1, for uint8 [n, H, W, 3]; other sizes are fitted first.
+        """Return float32 [n, classes] for uint8 [n, H, W, 3]; other sizes are fitted first. Rows of classes sum to 1.
 
         Raises:
             NonFinite: a result is not a probability.
@@ -117,7 +119,8 @@ class Predictor:
         seen: Tensor | float = 0.0
         for view in views_of(normalise(batch, self.spec.kind), self.spec.views):
             features: Tensor = self._model.features(view.contiguous(memory_format=torch.channels_last))
-            shares = shares + torch.softmax(self._model.head(features).float(), dim=1)
+            logits = self._model.head(features).float()
+            shares = shares + (torch.sigmoid(logits) if self.spec.several else torch.softmax(logits, dim=1))
             seen = seen + features.float()
         row, mean = (torch.as_tensor(total / self.spec.views).cpu().numpy() for total in (shares, seen))
         return row, mean
@@ -131,7 +134,7 @@ class Predictor:
         known = self.calibration
         rows, sketches = self.look(images)
         calibrated = known.probabilities(rows)
-        if not known.complete:
+        if not known.complete or self.spec.several:
             return [Answer(row) for row in calibrated]
         far = known.distances(sketches)
         facts = zip(calibrated, known.kept(rows).tolist(), far, strict=True)
@@ -157,6 +160,9 @@ def evaluate(predictor: Predictor, dataset: Dataset, task: Task) -> Metrics:
         DatasetUnusable: there are more classes than the model has outputs.
     """
     dataset = dataset.for_model(predictor.spec.size_px, predictor.spec.classes)
+    if dataset.marks is not None:
+        limits = np.array([one.threshold for one in task.classes])
+        return measure_labels(predictor.probabilities(dataset.images), dataset.marks, limits)
     disease = [one.disease for one in task.classes]
     threshold = predictor.calibration.probability_threshold
     return measure(predictor.probabilities(dataset.images), dataset.labels, disease, dataset.groups, threshold)

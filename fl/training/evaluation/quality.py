@@ -18,7 +18,8 @@ import numpy.typing as npt
 from fl.training.evaluation.answers import Answers, Floats
 from fl.training.evaluation.bootstrap import DEFAULT, Bootstrap, Intervals, intervals
 from fl.training.evaluation.curves import BINS, ece
-from fl.training.evaluation.metrics import HALF, Metrics, measure, predicted_classes
+from fl.training.evaluation.findings import Findings, LabelFigures, measure_labels, one_label
+from fl.training.evaluation.metrics import HALF, PAIR, Metrics, measure, predicted_classes
 
 FEWEST_PERSONS = 4
 """A figure about a class of fewer persons has no interval: it would be about these few, and look certain."""
@@ -67,9 +68,13 @@ class Quality:
     people: int
     figures: Mapping[str, Figure]
     metrics: Metrics
+    classes: tuple[LabelFigures, ...] = ()
+    """The figures of each of several labels, or of each of more than two classes against the rest."""
 
     def to_dict(self) -> dict[str, object]:
+        each = {"classes": [one.to_dict() for one in self.classes]} if self.classes else {}
         return {
+            **each,
             "confusion": [list(row) for row in self.metrics.confusion],
             "figures": {name: figure.to_dict() for name, figure in self.figures.items()},
             "images": self.images,
@@ -129,11 +134,29 @@ def quality(answers: Answers, threshold: float = HALF, how: Bootstrap = DEFAULT)
     clusters = answers.clusters
     with config_context(assume_finite=True, skip_parameter_validation=True):  # a fifth of the time is checks
         found = intervals(lambda rows: figures(answers.take(rows), threshold), clusters, how)
-    persons = tuple(len(set(clusters[answers.labels == label].tolist())) for label in range(len(answers.disease)))
-    disease = answers.disease.tolist()
-    metrics = measure(answers.scores, answers.labels, disease, threshold=threshold)
+    persons = tuple(len(set(clusters[answers.has(label)].tolist())) for label in range(len(answers.disease)))
+    metrics = metrics_of(answers, threshold)
     made = _figures(answers, figures(answers, threshold), found)
-    return Quality(len(answers), persons, len(set(clusters.tolist())), made, metrics)
+    return Quality(len(answers), persons, len(set(clusters.tolist())), made, metrics, _classes(answers, metrics))
+
+
+def metrics_of(answers: Answers, threshold: float = HALF) -> Metrics:
+    """Return the counts behind the figures; where an image may have several labels, each has its own threshold."""
+    if answers.marks is None or answers.thresholds is None:
+        return measure(answers.scores, answers.labels, answers.disease.tolist(), threshold=threshold)
+    return measure_labels(answers.scores, answers.marks, answers.thresholds)
+
+
+def _classes(answers: Answers, metrics: Metrics) -> tuple[LabelFigures, ...]:
+    """Return the figures of each label, or of each class against the rest if the likeliest class is the answer."""
+    if isinstance(metrics, Findings):
+        return metrics.each
+    if len(answers.disease) <= PAIR:
+        return ()
+    said = answers.scores.argmax(axis=1)
+    return tuple(
+        one_label(answers.scores[:, label], answers.has(label), said == label) for label in range(len(answers.disease))
+    )
 
 
 def _figures(answers: Answers, values: Floats, found: Intervals) -> dict[str, Figure]:
@@ -147,19 +170,21 @@ def _figures(answers: Answers, values: Floats, found: Intervals) -> dict[str, Fi
 
 def _has_interval(answers: Answers, needs: str) -> bool:
     """Return whether every class that a figure is about has images of several persons."""
-    sides = answers.disease[answers.labels] if answers.disease.any() else answers.labels
-    wanted = {OF_DISEASE: [True], OF_REST: [False], OF_TIME: []}.get(needs, np.unique(sides).tolist())
-    if not answers.disease.any() and needs != OF_TIME:
-        wanted = np.unique(sides).tolist()
     clusters = answers.clusters
+    if not answers.reports:
+        there = [] if needs == OF_TIME else map(answers.has, range(len(answers.disease)))
+        return all(len(set(clusters[mine].tolist())) >= FEWEST_PERSONS for mine in there if mine.any())
+    sides = answers.disease[answers.labels]
+    wanted = {OF_DISEASE: [True], OF_REST: [False], OF_TIME: []}.get(needs, np.unique(sides).tolist())
     return all(len(set(clusters[sides == side].tolist())) >= FEWEST_PERSONS for side in wanted)
 
 
 def figures(answers: Answers, threshold: float = HALF) -> Floats:
     """Return float64 [figures] in the order of `NAMES`; NaN where these answers do not define one."""
-    plain = measure(answers.scores, answers.labels, answers.disease.tolist(), threshold=threshold).to_dict()
+    metrics = metrics_of(answers, threshold)
+    plain = metrics.to_dict()
     more: dict[str, object] = {
-        "auprc": _average_precision(answers),
+        "auprc": metrics.auprc if isinstance(metrics, Findings) else _average_precision(answers),
         "brier": _brier(answers),
         "ece": ece(answers.finding, answers.truth),
         "median_s": _time(answers.seconds, 0.5),
@@ -192,15 +217,19 @@ def _average_precision(answers: Answers) -> float:
 def _brier(answers: Answers) -> float:
     """Return the mean squared error of the probability of disease; without a disease, summed over the classes.
 
-    One class alone defines it, too; scikit-learn refuses that case, but the definition is a mean of squares.
+    Where an image may have several labels, it is the mean over the labels. One class alone defines it, too;
+    scikit-learn refuses that case, but the definition is a mean of squares.
     """
-    if answers.disease.any():
+    if answers.reports or answers.marks is not None:
         return float(np.mean((answers.finding - answers.truth) ** 2))
     exact = np.eye(len(answers.disease))[answers.labels]
     return float(np.mean(((answers.scores - exact) ** 2).sum(axis=1)))
 
 
 def _people(answers: Answers, threshold: float) -> tuple[PersonRow, ...]:
+    """Return one row per person and class; none where an image may have several labels."""
+    if answers.marks is not None:
+        return ()
     right = predicted_classes(answers.scores, answers.disease, threshold) == answers.labels
     finding = answers.finding
     keys = list(zip(answers.hospitals.tolist(), answers.persons.tolist(), answers.labels.tolist(), strict=True))

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as tnf
 from torch import Tensor, nn
 
 from fl.training.data.dataset import Dataset
@@ -25,6 +24,7 @@ from fl.training.data.held_back import trained_on
 from fl.training.local.augment import augment
 from fl.training.local.checkpoint import Checkpoint, Progress, capture, load_checkpoint, restore, save_checkpoint
 from fl.training.local.config import LocalConfig
+from fl.training.local.loss import check_truth, loss_of, right, truth_of
 from fl.training.local.sampling import draw_order
 from fl.training.model.appendix import split
 from fl.training.model.device import mixed_dtype, pick_device, place
@@ -103,6 +103,7 @@ def train_local(
         StorageFull: a checkpoint could not be written.
     """
     train = trained_on(dataset, config.held_back, context.seed).for_model(spec.size_px, spec.classes)
+    check_truth(train, several=spec.several)
     trainer = _Trainer(spec, vector, train, config, context)
     key = _key(spec, vector, train, config, context) if context.checkpoint else ""
     done = load_checkpoint(context.checkpoint, key, trainer.weights) if context.checkpoint else None
@@ -144,7 +145,7 @@ class _Trainer:
         """FedProx: the global weights."""
         self.kind = spec.kind
         self.images = to_tensor(prepare_all(spec.preparation, train.images))
-        self.labels = torch.from_numpy(train.labels)
+        self.labels, self.truth = torch.from_numpy(train.labels), truth_of(train)
         self.dtype = mixed_dtype(self.device)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype is torch.float16)
         self.progress = Progress(0, config.epochs, len(train), 0, 0.0)
@@ -166,11 +167,11 @@ class _Trainer:
         loss_sum = torch.zeros((), device=self.device)
         correct = torch.zeros((), dtype=torch.int64, device=self.device)
         for rows in torch.split(order, self.config.batch):
-            images, labels = self._to_device(self.images[rows]), self._to_device(self.labels[rows])
+            images, truth = self._to_device(self.images[rows]), self._to_device(self.truth[rows])
             pixels = normalise(augment(images, self.config.augment, generator), self.kind)
-            loss, logits = self._step(pixels.contiguous(memory_format=torch.channels_last), labels)
+            loss, logits = self._step(pixels.contiguous(memory_format=torch.channels_last), truth)
             loss_sum += loss.detach() * len(rows)
-            correct += (logits.detach().argmax(dim=1) == labels).sum()
+            correct += right(logits.detach(), truth)
         count = len(order)
         self.progress = Progress(epoch + 1, self.config.epochs, count, int(correct), float(loss_sum) / count)
         return self.progress
@@ -180,14 +181,14 @@ class _Trainer:
             return tensor.pin_memory().to(self.device, non_blocking=True)
         return tensor.to(self.device)
 
-    def _step(self, batch: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Step on batch float32 [B, 3, S, S] and labels int64 [B]; return the mean loss and logits [B, classes]."""
+    def _step(self, batch: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+        """Step on batch float32 [B, 3, S, S] and its truth (loss.py); return the mean loss and logits [B, classes]."""
         self.optimiser.zero_grad()
         with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not None):
             logits = self.model(batch)
         own = self.model.loss_on(self.device) if isinstance(self.model, OwnNetwork) else None
-        smoothed = partial(tnf.cross_entropy, label_smoothing=self.config.smoothing)
-        loss = (own or smoothed)(logits.float(), labels)
+        smoothed = partial(loss_of, smoothing=self.config.smoothing)
+        loss = (own or smoothed)(logits.float(), truth)
         torch.autograd.backward(self.scaler.scale(loss))
         self.scaler.unscale_(self.optimiser)
         self._pull()
@@ -230,6 +231,7 @@ def _key(spec: ModelSpec, vector: Vector, train: Dataset, config: LocalConfig, c
     facts = [spec.to_dict(), config.to_dict(), context.seed, context.round, context.hospital]
     state = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     extra = b"" if context.correction is None else vector_to_bytes(context.correction)
-    for data in (vector_to_bytes(vector) + extra, train.labels.tobytes(), np.ascontiguousarray(train.images).tobytes()):
+    truth = (train.labels if train.marks is None else train.marks).tobytes()
+    for data in (vector_to_bytes(vector) + extra, truth, np.ascontiguousarray(train.images).tobytes()):
         state.update(hashlib.sha256(data).digest())
     return state.hexdigest()

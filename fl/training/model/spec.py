@@ -24,6 +24,7 @@ TRAINED = ("all", "last", "head")
 VIEWS = (1, 8)
 MOST_WEIGHTS = 100_000_000
 """Of any network: a file of 400 MB. A spec comes from another member, so it is refused before memory is taken."""
+CLASSES, LABELS = "classes", "labels"
 GROUPS = 8
 """Groups of every GroupNorm; widths are multiples of it."""
 
@@ -46,6 +47,8 @@ class ModelSpec:
         weights: Where the first weights come from: lite0's package, or a file; empty if they are drawn.
         views: 1, or 8: an answer is the mean over four turns of a picture and of its mirror image.
         source: `package.module:build@SHA256` of `own`, else empty. Documents without it have no such field.
+        outputs: `classes`, of which a picture has exactly one (softmax), or `labels`, each of which it has or not
+            (a sigmoid per label).
     """
 
     kind: str = "hemanet"
@@ -59,6 +62,7 @@ class ModelSpec:
     views: int = 1
     weights: str = ""
     source: str = ""
+    outputs: str = CLASSES
 
     def __post_init__(self) -> None:
         """Raise WeightsMismatch if a field is out of its range."""
@@ -82,6 +86,8 @@ class ModelSpec:
         self._check_pixels()
         self._check_source()
         self._check_weights()
+        if self.outputs not in (CLASSES, LABELS):
+            raise WeightsMismatch(f"the kind of outputs {self.outputs[:80]!r} is unknown")
         if self.views not in VIEWS:
             raise WeightsMismatch(f"the number of views is {self.views}, not 1 or 8")
         check_name(self.preparation)
@@ -122,11 +128,18 @@ class ModelSpec:
         """Return the factor by which the stem shrinks the image, so that the first stage sees about 32 px."""
         return 4 if self.size_px >= 96 else 2 if self.size_px >= 48 else 1  # noqa: PLR2004  # the table is here only
 
+    @property
+    def several(self) -> bool:
+        """Return whether a picture may have several labels."""
+        return self.outputs == LABELS
+
     def to_dict(self) -> dict[str, object]:
-        """Return all fields; `source` only where there is one, so that documents without it stay as they were."""
+        """Return all fields; `source` and `outputs` only where they say something: earlier documents stay as they were."""
         fields = asdict(self)
         if not self.source:
             del fields["source"]
+        if not self.several:
+            del fields["outputs"]
         return fields
 
     @classmethod
@@ -137,4 +150,4 @@ class ModelSpec:
             EncodingError: a field is missing, unknown or of another type.
             WeightsMismatch: a field is out of its range.
         """
-        return parse_fields(cls, {"source": "", **raw}, "model spec")
+        return parse_fields(cls, {"source": "", "outputs": CLASSES, **raw}, "model spec")
