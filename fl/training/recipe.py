@@ -18,6 +18,7 @@ from fl.training.aggregation.choice import ENTRY, FEDERATED_AVERAGING, Aggregati
 from fl.training.aggregation.work import without_sum
 from fl.training.local.config import LocalConfig
 from fl.training.model.spec import ModelSpec
+from fl.training.privacy.terms import PLAIN, Spend
 
 _WHAT = "training recipe"
 
@@ -65,3 +66,12 @@ class Recipe:
         if recipe.spec.classes != len(config.task.classes):
             raise EncodingError(_WHAT, "the model does not have one output per class of the task")
         return recipe
+
+
+def private_spend(config: RoundConfig) -> Spend:
+    """Return what a round of training costs a hospital's pictures; PLAIN where it has no noise, or no recipe."""
+    try:
+        local = Recipe.from_dict(config.training).local
+    except EncodingError:
+        return PLAIN
+    return Spend.of(local.privacy, local.epochs)

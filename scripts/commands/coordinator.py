@@ -16,12 +16,14 @@ from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_init, add_keys
 from scripts.wiring.options import (
     AggregationOptions,
+    PrivacyOptions,
     TaskOptions,
     aggregation_options,
     calibrate_option,
     chain_options,
     despite_alarm_option,
     name_option,
+    privacy_options,
     protection_option,
     seed_option,
     task_options,
@@ -36,6 +38,7 @@ from scripts.wiring.plans import (
     fewest,
     first_model,
     held_back,
+    made_private,
     protection_of,
 )
 
@@ -80,6 +83,7 @@ coordinator.add_command(train_table)
 @despite_alarm_option
 @task_options
 @aggregation_options
+@privacy_options
 @click.option("--preset", type=click.Choice(PRESET_NAMES), default="real", show_default=True, help=PRESETS_HELP)
 @click.option("--width", type=click.IntRange(8, 512), help="Network channels, a multiple of 8. Default: as --preset.")
 @click.option("--image-size", type=click.IntRange(16, 1024), help="Side of an image in pixels. Default: as --preset.")
@@ -115,6 +119,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     seed: int,
     task: TaskOptions,
     joining: AggregationOptions,
+    private: PrivacyOptions,
 ) -> None:
     """Open rounds, sum updates, propose models and finalise them, until all rounds are done.
 
@@ -138,6 +143,7 @@ def run(  # noqa: PLR0913  # one parameter per option
         raise SettingInvalid("task", f"consortium.json names no task; give {FLAGS}")
     chosen = adjusted(PRESETS[preset], width=width, size_px=image_size, epochs=epochs, preparation=preparation)
     wanted = rounds or chosen.rounds
+    chosen = made_private(chosen, wanted, private, epochs)
     spec = replace(chosen.spec, classes=len(trained.classes))
     local = replace(chosen.local, horizon=wanted, mu=joining.prox)
     recipe = held_back(Recipe(spec, local, seed, aggregation_of(joining)), calibrate=calibrate)

@@ -33,6 +33,8 @@ class Wanted:
     seed: int
     protection: Protection
     calibrate: bool = False
+    epsilon: float | None = None
+    """None: train without noise."""
 
     @property
     def source(self) -> Path | None:
@@ -51,6 +53,8 @@ class Wanted:
             "seed": self.seed,
             "task": self.task.to_dict(),
         }
+        if self.epsilon is not None:
+            document["epsilon"] = self.epsilon
         write_atomic(_file(home), write_document(document))
 
     @classmethod
@@ -62,7 +66,7 @@ class Wanted:
         """
         try:
             fields = Fields(parse_document(_file(home).read_bytes(), WHAT), WHAT)
-            fields.only("calibrate", "data", "hospitals", "labels", "protection", "rounds", "seed", "task")
+            fields.only("calibrate", "data", "epsilon", "hospitals", "labels", "protection", "rounds", "seed", "task")
             labels = Fields(fields.mapping("labels"), WHAT)
             return cls(
                 task=Task.from_dict(fields.mapping("task")),
@@ -73,6 +77,7 @@ class Wanted:
                 seed=fields.integer("seed"),
                 protection=Protection[fields.text("protection").upper()],
                 calibrate=fields.truth("calibrate"),
+                epsilon=fields.number("epsilon") if "epsilon" in fields.value else None,
             )
         except FileNotFoundError as error:
             raise SettingInvalid("resume", f"{home.folder} holds no demo: {WHAT} is missing") from error

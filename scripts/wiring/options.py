@@ -145,6 +145,18 @@ class AggregationOptions:
 
 
 @dataclass(frozen=True)
+class PrivacyOptions:
+    """The options of private training."""
+
+    epsilon: float | None = None
+    """None: train without noise."""
+    delta: float = 1e-5
+    record_clip: float = 1.0
+    sample_rate: float = 0.25
+    trained: str | None = None
+
+
+@dataclass(frozen=True)
 class ReadingOptions:
     """The options that say how to read image files."""
 
@@ -191,6 +203,41 @@ _AGGREGATION = (
     ),
     click.option("--prox", type=float, default=0.0, help="FedProx: how strongly hospitals stay near the common model."),
 )
+PARTS = ("all", "last", "head")
+"""The values of fl.training.model.spec.TRAINED."""
+_PRIVACY = (
+    click.option(
+        "--epsilon",
+        type=click.FloatRange(0.01, 1000.0),
+        help="Train privately: noise hides single images, with this epsilon over all rounds (docs/privacy.md).",
+    ),
+    click.option(
+        "--delta",
+        type=click.FloatRange(1e-12, 0.01),
+        default=1e-5,
+        show_default=True,
+        help="The delta of --epsilon. It must be far below 1 / images of a hospital.",
+    ),
+    click.option(
+        "--record-clip",
+        type=click.FloatRange(1e-6, 1e6),
+        default=1.0,
+        show_default=True,
+        help="Private training: the largest L2 norm of one image's gradient.",
+    ),
+    click.option(
+        "--sample-rate",
+        type=click.FloatRange(0.001, 1.0),
+        default=0.25,
+        show_default=True,
+        help="Private training: the probability with which a step uses an image.",
+    ),
+    click.option(
+        "--trained",
+        type=click.Choice(PARTS),
+        help="Which part of a lite0 is trained. Default: all; head in private training.",
+    ),
+)
 _TASK = (
     click.option("--task", "task_name", help=f"The task to learn: {', '.join(TASKS)}, or a JSON file with a task."),
     click.option("--classes", help="The classes of your own task, separated by commas."),
@@ -217,6 +264,7 @@ _READING = (
 )
 task_options: Decorator[Any] = gathered("task", TaskOptions, *_TASK)
 aggregation_options: Decorator[Any] = gathered("joining", AggregationOptions, *_AGGREGATION)
+privacy_options: Decorator[Any] = gathered("private", PrivacyOptions, *_PRIVACY)
 reading_options: Decorator[Any] = gathered("reading", ReadingOptions, *_READING)
 data_options: Decorator[Any] = gathered("options", DataOptions, *_TASK, *_LABELS, *_READING)
 label_options: Decorator[Any] = gathered("options", LabelOptions, *_LABELS, *_READING)

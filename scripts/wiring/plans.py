@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fl.protocol.names import Protection
 from fl.protocol.rounds.rules import MIN_MASKED
-from scripts.wiring.options import AggregationOptions
+from scripts.wiring.options import AggregationOptions, PrivacyOptions
 
 if TYPE_CHECKING:
     from fl.roles.coordinator.plan import Initial
@@ -66,6 +66,29 @@ def held_back(recipe: Recipe, *, calibrate: bool) -> Recipe:
     from fl.training.data.held_back import CALIBRATION_SHARE
 
     return replace(recipe, local=replace(recipe.local, held_back=CALIBRATION_SHARE)) if calibrate else recipe
+
+
+def made_private(preset: Preset, rounds: int, given: PrivacyOptions, epochs: int | None = None) -> Preset:
+    """Return the preset with the noise that gives the wanted epsilon after `rounds` rounds; without one, as it is.
+
+    `epochs` replaces the usual number of a private round.
+
+    Raises:
+        SettingInvalid: no noise is enough.
+    """
+    from fl.training.presets import private
+    from fl.training.privacy.accounting import noise_for
+    from fl.training.privacy.terms import Privacy
+
+    part = given.trained
+    if given.epsilon is None:
+        return preset if part is None else replace(preset, spec=replace(preset.spec, trained=part))
+    terms = Privacy(1.0, given.record_clip, given.sample_rate, given.delta)
+    chosen = private(preset, terms, part)
+    chosen = replace(chosen, local=replace(chosen.local, epochs=epochs or chosen.local.epochs))
+    steps = rounds * chosen.local.epochs * terms.steps_of_epoch
+    noise = noise_for(given.epsilon, given.delta, given.sample_rate, steps)
+    return replace(chosen, local=replace(chosen.local, privacy=replace(terms, noise=noise)))
 
 
 def first_model(recipe: Recipe) -> Initial:

@@ -63,6 +63,8 @@ from fl.protocol.errors.refused import (
     AnswerOutdated,
     ChainRunning,
     ContractRefused,
+    EpsilonExceeded,
+    NoiseMissing,
     PolicyNotApproved,
     RoleRunning,
     RosterUntrusted,

@@ -24,6 +24,8 @@ class TrainingJob:
     config: RoundConfig
     trained: bool = True
     """Whether any round made `previous`, or it is still the model that opened the federation."""
+    context: bytes = b""
+    """The round's context; no other round of any ledger has the same."""
 
 
 Train = Callable[[TrainingJob], Learned]

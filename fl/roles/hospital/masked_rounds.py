@@ -115,7 +115,7 @@ class MaskedHospital:
         checked_work(current, config, manifest)
         previous = manifest.weights_of(self._reader.model(federation.source, manifest))
         self._ports.notify(Event.TRAINING, {"round": current.number})
-        job = TrainingJob(current.number, previous, config, trained=not federation.untrained)
+        job = TrainingJob(current.number, previous, config, not federation.untrained, current.context)
         self._training.begin(current.context, job)
 
     def _advertise(self, current: Round) -> bool:

@@ -71,7 +71,8 @@ class SealedHospital:
         work = checked_work(current, config, manifest)
         previous = manifest.weights_of(self._reader.model(federation.source, manifest))
         self._ports.notify(Event.TRAINING, {"round": current.number})
-        learned = self._train(TrainingJob(current.number, previous, config, trained=not federation.untrained))
+        trained = not federation.untrained
+        learned = self._train(TrainingJob(current.number, previous, config, trained, current.context))
         self._ports.notify(Event.TRAINED, {"round": current.number, **figures(learned)})
         body = to_bytes(work.encode(previous, learned))
         return seal(update_core(current, self._account), update_recipients(current, federation.book), body)

@@ -8,11 +8,13 @@ Source: B. McMahan et al., "Communication-Efficient Learning", 2017, algorithm 1
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -33,6 +35,10 @@ from fl.training.model.spec import ModelSpec
 from fl.training.model.tensors import load_vector, manifest_of, to_vector
 from fl.training.model.weights import Vector, vector_to_bytes
 from fl.training.pictures.preparation import prepare_all
+from fl.training.privacy.noise import random_seed
+
+if TYPE_CHECKING:
+    from fl.training.local.private import PrivateSteps
 
 
 @dataclass(frozen=True)
@@ -147,13 +153,14 @@ class _Trainer:
 
     def run_epoch(self, epoch: int) -> Progress:
         """Pass once over the images in an order drawn for this epoch (counted from 0)."""
+        if self.config.privacy.on:
+            return self._run_private(epoch)
         generator = torch.Generator().manual_seed(_seed(self.context, epoch))
         order = draw_order(self.labels, self.config.class_balance, generator)
         loss_sum = torch.zeros((), device=self.device)
         correct = torch.zeros((), dtype=torch.int64, device=self.device)
         for rows in torch.split(order, self.config.batch):
-            pixels = normalise(augment(self.images[rows], self.config.augment, generator), self.kind)
-            batch = self._to_device(pixels.contiguous(memory_format=torch.channels_last))
+            batch = self._prepared(rows, generator)
             labels = self._to_device(self.labels[rows])
             loss, logits = self._step(batch, labels)
             loss_sum += loss.detach() * len(rows)
@@ -161,6 +168,26 @@ class _Trainer:
         count = len(order)
         self.progress = Progress(epoch + 1, self.config.epochs, count, int(correct), float(loss_sum) / count)
         return self.progress
+
+    def _prepared(self, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """Return what the network sees of these rows, float32 [b, 3, S, S], on the device."""
+        pixels = normalise(augment(self.images[rows], self.config.augment, generator), self.kind)
+        return self._to_device(pixels.contiguous(memory_format=torch.channels_last))
+
+    def _run_private(self, epoch: int) -> Progress:
+        """Make the steps of a private epoch; what it tells depends on no picture."""
+        self._private().run_epoch(self._pull)
+        self.progress = Progress(epoch + 1, self.config.epochs, len(self.labels), 0, 0.0)
+        return self.progress
+
+    @functools.lru_cache(maxsize=1)  # noqa: B019  # a trainer lives as long as its training
+    def _private(self) -> PrivateSteps:
+        from fl.training.local.private import PrivateSteps  # noqa: PLC0415  # opacus takes a second to import
+
+        generator = torch.Generator().manual_seed(random_seed())
+        return PrivateSteps(
+            self.model, self.optimiser, self.config, self.labels, lambda rows: self._prepared(rows, generator)
+        )
 
     def _to_device(self, tensor: Tensor) -> Tensor:
         if self.device.type == "cuda":

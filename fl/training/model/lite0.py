@@ -40,7 +40,11 @@ class ScaledConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, inputs, H, W] to [B, outputs, ceil(H / stride), ceil(W / stride)]."""
-        weight = self.weight * self.scale[:, None, None, None]
+        return self.convolve(x, self.weight)
+
+    def convolve(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Do what `forward` does, with this weight [outputs, inputs / groups, kernel, kernel]."""
+        weight = weight * self.scale[:, None, None, None]
         if self.step == 1:
             return tnf.conv2d(x, weight, self.shift, 1, self.side // 2, 1, self.groups)
         rows, columns = (self._padding(side) for side in x.shape[-2:])
