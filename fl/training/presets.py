@@ -47,17 +47,17 @@ SYNTHETIC_PRESET = Preset(
 )
 """For the cells of `SYNTHETIC_PLAN`: a demonstration of about a minute."""
 
-PRIVATE_EPOCHS, PRIVATE_LR, PRIVATE_LR_FINAL = 3, 2e-3, 2e-4
+PRIVATE_EPOCHS, PRIVATE_LR, PRIVATE_LR_FINAL = 3, 5e-3, 5e-4
 """Epochs of a private round, and learning rates: noise asks for few weights and large steps."""
 
 
 def private(preset: Preset, privacy: Privacy, trained: str | None = None) -> Preset:
     """Return a preset that trains privately: of a lite0 only the head, unless `trained` names more of it.
 
-    Augmentation is off where only a head is trained: then each picture's features are computed once.
+    Augmentation is off where a part is fixed: then what that part makes of each picture is computed once.
     """
     part = trained or ("head" if preset.spec.kind == LITE0 else preset.spec.trained)
-    augment = 0.0 if part == "head" else preset.local.augment
+    augment = preset.local.augment if part == "all" else 0.0
     local = replace(
         preset.local,
         epochs=PRIVATE_EPOCHS,

@@ -18,6 +18,7 @@ LONG = (
     "training",
     "protections",
     "poisoning",
+    "privacy",
     "threshold",
     "device",
     "tables",

@@ -10,6 +10,7 @@ Not here: randomness (fl/training/privacy/noise.py) and accounting.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +27,8 @@ from fl.training.privacy.noise import chosen, gaussian
 
 Prepared = Callable[[Tensor], Tensor]
 """Rows int64 [b] -> what the network sees, on its device."""
-FEATURES_AT_ONCE = 64
+AT_ONCE = 64
+warnings.filterwarnings("ignore", "Full backward hook is firing", UserWarning)  # opacus's hooks; the sums are tested
 
 
 class PrivateSteps:
@@ -46,9 +48,10 @@ class PrivateSteps:
         """
         self._config, self._labels, self._prepared = config, labels, prepared
         self._device = next(model.parameters()).device
-        fixed = isinstance(model, Lite0) and not config.augment and _only_head(model)
-        self._inputs = self._features(model) if fixed and isinstance(model, Lite0) else None
-        trained = model.head if fixed else model
+        fixed, trained = (
+            model.divided() if isinstance(model, Lite0) and not config.augment else (nn.Sequential(), model)
+        )
+        self._inputs = self._through(fixed) if len(fixed) else None
         self._module: Any = GradSampleModule(trained, loss_reduction="sum", strict=False)  # scales are fixed buffers
         self._optimiser: Any = DPOptimizer(
             optimiser,
@@ -65,10 +68,6 @@ class PrivateSteps:
             self._add_noise()
             pull()
             self._optimiser.original_optimizer.step()
-
-    def release(self) -> None:
-        """Remove opacus's hooks from the network."""
-        self._module.to_standard_module()
 
     def _add_up(self, rows: Tensor) -> None:
         """Sum the clipped gradients of these rows, a few at a time."""
@@ -93,15 +92,11 @@ class PrivateSteps:
             noise = torch.from_numpy(gaussian(tensor.numel(), privacy.noise * privacy.clip))
             tensor.grad = (tensor.summed_grad + noise.view_as(tensor).to(self._device)) / self._config.batch
 
-    def _features(self, model: Lite0) -> Tensor:
-        """Return what the head sees of every picture, float32 [n, 1280]: computed once if nothing before it changes."""
+    def _through(self, fixed: nn.Module) -> Tensor:
+        """Return what the trained part sees of every picture: computed once, because nothing before it changes."""
         rows = torch.arange(len(self._labels))
         with torch.no_grad():
-            return torch.cat([model.features(self._prepared(some)) for some in torch.split(rows, FEATURES_AT_ONCE)])
-
-
-def _only_head(model: Lite0) -> bool:
-    return {id(each) for each in model.parameters()} == {id(each) for each in model.head.parameters()}
+            return torch.cat([fixed(self._prepared(some)) for some in torch.split(rows, AT_ONCE)])
 
 
 @register_grad_sampler(ScaledConv2d)  # type: ignore[untyped-decorator]  # opacus

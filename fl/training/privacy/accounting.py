@@ -18,9 +18,9 @@ import numpy as np
 from fl.protocol.errors import SettingInvalid
 from fl.training.privacy.terms import Privacy, Spend
 
-ORDERS = (*(1.0 + tenth / 10.0 for tenth in range(1, 100)), *range(12, 65), 128, 256, 512)
-LEAST_NOISE, MOST_NOISE, GRAIN = 0.2, 1000.0, 1e-4
-"""Range and step of the search for a noise multiplier."""
+ORDERS = (1.1, *(quarter / 4.0 for quarter in range(5, 24)), *range(6, 65), 128, 256, 512)
+GRAINS, FEWEST, MOST = 1000, 200, 1_000_000
+"""The search for a noise multiplier goes in steps of a thousandth, from 0.2 to 1000."""
 
 
 def epsilon_of(spends: Iterable[Spend], delta: float) -> float:
@@ -44,22 +44,24 @@ def epsilon_of(spends: Iterable[Spend], delta: float) -> float:
 
 
 def noise_for(epsilon: float, delta: float, rate: float, steps: int) -> float:
-    """Return the least noise multiplier, a multiple of GRAIN, with which `steps` steps cost at most `epsilon`.
+    """Return the least noise multiplier, in thousandths, with which `steps` steps cost at most `epsilon`.
 
     Raises:
         SettingInvalid: no noise in the range is enough.
     """
-    low, high = round(LEAST_NOISE / GRAIN), round(MOST_NOISE / GRAIN)
 
     def enough(grains: int) -> bool:
-        return epsilon_of([Spend(grains * GRAIN, rate, steps)], delta) <= epsilon
+        return epsilon_of([Spend(grains / GRAINS, rate, steps)], delta) <= epsilon
 
-    if not enough(high):
-        raise SettingInvalid("epsilon", f"{epsilon} at delta {delta} needs more noise than {MOST_NOISE}")
+    low = high = FEWEST
+    while not enough(high):
+        if high == MOST:
+            raise SettingInvalid("epsilon", f"{epsilon} at delta {delta} needs more noise than {MOST // GRAINS}")
+        low, high = high + 1, min(2 * high, MOST)
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle + 1, high)
-    return round(high * GRAIN, 4)
+    return high / GRAINS
 
 
 def release_epsilon(privacy: Privacy, epochs: int) -> float:
