@@ -24,6 +24,7 @@ from fl.training.local.config import LocalConfig
 from fl.training.local.private import PrivateSteps
 from fl.training.local.train import LocalResult, TrainContext, train_local
 from fl.training.model.inputs import normalise, to_tensor
+from fl.training.model.lite0 import Lite0
 from fl.training.model.network import build_model
 from fl.training.model.spec import HEMANET, ModelSpec
 from fl.training.model.tensors import load_vector
@@ -161,3 +162,56 @@ def _losses(scene: Scene, seen: Vector, pictures: Dataset) -> npt.NDArray[np.flo
 def most_advantage(epsilon: float, delta: float) -> float:
     """Return the bound that epsilon and delta put on every membership attack (Kairouz et al., 2015)."""
     return float((np.exp(epsilon) - 1.0 + 2.0 * delta) / (np.exp(epsilon) + 1.0))
+
+
+# --- Networks of which a part is fixed ------------------------------------------------------------------------------
+
+
+def frozen(spec: ModelSpec, images: npt.NDArray[np.uint8], view: int) -> Tensor:
+    """Return what the fixed part of a lite0 makes of pictures uint8 [n, S, S, 3], seen in one of eight views."""
+    model = build_model(spec, 0)
+    fixed = model.divided()[0] if isinstance(model, Lite0) else model
+    pictures = to_tensor(prepare_all(spec.preparation, images))
+    with torch.no_grad():
+        turned = (torch.rot90(some.to(torch.float32), view % 4, (2, 3)) for some in pictures.split(32))
+        views = (each.flip(3) if view >= 4 else each for each in turned)  # noqa: PLR2004  # four turns, then mirrored
+        return torch.cat([fixed(normalise(each, spec.kind)) for each in views])
+
+
+class Trained:
+    """The trained part of a lite0, over what its fixed part made of pictures."""
+
+    def __init__(self, spec: ModelSpec, seed: int) -> None:
+        model = build_model(spec, seed)
+        if not isinstance(model, Lite0):
+            raise TypeError(spec.kind)
+        self._model = model.divided()[1]
+        self._weights = self._vector()
+
+    def load(self, weights: npt.NDArray[np.float32]) -> None:
+        """Take over weights float32 [d]."""
+        self._weights = torch.from_numpy(weights)
+        nn.utils.vector_to_parameters(self._weights, self._model.parameters())
+
+    def learn(
+        self, inputs: Tensor, labels: npt.NDArray[np.int64], config: LocalConfig, number: int
+    ) -> npt.NDArray[np.float32]:
+        """Return the weights after a private round of one hospital, float32 [d]; the own ones stay."""
+        nn.utils.vector_to_parameters(self._weights, self._model.parameters())
+        optimiser = torch.optim.AdamW(
+            self._model.parameters(), config.lr_of_round(number), weight_decay=config.weight_decay
+        )
+        steps = PrivateSteps(self._model, optimiser, config, torch.from_numpy(labels), lambda rows: inputs[rows])
+        for _ in range(config.epochs):
+            steps.run_epoch(lambda: None)
+        steps.release()
+        return self._vector().numpy()
+
+    def probabilities(self, inputs: Tensor) -> npt.NDArray[np.float32]:
+        """Return float32 [n, classes] of the own weights."""
+        nn.utils.vector_to_parameters(self._weights, self._model.parameters())
+        with torch.no_grad():
+            return np.asarray(self._model(inputs).softmax(dim=1).numpy(), np.float32)
+
+    def _vector(self) -> Tensor:
+        return nn.utils.parameters_to_vector(self._model.parameters()).detach().clone()

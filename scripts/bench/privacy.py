@@ -8,21 +8,20 @@ Source: scripts/bench/attacks.py; fl/training/presets.py (`private`).
 
 from __future__ import annotations
 
-import os
 import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 import click
 import numpy as np
+from sklearn.metrics import roc_auc_score
 
-from fl.protocol.task_catalogue import LEUKEMIA
 from fl.training.data.dataset import TEST, TRAIN, Dataset
 from fl.training.data.load import load_source
 from fl.training.data.partition import divide
 from fl.training.data.synthetic import SyntheticPlan, draw_dataset
-from fl.training.evaluation.predict import Predictor, evaluate
 from fl.training.local.config import LocalConfig
 from fl.training.model.device import use_threads
 from fl.training.model.network import build_model
@@ -35,7 +34,6 @@ from scripts.bench import attacks
 from scripts.bench._data import images_at_hand, labelled
 from scripts.bench._table import keep
 from scripts.bench.attacks import Scene, advantage
-from scripts.bench.training import Federation
 
 HOSPITALS, RATE, CLIP = 3, 0.25, 1.0
 HARDLY = 0.01
@@ -70,31 +68,35 @@ def main(
     use_threads(1)
     source, began, found = data or images_at_hand(), time.perf_counter(), list[dict[str, object]]()
     cells = labelled(load_source(source)) if source else None
-    if quality and cells is not None:
-        found += [_quality(cells, epsilon, part, seed) for part in parts for seed in seeds]
+    for part in parts if quality and cells is not None else ():
+        for each in _quality(cells, epsilon, part, seeds):
+            _say(each)
+            found.append(each)
     if attack:
         found += [each for seed in seeds for each in (*_inversion(cells, epsilon, seed), *_small(epsilon, seed))]
         found += [each for part in parts if cells for each in _membership(cells, epsilon, part, seeds[0])]
     figures = {"runs": found, "cells": source.name if source else "drawn", "seconds": time.perf_counter() - began}
     keep(name, figures)
     for each in found:
-        click.echo(", ".join(f"{key} {_short(value)}" for key, value in each.items()))
+        _say(each)
 
 
 # --- Quality -----------------------------------------------------------------------------------------------------
 
 
-def _quality(cells: Dataset, epsilon: float, part: str, seed: int) -> dict[str, object]:
-    """Return AUROC on the test part with the noise of this epsilon over all rounds, and with hardly any."""
+def _quality(cells: Dataset, epsilon: float, part: str, seeds: Sequence[int]) -> Iterator[dict[str, object]]:
+    """Yield AUROC on the test part with the noise of this epsilon over all rounds, and with hardly any."""
     preset = _preset(epsilon, part, DEFAULT_PRESET.rounds)
-    silent = replace(preset.local, privacy=replace(preset.local.privacy, noise=HARDLY))
-    facts = {"what": "quality", "part": part, "seed": seed, "epsilon": epsilon, "delta": DELTA}
-    return {
-        **facts,
-        "noise": preset.local.privacy.noise,
-        "auroc": _auroc(cells, preset, seed),
-        "auroc_without_noise": _auroc(cells, replace(preset, local=silent), seed),
-    }
+    scene = FrozenCells.of(cells, replace(preset.spec, classes=len(cells.class_names)))
+    terms = preset.local.privacy
+    for seed in seeds:
+        for noise in (terms.noise, HARDLY):
+            local = replace(preset.local, horizon=preset.rounds, privacy=replace(terms, noise=noise))
+            began = time.perf_counter()
+            auroc = scene.auroc(divide(cells, HOSPITALS, seed), local, preset.rounds, seed)
+            facts = {"part": part, "seed": seed, "delta": DELTA, "noise": noise, "auroc": auroc}
+            seconds = round(time.perf_counter() - began)
+            yield {"what": "quality", "epsilon": epsilon if noise == terms.noise else None, **facts, "seconds": seconds}
 
 
 def _preset(epsilon: float, part: str, rounds: int) -> Preset:
@@ -104,16 +106,37 @@ def _preset(epsilon: float, part: str, rounds: int) -> Preset:
     return replace(preset, local=replace(preset.local, privacy=replace(terms, noise=noise)))
 
 
-def _auroc(cells: Dataset, preset: Preset, seed: int) -> float:
-    spec = replace(preset.spec, classes=len(cells.class_names))
-    local = replace(preset.local, horizon=preset.rounds)
-    federation = Federation(spec, local, divide(cells, HOSPITALS, seed), cells.part(TEST), seed, "cpu")
-    vector = to_vector(build_model(spec, seed))
-    with ThreadPoolExecutor(min(HOSPITALS, os.cpu_count() or 1)) as pool:
-        for number in range(1, preset.rounds + 1):
-            vector = federation.round(number, vector, pool)
-            click.echo(f"{preset.spec.trained}, noise {local.privacy.noise}: round {number}")
-    return evaluate(Predictor(spec, vector), federation.test, LEUKEMIA).auroc or float("nan")
+@dataclass(frozen=True)
+class FrozenCells:
+    """What the fixed part of a network makes of all pictures: computed once for all rounds, seeds and arms."""
+
+    spec: ModelSpec
+    rows: dict[bytes, int]
+    """SHA-256 of a picture -> its row."""
+    seen: attacks.Tensor
+    test: list[attacks.Tensor]
+    """Per view."""
+    truth: Dataset
+
+    @classmethod
+    def of(cls, cells: Dataset, spec: ModelSpec) -> FrozenCells:
+        """Compute it; this takes minutes."""
+        rows = {sha256(image.tobytes()).digest(): row for row, image in enumerate(cells.images)}
+        truth = cells.part(TEST)
+        views = [attacks.frozen(spec, truth.images, view) for view in range(spec.views)]
+        return cls(spec, rows, attacks.frozen(spec, cells.images, 0), views, truth)
+
+    def auroc(self, hospitals: list[Dataset], local: LocalConfig, rounds: int, seed: int) -> float:
+        """Train for so many rounds of plain FedAvg by pictures, and judge the last model on the test part."""
+        parts = [part.part(TRAIN) for part in hospitals]
+        inputs = [self.seen[[self.rows[sha256(image.tobytes()).digest()] for image in part.images]] for part in parts]
+        model = attacks.Trained(self.spec, seed)
+        for number in range(1, rounds + 1):
+            learned = [model.learn(inputs[at], part.labels, local, number) for at, part in enumerate(parts)]
+            shares = np.array([len(part) for part in parts]) / sum(len(part) for part in parts)
+            model.load(np.asarray(sum(each * share for each, share in zip(learned, shares, strict=True)), np.float32))
+        scores = np.mean([model.probabilities(view)[:, 1] for view in self.test], axis=0)
+        return float(roc_auc_score(self.truth.labels == 1, scores))
 
 
 # --- Inversion ---------------------------------------------------------------------------------------------------
@@ -192,6 +215,10 @@ def _advantages(
         }
         for observed, vector in seen.items()
     ]
+
+
+def _say(figures: dict[str, object]) -> None:
+    click.echo(", ".join(f"{key} {_short(value)}" for key, value in figures.items()))
 
 
 def _short(value: object) -> str:

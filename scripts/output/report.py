@@ -90,10 +90,10 @@ def to_text(audited: Audited) -> str:
 def _claims(whose: str, figures: Mapping[str, float]) -> str:
     """Return what hospitals claim about their training. Nobody can check it."""
     most = f" of at most {figures['most_weight']:,.0f}" if "most_weight" in figures else ""
-    return (
-        f"  Claimed ({whose}): {figures['samples']:,.0f} images, weight {figures['weight']:,.0f}{most}, "
-        f"{figures['accuracy']:.3f} right in training, loss {figures['loss']:.3f}"
-    )
+    learned = f"{figures['accuracy']:.3f} right in training, loss {figures['loss']:.3f}"
+    if not figures["accuracy"] and not figures["loss"]:
+        learned = "nothing about what was learned, as in private training"
+    return f"  Claimed ({whose}): {figures['samples']:,.0f} images, weight {figures['weight']:,.0f}{most}, {learned}"
 
 
 def _totals(number: int, totals: Mapping[str, JsonValue], figures: Mapping[str, float]) -> list[str]:

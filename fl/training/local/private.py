@@ -69,6 +69,10 @@ class PrivateSteps:
             pull()
             self._optimiser.original_optimizer.step()
 
+    def release(self) -> None:
+        """Remove opacus's hooks from the network, so that others can train it."""
+        self._module.to_standard_module()
+
     def _add_up(self, rows: Tensor) -> None:
         """Sum the clipped gradients of these rows, a few at a time."""
         self._optimiser.zero_grad()

@@ -18,7 +18,7 @@ import numpy as np
 from fl.protocol.errors import SettingInvalid
 from fl.training.privacy.terms import Privacy, Spend
 
-ORDERS = (1.1, *(quarter / 4.0 for quarter in range(5, 24)), *range(6, 65), 128, 256, 512)
+ORDERS = (*(quarter / 4.0 for quarter in range(6, 24)), *range(6, 65), 128, 256, 512)
 GRAINS, FEWEST, MOST = 1000, 200, 1_000_000
 """The search for a noise multiplier goes in steps of a thousandth, from 0.2 to 1000."""
 
