@@ -23,6 +23,7 @@ from fl.protocol.rounds.round import Phase, Round
 from fl.replay.exclusions import excluded_updates
 from fl.replay.expected_files import FileReader, digest_of, read_config, read_manifest
 from fl.replay.ledger_view import LedgerView, Ports
+from fl.replay.privacy import PrivacyStatement, privacy_of
 from fl.replay.rejected_responses import RejectionReporter
 from fl.replay.round_groups import check_groups, still_first
 from fl.replay.round_replay import ReplayedRound, Tools, replay_round
@@ -42,7 +43,7 @@ class Evaluation:
     """About these images: name, number of images and persons, images per class code, origin."""
     alarm: str = ""
     """Why the model is far worse than chance (fl/training/evaluation/chance.py); empty if it is not."""
-    card: Callable[[Federation, Round], bytes] | None = None
+    card: Callable[[Federation, Round, PrivacyStatement | None], bytes] | None = None
     """Writes the model card for the proposal of a round, without anything about single persons; None = no card."""
 
 
@@ -110,9 +111,10 @@ class Auditor:
         return replayed
 
     def _attest(self, federation: Federation, current: Round, replayed: ReplayedRound, evaluation: Evaluation) -> None:
-        extra: dict[str, JsonValue] = {}
+        privacy = privacy_of(federation, current, self._ports.vault)
+        extra: dict[str, JsonValue] = {"privacy": privacy.to_dict()} if privacy else {}
         if evaluation.card is not None:
-            extra["card"] = show(self._ports.vault.put(evaluation.card(federation, current)))
+            extra["card"] = show(self._ports.vault.put(evaluation.card(federation, current, privacy)))
         report = self._ports.vault.put(self._report(current, replayed, evaluation, extra))
         try:
             self._ports.append(ModelAttested(self._account, current.number, digest_of(current), report))

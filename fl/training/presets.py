@@ -14,6 +14,7 @@ from fl.training.data.synthetic import SyntheticPlan
 from fl.training.local.config import LocalConfig
 from fl.training.model.spec import LITE0, ModelSpec
 from fl.training.pictures.preparation import CELL_COLOURS
+from fl.training.privacy.terms import Privacy
 
 
 @dataclass(frozen=True)
@@ -51,5 +52,30 @@ SYNTHETIC_PRESET = Preset(
     _SYNTHETIC_ROUNDS,
 )
 """For the cells of `SYNTHETIC_PLAN`: a demonstration of about a minute."""
+
+PRIVATE_EPOCHS, PRIVATE_LR, PRIVATE_LR_FINAL = 3, 5e-3, 5e-4
+"""Epochs of a private round, and learning rates: noise asks for few weights and large steps."""
+
+
+def private(preset: Preset, privacy: Privacy, trained: str | None = None) -> Preset:
+    """Return a preset that trains privately: of a lite0 only the head, unless `trained` names more of it.
+
+    Augmentation is off where a part is fixed: then what that part makes of each picture is computed once.
+    """
+    part = trained or ("head" if preset.spec.kind == LITE0 else preset.spec.trained)
+    augment = preset.local.augment if part == "all" else 0.0
+    local = replace(
+        preset.local,
+        epochs=PRIVATE_EPOCHS,
+        lr=PRIVATE_LR,
+        lr_final=PRIVATE_LR_FINAL,
+        augment=augment,
+        class_balance=0.0,
+        clip_norm=0.0,
+        smoothing=0.0,
+        privacy=privacy,
+    )
+    return Preset(replace(preset.spec, trained=part), local, preset.rounds)
+
 
 PRESETS: dict[str, Preset] = {"real": DEFAULT_PRESET, "small": SMALL_PRESET, "synthetic": SYNTHETIC_PRESET}

@@ -19,6 +19,7 @@ from fl.training.aggregation.choice import ENTRY, FEDERATED_AVERAGING, QUALITY, 
 from fl.training.aggregation.work import without_sum
 from fl.training.local.config import LocalConfig
 from fl.training.model.spec import CLASSES, LABELS, ModelSpec
+from fl.training.privacy.terms import PLAIN, Spend
 
 _WHAT = "training recipe"
 
@@ -80,3 +81,12 @@ class Recipe:
 def fitted_to(spec: ModelSpec, task: Task) -> ModelSpec:
     """Return the network with one output per class of the task, of the task's kind."""
     return replace(spec, classes=len(task.classes), outputs=LABELS if task.several else CLASSES)
+
+
+def private_spend(config: RoundConfig) -> Spend:
+    """Return what a round of training costs a hospital's pictures; PLAIN where it has no noise, or no recipe."""
+    try:
+        local = Recipe.from_dict(config.training).local
+    except EncodingError:
+        return PLAIN
+    return Spend.of(local.privacy, local.epochs)

@@ -20,6 +20,7 @@ LONG = (
     "training",
     "protections",
     "poisoning",
+    "privacy",
     "threshold",
     "device",
     "tables",

@@ -17,6 +17,7 @@ from scripts.wiring.membership import add_init, add_keys
 from scripts.wiring.options import (
     AggregationOptions,
     NetworkOptions,
+    PrivacyOptions,
     TaskOptions,
     aggregation_options,
     backbone_options,
@@ -24,6 +25,7 @@ from scripts.wiring.options import (
     chain_options,
     despite_alarm_option,
     name_option,
+    privacy_options,
     protection_option,
     seed_option,
     task_options,
@@ -41,6 +43,7 @@ from scripts.wiring.plans import (
     held_back,
     judges,
     local_of,
+    made_private,
     protection_of,
     rounds_of,
     with_network,
@@ -92,6 +95,7 @@ coordinator.add_command(train_table)
 @despite_alarm_option
 @task_options
 @aggregation_options
+@privacy_options
 @click.option("--preset", type=click.Choice(PRESET_NAMES), help=PRESETS_HELP)
 @backbone_options
 @click.option("--width", type=click.IntRange(8, 512), help="Network channels, a multiple of 8. Default: as --preset.")
@@ -129,6 +133,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     task: TaskOptions,
     joining: AggregationOptions,
     network: NetworkOptions,
+    private: PrivacyOptions,
 ) -> None:
     """Open rounds, sum updates, propose models and finalise them, until all rounds are done.
 
@@ -153,8 +158,9 @@ def run(  # noqa: PLR0913  # one parameter per option
     chosen = with_network(chosen, network)
     chosen = adjusted(chosen, width=width, size_px=image_size, epochs=epochs, preparation=preparation)
     wanted = rounds_of(rule, rounds or chosen.rounds)
+    chosen = made_private(chosen, wanted, private, part=network.trained, epochs=epochs)
     spec = fitted_to(chosen.spec, trained)
-    calibrated = calibrates(given=calibrate, several=spec.several)
+    calibrated = calibrates(given=calibrate, several=spec.several, private=private)
     local = local_of(chosen.local, wanted, joining)
     recipe = Recipe(spec, local, seed, rule, joining.weights == "quality")
     recipe = held_back(recipe, calibrate=calibrated or judges(joining))

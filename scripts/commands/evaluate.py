@@ -131,7 +131,8 @@ def evaluated(
     answers = ask(model)
     judgement = judge(answers, limit(model), how)
     compared: dict[str, Quality] = {name: quality(ask(one), limit(one), how) for name, one in others.items()}
-    release = release_of(model.current.federation, model.current.round, model.predictor.weights)
+    current = model.current
+    release = release_of(current.federation, current.round, model.predictor.weights, model.privacy)
     return Evaluated(model.task, model.recipe, release, judgement, compared, now()), answers
 
 

@@ -77,9 +77,21 @@ add_keys(hospital, Role.HOSPITAL)
 @click.option(
     "--control-from-zero", is_flag=True, help="SCAFFOLD: begin again with a control variate of zero if it is lost."
 )
+@click.option(
+    "--epsilon-limit",
+    type=click.FloatRange(0.0, min_open=True),
+    help="Refuse rounds after which epsilon of all rounds together would be larger. Default: no limit.",
+)
+@click.option(
+    "--delta",
+    type=click.FloatRange(1e-12, 0.01),
+    default=1e-5,
+    show_default=True,
+    help="The delta of --epsilon-limit. It must be far below 1 / images.",
+)
 @network_options
 @guarded
-def run(  # one parameter per option
+def run(  # noqa: PLR0913  # one parameter per option
     home: Home,
     name: str,
     *,
@@ -88,13 +100,15 @@ def run(  # one parameter per option
     trust: tuple[str, ...],
     trust_at_least: int | None,
     control_from_zero: bool,
+    epsilon_limit: float | None,
+    delta: float,
 ) -> None:
     """Take part in every round until stopped. After a crash, run it again: it continues where it stopped."""
     from fl.roles.hospital.agent import Hospital
     from fl.storage.lock import only_one
     from fl.training.model.device import use_threads
     from scripts.wiring.agent import announce, serve_agent
-    from scripts.wiring.roles import open_ports
+    from scripts.wiring.roles import open_ports, privacy_limit
     from scripts.wiring.tables import has_table, own_table, table_trainer
     from scripts.wiring.training import own_task, trainer
 
@@ -108,7 +122,8 @@ def run(  # one parameter per option
         else:
             train = trainer(member.data_file, name, device, notify, control_from_zero=control_from_zero)
             task = own_task(member)
-        serve_agent(lambda: Hospital(open_ports(home, member, notify), train, peers, task), notify)
+        limit = privacy_limit(member, epsilon_limit, delta)
+        serve_agent(lambda: Hospital(open_ports(home, member, notify), train, peers, task, limit), notify)
 
 
 def _import_table(home: Home, name: str, table: Path, schema: str | None, data: Path | None) -> None:

@@ -31,6 +31,8 @@ class DemoOptions:
     resume: bool
     despite_alarm: bool
     calibrate: bool | None
+    epsilon: float | None
+    """None: train without noise."""
     hospitals: int
     rounds: int | None
     """None: as many as the kind of data needs."""
@@ -49,6 +51,11 @@ demo_options: Decorator[Any] = gathered(
     click.option("--resume", is_flag=True, help="Continue the demo in --home, or serve its site again."),
     despite_alarm_option,
     calibrate_option,
+    click.option(
+        "--epsilon",
+        type=click.FloatRange(0.01, 1000.0),
+        help="Train privately, with this epsilon over all rounds (docs/privacy.md). Default: without noise.",
+    ),
     click.option("--hospitals", type=click.IntRange(2, 100), default=3, show_default=True, help="Number of hospitals."),
     click.option("--rounds", type=click.IntRange(1), help="Number of rounds. Default: depends on the kind of data."),
     seed_option,

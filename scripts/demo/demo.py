@@ -45,8 +45,8 @@ from scripts.output.progress import Console
 from scripts.server.site import build_site, check_port, run_site
 from scripts.wiring.home import Home
 from scripts.wiring.listing import frame_of, reading_of
-from scripts.wiring.options import DataOptions
-from scripts.wiring.plans import CLIP, L2_BOUND, calibrates, fewest, first_model, held_back, protection_of
+from scripts.wiring.options import DataOptions, PrivacyOptions
+from scripts.wiring.plans import CLIP, L2_BOUND, calibrates, fewest, first_model, held_back, made_private, protection_of
 from scripts.wiring.roles import audit_key, open_ledger
 from scripts.wiring.site_accounts import seed_demo, site_config
 from scripts.wiring.task import Meaning, counts, given_task, given_training, map_labels, task_that_explains
@@ -77,7 +77,9 @@ class Demo:
     def preset(self) -> Preset:
         training = self.training
         usual = DEFAULT_PRESET if self.wanted.data else SYNTHETIC_PRESET
-        return replace(training.preset if training else usual, rounds=self.wanted.rounds)
+        preset = training.preset if training else usual
+        preset = made_private(preset, self.wanted.rounds, PrivacyOptions(self.wanted.epsilon))
+        return replace(preset, rounds=self.wanted.rounds)
 
     @property
     def training(self) -> Training | None:
@@ -122,8 +124,11 @@ def _plan_new(home: Home, options: DemoOptions, images: DataOptions) -> tuple[Wa
         rounds=options.rounds or preset.rounds,
         seed=options.seed,
         protection=protection_of(options.protection, options.hospitals),
-        calibrate=calibrates(given=options.calibrate, several=task.several),
+        calibrate=calibrates(
+            given=options.calibrate, several=task.several, private=PrivacyOptions(options.epsilon)
+        ),
         training=training.document if training else None,
+        epsilon=options.epsilon,
     )
     wanted.save(home)
     return wanted, replace(labels.apply(raw), listing=raw.listing)

@@ -36,6 +36,8 @@ class Wanted:
     calibrate: bool = False
     training: Mapping[str, JsonValue] | None = None
     """The training of a file of settings; None: the preset for the kind of data."""
+    epsilon: float | None = None
+    """None: train without noise."""
 
     @property
     def source(self) -> Path | None:
@@ -56,6 +58,8 @@ class Wanted:
         }
         if self.training is not None:
             document["training"] = dict(self.training)
+        if self.epsilon is not None:
+            document["epsilon"] = self.epsilon
         write_atomic(_file(home), write_document(document))
 
     @classmethod
@@ -67,7 +71,10 @@ class Wanted:
         """
         try:
             fields = Fields(parse_document(_file(home).read_bytes(), WHAT), WHAT)
-            fields.only("calibrate", "data", "hospitals", "labels", "protection", "rounds", "seed", "task", "training")
+            fields.only(
+                *("calibrate", "data", "epsilon", "hospitals", "labels", "protection", "rounds", "seed", "task"),
+                "training",
+            )
             labels = Fields(fields.mapping("labels"), WHAT)
             return cls(
                 task=Task.from_dict(fields.mapping("task")),
@@ -79,6 +86,7 @@ class Wanted:
                 protection=Protection[fields.text("protection").upper()],
                 calibrate=fields.truth("calibrate"),
                 training=fields.mapping("training") if "training" in fields.value else None,
+                epsilon=fields.number("epsilon") if "epsilon" in fields.value else None,
             )
         except FileNotFoundError as error:
             raise SettingInvalid("resume", f"{home.folder} holds no demo: {WHAT} is missing") from error

@@ -31,6 +31,7 @@ from scripts.wiring.roles import (
     open_ports,
     open_safe,
     operator_of,
+    privacy_limit,
     register_key,
     register_member,
 )
@@ -120,7 +121,8 @@ def gather(home: Home, work: Work, notify: Mapping[str, Notify]) -> Together:
     ports = {name: open_ports(home, home.member(name), notify[name]) for name in watches}
     agents: dict[str, Agent] = {AUDITOR: Auditor(ports[AUDITOR], watches[AUDITOR].around("evaluate", work.evaluate))}
     for name, train in work.train.items():
-        agents[name] = Hospital(ports[name], watches[name].around("training", train), task=work.plan.config.task)
+        around, limit = watches[name].around("training", train), privacy_limit(home.member(name))
+        agents[name] = Hospital(ports[name], around, task=work.plan.config.task, limit=limit)
     coordinator = Coordinator(ports[COORDINATOR], work.plan, work.initial)
     others: list[Agent] = [MeasuredAgent(agent, watches[name]) for name, agent in agents.items()]
     return Together(ports, watches, coordinator, others)

@@ -22,6 +22,7 @@ from fl.protocol.federation import Federation
 from fl.protocol.names import show
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.task import Task
+from fl.replay.privacy import PrivacyStatement
 from fl.training.evaluation.bootstrap import Bootstrap
 from fl.training.evaluation.metrics import PAIR
 from fl.training.evaluation.quality import NAMES, Figure, Judgement, Quality, judge
@@ -56,9 +57,12 @@ class Release:
     protection: str
     weights: int
     """Number of trained weights."""
+    privacy: PrivacyStatement | None = None
+    """None: the round trained without noise."""
 
     def to_dict(self) -> dict[str, object]:
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
+        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
+        return {**plain, "privacy": self.privacy.to_dict() if self.privacy else None}
 
 
 @dataclass(frozen=True)
@@ -179,7 +183,9 @@ def to_json(done: Evaluated) -> str:
     return json.dumps(document, indent=2, sort_keys=True, allow_nan=False) + "\n"
 
 
-def release_of(federation: Federation, current: Round, weights: int) -> Release:
+def release_of(
+    federation: Federation, current: Round, weights: int, privacy: PrivacyStatement | None = None
+) -> Release:
     """Return what the ledger says about the model that a round proposes or made final."""
     names, proposal, anchor = federation.book.name_of, current.proposal, federation.anchor
     if proposal is None:
@@ -198,12 +204,15 @@ def release_of(federation: Federation, current: Round, weights: int) -> Release:
         attested_by=tuple(sorted(names(member) for member in current.attestations)),
         protection=current.terms.protection.name.lower(),
         weights=weights,
+        privacy=privacy,
     )
 
 
-def attested_card(judged: Judged, federation: Federation, current: Round) -> bytes:
+def attested_card(
+    judged: Judged, federation: Federation, current: Round, privacy: PrivacyStatement | None = None
+) -> bytes:
     """Return the card that an auditor puts into the vault: nothing in it is about single persons."""
     judgement = judge(judged.answers, judged.threshold, ATTESTED)
-    release = release_of(federation, current, judged.weights)
+    release = release_of(federation, current, judged.weights, privacy)
     done = Evaluated(judged.task, judged.recipe, release, judgement, {}, now())
     return to_html(done, draw(judged.answers, judgement, judged.task), persons=False).encode()

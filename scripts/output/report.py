@@ -17,6 +17,7 @@ from fl.protocol.codec import JsonValue
 from fl.protocol.federation import Federation
 from fl.protocol.names import show, shown_lines
 from fl.protocol.rounds.round import Round
+from fl.replay.privacy import PrivacyStatement
 from fl.training.aggregation.totals import total_lines
 from scripts.wiring.home import Home
 
@@ -44,6 +45,8 @@ class Audited:
     checked_at: int
     """Seconds since 1970."""
     seconds: float
+    privacy: tuple[PrivacyStatement, ...] = ()
+    """Of each final round that trained with noise."""
 
     @property
     def verdict(self) -> str:
@@ -78,6 +81,7 @@ def to_text(audited: Audited) -> str:
             continue
         lines.append(_claims(f"round {number}, all together", sums))
         lines += [_claims(f"round {number}, {name}", each) for name, each in report.claims.get(number, {}).items()]
+    lines += [f"  Privacy (round {one.round}): {one.sentence}" for one in audited.privacy]
     lines += [f"  ALARM (round {alarm.round}, {alarm.subject}): {alarm.sentence}" for alarm in report.alarms]
     lines += [f"  Note: {note}" for note in report.notes]
     return shown_lines("\n".join([*lines, audited.verdict]))
@@ -86,10 +90,10 @@ def to_text(audited: Audited) -> str:
 def _claims(whose: str, figures: Mapping[str, float]) -> str:
     """Return what hospitals claim about their training. Nobody can check it."""
     most = f" of at most {figures['most_weight']:,.0f}" if "most_weight" in figures else ""
-    return (
-        f"  Claimed ({whose}): {figures['samples']:,.0f} images, weight {figures['weight']:,.0f}{most}, "
-        f"{figures['accuracy']:.3f} right in training, loss {figures['loss']:.3f}"
-    )
+    learned = f"{figures['accuracy']:.3f} right in training, loss {figures['loss']:.3f}"
+    if not figures["accuracy"] and not figures["loss"]:
+        learned = "nothing about what was learned, as in private training"
+    return f"  Claimed ({whose}): {figures['samples']:,.0f} images, weight {figures['weight']:,.0f}{most}, {learned}"
 
 
 def _totals(number: int, totals: Mapping[str, JsonValue], figures: Mapping[str, float]) -> list[str]:
@@ -104,6 +108,7 @@ def to_json(audited: Audited) -> str:
         **audited.report.to_dict(),
         "checked_at": audited.checked_at,
         "consortium": show(audited.federation.anchor.consortium),
+        **({"privacy": {str(one.round): one.to_dict() for one in audited.privacy}} if audited.privacy else {}),
         "rounds": [
             {
                 **_round(audited.federation, current),

@@ -17,6 +17,7 @@ from fl.protocol.rounds.round import Phase
 from fl.protocol.task import Task
 from fl.replay.expected_files import read_config
 from fl.replay.ledger_view import Keyring
+from fl.replay.privacy import PrivacyStatement, privacy_of
 from fl.roles.serving.current_model import CurrentModel, VerifiedModelCache
 from fl.training.aggregation.work import SumSpec
 from fl.training.data.dataset import TEST, Dataset, is_stored, load_dataset
@@ -46,6 +47,7 @@ class OpenedModel:
     predictor: Predictor
     rounds: int
     """How many final rounds trained the model; rounds of lanes did not."""
+    privacy: PrivacyStatement | None = None
 
     @property
     def task(self) -> Task:
@@ -75,7 +77,8 @@ def opened(cache: VerifiedModelCache, vault: Vault) -> OpenedModel:
         raise TypeError("the model runs in another process")
     configs = [read_config(each, vault) for each in current.federation.rounds if each.phase == Phase.FINAL]
     rounds = sum(SumSpec.from_dict(config.training) is None for config in configs)
-    return OpenedModel(current, Recipe.of(read_config(current.round, vault)), current.predictor, rounds)
+    recipe, privacy = Recipe.of(read_config(current.round, vault)), privacy_of(current.federation, current.round, vault)
+    return OpenedModel(current, recipe, current.predictor, rounds, privacy)
 
 
 def own_images(home: Home, name: str, task: Task) -> dict[str, Dataset]:

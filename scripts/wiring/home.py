@@ -69,6 +69,11 @@ class MemberHome:
         return self.folder / "labels.json"
 
     @property
+    def privacy_file(self) -> Path:
+        """Return the file with what a hospital's trainings have spent."""
+        return self.folder / "privacy.json"
+
+    @property
     def password(self) -> str:
         """Return the password of the member's keys, from HEMALEDGER_PASSWORD or else from the demo's file.
 

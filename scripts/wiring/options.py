@@ -195,6 +195,17 @@ class NetworkOptions:
 
 
 @dataclass(frozen=True)
+class PrivacyOptions:
+    """The options of private training."""
+
+    epsilon: float | None = None
+    """None: train without noise."""
+    delta: float = 1e-5
+    record_clip: float = 1.0
+    sample_rate: float = 0.25
+
+
+@dataclass(frozen=True)
 class ReadingOptions:
     """The options that say how to read image files."""
 
@@ -259,6 +270,34 @@ _AGGREGATION = (
     ),
     click.option("--prox", type=float, default=0.0, help="FedProx: how strongly hospitals stay near the common model."),
 )
+_PRIVACY = (
+    click.option(
+        "--epsilon",
+        type=click.FloatRange(0.01, 1000.0),
+        help="Train privately: noise hides single images, with this epsilon over all rounds (docs/privacy.md).",
+    ),
+    click.option(
+        "--delta",
+        type=click.FloatRange(1e-12, 0.01),
+        default=1e-5,
+        show_default=True,
+        help="The delta of --epsilon. It must be far below 1 / images of a hospital.",
+    ),
+    click.option(
+        "--record-clip",
+        type=click.FloatRange(1e-6, 1e6),
+        default=1.0,
+        show_default=True,
+        help="Private training: the largest L2 norm of one image's gradient.",
+    ),
+    click.option(
+        "--sample-rate",
+        type=click.FloatRange(0.001, 1.0),
+        default=0.25,
+        show_default=True,
+        help="Private training: the probability with which a step uses an image.",
+    ),
+)
 _TASK = (
     click.option("--task", "task_name", help=f"The task: {', '.join(TASKS)}, or a file of settings (docs/tasks.md)."),
     click.option("--classes", help="The classes of your own task, separated by commas."),
@@ -293,7 +332,7 @@ _NETWORK = (
         "--train-only",
         "trained",
         type=click.Choice(["all", "last", "head"]),
-        help="Which weights are trained and travel: all, the head, or lite0's last stage and head. Default: all.",
+        help="Which weights are trained and travel: all, the head, or lite0's last stage and head. Default: all; with --epsilon, the head.",
     ),
     click.option(
         "--start-from",
@@ -304,6 +343,7 @@ _NETWORK = (
 task_options: Decorator[Any] = gathered("task", TaskOptions, *_TASK)
 aggregation_options: Decorator[Any] = gathered("joining", AggregationOptions, *_AGGREGATION)
 backbone_options: Decorator[Any] = gathered("network", NetworkOptions, *_NETWORK)
+privacy_options: Decorator[Any] = gathered("private", PrivacyOptions, *_PRIVACY)
 reading_options: Decorator[Any] = gathered("reading", ReadingOptions, *_READING)
 data_options: Decorator[Any] = gathered("options", DataOptions, *_TASK, *_LABELS, *_READING)
 meaning_options: Decorator[Any] = gathered("options", MeaningOptions, _TASK[0], *_LABELS, *_READING)

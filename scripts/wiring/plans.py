@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import Protection
 from fl.protocol.rounds.rules import MIN_MASKED
-from scripts.wiring.options import AggregationOptions, NetworkOptions, TaskOptions
+from scripts.wiring.options import AggregationOptions, NetworkOptions, PrivacyOptions, TaskOptions
 
 if TYPE_CHECKING:
     from fl.roles.coordinator.plan import Initial
@@ -157,9 +157,16 @@ def judges(given: AggregationOptions) -> bool:
     return given.weights == "quality" or given.aggregation == "voted"
 
 
-def calibrates(*, given: bool | None, several: bool) -> bool:
-    """Return whether a model is calibrated: as the option says, else unless an image may have several labels."""
-    return not several if given is None else given
+def calibrates(*, given: bool | None, several: bool, private: PrivacyOptions) -> bool:
+    """Return whether a model is calibrated: as the option says, else wherever it can be.
+
+    Raises:
+        SettingInvalid: somebody wants to calibrate a model that is trained privately.
+    """
+    if given and private.epsilon is not None:
+        why = "the sums that calibrate a model have no noise, so it does not go with --epsilon"
+        raise SettingInvalid("calibrate", why)
+    return not several and private.epsilon is None if given is None else given
 
 
 def held_back(recipe: Recipe, *, calibrate: bool) -> Recipe:
@@ -174,6 +181,30 @@ def held_back(recipe: Recipe, *, calibrate: bool) -> Recipe:
         why = "this version calibrates no task whose images may have several labels; give --no-calibrate"
         raise SettingInvalid("calibrate", why)
     return replace(recipe, local=replace(recipe.local, held_back=CALIBRATION_SHARE)) if calibrate else recipe
+
+
+def made_private(
+    preset: Preset, rounds: int, given: PrivacyOptions, *, part: str | None = None, epochs: int | None = None
+) -> Preset:
+    """Return the preset with the noise that gives the wanted epsilon after `rounds` rounds; without one, as it is.
+
+    `part` says which weights are trained, and `epochs` replaces the usual number of a private round.
+
+    Raises:
+        SettingInvalid: no noise is enough.
+    """
+    from fl.training.presets import private
+    from fl.training.privacy.accounting import noise_for
+    from fl.training.privacy.terms import Privacy
+
+    if given.epsilon is None:
+        return preset
+    terms = Privacy(1.0, given.record_clip, given.sample_rate, given.delta)
+    chosen = private(preset, terms, part)
+    chosen = replace(chosen, local=replace(chosen.local, epochs=epochs or chosen.local.epochs))
+    steps = rounds * chosen.local.epochs * terms.steps_of_epoch
+    noise = noise_for(given.epsilon, given.delta, given.sample_rate, steps)
+    return replace(chosen, local=replace(chosen.local, privacy=replace(terms, noise=noise)))
 
 
 def first_model(recipe: Recipe) -> Initial:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from scripts.wiring.options import OPERATOR
 
 if TYPE_CHECKING:
     from fl.audit.access import AuditKey
+    from fl.roles.hospital.privacy_limit import PrivacyLimit
     from fl.roles.trustee.stores import TrusteeStores
 
 BLOCK_TIMEOUT_S = 30.0
@@ -103,6 +105,14 @@ def open_ports(home: Home, member: MemberHome, notify: Notify) -> Ports:
         now=clock,
         notify=notify,
     )
+
+
+def privacy_limit(member: MemberHome, epsilon: float | None = None, delta: float = 1e-5) -> PrivacyLimit:
+    """Return a hospital's privacy account with its limit; None: no limit, but the account is kept."""
+    from fl.roles.hospital.privacy_limit import PrivacyLimit
+    from fl.storage.privacy_account import FolderAccount
+
+    return PrivacyLimit(FolderAccount(member.privacy_file), math.inf if epsilon is None else epsilon, delta)
 
 
 def _keyring(member: MemberHome) -> Keyring:

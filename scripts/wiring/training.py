@@ -19,6 +19,7 @@ from fl.protocol.federation import Federation
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Round
 from fl.protocol.task import Task
+from fl.replay.privacy import PrivacyStatement
 from fl.roles.auditor import Evaluate, Evaluation
 from fl.roles.hospital.background_training import Train
 from fl.roles.hospital.background_training import TrainingJob as Work
@@ -118,7 +119,7 @@ class Judged:
     threshold: float
 
 
-CardWriter = Callable[[Judged, Federation, Round], bytes]
+CardWriter = Callable[[Judged, Federation, Round, PrivacyStatement | None], bytes]
 
 
 def evaluator(data_file: Path, card: CardWriter | None = None) -> Evaluate:

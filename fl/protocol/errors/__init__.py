@@ -65,6 +65,8 @@ from fl.protocol.errors.refused import (
     ContractRefused,
     ControlLost,
     DesignMismatch,
+    EpsilonExceeded,
+    NoiseMissing,
     PolicyNotApproved,
     RoleRunning,
     RosterUntrusted,

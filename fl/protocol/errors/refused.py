@@ -58,6 +58,32 @@ class ControlLost(RefusedError):
 
 
 @dataclass(eq=False)
+class EpsilonExceeded(RefusedError):
+    """A round of private training would cost more than this hospital allows for all rounds together."""
+
+    round: int
+    epsilon: float
+    delta: float
+    limit: float
+    sentence = (
+        "With round {round} this hospital's pictures would be at epsilon {epsilon} (delta {delta}), and it allows "
+        "{limit} at most. Nothing was trained. Only the hospital can raise its limit (--epsilon-limit)."
+    )
+
+
+@dataclass(eq=False)
+class NoiseMissing(RefusedError):
+    """A hospital allows a limited epsilon, and a round asks for weights or numbers without noise."""
+
+    round: int
+    limit: float
+    sentence = (
+        "Round {round} asks for weights or numbers without noise, and this hospital allows epsilon {limit} at most "
+        "(--epsilon-limit). Nothing was trained."
+    )
+
+
+@dataclass(eq=False)
 class TaskChanged(RefusedError):
     """A round starts from a model of another task, so the model's outputs would change their meaning."""
 

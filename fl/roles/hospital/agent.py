@@ -23,6 +23,7 @@ from fl.replay.table_design import TableDesigns
 from fl.roles.hospital.background_training import Background, Train
 from fl.roles.hospital.masked_rounds import MaskedHospital
 from fl.roles.hospital.outbox import RoundOutbox
+from fl.roles.hospital.privacy_limit import NO_LIMIT, PrivacyLimit
 from fl.roles.hospital.sealed_rounds import SealedHospital
 from fl.roles.hospital.trusted_peers import NO_TRUST, TrustedPeers
 from fl.roles.requester.agent import Requester
@@ -36,11 +37,20 @@ ABANDONED = "RoundStalled: the coordinator did not end the round in time"
 class Hospital:
     """One hospital's agent."""
 
-    def __init__(self, ports: Ports, train: Train, trust: TrustedPeers = NO_TRUST, task: Task | None = None) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        train: Train,
+        trust: TrustedPeers = NO_TRUST,
+        task: Task | None = None,
+        limit: PrivacyLimit = NO_LIMIT,
+    ) -> None:
         """Take part with `train`; `task` is what the images are labelled for, None if unknown."""
         self.view = LedgerView(ports.ledger)
         self._ports = ports
         self._task = task
+        self._limit = limit
+        train = limit.charging(train)
         self._checked = b""
         """The context of the round whose task was compared with this hospital's."""
         self._account = ports.ledger.account
@@ -103,12 +113,13 @@ class Hospital:
         return True
 
     def _check_config(self, federation: Federation, current: Round) -> None:
-        """Compare a round's task with this hospital's labels, its rule with terms and roster, and a table's design, once.
+        """Compare a round's task with this hospital's labels, its rule with terms and roster, and more, once.
 
         Raises:
             TaskMismatch: task and labels differ.
             AggregationUnusable: the rule of aggregation cannot work in this round, or with this roster.
             DesignMismatch: the design of a table does not follow from the statistics on the ledger.
+            NoiseMissing, EpsilonExceeded: the round would cost more than this hospital allows.
         """
         if current.ended or self._checked == current.context or self._promises.refused(current):
             return
@@ -117,4 +128,5 @@ class Hospital:
         check_aggregation(current, config)
         self._designs.check(federation, current, config)
         check_groups(federation, current, config, self._ports.vault)
+        self._limit.check(current, config)
         self._checked = current.context

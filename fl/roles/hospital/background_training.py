@@ -29,7 +29,7 @@ class TrainingJob:
     state: Vector = field(default_factory=lambda: np.empty(0, np.float32))
     """float32 [state]: what the rule of aggregation keeps behind the weights."""
     context: bytes = b""
-    """Of the round."""
+    """Of the round; no other round of any ledger has the same."""
     counted: bytes | None = None
     """SCAFFOLD: the context of the newest final training whose set has this hospital; None if there is none."""
 

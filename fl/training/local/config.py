@@ -13,8 +13,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from fl.protocol.errors import SettingInvalid
+from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.training.plain import parse_fields
+from fl.training.privacy.terms import OFF, Privacy
 
 _RANGES: dict[str, tuple[float, float]] = {
     "epochs": (1, 1000),
@@ -30,6 +31,9 @@ _RANGES: dict[str, tuple[float, float]] = {
     "mu": (0.0, 100.0),
     "held_back": (0.0, 0.5),
 }
+_WHAT = "training configuration"
+NOT_PRIVATE = ("class_balance", "clip_norm", "held_back")
+"""Settings that let one picture change how others are used, or that noise makes useless: 0 in a private training."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class LocalConfig:
         clip_norm: Largest L2 norm of a step's gradient; 0 = no limit.
         mu: FedProx: weight of half the squared distance to the global weights in the loss; 0 = plain training.
         held_back: Share of the training images that no training sees, to calibrate the model with (held_back.py).
+        privacy: Noise that hides single images (DP-SGD); `OFF` for none. Its sampling rate replaces `batch`, which then
+            only bounds memory.
     """
 
     epochs: int = 1
@@ -64,6 +70,7 @@ class LocalConfig:
     clip_norm: float = 5.0
     mu: float = 0.0
     held_back: float = 0.0
+    privacy: Privacy = OFF
 
     def __post_init__(self) -> None:
         """Raise SettingInvalid if a value is out of its range or not a number."""
@@ -71,6 +78,9 @@ class LocalConfig:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise SettingInvalid(name, f"{value} is not in {low} to {high}")
+        for name in NOT_PRIVATE if self.privacy.on else ():
+            if getattr(self, name):
+                raise SettingInvalid(name, f"{getattr(self, name)} does not go with privacy; it has to be 0")
 
     def lr_of_round(self, number: int) -> float:
         """Return the learning rate of round `number`, counted from 1."""
@@ -78,10 +88,12 @@ class LocalConfig:
         return self.lr_final + (self.lr - self.lr_final) * 0.5 * (1.0 + math.cos(math.pi * place))
 
     def to_dict(self) -> dict[str, object]:
-        """Return all settings; `mu` only where it is not 0, so that documents without FedProx stay as they were."""
+        """Return all settings; `mu` and `privacy` only where they are used, so that others stay as they were."""
         settings = asdict(self)
         if not self.mu:
             del settings["mu"]
+        if not self.privacy.on:
+            del settings["privacy"]
         return settings
 
     @classmethod
@@ -92,4 +104,8 @@ class LocalConfig:
             EncodingError: a field is missing, unknown or of another type.
             SettingInvalid: a value is out of its range.
         """
-        return parse_fields(cls, {"mu": 0.0, **raw}, "training configuration")
+        privacy = raw.get("privacy", {})
+        if not isinstance(privacy, Mapping):
+            raise EncodingError(_WHAT, "its privacy is not an object")
+        terms = Privacy.from_dict(privacy) if privacy else OFF
+        return parse_fields(cls, {"mu": 0.0, **raw, "privacy": terms}, _WHAT)

@@ -8,12 +8,14 @@ Source: B. McMahan et al., "Communication-Efficient Learning", 2017, algorithm 1
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -35,6 +37,10 @@ from fl.training.model.spec import OWN, ModelSpec
 from fl.training.model.tensors import load_vector, manifest_of, to_vector
 from fl.training.model.weights import Vector, vector_to_bytes
 from fl.training.pictures.preparation import prepare_all
+from fl.training.privacy.noise import random_seed
+
+if TYPE_CHECKING:
+    from fl.training.local.private import PrivateSteps
 
 FUSED = ("cpu", "cuda")
 """Devices with a kernel that makes AdamW's whole step in one pass over the weights."""
@@ -160,6 +166,8 @@ class _Trainer:
 
     def run_epoch(self, epoch: int) -> Progress:
         """Pass once over the images in an order drawn for this epoch (counted from 0)."""
+        if self.config.privacy.on:
+            return self._run_private(epoch)
         generator = torch.Generator().manual_seed(epoch_seed(self.context, epoch))
         if self.kind == OWN:
             torch.manual_seed(epoch_seed(self.context, epoch))  # for dropout of a consortium's own network
@@ -167,14 +175,34 @@ class _Trainer:
         loss_sum = torch.zeros((), device=self.device)
         correct = torch.zeros((), dtype=torch.int64, device=self.device)
         for rows in torch.split(order, self.config.batch):
-            images, truth = self._to_device(self.images[rows]), self._to_device(self.truth[rows])
-            pixels = normalise(augment(images, self.config.augment, generator), self.kind)
-            loss, logits = self._step(pixels.contiguous(memory_format=torch.channels_last), truth)
+            truth = self._to_device(self.truth[rows])
+            loss, logits = self._step(self._prepared(rows, generator), truth)
             loss_sum += loss.detach() * len(rows)
             correct += right(logits.detach(), truth)
         count = len(order)
         self.progress = Progress(epoch + 1, self.config.epochs, count, int(correct), float(loss_sum) / count)
         return self.progress
+
+    def _prepared(self, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """Return what the network sees of these rows, float32 [b, 3, S, S], on the device."""
+        images = self._to_device(self.images[rows])
+        pixels = normalise(augment(images, self.config.augment, generator), self.kind)
+        return pixels.contiguous(memory_format=torch.channels_last)
+
+    def _run_private(self, epoch: int) -> Progress:
+        """Make the steps of a private epoch; what it tells depends on no picture."""
+        self._private().run_epoch(self._pull)
+        self.progress = Progress(epoch + 1, self.config.epochs, len(self.labels), 0, 0.0)
+        return self.progress
+
+    @functools.lru_cache(maxsize=1)  # noqa: B019  # a trainer lives as long as its training
+    def _private(self) -> PrivateSteps:
+        from fl.training.local.private import PrivateSteps  # noqa: PLC0415  # opacus takes a second to import
+
+        generator = torch.Generator().manual_seed(random_seed())
+        return PrivateSteps(
+            self.model, self.optimiser, self.config, self.labels, lambda rows: self._prepared(rows, generator)
+        )
 
     def _to_device(self, tensor: Tensor) -> Tensor:
         if self.device.type == "cuda":

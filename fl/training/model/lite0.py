@@ -40,7 +40,11 @@ class ScaledConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, inputs, H, W] to [B, outputs, ceil(H / stride), ceil(W / stride)]."""
-        weight = self.weight * self.scale[:, None, None, None]
+        return self.convolve(x, self.weight)
+
+    def convolve(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Do what `forward` does, with this weight [outputs, inputs / groups, kernel, kernel]."""
+        weight = weight * self.scale[:, None, None, None]
         if self.step == 1:
             return tnf.conv2d(x, weight, self.shift, 1, self.side // 2, 1, self.groups)
         rows, columns = (self._padding(side) for side in x.shape[-2:])
@@ -98,6 +102,15 @@ class Lite0(nn.Module):
                 del module.weight
                 module.register_buffer("weight", weight)
 
+    def divided(self) -> tuple[nn.Sequential, nn.Sequential]:
+        """Return the network in two parts, which share its weights: what is fixed, and the rest.
+
+        One after the other they map float32 [B, 3, S, S] to logits; the first may be empty.
+        """
+        stages = [self.stem, *self.blocks, self.top, _Mean(), self.head]
+        first = next(index for index, stage in enumerate(stages) if any(True for _ in stage.parameters()))
+        return nn.Sequential(*stages[:first]), nn.Sequential(*stages[first:])
+
     def features(self, x: Tensor) -> Tensor:
         """Map float32 [B, 3, S, S] to what the head sees, [B, 1280]: the mean of the last feature maps."""
         return self.maps(x).mean(dim=(2, 3))
@@ -111,6 +124,13 @@ class Lite0(nn.Module):
         """Map float32 [B, 3, S, S] to logits [B, classes]."""
         logits: Tensor = self.head(self.features(x))
         return logits
+
+
+class _Mean(nn.Module):
+    """The mean of feature maps, [B, C, H, W] to [B, C]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(dim=(2, 3))
 
 
 def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:

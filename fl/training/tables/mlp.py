@@ -163,6 +163,8 @@ def train_rows(
     for name in ("mu", "held_back"):
         if getattr(config, name):
             raise SettingInvalid(name, "the network of a table has no such setting; it must be 0")
+    if config.privacy.on:
+        raise SettingInvalid("privacy", "the network of a table trains without noise")
     network = build_network(spec, 0)
     load_vector(network, vector)
     optimiser = torch.optim.AdamW(

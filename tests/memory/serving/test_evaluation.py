@@ -19,6 +19,7 @@ from fl.protocol.names import Digest, show
 from fl.protocol.task import TaskClass
 from fl.protocol.task_catalogue import LEUKEMIA
 from fl.replay.ledger_view import Keyring
+from fl.replay.privacy import PrivacyStatement
 from fl.roles.auditor import Auditor
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.serving.current_model import VerifiedModelCache
@@ -32,6 +33,7 @@ from fl.training.evaluation.quality import NAMES
 from fl.training.model.device import use_threads
 from fl.training.model.sources import LITE0_IMAGENET
 from fl.training.model.tensors import to_vector
+from fl.training.privacy.terms import Privacy
 from scripts.commands.evaluate import compared, evaluated, write
 from scripts.output.card import Evaluated, attested_card, shown, to_html, to_json
 from scripts.output.plots import draw
@@ -257,6 +259,15 @@ def test_an_auditor_puts_a_card_without_persons_into_the_vault_and_the_audit_com
     path = world.consortium.vault.path(digest)
     path.write_bytes(path.read_bytes() + b" ")
     assert [(one.name, one.subject) for one in audit(world).findings] == [("HashMismatch", "report of auditor")]
+
+
+def test_a_card_states_epsilon_of_a_private_round_and_that_others_have_none(model: OpenedModel) -> None:
+    done, _ = evaluated(model, {"alpha": cells(1)}, {}, 0.5, HOW)
+    assert "no epsilon bounds" in to_html(done, {})
+    statement = PrivacyStatement(3, 2.001, 7.5, Privacy(1.5, 1.0, 0.25, 1e-5), 12, ())
+    card = to_html(replace(done, release=replace(done.release, privacy=statement)), {})
+    assert "epsilon 2.01 for one picture of a hospital at delta 1e-05, 7.50 together with the rounds before" in card
+    assert "no epsilon bounds" not in card
 
 
 def test_a_card_about_training_images_says_so(model: OpenedModel) -> None:

@@ -1,0 +1,1 @@
+"""Record-level differential privacy: its terms, its accounting, its noise."""

@@ -1,0 +1,67 @@
+"""What the options of private training turn into."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from fl.protocol.errors import SettingInvalid
+from fl.protocol.names import Protection
+from fl.protocol.task_catalogue import LEUKEMIA_DRAWN
+from fl.training.model.spec import TRAINED
+from fl.training.presets import DEFAULT_PRESET, SYNTHETIC_PRESET
+from fl.training.privacy.accounting import epsilon_of
+from fl.training.privacy.terms import Spend
+from fl.training.recipe import Recipe
+from scripts.cli import main
+from scripts.demo.run import Wanted
+from scripts.wiring.home import Home
+from scripts.wiring.options import PARTS, PrivacyOptions
+from scripts.wiring.plans import held_back, made_private
+
+
+def test_the_planned_rounds_together_cost_the_epsilon_that_was_asked_for() -> None:
+    local = made_private(DEFAULT_PRESET, 8, PrivacyOptions(epsilon=8.0)).local
+    total = epsilon_of([Spend.of(local.privacy, local.epochs)] * 8, 1e-5)
+    assert 7.8 < total <= 8.0
+
+
+def test_private_training_of_a_published_network_trains_its_head_and_a_named_part_instead() -> None:
+    assert made_private(DEFAULT_PRESET, 8, PrivacyOptions(epsilon=8.0)).spec.trained == "head"
+    assert made_private(DEFAULT_PRESET, 8, PrivacyOptions(epsilon=8.0, trained="last")).spec.trained == "last"
+    assert made_private(SYNTHETIC_PRESET, 5, PrivacyOptions(epsilon=8.0)).spec.trained == "all"
+    assert made_private(DEFAULT_PRESET, 8, PrivacyOptions(epsilon=8.0), epochs=7).local.epochs == 7
+    assert PARTS == TRAINED
+
+
+def test_without_an_epsilon_nothing_changes_but_the_part_that_is_trained() -> None:
+    assert made_private(DEFAULT_PRESET, 8, PrivacyOptions()) == DEFAULT_PRESET
+    assert made_private(DEFAULT_PRESET, 8, PrivacyOptions(trained="last")).spec.trained == "last"
+
+
+def test_a_private_recipe_comes_back_from_its_document_and_holds_no_images_back() -> None:
+    preset = made_private(SYNTHETIC_PRESET, 5, PrivacyOptions(epsilon=4.0))
+    recipe = Recipe(preset.spec, preset.local, 1)
+    assert Recipe.from_dict(recipe.to_dict()) == recipe
+    with pytest.raises(SettingInvalid, match="held_back"):
+        held_back(recipe, calibrate=True)
+
+
+def test_a_demo_remembers_its_epsilon_and_an_older_demo_has_none(tmp_path: Path) -> None:
+    plain = Wanted(LEUKEMIA_DRAWN, {}, "", 3, 5, 1, Protection.MASKED)
+    for name, wanted in (("plain", plain), ("private", replace(plain, epsilon=8.0))):
+        home = Home(tmp_path / name)
+        wanted.save(home)
+        assert Wanted.load(home) == wanted
+    assert b"epsilon" not in (tmp_path / "plain" / "demo.json").read_bytes()
+
+
+def test_a_demo_that_trains_privately_and_calibrates_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    home = tmp_path / "run"
+    given = ["demo", "--home", str(home), "--no-serve", "--epsilon", "8", "--calibrate"]
+    result = CliRunner().invoke(main, given)
+    assert result.exit_code == 78, result.output
+    assert not home.exists()
