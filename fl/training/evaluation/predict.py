@@ -153,7 +153,7 @@ class Predictor:
 
 def _mean(values: Tensor, views: int) -> npt.NDArray[np.float32]:
     """Return float32 [n, width], the means of [views * n, width]; all pictures of the first view come first."""
-    mean: npt.NDArray[np.float32] = (values.unflatten(0, (views, -1)).sum(dim=0) / views).cpu().numpy()
+    mean: npt.NDArray[np.float32] = (values.reshape(views, -1, values.shape[1]).sum(dim=0) / views).cpu().numpy()
     return mean
 
 

@@ -78,7 +78,7 @@ def framed(label: int, seed: int) -> Pixels:
 
 def write_folder(folder: Path) -> list[Path]:
     """Write class folders with pictures of several kinds; return the files."""
-    files = {}
+    files: dict[Path, bytes] = {}
     for label, name in enumerate(LEUKEMIA.codes):
         cells = [framed(label, seed) for seed in range(5)]
         deep = cells[1].astype(np.uint16) * 257
