@@ -61,6 +61,7 @@ def run(home: Home, name: str) -> None:
     """Replay, evaluate and attest every proposal until stopped."""
     from fl.roles.auditor import Auditor
     from fl.storage.lock import only_one
+    from fl.training.model.device import use_threads
     from scripts.output.card import attested_card
     from scripts.wiring.agent import announce, serve_agent
     from scripts.wiring.roles import open_ports
@@ -69,5 +70,6 @@ def run(home: Home, name: str) -> None:
     member = home.member(name).as_a(Role.AUDITOR)
     notify = announce(name)
     with only_one(member.folder):
+        use_threads(1)  # the site's number: so an answer has the site's digits
         evaluate = evaluator(member.data_file, attested_card)
         serve_agent(lambda: Auditor(open_ports(home, member, notify), evaluate), notify)

@@ -97,9 +97,11 @@ def evaluate(  # noqa: PLR0913  # one parameter per option
     if threshold is not None and model.task.several:
         why = f"the task {model.task.code} has a threshold for each of its labels, and the ledger keeps them"
         raise SettingInvalid("threshold", why)
-    images = read_parts(sources, options, model.task, everything=everything) if sources else None
+    size_px = model.recipe.spec.size_px
+    images = read_parts(sources, options, model.task, everything=everything, size_px=size_px) if sources else None
     images = images or own_images(home, name, model.task)
-    click.echo(f"Judging {counted(images)} with the model of round {model.current.round.number}")
+    prepared = f"preparation {model.recipe.spec.preparation}"
+    click.echo(f"Judging {counted(images)} with the model of round {model.current.round.number}, {prepared}")
     others = _others(model, kinds, parts, options, device)
     done, answers = evaluated(model, images, others, threshold, Bootstrap(draws, seed))
     done = replace(done, held_out=not (everything and sources))

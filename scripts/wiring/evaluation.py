@@ -97,7 +97,9 @@ def own_images(home: Home, name: str, task: Task) -> dict[str, Dataset]:
     return {name: dataset if member.role == Role.AUDITOR else dataset.part(TEST)}
 
 
-def read_parts(sources: tuple[str, ...], options: LabelOptions, task: Task, *, everything: bool) -> dict[str, Dataset]:
+def read_parts(
+    sources: tuple[str, ...], options: LabelOptions, task: Task, *, everything: bool, size_px: int = 128
+) -> dict[str, Dataset]:
     """Return the images to judge by hospital, labelled for the task.
 
     Args:
@@ -105,6 +107,7 @@ def read_parts(sources: tuple[str, ...], options: LabelOptions, task: Task, *, e
         options: How to read them, and what their labels mean.
         task: The model's.
         everything: Whether to judge training images, too.
+        size_px: Side of images from a folder. With the model's, a picture is resized once, as on the site.
 
     Raises:
         SettingInvalid: there are too many sources, or two have one name.
@@ -114,7 +117,7 @@ def read_parts(sources: tuple[str, ...], options: LabelOptions, task: Task, *, e
     named = [_named(source) for source in sources]
     if len(named) > MOST_PARTS or len({name for name, _ in named}) < len(named):
         raise SettingInvalid("data", f"give at most {MOST_PARTS} sources, each with a name of its own: NAME=PATH")
-    return {name: _judged(_labelled(path, options, task), everything=everything) for name, path in named}
+    return {name: _judged(_labelled(path, options, task, size_px), everything=everything) for name, path in named}
 
 
 def training_parts(folder: Path, options: LabelOptions, task: Task) -> dict[str, Dataset]:
@@ -137,9 +140,9 @@ def _named(source: str) -> tuple[str, Path]:
     return Path(source).resolve().stem, Path(source)
 
 
-def _labelled(path: Path, options: LabelOptions, task: Task) -> Dataset:
+def _labelled(path: Path, options: LabelOptions, task: Task, size_px: int = 128) -> Dataset:
     stored = path.suffix == ".npz" and path.is_file() and is_stored(path)
-    raw = load_dataset(path) if stored else load_source(path, reading=reading_of(options))
+    raw = load_dataset(path) if stored else load_source(path, size_px, reading=reading_of(options))
     return map_labels(raw, task, Meaning.of(options)).apply(raw)
 
 

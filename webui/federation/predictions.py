@@ -67,4 +67,5 @@ def _describe(served: CurrentModel) -> ServedModel:
         attested_by=tuple(book.name_of(auditor) for auditor in current.attestations),
         verification=served.verification,
         task=served.task,
+        preparation=served.predictor.spec.preparation,
     )

@@ -19,6 +19,7 @@ from fl.protocol.task import Task
 from fl.roles.serving.model_facts import Verification
 from fl.training.pictures.field import Frame
 from fl.training.pictures.images import Pixels
+from fl.training.pictures.preparation import PLAIN
 from webui.ports.decryption_requests import RequestService
 from webui.ports.records import RecordService
 
@@ -67,6 +68,8 @@ class ServedModel:
     """What was checked for this answer, and when."""
     task: Task
     """What its classes mean."""
+    preparation: str = PLAIN
+    """The named steps between a picture and the network (fl/training/pictures/preparation.py)."""
 
 
 @dataclass(frozen=True)

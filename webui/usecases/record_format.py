@@ -18,6 +18,7 @@ from fl.protocol.errors import EncodingError
 from fl.protocol.names import DIGEST_BYTES, Digest, parse_hex
 from fl.protocol.task import Task
 from fl.roles.serving.model_facts import Fact, State, Verification
+from fl.training.pictures.preparation import PLAIN
 from webui.ports.federation import ServedModel
 
 FORMAT = "hemaledger-record-2"
@@ -121,6 +122,7 @@ def _check_document(check: Check) -> dict[str, JsonValue]:
             "attested_by": list(model.attested_by),
             "verification": _verification_document(model.verification),
             "task": model.task.to_dict(),
+            **({} if model.preparation == PLAIN else {"preparation": model.preparation}),
         },
     }
 
@@ -202,8 +204,10 @@ def _parse_model(fields: Fields) -> ServedModel:
         attested_by=_texts(fields, "attested_by"),
         verification=_parse_verification(fields),
         task=Task.from_dict(fields.mapping("task")),
+        preparation=fields.text("preparation") if "preparation" in fields.value else PLAIN,
     )
-    fields.only(*ServedModel.__dataclass_fields__)
+    always = set(ServedModel.__dataclass_fields__) - {"preparation"}
+    fields.only(*always, *(name for name in ("preparation",) if name in fields.value))
     return model
 
 

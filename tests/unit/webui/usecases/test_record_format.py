@@ -34,6 +34,7 @@ NOTE = Note(MAYA, bytes(range(16)), "Dr Inês Carvalho", 1_795_435_300, "Smear r
         NOTE,
         replace(CHECK, probability=0.0),
         replace(CHECK, probability=1.0),
+        replace(CHECK, model=replace(MODEL, preparation="find-cell+crop/1")),
         replace(CHECK, kept=()),
         replace(CHECK, kept=CHECK.model.task.codes),
     ],
