@@ -15,10 +15,19 @@ from fl.protocol.codec import Fields, JsonValue
 from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.task import Task
-from fl.training.aggregation.choice import ENTRY, FEDERATED_AVERAGING, QUALITY, WEIGHTS, Aggregation, by_quality
+from fl.training.aggregation.choice import (
+    ENTRY,
+    FEDERATED_AVERAGING,
+    QUALITY,
+    SCAFFOLD,
+    VOTED,
+    WEIGHTS,
+    Aggregation,
+    by_quality,
+)
 from fl.training.aggregation.work import without_sum
 from fl.training.local.config import LocalConfig
-from fl.training.model.spec import CLASSES, LABELS, ModelSpec
+from fl.training.model.spec import CLASSES, LABELS, OWN, ModelSpec
 from fl.training.privacy.terms import PLAIN, Spend
 
 _WHAT = "training recipe"
@@ -75,7 +84,16 @@ class Recipe:
             raise EncodingError(_WHAT, "this version cannot calibrate a model of several labels, so it holds none back")
         if recipe.spec.several != config.task.several:
             raise EncodingError(_WHAT, "the model gives one class where the task has several labels, or the reverse")
+        if recipe.local.privacy.on and not recipe.can_be_private:
+            why = "private training goes with one class per image, a network of ours, and neither scaffold nor votes"
+            raise EncodingError(_WHAT, why)
         return recipe
+
+    @property
+    def can_be_private(self) -> bool:
+        """Return whether noise can cover everything that hospitals send: only weights, of steps that we clip."""
+        shares_more = self.quality or self.aggregation.rule in (SCAFFOLD, VOTED)
+        return not (self.spec.several or self.spec.kind == OWN or shares_more)
 
 
 def fitted_to(spec: ModelSpec, task: Task) -> ModelSpec:

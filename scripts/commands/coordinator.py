@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -31,12 +30,12 @@ from scripts.wiring.options import (
     task_options,
 )
 from scripts.wiring.plans import (
-    calibrates,
     CLIP,
     L2_BOUND,
     PRESET_NAMES,
     PRESETS_HELP,
     adjusted,
+    calibrates,
     chosen_training,
     fewest,
     first_model,

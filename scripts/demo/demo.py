@@ -124,9 +124,7 @@ def _plan_new(home: Home, options: DemoOptions, images: DataOptions) -> tuple[Wa
         rounds=options.rounds or preset.rounds,
         seed=options.seed,
         protection=protection_of(options.protection, options.hospitals),
-        calibrate=calibrates(
-            given=options.calibrate, several=task.several, private=PrivacyOptions(options.epsilon)
-        ),
+        calibrate=calibrates(given=options.calibrate, several=task.several, private=PrivacyOptions(options.epsilon)),
         training=training.document if training else None,
         epsilon=options.epsilon,
     )

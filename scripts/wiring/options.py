@@ -332,7 +332,8 @@ _NETWORK = (
         "--train-only",
         "trained",
         type=click.Choice(["all", "last", "head"]),
-        help="Which weights are trained and travel: all, the head, or lite0's last stage and head. Default: all; with --epsilon, the head.",
+        help="Which weights are trained and travel: all, the head, or lite0's last stage and head. Default: all; with "
+        "--epsilon, the head.",
     ),
     click.option(
         "--start-from",

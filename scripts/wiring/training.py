@@ -33,10 +33,10 @@ from fl.training.data.load import load_source
 from fl.training.evaluation.answers import Answers, answer_together
 from fl.training.evaluation.chance import alarm
 from fl.training.evaluation.predict import Predictor, evaluate
+from fl.training.evaluation.quality import metrics_of
 from fl.training.evaluation.skill import skill_of
 from fl.training.local.control_store import ControlStore
 from fl.training.local.scaffold import Method, Start, train_controlled
-from fl.training.evaluation.quality import metrics_of
 from fl.training.local.train import TrainContext, train_local
 from fl.training.recipe import Recipe
 from scripts.wiring.home import OWNER_ONLY, Home, MemberHome
