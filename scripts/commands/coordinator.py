@@ -162,6 +162,8 @@ def run(  # noqa: PLR0913  # one parameter per option
     calibrated = calibrates(given=calibrate, several=spec.several, private=private)
     local = local_of(chosen.local, wanted, joining)
     recipe = Recipe(spec, local, seed, rule, joining.weights == "quality")
+    if local.privacy.on and not recipe.can_be_private:
+        raise SettingInvalid("epsilon", "noise cannot cover several labels, an own network, scaffold, votes or quality")
     recipe = held_back(recipe, calibrate=calibrated or judges(joining))
     w_max = 1 if joining.weights == "equal" else w_max
     protected = protection_of(protection, hospitals)

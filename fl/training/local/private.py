@@ -35,7 +35,12 @@ class PrivateSteps:
     """The steps of one hospital's private training."""
 
     def __init__(
-        self, model: nn.Module, optimiser: torch.optim.AdamW, config: LocalConfig, labels: Tensor, prepared: Prepared
+        self,
+        model: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        config: LocalConfig,
+        labels: Tensor,
+        prepared: Prepared,
     ) -> None:
         """Take over the steps of `optimiser` on `model`.
 

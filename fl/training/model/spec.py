@@ -134,7 +134,7 @@ class ModelSpec:
         return self.outputs == LABELS
 
     def to_dict(self) -> dict[str, object]:
-        """Return all fields; `source` and `outputs` only if there is one, or labels: earlier documents stay as they were."""
+        """Return all fields; without a `source`, or with classes, not these: earlier documents stay as they were."""
         fields = asdict(self)
         if not self.source:
             del fields["source"]

@@ -31,7 +31,7 @@ from fl.training.model.device import use_threads
 from fl.training.model.spec import OWN, ModelSpec
 from fl.training.model.weights import Vector
 from fl.training.recipe import Recipe
-from scripts.commands.audit import _first_model
+from scripts.commands.audit import first_digest
 from scripts.wiring.plans import first_model
 from scripts.wiring.training import trainer
 from tests.support.consent import consenting, installed, source_of
@@ -95,12 +95,12 @@ def test_hospitals_that_agreed_train_the_example_and_an_auditor_computes_its_fir
     )
     assert "network.head.weight" in read_manifest(federation.openings[0], world.vault).names
     with consenting(consent(recipe)):
-        check_first_model(federation, world.vault, report, _first_model)
+        check_first_model(federation, world.vault, report, first_digest)
     assert report.clean
     assert report.checks["first models"] == 1
     without = Report()
     with consenting(Consent()):
-        check_first_model(federation, world.vault, without, _first_model)
+        check_first_model(federation, world.vault, without, first_digest)
     assert without.notes[0].startswith("The first model was not computed again. The round names the network")
     assert "first models" not in without.checks
 

@@ -11,7 +11,6 @@ from click.testing import CliRunner
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import Protection
 from fl.protocol.task_catalogue import LEUKEMIA_DRAWN
-from fl.training.model.spec import TRAINED
 from fl.training.presets import DEFAULT_PRESET, SYNTHETIC_PRESET
 from fl.training.privacy.accounting import epsilon_of
 from fl.training.privacy.terms import Spend
@@ -19,7 +18,7 @@ from fl.training.recipe import Recipe
 from scripts.cli import main
 from scripts.demo.run import Wanted
 from scripts.wiring.home import Home
-from scripts.wiring.options import PARTS, PrivacyOptions
+from scripts.wiring.options import PrivacyOptions
 from scripts.wiring.plans import held_back, made_private
 
 
@@ -31,15 +30,13 @@ def test_the_planned_rounds_together_cost_the_epsilon_that_was_asked_for() -> No
 
 def test_private_training_of_a_published_network_trains_its_head_and_a_named_part_instead() -> None:
     assert made_private(DEFAULT_PRESET, 8, PrivacyOptions(epsilon=8.0)).spec.trained == "head"
-    assert made_private(DEFAULT_PRESET, 8, PrivacyOptions(epsilon=8.0, trained="last")).spec.trained == "last"
+    assert made_private(DEFAULT_PRESET, 8, PrivacyOptions(epsilon=8.0), part="last").spec.trained == "last"
     assert made_private(SYNTHETIC_PRESET, 5, PrivacyOptions(epsilon=8.0)).spec.trained == "all"
     assert made_private(DEFAULT_PRESET, 8, PrivacyOptions(epsilon=8.0), epochs=7).local.epochs == 7
-    assert PARTS == TRAINED
 
 
-def test_without_an_epsilon_nothing_changes_but_the_part_that_is_trained() -> None:
+def test_without_an_epsilon_nothing_changes() -> None:
     assert made_private(DEFAULT_PRESET, 8, PrivacyOptions()) == DEFAULT_PRESET
-    assert made_private(DEFAULT_PRESET, 8, PrivacyOptions(trained="last")).spec.trained == "last"
 
 
 def test_a_private_recipe_comes_back_from_its_document_and_holds_no_images_back() -> None:
