@@ -27,10 +27,21 @@ def auditor() -> None:
 @click.option(
     "--holdout", type=click.Path(path_type=Path), help="Held-out images, on which the auditor evaluates every model."
 )
+@click.option("--table", type=click.Path(path_type=Path), help="Held-out rows of patients (CSV), instead of --holdout.")
+@click.option("--schema", help="The meaning of the table's columns: a name or a JSON file (see `tables`).")
 @click.option("--describe", help="Public name of these images in the reports. Default: none.")
 @data_options
 @guarded
-def init(home: Path, name: str, holdout: Path | None, describe: str | None, options: DataOptions) -> None:
+def init(  # one parameter per option
+    home: Path,
+    name: str,
+    *,
+    holdout: Path | None,
+    table: Path | None,
+    schema: str | None,
+    describe: str | None,
+    options: DataOptions,
+) -> None:
     """Create the auditor's account and key, and import its held-out images.
 
     The command writes the meaning of the folders' names to labels.json beside the images. To change a meaning, edit
@@ -45,6 +56,10 @@ def init(home: Path, name: str, holdout: Path | None, describe: str | None, opti
 
         images = import_images(holdout, run_home, name, options, held_out=True, described=describe or "")
         images.tell("held-out images", run_home.member(name))
+    if table is not None:
+        from scripts.wiring.tables import import_rows
+
+        import_rows(run_home.member(name), table, schema, holdout)
     account = create_member(run_home, name, Role.AUDITOR)
     click.echo(f"Account of {name}: {show(account)}")
 
@@ -65,11 +80,13 @@ def run(home: Home, name: str) -> None:
     from scripts.output.card import attested_card
     from scripts.wiring.agent import announce, serve_agent
     from scripts.wiring.roles import open_ports
+    from scripts.wiring.tables import has_table, own_table, table_evaluator
     from scripts.wiring.training import evaluator
 
     member = home.member(name).as_a(Role.AUDITOR)
     notify = announce(name)
     with only_one(member.folder):
         use_threads(1)  # the site's number: so an answer has the site's digits
-        evaluate = evaluator(member.data_file, attested_card)
+        pictures = evaluator(member.data_file, attested_card)
+        evaluate = table_evaluator(own_table(member)) if has_table(member) else pictures
         serve_agent(lambda: Auditor(open_ports(home, member, notify), evaluate), notify)

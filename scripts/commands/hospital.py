@@ -57,7 +57,9 @@ def init(
 
         import_images(data, run_home, name, options).tell("images", run_home.member(name))
     if table is not None:
-        _import_table(run_home, name, table, schema, data)
+        from scripts.wiring.tables import import_rows
+
+        import_rows(run_home.member(name), table, schema, data)
     account = create_member(run_home, name, Role.HOSPITAL)
     click.echo(f"Account of {name}: {show(account)}")
 
@@ -124,16 +126,6 @@ def run(  # noqa: PLR0913  # one parameter per option
             task = own_task(member)
         limit = privacy_limit(member, epsilon_limit, delta)
         serve_agent(lambda: Hospital(open_ports(home, member, notify), train, peers, task, limit), notify)
-
-
-def _import_table(home: Home, name: str, table: Path, schema: str | None, data: Path | None) -> None:
-    from fl.protocol.errors import SettingInvalid
-    from fl.training.tables.schema import load_schema
-    from scripts.wiring.tables import import_table
-
-    if data is not None or schema is None:
-        raise SettingInvalid("table", "give --schema with it, and no --data")
-    import_table(table, load_schema(schema), home.member(name))
 
 
 def _trust(accounts: tuple[str, ...], at_least: int | None) -> TrustedPeers:

@@ -9,30 +9,38 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import click
 
 from fl.files import write_atomic
-from fl.protocol.errors import EncodingError, SettingInvalid
+from fl.protocol.codec import JsonValue
+from fl.protocol.errors import EncodingError, SettingInvalid, TaskMismatch
 from fl.protocol.federation import Federation
+from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.task import Task
 from fl.replay.expected_files import FileReader, read_config
 from fl.replay.ledger_view import LedgerView, Ports
 from fl.replay.table_design import TableDesigns
+from fl.roles.auditor import Evaluate, Evaluation
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Initial, Plan
 from fl.roles.hospital.background_training import Train, TrainingJob
-from fl.training.aggregation.work import Learned
+from fl.training.aggregation.work import Learned, SumSpec
+from fl.training.evaluation.chance import alarm
 from fl.training.local.train import TrainContext
 from fl.training.tables.design import Design
 from fl.training.tables.federation import task_of
+from fl.training.tables.judging import judge
 from fl.training.tables.plans import NetworkPlan, TablePlan
 from fl.training.tables.rounds import enter
 from fl.training.tables.rows import Table, read_table
 from fl.training.tables.saved import SavedModel
 from fl.training.tables.schema import Schema, load_schema
+from fl.training.vector import Vector
 from scripts.wiring.home import OWNER_ONLY, MemberHome
+from scripts.wiring.training import PUBLISHED
 
 ROWS_FILE, SCHEMA_FILE = "table.csv", "schema.json"
 
@@ -49,6 +57,13 @@ def import_table(source: Path, schema: Schema, member: MemberHome) -> None:
     write_atomic(member.folder / SCHEMA_FILE, json.dumps(schema.to_dict()).encode())
     ill = int(table.labels.sum())
     click.echo(f"{len(table)} rows, {ill} with {schema.reported}, are imported. They never leave {member.folder}.")
+
+
+def import_rows(member: MemberHome, table: Path, schema: str | None, pictures: Path | None) -> None:
+    """Import the table of a command line; raise SettingInvalid if its schema is missing, or pictures come with it."""
+    if pictures is not None or schema is None:
+        raise SettingInvalid("table", "give --schema with it, and no pictures")
+    import_table(table, load_schema(schema), member)
 
 
 def has_table(member: MemberHome) -> bool:
@@ -72,6 +87,32 @@ def table_trainer(table: Table, name: str) -> tuple[Train, Task]:
         return enter(table, job.previous, job.config, TrainContext(0, job.round, name, "cpu"))
 
     return train, task_of(table.schema)
+
+
+def table_evaluator(table: Table) -> Evaluate:
+    """Return an auditor's evaluation on rows that no hospital trains on; of a network, only the last round alarms."""
+    task = task_of(table.schema)
+
+    def evaluate(model: Vector, config: RoundConfig) -> Evaluation:
+        if config.task != task:
+            raise TaskMismatch(0, config.task.code, task.code)
+        metrics = judge(model, config, table)
+        if metrics is None:
+            return Evaluation()
+        figures = metrics.to_dict()
+        published = cast("dict[str, JsonValue]", {name: figures[name] for name in PUBLISHED})
+        ill = int(table.labels.sum())
+        data: dict[str, JsonValue] = {
+            "classes": dict(zip(task.codes, (len(table) - ill, ill), strict=True)),
+            "images": len(table),
+            "name": table.schema.name,
+            "origin": task.origin.value,
+            "persons": len(set(table.groups.tolist())),
+        }
+        early = SumSpec.from_dict(config.training) is None  # weights drawn a few passes ago may still rank wrongly
+        return Evaluation(published, data, "" if early else alarm(metrics))
+
+    return evaluate
 
 
 class TableCoordinator:
