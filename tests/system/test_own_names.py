@@ -24,7 +24,6 @@ from fl.protocol.ports import Anchor
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.task_catalogue import LEUKEMIA, LEUKEMIA_DRAWN, LEUKEMIA_STAGES, PNEUMONIA
 from fl.roles.hospital.background_training import TrainingJob as Work
-from fl.training.aggregation.work import LaneValues
 from fl.training.data.dataset import load_dataset
 from fl.training.data.labels import LabelMap
 from fl.training.data.load import load_source
@@ -271,7 +270,7 @@ def test_a_blast_is_called_a_blast_whatever_the_folders_are_called(tmp_path: Pat
     config = _config(task, spec, 20)
     start = to_vector(build_model(Recipe.of(config).spec, 1))
     trained = trainer(member.data_file, "alpha", "cpu")(Work(1, start, config))
-    assert not isinstance(trained, LaneValues)
+    assert isinstance(trained, tuple)
     learned, _ = trained
     found = evaluator(home.member("auditor").data_file)(learned, config)
     assert found.alarm == ""
@@ -294,7 +293,7 @@ def test_a_hospital_whose_classes_are_swapped_sounds_an_alarm_of_its_own(tmp_pat
     config = _config(LEUKEMIA, spec, 5)
     start = to_vector(build_model(Recipe.of(config).spec, 1))
     trained = trainer(home.member("alpha").data_file, "alpha", "cpu")(Work(1, start, config))
-    assert not isinstance(trained, LaneValues)
+    assert isinstance(trained, tuple)
     learned, _ = trained
     reported: list[tuple[str, Event]] = []
     again = Work(2, learned, _config(LEUKEMIA, spec, 1))
