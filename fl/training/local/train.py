@@ -34,6 +34,9 @@ from fl.training.model.tensors import load_vector, manifest_of, to_vector
 from fl.training.model.weights import Vector, vector_to_bytes
 from fl.training.pictures.preparation import prepare_all
 
+FUSED = ("cpu", "cuda")
+"""Devices with a kernel that makes AdamW's whole step in one pass over the weights."""
+
 
 @dataclass(frozen=True)
 class TrainContext:
@@ -99,7 +102,7 @@ def train_local(
     """
     train = trained_on(dataset, config.held_back, context.seed).for_model(spec.size_px, spec.classes)
     trainer = _Trainer(spec, vector, train, config, context)
-    key = _key(spec, vector, train, config, context)
+    key = _key(spec, vector, train, config, context) if context.checkpoint else ""
     done = load_checkpoint(context.checkpoint, key, trainer.weights) if context.checkpoint else None
     if done:
         trainer.resume(done)
@@ -127,9 +130,13 @@ class _Trainer:
         self.weights = manifest_of(self.model).length
         load_vector(self.model, split(vector, spec.classes, self.weights)[0])
         place(self.model, self.device).train()
-        steps = torch.optim.AdamW if context.correction is None else torch.optim.SGD
+        plain = context.correction is not None
+        steps = torch.optim.SGD if plain else torch.optim.AdamW
         self.optimiser: torch.optim.Optimizer = steps(
-            self.model.parameters(), lr=config.lr_of_round(context.round), weight_decay=config.weight_decay
+            self.model.parameters(),
+            lr=config.lr_of_round(context.round),
+            weight_decay=config.weight_decay,
+            fused=self.device.type in FUSED and not plain,
         )
         self.correction = _like(self.model, context.correction)
         self.anchor = [tensor.detach().clone() for tensor in self.model.parameters()] if config.mu else []
@@ -156,10 +163,9 @@ class _Trainer:
         loss_sum = torch.zeros((), device=self.device)
         correct = torch.zeros((), dtype=torch.int64, device=self.device)
         for rows in torch.split(order, self.config.batch):
-            pixels = normalise(augment(self.images[rows], self.config.augment, generator), self.kind)
-            batch = self._to_device(pixels.contiguous(memory_format=torch.channels_last))
-            labels = self._to_device(self.labels[rows])
-            loss, logits = self._step(batch, labels)
+            images, labels = self._to_device(self.images[rows]), self._to_device(self.labels[rows])
+            pixels = normalise(augment(images, self.config.augment, generator), self.kind)
+            loss, logits = self._step(pixels.contiguous(memory_format=torch.channels_last), labels)
             loss_sum += loss.detach() * len(rows)
             correct += (logits.detach().argmax(dim=1) == labels).sum()
         count = len(order)
