@@ -17,6 +17,7 @@ import numpy as np
 from fl.protocol.codec import Fields, JsonValue
 from fl.protocol.errors import EncodingError
 from fl.protocol.rounds.config import RoundConfig
+from fl.training.aggregation.blockwise import summed
 from fl.training.aggregation.choice import ENTRY, Aggregation
 from fl.training.aggregation.lanes import Entries, Lane, LanePlan
 from fl.training.aggregation.quantise import LANES, Vector
@@ -26,7 +27,7 @@ GROUP = "group"
 """The field of `RoundConfig.training` with the number of the group whose round it is, from 1."""
 VOTE, PURPOSE = "vote", "group-vote"
 MOST_GROUPS = 64
-MARGIN = 0.05
+MARGIN = 0.02
 """In nats: so much worse than both the model before and the best group a group's model may be."""
 _WHAT = "vote on groups"
 
@@ -104,19 +105,31 @@ def keep_change(total: Sum, previous: Vector, config: RoundConfig) -> Vector:
 def vote(previous: Vector, totals: Mapping[str, Entries], hospitals: int, settings: Mapping[str, JsonValue]) -> Vector:
     """Return weights plus the mean change of the groups that more than half of the hospitals accept; no changes behind.
 
-    The changes of accepted groups are added in the order of the groups, then divided by their number, then added to
-    the weights. Without an accepted group the weights keep their bits.
+    A change that is longer than the lower median of the accepted ones is shortened to it. Then the changes are added in
+    the order of the groups, divided by their number, and added to the weights. Without an accepted group the weights
+    keep their bits.
     """
     rule = VoteRule.from_dict(settings)
     weights, changes = divided(previous, rule.groups)
     accepted = [row for row, votes in zip(changes, totals["votes"], strict=True) if 2 * int(votes) > hospitals]
     model = np.concatenate([weights, np.zeros(changes.size, np.float32)])
     if accepted:
-        change = np.zeros(weights.size, np.float64)
-        for row in accepted:
-            change += row
+        norms = [_norm(row) for row in accepted]
+        usual, change = sorted(norms)[(len(norms) - 1) // 2], np.zeros(weights.size, np.float64)
+        for row, norm in zip(accepted, norms, strict=True):
+            change += row if norm <= usual else row.astype(np.float64) * (usual / norm)
         change /= len(accepted)
         change += weights
         with np.errstate(over="ignore"):  # the caller finds what is not finite
             model[: weights.size] = change
     return model
+
+
+def _norm(row: Vector) -> float:
+    """Return the L2 norm of float32 [d]: squares and their sum in binary64, in the order of blockwise.py."""
+
+    def squares(part: slice) -> float:
+        values = row[part].astype(np.float64)
+        return float(np.add.reduce(np.multiply(values, values, out=values)))
+
+    return float(np.sqrt(summed(squares, row.size)))

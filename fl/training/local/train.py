@@ -139,12 +139,13 @@ class _Trainer:
         self.weights = manifest_of(self.model).length
         load_vector(self.model, split(vector, spec.classes, self.weights)[0])
         place(self.model, self.device).train()
-        steps = torch.optim.AdamW if context.correction is None else torch.optim.SGD
+        plain = context.correction is not None
+        steps = torch.optim.SGD if plain else torch.optim.AdamW
         self.optimiser: torch.optim.Optimizer = steps(
             self.model.parameters(),
             lr=config.lr_of_round(context.round),
             weight_decay=config.weight_decay,
-            fused=self.device.type in FUSED,
+            fused=self.device.type in FUSED and not plain,
         )
         self.correction = _like(self.model, context.correction)
         self.anchor = [tensor.detach().clone() for tensor in self.model.parameters()] if config.mu else []

@@ -57,7 +57,7 @@ class Controlled:
     def __post_init__(self) -> None:
         use_threads(1)
         self.world = found(self.folder, memory_connect(self.clock), now=self.clock)
-        cells = draw_dataset(SyntheticPlan(subjects=12, cells=6, size_px=16), 3)
+        cells = draw_dataset(SyntheticPlan(subjects=12, cells=3, size_px=16), 3)
         for party, part in zip(self.world.hospitals, divide(cells, 3, 1), strict=True):
             labelled = LabelMap(LEUKEMIA_DRAWN, {"healthy": "healthy", "leukemia": "leukemia"}).apply(part)
             party.folder.mkdir(exist_ok=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -13,7 +15,7 @@ from fl.training.model.spec import ModelSpec
 from fl.training.recipe import Recipe
 from scripts.commands.coordinator import run
 from scripts.wiring.options import AGGREGATIONS, AggregationOptions
-from scripts.wiring.plans import aggregation_of, first_model
+from scripts.wiring.plans import aggregation_of, first_model, judges, local_of, rounds_of
 
 
 def test_the_command_offers_exactly_the_rules_that_there_are() -> None:
@@ -30,6 +32,8 @@ def test_settings_reach_the_rule_and_adaptive_rules_have_a_small_step_of_their_o
     assert aggregation_of(AggregationOptions("fedadam")).lr == 0.01
     assert aggregation_of(AggregationOptions("fedyogi", server_lr=0.2)) == Aggregation("fedyogi", lr=0.2)
     assert aggregation_of(AggregationOptions("krum", attackers=2)) == Aggregation("krum", attackers=2)
+    assert aggregation_of(AggregationOptions("scaffold"), 7) == Aggregation("scaffold", hospitals=7)
+    assert aggregation_of(AggregationOptions("voted", groups=4)) == Aggregation("voted", groups=4)
     assert aggregation_of(AggregationOptions("clipped", shorten_to=3.5)) == Aggregation("clipped", bound=3.5)
 
 
@@ -40,6 +44,8 @@ def test_settings_reach_the_rule_and_adaptive_rules_have_a_small_step_of_their_o
         AggregationOptions("fedavg", server_lr=0.1),
         AggregationOptions("krum", shorten_to=0.5),
         AggregationOptions("krum", attackers=0),
+        AggregationOptions("fedavg", groups=3),
+        AggregationOptions("voted", groups=1),
         AggregationOptions("fedadam", server_lr=-1.0),
     ],
 )
@@ -48,7 +54,9 @@ def test_a_setting_of_another_rule_or_out_of_range_is_refused(given: Aggregation
         aggregation_of(given)
 
 
-@pytest.mark.parametrize(("rule", "vectors"), [("fedavg", 0), ("krum", 0), ("fedavgm", 1), ("fedadam", 2)])
+@pytest.mark.parametrize(
+    ("rule", "vectors"), [("fedavg", 0), ("krum", 0), ("fedavgm", 1), ("fedadam", 2), ("scaffold", 1), ("voted", 2)]
+)
 def test_the_first_model_carries_the_first_state_of_its_rule(rule: str, vectors: int) -> None:
     choice = Aggregation(rule)
     first = first_model(Recipe(ModelSpec(size_px=16, width=8, depth=1), LocalConfig(), 1, choice))
@@ -63,3 +71,30 @@ def test_an_unknown_rule_is_refused_by_the_command() -> None:
     result = CliRunner().invoke(run, ["--home", "nowhere", "--aggregation", "mean"])
     assert result.exit_code == 2
     assert "trimmed-mean" in result.output
+
+
+def test_a_cycle_of_voted_groups_has_a_round_for_each_group_and_one_for_the_vote() -> None:
+    assert rounds_of(Aggregation("voted", groups=3), 5) == 20
+    assert rounds_of(Aggregation("fedavg"), 5) == 5
+
+
+def test_scaffold_has_longer_plain_steps_and_everything_else_the_preset_s() -> None:
+    preset = LocalConfig(lr=3e-4, lr_final=3e-5)
+    assert local_of(preset, 8, AggregationOptions()) == replace(preset, horizon=8)
+    plain = local_of(preset, 8, AggregationOptions("scaffold"))
+    assert (plain.lr, round(plain.lr_final, 12)) == (0.05, 0.005)
+    assert local_of(preset, 8, AggregationOptions("scaffold", local_lr=0.2)).lr == 0.2
+
+
+def test_hospitals_hold_images_back_where_they_judge() -> None:
+    assert judges(AggregationOptions("voted"))
+    assert judges(AggregationOptions(weights="quality"))
+    assert not judges(AggregationOptions("scaffold"))
+
+
+def test_weights_by_quality_are_written_only_where_they_are_wanted() -> None:
+    recipe = Recipe(ModelSpec(size_px=16, width=8, depth=1), LocalConfig(), 1)
+    assert "weights" not in recipe.to_dict()
+    wanted = replace(recipe, quality=True)
+    assert wanted.to_dict()["weights"] == "quality"
+    assert Recipe.from_dict(wanted.to_dict()) == wanted

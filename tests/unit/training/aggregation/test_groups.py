@@ -42,8 +42,25 @@ def test_a_group_s_round_writes_its_mean_change_into_its_place_and_nothing_else(
 def test_the_weights_move_by_the_mean_of_the_groups_with_a_majority() -> None:
     model = vote(MODEL, ballots(4, 3, 6), 6, SETTINGS)
     weights, one, _two, three = MODEL.astype(np.float64).reshape(4, D)
-    assert (model[:D] == (((0.0 + one + three) / 2) + weights).astype(np.float32)).all()
+    usual = min(np.linalg.norm(one), np.linalg.norm(three))
+    mean = (one * (usual / np.linalg.norm(one)) + three * (usual / np.linalg.norm(three))) / 2
+    assert np.abs(model[:D] - (weights + mean)).max() < 1e-6
     assert not model[D:].any()
+
+
+def test_a_change_ten_times_as_long_as_the_others_counts_no_more_than_they_do() -> None:
+    long = MODEL.copy()
+    long[D : 2 * D] *= 10
+    moved = [vote(model, ballots(6, 6, 6), 6, SETTINGS)[:D] for model in (MODEL, long)]
+    lengths = [np.linalg.norm(each - MODEL[:D]) for each in moved]
+    assert lengths[1] < 1.2 * lengths[0]
+
+
+def test_equal_changes_are_added_as_they_are() -> None:
+    weights, one = MODEL[:D], MODEL[D : 2 * D]
+    model = vote(np.concatenate([weights, one, one, one]), ballots(6, 6, 6), 6, SETTINGS)
+    three = one.astype(np.float64) + one + one
+    assert (model[:D] == (three / 3 + weights).astype(np.float32)).all()
 
 
 def test_half_of_the_votes_are_no_majority_and_the_weights_keep_their_bits() -> None:
