@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from fl.training.data.dataset import Dataset
-from fl.training.model import torchvision_shim as vision
 from fl.training.local.augment import GAIN, SATURATION, SCALE, SHIFT, augment
+from fl.training.model import torchvision_shim as vision
 from fl.training.model.inputs import to_tensor
 
 
