@@ -28,7 +28,7 @@ CHECKS = {
     "agreements": "sets of survivors signed by enough hospitals, without a contradicting complaint",
     "aggregates": "rounds summed again from the hospitals' files, bit for bit",
     "ceremonies": "key ceremonies computed again from the dealers' files",
-    "first models": "first models computed again from the recipe and the published weights, bit for bit",
+    "first models": "first models computed again from the recipe and its recorded origin, bit for bit",
     "models": "global models opened and compared with their digest",
 }
 

@@ -68,14 +68,13 @@ def read_source(entry: str) -> Snapshot:
     top = check_entry(entry).partition(":")[0].partition(".")[0]
     root = _place(entry, top)
     paths = [root] if root.is_file() else _files(root, entry)
-    if len(paths) > MOST_FILES or sum(path.stat().st_size for path in paths) > MOST_BYTES:
-        raise NetworkUnusable(entry, f"the package {top} has more than {MOST_FILES} files or {MOST_BYTES} bytes")
     try:
-        return Snapshot(
-            top, root.parent, {path.relative_to(root.parent).as_posix(): path.read_bytes() for path in paths}
-        )
+        if sum(path.stat().st_size for path in paths) > MOST_BYTES:
+            raise NetworkUnusable(entry, f"the package {top} has more than {MOST_BYTES} bytes")
+        files = {path.relative_to(root.parent).as_posix(): path.read_bytes() for path in paths}
     except OSError as error:
         raise NetworkMissing(entry, f"{top} cannot be read") from error
+    return Snapshot(top, root.parent, files)
 
 
 def _place(entry: str, top: str) -> Path:
