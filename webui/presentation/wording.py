@@ -34,7 +34,7 @@ NAMES = {
     "ppv": "Positive predictive value",
 }
 CHIEF = ("sensitivity", "recall", "specificity", "balanced_accuracy", "accuracy", "auroc")
-MEANS = {"sensitivity", "recall", "specificity", "precision", "f1", "auroc", "auc", "balanced_accuracy"}
+MEANS = {"sensitivity", "recall", "specificity", "precision", "f1", "auroc", "auc"}
 """Without a single disease, these are means over the classes, each against the rest."""
 EXACT = {"accuracy": "All findings right", "correct": "Images with all findings right"}
 PHASES = {
