@@ -31,6 +31,8 @@ from fl.training.model.tensors import load_vector
 from fl.training.model.weights import Vector
 from fl.training.pictures.preparation import prepare_all
 
+Seen = Tensor
+"""What a network sees of pictures, float32 [n, ...]."""
 HIDDEN = 64
 """Units of the network that inversion attacks."""
 
@@ -154,7 +156,9 @@ def _losses(scene: Scene, seen: Vector, pictures: Dataset) -> npt.NDArray[np.flo
     load_vector(model, seen)
     with torch.no_grad():
         images = to_tensor(prepare_all(scene.spec.preparation, pictures.images))
-        logits = torch.cat([model(normalise(some.to(torch.float32), scene.spec.kind)) for some in images.split(32)])
+        logits = torch.cat(
+            [model(normalise(some.to(torch.float32), scene.spec.kind)) for some in torch.split(images, 32)]
+        )
         losses = tnf.cross_entropy(logits, torch.from_numpy(pictures.labels), reduction="none")
     return np.asarray(losses.numpy(), np.float32)
 
@@ -173,7 +177,7 @@ def frozen(spec: ModelSpec, images: npt.NDArray[np.uint8], view: int) -> Tensor:
     fixed = model.divided()[0] if isinstance(model, Lite0) else model
     pictures = to_tensor(prepare_all(spec.preparation, images))
     with torch.no_grad():
-        turned = (torch.rot90(some.to(torch.float32), view % 4, (2, 3)) for some in pictures.split(32))
+        turned = (torch.rot90(some.to(torch.float32), view % 4, (2, 3)) for some in torch.split(pictures, 32))
         views = (each.flip(3) if view >= 4 else each for each in turned)  # noqa: PLR2004  # four turns, then mirrored
         return torch.cat([fixed(normalise(each, spec.kind)) for each in views])
 

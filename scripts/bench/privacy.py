@@ -33,7 +33,7 @@ from fl.training.privacy.terms import DELTA, OFF, Privacy
 from scripts.bench import attacks
 from scripts.bench._data import images_at_hand, labelled
 from scripts.bench._table import keep
-from scripts.bench.attacks import Scene, advantage
+from scripts.bench.attacks import Scene, Seen, advantage
 
 HOSPITALS, RATE, CLIP = 3, 0.25, 1.0
 HARDLY = 0.01
@@ -68,17 +68,14 @@ def main(
     use_threads(1)
     source, began, found = data or images_at_hand(), time.perf_counter(), list[dict[str, object]]()
     cells = labelled(load_source(source)) if source else None
-    for part in parts if quality and cells is not None else ():
-        for each in _quality(cells, epsilon, part, seeds):
-            _say(each)
-            found.append(each)
+    if quality and cells:
+        found += [_said(each) for part in parts for each in _quality(cells, epsilon, part, seeds)]
     if attack:
-        found += [each for seed in seeds for each in (*_inversion(cells, epsilon, seed), *_small(epsilon, seed))]
-        found += [each for part in parts if cells for each in _membership(cells, epsilon, part, seeds[0])]
+        found += [_said(each) for seed in seeds for each in _inversion(cells, epsilon, seed)]
+        found += [_said(each) for seed in seeds for each in _small(epsilon, seed)]
+        found += [_said(each) for part in parts if cells for each in _membership(cells, epsilon, part, seeds[0])]
     figures = {"runs": found, "cells": source.name if source else "drawn", "seconds": time.perf_counter() - began}
     keep(name, figures)
-    for each in found:
-        _say(each)
 
 
 # --- Quality -----------------------------------------------------------------------------------------------------
@@ -113,8 +110,8 @@ class FrozenCells:
     spec: ModelSpec
     rows: dict[bytes, int]
     """SHA-256 of a picture -> its row."""
-    seen: attacks.Tensor
-    test: list[attacks.Tensor]
+    seen: Seen
+    test: list[Seen]
     """Per view."""
     truth: Dataset
 
@@ -217,8 +214,10 @@ def _advantages(
     ]
 
 
-def _say(figures: dict[str, object]) -> None:
+def _said(figures: dict[str, object]) -> dict[str, object]:
+    """Print figures as soon as they are there, and return them."""
     click.echo(", ".join(f"{key} {_short(value)}" for key, value in figures.items()))
+    return figures
 
 
 def _short(value: object) -> str:

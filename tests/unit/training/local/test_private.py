@@ -107,5 +107,5 @@ def test_a_private_training_killed_at_its_end_gives_the_same_weights_again(
     context = replace(CONTEXT, checkpoint=tmp_path / "checkpoint")
     with pytest.raises(Killed):
         train_local(tiny, start, cells, config, replace(context, progress=_killed(2)))
-    again = [train_local(tiny, start, cells, config, context).vector for _ in range(2)]
-    assert np.array_equal(*again)
+    once, again = (train_local(tiny, start, cells, config, context).vector for _ in range(2))
+    assert np.array_equal(once, again)
