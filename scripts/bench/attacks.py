@@ -10,7 +10,7 @@ by the loss).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +31,8 @@ from fl.training.model.tensors import load_vector
 from fl.training.model.weights import Vector
 from fl.training.pictures.preparation import prepare_all
 
+Seen = Tensor
+"""What a network sees of pictures, float32 [n, ...]."""
 HIDDEN = 64
 """Units of the network that inversion attacks."""
 
@@ -50,9 +52,13 @@ class Scene:
 
     def mean(self, hospitals: Sequence[Dataset]) -> Vector:
         """Return what a masked round shows: the mean of the hospitals' weights, by their pictures."""
-        learned = [self.update(each, f"hospital-{index}") for index, each in enumerate(hospitals)]
-        total = sum(one.samples for one in learned)
-        return np.asarray(sum(one.vector.astype(np.float64) * one.samples / total for one in learned), np.float32)
+        return mean_of([self.update(each, f"hospital-{index}") for index, each in enumerate(hospitals)])
+
+
+def mean_of(learned: Sequence[LocalResult]) -> Vector:
+    """Return the mean of what hospitals learned, by their pictures, float32 [d]."""
+    total = sum(one.samples for one in learned)
+    return np.asarray(sum(one.vector.astype(np.float64) * one.samples / total for one in learned), np.float32)
 
 
 # --- Inversion -------------------------------------------------------------------------------------------------------
@@ -149,12 +155,23 @@ def advantage(scene: Scene, seen: Vector, members: Dataset, others: Dataset) -> 
     return float(called[: len(members)].mean() - called[len(members) :].mean())
 
 
+def both_ways(scene: Scene, groups: Sequence[Dataset], learn: Callable[[Sequence[Dataset]], Vector]) -> float:
+    """Return the mean advantage over the first group as members and the last as others, and the reverse.
+
+    So pictures that any model finds easy do not count as members. `learn` gets the members and the groups between.
+    """
+    first, *between, last = groups
+    pairs = ((first, last), (last, first))
+    found = [advantage(scene, learn([members, *between]), members, others) for members, others in pairs]
+    return float(np.mean(found))
+
+
 def _losses(scene: Scene, seen: Vector, pictures: Dataset) -> npt.NDArray[np.float32]:
     model = build_model(scene.spec, 0)
     load_vector(model, seen)
     with torch.no_grad():
-        images = to_tensor(prepare_all(scene.spec.preparation, pictures.images))
-        logits = torch.cat([model(normalise(some.to(torch.float32), scene.spec.kind)) for some in images.split(32)])
+        images = to_tensor(prepare_all(scene.spec.preparation, pictures.images)).to(torch.float32)
+        logits = torch.cat([model(normalise(some, scene.spec.kind)) for some in torch.split(images, 32)])
         losses = tnf.cross_entropy(logits, torch.from_numpy(pictures.labels), reduction="none")
     return np.asarray(losses.numpy(), np.float32)
 
@@ -173,7 +190,7 @@ def frozen(spec: ModelSpec, images: npt.NDArray[np.uint8], view: int) -> Tensor:
     fixed = model.divided()[0] if isinstance(model, Lite0) else model
     pictures = to_tensor(prepare_all(spec.preparation, images))
     with torch.no_grad():
-        turned = (torch.rot90(some.to(torch.float32), view % 4, (2, 3)) for some in pictures.split(32))
+        turned = (torch.rot90(some.to(torch.float32), view % 4, (2, 3)) for some in torch.split(pictures, 32))
         views = (each.flip(3) if view >= 4 else each for each in turned)  # noqa: PLR2004  # four turns, then mirrored
         return torch.cat([fixed(normalise(each, spec.kind)) for each in views])
 

@@ -9,7 +9,7 @@ Source: scripts/bench/attacks.py; fl/training/presets.py (`private`).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -27,13 +27,14 @@ from fl.training.model.device import use_threads
 from fl.training.model.network import build_model
 from fl.training.model.spec import ModelSpec
 from fl.training.model.tensors import to_vector
+from fl.training.model.weights import Vector
 from fl.training.presets import DEFAULT_PRESET, Preset, private
 from fl.training.privacy.accounting import noise_for
 from fl.training.privacy.terms import DELTA, OFF, Privacy
 from scripts.bench import attacks
 from scripts.bench._data import images_at_hand, labelled
 from scripts.bench._table import keep
-from scripts.bench.attacks import Scene, advantage
+from scripts.bench.attacks import Scene, Seen, both_ways
 
 HOSPITALS, RATE, CLIP = 3, 0.25, 1.0
 HARDLY = 0.01
@@ -41,9 +42,9 @@ HARDLY = 0.01
 SMALL_PX, LARGE_PX = 16, 32
 """Sides of the pictures of the small network whose members are told, and of the pictures that are inverted."""
 BY_HEART = LocalConfig(
-    epochs=25, batch=16, lr=6e-3, lr_final=6e-3, augment=0.0, class_balance=0.0, smoothing=0.0, clip_norm=0.0
+    epochs=25, batch=32, lr=6e-3, lr_final=6e-3, augment=0.0, class_balance=0.0, smoothing=0.0, clip_norm=0.0
 )
-MEMBERS, CELLS, VICTIMS = 12, 100, 12
+MEMBERS, CELLS, VICTIMS = 20, 100, 12
 
 
 @click.command()
@@ -68,17 +69,14 @@ def main(
     use_threads(1)
     source, began, found = data or images_at_hand(), time.perf_counter(), list[dict[str, object]]()
     cells = labelled(load_source(source)) if source else None
-    for part in parts if quality and cells is not None else ():
-        for each in _quality(cells, epsilon, part, seeds):
-            _say(each)
-            found.append(each)
+    if quality and cells:
+        found += [_said(each) for part in parts for each in _quality(cells, epsilon, part, seeds)]
     if attack:
-        found += [each for seed in seeds for each in (*_inversion(cells, epsilon, seed), *_small(epsilon, seed))]
-        found += [each for part in parts if cells for each in _membership(cells, epsilon, part, seeds[0])]
+        found += [_said(each) for seed in seeds for each in _inversion(cells, epsilon, seed)]
+        found += [_said(each) for seed in seeds for each in _small(epsilon, seed)]
+        found += [_said(each) for part in parts if cells for each in _membership(cells, epsilon, part, seeds[0])]
     figures = {"runs": found, "cells": source.name if source else "drawn", "seconds": time.perf_counter() - began}
     keep(name, figures)
-    for each in found:
-        _say(each)
 
 
 # --- Quality -----------------------------------------------------------------------------------------------------
@@ -113,8 +111,8 @@ class FrozenCells:
     spec: ModelSpec
     rows: dict[bytes, int]
     """SHA-256 of a picture -> its row."""
-    seen: attacks.Tensor
-    test: list[attacks.Tensor]
+    seen: Seen
+    test: list[Seen]
     """Per view."""
     truth: Dataset
 
@@ -195,14 +193,14 @@ def _membership(cells: Dataset, epsilon: float, part: str, seed: int) -> list[di
 def _advantages(
     name: str, how: tuple[ModelSpec, LocalConfig, LocalConfig], groups: list[Dataset], seed: int
 ) -> list[dict[str, object]]:
-    """Attack one hospital's update, the mean of all, and a private update; the last group has no members."""
+    """Attack one hospital's update, the mean of all, and a private update; the last group has the others."""
     spec, plain, noisy = how
     scene = Scene(spec, plain, to_vector(build_model(spec, seed)), seed)
-    hospitals, others = groups[:-1], groups[-1]
-    seen = {
-        "update": scene.update(hospitals[0]).vector,
-        "masked sum": scene.mean(hospitals),
-        "private update": replace(scene, config=noisy).update(hospitals[0]).vector,
+    hidden = replace(scene, config=noisy)
+    seen: dict[str, Callable[[Sequence[Dataset]], Vector]] = {
+        "update": lambda hospitals: scene.update(hospitals[0]).vector,
+        "masked sum": scene.mean,
+        "private update": lambda hospitals: hidden.update(hospitals[0]).vector,
     }
     return [
         {
@@ -211,14 +209,16 @@ def _advantages(
             "observed": observed,
             "seed": seed,
             "noise": noisy.privacy.noise if observed == "private update" else 0.0,
-            "advantage": advantage(scene, vector, hospitals[0], others),
+            "advantage": both_ways(scene, groups, learn),
         }
-        for observed, vector in seen.items()
+        for observed, learn in seen.items()
     ]
 
 
-def _say(figures: dict[str, object]) -> None:
+def _said(figures: dict[str, object]) -> dict[str, object]:
+    """Print figures as soon as they are there, and return them."""
     click.echo(", ".join(f"{key} {_short(value)}" for key, value in figures.items()))
+    return figures
 
 
 def _short(value: object) -> str:

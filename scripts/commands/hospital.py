@@ -128,6 +128,26 @@ def run(  # noqa: PLR0913  # one parameter per option
         serve_agent(lambda: Hospital(open_ports(home, member, notify), train, peers, task, limit), notify)
 
 
+@hospital.command()
+@home_option
+@name_option()
+@click.option(
+    "--delta", type=click.FloatRange(1e-12, 0.01), default=1e-5, show_default=True, help="As --epsilon-limit."
+)
+@guarded
+def privacy(home: Path, name: str, delta: float) -> None:
+    """Print what the hospital's trainings have cost its pictures so far."""
+    from fl.storage.privacy_account import FolderAccount
+    from fl.training.privacy.accounting import epsilon_of, shown_epsilon
+    from scripts.wiring.home import Home
+
+    spends = FolderAccount(Home(home).member(name).as_a(Role.HOSPITAL).privacy_file).spends().values()
+    private = sum(bool(spend.noise) for spend in spends)
+    plain = "" if private == len(spends) else ", and at least one without noise"
+    epsilon = shown_epsilon(epsilon_of(spends, delta))
+    click.echo(f"Rounds with noise: {private}{plain}. Epsilon of one picture: {epsilon} at delta {delta:g}.")
+
+
 def _trust(accounts: tuple[str, ...], at_least: int | None) -> TrustedPeers:
     """Return the hospitals that must be in a masked round: `at_least` of `accounts`, or all of them."""
     from chain.transactions.addresses import parse_address

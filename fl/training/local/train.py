@@ -192,11 +192,11 @@ class _Trainer:
 
     def _run_private(self, epoch: int) -> Progress:
         """Make the steps of a private epoch; what it tells depends on no picture."""
-        self._private().run_epoch(self._pull)
+        self._private.run_epoch(self._pull)
         self.progress = Progress(epoch + 1, self.config.epochs, len(self.labels), 0, 0.0)
         return self.progress
 
-    @functools.lru_cache(maxsize=1)  # noqa: B019  # a trainer lives as long as its training
+    @functools.cached_property
     def _private(self) -> PrivateSteps:
         from fl.training.local.private import PrivateSteps  # noqa: PLC0415  # opacus takes a second to import
 

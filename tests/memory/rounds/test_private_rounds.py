@@ -124,8 +124,7 @@ def test_a_training_that_begins_again_after_a_crash_is_charged_once(world: World
 def test_epsilon_of_each_round_and_of_all_is_in_the_report_and_in_the_audit(world: World) -> None:
     settle(_coordinator(world, 2), world.auditor(), *world.hospitals())
     first, second = (_statement(world, number) for number in (1, 2))
-    assert (first.epsilon, first.composed) == (pytest.approx(ONE), pytest.approx(ONE))
-    assert (second.epsilon, second.composed) == (pytest.approx(ONE), pytest.approx(TWO))
+    assert [first.epsilon, first.composed, second.epsilon, second.composed] == pytest.approx([ONE, ONE, ONE, TWO])
     (digest,) = {each for each in world.current.attestations.values() if any(each)}
     report = parse_document(read_document(world.consortium.vault, digest, 10**6), "report")
     assert report["privacy"] == second.to_dict()

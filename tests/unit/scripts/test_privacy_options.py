@@ -9,11 +9,13 @@ import pytest
 from click.testing import CliRunner
 
 from fl.protocol.errors import SettingInvalid
-from fl.protocol.names import Protection
+from fl.protocol.names import Protection, Role
 from fl.protocol.task_catalogue import LEUKEMIA_DRAWN
+from fl.roles.hospital.privacy_limit import PLAIN_ROUNDS
+from fl.storage.privacy_account import FolderAccount
 from fl.training.presets import DEFAULT_PRESET, SYNTHETIC_PRESET
-from fl.training.privacy.accounting import epsilon_of
-from fl.training.privacy.terms import Spend
+from fl.training.privacy.accounting import epsilon_of, shown_epsilon
+from fl.training.privacy.terms import PLAIN, Spend
 from fl.training.recipe import Recipe
 from scripts.cli import main
 from scripts.demo.run import Wanted
@@ -62,3 +64,17 @@ def test_a_demo_that_trains_privately_and_calibrates_is_refused_before_anything_
     result = CliRunner().invoke(main, given)
     assert result.exit_code == 78, result.output
     assert not home.exists()
+
+
+def test_a_hospital_can_ask_what_its_pictures_have_lost(tmp_path: Path) -> None:
+    member = Home(tmp_path).member("alpha")
+    member.folder.mkdir(parents=True)
+    member.save_role(Role.HOSPITAL)
+    account, spend = FolderAccount(member.privacy_file), Spend(2.0, 0.5, 4)
+    asked = ["hospital", "privacy", "--home", str(tmp_path), "--name", "alpha"]
+    assert "Rounds with noise: 0. Epsilon of one picture: 0.00" in CliRunner().invoke(main, asked).output
+    account.record(b"a" * 32, spend)
+    shown = shown_epsilon(epsilon_of([spend], 1e-5))
+    assert f"Rounds with noise: 1. Epsilon of one picture: {shown} at" in CliRunner().invoke(main, asked).output
+    account.record(PLAIN_ROUNDS, PLAIN)
+    assert "without noise. Epsilon of one picture: unlimited" in CliRunner().invoke(main, asked).output

@@ -19,19 +19,20 @@ from fl.training.privacy.accounting import noise_for
 from fl.training.privacy.terms import DELTA, Privacy
 from scripts.bench.attacks import (
     Scene,
-    advantage,
+    both_ways,
     change_of,
     flat_network,
     gradient_of,
     invert,
     likeness,
+    mean_of,
     most_advantage,
 )
 
 PLAIN = LocalConfig(
-    epochs=25, batch=16, lr=6e-3, lr_final=6e-3, augment=0.0, class_balance=0.0, smoothing=0.0, clip_norm=0.0
+    epochs=25, batch=32, lr=6e-3, lr_final=6e-3, augment=0.0, class_balance=0.0, smoothing=0.0, clip_norm=0.0
 )
-SPEC, PICTURES, EPSILON = ModelSpec(size_px=16, width=8), 12, 8.0
+SPEC, PICTURES, EPSILON = ModelSpec(size_px=16, width=8), 20, 8.0
 
 
 def _private(epochs: int) -> LocalConfig:
@@ -87,20 +88,23 @@ def scene() -> Scene:
     return Scene(SPEC, PLAIN, to_vector(build_model(SPEC, 1)))
 
 
+def _groups() -> list[Dataset]:
+    return [_part(_cells(16), index, PICTURES) for index in range(4)]
+
+
 def test_the_loss_tells_members_from_others_in_an_update_and_less_in_a_masked_sum(scene: Scene) -> None:
-    hospitals, others = [_part(_cells(16), index, PICTURES) for index in range(3)], _part(_cells(16), 3, PICTURES)
-    victim = hospitals[0]
-    alone = advantage(scene, scene.update(victim).vector, victim, others)
+    groups = _groups()
+    learned = {id(group): scene.update(group) for group in groups}
+    alone = both_ways(scene, groups, lambda hospitals: learned[id(hospitals[0])].vector)
+    together = both_ways(scene, groups, lambda hospitals: mean_of([learned[id(each)] for each in hospitals]))
     assert alone > 0.7
-    assert advantage(scene, scene.mean(hospitals), victim, others) < alone
+    assert together < alone - 0.1
 
 
 def test_the_loss_tells_hardly_anything_about_members_of_a_private_update(scene: Scene) -> None:
-    """At epsilon 8 no attack may be surer than 0.999; this one gets nowhere near. The noise differs in each run."""
-    victim, others = _part(_cells(16), 0, PICTURES), _part(_cells(16), 3, PICTURES)
+    """The bound at epsilon 8 is 0.999, for the best of all attacks; this one is nowhere near. Noise differs per run."""
     private = replace(scene, config=_private(PLAIN.epochs))
-    found = [advantage(private, private.update(victim).vector, victim, others) for _ in range(2)]
-    assert np.mean(found) < 0.5
+    assert both_ways(private, _groups(), lambda hospitals: private.update(hospitals[0]).vector) < 0.5
 
 
 def test_the_bound_on_every_attack_follows_from_epsilon() -> None:

@@ -99,6 +99,18 @@ def _killed(after: int) -> Callable[[object], None]:
     return stop
 
 
+def test_two_private_trainings_at_the_same_time_do_not_disturb_each_other(tiny: ModelSpec, cells: Dataset) -> None:
+    """The hospitals of a demo are threads; here one trains between the epochs of another."""
+    start, config = to_vector(build_model(tiny, 1)), replace(CONFIG, epochs=2)
+    inner = []
+
+    def other(_progress: object) -> None:
+        inner.append(train_local(tiny, start, cells, config, replace(CONTEXT, hospital="south")))
+
+    outer = train_local(tiny, start, cells, config, replace(CONTEXT, progress=other))
+    assert [each.samples for each in inner] == [outer.samples] * 2
+
+
 def test_a_private_training_killed_at_its_end_gives_the_same_weights_again(
     tiny: ModelSpec, cells: Dataset, tmp_path: Path
 ) -> None:
@@ -107,5 +119,5 @@ def test_a_private_training_killed_at_its_end_gives_the_same_weights_again(
     context = replace(CONTEXT, checkpoint=tmp_path / "checkpoint")
     with pytest.raises(Killed):
         train_local(tiny, start, cells, config, replace(context, progress=_killed(2)))
-    again = [train_local(tiny, start, cells, config, context).vector for _ in range(2)]
-    assert np.array_equal(*again)
+    once, again = (train_local(tiny, start, cells, config, context).vector for _ in range(2))
+    assert np.array_equal(once, again)
