@@ -14,6 +14,7 @@ LONG = (
     "site",
     "epoch",
     "loop",
+    "foreign",
     "masking",
     "models",
     "training",
