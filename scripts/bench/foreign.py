@@ -70,10 +70,19 @@ class Asked:
 @click.option("--vector", "file", type=click.Path(path_type=Path), help="Weights (.npy): read if there, else written.")
 @click.option("--trained", type=click.Choice(["head", "last", "all"]), default="head", show_default=True)
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Of the training.")
+@click.option("--views", type=click.Choice(["1", "8"]), default="8", show_default=True, help="Of a picture (quick: 1).")
 @click.option("--each", type=click.IntRange(1), default=25, show_default=True, help="Foreign pictures of each kind.")
 @click.option("--seed", type=int, default=1, show_default=True)
-def main(
-    data: Path | None, home: Path | None, file: Path | None, trained: str, rounds: int, each: int, seed: int
+def main(  # noqa: PLR0913  # one parameter per option
+    data: Path | None,
+    home: Path | None,
+    *,
+    file: Path | None,
+    trained: str,
+    rounds: int,
+    views: str,
+    each: int,
+    seed: int,
 ) -> None:
     """Ask a calibrated model about foreign pictures and about cells of new persons."""
     source = data or images_at_hand()
@@ -81,7 +90,9 @@ def main(
         raise SettingInvalid("data", "C-NMC is not here; set HEMALEDGER_DATA or give --data")
     use_threads(1)
     dataset = labelled(load_source(source))
-    predictor = _of_home(home) if home else _trained(dataset, file, trained, rounds, seed)
+    predictor = (
+        _of_home(home) if home else _trained(dataset, file, _recipe(dataset, trained, rounds, int(views), seed), rounds)
+    )
     if not predictor.calibration.complete:
         raise SettingInvalid("home", "its model is not calibrated; train it with --calibrate")
     foreign = {kind: ask(predictor, found, None)[0] for kind, found in strangers(source.parent, each, seed).items()}
@@ -144,23 +155,25 @@ def _of_home(home: Path) -> Predictor:
     return open_model(Home(home), "auditor").predictor
 
 
-def _trained(dataset: Dataset, file: Path | None, trained: str, rounds: int, seed: int) -> Predictor:
-    """Return a model of three hospitals, calibrated; read from `file` if it is there."""
+def _recipe(dataset: Dataset, trained: str, rounds: int, views: int, seed: int) -> Recipe:
     preset = PRESETS["real"]
     local = replace(preset.local, horizon=rounds, held_back=CALIBRATION_SHARE)
-    spec = replace(preset.spec, classes=len(dataset.class_names), trained=trained)
-    recipe, hospitals = Recipe(spec, local, seed), divide(dataset, 3, seed)
+    return Recipe(replace(preset.spec, classes=len(dataset.class_names), trained=trained, views=views), local, seed)
+
+
+def _trained(dataset: Dataset, file: Path | None, recipe: Recipe, rounds: int) -> Predictor:
+    """Return a model of three hospitals, calibrated; read from `file` if it is there."""
     if file and file.exists():
-        return Predictor(spec, np.load(file, allow_pickle=False))
-    vector = initial_model(recipe)[1]
-    federation = Federation(spec, local, hospitals, dataset.part(TEST), seed, "cpu")
+        return Predictor(recipe.spec, np.load(file, allow_pickle=False))
+    vector, hospitals = initial_model(recipe)[1], divide(dataset, 3, recipe.seed)
+    federation = Federation(recipe.spec, recipe.local, hospitals, dataset.part(TEST), recipe.seed, "cpu")
     with ThreadPoolExecutor(min(len(hospitals), os.cpu_count() or 1)) as pool:
         for number in range(1, rounds + 1):
             vector = federation.round(number, vector, pool)
     vector = calibrated(recipe, vector, hospitals)
     if file:
         np.save(file, vector)
-    return Predictor(spec, vector)
+    return Predictor(recipe.spec, vector)
 
 
 def calibrated(recipe: Recipe, vector: Vector, hospitals: list[Dataset]) -> Vector:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-OPTIONS = ("--hospitals", "2", "--rounds", "1", "--no-serve", "--device", "cpu")
+OPTIONS = ("--hospitals", "2", "--rounds", "1", "--no-calibrate", "--no-serve", "--device", "cpu")
 
 
 def demo(*options: str) -> subprocess.CompletedProcess[str]:
