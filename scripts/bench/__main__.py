@@ -15,6 +15,7 @@ LONG = (
     "site",
     "epoch",
     "loop",
+    "foreign",
     "masking",
     "models",
     "training",
