@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from fl.protocol.codec import JsonValue
 from fl.protocol.errors import EncodingError
 from fl.protocol.task import Domain, TaskKind
 from fl.protocol.task_catalogue import LEUKEMIA, PICTURE
@@ -40,7 +41,7 @@ def test_names_are_known_whatever_their_capitals_and_plurals_are() -> None:
 
 
 def test_a_training_begins_with_a_preset_and_changes_what_is_named() -> None:
-    raw = {"preset": "small", "rounds": 3, "model": {"width": 16}, "local": {"lr": 0.01}}
+    raw: JsonValue = {"preset": "small", "rounds": 3, "model": {"width": 16}, "local": {"lr": 0.01}}
     training = Settings.from_dict({"task": TASK, "training": raw}).training
     assert training is not None
     assert (training.preset.rounds, training.preset.spec.width, training.preset.local.lr) == (3, 16, 0.01)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ OWN = {name: name for name in NAMES}
 
 def chest(path: Path, names: bool = True, columns: int = 3) -> Path:
     """Write a file in the form of ChestMNIST: grey pictures, and labels [n, k] of 0 and 1."""
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for part, count in (("train", 30), ("val", 6), ("test", 12)):
         images, marks = draw_things(count, count)
         arrays |= {f"{part}_images": images.max(axis=3), f"{part}_labels": marks[:, :columns].astype(np.uint8)}
