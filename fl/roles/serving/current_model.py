@@ -159,9 +159,9 @@ class VerifiedModelCache:
     def _opened(self, final: Round) -> _Open:
         """Open the model of a final round; raise ModelUnusable if a file with the right digest is not a model."""
         opening = self._view.federation.opening
-        if still_first(final, self._vault):
-            raise FederationNotOpened
         try:
+            if still_first(final, self._vault):
+                raise FederationNotOpened
             config = read_config(final, self._vault)
             manifest = read_manifest(opening, self._vault)
             vector = manifest.weights_of(self._reader.model(final, manifest))

@@ -295,6 +295,16 @@ def test_a_hospital_that_votes_twice_is_rejected_by_name(six: Six) -> None:
     assert any("ClaimOutOfBounds" in str(facts.get("reason")) for _what, facts in events)
 
 
+def test_a_group_s_round_of_a_federation_that_began_under_another_rule_is_refused(six: Six) -> None:
+    Coordinator(six.world.coordinator.ports(six.world.vault), six.plan, initial()).step()
+    federation = LedgerView(six.world.operator).refresh()
+    everybody = tuple(sorted(party.account for party in six.world.hospitals))
+    dealt = deal(cycle_before(federation, 1, six.world.vault).seed, everybody, 2)[0]
+    [reason] = opened(six, {GROUP: 1}, dealt, Protection.MASKED)
+    assert "the models carry no state" in reason
+    assert "AggregationUnusable" in six.findings()
+
+
 # --- With the hospitals' own images -------------------------------------------------------------------------------
 
 
