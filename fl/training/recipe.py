@@ -81,11 +81,11 @@ class Recipe:
         if recipe.spec.classes != len(config.task.classes):
             raise EncodingError(_WHAT, "the model does not have one output per class of the task")
         if recipe.spec.several and recipe.local.held_back:
-            raise EncodingError(_WHAT, "this version cannot calibrate a model of several labels, so it holds none back")
+            raise EncodingError(_WHAT, "this version cannot calibrate a model of several labels, so none are held back")
         if recipe.spec.several != config.task.several:
             raise EncodingError(_WHAT, "the model gives one class where the task has several labels, or the reverse")
         if recipe.local.privacy.on and not recipe.can_be_private:
-            why = "private training goes with one class per image, a network of ours, and neither scaffold nor votes"
+            why = "noise cannot cover several labels, an own network, scaffold, voted or weights by quality"
             raise EncodingError(_WHAT, why)
         return recipe
 

@@ -1,7 +1,7 @@
 """A file of settings: a task, what its classes are called in people's data, and how to train it.
 
 Invariant: a parsed file has a valid task and a training that can run. Only the task travels to other members; names
-stay with whoever gives the file, and the training goes into the rounds of the coordinator who gives it.
+stay with the member who gives the file, and the training goes into the rounds of the coordinator who gives it.
 
 Source: docs/tasks.md (the format, for people).
 Not here: the task's own rules (fl/protocol/task.py); words that are known without a file (data/labels.py).
@@ -123,7 +123,7 @@ def _spec(base: ModelSpec, changes: Mapping[str, JsonValue]) -> ModelSpec:
 def _local(base: LocalConfig, changes: Mapping[str, JsonValue]) -> LocalConfig:
     """Return a local training with some fields changed."""
     if fixed := sorted(set(changes) & {"held_back", "horizon"}):
-        raise EncodingError(_WHAT, f"{fixed[0]} of local follows from rounds, or from --calibrate")
+        raise EncodingError(_WHAT, f"{fixed[0]} of local follows from rounds, or from --calibrate and --no-calibrate")
     try:
         return LocalConfig.from_dict({**base.to_dict(), **changes})
     except SettingInvalid as error:

@@ -94,7 +94,7 @@ def main(  # noqa: PLR0913  # one parameter per option
         _of_home(home) if home else _trained(dataset, file, _recipe(dataset, trained, rounds, int(views), seed), rounds)
     )
     if not predictor.calibration.complete:
-        raise SettingInvalid("home", "its model is not calibrated; train it with --calibrate")
+        raise SettingInvalid("home", "its model is not calibrated; train it without --no-calibrate")
     foreign = {kind: ask(predictor, found, None)[0] for kind, found in strangers(source.parent, each, seed).items()}
     test = dataset.part(TEST)
     real, rows = ask(predictor, list(test.images), Frame.FIELD)

@@ -163,7 +163,8 @@ def run(  # noqa: PLR0913  # one parameter per option
     local = local_of(chosen.local, wanted, joining)
     recipe = Recipe(spec, local, seed, rule, joining.weights == "quality")
     if local.privacy.on and not recipe.can_be_private:
-        raise SettingInvalid("epsilon", "noise cannot cover several labels, an own network, scaffold, votes or quality")
+        why = "noise cannot cover several labels, an own network, scaffold, voted or weights by quality"
+        raise SettingInvalid("epsilon", why)
     recipe = held_back(recipe, calibrate=calibrated or judges(joining))
     w_max = 1 if joining.weights == "equal" else w_max
     protected = protection_of(protection, hospitals)

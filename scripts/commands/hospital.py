@@ -77,7 +77,7 @@ add_keys(hospital, Role.HOSPITAL)
     "--trust-at-least", type=click.IntRange(0), help="How many trusted hospitals a masked round needs. Default: all."
 )
 @click.option(
-    "--control-from-zero", is_flag=True, help="SCAFFOLD: begin again with a control variate of zero if it is lost."
+    "--control-from-zero", is_flag=True, help="scaffold: if the control variate is lost, begin again at zero."
 )
 @click.option(
     "--epsilon-limit",
@@ -132,7 +132,7 @@ def run(  # noqa: PLR0913  # one parameter per option
 @home_option
 @name_option()
 @click.option(
-    "--delta", type=click.FloatRange(1e-12, 0.01), default=1e-5, show_default=True, help="As --epsilon-limit."
+    "--delta", type=click.FloatRange(1e-12, 0.01), default=1e-5, show_default=True, help="Delta of that epsilon."
 )
 @guarded
 def privacy(home: Path, name: str, delta: float) -> None:

@@ -36,7 +36,7 @@ def digest(entry: str) -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @guarded
 def fetch(name: str, file: Path) -> None:
-    """Download the weights that torchvision publishes for a network to FILE. No other command uses the network."""
+    """Download the weights that torchvision publishes for a network to FILE. No other command downloads weights."""
     from fl.training.model.fetch import fetch_weights
 
     click.echo(fetch_weights(name, file))

@@ -53,7 +53,7 @@ calibrate_option = click.option(
     "--calibrate/--no-calibrate",
     default=None,
     help="Whether two more rounds calibrate the model after its training, on a fifth of each hospital's images, which "
-    "no training sees. Default: yes, unless an image may have several labels.",
+    "no training sees. Default: yes, but not with --epsilon, and not where an image may have several labels.",
 )
 despite_alarm_option = click.option(
     "--despite-alarm", is_flag=True, help="Continue even after a model that is far worse than chance."
@@ -332,8 +332,8 @@ _NETWORK = (
         "--train-only",
         "trained",
         type=click.Choice(["all", "last", "head"]),
-        help="Which weights are trained and travel: all, the head, or lite0's last stage and head. Default: all; with "
-        "--epsilon, the head.",
+        help="Which weights are trained and travel: all, the head, or lite0's last stage and head. Default: all; of "
+        "lite0 with --epsilon, the head.",
     ),
     click.option(
         "--start-from",

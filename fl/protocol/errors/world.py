@@ -199,7 +199,7 @@ class WeightsFileMissing(MisconfiguredError):
     file: str
     sha256: str
     sentence = (
-        "This network starts from the weights in the file {file}, SHA-256 {sha256}, and no file here is that one. Get "
+        "This network starts from the weights in the file {file}, SHA-256 {sha256}. No file here has this SHA-256. Get "
         "the file from the coordinator and run again with --weights-file FILE. Or let the coordinator open a "
         "federation with --preset small, which needs no published weights."
     )

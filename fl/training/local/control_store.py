@@ -69,5 +69,5 @@ def _read(path: Path, length: int) -> Vector:
         content = file.read(DIGEST_BYTES + 4 * length + 1)
     digest, data = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
     if hashlib.sha256(data).digest() != digest:
-        raise WeightsMismatch("the file has another SHA-256 than it says")
+        raise WeightsMismatch("its SHA-256 is not the one that it begins with")
     return vector_from_bytes(data, length)

@@ -75,7 +75,7 @@ def build_own(spec: ModelSpec, seed: int) -> OwnNetwork:
         raise NetworkNotAllowed(source.entry, source.sha256)
     function = load_function(source)
     if not callable(function):
-        raise NetworkUnusable(source.entry, "it is no function")
+        raise NetworkUnusable(source.entry, "it is not a function")
     with _drawing, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
@@ -98,7 +98,7 @@ def _named(built: object) -> OwnNetwork:
     if not isinstance(network, nn.Module):
         raise _Unfit("build returns no torch.nn.Module, and nothing with a network")
     if loss is not None and not callable(loss):
-        raise _Unfit("its loss is no function")
+        raise _Unfit("its loss is not a function")
     if isinstance(loss, nn.Module) and any(True for _ in loss.parameters()):
         raise _Unfit("its loss has weights, which nobody would train")
     return OwnNetwork(network, loss)

@@ -133,7 +133,7 @@ def enter(table: Table, previous: Vector, config: RoundConfig, context: TrainCon
 def _lanes(part: _Part, spec: SumSpec) -> LaneValues:
     purpose = spec.plan.purpose
     if _RULES.get(purpose) != spec.rule:
-        raise EncodingError(_WHAT, "it is no round of a table: neither statistics, a step, nor a network")
+        raise EncodingError(_WHAT, "it is not a round of a table: neither statistics, a step, nor a network")
     entered = {STATISTICS: _statistics, NEWTON: _newton_step, REFERENCE: _reference}
     plan, values = entered[purpose](part, spec.settings)
     if plan != spec.plan:
