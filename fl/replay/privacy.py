@@ -33,7 +33,7 @@ class PrivacyStatement:
     epsilon: float
     """Of this round's update."""
     composed: float
-    """Of all updates until this round, for the hospital that spent most; infinite if one of them had no noise."""
+    """Of all updates until this round, for the hospital with the largest account; infinite if one had no noise."""
     terms: Privacy
     steps: int
     exact: tuple[int, ...]
@@ -83,7 +83,7 @@ def privacy_of(federation: Federation, current: Round, vault: Vault) -> PrivacyS
 
 
 def _worst(each: Iterable[tuple[Spend, ...]], delta: float) -> float:
-    """Return the largest epsilon; hospitals that spent the same are computed once."""
+    """Return the largest epsilon; equal accounts are computed once."""
     return max((epsilon_of(spends, delta) for spends in set(each)), default=0.0)
 
 
@@ -106,7 +106,7 @@ class _Configs:
         return None if SumSpec.from_dict(config.training) is not None else private_spend(config)
 
     def spends_of(self, rounds: list[Round], hospital: Address) -> tuple[Spend, ...]:
-        """Return what a hospital spent; an update of an aborted round may have been seen, so it counts."""
+        """Return a hospital's spends; an update of an aborted round may have been seen, so it counts."""
         spends = (self.spend(each) for each in rounds if hospital in each.commitments)
         known = (one for one in spends if one is not None)
         return tuple(sorted(known, key=lambda one: (one.noise, one.rate, one.steps)))

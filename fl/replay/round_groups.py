@@ -112,7 +112,7 @@ def is_vote(config: RoundConfig) -> bool:
 
 
 def still_first(current: Round, vault: Vault) -> bool:
-    """Return whether a round under `voted` left the first weights of all: no vote came before it, and it is none."""
+    """Return whether a round under `voted` left the first weights as they were: no vote came before it."""
     config = read_config(current, vault)
     if not is_group(config):
         return False

@@ -1,4 +1,4 @@
-"""What a hospital's private trainings have spent, in one file of its own: `privacy.json`.
+"""A hospital's privacy account: what its trainings have cost its pictures, in one file, `privacy.json`.
 
 Invariant: a spend is durable before the training that it pays for begins, and is never taken back. A file that cannot
 be read is an error, never an empty account.

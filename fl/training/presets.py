@@ -29,7 +29,7 @@ class Preset:
 DEFAULT_SPEC = ModelSpec(kind=LITE0, preparation=CELL_COLOURS, views=8)
 """3.3 million weights."""
 DEFAULT_ROUNDS = 2
-"""Further rounds learn the persons of the training: on others, the answers got worse with every round."""
+"""Further rounds learn the persons of the training by heart: on others, answers got worse with every round."""
 DEFAULT_LOCAL = LocalConfig(
     epochs=1, batch=32, lr=3e-4, lr_final=3e-5, horizon=DEFAULT_ROUNDS, augment=1.0, class_balance=1.0
 )

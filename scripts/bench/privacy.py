@@ -40,7 +40,7 @@ HOSPITALS, RATE, CLIP = 3, 0.25, 1.0
 HARDLY = 0.01
 """A noise multiplier that hides nothing: the same training, as good as without noise."""
 SMALL_PX, LARGE_PX = 16, 32
-"""Sides of the pictures of the small network whose members are told, and of the pictures that are inverted."""
+"""Sides of the pictures whose membership is attacked (small network), and of the pictures that are inverted."""
 BY_HEART = LocalConfig(
     epochs=25, batch=32, lr=6e-3, lr_final=6e-3, augment=0.0, class_balance=0.0, smoothing=0.0, clip_norm=0.0
 )
@@ -125,7 +125,7 @@ class FrozenCells:
         return cls(spec, rows, attacks.frozen(spec, cells.images, 0), views, truth)
 
     def auroc(self, hospitals: list[Dataset], local: LocalConfig, rounds: int, seed: int) -> float:
-        """Train for so many rounds of plain FedAvg by pictures, and judge the last model on the test part."""
+        """Train for `rounds` rounds of plain FedAvg by pictures, and judge the last model on the test part."""
         parts = [part.part(TRAIN) for part in hospitals]
         inputs = [self.seen[[self.rows[sha256(image.tobytes()).digest()] for image in part.images]] for part in parts]
         model = attacks.Trained(self.spec, seed)

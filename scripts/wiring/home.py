@@ -70,7 +70,7 @@ class MemberHome:
 
     @property
     def privacy_file(self) -> Path:
-        """Return the file with what a hospital's trainings have spent."""
+        """Return the file with the hospital's privacy account."""
         return self.folder / "privacy.json"
 
     @property

@@ -99,7 +99,7 @@ class Meaning:
 
         Raises:
             SettingInvalid: a --label is not NAME=CLASS, or a file does not exist.
-            EncodingError: a file is no label map, or has no settings.
+            EncodingError: a file is neither a label map nor a file of settings.
         """
         named = options.task_name if isinstance(options, DataOptions | MeaningOptions) else None
         settings = _named(named) if named else None

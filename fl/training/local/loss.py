@@ -37,7 +37,7 @@ def loss_of(logits: Tensor, truth: Tensor, smoothing: float) -> Tensor:
 
 
 def right(logits: Tensor, truth: Tensor) -> Tensor:
-    """Return how many images are judged rightly, int64 []: the class, or every label."""
+    """Return how many images are judged correctly, int64 []: the class, or every label."""
     if truth.dtype == torch.int64:
         return (logits.argmax(dim=1) == truth).sum()
     return ((logits > 0.0) == (truth > 0.0)).all(dim=1).sum()

@@ -63,7 +63,7 @@ def read_source(entry: str) -> Snapshot:
     Raises:
         SettingInvalid: the entry has another form.
         NetworkMissing: it is not installed, or cannot be read.
-        NetworkUnusable: it is no Python package with source, or too large.
+        NetworkUnusable: it is not a Python package with source, or too large.
     """
     top = check_entry(entry).partition(":")[0].partition(".")[0]
     root = _place(entry, top)

@@ -34,7 +34,7 @@ def judge(vector: Vector, config: RoundConfig, table: Table) -> Metrics | None:
     """Return the quality of a round's model on a table's rows; None for a round of statistics.
 
     Raises:
-        EncodingError: it is no round of a table, or of another schema.
+        EncodingError: it is not a round of a table, or it is one of another schema.
         WeightsMismatch, NonFinite, WeightsTooLarge: the vector does not fit the configuration.
     """
     if "design" not in config.training:

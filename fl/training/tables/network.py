@@ -70,7 +70,7 @@ class NetworkRecipe:
 
     @classmethod
     def of(cls, training: Mapping[str, JsonValue]) -> Self | None:
-        """Return the recipe in `RoundConfig.training`, None if it is none of a table's network; or raise EncodingError.
+        """Return the recipe in `RoundConfig.training`, None if it is for something else; or raise EncodingError.
 
         Other fields may be beside it.
         """

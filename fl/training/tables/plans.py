@@ -58,7 +58,7 @@ class TablePlan:
         return statistics_config(self.schema, self.rows_bits, base)
 
     def config(self, design: Design, _final: int, base: RoundConfig) -> RoundConfig:
-        """Return the configuration of the round after so many final ones, at least 1."""
+        """Return the configuration of the round after this number of final ones, at least 1."""
         return newton_config(design, self.kind, base)
 
     def until(self, final: int) -> int:
@@ -108,7 +108,7 @@ class NetworkPlan:
         return statistics_config(self.schema, self.rows_bits, base, self.recipe)
 
     def config(self, design: Design, final: int, base: RoundConfig) -> RoundConfig:
-        """Return the configuration of the round after so many final ones, at least 1."""
+        """Return the configuration of the round after this number of final ones, at least 1."""
         made = network_config if final <= self.rounds else reference_config
         return made(design, self.recipe, self.rows_bits, base)
 
