@@ -13,6 +13,7 @@ LONG = (
     "browser",
     "site",
     "epoch",
+    "loop",
     "masking",
     "models",
     "training",

@@ -35,6 +35,7 @@ from scripts.wiring.plans import (
     PRESETS_HELP,
     adjusted,
     aggregation_of,
+    calibrates,
     fewest,
     first_model,
     held_back,
@@ -142,8 +143,8 @@ def run(  # noqa: PLR0913  # one parameter per option
     if trained is None:
         raise SettingInvalid("task", f"consortium.json names no task; give {FLAGS}")
     chosen = adjusted(PRESETS[preset], width=width, size_px=image_size, epochs=epochs, preparation=preparation)
-    wanted = rounds or chosen.rounds
-    chosen = made_private(chosen, wanted, private, epochs)
+    chosen = made_private(chosen, private, rounds, epochs)
+    wanted, calibrate = chosen.rounds, calibrates(calibrate, private.epsilon)
     spec = replace(chosen.spec, classes=len(trained.classes))
     local = replace(chosen.local, horizon=wanted, mu=joining.prox)
     recipe = held_back(Recipe(spec, local, seed, aggregation_of(joining)), calibrate=calibrate)

@@ -29,6 +29,7 @@ from scripts.wiring.plans import (
     adjusted,
     fewest,
     first_model,
+    held_back,
     protection_of,
 )
 
@@ -96,7 +97,7 @@ def sum_lanes(  # noqa: PLR0913  # one parameter per option
     if summed is None:
         raise SettingInvalid("task", f"consortium.json names no task; give {FLAGS}")
     chosen = adjusted(PRESETS[preset], width=width, size_px=image_size, epochs=None, preparation=None)
-    recipe = Recipe(replace(chosen.spec, classes=len(summed.classes)), chosen.local, seed)
+    recipe = held_back(Recipe(replace(chosen.spec, classes=len(summed.classes)), chosen.local, seed), calibrate=True)
     protected = protection_of(protection, hospitals)
     plan = Plan(
         rounds=0,

@@ -44,7 +44,7 @@ from scripts.server.site import build_site, check_port, run_site
 from scripts.wiring.home import Home
 from scripts.wiring.listing import frame_of, reading_of
 from scripts.wiring.options import DataOptions, PrivacyOptions
-from scripts.wiring.plans import CLIP, L2_BOUND, fewest, first_model, held_back, made_private, protection_of
+from scripts.wiring.plans import CLIP, L2_BOUND, calibrates, fewest, first_model, held_back, made_private, protection_of
 from scripts.wiring.roles import audit_key, open_ledger
 from scripts.wiring.site_accounts import seed_demo, site_config
 from scripts.wiring.task import Meaning, counts, given_task, map_labels, task_that_explains
@@ -74,8 +74,7 @@ class Demo:
     @property
     def preset(self) -> Preset:
         preset = DEFAULT_PRESET if self.wanted.data else SYNTHETIC_PRESET
-        preset = made_private(preset, self.wanted.rounds, PrivacyOptions(self.wanted.epsilon))
-        return replace(preset, rounds=self.wanted.rounds)
+        return made_private(preset, PrivacyOptions(self.wanted.epsilon), self.wanted.rounds)
 
 
 def run_demo(home: Path | None, options: DemoOptions, images: DataOptions) -> None:
@@ -101,10 +100,6 @@ def _plan_new(home: Home, options: DemoOptions, images: DataOptions) -> tuple[Wa
     check_new(home)
     data = options.data
     preset = DEFAULT_PRESET if data else SYNTHETIC_PRESET
-    if options.epsilon is not None and options.calibrate:
-        raise SettingInvalid(
-            "calibrate", "the sums that calibrate a model have no noise, so it does not go with --epsilon"
-        )
     if data is None and given_task(images) not in (None, LEUKEMIA_DRAWN):
         raise SettingInvalid("task", f"without --data the demo draws cells, and their task is {LEUKEMIA_DRAWN.code}")
     raw, meaning = _images(data, options.seed, reading_of(images)), Meaning.of(images)
@@ -115,10 +110,10 @@ def _plan_new(home: Home, options: DemoOptions, images: DataOptions) -> tuple[Wa
         labels=dict(labels.labels),
         data=str(data.resolve()) if data else "",
         hospitals=options.hospitals,
-        rounds=options.rounds or preset.rounds,
+        rounds=made_private(preset, PrivacyOptions(options.epsilon), options.rounds).rounds,
         seed=options.seed,
         protection=protection_of(options.protection, options.hospitals),
-        calibrate=options.calibrate,
+        calibrate=calibrates(options.calibrate, options.epsilon),
         epsilon=options.epsilon,
     )
     wanted.save(home)

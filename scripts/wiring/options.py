@@ -50,10 +50,11 @@ device_option = click.option(
     help="Device for training: auto, cpu, cuda or mps. auto uses a GPU if there is one.",
 )
 calibrate_option = click.option(
-    "--calibrate",
-    is_flag=True,
-    help="After the training, two more rounds calibrate the model on a fifth of each hospital's images, which no "
-    "training sees.",
+    "--calibrate/--no-calibrate",
+    default=True,
+    show_default=True,
+    help="Whether two more rounds calibrate the model after its training, on a fifth of each hospital's images, which "
+    "no training sees.",
 )
 despite_alarm_option = click.option(
     "--despite-alarm", is_flag=True, help="Continue even after a model that is far worse than chance."

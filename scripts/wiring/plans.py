@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from fl.protocol.names import Protection
 from fl.protocol.rounds.rules import MIN_MASKED
 from scripts.wiring.options import AggregationOptions, PrivacyOptions
@@ -68,10 +70,14 @@ def held_back(recipe: Recipe, *, calibrate: bool) -> Recipe:
     return replace(recipe, local=replace(recipe.local, held_back=CALIBRATION_SHARE)) if calibrate else recipe
 
 
-def made_private(preset: Preset, rounds: int, given: PrivacyOptions, epochs: int | None = None) -> Preset:
-    """Return the preset with the noise that gives the wanted epsilon after `rounds` rounds; without one, as it is.
+def made_private(preset: Preset, given: PrivacyOptions, rounds: int | None = None, epochs: int | None = None) -> Preset:
+    """Return the preset with the noise that gives the wanted epsilon after all its rounds; without one, as it is.
 
-    `epochs` replaces the usual number of a private round.
+    Args:
+        preset: What would be trained without noise.
+        given: The options.
+        rounds: Replaces the usual number of rounds.
+        epochs: Replaces the usual number of epochs of a private round.
 
     Raises:
         SettingInvalid: no noise is enough.
@@ -80,15 +86,21 @@ def made_private(preset: Preset, rounds: int, given: PrivacyOptions, epochs: int
     from fl.training.privacy.accounting import noise_for
     from fl.training.privacy.terms import Privacy
 
-    part = given.trained
     if given.epsilon is None:
-        return preset if part is None else replace(preset, spec=replace(preset.spec, trained=part))
+        spec = replace(preset.spec, trained=given.trained or preset.spec.trained)
+        return replace(preset, spec=spec, rounds=rounds or preset.rounds)
     terms = Privacy(1.0, given.record_clip, given.sample_rate, given.delta)
-    chosen = private(preset, terms, part)
-    chosen = replace(chosen, local=replace(chosen.local, epochs=epochs or chosen.local.epochs))
-    steps = rounds * chosen.local.epochs * terms.steps_of_epoch
-    noise = noise_for(given.epsilon, given.delta, given.sample_rate, steps)
-    return replace(chosen, local=replace(chosen.local, privacy=replace(terms, noise=noise)))
+    chosen = private(preset, terms, given.trained)
+    local, wanted = replace(chosen.local, epochs=epochs or chosen.local.epochs), rounds or chosen.rounds
+    noise = noise_for(given.epsilon, given.delta, given.sample_rate, wanted * local.epochs * terms.steps_of_epoch)
+    return replace(chosen, local=replace(local, privacy=replace(terms, noise=noise)), rounds=wanted)
+
+
+def calibrates(wanted: bool, epsilon: float | None) -> bool:
+    """Return whether to calibrate; never after private training, because the sums would have no noise."""
+    if wanted and epsilon is not None:
+        click.echo("Private training: the model is not calibrated, because the sums for it would have no noise.")
+    return wanted and epsilon is None
 
 
 def first_model(recipe: Recipe) -> Initial:

@@ -76,7 +76,7 @@ def restore(optimiser: torch.optim.AdamW, model: nn.Module, checkpoint: Checkpoi
     for tensor in model.parameters():
         stop = start + tensor.numel()
         optimiser.state[tensor] = {
-            "step": torch.tensor(float(checkpoint.steps)),
+            "step": torch.tensor(float(checkpoint.steps), device=tensor.device),
             "exp_avg": _like(tensor, checkpoint.mean[start:stop]),
             "exp_avg_sq": _like(tensor, checkpoint.square[start:stop]),
         }

@@ -40,6 +40,9 @@ from fl.training.privacy.noise import random_seed
 if TYPE_CHECKING:
     from fl.training.local.private import PrivateSteps
 
+FUSED = ("cpu", "cuda")
+"""Devices with a kernel that makes AdamW's whole step in one pass over the weights."""
+
 
 @dataclass(frozen=True)
 class TrainContext:
@@ -103,7 +106,7 @@ def train_local(
     """
     train = trained_on(dataset, config.held_back, context.seed).for_model(spec.size_px, spec.classes)
     trainer = _Trainer(spec, vector, train, config, context)
-    key = _key(spec, vector, train, config, context)
+    key = _key(spec, vector, train, config, context) if context.checkpoint else ""
     done = load_checkpoint(context.checkpoint, key, trainer.weights) if context.checkpoint else None
     if done:
         trainer.resume(done)
@@ -132,7 +135,10 @@ class _Trainer:
         load_vector(self.model, split(vector, spec.classes, self.weights)[0])
         place(self.model, self.device).train()
         self.optimiser = torch.optim.AdamW(
-            self.model.parameters(), lr=config.lr_of_round(context.round), weight_decay=config.weight_decay
+            self.model.parameters(),
+            lr=config.lr_of_round(context.round),
+            weight_decay=config.weight_decay,
+            fused=self.device.type in FUSED,
         )
         self.anchor = [tensor.detach().clone() for tensor in self.model.parameters()] if config.mu else []
         """FedProx: the global weights."""
@@ -160,8 +166,7 @@ class _Trainer:
         loss_sum = torch.zeros((), device=self.device)
         correct = torch.zeros((), dtype=torch.int64, device=self.device)
         for rows in torch.split(order, self.config.batch):
-            batch = self._prepared(rows, generator)
-            labels = self._to_device(self.labels[rows])
+            batch, labels = self._prepared(rows, generator), self._to_device(self.labels[rows])
             loss, logits = self._step(batch, labels)
             loss_sum += loss.detach() * len(rows)
             correct += (logits.detach().argmax(dim=1) == labels).sum()
@@ -171,8 +176,9 @@ class _Trainer:
 
     def _prepared(self, rows: Tensor, generator: torch.Generator) -> Tensor:
         """Return what the network sees of these rows, float32 [b, 3, S, S], on the device."""
-        pixels = normalise(augment(self.images[rows], self.config.augment, generator), self.kind)
-        return self._to_device(pixels.contiguous(memory_format=torch.channels_last))
+        images = self._to_device(self.images[rows])
+        pixels = normalise(augment(images, self.config.augment, generator), self.kind)
+        return pixels.contiguous(memory_format=torch.channels_last)
 
     def _run_private(self, epoch: int) -> Progress:
         """Make the steps of a private epoch; what it tells depends on no picture."""

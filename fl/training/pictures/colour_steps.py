@@ -8,6 +8,7 @@ Source: contrast.py; E. Reinhard et al., "Color Transfer between Images", 2001 (
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,6 +27,7 @@ FEWEST_PX = 20
 """A cell of fewer pixels has no colours that could be measured; its picture stays as it is."""
 FLATTEST = 1.0
 """A smaller standard deviation is noise of one colour; it is not spread any further."""
+_SHADES = np.arange(256)
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,10 @@ class Prepared:
     @property
     def measured(self) -> Mask:
         """Return the pixels whose colours count: the cell, or everything brighter than black ground."""
-        return self.pixels.max(axis=2) > GROUND if self.cell is None else self.cell
+        if self.cell is not None:
+            return self.cell
+        red, green, blue = (self.pixels[:, :, channel] for channel in range(3))
+        return (red > GROUND) | (green > GROUND) | (blue > GROUND)
 
 
 def clahe(picture: Prepared) -> Prepared:
@@ -60,10 +65,27 @@ def standardise(image: Pixels, cell: Mask) -> Pixels:
 
     Stain and light differ from person to person and from laboratory to laboratory; what is left is the structure.
     """
-    if np.count_nonzero(cell) < FEWEST_PX:
+    pixels = int(np.count_nonzero(cell))
+    if pixels < FEWEST_PX:
         return image
-    colours = image[cell].astype(np.float64)
-    spread = np.maximum(colours.std(axis=0), FLATTEST)
-    result = np.zeros_like(image)
-    result[cell] = np.rint(np.clip((colours - colours.mean(axis=0)) / spread * DEVIATION + MEAN, 0, 255))
+    result = np.empty_like(image)
+    for place in range(image.shape[2]):
+        channel = np.ascontiguousarray(image[:, :, place])
+        table = _standard_shades(np.bincount(channel[cell], minlength=len(_SHADES)), pixels)
+        result[:, :, place] = np.take(table, channel) * cell
     return result
+
+
+def _standard_shades(counts: npt.NDArray[np.intp], pixels: int) -> npt.NDArray[np.uint8]:
+    """Return uint8 [256]: what becomes of each shade of one channel.
+
+    The sums are integers, so neither the order of adding nor the processor changes a bit.
+
+    Args:
+        counts: Pixels of the cell with each shade, [256].
+        pixels: Their sum.
+    """
+    total, squares = (int(counts @ (_SHADES**power)) for power in (1, 2))
+    spread = max(math.sqrt((pixels * squares - total * total) / (pixels * pixels)), FLATTEST)
+    shades: npt.NDArray[np.float64] = np.clip((_SHADES - total / pixels) / spread * DEVIATION + MEAN, 0, 255)
+    return np.rint(shades).astype(np.uint8)

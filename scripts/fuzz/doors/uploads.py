@@ -74,7 +74,7 @@ def open_door(folder: Path) -> Door:
 
 
 def _federate(home: Home) -> None:
-    place = ["--home", str(home.folder), "--no-serve", "--rounds", "1"]
+    place = ["--home", str(home.folder), "--no-serve", "--rounds", "1", "--no-calibrate"]
     subprocess.run([sys.executable, "-m", "scripts.cli", "demo", *place], check=True, stdout=subprocess.DEVNULL)
 
 

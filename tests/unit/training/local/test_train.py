@@ -11,11 +11,9 @@ import torch
 
 from fl.protocol.errors import DatasetUnusable, EncodingError, NonFinite, SettingInvalid, StorageFull, WeightsMismatch
 from fl.training.data.dataset import TEST, TRAIN, Dataset, load_dataset, save_dataset
-from fl.training.local.augment import augment
 from fl.training.local.checkpoint import Progress
 from fl.training.local.config import LocalConfig
 from fl.training.local.train import LocalResult, TrainContext, train_local
-from fl.training.model.inputs import to_tensor
 from fl.training.model.network import build_model
 from fl.training.model.spec import ModelSpec
 from fl.training.model.tensors import to_vector
@@ -182,16 +180,6 @@ def test_a_bad_configuration_is_refused(change: dict[str, object], error: type[E
     with pytest.raises(error):
         LocalConfig.from_dict(LocalConfig().to_dict() | change)
     assert LocalConfig.from_dict(CONFIG.to_dict()) == CONFIG
-
-
-def test_augmentation_is_seeded_bounded_and_off_at_zero(cells: Dataset) -> None:
-    images = to_tensor(cells.images[:4])
-    first, second, other = (augment(images, 1.0, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
-    assert torch.equal(first, second)
-    assert not torch.equal(first, other)
-    assert first.shape == images.shape
-    assert 0.0 <= first.min() <= first.max() <= 255.0
-    assert torch.equal(augment(images, 0.0, torch.Generator()), images.to(torch.float32))
 
 
 def _moved(tiny: ModelSpec, start: Vector, cells: Dataset, mu: float) -> float:
