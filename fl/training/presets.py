@@ -53,8 +53,8 @@ SYNTHETIC_PRESET = Preset(
 )
 """For the cells of `SYNTHETIC_PLAN`: a demonstration of about a minute."""
 
-PRIVATE_EPOCHS, PRIVATE_LR, PRIVATE_LR_FINAL = 3, 5e-3, 5e-4
-"""Epochs of a private round, and learning rates: noise asks for few weights and large steps."""
+PRIVATE_ROUNDS, PRIVATE_EPOCHS, PRIVATE_LR, PRIVATE_LR_FINAL = 8, 3, 5e-3, 5e-4
+"""Rounds of a private head, epochs of each, and learning rates: noise asks for few weights and large steps."""
 
 
 def private(preset: Preset, privacy: Privacy, trained: str | None = None) -> Preset:
@@ -75,7 +75,7 @@ def private(preset: Preset, privacy: Privacy, trained: str | None = None) -> Pre
         smoothing=0.0,
         privacy=privacy,
     )
-    return Preset(replace(preset.spec, trained=part), local, preset.rounds)
+    return Preset(replace(preset.spec, trained=part), local, PRIVATE_ROUNDS if part == "head" else preset.rounds)
 
 
 PRESETS: dict[str, Preset] = {"real": DEFAULT_PRESET, "small": SMALL_PRESET, "synthetic": SYNTHETIC_PRESET}

@@ -28,7 +28,7 @@ from fl.training.model.network import build_model
 from fl.training.model.spec import ModelSpec
 from fl.training.model.tensors import to_vector
 from fl.training.model.weights import Vector
-from fl.training.presets import DEFAULT_PRESET, Preset, private
+from fl.training.presets import DEFAULT_PRESET, PRIVATE_ROUNDS, Preset, private
 from fl.training.privacy.accounting import noise_for
 from fl.training.privacy.terms import DELTA, OFF, Privacy
 from scripts.bench import attacks
@@ -84,7 +84,7 @@ def main(
 
 def _quality(cells: Dataset, epsilon: float, part: str, seeds: Sequence[int]) -> Iterator[dict[str, object]]:
     """Yield AUROC on the test part with the noise of this epsilon over all rounds, and with hardly any."""
-    preset = _preset(epsilon, part, DEFAULT_PRESET.rounds)
+    preset = _preset(epsilon, part, PRIVATE_ROUNDS)
     scene = FrozenCells.of(cells, replace(preset.spec, classes=len(cells.class_names)))
     terms = preset.local.privacy
     for seed in seeds:
@@ -101,7 +101,7 @@ def _preset(epsilon: float, part: str, rounds: int) -> Preset:
     terms = Privacy(1.0, CLIP, RATE, DELTA)
     preset = private(DEFAULT_PRESET, terms, part)
     noise = noise_for(epsilon, DELTA, RATE, rounds * preset.local.epochs * terms.steps_of_epoch)
-    return replace(preset, local=replace(preset.local, privacy=replace(terms, noise=noise)))
+    return replace(preset, local=replace(preset.local, privacy=replace(terms, noise=noise)), rounds=rounds)
 
 
 @dataclass(frozen=True)

@@ -78,8 +78,7 @@ class Demo:
         training = self.training
         usual = DEFAULT_PRESET if self.wanted.data else SYNTHETIC_PRESET
         preset = training.preset if training else usual
-        preset = made_private(preset, self.wanted.rounds, PrivacyOptions(self.wanted.epsilon))
-        return replace(preset, rounds=self.wanted.rounds)
+        return made_private(preset, PrivacyOptions(self.wanted.epsilon), self.wanted.rounds)
 
     @property
     def training(self) -> Training | None:
@@ -121,7 +120,7 @@ def _plan_new(home: Home, options: DemoOptions, images: DataOptions) -> tuple[Wa
         labels=dict(labels.labels),
         data=str(data.resolve()) if data else "",
         hospitals=options.hospitals,
-        rounds=options.rounds or preset.rounds,
+        rounds=made_private(preset, PrivacyOptions(options.epsilon), options.rounds).rounds,
         seed=options.seed,
         protection=protection_of(options.protection, options.hospitals),
         calibrate=calibrates(given=options.calibrate, several=task.several, private=PrivacyOptions(options.epsilon)),

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import Protection
 from fl.protocol.rounds.rules import MIN_MASKED
@@ -163,10 +165,13 @@ def calibrates(*, given: bool | None, several: bool, private: PrivacyOptions) ->
     Raises:
         SettingInvalid: somebody wants to calibrate a model that is trained privately.
     """
-    if given and private.epsilon is not None:
+    noisy = private.epsilon is not None
+    if given and noisy:
         why = "the sums that calibrate a model have no noise, so it does not go with --epsilon"
         raise SettingInvalid("calibrate", why)
-    return not several and private.epsilon is None if given is None else given
+    if noisy and given is None:
+        click.echo("Private training: the model is not calibrated, because the sums for it would have no noise.")
+    return not (several or noisy) if given is None else given
 
 
 def held_back(recipe: Recipe, *, calibrate: bool) -> Recipe:
@@ -184,11 +189,20 @@ def held_back(recipe: Recipe, *, calibrate: bool) -> Recipe:
 
 
 def made_private(
-    preset: Preset, rounds: int, given: PrivacyOptions, *, part: str | None = None, epochs: int | None = None
+    preset: Preset,
+    given: PrivacyOptions,
+    rounds: int | None = None,
+    epochs: int | None = None,
+    part: str | None = None,
 ) -> Preset:
-    """Return the preset with the noise that gives the wanted epsilon after `rounds` rounds; without one, as it is.
+    """Return the preset with the noise that gives the wanted epsilon after all its rounds; without one, as it is.
 
-    `part` says which weights are trained, and `epochs` replaces the usual number of a private round.
+    Args:
+        preset: What would be trained without noise.
+        given: The options.
+        rounds: Replaces the usual number of rounds.
+        epochs: Replaces the usual number of epochs of a private round.
+        part: Which weights are trained.
 
     Raises:
         SettingInvalid: no noise is enough.
@@ -198,13 +212,12 @@ def made_private(
     from fl.training.privacy.terms import Privacy
 
     if given.epsilon is None:
-        return preset
+        return replace(preset, rounds=rounds or preset.rounds)
     terms = Privacy(1.0, given.record_clip, given.sample_rate, given.delta)
     chosen = private(preset, terms, part)
-    chosen = replace(chosen, local=replace(chosen.local, epochs=epochs or chosen.local.epochs))
-    steps = rounds * chosen.local.epochs * terms.steps_of_epoch
-    noise = noise_for(given.epsilon, given.delta, given.sample_rate, steps)
-    return replace(chosen, local=replace(chosen.local, privacy=replace(terms, noise=noise)))
+    local, wanted = replace(chosen.local, epochs=epochs or chosen.local.epochs), rounds or chosen.rounds
+    noise = noise_for(given.epsilon, given.delta, given.sample_rate, wanted * local.epochs * terms.steps_of_epoch)
+    return replace(chosen, local=replace(local, privacy=replace(terms, noise=noise)), rounds=wanted)
 
 
 def first_model(recipe: Recipe) -> Initial:

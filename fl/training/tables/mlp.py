@@ -164,7 +164,7 @@ def train_rows(
         if getattr(config, name):
             raise SettingInvalid(name, "the network of a table has no such setting; it must be 0")
     if config.privacy.on:
-        raise SettingInvalid("privacy", "the network of a table trains without noise")
+        raise SettingInvalid("privacy", "the network of a table has no such setting; it must be 0")
     network = build_network(spec, 0)
     load_vector(network, vector)
     optimiser = torch.optim.AdamW(

@@ -11,6 +11,7 @@ from fl.training.aggregation.newton import REACH, NewtonSettings
 from fl.training.aggregation.newton_step import NewtonState
 from fl.training.local.config import LocalConfig
 from fl.training.local.train import TrainContext
+from fl.training.privacy.terms import Privacy
 from fl.training.tables import statistics
 from fl.training.tables.design import Design, Options
 from fl.training.tables.federation import FedAvg, fedavg, fit_rows, newton_fit, shared_statistics
@@ -171,7 +172,15 @@ def _loss(odds: Reals, labels: npt.NDArray[np.int64]) -> float:
     return float(np.logaddexp(0.0, np.where(labels == 1, -odds, odds)).mean())
 
 
-@pytest.mark.parametrize("config", [LocalConfig(), LocalConfig(augment=0, mu=1), LocalConfig(augment=0, held_back=0.2)])
+@pytest.mark.parametrize(
+    "config",
+    [
+        LocalConfig(),
+        LocalConfig(augment=0, mu=1),
+        LocalConfig(augment=0, held_back=0.2),
+        LocalConfig(augment=0, class_balance=0, clip_norm=0, privacy=Privacy(1.0, 1.0, 0.5, 1e-5)),
+    ],
+)
 def test_settings_that_tables_do_not_have_are_refused(config: LocalConfig) -> None:
     spec = TableSpec(3)
     with pytest.raises(SettingInvalid, match="must be 0"):
