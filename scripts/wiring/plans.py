@@ -75,7 +75,7 @@ def local_of(local: LocalConfig, rounds: int, given: AggregationOptions) -> Loca
 
 
 def rounds_of(given: Aggregation, cycles: int) -> int:
-    """Return how many rounds this number of new models takes: under `voted`, one for each group and one for the vote."""
+    """Return how many rounds this number of new models takes: under `voted`, one a group and one for the vote."""
     from fl.training.aggregation.choice import VOTED
 
     return cycles * (given.groups + 1) if given.rule == VOTED else cycles
