@@ -140,7 +140,7 @@ def aggregation_of(given: AggregationOptions, hospitals: int = 3) -> Aggregation
 
 
 def local_of(local: LocalConfig, rounds: int, given: AggregationOptions) -> LocalConfig:
-    """Return the hospitals' training for so many rounds; the step falls as the preset's does."""
+    """Return the hospitals' training for this number of rounds; the step falls as the preset's does."""
     from fl.training.aggregation.choice import SCAFFOLD
 
     lr = given.local_lr or (SGD_LR if given.aggregation == SCAFFOLD else local.lr)
@@ -148,7 +148,7 @@ def local_of(local: LocalConfig, rounds: int, given: AggregationOptions) -> Loca
 
 
 def rounds_of(given: Aggregation, cycles: int) -> int:
-    """Return how many rounds so many new models take: under `voted`, one for each group and one for the vote."""
+    """Return how many rounds this number of new models takes: under `voted`, one a group and one for the vote."""
     from fl.training.aggregation.choice import VOTED
 
     return cycles * (given.groups + 1) if given.rule == VOTED else cycles

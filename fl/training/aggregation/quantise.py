@@ -28,7 +28,7 @@ LANES = 4
 """weight w, correctly classified training samples, training samples, mean loss in units of 2^-16 (claims.py)."""
 LOSS_UNIT = 2.0**-16
 SKILLS = 16
-"""A validation score has so many steps, 0 to 15 (PROTOCOL.md 5, Other weights)."""
+"""Steps of a validation score, 0 to 15 (PROTOCOL.md 5, Other weights)."""
 
 Words = npt.NDArray[np.int32] | npt.NDArray[np.int64]
 
