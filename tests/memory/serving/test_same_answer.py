@@ -78,17 +78,15 @@ def framed(label: int, seed: int) -> Pixels:
 
 def write_folder(folder: Path) -> list[Path]:
     """Write class folders with pictures of several kinds; return the files."""
-    files: dict[Path, bytes] = {}
-    for label, name in enumerate(LEUKEMIA.codes):
-        cells = [framed(label, seed) for seed in range(5)]
-        deep = cells[1].astype(np.uint16) * 257
-        files |= {
-            folder / name / "p1_eight_bit.png": encode_png(cells[0]),
-            folder / name / "p2_sixteen_bit.png": bytes(imagecodecs.png_encode(deep)),
-            folder / name / "p3_radiology.dcm": dicom(cells[2], "RGB"),
-            folder / name / "p4_jpeg.jpg": bytes(imagecodecs.jpeg8_encode(cells[3], level=95)),
-            folder / name / "p5_large.png": encode_png(cells[4].repeat(2, axis=0).repeat(2, axis=1)),
-        }
+    healthy, sick = (folder / code for code in LEUKEMIA.codes)
+    large = framed(0, 3).repeat(2, axis=0).repeat(2, axis=1)
+    files = {
+        healthy / "p1_eight_bit.png": encode_png(framed(0, 1)),
+        healthy / "p2_sixteen_bit.png": bytes(imagecodecs.png_encode(framed(0, 2).astype(np.uint16) * 257)),
+        healthy / "p3_large.png": encode_png(large),
+        sick / "p4_radiology.dcm": dicom(framed(1, 4), "RGB"),
+        sick / "p5_jpeg.jpg": bytes(imagecodecs.jpeg8_encode(framed(1, 5), level=95)),
+    }
     for path, body in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
