@@ -47,7 +47,7 @@ SMALL: dict[tuple[str, str], tuple[str, ...]] = {
     ("consortium", "create"): ("--task", "leukemia-drawn"),
     ("coordinator", "run"): (
         *("--preset", "synthetic", "--width", "8", "--image-size", "32", "--epochs", "1"),
-        *("--rounds", "2", "--hospitals", "1"),
+        *("--rounds", "2", "--hospitals", "1", "--no-calibrate"),
     ),
     ("hospital", "run"): ("--threads", "1", "--device", "cpu"),
 }
