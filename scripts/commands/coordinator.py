@@ -51,9 +51,7 @@ from scripts.wiring.plans import (
 if TYPE_CHECKING:
     from scripts.wiring.home import Home
 
-ROUNDS = (
-    "How many final rounds to reach in all; with voted, how many votes. Default: as --preset; of a private head, 8."
-)
+ROUNDS = "How many final rounds to reach in all; with voted, how many votes. Default: as --preset; private head: 8."
 WORDS = "Bits of a number in an update. 64 gives far finer steps, and files of twice the size."
 SECONDS = click.IntRange(1, MAX_STEP_TIMEOUT_S)
 
