@@ -45,6 +45,13 @@ class Recipe:
     quality: bool = False
     """Whether a hospital counts by images and validation score instead of by images alone."""
 
+    def __post_init__(self) -> None:
+        """Raise SettingInvalid if training is private, and hospitals would also send what no noise covers."""
+        covered = not (self.spec.several or self.spec.kind == OWN or self.judged or self.aggregation.rule == SCAFFOLD)
+        if self.local.privacy.on and not covered:
+            why = "noise cannot cover several labels, an own network, scaffold, voted or weights by quality"
+            raise SettingInvalid("epsilon", why)
+
     def to_dict(self) -> dict[str, JsonValue]:
         plain: dict[str, object] = {
             "local": self.local.to_dict(),
@@ -66,8 +73,11 @@ class Recipe:
             local = LocalConfig.from_dict(fields.mapping("local"))
         except SettingInvalid as error:  # from another member's document, not a setting of this installation
             raise EncodingError(_WHAT, str(error)) from error
-        spec = ModelSpec.from_dict(fields.mapping("model"))
-        return cls(spec, local, fields.integer("seed"), Aggregation.of(fields.value), by_quality(fields.value))
+        spec, rule = ModelSpec.from_dict(fields.mapping("model")), Aggregation.of(fields.value)
+        try:
+            return cls(spec, local, fields.integer("seed"), rule, by_quality(fields.value))
+        except SettingInvalid as error:
+            raise EncodingError(_WHAT, str(error)) from error
 
     @classmethod
     def of(cls, config: RoundConfig) -> Recipe:
@@ -84,16 +94,12 @@ class Recipe:
             raise EncodingError(_WHAT, "this version cannot calibrate a model of several labels, so none are held back")
         if recipe.spec.several != config.task.several:
             raise EncodingError(_WHAT, "the model gives one class where the task has several labels, or the reverse")
-        if recipe.local.privacy.on and not recipe.can_be_private:
-            why = "noise cannot cover several labels, an own network, scaffold, voted or weights by quality"
-            raise EncodingError(_WHAT, why)
         return recipe
 
     @property
-    def can_be_private(self) -> bool:
-        """Return whether noise can cover everything that hospitals send: only weights, of steps that we clip."""
-        shares_more = self.quality or self.aggregation.rule in (SCAFFOLD, VOTED)
-        return not (self.spec.several or self.spec.kind == OWN or shares_more)
+    def judged(self) -> bool:
+        """Return whether hospitals judge models on images that they hold back."""
+        return self.quality or self.aggregation.rule == VOTED
 
 
 def fitted_to(spec: ModelSpec, task: Task) -> ModelSpec:

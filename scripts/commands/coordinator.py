@@ -40,7 +40,6 @@ from scripts.wiring.plans import (
     fewest,
     first_model,
     held_back,
-    judges,
     local_of,
     made_private,
     protection_of,
@@ -162,10 +161,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     calibrated = calibrates(given=calibrate, several=spec.several, private=private)
     local = local_of(chosen.local, wanted, joining)
     recipe = Recipe(spec, local, seed, rule, joining.weights == "quality")
-    if local.privacy.on and not recipe.can_be_private:
-        why = "noise cannot cover several labels, an own network, scaffold, voted or weights by quality"
-        raise SettingInvalid("epsilon", why)
-    recipe = held_back(recipe, calibrate=calibrated or judges(joining))
+    recipe = held_back(recipe, calibrate=calibrated)
     w_max = 1 if joining.weights == "equal" else w_max
     protected = protection_of(protection, hospitals)
     if hold_back and protected == Protection.MASKED:

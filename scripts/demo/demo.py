@@ -22,7 +22,7 @@ from fl.protocol.rounds.round import Phase
 from fl.protocol.task_catalogue import LEUKEMIA_DRAWN
 from fl.replay.vault_files import read_document
 from fl.roles.coordinator.plan import Plan
-from fl.training.aggregation.choice import FEDERATED_AVERAGING
+from fl.training.aggregation.choice import FEDERATED_AVERAGING, Aggregation
 from fl.training.calibrating import closing_rounds
 from fl.training.data.dataset import Dataset, load_dataset
 from fl.training.data.labels import LabelMap
@@ -46,7 +46,17 @@ from scripts.server.site import build_site, check_port, run_site
 from scripts.wiring.home import Home
 from scripts.wiring.listing import frame_of, reading_of
 from scripts.wiring.options import DataOptions, PrivacyOptions
-from scripts.wiring.plans import CLIP, L2_BOUND, calibrates, fewest, first_model, held_back, made_private, protection_of
+from scripts.wiring.plans import (
+    CLIP,
+    L2_BOUND,
+    calibrates,
+    fewest,
+    first_model,
+    held_back,
+    made_private,
+    protection_of,
+    rounds_of,
+)
 from scripts.wiring.roles import audit_key, open_ledger
 from scripts.wiring.site_accounts import seed_demo, site_config
 from scripts.wiring.task import Meaning, counts, given_task, given_training, map_labels, task_that_explains
@@ -79,6 +89,11 @@ class Demo:
         usual = DEFAULT_PRESET if self.wanted.data else SYNTHETIC_PRESET
         preset = training.preset if training else usual
         return made_private(preset, PrivacyOptions(self.wanted.epsilon), self.wanted.rounds)
+
+    @property
+    def rule(self) -> Aggregation:
+        """Return how updates become the next model."""
+        return self.training.aggregation if self.training else FEDERATED_AVERAGING
 
     @property
     def training(self) -> Training | None:
@@ -148,9 +163,8 @@ def _run(run: Demo, dataset: Dataset | None, options: DemoOptions, images: DataO
     with console.stage("Sharing the key to patient records among three doctors", run.seconds):
         threshold = share_key(home, TRUSTEES, console.trouble)
         console.say(f"  {', '.join(TRUSTEES)} hold one share each; any {threshold} of them together can open a record")
-    preset = run.preset
-    local = replace(preset.local, horizon=preset.rounds)
-    rule = run.training.aggregation if run.training else FEDERATED_AVERAGING
+    preset, rule = run.preset, run.rule
+    local = replace(preset.local, horizon=rounds_of(rule, preset.rounds))
     recipe = Recipe(fitted_to(preset.spec, task), local, run.wanted.seed, rule)
     recipe = held_back(recipe, calibrate=run.wanted.calibrate)
     federation = _federate(run, recipe, largest)
@@ -203,7 +217,7 @@ def _federate(run: Demo, recipe: Recipe, largest: int) -> Federation:
     config = RoundConfig(CLIP, L2_BOUND, largest, recipe.to_dict(), run.wanted.task)
     closing = closing_rounds(config) if run.wanted.calibrate else ()
     plan = Plan(
-        rounds=run.preset.rounds + len(closing),
+        rounds=rounds_of(run.rule, run.preset.rounds) + len(closing),
         closing=closing,
         min_commitments=fewest(run.wanted.protection, count),
         attestations=1,

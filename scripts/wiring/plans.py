@@ -154,11 +154,6 @@ def rounds_of(given: Aggregation, cycles: int) -> int:
     return cycles * (given.groups + 1) if given.rule == VOTED else cycles
 
 
-def judges(given: AggregationOptions) -> bool:
-    """Return whether hospitals judge the model on images that they hold back."""
-    return given.weights == "quality" or given.aggregation == "voted"
-
-
 def calibrates(*, given: bool | None, several: bool, private: PrivacyOptions) -> bool:
     """Return whether a model is calibrated: as the option says, else wherever it can be.
 
@@ -175,17 +170,19 @@ def calibrates(*, given: bool | None, several: bool, private: PrivacyOptions) ->
 
 
 def held_back(recipe: Recipe, *, calibrate: bool) -> Recipe:
-    """Return the recipe with the usual share of images held back if the model is to be calibrated.
+    """Return the recipe with the usual share of images held back if the model is calibrated, or judged by hospitals.
 
     Raises:
-        SettingInvalid: an image may have several labels, which this version cannot calibrate.
+        SettingInvalid: an image may have several labels, for which this version has neither.
     """
     from fl.training.data.held_back import CALIBRATION_SHARE
 
-    if calibrate and recipe.spec.several:
-        why = "this version calibrates no task whose images may have several labels; give --no-calibrate"
-        raise SettingInvalid("calibrate", why)
-    return replace(recipe, local=replace(recipe.local, held_back=CALIBRATION_SHARE)) if calibrate else recipe
+    if not calibrate and not recipe.judged:
+        return recipe
+    if recipe.spec.several:
+        name, instead = ("calibrate", "--no-calibrate") if calibrate else ("aggregation", "another rule or weights")
+        raise SettingInvalid(name, f"images may have several labels, and this version cannot do that then: {instead}")
+    return replace(recipe, local=replace(recipe.local, held_back=CALIBRATION_SHARE))
 
 
 def made_private(
