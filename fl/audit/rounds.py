@@ -35,6 +35,7 @@ from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_kept
 from fl.replay.round_work import checked_work
 from fl.replay.table_design import TableDesigns
+from fl.replay.trained_rounds import check_calibration
 from fl.replay.unmasking import check_agreement, check_sharers
 from fl.training.aggregation.quantise import Vector
 from fl.training.model.weights import Manifest
@@ -103,6 +104,7 @@ class RoundAudit:
             check_kept(self._federation, current, self._bench.vault)
             self._designs.check(self._federation, current, config)
             check_groups(self._federation, current, config, self._bench.vault)
+            check_calibration(self._federation, current, config, self._bench.vault)
             if manifest is not None:
                 checked_work(current, config, manifest)
             self._report.checks["documents"] += 1
