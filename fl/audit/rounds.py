@@ -35,6 +35,7 @@ from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_kept
 from fl.replay.round_work import checked_work
 from fl.replay.table_design import TableDesigns
+from fl.replay.trained_rounds import check_calibration
 from fl.replay.unmasking import check_agreement, check_sharers
 from fl.training.aggregation.quantise import Vector
 from fl.training.model.weights import Manifest
@@ -103,6 +104,7 @@ class RoundAudit:
             check_kept(self._federation, current, self._bench.vault)
             self._designs.check(self._federation, current, config)
             check_groups(self._federation, current, config, self._bench.vault)
+            check_calibration(self._federation, current, config, self._bench.vault)
             if manifest is not None:
                 checked_work(current, config, manifest)
             self._report.checks["documents"] += 1
@@ -117,7 +119,7 @@ class RoundAudit:
                 "updates are never sent again: this sum and the sum of another set could together expose one hospital."
             )
         if current.proposal is None or manifest is None:
-            self._weigh(current)
+            self._weigh(current, manifest.fixed if manifest is not None else 0)
             return
         if current.masked:
             self._check_agreement(current)
@@ -133,11 +135,11 @@ class RoundAudit:
         self._check_model(current, manifest, "global model")
         self._check_reports(current, replayed)
 
-    def _weigh(self, current: Round) -> None:
+    def _weigh(self, current: Round, fixed: int) -> None:
         """Note which bound the sum of a round without a model breaks, if this key can compute that sum."""
         if self._reader is None or self._closed(current) or self._sealed_away(current):
             return
-        error = broken_bound(current, self._tools(self._reader))
+        error = broken_bound(current, self._tools(self._reader), fixed)
         if error is not None:
             reason = reason_of(error, current, self._federation.book)
             self._report.notes.append(f"Round {current.number} made no model. {reason}")

@@ -9,7 +9,7 @@ from fl.protocol.errors import AggregationUnusable
 from fl.protocol.names import Protection
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Round
-from fl.training.aggregation.choice import Aggregation
+from fl.training.aggregation.choice import VOTED, Aggregation
 from fl.training.aggregation.groups import VOTE
 from fl.training.aggregation.quantise import body_bytes
 from fl.training.aggregation.robust import MEMORY_CAP
@@ -44,7 +44,8 @@ def check_planned(config: RoundConfig, protection: Protection, hospitals: int, m
     if choice.visible:
         _check_visible(config, protection, hospitals, manifest.weights)
     if hospitals < choice.fewest:
-        why = f"against {choice.attackers} attackers it needs {choice.fewest} hospitals, and there are {hospitals}"
+        what = f"with {choice.groups} groups" if choice.rule == VOTED else f"against {choice.attackers} attackers"
+        why = f"{what} it needs {choice.fewest} hospitals, and there are {hospitals}"
         raise AggregationUnusable(choice.rule, why)
     if manifest.state != choice.state:
         has = " and ".join(manifest.state) or "no state of a server's optimiser"

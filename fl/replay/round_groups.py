@@ -1,13 +1,15 @@
 """Who is in which group of the rule `voted`, and whose turn it is: from the ledger alone.
 
 Invariant: nobody chooses. A cycle is one round of each group in order, then a vote of everybody. The deal follows from
-the last round before the cycle, which nobody can undo, and from the hospitals that the cycle began with.
+the last round before the cycle, which nobody can undo, and from the hospitals that the cycle began with. A cycle whose
+next group has lost too many hospitals ends, and the next round begins another one.
 
 Source: PROTOCOL.md 5V.
 """
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from fl.protocol.codec import Writer, sha256
@@ -17,9 +19,11 @@ from fl.protocol.names import Address, Digest, Role
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
+from fl.protocol.rounds.rules import MIN_MASKED
 from fl.replay.expected_files import digest_of, read_config
+from fl.replay.trained_rounds import check_recipe
 from fl.training.aggregation.choice import VOTED, Aggregation
-from fl.training.aggregation.groups import VOTE, group_of
+from fl.training.aggregation.groups import MARGIN, VOTE, VoteRule, group_of
 from fl.training.aggregation.work import SumSpec
 
 Accounts = tuple[Address, ...]
@@ -31,7 +35,7 @@ class Cycle:
 
     base: Round | LedgerOpening
     """The last final round before the cycle, or how the first ledger began."""
-    groups: tuple[Round, ...]
+    groups: tuple[Round, ...] = ()
     """The final rounds of groups since then."""
 
     @property
@@ -47,13 +51,37 @@ def cycle_before(federation: Federation, number: int, vault: Vault) -> Cycle:
         VaultMissing, HashMismatch, EncodingError: a configuration.
     """
     groups: list[Round] = []
+    ended = False
     for each in reversed(federation.rounds):
         if each.number >= number or each.phase != Phase.FINAL:
             continue
-        if group_of(read_config(each, vault).training) is None:
+        group = group_of(read_config(each, vault).training)
+        if ended or group is None:
             return Cycle(each, tuple(reversed(groups)))
         groups.append(each)
+        ended = group == 1
     return Cycle(federation.openings[0], tuple(reversed(groups)))
+
+
+def continued(cycle: Cycle, began: Accounts, present: Container[Address], groups: int, fewest: int) -> Cycle:
+    """Return the cycle, or a new one behind its last round if its next group has fewer than `fewest` hospitals left.
+
+    Args:
+        cycle: From `cycle_before`.
+        began: The hospitals that it began with.
+        present: Who has a key now.
+        groups: G.
+        fewest: See `fewest_of`.
+    """
+    done = len(cycle.groups)
+    if not 0 < done < groups or sum(each in present for each in deal(cycle.seed, began, groups)[done]) >= fewest:
+        return cycle
+    return Cycle(cycle.groups[-1])
+
+
+def fewest_of(*, masked: bool) -> int:
+    """Return how many hospitals a group's round needs."""
+    return MIN_MASKED if masked else 1
 
 
 def deal(seed: Digest, hospitals: Accounts, groups: int) -> tuple[Accounts, ...]:
@@ -68,35 +96,43 @@ def members_of(federation: Federation, current: Round) -> Accounts:
     return tuple(sorted(each for each in current.keys if each in readers and book.members[each].role == Role.HOSPITAL))
 
 
-def roster_of_group(federation: Federation, cycle: Cycle, current: Round, groups: int) -> Accounts:
-    """Return who must be in the roster of an opened round of the cycle's next group."""
-    began = members_of(federation, cycle.groups[0] if cycle.groups else current)
-    return tuple(each for each in deal(cycle.seed, began, groups)[len(cycle.groups)] if each in current.keys)
-
-
 def check_groups(federation: Federation, current: Round, config: RoundConfig, vault: Vault) -> None:
-    """Check turn and roster of a round under the rule `voted`; other rounds pass.
+    """Check turn, roster and recipe of a round under the rule `voted`; other rounds pass.
 
     Raises:
-        AggregationUnusable: another group's turn it is, somebody else is in the roster, or few votes would decide.
+        AggregationUnusable: another group's turn it is, somebody else is in the roster, few votes would decide, or the
+            groups were trained, or are judged, by other settings.
         VaultMissing, HashMismatch, EncodingError: an earlier configuration.
     """
     if not (is_vote(config) or is_group(config)):
         return
-    groups = Aggregation.of(config.training).groups
+    groups, everybody = Aggregation.of(config.training).groups, members_of(federation, current)
     cycle = cycle_before(federation, current.number, vault)
+    began = members_of(federation, cycle.groups[0]) if cycle.groups else everybody
+    cycle = continued(cycle, began, current.keys, groups, fewest_of(masked=current.masked))
     turn, number = len(cycle.groups) + 1, group_of(config.training) if is_group(config) else groups + 1
     if number != turn:
         why = f"round {current.number} is for {_named(number, groups)}, and it is the turn of {_named(turn, groups)}"
         raise AggregationUnusable(VOTED, why)
+    wanted = everybody
     if is_group(config):
-        wanted = roster_of_group(federation, cycle, current, groups)
-    else:
-        wanted = members_of(federation, current)
+        dealt = deal(cycle.seed, began if cycle.groups else everybody, groups)[turn - 1]
+        wanted = tuple(each for each in dealt if each in current.keys)
     if current.roster != wanted:
         why = f"the roster of round {current.number} is not that of {_named(turn, groups)} as the ledger deals it"
         raise AggregationUnusable(VOTED, why)
-    if is_vote(config) and 2 * current.terms.min_commitments <= len(current.roster):
+    for each in cycle.groups:
+        check_recipe(current, config, each, vault)
+    if is_vote(config):
+        _check_vote(current, config, groups)
+
+
+def _check_vote(current: Round, config: RoundConfig, groups: int) -> None:
+    spec = SumSpec.from_dict(config.training)
+    if spec is not None and VoteRule.from_dict(spec.settings) != VoteRule(groups):
+        why = f"round {current.number} does not accept a loss that is {MARGIN} higher, but has a margin of its own"
+        raise AggregationUnusable(VOTED, why)
+    if 2 * current.terms.min_commitments <= len(current.roster):
         raise AggregationUnusable(VOTED, f"in round {current.number} less than half of the hospitals could vote")
 
 
@@ -109,15 +145,6 @@ def is_vote(config: RoundConfig) -> bool:
     """Return whether a round decides about the groups."""
     spec = SumSpec.from_dict(config.training)
     return spec is not None and spec.rule == VOTE
-
-
-def still_first(current: Round, vault: Vault) -> bool:
-    """Return whether a round under `voted` left the first weights as they were: no vote came before it."""
-    config = read_config(current, vault)
-    if not is_group(config):
-        return False
-    earlier = (each for each in current.earlier if each.phase == Phase.FINAL)
-    return not any(is_vote(read_config(each, vault)) for each in earlier)
 
 
 def _named(number: int | None, groups: int) -> str:

@@ -126,8 +126,10 @@ def _sum_of(current: Round, tools: Tools, work: Work) -> tuple[Sum, Mapping[Addr
     return work.sum_of(unmasked.words, len(current.hospitals)), unmasked.rejected
 
 
-def broken_bound(current: Round, tools: Tools) -> HemaledgerError | None:
+def broken_bound(current: Round, tools: Tools, fixed: int = 0) -> HemaledgerError | None:
     """Return the bound that the sum of an aborted masked round breaks, or None when the sum cannot be computed.
+
+    `fixed`: how many of the last weights no training changes (Manifest.fixed).
 
     Raises:
         VaultUnavailable: the vault is not there.
@@ -136,7 +138,7 @@ def broken_bound(current: Round, tools: Tools) -> HemaledgerError | None:
     if current.phase != Phase.ABORTED or not unmasked:
         return None
     try:
-        work = work_of(read_config(current, tools.vault))
+        work = work_of(read_config(current, tools.vault), fixed)
         total, _rejected = _sum_of(current, tools, work)
         work.check_sum(total)
     except VaultUnavailable:

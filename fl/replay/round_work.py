@@ -33,7 +33,7 @@ def checked_work(current: Round, config: RoundConfig, manifest: Manifest) -> Wor
         WordsMismatch: the terms have another number of words.
         AggregationUnusable: the models carry other state than the rule of aggregation keeps.
     """
-    work, choice = work_of(config), Aggregation.of(config.training)
+    work, choice = work_of(config, manifest.fixed), Aggregation.of(config.training)
     if manifest.state != choice.state:
         raise AggregationUnusable(choice.rule, f"the models carry {' and '.join(manifest.state) or 'no state'}")
     expected = work.words(manifest.weights)

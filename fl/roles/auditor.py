@@ -25,11 +25,12 @@ from fl.replay.expected_files import FileReader, digest_of, read_config, read_ma
 from fl.replay.ledger_view import LedgerView, Ports
 from fl.replay.privacy import PrivacyStatement, privacy_of
 from fl.replay.rejected_responses import RejectionReporter
-from fl.replay.round_groups import check_groups, still_first
+from fl.replay.round_groups import check_groups
 from fl.replay.round_replay import ReplayedRound, Tools, replay_round
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_kept
 from fl.replay.table_design import TableDesigns
+from fl.replay.trained_rounds import check_calibration, is_untrained
 from fl.training.aggregation.quantise import Vector
 
 
@@ -91,9 +92,8 @@ class Auditor:
         pass  # everything that counts is on the ledger
 
     def _judged(self, federation: Federation, current: Round, replayed: ReplayedRound) -> Evaluation:
-        """Evaluate a model; an untrained one, which a round of lanes kept, gets no metrics and no alarm."""
-        first = digest_of(current) == federation.openings[0].record.model_digest
-        if first or still_first(current, self._ports.vault):
+        """Evaluate a model; an untrained one gets no metrics, no card and no alarm."""
+        if is_untrained(federation, current, self._ports.vault):
             return Evaluation()
         return self._evaluate(replayed.weights, replayed.config)
 
@@ -105,6 +105,7 @@ class Auditor:
         config = read_config(current, self._ports.vault)
         self._designs.check(federation, current, config)
         check_groups(federation, current, config, self._ports.vault)
+        check_calibration(federation, current, config, self._ports.vault)
         replayed = replay_round(current, previous, manifest, tools)
         self._rejections.report(federation.book, current, replayed.rejected)
         self._reader.model(current, manifest, replayed.model)

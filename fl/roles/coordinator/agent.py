@@ -49,7 +49,7 @@ from fl.replay.round_aggregation import check_planned
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_next
 from fl.replay.round_work import checked_work, words_of
-from fl.roles.coordinator.groups import next_round
+from fl.roles.coordinator.groups import Progress, next_round
 from fl.roles.coordinator.masked_rounds import SetUp, Unmasking
 from fl.roles.coordinator.pauses import Pauses
 from fl.roles.coordinator.plan import Initial, Plan
@@ -81,11 +81,12 @@ class Coordinator:
         self._unmasking = Unmasking(ports, self._sums, self._abort)
         self._desk = ReleaseDesk(ports, plan.close_timeout_s)
         self._pauses = Pauses(ports)
+        self._progress = Progress(plan, ports.vault)
 
     @property
     def done(self) -> bool:
         """Return whether the plan's rounds are final."""
-        return _finals(self.view.federation) >= self._plan.rounds
+        return self._progress.finals(self.view.federation) >= self._plan.rounds
 
     def step(self) -> bool:
         federation = self.view.current()
@@ -172,17 +173,20 @@ class Coordinator:
         if self._pauses.running(federation):
             self._pauses.report(federation)
             return False
-        if len(roster) < max(self._plan.min_hospitals, self._plan.min_commitments, threshold):
+        fewest = max(self._plan.min_hospitals, self._plan.min_commitments, threshold)
+        if len(roster) < fewest:
+            self._pauses.alarm(
+                federation, f"{len(roster)} hospitals could take part, and the next round needs {fewest}"
+            )
             return False
-        following = next_round(
-            self._plan, self._plan.config_after(_finals(federation)), federation, roster, self._ports.vault
-        )
-        if following is None:
-            return False
-        config, threshold = following.config, following.threshold
-        check_next(federation, config.task, self._ports.vault)
         manifest = read_manifest(federation.opening, self._ports.vault)
         check_planned(self._plan.config, self._plan.protection, len(roster), manifest)
+        planned = self._plan.config_after(self._progress.finals(federation))
+        following = next_round(self._plan, planned, federation, roster, self._ports.vault)
+        config, threshold = following.config, following.threshold
+        check_next(federation, config.task, self._ports.vault)
+        if following.why:
+            self._pauses.alarm(federation, following.why)
         self._reader.model(federation.source, manifest)
         now = self._ports.now()
         config_digest = self._ports.vault.put(config.to_bytes())
@@ -294,10 +298,6 @@ class Coordinator:
     def _recipients(self, federation: Federation) -> list[MemberKey]:
         members = federation.book.members.values()
         return [m.key for m in members if m.key and not m.revoked and m.role in MODEL_READERS]
-
-
-def _finals(federation: Federation) -> int:
-    return sum(each.phase == Phase.FINAL for each in federation.rounds)
 
 
 def _figures(outcome: Outcome, claims: Claims) -> dict[str, float]:

@@ -8,15 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from fl.protocol.federation import Federation
-from fl.protocol.names import Address, Protection
+from fl.protocol.names import Address, Digest, Protection
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.config import RoundConfig
-from fl.protocol.rounds.rules import MIN_MASKED
-from fl.replay.round_groups import cycle_before, deal, is_group, members_of
+from fl.protocol.rounds.round import Phase, Round
+from fl.replay.expected_files import read_config
+from fl.replay.round_groups import continued, cycle_before, deal, fewest_of, is_group, members_of
+from fl.replay.trained_rounds import is_calibration, newest_training
 from fl.roles.coordinator.plan import Plan, masked_threshold
 from fl.training.aggregation.choice import Aggregation
-from fl.training.aggregation.groups import GROUP, VOTE, VoteRule, vote_plan
-from fl.training.aggregation.work import SumSpec
+from fl.training.aggregation.groups import GROUP, VOTE, VoteRule, group_of, vote_plan
+from fl.training.aggregation.work import SumSpec, without_sum
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class NextRound:
     protection: Protection
     fewest: int
     """A round with fewer updates is aborted."""
+    why: str = ""
+    """Why a cycle ended before its vote, for people; empty in any other round."""
 
     @property
     def threshold(self) -> int:
@@ -35,29 +39,73 @@ class NextRound:
         return masked_threshold(len(self.roster)) if self.protection == Protection.MASKED else 0
 
 
+class Progress:
+    """Counts how much of a plan is done; groups of a cycle that ended early count for nothing."""
+
+    def __init__(self, plan: Plan, vault: Vault) -> None:
+        self._grouped, self._vault = is_group(plan.config), vault
+        self._known: dict[Digest, int | None] = {}
+        """Digest of a configuration -> its group."""
+
+    def finals(self, federation: Federation) -> int:
+        """Return how many rounds of the plan are final; raises as `read_config`."""
+        final = [each for each in federation.rounds if each.phase == Phase.FINAL]
+        if not self._grouped:
+            return len(final)
+        done = cycle = 0
+        for group in map(self._group, final):
+            if group == 1:
+                cycle = 0
+            cycle += 1
+            if group is None:
+                done, cycle = done + cycle, 0
+        return done + cycle
+
+    def _group(self, current: Round) -> int | None:
+        digest = current.terms.config_digest
+        if digest not in self._known:
+            self._known[digest] = group_of(read_config(current, self._vault).training)
+        return self._known[digest]
+
+
 def next_round(
     plan: Plan, config: RoundConfig, federation: Federation, roster: tuple[Address, ...], vault: Vault
-) -> NextRound | None:
-    """Return the round that follows; None while the group whose turn it is has too few hospitals for its protection.
+) -> NextRound:
+    """Return the round that follows.
 
     Args:
         plan: The coordinator's.
         config: What the plan has next.
         federation: The ledger.
-        roster: All active hospitals that can read the current model, ascending.
+        roster: All active hospitals that can read the current model, ascending; enough for the plan's rule.
         vault: Where earlier configurations are.
     """
+    number = federation.last_round + 1
     if not is_group(config):
-        return NextRound(config, roster, plan.protection, plan.min_commitments)
-    groups, cycle = Aggregation.of(config.training).groups, cycle_before(federation, federation.last_round + 1, vault)
-    if len(cycle.groups) == groups:
+        training = newest_training(federation, number, vault) if is_calibration(config) else None
+        return NextRound(_with_recipe(config, training, vault), roster, plan.protection, plan.min_commitments)
+    groups, before = Aggregation.of(config.training).groups, cycle_before(federation, number, vault)
+    began = members_of(federation, before.groups[0]) if before.groups else roster
+    cycle = continued(before, began, roster, groups, fewest_of(masked=plan.protection == Protection.MASKED))
+    config = _with_recipe(config, cycle.groups[0] if cycle.groups else None, vault)
+    turn = len(cycle.groups) + 1
+    if turn > groups:
         return NextRound(_vote(config, groups), roster, Protection.SEALED, max(plan.min_commitments, _majority(roster)))
-    began = members_of(federation, cycle.groups[0]) if cycle.groups else roster
-    dealt = tuple(each for each in deal(cycle.seed, began, groups)[len(cycle.groups)] if each in roster)
-    if len(dealt) < (MIN_MASKED if plan.protection == Protection.MASKED else 1):
-        return None
-    training = {**config.training, GROUP: len(cycle.groups) + 1}
-    return NextRound(replace(config, training=training), dealt, plan.protection, min(plan.min_commitments, len(dealt)))
+    dealt = deal(cycle.seed, began if cycle.groups else roster, groups)[turn - 1]
+    present = tuple(each for each in dealt if each in roster)
+    fewest, why = min(plan.min_commitments, len(present)), ""
+    if before.groups and not cycle.groups:
+        why = f"group {len(before.groups) + 1} has too few hospitals left, so all are dealt into groups again"
+    config = replace(config, training={**config.training, GROUP: turn})
+    return NextRound(config, present, plan.protection, fewest, why)
+
+
+def _with_recipe(config: RoundConfig, training: Round | None, vault: Vault) -> RoundConfig:
+    """Return the configuration with the recipe of an earlier round, if there is one, in place of the plan's."""
+    if training is None:
+        return config
+    spec, recipe = SumSpec.from_dict(config.training), without_sum(read_config(training, vault).training)
+    return replace(config, training={**recipe, **(spec.to_dict() if spec else {})})
 
 
 def _vote(config: RoundConfig, groups: int) -> RoundConfig:

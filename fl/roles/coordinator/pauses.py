@@ -20,12 +20,12 @@ PAUSE_S, MAX_PAUSE_S = 60, 3600
 
 
 class Pauses:
-    """Tells when the next round must wait, and reports each pause once."""
+    """Tells when the next round must wait, and reports each reason once."""
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
-        self._alarmed = 0
-        """The last round whose pause was reported."""
+        self._alarmed = (0, "")
+        """The last round before a wait that was reported, and the reason."""
 
     def running(self, federation: Federation) -> bool:
         """Return whether the next round must still wait."""
@@ -34,11 +34,15 @@ class Pauses:
 
     def report(self, federation: Federation) -> None:
         """Sound one alarm for a pause that is running."""
-        if self._alarmed == federation.last_round:
-            return
-        self._alarmed = federation.last_round
         idle = idle_rounds(federation)
         reason = f"{idle} rounds in a row ended before any hospital committed; the next one opens in {pause_s(idle)} s"
+        self.alarm(federation, reason)
+
+    def alarm(self, federation: Federation, reason: str) -> None:
+        """Sound an alarm about the next round, unless the last one before it was the same."""
+        if self._alarmed == (federation.last_round, reason):
+            return
+        self._alarmed = federation.last_round, reason
         self._ports.notify(Event.ALARM, {"round": federation.last_round, "reason": reason})
 
 

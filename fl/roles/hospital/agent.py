@@ -20,6 +20,7 @@ from fl.replay.round_aggregation import check_aggregation
 from fl.replay.round_groups import check_groups
 from fl.replay.round_task import check_labels
 from fl.replay.table_design import TableDesigns
+from fl.replay.trained_rounds import check_calibration
 from fl.roles.hospital.background_training import Background, Train
 from fl.roles.hospital.masked_rounds import MaskedHospital
 from fl.roles.hospital.outbox import RoundOutbox
@@ -128,5 +129,6 @@ class Hospital:
         check_aggregation(current, config)
         self._designs.check(federation, current, config)
         check_groups(federation, current, config, self._ports.vault)
+        check_calibration(federation, current, config, self._ports.vault)
         self._limit.check(current, config)
         self._checked = current.context

@@ -12,8 +12,8 @@ from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import FileReader, read_config, read_manifest
 from fl.replay.ledger_view import Ports
-from fl.replay.round_groups import still_first
 from fl.replay.round_work import checked_work
+from fl.replay.trained_rounds import is_untrained
 from fl.roles.hospital.background_training import TrainingJob
 from fl.training.aggregation.choice import SCAFFOLD, Aggregation
 from fl.training.aggregation.work import SumSpec
@@ -33,7 +33,7 @@ def training_job(ports: Ports, reader: FileReader, federation: Federation, curre
         round=current.number,
         previous=manifest.weights_of(model),
         config=config,
-        trained=not (federation.untrained or _untouched(federation, ports.vault)),
+        trained=_trained(federation, ports.vault),
         state=model[manifest.weights :],
         context=current.context,
         counted=_counted(federation, ports.ledger.account, config, ports.vault),
@@ -48,10 +48,10 @@ def _counted(federation: Federation, account: Address, config: RoundConfig, vaul
     return next((each.context for each in final if _controlled(read_config(each, vault))), None)
 
 
-def _untouched(federation: Federation, vault: Vault) -> bool:
-    """Return whether only groups' rounds are final, which leave the first weights as they are."""
+def _trained(federation: Federation, vault: Vault) -> bool:
+    """Return whether a round trained the weights of the current model."""
     final = federation.final_round
-    return final is not None and still_first(final, vault)
+    return final is not None and not is_untrained(federation, final, vault)
 
 
 def _controlled(config: RoundConfig) -> bool:

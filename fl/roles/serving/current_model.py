@@ -23,7 +23,7 @@ from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.task import Task
 from fl.replay.expected_files import FileReader, expected_model, read_config, read_manifest
 from fl.replay.ledger_view import Keyring, LedgerView
-from fl.replay.round_groups import still_first
+from fl.replay.trained_rounds import is_untrained
 from fl.roles.requester.agent import Requester
 from fl.roles.requester.model_release import Releases
 from fl.roles.serving.file_watch import FileWatch
@@ -160,7 +160,7 @@ class VerifiedModelCache:
         """Open the model of a final round; raise ModelUnusable if a file with the right digest is not a model."""
         opening = self._view.federation.opening
         try:
-            if still_first(final, self._vault):
+            if is_untrained(self._view.federation, final, self._vault):
                 raise FederationNotOpened
             config = read_config(final, self._vault)
             manifest = read_manifest(opening, self._vault)

@@ -101,6 +101,8 @@ class Training:
     """The mean of changed weights (sum.py)."""
 
     config: RoundConfig
+    fixed: int = 0
+    """So many of the last weights are numbers that no training changes, such as those of a calibration."""
 
     def words(self, parameters: int) -> int:
         """Return the number of weights."""
@@ -119,8 +121,9 @@ class Training:
         check_update(words, self.config)
 
     def sum_of(self, words: Words, hospitals: int, parts: Sequence[Claims] = (), each: Sequence[Words] = ()) -> Sum:
-        """Check only that the words are in the quantiser's range."""
-        return Sum.of(words, hospitals, parts, each)
+        """Check only that the words are in the quantiser's range; those of fixed numbers count as 0."""
+        ends = (words.size - LANES,)
+        return Sum.of(_kept(words, self.fixed, ends), hospitals, parts, [_kept(one, self.fixed, ends) for one in each])
 
     def check_sum(self, total: Sum) -> None:
         """Check the claims and the length of the mean change."""
@@ -144,6 +147,8 @@ class Controlled:
     """The means of changed weights and of changed control variates (controls.py)."""
 
     config: RoundConfig
+    fixed: int = 0
+    """As `Training.fixed`; the control variate has as many."""
 
     def words(self, parameters: int) -> int:
         """Return twice the number of weights."""
@@ -161,8 +166,9 @@ class Controlled:
             check_update(part, config)
 
     def sum_of(self, words: Words, hospitals: int, parts: Sequence[Claims] = (), each: Sequence[Words] = ()) -> Sum:
-        """Check only that the words are in the quantiser's range."""
-        return Sum.of(words, hospitals, parts, each)
+        """Check only that the words are in the quantiser's range; those of fixed numbers count as 0."""
+        ends = (words.size - LANES) // 2, words.size - LANES
+        return Sum.of(_kept(words, self.fixed, ends), hospitals, parts, each)
 
     def check_sum(self, total: Sum) -> None:
         """Check the claims and the length of both mean changes."""
@@ -285,15 +291,19 @@ class SumSpec:
         return cls(LanePlan.from_dict(fields.mapping(SUM)), rule.text("name"), settings)
 
 
-def work_of(config: RoundConfig) -> Work:
+def work_of(config: RoundConfig, fixed: int = 0) -> Work:
     """Return what the hospitals of a round with this configuration add up.
+
+    Args:
+        config: Of the round.
+        fixed: How many of the last weights no training changes (Manifest.fixed).
 
     Raises:
         EncodingError: the lanes or the rule are unknown, or do not fit the width of the words.
     """
     spec = SumSpec.from_dict(config.training)
     if spec is None:
-        return _training_of(config)
+        return _training_of(config, fixed)
     rule = Aggregation.of(config.training)
     if spec.rule not in RULES:
         raise EncodingError(_WHAT, f"the rule {spec.rule[:80]!r} is unknown")
@@ -304,14 +314,14 @@ def work_of(config: RoundConfig) -> Work:
     return Lanes(config, spec.plan, RULES[spec.rule], spec.settings)
 
 
-def _training_of(config: RoundConfig) -> Work:
+def _training_of(config: RoundConfig, fixed: int) -> Work:
     """Return the work of a round that trains; raise EncodingError if it names a group without the rule, or none."""
     rule, number = Aggregation.of(config.training).rule, group_of(config.training)
     if (number is None) == (rule == VOTED):
         raise EncodingError(_WHAT, f"the rule {rule} does not fit the group that it names")
     if rule == SCAFFOLD:
-        return Controlled(config)
-    return Grouped(config) if rule == VOTED else Training(config)
+        return Controlled(config, fixed)
+    return Grouped(config, fixed) if rule == VOTED else Training(config, fixed)
 
 
 def figures(learned: Learned) -> dict[str, float]:
@@ -334,6 +344,17 @@ def secret_of(learned: Learned) -> Vector | Entries:
 def without_sum(training: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """Return the model's recipe, which a round of lanes has beside its lanes, and a group's beside its number."""
     return {name: value for name, value in training.items() if name not in (SUM, RULE, GROUP)}
+
+
+def _kept(words: Words, fixed: int, ends: tuple[int, ...]) -> Words:
+    """Return the words with 0 for the `fixed` ones before each end; honest hospitals send 0, which needs no copy."""
+    parts = [slice(end - fixed, end) for end in ends]
+    if not any(words[part].any() for part in parts):
+        return words
+    kept = words.copy()
+    for part in parts:
+        kept[part] = 0
+    return kept
 
 
 def _entries(words: Words) -> Entries:

@@ -22,12 +22,16 @@ from fl.protocol.codec import DOCUMENT_CAP
 from fl.protocol.errors import EncodingError, WeightsMismatch
 from fl.protocol.names import DIGEST_BYTES, LABEL_PREFIX, Digest
 from fl.timing import timed
+from fl.training.calibration.numbers import shapes
 from fl.training.vector import WEIGHT_MAX as WEIGHT_MAX  # noqa: PLC0414  # others import it from here
 from fl.training.vector import Vector as Vector  # noqa: PLC0414  # others import it from here
 from fl.training.vector import check_vector as check_vector  # noqa: PLC0414  # others import it from here
 
 SERVER = "server."
 """Entries whose names begin so are the state of the server's optimiser; they lie behind all weights."""
+
+FIXED_ROWS = (tuple(shapes(1)), ("reference.background", "reference.covariance"))
+"""The names of entries behind the weights that only rounds of lanes change: one of these tuples, or none."""
 
 _LITTLE = np.dtype("<f4")
 
@@ -57,6 +61,13 @@ class Manifest:
     def weights(self) -> int:
         """Return d, the number of weights; hospitals train these, and their updates have these only."""
         return sum(self.sizes[: len(self.names) - len(self.state)])
+
+    @property
+    def fixed(self) -> int:
+        """Return how many of the last weights no training changes: a calibration, or a reference of patients."""
+        end = len(self.names) - len(self.state)
+        starts = (end - len(rows) for rows in FIXED_ROWS if self.names[:end][-len(rows) :] == rows)
+        return sum(sum(self.sizes[start:end]) for start in starts)
 
     def weights_of(self, vector: Vector) -> Vector:
         """Return the weights in a whole vector, float32 [length] -> [d], without a copy."""

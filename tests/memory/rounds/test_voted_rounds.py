@@ -15,11 +15,11 @@ from fl.events import Event
 from fl.protocol.codec import JsonValue
 from fl.protocol.errors import FederationNotOpened
 from fl.protocol.names import Address, Protection, Role
-from fl.protocol.records import RoundOpened, Terms
+from fl.protocol.records import MemberRevoked, RoundOpened, Terms
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase
 from fl.protocol.task_catalogue import LEUKEMIA_DRAWN
-from fl.replay.expected_files import FileReader
+from fl.replay.expected_files import FileReader, read_config
 from fl.replay.ledger_view import Keyring, LedgerView
 from fl.replay.round_groups import cycle_before, deal
 from fl.roles.auditor import Auditor, Evaluation
@@ -30,6 +30,7 @@ from fl.roles.hospital.background_training import Train, TrainingJob
 from fl.roles.serving.current_model import VerifiedModelCache
 from fl.training.aggregation.choice import VOTED, Aggregation
 from fl.training.aggregation.groups import GROUP, VOTE, VoteRule, vote_plan
+from fl.training.aggregation.lanes import Lane, LanePlan
 from fl.training.aggregation.quantise import Vector
 from fl.training.aggregation.work import LaneValues, Learned, SumSpec
 from fl.training.data.dataset import save_dataset
@@ -107,12 +108,12 @@ class Six:
     def boss(self, plan: Plan | None = None) -> Coordinator:
         return Coordinator(self.world.coordinator.ports(self.world.vault), plan or self.plan, FIRST)
 
-    def run(self, rounds: int = 3) -> None:
+    def run(self, rounds: int = 3, plan: Plan | None = None) -> None:
         def judge(model: Vector, _config: RoundConfig) -> Evaluation:
             self.judged.append(model)
             return Evaluation({"auroc": 0.5})
 
-        boss, vault = self.boss(replace(self.plan, rounds=rounds)), self.world.vault
+        boss, vault = self.boss(replace(plan or self.plan, rounds=rounds)), self.world.vault
         auditor = Auditor(self.world.auditor.ports(vault), judge)
         hospitals = [
             Hospital(party.ports(vault), self.trains.get(party.name, voting(party.name)))
@@ -209,6 +210,57 @@ def test_each_cycle_deals_again(six: Six) -> None:
     assert six.findings() == []
 
 
+def test_a_cycle_whose_group_lost_too_many_hospitals_ends_and_everybody_is_dealt_again(six: Six) -> None:
+    six.world.hospitals.append(six.world.join("eta", Role.HOSPITAL))
+    six.run(rounds=1)
+    everybody = {party.account for party in six.world.hospitals}
+    lost = min(everybody - set(six.rosters()[0]))
+    six.world.operator.append(MemberRevoked(six.world.operator.account, lost, "it left"))
+    six.world.hospitals[:] = [party for party in six.world.hospitals if party.account != lost]
+    six.run()
+    assert six.boss().view.refresh().final_round is not None
+    first, one, two, voters = six.rosters()
+    assert (len(first), len(one), len(two)) == (4, 3, 3)
+    assert sorted(one + two) == list(voters) == sorted(everybody - {lost})
+    alarms = [str(facts["reason"]) for what, facts in six.world.coordinator.events if what == Event.ALARM]
+    assert alarms == ["group 2 has too few hospitals left, so all are dealt into groups again"]
+    assert six.findings() == []
+    assert np.abs(six.model()[:D] - START.vector).max() > 0
+
+
+def test_too_few_hospitals_for_the_plan_are_told_once(six: Six) -> None:
+    six.run(rounds=1)
+    lost = six.rosters()[0][0]
+    six.world.operator.append(MemberRevoked(six.world.operator.account, lost, "it left"))
+    boss = six.boss()
+    settle(boss)
+    settle(boss)
+    alarms = [str(facts["reason"]) for what, facts in six.world.coordinator.events if what == Event.ALARM]
+    assert alarms == ["5 hospitals could take part, and the next round needs 6"]
+
+
+def test_the_first_weights_count_as_untrained_until_a_vote_whatever_came_between(six: Six) -> None:
+    jobs: list[TrainingJob] = []
+
+    def noted(job: TrainingJob) -> Learned:
+        jobs.append(job)
+        return voting("beta")(job)
+
+    six.trains["beta"] = noted
+    six.run(rounds=1)
+    card = LanePlan("card", (Lane("counts", 2, 0, 1, "Nothing."),))
+    config = replace(CONFIG, training={**RECIPE.to_dict(), **SumSpec(card, "keep").to_dict()})
+    six.run(2, replace(six.plan, config=config))
+    assert six.judged == []
+    assert [job.trained for job in jobs] == [False] * len(jobs)
+    reader = six.world.hospitals[0]
+    site = VerifiedModelCache(
+        reader.ledger, six.world.vault, reader.account, Keyring(reader.keys), reader.now, Predictor
+    )
+    with pytest.raises(FederationNotOpened):
+        site.current()
+
+
 # --- What a coordinator with other software opens is refused ------------------------------------------------------
 
 
@@ -280,6 +332,40 @@ def test_a_vote_without_one_hospital_is_refused(six: Six) -> None:
     everybody = tuple(sorted(party.account for party in six.world.hospitals))
     [reason] = opened(six, ballot(), everybody[:5], Protection.SEALED)
     assert "the vote as the ledger deals it" in reason
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        (SumSpec(vote_plan(2), VOTE, VoteRule(2, 9.0).to_dict()).to_dict(), "a margin of its own"),
+        ({"local": LocalConfig(held_back=0.2).to_dict()}, "recipe of round 3 is not that of round 1"),
+    ],
+)
+def test_a_vote_with_its_own_margin_or_on_other_images_is_refused_and_found(
+    six: Six, changed: dict[str, JsonValue], why: str
+) -> None:
+    six.run(rounds=2)
+    everybody = tuple(sorted(party.account for party in six.world.hospitals))
+    [reason] = opened(six, {**ballot(), **changed}, everybody, Protection.SEALED)
+    assert why in reason
+    assert "AggregationUnusable" in six.findings()
+
+
+def test_a_group_that_would_train_with_another_recipe_than_the_group_before_is_refused(six: Six) -> None:
+    six.run(rounds=1)
+    federation, everybody = LedgerView(six.world.operator).refresh(), {p.account for p in six.world.hospitals}
+    dealt = tuple(sorted(everybody - set(federation.rounds[0].roster)))
+    [reason] = opened(six, {GROUP: 2, "seed": 2}, dealt, Protection.MASKED)
+    assert "recipe of round 2 is not that of round 1" in reason
+
+
+def test_a_coordinator_with_a_new_plan_ends_the_cycle_with_the_recipe_that_it_began_with(six: Six) -> None:
+    six.run(rounds=1)
+    config = replace(CONFIG, training=replace(RECIPE, seed=5).to_dict())
+    six.run(4, replace(six.plan, config=config))
+    vault, rounds = six.world.vault, LedgerView(six.world.operator).refresh().rounds
+    assert [read_config(each, vault).training["seed"] for each in rounds] == [1, 1, 1, 5]
+    assert six.findings() == []
 
 
 def test_a_hospital_that_votes_twice_is_rejected_by_name(six: Six) -> None:

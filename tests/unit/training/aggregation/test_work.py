@@ -12,6 +12,8 @@ import pytest
 from fl.protocol.errors import ClaimOutOfBounds, EncodingError, NonFinite, SumOutOfBounds
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.task_catalogue import LEUKEMIA
+from fl.training.aggregation.choice import Aggregation
+from fl.training.aggregation.controls import ControlledWeights
 from fl.training.aggregation.lanes import Entries, Lane, LanePlan
 from fl.training.aggregation.quantise import LocalMetrics, Vector, Words, quantise
 from fl.training.aggregation.rules import RULES, keep
@@ -182,3 +184,34 @@ def test_the_rule_keep_returns_a_model_of_its_own() -> None:
     assert kept.tobytes() == MODEL.tobytes()
     assert kept is not MODEL
     assert RULES["keep"] is keep
+
+
+@pytest.mark.parametrize(
+    "training",
+    [
+        {},
+        {"aggregation": Aggregation("fedadam").to_dict()},
+        {"aggregation": Aggregation("median").to_dict()},
+        {"aggregation": Aggregation("scaffold").to_dict()},
+        {"aggregation": Aggregation("voted", groups=2).to_dict(), "group": 1},
+    ],
+)
+def test_fixed_numbers_behind_the_weights_keep_their_bits_whatever_a_hospital_sends(training: dict[str, Any]) -> None:
+    config, weights = RoundConfig(0.5, 50.0, 1024, training, LEUKEMIA), np.arange(6, dtype=np.float32)
+    choice = Aggregation.of(training)
+    previous = np.concatenate([weights, choice.first_state(6)])
+    honest, lie = np.array([0.1] * 4 + [0.0] * 2, np.float32), np.array([0.1] * 4 + [0.3] * 2, np.float32)
+
+    def next_model(moves: list[Vector], fixed: int) -> Vector:
+        work, metrics = work_of(config, fixed), LocalMetrics(10, 5, 0.5)
+        learned = [
+            ControlledWeights(weights + each, metrics, each) if choice.rule == "scaffold" else (weights + each, metrics)
+            for each in moves
+        ]
+        rows = [work.encode(weights, each) for each in learned]
+        return work.apply(work.sum_of(np.add.reduce(rows), len(rows), (), rows), previous).model
+
+    plain = next_model([honest] * 3, 0)
+    assert next_model([honest] * 3, 2).tobytes() == plain.tobytes()
+    assert next_model([lie] * 3, 2).tobytes() == plain.tobytes()
+    assert next_model([lie] * 3, 0).tobytes() != plain.tobytes()

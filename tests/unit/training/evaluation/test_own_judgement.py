@@ -16,6 +16,7 @@ from fl.training.evaluation.skill import skill_of
 from fl.training.evaluation.votes import loss_on, votes_of
 from fl.training.local.config import LocalConfig
 from fl.training.local.train import TrainContext, train_local
+from fl.training.model.appendix import empty
 from fl.training.model.network import build_model
 from fl.training.model.spec import ModelSpec
 from fl.training.model.tensors import to_vector
@@ -55,6 +56,21 @@ def test_a_good_change_is_accepted_a_harmful_one_and_a_broken_one_are_not(
     assert votes_of(tiny, np.concatenate([first, np.full_like(good, np.nan), good]), own, RULE).tolist() == [0, 1]
     assert votes_of(tiny, np.concatenate([first, good, good]), None, RULE).tolist() == [0, 0]
     assert loss_on(tiny, trained, own) < loss_on(tiny, first, own)
+
+
+def test_a_change_of_the_calibration_blocks_no_vote_and_bends_none(
+    tiny: ModelSpec, first: Vector, trained: Vector, cells: Dataset
+) -> None:
+    own, tail = cells.part(TRAIN), empty(tiny.classes)
+    good, liar = np.concatenate([trained - first, tail]), np.concatenate([trained - first, tail])
+    liar[first.size] = 0.3
+    bent = liar.copy()
+    bent[first.size : first.size + 3] = 1.0, 0.1, 5.0
+    before = np.concatenate([first, tail])
+    for change in (liar, bent):
+        assert votes_of(tiny, np.concatenate([before, good, change]), own, RULE).tolist() == [1, 1]
+    assert loss_on(tiny, before + liar, own) == np.inf
+    assert votes_of(tiny, np.concatenate([before + liar, good, good]), own, RULE).tolist() == [0, 0]
 
 
 def test_the_weight_by_quality_is_between_half_of_the_images_and_all_of_them() -> None:

@@ -9,6 +9,8 @@ import torch
 from torch import nn
 
 from fl.protocol.errors import NonFinite, WeightsMismatch, WeightsTooLarge
+from fl.training.calibration.numbers import length_of
+from fl.training.model.appendix import with_calibration
 from fl.training.model.network import build_model
 from fl.training.model.spec import ModelSpec
 from fl.training.model.tensors import load_vector, manifest_of, to_vector
@@ -19,6 +21,8 @@ from fl.training.model.weights import (
     vector_from_bytes,
     vector_to_bytes,
 )
+from fl.training.tables.mlp import TableSpec
+from fl.training.tables.network import manifest_of_network, reference_of
 
 SPEC = ModelSpec(size_px=16, width=8)
 PAIR = Manifest(("a", "b.c"), ((2, 3), (2,)))
@@ -165,3 +169,12 @@ def test_weights_behind_the_state_are_refused() -> None:
     mixed = Manifest(("a.weight", "server.mean", "b.bias"), ((2,), (4,), (2,)))
     with pytest.raises(WeightsMismatch, match="behind the server's state"):
         Manifest.from_bytes(mixed.to_bytes())
+
+
+def test_a_manifest_says_how_many_numbers_behind_the_weights_no_training_changes() -> None:
+    plain = Manifest(("a", "calibration.slope"), ((2, 3), (1,)))
+    assert (plain.fixed, plain.with_state(("server.mean",)).fixed) == (0, 0)
+    calibrated = with_calibration(Manifest(("a",), ((2, 3),)), 2)
+    assert calibrated.fixed == calibrated.with_state(("server.mean",)).fixed == length_of(2)
+    spec = TableSpec(4, (3,))
+    assert manifest_of_network(spec).fixed == reference_of(spec).length
