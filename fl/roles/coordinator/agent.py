@@ -34,6 +34,7 @@ from fl.protocol.records import (
     RoundOpened,
     Terms,
 )
+from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import (
     MODEL_READERS,
@@ -51,8 +52,10 @@ from fl.replay.round_task import check_next
 from fl.replay.round_work import checked_work, words_of
 from fl.roles.coordinator.groups import next_round
 from fl.roles.coordinator.masked_rounds import SetUp, Unmasking
+from fl.roles.coordinator.opened_model import check_model
 from fl.roles.coordinator.pauses import Pauses
 from fl.roles.coordinator.plan import Initial, Plan
+from fl.roles.coordinator.progress import Progress
 from fl.roles.coordinator.sealed_rounds import Opening
 from fl.roles.coordinator.survivors import Freezing
 from fl.roles.requester.agent import Requester
@@ -60,7 +63,8 @@ from fl.roles.requester.model_release import ReleaseDesk, Releases, held_by
 from fl.training.aggregation.claims import Claims
 from fl.training.aggregation.sum import Sum
 from fl.training.aggregation.work import Outcome, Work
-from fl.training.model.weights import model_digest, vector_to_bytes
+from fl.training.calibration.weak import weakness
+from fl.training.model.weights import Vector, model_digest, vector_to_bytes
 
 
 class Coordinator:
@@ -81,11 +85,12 @@ class Coordinator:
         self._unmasking = Unmasking(ports, self._sums, self._abort)
         self._desk = ReleaseDesk(ports, plan.close_timeout_s)
         self._pauses = Pauses(ports)
+        self._progress = Progress(plan, ports.vault)
 
     @property
     def done(self) -> bool:
-        """Return whether the plan's rounds are final."""
-        return _finals(self.view.federation) >= self._plan.rounds
+        """Return whether the plan's rounds are final, and those that close it."""
+        return self._progress.done(self.view.federation)
 
     def step(self) -> bool:
         federation = self.view.current()
@@ -163,6 +168,8 @@ class Coordinator:
             RecipientNotFound: this coordinator cannot read that model, so the round could never end.
             TaskChanged: that model was trained for another task than the plan's.
             AggregationUnusable: the plan's rule of aggregation cannot work with this model or these hospitals.
+            SettingInvalid: the plan trains another model than that with which the federation opened, or calibrates one
+                without room for it.
         """
         readers = federation.source.keys
         roster = tuple(sorted(account for account in self._hospitals(federation) if account in readers))
@@ -174,14 +181,13 @@ class Coordinator:
             return False
         if len(roster) < max(self._plan.min_hospitals, self._plan.min_commitments, threshold):
             return False
-        following = next_round(
-            self._plan, self._plan.config_after(_finals(federation)), federation, roster, self._ports.vault
-        )
+        manifest = read_manifest(federation.opening, self._ports.vault)
+        check_model(self._plan, self._initial.manifest, manifest)
+        following = next_round(self._plan, self._progress.following(federation), federation, roster, self._ports.vault)
         if following is None:
             return False
         config, threshold = following.config, following.threshold
         check_next(federation, config.task, self._ports.vault)
-        manifest = read_manifest(federation.opening, self._ports.vault)
         check_planned(self._plan.config, self._plan.protection, len(roster), manifest)
         self._reader.model(federation.source, manifest)
         now = self._ports.now()
@@ -242,7 +248,14 @@ class Coordinator:
         self._reader.remember(replace(expected_model(current, manifest.length), digest=envelope), digest, model)
         self._ports.append(ModelProposed(self._account, current.number, digest, envelope))
         self._ports.notify(Event.MODEL_PROPOSED, {"round": current.number, **_figures(outcome, total.claims)})
+        self._warn(current, config, manifest.weights_of(model))
         return True
+
+    def _warn(self, current: Round, config: RoundConfig, weights: Vector) -> None:
+        """Say if a calibration had too few images for some class."""
+        reason = weakness(config, weights)
+        if reason:
+            self._ports.notify(Event.CALIBRATION_WEAK, {"round": current.number, "reason": reason})
 
     def _total(self, federation: Federation, current: Round, work: Work) -> Sum:
         if current.masked:
@@ -294,10 +307,6 @@ class Coordinator:
     def _recipients(self, federation: Federation) -> list[MemberKey]:
         members = federation.book.members.values()
         return [m.key for m in members if m.key and not m.revoked and m.role in MODEL_READERS]
-
-
-def _finals(federation: Federation) -> int:
-    return sum(each.phase == Phase.FINAL for each in federation.rounds)
 
 
 def _figures(outcome: Outcome, claims: Claims) -> dict[str, float]:
