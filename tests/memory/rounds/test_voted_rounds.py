@@ -19,9 +19,9 @@ from fl.protocol.records import RoundOpened, Terms
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase
 from fl.protocol.task_catalogue import LEUKEMIA_DRAWN
-from fl.replay.expected_files import FileReader
+from fl.replay.expected_files import FileReader, read_config
 from fl.replay.ledger_view import Keyring, LedgerView
-from fl.replay.round_groups import cycle_before, deal
+from fl.replay.round_groups import cycle_before, deal, is_group, is_vote
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Initial, Plan
@@ -30,6 +30,7 @@ from fl.roles.hospital.background_training import Train, TrainingJob
 from fl.roles.serving.current_model import VerifiedModelCache
 from fl.training.aggregation.choice import VOTED, Aggregation
 from fl.training.aggregation.groups import GROUP, VOTE, VoteRule, vote_plan
+from fl.training.aggregation.lanes import Lane, LanePlan
 from fl.training.aggregation.quantise import Vector
 from fl.training.aggregation.work import LaneValues, Learned, SumSpec
 from fl.training.data.dataset import save_dataset
@@ -107,12 +108,12 @@ class Six:
     def boss(self, plan: Plan | None = None) -> Coordinator:
         return Coordinator(self.world.coordinator.ports(self.world.vault), plan or self.plan, FIRST)
 
-    def run(self, rounds: int = 3) -> None:
+    def run(self, rounds: int = 3, plan: Plan | None = None) -> None:
         def judge(model: Vector, _config: RoundConfig) -> Evaluation:
             self.judged.append(model)
             return Evaluation({"auroc": 0.5})
 
-        boss, vault = self.boss(replace(self.plan, rounds=rounds)), self.world.vault
+        boss, vault = self.boss(replace(plan or self.plan, rounds=rounds)), self.world.vault
         auditor = Auditor(self.world.auditor.ports(vault), judge)
         hospitals = [
             Hospital(party.ports(vault), self.trains.get(party.name, voting(party.name)))
@@ -172,6 +173,22 @@ def test_two_groups_of_three_are_summed_apart_and_their_mean_is_the_next_model(s
     assert not model[D:].any()
     assert six.findings() == []
     assert len(six.judged) == 1, "before the first vote there are only the first weights"
+
+
+def test_a_sum_before_the_groups_takes_no_round_from_the_vote(six: Six) -> None:
+    spec = SumSpec(LanePlan("card", (Lane("counts", 2, 0, 1, "Two numbers."),)), "keep")
+    card = replace(six.plan.config, training={**RECIPE.to_dict(), **spec.to_dict()})
+    six.run(1, replace(six.plan, config=card, protection=Protection.SEALED))
+    six.run(3)
+    rounds = LedgerView(six.world.operator).refresh().rounds
+    configs = [read_config(each, six.world.vault) for each in rounds if each.phase == Phase.FINAL]
+    assert [(is_group(config), is_vote(config)) for config in configs] == [
+        (False, False),
+        (True, False),
+        (True, False),
+        (False, True),
+    ]
+    assert six.findings() == []
 
 
 def test_the_sum_of_a_liar_s_group_is_refused_and_the_other_one_counts(six: Six) -> None:
