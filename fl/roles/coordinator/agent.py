@@ -63,8 +63,8 @@ from fl.roles.requester.model_release import ReleaseDesk, Releases, held_by
 from fl.training.aggregation.claims import Claims
 from fl.training.aggregation.sum import Sum
 from fl.training.aggregation.work import Outcome, Work
-from fl.training.calibration.weak import weakness
 from fl.training.model.weights import Vector, model_digest, vector_to_bytes
+from fl.training.weak_calibration import weakness
 
 
 class Coordinator:

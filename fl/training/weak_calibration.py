@@ -1,6 +1,6 @@
 """Which classes a calibration could not limit: so few images were held back that no answer can exclude them.
 
-Source: bins.py (`conformal_limit`); docs/operator.md.
+Source: fl/training/calibration/bins.py (`conformal_limit`); docs/operator.md.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from fl.training.calibrating import closing_rounds
 from fl.training.calibration.bins import ALWAYS, BINS, conformal_limit, fewest_of
 from fl.training.calibration.numbers import ALL, Calibration
 from fl.training.calibration.sketch import SKETCH
-from fl.training.calibration.weak import weakness
 from fl.training.vector import Vector
+from fl.training.weak_calibration import weakness
 
 CONFIG = RoundConfig(0.5, 50.0, 1024, {"seed": 1}, LEUKEMIA)
 SCORES, LIMITS = closing_rounds(CONFIG)
