@@ -23,7 +23,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 HOSPITALS = ("alpha", "beta", "gamma")
 WITHOUT_CHAIN = {
     *("chain run", "data draw", "data check", "data divide", "data deidentify", "demo"),
-    *("tables check", "tables risk", "tables train"),
+    *("tables check", "tables risk", "tables suggestions", "tables train"),
+    *("hospital privacy", "network digest", "network fetch"),
     *("hospital init", "coordinator init", "auditor init", "trustee init", "consortium prepare"),
 }
 """What talks to no chain that could be reorganised; so does everything under `staff`."""
