@@ -31,6 +31,8 @@ class Event(StrEnum):
     """A hospital was rejected: its keys or its update cannot be used."""
     SET_FROZEN = "frozen"
     MODEL_PROPOSED = "proposed"
+    CALIBRATION_WEAK = "weak calibration"
+    """Too few images were held back, so no answer of the proposed model excludes some class."""
     ROUND_FINAL = "final"
     ROUND_ABORTED = "aborted"
     """The coordinator did this, or a hospital when the coordinator was gone."""

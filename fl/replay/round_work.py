@@ -8,11 +8,13 @@ Source: PROTOCOL.md 5L.
 
 from __future__ import annotations
 
-from fl.protocol.errors import AggregationUnusable, WordsMismatch
+from fl.protocol.errors import AggregationUnusable, EncodingError, WordsMismatch
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Round
 from fl.training.aggregation.choice import Aggregation
-from fl.training.aggregation.work import Work, work_of
+from fl.training.aggregation.work import SumSpec, Work, work_of
+from fl.training.calibration.rule import RULE, CalibrationRule
+from fl.training.model.appendix import has_room
 from fl.training.model.weights import Manifest
 
 
@@ -25,14 +27,28 @@ def words_of(config: RoundConfig, manifest: Manifest) -> int:
     return work_of(config).words(manifest.weights)
 
 
+def check_room(config: RoundConfig, manifest: Manifest) -> None:
+    """Check that a round which calibrates finds its numbers behind the weights; other rounds pass.
+
+    Raises:
+        EncodingError: real weights are there, or the settings of the rule cannot be read.
+    """
+    spec = SumSpec.from_dict(config.training)
+    if spec is None or spec.rule != RULE:
+        return
+    if not has_room(manifest, CalibrationRule.from_dict(spec.settings).classes):
+        raise EncodingError("calibration", "the models of this ledger have no numbers for it behind their weights")
+
+
 def checked_work(current: Round, config: RoundConfig, manifest: Manifest) -> Work:
     """Return the work of a round, after comparing its terms with its configuration.
 
     Raises:
-        EncodingError: the configuration names unknown work.
+        EncodingError: the configuration names unknown work, or calibrates models without room for it.
         WordsMismatch: the terms have another number of words.
         AggregationUnusable: the models carry other state than the rule of aggregation keeps.
     """
+    check_room(config, manifest)
     work, choice = work_of(config, manifest.fixed), Aggregation.of(config.training)
     if manifest.state != choice.state:
         raise AggregationUnusable(choice.rule, f"the models carry {' and '.join(manifest.state) or 'no state'}")

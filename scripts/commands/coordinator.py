@@ -50,7 +50,10 @@ from scripts.wiring.plans import (
 if TYPE_CHECKING:
     from scripts.wiring.home import Home
 
-ROUNDS = "How many final rounds to reach in all; with voted, how many votes. Default: as --preset; private head: 8."
+ROUNDS = (
+    "How many rounds of training to reach in all; with voted, how many votes. Data cards and calibration do not count. "
+    "Default: as --preset; private head: 8."
+)
 WORDS = "Bits of a number in an update. 64 gives far finer steps, and files of twice the size."
 SECONDS = click.IntRange(1, MAX_STEP_TIMEOUT_S)
 
@@ -171,7 +174,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     config = RoundConfig(CLIP, L2_BOUND, w_max, recipe.to_dict(), trained, hold_back, int(word_bits))
     closing = closing_rounds(config) if calibrated else ()
     plan = Plan(
-        rounds=wanted + len(closing),
+        rounds=wanted,
         closing=closing,
         min_commitments=min_commitments or fewest(protected, hospitals),
         attestations=attestations,

@@ -217,7 +217,7 @@ def _federate(run: Demo, recipe: Recipe, largest: int) -> Federation:
     config = RoundConfig(CLIP, L2_BOUND, largest, recipe.to_dict(), run.wanted.task)
     closing = closing_rounds(config) if run.wanted.calibrate else ()
     plan = Plan(
-        rounds=rounds_of(run.rule, run.preset.rounds) + len(closing),
+        rounds=rounds_of(run.rule, run.preset.rounds),
         closing=closing,
         min_commitments=fewest(run.wanted.protection, count),
         attestations=1,
@@ -230,7 +230,7 @@ def _federate(run: Demo, recipe: Recipe, largest: int) -> Federation:
         step_timeout_s=TIMEOUT_S,
     )
     use_threads(1)
-    with console.stage("Training together", run.seconds), console.rounds(plan.rounds, count) as progress:
+    with console.stage("Training together", run.seconds), console.rounds(plan.rounds + len(closing), count) as progress:
         train = {
             name: trainer(home.member(name).data_file, name, run.device, progress.of(name)) for name in run.hospitals
         }

@@ -32,6 +32,7 @@ TROUBLE = (
     Event.MISSING_IN_SET,
     Event.ROUND_REFUSED,
     Event.MODEL_NOT_ATTESTED,
+    Event.CALIBRATION_WEAK,
     Event.WAITING,
 )
 """The events that are printed with their reason."""

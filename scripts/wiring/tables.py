@@ -157,7 +157,7 @@ class TableCoordinator:
         base = self._plan.config
         config = self._table.config(self._design(federation), final, base) if final else self._table.statistics(base)
         rounds = self._table.until(final)
-        return Coordinator(self._ports, replace(self._plan, config=config, rounds=rounds), self._initial)
+        return Coordinator(self._ports, replace(self._plan, config=config, rounds=rounds, every=True), self._initial)
 
     def _design(self, federation: Federation) -> Design:
         """Return the design that follows from the newest statistics."""

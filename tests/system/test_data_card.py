@@ -46,7 +46,7 @@ def summed(tmp_path_factory: pytest.TempPathFactory, parts: Mapping[str, Dataset
         card = party.start("card", "coordinator", "sum", "--purpose", "data-card", *MODEL)
         assert card.exit_code() == 0, card.output
         run = party.start(
-            "coordinator", "coordinator", "run", *MODEL, "--epochs", "1", "--rounds", "2", "--no-calibrate"
+            "coordinator", "coordinator", "run", *MODEL, "--epochs", "1", "--rounds", "1", "--no-calibrate"
         )
         assert run.exit_code() == 0, run.output
         yield party

@@ -34,6 +34,7 @@ from fl.protocol.records import (
     RoundOpened,
     Terms,
 )
+from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import (
     MODEL_READERS,
@@ -49,10 +50,12 @@ from fl.replay.round_aggregation import check_planned
 from fl.replay.round_sum import RoundSum
 from fl.replay.round_task import check_next
 from fl.replay.round_work import checked_work, words_of
-from fl.roles.coordinator.groups import Progress, next_round
+from fl.roles.coordinator.groups import next_round
 from fl.roles.coordinator.masked_rounds import SetUp, Unmasking
+from fl.roles.coordinator.opened_model import check_model
 from fl.roles.coordinator.pauses import Pauses
 from fl.roles.coordinator.plan import Initial, Plan
+from fl.roles.coordinator.progress import Progress
 from fl.roles.coordinator.sealed_rounds import Opening
 from fl.roles.coordinator.survivors import Freezing
 from fl.roles.requester.agent import Requester
@@ -60,7 +63,8 @@ from fl.roles.requester.model_release import ReleaseDesk, Releases, held_by
 from fl.training.aggregation.claims import Claims
 from fl.training.aggregation.sum import Sum
 from fl.training.aggregation.work import Outcome, Work
-from fl.training.model.weights import model_digest, vector_to_bytes
+from fl.training.model.weights import Vector, model_digest, vector_to_bytes
+from fl.training.weak_calibration import weakness
 
 
 class Coordinator:
@@ -85,8 +89,8 @@ class Coordinator:
 
     @property
     def done(self) -> bool:
-        """Return whether the plan's rounds are final."""
-        return self._progress.finals(self.view.federation) >= self._plan.rounds
+        """Return whether the plan's rounds are final, and those that close it."""
+        return self._progress.done(self.view.federation)
 
     def step(self) -> bool:
         federation = self.view.current()
@@ -164,6 +168,8 @@ class Coordinator:
             RecipientNotFound: this coordinator cannot read that model, so the round could never end.
             TaskChanged: that model was trained for another task than the plan's.
             AggregationUnusable: the plan's rule of aggregation cannot work with this model or these hospitals.
+            SettingInvalid: the plan trains another model than that with which the federation opened, or calibrates one
+                without room for it.
         """
         readers = federation.source.keys
         roster = tuple(sorted(account for account in self._hospitals(federation) if account in readers))
@@ -180,9 +186,9 @@ class Coordinator:
             )
             return False
         manifest = read_manifest(federation.opening, self._ports.vault)
+        check_model(self._plan, self._initial.manifest, manifest)
         check_planned(self._plan.config, self._plan.protection, len(roster), manifest)
-        planned = self._plan.config_after(self._progress.finals(federation))
-        following = next_round(self._plan, planned, federation, roster, self._ports.vault)
+        following = next_round(self._plan, self._progress.following(federation), federation, roster, self._ports.vault)
         config, threshold = following.config, following.threshold
         check_next(federation, config.task, self._ports.vault)
         if following.why:
@@ -246,7 +252,14 @@ class Coordinator:
         self._reader.remember(replace(expected_model(current, manifest.length), digest=envelope), digest, model)
         self._ports.append(ModelProposed(self._account, current.number, digest, envelope))
         self._ports.notify(Event.MODEL_PROPOSED, {"round": current.number, **_figures(outcome, total.claims)})
+        self._warn(current, config, manifest.weights_of(model))
         return True
+
+    def _warn(self, current: Round, config: RoundConfig, weights: Vector) -> None:
+        """Say if a calibration had too few images for some class."""
+        reason = weakness(config, weights)
+        if reason:
+            self._ports.notify(Event.CALIBRATION_WEAK, {"round": current.number, "reason": reason})
 
     def _total(self, federation: Federation, current: Round, work: Work) -> Sum:
         if current.masked:

@@ -39,35 +39,6 @@ class NextRound:
         return masked_threshold(len(self.roster)) if self.protection == Protection.MASKED else 0
 
 
-class Progress:
-    """Counts how much of a plan is done; groups of a cycle that ended early count for nothing."""
-
-    def __init__(self, plan: Plan, vault: Vault) -> None:
-        self._grouped, self._vault = is_group(plan.config), vault
-        self._known: dict[Digest, int | None] = {}
-        """Digest of a configuration -> its group."""
-
-    def finals(self, federation: Federation) -> int:
-        """Return how many rounds of the plan are final; raises as `read_config`."""
-        final = [each for each in federation.rounds if each.phase == Phase.FINAL]
-        if not self._grouped:
-            return len(final)
-        done = cycle = 0
-        for group in map(self._group, final):
-            if group == 1:
-                cycle = 0
-            cycle += 1
-            if group is None:
-                done, cycle = done + cycle, 0
-        return done + cycle
-
-    def _group(self, current: Round) -> int | None:
-        digest = current.terms.config_digest
-        if digest not in self._known:
-            self._known[digest] = group_of(read_config(current, self._vault).training)
-        return self._known[digest]
-
-
 def next_round(
     plan: Plan, config: RoundConfig, federation: Federation, roster: tuple[Address, ...], vault: Vault
 ) -> NextRound:

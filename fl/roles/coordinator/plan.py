@@ -21,7 +21,10 @@ class Plan:
     """A coordinator's settings; it keeps nothing else between two steps."""
 
     rounds: int
-    """How many final rounds the federation should have in total."""
+    """How many final rounds that train the federation should have in total; rounds of groups and votes are such.
+
+    Of a plan that sums lanes itself: how many final rounds of any kind.
+    """
     min_commitments: int
     attestations: int
     """By auditors; in a masked round, as many hospitals as the threshold attest too."""
@@ -37,12 +40,9 @@ class Plan:
     step_timeout_s: int = 600
     """Masked rounds: how long each phase of the set-up and of the unmasking may take."""
     closing: tuple[RoundConfig, ...] = ()
-    """The configurations of the last rounds of the plan, such as those that calibrate; the others have `config`."""
-
-    def config_after(self, final: int) -> RoundConfig:
-        """Return the configuration of the next round, after so many final ones."""
-        place = final - (self.rounds - len(self.closing))
-        return self.closing[place] if 0 <= place < len(self.closing) else self.config
+    """The configurations of the rounds of lanes that follow the last training, such as those that calibrate."""
+    every: bool = False
+    """Whether each final round counts among `rounds`, whatever it did."""
 
     def threshold(self, hospitals: int) -> int:
         """Return t, which is 0 in a sealed round."""

@@ -67,6 +67,11 @@ def conformal_limit(counts: Ints, error: float) -> float:
     return place * SCORE_STEP - SCORE_MAX if place else ALWAYS
 
 
+def fewest_of(error: float) -> int:
+    """Return how many counted cells a class needs at least so that `conformal_limit` can exclude it."""
+    return math.ceil(1.0 / error) - 1
+
+
 def sensitivity_limit(counts: Ints, sensitivity: float) -> float:
     """Return the largest score from which on a cell counts as diseased, so that the stated share of them does.
 

@@ -28,7 +28,7 @@ Bools = npt.NDArray[np.bool_]
 
 NONE, SCORES, ALL = 0, 1, 2
 """The values of `state`: nothing yet; slope, offset and distance are known; the limits too."""
-_PREFIX = "calibration."
+PREFIX = "calibration."
 SMALLEST = 1e-12
 """A probability below it counts as this, so that its logarithm is finite."""
 
@@ -46,7 +46,7 @@ def shapes(classes: int) -> dict[str, tuple[int, ...]]:
         "centres": (classes, SKETCH),
         "whitener": (TRIANGLE,),
     }
-    return {_PREFIX + name: shape for name, shape in parts.items()}
+    return {PREFIX + name: shape for name, shape in parts.items()}
 
 
 def length_of(classes: int) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from fl.protocol.errors import WeightsMismatch
-from fl.training.calibration.numbers import length_of, shapes
+from fl.training.calibration.numbers import PREFIX, length_of, shapes
 from fl.training.model.weights import Manifest, Vector
 
 
@@ -19,6 +19,23 @@ def with_calibration(manifest: Manifest, classes: int) -> Manifest:
     """Return the manifest with the rows of a calibration at its end."""
     rows = shapes(classes)
     return Manifest((*manifest.names, *rows), (*manifest.shapes, *rows.values()))
+
+
+def network_of(manifest: Manifest) -> Manifest:
+    """Return the rows of the network in a manifest: no calibration, and no state of the server's optimiser."""
+    kept = [row for row in _weights(manifest) if not row[0].startswith(PREFIX)]
+    return Manifest(tuple(name for name, _ in kept), tuple(shape for _, shape in kept))
+
+
+def has_room(manifest: Manifest, classes: int) -> bool:
+    """Return whether the rows of a calibration of so many classes are the last ones of the weights."""
+    rows = list(shapes(classes).items())
+    return _weights(manifest)[-len(rows) :] == rows
+
+
+def _weights(manifest: Manifest) -> list[tuple[str, tuple[int, ...]]]:
+    rows = list(zip(manifest.names, manifest.shapes, strict=True))
+    return rows[: len(rows) - len(manifest.state)]
 
 
 def empty(classes: int) -> Vector:

@@ -51,7 +51,7 @@ def test_the_rounds_after_the_training_calibrate_the_same_weights_on_the_ledger(
     recipe = held_back(Recipe(SPEC, LOCAL, 1), calibrate=True)
     config = RoundConfig(0.5, 50.0, 4096, recipe.to_dict(), LEUKEMIA_DRAWN)
     plan = replace(
-        world.plan(3), config=config, closing=closing_rounds(config), protection=protection, step_timeout_s=60
+        world.plan(1), config=config, closing=closing_rounds(config), protection=protection, step_timeout_s=60
     )
     if protection == Protection.MASKED:
         plan = replace(plan, min_commitments=1)

@@ -154,7 +154,7 @@ def test_who_drops_out_is_in_no_total(four: Four) -> None:
 @BOTH
 def test_a_training_continues_from_the_kept_model(four: Four, protection: Protection) -> None:
     rest(boss(four, protection), auditor(four), *counters(four))
-    plan = replace(four.masked_plan(2), protection=protection)
+    plan = replace(four.masked_plan(1), protection=protection)
     trainer = Coordinator(four.consortium.coordinator.ports(four.consortium.vault), plan, initial())
     rest(trainer, four.auditor(), *four.hospitals(*NAMES))
     assert four.phases() == ["FINAL", "FINAL"]

@@ -21,7 +21,7 @@ from fl.protocol.rounds.round import Phase
 from fl.protocol.task_catalogue import LEUKEMIA_DRAWN
 from fl.replay.expected_files import FileReader, read_config
 from fl.replay.ledger_view import Keyring, LedgerView
-from fl.replay.round_groups import cycle_before, deal
+from fl.replay.round_groups import cycle_before, deal, is_group, is_vote
 from fl.roles.auditor import Auditor, Evaluation
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Initial, Plan
@@ -173,6 +173,22 @@ def test_two_groups_of_three_are_summed_apart_and_their_mean_is_the_next_model(s
     assert not model[D:].any()
     assert six.findings() == []
     assert len(six.judged) == 1, "before the first vote there are only the first weights"
+
+
+def test_a_sum_before_the_groups_takes_no_round_from_the_vote(six: Six) -> None:
+    spec = SumSpec(LanePlan("card", (Lane("counts", 2, 0, 1, "Two numbers."),)), "keep")
+    card = replace(six.plan.config, training={**RECIPE.to_dict(), **spec.to_dict()})
+    six.run(1, replace(six.plan, config=card, protection=Protection.SEALED))
+    six.run(3)
+    rounds = LedgerView(six.world.operator).refresh().rounds
+    configs = [read_config(each, six.world.vault) for each in rounds if each.phase == Phase.FINAL]
+    assert [(is_group(config), is_vote(config)) for config in configs] == [
+        (False, False),
+        (True, False),
+        (True, False),
+        (False, True),
+    ]
+    assert six.findings() == []
 
 
 def test_the_sum_of_a_liar_s_group_is_refused_and_the_other_one_counts(six: Six) -> None:

@@ -69,7 +69,7 @@ def test_a_model_that_a_round_of_lanes_kept_untrained_does_not_serve(world: Worl
     reader, _ = reader_of(world, world.party("alpha"))
     with pytest.raises(FederationNotOpened):
         reader.current()
-    run_rounds(world, 2)
+    run_rounds(world, 1)
     assert reader.current().round.number == 2
 
 
