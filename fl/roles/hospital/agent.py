@@ -80,6 +80,9 @@ class Hospital:
             return self._abort(current)
         if self._unready == current.context:
             return self._promises.deliver_recorded(current, self._account)
+        return self._go_on(federation, current)
+
+    def _go_on(self, federation: Federation, current: Round) -> bool:
         try:
             self._check_config(federation, current)
             part = self._masked if current.masked else self._sealed
