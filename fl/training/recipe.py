@@ -106,9 +106,7 @@ class Recipe:
         if calibrated or (self.local.held_back and not self.judged):
             raise SettingInvalid("calibrate", "this version cannot calibrate a model of several labels")
         if self.judged:
-            raise SettingInvalid(
-                "aggregation", "hospitals cannot judge several labels: neither voted nor quality"
-            )
+            raise SettingInvalid("aggregation", "hospitals cannot judge several labels: neither voted nor quality")
 
     @property
     def judged(self) -> bool:

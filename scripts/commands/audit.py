@@ -13,11 +13,11 @@ import click
 from fl.protocol.errors import AccuracyAlarm, SettingInvalid, TamperedError
 from fl.protocol.names import show
 from scripts.wiring.exit import guarded
-from scripts.wiring.options import Decorator, confirmations_option, gathered, network_options
+from scripts.wiring.options import Decorator, confirmations_option, gathered
+from scripts.wiring.training_options import network_options
 
 if TYPE_CHECKING:
     from fl.audit.access import AuditKey
-    from fl.protocol.federation import Federation
     from fl.protocol.names import Digest
     from fl.protocol.ports import Ledger
     from fl.protocol.rounds.config import RoundConfig

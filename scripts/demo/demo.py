@@ -43,7 +43,7 @@ from scripts.output.progress import Console
 from scripts.server.site import build_site, check_port, run_site
 from scripts.wiring.home import Home
 from scripts.wiring.listing import frame_of, reading_of
-from scripts.wiring.options import DataOptions, PrivacyOptions
+from scripts.wiring.options import DataOptions
 from scripts.wiring.plans import (
     CLIP,
     L2_BOUND,
@@ -57,6 +57,7 @@ from scripts.wiring.roles import audit_key, open_ledger
 from scripts.wiring.site_accounts import seed_demo, site_config
 from scripts.wiring.task import Meaning, counts, given_task, given_training, map_labels, task_that_explains
 from scripts.wiring.training import evaluator, save_labelled, trainer
+from scripts.wiring.training_options import PrivacyOptions
 
 if TYPE_CHECKING:
     from scripts.demo.command import DemoOptions

@@ -13,8 +13,8 @@ from fl.training.presets import DEFAULT_PRESET, SYNTHETIC_PRESET
 from fl.training.recipe import Recipe, fitted_to
 from fl.training.settings import Training
 from scripts.demo.run import Wanted
-from scripts.wiring.options import PrivacyOptions
 from scripts.wiring.plans import held_back, made_private, rounds_of
+from scripts.wiring.training_options import PrivacyOptions
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import click
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import Protection
 from fl.protocol.rounds.rules import MIN_MASKED
-from scripts.wiring.options import AggregationOptions, NetworkOptions, PrivacyOptions, TaskOptions
+from scripts.wiring.options import AggregationOptions, TaskOptions
+from scripts.wiring.training_options import NetworkOptions, PrivacyOptions
 
 if TYPE_CHECKING:
     from fl.roles.coordinator.plan import Initial

@@ -179,7 +179,7 @@ def test_an_audit_of_many_rounds_states_each_epsilon_and_reads_a_configuration_o
         def __init__(self) -> None:
             self.read: list[Digest] = []
 
-        def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the vault has
+        def __getattr__(self, name: str) -> Any:
             return getattr(world.consortium.vault, name)
 
         def get(self, digest: Digest, cap: int) -> Blob:

@@ -188,5 +188,5 @@ def test_a_loss_of_ones_own_gets_a_number_for_each_label_where_a_picture_may_hav
     done = train_local(spec, start, things(40, 1), LocalConfig(epochs=1), context)
     assert done.loss > 0.0
     assert (done.vector != start).any()
-    with pytest.raises(NetworkUnusable, match="target size|Target size|failed"):
+    with pytest.raises(NetworkUnusable, match="failed with"):
         build_model(plain, 1)  # of one class, int64 [B]
