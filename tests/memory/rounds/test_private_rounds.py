@@ -14,7 +14,7 @@ import pytest
 from fl.events import Event
 from fl.protocol.codec import parse_document
 from fl.protocol.errors import JournalUnreadable
-from fl.protocol.names import Blob, Digest
+from fl.protocol.names import Digest
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase
 from fl.replay.privacy import PrivacyStatement, privacy_of, statements_of
@@ -182,7 +182,7 @@ def test_an_audit_of_many_rounds_states_each_epsilon_and_reads_a_configuration_o
         def __getattr__(self, name: str) -> Any:
             return getattr(world.consortium.vault, name)
 
-        def get(self, digest: Digest, cap: int) -> Blob:
+        def get(self, digest: Digest, cap: int) -> bytes:
             self.read.append(digest)
             return world.consortium.vault.get(digest, cap)
 
