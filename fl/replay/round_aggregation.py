@@ -9,7 +9,7 @@ from fl.protocol.errors import AggregationUnusable
 from fl.protocol.names import Protection
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Round
-from fl.training.aggregation.choice import Aggregation
+from fl.training.aggregation.choice import VOTED, Aggregation
 from fl.training.aggregation.groups import VOTE
 from fl.training.aggregation.quantise import body_bytes
 from fl.training.aggregation.robust import MEMORY_CAP
@@ -60,8 +60,8 @@ def check_rule(choice: Aggregation, protection: Protection, hospitals: int) -> N
     """
     _check_seen(choice, protection)
     if hospitals < choice.fewest:
-        against = f"against {choice.attackers} attackers" if choice.visible else f"for {choice.groups} groups"
-        why = f"{against} it needs {choice.fewest} hospitals, and there are {hospitals}"
+        what = f"with {choice.groups} groups" if choice.rule == VOTED else f"against {choice.attackers} attackers"
+        why = f"{what} it needs {choice.fewest} hospitals, and there are {hospitals}"
         raise AggregationUnusable(choice.rule, why)
 
 

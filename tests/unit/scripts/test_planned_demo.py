@@ -53,7 +53,7 @@ def _things(folder: Path) -> Path:
         (THINGS, {"rule": "voted", "groups": 2}, ["--hospitals", "6"], "neither voted nor quality"),
         (CELLS, SCAFFOLD, ["--epsilon", "8"], "scaffold"),
         (CELLS, {"rule": "voted", "groups": 2}, ["--epsilon", "8", "--hospitals", "6"], "voted"),
-        (CELLS, {"rule": "voted", "groups": 2}, [], "for 2 groups it needs 6 hospitals, and there are 3"),
+        (CELLS, {"rule": "voted", "groups": 2}, [], "with 2 groups it needs 6 hospitals, and there are 3"),
         (CELLS, {"rule": "median"}, [], "use a sealed round"),
     ],
 )
