@@ -23,6 +23,12 @@ from fl.protocol.errors import (
     LedgerClosed,
     MalformedError,
     MaskReuse,
+    NetworkChanged,
+    NetworkMissing,
+    NetworkNotAllowed,
+    NetworkUnusable,
+    PretrainedChanged,
+    PretrainedMissing,
     RecordForged,
     RefusedError,
     RevealConflict,
@@ -31,6 +37,8 @@ from fl.protocol.errors import (
     TamperedError,
     UnknownSender,
     UpdateUnusable,
+    WeightsFileMissing,
+    WeightsFileUnusable,
     WrongPhase,
     WrongRole,
     WrongRound,
@@ -65,6 +73,21 @@ FATAL = (
 """This member's own commitment, set, data, account or chain is wrong: the agent sends nothing more, in any round.
 
 Another member's file with wrong bytes counts as a missing file, not as HashMismatch (vault_files.Awaited).
+"""
+
+NOT_READY = (
+    NetworkChanged,
+    NetworkMissing,
+    NetworkNotAllowed,
+    NetworkUnusable,
+    PretrainedChanged,
+    PretrainedMissing,
+    WeightsFileMissing,
+    WeightsFileUnusable,
+)
+"""This process cannot build the network that a round names: it says once what to do, and waits for the next round.
+
+Nothing of it is journalled, so that after a restart with what was missing the member takes part in the same round.
 """
 
 ROUND_ONLY = (RefusedError, TamperedError, MalformedError)

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from fl.protocol.codec import JsonValue
+from fl.protocol.errors import HemaledgerError
 from fl.protocol.federation import Federation
 from fl.protocol.names import Address, Digest
 from fl.protocol.ports import Vault
@@ -67,7 +69,21 @@ def privacy_of(federation: Federation, current: Round, vault: Vault) -> PrivacyS
     Raises:
         VaultMissing, HashMismatch, EncodingError: a configuration.
     """
-    configs = _Configs(vault)
+    return _statement(federation, current, _Configs(vault))
+
+
+def statements_of(federation: Federation, vault: Vault) -> tuple[PrivacyStatement, ...]:
+    """Return what each final training with noise promises; a round whose files cannot be read is passed over."""
+    configs, found = _Configs(vault), dict[int, PrivacyStatement]()
+    for each in federation.rounds:
+        with suppress(HemaledgerError):
+            statement = _statement(federation, each, configs) if each.phase == Phase.FINAL else None
+            if statement is not None:
+                found.setdefault(statement.round, statement)
+    return tuple(found.values())
+
+
+def _statement(federation: Federation, current: Round, configs: _Configs) -> PrivacyStatement | None:
     until = [each for each in federation.rounds if each.number <= current.number]
     trained = (each for each in reversed(until) if each is current or each.phase == Phase.FINAL)
     newest = next((each for each in trained if configs.spend(each) is not None), current)
@@ -93,6 +109,7 @@ class _Configs:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
         self._known: dict[Digest, RoundConfig] = {}
+        self._spends: dict[Digest, Spend | None] = {}
 
     def of(self, each: Round) -> RoundConfig:
         digest = each.terms.config_digest
@@ -102,8 +119,11 @@ class _Configs:
 
     def spend(self, each: Round) -> Spend | None:
         """Return what a round costs; None for exact sums."""
-        config = self.of(each)
-        return None if SumSpec.from_dict(config.training) is not None else private_spend(config)
+        digest = each.terms.config_digest
+        if digest not in self._spends:
+            config = self.of(each)
+            self._spends[digest] = None if SumSpec.from_dict(config.training) is not None else private_spend(config)
+        return self._spends[digest]
 
     def spends_of(self, rounds: list[Round], hospital: Address) -> tuple[Spend, ...]:
         """Return a hospital's spends; an update of an aborted round may have been seen, so it counts."""

@@ -29,8 +29,10 @@ def check_aggregation(current: Round, config: RoundConfig) -> None:
     if spec is not None and spec.rule == VOTE and current.masked:
         why = "in a masked round one hospital could vote many times unseen; use a sealed round"
         raise AggregationUnusable(VOTE, why)
-    if Aggregation.of(config.training).visible:
-        _check_visible(config, current.terms.protection, len(current.roster), current.terms.parameters)
+    choice = Aggregation.of(config.training)
+    _check_seen(choice, current.terms.protection)
+    if choice.visible:
+        _check_memory(config, len(current.roster), current.terms.parameters)
 
 
 def check_planned(config: RoundConfig, protection: Protection, hospitals: int, manifest: Manifest) -> None:
@@ -41,23 +43,36 @@ def check_planned(config: RoundConfig, protection: Protection, hospitals: int, m
             have the state that the rule keeps.
     """
     choice = Aggregation.of(config.training)
+    check_rule(choice, protection, hospitals)
     if choice.visible:
-        _check_visible(config, protection, hospitals, manifest.weights)
-    if hospitals < choice.fewest:
-        what = f"with {choice.groups} groups" if choice.rule == VOTED else f"against {choice.attackers} attackers"
-        why = f"{what} it needs {choice.fewest} hospitals, and there are {hospitals}"
-        raise AggregationUnusable(choice.rule, why)
+        _check_memory(config, hospitals, manifest.weights)
     if manifest.state != choice.state:
         has = " and ".join(manifest.state) or "no state of a server's optimiser"
         why = f"the models of this ledger carry {has}, and the rule needs {' and '.join(choice.state) or 'none'}"
         raise AggregationUnusable(choice.rule, f"{why}; keep the rule with which the federation began")
 
 
-def _check_visible(config: RoundConfig, protection: Protection, hospitals: int, weights: int) -> None:
-    choice = Aggregation.of(config.training)
-    if protection == Protection.MASKED:
+def check_rule(choice: Aggregation, protection: Protection, hospitals: int) -> None:
+    """Check a rule before anything is founded for it.
+
+    Raises:
+        AggregationUnusable: it must see each update and rounds are masked, or there are too few hospitals for it.
+    """
+    _check_seen(choice, protection)
+    if hospitals < choice.fewest:
+        what = f"with {choice.groups} groups" if choice.rule == VOTED else f"against {choice.attackers} attackers"
+        why = f"{what} it needs {choice.fewest} hospitals, and there are {hospitals}"
+        raise AggregationUnusable(choice.rule, why)
+
+
+def _check_seen(choice: Aggregation, protection: Protection) -> None:
+    if choice.visible and protection == Protection.MASKED:
         why = "it looks at each update, and a masked round shows only their sum; use a sealed round"
         raise AggregationUnusable(choice.rule, why)
+
+
+def _check_memory(config: RoundConfig, hospitals: int, weights: int) -> None:
+    choice = Aggregation.of(config.training)
     size = hospitals * body_bytes(weights, config.word_bits)
     if size > MEMORY_CAP:
         raise AggregationUnusable(choice.rule, f"the updates have {size} bytes in all, and at most {MEMORY_CAP} fit")

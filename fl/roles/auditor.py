@@ -1,7 +1,8 @@
 """The auditor during a federation: it replays each proposal, evaluates it on held-out data, reports and attests.
 
 Invariant: it attests only after it replayed the round bit for bit, opened the sealed model and compared both. It never
-attests a proposal that fails; the reason stays in the journal.
+attests a proposal that fails; the reason stays in the journal. A network that this process cannot build is no fault
+of the proposal: the reason is reported, and after a restart with what was missing the auditor attests.
 
 Source: PROTOCOL.md 5S (phase Attest) and 7.
 """
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fl.events import Event
-from fl.failures import reason_of
+from fl.failures import NOT_READY, reason_of
 from fl.protocol.codec import JsonValue, write_document
 from fl.protocol.errors import MalformedError, RefusedError, TamperedError, WrongPhase, WrongRound
 from fl.protocol.federation import Federation
@@ -64,6 +65,8 @@ class Auditor:
         self._sums = RoundSum(self._reader, ports.vault)
         self._designs = TableDesigns(self._account, self._reader, ports.vault, ports.endorser)
         self._rejections = RejectionReporter(ports.notify)
+        self._unready = b""
+        """The context of the round whose network this process cannot build."""
 
     def step(self) -> bool:
         """Check and attest a proposal; False when there is none."""
@@ -73,14 +76,17 @@ class Auditor:
             return False
         if current.phase != Phase.PROPOSED:
             return self._sums.step(current)
-        if self._ports.journal.get(_refused(current)) is not None:
+        if self._unready == current.context or self._ports.journal.get(_refused(current)) is not None:
             return False
         try:
             replayed = self._replay(federation, current)
             evaluation = self._judged(federation, current, replayed)
-        except (TamperedError, MalformedError, RefusedError) as error:
+        except (*NOT_READY, TamperedError, MalformedError, RefusedError) as error:
             reason = reason_of(error, current, federation.book)
-            self._ports.journal.once(_refused(current), reason.encode())
+            if isinstance(error, NOT_READY):
+                self._unready = current.context
+            else:
+                self._ports.journal.once(_refused(current), reason.encode())
             self._ports.notify(Event.MODEL_NOT_ATTESTED, {"round": current.number, "reason": reason})
             return True
         if evaluation.alarm:

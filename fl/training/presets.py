@@ -53,6 +53,8 @@ SYNTHETIC_PRESET = Preset(
 )
 """For the cells of `SYNTHETIC_PLAN`: a demonstration of about a minute."""
 
+SGD_LR = 0.05
+"""Default step of scaffold's plain gradient steps."""
 PRIVATE_ROUNDS, PRIVATE_EPOCHS, PRIVATE_LR, PRIVATE_LR_FINAL = 8, 3, 5e-3, 5e-4
 """Rounds of a private head, epochs of each, and learning rates: noise asks for few weights and large steps."""
 

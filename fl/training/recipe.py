@@ -25,7 +25,8 @@ from fl.training.aggregation.choice import (
     Aggregation,
     by_quality,
 )
-from fl.training.aggregation.work import without_sum
+from fl.training.aggregation.work import SumSpec, without_sum
+from fl.training.calibration.rule import RULE
 from fl.training.local.config import LocalConfig
 from fl.training.model.spec import CLASSES, LABELS, OWN, ModelSpec
 from fl.training.privacy.terms import PLAIN, Spend
@@ -90,11 +91,22 @@ class Recipe:
         recipe = cls.from_dict(config.training)
         if recipe.spec.classes != len(config.task.classes):
             raise EncodingError(_WHAT, "the model does not have one output per class of the task")
-        if recipe.spec.several and recipe.local.held_back:
-            raise EncodingError(_WHAT, "this version cannot calibrate a model of several labels, so none are held back")
+        try:
+            recipe.check_several(calibrated=sums_calibration(config))
+        except SettingInvalid as error:
+            raise EncodingError(_WHAT, error.why) from error
         if recipe.spec.several != config.task.several:
             raise EncodingError(_WHAT, "the model gives one class where the task has several labels, or the reverse")
         return recipe
+
+    def check_several(self, *, calibrated: bool = False) -> None:
+        """Raise SettingInvalid if images may have several labels, and hospitals should judge or calibrate by them."""
+        if not self.spec.several:
+            return
+        if calibrated or (self.local.held_back and not self.judged):
+            raise SettingInvalid("calibrate", "this version cannot calibrate a model of several labels")
+        if self.judged:
+            raise SettingInvalid("aggregation", "hospitals cannot judge several labels: neither voted nor quality")
 
     @property
     def judged(self) -> bool:
@@ -105,6 +117,12 @@ class Recipe:
 def fitted_to(spec: ModelSpec, task: Task) -> ModelSpec:
     """Return the network with one output per class of the task, of the task's kind."""
     return replace(spec, classes=len(task.classes), outputs=LABELS if task.several else CLASSES)
+
+
+def sums_calibration(config: RoundConfig) -> bool:
+    """Return whether a round sums what calibrates a model."""
+    spec = SumSpec.from_dict(config.training)
+    return spec is not None and spec.rule == RULE
 
 
 def private_spend(config: RoundConfig) -> Spend:

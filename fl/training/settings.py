@@ -10,17 +10,17 @@ Not here: the task's own rules (fl/protocol/task.py); words that are known witho
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from fl.protocol.codec import Fields, JsonValue
 from fl.protocol.errors import EncodingError, SettingInvalid, WeightsMismatch
 from fl.protocol.task import IGNORE, Origin, Task, TaskKind
 from fl.protocol.task_catalogue import PICTURE
-from fl.training.aggregation.choice import FEDERATED_AVERAGING, Aggregation
+from fl.training.aggregation.choice import FEDERATED_AVERAGING, SCAFFOLD, Aggregation
 from fl.training.local.config import LocalConfig
-from fl.training.model.spec import ModelSpec
-from fl.training.presets import PRESETS, Preset
+from fl.training.model.spec import OWN, ModelSpec
+from fl.training.presets import PRESETS, SGD_LR, Preset
 
 _WHAT = "file of settings"
 _OF_TASK = ("classes", "outputs")
@@ -36,6 +36,14 @@ class Training:
     document: Mapping[str, JsonValue]
     preset: Preset
     aggregation: Aggregation
+    own_rate: bool = False
+    """Whether the file names a learning rate."""
+
+    def preset_for(self, rule: Aggregation) -> Preset:
+        """Return what to train under a rule: scaffold's plain steps have a usual rate, unless the file names one."""
+        if rule.rule != SCAFFOLD or self.own_rate:
+            return self.preset
+        return replace(self.preset, local=self.preset.local.at_rate(SGD_LR))
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, JsonValue]) -> Training:
@@ -54,9 +62,10 @@ class Training:
         if not 1 <= rounds <= MAX_ROUNDS:
             raise EncodingError(_WHAT, f"rounds is not 1 to {MAX_ROUNDS}")
         spec = _spec(base.spec, fields.mapping("model") if "model" in raw else {})
-        local = _local(base.local, fields.mapping("local") if "local" in raw else {})
+        changes = fields.mapping("local") if "local" in raw else {}
+        local = _local(base.local, changes)
         rule = Aggregation.of(raw) if "aggregation" in raw else FEDERATED_AVERAGING
-        return cls(raw, Preset(spec, local, rounds), rule)
+        return cls(raw, Preset(spec, local, rounds), rule, own_rate="lr" in changes)
 
 
 @dataclass(frozen=True)
@@ -114,6 +123,8 @@ def _spec(base: ModelSpec, changes: Mapping[str, JsonValue]) -> ModelSpec:
     """Return a network with some fields changed."""
     if fixed := sorted(set(changes) & {*_OF_TASK, "weights"}):
         raise EncodingError(_WHAT, f"the model's {fixed[0]} follows from the task and the kind of network")
+    if changes.get("kind") == OWN or "source" in changes:
+        raise EncodingError(_WHAT, "a network of your own is named by --backbone MODULE:BUILD@SHA256, not by a file")
     try:
         return ModelSpec.from_dict({**base.to_dict(), "weights": "", **changes})
     except WeightsMismatch as error:

@@ -13,15 +13,14 @@ import click
 from fl.protocol.errors import AccuracyAlarm, SettingInvalid, TamperedError
 from fl.protocol.names import show
 from scripts.wiring.exit import guarded
-from scripts.wiring.options import Decorator, confirmations_option, gathered, network_options
+from scripts.wiring.options import Decorator, confirmations_option, gathered
+from scripts.wiring.training_options import network_options
 
 if TYPE_CHECKING:
     from fl.audit.access import AuditKey
-    from fl.protocol.federation import Federation
     from fl.protocol.names import Digest
-    from fl.protocol.ports import Ledger, Vault
+    from fl.protocol.ports import Ledger
     from fl.protocol.rounds.config import RoundConfig
-    from fl.replay.privacy import PrivacyStatement
     from fl.storage.vault import FolderVault
     from scripts.output.report import Audited
     from scripts.wiring.home import Home
@@ -154,6 +153,7 @@ def run_audit(evidence: Evidence, key: AuditKey | None) -> Audited:
 
     from fl.audit.consortium import Audit
     from fl.audit.first_model import check_first_model
+    from fl.replay.privacy import statements_of
     from scripts.output.report import Audited, save
     from scripts.wiring.clock import now
     from scripts.wiring.roles import signatures
@@ -167,28 +167,11 @@ def run_audit(evidence: Evidence, key: AuditKey | None) -> Audited:
         check_first_model(federation, evidence.vault, report, first_digest)
     if federation.successor is not None and federation.successor != evidence.ledger.anchor.contract:
         report.notes.append(f"The ledger {show(federation.successor)} replaced this one; audit it to see later rounds.")
-    privacy = _privacy(federation, evidence.vault)
+    privacy = statements_of(federation, evidence.vault)
     audited = Audited(report, federation, now(), time.perf_counter() - started, privacy)
     if evidence.home is not None:
         save(audited, evidence.home)
     return audited
-
-
-def _privacy(federation: Federation, vault: Vault) -> tuple[PrivacyStatement, ...]:
-    """Return what each final round with noise promises; unreadable files are findings of the audit already."""
-    from contextlib import suppress
-
-    from fl.protocol.errors import HemaledgerError
-    from fl.protocol.rounds.round import Phase
-    from fl.replay.privacy import privacy_of
-
-    found: dict[int, PrivacyStatement] = {}
-    for each in federation.rounds:
-        with suppress(HemaledgerError):
-            statement = privacy_of(federation, each, vault) if each.phase == Phase.FINAL else None
-            if statement is not None:
-                found.setdefault(statement.round, statement)
-    return tuple(found.values())
 
 
 def first_digest(config: RoundConfig) -> Digest:

@@ -10,7 +10,8 @@ import click
 from fl.protocol.names import Role, show
 from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_keys
-from scripts.wiring.options import DataOptions, chain_options, data_options, home_option, name_option, network_options
+from scripts.wiring.options import DataOptions, chain_options, data_options, home_option, name_option
+from scripts.wiring.training_options import network_options
 
 if TYPE_CHECKING:
     from scripts.wiring.home import Home

@@ -9,22 +9,18 @@ import click
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import Protection, Role
 from fl.protocol.rounds.config import WORD_BITS, RoundConfig
-from fl.protocol.steps import MAX_STEP_TIMEOUT_S
 from scripts.commands.coordinator_sums import sum_lanes, train_table
 from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_init, add_keys
 from scripts.wiring.options import (
+    SECONDS,
     AggregationOptions,
-    NetworkOptions,
-    PrivacyOptions,
     TaskOptions,
     aggregation_options,
-    backbone_options,
     calibrate_option,
     chain_options,
     despite_alarm_option,
     name_option,
-    privacy_options,
     protection_option,
     seed_option,
     task_options,
@@ -46,6 +42,7 @@ from scripts.wiring.plans import (
     rounds_of,
     with_network,
 )
+from scripts.wiring.training_options import NetworkOptions, PrivacyOptions, backbone_options, privacy_options
 
 if TYPE_CHECKING:
     from scripts.wiring.home import Home
@@ -55,7 +52,6 @@ ROUNDS = (
     "Default: as --preset; private head: 8."
 )
 WORDS = "Bits of a number in an update. 64 gives far finer steps, and files of twice the size."
-SECONDS = click.IntRange(1, MAX_STEP_TIMEOUT_S)
 
 
 @click.group()

@@ -10,9 +10,9 @@ import click
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import Role
 from fl.protocol.rounds.config import RoundConfig
-from fl.protocol.steps import MAX_STEP_TIMEOUT_S
 from scripts.wiring.exit import guarded
 from scripts.wiring.options import (
+    SECONDS,
     AggregationOptions,
     TaskOptions,
     chain_options,
@@ -42,7 +42,6 @@ SUM_W_MAX = 2**21
 SUMS = ("data-card",)
 """The purposes of scripts/wiring/sums.py that need no training first."""
 KINDS = ("regression", "network")
-SECONDS = click.IntRange(1, MAX_STEP_TIMEOUT_S)
 
 
 @click.command("sum")

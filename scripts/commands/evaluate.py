@@ -9,14 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from scripts.wiring.exit import guarded
-from scripts.wiring.options import (
-    MeaningOptions,
-    chain_options,
-    device_option,
-    meaning_options,
-    name_option,
-    network_options,
-)
+from scripts.wiring.options import MeaningOptions, chain_options, device_option, meaning_options, name_option
+from scripts.wiring.training_options import network_options
 
 if TYPE_CHECKING:
     from fl.training.data.dataset import Dataset

@@ -10,15 +10,8 @@ import click
 from fl.protocol.names import Role, show
 from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_keys
-from scripts.wiring.options import (
-    DataOptions,
-    chain_options,
-    data_options,
-    device_option,
-    home_option,
-    name_option,
-    network_options,
-)
+from scripts.wiring.options import DataOptions, chain_options, data_options, device_option, home_option, name_option
+from scripts.wiring.training_options import delta_option, network_options
 
 if TYPE_CHECKING:
     from fl.roles.hospital.trusted_peers import TrustedPeers
@@ -84,13 +77,7 @@ add_keys(hospital, Role.HOSPITAL)
     type=click.FloatRange(0.0, min_open=True),
     help="Refuse rounds after which epsilon of all rounds together would be larger. Default: no limit.",
 )
-@click.option(
-    "--delta",
-    type=click.FloatRange(1e-12, 0.01),
-    default=1e-5,
-    show_default=True,
-    help="The delta of --epsilon-limit. It must be far below 1 / images.",
-)
+@delta_option("The delta of --epsilon-limit. It must be far below 1 / images.")
 @network_options
 @guarded
 def run(  # noqa: PLR0913  # one parameter per option
@@ -131,9 +118,7 @@ def run(  # noqa: PLR0913  # one parameter per option
 @hospital.command()
 @home_option
 @name_option()
-@click.option(
-    "--delta", type=click.FloatRange(1e-12, 0.01), default=1e-5, show_default=True, help="Delta of that epsilon."
-)
+@delta_option("Delta of that epsilon.")
 @guarded
 def privacy(home: Path, name: str, delta: float) -> None:
     """Print what the hospital's trainings have cost its pictures so far."""

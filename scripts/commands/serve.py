@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from scripts.wiring.exit import guarded
-from scripts.wiring.options import chain_options, frame_option, name_option, network_options
+from scripts.wiring.options import chain_options, frame_option, name_option
+from scripts.wiring.training_options import network_options
 
 if TYPE_CHECKING:
     from scripts.wiring.home import Home

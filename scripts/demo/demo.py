@@ -22,7 +22,6 @@ from fl.protocol.rounds.round import Phase
 from fl.protocol.task_catalogue import LEUKEMIA_DRAWN
 from fl.replay.vault_files import read_document
 from fl.roles.coordinator.plan import Plan
-from fl.training.aggregation.choice import FEDERATED_AVERAGING, Aggregation
 from fl.training.calibrating import closing_rounds
 from fl.training.data.dataset import Dataset, load_dataset
 from fl.training.data.labels import LabelMap
@@ -30,13 +29,12 @@ from fl.training.data.load import SourceReading, load_source
 from fl.training.data.synthetic import draw_dataset
 from fl.training.model.device import use_threads
 from fl.training.pictures.field import Frame
-from fl.training.presets import DEFAULT_PRESET, SYNTHETIC_PLAN, SYNTHETIC_PRESET, Preset
-from fl.training.recipe import Recipe, fitted_to
-from fl.training.settings import Training
+from fl.training.presets import DEFAULT_PRESET, SYNTHETIC_PLAN, SYNTHETIC_PRESET
 from scripts.commands.audit import Evidence, run_audit
 from scripts.commands.data import HOLDOUT, hospital_names, parts_of
 from scripts.demo.chain_process import ChainProcess
 from scripts.demo.clinic import link_trustees
+from scripts.demo.planned import Planned
 from scripts.demo.run import Wanted, check_new
 from scripts.demo.together import AUDITOR, COORDINATOR, TRUSTEES, Work, found_together, gather, share_key
 from scripts.output import report as _report
@@ -45,22 +43,21 @@ from scripts.output.progress import Console
 from scripts.server.site import build_site, check_port, run_site
 from scripts.wiring.home import Home
 from scripts.wiring.listing import frame_of, reading_of
-from scripts.wiring.options import DataOptions, PrivacyOptions
+from scripts.wiring.options import DataOptions
 from scripts.wiring.plans import (
     CLIP,
     L2_BOUND,
     calibrates,
     fewest,
     first_model,
-    held_back,
     made_private,
     protection_of,
-    rounds_of,
 )
 from scripts.wiring.roles import audit_key, open_ledger
 from scripts.wiring.site_accounts import seed_demo, site_config
 from scripts.wiring.task import Meaning, counts, given_task, given_training, map_labels, task_that_explains
 from scripts.wiring.training import evaluator, save_labelled, trainer
+from scripts.wiring.training_options import PrivacyOptions
 
 if TYPE_CHECKING:
     from scripts.demo.command import DemoOptions
@@ -83,23 +80,6 @@ class Demo:
     parts: dict[str, dict[str, float]] = field(default_factory=dict)
     """Seconds by member and part of its work."""
 
-    @property
-    def preset(self) -> Preset:
-        training = self.training
-        usual = DEFAULT_PRESET if self.wanted.data else SYNTHETIC_PRESET
-        preset = training.preset if training else usual
-        return made_private(preset, PrivacyOptions(self.wanted.epsilon), self.wanted.rounds)
-
-    @property
-    def rule(self) -> Aggregation:
-        """Return how updates become the next model."""
-        return self.training.aggregation if self.training else FEDERATED_AVERAGING
-
-    @property
-    def training(self) -> Training | None:
-        """Return the training of the file of settings."""
-        return None if self.wanted.training is None else Training.from_dict(self.wanted.training)
-
 
 def run_demo(home: Path | None, options: DemoOptions, images: DataOptions) -> None:
     """Run a demo in a folder, by default a new one.
@@ -120,7 +100,7 @@ def run_demo(home: Path | None, options: DemoOptions, images: DataOptions) -> No
 
 
 def _plan_new(home: Home, options: DemoOptions, images: DataOptions) -> tuple[Wanted, Dataset]:
-    """Return the plan of a new run and its images. Nothing is written before every label has a meaning."""
+    """Return the plan of a new run and its images. Nothing is written before all is known to fit."""
     check_new(home)
     data = options.data
     training = given_training(images) if data else None
@@ -142,6 +122,7 @@ def _plan_new(home: Home, options: DemoOptions, images: DataOptions) -> tuple[Wa
         training=training.document if training else None,
         epsilon=options.epsilon,
     )
+    Planned.of(wanted)
     wanted.save(home)
     return wanted, replace(labels.apply(raw), listing=raw.listing)
 
@@ -163,11 +144,7 @@ def _run(run: Demo, dataset: Dataset | None, options: DemoOptions, images: DataO
     with console.stage("Sharing the key to patient records among three doctors", run.seconds):
         threshold = share_key(home, TRUSTEES, console.trouble)
         console.say(f"  {', '.join(TRUSTEES)} hold one share each; any {threshold} of them together can open a record")
-    preset, rule = run.preset, run.rule
-    local = replace(preset.local, horizon=rounds_of(rule, preset.rounds))
-    recipe = Recipe(fitted_to(preset.spec, task), local, run.wanted.seed, rule)
-    recipe = held_back(recipe, calibrate=run.wanted.calibrate)
-    federation = _federate(run, recipe, largest)
+    federation = _federate(run, Planned.of(run.wanted), largest)
     with console.stage("Auditing the whole history", run.seconds):
         evidence = Evidence(home, open_ledger(home), home.vault)
         audited = run_audit(evidence, audit_key(home, AUDITOR))
@@ -210,14 +187,14 @@ def _divide(run: Demo, dataset: Dataset, labels: LabelMap) -> None:
         save_labelled(part, labels, run.home.member(AUDITOR if name == HOLDOUT else name))
 
 
-def _federate(run: Demo, recipe: Recipe, largest: int) -> Federation:
+def _federate(run: Demo, planned: Planned, largest: int) -> Federation:
     """Run the rounds with every role as a thread of this process."""
     home, console = run.home, run.console
     count = len(run.hospitals)
-    config = RoundConfig(CLIP, L2_BOUND, largest, recipe.to_dict(), run.wanted.task)
+    config = RoundConfig(CLIP, L2_BOUND, largest, planned.recipe.to_dict(), run.wanted.task)
     closing = closing_rounds(config) if run.wanted.calibrate else ()
     plan = Plan(
-        rounds=rounds_of(run.rule, run.preset.rounds),
+        rounds=planned.rounds,
         closing=closing,
         min_commitments=fewest(run.wanted.protection, count),
         attestations=1,
@@ -234,7 +211,7 @@ def _federate(run: Demo, recipe: Recipe, largest: int) -> Federation:
         train = {
             name: trainer(home.member(name).data_file, name, run.device, progress.of(name)) for name in run.hospitals
         }
-        work = Work(plan, first_model(recipe), train, evaluator(home.member(AUDITOR).data_file, attested_card))
+        work = Work(plan, first_model(planned.recipe), train, evaluator(home.member(AUDITOR).data_file, attested_card))
         notify = {name: progress.of(name) for name in (COORDINATOR, AUDITOR, *train)}
         together = gather(home, work, notify)
         together.run(progress.of("demo"))

@@ -23,7 +23,7 @@ from fl.training.model.spec import ModelSpec
 from fl.training.model.weights import vector_from_bytes
 from scripts.predictor.client import REFUSALS, fingerprint
 from scripts.predictor.messages import Message, receive, send
-from scripts.wiring.options import network_options
+from scripts.wiring.training_options import network_options
 
 BODY_CAP = 2**32
 LONGEST_S = 300

@@ -11,7 +11,8 @@ import click
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import Protection
 from fl.protocol.rounds.rules import MIN_MASKED
-from scripts.wiring.options import AggregationOptions, NetworkOptions, PrivacyOptions, TaskOptions
+from scripts.wiring.options import AggregationOptions, TaskOptions
+from scripts.wiring.training_options import NetworkOptions, PrivacyOptions
 
 if TYPE_CHECKING:
     from fl.roles.coordinator.plan import Initial
@@ -26,8 +27,6 @@ L2_BOUND = 50.0
 """C: the largest L2 norm of an update."""
 ADAPTIVE_LR = 0.01
 """Default step of fedadam and fedyogi: tau and the step are of the size that Reddi et al. found best on images."""
-SGD_LR = 0.05
-"""Default step of scaffold's plain gradient steps."""
 PRESET_NAMES = ("real", "small", "synthetic")
 PRESETS_HELP = (
     "real: cells, from published weights. small: cells, a small network. synthetic: drawn cells. Default: the training "
@@ -112,7 +111,8 @@ def chosen_training(
     if training is None:
         return PRESETS[preset or "real"], aggregation_of(joining, hospitals)
     given = joining.aggregation != FEDAVG
-    return training.preset, aggregation_of(joining, hospitals) if given else training.aggregation
+    rule = aggregation_of(joining, hospitals) if given else training.aggregation
+    return training.preset_for(rule), rule
 
 
 def protection_of(name: str | None, hospitals: int) -> Protection:
@@ -142,9 +142,10 @@ def aggregation_of(given: AggregationOptions, hospitals: int = 3) -> Aggregation
 def local_of(local: LocalConfig, rounds: int, given: AggregationOptions) -> LocalConfig:
     """Return the hospitals' training for this number of rounds; the step falls as the preset's does."""
     from fl.training.aggregation.choice import SCAFFOLD
+    from fl.training.presets import SGD_LR
 
     lr = given.local_lr or (SGD_LR if given.aggregation == SCAFFOLD else local.lr)
-    return replace(local, horizon=rounds, mu=given.prox or local.mu, lr=lr, lr_final=local.lr_final * (lr / local.lr))
+    return replace(local, horizon=rounds, mu=given.prox or local.mu).at_rate(lr)
 
 
 def rounds_of(given: Aggregation, cycles: int) -> int:
@@ -179,9 +180,7 @@ def held_back(recipe: Recipe, *, calibrate: bool) -> Recipe:
 
     if not calibrate and not recipe.judged:
         return recipe
-    if recipe.spec.several:
-        name, instead = ("calibrate", "--no-calibrate") if calibrate else ("aggregation", "another rule or weights")
-        raise SettingInvalid(name, f"images may have several labels, and this version cannot do that then: {instead}")
+    recipe.check_several(calibrated=calibrate)
     return replace(recipe, local=replace(recipe.local, held_back=CALIBRATION_SHARE))
 
 

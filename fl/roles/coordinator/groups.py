@@ -8,16 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from fl.protocol.federation import Federation
-from fl.protocol.names import Address, Digest, Protection
+from fl.protocol.names import Address, Protection
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.config import RoundConfig
-from fl.protocol.rounds.round import Phase, Round
+from fl.protocol.rounds.round import Round
 from fl.replay.expected_files import read_config
 from fl.replay.round_groups import continued, cycle_before, deal, fewest_of, is_group, members_of
 from fl.replay.trained_rounds import is_calibration, newest_training
 from fl.roles.coordinator.plan import Plan, masked_threshold
 from fl.training.aggregation.choice import Aggregation
-from fl.training.aggregation.groups import GROUP, VOTE, VoteRule, group_of, vote_plan
+from fl.training.aggregation.groups import GROUP, VOTE, VoteRule, vote_plan
 from fl.training.aggregation.work import SumSpec, without_sum
 
 

@@ -8,7 +8,7 @@ Source: PROTOCOL.md 5 (What stops a hospital) and 13.
 from __future__ import annotations
 
 from fl.events import Event
-from fl.failures import ALREADY_RECORDED, FATAL, MISSED_DEADLINE, ROUND_ONLY, reason_of
+from fl.failures import ALREADY_RECORDED, FATAL, MISSED_DEADLINE, NOT_READY, ROUND_ONLY, reason_of
 from fl.protocol.errors import DeadlineNotPassed
 from fl.protocol.federation import Federation
 from fl.protocol.records import RoundAborted
@@ -54,6 +54,8 @@ class Hospital:
         train = limit.charging(train)
         self._checked = b""
         """The context of the round whose task was compared with this hospital's."""
+        self._unready = b""
+        """The context of the round whose network this process cannot build."""
         self._account = ports.ledger.account
         release = Releases(self.view, Requester(ports.ledger, ports.vault, ports.keyring))
         reader = FileReader(self._account, ports.vault, ports.keyring, release)
@@ -77,6 +79,11 @@ class Hospital:
             return False
         if self._abandoned(federation, current):
             return self._abort(current)
+        if self._unready == current.context:
+            return self._promises.deliver_recorded(current, self._account)
+        return self._go_on(federation, current)
+
+    def _go_on(self, federation: Federation, current: Round) -> bool:
         try:
             self._check_config(federation, current)
             part = self._masked if current.masked else self._sealed
@@ -86,6 +93,11 @@ class Hospital:
             return False
         except ALREADY_RECORDED:
             return False
+        except NOT_READY as error:
+            self._unready = current.context
+            reason = reason_of(error, current, federation.book)
+            self._ports.notify(Event.ROUND_REFUSED, {"round": current.number, "reason": reason})
+            return True
         except FATAL:
             raise
         except ROUND_ONLY as error:

@@ -39,6 +39,8 @@ def calibrated_on(dataset: Dataset, share: float, seed: int) -> Dataset | None:
         DatasetUnusable: there are no training images.
     """
     train = dataset.part(TRAIN)
+    if not share:
+        return None
     chosen = held_back(train, share, seed)
     return train.take(chosen) if chosen.any() else None
 
@@ -65,7 +67,7 @@ def held_back(train: Dataset, share: float, seed: int) -> npt.NDArray[np.bool_]:
             held, groups = held + row, groups - there
             chosen.append(name)
     mask = np.isin(train.groups, chosen)
-    for label in range(len(train.class_names)):
+    for label in range(train.strata):
         mask |= _singles(train, mask, label, share, seed)
     return mask
 
@@ -85,10 +87,9 @@ def _singles(train: Dataset, mask: npt.NDArray[np.bool_], label: int, share: flo
 
 
 def _counts(train: Dataset) -> dict[str, npt.NDArray[np.int64]]:
-    """Return images by group and class."""
-    classes = len(train.class_names)
+    """Return images by group and stratum; without marks, these are the classes."""
     names, places = np.unique(train.groups, return_inverse=True)
-    counts = np.zeros((len(names), classes), np.int64)
+    counts = np.zeros((len(names), train.strata), np.int64)
     np.add.at(counts, (places, train.labels), 1)
     return dict(zip(map(str, names), counts, strict=True))
 

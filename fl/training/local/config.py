@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from fl.protocol.errors import EncodingError, SettingInvalid
 from fl.training.plain import parse_fields
@@ -86,6 +86,10 @@ class LocalConfig:
         """Return the learning rate of round `number`, counted from 1."""
         place = min(max(number - 1, 0), self.horizon - 1) / max(1, self.horizon - 1)
         return self.lr_final + (self.lr - self.lr_final) * 0.5 * (1.0 + math.cos(math.pi * place))
+
+    def at_rate(self, lr: float) -> LocalConfig:
+        """Return this training with another first learning rate; the last one changes by as much."""
+        return replace(self, lr=lr, lr_final=self.lr_final * (lr / self.lr) if self.lr else self.lr_final)
 
     def to_dict(self) -> dict[str, object]:
         """Return all settings; `mu` and `privacy` only where they are used, so that others stay as they were."""

@@ -29,11 +29,12 @@ def truth_of(dataset: Dataset) -> Tensor:
     return torch.from_numpy(dataset.marks).to(torch.float32)
 
 
-def loss_of(logits: Tensor, truth: Tensor, smoothing: float) -> Tensor:
-    """Return the mean loss of logits float32 [B, outputs]; smoothing moves each label towards 1/2, or all classes."""
+def loss_of(logits: Tensor, truth: Tensor, smoothing: float, reduction: str = "mean") -> Tensor:
+    """Return the mean or `sum` of losses, logits float32 [B, outputs]; smoothing moves labels to 1/2, or classes."""
     if truth.dtype == torch.int64:
-        return tnf.cross_entropy(logits, truth, label_smoothing=smoothing)
-    return tnf.binary_cross_entropy_with_logits(logits, truth * (1.0 - smoothing) + smoothing / 2.0)
+        return tnf.cross_entropy(logits, truth, label_smoothing=smoothing, reduction=reduction)
+    target = truth * (1.0 - smoothing) + smoothing / 2.0
+    return tnf.binary_cross_entropy_with_logits(logits, target, reduction=reduction)
 
 
 def right(logits: Tensor, truth: Tensor) -> Tensor:

@@ -15,13 +15,13 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as tnf
 from opacus import GradSampleModule
 from opacus.grad_sample import register_grad_sampler
 from opacus.optimizers import DPOptimizer
 from torch import Tensor, nn
 
 from fl.training.local.config import LocalConfig
+from fl.training.local.loss import loss_of
 from fl.training.model.lite0 import Lite0, ScaledConv2d
 from fl.training.privacy.noise import chosen, gaussian
 
@@ -86,9 +86,7 @@ class PrivateSteps:
         for some in torch.split(rows, self._config.batch) if len(rows) else ():
             inputs = self._prepared(some) if self._inputs is None else self._inputs[some.to(self._device)]
             labels = self._labels[some].to(self._device)
-            loss = tnf.cross_entropy(
-                self._module(inputs), labels, label_smoothing=self._config.smoothing, reduction="sum"
-            )
+            loss = loss_of(self._module(inputs), labels, self._config.smoothing, reduction="sum")
             torch.autograd.backward(loss)
             self._optimiser.clip_and_accumulate()
             for tensor in self._optimiser.params:

@@ -22,7 +22,7 @@ from fl.training.model.own_source import load_function
 from fl.training.model.spec import MOST_WEIGHTS, ModelSpec
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-"""Maps logits float32 [B, classes] and labels int64 [B] to a loss float32 []."""
+"""Maps logits float32 [B, classes] and what is true (local/loss.py) to a loss float32 []."""
 _drawing = threading.Lock()
 _WHOLE = nn.Identity()
 
@@ -140,7 +140,8 @@ def _try(model: OwnNetwork, spec: ModelSpec) -> None:
         if gradient is None:
             raise _Unfit(f"{name} takes no part in its answer")
     if model.loss is not None:
-        loss = model.loss(logits.detach(), torch.zeros(2, dtype=torch.int64))
+        truth = torch.zeros(2, spec.classes) if spec.several else torch.zeros(2, dtype=torch.int64)
+        loss = model.loss(logits.detach(), truth)
         if not isinstance(loss, Tensor) or loss.shape != ():
             raise _Unfit("its loss is not one number")
     model.train()

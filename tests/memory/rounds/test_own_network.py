@@ -11,8 +11,8 @@ import pytest
 from fl.audit.access import AuditKey
 from fl.audit.consortium import Audit
 from fl.audit.first_model import check_first_model
+from fl.events import Event
 from fl.protocol.audit import Report
-from fl.protocol.errors import NetworkNotAllowed
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.task_catalogue import LEUKEMIA_DRAWN
 from fl.replay.expected_files import read_manifest
@@ -32,13 +32,15 @@ from fl.training.model.spec import OWN, ModelSpec
 from fl.training.model.weights import Vector
 from fl.training.recipe import Recipe
 from scripts.commands.audit import first_digest
+from scripts.wiring.home import MemberHome
 from scripts.wiring.plans import first_model
-from scripts.wiring.training import trainer
+from scripts.wiring.training import evaluator, save_labelled, trainer
 from tests.support.consent import consenting, installed, source_of
-from tests.support.federation import Consortium, endorser, found, memory_connect, run_all
+from tests.support.federation import Consortium, Party, endorser, found, memory_connect, run_all, settle
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 ROUNDS = 2
+SAME = {"healthy": "healthy", "leukemia": "leukemia"}
 CELLS = draw_dataset(SyntheticPlan(subjects=18, cells=8, size_px=32), 3)
 
 
@@ -54,30 +56,47 @@ def consent(recipe: Recipe) -> Consent:
     return Consent((source_of(recipe.spec.source.partition("@")[0]),))
 
 
-def federate(world: Consortium, recipe: Recipe, hospitals_agree: bool = True) -> list[Vector]:
-    """Run the plan with the hospitals' own training; return the models that the auditor saw."""
-    config = RoundConfig(0.5, 50.0, 4096, recipe.to_dict(), LEUKEMIA_DRAWN)
-    plan = replace(world.plan(ROUNDS), config=config)
-    hospitals = []
+def give_images(world: Consortium) -> None:
+    """Save each hospital's part."""
     for party, part in zip(world.hospitals, divide(CELLS, 3, 1), strict=True):
         party.folder.mkdir(exist_ok=True)
         save_dataset(labelled(part), party.folder / "data.npz")
-        hospitals.append(Hospital(party.ports(world.vault), trainer(party.folder / "data.npz", party.name, "cpu")))
+
+
+def hospitals_of(world: Consortium) -> list[Hospital]:
+    """Start the hospitals, for the first time or again."""
+    parties = [(party, party.folder / "data.npz") for party in world.hospitals]
+    return [Hospital(party.ports(world.vault), trainer(data, party.name, "cpu")) for party, data in parties]
+
+
+def coordinator_of(world: Consortium, recipe: Recipe, rounds: int) -> Coordinator:
+    config = RoundConfig(0.5, 50.0, 4096, recipe.to_dict(), LEUKEMIA_DRAWN)
+    plan = replace(world.plan(rounds), config=config)
+    with consenting(consent(recipe)):
+        return Coordinator(world.coordinator.ports(world.vault), plan, first_model(recipe))
+
+
+def federate(world: Consortium, recipe: Recipe) -> list[Vector]:
+    """Run the plan with the hospitals' own training; return the models that the auditor saw."""
+    give_images(world)
     models: list[Vector] = []
 
     def judge(model: Vector, _config: RoundConfig) -> Evaluation:
         models.append(model)
         return Evaluation()
 
+    coordinator = coordinator_of(world, recipe, ROUNDS)
     with consenting(consent(recipe)):
-        coordinator = Coordinator(world.coordinator.ports(world.vault), plan, first_model(recipe))
-    with consenting(consent(recipe) if hospitals_agree else Consent()):
-        run_all(coordinator, [Auditor(world.auditor.ports(world.vault), judge), *hospitals])
+        run_all(coordinator, [Auditor(world.auditor.ports(world.vault), judge), *hospitals_of(world)])
     return models
 
 
+def reasons(party: Party, what: Event) -> list[str]:
+    return [str(facts["reason"]) for event, facts in party.events if event == what]
+
+
 def labelled(cells: Dataset) -> Dataset:
-    return LabelMap(LEUKEMIA_DRAWN, {"healthy": "healthy", "leukemia": "leukemia"}).apply(cells)
+    return LabelMap(LEUKEMIA_DRAWN, SAME).apply(cells)
 
 
 def test_hospitals_that_agreed_train_the_example_and_an_auditor_computes_its_first_model(
@@ -105,7 +124,33 @@ def test_hospitals_that_agreed_train_the_example_and_an_auditor_computes_its_fir
     assert "first models" not in without.checks
 
 
-def test_a_hospital_that_did_not_agree_stops_and_says_how_to_agree(tmp_path: Path, recipe: Recipe) -> None:
+def test_members_that_did_not_agree_say_once_how_to_agree_and_go_on_after_a_restart_with_it(
+    tmp_path: Path, recipe: Recipe
+) -> None:
     world = found(tmp_path, memory_connect())
-    with pytest.raises(NetworkNotAllowed, match=f"run again with --allow-network {recipe.spec.source}"):
-        federate(world, recipe, hospitals_agree=False)
+    give_images(world)
+    holdout = world.auditor.folder / "data.npz"
+    save_labelled(CELLS, LabelMap(LEUKEMIA_DRAWN, SAME), MemberHome(world.auditor.folder, "auditor"))
+    recipe = replace(recipe, local=replace(recipe.local, epochs=1))
+    coordinator = coordinator_of(world, recipe, rounds=1)
+    how = f"run again with --allow-network {recipe.spec.source}"
+
+    def auditor() -> Auditor:
+        return Auditor(world.auditor.ports(world.vault), evaluator(holdout))
+
+    with consenting(Consent()):
+        settle(coordinator, auditor(), *hospitals_of(world))
+    for hospital in world.hospitals:
+        (reason,) = reasons(hospital, Event.ROUND_REFUSED)
+        assert reason.startswith("NetworkNotAllowed: ")
+        assert how in reason
+    with consenting(consent(recipe)):
+        settle(coordinator, *hospitals_of(world))
+    with consenting(Consent()):
+        settle(coordinator, auditor())
+    (reason,) = reasons(world.auditor, Event.MODEL_NOT_ATTESTED)
+    assert how in reason
+    assert not coordinator.done
+    with consenting(consent(recipe)):
+        settle(coordinator, auditor())
+    assert coordinator.done

@@ -7,15 +7,17 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fl.events import Event
 from fl.protocol.codec import parse_document
 from fl.protocol.errors import JournalUnreadable
+from fl.protocol.names import Digest
 from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase
-from fl.replay.privacy import PrivacyStatement, privacy_of
+from fl.replay.privacy import PrivacyStatement, privacy_of, statements_of
 from fl.replay.vault_files import read_document
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.hospital.agent import Hospital
@@ -168,3 +170,25 @@ def test_a_damaged_account_is_never_taken_for_an_empty_one(tmp_path: Path, damag
     with pytest.raises(JournalUnreadable):
         FolderAccount(path).record(b"a" * 32, ROUND)
     assert path.read_bytes() == damage
+
+
+def test_an_audit_of_many_rounds_states_each_epsilon_and_reads_a_configuration_once(world: World) -> None:
+    class Counting:
+        """The vault, which notes what is read."""
+
+        def __init__(self) -> None:
+            self.read: list[Digest] = []
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.consortium.vault, name)
+
+        def get(self, digest: Digest, cap: int) -> bytes:
+            self.read.append(digest)
+            return world.consortium.vault.get(digest, cap)
+
+    settle(_coordinator(world, 3), world.auditor(), *world.hospitals())
+    counting = Counting()
+    statements = statements_of(world.federation, counting)
+    assert [each.round for each in statements] == [1, 2, 3]
+    assert [each.composed for each in statements[:2]] == pytest.approx([ONE, TWO])
+    assert counting.read == [world.current.terms.config_digest]

@@ -15,7 +15,7 @@ from fl.training.model.spec import ModelSpec
 from fl.training.recipe import Recipe
 from scripts.commands.coordinator import run
 from scripts.wiring.options import AGGREGATIONS, AggregationOptions
-from scripts.wiring.plans import aggregation_of, first_model, judges, local_of, rounds_of
+from scripts.wiring.plans import aggregation_of, first_model, local_of, rounds_of
 
 
 def test_the_command_offers_exactly_the_rules_that_there_are() -> None:
@@ -86,10 +86,17 @@ def test_scaffold_has_longer_plain_steps_and_everything_else_the_preset_s() -> N
     assert local_of(preset, 8, AggregationOptions("scaffold", local_lr=0.2)).lr == 0.2
 
 
-def test_hospitals_hold_images_back_where_they_judge() -> None:
-    assert judges(AggregationOptions("voted"))
-    assert judges(AggregationOptions(weights="quality"))
-    assert not judges(AggregationOptions("scaffold"))
+def test_hospitals_judge_under_voted_and_weights_by_quality_alone() -> None:
+    plain = Recipe(ModelSpec(size_px=16, width=8, depth=1), LocalConfig(), 1)
+    assert replace(plain, aggregation=Aggregation("voted")).judged
+    assert replace(plain, quality=True).judged
+    assert not replace(plain, aggregation=Aggregation("scaffold")).judged
+
+
+def test_a_training_without_steps_gets_a_rate_and_does_not_divide_by_its_own() -> None:
+    still = LocalConfig(lr=0.0, lr_final=0.0)
+    assert local_of(still, 8, AggregationOptions()) == replace(still, horizon=8)
+    assert local_of(still, 8, AggregationOptions(local_lr=0.1)).lr == 0.1
 
 
 def test_weights_by_quality_are_written_only_where_they_are_wanted() -> None:

@@ -22,8 +22,8 @@ from scripts.commands.hospital import run as hospital_run
 from scripts.commands.network import network
 from scripts.commands.serve import serve
 from scripts.predictor.child import main as child
-from scripts.wiring.options import NetworkOptions, network_options
 from scripts.wiring.plans import with_network
+from scripts.wiring.training_options import NetworkOptions, network_options
 from tests.support.consent import consenting, installed, source_of, write_package
 
 OWN_SOURCE = f"some_net.model:build@{'a' * 64}"

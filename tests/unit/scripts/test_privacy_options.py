@@ -20,8 +20,8 @@ from fl.training.recipe import Recipe
 from scripts.cli import main
 from scripts.demo.run import Wanted
 from scripts.wiring.home import Home
-from scripts.wiring.options import PrivacyOptions
 from scripts.wiring.plans import calibrates, held_back, made_private
+from scripts.wiring.training_options import PrivacyOptions
 
 TERMS = Privacy(noise=1.0, clip=1.0, rate=0.25, delta=1e-5)
 

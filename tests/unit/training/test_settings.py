@@ -10,9 +10,10 @@ from fl.protocol.codec import JsonValue
 from fl.protocol.errors import EncodingError
 from fl.protocol.task import Domain, TaskKind
 from fl.protocol.task_catalogue import LEUKEMIA, PICTURE
+from fl.training.aggregation.choice import Aggregation
 from fl.training.data.labels import spelled
-from fl.training.presets import SMALL_PRESET
-from fl.training.settings import Settings
+from fl.training.presets import SGD_LR, SMALL_PRESET
+from fl.training.settings import Settings, Training
 
 ROOT = Path(__file__).parents[3]
 TASK: dict[str, Any] = {
@@ -58,6 +59,8 @@ def test_a_training_begins_with_a_preset_and_changes_what_is_named() -> None:
         ({"training": {"local": {"lr": -1}}}, "lr: -1"),
         ({"training": {"local": {"horizon": 5}}}, "follows from rounds"),
         ({"training": {"losses": "focal"}}, "unknown field losses"),
+        ({"training": {"model": {"kind": "own", "source": "x.y:build@" + "0" * 64}}}, "--backbone MODULE:BUILD@SHA256"),
+        ({"training": {"model": {"source": "x.y:build@" + "0" * 64}}}, "--backbone MODULE:BUILD@SHA256"),
         ({"training": {"aggregation": {"rule": "sum"}}}, "rule 'sum'"),
         ({"called": {"d": ["x"]}}, "no class of cells"),
         ({"called": {"a": ["x"], "b": ["x"]}}, "one name for two classes"),
@@ -68,6 +71,15 @@ def test_a_training_begins_with_a_preset_and_changes_what_is_named() -> None:
 def test_what_a_file_cannot_say_is_refused_with_the_reason(change: dict[str, Any], why: str) -> None:
     with pytest.raises(EncodingError, match=why):
         Settings.from_dict({"task": TASK, **change})
+
+
+def test_scaffold_of_a_file_has_longer_plain_steps_unless_the_file_names_a_rate() -> None:
+    rule = Aggregation("scaffold").to_dict()
+    usual = Training.from_dict({"preset": "small", "aggregation": rule})
+    assert usual.preset_for(usual.aggregation).local == SMALL_PRESET.local.at_rate(SGD_LR)
+    assert usual.preset_for(Aggregation("median")).local == SMALL_PRESET.local
+    named = Training.from_dict({"preset": "small", "aggregation": rule, "local": {"lr": 0.01}})
+    assert named.preset_for(named.aggregation).local.lr == 0.01
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples" / "tasks").glob("*.json")), ids=lambda path: path.stem)

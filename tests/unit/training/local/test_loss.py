@@ -5,6 +5,8 @@ import torch
 
 from fl.protocol.errors import DatasetUnusable, EncodingError
 from fl.protocol.rounds.config import RoundConfig
+from fl.training.aggregation.choice import Aggregation
+from fl.training.calibrating import closing_rounds
 from fl.training.data.dataset import TEST, Dataset
 from fl.training.evaluation.findings import Findings
 from fl.training.evaluation.predict import Predictor, evaluate
@@ -57,8 +59,19 @@ def test_a_model_of_classes_has_the_document_that_it_always_had() -> None:
     [
         (Recipe(ModelSpec(size_px=16, width=8, classes=3), LOCAL, 1), "one class where the task has several labels"),
         (Recipe(SPEC, LocalConfig(held_back=0.2), 1), "cannot calibrate a model of several labels"),
+        (Recipe(SPEC, LOCAL, 1, quality=True), "hospitals cannot judge several labels"),
+        (Recipe(SPEC, LOCAL, 1, Aggregation("voted")), "hospitals cannot judge several labels"),
+        (Recipe(SPEC, LocalConfig(held_back=0.2), 1, Aggregation("voted")), "hospitals cannot judge several labels"),
     ],
 )
 def test_a_round_of_labels_needs_a_model_of_labels_without_calibration(recipe: Recipe, why: str) -> None:
     with pytest.raises(EncodingError, match=why):
         Recipe.of(RoundConfig(0.5, 50.0, 100, recipe.to_dict(), TASK))
+
+
+def test_a_round_that_calibrates_a_model_of_labels_is_refused_though_its_recipe_alone_could_train() -> None:
+    config = RoundConfig(0.5, 50.0, 100, Recipe(SPEC, LOCAL, 1).to_dict(), TASK)
+    assert Recipe.of(config).spec == SPEC
+    for closing in closing_rounds(config):
+        with pytest.raises(EncodingError, match="cannot calibrate a model of several labels"):
+            Recipe.of(closing)

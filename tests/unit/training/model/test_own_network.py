@@ -19,7 +19,9 @@ from fl.training.model.network import build_model
 from fl.training.model.own_network import OwnNetwork
 from fl.training.model.spec import OWN, ModelSpec
 from fl.training.model.tensors import load_vector, manifest_of, to_vector
+from fl.training.recipe import fitted_to
 from tests.support.consent import consenting, installed, source_of, write_package
+from tests.support.drawn_labels import TASK, things
 
 ENTRY = "members_net.model:build"
 TWO_PARTS = """
@@ -172,3 +174,19 @@ def test_a_spec_without_source_is_written_as_before() -> None:
 def test_a_spec_names_a_source_if_and_only_if_the_network_is_ones_own(change: dict[str, str]) -> None:
     with pytest.raises(WeightsMismatch, match="source"):
         ModelSpec(**change)  # type: ignore[arg-type]
+
+
+def test_a_loss_of_ones_own_gets_a_number_for_each_label_where_a_picture_may_have_several(folder: Path) -> None:
+    text = TWO_PARTS + (
+        "\n    class Built:\n        def __init__(self, network): self.network = network\n"
+        "        def loss(self, logits, truth):\n"
+        "            return nn.functional.binary_cross_entropy_with_logits(2 * logits, truth)\n"
+    )
+    plain = spec_of(folder, text.replace("return Net(classes)", "return Built(Net(classes))"))
+    spec = fitted_to(replace(plain, size_px=16), TASK)
+    start, context = to_vector(build_model(spec, 1)), TrainContext(1, 1, "alpha", "cpu")
+    done = train_local(spec, start, things(40, 1), LocalConfig(epochs=1), context)
+    assert done.loss > 0.0
+    assert (done.vector != start).any()
+    with pytest.raises(NetworkUnusable, match="failed with"):
+        build_model(plain, 1)  # of one class, int64 [B]

@@ -8,7 +8,7 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from fl.protocol.errors import SettingInvalid
-from fl.training.privacy.accounting import epsilon_of, noise_for, release_epsilon, shown_epsilon
+from fl.training.privacy.accounting import _step_cost, epsilon_of, noise_for, release_epsilon, shown_epsilon
 from fl.training.privacy.terms import OFF, PLAIN, Privacy, Spend
 
 DELTA = 1e-5
@@ -60,3 +60,11 @@ def test_the_noise_for_an_epsilon_is_enough_and_hardly_more() -> None:
 
 def test_a_shown_epsilon_is_rounded_up() -> None:
     assert [shown_epsilon(each) for each in (2.0, 2.001, math.inf)] == ["2.00", "2.01", "unlimited"]
+
+
+def test_many_equal_trainings_cost_what_one_with_all_their_steps_costs_and_are_computed_once() -> None:
+    _step_cost.cache_clear()
+    apart = epsilon_of([Spend(1.5, 0.1, 10)] * 500 + [Spend(2.0, 0.1, 7)], DELTA)
+    assert _step_cost.cache_info().misses == 2
+    assert apart == epsilon_of([Spend(2.0, 0.1, 7), Spend(1.5, 0.1, 5000)], DELTA)
+    assert apart > epsilon_of([Spend(1.5, 0.1, 5000)], DELTA)
