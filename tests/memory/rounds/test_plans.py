@@ -17,7 +17,7 @@ from fl.replay.expected_files import read_config
 from fl.replay.round_work import check_room
 from fl.roles.coordinator.agent import Coordinator
 from fl.roles.coordinator.plan import Initial
-from fl.roles.coordinator.progress import Kind, counted
+from fl.roles.coordinator.progress import Kind, Part, counted
 from fl.roles.hospital.background_training import Train, TrainingJob
 from fl.training.aggregation.lanes import Lane, LanePlan
 from fl.training.aggregation.quantise import LocalMetrics
@@ -133,18 +133,23 @@ def test_a_plan_in_which_every_round_counts_counts_sums(world: World) -> None:
     assert purposes(world) == ["card", "train"]
 
 
+TRAIN, VOTE, SUM = Part(Kind.TRAINING), Part(Kind.VOTE), Part(Kind.SUM)
+ONE, TWO = Part(Kind.GROUP, 1), Part(Kind.GROUP, 2)
+
+
 @pytest.mark.parametrize(
-    ("kinds", "expected"),
+    ("parts", "expected"),
     [
-        ([Kind.SUM], 0),
-        ([Kind.GROUP, Kind.GROUP, Kind.VOTE], 3),
-        ([Kind.GROUP, Kind.SUM, Kind.GROUP, Kind.GROUP, Kind.VOTE], 3),
-        ([Kind.GROUP, Kind.GROUP, Kind.VOTE, Kind.SUM, Kind.GROUP], 4),
-        ([Kind.TRAINING, Kind.SUM, Kind.TRAINING], 2),
+        ([SUM], 0),
+        ([ONE, TWO, VOTE], 3),
+        ([ONE, SUM, ONE, TWO, VOTE], 3),
+        ([ONE, ONE, TWO, VOTE], 3),
+        ([ONE, TWO, VOTE, SUM, ONE], 4),
+        ([TRAIN, SUM, TRAIN], 2),
     ],
 )
-def test_sums_and_groups_whose_cycle_a_sum_broke_do_not_count(kinds: list[Kind], expected: int) -> None:
-    assert counted(kinds) == expected
+def test_sums_and_groups_whose_cycle_ended_early_do_not_count(parts: list[Part], expected: int) -> None:
+    assert counted(parts) == expected
 
 
 def test_a_plan_that_calibrates_a_model_without_room_is_refused_before_a_round(world: World) -> None:
