@@ -169,9 +169,8 @@ def test_two_groups_of_three_are_summed_apart_and_their_mean_is_the_next_model(s
     model = six.model()
     norms = [np.linalg.norm(mean) for mean in means]
     shortened = [mean * (min(norms) / norm) for mean, norm in zip(means, norms, strict=True)]
-    assert (
-        np.abs(model[:D] - (START.vector + (shortened[0] + shortened[1]) / 2)).max() < 2e-6
-    )  # a float32 rounding each
+    middle = START.vector + (shortened[0] + shortened[1]) / 2
+    assert np.abs(model[:D] - middle).max() < 2e-6  # a rounding of float32 each
     assert not model[D:].any()
     assert six.findings() == []
     assert len(six.judged) == 1, "before the first vote there are only the first weights"
