@@ -55,7 +55,7 @@ class Three:
         """Make one more round of each configuration final."""
         for config in configs:
             done = len(LedgerView(self.world.operator).refresh().rounds)
-            plan = replace(self.world.plan(done + 1), config=config)
+            plan = replace(self.world.plan(done + 1), config=config, every=True)
             boss = Coordinator(self.world.coordinator.ports(self.world.vault), plan, FIRST)
             auditor = Auditor(self.world.auditor.ports(self.world.vault), self.judge)
             settle(

@@ -13,7 +13,7 @@ import pytest
 from fl.protocol.codec import sha256
 from fl.protocol.errors import HemaledgerError, StaleRound, UpdateUnusable, VaultMissing
 from fl.protocol.keys.members import MemberKey
-from fl.protocol.names import Address, Digest
+from fl.protocol.names import Address, Digest, Protection
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import FileReader
 from fl.replay.round_sum import RoundSum
@@ -26,7 +26,8 @@ D = 5
 
 
 def frozen(phase: Phase = Phase.AGREE, hospitals: tuple[Address, ...] = HOSPITALS, *, masked: bool = True) -> Round:
-    terms = SimpleNamespace(parameters=D, config_digest=sha256(CONFIG.to_bytes()))
+    protection = Protection.MASKED if masked else Protection.SEALED
+    terms = SimpleNamespace(parameters=D, config_digest=sha256(CONFIG.to_bytes()), protection=protection)
     digest = Digest(bytes([len(hospitals)]) * 32)
     found = SimpleNamespace(
         masked=masked,
