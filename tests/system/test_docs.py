@@ -29,6 +29,8 @@ from fl.protocol.names import Address, Digest, Protection
 from fl.protocol.ports import SetStatement
 from fl.protocol.records import KEY_RECORDS, LEDGER_RECORDS, Terms
 from fl.protocol.rounds.round import NEXT, Phase, terms_digest
+from scripts.bench.foreign import main as foreign
+from scripts.bench.models import main as models
 from scripts.bench.protections import main as protections
 from scripts.cli import COMMANDS, main
 from scripts.fuzz.__main__ import main as fuzz
@@ -184,7 +186,8 @@ def commands_of(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tu
 
 
 def test_every_option_that_a_page_names_exists() -> None:
-    commands = {**dict(commands_of(main)), ("protections",): protections, ("fuzz",): fuzz}
+    others = {("protections",): protections, ("fuzz",): fuzz, ("models",): models, ("foreign",): foreign}
+    commands = {**dict(commands_of(main)), **others}
     known = {option for command in commands.values() for param in command.params for option in param.opts}
     known |= {option for command in commands.values() for param in command.params for option in param.secondary_opts}
     known |= {"--help", "--version"}
