@@ -87,8 +87,8 @@ def verdict(
         task: What the model tells apart.
         label: The code of the likeliest class.
         probability: Of what the task reports, in 0..1; None where no class is a disease.
-        kept: The codes of the classes that remain possible; None if the model has no calibration. It then decides
-            instead of the probability: disease and no disease, or nothing, is *not sure*.
+        kept: The codes of the classes that remain possible; None if the model has no calibration. Disease and no
+            disease, or nothing, is *not sure*; and so is a probability near one half, or on the other side.
         shares: Class code -> probability. They decide where a picture may have several findings; and without a disease,
             a likeliest class below `LIKELY` is *not sure*.
     """
@@ -99,7 +99,7 @@ def verdict(
         return _likeliest(task, label, kept, shares or {})
     sees = _sees(task, probability, kept)
     if sees is None:
-        return Saying("wait", f"The model is not sure about this {thing}", _doubt(reported, kept))
+        return Saying("wait", f"The model is not sure about this {thing}", _doubt(task, reported, kept))
     if sees:
         decide = "blood counts and an examination decide" if task.domain == Domain.STAINED_CELL else "a doctor decides"
         return Saying(
@@ -153,16 +153,21 @@ def _findings(task: Task, shares: Mapping[str, float]) -> Saying:
 
 
 def _sees(task: Task, probability: float, kept: Sequence[str] | None) -> bool | None:
-    """Return whether the model sees signs of the disease; None if it is not sure."""
+    """Return whether the model sees signs of the disease; None if it is not sure.
+
+    A set of one side is not enough: with 46 % of leukemia nobody should read that there are no signs of it.
+    """
+    likely = None if UNSURE_FROM < probability < UNSURE_TO else probability >= UNSURE_TO
     if kept is None:
-        return None if UNSURE_FROM < probability < UNSURE_TO else probability >= UNSURE_TO
+        return likely
     sides = {one.disease for one in task.classes if one.code in kept}
-    return sides.pop() if len(sides) == 1 else None
+    return likely if sides == {likely} else None
 
 
-def _doubt(reported: str, kept: Sequence[str] | None) -> str:
+def _doubt(task: Task, reported: str, kept: Sequence[str] | None) -> str:
     """Return why the model is not sure."""
-    if kept is None:
+    sides = None if kept is None else {one.disease for one in task.classes if one.code in kept}
+    if sides is None or len(sides) == 1:
         return f"To the model, {reported} and no {reported} are about equally likely. {_HELP}"
     if kept:
         return f"The model cannot exclude {reported}, and it cannot exclude that there is no {reported}. {_HELP}"

@@ -29,12 +29,21 @@ def test_the_verdict_follows_the_probability(label: str, probability: float, ton
     assert words.verdict(LEUKEMIA, label, probability).tone == tone
 
 
-@pytest.mark.parametrize("probability", [0.01, 0.5, 0.99])
 @pytest.mark.parametrize(
-    ("kept", "tone"), [(("healthy",), "good"), (("leukemia",), "bad"), (("healthy", "leukemia"), "wait"), ((), "wait")]
+    ("kept", "probability", "tone"),
+    [
+        (("healthy",), 0.01, "good"),
+        (("leukemia",), 0.99, "bad"),
+        (("healthy",), 0.46, "wait"),
+        (("leukemia",), 0.54, "wait"),
+        (("healthy",), 0.99, "wait"),
+        (("leukemia",), 0.01, "wait"),
+        *(((), probability, "wait") for probability in (0.01, 0.5, 0.99)),
+        *((("healthy", "leukemia"), probability, "wait") for probability in (0.01, 0.5, 0.99)),
+    ],
 )
-def test_the_set_of_a_calibrated_model_decides_whatever_the_probability(
-    kept: tuple[str, ...], tone: str, probability: float
+def test_a_calibrated_model_is_sure_only_if_its_set_and_its_probability_agree(
+    kept: tuple[str, ...], probability: float, tone: str
 ) -> None:
     assert words.verdict(LEUKEMIA, "leukemia", probability, kept).tone == tone
 
