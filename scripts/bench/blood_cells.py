@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -38,7 +37,7 @@ from fl.training.model.spec import ModelSpec
 from fl.training.model.tensors import to_vector
 from fl.training.recipe import fitted_to
 from fl.training.settings import Settings
-from scripts.bench._table import show
+from scripts.bench._table import mean_rows, show, write_runs
 from scripts.wiring.home import PROJECT
 
 FILE = "bloodcells_pbc_28.npz"
@@ -93,8 +92,10 @@ def main(  # noqa: PLR0913  # one parameter per option
             facts = {"arm": arm, "seed": seed, "judged": judge, "seconds": round(time.perf_counter() - start)}
             runs.append({**facts, **metrics.to_dict(), "subjects": None})
             console.print(f"{facts} {' '.join(f'{name} {getattr(metrics, name) or 0:.4f}' for name in FIGURES)}")
-            _write(out, plan, runs)
-    show(f"Blood cells, {HOSPITALS} hospitals, Dirichlet({ALPHA})", ("Arm", *FIGURES), _rows(runs))
+            write_runs(out, plan.spec, plan.local, plan.rounds, runs)
+    show(
+        f"Blood cells, {HOSPITALS} hospitals, Dirichlet({ALPHA})", ("Arm", *FIGURES), mean_rows(runs, ("arm",), FIGURES)
+    )
 
 
 def plan_of(settings: Settings, rounds: int | None, device: str) -> Plan:
@@ -169,28 +170,6 @@ def _round(
     optimiser = Optimiser(rule, model, weights)
     optimiser.write(np.asarray(mean, np.float64) - model[:weights], slice(0, weights))
     return optimiser.model
-
-
-def _rows(runs: list[dict[str, object]]) -> list[tuple[object, ...]]:
-    """Return the mean over the seeds of each arm."""
-    rows: list[tuple[object, ...]] = []
-    for arm in dict.fromkeys(run["arm"] for run in runs):
-        of = [run for run in runs if run["arm"] == arm]
-        rows.append((arm, *(float(np.mean([float(str(run[name])) for run in of])) for name in FIGURES)))
-    return rows
-
-
-def _write(out: Path, plan: Plan, runs: list[dict[str, object]]) -> None:
-    facts = {
-        "spec": plan.spec.to_dict(),
-        "local": plan.local.to_dict(),
-        "rounds": plan.rounds,
-        "cores": os.cpu_count(),
-        "machine": platform.machine(),
-        "runs": runs,
-    }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

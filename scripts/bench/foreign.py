@@ -21,25 +21,21 @@ import numpy as np
 import numpy.typing as npt
 
 from fl.protocol.errors import NoAnswer, SettingInvalid
-from fl.protocol.task_catalogue import LEUKEMIA
-from fl.training.aggregation.rules import RULES
 from fl.training.calibration.numbers import Calibration
-from fl.training.calibration.rule import STEPS, CalibrationRule
 from fl.training.data.dataset import TEST, Dataset
-from fl.training.data.held_back import CALIBRATION_SHARE, calibrated_on
+from fl.training.data.held_back import CALIBRATION_SHARE
 from fl.training.data.load import load_source
 from fl.training.data.partition import divide
 from fl.training.evaluation.curves import ece
 from fl.training.evaluation.predict import Predictor
-from fl.training.evaluation.scoring import entries_of, lane_plan
 from fl.training.initial import initial_model
 from fl.training.model.device import use_threads
-from fl.training.model.weights import Vector
 from fl.training.pictures.field import Frame
 from fl.training.pictures.gate import prepare
 from fl.training.pictures.images import Pixels, fit_square
 from fl.training.presets import PRESETS
 from fl.training.recipe import Recipe
+from scripts.bench._calibrated import calibrated
 from scripts.bench._data import images_at_hand, labelled
 from scripts.bench._strangers import strangers
 from scripts.bench._table import keep, show
@@ -174,17 +170,6 @@ def _trained(dataset: Dataset, file: Path | None, recipe: Recipe, rounds: int) -
     if file:
         np.save(file, vector)
     return Predictor(recipe.spec, vector)
-
-
-def calibrated(recipe: Recipe, vector: Vector, hospitals: list[Dataset]) -> Vector:
-    """Return float32 [d] after both rounds of a calibration on what the hospitals held back."""
-    for step in STEPS:
-        rule = CalibrationRule(step, tuple(one.disease for one in LEUKEMIA.classes))
-        plan, predictor = lane_plan(rule), Predictor(recipe.spec, vector)
-        held = (calibrated_on(own, recipe.local.held_back, recipe.seed) for own in hospitals)
-        totals = plan.unpack(np.sum([plan.pack(entries_of(predictor, part, rule)) for part in held], axis=0))
-        vector = RULES["calibrate"](vector, totals, len(hospitals), rule.to_dict())
-    return vector
 
 
 if __name__ == "__main__":

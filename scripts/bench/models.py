@@ -16,9 +16,7 @@ Source: fl/training/presets.py (the settings); the data's README (`split`, the t
 from __future__ import annotations
 
 import csv
-import json
 import os
-import platform
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -30,23 +28,23 @@ from rich.console import Console
 
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.task_catalogue import LEUKEMIA
-from fl.training.calibration.rule import STEPS, CalibrationRule, calibrate
 from fl.training.data.dataset import TEST, TRAIN, Dataset
-from fl.training.data.held_back import CALIBRATION_SHARE, calibrated_on
+from fl.training.data.held_back import CALIBRATION_SHARE
 from fl.training.data.load import load_source
 from fl.training.data.partition import divide
 from fl.training.evaluation.curves import ece
 from fl.training.evaluation.metrics import measure
 from fl.training.evaluation.predict import Predictor
-from fl.training.evaluation.scoring import entries_of
 from fl.training.model.appendix import empty
 from fl.training.model.device import use_threads
 from fl.training.model.network import build_model
 from fl.training.model.tensors import to_vector
 from fl.training.model.weights import Vector
 from fl.training.presets import DEFAULT_PRESET, Preset
+from fl.training.recipe import Recipe
+from scripts.bench._calibrated import calibrated
 from scripts.bench._data import images_at_hand, labelled
-from scripts.bench._table import show
+from scripts.bench._table import mean_rows, show, write_runs
 from scripts.bench.training import Federation
 
 SPLITS = ("default", "cv2-0", "cv2-1")
@@ -93,8 +91,8 @@ def main(
                 about = {"split": split, "arm": arm, "division": division, "seed": seed}
                 runs.append({**about, "seconds": round(time.perf_counter() - start), **figures})
                 console.print(runs[-1])
-                _write(out, preset, runs)
-    show("C-NMC, people never seen", ("Split", "Arm", *FIGURES), _rows(runs))
+                write_runs(out, preset.spec, preset.local, preset.rounds, runs)
+    show("C-NMC, people never seen", ("Split", "Arm", *FIGURES), mean_rows(runs, ("split", "arm"), FIGURES))
 
 
 def _split(source: Path, split: str) -> Dataset:
@@ -134,18 +132,8 @@ def _train(federation: Federation, rounds: int) -> Vector:
             vector = federation.round(number, vector, pool)
     use_threads(cores)
     vector = np.concatenate([vector, empty(federation.spec.classes)])
-    for step in STEPS:
-        vector = _calibrated(federation, vector, step)
-    return vector
-
-
-def _calibrated(federation: Federation, vector: Vector, step: str) -> Vector:
-    rule = CalibrationRule(step, DISEASE)
-    predictor = Predictor(federation.spec, vector, federation.device)
-    share, seed = federation.config.held_back, federation.seed
-    entries = [entries_of(predictor, calibrated_on(part, share, seed), rule) for part in federation.hospitals]
-    totals = {name: np.sum([one[name] for one in entries], axis=0) for name in entries[0]}
-    return calibrate(vector, totals, len(entries), rule.to_dict())
+    recipe = Recipe(federation.spec, federation.config, federation.seed)
+    return calibrated(recipe, vector, federation.hospitals, federation.device)
 
 
 def _judge(federation: Federation, vector: Vector) -> dict[str, object]:
@@ -166,29 +154,6 @@ def _judge(federation: Federation, vector: Vector) -> dict[str, object]:
         "threshold": known.probability_threshold,
     }
     return {**metrics.to_dict(), **more}
-
-
-def _rows(runs: list[dict[str, object]]) -> list[tuple[object, ...]]:
-    """Return the mean over the seeds of each split and arm."""
-    rows: list[tuple[object, ...]] = []
-    for split, arm in dict.fromkeys((run["split"], run["arm"]) for run in runs):
-        of = [run for run in runs if (run["split"], run["arm"]) == (split, arm)]
-        means = (float(np.mean([float(str(run[name])) for run in of])) for name in FIGURES)
-        rows.append((split, arm, *means))
-    return rows
-
-
-def _write(out: Path, preset: Preset, runs: list[dict[str, object]]) -> None:
-    facts = {
-        "spec": preset.spec.to_dict(),
-        "local": preset.local.to_dict(),
-        "rounds": preset.rounds,
-        "cores": os.cpu_count(),
-        "machine": platform.machine(),
-        "runs": runs,
-    }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ from fl.training.local.config import LocalConfig
 from fl.training.model.device import use_threads
 from fl.training.model.spec import ModelSpec
 from fl.training.recipe import Recipe
+from scripts.bench._calibrated import calibrated
 from scripts.bench._strangers import PBC, PLATELET, XRAYS, strangers
-from scripts.bench.foreign import ask, calibrated, figures_of
+from scripts.bench.foreign import ask, figures_of
 
 
 def test_the_same_seed_gives_the_same_pictures_of_every_kind_at_hand(tmp_path: Path) -> None:
