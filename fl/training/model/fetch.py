@@ -21,13 +21,16 @@ def fetch_weights(kind: str, file: Path) -> str:
     """Write the weights of `torchvision:NAME` to a new file; return how a spec records them.
 
     Raises:
-        SettingInvalid: the name is unknown, or there was no download; another way to get the file is named.
+        SettingInvalid: the name is unknown, the file is there already or cannot be written, or there was no download;
+            another way to get the file is named.
     """
     name = kind.removeprefix(TORCHVISION)
     if name not in TORCHVISION_NAMES or not kind.startswith(TORCHVISION):
         raise SettingInvalid(
             "name", f"{kind[:100]!r} is not one of torchvision:{', torchvision:'.join(TORCHVISION_NAMES)}"
         )
+    if file.exists():
+        raise SettingInvalid("FILE", f"{file} exists, and it is not replaced")
     from fl.training.model import torchvision_shim as vision  # noqa: PLC0415  # it takes a second
 
     url = str(vision.models.get_model_weights(name).DEFAULT.url)
@@ -36,7 +39,11 @@ def fetch_weights(kind: str, file: Path) -> str:
         torch.hub.download_url_to_file(
             url, str(file), published.rpartition("-")[2].removesuffix(".pth"), progress=False
         )
-    except (URLError, OSError, RuntimeError) as error:
-        why = f"{url} gave no such file ({error}); copy it from a machine that has it"
+    except URLError as error:
+        why = f"{url} cannot be reached from this machine; copy the file from a machine that has it"
         raise SettingInvalid("name", why) from error
+    except RuntimeError as error:  # another digest
+        raise SettingInvalid("name", f"{url} gave another file than torchvision names; nothing was written") from error
+    except OSError as error:
+        raise SettingInvalid("FILE", f"{file} cannot be written ({error.strerror})") from error
     return from_file(published, digest_of_file(file))
