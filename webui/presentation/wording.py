@@ -168,7 +168,7 @@ def _doubt(task: Task, reported: str, kept: Sequence[str] | None) -> str:
     """Return why the model is not sure."""
     sides = None if kept is None else {one.disease for one in task.classes if one.code in kept}
     if sides is None or len(sides) == 1:
-        return f"To the model, {reported} and no {reported} are about equally likely. {_HELP}"
+        return f"The model's answer is not clear enough to say {reported} or no {reported}. {_HELP}"
     if kept:
         return f"The model cannot exclude {reported}, and it cannot exclude that there is no {reported}. {_HELP}"
     return f"To the model, this looks neither like {reported} nor like no {reported}. {_HELP}"
