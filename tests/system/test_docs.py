@@ -186,8 +186,8 @@ def commands_of(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tu
 
 
 def test_every_option_that_a_page_names_exists() -> None:
-    others = {("protections",): protections, ("fuzz",): fuzz, ("models",): models, ("foreign",): foreign}
-    commands = {**dict(commands_of(main)), **others}
+    commands = dict(commands_of(main))
+    commands |= {("protections",): protections, ("fuzz",): fuzz, ("models",): models, ("foreign",): foreign}
     known = {option for command in commands.values() for param in command.params for option in param.opts}
     known |= {option for command in commands.values() for param in command.params for option in param.secondary_opts}
     known |= {"--help", "--version"}
