@@ -19,13 +19,14 @@ from webui.config import FORM_OVERHEAD, KIBIBYTE, SiteConfig
 from webui.http.assets import init_assets
 from webui.http.error_pages import init_errors
 from webui.http.headers import init_security
+from webui.http.languages import init_languages
 from webui.http.once import FormProtect, init_once
 from webui.http.page_lookups import key_maker, look_again
 from webui.http.rim import rimmed
 from webui.http.sessions import init_login, visitor
 from webui.pages import PAGES
 from webui.ports.federation import Services
-from webui.presentation import model_wording, request_wording, wording
+from webui.presentation import menus, model_wording, request_wording, wording
 from webui.site import EXTENSION, build_site
 from webui.store.database import upgrade_database
 
@@ -52,6 +53,7 @@ def create_app(config: SiteConfig, services: Services) -> Flask:
     protect = FormProtect(app)
     init_once(app, protect)
     init_errors(app)
+    init_languages(app)
     init_assets(app, HERE / "static")
     _init_templates(app, config)
     for page in PAGES:
@@ -80,7 +82,7 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
     """Give the templates every function of the wording modules, with the hospital's zone where one is needed."""
     zone = config.tz
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    for module in (wording, model_wording, request_wording):
+    for module in (menus, wording, model_wording, request_wording):
         for name, function in getmembers(module, isfunction):
             if function.__module__ == module.__name__ and not name.startswith("_"):
                 zoned = "zone" in signature(function).parameters
