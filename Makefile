@@ -1,6 +1,6 @@
 # Every target sets up what it needs, once. `make demo` and `make test` are all a newcomer has to know.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench fuzz clean
+.PHONY: help setup demo test lint bench fuzz translations clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -43,6 +43,12 @@ bench: $(VENV)/.ready-dev node_modules/.ready $(BENCH)/.ready ## Measure, with a
 
 fuzz: $(VENV)/.ready-fuzz node_modules/.ready ## Hand damaged bytes to every door for a minute each (ARGS="pictures --seconds 3600"; Linux)
 	$(BIN)/python -m scripts.fuzz $(ARGS)
+
+translations: $(VENV)/.ready ## Write new texts of the site into webui/translations/*/LC_MESSAGES/messages.po, and compile them
+	mkdir -p build
+	$(BIN)/pybabel -q extract -F pyproject.toml -k lazy_gettext --no-location --sort-output --omit-header -o build/messages.pot .
+	$(BIN)/pybabel -q update -i build/messages.pot -d webui/translations --no-fuzzy-matching --ignore-pot-creation-date
+	$(BIN)/pybabel -q compile -d webui/translations
 
 setup: $(VENV)/.ready node_modules/.ready ## Set up without running anything
 

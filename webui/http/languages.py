@@ -1,6 +1,7 @@
-"""The language of a page: what the browser asks for, if the site speaks it.
+"""The language of a page: what the person chose, or what the browser asks for, if the site speaks it.
 
-Invariant: every page has one language, and `<html lang>` names it. The source texts are English.
+Invariant: every page has one language, and `<html lang>` names it. The source texts are English; a language counts as
+spoken only if every text is translated (tests/unit/webui/test_translations.py).
 
 Source: RFC 9110, 12.5.4 (Accept-Language); gettext, by Flask-Babel.
 """

@@ -7,29 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-Link = tuple[str, str]
+from flask_babel import LazyString
+from flask_babel import lazy_gettext as _
+
+Link = tuple[str, LazyString]
 """An endpoint of `url_for`, and the text of the link."""
 
 MENUS: Mapping[str, tuple[Link, ...]] = {
     "patient": (
-        ("checks.new", "New check"),
-        ("checks.history", "My checks"),
-        ("appointments.mine", "Appointments"),
-        ("consent.choose", "Consent"),
-        ("requests.about_me", "Who asked"),
-        ("requests.who_sees", "Who sees"),
+        ("checks.new", _("New check")),
+        ("checks.history", _("My checks")),
+        ("appointments.mine", _("Appointments")),
+        ("consent.choose", _("Consent")),
+        ("requests.about_me", _("Who asked")),
+        ("requests.who_sees", _("Who sees")),
     ),
     "doctor": (
-        ("doctor.agenda", "My patients"),
-        ("requests.mine", "Requests"),
+        ("doctor.agenda", _("My patients")),
+        ("requests.mine", _("Requests")),
     ),
     "auditor": (
-        ("auditor.rounds", "Rounds"),
-        ("auditor.file", "Check a file"),
+        ("auditor.rounds", _("Rounds")),
+        ("auditor.file", _("Check a file")),
     ),
     "operator": (
-        ("auditor.rounds", "Rounds"),
-        ("auditor.file", "Check a file"),
+        ("auditor.rounds", _("Rounds")),
+        ("auditor.file", _("Check a file")),
     ),
 }
 """By the value of `SiteRole`."""
