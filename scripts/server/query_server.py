@@ -26,7 +26,6 @@ from scripts.wiring.clock import now
 from scripts.wiring.home import Home
 from scripts.wiring.roles import open_ledger
 from webui.federation.predictions import FederationPredictions
-from webui.ports.federation import PredictionService
 
 
 @dataclass(frozen=True)
@@ -52,13 +51,13 @@ def build_queries(home: Home, name: str, places: int) -> RunningQueries:
     return RunningQueries(QueryApplication(desk, lambda: state_of(predictions), places), models)
 
 
-def judge(predictions: PredictionService, asked: PictureQuestion) -> PictureAnswer:
-    """Return the verified model's answer; raises as `predict`."""
-    found = predictions.predict(asked.pixels, asked.frame)
+def judge(predictions: FederationPredictions, asked: PictureQuestion) -> PictureAnswer:
+    """Return the verified model's answer; raises as `look`."""
+    found = predictions.look(asked.pixels)
     return PictureAnswer(found.model.round, found.model.model_digest, found.label, found.shares, found.kept)
 
 
-def state_of(predictions: PredictionService) -> Health:
+def state_of(predictions: FederationPredictions) -> Health:
     """Return which model answers now; raises as `model`."""
     model = predictions.model()
     return Health(model.round, model.model_digest or NO_DIGEST, 0)

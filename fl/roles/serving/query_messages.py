@@ -3,8 +3,7 @@
 Invariant: parsing is strict and bounded. An answer names the model that made it, so that the site can compare the name
 with the ledger.
 
-Layout of a question: width:u16 ‖ height:u16 ‖ frame:u8 ‖ pixels[height][width][3] (uint8, RGB).
-An answer is a canonical document.
+Layout of a question: side:u16 ‖ pixels[side][side][3] (uint8, RGB). An answer is a canonical document.
 """
 
 from __future__ import annotations
@@ -17,13 +16,11 @@ import numpy as np
 from fl.protocol.codec import Fields, JsonValue, Reader, Writer, parse_document, write_document
 from fl.protocol.errors import EncodingError, NoAnswer
 from fl.protocol.names import DIGEST_BYTES, Digest, parse_hex
-from fl.training.pictures.colours import MAX_SIDE_PX
-from fl.training.pictures.field import Frame
 from fl.training.pictures.images import Pixels
 
 FORMAT = "hemaledger-answer-1"
-FRAMES: tuple[Frame | None, ...] = (None, Frame.WHOLE, Frame.FIELD)
-QUESTION_CAP = 5 + 3 * MAX_SIDE_PX * MAX_SIDE_PX
+MAX_SIDE_PX = 1024
+QUESTION_CAP = 2 + 3 * MAX_SIDE_PX * MAX_SIDE_PX
 """Bytes of the largest question."""
 ANSWER_CAP = 64 * 1024
 """Bytes of the largest answer, before it is filled up."""
@@ -34,31 +31,26 @@ _QUESTION, _ANSWER = "question about a picture", "answer about a picture"
 
 @dataclass(frozen=True)
 class PictureQuestion:
-    """One decoded picture, without metadata."""
+    """What the model looks at: one cell, cut out by the site (fl/training/pictures/gate.py), without metadata."""
 
     pixels: Pixels
-    """uint8 [H, W, 3]."""
-    frame: Frame | None = None
-    """What it shows, if known (fl/training/pictures/field.py)."""
+    """uint8 [S, S, 3]."""
 
     def to_bytes(self) -> bytes:
-        height, width, _ = self.pixels.shape
-        head = Writer().u16(width).u16(height).u8(FRAMES.index(self.frame)).bytes()
-        return head + np.ascontiguousarray(self.pixels).tobytes()
+        return Writer().u16(len(self.pixels)).bytes() + np.ascontiguousarray(self.pixels).tobytes()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> PictureQuestion:
         """Parse a question.
 
         Raises:
-            EncodingError: it is no picture, or a side is 0 or more than `MAX_SIDE_PX`.
+            EncodingError: it is no square picture, or its side is 0 or more than `MAX_SIDE_PX`.
         """
         reader = Reader(data, _QUESTION)
-        width, height, frame = reader.u16(), reader.u16(), reader.u8()
-        if not (0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX and frame < len(FRAMES)):
-            raise EncodingError(_QUESTION, "its size or its frame is not allowed")
-        pixels = np.frombuffer(reader.rest(3 * width * height), np.uint8).reshape(height, width, 3)
-        return cls(pixels, FRAMES[frame])
+        side = reader.u16()
+        if not 0 < side <= MAX_SIDE_PX:
+            raise EncodingError(_QUESTION, f"its side is {side} px, not 1 to {MAX_SIDE_PX}")
+        return cls(np.frombuffer(reader.rest(3 * side * side), np.uint8).reshape(side, side, 3))
 
 
 @dataclass(frozen=True)

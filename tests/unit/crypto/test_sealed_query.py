@@ -112,7 +112,7 @@ def test_no_changed_byte_of_a_question_is_accepted() -> None:
     for place in range(len(data)):
         changed = bytearray(data)
         changed[place] ^= 1
-        if HEAD_BYTES - 1 == place:
+        if place == HEAD_BYTES - 1:
             continue  # the last byte of the time: the signature covers it, as the next test shows
         with pytest.raises(HemaledgerError):
             opened(bytes(changed))
