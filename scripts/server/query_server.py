@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fl.protocol.names import NO_DIGEST
@@ -63,11 +64,12 @@ def state_of(predictions: FederationPredictions) -> Health:
     return Health(model.round, model.model_digest or NO_DIGEST, 0)
 
 
-def run_queries(running: RunningQueries, host: str, port: int) -> None:
-    """Serve until interrupted."""
+def run_queries(running: RunningQueries, host: str, port: int, ready: Callable[[str], None]) -> None:
+    """Serve until interrupted; `ready` gets the address as soon as the server listens."""
     give_memory_back()
     bounds = Bounds(connections=raise_file_limit(Bounds.connections), body_bytes=QUERY_CAP)
     server = Server(running.app, bounds, None, host=host, port=port)
+    ready(f"http://{host}:{server.effective_port}")
     try:
         server.run()
     finally:
