@@ -38,7 +38,7 @@ from fl.training.model.tensors import load_vector, manifest_of, to_vector
 from fl.training.presets import DEFAULT_PRESET
 from scripts.bench._table import keep, median, show
 from scripts.commands.data import hospital_names
-from scripts.demo.chain_process import ChainProcess
+from scripts.demo.child_process import ChainProcess
 from scripts.demo.together import AUDITOR, COORDINATOR, Together, Work, found_together, gather
 from scripts.wiring.home import Home
 

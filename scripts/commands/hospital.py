@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fl.protocol.names import Role, show
+from scripts.commands.hospital_serve import serve_queries
 from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_keys
 from scripts.wiring.options import DataOptions, chain_options, data_options, device_option, home_option, name_option
@@ -58,6 +59,7 @@ def init(
 
 
 add_keys(hospital, Role.HOSPITAL)
+hospital.add_command(serve_queries)
 
 
 @hospital.command()

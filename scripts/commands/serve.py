@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -38,6 +39,7 @@ MAX_CARE_DAYS, CARE_DAYS = 3650, 90
 @click.option("--tls/--no-tls", default=False, show_default=True, help="Whether a TLS proxy is in front of the site.")
 @click.option("--trusted-proxy", help="IP address of that proxy. The site trusts its X-Forwarded-* headers.")
 @click.option("--site-host", "site_hosts", multiple=True, help="Host name that browsers use for the site. Repeatable.")
+@click.option("--servers", type=click.Path(path_type=Path), help="File of hospital servers that may judge pictures.")
 @click.option("--proxies", type=click.IntRange(1, 8), default=1, show_default=True, help="Number of proxies in a row.")
 @network_options
 @guarded
@@ -54,6 +56,7 @@ def serve(  # noqa: PLR0913  # one parameter per option
     tls: bool,
     trusted_proxy: str | None,
     site_hosts: tuple[str, ...],
+    servers: Path | None,
     proxies: int,
 ) -> None:
     """Serve the site of hospital NAME to patients, doctors and auditors. It uses the model that the ledger confirms."""
@@ -70,6 +73,6 @@ def serve(  # noqa: PLR0913  # one parameter per option
         picture_frame=frame_of(picture_frame),
     )
     check_port(host, port)
-    running = build_site(home, name, config)
+    running = build_site(home, name, config, servers)
     click.echo(f"The site is at http://{host}:{port}")
     run_site(running, host, port, proxy)

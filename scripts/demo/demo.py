@@ -32,10 +32,11 @@ from fl.training.pictures.field import Frame
 from fl.training.presets import DEFAULT_PRESET, SYNTHETIC_PLAN, SYNTHETIC_PRESET
 from scripts.commands.audit import Evidence, run_audit
 from scripts.commands.data import HOLDOUT, hospital_names, parts_of
-from scripts.demo.chain_process import ChainProcess
+from scripts.demo.child_process import ChainProcess
 from scripts.demo.clinic import link_trustees
 from scripts.demo.planned import Planned
 from scripts.demo.run import Wanted, check_new
+from scripts.demo.servers import start_servers
 from scripts.demo.together import AUDITOR, COORDINATOR, TRUSTEES, Work, found_together, gather, share_key
 from scripts.output import report as _report
 from scripts.output.card import attested_card
@@ -153,7 +154,7 @@ def _run(run: Demo, dataset: Dataset | None, options: DemoOptions, images: DataO
     console.metrics(summary["rounds"])
     console.say(f"  Continue this run later: hemaledger demo --resume --home {home.folder}")
     if options.serve:
-        _serve(run, options.port, frame_of(images.picture_frame))
+        _serve(run, options.port, frame_of(images.picture_frame), stack)
     click.echo(str(home.folder))
 
 
@@ -253,10 +254,11 @@ def _reported(home: Home, digest: Digest | None) -> dict[str, object]:
     return {name: document[name] for name in ("alarm", "data", "metrics", "training")}
 
 
-def _serve(run: Demo, port: int, frame: Frame | None) -> None:
+def _serve(run: Demo, port: int, frame: Frame | None, stack: ExitStack) -> None:
     home, console = run.home, run.console
     config = site_config(home, "Hemaledger Clinic", "UTC", tls=False, demo=True)
-    running = build_site(home, run.hospitals[0], replace(config, picture_frame=frame))
+    servers = start_servers(home, run.hospitals, stack)
+    running = build_site(home, run.hospitals[0], replace(config, picture_frame=frame), servers)
     accounts = seed_demo(config, home)
     kits = link_trustees(home, config, TRUSTEES)
     console.say(f"  the doctors {', '.join(TRUSTEES)} approve requests with the kits in {kits} (the password is below)")

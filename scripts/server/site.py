@@ -7,19 +7,24 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from wsgiref.types import WSGIApplication
 
 from chain.relay import EthereumRelay
 from fl.audit.access import AuditKey
 from fl.audit.rounds import Bench
+from fl.crypto.sealed_query import Asker
 from fl.protocol.errors import PortInUse
+from fl.protocol.keys.members import KeyBook
 from fl.replay.ledger_view import Keyring
 from fl.roles.requester.agent import Requester
 from fl.roles.serving.circuit_breaker import CircuitBreakerLedger, CircuitBreakerVault
 from fl.roles.serving.current_model import OpenModel, VerifiedModelCache
+from fl.roles.serving.router import Router
 from fl.roles.serving.successor_ledger import SuccessorLedger
 from fl.storage.keyring import load_keys
 from fl.training.model.consent import given
+from fl.transport.http_server import HttpServer
 from scripts.predictor.client import CHILD, PredictorProcess
 from scripts.server.allocator import give_memory_back
 from scripts.server.log import quieten
@@ -30,12 +35,14 @@ from scripts.wiring.agent import announce
 from scripts.wiring.clock import now
 from scripts.wiring.home import Home
 from scripts.wiring.roles import ledger_settings, open_ledger, signatures
+from scripts.wiring.servers import ServerList, read_servers
 from webui.app import create_app
 from webui.config import FORM_OVERHEAD, SiteConfig
 from webui.federation.audits import FederationAudits
 from webui.federation.decryption_requests import FederationRequests
 from webui.federation.predictions import FederationPredictions
 from webui.federation.records import FederationRecords
+from webui.federation.routed import Here, RoutedPredictions
 from webui.maintenance import TURN_S, upkeep_of
 from webui.ports.federation import Services
 from webui.site import EXTENSION
@@ -58,15 +65,20 @@ class RunningSite:
     models: PredictorProcess
 
 
-def build_site(home: Home, name: str, config: SiteConfig) -> RunningSite:
-    """Return a hospital's site; the model runs in its own process, which may use what this one may."""
+def build_site(home: Home, name: str, config: SiteConfig, servers: Path | None = None) -> RunningSite:
+    """Return a hospital's site; the model runs in its own process, which may use what this one may.
+
+    Raises:
+        SettingInvalid: the file of servers cannot be used.
+    """
+    listed = read_servers(servers, name) if servers else None
     models = PredictorProcess(command=(*CHILD, *given().arguments()))
     models.start()
-    app = create_app(config, open_services(home, name, models.open))
+    app = create_app(config, open_services(home, name, models.open, listed))
     return RunningSite(app, upkeep_of(app), app.extensions[EXTENSION].wake, models)
 
 
-def open_services(home: Home, name: str, open_model: OpenModel) -> Services:
+def open_services(home: Home, name: str, open_model: OpenModel, servers: ServerList | None = None) -> Services:
     member = home.member(name)
     following = SuccessorLedger(lambda: open_ledger(home, member, PAGE_TIMEOUT_S), announce("site"))
     ledger = CircuitBreakerLedger(following, time.monotonic)
@@ -77,13 +89,26 @@ def open_services(home: Home, name: str, open_model: OpenModel) -> Services:
     asking = Requester(ledger, vault, keyring)
     bench = Bench(vault, AuditKey(ledger.account, keyring), signatures())
     relay = EthereumRelay(ledger_settings(home))
+    own = FederationPredictions(reader, vault)
+    asker = Asker(ledger.anchor.consortium, ledger.account, keyring.of(max(keyring.keys)))
     return Services(
-        predictions=FederationPredictions(reader, vault),
+        predictions=own if servers is None else _routed(own, servers, asker, lambda: reader.federation().book, name),
         audits=FederationAudits(ledger, reader.federation, bench, home.audit_report),
         records=records,
         requests=FederationRequests(reader.federation, records, asking, relay, vault, now),
         clock=now,
     )
+
+
+def _routed(
+    own: FederationPredictions, listed: ServerList, asker: Asker, book: Callable[[], KeyBook], name: str
+) -> RoutedPredictions:
+    """Return predictions by several servers; a thread asks each of them how it is."""
+    here = Here(own)
+    lines = {one.name: HttpServer(one.name, one.url) for one in listed.servers if one.url}
+    router = Router(listed.servers, {name: here, **lines}, time.monotonic)
+    router.watch()
+    return RoutedPredictions(own, here, router, asker, lines, book, name, listed.regions, now)
 
 
 def check_port(host: str, port: int) -> None:

@@ -41,7 +41,15 @@ from webui.federation.decryption_requests import FederationRequests
 from webui.federation.predictions import FederationPredictions
 from webui.federation.records import FederationRecords
 from webui.ports.decryption_requests import RequestService
-from webui.ports.federation import AuditService, Prediction, PredictionService, ReportedModel, ServedModel, Services
+from webui.ports.federation import (
+    AuditService,
+    Prediction,
+    PredictionService,
+    ReportedModel,
+    Route,
+    ServedModel,
+    Services,
+)
 
 RECIPE = Recipe(SPEC, LocalConfig(), seed=1)
 CAP = 64 * 2**20
@@ -160,8 +168,11 @@ class _Late:
 
     world: RealWorld
 
-    def predict(self, pixels: Pixels, frame: Frame | None = None) -> Prediction:
-        return self.world.predictions().predict(pixels, frame)
+    def predict(self, pixels: Pixels, frame: Frame | None = None, server: str = "") -> Prediction:
+        return self.world.predictions().predict(pixels, frame, server)
+
+    def servers(self) -> Sequence[Route]:
+        return self.world.predictions().servers()
 
     def again(self, model: ServedModel) -> Verification:
         return self.world.predictions().again(model)

@@ -40,6 +40,7 @@ from webui.ports.federation import (
     ReportedModel,
     RoundHospital,
     RoundView,
+    Route,
     ServedModel,
     Services,
 )
@@ -81,6 +82,8 @@ class FakeFederation:
     """What every image gets; None: its own purple share."""
     task: Task = LEUKEMIA
     report: Report = REPORT
+    routes: tuple[Route, ...] = ()
+    """The hospitals whose servers can be chosen."""
     _cached: ServedModel | None = None
 
     def __post_init__(self) -> None:
@@ -168,14 +171,19 @@ class FakePredictions:
         state = State.CHECKED if right else State.CONTRADICTED
         return Verification(Fact(state, federation.clock.now), None, None)
 
-    def predict(self, pixels: Pixels, frame: Frame | None = None) -> Prediction:
+    def predict(self, pixels: Pixels, frame: Frame | None = None, server: str = "") -> Prediction:
         model = self._federation.verified_model()
         prepare(pixels, SIZE_PX, frame=frame)
         probability = self._federation.probability
         if probability is None:
             red, green, blue = (float(np.mean(pixels[..., channel])) for channel in range(3))
             probability = min(max((red + blue - green) / 300.0, 0.0), 1.0)
-        return self._of(model, probability)
+        routes = self._federation.routes
+        chosen = next((route for route in routes if route.server == server), next(iter(routes), None))
+        return replace(self._of(model, probability), route=chosen)
+
+    def servers(self) -> Sequence[Route]:
+        return self._federation.routes
 
     def _of(self, model: ServedModel, probability: float) -> Prediction:
         """Return all of `probability` in the last disease class, the rest in the first other one."""

@@ -7,7 +7,9 @@ Source: webui/ports/federation.py (the port).
 
 from __future__ import annotations
 
-from fl.protocol.errors import ModelUnusable, NonFinite
+from collections.abc import Sequence
+
+from fl.protocol.errors import EncodingError, ModelUnusable, NonFinite
 from fl.protocol.names import NO_DIGEST
 from fl.protocol.ports import Vault
 from fl.protocol.task import Domain
@@ -17,7 +19,7 @@ from fl.training.pictures.field import Frame
 from fl.training.pictures.gate import prepare
 from fl.training.pictures.images import Pixels
 from webui.federation.audits import report_on
-from webui.ports.federation import Prediction, ReportedModel, ServedModel
+from webui.ports.federation import Prediction, ReportedModel, Route, ServedModel
 
 
 class FederationPredictions:
@@ -27,21 +29,29 @@ class FederationPredictions:
         self._reader = reader
         self._vault = vault
 
-    def predict(self, pixels: Pixels, frame: Frame | None = None) -> Prediction:
+    def predict(self, pixels: Pixels, frame: Frame | None = None, server: str = "") -> Prediction:  # noqa: ARG002
         served = self._reader.current()
-        try:
-            stained = served.task.domain == Domain.STAINED_CELL
-            picture = prepare(pixels, served.predictor.spec.size_px, stained=stained, frame=frame)
-            answer = served.predictor.answer(picture).check()
-        except NonFinite as error:
-            raise ModelUnusable(served.round.number, str(error)) from error
-        row, task = [float(value) for value in answer.probabilities], served.task
-        label = task.codes[int(answer.probabilities.argmax())]
-        shares = dict(zip(task.codes, row, strict=True))
-        kept = None
-        if answer.kept is not None:
-            kept = tuple(code for code, stays in zip(task.codes, answer.kept, strict=True) if stays)
-        return Prediction(label, task.disease_probability(row), shares, _describe(served), kept)
+        return _judged(served, _prepared(served, pixels, frame))
+
+    def look(self, picture: Pixels) -> Prediction:
+        """Judge a picture that another site has prepared, uint8 [S, S, 3].
+
+        Raises:
+            EncodingError: the model takes pictures of another size.
+            As `predict`.
+        """
+        served = self._reader.current()
+        side = served.predictor.spec.size_px
+        if picture.shape != (side, side, 3):
+            raise EncodingError("question", f"the model takes pictures of {side} px")
+        return _judged(served, picture)
+
+    def prepared(self, pixels: Pixels, frame: Frame | None = None) -> Pixels:
+        """Return what the present model looks at, uint8 [S, S, 3]; raises as `predict`."""
+        return _prepared(self._reader.current(), pixels, frame)
+
+    def servers(self) -> Sequence[Route]:
+        return ()
 
     def model(self) -> ServedModel:
         return _describe(self._reader.current())
@@ -69,3 +79,22 @@ def _describe(served: CurrentModel) -> ServedModel:
         task=served.task,
         preparation=served.predictor.spec.preparation,
     )
+
+
+def _prepared(served: CurrentModel, pixels: Pixels, frame: Frame | None) -> Pixels:
+    stained = served.task.domain == Domain.STAINED_CELL
+    return prepare(pixels, served.predictor.spec.size_px, stained=stained, frame=frame)
+
+
+def _judged(served: CurrentModel, picture: Pixels) -> Prediction:
+    try:
+        answer = served.predictor.answer(picture).check()
+    except NonFinite as error:
+        raise ModelUnusable(served.round.number, str(error)) from error
+    row, task = [float(value) for value in answer.probabilities], served.task
+    label = task.codes[int(answer.probabilities.argmax())]
+    shares = dict(zip(task.codes, row, strict=True))
+    kept = None
+    if answer.kept is not None:
+        kept = tuple(code for code, stays in zip(task.codes, answer.kept, strict=True) if stays)
+    return Prediction(label, task.disease_probability(row), shares, _describe(served), kept)

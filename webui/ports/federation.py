@@ -81,6 +81,18 @@ class ReportedModel:
 
 
 @dataclass(frozen=True)
+class Route:
+    """Which hospital's server judged a picture, and why that one."""
+
+    server: str
+    """The hospital's registered name."""
+    why: str
+    """`fl.roles.serving.routing.Why`."""
+    km: float | None = None
+    """Its distance; None if a place is unknown."""
+
+
+@dataclass(frozen=True)
 class Prediction:
     """The model's answer about one image."""
 
@@ -93,19 +105,26 @@ class Prediction:
     model: ServedModel
     kept: tuple[str, ...] | None = None
     """The codes of the classes that remain possible (the conformal set); None if the model has no calibration."""
+    route: Route | None = None
+    """None if the site knows no other server than its own."""
 
 
 class PredictionService(Protocol):
     """The verified model as a function."""
 
-    def predict(self, pixels: Pixels, frame: Frame | None = None) -> Prediction:
+    def predict(self, pixels: Pixels, frame: Frame | None = None, server: str = "") -> Prediction:
         """Judge one decoded picture, uint8 [H, W, 3]; `frame` is the hospital's setting for its pictures.
+
+        `server` is the hospital that the person chose; empty for no choice.
 
         Raises:
             NoAnswer: the picture is not one that the model may judge.
             UnavailableError: the chain or the vault did not answer and no verified model is cached.
             TamperedError: the ledger contradicts the model; there is no prediction.
         """
+
+    def servers(self) -> Sequence[Route]:
+        """Return the hospitals whose servers may judge a picture now, the best first; empty without a choice."""
 
     def again(self, model: ServedModel) -> Verification:
         """Check now whether the ledger names a model that answered earlier; the result may be unknown."""

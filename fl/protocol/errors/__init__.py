@@ -157,6 +157,8 @@ from fl.protocol.errors.world import (
     PredictorSilent,
     PretrainedMissing,
     RoundStalled,
+    ServerSilent,
+    ServersSilent,
     SettingInvalid,
     StorageFull,
     ToolMissing,

@@ -118,6 +118,23 @@ class PredictorSilent(UnavailableError):
 
 
 @dataclass(eq=False)
+class ServerSilent(UnavailableError):
+    """A hospital's server for questions gave no usable answer."""
+
+    hospital: str
+    why: str
+    sentence = "The server of {hospital} gave no answer ({why}). Another one is asked, or try again in a minute."
+
+
+@dataclass(eq=False)
+class ServersSilent(UnavailableError):
+    """No hospital's server answered a question in time."""
+
+    asked: int
+    sentence = "None of the {asked} hospital servers answered in time. Nothing was kept. Please try again in a minute."
+
+
+@dataclass(eq=False)
 class RoundStalled(UnavailableError):
     """A round did not end in time."""
 

@@ -20,7 +20,7 @@ from chain.transactions.keystore import AccountKey
 from chain.transactions.sender import TransactionSettings
 from fl.protocol.names import Role
 from fl.protocol.records import MemberRegistered
-from scripts.demo.chain_process import ChainProcess
+from scripts.demo.child_process import ChainProcess
 from scripts.fuzz._door import Door, refuses_well
 from scripts.wiring.home import Home
 

@@ -8,7 +8,7 @@ import shutil
 import socket
 from pathlib import Path
 
-from scripts.demo.chain_process import ChainProcess
+from scripts.demo.child_process import ChainProcess
 from scripts.fuzz._door import Door, Finding
 from scripts.fuzz._memory import children_of
 from scripts.wiring.home import Home

@@ -16,7 +16,7 @@ from PIL import Image
 from werkzeug.test import Client, TestResponse
 
 from fl.training.data.synthetic import draw_cell
-from scripts.demo.chain_process import ChainProcess
+from scripts.demo.child_process import ChainProcess
 from scripts.fuzz._door import Door, Finding
 from scripts.predictor.client import PredictorProcess
 from scripts.server.allocator import give_memory_back

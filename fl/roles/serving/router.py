@@ -1,0 +1,153 @@
+"""Asks the chosen server, then the next: a circuit breaker for each server, and a second question if the first is slow.
+
+Invariant: one question gets one answer or one error in time. A server that failed `FAILURES` times in a row gets no
+question until it has said again how it is. Nothing of a question is stored.
+
+Source: M. Nygard, Release It!, "Circuit Breaker"; J. Dean and L. A. Barroso, "The Tail at Scale", 2013 (hedging).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from fl.protocol.errors import ServersSilent, TamperedError, UnavailableError
+from fl.roles.serving.routing import Choice, Health, Server, Wish, ranked
+
+FAILURES = 3
+POLL_S = 2.0
+"""Between two questions about a server's state."""
+THREADS = 16
+T = TypeVar("T")
+DATA_FAULTS = (UnavailableError, TamperedError)
+"""After these another server is asked; other errors are about the question itself."""
+
+
+class Connection(Protocol):
+    """The way to one server."""
+
+    def health(self) -> Health:
+        """Return how the server is now; raise UnavailableError if it does not say."""
+
+
+@dataclass(frozen=True)
+class Waits:
+    """How long the router waits, in seconds."""
+
+    second_s: float = 0.4
+    """Before it asks a second server as well."""
+    whole_s: float = 12.0
+    """For an answer of any server."""
+
+
+@dataclass(frozen=True)
+class Routed(Generic[T]):
+    """An answer, and who gave it."""
+
+    answer: T
+    choice: Choice
+
+
+@dataclass
+class _State:
+    """What is known about one server."""
+
+    health: Health | None = None
+    failures: int = 0
+
+
+@dataclass
+class Router:
+    """All servers of a site. Threads may share it."""
+
+    servers: Sequence[Server]
+    connections: Mapping[str, Connection]
+    """By name."""
+    clock: Callable[[], float]
+    """Seconds that only grow."""
+    waits: Waits = Waits()
+    _states: dict[str, _State] = field(init=False)
+    _pool: ThreadPoolExecutor = field(init=False)
+    _stop: threading.Event = field(init=False, default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        """Know nothing about any server yet."""
+        self._states = {server.name: _State() for server in self.servers}
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="route")
+
+    def poll(self) -> None:
+        """Ask every server how it is, all at the same time."""
+        list(self._pool.map(self._poll_one, [server.name for server in self.servers]))
+
+    def watch(self) -> None:
+        """Ask again every `POLL_S` seconds, in the background, until `close`."""
+        threading.Thread(target=self._watch, name="route-health", daemon=True).start()
+
+    def close(self) -> None:
+        self._stop.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def choices(self, wish: Wish) -> tuple[Choice, ...]:
+        """Return the servers for a question, the best first."""
+        health = {name: state.health for name, state in self._states.items() if state.health is not None}
+        shut = {name for name, state in self._states.items() if state.failures >= FAILURES}
+        return ranked(self.servers, wish, health, shut)
+
+    def ask(self, wish: Wish, ask: Callable[[Server], T]) -> Routed[T]:
+        """Return the first answer; `ask` puts the question to one server.
+
+        Raises:
+            ServersSilent: no server answered in time.
+            Any other error that `ask` raises about the question itself.
+        """
+        waiting = list(self.choices(wish))
+        running: dict[Future[T], Choice] = {}
+        ends = self.clock() + self.waits.whole_s
+        while (waiting or running) and (left := ends - self.clock()) > 0.0:
+            if waiting:
+                choice = waiting.pop(0)
+                running[self._pool.submit(ask, choice.server)] = choice
+            done, _ = wait(running, min(self.waits.second_s, left) if waiting else left, FIRST_COMPLETED)
+            for future in done:
+                choice = running.pop(future)
+                with suppress(*DATA_FAULTS):
+                    answer = self._judged(future, choice)
+                    _forget(running)
+                    return Routed(answer, choice)
+        _forget(running)
+        raise ServersSilent(len(self.servers))
+
+    def _judged(self, future: Future[T], choice: Choice) -> T:
+        """Return a server's answer, and count its failures."""
+        state = self._states[choice.server.name]
+        try:
+            answer = future.result()
+        except DATA_FAULTS:
+            state.failures += 1
+            raise
+        state.failures = 0
+        return answer
+
+    def _poll_one(self, name: str) -> None:
+        state = self._states[name]
+        try:
+            state.health = self.connections[name].health()
+        except DATA_FAULTS:
+            state.health = None
+        else:
+            state.failures = 0
+
+    def _watch(self) -> None:
+        while not self._stop.is_set():
+            self.poll()
+            self._stop.wait(POLL_S)
+
+
+def _forget(running: Mapping[Future[T], Choice]) -> None:
+    """Drop questions that nobody waits for; those under way end by their own time limit."""
+    for future in running:
+        future.cancel()

@@ -1,0 +1,1 @@
+"""Other machines, over HTTP: adapters that translate and never decide."""

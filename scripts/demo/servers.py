@@ -1,0 +1,28 @@
+"""The demo's hospital servers: the site's own, and two more that can judge its pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from fl.files import write_atomic
+from scripts.demo.child_process import QueryProcess
+from scripts.wiring.home import Home
+
+REGION = "demo"
+PLACES = ((52.37, 4.90), (48.14, 11.58), (41.15, -8.61))
+"""Amsterdam, Munich, Porto."""
+
+
+def start_servers(home: Home, hospitals: Sequence[str], stack: ExitStack) -> Path:
+    """Start a process for the second and the third hospital, and return the file of servers for the site."""
+    rows = []
+    for name, (latitude, longitude) in zip(hospitals, PLACES, strict=False):
+        row = {"name": name, "region": REGION, "latitude": latitude, "longitude": longitude}
+        url = {} if name == hospitals[0] else {"url": stack.enter_context(QueryProcess(home, name)).url}
+        rows.append(row | url)
+    path = home.folder / "site" / "servers.json"
+    write_atomic(path, json.dumps({"regions": [REGION], "servers": rows}, indent=2).encode())
+    return path
