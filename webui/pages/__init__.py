@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from webui.pages import accounts, appointments, approvals, auditor, checks, consent, doctor, health, home, requests
+from webui.pages import (
+    accounts,
+    appointments,
+    approvals,
+    auditor,
+    check_pictures,
+    checks,
+    consent,
+    doctor,
+    health,
+    home,
+    requests,
+)
 
 PAGES = (
     health.blueprint,
@@ -15,4 +27,5 @@ PAGES = (
     requests.blueprint,
     approvals.blueprint,
     auditor.blueprint,
+    check_pictures.blueprint,
 )
