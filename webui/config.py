@@ -66,6 +66,10 @@ class Limits:
     """Requests to the trustees by one person."""
     replays: Limit = Limit(120, 60 * 60)
     """Replays of rounds by one auditor."""
+    receipts: Limit = Limit(120, 60 * 60)
+    """Comparisons of receipts from one address."""
+    exports: Limit = Limit(6, 60 * 60)
+    """Exports of all data by one patient."""
     open_bookings: int = 3
     """Future appointments of one patient."""
 

@@ -13,6 +13,7 @@ from webui.pages import (
     doctor,
     health,
     home,
+    receipts,
     requests,
 )
 
@@ -28,4 +29,5 @@ PAGES = (
     approvals.blueprint,
     auditor.blueprint,
     check_pictures.blueprint,
+    receipts.blueprint,
 )

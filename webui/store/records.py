@@ -32,6 +32,7 @@ from webui.store.models import (
     SiteRole,
     StoredRecord,
 )
+from webui.store.receipts import NewReceipt, erase_receipt, insert_receipt
 
 PAGE_ROWS = 20
 NUMBER_BYTES = 6
@@ -50,6 +51,8 @@ class NewRecord:
     """Seconds since 1970."""
     about_id: int | None = None
     """Of a note: the row of its check."""
+    receipt: NewReceipt | None = None
+    """Of a check."""
 
 
 class RecordStore:
@@ -197,6 +200,7 @@ class RecordStore:
             notes = session.scalars(select(StoredRecord).where(StoredRecord.about_id == row_id)).all()
             for row in (check, *notes):
                 _empty(row, now)
+            erase_receipt(session, row_id)
 
         self._database.write(work)
         return self._database.empty_log()
@@ -226,6 +230,8 @@ def insert_record(session: Session, new: NewRecord) -> int:
     session.add(row)
     session.flush()
     _keep_label(session, row.id, new.sealed)
+    if new.receipt is not None:
+        insert_receipt(session, row.id, new.receipt)
     mark_made(session)
     return row.id
 
