@@ -29,6 +29,7 @@ MAKES_NOTHING = {
     "auditor.file",
     "auditor.replay",
     "receipts.compare",
+    "my_data.export",
 }
 """Endpoints that store nothing new, so a second click does no harm."""
 NONCE_BYTES = 16

@@ -13,6 +13,7 @@ from webui.pages import (
     doctor,
     health,
     home,
+    my_data,
     receipts,
     requests,
 )
@@ -30,4 +31,5 @@ PAGES = (
     auditor.blueprint,
     check_pictures.blueprint,
     receipts.blueprint,
+    my_data.blueprint,
 )

@@ -112,6 +112,14 @@ class RecordStore:
         with self._database.reading() as session:
             return _of(session, patient_id, page)
 
+    def between(self, patient_id: int, since: int, until: int, page: int, rows: int) -> Sequence[StoredRecord]:
+        """Return one page of `rows` of a patient's checks of a time, the newest first; seconds since 1970."""
+        mine = (StoredRecord.patient_id == patient_id, IS_CHECK, StoredRecord.created_at.between(since, until))
+        query = select(StoredRecord).options(WITH_FILE).where(*mine)
+        newest = query.order_by(StoredRecord.created_at.desc(), StoredRecord.id.desc())
+        with self._database.reading() as session:
+            return session.scalars(newest.offset(page * rows).limit(rows)).all()
+
     def patient_of(self, doctor_id: int, patient_id: int) -> PatientProfile:
         """Return a patient of this doctor.
 
