@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from webui.pages import (
+    about,
     accounts,
     appointments,
     approvals,
@@ -32,4 +33,5 @@ PAGES = (
     check_pictures.blueprint,
     receipts.blueprint,
     my_data.blueprint,
+    about.blueprint,
 )
