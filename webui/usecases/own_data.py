@@ -33,8 +33,8 @@ from webui.usecases.record_format import Check
 from webui.usecases.record_pictures import Pictured, prediction_document
 from webui.usecases.record_requests import RecordRequests, RequestView
 
-MOST_PAGES = 250
-"""Of 20 checks: an export ends after 5,000 checks and says so."""
+MOST_PAGES = 50
+"""Of 20 checks: an export ends after 1,000 checks and says so."""
 MOST_OPENINGS = 200
 """Pages of openings."""
 README = """Your data from {site}

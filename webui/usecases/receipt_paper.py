@@ -29,6 +29,8 @@ from webui.usecases.receipt_sheet import Sheet
 
 REGULAR, BOLD = "Sheet", "Sheet-Bold"
 QR_MM, PICTURE_MM, MARGIN_MM = 38, 48, 20
+PADDING_PT = 6
+"""Of reportlab's frame, on each side."""
 GREY, LINE = "#52676b", "#d9e0dc"
 
 
@@ -48,7 +50,7 @@ def pdf_of(sheet: Sheet) -> bytes:
         author=_plain(sheet.site),
         invariant=1,
     )
-    document.build(_story(sheet, document.width))
+    document.build(_story(sheet, document.width - 2 * PADDING_PT))
     return buffer.getvalue()
 
 
