@@ -66,6 +66,10 @@ class Limits:
     """Requests to the trustees by one person."""
     replays: Limit = Limit(120, 60 * 60)
     """Replays of rounds by one auditor."""
+    receipts: Limit = Limit(120, 60 * 60)
+    """Comparisons of receipts from one address."""
+    exports: Limit = Limit(6, 60 * 60)
+    """Exports of all data by one patient."""
     open_bookings: int = 3
     """Future appointments of one patient."""
 
@@ -80,12 +84,14 @@ class Places:
     """Look-ups of files and replays of rounds."""
     passwords: int = 2
     """Sign-ins and changes of passwords; the hashes run one after another (store/passwords.py)."""
+    exports: int = 1
+    """Downloads of all data of a patient."""
     wait_s: float = 3.0
 
     @property
     def threads(self) -> int:
         """Return how many of the server's threads such work can occupy."""
-        return 2 * (self.checks + self.audits + self.passwords)
+        return 2 * (self.checks + self.audits + self.passwords + self.exports)
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,8 @@ class SiteConfig:
     """False only if the site runs without TLS, on localhost."""
     image_cap: int = 8 * MEBIBYTE
     """Bytes of an uploaded image."""
+    sample_cap: int = 24 * MEBIBYTE
+    """Bytes of all images of one sample together."""
     file_cap: int = 64 * MEBIBYTE
     """Bytes of a file that an auditor checks."""
     session_s: int = 30 * 60
@@ -127,7 +135,7 @@ class SiteConfig:
         """
         if len(self.secret_key) < MIN_SECRET_BYTES:
             raise SettingInvalid("secret_key", f"it needs at least {MIN_SECRET_BYTES} random bytes")
-        if min(self.image_cap, self.file_cap, self.session_s) < 1:
+        if min(self.image_cap, self.sample_cap, self.file_cap, self.session_s) < 1:
             raise SettingInvalid("image_cap, file_cap, session_s", "each must be at least 1")
         if not 0 <= self.care_days <= MAX_CARE_DAYS:
             raise SettingInvalid("care_days", f"it must be between 0 and {MAX_CARE_DAYS}")

@@ -280,3 +280,16 @@ class ReplayRunning(RefusedError):
 
     http_status = 409
     sentence = "This site is checking another round now. Wait a few seconds and try again."
+
+
+@dataclass(eq=False)
+class TooManyPictures(MalformedError):
+    """One sample has more pictures, or pages, than one check may have."""
+
+    count: int
+    most: int
+    http_status = 413
+    sentence = (
+        "These are {count} pictures or pages, and one check may have {most}. Choose fewer of them, and send the others "
+        "in another check."
+    )

@@ -25,11 +25,14 @@ from webui.store.handled import HandledForms
 from webui.store.leaves import LeafStore
 from webui.store.openings import Openings
 from webui.store.passwords import Passwords
+from webui.store.receipts import ReceiptStore
 from webui.store.records import RecordStore
 from webui.store.throttle import Throttle
 from webui.usecases.admission import Doors
 from webui.usecases.anchoring import Anchoring
 from webui.usecases.patient_records import PatientRecords
+from webui.usecases.receipt_checks import ReceiptChecks
+from webui.usecases.receipts import Receipts
 from webui.usecases.record_requests import RecordRequests
 from webui.usecases.replays import Replays
 
@@ -61,6 +64,8 @@ class Site:
     openings: Openings
     throttle: Throttle
     replays: Replays
+    receipts: Receipts
+    receipt_checks: ReceiptChecks
 
     def committee(self) -> CommitteeFacts | None:
         """Return who holds the key for records; None also if the ledger does not answer."""
@@ -76,6 +81,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
     clock = services.clock
     care, openings = Care(config.care_days, clock), Openings(database, clock)
     records, requests = RecordStore(database, care), RequestStore(database, clock)
+    anchoring, receipts = Anchoring(LeafStore(database), services.records, clock), ReceiptStore(database)
     passwords = Passwords(config.passwords, (config.hospital_name, "hemaledger"))
     return Site(
         config=config,
@@ -84,7 +90,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         accounts=AccountStore(database, passwords, clock),
         record_store=records,
         patient_records=PatientRecords(records, services.records, openings, clock),
-        anchoring=Anchoring(LeafStore(database), services.records, clock),
+        anchoring=anchoring,
         request_store=requests,
         handled=HandledForms(database, clock),
         wake=Event(),
@@ -95,6 +101,8 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         openings=openings,
         throttle=Throttle(database, clock),
         replays=Replays(services.audits, clock),
+        receipts=Receipts(receipts, anchoring, services.records, clock),
+        receipt_checks=ReceiptChecks(receipts, anchoring, services.records, services.audits),
     )
 
 

@@ -55,7 +55,8 @@ def build_queries(home: Home, name: str, places: int) -> RunningQueries:
 def judge(predictions: FederationPredictions, asked: PictureQuestion) -> PictureAnswer:
     """Return the verified model's answer; raises as `look`."""
     found = predictions.look(asked.pixels)
-    return PictureAnswer(found.model.round, found.model.model_digest, found.label, found.shares, found.kept)
+    heat = b"" if found.seen is None else found.seen.heat.tobytes()
+    return PictureAnswer(found.model.round, found.model.model_digest, found.label, found.shares, found.kept, heat)
 
 
 def state_of(predictions: FederationPredictions) -> Health:

@@ -27,6 +27,7 @@ from fl.roles.serving.file_watch import NO_VAULT
 from fl.roles.serving.model_facts import Fact, State, Verification
 from fl.training.pictures.field import Frame
 from fl.training.pictures.gate import prepare
+from fl.training.pictures.heat import Seen
 from fl.training.pictures.images import Pixels
 from tests.support.site_decryption_requests import FakeRequests
 from tests.support.site_records import FakeRecords
@@ -81,6 +82,8 @@ class FakeFederation:
     probability: float | None = None
     """What every image gets; None: its own purple share."""
     task: Task = LEUKEMIA
+    sees: bool = True
+    """Whether the network can be looked into, so that there is a map of what it saw."""
     report: Report = REPORT
     routes: tuple[Route, ...] = ()
     """The hospitals whose servers can be chosen."""
@@ -173,14 +176,15 @@ class FakePredictions:
 
     def predict(self, pixels: Pixels, frame: Frame | None = None, server: str = "") -> Prediction:
         model = self._federation.verified_model()
-        prepare(pixels, SIZE_PX, frame=frame)
+        picture = prepare(pixels, SIZE_PX, frame=frame)
+        seen = Seen(picture, picture[..., 2].copy()) if self._federation.sees else None
         probability = self._federation.probability
         if probability is None:
             red, green, blue = (float(np.mean(pixels[..., channel])) for channel in range(3))
             probability = min(max((red + blue - green) / 300.0, 0.0), 1.0)
         routes = self._federation.routes
         chosen = next((route for route in routes if route.server == server), next(iter(routes), None))
-        return replace(self._of(model, probability), route=chosen)
+        return replace(self._of(model, probability), route=chosen, seen=seen)
 
     def servers(self) -> Sequence[Route]:
         return self._federation.routes

@@ -88,7 +88,8 @@ def _prepared(served: CurrentModel, pixels: Pixels, frame: Frame | None) -> Pixe
 
 def _judged(served: CurrentModel, picture: Pixels) -> Prediction:
     try:
-        answer = served.predictor.answer(picture).check()
+        answer, seen = served.predictor.see(picture)
+        answer.check()
     except NonFinite as error:
         raise ModelUnusable(served.round.number, str(error)) from error
     row, task = [float(value) for value in answer.probabilities], served.task
@@ -97,4 +98,4 @@ def _judged(served: CurrentModel, picture: Pixels) -> Prediction:
     kept = None
     if answer.kept is not None:
         kept = tuple(code for code, stays in zip(task.codes, answer.kept, strict=True) if stays)
-    return Prediction(label, task.disease_probability(row), shares, _describe(served), kept)
+    return Prediction(label, task.disease_probability(row), shares, _describe(served), kept, seen)

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Protocol
 
+import numpy as np
+
 from fl.crypto.sealed_query import Asker, open_answer, seal_query
 from fl.protocol.errors import EncodingError, ServerSilent, TamperedError
 from fl.protocol.keys.members import KeyBook, Member
@@ -22,6 +24,7 @@ from fl.roles.serving.query_messages import PictureQuestion, parse_answer
 from fl.roles.serving.router import Router
 from fl.roles.serving.routing import Choice, Health, Server, Wish
 from fl.training.pictures.field import Frame
+from fl.training.pictures.heat import Seen
 from fl.training.pictures.images import Pixels
 from webui.federation.predictions import FederationPredictions
 from webui.ports.federation import Prediction, ReportedModel, Route, ServedModel
@@ -103,7 +106,7 @@ class RoutedPredictions:
         question = seal_query(self.asker, member.account, member.keys[-1], self.now(), body)
         sealed = self.lines[server.name].ask(question.data)
         try:
-            answer = parse_answer(open_answer(question, sealed))
+            answer = parse_answer(open_answer(question, sealed), len(picture))
         except (TamperedError, EncodingError) as error:
             raise ServerSilent(server.name, "its answer is not the one to this question") from error
         codes = model.task.codes
@@ -111,7 +114,9 @@ class RoutedPredictions:
             raise ServerSilent(server.name, "it has another model")
         shares = {code: answer.shares[code] for code in codes}
         disease = model.task.disease_probability(list(shares.values()))
-        return Prediction(answer.label, disease, shares, model, answer.kept)
+        heat = np.frombuffer(answer.heat, np.uint8).reshape(len(picture), -1) if answer.heat else None
+        seen = None if heat is None else Seen(picture, heat)
+        return Prediction(answer.label, disease, shares, model, answer.kept, seen)
 
     def _member(self, name: str) -> Member:
         """Return the hospital with this name and its key, as the ledger has them now."""

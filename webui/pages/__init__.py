@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from webui.pages import accounts, appointments, approvals, auditor, checks, consent, doctor, health, home, requests
+from webui.pages import (
+    about,
+    accounts,
+    appointments,
+    approvals,
+    auditor,
+    check_pictures,
+    checks,
+    consent,
+    doctor,
+    health,
+    home,
+    my_data,
+    receipts,
+    requests,
+)
 
 PAGES = (
     health.blueprint,
@@ -15,4 +30,8 @@ PAGES = (
     requests.blueprint,
     approvals.blueprint,
     auditor.blueprint,
+    check_pictures.blueprint,
+    receipts.blueprint,
+    my_data.blueprint,
+    about.blueprint,
 )

@@ -24,7 +24,10 @@ from webui.store.job_tables import ConsentChange
 from webui.store.models import PatientProfile, SiteRole, StoredRecord
 from webui.store.openings import How, Openings
 from webui.store.records import NewRecord, RecordStore
+from webui.usecases.receipts import new_receipt
 from webui.usecases.record_format import Check, Note, Subject, pack, unpack
+from webui.usecases.record_pictures import ONE_PICTURE
+from webui.usecases.sampling import Checked, views_of
 
 RESEALED_AT_ONCE = 20
 """At most this many files are sealed to a new key in one turn of the upkeep."""
@@ -56,13 +59,17 @@ class PatientRecords:
         self._clock = clock
 
     def add_check(self, patient_id: int, image_png: bytes, prediction: Prediction) -> int:
+        """Seal and store a check of one picture as its patient chose; return its row. It raises as `add`."""
+        return self.add(patient_id, Checked(prediction, image_png, views_of(image_png, prediction), ONE_PICTURE))
+
+    def add(self, patient_id: int, checked: Checked) -> int:
         """Seal and store one check as its patient chose; return its row.
 
         Raises:
             NoCommittee: the patient chose that only a quorum opens records, and nobody holds the key.
             UnavailableError: the chain does not answer and has not answered since the start.
         """
-        profile = self._store.patient(patient_id)
+        profile, prediction = self._store.patient(patient_id), checked.lead
         check = Check(
             patient=subject_of(profile),
             checked_at=self._clock(),
@@ -71,10 +78,14 @@ class PatientRecords:
             shares=prediction.shares,
             kept=prediction.kept,
             model=prediction.model,
-            image_png=image_png,
+            image_png=checked.image_png,
+            views=checked.views,
+            sample=checked.sample,
         )
-        sealed = self._service.seal(new_policy(profile), pack(check))
-        return self._store.add(NewRecord(patient_id, sealed, check.checked_at))
+        policy = new_policy(profile)
+        sealed = self._service.seal(policy, pack(check))
+        receipt = new_receipt(check, policy.record, self._service.sealer().account)
+        return self._store.add(NewRecord(patient_id, sealed, check.checked_at, receipt=receipt))
 
     def add_note(self, doctor: SignedInUser, row_id: int, text: str) -> None:
         """Seal and store a treating doctor's note on a check.

@@ -3,7 +3,9 @@
 Invariant: parsing is strict and bounded. An answer names the model that made it, so that the site can compare the name
 with the ledger.
 
-Layout of a question: side:u16 ‖ pixels[side][side][3] (uint8, RGB). An answer is a canonical document.
+Layout of a question: side:u16 ‖ pixels[side][side][3] (uint8, RGB).
+An answer: length:u32 ‖ canonical document ‖ length:u32 ‖ heat[side][side] (uint8; empty if the network cannot be looked
+into).
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ FORMAT = "hemaledger-answer-1"
 MAX_SIDE_PX = 1024
 QUESTION_CAP = 2 + 3 * MAX_SIDE_PX * MAX_SIDE_PX
 """Bytes of the largest question."""
-ANSWER_CAP = 64 * 1024
+DOCUMENT_CAP = 64 * 1024
+ANSWER_CAP = 8 + DOCUMENT_CAP + MAX_SIDE_PX * MAX_SIDE_PX
 """Bytes of the largest answer, before it is filled up."""
 MAX_CLASSES = 64
 MAX_WHY_CHARS = 500
@@ -65,28 +68,29 @@ class PictureAnswer:
     """Class code -> probability."""
     kept: tuple[str, ...] | None = None
     """The codes of the classes that remain possible."""
+    heat: bytes = b""
+    """Where the network saw what speaks for the label, uint8 [S, S] of the question's size; may be empty."""
 
     def to_bytes(self) -> bytes:
-        return write_document(
-            {
-                "format": FORMAT,
-                "round": self.round,
-                "model_digest": self.model_digest.hex(),
-                "label": self.label,
-                "shares": {code: float(share) for code, share in self.shares.items()},
-                **({} if self.kept is None else {"kept": list(self.kept)}),
-            }
-        )
+        document: dict[str, JsonValue] = {
+            "format": FORMAT,
+            "round": self.round,
+            "model_digest": self.model_digest.hex(),
+            "label": self.label,
+            "shares": {code: float(share) for code, share in self.shares.items()},
+            **({} if self.kept is None else {"kept": list(self.kept)}),
+        }
+        return Writer().text(write_document(document)).text(self.heat).bytes()
 
 
 def refusal_bytes(refused: NoAnswer) -> bytes:
     """Return the answer that the model may not judge a picture."""
     facts: dict[str, JsonValue] = {"reason": refused.reason, "verdict": refused.verdict, "why": refused.why}
-    return write_document({"format": FORMAT, "refused": facts})
+    return Writer().text(write_document({"format": FORMAT, "refused": facts})).text(b"").bytes()
 
 
-def parse_answer(body: bytes) -> PictureAnswer:
-    """Return the answer of a server.
+def parse_answer(body: bytes, side: int) -> PictureAnswer:
+    """Return the answer of a server to a question about a picture of `side` px.
 
     Raises:
         NoAnswer: the server says that the model may not judge this picture.
@@ -94,7 +98,10 @@ def parse_answer(body: bytes) -> PictureAnswer:
     """
     if len(body) > ANSWER_CAP:
         raise EncodingError(_ANSWER, "it is too long")
-    fields = Fields(parse_document(body, _ANSWER), _ANSWER)
+    reader = Reader(body, _ANSWER)
+    fields = Fields(parse_document(reader.raw(reader.u32()), _ANSWER), _ANSWER)
+    heat = reader.raw(reader.u32())
+    reader.end()
     if fields.text("format") != FORMAT:
         raise EncodingError(_ANSWER, "its format is unknown")
     if "refused" in fields.value:
@@ -106,8 +113,10 @@ def parse_answer(body: bytes) -> PictureAnswer:
         raise EncodingError(_ANSWER, "its classes do not fit together")
     if not all(0.0 <= share <= 1.0 for share in shares.values()):
         raise EncodingError(_ANSWER, "a probability is not in 0 to 1")
+    if len(heat) not in {0, side * side}:
+        raise EncodingError(_ANSWER, "its map has another size than the picture")
     digest = Digest(parse_hex(fields.text("model_digest"), DIGEST_BYTES, _ANSWER))
-    return PictureAnswer(fields.integer("round"), digest, label, shares, kept)
+    return PictureAnswer(fields.integer("round"), digest, label, shares, kept, heat)
 
 
 def _kept(fields: Fields) -> tuple[str, ...] | None:

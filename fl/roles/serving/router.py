@@ -40,6 +40,8 @@ class Waits:
 
     second_s: float = 0.4
     """Before it asks a second server as well."""
+    wished_s: float = 3.0
+    """The same, if a person chose the first one."""
     whole_s: float = 12.0
     """For an answer of any server."""
 
@@ -106,12 +108,13 @@ class Router:
         """
         waiting = list(self.choices(wish))
         running: dict[Future[T], Choice] = {}
+        second_s = self.waits.wished_s if wish.server else self.waits.second_s
         ends = self.clock() + self.waits.whole_s
         while (waiting or running) and (left := ends - self.clock()) > 0.0:
             if waiting:
                 choice = waiting.pop(0)
                 running[self._pool.submit(ask, choice.server)] = choice
-            done, _ = wait(running, min(self.waits.second_s, left) if waiting else left, FIRST_COMPLETED)
+            done, _ = wait(running, min(second_s, left) if waiting else left, FIRST_COMPLETED)
             for future in done:
                 choice = running.pop(future)
                 with suppress(*DATA_FAULTS):

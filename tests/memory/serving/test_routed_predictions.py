@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,6 +30,8 @@ from webui.federation.predictions import FederationPredictions
 from webui.federation.routed import Here, RoutedPredictions
 
 NAMES = ("alpha", "beta", "gamma")
+PATIENT = Waits(60.0, 60.0, 120.0)
+"""No second server is asked because a machine is slow."""
 
 
 class Listener:
@@ -42,7 +43,8 @@ class Listener:
         def judge(asked: PictureQuestion) -> PictureAnswer:
             found = predictions.look(asked.pixels)
             digest = self.model or found.model.model_digest
-            return PictureAnswer(found.model.round, digest, found.label, found.shares, found.kept)
+            heat = b"" if found.seen is None else found.seen.heat.tobytes()
+            return PictureAnswer(found.model.round, digest, found.label, found.shares, found.kept, heat)
 
         def state() -> Health:
             model = predictions.model()
@@ -77,7 +79,7 @@ class Scene:
         lines = {self.names[name]: HttpServer(self.names[name], each.url) for name, each in self.listeners.items()}
         servers = [Server(self.names["alpha"], "", "EU")]
         servers += [Server(name, line.url, "EU") for name, line in lines.items()]
-        self.router = Router(servers, {self.names["alpha"]: here, **lines}, time.monotonic, Waits(0.3, 10.0))
+        self.router = Router(servers, {self.names["alpha"]: here, **lines}, time.monotonic, PATIENT)
         stack.callback(self.router.close)
         asker = Asker(self.book.consortium, me.account, me.keys[max(me.keys)])
         self.site = RoutedPredictions(
@@ -110,7 +112,7 @@ def test_every_server_gives_the_same_answer_to_the_last_digit(scene: Scene) -> N
     assert [each.route.server for each in found if each.route] == [scene.names[name] for name in NAMES]
     assert [each.route.why for each in found if each.route] == ["wish"] * 3
     assert len({tuple(each.shares.items()) for each in found}) == 1
-    assert replace(found[1], route=None) == replace(found[2], route=None)
+    assert len({each.seen.heat.tobytes() for each in found if each.seen}) == 1
 
 
 def test_a_server_that_dies_loses_no_question(scene: Scene) -> None:

@@ -12,7 +12,7 @@ from fl.protocol.errors import EncodingError, NoAnswer
 from fl.protocol.names import Digest
 from fl.roles.serving.query_messages import PictureAnswer, PictureQuestion, parse_answer, refusal_bytes
 
-ANSWER = PictureAnswer(7, Digest(b"d" * 32), "all", {"all": 0.75, "hem": 0.25}, ("all", "hem"))
+ANSWER = PictureAnswer(7, Digest(b"d" * 32), "all", {"all": 0.75, "hem": 0.25}, ("all", "hem"), bytes(range(16)))
 
 
 def test_a_picture_survives() -> None:
@@ -37,13 +37,13 @@ def test_any_bytes_are_a_picture_or_an_encoding_error(data: bytes) -> None:
 
 @pytest.mark.parametrize("answer", [ANSWER, PictureAnswer(7, Digest(b"d" * 32), "all", {"all": 1.0})])
 def test_an_answer_survives_to_the_last_digit(answer: PictureAnswer) -> None:
-    assert parse_answer(answer.to_bytes()) == answer
+    assert parse_answer(answer.to_bytes(), 4) == answer
 
 
 def test_a_refusal_is_the_same_error_at_the_site() -> None:
     refused = NoAnswer("foreign", "This is no cell", "it is unlike the cells of the training")
     with pytest.raises(NoAnswer) as found:
-        parse_answer(refusal_bytes(refused))
+        parse_answer(refusal_bytes(refused), 4)
     assert str(found.value) == str(refused)
 
 
@@ -70,6 +70,15 @@ def test_an_answer_that_does_not_fit_together_is_refused(changes: dict[str, obje
         "label": "all",
         "shares": {"all": 0.75, "hem": 0.25},
     }
-    parse_answer(write_document(whole))  # type: ignore[arg-type]
+    parse_answer(framed(whole), 4)
     with pytest.raises(EncodingError):
-        parse_answer(write_document(whole | changes))  # type: ignore[arg-type]
+        parse_answer(framed(whole | changes), 4)
+
+
+def test_a_map_of_another_size_is_refused() -> None:
+    with pytest.raises(EncodingError):
+        parse_answer(ANSWER.to_bytes(), 5)
+
+
+def framed(document: dict[str, object]) -> bytes:
+    return Writer().text(write_document(document)).text(b"").bytes()  # type: ignore[arg-type]
