@@ -283,45 +283,16 @@ class ReplayRunning(RefusedError):
 
 
 @dataclass(eq=False)
-class UndoTooLate(RefusedError):
-    """A cancellation can be taken back for a short time only."""
+class MailNotSent(UnavailableError):
+    """A mail could not be delivered now; the site tries again later."""
 
-    lasts_s: int
-    http_status = 409
-    sentence = "It is too late to take this back: you had {lasts_s} seconds. Please book a free time instead."
-
-
-@dataclass(eq=False)
-class TimeTaken(RefusedError):
-    """A doctor's block or hours meet a booking, a held offer or another block."""
-
-    http_status = 409
-    sentence = (
-        "There is already an appointment, a held offer or another block at that time. Cancel the appointment first, "
-        "or choose another time."
-    )
+    why: str
+    sentence = "The mail could not be sent now: {why}. The site tries again later."
 
 
 @dataclass(eq=False)
-class DayHasBookings(RefusedError):
-    """A doctor wants to close a day on which there are appointments."""
+class MailUndeliverable(RefusedError):
+    """No server will ever take this mail."""
 
-    bookings: int
-    http_status = 409
-    sentence = "You have {bookings} appointments on that day. Cancel them first in your calendar, then close the day."
-
-
-@dataclass(eq=False)
-class AlreadyWaiting(RefusedError):
-    """The patient is already on this doctor's waiting list."""
-
-    http_status = 409
-    sentence = "You already wait for a time with this doctor. Leave that waiting list first, if you want other days."
-
-
-@dataclass(eq=False)
-class OfferGone(RefusedError):
-    """The held offer ran out, was declined, or was never this patient's."""
-
-    http_status = 409
-    sentence = "This offer has ended. You are still on the waiting list, and the next free time may be yours."
+    why: str
+    sentence = "The mail cannot be delivered: {why}."

@@ -19,16 +19,19 @@ from webui.ports.records import CommitteeFacts
 from webui.store.accounts import AccountStore
 from webui.store.appointments import AppointmentStore
 from webui.store.care import Care, CareStore
+from webui.store.carriers import carrier_of
 from webui.store.database import Database
 from webui.store.decryption_requests import RequestStore
 from webui.store.handled import HandledForms
 from webui.store.leaves import LeafStore
+from webui.store.mail import MailStore
 from webui.store.openings import Openings
 from webui.store.passwords import Passwords
 from webui.store.records import RecordStore
 from webui.store.throttle import Throttle
 from webui.usecases.admission import Doors
 from webui.usecases.anchoring import Anchoring
+from webui.usecases.mail import Mail
 from webui.usecases.patient_records import PatientRecords
 from webui.usecases.record_requests import RecordRequests
 from webui.usecases.replays import Replays
@@ -61,6 +64,7 @@ class Site:
     openings: Openings
     throttle: Throttle
     replays: Replays
+    mail: Mail
 
     def committee(self) -> CommitteeFacts | None:
         """Return who holds the key for records; None also if the ledger does not answer."""
@@ -95,6 +99,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         openings=openings,
         throttle=Throttle(database, clock),
         replays=Replays(services.audits, clock),
+        mail=Mail(MailStore(database, clock), carrier_of(config.mail)),
     )
 
 

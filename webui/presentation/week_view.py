@@ -66,6 +66,7 @@ def week_view(free: Sequence[Slot], wanted: date | None, today: date, zone: Zone
         free: The free times of the doctor, in order.
         wanted: None is the first free day of this week, or else today.
         today: The day in `zone`.
+        zone: The hospital's.
     """
     by_day: dict[date, list[Slot]] = {}
     for slot in free:

@@ -19,8 +19,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from fl.protocol.errors import SlotTaken
-from webui.errors import NotFound, UndoTooLate
+from webui.errors import NotFound
 from webui.store.booking_rules import IN_FORCE, News, Notify, Rules, Visit, changeable, changed, tell_nobody
+from webui.store.calendar_errors import UndoTooLate
 from webui.store.calendar_tables import AppointmentDetail, TakenTime, Taking
 from webui.store.database import Database, Result
 from webui.store.doctor_plans import Doctor, all_doctors, doctor_of, free_slots, taken_times

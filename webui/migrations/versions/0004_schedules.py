@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0004"
-down_revision = "0001"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
@@ -148,12 +148,13 @@ def _sqlite_rules() -> None:
     for table, same in SAME.items():
         for event in ("INSERT", "UPDATE"):
             op.execute(
-                f"CREATE TRIGGER {table}_overlap_{event.lower()} BEFORE {event} ON {table} "
+                f"CREATE TRIGGER {table}_overlap_{event.lower()} BEFORE {event} ON {table} "  # noqa: S608
                 f"WHEN EXISTS (SELECT 1 FROM {table} WHERE id IS NOT NEW.id AND {same}) "
                 f"BEGIN SELECT RAISE(ABORT, '{table} overlaps'); END"
             )
     op.execute(
-        f"CREATE TRIGGER appointment_time_insert AFTER INSERT ON appointment WHEN NEW.state = 'booked' BEGIN {TAKE}; END"
+        "CREATE TRIGGER appointment_time_insert AFTER INSERT ON appointment "
+        f"WHEN NEW.state = 'booked' BEGIN {TAKE}; END"
     )
     op.execute(
         f"CREATE TRIGGER appointment_time_update AFTER UPDATE ON appointment "
@@ -178,7 +179,7 @@ def _mariadb_rules() -> None:
     for table, same in SAME.items():
         for event, other in (("INSERT", "TRUE"), ("UPDATE", "id <> NEW.id")):
             op.execute(
-                f"CREATE TRIGGER {table}_overlap_{event.lower()} BEFORE {event} ON {table} FOR EACH ROW "
+                f"CREATE TRIGGER {table}_overlap_{event.lower()} BEFORE {event} ON {table} FOR EACH ROW "  # noqa: S608
                 f"BEGIN IF EXISTS (SELECT 1 FROM {table} WHERE {other} AND {same}) THEN "
                 f"SIGNAL SQLSTATE '23000' SET MYSQL_ERRNO = 1062, MESSAGE_TEXT = '{table} overlaps'; END IF; END"
             )

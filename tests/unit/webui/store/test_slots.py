@@ -128,9 +128,7 @@ def test_slots_of_a_day_keep_to_the_hours_and_apart_in_every_zone(
     slots = list(slots_on(day, plan, place))
     assert all(slot.ends_at - slot.starts_at == minutes * 60 for slot in slots)
     assert all(one.ends_at + buffer * 60 <= other.starts_at for one, other in pairwise(slots))
-    inside = [
-        (moment_of(day, each.opens_minute, place), moment_of(day, each.closes_minute, place)) for each in plan.on(day)
-    ]
+    inside = [[moment_of(day, at, place) for at in (each.opens_minute, each.closes_minute)] for each in plan.on(day)]
     for slot in slots:
         assert local_day(slot.starts_at, place) == day
         assert any(opens <= slot.starts_at and slot.ends_at <= closes for opens, closes in inside)
