@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from webui.pages import accounts, appointments, approvals, auditor, checks, consent, doctor, health, home, requests
+from webui.pages import (
+    accounts,
+    appointments,
+    approvals,
+    auditor,
+    calendar_feed,
+    checks,
+    consent,
+    doctor,
+    health,
+    home,
+    requests,
+    schedule,
+    waiting,
+)
 
 PAGES = (
     health.blueprint,
@@ -15,4 +29,7 @@ PAGES = (
     requests.blueprint,
     approvals.blueprint,
     auditor.blueprint,
+    waiting.blueprint,
+    schedule.blueprint,
+    calendar_feed.blueprint,
 )

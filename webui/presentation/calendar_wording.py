@@ -29,6 +29,11 @@ def long_day(day: date) -> str:
     return format_date(day, "EEEE, d MMMM y")
 
 
+def clock_of(minute: int) -> str:
+    """Return minutes since midnight as `09:30`."""
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
 def meeting_words(meeting: str) -> str:
     """Return where patient and doctor meet."""
     return {

@@ -73,7 +73,7 @@ class Rules:
             SlotTaken, BookingOverlaps, OneADay, TooManyBookings, NotFound: the rules forbid it.
         """
         self.check_times(session, patient_id, doctor, slot)
-        if _future_bookings(session, patient_id, self.now) >= self.open_bookings:
+        if not self.has_room(session, patient_id):
             raise TooManyBookings(self.open_bookings)
         booking = Appointment(
             doctor_id=doctor.account_id,
@@ -90,6 +90,10 @@ class Rules:
         session.flush()
         return booking
 
+    def has_room(self, session: Session, patient_id: int) -> bool:
+        """Return whether a patient can have one more appointment."""
+        return _future_bookings(session, patient_id, self.now) < self.open_bookings
+
     def check_times(
         self, session: Session, patient_id: int, doctor: Doctor, slot: Slot, moved: int | None = None
     ) -> None:
@@ -98,15 +102,25 @@ class Rules:
         Raises:
             SlotTaken, BookingOverlaps, OneADay: they do not.
         """
-        others = (IN_FORCE, Appointment.id != moved) if moved is not None else (IN_FORCE,)
-        if _booked(session, slot, Appointment.patient_id == patient_id, *others):
-            raise BookingOverlaps(slot.starts_at)
+        self.check_patient(session, patient_id, doctor, slot, moved)
         end_offers(session, TakenTime.doctor_id == doctor.account_id, TakenTime.held_until <= self.now)
         taken = taken_times(session, [doctor], self.now, moved)[doctor.account_id]
         if any(slot.overlaps(time) for time in taken):
             raise SlotTaken(slot.starts_at)
+
+    def check_patient(
+        self, session: Session, patient_id: int, doctor: Doctor, slot: Slot, moved: int | None = None
+    ) -> None:
+        """Check that the patient has time.
+
+        Raises:
+            BookingOverlaps, OneADay: the patient has another appointment.
+        """
+        others = (IN_FORCE, Appointment.id != (moved or 0), Appointment.patient_id == patient_id)
+        if _booked(session, slot, *others):
+            raise BookingOverlaps(slot.starts_at)
         day = span_of(local_day(slot.starts_at, self.zone), 1, self.zone)
-        same = (Appointment.patient_id == patient_id, Appointment.doctor_id == doctor.account_id, *others)
+        same = (*others, Appointment.doctor_id == doctor.account_id)
         if not doctor.terms.several_a_day and _begins(session, day, *same):
             raise OneADay(slot.starts_at)
 

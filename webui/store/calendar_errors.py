@@ -61,3 +61,38 @@ class HoursMalformed(MalformedError):
 
     typed: str
     sentence = "{typed} cannot be read as hours. Write them like 09:00-12:00, 13:30-17:00."
+
+
+@dataclass(eq=False)
+class TooManyWishes(RefusedError):
+    """The patient waits for as many doctors as the site allows."""
+
+    allowed: int
+    http_status = 409
+    sentence = "You already wait for {allowed} doctors, which is the limit. Leave one waiting list first."
+
+
+@dataclass(eq=False)
+class DaysNotOffered(RefusedError):
+    """The days of a wish are over, or so far ahead that nobody can book them yet."""
+
+    days: int
+    http_status = 409
+    sentence = "Please choose days from today on, within the next {days} days."
+
+
+@dataclass(eq=False)
+class ScheduleFull(RefusedError):
+    """The doctor has reached the limit of exceptions or blocks."""
+
+    allowed: int
+    http_status = 409
+    sentence = "You already have {allowed} of these, which is the limit. Remove some first."
+
+
+@dataclass(eq=False)
+class BlockMalformed(MalformedError):
+    """A block or an exception has no valid times."""
+
+    http_status = 400
+    sentence = "The end must be after the start, and neither may be in the past."

@@ -50,6 +50,10 @@ def upgrade() -> None:
     op.execute(
         f"{COLUMNS} SELECT doctor_id, starts_at, ends_at, 'booking', id FROM appointment WHERE state = 'booked'"  # noqa: S608 our own names
     )
+    op.execute(
+        "INSERT INTO appointment_detail (appointment_id, reason, meeting, sequence) "
+        "SELECT id, 'other', 'room', 0 FROM appointment WHERE state = 'booked'"
+    )
     dialect = op.get_bind().dialect.name
     {"sqlite": _sqlite_rules, "postgresql": _postgresql_rules}.get(dialect, _mariadb_rules)()
 
