@@ -90,5 +90,5 @@ def _file(bookings: list[Appointment], owner: Account, method: Method) -> Respon
 
 def _title(booking: Appointment, owner: Account) -> str:
     if owner.role == SiteRole.DOCTOR:
-        return gettext("Appointment with a patient")
-    return gettext("Appointment: %(doctor)s", doctor=booking.doctor.account.name)
+        return str(gettext("Appointment with a patient"))
+    return str(gettext("Appointment: %(doctor)s", doctor=booking.doctor.account.name))

@@ -38,7 +38,7 @@ def calendar() -> ResponseReturnValue:
     one_day = request.args.get("view") == "day"
     first, length = (wanted, 1) if one_day else (monday_of(wanted), WEEK_DAYS)
     step = timedelta(days=length)
-    days = _days(first, length, wanted)
+    days = _days(first, length)
     return render_template(
         "schedule/calendar.html",
         days=days,
@@ -192,13 +192,12 @@ def _saved(words: str) -> ResponseReturnValue:
     return redirect(url_for("schedule.hours"))
 
 
-def _days(first: date, length: int, wanted: date) -> tuple[CalendarDay, ...]:
-    zone, now = site().config.tz, site().services.clock()
+def _days(first: date, length: int) -> tuple[CalendarDay, ...]:
+    zone, me = site().config.tz, member().id
     span = span_of(first, length, zone)
-    bookings = site().appointments.of_doctor(member().id, span.starts_at, span.ends_at)
-    times = site().book.schedules.taken(member().id, span)
-    free = site().appointments.free_slots(member().id)
-    return calendar_days(first, length, zone, bookings, times, free, wanted, local_day(now, zone))
+    bookings = site().appointments.of_doctor(me, span.starts_at, span.ends_at)
+    times, free = site().book.schedules.taken(me, span), site().appointments.free_slots(me)
+    return calendar_days([first + timedelta(days=number) for number in range(length)], zone, [*bookings, *times], free)
 
 
 def _asked_day(today: date) -> date:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from zoneinfo import ZoneInfo
 
 from webui.store.calendar_tables import TakenTime
@@ -33,35 +33,29 @@ class CalendarDay:
     items: tuple[CalendarItem, ...]
     free: int
     """How many times patients can still book."""
-    today: bool
-    chosen: bool
 
     @property
     def bookings(self) -> list[Appointment]:
         return [item.booking for item in self.items if item.booking is not None]
 
 
-def calendar_days(  # noqa: PLR0913 - one argument per thing in a calendar
-    first: date,
-    length: int,
-    zone: ZoneInfo,
-    bookings: Sequence[Appointment],
-    times: Sequence[TakenTime],
-    free: Sequence[Slot],
-    wanted: date,
-    today: date,
+def calendar_days(
+    days: Sequence[date], zone: ZoneInfo, rows: Sequence[Appointment | TakenTime], free: Sequence[Slot]
 ) -> tuple[CalendarDay, ...]:
-    """Return `length` days from `first` on."""
+    """Return what is on each of these days."""
     free_on = [local_day(slot.starts_at, zone) for slot in free]
-    days = []
-    for number in range(length):
-        day = first + timedelta(days=number)
-        span = span_of(day, 1, zone)
-        items = [CalendarItem(row.starts_at, row.ends_at, row, None) for row in bookings if _begins(row, span)]
-        items += [CalendarItem(row.starts_at, row.ends_at, None, row) for row in times if _meets(row, span)]
-        ordered = tuple(sorted(items, key=lambda item: item.starts_at))
-        days.append(CalendarDay(day, ordered, free_on.count(day), day == today, day == wanted))
-    return tuple(days)
+    return tuple(CalendarDay(day, _items(rows, span_of(day, 1, zone)), free_on.count(day)) for day in days)
+
+
+def _items(rows: Sequence[Appointment | TakenTime], span: Slot) -> tuple[CalendarItem, ...]:
+    items = [
+        CalendarItem(row.starts_at, row.ends_at, row, None)
+        if isinstance(row, Appointment)
+        else CalendarItem(row.starts_at, row.ends_at, None, row)
+        for row in rows
+        if (_begins(row, span) if isinstance(row, Appointment) else _meets(row, span))
+    ]
+    return tuple(sorted(items, key=lambda item: item.starts_at))
 
 
 def _begins(row: Appointment, span: Slot) -> bool:

@@ -21,12 +21,12 @@ from webui.store.slots import local_day
 
 def short_day(day: date) -> str:
     """Return `Mon 30 Nov`."""
-    return format_date(day, "EEE d MMM")
+    return str(format_date(day, "EEE d MMM"))
 
 
 def long_day(day: date) -> str:
     """Return `Monday, 30 November 2026`."""
-    return format_date(day, "EEEE, d MMMM y")
+    return str(format_date(day, "EEEE, d MMMM y"))
 
 
 def clock_of(minute: int) -> str:
@@ -36,31 +36,34 @@ def clock_of(minute: int) -> str:
 
 def meeting_words(meeting: str) -> str:
     """Return where patient and doctor meet."""
-    return {
+    words: dict[Meeting, str] = {
         Meeting.ROOM: gettext("in the room"),
         Meeting.VIDEO: gettext("by video"),
         Meeting.BOTH: gettext("in the room or by video"),
-    }[Meeting(meeting)]
+    }
+    return words[Meeting(meeting)]
 
 
 def reason_words(reason: str) -> str:
     """Return why a patient comes."""
-    return {
+    words: dict[Reason, str] = {
         Reason.RESULT: gettext("Talk about a check"),
         Reason.QUESTION: gettext("Ask a question"),
         Reason.FOLLOW_UP: gettext("Come again, as agreed"),
         Reason.SECOND_OPINION: gettext("Get a second opinion"),
         Reason.OTHER: gettext("Something else"),
-    }[Reason(reason)]
+    }
+    return words[Reason(reason)]
 
 
 def part_words(part: str) -> str:
     """Return a part of the day."""
-    return {
+    words: dict[Part, str] = {
         Part.ANY: gettext("at any time of the day"),
         Part.MORNING: gettext("before noon"),
         Part.AFTERNOON: gettext("after noon"),
-    }[Part(part)]
+    }
+    return words[Part(part)]
 
 
 def day_of(seconds: int, zone: ZoneInfo) -> date:

@@ -104,18 +104,19 @@ def _where(place: str) -> str:
 
 
 def _subject(news: News, facts: dict[str, str]) -> str:
-    return {
+    words: dict[News, str] = {
         News.BOOKED: gettext("Your appointment on %(moment)s", **facts),
         News.RESTORED: gettext("Booked again: your appointment on %(moment)s", **facts),
         News.MOVED: gettext("New time: your appointment on %(moment)s", **facts),
         News.CANCELLED: gettext("Cancelled: your appointment on %(moment)s", **facts),
         News.CALLED_OFF: gettext("Cancelled by the doctor: your appointment on %(moment)s", **facts),
         News.REMINDER: gettext("Reminder: your appointment on %(moment)s", **facts),
-    }[news]
+    }
+    return words[news]
 
 
 def _sentence(news: News, facts: dict[str, str]) -> str:
-    return {
+    words: dict[News, str] = {
         News.BOOKED: gettext("You have an appointment with %(doctor)s: %(moment)s.", **facts),
         News.RESTORED: gettext("Your appointment with %(doctor)s is booked again: %(moment)s.", **facts),
         News.MOVED: gettext("Your appointment with %(doctor)s has a new time: %(moment)s.", **facts),
@@ -130,4 +131,5 @@ def _sentence(news: News, facts: dict[str, str]) -> str:
             "so that somebody else can have the time.",
             **facts,
         ),
-    }[news]
+    }
+    return words[news]
