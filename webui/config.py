@@ -115,7 +115,7 @@ class SiteConfig:
     """One installation of the site."""
 
     database_url: str
-    """SQLAlchemy URL: `sqlite:////folder/site.db` or `postgresql+psycopg://...`."""
+    """SQLAlchemy URL: `sqlite:////folder/site.db`, `postgresql+psycopg://...` or `mariadb+pymysql://...`."""
     secret_key: bytes = field(repr=False)
     """At least 32 random bytes; signs the session cookie and the CSRF tokens."""
     hospital_name: str = "Hemaledger Clinic"

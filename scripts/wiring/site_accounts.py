@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from webui.store.database import Database, upgrade_database
 from webui.store.demo import demo_accounts
 from webui.store.passwords import Passwords
 
+DATABASE_VARIABLE = "HEMALEDGER_DATABASE_URL"
+"""A variable, because the URL of a server has a password."""
+
 
 def site_config(home: Home, hospital: str, zone: str, *, tls: bool, demo: bool = False) -> SiteConfig:
     """Return the site's settings. The first call creates the site's secret."""
@@ -22,7 +26,7 @@ def site_config(home: Home, hospital: str, zone: str, *, tls: bool, demo: bool =
     if not secret.exists():
         write_atomic(secret, secrets.token_bytes(32), mode=0o600)
     return SiteConfig(
-        database_url=f"sqlite:///{(home.folder / 'site' / 'site.sqlite').resolve()}",
+        database_url=os.environ.get(DATABASE_VARIABLE) or f"sqlite:///{(secret.parent / 'site.sqlite').resolve()}",
         secret_key=secret.read_bytes(),
         hospital_name=hospital,
         zone=zone,

@@ -181,11 +181,14 @@ def _postgresql_rules() -> None:
 
 def _mariadb_rules() -> None:
     for table, same in SAME.items():
-        for event, other in (("INSERT", "TRUE"), ("UPDATE", "id <> NEW.id")):
+        for event, own in (("INSERT", "NULL"), ("UPDATE", "OLD.id")):
             op.execute(
                 f"CREATE TRIGGER {table}_overlap_{event.lower()} BEFORE {event} ON {table} FOR EACH ROW "  # noqa: S608
-                f"BEGIN IF EXISTS (SELECT 1 FROM {table} WHERE {other} AND {same}) THEN "
-                f"SIGNAL SQLSTATE '23000' SET MYSQL_ERRNO = 1062, MESSAGE_TEXT = '{table} overlaps'; END IF; END"
+                "BEGIN DECLARE found INT; "
+                "SELECT account_id INTO found FROM doctor_profile WHERE account_id = NEW.doctor_id FOR UPDATE; "
+                f"SELECT COUNT(*) INTO found FROM {table} WHERE NOT id <=> {own} AND {same} LOCK IN SHARE MODE; "
+                "IF found > 0 THEN SIGNAL SQLSTATE '23000' SET MYSQL_ERRNO = 4025, "
+                f"MESSAGE_TEXT = '{table} overlaps'; END IF; END"
             )
     for event in ("INSERT", "UPDATE"):
         op.execute(
