@@ -187,7 +187,7 @@ def _too_late(doctor_id: int, error: SlotTaken | SlotNotOffered, moved: Appointm
 
 def _own_checks() -> list[tuple[int, str]]:
     """Return the rows and dates of the patient's newest checks."""
-    rows = site().record_store.of_patient(member().id, 1)
+    rows = site().record_store.of_patient(member().id, 0)
     zone = site().config.tz
     return [
         (row.id, gettext("Check of %(moment)s", moment=when(row.created_at, zone))) for row in rows if not row.erased_at
