@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, select
@@ -159,9 +160,16 @@ def in_force(now: int) -> ColumnElement[bool]:
 
 def free_slots(doctor: Doctor, taken: Sequence[Slot], zone: ZoneInfo, now: int) -> Iterator[Slot]:
     """Yield the free slots of a doctor, in order; the caller stops when it has enough."""
+    times, over = sorted(taken), 0
     for slot in offered(doctor.plan, zone, now):
-        if not any(slot.overlaps(time) for time in taken):
+        while over < len(times) and times[over].ends_at <= slot.starts_at:
+            over += 1
+        if not any(slot.overlaps(time) for time in _until(slot.ends_at, islice(times, over, None))):
             yield slot
+
+
+def _until(moment: int, times: Iterable[Slot]) -> Iterator[Slot]:
+    return takewhile(lambda time: time.starts_at < moment, times)
 
 
 def _joined(profile: DoctorProfile, terms: Terms, exceptions: _Exceptions) -> Doctor:
