@@ -293,3 +293,18 @@ class TooManyPictures(MalformedError):
         "These are {count} pictures or pages, and one check may have {most}. Choose fewer of them, and send the others "
         "in another check."
     )
+
+
+class MailNotSent(UnavailableError):
+    """A mail could not be delivered now; the site tries again later."""
+
+    why: str
+    sentence = "The mail could not be sent now: {why}. The site tries again later."
+
+
+@dataclass(eq=False)
+class MailUndeliverable(RefusedError):
+    """No server will ever take this mail."""
+
+    why: str
+    sentence = "The mail cannot be delivered: {why}."

@@ -7,6 +7,7 @@ Source: securedrop's typed configuration on the application object.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event
 
@@ -18,18 +19,27 @@ from webui.ports.federation import Services
 from webui.ports.records import CommitteeFacts
 from webui.store.accounts import AccountStore
 from webui.store.appointments import AppointmentStore
+from webui.store.booking_rules import Rules
+from webui.store.calendar_feeds import FeedStore
 from webui.store.care import Care, CareStore
+from webui.store.carriers import carrier_of
 from webui.store.database import Database
 from webui.store.decryption_requests import RequestStore
 from webui.store.handled import HandledForms
 from webui.store.leaves import LeafStore
+from webui.store.mail import MailStore
 from webui.store.openings import Openings
 from webui.store.passwords import Passwords
 from webui.store.receipts import ReceiptStore
 from webui.store.records import RecordStore
+from webui.store.reminders import Reminders
+from webui.store.schedules import ScheduleStore
 from webui.store.throttle import Throttle
+from webui.store.waiting import WaitingStore
 from webui.usecases.admission import Doors
 from webui.usecases.anchoring import Anchoring
+from webui.usecases.appointment_mail import AppointmentMail, Letterhead
+from webui.usecases.mail import Mail
 from webui.usecases.patient_records import PatientRecords
 from webui.usecases.receipt_checks import ReceiptChecks
 from webui.usecases.receipts import Receipts
@@ -37,6 +47,18 @@ from webui.usecases.record_requests import RecordRequests
 from webui.usecases.replays import Replays
 
 EXTENSION = "hemaledger"
+
+
+@dataclass(frozen=True)
+class AppointmentBook:
+    """All that belongs to appointments."""
+
+    appointments: AppointmentStore
+    schedules: ScheduleStore
+    waiting: WaitingStore
+    feeds: FeedStore
+    reminders: Reminders
+    head: Letterhead
 
 
 @dataclass(frozen=True)
@@ -66,6 +88,8 @@ class Site:
     replays: Replays
     receipts: Receipts
     receipt_checks: ReceiptChecks
+    mail: Mail
+    book: AppointmentBook
 
     def committee(self) -> CommitteeFacts | None:
         """Return who holds the key for records; None also if the ledger does not answer."""
@@ -82,6 +106,8 @@ def build_site(config: SiteConfig, services: Services) -> Site:
     care, openings = Care(config.care_days, clock), Openings(database, clock)
     records, requests = RecordStore(database, care), RequestStore(database, clock)
     anchoring, receipts = Anchoring(LeafStore(database), services.records, clock), ReceiptStore(database)
+    mail = Mail(MailStore(database, clock), carrier_of(config.mail))
+    book = _book(config, database, mail, clock)
     passwords = Passwords(config.passwords, (config.hospital_name, "hemaledger"))
     return Site(
         config=config,
@@ -96,13 +122,29 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         wake=Event(),
         doors=Doors.of(config.places),
         record_requests=RecordRequests(requests, openings, records, services.requests, clock),
-        appointments=AppointmentStore(database, config.tz, config.limits.open_bookings, clock),
+        appointments=book.appointments,
         care=CareStore(database, care),
         openings=openings,
         throttle=Throttle(database, clock),
         replays=Replays(services.audits, clock),
         receipts=Receipts(receipts, anchoring, services.records, clock),
         receipt_checks=ReceiptChecks(receipts, anchoring, services.records, services.audits),
+        mail=mail,
+        book=book,
+    )
+
+
+def _book(config: SiteConfig, database: Database, mail: Mail, clock: Callable[[], int]) -> AppointmentBook:
+    zone, open_bookings = config.tz, config.limits.open_bookings
+    head = Letterhead(config.hospital_name, config.mail.sender, config.address, zone)
+    news = AppointmentMail(mail, head, clock)
+    return AppointmentBook(
+        appointments=AppointmentStore(database, zone, open_bookings, clock, news.tell),
+        schedules=ScheduleStore(database, zone, clock),
+        waiting=WaitingStore(database, lambda: Rules(zone, open_bookings, clock()), news.tell, news.offer),
+        feeds=FeedStore(database, clock),
+        reminders=Reminders(database, news.tell, clock),
+        head=head,
     )
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+from pathlib import Path
 
 from fl.files import write_atomic
 from scripts.wiring.clock import now
 from scripts.wiring.home import OWNER_ONLY, Home
-from webui.config import SiteConfig
+from webui.config import MailSettings, SiteConfig
 from webui.store.accounts import AccountStore
 from webui.store.database import Database, upgrade_database
 from webui.store.demo import demo_accounts
 from webui.store.passwords import Passwords
+
+DATABASE_VARIABLE = "HEMALEDGER_DATABASE_URL"
+"""A variable, because the URL of a server has a password."""
 
 
 def site_config(home: Home, hospital: str, zone: str, *, tls: bool, demo: bool = False) -> SiteConfig:
@@ -21,13 +26,19 @@ def site_config(home: Home, hospital: str, zone: str, *, tls: bool, demo: bool =
     if not secret.exists():
         write_atomic(secret, secrets.token_bytes(32), mode=0o600)
     return SiteConfig(
-        database_url=f"sqlite:///{(home.folder / 'site' / 'site.sqlite').resolve()}",
+        database_url=os.environ.get(DATABASE_VARIABLE) or f"sqlite:///{(secret.parent / 'site.sqlite').resolve()}",
         secret_key=secret.read_bytes(),
         hospital_name=hospital,
         zone=zone,
         secure_cookies=tls,
         demo_accounts=demo,
+        mail=MailSettings(folder=outbox(home)),
     )
+
+
+def outbox(home: Home) -> Path:
+    """Return the folder of the site's mails when there is no mail server."""
+    return home.folder / "site" / "outbox"
 
 
 def open_accounts(config: SiteConfig) -> AccountStore:

@@ -18,7 +18,7 @@ import pytest
 from scripts.server.proxy import TrustedProxy
 from scripts.server.request import Bounds
 from scripts.server.server import Server
-from tests.support.databases import new_postgresql
+from tests.support.databases import KINDS, new_database
 from tests.support.site_town import INES, MAYA, PASSWORD, TOKEN, Town
 from webui.config import Limits
 from webui.store.accounts import NewAccount, PatientFacts
@@ -237,13 +237,10 @@ def test_a_picture_that_is_too_large_gets_the_page_with_the_limit_also_in_chunks
         assert b'href="/checks/new"' in answer
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=KINDS)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'site.db'}"
-    else:
-        with new_postgresql() as url:
-            yield url
+    with new_database(request.param, tmp_path) as url:
+        yield url
 
 
 def test_of_two_hundred_at_one_slot_one_wins_and_everybody_is_answered(tmp_path: Path, database: str) -> None:

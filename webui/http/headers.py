@@ -25,7 +25,7 @@ SAMPLE_ENDPOINTS = {"checks.new"}
 """Several images in one form; each of them has a limit of its own."""
 AUDITING_ROLES = {SiteRole.AUDITOR, SiteRole.OPERATOR}
 MAX_INTEGER = 2**63 - 1
-"""The largest row number in SQLite and PostgreSQL."""
+"""The largest row number in every database."""
 MAX_PAGE = 10**6
 TWO_YEARS_S = 2 * 365 * 24 * 3600
 

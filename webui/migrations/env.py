@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from alembic import context
 
+from webui.store import calendar_tables as calendars  # noqa: F401 their tables
 from webui.store import consent_log, models, openings, receipts  # noqa: F401 their tables
 from webui.store import job_tables as jobs  # noqa: F401 their tables
 from webui.store.base import Base
+from webui.store.mariadb import is_compared, is_mariadb
 
+connection = context.config.attributes["connection"]
 context.configure(
-    connection=context.config.attributes["connection"],
+    connection=connection,
     target_metadata=Base.metadata,
     render_as_batch=True,
     compare_type=True,
+    include_object=is_compared if is_mariadb(connection.dialect) else None,
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -8,6 +8,7 @@ from webui.pages import (
     appointments,
     approvals,
     auditor,
+    calendar_feed,
     check_pictures,
     checks,
     consent,
@@ -17,6 +18,8 @@ from webui.pages import (
     my_data,
     receipts,
     requests,
+    schedule,
+    waiting,
 )
 
 PAGES = (
@@ -34,4 +37,7 @@ PAGES = (
     receipts.blueprint,
     my_data.blueprint,
     about.blueprint,
+    waiting.blueprint,
+    schedule.blueprint,
+    calendar_feed.blueprint,
 )

@@ -24,6 +24,8 @@ MENUS: Mapping[str, tuple[Link, ...]] = {
     ),
     "doctor": (
         ("doctor.agenda", _("My patients")),
+        ("schedule.calendar", _("Calendar")),
+        ("schedule.hours", _("Working hours")),
         ("requests.mine", _("Requests")),
     ),
     "auditor": (

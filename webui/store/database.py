@@ -1,7 +1,7 @@
 """Access to the database: engine, transactions, migrations.
 
 Invariant: every write is one transaction that is serialised against all other writes (SQLite: BEGIN IMMEDIATE;
-PostgreSQL: SERIALIZABLE). So everything that a write has read is still true when it commits.
+PostgreSQL, MariaDB and MySQL: SERIALIZABLE). So everything that a write has read is still true when it commits.
 
 Source: SQLAlchemy 2 documentation, "SQLite / Serializable isolation"; sqlite.org/wal.html; PostgreSQL manual 13.2.3.
 """
@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError
+from sqlalchemy.exc import ArgumentError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from fl.protocol.errors import SettingInvalid
 from webui.errors import DatabaseUnavailable
+from webui.store import mariadb
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -56,6 +57,7 @@ class Database:
         """Writers of this process queue here, which is fairer and faster than the database's own waiting."""
         self._log_to_empty = True  # an earlier process may have left something in it
         self._writer = self.engine.execution_options(**_serialised(self.engine))
+        self._noter = self.engine.execution_options(**_unserialised(self.engine))
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -74,13 +76,10 @@ class Database:
             IntegrityError: a constraint forbids it; the caller knows what that means.
             DatabaseUnavailable: the database does not answer.
         """
-        for _ in range(WRITE_TRIES - 1):
-            with suppress(_WriteConflict):
-                return self._write_once(work)
-        return self._write_once(work)
+        return _again(lambda: self._write_once(work))
 
     def note(self, work: Callable[[Session], Result]) -> Result:
-        """Run `work`, which changes one row by its key; like `write`, but on PostgreSQL it does not wait for others.
+        """Run `work`, which changes one row by its key; like `write`, but only SQLite makes it wait for others.
 
         Raises:
             IntegrityError: somebody else has just made this row.
@@ -88,7 +87,10 @@ class Database:
         """
         if self.engine.dialect.name == "sqlite":
             return self.write(work)
-        with _translated(), Session(self.engine, expire_on_commit=False) as session, session.begin():
+        return _again(lambda: self._note_once(work))
+
+    def _note_once(self, work: Callable[[Session], Result]) -> Result:
+        with _translated(), Session(self._noter, expire_on_commit=False) as session, session.begin():
             return work(session)
 
     def _write_once(self, work: Callable[[Session], Result]) -> Result:
@@ -108,7 +110,8 @@ class Database:
     def empty_log(self) -> bool:
         """Empty SQLite's write-ahead log, which still has old versions of pages, and return whether it is empty.
 
-        A concurrent reader prevents it; then `retry_empty_log` tries again. PostgreSQL removes old row versions itself.
+        A concurrent reader prevents it; then `retry_empty_log` tries again. Other databases remove old
+        row versions themselves.
         """
         if self.engine.dialect.name != "sqlite":
             return True
@@ -147,6 +150,8 @@ def _migrate(connection: Connection) -> None:
     from alembic import command  # noqa: PLC0415
     from alembic.util.exc import CommandError  # noqa: PLC0415
 
+    if mariadb.is_mariadb(connection.dialect):
+        mariadb.prepare_tables(connection)
     try:
         command.upgrade(alembic_config(connection), "head")
     except CommandError as error:
@@ -163,14 +168,22 @@ def alembic_config(connection: Connection) -> Config:
     return config
 
 
+def _again(once: Callable[[], Result]) -> Result:
+    """Return the result of `once`; after a conflict it runs again, `WRITE_TRIES` times in all."""
+    for _ in range(WRITE_TRIES - 1):
+        with suppress(_WriteConflict):
+            return once()
+    return once()
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
         yield
     except IntegrityError:
         raise
-    except OperationalError as error:
-        if getattr(error.orig, "sqlstate", None) == SERIALISATION_FAILURE:
+    except (OperationalError, InterfaceError) as error:
+        if getattr(error.orig, "sqlstate", None) == SERIALISATION_FAILURE or mariadb.is_conflict(error.orig):
             raise _WriteConflict("two changes at the same moment") from error
         raise DatabaseUnavailable(type(error.orig).__name__) from error
 
@@ -180,17 +193,26 @@ def _engine(url: str) -> Engine:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
             raise SettingInvalid("database_url", "SQLite needs a file: a database in memory would lose everything")
+        if parsed.get_backend_name() in mariadb.NAMES:
+            parsed = mariadb.with_charset(parsed)
         engine = create_engine(parsed, pool_pre_ping=True, pool_size=KEPT_CONNECTIONS)
     except (ArgumentError, ImportError) as error:
         raise SettingInvalid("database_url", f"it cannot be used ({type(error).__name__})") from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    elif mariadb.is_mariadb(engine.dialect):
+        mariadb.prepare(engine)
     return engine
 
 
 def _serialised(engine: Engine) -> dict[str, object]:
     return {"immediate": True} if engine.dialect.name == "sqlite" else {"isolation_level": "SERIALIZABLE"}
+
+
+def _unserialised(engine: Engine) -> dict[str, object]:
+    """Return options for changes of one row by its key. MariaDB would lock the gap where a new key belongs."""
+    return {"isolation_level": "READ COMMITTED"} if mariadb.is_mariadb(engine.dialect) else {}
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

@@ -234,7 +234,7 @@ class Appointment(Base):
     """A booking of one slot of one doctor by one patient.
 
     The first migration also forbids overlapping bookings of a doctor or a patient, and overlapping office hours
-    (PostgreSQL: exclusion constraints; SQLite: triggers).
+    (PostgreSQL: exclusion constraints; SQLite and MariaDB: triggers). MariaDB has no partial indexes (mariadb.py).
     """
 
     __tablename__ = "appointment"

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.databases import new_postgresql
+from tests.support.databases import KINDS, new_database
 from tests.support.site_town import Town
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=KINDS)
 def any_town(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Town]:
-    """Yield a site over a database of either kind."""
+    """Yield a site over a database of every kind."""
     if request.param == "sqlite":
         yield Town(tmp_path)
         return
-    with new_postgresql() as url:
+    with new_database(request.param, tmp_path) as url:
         town = Town(tmp_path, database_url=url)
         yield town
         town.site.database.close()

@@ -1,8 +1,9 @@
 """The first tables.
 
 Constraints get their names from webui.store.base.NAMES. Active bookings of one doctor or patient must not overlap, nor
-may office hours of one doctor: exclusion constraints on PostgreSQL and triggers on SQLite ensure this. A later
-migration that copies these tables on SQLite must create the triggers again.
+may office hours of one doctor: exclusion constraints on PostgreSQL and triggers on SQLite and MariaDB ensure this. A
+later migration that copies these tables on SQLite must create the triggers again. MariaDB has no partial indexes: there
+the column `booked`, 1 for an active booking and else NULL, is part of the unique indexes.
 
 Revision: 0001, the first.
 """
@@ -11,6 +12,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+
+from webui.store.mariadb import IN_FORCE, is_mariadb
 
 revision = "0001"
 down_revision = None
@@ -34,6 +37,23 @@ EXCLUSIONS = {
     ("office_hours", "doctor"): "int4range(doctor_id, doctor_id, '[]') WITH &&, "
     "int4range(weekday * 1440 + opens_minute, weekday * 1440 + closes_minute) WITH &&",
 }
+LOCKING_TRIGGERS = {
+    "appointment": f"""DECLARE found INT;
+        SELECT account_id INTO found FROM doctor_profile WHERE account_id = NEW.doctor_id FOR UPDATE;
+        SELECT account_id INTO found FROM patient_profile WHERE account_id = NEW.patient_id FOR UPDATE;
+        IF NEW.state = 'booked' THEN
+            SELECT COUNT(*) INTO found FROM appointment WHERE {BOOKED} AND NOT id <=> {{own}} AND {SAME_TIME}
+                AND (doctor_id = NEW.doctor_id OR patient_id = NEW.patient_id) LOCK IN SHARE MODE;
+            IF found > 0 THEN {{refuse}}; END IF;
+        END IF;""",  # noqa: S608 our own names
+    "office_hours": """DECLARE found INT;
+        SELECT account_id INTO found FROM doctor_profile WHERE account_id = NEW.doctor_id FOR UPDATE;
+        SELECT COUNT(*) INTO found FROM office_hours WHERE doctor_id = NEW.doctor_id AND weekday = NEW.weekday
+            AND NOT id <=> {own} AND opens_minute < NEW.closes_minute AND NEW.opens_minute < closes_minute
+            LOCK IN SHARE MODE;
+        IF found > 0 THEN {refuse}; END IF;""",
+}
+"""For MariaDB. The lock on the doctor's and the patient's row makes two writers wait, whatever their isolation."""
 TABLES = (
     "consent_change",
     "handled_form",
@@ -121,14 +141,18 @@ def _create_appointments() -> None:
         sa.Column("cancelled_by", sa.String(length=16)),
         sa.CheckConstraint("state IN ('booked', 'cancelled')", name="state"),
         sa.CheckConstraint("starts_at < ends_at", name="times"),
+        *_booked_column(),
     )
+    in_force = [IN_FORCE] if is_mariadb(op.get_bind().dialect) else []
     for name, columns in (
         ("uq_appointment_doctor_start", ["doctor_id", "starts_at"]),
         ("uq_appointment_patient_start", ["patient_id", "starts_at"]),
         ("uq_appointment_doctor_patient_day", ["doctor_id", "patient_id", "day"]),
     ):
         booked = sa.text(BOOKED)
-        op.create_index(name, "appointment", columns, unique=True, sqlite_where=booked, postgresql_where=booked)
+        op.create_index(
+            name, "appointment", [*columns, *in_force], unique=True, sqlite_where=booked, postgresql_where=booked
+        )
     op.create_table(
         "office_hours",
         sa.Column("id", sa.Integer(), primary_key=True),
@@ -240,14 +264,28 @@ def _create_forms() -> None:
     )
 
 
+def _booked_column() -> list[sa.Column[int]]:
+    if not is_mariadb(op.get_bind().dialect):
+        return []
+    return [sa.Column(IN_FORCE, sa.SmallInteger(), sa.Computed(f"CASE WHEN {BOOKED} THEN 1 END", persisted=False))]
+
+
 def _forbid_overlaps() -> None:
-    if op.get_bind().dialect.name == "sqlite":
+    dialect = op.get_bind().dialect
+    if dialect.name == "sqlite":
         for table, condition in TRIGGERS.items():
             for event in ("INSERT", "UPDATE"):
                 op.execute(
                     f"CREATE TRIGGER {table}_overlap_{event.lower()} BEFORE {event} ON {table} {condition} "
                     f"BEGIN SELECT RAISE(ABORT, '{table} overlaps'); END"
                 )
+    elif is_mariadb(dialect):
+        for table, body in LOCKING_TRIGGERS.items():
+            refuse = f"SIGNAL SQLSTATE '23000' SET MYSQL_ERRNO = 4025, MESSAGE_TEXT = '{table} overlaps'"
+            for event, own in (("INSERT", "NULL"), ("UPDATE", "OLD.id")):
+                statements = body.format(own=own, refuse=refuse)
+                name = f"{table}_overlap_{event.lower()}"
+                op.execute(f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW BEGIN {statements} END")
     else:
         for (table, whose), columns in EXCLUSIONS.items():
             op.execute(f"ALTER TABLE {table} ADD CONSTRAINT ex_{table}_{whose} EXCLUDE USING gist ({columns})")

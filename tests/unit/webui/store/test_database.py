@@ -1,22 +1,17 @@
-"""Tables, migrations, transactions."""
+"""Settings of the database, transactions; the migrations are in test_migrations.py."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from fl.protocol.errors import SettingInvalid
 from webui.errors import DatabaseUnavailable
-from webui.store.base import Base
-from webui.store.database import NEWEST, Database, alembic_config, upgrade_database
+from webui.store.database import Database, upgrade_database
 from webui.store.models import Attempts
 
 
@@ -27,23 +22,12 @@ def url(tmp_path: Path) -> str:
     return made
 
 
-def test_models_and_migrations_agree(url: str) -> None:
-    with Database(url).engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, Base.metadata) == []
-
-
 def test_partial_indexes_have_the_same_condition_in_models_and_migrations(url: str) -> None:
     with Database(url).engine.connect() as connection:
         made = {index["name"]: index for index in inspect(connection).get_indexes("appointment")}
     for name in ("uq_appointment_doctor_start", "uq_appointment_patient_start"):
         assert made[name]["unique"]
         assert str(made[name]["dialect_options"]["sqlite_where"]) == "state = 'booked'"
-
-
-def test_the_newest_revision_is_the_last_migration(url: str) -> None:
-    with Database(url).engine.connect() as connection:
-        assert ScriptDirectory.from_config(alembic_config(connection)).get_current_head() == NEWEST
 
 
 def test_upgrading_twice_changes_nothing(url: str) -> None:
@@ -56,12 +40,6 @@ def test_a_database_of_another_version_is_refused_by_name(url: str) -> None:
         connection.execute(text("UPDATE alembic_version SET version_num = '0006'"))
     with pytest.raises(SettingInvalid, match="another version"):
         upgrade_database(url)
-
-
-def test_the_migrations_can_be_taken_back(url: str) -> None:
-    with Database(url).engine.begin() as connection:
-        command.downgrade(alembic_config(connection), "base")
-        assert inspect(connection).get_table_names() == ["alembic_version"]
 
 
 def test_sqlite_is_set_up_for_many_readers_and_real_constraints(url: str) -> None:

@@ -5,19 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from sqlalchemy import select, update
 from sqlalchemy.orm import undefer
 
 from fl.crypto.capsule import NO_KEY, Readers, RecordPolicy
 from fl.protocol.errors import NoCommittee
 from fl.protocol.names import Purpose
+from tests.support.migrations import differences
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, cell, words
 from webui.errors import NotFound, RecordDamaged, WishNeeded
 from webui.ports.consent import Choice, mask_of, purposes_in
 from webui.ports.records import SealedRecord
-from webui.store.base import Base
 from webui.store.database import Database
 from webui.store.models import Leaf, StoredRecord
 from webui.usecases.patient_records import Shown, sealed_of
@@ -56,8 +54,7 @@ def test_a_records_whole_life_on_either_database(any_town: Town) -> None:
     any_town.site.record_store.erase(row_id, maya.id)
     assert read(any_town, MAYA, row_id).state == "erased"
     with any_town.site.database.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, Base.metadata) == []
+        assert differences(connection) == []
 
 
 def test_a_record_keeps_every_label_it_had_and_choosing_back_adds_none(town: Town, check: int) -> None:
