@@ -16,6 +16,7 @@ from typing import Any
 from flask import Flask
 
 from webui.config import FORM_OVERHEAD, KIBIBYTE, SiteConfig
+from webui.http.access_log import init_access_log
 from webui.http.assets import init_assets
 from webui.http.error_pages import init_errors
 from webui.http.headers import init_security
@@ -23,10 +24,11 @@ from webui.http.languages import init_languages
 from webui.http.once import FormProtect, init_once
 from webui.http.page_lookups import key_maker, look_again
 from webui.http.rim import rimmed
+from webui.http.second_step import init_second_step
 from webui.http.sessions import init_login, visitor
 from webui.pages import PAGES
 from webui.ports.federation import Services
-from webui.presentation import menus, model_wording, request_wording, wording
+from webui.presentation import log_wording, menus, model_wording, request_wording, wording
 from webui.site import EXTENSION, build_site
 from webui.store.database import upgrade_database
 
@@ -49,6 +51,8 @@ def create_app(config: SiteConfig, services: Services) -> Flask:
     app.config.from_mapping(_flask_settings(config))
     app.extensions[EXTENSION] = build_site(config, services)
     init_login(app)
+    init_second_step(app)
+    init_access_log(app)
     init_security(app)  # before CSRF, which reads the form
     protect = FormProtect(app)
     init_once(app, protect)
@@ -82,7 +86,7 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
     """Give the templates every function of the wording modules, with the hospital's zone where one is needed."""
     zone = config.tz
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    for module in (menus, wording, model_wording, request_wording):
+    for module in (log_wording, menus, wording, model_wording, request_wording):
         for name, function in getmembers(module, isfunction):
             if function.__module__ == module.__name__ and not name.startswith("_"):
                 zoned = "zone" in signature(function).parameters

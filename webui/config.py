@@ -67,6 +67,14 @@ class Limits:
     """Requests to the trustees by one person."""
     replays: Limit = Limit(120, 60 * 60)
     """Replays of rounds by one auditor."""
+    second_steps: Limit = Limit(10, 15 * 60)
+    """Codes of the second step for one account."""
+    passkey_questions: Limit = Limit(120, 15 * 60)
+    """Questions to passkeys, for one account or address."""
+    mailed_links: Limit = Limit(3, 60 * 60)
+    """Links by mail for one address."""
+    mailed_links_address: Limit = Limit(20, 60 * 60)
+    """Links by mail that one network address may ask for."""
     open_bookings: int = 3
     """Future appointments of one patient."""
 
@@ -141,6 +149,8 @@ class SiteConfig:
     demo_accounts: bool = False
     """Whether the sign-in page says that all people of this installation are invented."""
     mail: MailSettings = MailSettings()
+    second_step_for_staff: bool = True
+    """Whether everybody except patients must set up a second step of signing in. A demonstration never asks for it."""
     address: str = "http://localhost"
     """How mails name this site, without a slash at the end: `https://clinic.example`."""
 
@@ -165,6 +175,10 @@ class SiteConfig:
             raise SettingInvalid(
                 "zone", f"{self.zone!r} is not an IANA time zone; write it like Europe/Amsterdam"
             ) from error
+
+    @property
+    def staff_needs_second_step(self) -> bool:
+        return self.second_step_for_staff and not self.demo_accounts
 
     @property
     def tz(self) -> ZoneInfo:

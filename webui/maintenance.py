@@ -35,6 +35,7 @@ def keep_up(site: Site) -> None:
         ("sealing records to the current key", site.patient_records.follow_key),
         ("checking the model again", lambda: _look(site)),
         ("sending mail", site.mail.keep_up),
+        ("forgetting old sessions", site.sessions.forget_old),
         ("anchoring new records", lambda: site.anchoring.anchor() if site.anchoring.due() else None),
     )
     for what, task in tasks:

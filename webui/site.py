@@ -16,27 +16,41 @@ from fl.protocol.errors import UnavailableError
 from webui.config import SiteConfig
 from webui.ports.federation import Services
 from webui.ports.records import CommitteeFacts
-from webui.store.accounts import AccountStore
+from webui.store.access_log import AccessLog, Line, LogEvent
+from webui.store.accounts import AccountStore, SignedInUser
 from webui.store.appointments import AppointmentStore
 from webui.store.care import Care, CareStore
 from webui.store.carriers import carrier_of
 from webui.store.database import Database
 from webui.store.decryption_requests import RequestStore
+from webui.store.factors import FactorStore
 from webui.store.handled import HandledForms
+from webui.store.keyed import Keyed
 from webui.store.leaves import LeafStore
 from webui.store.mail import MailStore
+from webui.store.networks import network_of
+from webui.store.one_time import OneTimeStore
 from webui.store.openings import Openings
+from webui.store.passkeys import PasskeyStore
 from webui.store.passwords import Passwords
+from webui.store.preferences import PreferenceStore
 from webui.store.records import RecordStore
+from webui.store.sessions import SessionStore
 from webui.store.throttle import Throttle
 from webui.usecases.admission import Doors
 from webui.usecases.anchoring import Anchoring
+from webui.usecases.failed_sign_ins import FailedSignIns
 from webui.usecases.mail import Mail
+from webui.usecases.notices import Notices
+from webui.usecases.passkeys import Passkeys
 from webui.usecases.patient_records import PatientRecords
 from webui.usecases.record_requests import RecordRequests
 from webui.usecases.replays import Replays
+from webui.usecases.second_steps import SecondSteps
+from webui.usecases.ways_back import WaysBack
 
 EXTENSION = "hemaledger"
+NETWORK_CHARS = 16
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,22 @@ class Site:
     throttle: Throttle
     replays: Replays
     mail: Mail
+    sessions: SessionStore
+    second_steps: SecondSteps
+    passkeys: Passkeys
+    ways_back: WaysBack
+    notices: Notices
+    preferences: PreferenceStore
+    access_log: AccessLog
+    failed_sign_ins: FailedSignIns
+    keyed: Keyed
+
+    def line(self, user: SignedInUser | None, event: LogEvent, what: str, address: str | None, about: str = "") -> Line:
+        """Return a line for the access log; `address` is the network address that asked."""
+        network = self.keyed.tag("network", network_of(address or ""))[:NETWORK_CHARS]
+        if user is None:
+            return Line(None, "", event, what, about, network)
+        return Line(user.id, user.role.value, event, what, about, network)
 
     def committee(self) -> CommitteeFacts | None:
         """Return who holds the key for records; None also if the ledger does not answer."""
@@ -81,14 +111,19 @@ def build_site(config: SiteConfig, services: Services) -> Site:
     care, openings = Care(config.care_days, clock), Openings(database, clock)
     records, requests = RecordStore(database, care), RequestStore(database, clock)
     passwords = Passwords(config.passwords, (config.hospital_name, "hemaledger"))
+    accounts, keyed = AccountStore(database, passwords, clock), Keyed(config.secret_key)
+    mail, one_time = Mail(MailStore(database, clock), carrier_of(config.mail)), OneTimeStore(database, clock)
+    notices = Notices(mail, config.hospital_name, config.address)
+    steps = SecondSteps(database, FactorStore(database, keyed, clock), notices, clock)
+    log, throttle = AccessLog(database, clock), Throttle(database, clock)
     return Site(
         config=config,
         services=services,
         database=database,
-        accounts=AccountStore(database, passwords, clock),
+        accounts=accounts,
         record_store=records,
         patient_records=PatientRecords(records, services.records, openings, clock),
-        anchoring=Anchoring(LeafStore(database), services.records, clock),
+        anchoring=Anchoring(LeafStore(database), services.records, clock, log),
         request_store=requests,
         handled=HandledForms(database, clock),
         wake=Event(),
@@ -97,9 +132,18 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         appointments=AppointmentStore(database, config.tz, config.limits.open_bookings, clock),
         care=CareStore(database, care),
         openings=openings,
-        throttle=Throttle(database, clock),
+        throttle=throttle,
         replays=Replays(services.audits, clock),
-        mail=Mail(MailStore(database, clock), carrier_of(config.mail)),
+        mail=mail,
+        sessions=SessionStore(database, clock, config.session_s),
+        second_steps=steps,
+        passkeys=Passkeys(PasskeyStore(database, clock), one_time, steps, accounts, keyed),
+        ways_back=WaysBack(database, accounts, one_time, notices),
+        notices=notices,
+        preferences=PreferenceStore(database),
+        access_log=log,
+        failed_sign_ins=FailedSignIns(database, throttle, log, notices),
+        keyed=keyed,
     )
 
 

@@ -23,6 +23,7 @@ from webui.site import site
 from webui.store.handled import FormOutcome
 
 MAKES_NOTHING = {"accounts.sign_in", "accounts.sign_out", "requests.find", "auditor.file", "auditor.replay"}
+MAKES_NOTHING |= {"passkeys.new_options", "passkeys.options", "factors.recovery"}
 """Endpoints that store nothing new, so a second click does no harm."""
 NONCE_BYTES = 16
 PARTED = "~"
@@ -115,7 +116,7 @@ def _contents() -> list[str]:
 def _again(outcome: FormOutcome) -> Response:
     """Repeat the first answer."""
     if outcome.session_id:
-        user = site().accounts.resume(outcome.session_id)
+        user = site().sessions.resume(outcome.session_id)
         if user is not None:
             begin_session(user)
     session["_flashes"] = [list(each) for each in outcome.flashes]

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from webui.pages import accounts, appointments, approvals, auditor, checks, consent, doctor, health, home, requests
+from webui.pages import (
+    account,
+    accounts,
+    appointments,
+    approvals,
+    auditor,
+    checks,
+    consent,
+    doctor,
+    factors,
+    health,
+    home,
+    passkeys,
+    requests,
+    ways_back,
+)
 
 PAGES = (
     health.blueprint,
@@ -15,4 +30,8 @@ PAGES = (
     requests.blueprint,
     approvals.blueprint,
     auditor.blueprint,
+    account.blueprint,
+    factors.blueprint,
+    passkeys.blueprint,
+    ways_back.blueprint,
 )
