@@ -63,12 +63,12 @@ def ask(visitor: Visitor, path: str, page: str, body: dict[str, Any]) -> TestRes
 
 def add_passkey(visitor: Visitor, device: Authenticator) -> TestResponse:
     question = ask(visitor, "/account/passkeys/question", "/account/second-step", {})
-    return ask(visitor, "/account/passkeys", "/account/second-step", device.make(question.json))
+    return ask(visitor, "/account/passkeys", "/account/second-step", device.make(question.get_json()))
 
 
 def use_passkey(visitor: Visitor, device: Authenticator, page: str = "/sign-in") -> TestResponse:
     question = ask(visitor, "/sign-in/passkey/question", page, {})
-    return ask(visitor, "/sign-in/passkey", page, device.use(question.json))
+    return ask(visitor, "/sign-in/passkey", page, device.use(question.get_json()))
 
 
 def subjects(town: Town, to: str) -> list[str]:
@@ -256,7 +256,7 @@ def test_an_answer_works_once(town: Town) -> None:
     device = Authenticator()
     add_passkey(town.visitor(MAYA), device)
     visitor, thief = town.visitor(), town.visitor()
-    answer = device.use(ask(visitor, "/sign-in/passkey/question", "/sign-in", {}).json)
+    answer = device.use(ask(visitor, "/sign-in/passkey/question", "/sign-in", {}).get_json())
     assert ask(visitor, "/sign-in/passkey", "/sign-in", answer).status_code == 200
     assert ask(thief, "/sign-in/passkey", "/sign-in", answer).status_code == 401
 
@@ -286,7 +286,7 @@ def test_one_passkey_belongs_to_one_account(town: Town) -> None:
 def test_a_question_for_one_account_makes_no_passkey_of_another(town: Town) -> None:
     maya, omar, device = town.visitor(MAYA), town.visitor(OMAR), Authenticator()
     question = ask(maya, "/account/passkeys/question", "/account/second-step", {})
-    refused = ask(omar, "/account/passkeys", "/account/second-step", device.make(question.json))
+    refused = ask(omar, "/account/passkeys", "/account/second-step", device.make(question.get_json()))
     assert refused.status_code == 401
 
 
@@ -307,7 +307,7 @@ def test_passkeys_are_named_and_removed_by_their_owner_only(town: Town) -> None:
 def test_strange_answers_of_browsers_are_refused_with_a_sentence(town: Town, body: Any) -> None:
     answer = ask(town.visitor(), "/sign-in/passkey", "/sign-in", body)
     assert answer.status_code in {400, 401}
-    assert answer.json["message"].endswith(".")
+    assert answer.get_json()["message"].endswith(".")
 
 
 @pytest.mark.parametrize("path", ["/sign-in/passkey/question", "/sign-in/passkey"])
@@ -318,7 +318,7 @@ def test_questions_and_answers_need_the_token_of_the_page(town: Town, path: str)
 
 def test_other_people_learn_nothing_about_passkeys_of_an_account(town: Town) -> None:
     add_passkey(town.visitor(MAYA), Authenticator())
-    assert ask(town.visitor(), "/sign-in/passkey/question", "/sign-in", {}).json["allowCredentials"] == []
+    assert ask(town.visitor(), "/sign-in/passkey/question", "/sign-in", {}).get_json()["allowCredentials"] == []
 
 
 def test_staff_without_a_second_step_cannot_call_other_routes_by_script(strict: Town) -> None:

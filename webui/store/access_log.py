@@ -200,12 +200,12 @@ def _between(session: Session, first: int, last: int) -> Sequence[AccessEntry]:
 
 
 def _filtered(query: Select[AccessEntry, str, int], sought: Sought) -> Select[AccessEntry, str, int]:
-    for wanted, condition in (
-        (sought.account_id, AccessEntry.account_id == sought.account_id),
-        (sought.event, AccessEntry.event == sought.event),
-        (sought.since, AccessEntry.at >= sought.since),
-        (sought.until, AccessEntry.at < sought.until),
-    ):
-        if wanted is not None:
-            query = query.where(condition)
+    if sought.account_id is not None:
+        query = query.where(AccessEntry.account_id == sought.account_id)
+    if sought.event is not None:
+        query = query.where(AccessEntry.event == sought.event)
+    if sought.since is not None:
+        query = query.where(AccessEntry.at >= sought.since)
+    if sought.until is not None:
+        query = query.where(AccessEntry.at < sought.until)
     return query
