@@ -37,6 +37,7 @@ from webui.store.preferences import PreferenceStore
 from webui.store.records import RecordStore
 from webui.store.sessions import SessionStore
 from webui.store.throttle import Throttle
+from webui.usecases.access_audit import AccessAudit
 from webui.usecases.admission import Doors
 from webui.usecases.anchoring import Anchoring
 from webui.usecases.failed_sign_ins import FailedSignIns
@@ -87,6 +88,7 @@ class Site:
     preferences: PreferenceStore
     access_log: AccessLog
     failed_sign_ins: FailedSignIns
+    access_audit: AccessAudit
     keyed: Keyed
 
     def line(self, user: SignedInUser | None, event: LogEvent, what: str, address: str | None, about: str = "") -> Line:
@@ -142,6 +144,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         notices=notices,
         preferences=PreferenceStore(database),
         access_log=log,
+        access_audit=AccessAudit(log, LeafStore(database), services.records),
         failed_sign_ins=FailedSignIns(database, throttle, log, notices),
         keyed=keyed,
     )

@@ -15,9 +15,12 @@ from webui.account_errors import AccessLogChanged
 from webui.config import Limit, Limits
 from webui.store.access_log import SETTLE_S, Sought
 from webui.store.account_tables import AccessBatch
+from webui.store.accounts import NewAccount
 from webui.store.mail_tables import MailRow
+from webui.store.models import SiteRole
 from webui.store.preferences import Preferences
 
+OPERATOR = "operator@clinic.example"
 NEW = "several unrelated words indeed"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
@@ -308,3 +311,52 @@ def test_fresh_lines_wait_for_the_next_root(town: Town) -> None:
     town.visitor(MAYA)
     assert town.site.anchoring.anchor() is None
     assert not town.site.access_log.waiting()
+
+
+@pytest.fixture
+def operated(tmp_path: Path) -> Town:
+    """A site that has an operator."""
+    town = Town(tmp_path)
+    town.site.accounts.create(NewAccount(SiteRole.OPERATOR, OPERATOR, "Site operator", PASSWORD))
+    return town
+
+
+@pytest.mark.parametrize("path", ["/operator/access-log", "/operator/access-log/lines.csv"])
+def test_the_whole_log_is_for_the_operator_only(operated: Town, path: str) -> None:
+    assert [operated.visitor(email).get(path).status_code for email in (MAYA, INES, NOOR)] == [403] * 3
+    assert operated.visitor().get(path).status_code == 302
+    assert operated.visitor(OPERATOR).get(path).status_code == 200
+
+
+def test_the_operator_finds_lines_by_person_kind_and_day(operated: Town) -> None:
+    operated.visitor(MAYA)
+    operated.visitor(INES).get("/doctor/")
+    visitor = operated.visitor(OPERATOR)
+    assert "Dr Inês Carvalho" in visitor.text("/operator/access-log")
+    of_ines = visitor.text(f"/operator/access-log?who={INES}&event=opened")
+    assert "Dr Inês Carvalho" in of_ines
+    assert "Maya Lindqvist" not in of_ines
+    assert "No line fits" in visitor.text("/operator/access-log?who=nobody@x.example")
+    assert "No line fits" in visitor.text("/operator/access-log?until=2001-01-01")
+    assert visitor.get("/operator/access-log?since=never&page=x&event=strange").status_code == 200
+    rows = visitor.get(f"/operator/access-log/lines.csv?who={MAYA}").text.splitlines()
+    assert len(rows) == 2
+    assert ",patient,signed in,password," in rows[1]
+
+
+def test_the_operator_checks_the_log_against_the_ledger(operated: Town) -> None:
+    sealed(operated)
+    visitor = operated.visitor(OPERATOR)
+    page = words(visitor.post("/operator/access-log/check", page="/operator/access-log"))
+    assert "The log is as it was written" in page
+    assert "block " in page
+    run(operated, lambda session: session.execute(text("UPDATE access_entry SET role = 'doctor' WHERE id = 1")))
+    page = words(visitor.post("/operator/access-log/check", page="/operator/access-log"))
+    assert "The log was changed" in page
+    assert "a line is not as it was written" in page
+
+
+def test_the_check_says_when_the_ledger_has_another_root(operated: Town) -> None:
+    sealed(operated)
+    run(operated, lambda session: session.execute(text("UPDATE batch SET root = :root"), {"root": bytes(32)}))
+    assert "does not lead to the root" in operated.site.access_audit.check()[0].problem

@@ -19,7 +19,7 @@ from webui.store.accounts import SignedInUser
 
 QUIET = frozenset({"static", "accounts.sign_out", "accounts.sign_in", "factors.second", "passkeys.sign_in"})
 """These write their own lines, or need none."""
-SHOWN = ("text/html", "application/")
+SHOWN = ("text/html", "text/csv", "application/")
 
 
 def init_access_log(app: Flask) -> None:

@@ -23,7 +23,7 @@ from webui.site import site
 from webui.store.handled import FormOutcome
 
 MAKES_NOTHING = {"accounts.sign_in", "accounts.sign_out", "requests.find", "auditor.file", "auditor.replay"}
-MAKES_NOTHING |= {"passkeys.new_options", "passkeys.options", "factors.recovery"}
+MAKES_NOTHING |= {"passkeys.new_options", "passkeys.options", "factors.recovery", "access_log.check"}
 """Endpoints that store nothing new, so a second click does no harm."""
 NONCE_BYTES = 16
 PARTED = "~"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from webui.pages import (
+    access_log,
     account,
     accounts,
     appointments,
@@ -34,4 +35,5 @@ PAGES = (
     factors.blueprint,
     passkeys.blueprint,
     ways_back.blueprint,
+    access_log.blueprint,
 )

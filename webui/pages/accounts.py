@@ -8,7 +8,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from webui.errors import AccountExists, CodeRefused, PasswordWeak, SignInRefused, TooManyAttempts
+from webui.errors import AccountExists, CodeRefused, PasswordWeak, SignInRefused, SiteBusy, TooManyAttempts
 from webui.http.error_pages import status_of
 from webui.http.second_step import enter
 from webui.http.sessions import begin_session, end_session, member, only, safe_next, start_page, visitor
@@ -144,6 +144,9 @@ def _verify(running: Site, form: SignInForm) -> SignedInUser:
         running.throttle.take(pair, *shared)
         with running.doors.passwords.enter():
             user = running.accounts.sign_in(form.email.data, form.password.data)
+    except SiteBusy:
+        running.throttle.give_back(pair, *shared)  # nobody tried a password
+        raise
     except (SignInRefused, TooManyAttempts) as error:
         event = LogEvent.REFUSED if isinstance(error, SignInRefused) else LogEvent.LOCKED
         running.failed_sign_ins.note(form.email.data, running.line(None, event, "password", request.remote_addr))

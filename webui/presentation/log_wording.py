@@ -9,6 +9,17 @@ from webui.store.account_tables import AccessEntry
 
 def log_event(entry: AccessEntry) -> str:
     """Return what happened, as a few words."""
+    return log_words(entry.event)
+
+
+def log_about(entry: AccessEntry) -> str:
+    """Return which one it was: the numbers in the address of the page."""
+    numbers = [part.partition("=")[2] for part in entry.about.split()]
+    return str(gettext("number %(numbers)s", numbers=", ".join(numbers))) if numbers else ""
+
+
+def log_words(event: str) -> str:
+    """Return the words of a kind of line."""
     words = {
         "signed in": gettext("Signed in"),
         "sign-in refused": gettext("Wrong password or code"),
@@ -18,7 +29,7 @@ def log_event(entry: AccessEntry) -> str:
         "downloaded": gettext("Downloaded"),
         "changed": gettext("Sent or changed"),
     }
-    return str(words.get(entry.event, entry.event))
+    return str(words.get(event, event))
 
 
 def log_page(entry: AccessEntry) -> str:
@@ -58,6 +69,9 @@ def log_page(entry: AccessEntry) -> str:
         "approvals.approve": gettext("A trustee's answer"),
         "approvals.submit": gettext("A trustee's answer"),
         "consent.choose": gettext("Consent"),
+        "access_log.table": gettext("Access log"),
+        "access_log.file": gettext("Access log"),
+        "access_log.check": gettext("Check of the access log"),
         "staff.change": gettext("Change of an account by the staff"),
         "staff.disable": gettext("Account disabled by the staff"),
         "staff.enable": gettext("Account enabled by the staff"),

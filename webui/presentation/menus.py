@@ -30,6 +30,7 @@ MENUS: Mapping[str, tuple[Link, ...]] = {
     "operator": (
         ("auditor.rounds", "Rounds"),
         ("auditor.file", "Check a file"),
+        ("access_log.table", "Access log"),
     ),
 }
 """By the value of `SiteRole`."""

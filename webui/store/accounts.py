@@ -236,6 +236,11 @@ class AccountStore:
             account = session.get(Account, account_id)
         return None if account is None or account.disabled_at is not None else member_of(account)
 
+    def find(self, email: str) -> int | None:
+        """Return the number of the account with this address, for the operator."""
+        account = self._find(email)
+        return None if account is None else account.id
+
     def email_of(self, account_id: int) -> str:
         """Return an account's address as it was typed."""
         with self._database.reading() as session:

@@ -36,8 +36,8 @@ def test_a_password_is_kept_as_argon2id_only(town: Town) -> None:
     )
 
 
-def test_the_production_cost_is_that_of_rfc_9106() -> None:
-    assert PasswordCost() == PasswordCost(time_cost=3, memory_kib=65536, parallelism=4)
+def test_the_production_cost_is_that_of_owasp() -> None:
+    assert PasswordCost() == PasswordCost(time_cost=2, memory_kib=19456, parallelism=1)
 
 
 def test_both_address_and_password_must_fit(town: Town) -> None:
