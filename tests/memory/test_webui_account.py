@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from tests.memory.test_webui_second_steps import add_passkey, use_passkey
+from tests.support.authenticator import Authenticator
 from tests.support.site_town import INES, MAYA, NOOR, OMAR, PASSWORD, Town, Visitor, cell, words
 from webui.account_errors import AccessLogChanged
 from webui.config import Limit, Limits
@@ -360,3 +362,38 @@ def test_the_check_says_when_the_ledger_has_another_root(operated: Town) -> None
     sealed(operated)
     run(operated, lambda session: session.execute(text("UPDATE batch SET root = :root"), {"root": bytes(32)}))
     assert "does not lead to the root" in operated.site.access_audit.check()[0].problem
+
+
+def test_a_changed_password_tells_the_owner_and_ends_open_links(town: Town) -> None:
+    visitor = town.visitor(MAYA)
+    forgot(town, MAYA)
+    link = link_in(mails(town)[0][2])
+    assert visitor.post("/password", old=PASSWORD, password=NEW, again=NEW).status_code == 302
+    assert town.visitor().get(link).status_code == 404
+    assert mails(town)[-1][:2] == (MAYA, "The password of your account was changed")
+
+
+def test_a_mail_of_the_site_names_nobody_who_reads_over_a_shoulder(town: Town) -> None:
+    location = town.visitor(MAYA).check(cell()).location
+    forgot(town, MAYA)
+    everything = " ".join(part for mail in mails(town) for part in mail[1:]).casefold()
+    assert not any(word in everything for word in ("leuk", "cell", "result", location))
+
+
+def test_the_staff_remove_lost_second_steps_and_end_the_sessions(town: Town) -> None:
+    device, visitor = Authenticator(), town.visitor(INES)
+    add_passkey(visitor, device)
+    town.staff.remove_second_steps(INES)
+    assert visitor.get("/doctor/").status_code == 302
+    assert use_passkey(town.visitor(), device).status_code == 401
+    assert town.visitor().sign_in(INES).location == "/doctor/"
+
+
+def test_the_database_does_not_hold_the_token_of_a_session(town: Town) -> None:
+    fields = {"name": "Ada Moreau", "date_of_birth": "1990-12-10", "password": PASSWORD, "again": PASSWORD}
+    visitor = town.visitor()
+    visitor.post("/sign-up", email="ada@patients.example", **fields)
+    with visitor._client.session_transaction() as session:
+        token = session["_user_id"].rpartition(":")[2]
+    assert len(token) > 40
+    assert token.encode() not in town.stored_bytes()

@@ -83,7 +83,9 @@ def password() -> ResponseReturnValue:
         running.throttle.take(Meter("new password", str(member().id), running.config.limits.new_passwords))
         try:
             with running.doors.passwords.enter():
-                changed = running.accounts.change_password(member().id, form.old.data, form.password.data)
+                changed = running.accounts.change_password(
+                    member().id, form.old.data, form.password.data, running.ways_back.changed
+                )
             begin_session(changed, Steps(member().steps))
         except SignInRefused as error:
             form.old.errors, status = ["This is not your current password. Try again."], status_of(error)
@@ -121,7 +123,9 @@ def _reset(running: Site, form: ResetForm) -> SignedInUser:
     limit, account = running.config.limits.new_passwords, search_key(form.email.data)
     running.throttle.take(Meter("code", account, limit), Meter("code address", _address(), limit))
     with running.doors.passwords.enter():
-        return running.accounts.replace_forgotten(form.email.data, form.code.data, form.password.data)
+        return running.accounts.replace_forgotten(
+            form.email.data, form.code.data, form.password.data, running.ways_back.changed
+        )
 
 
 def _create(running: Site, form: SignUpForm) -> SignedInUser:

@@ -26,7 +26,13 @@ from webui.store.models import Account, DoctorProfile, OfficeHours, PatientProfi
 from webui.store.passwords import Passwords, typed_form
 from webui.store.person_names import person_name
 
+Also = Callable[[Session, int], None]
+"""What else happens in the transaction that changes an account, by its number."""
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def nothing_else(_session: Session, _account_id: int) -> None:
+    """Do nothing else."""
 
 
 @dataclass(frozen=True)
@@ -183,8 +189,10 @@ class AccountStore:
             self._keep_hash(account.id, self._passwords.hash(typed))
         return member_of(account)
 
-    def change_password(self, account_id: int, old: str, new: str) -> SignedInUser:
+    def change_password(self, account_id: int, old: str, new: str, also: Also = nothing_else) -> SignedInUser:
         """Change a password and end all sessions of the account; return the account for a new session.
+
+        `also` runs in the same transaction, as in the methods below.
 
         Raises:
             SignInRefused: `old` is not the current password.
@@ -194,9 +202,9 @@ class AccountStore:
             account = session.get_one(Account, account_id)
         if not self._passwords.matches(account.password_hash, typed_form(old)) or account.disabled_at is not None:
             raise SignInRefused
-        return self._renew(account, new)
+        return self._renew(account, new, None, also)
 
-    def replace_forgotten(self, email: str, code: str, new: str) -> SignedInUser:
+    def replace_forgotten(self, email: str, code: str, new: str, also: Also = nothing_else) -> SignedInUser:
         """Set a new password with a one-time code; this ends the code and all sessions.
 
         Raises:
@@ -207,7 +215,7 @@ class AccountStore:
         digest, now = code_digest(code), self._clock()
         if account is None or not _code_matches(account, digest, now):
             raise CodeRefused
-        return self._renew(account, new, digest)
+        return self._renew(account, new, digest, also)
 
     def new_hash(self, account_id: int, new: str) -> str:
         """Return the hash of a new password for an account, which the caller stores.
@@ -262,7 +270,7 @@ class AccountStore:
 
         self._database.write(work)
 
-    def _renew(self, known: Account, new: str, code: bytes | None = None) -> SignedInUser:
+    def _renew(self, known: Account, new: str, code: bytes | None, also: Also) -> SignedInUser:
         """Store a new password; if two use one code at once, refuse the second."""
         renewed, now = self._passwords.accept(new, (known.name, known.email)), self._clock()
 
@@ -273,6 +281,7 @@ class AccountStore:
             account.password_hash = renewed
             account.session_version += 1
             account.reset_digest = account.reset_ends_at = None
+            also(session, account.id)
             return member_of(account)
 
         return self._database.write(work)

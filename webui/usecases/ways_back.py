@@ -86,11 +86,15 @@ class WaysBack:
             account.password_hash = renewed
             account.session_version += 1
             account.reset_digest = account.reset_ends_at = None
-            self._links.forget(session, OneTime.RESET, account.id)
-            self._notices.send(session, account.id, Notice.PASSWORD_CHANGED)
+            self.changed(session, account.id)
             return member_of(account)
 
         return self._database.write(work)
+
+    def changed(self, session: Session, account_id: int) -> None:
+        """Do what every new password needs, in the caller's transaction: end open links, and tell the owner."""
+        self._links.forget(session, OneTime.RESET, account_id)
+        self._notices.send(session, account_id, Notice.PASSWORD_CHANGED)
 
     def ask_address(self, user: SignedInUser, email: str, path: str) -> None:
         """Mail a link to a new address of the account; the address changes when somebody opens it there.
@@ -126,6 +130,7 @@ class WaysBack:
             if taken is None or taken.account_id != user.id:
                 raise LinkRefused
             account = session.get_one(Account, user.id)
+            self._links.forget(session, OneTime.RESET, user.id)
             self._notices.send(session, user.id, Notice.ADDRESS_CHANGED, account.email)
             account.email, account.email_key = taken.about, email_key(taken.about)
             session.flush()
