@@ -16,6 +16,7 @@ from typing import Any
 from flask import Flask
 
 from webui.config import FORM_OVERHEAD, KIBIBYTE, SiteConfig
+from webui.http.access_log import init_access_log
 from webui.http.assets import init_assets
 from webui.http.error_pages import init_errors
 from webui.http.headers import init_security
@@ -23,11 +24,13 @@ from webui.http.languages import init_languages
 from webui.http.once import FormProtect, init_once
 from webui.http.page_lookups import committee_names, key_maker, look_again, trustee_name
 from webui.http.rim import rimmed
+from webui.http.second_step import init_second_step
 from webui.http.sessions import init_login, visitor
 from webui.pages import PAGES
 from webui.ports.federation import Services
 from webui.presentation import (
     calendar_wording,
+    log_wording,
     menus,
     model_wording,
     receipt_wording,
@@ -46,6 +49,7 @@ WORDINGS = (
     result_wording,
     receipt_wording,
     calendar_wording,
+    log_wording,
 )
 """The modules whose functions every template has."""
 HERE = Path(__file__).resolve().parent
@@ -67,6 +71,8 @@ def create_app(config: SiteConfig, services: Services) -> Flask:
     app.config.from_mapping(_flask_settings(config))
     app.extensions[EXTENSION] = build_site(config, services)
     init_login(app)
+    init_second_step(app)
+    init_access_log(app)
     init_security(app)  # before CSRF, which reads the form
     protect = FormProtect(app)
     init_once(app, protect)

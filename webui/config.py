@@ -2,7 +2,8 @@
 
 Invariant: a `SiteConfig` is valid once it exists; the site reads it, never the environment.
 
-Source: RFC 9106, section 4 (the second recommended Argon2id option); OWASP Session Management Cheat Sheet (idle time).
+Source: OWASP Password Storage Cheat Sheet (Argon2id: 19 MiB, two passes, one lane); OWASP Session Management Cheat
+Sheet (idle time).
 """
 
 from __future__ import annotations
@@ -27,11 +28,13 @@ MAX_CARE_DAYS = 3650
 
 @dataclass(frozen=True)
 class PasswordCost:
-    """The cost of one Argon2id hash."""
+    """The cost of one Argon2id hash. One thread, so that two sign-ins use two processors and no page waits for them."""
 
-    time_cost: int = 3
-    memory_kib: int = 64 * KIBIBYTE
-    parallelism: int = 4
+    time_cost: int = 2
+    memory_kib: int = 19 * KIBIBYTE
+    parallelism: int = 1
+    at_once: int = 2
+    """Hashes at the same time; each needs `memory_kib`."""
 
 
 CHEAP_PASSWORDS = PasswordCost(time_cost=1, memory_kib=8, parallelism=1)
@@ -71,20 +74,30 @@ class Limits:
     """Comparisons of receipts from one address."""
     exports: Limit = Limit(6, 60 * 60)
     """Exports of all data by one patient."""
+    second_steps: Limit = Limit(10, 15 * 60)
+    """Codes of the second step for one account."""
+    passkey_questions: Limit = Limit(120, 15 * 60)
+    """Questions to passkeys, for one account or address."""
+    mailed_links: Limit = Limit(3, 60 * 60)
+    """Links by mail for one address."""
+    mailed_links_address: Limit = Limit(20, 60 * 60)
+    """Links by mail that one network address may ask for."""
     open_bookings: int = 3
     """Future appointments of one patient."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """How many requests may do expensive work at once; the same number may wait."""
+    """How many requests may do expensive work at once; of pictures and audits the same number may wait."""
 
     checks: int = 2
     """Checks of pictures."""
     audits: int = 1
     """Look-ups of files and replays of rounds."""
     passwords: int = 2
-    """Sign-ins and changes of passwords; the hashes run one after another (store/passwords.py)."""
+    """Sign-ins and changes of passwords."""
+    passwords_waiting: int = 4
+    """How many more sign-ins wait, because a hash takes far less time than `wait_s`."""
     exports: int = 1
     """Downloads of all data of a patient."""
     wait_s: float = 3.0
@@ -92,7 +105,7 @@ class Places:
     @property
     def threads(self) -> int:
         """Return how many of the server's threads such work can occupy."""
-        return 2 * (self.checks + self.audits + self.passwords + self.exports)
+        return 2 * (self.checks + self.audits + self.exports) + self.passwords + self.passwords_waiting
 
 
 @dataclass(frozen=True)
@@ -149,6 +162,8 @@ class SiteConfig:
     demo_accounts: bool = False
     """Whether the sign-in page says that all people of this installation are invented."""
     mail: MailSettings = MailSettings()
+    second_step_for_staff: bool = True
+    """Whether everybody except patients must set up a second step of signing in. A demonstration never asks for it."""
     address: str = "http://localhost"
     """How mails name this site, without a slash at the end: `https://clinic.example`."""
 
@@ -173,6 +188,10 @@ class SiteConfig:
             raise SettingInvalid(
                 "zone", f"{self.zone!r} is not an IANA time zone; write it like Europe/Amsterdam"
             ) from error
+
+    @property
+    def staff_needs_second_step(self) -> bool:
+        return self.second_step_for_staff and not self.demo_accounts
 
     @property
     def tz(self) -> ZoneInfo:

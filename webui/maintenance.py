@@ -37,6 +37,7 @@ def keep_up(site: Site) -> None:
         ("offering free times to waiting lists", site.book.waiting.turn),
         ("reminding of appointments", site.book.reminders.turn),
         ("sending mail", site.mail.keep_up),
+        ("forgetting old sessions", site.sessions.forget_old),
         ("anchoring new records", lambda: site.anchoring.anchor() if site.anchoring.due() else None),
     )
     for what, task in tasks:

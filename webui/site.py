@@ -17,7 +17,8 @@ from fl.protocol.errors import UnavailableError
 from webui.config import SiteConfig
 from webui.ports.federation import Services
 from webui.ports.records import CommitteeFacts
-from webui.store.accounts import AccountStore
+from webui.store.access_log import AccessLog, Line, LogEvent
+from webui.store.accounts import AccountStore, SignedInUser
 from webui.store.appointments import AppointmentStore
 from webui.store.booking_rules import Rules
 from webui.store.calendar_feeds import FeedStore
@@ -25,28 +26,42 @@ from webui.store.care import Care, CareStore
 from webui.store.carriers import carrier_of
 from webui.store.database import Database
 from webui.store.decryption_requests import RequestStore
+from webui.store.factors import FactorStore
 from webui.store.handled import HandledForms
+from webui.store.keyed import Keyed
 from webui.store.leaves import LeafStore
 from webui.store.mail import MailStore
+from webui.store.networks import network_of
+from webui.store.one_time import OneTimeStore
 from webui.store.openings import Openings
+from webui.store.passkeys import PasskeyStore
 from webui.store.passwords import Passwords
+from webui.store.preferences import PreferenceStore
 from webui.store.receipts import ReceiptStore
 from webui.store.records import RecordStore
 from webui.store.reminders import Reminders
 from webui.store.schedules import ScheduleStore
+from webui.store.sessions import SessionStore
 from webui.store.throttle import Throttle
 from webui.store.waiting import WaitingStore
+from webui.usecases.access_audit import AccessAudit
 from webui.usecases.admission import Doors
 from webui.usecases.anchoring import Anchoring
 from webui.usecases.appointment_mail import AppointmentMail, Letterhead
+from webui.usecases.failed_sign_ins import FailedSignIns
 from webui.usecases.mail import Mail
+from webui.usecases.notices import Notices
+from webui.usecases.passkeys import Passkeys
 from webui.usecases.patient_records import PatientRecords
 from webui.usecases.receipt_checks import ReceiptChecks
 from webui.usecases.receipts import Receipts
 from webui.usecases.record_requests import RecordRequests
 from webui.usecases.replays import Replays
+from webui.usecases.second_steps import SecondSteps
+from webui.usecases.ways_back import WaysBack
 
 EXTENSION = "hemaledger"
+NETWORK_CHARS = 16
 
 
 @dataclass(frozen=True)
@@ -90,6 +105,23 @@ class Site:
     receipt_checks: ReceiptChecks
     mail: Mail
     book: AppointmentBook
+    sessions: SessionStore
+    second_steps: SecondSteps
+    passkeys: Passkeys
+    ways_back: WaysBack
+    notices: Notices
+    preferences: PreferenceStore
+    access_log: AccessLog
+    failed_sign_ins: FailedSignIns
+    access_audit: AccessAudit
+    keyed: Keyed
+
+    def line(self, user: SignedInUser | None, event: LogEvent, what: str, address: str | None, about: str = "") -> Line:
+        """Return a line for the access log; `address` is the network address that asked."""
+        network = self.keyed.tag("network", network_of(address or ""))[:NETWORK_CHARS]
+        if user is None:
+            return Line(None, "", event, what, about, network)
+        return Line(user.id, user.role.value, event, what, about, network)
 
     def committee(self) -> CommitteeFacts | None:
         """Return who holds the key for records; None also if the ledger does not answer."""
@@ -105,15 +137,19 @@ def build_site(config: SiteConfig, services: Services) -> Site:
     clock = services.clock
     care, openings = Care(config.care_days, clock), Openings(database, clock)
     records, requests = RecordStore(database, care), RequestStore(database, clock)
-    anchoring, receipts = Anchoring(LeafStore(database), services.records, clock), ReceiptStore(database)
-    mail = Mail(MailStore(database, clock), carrier_of(config.mail))
-    book = _book(config, database, mail, clock)
+    log, throttle, receipts = AccessLog(database, clock), Throttle(database, clock), ReceiptStore(database)
+    anchoring = Anchoring(LeafStore(database), services.records, clock, log)
     passwords = Passwords(config.passwords, (config.hospital_name, "hemaledger"))
+    accounts, keyed = AccountStore(database, passwords, clock), Keyed(config.secret_key)
+    mail, one_time = Mail(MailStore(database, clock), carrier_of(config.mail)), OneTimeStore(database, clock)
+    book = _book(config, database, mail, clock)
+    notices = Notices(mail, config.hospital_name, config.address)
+    steps = SecondSteps(database, FactorStore(database, keyed, clock), notices, clock)
     return Site(
         config=config,
         services=services,
         database=database,
-        accounts=AccountStore(database, passwords, clock),
+        accounts=accounts,
         record_store=records,
         patient_records=PatientRecords(records, services.records, openings, clock),
         anchoring=anchoring,
@@ -125,12 +161,22 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         appointments=book.appointments,
         care=CareStore(database, care),
         openings=openings,
-        throttle=Throttle(database, clock),
+        throttle=throttle,
         replays=Replays(services.audits, clock),
         receipts=Receipts(receipts, anchoring, services.records, clock),
         receipt_checks=ReceiptChecks(receipts, anchoring, services.records, services.audits),
         mail=mail,
         book=book,
+        sessions=SessionStore(database, clock, config.session_s),
+        second_steps=steps,
+        passkeys=Passkeys(PasskeyStore(database, clock), one_time, steps, accounts, keyed),
+        ways_back=WaysBack(database, accounts, one_time, notices),
+        notices=notices,
+        preferences=PreferenceStore(database),
+        access_log=log,
+        access_audit=AccessAudit(log, LeafStore(database), services.records),
+        failed_sign_ins=FailedSignIns(database, throttle, log, notices),
+        keyed=keyed,
     )
 
 

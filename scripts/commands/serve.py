@@ -45,6 +45,12 @@ MAX_CARE_DAYS, CARE_DAYS = 3650, 90
 @click.option("--smtp-security", type=click.Choice(("starttls", "tls", "none")), default="starttls", show_default=True)
 @click.option("--smtp-user", default="", help="Its user; the password is in HEMALEDGER_SMTP_PASSWORD.")
 @click.option("--mail-from", default="", help="The sender of mails. [default: no-reply@ and the first --site-host]")
+@click.option(
+    "--staff-second-step/--no-staff-second-step",
+    default=True,
+    show_default=True,
+    help="Whether staff need a passkey or an app for codes besides their password.",
+)
 @network_options
 @guarded
 def serve(  # noqa: PLR0913  # one parameter per option
@@ -66,6 +72,7 @@ def serve(  # noqa: PLR0913  # one parameter per option
     smtp_security: str,
     smtp_user: str,
     mail_from: str,
+    staff_second_step: bool,
 ) -> None:
     """Serve the site of hospital NAME to patients, doctors and auditors. It uses the model that the ledger confirms."""
     from scripts.server.proxy import TrustedProxy
@@ -83,6 +90,7 @@ def serve(  # noqa: PLR0913  # one parameter per option
         mail=mail_settings(
             home, smtp, smtp_security, smtp_user, mail_from or f"no-reply@{(*site_hosts, 'localhost')[0]}"
         ),
+        second_step_for_staff=staff_second_step,
         address=site_address(host, port, site_hosts, tls=tls),
     )
     check_port(host, port)

@@ -146,8 +146,8 @@ def change(  # noqa: PLR0913  # one parameter per option
 def disable(home: Path, email: str, *, keep_appointments: bool) -> None:
     """Block an account now: its sessions end, nobody can sign in, and a doctor offers no more appointments.
 
-    The command cancels future appointments. Patients see on the site that the hospital cancelled. The site sends no
-    mail, so call them.
+    The command cancels future appointments. Patients see on the site that the hospital cancelled. Call
+    them.
     """
     cancelled = _staff(home).disable(email, keep_appointments=keep_appointments)
     click.echo(f"{email} can no longer sign in.")
@@ -188,6 +188,19 @@ def reset(home: Path, email: str, lasts: int) -> None:
     code = _staff(home).start_reset(email, lasts * 3600)
     click.echo(f"One-time code for {email}: {code}")
     click.echo(f"It works once, until {_moment(now() + lasts * 3600)}, on the site's page /new-password.")
+
+
+@staff.command("remove-second-step")
+@home_option
+@email_option
+@guarded
+def remove_second_step(home: Path, email: str) -> None:
+    """Remove passkeys, app and recovery codes of somebody who lost them. Check the person's identity before.
+
+    The person is signed out everywhere, and sets up a new second step at the next sign-in.
+    """
+    _staff(home).remove_second_steps(email)
+    click.echo(f"{email} has no second step any more, and is signed out.")
 
 
 def parse_hours(text: str) -> list[Hours]:

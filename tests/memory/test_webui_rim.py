@@ -23,6 +23,7 @@ from webui.maintenance import keep_up
 from webui.ports.consent import Choice
 from webui.site import EXTENSION, Site
 from webui.store.consent_changes import _outdated
+from webui.store.mail_tables import MailRow
 from webui.store.models import StoredRecord
 from webui.store.staff import StaffStore
 from webui.usecases.admission import Admission
@@ -169,14 +170,31 @@ def test_a_picture_beyond_the_places_is_a_503_that_says_when(tmp_path: Path) -> 
     assert "Too many people have a picture checked" in words(answer)
 
 
+def _link(town: Town) -> str:
+    """Return the path of a link for a new password."""
+    town.site.ways_back.ask(MAYA, "/new-password/{}")
+    with town.site.database.reading() as session:
+        text = session.query(MailRow).one().text
+    return "/new-password/" + text.partition("/new-password/")[2].split()[0]
+
+
+def test_a_busy_site_counts_no_attempt(tmp_path: Path) -> None:
+    town = Town(tmp_path, places=Places(passwords=1, passwords_waiting=1, wait_s=0))
+    with town.site.doors.passwords.enter():
+        assert [town.visitor().sign_in(MAYA).status_code for _ in range(7)] == [503] * 7
+    assert town.visitor().sign_in(MAYA).status_code == 302
+
+
 def test_every_page_that_hashes_passwords_has_a_door(tmp_path: Path) -> None:
-    town = Town(tmp_path, places=Places(passwords=1, wait_s=0))
+    town = Town(tmp_path, places=Places(passwords=1, passwords_waiting=1, wait_s=0))
     member, stranger, new = town.visitor(MAYA), town.visitor(), "nine grey herons under a bridge"
     code = StaffStore(town.site.database, town.federation.clock).start_reset(MAYA, 3600)
     forms = {
         "/password": (member, {"old": PASSWORD, "password": new, "again": new}),
         "/new-password": (stranger, {"email": MAYA, "code": code, "password": new, "again": new}),
         "/sign-in": (stranger, {"email": MAYA, "password": PASSWORD}),
+        "/account/confirm": (member, {"password": PASSWORD}),
+        _link(town): (stranger, {"password": new, "again": new}),
     }
     with town.site.doors.passwords.enter():
         assert {path: who.post(path, **fields).status_code for path, (who, fields) in forms.items()} == dict.fromkeys(

@@ -59,6 +59,7 @@ def config_at(folder: Path) -> SiteConfig:
         hospital_name="Test Clinic",
         secure_cookies=False,
         passwords=CHEAP_PASSWORDS,
+        second_step_for_staff=False,
     )
 
 

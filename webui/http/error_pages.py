@@ -180,6 +180,11 @@ def page_of(error: HemaledgerError) -> ErrorPage:
     return ErrorPage(status, title, sentence, advice, icon, detail, retry_s)
 
 
+def error_response(error: HemaledgerError) -> Response:
+    """Return the page of an error as a whole answer, for code after the view."""
+    return make_response(_hemaledger(error))
+
+
 def _hemaledger(error: HemaledgerError) -> ResponseReturnValue:
     if isinstance(error, TamperedError):
         current_app.logger.critical(ALARM, error.name, error)

@@ -44,6 +44,10 @@ CALCULATION = {"worker-src": "'self'", "connect-src": "'self'"}
 The worker's own file has the usual policy, so the worker cannot connect to anything."""
 
 
+ASKING_PAGES = frozenset({"accounts.sign_in", "factors.second", "factors.choose"})
+"""Pages whose script asks this site about passkeys (static/webauthn.js)."""
+
+
 def policy_text(policy: dict[str, str]) -> str:
     return "; ".join(f"{name} {sources}" for name, sources in policy.items())
 
@@ -143,6 +147,9 @@ def _read_form() -> None:
 
 
 def _add_headers(response: Response) -> Response:
+    if request.endpoint in ASKING_PAGES:
+        asking = policy_text(POLICY | {"connect-src": "'self'"})
+        response.headers.setdefault("Content-Security-Policy", asking)
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     if site().config.secure_cookies:

@@ -18,9 +18,12 @@ from flask_login import LoginManager, current_user, login_user, logout_user
 
 from fl.protocol.errors import UnavailableError
 from webui.errors import PageForbidden
+from webui.http.places import place
 from webui.site import site
+from webui.store.access_log import LogEvent
 from webui.store.accounts import SignedInUser
 from webui.store.models import SiteRole
+from webui.store.sessions import Steps
 
 Arguments = ParamSpec("Arguments")
 View = Callable[Arguments, ResponseReturnValue]
@@ -43,7 +46,7 @@ def init_login(app: Flask) -> None:
 
 
 def _resume(session_id: str) -> SignedInUser | None:
-    return site().accounts.resume(session_id)
+    return site().sessions.resume(session_id)
 
 
 def _keep_alive() -> None:
@@ -93,16 +96,24 @@ def only(*roles: SiteRole) -> Callable[[View[Arguments]], View[Arguments]]:
     return decorate
 
 
-def begin_session(user: SignedInUser) -> None:
-    """Sign `user` in with an empty session."""
+def begin_session(user: SignedInUser, steps: Steps = Steps.PASSWORD) -> None:
+    """Sign `user` in with an empty session; a user with a token goes on with the session of that token."""
     session.clear()
-    login_user(user)
+    login_user(user if user.token else _begun(user, steps))
+
+
+def _begun(user: SignedInUser, steps: Steps) -> SignedInUser:
+    running = site()
+    line = running.line(user, LogEvent.SIGNED_IN, steps.value, request.remote_addr)
+    return running.sessions.begin(user, steps, place(), lambda open_one: running.access_log.add(open_one, line))
 
 
 def end_session() -> None:
+    """End this session; the others of the account go on."""
     user = visitor()
     if user is not None:
-        site().accounts.end_sessions(user.id)
+        site().sessions.end_this(user)
+        site().access_log.write(site().line(user, LogEvent.SIGNED_OUT, "", request.remote_addr))
     logout_user()
     session.clear()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from webui.pages import (
     about,
+    access_log,
+    account,
     accounts,
     appointments,
     approvals,
@@ -13,13 +15,16 @@ from webui.pages import (
     checks,
     consent,
     doctor,
+    factors,
     health,
     home,
     my_data,
+    passkeys,
     receipts,
     requests,
     schedule,
     waiting,
+    ways_back,
 )
 
 PAGES = (
@@ -40,4 +45,9 @@ PAGES = (
     waiting.blueprint,
     schedule.blueprint,
     calendar_feed.blueprint,
+    account.blueprint,
+    factors.blueprint,
+    passkeys.blueprint,
+    ways_back.blueprint,
+    access_log.blueprint,
 )

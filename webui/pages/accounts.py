@@ -6,15 +6,19 @@ from datetime import datetime
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext
 
-from webui.errors import AccountExists, CodeRefused, PasswordWeak, SignInRefused
+from webui.errors import AccountExists, CodeRefused, PasswordWeak, SignInRefused, SiteBusy, TooManyAttempts
 from webui.http.error_pages import status_of
+from webui.http.second_step import enter
 from webui.http.sessions import begin_session, end_session, member, only, safe_next, start_page, visitor
 from webui.presentation.forms import PasswordForm, ResetForm, SignInForm, SignUpForm
 from webui.site import Site, site
+from webui.store.access_log import LogEvent
 from webui.store.accounts import NewAccount, PatientFacts, SignedInUser
 from webui.store.emails import search_key
 from webui.store.models import SiteRole
+from webui.store.sessions import Steps
 from webui.store.throttle import Meter
 
 blueprint = Blueprint("accounts", __name__)
@@ -22,6 +26,10 @@ blueprint = Blueprint("accounts", __name__)
 
 @blueprint.route("/sign-up", methods=["GET", "POST"])
 def sign_up() -> ResponseReturnValue:
+    user = visitor()
+    if user is not None:
+        flash(gettext("You already have an account, and you are signed in."), "plain")
+        return redirect(start_page(user))
     running = site()
     form = SignUpForm(datetime.fromtimestamp(running.services.clock(), running.config.tz).date())
     status = 200
@@ -52,8 +60,7 @@ def sign_in() -> ResponseReturnValue:
         except SignInRefused as error:
             form.password.errors, status = [str(error)], status_of(error)
         else:
-            begin_session(user)
-            return redirect(safe_next(request.args.get("next")) or start_page(user))
+            return enter(user, safe_next(request.args.get("next")))
     elif form.is_submitted():
         status = SignInRefused.http_status if form.email.data and form.password.data else 400
     return render_template("accounts/sign_in.html", form=form), status
@@ -61,9 +68,9 @@ def sign_in() -> ResponseReturnValue:
 
 @blueprint.post("/sign-out")
 def sign_out() -> ResponseReturnValue:
-    """End all sessions of this account."""
+    """End this session."""
     end_session()
-    flash("You have signed out on all devices.", "plain")
+    flash(gettext("You have signed out on this device."), "plain")
     return redirect(url_for("home.index"))
 
 
@@ -76,8 +83,10 @@ def password() -> ResponseReturnValue:
         running.throttle.take(Meter("new password", str(member().id), running.config.limits.new_passwords))
         try:
             with running.doors.passwords.enter():
-                changed = running.accounts.change_password(member().id, form.old.data, form.password.data)
-            begin_session(changed)
+                changed = running.accounts.change_password(
+                    member().id, form.old.data, form.password.data, running.ways_back.changed
+                )
+            begin_session(changed, Steps(member().steps))
         except SignInRefused as error:
             form.old.errors, status = ["This is not your current password. Try again."], status_of(error)
         except PasswordWeak as error:
@@ -96,14 +105,15 @@ def new_password() -> ResponseReturnValue:
     form, status = ResetForm(), 200
     if form.validate_on_submit():
         try:
-            begin_session(_reset(site(), form))
+            user = _reset(site(), form)
         except CodeRefused as error:
             form.code.errors, status = [str(error)], status_of(error)
         except PasswordWeak as error:
             form.password.errors, status = [str(error)], status_of(error)
         else:
-            flash("Your password has been changed, and you are signed in.", "good")
-            return redirect(start_page(member()))
+            answer = enter(user)
+            flash(gettext("Your password has been changed. All earlier sessions have ended."), "good")
+            return answer
     elif form.is_submitted():
         status = 400
     return render_template("accounts/new_password.html", form=form), status
@@ -113,7 +123,9 @@ def _reset(running: Site, form: ResetForm) -> SignedInUser:
     limit, account = running.config.limits.new_passwords, search_key(form.email.data)
     running.throttle.take(Meter("code", account, limit), Meter("code address", _address(), limit))
     with running.doors.passwords.enter():
-        return running.accounts.replace_forgotten(form.email.data, form.code.data, form.password.data)
+        return running.accounts.replace_forgotten(
+            form.email.data, form.code.data, form.password.data, running.ways_back.changed
+        )
 
 
 def _create(running: Site, form: SignUpForm) -> SignedInUser:
@@ -132,9 +144,17 @@ def _verify(running: Site, form: SignInForm) -> SignedInUser:
         Meter("sign-in account", account, limits.sign_in_account),
         Meter("sign-in address", _address(), limits.sign_in_address),
     )
-    running.throttle.take(pair, *shared)
-    with running.doors.passwords.enter():
-        user = running.accounts.sign_in(form.email.data, form.password.data)
+    try:
+        running.throttle.take(pair, *shared)
+        with running.doors.passwords.enter():
+            user = running.accounts.sign_in(form.email.data, form.password.data)
+    except SiteBusy:
+        running.throttle.give_back(pair, *shared)  # nobody tried a password
+        raise
+    except (SignInRefused, TooManyAttempts) as error:
+        event = LogEvent.REFUSED if isinstance(error, SignInRefused) else LogEvent.LOCKED
+        running.failed_sign_ins.note(form.email.data, running.line(None, event, "password", request.remote_addr))
+        raise
     running.throttle.forget(pair)
     running.throttle.give_back(*shared)
     return user

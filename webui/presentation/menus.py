@@ -35,6 +35,7 @@ MENUS: Mapping[str, tuple[Link, ...]] = {
     "operator": (
         ("auditor.rounds", _("Rounds")),
         ("auditor.file", _("Check a file")),
+        ("access_log.table", _("Access log")),
     ),
 }
 """By the value of `SiteRole`."""

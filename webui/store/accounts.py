@@ -27,7 +27,13 @@ from webui.store.models import Account, DoctorProfile, OfficeHours, PatientProfi
 from webui.store.passwords import Passwords, typed_form
 from webui.store.person_names import person_name
 
+Also = Callable[[Session, int], None]
+"""What else happens in the transaction that changes an account, by its number."""
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def nothing_else(_session: Session, _account_id: int) -> None:
+    """Do nothing else."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +44,23 @@ class SignedInUser:
     role: SiteRole
     name: str
     session_version: int
+    token: str = field(default="", repr=False)
+    """Of this session (sessions.py); empty outside one."""
+    steps: str = ""
+    """How the person proved who they are: a value of `sessions.Steps`."""
+    confirmed_at: int = 0
+    """When they last did, in seconds since 1970."""
     is_authenticated: bool = field(default=True, init=False)
     is_active: bool = field(default=True, init=False)
     is_anonymous: bool = field(default=False, init=False)
 
     def get_id(self) -> str:
         """Return the contents of the session cookie."""
-        return f"{self.id}:{self.session_version}"
+        return f"{self.id}:{self.session_version}:{self.token}"
+
+    @property
+    def staff(self) -> bool:
+        return self.role != SiteRole.PATIENT
 
 
 @dataclass(frozen=True)
@@ -159,7 +175,7 @@ class AccountStore:
             if isinstance(new.facts, DoctorFacts):
                 session.add(new.facts.schedule(account))
                 session.flush()
-            return _member(account)
+            return member_of(account)
 
         try:
             return self._database.write(work)
@@ -191,10 +207,12 @@ class AccountStore:
             raise SignInRefused
         if self._passwords.outdated(account.password_hash):
             self._keep_hash(account.id, self._passwords.hash(typed))
-        return _member(account)
+        return member_of(account)
 
-    def change_password(self, account_id: int, old: str, new: str) -> SignedInUser:
+    def change_password(self, account_id: int, old: str, new: str, also: Also = nothing_else) -> SignedInUser:
         """Change a password and end all sessions of the account; return the account for a new session.
+
+        `also` runs in the same transaction, as in the methods below.
 
         Raises:
             SignInRefused: `old` is not the current password.
@@ -204,9 +222,9 @@ class AccountStore:
             account = session.get_one(Account, account_id)
         if not self._passwords.matches(account.password_hash, typed_form(old)) or account.disabled_at is not None:
             raise SignInRefused
-        return self._renew(account, new)
+        return self._renew(account, new, None, also)
 
-    def replace_forgotten(self, email: str, code: str, new: str) -> SignedInUser:
+    def replace_forgotten(self, email: str, code: str, new: str, also: Also = nothing_else) -> SignedInUser:
         """Set a new password with a one-time code; this ends the code and all sessions.
 
         Raises:
@@ -217,19 +235,44 @@ class AccountStore:
         digest, now = code_digest(code), self._clock()
         if account is None or not _code_matches(account, digest, now):
             raise CodeRefused
-        return self._renew(account, new, digest)
+        return self._renew(account, new, digest, also)
 
-    def resume(self, session_id: str) -> SignedInUser | None:
-        """Return the account of a session cookie, or None if the session has ended."""
-        try:
-            account_id, version = (int(part) for part in session_id.split(":"))
-        except ValueError:
-            return None
+    def new_hash(self, account_id: int, new: str) -> str:
+        """Return the hash of a new password for an account, which the caller stores.
+
+        Raises:
+            PasswordMalformed, PasswordWeak: `new` is not acceptable.
+        """
+        with self._database.reading() as session:
+            known = session.get_one(Account, account_id)
+        return self._passwords.accept(new, (known.name, known.email))
+
+    def check_password(self, account_id: int, password: str) -> None:
+        """Check the current password of somebody who is signed in.
+
+        Raises:
+            SignInRefused: it is another one.
+        """
+        with self._database.reading() as session:
+            account = session.get_one(Account, account_id)
+        if not self._passwords.matches(account.password_hash, typed_form(password)):
+            raise SignInRefused
+
+    def get(self, account_id: int) -> SignedInUser | None:
+        """Return an account without a session; None if it is disabled or gone."""
         with self._database.reading() as session:
             account = session.get(Account, account_id)
-        if account is None or account.session_version != version or account.disabled_at is not None:
-            return None
-        return _member(account)
+        return None if account is None or account.disabled_at is not None else member_of(account)
+
+    def find(self, email: str) -> int | None:
+        """Return the number of the account with this address, for the operator."""
+        account = self._find(email)
+        return None if account is None else account.id
+
+    def email_of(self, account_id: int) -> str:
+        """Return an account's address as it was typed."""
+        with self._database.reading() as session:
+            return session.get_one(Account, account_id).email
 
     def end_sessions(self, account_id: int) -> None:
         def work(session: Session) -> None:
@@ -247,7 +290,7 @@ class AccountStore:
 
         self._database.write(work)
 
-    def _renew(self, known: Account, new: str, code: bytes | None = None) -> SignedInUser:
+    def _renew(self, known: Account, new: str, code: bytes | None, also: Also) -> SignedInUser:
         """Store a new password; if two use one code at once, refuse the second."""
         renewed, now = self._passwords.accept(new, (known.name, known.email)), self._clock()
 
@@ -258,7 +301,8 @@ class AccountStore:
             account.password_hash = renewed
             account.session_version += 1
             account.reset_digest = account.reset_ends_at = None
-            return _member(account)
+            also(session, account.id)
+            return member_of(account)
 
         return self._database.write(work)
 
@@ -282,7 +326,8 @@ def _code_matches(account: Account, digest: bytes, now: int) -> bool:
     return account.disabled_at is None and account.reset_digest == digest and now < ends_at
 
 
-def _member(account: Account) -> SignedInUser:
+def member_of(account: Account) -> SignedInUser:
+    """Return an account for the pages, without a session."""
     return SignedInUser(account.id, SiteRole(account.role), account.name, account.session_version)
 
 

@@ -76,8 +76,7 @@ class SmtpCarrier:
             with self._connection() as server:
                 server.send_message(message, self._sender, [message["To"]])
         except smtplib.SMTPRecipientsRefused as error:
-            code, why = next(iter(error.recipients.values()))
-            raise _failure(code, why) from error
+            raise _failure(next(iter(error.recipients.values()))[0]) from error
         except smtplib.SMTPNotSupportedError as error:
             raise MailUndeliverable("the mail server does not know this kind of address") from error
         except (smtplib.SMTPAuthenticationError, smtplib.SMTPConnectError, smtplib.SMTPHeloError) as error:
@@ -85,7 +84,7 @@ class SmtpCarrier:
         except smtplib.SMTPSenderRefused as error:  # the settings are wrong, not this mail
             raise MailNotSent(f"the mail server refused the sender (reply {error.smtp_code})") from error
         except smtplib.SMTPResponseException as error:
-            raise _failure(error.smtp_code, error.smtp_error) from error
+            raise _failure(error.smtp_code) from error
         except (OSError, smtplib.SMTPException) as error:
             raise MailNotSent("the mail server did not answer, or its certificate is wrong") from error
 
@@ -132,6 +131,6 @@ def _routable(address: str) -> str:
     return f"{address.rpartition('@')[0]}@{domain}"
 
 
-def _failure(code: int, why: bytes | str) -> MailUndeliverable | MailNotSent:
-    text = f"the mail server answered {code} {why.decode(errors='replace') if isinstance(why, bytes) else why}"
+def _failure(code: int) -> MailUndeliverable | MailNotSent:
+    text = f"the mail server answered {code}"  # its words may contain the address, and this goes into the log
     return MailUndeliverable(text) if code >= FOR_EVER else MailNotSent(text)

@@ -5,7 +5,7 @@ punycode, RFC 5891), the local part without case and in NFC, as providers do. Do
 providers ignore them, so addresses that differ there may belong to two people.
 
 Source: RFC 5321, 2.4; RFC 6532, 3.1; RFC 5895; the documentation of email-validator.
-Not here: whether mail arrives; the site sends none.
+Not here: whether mail arrives.
 """
 
 from __future__ import annotations

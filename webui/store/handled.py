@@ -47,7 +47,7 @@ class FormOutcome:
     flashes: tuple[tuple[str, str], ...] = ()
     """(category, message) for the next page."""
     session_id: str = ""
-    """Of the account that this form signed in; empty if none."""
+    """Of the session that this form began, encrypted (http/once.py); empty if none."""
 
 
 class HandledForms:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from threading import Lock
+from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -36,12 +36,12 @@ SHORTEST_WORD = 3
 
 
 class Passwords:
-    """Hashes and verifies, one after another: a hash takes 64 MiB and has its own threads."""
+    """Hashes and verifies, a few at once: each hash takes memory and a processor."""
 
     def __init__(self, cost: PasswordCost, house_words: Iterable[str] = ()) -> None:
         """Compute a hash for accounts that do not exist; `house_words` are easy to guess on this site."""
         self._house_words = tuple(house_words)
-        self._one = Lock()
+        self._few = BoundedSemaphore(cost.at_once)
         self._hasher = PasswordHasher(
             time_cost=cost.time_cost,
             memory_cost=cost.memory_kib,
@@ -61,13 +61,13 @@ class Passwords:
         return self.hash(prepared)
 
     def hash(self, prepared: str) -> str:
-        with self._one:
+        with self._few:
             return self._hasher.hash(prepared)
 
     def matches(self, stored: str | None, password: str) -> bool:
         """Return whether `password` has the hash `stored`; None (no such account) takes the same time and is False."""
         try:
-            with self._one:
+            with self._few:
                 self._hasher.verify(stored or self._nobody, password)
         except (VerificationError, InvalidHashError):
             return False

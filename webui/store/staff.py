@@ -17,15 +17,16 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webui.errors import AccountExists, NotFound, RoleFixed
+from webui.store.access_log import Line, LogEvent, entry_of
 from webui.store.accounts import DoctorFacts, code_digest, find_account, hours_of
 from webui.store.booking_rules import IN_FORCE
 from webui.store.database import Database
 from webui.store.emails import email_key, typed_email
+from webui.store.factors import remove_all_factors
 from webui.store.models import Account, Appointment, BookingState, DoctorProfile, SiteRole
 from webui.store.person_names import person_name
+from webui.store.readable_codes import ALPHABET
 
-ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-"""Without I, O, 0 and 1, which people confuse."""
 CODE_CHARS = 20
 """100 bits."""
 GROUP = 5
@@ -84,6 +85,7 @@ class StaffStore:
                 _give_role(account, change.role)
             if change.doctor is not None:
                 _refit(session, account, change.doctor)
+            self._log(session, account, "staff.change")
             session.flush()
 
         try:
@@ -104,6 +106,7 @@ class StaffStore:
         def work(session: Session) -> list[Appointment]:
             account = _found(session, email)
             account.disabled_at = account.disabled_at or now
+            self._log(session, account, "staff.disable")
             account.session_version += 1
             account.reset_digest = account.reset_ends_at = None
             whose = (Appointment.doctor_id == account.id) | (Appointment.patient_id == account.id)
@@ -124,7 +127,24 @@ class StaffStore:
         """
 
         def work(session: Session) -> None:
-            _found(session, email).disabled_at = None
+            account = _found(session, email)
+            account.disabled_at = None
+            self._log(session, account, "staff.enable")
+
+        self._database.write(work)
+
+    def remove_second_steps(self, email: str) -> None:
+        """Remove passkeys, app and recovery codes of somebody who lost them, and end all sessions of the account.
+
+        Raises:
+            NotFound: no such account.
+        """
+
+        def work(session: Session) -> None:
+            account = _found(session, email)
+            remove_all_factors(session, account.id)
+            account.session_version += 1
+            self._log(session, account, "staff.remove_steps")
 
         self._database.write(work)
 
@@ -142,9 +162,15 @@ class StaffStore:
             if account.disabled_at is not None:
                 raise NotFound
             account.reset_digest, account.reset_ends_at = code_digest(code), ends_at
+            self._log(session, account, "staff.reset")
 
         self._database.write(work)
         return "-".join(code[start : start + GROUP] for start in range(0, CODE_CHARS, GROUP))
+
+    def _log(self, session: Session, account: Account, what: str) -> None:
+        """Write into the access log which account was changed; who did it is in the line of the page or the shell."""
+        line = Line(None, "staff", LogEvent.CHANGED, what, f"account_id={account.id}")
+        session.add(entry_of(line, self._clock()))
 
 
 def _found(session: Session, email: str) -> Account:

@@ -22,12 +22,15 @@ from webui.errors import SiteBusy
 class Admission:
     """The places for one kind of expensive work."""
 
-    def __init__(self, what: str, places: int, wait_s: float) -> None:
-        """Allow `places` at once; `what` completes the sentence `Too many people ... at this moment`."""
+    def __init__(self, what: str, places: int, wait_s: float, waiting: int | None = None) -> None:
+        """Allow `places` at once while `waiting` more wait, by default as many.
+
+        `what` completes the sentence `Too many people ... at this moment`.
+        """
         self._what = what
         self._wait_s = wait_s
         self._inside = BoundedSemaphore(places)
-        self._inside_or_waiting = BoundedSemaphore(2 * places)
+        self._inside_or_waiting = BoundedSemaphore(places + (places if waiting is None else waiting))
 
     @contextmanager
     def enter(self) -> Iterator[None]:
@@ -63,6 +66,6 @@ class Doors:
         return cls(
             Admission("have a picture checked", places.checks, places.wait_s),
             Admission("have a file or a round checked", places.audits, places.wait_s),
-            Admission("sign in or create an account", places.passwords, places.wait_s),
+            Admission("sign in or create an account", places.passwords, places.wait_s, places.passwords_waiting),
             Admission("download their data", places.exports, places.wait_s),
         )

@@ -16,6 +16,7 @@ from fl.protocol.merkle import inclusion_path, verify_inclusion
 from fl.protocol.names import Digest, show
 from webui.errors import NotFound, RecordMisplaced
 from webui.ports.records import Anchored, RecordService
+from webui.store.access_log import AccessLog
 from webui.store.leaves import LeafPlace, LeafStore
 from webui.store.models import Batch, StoredRecord
 
@@ -41,7 +42,11 @@ class Standing:
 class Anchoring:
     """Anchors this hospital's records."""
 
-    def __init__(self, leaves: LeafStore, service: RecordService, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, leaves: LeafStore, service: RecordService, clock: Callable[[], int], log: AccessLog | None = None
+    ) -> None:
+        """Anchor the leaves of records and, with `log`, the roots of the access log among them."""
+        self._log = log
         self._leaves = leaves
         self._service = service
         self._clock = clock
@@ -51,7 +56,10 @@ class Anchoring:
         if self._leaves.prepared() is not None:
             return True
         last = self._leaves.last_anchored_at()
-        return self._leaves.waiting() > 0 and (last is None or self._clock() - last >= ONE_DAY_S)
+        return self._waiting() and (last is None or self._clock() - last >= ONE_DAY_S)
+
+    def _waiting(self) -> bool:
+        return self._leaves.waiting() > 0 or (self._log is not None and self._log.waiting())
 
     def anchor(self) -> Anchored | None:
         """Anchor all waiting records now; return None if there are none.
@@ -63,6 +71,8 @@ class Anchoring:
         """
         roots = self._service.roots()
         prepared = self._leaves.prepared()
+        if prepared is None and self._log is not None:
+            self._log.seal()
         batch = prepared or self._leaves.prepare(len(roots) + 1)
         if batch is None:
             return None

@@ -16,6 +16,7 @@ from webui.store.demo import demo_accounts
 from webui.store.emails import email_key
 from webui.store.models import Account, SiteRole
 from webui.store.passwords import Passwords
+from webui.store.sessions import Place, Steps
 
 
 @pytest.fixture
@@ -35,8 +36,8 @@ def test_a_password_is_kept_as_argon2id_only(town: Town) -> None:
     )
 
 
-def test_the_production_cost_is_that_of_rfc_9106() -> None:
-    assert PasswordCost() == PasswordCost(time_cost=3, memory_kib=65536, parallelism=4)
+def test_the_production_cost_is_that_of_owasp() -> None:
+    assert PasswordCost() == PasswordCost(time_cost=2, memory_kib=19456, parallelism=1)
 
 
 def test_both_address_and_password_must_fit(town: Town) -> None:
@@ -99,15 +100,15 @@ def test_impossible_opening_hours_are_not_mistaken_for_a_taken_address(town: Tow
 
 
 def test_a_session_ends_everywhere_at_sign_out(town: Town) -> None:
-    maya = town.members[MAYA]
-    assert town.site.accounts.resume(maya.get_id()) == maya
+    maya = town.site.sessions.begin(town.members[MAYA], Steps.PASSWORD, Place(), lambda _session: None)
+    assert town.site.sessions.resume(maya.get_id()) == maya
     town.site.accounts.end_sessions(maya.id)
-    assert town.site.accounts.resume(maya.get_id()) is None
+    assert town.site.sessions.resume(maya.get_id()) is None
 
 
 @pytest.mark.parametrize("session_id", ["", "x", "1", "1:2:3", "999:0", "-1:0", "1:x"])
 def test_a_made_up_session_is_nobody(town: Town, session_id: str) -> None:
-    assert town.site.accounts.resume(session_id) is None
+    assert town.site.sessions.resume(session_id) is None
 
 
 def test_seeding_twice_creates_once(town: Town) -> None:
