@@ -27,6 +27,7 @@ from webui.store.openings import Openings
 from webui.store.passwords import Passwords
 from webui.store.records import RecordStore
 from webui.store.throttle import Throttle
+from webui.store.tokens import TokenStore
 from webui.usecases.admission import Doors
 from webui.usecases.anchoring import Anchoring
 from webui.usecases.patient_records import PatientRecords
@@ -61,6 +62,7 @@ class Site:
     openings: Openings
     throttle: Throttle
     replays: Replays
+    tokens: TokenStore
 
     def committee(self) -> CommitteeFacts | None:
         """Return who holds the key for records; None also if the ledger does not answer."""
@@ -95,6 +97,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         openings=openings,
         throttle=Throttle(database, clock),
         replays=Replays(services.audits, clock),
+        tokens=TokenStore(database, clock),
     )
 
 

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from webui.pages import accounts, appointments, approvals, auditor, checks, consent, doctor, health, home, requests
+from webui.pages import (
+    accounts,
+    appointments,
+    approvals,
+    auditor,
+    checks,
+    consent,
+    doctor,
+    health,
+    home,
+    requests,
+    tokens,
+)
+from webui.pages.api import blueprint as api
 
 PAGES = (
     health.blueprint,
@@ -15,4 +28,8 @@ PAGES = (
     requests.blueprint,
     approvals.blueprint,
     auditor.blueprint,
+    tokens.blueprint,
+    api,
 )
+BY_TOKEN = (api,)
+"""Those for programs: a token instead of a cookie, so no token of a form (http/machines.py)."""
