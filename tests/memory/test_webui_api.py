@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.api import BASE, Program, as_schema
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, cell
+from webui.config import Limit
 from webui.http import bearer
 from webui.pages.api.operations import OPERATIONS, openapi, template_of
 from webui.store.tokens import MOST, Scope
@@ -155,7 +156,7 @@ def test_the_database_has_no_secret_and_the_last_use_is_noted(town: Town) -> Non
 def test_too_many_calls_and_too_many_wrong_tokens_are_refused_for_a_while(
     town: Town, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bearer, "CALLS", bearer.Limit(2, 60))
+    monkeypatch.setattr(bearer, "CALLS", Limit(2, 60))
     program = Program(town, MAYA)
     statuses = [program.get("/me").status_code for _ in range(3)]
     assert statuses == [200, 200, 429]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import Any, TypeAlias
 
 import jsonschema_rs
-from werkzeug.test import TestResponse
 
 from tests.support.site_town import Town
 from webui.pages.api.operations import openapi
 from webui.store.tokens import Scope, scopes_of
 
 BASE = "/api/v1"
+Answer: TypeAlias = Any
+"""A TestResponse; the tests look into its JSON."""
 
 
 class Program:
@@ -27,13 +28,13 @@ class Program:
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.secret}"}
 
-    def get(self, path: str, **query: object) -> TestResponse:
+    def get(self, path: str, **query: object) -> Answer:
         return self._client.get(BASE + path, headers=self.headers, query_string=query or None)
 
-    def send(self, path: str, document: object = None) -> TestResponse:
+    def send(self, path: str, document: object = None) -> Answer:
         return self._client.post(BASE + path, headers=self.headers, json=document)
 
-    def check(self, data: bytes, **fields: str) -> TestResponse:
+    def check(self, data: bytes, **fields: str) -> Answer:
         form = {"image": (io.BytesIO(data), "cell.png"), **fields}
         return self._client.post(BASE + "/checks", headers=self.headers, data=form, content_type="multipart/form-data")
 

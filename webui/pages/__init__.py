@@ -16,6 +16,7 @@ from webui.pages import (
     tokens,
 )
 from webui.pages.api import blueprint as api
+from webui.pages.fhir import blueprint as fhir
 
 PAGES = (
     health.blueprint,
@@ -30,6 +31,7 @@ PAGES = (
     auditor.blueprint,
     tokens.blueprint,
     api,
+    fhir,
 )
-BY_TOKEN = (api,)
+BY_TOKEN = (api, fhir)
 """Those for programs: a token instead of a cookie, so no token of a form (http/machines.py)."""
