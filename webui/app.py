@@ -1,6 +1,7 @@
 """The application factory.
 
-Invariant: the application depends only on its two arguments; it reads no environment, clock or random numbers.
+Invariant: the application depends only on its two arguments; it reads no environment and no clock, except to measure
+how long a request takes.
 
 Source: Flask documentation, "Application Factories"; securedrop (typed configuration).
 """
@@ -11,6 +12,7 @@ from datetime import timedelta
 from functools import partial
 from inspect import getmembers, isfunction, signature
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from flask import Flask
@@ -21,8 +23,10 @@ from webui.http.error_pages import init_errors
 from webui.http.headers import init_security
 from webui.http.languages import init_languages
 from webui.http.machines import PageSessions
+from webui.http.metrics import init_metrics
 from webui.http.once import FormProtect, init_once
 from webui.http.page_lookups import key_maker, look_again
+from webui.http.request_ids import init_request_ids
 from webui.http.rim import rimmed
 from webui.http.sessions import init_login, visitor
 from webui.pages import BY_TOKEN, PAGES
@@ -50,6 +54,8 @@ def create_app(config: SiteConfig, services: Services) -> Flask:
     app.config.from_mapping(_flask_settings(config))
     app.extensions[EXTENSION] = build_site(config, services)
     app.session_interface = PageSessions()
+    init_metrics(app, perf_counter)
+    init_request_ids(app, perf_counter)
     init_login(app)
     init_security(app)  # before CSRF, which reads the form
     protect = FormProtect(app)

@@ -39,6 +39,13 @@ MAX_CARE_DAYS, CARE_DAYS = 3650, 90
 @click.option("--trusted-proxy", help="IP address of that proxy. The site trusts its X-Forwarded-* headers.")
 @click.option("--site-host", "site_hosts", multiple=True, help="Host name that browsers use for the site. Repeatable.")
 @click.option("--proxies", type=click.IntRange(1, 8), default=1, show_default=True, help="Number of proxies in a row.")
+@click.option(
+    "--log-format",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    help="How the site writes its log. json also writes one line per request.",
+)
 @network_options
 @guarded
 def serve(  # noqa: PLR0913  # one parameter per option
@@ -55,13 +62,17 @@ def serve(  # noqa: PLR0913  # one parameter per option
     trusted_proxy: str | None,
     site_hosts: tuple[str, ...],
     proxies: int,
+    log_format: str,
 ) -> None:
     """Serve the site of hospital NAME to patients, doctors and auditors. It uses the model that the ledger confirms."""
+    from scripts.server.log import log_as_json
     from scripts.server.proxy import TrustedProxy
     from scripts.server.site import build_site, check_port, run_site
     from scripts.wiring.listing import frame_of
     from scripts.wiring.site_accounts import site_config
 
+    if log_format == "json":
+        log_as_json()
     proxy = TrustedProxy.parse(trusted_proxy, proxies, tls=tls)
     config = replace(
         site_config(home, hospital_name, zone, tls=tls),

@@ -12,6 +12,7 @@ from webui.pages import (
     doctor,
     health,
     home,
+    metrics,
     requests,
     tokens,
 )
@@ -32,6 +33,7 @@ PAGES = (
     tokens.blueprint,
     api,
     fhir,
+    metrics.blueprint,
 )
 BY_TOKEN = (api, fhir)
 """Those for programs: a token instead of a cookie, so no token of a form (http/machines.py)."""
