@@ -43,6 +43,7 @@ from webui.store.reminders import Reminders
 from webui.store.schedules import ScheduleStore
 from webui.store.sessions import SessionStore
 from webui.store.throttle import Throttle
+from webui.store.tokens import TokenStore
 from webui.store.waiting import WaitingStore
 from webui.usecases.access_audit import AccessAudit
 from webui.usecases.admission import Doors
@@ -115,6 +116,7 @@ class Site:
     failed_sign_ins: FailedSignIns
     access_audit: AccessAudit
     keyed: Keyed
+    tokens: TokenStore
 
     def line(self, user: SignedInUser | None, event: LogEvent, what: str, address: str | None, about: str = "") -> Line:
         """Return a line for the access log; `address` is the network address that asked."""
@@ -177,6 +179,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         access_audit=AccessAudit(log, LeafStore(database), services.records),
         failed_sign_ins=FailedSignIns(database, throttle, log, notices),
         keyed=keyed,
+        tokens=TokenStore(database, clock),
     )
 
 

@@ -18,6 +18,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFProtect, _FlaskFormCSRF, generate_csrf
 from wtforms.csrf.core import CSRFTokenField
 
+from webui.http.machines import is_machine
 from webui.http.sessions import begin_session, visitor
 from webui.site import site
 from webui.store.handled import FormOutcome
@@ -81,6 +82,8 @@ def init_once(app: Flask, protect: FormProtect) -> None:
 
     def begin() -> ResponseReturnValue | None:
         if request.method != "POST" or request.endpoint is None or request.endpoint in MAKES_NOTHING:
+            return None
+        if is_machine(request.path):  # bearer.py
             return None
         user = visitor()
         sender = _sender()

@@ -5,7 +5,13 @@ from __future__ import annotations
 from alembic import context
 
 from webui.store import calendar_tables as calendars  # noqa: F401 their tables
-from webui.store import consent_log, models, openings, receipts  # noqa: F401 their tables
+from webui.store import (  # noqa: F401 their tables
+    consent_log,
+    models,
+    openings,
+    receipts,
+    token_tables,
+)
 from webui.store import job_tables as jobs  # noqa: F401 their tables
 from webui.store.base import Base
 from webui.store.mariadb import is_compared, is_mariadb

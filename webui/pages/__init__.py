@@ -18,14 +18,18 @@ from webui.pages import (
     factors,
     health,
     home,
+    metrics,
     my_data,
     passkeys,
     receipts,
     requests,
     schedule,
+    tokens,
     waiting,
     ways_back,
 )
+from webui.pages.api import blueprint as api
+from webui.pages.fhir import blueprint as fhir
 
 PAGES = (
     health.blueprint,
@@ -50,4 +54,10 @@ PAGES = (
     passkeys.blueprint,
     ways_back.blueprint,
     access_log.blueprint,
+    tokens.blueprint,
+    metrics.blueprint,
+    api,
+    fhir,
 )
+BY_TOKEN = (api, fhir)
+"""Those for programs: a token instead of a cookie, so no token of a form (http/machines.py)."""

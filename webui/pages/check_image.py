@@ -17,6 +17,7 @@ from fl.protocol.errors import TooLarge
 from fl.protocol.names import Digest
 from fl.training.pictures.decode import PictureReading
 from webui.errors import TooManyPictures
+from webui.http.metrics import counted
 from webui.site import Site
 from webui.store.throttle import Meter
 from webui.usecases.record_pictures import MAX_PICTURES
@@ -25,6 +26,7 @@ from webui.usecases.sampling import check_pictures
 PART_BYTES = 2**20
 
 
+@counted
 def check_images(site: Site, patient_id: int, uploads: Sequence[FileStorage], reading: PictureReading) -> int:
     """Predict, seal and store the pictures of one sample; return the row of the check.
 
