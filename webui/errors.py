@@ -280,3 +280,11 @@ class ReplayRunning(RefusedError):
 
     http_status = 409
     sentence = "This site is checking another round now. Wait a few seconds and try again."
+
+
+@dataclass(eq=False)
+class ReviewMalformed(MalformedError):
+    """A review does not fit the check that it is about."""
+
+    why: str
+    sentence = "This review was not saved: {why}. Go back and change it."

@@ -27,11 +27,13 @@ from webui.store.openings import Openings
 from webui.store.passwords import Passwords
 from webui.store.records import RecordStore
 from webui.store.throttle import Throttle
+from webui.store.worklist import WorklistStore
 from webui.usecases.admission import Doors
 from webui.usecases.anchoring import Anchoring
 from webui.usecases.patient_records import PatientRecords
 from webui.usecases.record_requests import RecordRequests
 from webui.usecases.replays import Replays
+from webui.usecases.worklist import Worklist
 
 EXTENSION = "hemaledger"
 
@@ -61,6 +63,8 @@ class Site:
     openings: Openings
     throttle: Throttle
     replays: Replays
+    work: WorklistStore
+    worklist: Worklist
 
     def committee(self) -> CommitteeFacts | None:
         """Return who holds the key for records; None also if the ledger does not answer."""
@@ -76,6 +80,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
     clock = services.clock
     care, openings = Care(config.care_days, clock), Openings(database, clock)
     records, requests = RecordStore(database, care), RequestStore(database, clock)
+    opened, work = PatientRecords(records, services.records, openings, clock), WorklistStore(database, care)
     passwords = Passwords(config.passwords, (config.hospital_name, "hemaledger"))
     return Site(
         config=config,
@@ -83,7 +88,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         database=database,
         accounts=AccountStore(database, passwords, clock),
         record_store=records,
-        patient_records=PatientRecords(records, services.records, openings, clock),
+        patient_records=opened,
         anchoring=Anchoring(LeafStore(database), services.records, clock),
         request_store=requests,
         handled=HandledForms(database, clock),
@@ -95,6 +100,8 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         openings=openings,
         throttle=Throttle(database, clock),
         replays=Replays(services.audits, clock),
+        work=work,
+        worklist=Worklist(work, records, opened, services.records),
     )
 
 

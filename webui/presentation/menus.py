@@ -20,6 +20,7 @@ MENUS: Mapping[str, tuple[Link, ...]] = {
         ("requests.who_sees", "Who sees"),
     ),
     "doctor": (
+        ("worklist.index", "Worklist"),
         ("doctor.agenda", "My patients"),
         ("requests.mine", "Requests"),
     ),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fl.crypto.capsule import NO_KEY, RECORD_ID_BYTES, Readers, RecordPolicy
 from fl.protocol.errors import MalformedError, NoCommittee, RecipientNotFound, TamperedError
@@ -24,7 +24,8 @@ from webui.store.job_tables import ConsentChange
 from webui.store.models import PatientProfile, SiteRole, StoredRecord
 from webui.store.openings import How, Openings
 from webui.store.records import NewRecord, RecordStore
-from webui.usecases.record_format import Check, Note, Subject, pack, unpack
+from webui.usecases.record_format import Check, Note, Record, Subject, pack, unpack
+from webui.usecases.review_format import Review
 
 RESEALED_AT_ONCE = 20
 """At most this many files are sealed to a new key in one turn of the upkeep."""
@@ -41,6 +42,7 @@ class Shown:
     """open, waiting (for a quorum), erased, or damaged."""
     check: Check | None = None
     note: Note | None = None
+    review: Review | None = None
 
 
 class PatientRecords:
@@ -104,6 +106,13 @@ class PatientRecords:
         shown_records = [self._read_one(row) for row in rows]
         self._note(reader, shown_records, how)
         return shown_records
+
+    def glance(self, reader: SignedInUser, row_ids: Sequence[int], how: How = How.LIST) -> list[Shown]:
+        """Open several records one after another and keep no picture, so that only one file is in memory at a time."""
+        rows = (self._store.whole(row_id) for row_id in row_ids)
+        seen = [_without_picture(self._read_one(row)) for row in rows if row is not None]
+        self._note(reader, seen, how)
+        return seen
 
     def read(self, row: StoredRecord) -> Shown:
         """Open a record, or return why it cannot be shown.
@@ -192,13 +201,22 @@ class PatientRecords:
             return Shown(row, "damaged")
 
 
-def shown(row: StoredRecord, record: Check | Note) -> Shown:
+def shown(row: StoredRecord, record: Record) -> Shown:
     """Return an opened record for a page, or raise RecordDamaged if it does not belong to the row."""
-    if record.patient.id != row.patient_id or isinstance(record, Note) != (row.about_id is not None):
+    if record.patient.id != row.patient_id or isinstance(record, Check) != (row.about_id is None):
         raise RecordDamaged(row.number or "", "it belongs to another patient or is of another kind")
-    if isinstance(record, Check):
-        return Shown(row, "open", check=record)
-    return Shown(row, "open", note=record)
+    match record:
+        case Check():
+            return Shown(row, "open", check=record)
+        case Note():
+            return Shown(row, "open", note=record)
+        case Review():
+            return Shown(row, "open", review=record)
+
+
+def _without_picture(shown_record: Shown) -> Shown:
+    check = shown_record.check
+    return shown_record if check is None else replace(shown_record, check=replace(check, image_png=b""))
 
 
 def new_policy(profile: PatientProfile) -> RecordPolicy:

@@ -1,9 +1,9 @@
-"""The contents of a sealed patient record: a check with its picture, or a doctor's note on a check.
+"""The contents of a sealed patient record: a check with its picture, or a doctor's note or review on a check.
 
 Invariant: one record has one encoding, and parsing is strict. A record names its patient, so that the file of one
 patient cannot be shown as that of another.
 
-Layout: length:u32 ‖ canonical JSON ‖ length:u32 ‖ PNG (empty in a note).
+Layout: length:u32 ‖ canonical JSON ‖ length:u32 ‖ PNG (empty in a note or review).
 
 Source: PROTOCOL.md 2 (documents) and 9 (records).
 """
@@ -20,6 +20,7 @@ from fl.protocol.task import Task
 from fl.roles.serving.model_facts import Fact, State, Verification
 from fl.training.pictures.preparation import PLAIN
 from webui.ports.federation import ServedModel
+from webui.usecases.review_format import Review, parse_review, review_document
 
 FORMAT = "hemaledger-record-2"
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -71,13 +72,25 @@ class Note:
     text: str
 
 
-def pack(record: Check | Note) -> bytes:
+Record = Check | Note | Review
+
+
+def pack(record: Record) -> bytes:
     picture = record.image_png if isinstance(record, Check) else b""
-    document = _check_document(record) if isinstance(record, Check) else _note_document(record)
-    return Writer().text(write_document(document)).text(picture).bytes()
+    return Writer().text(write_document(_document(record))).text(picture).bytes()
 
 
-def unpack(body: bytes) -> Check | Note:
+def _document(record: Record) -> dict[str, JsonValue]:
+    match record:
+        case Check():
+            return _check_document(record)
+        case Note():
+            return _note_document(record)
+        case Review():
+            return review_document(record, FORMAT, _subject_document(record.patient))
+
+
+def unpack(body: bytes) -> Record:
     """Return the record of a plaintext, or raise EncodingError."""
     reader = Reader(body, _WHAT)
     document = parse_document(reader.raw(reader.u32()), _WHAT)
@@ -86,12 +99,14 @@ def unpack(body: bytes) -> Check | Note:
     fields = Fields(document, _WHAT)
     if fields.text("format") != FORMAT:
         raise EncodingError(_WHAT, "its format is unknown")
-    record: Check | Note
+    record: Record
     kind = fields.text("kind")
     if kind == "check" and picture.startswith(PNG_MAGIC):
         record = _parse_check(fields, picture)
     elif kind == "note" and not picture:
         record = _parse_note(fields)
+    elif kind == "review" and not picture:
+        record = parse_review(fields, _parse_subject(fields))
     else:
         raise EncodingError(_WHAT, "its kind does not allow this picture")
     if pack(record) != body:
