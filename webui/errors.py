@@ -288,3 +288,19 @@ class ReviewMalformed(MalformedError):
 
     why: str
     sentence = "This review was not saved: {why}. Go back and change it."
+
+
+@dataclass(eq=False)
+class MailNotSent(UnavailableError):
+    """A mail could not be delivered now; the site tries again later."""
+
+    why: str
+    sentence = "The mail could not be sent now: {why}. The site tries again later."
+
+
+@dataclass(eq=False)
+class MailUndeliverable(RefusedError):
+    """No server will ever take this mail."""
+
+    why: str
+    sentence = "The mail cannot be delivered: {why}."

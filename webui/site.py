@@ -19,10 +19,13 @@ from webui.ports.records import CommitteeFacts
 from webui.store.accounts import AccountStore
 from webui.store.appointments import AppointmentStore
 from webui.store.care import Care, CareStore
+from webui.store.carriers import carrier_of
 from webui.store.database import Database
 from webui.store.decryption_requests import RequestStore
 from webui.store.handled import HandledForms
 from webui.store.leaves import LeafStore
+from webui.store.mail import MailStore
+from webui.store.notices import NoticeStore
 from webui.store.openings import Openings
 from webui.store.passwords import Passwords
 from webui.store.records import RecordStore
@@ -30,6 +33,8 @@ from webui.store.throttle import Throttle
 from webui.store.worklist import WorklistStore
 from webui.usecases.admission import Doors
 from webui.usecases.anchoring import Anchoring
+from webui.usecases.mail import Mail
+from webui.usecases.notices import Notices
 from webui.usecases.patient_records import PatientRecords
 from webui.usecases.record_requests import RecordRequests
 from webui.usecases.replays import Replays
@@ -65,6 +70,8 @@ class Site:
     replays: Replays
     work: WorklistStore
     worklist: Worklist
+    notices: Notices
+    mail: Mail
 
     def committee(self) -> CommitteeFacts | None:
         """Return who holds the key for records; None also if the ledger does not answer."""
@@ -81,6 +88,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
     care, openings = Care(config.care_days, clock), Openings(database, clock)
     records, requests = RecordStore(database, care), RequestStore(database, clock)
     opened, work = PatientRecords(records, services.records, openings, clock), WorklistStore(database, care)
+    mail = Mail(MailStore(database, clock), carrier_of(config.mail))
     passwords = Passwords(config.passwords, (config.hospital_name, "hemaledger"))
     return Site(
         config=config,
@@ -101,7 +109,9 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         throttle=Throttle(database, clock),
         replays=Replays(services.audits, clock),
         work=work,
-        worklist=Worklist(work, records, opened, services.records),
+        worklist=Worklist(work, records, opened, services.records, mail),
+        notices=Notices(NoticeStore(database, clock), requests, services.requests, mail),
+        mail=mail,
     )
 
 

@@ -28,7 +28,8 @@ def review(check_id: int) -> ResponseReturnValue:
     form, status = ReviewForm(shown.check.model.task), 200
     if form.validate_on_submit():
         now = running.services.clock()
-        running.worklist.review(doctor, check_id, form.verdict, review_letter, now)
+        address = running.config.address + url_for("checks.result", check_id=check_id)
+        running.worklist.review(doctor, check_id, form.verdict, review_letter(doctor.name, address), now)
         flash(gettext("Your review is encrypted and saved. The patient can read it with the result."), "good")
         return redirect(url_for("checks.result", check_id=check_id))
     if form.is_submitted():

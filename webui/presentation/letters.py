@@ -1,23 +1,40 @@
 """Mails about doctors' work: that a review arrived, that a request waits, that it was answered.
 
-Invariant: a mail names no result, no patient to others, and no purpose; it says where to sign in.
+Invariant: a mail names no result, no patient, no reason and no purpose. It says that there is news, and where to look.
 
-Source: webui/store/records.py (results are only in sealed records).
+Source: webui/usecases/mail.py.
 """
 
 from __future__ import annotations
 
-from sqlalchemy.orm import Session
-
-from webui.store.accounts import SignedInUser
-from webui.store.models import StoredRecord
-from webui.store.worklist import After
+from webui.presentation.texts import gettext
+from webui.usecases.notices import Message, Messages
 
 
-def review_letter(_row: StoredRecord, _doctor: SignedInUser) -> After:
-    """Return what puts the mail to the patient about a new review into the outbox."""
+def review_letter(doctor: str, address: str) -> Message:
+    """Return the mail to a patient: `doctor` has looked at a check, which is at `address`."""
+    text = gettext(
+        "%(doctor)s has looked at one of your checks. Sign in to read what the doctor says: %(address)s",
+        doctor=doctor,
+        address=address,
+    )
+    return Message(gettext("A doctor has looked at your check"), text)
 
-    def queue(_session: Session) -> None:
-        """The outbox comes with the accounts' part."""
 
-    return queue
+def request_letters(address: str) -> Messages:
+    """Return the mails about requests; `address` is that of the page of requests."""
+    return Messages(_waiting_letter(address), _answered_letter(address))
+
+
+def _waiting_letter(address: str) -> Message:
+    text = gettext(
+        "Somebody asks to open a record, and you are one of the trustees who can answer. "
+        "Sign in to see who asks, why and until when: %(address)s",
+        address=address,
+    )
+    return Message(gettext("A request waits for your answer"), text)
+
+
+def _answered_letter(address: str) -> Message:
+    text = gettext("There is news about your request to open a record. Sign in to see it: %(address)s", address=address)
+    return Message(gettext("News about your request"), text)

@@ -88,6 +88,14 @@ class RequestStore:
         rows = self._list(RequestRow.number.in_(numbers))
         return {row.number: row for row in rows if row.number is not None}
 
+    def askers(self, numbers: Sequence[int]) -> dict[int, int]:
+        """Return who made these requests on this site, by their numbers on the ledger."""
+        with self._database.reading() as session:
+            found = session.execute(
+                select(RequestRow.number, RequestRow.asker_id).where(RequestRow.number.in_(numbers))
+            )
+            return {number: asker for number, asker in found if number is not None}
+
     def own(self, asker_id: int, row_id: int) -> RequestRow:
         """Return one request with the record's file.
 

@@ -8,22 +8,19 @@ Source: usecases/urgency.py (the order).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from webui.errors import NotFound, ReviewMalformed
 from webui.ports.records import RecordService
 from webui.store.accounts import SignedInUser
-from webui.store.models import StoredRecord
 from webui.store.records import RecordStore
-from webui.store.worklist import After, Listed, Wanted, WorklistStore
+from webui.store.worklist import Listed, Wanted, WorklistStore
+from webui.usecases.mail import Mail
+from webui.usecases.notices import Message
 from webui.usecases.patient_records import PatientRecords, Shown, new_policy, subject_of
 from webui.usecases.record_format import Check, pack
 from webui.usecases.review_format import MAX_TEXT_CHARS, Decision, Part, Review
 from webui.usecases.urgency import Urgency, place, urgency_of
-
-Letter = Callable[[StoredRecord, SignedInUser], After]
-"""Makes the message to the patient about a review of a check by a doctor."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +60,9 @@ class Worklist:
     """The worklists and reviews of one hospital's doctors."""
 
     def __init__(
-        self, store: WorklistStore, records: RecordStore, opened: PatientRecords, service: RecordService
+        self, store: WorklistStore, records: RecordStore, opened: PatientRecords, service: RecordService, mail: Mail
     ) -> None:
+        self._mail = mail
         self._store = store
         self._records = records
         self._opened = opened
@@ -79,8 +77,8 @@ class Worklist:
         kept.sort(key=_place)
         return WorkPage(tuple(kept), len(items), more)
 
-    def review(self, doctor: SignedInUser, row_id: int, verdict: Verdict, letter: Letter, now: int) -> None:
-        """Seal and store a treating doctor's review of a check.
+    def review(self, doctor: SignedInUser, row_id: int, verdict: Verdict, letter: Message, now: int) -> None:
+        """Seal and store a treating doctor's review of a check, and mail the patient that there is one.
 
         Raises:
             NotFound: there is no such check, this doctor may not see it, or this site cannot open it.
@@ -104,7 +102,10 @@ class Worklist:
             patient_sees=verdict.patient_sees,
         )
         sealed = self._service.seal(new_policy(row.patient), pack(review))
-        self._store.add_review(doctor.id, row, sealed, letter(row, doctor))
+        email = row.patient.account.email
+        self._store.add_review(
+            doctor.id, row, sealed, lambda session: self._mail.queue(session, email, letter.subject, letter.text)
+        )
 
 
 def _item(listed: Listed, shown: Shown) -> WorkItem:
