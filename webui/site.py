@@ -28,6 +28,7 @@ from webui.store.mail import MailStore
 from webui.store.notices import NoticeStore
 from webui.store.openings import Openings
 from webui.store.passwords import Passwords
+from webui.store.reasons import ReasonStore
 from webui.store.records import RecordStore
 from webui.store.throttle import Throttle
 from webui.store.worklist import WorklistStore
@@ -36,6 +37,7 @@ from webui.usecases.anchoring import Anchoring
 from webui.usecases.mail import Mail
 from webui.usecases.notices import Notices
 from webui.usecases.patient_records import PatientRecords
+from webui.usecases.reasons import Reasons
 from webui.usecases.record_requests import RecordRequests
 from webui.usecases.replays import Replays
 from webui.usecases.worklist import Worklist
@@ -71,6 +73,7 @@ class Site:
     work: WorklistStore
     worklist: Worklist
     notices: Notices
+    reasons: Reasons
     mail: Mail
 
     def committee(self) -> CommitteeFacts | None:
@@ -88,6 +91,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
     care, openings = Care(config.care_days, clock), Openings(database, clock)
     records, requests = RecordStore(database, care), RequestStore(database, clock)
     opened, work = PatientRecords(records, services.records, openings, clock), WorklistStore(database, care)
+    reasons = Reasons(ReasonStore(database), services.records)
     mail = Mail(MailStore(database, clock), carrier_of(config.mail))
     passwords = Passwords(config.passwords, (config.hospital_name, "hemaledger"))
     return Site(
@@ -102,7 +106,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         handled=HandledForms(database, clock),
         wake=Event(),
         doors=Doors.of(config.places),
-        record_requests=RecordRequests(requests, openings, records, services.requests, clock),
+        record_requests=RecordRequests(requests, openings, records, services.requests, reasons, clock),
         appointments=AppointmentStore(database, config.tz, config.limits.open_bookings, clock),
         care=CareStore(database, care),
         openings=openings,
@@ -111,6 +115,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         work=work,
         worklist=Worklist(work, records, opened, services.records, mail),
         notices=Notices(NoticeStore(database, clock), requests, services.requests, mail),
+        reasons=reasons,
         mail=mail,
     )
 

@@ -23,8 +23,10 @@ from wtforms.validators import InputRequired, Length
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from fl.protocol.task import Task
-from webui.presentation.forms import Form
+from webui.ports.decryption_requests import AskReason
+from webui.presentation.forms import AskForm, Form
 from webui.store.worklist import NAME_TYPED, Wanted
+from webui.usecases.reasons import MAX_SENTENCE_CHARS, Why
 from webui.usecases.review_format import MAX_TEXT_CHARS, Decision, Part
 from webui.usecases.urgency import Urgency
 from webui.usecases.worklist import Verdict
@@ -136,3 +138,24 @@ class ReviewForm(Form):
         if not self._other:
             return ()
         return tuple(self.findings.data or ()) if self._several else (self.answer.data,)
+
+
+class AskReasonForm(AskForm):
+    """A doctor's request to the quorum, with the reason for the trustees and the patient."""
+
+    reason = SelectField(lazy_gettext("Why"), coerce=int, validate_choice=False, default=0)
+    sentence = StringField(lazy_gettext("Why, in one sentence"), [Length(max=MAX_SENTENCE_CHARS)], filters=[_stripped])
+
+    def validate_reason(self, field: SelectField) -> None:
+        """A doctor must give one of the reasons."""
+        if field.data not in set(AskReason):
+            raise ValidationError(lazy_gettext("Please choose why you ask."))
+
+    def validate_sentence(self, field: StringField) -> None:
+        """Another reason must be named."""
+        if self.reason.data == AskReason.OTHER and not field.data:
+            raise ValidationError(lazy_gettext("Please write your reason in one sentence."))
+
+    @property
+    def why(self) -> Why:
+        return Why(AskReason(self.reason.data), self.sentence.data or "")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fl.protocol.task import Task
+from webui.ports.decryption_requests import AskReason
 from webui.presentation.texts import gettext, ngettext
 from webui.presentation.wording import Saying, class_name, listing
 from webui.store.worklist import PAGE_CHECKS
@@ -78,6 +79,28 @@ def own_answer(labels: Sequence[str], task: Task | None) -> str:
     if not labels:
         return gettext("none of the model's findings")
     return listing([class_name(task, code) if task is not None and code in task.codes else code for code in labels])
+
+
+def ask_reason(value: AskReason | int) -> str:
+    """Return why a doctor asks for a record, in the doctor's own person."""
+    match AskReason(value):
+        case AskReason.TREATING:
+            return gettext("I treat this patient and need the earlier result")
+        case AskReason.OPINION:
+            return gettext("A colleague asked for my opinion")
+        case AskReason.URGENT:
+            return gettext("The patient needs care now and cannot be asked")
+        case AskReason.PATIENT:
+            return gettext("The patient asked me to look at it")
+        case AskReason.COMPARISON:
+            return gettext("I compare it with another test of this patient")
+        case AskReason.OTHER:
+            return gettext("Another reason, which the sentence names")
+
+
+def ask_reasons() -> list[AskReason]:
+    """Return the reasons in the order of a list."""
+    return list(AskReason)
 
 
 def page_checks() -> int:

@@ -18,9 +18,12 @@ from sqlalchemy.orm import Session, joinedload
 
 from fl.protocol.names import Address, Digest, Purpose
 from webui.errors import NotFound, TrusteeTaken
+from webui.ports.decryption_requests import AskReason
+from webui.ports.records import SealedRecord
 from webui.store.accounts import find_account
 from webui.store.database import Database
 from webui.store.models import DoctorProfile, RequestRow, StoredRecord
+from webui.store.reasons import keep_reason
 from webui.store.records import WITH_FILE
 
 REQUEST_S = 7 * 24 * 3600
@@ -36,6 +39,9 @@ class NewRequest:
     capsule: Digest
     """Digest of the capsule of the record's current file."""
     purpose: Purpose
+    reason: AskReason | None = None
+    sentence: SealedRecord | None = None
+    """Why, sealed."""
 
 
 class RequestStore:
@@ -59,6 +65,8 @@ class RequestStore:
             row.capsule, row.deadline = new.capsule, deadline
             session.add(row)
             session.flush()
+            if new.reason is not None:
+                keep_reason(session, row.id, new.reason, new.sentence)
             return row.id, deadline
 
         return self._database.write(work)

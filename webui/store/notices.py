@@ -65,7 +65,7 @@ class NoticeStore:
     def wait_for(self, trustee: LinkedTrustee, numbers: Sequence[int], queue: Queue | None) -> int:
         """Store which requests wait for a trustee now; return how many the trustee did not know.
 
-        If there are new ones, `queue` puts one mail into the outbox; None sends none, because the trustee sees the list.
+        If there are new ones, `queue` puts one mail into the outbox; None sends none: the trustee sees the list.
         """
         now, wanted = self._clock(), set(numbers)
         known = self._known(trustee.doctor_id)

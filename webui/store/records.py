@@ -32,6 +32,7 @@ from webui.store.models import (
     SiteRole,
     StoredRecord,
 )
+from webui.store.reasons import forget_sentences
 
 PAGE_ROWS = 20
 NUMBER_BYTES = 6
@@ -197,6 +198,7 @@ class RecordStore:
             notes = session.scalars(select(StoredRecord).where(StoredRecord.about_id == row_id)).all()
             for row in (check, *notes):
                 _empty(row, now)
+            forget_sentences(session, [row.id for row in (check, *notes)])
 
         self._database.write(work)
         return self._database.empty_log()
