@@ -18,7 +18,7 @@
  *       recipients[{key_id, public_key}]  the requester; for a model, every active member with a key who is not a trustee
  *       submit_url                  of this site
  *     form[data-approval] with [data-kit], [data-password], [data-reason], [data-approve], [data-refuse],
- *       [data-progress], [data-problem] and input[name=csrf_token]
+ *       [data-progress], optionally [data-steps] > [data-step] and progress[data-bar], [data-problem] and input[name=csrf_token]
  *
  * Bytes are hex, with or without 0x; points are compressed (33 bytes), public_key is uncompressed (65 bytes); whole numbers are
  * JSON numbers or decimal digits; times are seconds since 1970. Other fields are ignored.
@@ -50,7 +50,7 @@ const STEPS = {
 export function control(form, facts, script) {
   const one = (name) => form.querySelector(`[data-${name}]`);
   const buttons = [one("approve"), one("refuse")];
-  const show = (step) => { one("progress").textContent = step === null ? "" : STEPS[step]; };
+  const show = (step, share) => showStep(one, step, share);
 
   const answer = async (reason) => {
     if (!form.reportValidity()) {
@@ -100,7 +100,7 @@ async function readKit(file) {
  * Run one job in a worker, and end the worker.
  * @param {string} script
  * @param {import("./worker.js").Job} job
- * @param {(step: string) => void} show
+ * @param {(step: string, share?: number) => void} show
  * @returns {Promise<{envelope: string | null, transaction: string}>}
  */
 function compute(script, job, show) {
@@ -109,7 +109,7 @@ function compute(script, job, show) {
     worker.addEventListener("error", () => reject(new Refused("WorkerFailed")));
     worker.addEventListener("message", ({ data }) => {
       if (data.step !== undefined) {
-        show(data.step);
+        show(data.step, data.share);
       } else if (data.error !== undefined) {
         reject(Refused.received(data.error, data.message));
       } else {
@@ -150,6 +150,38 @@ function ownAddress(address) {
     throw new Refused("SiteRefused", { why: "its answer leads to another site." });
   }
   return url.href;
+}
+
+/**
+ * Show which step runs: a sentence that screen readers speak once, the list of steps, and a bar.
+ * @param {(name: string) => HTMLElement | null} one Finds a part of the form.
+ * @param {string | null} step Null: nothing runs.
+ * @param {number} [share] How much of the step is done, 0 to 1; without it nobody knows.
+ */
+export function showStep(one, step, share) {
+  const words = step === null ? "" : STEPS[step];
+  if (one("progress").textContent !== words) {
+    one("progress").textContent = words;
+  }
+  const [list, bar] = [one("steps"), one("bar")];
+  if (list === null || bar === null) {
+    return;
+  }
+  list.hidden = bar.hidden = step === null;
+  const names = [...list.children].map((each) => each.dataset.step);
+  [...list.children].forEach((each, place) => {
+    each.classList.toggle("step-done", step !== null && place < names.indexOf(step));
+    if (each.dataset.step === step) {
+      each.setAttribute("aria-current", "step");
+    } else {
+      each.removeAttribute("aria-current");
+    }
+  });
+  if (share === undefined) {
+    bar.removeAttribute("value");
+  } else {
+    bar.value = share;
+  }
 }
 
 /** Show the sentence of a refusal, or hide the place for it; scripts and tests read its name. */

@@ -69,12 +69,12 @@ export function parseLockbox(file) {
  * Open a lockbox; a wrong password and a changed file give the same error.
  * @param {Lockbox} box
  * @param {string} password
+ * @param {(share: number) => void} [progress] Called with the finished share of the work, 0 to 1, at most 100 times.
  * @returns {Promise<{share: bigint, accountKey: Uint8Array}>} `accountKey` has 32 bytes, or none if the file is only a share.
  * @throws {Refused} KeystoreUnreadable
  */
-export async function unlock(box, password) {
-  const { memory_kib: m, passes: t, lanes: p } = box.cost;
-  const key = argon2id(new TextEncoder().encode(password), box.salt, { m, t, p, dkLen: KEY_BYTES });
+export async function unlock(box, password, progress) {
+  const key = deriveKey(password, box.salt, box.cost, progress);
   let payload;
   try {
     const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["decrypt"]);
@@ -87,6 +87,20 @@ export async function unlock(box, password) {
     key.fill(0);
     payload?.fill(0);
   }
+}
+
+/** Return the key of a password: Argon2id, 32 bytes. */
+function deriveKey(password, salt, cost, progress = () => {}) {
+  let told = -1;
+  const onProgress = (share) => {
+    const percent = Math.floor(share * 100);
+    if (percent > told) {
+      told = percent;
+      progress(share);
+    }
+  };
+  const { memory_kib: m, passes: t, lanes: p } = cost;
+  return argon2id(new TextEncoder().encode(password), salt, { m, t, p, dkLen: KEY_BYTES, onProgress });
 }
 
 function takeApart(value) {

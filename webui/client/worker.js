@@ -1,7 +1,7 @@
 /**
  * The thread with the secrets: it does one job, then the page ends it and frees its memory.
  *
- * Invariant: it sends out only a step's name, a sealed envelope, a signed transaction, or an error's name and sentence.
+ * Invariant: it sends out only a step's name and progress, a sealed envelope, a signed transaction, or an error's name and sentence.
  * It cannot reach the network: the site's policy for this file allows no connection.
  */
 
@@ -17,14 +17,14 @@ import { approve, parseFacts, refuse } from "./trustee.js";
 /** Answer the jobs of a page. */
 export function serve(scope) {
   scope.addEventListener("message", async ({ data }) => {
-    scope.postMessage(await run(data, (step) => scope.postMessage({ step })));
+    scope.postMessage(await run(data, (step, share) => scope.postMessage({ step, share })));
   });
 }
 
 /**
  * Return {envelope, transaction} in hex (envelope null in a refusal), or {error, message}.
  * @param {Job} job
- * @param {(step: string) => void} say Called when a step begins.
+ * @param {(step: string, share?: number) => void} say Called when a step begins, and with the finished share of a long one.
  */
 async function run(job, say) {
   try {

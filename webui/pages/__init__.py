@@ -14,6 +14,7 @@ from webui.pages import (
     home,
     requests,
     reviews,
+    viewer,
     worklist,
 )
 
@@ -30,4 +31,5 @@ PAGES = (
     auditor.blueprint,
     worklist.blueprint,
     reviews.blueprint,
+    viewer.blueprint,
 )

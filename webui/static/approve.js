@@ -4228,9 +4228,8 @@ var hemaledger = (() => {
     }
     return box;
   }
-  async function unlock(box, password) {
-    const { memory_kib: m, passes: t, lanes: p } = box.cost;
-    const key = argon2id(new TextEncoder().encode(password), box.salt, { m, t, p, dkLen: KEY_BYTES });
+  async function unlock(box, password, progress) {
+    const key = deriveKey(password, box.salt, box.cost, progress);
     let payload;
     try {
       const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["decrypt"]);
@@ -4243,6 +4242,19 @@ var hemaledger = (() => {
       key.fill(0);
       payload?.fill(0);
     }
+  }
+  function deriveKey(password, salt, cost, progress = () => {
+  }) {
+    let told = -1;
+    const onProgress = (share) => {
+      const percent = Math.floor(share * 100);
+      if (percent > told) {
+        told = percent;
+        progress(share);
+      }
+    };
+    const { memory_kib: m, passes: t, lanes: p } = cost;
+    return argon2id(new TextEncoder().encode(password), salt, { m, t, p, dkLen: KEY_BYTES, onProgress });
   }
   function takeApart(value) {
     only(value, FIELDS);
@@ -4304,9 +4316,7 @@ var hemaledger = (() => {
   function control(form, facts, script) {
     const one = (name) => form.querySelector(`[data-${name}]`);
     const buttons = [one("approve"), one("refuse")];
-    const show = (step) => {
-      one("progress").textContent = step === null ? "" : STEPS[step];
-    };
+    const show = (step, share) => showStep(one, step, share);
     const answer2 = async (reason) => {
       if (!form.reportValidity()) {
         return;
@@ -4359,7 +4369,7 @@ var hemaledger = (() => {
       worker.addEventListener("error", () => reject(new Refused("WorkerFailed")));
       worker.addEventListener("message", ({ data }) => {
         if (data.step !== void 0) {
-          show(data.step);
+          show(data.step, data.share);
         } else if (data.error !== void 0) {
           reject(Refused.received(data.error, data.message));
         } else {
@@ -4396,6 +4406,31 @@ var hemaledger = (() => {
       throw new Refused("SiteRefused", { why: "its answer leads to another site." });
     }
     return url.href;
+  }
+  function showStep(one, step, share) {
+    const words = step === null ? "" : STEPS[step];
+    if (one("progress").textContent !== words) {
+      one("progress").textContent = words;
+    }
+    const [list2, bar] = [one("steps"), one("bar")];
+    if (list2 === null || bar === null) {
+      return;
+    }
+    list2.hidden = bar.hidden = step === null;
+    const names = [...list2.children].map((each) => each.dataset.step);
+    [...list2.children].forEach((each, place) => {
+      each.classList.toggle("step-done", step !== null && place < names.indexOf(step));
+      if (each.dataset.step === step) {
+        each.setAttribute("aria-current", "step");
+      } else {
+        each.removeAttribute("aria-current");
+      }
+    });
+    if (share === void 0) {
+      bar.removeAttribute("value");
+    } else {
+      bar.value = share;
+    }
   }
   function showProblem(place, refusal2) {
     place.hidden = refusal2 === null;
@@ -5189,7 +5224,7 @@ var hemaledger = (() => {
     const agreed = terms(facts);
     const ciphertext = checkRequest(facts, now);
     say("opening");
-    const secrets = await openKit(facts, kit, password);
+    const secrets = await openKit(facts, kit, password, (share) => say("opening", share));
     say("computing");
     try {
       if (!mult(secrets.share, GENERATOR).equals(facts.publicShare)) {
@@ -5209,7 +5244,7 @@ var hemaledger = (() => {
     }
     const agreed = terms(facts);
     say("opening");
-    const { accountKey } = await openKit(facts, kit, password);
+    const { accountKey } = await openKit(facts, kit, password, (share) => say("opening", share));
     try {
       return { envelope: null, transaction: sign(accountKey, agreed, refusal(facts.binding.number, reason)) };
     } finally {
@@ -5233,7 +5268,7 @@ var hemaledger = (() => {
     };
     return seal(core, facts.readers, partial);
   }
-  async function openKit(facts, kit, password) {
+  async function openKit(facts, kit, password, progress) {
     const box = parseLockbox(kit);
     if (box.kind !== "kit") {
       throw new Refused("KeystoreUnreadable", { why: "it is a share, not an approval kit" });
@@ -5252,7 +5287,7 @@ var hemaledger = (() => {
         throw new Refused("WrongChain", { what });
       }
     }
-    const secrets = await unlock(box, password);
+    const secrets = await unlock(box, password, progress);
     if (!equal(accountOf(secrets.accountKey), facts.trustee)) {
       throw new Refused("KeystoreUnreadable", { why: "it holds the key of another account" });
     }
@@ -5290,7 +5325,7 @@ var hemaledger = (() => {
   // webui/client/worker.js
   function serve(scope) {
     scope.addEventListener("message", async ({ data }) => {
-      scope.postMessage(await run(data, (step) => scope.postMessage({ step })));
+      scope.postMessage(await run(data, (step, share) => scope.postMessage({ step, share })));
     });
   }
   async function run(job, say) {

@@ -1,0 +1,28 @@
+"""The picture of a check, large: zoom, pan, brightness and heat map for treating doctors.
+
+Without a script the page is the plain picture in its own size. Not here: the script (static/js/viewer.js).
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+
+from webui.errors import NotFound
+from webui.http.sessions import member, only
+from webui.site import site
+from webui.store.models import SiteRole
+
+blueprint = Blueprint("viewer", __name__, url_prefix="/viewer")
+
+
+@blueprint.get("/<int:check_id>")
+@only(SiteRole.DOCTOR)
+def view(check_id: int) -> ResponseReturnValue:
+    """Show the picture of a check that the doctor may see and this site can open."""
+    running = site()
+    shown = running.patient_records.show(member(), running.record_store.visible(member(), check_id))
+    if shown.check is None:
+        raise NotFound
+    running.work.mark(member().id, check_id, read=True)
+    return render_template("work/viewer.html", shown=shown)
