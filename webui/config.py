@@ -125,6 +125,8 @@ class SiteConfig:
     """False only if the site runs without TLS, on localhost."""
     image_cap: int = 8 * MEBIBYTE
     """Bytes of an uploaded image."""
+    sample_cap: int = 24 * MEBIBYTE
+    """Bytes of all images of one sample together."""
     file_cap: int = 64 * MEBIBYTE
     """Bytes of a file that an auditor checks."""
     session_s: int = 30 * 60
@@ -152,7 +154,7 @@ class SiteConfig:
         """
         if len(self.secret_key) < MIN_SECRET_BYTES:
             raise SettingInvalid("secret_key", f"it needs at least {MIN_SECRET_BYTES} random bytes")
-        if min(self.image_cap, self.file_cap, self.session_s) < 1:
+        if min(self.image_cap, self.sample_cap, self.file_cap, self.session_s) < 1:
             raise SettingInvalid("image_cap, file_cap, session_s", "each must be at least 1")
         if not 0 <= self.care_days <= MAX_CARE_DAYS:
             raise SettingInvalid("care_days", f"it must be between 0 and {MAX_CARE_DAYS}")

@@ -304,3 +304,16 @@ class MailUndeliverable(RefusedError):
 
     why: str
     sentence = "The mail cannot be delivered: {why}."
+
+
+@dataclass(eq=False)
+class TooManyPictures(MalformedError):
+    """One sample has more pictures, or pages, than one check may have."""
+
+    count: int
+    most: int
+    http_status = 413
+    sentence = (
+        "These are {count} pictures or pages, and one check may have {most}. Choose fewer of them, and send the others "
+        "in another check."
+    )

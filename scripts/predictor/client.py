@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar, cast
 
 import numpy as np
@@ -44,9 +45,11 @@ from fl.protocol.strict_json import JsonValue
 from fl.training.calibration.answer import Answer
 from fl.training.model.spec import ModelSpec
 from fl.training.model.weights import Vector, vector_to_bytes
+from fl.training.pictures.heat import Seen
 from fl.training.pictures.images import Pixels, fit_square
 from fl.training.plain import parse_fields
 from scripts.predictor.messages import Message, receive, send
+from scripts.predictor.seen_answers import body_cap, unpacked
 from scripts.wiring.home import PROJECT
 
 CHILD = (sys.executable, "-m", "scripts.predictor.child")
@@ -100,8 +103,14 @@ class RemoteModel:
             NonFinite: the model did not compute a probability.
             PredictorSilent: the process gave no usable answer.
         """
-        picture = np.ascontiguousarray(fit_square(image, self.spec.size_px))
-        return self.process.look(self, picture.tobytes())
+        return self.process.look(self, self._picture(image))
+
+    def see(self, image: Pixels) -> tuple[Answer, Seen | None]:
+        """Return the same answer, and what the network saw if it can be looked into; raises as `answer`."""
+        return self.process.see(self, self._picture(image))
+
+    def _picture(self, image: Pixels) -> bytes:
+        return np.ascontiguousarray(fit_square(image, self.spec.size_px)).tobytes()
 
 
 class PredictorProcess:
@@ -141,8 +150,17 @@ class PredictorProcess:
 
     def look(self, model: RemoteModel, picture: bytes) -> Answer:
         """Return the model's answer about a picture of its size; raise as `RemoteModel.answer` does."""
+        spec, question = model.spec, Message({"do": "look"}, picture)
+        parse = partial(Answer.from_bytes, classes=spec.classes, several=spec.several)
         with self._turn():
-            return _twice(lambda: self._look(model, picture))
+            return _twice(lambda: self._look(model, question, Answer.cap(spec.classes), parse))
+
+    def see(self, model: RemoteModel, picture: bytes) -> tuple[Answer, Seen | None]:
+        """Return the same answer and what the network saw; raise as `look`."""
+        question = Message({"do": "see"}, picture)
+        parse = partial(unpacked, spec=model.spec)
+        with self._turn():
+            return _twice(lambda: self._look(model, question, body_cap(model.spec), parse))
 
     def close(self) -> None:
         with self._lock:
@@ -157,12 +175,11 @@ class PredictorProcess:
         finally:
             self._lock.release()
 
-    def _look(self, model: RemoteModel, picture: bytes) -> Answer:
+    def _look(self, model: RemoteModel, question: Message, cap: int, parse: Callable[[bytes], T]) -> T:
         self._load(model)
-        question = Message({"do": "look"}, picture)
-        body = self._ask(question, model, Answer.cap(model.spec.classes), self._patience.answer_s)
+        body = self._ask(question, model, cap, self._patience.answer_s)
         try:
-            return Answer.from_bytes(body, model.spec.classes, several=model.spec.several)
+            return parse(body)
         except EncodingError as error:
             self._stop()
             raise PredictorSilent(str(error)) from error

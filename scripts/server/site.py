@@ -44,7 +44,7 @@ PAGE_TIMEOUT_S = 5.0
 """How long the site waits for one answer of the node in the background. A page waits less (circuit_breaker.py)."""
 IN_MEMORY_BYTES = SiteConfig.file_cap + 2 * FORM_OVERHEAD
 """The largest body: an auditor's file. It stays in memory."""
-LARGE = {"/auditor/file": IN_MEMORY_BYTES}
+LARGE = {"/auditor/file": IN_MEMORY_BYTES, "/checks/new": SiteConfig.sample_cap + 2 * FORM_OVERHEAD}
 
 
 @dataclass(frozen=True)

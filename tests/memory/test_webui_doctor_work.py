@@ -55,10 +55,10 @@ def test_a_list_has_only_checks_of_patients_in_the_doctors_care(town: Town) -> N
     mine, other = check(town, MAYA, 0.9), check(town, OMAR, 0.9)
     assert order(town) == [mine]
     assert order(town, doctor=JONAS) == []
-    for address in (f"/worklist/{other}/thumb.png", f"/reviews/{other}"):
+    for address in (f"/worklist/{other}/thumb.webp", f"/reviews/{other}"):
         assert town.visitor(INES).get(address).status_code == 404
     for email in (MAYA, NOOR):
-        for address in ("/worklist/", f"/worklist/{mine}/thumb.png", f"/reviews/{mine}"):
+        for address in ("/worklist/", f"/worklist/{mine}/thumb.webp", f"/reviews/{mine}"):
             assert town.visitor(email).get(address).status_code == 403
     jonas = town.visitor(JONAS)
     assert jonas.post(f"/reviews/{mine}", page="/worklist/", decision="confirmed").status_code == 404

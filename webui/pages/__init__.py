@@ -7,6 +7,7 @@ from webui.pages import (
     appointments,
     approvals,
     auditor,
+    check_pictures,
     checks,
     consent,
     doctor,
@@ -32,4 +33,5 @@ PAGES = (
     worklist.blueprint,
     reviews.blueprint,
     viewer.blueprint,
+    check_pictures.blueprint,
 )

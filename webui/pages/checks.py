@@ -6,13 +6,13 @@ from flask import Blueprint, Response, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from fl.protocol.codec import sha256
-from fl.protocol.errors import HemaledgerError, ImageUnreadable, MalformedError
+from fl.protocol.errors import HemaledgerError, ImageUnreadable, MalformedError, NoAnswer
 from fl.training.pictures.decode import PictureReading
 from webui.errors import NotFound
 from webui.http.error_pages import status_of
 from webui.http.headers import page_number
 from webui.http.sessions import member, only
-from webui.pages.check_image import check_image
+from webui.pages.check_image import check_images
 from webui.ports.federation import ServedModel
 from webui.presentation.forms import ImageForm, NoteForm, PressForm
 from webui.site import site
@@ -40,13 +40,15 @@ def history() -> ResponseReturnValue:
 @only(SiteRole.PATIENT)
 def new() -> ResponseReturnValue:
     """Check an uploaded image, and go to the result."""
-    form, status, model, asked = ImageForm(), 200, _model(), None
+    form, status, model, asked, refused = ImageForm(), 200, _model(), None, None
     if form.validate_on_submit() and model is not None and model.task.drawn and not form.drawn.data:
         form.drawn.errors, status = ["Please tick this box first."], 400
     elif form.validate_on_submit():
         try:
             reading = PictureReading(form.file_page.data, int(form.bits.data) if form.bits.data else None)
-            check_id = check_image(site(), member().id, form.image.data, reading)
+            check_id = check_images(site(), member().id, form.image.data, reading)
+        except NoAnswer as error:
+            refused, status = error, status_of(error)
         except MalformedError as error:
             form.image.errors, status = [str(error)], status_of(error)
             asked = error if isinstance(error, ImageUnreadable) else None
@@ -55,7 +57,8 @@ def new() -> ResponseReturnValue:
     elif form.is_submitted():
         status = 400
     profile = site().record_store.patient(member().id)
-    return render_template("checks/new.html", form=form, profile=profile, model=model, asked=asked), status
+    shown = {"form": form, "profile": profile, "model": model, "asked": asked, "refused": refused}
+    return render_template("checks/new.html", **shown), status
 
 
 def _model() -> ServedModel | None:
@@ -87,6 +90,7 @@ def add_note(check_id: int) -> ResponseReturnValue:
 @blueprint.get("/<int:check_id>/image.png")
 @only(SiteRole.PATIENT, SiteRole.DOCTOR)
 def image(check_id: int) -> ResponseReturnValue:
+    """Send the picture with the worst answer, which is the only one of most checks (check_pictures.py has all)."""
     shown = site().patient_records.show(member(), site().record_store.visible(member(), check_id))
     if shown.check is None:
         raise NotFound

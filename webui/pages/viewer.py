@@ -16,13 +16,17 @@ from webui.store.models import SiteRole
 blueprint = Blueprint("viewer", __name__, url_prefix="/viewer")
 
 
-@blueprint.get("/<int:check_id>")
+@blueprint.get("/<int:check_id>", defaults={"number": None})
+@blueprint.get("/<int:check_id>/<int:number>")
 @only(SiteRole.DOCTOR)
-def view(check_id: int) -> ResponseReturnValue:
-    """Show the picture of a check that the doctor may see and this site can open."""
+def view(check_id: int, number: int | None) -> ResponseReturnValue:
+    """Show a picture of a check that the doctor may see and this site can open; by default the one with the answer."""
     running = site()
     shown = running.patient_records.show(member(), running.record_store.visible(member(), check_id))
     if shown.check is None:
         raise NotFound
+    number = shown.check.sample.place + 1 if number is None else number
+    if not 1 <= number <= len(shown.check.pictures):
+        raise NotFound
     running.work.mark(member().id, check_id, read=True)
-    return render_template("work/viewer.html", shown=shown)
+    return render_template("work/viewer.html", shown=shown, number=number)

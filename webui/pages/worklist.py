@@ -7,7 +7,6 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from werkzeug.datastructures import MultiDict
 
-from fl.training.pictures.images import decode_image, encode_png, shrunk
 from webui.errors import NotFound
 from webui.http.headers import page_number
 from webui.http.sessions import member, only
@@ -16,9 +15,9 @@ from webui.presentation.forms import PressForm
 from webui.site import site
 from webui.store.models import SiteRole
 from webui.store.openings import How
+from webui.usecases.sampling import thumb_of
 
 blueprint = Blueprint("worklist", __name__, url_prefix="/worklist")
-THUMB_SIDE_PX = 96
 
 
 @blueprint.get("/")
@@ -47,7 +46,7 @@ def unread(check_id: int) -> ResponseReturnValue:
     return redirect(url_for("worklist.index"))
 
 
-@blueprint.get("/<int:check_id>/thumb.png")
+@blueprint.get("/<int:check_id>/thumb.webp")
 @only(SiteRole.DOCTOR)
 def thumb(check_id: int) -> ResponseReturnValue:
     """Send a small picture of a check, so that a list weighs little."""
@@ -55,5 +54,5 @@ def thumb(check_id: int) -> ResponseReturnValue:
     shown = running.patient_records.show(member(), running.record_store.visible(member(), check_id), How.LIST)
     if shown.check is None:
         raise NotFound
-    small = shrunk(decode_image(shown.check.image_png, "check"), THUMB_SIDE_PX)
-    return Response(encode_png(small), mimetype="image/png")
+    small = shown.check.views.thumb_webp or thumb_of(shown.check.image_png)
+    return Response(small, mimetype="image/webp")

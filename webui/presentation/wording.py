@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 from fl.audit.narrative import CheckOutcome, Results
 from fl.protocol.task import Domain, Origin, Task, TaskClass
 from webui.ports.federation import HeldOut
-from webui.usecases.urgency import LIKELY, sees_disease
+from webui.usecases.doubt import sees
+from webui.usecases.urgency import LIKELY
 
 _HELP = "Another image or a doctor can help."
 SHARES = {"accuracy", "balanced_accuracy", "sensitivity", "specificity", "precision", "recall", "f1", "npv", "ppv"}
@@ -94,10 +95,10 @@ def verdict(
         return _findings(task, shares or {})
     if probability is None:
         return _likeliest(task, label, kept, shares or {})
-    sees = sees_disease(task, probability, kept)
-    if sees is None:
+    clear = sees(task, probability, kept)
+    if clear is None:
         return Saying("wait", f"The model is not sure about this {thing}", _doubt(task, reported, kept))
-    if sees:
+    if clear:
         decide = "blood counts and an examination decide" if task.domain == Domain.STAINED_CELL else "a doctor decides"
         return Saying(
             "bad",

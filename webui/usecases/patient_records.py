@@ -25,7 +25,9 @@ from webui.store.models import PatientProfile, SiteRole, StoredRecord
 from webui.store.openings import How, Openings
 from webui.store.records import NewRecord, RecordStore
 from webui.usecases.record_format import Check, Note, Record, Subject, pack, unpack
+from webui.usecases.record_pictures import NO_VIEWS, ONE_PICTURE
 from webui.usecases.review_format import Review
+from webui.usecases.sampling import Checked, views_of
 
 RESEALED_AT_ONCE = 20
 """At most this many files are sealed to a new key in one turn of the upkeep."""
@@ -58,13 +60,17 @@ class PatientRecords:
         self._clock = clock
 
     def add_check(self, patient_id: int, image_png: bytes, prediction: Prediction) -> int:
+        """Seal and store a check of one picture as its patient chose; return its row. It raises as `add`."""
+        return self.add(patient_id, Checked(prediction, image_png, views_of(image_png, prediction), ONE_PICTURE))
+
+    def add(self, patient_id: int, checked: Checked) -> int:
         """Seal and store one check as its patient chose; return its row.
 
         Raises:
             NoCommittee: the patient chose that only a quorum opens records, and nobody holds the key.
             UnavailableError: the chain does not answer and has not answered since the start.
         """
-        profile = self._store.patient(patient_id)
+        profile, prediction = self._store.patient(patient_id), checked.lead
         check = Check(
             patient=subject_of(profile),
             checked_at=self._clock(),
@@ -73,7 +79,9 @@ class PatientRecords:
             shares=prediction.shares,
             kept=prediction.kept,
             model=prediction.model,
-            image_png=image_png,
+            image_png=checked.image_png,
+            views=checked.views,
+            sample=checked.sample,
         )
         sealed = self._service.seal(new_policy(profile), pack(check))
         return self._store.add(NewRecord(patient_id, sealed, check.checked_at))
@@ -216,7 +224,11 @@ def shown(row: StoredRecord, record: Record) -> Shown:
 
 def _without_picture(shown_record: Shown) -> Shown:
     check = shown_record.check
-    return shown_record if check is None else replace(shown_record, check=replace(check, image_png=b""))
+    if check is None:
+        return shown_record
+    others = tuple(replace(each, image_png=b"", views=NO_VIEWS) for each in check.sample.others)
+    sample = replace(check.sample, others=others)
+    return replace(shown_record, check=replace(check, image_png=b"", views=NO_VIEWS, sample=sample))
 
 
 def new_policy(profile: PatientProfile) -> RecordPolicy:

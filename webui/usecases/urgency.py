@@ -6,19 +6,17 @@ Order of a worklist: checks that no doctor has reviewed come first. Among them: 
 checks whose answer this site cannot open, then answers without a disease, then no signs. Then the one that waits
 longest.
 
-Source: presentation/wording.verdict (the same limits in words; a test compares both).
+Source: usecases/doubt.py (the limits), presentation/wording.verdict (the words; a test compares both).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import IntEnum
 
 from fl.protocol.task import Task
+from webui.usecases.doubt import sees
 from webui.usecases.record_format import Check
 
-UNSURE_FROM = 0.35
-UNSURE_TO = 0.65
 LIKELY = 0.5
 """Below it, the likeliest class of a task without a disease is less likely than all others together."""
 
@@ -46,27 +44,15 @@ def urgency_of(check: Check | None) -> Urgency:
         return _of_findings(check, task)
     if check.probability is None:
         return _of_likeliest(check)
-    sees = sees_disease(task, check.probability, check.kept)
-    if sees is None:
+    clear = sees(task, check.probability, check.kept)
+    if clear is None:
         return Urgency.UNSURE
-    return Urgency.HIGH if sees else Urgency.LOW
+    return Urgency.HIGH if clear else Urgency.LOW
 
 
 def place(urgency: Urgency, created_at: int, row_id: int, *, reviewed: bool) -> tuple[bool, int, int, int]:
     """Return the sort key of a check in a worklist; the smallest comes first."""
     return reviewed, int(urgency), created_at, row_id
-
-
-def sees_disease(task: Task, probability: float, kept: Sequence[str] | None) -> bool | None:
-    """Return whether the model sees signs of the disease; None if it is not sure.
-
-    A set of one side is not enough: with 46 % of leukemia nobody should read that there are no signs of it.
-    """
-    likely = None if UNSURE_FROM < probability < UNSURE_TO else probability >= UNSURE_TO
-    if kept is None:
-        return likely
-    sides = {one.disease for one in task.classes if one.code in kept}
-    return likely if sides == {likely} else None
 
 
 def _of_findings(check: Check, task: Task) -> Urgency:

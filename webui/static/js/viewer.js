@@ -17,7 +17,8 @@ class Viewer {
   /** @param {HTMLElement} root The element with data-viewer. */
   constructor(root) {
     const one = (name) => root.querySelector(`[data-${name}]`);
-    [this.stage, this.picture, this.heat, this.tools] = [one("stage"), one("picture"), one("heat"), one("tools")];
+    [this.stage, this.tools, this.heat] = [one("stage"), one("tools"), one("heat")];
+    [this.picture, this.seen] = [one("picture"), one("seen")];
     this.root = root;
     this.fingers = new Map();
     this.reset();
@@ -132,7 +133,8 @@ class Viewer {
   }
 
   showHeat(shown) {
-    this.heat.hidden = !shown;
+    this.heat.hidden = this.seen.hidden = !shown;
+    this.picture.hidden = shown;
     this.tools.querySelector("[data-do=heat]").setAttribute("aria-pressed", String(shown));
   }
 
@@ -144,8 +146,10 @@ class Viewer {
     this.y = Math.min(Math.max(this.y, -mostY), mostY);
     const value = (name) => Number(this.tools.querySelector(`[data-range=${name}]`)?.value ?? 100);
     const place = `translate(${this.x}px, ${this.y}px) scale(${this.zoom})`;
-    this.picture.style.transform = place;
-    this.picture.style.filter = `brightness(${value("brightness")}%) contrast(${value("contrast")}%)`;
+    for (const picture of [this.picture, this.seen].filter((each) => each !== null)) {
+      picture.style.transform = place;
+      picture.style.filter = `brightness(${value("brightness")}%) contrast(${value("contrast")}%)`;
+    }
     if (this.heat !== null) {
       this.heat.style.transform = place;
       this.heat.style.opacity = String(value("heat") / 100);
