@@ -31,6 +31,7 @@ from webui.store.passwords import Passwords
 from webui.store.reasons import ReasonStore
 from webui.store.records import RecordStore
 from webui.store.throttle import Throttle
+from webui.store.timeline import TimelineStore
 from webui.store.worklist import WorklistStore
 from webui.usecases.admission import Doors
 from webui.usecases.anchoring import Anchoring
@@ -40,6 +41,7 @@ from webui.usecases.patient_records import PatientRecords
 from webui.usecases.reasons import Reasons
 from webui.usecases.record_requests import RecordRequests
 from webui.usecases.replays import Replays
+from webui.usecases.timeline import Timelines
 from webui.usecases.worklist import Worklist
 
 EXTENSION = "hemaledger"
@@ -74,6 +76,7 @@ class Site:
     worklist: Worklist
     notices: Notices
     reasons: Reasons
+    timelines: Timelines
     mail: Mail
 
     def committee(self) -> CommitteeFacts | None:
@@ -116,6 +119,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         worklist=Worklist(work, records, opened, services.records, mail),
         notices=Notices(NoticeStore(database, clock), requests, services.requests, mail),
         reasons=reasons,
+        timelines=Timelines(TimelineStore(database), opened),
         mail=mail,
     )
 

@@ -16,7 +16,7 @@ from webui.presentation.wording import Saying, class_name, listing
 from webui.store.worklist import PAGE_CHECKS
 from webui.usecases.record_format import Check
 from webui.usecases.review_format import Decision, Review
-from webui.usecases.urgency import Urgency
+from webui.usecases.urgency import Urgency, urgency_of
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
 TWO_DAYS_H = 48
@@ -36,6 +36,11 @@ def urgency(value: Urgency) -> Saying:
             return Saying("plain", gettext("No disease asked"), "")
         case Urgency.LOW:
             return Saying("good", gettext("No signs"), "")
+
+
+def urgency_of_check(check: Check) -> Urgency:
+    """Return how urgent a check is."""
+    return urgency_of(check)
 
 
 def age(then: int, now: int) -> str:
