@@ -317,3 +317,10 @@ class TooManyPictures(MalformedError):
         "These are {count} pictures or pages, and one check may have {most}. Choose fewer of them, and send the others "
         "in another check."
     )
+
+
+@dataclass(eq=False)
+class KitRefused(MalformedError):
+    """The public part of a kit is not well formed, or its proof does not verify."""
+
+    sentence = "The public part of this key file does not fit this hospital. Make a new file and hand it in again."

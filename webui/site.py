@@ -32,6 +32,7 @@ from webui.store.reasons import ReasonStore
 from webui.store.records import RecordStore
 from webui.store.throttle import Throttle
 from webui.store.timeline import TimelineStore
+from webui.store.trustee_registrations import TrusteeRegistrations
 from webui.store.worklist import WorklistStore
 from webui.usecases.admission import Doors
 from webui.usecases.anchoring import Anchoring
@@ -42,6 +43,7 @@ from webui.usecases.reasons import Reasons
 from webui.usecases.record_requests import RecordRequests
 from webui.usecases.replays import Replays
 from webui.usecases.timeline import Timelines
+from webui.usecases.trustee_kits import TrusteeKits
 from webui.usecases.worklist import Worklist
 
 EXTENSION = "hemaledger"
@@ -77,6 +79,7 @@ class Site:
     notices: Notices
     reasons: Reasons
     timelines: Timelines
+    kits: TrusteeKits
     mail: Mail
 
     def committee(self) -> CommitteeFacts | None:
@@ -119,6 +122,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         worklist=Worklist(work, records, opened, services.records, mail),
         notices=Notices(NoticeStore(database, clock), requests, services.requests, mail),
         reasons=reasons,
+        kits=TrusteeKits(TrusteeRegistrations(database, clock), services.records),
         timelines=Timelines(TimelineStore(database), opened),
         mail=mail,
     )

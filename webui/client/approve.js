@@ -103,7 +103,7 @@ async function readKit(file) {
  * @param {(step: string, share?: number) => void} show
  * @returns {Promise<{envelope: string | null, transaction: string}>}
  */
-function compute(script, job, show) {
+export function compute(script, job, show) {
   const worker = new Worker(script);
   const done = new Promise((resolve, reject) => {
     worker.addEventListener("error", () => reject(new Refused("WorkerFailed")));
@@ -116,7 +116,7 @@ function compute(script, job, show) {
         resolve(data);
       }
     });
-    worker.postMessage(job, [job.kit.buffer]);
+    worker.postMessage(job, job.kit === undefined ? [] : [job.kit.buffer]);
   });
   return done.finally(() => worker.terminate());
 }

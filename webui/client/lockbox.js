@@ -9,7 +9,7 @@
 
 import { argon2id } from "@noble/hashes/argon2.js";
 
-import { equal, fromHex, writeDocument } from "./encoding.js";
+import { equal, fromHex, toHex, writeDocument } from "./encoding.js";
 import { Refused } from "./errors.js";
 import { parseKey, SCALAR_BYTES } from "./group.js";
 
@@ -26,7 +26,10 @@ const SEAT = { account: 20, use: "integer", epoch: "integer", index: "integer" }
 const PUBLIC = {
   share: SEAT,
   kit: { ...SEAT, chain_id: "integer", authority: 20, consortium: 32 },
+  start: { account: 20, chain_id: "integer", authority: 20, consortium: 32 },
 };
+/** How many keys of 32 bytes are in `sealed`. */
+const SECRETS = { share: 1, kit: 2, start: 2 };
 const FIELDS = ["format", "kind", "kdf", "public", "nonce", "sealed"];
 const KDF_FIELDS = ["name", "memory_kib", "passes", "lanes", "salt"];
 
@@ -34,7 +37,7 @@ const refuse = (why) => { throw new Refused("KeystoreUnreadable", { why }); };
 
 /**
  * A parsed file; a password opens `sealed`.
- * @typedef {{kind: "share" | "kit", public: Record<string, string | number>, cost: typeof LOWEST, salt: Uint8Array,
+ * @typedef {{kind: "share" | "kit" | "start", public: Record<string, string | number>, cost: typeof LOWEST, salt: Uint8Array,
  *   nonce: Uint8Array, sealed: Uint8Array, aad: Uint8Array}} Lockbox
  */
 
@@ -89,6 +92,30 @@ export async function unlock(box, password, progress) {
   }
 }
 
+/**
+ * Return a new file.
+ * @param {"start"} kind
+ * @param {Record<string, string | number>} open The public part.
+ * @param {Uint8Array} payload
+ * @param {string} password
+ * @param {(share: number) => void} [progress]
+ * @returns {Promise<Uint8Array>}
+ */
+export async function lock(kind, open, payload, password, progress) {
+  checkPublic(open, PUBLIC[kind]);
+  const [salt, nonce] = [16, 12].map((length) => crypto.getRandomValues(new Uint8Array(length)));
+  const bound = { format: FORMAT, kind, kdf: { name: "argon2id", ...LOWEST, salt: toHex(salt) }, public: open };
+  const key = deriveKey(password, salt, LOWEST, progress);
+  try {
+    const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["encrypt"]);
+    const options = { name: "AES-GCM", iv: nonce, additionalData: writeDocument(bound) };
+    const sealed = new Uint8Array(await crypto.subtle.encrypt(options, imported, payload));
+    return writeDocument({ ...bound, nonce: toHex(nonce), sealed: toHex(sealed) });
+  } finally {
+    key.fill(0);
+  }
+}
+
 /** Return the key of a password: Argon2id, 32 bytes. */
 function deriveKey(password, salt, cost, progress = () => {}) {
   let told = -1;
@@ -122,7 +149,7 @@ function takeApart(value) {
     cost,
     salt: fromHex(value.kdf.salt, "salt", 16),
     nonce: fromHex(nonce, "nonce", 12),
-    sealed: fromHex(sealed, "sealed", SCALAR_BYTES * (kind === "kit" ? 2 : 1) + TAG_BYTES),
+    sealed: fromHex(sealed, "sealed", SCALAR_BYTES * SECRETS[kind] + TAG_BYTES),
     aad: writeDocument(bound),
   };
 }
@@ -136,7 +163,7 @@ function checkPublic(fields, forms) {
       fromHex(fields[name], name, form);
     }
   }
-  if (fields.use < 1 || fields.use > MOST_USE) {
+  if ("use" in forms && (fields.use < 1 || fields.use > MOST_USE)) {
     refuse(`its use ${fields.use} is unknown`);
   }
 }

@@ -15,6 +15,7 @@ from webui.pages import (
     home,
     requests,
     reviews,
+    trustee_kit,
     viewer,
     worklist,
 )
@@ -33,5 +34,6 @@ PAGES = (
     worklist.blueprint,
     reviews.blueprint,
     viewer.blueprint,
+    trustee_kit.blueprint,
     check_pictures.blueprint,
 )

@@ -43,9 +43,17 @@ def patient(patient_id: int) -> ResponseReturnValue:
     running, page = site(), page_number()
     profile = running.record_store.patient_of(member().id, patient_id)
     found = running.timelines.page(member(), patient_id, page)
-    states = running.work.states(member().id, [each.shown.row.id for each in found.moments if each.shown is not None])
+    opened = [each.shown for each in found.moments if each.shown is not None]
+    states = running.work.states(member().id, [shown.row.id for shown in opened])
+    tasks = {shown.row.id: shown.check.model.task for shown in opened if shown.check is not None}
     return render_template(
-        "doctor/patient.html", patient=profile, found=found, states=states, page=page, now=running.services.clock()
+        "doctor/patient.html",
+        patient=profile,
+        found=found,
+        states=states,
+        tasks=tasks,
+        page=page,
+        now=running.services.clock(),
     )
 
 

@@ -31,6 +31,7 @@ from webui.usecases.review_format import MAX_TEXT_CHARS, Decision, Part
 from webui.usecases.urgency import Urgency
 from webui.usecases.worklist import Verdict
 
+KIT_TYPED = 200
 SHOWN = {"high": Urgency.HIGH, "unsure": Urgency.UNSURE}
 
 
@@ -159,3 +160,12 @@ class AskReasonForm(AskForm):
     @property
     def why(self) -> Why:
         return Why(AskReason(self.reason.data), self.sentence.data or "")
+
+
+class KitForm(Form):
+    """The public part of a trustee's key file, which a script fills in."""
+
+    account = StringField(validators=[InputRequired(), Length(max=KIT_TYPED)])
+    public_key = StringField(validators=[InputRequired(), Length(max=KIT_TYPED)])
+    proof = StringField(validators=[InputRequired(), Length(max=KIT_TYPED)])
+    saved = BooleanField(validators=[InputRequired()])

@@ -55,10 +55,10 @@ def age(then: int, now: int) -> str:
 
 
 def doubt(check: Check) -> str:
-    """Return which answers the model cannot exclude."""
+    """Return which answers the model cannot exclude; empty if the model does not say."""
     task, kept = check.model.task, check.kept
     if kept is None:
-        return gettext("This model does not state which answers remain.")
+        return ""
     if not kept:
         return gettext("The picture is unlike every class of the model.")
     names = listing([class_name(task, code) for code in kept])
@@ -111,3 +111,9 @@ def ask_reasons() -> list[AskReason]:
 def page_checks() -> int:
     """Return how many checks one page of a worklist opens at most."""
     return PAGE_CHECKS
+
+
+def in_eights(raw: bytes) -> str:
+    """Return hexadecimal digits in groups of eight, to read over the telephone."""
+    text = raw.hex()
+    return " ".join(text[start : start + 8] for start in range(0, len(text), 8))
