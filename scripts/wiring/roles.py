@@ -14,6 +14,7 @@ from chain.transactions.eip712 import AccountEndorser
 from chain.transactions.keystore import AccountKey
 from chain.transactions.sender import TransactionSettings
 from fl.events import Notify
+from fl.protocol.errors import SettingInvalid
 from fl.protocol.keys.member_names import proper
 from fl.protocol.names import NO_ADDRESS, Address, Role
 from fl.protocol.ports import Anchor, Endorser, Ledger
