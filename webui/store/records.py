@@ -165,6 +165,13 @@ class RecordStore:
         with self._database.reading() as session:
             return session.scalar(select(StoredRecord).options(WITH_FILE).where(StoredRecord.id == row_id))
 
+    def whole_of(self, row_ids: Sequence[int]) -> Sequence[StoredRecord]:
+        """Return some records with their files, in this order; those that do not exist are missing."""
+        query = select(StoredRecord).options(WITH_FILE).where(StoredRecord.id.in_(row_ids))
+        with self._database.reading() as session:
+            rows = {row.id: row for row in session.scalars(query)}
+        return [rows[row_id] for row_id in row_ids if row_id in rows]
+
     def replace(self, row_id: int, old_salt: bytes, sealed: SealedRecord) -> bool:
         """Replace the file with the salt `old_salt` by a newly sealed one; return False if it was replaced before."""
 

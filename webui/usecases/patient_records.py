@@ -31,6 +31,8 @@ from webui.usecases.sampling import Checked, views_of
 
 RESEALED_AT_ONCE = 20
 """At most this many files are sealed to a new key in one turn of the upkeep."""
+FILES_AT_ONCE = 8
+"""At most this many files of a list are in memory."""
 AT_ONCE = 3
 """At most this many files are sealed again before the patient gets an answer; the rest follow in the background."""
 
@@ -116,9 +118,10 @@ class PatientRecords:
         return shown_records
 
     def glance(self, reader: SignedInUser, row_ids: Sequence[int], how: How = How.LIST) -> list[Shown]:
-        """Open several records one after another and keep no picture, so that only one file is in memory at a time."""
-        rows = (self._store.whole(row_id) for row_id in row_ids)
-        seen = [_without_picture(self._read_one(row)) for row in rows if row is not None]
+        """Open several records, a few at a time, and keep no picture, so that memory never holds many files."""
+        some = (row_ids[start : start + FILES_AT_ONCE] for start in range(0, len(row_ids), FILES_AT_ONCE))
+        rows = (row for ids in some for row in self._store.whole_of(ids))
+        seen = [_without_picture(self._read_one(row)) for row in rows]
         self._note(reader, seen, how)
         return seen
 
