@@ -21,7 +21,7 @@ from webui.http.error_pages import init_errors
 from webui.http.headers import init_security
 from webui.http.languages import init_languages
 from webui.http.once import FormProtect, init_once
-from webui.http.page_lookups import key_maker, look_again, menu_count
+from webui.http.page_lookups import key_maker, look_again, menu_count, trustee_name
 from webui.http.rim import rimmed
 from webui.http.sessions import init_login, visitor
 from webui.pages import PAGES
@@ -90,5 +90,6 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
     app.jinja_env.globals["again"] = lambda model: model_wording.looked_again(look_again(model), zone)
     app.jinja_env.globals["key_maker"] = key_maker
     app.jinja_env.globals["menu_count"] = menu_count
+    app.jinja_env.globals["trustee_name"] = trustee_name
     app.jinja_env.filters["any_byte"] = request_wording.any_byte
     app.context_processor(lambda: {"visitor": visitor(), "config_of_site": config})

@@ -55,6 +55,7 @@ def test_a_doctor_makes_a_key_file_that_python_opens_and_hands_in_its_public_par
     page.fill("[data-again]", "another password")
     page.click("[data-button]")
     page.wait_for_selector("[data-problem][data-name=PasswordsDiffer]")
+    assert page.title().startswith("Error: Become a trustee")
     page.fill("[data-password]", KIT_PASSWORD)
     page.fill("[data-again]", KIT_PASSWORD)
     page.click("[data-button]")

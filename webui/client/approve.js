@@ -33,6 +33,8 @@
 import { Refused } from "./errors.js";
 import { LOCKBOX_CAP } from "./lockbox.js";
 
+/** What the title begins with after a mistake, as on the site's other pages. */
+const ERROR = "Error: ";
 const STEPS = {
   reading: "Reading your key file …",
   checking: "Checking the request …",
@@ -185,8 +187,10 @@ export function showStep(one, step, share) {
 }
 
 /** Show the sentence of a refusal, or hide the place for it; scripts and tests read its name. */
-function showProblem(place, refusal) {
+export function showProblem(place, refusal) {
   place.hidden = refusal === null;
+  const plain = document.title.replace(ERROR, "");
+  document.title = refusal === null ? plain : ERROR + plain;
   if (refusal !== null) {
     place.dataset.name = refusal.name;
     place.querySelector("[data-problem-text]").textContent = refusal.message;

@@ -4,7 +4,7 @@
  * Its exports are `hemaledger` in both; they have no secrets, and tests run the vectors with them.
  */
 
-import { compute, control } from "./approve.js";
+import { compute, control, showProblem } from "./approve.js";
 import { controlStart } from "./start.js";
 import { serve } from "./worker.js";
 
@@ -32,6 +32,6 @@ if (typeof WorkerGlobalScope !== "undefined") {
   if (place !== null) {
     const script = document.currentScript.src;
     const chain = JSON.parse(document.getElementById("chain").textContent);
-    controlStart(place, chain, (job, show) => compute(script, job, show));
+    controlStart(place, chain, (job, show) => compute(script, job, show), showProblem);
   }
 }

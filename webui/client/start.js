@@ -64,19 +64,13 @@ export const possessionMessage = (chain, account, publicKey) => new Writer("pop"
  * @param {HTMLElement} place The element with data-start-kit.
  * @param {Record<string, any>} chain The page's JSON block.
  * @param {(job: object, show: (step: string, share?: number) => void) => Promise<any>} compute Runs a job in a worker.
+ * @param {(place: HTMLElement, refusal: Refused | null) => void} showProblem
  */
-export function controlStart(place, chain, compute) {
+export function controlStart(place, chain, compute, showProblem) {
   const one = (name) => place.querySelector(`[data-${name}]`);
   const [form, bar, said] = [one("make"), one("bar"), one("progress")];
   const [password, again] = [one("password"), one("again")];
-  const problem = (refusal) => {
-    one("problem").hidden = refusal === null;
-    if (refusal !== null) {
-      one("problem").dataset.name = refusal.name;
-      one("problem").querySelector("[data-problem-text]").textContent = refusal.message;
-      one("problem").focus();
-    }
-  };
+  const problem = (refusal) => showProblem(one("problem"), refusal);
   const busy = (on) => {
     form.toggleAttribute("aria-busy", on);
     bar.hidden = !on;

@@ -14,6 +14,7 @@ from fl.crypto.capsule import NO_KEY
 from fl.protocol.errors import UnavailableError
 from fl.roles.serving.model_facts import Verification
 from webui.http.sessions import visitor
+from webui.ports.decryption_requests import TrusteeAnswer
 from webui.ports.federation import ServedModel
 from webui.site import site
 from webui.store.models import SiteRole, StoredRecord
@@ -56,6 +57,14 @@ def _dealt_keys() -> frozenset[bytes] | None:
             g.dealt_keys = site().services.records.dealt_keys()
     dealt: frozenset[bytes] | None = g.dealt_keys
     return dealt
+
+
+def trustee_name(answer: TrusteeAnswer) -> str:
+    """Return who answered: the doctor's own name where this site knows it, else the name on the ledger."""
+    if "trustee_names" not in g:
+        g.trustee_names = site().request_store.trustee_names()
+    names: dict[bytes, str] = g.trustee_names
+    return names.get(bytes(answer.account), answer.trustee)
 
 
 def menu_count(endpoint: str) -> int:

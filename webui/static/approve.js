@@ -4326,6 +4326,7 @@ var hemaledger = (() => {
   }
 
   // webui/client/approve.js
+  var ERROR = "Error: ";
   var STEPS = {
     reading: "Reading your key file …",
     checking: "Checking the request …",
@@ -4454,6 +4455,8 @@ var hemaledger = (() => {
   }
   function showProblem(place, refusal2) {
     place.hidden = refusal2 === null;
+    const plain = document.title.replace(ERROR, "");
+    document.title = refusal2 === null ? plain : ERROR + plain;
     if (refusal2 !== null) {
       place.dataset.name = refusal2.name;
       place.querySelector("[data-problem-text]").textContent = refusal2.message;
@@ -4835,18 +4838,11 @@ var hemaledger = (() => {
     }
   }
   var possessionMessage = (chain, account, publicKey) => new Writer("pop").raw(fromHex(chain.consortium, "consortium"), 32).u64(chain.chain_id).raw(fromHex(chain.authority, "authority"), 20).raw(account, 20).u32(FIRST_EPOCH).raw(publicKey, UNCOMPRESSED_BYTES).bytes();
-  function controlStart(place, chain, compute2) {
+  function controlStart(place, chain, compute2, showProblem2) {
     const one = (name) => place.querySelector(`[data-${name}]`);
     const [form, bar, said] = [one("make"), one("bar"), one("progress")];
     const [password, again] = [one("password"), one("again")];
-    const problem = (refusal2) => {
-      one("problem").hidden = refusal2 === null;
-      if (refusal2 !== null) {
-        one("problem").dataset.name = refusal2.name;
-        one("problem").querySelector("[data-problem-text]").textContent = refusal2.message;
-        one("problem").focus();
-      }
-    };
+    const problem = (refusal2) => showProblem2(one("problem"), refusal2);
     const busy = (on) => {
       form.toggleAttribute("aria-busy", on);
       bar.hidden = !on;
@@ -5476,7 +5472,7 @@ var hemaledger = (() => {
     if (place !== null) {
       const script = document.currentScript.src;
       const chain = JSON.parse(document.getElementById("chain").textContent);
-      controlStart(place, chain, (job, show) => compute(script, job, show));
+      controlStart(place, chain, (job, show) => compute(script, job, show), showProblem);
     }
   }
   return __toCommonJS(main_exports);
