@@ -67,6 +67,10 @@ class Limits:
     """Requests to the trustees by one person."""
     replays: Limit = Limit(120, 60 * 60)
     """Replays of rounds by one auditor."""
+    receipts: Limit = Limit(120, 60 * 60)
+    """Comparisons of receipts from one address."""
+    exports: Limit = Limit(6, 60 * 60)
+    """Exports of all data by one patient."""
     open_bookings: int = 3
     """Future appointments of one patient."""
 
@@ -81,12 +85,14 @@ class Places:
     """Look-ups of files and replays of rounds."""
     passwords: int = 2
     """Sign-ins and changes of passwords; the hashes run one after another (store/passwords.py)."""
+    exports: int = 1
+    """Downloads of all data of a patient."""
     wait_s: float = 3.0
 
     @property
     def threads(self) -> int:
         """Return how many of the server's threads such work can occupy."""
-        return 2 * (self.checks + self.audits + self.passwords)
+        return 2 * (self.checks + self.audits + self.passwords + self.exports)
 
 
 @dataclass(frozen=True)

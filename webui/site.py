@@ -29,6 +29,7 @@ from webui.store.notices import NoticeStore
 from webui.store.openings import Openings
 from webui.store.passwords import Passwords
 from webui.store.reasons import ReasonStore
+from webui.store.receipts import ReceiptStore
 from webui.store.records import RecordStore
 from webui.store.throttle import Throttle
 from webui.store.timeline import TimelineStore
@@ -40,6 +41,8 @@ from webui.usecases.mail import Mail
 from webui.usecases.notices import Notices
 from webui.usecases.patient_records import PatientRecords
 from webui.usecases.reasons import Reasons
+from webui.usecases.receipt_checks import ReceiptChecks
+from webui.usecases.receipts import Receipts
 from webui.usecases.record_requests import RecordRequests
 from webui.usecases.replays import Replays
 from webui.usecases.timeline import Timelines
@@ -81,6 +84,8 @@ class Site:
     timelines: Timelines
     kits: TrusteeKits
     mail: Mail
+    receipts: Receipts
+    receipt_checks: ReceiptChecks
 
     def committee(self) -> CommitteeFacts | None:
         """Return who holds the key for records; None also if the ledger does not answer."""
@@ -99,6 +104,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
     opened, work = PatientRecords(records, services.records, openings, clock), WorklistStore(database, care)
     reasons = Reasons(ReasonStore(database), services.records)
     mail = Mail(MailStore(database, clock), carrier_of(config.mail))
+    anchoring, receipts = Anchoring(LeafStore(database), services.records, clock), ReceiptStore(database)
     passwords = Passwords(config.passwords, (config.hospital_name, "hemaledger"))
     return Site(
         config=config,
@@ -107,7 +113,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         accounts=AccountStore(database, passwords, clock),
         record_store=records,
         patient_records=opened,
-        anchoring=Anchoring(LeafStore(database), services.records, clock),
+        anchoring=anchoring,
         request_store=requests,
         handled=HandledForms(database, clock),
         wake=Event(),
@@ -125,6 +131,8 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         kits=TrusteeKits(TrusteeRegistrations(database, clock), services.records),
         timelines=Timelines(TimelineStore(database), opened),
         mail=mail,
+        receipts=Receipts(receipts, anchoring, services.records, clock),
+        receipt_checks=ReceiptChecks(receipts, anchoring, services.records, services.audits),
     )
 
 

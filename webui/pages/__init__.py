@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from webui.pages import (
+    about,
     accounts,
     appointments,
     approvals,
@@ -13,6 +14,8 @@ from webui.pages import (
     doctor,
     health,
     home,
+    my_data,
+    receipts,
     requests,
     reviews,
     trustee_kit,
@@ -36,4 +39,7 @@ PAGES = (
     viewer.blueprint,
     trustee_kit.blueprint,
     check_pictures.blueprint,
+    receipts.blueprint,
+    my_data.blueprint,
+    about.blueprint,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, flash, redirect, render_template, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from fl.protocol.codec import sha256
@@ -15,11 +15,16 @@ from webui.http.sessions import member, only
 from webui.pages.check_image import check_images
 from webui.ports.federation import ServedModel
 from webui.presentation.forms import ImageForm, NoteForm, PressForm
+from webui.presentation.history_forms import HistoryForm
+from webui.presentation.result_wording import answer_of
 from webui.site import site
 from webui.store.models import SiteRole
 from webui.store.openings import How
 from webui.store.records import PAGE_ROWS
 from webui.usecases.patient_records import sealed_of
+
+SCANNED_ROWS = 100
+"""With a filter by answer, a page opens so many records: only the sealed record knows its answer."""
 
 blueprint = Blueprint("checks", __name__, url_prefix="/checks")
 
@@ -27,13 +32,18 @@ blueprint = Blueprint("checks", __name__, url_prefix="/checks")
 @blueprint.get("/")
 @only(SiteRole.PATIENT)
 def history() -> ResponseReturnValue:
-    """List the patient's checks, a page at a time."""
-    page = page_number()
-    rows = site().record_store.of_patient(member().id, page)
-    older = page + 1 if len(rows) == PAGE_ROWS else None
-    return render_template(
-        "checks/history.html", checks=site().patient_records.show_all(member(), rows), page=page, older=older
-    )
+    """List the patient's checks, a page at a time, by answer and date if asked for."""
+    form, page, running = HistoryForm(request.args), page_number(), site()
+    if not form.validate():
+        return render_template("checks/history.html", form=form, checks=[], page=0, older=None, scanned=0), 400
+    tone = form.answer.data
+    rows_at_once = SCANNED_ROWS if tone else PAGE_ROWS
+    rows = running.record_store.between(member().id, *form.span(running.config.tz), page, rows_at_once)
+    older = page + 1 if len(rows) == rows_at_once else None
+    checks = running.patient_records.show_all(member(), rows)
+    if tone:
+        checks = [each for each in checks if each.check is not None and answer_of(each.check).tone == tone]
+    return render_template("checks/history.html", form=form, checks=checks, page=page, older=older, scanned=len(rows))
 
 
 @blueprint.route("/new", methods=["GET", "POST"])

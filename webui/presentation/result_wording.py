@@ -210,6 +210,25 @@ def next_step(check: Check) -> str:
     return str(steps.get(answer_of(check).tone, gettext("Ask a doctor what this kind of cell means for you.")))
 
 
+def step_after(check: Check | None, *, booked: bool) -> Saying:
+    """Return what a patient should do next: after the last check, if there is one that can be read."""
+    if check is None:
+        title = gettext("Have a picture checked")
+        return Saying(PLAIN, title, gettext("You need a picture of one stained white blood cell from a laboratory."))
+    tone = answer_of(check).tone
+    if tone == BAD and booked:
+        title = gettext("Show your last result at your appointment")
+        return Saying(GOOD, title, gettext("The doctor whom you booked can open it."))
+    if tone == BAD:
+        title = gettext("Show your last result to a doctor soon")
+        return Saying(BAD, title, gettext("The model saw signs of %(disease)s.", disease=check.model.task.reported))
+    if tone == WAIT:
+        title = gettext("Try a sharper picture, or ask a doctor")
+        return Saying(WAIT, title, gettext("The model was not sure about your last picture."))
+    title = gettext("Nothing because of your last result")
+    return Saying(GOOD, title, gettext("If you feel unwell, see a doctor, whatever the model says."))
+
+
 def data_uri(picture: bytes, kind: str = "image/webp") -> str:
     """Return a small picture as part of a page."""
     return f"data:{kind};base64," + b64encode(picture).decode()

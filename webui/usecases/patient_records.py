@@ -24,6 +24,7 @@ from webui.store.job_tables import ConsentChange
 from webui.store.models import PatientProfile, SiteRole, StoredRecord
 from webui.store.openings import How, Openings
 from webui.store.records import NewRecord, RecordStore
+from webui.usecases.receipts import new_receipt
 from webui.usecases.record_format import Check, Note, Record, Subject, pack, unpack
 from webui.usecases.record_pictures import NO_VIEWS, ONE_PICTURE
 from webui.usecases.review_format import Review
@@ -85,8 +86,10 @@ class PatientRecords:
             views=checked.views,
             sample=checked.sample,
         )
-        sealed = self._service.seal(new_policy(profile), pack(check))
-        return self._store.add(NewRecord(patient_id, sealed, check.checked_at))
+        policy = new_policy(profile)
+        sealed = self._service.seal(policy, pack(check))
+        receipt = new_receipt(check, policy.record, self._service.sealer().account)
+        return self._store.add(NewRecord(patient_id, sealed, check.checked_at, receipt=receipt))
 
     def add_note(self, doctor: SignedInUser, row_id: int, text: str) -> None:
         """Seal and store a treating doctor's note on a check.
