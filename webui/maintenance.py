@@ -17,7 +17,7 @@ from fl.protocol.errors import FederationNotOpened, HemaledgerError, TamperedErr
 from webui.http.error_pages import ALARM
 from webui.presentation.letters import request_letters
 from webui.site import EXTENSION, Site
-from webui.usecases.notices import Messages
+from webui.usecases.request_notices import Messages
 
 TURN_S = 60.0
 LOG = logging.getLogger("hemaledger.site")
@@ -36,7 +36,7 @@ def keep_up(site: Site) -> None:
         ("forgetting old forms", site.handled.forget_old),
         ("sealing records to the current key", site.patient_records.follow_key),
         ("checking the model again", lambda: _look(site)),
-        ("telling people about requests", lambda: site.notices.keep_up(lambda: _letters(site))),
+        ("telling people about requests", lambda: site.request_notices.keep_up(lambda: _letters(site))),
         ("sending mail", site.mail.keep_up),
         ("anchoring new records", lambda: site.anchoring.anchor() if site.anchoring.due() else None),
     )

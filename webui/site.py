@@ -25,12 +25,12 @@ from webui.store.decryption_requests import RequestStore
 from webui.store.handled import HandledForms
 from webui.store.leaves import LeafStore
 from webui.store.mail import MailStore
-from webui.store.notices import NoticeStore
 from webui.store.openings import Openings
 from webui.store.passwords import Passwords
 from webui.store.reasons import ReasonStore
 from webui.store.receipts import ReceiptStore
 from webui.store.records import RecordStore
+from webui.store.request_notices import NoticeStore
 from webui.store.throttle import Throttle
 from webui.store.timeline import TimelineStore
 from webui.store.trustee_registrations import TrusteeRegistrations
@@ -38,13 +38,13 @@ from webui.store.worklist import WorklistStore
 from webui.usecases.admission import Doors
 from webui.usecases.anchoring import Anchoring
 from webui.usecases.mail import Mail
-from webui.usecases.notices import Notices
 from webui.usecases.patient_records import PatientRecords
 from webui.usecases.reasons import Reasons
 from webui.usecases.receipt_checks import ReceiptChecks
 from webui.usecases.receipts import Receipts
 from webui.usecases.record_requests import RecordRequests
 from webui.usecases.replays import Replays
+from webui.usecases.request_notices import RequestNotices
 from webui.usecases.timeline import Timelines
 from webui.usecases.trustee_kits import TrusteeKits
 from webui.usecases.worklist import Worklist
@@ -79,7 +79,7 @@ class Site:
     replays: Replays
     work: WorklistStore
     worklist: Worklist
-    notices: Notices
+    request_notices: RequestNotices
     reasons: Reasons
     timelines: Timelines
     kits: TrusteeKits
@@ -126,7 +126,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         replays=Replays(services.audits, clock),
         work=work,
         worklist=Worklist(work, records, opened, services.records, mail),
-        notices=Notices(NoticeStore(database, clock), requests, services.requests, mail),
+        request_notices=RequestNotices(NoticeStore(database, clock), requests, services.requests, mail),
         reasons=reasons,
         kits=TrusteeKits(TrusteeRegistrations(database, clock), services.records),
         timelines=Timelines(TimelineStore(database), opened),

@@ -47,7 +47,7 @@ def submit(number: int) -> ResponseReturnValue:
     site().services.requests.submit(number, trustee, answer)
     site().wake.set()  # the upkeep tells who asked
     with suppress(UnavailableError):
-        site().notices.waiting_for(member().id)  # the count in the menu
+        site().request_notices.waiting_for(member().id)  # the count in the menu
     flash("Your answer is on the ledger.", "good")
     return jsonify(location=url_for("requests.mine"))
 

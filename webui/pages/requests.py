@@ -111,7 +111,7 @@ def open_record(row_id: int) -> ResponseReturnValue:
 
 def _overview(form: FindForm, records: list[StoredRecord] | None) -> ResponseReturnValue:
     running, trustee = site(), site().request_store.trustee_of(member().id)
-    waiting = running.notices.waiting_for(member().id) if trustee else []
+    waiting = running.request_notices.waiting_for(member().id) if trustee else []
     made_here = running.request_store.by_numbers([facts.number for facts in waiting])
     whys = running.reasons.of(list(made_here.values()))
     return render_template(

@@ -8,7 +8,7 @@ Source: webui/usecases/mail.py.
 from __future__ import annotations
 
 from webui.presentation.texts import gettext
-from webui.usecases.notices import Message, Messages
+from webui.usecases.request_notices import Message, Messages
 
 
 def review_letter(doctor: str, address: str) -> Message:

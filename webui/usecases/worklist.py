@@ -16,9 +16,9 @@ from webui.store.accounts import SignedInUser
 from webui.store.records import RecordStore
 from webui.store.worklist import Listed, Wanted, WorklistStore
 from webui.usecases.mail import Mail
-from webui.usecases.notices import Message
 from webui.usecases.patient_records import PatientRecords, Shown, new_policy, subject_of
 from webui.usecases.record_format import Check, pack
+from webui.usecases.request_notices import Message
 from webui.usecases.review_format import MAX_TEXT_CHARS, Decision, Part, Review
 from webui.usecases.urgency import Urgency, place, urgency_of
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from webui.ports.decryption_requests import RequestFacts, RequestService, RequestState
 from webui.store.decryption_requests import RequestStore
-from webui.store.notices import LinkedTrustee, NoticeStore, Queue
+from webui.store.request_notices import LinkedTrustee, NoticeStore, Queue
 from webui.usecases.mail import Mail
 
 ENDED = (RequestState.FULFILLED, RequestState.REFUSED, RequestState.EXPIRED, RequestState.STALE)
@@ -41,7 +41,7 @@ class Messages:
     """To somebody who asked."""
 
 
-class Notices:
+class RequestNotices:
     """The notices of one hospital's site."""
 
     def __init__(self, store: NoticeStore, requests: RequestStore, service: RequestService, mail: Mail) -> None:
