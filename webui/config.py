@@ -66,6 +66,10 @@ class Limits:
     """Requests to the trustees by one person."""
     replays: Limit = Limit(120, 60 * 60)
     """Replays of rounds by one auditor."""
+    risks: Limit = Limit(120, 60 * 60)
+    """Forms for a risk by one person."""
+    risk_files: Limit = Limit(30, 60 * 60)
+    """Files of many patients by one doctor."""
     open_bookings: int = 3
     """Future appointments of one patient."""
 
@@ -78,6 +82,8 @@ class Places:
     """Checks of pictures."""
     audits: int = 1
     """Look-ups of files and replays of rounds."""
+    risks: int = 1
+    """Answers of models of tables."""
     passwords: int = 2
     """Sign-ins and changes of passwords; the hashes run one after another (store/passwords.py)."""
     wait_s: float = 3.0
@@ -85,7 +91,7 @@ class Places:
     @property
     def threads(self) -> int:
         """Return how many of the server's threads such work can occupy."""
-        return 2 * (self.checks + self.audits + self.passwords)
+        return 2 * (self.checks + self.audits + self.risks + self.passwords)
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,8 @@ class SiteConfig:
     hosts: tuple[str, ...] = ()
     """Host names of the site, without port; the names of this machine are always allowed."""
     places: Places = Places()
+    patient_risks: bool = False
+    """Whether patients may use the models of tables without a doctor."""
     demo_accounts: bool = False
     """Whether the sign-in page says that all people of this installation are invented."""
 

@@ -280,3 +280,11 @@ class ReplayRunning(RefusedError):
 
     http_status = 409
     sentence = "This site is checking another round now. Wait a few seconds and try again."
+
+
+@dataclass(eq=False)
+class TableFileUnusable(MalformedError):
+    """An uploaded table of patients cannot be read."""
+
+    why: str
+    sentence = "This file cannot be used: {why}."

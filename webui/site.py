@@ -32,6 +32,7 @@ from webui.usecases.anchoring import Anchoring
 from webui.usecases.patient_records import PatientRecords
 from webui.usecases.record_requests import RecordRequests
 from webui.usecases.replays import Replays
+from webui.usecases.risks import Risks
 
 EXTENSION = "hemaledger"
 
@@ -61,6 +62,7 @@ class Site:
     openings: Openings
     throttle: Throttle
     replays: Replays
+    risks: Risks
 
     def committee(self) -> CommitteeFacts | None:
         """Return who holds the key for records; None also if the ledger does not answer."""
@@ -76,6 +78,9 @@ def build_site(config: SiteConfig, services: Services) -> Site:
     clock = services.clock
     care, openings = Care(config.care_days, clock), Openings(database, clock)
     records, requests = RecordStore(database, care), RequestStore(database, clock)
+    throttle, doors = Throttle(database, clock), Doors.of(config.places)
+    sealed = PatientRecords(records, services.records, openings, clock)
+    risks = Risks(services.tables, records, sealed, throttle, doors.risks, config.limits, config.patient_risks)
     passwords = Passwords(config.passwords, (config.hospital_name, "hemaledger"))
     return Site(
         config=config,
@@ -83,18 +88,19 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         database=database,
         accounts=AccountStore(database, passwords, clock),
         record_store=records,
-        patient_records=PatientRecords(records, services.records, openings, clock),
+        patient_records=sealed,
         anchoring=Anchoring(LeafStore(database), services.records, clock),
         request_store=requests,
         handled=HandledForms(database, clock),
         wake=Event(),
-        doors=Doors.of(config.places),
+        doors=doors,
         record_requests=RecordRequests(requests, openings, records, services.requests, clock),
         appointments=AppointmentStore(database, config.tz, config.limits.open_bookings, clock),
         care=CareStore(database, care),
         openings=openings,
-        throttle=Throttle(database, clock),
+        throttle=throttle,
         replays=Replays(services.audits, clock),
+        risks=risks,
     )
 
 

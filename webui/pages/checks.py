@@ -125,7 +125,7 @@ def _page(check_id: int, form: NoteForm) -> str:
     row = running.record_store.visible(member(), check_id)
     shown = running.patient_records.show(member(), row)
     return render_template(
-        "checks/result.html",
+        "checks/result.html" if shown.risk is None else "risk/result.html",
         shown=shown,
         request_view=running.record_requests.under_way(member(), row.id) if shown.state == "waiting" else None,
         notes=running.patient_records.show_all(member(), running.record_store.notes_on(row.id)),

@@ -56,6 +56,7 @@ class Doors:
     checks: Admission
     audits: Admission
     passwords: Admission
+    risks: Admission
 
     @classmethod
     def of(cls, places: Places) -> Self:
@@ -63,4 +64,5 @@ class Doors:
             Admission("have a picture checked", places.checks, places.wait_s),
             Admission("have a file or a round checked", places.audits, places.wait_s),
             Admission("sign in or create an account", places.passwords, places.wait_s),
+            Admission("have a risk computed", places.risks, places.wait_s),
         )

@@ -19,12 +19,14 @@ from webui.errors import NotFound, RecordDamaged, WishNeeded
 from webui.ports.consent import Choice, purposes_in
 from webui.ports.federation import Prediction
 from webui.ports.records import RecordService, SealedRecord
+from webui.ports.tables import TableAnswer
 from webui.store.accounts import SignedInUser
 from webui.store.job_tables import ConsentChange
 from webui.store.models import PatientProfile, SiteRole, StoredRecord
 from webui.store.openings import How, Openings
 from webui.store.records import NewRecord, RecordStore
-from webui.usecases.record_format import Check, Note, Subject, pack, unpack
+from webui.usecases.record_format import Check, Note, Record, Subject, pack, unpack
+from webui.usecases.risk_format import RiskRecord
 
 RESEALED_AT_ONCE = 20
 """At most this many files are sealed to a new key in one turn of the upkeep."""
@@ -41,6 +43,7 @@ class Shown:
     """open, waiting (for a quorum), erased, or damaged."""
     check: Check | None = None
     note: Note | None = None
+    risk: RiskRecord | None = None
 
 
 class PatientRecords:
@@ -75,6 +78,23 @@ class PatientRecords:
         )
         sealed = self._service.seal(new_policy(profile), pack(check))
         return self._store.add(NewRecord(patient_id, sealed, check.checked_at))
+
+    def add_risk(self, patient_id: int, entered_by: str, found: TableAnswer, values: Sequence[float | None]) -> int:
+        """Seal and store one answer about a table as its patient chose; return its row; raises as `add_check`."""
+        profile = self._store.patient(patient_id)
+        record = RiskRecord(
+            patient=subject_of(profile),
+            answered_at=self._clock(),
+            entered_by=entered_by,
+            table=found.model.key,
+            schema=found.model.schema,
+            values=tuple(values),
+            answer=found.risk,
+            unlike=found.unlike,
+            model=found.model.served,
+        )
+        sealed = self._service.seal(new_policy(profile), pack(record))
+        return self._store.add(NewRecord(patient_id, sealed, record.answered_at))
 
     def add_note(self, doctor: SignedInUser, row_id: int, text: str) -> None:
         """Seal and store a treating doctor's note on a check.
@@ -192,12 +212,14 @@ class PatientRecords:
             return Shown(row, "damaged")
 
 
-def shown(row: StoredRecord, record: Check | Note) -> Shown:
+def shown(row: StoredRecord, record: Record) -> Shown:
     """Return an opened record for a page, or raise RecordDamaged if it does not belong to the row."""
     if record.patient.id != row.patient_id or isinstance(record, Note) != (row.about_id is not None):
         raise RecordDamaged(row.number or "", "it belongs to another patient or is of another kind")
     if isinstance(record, Check):
         return Shown(row, "open", check=record)
+    if isinstance(record, RiskRecord):
+        return Shown(row, "open", risk=record)
     return Shown(row, "open", note=record)
 
 

@@ -1,9 +1,9 @@
-"""The contents of a sealed patient record: a check with its picture, or a doctor's note on a check.
+"""The contents of a sealed patient record: a check with its picture, an answer about a table, or a doctor's note.
 
 Invariant: one record has one encoding, and parsing is strict. A record names its patient, so that the file of one
 patient cannot be shown as that of another.
 
-Layout: length:u32 ‖ canonical JSON ‖ length:u32 ‖ PNG (empty in a note).
+Layout: length:u32 ‖ canonical JSON ‖ length:u32 ‖ PNG (only in a check).
 
 Source: PROTOCOL.md 2 (documents) and 9 (records).
 """
@@ -20,6 +20,8 @@ from fl.protocol.task import Task
 from fl.roles.serving.model_facts import Fact, State, Verification
 from fl.training.pictures.preparation import PLAIN
 from webui.ports.federation import ServedModel
+from webui.usecases.risk_format import FIELDS as RISK_FIELDS
+from webui.usecases.risk_format import RiskRecord, parse_risk, risk_document
 
 FORMAT = "hemaledger-record-2"
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -71,13 +73,15 @@ class Note:
     text: str
 
 
-def pack(record: Check | Note) -> bytes:
+Record = Check | Note | RiskRecord
+
+
+def pack(record: Record) -> bytes:
     picture = record.image_png if isinstance(record, Check) else b""
-    document = _check_document(record) if isinstance(record, Check) else _note_document(record)
-    return Writer().text(write_document(document)).text(picture).bytes()
+    return Writer().text(write_document(_document(record))).text(picture).bytes()
 
 
-def unpack(body: bytes) -> Check | Note:
+def unpack(body: bytes) -> Record:
     """Return the record of a plaintext, or raise EncodingError."""
     reader = Reader(body, _WHAT)
     document = parse_document(reader.raw(reader.u32()), _WHAT)
@@ -86,12 +90,16 @@ def unpack(body: bytes) -> Check | Note:
     fields = Fields(document, _WHAT)
     if fields.text("format") != FORMAT:
         raise EncodingError(_WHAT, "its format is unknown")
-    record: Check | Note
+    record: Record
     kind = fields.text("kind")
     if kind == "check" and picture.startswith(PNG_MAGIC):
         record = _parse_check(fields, picture)
     elif kind == "note" and not picture:
         record = _parse_note(fields)
+    elif kind == "risk" and not picture:
+        fields.only(*_COMMON, *RISK_FIELDS)
+        model = _parse_model(Fields(fields.mapping("model"), _WHAT))
+        record = parse_risk(fields, _parse_subject(fields), model)
     else:
         raise EncodingError(_WHAT, "its kind does not allow this picture")
     if pack(record) != body:
@@ -99,8 +107,21 @@ def unpack(body: bytes) -> Check | Note:
     return record
 
 
+def _document(record: Record) -> dict[str, JsonValue]:
+    if isinstance(record, Check):
+        return _check_document(record)
+    if isinstance(record, Note):
+        return _note_document(record)
+    return {
+        **risk_document(record),
+        "format": FORMAT,
+        "kind": "risk",
+        "model": _model_document(record.model),
+        "patient": _subject_document(record.patient),
+    }
+
+
 def _check_document(check: Check) -> dict[str, JsonValue]:
-    model = check.model
     return {
         "format": FORMAT,
         "kind": "check",
@@ -112,18 +133,22 @@ def _check_document(check: Check) -> dict[str, JsonValue]:
             "shares": {code: float(share) for code, share in check.shares.items()},
             **({} if check.kept is None else {"kept": list(check.kept)}),
         },
-        "model": {
-            "round": model.round,
-            "model_digest": model.model_digest.hex(),
-            "envelope_digest": model.envelope_digest.hex(),
-            "protection": model.protection,
-            "coordinator_name": model.coordinator_name,
-            "final_at": model.final_at,
-            "attested_by": list(model.attested_by),
-            "verification": _verification_document(model.verification),
-            "task": model.task.to_dict(),
-            **({} if model.preparation == PLAIN else {"preparation": model.preparation}),
-        },
+        "model": _model_document(check.model),
+    }
+
+
+def _model_document(model: ServedModel) -> dict[str, JsonValue]:
+    return {
+        "round": model.round,
+        "model_digest": model.model_digest.hex(),
+        "envelope_digest": model.envelope_digest.hex(),
+        "protection": model.protection,
+        "coordinator_name": model.coordinator_name,
+        "final_at": model.final_at,
+        "attested_by": list(model.attested_by),
+        "verification": _verification_document(model.verification),
+        "task": model.task.to_dict(),
+        **({} if model.preparation == PLAIN else {"preparation": model.preparation}),
     }
 
 
