@@ -66,7 +66,7 @@ def test_a_patient_gets_an_answer_with_interval_reasons_sources_and_a_next_step(
     assert "not yet reviewed by this hospital" in page
     for factor in found.factors:
         assert f"{factor.text} {factor.log_odds:+.3f}" in page
-    assert "diabetes: " in maya.text("/checks/")
+    assert "Diabetes: " in maya.text("/checks/")
 
 
 def test_a_doctor_computes_it_for_a_patient_in_care_and_the_patient_sees_who_entered_and_opened(town: RiskTown) -> None:
@@ -113,10 +113,11 @@ def test_several_tables_answer_side_by_side_with_words_for_their_codes(town: Ris
     assert "Heart disease" in page
     assert "Diabetes" in page
     form = maya.text("/risks/heart/mine")
+    assert 'value="39"' in maya.get("/risks/heart/mine").text  # born on 12 April 1987
     for said in ("Chest pain", "Typical angina", "I do not know", "From 60 to 260 mm Hg"):
         assert said in form
     answer = maya.post("/risks/heart/mine", **{f"column-{place}": "" for place in range(len(HEART.columns))})
-    assert "heart disease: " in maya.text(answer.location)
+    assert "Heart disease: " in maya.text(answer.location)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def process() -> Iterator[TableProcess]:
 
 
 def service(process: TableProcess, **models: TrainedTable) -> FederationTables:
-    return FederationTables({key: one.source() for key, one in models.items()}, process.open)
+    return FederationTables({key: one.source for key, one in models.items()}, process.open)
 
 
 def test_the_answer_is_that_of_the_command_line_to_the_last_digit(process: TableProcess, tmp_path: Path) -> None:

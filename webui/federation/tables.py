@@ -9,6 +9,7 @@ Not here: the arithmetic. It is in a process of its own (scripts/predictor), bec
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,13 +17,13 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from fl.protocol.errors import FederationNotOpened, ModelUnusable, NonFinite, RefusedError
+from fl.protocol.errors import FederationNotOpened, ModelUnusable, NonFinite, RefusedError, UnavailableError
 from fl.protocol.ports import Endorser, Ledger, Vault
 from fl.replay.expected_files import FileReader, digest_of
 from fl.replay.ledger_view import Keyring
 from fl.replay.table_design import TableDesigns
-from fl.roles.serving.current_model import Current, Verified, VerifiedCache
-from fl.roles.serving.model_facts import Verification
+from fl.roles.serving.current_model import NO_LEDGER, Current, Verified, VerifiedCache
+from fl.roles.serving.model_facts import Fact, State, Verification
 from fl.training.tables.answer import Risk, unlike
 from fl.training.tables.design import Design
 from fl.training.tables.document import design_in, document_of, has_ended
@@ -90,20 +91,23 @@ class TableSource:
 
 
 class FederationTables:
-    """Implements TableService."""
+    """Implements TableService; safe to use from several threads."""
 
-    def __init__(self, sources: Mapping[str, TableSource], open_table: OpenTable) -> None:
-        self._caches = {key: source.cache(key, open_table) for key, source in sources.items()}
-        self._vaults = {key: source.vault for key, source in sources.items()}
+    def __init__(self, sources: Mapping[str, Callable[[], TableSource]], open_table: OpenTable) -> None:
+        """Answer for each key of `sources`; what it gives opens the federation, or raises UnavailableError."""
+        self._sources = dict(sources)
+        self._open_table = open_table
+        self._opened = dict[str, tuple[VerifiedCache[OpenedTable], Vault]]()
+        self._locks = {key: threading.Lock() for key in sources}
 
     def keys(self) -> Sequence[str]:
-        return tuple(self._caches)
+        return tuple(self._sources)
 
     def model(self, key: str) -> TableModel:
-        return self._describe(key, self._caches[key].current())
+        return self._describe(key, self._cache(key).current())
 
     def answer(self, key: str, values: Reals) -> TableAnswer:
-        current = self._caches[key].current()
+        current = self._cache(key).current()
         opened = current.predictor
         try:
             risk = opened.calculator.risk(values)
@@ -112,7 +116,7 @@ class FederationTables:
         return TableAnswer(risk, unlike(opened.design, values), self._describe(key, current))
 
     def answers(self, key: str, values: Reals) -> TableAnswers:
-        current = self._caches[key].current()
+        current = self._cache(key).current()
         opened = current.predictor
         try:
             chances = opened.calculator.risks(values)
@@ -122,8 +126,19 @@ class FederationTables:
         return TableAnswers(chances, far, self._describe(key, current))
 
     def again(self, key: str, model: ServedModel) -> Verification:
-        return self._caches[key].again(model.round, model.model_digest, model.envelope_digest)
+        try:
+            return self._cache(key).again(model.round, model.model_digest, model.envelope_digest)
+        except UnavailableError:  # it was not opened since the start
+            return Verification(Fact(State.UNKNOWN, 0, NO_LEDGER), None, None)
+
+    def _cache(self, key: str) -> VerifiedCache[OpenedTable]:
+        """Return the open federation of a table; open it if that was not possible before."""
+        with self._locks[key]:
+            if key not in self._opened:
+                source = self._sources[key]()
+                self._opened[key] = source.cache(key, self._open_table), source.vault
+            return self._opened[key][0]
 
     def _describe(self, key: str, current: Current[OpenedTable]) -> TableModel:
-        report = report_on(current.round, self._vaults[key])
+        report = report_on(current.round, self._opened[key][1])
         return TableModel(key, current.predictor.design.schema, describe(current), report)

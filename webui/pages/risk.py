@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -17,7 +19,7 @@ from webui.presentation.risk_files import answers_csv, example_csv
 from webui.presentation.risk_forms import RiskFileForm, risk_form
 from webui.presentation.wording import Saying
 from webui.site import site
-from webui.store.models import SiteRole
+from webui.store.models import PatientProfile, SiteRole
 from webui.usecases.risk_format import RiskRecord
 from webui.usecases.risk_rows import MAX_FILE_BYTES
 from webui.usecases.risks import FileAnswers
@@ -95,12 +97,18 @@ def of_patient(key: str, patient_id: int) -> ResponseReturnValue:
 def _form_page(key: str, patient_id: int) -> ResponseReturnValue:
     risks = site().risks
     model, patient = risks.model(member(), key), risks.patient(member(), patient_id)
-    form = risk_form(model.schema)
+    form = risk_form(model.schema, _age(patient))
     if form.validate_on_submit():
         row = risks.answer(member(), key, patient_id, form.values())
         return redirect(url_for("checks.result", check_id=row))
     status = 400 if form.is_submitted() else 200
     return render_template("risk/form.html", form=form, model=model, patient=patient), status
+
+
+def _age(patient: PatientProfile) -> int:
+    """Return a patient's age in years today, in the hospital's zone."""
+    today, born = datetime.fromtimestamp(site().services.clock(), site().config.tz).date(), patient.date_of_birth
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
 
 @blueprint.route("/<key>/file", methods=["GET", "POST"])

@@ -5,7 +5,6 @@ Invariant: a field is a column of the schema, in its order, and its value is che
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -49,16 +48,16 @@ class UnitField(StringField):  # type: ignore[misc]  # WTForms brings no types
         self.unit = unit
 
 
-def risk_form(schema: Schema) -> RiskForm:
-    """Return the form of a schema, filled with what was sent."""
+def risk_form(schema: Schema, age: int) -> RiskForm:
+    """Return the form of a schema, filled with what was sent; at first only with the person's `age` in years."""
     fields = {f"{PREFIX}{place}": _field(schema, column) for place, column in enumerate(schema.columns)}
-    made: RiskForm = type("RiskForm", (RiskForm,), fields)()
+    known = {f"{PREFIX}{place}": str(age) for place, column in enumerate(schema.columns) if _is_age(column)}
+    made: RiskForm = type("RiskForm", (RiskForm,), fields)(data=known)
     return made
 
 
-def stored_values(values: Reals) -> list[float | None]:
-    """Return values as a record keeps them."""
-    return [None if math.isnan(value) else value for value in values.tolist()]
+def _is_age(column: Column) -> bool:
+    return column.name.lower() == "age" and column.unit == "years"
 
 
 def _field(schema: Schema, column: Column) -> Field:

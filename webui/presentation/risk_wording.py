@@ -25,6 +25,8 @@ VERY_LIKELY, LIKELY, EVEN, UNLIKELY = 0.9, 0.66, 0.33, 0.1
 """The limits of the IPCC's words."""
 HARDLY, STRONG = 0.1, 0.7
 """Of a part of the log-odds: below the first, the odds change by less than a tenth; above the second, they double."""
+WIDE = 0.5
+"""An interval that is wider says little."""
 BAR = 48.0
 """The longest bar, in hundredths of the picture's width to each side of the middle."""
 DOUBTS = (
@@ -59,7 +61,8 @@ class Bar:
 def risk_saying(record: RiskRecord) -> Saying:
     """Return the risk in words: the verdict, and of how many of a hundred people it is true."""
     answer = record.answer
-    words = {"about": record.schema.reported, "words": _in_words(answer.probability)}
+    about = record.schema.reported
+    words = {"about": about[:1].upper() + about[1:], "words": _in_words(answer)}
     tone = "bad" if answer.probability >= LIKELY else "good" if answer.high < UNLIKELY else "wait"
     return Saying(tone, _("%(about)s: %(words)s", **words), people_line(record))
 
@@ -78,7 +81,14 @@ def people_line(record: RiskRecord) -> str:
     )
 
 
-def _in_words(share: float) -> str:
+def _in_words(answer: Risk) -> str:
+    words = _likely(answer.probability)
+    if answer.high - answer.low > WIDE:
+        return _("%(words)s, but very uncertain", words=words)
+    return words
+
+
+def _likely(share: float) -> str:
     if share >= VERY_LIKELY:
         return _("very likely")
     if share >= LIKELY:
