@@ -1,7 +1,7 @@
 """Words for the columns of the schemas that come with Hemaledger, where their codes say nothing to a person.
 
-Invariant: they are used only for a table whose schema is exactly the shipped one. A hospital's own schema brings its
-own words. The model and the ledger never see these words.
+Invariant: they are used only for a table whose columns are exactly those of a shipped schema. Another schema brings its own
+words. The model and the ledger never see these words.
 
 Source: fl/training/tables/schemas/*.json; UCI Machine Learning Repository, Heart Disease (the codes).
 """
@@ -88,16 +88,10 @@ def word_of(schema: Schema, column: Column, code: str) -> str:
 
 
 def _words(schema: Schema, column: Column) -> Words:
-    if schema.name not in _names() or schema != _shipped(schema.name):
-        return Words()
-    return WORDS.get(schema.name, {}).get(column.name, PLAIN)
+    name = next((name for name, columns in _shipped().items() if columns == schema.columns), None)
+    return Words() if name is None else WORDS.get(name, {}).get(column.name, PLAIN)
 
 
 @cache
-def _shipped(name: str) -> Schema:
-    return load_schema(name)
-
-
-@cache
-def _names() -> frozenset[str]:
-    return frozenset(shipped())
+def _shipped() -> Mapping[str, tuple[Column, ...]]:
+    return {name: load_schema(name).columns for name in shipped()}
