@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from werkzeug.test import TestResponse
 
+from fl.crypto.capsule import Readers
+from fl.protocol.names import Purpose
 from fl.training.tables.rows import parse_values
 from fl.training.tables.suggestions import load_suggestions
 from tests.support.site_risks import HEART, PIMA, RiskTown, fitted
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, Visitor, words
+from webui.config import Limit, Limits
+from webui.ports.consent import Choice
 
 PERSON = {
     "Pregnancies": "3",
@@ -239,3 +244,63 @@ def test_the_empty_file_has_the_columns_that_an_upload_needs(town: RiskTown) -> 
     assert first.split(";") == ["id", *PIMA.names]
     page = words(upload(ines, f"{first}\r\nA;3;168;;;;38,2;0,6;50\r\n"))
     assert "1 of 1 rows have an answer" in page
+
+
+def test_a_quorum_opens_a_risk_for_another_doctor_who_then_reads_all_of_it(town: RiskTown) -> None:
+    town.federation.records.hold_key()
+    _, answer = own(town)
+    row = town.site.record_store.visible(town.members[MAYA], int(answer.location.rsplit("/", 1)[1]))
+    jonas = town.visitor(JONAS)
+    purpose = str(int(Purpose.SECOND_OPINION))
+    asked = jonas.post("/requests/ask", page="/requests/", number=row.number, purpose=purpose).location
+    for place in (0, 1):
+        town.federation.requests.answer(1, place)
+    assert "people like you" not in jonas.text(asked)
+    assert jonas.post(f"{asked}/open", page=asked).status_code == 302
+    page = jonas.text(asked)
+    assert "Risk of Maya Lindqvist" in page
+    assert f"{100 * expected():.1f} %" in page
+
+
+def test_if_the_patient_chose_a_quorum_alone_nobody_reads_the_answer_without_one(town: RiskTown) -> None:
+    town.federation.records.hold_key()
+    town.book(MAYA, INES)
+    consent = Choice(Readers.TRUSTEES, frozenset({Purpose.PATIENT_WISH, Purpose.TREATMENT}))
+    town.site.patient_records.choose(town.members[MAYA].id, consent)
+    ines = town.visitor(INES)
+    assert "only a quorum opens records" in ines.text(of_maya(town))
+    answer = ines.post(of_maya(town), **fields(PERSON))
+    page = ines.text(answer.location)
+    assert "needs a quorum" in page
+    assert f"{100 * expected():.1f} %" not in page
+
+
+def test_no_page_of_risks_is_heavier_than_a_quarter_megabyte(town: RiskTown) -> None:
+    town.book(MAYA, INES)
+    ines = town.visitor(INES)
+    lines = [f"row {place};168;38,2;50;3;;;;0,6;north" for place in range(600)]
+    pages = [
+        upload(ines, "\n".join([LINES.splitlines()[0], *lines])),
+        ines.get("/risks/"),
+        ines.get(of_maya(town)),
+        ines.get(ines.post(of_maya(town), **fields(PERSON)).location),
+    ]
+    assert [page.status_code for page in pages] == [200] * 4
+    assert max(len(page.data) for page in pages) < 250_000
+    assert "first 200 rows" in words(pages[0])
+
+
+def test_too_many_questions_wait(tmp_path: Path) -> None:
+    town = RiskTown(tmp_path, limits=replace(Limits(), risks=Limit(1, 3600), risk_files=Limit(1, 3600)))
+    maya, _ = own(town)
+    assert maya.post("/risks/diabetes/mine", **fields(PERSON | {"Age": "51"})).status_code == 429
+    ines = town.visitor(INES)
+    assert [upload(ines, LINES).status_code for _ in range(2)] == [200, 429]
+
+
+def test_a_double_click_makes_one_record(town: RiskTown) -> None:
+    maya = town.visitor(MAYA)
+    token = maya.token("/risks/diabetes/mine")
+    both = [maya.post_bare("/risks/diabetes/mine", csrf_token=token, **fields(PERSON)).location for _ in range(2)]
+    assert both[0] == both[1]
+    assert town.tables.asked == 1
