@@ -33,14 +33,16 @@ from webui.presentation import (
     receipt_wording,
     request_wording,
     result_wording,
+    risk_wording,
+    schema_words,
     wording,
 )
 from webui.site import EXTENSION, build_site
 from webui.store.database import upgrade_database
 
 HERE = Path(__file__).resolve().parent
-FORM_PARTS = 64
-"""Fields and files of one form."""
+FORM_PARTS = 320
+"""Fields and files of one form; a table may have 255 columns."""
 FIELD_BYTES = 256 * KIBIBYTE
 """Of all fields of a form together, without files."""
 
@@ -91,7 +93,7 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
     zone = config.tz
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     worded = (menus, wording, model_wording, request_wording, result_wording, receipt_wording, doctor_wording)
-    for module in worded:
+    for module in (*worded, risk_wording, schema_words):
         for name, function in getmembers(module, isfunction):
             if function.__module__ == module.__name__ and not name.startswith("_"):
                 zoned = "zone" in signature(function).parameters

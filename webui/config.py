@@ -71,6 +71,10 @@ class Limits:
     """Comparisons of receipts from one address."""
     exports: Limit = Limit(6, 60 * 60)
     """Exports of all data by one patient."""
+    risks: Limit = Limit(120, 60 * 60)
+    """Forms for a risk by one person."""
+    risk_files: Limit = Limit(30, 60 * 60)
+    """Files of many patients by one doctor."""
     open_bookings: int = 3
     """Future appointments of one patient."""
 
@@ -83,6 +87,8 @@ class Places:
     """Checks of pictures."""
     audits: int = 1
     """Look-ups of files and replays of rounds."""
+    risks: int = 1
+    """Answers of models of tables."""
     passwords: int = 2
     """Sign-ins and changes of passwords; the hashes run one after another (store/passwords.py)."""
     exports: int = 1
@@ -92,7 +98,7 @@ class Places:
     @property
     def threads(self) -> int:
         """Return how many of the server's threads such work can occupy."""
-        return 2 * (self.checks + self.audits + self.passwords + self.exports)
+        return 2 * (self.checks + self.audits + self.risks + self.passwords + self.exports)
 
 
 @dataclass(frozen=True)
@@ -146,6 +152,8 @@ class SiteConfig:
     hosts: tuple[str, ...] = ()
     """Host names of the site, without port; the names of this machine are always allowed."""
     places: Places = Places()
+    patient_risks: bool = False
+    """Whether patients may use the models of tables without a doctor."""
     demo_accounts: bool = False
     """Whether the sign-in page says that all people of this installation are invented."""
     mail: MailSettings = MailSettings()

@@ -324,3 +324,11 @@ class KitRefused(MalformedError):
     """The public part of a kit is not well formed, or its proof does not verify."""
 
     sentence = "The public part of this key file does not fit this hospital. Make a new file and hand it in again."
+
+
+@dataclass(eq=False)
+class TableFileUnusable(MalformedError):
+    """An uploaded table of patients cannot be read."""
+
+    why: str
+    sentence = "This file cannot be used: {why}."

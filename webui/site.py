@@ -45,6 +45,7 @@ from webui.usecases.receipts import Receipts
 from webui.usecases.record_requests import RecordRequests
 from webui.usecases.replays import Replays
 from webui.usecases.request_notices import RequestNotices
+from webui.usecases.risks import Risks
 from webui.usecases.timeline import Timelines
 from webui.usecases.trustee_kits import TrusteeKits
 from webui.usecases.worklist import Worklist
@@ -86,6 +87,7 @@ class Site:
     mail: Mail
     receipts: Receipts
     receipt_checks: ReceiptChecks
+    risks: Risks
 
     def committee(self) -> CommitteeFacts | None:
         """Return who holds the key for records; None also if the ledger does not answer."""
@@ -105,6 +107,8 @@ def build_site(config: SiteConfig, services: Services) -> Site:
     reasons = Reasons(ReasonStore(database), services.records)
     mail = Mail(MailStore(database, clock), carrier_of(config.mail))
     anchoring, receipts = Anchoring(LeafStore(database), services.records, clock), ReceiptStore(database)
+    throttle, doors = Throttle(database, clock), Doors.of(config.places)
+    risks = Risks(services.tables, records, opened, throttle, doors.risks, config.limits, config.patient_risks)
     passwords = Passwords(config.passwords, (config.hospital_name, "hemaledger"))
     return Site(
         config=config,
@@ -117,12 +121,12 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         request_store=requests,
         handled=HandledForms(database, clock),
         wake=Event(),
-        doors=Doors.of(config.places),
+        doors=doors,
         record_requests=RecordRequests(requests, openings, records, services.requests, reasons, clock),
         appointments=AppointmentStore(database, config.tz, config.limits.open_bookings, clock),
         care=CareStore(database, care),
         openings=openings,
-        throttle=Throttle(database, clock),
+        throttle=throttle,
         replays=Replays(services.audits, clock),
         work=work,
         worklist=Worklist(work, records, opened, services.records, mail),
@@ -133,6 +137,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         mail=mail,
         receipts=Receipts(receipts, anchoring, services.records, clock),
         receipt_checks=ReceiptChecks(receipts, anchoring, services.records, services.audits),
+        risks=risks,
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,8 +16,38 @@ from scripts.wiring.training_options import network_options
 if TYPE_CHECKING:
     from scripts.wiring.home import Home
 
+F = TypeVar("F", bound=Callable[..., Any])
 MAX_CARE_DAYS, CARE_DAYS = 3650, 90
 """The values of webui/config.py."""
+
+
+def table_options(command: F) -> F:
+    """Add the options of the models of tables."""
+    for option in reversed(
+        (
+            click.option(
+                "--table",
+                "tables",
+                multiple=True,
+                metavar="KEY=FOLDER",
+                help="A model of a table to offer: a short name, and the folder of its federation, in which this "
+                "hospital is the member NAME, too. Repeatable.",
+            ),
+            click.option(
+                "--suggestions",
+                type=click.Path(path_type=Path),
+                help="The hospital's own texts beside a risk (see `tables suggestions`).",
+            ),
+            click.option(
+                "--patient-risks/--no-patient-risks",
+                default=False,
+                show_default=True,
+                help="Whether patients may use these models without a doctor.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
 
 
 @click.command()
@@ -43,6 +75,7 @@ MAX_CARE_DAYS, CARE_DAYS = 3650, 90
 @click.option("--smtp-security", type=click.Choice(("starttls", "tls", "none")), default="starttls", show_default=True)
 @click.option("--smtp-user", default="", help="Its user; the password is in HEMALEDGER_SMTP_PASSWORD.")
 @click.option("--mail-from", default="", help="The sender of mails. [default: no-reply@ and the first --site-host]")
+@table_options
 @network_options
 @guarded
 def serve(  # noqa: PLR0913  # one parameter per option
@@ -63,10 +96,14 @@ def serve(  # noqa: PLR0913  # one parameter per option
     smtp_security: str,
     smtp_user: str,
     mail_from: str,
+    tables: tuple[str, ...],
+    suggestions: Path | None,
+    patient_risks: bool,
 ) -> None:
     """Serve the site of hospital NAME to patients, doctors and auditors. It uses the model that the ledger confirms."""
     from scripts.server.proxy import TrustedProxy
     from scripts.server.site import build_site, check_port, run_site
+    from scripts.server.tables import TableOptions
     from scripts.wiring.listing import frame_of
     from scripts.wiring.site_accounts import site_config
     from scripts.wiring.site_mail import mail_settings, site_address
@@ -81,8 +118,10 @@ def serve(  # noqa: PLR0913  # one parameter per option
             home, smtp, smtp_security, smtp_user, mail_from or f"no-reply@{(*site_hosts, 'localhost')[0]}"
         ),
         address=site_address(host, port, site_hosts, tls=tls),
+        patient_risks=patient_risks,
     )
+    given = TableOptions.parse(tables, suggestions, home)
     check_port(host, port)
-    running = build_site(home, name, config)
+    running = build_site(home, name, config, given)
     click.echo(f"The site is at http://{host}:{port}")
     run_site(running, host, port, proxy)

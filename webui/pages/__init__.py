@@ -18,6 +18,7 @@ from webui.pages import (
     receipts,
     requests,
     reviews,
+    risk,
     trustee_kit,
     viewer,
     worklist,
@@ -42,4 +43,5 @@ PAGES = (
     receipts.blueprint,
     my_data.blueprint,
     about.blueprint,
+    risk.blueprint,
 )

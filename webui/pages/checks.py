@@ -142,7 +142,7 @@ def _page(check_id: int, form: NoteForm) -> str:
         running.work.mark(member().id, row.id, read=True)
     about = running.patient_records.show_all(member(), running.record_store.notes_on(row.id))
     return render_template(
-        "checks/result.html",
+        "checks/result.html" if shown.risk is None else "risk/result.html",
         shown=shown,
         request_view=running.record_requests.under_way(member(), row.id) if shown.state == "waiting" else None,
         notes=[each for each in about if each.review is None],

@@ -12,6 +12,7 @@ from webui.presentation.doctor_forms import ReviewForm
 from webui.presentation.letters import review_letter
 from webui.site import site
 from webui.store.models import SiteRole
+from webui.usecases.worklist import task_of
 
 blueprint = Blueprint("reviews", __name__, url_prefix="/reviews")
 
@@ -23,9 +24,10 @@ def review(check_id: int) -> ResponseReturnValue:
     running, doctor = site(), member()
     row = running.record_store.visible(doctor, check_id)
     shown = running.patient_records.show(doctor, row)
-    if shown.check is None:
+    task = task_of(shown)
+    if task is None:
         raise NotFound
-    form, status = ReviewForm(shown.check.model.task), 200
+    form, status = ReviewForm(task), 200
     if form.validate_on_submit():
         now = running.services.clock()
         address = running.config.address + url_for("checks.result", check_id=check_id)
@@ -38,5 +40,5 @@ def review(check_id: int) -> ResponseReturnValue:
     others = running.patient_records.show_all(doctor, running.record_store.notes_on(row.id))
     reviews = [each.review for each in others if each.review]
     return render_template(
-        "work/review.html", shown=shown, form=form, reviews=reviews, now=running.services.clock()
+        "work/review.html", shown=shown, task=task, form=form, reviews=reviews, now=running.services.clock()
     ), status

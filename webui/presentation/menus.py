@@ -14,6 +14,7 @@ MENUS: Mapping[str, tuple[Link, ...]] = {
     "patient": (
         ("checks.new", "New check"),
         ("checks.history", "My checks"),
+        ("risk.index", "Risks"),
         ("appointments.mine", "Appointments"),
         ("consent.choose", "Consent"),
         ("requests.about_me", "Who asked"),
@@ -22,6 +23,7 @@ MENUS: Mapping[str, tuple[Link, ...]] = {
     "doctor": (
         ("worklist.index", "Worklist"),
         ("doctor.agenda", "My patients"),
+        ("risk.index", "Risks"),
         ("requests.mine", "Requests"),
     ),
     "auditor": (

@@ -19,6 +19,7 @@ from webui.errors import NotFound, RecordDamaged, WishNeeded
 from webui.ports.consent import Choice, purposes_in
 from webui.ports.federation import Prediction
 from webui.ports.records import RecordService, SealedRecord
+from webui.ports.tables import TableAnswer
 from webui.store.accounts import SignedInUser
 from webui.store.job_tables import ConsentChange
 from webui.store.models import PatientProfile, SiteRole, StoredRecord
@@ -28,6 +29,7 @@ from webui.usecases.receipts import new_receipt
 from webui.usecases.record_format import Check, Note, Record, Subject, pack, unpack
 from webui.usecases.record_pictures import NO_VIEWS, ONE_PICTURE
 from webui.usecases.review_format import Review
+from webui.usecases.risk_format import RiskRecord
 from webui.usecases.sampling import Checked, views_of
 
 RESEALED_AT_ONCE = 20
@@ -48,6 +50,7 @@ class Shown:
     check: Check | None = None
     note: Note | None = None
     review: Review | None = None
+    risk: RiskRecord | None = None
 
 
 class PatientRecords:
@@ -90,6 +93,23 @@ class PatientRecords:
         sealed = self._service.seal(policy, pack(check))
         receipt = new_receipt(check, policy.record, self._service.sealer().account)
         return self._store.add(NewRecord(patient_id, sealed, check.checked_at, receipt=receipt))
+
+    def add_risk(self, patient_id: int, entered_by: str, found: TableAnswer, values: Sequence[float | None]) -> int:
+        """Seal and store one answer about a table as its patient chose; return its row; raises as `add_check`."""
+        profile = self._store.patient(patient_id)
+        record = RiskRecord(
+            patient=subject_of(profile),
+            answered_at=self._clock(),
+            entered_by=entered_by,
+            table=found.model.key,
+            schema=found.model.schema,
+            values=tuple(values),
+            answer=found.risk,
+            unlike=found.unlike,
+            model=found.model.served,
+        )
+        sealed = self._service.seal(new_policy(profile), pack(record))
+        return self._store.add(NewRecord(patient_id, sealed, record.answered_at))
 
     def add_note(self, doctor: SignedInUser, row_id: int, text: str) -> None:
         """Seal and store a treating doctor's note on a check.
@@ -217,7 +237,7 @@ class PatientRecords:
 
 def shown(row: StoredRecord, record: Record) -> Shown:
     """Return an opened record for a page, or raise RecordDamaged if it does not belong to the row."""
-    if record.patient.id != row.patient_id or isinstance(record, Check) != (row.about_id is None):
+    if record.patient.id != row.patient_id or isinstance(record, Check | RiskRecord) != (row.about_id is None):
         raise RecordDamaged(row.number or "", "it belongs to another patient or is of another kind")
     match record:
         case Check():
@@ -226,6 +246,8 @@ def shown(row: StoredRecord, record: Record) -> Shown:
             return Shown(row, "open", note=record)
         case Review():
             return Shown(row, "open", review=record)
+        case RiskRecord():
+            return Shown(row, "open", risk=record)
 
 
 def _without_picture(shown_record: Shown) -> Shown:

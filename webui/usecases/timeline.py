@@ -18,7 +18,7 @@ from webui.store.timeline import TimelineStore
 from webui.usecases.patient_records import PatientRecords, Shown
 
 Kind = str
-"""check, note, review, closed, appointment, cancelled, or request."""
+"""check, risk, note, review, closed, appointment, cancelled, or request."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ class Timelines:
 def _kind(shown: Shown) -> Kind:
     if shown.check is not None:
         return "check"
+    if shown.risk is not None:
+        return "risk"
     if shown.note is not None:
         return "note"
     return "review" if shown.review is not None else "closed"

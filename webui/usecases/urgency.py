@@ -14,9 +14,12 @@ from __future__ import annotations
 from enum import IntEnum
 
 from fl.protocol.task import Task
+from fl.training.tables.answer import Risk
 from webui.usecases.doubt import sees
 from webui.usecases.record_format import Check
 
+RISK_LIKELY, RISK_UNLIKELY = 0.66, 0.1
+"""The limits of the words for risks (presentation/risk_wording.py; a test compares both)."""
 LIKELY = 0.5
 """Below it, the likeliest class of a task without a disease is less likely than all others together."""
 
@@ -48,6 +51,13 @@ def urgency_of(check: Check | None) -> Urgency:
     if clear is None:
         return Urgency.UNSURE
     return Urgency.HIGH if clear else Urgency.LOW
+
+
+def urgency_of_risk(risk: Risk) -> Urgency:
+    """Return how urgent an answer about a table is: by its probability, and *no signs* only by its whole interval."""
+    if risk.probability >= RISK_LIKELY:
+        return Urgency.HIGH
+    return Urgency.LOW if risk.high < RISK_UNLIKELY else Urgency.UNSURE
 
 
 def place(urgency: Urgency, created_at: int, row_id: int, *, reviewed: bool) -> tuple[bool, int, int, int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fl.protocol.task import Task
 from webui.errors import NotFound, ReviewMalformed
 from webui.ports.records import RecordService
 from webui.store.accounts import SignedInUser
@@ -17,10 +18,10 @@ from webui.store.records import RecordStore
 from webui.store.worklist import Listed, Wanted, WorklistStore
 from webui.usecases.mail import Mail
 from webui.usecases.patient_records import PatientRecords, Shown, new_policy, subject_of
-from webui.usecases.record_format import Check, pack
+from webui.usecases.record_format import pack
 from webui.usecases.request_notices import Message
 from webui.usecases.review_format import MAX_TEXT_CHARS, Decision, Part, Review
-from webui.usecases.urgency import Urgency, place, urgency_of
+from webui.usecases.urgency import Urgency, place, urgency_of, urgency_of_risk
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,10 @@ class Worklist:
             ReviewMalformed: the answer is not one of the task's, or a reason is missing.
         """
         row = self._records.visible(doctor, row_id)
-        check = self._opened.read(row).check
-        if check is None or row.record_id is None:
+        task = task_of(self._opened.read(row))
+        if task is None or row.record_id is None:
             raise NotFound
-        _check(verdict, check)
+        _check(verdict, task)
         review = Review(
             patient=subject_of(row.patient),
             about=row.record_id,
@@ -109,7 +110,8 @@ class Worklist:
 
 
 def _item(listed: Listed, shown: Shown) -> WorkItem:
-    return WorkItem(listed, shown, urgency_of(shown.check))
+    urgency = urgency_of_risk(shown.risk.answer) if shown.risk is not None else urgency_of(shown.check)
+    return WorkItem(listed, shown, urgency)
 
 
 def _place(item: WorkItem) -> tuple[bool, int, int, int]:
@@ -117,9 +119,15 @@ def _place(item: WorkItem) -> tuple[bool, int, int, int]:
     return place(item.urgency, listed.created_at, listed.row_id, reviewed=listed.reviewed)
 
 
-def _check(verdict: Verdict, check: Check) -> None:
+def task_of(shown: Shown) -> Task | None:
+    """Return what the model of a check or of a risk tells apart; None if the record is closed or is about another."""
+    if shown.check is not None:
+        return shown.check.model.task
+    return shown.risk.model.task if shown.risk is not None else None
+
+
+def _check(verdict: Verdict, task: Task) -> None:
     """Raise ReviewMalformed unless a verdict fits the task of its check."""
-    task = check.model.task
     if max(len(verdict.reason), len(verdict.note), len(verdict.message)) > MAX_TEXT_CHARS:
         raise ReviewMalformed("a text is too long")
     if verdict.decision is not Decision.OTHER:
