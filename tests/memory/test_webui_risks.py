@@ -304,3 +304,18 @@ def test_a_double_click_makes_one_record(town: RiskTown) -> None:
     both = [maya.post_bare("/risks/diabetes/mine", csrf_token=token, **fields(PERSON)).location for _ in range(2)]
     assert both[0] == both[1]
     assert town.tables.asked == 1
+
+
+def test_a_risk_is_in_the_worklist_and_a_doctor_reviews_it(town: RiskTown) -> None:
+    town.book(MAYA, INES)
+    _, answer = own(town)
+    ines = town.visitor(INES)
+    assert "a risk, computed from values" in ines.text("/worklist/")
+    number = answer.location.rsplit("/", 1)[1]
+    assert "diabetes" in ines.text(f"/reviews/{number}").lower()
+    assert ines.post(f"/reviews/{number}", decision="confirmed", message="Let us measure it.").status_code == 302
+    page = town.visitor(MAYA).text(answer.location)
+    assert "A doctor looked at this: Dr Inês Carvalho" in page
+    assert "Let us measure it." in page
+    assert ines.get(f"/viewer/{number}").status_code == 404, "a risk has no picture"
+    assert "Diabetes: " in ines.text(f"/doctor/patients/{town.members[MAYA].id}")

@@ -8,11 +8,15 @@ import pytest
 
 from fl.protocol.task import Task
 from fl.protocol.task_catalogue import LEUKEMIA, LEUKEMIA_STAGES
+from fl.training.tables.answer import Risk
+from fl.training.tables.schema import load_schema
 from tests.support.site_services import FakeFederation
 from tests.support.site_town import cell
+from webui.presentation.risk_wording import risk_saying
 from webui.presentation.wording import verdict
 from webui.usecases.record_format import Check, Subject
-from webui.usecases.urgency import Urgency, place, urgency_of
+from webui.usecases.risk_format import RiskRecord
+from webui.usecases.urgency import Urgency, place, urgency_of, urgency_of_risk
 
 MODEL = FakeFederation().verified_model()
 TONES = {Urgency.HIGH: "bad", Urgency.UNSURE: "wait", Urgency.OTHER: "plain", Urgency.LOW: "good"}
@@ -51,3 +55,14 @@ def test_review_counts_before_urgency_and_urgency_before_age() -> None:
     old_high = place(Urgency.HIGH, 2, 2, reviewed=False)
     reviewed = place(Urgency.HIGH, 0, 0, reviewed=True)
     assert sorted([reviewed, old_low, new_high, old_high]) == [old_high, new_high, old_low, reviewed]
+
+
+@pytest.mark.parametrize(
+    ("low", "probability", "high"), [(0.6, 0.8, 0.9), (0.4, 0.66, 0.8), (0.01, 0.03, 0.09), (0.01, 0.05, 0.2)]
+)
+def test_urgency_and_the_words_for_a_risk_agree(low: float, probability: float, high: float) -> None:
+    risk = Risk(probability, low, high, "", (), "", "", (), None, "")
+    schema = load_schema("heart-disease")
+    values = (None,) * len(schema.columns)
+    record = RiskRecord(Subject(1, "Maya", "1987-04-12"), 0, "Maya", "heart", schema, values, risk, (), MODEL)
+    assert TONES[urgency_of_risk(risk)] == risk_saying(record).tone
