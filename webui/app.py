@@ -26,7 +26,7 @@ from webui.http.languages import init_languages
 from webui.http.machines import PageSessions
 from webui.http.metrics import init_metrics
 from webui.http.once import FormProtect, init_once
-from webui.http.page_lookups import committee_names, key_maker, look_again, trustee_name
+from webui.http.page_lookups import committee_names, key_maker, look_again, menu_count, trustee_name
 from webui.http.request_ids import init_request_ids
 from webui.http.rim import rimmed
 from webui.http.second_step import init_second_step
@@ -35,12 +35,15 @@ from webui.pages import BY_TOKEN, PAGES
 from webui.ports.federation import Services
 from webui.presentation import (
     calendar_wording,
+    doctor_wording,
     log_wording,
     menus,
     model_wording,
     receipt_wording,
     request_wording,
     result_wording,
+    risk_wording,
+    schema_words,
     token_forms,
     wording,
 )
@@ -57,11 +60,14 @@ WORDINGS = (
     calendar_wording,
     log_wording,
     token_forms,
+    doctor_wording,
+    risk_wording,
+    schema_words,
 )
 """The modules whose functions every template has."""
 HERE = Path(__file__).resolve().parent
-FORM_PARTS = 64
-"""Fields and files of one form."""
+FORM_PARTS = 320
+"""Fields and files of one form; a table may have 255 columns."""
 FIELD_BYTES = 256 * KIBIBYTE
 """Of all fields of a form together, without files."""
 
@@ -126,5 +132,6 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
     app.jinja_env.globals["again"] = lambda model: model_wording.looked_again(look_again(model), zone)
     app.jinja_env.globals["key_maker"] = key_maker
     app.jinja_env.globals |= {"trustee_name": trustee_name, "committee_names": committee_names}
+    app.jinja_env.globals["menu_count"] = menu_count
     app.jinja_env.filters["any_byte"] = request_wording.any_byte
     app.context_processor(lambda: {"visitor": visitor(), "config_of_site": config})

@@ -82,6 +82,10 @@ class Limits:
     """Links by mail for one address."""
     mailed_links_address: Limit = Limit(20, 60 * 60)
     """Links by mail that one network address may ask for."""
+    risks: Limit = Limit(120, 60 * 60)
+    """Forms for a risk by one person."""
+    risk_files: Limit = Limit(30, 60 * 60)
+    """Files of many patients by one doctor."""
     open_bookings: int = 3
     """Future appointments of one patient."""
 
@@ -94,6 +98,8 @@ class Places:
     """Checks of pictures."""
     audits: int = 1
     """Look-ups of files and replays of rounds."""
+    risks: int = 1
+    """Answers of models of tables."""
     passwords: int = 2
     """Sign-ins and changes of passwords."""
     passwords_waiting: int = 4
@@ -105,7 +111,7 @@ class Places:
     @property
     def threads(self) -> int:
         """Return how many of the server's threads such work can occupy."""
-        return 2 * (self.checks + self.audits + self.exports) + self.passwords + self.passwords_waiting
+        return 2 * (self.checks + self.audits + self.risks + self.exports) + self.passwords + self.passwords_waiting
 
 
 @dataclass(frozen=True)
@@ -159,6 +165,8 @@ class SiteConfig:
     hosts: tuple[str, ...] = ()
     """Host names of the site, without port; the names of this machine are always allowed."""
     places: Places = Places()
+    patient_risks: bool = False
+    """Whether patients may use the models of tables without a doctor."""
     demo_accounts: bool = False
     """Whether the sign-in page says that all people of this installation are invented."""
     mail: MailSettings = MailSettings()

@@ -295,6 +295,15 @@ class TooManyPictures(MalformedError):
     )
 
 
+@dataclass(eq=False)
+class ReviewMalformed(MalformedError):
+    """A review does not fit the check that it is about."""
+
+    why: str
+    sentence = "This review was not saved: {why}. Go back and change it."
+
+
+@dataclass(eq=False)
 class MailNotSent(UnavailableError):
     """A mail could not be delivered now; the site tries again later."""
 
@@ -308,3 +317,18 @@ class MailUndeliverable(RefusedError):
 
     why: str
     sentence = "The mail cannot be delivered: {why}."
+
+
+@dataclass(eq=False)
+class KitRefused(MalformedError):
+    """The public part of a kit is not well formed, or its proof does not verify."""
+
+    sentence = "The public part of this key file does not fit this hospital. Make a new file and hand it in again."
+
+
+@dataclass(eq=False)
+class TableFileUnusable(MalformedError):
+    """An uploaded table of patients cannot be read."""
+
+    why: str
+    sentence = "This file cannot be used: {why}."

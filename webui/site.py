@@ -37,14 +37,19 @@ from webui.store.openings import Openings
 from webui.store.passkeys import PasskeyStore
 from webui.store.passwords import Passwords
 from webui.store.preferences import PreferenceStore
+from webui.store.reasons import ReasonStore
 from webui.store.receipts import ReceiptStore
 from webui.store.records import RecordStore
 from webui.store.reminders import Reminders
+from webui.store.request_notices import NoticeStore
 from webui.store.schedules import ScheduleStore
 from webui.store.sessions import SessionStore
 from webui.store.throttle import Throttle
+from webui.store.timeline import TimelineStore
 from webui.store.tokens import TokenStore
+from webui.store.trustee_registrations import TrusteeRegistrations
 from webui.store.waiting import WaitingStore
+from webui.store.worklist import WorklistStore
 from webui.usecases.access_audit import AccessAudit
 from webui.usecases.admission import Doors
 from webui.usecases.anchoring import Anchoring
@@ -54,12 +59,18 @@ from webui.usecases.mail import Mail
 from webui.usecases.notices import Notices
 from webui.usecases.passkeys import Passkeys
 from webui.usecases.patient_records import PatientRecords
+from webui.usecases.reasons import Reasons
 from webui.usecases.receipt_checks import ReceiptChecks
 from webui.usecases.receipts import Receipts
 from webui.usecases.record_requests import RecordRequests
 from webui.usecases.replays import Replays
+from webui.usecases.request_notices import RequestNotices
+from webui.usecases.risks import Risks
 from webui.usecases.second_steps import SecondSteps
+from webui.usecases.timeline import Timelines
+from webui.usecases.trustee_kits import TrusteeKits
 from webui.usecases.ways_back import WaysBack
+from webui.usecases.worklist import Worklist
 
 EXTENSION = "hemaledger"
 NETWORK_CHARS = 16
@@ -117,6 +128,13 @@ class Site:
     access_audit: AccessAudit
     keyed: Keyed
     tokens: TokenStore
+    work: WorklistStore
+    worklist: Worklist
+    request_notices: RequestNotices
+    reasons: Reasons
+    timelines: Timelines
+    kits: TrusteeKits
+    risks: Risks
 
     def line(self, user: SignedInUser | None, event: LogEvent, what: str, address: str | None, about: str = "") -> Line:
         """Return a line for the access log; `address` is the network address that asked."""
@@ -141,6 +159,9 @@ def build_site(config: SiteConfig, services: Services) -> Site:
     records, requests = RecordStore(database, care), RequestStore(database, clock)
     log, throttle, receipts = AccessLog(database, clock), Throttle(database, clock), ReceiptStore(database)
     anchoring = Anchoring(LeafStore(database), services.records, clock, log)
+    opened, work = PatientRecords(records, services.records, openings, clock), WorklistStore(database, care)
+    reasons, doors = Reasons(ReasonStore(database), services.records), Doors.of(config.places)
+    risks = Risks(services.tables, records, opened, throttle, doors.risks, config.limits, config.patient_risks)
     passwords = Passwords(config.passwords, (config.hospital_name, "hemaledger"))
     accounts, keyed = AccountStore(database, passwords, clock), Keyed(config.secret_key)
     mail, one_time = Mail(MailStore(database, clock), carrier_of(config.mail)), OneTimeStore(database, clock)
@@ -153,13 +174,13 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         database=database,
         accounts=accounts,
         record_store=records,
-        patient_records=PatientRecords(records, services.records, openings, clock),
+        patient_records=opened,
         anchoring=anchoring,
         request_store=requests,
         handled=HandledForms(database, clock),
         wake=Event(),
-        doors=Doors.of(config.places),
-        record_requests=RecordRequests(requests, openings, records, services.requests, clock),
+        doors=doors,
+        record_requests=RecordRequests(requests, openings, records, services.requests, reasons, clock),
         appointments=book.appointments,
         care=CareStore(database, care),
         openings=openings,
@@ -180,6 +201,13 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         failed_sign_ins=FailedSignIns(database, throttle, log, notices),
         keyed=keyed,
         tokens=TokenStore(database, clock),
+        work=work,
+        worklist=Worklist(work, records, opened, services.records, mail),
+        request_notices=RequestNotices(NoticeStore(database, clock), requests, services.requests, mail),
+        reasons=reasons,
+        kits=TrusteeKits(TrusteeRegistrations(database, clock), services.records),
+        timelines=Timelines(TimelineStore(database), opened),
+        risks=risks,
     )
 
 

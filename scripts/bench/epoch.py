@@ -37,7 +37,7 @@ from fl.training.recipe import Recipe
 from scripts.bench._data import images_at_hand, labelled
 from scripts.bench._table import keep, median, show
 from scripts.commands.data import HOLDOUT, parts_of
-from scripts.demo.chain_process import ChainProcess
+from scripts.demo.child_process import ChainProcess
 from scripts.demo.together import AUDITOR, COORDINATOR, Work, found_together, gather
 from scripts.wiring.home import Home
 from scripts.wiring.plans import first_model

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -15,8 +16,38 @@ from scripts.wiring.training_options import network_options
 if TYPE_CHECKING:
     from scripts.wiring.home import Home
 
+F = TypeVar("F", bound=Callable[..., Any])
 MAX_CARE_DAYS, CARE_DAYS = 3650, 90
 """The values of webui/config.py."""
+
+
+def table_options(command: F) -> F:
+    """Add the options of the models of tables."""
+    for option in reversed(
+        (
+            click.option(
+                "--table",
+                "tables",
+                multiple=True,
+                metavar="KEY=FOLDER",
+                help="A model of a table to offer: a short name, and the folder of its federation, in which this "
+                "hospital is the member NAME, too. Repeatable.",
+            ),
+            click.option(
+                "--suggestions",
+                type=click.Path(path_type=Path),
+                help="The hospital's own texts beside a risk (see `tables suggestions`).",
+            ),
+            click.option(
+                "--patient-risks/--no-patient-risks",
+                default=False,
+                show_default=True,
+                help="Whether patients may use these models without a doctor.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
 
 
 @click.command()
@@ -58,6 +89,7 @@ MAX_CARE_DAYS, CARE_DAYS = 3650, 90
     show_default=True,
     help="How the site writes its log. json also writes one line per request.",
 )
+@table_options
 @network_options
 @guarded
 def serve(  # noqa: PLR0913  # one parameter per option
@@ -81,11 +113,15 @@ def serve(  # noqa: PLR0913  # one parameter per option
     mail_from: str,
     staff_second_step: bool,
     log_format: str,
+    tables: tuple[str, ...],
+    suggestions: Path | None,
+    patient_risks: bool,
 ) -> None:
     """Serve the site of hospital NAME to patients, doctors and auditors. It uses the model that the ledger confirms."""
     from scripts.server.log import log_as_json
     from scripts.server.proxy import TrustedProxy
     from scripts.server.site import build_site, check_port, run_site
+    from scripts.server.tables import TableOptions
     from scripts.wiring.listing import frame_of
     from scripts.wiring.site_accounts import site_config
     from scripts.wiring.site_mail import mail_settings, site_address
@@ -103,8 +139,10 @@ def serve(  # noqa: PLR0913  # one parameter per option
         ),
         second_step_for_staff=staff_second_step,
         address=site_address(host, port, site_hosts, tls=tls),
+        patient_risks=patient_risks,
     )
+    given = TableOptions.parse(tables, suggestions, home)
     check_port(host, port)
-    running = build_site(home, name, config, servers)
+    running = build_site(home, name, config, given, servers)
     click.echo(f"The site is at http://{host}:{port}")
     run_site(running, host, port, proxy)

@@ -12,7 +12,7 @@ from scripts.wiring.exit import guarded
 from scripts.wiring.options import seed_option
 
 if TYPE_CHECKING:
-    from fl.training.tables.risk import Risk
+    from fl.training.tables.answer import Risk
     from fl.training.tables.rows import Table
     from fl.training.tables.schema import Schema
     from fl.training.tables.study import Answer, Plan

@@ -40,6 +40,7 @@ class DemoOptions:
     protection: str | None
     device: str
     serve: bool
+    table: bool
     port: int
     rpc_port: int
 
@@ -62,6 +63,12 @@ demo_options: Decorator[Any] = gathered(
     protection_option,
     device_option,
     click.option("--serve/--no-serve", default=True, show_default=True, help="Whether to serve the site at the end."),
+    click.option(
+        "--table/--no-table",
+        default=True,
+        show_default=True,
+        help="Whether the site gets a model of a table, too, trained on invented people.",
+    ),
     click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Port of the site."),
     click.option("--rpc-port", type=click.IntRange(0, 65535), default=0, help="Port of the chain; 0 picks a free one."),
 )

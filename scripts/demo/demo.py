@@ -37,11 +37,13 @@ from scripts.demo.clinic import link_trustees
 from scripts.demo.planned import Planned
 from scripts.demo.run import Wanted, check_new
 from scripts.demo.servers import start_servers
+from scripts.demo.table import demo_tables, train_demo_table
 from scripts.demo.together import AUDITOR, COORDINATOR, TRUSTEES, Work, found_together, gather, share_key
 from scripts.output import report as _report
 from scripts.output.card import attested_card
 from scripts.output.progress import Console
 from scripts.server.site import build_site, check_port, run_site
+from scripts.server.tables import NO_TABLES, TableOptions
 from scripts.wiring.home import Home
 from scripts.wiring.listing import frame_of, reading_of
 from scripts.wiring.options import DataOptions
@@ -154,7 +156,8 @@ def _run(run: Demo, dataset: Dataset | None, options: DemoOptions, images: DataO
     console.metrics(summary["rounds"])
     console.say(f"  Continue this run later: hemaledger demo --resume --home {home.folder}")
     if options.serve:
-        _serve(run, options.port, frame_of(images.picture_frame), stack)
+        tables = _train_table(run, chain.url) if options.table else NO_TABLES
+        _serve(run, options.port, frame_of(images.picture_frame), tables, stack)
     click.echo(str(home.folder))
 
 
@@ -254,11 +257,20 @@ def _reported(home: Home, digest: Digest | None) -> dict[str, object]:
     return {name: document[name] for name in ("alarm", "data", "metrics", "training")}
 
 
-def _serve(run: Demo, port: int, frame: Frame | None, stack: ExitStack) -> None:
+def _train_table(run: Demo, url: str) -> TableOptions:
+    """Train a small model of a table, so that the site has one."""
+    with run.console.stage("Training a model of a table on invented people", run.seconds):
+        wanted = run.wanted
+        train_demo_table(run.home, url, run.hospitals, wanted.protection, wanted.seed, run.console.trouble)
+    return demo_tables(run.home)
+
+
+def _serve(run: Demo, port: int, frame: Frame | None, tables: TableOptions, stack: ExitStack) -> None:
     home, console = run.home, run.console
     config = site_config(home, "Hemaledger Clinic", "UTC", tls=False, demo=True)
+    config = replace(config, picture_frame=frame, patient_risks=True)
     servers = start_servers(home, run.hospitals, stack)
-    running = build_site(home, run.hospitals[0], replace(config, picture_frame=frame), servers)
+    running = build_site(home, run.hospitals[0], config, tables, servers)
     accounts = seed_demo(config, home)
     kits = link_trustees(home, config, TRUSTEES)
     console.say(f"  the doctors {', '.join(TRUSTEES)} approve requests with the kits in {kits} (the password is below)")

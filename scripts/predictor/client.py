@@ -10,16 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import socket
-import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar, cast
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -40,40 +35,23 @@ from fl.protocol.errors import (
     WeightsMismatch,
     WeightsTooLarge,
 )
-from fl.protocol.names import shown
 from fl.protocol.strict_json import JsonValue
 from fl.training.calibration.answer import Answer
 from fl.training.model.spec import ModelSpec
 from fl.training.model.weights import Vector, vector_to_bytes
 from fl.training.pictures.heat import Seen
 from fl.training.pictures.images import Pixels, fit_square
-from fl.training.plain import parse_fields
-from scripts.predictor.messages import Message, receive, send
+from scripts.predictor.messages import Message
+from scripts.predictor.process import PATIENCE, ChildProcess, Patience, T, twice
 from scripts.predictor.seen_answers import body_cap, unpacked
-from scripts.wiring.home import PROJECT
 
 CHILD = (sys.executable, "-m", "scripts.predictor.child")
-SECRETS = "HEMALEDGER_"
-"""The prefix of environment variables with passwords; the process does not get them."""
 REFUSALS: tuple[type[HemaledgerError], ...] = (
     *(WeightsMismatch, NonFinite, WeightsTooLarge),
     *(PretrainedMissing, PretrainedChanged, WeightsFileMissing, WeightsFileUnusable),
     *(NetworkNotAllowed, NetworkMissing, NetworkChanged, NetworkUnusable),
 )
 """The errors with which the process refuses a model."""
-WHY_CHARS = 200
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long the site waits, in seconds."""
-
-    open_s: float = 60.0
-    """For the process to load torch and build the model, and for earlier questions."""
-    answer_s: float = 15.0
-    """For one picture, which usually takes hundredths of a second."""
 
 
 def fingerprint(spec: ModelSpec, weights: bytes) -> str:
@@ -113,27 +91,15 @@ class RemoteModel:
         return np.ascontiguousarray(fit_square(image, self.spec.size_px)).tobytes()
 
 
-class PredictorProcess:
-    """One process, started when needed. Threads may share it; they wait for each other."""
+class PredictorProcess(ChildProcess):
+    """The process that judges pictures."""
 
-    def __init__(self, patience: Patience = Patience(), command: Sequence[str] = CHILD) -> None:
-        self._patience = patience
-        self._command = command
-        self._lock = threading.Lock()
-        self._running: tuple[subprocess.Popen[bytes], socket.socket] | None = None
-        self._model_name = ""
-        """The model that the process has."""
+    refusals = REFUSALS
+    _model_name = ""
+    """The model that the process has."""
 
-    @property
-    def pid(self) -> int | None:
-        """Return the id of the running process, or None."""
-        running = self._running
-        return running[0].pid if running else None
-
-    def start(self) -> None:
-        """Start the process without waiting for it, so that it is ready for the first question."""
-        with self._turn():
-            self._connection()
+    def __init__(self, patience: Patience = PATIENCE, command: Sequence[str] = CHILD) -> None:
+        super().__init__(patience, command)
 
     def open(self, spec: ModelSpec, vector: Vector) -> RemoteModel:
         """Give the process verified weights. They replace earlier ones.
@@ -145,7 +111,7 @@ class PredictorProcess:
         weights = vector_to_bytes(vector)
         model = RemoteModel(spec, weights, fingerprint(spec, weights), self)
         with self._turn():
-            _twice(lambda: self._load(model))
+            twice(lambda: self._load(model))
         return model
 
     def look(self, model: RemoteModel, picture: bytes) -> Answer:
@@ -153,27 +119,14 @@ class PredictorProcess:
         spec, question = model.spec, Message({"do": "look"}, picture)
         parse = partial(Answer.from_bytes, classes=spec.classes, several=spec.several)
         with self._turn():
-            return _twice(lambda: self._look(model, question, Answer.cap(spec.classes), parse))
+            return twice(lambda: self._look(model, question, Answer.cap(spec.classes), parse))
 
     def see(self, model: RemoteModel, picture: bytes) -> tuple[Answer, Seen | None]:
         """Return the same answer and what the network saw; raise as `look`."""
         question = Message({"do": "see"}, picture)
         parse = partial(unpacked, spec=model.spec)
         with self._turn():
-            return _twice(lambda: self._look(model, question, body_cap(model.spec), parse))
-
-    def close(self) -> None:
-        with self._lock:
-            self._stop()
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        if not self._lock.acquire(timeout=self._patience.open_s):
-            raise PredictorSilent("it is busy with other questions")
-        try:
-            yield
-        finally:
-            self._lock.release()
+            return twice(lambda: self._look(model, question, body_cap(model.spec), parse))
 
     def _look(self, model: RemoteModel, question: Message, cap: int, parse: Callable[[bytes], T]) -> T:
         self._load(model)
@@ -193,90 +146,6 @@ class PredictorProcess:
             self._ask(question, model, 0, self._patience.open_s)
             self._model_name = model.name
 
-    def _ask(self, question: Message, model: RemoteModel, body_cap: int, seconds: float) -> bytes:
-        """Return the body of the answer.
-
-        Raises:
-            EOFError, ConnectionError: the process ended.
-            PredictorSilent: the answer came too late or is malformed.
-            One of REFUSALS: the process refused the model.
-        """
-        if self._running is None:
-            raise EOFError
-        connection = self._running[1]
-        try:
-            send(connection, question, seconds)
-            answer = receive(connection, body_cap, seconds)
-            if answer.head == {"model": model.name}:
-                return answer.body
-            refusal = _refusal(answer.head)
-        except BaseException as error:
-            self._stop()  # else the next question would get this answer
-            if isinstance(error, OSError | EncodingError) and not isinstance(error, ConnectionError):
-                late = isinstance(error, TimeoutError)
-                raise PredictorSilent("it took too long" if late else str(error)) from error
-            raise
-        raise refusal
-
-    def _connection(self) -> socket.socket:
-        """Return the connection to the process; start it if it does not run."""
-        if self._running and self._running[0].poll() is not None:
-            self._stop()
-        if self._running is None:
-            self._running = _start(self._command)
-        return self._running[1]
-
     def _stop(self) -> None:
-        if self._running is not None:
-            child, connection = self._running
-            self._running, self._model_name = None, ""
-            connection.close()
-            child.kill()
-            child.wait()
-
-
-def _start(command: Sequence[str]) -> tuple[subprocess.Popen[bytes], socket.socket]:
-    """Start the process. It ends when the connection closes, so it never outlives this process."""
-    ours, theirs = socket.socketpair()
-    plain = {name: value for name, value in os.environ.items() if not name.startswith(SECRETS)}
-    try:
-        with theirs:
-            child = subprocess.Popen(
-                command,
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                cwd=PROJECT,
-                env=plain,
-                start_new_session=True,  # Ctrl-C ends the site; then the site ends the process
-            )
-    except OSError as error:
-        ours.close()
-        raise PredictorSilent(f"it cannot be started: {error}") from error
-    return child, ours
-
-
-def _refusal(head: object) -> HemaledgerError:
-    """Return the error that an answer names, or raise EncodingError if it names none."""
-    match head:
-        case {"error": str(name), "facts": dict(facts)}:
-            leaf = next((leaf for leaf in REFUSALS if leaf.__name__ == name), None)
-            if leaf is not None:
-                plain = {key: _plain(value) for key, value in facts.items()}
-                return parse_fields(leaf, plain, "refusal")
-    raise EncodingError("answer", "it names another model or none")
-
-
-def _plain(value: object) -> object:
-    return shown(value)[:WHY_CHARS] if isinstance(value, str) else value
-
-
-def _twice(ask: Callable[[], T]) -> T:
-    """Ask, and ask again if the process ended in the meantime, because the question did not cause that."""
-    try:
-        return ask()
-    except (EOFError, ConnectionError):
-        pass
-    try:
-        return ask()
-    except (EOFError, ConnectionError) as error:
-        raise PredictorSilent("it ended") from error
+        super()._stop()
+        self._model_name = ""

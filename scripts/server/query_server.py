@@ -21,7 +21,7 @@ from scripts.server.allocator import give_memory_back
 from scripts.server.queries import QUERY_CAP, QueryApplication
 from scripts.server.request import Bounds
 from scripts.server.server import Server, raise_file_limit
-from scripts.server.site import PAGE_TIMEOUT_S
+from scripts.server.tables import PAGE_TIMEOUT_S
 from scripts.wiring.agent import announce
 from scripts.wiring.clock import now
 from scripts.wiring.home import Home

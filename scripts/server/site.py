@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from wsgiref.types import WSGIApplication
 
@@ -26,11 +26,13 @@ from fl.storage.keyring import load_keys
 from fl.training.model.consent import given
 from fl.transport.http_server import HttpServer
 from scripts.predictor.client import CHILD, PredictorProcess
+from scripts.predictor.tables import TableProcess
 from scripts.server.allocator import give_memory_back
 from scripts.server.log import quieten
 from scripts.server.proxy import TrustedProxy
 from scripts.server.request import Bounds
 from scripts.server.server import Server, raise_file_limit
+from scripts.server.tables import NO_TABLES, PAGE_TIMEOUT_S, TableOptions, open_tables, start_tables
 from scripts.wiring.agent import announce
 from scripts.wiring.clock import now
 from scripts.wiring.home import Home
@@ -45,10 +47,9 @@ from webui.federation.records import FederationRecords
 from webui.federation.routed import Here, RoutedPredictions
 from webui.maintenance import TURN_S, upkeep_of
 from webui.ports.federation import Services
+from webui.ports.tables import NoTables
 from webui.site import EXTENSION
 
-PAGE_TIMEOUT_S = 5.0
-"""How long the site waits for one answer of the node in the background. A page waits less (circuit_breaker.py)."""
 IN_MEMORY_BYTES = SiteConfig.file_cap + 2 * FORM_OVERHEAD
 """The largest body: an auditor's file. It stays in memory."""
 LARGE = {"/auditor/file": IN_MEMORY_BYTES, "/checks/new": SiteConfig.sample_cap + 2 * FORM_OVERHEAD}
@@ -63,9 +64,13 @@ class RunningSite:
     wake: threading.Event
     """Set it to start the next upkeep at once."""
     models: PredictorProcess
+    tables: TableProcess | None = None
+    """None: the site has no models of tables."""
 
 
-def build_site(home: Home, name: str, config: SiteConfig, servers: Path | None = None) -> RunningSite:
+def build_site(
+    home: Home, name: str, config: SiteConfig, tables: TableOptions = NO_TABLES, servers: Path | None = None
+) -> RunningSite:
     """Return a hospital's site; the model runs in its own process, which may use what this one may.
 
     Raises:
@@ -74,8 +79,10 @@ def build_site(home: Home, name: str, config: SiteConfig, servers: Path | None =
     listed = read_servers(servers, name) if servers else None
     models = PredictorProcess(command=(*CHILD, *given().arguments()))
     models.start()
-    app = create_app(config, open_services(home, name, models.open, listed))
-    return RunningSite(app, upkeep_of(app), app.extensions[EXTENSION].wake, models)
+    calculator = start_tables(tables)
+    offered = open_tables(tables, name, calculator) if calculator else NoTables()
+    app = create_app(config, replace(open_services(home, name, models.open, listed), tables=offered))
+    return RunningSite(app, upkeep_of(app), app.extensions[EXTENSION].wake, models, calculator)
 
 
 def open_services(home: Home, name: str, open_model: OpenModel, servers: ServerList | None = None) -> Services:
@@ -136,6 +143,8 @@ def run_site(running: RunningSite, host: str, port: int, proxy: TrustedProxy | N
         running.wake.set()
         server.shut()
         running.models.close()
+        if running.tables is not None:
+            running.tables.close()
 
 
 def _keep_up(running: RunningSite, stop: threading.Event) -> None:

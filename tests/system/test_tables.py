@@ -13,13 +13,15 @@ import pytest
 from fl.training.tables.design import Design
 from fl.training.tables.federation import newton_fit, shared_statistics
 from fl.training.tables.logistic import Logistic, settings_for
-from fl.training.tables.rows import joined
+from fl.training.tables.rows import joined, parse_values
 from fl.training.tables.saved import load_model
 from fl.training.tables.schema import load_schema
+from fl.training.tables.suggestions import load_suggestions
 from scripts.demo.together import found_together
+from scripts.server.tables import TableOptions, open_tables, start_tables
 from scripts.wiring.home import Home
 from scripts.wiring.tables import import_table, own_table
-from tests.support.processes import Party, free_port
+from tests.support.processes import Party, free_port, invoke
 
 HOSPITALS = ["alpha", "beta", "gamma"]
 SCHEMA = load_schema("pima-diabetes")
@@ -73,6 +75,23 @@ def test_the_model_is_that_of_the_pooled_rows(trained: tuple[Party, Path]) -> No
     found = load_model(path).model
     assert isinstance(found, Logistic)
     assert printed(found.coefficients) == printed(pooled)
+
+
+def test_the_site_has_the_digits_of_the_command_line_and_says_what_was_checked(trained: tuple[Party, Path]) -> None:
+    party, path = trained
+    options = TableOptions.parse([f"diabetes={party.home.folder}"], None, party.home)
+    process = start_tables(options)
+    assert process is not None
+    try:
+        values = parse_values({"Glucose": "168", "BMI": "38", "Age": "50"}, SCHEMA)
+        found = open_tables(options, "alpha", process).answer("diabetes", values)
+    finally:
+        process.close()
+    assert found.risk == load_model(path).risk(values, load_suggestions())
+    words = ("--value", "Glucose=168", "--value", "BMI=38", "--value", "Age=50")
+    assert f"Risk: {found.risk.probability:.1%}\n" in invoke("tables", "risk", str(path), *words).output
+    assert found.model.served.verification.whole
+    assert found.model.served.model_digest == load_model(path).digest
 
 
 def test_the_audit_replays_every_step_and_names_what_the_sums_reveal(trained: tuple[Party, Path]) -> None:

@@ -8,16 +8,18 @@ Source: webui/ports/federation.py (the port).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from fl.protocol.errors import EncodingError, ModelUnusable, NonFinite
 from fl.protocol.names import NO_DIGEST
 from fl.protocol.ports import Vault
 from fl.protocol.task import Domain
-from fl.roles.serving.current_model import CurrentModel, VerifiedModelCache
+from fl.roles.serving.current_model import Current, CurrentModel, VerifiedModelCache
 from fl.roles.serving.model_facts import Verification
 from fl.training.pictures.field import Frame
 from fl.training.pictures.gate import prepare
 from fl.training.pictures.images import Pixels
+from fl.training.pictures.preparation import PLAIN
 from webui.federation.audits import report_on
 from webui.ports.federation import Prediction, ReportedModel, Route, ServedModel
 
@@ -54,17 +56,22 @@ class FederationPredictions:
         return ()
 
     def model(self) -> ServedModel:
-        return _describe(self._reader.current())
+        return _of_pictures(self._reader.current())
 
     def reported(self) -> ReportedModel:
         served = self._reader.current()
-        return ReportedModel(_describe(served), report_on(served.round, self._vault))
+        return ReportedModel(_of_pictures(served), report_on(served.round, self._vault))
 
     def again(self, model: ServedModel) -> Verification:
         return self._reader.again(model.round, model.model_digest, model.envelope_digest)
 
 
-def _describe(served: CurrentModel) -> ServedModel:
+def _of_pictures(served: CurrentModel) -> ServedModel:
+    return describe(served, served.predictor.spec.preparation)
+
+
+def describe(served: Current[Any], preparation: str = PLAIN) -> ServedModel:
+    """Return what is known about a current model, of pictures or of a table."""
     current, book = served.round, served.federation.book
     proposal = current.proposal
     return ServedModel(
@@ -77,7 +84,7 @@ def _describe(served: CurrentModel) -> ServedModel:
         attested_by=tuple(book.name_of(auditor) for auditor in current.attestations),
         verification=served.verification,
         task=served.task,
-        preparation=served.predictor.spec.preparation,
+        preparation=preparation,
     )
 
 
@@ -98,4 +105,4 @@ def _judged(served: CurrentModel, picture: Pixels) -> Prediction:
     kept = None
     if answer.kept is not None:
         kept = tuple(code for code, stays in zip(task.codes, answer.kept, strict=True) if stays)
-    return Prediction(label, task.disease_probability(row), shares, _describe(served), kept, seen)
+    return Prediction(label, task.disease_probability(row), shares, _of_pictures(served), kept, seen)

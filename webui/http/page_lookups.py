@@ -13,10 +13,12 @@ from flask import g
 from fl.crypto.capsule import NO_KEY
 from fl.protocol.errors import UnavailableError
 from fl.roles.serving.model_facts import Verification
+from webui.http.sessions import visitor
 from webui.ports.federation import ServedModel
 from webui.ports.records import CommitteeFacts
 from webui.site import site
-from webui.store.models import StoredRecord
+from webui.store.models import SiteRole, StoredRecord
+from webui.store.worklist import Counts
 
 
 class KeyMaker(StrEnum):
@@ -71,3 +73,19 @@ def committee_names(committee: CommitteeFacts) -> list[str]:
     """Return the names of the people who hold the shares of a key."""
     accounts = committee.accounts or (b"",) * len(committee.trustees)
     return [trustee_name(account, name) for account, name in zip(accounts, committee.trustees, strict=True)]
+
+
+def menu_count(endpoint: str) -> int:
+    """Return how much waits for a doctor behind a link of the menu; 0 also if the database does not answer."""
+    counts = _counts()
+    return {"worklist.index": counts.unread, "requests.mine": counts.requests}.get(endpoint, 0)
+
+
+def _counts() -> Counts:
+    if "menu_counts" not in g:
+        g.menu_counts, user = Counts(), visitor()
+        if user is not None and user.role is SiteRole.DOCTOR:
+            with suppress(UnavailableError):
+                g.menu_counts = site().work.counts(user.id)
+    counts: Counts = g.menu_counts
+    return counts

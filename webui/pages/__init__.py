@@ -23,10 +23,15 @@ from webui.pages import (
     passkeys,
     receipts,
     requests,
+    reviews,
+    risk,
     schedule,
     tokens,
+    trustee_kit,
+    viewer,
     waiting,
     ways_back,
+    worklist,
 )
 from webui.pages.api import blueprint as api
 from webui.pages.fhir import blueprint as fhir
@@ -42,6 +47,10 @@ PAGES = (
     requests.blueprint,
     approvals.blueprint,
     auditor.blueprint,
+    worklist.blueprint,
+    reviews.blueprint,
+    viewer.blueprint,
+    trustee_kit.blueprint,
     check_pictures.blueprint,
     receipts.blueprint,
     my_data.blueprint,
@@ -56,6 +65,7 @@ PAGES = (
     access_log.blueprint,
     tokens.blueprint,
     metrics.blueprint,
+    risk.blueprint,
     api,
     fhir,
 )

@@ -138,11 +138,15 @@ def _page(check_id: int, form: NoteForm) -> str:
     running = site()
     row = running.record_store.visible(member(), check_id)
     shown = running.patient_records.show(member(), row)
+    if member().role is SiteRole.DOCTOR:
+        running.work.mark(member().id, row.id, read=True)
+    about = running.patient_records.show_all(member(), running.record_store.notes_on(row.id))
     return render_template(
-        "checks/result.html",
+        "checks/result.html" if shown.risk is None else "risk/result.html",
         shown=shown,
         request_view=running.record_requests.under_way(member(), row.id) if shown.state == "waiting" else None,
-        notes=running.patient_records.show_all(member(), running.record_store.notes_on(row.id)),
+        notes=[each for each in about if each.review is None],
+        reviews=[each.review for each in about if each.review is not None],
         standing=running.anchoring.standing(row),
         form=form,
     )

@@ -9,7 +9,7 @@ Source: PROTOCOL.md 4 (order of checks), 7 (auditor), 8 (fail closed, "unverifie
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from fl.audit.narrative import Explained, Results
@@ -23,6 +23,7 @@ from fl.training.pictures.images import Pixels
 from fl.training.pictures.preparation import PLAIN
 from webui.ports.decryption_requests import RequestService
 from webui.ports.records import RecordService
+from webui.ports.tables import NoTables, TableService
 
 
 @dataclass(frozen=True)
@@ -254,3 +255,4 @@ class Services:
     requests: RequestService
     clock: Callable[[], int]
     """Seconds since 1970, UTC."""
+    tables: TableService = field(default_factory=NoTables)

@@ -17,15 +17,18 @@ MENUS: Mapping[str, tuple[Link, ...]] = {
     "patient": (
         ("checks.new", _("New check")),
         ("checks.history", _("My checks")),
+        ("risk.index", _("Risks")),
         ("appointments.mine", _("Appointments")),
         ("consent.choose", _("Consent")),
         ("requests.about_me", _("Who asked")),
         ("requests.who_sees", _("Who sees")),
     ),
     "doctor": (
+        ("worklist.index", _("Worklist")),
         ("doctor.agenda", _("My patients")),
         ("schedule.calendar", _("Calendar")),
         ("schedule.hours", _("Working hours")),
+        ("risk.index", _("Risks")),
         ("requests.mine", _("Requests")),
     ),
     "auditor": (

@@ -16,9 +16,8 @@ from fl.audit.narrative import CheckOutcome, Results
 from fl.protocol.task import Domain, Origin, Task, TaskClass
 from webui.ports.federation import HeldOut
 from webui.usecases.doubt import sees
+from webui.usecases.urgency import LIKELY
 
-LIKELY = 0.5
-"""Below it, the likeliest class of a task without a disease is less likely than all others together."""
 _HELP = "Another image or a doctor can help."
 SHARES = {"accuracy", "balanced_accuracy", "sensitivity", "specificity", "precision", "recall", "f1", "npv", "ppv"}
 NAMES = {

@@ -59,14 +59,17 @@ class Openings:
         if not rows:
             return
         now, ids = self._clock(), [row.id for row in rows]
+        same = select(RecordOpening.record_row).where(
+            RecordOpening.record_row.in_(ids),
+            RecordOpening.reader_id == reader_id,
+            RecordOpening.how == how.value,
+            RecordOpening.opened_at > now - ONE_OPENING_S,
+        )
+        with self._database.reading() as session:  # the pictures of a list need not wait for writers
+            if set(ids) <= set(session.scalars(same)):
+                return
 
         def work(session: Session) -> None:
-            same = select(RecordOpening.record_row).where(
-                RecordOpening.record_row.in_(ids),
-                RecordOpening.reader_id == reader_id,
-                RecordOpening.how == how.value,
-                RecordOpening.opened_at > now - ONE_OPENING_S,
-            )
             known = set(session.scalars(same))
             new = [row_id for row_id in ids if row_id not in known]
             session.add_all(

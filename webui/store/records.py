@@ -32,6 +32,7 @@ from webui.store.models import (
     SiteRole,
     StoredRecord,
 )
+from webui.store.reasons import forget_sentences
 from webui.store.receipts import NewReceipt, erase_receipt, insert_receipt
 
 PAGE_ROWS = 20
@@ -175,6 +176,13 @@ class RecordStore:
         with self._database.reading() as session:
             return session.scalar(select(StoredRecord).options(WITH_FILE).where(StoredRecord.id == row_id))
 
+    def whole_of(self, row_ids: Sequence[int]) -> Sequence[StoredRecord]:
+        """Return some records with their files, in this order; those that do not exist are missing."""
+        query = select(StoredRecord).options(WITH_FILE).where(StoredRecord.id.in_(row_ids))
+        with self._database.reading() as session:
+            rows = {row.id: row for row in session.scalars(query)}
+        return [rows[row_id] for row_id in row_ids if row_id in rows]
+
     def replace(self, row_id: int, old_salt: bytes, sealed: SealedRecord) -> bool:
         """Replace the file with the salt `old_salt` by a newly sealed one; return False if it was replaced before."""
 
@@ -208,6 +216,7 @@ class RecordStore:
             notes = session.scalars(select(StoredRecord).where(StoredRecord.about_id == row_id)).all()
             for row in (check, *notes):
                 _empty(row, now)
+            forget_sentences(session, [row.id for row in (check, *notes)])
             erase_receipt(session, row_id)
 
         self._database.write(work)

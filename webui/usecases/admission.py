@@ -64,6 +64,7 @@ class Doors:
     audits: Admission
     passwords: Admission
     exports: Admission
+    risks: Admission
 
     @classmethod
     def of(cls, places: Places) -> Self:
@@ -72,6 +73,7 @@ class Doors:
             Admission("have a file or a round checked", places.audits, places.wait_s),
             Admission("sign in or create an account", places.passwords, places.wait_s, places.passwords_waiting),
             Admission("download their data", places.exports, places.wait_s),
+            Admission("have a risk computed", places.risks, places.wait_s),
         )
 
     def named(self) -> Mapping[str, Admission]:

@@ -1,9 +1,9 @@
-"""The contents of a sealed patient record: a check with its picture, or a doctor's note on a check.
+"""The contents of a sealed patient record: a check with its picture, an answer about a table, a note, or a review.
 
 Invariant: one record has one encoding, and parsing is strict. A record names its patient, so that the file of one
 patient cannot be shown as that of another.
 
-Layout: length:u32 ‖ canonical JSON ‖ length:u32 ‖ PNG (empty in a note) ‖ further parts (record_pictures.py).
+Layout: length:u32 ‖ canonical JSON ‖ length:u32 ‖ PNG (only in a check) ‖ further parts (record_pictures.py).
 
 Source: PROTOCOL.md 2 (documents) and 9 (records).
 """
@@ -37,6 +37,9 @@ from webui.usecases.record_pictures import (
     views_in,
 )
 from webui.usecases.record_pictures import WHAT as _WHAT
+from webui.usecases.review_format import Review, parse_review, review_document
+from webui.usecases.risk_format import FIELDS as RISK_FIELDS
+from webui.usecases.risk_format import RiskRecord, parse_risk, risk_document
 
 FORMAT = "hemaledger-record-2"
 MAX_NOTE_CHARS = 4000
@@ -96,16 +99,36 @@ class Note:
     text: str
 
 
-def pack(record: Check | Note) -> bytes:
+Record = Check | Note | Review | RiskRecord
+
+
+def pack(record: Record) -> bytes:
     picture = record.image_png if isinstance(record, Check) else b""
-    document = _check_document(record) if isinstance(record, Check) else _note_document(record)
-    writer = Writer().text(write_document(document)).text(picture)
+    writer = Writer().text(write_document(_document(record))).text(picture)
     for _, part in parts_of(record.views, record.sample) if isinstance(record, Check) else ():
         writer = writer.text(part)
     return writer.bytes()
 
 
-def unpack(body: bytes) -> Check | Note:
+def _document(record: Record) -> dict[str, JsonValue]:
+    match record:
+        case Check():
+            return _check_document(record)
+        case Note():
+            return _note_document(record)
+        case Review():
+            return review_document(record, FORMAT, _subject_document(record.patient))
+        case RiskRecord():
+            return {
+                **risk_document(record),
+                "format": FORMAT,
+                "kind": "risk",
+                "model": _model_document(record.model),
+                "patient": _subject_document(record.patient),
+            }
+
+
+def unpack(body: bytes) -> Record:
     """Return the record of a plaintext, or raise EncodingError."""
     reader = Reader(body, _WHAT)
     document = parse_document(reader.raw(reader.u32()), _WHAT)
@@ -114,12 +137,18 @@ def unpack(body: bytes) -> Check | Note:
     reader.end()
     if fields.text("format") != FORMAT:
         raise EncodingError(_WHAT, "its format is unknown")
-    record: Check | Note
+    record: Record
     kind = fields.text("kind")
     if kind == "check" and picture.startswith(PNG_MAGIC):
         record = _parse_check(fields, picture, parts)
     elif kind == "note" and not picture:
         record = _parse_note(fields)
+    elif kind == "review" and not picture:
+        record = parse_review(fields, _parse_subject(fields))
+    elif kind == "risk" and not picture:
+        fields.only(*_COMMON, *RISK_FIELDS)
+        model = _parse_model(Fields(fields.mapping("model"), _WHAT))
+        record = parse_risk(fields, _parse_subject(fields), model)
     else:
         raise EncodingError(_WHAT, "its kind does not allow this picture")
     if pack(record) != body:
@@ -128,7 +157,6 @@ def unpack(body: bytes) -> Check | Note:
 
 
 def _check_document(check: Check) -> dict[str, JsonValue]:
-    model = check.model
     parts: list[JsonValue] = [name for name, _ in parts_of(check.views, check.sample)]
     return {
         "format": FORMAT,
@@ -136,20 +164,24 @@ def _check_document(check: Check) -> dict[str, JsonValue]:
         "patient": _subject_document(check.patient),
         "checked_at": check.checked_at,
         "prediction": prediction_document(check.label, check.probability, check.shares, check.kept),
-        "model": {
-            "round": model.round,
-            "model_digest": model.model_digest.hex(),
-            "envelope_digest": model.envelope_digest.hex(),
-            "protection": model.protection,
-            "coordinator_name": model.coordinator_name,
-            "final_at": model.final_at,
-            "attested_by": list(model.attested_by),
-            "verification": _verification_document(model.verification),
-            "task": model.task.to_dict(),
-            **({} if model.preparation == PLAIN else {"preparation": model.preparation}),
-        },
+        "model": _model_document(check.model),
         **({"sample": sample_document(check.sample)} if check.sample.others else {}),
         **({"parts": parts} if parts else {}),
+    }
+
+
+def _model_document(model: ServedModel) -> dict[str, JsonValue]:
+    return {
+        "round": model.round,
+        "model_digest": model.model_digest.hex(),
+        "envelope_digest": model.envelope_digest.hex(),
+        "protection": model.protection,
+        "coordinator_name": model.coordinator_name,
+        "final_at": model.final_at,
+        "attested_by": list(model.attested_by),
+        "verification": _verification_document(model.verification),
+        "task": model.task.to_dict(),
+        **({} if model.preparation == PLAIN else {"preparation": model.preparation}),
     }
 
 

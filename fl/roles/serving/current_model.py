@@ -13,12 +13,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from fl.protocol.errors import FederationNotOpened, MalformedError, ModelUnusable, UnavailableError
 from fl.protocol.federation import Federation
 from fl.protocol.names import NO_DIGEST, Address, Digest
 from fl.protocol.ports import Ledger, Vault
+from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.task import Task
 from fl.replay.expected_files import FileReader, expected_model, read_config, read_manifest
@@ -60,26 +61,46 @@ class Predictor(Protocol):
 
 OpenModel = Callable[[ModelSpec, Vector], Predictor]
 """Builds a model from verified weights, or raises MalformedError."""
+P = TypeVar("P")
+"""What answers: a model of pictures, or of a table."""
 
 
 @dataclass(frozen=True)
-class CurrentModel:
+class Verified:
+    """A final round with its verified weights."""
+
+    federation: Federation
+    round: Round
+    config: RoundConfig
+    vector: Vector
+    """float32 [d]"""
+
+
+Build = Callable[[Verified], P]
+"""Builds what answers; raises MalformedError if the model is unusable, or FederationNotOpened if it is not ready."""
+
+
+@dataclass(frozen=True)
+class Current(Generic[P]):
     """A model that answers, and the result of its checks."""
 
     round: Round
     task: Task
-    predictor: Predictor
+    predictor: P
     federation: Federation
     verification: Verification
 
 
+CurrentModel = Current[Predictor]
+
+
 @dataclass
-class _Open:
+class _Open(Generic[P]):
     """The model in memory."""
 
     round: Round
     task: Task
-    predictor: Predictor
+    predictor: P
     cap: int
     """The largest possible size of its file, in bytes."""
     opened_at: int
@@ -87,7 +108,7 @@ class _Open:
     """When the ledger last named it as the newest model, in seconds since 1970."""
 
 
-class VerifiedModelCache:
+class VerifiedCache(Generic[P]):
     """Keeps the newest final model of a federation open for one member; safe to use from several threads."""
 
     def __init__(
@@ -97,16 +118,16 @@ class VerifiedModelCache:
         account: Address,
         keyring: Keyring,
         now: Callable[[], int],
-        open_model: OpenModel,
+        build: Build[P],
     ) -> None:
-        self._open_model = open_model
+        self._build = build
         self._view = LedgerView(ledger)
         self._vault = vault
         self._now = now
         release = Releases(self._view, Requester(ledger, vault, keyring))
         self._reader = FileReader(account, vault, keyring, release)
         self._watch = FileWatch(vault, now)
-        self._open: _Open | None = None
+        self._open: _Open[P] | None = None
         self._lock = threading.Lock()
 
     def federation(self) -> Federation:
@@ -114,7 +135,7 @@ class VerifiedModelCache:
         with self._lock:
             return self._view.refresh()
 
-    def current(self) -> CurrentModel:
+    def current(self) -> Current[P]:
         """Return the current model, after another check of ledger and file.
 
         Raises:
@@ -129,7 +150,7 @@ class VerifiedModelCache:
             federation = self._view.federation
             block = federation.position.block if federation.position else 0
             verification = Verification(ledger, file, Fact(State.CHECKED, model.opened_at), block)
-            return CurrentModel(model.round, model.task, model.predictor, federation, verification)
+            return Current(model.round, model.task, model.predictor, federation, verification)
 
     def again(self, number: int, model_digest: Digest, envelope_digest: Digest) -> Verification:
         """Check now whether the ledger names a model that answered earlier; the result says so, nothing is raised."""
@@ -143,7 +164,7 @@ class VerifiedModelCache:
             fact = Fact(State.CHECKED if named else State.CONTRADICTED, self._now())
             return Verification(fact, None, None, federation.position.block if federation.position else 0)
 
-    def _follow(self) -> tuple[Fact, _Open]:
+    def _follow(self) -> tuple[Fact, _Open[P]]:
         """Open the current model unless it is open; return what the ledger says now, and the open model."""
         now, why = self._now(), NO_LEDGER
         try:
@@ -161,7 +182,7 @@ class VerifiedModelCache:
                 raise
             return Fact(State.UNKNOWN, self._open.confirmed_at, why), self._open
 
-    def _opened(self, final: Round) -> _Open:
+    def _opened(self, final: Round) -> _Open[P]:
         """Open the model of a final round; raise ModelUnusable if a file with the right digest is not a model."""
         opening = self._view.federation.opening
         try:
@@ -170,12 +191,29 @@ class VerifiedModelCache:
             config = read_config(final, self._vault)
             manifest = read_manifest(opening, self._vault)
             vector = manifest.weights_of(self._reader.model(final, manifest))
-            predictor = self._open_model(Recipe.of(config).spec, vector)
+            predictor = self._build(Verified(self._view.federation, final, config, vector))
             cap = expected_model(final, manifest.length).cap
         except MalformedError as error:
             raise ModelUnusable(final.number, str(error)) from error
         now = self._now()
         return _Open(final, config.task, predictor, cap, now, now)
+
+
+class VerifiedModelCache(VerifiedCache[Predictor]):
+    """The same for a model of pictures."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        vault: Vault,
+        account: Address,
+        keyring: Keyring,
+        now: Callable[[], int],
+        open_model: OpenModel,
+    ) -> None:
+        super().__init__(
+            ledger, vault, account, keyring, now, lambda one: open_model(Recipe.of(one.config).spec, one.vector)
+        )
 
 
 def _same(one: Round, other: Round) -> bool:

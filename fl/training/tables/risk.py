@@ -14,18 +14,17 @@ Source: D. Hosmer, S. Lemeshow, "Applied Logistic Regression", 2.4 (interval of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from fl.protocol.errors import DatasetUnusable
+from fl.training.tables.answer import Factor, Risk
 from fl.training.tables.design import Design
 from fl.training.tables.explain import LINEAR, explain_network, linear_shapley
 from fl.training.tables.logistic import Logistic, probability
 from fl.training.tables.network import Network
 from fl.training.tables.schema import Schema
-from fl.training.tables.suggestions import Suggestion, Suggestions
+from fl.training.tables.suggestions import Suggestions
 
 Reals = npt.NDArray[np.float64]
 LEVEL, DEVIATES = 0.95, 1.959963984540054
@@ -33,45 +32,6 @@ LEVEL, DEVIATES = 0.95, 1.959963984540054
 MOST_SUGGESTIONS = 3
 DELTA = "95 % interval of the calculation"
 LAST_LAYER = "95 % interval of its last layer alone (the whole calculation is less certain)"
-
-
-@dataclass(frozen=True)
-class Factor:
-    """What one input adds to the log-odds, compared with the mean person."""
-
-    column: str
-    text: str
-    log_odds: float
-    missing: bool
-    """Whether the person's value is not known."""
-
-
-@dataclass(frozen=True)
-class Risk:
-    """The answer for one person.
-
-    Attributes:
-        probability: In 0..1.
-        low, high: The interval of `LEVEL`.
-        doubt: What the interval is about, for people.
-        factors: One per input, the largest effect first.
-        method: How the factors were computed.
-        people: "About N of 100 people like you ...", and among whom.
-        suggestions: Reviewed texts for the inputs that raise the risk.
-        next_step: One; None if the table of suggestions has none for this schema.
-        warning: That only a test decides.
-    """
-
-    probability: float
-    low: float
-    high: float
-    doubt: str
-    factors: tuple[Factor, ...]
-    method: str
-    people: str
-    suggestions: tuple[Suggestion, ...]
-    next_step: Suggestion | None
-    warning: str
 
 
 def logistic_risk(model: Logistic, design: Design, values: Reals, texts: Suggestions) -> Risk:
@@ -96,6 +56,17 @@ def network_risk(model: Network, design: Design, values: Reals, texts: Suggestio
     row = _row(design, values)
     explained = explain_network(model.judge, row, model.background, design.owners)
     return _risk(design, values, (*_chances(model, row), LAST_LAYER), explained, texts)
+
+
+def chances(model: Logistic | Network, design: Design, values: Reals) -> Reals:
+    """Return float64 [n, 3]: the probability and the ends of its interval, for values [n, columns] as in a table.
+
+    Raises:
+        DatasetUnusable: the values do not fit the schema.
+    """
+    rows = [_row(design, each) for each in values]
+    found = [_chances(model, row) for row in rows]
+    return np.array(found, np.float64).reshape(len(rows), 3)
 
 
 def _chances(model: Logistic | Network, row: Reals) -> tuple[float, float, float]:

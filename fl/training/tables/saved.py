@@ -23,15 +23,16 @@ from fl.protocol.errors import EncodingError, SettingInvalid, WeightsMismatch
 from fl.protocol.names import Digest, parse_hex
 from fl.training.aggregation.newton import NewtonSettings
 from fl.training.model.weights import Manifest, model_digest, vector_from_bytes, vector_to_bytes
+from fl.training.tables.answer import Risk
 from fl.training.tables.design import Design
+from fl.training.tables.document import FORMAT
 from fl.training.tables.logistic import Logistic, manifest_of
 from fl.training.tables.mlp import TableSpec
 from fl.training.tables.network import Network, manifest_of_network
-from fl.training.tables.risk import Risk, logistic_risk, network_risk
+from fl.training.tables.risk import chances, logistic_risk, network_risk
 from fl.training.tables.suggestions import Suggestions
 from fl.training.vector import Vector
 
-FORMAT = "hemaledger-table-model/1"
 CAP = 1 << 26
 _WHAT = "table model"
 _FIELDS = ("design", "digest", "format", "vector")
@@ -80,6 +81,10 @@ class SavedModel:
         if isinstance(model, Logistic):
             return logistic_risk(model, self.design, values, texts)
         return network_risk(model, self.design, values, texts)
+
+    def risks(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return float64 [n, 3], probability and interval of many persons, without parts; raises as `risk`."""
+        return chances(self.model, self.design, values)
 
     def to_bytes(self) -> bytes:
         return write_document(

@@ -31,7 +31,7 @@ from fl.training.model.spec import ModelSpec
 from fl.training.model.tensors import manifest_of, to_vector
 from scripts.bench.schemes.base import least
 from scripts.commands.data import hospital_names
-from scripts.demo.chain_process import ChainProcess
+from scripts.demo.child_process import ChainProcess
 from scripts.demo.together import AUDITOR, COORDINATOR, Together, Work, found_together, gather
 from scripts.wiring.home import Home
 

@@ -26,7 +26,8 @@ from fl.training.model.spec import OWN, ModelSpec
 from fl.training.model.tensors import to_vector
 from fl.training.model.weights import Vector
 from fl.training.presets import DEFAULT_SPEC
-from scripts.predictor.client import CHILD, Patience, PredictorProcess
+from scripts.predictor.client import CHILD, PredictorProcess
+from scripts.predictor.process import Patience
 from tests.support.consent import consenting, installed, source_of, write_package
 
 TINY = ModelSpec(size_px=32, classes=3, width=8)

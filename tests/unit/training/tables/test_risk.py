@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from fl.protocol.errors import DatasetUnusable, EncodingError, SettingInvalid, WeightsMismatch
+from fl.training.tables.answer import Risk
 from fl.training.tables.design import Design, Options
 from fl.training.tables.explain import (
     GRADIENTS,
@@ -24,7 +25,7 @@ from fl.training.tables.federation import FedAvg, fedavg, newton_fit, shared_sta
 from fl.training.tables.logistic import Logistic, settings_for
 from fl.training.tables.mlp import TableNetwork, TableSpec, initial_vector
 from fl.training.tables.network import Network, NetworkRecipe
-from fl.training.tables.risk import DEVIATES, LAST_LAYER, Risk, logistic_risk, network_risk
+from fl.training.tables.risk import DEVIATES, LAST_LAYER, logistic_risk, network_risk
 from fl.training.tables.rows import Table, groups_of, parse_values
 from fl.training.tables.saved import SavedModel, load_model, save_model
 from fl.training.tables.schema import load_schema, shipped

@@ -14,8 +14,9 @@ from fl.protocol.errors import EncodingError
 from fl.roles.serving.model_facts import Fact, State, Verification
 from tests.support.site_services import FakeFederation
 from tests.support.site_town import cell
-from webui.usecases.record_format import Check, Note, Subject, pack, unpack
+from webui.usecases.record_format import Check, Note, Record, Subject, pack, unpack
 from webui.usecases.record_pictures import Pictured, Refused, Sample, Views
+from webui.usecases.review_format import Decision, Part, Review
 
 MAYA = Subject(1, "Maya Lindqvist", "1987-04-12")
 MODEL = FakeFederation().verified_model()
@@ -39,6 +40,18 @@ SAMPLE = Sample(
 )
 WHOLE = replace(CHECK, views=VIEWS, sample=SAMPLE)
 NOTE = Note(MAYA, bytes(range(16)), "Dr Inês Carvalho", 1_795_435_300, "Smear review.\nThen a differential.")
+REVIEW = Review(
+    MAYA,
+    bytes(range(16)),
+    "Dr Inês Carvalho",
+    1_795_435_400,
+    Decision.OTHER,
+    ("healthy",),
+    reason="A reactive lymphocyte.",
+    note="See the smear.",
+    message="This looks harmless.",
+    patient_sees=frozenset({Part.REASON}),
+)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +60,8 @@ NOTE = Note(MAYA, bytes(range(16)), "Dr Inês Carvalho", 1_795_435_300, "Smear r
         CHECK,
         LEDGER_ONLY,
         NOTE,
+        REVIEW,
+        replace(REVIEW, decision=Decision.CONFIRMED, labels=(), patient_sees=frozenset(Part)),
         replace(CHECK, probability=0.0),
         replace(CHECK, probability=1.0),
         replace(CHECK, model=replace(MODEL, preparation="find-cell+crop/1")),
@@ -57,13 +72,13 @@ NOTE = Note(MAYA, bytes(range(16)), "Dr Inês Carvalho", 1_795_435_300, "Smear r
         WHOLE,
     ],
 )
-def test_what_was_packed_comes_back(record: Check | Note) -> None:
+def test_what_was_packed_comes_back(record: Record) -> None:
     assert unpack(pack(record)) == record
 
 
-@pytest.mark.parametrize("record", [CHECK, NOTE])
+@pytest.mark.parametrize("record", [CHECK, NOTE, REVIEW])
 @given(data=st.data())
-def test_no_changed_byte_of_the_document_passes_for_the_same_record(record: Check | Note, data: st.DataObject) -> None:
+def test_no_changed_byte_of_the_document_passes_for_the_same_record(record: Record, data: st.DataObject) -> None:
     body = bytearray(pack(record))
     end = len(body) - (len(record.image_png) if isinstance(record, Check) else 0)
     at = data.draw(st.integers(0, end - 1))
@@ -86,6 +101,11 @@ def test_no_changed_byte_of_the_document_passes_for_the_same_record(record: Chec
         pack(NOTE).replace(b"hemaledger-record-2", b"hemaledger-record-3"),
         pack(NOTE).replace(b"000102", b"00010G"),
         pack(NOTE).replace(b"0a0b0c", b"0A0B0C"),
+        pack(REVIEW).replace(b'"decision":"other"', b'"decision":"agree"'),
+        pack(REVIEW).replace(b'"decision":"other"', b'"decision":"unclear"'),
+        pack(REVIEW).replace(b'["reason"]', b'["remark"]'),
+        pack(REVIEW).replace(b'["healthy"]', b'["a","a"]'),
+        pack(REVIEW).replace(b'"kind":"review"', b'"kind":"note"'),
     ],
 )
 def test_what_is_no_record_is_refused(body: bytes) -> None:

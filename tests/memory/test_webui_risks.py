@@ -1,0 +1,321 @@
+"""Risks from tables on the site: the form, the sealed answer, and a file of many patients."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from werkzeug.test import TestResponse
+
+from fl.crypto.capsule import Readers
+from fl.protocol.names import Purpose
+from fl.training.tables.rows import parse_values
+from fl.training.tables.suggestions import load_suggestions
+from tests.support.site_risks import HEART, PIMA, RiskTown, fitted
+from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, Visitor, words
+from webui.config import Limit, Limits
+from webui.ports.consent import Choice
+
+PERSON = {
+    "Pregnancies": "3",
+    "Glucose": "168",
+    "BloodPressure": "",
+    "SkinThickness": "",
+    "Insulin": "",
+    "BMI": "38,2",
+    "DiabetesPedigreeFunction": "0.6",
+    "Age": "50",
+}
+
+
+def fields(person: dict[str, str]) -> dict[str, str]:
+    return {f"column-{place}": person[column.name] for place, column in enumerate(PIMA.columns)}
+
+
+def expected(person: dict[str, str] = PERSON) -> float:
+    given = {name: word.replace(",", ".") for name, word in person.items()}
+    return fitted(PIMA).risk(parse_values(given, PIMA), load_suggestions()).probability
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> RiskTown:
+    return RiskTown(tmp_path)
+
+
+def own(town: RiskTown, person: dict[str, str] = PERSON) -> tuple[Visitor, TestResponse]:
+    maya = town.visitor(MAYA)
+    return maya, maya.post("/risks/diabetes/mine", **fields(person))
+
+
+def of_maya(town: RiskTown) -> str:
+    return f"/risks/diabetes/patients/{town.members[MAYA].id}"
+
+
+def upload(doctor: Visitor, text: str | bytes, button: str = "show") -> TestResponse:
+    data = text.encode() if isinstance(text, str) else text
+    return doctor.post("/risks/diabetes/file", file=(io.BytesIO(data), "clinic.csv"), **{button: "1"})
+
+
+def test_a_patient_gets_an_answer_with_interval_reasons_sources_and_a_next_step(town: RiskTown) -> None:
+    maya, answer = own(town)
+    assert answer.status_code == 302
+    page = maya.text(answer.location)
+    found = fitted(PIMA).risk(parse_values({**PERSON, "BMI": "38.2"}, PIMA), load_suggestions())
+    assert f"{100 * found.probability:.1f} %" in page
+    assert f"from {100 * found.low:.1f} % to {100 * found.high:.1f} %" in page
+    assert f"About {round(100 * found.probability)} of 100 people like you had diabetes" in page
+    assert "Only a test decides" in page
+    assert "not yet reviewed by this hospital" in page
+    for factor in found.factors:
+        assert f"{factor.text} {factor.log_odds:+.3f}" in page
+    assert "Diabetes: " in maya.text("/checks/")
+
+
+def test_a_doctor_computes_it_for_a_patient_in_care_and_the_patient_sees_who_entered_and_opened(town: RiskTown) -> None:
+    town.book(MAYA, INES)
+    ines, maya = town.visitor(INES), town.visitor(MAYA)
+    answer = ines.post(of_maya(town), **fields(PERSON))
+    assert answer.status_code == 302
+    assert "Risk of Maya Lindqvist" in ines.text(answer.location)
+    assert "entered by Dr Inês Carvalho" in maya.text("/checks/")
+    assert "Dr Inês Carvalho" in maya.text("/requests/who-sees")
+    assert f"{round(100 * expected())} %" in ines.text("/doctor/")
+
+
+def test_nobody_gets_a_risk_of_a_patient_who_is_not_in_care(town: RiskTown) -> None:
+    jonas = town.visitor(JONAS)
+    assert jonas.get(of_maya(town)).status_code == 404
+    assert town.visitor(OMAR).get(of_maya(town)).status_code == 403
+    assert town.visitor(NOOR).get("/risks/").status_code == 403
+    _, answer = own(town)
+    assert jonas.get(answer.location).status_code == 404
+    assert town.visitor(OMAR).get(answer.location).status_code == 404
+
+
+def test_without_the_hospitals_permission_only_doctors_see_the_models(tmp_path: Path) -> None:
+    town = RiskTown(tmp_path, patient_risks=False)
+    maya = town.visitor(MAYA)
+    assert maya.get("/risks/diabetes/mine").status_code == 404
+    assert "/risks/" not in maya.get("/checks/").text
+    assert "together with a doctor" in maya.text("/risks/")
+    assert "/risks/" in town.visitor(INES).get("/doctor/").text
+
+
+def test_a_site_without_tables_says_so_and_shows_no_link(tmp_path: Path) -> None:
+    town = Town(tmp_path)
+    ines = town.visitor(INES)
+    assert "no model of a table" in ines.text("/risks/")
+    assert 'href="/risks/' not in ines.get("/doctor/").text
+    assert ines.get("/risks/diabetes/file").status_code == 404
+
+
+def test_several_tables_answer_side_by_side_with_words_for_their_codes(town: RiskTown) -> None:
+    maya = town.visitor(MAYA)
+    page = maya.text("/risks/")
+    assert "Heart disease" in page
+    assert "Diabetes" in page
+    form = maya.text("/risks/heart/mine")
+    assert 'value="39"' in maya.get("/risks/heart/mine").text  # born on 12 April 1987
+    for said in ("Chest pain", "Typical angina", "I do not know", "From 60 to 260 mm Hg"):
+        assert said in form
+    answer = maya.post("/risks/heart/mine", **{f"column-{place}": "" for place in range(len(HEART.columns))})
+    assert "Heart disease: " in maya.text(answer.location)
+
+
+@pytest.mark.parametrize(
+    ("column", "typed", "said"),
+    [
+        ("Age", "", "The model needs this value."),
+        ("Age", "fifty", "This is not a number."),
+        ("Age", "5", "only values from 18 to 110 years"),
+        ("Glucose", "0", "only values from 20 to 600 mg/dl"),
+        ("BMI", "1e1", "This is not a number."),
+        ("BMI", "nan", "This is not a number."),
+    ],
+)
+def test_a_wrong_value_is_named_beside_its_field_and_nothing_is_stored(
+    town: RiskTown, column: str, typed: str, said: str
+) -> None:
+    maya, answer = own(town, PERSON | {column: typed})
+    assert answer.status_code == 400
+    place = PIMA.names.index(column)
+    assert f'id="column-{place}-error"' in answer.text
+    assert said in words(answer)
+    assert "<title>Error: " in answer.text
+    assert "No checks yet" in maya.text("/checks/")
+    assert town.tables.asked == 0
+
+
+def test_a_value_unlike_the_training_is_answered_and_marked(town: RiskTown) -> None:
+    maya, answer = own(town, PERSON | {"Age": "110"})
+    page = maya.text(answer.location)
+    assert "Unlike the people that the model learned from" in page
+    assert "Age" in page
+
+
+def test_the_answer_is_in_no_byte_of_the_database_and_gone_after_erasure(town: RiskTown) -> None:
+    maya, answer = own(town)
+    assert b"Glucose" not in town.stored_bytes()
+    row = int(answer.location.rsplit("/", 1)[1])
+    assert maya.post(f"/checks/{row}/erase").status_code == 302
+    assert "Erased" in maya.text(answer.location)
+
+
+def test_a_doctors_note_on_a_risk_is_read_by_the_patient(town: RiskTown) -> None:
+    town.book(MAYA, INES)
+    maya, answer = own(town)
+    ines = town.visitor(INES)
+    assert ines.post(f"{answer.location}/notes", page=answer.location, text="Please come by.").status_code == 302
+    assert ines.post(f"{answer.location}/notes", page=answer.location, text="").status_code == 400
+    assert "Please come by." in maya.text(answer.location)
+
+
+def test_a_model_that_is_not_ready_is_said_and_gives_no_answer(town: RiskTown) -> None:
+    town.tables.ready = False
+    maya = town.visitor(MAYA)
+    assert "There is no model yet" in maya.text("/risks/")
+    assert maya.get("/risks/diabetes/mine").status_code == 503
+
+
+LINES = (
+    "id;Glucose;BMI;Age;Pregnancies;BloodPressure;SkinThickness;Insulin;DiabetesPedigreeFunction;clinic\r\n"
+    "A-1;168;38,2;50;3;;;;0,6;north\r\n"
+    "=cmd();90;22;30;0;70;20;80;0,2;north\r\n"
+    "A-3;9000;38,2;;3;;;;0,6;north\r\n"
+    "A-4;168;38,2\r\n"
+)
+
+
+def test_a_file_of_many_patients_gives_each_row_an_answer_or_names_the_cell(town: RiskTown) -> None:
+    page = words(upload(town.visitor(INES), LINES))
+    assert "2 of 4 rows have an answer" in page
+    assert f"{100 * expected():.1f} %" in page
+    assert "Glucose : The model knows only values from 20 to 600 mg/dl." in page
+    assert "Age : The model needs this value." in page
+    assert "more or fewer cells than the first line" in page
+    assert "does not use these columns: clinic" in page
+
+
+def test_the_download_has_the_same_answers_and_no_formula(town: RiskTown) -> None:
+    answer = upload(town.visitor(INES), LINES, "download")
+    assert answer.headers["Content-Disposition"] == "attachment; filename=risks-diabetes.csv"
+    rows = list(csv.DictReader(io.StringIO(answer.get_data().decode("utf-8-sig")), delimiter=";"))
+    assert rows[0]["risk_percent"] == f"{100 * expected():.1f}".replace(".", ",")
+    assert rows[1]["id"] == "'=cmd()"
+    assert (rows[2]["risk_percent"], rows[3]["risk_percent"]) == ("", "")
+    assert "Glucose" in rows[2]["problems"]
+
+
+def test_a_file_stores_nothing(town: RiskTown) -> None:
+    before = town.site.record_store.openable(town.members[MAYA].id)
+    upload(town.visitor(INES), LINES)
+    assert town.site.record_store.openable(town.members[MAYA].id) == before
+    assert b"A-1" not in town.stored_bytes()
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"Glucose;Age\n100;50\n", "the column Pregnancies is missing"),
+        (b"\xff\xfe", "not UTF-8"),
+        (LINES.splitlines()[0].encode(), "no row below"),
+        (b"x" * (1 << 20) + b"xx", "1048576"),
+        ((LINES.splitlines()[0] + "\n" + "A;1;1;1;1;;;;1;n\n" * 1001).encode(), "more than 1000 rows"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_with_the_reason(town: RiskTown, data: bytes, said: str) -> None:
+    answer = upload(town.visitor(INES), data)
+    assert answer.status_code in {400, 413}
+    assert said in words(answer)
+    assert town.tables.asked == 0
+
+
+def test_only_doctors_upload_files(town: RiskTown) -> None:
+    assert town.visitor(MAYA).get("/risks/diabetes/file").status_code == 403
+    assert town.visitor(NOOR).get("/risks/diabetes/example.csv").status_code == 403
+
+
+def test_the_empty_file_has_the_columns_that_an_upload_needs(town: RiskTown) -> None:
+    ines = town.visitor(INES)
+    first = ines.get("/risks/diabetes/example.csv").get_data().decode("utf-8-sig").strip()
+    assert first.split(";") == ["id", *PIMA.names]
+    page = words(upload(ines, f"{first}\r\nA;3;168;;;;38,2;0,6;50\r\n"))
+    assert "1 of 1 rows have an answer" in page
+
+
+def test_a_quorum_opens_a_risk_for_another_doctor_who_then_reads_all_of_it(town: RiskTown) -> None:
+    town.federation.records.hold_key()
+    _, answer = own(town)
+    row = town.site.record_store.visible(town.members[MAYA], int(answer.location.rsplit("/", 1)[1]))
+    jonas = town.visitor(JONAS)
+    purpose = str(int(Purpose.SECOND_OPINION))
+    asked = jonas.post("/requests/ask", page="/requests/", number=row.number, purpose=purpose).location
+    for place in (0, 1):
+        town.federation.requests.answer(1, place)
+    assert "people like you" not in jonas.text(asked)
+    assert jonas.post(f"{asked}/open", page=asked).status_code == 302
+    page = jonas.text(asked)
+    assert "Risk of Maya Lindqvist" in page
+    assert f"{100 * expected():.1f} %" in page
+
+
+def test_if_the_patient_chose_a_quorum_alone_nobody_reads_the_answer_without_one(town: RiskTown) -> None:
+    town.federation.records.hold_key()
+    town.book(MAYA, INES)
+    consent = Choice(Readers.TRUSTEES, frozenset({Purpose.PATIENT_WISH, Purpose.TREATMENT}))
+    town.site.patient_records.choose(town.members[MAYA].id, consent)
+    ines = town.visitor(INES)
+    assert "only a quorum opens records" in ines.text(of_maya(town))
+    answer = ines.post(of_maya(town), **fields(PERSON))
+    page = ines.text(answer.location)
+    assert "needs a quorum" in page
+    assert f"{100 * expected():.1f} %" not in page
+
+
+def test_no_page_of_risks_is_heavier_than_a_quarter_megabyte(town: RiskTown) -> None:
+    town.book(MAYA, INES)
+    ines = town.visitor(INES)
+    lines = [f"row {place};168;38,2;50;3;;;;0,6;north" for place in range(600)]
+    pages = [
+        upload(ines, "\n".join([LINES.splitlines()[0], *lines])),
+        ines.get("/risks/"),
+        ines.get(of_maya(town)),
+        ines.get(ines.post(of_maya(town), **fields(PERSON)).location),
+    ]
+    assert [page.status_code for page in pages] == [200] * 4
+    assert max(len(page.data) for page in pages) < 250_000
+    assert "first 200 rows" in words(pages[0])
+
+
+def test_too_many_questions_wait(tmp_path: Path) -> None:
+    town = RiskTown(tmp_path, limits=replace(Limits(), risks=Limit(1, 3600), risk_files=Limit(1, 3600)))
+    maya, _ = own(town)
+    assert maya.post("/risks/diabetes/mine", **fields(PERSON | {"Age": "51"})).status_code == 429
+    ines = town.visitor(INES)
+    assert [upload(ines, LINES).status_code for _ in range(2)] == [200, 429]
+
+
+def test_a_double_click_makes_one_record(town: RiskTown) -> None:
+    maya = town.visitor(MAYA)
+    token = maya.token("/risks/diabetes/mine")
+    both = [maya.post_bare("/risks/diabetes/mine", csrf_token=token, **fields(PERSON)).location for _ in range(2)]
+    assert both[0] == both[1]
+    assert town.tables.asked == 1
+
+
+def test_a_risk_is_in_the_worklist_and_a_doctor_reviews_it(town: RiskTown) -> None:
+    town.book(MAYA, INES)
+    _, answer = own(town)
+    ines = town.visitor(INES)
+    assert "a risk, computed from values" in ines.text("/worklist/")
+    number = answer.location.rsplit("/", 1)[1]
+    assert "diabetes" in ines.text(f"/reviews/{number}").lower()
+    assert ines.post(f"/reviews/{number}", decision="confirmed", message="Let us measure it.").status_code == 302
+    page = town.visitor(MAYA).text(answer.location)
+    assert "A doctor looked at this: Dr Inês Carvalho" in page
+    assert "Let us measure it." in page
+    assert ines.get(f"/viewer/{number}").status_code == 404, "a risk has no picture"
+    assert "Diabetes: " in ines.text(f"/doctor/patients/{town.members[MAYA].id}")

@@ -1,0 +1,137 @@
+"""Answers about tables: for one patient, sealed as a record, and for many at once, which stores nothing.
+
+Invariant: a doctor gets an answer only for a patient in the doctor's care, and a patient only for themself, if the
+hospital allows it. What is computed at once is bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from webui.config import Limits
+from webui.errors import NotFound
+from webui.ports.tables import TableModel, TableService
+from webui.store.accounts import SignedInUser
+from webui.store.models import PatientProfile, SiteRole
+from webui.store.records import RecordStore
+from webui.store.throttle import Meter, Throttle
+from webui.usecases.admission import Admission
+from webui.usecases.patient_records import PatientRecords
+from webui.usecases.risk_rows import FileRow, RowsFile, read_file
+
+Reals = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RowAnswer:
+    """One row of a file with its answer."""
+
+    row: FileRow
+    chances: tuple[float, float, float] | None
+    """Probability and interval; None if the row has problems."""
+    unlike: tuple[str, ...] = ()
+    """Columns with values far from those of the patients that the model learned from."""
+
+
+@dataclass(frozen=True)
+class FileAnswers:
+    """The answers to a file."""
+
+    file: RowsFile
+    rows: tuple[RowAnswer, ...]
+    model: TableModel
+
+    @property
+    def answered(self) -> int:
+        return sum(row.chances is not None for row in self.rows)
+
+
+@dataclass(frozen=True)
+class Risks:
+    """The answers of one site's tables."""
+
+    tables: TableService
+    records: RecordStore
+    sealed: PatientRecords
+    throttle: Throttle
+    door: Admission
+    limits: Limits
+    patients_may: bool
+    """Whether patients may ask without a doctor."""
+
+    def offered_to(self, user: SignedInUser) -> bool:
+        """Return whether this person may use the models of tables at all."""
+        allowed = user.role is SiteRole.DOCTOR or (user.role is SiteRole.PATIENT and self.patients_may)
+        return allowed and bool(self.tables.keys())
+
+    def model(self, user: SignedInUser, key: str) -> TableModel:
+        """Return a current model.
+
+        Raises:
+            NotFound: there is none of this name, or this person may not use it.
+            FederationNotOpened, UnavailableError, TamperedError: as TableService.model.
+        """
+        self._check(user, key)
+        return self.tables.model(key)
+
+    def patient(self, user: SignedInUser, patient_id: int) -> PatientProfile:
+        """Return whose risk it is: the patient alone, or a patient in this doctor's care; or raise NotFound."""
+        if user.role is SiteRole.DOCTOR:
+            return self.records.patient_of(user.id, patient_id)
+        if patient_id != user.id:
+            raise NotFound
+        return self.records.patient(patient_id)
+
+    def answer(self, user: SignedInUser, key: str, patient_id: int, values: Reals) -> int:
+        """Compute one person's risk, seal it as the patient chose, and return the record's row.
+
+        Raises:
+            NotFound: as `model` and `patient`.
+            TooManyAttempts, SiteBusy: too many questions by this person, or at this moment.
+            NoCommittee: the patient chose that only a quorum opens records, and nobody holds the key.
+            UnavailableError, TamperedError: there is no answer.
+        """
+        self._check(user, key)
+        self.patient(user, patient_id)
+        self.throttle.take(Meter("risk", str(user.id), self.limits.risks))
+        with self.door.enter():
+            found = self.tables.answer(key, values)
+            stored: Sequence[float | None] = [None if np.isnan(value) else value for value in values.tolist()]
+            return self.sealed.add_risk(patient_id, user.name, found, stored)
+
+    def answer_file(self, user: SignedInUser, key: str, data: bytes) -> FileAnswers:
+        """Compute the risks of the rows of a CSV file; nothing is stored.
+
+        Raises:
+            TableFileUnusable: the file cannot be read.
+            NotFound, TooManyAttempts, SiteBusy, UnavailableError, TamperedError: as `answer`.
+        """
+        if user.role is not SiteRole.DOCTOR:
+            raise NotFound
+        model = self.model(user, key)
+        self.throttle.take(Meter("risk-file", str(user.id), self.limits.risk_files))
+        file = read_file(data, model.schema)
+        good = [row.values for row in file.rows if row.values is not None]
+        if not good:
+            return FileAnswers(file, tuple(RowAnswer(row, None) for row in file.rows), model)
+        with self.door.enter():
+            found = self.tables.answers(key, np.stack(good))
+        answers = iter(zip(found.chances.tolist(), found.unlike, strict=True))
+        rows = tuple(_answered(row, answers) for row in file.rows)
+        return FileAnswers(file, rows, found.model)
+
+    def _check(self, user: SignedInUser, key: str) -> None:
+        """Raise NotFound if there is no such table, or this person may not use it."""
+        if not self.offered_to(user) or key not in self.tables.keys():  # noqa: SIM118  # a method of the port
+            raise NotFound
+
+
+def _answered(row: FileRow, answers: Iterator[tuple[list[float], tuple[str, ...]]]) -> RowAnswer:
+    if row.values is None:
+        return RowAnswer(row, None)
+    (chance, low, high), unlike = next(answers)
+    return RowAnswer(row, (chance, low, high), unlike)
