@@ -29,6 +29,7 @@ from webui.store.records import RecordStore
 from webui.store.throttle import Throttle
 from webui.usecases.admission import Doors
 from webui.usecases.anchoring import Anchoring
+from webui.usecases.ledger_tables import LedgerTables
 from webui.usecases.patient_records import PatientRecords
 from webui.usecases.record_requests import RecordRequests
 from webui.usecases.replays import Replays
@@ -61,6 +62,7 @@ class Site:
     openings: Openings
     throttle: Throttle
     replays: Replays
+    ledger_tables: LedgerTables
 
     def committee(self) -> CommitteeFacts | None:
         """Return who holds the key for records; None also if the ledger does not answer."""
@@ -95,6 +97,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         openings=openings,
         throttle=Throttle(database, clock),
         replays=Replays(services.audits, clock),
+        ledger_tables=LedgerTables(services.audits),
     )
 
 

@@ -29,6 +29,7 @@ from fl.training.pictures.field import Frame
 from fl.training.pictures.gate import prepare
 from fl.training.pictures.images import Pixels
 from tests.support.site_decryption_requests import FakeRequests
+from tests.support.site_history import small_history
 from tests.support.site_records import FakeRecords
 from webui.ports.federation import (
     AuditSummary,
@@ -43,6 +44,7 @@ from webui.ports.federation import (
     ServedModel,
     Services,
 )
+from webui.ports.ledger import History
 
 NOON = 1_795_435_200
 """Monday, 23 November 2026, 12:00 UTC."""
@@ -194,6 +196,10 @@ class FakeAudits:
     def rounds(self) -> Sequence[RoundView]:
         self._federation.ask_ledger()
         return [self._round(number) for number in range(self._federation.final_round, 0, -1)]
+
+    def history(self) -> History:
+        self._federation.ask_ledger()
+        return small_history()
 
     def look_up(self, digest: Digest) -> FileFinding:
         federation = self._federation

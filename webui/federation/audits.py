@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fl.audit.narrative import Explained, Results, explain
@@ -26,8 +26,10 @@ from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.task import MAX_NAME, Origin, Task
 from fl.replay.expected_files import read_config
 from fl.replay.vault_files import read_document
+from webui.federation.chronicle import Chronicle
 from webui.federation.saved_report import read_summary
 from webui.ports.federation import AuditSummary, DigestPlace, FileFinding, HeldOut, Report, RoundHospital, RoundView
+from webui.ports.ledger import History
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,18 @@ class FederationAudits:
     """Has the hospital's own key."""
     report: Path
     """The JSON file that `hemaledger audit` writes."""
+    chronicle: Chronicle = field(default_factory=Chronicle)
+
+    def history(self) -> History:
+        federation = self.federation()
+        return History(federation, self.chronicle.read(self.ledger, federation.position))
 
     def rounds(self) -> list[RoundView]:
         federation = self.federation()
         return [_view(federation.book, current, self.bench.vault) for current in reversed(federation.rounds)]
 
     def look_up(self, digest: Digest) -> FileFinding:
-        book, mentions = self.federation().book, mentions_of(digest, self.ledger.replay())
+        book, mentions = self.federation().book, mentions_of(digest, self.chronicle.read(self.ledger))
         return FileFinding(digest, tuple(_place(book, mention) for mention in mentions))
 
     def findings(self) -> AuditSummary | None:

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from webui.pages import accounts, appointments, approvals, auditor, checks, consent, doctor, health, home, requests
+from webui.pages import (
+    accounts,
+    appointments,
+    approvals,
+    auditor,
+    checks,
+    consent,
+    doctor,
+    health,
+    home,
+    ledger,
+    requests,
+)
 
 PAGES = (
     health.blueprint,
@@ -15,4 +27,5 @@ PAGES = (
     requests.blueprint,
     approvals.blueprint,
     auditor.blueprint,
+    ledger.blueprint,
 )

@@ -21,6 +21,7 @@ from fl.training.pictures.field import Frame
 from fl.training.pictures.images import Pixels
 from fl.training.pictures.preparation import PLAIN
 from webui.ports.decryption_requests import RequestService
+from webui.ports.ledger import History
 from webui.ports.records import RecordService
 
 
@@ -190,6 +191,9 @@ class AuditSummary:
 
 class AuditService(Protocol):
     """The ledger as an auditor reads it. Every method may raise UnavailableError."""
+
+    def history(self) -> History:
+        """Return the whole ledger up to now."""
 
     def rounds(self) -> Sequence[RoundView]:
         """Return all rounds, the newest first."""

@@ -25,10 +25,12 @@ MENUS: Mapping[str, tuple[Link, ...]] = {
     ),
     "auditor": (
         ("auditor.rounds", "Rounds"),
+        ("ledger.index", "Ledger"),
         ("auditor.file", "Check a file"),
     ),
     "operator": (
         ("auditor.rounds", "Rounds"),
+        ("ledger.index", "Ledger"),
         ("auditor.file", "Check a file"),
     ),
 }

@@ -13,20 +13,22 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 BUNDLE = ROOT / "webui" / "static" / "approve.js"
+DIGEST = ROOT / "webui" / "static" / "js" / "digest.js"
 ESBUILD = ROOT / "node_modules" / ".bin" / "esbuild"
 PACKAGE = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))
 BUNDLED = ("@noble/curves", "@noble/hashes")
 
 
-def test_the_bundle_is_what_the_sources_make(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("script", "bundle"), [("client", BUNDLE), ("client:digest", DIGEST)])
+def test_the_bundle_is_what_the_sources_make(tmp_path: Path, script: str, bundle: Path) -> None:
     if not ESBUILD.exists():
         pytest.skip("esbuild is not installed; run `make setup`")
-    _, *options = shlex.split(PACKAGE["scripts"]["client"])
-    made = tmp_path / "approve.js"
+    _, *options = shlex.split(PACKAGE["scripts"][script])
+    made = tmp_path / bundle.name
     options = [f"--outfile={made}" if each.startswith("--outfile=") else each for each in options]
     path = os.pathsep.join([str(ROOT / ".venv" / "bin"), os.environ.get("PATH", "")])
     subprocess.run([ESBUILD, *options], cwd=ROOT, env={**os.environ, "PATH": path}, check=True)
-    assert made.read_bytes() == BUNDLE.read_bytes(), "run `npm run client` and commit webui/static/approve.js"
+    assert made.read_bytes() == bundle.read_bytes(), f"run `npm run {script}` and commit {bundle.name}"
 
 
 def test_the_tools_and_libraries_are_pinned() -> None:
