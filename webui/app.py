@@ -15,6 +15,7 @@ from typing import Any
 
 from flask import Flask
 
+from fl.audit.plain_words import finding_title, without_names
 from webui.config import FORM_OVERHEAD, KIBIBYTE, SiteConfig
 from webui.http.assets import init_assets
 from webui.http.error_pages import init_errors
@@ -89,5 +90,6 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
                 app.jinja_env.globals[name] = partial(function, zone=zone) if zoned else function
     app.jinja_env.globals["again"] = lambda model: model_wording.looked_again(look_again(model), zone)
     app.jinja_env.globals["key_maker"] = key_maker
+    app.jinja_env.globals |= {"finding_title": finding_title, "without_names": without_names}
     app.jinja_env.filters["any_byte"] = request_wording.any_byte
     app.context_processor(lambda: {"visitor": visitor(), "config_of_site": config})

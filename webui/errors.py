@@ -280,3 +280,19 @@ class ReplayRunning(RefusedError):
 
     http_status = 409
     sentence = "This site is checking another round now. Wait a few seconds and try again."
+
+
+@dataclass(eq=False)
+class AuditRunning(RefusedError):
+    """A full audit is running; each one needs a whole processor."""
+
+    http_status = 409
+    sentence = "A full audit is running now. Watch it, or stop it before you start another one."
+
+
+@dataclass(eq=False)
+class AuditImpossible(RefusedError):
+    """This site was started without the means for a full audit."""
+
+    http_status = 409
+    sentence = "This site cannot make a full audit. Run hemaledger audit on a machine of the consortium instead."

@@ -29,6 +29,7 @@ from webui.store.records import RecordStore
 from webui.store.throttle import Throttle
 from webui.usecases.admission import Doors
 from webui.usecases.anchoring import Anchoring
+from webui.usecases.full_audits import FullAudits
 from webui.usecases.ledger_tables import LedgerTables
 from webui.usecases.patient_records import PatientRecords
 from webui.usecases.record_requests import RecordRequests
@@ -63,6 +64,7 @@ class Site:
     throttle: Throttle
     replays: Replays
     ledger_tables: LedgerTables
+    full_audits: FullAudits
 
     def committee(self) -> CommitteeFacts | None:
         """Return who holds the key for records; None also if the ledger does not answer."""
@@ -98,6 +100,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         throttle=Throttle(database, clock),
         replays=Replays(services.audits, clock),
         ledger_tables=LedgerTables(services.audits),
+        full_audits=FullAudits(services.auditor, services.audits, clock),
     )
 
 

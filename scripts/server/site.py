@@ -22,6 +22,7 @@ from fl.storage.keyring import load_keys
 from fl.training.model.consent import given
 from scripts.predictor.client import CHILD, PredictorProcess
 from scripts.server.allocator import give_memory_back
+from scripts.server.audit_process import AuditProcess
 from scripts.server.log import quieten
 from scripts.server.proxy import TrustedProxy
 from scripts.server.request import Bounds
@@ -83,6 +84,7 @@ def open_services(home: Home, name: str, open_model: OpenModel) -> Services:
         records=records,
         requests=FederationRequests(reader.federation, records, asking, relay, vault, now),
         clock=now,
+        auditor=AuditProcess.of(home, name),
     )
 
 

@@ -28,6 +28,7 @@ from fl.roles.serving.model_facts import Fact, State, Verification
 from fl.training.pictures.field import Frame
 from fl.training.pictures.gate import prepare
 from fl.training.pictures.images import Pixels
+from tests.support.site_audits import SteppedAuditor
 from tests.support.site_decryption_requests import FakeRequests
 from tests.support.site_history import small_history
 from tests.support.site_records import FakeRecords
@@ -88,6 +89,7 @@ class FakeFederation:
     def __post_init__(self) -> None:
         self.records = FakeRecords(self.clock, lambda: self.chain_up)
         self.requests = FakeRequests(self.records)
+        self.auditor = SteppedAuditor()
 
     def stop_chain(self) -> None:
         self.chain_up = False
@@ -108,7 +110,7 @@ class FakeFederation:
 
     @property
     def services(self) -> Services:
-        return Services(FakePredictions(self), FakeAudits(self), self.records, self.requests, self.clock)
+        return Services(FakePredictions(self), FakeAudits(self), self.records, self.requests, self.clock, self.auditor)
 
     def ask_ledger(self) -> None:
         if not self.chain_up:

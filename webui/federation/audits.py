@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fl.audit.narrative import Explained, Results, explain
+from fl.audit.plain_words import without_names
 from fl.audit.reports import REPORT_CAP, alarms_of
 from fl.audit.rounds import Bench, audit_round, obstacle
 from fl.protocol.audit import Mention, mentions_of
@@ -116,7 +117,7 @@ def _view(book: KeyBook, current: Round, vault: Vault) -> RoundView:
         ),
         model_digest=current.proposal.model_digest if current.proposal else None,
         attested_by=tuple(book.name_of(auditor) for auditor in current.attestations),
-        reason=current.reason,
+        reason=without_names(current.reason),
         report=report_on(current, vault),
         task=_task(current, vault),
     )

@@ -7,6 +7,7 @@ from webui.pages import (
     appointments,
     approvals,
     auditor,
+    audits,
     checks,
     consent,
     doctor,
@@ -28,4 +29,5 @@ PAGES = (
     approvals.blueprint,
     auditor.blueprint,
     ledger.blueprint,
+    audits.blueprint,
 )

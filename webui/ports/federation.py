@@ -9,7 +9,7 @@ Source: PROTOCOL.md 4 (order of checks), 7 (auditor), 8 (fail closed, "unverifie
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from fl.audit.narrative import Explained, Results
@@ -20,6 +20,7 @@ from fl.roles.serving.model_facts import Verification
 from fl.training.pictures.field import Frame
 from fl.training.pictures.images import Pixels
 from fl.training.pictures.preparation import PLAIN
+from webui.ports.audit_runs import AuditRunner
 from webui.ports.decryption_requests import RequestService
 from webui.ports.ledger import History
 from webui.ports.records import RecordService
@@ -187,6 +188,13 @@ class AuditSummary:
     checked_at: int
     results: Mapping[int, Results]
     """By round; rounds after the audit are missing."""
+    alarms: tuple[Finding, ...] = ()
+    """Models that auditors reported as far worse than chance."""
+    notes: tuple[str, ...] = ()
+    """What was not checked, and why."""
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    """Kind of check -> how many were made."""
+    verdict: str = ""
 
 
 class AuditService(Protocol):
@@ -236,3 +244,5 @@ class Services:
     requests: RequestService
     clock: Callable[[], int]
     """Seconds since 1970, UTC."""
+    auditor: AuditRunner | None = None
+    """Makes full audits; None where this site cannot."""

@@ -26,11 +26,13 @@ MENUS: Mapping[str, tuple[Link, ...]] = {
     "auditor": (
         ("auditor.rounds", "Rounds"),
         ("ledger.index", "Ledger"),
+        ("audits.overview", "Audit"),
         ("auditor.file", "Check a file"),
     ),
     "operator": (
         ("auditor.rounds", "Rounds"),
         ("ledger.index", "Ledger"),
+        ("audits.overview", "Audit"),
         ("auditor.file", "Check a file"),
     ),
 }

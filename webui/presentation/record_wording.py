@@ -15,6 +15,7 @@ from typing import Any
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
 
+from fl.audit.plain_words import without_names
 from fl.protocol.keys.ceremony import CeremonyPhase
 from fl.protocol.names import ADDRESS_BYTES, DIGEST_BYTES, NO_ADDRESS, NO_DIGEST, Address, Protection
 from fl.protocol.records import Entry, Record
@@ -238,8 +239,8 @@ def _word(name: str, value: Any, record: Record, names: Names) -> Any:  # noqa: 
     if name == "phase":
         phases = CeremonyPhase if type(record).__name__.startswith("Ceremony") else Phase
         return phases(value).name.lower()
-    if name == "reason" and value in REFUSALS:
-        return REFUSALS[value]
+    if name == "reason":
+        return REFUSALS[value] if value in REFUSALS else without_names(value)
     if isinstance(value, Enum):
         return value.name.lower().replace("_", " ")
     return value

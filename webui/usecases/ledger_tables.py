@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
+from fl.audit.plain_words import without_names
 from fl.protocol.keys.ceremony import Ceremony
 from fl.protocol.keys.members import Member
 from fl.protocol.keys.requests import DecryptionRequest, Refused, RequestPhase
@@ -288,7 +289,7 @@ def _ceremony_row(ceremony: Ceremony, history: History) -> Row:
         "block": ceremony.started.position.block,
         "public_key": ceremony.public_key.hex() or None,
         "dealt_by_operator": "yes" if ceremony.origin.name == "DEALER" else "no",
-        "reason": ceremony.reason,
+        "reason": without_names(ceremony.reason),
     }
     return Row(f"{use}-{ceremony.number}", values)
 

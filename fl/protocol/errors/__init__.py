@@ -142,6 +142,7 @@ from fl.protocol.errors.tampered import (
 from fl.protocol.errors.world import (
     AccountEmpty,
     AggregateOverflow,
+    AuditFailed,
     ChainUnavailable,
     ClockWrong,
     FeeDemanded,
