@@ -26,10 +26,12 @@ from webui.store.leaves import LeafStore
 from webui.store.openings import Openings
 from webui.store.passwords import Passwords
 from webui.store.records import RecordStore
+from webui.store.staff import StaffStore
 from webui.store.throttle import Throttle
 from webui.usecases.admission import Doors
 from webui.usecases.anchoring import Anchoring
 from webui.usecases.full_audits import FullAudits
+from webui.usecases.ledger_health import Health
 from webui.usecases.ledger_tables import LedgerTables
 from webui.usecases.patient_records import PatientRecords
 from webui.usecases.record_requests import RecordRequests
@@ -65,6 +67,8 @@ class Site:
     replays: Replays
     ledger_tables: LedgerTables
     full_audits: FullAudits
+    health: Health
+    staff: StaffStore
 
     def committee(self) -> CommitteeFacts | None:
         """Return who holds the key for records; None also if the ledger does not answer."""
@@ -101,6 +105,8 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         replays=Replays(services.audits, clock),
         ledger_tables=LedgerTables(services.audits),
         full_audits=FullAudits(services.auditor, services.audits, clock),
+        health=Health(services.audits, services.machine, database),
+        staff=StaffStore(database, clock),
     )
 
 

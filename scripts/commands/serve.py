@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -39,6 +40,12 @@ MAX_CARE_DAYS, CARE_DAYS = 3650, 90
 @click.option("--trusted-proxy", help="IP address of that proxy. The site trusts its X-Forwarded-* headers.")
 @click.option("--site-host", "site_hosts", multiple=True, help="Host name that browsers use for the site. Repeatable.")
 @click.option("--proxies", type=click.IntRange(1, 8), default=1, show_default=True, help="Number of proxies in a row.")
+@click.option(
+    "--backups",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Folder in which your backups end up. The operator's page shows the age of its newest file. Repeatable.",
+)
 @network_options
 @guarded
 def serve(  # noqa: PLR0913  # one parameter per option
@@ -55,6 +62,7 @@ def serve(  # noqa: PLR0913  # one parameter per option
     trusted_proxy: str | None,
     site_hosts: tuple[str, ...],
     proxies: int,
+    backups: tuple[Path, ...],
 ) -> None:
     """Serve the site of hospital NAME to patients, doctors and auditors. It uses the model that the ledger confirms."""
     from scripts.server.proxy import TrustedProxy
@@ -70,6 +78,6 @@ def serve(  # noqa: PLR0913  # one parameter per option
         picture_frame=frame_of(picture_frame),
     )
     check_port(host, port)
-    running = build_site(home, name, config)
+    running = build_site(home, name, config, backups)
     click.echo(f"The site is at http://{host}:{port}")
     run_site(running, host, port, proxy)

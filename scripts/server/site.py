@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from wsgiref.types import WSGIApplication
 
 from chain.relay import EthereumRelay
@@ -23,6 +24,7 @@ from fl.training.model.consent import given
 from scripts.predictor.client import CHILD, PredictorProcess
 from scripts.server.allocator import give_memory_back
 from scripts.server.audit_process import AuditProcess
+from scripts.server.health import MachineHealth
 from scripts.server.log import quieten
 from scripts.server.proxy import TrustedProxy
 from scripts.server.request import Bounds
@@ -59,15 +61,15 @@ class RunningSite:
     models: PredictorProcess
 
 
-def build_site(home: Home, name: str, config: SiteConfig) -> RunningSite:
+def build_site(home: Home, name: str, config: SiteConfig, backups: tuple[Path, ...] = ()) -> RunningSite:
     """Return a hospital's site; the model runs in its own process, which may use what this one may."""
     models = PredictorProcess(command=(*CHILD, *given().arguments()))
     models.start()
-    app = create_app(config, open_services(home, name, models.open))
+    app = create_app(config, open_services(home, name, models.open, backups))
     return RunningSite(app, upkeep_of(app), app.extensions[EXTENSION].wake, models)
 
 
-def open_services(home: Home, name: str, open_model: OpenModel) -> Services:
+def open_services(home: Home, name: str, open_model: OpenModel, backups: tuple[Path, ...] = ()) -> Services:
     member = home.member(name)
     following = SuccessorLedger(lambda: open_ledger(home, member, PAGE_TIMEOUT_S), announce("site"))
     ledger = CircuitBreakerLedger(following, time.monotonic)
@@ -85,6 +87,7 @@ def open_services(home: Home, name: str, open_model: OpenModel) -> Services:
         requests=FederationRequests(reader.federation, records, asking, relay, vault, now),
         clock=now,
         auditor=AuditProcess.of(home, name),
+        machine=MachineHealth(home, vault, backups),
     )
 
 

@@ -10,7 +10,7 @@ Not here: a network; the "model" weighs how purple a cell is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -225,6 +225,9 @@ class FakeAudits:
             return None
         results = {number: self._results(number) for number in range(1, federation.final_round)}
         return AuditSummary(1318, federation.findings_of_last_audit, federation.clock.now - 3600, results)
+
+    def training_of(self, number: int) -> Mapping[str, str]:
+        return {"epochs": "3" if number > 4 else "2", "preparation": "plain"}
 
     def explain(self, number: int, results: Results) -> Explained:
         self._check(number)

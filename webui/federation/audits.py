@@ -60,6 +60,13 @@ class FederationAudits:
     def findings(self) -> AuditSummary | None:
         return read_summary(self.report)
 
+    def training_of(self, number: int) -> Mapping[str, str]:
+        with suppress(HemaledgerError):
+            config = read_config(self.federation().round(number), self.bench.vault)
+            bounds = {"clip": config.clip, "l2 bound": config.l2_bound, "largest weight": config.w_max}
+            return _flat({**bounds, "word bits": config.word_bits, **config.training})
+        return {}
+
     def explain(self, number: int, results: Results) -> Explained:
         return explain(self.federation(), number, results)
 
@@ -140,3 +147,12 @@ def _place(book: KeyBook, mention: Mention) -> DigestPlace:
         transaction=entry.transaction,
         block=entry.position.block,
     )
+
+
+def _flat(value: Mapping[str, JsonValue], before: str = "") -> dict[str, str]:
+    """Return the leaves of a document by their path."""
+    leaves = dict[str, str]()
+    for name, each in value.items():
+        path = f"{before}{name.replace('_', ' ')}"
+        leaves |= _flat(each, f"{path}, ") if isinstance(each, dict) else {path: str(each)}
+    return leaves

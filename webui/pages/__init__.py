@@ -14,6 +14,7 @@ from webui.pages import (
     health,
     home,
     ledger,
+    operator,
     requests,
 )
 
@@ -30,4 +31,5 @@ PAGES = (
     auditor.blueprint,
     ledger.blueprint,
     audits.blueprint,
+    operator.blueprint,
 )

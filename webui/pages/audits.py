@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, flash, jsonify, make_response, redirect, render_template, url_for
+from flask import Blueprint, Response, flash, jsonify, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
@@ -15,6 +15,7 @@ from webui.presentation.forms import PressForm
 from webui.site import site
 from webui.store.models import SiteRole
 from webui.store.throttle import Meter
+from webui.usecases import lineage
 from webui.usecases.full_audits import AuditState
 
 blueprint = Blueprint("audits", __name__, url_prefix="/auditor/audit")
@@ -94,3 +95,18 @@ def download(form: str) -> ResponseReturnValue:
     response = Response(data, content_type=kind)
     response.headers["Content-Disposition"] = f"attachment; filename=audit.{form}"
     return response
+
+
+@blueprint.get("/compare")
+@only(*READERS)
+def compare() -> ResponseReturnValue:
+    """Compare the models of two rounds: where they come from, and what differs."""
+    audits = site().services.audits
+    numbers = [view.number for view in audits.rounds()]
+    default = (*numbers[:2], 0, 0)
+    one, other = (request.args.get(name, default[place], int) for place, name in ((1, "a"), (0, "b")))
+    asked = one in numbers and other in numbers
+    if not asked and (request.args.get("a") or request.args.get("b")):
+        raise NotFound
+    both = lineage.compare(audits, one, other) if asked else None
+    return render_template("audits/compare.html", numbers=numbers, a=one, b=other, both=both)

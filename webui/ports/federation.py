@@ -22,6 +22,7 @@ from fl.training.pictures.images import Pixels
 from fl.training.pictures.preparation import PLAIN
 from webui.ports.audit_runs import AuditRunner
 from webui.ports.decryption_requests import RequestService
+from webui.ports.health import HealthService
 from webui.ports.ledger import History
 from webui.ports.records import RecordService
 
@@ -212,6 +213,9 @@ class AuditService(Protocol):
     def findings(self) -> AuditSummary | None:
         """Return the last audit's result, or None if none has run."""
 
+    def training_of(self, number: int) -> Mapping[str, str]:
+        """Return the settings of a round's training by name; empty if its configuration cannot be read."""
+
     def explain(self, number: int, results: Results) -> Explained:
         """Return a round in plain words, with the results of its checks.
 
@@ -246,3 +250,5 @@ class Services:
     """Seconds since 1970, UTC."""
     auditor: AuditRunner | None = None
     """Makes full audits; None where this site cannot."""
+    machine: HealthService | None = None
+    """Measures the machine; None where nobody does."""

@@ -27,13 +27,19 @@ MENUS: Mapping[str, tuple[Link, ...]] = {
         ("auditor.rounds", "Rounds"),
         ("ledger.index", "Ledger"),
         ("audits.overview", "Audit"),
+        ("audits.compare", "Compare"),
         ("auditor.file", "Check a file"),
+        ("operator.health", "Health"),
     ),
     "operator": (
-        ("auditor.rounds", "Rounds"),
+        ("operator.overview", "Overview"),
+        ("operator.staff", "Staff"),
+        ("operator.members", "Members"),
+        ("operator.next_round", "Next round"),
+        ("operator.ceremonies", "Ceremonies"),
         ("ledger.index", "Ledger"),
         ("audits.overview", "Audit"),
-        ("auditor.file", "Check a file"),
+        ("operator.health", "Health"),
     ),
 }
 """By the value of `SiteRole`."""
