@@ -7,6 +7,7 @@ import re
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -26,7 +27,10 @@ NEW = "0x" + "ab" * 20
 PAGES = ("", "staff", "members", "round", "ceremonies", "health", "orders/register", "orders/ceremony")
 
 
-def with_operator(town: Town) -> Town:
+AnyTown = TypeVar("AnyTown", bound=Town)
+
+
+def with_operator(town: AnyTown) -> AnyTown:
     town.members[OLGA] = town.site.accounts.create(NewAccount(SiteRole.OPERATOR, OLGA, "Olga Perez", PASSWORD))
     return town
 
