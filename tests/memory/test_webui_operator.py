@@ -176,7 +176,7 @@ def test_the_preview_says_what_terms_mean_and_what_stops_them(tmp_path: Path) ->
     page = operator.text("/operator/round")
     assert "3 hospitals would take part: alpha, beta and gamma." in page
     assert "All of them must stay to the end" in page
-    assert "after 1 auditors and 3 hospitals computed it again" in page
+    assert "Auditors: 1. Hospitals: 3." in page
     assert "--rounds 10 --hospitals 3 --protection masked" in page
     page = operator.text("/operator/round?protection=sealed&min_commitments=2&epsilon=8&hospitals=4&hold_back=yes")
     for text in (

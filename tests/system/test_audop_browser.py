@@ -13,10 +13,22 @@ from webui.store.accounts import NewAccount
 from webui.store.models import SiteRole
 
 OLGA = "olga@clinic.example"
-AUDITORS = ("/auditor/", "/auditor/rounds/7", "/auditor/file", "/auditor/ledger/", "/auditor/ledger/records")
+AUDITORS: tuple[str, ...] = (
+    "/auditor/",
+    "/auditor/rounds/7",
+    "/auditor/file",
+    "/auditor/ledger/",
+    "/auditor/ledger/records",
+)
 AUDITORS += ("/auditor/ledger/members", "/auditor/ledger/records/1-0", "/auditor/audit/", "/auditor/audit/report")
 AUDITORS += ("/auditor/audit/compare?a=4&b=5", "/operator/health")
-OPERATORS = ("/operator/", "/operator/staff", "/operator/members", "/operator/round", "/operator/ceremonies")
+OPERATORS: tuple[str, ...] = (
+    "/operator/",
+    "/operator/staff",
+    "/operator/members",
+    "/operator/round",
+    "/operator/ceremonies",
+)
 OPERATORS += ("/operator/health", "/operator/orders/register", "/operator/orders/ceremony", "/operator/staff/1")
 DROP = """(bytes) => {
   const data = new DataTransfer();

@@ -44,6 +44,8 @@ class FederationAudits:
     report: Path
     """The JSON file that `hemaledger audit` writes."""
     chronicle: Chronicle = field(default_factory=Chronicle)
+    known: dict[tuple[object, ...], RoundView] = field(default_factory=dict)
+    """Rounds that have ended and whose report was read, so that no page reads a thousand files again."""
 
     def history(self) -> History:
         federation = self.federation()
@@ -51,7 +53,16 @@ class FederationAudits:
 
     def rounds(self) -> list[RoundView]:
         federation = self.federation()
-        return [_view(federation.book, current, self.bench.vault) for current in reversed(federation.rounds)]
+        return [self._view(federation.book, current) for current in reversed(federation.rounds)]
+
+    def _view(self, book: KeyBook, current: Round) -> RoundView:
+        key = (current.anchor, current.number, current.phase, tuple(current.attestations.values()))
+        if key in self.known:
+            return self.known[key]
+        view = _view(book, current, self.bench.vault)
+        if current.ended and view.task is not None and (view.report.metrics or current.phase == Phase.ABORTED):
+            self.known[key] = view
+        return view
 
     def look_up(self, digest: Digest) -> FileFinding:
         book, mentions = self.federation().book, mentions_of(digest, self.chronicle.read(self.ledger))

@@ -38,7 +38,6 @@ MENUS: Mapping[str, tuple[Link, ...]] = {
         ("operator.next_round", "Next round"),
         ("operator.ceremonies", "Ceremonies"),
         ("ledger.index", "Ledger"),
-        ("audits.overview", "Audit"),
         ("operator.health", "Health"),
     ),
 }

@@ -113,12 +113,13 @@ def _counts(meaning: Meaning) -> str:
     if meaning.threshold:
         return str(
             gettext(
-                "The model counts after %(auditors)s auditors and %(hospitals)s hospitals computed it again.",
+                "The model counts after enough members computed it again. Auditors: %(auditors)s. "
+                "Hospitals: %(hospitals)s.",
                 auditors=terms.attestations,
                 hospitals=meaning.threshold,
             )
         )
-    return str(gettext("The model counts after %(auditors)s auditors computed it again.", auditors=terms.attestations))
+    return str(gettext("Auditors who must compute the model again: %(auditors)s.", auditors=terms.attestations))
 
 
 def how_long(seconds: int) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from fl.protocol.errors import HemaledgerError
 from webui.ports.federation import AuditService
@@ -59,6 +59,8 @@ class SystemHealth:
     """Forms that are being handled now."""
     unsealed: int | None
     """Changes of consent that are not finished."""
+    waiting_mail: int | None
+    """Mails that wait for delivery; None if this site sends none."""
 
 
 class Health:
@@ -91,12 +93,18 @@ class Health:
             backups=self._probe.backups() if self._probe else (),
             waiting_forms=_unless_silent(lambda: self._count("handled_form", "outcome IS NULL")),
             unsealed=_unless_silent(lambda: self._count("consent_change", "NOT done")),
+            waiting_mail=_unless_silent(self._mail),
         )
 
     def _ask_database(self) -> float:
         begun = time.perf_counter()
         self._count("account", "1 = 0")
         return 1000 * (time.perf_counter() - begun)
+
+    def _mail(self) -> int | None:
+        if not inspect(self._database.engine).has_table("mail"):
+            return None
+        return self._count("mail", "next_at IS NOT NULL")
 
     def _count(self, table: str, condition: str) -> int:
         with self._database.reading() as session:
