@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fl.protocol.audit import AuditStep, Finding
 from tests.support.approval_site import served
 from tests.support.site_town import NOOR, PASSWORD, Town
 from webui.store.accounts import NewAccount
@@ -98,6 +99,9 @@ def test_the_progress_of_an_audit_is_live_and_its_end_is_shown(town: Town, chrom
 @pytest.mark.parametrize("width", [320, 390, 1280])
 @pytest.mark.parametrize(("email", "paths"), [(NOOR, AUDITORS), (OLGA, OPERATORS)], ids=["auditor", "operator"])
 def test_every_page_fits_the_screen(town: Town, chromium: Any, width: int, email: str, paths: tuple[str, ...]) -> None:
+    digest = "0x" + "ab" * 32
+    finding = Finding("HashMismatch", 7, "an update", f"It is {digest}.", AuditStep.SUM, (("expected", digest),))
+    town.federation.findings_of_last_audit = (finding,)
     with served(town.app) as address:
         context = chromium.new_context(viewport={"width": width, "height": 844})
         page = context.new_page()

@@ -19,7 +19,7 @@ from fl.audit.plain_words import finding_title
 from fl.protocol.audit import Finding
 from webui.config import SiteConfig
 from webui.ports.federation import AuditSummary
-from webui.presentation.audit_wording import check_kind, evidence_name
+from webui.presentation.audit_wording import check_kind, evidence_name, in_order
 from webui.presentation.wording import when
 
 MOST_FINDINGS = 500
@@ -70,7 +70,7 @@ def _lines(summary: AuditSummary, config: SiteConfig, title: str) -> list[tuple[
 def _finding(finding: Finding) -> list[tuple[str, str]]:
     where = gettext("Round %(number)s", number=finding.round) if finding.round else gettext("Set-up")
     lines = [("strong", f"{finding_title(finding.name)} ({where}, {finding.subject})"), ("text", finding.sentence)]
-    return [*lines, *(("code", f"{evidence_name(name)}: {value}") for name, value in finding.evidence)]
+    return [*lines, *(("code", f"{evidence_name(name)}: {value}") for name, value in in_order(finding.evidence))]
 
 
 def _notes(notes: Sequence[str]) -> list[tuple[str, str]]:

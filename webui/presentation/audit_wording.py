@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask_babel import gettext
@@ -55,12 +55,23 @@ def evidence_kind(name: str, value: str) -> str:
     return "account" if len(value) == ACCOUNT_DIGITS else "text"
 
 
-def audit_saying(run: AuditRun) -> Saying:
-    """Return what the newest audit is doing, or how it ended."""
+def in_order(evidence: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return evidence in the order of `EVIDENCE`; a reason is part of the sentence already."""
+    places = {name: place for place, name in enumerate(EVIDENCE)}
+    shown = (pair for pair in evidence if pair[0] != "why")
+    return sorted(shown, key=lambda pair: places.get(pair[0], len(places)))
+
+
+def audit_saying(run: AuditRun, findings: int = 0) -> Saying:
+    """Return what the newest audit is doing, or how it ended; `findings` counts those of the last report."""
     title, text, tone = {
         AuditState.NONE: ("", "", "plain"),
         AuditState.RUNNING: (gettext("The audit is running"), _progress(run), "wait"),
-        AuditState.DONE: (gettext("The audit is finished"), gettext("Its result is below."), "good"),
+        AuditState.DONE: (
+            gettext("The audit is finished"),
+            gettext("It found a problem: see below.") if findings else gettext("Its result is below."),
+            "bad" if findings else "good",
+        ),
         AuditState.STOPPED: (
             gettext("The audit was stopped"),
             gettext("The result below is that of the audit before it."),
