@@ -17,6 +17,7 @@ from typing import Any
 
 from flask import Flask
 
+from fl.audit.plain_words import finding_title, without_names
 from webui.config import FORM_OVERHEAD, KIBIBYTE, SiteConfig
 from webui.http.access_log import init_access_log
 from webui.http.assets import init_assets
@@ -132,6 +133,7 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
     app.jinja_env.globals["again"] = lambda model: model_wording.looked_again(look_again(model), zone)
     app.jinja_env.globals["key_maker"] = key_maker
     app.jinja_env.globals |= {"trustee_name": trustee_name, "committee_names": committee_names}
-    app.jinja_env.globals["menu_count"] = menu_count
+    app.jinja_env.globals |= {"menu_count": menu_count}
+    app.jinja_env.globals |= {"finding_title": finding_title, "without_names": without_names}
     app.jinja_env.filters["any_byte"] = request_wording.any_byte
     app.context_processor(lambda: {"visitor": visitor(), "config_of_site": config})

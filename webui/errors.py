@@ -332,3 +332,19 @@ class TableFileUnusable(MalformedError):
 
     why: str
     sentence = "This file cannot be used: {why}."
+
+
+@dataclass(eq=False)
+class AuditRunning(RefusedError):
+    """A full audit is running; each one needs a whole processor."""
+
+    http_status = 409
+    sentence = "A full audit is running now. Watch it, or stop it before you start another one."
+
+
+@dataclass(eq=False)
+class AuditImpossible(RefusedError):
+    """This site was started without the means for a full audit."""
+
+    http_status = 409
+    sentence = "This site cannot make a full audit. Run hemaledger audit on a machine of the consortium instead."

@@ -44,6 +44,7 @@ from webui.store.reminders import Reminders
 from webui.store.request_notices import NoticeStore
 from webui.store.schedules import ScheduleStore
 from webui.store.sessions import SessionStore
+from webui.store.staff import StaffStore
 from webui.store.throttle import Throttle
 from webui.store.timeline import TimelineStore
 from webui.store.tokens import TokenStore
@@ -55,6 +56,9 @@ from webui.usecases.admission import Doors
 from webui.usecases.anchoring import Anchoring
 from webui.usecases.appointment_mail import AppointmentMail, Letterhead
 from webui.usecases.failed_sign_ins import FailedSignIns
+from webui.usecases.full_audits import FullAudits
+from webui.usecases.ledger_health import Health
+from webui.usecases.ledger_tables import LedgerTables
 from webui.usecases.mail import Mail
 from webui.usecases.notices import Notices
 from webui.usecases.passkeys import Passkeys
@@ -135,6 +139,10 @@ class Site:
     timelines: Timelines
     kits: TrusteeKits
     risks: Risks
+    ledger_tables: LedgerTables
+    full_audits: FullAudits
+    health: Health
+    staff: StaffStore
 
     def line(self, user: SignedInUser | None, event: LogEvent, what: str, address: str | None, about: str = "") -> Line:
         """Return a line for the access log; `address` is the network address that asked."""
@@ -208,6 +216,10 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         kits=TrusteeKits(TrusteeRegistrations(database, clock), services.records),
         timelines=Timelines(TimelineStore(database), opened),
         risks=risks,
+        ledger_tables=LedgerTables(services.audits),
+        full_audits=FullAudits(services.auditor, services.audits, clock),
+        health=Health(services.audits, services.machine, database),
+        staff=StaffStore(database, clock),
     )
 
 

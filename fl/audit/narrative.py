@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
 
+from fl.audit.plain_words import without_names
 from fl.protocol.audit import AuditStep, Finding, Report
 from fl.protocol.codec import JsonValue
 from fl.protocol.federation import Federation
@@ -267,7 +268,9 @@ class _Narrator:
     def _end(self) -> str:
         current = self.round
         if current.phase == Phase.ABORTED:
-            return f"The round was aborted: {current.reason}. The model before it stays the current model."
+            return (
+                f"The round was aborted: {without_names(current.reason)}. The model before it stays the current model."
+            )
         if current.phase == Phase.FINAL and current.last is not None:
             return f"The round became final on {_when(current.last.timestamp)}. Its model became the current model."
         return "The round has not ended yet." if current.proposal else "No model was proposed yet."

@@ -83,7 +83,7 @@ def load_point(public_key: bytes) -> ec.EllipticCurvePublicKey:
     try:
         return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public_key)
     except ValueError as error:
-        raise InvalidPoint(str(error)) from error
+        raise InvalidPoint("it is not an uncompressed point of the curve") from error
 
 
 def verify_possession(public_key: bytes, message: bytes, proof: bytes) -> bool:

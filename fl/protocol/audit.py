@@ -15,7 +15,7 @@ from enum import StrEnum
 from fl.protocol.codec import JsonValue
 from fl.protocol.errors import HemaledgerError
 from fl.protocol.federation import Federation, step
-from fl.protocol.names import NO_DIGEST, Address, Digest
+from fl.protocol.names import NO_DIGEST, Address, Digest, show
 from fl.protocol.records import (
     CeremonyDealt,
     DecryptionApproved,
@@ -59,10 +59,13 @@ class Finding:
     sentence: str
     step: AuditStep | None = None
     """The part of its round, if it belongs to one."""
+    evidence: tuple[tuple[str, str], ...] = ()
+    """What was expected and what was found, by the names of the error's fields, and the block and transaction of a
+    record; bytes are shown as 0x-hex."""
 
     def to_dict(self) -> dict[str, JsonValue]:
         named: dict[str, JsonValue] = {"name": self.name, "round": self.round, "subject": self.subject}
-        return {**named, "sentence": self.sentence, "step": self.step}
+        return {**named, "sentence": self.sentence, "step": self.step, "evidence": dict(self.evidence)}
 
 
 @dataclass
@@ -92,12 +95,18 @@ class Report:
         return not self.findings and not self.alarms
 
     def add_finding(
-        self, error: HemaledgerError, number: int | None, subject: str, step: AuditStep | None = None
+        self,
+        error: HemaledgerError,
+        number: int | None,
+        subject: str,
+        step: AuditStep | None = None,
+        entry: Entry | None = None,
     ) -> None:
-        self.findings.append(Finding(error.name, number, subject, str(error), step))
+        self.findings.append(Finding(error.name, number, subject, str(error), step, evidence_of(error, entry)))
 
     def add_alarm(self, error: HemaledgerError, number: int, subject: str) -> None:
-        self.alarms.append(Finding(error.name, number, subject, str(error), AuditStep.REPORTS))
+        finding = Finding(error.name, number, subject, str(error), AuditStep.REPORTS, evidence_of(error))
+        self.alarms.append(finding)
 
     def add_passed(self, number: int, *steps: AuditStep) -> None:
         """Note that the checks of these parts of a round were completed."""
@@ -113,6 +122,14 @@ class Report:
         }
 
 
+def evidence_of(error: HemaledgerError, entry: Entry | None = None) -> tuple[tuple[str, str], ...]:
+    """Return the facts of an error, and the place of the record that caused it, as text."""
+    facts = {name: value for name, value in error.facts().items() if isinstance(value, bytes | int | float | str)}
+    if entry is not None:
+        facts |= {"block": entry.position.block, "transaction": entry.transaction}
+    return tuple((name, show(value) if isinstance(value, bytes) else str(value)) for name, value in facts.items())
+
+
 def replay_records(start: Federation, entries: Iterable[Entry], report: Report) -> Federation:
     """Fold every entry; an entry that the rules forbid is a finding and ends the replay."""
     federation = start
@@ -122,7 +139,8 @@ def replay_records(start: Federation, entries: Iterable[Entry], report: Report) 
         except HemaledgerError as error:
             number = getattr(entry.record, "round", None)
             where = f"{type(entry.record).__name__} in block {entry.position.block}"
-            report.add_finding(error, number, f"{where} by {federation.book.name_of(entry.record.sender)}")
+            subject = f"{where} by {federation.book.name_of(entry.record.sender)}"
+            report.add_finding(error, number, subject, entry=entry)
             break
         report.checks["records"] += 1
     return federation

@@ -121,7 +121,7 @@ def write_document(value: dict[str, JsonValue]) -> bytes:
     try:
         text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     except (ValueError, RecursionError) as error:
-        raise EncodingError("document", str(error)) from error
+        raise EncodingError("document", "it holds a number that JSON does not have, or is nested too deeply") from error
     return text.encode("ascii") + b"\n"
 
 

@@ -114,11 +114,11 @@ class SqliteJournal:
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-                raise StorageFull(str(self._path), str(error)) from error
-            why = "another program locks it" if code == sqlite3.SQLITE_BUSY else str(error)
+                raise StorageFull(str(self._path), "the disk is full or refuses to write") from error
+            why = "another program locks it" if code == sqlite3.SQLITE_BUSY else "it is damaged"
             raise JournalUnreadable(str(self._path), why) from error
         except OSError as error:
-            raise JournalUnreadable(str(self._path), error.strerror or str(error)) from error
+            raise JournalUnreadable(str(self._path), error.strerror or "the disk refused it") from error
         except UnicodeDecodeError as error:  # Python's sqlite3 cannot decode SQLite's message about the damage
             raise JournalUnreadable(str(self._path), "it is damaged") from error
 

@@ -20,7 +20,7 @@ def only_one(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / "lock").open("a")
     except OSError as error:
-        raise StorageFull(str(folder), error.strerror or str(error)) from error
+        raise StorageFull(str(folder), error.strerror or "the disk refused it") from error
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

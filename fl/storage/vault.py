@@ -68,7 +68,7 @@ class FolderVault:
                         _put_aside(name, folder)
                     write_at(folder, name, data)
         except OSError as error:
-            raise StorageFull(str(self.path(digest)), error.strerror or str(error)) from error
+            raise StorageFull(str(self.path(digest)), error.strerror or "the disk refused it") from error
         return digest
 
     @timed("vault")
@@ -115,7 +115,7 @@ class FolderVault:
         except OSError as error:
             if self._marker is None:
                 raise
-            raise self._gone(error.strerror or str(error)) from error
+            raise self._gone(error.strerror or "the disk refused it") from error
         try:
             if self._marker is not None:
                 self._check_marker(root)
@@ -148,7 +148,7 @@ def found_vault(folder: Path, consortium: bytes) -> None:
             if others and read_marker(root) not in {None, marker_of(consortium)}:
                 raise SettingInvalid("vault", f"{folder} holds the files of another consortium")
     except OSError as error:
-        raise StorageFull(str(folder), error.strerror or str(error)) from error
+        raise StorageFull(str(folder), error.strerror or "the disk refused it") from error
     write_atomic(folder / MARKER, marker_of(consortium))
 
 

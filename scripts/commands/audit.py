@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,12 +85,20 @@ audit_options: Decorator[Any] = gathered(
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Write the report to this file.")
 @click.option("--round", "number", type=click.IntRange(1), help="The round to explain. Default: the last.")
+@click.option("--progress-lines", is_flag=True, hidden=True, help="For the site: one line on standard error per round.")
 @click.option("--explain", is_flag=True, help="Explain in plain words what happened in --round and what was checked.")
 @network_options
 @click.pass_context
 @guarded
 def audit(
-    context: click.Context, options: AuditOptions, form: str, output: Path | None, number: int | None, *, explain: bool
+    context: click.Context,
+    options: AuditOptions,
+    form: str,
+    output: Path | None,
+    number: int | None,
+    *,
+    explain: bool,
+    progress_lines: bool,
 ) -> None:
     """Check everything: each digest, sender, phase, key epoch, aggregate and model, bit for bit.
 
@@ -107,7 +116,7 @@ def audit(
     context.obj = options
     if context.invoked_subcommand is None:
         evidence = _evidence(options)
-        audited = run_audit(evidence, _key(evidence.home, options))
+        audited = run_audit(evidence, _key(evidence.home, options), _print_progress if progress_lines else None)
         if explain:
             from scripts.output.explain import explain as explain_round
 
@@ -147,8 +156,12 @@ def audit_file(options: AuditOptions, path: Path) -> None:
         sys.exit(NOT_RECORDED)
 
 
-def run_audit(evidence: Evidence, key: AuditKey | None) -> Audited:
-    """Run an audit with a progress bar and write its report to the run's folder."""
+def _print_progress(done: int, of: int) -> None:
+    click.echo(f"progress {done} {of}", err=True)
+
+
+def run_audit(evidence: Evidence, key: AuditKey | None, tell: Callable[[int, int], None] | None = None) -> Audited:
+    """Run an audit, with a progress bar or with `tell`, and write its report to the run's folder."""
     from rich.progress import Progress
 
     from fl.audit.consortium import Audit
@@ -159,10 +172,10 @@ def run_audit(evidence: Evidence, key: AuditKey | None) -> Audited:
     from scripts.wiring.roles import signatures
 
     started = time.perf_counter()
-    with Progress(transient=True) as progress:
+    with Progress(transient=True, disable=tell is not None) as progress:
         task = progress.add_task("Replaying rounds", total=None)
         report, federation = Audit(evidence.ledger.anchor, evidence.vault, key, signatures()).run(
-            evidence.ledger.replay(), lambda done, of: progress.update(task, completed=done, total=of)
+            evidence.ledger.replay(), tell or (lambda done, of: progress.update(task, completed=done, total=of))
         )
         check_first_model(federation, evidence.vault, report, first_digest)
     if federation.successor is not None and federation.successor != evidence.ledger.anchor.contract:

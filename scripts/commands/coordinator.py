@@ -9,6 +9,7 @@ import click
 from fl.protocol.errors import SettingInvalid
 from fl.protocol.names import Protection, Role
 from fl.protocol.rounds.config import WORD_BITS, RoundConfig
+from scripts.commands.coordinator_holds import abort_round, go_on, held_by, hold
 from scripts.commands.coordinator_sums import sum_lanes, train_table
 from scripts.wiring.exit import guarded
 from scripts.wiring.membership import add_init, add_keys
@@ -63,6 +64,8 @@ add_init(coordinator, Role.COORDINATOR, "coordinator")
 add_keys(coordinator, Role.COORDINATOR, "coordinator")
 coordinator.add_command(sum_lanes)
 coordinator.add_command(train_table)
+for _command in (hold, go_on, abort_round):
+    coordinator.add_command(_command)
 
 
 @coordinator.command()
@@ -185,5 +188,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     with only_one(member.folder):
         initial = first_model(recipe)
         serve_agent(
-            lambda: Coordinator(open_ports(home, member, notify), plan, initial), notify, lambda agent: agent.done
+            lambda: Coordinator(open_ports(home, member, notify), plan, initial, held_by(member.folder)),
+            notify,
+            lambda agent: agent.done,
         )

@@ -90,6 +90,12 @@ def table_options(command: F) -> F:
     help="How the site writes its log. json also writes one line per request.",
 )
 @table_options
+@click.option(
+    "--backups",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Folder in which your backups end up. The operator's page shows the age of its newest file. Repeatable.",
+)
 @network_options
 @guarded
 def serve(  # noqa: PLR0913  # one parameter per option
@@ -116,11 +122,12 @@ def serve(  # noqa: PLR0913  # one parameter per option
     tables: tuple[str, ...],
     suggestions: Path | None,
     patient_risks: bool,
+    backups: tuple[Path, ...],
 ) -> None:
     """Serve the site of hospital NAME to patients, doctors and auditors. It uses the model that the ledger confirms."""
     from scripts.server.log import log_as_json
     from scripts.server.proxy import TrustedProxy
-    from scripts.server.site import build_site, check_port, run_site
+    from scripts.server.site import Extras, build_site, check_port, run_site
     from scripts.server.tables import TableOptions
     from scripts.wiring.listing import frame_of
     from scripts.wiring.site_accounts import site_config
@@ -143,6 +150,7 @@ def serve(  # noqa: PLR0913  # one parameter per option
     )
     given = TableOptions.parse(tables, suggestions, home)
     check_port(host, port)
-    running = build_site(home, name, config, given, servers)
+    extras = Extras(given, servers, backups)
+    running = build_site(home, name, config, extras)
     click.echo(f"The site is at http://{host}:{port}")
     run_site(running, host, port, proxy)

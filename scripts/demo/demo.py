@@ -42,7 +42,7 @@ from scripts.demo.together import AUDITOR, COORDINATOR, TRUSTEES, Work, found_to
 from scripts.output import report as _report
 from scripts.output.card import attested_card
 from scripts.output.progress import Console
-from scripts.server.site import build_site, check_port, run_site
+from scripts.server.site import Extras, build_site, check_port, run_site
 from scripts.server.tables import NO_TABLES, TableOptions
 from scripts.wiring.home import Home
 from scripts.wiring.listing import frame_of, reading_of
@@ -270,7 +270,7 @@ def _serve(run: Demo, port: int, frame: Frame | None, tables: TableOptions, stac
     config = site_config(home, "Hemaledger Clinic", "UTC", tls=False, demo=True)
     config = replace(config, picture_frame=frame, patient_risks=True)
     servers = start_servers(home, run.hospitals, stack)
-    running = build_site(home, run.hospitals[0], config, tables, servers)
+    running = build_site(home, run.hospitals[0], config, Extras(tables, servers))
     accounts = seed_demo(config, home)
     kits = link_trustees(home, config, TRUSTEES)
     console.say(f"  the doctors {', '.join(TRUSTEES)} approve requests with the kits in {kits} (the password is below)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fl.audit.narrative import Passage, Results
 from fl.audit.narrative import explain as explain_round
+from fl.audit.plain_words import finding_title, without_names
 from fl.protocol.errors import SettingInvalid
 from scripts.output.report import MARKS, Audited
 
@@ -21,8 +22,11 @@ def explain(audited: Audited, number: int) -> str:
     lines = [f"Round {number} was {current.terms.protection.name.lower()} and is {current.phase.name.lower()}.", ""]
     lines += [f"{place:>3}. {_sentences(passage)}" for place, passage in enumerate(story.passages, start=1)]
     lines += ["", story.ending, story.seen]
-    lines += [f"FINDING {each.name} ({each.subject}): {each.sentence}" for each in story.results.findings]
-    lines += [f"Note: {note}" for note in story.results.notes]
+    lines += [
+        f"FINDING {finding_title(each.name)} ({each.subject}): {without_names(each.sentence)}"
+        for each in story.results.findings
+    ]
+    lines += [f"Note: {without_names(note)}" for note in story.results.notes]
     return "\n".join([*lines, story.verdict])
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from fl.audit.narrative import CheckOutcome, Results, explain
+from fl.audit.plain_words import finding_title, without_names
 from fl.files import write_atomic
-from fl.protocol.audit import Report
+from fl.protocol.audit import Finding, Report
 from fl.protocol.codec import JsonValue
 from fl.protocol.federation import Federation
 from fl.protocol.names import show, shown_lines
@@ -74,7 +75,8 @@ def to_text(audited: Audited) -> str:
     ]
     for finding in report.findings:
         where = f"round {finding.round}" if finding.round else "set-up"
-        lines += [f"  FINDING {finding.name} ({where}, {finding.subject})", f"          {finding.sentence}"]
+        lines += [f"  FINDING {finding_title(finding.name)} ({where}, {finding.subject})"]
+        lines += [f"          {without_names(finding.sentence)}", *_evidence(finding)]
     for number, sums in sorted(report.sums.items()):
         if number in report.totals:
             lines += _totals(number, report.totals[number], sums)
@@ -83,8 +85,15 @@ def to_text(audited: Audited) -> str:
         lines += [_claims(f"round {number}, {name}", each) for name, each in report.claims.get(number, {}).items()]
     lines += [f"  Privacy (round {one.round}): {one.sentence}" for one in audited.privacy]
     lines += [f"  ALARM (round {alarm.round}, {alarm.subject}): {alarm.sentence}" for alarm in report.alarms]
-    lines += [f"  Note: {note}" for note in report.notes]
+    lines += [f"  Note: {without_names(note)}" for note in report.notes]
     return shown_lines("\n".join([*lines, audited.verdict]))
+
+
+def _evidence(finding: Finding) -> list[str]:
+    """Return where the record of a finding is; the sentence has the other facts."""
+    facts = dict(finding.evidence)
+    place = [f"{name} {facts[name]}" for name in ("block", "transaction") if name in facts]
+    return [f"          {', '.join(place)}"] if place else []
 
 
 def _claims(whose: str, figures: Mapping[str, float]) -> str:
@@ -130,6 +139,8 @@ def to_html(audited: Audited) -> str:
     return environment.get_template("audit.html").render(
         audited=audited,
         checks=CHECKS,
+        finding_title=finding_title,
+        without_names=without_names,
         consortium=show(audited.federation.anchor.consortium),
         rounds=[_round(audited.federation, current) for current in audited.federation.rounds],
         stories=[

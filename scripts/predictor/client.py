@@ -135,7 +135,7 @@ class PredictorProcess(ChildProcess):
             return parse(body)
         except EncodingError as error:
             self._stop()
-            raise PredictorSilent(str(error)) from error
+            raise PredictorSilent("it answered in another form") from error
 
     def _load(self, model: RemoteModel) -> None:
         """Make sure that the process runs and has `model`."""

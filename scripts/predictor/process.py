@@ -107,7 +107,7 @@ class ChildProcess:
             self._stop()  # else the next question would get this answer
             if isinstance(error, OSError | EncodingError) and not isinstance(error, ConnectionError):
                 late = isinstance(error, TimeoutError)
-                raise PredictorSilent("it took too long" if late else str(error)) from error
+                raise PredictorSilent("it took too long" if late else "it answered in another form") from error
             raise
         raise refusal
 
@@ -154,7 +154,7 @@ def _start(command: Sequence[str]) -> tuple[subprocess.Popen[bytes], socket.sock
             )
     except OSError as error:
         ours.close()
-        raise PredictorSilent(f"it cannot be started: {error}") from error
+        raise PredictorSilent("it cannot be started") from error
     return child, ours
 
 

@@ -93,7 +93,7 @@ class TableProcess(ChildProcess):
             return Risk.from_dict(parse_document(body, "answer"))
         except EncodingError as error:
             self.close()
-            raise PredictorSilent(str(error)) from error
+            raise PredictorSilent("it answered in another form") from error
 
     def risks(self, model: RemoteTable, values: Reals) -> Reals:
         size = len(values) * CHANCES * 8

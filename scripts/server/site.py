@@ -28,6 +28,8 @@ from fl.transport.http_server import HttpServer
 from scripts.predictor.client import CHILD, PredictorProcess
 from scripts.predictor.tables import TableProcess
 from scripts.server.allocator import give_memory_back
+from scripts.server.audit_process import AuditProcess
+from scripts.server.health import MachineHealth
 from scripts.server.log import quieten
 from scripts.server.proxy import TrustedProxy
 from scripts.server.request import Bounds
@@ -68,24 +70,40 @@ class RunningSite:
     """None: the site has no models of tables."""
 
 
-def build_site(
-    home: Home, name: str, config: SiteConfig, tables: TableOptions = NO_TABLES, servers: Path | None = None
-) -> RunningSite:
+@dataclass(frozen=True)
+class Extras:
+    """What a site may have besides its hospital's folder."""
+
+    tables: TableOptions = NO_TABLES
+    servers: Path | None = None
+    """The file of hospital servers that may judge pictures."""
+    backups: tuple[Path, ...] = ()
+    """Folders in which backups end up."""
+
+
+def build_site(home: Home, name: str, config: SiteConfig, extras: Extras = Extras()) -> RunningSite:
     """Return a hospital's site; the model runs in its own process, which may use what this one may.
 
     Raises:
         SettingInvalid: the file of servers cannot be used.
     """
-    listed = read_servers(servers, name) if servers else None
+    listed = read_servers(extras.servers, name) if extras.servers else None
     models = PredictorProcess(command=(*CHILD, *given().arguments()))
     models.start()
-    calculator = start_tables(tables)
-    offered = open_tables(tables, name, calculator) if calculator else NoTables()
-    app = create_app(config, replace(open_services(home, name, models.open, listed), tables=offered))
+    calculator = start_tables(extras.tables)
+    offered = open_tables(extras.tables, name, calculator) if calculator else NoTables()
+    services = open_services(home, name, models.open, listed, extras.backups)
+    app = create_app(config, replace(services, tables=offered))
     return RunningSite(app, upkeep_of(app), app.extensions[EXTENSION].wake, models, calculator)
 
 
-def open_services(home: Home, name: str, open_model: OpenModel, servers: ServerList | None = None) -> Services:
+def open_services(
+    home: Home,
+    name: str,
+    open_model: OpenModel,
+    servers: ServerList | None = None,
+    backups: tuple[Path, ...] = (),
+) -> Services:
     member = home.member(name)
     following = SuccessorLedger(lambda: open_ledger(home, member, PAGE_TIMEOUT_S), announce("site"))
     ledger = CircuitBreakerLedger(following, time.monotonic)
@@ -104,6 +122,8 @@ def open_services(home: Home, name: str, open_model: OpenModel, servers: ServerL
         records=records,
         requests=FederationRequests(reader.federation, records, asking, relay, vault, now),
         clock=now,
+        auditor=AuditProcess.of(home, name),
+        machine=MachineHealth(home, vault, backups),
     )
 
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import click
 
+from fl.audit.plain_words import without_names
 from fl.events import Event, Notify
 from fl.protocol.errors import ChainUnavailable, LedgerClosed
 from fl.protocol.names import shown
@@ -28,7 +29,8 @@ def announce(name: str) -> Notify:
 
     def notify(what: Event, facts: Mapping[str, object]) -> None:
         details = ", ".join(f"{key} {_short(value)}" for key, value in facts.items() if value is not None)
-        click.echo(shown(f"{time.strftime('%H:%M:%S')} {name}: {what}{' (' + details + ')' if details else ''}"))
+        line = f"{time.strftime('%H:%M:%S')} {name}: {what}{' (' + details + ')' if details else ''}"
+        click.echo(shown(without_names(line)))
 
     return notify
 

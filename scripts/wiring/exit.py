@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 
 import click
 
+from fl.audit.plain_words import without_names
 from fl.protocol.errors import HemaledgerError
 from fl.protocol.names import shown_lines
 
@@ -25,7 +26,7 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except HemaledgerError as error:
-            click.secho(f"{error.name}: {shown_lines(str(error))}", fg="red", err=True)
+            click.secho(shown_lines(without_names(str(error))), fg="red", err=True)
             sys.exit(error.exit_code)
         except KeyboardInterrupt:
             click.echo("Stopped.", err=True)

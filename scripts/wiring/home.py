@@ -201,7 +201,9 @@ class Home:
             return Deployment(fields.text("url"), anchor, fields.truth("free_gas"), task, confirmations)
         except FileNotFoundError as error:
             raise SettingInvalid("home", f"{path} does not exist; create a consortium first") from error
-        except (OSError, EncodingError) as error:
+        except OSError as error:
+            raise SettingInvalid("home", f"{path} cannot be read ({error.strerror})") from error
+        except EncodingError as error:
             raise SettingInvalid("home", f"{path} is damaged ({error})") from error
 
 

@@ -93,7 +93,8 @@ def test_what_is_wrong_in_a_replayed_round_is_shown_and_an_alarm(
     page = auditor.text(PAGE)
     assert "Something is wrong in this round: do not trust its model." in page
     assert "Checked, and wrong" in page
-    assert "HashMismatch , masked update of" in page
+    assert "A file is not the recorded one , masked update of" in page
+    assert "HashMismatch" not in page
 
 
 @pytest.mark.parametrize(

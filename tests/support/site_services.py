@@ -10,7 +10,7 @@ Not here: a network; the "model" weighs how purple a cell is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -29,7 +29,9 @@ from fl.training.pictures.field import Frame
 from fl.training.pictures.gate import prepare
 from fl.training.pictures.heat import Seen
 from fl.training.pictures.images import Pixels
+from tests.support.site_audits import SteppedAuditor
 from tests.support.site_decryption_requests import FakeRequests
+from tests.support.site_history import small_history
 from tests.support.site_records import FakeRecords
 from webui.ports.federation import (
     AuditSummary,
@@ -45,6 +47,7 @@ from webui.ports.federation import (
     ServedModel,
     Services,
 )
+from webui.ports.ledger import History
 
 NOON = 1_795_435_200
 """Monday, 23 November 2026, 12:00 UTC."""
@@ -92,6 +95,7 @@ class FakeFederation:
     def __post_init__(self) -> None:
         self.records = FakeRecords(self.clock, lambda: self.chain_up)
         self.requests = FakeRequests(self.records)
+        self.auditor = SteppedAuditor()
 
     def stop_chain(self) -> None:
         self.chain_up = False
@@ -112,7 +116,7 @@ class FakeFederation:
 
     @property
     def services(self) -> Services:
-        return Services(FakePredictions(self), FakeAudits(self), self.records, self.requests, self.clock)
+        return Services(FakePredictions(self), FakeAudits(self), self.records, self.requests, self.clock, self.auditor)
 
     def ask_ledger(self) -> None:
         if not self.chain_up:
@@ -207,6 +211,10 @@ class FakeAudits:
         self._federation.ask_ledger()
         return [self._round(number) for number in range(self._federation.final_round, 0, -1)]
 
+    def history(self) -> History:
+        self._federation.ask_ledger()
+        return small_history()
+
     def look_up(self, digest: Digest) -> FileFinding:
         federation = self._federation
         federation.ask_ledger()
@@ -229,6 +237,9 @@ class FakeAudits:
             return None
         results = {number: self._results(number) for number in range(1, federation.final_round)}
         return AuditSummary(1318, federation.findings_of_last_audit, federation.clock.now - 3600, results)
+
+    def training_of(self, number: int) -> Mapping[str, str]:
+        return {"epochs": "3" if number > 4 else "2", "preparation": "plain"}
 
     def explain(self, number: int, results: Results) -> Explained:
         self._check(number)

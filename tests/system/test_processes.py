@@ -128,10 +128,11 @@ def test_a_second_process_of_the_same_role_or_chain_is_refused(party: Party) -> 
     second = Process("coordinator", "run", *patient, "--home", folder)
     party.processes["alpha"].wait_for("alpha: ready")
     hospital = invoke("hospital", "run", "--name", "alpha", "--home", folder)
-    assert (hospital.exit_code, hospital.output.split(":")[0]) == (77, "RoleRunning")
-    for process, name in ((second, "RoleRunning"), (chain, "ChainRunning")):
+    assert hospital.exit_code == 77
+    assert "already runs this role" in hospital.output
+    for process, words in ((second, "already runs this role"), (chain, "already runs the chain")):
         assert process.exit_code() == 77, process.output
-        assert name in process.output
+        assert words in process.output
     assert first.stop() == 0
 
 
@@ -193,9 +194,9 @@ def test_a_port_in_use_is_refused(party: Party, tmp_path: Path) -> None:
     folder = str(party.home.folder)
     site = invoke("serve", "--home", folder, "--name", "alpha", "--port", str(party.port))
     assert chain.exit_code() == 78, chain.output
-    assert "PortInUse" in chain.output
+    assert f"Port {party.port} on 127.0.0.1 is in use" in chain.output
     assert site.exit_code == 78
-    assert "PortInUse" in site.output
+    assert f"Port {party.port} on 127.0.0.1 is in use" in site.output
 
 
 def test_a_chain_that_is_down_or_another_one_is_named(party: Party, tmp_path: Path) -> None:
@@ -211,21 +212,23 @@ def test_a_chain_that_is_down_or_another_one_is_named(party: Party, tmp_path: Pa
         wrong = invoke("consortium", "members", "--home", str(other.folder))
     finally:
         chain.kill()
-    assert (down.exit_code, down.output.split(":")[0]) == (75, "ChainUnavailable")
-    assert (wrong.exit_code, wrong.output.split(":")[0]) == (78, "WrongChain")
+    assert down.exit_code == 75
+    assert down.output.startswith("No Ethereum node answers at")
+    assert wrong.exit_code == 78
+    assert "is not the one of this consortium" in wrong.output
 
 
 @pytest.mark.parametrize(
-    ("files", "name"),
+    ("files", "words"),
     [
-        ({"healthy/a.png": b"", "leukemia/b.png": b"whole"}, "ImageUnreadable"),
-        ({"healthy/a.png": b"cut", "leukemia/b.png": b"whole"}, "ImageUnreadable"),
-        ({}, "DatasetUnusable"),
+        ({"healthy/a.png": b"", "leukemia/b.png": b"whole"}, "could not be read"),
+        ({"healthy/a.png": b"cut", "leukemia/b.png": b"whole"}, "could not be read"),
+        ({}, "cannot be used"),
     ],
     ids=["empty image", "cut image", "no images"],
 )
 def test_images_that_cannot_be_trained_on_are_refused_by_name(
-    files: dict[str, bytes], name: str, tmp_path: Path
+    files: dict[str, bytes], words: str, tmp_path: Path
 ) -> None:
     whole = encode_png(draw_cell(1, 3, 32))
     folder = tmp_path / "images"
@@ -236,7 +239,8 @@ def test_images_that_cannot_be_trained_on_are_refused_by_name(
     made = invoke(
         "hospital", "init", "--home", str(tmp_path / "run"), "--name", "alpha", "--data", str(folder), env=PASSWORD
     )
-    assert (made.exit_code, made.output.split(":")[0]) == (65, name)
+    assert made.exit_code == 65
+    assert words in made.output
 
 
 def test_a_wrong_password_or_another_role_is_refused(party: Party) -> None:
@@ -244,6 +248,7 @@ def test_a_wrong_password_or_another_role_is_refused(party: Party) -> None:
     wrong = invoke("hospital", "join", "--home", folder, "--name", "alpha", env=PASSWORD)
     role = invoke("auditor", "run", "--home", folder, "--name", "alpha")
     again = invoke("consortium", "create", "--home", folder, "--rpc", party.url)
-    assert (wrong.exit_code, wrong.output.split(":")[0]) == (78, "KeystoreUnreadable")
-    assert (role.exit_code, role.output.split(":")[0]) == (78, "SettingInvalid")
-    assert (again.exit_code, again.output.split(":")[0]) == (78, "SettingInvalid")
+    assert (wrong.exit_code, role.exit_code, again.exit_code) == (78, 78, 78)
+    assert "could not be opened: the password is wrong" in wrong.output
+    assert "alpha has the role hospital, not auditor" in role.output
+    assert "exists already" in again.output

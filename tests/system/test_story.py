@@ -174,8 +174,8 @@ def test_dark_twin_swapped_files_are_found(dark: Path) -> None:
     second.write_bytes(one)
     done = hemaledger("audit", "--home", dark.parent, "--auditor", "auditor")
     assert done.returncode == 76
-    assert "HashMismatch (round 2, masked update of alpha)" in done.stdout
-    assert "HashMismatch (round 2, masked update of beta)" in done.stdout
+    assert "A file is not the recorded one (round 2, masked update of alpha)" in done.stdout
+    assert "A file is not the recorded one (round 2, masked update of beta)" in done.stdout
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: the browser part of the story is not run")

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fl.audit.narrative import Explained, Results, explain
+from fl.audit.plain_words import without_names
 from fl.audit.reports import REPORT_CAP, alarms_of
 from fl.audit.rounds import Bench, audit_round, obstacle
 from fl.protocol.audit import Mention, mentions_of
@@ -26,8 +27,10 @@ from fl.protocol.rounds.round import Phase, Round
 from fl.protocol.task import MAX_NAME, Origin, Task
 from fl.replay.expected_files import read_config
 from fl.replay.vault_files import read_document
+from webui.federation.chronicle import Chronicle
 from webui.federation.saved_report import read_summary
 from webui.ports.federation import AuditSummary, DigestPlace, FileFinding, HeldOut, Report, RoundHospital, RoundView
+from webui.ports.ledger import History
 
 
 @dataclass(frozen=True)
@@ -40,17 +43,40 @@ class FederationAudits:
     """Has the hospital's own key."""
     report: Path
     """The JSON file that `hemaledger audit` writes."""
+    chronicle: Chronicle = field(default_factory=Chronicle)
+    known: dict[tuple[object, ...], RoundView] = field(default_factory=dict)
+    """Rounds that have ended and whose report was read, so that no page reads a thousand files again."""
+
+    def history(self) -> History:
+        federation = self.federation()
+        return History(federation, self.chronicle.read(self.ledger, federation.position))
 
     def rounds(self) -> list[RoundView]:
         federation = self.federation()
-        return [_view(federation.book, current, self.bench.vault) for current in reversed(federation.rounds)]
+        return [self._view(federation.book, current) for current in reversed(federation.rounds)]
+
+    def _view(self, book: KeyBook, current: Round) -> RoundView:
+        key = (current.anchor, current.number, current.phase, tuple(current.attestations.values()))
+        if key in self.known:
+            return self.known[key]
+        view = _view(book, current, self.bench.vault)
+        if current.ended and view.task is not None and (view.report.metrics or current.phase == Phase.ABORTED):
+            self.known[key] = view
+        return view
 
     def look_up(self, digest: Digest) -> FileFinding:
-        book, mentions = self.federation().book, mentions_of(digest, self.ledger.replay())
+        book, mentions = self.federation().book, mentions_of(digest, self.chronicle.read(self.ledger))
         return FileFinding(digest, tuple(_place(book, mention) for mention in mentions))
 
     def findings(self) -> AuditSummary | None:
         return read_summary(self.report)
+
+    def training_of(self, number: int) -> Mapping[str, str]:
+        with suppress(HemaledgerError):
+            config = read_config(self.federation().round(number), self.bench.vault)
+            bounds = {"clip": config.clip, "l2 bound": config.l2_bound, "largest weight": config.w_max}
+            return _flat({**bounds, "word bits": config.word_bits, **config.training})
+        return {}
 
     def explain(self, number: int, results: Results) -> Explained:
         return explain(self.federation(), number, results)
@@ -109,7 +135,7 @@ def _view(book: KeyBook, current: Round, vault: Vault) -> RoundView:
         ),
         model_digest=current.proposal.model_digest if current.proposal else None,
         attested_by=tuple(book.name_of(auditor) for auditor in current.attestations),
-        reason=current.reason,
+        reason=without_names(current.reason),
         report=report_on(current, vault),
         task=_task(current, vault),
     )
@@ -132,3 +158,12 @@ def _place(book: KeyBook, mention: Mention) -> DigestPlace:
         transaction=entry.transaction,
         block=entry.position.block,
     )
+
+
+def _flat(value: Mapping[str, JsonValue], before: str = "") -> dict[str, str]:
+    """Return the leaves of a document by their path."""
+    leaves = dict[str, str]()
+    for name, each in value.items():
+        path = f"{before}{name.replace('_', ' ')}"
+        leaves |= _flat(each, f"{path}, ") if isinstance(each, dict) else {path: str(each)}
+    return leaves

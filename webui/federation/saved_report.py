@@ -50,12 +50,23 @@ def _parse(data: bytes) -> Any:  # noqa: ANN401 - JSON; what is missing is a Key
 def _summary(document: dict[str, Any]) -> AuditSummary:
     findings = tuple(_finding(row) for row in document["findings"])
     results = {row["number"]: _results(row, findings, document["notes"]) for row in document["rounds"]}
-    return AuditSummary(sum(document["checks"].values()), findings, int(document["checked_at"]), results)
+    return AuditSummary(
+        sum(document["checks"].values()),
+        findings,
+        int(document["checked_at"]),
+        results,
+        tuple(_finding(row) for row in document.get("alarms", [])),
+        tuple(str(note) for note in document["notes"]),
+        {str(kind): int(count) for kind, count in document["checks"].items()},
+        str(document.get("verdict", "")),
+    )
 
 
 def _finding(row: dict[str, Any]) -> Finding:
-    step = row.get("step")
-    return Finding(row["name"], row["round"], row["subject"], row["sentence"], AuditStep(step) if step else None)
+    """Return one finding; reports from older versions have no evidence."""
+    step = AuditStep(row["step"]) if row.get("step") else None
+    evidence = tuple((str(name), str(value)) for name, value in dict(row.get("evidence", {})).items())
+    return Finding(row["name"], row["round"], row["subject"], row["sentence"], step, evidence)
 
 
 def _results(row: dict[str, Any], findings: tuple[Finding, ...], notes: list[str]) -> Results:

@@ -32,7 +32,7 @@ START_PAGES = {
     SiteRole.PATIENT: "checks.history",
     SiteRole.DOCTOR: "doctor.agenda",
     SiteRole.AUDITOR: "auditor.rounds",
-    SiteRole.OPERATOR: "auditor.rounds",
+    SiteRole.OPERATOR: "operator.overview",
 }
 
 

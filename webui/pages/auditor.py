@@ -17,15 +17,20 @@ from webui.site import site
 from webui.store.models import SiteRole
 from webui.store.throttle import Meter
 
+NEWEST = 25
+"""How many rounds the list shows; the table of rounds has all of them."""
 blueprint = Blueprint("auditor", __name__, url_prefix="/auditor")
 
 
 @blueprint.get("/")
 @only(SiteRole.AUDITOR, SiteRole.OPERATOR)
 def rounds() -> ResponseReturnValue:
-    """List all rounds, and the findings of the last audit."""
+    """List the newest rounds, and the findings of the last audit."""
     audits = site().services.audits
-    return render_template("auditor/rounds.html", rounds=audits.rounds(), summary=audits.findings())
+    every = audits.rounds()
+    return render_template(
+        "auditor/rounds.html", rounds=every[:NEWEST], more=max(len(every) - NEWEST, 0), summary=audits.findings()
+    )
 
 
 @blueprint.get("/rounds/<int:number>")

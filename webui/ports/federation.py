@@ -21,7 +21,10 @@ from fl.training.pictures.field import Frame
 from fl.training.pictures.heat import Seen
 from fl.training.pictures.images import Pixels
 from fl.training.pictures.preparation import PLAIN
+from webui.ports.audit_runs import AuditRunner
 from webui.ports.decryption_requests import RequestService
+from webui.ports.health import HealthService
+from webui.ports.ledger import History
 from webui.ports.records import RecordService
 from webui.ports.tables import NoTables, TableService
 
@@ -209,10 +212,20 @@ class AuditSummary:
     checked_at: int
     results: Mapping[int, Results]
     """By round; rounds after the audit are missing."""
+    alarms: tuple[Finding, ...] = ()
+    """Models that auditors reported as far worse than chance."""
+    notes: tuple[str, ...] = ()
+    """What was not checked, and why."""
+    kinds: Mapping[str, int] = field(default_factory=dict)
+    """Kind of check -> how many were made."""
+    verdict: str = ""
 
 
 class AuditService(Protocol):
     """The ledger as an auditor reads it. Every method may raise UnavailableError."""
+
+    def history(self) -> History:
+        """Return the whole ledger up to now."""
 
     def rounds(self) -> Sequence[RoundView]:
         """Return all rounds, the newest first."""
@@ -222,6 +235,9 @@ class AuditService(Protocol):
 
     def findings(self) -> AuditSummary | None:
         """Return the last audit's result, or None if none has run."""
+
+    def training_of(self, number: int) -> Mapping[str, str]:
+        """Return the settings of a round's training by name; empty if its configuration cannot be read."""
 
     def explain(self, number: int, results: Results) -> Explained:
         """Return a round in plain words, with the results of its checks.
@@ -256,3 +272,7 @@ class Services:
     clock: Callable[[], int]
     """Seconds since 1970, UTC."""
     tables: TableService = field(default_factory=NoTables)
+    auditor: AuditRunner | None = None
+    """Makes full audits; None where this site cannot."""
+    machine: HealthService | None = None
+    """Measures the machine; None where nobody does."""

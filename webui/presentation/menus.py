@@ -33,11 +33,20 @@ MENUS: Mapping[str, tuple[Link, ...]] = {
     ),
     "auditor": (
         ("auditor.rounds", _("Rounds")),
+        ("ledger.index", _("Ledger")),
+        ("audits.overview", _("Audit")),
+        ("audits.compare", _("Compare")),
         ("auditor.file", _("Check a file")),
+        ("operator.health", _("Health")),
     ),
     "operator": (
-        ("auditor.rounds", _("Rounds")),
-        ("auditor.file", _("Check a file")),
+        ("operator.overview", _("Overview")),
+        ("operator.staff", _("Staff")),
+        ("operator.members", _("Members")),
+        ("operator.next_round", _("Next round")),
+        ("operator.ceremonies", _("Ceremonies")),
+        ("ledger.index", _("Ledger")),
+        ("operator.health", _("Health")),
         ("access_log.table", _("Access log")),
     ),
 }

@@ -185,7 +185,7 @@ def _translated() -> Iterator[None]:
     except (OperationalError, InterfaceError) as error:
         if getattr(error.orig, "sqlstate", None) == SERIALISATION_FAILURE or mariadb.is_conflict(error.orig):
             raise _WriteConflict("two changes at the same moment") from error
-        raise DatabaseUnavailable(type(error.orig).__name__) from error
+        raise DatabaseUnavailable("no answer, or no connection") from error
 
 
 def _engine(url: str) -> Engine:
@@ -197,7 +197,9 @@ def _engine(url: str) -> Engine:
             parsed = mariadb.with_charset(parsed)
         engine = create_engine(parsed, pool_pre_ping=True, pool_size=KEPT_CONNECTIONS)
     except (ArgumentError, ImportError) as error:
-        raise SettingInvalid("database_url", f"it cannot be used ({type(error).__name__})") from error
+        raise SettingInvalid(
+            "database_url", "it is no address of a database, or its driver is not installed"
+        ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

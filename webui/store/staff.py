@@ -57,6 +57,18 @@ class StaffStore:
             query = select(Account).where(Account.role != SiteRole.PATIENT.value)
             return session.scalars(query.order_by(Account.role, Account.name)).all()
 
+    def one(self, account_id: int) -> Account:
+        """Return an account of staff.
+
+        Raises:
+            NotFound: there is none, or it is a patient's.
+        """
+        with self._database.reading() as session:
+            account = session.get(Account, account_id)
+        if account is None or account.role == SiteRole.PATIENT.value:
+            raise NotFound
+        return account
+
     def doctor(self, email: str) -> DoctorFacts | None:
         """Return the facts of a doctor; None if the account never was a doctor's."""
         with self._database.reading() as session:

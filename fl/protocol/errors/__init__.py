@@ -67,6 +67,7 @@ from fl.protocol.errors.refused import (
     DesignMismatch,
     EpsilonExceeded,
     NoiseMissing,
+    OrderOutdated,
     PolicyNotApproved,
     RoleRunning,
     RosterUntrusted,
@@ -74,6 +75,7 @@ from fl.protocol.errors.refused import (
     SlotTaken,
     TaskChanged,
     TaskMismatch,
+    WrongConsortium,
 )
 from fl.protocol.errors.rounds import (
     BelowThreshold,
@@ -142,6 +144,7 @@ from fl.protocol.errors.tampered import (
 from fl.protocol.errors.world import (
     AccountEmpty,
     AggregateOverflow,
+    AuditFailed,
     ChainUnavailable,
     ClockWrong,
     FeeDemanded,

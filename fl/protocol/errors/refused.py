@@ -169,3 +169,18 @@ class SlotTaken(RefusedError):
     starts_at: int
     http_status = 409
     sentence = "This appointment was just taken. Please choose another free slot."
+
+
+@dataclass(eq=False)
+class OrderOutdated(RefusedError):
+    """An order of the site is too old, or the clocks differ."""
+
+    days: int
+    sentence = "This order was not made within the last {days} days. Prepare it again on the site."
+
+
+@dataclass(eq=False)
+class WrongConsortium(RefusedError):
+    """An order of the site is for another consortium."""
+
+    sentence = "This order is for another consortium. Nothing was done."

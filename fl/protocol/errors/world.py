@@ -135,6 +135,14 @@ class ServersSilent(UnavailableError):
 
 
 @dataclass(eq=False)
+class AuditFailed(UnavailableError):
+    """The process of a full audit ended without a report."""
+
+    why: str
+    sentence = "The audit did not come to its end: {why}. The last report is unchanged."
+
+
+@dataclass(eq=False)
 class RoundStalled(UnavailableError):
     """A round did not end in time."""
 

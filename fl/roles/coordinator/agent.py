@@ -7,6 +7,7 @@ Source: PROTOCOL.md 5S.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from fl.audit.reports import alarms_of
@@ -70,7 +71,9 @@ from fl.training.weak_calibration import weakness
 class Coordinator:
     """The coordinator's agent."""
 
-    def __init__(self, ports: Ports, plan: Plan, initial: Initial) -> None:
+    def __init__(self, ports: Ports, plan: Plan, initial: Initial, held: Callable[[], str] = str) -> None:
+        """Work for `plan`; `held` returns why no further round may open now, "" if one may."""
+        self._held = held
         self.view = LedgerView(ports.ledger)
         self._ports = ports
         self._plan = plan
@@ -175,6 +178,9 @@ class Coordinator:
         roster = tuple(sorted(account for account in self._hospitals(federation) if account in readers))
         threshold = self._plan.threshold(len(roster))
         if self._held_back(federation):
+            return False
+        if reason := self._held():
+            self._pauses.alarm(federation, f"the next round is held back: {reason}")
             return False
         if self._pauses.running(federation):
             self._pauses.report(federation)

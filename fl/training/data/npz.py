@@ -105,7 +105,7 @@ class Npz:
             with self._archive.open(info) as member:
                 yield member
         except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-            raise DatasetUnusable(self.source, f"{shown(name)} is damaged ({shown(str(error))})") from error
+            raise DatasetUnusable(self.source, f"{shown(name)} is damaged") from error
 
     def _header(self, name: str, member: IO[bytes]) -> Header:
         version = np.lib.format.read_magic(member)
@@ -152,7 +152,7 @@ def open_npz(path: Path) -> Iterator[Npz]:
         try:
             archive = zipfile.ZipFile(file)
         except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile) as error:
-            raise DatasetUnusable(source, f"it is not a readable .npz file ({shown(str(error))})") from error
+            raise DatasetUnusable(source, "it is not a readable .npz file") from error
         with archive:
             yield Npz(archive, source)
 

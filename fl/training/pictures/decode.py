@@ -113,7 +113,7 @@ def decode_image(data: bytes, name: str, reading: PictureReading | None = None) 
     except Image.DecompressionBombError as error:
         raise ImageUnreadable(name, f"it has more than {MAX_PIXELS} pixels") from error
     except _BROKEN as error:
-        raise ImageUnreadable(name, f"it is damaged or incomplete ({error})") from error
+        raise ImageUnreadable(name, "it is damaged or incomplete") from error
 
 
 class _Refused(Exception):

@@ -119,7 +119,7 @@ def _lines(data: bytes, source: str) -> Iterator[tuple[int, list[str]]]:
                 raise DatasetUnusable(source, f"it has more than {MAX_ROWS} rows or {MAX_CELLS} cells")
             yield reader.line_num, row
     except csv.Error as error:
-        raise DatasetUnusable(source, f"line {reader.line_num} is not CSV ({error})") from error
+        raise DatasetUnusable(source, f"line {reader.line_num} is not CSV") from error
 
 
 def _short_lines(text: str, source: str) -> Iterator[str]:

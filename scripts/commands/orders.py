@@ -1,0 +1,127 @@
+"""`hemaledger consortium carry-out`: carry out an order that was prepared on the site, with the operator's key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fl.protocol.errors import EncodingError, OrderOutdated, SettingInvalid, WrongConsortium
+from fl.protocol.names import Role, shown, shown_lines
+from fl.protocol.records import CeremonyAborted, MemberRevoked
+from scripts.wiring.exit import guarded
+from scripts.wiring.options import KINDS, USES, chain_options
+
+if TYPE_CHECKING:
+    from scripts.wiring.home import Home
+    from webui.ports.orders import Order
+
+MAX_DAYS = 3650
+MAX_THRESHOLD = 32
+
+
+@click.command("carry-out")
+@chain_options
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@guarded
+def carry_out(home: Home, path: Path, *, yes: bool) -> None:
+    """Carry out an order that was prepared on the site's pages. Read what it says before you agree.
+
+    The site has no key of yours: nothing of an order happens until you run this.
+    """
+    order = read_order(home, path)
+    click.echo(f"Prepared by {shown(order.made_by)} on the site.")
+    click.echo(shown_lines(order.sentence))
+    if not yes:
+        click.confirm("Put this on the ledger?", abort=True)
+    click.echo(perform(home, order))
+
+
+def read_order(home: Home, path: Path) -> Order:
+    """Return the order in a file.
+
+    Raises:
+        EncodingError: it is not an order.
+        WrongConsortium: it is for another consortium.
+        OrderOutdated: it is too old, or from the future.
+    """
+    from scripts.wiring.clock import now
+    from webui.ports.orders import ORDER_CAP, VALID_S, Order
+
+    with path.open("rb") as file:
+        order = Order.from_bytes(file.read(ORDER_CAP + 1))
+    if order.consortium != home.deployment.anchor.consortium:
+        raise WrongConsortium
+    age = now() - order.made_at
+    if not -VALID_S <= age <= VALID_S:
+        raise OrderOutdated(VALID_S // 86_400)
+    return order
+
+
+def perform(home: Home, order: Order) -> str:
+    """Put an order on the ledger, signed by the operator; return what happened."""
+    from webui.ports.orders import OrderKind
+
+    return {
+        OrderKind.REGISTER: _register,
+        OrderKind.REVOKE: _revoke,
+        OrderKind.CEREMONY: _ceremony,
+        OrderKind.ABORT_CEREMONY: _abort,
+    }[order.kind](home, order)
+
+
+def _register(home: Home, order: Order) -> str:
+    from chain.transactions.addresses import parse_address
+    from scripts.wiring.roles import open_ledger, operator_of, register_member
+
+    facts = order.facts
+    if facts["role"].upper() not in Role.__members__ or facts["role"].upper() == Role.OPERATOR.name:
+        raise EncodingError("order", "its role is none that a member can have")
+    ledger = open_ledger(home, operator_of(home))
+    register_member(ledger, parse_address(facts["account"], "account"), Role[facts["role"].upper()], facts["name"])
+    return f"{facts['name']} is registered as {facts['role']}."
+
+
+def _revoke(home: Home, order: Order) -> str:
+    from chain.transactions.addresses import parse_address
+    from scripts.wiring.roles import open_ledger, operator_of
+
+    ledger = open_ledger(home, operator_of(home))
+    account = parse_address(order.facts["account"], "account")
+    ledger.append(MemberRevoked(ledger.account, account, order.facts["reason"]))
+    return f"{order.facts['name']} is revoked."
+
+
+def _ceremony(home: Home, order: Order) -> str:
+    from scripts.wiring.ceremony import CeremonyPlan, start_ceremony
+    from scripts.wiring.roles import open_ledger, operator_of
+
+    facts = order.facts
+    if facts["use"] not in USES or facts["kind"] not in KINDS or facts["kind"] == "dealer":
+        raise EncodingError("order", "its ceremony is none that a site can prepare")
+    trustees = tuple(name.strip() for name in facts["trustees"].split(",") if name.strip())
+    threshold = _number(facts["threshold"], 2, MAX_THRESHOLD) if facts["threshold"] else None
+    days = _number(facts["days"], 1, MAX_DAYS)
+    plan = CeremonyPlan(USES[facts["use"]], KINDS[facts["kind"]], trustees, threshold, days=days)
+    number = start_ceremony(open_ledger(home, operator_of(home)), plan)
+    return f"Ceremony {number} of the key for {facts['use']} has started."
+
+
+def _abort(home: Home, order: Order) -> str:
+    from fl.replay.ledger_view import LedgerView
+    from scripts.wiring.roles import open_ledger, operator_of
+
+    use, ledger = order.facts["use"], open_ledger(home, operator_of(home))
+    current = LedgerView(ledger).refresh().threshold.ceremony(USES[use]) if use in USES else None
+    if current is None or current.ended:
+        raise SettingInvalid("use", f"no ceremony of the key for {use} is running")
+    ledger.append(CeremonyAborted(ledger.account, USES[use], current.number, order.facts["reason"]))
+    return f"Ceremony {current.number} is aborted."
+
+
+def _number(text: str, least: int, most: int) -> int:
+    if not text.isdecimal() or not least <= int(text[:6]) <= most:
+        raise EncodingError("order", f"a number in it is not between {least} and {most}")
+    return int(text)

@@ -1,0 +1,59 @@
+"""Every record of the ledger has words: a title, a sentence, and a label for each field."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask_babel import Babel
+
+from fl.protocol.names import Address, CeremonyKind, Digest, KeyUse, Purpose, Refusal, Role
+from fl.protocol.records import KEY_RECORDS, LEDGER_RECORDS, Entry, Position, Terms
+from tests.support.protocol.scene import TERMS
+from webui.presentation.record_wording import FIELDS, TITLES, record_fields, record_sentence, record_title
+
+KINDS = (*KEY_RECORDS, *LEDGER_RECORDS)
+VALUES: dict[str, Any] = {
+    "str": "Harbour",
+    "bytes": b"\x02" * 33,
+    "int": 3,
+    "Address": Address(b"\x11" * 20),
+    "Digest": Digest(b"\x22" * 32),
+    "tuple[Address, ...]": (Address(b"\x11" * 20),),
+    "Purpose": Purpose.RESEARCH,
+    "Refusal": Refusal.CONSENT,
+    "Terms": TERMS,
+}
+
+
+def record_of(kind: type[Any]) -> Any:
+    more = {"Role": Role.HOSPITAL, "KeyUse": KeyUse.RECORDS, "CeremonyKind": CeremonyKind.GENERATE}
+    return kind(*[(VALUES | more)[str(field.type)] for field in fields(kind)])
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_record_has_a_title_a_sentence_and_labels(kind: type[Any]) -> None:
+    app = Flask("words")
+    Babel(app)
+    record = record_of(kind)
+    with app.test_request_context():
+        assert record_title(kind.__name__) != kind.__name__
+        sentence = record_sentence(record, lambda account: f"member {account[0]}")
+        assert sentence.endswith((".", "Harbour"))
+        assert "%(" not in sentence
+        assert kind.__name__ not in sentence
+        entry = Entry(record, Position(1, 0), bytes(32), 0, bytes(32), Address(bytes(20)))
+        shown = record_fields(entry, lambda account: f"member {account[0]}")
+    expected = len(fields(kind)) - 1
+    expected += len(fields(Terms)) - 1 if any(field.name == "terms" for field in fields(kind)) else 0
+    assert len(shown) == expected
+
+
+def test_no_words_are_left_over() -> None:
+    names = {kind.__name__ for kind in KINDS}
+    assert set(TITLES) == names
+    used = {field.name for kind in (*KINDS, Terms) for field in fields(kind)}
+    assert set(FIELDS) <= used
+    assert used - set(FIELDS) == {"sender", "terms"}
