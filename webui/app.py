@@ -26,7 +26,7 @@ from webui.http.rim import rimmed
 from webui.http.sessions import init_login, visitor
 from webui.pages import PAGES
 from webui.ports.federation import Services
-from webui.presentation import menus, model_wording, request_wording, wording
+from webui.presentation import hospital_wording, menus, model_wording, request_wording, wording
 from webui.site import EXTENSION, build_site
 from webui.store.database import upgrade_database
 
@@ -82,7 +82,7 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
     """Give the templates every function of the wording modules, with the hospital's zone where one is needed."""
     zone = config.tz
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    for module in (menus, wording, model_wording, request_wording):
+    for module in (menus, wording, model_wording, request_wording, hospital_wording):
         for name, function in getmembers(module, isfunction):
             if function.__module__ == module.__name__ and not name.startswith("_"):
                 zoned = "zone" in signature(function).parameters

@@ -280,3 +280,11 @@ class ReplayRunning(RefusedError):
 
     http_status = 409
     sentence = "This site is checking another round now. Wait a few seconds and try again."
+
+
+@dataclass(eq=False)
+class NoHospital(RefusedError):
+    """This site belongs to no hospital of the consortium."""
+
+    http_status = 404
+    sentence = "This site does not belong to a hospital that takes part in the training, so it has no such page."

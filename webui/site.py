@@ -27,8 +27,10 @@ from webui.store.openings import Openings
 from webui.store.passwords import Passwords
 from webui.store.records import RecordStore
 from webui.store.throttle import Throttle
+from webui.store.uploads import UploadStore
 from webui.usecases.admission import Doors
 from webui.usecases.anchoring import Anchoring
+from webui.usecases.own_tools import OwnTools
 from webui.usecases.patient_records import PatientRecords
 from webui.usecases.record_requests import RecordRequests
 from webui.usecases.replays import Replays
@@ -61,6 +63,7 @@ class Site:
     openings: Openings
     throttle: Throttle
     replays: Replays
+    own_tools: OwnTools
 
     def committee(self) -> CommitteeFacts | None:
         """Return who holds the key for records; None also if the ledger does not answer."""
@@ -95,6 +98,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         openings=openings,
         throttle=Throttle(database, clock),
         replays=Replays(services.audits, clock),
+        own_tools=OwnTools(UploadStore(database, clock), services.hospital),
     )
 
 

@@ -78,6 +78,9 @@ add_keys(hospital, Role.HOSPITAL)
     help="Refuse rounds after which epsilon of all rounds together would be larger. Default: no limit.",
 )
 @delta_option("The delta of --epsilon-limit. It must be far below 1 / images.")
+@click.option(
+    "--uploads-only", is_flag=True, help="Never train here: wait in each round for weights that staff upload."
+)
 @network_options
 @guarded
 def run(  # noqa: PLR0913  # one parameter per option
@@ -91,12 +94,17 @@ def run(  # noqa: PLR0913  # one parameter per option
     control_from_zero: bool,
     epsilon_limit: float | None,
     delta: float,
+    uploads_only: bool,
 ) -> None:
-    """Take part in every round until stopped. After a crash, run it again: it continues where it stopped."""
+    """Take part in every round until stopped. After a crash, run it again: it continues where it stopped.
+
+    Weights that the hospital's staff upload on the site are sent in place of a training.
+    """
     from fl.roles.hospital.agent import Hospital
     from fl.storage.lock import only_one
     from fl.training.model.device import use_threads
     from scripts.wiring.agent import announce, serve_agent
+    from scripts.wiring.handed_in import no_training, uploads_of
     from scripts.wiring.roles import open_ports, privacy_limit
     from scripts.wiring.tables import has_table, own_table, table_trainer
     from scripts.wiring.training import own_task, trainer
@@ -106,13 +114,16 @@ def run(  # noqa: PLR0913  # one parameter per option
         use_threads(threads)
     notify, peers = announce(name), _trust(trust, trust_at_least)
     with only_one(member.folder):
-        if has_table(member):
+        if uploads_only:
+            train, task = no_training, own_task(member) if member.labels_file.exists() else None
+        elif has_table(member):
             train, task = table_trainer(own_table(member), name)
         else:
             train = trainer(member.data_file, name, device, notify, control_from_zero=control_from_zero)
             task = own_task(member)
         limit = privacy_limit(member, epsilon_limit, delta)
-        serve_agent(lambda: Hospital(open_ports(home, member, notify), train, peers, task, limit), notify)
+        uploads = uploads_of(member, alone=uploads_only)
+        serve_agent(lambda: Hospital(open_ports(home, member, notify), train, peers, task, limit, uploads), notify)
 
 
 @hospital.command()

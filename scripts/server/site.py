@@ -19,6 +19,7 @@ from fl.roles.serving.circuit_breaker import CircuitBreakerLedger, CircuitBreake
 from fl.roles.serving.current_model import OpenModel, VerifiedModelCache
 from fl.roles.serving.successor_ledger import SuccessorLedger
 from fl.storage.keyring import load_keys
+from fl.storage.uploads import FolderUploads
 from fl.training.model.consent import given
 from scripts.predictor.client import CHILD, PredictorProcess
 from scripts.server.allocator import give_memory_back
@@ -34,6 +35,7 @@ from webui.app import create_app
 from webui.config import FORM_OVERHEAD, SiteConfig
 from webui.federation.audits import FederationAudits
 from webui.federation.decryption_requests import FederationRequests
+from webui.federation.hospital import FederationHospital
 from webui.federation.predictions import FederationPredictions
 from webui.federation.records import FederationRecords
 from webui.maintenance import TURN_S, upkeep_of
@@ -44,7 +46,7 @@ PAGE_TIMEOUT_S = 5.0
 """How long the site waits for one answer of the node in the background. A page waits less (circuit_breaker.py)."""
 IN_MEMORY_BYTES = SiteConfig.file_cap + 2 * FORM_OVERHEAD
 """The largest body: an auditor's file. It stays in memory."""
-LARGE = {"/auditor/file": IN_MEMORY_BYTES}
+LARGE = {"/auditor/file": IN_MEMORY_BYTES, "/hospital/uploads": IN_MEMORY_BYTES}
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ def open_services(home: Home, name: str, open_model: OpenModel) -> Services:
         records=records,
         requests=FederationRequests(reader.federation, records, asking, relay, vault, now),
         clock=now,
+        hospital=FederationHospital(ledger, reader, vault, ledger.account, keyring, FolderUploads(member.uploads)),
     )
 
 

@@ -74,6 +74,11 @@ class MemberHome:
         return self.folder / "privacy.json"
 
     @property
+    def uploads(self) -> Path:
+        """Return the folder through which the site hands uploaded weights to a hospital's agent."""
+        return self.folder / "uploads"
+
+    @property
     def password(self) -> str:
         """Return the password of the member's keys, from HEMALEDGER_PASSWORD or else from the demo's file.
 

@@ -29,6 +29,7 @@ from fl.training.pictures.field import Frame
 from fl.training.pictures.gate import prepare
 from fl.training.pictures.images import Pixels
 from tests.support.site_decryption_requests import FakeRequests
+from tests.support.site_hospital import FakeHospital
 from tests.support.site_records import FakeRecords
 from webui.ports.federation import (
     AuditSummary,
@@ -86,6 +87,7 @@ class FakeFederation:
     def __post_init__(self) -> None:
         self.records = FakeRecords(self.clock, lambda: self.chain_up)
         self.requests = FakeRequests(self.records)
+        self.hospital = FakeHospital(lambda: self.chain_up)
 
     def stop_chain(self) -> None:
         self.chain_up = False
@@ -106,7 +108,7 @@ class FakeFederation:
 
     @property
     def services(self) -> Services:
-        return Services(FakePredictions(self), FakeAudits(self), self.records, self.requests, self.clock)
+        return Services(FakePredictions(self), FakeAudits(self), self.records, self.requests, self.clock, self.hospital)
 
     def ask_ledger(self) -> None:
         if not self.chain_up:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import context
 
 from webui.store import job_tables as jobs  # noqa: F401 their tables
-from webui.store import models, openings  # noqa: F401 their tables
+from webui.store import models, openings, upload_tables  # noqa: F401 their tables
 from webui.store.base import Base
 
 context.configure(

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from webui.pages import accounts, appointments, approvals, auditor, checks, consent, doctor, health, home, requests
+from webui.pages import (
+    accounts,
+    appointments,
+    approvals,
+    auditor,
+    checks,
+    consent,
+    doctor,
+    health,
+    home,
+    hospital,
+    own_tools,
+    requests,
+)
 
 PAGES = (
     health.blueprint,
@@ -15,4 +28,6 @@ PAGES = (
     requests.blueprint,
     approvals.blueprint,
     auditor.blueprint,
+    hospital.blueprint,
+    own_tools.blueprint,
 )

@@ -21,6 +21,7 @@ from fl.training.pictures.field import Frame
 from fl.training.pictures.images import Pixels
 from fl.training.pictures.preparation import PLAIN
 from webui.ports.decryption_requests import RequestService
+from webui.ports.hospital import HospitalService
 from webui.ports.records import RecordService
 
 
@@ -232,3 +233,5 @@ class Services:
     requests: RequestService
     clock: Callable[[], int]
     """Seconds since 1970, UTC."""
+    hospital: HospitalService | None = None
+    """The hospital's own part; None where a test has none."""

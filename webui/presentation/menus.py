@@ -31,6 +31,13 @@ MENUS: Mapping[str, tuple[Link, ...]] = {
         ("auditor.rounds", "Rounds"),
         ("auditor.file", "Check a file"),
     ),
+    "hospital": (
+        ("hospital.dashboard", "Round now"),
+        ("own_tools.model", "Model"),
+        ("own_tools.uploads", "Own weights"),
+        ("hospital.curves", "Curves"),
+        ("hospital.members", "Members"),
+    ),
 }
 """By the value of `SiteRole`."""
 

@@ -20,7 +20,7 @@ MORNINGS = tuple(Hours(day, *MORNING) for day in WEEKDAYS)
 
 
 def demo_accounts(password: str) -> tuple[NewAccount, ...]:
-    """Return two patients, three doctors, an auditor and an operator, all with the same password."""
+    """Return two patients, three doctors, an auditor, an operator and a trainer, with one password."""
     haematology = DoctorFacts("Haematology", "Building B, room 2.14", 30, FULL_WEEK)
     paediatrics = DoctorFacts("Paediatric oncology", "Children's clinic, room 7", 20, MORNINGS)
     surgery = DoctorFacts("Surgery", "Building A, room 0.3", 30, MORNINGS)
@@ -33,4 +33,5 @@ def demo_accounts(password: str) -> tuple[NewAccount, ...]:
         NewAccount(SiteRole.DOCTOR, "salma@clinic.example", "Dr Salma Rahimi", password, surgery),
         NewAccount(SiteRole.AUDITOR, "audit@ledger.example", "Noor Visser", password),
         NewAccount(SiteRole.OPERATOR, "operator@clinic.example", "Site operator", password),
+        NewAccount(SiteRole.HOSPITAL, "tove@clinic.example", "Tove Lindahl", password),
     )

@@ -169,3 +169,14 @@ class SlotTaken(RefusedError):
     starts_at: int
     http_status = 409
     sentence = "This appointment was just taken. Please choose another free slot."
+
+
+@dataclass(eq=False)
+class NothingToCount(RefusedError):
+    """A round counts hospitals' own images, and this hospital's agent has none: it only sends uploaded weights."""
+
+    round: int
+    sentence = (
+        "Round {round} counts the hospitals' own images. This agent only sends uploaded weights and has no images, so "
+        "it does not take part in this round."
+    )

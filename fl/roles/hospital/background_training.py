@@ -32,6 +32,8 @@ class TrainingJob:
     """Of the round; no other round of any ledger has the same."""
     counted: bytes | None = None
     """SCAFFOLD: the context of the newest final training whose set has this hospital; None if there is none."""
+    base: bytes = b""
+    """The digest of the whole model that the round starts from."""
 
 
 Train = Callable[[TrainingJob], Learned]
