@@ -88,11 +88,13 @@ def upload_saying(shown: ShownUpload) -> Saying:
     return Saying(tone, title, text)
 
 
-def key_age(since: int | None, now: int) -> Saying:
-    """Return how old a key is; keys do not expire, but old ones should be replaced."""
+def key_age(since: int | None, now: int, *, own: bool) -> Saying:
+    """Return how old a key is; keys do not expire, but an old one of this hospital should be replaced."""
     if since is None:
         return Saying("plain", _("unknown"), "")
     days = max(now - since, 0) // DAY_S
+    if days >= OLD_KEY_DAYS and not own:
+        return Saying("plain", _("%(days)s days", days=days), "")
     if days >= OLD_KEY_DAYS:
         return Saying("wait", _("%(days)s days: replace it", days=days), "")
     return Saying("good", _("%(days)s days", days=days), "")

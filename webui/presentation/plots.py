@@ -11,6 +11,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from flask_babel import gettext as _
+
 from webui.ports.hospital import RoundFigures
 from webui.presentation.wording import SHARES, metric_name, metric_value
 
@@ -19,6 +21,8 @@ LEFT, RIGHT, TOP, BOTTOM = 56, 16, 16, 36
 MOST_LABELS = 8
 """Numbers of rounds under a plot."""
 TICKS = 4
+TRAINED = ("accuracy", "loss", "samples")
+"""The sums of a training that mean something to people, in this order of names."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,13 @@ def plots_of(figures: Sequence[RoundFigures], part: str) -> list[Plot]:
     for each in figures:
         numbers: Mapping[str, float] = each.metrics if part == "metrics" else each.training
         for name, value in numbers.items():
-            if math.isfinite(value):
+            if math.isfinite(value) and (part == "metrics" or name in TRAINED):
                 series.setdefault(name, []).append((each.number, value))
-    return [plot(name, points) for name, points in series.items()]
+    names = {"samples": _("Training images")} if part != "metrics" else {}
+    return [plot(name, points, names.get(name, metric_name(name))) for name, points in series.items()]
 
 
-def plot(name: str, points: Sequence[tuple[int, float]]) -> Plot:
+def plot(name: str, points: Sequence[tuple[int, float]], title: str) -> Plot:
     """Return the curve of (round, value), which has at least one point."""
     low, high, step = _range(name, [value for _, value in points])
     first, last = points[0][0], max(points[-1][0], points[0][0] + 1)
@@ -71,7 +76,7 @@ def plot(name: str, points: Sequence[tuple[int, float]]) -> Plot:
     every = max(1, math.ceil(len(points) / MOST_LABELS))
     heights = [low + step * place for place in range(round((high - low) / step) + 1)]
     return Plot(
-        name=metric_name(name),
+        name=title,
         dots=dots,
         line=" ".join(f"{dot.x},{dot.y}" for dot in dots),
         ticks=tuple((up(value), _tick(name, value)) for value in heights),
