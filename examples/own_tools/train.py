@@ -19,7 +19,7 @@ PASSES, BATCH, RATE = 2, 16, 1e-3
 
 def main(folder: Path, images: Path, weights: Path) -> None:
     sys.path.insert(0, str(folder))
-    import network  # noqa: PLC0415  # the downloaded file
+    import network  # type: ignore[import-not-found]  # noqa: PLC0415  # the downloaded file
 
     facts = json.loads((folder / "model.json").read_text())
     model = network.build()
@@ -30,11 +30,11 @@ def main(folder: Path, images: Path, weights: Path) -> None:
     optimiser = torch.optim.AdamW([one for one in model.parameters() if one.requires_grad], RATE)
     for _ in range(PASSES):
         correct, total = 0, 0.0
-        for rows in torch.randperm(len(labels)).split(BATCH):
+        for rows in torch.randperm(len(labels)).split(BATCH):  # type: ignore[no-untyped-call]
             logits = model(network.normalise(pictures[rows]))
             loss = torch.nn.functional.cross_entropy(logits, labels[rows])
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             correct += int((logits.argmax(1) == labels[rows]).sum())
             total += float(loss.detach()) * len(rows)

@@ -115,7 +115,7 @@ def run(  # noqa: PLR0913  # one parameter per option
     notify, peers = announce(name), _trust(trust, trust_at_least)
     with only_one(member.folder):
         if uploads_only:
-            train, task = no_training, own_task(member) if member.labels_file.exists() else None
+            train, task = no_training(), own_task(member) if member.labels_file.exists() else None
         elif has_table(member):
             train, task = table_trainer(own_table(member), name)
         else:

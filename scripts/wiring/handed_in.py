@@ -5,7 +5,7 @@ from __future__ import annotations
 from fl.events import Notify
 from fl.protocol.errors import UploadUnusable
 from fl.protocol.ports import Journal
-from fl.roles.hospital.background_training import TrainingJob
+from fl.roles.hospital.background_training import Train, TrainingJob
 from fl.roles.hospital.uploads import MakeUploads, Sealer, Uploads
 from fl.storage.uploads import FolderUploads
 from fl.training.aggregation.work import Learned
@@ -21,6 +21,10 @@ def uploads_of(member: MemberHome, *, alone: bool = False) -> MakeUploads:
     return make
 
 
-def no_training(_job: TrainingJob) -> Learned:
-    """Stand in for the training of an agent that never trains; Uploads does not call it."""
-    raise UploadUnusable("this agent trains nothing itself")
+def no_training() -> Train:
+    """Return the training of an agent that never trains; Uploads does not call it."""
+
+    def train(_job: TrainingJob) -> Learned:
+        raise UploadUnusable("this agent trains nothing itself")
+
+    return train

@@ -46,7 +46,8 @@ def weights(town: Town, change: float = 0.5, manifest: Manifest = MANIFEST, **me
 
 
 def send(visitor: Visitor, data: bytes, name: str = "weights.safetensors", **fields: object) -> str:
-    answer = visitor.post("/hospital/uploads", file=(io.BytesIO(data), name), **({"samples": "120"} | fields))
+    sent = {"samples": "120", "file": (io.BytesIO(data), name)} | fields
+    answer = visitor.post("/hospital/uploads", None, **sent)
     return words(visitor.get(answer.location) if answer.status_code == 302 else answer)
 
 

@@ -36,7 +36,7 @@ def phase_step(name: str) -> Saying:
 
 def record_name(name: str) -> str:
     """Return what a record of a hospital says, in words."""
-    texts = {
+    texts: dict[str, str] = {
         "KeysAdvertised": _("Keys of this round"),
         "SharesDealt": _("Shares for the other hospitals"),
         "SharesChecked": _("Shares of the others checked"),
@@ -102,7 +102,7 @@ def key_age(since: int | None, now: int, *, own: bool) -> Saying:
 
 def model_file(name: str) -> str:
     """Return what one file of a model is."""
-    texts = {
+    texts: dict[str, str] = {
         "model.safetensors": _("all values of the model"),
         "manifest.json": _("names and shapes, as the ledger names them"),
         "model.json": _("task, classes, pictures, limits: for a program"),
