@@ -23,6 +23,7 @@ from fl.storage.uploads import FolderUploads
 from fl.training.model.consent import given
 from scripts.predictor.client import CHILD, PredictorProcess
 from scripts.server.allocator import give_memory_back
+from scripts.server.local_training import TrainingProcess
 from scripts.server.log import quieten
 from scripts.server.proxy import TrustedProxy
 from scripts.server.request import Bounds
@@ -86,7 +87,13 @@ def open_services(home: Home, name: str, open_model: OpenModel) -> Services:
         requests=FederationRequests(reader.federation, records, asking, relay, vault, now),
         clock=now,
         hospital=FederationHospital(ledger, reader, vault, ledger.account, keyring, FolderUploads(member.uploads)),
+        training=TrainingProcess(member.training, training_command(home, name), now),
     )
+
+
+def training_command(home: Home, name: str) -> tuple[str, ...]:
+    """Return the command that trains for this hospital; it may use the networks that this process may."""
+    return ("hospital", "train", "--home", str(home.folder.resolve()), "--name", name, *given().arguments())
 
 
 def check_port(host: str, port: int) -> None:

@@ -79,6 +79,11 @@ class MemberHome:
         return self.folder / "uploads"
 
     @property
+    def training(self) -> Path:
+        """Return the folder of a training outside any round: its state, its log and its weights."""
+        return self.folder / "training"
+
+    @property
     def password(self) -> str:
         """Return the password of the member's keys, from HEMALEDGER_PASSWORD or else from the demo's file.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,14 @@ from fl.training.model.weights import Manifest
 from tests.support.site_hospital import MANIFEST, VECTOR
 from tests.support.site_town import INES, MAYA, NOOR, TOVE, Town, Visitor, words
 from webui.ports.hospital import RoundPart
+from webui.ports.local_training import TrainingStep
 
 PATHS = (
     "/hospital/",
     "/hospital/live",
     "/hospital/model",
     "/hospital/uploads",
+    "/hospital/training/",
     "/hospital/curves",
     "/hospital/members",
 )
@@ -223,8 +226,6 @@ def test_every_curve_has_its_numbers_in_a_table(tove: Visitor) -> None:
 def test_a_site_without_a_hospital_has_no_such_page(tmp_path: Path) -> None:
     class Bare(Town):
         def services(self):  # type: ignore[no-untyped-def]  # noqa: ANN202
-            from dataclasses import replace  # noqa: PLC0415
-
             return replace(super().services(), hospital=None)
 
     assert Bare(tmp_path).visitor(TOVE).get("/hospital/").status_code == 404
@@ -233,3 +234,34 @@ def test_a_site_without_a_hospital_has_no_such_page(tmp_path: Path) -> None:
 def test_without_the_ledger_the_pages_say_that_it_does_not_answer(town: Town, tove: Visitor) -> None:
     town.federation.stop_chain()
     assert [tove.get(path).status_code for path in ("/hospital/", "/hospital/model", "/hospital/members")] == [503] * 3
+
+
+def test_a_training_is_started_followed_stopped_and_its_result_handed_over(town: Town, tove: Visitor) -> None:
+    training = town.federation.training
+    assert "from 1 to 100" in words(tove.post("/hospital/training/", passes="101"))
+    tove.post("/hospital/training/", passes="3")
+    page = tove.get("/hospital/training/")
+    assert "0 of 3" in words(page)
+    assert "connect-src 'self'" in page.headers["Content-Security-Policy"]
+    assert "is running on this machine" in words(tove.post("/hospital/training/", page="/hospital/uploads", passes="2"))
+    training.state = replace(training.state, done=2, samples=40, correct=30, loss=0.5)
+    event = tove.get("/hospital/training/live?seen=old")
+    assert "2 of 3" in words(event)
+    assert "75.0 %" in words(event)
+    tove.post("/hospital/training/stop", page="/hospital/training/")
+    assert "Nothing of it is kept" in tove.text("/hospital/training/")
+    training.state = replace(training.state, step=TrainingStep.DONE, done=3)
+    training.file = weights(town)
+    answer = tove.post("/hospital/training/hand-over", page="/hospital/training/")
+    assert "Waits for round 8" in tove.text(answer.location)
+    assert next(iter(town.federation.hospital.handed.values())).declared.samples == 40
+
+
+def test_without_a_finished_training_nothing_is_handed_over(town: Town, tove: Visitor) -> None:
+    assert tove.post("/hospital/training/hand-over", page="/hospital/training/").status_code == 404
+    training = town.federation.training
+    training.state = replace(training.state, step=TrainingStep.DONE, samples=5)
+    training.file = b"broken"
+    answer = tove.post("/hospital/training/hand-over", page="/hospital/training/")
+    assert "not a safetensors file" in tove.text(answer.location)
+    assert town.federation.hospital.handed == {}

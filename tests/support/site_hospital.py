@@ -6,7 +6,7 @@ Not here: real rounds (tests/memory/test_webui_own_tools.py has them).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from fl.roles.hospital.uploads import Outcome
 from fl.training.model.handed_in import BASE, MOST_SAMPLES, Declared, check_change, weights_in
 from fl.training.model.tensor_file import read_tensors
 from fl.training.model.weights import Manifest, model_digest
+from webui.errors import TrainingRunning
 from webui.ports.hospital import (
     CheckedUpload,
     GlobalModel,
@@ -28,6 +29,7 @@ from webui.ports.hospital import (
     RoundNow,
     RoundPart,
 )
+from webui.ports.local_training import LocalTraining, TrainingStep
 
 MANIFEST = Manifest(("layer.weight", "layer.bias"), ((2, 2), (2,)))
 VECTOR = np.arange(6, dtype=np.float32)
@@ -158,3 +160,26 @@ class FakeHospital:
     def _origin(self, number: int) -> ModelOrigin:
         digest = model_digest(MANIFEST.digest, VECTOR)
         return ModelOrigin(number, digest, MANIFEST.digest, Digest(b"\x0e" * 32), 1_795_400_000)
+
+
+@dataclass
+class FakeTraining:
+    """Implements TrainingService; a test moves it."""
+
+    state: LocalTraining = field(default_factory=LocalTraining)
+    file: bytes = b""
+
+    def now(self) -> LocalTraining:
+        return self.state
+
+    def start(self, passes: int) -> None:
+        if self.state.step is TrainingStep.RUNNING:
+            raise TrainingRunning
+        self.state = LocalTraining(TrainingStep.RUNNING, 1_795_435_200, passes)
+
+    def stop(self) -> None:
+        self.state = replace(self.state, step=TrainingStep.STOPPED)
+
+    def result(self) -> tuple[bytes, Declared] | None:
+        done = self.state.step is TrainingStep.DONE
+        return (self.file, Declared(self.state.samples, self.state.correct, self.state.loss)) if done else None

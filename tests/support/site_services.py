@@ -29,7 +29,7 @@ from fl.training.pictures.field import Frame
 from fl.training.pictures.gate import prepare
 from fl.training.pictures.images import Pixels
 from tests.support.site_decryption_requests import FakeRequests
-from tests.support.site_hospital import FakeHospital
+from tests.support.site_hospital import FakeHospital, FakeTraining
 from tests.support.site_records import FakeRecords
 from webui.ports.federation import (
     AuditSummary,
@@ -88,6 +88,7 @@ class FakeFederation:
         self.records = FakeRecords(self.clock, lambda: self.chain_up)
         self.requests = FakeRequests(self.records)
         self.hospital = FakeHospital(lambda: self.chain_up)
+        self.training = FakeTraining()
 
     def stop_chain(self) -> None:
         self.chain_up = False
@@ -108,7 +109,15 @@ class FakeFederation:
 
     @property
     def services(self) -> Services:
-        return Services(FakePredictions(self), FakeAudits(self), self.records, self.requests, self.clock, self.hospital)
+        return Services(
+            predictions=FakePredictions(self),
+            audits=FakeAudits(self),
+            records=self.records,
+            requests=self.requests,
+            clock=self.clock,
+            hospital=self.hospital,
+            training=self.training,
+        )
 
     def ask_ledger(self) -> None:
         if not self.chain_up:

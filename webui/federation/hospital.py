@@ -25,6 +25,7 @@ from fl.protocol.rounds.config import RoundConfig
 from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import digest_of, read_config
 from fl.replay.ledger_view import Keyring
+from fl.replay.trained_rounds import newest_configuration
 from fl.roles.hospital.uploads import Outcome, Sealer, UploadBox
 from fl.roles.serving.current_model import VerifiedModelCache
 from fl.training.aggregation.work import SumSpec
@@ -87,7 +88,7 @@ class FederationHospital:
     def model(self, number: int | None = None) -> GlobalModel:
         opened = self.reader.whole(number)
         federation = opened.federation
-        config = self._config(federation)
+        config = newest_configuration(federation, self.vault)
         spec = _spec(config)
         report = Report() if isinstance(opened.source, LedgerOpening) else report_on(opened.source, self.vault)
         return GlobalModel(
@@ -213,15 +214,6 @@ class FederationHospital:
         digest = digest_of(source)
         records = tuple(_named(each) for each in mentions_of(digest, self._entries.upto_now(self.ledger)))
         return ModelOrigin(number, digest, opening.manifest_digest, envelope, at, records)
-
-    def _config(self, federation: Federation) -> RoundConfig | None:
-        """Return the newest configuration that trains a model; None before the first round."""
-        for each in reversed(federation.rounds):
-            with suppress(HemaledgerError):
-                config = read_config(each, self.vault)
-                if SumSpec.from_dict(config.training) is None:
-                    return config
-        return None
 
     def _most_samples(self, federation: Federation) -> int:
         """Return how many training images the newest data card counts in all hospitals, or the protocol's limit."""

@@ -13,6 +13,7 @@ from webui.pages import (
     health,
     home,
     hospital,
+    local_training,
     own_tools,
     requests,
 )
@@ -30,4 +31,5 @@ PAGES = (
     auditor.blueprint,
     hospital.blueprint,
     own_tools.blueprint,
+    local_training.blueprint,
 )

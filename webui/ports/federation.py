@@ -22,6 +22,7 @@ from fl.training.pictures.images import Pixels
 from fl.training.pictures.preparation import PLAIN
 from webui.ports.decryption_requests import RequestService
 from webui.ports.hospital import HospitalService
+from webui.ports.local_training import TrainingService
 from webui.ports.records import RecordService
 
 
@@ -235,3 +236,5 @@ class Services:
     """Seconds since 1970, UTC."""
     hospital: HospitalService | None = None
     """The hospital's own part; None where a test has none."""
+    training: TrainingService | None = None
+    """Trainings on this machine; None where a test has none."""

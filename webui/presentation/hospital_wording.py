@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from flask_babel import gettext as _
 
+from webui.ports.local_training import LocalTraining, TrainingStep
 from webui.presentation.wording import Saying
 from webui.usecases.own_tools import ShownUpload, UploadStep
 
@@ -112,3 +113,19 @@ def model_file(name: str) -> str:
         "verify.py": _("computes the digest again; it needs Python only"),
     }
     return texts.get(name, "")
+
+
+def training_saying(now: LocalTraining) -> Saying:
+    """Return the state of a training on this machine."""
+    tone, title, text = {
+        TrainingStep.NONE: ("plain", _("No training yet"), _("Nobody has started a training on this page.")),
+        TrainingStep.RUNNING: ("wait", _("Training"), _("The first pass may take some minutes.")),
+        TrainingStep.DONE: (
+            "good",
+            _("Done"),
+            _("The weights are ready. A round uses them only if you hand them over."),
+        ),
+        TrainingStep.STOPPED: ("plain", _("Stopped"), _("Somebody stopped it. Nothing of it is kept.")),
+        TrainingStep.FAILED: ("bad", _("Failed"), _("It failed: %(why)s", why=now.why)),
+    }[now.step]
+    return Saying(tone, title, text)

@@ -35,6 +35,7 @@ MENUS: Mapping[str, tuple[Link, ...]] = {
         ("hospital.dashboard", "Round now"),
         ("own_tools.model", "Model"),
         ("own_tools.uploads", "Own weights"),
+        ("local_training.training", "Train here"),
         ("hospital.curves", "Curves"),
         ("hospital.members", "Members"),
     ),

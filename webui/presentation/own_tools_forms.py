@@ -8,6 +8,7 @@ from wtforms import FloatField, IntegerField, StringField, SubmitField
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from fl.training.model.handed_in import MOST_SAMPLES, Declared
+from webui.ports.local_training import MOST_PASSES
 from webui.presentation.forms import Form
 
 HEX_CHARS = 66
@@ -65,3 +66,17 @@ class WeightsForm(Form):
     @property
     def declared(self) -> Declared:
         return Declared(self.samples.data, self.correct.data or 0, self.loss.data or 0.0)
+
+
+class PassesForm(Form):
+    """How long to train."""
+
+    passes = Whole(
+        _("Passes over the images"),
+        [
+            InputRequired(_("Please say how many passes.")),
+            NumberRange(1, MOST_PASSES, _("Give a number of passes from 1 to 100.")),
+        ],
+        default=1,
+    )
+    submit = SubmitField(_("Start the training"))

@@ -18,6 +18,7 @@ from fl.roles.hospital.uploads import UploadState
 from fl.training.model.handed_in import Declared
 from webui.errors import NoHospital, NotFound
 from webui.ports.hospital import HospitalService, RoundPart
+from webui.ports.local_training import TrainingService
 from webui.store.upload_tables import WeightUpload
 from webui.store.uploads import PAGE_ROWS, NewUpload, UploadStore
 
@@ -85,6 +86,18 @@ class OwnTools:
             self._store.refuse(row.id, "this machine could not store it; send it again later")
             raise
         return row
+
+    def hand_over_training(self, account_id: int, training: TrainingService) -> WeightUpload:
+        """Hand the result of a training on this machine to the agent, through the same checks as any file.
+
+        Raises:
+            NotFound: no training is done.
+            UploadUnusable: as `receive`; mostly that the model has changed since.
+        """
+        result = training.result()
+        if result is None:
+            raise NotFound
+        return self.receive(account_id, *result, "")
 
     def page(self, number: int) -> tuple[Sequence[ShownUpload], bool]:
         """Return the uploads of one page, the newest first, and whether there are older ones."""
