@@ -21,11 +21,17 @@ from fl.protocol.rounds.round import Phase
 from fl.protocol.task_catalogue import LEUKEMIA
 from fl.training.data.labels import LabelMap
 from fl.training.data.synthetic import SyntheticPlan, draw_dataset
+from fl.training.model.tensor_file import read_tensors
 from scripts.commands.data import HOLDOUT, parts_of
 from scripts.demo.together import found_together
+from scripts.server.local_training import TrainingProcess
+from scripts.server.site import training_command
+from scripts.wiring.clock import now
 from scripts.wiring.home import Home
 from scripts.wiring.training import save_labelled
 from tests.support.processes import Party, free_port, invoke, until
+from webui.errors import TrainingRunning
+from webui.ports.local_training import TrainingStep
 
 PLAN = SyntheticPlan(subjects=12, cells=6, size_px=32)
 HOSPITALS = ["alpha", "beta", "gamma"]
@@ -132,3 +138,28 @@ def test_uploaded_weights_join_a_masked_round_and_the_combined_model_has_the_dig
     assert final.proposal is not None
     assert alone(combined, "verify.py") == final.proposal.model_digest.hex() != final.previous_model.hex()
     assert party.audit().exit_code == 0
+
+
+def test_a_training_outside_any_round_reports_its_passes_can_be_stopped_and_starts_from_the_current_model(
+    party: Party,
+) -> None:
+    until("the end of the round", lambda: party.federation().rounds[-1].phase == Phase.FINAL)
+    folder = party.home.member("alpha").training
+    training = TrainingProcess(folder, training_command(party.home, "alpha"), now)
+    training.start(100)
+    with pytest.raises(TrainingRunning):
+        training.start(1)
+    until("the first pass", lambda: training.now().done > 0)
+    training.stop()
+    assert training.now().step is TrainingStep.STOPPED
+    assert training.result() is None
+
+    training.start(2)
+    until("the end of the training", lambda: training.now().step is not TrainingStep.RUNNING)
+    assert training.now().step is TrainingStep.DONE, (folder / "log").read_text()
+    result = training.result()
+    assert result is not None
+    data, declared = result
+    assert read_tensors(data).metadata == {"base": party.federation().model_digest.hex()}
+    assert declared.samples > 0
+    assert training.now().done == 2
