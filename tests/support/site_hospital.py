@@ -15,7 +15,7 @@ from fl.protocol.names import Digest
 from fl.protocol.task_catalogue import LEUKEMIA
 from fl.roles.hospital.uploads import Outcome
 from fl.training.model.handed_in import BASE, MOST_SAMPLES, Declared, check_change, weights_in
-from fl.training.model.tensor_file import read_tensors
+from fl.training.model.tensor_file import read_tensors, write_tensors
 from fl.training.model.weights import Manifest, model_digest
 from webui.errors import TrainingRunning
 from webui.ports.hospital import (
@@ -34,6 +34,12 @@ from webui.ports.local_training import LocalTraining, TrainingStep
 MANIFEST = Manifest(("layer.weight", "layer.bias"), ((2, 2), (2,)))
 VECTOR = np.arange(6, dtype=np.float32)
 HOSPITALS = ("St Elisabeth", "University Clinic West", "Harbour Hospital")
+
+
+def weights(hospital: FakeHospital, change: float = 0.5) -> bytes:
+    """Return a file of weights that passes every check."""
+    base = hospital.model().origin.digest.hex()
+    return write_tensors(MANIFEST, VECTOR + np.float32(change), {"base": base})
 
 
 def running(number: int) -> RoundNow:

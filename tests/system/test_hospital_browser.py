@@ -7,12 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from fl.training.model.tensor_file import write_tensors
 from tests.support.approval_site import served
-from tests.support.site_hospital import MANIFEST, VECTOR
+from tests.support.site_hospital import weights
 from tests.support.site_town import TOVE, Town
 from tests.support.tab_stops import contrast, rings, sign_in
 from webui.ports.local_training import LocalTraining, TrainingStep
@@ -25,8 +23,7 @@ def town(tmp_path: Path) -> Town:
     """Return a site with one upload that waits and one that was refused."""
     made = Town(tmp_path)
     tove = made.visitor(TOVE)
-    base = made.federation.hospital.model().origin.digest.hex()
-    for data in (write_tensors(MANIFEST, VECTOR + np.float32(0.5), {"base": base}), b"PK\x03\x04 a file of torch.save"):
+    for data in (weights(made.federation.hospital), b"PK\x03\x04 a file of torch.save"):
         tove.post("/hospital/uploads", file=(io.BytesIO(data), "w.safetensors"), samples="9")
     return made
 
