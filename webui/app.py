@@ -37,6 +37,7 @@ from webui.ports.federation import Services
 from webui.presentation import (
     calendar_wording,
     doctor_wording,
+    hospital_wording,
     log_wording,
     menus,
     model_wording,
@@ -64,6 +65,7 @@ WORDINGS = (
     doctor_wording,
     risk_wording,
     schema_words,
+    hospital_wording,
 )
 """The modules whose functions every template has."""
 HERE = Path(__file__).resolve().parent

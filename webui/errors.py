@@ -348,3 +348,19 @@ class AuditImpossible(RefusedError):
 
     http_status = 409
     sentence = "This site cannot make a full audit. Run hemaledger audit on a machine of the consortium instead."
+
+
+@dataclass(eq=False)
+class NoHospital(RefusedError):
+    """This site belongs to no hospital of the consortium."""
+
+    http_status = 404
+    sentence = "This site does not belong to a hospital that takes part in the training, so it has no such page."
+
+
+@dataclass(eq=False)
+class TrainingRunning(RefusedError):
+    """A training on this machine has not ended."""
+
+    http_status = 409
+    sentence = "A training is running on this machine. Wait until it ends, or stop it first."

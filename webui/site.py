@@ -49,6 +49,7 @@ from webui.store.throttle import Throttle
 from webui.store.timeline import TimelineStore
 from webui.store.tokens import TokenStore
 from webui.store.trustee_registrations import TrusteeRegistrations
+from webui.store.uploads import UploadStore
 from webui.store.waiting import WaitingStore
 from webui.store.worklist import WorklistStore
 from webui.usecases.access_audit import AccessAudit
@@ -61,6 +62,7 @@ from webui.usecases.ledger_health import Health
 from webui.usecases.ledger_tables import LedgerTables
 from webui.usecases.mail import Mail
 from webui.usecases.notices import Notices
+from webui.usecases.own_tools import OwnTools
 from webui.usecases.passkeys import Passkeys
 from webui.usecases.patient_records import PatientRecords
 from webui.usecases.reasons import Reasons
@@ -143,6 +145,7 @@ class Site:
     full_audits: FullAudits
     health: Health
     staff: StaffStore
+    own_tools: OwnTools
 
     def line(self, user: SignedInUser | None, event: LogEvent, what: str, address: str | None, about: str = "") -> Line:
         """Return a line for the access log; `address` is the network address that asked."""
@@ -220,6 +223,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         full_audits=FullAudits(services.auditor, services.audits, clock),
         health=Health(services.audits, services.machine, database),
         staff=StaffStore(database, clock),
+        own_tools=OwnTools(UploadStore(database, clock), services.hospital),
     )
 
 

@@ -9,8 +9,9 @@ Source: PROTOCOL.md 5L (rule `calibrate`) and 5V.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
-from fl.protocol.errors import AggregationUnusable
+from fl.protocol.errors import AggregationUnusable, HemaledgerError
 from fl.protocol.federation import Federation
 from fl.protocol.ports import Vault
 from fl.protocol.rounds.config import RoundConfig
@@ -68,6 +69,16 @@ def newest_training(federation: Federation, number: int, vault: Vault) -> Round 
     """Return the newest final round before round `number` in which hospitals trained, a group's too."""
     finals = _finals_before(federation, number)
     return next((each for each in finals if SumSpec.from_dict(read_config(each, vault).training) is None), None)
+
+
+def newest_configuration(federation: Federation, vault: Vault) -> RoundConfig | None:
+    """Return the newest readable configuration that trains a model, also of a round that runs; None without one."""
+    for each in reversed(federation.rounds):
+        with suppress(HemaledgerError):
+            config = read_config(each, vault)
+            if SumSpec.from_dict(config.training) is None:
+                return config
+    return None
 
 
 def is_calibration(config: RoundConfig) -> bool:

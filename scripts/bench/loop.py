@@ -28,9 +28,10 @@ from fl.training.local.augment import GAIN, SATURATION, SCALE, SHIFT
 from fl.training.local.sampling import draw_order
 from fl.training.local.train import TrainContext, train_local
 from fl.training.model.device import mixed_dtype, pick_device, place, use_threads
-from fl.training.model.inputs import MEAN_AND_STD, to_tensor
+from fl.training.model.inputs import to_tensor
 from fl.training.model.lite0 import ScaledConv2d
 from fl.training.model.network import build_model
+from fl.training.model.scales import MEAN_AND_STD
 from fl.training.model.tensors import to_vector
 from fl.training.pictures.preparation import prepare_all
 from fl.training.presets import PRESETS, SYNTHETIC_PLAN

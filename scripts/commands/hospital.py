@@ -15,8 +15,14 @@ from scripts.wiring.options import DataOptions, chain_options, data_options, dev
 from scripts.wiring.training_options import delta_option, network_options
 
 if TYPE_CHECKING:
+    from fl.protocol.names import Digest
     from fl.roles.hospital.trusted_peers import TrustedPeers
+    from fl.training.local.checkpoint import Progress
     from scripts.wiring.home import Home
+    from webui.ports.local_training import LocalTraining
+
+MOST_PASSES = 100
+"""The value of webui/ports/local_training.py."""
 
 
 @click.group()
@@ -80,6 +86,9 @@ hospital.add_command(serve_queries)
     help="Refuse rounds after which epsilon of all rounds together would be larger. Default: no limit.",
 )
 @delta_option("The delta of --epsilon-limit. It must be far below 1 / images.")
+@click.option(
+    "--uploads-only", is_flag=True, help="Never train here: wait in each round for weights that staff upload."
+)
 @network_options
 @guarded
 def run(  # noqa: PLR0913  # one parameter per option
@@ -93,12 +102,17 @@ def run(  # noqa: PLR0913  # one parameter per option
     control_from_zero: bool,
     epsilon_limit: float | None,
     delta: float,
+    uploads_only: bool,
 ) -> None:
-    """Take part in every round until stopped. After a crash, run it again: it continues where it stopped."""
+    """Take part in every round until stopped. After a crash, run it again: it continues where it stopped.
+
+    Weights that the hospital's staff upload on the site are sent in place of a training.
+    """
     from fl.roles.hospital.agent import Hospital
     from fl.storage.lock import only_one
     from fl.training.model.device import use_threads
     from scripts.wiring.agent import announce, serve_agent
+    from scripts.wiring.handed_in import no_training, uploads_of
     from scripts.wiring.roles import open_ports, privacy_limit
     from scripts.wiring.tables import has_table, own_table, table_trainer
     from scripts.wiring.training import own_task, trainer
@@ -108,13 +122,63 @@ def run(  # noqa: PLR0913  # one parameter per option
         use_threads(threads)
     notify, peers = announce(name), _trust(trust, trust_at_least)
     with only_one(member.folder):
-        if has_table(member):
+        if uploads_only:
+            train, task = no_training(), own_task(member) if member.labels_file.exists() else None
+        elif has_table(member):
             train, task = table_trainer(own_table(member), name)
         else:
             train = trainer(member.data_file, name, device, notify, control_from_zero=control_from_zero)
             task = own_task(member)
         limit = privacy_limit(member, epsilon_limit, delta)
-        serve_agent(lambda: Hospital(open_ports(home, member, notify), train, peers, task, limit), notify)
+        uploads = uploads_of(member, alone=uploads_only)
+        serve_agent(lambda: Hospital(open_ports(home, member, notify), train, peers, task, limit, uploads), notify)
+
+
+@hospital.command()
+@chain_options
+@name_option()
+@click.option("--passes", type=click.IntRange(1, MOST_PASSES), default=1, show_default=True, help="Over the images.")
+@device_option
+@network_options
+@guarded
+def train(home: Home, name: str, *, passes: int, device: str) -> None:
+    """Train from the current model outside any round. Upload the result on the site, so that a round can use it."""
+    from dataclasses import replace
+
+    from fl.protocol.errors import HemaledgerError
+    from scripts.server.local_training import STATE, WEIGHTS, read_state, write_state
+    from scripts.wiring.clock import now
+    from scripts.wiring.local_training import train_here
+    from scripts.wiring.parent import end_with_parent
+    from webui.ports.local_training import LocalTraining, TrainingStep
+
+    member = home.member(name).as_a(Role.HOSPITAL)
+    folder = member.training
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    end_with_parent()
+    began = read_state(folder).began_at if (folder / STATE).exists() else now()
+    state = LocalTraining(TrainingStep.RUNNING, began, passes)
+    write_state(folder, state)
+
+    def tell(base: Digest, progress: Progress) -> None:
+        click.echo(f"pass {progress.epoch} of {progress.epochs}: loss {progress.loss:.4f}")
+        write_state(folder, _after(state, base, progress))
+
+    try:
+        done = train_here(home, member, folder / WEIGHTS, passes, device, tell)
+    except HemaledgerError as error:
+        write_state(folder, replace(state, step=TrainingStep.FAILED, why=str(error)))
+        raise
+    ended = replace(state, step=TrainingStep.DONE, done=passes, base=done.base.hex(), samples=done.samples)
+    write_state(folder, replace(ended, correct=done.correct, loss=done.loss))
+    click.echo(f"The weights are in {folder / WEIGHTS}. They learned from {done.samples} images.")
+
+
+def _after(state: LocalTraining, base: Digest, progress: Progress) -> LocalTraining:
+    from dataclasses import replace
+
+    moved = replace(state, base=base.hex(), done=progress.epoch, passes=progress.epochs)
+    return replace(moved, samples=progress.samples, correct=progress.correct, loss=progress.loss)
 
 
 @hospital.command()

@@ -1,4 +1,4 @@
-"""`hemaledger staff`: manage the site's accounts of doctors, auditors and operators."""
+"""`hemaledger staff`: manage the site's accounts of doctors, auditors, operators and the hospital's staff."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 PASSWORD_VARIABLE = "HEMALEDGER_STAFF_PASSWORD"  # noqa: S105 - the name of the variable, not a password
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HOURS = re.compile(r"(?P<first>[a-z]{3})(?:-(?P<last>[a-z]{3}))? (?P<opens>\d\d:\d\d)-(?P<closes>\d\d:\d\d)")
-ROLES = ("doctor", "auditor", "operator")
+ROLES = ("doctor", "auditor", "operator", "hospital")
 """The values of webui.store.models.SiteRole without `patient`: patients sign up themselves."""
 email_option = click.option("--email", required=True, help="The account's e-mail address.")
 
 
 @click.group()
 def staff() -> None:
-    """Accounts for doctors, auditors and operators of the site. Patients sign up themselves.
+    """Accounts for doctors, auditors, operators and staff who train for the hospital. Patients sign up themselves.
 
     `disable`, `enable` and `reset` also work for patients' accounts.
     """

@@ -23,6 +23,7 @@ from fl.roles.serving.current_model import OpenModel, VerifiedModelCache
 from fl.roles.serving.router import Router
 from fl.roles.serving.successor_ledger import SuccessorLedger
 from fl.storage.keyring import load_keys
+from fl.storage.uploads import FolderUploads
 from fl.training.model.consent import given
 from fl.transport.http_server import HttpServer
 from scripts.predictor.client import CHILD, PredictorProcess
@@ -30,6 +31,7 @@ from scripts.predictor.tables import TableProcess
 from scripts.server.allocator import give_memory_back
 from scripts.server.audit_process import AuditProcess
 from scripts.server.health import MachineHealth
+from scripts.server.local_training import TrainingProcess
 from scripts.server.log import quieten
 from scripts.server.proxy import TrustedProxy
 from scripts.server.request import Bounds
@@ -44,6 +46,7 @@ from webui.app import create_app
 from webui.config import FORM_OVERHEAD, SiteConfig
 from webui.federation.audits import FederationAudits
 from webui.federation.decryption_requests import FederationRequests
+from webui.federation.hospital import FederationHospital
 from webui.federation.predictions import FederationPredictions
 from webui.federation.records import FederationRecords
 from webui.federation.routed import Here, RoutedPredictions
@@ -54,7 +57,11 @@ from webui.site import EXTENSION
 
 IN_MEMORY_BYTES = SiteConfig.file_cap + 2 * FORM_OVERHEAD
 """The largest body: an auditor's file. It stays in memory."""
-LARGE = {"/auditor/file": IN_MEMORY_BYTES, "/checks/new": SiteConfig.sample_cap + 2 * FORM_OVERHEAD}
+LARGE = {
+    "/auditor/file": IN_MEMORY_BYTES,
+    "/hospital/uploads": IN_MEMORY_BYTES,
+    "/checks/new": SiteConfig.sample_cap + 2 * FORM_OVERHEAD,
+}
 
 
 @dataclass(frozen=True)
@@ -124,6 +131,8 @@ def open_services(
         clock=now,
         auditor=AuditProcess.of(home, name),
         machine=MachineHealth(home, vault, backups),
+        hospital=FederationHospital(ledger, reader, vault, ledger.account, keyring, FolderUploads(member.uploads)),
+        training=TrainingProcess(member.training, training_command(home, name), now),
     )
 
 
@@ -136,6 +145,11 @@ def _routed(
     router = Router(listed.servers, {name: here, **lines}, time.monotonic)
     router.watch()
     return RoutedPredictions(own, here, router, asker, lines, book, name, listed.regions, now)
+
+
+def training_command(home: Home, name: str) -> tuple[str, ...]:
+    """Return the command that trains for this hospital; it may use the networks that this process may."""
+    return ("hospital", "train", "--home", str(home.folder.resolve()), "--name", name, *given().arguments())
 
 
 def check_port(host: str, port: int) -> None:

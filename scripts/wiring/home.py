@@ -74,6 +74,16 @@ class MemberHome:
         return self.folder / "privacy.json"
 
     @property
+    def uploads(self) -> Path:
+        """Return the folder through which the site hands uploaded weights to a hospital's agent."""
+        return self.folder / "uploads"
+
+    @property
+    def training(self) -> Path:
+        """Return the folder of a training outside any round: its state, its log and its weights."""
+        return self.folder / "training"
+
+    @property
     def password(self) -> str:
         """Return the password of the member's keys, from HEMALEDGER_PASSWORD or else from the demo's file.
 

@@ -32,6 +32,7 @@ from fl.training.pictures.images import Pixels
 from tests.support.site_audits import SteppedAuditor
 from tests.support.site_decryption_requests import FakeRequests
 from tests.support.site_history import small_history
+from tests.support.site_hospital import FakeHospital, FakeTraining
 from tests.support.site_records import FakeRecords
 from webui.ports.federation import (
     AuditSummary,
@@ -96,6 +97,8 @@ class FakeFederation:
         self.records = FakeRecords(self.clock, lambda: self.chain_up)
         self.requests = FakeRequests(self.records)
         self.auditor = SteppedAuditor()
+        self.hospital = FakeHospital(lambda: self.chain_up)
+        self.training = FakeTraining()
 
     def stop_chain(self) -> None:
         self.chain_up = False
@@ -116,7 +119,16 @@ class FakeFederation:
 
     @property
     def services(self) -> Services:
-        return Services(FakePredictions(self), FakeAudits(self), self.records, self.requests, self.clock, self.auditor)
+        return Services(
+            predictions=FakePredictions(self),
+            audits=FakeAudits(self),
+            records=self.records,
+            requests=self.requests,
+            clock=self.clock,
+            auditor=self.auditor,
+            hospital=self.hospital,
+            training=self.training,
+        )
 
     def ask_ledger(self) -> None:
         if not self.chain_up:

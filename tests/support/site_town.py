@@ -37,6 +37,7 @@ PASSWORD = "the quick brown fox"
 MAYA, OMAR = "maya@patients.example", "omar@patients.example"
 INES, JONAS = "ines@clinic.example", "jonas@clinic.example"
 NOOR = "noor@ledger.example"
+TOVE = "tove@clinic.example"
 WEEK = tuple(Hours(day, 9 * 60, 17 * 60) for day in range(5))
 PEOPLE = (
     NewAccount(SiteRole.PATIENT, MAYA, "Maya Lindqvist", PASSWORD, PatientFacts(date(1987, 4, 12))),
@@ -44,6 +45,7 @@ PEOPLE = (
     NewAccount(SiteRole.DOCTOR, INES, "Dr Inês Carvalho", PASSWORD, DoctorFacts("Haematology", "Room 1", 30, WEEK)),
     NewAccount(SiteRole.DOCTOR, JONAS, "Dr Jonas Okafor", PASSWORD, DoctorFacts("Oncology", "Room 2", 30, WEEK)),
     NewAccount(SiteRole.AUDITOR, NOOR, "Noor Visser", PASSWORD),
+    NewAccount(SiteRole.HOSPITAL, TOVE, "Tove Lindahl", PASSWORD),
 )
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 

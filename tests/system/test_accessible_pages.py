@@ -8,6 +8,7 @@ Source: WCAG 2.2 AA by axe-core (it tests most of what a program can test); WCAG
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 from tests.support.approval_site import served
-from tests.support.site_town import INES, MAYA, NOOR, PASSWORD, Town
+from tests.support.site_hospital import weights
+from tests.support.site_town import INES, MAYA, NOOR, PASSWORD, TOVE, Town
 from webui.store.accounts import NewAccount
 from webui.store.models import SiteRole
 
@@ -43,6 +45,9 @@ def peopled(folder: Path) -> Town:
     check = town.add_check(MAYA)
     town.book()
     town.site.patient_records.add_note(town.members[INES], check, "Seen, and discussed with the patient.")
+    for data in (weights(town.federation.hospital), b"PK\x03\x04 a file of torch.save"):
+        file = io.BytesIO(data), "weights.safetensors"
+        town.visitor(TOVE).post("/hospital/uploads", file=file, samples="9")
     return town
 
 
@@ -78,7 +83,7 @@ def walk(town: Town, page: Any, address: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("email", [STRANGER, MAYA, INES, NOOR, OTTO])
+@pytest.mark.parametrize("email", [STRANGER, MAYA, INES, NOOR, OTTO, TOVE])
 def test_every_page_of_a_role_is_accessible(tmp_path: Path, chromium: Any, email: str, scheme: str) -> None:
     if not AXE.exists():
         pytest.skip("axe-core is not installed; run `make setup`")

@@ -20,10 +20,13 @@ from webui.http.sessions import visitor
 from webui.site import site
 from webui.store.models import SiteRole
 
-FILE_ENDPOINTS = {"auditor.file"}
+FILE_ENDPOINTS = {
+    "auditor.file": {SiteRole.AUDITOR, SiteRole.OPERATOR},
+    "own_tools.uploads": {SiteRole.HOSPITAL},
+}
+"""Pages that accept a large file, and from whom."""
 SAMPLE_ENDPOINTS = {"checks.new"}
 """Several images in one form; each of them has a limit of its own."""
-AUDITING_ROLES = {SiteRole.AUDITOR, SiteRole.OPERATOR}
 MAX_INTEGER = 2**63 - 1
 """The largest row number in every database."""
 MAX_PAGE = 10**6
@@ -73,7 +76,7 @@ class SiteRequest(Request):
         filename: str | None = None,
         content_length: int | None = None,
     ) -> IO[bytes]:
-        if self.endpoint in FILE_ENDPOINTS:
+        if self.endpoint == "auditor.file":
             return super()._get_file_stream(total_content_length, content_type, filename, content_length)
         return BytesIO()
 
@@ -115,9 +118,10 @@ def allow_calculation(response: Response) -> Response:
 
 
 def _limit_request() -> None:
-    if request.endpoint in FILE_ENDPOINTS:
+    roles = FILE_ENDPOINTS.get(request.endpoint or "")
+    if roles is not None:
         user = visitor()
-        if user is not None and user.role in AUDITING_ROLES:
+        if user is not None and user.role in roles:
             request.max_content_length = site().config.file_cap + FORM_OVERHEAD
     if request.endpoint in SAMPLE_ENDPOINTS and visitor() is not None:
         request.max_content_length = site().config.sample_cap + FORM_OVERHEAD

@@ -33,7 +33,11 @@ START_PAGES = {
     SiteRole.DOCTOR: "doctor.agenda",
     SiteRole.AUDITOR: "auditor.rounds",
     SiteRole.OPERATOR: "operator.overview",
+    SiteRole.HOSPITAL: "hospital.dashboard",
 }
+
+BY_THEMSELVES = {"hospital.live", "local_training.live"}
+"""What a page asks for without a person; it does not keep a session alive."""
 
 
 def init_login(app: Flask) -> None:
@@ -51,7 +55,7 @@ def _resume(session_id: str) -> SignedInUser | None:
 
 def _keep_alive() -> None:
     """Restart the idle time. A permanent session would do the same, but weaken "strong" to "basic"."""
-    if "_user_id" in session:
+    if "_user_id" in session and request.endpoint not in BY_THEMSELVES:
         session.modified = True
 
 

@@ -11,6 +11,7 @@ from webui.store import (  # noqa: F401 their tables
     openings,
     receipts,
     token_tables,
+    upload_tables,
 )
 from webui.store import job_tables as jobs  # noqa: F401 their tables
 from webui.store.base import Base

@@ -24,7 +24,9 @@ from fl.training.pictures.preparation import PLAIN
 from webui.ports.audit_runs import AuditRunner
 from webui.ports.decryption_requests import RequestService
 from webui.ports.health import HealthService
+from webui.ports.hospital import HospitalService
 from webui.ports.ledger import History
+from webui.ports.local_training import TrainingService
 from webui.ports.records import RecordService
 from webui.ports.tables import NoTables, TableService
 
@@ -276,3 +278,7 @@ class Services:
     """Makes full audits; None where this site cannot."""
     machine: HealthService | None = None
     """Measures the machine; None where nobody does."""
+    hospital: HospitalService | None = None
+    """The hospital's own part; None where a test has none."""
+    training: TrainingService | None = None
+    """Trainings on this machine; None where a test has none."""

@@ -49,6 +49,14 @@ MENUS: Mapping[str, tuple[Link, ...]] = {
         ("operator.health", _("Health")),
         ("access_log.table", _("Access log")),
     ),
+    "hospital": (
+        ("hospital.dashboard", "Round now"),
+        ("own_tools.model", "Model"),
+        ("own_tools.uploads", "Own weights"),
+        ("local_training.training", "Train here"),
+        ("hospital.curves", "Curves"),
+        ("hospital.members", "Members"),
+    ),
 }
 """By the value of `SiteRole`."""
 

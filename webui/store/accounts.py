@@ -337,6 +337,6 @@ def _profile(new: NewAccount, account: Account) -> PatientProfile | DoctorProfil
             return PatientProfile(account=account, date_of_birth=date_of_birth)
         case SiteRole.DOCTOR, DoctorFacts() as facts:
             return facts.profile(account)
-        case ((SiteRole.AUDITOR | SiteRole.OPERATOR), None):
+        case ((SiteRole.AUDITOR | SiteRole.OPERATOR | SiteRole.HOSPITAL), None):
             return None
     raise TypeError(f"these are not the facts of an account with the role {new.role}")

@@ -20,7 +20,7 @@ MORNINGS = tuple(Hours(day, *MORNING) for day in WEEKDAYS)
 
 
 def demo_accounts(password: str) -> tuple[NewAccount, ...]:
-    """Return two patients, three doctors, an auditor and an operator, all with the same password."""
+    """Return two patients, three doctors, an auditor, an operator and a trainer, with one password."""
     haematology = DoctorFacts("Haematology", "Building B, room 2.14", 30, FULL_WEEK, "City campus", ("en", "pt"))
     paediatrics = DoctorFacts(
         "Paediatric oncology", "Children's clinic, room 7", 20, MORNINGS, "Lake campus", ("en", "de")
@@ -35,4 +35,5 @@ def demo_accounts(password: str) -> tuple[NewAccount, ...]:
         NewAccount(SiteRole.DOCTOR, "salma@clinic.example", "Dr Salma Rahimi", password, surgery),
         NewAccount(SiteRole.AUDITOR, "audit@ledger.example", "Noor Visser", password),
         NewAccount(SiteRole.OPERATOR, "operator@clinic.example", "Site operator", password),
+        NewAccount(SiteRole.HOSPITAL, "tove@clinic.example", "Tove Lindahl", password),
     )

@@ -37,6 +37,8 @@ class SiteRole(StrEnum):
     DOCTOR = "doctor"
     AUDITOR = "auditor"
     OPERATOR = "operator"
+    HOSPITAL = "hospital"
+    """Staff who take part in the training for this hospital."""
 
 
 class BookingState(StrEnum):
@@ -51,7 +53,7 @@ class Account(Base):
 
     __tablename__ = "account"
     __table_args__ = (
-        CheckConstraint("role IN ('patient', 'doctor', 'auditor', 'operator')", name="role"),
+        CheckConstraint("role IN ('patient', 'doctor', 'auditor', 'operator', 'hospital')", name="role"),
         Index("uq_account_email_key", "email_key", unique=True),
     )
 

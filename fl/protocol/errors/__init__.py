@@ -38,6 +38,7 @@ from fl.protocol.errors.malformed import (
     NoAnswer,
     NonFinite,
     TooLarge,
+    UploadUnusable,
     WeightsMismatch,
     WeightsTooLarge,
 )
@@ -67,6 +68,7 @@ from fl.protocol.errors.refused import (
     DesignMismatch,
     EpsilonExceeded,
     NoiseMissing,
+    NothingToCount,
     OrderOutdated,
     PolicyNotApproved,
     RoleRunning,

@@ -114,3 +114,11 @@ class WeightsTooLarge(MalformedError):
     count: int
     bound: int
     sentence = "The {what} has {count} values outside ±{bound}; a model cannot compute with them."
+
+
+@dataclass(eq=False)
+class UploadUnusable(MalformedError):
+    """A file of weights that a hospital trained with its own tools is not one that a round could use."""
+
+    why: str
+    sentence = "This file of weights was refused: {why}."

@@ -184,3 +184,14 @@ class WrongConsortium(RefusedError):
     """An order of the site is for another consortium."""
 
     sentence = "This order is for another consortium. Nothing was done."
+
+
+@dataclass(eq=False)
+class NothingToCount(RefusedError):
+    """A round counts hospitals' own images, and this hospital's agent has none: it only sends uploaded weights."""
+
+    round: int
+    sentence = (
+        "Round {round} counts the hospitals' own images. This agent only sends uploaded weights and has no images, so "
+        "it does not take part in this round."
+    )

@@ -27,6 +27,7 @@ from fl.roles.hospital.outbox import RoundOutbox
 from fl.roles.hospital.privacy_limit import NO_LIMIT, PrivacyLimit
 from fl.roles.hospital.sealed_rounds import SealedHospital
 from fl.roles.hospital.trusted_peers import NO_TRUST, TrustedPeers
+from fl.roles.hospital.uploads import MakeUploads, Sealer, no_uploads
 from fl.roles.requester.agent import Requester
 from fl.roles.requester.model_release import Releases
 
@@ -45,13 +46,15 @@ class Hospital:
         trust: TrustedPeers = NO_TRUST,
         task: Task | None = None,
         limit: PrivacyLimit = NO_LIMIT,
+        uploads: MakeUploads = no_uploads,
     ) -> None:
-        """Take part with `train`; `task` is what the images are labelled for, None if unknown."""
+        """Take part with `train`, or an upload; `task` is what the images are labelled for, None if unknown."""
         self.view = LedgerView(ports.ledger)
         self._ports = ports
         self._task = task
         self._limit = limit
-        train = limit.charging(train)
+        handed = uploads(Sealer(ports.ledger.anchor, ports.ledger.account, ports.keyring), ports.journal, ports.notify)
+        train = limit.charging(handed.instead_of(train))
         self._checked = b""
         """The context of the round whose task was compared with this hospital's."""
         self._unready = b""
@@ -62,8 +65,8 @@ class Hospital:
         self._designs = TableDesigns(self._account, reader, ports.vault, ports.endorser)
         self._training = Background(train)
         self._promises = RoundOutbox(ports)
-        self._sealed = SealedHospital(ports, reader, self._promises, train)
-        self._masked = MaskedHospital(ports, reader, self._promises, self._training, trust)
+        self._sealed = SealedHospital(ports, reader, self._promises, train, handed)
+        self._masked = MaskedHospital(ports, reader, self._promises, self._training, trust, handed)
 
     def step(self) -> bool:
         """Do the next thing the ledger asks of this hospital; False when there is none.

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fl.protocol.names import NO_DIGEST, Digest
 from fl.protocol.rounds.config import RoundConfig
 from fl.training.aggregation.quantise import Vector
 from fl.training.aggregation.work import Learned
@@ -32,6 +33,8 @@ class TrainingJob:
     """Of the round; no other round of any ledger has the same."""
     counted: bytes | None = None
     """SCAFFOLD: the context of the newest final training whose set has this hospital; None if there is none."""
+    base: Digest = NO_DIGEST
+    """The digest of the whole model that the round starts from."""
 
 
 Train = Callable[[TrainingJob], Learned]

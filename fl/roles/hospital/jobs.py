@@ -37,6 +37,7 @@ def training_job(ports: Ports, reader: FileReader, federation: Federation, curre
         state=model[manifest.weights :],
         context=current.context,
         counted=_counted(federation, ports.ledger.account, config, ports.vault),
+        base=federation.model_digest,
     )
 
 

@@ -101,6 +101,11 @@ class RoundOutbox:
         self._ports.journal.once(key, why.encode())
         return True
 
+    def await_upload(self, current: Round) -> None:
+        """Report once that this hospital waits for weights from its staff."""
+        if self.note_once("awaited", current, "upload"):
+            self._ports.notify(Event.UPLOAD_AWAITED, {"round": current.number})
+
     # --- Used updates ------------------------------------------------------------------------------------------
 
     def offer(self, current: Round, previous: Vector, learned: Learned) -> None:

@@ -19,9 +19,10 @@ from fl.protocol.rounds.round import Phase, Round
 from fl.replay.expected_files import FileReader, read_config, read_manifest, update_core, update_recipients
 from fl.replay.ledger_view import Ports
 from fl.replay.round_work import checked_work
-from fl.roles.hospital.background_training import Train
+from fl.roles.hospital.background_training import Train, TrainingJob
 from fl.roles.hospital.jobs import training_job
 from fl.roles.hospital.outbox import RoundOutbox, key_of
+from fl.roles.hospital.uploads import Uploads
 from fl.training.aggregation.quantise import to_bytes
 from fl.training.aggregation.work import figures
 
@@ -29,11 +30,12 @@ from fl.training.aggregation.work import figures
 class SealedHospital:
     """One hospital's steps in sealed rounds."""
 
-    def __init__(self, ports: Ports, reader: FileReader, promises: RoundOutbox, train: Train) -> None:
+    def __init__(self, ports: Ports, reader: FileReader, promises: RoundOutbox, train: Train, uploads: Uploads) -> None:
         self._ports = ports
         self._reader = reader
         self._promises = promises
         self._train = train
+        self._uploads = uploads
         self._account = ports.ledger.account
 
     def step(self, federation: Federation, current: Round) -> bool:
@@ -55,7 +57,12 @@ class SealedHospital:
         if self._ports.now() > current.terms.commit_deadline or self._ports.journal.get(late) is not None:
             return False
         digest = self._promises.promised("update", current)
-        digest = digest or self._promises.promise("update", current, self._sealed_file(federation, current))
+        if digest is None:
+            job = training_job(self._ports, self._reader, federation, current)
+            if not self._uploads.ready(job):
+                self._promises.await_upload(current)
+                return False
+            digest = self._promises.promise("update", current, self._sealed_file(federation, current, job))
         if not self._ports.outbox.has(digest):
             raise VaultMissing(digest)
         try:
@@ -67,10 +74,9 @@ class SealedHospital:
         self._upload(current)
         return True
 
-    def _sealed_file(self, federation: Federation, current: Round) -> Blob:
+    def _sealed_file(self, federation: Federation, current: Round, job: TrainingJob) -> Blob:
         config, manifest = read_config(current, self._ports.vault), read_manifest(federation.opening, self._ports.vault)
         work = checked_work(current, config, manifest)
-        job = training_job(self._ports, self._reader, federation, current)
         self._ports.notify(Event.TRAINING, {"round": current.number})
         learned = self._train(job)
         self._ports.notify(Event.TRAINED, {"round": current.number, **figures(learned)})

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from fl.protocol.errors import FederationNotOpened, MalformedError, ModelUnusable, UnavailableError
-from fl.protocol.federation import Federation
+from fl.protocol.errors import FederationNotOpened, MalformedError, ModelUnusable, UnavailableError, WrongRound
+from fl.protocol.federation import Federation, LedgerOpening
 from fl.protocol.names import NO_DIGEST, Address, Digest
 from fl.protocol.ports import Ledger, Vault
 from fl.protocol.rounds.config import RoundConfig
@@ -31,7 +31,7 @@ from fl.roles.serving.file_watch import FileWatch
 from fl.roles.serving.model_facts import Fact, State, Verification
 from fl.training.calibration.answer import Answer
 from fl.training.model.spec import ModelSpec
-from fl.training.model.weights import Vector
+from fl.training.model.weights import Manifest, Vector
 from fl.training.pictures.heat import Seen
 from fl.training.pictures.images import Pixels
 from fl.training.recipe import Recipe
@@ -108,6 +108,17 @@ class _Open(Generic[P]):
     """When the ledger last named it as the newest model, in seconds since 1970."""
 
 
+@dataclass(frozen=True)
+class WholeModel:
+    """A global model with everything that its digest covers."""
+
+    federation: Federation
+    source: Round | LedgerOpening
+    manifest: Manifest
+    vector: Vector
+    """float32 [manifest.length]"""
+
+
 class VerifiedCache(Generic[P]):
     """Keeps the newest final model of a federation open for one member; safe to use from several threads."""
 
@@ -164,6 +175,24 @@ class VerifiedCache(Generic[P]):
             fact = Fact(State.CHECKED if named else State.CONTRADICTED, self._now())
             return Verification(fact, None, None, federation.position.block if federation.position else 0)
 
+    def whole(self, number: int | None = None) -> WholeModel:
+        """Return the model of a final round, checked against its digest; also an untrained one.
+
+        Args:
+            number: The round; 0 is the model that opened the ledger. None: the model that the next round starts from.
+
+        Raises:
+            FederationNotOpened: the ledger has no model yet.
+            WrongRound: that round made no model, or made it on an earlier ledger.
+            NotReleased: trustees must release it first.
+            UnavailableError, TamperedError: as `current`.
+        """
+        with self._lock:
+            federation = self._view.refresh()
+            manifest = read_manifest(federation.opening, self._vault)
+            source = _source(federation, number)
+            return WholeModel(federation, source, manifest, self._reader.model(source, manifest))
+
     def _follow(self) -> tuple[Fact, _Open[P]]:
         """Open the current model unless it is open; return what the ledger says now, and the open model."""
         now, why = self._now(), NO_LEDGER
@@ -214,6 +243,17 @@ class VerifiedModelCache(VerifiedCache[Predictor]):
         super().__init__(
             ledger, vault, account, keyring, now, lambda one: open_model(Recipe.of(one.config).spec, one.vector)
         )
+
+
+def _source(federation: Federation, number: int | None) -> Round | LedgerOpening:
+    if number is None:
+        return federation.source
+    if number == 0:
+        return federation.opening
+    found = federation.round(number)
+    if found.phase != Phase.FINAL or found.anchor != federation.opening.anchor:
+        raise WrongRound(federation.last_round, number)
+    return found
 
 
 def _same(one: Round, other: Round) -> bool:

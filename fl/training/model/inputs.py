@@ -12,15 +12,8 @@ import torch
 from torch import Tensor
 
 from fl.training.model.backbones import TORCHVISION
-from fl.training.model.spec import HEMANET, LITE0, OWN
+from fl.training.model.scales import IMAGENET, MEAN_AND_STD
 from fl.training.pictures.colours import Pixels
-
-MEAN_AND_STD = {HEMANET: (51.0, 51.0), LITE0: (127.0, 128.0), OWN: (127.5, 127.5)}
-"""In 0..255. Hemanet's were chosen for dark cells on black, lite0's are those of its published weights, and a
-consortium's own network sees -1..1. All channels and data sets use the same values, so hospitals need not share
-statistics about their patients."""
-IMAGENET = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
-"""Mean and standard deviation of red, green and blue, as all weights of torchvision have seen them."""
 
 
 def to_tensor(images: Pixels) -> Tensor:

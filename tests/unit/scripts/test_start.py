@@ -11,12 +11,14 @@ from fl.training.pictures.field import Frame
 from fl.training.presets import PRESETS, SYNTHETIC_PLAN
 from scripts.cli import COMMANDS
 from scripts.commands.data import CELLS, IMAGE_PX, SUBJECTS
+from scripts.commands.hospital import MOST_PASSES
 from scripts.commands.serve import CARE_DAYS
 from scripts.commands.serve import MAX_CARE_DAYS as LARGEST
 from scripts.commands.staff import ROLES
 from scripts.wiring.options import AUTO, FRAMES
 from scripts.wiring.plans import PRESET_NAMES
 from webui.config import MAX_CARE_DAYS, SiteConfig
+from webui.ports import local_training
 from webui.store.models import SiteRole
 
 HEAVY = ("torch", "sqlalchemy", "web3", "scipy", "numpy", "PIL", "eth_account", "eth_abi", "flask", "cryptography")
@@ -43,3 +45,4 @@ def test_the_options_offer_what_there_is() -> None:
     assert [role.value for role in SiteRole if role != SiteRole.PATIENT] == list(ROLES)
     assert (SYNTHETIC_PLAN.subjects, SYNTHETIC_PLAN.cells, SYNTHETIC_PLAN.size_px) == (SUBJECTS, CELLS, IMAGE_PX)
     assert (MAX_CARE_DAYS, SiteConfig.care_days) == (LARGEST, CARE_DAYS)
+    assert MOST_PASSES == local_training.MOST_PASSES

@@ -6,13 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.site_town import INES, MAYA, NOOR, PASSWORD, Town
+from tests.support.site_town import INES, MAYA, NOOR, PASSWORD, TOVE, Town
 from webui.presentation.menus import MENUS
 from webui.store.accounts import NewAccount
 from webui.store.models import SiteRole
 
 OTTO = "otto@clinic.example"
-PEOPLE = {SiteRole.PATIENT: MAYA, SiteRole.DOCTOR: INES, SiteRole.AUDITOR: NOOR, SiteRole.OPERATOR: OTTO}
+PEOPLE = {
+    SiteRole.PATIENT: MAYA,
+    SiteRole.DOCTOR: INES,
+    SiteRole.AUDITOR: NOOR,
+    SiteRole.OPERATOR: OTTO,
+    SiteRole.HOSPITAL: TOVE,
+}
 
 
 @pytest.mark.parametrize("role", list(SiteRole))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.site_town import INES, JONAS, MAYA, NOOR, PASSWORD, WEEK, Town
+from tests.support.site_town import INES, JONAS, MAYA, NOOR, PASSWORD, TOVE, WEEK, Town
 from webui.errors import AccountExists, HoursOverlap, NameMalformed, NotFound, RoleFixed, SignInRefused
 from webui.store.accounts import DoctorFacts, Hours
 from webui.store.models import SiteRole
@@ -81,7 +81,7 @@ def test_a_new_role_ends_sessions_and_a_former_doctor_offers_nothing(any_town: T
 
 
 def test_the_list_has_all_but_patients(any_town: Town) -> None:
-    assert {account.email for account in any_town.staff.all()} == {INES, JONAS, NOOR}
+    assert {account.email for account in any_town.staff.all()} == {INES, JONAS, NOOR, TOVE}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,30 @@
+"""Connects the folder of uploaded weights to a hospital's agent."""
+
+from __future__ import annotations
+
+from fl.events import Notify
+from fl.protocol.errors import UploadUnusable
+from fl.protocol.ports import Journal
+from fl.roles.hospital.background_training import Train, TrainingJob
+from fl.roles.hospital.uploads import MakeUploads, Sealer, Uploads
+from fl.storage.uploads import FolderUploads
+from fl.training.aggregation.work import Learned
+from scripts.wiring.home import MemberHome
+
+
+def uploads_of(member: MemberHome, *, alone: bool = False) -> MakeUploads:
+    """Return the uploads of a hospital; `alone`: its agent trains nothing itself."""
+
+    def make(sealer: Sealer, journal: Journal, notify: Notify) -> Uploads:
+        return Uploads(FolderUploads(member.uploads), sealer, journal, notify, alone)
+
+    return make
+
+
+def no_training() -> Train:
+    """Return the training of an agent that never trains; Uploads does not call it."""
+
+    def train(_job: TrainingJob) -> Learned:
+        raise UploadUnusable("this agent trains nothing itself")
+
+    return train

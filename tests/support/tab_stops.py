@@ -1,0 +1,53 @@
+"""Pages in a real browser as somebody without a mouse uses them: what has the focus, and how well it is seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.support.site_town import PASSWORD
+
+RING = """() => {
+  const seen = document.activeElement;
+  if (!seen || seen === document.body) return null;
+  const style = getComputedStyle(seen);
+  let below = seen.parentElement;
+  const clear = (colour) => colour === 'transparent' || /, 0\\)$/.test(colour);
+  while (below && clear(getComputedStyle(below).backgroundColor)) below = below.parentElement;
+  return {
+    what: seen.tagName + '#' + seen.id + '.' + seen.className + ' ' + (seen.getAttribute('href') || ''),
+    style: style.outlineStyle, width: parseFloat(style.outlineWidth), colour: style.outlineColor,
+    below: below ? getComputedStyle(below).backgroundColor : 'rgb(255, 255, 255)',
+  };
+}"""
+
+
+def luminance(colour: str) -> float:
+    parts = [float(part) / 255 for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def sign_in(page: Any, address: str, email: str) -> None:
+    page.goto(f"{address}/sign-in")
+    page.fill("#email", email)
+    page.fill("#password", PASSWORD)
+    page.click("#submit")
+    page.wait_for_url(lambda url: "sign-in" not in url)
+
+
+def rings(page: Any, path: str) -> list[dict[str, Any]]:
+    """Go through a page with the tab key; return what has the focus at each stop."""
+    page.goto(path)
+    found: list[dict[str, Any]] = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        ring = page.evaluate(RING)
+        if ring is None:
+            break
+        found.append(ring)
+    return found
