@@ -54,6 +54,9 @@ class Person:
         return str(self.page.inner_text("main"))
 
 
+UNFOLD = "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
+
+
 def test_a_check_is_stored_sealed_and_opens_for_a_quorum(town: CommitteeTown, address: str, chromium: Any) -> None:
     patient = Person(chromium, address, MAYA)
     patient.page.goto(f"{address}/checks/new")
@@ -70,6 +73,7 @@ def test_a_check_is_stored_sealed_and_opens_for_a_quorum(town: CommitteeTown, ad
 
     keep_up(town.site)
     patient.page.reload()
+    patient.page.evaluate(UNFOLD)
     assert "in block" in patient.says()
     with patient.page.expect_download() as download:
         patient.page.click("text=Download the proof")
