@@ -80,7 +80,8 @@ def build_site(config: SiteConfig, services: Services) -> Site:
     records, requests = RecordStore(database, care), RequestStore(database, clock)
     throttle, doors = Throttle(database, clock), Doors.of(config.places)
     sealed = PatientRecords(records, services.records, openings, clock)
-    risks = Risks(services.tables, records, sealed, throttle, doors.risks, config.limits, config.patient_risks)
+    cared = CareStore(database, care)
+    risks = Risks(services.tables, records, sealed, cared, throttle, doors.risks, config.limits, config.patient_risks)
     passwords = Passwords(config.passwords, (config.hospital_name, "hemaledger"))
     return Site(
         config=config,
@@ -96,7 +97,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         doors=doors,
         record_requests=RecordRequests(requests, openings, records, services.requests, clock),
         appointments=AppointmentStore(database, config.tz, config.limits.open_bookings, clock),
-        care=CareStore(database, care),
+        care=cared,
         openings=openings,
         throttle=throttle,
         replays=Replays(services.audits, clock),

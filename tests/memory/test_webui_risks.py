@@ -304,3 +304,27 @@ def test_a_double_click_makes_one_record(town: RiskTown) -> None:
     both = [maya.post_bare("/risks/diabetes/mine", csrf_token=token, **fields(PERSON)).location for _ in range(2)]
     assert both[0] == both[1]
     assert town.tables.asked == 1
+
+
+def test_answers_of_a_file_are_saved_only_if_asked_and_only_for_patients_in_care(town: RiskTown) -> None:
+    town.book(MAYA, INES)
+    ines, header = town.visitor(INES), LINES.splitlines()[0].replace("clinic", "email")
+    rows = [f"A;168;38,2;50;3;;;;0,6;{email}" for email in (MAYA.upper(), OMAR, "", "nobody@x.example", "no address")]
+    text = "\n".join([header, *rows, f"B;9000;38,2;50;3;;;;0,6;{MAYA}"])
+    assert "5 of 6 rows have an answer" in words(upload(ines, text))
+    assert "No checks yet" in town.visitor(MAYA).text("/checks/")
+    answer = upload(ines, text, "save")
+    assert answer.status_code == 302
+    assert "1 answer is saved. Not saved" in (said := ines.text(answer.location))
+    assert "lines 3, 4, 5, 6, 7." in said
+    assert f"{round(100 * expected())} %" in town.visitor(MAYA).text("/checks/")
+    assert "No checks yet" in town.visitor(OMAR).text("/checks/")
+
+
+def test_a_file_that_names_no_patient_or_too_many_rows_is_not_saved(town: RiskTown) -> None:
+    town.book(MAYA, INES)
+    ines, header = town.visitor(INES), LINES.splitlines()[0].replace("clinic", "email")
+    assert "no column email" in words(upload(ines, LINES, "save"))
+    many = "\n".join([header, *[f"A;168;38,2;50;3;;;;0,6;{MAYA}"] * 26])
+    assert "at most 25 rows" in words(upload(ines, many, "save"))
+    assert "No checks yet" in town.visitor(MAYA).text("/checks/")

@@ -1,7 +1,7 @@
 """Words for the columns of the schemas that come with Hemaledger, where their codes say nothing to a person.
 
-Invariant: they are used only for a table whose columns are exactly those of a shipped schema. Another schema brings its own
-words. The model and the ledger never see these words.
+Invariant: they are used only for a table whose columns are exactly those of a shipped schema. Another schema brings its
+own words. The model and the ledger never see these words.
 
 Source: fl/training/tables/schemas/*.json; UCI Machine Learning Repository, Heart Disease (the codes).
 """
