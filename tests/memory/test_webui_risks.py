@@ -68,6 +68,7 @@ def test_a_patient_gets_an_answer_with_interval_reasons_sources_and_a_next_step(
     assert f"from {100 * found.low:.1f} % to {100 * found.high:.1f} %" in page
     assert f"About {round(100 * found.probability)} of 100 people like you had diabetes" in page
     assert "Only a test decides" in page
+    assert "Measured by an auditor on 61 patients" in page
     assert "not yet reviewed by this hospital" in page
     for factor in found.factors:
         assert f"{factor.text} {factor.log_odds:+.3f}" in page
