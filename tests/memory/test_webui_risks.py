@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from werkzeug.test import TestResponse
 from fl.crypto.capsule import Readers
 from fl.protocol.names import Purpose
 from fl.training.tables.rows import parse_values
+from fl.training.tables.schema import Column, Kind
 from fl.training.tables.suggestions import load_suggestions
 from tests.support.site_risks import HEART, PIMA, RiskTown, fitted
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, Visitor, words
@@ -329,3 +331,42 @@ def test_a_file_that_names_no_patient_or_too_many_rows_is_not_saved(town: RiskTo
     many = "\n".join([header, *[f"A;168;38,2;50;3;;;;0,6;{MAYA}"] * 26])
     assert "at most 25 rows" in words(upload(ines, many, "save"))
     assert "No checks yet" in town.visitor(MAYA).text("/checks/")
+
+
+def test_many_categories_are_a_list_and_few_are_buttons(tmp_path: Path) -> None:
+    towns = ("north", "east", "south", "west", "middle", "coast")
+    extra = (
+        Column("home", "Home", Kind.CATEGORY, categories=towns),
+        Column("smokes", "Smokes", Kind.BINARY, categories=("no", "yes")),
+    )
+    town = RiskTown(tmp_path, {"clinic": replace(PIMA, name="clinic", columns=(*PIMA.columns[-2:], *extra))})
+    maya = town.visitor(MAYA)
+    page = maya.get("/risks/clinic/mine").text
+    assert re.search(r'<select [^>]*id="column-2"', page)
+    assert page.count('type="radio"') == 2
+    sent = {"column-0": "0,4", "column-1": "50", "column-3": "yes"}
+    refused = maya.post("/risks/clinic/mine", **sent)
+    assert refused.status_code == 400
+    assert 'id="column-2-error"' in refused.text
+    for word in ("moon", "NORTH"):
+        assert "one of: north, east" in words(maya.post("/risks/clinic/mine", **sent, **{"column-2": word}))
+    answer = maya.post("/risks/clinic/mine", **sent, **{"column-2": "coast"})
+    assert "coast" in maya.text(answer.location)
+
+
+def test_a_doctor_chooses_patient_and_model_without_a_script(town: RiskTown) -> None:
+    town.book(MAYA, INES)
+    ines, maya = town.visitor(INES), town.members[MAYA].id
+    assert f'<option value="{maya}" selected>' in ines.get(f"/risks/?patient={maya}").text
+    assert ines.get(f"/risks/start?patient={maya}&table=heart").location == f"/risks/heart/patients/{maya}"
+    for query in ("", "?patient=x&table=heart", f"?patient={maya}&table=../..", "?patient=-1&table=heart"):
+        assert ines.get(f"/risks/start{query}").status_code == 404
+    assert "/risks/?patient=" in ines.get(f"/doctor/patients/{maya}").text
+
+
+def test_an_answer_that_could_not_be_checked_is_checked_again_when_somebody_reads_it(town: RiskTown) -> None:
+    maya, answer = own(town)
+    assert "Confirmed on the ledger" not in maya.text(answer.location)
+    town.tables.unsure = True
+    _, later = own(town, PERSON | {"Age": "51"})
+    assert "Confirmed on the ledger" in maya.text(later.location)
