@@ -21,12 +21,22 @@ from webui.http.error_pages import init_errors
 from webui.http.headers import init_security
 from webui.http.languages import init_languages
 from webui.http.once import FormProtect, init_once
-from webui.http.page_lookups import key_maker, look_again
+from webui.http.page_lookups import key_maker, look_again, menu_count, trustee_name
 from webui.http.rim import rimmed
 from webui.http.sessions import init_login, visitor
 from webui.pages import PAGES
 from webui.ports.federation import Services
-from webui.presentation import menus, model_wording, request_wording, risk_wording, schema_words, wording
+from webui.presentation import (
+    doctor_wording,
+    menus,
+    model_wording,
+    receipt_wording,
+    request_wording,
+    result_wording,
+    risk_wording,
+    schema_words,
+    wording,
+)
 from webui.site import EXTENSION, build_site
 from webui.store.database import upgrade_database
 
@@ -82,12 +92,15 @@ def _init_templates(app: Flask, config: SiteConfig) -> None:
     """Give the templates every function of the wording modules, with the hospital's zone where one is needed."""
     zone = config.tz
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    for module in (menus, wording, model_wording, request_wording, risk_wording, schema_words):
+    worded = (menus, wording, model_wording, request_wording, result_wording, receipt_wording, doctor_wording)
+    for module in (*worded, risk_wording, schema_words):
         for name, function in getmembers(module, isfunction):
             if function.__module__ == module.__name__ and not name.startswith("_"):
                 zoned = "zone" in signature(function).parameters
                 app.jinja_env.globals[name] = partial(function, zone=zone) if zoned else function
     app.jinja_env.globals["again"] = lambda model: model_wording.looked_again(look_again(model), zone)
     app.jinja_env.globals["key_maker"] = key_maker
+    app.jinja_env.globals["menu_count"] = menu_count
+    app.jinja_env.globals["trustee_name"] = trustee_name
     app.jinja_env.filters["any_byte"] = request_wording.any_byte
     app.context_processor(lambda: {"visitor": visitor(), "config_of_site": config})

@@ -8,6 +8,7 @@ Source: RFC 9106, section 4 (the second recommended Argon2id option); OWASP Sess
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -66,6 +67,10 @@ class Limits:
     """Requests to the trustees by one person."""
     replays: Limit = Limit(120, 60 * 60)
     """Replays of rounds by one auditor."""
+    receipts: Limit = Limit(120, 60 * 60)
+    """Comparisons of receipts from one address."""
+    exports: Limit = Limit(6, 60 * 60)
+    """Exports of all data by one patient."""
     risks: Limit = Limit(120, 60 * 60)
     """Forms for a risk by one person."""
     risk_files: Limit = Limit(30, 60 * 60)
@@ -86,12 +91,35 @@ class Places:
     """Answers of models of tables."""
     passwords: int = 2
     """Sign-ins and changes of passwords; the hashes run one after another (store/passwords.py)."""
+    exports: int = 1
+    """Downloads of all data of a patient."""
     wait_s: float = 3.0
 
     @property
     def threads(self) -> int:
         """Return how many of the server's threads such work can occupy."""
-        return 2 * (self.checks + self.audits + self.risks + self.passwords)
+        return 2 * (self.checks + self.audits + self.risks + self.passwords + self.exports)
+
+
+@dataclass(frozen=True)
+class SmtpSettings:
+    """The mail server of the hospital."""
+
+    host: str
+    port: int
+    security: str = "starttls"
+    """`starttls` (usual port 587), `tls` (usual port 465), or `none` (only for a server on the same machine)."""
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class MailSettings:
+    """How the site sends mail: through a server, else into a folder. With neither, mails wait in the database."""
+
+    sender: str = "no-reply@localhost"
+    smtp: SmtpSettings | None = None
+    folder: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +137,8 @@ class SiteConfig:
     """False only if the site runs without TLS, on localhost."""
     image_cap: int = 8 * MEBIBYTE
     """Bytes of an uploaded image."""
+    sample_cap: int = 24 * MEBIBYTE
+    """Bytes of all images of one sample together."""
     file_cap: int = 64 * MEBIBYTE
     """Bytes of a file that an auditor checks."""
     session_s: int = 30 * 60
@@ -126,6 +156,9 @@ class SiteConfig:
     """Whether patients may use the models of tables without a doctor."""
     demo_accounts: bool = False
     """Whether the sign-in page says that all people of this installation are invented."""
+    mail: MailSettings = MailSettings()
+    address: str = "http://localhost"
+    """How mails name this site, without a slash at the end: `https://clinic.example`."""
 
     def __post_init__(self) -> None:
         """Refuse invalid values.
@@ -135,7 +168,7 @@ class SiteConfig:
         """
         if len(self.secret_key) < MIN_SECRET_BYTES:
             raise SettingInvalid("secret_key", f"it needs at least {MIN_SECRET_BYTES} random bytes")
-        if min(self.image_cap, self.file_cap, self.session_s) < 1:
+        if min(self.image_cap, self.sample_cap, self.file_cap, self.session_s) < 1:
             raise SettingInvalid("image_cap, file_cap, session_s", "each must be at least 1")
         if not 0 <= self.care_days <= MAX_CARE_DAYS:
             raise SettingInvalid("care_days", f"it must be between 0 and {MAX_CARE_DAYS}")

@@ -283,6 +283,50 @@ class ReplayRunning(RefusedError):
 
 
 @dataclass(eq=False)
+class ReviewMalformed(MalformedError):
+    """A review does not fit the check that it is about."""
+
+    why: str
+    sentence = "This review was not saved: {why}. Go back and change it."
+
+
+@dataclass(eq=False)
+class MailNotSent(UnavailableError):
+    """A mail could not be delivered now; the site tries again later."""
+
+    why: str
+    sentence = "The mail could not be sent now: {why}. The site tries again later."
+
+
+@dataclass(eq=False)
+class MailUndeliverable(RefusedError):
+    """No server will ever take this mail."""
+
+    why: str
+    sentence = "The mail cannot be delivered: {why}."
+
+
+@dataclass(eq=False)
+class TooManyPictures(MalformedError):
+    """One sample has more pictures, or pages, than one check may have."""
+
+    count: int
+    most: int
+    http_status = 413
+    sentence = (
+        "These are {count} pictures or pages, and one check may have {most}. Choose fewer of them, and send the others "
+        "in another check."
+    )
+
+
+@dataclass(eq=False)
+class KitRefused(MalformedError):
+    """The public part of a kit is not well formed, or its proof does not verify."""
+
+    sentence = "The public part of this key file does not fit this hospital. Make a new file and hand it in again."
+
+
+@dataclass(eq=False)
 class TableFileUnusable(MalformedError):
     """An uploaded table of patients cannot be read."""
 

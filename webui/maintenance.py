@@ -15,7 +15,9 @@ from flask import Flask
 
 from fl.protocol.errors import FederationNotOpened, HemaledgerError, TamperedError
 from webui.http.error_pages import ALARM
+from webui.presentation.letters import request_letters
 from webui.site import EXTENSION, Site
+from webui.usecases.request_notices import Messages
 
 TURN_S = 60.0
 LOG = logging.getLogger("hemaledger.site")
@@ -34,6 +36,8 @@ def keep_up(site: Site) -> None:
         ("forgetting old forms", site.handled.forget_old),
         ("sealing records to the current key", site.patient_records.follow_key),
         ("checking the model again", lambda: _look(site)),
+        ("telling people about requests", lambda: site.request_notices.keep_up(lambda: _letters(site))),
+        ("sending mail", site.mail.keep_up),
         ("anchoring new records", lambda: site.anchoring.anchor() if site.anchoring.due() else None),
     )
     for what, task in tasks:
@@ -45,6 +49,10 @@ def keep_up(site: Site) -> None:
             LOG.warning("%s: %s: %s", what, error.name, error)
         except Exception:  # the thread must go on
             LOG.exception("%s failed", what)
+
+
+def _letters(site: Site) -> Messages:
+    return request_letters(f"{site.config.address}/requests/")
 
 
 def _look(site: Site) -> None:

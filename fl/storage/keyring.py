@@ -33,8 +33,8 @@ class FolderKeys:
         erase(_path(self._folder, epoch))
 
 
-def create_key(folder: Path, epoch: int, password: str) -> PrivateKey:
-    """Generate and store the key of an epoch; load it instead if it exists already.
+def create_key(folder: Path, epoch: int, password: str, made: PrivateKey | None = None) -> PrivateKey:
+    """Store the key of an epoch, `made` or a new one; load it instead if it exists already.
 
     Raises:
         KeystoreUnreadable: the password is empty, or the key exists and the password is wrong.
@@ -44,7 +44,7 @@ def create_key(folder: Path, epoch: int, password: str) -> PrivateKey:
     if not path.exists():
         if not password:
             raise KeystoreUnreadable(str(path), "its password is empty")
-        write_once(path, PrivateKey.generate(epoch).to_pem(password), mode=0o600)
+        write_once(path, (made or PrivateKey.generate(epoch)).to_pem(password), mode=0o600)
     return _load(path, epoch, password)
 
 

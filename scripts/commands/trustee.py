@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 from fl.protocol.errors import SettingInvalid
-from fl.protocol.names import KeyUse, Refusal, Role
+from fl.protocol.names import KeyUse, Refusal, Role, show
 from scripts.wiring.exit import guarded
-from scripts.wiring.membership import add_init, add_keys
-from scripts.wiring.options import USES, chain_options, name_option, use_option
+from scripts.wiring.membership import add_keys
+from scripts.wiring.options import USES, chain_options, home_option, name_option, use_option
 
 if TYPE_CHECKING:
+    from fl.crypto.start_kit import StartKit
     from fl.roles.trustee.agent import Trustee
     from scripts.wiring.home import Home, MemberHome
 
@@ -33,7 +34,24 @@ def trustee() -> None:
     """Trustee: hold a share of a key, and approve or refuse requests to open something."""
 
 
-add_init(trustee, Role.TRUSTEE, then="Send the account to the operator.")
+@trustee.command()
+@home_option
+@name_option()
+@click.option(
+    "--start-kit",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="The key file that the hospital's site made; its password is in HEMALEDGER_KIT_PASSWORD.",
+)
+@guarded
+def init(home: Path, name: str, start_kit: Path | None) -> None:
+    """Create the trustee's account and key, or take those of a start kit. Send the account to the operator."""
+    from scripts.wiring.home import Home
+    from scripts.wiring.roles import create_member
+
+    kit = _open_start(start_kit) if start_kit is not None else None
+    click.echo(f"Account of {name}: {show(create_member(Home(home), name, Role.TRUSTEE, kit))}")
+
+
 add_keys(
     trustee,
     Role.TRUSTEE,
@@ -118,12 +136,7 @@ def refresh(home: Home, name: str) -> None:
 @guarded
 def kit(home: Home, name: str, use: str, output: Path) -> None:
     """Write the approval kit for the browser, encrypted with the password in HEMALEDGER_KIT_PASSWORD."""
-    password = os.environ.get(KIT_PASSWORD_VARIABLE, "")
-    if not password:
-        raise SettingInvalid(
-            KIT_PASSWORD_VARIABLE, "set it to a password for the kit; do not use the password of the keys"
-        )
-    epoch = write_kit(trustee_of(home, name), home.member(name), USES[use], output, password)
+    epoch = write_kit(trustee_of(home, name), home.member(name), USES[use], output, _kit_password())
     click.echo(f"{output} holds the share of epoch {epoch}. Keep it apart from its password.")
 
 
@@ -138,6 +151,23 @@ def write_kit(agent: Trustee, member: MemberHome, use: KeyUse, path: Path, passw
     site = KitChain(anchor.chain_id, anchor.authority, anchor.consortium)
     write_atomic(path, lock(Kit(share, site, load_account(member).secret), password), mode=0o600)
     return share.seat.epoch
+
+
+def _open_start(path: Path) -> StartKit:
+    from fl.crypto.encrypted_keystore import LOCKBOX_CAP
+    from fl.crypto.start_kit import open_start
+
+    with path.open("rb") as file:
+        return open_start(file.read(LOCKBOX_CAP + 1), _kit_password(), str(path))
+
+
+def _kit_password() -> str:
+    password = os.environ.get(KIT_PASSWORD_VARIABLE, "")
+    if not password:
+        raise SettingInvalid(
+            KIT_PASSWORD_VARIABLE, "set it to a password for the kit; do not use the password of the keys"
+        )
+    return password
 
 
 def _moment(seconds: int) -> str:

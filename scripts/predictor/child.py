@@ -23,6 +23,7 @@ from fl.training.model.spec import ModelSpec
 from fl.training.model.weights import vector_from_bytes
 from scripts.predictor.client import REFUSALS, fingerprint
 from scripts.predictor.messages import Message, receive, send
+from scripts.predictor.seen_answers import packed
 from scripts.wiring.training_options import network_options
 
 BODY_CAP = 2**32
@@ -43,7 +44,7 @@ class Holder:
         try:
             if question.head["do"] == "open":
                 return self._open(cast("dict[str, object]", question.head["spec"]), question.body)
-            return self._look(question.body)
+            return self._look(question.body, with_map=question.head["do"] == "see")
         except REFUSALS as error:
             return Message({"error": error.name, "facts": cast("JsonValue", error.facts())})
 
@@ -54,12 +55,13 @@ class Holder:
         self._name = fingerprint(spec, weights)
         return Message({"model": self._name})
 
-    def _look(self, picture: bytes) -> Message:
+    def _look(self, picture: bytes, *, with_map: bool) -> Message:
         if self._predictor is None:
             sys.exit("There is no model yet.")
         side = self._predictor.spec.size_px
         pixels = np.frombuffer(picture, np.uint8).reshape(side, side, COLOURS)
-        return Message({"model": self._name}, self._predictor.answer(pixels).to_bytes())
+        body = packed(*self._predictor.see(pixels)) if with_map else self._predictor.answer(pixels).to_bytes()
+        return Message({"model": self._name}, body)
 
 
 @click.command()

@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -38,9 +39,11 @@ from fl.protocol.strict_json import JsonValue
 from fl.training.calibration.answer import Answer
 from fl.training.model.spec import ModelSpec
 from fl.training.model.weights import Vector, vector_to_bytes
+from fl.training.pictures.heat import Seen
 from fl.training.pictures.images import Pixels, fit_square
 from scripts.predictor.messages import Message
-from scripts.predictor.process import PATIENCE, ChildProcess, Patience, twice
+from scripts.predictor.process import PATIENCE, ChildProcess, Patience, T, twice
+from scripts.predictor.seen_answers import body_cap, unpacked
 
 CHILD = (sys.executable, "-m", "scripts.predictor.child")
 REFUSALS: tuple[type[HemaledgerError], ...] = (
@@ -78,8 +81,14 @@ class RemoteModel:
             NonFinite: the model did not compute a probability.
             PredictorSilent: the process gave no usable answer.
         """
-        picture = np.ascontiguousarray(fit_square(image, self.spec.size_px))
-        return self.process.look(self, picture.tobytes())
+        return self.process.look(self, self._picture(image))
+
+    def see(self, image: Pixels) -> tuple[Answer, Seen | None]:
+        """Return the same answer, and what the network saw if it can be looked into; raises as `answer`."""
+        return self.process.see(self, self._picture(image))
+
+    def _picture(self, image: Pixels) -> bytes:
+        return np.ascontiguousarray(fit_square(image, self.spec.size_px)).tobytes()
 
 
 class PredictorProcess(ChildProcess):
@@ -107,15 +116,23 @@ class PredictorProcess(ChildProcess):
 
     def look(self, model: RemoteModel, picture: bytes) -> Answer:
         """Return the model's answer about a picture of its size; raise as `RemoteModel.answer` does."""
+        spec, question = model.spec, Message({"do": "look"}, picture)
+        parse = partial(Answer.from_bytes, classes=spec.classes, several=spec.several)
         with self._turn():
-            return twice(lambda: self._look(model, picture))
+            return twice(lambda: self._look(model, question, Answer.cap(spec.classes), parse))
 
-    def _look(self, model: RemoteModel, picture: bytes) -> Answer:
+    def see(self, model: RemoteModel, picture: bytes) -> tuple[Answer, Seen | None]:
+        """Return the same answer and what the network saw; raise as `look`."""
+        question = Message({"do": "see"}, picture)
+        parse = partial(unpacked, spec=model.spec)
+        with self._turn():
+            return twice(lambda: self._look(model, question, body_cap(model.spec), parse))
+
+    def _look(self, model: RemoteModel, question: Message, cap: int, parse: Callable[[bytes], T]) -> T:
         self._load(model)
-        question = Message({"do": "look"}, picture)
-        body = self._ask(question, model, Answer.cap(model.spec.classes), self._patience.answer_s)
+        body = self._ask(question, model, cap, self._patience.answer_s)
         try:
-            return Answer.from_bytes(body, model.spec.classes, several=model.spec.several)
+            return parse(body)
         except EncodingError as error:
             self._stop()
             raise PredictorSilent(str(error)) from error

@@ -45,7 +45,7 @@ from webui.site import EXTENSION
 
 IN_MEMORY_BYTES = SiteConfig.file_cap + 2 * FORM_OVERHEAD
 """The largest body: an auditor's file. It stays in memory."""
-LARGE = {"/auditor/file": IN_MEMORY_BYTES}
+LARGE = {"/auditor/file": IN_MEMORY_BYTES, "/checks/new": SiteConfig.sample_cap + 2 * FORM_OVERHEAD}
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from chain.transactions.eip712 import AccountEndorser
 from chain.transactions.keystore import AccountKey
 from chain.transactions.sender import TransactionSettings
 from fl.events import Notify
+from fl.protocol.errors import SettingInvalid
 from fl.protocol.keys.member_names import proper
 from fl.protocol.names import NO_ADDRESS, Address, Role
 from fl.protocol.ports import Anchor, Endorser, Ledger
@@ -25,6 +26,7 @@ from scripts.wiring.options import OPERATOR
 
 if TYPE_CHECKING:
     from fl.audit.access import AuditKey
+    from fl.crypto.start_kit import StartKit
     from fl.roles.hospital.privacy_limit import PrivacyLimit
     from fl.roles.trustee.stores import TrusteeStores
 
@@ -133,11 +135,13 @@ def open_safe(member: MemberHome) -> TrusteeStores:
     )
 
 
-def create_member(home: Home, name: str, role: Role) -> Address:
+def create_member(home: Home, name: str, role: Role, start: StartKit | None = None) -> Address:
     """Create a member's folder, Ethereum account and first HPKE key; return the account. It may be repeated.
 
+    With `start`, account and key are those of the kit; a member who has others is refused.
+
     Raises:
-        SettingInvalid: a member in another role has this name.
+        SettingInvalid: a member in another role or with another account has this name.
         KeystoreUnreadable: the member exists with another password.
     """
     from fl.storage.keyring import create_key
@@ -148,11 +152,15 @@ def create_member(home: Home, name: str, role: Role) -> Address:
     member.folder.mkdir(parents=True, exist_ok=True)
     member.folder.chmod(OWNER_ONLY)
     if not member.account_file.exists():
-        keystore.create(member.account_file, member.password, keystore.generate(), member.work_factor)
+        account = keystore.generate() if start is None else keystore.AccountKey(start.account_key)
+        keystore.create(member.account_file, member.password, account, member.work_factor)
     if role != Role.OPERATOR:
-        create_key(member.folder, 1, member.password)
+        create_key(member.folder, 1, member.password, start.hpke_key if start is not None else None)
     member.save_role(role)
-    return load_account(member).address
+    address = load_account(member).address
+    if start is not None and address != start.account:
+        raise SettingInvalid("name", f"{name} already has another account; choose another name for this kit")
+    return address
 
 
 def operator_of(home: Home) -> MemberHome:

@@ -27,7 +27,7 @@ def town(tmp_path: Path) -> Town:
 
 def ask(town: Town, visitor: Visitor, purpose: int, page: str = "/requests/") -> Any:
     number = town.site.record_store.visible(town.members[MAYA], 1).number or ""
-    return visitor.post("/requests/ask", page=page, number=number, purpose=str(purpose))
+    return visitor.post("/requests/ask", page=page, number=number, purpose=str(purpose), reason="1")
 
 
 def test_a_trustee_who_answered_is_told_so(town: Town) -> None:

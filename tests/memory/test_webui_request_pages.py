@@ -36,7 +36,9 @@ def number_of(town: Town, row_id: int = 1) -> str:
 
 
 def ask(town: Town, visitor: Visitor, purpose: Purpose = Purpose.SECOND_OPINION) -> Any:
-    return visitor.post("/requests/ask", page="/requests/", number=number_of(town), purpose=str(int(purpose)))
+    return visitor.post(
+        "/requests/ask", page="/requests/", number=number_of(town), purpose=str(int(purpose)), reason="1"
+    )
 
 
 def approve(town: Town, number: int = 1, places: tuple[int, ...] = (0, 1)) -> None:
@@ -206,7 +208,7 @@ def test_nothing_opens_what_was_erased_or_sealed_anew(town: Town) -> None:
     assert "now erased" in doctor.text(location)
     assert doctor.post(f"{location}/open", page=location).status_code == 404
     assert "now erased" in town.visitor(MAYA).text("/requests/about-me")
-    fields = {"number": number_of(town, 2), "purpose": "2"}
+    fields = {"number": number_of(town, 2), "purpose": "2", "reason": "1"}
     second = doctor.post("/requests/ask", page="/requests/", **fields).location
     approve(town, 2)
     town.visitor(MAYA).post("/consent/", readers="1", purposes=["1", "2", "3"])
@@ -359,7 +361,7 @@ def test_looking_up_and_asking_are_counted(tmp_path: Path, path: str, limits: Li
     town = Town(tmp_path, limits=limits)
     town.federation.records.hold_key()
     town.add_check(MAYA)
-    fields = {"text": MAYA, "number": number_of(town), "purpose": "2"}
+    fields = {"text": MAYA, "number": number_of(town), "purpose": "2", "reason": "1"}
     doctor = town.visitor(JONAS)
     codes = [doctor.post(f"/requests/{path}", page="/requests/", **fields).status_code for _ in range(3)]
     assert codes[2] == 429
@@ -472,7 +474,7 @@ def test_a_treating_doctor_asks_for_a_record_of_the_quorum_from_its_page(town: T
     town.book(MAYA, INES)
     doctor = town.visitor(INES)
     assert "Ask the trustees" in doctor.text("/checks/1")
-    asked = doctor.post("/requests/ask", page="/checks/1", number=number_of(town), purpose="1")
+    asked = doctor.post("/requests/ask", page="/checks/1", number=number_of(town), purpose="1", reason="1")
     approve(town)
     doctor.post(f"{asked.location}/open", page=asked.location)
     assert "91 %" in doctor.text(asked.location)

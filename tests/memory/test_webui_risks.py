@@ -370,3 +370,18 @@ def test_an_answer_that_could_not_be_checked_is_checked_again_when_somebody_read
     town.tables.unsure = True
     _, later = own(town, PERSON | {"Age": "51"})
     assert "Confirmed on the ledger" in maya.text(later.location)
+
+
+def test_a_risk_is_in_the_worklist_and_a_doctor_reviews_it(town: RiskTown) -> None:
+    town.book(MAYA, INES)
+    _, answer = own(town)
+    ines = town.visitor(INES)
+    assert "a risk, computed from values" in ines.text("/worklist/")
+    number = answer.location.rsplit("/", 1)[1]
+    assert "diabetes" in ines.text(f"/reviews/{number}").lower()
+    assert ines.post(f"/reviews/{number}", decision="confirmed", message="Let us measure it.").status_code == 302
+    page = town.visitor(MAYA).text(answer.location)
+    assert "A doctor looked at this: Dr Inês Carvalho" in page
+    assert "Let us measure it." in page
+    assert ines.get(f"/viewer/{number}").status_code == 404, "a risk has no picture"
+    assert "Diabetes: " in ines.text(f"/doctor/patients/{town.members[MAYA].id}")

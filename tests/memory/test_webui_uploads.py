@@ -66,6 +66,7 @@ def test_a_picture_without_a_cell_gets_a_reason_no_percentage_and_no_record(town
     Image.new("RGB", (128, 128), (shade, shade // 2, shade)).save(buffer, "PNG")
     answer = visitor.check(buffer.getvalue())
     assert answer.status_code == 422
+    assert "This shows no cell that the model knows" in words(answer)
     assert "This is not a picture of a stained blood cell" in words(answer)
     assert "%" not in words(answer)
     assert 'type="file"' in answer.text
@@ -167,14 +168,13 @@ def _pages(count: int) -> bytes:
     return buffer.getvalue()
 
 
-def test_a_file_of_several_pages_asks_which_one_and_is_read_once_that_is_said(town: Town) -> None:
+def test_each_page_of_a_file_is_a_picture_of_the_sample_unless_one_page_is_asked_for(town: Town) -> None:
     visitor, data = town.visitor(MAYA), _pages(3)
-    assert 'name="file_page"' not in visitor.get("/checks/new").text
-    asked = visitor.check(data, "cell.tif")
-    assert asked.status_code == 400
-    assert 'name="file_page"' in asked.text
-    assert "enter the page that shows the cell: 1 to 3" in words(asked)
-    assert 'name="bits"' not in asked.text
+    whole = visitor.check(data, "cell.tif")
+    assert whole.status_code == 302
+    page = visitor.text(whole.location)
+    assert "All 3 pictures of this sample" in page
+    assert "2 pictures that show no cell that the model knows" in page
     beyond = visitor.check(data, "cell.tif", file_page="7")
     assert beyond.status_code == 400
     assert "there is no page 7" in words(beyond)
@@ -185,6 +185,14 @@ def test_a_file_of_several_pages_asks_which_one_and_is_read_once_that_is_said(to
     assert right.status_code == 302
     stored = np.asarray(Image.open(io.BytesIO(visitor.get(f"{right.location}/image.png").data)))
     assert (stored == cell_pixels()).all()
+    assert "of this sample" not in visitor.text(right.location)
+
+
+def test_a_file_of_too_many_pages_is_refused_with_the_number_that_is_allowed(town: Town) -> None:
+    answer = town.visitor(MAYA).check(_pages(21), "cells.tif")
+    assert answer.status_code == 413
+    assert "These are 21 pictures or pages, and one check may have 20" in words(answer)
+    assert town.site.record_store.of_patient(town.members[MAYA].id) == []
 
 
 def test_a_picture_that_says_no_range_asks_for_its_bits(town: Town) -> None:
@@ -194,7 +202,6 @@ def test_a_picture_that_says_no_range_asks_for_its_bits(town: Town) -> None:
     assert asked.status_code == 400
     assert 'name="bits"' in asked.text
     assert "how many bits" in words(asked)
-    assert 'name="file_page"' not in asked.text
     assert visitor.check(buffer.getvalue(), "cell.tif", bits="").status_code == 400
     right = visitor.check(buffer.getvalue(), "cell.tif", bits="12")
     assert right.status_code == 302

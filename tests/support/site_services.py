@@ -27,6 +27,7 @@ from fl.roles.serving.file_watch import NO_VAULT
 from fl.roles.serving.model_facts import Fact, State, Verification
 from fl.training.pictures.field import Frame
 from fl.training.pictures.gate import prepare
+from fl.training.pictures.heat import Seen
 from fl.training.pictures.images import Pixels
 from tests.support.site_decryption_requests import FakeRequests
 from tests.support.site_records import FakeRecords
@@ -80,6 +81,8 @@ class FakeFederation:
     probability: float | None = None
     """What every image gets; None: its own purple share."""
     task: Task = LEUKEMIA
+    sees: bool = True
+    """Whether the network can be looked into, so that there is a map of what it saw."""
     report: Report = REPORT
     _cached: ServedModel | None = None
 
@@ -170,12 +173,13 @@ class FakePredictions:
 
     def predict(self, pixels: Pixels, frame: Frame | None = None) -> Prediction:
         model = self._federation.verified_model()
-        prepare(pixels, SIZE_PX, frame=frame)
+        picture = prepare(pixels, SIZE_PX, frame=frame)
+        seen = Seen(picture, picture[..., 2].copy()) if self._federation.sees else None
         probability = self._federation.probability
         if probability is None:
             red, green, blue = (float(np.mean(pixels[..., channel])) for channel in range(3))
             probability = min(max((red + blue - green) / 300.0, 0.0), 1.0)
-        return self._of(model, probability)
+        return replace(self._of(model, probability), seen=seen)
 
     def _of(self, model: ServedModel, probability: float) -> Prediction:
         """Return all of `probability` in the last disease class, the rest in the first other one."""

@@ -174,3 +174,25 @@ def test_the_form_can_be_used_by_its_labels_and_fits_a_phone(visit: Callable[[],
     there.page.click("text=What you will sign")
     assert there.page.evaluate("document.documentElement.scrollWidth") == 390
     assert there.complaints == []
+
+
+def test_the_page_shows_each_step_and_how_far_the_long_one_is(place: Place, visit: Callable[[], Visit]) -> None:
+    there = visit()
+    there.page.evaluate(WATCH)
+    there.answer(place.scene.kit(0, PASSWORD), "another password")
+    assert there.refusal() == "KeystoreUnreadable"
+    seen = there.page.evaluate("window.seen")
+    assert "opening" in {step for step, _ in seen}
+    assert len({share for step, share in seen if step == "opening" and share is not None}) > 3
+    assert there.page.is_hidden("[data-steps]"), "nothing runs any more"
+
+
+WATCH = """() => {
+  window.seen = [];
+  const form = document.querySelector("form[data-approval]");
+  new MutationObserver(() => {
+    const now = form.querySelector("[aria-current=step]");
+    const bar = form.querySelector("[data-bar]");
+    window.seen.push([now && now.dataset.step, bar.hasAttribute("value") ? bar.value : null]);
+  }).observe(form, { subtree: true, attributes: true });
+}"""

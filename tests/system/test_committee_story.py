@@ -63,6 +63,7 @@ class Clinic:
         doctor.fill("#text", MAYA)
         doctor.click("#submit")
         doctor.select_option("select[name=purpose]", str(int(purpose)))
+        doctor.select_option("select[name=reason]", "1")
         doctor.click("text=Ask the trustees")
         doctor.wait_for_selector("#state")
 

@@ -80,6 +80,7 @@ def test_a_check_is_stored_sealed_and_opens_for_a_quorum(town: CommitteeTown, ad
     doctor.page.fill("#text", MAYA)
     doctor.page.click("#submit")
     doctor.page.select_option("select[name=purpose]", "2")
+    doctor.page.select_option("select[name=reason]", "1")
     doctor.page.click("text=Ask the trustees")
     doctor.page.wait_for_selector("text=2 more of the 3 trustees must approve")
 
@@ -117,7 +118,7 @@ def test_no_page_of_a_record_or_request_is_wider_than_a_phone(town: CommitteeTow
     town.add_check(MAYA)
     town.site.anchoring.anchor()
     number = town.site.record_store.visible(town.members[MAYA], 1).number or ""
-    town.visitor(JONAS).post("/requests/ask", page="/requests/", number=number, purpose="1")
+    town.visitor(JONAS).post("/requests/ask", page="/requests/", number=number, purpose="1", reason="1")
     for place in (1, 2):
         town.world.answer(1, place)
     widths = {}

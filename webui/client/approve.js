@@ -18,7 +18,7 @@
  *       recipients[{key_id, public_key}]  the requester; for a model, every active member with a key who is not a trustee
  *       submit_url                  of this site
  *     form[data-approval] with [data-kit], [data-password], [data-reason], [data-approve], [data-refuse],
- *       [data-progress], [data-problem] and input[name=csrf_token]
+ *       [data-progress], optionally [data-steps] > [data-step] and progress[data-bar], [data-problem] and input[name=csrf_token]
  *
  * Bytes are hex, with or without 0x; points are compressed (33 bytes), public_key is uncompressed (65 bytes); whole numbers are
  * JSON numbers or decimal digits; times are seconds since 1970. Other fields are ignored.
@@ -33,6 +33,8 @@
 import { Refused } from "./errors.js";
 import { LOCKBOX_CAP } from "./lockbox.js";
 
+/** What the title begins with after a mistake, as on the site's other pages. */
+const ERROR = "Error: ";
 const STEPS = {
   reading: "Reading your key file …",
   checking: "Checking the request …",
@@ -50,7 +52,7 @@ const STEPS = {
 export function control(form, facts, script) {
   const one = (name) => form.querySelector(`[data-${name}]`);
   const buttons = [one("approve"), one("refuse")];
-  const show = (step) => { one("progress").textContent = step === null ? "" : STEPS[step]; };
+  const show = (step, share) => showStep(one, step, share);
 
   const answer = async (reason) => {
     if (!form.reportValidity()) {
@@ -100,23 +102,23 @@ async function readKit(file) {
  * Run one job in a worker, and end the worker.
  * @param {string} script
  * @param {import("./worker.js").Job} job
- * @param {(step: string) => void} show
+ * @param {(step: string, share?: number) => void} show
  * @returns {Promise<{envelope: string | null, transaction: string}>}
  */
-function compute(script, job, show) {
+export function compute(script, job, show) {
   const worker = new Worker(script);
   const done = new Promise((resolve, reject) => {
     worker.addEventListener("error", () => reject(new Refused("WorkerFailed")));
     worker.addEventListener("message", ({ data }) => {
       if (data.step !== undefined) {
-        show(data.step);
+        show(data.step, data.share);
       } else if (data.error !== undefined) {
         reject(Refused.received(data.error, data.message));
       } else {
         resolve(data);
       }
     });
-    worker.postMessage(job, [job.kit.buffer]);
+    worker.postMessage(job, job.kit === undefined ? [] : [job.kit.buffer]);
   });
   return done.finally(() => worker.terminate());
 }
@@ -152,9 +154,43 @@ function ownAddress(address) {
   return url.href;
 }
 
+/**
+ * Show which step runs: a sentence that screen readers speak once, the list of steps, and a bar.
+ * @param {(name: string) => HTMLElement | null} one Finds a part of the form.
+ * @param {string | null} step Null: nothing runs.
+ * @param {number} [share] How much of the step is done, 0 to 1; without it nobody knows.
+ */
+export function showStep(one, step, share) {
+  const words = step === null ? "" : STEPS[step];
+  if (one("progress").textContent !== words) {
+    one("progress").textContent = words;
+  }
+  const [list, bar] = [one("steps"), one("bar")];
+  if (list === null || bar === null) {
+    return;
+  }
+  list.hidden = bar.hidden = step === null;
+  const names = [...list.children].map((each) => each.dataset.step);
+  [...list.children].forEach((each, place) => {
+    each.classList.toggle("step-done", step !== null && place < names.indexOf(step));
+    if (each.dataset.step === step) {
+      each.setAttribute("aria-current", "step");
+    } else {
+      each.removeAttribute("aria-current");
+    }
+  });
+  if (share === undefined) {
+    bar.removeAttribute("value");
+  } else {
+    bar.value = share;
+  }
+}
+
 /** Show the sentence of a refusal, or hide the place for it; scripts and tests read its name. */
-function showProblem(place, refusal) {
+export function showProblem(place, refusal) {
   place.hidden = refusal === null;
+  const plain = document.title.replace(ERROR, "");
+  document.title = refusal === null ? plain : ERROR + plain;
   if (refusal !== null) {
     place.dataset.name = refusal.name;
     place.querySelector("[data-problem-text]").textContent = refusal.message;

@@ -3,7 +3,7 @@
  *
  * Invariant: a refusal carries names, numbers and digests; never a key, a share or a password.
  *
- * Source: fl/protocol/errors; the last four exist only in the browser.
+ * Source: fl/protocol/errors; the last six exist only in the browser.
  */
 
 /** The sentence of each name, made from the refusal's facts. */
@@ -24,6 +24,8 @@ const SENTENCES = {
   InsecureContext: () => "This browser does not allow encryption on this address. Open the site with https.",
   WorkerFailed: () => "The calculation did not start or stopped early. Reload the page and try again.",
   SiteUnavailable: () => "The site did not answer. Reload the page to see whether it has received your answer.",
+  PasswordShort: ({ least }) => `This password is too short. It needs at least ${least} characters. Several words are good.`,
+  PasswordsDiffer: () => "The two passwords are different. Type the same password twice.",
   SiteRefused: ({ why }) => `The site did not accept your answer: ${why}`,
 };
 

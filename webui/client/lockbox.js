@@ -9,7 +9,7 @@
 
 import { argon2id } from "@noble/hashes/argon2.js";
 
-import { equal, fromHex, writeDocument } from "./encoding.js";
+import { equal, fromHex, toHex, writeDocument } from "./encoding.js";
 import { Refused } from "./errors.js";
 import { parseKey, SCALAR_BYTES } from "./group.js";
 
@@ -26,7 +26,10 @@ const SEAT = { account: 20, use: "integer", epoch: "integer", index: "integer" }
 const PUBLIC = {
   share: SEAT,
   kit: { ...SEAT, chain_id: "integer", authority: 20, consortium: 32 },
+  start: { account: 20, chain_id: "integer", authority: 20, consortium: 32 },
 };
+/** How many keys of 32 bytes are in `sealed`. */
+const SECRETS = { share: 1, kit: 2, start: 2 };
 const FIELDS = ["format", "kind", "kdf", "public", "nonce", "sealed"];
 const KDF_FIELDS = ["name", "memory_kib", "passes", "lanes", "salt"];
 
@@ -34,7 +37,7 @@ const refuse = (why) => { throw new Refused("KeystoreUnreadable", { why }); };
 
 /**
  * A parsed file; a password opens `sealed`.
- * @typedef {{kind: "share" | "kit", public: Record<string, string | number>, cost: typeof LOWEST, salt: Uint8Array,
+ * @typedef {{kind: "share" | "kit" | "start", public: Record<string, string | number>, cost: typeof LOWEST, salt: Uint8Array,
  *   nonce: Uint8Array, sealed: Uint8Array, aad: Uint8Array}} Lockbox
  */
 
@@ -69,12 +72,12 @@ export function parseLockbox(file) {
  * Open a lockbox; a wrong password and a changed file give the same error.
  * @param {Lockbox} box
  * @param {string} password
+ * @param {(share: number) => void} [progress] Called with the finished share of the work, 0 to 1, at most 100 times.
  * @returns {Promise<{share: bigint, accountKey: Uint8Array}>} `accountKey` has 32 bytes, or none if the file is only a share.
  * @throws {Refused} KeystoreUnreadable
  */
-export async function unlock(box, password) {
-  const { memory_kib: m, passes: t, lanes: p } = box.cost;
-  const key = argon2id(new TextEncoder().encode(password), box.salt, { m, t, p, dkLen: KEY_BYTES });
+export async function unlock(box, password, progress) {
+  const key = deriveKey(password, box.salt, box.cost, progress);
   let payload;
   try {
     const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["decrypt"]);
@@ -87,6 +90,44 @@ export async function unlock(box, password) {
     key.fill(0);
     payload?.fill(0);
   }
+}
+
+/**
+ * Return a new file.
+ * @param {"start"} kind
+ * @param {Record<string, string | number>} open The public part.
+ * @param {Uint8Array} payload
+ * @param {string} password
+ * @param {(share: number) => void} [progress]
+ * @returns {Promise<Uint8Array>}
+ */
+export async function lock(kind, open, payload, password, progress) {
+  checkPublic(open, PUBLIC[kind]);
+  const [salt, nonce] = [16, 12].map((length) => crypto.getRandomValues(new Uint8Array(length)));
+  const bound = { format: FORMAT, kind, kdf: { name: "argon2id", ...LOWEST, salt: toHex(salt) }, public: open };
+  const key = deriveKey(password, salt, LOWEST, progress);
+  try {
+    const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["encrypt"]);
+    const options = { name: "AES-GCM", iv: nonce, additionalData: writeDocument(bound) };
+    const sealed = new Uint8Array(await crypto.subtle.encrypt(options, imported, payload));
+    return writeDocument({ ...bound, nonce: toHex(nonce), sealed: toHex(sealed) });
+  } finally {
+    key.fill(0);
+  }
+}
+
+/** Return the key of a password: Argon2id, 32 bytes. */
+function deriveKey(password, salt, cost, progress = () => {}) {
+  let told = -1;
+  const onProgress = (share) => {
+    const percent = Math.floor(share * 100);
+    if (percent > told) {
+      told = percent;
+      progress(share);
+    }
+  };
+  const { memory_kib: m, passes: t, lanes: p } = cost;
+  return argon2id(new TextEncoder().encode(password), salt, { m, t, p, dkLen: KEY_BYTES, onProgress });
 }
 
 function takeApart(value) {
@@ -108,7 +149,7 @@ function takeApart(value) {
     cost,
     salt: fromHex(value.kdf.salt, "salt", 16),
     nonce: fromHex(nonce, "nonce", 12),
-    sealed: fromHex(sealed, "sealed", SCALAR_BYTES * (kind === "kit" ? 2 : 1) + TAG_BYTES),
+    sealed: fromHex(sealed, "sealed", SCALAR_BYTES * SECRETS[kind] + TAG_BYTES),
     aad: writeDocument(bound),
   };
 }
@@ -122,7 +163,7 @@ function checkPublic(fields, forms) {
       fromHex(fields[name], name, form);
     }
   }
-  if (fields.use < 1 || fields.use > MOST_USE) {
+  if ("use" in forms && (fields.use < 1 || fields.use > MOST_USE)) {
     refuse(`its use ${fields.use} is unknown`);
   }
 }

@@ -4,7 +4,8 @@
  * Its exports are `hemaledger` in both; they have no secrets, and tests run the vectors with them.
  */
 
-import { control } from "./approve.js";
+import { compute, control, showProblem } from "./approve.js";
+import { controlStart } from "./start.js";
 import { serve } from "./worker.js";
 
 export * as capsules from "./capsule.js";
@@ -14,6 +15,7 @@ export * as envelopes from "./envelope.js";
 export * as group from "./group.js";
 export * as hpke from "./hpke.js";
 export * as lockboxes from "./lockbox.js";
+export * as starts from "./start.js";
 export * as threshold from "./threshold.js";
 export * as transactions from "./transaction.js";
 export * as trustee from "./trustee.js";
@@ -25,5 +27,11 @@ if (typeof WorkerGlobalScope !== "undefined") {
   const block = document.getElementById("approval");
   if (form !== null && block !== null) {
     control(form, JSON.parse(block.textContent), document.currentScript.src);
+  }
+  const place = document.querySelector("[data-start-kit]");
+  if (place !== null) {
+    const script = document.currentScript.src;
+    const chain = JSON.parse(document.getElementById("chain").textContent);
+    controlStart(place, chain, (job, show) => compute(script, job, show), showProblem);
   }
 }

@@ -96,7 +96,7 @@ export function checkRequest(facts, now) {
 /**
  * Return the sealed partial decryption, and the signed approval of its digest.
  * @param {ReturnType<typeof parseFacts>} facts
- * @param {{kit: Uint8Array, password: string, now: number, say?: (step: string) => void}} given `now`: seconds since 1970.
+ * @param {{kit: Uint8Array, password: string, now: number, say?: (step: string, share?: number) => void}} given `now`: seconds since 1970.
  * @returns {Promise<{envelope: Uint8Array, transaction: Uint8Array}>}
  */
 export async function approve(facts, { kit, password, now, say = () => {} }) {
@@ -104,7 +104,7 @@ export async function approve(facts, { kit, password, now, say = () => {} }) {
   const agreed = terms(facts);
   const ciphertext = checkRequest(facts, now);
   say("opening");
-  const secrets = await openKit(facts, kit, password);
+  const secrets = await openKit(facts, kit, password, (share) => say("opening", share));
   say("computing");
   try {
     if (!mult(secrets.share, GENERATOR).equals(facts.publicShare)) {
@@ -122,7 +122,7 @@ export async function approve(facts, { kit, password, now, say = () => {} }) {
  * Return the signed refusal of a request; nothing is decrypted, and the request may be invalid.
  * @param {ReturnType<typeof parseFacts>} facts
  * @param {number} reason 1 to 5 (PROTOCOL.md 9, Requests).
- * @param {{kit: Uint8Array, password: string, say?: (step: string) => void}} given
+ * @param {{kit: Uint8Array, password: string, say?: (step: string, share?: number) => void}} given
  * @returns {Promise<{envelope: null, transaction: Uint8Array}>}
  */
 export async function refuse(facts, reason, { kit, password, say = () => {} }) {
@@ -131,7 +131,7 @@ export async function refuse(facts, reason, { kit, password, say = () => {} }) {
   }
   const agreed = terms(facts);
   say("opening");
-  const { accountKey } = await openKit(facts, kit, password);
+  const { accountKey } = await openKit(facts, kit, password, (share) => say("opening", share));
   try {
     return { envelope: null, transaction: sign(accountKey, agreed, refusal(facts.binding.number, reason)) };
   } finally {
@@ -158,7 +158,7 @@ export async function answer(facts, ciphertext, share) {
 }
 
 /** Compare the public part of the kit with the page, open the kit, and check that it has the trustee's account key. */
-async function openKit(facts, kit, password) {
+async function openKit(facts, kit, password, progress) {
   const box = parseLockbox(kit);
   if (box.kind !== "kit") {
     throw new Refused("KeystoreUnreadable", { why: "it is a share, not an approval kit" });
@@ -177,7 +177,7 @@ async function openKit(facts, kit, password) {
       throw new Refused("WrongChain", { what });
     }
   }
-  const secrets = await unlock(box, password);
+  const secrets = await unlock(box, password, progress);
   if (!equal(accountOf(secrets.accountKey), facts.trustee)) {
     throw new Refused("KeystoreUnreadable", { why: "it holds the key of another account" });
   }

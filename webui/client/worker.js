@@ -1,12 +1,14 @@
 /**
  * The thread with the secrets: it does one job, then the page ends it and frees its memory.
  *
- * Invariant: it sends out only a step's name, a sealed envelope, a signed transaction, or an error's name and sentence.
+ * Invariant: it sends out only a step's name and progress, a sealed envelope, a signed transaction, an encrypted
+ * start kit with its public part, or an error's name and sentence.
  * It cannot reach the network: the site's policy for this file allows no connection.
  */
 
 import { toHex } from "./encoding.js";
 import { Refused } from "./errors.js";
+import { makeStart } from "./start.js";
 import { approve, parseFacts, refuse } from "./trustee.js";
 
 /**
@@ -17,19 +19,23 @@ import { approve, parseFacts, refuse } from "./trustee.js";
 /** Answer the jobs of a page. */
 export function serve(scope) {
   scope.addEventListener("message", async ({ data }) => {
-    scope.postMessage(await run(data, (step) => scope.postMessage({ step })));
+    scope.postMessage(await run(data, (step, share) => scope.postMessage({ step, share })));
   });
 }
 
 /**
- * Return {envelope, transaction} in hex (envelope null in a refusal), or {error, message}.
+ * Return {envelope, transaction} in hex (envelope null in a refusal), or {error, message}. A job with `start` and
+ * `password` returns what start.js makes.
  * @param {Job} job
- * @param {(step: string) => void} say Called when a step begins.
+ * @param {(step: string, share?: number) => void} say Called when a step begins, and with the finished share of a long one.
  */
 async function run(job, say) {
   try {
     if (globalThis.crypto?.subtle === undefined) {
       throw new Refused("InsecureContext");
+    }
+    if (job.start !== undefined) {
+      return await makeStart(job.start, job.password, (share) => say("opening", share));
     }
     const facts = parseFacts(job.facts);
     const given = { kit: job.kit, password: job.password, now: job.now, say };
@@ -39,6 +45,6 @@ async function run(job, say) {
     const known = error instanceof Refused ? error : new Refused("WorkerFailed");
     return { error: known.name, message: known.message };
   } finally {
-    job.kit.fill(0);
+    job.kit?.fill(0);
   }
 }

@@ -35,7 +35,8 @@ class FederationPredictions:
         try:
             stained = served.task.domain == Domain.STAINED_CELL
             picture = prepare(pixels, served.predictor.spec.size_px, stained=stained, frame=frame)
-            answer = served.predictor.answer(picture).check()
+            answer, seen = served.predictor.see(picture)
+            answer.check()
         except NonFinite as error:
             raise ModelUnusable(served.round.number, str(error)) from error
         row, task = [float(value) for value in answer.probabilities], served.task
@@ -44,7 +45,7 @@ class FederationPredictions:
         kept = None
         if answer.kept is not None:
             kept = tuple(code for code, stays in zip(task.codes, answer.kept, strict=True) if stays)
-        return Prediction(label, task.disease_probability(row), shares, _of_pictures(served), kept)
+        return Prediction(label, task.disease_probability(row), shares, _of_pictures(served), kept, seen)
 
     def model(self) -> ServedModel:
         return _of_pictures(self._reader.current())

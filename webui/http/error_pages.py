@@ -212,12 +212,12 @@ def _http(error: HTTPException) -> ResponseReturnValue:
 
 
 def _back() -> str:
-    """Return the path of the page with the form."""
+    """Return the path of the page with the form, or of the page before."""
+    origin = urlsplit(request.referrer or "")
+    if origin.netloc == request.host and safe_next(origin.path) and origin.path != request.path:
+        return origin.path
     if request.method != "POST":
         return ""
-    origin = urlsplit(request.referrer or "")
-    if origin.netloc == request.host and safe_next(origin.path):
-        return origin.path
     return request.path if current_app.url_map.bind("").test(request.path, "GET") else ""
 
 

@@ -21,6 +21,8 @@ from webui.site import site
 from webui.store.models import SiteRole
 
 FILE_ENDPOINTS = {"auditor.file"}
+SAMPLE_ENDPOINTS = {"checks.new"}
+"""Several images in one form; each of them has a limit of its own."""
 AUDITING_ROLES = {SiteRole.AUDITOR, SiteRole.OPERATOR}
 MAX_INTEGER = 2**63 - 1
 """The largest row number in SQLite and PostgreSQL."""
@@ -112,6 +114,8 @@ def _limit_request() -> None:
         user = visitor()
         if user is not None and user.role in AUDITING_ROLES:
             request.max_content_length = site().config.file_cap + FORM_OVERHEAD
+    if request.endpoint in SAMPLE_ENDPOINTS and visitor() is not None:
+        request.max_content_length = site().config.sample_cap + FORM_OVERHEAD
 
 
 def _read_form() -> None:

@@ -22,7 +22,15 @@ from webui.http.sessions import begin_session, visitor
 from webui.site import site
 from webui.store.handled import FormOutcome
 
-MAKES_NOTHING = {"accounts.sign_in", "accounts.sign_out", "requests.find", "auditor.file", "auditor.replay"}
+MAKES_NOTHING = {
+    "accounts.sign_in",
+    "accounts.sign_out",
+    "requests.find",
+    "auditor.file",
+    "auditor.replay",
+    "receipts.compare",
+    "my_data.export",
+}
 """Endpoints that store nothing new, so a second click does no harm."""
 NONCE_BYTES = 16
 PARTED = "~"

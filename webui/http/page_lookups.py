@@ -13,9 +13,12 @@ from flask import g
 from fl.crypto.capsule import NO_KEY
 from fl.protocol.errors import UnavailableError
 from fl.roles.serving.model_facts import Verification
+from webui.http.sessions import visitor
+from webui.ports.decryption_requests import TrusteeAnswer
 from webui.ports.federation import ServedModel
 from webui.site import site
-from webui.store.models import StoredRecord
+from webui.store.models import SiteRole, StoredRecord
+from webui.store.worklist import Counts
 
 
 class KeyMaker(StrEnum):
@@ -54,3 +57,27 @@ def _dealt_keys() -> frozenset[bytes] | None:
             g.dealt_keys = site().services.records.dealt_keys()
     dealt: frozenset[bytes] | None = g.dealt_keys
     return dealt
+
+
+def trustee_name(answer: TrusteeAnswer) -> str:
+    """Return who answered: the doctor's own name where this site knows it, else the name on the ledger."""
+    if "trustee_names" not in g:
+        g.trustee_names = site().request_store.trustee_names()
+    names: dict[bytes, str] = g.trustee_names
+    return names.get(bytes(answer.account), answer.trustee)
+
+
+def menu_count(endpoint: str) -> int:
+    """Return how much waits for a doctor behind a link of the menu; 0 also if the database does not answer."""
+    counts = _counts()
+    return {"worklist.index": counts.unread, "requests.mine": counts.requests}.get(endpoint, 0)
+
+
+def _counts() -> Counts:
+    if "menu_counts" not in g:
+        g.menu_counts, user = Counts(), visitor()
+        if user is not None and user.role is SiteRole.DOCTOR:
+            with suppress(UnavailableError):
+                g.menu_counts = site().work.counts(user.id)
+    counts: Counts = g.menu_counts
+    return counts

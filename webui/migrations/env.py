@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
+from webui.store import consent_log, models, openings, receipts  # noqa: F401 their tables
 from webui.store import job_tables as jobs  # noqa: F401 their tables
-from webui.store import models, openings  # noqa: F401 their tables
 from webui.store.base import Base
 
 context.configure(

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from webui.pages import (
+    about,
     accounts,
     appointments,
     approvals,
     auditor,
+    check_pictures,
     checks,
     consent,
     doctor,
     health,
     home,
+    my_data,
+    receipts,
     requests,
+    reviews,
     risk,
+    trustee_kit,
+    viewer,
+    worklist,
 )
 
 PAGES = (
@@ -27,5 +35,13 @@ PAGES = (
     requests.blueprint,
     approvals.blueprint,
     auditor.blueprint,
+    worklist.blueprint,
+    reviews.blueprint,
+    viewer.blueprint,
+    trustee_kit.blueprint,
+    check_pictures.blueprint,
+    receipts.blueprint,
+    my_data.blueprint,
+    about.blueprint,
     risk.blueprint,
 )

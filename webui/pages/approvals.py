@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from flask import Blueprint, flash, jsonify, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from fl.protocol import strict_json
 from fl.protocol.codec import Fields
-from fl.protocol.errors import EncodingError, PolicyNotApproved, TooLarge
+from fl.protocol.errors import EncodingError, PolicyNotApproved, TooLarge, UnavailableError
 from fl.protocol.names import Address
 from webui.errors import NoTrustee, OwnRequest
 from webui.http.headers import allow_calculation
 from webui.http.sessions import member, only
-from webui.pages.requests import who_asks
+from webui.pages.requests import asked
 from webui.ports.decryption_requests import RequestFacts, SignedAnswer
 from webui.presentation.request_wording import purpose
 from webui.site import site
@@ -43,14 +45,20 @@ def submit(number: int) -> ResponseReturnValue:
     if answer.envelope is not None and not site().record_requests.still_allowed(number):
         raise PolicyNotApproved("consent")
     site().services.requests.submit(number, trustee, answer)
+    site().wake.set()  # the upkeep tells who asked
+    with suppress(UnavailableError):
+        site().request_notices.waiting_for(member().id)  # the count in the menu
     flash("Your answer is on the ledger.", "good")
     return jsonify(location=url_for("requests.mine"))
 
 
 def _shown(facts: RequestFacts) -> dict[str, object]:
-    """Return the facts that the form shows."""
+    """Return the facts that the form shows: who, for which patient, why, and no more."""
+    made_here = site().request_store.by_numbers([facts.number])
+    about = asked(facts, made_here, site().reasons.of(list(made_here.values())))
     return {
-        "requester": who_asks(facts, site().request_store.by_numbers([facts.number])),
+        "requester": about.who,
+        "about": about,
         "purpose": purpose(facts.purpose).title,
         "approvals": facts.approvals,
         "threshold": facts.threshold,

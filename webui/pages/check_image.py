@@ -1,4 +1,4 @@
-"""One check of one image, from upload to stored result.
+"""One check of one or more images, from upload to stored result.
 
 Invariant: the file is decoded completely before anything else uses it; only pixels that we encoded are stored.
 
@@ -9,40 +9,48 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Sequence
 
 from werkzeug.datastructures import FileStorage
 
 from fl.protocol.errors import TooLarge
 from fl.protocol.names import Digest
 from fl.training.pictures.decode import PictureReading
-from fl.training.pictures.images import decode_image, encode_png, shrunk
+from webui.errors import TooManyPictures
 from webui.site import Site
 from webui.store.throttle import Meter
+from webui.usecases.record_pictures import MAX_PICTURES
+from webui.usecases.sampling import check_pictures
 
-STORED_SIDE_PX = 1024
-"""Stored pictures are only for viewing; larger ones are scaled down to this."""
 PART_BYTES = 2**20
-NEUTRAL_NAME = "you uploaded"
-"""Never the name of the file: it may be a patient's name."""
 
 
-def check_image(site: Site, patient_id: int, upload: FileStorage, reading: PictureReading) -> int:
-    """Predict, seal and store; return the row of the check. `reading` is what the patient knows about the file.
+def check_images(site: Site, patient_id: int, uploads: Sequence[FileStorage], reading: PictureReading) -> int:
+    """Predict, seal and store the pictures of one sample; return the row of the check.
+
+    Args:
+        site: The site.
+        patient_id: Whose pictures.
+        uploads: The files.
+        reading: What the patient knows about them.
 
     Raises:
         TooManyAttempts: the patient has checked too many images.
+        TooManyPictures: one check may have fewer pictures.
         SiteBusy: the site is checking too many pictures at this moment.
-        ImageUnreadable, TooLarge: the upload is not an acceptable image.
-        NoAnswer: the image is not one that the model may judge.
+        ImageUnreadable, TooLarge: an upload is not an acceptable image.
+        NoAnswer: the images are not ones that the model may judge.
         UnavailableError, TamperedError: there is no prediction (ports/federation.py).
         NoCommittee: the patient chose that only a quorum opens records, and nobody holds the key.
     """
-    site.throttle.take(Meter("check", str(patient_id), site.config.limits.checks))
-    data = read_capped(upload, site.config.image_cap)
+    if len(uploads) > MAX_PICTURES:
+        raise TooManyPictures(len(uploads), MAX_PICTURES)
+    for _ in uploads:
+        site.throttle.take(Meter("check", str(patient_id), site.config.limits.checks))
+    files = [read_capped(upload, site.config.image_cap) for upload in uploads]
     with site.doors.checks.enter():
-        pixels = decode_image(data, NEUTRAL_NAME, reading)
-        prediction = site.services.predictions.predict(pixels, site.config.picture_frame)
-        return site.patient_records.add_check(patient_id, encode_png(shrunk(pixels, STORED_SIDE_PX)), prediction)
+        checked = check_pictures(files, reading, site.config.picture_frame, site.services.predictions)
+        return site.patient_records.add(patient_id, checked)
 
 
 def read_capped(upload: FileStorage, cap: int) -> bytes:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, flash, redirect, render_template, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from fl.protocol.codec import sha256
-from fl.protocol.errors import HemaledgerError, ImageUnreadable, MalformedError
+from fl.protocol.errors import HemaledgerError, ImageUnreadable, MalformedError, NoAnswer
 from fl.training.pictures.decode import PictureReading
 from webui.errors import NotFound
 from webui.http.error_pages import status_of
 from webui.http.headers import page_number
 from webui.http.sessions import member, only
-from webui.pages.check_image import check_image
+from webui.pages.check_image import check_images
 from webui.ports.federation import ServedModel
 from webui.presentation.forms import ImageForm, NoteForm, PressForm
+from webui.presentation.history_forms import HistoryForm
+from webui.presentation.result_wording import answer_of
 from webui.site import site
 from webui.store.models import SiteRole
 from webui.store.openings import How
 from webui.store.records import PAGE_ROWS
 from webui.usecases.patient_records import sealed_of
+
+SCANNED_ROWS = 100
+"""With a filter by answer, a page opens so many records: only the sealed record knows its answer."""
 
 blueprint = Blueprint("checks", __name__, url_prefix="/checks")
 
@@ -27,26 +32,33 @@ blueprint = Blueprint("checks", __name__, url_prefix="/checks")
 @blueprint.get("/")
 @only(SiteRole.PATIENT)
 def history() -> ResponseReturnValue:
-    """List the patient's checks, a page at a time."""
-    page = page_number()
-    rows = site().record_store.of_patient(member().id, page)
-    older = page + 1 if len(rows) == PAGE_ROWS else None
-    return render_template(
-        "checks/history.html", checks=site().patient_records.show_all(member(), rows), page=page, older=older
-    )
+    """List the patient's checks, a page at a time, by answer and date if asked for."""
+    form, page, running = HistoryForm(request.args), page_number(), site()
+    if not form.validate():
+        return render_template("checks/history.html", form=form, checks=[], page=0, older=None, scanned=0), 400
+    tone = form.answer.data
+    rows_at_once = SCANNED_ROWS if tone else PAGE_ROWS
+    rows = running.record_store.between(member().id, *form.span(running.config.tz), page, rows_at_once)
+    older = page + 1 if len(rows) == rows_at_once else None
+    checks = running.patient_records.show_all(member(), rows)
+    if tone:
+        checks = [each for each in checks if each.check is not None and answer_of(each.check).tone == tone]
+    return render_template("checks/history.html", form=form, checks=checks, page=page, older=older, scanned=len(rows))
 
 
 @blueprint.route("/new", methods=["GET", "POST"])
 @only(SiteRole.PATIENT)
 def new() -> ResponseReturnValue:
     """Check an uploaded image, and go to the result."""
-    form, status, model, asked = ImageForm(), 200, _model(), None
+    form, status, model, asked, refused = ImageForm(), 200, _model(), None, None
     if form.validate_on_submit() and model is not None and model.task.drawn and not form.drawn.data:
         form.drawn.errors, status = ["Please tick this box first."], 400
     elif form.validate_on_submit():
         try:
             reading = PictureReading(form.file_page.data, int(form.bits.data) if form.bits.data else None)
-            check_id = check_image(site(), member().id, form.image.data, reading)
+            check_id = check_images(site(), member().id, form.image.data, reading)
+        except NoAnswer as error:
+            refused, status = error, status_of(error)
         except MalformedError as error:
             form.image.errors, status = [str(error)], status_of(error)
             asked = error if isinstance(error, ImageUnreadable) else None
@@ -55,7 +67,8 @@ def new() -> ResponseReturnValue:
     elif form.is_submitted():
         status = 400
     profile = site().record_store.patient(member().id)
-    return render_template("checks/new.html", form=form, profile=profile, model=model, asked=asked), status
+    shown = {"form": form, "profile": profile, "model": model, "asked": asked, "refused": refused}
+    return render_template("checks/new.html", **shown), status
 
 
 def _model() -> ServedModel | None:
@@ -87,6 +100,7 @@ def add_note(check_id: int) -> ResponseReturnValue:
 @blueprint.get("/<int:check_id>/image.png")
 @only(SiteRole.PATIENT, SiteRole.DOCTOR)
 def image(check_id: int) -> ResponseReturnValue:
+    """Send the picture with the worst answer, which is the only one of most checks (check_pictures.py has all)."""
     shown = site().patient_records.show(member(), site().record_store.visible(member(), check_id))
     if shown.check is None:
         raise NotFound
@@ -124,11 +138,15 @@ def _page(check_id: int, form: NoteForm) -> str:
     running = site()
     row = running.record_store.visible(member(), check_id)
     shown = running.patient_records.show(member(), row)
+    if member().role is SiteRole.DOCTOR:
+        running.work.mark(member().id, row.id, read=True)
+    about = running.patient_records.show_all(member(), running.record_store.notes_on(row.id))
     return render_template(
         "checks/result.html" if shown.risk is None else "risk/result.html",
         shown=shown,
         request_view=running.record_requests.under_way(member(), row.id) if shown.state == "waiting" else None,
-        notes=running.patient_records.show_all(member(), running.record_store.notes_on(row.id)),
+        notes=[each for each in about if each.review is None],
+        reviews=[each.review for each in about if each.review is not None],
         standing=running.anchoring.standing(row),
         form=form,
     )

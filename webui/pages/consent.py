@@ -10,6 +10,7 @@ from webui.http.sessions import member, only
 from webui.presentation.forms import ConsentForm
 from webui.presentation.request_wording import resealed
 from webui.site import site
+from webui.store.consent_log import choices_of
 from webui.store.models import SiteRole
 from webui.usecases.patient_records import choice_of
 
@@ -36,5 +37,12 @@ def choose() -> ResponseReturnValue:
         return redirect(url_for("consent.choose"))
     change = running.patient_records.change_of(patient_id)
     under_way = change if change is not None and not change.done else None
-    page = render_template("consent.html", form=form, committee=running.committee(), change=under_way)
+    page = render_template(
+        "consent.html",
+        form=form,
+        committee=running.committee(),
+        change=under_way,
+        profile=running.record_store.patient(patient_id),
+        choices=choices_of(running.database, patient_id),
+    )
     return page, 400 if form.is_submitted() else 200

@@ -14,7 +14,6 @@ from webui.presentation.wording import on_day
 from webui.site import Site, site
 from webui.store.models import SiteRole
 from webui.store.openings import How
-from webui.store.records import PAGE_ROWS
 
 blueprint = Blueprint("doctor", __name__, url_prefix="/doctor")
 
@@ -32,7 +31,10 @@ def agenda() -> ResponseReturnValue:
     others = [
         (person, until) for person, until in running.care.patients_of(member().id) if person.account_id not in listed
     ]
-    return render_template("doctor/agenda.html", days=days, latest=latest, others=others, now=running.services.clock())
+    states = running.work.states(member().id, [each.row.id for each in shown])
+    return render_template(
+        "doctor/agenda.html", days=days, latest=latest, others=others, states=states, now=running.services.clock()
+    )
 
 
 @blueprint.get("/patients/<int:patient_id>")
@@ -40,10 +42,19 @@ def agenda() -> ResponseReturnValue:
 def patient(patient_id: int) -> ResponseReturnValue:
     running, page = site(), page_number()
     profile = running.record_store.patient_of(member().id, patient_id)
-    rows = running.record_store.of_patient(patient_id, page)
-    older = page + 1 if len(rows) == PAGE_ROWS else None
-    checks = running.patient_records.show_all(member(), rows, How.LIST)
-    return render_template("doctor/patient.html", patient=profile, checks=checks, page=page, older=older)
+    found = running.timelines.page(member(), patient_id, page)
+    opened = [each.shown for each in found.moments if each.shown is not None]
+    states = running.work.states(member().id, [shown.row.id for shown in opened])
+    tasks = {shown.row.id: shown.check.model.task for shown in opened if shown.check is not None}
+    return render_template(
+        "doctor/patient.html",
+        patient=profile,
+        found=found,
+        states=states,
+        tasks=tasks,
+        page=page,
+        now=running.services.clock(),
+    )
 
 
 def _midnight(running: Site) -> int:

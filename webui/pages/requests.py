@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -12,12 +14,14 @@ from webui.errors import NotFound
 from webui.http.headers import page_number
 from webui.http.sessions import member, only
 from webui.ports.decryption_requests import RequestFacts, RequestState
+from webui.presentation.doctor_forms import AskReasonForm
 from webui.presentation.forms import AskForm, FindForm, PressForm
 from webui.site import site
 from webui.store.models import RequestRow, SiteRole, StoredRecord
 from webui.store.openings import PAGE_ROWS
 from webui.store.throttle import Meter
 from webui.usecases.patient_records import Shown
+from webui.usecases.reasons import Why
 
 blueprint = Blueprint("requests", __name__, url_prefix="/requests")
 
@@ -28,7 +32,10 @@ def about_me() -> ResponseReturnValue:
     """List who asked for the patient's records."""
     requests, patient_id = site().record_requests, member().id
     return render_template(
-        "requests/about_me.html", requests=requests.about(patient_id), others=requests.past_this_site(patient_id)
+        "requests/about_me.html",
+        requests=(made := requests.about(patient_id)),
+        whys=site().reasons.of([view.row for view in made]),
+        others=requests.past_this_site(patient_id),
     )
 
 
@@ -66,11 +73,16 @@ def find() -> ResponseReturnValue:
 @only(SiteRole.PATIENT, SiteRole.DOCTOR)
 def ask() -> ResponseReturnValue:
     """Ask the quorum for one record."""
-    form, running = AskForm(), site()
+    doctor, running = member().role is SiteRole.DOCTOR, site()
+    form = AskReasonForm() if doctor else AskForm()
     if not form.validate_on_submit():
-        raise NotFound
+        if not doctor or form.number.errors or form.purpose.errors:
+            raise NotFound
+        return render_template("requests/ask.html", form=form), 400
     running.throttle.take(Meter("ask for records", str(member().id), running.config.limits.requests))
-    view = running.record_requests.ask(member(), form.number.data, Purpose(form.purpose.data))
+    why = form.why if isinstance(form, AskReasonForm) else None
+    view = running.record_requests.ask(member(), form.number.data, Purpose(form.purpose.data), why)
+    running.wake.set()  # the upkeep tells the trustees
     flash("Your request is on the ledger, and the trustees can answer it.", "good")
     return redirect(url_for("requests.one", row_id=view.row.id))
 
@@ -82,7 +94,8 @@ def one(row_id: int) -> ResponseReturnValue:
     view = site().record_requests.one(member(), row_id)
     opened = view.readable and view.facts is not None and view.facts.state == RequestState.FULFILLED
     shown, wrong = site().record_requests.open(view) if opened else (None, ())
-    return render_template("requests/one.html", view=view, shown=shown, wrong=wrong, picture=_picture(shown))
+    why = site().reasons.of([view.row]).get(view.row.id)
+    return render_template("requests/one.html", view=view, shown=shown, wrong=wrong, picture=_picture(shown), why=why)
 
 
 @blueprint.post("/<int:row_id>/open")
@@ -98,23 +111,46 @@ def open_record(row_id: int) -> ResponseReturnValue:
 
 def _overview(form: FindForm, records: list[StoredRecord] | None) -> ResponseReturnValue:
     running, trustee = site(), site().request_store.trustee_of(member().id)
-    waiting = running.services.requests.waiting_for(trustee) if trustee else []
+    waiting = running.request_notices.waiting_for(member().id) if trustee else []
     made_here = running.request_store.by_numbers([facts.number for facts in waiting])
-    own = {number for number, row in made_here.items() if row.asker_id == member().id}
+    whys = running.reasons.of(list(made_here.values()))
     return render_template(
         "requests/mine.html",
         form=form,
         records=records,
         requests=running.record_requests.of(member()),
         trustee=trustee,
-        waiting=[(facts, who_asks(facts, made_here)) for facts in waiting if facts.number not in own],
+        waiting=[asked(facts, made_here, whys) for facts in waiting],
     ), 400 if form.errors else 200
 
 
-def who_asks(facts: RequestFacts, made_here: dict[int, RequestRow]) -> str:
+def who_asks(facts: RequestFacts, made_here: Mapping[int, RequestRow]) -> str:
     """Return the hospital that asks, and the person if the request was made on this site."""
     row = made_here.get(facts.number) if facts.own else None
     return f"{row.asker.name}, for {facts.requester}" if row is not None else facts.requester
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a trustee reads about a request, and no more."""
+
+    facts: RequestFacts
+    who: str
+    record: StoredRecord | None
+    """What it is about; None if the request was not made on this site."""
+    why: Why | None
+
+    @property
+    def patient(self) -> str:
+        """Return the patient's name; empty if this site does not know it."""
+        return self.record.patient.account.name if self.record is not None else ""
+
+
+def asked(facts: RequestFacts, made_here: Mapping[int, RequestRow], whys: Mapping[int, Why]) -> Asked:
+    """Return what a trustee reads about a request; `whys` are by the rows of `made_here`."""
+    row = made_here.get(facts.number) if facts.own else None
+    who = who_asks(facts, made_here)
+    return Asked(facts, who, None, None) if row is None else Asked(facts, who, row.record, whys.get(row.id))
 
 
 def _picture(shown: Shown | None) -> str:

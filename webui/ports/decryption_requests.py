@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Protocol
 
 from fl.protocol.codec import JsonValue
@@ -30,6 +30,17 @@ class RequestState(StrEnum):
     """Its deadline passed before enough trustees answered."""
     STALE = "stale"
     """Another committee holds the key now, or the shares have expired."""
+
+
+class AskReason(IntEnum):
+    """Why a doctor asks for a record; the site stores it, and the ledger does not have it."""
+
+    TREATING = 1
+    OPINION = 2
+    URGENT = 3
+    PATIENT = 4
+    COMPARISON = 5
+    OTHER = 6
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from fl.protocol.names import Address, Digest
 from fl.protocol.task import Task
 from fl.roles.serving.model_facts import Verification
 from fl.training.pictures.field import Frame
+from fl.training.pictures.heat import Seen
 from fl.training.pictures.images import Pixels
 from fl.training.pictures.preparation import PLAIN
 from webui.ports.decryption_requests import RequestService
@@ -94,6 +95,8 @@ class Prediction:
     model: ServedModel
     kept: tuple[str, ...] | None = None
     """The codes of the classes that remain possible (the conformal set); None if the model has no calibration."""
+    seen: Seen | None = None
+    """What the network saw, and where it saw what speaks for `label`; None if it cannot be looked into."""
 
 
 class PredictionService(Protocol):

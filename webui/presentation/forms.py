@@ -12,7 +12,7 @@ from typing import Any
 
 from flask import request
 from flask_wtf import FlaskForm
-from flask_wtf.file import FileField, FileRequired
+from flask_wtf.file import FileField, FileRequired, MultipleFileField
 from flask_wtf.form import _Auto
 from werkzeug.datastructures import CombinedMultiDict, MultiDict
 from wtforms import (
@@ -63,7 +63,7 @@ class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF brings no types
                 return formdata
             if not form.is_submitted():
                 return None
-            of_files = {field.name for field in form if isinstance(field, FileField)}
+            of_files = {field.name for field in form if isinstance(field, FileField | MultipleFileField)}
             files = [pair for pair in request.files.items(multi=True) if pair[0] in of_files]
             parts: list[MultiDict[str, Any]] = [MultiDict(files), request.form]
             return CombinedMultiDict(parts)
@@ -175,10 +175,18 @@ class ResetForm(Form):
     submit = SubmitField("Set new password")
 
 
-class ImageForm(Form):
-    """A blood-cell image to check."""
+def _one_or_more(_form: Form, field: MultipleFileField) -> None:
+    """Keep the files that were chosen; a browser sends an empty one if there is none."""
+    field.data = [each for each in field.data or () if getattr(each, "filename", "")]
+    if not field.data:
+        raise ValidationError("Please choose an image first.")
 
-    image = FileField("Blood-cell image", [FileRequired("Please choose an image first.")])
+
+class ImageForm(Form):
+    """Blood-cell images of one sample to check."""
+
+    image = MultipleFileField("Blood-cell images", [_one_or_more])
+    """One file, or several of one sample."""
     drawn = BooleanField("I know that this model has only seen drawn cells")
     """Only if the model was trained on drawn cells."""
     file_page = PageNumberField("Which page", [Optional(), NumberRange(1, MAX_PAGES, "Please enter a page number.")])

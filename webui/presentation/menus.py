@@ -21,6 +21,7 @@ MENUS: Mapping[str, tuple[Link, ...]] = {
         ("requests.who_sees", "Who sees"),
     ),
     "doctor": (
+        ("worklist.index", "Worklist"),
         ("doctor.agenda", "My patients"),
         ("risk.index", "Risks"),
         ("requests.mine", "Requests"),

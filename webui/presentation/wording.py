@@ -15,11 +15,9 @@ from zoneinfo import ZoneInfo
 from fl.audit.narrative import CheckOutcome, Results
 from fl.protocol.task import Domain, Origin, Task, TaskClass
 from webui.ports.federation import HeldOut
+from webui.usecases.doubt import sees
+from webui.usecases.urgency import LIKELY
 
-UNSURE_FROM = 0.35
-UNSURE_TO = 0.65
-LIKELY = 0.5
-"""Below it, the likeliest class of a task without a disease is less likely than all others together."""
 _HELP = "Another image or a doctor can help."
 SHARES = {"accuracy", "balanced_accuracy", "sensitivity", "specificity", "precision", "recall", "f1", "npv", "ppv"}
 NAMES = {
@@ -97,10 +95,10 @@ def verdict(
         return _findings(task, shares or {})
     if probability is None:
         return _likeliest(task, label, kept, shares or {})
-    sees = _sees(task, probability, kept)
-    if sees is None:
+    clear = sees(task, probability, kept)
+    if clear is None:
         return Saying("wait", f"The model is not sure about this {thing}", _doubt(task, reported, kept))
-    if sees:
+    if clear:
         decide = "blood counts and an examination decide" if task.domain == Domain.STAINED_CELL else "a doctor decides"
         return Saying(
             "bad",
@@ -150,18 +148,6 @@ def _findings(task: Task, shares: Mapping[str, float]) -> Saying:
     tone = "bad" if any(one.disease for one in seen) else "plain"
     signs = "signs of " if tone == "bad" else ""
     return Saying(tone, f"The model sees {signs}{listed} in this {thing}", text)
-
-
-def _sees(task: Task, probability: float, kept: Sequence[str] | None) -> bool | None:
-    """Return whether the model sees signs of the disease; None if it is not sure.
-
-    A set of one side is not enough: with 46 % of leukemia nobody should read that there are no signs of it.
-    """
-    likely = None if UNSURE_FROM < probability < UNSURE_TO else probability >= UNSURE_TO
-    if kept is None:
-        return likely
-    sides = {one.disease for one in task.classes if one.code in kept}
-    return likely if sides == {likely} else None
 
 
 def _doubt(task: Task, reported: str, kept: Sequence[str] | None) -> str:

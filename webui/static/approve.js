@@ -28,6 +28,7 @@ var hemaledger = (() => {
     group: () => group_exports,
     hpke: () => hpke_exports,
     lockboxes: () => lockbox_exports,
+    starts: () => start_exports,
     threshold: () => threshold_exports,
     transactions: () => transaction_exports,
     trustee: () => trustee_exports
@@ -51,6 +52,8 @@ var hemaledger = (() => {
     InsecureContext: () => "This browser does not allow encryption on this address. Open the site with https.",
     WorkerFailed: () => "The calculation did not start or stopped early. Reload the page and try again.",
     SiteUnavailable: () => "The site did not answer. Reload the page to see whether it has received your answer.",
+    PasswordShort: ({ least }) => `This password is too short. It needs at least ${least} characters. Several words are good.`,
+    PasswordsDiffer: () => "The two passwords are different. Type the same password twice.",
     SiteRefused: ({ why }) => `The site did not accept your answer: ${why}`
   };
   var Refused = class _Refused extends Error {
@@ -76,6 +79,7 @@ var hemaledger = (() => {
   var lockbox_exports = {};
   __export(lockbox_exports, {
     LOCKBOX_CAP: () => LOCKBOX_CAP,
+    lock: () => lock,
     parseLockbox: () => parseLockbox,
     unlock: () => unlock
   });
@@ -4201,8 +4205,10 @@ var hemaledger = (() => {
   var SEAT = { account: 20, use: "integer", epoch: "integer", index: "integer" };
   var PUBLIC = {
     share: SEAT,
-    kit: { ...SEAT, chain_id: "integer", authority: 20, consortium: 32 }
+    kit: { ...SEAT, chain_id: "integer", authority: 20, consortium: 32 },
+    start: { account: 20, chain_id: "integer", authority: 20, consortium: 32 }
   };
+  var SECRETS = { share: 1, kit: 2, start: 2 };
   var FIELDS = ["format", "kind", "kdf", "public", "nonce", "sealed"];
   var KDF_FIELDS = ["name", "memory_kib", "passes", "lanes", "salt"];
   var refuse2 = (why) => {
@@ -4228,9 +4234,8 @@ var hemaledger = (() => {
     }
     return box;
   }
-  async function unlock(box, password) {
-    const { memory_kib: m, passes: t, lanes: p } = box.cost;
-    const key = argon2id(new TextEncoder().encode(password), box.salt, { m, t, p, dkLen: KEY_BYTES });
+  async function unlock(box, password, progress) {
+    const key = deriveKey(password, box.salt, box.cost, progress);
     let payload;
     try {
       const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["decrypt"]);
@@ -4243,6 +4248,33 @@ var hemaledger = (() => {
       key.fill(0);
       payload?.fill(0);
     }
+  }
+  async function lock(kind, open, payload, password, progress) {
+    checkPublic(open, PUBLIC[kind]);
+    const [salt, nonce] = [16, 12].map((length) => crypto.getRandomValues(new Uint8Array(length)));
+    const bound2 = { format: FORMAT, kind, kdf: { name: "argon2id", ...LOWEST, salt: toHex(salt) }, public: open };
+    const key = deriveKey(password, salt, LOWEST, progress);
+    try {
+      const imported = await crypto.subtle.importKey("raw", key, "AES-GCM", false, ["encrypt"]);
+      const options = { name: "AES-GCM", iv: nonce, additionalData: writeDocument(bound2) };
+      const sealed = new Uint8Array(await crypto.subtle.encrypt(options, imported, payload));
+      return writeDocument({ ...bound2, nonce: toHex(nonce), sealed: toHex(sealed) });
+    } finally {
+      key.fill(0);
+    }
+  }
+  function deriveKey(password, salt, cost, progress = () => {
+  }) {
+    let told = -1;
+    const onProgress = (share) => {
+      const percent = Math.floor(share * 100);
+      if (percent > told) {
+        told = percent;
+        progress(share);
+      }
+    };
+    const { memory_kib: m, passes: t, lanes: p } = cost;
+    return argon2id(new TextEncoder().encode(password), salt, { m, t, p, dkLen: KEY_BYTES, onProgress });
   }
   function takeApart(value) {
     only(value, FIELDS);
@@ -4263,7 +4295,7 @@ var hemaledger = (() => {
       cost,
       salt: fromHex(value.kdf.salt, "salt", 16),
       nonce: fromHex(nonce, "nonce", 12),
-      sealed: fromHex(sealed, "sealed", SCALAR_BYTES * (kind === "kit" ? 2 : 1) + TAG_BYTES),
+      sealed: fromHex(sealed, "sealed", SCALAR_BYTES * SECRETS[kind] + TAG_BYTES),
       aad: writeDocument(bound2)
     };
   }
@@ -4276,7 +4308,7 @@ var hemaledger = (() => {
         fromHex(fields[name], name, form);
       }
     }
-    if (fields.use < 1 || fields.use > MOST_USE) {
+    if ("use" in forms && (fields.use < 1 || fields.use > MOST_USE)) {
       refuse2(`its use ${fields.use} is unknown`);
     }
   }
@@ -4294,6 +4326,7 @@ var hemaledger = (() => {
   }
 
   // webui/client/approve.js
+  var ERROR = "Error: ";
   var STEPS = {
     reading: "Reading your key file …",
     checking: "Checking the request …",
@@ -4304,9 +4337,7 @@ var hemaledger = (() => {
   function control(form, facts, script) {
     const one = (name) => form.querySelector(`[data-${name}]`);
     const buttons = [one("approve"), one("refuse")];
-    const show = (step) => {
-      one("progress").textContent = step === null ? "" : STEPS[step];
-    };
+    const show = (step, share) => showStep(one, step, share);
     const answer2 = async (reason) => {
       if (!form.reportValidity()) {
         return;
@@ -4359,14 +4390,14 @@ var hemaledger = (() => {
       worker.addEventListener("error", () => reject(new Refused("WorkerFailed")));
       worker.addEventListener("message", ({ data }) => {
         if (data.step !== void 0) {
-          show(data.step);
+          show(data.step, data.share);
         } else if (data.error !== void 0) {
           reject(Refused.received(data.error, data.message));
         } else {
           resolve(data);
         }
       });
-      worker.postMessage(job, [job.kit.buffer]);
+      worker.postMessage(job, job.kit === void 0 ? [] : [job.kit.buffer]);
     });
     return done.finally(() => worker.terminate());
   }
@@ -4397,13 +4428,458 @@ var hemaledger = (() => {
     }
     return url.href;
   }
+  function showStep(one, step, share) {
+    const words = step === null ? "" : STEPS[step];
+    if (one("progress").textContent !== words) {
+      one("progress").textContent = words;
+    }
+    const [list2, bar] = [one("steps"), one("bar")];
+    if (list2 === null || bar === null) {
+      return;
+    }
+    list2.hidden = bar.hidden = step === null;
+    const names = [...list2.children].map((each) => each.dataset.step);
+    [...list2.children].forEach((each, place) => {
+      each.classList.toggle("step-done", step !== null && place < names.indexOf(step));
+      if (each.dataset.step === step) {
+        each.setAttribute("aria-current", "step");
+      } else {
+        each.removeAttribute("aria-current");
+      }
+    });
+    if (share === void 0) {
+      bar.removeAttribute("value");
+    } else {
+      bar.value = share;
+    }
+  }
   function showProblem(place, refusal2) {
     place.hidden = refusal2 === null;
+    const plain = document.title.replace(ERROR, "");
+    document.title = refusal2 === null ? plain : ERROR + plain;
     if (refusal2 !== null) {
       place.dataset.name = refusal2.name;
       place.querySelector("[data-problem-text]").textContent = refusal2.message;
       place.focus();
     }
+  }
+
+  // webui/client/start.js
+  var start_exports = {};
+  __export(start_exports, {
+    SHORTEST: () => SHORTEST,
+    controlStart: () => controlStart,
+    makeStart: () => makeStart,
+    possessionMessage: () => possessionMessage
+  });
+
+  // node_modules/@noble/curves/secp256k1.js
+  var secp256k1_CURVE = {
+    p: BigInt("0xfffffffffffffffffffffffffffffffffffffffffffffffffffffffefffffc2f"),
+    n: BigInt("0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141"),
+    h: BigInt(1),
+    a: BigInt(0),
+    b: BigInt(7),
+    Gx: BigInt("0x79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"),
+    Gy: BigInt("0x483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8")
+  };
+  var secp256k1_ENDO = {
+    beta: BigInt("0x7ae96a2b657c07106e64479eac3434e99cf0497512f58995c1396c28719501ee"),
+    basises: [
+      [BigInt("0x3086d221a7d46bcde86c90e49284eb15"), -BigInt("0xe4437ed6010e88286f547fa90abfe4c3")],
+      [BigInt("0x114ca50f7a8e2f3f657c1108d9d44cfd8"), BigInt("0x3086d221a7d46bcde86c90e49284eb15")]
+    ]
+  };
+  var _2n4 = /* @__PURE__ */ BigInt(2);
+  function sqrtMod(y) {
+    const P2 = secp256k1_CURVE.p;
+    const _3n4 = BigInt(3), _6n = BigInt(6), _11n = BigInt(11), _22n = BigInt(22);
+    const _23n = BigInt(23), _44n = BigInt(44), _88n = BigInt(88);
+    const b2 = y * y * y % P2;
+    const b3 = b2 * b2 * y % P2;
+    const b6 = pow2(b3, _3n4, P2) * b3 % P2;
+    const b9 = pow2(b6, _3n4, P2) * b3 % P2;
+    const b11 = pow2(b9, _2n4, P2) * b2 % P2;
+    const b22 = pow2(b11, _11n, P2) * b11 % P2;
+    const b44 = pow2(b22, _22n, P2) * b22 % P2;
+    const b88 = pow2(b44, _44n, P2) * b44 % P2;
+    const b176 = pow2(b88, _88n, P2) * b88 % P2;
+    const b220 = pow2(b176, _44n, P2) * b44 % P2;
+    const b223 = pow2(b220, _3n4, P2) * b3 % P2;
+    const t1 = pow2(b223, _23n, P2) * b22 % P2;
+    const t2 = pow2(t1, _6n, P2) * b2 % P2;
+    const root = pow2(t2, _2n4, P2);
+    if (!Fpk1.eql(Fpk1.sqr(root), y))
+      throw new Error("Cannot find square root");
+    return root;
+  }
+  var Fpk1 = /* @__PURE__ */ Field(secp256k1_CURVE.p, { sqrt: sqrtMod });
+  var Pointk1 = /* @__PURE__ */ weierstrass(secp256k1_CURVE, {
+    Fp: Fpk1,
+    endo: secp256k1_ENDO
+  });
+  var secp256k1 = /* @__PURE__ */ ecdsa(Pointk1, sha256);
+
+  // webui/client/transaction.js
+  var transaction_exports = {};
+  __export(transaction_exports, {
+    accountOf: () => accountOf,
+    approval: () => approval,
+    refusal: () => refusal,
+    sign: () => sign
+  });
+
+  // node_modules/@noble/hashes/sha3.js
+  var _0n7 = BigInt(0);
+  var _1n6 = BigInt(1);
+  var _2n5 = BigInt(2);
+  var _7n2 = BigInt(7);
+  var _256n = BigInt(256);
+  var _0x71n = BigInt(113);
+  var SHA3_PI = [];
+  var SHA3_ROTL = [];
+  var _SHA3_IOTA = [];
+  for (let round = 0, R = _1n6, x = 1, y = 0; round < 24; round++) {
+    [x, y] = [y, (2 * x + 3 * y) % 5];
+    SHA3_PI.push(2 * (5 * y + x));
+    SHA3_ROTL.push((round + 1) * (round + 2) / 2 % 64);
+    let t = _0n7;
+    for (let j = 0; j < 7; j++) {
+      R = (R << _1n6 ^ (R >> _7n2) * _0x71n) % _256n;
+      if (R & _2n5)
+        t ^= _1n6 << (_1n6 << BigInt(j)) - _1n6;
+    }
+    _SHA3_IOTA.push(t);
+  }
+  var IOTAS = split(_SHA3_IOTA, true);
+  var SHA3_IOTA_H = IOTAS[0];
+  var SHA3_IOTA_L = IOTAS[1];
+  var rotlSH = (h, l, s) => h << s | l >>> 32 - s;
+  var rotlSL = (h, l, s) => l << s | h >>> 32 - s;
+  var rotlBH = (h, l, s) => l << s - 32 | h >>> 64 - s;
+  var rotlBL = (h, l, s) => h << s - 32 | l >>> 64 - s;
+  var rotlH = (h, l, s) => s > 32 ? rotlBH(h, l, s) : rotlSH(h, l, s);
+  var rotlL = (h, l, s) => s > 32 ? rotlBL(h, l, s) : rotlSL(h, l, s);
+  var B = new Uint32Array(5 * 2);
+  function keccakP(s, rounds = 24) {
+    if (!(s instanceof Uint32Array))
+      throw new TypeError('"s" expected Uint32Array(50), got type=' + typeof s);
+    if (s.length !== 50)
+      throw new RangeError('"s" expected Uint32Array(50), got length=' + s.length);
+    anumber(rounds, "rounds");
+    if (rounds < 1 || rounds > 24)
+      throw new Error('"rounds" expected integer 1..24');
+    for (let round = 24 - rounds; round < 24; round++) {
+      for (let x = 0; x < 10; x++)
+        B[x] = s[x] ^ s[x + 10] ^ s[x + 20] ^ s[x + 30] ^ s[x + 40];
+      for (let x = 0; x < 10; x += 2) {
+        const idx1 = (x + 8) % 10;
+        const idx0 = (x + 2) % 10;
+        const B0 = B[idx0];
+        const B1 = B[idx0 + 1];
+        const Th = rotlH(B0, B1, 1) ^ B[idx1];
+        const Tl = rotlL(B0, B1, 1) ^ B[idx1 + 1];
+        for (let y = 0; y < 50; y += 10) {
+          s[x + y] ^= Th;
+          s[x + y + 1] ^= Tl;
+        }
+      }
+      let curH = s[2];
+      let curL = s[3];
+      for (let t = 0; t < 24; t++) {
+        const shift = SHA3_ROTL[t];
+        const Th = rotlH(curH, curL, shift);
+        const Tl = rotlL(curH, curL, shift);
+        const PI = SHA3_PI[t];
+        curH = s[PI];
+        curL = s[PI + 1];
+        s[PI] = Th;
+        s[PI + 1] = Tl;
+      }
+      for (let y = 0; y < 50; y += 10) {
+        const b0 = s[y], b1 = s[y + 1], b2 = s[y + 2], b3 = s[y + 3];
+        s[y] ^= ~s[y + 2] & s[y + 4];
+        s[y + 1] ^= ~s[y + 3] & s[y + 5];
+        s[y + 2] ^= ~s[y + 4] & s[y + 6];
+        s[y + 3] ^= ~s[y + 5] & s[y + 7];
+        s[y + 4] ^= ~s[y + 6] & s[y + 8];
+        s[y + 5] ^= ~s[y + 7] & s[y + 9];
+        s[y + 6] ^= ~s[y + 8] & b0;
+        s[y + 7] ^= ~s[y + 9] & b1;
+        s[y + 8] ^= ~b0 & b2;
+        s[y + 9] ^= ~b1 & b3;
+      }
+      s[0] ^= SHA3_IOTA_H[round];
+      s[1] ^= SHA3_IOTA_L[round];
+    }
+    clean(B);
+  }
+  var Keccak = class _Keccak {
+    state;
+    pos = 0;
+    posOut = 0;
+    finished = false;
+    state32;
+    destroyed = false;
+    blockLen;
+    suffix;
+    outputLen;
+    canXOF;
+    enableXOF = false;
+    rounds;
+    // NOTE: we accept arguments in bytes instead of bits here.
+    constructor(blockLen, suffix, outputLen, enableXOF = false, rounds = 24) {
+      anumber(blockLen, "blockLen");
+      anumber(suffix, "suffix");
+      anumber(rounds, "rounds");
+      abool(enableXOF, "enableXOF");
+      this.blockLen = blockLen;
+      this.suffix = suffix;
+      this.outputLen = outputLen;
+      this.enableXOF = enableXOF;
+      this.canXOF = enableXOF;
+      this.rounds = rounds;
+      anumber(outputLen, "outputLen");
+      if (!(0 < blockLen && blockLen < 200))
+        throw new Error('"blockLen" must be 1..199');
+      this.state = new Uint8Array(200);
+      this.state32 = u32(this.state);
+    }
+    clone() {
+      return this._cloneInto();
+    }
+    keccak() {
+      swap32IfBE(this.state32);
+      keccakP(this.state32, this.rounds);
+      swap32IfBE(this.state32);
+      this.posOut = 0;
+      this.pos = 0;
+    }
+    update(data) {
+      aexists(this);
+      abytes(data);
+      const { blockLen, state, state32 } = this;
+      const len = data.length;
+      const canUseU32 = blockLen % 4 === 0 && data.byteOffset % 4 === 0;
+      const blockLen32 = blockLen / 4;
+      const data32 = canUseU32 && len >= blockLen ? u32(data) : void 0;
+      for (let pos = 0; pos < len; ) {
+        if (data32 !== void 0 && this.pos === 0 && pos % 4 === 0 && len - pos >= blockLen) {
+          for (let i = 0, o = pos / 4; i < blockLen32; i++)
+            state32[i] ^= data32[o + i];
+          pos += blockLen;
+          this.pos = blockLen;
+          this.keccak();
+          continue;
+        }
+        const take = Math.min(blockLen - this.pos, len - pos);
+        for (let i = 0; i < take; i++)
+          state[this.pos++] ^= data[pos++];
+        if (this.pos === blockLen)
+          this.keccak();
+      }
+      return this;
+    }
+    finish() {
+      if (this.finished)
+        return;
+      this.finished = true;
+      const { state, suffix, pos, blockLen } = this;
+      state[pos] ^= suffix;
+      if ((suffix & 128) !== 0 && pos === blockLen - 1)
+        this.keccak();
+      state[blockLen - 1] ^= 128;
+      this.keccak();
+    }
+    writeInto(out) {
+      aexists(this, false);
+      abytes(out);
+      this.finish();
+      const bufferOut = this.state;
+      const { blockLen } = this;
+      for (let pos = 0, len = out.length; pos < len; ) {
+        if (this.posOut >= blockLen)
+          this.keccak();
+        const take = Math.min(blockLen - this.posOut, len - pos);
+        out.set(bufferOut.subarray(this.posOut, this.posOut + take), pos);
+        this.posOut += take;
+        pos += take;
+      }
+      return out;
+    }
+    xofInto(out) {
+      if (!this.enableXOF)
+        throw new Error("XOF is not enabled");
+      return this.writeInto(out);
+    }
+    xof(bytes) {
+      anumber(bytes);
+      return this.xofInto(new Uint8Array(bytes));
+    }
+    digestInto(out) {
+      aoutput(out, this);
+      if (this.finished)
+        throw new Error("digest() was already called");
+      this.writeInto(out.length === this.outputLen ? out : out.subarray(0, this.outputLen));
+      this.destroy();
+    }
+    digest() {
+      const out = new Uint8Array(this.outputLen);
+      this.digestInto(out);
+      return out;
+    }
+    destroy() {
+      this.destroyed = true;
+      clean(this.state);
+    }
+    _cloneInto(to) {
+      const { blockLen, suffix, outputLen, rounds, enableXOF } = this;
+      to ||= new _Keccak(blockLen, suffix, outputLen, enableXOF, rounds);
+      to.blockLen = blockLen;
+      to.state32.set(this.state32);
+      to.pos = this.pos;
+      to.posOut = this.posOut;
+      to.finished = this.finished;
+      to.rounds = rounds;
+      to.suffix = suffix;
+      to.outputLen = outputLen;
+      to.enableXOF = enableXOF;
+      to.canXOF = this.canXOF;
+      to.destroyed = this.destroyed;
+      return to;
+    }
+  };
+  var genKeccak = (suffix, blockLen, outputLen, info = {}) => createHasher(() => new Keccak(blockLen, suffix, outputLen), info);
+  var keccak_256 = /* @__PURE__ */ genKeccak(1, 136, 32);
+
+  // webui/client/transaction.js
+  var TYPE = 2;
+  var SELECTOR_BYTES = 4;
+  var ACCOUNT_BYTES = 20;
+  var NO_BYTES = new Uint8Array();
+  var SINGLE_BYTE = 128;
+  var LIST = 192;
+  var LONGEST_SHORT = 55;
+  var approval = (request, digest) => call("approveDecryption(uint64,bytes32)", word(request), new Writer().raw(digest, 32).bytes());
+  var refusal = (request, reason) => call("refuseDecryption(uint64,uint8)", word(request), word(reason));
+  function accountOf(key) {
+    if (!secp256k1.utils.isValidSecretKey(key)) {
+      throw new Refused("InvalidScalar", { why: "the key of the account is invalid" });
+    }
+    return keccak_256(secp256k1.getPublicKey(key, false).subarray(1)).slice(-ACCOUNT_BYTES);
+  }
+  function sign(key, terms2, data) {
+    const to = new Writer().raw(terms2.to, ACCOUNT_BYTES).bytes();
+    const fields = [
+      ...[terms2.chainId, terms2.nonce, terms2.maxPriorityFee, terms2.maxFee, terms2.gas].map(shortest),
+      to,
+      NO_BYTES,
+      data,
+      []
+    ];
+    const digest = keccak_256(typed(fields));
+    const signature = secp256k1.sign(digest, key, { prehash: false, lowS: true, format: "recovered" });
+    const numbers = [signature.subarray(0, 1), signature.subarray(1, 33), signature.subarray(33)];
+    return typed([...fields, ...numbers.map((each) => shortest(toInteger(each)))]);
+  }
+  var typed = (fields) => concat(Uint8Array.of(TYPE), rlp(fields));
+  var call = (signature, ...words) => concat(keccak_256(ascii(signature)).slice(0, SELECTOR_BYTES), ...words);
+  var word = (value) => integerBytes(value, 32);
+  function shortest(value) {
+    return value === 0n ? NO_BYTES : integerBytes(value, Math.ceil(value.toString(16).length / 2));
+  }
+  function rlp(item) {
+    if (Array.isArray(item)) {
+      const body = concat(...item.map(rlp));
+      return concat(lengthPrefix(body.length, LIST), body);
+    }
+    return item.length === 1 && item[0] < SINGLE_BYTE ? item : concat(lengthPrefix(item.length, SINGLE_BYTE), item);
+  }
+  function lengthPrefix(length, offset) {
+    if (length <= LONGEST_SHORT) {
+      return Uint8Array.of(offset + length);
+    }
+    const bytes = shortest(BigInt(length));
+    return concat(Uint8Array.of(offset + LONGEST_SHORT + bytes.length), bytes);
+  }
+
+  // webui/client/start.js
+  var FIRST_EPOCH = 1;
+  var SHORTEST = 12;
+  async function makeStart(chain, password, progress) {
+    if ([...password].length < SHORTEST) {
+      throw new Refused("PasswordShort", { least: SHORTEST });
+    }
+    const member = randomScalar();
+    const memberKey = scalarBytes(member);
+    const accountKey = secp256k1.utils.randomSecretKey();
+    try {
+      const account = accountOf(accountKey);
+      const publicKey = encodeUncompressed(mult(member, GENERATOR));
+      const message = possessionMessage(chain, account, publicKey);
+      const proof = p256.sign(message, memberKey, { lowS: true });
+      const open = {
+        account: toHex(account),
+        chain_id: chain.chain_id,
+        authority: chain.authority,
+        consortium: chain.consortium
+      };
+      const file = await lock("start", open, concat(memberKey, accountKey), password, progress);
+      return {
+        file: new TextDecoder().decode(file),
+        account: toHex(account),
+        public_key: toHex(publicKey),
+        proof: toHex(proof),
+        digest: toHex(sha2562(message))
+      };
+    } finally {
+      memberKey.fill(0);
+      accountKey.fill(0);
+    }
+  }
+  var possessionMessage = (chain, account, publicKey) => new Writer("pop").raw(fromHex(chain.consortium, "consortium"), 32).u64(chain.chain_id).raw(fromHex(chain.authority, "authority"), 20).raw(account, 20).u32(FIRST_EPOCH).raw(publicKey, UNCOMPRESSED_BYTES).bytes();
+  function controlStart(place, chain, compute2, showProblem2) {
+    const one = (name) => place.querySelector(`[data-${name}]`);
+    const [form, bar, said] = [one("make"), one("bar"), one("progress")];
+    const [password, again] = [one("password"), one("again")];
+    const problem = (refusal2) => showProblem2(one("problem"), refusal2);
+    const busy = (on) => {
+      form.toggleAttribute("aria-busy", on);
+      bar.hidden = !on;
+      said.textContent = on ? said.dataset.doing : "";
+      one("button").disabled = on;
+    };
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      problem(null);
+      busy(true);
+      try {
+        if (password.value !== again.value) {
+          throw new Refused("PasswordsDiffer");
+        }
+        const made = await compute2({ start: chain, password: password.value }, (_step, share) => {
+          bar.value = share ?? 0;
+        });
+        offer(place, made);
+      } catch (error) {
+        problem(error instanceof Refused ? error : new Refused("WorkerFailed"));
+      } finally {
+        busy(false);
+        password.value = again.value = "";
+      }
+    });
+    one("button").disabled = false;
+  }
+  function offer(place, made) {
+    const one = (name) => place.querySelector(`[data-${name}]`);
+    const link = one("file");
+    link.href = URL.createObjectURL(new Blob([made.file], { type: "application/json" }));
+    for (const name of ["account", "public_key", "proof"]) {
+      one("send").elements[name].value = made[name];
+    }
+    one("digest").textContent = made.digest.replace(/(.{8})(?=.)/g, "$1 ");
+    one("made").hidden = false;
+    link.focus();
   }
 
   // webui/client/trustee.js
@@ -4788,336 +5264,6 @@ var hemaledger = (() => {
     return { bytes, consent };
   }
 
-  // webui/client/transaction.js
-  var transaction_exports = {};
-  __export(transaction_exports, {
-    accountOf: () => accountOf,
-    approval: () => approval,
-    refusal: () => refusal,
-    sign: () => sign
-  });
-
-  // node_modules/@noble/curves/secp256k1.js
-  var secp256k1_CURVE = {
-    p: BigInt("0xfffffffffffffffffffffffffffffffffffffffffffffffffffffffefffffc2f"),
-    n: BigInt("0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141"),
-    h: BigInt(1),
-    a: BigInt(0),
-    b: BigInt(7),
-    Gx: BigInt("0x79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"),
-    Gy: BigInt("0x483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8")
-  };
-  var secp256k1_ENDO = {
-    beta: BigInt("0x7ae96a2b657c07106e64479eac3434e99cf0497512f58995c1396c28719501ee"),
-    basises: [
-      [BigInt("0x3086d221a7d46bcde86c90e49284eb15"), -BigInt("0xe4437ed6010e88286f547fa90abfe4c3")],
-      [BigInt("0x114ca50f7a8e2f3f657c1108d9d44cfd8"), BigInt("0x3086d221a7d46bcde86c90e49284eb15")]
-    ]
-  };
-  var _2n4 = /* @__PURE__ */ BigInt(2);
-  function sqrtMod(y) {
-    const P2 = secp256k1_CURVE.p;
-    const _3n4 = BigInt(3), _6n = BigInt(6), _11n = BigInt(11), _22n = BigInt(22);
-    const _23n = BigInt(23), _44n = BigInt(44), _88n = BigInt(88);
-    const b2 = y * y * y % P2;
-    const b3 = b2 * b2 * y % P2;
-    const b6 = pow2(b3, _3n4, P2) * b3 % P2;
-    const b9 = pow2(b6, _3n4, P2) * b3 % P2;
-    const b11 = pow2(b9, _2n4, P2) * b2 % P2;
-    const b22 = pow2(b11, _11n, P2) * b11 % P2;
-    const b44 = pow2(b22, _22n, P2) * b22 % P2;
-    const b88 = pow2(b44, _44n, P2) * b44 % P2;
-    const b176 = pow2(b88, _88n, P2) * b88 % P2;
-    const b220 = pow2(b176, _44n, P2) * b44 % P2;
-    const b223 = pow2(b220, _3n4, P2) * b3 % P2;
-    const t1 = pow2(b223, _23n, P2) * b22 % P2;
-    const t2 = pow2(t1, _6n, P2) * b2 % P2;
-    const root = pow2(t2, _2n4, P2);
-    if (!Fpk1.eql(Fpk1.sqr(root), y))
-      throw new Error("Cannot find square root");
-    return root;
-  }
-  var Fpk1 = /* @__PURE__ */ Field(secp256k1_CURVE.p, { sqrt: sqrtMod });
-  var Pointk1 = /* @__PURE__ */ weierstrass(secp256k1_CURVE, {
-    Fp: Fpk1,
-    endo: secp256k1_ENDO
-  });
-  var secp256k1 = /* @__PURE__ */ ecdsa(Pointk1, sha256);
-
-  // node_modules/@noble/hashes/sha3.js
-  var _0n7 = BigInt(0);
-  var _1n6 = BigInt(1);
-  var _2n5 = BigInt(2);
-  var _7n2 = BigInt(7);
-  var _256n = BigInt(256);
-  var _0x71n = BigInt(113);
-  var SHA3_PI = [];
-  var SHA3_ROTL = [];
-  var _SHA3_IOTA = [];
-  for (let round = 0, R = _1n6, x = 1, y = 0; round < 24; round++) {
-    [x, y] = [y, (2 * x + 3 * y) % 5];
-    SHA3_PI.push(2 * (5 * y + x));
-    SHA3_ROTL.push((round + 1) * (round + 2) / 2 % 64);
-    let t = _0n7;
-    for (let j = 0; j < 7; j++) {
-      R = (R << _1n6 ^ (R >> _7n2) * _0x71n) % _256n;
-      if (R & _2n5)
-        t ^= _1n6 << (_1n6 << BigInt(j)) - _1n6;
-    }
-    _SHA3_IOTA.push(t);
-  }
-  var IOTAS = split(_SHA3_IOTA, true);
-  var SHA3_IOTA_H = IOTAS[0];
-  var SHA3_IOTA_L = IOTAS[1];
-  var rotlSH = (h, l, s) => h << s | l >>> 32 - s;
-  var rotlSL = (h, l, s) => l << s | h >>> 32 - s;
-  var rotlBH = (h, l, s) => l << s - 32 | h >>> 64 - s;
-  var rotlBL = (h, l, s) => h << s - 32 | l >>> 64 - s;
-  var rotlH = (h, l, s) => s > 32 ? rotlBH(h, l, s) : rotlSH(h, l, s);
-  var rotlL = (h, l, s) => s > 32 ? rotlBL(h, l, s) : rotlSL(h, l, s);
-  var B = new Uint32Array(5 * 2);
-  function keccakP(s, rounds = 24) {
-    if (!(s instanceof Uint32Array))
-      throw new TypeError('"s" expected Uint32Array(50), got type=' + typeof s);
-    if (s.length !== 50)
-      throw new RangeError('"s" expected Uint32Array(50), got length=' + s.length);
-    anumber(rounds, "rounds");
-    if (rounds < 1 || rounds > 24)
-      throw new Error('"rounds" expected integer 1..24');
-    for (let round = 24 - rounds; round < 24; round++) {
-      for (let x = 0; x < 10; x++)
-        B[x] = s[x] ^ s[x + 10] ^ s[x + 20] ^ s[x + 30] ^ s[x + 40];
-      for (let x = 0; x < 10; x += 2) {
-        const idx1 = (x + 8) % 10;
-        const idx0 = (x + 2) % 10;
-        const B0 = B[idx0];
-        const B1 = B[idx0 + 1];
-        const Th = rotlH(B0, B1, 1) ^ B[idx1];
-        const Tl = rotlL(B0, B1, 1) ^ B[idx1 + 1];
-        for (let y = 0; y < 50; y += 10) {
-          s[x + y] ^= Th;
-          s[x + y + 1] ^= Tl;
-        }
-      }
-      let curH = s[2];
-      let curL = s[3];
-      for (let t = 0; t < 24; t++) {
-        const shift = SHA3_ROTL[t];
-        const Th = rotlH(curH, curL, shift);
-        const Tl = rotlL(curH, curL, shift);
-        const PI = SHA3_PI[t];
-        curH = s[PI];
-        curL = s[PI + 1];
-        s[PI] = Th;
-        s[PI + 1] = Tl;
-      }
-      for (let y = 0; y < 50; y += 10) {
-        const b0 = s[y], b1 = s[y + 1], b2 = s[y + 2], b3 = s[y + 3];
-        s[y] ^= ~s[y + 2] & s[y + 4];
-        s[y + 1] ^= ~s[y + 3] & s[y + 5];
-        s[y + 2] ^= ~s[y + 4] & s[y + 6];
-        s[y + 3] ^= ~s[y + 5] & s[y + 7];
-        s[y + 4] ^= ~s[y + 6] & s[y + 8];
-        s[y + 5] ^= ~s[y + 7] & s[y + 9];
-        s[y + 6] ^= ~s[y + 8] & b0;
-        s[y + 7] ^= ~s[y + 9] & b1;
-        s[y + 8] ^= ~b0 & b2;
-        s[y + 9] ^= ~b1 & b3;
-      }
-      s[0] ^= SHA3_IOTA_H[round];
-      s[1] ^= SHA3_IOTA_L[round];
-    }
-    clean(B);
-  }
-  var Keccak = class _Keccak {
-    state;
-    pos = 0;
-    posOut = 0;
-    finished = false;
-    state32;
-    destroyed = false;
-    blockLen;
-    suffix;
-    outputLen;
-    canXOF;
-    enableXOF = false;
-    rounds;
-    // NOTE: we accept arguments in bytes instead of bits here.
-    constructor(blockLen, suffix, outputLen, enableXOF = false, rounds = 24) {
-      anumber(blockLen, "blockLen");
-      anumber(suffix, "suffix");
-      anumber(rounds, "rounds");
-      abool(enableXOF, "enableXOF");
-      this.blockLen = blockLen;
-      this.suffix = suffix;
-      this.outputLen = outputLen;
-      this.enableXOF = enableXOF;
-      this.canXOF = enableXOF;
-      this.rounds = rounds;
-      anumber(outputLen, "outputLen");
-      if (!(0 < blockLen && blockLen < 200))
-        throw new Error('"blockLen" must be 1..199');
-      this.state = new Uint8Array(200);
-      this.state32 = u32(this.state);
-    }
-    clone() {
-      return this._cloneInto();
-    }
-    keccak() {
-      swap32IfBE(this.state32);
-      keccakP(this.state32, this.rounds);
-      swap32IfBE(this.state32);
-      this.posOut = 0;
-      this.pos = 0;
-    }
-    update(data) {
-      aexists(this);
-      abytes(data);
-      const { blockLen, state, state32 } = this;
-      const len = data.length;
-      const canUseU32 = blockLen % 4 === 0 && data.byteOffset % 4 === 0;
-      const blockLen32 = blockLen / 4;
-      const data32 = canUseU32 && len >= blockLen ? u32(data) : void 0;
-      for (let pos = 0; pos < len; ) {
-        if (data32 !== void 0 && this.pos === 0 && pos % 4 === 0 && len - pos >= blockLen) {
-          for (let i = 0, o = pos / 4; i < blockLen32; i++)
-            state32[i] ^= data32[o + i];
-          pos += blockLen;
-          this.pos = blockLen;
-          this.keccak();
-          continue;
-        }
-        const take = Math.min(blockLen - this.pos, len - pos);
-        for (let i = 0; i < take; i++)
-          state[this.pos++] ^= data[pos++];
-        if (this.pos === blockLen)
-          this.keccak();
-      }
-      return this;
-    }
-    finish() {
-      if (this.finished)
-        return;
-      this.finished = true;
-      const { state, suffix, pos, blockLen } = this;
-      state[pos] ^= suffix;
-      if ((suffix & 128) !== 0 && pos === blockLen - 1)
-        this.keccak();
-      state[blockLen - 1] ^= 128;
-      this.keccak();
-    }
-    writeInto(out) {
-      aexists(this, false);
-      abytes(out);
-      this.finish();
-      const bufferOut = this.state;
-      const { blockLen } = this;
-      for (let pos = 0, len = out.length; pos < len; ) {
-        if (this.posOut >= blockLen)
-          this.keccak();
-        const take = Math.min(blockLen - this.posOut, len - pos);
-        out.set(bufferOut.subarray(this.posOut, this.posOut + take), pos);
-        this.posOut += take;
-        pos += take;
-      }
-      return out;
-    }
-    xofInto(out) {
-      if (!this.enableXOF)
-        throw new Error("XOF is not enabled");
-      return this.writeInto(out);
-    }
-    xof(bytes) {
-      anumber(bytes);
-      return this.xofInto(new Uint8Array(bytes));
-    }
-    digestInto(out) {
-      aoutput(out, this);
-      if (this.finished)
-        throw new Error("digest() was already called");
-      this.writeInto(out.length === this.outputLen ? out : out.subarray(0, this.outputLen));
-      this.destroy();
-    }
-    digest() {
-      const out = new Uint8Array(this.outputLen);
-      this.digestInto(out);
-      return out;
-    }
-    destroy() {
-      this.destroyed = true;
-      clean(this.state);
-    }
-    _cloneInto(to) {
-      const { blockLen, suffix, outputLen, rounds, enableXOF } = this;
-      to ||= new _Keccak(blockLen, suffix, outputLen, enableXOF, rounds);
-      to.blockLen = blockLen;
-      to.state32.set(this.state32);
-      to.pos = this.pos;
-      to.posOut = this.posOut;
-      to.finished = this.finished;
-      to.rounds = rounds;
-      to.suffix = suffix;
-      to.outputLen = outputLen;
-      to.enableXOF = enableXOF;
-      to.canXOF = this.canXOF;
-      to.destroyed = this.destroyed;
-      return to;
-    }
-  };
-  var genKeccak = (suffix, blockLen, outputLen, info = {}) => createHasher(() => new Keccak(blockLen, suffix, outputLen), info);
-  var keccak_256 = /* @__PURE__ */ genKeccak(1, 136, 32);
-
-  // webui/client/transaction.js
-  var TYPE = 2;
-  var SELECTOR_BYTES = 4;
-  var ACCOUNT_BYTES = 20;
-  var NO_BYTES = new Uint8Array();
-  var SINGLE_BYTE = 128;
-  var LIST = 192;
-  var LONGEST_SHORT = 55;
-  var approval = (request, digest) => call("approveDecryption(uint64,bytes32)", word(request), new Writer().raw(digest, 32).bytes());
-  var refusal = (request, reason) => call("refuseDecryption(uint64,uint8)", word(request), word(reason));
-  function accountOf(key) {
-    if (!secp256k1.utils.isValidSecretKey(key)) {
-      throw new Refused("InvalidScalar", { why: "the key of the account is invalid" });
-    }
-    return keccak_256(secp256k1.getPublicKey(key, false).subarray(1)).slice(-ACCOUNT_BYTES);
-  }
-  function sign(key, terms2, data) {
-    const to = new Writer().raw(terms2.to, ACCOUNT_BYTES).bytes();
-    const fields = [
-      ...[terms2.chainId, terms2.nonce, terms2.maxPriorityFee, terms2.maxFee, terms2.gas].map(shortest),
-      to,
-      NO_BYTES,
-      data,
-      []
-    ];
-    const digest = keccak_256(typed(fields));
-    const signature = secp256k1.sign(digest, key, { prehash: false, lowS: true, format: "recovered" });
-    const numbers = [signature.subarray(0, 1), signature.subarray(1, 33), signature.subarray(33)];
-    return typed([...fields, ...numbers.map((each) => shortest(toInteger(each)))]);
-  }
-  var typed = (fields) => concat(Uint8Array.of(TYPE), rlp(fields));
-  var call = (signature, ...words) => concat(keccak_256(ascii(signature)).slice(0, SELECTOR_BYTES), ...words);
-  var word = (value) => integerBytes(value, 32);
-  function shortest(value) {
-    return value === 0n ? NO_BYTES : integerBytes(value, Math.ceil(value.toString(16).length / 2));
-  }
-  function rlp(item) {
-    if (Array.isArray(item)) {
-      const body = concat(...item.map(rlp));
-      return concat(lengthPrefix(body.length, LIST), body);
-    }
-    return item.length === 1 && item[0] < SINGLE_BYTE ? item : concat(lengthPrefix(item.length, SINGLE_BYTE), item);
-  }
-  function lengthPrefix(length, offset) {
-    if (length <= LONGEST_SHORT) {
-      return Uint8Array.of(offset + length);
-    }
-    const bytes = shortest(BigInt(length));
-    return concat(Uint8Array.of(offset + LONGEST_SHORT + bytes.length), bytes);
-  }
-
   // webui/client/trustee.js
   var MOST_FEE = 10n ** 17n;
   var REASONS = [1, 2, 3, 4, 5];
@@ -5189,7 +5335,7 @@ var hemaledger = (() => {
     const agreed = terms(facts);
     const ciphertext = checkRequest(facts, now);
     say("opening");
-    const secrets = await openKit(facts, kit, password);
+    const secrets = await openKit(facts, kit, password, (share) => say("opening", share));
     say("computing");
     try {
       if (!mult(secrets.share, GENERATOR).equals(facts.publicShare)) {
@@ -5209,7 +5355,7 @@ var hemaledger = (() => {
     }
     const agreed = terms(facts);
     say("opening");
-    const { accountKey } = await openKit(facts, kit, password);
+    const { accountKey } = await openKit(facts, kit, password, (share) => say("opening", share));
     try {
       return { envelope: null, transaction: sign(accountKey, agreed, refusal(facts.binding.number, reason)) };
     } finally {
@@ -5233,7 +5379,7 @@ var hemaledger = (() => {
     };
     return seal(core, facts.readers, partial);
   }
-  async function openKit(facts, kit, password) {
+  async function openKit(facts, kit, password, progress) {
     const box = parseLockbox(kit);
     if (box.kind !== "kit") {
       throw new Refused("KeystoreUnreadable", { why: "it is a share, not an approval kit" });
@@ -5252,7 +5398,7 @@ var hemaledger = (() => {
         throw new Refused("WrongChain", { what });
       }
     }
-    const secrets = await unlock(box, password);
+    const secrets = await unlock(box, password, progress);
     if (!equal(accountOf(secrets.accountKey), facts.trustee)) {
       throw new Refused("KeystoreUnreadable", { why: "it holds the key of another account" });
     }
@@ -5290,13 +5436,16 @@ var hemaledger = (() => {
   // webui/client/worker.js
   function serve(scope) {
     scope.addEventListener("message", async ({ data }) => {
-      scope.postMessage(await run(data, (step) => scope.postMessage({ step })));
+      scope.postMessage(await run(data, (step, share) => scope.postMessage({ step, share })));
     });
   }
   async function run(job, say) {
     try {
       if (globalThis.crypto?.subtle === void 0) {
         throw new Refused("InsecureContext");
+      }
+      if (job.start !== void 0) {
+        return await makeStart(job.start, job.password, (share) => say("opening", share));
       }
       const facts = parseFacts(job.facts);
       const given = { kit: job.kit, password: job.password, now: job.now, say };
@@ -5306,7 +5455,7 @@ var hemaledger = (() => {
       const known = error instanceof Refused ? error : new Refused("WorkerFailed");
       return { error: known.name, message: known.message };
     } finally {
-      job.kit.fill(0);
+      job.kit?.fill(0);
     }
   }
 
@@ -5318,6 +5467,12 @@ var hemaledger = (() => {
     const block2 = document.getElementById("approval");
     if (form !== null && block2 !== null) {
       control(form, JSON.parse(block2.textContent), document.currentScript.src);
+    }
+    const place = document.querySelector("[data-start-kit]");
+    if (place !== null) {
+      const script = document.currentScript.src;
+      const chain = JSON.parse(document.getElementById("chain").textContent);
+      controlStart(place, chain, (job, show) => compute(script, job, show), showProblem);
     }
   }
   return __toCommonJS(main_exports);

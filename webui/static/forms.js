@@ -3,7 +3,7 @@
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (event.defaultPrevented) { return; }
+  if (event.defaultPrevented || form.hasAttribute("data-again")) { return; } // a download leaves the page as it is
   if (form.dataset.sent === "yes") { event.preventDefault(); return; }
   form.dataset.sent = "yes";
   form.querySelectorAll("[type=submit]").forEach((button) => { button.setAttribute("aria-disabled", "true"); });

@@ -9,7 +9,7 @@ document.querySelectorAll("[data-drop]").forEach((drop) => {
 
   const show = () => {
     const file = input.files[0];
-    const tooLarge = file !== undefined && file.size > Number(input.dataset.cap);
+    const tooLarge = Array.from(input.files).some((each) => each.size > Number(input.dataset.cap));
     input.classList.toggle("is-invalid", tooLarge);
     error.textContent = tooLarge ? "This file is larger than this page accepts. Please choose a smaller one." : "";
     const picture = file !== undefined && !tooLarge && file.type.startsWith("image/");
@@ -35,7 +35,7 @@ document.querySelectorAll("[data-drop]").forEach((drop) => {
 document.querySelectorAll("form[data-upload]").forEach((form) => {
   form.addEventListener("submit", (event) => {
     const input = form.querySelector("input[type=file]");
-    if (input.classList.contains("is-invalid") && input.files.length > 0 && input.files[0].size > Number(input.dataset.cap)) {
+    if (input.classList.contains("is-invalid") && Array.from(input.files).some((each) => each.size > Number(input.dataset.cap))) {
       event.preventDefault();
       input.focus();
       return;

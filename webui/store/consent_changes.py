@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, undefer
 
 from fl.crypto.capsule import Readers
 from webui.ports.consent import Choice, mask_of
+from webui.store.consent_log import ConsentChoice, note_choice
 from webui.store.database import Database
 from webui.store.job_tables import ConsentChange
 from webui.store.models import PatientProfile, StoredRecord
@@ -43,6 +44,7 @@ class ConsentChanges:
             change.after_row, change.total, change.changed, change.unopened = 0, total, 0, 0
             change.done = total == 0
             session.add(change)
+            note_choice(session, ConsentChoice(patient_id=patient_id, readers=readers, consent=consent, chosen_at=now))
             return change
 
         return self._database.write(work)

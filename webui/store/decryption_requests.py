@@ -18,9 +18,12 @@ from sqlalchemy.orm import Session, joinedload
 
 from fl.protocol.names import Address, Digest, Purpose
 from webui.errors import NotFound, TrusteeTaken
+from webui.ports.decryption_requests import AskReason
+from webui.ports.records import SealedRecord
 from webui.store.accounts import find_account
 from webui.store.database import Database
 from webui.store.models import DoctorProfile, RequestRow, StoredRecord
+from webui.store.reasons import keep_reason
 from webui.store.records import WITH_FILE
 
 REQUEST_S = 7 * 24 * 3600
@@ -36,6 +39,9 @@ class NewRequest:
     capsule: Digest
     """Digest of the capsule of the record's current file."""
     purpose: Purpose
+    reason: AskReason | None = None
+    sentence: SealedRecord | None = None
+    """Why, sealed."""
 
 
 class RequestStore:
@@ -59,6 +65,8 @@ class RequestStore:
             row.capsule, row.deadline = new.capsule, deadline
             session.add(row)
             session.flush()
+            if new.reason is not None:
+                keep_reason(session, row.id, new.reason, new.sentence)
             return row.id, deadline
 
         return self._database.write(work)
@@ -88,6 +96,14 @@ class RequestStore:
         rows = self._list(RequestRow.number.in_(numbers))
         return {row.number: row for row in rows if row.number is not None}
 
+    def askers(self, numbers: Sequence[int]) -> dict[int, int]:
+        """Return who made these requests on this site, by their numbers on the ledger."""
+        with self._database.reading() as session:
+            found = session.execute(
+                select(RequestRow.number, RequestRow.asker_id).where(RequestRow.number.in_(numbers))
+            )
+            return {number: asker for number, asker in found if number is not None}
+
     def own(self, asker_id: int, row_id: int) -> RequestRow:
         """Return one request with the record's file.
 
@@ -106,6 +122,12 @@ class RequestStore:
         with self._database.reading() as session:
             profile = session.get(DoctorProfile, doctor_id)
         return Address(profile.trustee_account) if profile is not None and profile.trustee_account else None
+
+    def trustee_names(self) -> dict[bytes, str]:
+        """Return the names of the doctors of this site who answer requests, by their ledger accounts."""
+        query = select(DoctorProfile).where(DoctorProfile.trustee_account.is_not(None))
+        with self._database.reading() as session:
+            return {row.trustee_account or b"": row.account.name for row in session.scalars(query).unique()}
 
     def link_trustee(self, email: str, account: Address | None) -> None:
         """Set the ledger account with which a doctor answers requests; None removes it.

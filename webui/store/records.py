@@ -32,6 +32,8 @@ from webui.store.models import (
     SiteRole,
     StoredRecord,
 )
+from webui.store.reasons import forget_sentences
+from webui.store.receipts import NewReceipt, erase_receipt, insert_receipt
 
 PAGE_ROWS = 20
 NUMBER_BYTES = 6
@@ -50,6 +52,8 @@ class NewRecord:
     """Seconds since 1970."""
     about_id: int | None = None
     """Of a note: the row of its check."""
+    receipt: NewReceipt | None = None
+    """Of a check."""
 
 
 class RecordStore:
@@ -109,6 +113,14 @@ class RecordStore:
         with self._database.reading() as session:
             return _of(session, patient_id, page)
 
+    def between(self, patient_id: int, since: int, until: int, page: int, rows: int) -> Sequence[StoredRecord]:
+        """Return one page of `rows` of a patient's checks of a time, the newest first; seconds since 1970."""
+        mine = (StoredRecord.patient_id == patient_id, IS_CHECK, StoredRecord.created_at.between(since, until))
+        query = select(StoredRecord).options(WITH_FILE).where(*mine)
+        newest = query.order_by(StoredRecord.created_at.desc(), StoredRecord.id.desc())
+        with self._database.reading() as session:
+            return session.scalars(newest.offset(page * rows).limit(rows)).all()
+
     def patient_of(self, doctor_id: int, patient_id: int) -> PatientProfile:
         """Return a patient of this doctor.
 
@@ -164,6 +176,13 @@ class RecordStore:
         with self._database.reading() as session:
             return session.scalar(select(StoredRecord).options(WITH_FILE).where(StoredRecord.id == row_id))
 
+    def whole_of(self, row_ids: Sequence[int]) -> Sequence[StoredRecord]:
+        """Return some records with their files, in this order; those that do not exist are missing."""
+        query = select(StoredRecord).options(WITH_FILE).where(StoredRecord.id.in_(row_ids))
+        with self._database.reading() as session:
+            rows = {row.id: row for row in session.scalars(query)}
+        return [rows[row_id] for row_id in row_ids if row_id in rows]
+
     def replace(self, row_id: int, old_salt: bytes, sealed: SealedRecord) -> bool:
         """Replace the file with the salt `old_salt` by a newly sealed one; return False if it was replaced before."""
 
@@ -197,6 +216,8 @@ class RecordStore:
             notes = session.scalars(select(StoredRecord).where(StoredRecord.about_id == row_id)).all()
             for row in (check, *notes):
                 _empty(row, now)
+            forget_sentences(session, [row.id for row in (check, *notes)])
+            erase_receipt(session, row_id)
 
         self._database.write(work)
         return self._database.empty_log()
@@ -226,6 +247,8 @@ def insert_record(session: Session, new: NewRecord) -> int:
     session.add(row)
     session.flush()
     _keep_label(session, row.id, new.sealed)
+    if new.receipt is not None:
+        insert_receipt(session, row.id, new.receipt)
     mark_made(session)
     return row.id
 

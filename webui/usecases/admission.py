@@ -56,6 +56,7 @@ class Doors:
     checks: Admission
     audits: Admission
     passwords: Admission
+    exports: Admission
     risks: Admission
 
     @classmethod
@@ -64,5 +65,6 @@ class Doors:
             Admission("have a picture checked", places.checks, places.wait_s),
             Admission("have a file or a round checked", places.audits, places.wait_s),
             Admission("sign in or create an account", places.passwords, places.wait_s),
+            Admission("download their data", places.exports, places.wait_s),
             Admission("have a risk computed", places.risks, places.wait_s),
         )

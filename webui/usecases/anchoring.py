@@ -104,6 +104,27 @@ class Anchoring:
         path = _path(row, place, Digest(place.batch.root))
         return write_document(self._document(place, path, row.salt, file_digest))
 
+    def place_of_leaf(self, leaf_id: int) -> LeafPlace | None:
+        """Return the place of a receipt's leaf; None while it waits for its batch."""
+        return self._leaves.place_of(leaf_id)
+
+    def proof_of_leaf(self, leaf_id: int, number: str, leaf: Digest) -> dict[str, JsonValue] | None:
+        """Return the path from a receipt's leaf to its root on the ledger; None while it waits for it.
+
+        Raises:
+            RecordMisplaced: the stored leaf is another one, or does not lead to the root.
+        """
+        place = self._leaves.place_of(leaf_id)
+        if place is None or place.batch.block is None:
+            return None
+        root = Digest(place.batch.root)
+        try:
+            path = inclusion_path(place.leaves, place.index)
+            verify_inclusion(leaf, place.index, place.batch.size, path, root)
+        except (IndexError, ProofInvalid) as error:
+            raise RecordMisplaced(number, "its receipt does not lead to the root of its batch") from error
+        return {**self._ledger_facts(place), "path": [show(node) for node in path]}
+
     def _on_ledger(self, row: StoredRecord, batch: Batch) -> Anchored | None:
         """Return the root of a batch on the ledger; None if it is not there yet or the chain does not answer."""
         if batch.block is None:
@@ -122,9 +143,17 @@ class Anchoring:
     def _document(
         self, place: LeafPlace, path: tuple[Digest, ...], salt: bytes, file_digest: Digest
     ) -> dict[str, JsonValue]:
-        sealer, batch = self._service.sealer(), place.batch
         return {
             "format": PROOF_FORMAT,
+            **self._ledger_facts(place),
+            "file_sha256": show(file_digest),
+            "salt": show(salt),
+            "path": [show(node) for node in path],
+        }
+
+    def _ledger_facts(self, place: LeafPlace) -> dict[str, JsonValue]:
+        sealer, batch = self._service.sealer(), place.batch
+        return {
             "consortium": show(sealer.consortium),
             "chain_id": sealer.chain_id,
             "key_authority": show(sealer.authority),
@@ -133,11 +162,8 @@ class Anchoring:
             "root": show(batch.root),
             "block": batch.block,
             "transaction": show(batch.transaction or b""),
-            "file_sha256": show(file_digest),
-            "salt": show(salt),
             "index": place.index,
             "size": batch.size,
-            "path": [show(node) for node in path],
         }
 
     def _send(self, batch: Batch) -> Anchored:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fl.crypto.capsule import NO_KEY, RECORD_ID_BYTES, Readers, RecordPolicy
 from fl.protocol.errors import MalformedError, NoCommittee, RecipientNotFound, TamperedError
@@ -25,11 +25,17 @@ from webui.store.job_tables import ConsentChange
 from webui.store.models import PatientProfile, SiteRole, StoredRecord
 from webui.store.openings import How, Openings
 from webui.store.records import NewRecord, RecordStore
+from webui.usecases.receipts import new_receipt
 from webui.usecases.record_format import Check, Note, Record, Subject, pack, unpack
+from webui.usecases.record_pictures import NO_VIEWS, ONE_PICTURE
+from webui.usecases.review_format import Review
 from webui.usecases.risk_format import RiskRecord
+from webui.usecases.sampling import Checked, views_of
 
 RESEALED_AT_ONCE = 20
 """At most this many files are sealed to a new key in one turn of the upkeep."""
+FILES_AT_ONCE = 8
+"""At most this many files of a list are in memory."""
 AT_ONCE = 3
 """At most this many files are sealed again before the patient gets an answer; the rest follow in the background."""
 
@@ -43,6 +49,7 @@ class Shown:
     """open, waiting (for a quorum), erased, or damaged."""
     check: Check | None = None
     note: Note | None = None
+    review: Review | None = None
     risk: RiskRecord | None = None
 
 
@@ -59,13 +66,17 @@ class PatientRecords:
         self._clock = clock
 
     def add_check(self, patient_id: int, image_png: bytes, prediction: Prediction) -> int:
+        """Seal and store a check of one picture as its patient chose; return its row. It raises as `add`."""
+        return self.add(patient_id, Checked(prediction, image_png, views_of(image_png, prediction), ONE_PICTURE))
+
+    def add(self, patient_id: int, checked: Checked) -> int:
         """Seal and store one check as its patient chose; return its row.
 
         Raises:
             NoCommittee: the patient chose that only a quorum opens records, and nobody holds the key.
             UnavailableError: the chain does not answer and has not answered since the start.
         """
-        profile = self._store.patient(patient_id)
+        profile, prediction = self._store.patient(patient_id), checked.lead
         check = Check(
             patient=subject_of(profile),
             checked_at=self._clock(),
@@ -74,10 +85,14 @@ class PatientRecords:
             shares=prediction.shares,
             kept=prediction.kept,
             model=prediction.model,
-            image_png=image_png,
+            image_png=checked.image_png,
+            views=checked.views,
+            sample=checked.sample,
         )
-        sealed = self._service.seal(new_policy(profile), pack(check))
-        return self._store.add(NewRecord(patient_id, sealed, check.checked_at))
+        policy = new_policy(profile)
+        sealed = self._service.seal(policy, pack(check))
+        receipt = new_receipt(check, policy.record, self._service.sealer().account)
+        return self._store.add(NewRecord(patient_id, sealed, check.checked_at, receipt=receipt))
 
     def add_risk(self, patient_id: int, entered_by: str, found: TableAnswer, values: Sequence[float | None]) -> int:
         """Seal and store one answer about a table as its patient chose; return its row; raises as `add_check`."""
@@ -126,6 +141,14 @@ class PatientRecords:
         shown_records = [self._read_one(row) for row in rows]
         self._note(reader, shown_records, how)
         return shown_records
+
+    def glance(self, reader: SignedInUser, row_ids: Sequence[int], how: How = How.LIST) -> list[Shown]:
+        """Open several records, a few at a time, and keep no picture, so that memory never holds many files."""
+        some = (row_ids[start : start + FILES_AT_ONCE] for start in range(0, len(row_ids), FILES_AT_ONCE))
+        rows = (row for ids in some for row in self._store.whole_of(ids))
+        seen = [_without_picture(self._read_one(row)) for row in rows]
+        self._note(reader, seen, how)
+        return seen
 
     def read(self, row: StoredRecord) -> Shown:
         """Open a record, or return why it cannot be shown.
@@ -216,13 +239,26 @@ class PatientRecords:
 
 def shown(row: StoredRecord, record: Record) -> Shown:
     """Return an opened record for a page, or raise RecordDamaged if it does not belong to the row."""
-    if record.patient.id != row.patient_id or isinstance(record, Note) != (row.about_id is not None):
+    if record.patient.id != row.patient_id or isinstance(record, Check | RiskRecord) != (row.about_id is None):
         raise RecordDamaged(row.number or "", "it belongs to another patient or is of another kind")
-    if isinstance(record, Check):
-        return Shown(row, "open", check=record)
-    if isinstance(record, RiskRecord):
-        return Shown(row, "open", risk=record)
-    return Shown(row, "open", note=record)
+    match record:
+        case Check():
+            return Shown(row, "open", check=record)
+        case Note():
+            return Shown(row, "open", note=record)
+        case Review():
+            return Shown(row, "open", review=record)
+        case RiskRecord():
+            return Shown(row, "open", risk=record)
+
+
+def _without_picture(shown_record: Shown) -> Shown:
+    check = shown_record.check
+    if check is None:
+        return shown_record
+    others = tuple(replace(each, image_png=b"", views=NO_VIEWS) for each in check.sample.others)
+    sample = replace(check.sample, others=others)
+    return replace(shown_record, check=replace(check, image_png=b"", views=NO_VIEWS, sample=sample))
 
 
 def new_policy(profile: PatientProfile) -> RecordPolicy:

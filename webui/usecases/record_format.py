@@ -1,9 +1,9 @@
-"""The contents of a sealed patient record: a check with its picture, an answer about a table, or a doctor's note.
+"""The contents of a sealed patient record: a check with its picture, an answer about a table, a note, or a review.
 
 Invariant: one record has one encoding, and parsing is strict. A record names its patient, so that the file of one
 patient cannot be shown as that of another.
 
-Layout: length:u32 ‖ canonical JSON ‖ length:u32 ‖ PNG (only in a check).
+Layout: length:u32 ‖ canonical JSON ‖ length:u32 ‖ PNG (only in a check) ‖ further parts (record_pictures.py).
 
 Source: PROTOCOL.md 2 (documents) and 9 (records).
 """
@@ -20,13 +20,29 @@ from fl.protocol.task import Task
 from fl.roles.serving.model_facts import Fact, State, Verification
 from fl.training.pictures.preparation import PLAIN
 from webui.ports.federation import ServedModel
+from webui.usecases.record_pictures import (
+    NO_VIEWS,
+    ONE_PICTURE,
+    PNG_MAGIC,
+    Pictured,
+    Sample,
+    Views,
+    parse_prediction,
+    parse_sample,
+    part_names,
+    parts_of,
+    prediction_document,
+    sample_document,
+    texts,
+    views_in,
+)
+from webui.usecases.record_pictures import WHAT as _WHAT
+from webui.usecases.review_format import Review, parse_review, review_document
 from webui.usecases.risk_format import FIELDS as RISK_FIELDS
 from webui.usecases.risk_format import RiskRecord, parse_risk, risk_document
 
 FORMAT = "hemaledger-record-2"
-PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 MAX_NOTE_CHARS = 4000
-_WHAT = "patient record"
 _COMMON = ("format", "kind", "patient")
 
 
@@ -59,6 +75,16 @@ class Check:
     """Class code -> probability."""
     kept: tuple[str, ...] | None = None
     """The codes of the classes that remain possible; None if the model had no calibration."""
+    views: Views = NO_VIEWS
+    sample: Sample = ONE_PICTURE
+    """The other pictures of the sample. The check's own picture is the one with the worst answer (sampling.py)."""
+
+    @property
+    def pictures(self) -> tuple[Pictured, ...]:
+        """Return all pictures in the order in which they were sent, each with its own answer."""
+        own = Pictured(self.image_png, self.views, self.label, self.probability, self.shares, self.kept)
+        others, place = self.sample.others, self.sample.place
+        return (*others[:place], own, *others[place:])
 
 
 @dataclass(frozen=True)
@@ -73,29 +99,52 @@ class Note:
     text: str
 
 
-Record = Check | Note | RiskRecord
+Record = Check | Note | Review | RiskRecord
 
 
 def pack(record: Record) -> bytes:
     picture = record.image_png if isinstance(record, Check) else b""
-    return Writer().text(write_document(_document(record))).text(picture).bytes()
+    writer = Writer().text(write_document(_document(record))).text(picture)
+    for _, part in parts_of(record.views, record.sample) if isinstance(record, Check) else ():
+        writer = writer.text(part)
+    return writer.bytes()
+
+
+def _document(record: Record) -> dict[str, JsonValue]:
+    match record:
+        case Check():
+            return _check_document(record)
+        case Note():
+            return _note_document(record)
+        case Review():
+            return review_document(record, FORMAT, _subject_document(record.patient))
+        case RiskRecord():
+            return {
+                **risk_document(record),
+                "format": FORMAT,
+                "kind": "risk",
+                "model": _model_document(record.model),
+                "patient": _subject_document(record.patient),
+            }
 
 
 def unpack(body: bytes) -> Record:
     """Return the record of a plaintext, or raise EncodingError."""
     reader = Reader(body, _WHAT)
     document = parse_document(reader.raw(reader.u32()), _WHAT)
-    picture = reader.raw(reader.u32())
+    picture, fields = reader.raw(reader.u32()), Fields(document, _WHAT)
+    parts = {name: reader.raw(reader.u32()) for name in part_names(fields)}
     reader.end()
-    fields = Fields(document, _WHAT)
     if fields.text("format") != FORMAT:
         raise EncodingError(_WHAT, "its format is unknown")
     record: Record
     kind = fields.text("kind")
     if kind == "check" and picture.startswith(PNG_MAGIC):
-        record = _parse_check(fields, picture)
+        record = _parse_check(fields, picture, parts)
     elif kind == "note" and not picture:
         record = _parse_note(fields)
+    elif kind == "review" and not picture:
+        record = parse_review(fields, _parse_subject(fields))
     elif kind == "risk" and not picture:
         fields.only(*_COMMON, *RISK_FIELDS)
         model = _parse_model(Fields(fields.mapping("model"), _WHAT))
@@ -107,33 +156,17 @@ def unpack(body: bytes) -> Record:
     return record
 
 
-def _document(record: Record) -> dict[str, JsonValue]:
-    if isinstance(record, Check):
-        return _check_document(record)
-    if isinstance(record, Note):
-        return _note_document(record)
-    return {
-        **risk_document(record),
-        "format": FORMAT,
-        "kind": "risk",
-        "model": _model_document(record.model),
-        "patient": _subject_document(record.patient),
-    }
-
-
 def _check_document(check: Check) -> dict[str, JsonValue]:
+    parts: list[JsonValue] = [name for name, _ in parts_of(check.views, check.sample)]
     return {
         "format": FORMAT,
         "kind": "check",
         "patient": _subject_document(check.patient),
         "checked_at": check.checked_at,
-        "prediction": {
-            "label": check.label,
-            "probability": None if check.probability is None else float(check.probability),
-            "shares": {code: float(share) for code, share in check.shares.items()},
-            **({} if check.kept is None else {"kept": list(check.kept)}),
-        },
+        "prediction": prediction_document(check.label, check.probability, check.shares, check.kept),
         "model": _model_document(check.model),
+        **({"sample": sample_document(check.sample)} if check.sample.others else {}),
+        **({"parts": parts} if parts else {}),
     }
 
 
@@ -177,18 +210,11 @@ def _subject_document(subject: Subject) -> dict[str, JsonValue]:
     return {"id": subject.id, "name": subject.name, "born": subject.born}
 
 
-def _parse_check(fields: Fields, picture: bytes) -> Check:
-    fields.only(*_COMMON, "checked_at", "prediction", "model")
-    prediction = Fields(fields.mapping("prediction"), _WHAT)
-    prediction.only("label", "probability", "shares", *(name for name in ("kept",) if name in prediction.value))
-    model, shares = _parse_model(Fields(fields.mapping("model"), _WHAT)), prediction.mapping("shares")
-    codes, label = model.task.codes, prediction.text("label")
-    if label not in codes or set(shares) != set(codes):
-        raise EncodingError(_WHAT, "it names a class that its task does not have")
-    probability = None if prediction.value.get("probability") is None else _share(prediction, "probability")
-    if (probability is None) == model.task.reports:
-        raise EncodingError(_WHAT, "it has a probability exactly when its task reports none")
-    parsed = Fields(shares, _WHAT)
+def _parse_check(fields: Fields, picture: bytes, parts: Mapping[str, bytes]) -> Check:
+    further = (name for name in ("sample", "parts") if name in fields.value)
+    fields.only(*_COMMON, "checked_at", "prediction", "model", *further)
+    model = _parse_model(Fields(fields.mapping("model"), _WHAT))
+    label, probability, shares, kept = parse_prediction(fields, model.task)
     return Check(
         patient=_parse_subject(fields),
         checked_at=fields.integer("checked_at"),
@@ -196,26 +222,11 @@ def _parse_check(fields: Fields, picture: bytes) -> Check:
         probability=probability,
         model=model,
         image_png=picture,
-        shares={code: _share(parsed, code) for code in codes},
-        kept=_kept(prediction, codes),
+        shares=shares,
+        kept=kept,
+        views=views_in(parts, 0),
+        sample=parse_sample(fields, model.task, parts),
     )
-
-
-def _kept(prediction: Fields, codes: tuple[str, ...]) -> tuple[str, ...] | None:
-    """Return the classes that remain, in the order of the task; None without calibration."""
-    if "kept" not in prediction.value:
-        return None
-    kept = _texts(prediction, "kept")
-    if kept != tuple(code for code in codes if code in kept):
-        raise EncodingError(_WHAT, "the classes that remain are not classes of its task in order")
-    return kept
-
-
-def _share(fields: Fields, name: str) -> float:
-    value = fields.number(name)
-    if not 0 <= value <= 1:
-        raise EncodingError(_WHAT, f"{name} is not between 0 and 1")
-    return value
 
 
 def _parse_model(fields: Fields) -> ServedModel:
@@ -226,7 +237,7 @@ def _parse_model(fields: Fields) -> ServedModel:
         protection=fields.text("protection"),
         coordinator_name=fields.text("coordinator_name"),
         final_at=fields.integer("final_at"),
-        attested_by=_texts(fields, "attested_by"),
+        attested_by=texts(fields, "attested_by"),
         verification=_parse_verification(fields),
         task=Task.from_dict(fields.mapping("task")),
         preparation=fields.text("preparation") if "preparation" in fields.value else PLAIN,
@@ -272,13 +283,3 @@ def _parse_subject(fields: Fields) -> Subject:
 
 def _digest(fields: Fields, name: str) -> Digest:
     return Digest(parse_hex(fields.text(name), DIGEST_BYTES, _WHAT))
-
-
-def _texts(fields: Fields, name: str) -> tuple[str, ...]:
-    items = fields.value.get(name)
-    if not isinstance(items, list):
-        raise EncodingError(_WHAT, f"{name} is not a list")
-    texts = tuple(item for item in items if isinstance(item, str))
-    if len(texts) != len(items):
-        raise EncodingError(_WHAT, f"{name} is not a list of texts")
-    return texts

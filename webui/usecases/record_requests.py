@@ -24,6 +24,7 @@ from webui.store.models import RequestRow, SiteRole, StoredRecord
 from webui.store.openings import How, Openings
 from webui.store.records import RecordStore
 from webui.usecases.patient_records import Shown, sealed_of, shown
+from webui.usecases.reasons import Reasons, Why
 from webui.usecases.record_format import unpack
 
 READABLE_S = 30 * 24 * 3600
@@ -65,8 +66,10 @@ class RecordRequests:
         openings: Openings,
         records: RecordStore,
         service: RequestService,
+        reasons: Reasons,
         clock: Callable[[], int],
     ) -> None:
+        self._reasons = reasons
         self._requests = requests
         self._openings = openings
         self._records = records
@@ -82,7 +85,7 @@ class RecordRequests:
         row = self._records.numbered(text)
         return [row] if row is not None else []
 
-    def ask(self, asker: SignedInUser, number: str, purpose: Purpose) -> RequestView:
+    def ask(self, asker: SignedInUser, number: str, purpose: Purpose, why: Why | None = None) -> RequestView:
         """Ask the quorum for a record; if the same request is pending, return that one.
 
         Raises:
@@ -93,7 +96,7 @@ class RecordRequests:
         """
         row = self._record(asker, number, purpose)
         with self._turns[row.id % len(self._turns)]:
-            return self._ask(asker, row, purpose)
+            return self._ask(asker, row, purpose, why)
 
     def of(self, asker: SignedInUser) -> list[RequestView]:
         """Return the requests of one asker, the newest first."""
@@ -154,7 +157,7 @@ class RecordRequests:
             return True
         return row.record.erased_at is None and row.purpose in purposes_in(row.record.patient.consent)
 
-    def _ask(self, asker: SignedInUser, row: StoredRecord, purpose: Purpose) -> RequestView:
+    def _ask(self, asker: SignedInUser, row: StoredRecord, purpose: Purpose, why: Why | None) -> RequestView:
         for earlier in self.of(asker):
             if (earlier.row.record_row, earlier.row.purpose) == (row.id, purpose) and earlier.pending:
                 return earlier
@@ -162,7 +165,9 @@ class RecordRequests:
         capsule = self._service.capsule_of(sealed)
         if capsule is None:
             raise NotSealedToQuorum
-        made, deadline = self._requests.begin(NewRequest(asker.id, row.id, capsule, purpose))
+        sentence = self._reasons.seal(row, why) if why is not None else None
+        reason = why.reason if why is not None else None
+        made, deadline = self._requests.begin(NewRequest(asker.id, row.id, capsule, purpose, reason, sentence))
         try:
             ledger_number = self._service.request(sealed, purpose, deadline)
         except RefusedError:

@@ -32,6 +32,7 @@ from fl.roles.serving.model_facts import Fact, State, Verification
 from fl.training.calibration.answer import Answer
 from fl.training.model.spec import ModelSpec
 from fl.training.model.weights import Vector
+from fl.training.pictures.heat import Seen
 from fl.training.pictures.images import Pixels
 from fl.training.recipe import Recipe
 
@@ -51,6 +52,10 @@ class Predictor(Protocol):
             NonFinite: the result is not a probability.
             UnavailableError: it does not answer now.
         """
+        ...
+
+    def see(self, image: Pixels) -> tuple[Answer, Seen | None]:
+        """Return the same answer, and what the network saw if it can be looked into; raises as `answer`."""
         ...
 
 

@@ -25,12 +25,11 @@ from fl.training.model.inputs import normalise, to_tensor, undo_view, views_of
 from fl.training.model.lite0 import Lite0
 from fl.training.model.network import HemaNet
 from fl.training.model.own_network import OwnNetwork
+from fl.training.pictures.heat import COLOURS
 from fl.training.pictures.images import Pixels, encode_png
 
 STRENGTH = 0.5
 """How much of the colour covers the picture where the map is 1."""
-COLOURS = np.array([(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)], np.float64)
-"""Viridis at 0, 1/4, 1/2, 3/4 and 1: its brightness grows evenly, also for eyes that see few colours."""
 LARGEST = 255
 
 
@@ -86,14 +85,14 @@ def _map(network: nn.Module, view: Tensor, target: int) -> Tensor:
     """Return float32 [1, 1, S, S], at least 0: the places of the last feature maps that speak for the class."""
     from captum.attr import LayerAttribution, LayerGradCam
 
-    method = LayerGradCam(network, _last_maps(network))
+    method = LayerGradCam(network, last_maps(network))
     found = method.attribute(view.contiguous(), target=target, relu_attributions=True)
     side = (int(view.shape[2]), int(view.shape[3]))
     whole: Tensor = LayerAttribution.interpolate(found.detach(), side, "bilinear")
     return whole
 
 
-def _last_maps(network: nn.Module) -> nn.Module:
+def last_maps(network: nn.Module) -> nn.Module:
     """Return the layer whose outputs are the last feature maps.
 
     Raises:

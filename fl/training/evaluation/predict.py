@@ -34,6 +34,7 @@ from fl.training.model.network import build_model
 from fl.training.model.spec import ModelSpec
 from fl.training.model.tensors import load_vector, manifest_of
 from fl.training.model.weights import Vector
+from fl.training.pictures.heat import Seen
 from fl.training.pictures.images import Pixels, fit_square
 from fl.training.pictures.preparation import prepare_all
 
@@ -65,7 +66,7 @@ class Predictor:
         weights, numbers = split(vector, spec.classes, manifest_of(model).length)
         load_vector(model, weights)
         self.calibration = Calibration.of(numbers, spec.classes)
-        self._model: Any = place(model, self._device).eval()
+        self._model: Any = place(model, self._device).eval().requires_grad_(requires_grad=False)
 
     def probabilities(self, images: Pixels) -> npt.NDArray[np.float32]:
         """Return float32 [n, classes] for uint8 [n, H, W, 3]; other sizes are fitted first. Rows of classes sum to 1.
@@ -75,8 +76,8 @@ class Predictor:
         """
         return self.calibration.probabilities(self.look(images)[0])
 
-    def look(self, images: Pixels) -> tuple[npt.NDArray[np.float32], Floats]:
-        """Return what the network alone says about uint8 [n, H, W, 3].
+    def look(self, images: Pixels, *, recording: bool = False) -> tuple[npt.NDArray[np.float32], Floats]:
+        """Return what the network alone says about uint8 [n, H, W, 3]; `recording` is for seen.py.
 
         Returns:
             Probabilities before calibration, float32 [n, classes], and sketches of the features, float64 [n, SKETCH].
@@ -86,7 +87,7 @@ class Predictor:
         """
         rows = [np.zeros((0, self.spec.classes), np.float32)]
         sketches = [np.zeros((0, SKETCH))]
-        with torch.inference_mode():
+        with torch.inference_mode(not recording):
             step = PER_STEP.get(self._device.type, PER_STEP_ELSEWHERE)
             for start in range(0, len(images), step):
                 part = self.prepared(images[start : start + step])
@@ -126,14 +127,14 @@ class Predictor:
         row, mean = (_mean(total.float(), self.spec.views) for total in (shares, features))
         return row, mean
 
-    def answers(self, images: Pixels) -> list[Answer]:
-        """Return one answer for each of uint8 [n, H, W, 3].
+    def answers(self, images: Pixels, *, recording: bool = False) -> list[Answer]:
+        """Return one answer for each of uint8 [n, H, W, 3]; `recording` is for seen.py.
 
         Raises:
             NonFinite: a result is not a probability.
         """
         known = self.calibration
-        rows, sketches = self.look(images)
+        rows, sketches = self.look(images, recording=recording)
         calibrated = known.probabilities(rows)
         if not known.complete or self.spec.several:
             return [Answer(row) for row in calibrated]
@@ -148,6 +149,12 @@ class Predictor:
         """Return the answer about one picture uint8 [H, W, 3]."""
         return self.answers(image[np.newaxis])[0]
 
+    def see(self, image: Pixels) -> tuple[Answer, Seen | None]:
+        """Return the answer about one picture uint8 [H, W, 3], and what the network saw if it can be looked into."""
+        from fl.training.evaluation.seen import answer_with_map  # it needs this class
+
+        return answer_with_map(self, image)
+
     def probability(self, image: Pixels) -> npt.NDArray[np.float32]:
         """Return float32 [classes] for one picture uint8 [H, W, 3]."""
         row: npt.NDArray[np.float32] = self.probabilities(image[np.newaxis])[0]
@@ -156,7 +163,9 @@ class Predictor:
 
 def _mean(values: Tensor, views: int) -> npt.NDArray[np.float32]:
     """Return float32 [n, width], the means of [views * n, width]; all pictures of the first view come first."""
-    mean: npt.NDArray[np.float32] = (values.reshape(views, -1, values.shape[1]).sum(dim=0) / views).cpu().numpy()
+    mean: npt.NDArray[np.float32] = (
+        (values.detach().reshape(views, -1, values.shape[1]).sum(dim=0) / views).cpu().numpy()
+    )
     return mean
 
 

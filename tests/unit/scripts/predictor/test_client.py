@@ -83,6 +83,28 @@ def test_the_answers_are_those_of_a_model_in_this_process_to_the_bit(process: Pr
             assert model.probability(picture).tobytes() == here.probability(picture).tobytes()
 
 
+def test_what_the_network_saw_comes_with_the_same_answer(process: PredictorProcess) -> None:
+    model, here = process.open(TINY, weights(1)), Predictor(TINY, weights(1))
+    for picture in pictures(2):
+        answer, seen = model.see(picture)
+        assert answer.to_bytes() == here.answer(picture).to_bytes()
+        assert seen is not None
+        mine = here.see(picture)[1]
+        assert mine is not None
+        assert (seen.heat == mine.heat).all()
+        assert (seen.picture == picture).all()
+
+
+def test_a_map_of_another_size_is_refused() -> None:
+    bad = scripted(
+        GOOD_OPEN
+        + "send(site, Message({'model': first}, bytes([0, 0, 0, 12]) + struct.pack('<3f', 1, 0, 0) + bytes(5)))\nask()"
+    )
+    with pytest.raises(PredictorSilent, match="5 bytes of pictures"):
+        bad.open(TINY, weights(1)).see(pictures(1)[0])
+    bad.close()
+
+
 def test_the_answer_of_a_calibrated_model_is_that_of_this_process_to_the_bit(process: PredictorProcess) -> None:
     known = Calibration(
         ALL, 0.5, 0.0, 1.0, 2.0, np.full(3, -1.0), np.ones(3), np.ones((3, SKETCH)), 0.3 * np.eye(SKETCH)

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from fl.protocol.errors import WeightsFileMissing, WeightsFileUnusable, WeightsMismatch
 from fl.training.data.dataset import TRAIN, Dataset
-from fl.training.evaluation.explain import _last_maps
+from fl.training.evaluation.explain import last_maps
 from fl.training.evaluation.predict import Predictor
 from fl.training.local.config import LocalConfig
 from fl.training.local.train import TrainContext, train_local
@@ -98,7 +98,7 @@ def test_random_weights_train_and_a_picture_is_answered_as_alone(cells: Dataset)
     predictor = Predictor(SMALL, average)
     alone, together = predictor.probabilities(cells.images[:1]), predictor.probabilities(cells.images[:3])
     assert np.allclose(alone[0], together[0], atol=1e-4)
-    assert _last_maps(predictor.network) is predictor.network.get_submodule("body")
+    assert last_maps(predictor.network) is predictor.network.get_submodule("body")
 
 
 @pytest.mark.parametrize("name", TORCHVISION_NAMES)

@@ -73,7 +73,7 @@ def test_a_proof_leads_from_the_file_to_the_root_on_the_ledger(town: Town) -> No
     assert anchored is not None
     for place, row_id in enumerate(rows):
         found = proof(town, row_id)
-        assert (found["batch"], found["block"], found["index"], found["size"]) == (1, anchored.block, place, 5)
+        assert (found["batch"], found["block"], found["index"], found["size"]) == (1, anchored.block, 2 * place, 10)
         assert raw(found["root"]) == anchored.root
         leaf = record_leaf(raw(found["salt"]), Digest(raw(found["file_sha256"])))
         path = found["path"]
@@ -126,7 +126,7 @@ def test_a_root_that_was_sent_but_not_noted_is_not_sent_twice(town: Town, monkey
     found = town.site.anchoring.anchor()
     assert found is not None
     assert (found.batch, len(town.federation.records.made)) == (1, 1)
-    assert proof(town, row_id)["size"] == 1
+    assert proof(town, row_id)["size"] == 2, "the check and its receipt"
 
 
 def test_another_root_under_the_same_number_is_an_alarm(town: Town, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,160 @@
+"""A receipt says what the record says, and anybody can compare it with the ledger."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from fl.protocol.codec import write_document
+from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, Visitor, cell, words
+from webui.config import Limit, Limits
+from webui.usecases.receipts import leaf_of
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Town:
+    return Town(tmp_path)
+
+
+def receipt_of(visitor: Visitor, location: str) -> dict[str, object]:
+    answer = visitor.get(f"{location}/receipt.json")
+    assert (answer.status_code, answer.mimetype) == (200, "application/json")
+    found = json.loads(answer.data)
+    assert isinstance(found, dict)
+    return found
+
+
+def compare(visitor: Visitor, document: object) -> str:
+    data = document if isinstance(document, bytes) else json.dumps(document).encode()
+    return words(visitor.post("/receipts/check", file=(io.BytesIO(data), "receipt.json")))
+
+
+def test_a_receipt_says_what_the_record_says_and_is_canonical(town: Town) -> None:
+    town.federation.probability = 0.87
+    visitor = town.visitor(MAYA)
+    location = visitor.check(cell()).location
+    found = receipt_of(visitor, location)
+    core = found["core"]
+    assert isinstance(core, dict)
+    assert core["answer"]["probability"] == 0.87
+    assert core["model"]["round"] == 7
+    assert len(core["pictures"]) == 1
+    assert found["ledger"] is None, "nothing is anchored yet"
+    assert write_document(found) == visitor.get(f"{location}/receipt.json").data  # type: ignore[arg-type]
+    assert "Maya" not in json.dumps(found), "a receipt can be shown without a name"
+
+
+def test_anybody_compares_a_receipt_before_and_after_its_root_is_on_the_ledger(town: Town) -> None:
+    visitor = town.visitor(MAYA)
+    location = visitor.check(cell()).location
+    early = receipt_of(visitor, location)
+    anybody = town.visitor()
+    assert "is not on the ledger yet" in compare(anybody, early)
+    town.site.anchoring.anchor()
+    for receipt in (early, receipt_of(visitor, location)):
+        page = compare(anybody, receipt)
+        assert "This receipt is genuine and unchanged" in page
+        assert "in block" in page
+        assert "named by the ledger" in page
+    assert receipt_of(visitor, location)["core"] == early["core"]
+
+
+@pytest.mark.parametrize("name", ["probability", "label"])
+def test_a_changed_receipt_is_called_so(town: Town, name: str) -> None:
+    visitor = town.visitor(MAYA)
+    location = visitor.check(cell()).location
+    town.site.anchoring.anchor()
+    receipt = receipt_of(visitor, location)
+    receipt["core"]["answer"][name] = {"probability": 0.01, "label": "healthy"}[name]  # type: ignore[index]
+    receipt["core"]["checked_at"] = 5  # type: ignore[index]
+    assert "Do not trust this receipt" in compare(town.visitor(), receipt)
+
+
+def test_a_forged_receipt_with_a_leaf_of_its_own_is_called_so(town: Town) -> None:
+    visitor = town.visitor(MAYA)
+    location = visitor.check(cell()).location
+    town.site.anchoring.anchor()
+    receipt = receipt_of(visitor, location)
+    core, salt = receipt["core"], bytes.fromhex(str(receipt["salt"]).removeprefix("0x"))
+    assert isinstance(core, dict)
+    core["checked_at"] = 5
+    receipt["leaf"] = "0x" + leaf_of(core, salt).hex()
+    assert "Do not trust this receipt" in compare(town.visitor(), receipt)
+    receipt["ledger"] = None
+    assert "Do not trust this receipt" in compare(town.visitor(), receipt)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"%PDF-1.4", b"[1]", b"{}", b'{"format":"hemaledger-receipt-1"}', b"9" * 300_000]
+)
+def test_what_is_no_receipt_gets_a_sentence(town: Town, data: bytes) -> None:
+    answer = town.visitor().post("/receipts/check", file=(io.BytesIO(data), "x.json"))
+    assert answer.status_code == 400
+    assert "This is not a receipt" in words(answer) or "Please choose the file" in words(answer)
+
+
+def test_a_pasted_receipt_counts_as_much_as_a_file(town: Town) -> None:
+    visitor = town.visitor(MAYA)
+    location = visitor.check(cell()).location
+    text = json.dumps(receipt_of(visitor, location), indent=2)
+    assert "is not on the ledger yet" in words(town.visitor().post("/receipts/check", text=text))
+    assert town.visitor().post("/receipts/check", text="").status_code == 400
+
+
+def test_the_code_on_the_sheet_leads_to_the_fingerprint(town: Town) -> None:
+    visitor = town.visitor(MAYA)
+    location = visitor.check(cell()).location
+    leaf = str(receipt_of(visitor, location)["leaf"]).removeprefix("0x")
+    town.site.anchoring.anchor()
+    assert "This receipt was issued here" in town.visitor().text(f"/receipts/check?leaf={leaf}")
+    assert "Do not trust this receipt" in town.visitor().text(f"/receipts/check?leaf={'0' * 64}")
+    assert town.visitor().get("/receipts/check?leaf=no").status_code == 400
+
+
+def test_the_sheet_is_a_pdf_of_one_or_two_pages(town: Town) -> None:
+    visitor = town.visitor(MAYA)
+    answer = visitor.get(f"{visitor.check(cell()).location}/receipt.pdf")
+    assert (answer.status_code, answer.mimetype) == (200, "application/pdf")
+    assert answer.data.startswith(b"%PDF-")
+    assert len(answer.data) < 200_000
+
+
+def test_receipts_are_for_those_who_may_see_the_check(town: Town) -> None:
+    location = town.visitor(MAYA).check(cell()).location
+    town.book(MAYA, INES)
+    for name in ("receipt.json", "receipt.pdf"):
+        assert town.visitor(INES).get(f"{location}/{name}").status_code == 200
+        assert town.visitor(JONAS).get(f"{location}/{name}").status_code == 404
+        assert town.visitor(OMAR).get(f"{location}/{name}").status_code == 404
+        assert town.visitor(NOOR).get(f"{location}/{name}").status_code == 403
+
+
+def test_an_erased_check_has_no_receipt_and_its_salt_is_gone(town: Town) -> None:
+    visitor = town.visitor(MAYA)
+    location = visitor.check(cell()).location
+    receipt = receipt_of(visitor, location)
+    salt = bytes.fromhex(str(receipt["salt"]).removeprefix("0x"))
+    assert salt in town.stored_bytes()
+    visitor.post(f"{location}/erase")
+    assert visitor.get(f"{location}/receipt.json").status_code == 404
+    assert salt not in town.stored_bytes()
+    assert "Do not trust" in compare(town.visitor(), receipt)
+
+
+def test_a_record_keeps_its_receipt_when_it_is_sealed_again(town: Town) -> None:
+    visitor = town.visitor(MAYA)
+    location = visitor.check(cell()).location
+    before = receipt_of(visitor, location)["leaf"]
+    town.federation.records.hold_key()
+    town.site.patient_records.follow_key()
+    assert receipt_of(visitor, location)["leaf"] == before
+
+
+def test_comparisons_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    visitor = Town(tmp_path / "other", limits=Limits(receipts=Limit(1, 3600))).visitor()
+    assert visitor.get(f"/receipts/check?leaf={'0' * 64}").status_code == 200
+    assert visitor.get(f"/receipts/check?leaf={'0' * 64}").status_code == 429

@@ -1,0 +1,100 @@
+"""The words of a receipt: on its sheet of paper, and of its comparison with the ledger.
+
+Invariant: a sentence says no more than the comparison found (usecases/receipt_checks.py).
+"""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+from flask_babel import gettext
+
+from webui.presentation.request_wording import record_number
+from webui.presentation.result_wording import answer_of, counts_of, means_not, next_step
+from webui.presentation.wording import Saying, class_name, hexed, percent, when
+from webui.usecases.receipt_checks import Compared, Comparison
+from webui.usecases.receipt_sheet import Sheet
+from webui.usecases.receipts import Receipt
+from webui.usecases.record_format import Check
+
+
+def comparison(found: Comparison, zone: ZoneInfo) -> Saying:
+    """Return what a comparison found."""
+    anchored = found.anchored
+    if found.state is Compared.PROVED and anchored is not None:
+        return Saying(
+            "good",
+            gettext("This receipt is genuine and unchanged") if found.core else gettext("This receipt was issued here"),
+            gettext(
+                "Its fingerprint leads to root %(batch)d of this hospital, which was written to the ledger on "
+                "%(when)s, in block %(block)s. Nobody can change a receipt without changing its fingerprint.",
+                batch=anchored.batch,
+                when=when(anchored.anchored_at, zone),
+                block=f"{anchored.block:,}",
+            ),
+        )
+    texts = {
+        Compared.WAITING: (
+            "wait",
+            gettext("This receipt was issued here, and is not on the ledger yet"),
+            gettext("Fingerprints are written to the ledger at least once a day. Compare it again tomorrow."),
+        ),
+        Compared.CHANGED: (
+            "bad",
+            gettext("Do not trust this receipt"),
+            gettext("It was changed, or this hospital did not issue it. Ask for the original, or ask the hospital."),
+        ),
+        Compared.ELSEWHERE: (
+            "wait",
+            gettext("Another hospital issued this receipt"),
+            gettext("Compare it on the site of that hospital."),
+        ),
+        Compared.SILENT: (
+            "wait",
+            gettext("The ledger does not answer now"),
+            gettext("So nobody can say whether the receipt is genuine. Try again in a few minutes."),
+        ),
+    }
+    return Saying(*texts.get(found.state, texts[Compared.SILENT]))
+
+
+def sheet_of(check: Check, receipt: Receipt, number: str, address: str, site_name: str, zone: ZoneInfo) -> Sheet:
+    """Return the texts of a receipt's sheet; `address` is what the QR code holds."""
+    model, said = check.model, answer_of(check)
+    facts = [
+        (gettext("Patient"), check.patient.name),
+        (gettext("Born"), check.patient.born),
+        (gettext("Record"), record_number(number)),
+        (gettext("Checked"), when(check.checked_at, zone)),
+        (gettext("Likeliest class"), f"{class_name(model.task, check.label)}, {percent(check.shares[check.label])}"),
+        (
+            gettext("Model"),
+            gettext("round %(number)d, recorded by %(name)s", number=model.round, name=model.coordinator_name),
+        ),
+        (gettext("Model digest"), hexed(model.model_digest)),
+        (gettext("Preparation"), model.preparation),
+        (gettext("Fingerprint"), hexed(receipt.leaf)),
+    ]
+    if check.probability is not None:
+        estimate = (gettext("Estimate"), f"{percent(check.probability)} {model.task.reported}")
+        facts.insert(4, estimate)
+    return Sheet(
+        site=site_name,
+        heading=gettext("Receipt of a check by Hemaledger"),
+        title=said.title,
+        lead=next_step(check),
+        lines=counts_of(check),
+        facts=facts,
+        not_said=[*means_not(check), gettext("Research software, not a medical device.")],
+        compare=gettext(
+            "Anybody can compare this receipt with the ledger: scan the code, or open the address and choose the JSON "
+            "file of the same receipt. The fingerprints must be equal."
+        ),
+        code=address,
+        foot=gettext(
+            "The sheet was printed from the site of %(site)s. The JSON file of this receipt says the same for "
+            "computers, and proves it.",
+            site=site_name,
+        ),
+        picture_png=check.image_png,
+    )

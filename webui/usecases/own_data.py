@@ -1,0 +1,271 @@
+"""All data of one patient as one ZIP file, made while it is sent.
+
+Invariant: it has only data of this patient. One record is open at a time, and no part is written to disk. A record
+that cannot be opened now is listed, never left out.
+
+Source: GDPR, Art. 15 and 20; EHDS (EU) 2025/327, Art. 3 and 7; PKWARE APPNOTE (ZIP without known sizes).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from fl.protocol.errors import UnavailableError
+from fl.protocol.names import Purpose
+from webui.errors import RecordMisplaced
+from webui.ports.consent import purposes_in
+from webui.ports.decryption_requests import RequestFacts, TrusteeAnswer
+from webui.store.accounts import SignedInUser
+from webui.store.appointments import AppointmentStore
+from webui.store.consent_log import choices_of
+from webui.store.database import Database
+from webui.store.models import Appointment, PatientProfile, StoredRecord
+from webui.store.openings import Openings
+from webui.store.records import PAGE_ROWS, RecordStore
+from webui.usecases.patient_records import PatientRecords, Shown
+from webui.usecases.receipts import Receipts
+from webui.usecases.record_format import Check
+from webui.usecases.record_pictures import Pictured, prediction_document
+from webui.usecases.record_requests import RecordRequests, RequestView
+
+MOST_PAGES = 50
+"""Of 20 checks: an export ends after 1,000 checks and says so."""
+MOST_OPENINGS = 200
+"""Pages of openings."""
+README = """Your data from {site}
+
+This file has everything that this site stores about you.
+
+  account.json        name, e-mail address, date of birth, and your choice of who may open your records
+  appointments.json   all appointments, also cancelled ones
+  consent.json        each choice of consent that you made, the newest first
+  who-opened.json     which doctor opened which record, and when
+  who-asked.json      who asked the trustees for a record, for what purpose, and what they answered
+  checks/NUMBER/      one folder for each check:
+    check.json        the answer, and the model that gave it
+    picture-1.png     the picture (and picture-2.png ... of the same sample)
+    seen-1.png        the picture as the model saw it
+    heat-1.png        where the model looked: white is most
+    notes.json        the notes of doctors
+    receipt.json      the receipt; anybody can compare it with the ledger
+
+Times are in UTC, as YYYY-MM-DDTHH:MM:SSZ. Nothing in here is encrypted: keep it in a safe place.
+{rest}"""
+REST = "\nYou have more checks than one file may have. Ask the hospital for the rest.\n"
+
+
+@dataclass(frozen=True)
+class OwnData:
+    """Reads what belongs to one patient."""
+
+    database: Database
+    store: RecordStore
+    records: PatientRecords
+    requests: RecordRequests
+    appointments: AppointmentStore
+    openings: Openings
+    receipts: Receipts
+
+    def export(self, who: SignedInUser, site_name: str) -> Iterator[bytes]:
+        """Yield the ZIP file of a patient, part by part."""
+        sink = _Sink()
+        with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
+            profile = self.store.patient(who.id)
+            _json(archive, "account.json", _account(profile))
+            bookings = self.appointments.of_patient(who.id)
+            _json(archive, "appointments.json", [_booking(each) for each in bookings])
+            choices = choices_of(self.database, who.id)
+            _json(archive, "consent.json", [_choice(each.readers, each.consent, each.chosen_at) for each in choices])
+            yield sink.taken()
+            _json(archive, "who-opened.json", list(self._opened(who.id)))
+            _json(archive, "who-asked.json", self._asked(who.id))
+            yield sink.taken()
+            count = 0
+            for row in self._rows(who.id):
+                self._check(archive, who, row)
+                count += 1
+                yield sink.taken()
+            rest = REST if count >= MOST_PAGES * PAGE_ROWS else ""
+            archive.writestr("README.txt", README.format(site=site_name, rest=rest))
+        yield sink.taken()
+
+    def _rows(self, patient_id: int) -> Iterator[StoredRecord]:
+        for page in range(MOST_PAGES):
+            rows = self.store.of_patient(patient_id, page)
+            yield from rows
+            if len(rows) < PAGE_ROWS:
+                return
+
+    def _check(self, archive: zipfile.ZipFile, who: SignedInUser, row: StoredRecord) -> None:
+        shown = self.records.show_all(who, [row])[0]
+        folder = f"checks/{row.number or f'erased-{row.id}'}"
+        if shown.check is None:
+            state = {"state": shown.state, "checked_at": _time(row.created_at), "erased_at": _time(row.erased_at)}
+            _json(archive, f"{folder}/check.json", state)
+        else:
+            _json(archive, f"{folder}/check.json", _check(shown.check))
+            for number, one in enumerate(shown.check.pictures, 1):
+                _pictures(archive, folder, number, one)
+            _json(archive, f"{folder}/receipt.json", self._receipt(row, shown.check))
+        notes = self.records.show_all(who, self.store.notes_on(row.id))
+        if notes:
+            _json(archive, f"{folder}/notes.json", [_note(each) for each in notes])
+
+    def _receipt(self, row: StoredRecord, check: Check) -> object:
+        try:
+            return self.receipts.of(row, check).document
+        except UnavailableError:
+            return {"state": "the ledger does not answer now"}
+        except RecordMisplaced:
+            return {"state": "the receipt does not agree with the ledger; tell the hospital"}
+
+    def _opened(self, patient_id: int) -> Iterator[dict[str, object]]:
+        for page in range(MOST_OPENINGS):
+            found = self.openings.of_patient(patient_id, page)
+            for each in found:
+                yield {
+                    "by": each.reader.name,
+                    "record": each.record.number,
+                    "how": each.how,
+                    "at": _time(each.opened_at),
+                }
+            if not found:
+                return
+
+    def _asked(self, patient_id: int) -> object:
+        try:
+            here = [_request(view) for view in self.requests.about(patient_id)]
+            return here + [_elsewhere(row, facts) for row, facts in self.requests.past_this_site(patient_id)]
+        except UnavailableError:
+            return {"state": "the ledger does not answer now; ask again later"}
+
+
+class _Sink(io.RawIOBase):
+    """A file that keeps only what was not sent yet; it cannot be read or rewound."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object) -> int:
+        part = bytes(memoryview(data))  # type: ignore[arg-type]  # any buffer
+        self._parts.append(part)
+        return len(part)
+
+    def taken(self) -> bytes:
+        """Return what was written since the last call."""
+        data = b"".join(self._parts)
+        self._parts.clear()
+        return data
+
+
+def _json(archive: zipfile.ZipFile, name: str, value: object) -> None:
+    archive.writestr(name, json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
+
+
+def _time(seconds: int | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _account(profile: PatientProfile) -> dict[str, object]:
+    account = profile.account
+    return {
+        "name": account.name,
+        "email": account.email,
+        "date_of_birth": profile.date_of_birth.isoformat(),
+        "created_at": _time(account.created_at),
+        "consent": _choice(profile.readers, profile.consent, None),
+    }
+
+
+def _choice(readers: int, consent: int, at: int | None) -> dict[str, object]:
+    who = {1: "the hospital, and a quorum of trustees", 2: "a quorum of trustees alone"}.get(readers, str(readers))
+    purposes = sorted(purpose.name.lower() for purpose in purposes_in(consent))
+    return {"can_open": who, "a_quorum_may_open_for": purposes, **({} if at is None else {"chosen_at": _time(at)})}
+
+
+def _booking(each: Appointment) -> dict[str, object]:
+    return {
+        "doctor": each.doctor.account.name,
+        "room": each.doctor.room,
+        "starts_at": _time(each.starts_at),
+        "ends_at": _time(each.ends_at),
+        "state": each.state,
+        "booked_at": _time(each.created_at),
+        "cancelled_at": _time(each.cancelled_at),
+        "cancelled_by": each.cancelled_by,
+    }
+
+
+def _check(check: Check) -> dict[str, object]:
+    model = check.model
+    return {
+        "checked_at": _time(check.checked_at),
+        "task": model.task.name,
+        "classes": {one.code: one.name for one in model.task.classes},
+        "answer": prediction_document(check.label, check.probability, check.shares, check.kept),
+        "pictures": [_answer(each) for each in check.pictures],
+        "model": {
+            "round": model.round,
+            "digest": model.model_digest.hex(),
+            "preparation": model.preparation,
+            "recorded_by": model.coordinator_name,
+            "attested_by": list(model.attested_by),
+        },
+    }
+
+
+def _answer(one: Pictured) -> object:
+    if one.refused is not None:
+        return {"no_answer": f"{one.refused.verdict}: {one.refused.why}."}
+    return prediction_document(one.label, one.probability, one.shares, one.kept)
+
+
+def _pictures(archive: zipfile.ZipFile, folder: str, number: int, one: Pictured) -> None:
+    parts = (("picture", one.image_png), ("seen", one.views.seen_png), ("heat", one.views.heat_png))
+    for name, data in parts:
+        if data:
+            archive.writestr(f"{folder}/{name}-{number}.png", data, zipfile.ZIP_STORED)
+
+
+def _note(each: Shown) -> dict[str, object]:
+    if each.note is None:
+        return {"state": each.state, "written_at": _time(each.row.created_at)}
+    return {"author": each.note.author, "written_at": _time(each.note.written_at), "text": each.note.text}
+
+
+def _request(view: RequestView) -> dict[str, object]:
+    facts, row = view.facts, view.row
+    return {
+        "asked_by": row.asker.name,
+        "record": row.record.number,
+        "purpose": Purpose(row.purpose).name.lower(),
+        "asked_at": _time(row.asked_at),
+        **({"state": "did not reach the ledger"} if facts is None else _decided(facts)),
+    }
+
+
+def _elsewhere(row: StoredRecord, facts: RequestFacts) -> dict[str, object]:
+    return {
+        "asked_by": f"{facts.requester}, not through this site",
+        "record": row.number,
+        "purpose": facts.purpose.name.lower(),
+        "asked_at": _time(facts.asked_at),
+        **_decided(facts),
+    }
+
+
+def _decided(facts: RequestFacts) -> dict[str, object]:
+    return {"state": facts.state.value, "answers": [_trustee(each) for each in facts.answers]}
+
+
+def _trustee(answer: TrusteeAnswer) -> dict[str, object]:
+    approved = answer.refused is None
+    return {"trustee": answer.trustee, "approved": approved, "answered_at": _time(answer.answered_at)}

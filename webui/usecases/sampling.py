@@ -1,0 +1,147 @@
+"""Checks the pictures of one sample, one after another, and makes one check of them.
+
+Invariant: every picture that was sent is in the check, with its own answer or with the reason why it has none. One
+picture is decoded at a time.
+
+The rule of a sample: its answer is the worst answer among its pictures. *Signs of the disease* is worse than *not
+sure*, which is worse than *no signs*; among equals the higher probability counts. The page also says how many pictures
+got each answer, and the mean.
+
+Source: a differential count looks at many cells, and a few abnormal ones among normal ones matter.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from fl.protocol.errors import ImageUnreadable, NoAnswer
+from fl.protocol.task import Task
+from fl.training.pictures.decode import PictureReading
+from fl.training.pictures.field import Frame
+from fl.training.pictures.images import Pixels, decode_image, encode_png, shrunk
+from webui.errors import TooManyPictures
+from webui.ports.federation import Prediction, PredictionService
+from webui.usecases.doubt import sees
+from webui.usecases.record_pictures import MAX_PICTURES, Pictured, Refused, Sample, Views
+
+ALONE_PX, AMONG_PX = 1024, 512
+"""Largest side of a stored picture, alone and among others; it is only for viewing."""
+THUMB_PX = 144
+"""Side of a small picture in lists: twice 72, for sharp screens."""
+THUMB_QUALITY = 70
+NEUTRAL_NAME = "you uploaded"
+"""Never the name of the file: it may be a patient's name."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The pictures of one check, with their answers: what is stored."""
+
+    lead: Prediction
+    """The worst answer."""
+    image_png: bytes
+    views: Views
+    sample: Sample
+
+
+def check_pictures(
+    files: Sequence[bytes], reading: PictureReading, frame: Frame | None, service: PredictionService
+) -> Checked:
+    """Answer for each picture in the files; without a page in `reading`, each page of a file is a picture.
+
+    Raises:
+        TooManyPictures: there are more than `MAX_PICTURES`.
+        ImageUnreadable: a file is not an acceptable image.
+        NoAnswer: none of the pictures gets an answer.
+        UnavailableError, TamperedError: there is no prediction (ports/federation.py).
+    """
+    side = ALONE_PX if len(files) == 1 else AMONG_PX
+    found = [_answer(pixels, side, frame, service) for pixels in _decoded(files, reading)]
+    answered = [(place, png, said) for place, (png, said) in enumerate(found) if isinstance(said, Prediction)]
+    if not answered:
+        raise _no_answer([said for _, said in found if isinstance(said, NoAnswer)])
+    place, picture, lead = max(answered, key=lambda each: _badness(each[2]))
+    others = tuple(_other(each) for number, each in enumerate(found) if number != place)
+    return Checked(lead, picture, views_of(picture, lead), Sample(others, place))
+
+
+def views_of(image_png: bytes, prediction: Prediction | None) -> Views:
+    """Return the further pictures of a stored picture."""
+    seen = prediction.seen if prediction is not None else None
+    parts = (seen.picture_png(), seen.heat_png()) if seen is not None else (b"", b"")
+    return Views(*parts, thumb_of(image_png))
+
+
+def thumb_of(image_png: bytes) -> bytes:
+    """Return a small WebP of a stored picture."""
+    with Image.open(io.BytesIO(image_png), formats=("PNG",)) as image:
+        pixels = np.asarray(image.convert("RGB"))
+    buffer = io.BytesIO()
+    Image.fromarray(shrunk(pixels, THUMB_PX)).save(buffer, "WEBP", quality=THUMB_QUALITY)
+    return buffer.getvalue()
+
+
+def _decoded(files: Sequence[bytes], reading: PictureReading) -> Iterator[Pixels]:
+    """Yield every picture of the files, one at a time."""
+    count = len(files)
+    _check_count(count)
+    for data in files:
+        try:
+            yield decode_image(data, NEUTRAL_NAME, reading)
+        except ImageUnreadable as error:
+            if error.pages < 2 or reading.page is not None:  # noqa: PLR2004
+                raise
+            count += error.pages - 1
+            _check_count(count)
+            for page in range(1, error.pages + 1):
+                yield decode_image(data, NEUTRAL_NAME, PictureReading(page, reading.bits))
+
+
+def _check_count(count: int) -> None:
+    if count > MAX_PICTURES:
+        raise TooManyPictures(count, MAX_PICTURES)
+
+
+def _answer(
+    pixels: Pixels, side: int, frame: Frame | None, service: PredictionService
+) -> tuple[bytes, Prediction | NoAnswer]:
+    try:
+        answer: Prediction | NoAnswer = service.predict(pixels, frame)
+    except NoAnswer as error:
+        answer = error
+    return encode_png(shrunk(pixels, side)), answer
+
+
+def _other(each: tuple[bytes, Prediction | NoAnswer]) -> Pictured:
+    picture, answer = each
+    if isinstance(answer, NoAnswer):
+        refused = Refused(answer.reason, answer.verdict, answer.why)
+        return Pictured(picture, views_of(picture, None), refused=refused)
+    return Pictured(picture, views_of(picture, answer), answer.label, answer.probability, answer.shares, answer.kept)
+
+
+def _badness(answer: Prediction) -> tuple[int, float]:
+    """Return how bad an answer is, to compare: 2 signs, 1 not sure, 0 no signs; then its probability."""
+    task, probability = answer.model.task, answer.probability
+    if probability is None:
+        return (0, _most(task, answer))
+    clear = sees(task, probability, answer.kept)
+    return (1 if clear is None else 2 * int(clear), probability)
+
+
+def _most(task: Task, answer: Prediction) -> float:
+    """Return the largest probability of a disease among several findings; 0 if no class is a disease."""
+    return max((answer.shares.get(one.code, 0.0) for one in task.classes if one.disease), default=0.0)
+
+
+def _no_answer(errors: Sequence[NoAnswer]) -> NoAnswer:
+    first = errors[0]
+    if len(errors) == 1:
+        return first
+    verdict = f"None of these {len(errors)} pictures gets an answer. The first one: {first.verdict}"
+    return NoAnswer(first.reason, verdict, first.why)
