@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -385,3 +387,24 @@ def test_a_risk_is_in_the_worklist_and_a_doctor_reviews_it(town: RiskTown) -> No
     assert "Let us measure it." in page
     assert ines.get(f"/viewer/{number}").status_code == 404, "a risk has no picture"
     assert "Diabetes: " in ines.text(f"/doctor/patients/{town.members[MAYA].id}")
+
+
+def test_a_patient_takes_a_risk_along_with_all_values_and_texts(town: RiskTown) -> None:
+    maya, answer = own(town)
+    row = town.site.record_store.visible(town.members[MAYA], int(answer.location.rsplit("/", 1)[1]))
+    sent = maya.post("/my-data/export.zip", page="/my-data/")
+    found = json.loads(zipfile.ZipFile(io.BytesIO(sent.data)).read(f"checks/{row.number}/risk.json"))
+    assert found["answer"]["probability"] == expected()
+    assert {each["column"]: each["value"] for each in found["values"]}["BMI"] == 38.2
+    assert found["model"]["digest"] == fitted(PIMA).digest.hex()
+    assert found["answer"]["suggestions"][0]["source"]
+
+
+def test_the_patients_own_page_and_the_filter_know_risks(town: RiskTown) -> None:
+    maya, _ = own(town)
+    assert "Show your last risk to a doctor: Diabetes" in maya.text("/")
+    tone = "bad" if expected() >= 0.66 else "wait"
+    for each in ("good", "wait", "bad"):
+        assert ("Diabetes: " in maya.text(f"/checks/?answer={each}")) == (each == tone)
+    town.book(MAYA, INES)
+    assert "Show your last risk at your appointment" in maya.text("/")
