@@ -257,7 +257,7 @@ def test_a_quorum_opens_a_risk_for_another_doctor_who_then_reads_all_of_it(town:
     row = town.site.record_store.visible(town.members[MAYA], int(answer.location.rsplit("/", 1)[1]))
     jonas = town.visitor(JONAS)
     purpose = str(int(Purpose.SECOND_OPINION))
-    asked = jonas.post("/requests/ask", page="/requests/", number=row.number, purpose=purpose).location
+    asked = jonas.post("/requests/ask", page="/requests/", number=row.number, purpose=purpose, reason="1").location
     for place in (0, 1):
         town.federation.requests.answer(1, place)
     assert "people like you" not in jonas.text(asked)
