@@ -22,6 +22,7 @@ from tests.support.site_risks import HEART, PIMA, RiskTown, fitted
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, Visitor, words
 from webui.config import Limit, Limits
 from webui.ports.consent import Choice
+from webui.presentation.risk_wording import risk_percent
 
 PERSON = {
     "Pregnancies": "3",
@@ -408,3 +409,9 @@ def test_the_patients_own_page_and_the_filter_know_risks(town: RiskTown) -> None
         assert ("Diabetes: " in maya.text(f"/checks/?answer={each}")) == (each == tone)
     town.book(MAYA, INES)
     assert "Show your last risk at your appointment" in maya.text("/")
+
+
+def test_no_share_is_ever_certain(town: RiskTown) -> None:
+    with town.app.test_request_context():
+        said = [risk_percent(share) for share in (0.0, 0.0004, 0.0006, 0.5, 0.9994, 0.9996, 1.0)]
+    assert said == ["below 0.1 %"] * 2 + ["0.1 %", "50.0 %", "99.9 %"] + ["above 99.9 %"] * 2

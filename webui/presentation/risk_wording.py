@@ -112,8 +112,11 @@ def _likely(share: float) -> str:
 
 
 def risk_percent(share: float) -> str:
-    """Return a share in 0..1 with one decimal place, as the command line does."""
-    return f"{HUNDRED * share:.1f} %"
+    """Return a share in 0..1 with one decimal place, as the command line does, but never 0 or 100 per cent."""
+    text = f"{HUNDRED * share:.1f}"
+    if text == "0.0":
+        return _("below %(share)s", share="0.1 %")
+    return _("above %(share)s", share="99.9 %") if text == "100.0" else f"{text} %"
 
 
 def doubt_of(answer: Risk) -> str:
