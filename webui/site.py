@@ -171,8 +171,9 @@ def build_site(config: SiteConfig, services: Services) -> Site:
     log, throttle, receipts = AccessLog(database, clock), Throttle(database, clock), ReceiptStore(database)
     anchoring = Anchoring(LeafStore(database), services.records, clock, log)
     opened, work = PatientRecords(records, services.records, openings, clock), WorklistStore(database, care)
-    reasons, doors = Reasons(ReasonStore(database), services.records), Doors.of(config.places)
-    risks = Risks(services.tables, records, opened, throttle, doors.risks, config.limits, config.patient_risks)
+    reasons, cared = Reasons(ReasonStore(database), services.records), CareStore(database, care)
+    doors = Doors.of(config.places)
+    risks = Risks(services.tables, records, opened, cared, throttle, doors.risks, config.limits, config.patient_risks)
     passwords = Passwords(config.passwords, (config.hospital_name, "hemaledger"))
     accounts, keyed = AccountStore(database, passwords, clock), Keyed(config.secret_key)
     mail, one_time = Mail(MailStore(database, clock), carrier_of(config.mail)), OneTimeStore(database, clock)
@@ -193,7 +194,7 @@ def build_site(config: SiteConfig, services: Services) -> Site:
         doors=doors,
         record_requests=RecordRequests(requests, openings, records, services.requests, reasons, clock),
         appointments=book.appointments,
-        care=CareStore(database, care),
+        care=cared,
         openings=openings,
         throttle=throttle,
         replays=Replays(services.audits, clock),

@@ -56,6 +56,7 @@ def drawn_schema() -> Schema:
         source="Drawn by hemaledger demo.",
         licence="CC0",
         population="invented people, whose values a program drew",
+        drawn=True,
     )
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import re
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +16,13 @@ from werkzeug.test import TestResponse
 from fl.crypto.capsule import Readers
 from fl.protocol.names import Purpose
 from fl.training.tables.rows import parse_values
+from fl.training.tables.schema import Column, Kind
 from fl.training.tables.suggestions import load_suggestions
 from tests.support.site_risks import HEART, PIMA, RiskTown, fitted
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, Town, Visitor, words
 from webui.config import Limit, Limits
 from webui.ports.consent import Choice
+from webui.presentation.risk_wording import risk_percent
 
 PERSON = {
     "Pregnancies": "3",
@@ -68,6 +73,7 @@ def test_a_patient_gets_an_answer_with_interval_reasons_sources_and_a_next_step(
     assert f"from {100 * found.low:.1f} % to {100 * found.high:.1f} %" in page
     assert f"About {round(100 * found.probability)} of 100 people like you had diabetes" in page
     assert "Only a test decides" in page
+    assert "Measured by an auditor on 61 patients" in page
     assert "not yet reviewed by this hospital" in page
     for factor in found.factors:
         assert f"{factor.text} {factor.log_odds:+.3f}" in page
@@ -252,7 +258,7 @@ def test_a_quorum_opens_a_risk_for_another_doctor_who_then_reads_all_of_it(town:
     row = town.site.record_store.visible(town.members[MAYA], int(answer.location.rsplit("/", 1)[1]))
     jonas = town.visitor(JONAS)
     purpose = str(int(Purpose.SECOND_OPINION))
-    asked = jonas.post("/requests/ask", page="/requests/", number=row.number, purpose=purpose).location
+    asked = jonas.post("/requests/ask", page="/requests/", number=row.number, purpose=purpose, reason="1").location
     for place in (0, 1):
         town.federation.requests.answer(1, place)
     assert "people like you" not in jonas.text(asked)
@@ -306,6 +312,69 @@ def test_a_double_click_makes_one_record(town: RiskTown) -> None:
     assert town.tables.asked == 1
 
 
+def test_answers_of_a_file_are_saved_only_if_asked_and_only_for_patients_in_care(town: RiskTown) -> None:
+    town.book(MAYA, INES)
+    ines, header = town.visitor(INES), LINES.splitlines()[0].replace("clinic", "email")
+    rows = [f"A;168;38,2;50;3;;;;0,6;{email}" for email in (MAYA.upper(), OMAR, "", "nobody@x.example", "no address")]
+    text = "\n".join([header, *rows, f"B;9000;38,2;50;3;;;;0,6;{MAYA}"])
+    assert "5 of 6 rows have an answer" in words(upload(ines, text))
+    assert "No checks yet" in town.visitor(MAYA).text("/checks/")
+    answer = upload(ines, text, "save")
+    assert answer.status_code == 302
+    assert "1 answer is saved. Not saved" in (said := ines.text(answer.location))
+    assert "lines 3, 4, 5, 6, 7." in said
+    assert f"{round(100 * expected())} %" in town.visitor(MAYA).text("/checks/")
+    assert "No checks yet" in town.visitor(OMAR).text("/checks/")
+
+
+def test_a_file_that_names_no_patient_or_too_many_rows_is_not_saved(town: RiskTown) -> None:
+    town.book(MAYA, INES)
+    ines, header = town.visitor(INES), LINES.splitlines()[0].replace("clinic", "email")
+    assert "no column email" in words(upload(ines, LINES, "save"))
+    many = "\n".join([header, *[f"A;168;38,2;50;3;;;;0,6;{MAYA}"] * 26])
+    assert "at most 25 rows" in words(upload(ines, many, "save"))
+    assert "No checks yet" in town.visitor(MAYA).text("/checks/")
+
+
+def test_many_categories_are_a_list_and_few_are_buttons(tmp_path: Path) -> None:
+    towns = ("north", "east", "south", "west", "middle", "coast")
+    extra = (
+        Column("home", "Home", Kind.CATEGORY, categories=towns),
+        Column("smokes", "Smokes", Kind.BINARY, categories=("no", "yes")),
+    )
+    town = RiskTown(tmp_path, {"clinic": replace(PIMA, name="clinic", columns=(*PIMA.columns[-2:], *extra))})
+    maya = town.visitor(MAYA)
+    page = maya.get("/risks/clinic/mine").text
+    assert re.search(r'<select [^>]*id="column-2"', page)
+    assert page.count('type="radio"') == 2
+    sent = {"column-0": "0,4", "column-1": "50", "column-3": "yes"}
+    refused = maya.post("/risks/clinic/mine", **sent)
+    assert refused.status_code == 400
+    assert 'id="column-2-error"' in refused.text
+    for word in ("moon", "NORTH"):
+        assert "one of: north, east" in words(maya.post("/risks/clinic/mine", **sent, **{"column-2": word}))
+    answer = maya.post("/risks/clinic/mine", **sent, **{"column-2": "coast"})
+    assert "coast" in maya.text(answer.location)
+
+
+def test_a_doctor_chooses_patient_and_model_without_a_script(town: RiskTown) -> None:
+    town.book(MAYA, INES)
+    ines, maya = town.visitor(INES), town.members[MAYA].id
+    assert f'<option value="{maya}" selected>' in ines.get(f"/risks/?patient={maya}").text
+    assert ines.get(f"/risks/start?patient={maya}&table=heart").location == f"/risks/heart/patients/{maya}"
+    for query in ("", "?patient=x&table=heart", f"?patient={maya}&table=../..", "?patient=-1&table=heart"):
+        assert ines.get(f"/risks/start{query}").status_code == 404
+    assert "/risks/?patient=" in ines.get(f"/doctor/patients/{maya}").text
+
+
+def test_an_answer_that_could_not_be_checked_is_checked_again_when_somebody_reads_it(town: RiskTown) -> None:
+    maya, answer = own(town)
+    assert "Confirmed on the ledger" not in maya.text(answer.location)
+    town.tables.unsure = True
+    _, later = own(town, PERSON | {"Age": "51"})
+    assert "Confirmed on the ledger" in maya.text(later.location)
+
+
 def test_a_risk_is_in_the_worklist_and_a_doctor_reviews_it(town: RiskTown) -> None:
     town.book(MAYA, INES)
     _, answer = own(town)
@@ -319,3 +388,30 @@ def test_a_risk_is_in_the_worklist_and_a_doctor_reviews_it(town: RiskTown) -> No
     assert "Let us measure it." in page
     assert ines.get(f"/viewer/{number}").status_code == 404, "a risk has no picture"
     assert "Diabetes: " in ines.text(f"/doctor/patients/{town.members[MAYA].id}")
+
+
+def test_a_patient_takes_a_risk_along_with_all_values_and_texts(town: RiskTown) -> None:
+    maya, answer = own(town)
+    row = town.site.record_store.visible(town.members[MAYA], int(answer.location.rsplit("/", 1)[1]))
+    sent = maya.post("/my-data/export.zip", page="/my-data/")
+    found = json.loads(zipfile.ZipFile(io.BytesIO(sent.data)).read(f"checks/{row.number}/risk.json"))
+    assert found["answer"]["probability"] == expected()
+    assert {each["column"]: each["value"] for each in found["values"]}["BMI"] == 38.2
+    assert found["model"]["digest"] == fitted(PIMA).digest.hex()
+    assert found["answer"]["suggestions"][0]["source"]
+
+
+def test_the_patients_own_page_and_the_filter_know_risks(town: RiskTown) -> None:
+    maya, _ = own(town)
+    assert "Show your last risk to a doctor: Diabetes" in maya.text("/")
+    tone = "bad" if expected() >= 0.66 else "wait"
+    for each in ("good", "wait", "bad"):
+        assert ("Diabetes: " in maya.text(f"/checks/?answer={each}")) == (each == tone)
+    town.book(MAYA, INES)
+    assert "Show your last risk at your appointment" in maya.text("/")
+
+
+def test_no_share_is_ever_certain(town: RiskTown) -> None:
+    with town.app.test_request_context():
+        said = [risk_percent(share) for share in (0.0, 0.0004, 0.0006, 0.5, 0.9994, 0.9996, 1.0)]
+    assert said == ["below 0.1 %"] * 2 + ["0.1 %", "50.0 %", "99.9 %"] + ["above 99.9 %"] * 2

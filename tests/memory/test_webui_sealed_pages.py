@@ -169,7 +169,7 @@ def test_a_place_is_computed_anew_and_compared_with_the_ledger(town: Town) -> No
     "change",
     [
         "UPDATE batch SET root = zeroblob(32)",
-        "UPDATE batch SET size = 3",
+        "UPDATE batch SET size = 9",
         "UPDATE leaf SET place = 7 WHERE place = 0",
         "UPDATE leaf SET digest = zeroblob(32) WHERE place = 1",
         "another root on the ledger",

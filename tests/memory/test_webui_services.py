@@ -54,6 +54,13 @@ def test_a_prediction_is_a_probability_and_the_label_that_goes_with_it(world: Se
     assert prediction.shares["leukemia"] == prediction.probability
 
 
+def test_what_the_network_saw_comes_with_the_answer(world: ServiceWorld) -> None:
+    seen = world.services.predictions.predict(cell_pixels("PNG", (450, 450))).seen
+    assert seen is not None
+    assert seen.picture.shape == (*seen.heat.shape, 3)
+    assert (seen.heat.dtype, int(seen.heat.min())) == (np.uint8, 0)
+
+
 def test_the_same_image_gets_the_same_answer(world: ServiceWorld) -> None:
     first, second = (world.services.predictions.predict(cell_pixels()) for _ in range(2))
     assert (first.label, first.probability) == (second.label, second.probability)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from fl.protocol.errors import FederationNotOpened
+from fl.roles.serving.current_model import NO_LEDGER
 from fl.roles.serving.model_facts import Fact, State, Verification
 from fl.training.tables.answer import unlike
 from fl.training.tables.design import Design
@@ -51,6 +52,8 @@ class FakeTables:
     schemas: dict[str, Schema]
     ready: bool = True
     asked: int = 0
+    unsure: bool = False
+    """Whether the ledger is silent when a model answers."""
 
     def keys(self) -> Sequence[str]:
         return tuple(self.schemas)
@@ -81,6 +84,7 @@ class FakeTables:
 
     def _served(self, schema: Schema) -> ServedModel:
         checked = Fact(State.CHECKED, self.federation.clock.now)
+        ledger = Fact(State.UNKNOWN, checked.at, NO_LEDGER) if self.unsure else checked
         return ServedModel(
             round=8,
             model_digest=fitted(schema).digest,
@@ -89,7 +93,7 @@ class FakeTables:
             coordinator_name="North Coordination Office",
             final_at=self.federation.clock.now - 86_400,
             attested_by=("National Audit Laboratory",),
-            verification=Verification(checked, checked, checked, block=412),
+            verification=Verification(ledger, checked, checked, block=412),
             task=task_of(schema),
         )
 

@@ -18,8 +18,10 @@ import pytest
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
+from fl.training.tables.rows import parse_values
 from tests.support.approval_site import served
 from tests.support.site_hospital import weights
+from tests.support.site_risks import HEART, RiskTown
 from tests.support.site_town import INES, MAYA, NOOR, PASSWORD, TOVE, Town
 from webui.store.accounts import NewAccount
 from webui.store.models import SiteRole
@@ -27,6 +29,8 @@ from webui.store.models import SiteRole
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 OTTO = "otto@clinic.example"
 STRANGER = ""
+NO_MORE = (None,) * 9
+"""The other values of a risk, which nobody knows."""
 VISITS = 2
 """Of one kind of page, with different objects."""
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -40,7 +44,7 @@ LINKS = "() => [...document.querySelectorAll('a[href]:not([download])')].map((li
 
 def peopled(folder: Path) -> Town:
     """Return a site in which every list has something in it."""
-    town = Town(folder)
+    town = RiskTown(folder)
     town.site.accounts.create(NewAccount(SiteRole.OPERATOR, OTTO, "Otto Brandt", PASSWORD))
     check = town.add_check(MAYA)
     town.book()
@@ -48,6 +52,10 @@ def peopled(folder: Path) -> Town:
     for data in (weights(town.federation.hospital), b"PK\x03\x04 a file of torch.save"):
         file = io.BytesIO(data), "weights.safetensors"
         town.visitor(TOVE).post("/hospital/uploads", file=file, samples="9")
+    answer = town.tables.answer("heart", parse_values({"age": "61", "sex": "1", "cp": "4", "trestbps": "250"}, HEART))
+    town.site.patient_records.add_risk(
+        town.members[MAYA].id, "Maya Lindqvist", answer, [61.0, 1.0, 3.0, 250.0, *NO_MORE]
+    )
     return town
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+import requests
 
 from fl.training.tables.design import Design
 from fl.training.tables.federation import newton_fit, shared_statistics
@@ -21,7 +23,7 @@ from scripts.demo.together import found_together
 from scripts.server.tables import TableOptions, open_tables, start_tables
 from scripts.wiring.home import Home
 from scripts.wiring.tables import import_table, own_table
-from tests.support.processes import Party, free_port, invoke
+from tests.support.processes import Party, answers, free_port, invoke, until
 
 HOSPITALS = ["alpha", "beta", "gamma"]
 SCHEMA = load_schema("pima-diabetes")
@@ -92,6 +94,38 @@ def test_the_site_has_the_digits_of_the_command_line_and_says_what_was_checked(t
     assert f"Risk: {found.risk.probability:.1%}\n" in invoke("tables", "risk", str(path), *words).output
     assert found.model.served.verification.whole
     assert found.model.served.model_digest == load_model(path).digest
+
+
+def test_a_patient_of_a_running_site_gets_that_answer(trained: tuple[Party, Path]) -> None:
+    party, path = trained
+    port = str(free_port())
+    words = ("--name", "alpha", "--port", port, "--table", f"diabetes={party.home.folder}", "--patient-risks")
+    site = party.start("site", "serve", *words)
+    site.wait_for("The site is at")
+    browser, address = requests.Session(), f"http://127.0.0.1:{port}"
+    browser.trust_env = False
+    until("the site's first answer", lambda: answers(address))
+
+    def send(page: str, **form: str) -> requests.Response:
+        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', browser.get(f"{address}{page}").text)
+        assert token is not None
+        return browser.post(f"{address}{page}", data={"csrf_token": token[1], **form})
+
+    person = {"name": "Maya Lindqvist", "date_of_birth": "1987-04-12", "email": "maya@patients.example"}
+    secret = "the quick brown fox"
+    assert send("/sign-up", **person, password=secret, again=secret).ok
+    if "/sign-in" in browser.get(f"{address}/risks/").url:
+        send("/sign-in", email=person["email"], password=secret)
+    values = {"Pregnancies": "1", "Glucose": "168", "BMI": "38,5", "DiabetesPedigreeFunction": "0.5", "Age": "50"}
+    form = {f"column-{place}": values.get(name, "") for place, name in enumerate(SCHEMA.names)}
+    page = send("/risks/diabetes/mine", **form).text
+    given = parse_values({**values, "BMI": "38.5"}, SCHEMA)
+    found = load_model(path).risk(given, load_suggestions())
+    assert f"{100 * found.probability:.1f} %" in page
+    for end in (found.low, found.high):
+        assert f"{100 * min(max(end, 0.001), 0.999):.1f} %" in page
+    assert load_model(path).digest.hex()[:32] in page
+    site.stop()
 
 
 def test_the_audit_replays_every_step_and_names_what_the_sums_reveal(trained: tuple[Party, Path]) -> None:

@@ -15,6 +15,7 @@ from webui.errors import NotFound
 from webui.http.sessions import member, only
 from webui.site import site
 from webui.store.models import SiteRole
+from webui.store.openings import How
 from webui.usecases.record_pictures import Pictured
 from webui.usecases.sampling import thumb_of
 
@@ -40,12 +41,13 @@ def view(check_id: int, number: int, what: str) -> ResponseReturnValue:
 @only(SiteRole.PATIENT, SiteRole.DOCTOR)
 def thumb(check_id: int, number: int) -> ResponseReturnValue:
     """Send a small picture for a list; old records have none, so it is made now."""
-    one = _picture(check_id, number)
+    one = _picture(check_id, number, How.LIST)
     return Response(one.views.thumb_webp or thumb_of(one.image_png), mimetype="image/webp")
 
 
-def _picture(check_id: int, number: int) -> Pictured:
-    shown = site().patient_records.show(member(), site().record_store.visible(member(), check_id))
+def _picture(check_id: int, number: int, how: How = How.CHECK) -> Pictured:
+    """Return one picture of a check that this person may see; `how` is what the patient reads about it."""
+    shown = site().patient_records.show(member(), site().record_store.visible(member(), check_id), how)
     if shown.check is None or not 1 <= number <= len(shown.check.pictures):
         raise NotFound
     return shown.check.pictures[number - 1]

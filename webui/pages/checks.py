@@ -17,11 +17,12 @@ from webui.ports.federation import ServedModel
 from webui.presentation.forms import ImageForm, NoteForm, PressForm
 from webui.presentation.history_forms import HistoryForm
 from webui.presentation.result_wording import answer_of
+from webui.presentation.risk_wording import risk_saying
 from webui.site import site
 from webui.store.models import SiteRole
 from webui.store.openings import How
 from webui.store.records import PAGE_ROWS
-from webui.usecases.patient_records import sealed_of
+from webui.usecases.patient_records import Shown, sealed_of
 
 SCANNED_ROWS = 100
 """With a filter by answer, a page opens so many records: only the sealed record knows its answer."""
@@ -42,8 +43,15 @@ def history() -> ResponseReturnValue:
     older = page + 1 if len(rows) == rows_at_once else None
     checks = running.patient_records.show_all(member(), rows)
     if tone:
-        checks = [each for each in checks if each.check is not None and answer_of(each.check).tone == tone]
+        checks = [each for each in checks if _tone(each) == tone]
     return render_template("checks/history.html", form=form, checks=checks, page=page, older=older, scanned=len(rows))
+
+
+def _tone(shown: Shown) -> str:
+    """Return the tone of an opened answer; empty if it cannot be opened."""
+    if shown.risk is not None:
+        return risk_saying(shown.risk).tone
+    return answer_of(shown.check).tone if shown.check is not None else ""
 
 
 @blueprint.route("/new", methods=["GET", "POST"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from fl.protocol.errors import HemaledgerError, MalformedError, TamperedError
@@ -15,7 +15,7 @@ from webui.http.sessions import member, only, visitor
 from webui.pages.check_image import read_capped
 from webui.ports.tables import TableModel
 from webui.presentation.model_wording import looked_again
-from webui.presentation.risk_files import answers_csv, example_csv
+from webui.presentation.risk_files import answers_csv, example_csv, saved_words
 from webui.presentation.risk_forms import RiskFileForm, risk_form
 from webui.presentation.wording import Saying
 from webui.site import site
@@ -114,11 +114,15 @@ def _age(patient: PatientProfile) -> int:
 @blueprint.route("/<key>/file", methods=["GET", "POST"])
 @only(SiteRole.DOCTOR)
 def file(key: str) -> ResponseReturnValue:
-    """Compute the risks of the rows of a file, to be seen or downloaded; nothing is stored."""
+    """Compute the risks of the rows of a file, to be seen or downloaded; they are stored only if the doctor asks."""
     model, form, answers, status = site().risks.model(member(), key), RiskFileForm(), None, 200
     if form.validate_on_submit():
         try:
-            answers = site().risks.answer_file(member(), key, read_capped(form.file.data, MAX_FILE_BYTES))
+            data = read_capped(form.file.data, MAX_FILE_BYTES)
+            if form.save.data:
+                flash(saved_words(site().risks.save_file(member(), key, data)), "good")
+                return redirect(url_for("risk.file", key=key))
+            answers = site().risks.answer_file(member(), key, data)
         except MalformedError as error:
             form.file.errors, status = [str(error)], status_of(error)
     elif form.is_submitted():

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flask_babel import gettext
+from flask_babel import gettext, ngettext
 
 from fl.training.tables.schema import Schema
 from webui.presentation.risk_wording import row_problem
 from webui.usecases.risk_rows import NAMES, write_file
-from webui.usecases.risks import FileAnswers, RowAnswer
+from webui.usecases.risks import FileAnswers, RowAnswer, SavedRows
 
 HEADER = ("line", NAMES[0], "risk_percent", "low_percent", "high_percent", "unlike_training", "problems")
 
@@ -35,6 +35,18 @@ def row_problems(answer: RowAnswer) -> str:
         said = row_problem(problem)
         parts.append(gettext("%(column)s: %(problem)s", column=where, problem=said) if where else said)
     return " ".join(parts)
+
+
+def saved_words(rows: SavedRows) -> str:
+    """Return how many answers were saved, and which lines were not."""
+    text = str(ngettext("%(num)s answer is saved.", "%(num)s answers are saved.", rows.saved))
+    if rows.left_out:
+        listed = ", ".join(map(str, rows.left_out))
+        why = gettext(
+            "Not saved, because there is no answer or no such patient in your care: lines %(lines)s.", lines=listed
+        )
+        return f"{text} {why}"
+    return text
 
 
 def _lines(answers: FileAnswers) -> Iterator[list[str]]:

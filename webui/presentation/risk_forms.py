@@ -85,4 +85,5 @@ class RiskFileForm(Form):
 
     file = FileField(lazy_gettext("CSV file"), [FileRequired(lazy_gettext("Please choose a file first."))])
     show = SubmitField(lazy_gettext("Show the answers"))
+    save = SubmitField(lazy_gettext("Save them in the patients' records"))
     download = SubmitField(lazy_gettext("Download the answers as CSV"))

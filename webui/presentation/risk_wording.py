@@ -81,6 +81,19 @@ def people_line(record: RiskRecord) -> str:
     )
 
 
+def step_after_risk(record: RiskRecord, *, booked: bool) -> Saying:
+    """Return what a patient should do next if the last answer was a risk."""
+    saying, step = risk_saying(record), record.answer.next_step
+    if saying.tone == "good":
+        return Saying("good", _("Nothing because of your last risk"), record.answer.warning)
+    if booked:
+        return Saying(
+            "good", _("Show your last risk at your appointment"), _("The doctor whom you booked can open it.")
+        )
+    title = _("Show your last risk to a doctor: %(answer)s", answer=saying.title)
+    return Saying("bad", title, step.text if step is not None else record.answer.warning)
+
+
 def _in_words(answer: Risk) -> str:
     words = _likely(answer.probability)
     if answer.high - answer.low > WIDE:
@@ -99,8 +112,11 @@ def _likely(share: float) -> str:
 
 
 def risk_percent(share: float) -> str:
-    """Return a share in 0..1 with one decimal place, as the command line does."""
-    return f"{HUNDRED * share:.1f} %"
+    """Return a share in 0..1 with one decimal place, as the command line does, but never 0 or 100 per cent."""
+    text = f"{HUNDRED * share:.1f}"
+    if text == "0.0":
+        return _("below %(share)s", share="0.1 %")
+    return _("above %(share)s", share="99.9 %") if text == "100.0" else f"{text} %"
 
 
 def doubt_of(answer: Risk) -> str:

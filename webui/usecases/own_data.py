@@ -20,6 +20,7 @@ from fl.protocol.names import Purpose
 from webui.errors import RecordMisplaced
 from webui.ports.consent import purposes_in
 from webui.ports.decryption_requests import RequestFacts, TrusteeAnswer
+from webui.ports.federation import ServedModel
 from webui.store.accounts import SignedInUser
 from webui.store.appointments import AppointmentStore
 from webui.store.consent_log import choices_of
@@ -32,6 +33,7 @@ from webui.usecases.receipts import Receipts
 from webui.usecases.record_format import Check
 from webui.usecases.record_pictures import Pictured, prediction_document
 from webui.usecases.record_requests import RecordRequests, RequestView
+from webui.usecases.risk_format import RiskRecord
 
 MOST_PAGES = 50
 """Of 20 checks: an export ends after 1,000 checks and says so."""
@@ -53,6 +55,7 @@ This file has everything that this site stores about you.
     heat-1.png        where the model looked: white is most
     notes.json        the notes of doctors
     receipt.json      the receipt; anybody can compare it with the ledger
+    risk.json         in place of picture and check: the values, the risk with its interval, what moved it, the texts
 
 Times are in UTC, as YYYY-MM-DDTHH:MM:SSZ. Nothing in here is encrypted: keep it in a safe place.
 {rest}"""
@@ -104,7 +107,9 @@ class OwnData:
     def _check(self, archive: zipfile.ZipFile, who: SignedInUser, row: StoredRecord) -> None:
         shown = self.records.show_all(who, [row])[0]
         folder = f"checks/{row.number or f'erased-{row.id}'}"
-        if shown.check is None:
+        if shown.risk is not None:
+            _json(archive, f"{folder}/risk.json", _risk(shown.risk))
+        elif shown.check is None:
             state = {"state": shown.state, "checked_at": _time(row.created_at), "erased_at": _time(row.erased_at)}
             _json(archive, f"{folder}/check.json", state)
         else:
@@ -212,13 +217,38 @@ def _check(check: Check) -> dict[str, object]:
         "classes": {one.code: one.name for one in model.task.classes},
         "answer": prediction_document(check.label, check.probability, check.shares, check.kept),
         "pictures": [_answer(each) for each in check.pictures],
-        "model": {
-            "round": model.round,
-            "digest": model.model_digest.hex(),
-            "preparation": model.preparation,
-            "recorded_by": model.coordinator_name,
-            "attested_by": list(model.attested_by),
-        },
+        "model": {**_model(model), "preparation": model.preparation},
+    }
+
+
+def _risk(record: RiskRecord) -> dict[str, object]:
+    columns = zip(record.schema.columns, record.values, strict=True)
+    return {
+        "answered_at": _time(record.answered_at),
+        "entered_by": record.entered_by,
+        "about": record.schema.reported,
+        "values": [
+            {
+                "column": column.name,
+                "meaning": column.text,
+                "unit": column.unit,
+                "value": column.categories[int(value)] if column.categories and value is not None else value,
+            }
+            for column, value in columns
+        ],
+        "answer": record.answer.to_dict(),
+        "unlike_training": list(record.unlike),
+        "model": {**_model(record.model), "table": record.table, "schema": record.schema.to_dict()},
+        "measured": dict(record.measured),
+    }
+
+
+def _model(model: ServedModel) -> dict[str, object]:
+    return {
+        "round": model.round,
+        "digest": model.model_digest.hex(),
+        "recorded_by": model.coordinator_name,
+        "attested_by": list(model.attested_by),
     }
 
 

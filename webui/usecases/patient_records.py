@@ -107,6 +107,8 @@ class PatientRecords:
             answer=found.risk,
             unlike=found.unlike,
             model=found.model.served,
+            measured=found.model.report.metrics or {},
+            measured_on=found.model.report.data.images if found.model.report.data else 0,
         )
         sealed = self._service.seal(new_policy(profile), pack(record))
         return self._store.add(NewRecord(patient_id, sealed, record.answered_at))

@@ -9,6 +9,7 @@ Source: record_format.py (the layout, and the parts that all kinds share).
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,19 @@ from webui.ports.federation import ServedModel
 if TYPE_CHECKING:  # it imports this module
     from webui.usecases.record_format import Subject
 
-FIELDS = ("answer", "answered_at", "entered_by", "model", "schema", "table", "unlike", "values")
+FIELDS = (
+    "answer",
+    "answered_at",
+    "entered_by",
+    "measured",
+    "measured_on",
+    "model",
+    "schema",
+    "table",
+    "unlike",
+    "values",
+)
+MAX_FIGURES = 64
 _WHAT = "patient record"
 
 
@@ -43,6 +56,10 @@ class RiskRecord:
     unlike: tuple[str, ...]
     """The columns whose values are far from those of the patients that the model learned from."""
     model: ServedModel
+    measured: Mapping[str, float]
+    """An auditor's figures of the model on rows that no hospital trained on, by name; empty if there are none."""
+    measured_on: int
+    """How many rows these were; 0 if the auditor does not say it."""
 
 
 def risk_document(record: RiskRecord) -> dict[str, JsonValue]:
@@ -51,6 +68,8 @@ def risk_document(record: RiskRecord) -> dict[str, JsonValue]:
         "answer": record.answer.to_dict(),
         "answered_at": record.answered_at,
         "entered_by": record.entered_by,
+        "measured": {name: float(value) for name, value in record.measured.items()},
+        "measured_on": record.measured_on,
         "schema": record.schema.to_dict(),
         "table": record.table,
         "unlike": list(record.unlike),
@@ -75,7 +94,16 @@ def parse_risk(fields: Fields, patient: Subject, model: ServedModel) -> RiskReco
         answer=answer,
         unlike=unlike,
         model=model,
+        measured=_figures(fields),
+        measured_on=fields.integer("measured_on"),
     )
+
+
+def _figures(fields: Fields) -> dict[str, float]:
+    figures = Fields(fields.mapping("measured"), _WHAT)
+    if len(figures.value) > MAX_FIGURES:
+        raise EncodingError(_WHAT, f"it has more than {MAX_FIGURES} figures")
+    return {name: figures.number(name) for name in figures.value}
 
 
 def _values(fields: Fields, schema: Schema) -> tuple[float | None, ...]:

@@ -28,6 +28,8 @@ MAX_NAME = 80
 """Characters of the name of a row that are repeated."""
 NAMES = ("id", "patient", "row")
 """A column with one of these names says which row is whose; the model does not get it."""
+EMAILS = ("email", "e-mail")
+"""A column with one of these names says in whose records an answer may be saved; the model does not get it."""
 SEPARATORS = (";", "\t", ",")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,12}([.,][0-9]{1,12})?", re.ASCII)
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
@@ -65,6 +67,8 @@ class FileRow:
     line: int
     name: str
     """What the file calls it; may be empty."""
+    email: str
+    """Of the patient; empty if the file does not say it."""
     values: Reals | None
     """float64 [columns], NaN = not known; None if there are problems."""
     problems: tuple[RowProblem, ...]
@@ -129,12 +133,13 @@ def read_file(data: bytes, schema: Schema) -> RowsFile:
     cells = _cells(lines, separator)
     header = [word.strip() for word in next(cells, (0, []))[1]]
     places = _places(header, schema)
-    named = next((place for place, word in enumerate(header) if word.lower() in NAMES and word not in places), None)
-    rows = tuple(_row(line, row, (places, named, len(header)), schema) for line, row in cells)
+    layout = _Layout(places, _beside(header, NAMES, schema), _beside(header, EMAILS, schema), len(header))
+    rows = tuple(_row(line, row, layout, schema) for line, row in cells)
     if not rows:
         raise TableFileUnusable("it has no row below the names of the columns")
     known = {*schema.names, schema.label}
-    unused = tuple(word for place, word in enumerate(header) if word not in known and place != named)
+    used = {layout.name, layout.email}
+    unused = tuple(word for place, word in enumerate(header) if word not in known and place not in used)
     return RowsFile(rows, separator, unused)
 
 
@@ -184,15 +189,32 @@ def _places(header: Sequence[str], schema: Schema) -> dict[str, int]:
     return {name: header.index(name) for name in schema.names}
 
 
-def _row(line: int, cells: Sequence[str], layout: tuple[dict[str, int], int | None, int], schema: Schema) -> FileRow:
-    places, named, width = layout
-    if len(cells) != width:
-        return FileRow(line, "", None, (RowProblem(None, Problem.CELLS),))
-    read = [(column, read_cell(cells[places[column.name]], column)) for column in schema.columns]
+@dataclass(frozen=True)
+class _Layout:
+    """Where the cells of a row are."""
+
+    values: dict[str, int]
+    """By column of the schema."""
+    name: int | None
+    email: int | None
+    width: int
+
+
+def _beside(header: Sequence[str], names: Sequence[str], schema: Schema) -> int | None:
+    """Return the place of the first column with one of these names that is no column of the schema."""
+    ours = {*schema.names, schema.label}
+    return next((place for place, word in enumerate(header) if word.lower() in names and word not in ours), None)
+
+
+def _row(line: int, cells: Sequence[str], layout: _Layout, schema: Schema) -> FileRow:
+    if len(cells) != layout.width:
+        return FileRow(line, "", "", None, (RowProblem(None, Problem.CELLS),))
+    read = [(column, read_cell(cells[layout.values[column.name]], column)) for column in schema.columns]
     problems = tuple(RowProblem(column, found) for column, found in read if isinstance(found, Problem))
-    name = "" if named is None else "".join(sign for sign in cells[named].strip() if sign.isprintable())[:MAX_NAME]
+    name = "" if layout.name is None else "".join(sign for sign in cells[layout.name].strip() if sign.isprintable())
+    email = "" if layout.email is None else cells[layout.email].strip()
     values = None if problems else np.array([found for _, found in read], np.float64)
-    return FileRow(line, name, values, problems)
+    return FileRow(line, name[:MAX_NAME], email, values, problems)
 
 
 def write_file(header: Sequence[str], rows: Iterable[Sequence[str]], separator: str) -> bytes:

@@ -6,16 +6,18 @@ hospital allows it. What is computed at once is bounded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from webui.config import Limits
-from webui.errors import NotFound
+from webui.errors import EmailMalformed, NotFound, TableFileUnusable
 from webui.ports.tables import TableModel, TableService
 from webui.store.accounts import SignedInUser
+from webui.store.care import CareStore
+from webui.store.emails import email_key
 from webui.store.models import PatientProfile, SiteRole
 from webui.store.records import RecordStore
 from webui.store.throttle import Meter, Throttle
@@ -24,6 +26,8 @@ from webui.usecases.patient_records import PatientRecords
 from webui.usecases.risk_rows import FileRow, RowsFile, read_file
 
 Reals = npt.NDArray[np.float64]
+MAX_SAVED = 25
+"""Rows of a file whose answers are saved at once; each is a record with all its parts."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,22 @@ class FileAnswers:
 
 
 @dataclass(frozen=True)
+class SavedRows:
+    """What became of the rows of a file whose answers were to be saved."""
+
+    saved: int
+    left_out: tuple[int, ...]
+    """Lines without an answer, or without an address of a patient in the doctor's care."""
+
+
+@dataclass(frozen=True)
 class Risks:
     """The answers of one site's tables."""
 
     tables: TableService
     records: RecordStore
     sealed: PatientRecords
+    care: CareStore
     throttle: Throttle
     door: Admission
     limits: Limits
@@ -100,8 +114,7 @@ class Risks:
         self.throttle.take(Meter("risk", str(user.id), self.limits.risks))
         with self.door.enter():
             found = self.tables.answer(key, values)
-            stored: Sequence[float | None] = [None if np.isnan(value) else value for value in values.tolist()]
-            return self.sealed.add_risk(patient_id, user.name, found, stored)
+            return self.sealed.add_risk(patient_id, user.name, found, _stored(values))
 
     def answer_file(self, user: SignedInUser, key: str, data: bytes) -> FileAnswers:
         """Compute the risks of the rows of a CSV file; nothing is stored.
@@ -124,10 +137,54 @@ class Risks:
         rows = tuple(_answered(row, answers) for row in file.rows)
         return FileAnswers(file, rows, found.model)
 
+    def save_file(self, user: SignedInUser, key: str, data: bytes) -> SavedRows:
+        """Compute the risks of a file's rows, and seal each as a record of the patient whose e-mail address it has.
+
+        An address counts only if it is that of a patient in this doctor's care; others look like unknown ones.
+
+        Raises:
+            TableFileUnusable: the file cannot be read, has no column `email`, or too many rows to save at once.
+            NotFound, TooManyAttempts, SiteBusy, NoCommittee, UnavailableError, TamperedError: as `answer`.
+        """
+        if user.role is not SiteRole.DOCTOR:
+            raise NotFound
+        model = self.model(user, key)
+        self.throttle.take(Meter("risk-file", str(user.id), self.limits.risk_files))
+        rows = read_file(data, model.schema).rows
+        if not any(row.email for row in rows):
+            raise TableFileUnusable("it has no column email with the addresses of your patients")
+        if len(rows) > MAX_SAVED:
+            raise TableFileUnusable(f"at most {MAX_SAVED} rows can be saved at once; divide it")
+        own = {email_key(person.account.email): person.account_id for person, _until in self.care.patients_of(user.id)}
+        with self.door.enter():
+            saved = [row.line for row in rows if self._save(user, key, row, own)]
+        return SavedRows(len(saved), tuple(row.line for row in rows if row.line not in saved))
+
+    def _save(self, user: SignedInUser, key: str, row: FileRow, own: Mapping[str, int]) -> bool:
+        """Save one row's answer if it has one and belongs to a patient of `own`; return whether it was saved."""
+        patient_id = own.get(_key_of(row.email))
+        if patient_id is None or row.values is None:
+            return False
+        self.sealed.add_risk(patient_id, user.name, self.tables.answer(key, row.values), _stored(row.values))
+        return True
+
     def _check(self, user: SignedInUser, key: str) -> None:
         """Raise NotFound if there is no such table, or this person may not use it."""
         if not self.offered_to(user) or key not in self.tables.keys():  # noqa: SIM118  # a method of the port
             raise NotFound
+
+
+def _stored(values: Reals) -> list[float | None]:
+    """Return values as a record keeps them."""
+    return [None if np.isnan(value) else value for value in values.tolist()]
+
+
+def _key_of(email: str) -> str:
+    """Return the key of an address; empty if the text is none."""
+    try:
+        return email_key(email)
+    except EmailMalformed:
+        return ""
 
 
 def _answered(row: FileRow, answers: Iterator[tuple[list[float], tuple[str, ...]]]) -> RowAnswer:

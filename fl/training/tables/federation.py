@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fl.protocol.rounds.config import RoundConfig
-from fl.protocol.task import Domain, Task, TaskClass, TaskKind
+from fl.protocol.task import Domain, Origin, Task, TaskClass, TaskKind
 from fl.training.aggregation import newton, reference
 from fl.training.aggregation.lanes import Entries, LanePlan
 from fl.training.aggregation.newton import NewtonSettings
@@ -49,7 +49,8 @@ MOST_ROUNDS = 16
 def task_of(schema: Schema) -> Task:
     """Return what a table's federation learns: 0 = healthy, 1 = disease."""
     classes = (TaskClass("healthy", f"no {schema.reported}"), TaskClass("disease", schema.reported, disease=True))
-    return Task(schema.name, schema.reported, TaskKind.BINARY, classes, schema.reported, Domain.TABLE)
+    origin = Origin.DRAWN if schema.drawn else Origin.REAL
+    return Task(schema.name, schema.reported, TaskKind.BINARY, classes, schema.reported, Domain.TABLE, origin=origin)
 
 
 def summed(plan: LanePlan, parts: Iterable[Mapping[str, Entries]]) -> dict[str, Entries]:

@@ -33,6 +33,7 @@ _SCHEMA_FIELDS = (
     "population",
     "columns",
     "disease",
+    "drawn",
     "header",
     "healthy",
     "label",
@@ -143,6 +144,7 @@ class Schema:
         disease, healthy: The label's words that mean disease, and the others.
         reported: For people, what the probability is about: `heart disease`.
         population: For people, whose rows these are; a probability means nothing for anybody else.
+        drawn: Whether a program invented the rows.
     """
 
     name: str
@@ -156,6 +158,7 @@ class Schema:
     healthy: tuple[str, ...]
     reported: str
     population: str
+    drawn: bool = False
 
     def __post_init__(self) -> None:
         """Raise EncodingError if the parts do not fit."""
@@ -196,6 +199,7 @@ class Schema:
             "population": self.population,
             "reported": self.reported,
             "source": self.source,
+            **({"drawn": True} if self.drawn else {}),
         }
 
     @classmethod
@@ -220,6 +224,7 @@ class Schema:
             _words(raw, "healthy"),
             fields.text("reported"),
             fields.text("population"),
+            "drawn" in raw and fields.truth("drawn"),
         )
 
     @classmethod

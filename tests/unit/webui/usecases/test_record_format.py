@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fl.protocol.codec import Writer
+from fl.protocol.codec import Writer, sha256
 from fl.protocol.errors import EncodingError
 from fl.roles.serving.model_facts import Fact, State, Verification
 from tests.support.site_services import FakeFederation
 from tests.support.site_town import cell
 from webui.usecases.record_format import Check, Note, Record, Subject, pack, unpack
-from webui.usecases.record_pictures import Pictured, Refused, Sample, Views
+from webui.usecases.record_pictures import PNG_MAGIC, Pictured, Refused, Sample, Views
 from webui.usecases.review_format import Decision, Part, Review
 
 MAYA = Subject(1, "Maya Lindqvist", "1987-04-12")
@@ -118,6 +118,13 @@ def test_a_record_without_further_parts_is_the_same_to_the_byte_as_before_they_e
     assert body.endswith(cell())
     assert b'"parts"' not in body
     assert b'"sample"' not in body
+
+
+def test_a_record_of_the_first_version_has_the_pinned_bytes() -> None:
+    record = replace(CHECK, image_png=PNG_MAGIC + b"x" * 50)
+    assert sha256(pack(record)).hex() == "00c9a4695674681b8390d7c2ca37f3c13f0a00353b0f953dd9fc9e204bd592c6"
+    kept = replace(record, kept=("leukemia",))
+    assert sha256(pack(kept)).hex() == "4451c197370ad3a2cb30e978f9569be136ab7483b9e713ca4b3f10ce01bc30ad"
 
 
 def test_all_pictures_of_a_sample_keep_their_order_and_their_answers() -> None:

@@ -23,7 +23,19 @@ MAYA = Subject(1, "Maya Lindqvist", "1987-04-12")
 MODEL = FakeTables(FakeFederation(), {"diabetes": PIMA}).model("diabetes").served
 VALUES = (3.0, 168.0, None, None, None, 38.2, 0.6, 50.0)
 ANSWER = fitted(PIMA).risk(parse_values({"Glucose": "168", "BMI": "38.2", "Age": "50"}, PIMA), load_suggestions())
-RISK = RiskRecord(MAYA, 1_795_435_200, "Dr Inês Carvalho", "diabetes", PIMA, VALUES, ANSWER, ("BMI",), MODEL)
+RISK = RiskRecord(
+    patient=MAYA,
+    answered_at=1_795_435_200,
+    entered_by="Dr Inês Carvalho",
+    table="diabetes",
+    schema=PIMA,
+    values=VALUES,
+    answer=ANSWER,
+    unlike=("BMI",),
+    model=MODEL,
+    measured={"auroc": 0.9, "samples": 61.0},
+    measured_on=61,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +43,7 @@ RISK = RiskRecord(MAYA, 1_795_435_200, "Dr Inês Carvalho", "diabetes", PIMA, VA
     [
         RISK,
         replace(RISK, values=(None,) * 8, unlike=()),
+        replace(RISK, measured={}, measured_on=0),
         replace(RISK, answer=replace(ANSWER, next_step=None, suggestions=())),
         replace(RISK, answer=replace(ANSWER, probability=0.0, low=0.0)),
     ],
@@ -63,6 +76,8 @@ def changed(**fields: object) -> bytes:
         changed(unlike=["Weight"]),
         changed(unlike=[1]),
         changed(more=1),
+        changed(measured={"auroc": "0.9"}),
+        changed(measured={str(place): 0.5 for place in range(65)}),
         changed(kind="check"),
         changed(answer=ANSWER.to_dict() | {"probability": 1.5}),
         changed(answer=ANSWER.to_dict() | {"low": 0.99}),

@@ -50,14 +50,14 @@ def test_the_ends_of_a_range_are_inside_and_a_hair_beyond_is_not() -> None:
 
 def test_nothing_is_not_known_only_where_the_schema_has_a_word_for_that() -> None:
     for read in (read_typed, read_cell):
-        assert math.isnan(float(read("", PRESSURE)))  # type: ignore[arg-type]
+        assert math.isnan(float(read("", PRESSURE)))
         assert read(" ", AGE) is Problem.NEEDED
 
 
 def test_a_typed_zero_is_a_value_but_in_a_file_it_may_be_the_hospitals_word_for_missing() -> None:
     assert read_typed("0", PRESSURE) is Problem.RANGE
-    assert math.isnan(float(read_cell("0", PRESSURE)))  # type: ignore[arg-type]
-    assert math.isnan(float(read_cell("0.0", PRESSURE)))  # type: ignore[arg-type]
+    assert math.isnan(float(read_cell("0", PRESSURE)))
+    assert math.isnan(float(read_cell("0.0", PRESSURE)))
     assert read_typed("?", PRESSURE) is Problem.NO_NUMBER
 
 

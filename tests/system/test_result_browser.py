@@ -1,0 +1,98 @@
+"""A result in a real browser: the map by mouse, by keyboard and without a script; narrow screens; small lists."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.approval_site import served
+from tests.support.site_town import MAYA, Town, Visitor, cell
+from tests.system.test_people_browser import sign_in
+
+SHOWN = """name => getComputedStyle(document.querySelector('.heat-' + name)).display !== 'none'"""
+WIDER = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+PATHS = ["/", "/checks/", "/checks/1", "/checks/2", "/checks/new", "/consent/", "/my-data/", "/requests/about-me"]
+PUBLIC = ["/help", "/privacy", "/terms", "/model", "/receipts/check", "/nowhere"]
+
+
+def settled(folder: Path) -> Town:
+    """Return a site with a check of one picture, and one of three."""
+    town = Town(folder)
+    visitor: Visitor = town.visitor(MAYA)
+    visitor.check(cell(size=(200, 200)))
+    visitor.post("/checks/new", image=[(io.BytesIO(cell(size=(90 + n, 90 + n))), f"{n}.png") for n in range(3)])
+    return town
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_the_map_is_switched_on_by_the_keyboard_and_without_a_script(
+    tmp_path: Path, chromium: Any, *, script: bool
+) -> None:
+    with served(settled(tmp_path).app) as address:
+        context = chromium.new_context(java_script_enabled=True)
+        page = context.new_page()
+        sign_in(page, address, MAYA)
+        cookies = context.cookies()
+        context.close()
+        context = chromium.new_context(java_script_enabled=script)
+        context.add_cookies(cookies)
+        page = context.new_page()
+        page.goto(f"{address}/checks/1")
+        layer = page.locator(".heat-layer").first
+        assert not layer.is_visible()
+        assert page.locator(".heat-plain").first.is_visible()
+        page.focus("#heat-1")
+        page.keyboard.press("Space")
+        assert layer.is_visible()
+        assert page.locator(".heat-seen").first.is_visible()
+        assert not page.locator(".heat-plain").first.is_visible()
+        assert page.locator(".heat-note").first.is_visible()
+        context.close()
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_no_page_of_a_patient_is_wider_than_the_screen(tmp_path: Path, chromium: Any, width: int) -> None:
+    with served(settled(tmp_path).app) as address:
+        context = chromium.new_context(viewport={"width": width, "height": 800})
+        page = context.new_page()
+        sign_in(page, address, MAYA)
+        for path in [*PATHS, *PUBLIC]:
+            page.goto(address + path)
+            for fold in page.locator("details").all():
+                fold.evaluate("one => { one.open = true; }")
+            assert page.evaluate(WIDER) <= 0, path
+        context.close()
+
+
+def test_a_history_of_twenty_checks_is_light(tmp_path: Path, chromium: Any) -> None:
+    town = Town(tmp_path)
+    for _ in range(20):
+        town.add_check(MAYA)
+    with served(town.app) as address:
+        context = chromium.new_context()
+        page = context.new_page()
+        sign_in(page, address, MAYA)
+        sizes: dict[str, int] = {}
+        page.on("response", lambda got: sizes.update({got.url: len(got.body())}) if "/checks/" in got.url else None)
+        page.goto(f"{address}/checks/")
+        page.mouse.wheel(0, 20_000)
+        page.wait_for_load_state("networkidle")
+        context.close()
+    assert sum(sizes.values()) < 250_000
+    assert len(sizes) > 10
+
+
+def test_a_digest_is_copied_whole_by_its_button(tmp_path: Path, chromium: Any) -> None:
+    with served(settled(tmp_path).app) as address:
+        context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
+        page = context.new_page()
+        sign_in(page, address, MAYA)
+        page.goto(f"{address}/checks/1")
+        page.get_by_text("Where this answer comes from").click()
+        place = page.locator("[data-copy]").first
+        place.get_by_role("button").click()
+        assert page.evaluate("navigator.clipboard.readText()") == place.get_attribute("data-copy")
+        context.close()
