@@ -28,7 +28,7 @@ class MailRow(Base):
     """The same at each try, so that a mailbox can recognise a repeated mail."""
     recipient: Mapped[str] = mapped_column(String(EMAIL_CHARS))
     subject: Mapped[str] = mapped_column(String(SUBJECT_CHARS))
-    text: Mapped[str] = mapped_column(Text(TEXT_BYTES))
+    text: Mapped[str] = mapped_column(Text().with_variant(Text(TEXT_BYTES), "mysql", "mariadb"))
     """Empty after the mail was delivered or given up."""
     attachments: Mapped[bytes | None] = mapped_column(LargeBinary(TEXT_BYTES), deferred=True)
     """JSON of (name, media type, base64); None without attachments, and after the mail was delivered or given up."""

@@ -42,7 +42,7 @@ def _create_mail() -> None:
         sa.Column("message_id", sa.String(length=64), nullable=False, unique=True),
         sa.Column("recipient", sa.String(length=254), nullable=False),
         sa.Column("subject", sa.String(length=200), nullable=False),
-        sa.Column("text", sa.Text(length=MEBIBYTE), nullable=False),
+        sa.Column("text", sa.Text().with_variant(sa.Text(length=MEBIBYTE), "mysql", "mariadb"), nullable=False),
         sa.Column("attachments", sa.LargeBinary(length=MEBIBYTE)),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("next_at", sa.BigInteger()),
