@@ -336,7 +336,8 @@ def test_no_route_of_the_site_opens_before_the_second_step_is_set_up(strict: Tow
     reached = []
     with strict.app.test_request_context():
         for rule in strict.app.url_map.iter_rules():
-            endpoint, arguments = rule.endpoint, dict.fromkeys(rule.arguments, 1)
+            endpoint = rule.endpoint
+            arguments: dict[str, Any] = dict.fromkeys(rule.arguments, 1)
             if endpoint in OPEN or endpoint.startswith("health."):
                 continue
             path = url_for(endpoint, **arguments)
