@@ -148,6 +148,7 @@ def test_a_wrong_password_of_the_server_keeps_the_mail(tmp_path: Path) -> None:
         post.send()
         assert post.mail.deliver() == 0
     assert post.row().next_at is not None
+    assert "refused this site (reply 535)" in str(post.row().why)
 
 
 def test_without_a_server_each_mail_is_a_private_file(tmp_path: Path) -> None:

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
+from flask import url_for
 from werkzeug.test import TestResponse
 
 from tests.support.authenticator import Authenticator
 from tests.support.site_town import INES, JONAS, MAYA, NOOR, OMAR, PASSWORD, Town, Visitor, words
 from webui.config import Limit, Limits
+from webui.http.second_step import OPEN
 from webui.store.mail_tables import MailRow
 
 STEP = 30
@@ -325,3 +327,22 @@ def test_staff_without_a_second_step_cannot_call_other_routes_by_script(strict: 
     visitor = strict.visitor(JONAS)
     answer = ask(visitor, "/approvals/1", "/account/second-step", {})
     assert answer.location == "/account/second-step"
+
+
+def test_no_route_of_the_site_opens_before_the_second_step_is_set_up(strict: Town) -> None:
+    """Every address of the site, so that a new page cannot be forgotten."""
+    visitor = strict.visitor(INES)
+    token = visitor.token("/account/second-step")
+    reached = []
+    with strict.app.test_request_context():
+        for rule in strict.app.url_map.iter_rules():
+            endpoint = rule.endpoint
+            arguments: dict[str, Any] = dict.fromkeys(rule.arguments, 1)
+            if endpoint in OPEN or endpoint.startswith("health."):
+                continue
+            path = url_for(endpoint, **arguments)
+            sends = "POST" in (rule.methods or ())
+            answer = visitor.post_bare(path, csrf_token=token) if sends else visitor.get(path)
+            if answer.location != "/account/second-step":
+                reached.append(path)
+    assert reached == []

@@ -17,7 +17,9 @@ from webui.site import site
 from webui.store.access_log import LogEvent
 from webui.store.accounts import SignedInUser
 
-QUIET = frozenset({"static", "accounts.sign_out", "accounts.sign_in", "factors.second", "passkeys.sign_in"})
+QUIET = frozenset(
+    {"static", "accounts.sign_out", "accounts.sign_in", "factors.second", "passkeys.sign_in", "passkeys.new_options"}
+)
 """These write their own lines, or need none."""
 SHOWN = ("text/html", "text/csv", "application/")
 

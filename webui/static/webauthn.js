@@ -7,7 +7,8 @@
   "use strict";
 
   const boxes = document.querySelectorAll("[data-passkey]");
-  if (!window.PublicKeyCredential || !navigator.credentials || !window.isSecureContext) {
+  const isAddress = /^[0-9.]+$|:/.test(window.location.hostname); // browsers know passkeys only for names
+  if (isAddress || !window.PublicKeyCredential || !navigator.credentials || !window.isSecureContext) {
     return;
   }
   document.querySelectorAll("[data-passkey-missing]").forEach((each) => each.remove());
