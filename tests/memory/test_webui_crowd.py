@@ -61,7 +61,7 @@ def signed_in(app: Flask, people: list[int]) -> tuple[list[str], str]:
 
 def press(address: str, path: str, cookie: str, form: str) -> tuple[int, str]:
     """Press the button over a connection of one's own; return the status and the page."""
-    connection = HTTPConnection(address, timeout=60)
+    connection = HTTPConnection(address, timeout=240)
     headers = {"Cookie": cookie, "User-Agent": AGENT, "Content-Type": "application/x-www-form-urlencoded"}
     connection.request("POST", path, form, headers)
     answer = connection.getresponse()
