@@ -59,7 +59,7 @@ def test_no_request_makes_a_server_error_or_an_answer_that_is_not_described(
 
     @FEW
     @given(case=described.as_strategy())
-    def send(case: schemathesis.Case) -> None:
+    def send(case: schemathesis.Case[Any]) -> None:
         answer = case.call(headers=headers)
         case.validate_response(answer, checks=CHECKS)
         seen.add(answer.status_code)

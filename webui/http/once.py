@@ -93,7 +93,7 @@ def _sender() -> str:
 
 def _key(sender: str, token: str) -> bytes:
     """Return 32 bytes that identify sender, form and contents."""
-    parts = [sender, request.path, token, *_contents()]
+    parts = [sender, request.path, token, *contents()]
     digest = hmac.new(site().config.secret_key, digestmod=sha256)
     for part in parts:
         raw = part.encode("utf-8", "surrogatepass")
@@ -101,7 +101,7 @@ def _key(sender: str, token: str) -> bytes:
     return digest.digest()
 
 
-def _contents() -> list[str]:
+def contents() -> list[str]:
     """Return the names and values of a form in order; a file is its SHA-256."""
     if not request.form and not request.files:
         return [sha256(request.get_data()).hexdigest()]
