@@ -4,6 +4,7 @@ and every answer is one that the document describes."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import schemathesis
